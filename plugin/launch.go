@@ -1,0 +1,164 @@
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	hplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+)
+
+// Spec says which plugin to run and how.
+type Spec struct {
+	Name   string
+	Path   string
+	SHA256 string // hexadecimal checksum of the binary; "" checks nothing
+	Config []byte // JSON for [Mirror.Configure]
+	Logger *slog.Logger
+}
+
+// answerTime bounds a plugin's start and each call that should be answered at once.
+const answerTime = 10 * time.Second
+
+// Process is a running plugin.
+type Process struct {
+	Mirror
+	Description Description
+	client      *hplugin.Client
+	stderr      *lineWriter
+}
+
+// Launch starts a plugin and configures it. A configuration that the plugin refuses is a *ConfigError.
+func Launch(ctx context.Context, spec Spec) (*Process, error) {
+	where := fmt.Sprintf("plugin %s (%s)", spec.Name, spec.Path)
+	info, err := os.Stat(spec.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: there is no such file; set plugins[].path to the binary: %w", where, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", where, err)
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+		return nil, fmt.Errorf("%s: the file is not executable", where)
+	}
+	var secure *hplugin.SecureConfig
+	if spec.SHA256 != "" {
+		sum, err := hex.DecodeString(spec.SHA256)
+		if err != nil || len(sum) != sha256.Size {
+			return nil, fmt.Errorf("%s: sha256 %q: want 64 hexadecimal digits", where, spec.SHA256)
+		}
+		secure = &hplugin.SecureConfig{Checksum: sum, Hash: sha256.New()}
+	}
+	stderr := &lineWriter{log: func(line string) { spec.Logger.Warn("plugin says", "plugin", spec.Name, "line", line) }}
+	client := hplugin.NewClient(&hplugin.ClientConfig{
+		HandshakeConfig:  Handshake,
+		Plugins:          hplugin.PluginSet{pluginName: &glue{}},
+		Cmd:              exec.Command(spec.Path),
+		SecureConfig:     secure,
+		AutoMTLS:         true,
+		SkipHostEnv:      true,
+		StartTimeout:     answerTime,
+		Stderr:           stderr,
+		Logger:           hclog.NewNullLogger(),
+		AllowedProtocols: []hplugin.Protocol{hplugin.ProtocolGRPC},
+		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage))},
+	})
+	p := &Process{client: client, stderr: stderr}
+	if err := p.handshake(ctx, spec); err != nil {
+		p.Kill()
+		if errors.Is(err, hplugin.ErrChecksumsDoNotMatch) {
+			return nil, fmt.Errorf("%s: the binary's SHA-256 is not %s: %w", where, spec.SHA256, err)
+		}
+		return nil, fmt.Errorf("%s: %w", where, firstLine{err})
+	}
+	return p, nil
+}
+
+func (p *Process) handshake(ctx context.Context, spec Spec) error {
+	protocol, err := p.client.Client()
+	if err != nil {
+		return err
+	}
+	raw, err := protocol.Dispense(pluginName)
+	if err != nil {
+		return err
+	}
+	mirror, ok := raw.(Mirror)
+	if !ok {
+		return fmt.Errorf("it speaks %T, not the mirror contract", raw)
+	}
+	p.Mirror = mirror
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if p.Description, err = mirror.Describe(ctx); err != nil {
+		return err
+	}
+	return mirror.Configure(ctx, spec.Config)
+}
+
+// Kill ends the process, and waits until it is gone.
+func (p *Process) Kill() {
+	p.client.Kill()
+	p.stderr.flush()
+}
+
+// Exited reports whether the process is known to have ended.
+func (p *Process) Exited() bool { return p.client.Exited() }
+
+// firstLine keeps an error to one line; go-plugin explains itself over several.
+type firstLine struct{ err error }
+
+func (e firstLine) Error() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(e.err.Error()), "\n")
+	return line
+}
+
+func (e firstLine) Unwrap() error { return e.err }
+
+// lineWriter hands on each line; a line longer than its bound comes in pieces.
+type lineWriter struct {
+	mu      sync.Mutex
+	pending []byte
+	log     func(string)
+}
+
+const maxLine = 4096
+
+// Write implements io.Writer.
+func (w *lineWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range b {
+		if c == '\n' || len(w.pending) == maxLine {
+			w.emit()
+		}
+		if c != '\n' {
+			w.pending = append(w.pending, c)
+		}
+	}
+	return len(b), nil
+}
+
+func (w *lineWriter) emit() {
+	if line := strings.TrimSpace(string(w.pending)); line != "" {
+		w.log(line)
+	}
+	w.pending = w.pending[:0]
+}
+
+func (w *lineWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.emit()
+}

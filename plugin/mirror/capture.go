@@ -1,0 +1,234 @@
+package mirror
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// maxMirrors is the number of mirrors that a bridge of Open vSwitch takes (MAX_MIRRORS in ofproto/ofproto-dpif-mirror.c). It
+// logs and ignores the others.
+const maxMirrors = 32
+
+// capture is all flows of one source bridge that go to one service: one patch pair, and all Mirror records output to it,
+// because Open vSwitch mirrors a packet at most once to an output port.
+type capture struct {
+	id      string
+	bridge  string
+	service *tap.Service
+	to      destination
+	guard   bool // it may see the underlay, so our tunnel's own packets must not be mirrored
+	groups  []*mirrorRecord
+}
+
+// mirrorGroup numbers the Mirror records of a capture. A record selects (source or destination port) and VLAN, so flows
+// that select a VLAN need records apart from those that do not; within a group, ports and VLANs are entries of one record.
+type mirrorGroup int
+
+const (
+	groupPorts   mirrorGroup = iota // all VLANs, or whole NICs
+	groupAllVLAN                    // everything on some VLANs
+	groupInVLAN                     // what arrives at the uplinks on some VLANs
+	groupOutVLAN                    // what leaves by the uplinks on some VLANs
+)
+
+// mirrorRecord is a Mirror record in the making, with the flows that it serves.
+type mirrorRecord struct {
+	group    mirrorGroup
+	all      bool
+	src, dst set
+	vlans    map[uint16]struct{}
+	flows    []string
+	since    time.Time // creation of its earliest flow
+}
+
+func groupOf(f *tap.Flow) mirrorGroup {
+	switch {
+	case f.VLAN == 0:
+		return groupPorts
+	case f.Direction == tap.In:
+		return groupInVLAN
+	case f.Direction == tap.Out:
+		return groupOutVLAN
+	}
+	return groupAllVLAN
+}
+
+// add puts a flow's selection at a place into the record of its group.
+func (c *capture) add(f *tap.Flow, p place) {
+	group := groupOf(f)
+	at := slices.IndexFunc(c.groups, func(r *mirrorRecord) bool { return r.group == group })
+	if at < 0 {
+		at = len(c.groups)
+		c.groups = append(c.groups, &mirrorRecord{group: group, src: set{}, dst: set{}, vlans: map[uint16]struct{}{}, since: f.Created})
+	}
+	r := c.groups[at]
+	r.flows = append(r.flows, f.ID)
+	if f.Created.Before(r.since) {
+		r.since = f.Created
+	}
+	if f.VLAN != 0 {
+		r.vlans[f.VLAN] = struct{}{}
+	}
+	src, dst := r.src, r.dst
+	if f.Type == tap.FlowVSwitch {
+		c.guard = true
+		if f.Direction == tap.Both {
+			r.all = true
+			return
+		}
+		// What arrives from the physical network enters the switch by an uplink; a guest's IN leaves it towards the guest.
+		src, dst = dst, src
+	}
+	for _, port := range p.ports {
+		if f.Direction != tap.In {
+			src.add(port)
+		}
+		if f.Direction != tap.Out {
+			dst.add(port)
+		}
+	}
+}
+
+// settle drops what a record of all traffic makes needless, and moves the served flows there.
+func (c *capture) settle() {
+	slices.SortFunc(c.groups, func(a, b *mirrorRecord) int { return cmp.Compare(a.group, b.group) })
+	if first := c.groups[0]; first.group == groupPorts && first.all {
+		for _, r := range c.groups[1:] {
+			first.flows = append(first.flows, r.flows...)
+			if r.since.Before(first.since) {
+				first.since = r.since
+			}
+		}
+		c.groups = c.groups[:1]
+	}
+}
+
+func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
+	m := tap.Mirror{
+		Owner: c.id, Bridge: c.bridge, Name: mirrorName(c.id, r.group), Output: sourcePort(c.id),
+		SelectAll: r.all, SelectVLAN: slices.Sorted(maps.Keys(r.vlans)),
+	}
+	if !r.all {
+		m.SelectSrc, m.SelectDst = sorted(r.src), sorted(r.dst)
+	}
+	return m
+}
+
+// captures groups the running flows of a host. Refused flows are told with the reason; held names the captures of which
+// the destination is not known yet.
+func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refused map[string]string, held set) {
+	refused, held = map[string]string{}, set{}
+	byID := map[string]*capture{}
+	for _, id := range sorted(p.flowsAt[h.ID]) {
+		f := p.world.flows[id]
+		service := p.world.services[f.TapID]
+		if service == nil || !f.Enabled || selfTap(f, service) {
+			continue
+		}
+		to := p.destinations[f.TapID]
+		for _, at := range p.sources[id].places {
+			if at.host != h.ID {
+				continue
+			}
+			capID := captureID(at.bridge, service.ID)
+			if to.unknown {
+				held.add(capID)
+			}
+			if !to.ok() {
+				continue
+			}
+			if why := unreachable(h, bridgeNamed(h, at.bridge), datapath, at, to); why != "" {
+				refused[id] = why
+				continue
+			}
+			c := byID[capID]
+			if c == nil {
+				c = &capture{id: capID, bridge: at.bridge, service: service, to: to}
+				byID[capID] = c
+			}
+			c.add(f, at)
+		}
+	}
+	for _, id := range sorted(byID) {
+		byID[id].settle()
+		run = append(run, byID[id])
+	}
+	return fit(h, run, refused), refused, held
+}
+
+// unreachable says why a copy cannot get from a bridge to its destination, or "".
+func unreachable(h *tap.Host, bridge *tap.Bridge, datapath string, at place, to destination) string {
+	switch {
+	case bridge == nil:
+		return fmt.Sprintf("host %s has no bridge %s", h.Name, at.bridge)
+	case bridge.DatapathType != datapath:
+		return fmt.Sprintf("bridge %s of host %s has datapath_type %s and the tap bridge has %s: no patch port can join them",
+			bridge.Name, h.Name, bridge.DatapathType, datapath)
+	case to.host == h.ID:
+		return ""
+	case !h.TunnelIP.IsValid():
+		return fmt.Sprintf("host %s has no tunnel_ip", h.Name)
+	case !to.tunnelIP.IsValid():
+		return fmt.Sprintf("the host of NIC %s has no tunnel_ip", to.port)
+	case h.TunnelIP.Is4() != to.tunnelIP.Is4():
+		return fmt.Sprintf("tunnel addresses %s and %s are of different families", h.TunnelIP, to.tunnelIP)
+	}
+	return ""
+}
+
+// fit keeps the records for which the bridge has room: first those that stand already, then the earliest.
+func fit(h *tap.Host, captures []*capture, refused map[string]string) []*capture {
+	type candidate struct {
+		c     *capture
+		r     *mirrorRecord
+		stand bool
+	}
+	byBridge := map[string][]candidate{}
+	for _, c := range captures {
+		bridge := bridgeNamed(h, c.bridge)
+		for _, r := range c.groups {
+			stands := slices.Contains(bridge.OurMirrors, mirrorName(c.id, r.group))
+			byBridge[c.bridge] = append(byBridge[c.bridge], candidate{c, r, stands})
+		}
+		c.groups = nil
+	}
+	for _, name := range sorted(byBridge) {
+		all := byBridge[name]
+		slices.SortStableFunc(all, func(a, b candidate) int {
+			switch {
+			case a.stand && !b.stand:
+				return -1
+			case b.stand && !a.stand:
+				return 1
+			}
+			return cmp.Or(a.r.since.Compare(b.r.since), cmp.Compare(a.c.id, b.c.id), cmp.Compare(a.r.group, b.r.group))
+		})
+		others := bridgeNamed(h, name).OtherMirrors
+		room := max(0, maxMirrors-others)
+		for i, one := range all {
+			if i < room {
+				one.c.groups = append(one.c.groups, one.r)
+				continue
+			}
+			for _, f := range one.r.flows {
+				refused[f] = fmt.Sprintf("bridge %s of host %s has no room: Open vSwitch takes %d mirrors a bridge, %d are in use and %d of them are not ours",
+					name, h.Name, maxMirrors, others+min(room, len(all)), others)
+			}
+		}
+	}
+	captures = slices.DeleteFunc(captures, func(c *capture) bool { return len(c.groups) == 0 })
+	for _, c := range captures {
+		slices.SortFunc(c.groups, func(a, b *mirrorRecord) int { return cmp.Compare(a.group, b.group) })
+	}
+	return captures
+}
+
+// selfTap reports whether a guest would mirror itself to itself.
+func selfTap(f *tap.Flow, s *tap.Service) bool {
+	return f.Type == tap.FlowVNIC && s.Type == tap.ServiceGuest && f.GuestID == s.TargetID
+}

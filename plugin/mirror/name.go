@@ -1,0 +1,60 @@
+package mirror
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+// Owners of what is not a capture's or a service's.
+const (
+	ownerBridge = "bridge" // the tap bridge itself and its guard flows
+	ownerTunnel = "tunnel" // the tunnel port
+)
+
+// The tag of a capture or a service stands in metadata and, under the magic, in cookies:
+//
+//	 63            48 47      32 31                         0
+//	+----------------+----------+----------------------------+
+//	| 0x7461 ("ta")  |   kind   |  hash of the owner's name  |
+//	+----------------+----------+----------------------------+
+//	 cookies only     \------------ metadata ---------------/
+const (
+	cookieMagic = 0x7461 << 48
+
+	kindBridge  = 1
+	kindCapture = 2
+	kindService = 3
+)
+
+func hash32(s string) uint32 {
+	sum := sha256.Sum256([]byte(s))
+	return binary.BigEndian.Uint32(sum[:])
+}
+
+func tag(kind uint64, owner string) uint64 { return kind<<32 | uint64(hash32(owner)) }
+
+func cookie(tag uint64) openflow.Cookie { return openflow.Cookie(cookieMagic | tag) }
+
+// captureID names the capture of a source bridge for a service. It is the same on every host, which is fine: owners
+// are told apart per host.
+func captureID(bridge, service string) string {
+	return fmt.Sprintf("capture-%08x", hash32(bridge+"\x00"+service))
+}
+
+// Port and mirror names fit IFNAMSIZ (15 characters and a NUL).
+func captureSuffix(capture string) string { return capture[len("capture-"):] }
+func sourcePort(capture string) string    { return "tlm-" + captureSuffix(capture) }
+func tapPort(capture string) string       { return "tlt-" + captureSuffix(capture) }
+
+const tunnelPort = "tl-gre"
+
+func mirrorName(capture string, group mirrorGroup) string {
+	name := "tl-" + captureSuffix(capture)
+	if group == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, group)
+}

@@ -1,0 +1,169 @@
+package mirror
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// plan computes the program of a host, and why flows that have their source there cannot run. There is no program for a
+// host that was never observed, or on which nothing may be programmed.
+func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]string) {
+	h := p.world.hosts[hostID]
+	if h == nil || !h.Observed || h.Refused != "" {
+		return nil, nil
+	}
+	datapath := tapDatapath(h)
+	captures, refused, held := p.captures(h, datapath)
+	program = &tap.Program{
+		Host: h.ID,
+		Bridge: tap.TapBridge{
+			Name: p.world.config.Bridge, DatapathType: datapath, FailMode: "secure",
+			Protocols:   []string{"OpenFlow13"},
+			OtherConfig: map[string]string{"disable-in-band": "true"},
+		},
+	}
+	numbers := newPortNumbers(h)
+	flows := flowTables{bridge: p.world.config.Bridge}
+
+	var tunnel uint32
+	if h.TunnelIP.IsValid() {
+		tunnel = numbers.of(tunnelPort)
+		program.Ports = append(program.Ports, tap.Port{
+			Owner: ownerTunnel, Bridge: p.world.config.Bridge, Name: tunnelPort, Type: "gre",
+			Options: map[string]string{
+				"remote_ip": "flow", "key": "flow", "local_ip": h.TunnelIP.String(),
+				// Where the underlay has no room for the 42 octets of encapsulation, fragments arrive and drops do not.
+				"df_default": "false",
+			},
+			OFPortRequest: tunnel,
+		})
+		flows.guard(h.TunnelIP)
+	}
+	for _, c := range captures {
+		in := numbers.of(tapPort(c.id))
+		program.Ports = append(program.Ports,
+			tap.Port{
+				Owner: c.id, Bridge: c.bridge, Name: sourcePort(c.id), Type: "patch",
+				Options: map[string]string{"peer": tapPort(c.id)},
+				// The port floods to nobody, also while no Mirror reserves it: a trunk of the reserved VLAN alone.
+				VLANMode: "trunk", Trunks: []uint16{tap.MaxVLAN + 1},
+			},
+			tap.Port{
+				Owner: c.id, Bridge: p.world.config.Bridge, Name: tapPort(c.id), Type: "patch",
+				Options: map[string]string{"peer": sourcePort(c.id)}, OFPortRequest: in,
+			})
+		for _, r := range c.groups {
+			program.Mirrors = append(program.Mirrors, c.mirror(r))
+		}
+		if c.to.host == h.ID {
+			flows.captureLocal(c, in)
+		} else {
+			flows.captureRemote(c, in, tunnel)
+		}
+	}
+	for _, id := range sorted(p.servicesAt[h.ID]) {
+		p.deliver(program, &flows, h, p.world.services[id], numbers, tunnel, held)
+	}
+	program.Flows = flows.entries
+	for _, owner := range sorted(held) {
+		kind := uint64(kindCapture)
+		if p.world.services[owner] != nil {
+			kind = kindService
+		}
+		program.Held = append(program.Held, tap.Hold{Owner: owner, Cookie: cookie(tag(kind, owner))})
+	}
+	slices.SortFunc(program.Ports, func(a, b tap.Port) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(program.Mirrors, func(a, b tap.Mirror) int { return cmp.Compare(a.Name, b.Name) })
+	return program, refused
+}
+
+// deliver adds what the destination side of a service needs on its host.
+func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, s *tap.Service, numbers *portNumbers, tunnel uint32, held set) {
+	to := p.destinations[s.ID]
+	if to.join {
+		port := tap.Port{Owner: s.ID, Bridge: p.world.config.Bridge, Name: to.port, Plugged: to.plugged}
+		if !to.plugged {
+			port.OFPortRequest = numbers.of(to.port)
+		}
+		program.Ports = append(program.Ports, port)
+	}
+	if !to.ok() {
+		return
+	}
+	senders := map[string]struct{}{}
+	for id := range p.world.flowsOfService[s.ID] {
+		f, from := p.world.flows[id], p.sources[id]
+		if !f.Enabled || selfTap(f, s) {
+			continue
+		}
+		if from.unknown {
+			held.add(s.ID)
+		}
+		for _, at := range from.places {
+			if at.host != h.ID && at.tunnelIP.IsValid() {
+				senders[at.tunnelIP.String()] = struct{}{}
+			}
+		}
+	}
+	if tunnel != 0 && len(senders) > 0 {
+		flows.receive(s, to, tunnel, slices.Sorted(maps.Keys(senders)))
+	}
+}
+
+// tapDatapath chooses the datapath type of the tap bridge: that of most bridges, since patch ports join only bridges of
+// one type. It is "" on a host without bridges.
+func tapDatapath(h *tap.Host) string {
+	count := map[string]int{}
+	best := ""
+	for _, b := range h.Bridges {
+		count[b.DatapathType]++
+	}
+	for _, t := range sorted(count) {
+		if best == "" || count[t] > count[best] {
+			best = t
+		}
+	}
+	return best
+}
+
+// portNumbers gives out OpenFlow port numbers on the tap bridge. What the switch has assigned counts; other ports ask for
+// a number that depends on their name alone, so that flows need not wait for the switch's answer.
+type portNumbers struct {
+	seen map[string]uint32
+	used map[uint32]bool
+}
+
+// Requested numbers lie where the switch does not assign any on its own while it has few ports; OFPP_MAX is 0xff00.
+const (
+	firstPort = 0x1000
+	lastPort  = 0xefff
+)
+
+func newPortNumbers(h *tap.Host) *portNumbers {
+	n := &portNumbers{seen: map[string]uint32{}, used: map[uint32]bool{}}
+	for _, port := range h.TapPorts {
+		if port.OFPort > 0 {
+			n.seen[port.Name] = port.OFPort
+			n.used[port.OFPort] = true
+		}
+	}
+	return n
+}
+
+func (n *portNumbers) of(name string) uint32 {
+	if number, ok := n.seen[name]; ok {
+		return number
+	}
+	number := firstPort + hash32(name)%(lastPort-firstPort+1)
+	for n.used[number] {
+		if number++; number > lastPort {
+			number = firstPort
+		}
+	}
+	n.seen[name] = number
+	n.used[number] = true
+	return number
+}

@@ -1,0 +1,220 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Planner is the mirror logic behind the plugin contract. It is safe for concurrent use.
+type Planner struct {
+	mu       sync.Mutex
+	arrived  chan struct{} // closed and replaced at each new revision
+	revision uint64
+
+	world        *world
+	sources      map[string]source            // of flows
+	destinations map[string]destination       // of services
+	flowsAt      index                        // host -> flows with a place there
+	servicesAt   index                        // host -> services with their NIC there
+	refused      map[string]map[string]string // host -> flow -> why it cannot run there
+
+	programs map[string]*tap.Program // as told
+	statuses map[string]tap.Status   // as told, by kind and id
+}
+
+var _ plugin.Mirror = (*Planner)(nil)
+
+// New returns a planner that knows nothing and has the default configuration.
+func New() *Planner {
+	p := &Planner{arrived: make(chan struct{})}
+	p.reset(DefaultConfig())
+	return p
+}
+
+func (p *Planner) reset(config Config) {
+	p.world = newWorld(config)
+	p.sources, p.destinations = map[string]source{}, map[string]destination{}
+	p.flowsAt, p.servicesAt = index{}, index{}
+	p.refused = map[string]map[string]string{}
+	p.programs, p.statuses = map[string]*tap.Program{}, map[string]tap.Status{}
+}
+
+// Full computes the programs of all hosts and all statuses from a snapshot, at once.
+func Full(config Config, snapshot tap.Change) tap.Result {
+	p := New()
+	p.reset(config)
+	return p.Apply(snapshot)
+}
+
+// Describe implements [plugin.Mirror].
+func (p *Planner) Describe(context.Context) (plugin.Description, error) {
+	return plugin.Description{Name: "mirror", Version: plugin.Version, ConfigSchema: Schema}, nil
+}
+
+// Configure implements [plugin.Mirror]. It drops what was known: a snapshot must follow.
+func (p *Planner) Configure(_ context.Context, config []byte) error {
+	parsed, err := ParseConfig(config)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reset(parsed)
+	return nil
+}
+
+// Run implements [plugin.Mirror].
+func (p *Planner) Run(ctx context.Context, changes <-chan tap.Change, tell func(tap.Result) error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case c, open := <-changes:
+			if !open {
+				return nil
+			}
+			if err := tell(p.Apply(c)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Check implements [plugin.Mirror].
+func (p *Planner) Check(ctx context.Context, revision uint64, r tap.Resource) (tap.Resource, error) {
+	for {
+		p.mu.Lock()
+		if p.revision >= revision {
+			defer p.mu.Unlock()
+			return p.world.check(r)
+		}
+		arrived := p.arrived
+		p.mu.Unlock()
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w", revision, errors.Join(ctx.Err(), context.Cause(ctx)))
+		}
+	}
+}
+
+// Apply takes a change in and returns what differs from what was told before.
+func (p *Planner) Apply(c tap.Change) tap.Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.Reset {
+		p.reset(p.world.config)
+	}
+	t := touched{set{}, set{}, set{}}
+	p.world.apply(&c, t)
+
+	// Where a host changed, what was seen there may resolve to something else.
+	for host := range t.hosts {
+		for id := range p.flowsAt[host] {
+			t.flows.add(id)
+		}
+		for id := range p.servicesAt[host] {
+			t.services.add(id)
+		}
+	}
+	for id := range t.services {
+		p.resolveService(id, t)
+	}
+	for id := range t.flows {
+		p.resolveFlow(id, t)
+	}
+	result := tap.Result{Revision: c.Revision}
+	for id := range t.hosts {
+		p.replan(id, t, &result)
+	}
+	for id := range t.services {
+		p.tellStatus(tap.KindService, id, &result)
+	}
+	for id := range t.flows {
+		p.tellStatus(tap.KindFlow, id, &result)
+	}
+	slices.SortFunc(result.Programs, func(a, b tap.Program) int { return cmp.Compare(a.Host, b.Host) })
+	slices.SortFunc(result.Statuses, func(a, b tap.Status) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
+	p.revision = c.Revision
+	close(p.arrived)
+	p.arrived = make(chan struct{})
+	return result
+}
+
+// resolveService finds a service's tap NIC again. If the answer changed, its hosts and its flows are touched.
+func (p *Planner) resolveService(id string, t touched) {
+	before := p.destinations[id]
+	delete(p.destinations, id)
+	var now destination
+	s := p.world.services[id]
+	if s != nil {
+		now = p.world.destination(s)
+		p.destinations[id] = now
+	}
+	if now != before {
+		for f := range p.world.flowsOfService[id] {
+			t.flows.add(f)
+			for _, at := range p.sources[f].places {
+				t.hosts.add(at.host)
+			}
+		}
+	}
+	p.servicesAt.remove(before.host, id)
+	t.hosts.add(before.host)
+	if s != nil {
+		p.servicesAt.add(now.host, id)
+		t.hosts.add(now.host)
+	}
+}
+
+// resolveFlow finds a flow's source again, and touches the hosts of both ends.
+func (p *Planner) resolveFlow(id string, t touched) {
+	before := p.sources[id]
+	delete(p.sources, id)
+	for _, at := range before.places {
+		p.flowsAt.remove(at.host, id)
+		t.hosts.add(at.host)
+	}
+	f := p.world.flows[id]
+	if f == nil {
+		return
+	}
+	now := p.world.source(f)
+	p.sources[id] = now
+	for _, at := range now.places {
+		p.flowsAt.add(at.host, id)
+		t.hosts.add(at.host)
+	}
+	t.hosts.add(p.destinations[f.TapID].host)
+}
+
+// replan computes a host's program again and tells it if it differs.
+func (p *Planner) replan(host string, t touched, result *tap.Result) {
+	program, refused := p.plan(host)
+	for id := range p.flowsAt[host] {
+		if refused[id] != p.refused[host][id] {
+			t.flows.add(id)
+		}
+	}
+	if p.refused[host] = refused; len(refused) == 0 {
+		delete(p.refused, host)
+	}
+	if program == nil {
+		delete(p.programs, host)
+		return
+	}
+	if before := p.programs[host]; before == nil || !reflect.DeepEqual(before, program) {
+		p.programs[host] = program
+		result.Programs = append(result.Programs, *program)
+	}
+}

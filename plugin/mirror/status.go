@@ -1,0 +1,105 @@
+package mirror
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// tellStatus adds the status of a service or a flow to the result if it differs from the one told before.
+func (p *Planner) tellStatus(kind tap.Kind, id string, result *tap.Result) {
+	key := string(kind) + "/" + id
+	status := tap.Status{Kind: kind, ID: id}
+	if kind == tap.KindService {
+		s := p.world.services[id]
+		if s == nil {
+			delete(p.statuses, key)
+			return
+		}
+		p.serviceStatus(s, &status)
+	} else {
+		f := p.world.flows[id]
+		if f == nil {
+			delete(p.statuses, key)
+			return
+		}
+		p.flowStatus(f, &status)
+	}
+	if before, told := p.statuses[key]; !told || !reflect.DeepEqual(before, status) {
+		p.statuses[key] = status
+		result.Statuses = append(result.Statuses, status)
+	}
+}
+
+func (p *Planner) serviceStatus(s *tap.Service, status *tap.Status) {
+	to := p.destinations[s.ID]
+	switch {
+	case !s.Enabled:
+		status.State = tap.StateDisabled
+	case !to.ok():
+		status.State, status.Reason = to.state(), to.problem
+	case to.down != "":
+		status.State, status.Reason = tap.StatePending, to.down
+	default:
+		status.State = tap.StateProgrammed
+		status.Needs = []tap.Need{{Host: to.host, Owner: ownerBridge}, {Host: to.host, Owner: s.ID}}
+	}
+}
+
+func (p *Planner) flowStatus(f *tap.Flow, status *tap.Status) {
+	from := p.sources[f.ID]
+	s := p.world.services[f.TapID]
+	to := p.destinations[f.TapID]
+	switch {
+	case !f.Enabled:
+		status.State = tap.StateDisabled
+		return
+	case s == nil:
+		status.State, status.Reason = tap.StateError, fmt.Sprintf("tap service %s does not exist", f.TapID)
+		return
+	case selfTap(f, s):
+		status.State, status.Reason = tap.StateError, "a guest cannot tap itself"
+		return
+	case !from.ok():
+		status.State, status.Reason = from.state(), from.problem
+		return
+	}
+	for _, at := range from.places {
+		if why := p.world.hosts[at.host].Refused; why != "" {
+			status.State, status.Reason = tap.StateError, why
+			return
+		}
+		if why := p.refused[at.host][f.ID]; why != "" {
+			status.State, status.Reason = tap.StateError, why
+			return
+		}
+	}
+	switch {
+	case !to.ok():
+		status.State, status.Reason = to.state(), to.problem
+		return
+	case to.down != "":
+		status.State, status.Reason = tap.StatePending, to.down
+		return
+	}
+	status.State = tap.StateProgrammed
+	needs := []tap.Need{{Host: to.host, Owner: ownerBridge}, {Host: to.host, Owner: s.ID}}
+	for _, at := range from.places {
+		needs = append(needs, tap.Need{Host: at.host, Owner: ownerBridge}, tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID)})
+		if at.host != to.host {
+			needs = append(needs, tap.Need{Host: at.host, Owner: ownerTunnel}, tap.Need{Host: to.host, Owner: ownerTunnel})
+		}
+	}
+	slices.SortFunc(needs, func(a, b tap.Need) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Owner, b.Owner)) })
+	status.Needs = slices.Compact(needs)
+}
+
+func (w want) state() tap.State {
+	if w.failed {
+		return tap.StateError
+	}
+	return tap.StatePending
+}

@@ -1,0 +1,197 @@
+package mirror
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+type set map[string]struct{}
+
+func (s set) add(id string) { s[id] = struct{}{} }
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// index maps a key to the ids that refer to it.
+type index map[string]set
+
+func (x index) add(key, id string) {
+	if x[key] == nil {
+		x[key] = set{}
+	}
+	x[key].add(id)
+}
+
+func (x index) remove(key, id string) {
+	delete(x[key], id)
+	if len(x[key]) == 0 {
+		delete(x, key)
+	}
+}
+
+// world is everything that the planner knows. The indexes say which flows and services a change of something touches.
+type world struct {
+	config   Config
+	hosts    map[string]*tap.Host
+	guests   map[string]*tap.Guest
+	services map[string]*tap.Service
+	flows    map[string]*tap.Flow
+	attached map[string][]tap.Location // service -> where its tap NIC was seen
+
+	unseen set // hosts that were never observed
+
+	flowsOfService  index
+	flowsOfSource   index // guest or host -> flows
+	servicesAtHost  index // host -> services of type host
+	servicesOfGuest index
+}
+
+func newWorld(config Config) *world {
+	return &world{
+		config: config,
+		hosts:  map[string]*tap.Host{}, guests: map[string]*tap.Guest{}, attached: map[string][]tap.Location{},
+		services: map[string]*tap.Service{}, flows: map[string]*tap.Flow{},
+		unseen:         set{},
+		flowsOfService: index{}, flowsOfSource: index{}, servicesAtHost: index{}, servicesOfGuest: index{},
+	}
+}
+
+// touched lists what a change may have an effect on.
+type touched struct {
+	hosts, services, flows set
+}
+
+// apply takes a change in, and adds to t what it touches directly.
+func (w *world) apply(c *tap.Change, t touched) {
+	hadUnseen := len(w.unseen) > 0
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		w.touchHost(h.ID, t)
+		w.hosts[h.ID] = h
+		delete(w.unseen, h.ID)
+		if !h.Observed {
+			w.unseen.add(h.ID)
+		}
+	}
+	for _, id := range c.Gone.Hosts {
+		w.touchHost(id, t)
+		delete(w.hosts, id)
+		delete(w.unseen, id)
+	}
+	for i := range c.Guests {
+		g := &c.Guests[i]
+		w.guests[g.ID] = g
+		w.touchGuest(g.ID, t)
+	}
+	for _, id := range c.Gone.Guests {
+		delete(w.guests, id)
+		w.touchGuest(id, t)
+	}
+	for i := range c.Services {
+		w.forgetService(c.Services[i].ID)
+		w.addService(&c.Services[i])
+		w.touchService(c.Services[i].ID, t)
+	}
+	for _, id := range c.Gone.Services {
+		w.touchService(id, t)
+		w.forgetService(id)
+		delete(w.services, id)
+		delete(w.attached, id)
+	}
+	for _, a := range c.Attachments {
+		w.attached[a.ServiceID] = a.Locations
+		t.services.add(a.ServiceID)
+	}
+	for i := range c.Flows {
+		w.forgetFlow(c.Flows[i].ID)
+		w.addFlow(&c.Flows[i])
+		t.flows.add(c.Flows[i].ID)
+	}
+	for _, id := range c.Gone.Flows {
+		w.forgetFlow(id)
+		t.flows.add(id)
+	}
+	// With the last unseen host, "not found so far" becomes "not there" for everything at once.
+	if hadUnseen != (len(w.unseen) > 0) {
+		for id := range w.flows {
+			t.flows.add(id)
+		}
+		for id := range w.services {
+			t.services.add(id)
+		}
+	}
+}
+
+func (w *world) addService(s *tap.Service) {
+	w.services[s.ID] = s
+	if s.Type == tap.ServiceHost {
+		w.servicesAtHost.add(s.TargetID, s.ID)
+	} else {
+		w.servicesOfGuest.add(s.TargetID, s.ID)
+	}
+}
+
+// forgetService takes a service out of the indexes.
+func (w *world) forgetService(id string) {
+	if s := w.services[id]; s != nil {
+		w.servicesAtHost.remove(s.TargetID, id)
+		w.servicesOfGuest.remove(s.TargetID, id)
+	}
+}
+
+// sourceOf is the guest or the host that a flow mirrors; ids of both are unique together.
+func sourceOf(f *tap.Flow) string {
+	if f.Type == tap.FlowVSwitch {
+		return f.HostID
+	}
+	return f.GuestID
+}
+
+func (w *world) addFlow(f *tap.Flow) {
+	w.flows[f.ID] = f
+	w.flowsOfService.add(f.TapID, f.ID)
+	w.flowsOfSource.add(sourceOf(f), f.ID)
+}
+
+func (w *world) forgetFlow(id string) {
+	if f := w.flows[id]; f != nil {
+		w.flowsOfService.remove(f.TapID, id)
+		w.flowsOfSource.remove(sourceOf(f), id)
+		delete(w.flows, id)
+	}
+}
+
+func (w *world) touchHost(id string, t touched) {
+	t.hosts.add(id)
+	for f := range w.flowsOfSource[id] {
+		t.flows.add(f)
+	}
+	for s := range w.servicesAtHost[id] {
+		t.services.add(s)
+	}
+}
+
+func (w *world) touchGuest(id string, t touched) {
+	for f := range w.flowsOfSource[id] {
+		t.flows.add(f)
+	}
+	for s := range w.servicesOfGuest[id] {
+		t.services.add(s)
+	}
+}
+
+func (w *world) touchService(id string, t touched) {
+	t.services.add(id)
+	for f := range w.flowsOfService[id] {
+		t.flows.add(f)
+	}
+}
+
+// hostName is for messages.
+func (w *world) hostName(id string) string {
+	if h := w.hosts[id]; h != nil {
+		return h.Name
+	}
+	return id
+}

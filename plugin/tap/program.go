@@ -1,0 +1,87 @@
+package tap
+
+import "github.com/tapline-sdn/tapline/openflow"
+
+// Program is the whole desired state of one host. Applying it twice equals applying it once.
+// Everything in it is sorted, so that equal programs compare equal.
+type Program struct {
+	Host    string // id
+	Bridge  TapBridge
+	Ports   []Port
+	Mirrors []Mirror
+	Flows   []FlowEntry // of the tap bridge; the controller adds its stamp flow
+	// Held are owners of which not everything is known yet (see [Host].Observed): what stands in their name stays as it is.
+	Held []Hold
+}
+
+// Hold names an owner, and the cookie of its flows.
+type Hold struct {
+	Owner  string
+	Cookie openflow.Cookie
+}
+
+// TapBridge is the tap bridge as it must stand (columns of ovs-vswitchd.conf.db(5), Bridge).
+type TapBridge struct {
+	Name         string
+	DatapathType string
+	FailMode     string
+	Protocols    []string
+	OtherConfig  map[string]string // only these keys are ours
+}
+
+// Port is a port, with its one Interface, that must stand.
+type Port struct {
+	Owner   string // what it belongs to: external_ids:tapline-id
+	Bridge  string
+	Name    string
+	Type    string            // Interface:type: "patch", "gre", or "" for a NIC
+	Options map[string]string // Interface:options
+	// OFPortRequest is Interface:ofport_request; 0 asks for none.
+	OFPortRequest uint32
+	VLANMode      string // Port:vlan_mode
+	Trunks        []uint16
+	// Plugged marks the NIC of a guest: somebody else creates and deletes the port, it only has to be on Bridge.
+	Plugged bool
+}
+
+// Mirror is a Mirror record that must stand; ports are named as on Bridge.
+type Mirror struct {
+	Owner      string
+	Bridge     string
+	Name       string
+	SelectAll  bool
+	SelectSrc  []string
+	SelectDst  []string
+	SelectVLAN []uint16
+	Output     string
+}
+
+// FlowEntry is a flow that must stand on the tap bridge.
+type FlowEntry struct {
+	Owner string
+	Mod   openflow.FlowMod
+}
+
+// Need names something that must stand on a switch before a service or a flow is ready: all of an owner's objects on a host.
+type Need struct {
+	Host  string
+	Owner string
+}
+
+// Kind tells services from flows.
+type Kind string
+
+// The kinds that have a status.
+const (
+	KindService Kind = "tap_service"
+	KindFlow    Kind = "tap_flow"
+)
+
+// Status is the planner's word on one service or flow.
+type Status struct {
+	Kind   Kind
+	ID     string
+	State  State  // StateReady is never among a planner's answers
+	Reason string // of StatePending and StateError
+	Needs  []Need // of StateProgrammed
+}
