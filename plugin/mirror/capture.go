@@ -158,7 +158,7 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 		byID[id].settle()
 		run = append(run, byID[id])
 	}
-	return fit(h, run, refused), refused, held
+	return fit(h, run, held, refused), refused, held
 }
 
 // unreachable says why a copy cannot get from a bridge to its destination, or "".
@@ -181,8 +181,9 @@ func unreachable(h *tap.Host, bridge *tap.Bridge, datapath string, at place, to 
 	return ""
 }
 
-// fit keeps the records for which the bridge has room: first those that stand already, then the earliest.
-func fit(h *tap.Host, captures []*capture, refused map[string]string) []*capture {
+// fit keeps the records for which the bridge has room: first those that stand already, then the earliest. Mirrors of held
+// captures stay on the switch and take room too.
+func fit(h *tap.Host, captures []*capture, held set, refused map[string]string) []*capture {
 	type candidate struct {
 		c     *capture
 		r     *mirrorRecord
@@ -208,8 +209,15 @@ func fit(h *tap.Host, captures []*capture, refused map[string]string) []*capture
 			}
 			return cmp.Or(a.r.since.Compare(b.r.since), cmp.Compare(a.c.id, b.c.id), cmp.Compare(a.r.group, b.r.group))
 		})
-		others := bridgeNamed(h, name).OtherMirrors
-		room := max(0, maxMirrors-others)
+		bridge := bridgeNamed(h, name)
+		others := bridge.OtherMirrors
+		taken := others
+		for _, m := range bridge.OurMirrors {
+			if _, kept := held[captureOf(m)]; kept {
+				taken++
+			}
+		}
+		room := max(0, maxMirrors-taken)
 		for i, one := range all {
 			if i < room {
 				one.c.groups = append(one.c.groups, one.r)
@@ -217,7 +225,7 @@ func fit(h *tap.Host, captures []*capture, refused map[string]string) []*capture
 			}
 			for _, f := range one.r.flows {
 				refused[f] = fmt.Sprintf("bridge %s of host %s has no room: Open vSwitch takes %d mirrors a bridge, %d are in use and %d of them are not ours",
-					name, h.Name, maxMirrors, others+min(room, len(all)), others)
+					name, h.Name, maxMirrors, taken+min(room, len(all)), others)
 			}
 		}
 	}

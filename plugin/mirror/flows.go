@@ -35,9 +35,13 @@ func (t *flowTables) add(owner string, tag uint64, table openflow.TableID, prior
 	}})
 }
 
-// guard drops our tunnel's packets, in both directions, and passes the rest.
+// guard drops our tunnel's packets, in both directions, and passes the rest. A host without a tunnel has only the rest.
 func (t *flowTables) guard(tunnelIP netip.Addr) {
 	bridge := tag(kindBridge, ownerBridge)
+	t.add(ownerBridge, bridge, tableGuard, priorityRest, nil, openflow.GotoTable{Table: tableSelect})
+	if !tunnelIP.IsValid() {
+		return
+	}
 	ether, src, dst := openflow.EthType(0x0800), openflow.IPv4Src, openflow.IPv4Dst
 	if tunnelIP.Is6() {
 		ether, src, dst = openflow.EthType(0x86dd), openflow.IPv6Src, openflow.IPv6Dst
@@ -45,7 +49,6 @@ func (t *flowTables) guard(tunnelIP netip.Addr) {
 	gre, own := openflow.IPProto(protoGRE), netip.PrefixFrom(tunnelIP, tunnelIP.BitLen())
 	t.add(ownerBridge, bridge, tableGuard, prioritySpecific, openflow.Match{ether, gre, src(own)})
 	t.add(ownerBridge, bridge, tableGuard, prioritySpecific, openflow.Match{ether, gre, dst(own)})
-	t.add(ownerBridge, bridge, tableGuard, priorityRest, nil, openflow.GotoTable{Table: tableSelect})
 }
 
 // capture takes a capture's packets from its patch port to the table that delivers them.

@@ -4,14 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Owners of what is not a capture's or a service's.
 const (
-	ownerBridge = "bridge" // the tap bridge itself and its guard flows
-	ownerTunnel = "tunnel" // the tunnel port
+	ownerBridge = tap.OwnerBridge // the tap bridge itself and its guard flows
+	ownerTunnel = "tunnel"        // the tunnel port
 )
 
 // The tag of a capture or a service stands in metadata and, under the magic, in cookies:
@@ -50,6 +52,12 @@ func sourcePort(capture string) string    { return "tlm-" + captureSuffix(captur
 func tapPort(capture string) string       { return "tlt-" + captureSuffix(capture) }
 
 const tunnelPort = "tl-gre"
+
+// captureOf is the capture that a mirror's name tells of.
+func captureOf(mirror string) string {
+	suffix, _, _ := strings.Cut(strings.TrimPrefix(mirror, "tl-"), "-")
+	return "capture-" + suffix
+}
 
 func mirrorName(capture string, group mirrorGroup) string {
 	name := "tl-" + captureSuffix(capture)

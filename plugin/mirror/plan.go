@@ -40,8 +40,8 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 			},
 			OFPortRequest: tunnel,
 		})
-		flows.guard(h.TunnelIP)
 	}
+	flows.guard(h.TunnelIP)
 	for _, c := range captures {
 		in := numbers.of(tapPort(c.id))
 		program.Ports = append(program.Ports,
@@ -103,7 +103,7 @@ func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, 
 			held.add(s.ID)
 		}
 		for _, at := range from.places {
-			if at.host != h.ID && at.tunnelIP.IsValid() {
+			if at.host != h.ID && at.tunnelIP.IsValid() && at.tunnelIP.Is4() == h.TunnelIP.Is4() {
 				senders[at.tunnelIP.String()] = struct{}{}
 			}
 		}

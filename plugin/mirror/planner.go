@@ -3,7 +3,6 @@ package mirror
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -101,7 +100,10 @@ func (p *Planner) Check(ctx context.Context, revision uint64, r tap.Resource) (t
 		select {
 		case <-arrived:
 		case <-ctx.Done():
-			return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w", revision, errors.Join(ctx.Err(), context.Cause(ctx)))
+			if cause := context.Cause(ctx); cause != ctx.Err() {
+				return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w: %w", revision, ctx.Err(), cause)
+			}
+			return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w", revision, ctx.Err())
 		}
 	}
 }
@@ -116,15 +118,6 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	t := touched{set{}, set{}, set{}}
 	p.world.apply(&c, t)
 
-	// Where a host changed, what was seen there may resolve to something else.
-	for host := range t.hosts {
-		for id := range p.flowsAt[host] {
-			t.flows.add(id)
-		}
-		for id := range p.servicesAt[host] {
-			t.services.add(id)
-		}
-	}
 	for id := range t.services {
 		p.resolveService(id, t)
 	}

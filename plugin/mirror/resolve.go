@@ -176,7 +176,11 @@ func (w *world) guestDestination(s *tap.Service) destination {
 	switch port := tapPortNamed(h, best.Port); {
 	case h.Refused != "":
 		d.want, d.join = want{problem: h.Refused, failed: true}, false
-	case best.Bridge != w.config.Bridge || port == nil:
+	case !h.Observed:
+		d.want = want{problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}
+	case best.Bridge == w.config.Bridge && port == nil:
+		d.want = want{problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, best.Port)}
+	case best.Bridge != w.config.Bridge:
 		d.want = want{problem: fmt.Sprintf("NIC %s is on bridge %s of host %s and is being moved to %s", best.Port, best.Bridge, h.Name, w.config.Bridge)}
 	default:
 		d.deliverable(h, port)

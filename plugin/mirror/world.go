@@ -45,6 +45,8 @@ type world struct {
 	flowsOfSource   index // guest or host -> flows
 	servicesAtHost  index // host -> services of type host
 	servicesOfGuest index
+	guestsSeenAt    index // host, registered or not -> guests with a NIC there
+	servicesSeenAt  index // host, registered or not -> services with their tap NIC there
 }
 
 func newWorld(config Config) *world {
@@ -54,6 +56,7 @@ func newWorld(config Config) *world {
 		services: map[string]*tap.Service{}, flows: map[string]*tap.Flow{},
 		unseen:         set{},
 		flowsOfService: index{}, flowsOfSource: index{}, servicesAtHost: index{}, servicesOfGuest: index{},
+		guestsSeenAt: index{}, servicesSeenAt: index{},
 	}
 }
 
@@ -80,13 +83,17 @@ func (w *world) apply(c *tap.Change, t touched) {
 		delete(w.unseen, id)
 	}
 	for i := range c.Guests {
-		g := &c.Guests[i]
-		w.guests[g.ID] = g
-		w.touchGuest(g.ID, t)
+		w.forgetGuest(c.Guests[i].ID)
+		w.addGuest(&c.Guests[i])
+		w.touchGuest(c.Guests[i].ID, t)
 	}
 	for _, id := range c.Gone.Guests {
-		delete(w.guests, id)
+		w.forgetGuest(id)
 		w.touchGuest(id, t)
+	}
+	for _, a := range c.Attachments {
+		w.attach(a.ServiceID, a.Locations)
+		t.services.add(a.ServiceID)
 	}
 	for i := range c.Services {
 		w.forgetService(c.Services[i].ID)
@@ -97,20 +104,16 @@ func (w *world) apply(c *tap.Change, t touched) {
 		w.touchService(id, t)
 		w.forgetService(id)
 		delete(w.services, id)
-		delete(w.attached, id)
-	}
-	for _, a := range c.Attachments {
-		w.attached[a.ServiceID] = a.Locations
-		t.services.add(a.ServiceID)
+		w.attach(id, nil)
 	}
 	for i := range c.Flows {
+		w.touchFlow(c.Flows[i].ID, t)
 		w.forgetFlow(c.Flows[i].ID)
 		w.addFlow(&c.Flows[i])
-		t.flows.add(c.Flows[i].ID)
 	}
 	for _, id := range c.Gone.Flows {
+		w.touchFlow(id, t)
 		w.forgetFlow(id)
-		t.flows.add(id)
 	}
 	// With the last unseen host, "not found so far" becomes "not there" for everything at once.
 	if hadUnseen != (len(w.unseen) > 0) {
@@ -120,6 +123,40 @@ func (w *world) apply(c *tap.Change, t touched) {
 		for id := range w.services {
 			t.services.add(id)
 		}
+	}
+}
+
+func (w *world) addGuest(g *tap.Guest) {
+	w.guests[g.ID] = g
+	for _, n := range g.NICs {
+		for _, l := range n.Locations {
+			w.guestsSeenAt.add(l.Host, g.ID)
+		}
+	}
+}
+
+func (w *world) forgetGuest(id string) {
+	if g := w.guests[id]; g != nil {
+		for _, n := range g.NICs {
+			for _, l := range n.Locations {
+				w.guestsSeenAt.remove(l.Host, id)
+			}
+		}
+		delete(w.guests, id)
+	}
+}
+
+// attach sets where the tap NIC of a service was seen.
+func (w *world) attach(service string, at []tap.Location) {
+	for _, l := range w.attached[service] {
+		w.servicesSeenAt.remove(l.Host, service)
+	}
+	for _, l := range at {
+		w.servicesSeenAt.add(l.Host, service)
+	}
+	w.attached[service] = at
+	if len(at) == 0 {
+		delete(w.attached, service)
 	}
 }
 
@@ -170,6 +207,12 @@ func (w *world) touchHost(id string, t touched) {
 	for s := range w.servicesAtHost[id] {
 		t.services.add(s)
 	}
+	for g := range w.guestsSeenAt[id] {
+		w.touchGuest(g, t)
+	}
+	for s := range w.servicesSeenAt[id] {
+		t.services.add(s)
+	}
 }
 
 func (w *world) touchGuest(id string, t touched) {
@@ -178,6 +221,14 @@ func (w *world) touchGuest(id string, t touched) {
 	}
 	for s := range w.servicesOfGuest[id] {
 		t.services.add(s)
+	}
+}
+
+// touchFlow is called before the flow changes: the service that it fed forgets its sender.
+func (w *world) touchFlow(id string, t touched) {
+	t.flows.add(id)
+	if f := w.flows[id]; f != nil {
+		t.services.add(f.TapID)
 	}
 }
 

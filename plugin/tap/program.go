@@ -20,6 +20,9 @@ type Hold struct {
 	Cookie openflow.Cookie
 }
 
+// OwnerBridge is the owner of the tap bridge itself.
+const OwnerBridge = "bridge"
+
 // TapBridge is the tap bridge as it must stand (columns of ovs-vswitchd.conf.db(5), Bridge).
 type TapBridge struct {
 	Name         string

@@ -1,0 +1,27 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/tapline-sdn/tapline/api"
+)
+
+// Error is a request that the server refused; nothing was changed.
+type Error struct {
+	Method  string
+	URL     string
+	Problem api.Problem
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s (%s %s: %d %s)", e.Problem.Detail, e.Method, e.URL, e.Problem.Status, http.StatusText(e.Problem.Status))
+}
+
+// IsStatus reports whether err is an [*Error] of an HTTP status.
+func IsStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Problem.Status == status
+}

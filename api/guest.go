@@ -1,0 +1,48 @@
+package api
+
+// Guest is a virtual machine or container, declared or learned from the switches.
+type Guest struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Declared bool       `json:"declared"`
+	NICs     []GuestNIC `json:"nics"`
+
+	ETag string `json:"-"` // header of answers with one declared guest; "" elsewhere
+}
+
+// GuestNIC is a NIC of a guest and where it is plugged; HostID is "" while it is not.
+type GuestNIC struct {
+	MAC     string   `json:"mac"`
+	IPAddrs []string `json:"ip_addrs"`
+	IfName  string   `json:"ifname"`
+	HostID  string   `json:"host_id"`
+	Host    string   `json:"host"`
+	Bridge  string   `json:"bridge"`
+	Port    string   `json:"port"`
+}
+
+// GuestNICCreate is a NIC of a guest as it is declared.
+type GuestNICCreate struct {
+	MAC    string `json:"mac"`
+	IP     string `json:"ip,omitempty"`
+	IfName string `json:"ifname,omitempty"`
+}
+
+// GuestCreate declares a guest.
+type GuestCreate struct {
+	ID   string           `json:"id,omitempty"` // made if ""
+	Name string           `json:"name"`
+	NICs []GuestNICCreate `json:"nics"`
+}
+
+// GuestPatch changes a declared guest. NICs replaces.
+type GuestPatch struct {
+	Name *string           `json:"name,omitempty"`
+	NICs *[]GuestNICCreate `json:"nics,omitempty"`
+}
+
+// GuestList answers a list of guests.
+type GuestList struct {
+	Guests []Guest `json:"guests"`
+	Total  int     `json:"total"`
+}

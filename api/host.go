@@ -1,0 +1,59 @@
+package api
+
+// Host is a machine with Open vSwitch.
+type Host struct {
+	ID         string              `json:"id"`
+	Name       string              `json:"name"`
+	OVSDB      string              `json:"ovsdb"`     // tcp:IP:PORT, ssl:IP:PORT or unix:PATH
+	TunnelIP   string              `json:"tunnel_ip"` // declared or learned; "" while unknown
+	Wires      map[string]string   `json:"wires"`     // wire -> bridge, declared and learned
+	Uplinks    map[string][]string `json:"uplinks"`   // bridge -> physical ports, where declared
+	NICs       []HostNIC           `json:"nics"`
+	Connected  bool                `json:"connected"`
+	OVSVersion string              `json:"ovs_version"`
+	Bridges    []string            `json:"bridges"`
+	Status     Status              `json:"status"`
+	Reason     string              `json:"reason"`
+
+	ETag string `json:"-"` // header of answers with one host; "" in lists and events
+}
+
+// HostNIC is a physical NIC of a host.
+type HostNIC struct {
+	Name   string `json:"name"`
+	MAC    string `json:"mac"`
+	Speed  int    `json:"speed"` // Mbit/s; 0 is unknown
+	Driver string `json:"driver"`
+	UsedBy string `json:"used_by"` // "" if free
+}
+
+// HostFacts is what a host says about itself.
+type HostFacts struct {
+	NICs []HostNIC `json:"nics"`
+}
+
+// HostCreate registers a host.
+type HostCreate struct {
+	Name     string              `json:"name"`
+	OVSDB    string              `json:"ovsdb"`
+	TunnelIP string              `json:"tunnel_ip,omitempty"`
+	Wires    map[string]string   `json:"wires,omitempty"`
+	Uplinks  map[string][]string `json:"uplinks,omitempty"`
+	NICs     []HostNIC           `json:"nics,omitempty"`
+}
+
+// HostPatch changes a host. Wires and Uplinks are merged into what is declared, nil removes; NICs replaces.
+type HostPatch struct {
+	Name     *string              `json:"name,omitempty"`
+	OVSDB    *string              `json:"ovsdb,omitempty"`
+	TunnelIP Field[string]        `json:"tunnel_ip,omitzero"`
+	Wires    map[string]*string   `json:"wires,omitempty"`
+	Uplinks  map[string]*[]string `json:"uplinks,omitempty"`
+	NICs     *[]HostNIC           `json:"nics,omitempty"`
+}
+
+// HostList answers a list of hosts. Total counts what matches, whatever limit and offset.
+type HostList struct {
+	Hosts []Host `json:"hosts"`
+	Total int    `json:"total"`
+}

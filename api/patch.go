@@ -1,0 +1,25 @@
+package api
+
+import "encoding/json"
+
+// Field is a field of a JSON merge patch (RFC 7396) that can be removed: left alone (the zero Field), removed
+// ([Remove]) or set ([Set]). Its struct tag must carry omitzero.
+type Field[T any] struct {
+	Given bool
+	Value *T // nil removes
+}
+
+// Set sets a field to v.
+func Set[T any](v T) Field[T] { return Field[T]{Given: true, Value: &v} }
+
+// Remove removes a field.
+func Remove[T any]() Field[T] { return Field[T]{Given: true} }
+
+// MarshalJSON implements json.Marshaler.
+func (f Field[T]) MarshalJSON() ([]byte, error) { return json.Marshal(f.Value) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Field[T]) UnmarshalJSON(data []byte) error {
+	f.Given = true
+	return json.Unmarshal(data, &f.Value)
+}

@@ -1,0 +1,27 @@
+package api
+
+// ProblemType is the media type of a [Problem].
+const ProblemType = "application/problem+json"
+
+// Problem says what is wrong with a request, where, and what would be right (RFC 9457).
+type Problem struct {
+	Type     string         `json:"type"`
+	Title    string         `json:"title"`
+	Status   int            `json:"status"`
+	Detail   string         `json:"detail"`
+	Instance string         `json:"instance,omitempty"`
+	Field    string         `json:"field,omitempty"`  // at fault; the first if there are several
+	Errors   []FieldProblem `json:"errors,omitempty"` // all of them
+}
+
+// FieldProblem is what is wrong with one field or parameter.
+type FieldProblem struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// Health answers /healthz and /readyz.
+type Health struct {
+	Status  string `json:"status"` // ok
+	Version string `json:"version"`
+}

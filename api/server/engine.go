@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+)
+
+// Engine is what the server asks of the controller.
+//
+// A ref is an id or a name. An ifRevision other than 0 must be the record's revision. Every error is or wraps an
+// *engine.Error or the error of ctx. Wait methods return once the state is no longer pending, or when ctx is done: then
+// with the latest view and ctx's error.
+type Engine interface {
+	Hosts
+	Guests
+	Wires
+	Services
+	Flows
+	// Subscribe tells what changes until ctx ends or the subscriber is too slow; then the channel is closed.
+	Subscribe(ctx context.Context) <-chan engine.Event
+	// Ready is nil, or why the controller cannot do its work.
+	Ready() error
+}
+
+// Hosts are the registered hosts.
+type Hosts interface {
+	Hosts() []engine.HostView
+	Host(ref string) (engine.HostView, error)
+	CreateHost(ctx context.Context, h store.Host) (engine.HostView, error)
+	UpdateHost(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Host) error) (engine.HostView, error)
+	DeleteHost(ctx context.Context, ref string, ifRevision uint64) error
+	WaitHost(ctx context.Context, id string) (engine.HostView, error)
+}
+
+// Guests are the guests, declared and learned; only declared ones can be changed.
+type Guests interface {
+	Guests() []engine.GuestView
+	Guest(ref string) (engine.GuestView, error)
+	CreateGuest(ctx context.Context, g store.Guest) (engine.GuestView, error)
+	UpdateGuest(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Guest) error) (engine.GuestView, error)
+	DeleteGuest(ctx context.Context, ref string, ifRevision uint64) error
+}
+
+// Wires are the wires. They have no record of their own: what is declared of them is part of the hosts.
+type Wires interface {
+	Wires() []engine.WireView
+	Wire(ref string) (engine.WireView, error)
+	// UpdateWire declares host -> bridge, nil takes the declaration back; an unknown wire comes into being.
+	UpdateWire(ctx context.Context, ref string, bridges map[string]*string) (engine.WireView, error)
+	DeleteWire(ctx context.Context, ref string) error
+}
+
+// Services are the tap services.
+type Services interface {
+	Services() []engine.ServiceView
+	Service(ref string) (engine.ServiceView, error)
+	CreateService(ctx context.Context, s store.Service) (engine.ServiceView, error)
+	UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (engine.ServiceView, error)
+	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
+	WaitService(ctx context.Context, id string) (engine.ServiceView, error)
+}
+
+// Flows are the tap flows.
+type Flows interface {
+	Flows() []engine.FlowView
+	Flow(ref string) (engine.FlowView, error)
+	CreateFlow(ctx context.Context, f store.Flow) (engine.FlowView, error)
+	UpdateFlow(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error) (engine.FlowView, error)
+	DeleteFlow(ctx context.Context, ref string, ifRevision uint64) error
+	WaitFlow(ctx context.Context, id string) (engine.FlowView, error)
+}

@@ -1,0 +1,45 @@
+package server
+
+import (
+	"context"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+)
+
+func guestID(v engine.GuestView) string { return v.ID }
+
+func (s *server) mountGuests() {
+	mount(s, resource[engine.GuestView, api.Guest, api.GuestCreate, api.GuestPatch]{
+		path: "guests",
+		list: s.engine.Guests,
+		get:  s.engine.Guest,
+		create: func(ctx context.Context, body api.GuestCreate) (engine.GuestView, error) {
+			g, err := newGuest(body)
+			if err != nil {
+				return engine.GuestView{}, err
+			}
+			return s.engine.CreateGuest(ctx, g)
+		},
+		update: func(ctx context.Context, ref string, rev uint64, p api.GuestPatch) (engine.GuestView, error) {
+			return s.engine.UpdateGuest(ctx, ref, rev, func(g *store.Guest) error { return editGuest(g, p) })
+		},
+		remove:   s.engine.DeleteGuest,
+		json:     guestJSON,
+		id:       guestID,
+		revision: func(v engine.GuestView) uint64 { return v.Revision },
+		columns: map[string]column[api.Guest]{
+			"name":     text(func(g api.Guest) string { return g.Name }),
+			"declared": flag(func(g api.Guest) bool { return g.Declared }),
+			"host_id": references(func(g api.Guest) []string {
+				var ids []string
+				for _, n := range g.NICs {
+					ids = append(ids, n.HostID)
+				}
+				return ids
+			}, s.engine.Host, hostID),
+		},
+		page: func(items []api.Guest, total int) any { return api.GuestList{Guests: items, Total: total} },
+	})
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"context"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+)
+
+func hostID(v engine.HostView) string { return v.ID }
+
+func (s *server) mountHosts() {
+	mount(s, resource[engine.HostView, api.Host, api.HostCreate, api.HostPatch]{
+		path: "hosts",
+		list: s.engine.Hosts,
+		get:  s.engine.Host,
+		create: func(ctx context.Context, body api.HostCreate) (engine.HostView, error) {
+			h, err := newHost(body)
+			if err != nil {
+				return engine.HostView{}, err
+			}
+			return s.engine.CreateHost(ctx, h)
+		},
+		update: func(ctx context.Context, ref string, rev uint64, p api.HostPatch) (engine.HostView, error) {
+			return s.engine.UpdateHost(ctx, ref, rev, func(h *store.Host) error { return editHost(h, p) })
+		},
+		remove:   s.engine.DeleteHost,
+		wait:     s.engine.WaitHost,
+		json:     hostJSON,
+		id:       hostID,
+		revision: func(v engine.HostView) uint64 { return v.Revision },
+		columns: map[string]column[api.Host]{
+			"name":      text(func(h api.Host) string { return h.Name }),
+			"status":    text(func(h api.Host) api.Status { return h.Status }),
+			"connected": flag(func(h api.Host) bool { return h.Connected }),
+		},
+		page: func(items []api.Host, total int) any { return api.HostList{Hosts: items, Total: total} },
+	})
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	"github.com/tapline-sdn/tapline/api"
+)
+
+// request is what a handler needs of a request that satisfies the document.
+type request struct {
+	ref        string
+	query      map[string]string // each parameter once, booleans and numbers in their canonical form
+	body       []byte            // JSON
+	wait       time.Duration
+	ifRevision uint64 // 0 checks nothing
+}
+
+// read holds a request against the document. Its errors are refusals.
+func (o *operation) read(c echo.Context) (request, error) {
+	req := request{ref: c.Param("ref")}
+	if len(c.ParamNames()) > 0 && req.ref == "" {
+		return request{}, echo.ErrNotFound
+	}
+	var err error
+	if req.query, err = o.readQuery(c.Request().URL.RawQuery); err != nil {
+		return request{}, err
+	}
+	if w, ok := req.query["wait"]; ok {
+		if req.wait, err = parseWait(w); err != nil {
+			return request{}, invalid("wait", err)
+		}
+	}
+	if req.ifRevision, err = o.readIfMatch(c.Request()); err != nil {
+		return request{}, err
+	}
+	if len(o.body) > 0 {
+		if req.body, err = o.readBody(c); err != nil {
+			return request{}, err
+		}
+	}
+	return req, nil
+}
+
+func (o *operation) readQuery(raw string) (map[string]string, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "", "the query of the URL is malformed: %v", err)
+	}
+	var faults []api.FieldProblem
+	out := make(map[string]string, len(values))
+	for name, given := range values {
+		schema, known := o.query[name]
+		switch {
+		case !known && len(o.query) == 0:
+			faults = append(faults, api.FieldProblem{Field: name, Detail: "is not a parameter: this request takes none"})
+			continue
+		case !known:
+			faults = append(faults, api.FieldProblem{Field: name, Detail: "is not a parameter: want one of " + names(o.query)})
+			continue
+		case len(given) > 1:
+			faults = append(faults, api.FieldProblem{Field: name, Detail: fmt.Sprintf("is given %d times: want it once", len(given))})
+			continue
+		}
+		value, text := queryValue(schema, given[0])
+		if bad := faultsOf(schema, value, name); len(bad) > 0 {
+			faults = append(faults, bad...)
+			continue
+		}
+		out[name] = text
+	}
+	if len(faults) > 0 {
+		return nil, refuseAll(faults)
+	}
+	return out, nil
+}
+
+// queryValue reads a parameter as its schema's type, and says its canonical text. What cannot be read stays a string,
+// which the schema then refuses.
+func queryValue(schema *openapi3.Schema, s string) (any, string) {
+	switch {
+	case schema.Type.Is(openapi3.TypeInteger):
+		if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+			return float64(n), strconv.FormatInt(n, 10)
+		}
+	case schema.Type.Is(openapi3.TypeBoolean):
+		if b, err := strconv.ParseBool(s); err == nil {
+			return b, strconv.FormatBool(b)
+		}
+	}
+	return s, s
+}
+
+// readIfMatch reads If-Match (RFC 9110, 13.1.1): * or the one entity tag that an earlier answer carried.
+func (o *operation) readIfMatch(r *http.Request) (uint64, error) {
+	tag := strings.TrimSpace(r.Header.Get("If-Match"))
+	if tag == "" || tag == "*" {
+		return 0, nil
+	}
+	if !o.ifMatch {
+		return 0, refuse(http.StatusBadRequest, "If-Match", "this request cannot be made conditional: leave the header out")
+	}
+	digits, opened := strings.CutPrefix(tag, `"`)
+	digits, closed := strings.CutSuffix(digits, `"`)
+	revision, err := strconv.ParseUint(digits, 10, 64)
+	if !opened || !closed || err != nil {
+		return 0, refuse(http.StatusBadRequest, "If-Match", `%s is not an entity tag of ours: want the ETag of an earlier answer with its quotes, such as "42"`, tag)
+	}
+	if revision == 0 {
+		return 0, refuse(http.StatusPreconditionFailed, "If-Match", `nothing ever has revision "0": read the resource again and use its ETag`)
+	}
+	return revision, nil
+}
+
+func (o *operation) readBody(c echo.Context) ([]byte, error) {
+	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	schema, ok := o.body[media]
+	if err != nil || !ok {
+		return nil, refuse(http.StatusUnsupportedMediaType, "Content-Type", "is %q: want %s",
+			c.Request().Header.Get(echo.HeaderContentType), names(o.body))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "", "the body is longer than %d bytes", tooLong.Limit)
+	} else if err != nil {
+		return nil, refuse(http.StatusBadRequest, "", "the body could not be read: %v", err)
+	}
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return nil, refuse(http.StatusBadRequest, "", "the body is not JSON: %s", jsonFault(body, err))
+	}
+	if faults := faultsOf(schema, value, ""); len(faults) > 0 {
+		return nil, refuseAll(faults)
+	}
+	return body, nil
+}
+
+// jsonFault says where JSON is malformed.
+func jsonFault(body []byte, err error) string {
+	syntax := (*json.SyntaxError)(nil)
+	if len(strings.TrimSpace(string(body))) == 0 {
+		return "it is empty"
+	}
+	if !errors.As(err, &syntax) {
+		return err.Error()
+	}
+	before := string(body[:min(int(syntax.Offset), len(body))])
+	line := 1 + strings.Count(before, "\n")
+	column := len(before) - (strings.LastIndexByte(before, '\n') + 1)
+	return fmt.Sprintf("line %d, column %d: %v", line, column, err)
+}
+
+// decode reads a body into its type. The schema has accepted it, so that an error means that document and type differ
+// in something such as 1.0 for an integer.
+func decode[T any](body []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		var zero T
+		if t := (*json.UnmarshalTypeError)(nil); errors.As(err, &t) {
+			return zero, refuse(http.StatusBadRequest, t.Field, "is a JSON %s that cannot be read as %s", t.Value, t.Type)
+		}
+		return zero, refuse(http.StatusBadRequest, "", "the body cannot be read: %v", err)
+	}
+	return v, nil
+}
+
+func names[V any](m map[string]V) string {
+	if len(m) == 0 {
+		return "nothing"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tapline-sdn/tapline/api"
+)
+
+// resource is what differs between the kinds of resources: V is the engine's view, T its JSON form, C and P are the
+// bodies that create and change it.
+type resource[V, T, C, P any] struct {
+	path     string // under api.Prefix
+	list     func() []V
+	get      func(ref string) (V, error)
+	create   func(ctx context.Context, body C) (V, error)
+	update   func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
+	remove   func(ctx context.Context, ref string, ifRevision uint64) error
+	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error) // nil: cannot be enabled
+	wait     func(ctx context.Context, id string) (V, error)                              // nil: has no status
+	json     func(V) T
+	id       func(V) string
+	revision func(V) uint64 // nil: has none
+	columns  map[string]column[T]
+	page     func(items []T, total int) any
+}
+
+// mount serves the operations of a resource.
+func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
+	all, one := api.Prefix+"/"+r.path, api.Prefix+"/"+r.path+"/{ref}"
+	s.checkColumns(all, func(name string) bool { _, ok := r.columns[name]; return ok })
+
+	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
+		views := r.list()
+		items := make([]T, len(views))
+		for i, v := range views {
+			items[i] = r.json(v)
+		}
+		items, total := selectItems(items, r.columns, req.query)
+		return answer(c, http.StatusOK, r.page(items, total))
+	})
+	s.route(http.MethodGet, one, func(c echo.Context, req request) error {
+		v, err := r.get(req.ref)
+		if err != nil {
+			return err
+		}
+		return r.answer(c, http.StatusOK, v)
+	})
+	s.route(http.MethodPost, all, func(c echo.Context, req request) error {
+		body, err := decode[C](req.body)
+		if err != nil {
+			return err
+		}
+		v, err := r.create(c.Request().Context(), body)
+		if err != nil {
+			return err
+		}
+		c.Response().Header().Set(echo.HeaderLocation, all+"/"+url.PathEscape(r.id(v)))
+		return r.answerWhenSettled(c, req, http.StatusCreated, v)
+	})
+	s.route(http.MethodPatch, one, func(c echo.Context, req request) error {
+		body, err := decode[P](req.body)
+		if err != nil {
+			return err
+		}
+		v, err := r.update(c.Request().Context(), req.ref, req.ifRevision, body)
+		if err != nil {
+			return err
+		}
+		return r.answerWhenSettled(c, req, http.StatusOK, v)
+	})
+	s.route(http.MethodDelete, one, func(c echo.Context, req request) error {
+		if err := r.remove(c.Request().Context(), req.ref, req.ifRevision); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	if r.enable == nil {
+		return
+	}
+	for verb, on := range map[string]bool{"enable": true, "disable": false} {
+		s.route(http.MethodPost, one+"/"+verb, func(c echo.Context, req request) error {
+			v, err := r.enable(c.Request().Context(), req.ref, req.ifRevision, on)
+			if err != nil {
+				return err
+			}
+			return r.answerWhenSettled(c, req, http.StatusOK, v)
+		})
+	}
+}
+
+// checkColumns panics if the document promises a filter or an order that the list at a path does not know.
+func (s *server) checkColumns(path string, known func(string) bool) {
+	paging := []string{"order_by", "order", "limit", "offset"}
+	query := s.contract.operation(http.MethodGet, path).query
+	for name := range query {
+		if !slices.Contains(paging, name) && !known(name) {
+			panic(fmt.Sprintf("api/server: GET %s cannot be filtered by %s", path, name))
+		}
+	}
+	for _, name := range query["order_by"].Enum {
+		if !known(fmt.Sprint(name)) {
+			panic(fmt.Sprintf("api/server: GET %s cannot be ordered by %s", path, name))
+		}
+	}
+}
+
+// answerWhenSettled answers a write once the resource is no longer pending, or at the request's deadline, or when the
+// server stops, with whatever it is then: the write itself is done.
+func (r resource[V, T, C, P]) answerWhenSettled(c echo.Context, req request, status int, v V) error {
+	if r.wait == nil || req.wait == 0 {
+		return r.answer(c, status, v)
+	}
+	allow(c, req.wait+writeTimeout)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), req.wait)
+	defer cancel()
+	defer context.AfterFunc(stopping(ctx), cancel)()
+	latest, err := r.wait(ctx, r.id(v))
+	overdue := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	if err != nil && (!overdue || c.Request().Context().Err() != nil) {
+		return err
+	}
+	return r.answer(c, status, latest)
+}
+
+func (r resource[V, T, C, P]) answer(c echo.Context, status int, v V) error {
+	if r.revision != nil && r.revision(v) != 0 {
+		c.Response().Header().Set("ETag", `"`+strconv.FormatUint(r.revision(v), 10)+`"`)
+	}
+	return answer(c, status, r.json(v))
+}
+
+// answer writes JSON that no cache may keep, since a status changes without its ETag.
+func answer(c echo.Context, status int, body any) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSON(status, body)
+}
+
+// allow gives a request that takes long on purpose its own deadlines instead of the server's. A writer that knows none,
+// as in tests, needs none.
+func allow(c echo.Context, d time.Duration) {
+	rc := http.NewResponseController(c.Response())
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Now().Add(d))
+}

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	readTimeout  = 30 * time.Second // of a whole request
+	writeTimeout = 30 * time.Second // of an answer, from the end of the request's header
+	idleTimeout  = 2 * time.Minute
+	drainTimeout = 10 * time.Second // for answers that are under way when the server stops
+	maxHeader    = 64 << 10         // bytes
+)
+
+type stoppingKey struct{}
+
+// stopping is done when the server that serves ctx begins to stop: requests that take long on purpose then answer at
+// once. It is never done outside of [Serve].
+func stopping(ctx context.Context) context.Context {
+	if s, ok := ctx.Value(stoppingKey{}).(context.Context); ok {
+		return s
+	}
+	return context.Background()
+}
+
+// Serve answers requests on ln until ctx ends; then it takes no more, ends event streams and waits, finishes what is under
+// way within 10 s, and returns nil. With a tlsConfig it speaks TLS. Serve closes ln.
+func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig *tls.Config) error {
+	srv := &http.Server{
+		Handler:           handler,
+		TLSConfig:         tlsConfig,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		// Requests outlive ctx, so that a write that is under way is not torn.
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx)
+		},
+	}
+	served := make(chan error, 1)
+	go func() {
+		if tlsConfig != nil {
+			served <- srv.ServeTLS(ln, "", "")
+		} else {
+			served <- srv.Serve(ln)
+		}
+	}()
+	select {
+	case err := <-served:
+		return fmt.Errorf("api: serving on %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err := srv.Shutdown(drain)
+	if err != nil {
+		err = fmt.Errorf("api: some answers on %s were cut off: %w", ln.Addr(), errors.Join(err, srv.Close()))
+	}
+	<-served
+	return err
+}

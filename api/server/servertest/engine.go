@@ -1,0 +1,232 @@
+package servertest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api/server"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+var _ server.Engine = (*Engine)(nil)
+
+// Epoch is when the first record was made; each change is one second later.
+var Epoch = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// Engine is a server.Engine in memory.
+type Engine struct {
+	mu       sync.Mutex
+	revision uint64
+	made     int
+	seq      uint64
+	health   map[string]engine.Health // by id, of what is enabled
+	changed  chan struct{}            // closed at each change
+	subs     []*subscriber
+	unready  error
+
+	hosts    table[engine.HostView]
+	guests   table[engine.GuestView]
+	services table[engine.ServiceView]
+	flows    table[engine.FlowView]
+	wires    table[engine.WireView]
+}
+
+type subscriber struct {
+	ctx    context.Context
+	events chan engine.Event
+}
+
+// New returns an engine that knows nothing.
+func New() *Engine {
+	return &Engine{
+		health:   make(map[string]engine.Health),
+		changed:  make(chan struct{}),
+		hosts:    table[engine.HostView]{kind: "host", ident: func(v engine.HostView) (string, string) { return v.ID, v.Name }},
+		guests:   table[engine.GuestView]{kind: "guest", ident: func(v engine.GuestView) (string, string) { return v.ID, v.Name }},
+		services: table[engine.ServiceView]{kind: "tap service", ident: func(v engine.ServiceView) (string, string) { return v.ID, v.Name }},
+		flows:    table[engine.FlowView]{kind: "tap flow", ident: func(v engine.FlowView) (string, string) { return v.ID, v.Name }},
+		wires:    table[engine.WireView]{kind: "wire", ident: func(v engine.WireView) (string, string) { return v.ID, v.Name }},
+	}
+}
+
+// SetHealth says how the resource with an id stands while it is enabled; pending is the default.
+func (e *Engine) SetHealth(id string, state tap.State, reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.health[id] = engine.Health{State: state, Reason: reason}
+	e.tell()
+}
+
+// SetReady sets what Ready answers.
+func (e *Engine) SetReady(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unready = err
+}
+
+// LearnGuest adds a guest that the switches told.
+func (e *Engine) LearnGuest(g engine.GuestView) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.guests.put(g)
+	e.emit("created", engine.Event{Guest: &g})
+}
+
+// Ready implements server.Engine.
+func (e *Engine) Ready() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unready
+}
+
+// Subscribe implements server.Engine.
+func (e *Engine) Subscribe(ctx context.Context) <-chan engine.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := &subscriber{ctx: ctx, events: make(chan engine.Event, 64)}
+	e.subs = append(e.subs, s)
+	return s.events
+}
+
+// CloseSubscriptions ends every subscription, as if all were too slow.
+func (e *Engine) CloseSubscriptions() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.subs {
+		close(s.events)
+	}
+	e.subs = nil
+}
+
+// emit tells an event to those who listen. e.mu is held.
+func (e *Engine) emit(what string, ev engine.Event) {
+	e.seq++
+	ev.Seq, ev.Type = e.seq, what
+	e.subs = slices.DeleteFunc(e.subs, func(s *subscriber) bool { return s.ctx.Err() != nil })
+	for _, s := range e.subs {
+		select {
+		case s.events <- ev:
+		default:
+			panic("servertest: a test left more than 64 events unread")
+		}
+	}
+	e.tell()
+}
+
+func (e *Engine) tell() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// meta stamps a record that is written. e.mu is held.
+func (e *Engine) meta(old store.Meta) store.Meta {
+	e.revision++
+	now := Epoch.Add(time.Duration(e.revision-1) * time.Second)
+	if old.CreatedAt.IsZero() {
+		old.CreatedAt = now
+	}
+	old.Revision, old.UpdatedAt = e.revision, now
+	return old
+}
+
+func (e *Engine) newID(prefix string) string {
+	e.made++
+	return fmt.Sprintf("%s-%d", prefix, e.made)
+}
+
+func (e *Engine) stateOf(id string, enabled bool) engine.Health {
+	if !enabled {
+		return engine.Health{State: tap.StateDisabled}
+	}
+	if h, ok := e.health[id]; ok {
+		return h
+	}
+	return engine.Health{State: tap.StatePending, Reason: "waiting for the switch"}
+}
+
+// wait reads a view until it is no longer pending or ctx ends.
+func wait[V any](ctx context.Context, e *Engine, read func() (V, engine.Health, error)) (V, error) {
+	for {
+		e.mu.Lock()
+		v, h, err := read()
+		changed := e.changed
+		e.mu.Unlock()
+		if err != nil || h.State != tap.StatePending {
+			return v, err
+		}
+		select {
+		case <-ctx.Done():
+			return v, ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+func invalid(field, format string, args ...any) error {
+	return &engine.Error{Kind: engine.Invalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func conflict(field, format string, args ...any) error {
+	return &engine.Error{Kind: engine.Conflict, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func checkRevision(have, want uint64) error {
+	if want != 0 && have != want {
+		return &engine.Error{Kind: engine.Stale, Message: fmt.Sprintf("it was changed meanwhile: its revision is %d, not %d", have, want)}
+	}
+	return nil
+}
+
+// table holds the views of one kind.
+type table[V any] struct {
+	kind  string
+	ident func(V) (id, name string)
+	rows  []V
+}
+
+func (t *table[V]) find(ref string) (int, error) {
+	for i, v := range t.rows {
+		if id, name := t.ident(v); id == ref || name == ref {
+			return i, nil
+		}
+	}
+	return -1, &engine.Error{Kind: engine.NotFound, Message: fmt.Sprintf("there is no %s %q", t.kind, ref)}
+}
+
+func (t *table[V]) get(ref string) (V, error) {
+	i, err := t.find(ref)
+	if err != nil {
+		var zero V
+		return zero, err
+	}
+	return t.rows[i], nil
+}
+
+func (t *table[V]) put(v V) {
+	id, _ := t.ident(v)
+	if i := slices.IndexFunc(t.rows, func(o V) bool { other, _ := t.ident(o); return other == id }); i >= 0 {
+		t.rows[i] = v
+		return
+	}
+	t.rows = append(t.rows, v)
+	slices.SortFunc(t.rows, func(a, b V) int {
+		_, x := t.ident(a)
+		_, y := t.ident(b)
+		return strings.Compare(x, y)
+	})
+}
+
+func (t *table[V]) drop(i int) { t.rows = slices.Delete(t.rows, i, i+1) }
+
+func (t *table[V]) unique(name string) error {
+	if _, err := t.find(name); err == nil {
+		return conflict("name", "there is a %s %q already", t.kind, name)
+	}
+	return nil
+}

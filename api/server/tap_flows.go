@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+)
+
+func flowID(v engine.FlowView) string { return v.ID }
+
+func (s *server) mountFlows() {
+	mount(s, resource[engine.FlowView, api.TapFlow, api.TapFlowCreate, api.TapFlowPatch]{
+		path: "tap_flows",
+		list: s.engine.Flows,
+		get:  s.engine.Flow,
+		create: func(ctx context.Context, body api.TapFlowCreate) (engine.FlowView, error) {
+			v, err := newFlow(body)
+			if err != nil {
+				return engine.FlowView{}, err
+			}
+			return s.engine.CreateFlow(ctx, v)
+		},
+		update: func(ctx context.Context, ref string, rev uint64, p api.TapFlowPatch) (engine.FlowView, error) {
+			return s.engine.UpdateFlow(ctx, ref, rev, func(v *store.Flow) error { return editFlow(v, p) })
+		},
+		remove: s.engine.DeleteFlow,
+		enable: func(ctx context.Context, ref string, rev uint64, on bool) (engine.FlowView, error) {
+			return s.engine.UpdateFlow(ctx, ref, rev, func(v *store.Flow) error {
+				v.Enabled = on
+				return nil
+			})
+		},
+		wait:     s.engine.WaitFlow,
+		json:     flowJSON,
+		id:       flowID,
+		revision: func(v engine.FlowView) uint64 { return v.Revision },
+		columns: map[string]column[api.TapFlow]{
+			"name":       text(func(v api.TapFlow) string { return v.Name }),
+			"tap_id":     reference(func(v api.TapFlow) string { return v.TapID }, s.engine.Service, serviceID),
+			"type":       text(func(v api.TapFlow) string { return v.Type }),
+			"guest_id":   reference(func(v api.TapFlow) string { return v.GuestID }, s.engine.Guest, guestID),
+			"host_id":    reference(func(v api.TapFlow) string { return v.HostID }, s.engine.Host, hostID),
+			"wire_id":    reference(func(v api.TapFlow) string { return v.WireID }, s.engine.Wire, wireID),
+			"direction":  text(func(v api.TapFlow) string { return v.Direction }),
+			"enabled":    flag(func(v api.TapFlow) bool { return v.Enabled }),
+			"status":     text(func(v api.TapFlow) api.Status { return v.Status }),
+			"created_at": text(func(v api.TapFlow) string { return sortable(v.CreatedAt) }),
+			"updated_at": text(func(v api.TapFlow) string { return sortable(v.UpdatedAt) }),
+		},
+		page: func(items []api.TapFlow, total int) any { return api.TapFlowList{TapFlows: items, Total: total} },
+	})
+}

@@ -1,0 +1,54 @@
+package api
+
+import "time"
+
+// Status is how far a resource has come.
+type Status string
+
+// The statuses.
+const (
+	Disabled Status = "disabled"
+	Pending  Status = "pending"
+	Ready    Status = "ready"
+	Error    Status = "error"
+)
+
+// TapService is a mirror destination.
+type TapService struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Type      string    `json:"type"`      // guest or host
+	TargetID  string    `json:"target_id"` // id of the guest or of the host
+	MACAddr   string    `json:"mac_addr"`  // of the tap NIC
+	IfName    string    `json:"ifname"`    // of the tap NIC on the host
+	Enabled   bool      `json:"enabled"`
+	Status    Status    `json:"status"`
+	Reason    string    `json:"reason"`
+	HostID    string    `json:"host_id"` // where the tap NIC is; "" while unknown
+	FlowCount int       `json:"flow_count"`
+	NICXML    string    `json:"nic_xml"` // of a guest: the libvirt element to plug
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	ETag string `json:"-"` // header of answers with one tap service; "" in lists and events
+}
+
+// TapServiceCreate creates a tap service, which is disabled at first.
+type TapServiceCreate struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	TargetID string `json:"target_id"`
+	MACAddr  string `json:"mac_addr,omitempty"`
+}
+
+// TapServicePatch changes a tap service.
+type TapServicePatch struct {
+	Name    *string `json:"name,omitempty"`
+	Enabled *bool   `json:"enabled,omitempty"`
+}
+
+// TapServiceList answers a list of tap services.
+type TapServiceList struct {
+	TapServices []TapService `json:"tap_services"`
+	Total       int          `json:"total"`
+}

@@ -1,0 +1,34 @@
+package api
+
+// Wire is a layer-2 network and the hosts that carry it.
+type Wire struct {
+	ID    string     `json:"id"`
+	Name  string     `json:"name"`
+	Hosts []WireHost `json:"hosts"`
+}
+
+// WireHost says how a host carries a wire.
+type WireHost struct {
+	HostID   string   `json:"host_id"`
+	Host     string   `json:"host"`
+	Bridge   string   `json:"bridge"`
+	Uplinks  []string `json:"uplinks"`
+	Declared bool     `json:"declared"` // by a user, not learned from the switch
+}
+
+// WireCreate declares a new wire: host (id or name) -> bridge.
+type WireCreate struct {
+	Name    string            `json:"name"`
+	Bridges map[string]string `json:"bridges"`
+}
+
+// WirePatch changes what is declared of a wire: host (id or name) -> bridge, nil takes the declaration back.
+type WirePatch struct {
+	Bridges map[string]*string `json:"bridges"`
+}
+
+// WireList answers a list of wires.
+type WireList struct {
+	Wires []Wire `json:"wires"`
+	Total int    `json:"total"`
+}

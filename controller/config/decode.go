@@ -1,0 +1,193 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// reader takes the value at a path into the field that it was made for. The functions below make readers; together they
+// spell out the file's schema.
+type reader func(d *decoder, path string, v value)
+
+// decoder collects what readers find wrong.
+type decoder struct {
+	config *Config
+	errs   Errors
+}
+
+func (d *decoder) fail(path, format string, args ...any) {
+	d.errs = append(d.errs, d.config.Error(path, format, args...))
+}
+
+// decode takes the values of a file into c.
+func (c *Config) decode(root value) Errors {
+	d := decoder{config: c}
+	object(map[string]reader{
+		"data_dir": text(&c.DataDir),
+		"api": object(map[string]reader{
+			"listen": text(&c.API.Listen),
+			"tls":    c.API.TLS.reader("client_ca"),
+		}),
+		"openflow": object(map[string]reader{
+			"listen":    text(&c.OpenFlow.Listen),
+			"advertise": text(&c.OpenFlow.Advertise),
+			"tls":       c.OpenFlow.TLS.reader("ca"),
+		}),
+		"ovsdb": object(map[string]reader{
+			"listen": text(&c.OVSDB.Listen),
+			"tls":    c.OVSDB.TLS.reader("ca"),
+		}),
+		"plugins": list(&c.Plugins, (*Plugin).reader),
+		"hypervisor": object(map[string]reader{
+			"driver": text(&c.Hypervisor.Driver),
+			"uri":    text(&c.Hypervisor.URI),
+		}),
+		"inventory": object(map[string]reader{
+			"mac_keys":   list(&c.Inventory.MACKeys, text),
+			"guest_keys": list(&c.Inventory.GuestKeys, text),
+			"iface_keys": list(&c.Inventory.IfaceKeys, text),
+		}),
+		"hosts": list(&c.Hosts, (*Host).reader),
+	})(&d, "", root)
+	return d.errs
+}
+
+func (t *TLS) reader(ca string) reader {
+	read := object(map[string]reader{"cert": text(&t.Cert), "key": text(&t.Key), ca: text(&t.CA)})
+	return func(d *decoder, path string, v value) {
+		if v.kind == kindObject && len(v.fields) == 0 {
+			d.fail(path, "it is empty: want cert and key, or no tls at all") // who wrote it does not expect plain text
+		}
+		read(d, path, v)
+	}
+}
+
+func (p *Plugin) reader() reader {
+	return object(map[string]reader{
+		"name":   text(&p.Name),
+		"path":   text(&p.Path),
+		"sha256": text(&p.SHA256),
+		"config": raw(&p.Config),
+	})
+}
+
+func (h *Host) reader() reader {
+	return object(map[string]reader{
+		"name":      text(&h.Name),
+		"ovsdb":     text(&h.OVSDB),
+		"tunnel_ip": parsed(&h.TunnelIP, parseTunnelIP),
+		"wires":     texts(&h.Wires),
+		"nics":      list(&h.NICs, (*NIC).reader),
+	})
+}
+
+func (n *NIC) reader() reader {
+	return object(map[string]reader{"name": text(&n.Name), "mac": parsed(&n.MAC, tap.ParseMAC)})
+}
+
+func parseTunnelIP(s string) (netip.Addr, error) {
+	ip, err := netip.ParseAddr(s)
+	if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
+		return netip.Addr{}, fmt.Errorf("%q is not an address of a host: want an IP address such as 10.0.0.1", s)
+	}
+	return ip.Unmap(), nil
+}
+
+// object reads a mapping whose keys are known.
+func object(fields map[string]reader) reader {
+	names := strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
+	return func(d *decoder, path string, v value) {
+		if !expect(d, path, v, kindObject, " with the keys "+names) {
+			return
+		}
+		for _, f := range v.fields {
+			fieldPath := join(path, f.name)
+			if read, ok := fields[f.name]; ok {
+				read(d, fieldPath, f.value)
+			} else {
+				d.fail(fieldPath, "there is no such key: want one of %s", names)
+			}
+		}
+	}
+}
+
+// list reads a list; it replaces the default.
+func list[T any](to *[]T, element func(*T) reader) reader {
+	return func(d *decoder, path string, v value) {
+		if !expect(d, path, v, kindList, "") {
+			return
+		}
+		*to = make([]T, len(v.items))
+		for i, item := range v.items {
+			element(&(*to)[i])(d, fmt.Sprintf("%s[%d]", path, i), item)
+		}
+	}
+}
+
+func text[T ~string](to *T) reader {
+	return func(d *decoder, path string, v value) {
+		if (v.kind == kindNumber || v.kind == kindBool) && v.text != "" {
+			d.fail(path, "%s is %s: want text, so write it in quotes", v.text, v.kind)
+			return
+		}
+		if expect(d, path, v, kindText, "") {
+			*to = T(v.text)
+		}
+	}
+}
+
+// texts reads a mapping from any name to text.
+func texts(to *map[string]string) reader {
+	return func(d *decoder, path string, v value) {
+		if !expect(d, path, v, kindObject, "") {
+			return
+		}
+		*to = make(map[string]string, len(v.fields))
+		for _, f := range v.fields {
+			var s string
+			text(&s)(d, join(path, f.name), f.value)
+			(*to)[f.name] = s
+		}
+	}
+}
+
+// parsed reads text that has a form.
+func parsed[T any](to *T, parse func(string) (T, error)) reader {
+	return func(d *decoder, path string, v value) {
+		var s string
+		before := len(d.errs)
+		text(&s)(d, path, v)
+		if v.kind == kindNull || len(d.errs) > before {
+			return
+		}
+		parsed, err := parse(s)
+		if err != nil {
+			d.fail(path, "%v", err)
+			return
+		}
+		*to = parsed
+	}
+}
+
+// raw reads a mapping of any content as JSON.
+func raw(to *json.RawMessage) reader {
+	return func(d *decoder, path string, v value) {
+		if expect(d, path, v, kindObject, "") {
+			*to = v.json(nil)
+		}
+	}
+}
+
+// expect reports whether there is a value of a kind. Nothing at all keeps the default, and is no error.
+func expect(d *decoder, path string, v value, want kind, more string) bool {
+	if v.kind != want && v.kind != kindNull {
+		d.fail(path, "this is %s: want %s%s", v.kind, want, more)
+	}
+	return v.kind == want
+}

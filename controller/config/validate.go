@@ -1,0 +1,319 @@
+package config
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Validate checks everything that can be known without a network. TLS files that are named must be readable. The error
+// is [Errors].
+func (c *Config) Validate() error {
+	if errs := c.check(); len(errs) > 0 {
+		return errs.sorted()
+	}
+	return nil
+}
+
+// checker collects what is wrong.
+type checker struct {
+	config *Config
+	errs   Errors
+}
+
+func (k *checker) fail(path, format string, args ...any) {
+	k.errs = append(k.errs, k.config.Error(path, format, args...))
+}
+
+// that takes an error of a check as what is wrong at a path.
+func (k *checker) that(path string, err error) {
+	if err != nil {
+		k.fail(path, "%v", err)
+	}
+}
+
+func (c *Config) check() Errors {
+	k := &checker{config: c}
+	if c.DataDir == "" {
+		k.fail("data_dir", "it is missing, and there is no home folder: want a folder such as /var/lib/tapline")
+	}
+	k.listeners()
+	k.tls("api.tls", c.API.TLS, "client_ca")
+	k.tls("openflow.tls", c.OpenFlow.TLS, "ca")
+	k.tls("ovsdb.tls", c.OVSDB.TLS, "ca")
+	k.advertise()
+	k.plugins()
+	k.hypervisor()
+	k.keys("inventory.mac_keys", c.Inventory.MACKeys)
+	k.keys("inventory.guest_keys", c.Inventory.GuestKeys)
+	k.keys("inventory.iface_keys", c.Inventory.IfaceKeys)
+	k.hosts()
+	return k.errs
+}
+
+func (k *checker) listeners() {
+	c := k.config
+	type listener struct {
+		path string
+		host string
+		port string
+	}
+	var known []listener
+	for _, l := range []struct{ path, address string }{
+		{"api.listen", c.API.Listen}, {"openflow.listen", c.OpenFlow.Listen}, {"ovsdb.listen", c.OVSDB.Listen},
+	} {
+		if l.address == "" && l.path == "ovsdb.listen" {
+			continue
+		}
+		host, port, err := splitListen(l.address)
+		if err != nil {
+			k.fail(l.path, "%v", err)
+			continue
+		}
+		for _, other := range known {
+			if port == other.port && port != "0" && (host == other.host || isAny(host) || isAny(other.host)) {
+				k.fail(l.path, "%q is taken by %s: want another port", l.address, other.path)
+			}
+		}
+		known = append(known, listener{l.path, host, port})
+	}
+}
+
+func splitListen(address string) (host, port string, err error) {
+	wrong := fmt.Errorf("%q is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640", address)
+	host, port, err = net.SplitHostPort(address)
+	if err != nil {
+		return "", "", wrong
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", "", wrong
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
+		return "", "", wrong
+	}
+	return host, port, nil
+}
+
+func isAny(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func (k *checker) tls(path string, t TLS, ca string) {
+	if t.IsZero() {
+		return
+	}
+	if t.Cert == "" {
+		k.fail(path+".cert", "it is missing: want the file of a certificate, cert and key come together")
+	}
+	if t.Key == "" {
+		k.fail(path+".key", "it is missing: want the file of the certificate's key, cert and key come together")
+	}
+	k.that(path+".cert", readable(t.Cert))
+	k.that(path+".key", readable(t.Key))
+	k.that(path+"."+ca, readable(t.CA))
+}
+
+func readable(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe might wait for ever
+		return fmt.Errorf("%q is not a file: want a PEM file", path)
+	}
+	if err == nil {
+		var file *os.File
+		if file, err = os.Open(path); err == nil {
+			err = file.Close()
+		}
+	}
+	if err != nil {
+		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return fmt.Errorf("%q cannot be read (%w): want a PEM file", path, err)
+	}
+	return nil
+}
+
+func (k *checker) advertise() {
+	of := k.config.OpenFlow
+	if of.Advertise == "" {
+		return
+	}
+	const path = "openflow.advertise"
+	scheme, err := checkTarget(of.Advertise, "tcp", "ssl")
+	switch {
+	case err != nil:
+		k.fail(path, "%v", err)
+	case scheme == "ssl" && of.TLS.IsZero():
+		k.fail(path, "%q needs openflow.tls: want tls, or tcp:", of.Advertise)
+	case scheme == "tcp" && !of.TLS.IsZero():
+		k.fail(path, "%q does not fit openflow.tls: want ssl:, or no tls", of.Advertise)
+	}
+}
+
+// checkTarget checks an OVSDB connection method (ovsdb(7), "Connection Methods") and returns its first word.
+func checkTarget(target string, schemes ...string) (scheme string, err error) {
+	examples := map[string]string{"tcp": "tcp:10.0.0.1:6640", "ssl": "ssl:[2001:db8::1]:6640", "unix": "unix:/run/openvswitch/db.sock"}
+	var want []string
+	for _, s := range schemes {
+		want = append(want, examples[s])
+	}
+	wrong := fmt.Errorf("%q is not a connection method: want one like %s", target, strings.Join(want, ", "))
+	scheme, rest, ok := strings.Cut(target, ":")
+	if !ok || !slices.Contains(schemes, scheme) {
+		return "", wrong
+	}
+	if scheme == "unix" {
+		if rest == "" {
+			return "", wrong
+		}
+		return scheme, nil
+	}
+	to, err := netip.ParseAddrPort(rest)
+	if err != nil || to.Port() == 0 || to.Addr().IsUnspecified() || to.Addr().IsMulticast() {
+		return "", wrong
+	}
+	return scheme, nil
+}
+
+func (k *checker) plugins() {
+	if len(k.config.Plugins) == 0 {
+		k.fail("plugins", `it is empty: want one named "mirror", or leave the key out`)
+	}
+	seen := make(map[string]string)
+	for i, p := range k.config.Plugins {
+		path := fmt.Sprintf("plugins[%d]", i)
+		switch {
+		case p.Name == "":
+			k.fail(path+".name", `it is missing: want "mirror"`)
+		case p.Name != "mirror":
+			k.fail(path+".name", `%q is not supported: want "mirror", for now the only plugin that there is`, p.Name)
+		default:
+			k.once(seen, path+".name", p.Name)
+		}
+		if _, err := hex.DecodeString(p.SHA256); err != nil || p.SHA256 != "" && len(p.SHA256) != 64 {
+			k.fail(path+".sha256", "%q is not a SHA-256: want 64 hexadecimal digits", p.SHA256)
+		}
+		if p.Config != nil && (!json.Valid(p.Config) || p.Config[0] != '{') {
+			k.fail(path+".config", "it is not a JSON object: want one")
+		}
+	}
+}
+
+// once reports a value that stands at another path as well.
+func (k *checker) once(seen map[string]string, path, value string) {
+	if other, twice := seen[value]; twice {
+		k.fail(path, "%q is also %s: want each only once", value, other)
+		return
+	}
+	seen[value] = path
+}
+
+func (k *checker) hypervisor() {
+	h := k.config.Hypervisor
+	const path = "hypervisor.uri"
+	switch {
+	case h.Driver != DriverNone && h.Driver != DriverLibvirt:
+		k.fail("hypervisor.driver", "%q is not a driver: want %s or %s", h.Driver, DriverNone, DriverLibvirt)
+	case h.Driver == DriverNone && h.URI != "":
+		k.fail(path, "driver %s has no use for %q: want driver %s, or no uri", DriverNone, h.URI, DriverLibvirt)
+	case h.Driver == DriverLibvirt && h.URI == "":
+		k.fail(path, "it is missing: driver %s wants one such as qemu+ssh://{host}/system", DriverLibvirt)
+	case h.Driver == DriverLibvirt:
+		uri, err := url.Parse(strings.ReplaceAll(h.URI, "{host}", "host"))
+		if err != nil || uri.Scheme == "" || uri.Path == "" {
+			k.fail(path, "%q is not a URI of libvirt: want one such as qemu+ssh://{host}/system", h.URI)
+		}
+	}
+}
+
+func (k *checker) keys(path string, keys []string) {
+	seen := make(map[string]string)
+	for i, key := range keys {
+		item := fmt.Sprintf("%s[%d]", path, i)
+		if key == "" {
+			k.fail(item, "it is empty: want a key of external_ids")
+			continue
+		}
+		k.once(seen, item, key)
+	}
+}
+
+func (k *checker) hosts() {
+	names, targets, tunnels := map[string]string{}, map[string]string{}, map[string]string{}
+	for i, h := range k.config.Hosts {
+		path := fmt.Sprintf("hosts[%d]", i)
+		if h.Name == "" {
+			k.fail(path+".name", "it is missing: want the host's name")
+		} else {
+			k.once(names, path+".name", h.Name)
+		}
+		scheme, err := checkTarget(h.OVSDB, "tcp", "ssl", "unix")
+		switch {
+		case h.OVSDB == "":
+			k.fail(path+".ovsdb", "it is missing: want the host's database, such as tcp:10.0.0.1:6640")
+		case err != nil:
+			k.fail(path+".ovsdb", "%v", err)
+		case scheme == "ssl" && k.config.OVSDB.TLS.IsZero():
+			k.fail(path+".ovsdb", "%q needs ovsdb.tls: want tls, or tcp:", h.OVSDB)
+		default:
+			k.once(targets, path+".ovsdb", h.OVSDB)
+		}
+		if h.TunnelIP.IsValid() {
+			k.once(tunnels, path+".tunnel_ip", h.TunnelIP.String())
+		}
+		for _, wire := range slices.Sorted(maps.Keys(h.Wires)) {
+			wirePath := join(path+".wires", wire)
+			if wire == "" {
+				k.fail(wirePath, "a wire has no name: want one")
+			}
+			k.that(wirePath, checkIfName(h.Wires[wire], "bridge"))
+		}
+		k.nics(path+".nics", h.NICs)
+	}
+}
+
+func (k *checker) nics(path string, nics []NIC) {
+	names, macs := map[string]string{}, map[string]string{}
+	for i, n := range nics {
+		item := fmt.Sprintf("%s[%d]", path, i)
+		if err := checkIfName(n.Name, "NIC"); err != nil {
+			k.that(item+".name", err)
+		} else {
+			k.once(names, item+".name", n.Name)
+		}
+		switch {
+		case n.MAC.IsZero():
+			k.fail(item+".mac", "it is missing: want the NIC's address, such as 52:54:00:12:34:56")
+		case n.MAC.IsMulticast():
+			k.fail(item+".mac", "%s is a group address: want that of a NIC", n.MAC)
+		default:
+			k.once(macs, item+".mac", n.MAC.String())
+		}
+	}
+}
+
+// checkIfName checks the name of a network interface as Linux does (dev_valid_name): a bridge has an interface of its
+// own name.
+func checkIfName(name, what string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("it is missing: want the name of a %s", what)
+	case len(name) > 15 || name == "." || name == ".." || strings.ContainsAny(name, "/: \t\n\v\f\r"):
+		return fmt.Errorf("%q is not the name of a %s: want 1 to 15 characters without space, slash and colon", name, what)
+	}
+	return nil
+}

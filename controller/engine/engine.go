@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// ownerKey is the key in external_ids that holds our cluster id (see reconcile).
+const ownerKey = reconcile.OwnerKey
+
+// Config is what an engine is made of.
+type Config struct {
+	Store     store.Store
+	Plugin    *plugin.Supervisor
+	TapBridge string // as the plugin is configured
+	Keys      Keys
+	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "", it is the local address of
+	// the host's OVSDB connection, with OpenFlowPort.
+	Advertise    string
+	OpenFlowPort uint16
+	OpenFlowTLS  bool
+	OVSDBTLS     *tls.Config // to dial ssl: targets
+	Logger       *slog.Logger
+	Observer     Observer
+}
+
+// Observer is told what operators count.
+type Observer interface {
+	// Converged tells how long it took from a change of a host's program until its switch was read back.
+	Converged(time.Duration)
+	// Applied counts writes to switches; drift tells those that repaired what somebody else had changed.
+	Applied(rows, flows int, drift bool)
+}
+
+// Engine is the ring.
+//
+// Lock order: write, then mu. The session of a host calls observe, which takes mu, from its own goroutine; the engine
+// calls into sessions while holding mu, but only methods that do not block.
+type Engine struct {
+	config   Config
+	log      *slog.Logger
+	observer observer
+
+	write sync.Mutex // one change of intent at a time: check, commit, take over
+
+	mu       sync.Mutex
+	intent   *intent
+	places   *places
+	hosts    map[string]*host // by id
+	byDPID   map[uint64]*host
+	dirty    dirty
+	wake     chan struct{} // of the feed; holds at most one
+	mirror   plugin.Mirror // nil while the plugin is away
+	seq      uint64        // of the last change of intent or observation
+	planned  uint64        // seq up to which the plugin has answered
+	verdicts map[ref]verdict
+	waiting  map[ref]uint64                // changed at this seq, and the plugin has not answered yet
+	needs    map[tap.Need]map[ref]struct{} // who waits for what on the switches
+	events   events
+
+	running sync.WaitGroup // sessions
+	ctx     context.Context
+}
+
+// ref names a service or a flow.
+type ref struct {
+	kind tap.Kind
+	id   string
+}
+
+// host is a registered host and its session.
+type host struct {
+	id       string
+	session  *session.Session
+	stop     context.CancelFunc
+	report   session.Report
+	observed observation
+	program  *reconcile.Desired // as last told by the plugin
+	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
+	health   Health
+}
+
+// New loads the intent and returns an engine that is not running yet.
+func New(ctx context.Context, config Config) (*Engine, error) {
+	state, err := config.Store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := loadIntent(state)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		config: config, log: config.Logger,
+		observer: observer{cluster: state.ClusterID, tapBridge: config.TapBridge, keys: config.Keys},
+		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
+		dirty: newDirty(), wake: make(chan struct{}, 1),
+		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, needs: map[tap.Need]map[ref]struct{}{},
+		events: events{subscribers: map[chan Event]struct{}{}},
+	}
+	for _, g := range in.guests.byID {
+		e.places.claimGuest(g, true)
+	}
+	for _, s := range in.services.byID {
+		e.places.claimService(&s.Service, true)
+		e.verdicts[ref{tap.KindService, s.ID}] = verdict{}
+	}
+	for id := range in.flows.byID {
+		e.verdicts[ref{tap.KindFlow, id}] = verdict{}
+	}
+	for id := range e.verdicts {
+		e.judge(id)
+	}
+	return e, nil
+}
+
+// Run drives the ring until ctx ends: sessions to all hosts, and the plugin. It returns after all of them have ended.
+func (e *Engine) Run(ctx context.Context) {
+	e.mu.Lock()
+	e.ctx = ctx
+	for _, h := range e.intent.hosts.byID {
+		e.startHost(h)
+	}
+	e.mu.Unlock()
+	e.config.Plugin.Run(ctx, e.feed)
+	e.running.Wait()
+	e.mu.Lock()
+	e.events.close()
+	e.mu.Unlock()
+}
+
+// ClusterID names this controller's objects on the switches.
+func (e *Engine) ClusterID() string { return e.observer.cluster }
+
+// AcceptOpenFlow gives a switch's connection to the session whose tap bridge it is, until the connection ends.
+func (e *Engine) AcceptOpenFlow(ctx context.Context, conn *ofconn.Conn) {
+	dpid := conn.Features().DatapathID
+	e.mu.Lock()
+	h := e.byDPID[dpid]
+	e.mu.Unlock()
+	if h == nil {
+		e.log.Warn("OpenFlow connection of a switch that is not registered", "remote", conn.RemoteAddr(), "datapath_id", dpid)
+		return
+	}
+	h.session.ServeOpenFlow(ctx, conn)
+}
+
+// AcceptOVSDB gives a connection that a host made to us to its session: that of the host with the remote address in its
+// OVSDB target, or as tunnel_ip. It reports whether there is one; if not, the caller closes the connection.
+func (e *Engine) AcceptOVSDB(nc net.Conn) bool {
+	remote, _, err := net.SplitHostPort(nc.RemoteAddr().String())
+	if err != nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, h := range e.hosts {
+		record := e.intent.hosts.byID[h.id]
+		if record != nil && (targetHost(record.OVSDB) == remote || record.TunnelIP.IsValid() && record.TunnelIP.String() == remote) {
+			return h.session.Offer(nc)
+		}
+	}
+	return false
+}

@@ -1,0 +1,215 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// dirty collects what the plugin has not been told yet. State coalesces here: however much happens while the plugin is
+// busy, the next change tells the latest.
+type dirty struct {
+	all                                         bool // the plugin knows nothing: tell a snapshot
+	hosts, guests, services, flows, attachments set
+}
+
+func newDirty() dirty {
+	return dirty{hosts: set{}, guests: set{}, services: set{}, flows: set{}, attachments: set{}}
+}
+
+func (d *dirty) empty() bool {
+	return !d.all && len(d.hosts)+len(d.guests)+len(d.services)+len(d.flows)+len(d.attachments) == 0
+}
+
+// touched counts a change and wakes the feed. The caller holds mu and has marked what changed, if anything.
+func (e *Engine) touched() {
+	if e.dirty.empty() {
+		return
+	}
+	e.seq++
+	select {
+	case e.wake <- struct{}{}:
+	default: // It is awake already.
+	}
+}
+
+// feed hands a fresh plugin everything, and then each change, until the plugin or ctx ends.
+func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e.mu.Lock()
+	e.mirror = mirror
+	e.dirty.all = true
+	e.touched()
+	e.mu.Unlock()
+
+	changes := make(chan tap.Change)
+	ended := make(chan error, 1)
+	go func() { ended <- mirror.Run(ctx, changes, e.take) }()
+	err := func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case err := <-ended:
+				ended <- err
+				return err
+			case <-e.wake:
+			}
+			change, any := e.nextChange()
+			if !any {
+				continue
+			}
+			select {
+			case changes <- change:
+			case err := <-ended:
+				ended <- err
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}()
+	e.mu.Lock()
+	e.mirror = nil
+	e.mu.Unlock()
+	cancel()
+	<-ended
+	if err == nil {
+		err = errors.New("the plugin ended its run")
+	}
+	return err
+}
+
+// nextChange turns what is dirty into a change.
+func (e *Engine) nextChange() (tap.Change, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.dirty.empty() {
+		return tap.Change{}, false
+	}
+	c := tap.Change{Revision: e.seq, Reset: e.dirty.all}
+	if e.dirty.all {
+		for id := range e.hosts {
+			e.dirty.hosts.add(id)
+		}
+		for id := range e.intent.guests.byID {
+			e.dirty.guests.add(id)
+		}
+		for id := range e.places.byGuest {
+			e.dirty.guests.add(id)
+		}
+		for id := range e.intent.services.byID {
+			e.dirty.services.add(id)
+			e.dirty.attachments.add(id)
+		}
+		for id := range e.intent.flows.byID {
+			e.dirty.flows.add(id)
+		}
+	}
+	for id := range e.dirty.hosts {
+		if h := e.hosts[id]; h != nil {
+			c.Hosts = append(c.Hosts, e.topology(h))
+		} else {
+			c.Gone.Hosts = append(c.Gone.Hosts, id)
+		}
+	}
+	for id := range e.dirty.guests {
+		if g, exists := e.places.guest(id, e.intent.guests.byID[id]); exists {
+			c.Guests = append(c.Guests, g)
+		} else {
+			c.Gone.Guests = append(c.Gone.Guests, id)
+		}
+	}
+	for id := range e.dirty.services {
+		if s := e.intent.services.byID[id]; s != nil {
+			c.Services = append(c.Services, s.Service)
+		} else {
+			c.Gone.Services = append(c.Gone.Services, id)
+		}
+	}
+	for id := range e.dirty.attachments {
+		if s := e.intent.services.byID[id]; s != nil {
+			c.Attachments = append(c.Attachments, e.places.attachment(&s.Service))
+		}
+	}
+	for id := range e.dirty.flows {
+		if f := e.intent.flows.byID[id]; f != nil {
+			c.Flows = append(c.Flows, f.Flow)
+		} else {
+			c.Gone.Flows = append(c.Gone.Flows, id)
+		}
+	}
+	e.dirty = newDirty()
+	return c, true
+}
+
+// take applies what the plugin answered.
+func (e *Engine) take(r tap.Result) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.planned = r.Revision
+	judge := map[ref]struct{}{}
+	for i := range r.Programs {
+		desired, err := reconcile.NewDesired(&r.Programs[i], e.config.TapBridge)
+		if err != nil {
+			return fmt.Errorf("the plugin programs what it must not: host %s: %w", r.Programs[i].Host, err)
+		}
+		h := e.hosts[r.Programs[i].Host]
+		if h == nil {
+			continue // Deleted meanwhile.
+		}
+		for owner := range desired.Prints {
+			if h.program == nil || h.program.Prints[owner] != desired.Prints[owner] {
+				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
+			}
+		}
+		h.program = desired
+		h.session.Apply(desired)
+	}
+	for _, s := range r.Statuses {
+		id := ref{s.Kind, s.ID}
+		v, exists := e.verdicts[id]
+		if !exists {
+			continue
+		}
+		e.setNeeds(id, v.status.Needs, s.Needs)
+		v.status, v.told, v.ready = s, true, false
+		e.verdicts[id] = v
+		judge[id] = struct{}{}
+	}
+	for id, since := range e.waiting {
+		if since <= e.planned {
+			delete(e.waiting, id)
+			judge[id] = struct{}{}
+		}
+	}
+	for id := range judge {
+		e.judge(id)
+	}
+	return nil
+}
+
+func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
+	for id := range e.needs[need] {
+		judge[id] = struct{}{}
+	}
+}
+
+func (e *Engine) setNeeds(id ref, before, now []tap.Need) {
+	for _, n := range before {
+		if delete(e.needs[n], id); len(e.needs[n]) == 0 {
+			delete(e.needs, n)
+		}
+	}
+	for _, n := range now {
+		if e.needs[n] == nil {
+			e.needs[n] = map[ref]struct{}{}
+		}
+		e.needs[n][id] = struct{}{}
+	}
+}

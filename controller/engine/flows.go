@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Flows returns all tap flows by name.
+func (e *Engine) Flows() []FlowView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]FlowView, 0, len(e.intent.flows.byID))
+	for _, f := range e.intent.flows.sorted() {
+		out = append(out, e.flowView(f))
+	}
+	return out
+}
+
+// Flow returns the tap flow of an id or name.
+func (e *Engine) Flow(ref string) (FlowView, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f, err := e.intent.flows.get(ref)
+	if err != nil {
+		return FlowView{}, err
+	}
+	return e.flowView(f), nil
+}
+
+func (e *Engine) flowView(f *store.Flow) FlowView {
+	return FlowView{Flow: *f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health}
+}
+
+// resolve replaces names by ids, and says which of them there is not.
+func (e *Engine) resolve(f *tap.Flow) error {
+	e.mu.Lock()
+	s := e.intent.services.find(f.TapID)
+	e.mu.Unlock()
+	if s == nil {
+		return fail(Invalid, "tap_id", "there is no tap service %q", f.TapID)
+	}
+	f.TapID = s.ID
+	var known bool
+	if f.GuestID != "" {
+		if f.GuestID, known = e.guestID(f.GuestID); !known {
+			return fail(Invalid, "guest_id", "there is no guest %q: no port tells this id, and none was declared by guest-create", f.GuestID)
+		}
+	}
+	if f.HostID != "" {
+		if f.HostID, known = e.hostID(f.HostID); !known {
+			return fail(Invalid, "host_id", "there is no host %q", f.HostID)
+		}
+	}
+	return nil
+}
+
+// CreateFlow stores a tap flow.
+func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (FlowView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	f.ID, f.Meta = newID(), store.Meta{}
+	if f.Direction == "" {
+		f.Direction = tap.Both
+	}
+	if err := e.resolve(&f.Flow); err != nil {
+		return FlowView{}, err
+	}
+	checked, err := e.check(ctx, tap.Resource{Flow: &f.Flow})
+	if err != nil {
+		return FlowView{}, err
+	}
+	f.Flow = *checked.Flow
+	if err := save(ctx, e, e.intent.flows, &f, nil); err != nil {
+		return FlowView{}, err
+	}
+	return e.tookFlow(&f, nil), nil
+}
+
+// UpdateFlow changes a tap flow.
+func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64, edit func(*store.Flow) error) (FlowView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	before, f, err := begin(e, e.intent.flows, name, ifRevision)
+	if err != nil {
+		return FlowView{}, err
+	}
+	if err := edit(&f); err != nil {
+		return FlowView{}, err
+	}
+	if f.ID != before.ID || f.Type != before.Type {
+		return FlowView{}, fail(Invalid, "", "id and type of a tap flow cannot be changed; create another one instead")
+	}
+	if f.Flow == before.Flow {
+		return e.tookFlow(&f, before), nil
+	}
+	same := before.Flow
+	same.Name, same.Enabled = f.Name, f.Enabled
+	if f.Flow != same { // More than its name or whether it runs.
+		if err := e.resolve(&f.Flow); err != nil {
+			return FlowView{}, err
+		}
+		checked, err := e.check(ctx, tap.Resource{Flow: &f.Flow})
+		if err != nil {
+			return FlowView{}, err
+		}
+		f.Flow = *checked.Flow
+	}
+	if err := save(ctx, e, e.intent.flows, &f, before); err != nil {
+		return FlowView{}, err
+	}
+	return e.tookFlow(&f, before), nil
+}
+
+// tookFlow takes a stored flow over.
+func (e *Engine) tookFlow(f, before *store.Flow) FlowView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f.Created = f.CreatedAt
+	if before != nil {
+		if f.Flow == before.Flow {
+			return e.flowView(f)
+		}
+		e.intent.flowsOfService.remove(before.TapID, f.ID)
+	}
+	id := ref{tap.KindFlow, f.ID}
+	e.intent.flows.put(f)
+	e.intent.flowsOfService.add(f.TapID, f.ID)
+	if before == nil {
+		e.verdicts[id] = verdict{}
+	}
+	e.dirty.flows.add(f.ID)
+	e.touched()
+	e.changedRecord(id)
+	v := e.flowView(f)
+	e.events.publish(Event{Type: eventType(before == nil), Flow: &v})
+	return v
+}
+
+// DeleteFlow deletes a tap flow.
+func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64) error {
+	e.write.Lock()
+	defer e.write.Unlock()
+	f, _, err := begin(e, e.intent.flows, name, ifRevision)
+	if err != nil {
+		return err
+	}
+	if err := erase(ctx, e, e.intent.flows, f); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := e.flowView(f)
+	e.intent.flows.remove(f.ID)
+	e.intent.flowsOfService.remove(f.TapID, f.ID)
+	e.dirty.flows.add(f.ID)
+	e.touched()
+	e.forget(ref{tap.KindFlow, f.ID})
+	e.events.publish(Event{Type: "deleted", Flow: &v})
+	return nil
+}
+
+// WaitFlow does for a tap flow what WaitService does for a tap service.
+func (e *Engine) WaitFlow(ctx context.Context, name string) (FlowView, error) {
+	return wait(ctx, e, func() (FlowView, Health, error) {
+		v, err := e.Flow(name)
+		return v, v.Health, err
+	})
+}

@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Guests returns all guests by name, declared or seen.
+func (e *Engine) Guests() []GuestView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ids := set{}
+	for id := range e.intent.guests.byID {
+		ids.add(id)
+	}
+	for id := range e.places.byGuest {
+		ids.add(id)
+	}
+	out := make([]GuestView, 0, len(ids))
+	for id := range ids {
+		if v, exists := e.guestView(id); exists {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, func(a, b GuestView) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// Guest returns the guest of an id or name.
+func (e *Engine) Guest(ref string) (GuestView, error) {
+	if id, known := e.guestID(ref); known {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if v, exists := e.guestView(id); exists {
+			return v, nil
+		}
+	}
+	return GuestView{}, fail(NotFound, "", "there is no guest %q: no port tells this id, and none was declared by guest-create", ref)
+}
+
+func (e *Engine) guestView(id string) (GuestView, bool) {
+	record := e.intent.guests.byID[id]
+	g, exists := e.places.guest(id, record)
+	if !exists {
+		return GuestView{}, false
+	}
+	v := GuestView{ID: g.ID, Name: g.Name, Declared: record != nil}
+	if record != nil {
+		v.Revision = record.Revision
+	}
+	for _, n := range g.NICs {
+		nic := NICView{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName}
+		for _, l := range n.Locations {
+			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.hostName(l.Host), l.Bridge, l.Port
+		}
+		v.NICs = append(v.NICs, nic)
+	}
+	return v, true
+}
+
+func (e *Engine) checkGuest(g *store.Guest) error {
+	if len(g.NICs) == 0 {
+		return fail(Invalid, "nics", "guest %s has no NIC; a declared guest needs at least one with its mac or ifname", g.Name)
+	}
+	seen := map[string]bool{}
+	for i, n := range g.NICs {
+		field := fmt.Sprintf("nics[%d]", i)
+		switch {
+		case n.MAC.IsZero() && n.IfName == "":
+			return fail(Invalid, field, "the NIC has neither mac nor ifname; by one of them its port is found")
+		case n.MAC.IsMulticast():
+			return fail(Invalid, field+".mac", "%s is a multicast address; a NIC has a unicast address", n.MAC)
+		case len(n.IfName) > 15:
+			return fail(Invalid, field+".ifname", "%q has over 15 characters, the most that an interface name has", n.IfName)
+		case !n.MAC.IsZero() && seen[n.MAC.String()] || n.IfName != "" && seen[n.IfName]:
+			return fail(Invalid, field, "two NICs of the guest are the same")
+		}
+		if !n.MAC.IsZero() {
+			seen[n.MAC.String()] = true
+		}
+		if n.IfName != "" {
+			seen[n.IfName] = true
+		}
+		e.mu.Lock()
+		var other string
+		for _, owners := range []map[string]struct{}{e.places.guestsByMAC[n.MAC], e.places.guestsByName[n.IfName]} {
+			for id := range owners {
+				if id != g.ID {
+					other = e.intent.guests.byID[id].Name
+				}
+			}
+		}
+		e.mu.Unlock()
+		if other != "" {
+			return fail(Conflict, field, "the NIC already belongs to guest %s", other)
+		}
+	}
+	return nil
+}
+
+// CreateGuest declares a guest.
+func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (GuestView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	g.Meta = store.Meta{}
+	if g.ID == "" {
+		g.ID = newID()
+	} else if err := checkName("id", g.ID); err != nil {
+		return GuestView{}, err
+	}
+	e.mu.Lock()
+	other := e.intent.guests.find(g.ID)
+	e.mu.Unlock()
+	if other != nil {
+		return GuestView{}, fail(Conflict, "id", "guest %q already exists", g.ID)
+	}
+	if err := e.checkGuest(&g); err != nil {
+		return GuestView{}, err
+	}
+	if err := save(ctx, e, e.intent.guests, &g, nil); err != nil {
+		return GuestView{}, err
+	}
+	return e.tookGuest(&g, nil), nil
+}
+
+// UpdateGuest changes a declared guest.
+func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64, edit func(*store.Guest) error) (GuestView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	before, g, err := begin(e, e.intent.guests, name, ifRevision)
+	if err != nil {
+		return GuestView{}, e.undeclared(name, err)
+	}
+	g.NICs = slices.Clone(g.NICs)
+	if err := edit(&g); err != nil {
+		return GuestView{}, err
+	}
+	if g.ID != before.ID {
+		return GuestView{}, fail(Invalid, "id", "the id of a guest cannot be changed")
+	}
+	if err := e.checkGuest(&g); err != nil {
+		return GuestView{}, err
+	}
+	if err := save(ctx, e, e.intent.guests, &g, before); err != nil {
+		return GuestView{}, err
+	}
+	return e.tookGuest(&g, before), nil
+}
+
+// undeclared explains that a guest that was only seen has no record to change.
+func (e *Engine) undeclared(name string, err error) error {
+	if _, seen := e.guestID(name); seen {
+		return fail(Conflict, "", "guest %q is learned from the switches and not declared; declare it by guest-create --id %s", name, name)
+	}
+	return err
+}
+
+// tookGuest takes a stored guest over. With nil for g it is gone.
+func (e *Engine) tookGuest(g, before *store.Guest) GuestView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var v GuestView
+	if before != nil {
+		e.places.claimGuest(before, false)
+		v, _ = e.guestView(before.ID)
+		e.dirty.guests.add(before.ID)
+		e.intent.guests.remove(before.ID)
+		e.relookNICs(before)
+	}
+	event := Event{Type: "deleted", Guest: &v}
+	if g != nil {
+		e.intent.guests.put(g)
+		e.places.claimGuest(g, true)
+		e.dirty.guests.add(g.ID)
+		e.relookNICs(g)
+		v, _ = e.guestView(g.ID)
+		event.Type = eventType(before == nil)
+	}
+	e.touched()
+	e.events.publish(event)
+	return v
+}
+
+func (e *Engine) relookNICs(g *store.Guest) {
+	for _, n := range g.NICs {
+		e.relook(n.MAC, n.IfName)
+	}
+}
+
+// DeleteGuest takes back the declaration of a guest that nothing refers to.
+func (e *Engine) DeleteGuest(ctx context.Context, name string, ifRevision uint64) error {
+	e.write.Lock()
+	defer e.write.Unlock()
+	g, _, err := begin(e, e.intent.guests, name, ifRevision)
+	if err != nil {
+		return e.undeclared(name, err)
+	}
+	if err := e.unused(g.ID, "guest "+g.Name); err != nil {
+		return err
+	}
+	if err := erase(ctx, e, e.intent.guests, g); err != nil {
+		return err
+	}
+	e.tookGuest(nil, g)
+	return nil
+}
+
+// unused makes sure that no service and no flow refers to a guest or host.
+func (e *Engine) unused(id, what string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.intent.services.byID {
+		if s.TargetID == id {
+			return fail(Conflict, "", "%s is the destination of tap service %s; delete that first", what, s.Name)
+		}
+	}
+	for _, f := range e.intent.flows.byID {
+		if f.Type == tap.FlowVNIC && f.GuestID == id || f.Type == tap.FlowVSwitch && f.HostID == id {
+			return fail(Conflict, "", "%s is the source of tap flow %s; delete that first", what, f.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// verdict is what is known of a service or a flow.
+type verdict struct {
+	status tap.Status // the plugin's word
+	told   bool       // it has spoken
+	// ready stays set while a switch is being changed for somebody else's sake on the same objects; what the switch then
+	// shows decides.
+	ready  bool
+	health Health
+}
+
+// judge works out the health of a service or a flow again and tells its watchers. The caller holds mu.
+func (e *Engine) judge(id ref) {
+	v, exists := e.verdicts[id]
+	if !exists {
+		return
+	}
+	before := v.health
+	v.health = e.assess(id, &v)
+	e.verdicts[id] = v
+	if v.health != before {
+		e.publishRef("updated", id)
+	}
+}
+
+func (e *Engine) assess(id ref, v *verdict) Health {
+	if !e.enabled(id) {
+		v.ready = false
+		return Health{State: tap.StateDisabled}
+	}
+	if _, waits := e.waiting[id]; waits || !v.told {
+		v.ready = false
+		return Health{tap.StatePending, "it is being planned"}
+	}
+	if v.status.State != tap.StateProgrammed {
+		v.ready = false
+		return Health{v.status.State, v.status.Reason}
+	}
+	changing := false
+	for _, need := range v.status.Needs {
+		state, reason, busy := e.met(need)
+		switch {
+		case busy:
+			changing = true
+		case state != tap.StateReady:
+			v.ready = false
+			return Health{state, reason}
+		}
+	}
+	if changing && !v.ready {
+		return Health{tap.StatePending, "the switch is being programmed"}
+	}
+	v.ready = true
+	return Health{State: tap.StateReady}
+}
+
+// met says whether what an owner needs stands on a host; busy means that the switch is at it.
+func (e *Engine) met(need tap.Need) (state tap.State, reason string, busy bool) {
+	h := e.hosts[need.Host]
+	switch {
+	case h == nil:
+		return tap.StatePending, fmt.Sprintf("host %s is not registered", need.Host), false
+	case !h.report.Connected:
+		return tap.StatePending, fmt.Sprintf("host %s is not connected: %s", e.hostName(need.Host), h.report.Problem), false
+	case h.program == nil:
+		return tap.StatePending, "", true
+	}
+	print, wanted := h.program.Prints[need.Owner]
+	if !wanted {
+		return tap.StateReady, "", false // Nothing of this owner has to stand here.
+	}
+	got, read := h.report.Owners[need.Owner]
+	switch {
+	case !read || got.Print != print || got.State == session.Busy:
+		return tap.StatePending, "", true
+	case got.State == session.Ready:
+		return tap.StateReady, "", false
+	case got.State == session.Failed:
+		return tap.StateError, fmt.Sprintf("host %s: %s", e.hostName(need.Host), got.Reason), false
+	}
+	return tap.StatePending, fmt.Sprintf("host %s: %s", e.hostName(need.Host), got.Reason), false
+}
+
+func (e *Engine) enabled(id ref) bool {
+	if id.kind == tap.KindService {
+		s := e.intent.services.byID[id.id]
+		return s != nil && s.Enabled
+	}
+	f := e.intent.flows.byID[id.id]
+	return f != nil && f.Enabled
+}
+
+func (e *Engine) hostName(id string) string {
+	if h := e.intent.hosts.byID[id]; h != nil {
+		return h.Name
+	}
+	return id
+}
+
+// changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts.
+func (e *Engine) changedRecord(id ref) {
+	v := e.verdicts[id]
+	v.ready = false
+	e.verdicts[id] = v
+	e.waiting[id] = e.seq
+	e.judge(id)
+}
+
+// hostHealth says how a host is.
+func (e *Engine) hostHealth(h *host) Health {
+	switch {
+	case h.report.Snapshot == nil && !h.report.Connected:
+		return Health{tap.StatePending, "it was not reached yet: " + h.report.Problem}
+	case !h.report.Connected:
+		return Health{tap.StatePending, "it is not connected: " + h.report.Problem}
+	case h.observed.host.Refused != "":
+		return Health{tap.StateError, h.observed.host.Refused}
+	case h.program == nil:
+		return Health{tap.StatePending, "it is being planned"}
+	}
+	for _, owner := range h.program.Owners {
+		got, read := h.report.Owners[owner]
+		switch {
+		case !read || got.Print != h.program.Prints[owner] || got.State == session.Busy:
+			return Health{tap.StatePending, "the switch is being programmed"}
+		case got.State == session.Failed:
+			return Health{tap.StateError, got.Reason}
+		case got.State == session.Waiting:
+			return Health{tap.StatePending, got.Reason}
+		}
+	}
+	return Health{State: tap.StateReady}
+}
+
+// Counts is how many resources are in each state.
+type Counts map[tap.State]int
+
+// Count tells how many hosts, tap flows and tap services are in each state.
+func (e *Engine) Count() (hosts, flows, services Counts) {
+	hosts, flows, services = Counts{}, Counts{}, Counts{}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, h := range e.hosts {
+		hosts[h.health.State]++
+	}
+	for id, v := range e.verdicts {
+		if id.kind == tap.KindFlow {
+			flows[v.health.State]++
+		} else {
+			services[v.health.State]++
+		}
+	}
+	return hosts, flows, services
+}

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"net"
+	"reflect"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// startHost begins a session with a host. The caller holds mu.
+func (e *Engine) startHost(record *store.Host) {
+	if e.ctx == nil || e.hosts[record.ID] != nil {
+		return // Run starts it; or has.
+	}
+	ctx, stop := context.WithCancel(e.ctx)
+	h := &host{id: record.ID, stop: stop, seenMAC: map[string]tap.MAC{}}
+	h.session = session.New(session.Config{
+		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS,
+		Cluster: e.observer.cluster, TapBridge: e.config.TapBridge,
+		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort, OpenFlowTLS: e.config.OpenFlowTLS,
+		Logger:    e.log.With("host", record.Name),
+		Report:    func(r session.Report) { e.observe(h, r) },
+		Applied:   e.config.Observer.Applied,
+		Converged: e.config.Observer.Converged,
+	})
+	h.observed = e.observer.observe(record, nil, e.places.known)
+	h.report.Problem = "connecting"
+	h.health = e.hostHealth(h)
+	e.hosts[h.id] = h
+	e.byDPID[h.session.DatapathID()] = h
+	e.dirty.hosts.add(h.id)
+	e.touched()
+	e.running.Go(func() {
+		defer stop()
+		h.session.Run(ctx)
+	})
+}
+
+// stopHost forgets a host's session; its caller stops or retires it. The caller holds mu.
+func (e *Engine) stopHost(h *host) {
+	delete(e.hosts, h.id)
+	delete(e.byDPID, h.session.DatapathID())
+	e.places.replace(h.observed.ports, nil, e.portChanged)
+	e.dirty.hosts.add(h.id)
+	e.touched()
+}
+
+// observe takes in what a session reports. It is called by the session's goroutine, one report at a time.
+func (e *Engine) observe(h *host, r session.Report) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hosts[h.id] != h {
+		return // Deleted meanwhile.
+	}
+	before := h.report
+	h.report = r
+	if r.Snapshot != before.Snapshot {
+		e.look(h)
+	}
+	if r.Connected != before.Connected {
+		e.dirty.hosts.add(h.id)
+		e.touched()
+	}
+	judge := map[ref]struct{}{}
+	if r.Connected != before.Connected || r.Problem != before.Problem {
+		for need := range e.needs {
+			if need.Host == h.id {
+				e.affected(need, judge)
+			}
+		}
+	} else {
+		for owner, now := range r.Owners {
+			if now != before.Owners[owner] {
+				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
+			}
+		}
+		for owner := range before.Owners {
+			if _, still := r.Owners[owner]; !still {
+				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
+			}
+		}
+	}
+	for id := range judge {
+		e.judge(id)
+	}
+	e.judgeHost(h)
+}
+
+// look reads the host's latest snapshot again, and marks what differs.
+func (e *Engine) look(h *host) {
+	record := e.intent.hosts.byID[h.id]
+	if record == nil {
+		return
+	}
+	now := e.observer.observe(record, h.report.Snapshot, e.places.known)
+	for _, port := range now.host.TapPorts {
+		for _, nic := range now.host.NICs {
+			if nic.Name == port.Name && !port.MAC.IsZero() {
+				h.seenMAC[nic.Name] = port.MAC
+			}
+		}
+	}
+	before := h.observed
+	h.observed = now
+	if !reflect.DeepEqual(before.host, now.host) {
+		e.dirty.hosts.add(h.id)
+		e.touched()
+	}
+	e.places.replace(before.ports, now.ports, e.portChanged)
+}
+
+// portChanged marks whom a port concerns.
+func (e *Engine) portChanged(p seenPort) {
+	e.places.whose(p, e.dirty.guests.add, e.dirty.attachments.add)
+	e.touched()
+}
+
+// topology is a host as the plugin gets it.
+func (e *Engine) topology(h *host) tap.Host {
+	out := h.observed.host
+	out.Connected = h.report.Connected
+	out.NICs = slices.Clone(out.NICs)
+	for i := range out.NICs {
+		out.NICs[i].SeenMAC = h.seenMAC[out.NICs[i].Name]
+	}
+	return out
+}
+
+func (e *Engine) judgeHost(h *host) {
+	if now := e.hostHealth(h); now != h.health {
+		h.health = now
+		if record := e.intent.hosts.byID[h.id]; record != nil {
+			v := e.hostView(record)
+			e.events.publish(Event{Type: "updated", Host: &v})
+		}
+	}
+}
+
+// relook reads the hosts again on which a NIC with this address or name is plugged, since it now counts, or no longer
+// counts, as an uplink.
+func (e *Engine) relook(mac tap.MAC, name string) {
+	hosts := set{}
+	for _, p := range e.places.portsOf(mac, name) {
+		hosts.add(p.host)
+		e.portChanged(p)
+	}
+	for id := range maps.Keys(hosts) {
+		e.look(e.hosts[id])
+	}
+}
+
+// targetHost is the address in an OVSDB target, or "" if it has none.
+func targetHost(target string) string {
+	t, err := client.ParseTarget(target)
+	if err != nil {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		return ""
+	}
+	return host
+}

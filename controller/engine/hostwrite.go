@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Hosts returns all hosts by name.
+func (e *Engine) Hosts() []HostView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]HostView, 0, len(e.intent.hosts.byID))
+	for _, h := range e.intent.hosts.sorted() {
+		out = append(out, e.hostView(h))
+	}
+	return out
+}
+
+// Host returns the host of an id or name.
+func (e *Engine) Host(ref string) (HostView, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h, err := e.intent.hosts.get(ref)
+	if err != nil {
+		return HostView{}, err
+	}
+	return e.hostView(h), nil
+}
+
+func (e *Engine) hostView(record *store.Host) HostView {
+	v := HostView{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires, Health: Health{tap.StatePending, "it was not reached yet"}}
+	h := e.hosts[record.ID]
+	if h == nil {
+		return v
+	}
+	v.Health, v.Connected = h.health, h.report.Connected
+	v.TunnelIP, v.Wires = h.observed.host.TunnelIP, h.observed.host.Wires
+	for _, b := range h.observed.host.Bridges {
+		v.Bridges = append(v.Bridges, b.Name)
+	}
+	if snap := h.report.Snapshot; snap != nil && snap.System() != nil {
+		v.OVSVersion = snap.System().OVSVersion
+		if _, exists := snap.Bridge(e.config.TapBridge); exists {
+			v.Bridges = append(v.Bridges, e.config.TapBridge)
+		}
+	}
+	slices.Sort(v.Bridges)
+	return v
+}
+
+func (e *Engine) checkHost(h *store.Host) error {
+	if _, err := client.ParseTarget(h.OVSDB); err != nil {
+		return fail(Invalid, "ovsdb", "%v", err)
+	}
+	if ip := h.TunnelIP; ip.IsValid() && (ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip.Zone() != "") {
+		return fail(Invalid, "tunnel_ip", "%s is no address that other hosts can send to", ip)
+	}
+	h.TunnelIP = h.TunnelIP.Unmap()
+	for wire, bridge := range h.Wires {
+		if err := checkName("wires", wire); err != nil {
+			return err
+		}
+		if bridge == "" || len(bridge) > 15 {
+			return fail(Invalid, "wires", "wire %s: %q is not a bridge name of 1 to 15 characters", wire, bridge)
+		}
+		if bridge == e.config.TapBridge {
+			return fail(Invalid, "wires", "wire %s: bridge %s carries the copies, not a wire", wire, bridge)
+		}
+	}
+	names, addresses := map[string]bool{}, map[tap.MAC]bool{}
+	for i, n := range h.NICs {
+		field := fmt.Sprintf("nics[%d]", i)
+		switch {
+		case n.Name == "" || len(n.Name) > 15:
+			return fail(Invalid, field+".name", "%q is not an interface name of 1 to 15 characters", n.Name)
+		case n.MAC.IsZero() || n.MAC.IsMulticast():
+			return fail(Invalid, field+".mac", "NIC %s has no unicast address", n.Name)
+		case names[n.Name]:
+			return fail(Invalid, field+".name", "NIC %s is given twice", n.Name)
+		case addresses[n.MAC] && n.UsedBy == "":
+			return fail(Invalid, field+".mac", "two NICs have address %s", n.MAC)
+		}
+		names[n.Name], addresses[n.MAC] = true, n.UsedBy == ""
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, o := range e.intent.hosts.byID {
+		if o.ID == h.ID {
+			continue
+		}
+		if o.OVSDB == h.OVSDB {
+			return fail(Conflict, "ovsdb", "%s already is host %s", h.OVSDB, o.Name)
+		}
+		if o.TunnelIP == h.TunnelIP && h.TunnelIP.IsValid() {
+			return fail(Conflict, "tunnel_ip", "%s already is that of host %s", h.TunnelIP, o.Name)
+		}
+	}
+	return nil
+}
+
+// CreateHost registers a host.
+func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	h.Meta = store.Meta{}
+	if h.ID == "" {
+		h.ID = newID()
+	} else if err := checkName("id", h.ID); err != nil {
+		return HostView{}, err
+	}
+	if err := e.checkHost(&h); err != nil {
+		return HostView{}, err
+	}
+	if err := save(ctx, e, e.intent.hosts, &h, nil); err != nil {
+		return HostView{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.intent.hosts.put(&h)
+	e.startHost(&h)
+	v := e.hostView(&h)
+	e.events.publish(Event{Type: "created", Host: &v})
+	return v, nil
+}
+
+// UpdateHost changes a host's record, such as its facts.
+func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64, edit func(*store.Host) error) (HostView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	before, h, err := begin(e, e.intent.hosts, name, ifRevision)
+	if err != nil {
+		return HostView{}, err
+	}
+	h.Wires, h.Uplinks, h.NICs = maps.Clone(h.Wires), maps.Clone(h.Uplinks), slices.Clone(h.NICs)
+	if err := edit(&h); err != nil {
+		return HostView{}, err
+	}
+	if h.ID != before.ID {
+		return HostView{}, fail(Invalid, "id", "the id of a host cannot be changed")
+	}
+	if err := e.checkHost(&h); err != nil {
+		return HostView{}, err
+	}
+	if reflect.DeepEqual(&h, before) {
+		return e.Host(h.ID)
+	}
+	if err := save(ctx, e, e.intent.hosts, &h, before); err != nil {
+		return HostView{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.intent.hosts.put(&h)
+	running := e.hosts[h.ID]
+	switch {
+	case running == nil || h.OVSDB != before.OVSDB || h.Name != before.Name:
+		if running != nil {
+			e.stopHost(running)
+			running.stop()
+		}
+		e.startHost(&h)
+	default:
+		running.seenMAC = map[string]tap.MAC{} // The NICs may be others now.
+		e.look(running)
+		e.dirty.hosts.add(h.ID)
+		e.touched()
+	}
+	v := e.hostView(&h)
+	e.events.publish(Event{Type: "updated", Host: &v})
+	return v, nil
+}
+
+// DeleteHost takes everything of ours off a host that nothing refers to, and forgets it.
+func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64) error {
+	e.write.Lock()
+	defer e.write.Unlock()
+	h, _, err := begin(e, e.intent.hosts, name, ifRevision)
+	if err != nil {
+		return err
+	}
+	if err := e.unused(h.ID, "host "+h.Name); err != nil {
+		return err
+	}
+	if err := erase(ctx, e, e.intent.hosts, h); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := e.hostView(h)
+	if running := e.hosts[h.ID]; running != nil {
+		e.stopHost(running)
+		running.session.Retire()
+	}
+	e.intent.hosts.remove(h.ID)
+	e.events.publish(Event{Type: "deleted", Host: &v})
+	return nil
+}
+
+// WaitHost does for a host what WaitService does for a tap service.
+func (e *Engine) WaitHost(ctx context.Context, name string) (HostView, error) {
+	return wait(ctx, e, func() (HostView, Health, error) {
+		v, err := e.Host(name)
+		return v, v.Health, err
+	})
+}

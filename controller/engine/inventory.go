@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Keys are the external_ids of Interface rows that tell whose a port is. The first key that is set counts.
+// The defaults are what libvirt, Neutron, OVN and ovn-kubernetes write (ovs-vswitchd.conf.db(5), Interface:external_ids).
+type Keys struct {
+	MAC   []string // attached-mac, attached_mac
+	Guest []string // vm-id, vm-uuid
+	Iface []string // iface-id: the guest's id where no key of Guest is set
+}
+
+// DefaultKeys are the keys of the systems named at [Keys].
+func DefaultKeys() Keys {
+	return Keys{MAC: []string{"attached-mac", "attached_mac"}, Guest: []string{"vm-id", "vm-uuid"}, Iface: []string{"iface-id"}}
+}
+
+func firstOf(ids map[string]string, keys []string) string {
+	for _, key := range keys {
+		if v := ids[key]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// seenPort is a port of some bridge that may be a guest's. It is comparable.
+type seenPort struct {
+	host   string
+	bridge string
+	name   string
+	ofport uint32
+	mac    tap.MAC // of the guest, as its external_ids tell
+	inUse  tap.MAC // mac_in_use
+	guest  string  // id, "" if the port does not tell
+}
+
+func (p seenPort) location() tap.Location {
+	return tap.Location{Host: p.host, Bridge: p.bridge, Port: p.name, OFPort: p.ofport}
+}
+
+func comparePorts(a, b seenPort) int {
+	return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge), cmp.Compare(a.name, b.name))
+}
+
+// observation is what a snapshot of one switch says, in our words.
+type observation struct {
+	host  tap.Host // as the plugin gets it, but for what only the engine knows
+	ports []seenPort
+}
+
+// observer turns snapshots into observations. It is pure.
+type observer struct {
+	cluster   string
+	tapBridge string
+	keys      Keys
+}
+
+// ours reports whether external_ids carry our cluster id.
+func (o observer) ours(ids map[string]string) bool { return ids[ownerKey] == o.cluster }
+
+// observe reads a snapshot. known tells of an interface name or MAC that it is a guest's or a tap NIC's by declaration, so
+// that the port is no uplink.
+func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func(name string, mac tap.MAC) bool) observation {
+	h := tap.Host{ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP, Wires: maps.Clone(record.Wires)}
+	if h.Wires == nil {
+		h.Wires = map[string]string{}
+	}
+	for _, n := range record.NICs {
+		h.NICs = append(h.NICs, tap.HostNIC{Name: n.Name, MAC: n.MAC, UsedBy: n.UsedBy})
+	}
+	slices.SortFunc(h.NICs, func(a, b tap.HostNIC) int { return cmp.Compare(a.Name, b.Name) })
+	if snap == nil {
+		return observation{host: h}
+	}
+	h.Observed = true
+	system := snap.System()
+	for wire, bridge := range bridgeMappings(system.ExternalIDs["ovn-bridge-mappings"]) {
+		if _, told := h.Wires[wire]; !told {
+			h.Wires[wire] = bridge
+		}
+	}
+	if !h.TunnelIP.IsValid() {
+		h.TunnelIP = firstAddr(system.ExternalIDs["ovn-encap-ip"])
+	}
+	var ports []seenPort
+	for _, b := range snap.Bridges() {
+		for _, p := range snap.BridgePorts(b) {
+			ports = o.seen(ports, record.ID, b, p, snap)
+		}
+		if b.Name == o.tapBridge {
+			if !o.ours(b.ExternalIDs) {
+				h.Refused = foreignBridge(b)
+			}
+			h.TapPorts = tapPorts(b, snap)
+			for i := range h.NICs {
+				if _, in := snap.PortByName(b.Name, h.NICs[i].Name); in {
+					h.NICs[i].UsedBy = "" // By us, which the facts cannot know.
+				}
+			}
+			continue
+		}
+		h.Bridges = append(h.Bridges, o.bridge(b, snap, record.Uplinks[b.Name], known))
+		for i := range h.NICs {
+			if _, in := snap.PortByName(b.Name, h.NICs[i].Name); in {
+				h.NICs[i].UsedBy = "bridge " + b.Name
+			}
+		}
+	}
+	slices.SortFunc(ports, comparePorts)
+	return observation{host: h, ports: ports}
+}
+
+func foreignBridge(b *vswitch.Bridge) string {
+	if other := b.ExternalIDs[ownerKey]; other != "" {
+		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s", b.Name, other)
+	}
+	return fmt.Sprintf("bridge %s exists and is not Tapline's; delete it, or choose another name by the setting bridge of the mirror plugin", b.Name)
+}
+
+func (o observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, uplinks []string, known func(string, tap.MAC) bool) tap.Bridge {
+	out := tap.Bridge{Name: b.Name, DatapathType: cmp.Or(b.DatapathType, "system"), Uplinks: slices.Sorted(slices.Values(uplinks))}
+	for _, m := range snap.BridgeMirrors(b) {
+		if o.ours(m.ExternalIDs) {
+			out.OurMirrors = append(out.OurMirrors, m.Name)
+		} else {
+			out.OtherMirrors++
+		}
+	}
+	slices.Sort(out.OurMirrors)
+	if len(uplinks) == 0 {
+		out.Uplinks = o.physical(b, snap, known)
+	}
+	return out
+}
+
+// physical finds the uplinks of a bridge: ports of the system, or bonds of them, that are nobody's NIC. Where some of them are
+// driven by real drivers, veth devices among them are containers.
+func (o observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func(string, tap.MAC) bool) []string {
+	var real, virtual []string
+	for _, p := range snap.BridgePorts(b) {
+		if p.Name == b.Name || o.ours(p.ExternalIDs) {
+			continue
+		}
+		candidate, driver := true, ""
+		for _, i := range snap.PortInterfaces(p) {
+			driver = i.Status["driver_name"]
+			switch i.Type {
+			case "", "system", "dpdk", "afxdp", "afxdp-nonpmd":
+			default:
+				candidate = false
+			}
+			told := firstOf(i.ExternalIDs, o.keys.MAC) + firstOf(i.ExternalIDs, o.keys.Guest) + firstOf(i.ExternalIDs, o.keys.Iface)
+			inUse, _ := tap.ParseMAC(i.MACInUse)
+			if told != "" || driver == "tun" || known(i.Name, inUse) {
+				candidate = false
+			}
+		}
+		switch {
+		case !candidate:
+		case driver == "veth":
+			virtual = append(virtual, p.Name)
+		default:
+			real = append(real, p.Name)
+		}
+	}
+	if real == nil {
+		real = virtual
+	}
+	slices.Sort(real)
+	return real
+}
+
+// seen adds the ports that can be a guest's.
+func (o observer) seen(to []seenPort, host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) []seenPort {
+	interfaces := snap.PortInterfaces(p)
+	if len(interfaces) != 1 || p.Name == b.Name || interfaces[0].Type == "patch" {
+		return to
+	}
+	i := interfaces[0]
+	mac, _ := tap.ParseMAC(firstOf(i.ExternalIDs, o.keys.MAC))
+	inUse, _ := tap.ParseMAC(i.MACInUse)
+	return append(to, seenPort{
+		host: host, bridge: b.Name, name: p.Name, ofport: uint32(max(0, i.OFPort)), mac: mac, inUse: inUse,
+		guest: cmp.Or(firstOf(i.ExternalIDs, o.keys.Guest), firstOf(i.ExternalIDs, o.keys.Iface)),
+	})
+}
+
+func tapPorts(b *vswitch.Bridge, snap *vswitch.Snapshot) []tap.TapPort {
+	var out []tap.TapPort
+	for _, p := range snap.BridgePorts(b) {
+		for _, i := range snap.PortInterfaces(p) {
+			port := tap.TapPort{Name: p.Name, OFPort: uint32(max(0, i.OFPort)), Error: i.Error}
+			port.MAC, _ = tap.ParseMAC(i.MACInUse)
+			if port.Error == "" && i.OFPort < 0 {
+				port.Error = "it could not be opened"
+			}
+			switch {
+			case i.AdminState == "down":
+				port.Down = "admin_state is down"
+			case i.LinkState == "down":
+				port.Down = "link_state is down"
+			}
+			out = append(out, port)
+		}
+	}
+	slices.SortFunc(out, func(a, b tap.TapPort) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// bridgeMappings reads external_ids:ovn-bridge-mappings, a list of network:bridge (ovn-controller(8)).
+func bridgeMappings(s string) map[string]string {
+	out := map[string]string{}
+	for pair := range strings.SplitSeq(s, ",") {
+		if wire, bridge, ok := strings.Cut(strings.TrimSpace(pair), ":"); ok && wire != "" && bridge != "" {
+			out[wire] = bridge
+		}
+	}
+	return out
+}
+
+// firstAddr reads external_ids:ovn-encap-ip, which may hold several addresses.
+func firstAddr(s string) netip.Addr {
+	first, _, _ := strings.Cut(s, ",")
+	addr, err := netip.ParseAddr(strings.TrimSpace(first))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}

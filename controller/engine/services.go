@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Services returns all tap services by name.
+func (e *Engine) Services() []ServiceView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]ServiceView, 0, len(e.intent.services.byID))
+	for _, s := range e.intent.services.sorted() {
+		out = append(out, e.serviceView(s))
+	}
+	return out
+}
+
+// Service returns the tap service of an id or name.
+func (e *Engine) Service(ref string) (ServiceView, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s, err := e.intent.services.get(ref)
+	if err != nil {
+		return ServiceView{}, err
+	}
+	return e.serviceView(s), nil
+}
+
+func (e *Engine) serviceView(s *store.Service) ServiceView {
+	v := ServiceView{Service: *s, Health: e.verdicts[ref{tap.KindService, s.ID}].health, FlowCount: len(e.intent.flowsOfService[s.ID])}
+	if s.Type == tap.ServiceHost {
+		v.HostID = s.TargetID
+		return v
+	}
+	for _, at := range e.places.attachment(&s.Service).Locations {
+		v.HostID = at.Host
+	}
+	v.NICXML, _ = hypervisor.NICXML(s.Service, e.config.TapBridge) // It marshals text alone.
+	return v
+}
+
+// CreateService stores a tap service. Its key, and for a guest the address and name of its NIC, are made here. It is disabled.
+func (e *Engine) CreateService(ctx context.Context, s store.Service) (ServiceView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{}
+	var known bool
+	if s.Type == tap.ServiceHost {
+		s.TargetID, known = e.hostID(s.TargetID)
+	} else {
+		s.TargetID, known = e.guestID(s.TargetID)
+	}
+	if !known {
+		return ServiceView{}, fail(Invalid, "target_id", "there is no %s %q", s.Type, s.TargetID)
+	}
+	if s.Type == tap.ServiceGuest {
+		e.nameNIC(&s.Service)
+	}
+	checked, err := e.check(ctx, tap.Resource{Service: &s.Service})
+	if err != nil {
+		return ServiceView{}, err
+	}
+	s.Service = *checked.Service
+	if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
+		return ServiceView{}, &Error{Kind: Unavailable, Message: "no key could be stored: " + err.Error(), Err: err}
+	}
+	if err := save(ctx, e, e.intent.services, &s, nil); err != nil {
+		return ServiceView{}, err
+	}
+	return e.tookService(&s, nil), nil
+}
+
+// nameNIC allocates the address, unless the user chose one, and the interface name of a tap NIC.
+func (e *Engine) nameNIC(s *tap.Service) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		var random [9]byte
+		_, _ = rand.Read(random[:]) // It never fails.
+		mac := s.MAC
+		if mac.IsZero() {
+			// Locally administered; "ta" marks it for people who read captures.
+			mac = tap.MAC{0x02, 't', 'a', random[0], random[1], random[2]}
+		}
+		name := []byte("tap")
+		for _, b := range random[3:] {
+			name = append(name, letters[int(b)%len(letters)])
+		}
+		if len(e.places.servicesByName[string(name)])+len(e.places.byName[string(name)]) > 0 ||
+			s.MAC.IsZero() && len(e.places.portsOf(mac, "")) > 0 {
+			continue
+		}
+		s.MAC, s.IfName = mac, string(name)
+		return
+	}
+}
+
+// UpdateService changes the name of a tap service, or whether it is enabled.
+func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (ServiceView, error) {
+	e.write.Lock()
+	defer e.write.Unlock()
+	before, s, err := begin(e, e.intent.services, ref, ifRevision)
+	if err != nil {
+		return ServiceView{}, err
+	}
+	if err := edit(&s); err != nil {
+		return ServiceView{}, err
+	}
+	if fixed := before.Service; s.ID != fixed.ID || s.Type != fixed.Type || s.TargetID != fixed.TargetID || s.MAC != fixed.MAC ||
+		s.IfName != fixed.IfName || s.Key != fixed.Key {
+		return ServiceView{}, fail(Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
+	}
+	if s.Service != before.Service {
+		if err := save(ctx, e, e.intent.services, &s, before); err != nil {
+			return ServiceView{}, err
+		}
+	}
+	return e.tookService(&s, before), nil
+}
+
+// tookService takes a stored service over.
+func (e *Engine) tookService(s, before *store.Service) ServiceView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if before != nil && s.Service == before.Service {
+		return e.serviceView(s)
+	}
+	id := ref{tap.KindService, s.ID}
+	e.intent.services.put(s)
+	e.dirty.services.add(s.ID)
+	e.dirty.attachments.add(s.ID)
+	if before == nil {
+		e.verdicts[id] = verdict{}
+		e.places.claimService(&s.Service, true)
+		if s.Type == tap.ServiceGuest {
+			e.relook(s.MAC, s.IfName)
+		}
+	}
+	e.touched()
+	e.changedRecord(id)
+	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
+		for flow := range e.intent.flowsOfService[s.ID] {
+			e.changedRecord(ref{tap.KindFlow, flow})
+		}
+	}
+	v := e.serviceView(s)
+	e.events.publish(Event{Type: eventType(before == nil), Service: &v})
+	return v
+}
+
+// DeleteService deletes a tap service that no flow feeds.
+func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint64) error {
+	e.write.Lock()
+	defer e.write.Unlock()
+	s, _, err := begin(e, e.intent.services, name, ifRevision)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	flows := e.intent.flowsOfService[s.ID]
+	var some string
+	for id := range flows {
+		some = e.intent.flows.byID[id].Name
+	}
+	count := len(flows)
+	e.mu.Unlock()
+	if count > 0 {
+		return fail(Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
+	}
+	if err := erase(ctx, e, e.intent.services, s); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := e.serviceView(s)
+	e.intent.services.remove(s.ID)
+	e.places.claimService(&s.Service, false)
+	e.dirty.services.add(s.ID)
+	e.touched()
+	if s.Type == tap.ServiceGuest {
+		e.relook(s.MAC, s.IfName)
+	}
+	e.forget(ref{tap.KindService, s.ID})
+	e.events.publish(Event{Type: "deleted", Service: &v})
+	return nil
+}
+
+// forget drops what is known of a deleted service or flow.
+func (e *Engine) forget(id ref) {
+	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
+	delete(e.verdicts, id)
+	delete(e.waiting, id)
+}
+
+func eventType(created bool) string {
+	if created {
+		return "created"
+	}
+	return "updated"
+}
+
+// WaitService waits until a tap service is no longer pending, and returns it; when ctx ends, as it is then, with ctx's error.
+func (e *Engine) WaitService(ctx context.Context, name string) (ServiceView, error) {
+	return wait(ctx, e, func() (ServiceView, Health, error) {
+		v, err := e.Service(name)
+		return v, v.Health, err
+	})
+}
+
+// wait reads a view again whenever something changes, until it is not pending.
+func wait[V any](ctx context.Context, e *Engine, read func() (V, Health, error)) (V, error) {
+	changed, stop := context.WithCancel(ctx)
+	defer stop()
+	events := e.Subscribe(changed)
+	for {
+		v, health, err := read()
+		if err != nil || health.State != tap.StatePending {
+			return v, err
+		}
+		select {
+		case _, open := <-events:
+			if !open && ctx.Err() == nil {
+				events = e.Subscribe(changed) // Too slow: events were lost, so read and listen anew.
+			}
+		case <-ctx.Done():
+			return v, fmt.Errorf("still pending: %w", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"net/netip"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Health is the state of a service, a flow or a host as users see it.
+type Health struct {
+	State  tap.State // disabled, pending, ready or error
+	Reason string    // of pending and error
+}
+
+// HostView is a registered host with what its switch shows. What was learned fills in what the record leaves open.
+type HostView struct {
+	store.Host
+	Health
+	Connected  bool
+	OVSVersion string
+	TunnelIP   netip.Addr        // effective: the record's, else the learned one
+	Wires      map[string]string // effective: learned and the record's; bridge names are wires too
+	Bridges    []string
+}
+
+// GuestView is a guest, declared or learned.
+type GuestView struct {
+	ID       string
+	Name     string
+	Declared bool
+	Revision uint64 // of the record; 0 if not declared
+	NICs     []NICView
+}
+
+// NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.
+type NICView struct {
+	MAC    tap.MAC
+	IPs    []netip.Addr
+	IfName string
+	HostID string
+	Host   string
+	Bridge string
+	Port   string
+}
+
+// WireView is a wire and the hosts that carry it.
+type WireView struct {
+	ID    string // the name
+	Name  string
+	Hosts []WireHost
+}
+
+// WireHost says how a host carries a wire.
+type WireHost struct {
+	HostID   string
+	Host     string
+	Bridge   string
+	Uplinks  []string
+	Declared bool // by the host's record, not learned
+}
+
+// ServiceView is a tap service with its state.
+type ServiceView struct {
+	store.Service
+	Health
+	HostID    string // where its NIC is, "" while unknown
+	FlowCount int
+	NICXML    string // libvirt interface element to plug, for services of type guest
+}
+
+// FlowView is a tap flow with its state.
+type FlowView struct {
+	store.Flow
+	Health
+}
+
+// Event tells that a resource was created, changed (its record or its state) or deleted.
+type Event struct {
+	Seq  uint64 // grows by one with each event; restarts with the process
+	Type string // "created", "updated", "deleted"
+	// Exactly one is set.
+	Host    *HostView
+	Guest   *GuestView
+	Service *ServiceView
+	Flow    *FlowView
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Wires returns all wires by name: those that hosts announce or that were declared, and every bridge by its own name.
+func (e *Engine) Wires() []WireView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	byName := map[string]*WireView{}
+	for _, record := range e.intent.hosts.sorted() {
+		h := e.hosts[record.ID]
+		if h == nil {
+			continue
+		}
+		carried := maps.Clone(h.observed.host.Wires)
+		for _, b := range h.observed.host.Bridges {
+			if _, told := carried[b.Name]; !told {
+				carried[b.Name] = b.Name
+			}
+		}
+		for wire, bridge := range carried {
+			v := byName[wire]
+			if v == nil {
+				v = &WireView{ID: wire, Name: wire}
+				byName[wire] = v
+			}
+			at := WireHost{HostID: record.ID, Host: record.Name, Bridge: bridge, Declared: record.Wires[wire] == bridge}
+			if i := slices.IndexFunc(h.observed.host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge }); i >= 0 {
+				at.Uplinks = h.observed.host.Bridges[i].Uplinks
+			}
+			v.Hosts = append(v.Hosts, at)
+		}
+	}
+	out := make([]WireView, 0, len(byName))
+	for _, v := range byName {
+		out = append(out, *v)
+	}
+	slices.SortFunc(out, func(a, b WireView) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Wire returns the wire of a name.
+func (e *Engine) Wire(ref string) (WireView, error) {
+	for _, w := range e.Wires() {
+		if w.ID == ref {
+			return w, nil
+		}
+	}
+	return WireView{}, fail(NotFound, "", "there is no wire %q on any host that was reached", ref)
+}
+
+// UpdateWire declares for each host which bridge carries a wire; nil takes the declaration back.
+func (e *Engine) UpdateWire(ctx context.Context, wire string, bridges map[string]*string) (WireView, error) {
+	for _, host := range slices.Sorted(maps.Keys(bridges)) {
+		if _, known := e.hostID(host); !known {
+			return WireView{}, fail(Invalid, "hosts", "there is no host %q", host)
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(bridges)) {
+		bridge := bridges[host]
+		if _, err := e.UpdateHost(ctx, host, 0, func(h *store.Host) error {
+			if bridge == nil {
+				delete(h.Wires, wire)
+				return nil
+			}
+			if h.Wires == nil {
+				h.Wires = map[string]string{}
+			}
+			h.Wires[wire] = *bridge
+			return nil
+		}); err != nil {
+			return WireView{}, err
+		}
+	}
+	return e.Wire(wire)
+}
+
+// DeleteWire takes back all declarations of a wire that no flow mirrors.
+func (e *Engine) DeleteWire(ctx context.Context, wire string) error {
+	v, err := e.Wire(wire)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	var user string
+	for _, f := range e.intent.flows.byID {
+		if f.WireID == wire {
+			user = f.Name
+		}
+	}
+	e.mu.Unlock()
+	if user != "" {
+		return fail(Conflict, "", "wire %s is the source of tap flow %s; delete that first", wire, user)
+	}
+	bridges := map[string]*string{}
+	for _, at := range v.Hosts {
+		if !at.Declared {
+			return fail(Conflict, "", "wire %s is announced by the switch of host %s itself and cannot be deleted here", wire, at.Host)
+		}
+		bridges[at.HostID] = nil
+	}
+	_, err = e.UpdateWire(ctx, wire, bridges)
+	if _, still := e.Wire(wire); still != nil {
+		return nil // Gone, as it should be.
+	}
+	return err
+}

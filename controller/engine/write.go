@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// The parts that every change of intent shares. All of them are called with write held.
+
+// goodName is what ids and names look like: they stand in URLs and on command lines.
+var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$`)
+
+func checkName(field, name string) error {
+	if !goodName.MatchString(name) {
+		return fail(Invalid, field, "%q is not a name: want 1 to 128 letters, digits, '.', '_', ':', '@' or '-', the first a letter or digit", name)
+	}
+	return nil
+}
+
+func newID() string { return uuid.NewString() }
+
+// save commits a record that was created, or changed from before; it is then the caller's turn to take it over.
+func save[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) error {
+	id, name := c.key(record)
+	if err := checkName("name", name); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	err := c.free(id, name)
+	e.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	meta := c.meta(record)
+	meta.UpdatedAt = time.Now().UTC()
+	op := store.Op{Kind: c.kind, ID: id}
+	if before == nil {
+		meta.CreatedAt = meta.UpdatedAt
+	} else {
+		meta.CreatedAt = c.meta(before).CreatedAt
+		op.IfRevision = c.meta(before).Revision
+	}
+	if op.Value, err = json.Marshal(record); err != nil {
+		return fmt.Errorf("%s %s: %w", c.noun, name, err)
+	}
+	meta.Revision, err = e.commit(ctx, op)
+	return err
+}
+
+func (e *Engine) commit(ctx context.Context, ops ...store.Op) (uint64, error) {
+	revision, err := e.config.Store.Commit(ctx, ops...)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return 0, &Error{Kind: Stale, Message: "it was changed meanwhile; read it again", Err: err}
+	case err != nil && ctx.Err() == nil:
+		return 0, &Error{Kind: Unavailable, Message: "the change could not be stored: " + err.Error(), Err: err}
+	}
+	return revision, err
+}
+
+// begin looks up the record to change and makes a copy of it.
+func begin[T any](e *Engine, c *collection[T], ref string, ifRevision uint64) (before *T, copied T, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before, err = c.get(ref)
+	if err != nil {
+		return nil, copied, err
+	}
+	if has := c.meta(before).Revision; ifRevision != 0 && has != ifRevision {
+		return nil, copied, fail(Stale, "", "%s %q is at revision %d, not %d; read it again", c.noun, ref, has, ifRevision)
+	}
+	return before, *before, nil
+}
+
+// erase commits the deletion of a record.
+func erase[T any](ctx context.Context, e *Engine, c *collection[T], record *T) error {
+	id, _ := c.key(record)
+	_, err := e.commit(ctx, store.Op{Kind: c.kind, ID: id, IfRevision: c.meta(record).Revision})
+	return err
+}
+
+// check asks the plugin whether a service or a flow fits what exists, as of everything that happened so far.
+func (e *Engine) check(ctx context.Context, r tap.Resource) (tap.Resource, error) {
+	e.mu.Lock()
+	mirror, revision := e.mirror, e.seq
+	e.mu.Unlock()
+	if mirror == nil {
+		return tap.Resource{}, fail(Unavailable, "", "the mirror plugin is being restarted; try again")
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	out, err := mirror.Check(ctx, revision, r)
+	var no *tap.Rejection
+	switch {
+	case errors.As(err, &no) && no.Conflict:
+		return out, &Error{Kind: Conflict, Field: no.Field, Message: no.Message, Err: err}
+	case errors.As(err, &no):
+		return out, &Error{Kind: Invalid, Field: no.Field, Message: no.Message, Err: err}
+	case err != nil:
+		return out, &Error{Kind: Unavailable, Message: "the mirror plugin does not answer; try again", Err: err}
+	}
+	return out, nil
+}
+
+const checkTime = 10 * time.Second
+
+// guestID resolves the id or name of a guest, declared or seen.
+func (e *Engine) guestID(ref string) (string, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if g := e.intent.guests.find(ref); g != nil {
+		return g.ID, true
+	}
+	return ref, len(e.places.byGuest[ref]) > 0
+}
+
+func (e *Engine) hostID(ref string) (string, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if h := e.intent.hosts.find(ref); h != nil {
+		return h.ID, true
+	}
+	return ref, false
+}

@@ -1,0 +1,422 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Self is what the rows on a host say about their controller.
+type Self struct {
+	Cluster    string // cluster id
+	DatapathID uint64 // of the tap bridge
+	Target     string // where the switch finds our OpenFlow port, such as tcp:192.0.2.10:6653
+}
+
+func (s Self) owner() vswitch.Owner { return vswitch.Owner{Key: OwnerKey, Value: s.Cluster} }
+
+func (s Self) owns(ids map[string]string) bool { return ids[OwnerKey] == s.Cluster }
+
+// Rows is what must change in a switch's database.
+type Rows struct {
+	Txn *vswitch.Txn // may be empty
+	// Outstanding are owners some of whose rows are not as they must be: the transaction mends them, or waits for Gate.
+	Outstanding map[string]bool
+	// Blocked are owners whose rows cannot be put in place, with the reason.
+	Blocked map[string]string
+	// Changed counts rows that the transaction writes.
+	Changed int
+	// Stamp is the stamp that the transaction writes, since it touches mirrors; 0 if it writes none.
+	Stamp uint64
+}
+
+// differ builds Rows.
+type differ struct {
+	snap *vswitch.Snapshot
+	d    *Desired
+	self Self
+	gate bool
+	out  Rows
+
+	tapBridge vswitch.UUID
+	ports     map[portKey]vswitch.UUID // that stand or are inserted
+	mirrors   bool                     // a mirror, or a port of one, is touched
+}
+
+type portKey struct{ bridge, name string }
+
+// Diff compares a program with a snapshot. The gate is open once the tap bridge has the program's flows: only then new
+// captures may start to feed it.
+func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate bool) Rows {
+	x := &differ{
+		snap: snap, d: d, self: self, gate: gate,
+		out: Rows{
+			Txn:         vswitch.NewTxn(snap, self.owner()),
+			Outstanding: map[string]bool{}, Blocked: map[string]string{},
+		},
+		ports: map[portKey]vswitch.UUID{},
+	}
+	bridge, exists := snap.Bridge(d.Program.Bridge.Name)
+	if exists && !self.owns(bridge.ExternalIDs) {
+		for _, owner := range d.Owners {
+			x.out.Blocked[owner] = fmt.Sprintf("bridge %s is not ours", bridge.Name)
+		}
+		return x.out
+	}
+	if exists {
+		x.tapBridge = bridge.UUID
+	} else {
+		x.insertBridge()
+	}
+	x.deletePorts()
+	for i := range d.Program.Ports {
+		x.port(&d.Program.Ports[i])
+	}
+	x.deleteMirrors()
+	for i := range d.Program.Mirrors {
+		x.mirror(&d.Program.Mirrors[i])
+	}
+	if exists {
+		x.updateBridge(bridge)
+	}
+	if !x.out.Txn.Empty() {
+		x.out.Txn.IncrementNextCfg()
+	}
+	return x.out
+}
+
+func (x *differ) changed(owner string) {
+	x.out.Changed++
+	x.out.Outstanding[owner] = true
+}
+
+func ids(owner string) map[string]string { return map[string]string{IDKey: owner} }
+
+// withIDs puts our ids among those that a row has.
+func (x *differ) withIDs(have map[string]string, owner string) map[string]string {
+	out := maps.Clone(have)
+	out[OwnerKey], out[IDKey] = x.self.Cluster, owner
+	return out
+}
+
+func (x *differ) controller() vswitch.Controller {
+	probe := 5000
+	return vswitch.Controller{
+		Target: x.self.Target, ConnectionMode: "out-of-band", InactivityProbe: &probe, MaxBackoff: 1000,
+		ExternalIDs: ids(tap.OwnerBridge),
+	}
+}
+
+// bridgeConfig is the part of other_config that is ours. The datapath id is fixed, since the one that a switch makes
+// changes with its ports.
+func (x *differ) bridgeConfig() map[string]string {
+	config := maps.Clone(x.d.Program.Bridge.OtherConfig)
+	if config == nil {
+		config = map[string]string{}
+	}
+	config["datapath-id"] = fmt.Sprintf("%016x", x.self.DatapathID)
+	return config
+}
+
+func (x *differ) insertBridge() {
+	want := x.d.Program.Bridge
+	x.tapBridge = x.out.Txn.InsertBridge(vswitch.Bridge{
+		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode, Protocols: want.Protocols,
+		OtherConfig: x.bridgeConfig(),
+		ExternalIDs: map[string]string{IDKey: tap.OwnerBridge, stampKey: "1"},
+	})
+	x.out.Stamp = 1
+	x.out.Txn.InsertController(x.tapBridge, x.controller())
+	x.changed(tap.OwnerBridge)
+}
+
+func (x *differ) updateBridge(have *vswitch.Bridge) {
+	program := x.d.Program.Bridge
+	want := *have
+	if program.DatapathType != "" && program.DatapathType != defaulted(have.DatapathType) {
+		want.DatapathType = program.DatapathType
+	}
+	want.FailMode, want.Protocols = program.FailMode, slices.Sorted(slices.Values(program.Protocols))
+	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable = false, false, false
+	want.OtherConfig = x.bridgeConfig()
+	for key, value := range have.OtherConfig {
+		if _, fixed := want.OtherConfig[key]; !fixed {
+			want.OtherConfig[key] = value // Somebody else's, such as a MAC address.
+		}
+	}
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
+	if !same(have, &want) {
+		x.changed(tap.OwnerBridge)
+	}
+	if x.mirrors {
+		x.out.Stamp = Stamp(have) + 1
+		want.ExternalIDs[stampKey] = strconv.FormatUint(x.out.Stamp, 10)
+	}
+	if !same(have, &want) {
+		x.out.Txn.UpdateBridge(want)
+	}
+	x.updateController(have)
+}
+
+func (x *differ) updateController(bridge *vswitch.Bridge) {
+	found := false
+	for _, c := range x.snap.Controllers(bridge) {
+		if !x.self.owns(c.ExternalIDs) {
+			continue // Somebody else watches; the flows are compared anyway.
+		}
+		if found || c.Target != x.self.Target {
+			x.out.Txn.DeleteController(c.UUID)
+			x.changed(tap.OwnerBridge)
+			continue
+		}
+		found = true
+		want := *c
+		wanted := x.controller()
+		want.ConnectionMode, want.InactivityProbe, want.MaxBackoff = wanted.ConnectionMode, wanted.InactivityProbe, wanted.MaxBackoff
+		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
+		if !same(c, &want) {
+			x.out.Txn.UpdateController(want)
+			x.changed(tap.OwnerBridge)
+		}
+	}
+	if !found {
+		x.out.Txn.InsertController(x.tapBridge, x.controller())
+		x.changed(tap.OwnerBridge)
+	}
+}
+
+// Stamp reads the count of transactions that touched mirrors.
+func Stamp(bridge *vswitch.Bridge) uint64 {
+	n, _ := strconv.ParseUint(bridge.ExternalIDs[stampKey], 10, 64)
+	return n & stampMask
+}
+
+func defaulted(datapathType string) string {
+	if datapathType == "" {
+		return "system"
+	}
+	return datapathType
+}
+
+// deletePorts takes our ports away that must not stand, from whichever bridge.
+func (x *differ) deletePorts() {
+	wanted := map[portKey]bool{}
+	for _, p := range x.d.Program.Ports {
+		wanted[portKey{p.Bridge, p.Name}] = true
+	}
+	for _, b := range x.snap.Bridges() {
+		for _, p := range x.snap.BridgePorts(b) {
+			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name && b.Name == x.d.Program.Bridge.Name {
+				continue
+			}
+			if owner := p.ExternalIDs[IDKey]; !wanted[portKey{b.Name, p.Name}] && !x.d.held[owner] {
+				x.out.Txn.DeletePort(p.UUID)
+				x.mirrors = true
+				x.changed(owner)
+			}
+		}
+	}
+}
+
+func (x *differ) bridgeUUID(name string) (vswitch.UUID, bool) {
+	if name == x.d.Program.Bridge.Name {
+		return x.tapBridge, true
+	}
+	b, exists := x.snap.Bridge(name)
+	if !exists {
+		return vswitch.UUID{}, false
+	}
+	return b.UUID, true
+}
+
+func (x *differ) port(p *tap.Port) {
+	bridge, exists := x.bridgeUUID(p.Bridge)
+	if !exists {
+		x.out.Blocked[p.Owner] = fmt.Sprintf("there is no bridge %s", p.Bridge)
+		return
+	}
+	have, stands := x.snap.PortByName(p.Bridge, p.Name)
+	elsewhere, taken := x.snap.PortNamed(p.Name)
+	switch {
+	case p.Plugged && stands:
+	case p.Plugged && taken:
+		x.out.Txn.MovePort(elsewhere.UUID, bridge)
+		x.mirrors = true
+		x.changed(p.Owner)
+	case p.Plugged:
+		x.out.Outstanding[p.Owner] = true // Its owner plugs it.
+	case stands && x.self.owns(have.ExternalIDs):
+		x.ports[portKey{p.Bridge, p.Name}] = have.UUID
+		x.updatePort(p, have)
+	case taken && !x.self.owns(elsewhere.ExternalIDs):
+		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
+	case p.Type == "patch" && !x.gate:
+		x.out.Outstanding[p.Owner] = true
+	default: // One of that name on another bridge is deleted in the same transaction.
+		x.ports[portKey{p.Bridge, p.Name}] = x.out.Txn.InsertPort(bridge, vswitch.Port{
+			Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
+		}, vswitch.Interface{
+			Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
+		})
+		x.mirrors = x.mirrors || p.Type == "patch"
+		x.changed(p.Owner)
+	}
+}
+
+func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
+	if x.d.held[p.Owner] {
+		return
+	}
+	want := *have
+	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
+	if !same(have, &want) {
+		x.out.Txn.UpdatePort(want)
+		x.mirrors = true
+		x.changed(p.Owner)
+	}
+	interfaces := x.snap.PortInterfaces(have)
+	if len(interfaces) != 1 || !x.self.owns(interfaces[0].ExternalIDs) {
+		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s has interfaces that are not ours", p.Name)
+		return
+	}
+	device := interfaces[0]
+	now := *device
+	now.Type, now.Options = p.Type, nil
+	if len(p.Options) > 0 {
+		now.Options = p.Options
+	}
+	if p.OFPortRequest != 0 {
+		now.OFPortRequest = int(p.OFPortRequest)
+	}
+	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
+	if !same(device, &now) {
+		x.out.Txn.UpdateInterface(now)
+		x.mirrors = true
+		x.changed(p.Owner)
+	}
+}
+
+// deleteMirrors takes our mirrors away that must not stand, and twins of those that must.
+func (x *differ) deleteMirrors() {
+	wanted := map[portKey]bool{}
+	for _, m := range x.d.Program.Mirrors {
+		wanted[portKey{m.Bridge, m.Name}] = true
+	}
+	for _, b := range x.snap.Bridges() {
+		for _, m := range x.snap.BridgeMirrors(b) {
+			if !x.self.owns(m.ExternalIDs) {
+				continue
+			}
+			key := portKey{b.Name, m.Name}
+			if owner := m.ExternalIDs[IDKey]; !wanted[key] && !x.d.held[owner] {
+				x.out.Txn.DeleteMirror(m.UUID)
+				x.mirrors = true
+				x.changed(owner)
+			}
+		}
+	}
+}
+
+func (x *differ) mirror(m *tap.Mirror) {
+	bridge, exists := x.snap.Bridge(m.Bridge)
+	output, ready := x.ports[portKey{m.Bridge, m.Output}]
+	if !exists || !ready {
+		x.out.Outstanding[m.Owner] = true // Told as Blocked or gated with its port.
+		return
+	}
+	row := vswitch.Mirror{
+		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output, ExternalIDs: ids(m.Owner),
+	}
+	var missing string
+	row.SelectSrcPort, missing = x.selection(bridge, m.SelectSrc, missing)
+	row.SelectDstPort, missing = x.selection(bridge, m.SelectDst, missing)
+	if missing != "" {
+		x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
+		return
+	}
+	found := false
+	for _, have := range x.snap.BridgeMirrors(bridge) {
+		if have.Name != m.Name || !x.self.owns(have.ExternalIDs) {
+			continue
+		}
+		if found {
+			x.out.Txn.DeleteMirror(have.UUID)
+			x.mirrors = true
+			x.changed(m.Owner)
+			continue
+		}
+		found = true
+		want := *have
+		want.SelectAll, want.SelectVLAN, want.OutputPort = row.SelectAll, row.SelectVLAN, row.OutputPort
+		want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
+		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
+		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
+		if !same(have, &want) && !x.d.held[m.Owner] {
+			x.out.Txn.UpdateMirror(want)
+			x.mirrors = true
+			x.changed(m.Owner)
+		}
+	}
+	if !found {
+		x.out.Txn.InsertMirror(bridge.UUID, row)
+		x.mirrors = true
+		x.changed(m.Owner)
+	}
+}
+
+// selection finds the ports that a mirror selects.
+func (x *differ) selection(bridge *vswitch.Bridge, names []string, missing string) ([]vswitch.UUID, string) {
+	var out []vswitch.UUID
+	for _, name := range names {
+		p, exists := x.snap.PortByName(bridge.Name, name)
+		if !exists {
+			missing = name
+			continue
+		}
+		out = append(out, p.UUID)
+	}
+	slices.SortFunc(out, func(a, b vswitch.UUID) int { return slices.Compare(a[:], b[:]) })
+	return out, missing
+}
+
+// same compares a row with a changed copy of it. Empty columns are nil on both sides.
+func same[T any](a, b *T) bool { return reflect.DeepEqual(a, b) }
+
+func ints(in []uint16) []int {
+	var out []int
+	for _, v := range in {
+		out = append(out, int(v))
+	}
+	return out
+}
+
+// Strip takes everything that is ours off a switch.
+func Strip(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
+	txn := vswitch.NewTxn(snap, self.owner())
+	for _, b := range snap.Bridges() {
+		if b.Name == tapBridge && self.owns(b.ExternalIDs) {
+			txn.DeleteBridge(b.UUID)
+			continue
+		}
+		for _, m := range snap.BridgeMirrors(b) {
+			if self.owns(m.ExternalIDs) {
+				txn.DeleteMirror(m.UUID)
+			}
+		}
+		for _, p := range snap.BridgePorts(b) {
+			if self.owns(p.ExternalIDs) {
+				txn.DeletePort(p.UUID)
+			}
+		}
+	}
+	if !txn.Empty() {
+		txn.IncrementNextCfg()
+	}
+	return txn
+}

@@ -1,0 +1,134 @@
+package session
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/binary"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+)
+
+// Config says which host a session keeps, and whom it tells.
+type Config struct {
+	HostID    string
+	Host      string // name
+	Target    string // OVSDB
+	TLS       *tls.Config
+	Cluster   string
+	TapBridge string
+
+	Advertise    string // OpenFlow target for the switch; "": the local address of the OVSDB connection
+	OpenFlowPort uint16
+	OpenFlowTLS  bool
+
+	Logger *slog.Logger
+	// Report is told what was read, from the session's goroutine. It must not block.
+	Report func(Report)
+	// Applied is told of each write to the switch; drift if it repairs what somebody else has changed.
+	Applied func(rows, flows int, drift bool)
+	// Converged is told how long it took from a new program until all of it was read back.
+	Converged func(time.Duration)
+}
+
+// Report is what a session knows of its host.
+type Report struct {
+	Connected bool
+	Problem   string            // why not, if not Connected
+	Snapshot  *vswitch.Snapshot // the last one; nil before the first
+	Owners    map[string]OwnerState
+}
+
+// State is how far an owner's objects have come.
+type State int
+
+// The states.
+const (
+	Busy    State = iota // the switch is at it
+	Waiting              // for what Reason says
+	Ready                // stands, read back
+	Failed               // for what Reason says
+)
+
+// OwnerState is what stands of an owner's objects.
+type OwnerState struct {
+	Print  uint64 // of the objects that this is about, see reconcile.Desired
+	State  State
+	Reason string
+}
+
+// Session keeps one host.
+type Session struct {
+	config Config
+	dpid   uint64
+	log    *slog.Logger
+
+	wake    chan struct{} // holds at most one
+	offered chan net.Conn
+	retire  chan struct{}
+
+	mu      sync.Mutex
+	desired *reconcile.Desired
+	since   time.Time // when it became desired
+	of      *switchConn
+}
+
+// switchConn is the OpenFlow connection of the tap bridge.
+type switchConn struct {
+	conn  *ofconn.Conn
+	have  []openflow.FlowStats // as read, and as changed by us since
+	stale bool                 // somebody else changed flows: read again
+}
+
+// New returns a session that is not running.
+func New(config Config) *Session {
+	sum := sha256.Sum256([]byte(config.Cluster + "\x00" + config.HostID))
+	return &Session{
+		config: config, log: config.Logger,
+		dpid: binary.BigEndian.Uint64(sum[:]) | 1, // A datapath id of 0 is refused by the switch.
+		wake: make(chan struct{}, 1), offered: make(chan net.Conn, 1), retire: make(chan struct{}),
+	}
+}
+
+// DatapathID is that of the host's tap bridge: by it an OpenFlow connection is known to be this host's.
+func (s *Session) DatapathID() uint64 { return s.dpid }
+
+// Apply makes a program the desired one. Only the latest counts. It does not block.
+func (s *Session) Apply(d *reconcile.Desired) {
+	s.mu.Lock()
+	s.desired, s.since = d, time.Now()
+	s.mu.Unlock()
+	s.poke()
+}
+
+// Offer hands over a connection that the host made to us. It reports whether the session takes it.
+func (s *Session) Offer(nc net.Conn) bool {
+	select {
+	case s.offered <- nc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Retire makes Run take everything of ours off the switch, if it is connected, and return. It is called once.
+func (s *Session) Retire() { close(s.retire) }
+
+func (s *Session) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // It is awake already.
+	}
+}
+
+func (s *Session) current() (*reconcile.Desired, time.Time, *switchConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.desired, s.since, s.of
+}

@@ -1,0 +1,214 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+)
+
+// loop is the state of a session that lives as long as one OVSDB connection.
+type loop struct {
+	s       *Session
+	conn    *client.Conn
+	watcher *vswitch.Watcher
+	self    reconcile.Self
+
+	stamp    uint64 // of the last transaction that touched mirrors
+	stampCfg int64  // next_cfg from which on the switch has applied it
+	// changed holds for each owner whose rows were written the next_cfg of that transaction, until the switch has applied it and
+	// dropped what it had cached.
+	changed map[string]int64
+	mirrors reconcile.MirrorWatch
+	settled *reconcile.Desired // of which everything stood; what differs later is somebody else's doing
+	refused map[string]string  // why the switch refused a transaction or a bundle, by owner
+}
+
+// retryTime is how long a refused change rests before it is tried again.
+const retryTime = time.Second
+
+// maxRounds bounds how often one step plans again; more is a sign of a quarrel, which then waits for its next event.
+const maxRounds = 8
+
+// step compares, changes what differs, and reports. It returns when to look again at the latest, zero for no such time.
+// An error ends the OVSDB connection.
+func (l *loop) step(ctx context.Context) (again time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	desired, since, of := l.s.current()
+	if desired == nil {
+		l.s.config.Report(Report{Connected: true, Snapshot: l.watcher.Snapshot()})
+		return time.Time{}, nil
+	}
+	l.refused = map[string]string{}
+	var snap *vswitch.Snapshot
+	var rows reconcile.Rows
+	var flows reconcile.Flows
+	for range maxRounds {
+		snap = l.watcher.Snapshot()
+		l.followStamp(snap)
+		gate := false
+		if of != nil {
+			flows, err = l.program(ctx, of, desired)
+			switch {
+			case err == nil:
+				gate = len(l.refused) == 0
+			case of.conn.Err() != nil:
+				of = nil // Its goroutine notices, and wakes us.
+			default:
+				_ = of.conn.Close() // Outcome unknown: a new connection reads everything again.
+				of = nil
+			}
+		}
+		rows = reconcile.Diff(snap, desired, l.self, gate)
+		if rows.Txn.Empty() {
+			break
+		}
+		if err := l.commit(ctx, desired, &rows); err != nil {
+			return time.Time{}, err
+		}
+		if len(l.refused) > 0 {
+			break
+		}
+	}
+	if len(l.refused) > 0 {
+		again = time.Now().Add(retryTime)
+	}
+	l.report(snap, desired, since, of, rows, flows, &again)
+	return again, nil
+}
+
+// followStamp notices stamps that others than this loop have written: a predecessor of ours, or somebody by hand.
+func (l *loop) followStamp(snap *vswitch.Snapshot) {
+	bridge, exists := snap.Bridge(l.s.config.TapBridge)
+	if !exists {
+		return
+	}
+	if stamp := reconcile.Stamp(bridge); stamp != l.stamp {
+		l.stamp, l.stampCfg = stamp, snap.System().NextCfg
+	}
+}
+
+// program brings the flows to what is desired by one bundle.
+func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.Desired) (reconcile.Flows, error) {
+	if err := l.s.refresh(ctx, of); err != nil {
+		return reconcile.Flows{}, err
+	}
+	// A stamp that the switch has not applied yet must not be shown: what is cached until then is from before.
+	stamp, installed := reconcile.InstalledStamp(of.have)
+	if l.watcher.Snapshot().System().CurCfg >= l.stampCfg {
+		stamp = l.stamp
+	} else if !installed && l.stamp > 0 {
+		stamp = l.stamp - 1
+	}
+	flows := reconcile.DiffFlows(of.have, desired, stamp)
+	if len(flows.Mods) == 0 {
+		return flows, nil
+	}
+	err := flowtable.Apply(ctx, of.conn, flows.Mods)
+	var refused *flowtable.ModError
+	switch {
+	case errors.As(err, &refused):
+		l.s.log.Error("the switch refuses a flow", "error", err)
+		for owner := range flows.Outstanding {
+			l.refused[owner] = err.Error()
+		}
+		return flows, nil
+	case err != nil:
+		return flows, err
+	}
+	onlyStamp := len(flows.Mods) == 1 && flowtable.KeyOf(flows.Mods[0].Table, flows.Mods[0].Priority, flows.Mods[0].Match) == reconcile.StampFlow(0).Key()
+	of.have = reconcile.Applied(of.have, flows.Mods)
+	l.wrote(desired, 0, len(flows.Mods), flows.Outstanding, onlyStamp)
+	return reconcile.DiffFlows(of.have, desired, stamp), nil
+}
+
+// commit writes rows by one transaction. A conflict is no error: the next round sees the new snapshot.
+func (l *loop) commit(ctx context.Context, desired *reconcile.Desired, rows *reconcile.Rows) error {
+	result, err := rows.Txn.Commit(ctx, l.conn)
+	switch {
+	case errors.Is(err, vswitch.ErrConflict):
+		l.s.log.Debug("the switch's database has changed meanwhile", "error", err)
+		return nil
+	case err != nil && (l.conn.Err() != nil || errors.Is(err, vswitch.ErrOutcomeUnknown)):
+		return fmt.Errorf("transaction: %w", err)
+	case err != nil:
+		l.s.log.Error("the switch refuses a transaction", "error", err)
+		for owner := range rows.Outstanding {
+			l.refused[owner] = err.Error()
+		}
+		return nil
+	}
+	if rows.Stamp != 0 {
+		l.stamp, l.stampCfg = rows.Stamp, result.NextCfg
+	}
+	if l.changed == nil {
+		l.changed = map[string]int64{}
+	}
+	for owner := range rows.Outstanding {
+		l.changed[owner] = result.NextCfg
+	}
+	l.wrote(desired, rows.Changed, 0, rows.Outstanding, false)
+	return nil
+}
+
+// wrote tells of a write. It repairs drift if everything of this program stood before.
+func (l *loop) wrote(desired *reconcile.Desired, rows, flows int, owners map[string]bool, onlyStamp bool) {
+	drift := l.settled == desired && !onlyStamp
+	if drift {
+		l.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "owners", slices.Sorted(maps.Keys(owners)))
+	}
+	l.s.config.Applied(rows, flows, drift)
+}
+
+// report works out what stands, owner by owner, and tells it.
+func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, again *time.Time) {
+	failed, opening := reconcile.PortTrouble(snap, desired)
+	uninstalled, look := l.mirrors.Check(snap, desired, time.Now())
+	if again.IsZero() || !look.IsZero() && look.Before(*again) {
+		*again = look
+	}
+	var installed uint64
+	if of != nil {
+		installed, _ = reconcile.InstalledStamp(of.have)
+	}
+	for owner, cfg := range l.changed {
+		if snap.System().CurCfg >= cfg && installed == l.stamp {
+			delete(l.changed, owner)
+		}
+	}
+	report := Report{Connected: true, Snapshot: snap, Owners: map[string]OwnerState{}}
+	all := true
+	for _, owner := range desired.Owners {
+		state := OwnerState{Print: desired.Prints[owner], State: Ready}
+		_, applying := l.changed[owner]
+		for _, wrong := range []map[string]string{rows.Blocked, l.refused, failed, uninstalled} {
+			if reason := wrong[owner]; reason != "" && state.State != Failed {
+				state.State, state.Reason = Failed, reason
+			}
+		}
+		switch {
+		case state.State == Failed:
+		case of == nil:
+			state.State, state.Reason = Waiting, "the OpenFlow connection of bridge "+l.s.config.TapBridge+" is missing"
+		case rows.Outstanding[owner], flows.Outstanding[owner], applying:
+			state.State = Busy
+		case opening[owner] != "":
+			state.State, state.Reason = Waiting, opening[owner]
+		}
+		all = all && state.State == Ready
+		report.Owners[owner] = state
+	}
+	if all && l.settled != desired {
+		l.settled = desired
+		l.s.config.Converged(time.Since(since))
+	}
+	l.s.config.Report(report)
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// Memory is a [Store] that keeps nothing after the process, for tests.
+type Memory struct {
+	cluster string
+	history *history
+
+	mu      sync.Mutex
+	closed  bool
+	lastKey uint32
+	records map[recordID]Record
+}
+
+type recordID struct {
+	kind Kind
+	id   string
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		cluster: uuid.NewString(),
+		history: newHistory(4096, 0),
+		records: make(map[recordID]Record),
+	}
+}
+
+// Load implements [Store].
+func (m *Memory) Load(ctx context.Context) (State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(ctx); err != nil {
+		return State{}, err
+	}
+	state := State{ClusterID: m.cluster, LastKey: m.lastKey, Revision: m.history.revision()}
+	for _, r := range m.records {
+		r.Value = bytes.Clone(r.Value)
+		state.Records = append(state.Records, r)
+	}
+	slices.SortFunc(state.Records, func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
+	return state, nil
+}
+
+// Commit implements [Store].
+func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
+	ops, err := ownBatch(ops)
+	if err != nil {
+		return 0, fmt.Errorf("commit: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(ctx); err != nil {
+		return 0, err
+	}
+	for _, op := range ops {
+		if err := op.holds(m.records[recordID{op.Kind, op.ID}].Revision); err != nil {
+			return 0, fmt.Errorf("commit: %w", err)
+		}
+	}
+	revision := m.history.revision()
+	if len(ops) == 0 {
+		return revision, nil
+	}
+	revision++
+	for _, op := range ops {
+		if op.Value == nil {
+			delete(m.records, recordID{op.Kind, op.ID})
+		} else {
+			m.records[recordID{op.Kind, op.ID}] = Record{op.Kind, op.ID, revision, op.Value}
+		}
+	}
+	m.history.publish(Event{Revision: revision, Ops: ops})
+	return revision, nil
+}
+
+// NextKey implements [Store].
+func (m *Memory) NextKey(ctx context.Context) (uint32, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.usable(ctx); err != nil {
+		return 0, err
+	}
+	m.lastKey++
+	return m.lastKey, nil
+}
+
+// Watch implements [Store].
+func (m *Memory) Watch(ctx context.Context, after uint64) (<-chan Event, error) {
+	return m.history.watch(ctx, after)
+}
+
+// Close implements [Store].
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.closed = true
+		m.history.close()
+	}
+	return nil
+}
+
+func (m *Memory) usable(ctx context.Context) error {
+	if m.closed {
+		return ErrClosed
+	}
+	return ctx.Err()
+}

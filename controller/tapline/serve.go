@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/tapline-sdn/tapline/api/server"
+	"github.com/tapline-sdn/tapline/controller/config"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/mirror"
+)
+
+func newLogger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: want debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+// checkPluginConfig holds the mirror plugin's configuration against the one that ships with this controller.
+func checkPluginConfig(c *config.Config) error {
+	for i, p := range c.Plugins {
+		if _, err := mirror.ParseConfig(p.Config); err != nil {
+			return pluginErrors(c, i, err)
+		}
+	}
+	return nil
+}
+
+// pluginErrors puts what a plugin says of its configuration at its place in the file.
+func pluginErrors(c *config.Config, index int, err error) error {
+	var wrong *plugin.ConfigError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	var all config.Errors
+	for _, f := range wrong.Fields {
+		path := fmt.Sprintf("plugins[%d].config", index)
+		if f.Field != "" {
+			path += "." + f.Field
+		}
+		all = append(all, c.Error(path, "%s", f.Message))
+	}
+	return all
+}
+
+// serve runs the controller until ctx ends.
+func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
+	if c.Hypervisor.Driver == config.DriverLibvirt {
+		return c.Error("hypervisor.driver", "libvirt is not available in this version; use none, and plug the tap NICs by the service's nic_xml")
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	token, err := adminToken(filepath.Join(c.DataDir, "admin.token"))
+	if err != nil {
+		return err
+	}
+	intent, err := store.OpenBolt(filepath.Join(c.DataDir, "tapline.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { log.Debug("store closed", "error", intent.Close()) }()
+
+	supervisor, settings, err := startPlugin(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	apiTLS, err := serverTLS(c.API.TLS)
+	if err != nil {
+		return fmt.Errorf("api.tls: %w", err)
+	}
+	openflowTLS, err := serverTLS(c.OpenFlow.TLS)
+	if err != nil {
+		return fmt.Errorf("openflow.tls: %w", err)
+	}
+	ovsdbTLS, err := serverTLS(c.OVSDB.TLS)
+	if err != nil {
+		return fmt.Errorf("ovsdb.tls: %w", err)
+	}
+	openflowListener, err := ofconn.Listen(ctx, listenTarget(c.OpenFlow.Listen, openflowTLS), openflowTLS)
+	if err != nil {
+		return fmt.Errorf("openflow.listen: %w", err)
+	}
+	defer func() { _ = openflowListener.Close() }()
+	apiListener, err := net.Listen("tcp", c.API.Listen)
+	if err != nil {
+		return fmt.Errorf("api.listen: %w", err)
+	}
+	defer func() { _ = apiListener.Close() }()
+	counters := newMetrics(supervisor)
+	ring, err := engine.New(ctx, engine.Config{
+		Store: intent, Plugin: supervisor, TapBridge: settings.Bridge,
+		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys},
+		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
+		OVSDBTLS: dialTLS(ovsdbTLS), Logger: log, Observer: counters,
+	})
+	if err != nil {
+		return err
+	}
+	counters.watch(ring)
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	defer running.Wait()
+	failed := make(chan error, 3)
+	start := func(name string, run func() error) {
+		running.Go(func() {
+			if err := run(); err != nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	running.Go(func() { ring.Run(ctx) })
+	start("openflow", func() error {
+		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log}, ring.AcceptOpenFlow)
+	})
+	if c.OVSDB.Listen != "" {
+		listener, err := net.Listen("tcp", c.OVSDB.Listen)
+		if err != nil {
+			cancel()
+			return fmt.Errorf("ovsdb.listen: %w", err)
+		}
+		start("ovsdb", func() error { return acceptOVSDB(ctx, listener, ovsdbTLS, ring, log) })
+	}
+	if err := registerHosts(ctx, c, ring, log); err != nil {
+		cancel()
+		return err
+	}
+	start("api", func() error {
+		return server.Serve(ctx, apiListener, server.New(server.Config{
+			Engine: ring, Token: token, Metrics: counters.handler(), Logger: log, Version: version,
+		}), apiTLS)
+	})
+	log.Info("tapline is running", "version", version, "api", apiListener.Addr(), "openflow", openflowListener.Addr(),
+		"cluster", ring.ClusterID(), "data_dir", c.DataDir)
+	select {
+	case <-ctx.Done():
+		log.Info("stopping; the switches keep what they have")
+		return nil
+	case err := <-failed:
+		cancel()
+		return err
+	}
+}
+
+// startPlugin launches the mirror plugin. Its settings tell the name of the tap bridge.
+func startPlugin(ctx context.Context, c *config.Config, log *slog.Logger) (*plugin.Supervisor, mirror.Config, error) {
+	p := c.Plugins[0]
+	if p.Path == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, mirror.Config{}, fmt.Errorf("plugins[0].path: %w", err)
+		}
+		p.Path = filepath.Join(filepath.Dir(self), "tapline-"+p.Name)
+	}
+	supervisor, err := plugin.Start(ctx, plugin.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Config: p.Config, Logger: log})
+	if err != nil {
+		return nil, mirror.Config{}, pluginErrors(c, 0, err)
+	}
+	settings, err := mirror.ParseConfig(p.Config)
+	return supervisor, settings, err
+}
+
+// registerHosts registers the hosts of the configuration file, and brings those that are registered already to what it says.
+func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, log *slog.Logger) error {
+	for i, h := range c.Hosts {
+		want := store.Host{Name: h.Name, OVSDB: h.OVSDB, TunnelIP: h.TunnelIP, Wires: h.Wires}
+		for _, n := range h.NICs {
+			want.NICs = append(want.NICs, store.HostNIC{Name: n.Name, MAC: n.MAC})
+		}
+		_, err := ring.Host(h.Name)
+		if err != nil {
+			_, err = ring.CreateHost(ctx, want)
+		} else {
+			_, err = ring.UpdateHost(ctx, h.Name, 0, func(have *store.Host) error {
+				have.OVSDB, have.TunnelIP = want.OVSDB, want.TunnelIP
+				if want.Wires != nil {
+					have.Wires = want.Wires
+				}
+				if want.NICs != nil {
+					have.NICs = want.NICs
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			return c.Error(fmt.Sprintf("hosts[%d]", i), "%v", err)
+		}
+		log.Debug("host of the configuration", "host", h.Name)
+	}
+	return nil
+}
+
+// acceptOVSDB gives connections of hosts that connect to us to their sessions.
+func acceptOVSDB(ctx context.Context, listener net.Listener, secure *tls.Config, ring *engine.Engine, log *slog.Logger) error {
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
+	defer stop()
+	for {
+		nc, err := listener.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		remote := nc.RemoteAddr()
+		if secure != nil {
+			nc = tls.Server(nc, secure)
+		}
+		if !ring.AcceptOVSDB(nc) {
+			log.Warn("OVSDB connection from an address that no registered host has", "remote", remote)
+			_ = nc.Close()
+		}
+	}
+}
+
+// adminToken reads the token file, or makes it.
+func adminToken(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		token := rand.Text() + rand.Text()
+		if err := writeToken(path, token); err != nil {
+			return nil, fmt.Errorf("admin token: %w", err)
+		}
+		return []byte(token), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return nil, fmt.Errorf("admin token: %s is empty; delete it, and a new one is made", path)
+	}
+	return []byte(token), nil
+}
+
+// writeToken writes the file whole or not at all.
+func writeToken(path, token string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".admin.token-*") // Mode 0600.
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(token + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// serverTLS loads certificates; nil where none are configured. With an authority the peer must show a certificate of it.
+func serverTLS(t config.TLS) (*tls.Config, error) {
+	if t.IsZero() {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, err
+	}
+	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", t.CA)
+		}
+		out.ClientCAs, out.RootCAs, out.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
+	}
+	return out, nil
+}
+
+// dialTLS makes the dialling side of the same certificates. Those of switches are made by ovs-pki(8) and name no host, so the chain
+// alone is verified.
+func dialTLS(c *tls.Config) *tls.Config {
+	if c == nil {
+		return nil
+	}
+	return client.ChainOnly(c)
+}
+
+// listenTarget is an IP:PORT as a passive OpenFlow connection method, pssl:PORT:IP or ptcp:PORT:IP (ovs-vsctl(8)).
+func listenTarget(listen string, secure *tls.Config) string {
+	at, err := netip.ParseAddrPort(listen)
+	if err != nil {
+		return listen // Refused by Listen, which says why.
+	}
+	scheme, host := "ptcp", at.Addr().String()
+	if secure != nil {
+		scheme = "pssl"
+	}
+	if at.Addr().Is6() {
+		host = "[" + host + "]"
+	}
+	return fmt.Sprintf("%s:%d:%s", scheme, at.Port(), host)
+}
+
+func port(a net.Addr) uint16 {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Port()
+	}
+	return 0
+}

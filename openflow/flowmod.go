@@ -1,0 +1,105 @@
+package openflow
+
+import "fmt"
+
+// FlowModCommand says what a FlowMod does (7.3.4.1).
+type FlowModCommand uint8
+
+// Commands.
+const (
+	FlowAdd          FlowModCommand = 0 // Add, or replace the flow of the same match and priority.
+	FlowModify       FlowModCommand = 1
+	FlowModifyStrict FlowModCommand = 2
+	FlowDelete       FlowModCommand = 3 // Delete all flows that the match includes.
+	FlowDeleteStrict FlowModCommand = 4 // Delete the flow of exactly this match and priority.
+)
+
+var flowModCommandNames = [...]string{"ADD", "MODIFY", "MODIFY_STRICT", "DELETE", "DELETE_STRICT"}
+
+// String returns the name of the specification, without its prefix.
+func (c FlowModCommand) String() string {
+	if int(c) < len(flowModCommandNames) {
+		return flowModCommandNames[c]
+	}
+	return fmt.Sprintf("FlowModCommand(%d)", uint8(c))
+}
+
+// FlowFlags are properties of a flow (7.3.4.1).
+type FlowFlags uint16
+
+// Flags of a flow.
+const (
+	FlowSendRemoved  FlowFlags = 1 << 0 // Send FlowRemoved when it expires or is deleted.
+	FlowCheckOverlap FlowFlags = 1 << 1 // Refuse to add it if it overlaps another of its priority.
+	FlowResetCounts  FlowFlags = 1 << 2
+	FlowNoPacketCnts FlowFlags = 1 << 3
+	FlowNoByteCnts   FlowFlags = 1 << 4
+)
+
+// FlowMod adds, changes or deletes flows (7.3.4.1). The zero value adds a flow
+// to table 0 that drops every packet, with no timeout, no buffered packet and
+// no restriction by port or group.
+type FlowMod struct {
+	Cookie       Cookie
+	CookieMask   Cookie // Modify and delete only flows whose cookie has these bits of Cookie.
+	Table        TableID
+	Command      FlowModCommand
+	IdleTimeout  uint16 // Seconds without a packet; 0 means never.
+	HardTimeout  uint16 // Seconds; 0 means never.
+	Priority     uint16
+	BufferID     BufferID    // Zero is none.
+	OutPort      PortNo      // Delete only flows that output to it; zero is any (OFPP_ANY).
+	OutGroup     GroupFilter // Delete only flows that output to it; zero is any (OFPG_ANY).
+	Flags        FlowFlags
+	Match        Match
+	Instructions []Instruction
+}
+
+// Type implements [Message].
+func (*FlowMod) Type() Type { return TypeFlowMod }
+
+func (m *FlowMod) appendBody(b []byte, _ uint32) ([]byte, error) {
+	b = be.AppendUint64(b, uint64(m.Cookie))
+	b = be.AppendUint64(b, uint64(m.CookieMask))
+	b = append(b, byte(m.Table), byte(m.Command))
+	b = be.AppendUint16(b, m.IdleTimeout)
+	b = be.AppendUint16(b, m.HardTimeout)
+	b = be.AppendUint16(b, m.Priority)
+	b = be.AppendUint32(b, uint32(m.BufferID)-1)
+	b = be.AppendUint32(b, outPort(m.OutPort))
+	b = be.AppendUint32(b, uint32(m.OutGroup)-1)
+	b = be.AppendUint16(b, uint16(m.Flags))
+	b = append(b, 0, 0)
+	b, err := appendMatch(b, m.Match)
+	if err != nil {
+		return b, err
+	}
+	return appendInstructions(b, m.Instructions)
+}
+
+func parseFlowMod(c *cursor) Message {
+	m := &FlowMod{
+		Cookie:      Cookie(c.u64("cookie")),
+		CookieMask:  Cookie(c.u64("cookie_mask")),
+		Table:       TableID(c.u8("table_id")),
+		Command:     FlowModCommand(c.u8("command")),
+		IdleTimeout: c.u16("idle_timeout"),
+		HardTimeout: c.u16("hard_timeout"),
+		Priority:    c.u16("priority"),
+		BufferID:    BufferID(c.u32("buffer_id") + 1),
+	}
+	if m.Command > FlowDeleteStrict {
+		c.fail(HeaderLen+17, "command", fmt.Errorf("%w: %d, want 0 to %d", ErrValue, m.Command, FlowDeleteStrict))
+	}
+	if m.Command == FlowDelete || m.Command == FlowDeleteStrict {
+		m.OutPort = parseOutPort(c)
+		m.OutGroup = GroupFilter(c.u32("out_group") + 1)
+	} else {
+		c.skip(8) // Other commands ignore out_port and out_group (7.3.4.1).
+	}
+	m.Flags = FlowFlags(c.u16("flags"))
+	c.skip(2)
+	m.Match = parseMatch(c)
+	m.Instructions = parseInstructions(c)
+	return m
+}

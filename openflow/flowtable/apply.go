@@ -1,0 +1,158 @@
+package flowtable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+)
+
+// ErrOutcomeUnknown says that a bundle was sent but its outcome was not heard:
+// a timeout, or the connection ended. All of it took effect, or nothing.
+var ErrOutcomeUnknown = errors.New("outcome of the bundle is unknown")
+
+// ErrUnsupported says that the switch does not know what was asked of it.
+var ErrUnsupported = errors.New("not supported by the switch")
+
+// A ModError says which message of a bundle the switch refused, and why.
+// Nothing of the bundle took effect.
+type ModError struct {
+	Index int // In the mods given to Apply.
+	Mod   openflow.FlowMod
+	Err   error // A *ofconn.RequestError.
+}
+
+// Error implements error.
+func (e *ModError) Error() string {
+	return fmt.Sprintf("flow-mod %d (%v %v): %v", e.Index, e.Mod.Command, &e.Mod, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *ModError) Unwrap() error { return e.Err }
+
+// Dump reads all flows of all tables, with their counters.
+func Dump(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error) {
+	return DumpSelected(ctx, conn, openflow.FlowStatsRequest{Table: openflow.TableAll})
+}
+
+// DumpSelected reads the flows that the request selects.
+func DumpSelected(ctx context.Context, conn *ofconn.Conn, req openflow.FlowStatsRequest) ([]openflow.FlowStats, error) {
+	flows, err := ofconn.List[openflow.FlowStatsReply](ctx, conn, req)
+	if err != nil {
+		return nil, fmt.Errorf("dump flows: %w", err)
+	}
+	return flows, nil
+}
+
+// bundleFlags: all at one instant, and in the order of the mods.
+const bundleFlags = openflow.BundleAtomic | openflow.BundleOrdered
+
+// Apply has the switch execute mods as one atomic and ordered bundle
+// (ONF EXT-230): all of them take effect, at one instant, or none. When it
+// returns nil the switch has committed. Without mods it sends nothing.
+//
+// The messages are sent without waiting in between, but the commit waits until
+// the switch has taken all of them: Open vSwitch commits what it took of a
+// bundle even if it refused some. With a single one there is nothing to wait
+// for.
+//
+// If the switch refuses messages the error holds a [*ModError] for each, and
+// nothing has changed. If errors.Is(err, [ErrOutcomeUnknown]), read the flows
+// again; if errors.Is(err, [ErrUnsupported]) the switch has no bundles. After
+// any other error nothing has changed.
+func Apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+	if len(mods) == 0 {
+		return nil
+	}
+	if err := apply(ctx, conn, mods); err != nil {
+		return fmt.Errorf("apply %d flow-mods: %w", len(mods), err)
+	}
+	return nil
+}
+
+func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+	if err := validate(mods); err != nil {
+		return err
+	}
+	id := conn.NewBundleID()
+	control := func(t openflow.BundleType) openflow.Message {
+		return &openflow.BundleControl{BundleID: id, Ctrl: t, Flags: bundleFlags}
+	}
+	adds := make([]openflow.BundleAdd, len(mods))
+	msgs := make([]openflow.Message, 0, len(mods)+2)
+	msgs = append(msgs, control(openflow.BundleOpen))
+	for i := range mods {
+		adds[i] = openflow.BundleAdd{BundleID: id, Flags: bundleFlags, Message: &mods[i]}
+		msgs = append(msgs, &adds[i])
+	}
+	commit := control(openflow.BundleCommit)
+	var out ofconn.Outcome
+	var err error
+	if len(mods) == 1 {
+		out.Committed = true
+		out.Reply, out.Refused, err = conn.Batch(ctx, append(msgs, commit))
+	} else {
+		out, err = conn.TwoPhase(ctx, append(msgs, control(openflow.BundleClose)), commit)
+	}
+	if !out.Committed {
+		// The switch need not keep what will not be committed. If this fails
+		// the connection has ended, and the bundle with it.
+		_ = conn.Send(ctx, control(openflow.BundleDiscard))
+	}
+	switch {
+	case err != nil && out.Committed:
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	case err != nil:
+		return err
+	case len(out.Refused) > 0:
+		return refused(mods, out.Refused)
+	}
+	if r, ok := out.Reply.(*openflow.BundleControl); !ok || r.Ctrl != openflow.BundleCommitReply || r.BundleID != id {
+		return fmt.Errorf("%w: the reply to the commit is %T", ErrOutcomeUnknown, out.Reply)
+	}
+	return nil
+}
+
+// validate finds what cannot be encoded before the first byte is sent.
+func validate(mods []openflow.FlowMod) error {
+	var buf []byte
+	for i := range mods {
+		var err error
+		if buf, err = openflow.AppendMessage(buf[:0], 0, &mods[i]); err != nil {
+			return &ModError{Index: i, Mod: mods[i], Err: err}
+		}
+	}
+	return nil
+}
+
+// refused turns the errors of a bundle's messages into one error: those of
+// flow-mods if there are any, because the others (no such bundle, commit
+// failed) only follow from them.
+func refused(mods []openflow.FlowMod, refusals []*ofconn.RequestError) error {
+	var errs []error
+	for _, r := range refusals {
+		if i := r.Index - 1; i >= 0 && i < len(mods) && !isBundleError(r.Reply) {
+			errs = append(errs, &ModError{Index: i, Mod: mods[i], Err: r})
+		}
+	}
+	if errs != nil {
+		return errors.Join(errs...)
+	}
+	first := refusals[0]
+	if isUnsupported(first.Reply) {
+		return fmt.Errorf("bundle: %w: %w", ErrUnsupported, first)
+	}
+	return fmt.Errorf("bundle: %w", first)
+}
+
+func isBundleError(e *openflow.Error) bool {
+	return e.ErrType == openflow.ErrorExperimenter || isUnsupported(e)
+}
+
+// isUnsupported recognizes the errors that say that a type of message is
+// unknown: OFPBRC_BAD_TYPE, BAD_MULTIPART, BAD_EXPERIMENTER and BAD_EXP_TYPE.
+func isUnsupported(e *openflow.Error) bool {
+	return e.ErrType == openflow.ErrorBadRequest && e.Code >= 1 && e.Code <= 4
+}

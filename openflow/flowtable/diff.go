@@ -1,0 +1,107 @@
+package flowtable
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+// Options say what Diff leaves alone. The zero value compares everything.
+type Options struct {
+	// Ignore reports installed flows that are not ours: they are neither
+	// deleted nor compared. A wanted flow with the key of an ignored one is
+	// not added, because that would overwrite it. Nil ignores none.
+	Ignore func(openflow.FlowStats) bool
+	// CookieMask has the bits of cookies to compare; zero compares all bits.
+	CookieMask openflow.Cookie
+	// IgnoreCookies leaves flows alone that differ in their cookie only.
+	IgnoreCookies bool
+}
+
+// statsFlags are the flags that a switch keeps with a flow and reports; the
+// others concern the message that adds it.
+const statsFlags = openflow.FlowSendRemoved | openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts
+
+// Diff returns the messages that turn the flows of have into those of want, in
+// the order in which they are to be applied: strict deletes first, so that
+// what must fall silent does so first, then additions. Deletes go through the
+// tables from the first to the last, which cuts traffic at its entry, and
+// additions from the last to the first, so that a flow's target is there
+// before the flow. A flow whose content differs, be it in the cookie only, is
+// added over the installed one, which resets its counters. No difference gives
+// nil. If want has a key twice, the last flow counts.
+func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowMod {
+	wanted := make(map[Key]int, len(want))
+	for i := range want {
+		wanted[want[i].Key()] = i
+	}
+	var deletes, adds []change
+	for i := range have {
+		h := &have[i]
+		key := KeyOf(h.Table, h.Priority, h.Match)
+		w, ok := wanted[key]
+		switch {
+		case opts.Ignore != nil && opts.Ignore(*h):
+			delete(wanted, key)
+		case !ok:
+			deletes = append(deletes, change{key, deleteOf(h)})
+		default:
+			if !opts.same(&want[w], h) {
+				adds = append(adds, change{key, want[w].Add()})
+			}
+			delete(wanted, key)
+		}
+	}
+	for key, w := range wanted {
+		adds = append(adds, change{key, want[w].Add()})
+	}
+	slices.SortFunc(deletes, func(a, b change) int { return a.key.Compare(b.key) })
+	slices.SortFunc(adds, func(a, b change) int {
+		return cmp.Or(cmp.Compare(b.key.table, a.key.table), a.key.Compare(b.key))
+	})
+	var mods []openflow.FlowMod
+	for _, list := range [...][]change{deletes, adds} {
+		for _, c := range list {
+			mods = append(mods, c.mod)
+		}
+	}
+	return mods
+}
+
+type change struct {
+	key Key
+	mod openflow.FlowMod
+}
+
+// Add is the message that adds the flow, or replaces the one of its key.
+func (f Flow) Add() openflow.FlowMod {
+	return openflow.FlowMod{
+		Command: openflow.FlowAdd, Table: f.Table, Priority: f.Priority, Cookie: f.Cookie,
+		IdleTimeout: f.IdleTimeout, HardTimeout: f.HardTimeout, Flags: f.Flags,
+		Match: f.Match.Normalize(), Instructions: f.Instructions,
+	}
+}
+
+// Delete is the message that deletes the flow of this key and no other.
+func (f Flow) Delete() openflow.FlowMod {
+	return openflow.FlowMod{
+		Command: openflow.FlowDeleteStrict, Table: f.Table, Priority: f.Priority, Match: f.Match.Normalize(),
+	}
+}
+
+func deleteOf(h *openflow.FlowStats) openflow.FlowMod { return FlowOf(*h).Delete() }
+
+func (o *Options) same(w *Flow, h *openflow.FlowStats) bool {
+	mask := o.CookieMask
+	switch {
+	case o.IgnoreCookies:
+		mask = 0
+	case mask == 0:
+		mask = ^mask
+	}
+	return w.Cookie&mask == h.Cookie&mask &&
+		w.IdleTimeout == h.IdleTimeout && w.HardTimeout == h.HardTimeout &&
+		w.Flags&statsFlags == h.Flags&statsFlags &&
+		sameInstructions(w.Instructions, h.Instructions)
+}

@@ -1,0 +1,14 @@
+// Package flowtable brings the flows of a switch to what they should be:
+// [Dump] reads what is installed, [Diff] compares it with what is wanted,
+// [Apply] sends the difference as one atomic bundle, and [Watch] tells of
+// changes that somebody else makes.
+//
+// Diff is pure and its result is sorted: the same input gives the same
+// messages, and after they are applied it gives none. It compares what the
+// switch compares: table, priority and match make a flow (its [Key]); cookie,
+// instructions, timeouts and flags are its content.
+//
+// The package does not decide what flows there should be, keeps no state and
+// never retries. If the outcome of Apply is unknown it says so, and its caller
+// dumps and diffs again.
+package flowtable

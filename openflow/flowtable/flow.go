@@ -1,0 +1,132 @@
+package flowtable
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+// A Flow is a flow as it should be.
+type Flow struct {
+	Table        openflow.TableID
+	Priority     uint16
+	Match        openflow.Match // In any order.
+	Cookie       openflow.Cookie
+	Instructions []openflow.Instruction
+	IdleTimeout  uint16 // Seconds; 0 means never.
+	HardTimeout  uint16 // Seconds; 0 means never.
+	Flags        openflow.FlowFlags
+}
+
+// Key returns the key of the flow.
+func (f Flow) Key() Key { return KeyOf(f.Table, f.Priority, f.Match) }
+
+// FlowOf is the desired flow that equals an installed one.
+func FlowOf(s openflow.FlowStats) Flow {
+	return Flow{
+		Table: s.Table, Priority: s.Priority, Match: s.Match, Cookie: s.Cookie, Instructions: s.Instructions,
+		IdleTimeout: s.IdleTimeout, HardTimeout: s.HardTimeout, Flags: s.Flags,
+	}
+}
+
+// A Key is the identity of a flow in a switch: table, priority and match in
+// canonical form. Keys are comparable with ==.
+type Key struct {
+	table    openflow.TableID
+	priority uint16
+	match    string // Encoded fields of the normalized match.
+}
+
+// KeyOf returns the key of a flow. Two matches that a switch takes for the
+// same give the same key, whatever the order of their fields.
+func KeyOf(table openflow.TableID, priority uint16, match openflow.Match) Key {
+	// A match that cannot be encoded cannot be installed either, and no
+	// installed flow has it; its text keeps it apart from all others.
+	m := match.Normalize()
+	b, err := openflow.AppendMatch(nil, m)
+	if err != nil {
+		b = []byte(m.String())
+	}
+	return Key{table, priority, string(b)}
+}
+
+// Compare orders keys by table, then by falling priority, then by match.
+func (k Key) Compare(l Key) int {
+	return cmp.Or(
+		cmp.Compare(k.table, l.table),
+		cmp.Compare(l.priority, k.priority),
+		cmp.Compare(k.match, l.match),
+	)
+}
+
+// instructionOrder is the order in which a switch executes instructions,
+// whatever their order in the message (OpenFlow 1.3.5, 5.9).
+func instructionOrder(i openflow.Instruction) int {
+	switch i.(type) {
+	case openflow.Meter:
+		return 0
+	case openflow.ApplyActions:
+		return 1
+	case openflow.ClearActions:
+		return 2
+	case openflow.WriteActions:
+		return 3
+	case openflow.WriteMetadata:
+		return 4
+	case openflow.GotoTable:
+		return 5
+	}
+	return 6
+}
+
+// canonicalInstructions returns instructions in the form in which a switch
+// reports them.
+func canonicalInstructions(list []openflow.Instruction) []openflow.Instruction {
+	var c []openflow.Instruction
+	for _, i := range list {
+		switch i := i.(type) {
+		case openflow.ApplyActions:
+			if len(i) > 0 {
+				c = append(c, openflow.ApplyActions(canonicalActions(i)))
+			}
+		case openflow.WriteActions:
+			c = append(c, openflow.WriteActions(canonicalActions(i)))
+		default:
+			c = append(c, i)
+		}
+	}
+	slices.SortStableFunc(c, func(a, b openflow.Instruction) int {
+		return cmp.Compare(instructionOrder(a), instructionOrder(b))
+	})
+	return c
+}
+
+func canonicalActions(list []openflow.Action) []openflow.Action {
+	c := make([]openflow.Action, len(list))
+	for i, a := range list {
+		switch a := a.(type) {
+		case openflow.Output:
+			if a.Port != openflow.PortController {
+				a.MaxLen = 0 // Means nothing for other ports, and is not kept.
+			}
+			c[i] = a
+		case openflow.Clone:
+			c[i] = openflow.Clone{Actions: canonicalActions(a.Actions)}
+		default:
+			c[i] = a
+		}
+	}
+	return c
+}
+
+// sameInstructions compares by wire form.
+func sameInstructions(a, b []openflow.Instruction) bool {
+	if len(a) == 0 && len(b) == 0 {
+		return true
+	}
+	x, errX := openflow.AppendInstructions(nil, canonicalInstructions(a))
+	y, errY := openflow.AppendInstructions(nil, canonicalInstructions(b))
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

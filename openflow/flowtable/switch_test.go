@@ -1,0 +1,271 @@
+package flowtable_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/internal/generate"
+	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func dial(t testing.TB, s *vswitchd.Switch) *ofconn.Conn {
+	t.Helper()
+	conn, err := ofconn.Dial(t.Context(), s.Management(), nil, ofconn.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func dump(t testing.TB, ctx context.Context, conn *ofconn.Conn) []openflow.FlowStats {
+	t.Helper()
+	have, err := flowtable.Dump(ctx, conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return have
+}
+
+// flows makes n desired flows with different keys.
+func flows(seed uint64, n int) []flowtable.Flow {
+	s := generate.New(seed)
+	seen := map[flowtable.Key]bool{}
+	var list []flowtable.Flow
+	for len(list) < n {
+		m := s.FlowMod()
+		f := flowtable.Flow{
+			Table: m.Table, Priority: m.Priority, Match: m.Match, Cookie: m.Cookie, Instructions: m.Instructions,
+			Flags: m.Flags,
+		}
+		if !seen[f.Key()] {
+			seen[f.Key()] = true
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// TestApplyMakesTheTableEqual holds the canonical forms of keys and
+// instructions against those of a real switch: what has been applied must read
+// back as no difference, whatever was there before.
+func TestApplyMakesTheTableEqual(t *testing.T) {
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	ctx := within(t)
+	random := flows(1, 2000)
+	half := slices.Clone(random[:1000])
+	for i := range half {
+		half[i].Cookie++
+	}
+	for _, want := range [][]flowtable.Flow{random, random[500:], half, nil, random[:10]} {
+		mods := flowtable.Diff(want, dump(t, ctx, conn), flowtable.Options{})
+		if err := flowtable.Apply(ctx, conn, mods); err != nil {
+			t.Fatal(err)
+		}
+		have := dump(t, ctx, conn)
+		if len(have) != len(want) {
+			t.Errorf("%d flows are installed, want %d", len(have), len(want))
+		}
+		for i, m := range flowtable.Diff(want, have, flowtable.Options{}) {
+			if i < 10 {
+				t.Errorf("still different: %v %v", m.Command, &m)
+			}
+		}
+	}
+}
+
+func TestApplyReportsWhatTheSwitchRefuses(t *testing.T) {
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	ctx := within(t)
+	mods := []openflow.FlowMod{
+		{Priority: 1},
+		{Priority: 2, Table: 7, Instructions: []openflow.Instruction{openflow.GotoTable{Table: 3}}},
+		{Priority: 3},
+	}
+	err := flowtable.Apply(ctx, conn, mods)
+	var refused *flowtable.ModError
+	if !errors.As(err, &refused) || refused.Index != 1 || refused.Mod.Table != 7 {
+		t.Fatalf("Apply: %v, want a ModError with index 1", err)
+	}
+	var reply *ofconn.RequestError
+	if !errors.As(err, &reply) || reply.Reply.ErrType != openflow.ErrorBadInstruction {
+		t.Errorf("Apply: %v, want a RequestError with OFPET_BAD_INSTRUCTION", err)
+	}
+	if errors.Is(err, flowtable.ErrOutcomeUnknown) {
+		t.Errorf("Apply: %v, but the outcome is known", err)
+	}
+	if have := dump(t, ctx, conn); len(have) != 0 {
+		t.Errorf("after a refused bundle the table has %v, want nothing", have)
+	}
+	if err := conn.Err(); err != nil {
+		t.Errorf("the connection ended: %v", err)
+	}
+}
+
+// TestApplyRefusedAtCommit breaks the rule that only shows when the bundle is
+// committed: a flow that overlaps another.
+func TestApplyRefusedAtCommit(t *testing.T) {
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	ctx := within(t)
+	mods := []openflow.FlowMod{
+		{Priority: 2, Match: openflow.Match{openflow.InPort(1)}},
+		{Priority: 2, Match: openflow.Match{openflow.EthType(0x88cc)}, Flags: openflow.FlowCheckOverlap},
+	}
+	err := flowtable.Apply(ctx, conn, mods)
+	var refused *flowtable.ModError
+	if !errors.As(err, &refused) || refused.Index != 1 {
+		t.Fatalf("Apply: %v, want a ModError with index 1", err)
+	}
+	if have := dump(t, ctx, conn); len(have) != 0 {
+		t.Errorf("after a refused bundle the table has %v, want nothing", have)
+	}
+}
+
+func TestApplyOutcomeUnknown(t *testing.T) {
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	conn.Close()
+	err := flowtable.Apply(within(t), conn, []openflow.FlowMod{{}})
+	var ended *ofconn.ConnError
+	if !errors.Is(err, flowtable.ErrOutcomeUnknown) || !errors.As(err, &ended) {
+		t.Errorf("Apply on a closed connection: %v, want ErrOutcomeUnknown and a ConnError", err)
+	}
+	if err := flowtable.Apply(within(t), conn, nil); err != nil {
+		t.Errorf("Apply of nothing: %v, want nil", err)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	ctx := within(t)
+	before := []flowtable.Flow{{Table: 1, Priority: 4, Cookie: 9,
+		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 3}}}}}
+	if err := flowtable.Apply(ctx, conn, flowtable.Diff(before, nil, flowtable.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	initial, err := flowtable.Watch(ctx, conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mods := flowtable.Diff(before, initial, flowtable.Options{}); len(initial) != 1 || mods != nil {
+		t.Errorf("initial flows %v, want %v", initial, before)
+	}
+
+	own := before[0].Add()
+	own.Table = 2
+	if err := flowtable.Apply(ctx, conn, []openflow.FlowMod{own}); err != nil {
+		t.Fatal(err)
+	}
+	s.Ofctl(t, "add-flow", "br0", "table=3,priority=5,cookie=0x99,tcp,tp_dst=80,actions=output:1")
+	s.Ofctl(t, "mod-flows", "br0", "table=3,actions=drop")
+	s.Ofctl(t, "del-flows", "br0", "table=3")
+	match := openflow.Match{openflow.EthType(0x0800), openflow.IPProto(6), openflow.TCPDst(80)}
+	want := []openflow.FlowUpdate{
+		{Event: openflow.FlowAdded, Table: 3, Priority: 5, Cookie: 0x99, Match: match,
+			Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 1}}}},
+		{Event: openflow.FlowModified, Table: 3, Priority: 5, Cookie: 0x99, Match: match},
+		{Event: openflow.FlowDeleted, Table: 3, Priority: 5, Cookie: 0x99, Match: match, Reason: openflow.RemovedDelete},
+	}
+	var got []openflow.FlowUpdate
+	for len(got) < len(want) {
+		select {
+		case e := <-conn.Events():
+			got = append(got, flowtable.Updates(e)...)
+		case <-ctx.Done():
+			t.Fatalf("got %v, then no more events", got)
+		}
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(openflow.Field{})); diff != "" {
+		t.Errorf("updates (-want +got):\n%s", diff)
+	}
+
+	if err := flowtable.Unwatch(ctx, conn); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Barrier(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.Ofctl(t, "add-flow", "br0", "table=3,actions=drop")
+	if err := conn.Barrier(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(conn.Events()); n != 0 {
+		t.Errorf("%d events after Unwatch", n)
+	}
+}
+
+// TestWatchUnsupported asks a switch that has no flow monitor.
+func TestWatchUnsupported(t *testing.T) {
+	near, far := net.Pipe()
+	t.Cleanup(func() { far.Close() })
+	go answer(far)
+	conn, err := ofconn.Handshake(within(t), near, ofconn.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := flowtable.Watch(within(t), conn); !errors.Is(err, flowtable.ErrUnsupported) {
+		t.Errorf("Watch: %v, want ErrUnsupported", err)
+	}
+	if err := flowtable.Apply(within(t), conn, []openflow.FlowMod{{}}); !errors.Is(err, flowtable.ErrUnsupported) {
+		t.Errorf("Apply: %v, want ErrUnsupported", err)
+	}
+}
+
+// answer is a switch that knows hello and features and refuses the rest.
+func answer(nc net.Conn) {
+	buf := make([]byte, openflow.MaxMessageLen)
+	for {
+		if _, err := io.ReadFull(nc, buf[:openflow.HeaderLen]); err != nil {
+			return
+		}
+		b := buf[:openflow.PeekLength(buf)]
+		if _, err := io.ReadFull(nc, b[openflow.HeaderLen:]); err != nil {
+			return
+		}
+		m, xid, err := openflow.Parse(b)
+		if err != nil {
+			return
+		}
+		var reply openflow.Message
+		switch m.(type) {
+		case *openflow.Hello:
+			reply = &openflow.Hello{}
+		case *openflow.FeaturesRequest:
+			reply = &openflow.FeaturesReply{}
+		default:
+			reply = &openflow.Error{ErrType: openflow.ErrorBadRequest, Code: 3}
+		}
+		out, err := openflow.AppendMessage(nil, xid, reply)
+		if err != nil {
+			return
+		}
+		if _, err := nc.Write(out); err != nil {
+			return
+		}
+	}
+}

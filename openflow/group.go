@@ -1,0 +1,90 @@
+package openflow
+
+// GroupModCommand says what a GroupMod does (7.3.4.2).
+type GroupModCommand uint16
+
+// Commands.
+const (
+	GroupAdd    GroupModCommand = 0
+	GroupModify GroupModCommand = 1
+	GroupDelete GroupModCommand = 2
+)
+
+// GroupType says which buckets of a group a packet goes through (5.6.1).
+type GroupType uint8
+
+// Types.
+const (
+	GroupTypeAll      GroupType = 0
+	GroupTypeSelect   GroupType = 1
+	GroupTypeIndirect GroupType = 2
+	GroupTypeFF       GroupType = 3 // Fast failover: the first live bucket.
+)
+
+// Bucket is a list of actions of a group (7.3.4.2).
+type Bucket struct {
+	Weight     uint16      // Share of a select group.
+	WatchPort  PortNo      // Whose state makes the bucket live; zero is none.
+	WatchGroup GroupFilter // Whose state makes the bucket live; zero is none.
+	Actions    []Action
+}
+
+func appendBuckets(b []byte, buckets []Bucket) ([]byte, error) {
+	for i := range buckets {
+		start := len(b)
+		b = be.AppendUint16(append(b, 0, 0), buckets[i].Weight)
+		b = be.AppendUint32(b, outPort(buckets[i].WatchPort))
+		b = be.AppendUint32(b, uint32(buckets[i].WatchGroup)-1)
+		b = appendZeros(b, 4)
+		var err error
+		if b, err = appendActions(b, buckets[i].Actions); err != nil {
+			return b, err
+		}
+		if err := putLength(b, start, start, "bucket"); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+func parseBuckets(c *cursor) []Bucket {
+	var buckets []Bucket
+	for c.len() > 0 {
+		b := c.tlv(0, 16, 8, "bucket")
+		b.skip(2)
+		bucket := Bucket{
+			Weight:     b.u16("weight"),
+			WatchPort:  parseOutPort(&b),
+			WatchGroup: GroupFilter(b.u32("watch_group") + 1),
+		}
+		b.skip(4)
+		bucket.Actions = parseActions(&b, 0)
+		buckets = append(buckets, bucket)
+	}
+	return buckets
+}
+
+// GroupMod adds, changes or deletes a group (7.3.4.2).
+type GroupMod struct {
+	Command GroupModCommand
+	Group   GroupType
+	ID      uint32 // GroupAll deletes all groups.
+	Buckets []Bucket
+}
+
+// Type implements [Message].
+func (*GroupMod) Type() Type { return TypeGroupMod }
+
+func (m *GroupMod) appendBody(b []byte, _ uint32) ([]byte, error) {
+	b = be.AppendUint16(b, uint16(m.Command))
+	b = be.AppendUint32(append(b, byte(m.Group), 0), m.ID)
+	return appendBuckets(b, m.Buckets)
+}
+
+func parseGroupMod(c *cursor) Message {
+	m := &GroupMod{Command: GroupModCommand(c.u16("command")), Group: GroupType(c.u8("type"))}
+	c.skip(1)
+	m.ID = c.u32("group_id")
+	m.Buckets = parseBuckets(c)
+	return m
+}

@@ -1,0 +1,158 @@
+package openflow
+
+import "fmt"
+
+// An Instruction says what happens to the packets of a flow (7.2.4). The set
+// of types is sealed; what is not known is a [RawInstruction].
+type Instruction interface {
+	appendInstruction(b []byte) ([]byte, error)
+	// String is the instruction as ovs-ofctl writes it.
+	String() string
+}
+
+// Wire types of instructions (enum ofp_instruction_type).
+const (
+	instrGotoTable     = 1
+	instrWriteMetadata = 2
+	instrWriteActions  = 3
+	instrApplyActions  = 4
+	instrClearActions  = 5
+	instrMeter         = 6
+)
+
+// GotoTable continues in a later table.
+type GotoTable struct{ Table TableID }
+
+// WriteMetadata sets the bits of Mask in the metadata to those of Value.
+type WriteMetadata struct{ Value, Mask uint64 }
+
+// WriteActions merges actions into the action set.
+type WriteActions []Action
+
+// ApplyActions executes actions at once, in order.
+type ApplyActions []Action
+
+// ClearActions empties the action set.
+type ClearActions struct{}
+
+// Meter sends the packet through a meter.
+type Meter struct{ ID uint32 }
+
+// RawInstruction is an instruction that this package does not know. Data
+// follows type and length; its length plus 4 must be a multiple of 8.
+type RawInstruction struct {
+	Type uint16
+	Data string
+}
+
+var (
+	_ Instruction = GotoTable{}
+	_ Instruction = WriteMetadata{}
+	_ Instruction = WriteActions{}
+	_ Instruction = ApplyActions{}
+	_ Instruction = ClearActions{}
+	_ Instruction = Meter{}
+	_ Instruction = RawInstruction{}
+)
+
+func (i GotoTable) appendInstruction(b []byte) ([]byte, error) {
+	return appendAction8(b, instrGotoTable, uint32(i.Table)<<24), nil
+}
+
+func (i WriteMetadata) appendInstruction(b []byte) ([]byte, error) {
+	b = appendZeros(appendActionHeader(b, instrWriteMetadata, 24), 4)
+	return be.AppendUint64(be.AppendUint64(b, i.Value), i.Mask), nil
+}
+
+func (i WriteActions) appendInstruction(b []byte) ([]byte, error) {
+	return appendActionList(b, instrWriteActions, "write_actions", i)
+}
+
+func (i ApplyActions) appendInstruction(b []byte) ([]byte, error) {
+	return appendActionList(b, instrApplyActions, "apply_actions", i)
+}
+
+func (ClearActions) appendInstruction(b []byte) ([]byte, error) {
+	return appendAction8(b, instrClearActions, 0), nil
+}
+
+func (i Meter) appendInstruction(b []byte) ([]byte, error) {
+	return appendAction8(b, instrMeter, i.ID), nil
+}
+
+func (i RawInstruction) appendInstruction(b []byte) ([]byte, error) {
+	return RawAction(i).appendAction(b)
+}
+
+func appendActionList(b []byte, typ uint16, name string, actions []Action) ([]byte, error) {
+	start := len(b)
+	b, err := appendActions(appendZeros(appendActionHeader(b, typ, 0), 4), actions)
+	if err != nil {
+		return b, fmt.Errorf("%s: %w", name, err)
+	}
+	return b, putLength(b, start, start+2, name)
+}
+
+func appendInstructions(b []byte, list []Instruction) ([]byte, error) {
+	var err error
+	for _, i := range list {
+		if i == nil {
+			return b, fmt.Errorf("instruction: %w: nil", ErrValue)
+		}
+		if b, err = i.appendInstruction(b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// parseInstructions reads instructions until the window ends.
+func parseInstructions(c *cursor) []Instruction {
+	if c.len() == 0 {
+		return nil
+	}
+	list := make([]Instruction, 0, 2)
+	for c.len() > 0 {
+		list = append(list, parseInstruction(c))
+	}
+	return list
+}
+
+func parseInstruction(c *cursor) Instruction {
+	i := c.tlv(2, 8, 8, "instruction")
+	typ := i.u16("instruction.type")
+	i.skip(2)
+	switch typ {
+	case instrGotoTable:
+		v := GotoTable{TableID(i.u8("table_id"))}
+		i.skip(3)
+		i.done("goto_table")
+		return v
+	case instrWriteMetadata:
+		i.skip(4)
+		v := WriteMetadata{i.u64("metadata"), i.u64("metadata_mask")}
+		i.done("write_metadata")
+		return v
+	case instrWriteActions:
+		i.skip(4)
+		return WriteActions(parseActions(&i, 0))
+	case instrApplyActions:
+		i.skip(4)
+		return ApplyActions(parseActions(&i, 0))
+	case instrClearActions:
+		i.skip(4)
+		i.done("clear_actions")
+		return ClearActions{}
+	case instrMeter:
+		v := Meter{i.u32("meter_id")}
+		i.done("meter")
+		return v
+	}
+	return RawInstruction{typ, string(i.take(i.len(), "instruction"))}
+}
+
+// AppendInstructions appends the wire form of instructions. It is for
+// comparing and storing; messages encode their instructions themselves.
+func AppendInstructions(dst []byte, list []Instruction) ([]byte, error) {
+	return appendInstructions(dst, list)
+}

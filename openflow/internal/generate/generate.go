@@ -1,0 +1,283 @@
+// Package generate makes random flows that Open vSwitch accepts, for tests: a
+// match has the prerequisites of its fields, masks only where they are
+// allowed, and instructions in an order that is valid. The same seed gives the
+// same flows.
+package generate
+
+import (
+	"math/rand/v2"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+// A Source makes random values.
+type Source struct{ *rand.Rand }
+
+// New returns the source of a seed.
+func New(seed uint64) Source { return Source{rand.New(rand.NewPCG(seed, 0))} }
+
+// chance is true once in n times.
+func (s Source) chance(n int) bool { return s.IntN(n) == 0 }
+
+func (s Source) uint128() openflow.Uint128 { return openflow.Uint128{Hi: s.Uint64(), Lo: s.Uint64()} }
+
+// ones is the n least significant bits.
+func ones(n int) openflow.Uint128 {
+	switch {
+	case n > 64:
+		return openflow.Uint128{Hi: ^uint64(0) >> (128 - n), Lo: ^uint64(0)}
+	case n == 64:
+		return openflow.Uint128{Lo: ^uint64(0)}
+	}
+	return openflow.Uint128{Lo: 1<<n - 1}
+}
+
+// Field makes an exact or masked match of a field.
+func (s Source) Field(id openflow.FieldID) openflow.Field {
+	info := id.Info()
+	all := ones(info.Bits)
+	v := s.uint128()
+	v = openflow.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo}
+	if !info.Maskable || s.chance(2) {
+		return openflow.NewField(id, v)
+	}
+	if _, ok := openflow.NewField(id, v).Addr(); ok && info.Bits == 128 {
+		// ovs-ofctl does not read the text of a long address with a long mask.
+		host := ones(s.IntN(128))
+		return openflow.NewMaskedField(id, v, openflow.Uint128{Hi: ^host.Hi, Lo: ^host.Lo})
+	}
+	m := s.uint128()
+	m = openflow.Uint128{Hi: m.Hi & all.Hi, Lo: m.Lo & all.Lo}
+	if m == (openflow.Uint128{}) {
+		m.Lo = 1
+	}
+	return openflow.NewMaskedField(id, v, m)
+}
+
+// free are fields without prerequisites whose values are free.
+var free = []openflow.FieldID{
+	openflow.FieldMetadata, openflow.FieldTunnelID, openflow.FieldTunIPv4Src, openflow.FieldTunIPv4Dst,
+	openflow.FieldTunIPv6Src, openflow.FieldTunIPv6Dst, openflow.FieldTunFlags, openflow.FieldTunGBPID,
+	openflow.FieldTunGBPFlags, openflow.FieldReg0, openflow.FieldReg0 + 3, openflow.FieldReg15,
+	openflow.FieldXReg2, openflow.FieldXXReg3, openflow.FieldPktMark, openflow.FieldCTMark, openflow.FieldCTLabel,
+	openflow.FieldCTZone, openflow.FieldConjID, openflow.FieldEthDst, openflow.FieldEthSrc,
+}
+
+// A layer is what a match says of one protocol.
+type layer struct {
+	fixed    openflow.Match
+	optional []openflow.FieldID
+}
+
+var (
+	ipv4 = openflow.Match{openflow.EthType(0x0800)}
+	ipv6 = openflow.Match{openflow.EthType(0x86dd)}
+
+	ipFields = []openflow.FieldID{openflow.FieldIPDSCP, openflow.FieldIPECN, openflow.FieldIPTTL, openflow.FieldIPFrag}
+	v4Fields = append([]openflow.FieldID{openflow.FieldIPv4Src, openflow.FieldIPv4Dst}, ipFields...)
+	v6Fields = append([]openflow.FieldID{openflow.FieldIPv6Src, openflow.FieldIPv6Dst, openflow.FieldIPv6Label}, ipFields...)
+)
+
+func with(m openflow.Match, fields ...openflow.Field) openflow.Match {
+	return append(append(openflow.Match{}, m...), fields...)
+}
+
+func fields(base []openflow.FieldID, more ...openflow.FieldID) []openflow.FieldID {
+	return append(append([]openflow.FieldID{}, base...), more...)
+}
+
+var layers = []layer{
+	{},
+	{ipv4, v4Fields},
+	{ipv6, v6Fields},
+	{with(ipv4, openflow.IPProto(6)), fields(v4Fields, openflow.FieldTCPSrc, openflow.FieldTCPDst, openflow.FieldTCPFlags)},
+	{with(ipv6, openflow.IPProto(6)), fields(v6Fields, openflow.FieldTCPSrc, openflow.FieldTCPDst, openflow.FieldTCPFlags)},
+	{with(ipv4, openflow.IPProto(17)), fields(v4Fields, openflow.FieldUDPSrc, openflow.FieldUDPDst)},
+	{with(ipv6, openflow.IPProto(132)), fields(v6Fields, openflow.FieldSCTPSrc, openflow.FieldSCTPDst)},
+	{with(ipv4, openflow.IPProto(1)), fields(v4Fields, openflow.FieldICMPv4Type, openflow.FieldICMPv4Code)},
+	{with(ipv6, openflow.IPProto(58)), fields(v6Fields, openflow.FieldICMPv6Type, openflow.FieldICMPv6Code)},
+	{with(ipv6, openflow.IPProto(58), openflow.ICMPv6Type(135), openflow.NewField(openflow.FieldICMPv6Code, openflow.Uint128{})),
+		fields(v6Fields, openflow.FieldNDTarget, openflow.FieldNDSLL)},
+	{with(ipv6, openflow.IPProto(58), openflow.ICMPv6Type(136), openflow.NewField(openflow.FieldICMPv6Code, openflow.Uint128{})),
+		fields(v6Fields, openflow.FieldNDTarget, openflow.FieldNDTLL)},
+	{openflow.Match{openflow.EthType(0x0806)}, []openflow.FieldID{
+		openflow.FieldARPOp, openflow.FieldARPSPA, openflow.FieldARPTPA, openflow.FieldARPSHA, openflow.FieldARPTHA}},
+	{openflow.Match{openflow.EthType(0x8847)}, []openflow.FieldID{
+		openflow.FieldMPLSLabel, openflow.FieldMPLSTC, openflow.FieldMPLSBOS, openflow.FieldMPLSTTL}},
+	{openflow.Match{openflow.EthType(0x894f)}, []openflow.FieldID{
+		openflow.FieldNSHFlags, openflow.FieldNSHSPI, openflow.FieldNSHSI, openflow.FieldNSHC1, openflow.FieldNSHTTL}},
+	{openflow.Match{openflow.EthType(0x88cc)}, nil},
+}
+
+// Match makes a match with its fields in a valid order.
+func (s Source) Match() openflow.Match {
+	var m openflow.Match
+	if s.chance(2) {
+		m = append(m, openflow.InPort(s.port()))
+	}
+	regs := false // reg, xreg and xxreg overlap: take one kind only.
+	for _, id := range free {
+		if !s.chance(8) {
+			continue
+		}
+		if id >= openflow.FieldReg0 && id <= openflow.FieldXXReg3 {
+			if regs {
+				continue
+			}
+			regs = true
+		}
+		m = append(m, s.Field(id))
+	}
+	if s.chance(4) {
+		m = append(m, s.ctState())
+	}
+	l := layers[s.IntN(len(layers))]
+	m = append(m, l.fixed...)
+	m = append(m, s.vlan()...)
+	for _, id := range l.optional {
+		if s.chance(3) {
+			m = append(m, s.layerField(id))
+		}
+	}
+	return m.Normalize()
+}
+
+// layerField makes a field, with the limits that some values have.
+func (s Source) layerField(id openflow.FieldID) openflow.Field {
+	switch id {
+	case openflow.FieldIPFrag:
+		// Later fragments (3) have no fields of layer 4.
+		return openflow.NewField(id, openflow.Uint128{Lo: s.Uint64N(2)})
+	case openflow.FieldNSHTTL:
+		return openflow.NewField(id, openflow.Uint128{Lo: s.Uint64N(64)})
+	case openflow.FieldARPOp:
+		return openflow.ARPOp(uint16(1 + s.IntN(4)))
+	}
+	return s.Field(id)
+}
+
+func (s Source) ctState() openflow.Field {
+	mask := uint32(s.Uint64()&0xff) | 0x20              // Needs +trk.
+	return openflow.CTState(s.Uint32()&0xef|0x20, mask) // +inv excludes all others.
+}
+
+func (s Source) vlan() openflow.Match {
+	switch s.IntN(6) {
+	case 0:
+		return openflow.Match{openflow.VLANVID(uint16(s.IntN(4096)))}
+	case 1:
+		return openflow.Match{openflow.VLANVID(uint16(s.IntN(4096))), openflow.VLANPCP(uint8(s.IntN(8)))}
+	case 2:
+		return openflow.Match{openflow.VLANNone()}
+	case 3:
+		return openflow.Match{openflow.VLANAny()}
+	}
+	return nil
+}
+
+func (s Source) port() openflow.PortNo { return openflow.PortNo(1 + s.IntN(0xfeff)) }
+
+func (s Source) outPort() openflow.PortNo {
+	reserved := []openflow.PortNo{
+		openflow.PortInPort, openflow.PortNormal, openflow.PortFlood, openflow.PortAll, openflow.PortLocal,
+	}
+	if s.chance(4) {
+		return reserved[s.IntN(len(reserved))]
+	}
+	return s.port()
+}
+
+// FlowMod makes a message that adds a flow to a table below 200.
+func (s Source) FlowMod() *openflow.FlowMod {
+	m := &openflow.FlowMod{
+		Cookie:       openflow.Cookie(s.Uint64()),
+		Table:        openflow.TableID(s.IntN(200)),
+		Priority:     uint16(s.Uint32()),
+		Match:        s.Match(),
+		Instructions: s.Instructions(),
+	}
+	if s.chance(3) {
+		m.IdleTimeout = uint16(1 + s.IntN(0xffff))
+	}
+	if s.chance(3) {
+		m.HardTimeout = uint16(1 + s.IntN(0xffff))
+	}
+	if s.chance(3) {
+		m.Flags = openflow.FlowFlags(s.Uint32()) & (openflow.FlowSendRemoved | openflow.FlowResetCounts |
+			openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts)
+	}
+	return m
+}
+
+// Instructions makes instructions that refer to no meter, no group and no
+// table below 200.
+func (s Source) Instructions() []openflow.Instruction {
+	var list []openflow.Instruction
+	if !s.chance(4) {
+		list = append(list, openflow.ApplyActions(s.Actions(1+s.IntN(4))))
+	}
+	if s.chance(4) {
+		list = append(list, openflow.ClearActions{})
+	}
+	if s.chance(4) {
+		list = append(list, openflow.WriteActions{openflow.SetQueue{Queue: s.Uint32()}, openflow.Output{Port: s.outPort()}})
+	}
+	if s.chance(4) {
+		mask := s.Uint64() | 1
+		list = append(list, openflow.WriteMetadata{Value: s.Uint64() & mask, Mask: mask})
+	}
+	if s.chance(3) {
+		list = append(list, openflow.GotoTable{Table: openflow.TableID(200 + s.IntN(50))})
+	}
+	return list
+}
+
+// Actions makes n actions that need no prerequisites.
+func (s Source) Actions(n int) []openflow.Action {
+	list := make([]openflow.Action, n)
+	for i := range list {
+		list[i] = s.Action()
+	}
+	return list
+}
+
+// settable are fields that any packet lets set.
+var settable = []openflow.FieldID{
+	openflow.FieldTunnelID, openflow.FieldTunIPv4Dst, openflow.FieldTunIPv6Dst, openflow.FieldReg0 + 1,
+	openflow.FieldReg0 + 14, openflow.FieldXReg1, openflow.FieldXXReg1, openflow.FieldPktMark, openflow.FieldMetadata,
+	openflow.FieldEthSrc, openflow.FieldEthDst,
+}
+
+// Action makes one action that needs no prerequisites.
+func (s Source) Action() openflow.Action {
+	switch s.IntN(13) {
+	case 0:
+		return openflow.Output{Port: openflow.PortController, MaxLen: uint16(s.Uint32())}
+	case 1:
+		id := settable[s.IntN(len(settable))]
+		all := ones(id.Info().Bits)
+		v := s.uint128()
+		return openflow.SetField{Field: openflow.NewField(id, openflow.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
+	case 2:
+		return openflow.SetQueue{Queue: s.Uint32()}
+	case 3, 4:
+		return openflow.Exit{}
+	case 5:
+		return openflow.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableID(s.IntN(254))}
+	case 6:
+		return openflow.Resubmit{InPort: s.port(), Table: openflow.TableAll}
+	case 7:
+		return openflow.OutputReg{Source: openflow.Subfield{Field: openflow.FieldReg0 + 2, Offset: 16, Bits: 16}, MaxLen: uint16(s.Uint32())}
+	case 8:
+		return openflow.OutputTrunc{Port: s.port(), MaxLen: 14 + s.Uint32N(65000)}
+	case 9:
+		dst := openflow.Subfield{Field: openflow.FieldReg0 + 5, Offset: uint8(s.IntN(20)), Bits: uint8(1 + s.IntN(12))}
+		return openflow.RegLoad{Dst: dst, Value: s.Uint64() & (1<<dst.Bits - 1)}
+	case 10:
+		return openflow.RegMove{Src: openflow.WholeField(openflow.FieldEthSrc),
+			Dst: openflow.Subfield{Field: openflow.FieldXReg3, Offset: uint8(s.IntN(17)), Bits: 48}}
+	case 11:
+		return openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: s.outPort()}}}
+	}
+	return openflow.Output{Port: s.outPort()}
+}

@@ -1,0 +1,189 @@
+package openflow
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// A Match selects packets: those that every field selects (7.2.3). Nil selects
+// all packets.
+//
+// Switches read fields in order and want prerequisites (EthType before
+// IPv4Src) in front; [Match.Normalize] puts them there.
+type Match []Field
+
+const matchTypeOXM = 1
+
+// appendMatch appends an ofp_match with its padding (7.2.3.1). Its length does
+// not count the padding.
+func appendMatch(b []byte, m Match) ([]byte, error) {
+	start := len(b)
+	b = be.AppendUint16(b, matchTypeOXM)
+	b = append(b, 0, 0)
+	var err error
+	for _, f := range m {
+		if b, err = appendField(b, f); err != nil {
+			return b, fmt.Errorf("match: %w", err)
+		}
+	}
+	if err := putLength(b, start, start+2, "match"); err != nil {
+		return b, err
+	}
+	return appendPad(b, start), nil
+}
+
+// parseMatch reads an ofp_match and its padding.
+func parseMatch(c *cursor) Match {
+	start := c.pos
+	m := c.tlv(2, 4, 1, "match")
+	typ := m.u16("match.type")
+	m.skip(2)
+	if typ != matchTypeOXM && c.err() == nil {
+		c.fail(start, "match.type", fmt.Errorf("%w: %d, want %d", ErrValue, typ, matchTypeOXM))
+	}
+	var fields Match
+	if m.len() > 0 {
+		fields = make(Match, 0, 4)
+	}
+	for m.len() > 0 {
+		fields = append(fields, parseField(&m))
+	}
+	c.align(start)
+	return fields
+}
+
+// Get returns the first field with this id.
+func (m Match) Get(id FieldID) (Field, bool) {
+	for _, f := range m {
+		if f.id == id {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+// Normalize returns the canonical form: fields in the order of [FieldID],
+// which puts prerequisites first; bits outside masks cleared; full masks left
+// out, fields with an empty mask left out; xreg and xxreg split into reg. Two
+// matches that a switch takes for the same flow have equal canonical forms.
+// The receiver is not changed.
+func (m Match) Normalize() Match {
+	n := make(Match, 0, len(m))
+	for _, f := range m {
+		n = appendNormal(n, f)
+	}
+	slices.SortStableFunc(n, func(a, b Field) int {
+		if c := cmp.Compare(canonicalRank(a.id), canonicalRank(b.id)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.raw, b.raw)
+	})
+	n = slices.Compact(n)
+	if len(n) == 0 {
+		return nil
+	}
+	return n
+}
+
+// canonicalRank puts fields that are kept raw behind all others, because
+// their prerequisites are unknown.
+func canonicalRank(id FieldID) int {
+	if id == FieldUnknown {
+		return int(numFields)
+	}
+	return int(id)
+}
+
+func appendNormal(m Match, f Field) Match {
+	switch {
+	case f.id >= FieldXReg0 && f.id <= FieldXReg7:
+		return appendRegs(m, f, FieldReg0+2*(f.id-FieldXReg0), 2)
+	case f.id >= FieldXXReg0 && f.id <= FieldXXReg3:
+		return appendRegs(m, f, FieldReg0+4*(f.id-FieldXXReg0), 4)
+	}
+	if !f.masked {
+		return append(m, f)
+	}
+	if mask := f.mask.and(ones(f.id.Info().Bits)); mask != (Uint128{}) {
+		return append(m, NewMaskedField(f.id, f.value, mask))
+	}
+	return m
+}
+
+// appendRegs splits f into n registers of 32 bits, the most significant first
+// (ovs-fields(7), "Register Fields").
+func appendRegs(m Match, f Field, first FieldID, n int) Match {
+	word := func(v Uint128, i int) uint64 {
+		if shift := 32 * (n - 1 - i); shift >= 64 {
+			return v.Hi >> (shift - 64) & maxUint32
+		} else {
+			return v.Lo >> shift & maxUint32
+		}
+	}
+	mask := f.Mask()
+	for i := range n {
+		if w := word(mask, i); w != 0 {
+			m = append(m, bitwise(first+FieldID(i), word(f.value, i), w))
+		}
+	}
+	return m
+}
+
+// Validate says what a switch would refuse: a field twice, a value or mask
+// with bits that the field does not have, a value outside its mask, a mask on
+// a field that has none, or a missing prerequisite. Order does not matter to
+// it. Fields kept raw are not judged.
+func (m Match) Validate() error {
+	for i, f := range m {
+		if f.id == FieldUnknown {
+			continue
+		}
+		info := f.id.Info()
+		all := ones(info.Bits)
+		switch {
+		case f.value.and(all) != f.value, f.masked && f.mask.and(all) != f.mask:
+			return fmt.Errorf("match: %v: %w: more than %d bits", f, ErrValue, info.Bits)
+		case f.value.and(f.Mask()) != f.value:
+			return fmt.Errorf("match: %v: %w: bits outside the mask", f, ErrValue)
+		case f.masked && !info.Maskable && f.mask != all:
+			return fmt.Errorf("match: %v: %w: %s cannot be masked", f, ErrValue, info.Name)
+		}
+		for _, g := range m[:i] {
+			if g.id == f.id {
+				return fmt.Errorf("match: %v: %w: %s appears twice", f, ErrValue, info.Name)
+			}
+		}
+		for _, d := range prerequisites[info.need] {
+			if !m.satisfies(d) {
+				return fmt.Errorf("match: %v: %w: needs %v", f, ErrValue, d)
+			}
+		}
+	}
+	return nil
+}
+
+func (m Match) satisfies(d demand) bool {
+	f, ok := m.Get(d.field)
+	if !ok || d.values == nil {
+		return ok
+	}
+	return slices.Contains(d.values, f.value.Lo) && !f.masked
+}
+
+// String names what is demanded.
+func (d demand) String() string {
+	s := d.field.String()
+	for i, v := range d.values {
+		sep := " or "
+		if i == 0 {
+			sep = "="
+		}
+		s += fmt.Sprintf("%s%#x", sep, v)
+	}
+	return s
+}
+
+// AppendMatch appends the wire form of a match (ofp_match, padded). It is for
+// comparing and storing; messages encode their matches themselves.
+func AppendMatch(dst []byte, m Match) ([]byte, error) { return appendMatch(dst, m) }

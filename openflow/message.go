@@ -1,0 +1,246 @@
+package openflow
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+const (
+	// Version is the wire version of OpenFlow 1.3 (7.1.1).
+	Version = 0x04
+	// HeaderLen is the length of the header that starts every message.
+	HeaderLen = 8
+	// MaxMessageLen is the longest message that the 16-bit length can say.
+	MaxMessageLen = maxMessage
+
+	maxMessage = 1<<16 - 1
+)
+
+// A Message is one OpenFlow message: a pointer to one of the structs of this
+// package, such as *[FlowMod]. The set is sealed.
+type Message interface {
+	// Type is the type in the header of the message.
+	Type() Type
+	// appendBody appends what follows the header. The xid is that of the
+	// header; messages that embed messages repeat it.
+	appendBody(b []byte, xid uint32) ([]byte, error)
+}
+
+// AppendMessage appends m with the transaction id xid to dst and returns the
+// extended slice. It allocates nothing if dst has capacity for the message.
+// On error (a value that does not fit its field, a message longer than
+// [MaxMessageLen]) it returns dst with its original length.
+//
+//	 0               1               2               3
+//	+---------------+---------------+-------------------------------+
+//	|    version    |     type      |            length             |
+//	+---------------+---------------+-------------------------------+
+//	|                              xid                              |
+//	+---------------------------------------------------------------+
+func AppendMessage(dst []byte, xid uint32, m Message) ([]byte, error) {
+	start := len(dst)
+	b := append(dst, Version, byte(m.Type()), 0, 0)
+	b = binary.BigEndian.AppendUint32(b, xid)
+	b, err := m.appendBody(b, xid)
+	if err == nil {
+		err = putLength(b, start, start+2, "length")
+	}
+	if err != nil {
+		return dst, fmt.Errorf("openflow: %v: %w", m.Type(), err)
+	}
+	return b, nil
+}
+
+// Parse decodes the message that fills b exactly. It returns a nil message if
+// and only if it returns an error, which is a [*ParseError]. The xid is valid
+// also with an error if b holds a header.
+func Parse(b []byte) (m Message, xid uint32, err error) {
+	c := newCursor(b, "header")
+	version, typ := c.u8("version"), Type(c.u8("type"))
+	length := int(c.u16("length"))
+	xid = c.u32("xid")
+	if err := c.err(); err != nil {
+		return nil, 0, err
+	}
+	c.sticky.Message = typ.String()
+	if length != len(b) {
+		c.fail(2, "length", fmt.Errorf("%w: %d, but the message has %d bytes", ErrLength, length, len(b)))
+	}
+	// "version" of a Hello is the highest that the sender speaks (7.5.1).
+	if version != Version && typ != TypeHello && typ != TypeError {
+		c.fail(0, "version", fmt.Errorf("%w: %d, want %d", ErrVersion, version, Version))
+	}
+	m = parseBody(&c, version, typ)
+	if err := c.err(); err != nil {
+		return nil, xid, err
+	}
+	return m, xid, nil
+}
+
+// parseBody reads what follows the header. It is a switch, not a table,
+// because a bundle's message holds a message.
+func parseBody(c *cursor, version uint8, typ Type) Message {
+	switch typ {
+	case TypeHello:
+		return parseHello(c, version)
+	case TypeError:
+		return parseError(c)
+	case TypeEchoRequest:
+		return &EchoRequest{Data: c.rest()}
+	case TypeEchoReply:
+		return &EchoReply{Data: c.rest()}
+	case TypeExperimenter:
+		return parseExperimenter(c)
+	case TypeFeaturesRequest:
+		return empty[FeaturesRequest](c)
+	case TypeFeaturesReply:
+		return parseFeaturesReply(c)
+	case TypeGetConfigRequest:
+		return empty[GetConfigRequest](c)
+	case TypeGetConfigReply:
+		return parseGetConfigReply(c)
+	case TypeSetConfig:
+		return parseSetConfig(c)
+	case TypePacketIn:
+		return parsePacketIn(c)
+	case TypeFlowRemoved:
+		return parseFlowRemoved(c)
+	case TypePortStatus:
+		return parsePortStatus(c)
+	case TypePacketOut:
+		return parsePacketOut(c)
+	case TypeFlowMod:
+		return parseFlowMod(c)
+	case TypeGroupMod:
+		return parseGroupMod(c)
+	case TypePortMod:
+		return parsePortMod(c)
+	case TypeTableMod:
+		return parseTableMod(c)
+	case TypeMultipartRequest:
+		return parseMultipartRequest(c)
+	case TypeMultipartReply:
+		return parseMultipartReply(c)
+	case TypeBarrierRequest:
+		return empty[BarrierRequest](c)
+	case TypeBarrierReply:
+		return empty[BarrierReply](c)
+	case TypeRoleRequest:
+		return parseRoleRequest(c)
+	case TypeRoleReply:
+		return parseRoleReply(c)
+	case TypeGetAsyncRequest:
+		return empty[GetAsyncRequest](c)
+	case TypeGetAsyncReply:
+		return parseGetAsyncReply(c)
+	case TypeSetAsync:
+		return parseSetAsync(c)
+	case TypeMeterMod:
+		return parseMeterMod(c)
+	default:
+		return &Raw{MessageType: typ, Data: c.rest()}
+	}
+}
+
+// PeekLength returns the length that a header claims. The header must have
+// [HeaderLen] bytes.
+func PeekLength(header []byte) int { return int(binary.BigEndian.Uint16(header[2:4])) }
+
+// Raw is a message of a type without a struct of its own in this package.
+type Raw struct {
+	MessageType Type
+	Data        []byte // What follows the header.
+}
+
+// Type implements [Message].
+func (m *Raw) Type() Type { return m.MessageType }
+
+func (m *Raw) appendBody(b []byte, _ uint32) ([]byte, error) { return append(b, m.Data...), nil }
+
+// Type is the type of a message (7.1.1, enum ofp_type).
+type Type uint8
+
+// Message types.
+const (
+	TypeHello            Type = 0
+	TypeError            Type = 1
+	TypeEchoRequest      Type = 2
+	TypeEchoReply        Type = 3
+	TypeExperimenter     Type = 4
+	TypeFeaturesRequest  Type = 5
+	TypeFeaturesReply    Type = 6
+	TypeGetConfigRequest Type = 7
+	TypeGetConfigReply   Type = 8
+	TypeSetConfig        Type = 9
+	TypePacketIn         Type = 10
+	TypeFlowRemoved      Type = 11
+	TypePortStatus       Type = 12
+	TypePacketOut        Type = 13
+	TypeFlowMod          Type = 14
+	TypeGroupMod         Type = 15
+	TypePortMod          Type = 16
+	TypeTableMod         Type = 17
+	TypeMultipartRequest Type = 18
+	TypeMultipartReply   Type = 19
+	TypeBarrierRequest   Type = 20
+	TypeBarrierReply     Type = 21
+	TypeQueueConfigReq   Type = 22
+	TypeQueueConfigReply Type = 23
+	TypeRoleRequest      Type = 24
+	TypeRoleReply        Type = 25
+	TypeGetAsyncRequest  Type = 26
+	TypeGetAsyncReply    Type = 27
+	TypeSetAsync         Type = 28
+	TypeMeterMod         Type = 29
+)
+
+// typeNames is indexed by [Type].
+var typeNames = [...]string{
+	TypeHello:            "HELLO",
+	TypeError:            "ERROR",
+	TypeEchoRequest:      "ECHO_REQUEST",
+	TypeEchoReply:        "ECHO_REPLY",
+	TypeExperimenter:     "EXPERIMENTER",
+	TypeFeaturesRequest:  "FEATURES_REQUEST",
+	TypeFeaturesReply:    "FEATURES_REPLY",
+	TypeGetConfigRequest: "GET_CONFIG_REQUEST",
+	TypeGetConfigReply:   "GET_CONFIG_REPLY",
+	TypeSetConfig:        "SET_CONFIG",
+	TypePacketIn:         "PACKET_IN",
+	TypeFlowRemoved:      "FLOW_REMOVED",
+	TypePortStatus:       "PORT_STATUS",
+	TypePacketOut:        "PACKET_OUT",
+	TypeFlowMod:          "FLOW_MOD",
+	TypeGroupMod:         "GROUP_MOD",
+	TypePortMod:          "PORT_MOD",
+	TypeTableMod:         "TABLE_MOD",
+	TypeMultipartRequest: "MULTIPART_REQUEST",
+	TypeMultipartReply:   "MULTIPART_REPLY",
+	TypeBarrierRequest:   "BARRIER_REQUEST",
+	TypeBarrierReply:     "BARRIER_REPLY",
+	TypeQueueConfigReq:   "QUEUE_GET_CONFIG_REQUEST",
+	TypeQueueConfigReply: "QUEUE_GET_CONFIG_REPLY",
+	TypeRoleRequest:      "ROLE_REQUEST",
+	TypeRoleReply:        "ROLE_REPLY",
+	TypeGetAsyncRequest:  "GET_ASYNC_REQUEST",
+	TypeGetAsyncReply:    "GET_ASYNC_REPLY",
+	TypeSetAsync:         "SET_ASYNC",
+	TypeMeterMod:         "METER_MOD",
+}
+
+// empty reads a message without a body.
+func empty[T any, P interface {
+	*T
+	Message
+}](c *cursor) Message {
+	c.done("body")
+	return P(new(T))
+}
+
+// String returns the name of the specification, without its OFPT_ prefix.
+func (t Type) String() string {
+	if int(t) < len(typeNames) {
+		return typeNames[t]
+	}
+	return fmt.Sprintf("TYPE_%d", uint8(t))
+}

@@ -1,0 +1,254 @@
+package openflow
+
+import "fmt"
+
+// MultipartType is the type of a multipart request or reply (7.3.5).
+type MultipartType uint16
+
+// Types.
+const (
+	MultipartDesc          MultipartType = 0
+	MultipartFlow          MultipartType = 1
+	MultipartAggregate     MultipartType = 2
+	MultipartTable         MultipartType = 3
+	MultipartPortStats     MultipartType = 4
+	MultipartQueue         MultipartType = 5
+	MultipartGroup         MultipartType = 6
+	MultipartGroupDesc     MultipartType = 7
+	MultipartGroupFeatures MultipartType = 8
+	MultipartMeter         MultipartType = 9
+	MultipartMeterConfig   MultipartType = 10
+	MultipartMeterFeatures MultipartType = 11
+	MultipartTableFeatures MultipartType = 12
+	MultipartPortDesc      MultipartType = 13
+	MultipartExperimenter  MultipartType = 0xffff
+)
+
+// MultipartFlags says whether more messages of the same xid follow.
+type MultipartFlags uint16
+
+// MultipartMore says that more messages follow (OFPMPF_REQ_MORE and
+// OFPMPF_REPLY_MORE).
+const MultipartMore MultipartFlags = 1
+
+// A MultipartRequestBody is what a multipart request asks. The set is sealed.
+type MultipartRequestBody interface {
+	multipartType() MultipartType
+	appendRequest(b []byte) ([]byte, error)
+}
+
+// A MultipartReplyBody is one part of what a multipart request gets. The set
+// is sealed.
+type MultipartReplyBody interface {
+	multipartType() MultipartType
+	appendReply(b []byte) ([]byte, error)
+}
+
+// MultipartRequest asks for statistics and descriptions (7.3.5).
+type MultipartRequest struct {
+	Flags MultipartFlags
+	Body  MultipartRequestBody
+}
+
+// Type implements [Message].
+func (*MultipartRequest) Type() Type { return TypeMultipartRequest }
+
+func (m *MultipartRequest) appendBody(b []byte, _ uint32) ([]byte, error) {
+	if m.Body == nil {
+		return b, fmt.Errorf("body: %w: nil", ErrValue)
+	}
+	return m.Body.appendRequest(appendMultipart(b, m.Body.multipartType(), m.Flags))
+}
+
+// MultipartReply is one of the messages that answer a MultipartRequest. Its
+// lists are parts of one list as long as Flags has MultipartMore.
+type MultipartReply struct {
+	Flags MultipartFlags
+	Body  MultipartReplyBody
+}
+
+// Type implements [Message].
+func (*MultipartReply) Type() Type { return TypeMultipartReply }
+
+// More reports whether further messages of this reply follow.
+func (m *MultipartReply) More() bool { return m.Flags&MultipartMore != 0 }
+
+func (m *MultipartReply) appendBody(b []byte, _ uint32) ([]byte, error) {
+	if m.Body == nil {
+		return b, fmt.Errorf("body: %w: nil", ErrValue)
+	}
+	return m.Body.appendReply(appendMultipart(b, m.Body.multipartType(), m.Flags))
+}
+
+// appendMultipart appends type, flags and padding (7.3.5).
+func appendMultipart(b []byte, typ MultipartType, flags MultipartFlags) []byte {
+	return appendZeros(be.AppendUint16(be.AppendUint16(b, uint16(typ)), uint16(flags)), 4)
+}
+
+func parseMultipartRequest(c *cursor) Message {
+	typ, flags := MultipartType(c.u16("type")), MultipartFlags(c.u16("flags"))
+	c.skip(4)
+	m := &MultipartRequest{Flags: flags, Body: parseRequestBody(c, typ)}
+	c.done("body")
+	return m
+}
+
+func parseRequestBody(c *cursor, typ MultipartType) MultipartRequestBody {
+	switch typ {
+	case MultipartDesc:
+		return DescRequest{}
+	case MultipartFlow:
+		return FlowStatsRequest(parseFlowSelection(c))
+	case MultipartAggregate:
+		return AggregateRequest(parseFlowSelection(c))
+	case MultipartTable:
+		return TableStatsRequest{}
+	case MultipartPortStats:
+		return parsePortStatsRequest(c)
+	case MultipartQueue:
+		return QueueStatsRequest{parseOutPort(c), QueueFilter(c.u32("queue_id") + 1)}
+	case MultipartGroup:
+		return GroupStatsRequest{parseAligned(c, "group_id")}
+	case MultipartGroupDesc:
+		return GroupDescRequest{}
+	case MultipartGroupFeatures:
+		return GroupFeaturesRequest{}
+	case MultipartMeter:
+		return MeterStatsRequest{parseAligned(c, "meter_id")}
+	case MultipartMeterConfig:
+		return MeterConfigRequest{parseAligned(c, "meter_id")}
+	case MultipartMeterFeatures:
+		return MeterFeaturesRequest{}
+	case MultipartPortDesc:
+		return PortDescRequest{}
+	case MultipartExperimenter:
+		experimenter, expType := c.u32("experimenter"), c.u32("exp_type")
+		if experimenter == experimenterONF && expType == onfFlowMonitor {
+			return parseFlowMonitorRequest(c)
+		}
+		return ExperimenterRequest{experimenter, expType, c.rest()}
+	}
+	return RawRequest{typ, c.rest()}
+}
+
+func parseMultipartReply(c *cursor) Message {
+	typ, flags := MultipartType(c.u16("type")), MultipartFlags(c.u16("flags"))
+	c.skip(4)
+	m := &MultipartReply{Flags: flags, Body: parseReplyBody(c, typ)}
+	c.done("body")
+	return m
+}
+
+func parseReplyBody(c *cursor, typ MultipartType) MultipartReplyBody {
+	switch typ {
+	case MultipartDesc:
+		return parseDesc(c)
+	case MultipartFlow:
+		return parseFlowStatsReply(c)
+	case MultipartAggregate:
+		return parseAggregate(c)
+	case MultipartTable:
+		return TableStatsReply(parseList(c, parseTableStats))
+	case MultipartPortStats:
+		return PortStatsReply(parseList(c, parsePortStats))
+	case MultipartQueue:
+		return QueueStatsReply(parseList(c, parseQueueStats))
+	case MultipartGroup:
+		return GroupStatsReply(parseList(c, parseGroupStats))
+	case MultipartGroupDesc:
+		return GroupDescReply(parseList(c, parseGroupDesc))
+	case MultipartGroupFeatures:
+		return parseGroupFeatures(c)
+	case MultipartMeter:
+		return MeterStatsReply(parseList(c, parseMeterStats))
+	case MultipartMeterConfig:
+		return MeterConfigReply(parseList(c, parseMeterConfig))
+	case MultipartMeterFeatures:
+		return parseMeterFeatures(c)
+	case MultipartPortDesc:
+		return PortDescReply(parseList(c, parsePort))
+	case MultipartExperimenter:
+		experimenter, expType := c.u32("experimenter"), c.u32("exp_type")
+		if experimenter == experimenterONF && expType == onfFlowMonitor {
+			return FlowMonitorReply(parseList(c, parseFlowUpdate))
+		}
+		return ExperimenterReply{experimenter, expType, c.rest()}
+	}
+	return RawReply{typ, c.rest()}
+}
+
+// parseList reads entries until the window ends.
+func parseList[E any](c *cursor, parse func(*cursor) E) []E {
+	var list []E
+	for c.len() > 0 {
+		list = append(list, parse(c))
+	}
+	return list
+}
+
+// appendList appends entries, each with its own error.
+func appendList[E any](b []byte, list []E, appendEntry func([]byte, *E) ([]byte, error)) ([]byte, error) {
+	var err error
+	for i := range list {
+		if b, err = appendEntry(b, &list[i]); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// parseAligned reads a number that is followed by 4 bytes of padding.
+func parseAligned(c *cursor, field string) uint32 {
+	v := c.u32(field)
+	c.skip(4)
+	return v
+}
+
+func appendAligned(b []byte, v uint32) []byte { return appendZeros(be.AppendUint32(b, v), 4) }
+
+// RawRequest is a multipart request of a type that this package does not know,
+// or of table features, which it keeps raw.
+type RawRequest struct {
+	Multipart MultipartType
+	Data      []byte
+}
+
+func (r RawRequest) multipartType() MultipartType { return r.Multipart }
+
+func (r RawRequest) appendRequest(b []byte) ([]byte, error) { return append(b, r.Data...), nil }
+
+// RawReply is a multipart reply of a type that this package does not know, or
+// of table features, which it keeps raw.
+type RawReply struct {
+	Multipart MultipartType
+	Data      []byte
+}
+
+func (r RawReply) multipartType() MultipartType { return r.Multipart }
+
+func (r RawReply) appendReply(b []byte) ([]byte, error) { return append(b, r.Data...), nil }
+
+// ExperimenterRequest is a multipart request of an unknown experimenter
+// (7.3.5.16).
+type ExperimenterRequest struct {
+	Experimenter, ExpType uint32
+	Data                  []byte
+}
+
+func (ExperimenterRequest) multipartType() MultipartType { return MultipartExperimenter }
+
+func (r ExperimenterRequest) appendRequest(b []byte) ([]byte, error) {
+	return append(appendExperimenter(b, r.Experimenter, r.ExpType), r.Data...), nil
+}
+
+// ExperimenterReply is a multipart reply of an unknown experimenter.
+type ExperimenterReply struct {
+	Experimenter, ExpType uint32
+	Data                  []byte
+}
+
+func (ExperimenterReply) multipartType() MultipartType { return MultipartExperimenter }
+
+func (r ExperimenterReply) appendReply(b []byte) ([]byte, error) {
+	return append(appendExperimenter(b, r.Experimenter, r.ExpType), r.Data...), nil
+}

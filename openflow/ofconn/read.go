@@ -1,0 +1,106 @@
+package ofconn
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+// read reads and dispatches messages until the connection ends, in the order
+// in which they arrive.
+func (c *Conn) read() {
+	err := c.readAll()
+	c.fail(err)
+	c.opts.Logger.Debug("openflow connection ended", "remote", c.remote, "err", c.Err())
+}
+
+func (c *Conn) readAll() error {
+	last, probed := time.Now(), false
+	for {
+		if c.opts.EchoInterval > 0 {
+			deadline := last.Add(c.opts.EchoInterval)
+			if probed {
+				deadline = deadline.Add(c.opts.EchoInterval)
+			}
+			if err := c.nc.SetReadDeadline(deadline); err != nil {
+				return fmt.Errorf("read: %w", err)
+			}
+		}
+		b, err := c.in.next()
+		if err == nil {
+			last, probed = time.Now(), false
+			if err := c.dispatch(b); err != nil {
+				return err
+			}
+			continue
+		}
+		var timeout net.Error
+		switch {
+		case !errors.As(err, &timeout) || !timeout.Timeout():
+			return fmt.Errorf("read: %w", err)
+		case probed:
+			return fmt.Errorf("%w: no message for %v", ErrSilent, 2*c.opts.EchoInterval)
+		}
+		if err := c.enqueueControl(c.nextXID(), &openflow.EchoRequest{}); err != nil {
+			return err
+		}
+		probed = true
+	}
+}
+
+// dispatch hands one message to the call that waits for it or to the events.
+// An error ends the connection.
+func (c *Conn) dispatch(b []byte) error {
+	m, xid, err := openflow.Parse(b)
+	if err != nil {
+		// The reply to a request that cannot be read fails the request; an
+		// event that cannot be read is lost state and ends the connection.
+		if c.failCall(xid, err) {
+			return nil
+		}
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	switch m := m.(type) {
+	case *openflow.EchoRequest:
+		return c.enqueueControl(xid, &openflow.EchoReply{Data: m.Data})
+	case *openflow.Hello:
+		return nil // Allowed at any time, and says nothing new (6.3.1).
+	case *openflow.PacketIn, *openflow.FlowRemoved, *openflow.PortStatus,
+		*openflow.FlowMonitorPaused, *openflow.FlowMonitorResumed:
+		return c.deliver(Event{xid, m})
+	case *openflow.Error:
+		if c.refuse(xid, m) {
+			return nil
+		}
+		return c.deliver(Event{xid, m})
+	}
+	if c.answer(xid, m, len(b)) {
+		return nil
+	}
+	switch m := m.(type) {
+	case *openflow.Experimenter:
+		return c.deliver(Event{xid, m})
+	case *openflow.MultipartReply:
+		if _, ok := m.Body.(openflow.FlowMonitorReply); ok {
+			return c.deliver(Event{xid, m})
+		}
+	}
+	// The answer to an echo of our own or to a request that was given up.
+	return nil
+}
+
+func (c *Conn) deliver(e Event) error {
+	select {
+	case c.events <- e:
+		return nil
+	default:
+	}
+	if _, ok := e.Message.(*openflow.PacketIn); ok {
+		c.dropped.Add(1)
+		return nil
+	}
+	return fmt.Errorf("%w: %d events wait unread", ErrOverrun, cap(c.events))
+}

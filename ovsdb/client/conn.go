@@ -1,0 +1,219 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
+)
+
+// Conn is a connection to an OVSDB server. Its methods may be called from any
+// goroutine.
+type Conn struct {
+	nc   net.Conn
+	opts Options
+
+	requests chan []byte   // to the writer
+	control  chan []byte   // to the writer, echoes; never waited for
+	slots    chan struct{} // one for each request that waits for a reply
+
+	done chan struct{} // closed once err is set
+	once sync.Once
+	err  error
+	wg   sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows; held for moments only
+	lastID   uint64     // of requests and of monitors
+	calls    map[uint64]*call
+	monitors map[uint64]*Monitor
+	locks    map[string]*Lock
+	schemas  map[string]*ovsdb.DatabaseSchema
+	method   monitorMethod // the best that the server is known to have
+
+	server serverWatch
+	seq    uint64 // of the message being read; the reader's alone
+}
+
+// New takes over an established connection, whoever opened it: a switch that
+// was told `ovs-vsctl set-manager tcp:...` connects to its manager and then
+// serves its database there. With Options.TLS it is the server of the
+// handshake. ctx bounds the handshake only. On error nc is closed.
+func New(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
+	opts = opts.withDefaults()
+	if opts.TLS != nil {
+		nc = tls.Server(nc, opts.TLS)
+	}
+	if t, ok := nc.(*tls.Conn); ok {
+		if err := t.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+	}
+	c := &Conn{
+		nc: nc, opts: opts,
+		requests: make(chan []byte, 16),
+		control:  make(chan []byte, 16),
+		slots:    make(chan struct{}, opts.MaxInFlight),
+		done:     make(chan struct{}),
+		calls:    map[uint64]*call{},
+		monitors: map[uint64]*Monitor{},
+		locks:    map[string]*Lock{},
+		schemas:  map[string]*ovsdb.DatabaseSchema{},
+	}
+	c.wg.Go(c.read)
+	c.wg.Go(c.write)
+	return c, nil
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err says why the connection ended; nil while it has not.
+func (c *Conn) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// LocalAddr is the address of this end.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// RemoteAddr is the address of the peer.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Close ends the connection, if it has not ended, and waits for its
+// goroutines.
+func (c *Conn) Close() error {
+	c.fail(ErrClosed)
+	c.wg.Wait()
+	return nil
+}
+
+// fail ends the connection. The first error stays.
+func (c *Conn) fail(err error) {
+	c.once.Do(func() {
+		c.err = err
+		close(c.done)
+		c.nc.Close()
+	})
+}
+
+// read is the reader.
+func (c *Conn) read() {
+	framer := jsontext.NewFramer(&probingReader{c: c}, c.opts.MaxMessage)
+	for c.Err() == nil {
+		text, err := framer.Next()
+		if err == nil {
+			c.seq++
+			err = c.receive(text)
+		} else {
+			err = readError(err)
+		}
+		if err != nil {
+			c.fail(err)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, m := range c.monitors {
+		delete(c.monitors, id)
+		m.end()
+	}
+}
+
+// readError tells a peer that lies from one that left.
+func readError(err error) error {
+	var syntax *jsontext.SyntaxError
+	switch {
+	case errors.As(err, &syntax), errors.Is(err, jsontext.ErrTooLarge):
+		return &ProtocolError{"stream", err}
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("connection was closed by the peer: %w", err)
+	}
+	return fmt.Errorf("connection lost: %w", err)
+}
+
+// probingReader reads from the connection and sends an echo request when
+// nothing comes.
+type probingReader struct {
+	c       *Conn
+	waiting bool // for the answer
+}
+
+func (r *probingReader) Read(b []byte) (int, error) {
+	for {
+		if d := r.c.opts.ProbeInterval; d > 0 {
+			_ = r.c.nc.SetReadDeadline(time.Now().Add(d)) // where it fails, Read says why
+		}
+		n, err := r.c.nc.Read(b)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			r.waiting = r.waiting && n == 0
+			return n, err
+		}
+		if r.waiting {
+			return 0, ErrProbe
+		}
+		r.waiting = true
+		if err := r.c.sendControl([]byte(`{"method":"echo","params":[],"id":"echo"}`)); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// sendControl hands a small message to the writer. The reader must not wait:
+// a peer that makes us answer faster than it reads loses its connection.
+func (c *Conn) sendControl(text []byte) error {
+	select {
+	case c.control <- text:
+		return nil
+	default:
+		return &ProtocolError{"echo", errors.New("requests come faster than the answers are read")}
+	}
+}
+
+// write is the writer. What is waiting goes out in one piece.
+func (c *Conn) write() {
+	var batch []byte
+	for {
+		select {
+		case <-c.done:
+			return
+		case text := <-c.control:
+			batch = append(batch[:0], text...)
+		case text := <-c.requests:
+			batch = append(batch[:0], text...)
+		}
+		for more := true; more && len(batch) < 64<<10; {
+			select {
+			case text := <-c.control:
+				batch = append(batch, text...)
+			case text := <-c.requests:
+				batch = append(batch, text...)
+			default:
+				more = false
+			}
+		}
+		err := c.nc.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout))
+		if err == nil {
+			_, err = c.nc.Write(batch)
+		}
+		if err != nil {
+			c.fail(fmt.Errorf("connection lost in writing: %w", err))
+			return
+		}
+		if cap(batch) > 256<<10 {
+			batch = nil
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
+)
+
+// Update is a change of what a monitor watches.
+type Update struct {
+	// Seq is the number of the message among those of the connection.
+	Seq uint64
+	// Initial marks the first update: everything there is. With Resumed it is
+	// everything that changed after the transaction given to MonitorSince.
+	Initial bool
+	Resumed bool
+	// LastTransaction is for MonitorSince after the next Dial; zero where the
+	// server does not keep transactions.
+	LastTransaction ovsdb.UUID
+	Tables          ovsdb.TableUpdates
+}
+
+// Monitor watches tables of a database.
+type Monitor struct {
+	conn    *Conn
+	id      uint64
+	db      string
+	schema  *ovsdb.DatabaseSchema
+	updates chan *Update
+	ready   chan struct{}
+	silent  atomic.Bool // canceled: no more updates, please
+
+	// deliver runs in the reader; its error ends the connection.
+	deliver func(u Update, size int) error
+	// The reader's account of what waits in updates: the sizes of the latest
+	// of them, oldest first, and their sum.
+	sizes  []int
+	queued int
+}
+
+// monitorMethod is an index into monitorMethods.
+type monitorMethod int
+
+// monitorMethods are the ways to watch, best first.
+var monitorMethods = []struct {
+	name  string
+	since bool // takes and gives a transaction id
+	cond  bool // understands conditions
+	parse func([]byte, *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error)
+}{
+	{"monitor_cond_since", true, true, nil},
+	{"monitor_cond", false, true, ovsdb.ParseTableUpdates2},
+	{"monitor", false, false, ovsdb.ParseTableUpdates},
+}
+
+const plainMonitor monitorMethod = 2
+
+// Monitor watches the tables and columns of request that the database's
+// schema has, with the best of monitor_cond_since, monitor_cond and monitor
+// that the server offers. When it returns, the initial contents are in
+// Updates.
+//
+// From then on, the connection ends with ErrDatabaseGone when the server
+// stops to serve the database.
+func (c *Conn) Monitor(ctx context.Context, db string, request ovsdb.MonitorRequest) (*Monitor, error) {
+	return c.MonitorSince(ctx, db, request, ovsdb.UUID{})
+}
+
+// MonitorSince is Monitor for a caller that has the contents as of the
+// transaction since, of an earlier connection. Where the server still knows
+// that transaction the first update is Resumed.
+func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.MonitorRequest, since ovsdb.UUID) (*Monitor, error) {
+	if err := c.watchDatabase(ctx, db); err != nil {
+		return nil, fmt.Errorf("monitor of %s: %w", db, err)
+	}
+	schema, err := c.GetSchema(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("monitor of %s: %w", db, err)
+	}
+	request = request.Prune(schema)
+	m := &Monitor{
+		conn: c, db: db, schema: schema,
+		updates: make(chan *Update, c.opts.QueueUpdates), ready: make(chan struct{}, 1),
+	}
+	m.deliver = m.enqueue
+	c.mu.Lock()
+	method := c.method
+	c.mu.Unlock()
+	for ; ; method++ {
+		err := c.monitor(ctx, m, method, request, since)
+		refused := (*RPCError)(nil)
+		if errors.As(err, &refused) && refused.Err == "unknown method" && method < plainMonitor {
+			continue
+		}
+		if err != nil {
+			m.silent.Store(true) // it may start yet, where ctx ended
+			return nil, fmt.Errorf("monitor of %s: %w", db, err)
+		}
+		c.mu.Lock()
+		c.method = max(c.method, method)
+		c.mu.Unlock()
+		return m, nil
+	}
+}
+
+// monitor starts m by one method.
+func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, request ovsdb.MonitorRequest, since ovsdb.UUID) error {
+	how := monitorMethods[method]
+	if !how.cond && request.HasConditions() {
+		return errors.New("the server knows no monitor with conditions")
+	}
+	c.mu.Lock()
+	c.lastID++
+	id := c.lastID
+	c.mu.Unlock()
+	sinceParam := &since
+	if !how.since {
+		sinceParam = nil
+	}
+	params, err := ovsdb.AppendMonitorParams(nil, m.db, id, request, sinceParam)
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, how.name, params, func(result []byte) (err error) {
+		u := Update{Seq: c.seq, Initial: true}
+		if how.since {
+			u.Resumed, u.LastTransaction, u.Tables, err = ovsdb.ParseSinceReply(result, m.schema)
+		} else {
+			u.Tables, err = how.parse(result, m.schema)
+		}
+		if err != nil {
+			return err
+		}
+		// Registered here, in the reader, before the next message is read.
+		m.id = id
+		c.mu.Lock()
+		c.monitors[id] = m
+		c.mu.Unlock()
+		return m.deliver(u, len(result))
+	})
+}
+
+// Schema is the schema of the database as the server has it.
+func (m *Monitor) Schema() *ovsdb.DatabaseSchema { return m.schema }
+
+// Updates delivers the initial contents and then every change, in the order of
+// the wire. It is closed when the monitor or the connection has ended; what
+// came before is still received.
+func (m *Monitor) Updates() <-chan *Update { return m.updates }
+
+// Ready receives when something was put into Updates since the last receive
+// from Ready, and is closed when the monitor has ended: for a consumer that
+// drains Updates when it suits it.
+func (m *Monitor) Ready() <-chan struct{} { return m.ready }
+
+// Cancel ends the monitor (RFC 7047, 4.1.7). Updates that come from now on are
+// thrown away.
+func (m *Monitor) Cancel(ctx context.Context) error {
+	m.silent.Store(true)
+	params, err := ovsdb.AppendValue([]byte{'['}, ovsdb.Integer(m.id))
+	if err != nil {
+		return err
+	}
+	return m.conn.call(ctx, "monitor_cancel", append(params, ']'), func([]byte) error {
+		c := m.conn
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.monitors[m.id] != nil {
+			delete(c.monitors, m.id)
+			m.end()
+		}
+		return nil
+	})
+}
+
+// enqueue hands an update to the consumer, or fails where that one is too far
+// behind.
+func (m *Monitor) enqueue(u Update, size int) error {
+	if m.silent.Load() {
+		return nil
+	}
+	for len(m.sizes) > len(m.updates) { // consumed since
+		m.queued -= m.sizes[0]
+		m.sizes = m.sizes[1:]
+	}
+	// One update alone may be as large as a message may be.
+	if len(m.updates) == cap(m.updates) || len(m.sizes) > 0 && m.queued+size > m.conn.opts.QueueBytes {
+		return ErrSlowConsumer
+	}
+	m.sizes = append(m.sizes, size)
+	m.queued += size
+	m.updates <- &u
+	select {
+	case m.ready <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// end closes the channels. Only the reader calls it.
+func (m *Monitor) end() {
+	if m.updates != nil {
+		close(m.updates)
+		close(m.ready)
+	}
+}
+
+// monitorOf finds the monitor that a notification is for.
+func (c *Conn) monitorOf(id []byte) (*Monitor, error) {
+	n, err := parseNumber(id)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.monitors[n]
+	if m == nil {
+		return nil, fmt.Errorf("there is no monitor %d", n)
+	}
+	return m, nil
+}
+
+func (c *Conn) update(params [][]byte, size int) error {
+	return c.deliver(params[0], params[1], Update{}, size, ovsdb.ParseTableUpdates)
+}
+
+func (c *Conn) update2(params [][]byte, size int) error {
+	return c.deliver(params[0], params[1], Update{}, size, ovsdb.ParseTableUpdates2)
+}
+
+func (c *Conn) update3(params [][]byte, size int) error {
+	cursor := jsontext.NewCursor(params[1])
+	last, err := ovsdb.ParseUUID(cursor.String())
+	if err == nil {
+		err = cursor.End()
+	}
+	if err != nil {
+		return fmt.Errorf("transaction id: %w", err)
+	}
+	return c.deliver(params[0], params[2], Update{LastTransaction: last}, size, ovsdb.ParseTableUpdates2)
+}
+
+func (c *Conn) deliver(id, text []byte, u Update, size int,
+	parse func([]byte, *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error),
+) error {
+	m, err := c.monitorOf(id)
+	if err != nil {
+		return err
+	}
+	u.Seq = c.seq
+	if u.Tables, err = parse(text, m.schema); err != nil {
+		return err
+	}
+	return m.deliver(u, size)
+}
+
+// monitorCanceled is the server's word that the database was removed or
+// converted (ovsdb-server(7), 4.1.7).
+func (c *Conn) monitorCanceled(params [][]byte, _ int) error {
+	m, err := c.monitorOf(params[0])
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", m.db, ErrDatabaseGone)
+}

@@ -1,0 +1,134 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+)
+
+// serverWatch follows the Database table of the _Server database
+// (ovsdb-server(5)), where a server tells which databases it serves and how
+// well.
+type serverWatch struct {
+	starting sync.Mutex // held while the watch is being set up
+
+	mu       sync.Mutex
+	started  bool
+	absent   bool // the server is older than Open vSwitch 2.9
+	rows     map[ovsdb.UUID]ovsdb.Row
+	interest []string // databases that must stay
+}
+
+// serverSchema is as much of _Server's schema as is read. The columns are as
+// old as the database itself.
+func serverSchema() *ovsdb.DatabaseSchema {
+	columns := map[string]*ovsdb.ColumnSchema{}
+	for name, t := range map[string]ovsdb.AtomType{
+		"name": ovsdb.TypeString, "connected": ovsdb.TypeBoolean, "leader": ovsdb.TypeBoolean,
+	} {
+		columns[name] = &ovsdb.ColumnSchema{
+			Name: name, Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: t}, Min: 1, Max: 1},
+		}
+	}
+	return &ovsdb.DatabaseSchema{
+		Name:   "_Server",
+		Tables: map[string]*ovsdb.TableSchema{"Database": {Name: "Database", Columns: columns}},
+	}
+}
+
+// watchDatabase makes the connection end when db is no longer served. Where
+// the server tells nothing about that it closes the connection itself
+// (ovsdb-server(7), 4.1.18).
+func (c *Conn) watchDatabase(ctx context.Context, db string) error {
+	w := &c.server
+	w.starting.Lock()
+	defer w.starting.Unlock()
+	if !w.started {
+		if err := c.startServerWatch(ctx); err != nil {
+			return err
+		}
+		w.started = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.interest, db) {
+		w.interest = append(w.interest, db)
+	}
+	return w.check(c.opts.LeaderOnly)
+}
+
+// startServerWatch sends both requests at once.
+func (c *Conn) startServerWatch(ctx context.Context) error {
+	aware, err := c.start(ctx, "set_db_change_aware", []byte("[true]"), func([]byte) error { return nil })
+	if err != nil {
+		return err
+	}
+	m := &Monitor{conn: c, db: "_Server", schema: serverSchema()}
+	m.deliver = c.serverChanged
+	request := ovsdb.MonitorRequest{"Database": {Columns: []string{"name", "connected", "leader"}}}
+	err = c.monitor(ctx, m, plainMonitor, request, ovsdb.UUID{})
+	if refused := (*RPCError)(nil); errors.As(err, &refused) {
+		c.server.mu.Lock()
+		c.server.absent = true
+		c.server.mu.Unlock()
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	err = c.await(ctx, aware)
+	if refused := (*RPCError)(nil); errors.As(err, &refused) {
+		return nil
+	}
+	return err
+}
+
+// serverChanged takes an update of _Server, in the reader.
+func (c *Conn) serverChanged(u Update, _ int) error {
+	w := &c.server
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rows == nil {
+		w.rows = map[ovsdb.UUID]ovsdb.Row{}
+	}
+	for _, t := range u.Tables {
+		for _, r := range t.Rows {
+			if r.Change == ovsdb.RowDelete {
+				delete(w.rows, r.UUID)
+			} else {
+				w.rows[r.UUID] = r.Row
+			}
+		}
+	}
+	return w.check(c.opts.LeaderOnly)
+}
+
+// check tells whether every database of interest is served. The caller holds
+// mu.
+func (w *serverWatch) check(leaderOnly bool) error {
+	if w.absent {
+		return nil
+	}
+	for _, db := range w.interest {
+		why := "it is not there"
+		for _, row := range w.rows {
+			switch {
+			case row["name"] != ovsdb.String(db):
+			case row["connected"] != ovsdb.Boolean(true):
+				why = "the server is not connected to its storage"
+			case leaderOnly && row["leader"] != ovsdb.Boolean(true):
+				why = "the server is not its leader"
+			default:
+				why = ""
+			}
+		}
+		if why != "" {
+			return fmt.Errorf("%s: %w: %s", db, ErrDatabaseGone, why)
+		}
+	}
+	return nil
+}

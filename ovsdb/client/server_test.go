@@ -1,0 +1,485 @@
+package client_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
+)
+
+// Tests against a real ovsdb-server.
+
+const vswitch = "Open_vSwitch"
+
+func timeout(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func dial(t testing.TB, target string, opts client.Options) *client.Conn {
+	t.Helper()
+	conn, err := client.Dial(timeout(t), target, opts)
+	ovstest.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// port finds the port that a server listens on, in its log.
+func port(t testing.TB, s *ovstest.Server) string {
+	t.Helper()
+	listens := regexp.MustCompile(`listening on port (\d+)`)
+	var match [][]byte
+	ovstest.WaitFor(t, "the server to log its port", func() bool {
+		log, _ := os.ReadFile(filepath.Join(s.Dir, "ovsdb.log"))
+		match = listens.FindSubmatch(log)
+		return match != nil
+	})
+	return string(match[1])
+}
+
+// serverRow are the operations that touch the one row of Open_vSwitch.
+func bump(by int) ovsdb.Operation {
+	return ovsdb.Mutate{Table: vswitch, Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(by)}}}
+}
+
+var readCfg = ovsdb.Select{Table: vswitch, Columns: []string{"next_cfg"}}
+
+func TestServerBasics(t *testing.T) {
+	s := ovstest.StartServer(t, ovstest.WithRemote("ptcp:0:127.0.0.1"))
+	ctx := timeout(t)
+	conn := dial(t, "tcp:127.0.0.1:"+port(t, s), client.Options{})
+	ovstest.True(t, "addresses are known", strings.HasPrefix(conn.LocalAddr().String(), "127.0.0.1:") && strings.HasPrefix(conn.RemoteAddr().String(), "127.0.0.1:"))
+	names, err := conn.ListDBs(ctx)
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "databases", []string{"Open_vSwitch", "_Server"}, names)
+	schema, err := conn.GetSchema(ctx, vswitch)
+	ovstest.NoError(t, err)
+	ovstest.True(t, "bridges have names", schema.Tables["Bridge"].Columns["name"].Immutable)
+	_, err = conn.GetSchema(ctx, "nothing")
+	ovstest.Equal(t, "refusal", "unknown database", ovstest.ErrorAs[*client.RPCError](t, err).Err)
+	_, err = conn.Transact(ctx, "nothing", bump(1))
+	ovstest.True(t, "a refusal leaves no doubt", !errors.Is(err, client.ErrOutcomeUnknown))
+	ovstest.ErrorAs[*client.RPCError](t, err)
+
+	for name, tc := range map[string]struct {
+		op  ovsdb.Operation
+		err string
+	}{
+		"wait":   {ovsdb.Wait{Table: vswitch, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(77)}}}, ovsdb.ErrorTimedOut},
+		"abort":  {ovsdb.Abort{}, ovsdb.ErrorAborted},
+		"assert": {ovsdb.Assert{Lock: "mine"}, ovsdb.ErrorNotOwner},
+	} {
+		_, err = conn.Transact(ctx, vswitch, bump(1), tc.op)
+		failed := ovstest.ErrorAs[*ovsdb.OperationError](t, err)
+		ovstest.Equal(t, name, [2]string{tc.err, tc.op.Name()}, [2]string{failed.Err, failed.Op})
+		ovstest.Equal(t, "index", 1, failed.Index)
+	}
+	// The commit fails: two rows where one is allowed.
+	_, err = conn.Transact(ctx, vswitch, ovsdb.Insert{Table: vswitch, Row: ovsdb.Row{}})
+	failed := ovstest.ErrorAs[*ovsdb.OperationError](t, err)
+	ovstest.Equal(t, "what failed", ovsdb.OperationError{Index: 1, Op: "commit", Err: ovsdb.ErrorConstraintViolation}, ovsdb.OperationError{Index: failed.Index, Op: failed.Op, Err: failed.Err})
+
+	// Every operation, as the server understands it.
+	br, iface := ovsdb.NamedUUID("br"), ovsdb.NamedUUID("iface")
+	results, err := conn.Transact(ctx, vswitch,
+		ovsdb.Wait{Table: "Bridge", Columns: []string{"name"}, Until: ovsdb.NotEquals, Rows: []ovsdb.Row{{"name": ovsdb.String("br0")}}},
+		ovsdb.Insert{Table: "Interface", UUIDName: iface, Row: ovsdb.Row{"name": ovsdb.String("br0"), "ofport_request": ovsdb.NewSet(ovsdb.Integer(7))}},
+		ovsdb.Insert{Table: "Port", UUIDName: "port", Row: ovsdb.Row{"name": ovsdb.String("br0"), "interfaces": ovsdb.NewSet(iface)}},
+		ovsdb.Insert{Table: "Bridge", UUIDName: br, Row: ovsdb.Row{"name": ovsdb.String("br0"), "ports": ovsdb.NewSet(ovsdb.NamedUUID("port"))}},
+		ovsdb.Mutate{Table: vswitch, Mutations: []ovsdb.Mutation{{Column: "bridges", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(br)}}},
+		ovsdb.Update{Table: "Bridge", Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("br0"))}, Row: ovsdb.Row{"external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"})}},
+		ovsdb.Select{Table: "Bridge", Columns: []string{"name", "external_ids", "fail_mode", "stp_enable"}},
+		ovsdb.Delete{Table: "Mirror"},
+		ovsdb.Comment{Text: "all of them"},
+		ovsdb.Commit{Durable: true},
+	)
+	ovstest.NoError(t, err)
+	ovstest.True(t, "inserts tell UUIDs", !results[1].UUID.IsZero() && !results[3].UUID.IsZero())
+	ovstest.Equal(t, "rows updated", 1, results[5].Count)
+	ovstest.Equal(t, "row", []ovsdb.Row{{
+		"name": ovsdb.String("br0"), "external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"}), "fail_mode": ovsdb.Set{}, "stp_enable": ovsdb.Boolean(false),
+	}}, results[6].Rows)
+	ovstest.Equal(t, "bridges", "br0", s.Vsctl("list-br"))
+	ovstest.True(t, "ovsdb-client sees the port's number", strings.Contains(s.Dump("Interface", "name", "ofport_request"), "br0,7"))
+
+	// An insert with the UUID of the client's choice.
+	want, err := ovsdb.ParseUUID(rowID)
+	ovstest.NoError(t, err)
+	results, err = conn.Transact(ctx, vswitch, ovsdb.Insert{Table: "Manager", UUID: want, Row: ovsdb.Row{"target": ovsdb.String("ptcp:1")}},
+		ovsdb.Mutate{Table: vswitch, Mutations: []ovsdb.Mutation{{Column: "manager_options", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(want)}}})
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "UUID", want, results[0].UUID)
+}
+
+// TestServerPipelining: transactions from many goroutines are under way at
+// once, and each sees its own result.
+func TestServerPipelining(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx := timeout(t)
+	conn := dial(t, s.Remote, client.Options{MaxInFlight: 50})
+	var mu sync.Mutex
+	seen := map[ovsdb.Value]int{}
+	var wg sync.WaitGroup
+	for range 500 {
+		wg.Go(func() {
+			results, err := conn.Transact(ctx, vswitch, bump(1), readCfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			seen[results[1].Rows[0]["next_cfg"]]++
+		})
+	}
+	wg.Wait()
+	ovstest.Equal(t, "different results", 500, len(seen))
+	for v, n := range seen {
+		ovstest.Equal(t, fmt.Sprint(v), 1, n)
+	}
+}
+
+// TestServerUpdateBeforeReply: what another client changes while transactions
+// are under way arrives too, and in order: a value never goes back.
+func TestServerUpdateBeforeReply(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx := timeout(t)
+	conn, other := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
+	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{vswitch: {Columns: []string{"next_cfg"}}})
+	ovstest.NoError(t, err)
+	<-m.Updates()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := other.Transact(ctx, vswitch, bump(1)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	last, lastSeq := ovsdb.Integer(0), uint64(0)
+	for range 300 {
+		results, seq, err := conn.TransactSeq(ctx, vswitch, bump(1), readCfg)
+		ovstest.NoError(t, err)
+		mine := results[1].Rows[0]["next_cfg"].(ovsdb.Integer)
+		for last < mine { // must not block
+			select {
+			case u := <-m.Updates():
+				now := u.Tables[0].Rows[0].Row["next_cfg"].(ovsdb.Integer)
+				ovstest.True(t, "values and numbers grow", now > last && u.Seq > lastSeq)
+				last, lastSeq = now, u.Seq
+			default:
+				t.Fatalf("transaction made %d, updates only came to %d", mine, last)
+			}
+		}
+		if last == mine {
+			ovstest.True(t, "the transaction's own update has the smaller number", lastSeq < seq)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// TestServerLocks: a lock is waited for, got, stolen and given back, and each
+// change is told.
+func TestServerLocks(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx := timeout(t)
+	a, b := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
+	become := func(l *client.Lock, held bool) {
+		t.Helper()
+		for l.Held() != held {
+			select {
+			case <-l.Changed():
+			case <-ctx.Done():
+				t.Fatalf("lock is not held=%v in time", held)
+			}
+		}
+	}
+	la, err := a.Lock(ctx, "l")
+	ovstest.NoError(t, err)
+	become(la, true)
+	_, err = a.Lock(ctx, "l")
+	ovstest.True(t, "a second claim is refused", err != nil)
+	lb, err := b.Lock(ctx, "l")
+	ovstest.NoError(t, err)
+	become(lb, false)
+	_, err = b.Transact(ctx, vswitch, ovsdb.Assert{Lock: "l"})
+	ovstest.Equal(t, "error", ovsdb.ErrorNotOwner, ovstest.ErrorAs[*ovsdb.OperationError](t, err).Err)
+	ovstest.NoError(t, la.Unlock(ctx))
+	become(lb, true)
+	_, err = b.Transact(ctx, vswitch, ovsdb.Assert{Lock: "l"}, bump(1))
+	ovstest.NoError(t, err)
+	la, err = a.Steal(ctx, "l")
+	ovstest.NoError(t, err)
+	become(la, true)
+	become(lb, false)
+	ovstest.NoError(t, la.Unlock(ctx))
+	become(lb, true)
+	b.Close()
+	ovstest.True(t, "a lock ends with its connection", !lb.Held())
+}
+
+// TestServerConditionsAndCancel: a monitor with a condition sees only the rows
+// for which it holds; a canceled one nothing.
+func TestServerConditionsAndCancel(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx := timeout(t)
+	conn := dial(t, s.Remote, client.Options{})
+	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{"Bridge": {
+		Columns: []string{"name"}, Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("b"))},
+	}})
+	ovstest.NoError(t, err)
+	<-m.Updates()
+	s.Vsctl("--no-wait", "add-br", "a", "--", "add-br", "b")
+	u := <-m.Updates()
+	ovstest.Equal(t, "rows", 1, len(u.Tables[0].Rows))
+	ovstest.Equal(t, "row", ovsdb.Row{"name": ovsdb.String("b")}, u.Tables[0].Rows[0].Row)
+	ovstest.NoError(t, m.Cancel(ctx))
+	s.Vsctl("--no-wait", "del-br", "b")
+	ovstest.NoError(t, conn.Echo(ctx))
+	_, open := <-m.Updates()
+	ovstest.True(t, "the channel is closed", !open)
+}
+
+// TestServerCompactsAndPauses: compaction disturbs nothing; a server that
+// stands still for less than the probe allows is waited for, a longer
+// standstill ends the connection.
+func TestServerCompactsAndPauses(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx := timeout(t)
+	conn := dial(t, s.Remote, client.Options{ProbeInterval: time.Second})
+	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{vswitch: {Columns: []string{"next_cfg"}}})
+	ovstest.NoError(t, err)
+	<-m.Updates()
+	s.Appctl("ovsdb-server/compact")
+	_, err = conn.Transact(ctx, vswitch, bump(1))
+	ovstest.NoError(t, err)
+	<-m.Updates()
+	s.Pause()
+	ovstest.ErrorIs(t, ended(t, conn), client.ErrProbe)
+	s.Resume()
+}
+
+// TestServerRestart: a restart ends the connection; a transaction that was
+// under way has an unknown outcome; a new connection sees what was committed.
+func TestServerRestart(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx := timeout(t)
+	conn := dial(t, s.Remote, client.Options{})
+	_, err := conn.Transact(ctx, vswitch, bump(5), ovsdb.Commit{Durable: true})
+	ovstest.NoError(t, err)
+	failed := make(chan error)
+	go func() {
+		_, err := conn.Transact(ctx, vswitch, ovsdb.Wait{ // for what never comes
+			Table: vswitch, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
+		})
+		failed <- err
+	}()
+	ovstest.NoError(t, conn.Echo(ctx))
+	s.Stop()
+	ovstest.ErrorIs(t, <-failed, client.ErrOutcomeUnknown)
+	ended(t, conn)
+	s.Start()
+	again := dial(t, s.Remote, client.Options{})
+	results, err := again.Transact(ctx, vswitch, readCfg)
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "value", ovsdb.Value(ovsdb.Integer(5)), results[0].Rows[0]["next_cfg"])
+}
+
+// TestServerCancelsTransaction: a context that ends frees the caller and
+// aborts the transaction at the server.
+func TestServerCancelsTransaction(t *testing.T) {
+	s := ovstest.StartServer(t)
+	conn := dial(t, s.Remote, client.Options{MaxInFlight: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := conn.Transact(ctx, vswitch, ovsdb.Wait{
+		Table: vswitch, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
+	}, bump(100))
+	ovstest.ErrorIs(t, err, client.ErrOutcomeUnknown)
+	// The only slot is free again, and the transaction never takes effect.
+	results, err := conn.Transact(timeout(t), vswitch, readCfg)
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "value", ovsdb.Value(ovsdb.Integer(0)), results[0].Rows[0]["next_cfg"])
+}
+
+// TestServerDropsDatabase: the connection ends when its database is removed or
+// converted, even though the server keeps it open.
+func TestServerDropsDatabase(t *testing.T) {
+	for name, change := range map[string]func(*ovstest.Server){
+		"removed": func(s *ovstest.Server) { s.Appctl("ovsdb-server/remove-db", vswitch) },
+		"converted": func(s *ovstest.Server) {
+			ovstest.Run(t, s.Dir, "ovsdb-client", "convert", s.Remote, "/usr/share/openvswitch/vswitch.ovsschema")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ovstest.StartServer(t)
+			conn := dial(t, s.Remote, client.Options{})
+			_, err := conn.Monitor(timeout(t), vswitch, ovsdb.MonitorRequest{"Bridge": {Columns: []string{"name"}}})
+			ovstest.NoError(t, err)
+			change(s)
+			ovstest.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
+		})
+	}
+}
+
+// TestServerConnectsToUs: a switch that was told set-manager connects to us,
+// and is served as if we had dialed.
+func TestServerConnectsToUs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ovstest.NoError(t, err)
+	defer l.Close()
+	s := ovstest.StartServer(t, ovstest.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"))
+	s.Vsctl("--no-wait", "set-manager", "tcp:"+l.Addr().String())
+	nc, err := l.Accept()
+	ovstest.NoError(t, err)
+	ctx := timeout(t)
+	conn, err := client.New(ctx, nc, client.Options{})
+	ovstest.NoError(t, err)
+	defer conn.Close()
+	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "target", ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), (<-m.Updates()).Tables[0].Rows[0].Row["target"])
+}
+
+// keyPair is a certificate signed by an authority, or by itself, in files.
+type keyPair struct {
+	cert      *x509.Certificate
+	key       *ecdsa.PrivateKey
+	certFile  string
+	keyFile   string
+	tlsConfig tls.Certificate
+}
+
+func newKeyPair(t *testing.T, dir, name string, ca *keyPair) *keyPair {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ovstest.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: ca == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	parent, signer := template, key
+	if ca != nil {
+		parent, signer = ca.cert, ca.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	ovstest.NoError(t, err)
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	ovstest.NoError(t, err)
+	p := &keyPair{key: key, certFile: filepath.Join(dir, name+"-cert.pem"), keyFile: filepath.Join(dir, name+"-key.pem")}
+	p.cert, err = x509.ParseCertificate(der)
+	ovstest.NoError(t, err)
+	p.tlsConfig = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	ovstest.NoError(t, os.WriteFile(p.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	ovstest.NoError(t, os.WriteFile(p.keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
+	return p
+}
+
+func TestServerTLS(t *testing.T) {
+	dir := t.TempDir()
+	ca := newKeyPair(t, dir, "ca", nil)
+	server, us, stranger := newKeyPair(t, dir, "server", ca), newKeyPair(t, dir, "us", ca), newKeyPair(t, dir, "stranger", nil)
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	s := ovstest.StartServer(t, ovstest.WithRemote("pssl:0:127.0.0.1"), ovstest.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"),
+		ovstest.WithFlags("--private-key="+server.keyFile, "--certificate="+server.certFile, "--ca-cert="+ca.certFile))
+	target := "ssl:127.0.0.1:" + port(t, s)
+	ctx := timeout(t)
+
+	good := &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{us.tlsConfig}}
+	for name, config := range map[string]*tls.Config{"names checked": good, "chain only": client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: good.Certificates, ServerName: "another"})} {
+		conn := dial(t, target, client.Options{TLS: config, ProbeInterval: 100 * time.Millisecond})
+		_, err := conn.Transact(ctx, vswitch, bump(1))
+		ovstest.NoError(t, err)
+		// A read that times out for the probe must not break the session.
+		time.AfterFunc(350*time.Millisecond, func() { conn.Close() })
+		ovstest.ErrorIs(t, ended(t, conn), client.ErrClosed)
+		_ = name
+	}
+	for name, config := range map[string]*tls.Config{
+		"unknown authority":             {Certificates: good.Certificates},
+		"other name":                    {RootCAs: roots, Certificates: good.Certificates, ServerName: "another"},
+		"chain only, unknown authority": client.ChainOnly(&tls.Config{RootCAs: x509.NewCertPool(), Certificates: good.Certificates}),
+	} {
+		if _, err := client.Dial(ctx, target, client.Options{TLS: config}); err == nil {
+			t.Errorf("%s: connected", name)
+		}
+	}
+	_, err := client.Dial(ctx, target, client.Options{})
+	ovstest.True(t, "without a configuration it is refused", err != nil)
+	// TLS 1.3 tells the client only after the handshake that it is not welcome.
+	if conn, err := client.Dial(ctx, target, client.Options{TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{stranger.tlsConfig}}}); err == nil {
+		_, err = conn.ListDBs(ctx)
+		ovstest.True(t, "a stranger is not served", err != nil)
+		conn.Close()
+	}
+
+	// The other direction: the switch connects to us with TLS.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ovstest.NoError(t, err)
+	defer l.Close()
+	s.Vsctl("--no-wait", "set-manager", "ssl:"+l.Addr().String())
+	nc, err := l.Accept()
+	ovstest.NoError(t, err)
+	conn, err := client.New(ctx, nc, client.Options{TLS: client.ChainOnly(&tls.Config{
+		ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert, Certificates: []tls.Certificate{us.tlsConfig},
+	})})
+	ovstest.NoError(t, err)
+	defer conn.Close()
+	ovstest.NoError(t, conn.Echo(ctx))
+}
+
+// TestServerOVSPKI: certificates as ovs-pki(8) makes them, which name no host.
+func TestServerOVSPKI(t *testing.T) {
+	ovstest.Need(t, "ovs-pki", "openssl")
+	dir := t.TempDir()
+	pki := func(args ...string) {
+		ovstest.Run(t, dir, "ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "pki"), "--log=" + filepath.Join(dir, "log")}, args...)...)
+	}
+	pki("init")
+	pki("-u", "req+sign", "sw", "switch")
+	pki("-u", "req+sign", "us", "switch")
+	ca := filepath.Join(dir, "pki", "switchca", "cacert.pem")
+	s := ovstest.StartServer(t, ovstest.WithRemote("pssl:0:127.0.0.1"), ovstest.WithFlags(
+		"--private-key="+filepath.Join(dir, "sw-privkey.pem"), "--certificate="+filepath.Join(dir, "sw-cert.pem"), "--ca-cert="+ca))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "us-cert.pem"), filepath.Join(dir, "us-privkey.pem"))
+	ovstest.NoError(t, err)
+	text, err := os.ReadFile(ca)
+	ovstest.NoError(t, err)
+	roots := x509.NewCertPool()
+	ovstest.True(t, "the authority's certificate is read", roots.AppendCertsFromPEM(text))
+	conn := dial(t, "ssl:127.0.0.1:"+port(t, s), client.Options{
+		TLS: client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}),
+	})
+	ovstest.NoError(t, conn.Echo(timeout(t)))
+}

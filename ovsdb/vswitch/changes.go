@@ -1,0 +1,86 @@
+package vswitch
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// ChangeKind tells what happened to a row.
+type ChangeKind uint8
+
+// The kinds of changes.
+const (
+	Inserted ChangeKind = iota + 1
+	Modified
+	Deleted
+)
+
+var changeKindNames = [...]string{"", "inserted", "modified", "deleted"}
+
+// String names the kind.
+func (k ChangeKind) String() string { return changeKindNames[k] }
+
+// Change is the change of one row.
+type Change struct {
+	Table Table
+	UUID  UUID
+	Kind  ChangeKind
+}
+
+// Changes are the rows in which two snapshots differ.
+type Changes []Change
+
+// Has tells whether a row of the table changed.
+func (c Changes) Has(t Table) bool {
+	return slices.ContainsFunc(c, func(ch Change) bool { return ch.Table == t })
+}
+
+func (c *Changes) note(t Table, id UUID, inserted, deleted bool) {
+	kind := Modified
+	switch {
+	case inserted && deleted:
+		return
+	case inserted:
+		kind = Inserted
+	case deleted:
+		kind = Deleted
+	}
+	*c = append(*c, Change{t, id, kind})
+}
+
+// Since returns what changed from old to s, sorted by table and UUID, however
+// many updates lie between. It visits only what the two do not share, and rows
+// that were written anew with the same contents do not count; so it also serves
+// to compare the states before and after a reconnection. Old may be nil.
+func (s *Snapshot) Since(old *Snapshot) Changes {
+	if old == nil {
+		old = &Snapshot{}
+	}
+	var c Changes
+	m := s.model
+	since(&c, m.systems, old.systems, s.systems)
+	since(&c, m.bridges, old.bridges, s.bridges)
+	since(&c, m.ports, old.ports, s.ports)
+	since(&c, m.interfaces, old.interfaces, s.interfaces)
+	since(&c, m.mirrors, old.mirrors, s.mirrors)
+	since(&c, m.controllers, old.controllers, s.controllers)
+	since(&c, m.managers, old.managers, s.managers)
+	slices.SortFunc(c, func(a, b Change) int {
+		return cmp.Or(strings.Compare(string(a.Table), string(b.Table)), a.UUID.Compare(b.UUID))
+	})
+	return c
+}
+
+func since[T Row](c *Changes, t *table[T], old, now tree[*T]) {
+	differences(old.root, now.root, func(a, b *node[*T]) {
+		switch {
+		case a == nil:
+			c.note(t.name, b.key, true, false)
+		case b == nil:
+			c.note(t.name, a.key, false, true)
+		case a.value != b.value && !t.equal(a.value, b.value):
+			c.note(t.name, a.key, false, false)
+		}
+	})
+}

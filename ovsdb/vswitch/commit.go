@@ -1,0 +1,94 @@
+package vswitch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+)
+
+// ErrConflict says that the switch is no longer what the transaction's snapshot
+// showed: a guarded row is gone, was renamed or has changed hands, a name is
+// taken, or a reference leads nowhere. Nothing was changed. Plan again with a
+// new snapshot.
+var ErrConflict = errors.New("the switch's database has changed since the snapshot")
+
+// ErrOutcomeUnknown says that the transaction may or may not have taken effect.
+// Read the state again.
+var ErrOutcomeUnknown = client.ErrOutcomeUnknown
+
+// Transactor executes operations; *client.Conn is one.
+type Transactor interface {
+	Transact(ctx context.Context, db string, ops ...ovsdb.Operation) ([]ovsdb.OperationResult, error)
+}
+
+// Result is what a transaction yielded.
+type Result struct {
+	// NextCfg is Open_vSwitch.next_cfg after IncrementNextCfg, else 0.
+	NextCfg int64
+	// Inserted are the UUIDs of the inserted rows. Of several mirrors or
+	// controllers of one name it has the last; see UUID.
+	Inserted map[RowName]UUID
+
+	rows []UUID // in the order of insertion
+}
+
+// UUID returns the real UUID of a row that the transaction inserted, given the
+// one that the insert method returned. Any other it returns as it is.
+func (r Result) UUID(id UUID) UUID {
+	if n := insertedIndex(id); n < len(r.rows) {
+		return r.rows[n]
+	}
+	return id
+}
+
+// Commit executes the transaction. Its error is ErrConflict, or
+// ErrOutcomeUnknown, or a mistake in building, or an error of the connection or
+// the server, such as an *ovsdb.OperationError for a value that the schema does
+// not allow.
+func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
+	ops, at, err := t.build()
+	if err != nil {
+		return Result{}, fmt.Errorf("transaction: %w", err)
+	}
+	results, err := conn.Transact(ctx, Database, ops...)
+	if err != nil {
+		return Result{}, fmt.Errorf("transaction: %w", at.conflict(err, len(ops)))
+	}
+	out := Result{Inserted: map[RowName]UUID{}}
+	for i, in := range t.inserts {
+		id := results[at.inserts+i].UUID
+		out.rows = append(out.rows, id)
+		out.Inserted[in.name] = id
+	}
+	if at.nextCfg >= 0 {
+		rows := results[at.nextCfg].Rows
+		if len(rows) != 1 {
+			return Result{}, fmt.Errorf("transaction: %d rows in table %s where one should be: %w", len(rows), TableOpenVSwitch, ErrOutcomeUnknown)
+		}
+		n, _, err := as[ovsdb.Integer](rows[0]["next_cfg"])
+		if err != nil {
+			return Result{}, fmt.Errorf("transaction: next_cfg: %w: %w", err, ErrOutcomeUnknown)
+		}
+		out.NextCfg = int64(n)
+	}
+	return out, nil
+}
+
+// conflict adds ErrConflict to the errors that mean it: a guard that did not
+// hold, and a commit that violates an index or leaves a reference dangling.
+func (at layout) conflict(err error, ops int) error {
+	var failed *ovsdb.OperationError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	guard := failed.Index < at.guards && failed.Err == ovsdb.ErrorTimedOut
+	commit := failed.Index == ops &&
+		(failed.Err == ovsdb.ErrorConstraintViolation || failed.Err == ovsdb.ErrorReferentialIntegrity)
+	if guard || commit {
+		return fmt.Errorf("%w: %w", ErrConflict, err)
+	}
+	return err
+}

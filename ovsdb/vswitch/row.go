@@ -1,0 +1,137 @@
+package vswitch
+
+import "github.com/tapline-sdn/tapline/ovsdb"
+
+// UUID identifies a row.
+type UUID = ovsdb.UUID
+
+// OpenVSwitch is the one row of table Open_vSwitch.
+type OpenVSwitch struct {
+	UUID            UUID
+	Bridges         []UUID
+	ManagerOptions  []UUID // of table Manager
+	SSL             *UUID
+	NextCfg         int64 // counts changes that a client wants to be told about
+	CurCfg          int64 // the NextCfg that ovs-vswitchd has applied
+	ExternalIDs     map[string]string
+	OtherConfig     map[string]string
+	OVSVersion      string
+	DBVersion       string // of the schema
+	SystemType      string
+	SystemVersion   string
+	DatapathTypes   []string
+	IfaceTypes      []string
+	DPDKInitialized bool
+}
+
+// Bridge is a row of table Bridge.
+type Bridge struct {
+	UUID                UUID
+	Name                string
+	Ports               []UUID
+	Mirrors             []UUID
+	Controllers         []UUID
+	DatapathType        string // "" is the kernel's, "netdev" is user space
+	DatapathID          string // 16 hexadecimal digits
+	DatapathVersion     string
+	FailMode            string // "standalone", "secure" or ""
+	Protocols           []string
+	FloodVLANs          []int
+	ExternalIDs         map[string]string
+	OtherConfig         map[string]string
+	STPEnable           bool
+	RSTPEnable          bool
+	McastSnoopingEnable bool
+	Status              map[string]string
+}
+
+// Port is a row of table Port.
+type Port struct {
+	UUID            UUID
+	Name            string
+	Interfaces      []UUID
+	Tag             *int // 0..4095; nil: none
+	Trunks          []int
+	CVLANs          []int
+	VLANMode        string // "trunk", "access", "native-tagged", "native-untagged", "dot1q-tunnel" or ""
+	MAC             string
+	BondMode        string
+	BondActiveSlave string
+	BondFakeIface   bool
+	FakeBridge      bool
+	LACP            string
+	Protected       bool
+	ExternalIDs     map[string]string
+	OtherConfig     map[string]string
+	Status          map[string]string
+}
+
+// Interface is a row of table Interface. Its statistics, which change every few
+// seconds, are not watched.
+type Interface struct {
+	UUID          UUID
+	Name          string
+	Type          string // "" is a device of the system, then "internal", "patch", "gre", ...
+	Options       map[string]string
+	OFPort        int // OpenFlow port number; 0: not yet assigned, -1: failed, see Error
+	OFPortRequest int // 1..65279; 0: none
+	MAC           string
+	MACInUse      string
+	MTU           int // bytes; 0: unknown
+	MTURequest    int
+	IfIndex       int    // of the device; 0: none
+	AdminState    string // "up", "down" or ""
+	LinkState     string // "up", "down" or ""
+	LinkSpeed     int64  // bits per second; 0: unknown
+	Duplex        string
+	Error         string
+	ExternalIDs   map[string]string
+	OtherConfig   map[string]string
+	Status        map[string]string
+}
+
+// Mirror is a row of table Mirror.
+type Mirror struct {
+	UUID          UUID
+	Name          string
+	SelectAll     bool
+	SelectSrcPort []UUID // of table Port; a port that is deleted vanishes here
+	SelectDstPort []UUID
+	SelectVLAN    []int
+	OutputPort    *UUID
+	OutputVLAN    *int
+	Snaplen       int              // 14..65535; 0: whole packets
+	Filter        string           // since Open vSwitch 3.4
+	Statistics    map[string]int64 // tx_packets, tx_bytes; empty: not installed
+	ExternalIDs   map[string]string
+}
+
+// Controller is a row of table Controller.
+type Controller struct {
+	UUID            UUID
+	Target          string
+	Type            string // "primary", "service" or ""
+	ConnectionMode  string // "in-band", "out-of-band" or ""
+	InactivityProbe *int   // milliseconds; 0: never; nil: the switch's default
+	MaxBackoff      int    // milliseconds, at least 1000; 0: the switch's default
+	RateLimit       int    // packets per second, at least 100; 0: none
+	BurstLimit      int    // packets
+	IsConnected     bool
+	Role            string // "master", "slave", "other" or ""
+	Status          map[string]string
+	ExternalIDs     map[string]string
+	OtherConfig     map[string]string
+}
+
+// Manager is a row of table Manager: an OVSDB connection of the switch.
+type Manager struct {
+	UUID            UUID
+	Target          string
+	ConnectionMode  string
+	InactivityProbe *int // milliseconds; 0: never; nil: the switch's default
+	MaxBackoff      int  // milliseconds; 0: the switch's default
+	IsConnected     bool
+	Status          map[string]string
+	ExternalIDs     map[string]string
+	OtherConfig     map[string]string
+}

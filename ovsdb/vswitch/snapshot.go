@@ -1,0 +1,278 @@
+package vswitch
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+)
+
+// Snapshot is the state of a switch's database after some transaction. It is
+// immutable, as are all rows that it returns.
+type Snapshot struct {
+	model *model
+
+	systems     tree[*OpenVSwitch]
+	bridges     tree[*Bridge]
+	ports       tree[*Port]
+	interfaces  tree[*Interface]
+	mirrors     tree[*Mirror]
+	controllers tree[*Controller]
+	managers    tree[*Manager]
+
+	bridgeOfPort   tree[UUID]
+	bridgeOfMirror tree[UUID]
+	bridgeNamed    tree[UUID] // by nameKey
+	portNamed      tree[UUID]
+}
+
+// NewSnapshot returns the empty state of a database with this schema. It fails
+// where the schema is not that of Open vSwitch.
+func NewSnapshot(db *ovsdb.DatabaseSchema) (*Snapshot, error) {
+	m, err := newModel(db)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{model: m}, nil
+}
+
+// nameKey makes a key for a tree of a name.
+func nameKey(name string) UUID {
+	sum := sha256.Sum256([]byte(name))
+	return UUID(sum[:16])
+}
+
+// System is the row of table Open_vSwitch; nil where the database has not been
+// initialized (ovs-vsctl init).
+func (s *Snapshot) System() *OpenVSwitch {
+	for _, row := range s.systems.all() {
+		return row
+	}
+	return nil
+}
+
+// Bridge returns the bridge of that name.
+func (s *Snapshot) Bridge(name string) (*Bridge, bool) {
+	id, _ := s.bridgeNamed.get(nameKey(name))
+	return s.bridges.get(id)
+}
+
+// BridgeByUUID returns the bridge of that UUID.
+func (s *Snapshot) BridgeByUUID(id UUID) (*Bridge, bool) { return s.bridges.get(id) }
+
+// Bridges returns all bridges, sorted by name.
+func (s *Snapshot) Bridges() []*Bridge {
+	var list []*Bridge
+	for _, b := range s.bridges.all() {
+		list = append(list, b)
+	}
+	return sortedBy(list, func(b *Bridge) string { return b.Name })
+}
+
+// Port returns the port of that UUID.
+func (s *Snapshot) Port(id UUID) (*Port, bool) { return s.ports.get(id) }
+
+// PortNamed returns the port of that name, which is unique in a switch.
+func (s *Snapshot) PortNamed(name string) (*Port, bool) {
+	id, _ := s.portNamed.get(nameKey(name))
+	return s.ports.get(id)
+}
+
+// PortByName returns the port of that name if it is one of the bridge's.
+func (s *Snapshot) PortByName(bridge, name string) (*Port, bool) {
+	p, ok := s.PortNamed(name)
+	if !ok {
+		return nil, false
+	}
+	b, ok := s.BridgeOfPort(p.UUID)
+	if !ok || b.Name != bridge {
+		return nil, false
+	}
+	return p, true
+}
+
+// Ports yields all ports, in the order of their UUIDs.
+func (s *Snapshot) Ports() iter.Seq[*Port] { return rowsOf(s.ports) }
+
+// BridgePorts returns the ports of a bridge, sorted by name.
+func (s *Snapshot) BridgePorts(b *Bridge) []*Port {
+	return sortedBy(resolve(s.ports, b.Ports), func(p *Port) string { return p.Name })
+}
+
+// BridgeOfPort returns the bridge that a port is on.
+func (s *Snapshot) BridgeOfPort(port UUID) (*Bridge, bool) {
+	id, ok := s.bridgeOfPort.get(port)
+	if !ok {
+		return nil, false
+	}
+	return s.bridges.get(id)
+}
+
+// Interface returns the interface of that UUID.
+func (s *Snapshot) Interface(id UUID) (*Interface, bool) { return s.interfaces.get(id) }
+
+// Interfaces yields all interfaces, in the order of their UUIDs.
+func (s *Snapshot) Interfaces() iter.Seq[*Interface] { return rowsOf(s.interfaces) }
+
+// PortInterfaces returns the interfaces of a port, sorted by name: one, but for
+// bonds.
+func (s *Snapshot) PortInterfaces(p *Port) []*Interface {
+	return sortedBy(resolve(s.interfaces, p.Interfaces), func(i *Interface) string { return i.Name })
+}
+
+// Mirror returns the mirror of that UUID.
+func (s *Snapshot) Mirror(id UUID) (*Mirror, bool) { return s.mirrors.get(id) }
+
+// BridgeMirrors returns the mirrors of a bridge, sorted by name.
+func (s *Snapshot) BridgeMirrors(b *Bridge) []*Mirror {
+	return sortedBy(resolve(s.mirrors, b.Mirrors), func(m *Mirror) string { return m.Name })
+}
+
+// BridgeOfMirror returns the bridge that a mirror is on.
+func (s *Snapshot) BridgeOfMirror(mirror UUID) (*Bridge, bool) {
+	id, ok := s.bridgeOfMirror.get(mirror)
+	if !ok {
+		return nil, false
+	}
+	return s.bridges.get(id)
+}
+
+// Controller returns the controller of that UUID.
+func (s *Snapshot) Controller(id UUID) (*Controller, bool) { return s.controllers.get(id) }
+
+// Controllers returns the OpenFlow controllers of a bridge, sorted by target.
+func (s *Snapshot) Controllers(b *Bridge) []*Controller {
+	return sortedBy(resolve(s.controllers, b.Controllers), func(c *Controller) string { return c.Target })
+}
+
+// Managers returns the OVSDB connections of the switch, sorted by target.
+func (s *Snapshot) Managers() []*Manager {
+	var list []*Manager
+	for _, m := range s.managers.all() {
+		list = append(list, m)
+	}
+	return sortedBy(list, func(m *Manager) string { return m.Target })
+}
+
+// HasColumn tells whether the switch's schema has a column that this package
+// knows, such as "filter" of TableMirror.
+func (s *Snapshot) HasColumn(t Table, column string) bool { return s.model.has(t, column) }
+
+func rowsOf[T any](rows tree[*T]) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, row := range rows.all() {
+			if !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// resolve looks references up. One that dangles, which the database does not
+// allow, is left out.
+func resolve[T any](rows tree[*T], ids []UUID) []*T {
+	list := make([]*T, 0, len(ids))
+	for _, id := range ids {
+		if row, ok := rows.get(id); ok {
+			list = append(list, row)
+		}
+	}
+	return list
+}
+
+func sortedBy[T any](list []*T, name func(*T) string) []*T {
+	slices.SortStableFunc(list, func(a, b *T) int { return cmp.Compare(name(a), name(b)) })
+	return list
+}
+
+// Apply returns the snapshot after an update of a monitor of Request. It fails,
+// leaving s the truth as far as it is known, where the update does not fit:
+// then the monitor has to be started again.
+func (s *Snapshot) Apply(updates ovsdb.TableUpdates) (*Snapshot, Changes, error) {
+	next := *s
+	var changes Changes
+	for _, t := range updates {
+		for _, row := range t.Rows {
+			if err := next.applyRow(Table(t.Table), row, &changes); err != nil {
+				return nil, nil, fmt.Errorf("update: %w", err)
+			}
+		}
+	}
+	return &next, changes, nil
+}
+
+func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (err error) {
+	m := s.model
+	switch name {
+	case TableOpenVSwitch:
+		s.systems, err = m.systems.apply(s.systems, u, func(old, now *OpenVSwitch) { changes.note(name, u.UUID, old == nil, now == nil) })
+	case TableBridge:
+		s.bridges, err = m.bridges.apply(s.bridges, u, func(old, now *Bridge) {
+			changes.note(name, u.UUID, old == nil, now == nil)
+			s.indexBridge(u.UUID, old, now)
+		})
+	case TablePort:
+		s.ports, err = m.ports.apply(s.ports, u, func(old, now *Port) {
+			changes.note(name, u.UUID, old == nil, now == nil)
+			s.portNamed = reindex(s.portNamed, u.UUID, nameOf(old, portName), nameOf(now, portName))
+		})
+	case TableInterface:
+		s.interfaces, err = m.interfaces.apply(s.interfaces, u, func(old, now *Interface) { changes.note(name, u.UUID, old == nil, now == nil) })
+	case TableMirror:
+		s.mirrors, err = m.mirrors.apply(s.mirrors, u, func(old, now *Mirror) { changes.note(name, u.UUID, old == nil, now == nil) })
+	case TableController:
+		s.controllers, err = m.controllers.apply(s.controllers, u, func(old, now *Controller) { changes.note(name, u.UUID, old == nil, now == nil) })
+	case TableManager:
+		s.managers, err = m.managers.apply(s.managers, u, func(old, now *Manager) { changes.note(name, u.UUID, old == nil, now == nil) })
+	}
+	return err
+}
+
+// indexBridge follows what a bridge refers to.
+func (s *Snapshot) indexBridge(id UUID, old, now *Bridge) {
+	s.bridgeNamed = reindex(s.bridgeNamed, id, nameOf(old, bridgeName), nameOf(now, bridgeName))
+	var was, is Bridge
+	if old != nil {
+		was = *old
+	}
+	if now != nil {
+		is = *now
+	}
+	s.bridgeOfPort = reindex(s.bridgeOfPort, id, was.Ports, is.Ports)
+	s.bridgeOfMirror = reindex(s.bridgeOfMirror, id, was.Mirrors, is.Mirrors)
+}
+
+func portName(p *Port) string     { return p.Name }
+func bridgeName(b *Bridge) string { return b.Name }
+
+func nameOf[T any](row *T, name func(*T) string) []UUID {
+	if row == nil {
+		return nil
+	}
+	return []UUID{nameKey(name(row))}
+}
+
+// reindex makes an index say id for the keys of now, which are sorted, and no
+// longer for those of was. Another row may have taken a key over in the same
+// update, before or after; it keeps it.
+func reindex(index tree[UUID], id UUID, was, now []UUID) tree[UUID] {
+	for _, key := range was {
+		if owner, _ := index.get(key); owner == id && !containsSorted(now, key) {
+			index = index.without(key)
+		}
+	}
+	for _, key := range now {
+		if !containsSorted(was, key) {
+			index = index.with(key, id)
+		}
+	}
+	return index
+}
+
+func containsSorted(list []UUID, id UUID) bool {
+	_, found := slices.BinarySearchFunc(list, id, UUID.Compare)
+	return found
+}

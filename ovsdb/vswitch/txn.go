@@ -1,0 +1,395 @@
+package vswitch
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strconv"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+)
+
+// ErrNotOwned says that a transaction was asked to change or delete a row that
+// does not carry its owner's mark.
+var ErrNotOwned = errors.New("row belongs to somebody else")
+
+// Owner marks rows: each that a Txn inserts carries external_ids:Key=Value, and
+// with it set a Txn refuses to update or delete a row that does not. The zero
+// Owner marks nothing and refuses nothing.
+type Owner struct{ Key, Value string }
+
+func (o Owner) owns(externalIDs map[string]string) bool {
+	return o.Key == "" || externalIDs[o.Key] == o.Value && o.Value != ""
+}
+
+// Txn collects changes of a switch's database, to be committed as one
+// transaction. It is built against a snapshot; what it relies on there is
+// guarded. Use it once, from one goroutine.
+//
+// Methods that insert return a UUID by which the same Txn refers to the new
+// row; the row's real UUID is known after Commit. The first mistake made in
+// building, such as a row that the snapshot does not have, is reported by Ops
+// and Commit.
+type Txn struct {
+	snap    *Snapshot
+	owner   Owner
+	err     error
+	comment string
+	nextCfg bool
+
+	inserts []insertion
+	guards  []*guard
+	guarded map[UUID]*guard
+	updates []*rowUpdate
+	updated map[UUID]*rowUpdate
+	edits   []*edit
+	edited  map[editKey]*edit
+}
+
+// insertion is a row to be inserted. Its references are complete only when all
+// has been collected.
+type insertion struct {
+	id   UUID
+	name RowName
+	row  ovsdb.Row
+}
+
+// RowName names a row of a table: by its name, or a controller by its target.
+type RowName struct {
+	Table Table
+	Name  string
+}
+
+// rowUpdate is what changes in a row that exists.
+type rowUpdate struct {
+	table     Table
+	id        UUID
+	row       ovsdb.Row
+	mutations []ovsdb.Mutation
+}
+
+// edit adds references to a set and takes others out.
+type edit struct {
+	editKey
+	add, remove []UUID
+}
+
+type editKey struct {
+	table  Table
+	id     UUID
+	column string
+}
+
+// guard is a row that must still be what it was in the snapshot.
+type guard struct {
+	table    Table
+	id       UUID
+	column   string // that names the row
+	name     ovsdb.Value
+	includes []ovsdb.Condition
+}
+
+// NewTxn starts a transaction against a snapshot.
+func NewTxn(snap *Snapshot, owner Owner) *Txn {
+	return &Txn{
+		snap: snap, owner: owner,
+		guarded: map[UUID]*guard{},
+		updated: map[UUID]*rowUpdate{},
+		edited:  map[editKey]*edit{},
+	}
+}
+
+// Empty tells whether the transaction changes no row. IncrementNextCfg alone
+// does not count.
+func (t *Txn) Empty() bool { return len(t.inserts)+len(t.updates)+len(t.edits) == 0 }
+
+// IncrementNextCfg makes the transaction count Open_vSwitch.next_cfg up. When
+// cur_cfg of a later snapshot has reached Result.NextCfg the switch has applied
+// the transaction.
+func (t *Txn) IncrementNextCfg() { t.nextCfg = true }
+
+// Comment writes a line to the log of the database.
+func (t *Txn) Comment(text string) { t.comment = text }
+
+func (t *Txn) fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// placeholderPrefix begins the UUIDs that stand for rows to be inserted. Its
+// version is 15, which no generated UUID has.
+var placeholderPrefix = [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// placeholder makes the UUID that stands for the insertion of that index.
+func placeholder(index int) UUID {
+	var u UUID
+	copy(u[:], placeholderPrefix[:])
+	binary.BigEndian.PutUint64(u[8:], uint64(index))
+	return u
+}
+
+func isPlaceholder(u UUID) bool { return [8]byte(u[:8]) == placeholderPrefix }
+
+// insertedIndex is the index that a placeholder was made of, or out of range
+// for any other UUID.
+func insertedIndex(u UUID) int {
+	if n := binary.BigEndian.Uint64(u[8:]); isPlaceholder(u) && n < math.MaxInt {
+		return int(n)
+	}
+	return math.MaxInt
+}
+
+// insert takes down a row. What of it is status or a reference is left out.
+func insert[T Row](t *Txn, tab *table[T], name string, row T) UUID {
+	id := placeholder(len(t.inserts))
+	out := ovsdb.Row{}
+	for _, c := range tab.columns {
+		switch {
+		case c.access != config, c.empty(&row):
+		case tab.bound[c.name] == nil:
+			t.fail(fmt.Errorf("%s %s: the switch's schema %s has no column %s", tab.name, name, tab.version, c.name))
+		default:
+			out[c.name] = c.value(&row)
+		}
+	}
+	if t.owner.Key != "" {
+		ids, _ := out["external_ids"].(ovsdb.Map)
+		mark := ovsdb.Pair{Key: ovsdb.String(t.owner.Key), Value: ovsdb.String(t.owner.Value)}
+		out["external_ids"] = ovsdb.NewMap(append(ids, mark)...)
+	}
+	t.inserts = append(t.inserts, insertion{id, RowName{tab.name, name}, out})
+	return id
+}
+
+// update takes down what differs between a row of the snapshot and the row that
+// is wanted. The last update of a row counts.
+func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
+	id := *tab.id(want)
+	have, ok := rows.get(id)
+	if !ok {
+		t.fail(fmt.Errorf("update of %s %v: %w", tab.name, id, errNoRow))
+		return
+	}
+	u := &rowUpdate{table: tab.name, id: id, row: ovsdb.Row{}}
+	for _, c := range tab.columns {
+		switch {
+		case c.access != config, c.equal(have, want):
+		case tab.bound[c.name] == nil:
+			t.fail(fmt.Errorf("update of %s %v: the switch's schema %s has no column %s", tab.name, id, tab.version, c.name))
+		case c.strings != nil:
+			u.mutations = append(u.mutations, mapMutations(c.name, c.strings(have), c.strings(want))...)
+		default:
+			u.row[c.name] = c.value(want)
+		}
+	}
+	if len(u.row)+len(u.mutations) == 0 && t.updated[id] == nil {
+		return
+	}
+	if old := t.updated[id]; old != nil {
+		*old = *u
+		return
+	}
+	t.updated[id] = u
+	t.updates = append(t.updates, u)
+}
+
+var errNoRow = errors.New("the snapshot has no such row")
+
+// mapMutations changes a map key by key, so that what others write meanwhile
+// stays. An insert keeps the value of a key that exists, so a key that changes
+// is deleted first.
+func mapMutations(column string, have, want map[string]string) []ovsdb.Mutation {
+	var gone []string
+	put := map[string]string{}
+	for k, v := range have {
+		if w, keep := want[k]; !keep || w != v {
+			gone = append(gone, k)
+		}
+	}
+	for k, w := range want {
+		if v, exists := have[k]; !exists || v != w {
+			put[k] = w
+			gone = append(gone, k) // somebody may have written it meanwhile
+		}
+	}
+	mutations := []ovsdb.Mutation{{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.StringSet(gone...)}}
+	if len(put) > 0 {
+		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.StringMap(put)})
+	}
+	return mutations
+}
+
+// refer adds a reference to a set, or removes one; the zero UUID is none.
+func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
+	key := editKey{table, id, column}
+	e := t.edited[key]
+	if e == nil {
+		e = &edit{editKey: key}
+		t.edited[key] = e
+		t.edits = append(t.edits, e)
+	}
+	if !add.IsZero() {
+		e.add = append(e.add, add)
+	}
+	if !remove.IsZero() {
+		e.remove = append(e.remove, remove)
+	}
+}
+
+// guardRow makes the transaction depend on a row: that it is there, has its
+// name, and, where it carries the owner's mark, carries it still.
+func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, externalIDs map[string]string) *guard {
+	g := t.guarded[id]
+	if g != nil {
+		return g
+	}
+	g = &guard{table: table, id: id, column: column, name: name}
+	if t.owner.Key != "" && t.owner.owns(externalIDs) {
+		mark := ovsdb.StringMap(map[string]string{t.owner.Key: t.owner.Value})
+		g.includes = append(g.includes, ovsdb.Where("external_ids", ovsdb.Includes, mark))
+	}
+	t.guarded[id] = g
+	t.guards = append(t.guards, g)
+	return g
+}
+
+// Ops returns the operations: guards, inserts, updates, references, the count
+// of next_cfg. It returns the first mistake made in building.
+func (t *Txn) Ops() ([]ovsdb.Operation, error) {
+	ops, _, err := t.build()
+	return ops, err
+}
+
+// layout tells where in the operations stands what.
+type layout struct {
+	guards  int // the first so many
+	inserts int // index of the first
+	nextCfg int // index of the select, or -1
+}
+
+func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
+	at := layout{nextCfg: -1}
+	if t.err != nil {
+		return nil, at, t.err
+	}
+	var ops []ovsdb.Operation
+	if t.nextCfg && t.guardSystem() == nil {
+		return nil, at, t.err
+	}
+	for _, g := range t.guards {
+		ops = append(ops, g.operation())
+	}
+	at.guards, at.inserts = len(t.guards), len(t.guards)
+	rows := make([]ovsdb.Row, len(t.inserts))
+	for i, in := range t.inserts {
+		rows[i] = maps.Clone(in.row)
+	}
+	for _, e := range t.edits {
+		if i := insertedIndex(e.id); i < len(rows) {
+			rows[i][e.column] = ovsdb.NewSet(e.add...)
+		}
+	}
+	for i, in := range t.inserts {
+		ops = append(ops, ovsdb.Insert{Table: string(in.name.Table), Row: rows[i], UUIDName: t.uuidName(in.id)})
+	}
+	for _, u := range t.updates {
+		where := []ovsdb.Condition{ovsdb.ByUUID(u.id)}
+		if len(u.row) > 0 {
+			ops = append(ops, ovsdb.Update{Table: string(u.table), Where: where, Row: u.row})
+		}
+		if len(u.mutations) > 0 {
+			ops = append(ops, ovsdb.Mutate{Table: string(u.table), Where: where, Mutations: u.mutations})
+		}
+	}
+	for _, e := range t.edits {
+		if !isPlaceholder(e.id) {
+			ops = append(ops, e.operation())
+		}
+	}
+	if t.nextCfg {
+		where := []ovsdb.Condition{ovsdb.ByUUID(t.snap.System().UUID)}
+		count := ovsdb.Mutation{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}
+		ops = append(ops, ovsdb.Mutate{Table: string(TableOpenVSwitch), Where: where, Mutations: []ovsdb.Mutation{count}})
+		at.nextCfg = len(ops)
+		ops = append(ops, ovsdb.Select{Table: string(TableOpenVSwitch), Where: where, Columns: []string{"next_cfg"}})
+	}
+	if t.comment != "" {
+		ops = append(ops, ovsdb.Comment{Text: t.comment})
+	}
+	for i, op := range ops {
+		ops[i] = t.nameRows(op)
+	}
+	return ops, at, t.err
+}
+
+func (g *guard) operation() ovsdb.Operation {
+	return ovsdb.Wait{
+		Table: string(g.table), Where: append([]ovsdb.Condition{ovsdb.ByUUID(g.id)}, g.includes...),
+		Columns: []string{g.column}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{g.column: g.name}},
+	}
+}
+
+func (e *edit) operation() ovsdb.Operation {
+	op := ovsdb.Mutate{Table: string(e.table), Where: []ovsdb.Condition{ovsdb.ByUUID(e.id)}}
+	if len(e.remove) > 0 {
+		op.Mutations = append(op.Mutations, ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(e.remove...)})
+	}
+	if len(e.add) > 0 {
+		op.Mutations = append(op.Mutations, ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(e.add...)})
+	}
+	return op
+}
+
+// uuidName is the name of an inserted row within the transaction.
+func (t *Txn) uuidName(id UUID) ovsdb.NamedUUID {
+	n := insertedIndex(id)
+	if n >= len(t.inserts) {
+		t.fail(fmt.Errorf("reference to row %v, which another transaction was to insert", id))
+		return ""
+	}
+	return ovsdb.NamedUUID("row" + strconv.Itoa(n+1))
+}
+
+// nameRows puts the names of inserted rows where UUIDs stand for them.
+func (t *Txn) nameRows(op ovsdb.Operation) ovsdb.Operation {
+	switch op := op.(type) {
+	case ovsdb.Insert:
+		op.Row = t.nameInRow(op.Row)
+		return op
+	case ovsdb.Update:
+		op.Row = t.nameInRow(op.Row)
+		return op
+	case ovsdb.Mutate:
+		for i, m := range op.Mutations {
+			op.Mutations[i].Value = t.nameInValue(m.Value)
+		}
+		return op
+	}
+	return op
+}
+
+func (t *Txn) nameInRow(row ovsdb.Row) ovsdb.Row {
+	out := make(ovsdb.Row, len(row))
+	for column, v := range row {
+		out[column] = t.nameInValue(v)
+	}
+	return out
+}
+
+func (t *Txn) nameInValue(v ovsdb.Value) ovsdb.Value {
+	set, ok := v.(ovsdb.Set)
+	if !ok {
+		return v
+	}
+	out := make(ovsdb.Set, len(set))
+	for i, atom := range set {
+		out[i] = atom
+		if u, ok := atom.(UUID); ok && isPlaceholder(u) {
+			out[i] = t.uuidName(u)
+		}
+	}
+	return out
+}

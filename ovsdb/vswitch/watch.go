@@ -1,0 +1,119 @@
+package vswitch
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+)
+
+// Database is the name of the database of Open vSwitch.
+const Database = "Open_vSwitch"
+
+// Watcher follows the database of a connection. Updates wait in the monitor's
+// queue until Next or Snapshot applies all of them at once: a slow caller sees
+// fewer snapshots, and always the latest.
+//
+// Either call, when made after a Commit on the same connection has returned,
+// yields a snapshot with that transaction's effects, because the server sends
+// them before the reply.
+//
+// A caller that takes no snapshot for long loses the connection with
+// client.ErrSlowConsumer; see client.Options.QueueUpdates.
+type Watcher struct {
+	conn    *client.Conn
+	monitor *client.Monitor
+
+	mu   sync.Mutex
+	snap *Snapshot
+	told *Snapshot // what Next returned last
+	err  error
+}
+
+// Watch starts to monitor the Open_vSwitch database of a connection.
+func Watch(ctx context.Context, conn *client.Conn) (*Watcher, error) {
+	m, err := conn.Monitor(ctx, Database, Request())
+	if err != nil {
+		return nil, err
+	}
+	w := &Watcher{conn: conn, monitor: m}
+	if w.snap, err = NewSnapshot(m.Schema()); err == nil {
+		w.drain()
+		err = w.err
+	}
+	if err != nil {
+		_ = m.Cancel(ctx) // the first error counts
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	return w, nil
+}
+
+// drain applies every update that has come. The caller holds mu, or is alone.
+func (w *Watcher) drain() {
+	for w.err == nil {
+		select {
+		case u, open := <-w.monitor.Updates():
+			w.take(u, open)
+		default:
+			return
+		}
+	}
+}
+
+func (w *Watcher) take(u *client.Update, open bool) {
+	if !open {
+		if w.err = w.conn.Err(); w.err == nil {
+			w.err = client.ErrClosed // the monitor alone was canceled
+		}
+		return
+	}
+	next, _, err := w.snap.Apply(u.Tables)
+	if err != nil {
+		w.err = err
+		return
+	}
+	w.snap = next
+}
+
+// Snapshot returns the latest state without waiting. Once the connection has
+// ended it is the last that was known.
+func (w *Watcher) Snapshot() *Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drain()
+	return w.snap
+}
+
+// Next waits until there is a snapshot that it has not returned yet, and
+// returns the latest: at first the initial state. What changed is what
+// Snapshot.Since says. Once the connection has ended and its last updates were
+// told, it returns the connection's error.
+func (w *Watcher) Next(ctx context.Context) (*Snapshot, error) {
+	for {
+		w.mu.Lock()
+		w.drain()
+		snap, err := w.snap, w.err
+		fresh := snap != w.told
+		w.told = snap
+		w.mu.Unlock()
+		switch {
+		case fresh:
+			return snap, nil
+		case err != nil:
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+		select {
+		case <-w.monitor.Ready():
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Ready receives when Next would not wait, for a caller that waits for other
+// things too. It may receive once too often.
+func (w *Watcher) Ready() <-chan struct{} { return w.monitor.Ready() }
+
+// Close ends the monitor and leaves the connection.
+func (w *Watcher) Close(ctx context.Context) error { return w.monitor.Cancel(ctx) }

@@ -1,0 +1,113 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Option changes the configuration of a lab that Start makes.
+type Option func(*Config)
+
+// startTimeout bounds how long Start takes.
+const startTimeout = 2 * time.Minute
+
+// Start makes a lab of n hosts for a test and removes it when the test ends. It
+// skips the test where the machine lacks something, and fails it instead if the
+// environment has CI=true. If the test fails, the switches' state is logged;
+// with TAPLINE_LAB_KEEP=1 the failed lab stays for inspection with tapline-lab.
+func Start(t testing.TB, n int, options ...Option) *Lab {
+	t.Helper()
+	Require(t)
+	random := make([]byte, 4)
+	rand.Read(random) // never fails
+	c := Config{Name: "t" + hex.EncodeToString(random), Hosts: n, ephemeral: true}
+	for _, option := range options {
+		option(&c)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	dir := c.Dir
+	if dir == "" {
+		dir = DefaultDir()
+	}
+	if err := purgeStale(ctx, dir); err != nil {
+		t.Logf("remove labs of dead tests: %v", err)
+	}
+	l, err := New(ctx, c)
+	if err != nil {
+		t.Fatalf("start a lab: %v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(l.Report())
+			if os.Getenv("TAPLINE_LAB_KEEP") != "" {
+				t.Logf("the lab stays: tapline-lab exec --dir %s --name %s h1 -- ovs-vsctl show", dir, l.Name)
+				if err := l.update(func() { l.state.Ephemeral = false }); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// Require skips the test where the machine cannot run a lab, or fails it if the
+// environment has CI=true.
+func Require(t testing.TB) {
+	t.Helper()
+	missing := Missing()
+	if len(missing) == 0 {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("a lab needs %s", strings.Join(missing, ", "))
+	}
+	t.Skipf("a lab needs %s", strings.Join(missing, ", "))
+}
+
+// logTail is how many lines of a switch's log Report shows.
+const logTail = 40
+
+// Report describes the state of all hosts for the log of a failed test.
+func (l *Lab) Report() string {
+	var out strings.Builder
+	for _, h := range l.Hosts {
+		for _, part := range []struct {
+			title string
+			read  func() (string, error)
+		}{
+			{"ovs-vsctl show", func() (string, error) { return h.VSCtl("--no-wait", "show") }},
+			{"flows of brtap", func() (string, error) { return h.OFCtl("dump-flows", "brtap") }},
+			{"mirrors", func() (string, error) { return h.VSCtl("--no-wait", "list", "Mirror") }},
+			{"log of ovs-vswitchd", func() (string, error) { return tail(h.LogFile(vswitchd), logTail) }},
+			{"stderr of ovs-vswitchd", func() (string, error) { return tail(h.RunDir+"/"+vswitchd+".stderr", logTail) }},
+		} {
+			text, err := part.read()
+			out.WriteString("--- " + l.Name + " " + h.Name + ": " + part.title + "\n" + text + "\n")
+			if err != nil {
+				out.WriteString(err.Error() + "\n")
+			}
+		}
+	}
+	return out.String()
+}
+
+func tail(path string, lines int) (string, error) {
+	text, err := os.ReadFile(path)
+	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), func(line string) bool {
+		return strings.Contains(line, "Datapath supports") // said at each start
+	})
+	return strings.Join(all[max(len(all)-lines, 0):], "\n"), err
+}

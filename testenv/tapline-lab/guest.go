@@ -1,0 +1,99 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// newPlug plays the hypervisor that plugs the tap NIC of a tap service.
+func newPlug(t *target) *cobra.Command {
+	var spec lab.GuestNIC
+	command := &cobra.Command{
+		Use:   "plug GUEST",
+		Short: "Plug one more NIC into a running guest, as a hypervisor does",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			_, guest, err := t.guest(args[0])
+			if err != nil {
+				return err
+			}
+			nic, err := guest.PlugNIC(command.Context(), spec)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s of %s is %s, port %s of %s\n", nic.Device, guest.Name, nic.MAC, nic.IfName, nic.Bridge)
+			return err
+		},
+	}
+	command.Flags().StringVar(&spec.Bridge, "bridge", "brtap", "bridge that the NIC joins")
+	command.Flags().StringVar(&spec.IfName, "ifname", "", "name of the port (default vnetN)")
+	command.Flags().TextVar(&spec.MAC, "mac", lab.MAC{}, "MAC address (default a free one)")
+	command.Flags().IntVar(&spec.Tag, "tag", 0, "VLAN of the port (default none)")
+	return command
+}
+
+func newMove(t *target) *cobra.Command {
+	return &cobra.Command{
+		Use:   "move GUEST HOST",
+		Short: "Migrate a running guest to another host",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(command *cobra.Command, args []string) error {
+			l, guest, err := t.guest(args[0])
+			if err != nil {
+				return err
+			}
+			for _, h := range l.Hosts {
+				if h.Name == args[1] {
+					return guest.MoveTo(command.Context(), h)
+				}
+			}
+			return fmt.Errorf("lab %s has no host %q", t.name, args[1])
+		},
+	}
+}
+
+// guestVerbs are the verbs that need nothing but a guest.
+var guestVerbs = [...]struct {
+	name, short string
+	do          func(*lab.Guest, context.Context) error
+}{
+	{"restart", "Restart a guest: its ports are deleted and added again", (*lab.Guest).Restart},
+	{"remove", "Delete a guest", (*lab.Guest).Remove},
+}
+
+func newGuestVerbs(t *target) []*cobra.Command {
+	var commands []*cobra.Command
+	for _, verb := range guestVerbs {
+		commands = append(commands, &cobra.Command{
+			Use:   verb.name + " GUEST",
+			Short: verb.short,
+			Args:  cobra.ExactArgs(1),
+			RunE: func(command *cobra.Command, args []string) error {
+				_, guest, err := t.guest(args[0])
+				if err != nil {
+					return err
+				}
+				return verb.do(guest, command.Context())
+			},
+		})
+	}
+	return commands
+}
+
+func (t *target) guest(name string) (*lab.Lab, *lab.Guest, error) {
+	l, err := lab.Open(t.dir, t.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	guest := l.Guest(name)
+	if guest == nil {
+		return nil, nil, fmt.Errorf("lab %s has no guest %q", t.name, name)
+	}
+	return l, guest, nil
+}
