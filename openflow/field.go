@@ -206,8 +206,8 @@ func parseField(c *cursor) Field {
 	if c.err() != nil {
 		return Field{}
 	}
-	fid, known := fieldByOXM[id]
-	if !known {
+	fid := fieldByOXM.find(id)
+	if fid == FieldUnknown {
 		return Field{raw: string(c.msg[start:c.pos])}
 	}
 	width := fieldTable[fid].Bytes

@@ -67,8 +67,11 @@ func (m Match) Get(id FieldID) (Field, bool) {
 // which puts prerequisites first; bits outside masks cleared; full masks left
 // out, fields with an empty mask left out; xreg and xxreg split into reg. Two
 // matches that a switch takes for the same flow have equal canonical forms.
-// The receiver is not changed.
+// The receiver is not changed; it is returned if it is canonical already.
 func (m Match) Normalize() Match {
+	if m.canonical() {
+		return m
+	}
 	n := make(Match, 0, len(m))
 	for _, f := range m {
 		n = appendNormal(n, f)
@@ -84,6 +87,25 @@ func (m Match) Normalize() Match {
 		return nil
 	}
 	return n
+}
+
+// canonical reports whether Normalize has nothing to do.
+func (m Match) canonical() bool {
+	last := FieldUnknown
+	for _, f := range m {
+		if f.id <= last || f.id >= numFields || f.id >= FieldXReg0 && f.id <= FieldXXReg3 {
+			return false
+		}
+		last = f.id
+		if !f.masked {
+			continue
+		}
+		all := ones(fieldTable[f.id].Bits)
+		if f.mask == (Uint128{}) || f.mask == all || f.mask.and(all) != f.mask || f.value.and(f.mask) != f.value {
+			return false
+		}
+	}
+	return true
 }
 
 // canonicalRank puts fields that are kept raw behind all others, because

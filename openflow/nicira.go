@@ -313,9 +313,9 @@ func known(a Action, ok bool) Action {
 
 func parseSubfield(c *cursor, offset, bits uint16) (Subfield, bool) {
 	h := c.u32("field")
-	id, ok := fieldByOXM[oxmID{class: uint16(h >> 16), field: uint8(h >> 9 & 0x7f)}]
+	id := fieldByOXM.find(oxmID{class: uint16(h >> 16), field: uint8(h >> 9 & 0x7f)})
 	s := Subfield{id, uint8(min(offset, 255)), uint8(min(bits, 255))}
-	return s, ok && h&(oxmMaskBit<<8) == 0 && int(h&0xff) == fieldTable[id].Bytes && s.validate(128) == nil
+	return s, id != FieldUnknown && h&(oxmMaskBit<<8) == 0 && int(h&0xff) == fieldTable[id].Bytes && s.validate(128) == nil
 }
 
 func parseLearn(c *cursor) Action {

@@ -29,16 +29,38 @@ func onf(field uint8) oxmID  { return oxmID{classExperimenter, field, experiment
 func nxet(field uint8) oxmID { return oxmID{classExperimenter, field, experimenterNicira} }
 func nsh(field uint8) oxmID  { return oxmID{classExperimenter, field, experimenterNSH} }
 
-// fieldByOXM finds the field of a header. It is never changed.
-var fieldByOXM = func() map[oxmID]FieldID {
-	m := make(map[oxmID]FieldID, 2*len(fieldTable))
+// oxmIndex finds the field of a header. It is made once and never changed.
+type oxmIndex struct {
+	byClass      [4][1 << 7]FieldID // By compactClass and field.
+	experimenter map[oxmID]FieldID
+}
+
+// compactClass numbers the classes that are not of experimenters, 0x0000,
+// 0x0001, 0x8000 and 0x8001.
+func compactClass(class uint16) int { return int(class>>14&2 | class&1) }
+
+var fieldByOXM = func() *oxmIndex {
+	x := &oxmIndex{experimenter: map[oxmID]FieldID{}}
 	for id, info := range fieldTable {
 		for _, w := range info.wire {
-			m[w] = FieldID(id)
+			if w.class == classExperimenter {
+				x.experimenter[w] = FieldID(id)
+			} else {
+				x.byClass[compactClass(w.class)][w.field] = FieldID(id)
+			}
 		}
 	}
-	return m
+	return x
 }()
+
+// find returns FieldUnknown for a header that no field has.
+func (x *oxmIndex) find(w oxmID) FieldID {
+	switch w.class {
+	case classNXM0, classNXM1, classOpenFlow, classPacketReg:
+		return x.byClass[compactClass(w.class)][w.field]
+	}
+	return x.experimenter[w]
+}
 
 // FieldInfo describes a field of ovs-fields(7).
 type FieldInfo struct {

@@ -154,12 +154,17 @@ func record(t *testing.T) []byte {
 	send(&openflow.EchoRequest{Data: []byte("recorded")})
 	send(&openflow.RoleRequest{Role: openflow.RoleEqual})
 	send(&openflow.GetAsyncRequest{})
-	send(&openflow.MultipartRequest{Body: openflow.FlowMonitorRequest{ID: 1, Table: openflow.TableAll,
-		Flags: openflow.MonitorInitial | openflow.MonitorAdd | openflow.MonitorDelete | openflow.MonitorModify | openflow.MonitorActions}})
 	src := generate.New(7)
-	for range 100 {
+	for range 50 {
 		send(src.FlowMod())
 	}
+	changes := openflow.MonitorAdd | openflow.MonitorDelete | openflow.MonitorModify | openflow.MonitorActions
+	send(&openflow.MultipartRequest{Body: openflow.FlowMonitorRequest{ID: 1, Table: openflow.TableAll,
+		Flags: changes | openflow.MonitorInitial | openflow.MonitorOwn}})
+	for range 50 {
+		send(src.FlowMod())
+	}
+	send(&openflow.MultipartRequest{Body: openflow.FlowMonitorRequest{ID: 2, Table: 4, Flags: changes}})
 	toController := openflow.ApplyActions{openflow.Output{Port: openflow.PortController, MaxLen: openflow.MaxLenWhole}}
 	first := &openflow.FlowMod{Priority: 0xffff, Cookie: 0xc0ffee, Flags: openflow.FlowSendRemoved,
 		Match: openflow.Match{openflow.InPort(1)}, Instructions: []openflow.Instruction{toController}}
@@ -194,6 +199,7 @@ func record(t *testing.T) []byte {
 	}
 	send(&openflow.GroupMod{Command: openflow.GroupDelete, ID: openflow.GroupAll})
 	send(&openflow.FlowMonitorCancel{ID: 1})
+	send(&openflow.FlowMod{Table: 4, Cookie: 3})
 	barrier()
 	s.Vsctl(t, "del-port", "p2")
 	until(func(m openflow.Message) bool { return m.Type() == openflow.TypePortStatus })

@@ -152,6 +152,9 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		Observed: m.GetObserved(), Connected: m.GetConnected(), Refused: m.GetRefused(),
 	}
 	for _, b := range m.GetBridges() {
+		if b.GetOtherMirrors() < 0 {
+			r.fail("bridges.other_mirrors", fmt.Errorf("%d: want 0 or more", b.GetOtherMirrors()))
+		}
 		h.Bridges = append(h.Bridges, tap.Bridge{
 			Name: b.GetName(), DatapathType: b.GetDatapathType(), Uplinks: b.GetUplinks(), OtherMirrors: int(b.GetOtherMirrors()), OurMirrors: b.GetOurMirrors(),
 		})
@@ -299,6 +302,9 @@ func programToPB(p *tap.Program) (*pb.Program, error) {
 			OtherConfig: p.Bridge.OtherConfig,
 		},
 		Ports: each(p.Ports, portToPB), Mirrors: each(p.Mirrors, mirrorToPB),
+		Tunnel: &pb.Tunnel{Port: p.Tunnel.Port, Peers: each(p.Tunnel.Peers, func(t *tap.Peer) *pb.Peer {
+			return &pb.Peer{Addr: addrToPB(t.Addr), Owners: t.Owners}
+		})},
 		Held: each(p.Held, func(h *tap.Hold) *pb.Hold { return &pb.Hold{Owner: h.Owner, Cookie: uint64(h.Cookie)} }),
 	}
 	for _, f := range p.Flows {
@@ -322,6 +328,14 @@ func programFromPB(m *pb.Program) (p tap.Program, err error) {
 	}
 	for _, h := range m.GetHeld() {
 		p.Held = append(p.Held, tap.Hold{Owner: h.GetOwner(), Cookie: openflow.Cookie(h.GetCookie())})
+	}
+	var r reader
+	p.Tunnel.Port = m.GetTunnel().GetPort()
+	for _, t := range m.GetTunnel().GetPeers() {
+		p.Tunnel.Peers = append(p.Tunnel.Peers, tap.Peer{Addr: r.addr("tunnel.peers.addr", t.GetAddr()), Owners: t.GetOwners()})
+	}
+	if r.err != nil {
+		return tap.Program{}, r.err
 	}
 	if p.Ports, err = eachErr(m.GetPorts(), portFromPB); err != nil {
 		return tap.Program{}, fmt.Errorf("ports%w", err)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
+	"github.com/hashicorp/go-hclog"
 	hplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -41,6 +43,7 @@ func Serve(impl Mirror) {
 	hplugin.Serve(&hplugin.ServeConfig{
 		HandshakeConfig: Handshake,
 		Plugins:         hplugin.PluginSet{pluginName: &glue{impl: impl}},
+		Logger:          hclog.New(&hclog.LoggerOptions{Name: "plugin", Level: hclog.Warn, Output: os.Stderr}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))...)
 		},
@@ -55,10 +58,22 @@ func Register(s grpc.ServiceRegistrar, impl Mirror) { pb.RegisterMirrorServer(s,
 
 type client struct{ rpc pb.MirrorClient }
 
+// failed tells a call that its caller ended, which is an error of package context as it is without gRPC, from one that the
+// plugin failed. The plugin knows the deadline too and may be the first to notice it.
+func failed(ctx context.Context, call string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case status.Code(err) == codes.DeadlineExceeded:
+		err = context.DeadlineExceeded
+	}
+	return fmt.Errorf("%s: %w", call, err)
+}
+
 func (c *client) Describe(ctx context.Context) (Description, error) {
 	d, err := c.rpc.Describe(ctx, &pb.DescribeRequest{})
 	if err != nil {
-		return Description{}, fmt.Errorf("describe: %w", err)
+		return Description{}, failed(ctx, "describe", err)
 	}
 	return Description{Name: d.GetName(), Version: d.GetVersion(), ConfigSchema: d.GetConfigSchema()}, nil
 }
@@ -66,7 +81,7 @@ func (c *client) Describe(ctx context.Context) (Description, error) {
 func (c *client) Configure(ctx context.Context, config []byte) error {
 	r, err := c.rpc.Configure(ctx, &pb.ConfigureRequest{Config: config})
 	if err != nil {
-		return fmt.Errorf("configure: %w", err)
+		return failed(ctx, "configure", err)
 	}
 	if len(r.GetErrors()) == 0 {
 		return nil
@@ -88,7 +103,7 @@ func (c *client) Check(ctx context.Context, revision uint64, r tap.Resource) (ta
 	}
 	answer, err := c.rpc.Check(ctx, request)
 	if err != nil {
-		return tap.Resource{}, fmt.Errorf("check: %w", err)
+		return tap.Resource{}, failed(ctx, "check", err)
 	}
 	if no := answer.GetRejection(); no != nil {
 		return tap.Resource{}, &tap.Rejection{Conflict: no.GetConflict(), Field: no.GetField(), Message: no.GetMessage()}
@@ -115,11 +130,11 @@ func (c *client) Check(ctx context.Context, revision uint64, r tap.Resource) (ta
 
 // Run sends from one goroutine and receives in the caller's; it returns after both are done.
 func (c *client) Run(ctx context.Context, changes <-chan tap.Change, tell func(tap.Result) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.rpc.Run(ctx)
+	running, cancel := context.WithCancel(ctx)
+	stream, err := c.rpc.Run(running)
 	if err != nil {
 		cancel()
-		return fmt.Errorf("run: %w", err)
+		return failed(ctx, "run", err)
 	}
 	sent := make(chan struct{})
 	defer func() { cancel(); <-sent }()
@@ -127,7 +142,7 @@ func (c *client) Run(ctx context.Context, changes <-chan tap.Change, tell func(t
 		defer close(sent)
 		for {
 			select {
-			case <-ctx.Done():
+			case <-running.Done():
 				return
 			case change, open := <-changes:
 				if !open {
@@ -146,7 +161,7 @@ func (c *client) Run(ctx context.Context, changes <-chan tap.Change, tell func(t
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("run: %w", err)
+			return failed(ctx, "run", err)
 		}
 		result, err := resultFromPB(message)
 		if err != nil {

@@ -88,7 +88,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 func (p *Process) handshake(ctx context.Context, spec Spec) error {
 	protocol, err := p.client.Client()
 	if err != nil {
-		return err
+		return fmt.Errorf("it did not start as a mirror plugin: %w", err)
 	}
 	raw, err := protocol.Dispense(pluginName)
 	if err != nil {
@@ -121,7 +121,7 @@ type firstLine struct{ err error }
 
 func (e firstLine) Error() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(e.err.Error()), "\n")
-	return line
+	return strings.TrimSpace(line)
 }
 
 func (e firstLine) Unwrap() error { return e.err }

@@ -28,6 +28,7 @@ func (e *Engine) startHost(record *store.Host) {
 		Report:    func(r session.Report) { e.observe(h, r) },
 		Applied:   e.config.Observer.Applied,
 		Converged: e.config.Observer.Converged,
+		Probed:    e.probed,
 	})
 	h.observed = e.observer.observe(record, nil, e.places.known)
 	h.report.Problem = "connecting"
@@ -49,6 +50,16 @@ func (e *Engine) stopHost(h *host) {
 	e.places.replace(h.observed.ports, nil, e.portChanged)
 	e.dirty.hosts.add(h.id)
 	e.touched()
+}
+
+// probed hands the answer to a probe to the session that sent it.
+func (e *Engine) probed(sender, nonce uint64) {
+	e.mu.Lock()
+	h := e.byDPID[sender]
+	e.mu.Unlock()
+	if h != nil {
+		h.session.ProbeArrived(nonce)
+	}
 }
 
 // observe takes in what a session reports. It is called by the session's goroutine, one report at a time.

@@ -34,15 +34,45 @@ func InstalledStamp(have []openflow.FlowStats) (uint64, bool) {
 	return 0, false
 }
 
+// The probe flow sends probes of other hosts, and nothing else, from the tunnel to the controller (see package session).
+const (
+	probeMagic = 0x7470 << 48 // "tp"
+	// ProbeKey is the tunnel key of probes. Services never have it.
+	ProbeKey = 0xffffffff
+	// ProbeEtherType is one of the two that IEEE 802 leaves for local experiments (IEEE 802, 9.2.4).
+	ProbeEtherType = 0x88b5
+
+	probePriority = 0xffff
+	probeMaxLen   = 128
+)
+
+// ProbeFlow is the flow for probes that arrive at a tunnel port.
+func ProbeFlow(tunnel openflow.PortNo) flowtable.Flow {
+	return flowtable.Flow{
+		Priority: probePriority, Cookie: probeMagic,
+		Match: openflow.Match{openflow.InPort(tunnel), openflow.EthType(ProbeEtherType), openflow.TunnelID(ProbeKey)},
+		Instructions: []openflow.Instruction{openflow.ApplyActions{
+			openflow.Output{Port: openflow.PortController, MaxLen: probeMaxLen},
+		}},
+	}
+}
+
+// IsProbe reports whether a packet came by the probe flow.
+func IsProbe(p *openflow.PacketIn) bool { return p.Cookie == probeMagic }
+
 // Flows is what must change among the flows of the tap bridge.
 type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
 }
 
-// DiffFlows compares a program and a stamp with the flows of the tap bridge, all of which are ours.
-func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64) Flows {
+// DiffFlows compares a program, a stamp and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap
+// bridge, all of which are ours.
+func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openflow.PortNo) Flows {
 	want := append(append([]flowtable.Flow{}, d.Flows...), StampFlow(stamp))
+	if tunnel != 0 {
+		want = append(want, ProbeFlow(tunnel))
+	}
 	out := Flows{
 		Mods: flowtable.Diff(want, have, flowtable.Options{
 			Ignore: func(f openflow.FlowStats) bool {

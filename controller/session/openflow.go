@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
@@ -28,6 +29,7 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 	s.mu.Lock()
 	older := s.of
 	s.of = mine
+	s.forgetWays()
 	s.mu.Unlock()
 	if older != nil {
 		_ = older.conn.Close() // It returns nil.
@@ -47,6 +49,11 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 		case event, more := <-conn.Events():
 			open = more
 			changed = more && len(flowtable.Updates(event)) > 0
+			if packet, is := event.Message.(*openflow.PacketIn); is {
+				if sender, nonce, ok := ParseProbe(packet); ok {
+					s.config.Probed(sender, nonce)
+				}
+			}
 		case <-poll:
 			changed = true
 		case <-ctx.Done():

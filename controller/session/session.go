@@ -35,6 +35,8 @@ type Config struct {
 	Applied func(rows, flows int, drift bool)
 	// Converged is told how long it took from a new program until all of it was read back.
 	Converged func(time.Duration)
+	// Probed is told of a probe that arrived on this host: by which tap bridge it was sent, and its nonce.
+	Probed func(sender, nonce uint64)
 }
 
 // Report is what a session knows of its host.
@@ -77,6 +79,7 @@ type Session struct {
 	desired *reconcile.Desired
 	since   time.Time // when it became desired
 	of      *switchConn
+	ways    ways
 }
 
 // switchConn is the OpenFlow connection of the tap bridge.

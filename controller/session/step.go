@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
@@ -81,7 +83,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	if len(l.refused) > 0 {
 		again = time.Now().Add(retryTime)
 	}
-	l.report(snap, desired, since, of, rows, flows, &again)
+	l.report(ctx, snap, desired, since, of, rows, flows, &again)
 	return again, nil
 }
 
@@ -108,7 +110,8 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 	} else if !installed && l.stamp > 0 {
 		stamp = l.stamp - 1
 	}
-	flows := reconcile.DiffFlows(of.have, desired, stamp)
+	tunnel := tunnelNumber(l.watcher.Snapshot(), desired)
+	flows := reconcile.DiffFlows(of.have, desired, stamp, tunnel)
 	if len(flows.Mods) == 0 {
 		return flows, nil
 	}
@@ -127,7 +130,17 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 	onlyStamp := len(flows.Mods) == 1 && flowtable.KeyOf(flows.Mods[0].Table, flows.Mods[0].Priority, flows.Mods[0].Match) == reconcile.StampFlow(0).Key()
 	of.have = reconcile.Applied(of.have, flows.Mods)
 	l.wrote(desired, 0, len(flows.Mods), flows.Outstanding, onlyStamp)
-	return reconcile.DiffFlows(of.have, desired, stamp), nil
+	return reconcile.DiffFlows(of.have, desired, stamp, tunnel), nil
+}
+
+// tunnelNumber is the OpenFlow number of the tunnel port, or 0 while it has none.
+func tunnelNumber(snap *vswitch.Snapshot, desired *reconcile.Desired) openflow.PortNo {
+	if port, stands := snap.PortByName(desired.Program.Bridge.Name, desired.Program.Tunnel.Port); stands {
+		for _, device := range snap.PortInterfaces(port) {
+			return openflow.PortNo(max(0, device.OFPort))
+		}
+	}
+	return 0
 }
 
 // commit writes rows by one transaction. A conflict is no error: the next round sees the new snapshot.
@@ -169,15 +182,20 @@ func (l *loop) wrote(desired *reconcile.Desired, rows, flows int, owners map[str
 }
 
 // report works out what stands, owner by owner, and tells it.
-func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, again *time.Time) {
+func (l *loop) report(ctx context.Context, snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, again *time.Time) {
 	failed, opening := reconcile.PortTrouble(snap, desired)
 	uninstalled, look := l.mirrors.Check(snap, desired, time.Now())
-	if again.IsZero() || !look.IsZero() && look.Before(*again) {
-		*again = look
-	}
 	var installed uint64
+	var conn *ofconn.Conn
 	if of != nil {
+		conn = of.conn
 		installed, _ = reconcile.InstalledStamp(of.have)
+	}
+	unprobed, probe := l.s.probe(ctx, conn, desired.Program.Tunnel.Peers, tunnelNumber(snap, desired), time.Now())
+	for _, t := range []time.Time{look, probe} {
+		if !t.IsZero() && (again.IsZero() || t.Before(*again)) {
+			*again = t
+		}
 	}
 	for owner, cfg := range l.changed {
 		if snap.System().CurCfg >= cfg && installed == l.stamp {
@@ -202,6 +220,8 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 			state.State = Busy
 		case opening[owner] != "":
 			state.State, state.Reason = Waiting, opening[owner]
+		case unprobed[owner] != "":
+			state.State, state.Reason = Waiting, unprobed[owner]
 		}
 		all = all && state.State == Ready
 		report.Owners[owner] = state

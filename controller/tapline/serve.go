@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -304,20 +303,12 @@ func dialTLS(c *tls.Config) *tls.Config {
 	return client.ChainOnly(c)
 }
 
-// listenTarget is an IP:PORT as a passive OpenFlow connection method, pssl:PORT:IP or ptcp:PORT:IP (ovs-vsctl(8)).
+// listenTarget is an IP:PORT as an OpenFlow connection method.
 func listenTarget(listen string, secure *tls.Config) string {
-	at, err := netip.ParseAddrPort(listen)
-	if err != nil {
-		return listen // Refused by Listen, which says why.
-	}
-	scheme, host := "ptcp", at.Addr().String()
 	if secure != nil {
-		scheme = "pssl"
+		return "pssl:" + listen
 	}
-	if at.Addr().Is6() {
-		host = "[" + host + "]"
-	}
-	return fmt.Sprintf("%s:%d:%s", scheme, at.Port(), host)
+	return "ptcp:" + listen
 }
 
 func port(a net.Addr) uint16 {

@@ -45,7 +45,8 @@ func KeyOf(table openflow.TableID, priority uint16, match openflow.Match) Key {
 	// A match that cannot be encoded cannot be installed either, and no
 	// installed flow has it; its text keeps it apart from all others.
 	m := match.Normalize()
-	b, err := openflow.AppendMatch(nil, m)
+	var buf [128]byte
+	b, err := openflow.AppendMatch(buf[:0], m)
 	if err != nil {
 		b = []byte(m.String())
 	}
@@ -121,12 +122,15 @@ func canonicalActions(list []openflow.Action) []openflow.Action {
 	return c
 }
 
-// sameInstructions compares by wire form.
+// sameInstructions compares by wire form, at first as it is and, if that
+// differs, in canonical form.
 func sameInstructions(a, b []openflow.Instruction) bool {
-	if len(a) == 0 && len(b) == 0 {
-		return true
-	}
-	x, errX := openflow.AppendInstructions(nil, canonicalInstructions(a))
-	y, errY := openflow.AppendInstructions(nil, canonicalInstructions(b))
+	return sameWire(a, b) || sameWire(canonicalInstructions(a), canonicalInstructions(b))
+}
+
+func sameWire(a, b []openflow.Instruction) bool {
+	var bufA, bufB [256]byte
+	x, errX := openflow.AppendInstructions(bufA[:0], a)
+	y, errY := openflow.AppendInstructions(bufB[:0], b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

@@ -39,7 +39,8 @@ type Conn struct {
 // *openflow.PortStatus, *openflow.MultipartReply with a
 // openflow.FlowMonitorReply, *openflow.FlowMonitorPaused,
 // *openflow.FlowMonitorResumed, *openflow.Error (for a message of Conn.Send),
-// or an unknown *openflow.Experimenter.
+// or an unknown *openflow.Experimenter. Flow monitor replies that only
+// abbreviate changes of this connection are left out.
 type Event struct {
 	XID     uint32
 	Message openflow.Message

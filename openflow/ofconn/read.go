@@ -84,7 +84,7 @@ func (c *Conn) dispatch(b []byte) error {
 	case *openflow.Experimenter:
 		return c.deliver(Event{xid, m})
 	case *openflow.MultipartReply:
-		if _, ok := m.Body.(openflow.FlowMonitorReply); ok {
+		if updates, ok := m.Body.(openflow.FlowMonitorReply); ok && !onlyOwn(updates) {
 			return c.deliver(Event{xid, m})
 		}
 	}
@@ -103,4 +103,15 @@ func (c *Conn) deliver(e Event) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %d events wait unread", ErrOverrun, cap(c.events))
+}
+
+// onlyOwn reports whether a flow monitor tells of nothing but changes that this
+// connection has made, which its owner knows and which would fill the queue.
+func onlyOwn(updates openflow.FlowMonitorReply) bool {
+	for _, u := range updates {
+		if u.Event != openflow.FlowAbbrev {
+			return false
+		}
+	}
+	return true
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +16,8 @@ import (
 // peer is the server's end of an in-memory connection. It says whatever the
 // test wants, legal or not.
 type peer struct {
-	t    *testing.T
-	nc   net.Conn
-	dec  *json.Decoder
-	once sync.Once
+	nc  net.Conn
+	dec *json.Decoder
 }
 
 // request is a message from the client.
@@ -40,7 +36,7 @@ func dialPeer(t *testing.T, opts client.Options) (*client.Conn, *peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{t: t, nc: theirs, dec: json.NewDecoder(bufio.NewReader(theirs))}
+	p := &peer{nc: theirs, dec: json.NewDecoder(bufio.NewReader(theirs))}
 	t.Cleanup(func() {
 		conn.Close()
 		p.nc.Close()
@@ -122,6 +118,3 @@ func ended(t *testing.T, conn *client.Conn) error {
 		return nil
 	}
 }
-
-// drainPeer lets the client write whatever it wants.
-func (p *peer) drain() { _, _ = io.Copy(io.Discard, p.nc) }

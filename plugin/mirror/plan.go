@@ -3,6 +3,7 @@ package mirror
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -31,6 +32,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	var tunnel uint32
 	if h.TunnelIP.IsValid() {
 		tunnel = numbers.of(tunnelPort)
+		program.Tunnel.Port = tunnelPort
 		program.Ports = append(program.Ports, tap.Port{
 			Owner: ownerTunnel, Bridge: p.world.config.Bridge, Name: tunnelPort, Type: "gre",
 			Options: map[string]string{
@@ -42,6 +44,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		})
 	}
 	flows.guard(h.TunnelIP)
+	peers := map[netip.Addr][]string{}
 	for _, c := range captures {
 		in := numbers.of(tapPort(c.id))
 		program.Ports = append(program.Ports,
@@ -62,8 +65,13 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 			flows.captureLocal(c, in)
 		} else {
 			flows.captureRemote(c, in, tunnel)
+			peers[c.to.tunnelIP] = append(peers[c.to.tunnelIP], c.id)
 		}
 	}
+	for addr, owners := range peers {
+		program.Tunnel.Peers = append(program.Tunnel.Peers, tap.Peer{Addr: addr, Owners: owners})
+	}
+	slices.SortFunc(program.Tunnel.Peers, func(a, b tap.Peer) int { return a.Addr.Compare(b.Addr) })
 	for _, id := range sorted(p.servicesAt[h.ID]) {
 		p.deliver(program, &flows, h, p.world.services[id], numbers, tunnel, held)
 	}

@@ -1516,6 +1516,7 @@ type Program struct {
 	Mirrors       []*MirrorRecord        `protobuf:"bytes,4,rep,name=mirrors,proto3" json:"mirrors,omitempty"`
 	Flows         []*FlowEntry           `protobuf:"bytes,5,rep,name=flows,proto3" json:"flows,omitempty"`
 	Held          []*Hold                `protobuf:"bytes,6,rep,name=held,proto3" json:"held,omitempty"`
+	Tunnel        *Tunnel                `protobuf:"bytes,7,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1592,6 +1593,117 @@ func (x *Program) GetHeld() []*Hold {
 	return nil
 }
 
+func (x *Program) GetTunnel() *Tunnel {
+	if x != nil {
+		return x.Tunnel
+	}
+	return nil
+}
+
+type Tunnel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Port          string                 `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
+	Peers         []*Peer                `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tunnel) Reset() {
+	*x = Tunnel{}
+	mi := &file_mirror_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tunnel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tunnel) ProtoMessage() {}
+
+func (x *Tunnel) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
+func (*Tunnel) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Tunnel) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *Tunnel) GetPeers() []*Peer {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+type Peer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
+	Owners        []string               `protobuf:"bytes,2,rep,name=owners,proto3" json:"owners,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Peer) Reset() {
+	*x = Peer{}
+	mi := &file_mirror_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Peer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Peer) ProtoMessage() {}
+
+func (x *Peer) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Peer.ProtoReflect.Descriptor instead.
+func (*Peer) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Peer) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *Peer) GetOwners() []string {
+	if x != nil {
+		return x.Owners
+	}
+	return nil
+}
+
 type Hold struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -1602,7 +1714,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1726,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1739,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{21}
+	return file_mirror_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Hold) GetOwner() string {
@@ -1657,7 +1769,7 @@ type TapBridge struct {
 
 func (x *TapBridge) Reset() {
 	*x = TapBridge{}
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1781,7 @@ func (x *TapBridge) String() string {
 func (*TapBridge) ProtoMessage() {}
 
 func (x *TapBridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1794,7 @@ func (x *TapBridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapBridge.ProtoReflect.Descriptor instead.
 func (*TapBridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{22}
+	return file_mirror_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TapBridge) GetName() string {
@@ -1737,7 +1849,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1749,7 +1861,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1762,7 +1874,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{23}
+	return file_mirror_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Port) GetOwner() string {
@@ -1844,7 +1956,7 @@ type MirrorRecord struct {
 
 func (x *MirrorRecord) Reset() {
 	*x = MirrorRecord{}
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1856,7 +1968,7 @@ func (x *MirrorRecord) String() string {
 func (*MirrorRecord) ProtoMessage() {}
 
 func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1869,7 +1981,7 @@ func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MirrorRecord.ProtoReflect.Descriptor instead.
 func (*MirrorRecord) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{24}
+	return file_mirror_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MirrorRecord) GetOwner() string {
@@ -1938,7 +2050,7 @@ type FlowEntry struct {
 
 func (x *FlowEntry) Reset() {
 	*x = FlowEntry{}
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2062,7 @@ func (x *FlowEntry) String() string {
 func (*FlowEntry) ProtoMessage() {}
 
 func (x *FlowEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2075,7 @@ func (x *FlowEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlowEntry.ProtoReflect.Descriptor instead.
 func (*FlowEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{25}
+	return file_mirror_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FlowEntry) GetOwner() string {
@@ -1990,7 +2102,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2114,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2127,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{26}
+	return file_mirror_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Need) GetHost() string {
@@ -2045,7 +2157,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2169,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2182,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{27}
+	return file_mirror_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Status) GetKind() string {
@@ -2238,14 +2350,21 @@ const file_mirror_proto_rawDesc = "" +
 	"\x06Result\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x126\n" +
 	"\bprograms\x18\x02 \x03(\v2\x1a.tapline.mirror.v1.ProgramR\bprograms\x125\n" +
-	"\bstatuses\x18\x03 \x03(\v2\x19.tapline.mirror.v1.StatusR\bstatuses\"\x9e\x02\n" +
+	"\bstatuses\x18\x03 \x03(\v2\x19.tapline.mirror.v1.StatusR\bstatuses\"\xd1\x02\n" +
 	"\aProgram\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x124\n" +
 	"\x06bridge\x18\x02 \x01(\v2\x1c.tapline.mirror.v1.TapBridgeR\x06bridge\x12-\n" +
 	"\x05ports\x18\x03 \x03(\v2\x17.tapline.mirror.v1.PortR\x05ports\x129\n" +
 	"\amirrors\x18\x04 \x03(\v2\x1f.tapline.mirror.v1.MirrorRecordR\amirrors\x122\n" +
 	"\x05flows\x18\x05 \x03(\v2\x1c.tapline.mirror.v1.FlowEntryR\x05flows\x12+\n" +
-	"\x04held\x18\x06 \x03(\v2\x17.tapline.mirror.v1.HoldR\x04held\"4\n" +
+	"\x04held\x18\x06 \x03(\v2\x17.tapline.mirror.v1.HoldR\x04held\x121\n" +
+	"\x06tunnel\x18\a \x01(\v2\x19.tapline.mirror.v1.TunnelR\x06tunnel\"K\n" +
+	"\x06Tunnel\x12\x12\n" +
+	"\x04port\x18\x01 \x01(\tR\x04port\x12-\n" +
+	"\x05peers\x18\x02 \x03(\v2\x17.tapline.mirror.v1.PeerR\x05peers\"2\n" +
+	"\x04Peer\x12\x12\n" +
+	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
+	"\x06owners\x18\x02 \x03(\tR\x06owners\"4\n" +
 	"\x04Hold\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x16\n" +
 	"\x06cookie\x18\x02 \x01(\x04R\x06cookie\"\x91\x02\n" +
@@ -2314,7 +2433,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -2337,16 +2456,18 @@ var file_mirror_proto_goTypes = []any{
 	(*Change)(nil),            // 18: tapline.mirror.v1.Change
 	(*Result)(nil),            // 19: tapline.mirror.v1.Result
 	(*Program)(nil),           // 20: tapline.mirror.v1.Program
-	(*Hold)(nil),              // 21: tapline.mirror.v1.Hold
-	(*TapBridge)(nil),         // 22: tapline.mirror.v1.TapBridge
-	(*Port)(nil),              // 23: tapline.mirror.v1.Port
-	(*MirrorRecord)(nil),      // 24: tapline.mirror.v1.MirrorRecord
-	(*FlowEntry)(nil),         // 25: tapline.mirror.v1.FlowEntry
-	(*Need)(nil),              // 26: tapline.mirror.v1.Need
-	(*Status)(nil),            // 27: tapline.mirror.v1.Status
-	nil,                       // 28: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 29: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 30: tapline.mirror.v1.Port.OptionsEntry
+	(*Tunnel)(nil),            // 21: tapline.mirror.v1.Tunnel
+	(*Peer)(nil),              // 22: tapline.mirror.v1.Peer
+	(*Hold)(nil),              // 23: tapline.mirror.v1.Hold
+	(*TapBridge)(nil),         // 24: tapline.mirror.v1.TapBridge
+	(*Port)(nil),              // 25: tapline.mirror.v1.Port
+	(*MirrorRecord)(nil),      // 26: tapline.mirror.v1.MirrorRecord
+	(*FlowEntry)(nil),         // 27: tapline.mirror.v1.FlowEntry
+	(*Need)(nil),              // 28: tapline.mirror.v1.Need
+	(*Status)(nil),            // 29: tapline.mirror.v1.Status
+	nil,                       // 30: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 31: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 32: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -2355,7 +2476,7 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	28, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	30, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
 	11, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
 	12, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
 	13, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
@@ -2368,28 +2489,30 @@ var file_mirror_proto_depIdxs = []int32{
 	8,  // 16: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
 	9,  // 17: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
 	20, // 18: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
-	27, // 19: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
-	22, // 20: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
-	23, // 21: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
-	24, // 22: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
-	25, // 23: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
-	21, // 24: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
-	29, // 25: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	30, // 26: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
-	26, // 27: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	0,  // 28: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 29: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 30: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	18, // 31: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 32: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 33: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 34: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	19, // 35: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	32, // [32:36] is the sub-list for method output_type
-	28, // [28:32] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	29, // 19: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
+	24, // 20: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
+	25, // 21: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
+	26, // 22: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
+	27, // 23: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
+	23, // 24: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
+	21, // 25: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
+	22, // 26: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
+	31, // 27: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	32, // 28: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	28, // 29: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
+	0,  // 30: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 31: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 32: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	18, // 33: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 34: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 35: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 36: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	19, // 37: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	34, // [34:38] is the sub-list for method output_type
+	30, // [30:34] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -2411,7 +2534,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,6 +1,10 @@
 package tap
 
-import "github.com/tapline-sdn/tapline/openflow"
+import (
+	"net/netip"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
 
 // Program is the whole desired state of one host. Applying it twice equals applying it once.
 // Everything in it is sorted, so that equal programs compare equal.
@@ -9,9 +13,23 @@ type Program struct {
 	Bridge  TapBridge
 	Ports   []Port
 	Mirrors []Mirror
-	Flows   []FlowEntry // of the tap bridge; the controller adds its stamp flow
+	Flows   []FlowEntry // of the tap bridge; the controller adds flows of its own, to revalidate and to probe
+	Tunnel  Tunnel
 	// Held are owners of which not everything is known yet (see [Host].Observed): what stands in their name stays as it is.
 	Held []Hold
+}
+
+// Tunnel is the flow-based tunnel port of the tap bridge and where it leads. The controller probes each way before it calls
+// what goes that way ready; that also makes the switch find its neighbours before the first copy needs them.
+type Tunnel struct {
+	Port  string // "" if there is none
+	Peers []Peer // sorted by address
+}
+
+// Peer is the tunnel address of another host, and the owners on this host that send there.
+type Peer struct {
+	Addr   netip.Addr
+	Owners []string
 }
 
 // Hold names an owner, and the cookie of its flows.

@@ -45,7 +45,7 @@ func TestGuestKeepsItsIdentity(t *testing.T) {
 	}
 	count := len(capture.Frames())
 	ping(t, web.Node, db.IP())
-	must(t, capture.WaitLen(ctx, count+6)) // it survived the migration
+	must(t, capture.WaitLen(ctx, count+2)) // it survived the migration
 
 	must(t, web.Remove(ctx))
 	if l.Guest("web") != nil || l.Node("web") != nil {

@@ -213,7 +213,12 @@ func (l *Lab) claimNamespaces(nodes ...*Node) error {
 // by a process that opened the lab, and again after an error.
 func (l *Lab) Close() error {
 	l.mu.Lock()
-	err := l.state.remove(l.Dir)
+	all := l.state
+	// Another process that has opened the lab may have added to it.
+	if written, err := readState(l.Dir); err == nil {
+		all = all.union(written)
+	}
+	err := all.remove(l.Dir)
 	l.mu.Unlock()
 	l.daemons.Wait()
 	if err != nil {

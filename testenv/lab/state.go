@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,19 @@ func purgeStale(ctx context.Context, dir string) error {
 		}
 	}
 	return err
+}
+
+// union has the processes and namespaces of both.
+func (s state) union(other state) state {
+	s.Namespaces = slices.Concat(s.Namespaces, other.Namespaces) // removed twice does no harm
+	processes := maps.Clone(s.Processes)
+	for name, p := range other.Processes {
+		if processes[name] != p {
+			processes[name+" by another process"] = p
+		}
+	}
+	s.Processes = processes
+	return s
 }
 
 // remove ends the processes first: a switch that loses its interfaces one by

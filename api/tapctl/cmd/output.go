@@ -1,0 +1,182 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/tapline-sdn/tapline/api"
+)
+
+// kind is what the command line knows of a kind of resources: T is one, L the answer of a list.
+type kind[T, L any] struct {
+	word    string // in commands: tap-flow
+	noun    string // in sentences: tap flow
+	columns []column[T]
+	items   func(L) []T
+	id      func(T) string
+	name    func(T) string
+	health  func(T) (api.Status, string) // nil: has no status
+}
+
+// format writes objects in one way.
+type format struct {
+	encode func(io.Writer, any) error // of an object or a list answer; nil: as a table
+	wide   bool
+	ids    bool
+}
+
+func formats() map[string]format {
+	return map[string]format{
+		"table": {},
+		"wide":  {wide: true},
+		"json":  {encode: writeJSON},
+		"yaml":  {encode: writeYAML},
+		"id":    {ids: true},
+	}
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func writeYAML(w io.Writer, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if data, err = yaml.JSONToYAML(data); err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+func (k kind[T, L]) printList(a *App, list L) error {
+	f := formats()[a.output]
+	if f.encode != nil {
+		return f.encode(a.Out, list)
+	}
+	return k.printRows(a, f, k.items(list))
+}
+
+// printRows writes a line for each object.
+func (k kind[T, L]) printRows(a *App, f format, rows []T) error {
+	if !f.ids {
+		return writeTable(a.Out, k.columns, rows, f.wide, a.Width)
+	}
+	for _, v := range rows {
+		if _, err := fmt.Fprintln(a.Out, k.id(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print writes one object with all its fields, several as rows (or, encoded, one after the other).
+func (k kind[T, L]) print(a *App, objects ...T) error {
+	f := formats()[a.output]
+	switch {
+	case f.encode != nil:
+		for i, v := range objects {
+			if i > 0 && a.output == "yaml" {
+				if _, err := fmt.Fprintln(a.Out, "---"); err != nil {
+					return err
+				}
+			}
+			if err := f.encode(a.Out, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	case f.ids || len(objects) != 1:
+		if len(objects) == 0 {
+			return nil
+		}
+		return k.printRows(a, f, objects)
+	}
+	return printFields(a.Out, objects[0])
+}
+
+// settle tells how objects stand that a write was to wait for.
+func (k kind[T, L]) settle(a *App, v T) {
+	if k.health != nil {
+		status, reason := k.health(v)
+		a.settle(k.noun, k.name(v), status, reason)
+	}
+}
+
+// printFields writes an object as lines of field and value, in the order of its JSON form.
+func printFields(w io.Writer, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var fields yaml.MapSlice
+	if err := yaml.UnmarshalWithOptions(data, &fields, yaml.UseOrderedMap()); err != nil {
+		return err
+	}
+	longest := 0
+	for _, f := range fields {
+		longest = max(longest, len(fmt.Sprint(f.Key)))
+	}
+	var b strings.Builder
+	for _, f := range fields {
+		name := fmt.Sprint(f.Key)
+		for _, line := range valueLines(f.Value) {
+			fmt.Fprintf(&b, "%-*s%s%s\n", longest, name, gap, printable(line))
+			name = ""
+		}
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// valueLines is a value in as many lines as it has parts.
+func valueLines(v any) []string {
+	var lines []string
+	switch v := v.(type) {
+	case yaml.MapSlice:
+		for _, f := range v {
+			lines = append(lines, fmt.Sprintf("%v=%s", f.Key, inline(f.Value)))
+		}
+	case []any:
+		for _, item := range v {
+			lines = append(lines, inline(item))
+		}
+	case string:
+		lines = strings.Split(strings.TrimRight(v, "\n"), "\n")
+	default:
+		lines = []string{fmt.Sprint(v)}
+	}
+	if len(lines) == 0 || (len(lines) == 1 && lines[0] == "") {
+		return []string{"-"}
+	}
+	return lines
+}
+
+// inline is a value within a line; fields without a value are left out.
+func inline(v any) string {
+	var parts []string
+	switch v := v.(type) {
+	case yaml.MapSlice:
+		for _, f := range v {
+			if s := inline(f.Value); s != "" {
+				parts = append(parts, fmt.Sprintf("%v=%s", f.Key, s))
+			}
+		}
+		return strings.Join(parts, " ")
+	case []any:
+		for _, item := range v {
+			parts = append(parts, inline(item))
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,45 @@
+// Command tapctl is the command line of Tapline. Called as climc it behaves the same.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app := cmd.App{
+		Name:    filepath.Base(os.Args[0]),
+		Version: version,
+		In:      os.Stdin,
+		Out:     os.Stdout,
+		Err:     os.Stderr,
+		Env:     os.Getenv,
+		Root:    os.Geteuid() == 0,
+		Width:   terminalWidth(os.Stdout),
+		Facts:   cmd.ReadFacts,
+	}
+	code := app.Run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// terminalWidth is the number of columns of a terminal, 0 if f is none.
+func terminalWidth(f *os.File) int {
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}

@@ -1,0 +1,367 @@
+package vswitch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// commit builds a transaction on the watcher's snapshot and commits it.
+func commit(ctx context.Context, t testing.TB, conn *client.Conn, w *vswitch.Watcher, build func(*vswitch.Txn)) vswitch.Result {
+	t.Helper()
+	txn := vswitch.NewTxn(w.Snapshot(), owner)
+	build(txn)
+	result, err := txn.Commit(ctx, conn)
+	ovstest.NoError(t, err)
+	return result
+}
+
+// addBridge adds a bridge with ports.
+func addBridge(name string, ports ...string) func(*vswitch.Txn) {
+	return func(txn *vswitch.Txn) {
+		br := txn.InsertBridge(vswitch.Bridge{Name: name, DatapathType: "dummy"})
+		for _, p := range ports {
+			txn.InsertPort(br, vswitch.Port{Name: p}, vswitch.Interface{Type: "dummy"})
+		}
+	}
+}
+
+// TestSnapshotFollows: after a random sequence of transactions by us and by
+// ovs-vsctl, the snapshot that followed every update equals one of a watcher
+// that starts from scratch.
+func TestSnapshotFollows(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	random := rand.New(rand.NewPCG(1, 2))
+	seed := func() int { return random.IntN(1 << 20) }
+	commit(ctx, t, conn, w, addBridge("br0", "p0", "p1"))
+	commit(ctx, t, conn, w, addBridge("br1", "p2"))
+	for i := range 150 {
+		snap := w.Snapshot()
+		b := snap.Bridges()[random.IntN(len(snap.Bridges()))]
+		ports := snap.BridgePorts(b)
+		p := ports[random.IntN(len(ports))]
+		txn := vswitch.NewTxn(snap, owner)
+		switch random.IntN(8) {
+		case 0, 1:
+			txn.InsertPort(b.UUID, vswitch.Port{Name: fmt.Sprintf("p%d", i+10), Tag: new(seed() % 4096), Trunks: []int{seed() % 4096, seed() % 4096}})
+		case 2:
+			if p.Name != b.Name {
+				txn.DeletePort(p.UUID)
+			}
+		case 3:
+			txn.MovePort(p.UUID, snap.Bridges()[random.IntN(len(snap.Bridges()))].UUID)
+		case 4:
+			changed := *p
+			changed.Tag, changed.Trunks = nil, []int{seed() % 4096}
+			changed.ExternalIDs = map[string]string{"owner": "test", fmt.Sprint(seed() % 3): fmt.Sprint(seed() % 3)}
+			txn.UpdatePort(changed)
+		case 5:
+			txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "m", SelectSrcPort: []vswitch.UUID{p.UUID}, OutputPort: &p.UUID})
+		case 6:
+			for _, m := range snap.BridgeMirrors(b) {
+				txn.DeleteMirror(m.UUID)
+			}
+		case 7:
+			s.Vsctl("--no-wait", "set", "Bridge", b.Name, fmt.Sprintf("flood_vlans=%d,%d", seed()%4096, seed()%4096), fmt.Sprintf("other_config:k=%d", seed()))
+		}
+		_, err := txn.Commit(ctx, conn)
+		ovstest.NoError(t, err)
+		if i%25 == 0 {
+			_, _, fresh := watch(t, s)
+			ovstest.NoError(t, conn.Echo(ctx)) // what ovs-vsctl changed has come
+			sameSnapshots(t, fresh.Snapshot(), w.Snapshot())
+		}
+	}
+	_, _, fresh := watch(t, s)
+	sameSnapshots(t, fresh.Snapshot(), w.Snapshot())
+}
+
+// TestConflicts: a switch that is not what the snapshot showed makes the commit
+// fail with ErrConflict, and nothing of it takes effect.
+func TestConflicts(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		behind []string // what ovs-vsctl does behind our back
+		build  func(*vswitch.Txn, *vswitch.Snapshot)
+	}{
+		{"bridge was deleted", []string{"del-br", "br0"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
+			b, _ := s.Bridge("br0")
+			txn.InsertPort(b.UUID, vswitch.Port{Name: "x"})
+		}},
+		{"bridge was replaced", []string{"del-br", "br0", "--", "add-br", "br0"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
+			b, _ := s.Bridge("br0")
+			txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "x", SelectAll: true})
+		}},
+		{"mirrored port was deleted", []string{"del-port", "p0"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
+			b, _ := s.Bridge("br0")
+			p, _ := s.PortNamed("p0")
+			txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "x", SelectSrcPort: []vswitch.UUID{p.UUID}})
+		}},
+		{"port changed hands", []string{"set", "Port", "p0", "external_ids:owner=another"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
+			p, _ := s.PortNamed("p0")
+			txn.DeletePort(p.UUID)
+		}},
+		{"port moved on", []string{"--", "--id=@p", "get", "Port", "p0", "--", "remove", "Bridge", "br0", "ports", "@p", "--", "add", "Bridge", "br1", "ports", "@p"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
+			p, _ := s.PortNamed("p0")
+			b, _ := s.Bridge("br2")
+			txn.MovePort(p.UUID, b.UUID)
+		}},
+		{"name is taken", []string{"add-port", "br1", "x"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
+			b, _ := s.Bridge("br0")
+			txn.InsertPort(b.UUID, vswitch.Port{Name: "x"})
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := ovstest.StartServer(t)
+			ctx, conn, w := watch(t, s)
+			commit(ctx, t, conn, w, addBridge("br0", "p0"))
+			commit(ctx, t, conn, w, addBridge("br1"))
+			commit(ctx, t, conn, w, addBridge("br2"))
+			old := w.Snapshot()
+			s.Vsctl(append([]string{"--no-wait"}, tc.behind...)...)
+			ovstest.NoError(t, conn.Echo(ctx))
+			before := w.Snapshot()
+			txn := vswitch.NewTxn(old, owner)
+			tc.build(txn, old)
+			txn.IncrementNextCfg()
+			_, err := txn.Commit(ctx, conn)
+			ovstest.ErrorIs(t, err, vswitch.ErrConflict)
+			ovstest.Equal(t, "changes", 0, len(w.Snapshot().Since(before)))
+		})
+	}
+}
+
+// TestSharedMaps: keys that another writes at the same time stay.
+func TestSharedMaps(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	commit(ctx, t, conn, w, addBridge("br0"))
+	old := w.Snapshot()
+	s.Vsctl("--no-wait", "set", "Bridge", "br0", "external_ids:theirs=1", "external_ids:both=theirs", "--", "add-port", "br0", "theirs")
+	b, _ := old.Bridge("br0")
+	want := *b
+	want.ExternalIDs = map[string]string{"owner": "test", "ours": "1", "both": "ours"}
+	txn := vswitch.NewTxn(old, owner)
+	txn.UpdateBridge(want)
+	txn.InsertPort(b.UUID, vswitch.Port{Name: "ours"})
+	_, err := txn.Commit(ctx, conn)
+	ovstest.NoError(t, err)
+	b, _ = w.Snapshot().Bridge("br0")
+	ovstest.Equal(t, "external_ids", map[string]string{"owner": "test", "ours": "1", "theirs": "1", "both": "ours"}, b.ExternalIDs)
+	ovstest.Equal(t, "ports", "ours\ntheirs", s.Vsctl("list-ports", "br0"))
+}
+
+// TestReplaceInOneTransaction: a port is replaced by one of its name at once,
+// and a mirror goes with its port.
+func TestReplaceInOneTransaction(t *testing.T) {
+	s := ovstest.StartServer(t)
+	s.StartSwitch()
+	ctx, conn, w := watch(t, s)
+	commit(ctx, t, conn, w, addBridge("br0", "p0", "p1"))
+	var m vswitch.UUID
+	result := commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		b, _ := w.Snapshot().Bridge("br0")
+		old, _ := w.Snapshot().PortNamed("p0")
+		src, _ := w.Snapshot().PortNamed("p1")
+		txn.DeletePort(old.UUID)
+		p := txn.InsertPort(b.UUID, vswitch.Port{Name: "p0", VLANMode: "trunk", Trunks: []int{4095}}, vswitch.Interface{Type: "dummy", OFPortRequest: 77})
+		m = txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "m", SelectSrcPort: []vswitch.UUID{src.UUID}, OutputPort: &p})
+		txn.IncrementNextCfg()
+	})
+	snap := applied(ctx, t, w, result.NextCfg)
+	p, _ := snap.PortByName("br0", "p0")
+	ovstest.Equal(t, "port number", 77, snap.PortInterfaces(p)[0].OFPort)
+	ovstest.Equal(t, "admin state", "up", snap.PortInterfaces(p)[0].AdminState)
+	mirror, _ := snap.Mirror(result.UUID(m))
+	ovstest.Equal(t, "output", p.UUID, *mirror.OutputPort)
+
+	// The row of the moved port is the one that was.
+	commit(ctx, t, conn, w, addBridge("br1"))
+	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		b, _ := w.Snapshot().Bridge("br1")
+		txn.MovePort(p.UUID, b.UUID)
+		txn.DeleteMirror(mirror.UUID)
+	})
+	moved, ok := w.Snapshot().PortByName("br1", "p0")
+	ovstest.True(t, "the port has moved", ok && moved.UUID == p.UUID)
+	_, ok = w.Snapshot().Mirror(mirror.UUID)
+	ovstest.True(t, "the mirror is gone", !ok)
+	ovstest.Equal(t, "ovs-vsctl sees it", "p0", s.Vsctl("list-ports", "br1"))
+
+	result = commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		for _, b := range w.Snapshot().Bridges() {
+			txn.DeleteBridge(b.UUID)
+		}
+		txn.IncrementNextCfg()
+	})
+	snap = applied(ctx, t, w, result.NextCfg)
+	for range snap.Ports() {
+		t.Fatal("a port outlives its bridge")
+	}
+	ovstest.Equal(t, "bridges", "", s.Vsctl("list-br"))
+}
+
+// TestControllers: controllers come, change and go.
+func TestControllers(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	commit(ctx, t, conn, w, addBridge("br0"))
+	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		b, _ := w.Snapshot().Bridge("br0")
+		txn.InsertController(b.UUID, vswitch.Controller{Target: "tcp:127.0.0.1:6653", InactivityProbe: new(0), MaxBackoff: 1000, ConnectionMode: "out-of-band"})
+	})
+	ovstest.Equal(t, "controller", "tcp:127.0.0.1:6653", s.Vsctl("get-controller", "br0"))
+	get := func() *vswitch.Controller {
+		b, _ := w.Snapshot().Bridge("br0")
+		return w.Snapshot().Controllers(b)[0]
+	}
+	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		c := *get()
+		c.Target, c.InactivityProbe = "tcp:127.0.0.1:6654", nil
+		txn.UpdateController(c)
+	})
+	c := get()
+	ovstest.Equal(t, "controller", "tcp:127.0.0.1:6654", s.Vsctl("get-controller", "br0"))
+	ovstest.True(t, "the probe is the default again", c.InactivityProbe == nil && c.MaxBackoff == 1000)
+	commit(ctx, t, conn, w, func(txn *vswitch.Txn) { txn.DeleteController(c.UUID) })
+	ovstest.Equal(t, "controllers", "", s.Vsctl("get-controller", "br0"))
+}
+
+// TestWatcher: Next tells every state once, the latest only, and at the end the
+// connection's error; a restarted server with the same contents shows no
+// differences.
+func TestWatcher(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	first, err := w.Next(ctx)
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "bridges", 0, len(first.Bridges()))
+	for i := range 5 {
+		commit(ctx, t, conn, w, addBridge(fmt.Sprint("br", i)))
+	}
+	latest, err := w.Next(ctx)
+	ovstest.NoError(t, err)
+	ovstest.Equal(t, "bridges", 5, len(latest.Bridges()))
+	changes := latest.Since(first)
+	ovstest.True(t, "all of it is told", changes.Has(vswitch.TableBridge) && changes.Has(vswitch.TableOpenVSwitch) && !changes.Has(vswitch.TableMirror))
+	ovstest.Equal(t, "rows changed", 5*3+1, len(changes))
+
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	_, err = w.Next(short)
+	ovstest.ErrorIs(t, err, context.DeadlineExceeded)
+
+	next := make(chan error)
+	go func() {
+		snap, err := w.Next(ctx)
+		if err == nil && len(snap.Bridges()) != 6 {
+			err = fmt.Errorf("%d bridges", len(snap.Bridges()))
+		}
+		next <- err
+	}()
+	s.Vsctl("--no-wait", "add-br", "br5")
+	ovstest.NoError(t, <-next)
+
+	go func() {
+		_, err := w.Next(ctx)
+		next <- err
+	}()
+	s.Stop()
+	err = <-next
+	ovstest.True(t, fmt.Sprintf("the end is told: %v", err), err != nil && strings.Contains(err.Error(), "watch: "))
+	_, err = vswitch.NewTxn(w.Snapshot(), owner).Commit(ctx, conn)
+	ovstest.True(t, "what was not sent has a known outcome", err != nil && !errors.Is(err, vswitch.ErrOutcomeUnknown))
+	last := w.Snapshot()
+	ovstest.Equal(t, "the last state stays", 6, len(last.Bridges()))
+
+	s.Start()
+	_, _, again := watch(t, s)
+	ovstest.Equal(t, "differences after the restart", 0, len(again.Snapshot().Since(last)))
+}
+
+// TestWatcherClose: a closed watcher says so, and its connection lives.
+func TestWatcherClose(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	_, err := w.Next(ctx)
+	ovstest.NoError(t, err)
+	ovstest.NoError(t, w.Close(ctx))
+	_, err = w.Next(ctx)
+	ovstest.ErrorIs(t, err, client.ErrClosed)
+	ovstest.NoError(t, conn.Echo(ctx))
+}
+
+// TestEveryColumn: every column that the row types have is one that Open
+// vSwitch has, but for those of later versions; and what is inserted is what is
+// read, and ovs-vsctl reads the same.
+func TestEveryColumn(t *testing.T) {
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	schema, err := conn.GetSchema(ctx, vswitch.Database)
+	ovstest.NoError(t, err)
+	later := map[string]bool{"filter": true} // 3.4
+	for table, request := range vswitch.Request() {
+		for _, column := range request.Columns {
+			if schema.Tables[table].Column(column) == nil && !later[column] {
+				t.Errorf("%s.%s is not a column", table, column)
+			}
+		}
+	}
+	port := vswitch.Port{
+		Name: "p0", Tag: new(4095), Trunks: []int{0, 7}, CVLANs: []int{9}, VLANMode: "dot1q-tunnel", MAC: "02:00:00:00:00:01", BondMode: "balance-slb",
+		LACP: "passive", BondFakeIface: true, FakeBridge: true, Protected: true, ExternalIDs: map[string]string{"owner": "test", "": "empty key"}, OtherConfig: map[string]string{"é": "\"\\\n"},
+	}
+	iface := vswitch.Interface{
+		Name: "i0", Type: "gre", Options: map[string]string{"remote_ip": "flow", "key": "flow"}, OFPortRequest: 65279, MAC: "02:00:00:00:00:02", MTURequest: 9000,
+		ExternalIDs: map[string]string{"owner": "test"}, OtherConfig: map[string]string{"a": "b"},
+	}
+	bridge := vswitch.Bridge{
+		Name: "b0", DatapathType: "netdev", FailMode: "standalone", Protocols: []string{"OpenFlow10", "OpenFlow15"}, FloodVLANs: []int{1, 4095},
+		ExternalIDs: map[string]string{"owner": "test"}, OtherConfig: map[string]string{"a": "b"}, STPEnable: true, RSTPEnable: true, McastSnoopingEnable: true,
+	}
+	mirror := vswitch.Mirror{Name: "m0", SelectAll: true, SelectVLAN: []int{5, 6}, OutputVLAN: new(9), Snaplen: 14, ExternalIDs: map[string]string{"owner": "test"}}
+	controller := vswitch.Controller{
+		Target: "ssl:192.0.2.1", Type: "service", ConnectionMode: "in-band", InactivityProbe: new(-5), MaxBackoff: 1000, RateLimit: 100, BurstLimit: 25,
+		ExternalIDs: map[string]string{"owner": "test"}, OtherConfig: map[string]string{"a": "b"},
+	}
+	var b, p, m vswitch.UUID
+	result := commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		b = txn.InsertBridge(bridge)
+		p = txn.InsertPort(b, port, iface, vswitch.Interface{Name: "i1"})
+		m = txn.InsertMirror(b, mirror)
+		txn.InsertController(b, controller)
+	})
+	snap := w.Snapshot()
+	gotBridge, _ := snap.BridgeByUUID(result.UUID(b))
+	gotPort, _ := snap.Port(result.UUID(p))
+	gotMirror, _ := snap.Mirror(result.UUID(m))
+	gotInterface := snap.PortInterfaces(gotPort)[0]
+	gotController := snap.Controllers(gotBridge)[0]
+	ovstest.Equal(t, "Inserted", gotInterface.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableInterface, Name: "i0"}])
+	bridge.UUID, bridge.Ports, bridge.Mirrors, bridge.Controllers = gotBridge.UUID, gotBridge.Ports, gotBridge.Mirrors, gotBridge.Controllers
+	port.UUID, port.Interfaces = gotPort.UUID, gotPort.Interfaces
+	mirror.UUID, iface.UUID, controller.UUID = gotMirror.UUID, gotInterface.UUID, gotController.UUID
+	ovstest.Equal(t, "bridge", &bridge, gotBridge)
+	ovstest.Equal(t, "port", &port, gotPort)
+	ovstest.Equal(t, "mirror", &mirror, gotMirror)
+	ovstest.Equal(t, "interface", &iface, gotInterface)
+	ovstest.Equal(t, "controller", &controller, gotController)
+	ovstest.Equal(t, "ovs-vsctl", "dot1q-tunnel", s.Vsctl("get", "Port", "p0", "vlan_mode"))
+
+	_, err = conn.Transact(ctx, vswitch.Database, ovsdb.Comment{Text: "still well"})
+	ovstest.NoError(t, err)
+}

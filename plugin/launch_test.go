@@ -1,0 +1,298 @@
+package plugin_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/plugintest"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// patience bounds each wait of these tests.
+const patience = 30 * time.Second
+
+// build compiles a command of this module into a directory of the test.
+func build(t *testing.T, pkg string, flags ...string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), filepath.Base(pkg))
+	args := append(append([]string{"build", "-o", binary}, flags...), pkg)
+	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	require.NoError(t, err, "go %v: %s", args, out)
+	return binary
+}
+
+func spec(path string) plugin.Spec {
+	return plugin.Spec{Name: "mirror", Path: path, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// children lists the processes that run a program and were started by this one.
+func children(t *testing.T, binary string) (pids []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	require.NoError(t, err)
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		exe, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
+		stat, err2 := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if err != nil || err2 != nil || exe != binary {
+			continue
+		}
+		// pid (comm) state ppid, see proc_pid_stat(5); comm may hold blanks and parentheses.
+		_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func onlyChild(t *testing.T, binary string) int {
+	t.Helper()
+	pids := children(t, binary)
+	require.Len(t, pids, 1, "processes of %s", binary)
+	return pids[0]
+}
+
+func TestConformanceProcess(t *testing.T) {
+	binary := build(t, "./tapline-mirror")
+	plugintest.Conformance(t, func(t *testing.T) plugin.Mirror {
+		p, err := plugin.Launch(t.Context(), spec(binary))
+		require.NoError(t, err)
+		t.Cleanup(p.Kill)
+		return p
+	})
+	assert.Empty(t, children(t, binary), "a process outlives Kill")
+}
+
+func TestLaunch(t *testing.T) {
+	binary := build(t, "./tapline-mirror")
+	content, err := os.ReadFile(binary)
+	require.NoError(t, err)
+	sum := sha256.Sum256(content)
+	with := spec(binary)
+	with.SHA256 = hex.EncodeToString(sum[:])
+	with.Config = []byte(`{"bridge": "spy"}`)
+	t.Setenv("TAPLINE_TOKEN", "secret")
+
+	p, err := plugin.Launch(t.Context(), with)
+	require.NoError(t, err)
+	defer p.Kill()
+	assert.Equal(t, "mirror", p.Description.Name)
+	assert.Equal(t, plugin.Version, p.Description.Version)
+	assert.False(t, p.Exited())
+
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", onlyChild(t, binary)))
+	require.NoError(t, err)
+	for _, entry := range strings.Split(strings.TrimRight(string(environ), "\x00"), "\x00") {
+		name, _, _ := strings.Cut(entry, "=")
+		assert.True(t, name == plugin.Handshake.MagicCookieKey || strings.HasPrefix(name, "PLUGIN_"), "the plugin inherits %s", name)
+	}
+
+	p.Kill()
+	assert.True(t, p.Exited())
+	assert.Empty(t, children(t, binary))
+	_, err = p.Describe(t.Context())
+	assert.Error(t, err, "a call after the end")
+	p.Kill() // A second time does no harm.
+}
+
+func TestLaunchErrors(t *testing.T) {
+	ours := build(t, "./tapline-mirror")
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	require.NoError(t, os.WriteFile(plain, []byte("text"), 0o644))
+	garbage := filepath.Join(dir, "garbage")
+	require.NoError(t, os.WriteFile(garbage, []byte("no program"), 0o755))
+	with := func(path string, change func(*plugin.Spec)) plugin.Spec {
+		s := spec(path)
+		change(&s)
+		return s
+	}
+	for _, test := range []struct {
+		name string
+		spec plugin.Spec
+		want []string // after "plugin mirror (PATH): "
+	}{
+		{"no such file", spec(filepath.Join(dir, "absent")), []string{"there is no such file; set plugins[].path to the binary"}},
+		{"a directory", spec(dir), []string{"the file is not executable"}},
+		{"not executable", spec(plain), []string{"the file is not executable"}},
+		{"not a program", spec(garbage), []string{"exec format error"}},
+		{"no checksum", with(ours, func(s *plugin.Spec) { s.SHA256 = "sha256:0" }), []string{`sha256 "sha256:0": want 64 hexadecimal digits`}},
+		{"checksum too short", with(ours, func(s *plugin.Spec) { s.SHA256 = "00ff" }), []string{`sha256 "00ff": want 64 hexadecimal digits`}},
+		{"wrong checksum", with(ours, func(s *plugin.Spec) { s.SHA256 = strings.Repeat("0", 64) }), []string{"the binary's SHA-256 is not " + strings.Repeat("0", 64)}},
+		{"no plugin", spec("/bin/true"), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
+		{"a program that talks", spec(script(t, "echo hello; echo world")), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
+		{"plugin of another program", spec(build(t, "./testdata/otherplugin", "-ldflags=-X main.kind=cookie")), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
+		{"another protocol version", spec(build(t, "./testdata/otherplugin", "-ldflags=-X main.kind=version")), []string{"version", "2", "1"}},
+		{"configuration", with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "vxlan"}`) }), []string{`tunnel: "vxlan" is not a tunnel type: want "gre"`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := plugin.Launch(t.Context(), test.spec)
+			if !assert.Error(t, err) {
+				p.Kill()
+				return
+			}
+			rest, ok := strings.CutPrefix(err.Error(), "plugin mirror ("+test.spec.Path+"): ")
+			assert.True(t, ok, "%v does not say which plugin", err)
+			for _, want := range test.want {
+				assert.Contains(t, rest, want)
+			}
+			assert.NotContains(t, err.Error(), "\n")
+			assert.Empty(t, children(t, test.spec.Path), "the process is left behind")
+		})
+	}
+	_, err := plugin.Launch(t.Context(), spec(filepath.Join(dir, "absent")))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = plugin.Launch(t.Context(), with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "vxlan"}`) }))
+	var wrong *plugin.ConfigError
+	require.ErrorAs(t, err, &wrong)
+	assert.Equal(t, []plugin.FieldError{{Field: "tunnel", Message: `"vxlan" is not a tunnel type: want "gre"`}}, wrong.Fields)
+}
+
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "script")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755))
+	return path
+}
+
+// TestLaunchSaysWhatThePluginSays: what a plugin writes to its standard error is logged, line by line.
+func TestLaunchSaysWhatThePluginSays(t *testing.T) {
+	var log lockedBuffer
+	s := spec(script(t, "echo one >&2; echo two >&2"))
+	s.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	_, err := plugin.Launch(t.Context(), s)
+	require.Error(t, err)
+	assert.Contains(t, log.String(), `msg="plugin says" plugin=mirror line=one`)
+	assert.Contains(t, log.String(), `msg="plugin says" plugin=mirror line=two`)
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func TestSuperviseRestarts(t *testing.T) {
+	binary := build(t, "./tapline-mirror")
+	s, err := plugin.Start(t.Context(), spec(binary))
+	require.NoError(t, err)
+	assert.NoError(t, s.Err())
+	assert.Zero(t, s.Restarts())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	type run struct {
+		pid int
+		at  time.Time
+	}
+	runs, ends := make(chan run, 8), make(chan error, 8)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Run(ctx, func(ctx context.Context, m plugin.Mirror) error {
+			changes := make(chan tap.Change, 1)
+			changes <- tap.Change{Revision: 1, Reset: true}
+			err := m.Run(ctx, changes, func(tap.Result) error {
+				pids := children(t, binary)
+				if len(pids) != 1 {
+					return fmt.Errorf("processes %v: want one", pids)
+				}
+				runs <- run{pids[0], time.Now()}
+				return nil
+			})
+			ends <- err
+			return err
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	next := func() (r run) {
+		t.Helper()
+		select {
+		case r = <-runs:
+		case <-time.After(patience):
+			t.Fatal("the plugin does not run")
+		}
+		return r
+	}
+	first := next()
+	for n, least := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
+		killed := time.Now()
+		require.NoError(t, syscall.Kill(first.pid, syscall.SIGKILL))
+		again := next()
+		assert.Error(t, <-ends, "use learns that the plugin is gone")
+		assert.NotEqual(t, first.pid, again.pid)
+		assert.GreaterOrEqual(t, again.at.Sub(killed), least, "restart %d comes without its backoff", n+1)
+		assert.EqualValues(t, n+1, s.Restarts())
+		assert.NoError(t, s.Err(), "the plugin runs")
+		first = again
+	}
+	cancel()
+	<-done
+	assert.ErrorIs(t, <-ends, context.Canceled)
+	assert.Empty(t, children(t, binary), "the process outlives its supervisor")
+}
+
+// TestSuperviseTellsWhyItDoesNotRun: while the binary is gone, Err says so, and the supervisor ends when it is told to.
+func TestSuperviseTellsWhyItDoesNotRun(t *testing.T) {
+	binary := build(t, "./tapline-mirror")
+	s, err := plugin.Start(t.Context(), spec(binary))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(binary))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Run(ctx, func(context.Context, plugin.Mirror) error { return errors.New("the plugin is gone") })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	require.Eventually(t, func() bool {
+		err := s.Err()
+		return err != nil && strings.Contains(err.Error(), "there is no such file")
+	}, patience, 10*time.Millisecond)
+	assert.Zero(t, s.Restarts())
+	assert.ErrorContains(t, s.Err(), "plugin mirror: ")
+}
+
+func TestStartErrors(t *testing.T) {
+	s, err := plugin.Start(t.Context(), spec("/bin/true"))
+	assert.Error(t, err)
+	assert.Nil(t, s)
+}
