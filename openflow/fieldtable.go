@@ -57,6 +57,8 @@ const (
 	FieldXXReg2
 	FieldXXReg3
 	FieldPktMark
+	FieldDPHash
+	FieldRecircID
 	FieldCTState
 	FieldCTZone
 	FieldCTMark
@@ -111,6 +113,8 @@ const (
 	FieldNDTarget
 	FieldNDSLL
 	FieldNDTLL
+	FieldNDReserved
+	FieldNDOptionsType
 	FieldNSHFlags
 	FieldNSHMDType
 	FieldNSHNP
@@ -178,6 +182,8 @@ var fieldTable = [numFields]FieldInfo{
 	FieldXXReg2:         {"xxreg2", 16, 128, formatHex, true, needNone, []oxmID{nxm1(113)}},
 	FieldXXReg3:         {"xxreg3", 16, 128, formatHex, true, needNone, []oxmID{nxm1(114)}},
 	FieldPktMark:        {"pkt_mark", 4, 32, formatHex, true, needNone, []oxmID{nxm1(33)}},
+	FieldDPHash:         {"dp_hash", 4, 32, formatHex, true, needNone, []oxmID{nxm1(35)}},
+	FieldRecircID:       {"recirc_id", 4, 32, formatHex, false, needNone, []oxmID{nxm1(36)}},
 	FieldCTState:        {"ct_state", 4, 8, formatCTState, true, needNone, []oxmID{nxm1(105)}},
 	FieldCTZone:         {"ct_zone", 2, 16, formatHex, false, needNone, []oxmID{nxm1(106)}},
 	FieldCTMark:         {"ct_mark", 4, 32, formatHex, true, needNone, []oxmID{nxm1(107)}},
@@ -232,6 +238,8 @@ var fieldTable = [numFields]FieldInfo{
 	FieldNDTarget:       {"nd_target", 16, 128, formatIPv6, true, needND, []oxmID{oxm(31), nxm1(23)}},
 	FieldNDSLL:          {"nd_sll", 6, 48, formatMAC, true, needNDSolicit, []oxmID{oxm(32), nxm1(24)}},
 	FieldNDTLL:          {"nd_tll", 6, 48, formatMAC, true, needNDAdvert, []oxmID{oxm(33), nxm1(25)}},
+	FieldNDReserved:     {"nd_reserved", 4, 32, formatDecimal, false, needND, []oxmID{eric(1)}},
+	FieldNDOptionsType:  {"nd_options_type", 1, 8, formatDecimal, false, needND, []oxmID{eric(2)}},
 	FieldNSHFlags:       {"nsh_flags", 1, 8, formatDecimal, true, needNSH, []oxmID{nsh(1)}},
 	FieldNSHMDType:      {"nsh_mdtype", 1, 8, formatDecimal, false, needNSH, []oxmID{nsh(2)}},
 	FieldNSHNP:          {"nsh_np", 1, 8, formatDecimal, false, needNSH, []oxmID{nsh(3)}},

@@ -65,7 +65,8 @@ func (m Match) Get(id FieldID) (Field, bool) {
 
 // Normalize returns the canonical form: fields in the order of [FieldID],
 // which puts prerequisites first; bits outside masks cleared; full masks left
-// out, fields with an empty mask left out; xreg and xxreg split into reg. Two
+// out, fields with an empty mask left out; xreg and xxreg split into reg;
+// nw_tos and vlan_tci turned into the fields of OpenFlow 1.3 that say it. Two
 // matches that a switch takes for the same flow have equal canonical forms.
 // The receiver is not changed; it is returned if it is canonical already.
 func (m Match) Normalize() Match {
@@ -93,7 +94,7 @@ func (m Match) Normalize() Match {
 func (m Match) canonical() bool {
 	last := FieldUnknown
 	for _, f := range m {
-		if f.id <= last || f.id >= numFields || f.id >= FieldXReg0 && f.id <= FieldXXReg3 {
+		if f.id <= last || f.id >= numFields || replaced(f.id) {
 			return false
 		}
 		last = f.id
@@ -106,6 +107,11 @@ func (m Match) canonical() bool {
 		}
 	}
 	return true
+}
+
+// replaced reports whether appendNormal puts other fields in place of a field.
+func replaced(id FieldID) bool {
+	return id >= FieldXReg0 && id <= FieldXXReg3 || id == FieldIPTOS || id == FieldVLANTCI
 }
 
 // canonicalRank puts fields that are kept raw behind all others, because
@@ -123,12 +129,38 @@ func appendNormal(m Match, f Field) Match {
 		return appendRegs(m, f, FieldReg0+2*(f.id-FieldXReg0), 2)
 	case f.id >= FieldXXReg0 && f.id <= FieldXXReg3:
 		return appendRegs(m, f, FieldReg0+4*(f.id-FieldXXReg0), 4)
+	case f.id == FieldIPTOS && !f.masked:
+		return append(m, exact(FieldIPDSCP, f.value.Lo>>2)) // Its lower 2 bits are ignored.
+	case f.id == FieldVLANTCI:
+		return appendTCI(m, f)
 	}
 	if !f.masked {
 		return append(m, f)
 	}
 	if mask := f.mask.and(ones(f.id.Info().Bits)); mask != (Uint128{}) {
 		return append(m, NewMaskedField(f.id, f.value, mask))
+	}
+	return m
+}
+
+// appendTCI splits the priority from the rest of a VLAN tag. A mask of part of
+// the priority has no other form.
+//
+//	 15      12                      0
+//	+--------+--+--------------------+
+//	|  pcp   |P |        vid         |
+//	+--------+--+--------------------+
+func appendTCI(m Match, f Field) Match {
+	v, mask := f.value.Lo, f.Mask().Lo
+	const vidBits, pcpShift, pcpBits = vlanPresent<<1 - 1, 13, 7
+	if pcp := mask >> pcpShift & pcpBits; pcp != 0 && pcp != pcpBits {
+		return append(m, f)
+	}
+	if mask&vidBits != 0 {
+		m = append(m, bitwise(FieldVLANVID, v&vidBits, mask&vidBits))
+	}
+	if mask>>pcpShift != 0 && v&mask&vidBits != 0 { // No tag, no priority.
+		m = append(m, exact(FieldVLANPCP, v>>pcpShift))
 	}
 	return m
 }

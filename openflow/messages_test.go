@@ -147,7 +147,7 @@ func messages() map[string]openflow.Message {
 		"table features request":  request(openflow.RawRequest{Multipart: openflow.MultipartTableFeatures}),
 		"experimenter request":    request(openflow.ExperimenterRequest{Experimenter: 1, ExpType: 2, Data: []byte{3}}),
 		"flow monitor request":    request(openflow.FlowMonitorRequest{ID: 1, Flags: openflow.MonitorAdd | openflow.MonitorOwn, OutPort: 4, Table: 5, Match: allMatch()}),
-		"flow monitor everything": request(openflow.FlowMonitorRequest{ID: 1, Flags: openflow.MonitorInitial, Table: openflow.TableAll}),
+		"flow monitor everything": request(openflow.FlowMonitorRequest{ID: 1, Flags: openflow.MonitorInitial | openflow.MonitorAdd, Table: openflow.TableAll}),
 
 		"desc reply":       reply(openflow.Desc{Manufacturer: "m", Hardware: "h", Software: "s", SerialNum: "n", Datapath: "d"}),
 		"flow stats reply": reply(openflow.FlowStatsReply{flow, {}}),

@@ -12,6 +12,7 @@ type oxmID struct {
 const (
 	classNXM0         = 0x0000
 	classNXM1         = 0x0001
+	classEricsson     = 0x1000
 	classOpenFlow     = 0x8000
 	classPacketReg    = 0x8001
 	classExperimenter = 0xffff
@@ -25,28 +26,33 @@ func oxm(field uint8) oxmID  { return oxmID{class: classOpenFlow, field: field} 
 func pkt(field uint8) oxmID  { return oxmID{class: classPacketReg, field: field} }
 func nxm0(field uint8) oxmID { return oxmID{class: classNXM0, field: field} }
 func nxm1(field uint8) oxmID { return oxmID{class: classNXM1, field: field} }
+func eric(field uint8) oxmID { return oxmID{class: classEricsson, field: field} }
 func onf(field uint8) oxmID  { return oxmID{classExperimenter, field, experimenterONF} }
 func nxet(field uint8) oxmID { return oxmID{classExperimenter, field, experimenterNicira} }
 func nsh(field uint8) oxmID  { return oxmID{classExperimenter, field, experimenterNSH} }
 
 // oxmIndex finds the field of a header. It is made once and never changed.
 type oxmIndex struct {
-	byClass      [4][1 << 7]FieldID // By compactClass and field.
-	experimenter map[oxmID]FieldID
+	byClass [4][1 << 7]FieldID // By compactClass and field.
+	others  map[oxmID]FieldID
 }
 
-// compactClass numbers the classes that are not of experimenters, 0x0000,
-// 0x0001, 0x8000 and 0x8001.
+// compactClass numbers the classes in common use, 0x0000, 0x0001, 0x8000 and
+// 0x8001.
 func compactClass(class uint16) int { return int(class>>14&2 | class&1) }
 
+func common(class uint16) bool {
+	return class&^(classOpenFlow|1) == 0
+}
+
 var fieldByOXM = func() *oxmIndex {
-	x := &oxmIndex{experimenter: map[oxmID]FieldID{}}
+	x := &oxmIndex{others: map[oxmID]FieldID{}}
 	for id, info := range fieldTable {
 		for _, w := range info.wire {
-			if w.class == classExperimenter {
-				x.experimenter[w] = FieldID(id)
-			} else {
+			if common(w.class) {
 				x.byClass[compactClass(w.class)][w.field] = FieldID(id)
+			} else {
+				x.others[w] = FieldID(id)
 			}
 		}
 	}
@@ -55,11 +61,10 @@ var fieldByOXM = func() *oxmIndex {
 
 // find returns FieldUnknown for a header that no field has.
 func (x *oxmIndex) find(w oxmID) FieldID {
-	switch w.class {
-	case classNXM0, classNXM1, classOpenFlow, classPacketReg:
+	if common(w.class) {
 		return x.byClass[compactClass(w.class)][w.field]
 	}
-	return x.experimenter[w]
+	return x.others[w]
 }
 
 // FieldInfo describes a field of ovs-fields(7).

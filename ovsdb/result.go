@@ -53,7 +53,7 @@ const (
 // operation of ops. Where the transaction failed the error is an
 // *OperationError; any other error means that the text is malformed.
 func ParseResults(text []byte, ops []Operation) ([]OperationResult, error) {
-	c := jsontext.NewCursor(text)
+	c := newReader(text)
 	results := make([]OperationResult, len(ops))
 	var failed *OperationError
 	n := 0
@@ -121,7 +121,7 @@ func operationTable(op Operation) string {
 
 // parseResult consumes one object. It returns an error where the object is
 // one.
-func parseResult(c *jsontext.Cursor, r *OperationResult) *OperationError {
+func parseResult(c *reader, r *OperationResult) *OperationError {
 	var e OperationError
 	for name := range c.Object() {
 		switch string(name) {
@@ -154,7 +154,7 @@ func parseResult(c *jsontext.Cursor, r *OperationResult) *OperationError {
 	return &e
 }
 
-func parseUntypedRow(c *jsontext.Cursor) Row {
+func parseUntypedRow(c *reader) Row {
 	row := Row{}
 	for name := range c.Object() {
 		row[string(name)] = parseValue(c, nil)

@@ -3,8 +3,6 @@ package ovsdb
 import (
 	"errors"
 	"fmt"
-
-	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
 )
 
 // RowChange tells what happened to a row.
@@ -58,10 +56,10 @@ func ParseTableUpdates2(text []byte, db *DatabaseSchema) (TableUpdates, error) {
 	return parseTableUpdates(text, db, parseRowUpdate2)
 }
 
-type rowUpdateParser func(*jsontext.Cursor, *TableSchema, *RowUpdate)
+type rowUpdateParser func(*reader, *TableSchema, *RowUpdate)
 
 func parseTableUpdates(text []byte, db *DatabaseSchema, parse rowUpdateParser) (TableUpdates, error) {
-	c := jsontext.NewCursor(text)
+	c := newReader(text)
 	updates := TableUpdates{}
 	for name := range c.Object() {
 		table := db.Tables[string(name)]
@@ -91,7 +89,7 @@ func parseTableUpdates(text []byte, db *DatabaseSchema, parse rowUpdateParser) (
 
 // parseRowUpdate consumes a <row-update>: "old" and "new" for a modification,
 // one of them for a deletion or an insertion.
-func parseRowUpdate(c *jsontext.Cursor, table *TableSchema, u *RowUpdate) {
+func parseRowUpdate(c *reader, table *TableSchema, u *RowUpdate) {
 	var hasOld, hasNew bool
 	for name := range c.Object() {
 		switch string(name) {
@@ -117,7 +115,7 @@ var rowUpdate2 = map[string]RowChange{
 }
 
 // parseRowUpdate2 consumes a <row-update2>.
-func parseRowUpdate2(c *jsontext.Cursor, table *TableSchema, u *RowUpdate) {
+func parseRowUpdate2(c *reader, table *TableSchema, u *RowUpdate) {
 	for name := range c.Object() {
 		change := rowUpdate2[string(name)]
 		switch {
@@ -133,7 +131,7 @@ func parseRowUpdate2(c *jsontext.Cursor, table *TableSchema, u *RowUpdate) {
 }
 
 // parseRow consumes a <row>, typed by the table's schema.
-func parseRow(c *jsontext.Cursor, table *TableSchema) Row {
+func parseRow(c *reader, table *TableSchema) Row {
 	row := Row{}
 	for name := range c.Object() {
 		column := table.Columns[string(name)]
@@ -157,7 +155,7 @@ func parseRow(c *jsontext.Cursor, table *TableSchema) Row {
 // the updates go on from the transaction that was asked for, last is the
 // latest transaction in them (ovsdb-server(7), 4.1.15).
 func ParseSinceReply(text []byte, db *DatabaseSchema) (found bool, last UUID, updates TableUpdates, err error) {
-	c := jsontext.NewCursor(text)
+	c := newReader(text)
 	var raw []byte
 	for i := range c.Array() {
 		switch i {
@@ -181,7 +179,7 @@ func ParseSinceReply(text []byte, db *DatabaseSchema) (found bool, last UUID, up
 	return found, last, updates, nil
 }
 
-func parseTransactionID(c *jsontext.Cursor) UUID {
+func parseTransactionID(c *reader) UUID {
 	u, err := parseUUID(c.StringBytes())
 	if err != nil {
 		c.Fail(fmt.Errorf("transaction id: %w", err))

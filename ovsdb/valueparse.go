@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
@@ -16,7 +17,7 @@ import (
 // The constraints of t (range, length, enumeration, number of elements) are
 // the server's to enforce and are not checked.
 func ParseValue(text []byte, t *ColumnType) (Value, error) {
-	c := jsontext.NewCursor(text)
+	c := newReader(text)
 	v := parseValue(c, t)
 	if err := c.End(); err != nil {
 		return nil, fmt.Errorf("value: %w", err)
@@ -24,10 +25,46 @@ func ParseValue(text []byte, t *ColumnType) (Value, error) {
 	return v, nil
 }
 
+// reader is a cursor over values. In a large text, strings that come again
+// share their memory, as the keys of external_ids and words like "up" do in
+// thousands of rows.
+type reader struct {
+	*jsontext.Cursor
+	seed maphash.Seed
+	seen []Atom // the last string seen of each hash; nil: nothing is shared
+}
+
+const (
+	sharePays       = 16 << 10 // bytes of text
+	maxSharedLength = 32       // bytes of a string
+	sharedHashes    = 512      // a power of two
+)
+
+func newReader(text []byte) *reader {
+	r := &reader{Cursor: jsontext.NewCursor(text)}
+	if len(text) > sharePays {
+		r.seed, r.seen = maphash.MakeSeed(), make([]Atom, sharedHashes)
+	}
+	return r
+}
+
+// stringAtom consumes a string.
+func (c *reader) stringAtom() Atom {
+	text := c.StringBytes()
+	if c.seen == nil || len(text) > maxSharedLength {
+		return String(text)
+	}
+	slot := &c.seen[maphash.Bytes(c.seed, text)%sharedHashes]
+	if s, ok := (*slot).(String); !ok || string(s) != string(text) {
+		*slot = String(text)
+	}
+	return *slot
+}
+
 var errValue = errors.New(`an array that is none of ["uuid",..], ["named-uuid",..], ["set",[..]], ["map",[..]]`)
 
 // parseValue consumes a value of type t, or any value where t is nil.
-func parseValue(c *jsontext.Cursor, t *ColumnType) Value {
+func parseValue(c *reader, t *ColumnType) Value {
 	if c.Kind() != jsontext.Array {
 		if t != nil && t.Value != nil {
 			c.Fail(fmt.Errorf("%v where %v should be", c.Kind(), t))
@@ -105,7 +142,7 @@ func (t *ColumnType) mismatch(tag []byte) error {
 }
 
 // parseScalar consumes an atom that is not an array.
-func parseScalar(c *jsontext.Cursor, want AtomType) Atom {
+func parseScalar(c *reader, want AtomType) Atom {
 	kind := c.Kind()
 	if want == TypeAny {
 		want = map[jsontext.Kind]AtomType{
@@ -125,7 +162,7 @@ func parseScalar(c *jsontext.Cursor, want AtomType) Atom {
 	case TypeBoolean:
 		a = Boolean(c.Bool())
 	case TypeString:
-		a = String(c.String())
+		a = c.stringAtom()
 	default:
 		c.Fail(fmt.Errorf("%v where %v should be", kind, want))
 	}
@@ -137,13 +174,13 @@ func parseScalar(c *jsontext.Cursor, want AtomType) Atom {
 
 // looksReal tells whether the number that comes next has a fraction or an
 // exponent.
-func looksReal(c *jsontext.Cursor) bool {
-	ahead := *c
+func looksReal(c *reader) bool {
+	ahead := *c.Cursor
 	return bytes.ContainsAny(ahead.NumberText(), ".eE")
 }
 
 // parseTagged consumes the second element of a <uuid> or <named-uuid>.
-func parseTagged(c *jsontext.Cursor, tag []byte, want AtomType) Atom {
+func parseTagged(c *reader, tag []byte, want AtomType) Atom {
 	if want != TypeUUID && want != TypeAny {
 		c.Fail(fmt.Errorf("a UUID where %v should be", want))
 		return nil
@@ -168,7 +205,7 @@ func parseTagged(c *jsontext.Cursor, tag []byte, want AtomType) Atom {
 }
 
 // parseAtom consumes an atom.
-func parseAtom(c *jsontext.Cursor, want AtomType) Atom {
+func parseAtom(c *reader, want AtomType) Atom {
 	if c.Kind() != jsontext.Array {
 		return parseScalar(c, want)
 	}
@@ -199,7 +236,7 @@ func parseAtom(c *jsontext.Cursor, want AtomType) Atom {
 var errDuplicate = errors.New("the same key or element twice")
 
 // parseSet consumes the elements of a set.
-func parseSet(c *jsontext.Cursor, want AtomType) Value {
+func parseSet(c *reader, want AtomType) Value {
 	s := Set{}
 	sorted := true
 	for range c.Array() {
@@ -224,7 +261,7 @@ func parseSet(c *jsontext.Cursor, want AtomType) Value {
 }
 
 // parseMap consumes the pairs of a map.
-func parseMap(c *jsontext.Cursor, t *ColumnType) Value {
+func parseMap(c *reader, t *ColumnType) Value {
 	m := Map{}
 	sorted := true
 	for range c.Array() {

@@ -178,6 +178,7 @@ func TestConvertMalformedResult(t *testing.T) {
 		give *pb.Result
 		want string
 	}{
+		{"tunnel address", program(&pb.Program{Tunnel: &pb.Tunnel{Peers: []*pb.Peer{{Addr: []byte{1}}}}}), "programs[1]: tunnel.peers.addr: 1 octets: want 4 or 16"},
 		{"trunk", program(&pb.Program{Ports: []*pb.Port{{Trunks: []uint32{1, 70000}}}}), "programs[1]: ports[0]: trunks: 70000 does not fit 16 bits"},
 		{"VLAN", program(&pb.Program{Mirrors: []*pb.MirrorRecord{{SelectVlan: []uint32{70000}}}}), "programs[1]: mirrors[0]: select_vlan: 70000 does not fit 16 bits"},
 		{"no flow", program(&pb.Program{Flows: []*pb.FlowEntry{{}}}), "programs[1]: flows[0]: flow_mod: "},

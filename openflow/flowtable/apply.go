@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -32,6 +33,35 @@ func (e *ModError) Error() string {
 // Unwrap returns the cause.
 func (e *ModError) Unwrap() error { return e.Err }
 
+// ModErrors is all the messages of a bundle that the switch refused, in the
+// order of its answers. errors.As finds each of them.
+type ModErrors []*ModError
+
+// shownErrors is how many of them the text has.
+const shownErrors = 3
+
+// Error implements error.
+func (e ModErrors) Error() string {
+	parts := make([]string, 0, shownErrors+1)
+	for i, m := range e {
+		if i == shownErrors {
+			parts = append(parts, fmt.Sprintf("and %d more", len(e)-i))
+			break
+		}
+		parts = append(parts, m.Error())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Unwrap returns all of them.
+func (e ModErrors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, m := range e {
+		errs[i] = m
+	}
+	return errs
+}
+
 // Dump reads all flows of all tables, with their counters.
 func Dump(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error) {
 	return DumpSelected(ctx, conn, openflow.FlowStatsRequest{Table: openflow.TableAll})
@@ -58,8 +88,8 @@ const bundleFlags = openflow.BundleAtomic | openflow.BundleOrdered
 // bundle even if it refused some. With a single one there is nothing to wait
 // for.
 //
-// If the switch refuses messages the error holds a [*ModError] for each, and
-// nothing has changed. If errors.Is(err, [ErrOutcomeUnknown]), read the flows
+// If the switch refuses messages the error is [ModErrors], and nothing has
+// changed. If errors.Is(err, [ErrOutcomeUnknown]), read the flows
 // again; if errors.Is(err, [ErrUnsupported]) the switch has no bundles. After
 // any other error nothing has changed.
 func Apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
@@ -131,14 +161,14 @@ func validate(mods []openflow.FlowMod) error {
 // flow-mods if there are any, because the others (no such bundle, commit
 // failed) only follow from them.
 func refused(mods []openflow.FlowMod, refusals []*ofconn.RequestError) error {
-	var errs []error
+	var errs ModErrors
 	for _, r := range refusals {
 		if i := r.Index - 1; i >= 0 && i < len(mods) && !isBundleError(r.Reply) {
 			errs = append(errs, &ModError{Index: i, Mod: mods[i], Err: r})
 		}
 	}
 	if errs != nil {
-		return errors.Join(errs...)
+		return errs
 	}
 	first := refusals[0]
 	if isUnsupported(first.Reply) {

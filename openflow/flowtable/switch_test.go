@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -92,6 +93,50 @@ func TestApplyMakesTheTableEqual(t *testing.T) {
 				t.Errorf("still different: %v %v", m.Command, &m)
 			}
 		}
+	}
+}
+
+// TestOtherFormsOfMatch: matches that a switch reports in another form than
+// they were sent in are no difference.
+func TestOtherFormsOfMatch(t *testing.T) {
+	field := func(id openflow.FieldID, v, mask uint64) openflow.Field {
+		return openflow.NewMaskedField(id, openflow.Uint128{Lo: v}, openflow.Uint128{Lo: mask})
+	}
+	ipv4 := openflow.EthType(0x0800)
+	matches := []openflow.Match{
+		{openflow.IPProto(17), ipv4},
+		{ipv4, field(openflow.FieldIPTOS, 0xb8, 0xff)},
+		{ipv4, field(openflow.FieldIPFrag, 3, 3)},
+		{ipv4, field(openflow.FieldIPFrag, 0, 2)},
+		{field(openflow.FieldVLANTCI, 0, 0xffff)},
+		{field(openflow.FieldVLANTCI, 0x1005, 0x1fff)},
+		{field(openflow.FieldVLANTCI, 0x1000, 0x1000)},
+		{field(openflow.FieldVLANTCI, 0xb007, 0xffff)},
+		{field(openflow.FieldVLANTCI, 0x1007, 0x100f)},
+		{field(openflow.FieldXReg0, 5, 0xff)},
+		{field(openflow.FieldXXReg1, 5, 0xff0)},
+		{field(openflow.FieldMetadata, 5, 0)},
+		{field(openflow.FieldTunFlags, 1, 1)},
+		{field(openflow.FieldCTState, 0x21, 0xff)},
+		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("10.1.2.3/8"))},
+		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("10.1.2.3/32"))},
+		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("0.0.0.0/0")), openflow.IPProto(6)},
+		{openflow.EthDstMasked(openflow.MAC{1, 2}, openflow.MAC{1})},
+	}
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	ctx := within(t)
+	for i, m := range matches {
+		t.Run(m.String(), func(t *testing.T) {
+			want := []flowtable.Flow{{Table: openflow.TableID(i), Match: m}}
+			if err := flowtable.Apply(ctx, conn, flowtable.Diff(want, dump(t, ctx, conn), flowtable.Options{})); err != nil {
+				t.Fatal(err)
+			}
+			have := dump(t, ctx, conn)
+			if mods := flowtable.Diff(want, have, flowtable.Options{}); mods != nil || len(have) != 1 {
+				t.Errorf("wanted %v, normal form %v, have %v, still different:%s", m, m.Normalize(), have, text(mods))
+			}
+		})
 	}
 }
 

@@ -15,8 +15,8 @@ const monitorID = 1
 
 // Watch asks the switch to report changes of all flows of the bridge that
 // other connections make, and expiries (ONF EXT-187, flow monitor). It returns
-// the flows that exist now, without counters, in the same instant from which
-// changes are reported. From then on the updates arrive in conn.Events; use
+// the flows that exist now, without counters, ages and flags, in the same
+// instant from which changes are reported. From then on the updates arrive in conn.Events; use
 // [Updates] to get them from an event.
 //
 // Changes of this connection are reported as openflow.FlowAbbrev, that is,

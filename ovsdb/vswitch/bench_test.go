@@ -1,7 +1,9 @@
 package vswitch_test
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"sync"
@@ -16,15 +18,23 @@ import (
 // with its interface, as libvirt and OVN would fill them.
 func initial(n int) []byte {
 	var ports, interfaces, ids []string
+	random := rand.New(rand.NewPCG(1, 2))
+	id := func() (u vswitch.UUID) { // as random as real ones
+		binary.BigEndian.PutUint64(u[:], random.Uint64())
+		binary.BigEndian.PutUint64(u[8:], random.Uint64())
+		return u
+	}
 	for i := range n {
-		ids = append(ids, fmt.Sprintf(`["uuid","%v"]`, id(i)))
-		ports = append(ports, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","interfaces":["uuid","%v"],"tag":%d,"status":["map",[["a","b"]]]}}`, id(i), i, id(i+n), i%4096))
+		port, iface := id(), id()
+		ids = append(ids, fmt.Sprintf(`["uuid","%v"]`, port))
+		ports = append(ports, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","interfaces":["uuid","%v"],"tag":%d,"status":["map",[["a","b"]]]}}`, port, i, iface, i%4096))
 		interfaces = append(interfaces, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","ofport":%d,"mac_in_use":"02:00:00:00:00:01","mtu":1500,"ifindex":%d,
 			"admin_state":"up","link_state":"up","link_speed":10000000,"duplex":"full","status":["map",[["driver_name","tun"],["driver_version","1.6"],["firmware_version",""]]],
-			"external_ids":["map",[["attached-mac","02:00:00:00:00:01"],["iface-id","6d2ac2cc-9d50-4b0b-a3c1-%012d"],["iface-status","active"],["vm-uuid","%v"]]]}}`, id(i+n), i, i, i, i, id(i)))
+			"external_ids":["map",[["attached-mac","02:00:00:00:00:01"],["iface-id","6d2ac2cc-9d50-4b0b-a3c1-%012d"],["iface-status","active"],["vm-uuid","%v"]]]}}`, iface, i, i, i, i, port))
 	}
+	br := id()
 	return fmt.Appendf(nil, `{"Open_vSwitch":{"%v":{"initial":{"bridges":["uuid","%v"]}}},"Bridge":{"%v":{"initial":{"name":"br0","ports":["set",[%s]]}}},"Port":{%s},"Interface":{%s}}`,
-		id(1<<30), id(1<<29), id(1<<29), strings.Join(ids, ","), strings.Join(ports, ","), strings.Join(interfaces, ","))
+		id(), br, br, strings.Join(ids, ","), strings.Join(ports, ","), strings.Join(interfaces, ","))
 }
 
 // BenchmarkInitial is the way from the text of 10,000 rows to a snapshot.
@@ -51,7 +61,8 @@ func BenchmarkApply(b *testing.B) {
 			empty, err := vswitch.NewSnapshot(db)
 			ovstest.NoError(b, err)
 			s, _ := apply(b, db, empty, string(initial(n)))
-			text := fmt.Appendf(nil, `{"Interface":{"%v":{"modify":{"link_state":"down"}}}}`, id(n+n/2))
+			port, _ := s.PortNamed(fmt.Sprint("vnet", n/2))
+			text := fmt.Appendf(nil, `{"Interface":{"%v":{"modify":{"link_state":"down"}}}}`, port.Interfaces[0])
 			b.ReportAllocs()
 			for b.Loop() {
 				updates, err := ovsdb.ParseTableUpdates2(text, db)
@@ -67,7 +78,8 @@ func BenchmarkApply(b *testing.B) {
 // many under way at once, and those of ovs-vsctl, a process each.
 func BenchmarkTransactions(b *testing.B) {
 	s := ovstest.StartServer(b)
-	ctx, conn, _ := watch(b, s)
+	ctx, conn, w := watch(b, s)
+	ovstest.NoError(b, w.Close(ctx))
 	bump := ovsdb.Mutate{Table: "Open_vSwitch", Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}}}
 	b.Run("one-by-one", func(b *testing.B) {
 		for b.Loop() {

@@ -96,6 +96,9 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 	for i := range p.Flows {
 		fmt.Fprintf(b, "  flow [%s] %v\n", p.Flows[i].Owner, &p.Flows[i].Mod)
 	}
+	for _, o := range p.Tunnel.Peers {
+		fmt.Fprintf(b, "  tunnel %s to %s for %s\n", p.Tunnel.Port, o.Addr, strings.Join(o.Owners, ","))
+	}
 	for _, h := range p.Held {
 		fmt.Fprintf(b, "  held %s cookie=%v\n", h.Owner, h.Cookie)
 	}

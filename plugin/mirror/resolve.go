@@ -33,12 +33,6 @@ type source struct {
 	places []place
 }
 
-func (s source) equal(o source) bool {
-	return s.want == o.want && slices.EqualFunc(s.places, o.places, func(a, b place) bool {
-		return a.host == b.host && a.bridge == b.bridge && a.tunnelIP == b.tunnelIP && slices.Equal(a.ports, b.ports)
-	})
-}
-
 // destination is a resolved tap NIC. It is comparable.
 type destination struct {
 	want

@@ -238,11 +238,3 @@ func (w *world) touchService(id string, t touched) {
 		t.flows.add(f)
 	}
 }
-
-// hostName is for messages.
-func (w *world) hostName(id string) string {
-	if h := w.hosts[id]; h != nil {
-		return h.Name
-	}
-	return id
-}

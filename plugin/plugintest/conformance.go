@@ -120,6 +120,13 @@ func within(t *testing.T, p tap.Program) {
 		assert.NotEqual(t, p.Bridge.Name, o.Bridge, "mirror %s is on the tap bridge", o.Name)
 		assert.True(t, ports[o.Bridge+" "+o.Output], "mirror %s outputs to %s, which is no port of the program", o.Name, o.Output)
 	}
+	for _, o := range p.Tunnel.Peers {
+		assert.True(t, ports[p.Bridge.Name+" "+p.Tunnel.Port], "the tunnel leads to %s by %q, which is no port of the tap bridge", o.Addr, p.Tunnel.Port)
+		assert.True(t, o.Addr.IsValid())
+		for _, owner := range o.Owners {
+			assert.True(t, owns(p, owner), "%s sends to %s and owns nothing", owner, o.Addr)
+		}
+	}
 	for _, o := range p.Flows {
 		assert.NotEmpty(t, o.Owner, "flow %v has no owner", &o.Mod)
 		assert.NotZero(t, o.Mod.Cookie, "flow %v has no cookie", &o.Mod)

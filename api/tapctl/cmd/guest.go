@@ -101,7 +101,7 @@ func (a *App) addGuests(root *cobra.Command) {
 		}))
 	create.Flags().StringVar(&id, "id", "", "id of the guest, such as its UUID; made if not given")
 	create.Flags().StringArrayVar(&nics, "nic", nil, "mac=MAC[,ip=ADDRESS][,ifname=NAME]; may be repeated")
-	require(create, "nic")
+	needs(create, "nic")
 
 	var name string
 	var newNICs []string

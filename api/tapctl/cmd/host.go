@@ -178,7 +178,7 @@ func (a *App) createHost(k kind[api.Host, api.HostList]) *cobra.Command {
 			return k.written(a, v, err)
 		}))
 	f.bind(cmd, "")
-	require(cmd, "ovsdb")
+	needs(cmd, "ovsdb")
 	return cmd
 }
 

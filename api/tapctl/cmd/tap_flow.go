@@ -122,7 +122,7 @@ func (a *App) createFlow(k kind[api.TapFlow, api.TapFlowList]) *cobra.Command {
 	flags.StringVar(&body.Direction, "direction", "",
 		"IN: reaches the guest, or arrives from the physical network; OUT: leaves; BOTH (default)")
 	flags.BoolVar(&disabled, "disabled", false, "create it disabled")
-	require(cmd, "type", "tap-id")
+	needs(cmd, "type", "tap-id")
 	return cmd
 }
 

@@ -58,7 +58,7 @@ func (a *App) addServices(root *cobra.Command) {
 	create.Flags().StringVar(&body.Type, "type", "", "guest, or host")
 	create.Flags().StringVar(&body.TargetID, "target-id", "", "guest or host that collects")
 	create.Flags().StringVar(&body.MACAddr, "mac-addr", "", "with --type host: MAC address of the unused NIC that collects")
-	require(create, "type", "target-id")
+	needs(create, "type", "target-id")
 
 	var name string
 	update := a.waits(a.command("tap-service-update ID [flags]", "Change a tap service",

@@ -212,7 +212,7 @@ func pair(flag, s, form string, mayBeEmpty bool) (name, value string, err error)
 	return name, value, nil
 }
 
-func require(cmd *cobra.Command, flags ...string) {
+func needs(cmd *cobra.Command, flags ...string) {
 	for _, f := range flags {
 		if err := cmd.MarkFlagRequired(f); err != nil {
 			panic(err) // the command has no such flag

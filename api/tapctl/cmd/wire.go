@@ -57,7 +57,7 @@ func (a *App) addWires(root *cobra.Command) {
 			return k.written(a, v, err)
 		}))
 	update.Flags().StringArrayVar(&bridges, "bridge", nil, "HOST=BRIDGE; nothing after = takes it back; may be repeated")
-	require(update, "bridge")
+	needs(update, "bridge")
 	update.GroupID = k.word
 	root.AddCommand(update, showCommand(a, k, of), deleteCommand(a, k, of),
 		listCommand(a, k, of, filter{"name", "name", "name"}, filter{"host-id", "host_id", "host that carries it"}))
