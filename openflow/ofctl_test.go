@@ -92,7 +92,7 @@ func TestMessagesAgainstOVS(t *testing.T) {
 		"experimenter": true, "type 99": true, "flow mod": true, "bundle add": true, "flow removed": true,
 		"packet out": true, "group mod": true, "flow stats request": true, "flow stats reply": true,
 		"flow monitor request": true, "flow monitor reply": true, "experimenter request": true, "experimenter reply": true,
-		"table features reply": true,
+		"table features reply": true, "bundle add padded": true,
 	}
 	want := map[string]string{
 		"features reply":      "dpid:0000000000000001",

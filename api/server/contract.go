@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -38,9 +37,6 @@ type operation struct {
 func loadContract() (*contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
 	if err != nil {
-		return nil, err
-	}
-	if err := doc.Validate(context.Background()); err != nil {
 		return nil, err
 	}
 	c := &contract{doc: doc, operations: make(map[string]*operation)}

@@ -18,6 +18,9 @@ func (panicking) Host(string) (engine.HostView, error) { panic("out of order") }
 
 func TestBadRequests(t *testing.T) {
 	const flow = `{"name":"f","tap_id":"ids","type":"vnic","guest_id":"vm1"`
+	b := newBench(t)
+	b.furnish()
+	before := b.engine.Services()
 	for name, tc := range map[string]struct {
 		method, path, body string
 		field              string
@@ -74,9 +77,7 @@ func TestBadRequests(t *testing.T) {
 		"wait without unit":  {"POST", "tap_services/ids/enable?wait=10", "", "wait", "a duration from 0s to 5m"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			b.furnish()
-			before := b.engine.Services()
+			b.t = t
 			p := b.problem(http.StatusBadRequest, tc.method, "/api/v1/"+tc.path, tc.body)
 			require.Equal(t, tc.field, p.Field, p.Detail)
 			require.Contains(t, p.Detail, tc.field+": ")

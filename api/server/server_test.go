@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -27,6 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const token = "s3cret"
 
+// document is read once, since answers are many.
+var document = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(api.Document()) })
+
 // bench is a server over an engine in memory. Every answer that it sees is held against the document.
 type bench struct {
 	t       *testing.T
@@ -38,7 +42,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	doc, err := document()
 	require.NoError(t, err)
 	b := &bench{t: t, engine: servertest.New(), doc: doc, log: new(bytes.Buffer)}
 	b.handler = server.New(server.Config{
@@ -168,6 +172,12 @@ func TestRoutesAndDocumentAreEqual(t *testing.T) {
 	sort.Strings(documented)
 	sort.Strings(served)
 	require.Equal(t, documented, served)
+}
+
+func TestDocumentIsValid(t *testing.T) {
+	doc, err := document()
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(t.Context()))
 }
 
 func TestToken(t *testing.T) {

@@ -66,6 +66,7 @@ type Engine struct {
 	planned  uint64        // seq up to which the plugin has answered
 	verdicts map[ref]verdict
 	waiting  map[ref]uint64                // changed at this seq, and the plugin has not answered yet
+	leaving  map[ref][]tap.Need            // what disabled services and flows still have on the switches
 	needs    map[tap.Need]map[ref]struct{} // who waits for what on the switches
 	events   events
 
@@ -106,7 +107,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		observer: observer{cluster: state.ClusterID, tapBridge: config.TapBridge, keys: config.Keys},
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
-		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, needs: map[tap.Need]map[ref]struct{}{},
+		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[tap.Need]map[ref]struct{}{},
 		events: events{subscribers: map[chan Event]struct{}{}},
 	}
 	for _, g := range in.guests.byID {

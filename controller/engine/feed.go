@@ -191,6 +191,7 @@ func (e *Engine) take(r tap.Result) error {
 	for id := range judge {
 		e.judge(id)
 	}
+	e.checkLeaving()
 	return nil
 }
 

@@ -132,6 +132,9 @@ func (e *Engine) tookFlow(f, before *store.Flow) FlowView {
 	}
 	e.dirty.flows.add(f.ID)
 	e.touched()
+	if before != nil && before.Enabled != f.Enabled {
+		e.leave(id, f.Enabled)
+	}
 	e.changedRecord(id)
 	v := e.flowView(f)
 	e.events.publish(Event{Type: eventType(before == nil), Flow: &v})
@@ -163,8 +166,8 @@ func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64)
 
 // WaitFlow does for a tap flow what WaitService does for a tap service.
 func (e *Engine) WaitFlow(ctx context.Context, name string) (FlowView, error) {
-	return wait(ctx, e, func() (FlowView, Health, error) {
+	return wait(ctx, e, func() (FlowView, bool, error) {
 		v, err := e.Flow(name)
-		return v, v.Health, err
+		return v, e.settled(ref{tap.KindFlow, v.ID}, v.Health), err
 	})
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -103,6 +104,52 @@ func (e *Engine) hostName(id string) string {
 		return h.Name
 	}
 	return id
+}
+
+// gone reports whether what a disabled service or flow had on the switches is gone, as far as they can be reached. What others
+// share with it must be as they need it.
+func (e *Engine) gone(id ref) bool {
+	if _, waits := e.waiting[id]; waits {
+		return false
+	}
+	for _, need := range e.leaving[id] {
+		h := e.hosts[need.Host]
+		if h == nil || !h.report.Connected {
+			continue
+		}
+		if h.report.Program != h.program || h.report.Leaving[need.Owner] {
+			return false
+		}
+		if got, stays := h.report.Owners[need.Owner]; stays && got.State == session.Busy {
+			return false
+		}
+	}
+	return true
+}
+
+// leave remembers what a service or flow that was just disabled has on the switches; enabled again, it is forgotten.
+func (e *Engine) leave(id ref, enabled bool) {
+	delete(e.leaving, id)
+	if enabled {
+		return
+	}
+	needs := slices.Clone(e.verdicts[id].status.Needs)
+	if id.kind == tap.KindService {
+		for flow := range e.intent.flowsOfService[id.id] {
+			needs = append(needs, e.verdicts[ref{tap.KindFlow, flow}].status.Needs...)
+		}
+	}
+	e.leaving[id] = needs
+}
+
+// checkLeaving tells the watchers of what is gone by now.
+func (e *Engine) checkLeaving() {
+	for id := range e.leaving {
+		if e.gone(id) {
+			delete(e.leaving, id)
+			e.publishRef("updated", id)
+		}
+	}
 }
 
 // changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts.

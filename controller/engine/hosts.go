@@ -101,6 +101,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 		e.judge(id)
 	}
 	e.judgeHost(h)
+	e.checkLeaving()
 }
 
 // look reads the host's latest snapshot again, and marks what differs.

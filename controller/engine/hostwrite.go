@@ -204,8 +204,8 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 
 // WaitHost does for a host what WaitService does for a tap service.
 func (e *Engine) WaitHost(ctx context.Context, name string) (HostView, error) {
-	return wait(ctx, e, func() (HostView, Health, error) {
+	return wait(ctx, e, func() (HostView, bool, error) {
 		v, err := e.Host(name)
-		return v, v.Health, err
+		return v, v.State != tap.StatePending, err
 	})
 }

@@ -144,6 +144,9 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 		}
 	}
 	e.touched()
+	if before != nil && before.Enabled != s.Enabled {
+		e.leave(id, s.Enabled)
+	}
 	e.changedRecord(id)
 	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
 		for flow := range e.intent.flowsOfService[s.ID] {
@@ -197,6 +200,7 @@ func (e *Engine) forget(id ref) {
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
 	delete(e.waiting, id)
+	delete(e.leaving, id)
 }
 
 func eventType(created bool) string {
@@ -206,22 +210,30 @@ func eventType(created bool) string {
 	return "updated"
 }
 
-// WaitService waits until a tap service is no longer pending, and returns it; when ctx ends, as it is then, with ctx's error.
+// WaitService waits until a tap service is no longer pending and, if it is disabled, until the switches have dropped what it
+// had there. It returns the service; when ctx ends, as it is then, with ctx's error.
 func (e *Engine) WaitService(ctx context.Context, name string) (ServiceView, error) {
-	return wait(ctx, e, func() (ServiceView, Health, error) {
+	return wait(ctx, e, func() (ServiceView, bool, error) {
 		v, err := e.Service(name)
-		return v, v.Health, err
+		return v, e.settled(ref{tap.KindService, v.ID}, v.Health), err
 	})
 }
 
-// wait reads a view again whenever something changes, until it is not pending.
-func wait[V any](ctx context.Context, e *Engine, read func() (V, Health, error)) (V, error) {
+func (e *Engine) settled(id ref, health Health) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, leaving := e.leaving[id]
+	return health.State != tap.StatePending && !leaving
+}
+
+// wait reads a view again whenever something changes, until it has settled.
+func wait[V any](ctx context.Context, e *Engine, read func() (V, bool, error)) (V, error) {
 	changed, stop := context.WithCancel(ctx)
 	defer stop()
 	events := e.Subscribe(changed)
 	for {
-		v, health, err := read()
-		if err != nil || health.State != tap.StatePending {
+		v, settled, err := read()
+		if err != nil || settled {
 			return v, err
 		}
 		select {

@@ -45,6 +45,11 @@ type Report struct {
 	Problem   string            // why not, if not Connected
 	Snapshot  *vswitch.Snapshot // the last one; nil before the first
 	Owners    map[string]OwnerState
+
+	// Program is what the rest is about.
+	Program *reconcile.Desired
+	// Leaving are owners that are no longer in the program and whose objects the switch has not dropped yet.
+	Leaving map[string]bool
 }
 
 // State is how far an owner's objects have come.

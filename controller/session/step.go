@@ -202,7 +202,14 @@ func (l *loop) report(ctx context.Context, snap *vswitch.Snapshot, desired *reco
 			delete(l.changed, owner)
 		}
 	}
-	report := Report{Connected: true, Snapshot: snap, Owners: map[string]OwnerState{}}
+	report := Report{Connected: true, Snapshot: snap, Owners: map[string]OwnerState{}, Program: desired, Leaving: map[string]bool{}}
+	for owner := range l.changed {
+		report.Leaving[owner] = true
+	}
+	for _, outstanding := range []map[string]bool{rows.Outstanding, flows.Outstanding} {
+		maps.Copy(report.Leaving, outstanding)
+	}
+	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Prints[owner]; return stays })
 	all := true
 	for _, owner := range desired.Owners {
 		state := OwnerState{Print: desired.Prints[owner], State: Ready}

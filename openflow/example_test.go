@@ -1,0 +1,22 @@
+package openflow_test
+
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+func ExampleAppendMessage() {
+	b, err := openflow.AppendMessage(nil, 1, &openflow.FlowMod{
+		Priority:     10,
+		Match:        openflow.Match{openflow.InPort(1)},
+		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 2}}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, xid, err := openflow.Parse(b)
+	fmt.Println(m, xid, err)
+	// Output: table=0,priority=10,in_port=1,cookie=0x0,actions=output:2 1 <nil>
+}
