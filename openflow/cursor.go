@@ -200,11 +200,11 @@ func appendZeros(b []byte, n int) []byte {
 	return b
 }
 
-// appendString appends s in a field of n bytes, padded with zeros. The last
-// byte stays zero (OpenFlow strings are null-terminated).
+// appendString appends s in a field of n bytes, padded with zeros. A string
+// that fills its field has no terminator; str reads it the same way.
 func appendString(b []byte, s string, n int, field string) ([]byte, error) {
-	if len(s) >= n {
-		return b, fmt.Errorf("%s: string of %d bytes, want at most %d", field, len(s), n-1)
+	if len(s) > n {
+		return b, fmt.Errorf("%s: %w: %d bytes, want at most %d", field, ErrLength, len(s), n)
 	}
 	return appendZeros(append(b, s...), n-len(s)), nil
 }

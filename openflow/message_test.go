@@ -182,7 +182,7 @@ func TestAppendErrors(t *testing.T) {
 		"truncate to port":   apply(openflow.OutputTrunc{Port: 0xff01}),
 		"conjunction":        apply(openflow.Conjunction{Clause: 3, Clauses: 2}),
 		"inside clone":       apply(openflow.Clone{Actions: []openflow.Action{nil}}),
-		"port name":          &openflow.PortStatus{Port: openflow.Port{Name: "sixteen bytes!!!"}},
+		"port name":          &openflow.PortStatus{Port: openflow.Port{Name: "seventeen bytes!!"}},
 		"negative duration":  &openflow.FlowRemoved{Duration: -2},
 		"duration too long":  &openflow.FlowRemoved{Duration: time.Duration(math.MaxInt64)},
 		"request of nothing": &openflow.MultipartRequest{},

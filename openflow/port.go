@@ -4,7 +4,7 @@ package openflow
 type Port struct {
 	No         PortNo
 	HWAddr     MAC
-	Name       string // Up to 15 bytes.
+	Name       string // Up to 16 bytes.
 	Config     PortConfig
 	State      PortState
 	Curr       uint32 // Features: bits of enum ofp_port_features.

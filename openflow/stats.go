@@ -11,9 +11,9 @@ func (DescRequest) appendRequest(b []byte) ([]byte, error) { return b, nil }
 
 // Desc describes the switch (7.3.5.1).
 type Desc struct {
-	Manufacturer, Hardware, Software string // Up to 255 bytes.
-	SerialNum                        string // Up to 31 bytes.
-	Datapath                         string // Up to 255 bytes.
+	Manufacturer, Hardware, Software string // Up to 256 bytes.
+	SerialNum                        string // Up to 32 bytes.
+	Datapath                         string // Up to 256 bytes.
 }
 
 func (Desc) multipartType() MultipartType { return MultipartDesc }

@@ -157,9 +157,6 @@ func (p *Planner) resolveService(id string, t touched) {
 	if now != before {
 		for f := range p.world.flowsOfService[id] {
 			t.flows.add(f)
-			for _, at := range p.sources[f].places {
-				t.hosts.add(at.host)
-			}
 		}
 	}
 	p.servicesAt.remove(before.host, id)

@@ -1,0 +1,34 @@
+package vswitch_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"testing"
+
+	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
+)
+
+// TestExamples runs the examples on a real switch.
+func TestExamples(t *testing.T) {
+	s := ovstest.StartServer(t)
+	s.StartSwitch()
+	ctx, conn, w := watch(t, s)
+	out, in := io.Pipe()
+	watching, stop := context.WithCancel(ctx)
+	ended := make(chan error)
+	go func() { ended <- watchPorts(watching, in, s.Remote, "br0") }()
+	commit(ctx, t, conn, w, addBridge("br0", "vnet0", "vnet1"))
+	lines := bufio.NewScanner(out)
+	seen := map[string]bool{}
+	for !seen["vnet0 1"] && !seen["vnet0 2"] && lines.Scan() {
+		seen[lines.Text()] = true
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the pipe
+	stop()
+	ovstest.ErrorIs(t, <-ended, context.Canceled)
+	in.Close()
+
+	ovstest.NoError(t, mirrorPort(ctx, conn, "vnet0", "vnet1"))
+	ovstest.Equal(t, "mirrors", "copy-of-vnet0", s.Vsctl("get", "Mirror", "copy-of-vnet0", "name"))
+}
