@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
@@ -122,6 +123,39 @@ func FuzzResults(f *testing.F) {
 		var failed *ovsdb.OperationError
 		if errors.As(err, &failed) && failed.Index > len(ops) {
 			t.Fatalf("operation %d of %d failed", failed.Index, len(ops))
+		}
+	})
+}
+
+// FuzzOperation: nil if and only if error; and what an operation is written as
+// reads as the same operation.
+func FuzzOperation(f *testing.F) {
+	for _, seed := range []string{
+		`{"op":"insert","table":"T","row":{"a":["set",[["named-uuid","r2"]]],"b":1},"uuid-name":"r1","uuid":"` + text1 + `"}`,
+		`{"op":"mutate","table":"T","where":[["_uuid","==",["uuid","` + text1 + `"]]],"mutations":[["n","+=",1.5]]}`,
+		`{"op":"wait","table":"T","where":[],"columns":["a"],"until":"==","rows":[{"a":true}],"timeout":0}`,
+		`{"op":"assert","lock":"l"}`, `{"op":"comment","comment":"c"}`, `{"op":"commit","durable":true}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		op, err := ovsdb.ParseOperation(text)
+		if (op == nil) != (err != nil) {
+			t.Fatalf("%v, %v", op, err)
+		}
+		if err != nil {
+			return
+		}
+		out, err := ovsdb.AppendOperation(nil, op)
+		if assert, ok := op.(ovsdb.Assert); ok && assert.Lock == "" {
+			return // has no lock, and cannot be written
+		}
+		if err != nil {
+			t.Fatalf("%s is %#v: %v", text, op, err)
+		}
+		again, err := ovsdb.ParseOperation(out)
+		if d := cmp.Diff(op, again, cmpopts.EquateEmpty()); d != "" || err != nil {
+			t.Fatalf("%s, written as %s: %v\n%s", text, out, err, d)
 		}
 	})
 }

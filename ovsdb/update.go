@@ -162,7 +162,7 @@ func ParseSinceReply(text []byte, db *DatabaseSchema) (found bool, last UUID, up
 		case 0:
 			found = c.Bool()
 		case 1:
-			last = parseTransactionID(c)
+			last = parsePlainUUID(c)
 		case 2:
 			raw = c.Raw()
 		}
@@ -179,10 +179,11 @@ func ParseSinceReply(text []byte, db *DatabaseSchema) (found bool, last UUID, up
 	return found, last, updates, nil
 }
 
-func parseTransactionID(c *reader) UUID {
+// parsePlainUUID consumes a UUID that is written as a string.
+func parsePlainUUID(c *reader) UUID {
 	u, err := parseUUID(c.StringBytes())
 	if err != nil {
-		c.Fail(fmt.Errorf("transaction id: %w", err))
+		c.Fail(err)
 	}
 	return u
 }

@@ -23,7 +23,8 @@ var Handshake = hplugin.HandshakeConfig{
 	MagicCookieValue: "mirror",
 }
 
-// Mirror is the mirror logic. Implementations are safe for concurrent use.
+// Mirror is the mirror logic. Implementations are safe for concurrent use. A call that ends because its context did returns
+// an error that wraps the context's.
 type Mirror interface {
 	// Describe tells who this is and how it is configured.
 	Describe(ctx context.Context) (Description, error)

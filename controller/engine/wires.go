@@ -61,7 +61,7 @@ func (e *Engine) Wire(ref string) (WireView, error) {
 func (e *Engine) UpdateWire(ctx context.Context, wire string, bridges map[string]*string) (WireView, error) {
 	for _, host := range slices.Sorted(maps.Keys(bridges)) {
 		if _, known := e.hostID(host); !known {
-			return WireView{}, fail(Invalid, "hosts", "there is no host %q", host)
+			return WireView{}, fail(Invalid, "bridges", "there is no host %q", host)
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(bridges)) {
@@ -80,7 +80,10 @@ func (e *Engine) UpdateWire(ctx context.Context, wire string, bridges map[string
 			return WireView{}, err
 		}
 	}
-	return e.Wire(wire)
+	if v, err := e.Wire(wire); err == nil {
+		return v, nil
+	}
+	return WireView{ID: wire, Name: wire}, nil // Its last mapping was taken back.
 }
 
 // DeleteWire takes back all declarations of a wire that no flow mirrors.
@@ -108,8 +111,5 @@ func (e *Engine) DeleteWire(ctx context.Context, wire string) error {
 		bridges[at.HostID] = nil
 	}
 	_, err = e.UpdateWire(ctx, wire, bridges)
-	if _, still := e.Wire(wire); still != nil {
-		return nil // Gone, as it should be.
-	}
 	return err
 }

@@ -45,6 +45,7 @@ type differ struct {
 
 	tapBridge vswitch.UUID
 	ports     map[portKey]vswitch.UUID // that stand or are inserted
+	members   map[string]string        // interface of another name's port -> that port; nil before the first use
 	mirrors   bool                     // a mirror, or a port of one, is touched
 }
 
@@ -141,7 +142,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 	if program.DatapathType != "" && program.DatapathType != defaulted(have.DatapathType) {
 		want.DatapathType = program.DatapathType
 	}
-	want.FailMode, want.Protocols = program.FailMode, slices.Sorted(slices.Values(program.Protocols))
+	want.FailMode, want.Protocols = program.FailMode, slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
 	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable = false, false, false
 	want.OtherConfig = x.bridgeConfig()
 	for key, value := range have.OtherConfig {
@@ -203,13 +204,19 @@ func defaulted(datapathType string) string {
 	return datapathType
 }
 
-// deletePorts takes our ports away that must not stand, from whichever bridge.
+// deletePorts takes our ports away that must not stand, from whichever bridge, and tap bridges of ours of other names.
 func (x *differ) deletePorts() {
 	wanted := map[portKey]bool{}
 	for _, p := range x.d.Program.Ports {
 		wanted[portKey{p.Bridge, p.Name}] = true
 	}
 	for _, b := range x.snap.Bridges() {
+		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) {
+			x.out.Txn.DeleteBridge(b.UUID)
+			x.mirrors = true
+			x.changed(tap.OwnerBridge)
+			continue
+		}
 		for _, p := range x.snap.BridgePorts(b) {
 			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name && b.Name == x.d.Program.Bridge.Name {
 				continue
@@ -244,6 +251,8 @@ func (x *differ) port(p *tap.Port) {
 	elsewhere, taken := x.snap.PortNamed(p.Name)
 	switch {
 	case p.Plugged && stands:
+	case p.Plugged && taken && !x.movable(elsewhere):
+		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s is a part of another bridge, and no NIC of a guest", p.Name)
 	case p.Plugged && taken:
 		x.out.Txn.MovePort(elsewhere.UUID, bridge)
 		x.mirrors = true
@@ -255,6 +264,8 @@ func (x *differ) port(p *tap.Port) {
 		x.updatePort(p, have)
 	case taken && !x.self.owns(elsewhere.ExternalIDs):
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
+	case x.memberOf(p.Name) != "":
+		x.out.Blocked[p.Owner] = fmt.Sprintf("interface %s is in use by port %s", p.Name, x.memberOf(p.Name))
 	case p.Type == "patch" && !x.gate:
 		x.out.Outstanding[p.Owner] = true
 	default: // One of that name on another bridge is deleted in the same transaction.
@@ -266,6 +277,29 @@ func (x *differ) port(p *tap.Port) {
 		x.mirrors = x.mirrors || p.Type == "patch"
 		x.changed(p.Owner)
 	}
+}
+
+// movable reports whether a port can be a guest's NIC: not a bridge's own port, nor a bond, nor one that joins bridges.
+func (x *differ) movable(p *vswitch.Port) bool {
+	_, local := x.snap.Bridge(p.Name)
+	interfaces := x.snap.PortInterfaces(p)
+	return !local && len(interfaces) == 1 && interfaces[0].Type != "patch"
+}
+
+// memberOf names the port, of another name, that has an interface of this name, such as a bond; "" if there is none.
+// Names of interfaces are unique in a switch.
+func (x *differ) memberOf(name string) string {
+	if x.members == nil {
+		x.members = map[string]string{}
+		for p := range x.snap.Ports() {
+			for _, i := range x.snap.PortInterfaces(p) {
+				if i.Name != p.Name {
+					x.members[i.Name] = p.Name
+				}
+			}
+		}
+	}
+	return x.members[name]
 }
 
 func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
@@ -381,19 +415,21 @@ func (x *differ) selection(bridge *vswitch.Bridge, names []string, missing strin
 		}
 		out = append(out, p.UUID)
 	}
-	slices.SortFunc(out, func(a, b vswitch.UUID) int { return slices.Compare(a[:], b[:]) })
-	return out, missing
+	slices.SortFunc(out, vswitch.UUID.Compare)
+	return slices.Compact(out), missing
 }
 
 // same compares a row with a changed copy of it. Empty columns are nil on both sides.
 func same[T any](a, b *T) bool { return reflect.DeepEqual(a, b) }
 
+// ints is a set of integers as rows have it: sorted.
 func ints(in []uint16) []int {
 	var out []int
 	for _, v := range in {
 		out = append(out, int(v))
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Strip takes everything that is ours off a switch.

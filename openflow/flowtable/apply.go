@@ -103,6 +103,9 @@ func Apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 }
 
 func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+	if err := conn.Err(); err != nil {
+		return err
+	}
 	if err := validate(mods); err != nil {
 		return err
 	}

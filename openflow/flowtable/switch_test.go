@@ -3,8 +3,6 @@ package flowtable_test
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -189,20 +187,6 @@ func TestApplyRefusedAtCommit(t *testing.T) {
 	}
 }
 
-func TestApplyOutcomeUnknown(t *testing.T) {
-	s := vswitchd.Start(t)
-	conn := dial(t, s)
-	conn.Close()
-	err := flowtable.Apply(within(t), conn, []openflow.FlowMod{{}})
-	var ended *ofconn.ConnError
-	if !errors.Is(err, flowtable.ErrOutcomeUnknown) || !errors.As(err, &ended) {
-		t.Errorf("Apply on a closed connection: %v, want ErrOutcomeUnknown and a ConnError", err)
-	}
-	if err := flowtable.Apply(within(t), conn, nil); err != nil {
-		t.Errorf("Apply of nothing: %v, want nil", err)
-	}
-}
-
 func TestWatch(t *testing.T) {
 	s := vswitchd.Start(t)
 	conn := dial(t, s)
@@ -260,57 +244,5 @@ func TestWatch(t *testing.T) {
 	}
 	if n := len(conn.Events()); n != 0 {
 		t.Errorf("%d events after Unwatch", n)
-	}
-}
-
-// TestWatchUnsupported asks a switch that has no flow monitor.
-func TestWatchUnsupported(t *testing.T) {
-	near, far := net.Pipe()
-	t.Cleanup(func() { far.Close() })
-	go answer(far)
-	conn, err := ofconn.Handshake(within(t), near, ofconn.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if _, err := flowtable.Watch(within(t), conn); !errors.Is(err, flowtable.ErrUnsupported) {
-		t.Errorf("Watch: %v, want ErrUnsupported", err)
-	}
-	if err := flowtable.Apply(within(t), conn, []openflow.FlowMod{{}}); !errors.Is(err, flowtable.ErrUnsupported) {
-		t.Errorf("Apply: %v, want ErrUnsupported", err)
-	}
-}
-
-// answer is a switch that knows hello and features and refuses the rest.
-func answer(nc net.Conn) {
-	buf := make([]byte, openflow.MaxMessageLen)
-	for {
-		if _, err := io.ReadFull(nc, buf[:openflow.HeaderLen]); err != nil {
-			return
-		}
-		b := buf[:openflow.PeekLength(buf)]
-		if _, err := io.ReadFull(nc, b[openflow.HeaderLen:]); err != nil {
-			return
-		}
-		m, xid, err := openflow.Parse(b)
-		if err != nil {
-			return
-		}
-		var reply openflow.Message
-		switch m.(type) {
-		case *openflow.Hello:
-			reply = &openflow.Hello{}
-		case *openflow.FeaturesRequest:
-			reply = &openflow.FeaturesReply{}
-		default:
-			reply = &openflow.Error{ErrType: openflow.ErrorBadRequest, Code: 3}
-		}
-		out, err := openflow.AppendMessage(nil, xid, reply)
-		if err != nil {
-			return
-		}
-		if _, err := nc.Write(out); err != nil {
-			return
-		}
 	}
 }

@@ -67,3 +67,10 @@ func (f *framer) reserve(n int) {
 	f.end = copy(buf, f.buf[f.start:f.end])
 	f.start, f.buf = 0, buf
 }
+
+// shrink gives an empty buffer back.
+func (f *framer) shrink() {
+	if f.start == f.end {
+		f.buf, f.start, f.end = nil, 0, 0
+	}
+}

@@ -48,6 +48,7 @@ func (c *Conn) readAll() error {
 			return err
 		}
 		probed = true
+		c.in.shrink() // An idle connection needs no buffer.
 	}
 }
 

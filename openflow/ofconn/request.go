@@ -36,8 +36,8 @@ func (c *Conn) Send(ctx context.Context, msgs ...openflow.Message) error {
 	return nil
 }
 
-// Request sends m and waits for its reply: the next message with its
-// transaction id. The switch's error is a [*RequestError], the end of the
+// Request sends m, which must be a message that has a reply, and waits for it:
+// the next message with its transaction id. The switch's error is a [*RequestError], the end of the
 // connection a [*ConnError]; after ctx ends the reply is ignored.
 //
 // For multipart requests use [Conn.Multipart], which collects all parts.

@@ -13,6 +13,10 @@ import (
 // echoes of the connection itself, which must not wait.
 const controlReserve = 64 << 10
 
+// maxSpare bounds the buffer that is kept between writes, so that a thousand
+// connections that were busy once do not hold what they needed then.
+const maxSpare = 64 << 10
+
 // outbox is the bytes that wait to be written. Senders append whole messages,
 // the writer takes all at once.
 type outbox struct {
@@ -107,6 +111,8 @@ func (c *Conn) write() {
 			c.fail(fmt.Errorf("write: %w", err))
 			return
 		}
-		spare = b
+		if spare = b; cap(b) > maxSpare {
+			spare = nil
+		}
 	}
 }

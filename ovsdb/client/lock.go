@@ -20,7 +20,8 @@ type Lock struct {
 }
 
 // Lock asks for a lock. It returns at once; where somebody else holds the lock,
-// the claim waits in line.
+// the claim waits in line. Where ctx ends before the server has answered, the
+// server may hold the claim all the same; only closing the connection ends it.
 func (c *Conn) Lock(ctx context.Context, name string) (*Lock, error) {
 	return c.claim(ctx, "lock", name)
 }

@@ -2,16 +2,8 @@ package client_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,7 +20,7 @@ import (
 
 // Tests against a real ovsdb-server.
 
-const vswitch = "Open_vSwitch"
+const vswitchDB = "Open_vSwitch"
 
 func timeout(t testing.TB) context.Context {
 	t.Helper()
@@ -60,10 +52,10 @@ func port(t testing.TB, s *ovstest.Server) string {
 
 // serverRow are the operations that touch the one row of Open_vSwitch.
 func bump(by int) ovsdb.Operation {
-	return ovsdb.Mutate{Table: vswitch, Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(by)}}}
+	return ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(by)}}}
 }
 
-var readCfg = ovsdb.Select{Table: vswitch, Columns: []string{"next_cfg"}}
+var readCfg = ovsdb.Select{Table: vswitchDB, Columns: []string{"next_cfg"}}
 
 func TestServerBasics(t *testing.T) {
 	s := ovstest.StartServer(t, ovstest.WithRemote("ptcp:0:127.0.0.1"))
@@ -73,7 +65,7 @@ func TestServerBasics(t *testing.T) {
 	names, err := conn.ListDBs(ctx)
 	ovstest.NoError(t, err)
 	ovstest.Equal(t, "databases", []string{"Open_vSwitch", "_Server"}, names)
-	schema, err := conn.GetSchema(ctx, vswitch)
+	schema, err := conn.GetSchema(ctx, vswitchDB)
 	ovstest.NoError(t, err)
 	ovstest.True(t, "bridges have names", schema.Tables["Bridge"].Columns["name"].Immutable)
 	_, err = conn.GetSchema(ctx, "nothing")
@@ -86,28 +78,28 @@ func TestServerBasics(t *testing.T) {
 		op  ovsdb.Operation
 		err string
 	}{
-		"wait":   {ovsdb.Wait{Table: vswitch, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(77)}}}, ovsdb.ErrorTimedOut},
+		"wait":   {ovsdb.Wait{Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(77)}}}, ovsdb.ErrorTimedOut},
 		"abort":  {ovsdb.Abort{}, ovsdb.ErrorAborted},
 		"assert": {ovsdb.Assert{Lock: "mine"}, ovsdb.ErrorNotOwner},
 	} {
-		_, err = conn.Transact(ctx, vswitch, bump(1), tc.op)
+		_, err = conn.Transact(ctx, vswitchDB, bump(1), tc.op)
 		failed := ovstest.ErrorAs[*ovsdb.OperationError](t, err)
 		ovstest.Equal(t, name, [2]string{tc.err, tc.op.Name()}, [2]string{failed.Err, failed.Op})
 		ovstest.Equal(t, "index", 1, failed.Index)
 	}
 	// The commit fails: two rows where one is allowed.
-	_, err = conn.Transact(ctx, vswitch, ovsdb.Insert{Table: vswitch, Row: ovsdb.Row{}})
+	_, err = conn.Transact(ctx, vswitchDB, ovsdb.Insert{Table: vswitchDB, Row: ovsdb.Row{}})
 	failed := ovstest.ErrorAs[*ovsdb.OperationError](t, err)
 	ovstest.Equal(t, "what failed", ovsdb.OperationError{Index: 1, Op: "commit", Err: ovsdb.ErrorConstraintViolation}, ovsdb.OperationError{Index: failed.Index, Op: failed.Op, Err: failed.Err})
 
 	// Every operation, as the server understands it.
 	br, iface := ovsdb.NamedUUID("br"), ovsdb.NamedUUID("iface")
-	results, err := conn.Transact(ctx, vswitch,
+	results, err := conn.Transact(ctx, vswitchDB,
 		ovsdb.Wait{Table: "Bridge", Columns: []string{"name"}, Until: ovsdb.NotEquals, Rows: []ovsdb.Row{{"name": ovsdb.String("br0")}}},
 		ovsdb.Insert{Table: "Interface", UUIDName: iface, Row: ovsdb.Row{"name": ovsdb.String("br0"), "ofport_request": ovsdb.NewSet(ovsdb.Integer(7))}},
 		ovsdb.Insert{Table: "Port", UUIDName: "port", Row: ovsdb.Row{"name": ovsdb.String("br0"), "interfaces": ovsdb.NewSet(iface)}},
 		ovsdb.Insert{Table: "Bridge", UUIDName: br, Row: ovsdb.Row{"name": ovsdb.String("br0"), "ports": ovsdb.NewSet(ovsdb.NamedUUID("port"))}},
-		ovsdb.Mutate{Table: vswitch, Mutations: []ovsdb.Mutation{{Column: "bridges", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(br)}}},
+		ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "bridges", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(br)}}},
 		ovsdb.Update{Table: "Bridge", Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("br0"))}, Row: ovsdb.Row{"external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"})}},
 		ovsdb.Select{Table: "Bridge", Columns: []string{"name", "external_ids", "fail_mode", "stp_enable"}},
 		ovsdb.Delete{Table: "Mirror"},
@@ -126,8 +118,8 @@ func TestServerBasics(t *testing.T) {
 	// An insert with the UUID of the client's choice.
 	want, err := ovsdb.ParseUUID(rowID)
 	ovstest.NoError(t, err)
-	results, err = conn.Transact(ctx, vswitch, ovsdb.Insert{Table: "Manager", UUID: want, Row: ovsdb.Row{"target": ovsdb.String("ptcp:1")}},
-		ovsdb.Mutate{Table: vswitch, Mutations: []ovsdb.Mutation{{Column: "manager_options", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(want)}}})
+	results, err = conn.Transact(ctx, vswitchDB, ovsdb.Insert{Table: "Manager", UUID: want, Row: ovsdb.Row{"target": ovsdb.String("ptcp:1")}},
+		ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "manager_options", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(want)}}})
 	ovstest.NoError(t, err)
 	ovstest.Equal(t, "UUID", want, results[0].UUID)
 }
@@ -143,7 +135,7 @@ func TestServerPipelining(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 500 {
 		wg.Go(func() {
-			results, err := conn.Transact(ctx, vswitch, bump(1), readCfg)
+			results, err := conn.Transact(ctx, vswitchDB, bump(1), readCfg)
 			if err != nil {
 				t.Error(err)
 				return
@@ -166,7 +158,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 	s := ovstest.StartServer(t)
 	ctx := timeout(t)
 	conn, other := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
-	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{vswitch: {Columns: []string{"next_cfg"}}})
+	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
 	ovstest.NoError(t, err)
 	<-m.Updates()
 	stop := make(chan struct{})
@@ -177,7 +169,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				if _, err := other.Transact(ctx, vswitch, bump(1)); err != nil {
+				if _, err := other.Transact(ctx, vswitchDB, bump(1)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -186,7 +178,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 	})
 	last, lastSeq := ovsdb.Integer(0), uint64(0)
 	for range 300 {
-		results, seq, err := conn.TransactSeq(ctx, vswitch, bump(1), readCfg)
+		results, seq, err := conn.TransactSeq(ctx, vswitchDB, bump(1), readCfg)
 		ovstest.NoError(t, err)
 		mine := results[1].Rows[0]["next_cfg"].(ovsdb.Integer)
 		for last < mine { // must not block
@@ -231,11 +223,11 @@ func TestServerLocks(t *testing.T) {
 	lb, err := b.Lock(ctx, "l")
 	ovstest.NoError(t, err)
 	become(lb, false)
-	_, err = b.Transact(ctx, vswitch, ovsdb.Assert{Lock: "l"})
+	_, err = b.Transact(ctx, vswitchDB, ovsdb.Assert{Lock: "l"})
 	ovstest.Equal(t, "error", ovsdb.ErrorNotOwner, ovstest.ErrorAs[*ovsdb.OperationError](t, err).Err)
 	ovstest.NoError(t, la.Unlock(ctx))
 	become(lb, true)
-	_, err = b.Transact(ctx, vswitch, ovsdb.Assert{Lock: "l"}, bump(1))
+	_, err = b.Transact(ctx, vswitchDB, ovsdb.Assert{Lock: "l"}, bump(1))
 	ovstest.NoError(t, err)
 	la, err = a.Steal(ctx, "l")
 	ovstest.NoError(t, err)
@@ -253,7 +245,7 @@ func TestServerConditionsAndCancel(t *testing.T) {
 	s := ovstest.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{})
-	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{"Bridge": {
+	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Bridge": {
 		Columns: []string{"name"}, Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("b"))},
 	}})
 	ovstest.NoError(t, err)
@@ -276,11 +268,11 @@ func TestServerCompactsAndPauses(t *testing.T) {
 	s := ovstest.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{ProbeInterval: time.Second})
-	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{vswitch: {Columns: []string{"next_cfg"}}})
+	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
 	ovstest.NoError(t, err)
 	<-m.Updates()
 	s.Appctl("ovsdb-server/compact")
-	_, err = conn.Transact(ctx, vswitch, bump(1))
+	_, err = conn.Transact(ctx, vswitchDB, bump(1))
 	ovstest.NoError(t, err)
 	<-m.Updates()
 	s.Pause()
@@ -294,12 +286,12 @@ func TestServerRestart(t *testing.T) {
 	s := ovstest.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{})
-	_, err := conn.Transact(ctx, vswitch, bump(5), ovsdb.Commit{Durable: true})
+	_, err := conn.Transact(ctx, vswitchDB, bump(5), ovsdb.Commit{Durable: true})
 	ovstest.NoError(t, err)
 	failed := make(chan error)
 	go func() {
-		_, err := conn.Transact(ctx, vswitch, ovsdb.Wait{ // for what never comes
-			Table: vswitch, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
+		_, err := conn.Transact(ctx, vswitchDB, ovsdb.Wait{ // for what never comes
+			Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
 		})
 		failed <- err
 	}()
@@ -309,7 +301,7 @@ func TestServerRestart(t *testing.T) {
 	ended(t, conn)
 	s.Start()
 	again := dial(t, s.Remote, client.Options{})
-	results, err := again.Transact(ctx, vswitch, readCfg)
+	results, err := again.Transact(ctx, vswitchDB, readCfg)
 	ovstest.NoError(t, err)
 	ovstest.Equal(t, "value", ovsdb.Value(ovsdb.Integer(5)), results[0].Rows[0]["next_cfg"])
 }
@@ -321,12 +313,12 @@ func TestServerCancelsTransaction(t *testing.T) {
 	conn := dial(t, s.Remote, client.Options{MaxInFlight: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := conn.Transact(ctx, vswitch, ovsdb.Wait{
-		Table: vswitch, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
+	_, err := conn.Transact(ctx, vswitchDB, ovsdb.Wait{
+		Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
 	}, bump(100))
 	ovstest.ErrorIs(t, err, client.ErrOutcomeUnknown)
 	// The only slot is free again, and the transaction never takes effect.
-	results, err := conn.Transact(timeout(t), vswitch, readCfg)
+	results, err := conn.Transact(timeout(t), vswitchDB, readCfg)
 	ovstest.NoError(t, err)
 	ovstest.Equal(t, "value", ovsdb.Value(ovsdb.Integer(0)), results[0].Rows[0]["next_cfg"])
 }
@@ -335,7 +327,7 @@ func TestServerCancelsTransaction(t *testing.T) {
 // converted, even though the server keeps it open.
 func TestServerDropsDatabase(t *testing.T) {
 	for name, change := range map[string]func(*ovstest.Server){
-		"removed": func(s *ovstest.Server) { s.Appctl("ovsdb-server/remove-db", vswitch) },
+		"removed": func(s *ovstest.Server) { s.Appctl("ovsdb-server/remove-db", vswitchDB) },
 		"converted": func(s *ovstest.Server) {
 			ovstest.Run(t, s.Dir, "ovsdb-client", "convert", s.Remote, "/usr/share/openvswitch/vswitch.ovsschema")
 		},
@@ -343,7 +335,7 @@ func TestServerDropsDatabase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := ovstest.StartServer(t)
 			conn := dial(t, s.Remote, client.Options{})
-			_, err := conn.Monitor(timeout(t), vswitch, ovsdb.MonitorRequest{"Bridge": {Columns: []string{"name"}}})
+			_, err := conn.Monitor(timeout(t), vswitchDB, ovsdb.MonitorRequest{"Bridge": {Columns: []string{"name"}}})
 			ovstest.NoError(t, err)
 			change(s)
 			ovstest.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
@@ -365,121 +357,7 @@ func TestServerConnectsToUs(t *testing.T) {
 	conn, err := client.New(ctx, nc, client.Options{})
 	ovstest.NoError(t, err)
 	defer conn.Close()
-	m, err := conn.Monitor(ctx, vswitch, ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
+	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
 	ovstest.NoError(t, err)
 	ovstest.Equal(t, "target", ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), (<-m.Updates()).Tables[0].Rows[0].Row["target"])
-}
-
-// keyPair is a certificate signed by an authority, or by itself, in files.
-type keyPair struct {
-	cert      *x509.Certificate
-	key       *ecdsa.PrivateKey
-	certFile  string
-	keyFile   string
-	tlsConfig tls.Certificate
-}
-
-func newKeyPair(t *testing.T, dir, name string, ca *keyPair) *keyPair {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ovstest.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: ca == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	parent, signer := template, key
-	if ca != nil {
-		parent, signer = ca.cert, ca.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	ovstest.NoError(t, err)
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	ovstest.NoError(t, err)
-	p := &keyPair{key: key, certFile: filepath.Join(dir, name+"-cert.pem"), keyFile: filepath.Join(dir, name+"-key.pem")}
-	p.cert, err = x509.ParseCertificate(der)
-	ovstest.NoError(t, err)
-	p.tlsConfig = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	ovstest.NoError(t, os.WriteFile(p.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	ovstest.NoError(t, os.WriteFile(p.keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
-	return p
-}
-
-func TestServerTLS(t *testing.T) {
-	dir := t.TempDir()
-	ca := newKeyPair(t, dir, "ca", nil)
-	server, us, stranger := newKeyPair(t, dir, "server", ca), newKeyPair(t, dir, "us", ca), newKeyPair(t, dir, "stranger", nil)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	s := ovstest.StartServer(t, ovstest.WithRemote("pssl:0:127.0.0.1"), ovstest.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"),
-		ovstest.WithFlags("--private-key="+server.keyFile, "--certificate="+server.certFile, "--ca-cert="+ca.certFile))
-	target := "ssl:127.0.0.1:" + port(t, s)
-	ctx := timeout(t)
-
-	good := &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{us.tlsConfig}}
-	for name, config := range map[string]*tls.Config{"names checked": good, "chain only": client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: good.Certificates, ServerName: "another"})} {
-		conn := dial(t, target, client.Options{TLS: config, ProbeInterval: 100 * time.Millisecond})
-		_, err := conn.Transact(ctx, vswitch, bump(1))
-		ovstest.NoError(t, err)
-		// A read that times out for the probe must not break the session.
-		time.AfterFunc(350*time.Millisecond, func() { conn.Close() })
-		ovstest.ErrorIs(t, ended(t, conn), client.ErrClosed)
-		_ = name
-	}
-	for name, config := range map[string]*tls.Config{
-		"unknown authority":             {Certificates: good.Certificates},
-		"other name":                    {RootCAs: roots, Certificates: good.Certificates, ServerName: "another"},
-		"chain only, unknown authority": client.ChainOnly(&tls.Config{RootCAs: x509.NewCertPool(), Certificates: good.Certificates}),
-	} {
-		if _, err := client.Dial(ctx, target, client.Options{TLS: config}); err == nil {
-			t.Errorf("%s: connected", name)
-		}
-	}
-	_, err := client.Dial(ctx, target, client.Options{})
-	ovstest.True(t, "without a configuration it is refused", err != nil)
-	// TLS 1.3 tells the client only after the handshake that it is not welcome.
-	if conn, err := client.Dial(ctx, target, client.Options{TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{stranger.tlsConfig}}}); err == nil {
-		_, err = conn.ListDBs(ctx)
-		ovstest.True(t, "a stranger is not served", err != nil)
-		conn.Close()
-	}
-
-	// The other direction: the switch connects to us with TLS.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ovstest.NoError(t, err)
-	defer l.Close()
-	s.Vsctl("--no-wait", "set-manager", "ssl:"+l.Addr().String())
-	nc, err := l.Accept()
-	ovstest.NoError(t, err)
-	conn, err := client.New(ctx, nc, client.Options{TLS: client.ChainOnly(&tls.Config{
-		ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert, Certificates: []tls.Certificate{us.tlsConfig},
-	})})
-	ovstest.NoError(t, err)
-	defer conn.Close()
-	ovstest.NoError(t, conn.Echo(ctx))
-}
-
-// TestServerOVSPKI: certificates as ovs-pki(8) makes them, which name no host.
-func TestServerOVSPKI(t *testing.T) {
-	ovstest.Need(t, "ovs-pki", "openssl")
-	dir := t.TempDir()
-	pki := func(args ...string) {
-		ovstest.Run(t, dir, "ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "pki"), "--log=" + filepath.Join(dir, "log")}, args...)...)
-	}
-	pki("init")
-	pki("-u", "req+sign", "sw", "switch")
-	pki("-u", "req+sign", "us", "switch")
-	ca := filepath.Join(dir, "pki", "switchca", "cacert.pem")
-	s := ovstest.StartServer(t, ovstest.WithRemote("pssl:0:127.0.0.1"), ovstest.WithFlags(
-		"--private-key="+filepath.Join(dir, "sw-privkey.pem"), "--certificate="+filepath.Join(dir, "sw-cert.pem"), "--ca-cert="+ca))
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "us-cert.pem"), filepath.Join(dir, "us-privkey.pem"))
-	ovstest.NoError(t, err)
-	text, err := os.ReadFile(ca)
-	ovstest.NoError(t, err)
-	roots := x509.NewCertPool()
-	ovstest.True(t, "the authority's certificate is read", roots.AppendCertsFromPEM(text))
-	conn := dial(t, "ssl:127.0.0.1:"+port(t, s), client.Options{
-		TLS: client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}),
-	})
-	ovstest.NoError(t, conn.Echo(timeout(t)))
 }

@@ -133,14 +133,14 @@ func TestConflicts(t *testing.T) {
 			commit(ctx, t, conn, w, addBridge("br2"))
 			old := w.Snapshot()
 			s.Vsctl(append([]string{"--no-wait"}, tc.behind...)...)
-			ovstest.NoError(t, conn.Echo(ctx))
-			before := w.Snapshot()
 			txn := vswitch.NewTxn(old, owner)
 			tc.build(txn, old)
 			txn.IncrementNextCfg()
 			_, err := txn.Commit(ctx, conn)
 			ovstest.ErrorIs(t, err, vswitch.ErrConflict)
-			ovstest.Equal(t, "changes", 0, len(w.Snapshot().Since(before)))
+			// What was in the way can be seen at once, and that nothing was done.
+			ovstest.True(t, "the new snapshot shows why", len(w.Snapshot().Since(old)) > 0)
+			ovstest.Equal(t, "next_cfg", old.System().NextCfg, w.Snapshot().System().NextCfg)
 		})
 	}
 }
@@ -364,4 +364,31 @@ func TestEveryColumn(t *testing.T) {
 
 	_, err = conn.Transact(ctx, vswitch.Database, ovsdb.Comment{Text: "still well"})
 	ovstest.NoError(t, err)
+}
+
+// TestLargeSwitch: thousands of ports come in one transaction, and a watcher
+// that starts afterwards sees what the first one followed.
+func TestLargeSwitch(t *testing.T) {
+	const n = 3000
+	s := ovstest.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("p%04d", i)
+	}
+	result := commit(ctx, t, conn, w, addBridge("br0", names...))
+	ovstest.Equal(t, "rows inserted", 2*n+3, len(result.Inserted))
+	b, _ := w.Snapshot().Bridge("br0")
+	ports := w.Snapshot().BridgePorts(b)
+	ovstest.Equal(t, "ports", n+1, len(ports))
+	ovstest.Equal(t, "the last", names[n-1], ports[n].Name)
+	_, _, fresh := watch(t, s)
+	sameSnapshots(t, fresh.Snapshot(), w.Snapshot())
+	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+		for _, p := range ports[1:] {
+			txn.DeletePort(p.UUID)
+		}
+	})
+	b, _ = w.Snapshot().Bridge("br0")
+	ovstest.Equal(t, "ports that remain", 1, len(b.Ports))
 }

@@ -46,6 +46,7 @@ type Txn struct {
 	updated map[UUID]*rowUpdate
 	edits   []*edit
 	edited  map[editKey]*edit
+	homes   map[UUID]UUID // the bridge that a port was moved to; zero: deleted
 }
 
 // insertion is a row to be inserted. Its references are complete only when all
@@ -98,6 +99,7 @@ func NewTxn(snap *Snapshot, owner Owner) *Txn {
 		guarded: map[UUID]*guard{},
 		updated: map[UUID]*rowUpdate{},
 		edited:  map[editKey]*edit{},
+		homes:   map[UUID]UUID{},
 	}
 }
 

@@ -100,6 +100,7 @@ func TestTxnOps(t *testing.T) {
 		}},
 		{"deletes", func(txn *vswitch.Txn) {
 			txn.DeletePort(id(11))
+			txn.DeletePort(id(11))
 			txn.DeleteMirror(id(51))
 			txn.DeletePort(id(99)) // is not there
 		}, []string{
@@ -152,6 +153,7 @@ func TestTxnMistakes(t *testing.T) {
 		"port on no bridge":             {snap, func(t *vswitch.Txn) { t.InsertPort(id(99), vswitch.Port{Name: "x"}) }, nil, "no such row"},
 		"mirror of no port":             {snap, func(t *vswitch.Txn) { t.InsertMirror(id(1), vswitch.Mirror{OutputPort: new(id(99))}) }, nil, "no such row"},
 		"move of no port":               {snap, func(t *vswitch.Txn) { t.MovePort(id(99), id(1)) }, nil, "no such row"},
+		"move and then delete":          {snap, func(t *vswitch.Txn) { t.MovePort(id(11), id(2)); t.DeletePort(id(11)) }, nil, "something else"},
 		"move to no bridge":             {snap, func(t *vswitch.Txn) { t.MovePort(id(11), id(99)) }, nil, "no such row"},
 		"column that the switch lacks":  {snap, func(t *vswitch.Txn) { t.InsertMirror(id(1), vswitch.Mirror{Name: "m", Filter: "ip"}) }, nil, "no column filter"},
 		"row of another transaction":    {snap, func(t *vswitch.Txn) { t.InsertMirror(id(1), vswitch.Mirror{OutputPort: &strange}) }, nil, "another transaction"},

@@ -133,8 +133,10 @@ func (t *Txn) DeletePort(id UUID) {
 	if !ok || !t.mayChange(TablePort, id, ok, func() map[string]string { return row.ExternalIDs }) {
 		return
 	}
-	t.guardPort(row)
-	t.takeFrom(t.snap.bridgeOfPort, "ports", id)
+	if t.settle(id, UUID{}) {
+		t.guardPort(row)
+		t.takeFrom(t.snap.bridgeOfPort, "ports", id)
+	}
 }
 
 // DeleteMirror removes a mirror from its bridge.
@@ -169,12 +171,23 @@ func (t *Txn) MovePort(port, to UUID) {
 		t.fail(fmt.Errorf("move of port %v: %w", port, errNoRow))
 		return
 	}
-	if from, _ := t.snap.bridgeOfPort.get(port); from == to || !t.guardBridge(to) {
+	if from, _ := t.snap.bridgeOfPort.get(port); from == to || !t.guardBridge(to) || !t.settle(port, to) {
 		return
 	}
 	t.guardPort(row)
 	t.takeFrom(t.snap.bridgeOfPort, "ports", port)
 	t.refer(TableBridge, to, "ports", port, UUID{})
+}
+
+// settle takes down where a port will be; zero is nowhere. It tells whether that
+// is news. A transaction cannot want two things.
+func (t *Txn) settle(port, home UUID) bool {
+	old, settled := t.homes[port]
+	if settled && old != home {
+		t.fail(fmt.Errorf("port %v is to be moved or deleted, and then something else", port))
+	}
+	t.homes[port] = home
+	return !settled
 }
 
 // takeFrom removes a reference from the bridge that the index names.

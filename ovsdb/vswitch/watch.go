@@ -16,8 +16,9 @@ const Database = "Open_vSwitch"
 // fewer snapshots, and always the latest.
 //
 // Either call, when made after a Commit on the same connection has returned,
-// yields a snapshot with that transaction's effects, because the server sends
-// them before the reply.
+// works with all that the server had committed until then: the transaction's
+// effects, or what was in its way where it failed with ErrConflict. For the
+// server sends what has changed before it sends the reply.
 //
 // A caller that takes no snapshot for long loses the connection with
 // client.ErrSlowConsumer; see client.Options.QueueUpdates.

@@ -106,6 +106,15 @@ func TestPlan(t *testing.T) {
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 			s.vnic("f2", "t1", "g2", 2, tap.Both)
 		}},
+		{name: "remote-three-destinations", scene: func(s *scene) {
+			*s = *remote(s.t)
+			for i, id := range []string{"c", "d", "e"} {
+				s.host(id)
+				s.guestTap(many("t", i), on(id, "brtap", many("tap", i)))
+				s.vnic(many("f", i), many("t", i), "g1", 1, tap.Both)
+			}
+			s.vswitch("f9", "t00", "a", "net0", 0, tap.In)
+		}},
 		{name: "remote-ipv6", scene: func(s *scene) {
 			*s = *remote(s.t, tunnel("2001:db8::1"))
 			tunnel("2001:db8::2")(s.at("b"))
@@ -254,6 +263,19 @@ func TestPlan(t *testing.T) {
 			{"the NIC is on two hosts, not opened on the second", tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1", Locations: []tap.Location{
 				{Host: "c", Bridge: "brtap", Port: "tap8"}, on("b", "brtap", "tapt1")}}}}},
 			{"the NIC has left the first", tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1", Locations: []tap.Location{on("c", "brtap", "tap8")}}}}},
+		}},
+		{name: "destination-on-two-hosts", scene: func(s *scene) {
+			*s = *remote(s.t)
+			s.host("c", tapPort(tap.TapPort{Name: "tap8", OFPort: 3, MAC: nicMAC(0x101)}))
+			s.Attachments[0].Locations = []tap.Location{on("c", "brtap", "tap8"), on("b", "brtap", "tapt1")}
+			s.vnic("f1", "t1", "g1", 1, tap.Both)
+		}, steps: []step{
+			{"the first is out of reach", tap.Change{Hosts: []tap.Host{func() tap.Host {
+				h := joined("b", tap.TapPort{Name: "tapt1", OFPort: 1}, physical, "")
+				h.Connected = false
+				return h
+			}()}}},
+			{"the first is back", tap.Change{Hosts: []tap.Host{joined("b", tap.TapPort{Name: "tapt1", OFPort: 1}, physical, "")}}},
 		}},
 
 		// What is not known.

@@ -6,8 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/tapline-sdn/tapline/api"
 )
 
@@ -44,18 +42,6 @@ func writeJSON(w io.Writer, v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
-}
-
-func writeYAML(w io.Writer, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	if data, err = yaml.JSONToYAML(data); err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	return err
 }
 
 func (k kind[T, L]) printList(a *App, list L) error {
@@ -114,22 +100,22 @@ func (k kind[T, L]) settle(a *App, v T) {
 
 // printFields writes an object as lines of field and value, in the order of its JSON form.
 func printFields(w io.Writer, v any) error {
-	data, err := json.Marshal(v)
+	root, err := tree(v)
 	if err != nil {
 		return err
 	}
-	var fields yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(data, &fields, yaml.UseOrderedMap()); err != nil {
-		return err
+	fields, ok := root.([]field)
+	if !ok {
+		return fmt.Errorf("%T has no fields", v)
 	}
 	longest := 0
 	for _, f := range fields {
-		longest = max(longest, len(fmt.Sprint(f.Key)))
+		longest = max(longest, len(f.name))
 	}
 	var b strings.Builder
 	for _, f := range fields {
-		name := fmt.Sprint(f.Key)
-		for _, line := range valueLines(f.Value) {
+		name := f.name
+		for _, line := range valueLines(f.value) {
 			fmt.Fprintf(&b, "%-*s%s%s\n", longest, name, gap, printable(line))
 			name = ""
 		}
@@ -142,9 +128,9 @@ func printFields(w io.Writer, v any) error {
 func valueLines(v any) []string {
 	var lines []string
 	switch v := v.(type) {
-	case yaml.MapSlice:
+	case []field:
 		for _, f := range v {
-			lines = append(lines, fmt.Sprintf("%v=%s", f.Key, inline(f.Value)))
+			lines = append(lines, f.name+"="+inline(f.value))
 		}
 	case []any:
 		for _, item := range v {
@@ -165,10 +151,10 @@ func valueLines(v any) []string {
 func inline(v any) string {
 	var parts []string
 	switch v := v.(type) {
-	case yaml.MapSlice:
+	case []field:
 		for _, f := range v {
-			if s := inline(f.Value); s != "" {
-				parts = append(parts, fmt.Sprintf("%v=%s", f.Key, s))
+			if s := inline(f.value); s != "" {
+				parts = append(parts, f.name+"="+s)
 			}
 		}
 		return strings.Join(parts, " ")

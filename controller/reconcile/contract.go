@@ -1,0 +1,177 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// maxOFPort is the highest number that may be requested (ovs-vswitchd.conf.db(5), Interface:ofport_request).
+const maxOFPort = 65279
+
+// check holds a program against the contract: it touches nothing but the tap bridge and mirror ports of its own, copies
+// leave the tap bridge by ports with a number alone, and no two of its objects are one to the switch.
+func check(p *tap.Program, tapBridge string) error {
+	ports, err := checkPorts(p, tapBridge)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.Bridge.Name != tapBridge:
+		return fmt.Errorf("its tap bridge is %q, not %q", p.Bridge.Name, tapBridge)
+	case p.Bridge.FailMode != "secure":
+		return fmt.Errorf("bridge %s: fail_mode is %q: want secure", p.Bridge.Name, p.Bridge.FailMode)
+	case !slices.Contains(p.Bridge.Protocols, "OpenFlow13"):
+		return fmt.Errorf("bridge %s: protocols are %q: want OpenFlow13 among them", p.Bridge.Name, p.Bridge.Protocols)
+	case p.Tunnel.Port != "" && (ports[p.Tunnel.Port].Bridge != tapBridge || ports[p.Tunnel.Port].Type != tunnelType):
+		return fmt.Errorf("tunnel port %s is no tunnel of bridge %s", p.Tunnel.Port, tapBridge)
+	}
+	if err := checkMirrors(p, ports, tapBridge); err != nil {
+		return err
+	}
+	return checkFlows(p)
+}
+
+const tunnelType = "gre"
+
+// checkPorts returns the ports by name, which is unique in a switch.
+func checkPorts(p *tap.Program, tapBridge string) (map[string]tap.Port, error) {
+	ports := map[string]tap.Port{}
+	for _, port := range p.Ports {
+		wrong := ""
+		_, twice := ports[port.Name]
+		switch {
+		case port.Owner == "" || port.Name == "" || port.Bridge == "" || len(port.Name) > 15:
+			wrong = "a part is missing, or the name is over 15 characters"
+		case twice:
+			wrong = "another port of the program has this name"
+		case port.Name == tapBridge:
+			wrong = "the name is that of the tap bridge's own port"
+		case port.OFPortRequest > maxOFPort:
+			wrong = fmt.Sprintf("ofport_request is %d: want 1 to %d, or 0 for none", port.OFPortRequest, maxOFPort)
+		case port.Plugged && (port.Bridge != tapBridge || port.Type != "" || len(port.Options) > 0):
+			wrong = "what a guest's NIC is plugged into can only be a port of the tap bridge, and is not configured"
+		}
+		if wrong != "" {
+			return nil, fmt.Errorf("port %q on bridge %q of owner %q: %s", port.Name, port.Bridge, port.Owner, wrong)
+		}
+		ports[port.Name] = port
+	}
+	for _, port := range p.Ports {
+		peer := ports[port.Options["peer"]]
+		paired := port.Type == "patch" && peer.Type == "patch" && peer.Options["peer"] == port.Name && peer.Owner == port.Owner &&
+			(port.Bridge == tapBridge) != (peer.Bridge == tapBridge)
+		wrong := ""
+		switch {
+		case port.Bridge != tapBridge && !paired:
+			wrong = "only a patch port to bridge " + tapBridge + " may stand there"
+		case port.Bridge != tapBridge && (port.VLANMode != "trunk" || !slices.Equal(port.Trunks, []uint16{tap.MaxVLAN + 1})):
+			wrong = "it is not closed to ordinary traffic by trunks=4095"
+		case port.Type == "patch" && !paired:
+			wrong = "its peer is no patch port of the same owner on a source bridge"
+		case port.Type == tunnelType && (port.Options["remote_ip"] != "flow" || port.Options["key"] != "flow"):
+			wrong = "want a tunnel with remote_ip=flow and key=flow"
+		case port.Type != "" && port.Type != "patch" && port.Type != tunnelType:
+			wrong = fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s)", port.Type, tunnelType)
+		}
+		if wrong != "" {
+			return nil, fmt.Errorf("port %s on bridge %s: %s", port.Name, port.Bridge, wrong)
+		}
+	}
+	return ports, nil
+}
+
+func checkMirrors(p *tap.Program, ports map[string]tap.Port, tapBridge string) error {
+	seen := map[portKey]bool{}
+	for _, m := range p.Mirrors {
+		out, key := ports[m.Output], portKey{m.Bridge, m.Name}
+		switch {
+		case m.Owner == "" || m.Name == "" || out.Type != "patch" || out.Bridge != m.Bridge || m.Bridge == tapBridge || out.Owner != m.Owner:
+			return fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that this program has there for owner %q", m.Name, m.Bridge, m.Output, m.Owner)
+		case seen[key]:
+			return fmt.Errorf("mirror %s on bridge %s: another mirror of the program has this name", m.Name, m.Bridge)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+func checkFlows(p *tap.Program) error {
+	owners := map[flowtable.Key]string{StampFlow(0).Key(): "the controller"}
+	for _, f := range p.Flows {
+		m := &f.Mod
+		key := flowtable.KeyOf(m.Table, m.Priority, m.Match)
+		other, taken := owners[key]
+		switch {
+		case f.Owner == "" || m.Command != openflow.FlowAdd:
+			return fmt.Errorf("flow %v of owner %q: want an addition with an owner", m, f.Owner)
+		case m.Table > openflow.TableMax:
+			return fmt.Errorf("flow %v of %s: want a table of 0 to %d", m, f.Owner, openflow.TableMax)
+		case m.IdleTimeout != 0 || m.HardTimeout != 0 || m.Flags != 0 || m.BufferID != 0:
+			return fmt.Errorf("flow %v of %s: want no timeout, no flags and no buffer: what must stand does not expire", m, f.Owner)
+		case isReserved(m.Cookie) || m.Priority == probePriority && m.Table == 0:
+			return fmt.Errorf("flow %v of %s: cookies that begin with ts or tp, and priority %d of table 0, are the controller's", m, f.Owner, probePriority)
+		case taken:
+			return fmt.Errorf("flow %v of %s: %s has the same flow", m, f.Owner, other)
+		}
+		owners[key] = f.Owner
+		for _, i := range m.Instructions {
+			if why := forbiddenInstruction(i); why != "" {
+				return fmt.Errorf("flow %v of %s: %s", m, f.Owner, why)
+			}
+		}
+	}
+	for _, h := range p.Held {
+		if h.Owner == "" || h.Cookie == 0 || isReserved(h.Cookie) {
+			return fmt.Errorf("held owner %q with cookie %v: want an owner, and a cookie that is its own", h.Owner, h.Cookie)
+		}
+	}
+	return nil
+}
+
+// isReserved tells the cookies of the flows that the controller adds.
+func isReserved(c openflow.Cookie) bool {
+	magic := c &^ stampMask
+	return magic == stampMagic || magic == probeMagic
+}
+
+// forbiddenInstruction says why an instruction must not be, or "". Whatever is not known to be harmless is forbidden.
+func forbiddenInstruction(i openflow.Instruction) string {
+	switch i := i.(type) {
+	case openflow.GotoTable, openflow.WriteMetadata, openflow.ClearActions:
+		return ""
+	case openflow.ApplyActions:
+		return forbiddenAction(i)
+	case openflow.WriteActions:
+		return forbiddenAction(i)
+	}
+	return fmt.Sprintf("instruction %v is not allowed", i)
+}
+
+// forbiddenAction finds an action by which a packet would go where no port with a number says so: copies must not be
+// learned from, flooded or sent to a controller, and no flow may come about that the program does not have.
+func forbiddenAction(actions []openflow.Action) string {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case openflow.Output:
+			if a.Port == 0 || a.Port > openflow.PortMax {
+				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
+			}
+		case openflow.OutputTrunc:
+			if a.Port == 0 || a.Port > openflow.PortMax {
+				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
+			}
+		case openflow.Clone:
+			if why := forbiddenAction(a.Actions); why != "" {
+				return why
+			}
+		case openflow.SetField, openflow.RegLoad, openflow.RegMove, openflow.PushVLAN, openflow.PopVLAN, openflow.Exit:
+		default:
+			return fmt.Sprintf("action %v is not allowed", a)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,100 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// installed is what a switch has that took all of a program.
+func installed(d *reconcile.Desired, stamp uint64, tunnel openflow.PortNo) []openflow.FlowStats {
+	return reconcile.Applied(nil, reconcile.DiffFlows(nil, d, stamp, tunnel).Mods)
+}
+
+func texts(mods []openflow.FlowMod) []string {
+	out := []string{}
+	for i := range mods {
+		out = append(out, mods[i].Command.String()+" "+mods[i].String())
+	}
+	return out
+}
+
+func TestDiffFlows(t *testing.T) {
+	const (
+		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001,actions=output:7"
+		addGuard   = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
+		addStamp   = "ADD table=0,priority=0,cookie=0x7473000000000003,actions=drop"
+		addProbe   = "ADD table=0,priority=65535,tun_id=0xffffffff,in_port=100,dl_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128"
+	)
+	base := desired(t, program())
+	all := installed(base, 3, 100)
+	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009, Match: openflow.Match{openflow.InPort(9)}}
+	edited := func(edit func(*openflow.FlowStats)) []openflow.FlowStats {
+		out := append([]openflow.FlowStats{}, all...)
+		for i := range out {
+			if out[i].Cookie == 0x7461000000000001 && out[i].Table == 0 {
+				edit(&out[i])
+			}
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		name   string
+		have   []openflow.FlowStats
+		d      *reconcile.Desired
+		stamp  uint64
+		tunnel openflow.PortNo
+		want   []string
+		owners map[string]bool
+	}{
+		{"everything stands", all, base, 3, 100, []string{}, map[string]bool{}},
+		{"fresh switch", nil, base, 3, 100, []string{addGuard, addStamp, addCapture, addProbe}, map[string]bool{"bridge": true, "cap1": true}},
+		{"tunnel has no number yet", nil, base, 3, 0, []string{addGuard, addStamp, addCapture}, map[string]bool{"bridge": true, "cap1": true}},
+		{"stamp goes on", installed(base, 2, 100), base, 3, 100, []string{addStamp}, map[string]bool{"bridge": true}},
+		{"flow is missing", append([]openflow.FlowStats{}, installed(desired(t, program(without("cap1"))), 3, 100)...), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"flow too many", append(append([]openflow.FlowStats{}, all...), foreign), base, 3, 100, []string{"DELETE_STRICT table=2,priority=9,in_port=9,cookie=0x0"}, map[string]bool{"bridge": true}},
+		{"action differs", edited(func(f *openflow.FlowStats) { f.Instructions = nil }), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"cookie differs", edited(func(f *openflow.FlowStats) { f.Cookie = 0 }), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"flow expires", edited(func(f *openflow.FlowStats) { f.IdleTimeout = 5 }), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"capture leaves", all, desired(t, program(without("cap1"))), 3, 100, []string{"DELETE_STRICT table=0,priority=100,in_port=4097,cookie=0x0"}, map[string]bool{"bridge": true}},
+		{"held owner's flow stays", append(append([]openflow.FlowStats{}, all...), foreign),
+			desired(t, program(func(p *tap.Program) { p.Held = []tap.Hold{{Owner: "cap9", Cookie: foreign.Cookie}} })), 3, 100, []string{}, map[string]bool{}},
+		{"held owner's flow that is in the program is kept right", edited(func(f *openflow.FlowStats) { f.Instructions = nil }),
+			desired(t, program(held("cap1"))), 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := reconcile.DiffFlows(tc.have, tc.d, tc.stamp, tc.tunnel)
+			assert.Equal(t, tc.want, texts(got.Mods))
+			assert.Equal(t, tc.owners, got.Outstanding)
+			after := reconcile.Applied(tc.have, got.Mods)
+			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.stamp, tc.tunnel).Mods), "applying twice is not applying once")
+		})
+	}
+}
+
+func TestInstalledStamp(t *testing.T) {
+	const most = 1<<48 - 1
+	d := desired(t, program())
+	for name, tc := range map[string]struct {
+		have  []openflow.FlowStats
+		stamp uint64
+		found bool
+	}{
+		"nothing":     {nil, 0, false},
+		"stamp":       {installed(d, 41, 0), 41, true},
+		"most":        {installed(d, most, 0), most, true},
+		"runs over":   {installed(d, most+3, 0), 2, true},
+		"other place": {[]openflow.FlowStats{{Priority: 1, Cookie: 0x7473<<48 | 9}}, 0, false},
+		"other magic": {[]openflow.FlowStats{{Cookie: 9}}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stamp, found := reconcile.InstalledStamp(tc.have)
+			assert.Equal(t, tc.stamp, stamp)
+			assert.Equal(t, tc.found, found)
+		})
+	}
+}
