@@ -28,7 +28,7 @@ func TestDiffFlows(t *testing.T) {
 		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001,actions=output:7"
 		addGuard   = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
 		addStamp   = "ADD table=0,priority=0,cookie=0x7473000000000003,actions=drop"
-		addProbe   = "ADD table=0,priority=65535,tun_id=0xffffffff,in_port=100,dl_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128"
+		addProbe   = "ADD table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128"
 	)
 	base := desired(t, program())
 	all := installed(base, 3, 100)
@@ -52,8 +52,8 @@ func TestDiffFlows(t *testing.T) {
 		owners map[string]bool
 	}{
 		{"everything stands", all, base, 3, 100, []string{}, map[string]bool{}},
-		{"fresh switch", nil, base, 3, 100, []string{addGuard, addStamp, addCapture, addProbe}, map[string]bool{"bridge": true, "cap1": true}},
-		{"tunnel has no number yet", nil, base, 3, 0, []string{addGuard, addStamp, addCapture}, map[string]bool{"bridge": true, "cap1": true}},
+		{"fresh switch", nil, base, 3, 100, []string{addGuard, addProbe, addCapture, addStamp}, map[string]bool{"bridge": true, "cap1": true}},
+		{"tunnel has no number yet", nil, base, 3, 0, []string{addGuard, addCapture, addStamp}, map[string]bool{"bridge": true, "cap1": true}},
 		{"stamp goes on", installed(base, 2, 100), base, 3, 100, []string{addStamp}, map[string]bool{"bridge": true}},
 		{"flow is missing", append([]openflow.FlowStats{}, installed(desired(t, program(without("cap1"))), 3, 100)...), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
 		{"flow too many", append(append([]openflow.FlowStats{}, all...), foreign), base, 3, 100, []string{"DELETE_STRICT table=2,priority=9,in_port=9,cookie=0x0"}, map[string]bool{"bridge": true}},

@@ -18,15 +18,9 @@ type call struct {
 	reply  chan error // nil or *RPCError; capacity 1
 }
 
-// notSent wraps an error that came before the request was handed over.
-type notSent struct{ error }
-
-func (e notSent) Unwrap() error { return e.error }
-
 // call sends a request and waits for the reply. Where the context or the
 // connection ends first, decode may still run later: what it writes to must
-// not be read then. An error that is no *RPCError and no notSent leaves open
-// what the server did.
+// not be read then.
 func (c *Conn) call(ctx context.Context, method string, params []byte, decode func([]byte) error) error {
 	p, err := c.start(ctx, method, params, decode)
 	if err != nil {
@@ -41,6 +35,7 @@ type pending struct {
 	*call
 }
 
+// start hands a request over; where it fails, nothing was sent.
 func (c *Conn) start(ctx context.Context, method string, params []byte, decode func([]byte) error) (pending, error) {
 	// Asked first, for a select takes any case that is ready.
 	err := ctx.Err()
@@ -57,7 +52,7 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 		}
 	}
 	if err != nil {
-		return pending{}, fmt.Errorf("%s: %w", method, notSent{err})
+		return pending{}, fmt.Errorf("%s: %w", method, err)
 	}
 	p := pending{call: &call{method: method, decode: decode, reply: make(chan error, 1)}}
 	c.mu.Lock()
@@ -75,7 +70,7 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 		err = c.err
 	}
 	c.take(p.id)
-	return pending{}, fmt.Errorf("%s: %w", method, notSent{err})
+	return pending{}, fmt.Errorf("%s: %w", method, err)
 }
 
 // take removes a call from those that wait. It tells whether there ever was a

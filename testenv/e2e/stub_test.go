@@ -6,7 +6,6 @@ import "testing"
 
 func (s *stage) commands(t *testing.T)  {}
 func (s *stage) isolation(t *testing.T) {}
-func (s *stage) busy(t *testing.T)      {}
 func (s *stage) loop(t *testing.T)      {}
 func (s *stage) status(t *testing.T)    {}
 func (s *stage) refusal(t *testing.T)   {}

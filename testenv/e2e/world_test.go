@@ -199,16 +199,16 @@ func (w *world) flow(t testing.TB, to *sink, f api.TapFlowCreate) api.TapFlow {
 	if got.Status != api.Ready {
 		t.Fatalf("flow %s is %s: %s", got.Name, got.Status, got.Reason)
 	}
-	w.revalidated(t)
+	w.forget(t)
 	return got
 }
 
-// revalidated waits until the switches have gone through what they have cached. Without it the first frames after a change
-// may still be handled as before, for up to the 100 ms that tests of busy connections measure.
-func (w *world) revalidated(t testing.TB) {
+// forget has the switches forget what they have cached. Without it the first frames after a change may still be handled as
+// before, for up to the 100 ms that tests of busy connections measure.
+func (w *world) forget(t testing.TB) {
 	t.Helper()
 	for _, h := range w.Hosts {
-		_, err := h.AppCtl("revalidator/wait")
+		_, err := h.AppCtl("revalidator/purge")
 		must(t, err)
 	}
 }

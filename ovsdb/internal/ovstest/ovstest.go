@@ -141,7 +141,6 @@ func (s *Server) StartSwitch() {
 			s.t.Logf("ovs-vswitchd:\n%s", tail(text, 4000))
 		}
 	})
-	s.Vsctl("get", "Open_vSwitch", ".", "ovs_version") // waits for nothing
 	WaitFor(s.t, "ovs-vswitchd to start", func() bool {
 		return strings.Contains(s.Vsctl("get", "Open_vSwitch", ".", "datapath_types"), "dummy")
 	})

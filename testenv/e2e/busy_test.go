@@ -1,0 +1,138 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+const (
+	// A change is promised to show in traffic that was there before within 100 ms. Tests log what it took, and allow slack
+	// to machines that are busy with other things.
+	latestCopy = 2 * time.Second // after the answer to what enables
+	lastCopy   = time.Second     // after the answer to what disables
+)
+
+// busy has 1,000 frames a second, which never pause, go between all guests that matter, from before any flow exists.
+func (s *stage) busy(t *testing.T) {
+	for _, where := range []string{"local", "remote"} {
+		collector := s.collectors()[where]
+		for _, c := range []struct {
+			name string
+			// set up makes flows and returns what silences web's traffic while db's goes on
+			setUp func(t *testing.T, to *sink) (silence func() error)
+		}{
+			{"disable flow", func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vnic(s.web, "BOTH"))
+				return func() error {
+					_, err := s.api.TapFlows().Disable(deadline(t), f.ID, client.Wait(10*time.Second))
+					return err
+				}
+			}},
+			{"delete flow", func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vnic(s.web, "OUT"))
+				return func() error { return s.api.TapFlows().Delete(deadline(t), f.ID, client.Wait(10*time.Second)) }
+			}},
+			{"disable service", func(t *testing.T, to *sink) func() error {
+				s.busyFlow(t, to, vnic(s.web, "OUT"))
+				return func() error {
+					_, err := s.api.TapServices().Disable(deadline(t), to.ID, client.Wait(10*time.Second))
+					return err
+				}
+			}},
+			{"narrow BOTH to IN", func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vnic(s.web, "BOTH"))
+				return func() error {
+					in := "IN"
+					_, err := s.api.TapFlows().Update(deadline(t), f.ID, api.TapFlowPatch{Direction: &in}, client.Wait(10*time.Second))
+					return err
+				}
+			}},
+			{"narrow a switch to a VLAN", func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vswitch(s.h1, lab.Wire, 0, "BOTH"))
+				return func() error {
+					_, err := s.api.TapFlows().Update(deadline(t), f.ID, api.TapFlowPatch{VLANID: api.Set(77)}, client.Wait(10*time.Second))
+					return err
+				}
+			}},
+			{"delete one flow of two", func(t *testing.T, to *sink) func() error {
+				s.flow(t, to, vnic(s.acc, "BOTH"))
+				f := s.busyFlow(t, to, vnic(s.web, "BOTH"))
+				return func() error { return s.api.TapFlows().Delete(deadline(t), f.ID, client.Wait(10*time.Second)) }
+			}},
+		} {
+			s.run(t, where+" "+c.name, func(t *testing.T) { s.busyCase(t, collector(t), c.setUp) })
+		}
+		s.run(t, where+" exact within a running stream", func(t *testing.T) { s.busyLoss(t, collector(t)) })
+	}
+}
+
+// busyFlow makes a flow and lets the switches keep what they have cached.
+func (s *stage) busyFlow(t *testing.T, to *sink, f api.TapFlowCreate) api.TapFlow {
+	t.Helper()
+	return s.flowAs(t, to.ID, f)
+}
+
+func (s *stage) busyCase(t *testing.T, to *sink, setUp func(*testing.T, *sink) func() error) {
+	source := capture(t, s.web.Node, "eth0", lab.Out)
+	tag, _ := stream(t, s.web, s.app.MAC(), 1000)
+	firstOf(t, source, tag, time.Now()) // it runs
+
+	asked := time.Now()
+	silence := setUp(t, to)
+	answered := time.Now()
+	first := firstOf(t, to.Capture, tag, asked)
+	t.Logf("answer %v after the question, first copy %v after the answer", answered.Sub(asked), first.Sub(answered))
+	if late := first.Sub(answered); late > latestCopy {
+		t.Errorf("the first copy came %v after the answer", late)
+	}
+	must(t, silence())
+	answered = time.Now()
+	firstOf(t, source, tag, answered.Add(lastCopy+200*time.Millisecond)) // it still runs
+	last := lastOf(to.Capture, tag)
+	t.Logf("last copy %v after the answer", last.Sub(answered))
+	if late := last.Sub(answered); late > lastCopy {
+		t.Errorf("copies still came %v after the answer", late)
+	}
+}
+
+// busyLoss shows that once copies of a stream come, all come, and each once.
+func (s *stage) busyLoss(t *testing.T, to *sink) {
+	source := capture(t, s.web.Node, "eth0", lab.Out)
+	tag, traffic := stream(t, s.web, s.app.MAC(), 1000)
+	s.busyFlow(t, to, vnic(s.web, "OUT"))
+	first := firstOf(t, to.Capture, tag, time.Time{})
+	firstOf(t, source, tag, first.Add(500*time.Millisecond))
+	_, err := traffic.Stop()
+	must(t, err)
+	must(t, source.WaitQuiet(deadline(t), quiet))
+	must(t, to.WaitQuiet(deadline(t), quiet))
+	copies := map[uint64]int{}
+	lowest, highest := ^uint64(0), uint64(0)
+	for _, f := range to.Frames() {
+		if _, seq, ok := lab.Sequence(f.Data); ok && of(tag)(f) {
+			copies[seq]++
+			lowest = min(lowest, seq)
+		}
+	}
+	for _, f := range source.Frames() {
+		if _, seq, ok := lab.Sequence(f.Data); ok && of(tag)(f) {
+			highest = max(highest, seq)
+		}
+	}
+	var wrong []string
+	for seq := lowest; seq <= highest; seq++ {
+		if copies[seq] != 1 {
+			wrong = append(wrong, fmt.Sprintf("%d: %d", seq, copies[seq]))
+		}
+	}
+	if len(wrong) > 0 {
+		t.Errorf("of frames %d to %d, %d were not copied once: %.300s", lowest, highest, len(wrong), fmt.Sprint(wrong))
+	}
+}
