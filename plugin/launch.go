@@ -75,6 +75,8 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 			grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage))},
 	})
 	p := &Process{client: client, stderr: stderr}
+	stop := context.AfterFunc(ctx, client.Kill) // It waits for the handshake without ctx.
+	defer stop()
 	if err := p.handshake(ctx, spec); err != nil {
 		p.Kill()
 		if errors.Is(err, hplugin.ErrChecksumsDoNotMatch) {

@@ -206,9 +206,9 @@ func defaulted(datapathType string) string {
 
 // deletePorts takes our ports away that must not stand, from whichever bridge, and tap bridges of ours of other names.
 func (x *differ) deletePorts() {
-	wanted := map[portKey]bool{}
+	wanted := map[string]string{} // name -> bridge
 	for _, p := range x.d.Program.Ports {
-		wanted[portKey{p.Bridge, p.Name}] = true
+		wanted[p.Name] = p.Bridge
 	}
 	for _, b := range x.snap.Bridges() {
 		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) {
@@ -221,7 +221,8 @@ func (x *differ) deletePorts() {
 			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name && b.Name == x.d.Program.Bridge.Name {
 				continue
 			}
-			if owner := p.ExternalIDs[IDKey]; !wanted[portKey{b.Name, p.Name}] && !x.d.held[owner] {
+			owner := p.ExternalIDs[IDKey]
+			if bridge, known := wanted[p.Name]; known && bridge != b.Name || !known && !x.d.held[owner] {
 				x.out.Txn.DeletePort(p.UUID)
 				x.mirrors = true
 				x.changed(owner)

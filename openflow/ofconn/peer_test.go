@@ -53,11 +53,13 @@ func (p peer) receive() (openflow.Message, uint32) {
 	return m, xid
 }
 
-// handshake is the switch's part of the handshake.
-func (p peer) handshake() {
+// handshake is the switch's part of the handshake. It does early before it
+// tells its features.
+func (p peer) handshake(early func(peer)) {
 	p.receive()
 	_ = p.send(1, &openflow.Hello{Versions: []uint8{1, openflow.Version}})
 	_, xid := p.receive()
+	early(p)
 	_ = p.send(xid, &openflow.FeaturesReply{DatapathID: 0xd1})
 }
 
@@ -68,12 +70,17 @@ func (p peer) drain() { _, _ = io.Copy(io.Discard, p.nc) }
 // closed when the test ends.
 func connect(t *testing.T, opts ofconn.Options) (*ofconn.Conn, peer) {
 	t.Helper()
+	return connectWith(t, opts, func(peer) {})
+}
+
+func connectWith(t *testing.T, opts ofconn.Options, early func(peer)) (*ofconn.Conn, peer) {
+	t.Helper()
 	near, far := net.Pipe()
 	p := peer{t, far}
 	shook := make(chan struct{})
 	go func() {
 		defer close(shook)
-		p.handshake()
+		p.handshake(early)
 	}()
 	c, err := ofconn.Handshake(t.Context(), near, opts)
 	if err != nil {

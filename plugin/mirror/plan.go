@@ -16,7 +16,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	if h == nil || !h.Observed || h.Refused != "" {
 		return nil, nil
 	}
-	datapath := tapDatapath(h)
+	datapath := p.tapDatapath(h)
 	captures, refused, held := p.captures(h, datapath)
 	program = &tap.Program{
 		Host: h.ID,
@@ -121,16 +121,29 @@ func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, 
 	}
 }
 
-// tapDatapath chooses the datapath type of the tap bridge: that of most bridges, since patch ports join only bridges of
-// one type. It is "" on a host without bridges.
-func tapDatapath(h *tap.Host) string {
-	count := map[string]int{}
-	best := ""
+// tapDatapath chooses the datapath type of the tap bridge, since patch ports join only bridges of one type: the one with most
+// sources of enabled flows, and of those with equally many the one of most bridges. It is "" on a host without bridges.
+func (p *Planner) tapDatapath(h *tap.Host) string {
+	type weight struct{ sources, bridges int }
+	weights := map[string]weight{}
 	for _, b := range h.Bridges {
-		count[b.DatapathType]++
+		w := weights[b.DatapathType]
+		w.bridges++
+		weights[b.DatapathType] = w
 	}
-	for _, t := range sorted(count) {
-		if best == "" || count[t] > count[best] {
+	for id := range p.flowsAt[h.ID] {
+		for _, at := range p.sources[id].places {
+			if b := bridgeNamed(h, at.bridge); at.host == h.ID && b != nil && p.world.flows[id].Enabled {
+				w := weights[b.DatapathType]
+				w.sources++
+				weights[b.DatapathType] = w
+			}
+		}
+	}
+	best := ""
+	for _, t := range sorted(weights) {
+		w, top := weights[t], weights[best]
+		if best == "" || w.sources > top.sources || w.sources == top.sources && w.bridges > top.bridges {
 			best = t
 		}
 	}

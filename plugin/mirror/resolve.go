@@ -132,13 +132,19 @@ func tapPortNamed(h *tap.Host, name string) *tap.TapPort {
 }
 
 func (w *world) destination(s *tap.Service) destination {
-	if !s.Enabled {
-		return destination{want: want{problem: fmt.Sprintf("tap service %s is disabled", s.Name)}}
-	}
-	if s.Type == tap.ServiceHost {
+	disabled := want{problem: fmt.Sprintf("tap service %s is disabled", s.Name)}
+	switch {
+	case s.Type == tap.ServiceHost && !s.Enabled:
+		return destination{want: disabled}
+	case s.Type == tap.ServiceHost:
 		return w.hostDestination(s)
 	}
-	return w.guestDestination(s)
+	d := w.guestDestination(s)
+	if !s.Enabled {
+		// A guest's tap NIC stays on the tap bridge all the same: on an ordinary one it would get ordinary traffic.
+		d.want, d.ofport, d.down = disabled, 0, ""
+	}
+	return d
 }
 
 func (w *world) guestDestination(s *tap.Service) destination {

@@ -15,12 +15,17 @@ func ParseMAC(s string) (MAC, error) {
 	if s == "" {
 		return m, nil
 	}
-	digits := strings.NewReplacer(":", "", "-", "").Replace(s)
-	if len(s) != 17 || len(digits) != 12 {
-		return MAC{}, fmt.Errorf("%q is not a MAC address: want six octets such as 52:54:00:12:34:56", s)
+	wrong := fmt.Errorf("%q is not a MAC address: want six octets such as 52:54:00:12:34:56", s)
+	octets := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == '-' })
+	if len(s) != 17 || len(octets) != len(m) {
+		return MAC{}, wrong
 	}
-	if _, err := hex.Decode(m[:], []byte(digits)); err != nil {
-		return MAC{}, fmt.Errorf("%q is not a MAC address: want six octets such as 52:54:00:12:34:56", s)
+	for i, octet := range octets {
+		b, err := hex.DecodeString(octet)
+		if err != nil || len(b) != 1 {
+			return MAC{}, wrong
+		}
+		m[i] = b[0]
 	}
 	return m, nil
 }

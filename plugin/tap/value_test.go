@@ -92,3 +92,16 @@ func FuzzParseMAC(f *testing.F) {
 		}
 	})
 }
+
+func TestParseMACWantsSeparatorsInPlace(t *testing.T) {
+	for _, wrong := range []string{"5:254:00:12:34:56", "52540012345600000", "52:54:00:12:34", "52:54:00:12:34:5", "52:54:00:12:34:56:", "52:54:00:12:34:567", "g2:54:00:12:34:56"} {
+		if m, err := tap.ParseMAC(wrong); err == nil || !m.IsZero() {
+			t.Errorf("ParseMAC(%q) = %v, %v", wrong, m, err)
+		}
+	}
+	for _, right := range []string{"52:54:00:12:34:56", "52-54-00-12-34-56", "52:54:00:12:34:5A"} {
+		if m, err := tap.ParseMAC(right); err != nil || m[0] != 0x52 {
+			t.Errorf("ParseMAC(%q) = %v, %v", right, m, err)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package ofconn_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+)
+
+// TestEvents: what the switch sends unasked arrives in its order; what only
+// abbreviates changes of this connection, and late replies, do not arrive.
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := connect(t, ofconn.Options{})
+		own := openflow.FlowUpdate{Event: openflow.FlowAbbrev, XID: 5}
+		foreign := openflow.FlowUpdate{Event: openflow.FlowAdded}
+		sent := []struct {
+			m       openflow.Message
+			arrives bool
+		}{
+			{&openflow.PortStatus{}, true},
+			{&openflow.MultipartReply{Body: openflow.FlowMonitorReply{own, own}}, false},
+			{&openflow.MultipartReply{Body: openflow.FlowMonitorReply{own, foreign}}, true},
+			{&openflow.BarrierReply{}, false},
+			{&openflow.MultipartReply{Body: openflow.FlowStatsReply{{}}}, false},
+			{&openflow.FlowMonitorPaused{}, true},
+			{&openflow.Hello{}, false},
+			{&openflow.Error{}, true},
+			{&openflow.EchoReply{}, false},
+			{&openflow.FlowRemoved{}, true},
+			{&openflow.Experimenter{Experimenter: 1}, true},
+			{&openflow.FlowMonitorResumed{}, true},
+			{&openflow.PacketIn{}, true},
+		}
+		for i, s := range sent {
+			if err := p.send(uint32(1000+i), s.m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		for i, s := range sent {
+			if !s.arrives {
+				continue
+			}
+			if e := <-c.Events(); e.XID != uint32(1000+i) || e.Message.Type() != s.m.Type() {
+				t.Errorf("event %v with xid %d, want %v with xid %d", e.Message.Type(), e.XID, s.m.Type(), 1000+i)
+			}
+		}
+		if n := len(c.Events()); n != 0 {
+			t.Errorf("%d more events", n)
+		}
+	})
+}
+
+// TestEarlyEvents: a switch may speak before the handshake is complete.
+func TestEarlyEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := connectWith(t, ofconn.Options{}, func(p peer) { _ = p.send(7, &openflow.PortStatus{}) })
+		if e := <-c.Events(); e.XID != 7 {
+			t.Errorf("event %+v, want the port status", e)
+		}
+	})
+}
+
+// TestSendIsRefused: the error for a message of Send is an event.
+func TestSendIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := connect(t, ofconn.Options{})
+		if err := c.Send(t.Context(), &openflow.FlowMod{}, &openflow.FlowMod{Table: 1}); err != nil {
+			t.Fatal(err)
+		}
+		p.receive()
+		m, xid := p.receive()
+		if mod, ok := m.(*openflow.FlowMod); !ok || mod.Table != 1 {
+			t.Fatalf("received %+v, want the second flow-mod", m)
+		}
+		_ = p.send(xid, &openflow.Error{})
+		if e := <-c.Events(); e.XID != xid || e.Message.Type() != openflow.TypeError {
+			t.Errorf("event %+v, want the error", e)
+		}
+	})
+}
