@@ -22,7 +22,7 @@ const ownerKey = reconcile.OwnerKey
 // Config is what an engine is made of.
 type Config struct {
 	Store     store.Store
-	Plugin    *plugin.Supervisor
+	Plugin    Plugin
 	TapBridge string // as the plugin is configured
 	Keys      Keys
 	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "", it is the local address of
@@ -33,6 +33,14 @@ type Config struct {
 	OVSDBTLS     *tls.Config // to dial ssl: targets
 	Logger       *slog.Logger
 	Observer     Observer
+}
+
+// Plugin keeps the mirror plugin running; *plugin.Supervisor is one.
+type Plugin interface {
+	// Run hands the plugin to use, each time that it has been started, until ctx ends.
+	Run(ctx context.Context, use func(context.Context, plugin.Mirror) error)
+	// Err is nil while the plugin runs, and otherwise says why it does not.
+	Err() error
 }
 
 // Observer is told what operators count.

@@ -62,6 +62,12 @@ func (e *Engine) Subscribe(ctx context.Context) <-chan Event {
 	return c
 }
 
+func (e *Engine) stopped() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.events.closed
+}
+
 // publishRef tells that the state of a service or a flow has changed.
 func (e *Engine) publishRef(kind string, id ref) {
 	if id.kind == tap.KindService {

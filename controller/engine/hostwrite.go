@@ -115,6 +115,12 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error)
 	} else if err := checkName("id", h.ID); err != nil {
 		return HostView{}, err
 	}
+	e.mu.Lock()
+	other := e.intent.hosts.find(h.ID)
+	e.mu.Unlock()
+	if other != nil {
+		return HostView{}, fail(Conflict, "id", "host %q already exists", h.ID)
+	}
 	if err := e.checkHost(&h); err != nil {
 		return HostView{}, err
 	}

@@ -81,7 +81,7 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 		h.NICs = append(h.NICs, tap.HostNIC{Name: n.Name, MAC: n.MAC, UsedBy: n.UsedBy})
 	}
 	slices.SortFunc(h.NICs, func(a, b tap.HostNIC) int { return cmp.Compare(a.Name, b.Name) })
-	if snap == nil {
+	if snap == nil || snap.System() == nil { // Never seen, or a database that is not initialized yet (ovs-vsctl init).
 		return observation{host: h}
 	}
 	h.Observed = true
@@ -96,8 +96,12 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 	}
 	var ports []seenPort
 	for _, b := range snap.Bridges() {
+		devices := map[string]bool{} // members of bonds too
 		for _, p := range snap.BridgePorts(b) {
 			ports = o.seen(ports, record.ID, b, p, snap)
+			for _, i := range snap.PortInterfaces(p) {
+				devices[i.Name] = true
+			}
 		}
 		if b.Name == o.tapBridge {
 			if !o.ours(b.ExternalIDs) {
@@ -105,7 +109,7 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 			}
 			h.TapPorts = tapPorts(b, snap)
 			for i := range h.NICs {
-				if _, in := snap.PortByName(b.Name, h.NICs[i].Name); in {
+				if devices[h.NICs[i].Name] {
 					h.NICs[i].UsedBy = "" // By us, which the facts cannot know.
 				}
 			}
@@ -113,7 +117,7 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 		}
 		h.Bridges = append(h.Bridges, o.bridge(b, snap, record.Uplinks[b.Name], known))
 		for i := range h.NICs {
-			if _, in := snap.PortByName(b.Name, h.NICs[i].Name); in {
+			if devices[h.NICs[i].Name] {
 				h.NICs[i].UsedBy = "bridge " + b.Name
 			}
 		}

@@ -238,7 +238,11 @@ func wait[V any](ctx context.Context, e *Engine, read func() (V, bool, error)) (
 		}
 		select {
 		case _, open := <-events:
-			if !open && ctx.Err() == nil {
+			switch {
+			case open || ctx.Err() != nil:
+			case e.stopped():
+				return v, fail(Unavailable, "", "the controller is stopping; what was asked for is stored")
+			default:
 				events = e.Subscribe(changed) // Too slow: events were lost, so read and listen anew.
 			}
 		case <-ctx.Done():

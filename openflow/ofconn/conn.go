@@ -2,6 +2,7 @@ package ofconn
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,15 @@ func (c *Conn) Features() openflow.FeaturesReply { return c.features }
 
 // RemoteAddr is the address of the switch.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// TLS is the state of a TLS connection, such as the certificates of the switch,
+// and false for other connections.
+func (c *Conn) TLS() (tls.ConnectionState, bool) {
+	if t, ok := c.nc.(*tls.Conn); ok {
+		return t.ConnectionState(), true
+	}
+	return tls.ConnectionState{}, false
+}
 
 // Events yields what the switch sends unasked, in wire order. It is closed
 // when the connection ends. The owner must read it: when Options.MaxEvents

@@ -37,8 +37,9 @@ func (c *Conn) Send(ctx context.Context, msgs ...openflow.Message) error {
 }
 
 // Request sends m, which must be a message that has a reply, and waits for it:
-// the next message with its transaction id. The switch's error is a [*RequestError], the end of the
-// connection a [*ConnError]; after ctx ends the reply is ignored.
+// the next message with its transaction id. The switch's error is a
+// [*RequestError], the end of the connection a [*ConnError]; after ctx ends the
+// reply is ignored.
 //
 // For multipart requests use [Conn.Multipart], which collects all parts.
 func (c *Conn) Request(ctx context.Context, m openflow.Message) (openflow.Message, error) {

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -124,6 +125,45 @@ func TestServeTLS(t *testing.T) {
 	s.Vsctl(t, "set-ssl", writePEM(t, "key.pem", "EC PRIVATE KEY", marshalKey(t, cert)),
 		writePEM(t, "cert.pem", "CERTIFICATE", cert.Certificate[0]), writePEM(t, "ca.pem", "CERTIFICATE", ca.cert.Raw),
 		"--", "set-controller", "br0", "ssl:"+addr.String())
+	c := next(t, conns)
+	checkSwitch(t, c)
+	if state, ok := c.TLS(); !ok || len(state.PeerCertificates) == 0 || state.PeerCertificates[0].Subject.CommonName != "switch" {
+		t.Errorf("TLS: %v, certificates %v; want that of the switch", ok, state.PeerCertificates)
+	}
+}
+
+// TestServePKI does it with the certificates that ovs-pki(8) makes.
+func TestServePKI(t *testing.T) {
+	vswitchd.Require(t, "ovs-pki", "openssl")
+	s := vswitchd.Start(t)
+	pki := filepath.Join(s.Dir, "pki")
+	work := t.TempDir()
+	certify := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("ovs-pki", append([]string{"--dir=" + pki, "--log=" + filepath.Join(s.Dir, "pki.log")}, args...)...)
+		cmd.Dir = work
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("ovs-pki %v: %v\n%s", args, err, out)
+		}
+	}
+	certify("init")
+	certify("req+sign", "ctl", "controller")
+	certify("req+sign", "sw", "switch")
+	cert, err := tls.LoadX509KeyPair(filepath.Join(work, "ctl-cert.pem"), filepath.Join(work, "ctl-privkey.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switches, err := os.ReadFile(filepath.Join(pki, "switchca", "cacert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+	if !config.ClientCAs.AppendCertsFromPEM(switches) {
+		t.Fatal("no certificate in switchca/cacert.pem")
+	}
+	addr, conns := serve(t, "pssl:127.0.0.1:0", config)
+	s.Vsctl(t, "set-ssl", filepath.Join(work, "sw-privkey.pem"), filepath.Join(work, "sw-cert.pem"),
+		filepath.Join(pki, "controllerca", "cacert.pem"), "--", "set-controller", "br0", "ssl:"+addr.String())
 	checkSwitch(t, next(t, conns))
 }
 

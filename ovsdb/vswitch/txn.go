@@ -83,15 +83,6 @@ type editKey struct {
 	column string
 }
 
-// guard is a row that must still be what it was in the snapshot.
-type guard struct {
-	table    Table
-	id       UUID
-	column   string // that names the row
-	name     ovsdb.Value
-	includes []ovsdb.Condition
-}
-
 // NewTxn starts a transaction against a snapshot.
 func NewTxn(snap *Snapshot, owner Owner) *Txn {
 	return &Txn{
@@ -241,23 +232,6 @@ func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
 	}
 }
 
-// guardRow makes the transaction depend on a row: that it is there, has its
-// name, and, where it carries the owner's mark, carries it still.
-func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, externalIDs map[string]string) *guard {
-	g := t.guarded[id]
-	if g != nil {
-		return g
-	}
-	g = &guard{table: table, id: id, column: column, name: name}
-	if t.owner.Key != "" && t.owner.owns(externalIDs) {
-		mark := ovsdb.StringMap(map[string]string{t.owner.Key: t.owner.Value})
-		g.includes = append(g.includes, ovsdb.Where("external_ids", ovsdb.Includes, mark))
-	}
-	t.guarded[id] = g
-	t.guards = append(t.guards, g)
-	return g
-}
-
 // Ops returns the operations: guards, inserts, updates, references, the count
 // of next_cfg. It returns the first mistake made in building.
 func (t *Txn) Ops() ([]ovsdb.Operation, error) {
@@ -325,13 +299,6 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 		ops[i] = t.nameRows(op)
 	}
 	return ops, at, t.err
-}
-
-func (g *guard) operation() ovsdb.Operation {
-	return ovsdb.Wait{
-		Table: string(g.table), Where: append([]ovsdb.Condition{ovsdb.ByUUID(g.id)}, g.includes...),
-		Columns: []string{g.column}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{g.column: g.name}},
-	}
 }
 
 func (e *edit) operation() ovsdb.Operation {

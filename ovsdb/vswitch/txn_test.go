@@ -102,10 +102,11 @@ func TestTxnOps(t *testing.T) {
 			txn.DeletePort(id(11))
 			txn.DeletePort(id(11))
 			txn.DeleteMirror(id(51))
+			txn.DeleteMirror(id(51))
 			txn.DeletePort(id(99)) // is not there
 		}, []string{
 			guard("Port", 11, owned, "b"),
-			guard("Bridge", 1, `,["ports","includes",["set",[`+u(11)+`]]],["mirrors","includes",["set",[`+u(51)+`]]]`, "br1"),
+			guard("Bridge", 1, `,["mirrors","includes",["set",[`+u(51)+`]]],["ports","includes",["set",[`+u(11)+`]]]`, "br1"),
 			guard("Mirror", 51, owned, "m"),
 			`{"op":"mutate","table":"Bridge",` + byID(1) + `],"mutations":[["ports","delete",["set",[` + u(11) + `]]]]}`,
 			`{"op":"mutate","table":"Bridge",` + byID(1) + `],"mutations":[["mirrors","delete",["set",[` + u(51) + `]]]]}`,

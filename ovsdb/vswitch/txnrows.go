@@ -202,8 +202,8 @@ func (t *Txn) removeRef(bridge UUID, column string, id UUID) {
 	if !t.guardBridge(bridge) {
 		return
 	}
-	g := t.guarded[bridge]
-	g.includes = append(g.includes, ovsdb.Where(column, ovsdb.Includes, ovsdb.Set{id}))
+	needs := t.guarded[bridge].needs
+	needs[column] = append(needs[column], id)
 	t.refer(TableBridge, bridge, column, UUID{}, id)
 }
 
@@ -218,60 +218,4 @@ func (t *Txn) mayChange(table Table, id UUID, exists bool, externalIDs func() ma
 		return true
 	}
 	return false
-}
-
-// guardSystem guards the row of table Open_vSwitch, or returns nil.
-func (t *Txn) guardSystem() *guard {
-	s := t.snap.System()
-	if s == nil {
-		t.fail(fmt.Errorf("table %s is empty: the database was not initialized (ovs-vsctl init)", TableOpenVSwitch))
-		return nil
-	}
-	return t.guardRow(TableOpenVSwitch, s.UUID, "_uuid", s.UUID, nil)
-}
-
-// guardBridge guards a bridge, unless the transaction inserts it.
-func (t *Txn) guardBridge(id UUID) bool {
-	if insertedIndex(id) < len(t.inserts) {
-		return true
-	}
-	b, ok := t.snap.bridges.get(id)
-	if !ok {
-		t.fail(fmt.Errorf("bridge %v: %w", id, errNoRow))
-		return false
-	}
-	t.guardRow(TableBridge, id, "name", ovsdb.String(b.Name), b.ExternalIDs)
-	return true
-}
-
-func (t *Txn) guardPort(p *Port) {
-	t.guardRow(TablePort, p.UUID, "name", ovsdb.String(p.Name), p.ExternalIDs)
-}
-
-func (t *Txn) guardMirror(m *Mirror) {
-	t.guardRow(TableMirror, m.UUID, "name", ovsdb.String(m.Name), m.ExternalIDs)
-}
-
-func (t *Txn) guardController(c *Controller) {
-	t.guardRow(TableController, c.UUID, "target", ovsdb.String(c.Target), c.ExternalIDs)
-}
-
-// guardMirrorPorts guards the ports that a mirror names. The database would
-// silently drop the reference to one that is gone.
-func (t *Txn) guardMirrorPorts(m *Mirror) {
-	ports := append(append([]UUID{}, m.SelectSrcPort...), m.SelectDstPort...)
-	if m.OutputPort != nil {
-		ports = append(ports, *m.OutputPort)
-	}
-	for _, id := range ports {
-		if isPlaceholder(id) {
-			continue
-		}
-		p, ok := t.snap.ports.get(id)
-		if !ok {
-			t.fail(fmt.Errorf("mirror %s: port %v: %w", m.Name, id, errNoRow))
-			return
-		}
-		t.guardPort(p)
-	}
 }

@@ -11,4 +11,3 @@ func (s *stage) status(t *testing.T)    {}
 func (s *stage) refusal(t *testing.T)   {}
 func (s *stage) ownership(t *testing.T) {}
 func (s *stage) trace(t *testing.T)     {}
-func (s *stage) drift(t *testing.T)     {}

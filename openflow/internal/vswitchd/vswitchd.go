@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Schema is where Debian and Fedora install the database schema.
+// schema is where Debian and Fedora install the database schema.
 const schema = "/usr/share/openvswitch/vswitch.ovsschema"
 
 // A Switch is a running pair of ovsdb-server and ovs-vswitchd.

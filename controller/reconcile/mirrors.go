@@ -1,0 +1,91 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// deleteMirrors takes our mirrors away that must not stand, and twins of those that must.
+func (x *differ) deleteMirrors() {
+	wanted := map[portKey]bool{}
+	for _, m := range x.d.Program.Mirrors {
+		wanted[portKey{m.Bridge, m.Name}] = true
+	}
+	for _, b := range x.snap.Bridges() {
+		for _, m := range x.snap.BridgeMirrors(b) {
+			if !x.self.owns(m.ExternalIDs) {
+				continue
+			}
+			key := portKey{b.Name, m.Name}
+			if owner := m.ExternalIDs[IDKey]; !wanted[key] && !x.d.held[owner] {
+				x.out.Txn.DeleteMirror(m.UUID)
+				x.mirrors = true
+				x.changed(owner)
+			}
+		}
+	}
+}
+
+func (x *differ) mirror(m *tap.Mirror) {
+	bridge, exists := x.snap.Bridge(m.Bridge)
+	output, ready := x.ports[portKey{m.Bridge, m.Output}]
+	if !exists || !ready {
+		x.out.Outstanding[m.Owner] = true // Told as Blocked or gated with its port.
+		return
+	}
+	row := vswitch.Mirror{
+		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output, ExternalIDs: ids(m.Owner),
+	}
+	var missing string
+	row.SelectSrcPort, missing = x.selection(bridge, m.SelectSrc, missing)
+	row.SelectDstPort, missing = x.selection(bridge, m.SelectDst, missing)
+	if missing != "" {
+		x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
+		return
+	}
+	found := false
+	for _, have := range x.snap.BridgeMirrors(bridge) {
+		if have.Name != m.Name || !x.self.owns(have.ExternalIDs) {
+			continue
+		}
+		if found {
+			x.out.Txn.DeleteMirror(have.UUID)
+			x.mirrors = true
+			x.changed(m.Owner)
+			continue
+		}
+		found = true
+		want := *have
+		want.SelectAll, want.SelectVLAN, want.OutputPort = row.SelectAll, row.SelectVLAN, row.OutputPort
+		want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
+		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
+		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
+		if !same(have, &want) && !x.d.held[m.Owner] {
+			x.out.Txn.UpdateMirror(want)
+			x.mirrors = true
+			x.changed(m.Owner)
+		}
+	}
+	if !found {
+		x.out.Txn.InsertMirror(bridge.UUID, row)
+		x.mirrors = true
+		x.changed(m.Owner)
+	}
+}
+
+// selection finds the ports that a mirror selects.
+func (x *differ) selection(bridge *vswitch.Bridge, names []string, missing string) ([]vswitch.UUID, string) {
+	var out []vswitch.UUID
+	for _, name := range names {
+		p, exists := x.snap.PortByName(bridge.Name, name)
+		if !exists {
+			missing = name
+			continue
+		}
+		out = append(out, p.UUID)
+	}
+	slices.SortFunc(out, vswitch.UUID.Compare)
+	return slices.Compact(out), missing
+}

@@ -1,0 +1,141 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// deletePorts takes our ports away that must not stand, from whichever bridge, and tap bridges of ours of other names.
+func (x *differ) deletePorts() {
+	wanted := map[string]string{} // name -> bridge
+	for _, p := range x.d.Program.Ports {
+		wanted[p.Name] = p.Bridge
+	}
+	for _, b := range x.snap.Bridges() {
+		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) {
+			x.out.Txn.DeleteBridge(b.UUID)
+			x.mirrors = true
+			x.changed(tap.OwnerBridge)
+			continue
+		}
+		for _, p := range x.snap.BridgePorts(b) {
+			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name && b.Name == x.d.Program.Bridge.Name {
+				continue
+			}
+			owner := p.ExternalIDs[IDKey]
+			if bridge, known := wanted[p.Name]; known && bridge != b.Name || !known && !x.d.held[owner] {
+				x.out.Txn.DeletePort(p.UUID)
+				x.mirrors = true
+				x.changed(owner)
+			}
+		}
+	}
+}
+
+func (x *differ) bridgeUUID(name string) (vswitch.UUID, bool) {
+	if name == x.d.Program.Bridge.Name {
+		return x.tapBridge, true
+	}
+	b, exists := x.snap.Bridge(name)
+	if !exists {
+		return vswitch.UUID{}, false
+	}
+	return b.UUID, true
+}
+
+func (x *differ) port(p *tap.Port) {
+	bridge, exists := x.bridgeUUID(p.Bridge)
+	if !exists {
+		x.out.Blocked[p.Owner] = fmt.Sprintf("there is no bridge %s", p.Bridge)
+		return
+	}
+	have, stands := x.snap.PortByName(p.Bridge, p.Name)
+	elsewhere, taken := x.snap.PortNamed(p.Name)
+	switch {
+	case p.Plugged && stands:
+	case p.Plugged && taken && !x.movable(elsewhere):
+		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s is a part of another bridge, and no NIC of a guest", p.Name)
+	case p.Plugged && taken:
+		x.out.Txn.MovePort(elsewhere.UUID, bridge)
+		x.mirrors = true
+		x.changed(p.Owner)
+	case p.Plugged:
+		x.out.Outstanding[p.Owner] = true // Its owner plugs it.
+	case stands && x.self.owns(have.ExternalIDs):
+		x.ports[portKey{p.Bridge, p.Name}] = have.UUID
+		x.updatePort(p, have)
+	case taken && !x.self.owns(elsewhere.ExternalIDs):
+		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
+	case x.memberOf(p.Name) != "":
+		x.out.Blocked[p.Owner] = fmt.Sprintf("interface %s is in use by port %s", p.Name, x.memberOf(p.Name))
+	case p.Type == "patch" && !x.gate:
+		x.out.Outstanding[p.Owner] = true
+	default: // One of that name on another bridge is deleted in the same transaction.
+		x.ports[portKey{p.Bridge, p.Name}] = x.out.Txn.InsertPort(bridge, vswitch.Port{
+			Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
+		}, vswitch.Interface{
+			Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
+		})
+		x.mirrors = x.mirrors || p.Type == "patch"
+		x.changed(p.Owner)
+	}
+}
+
+// movable reports whether a port can be a guest's NIC: not a bridge's own port, nor a bond, nor one that joins bridges.
+func (x *differ) movable(p *vswitch.Port) bool {
+	_, local := x.snap.Bridge(p.Name)
+	interfaces := x.snap.PortInterfaces(p)
+	return !local && len(interfaces) == 1 && interfaces[0].Type != "patch"
+}
+
+// memberOf names the port, of another name, that has an interface of this name, such as a bond; "" if there is none.
+// Names of interfaces are unique in a switch.
+func (x *differ) memberOf(name string) string {
+	if x.members == nil {
+		x.members = map[string]string{}
+		for p := range x.snap.Ports() {
+			for _, i := range x.snap.PortInterfaces(p) {
+				if i.Name != p.Name {
+					x.members[i.Name] = p.Name
+				}
+			}
+		}
+	}
+	return x.members[name]
+}
+
+func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
+	if x.d.held[p.Owner] {
+		return
+	}
+	want := *have
+	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
+	if !same(have, &want) {
+		x.out.Txn.UpdatePort(want)
+		x.mirrors = true
+		x.changed(p.Owner)
+	}
+	interfaces := x.snap.PortInterfaces(have)
+	if len(interfaces) != 1 || !x.self.owns(interfaces[0].ExternalIDs) {
+		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s has interfaces that are not ours", p.Name)
+		return
+	}
+	device := interfaces[0]
+	now := *device
+	now.Type, now.Options = p.Type, nil
+	if len(p.Options) > 0 {
+		now.Options = p.Options
+	}
+	if p.OFPortRequest != 0 {
+		now.OFPortRequest = int(p.OFPortRequest)
+	}
+	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
+	if !same(device, &now) {
+		x.out.Txn.UpdateInterface(now)
+		x.mirrors = true
+		x.changed(p.Owner)
+	}
+}

@@ -1,0 +1,103 @@
+package vswitch
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+)
+
+// guard is a row that must still be what it was in the snapshot.
+type guard struct {
+	table  Table
+	id     UUID
+	column string // that names the row
+	name   ovsdb.Value
+	where  []ovsdb.Condition
+	needs  map[string][]UUID // elements that sets of the row must still have, by column
+}
+
+// guardRow makes the transaction depend on a row: that it is there, has its
+// name, and, where it carries the owner's mark, carries it still.
+func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, externalIDs map[string]string) *guard {
+	g := t.guarded[id]
+	if g != nil {
+		return g
+	}
+	g = &guard{table: table, id: id, column: column, name: name, where: []ovsdb.Condition{ovsdb.ByUUID(id)}, needs: map[string][]UUID{}}
+	if t.owner.Key != "" && t.owner.owns(externalIDs) {
+		mark := ovsdb.StringMap(map[string]string{t.owner.Key: t.owner.Value})
+		g.where = append(g.where, ovsdb.Where("external_ids", ovsdb.Includes, mark))
+	}
+	t.guarded[id] = g
+	t.guards = append(t.guards, g)
+	return g
+}
+
+func (g *guard) operation() ovsdb.Operation {
+	where := slices.Clone(g.where)
+	for _, column := range slices.Sorted(maps.Keys(g.needs)) {
+		where = append(where, ovsdb.Where(column, ovsdb.Includes, ovsdb.NewSet(g.needs[column]...)))
+	}
+	return ovsdb.Wait{
+		Table: string(g.table), Where: where,
+		Columns: []string{g.column}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{g.column: g.name}},
+	}
+}
+
+// guardSystem guards the row of table Open_vSwitch, or returns nil.
+func (t *Txn) guardSystem() *guard {
+	s := t.snap.System()
+	if s == nil {
+		t.fail(fmt.Errorf("table %s is empty: the database was not initialized (ovs-vsctl init)", TableOpenVSwitch))
+		return nil
+	}
+	return t.guardRow(TableOpenVSwitch, s.UUID, "_uuid", s.UUID, nil)
+}
+
+// guardBridge guards a bridge, unless the transaction inserts it.
+func (t *Txn) guardBridge(id UUID) bool {
+	if insertedIndex(id) < len(t.inserts) {
+		return true
+	}
+	b, ok := t.snap.bridges.get(id)
+	if !ok {
+		t.fail(fmt.Errorf("bridge %v: %w", id, errNoRow))
+		return false
+	}
+	t.guardRow(TableBridge, id, "name", ovsdb.String(b.Name), b.ExternalIDs)
+	return true
+}
+
+func (t *Txn) guardPort(p *Port) {
+	t.guardRow(TablePort, p.UUID, "name", ovsdb.String(p.Name), p.ExternalIDs)
+}
+
+func (t *Txn) guardMirror(m *Mirror) {
+	t.guardRow(TableMirror, m.UUID, "name", ovsdb.String(m.Name), m.ExternalIDs)
+}
+
+func (t *Txn) guardController(c *Controller) {
+	t.guardRow(TableController, c.UUID, "target", ovsdb.String(c.Target), c.ExternalIDs)
+}
+
+// guardMirrorPorts guards the ports that a mirror names. The database would
+// silently drop the reference to one that is gone.
+func (t *Txn) guardMirrorPorts(m *Mirror) {
+	ports := append(append([]UUID{}, m.SelectSrcPort...), m.SelectDstPort...)
+	if m.OutputPort != nil {
+		ports = append(ports, *m.OutputPort)
+	}
+	for _, id := range ports {
+		if isPlaceholder(id) {
+			continue
+		}
+		p, ok := t.snap.ports.get(id)
+		if !ok {
+			t.fail(fmt.Errorf("mirror %s: port %v: %w", m.Name, id, errNoRow))
+			return
+		}
+		t.guardPort(p)
+	}
+}

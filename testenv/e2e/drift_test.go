@@ -1,0 +1,185 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// drift changes each object of ours behind the controller's back and waits until all is as before.
+func (s *stage) drift(t *testing.T) {
+	remote, local, nic := s.guestSink(t, s.ids2, "brtap"), s.guestSink(t, s.ids1, "brtap"), s.hostSink(t, s.h1)
+	s.flow(t, remote, vnic(s.web, "BOTH"))
+	s.flow(t, remote, vswitch(s.h1, lab.Wire, 7, "IN"))
+	s.flow(t, local, vnic(s.web, "BOTH"))
+	s.flow(t, nic, vnic(s.web, "OUT"))
+	source, tapSide, record := s.names(t)
+	first := func(pattern string) string {
+		text, err := s.h1.OFCtl("--no-stats", "dump-flows", "brtap")
+		must(t, err)
+		return regexp.MustCompile(pattern).FindString(text)
+	}
+	inPort := first(`in_port="?tlt-[0-9a-f]+"?`)
+	for _, c := range []struct {
+		name string
+		host *lab.Host
+		tool func(lab.Switch, ...string) (string, error)
+		args []string
+	}{
+		{"mirror removed", s.h1, lab.Switch.VSCtl, []string{"remove", "Bridge", "br0", "mirrors", "@m", "--", "--id=@m", "get", "Mirror", record}},
+		{"all mirrors cleared", s.h1, lab.Switch.VSCtl, []string{"clear", "Bridge", "br0", "mirrors"}},
+		{"mirror widened", s.h1, lab.Switch.VSCtl, []string{"set", "Mirror", record, "select_all=true"}},
+		{"mirror narrowed", s.h1, lab.Switch.VSCtl, []string{"clear", "Mirror", record, "select_dst_port"}},
+		{"mirror of another VLAN", s.h1, lab.Switch.VSCtl, []string{"set", "Mirror", record, "select_vlan=5"}},
+		{"mirror without output", s.h1, lab.Switch.VSCtl, []string{"clear", "Mirror", record, "output_port"}},
+		{"mirror to a VLAN", s.h1, lab.Switch.VSCtl, []string{"clear", "Mirror", record, "output_port", "--", "set", "Mirror", record, "output_vlan=9"}},
+		{"mirror renamed", s.h1, lab.Switch.VSCtl, []string{"set", "Mirror", record, "name=other"}},
+		{"patch port deleted on the source", s.h1, lab.Switch.VSCtl, []string{"del-port", "br0", source}},
+		{"patch port deleted on brtap", s.h1, lab.Switch.VSCtl, []string{"del-port", "brtap", tapSide}},
+		{"patch port opened", s.h1, lab.Switch.VSCtl, []string{"clear", "Port", source, "trunks", "vlan_mode"}},
+		{"patch port with a tag", s.h1, lab.Switch.VSCtl, []string{"set", "Port", source, "tag=3"}},
+		{"patch port to another peer", s.h1, lab.Switch.VSCtl, []string{"set", "Interface", source, "options:peer=nobody"}},
+		{"tunnel port deleted", s.h1, lab.Switch.VSCtl, []string{"del-port", "brtap", "tl-gre"}},
+		{"tunnel options", s.h1, lab.Switch.VSCtl, []string{"set", "Interface", "tl-gre", "options:remote_ip=192.0.2.9"}},
+		{"tunnel key", s.h1, lab.Switch.VSCtl, []string{"set", "Interface", "tl-gre", "options:key=5"}},
+		{"receiving tunnel port deleted", s.h2, lab.Switch.VSCtl, []string{"del-port", "brtap", "tl-gre"}},
+		{"fail mode", s.h1, lab.Switch.VSCtl, []string{"set-fail-mode", "brtap", "standalone"}},
+		{"fail mode deleted", s.h1, lab.Switch.VSCtl, []string{"del-fail-mode", "brtap"}},
+		{"protocols", s.h1, lab.Switch.VSCtl, []string{"set", "Bridge", "brtap", "protocols=OpenFlow10,OpenFlow13"}},
+		{"in band", s.h1, lab.Switch.VSCtl, []string{"remove", "Bridge", "brtap", "other_config", "disable-in-band"}},
+		{"controller deleted", s.h1, lab.Switch.VSCtl, []string{"del-controller", "brtap"}},
+		{"another controller", s.h1, lab.Switch.VSCtl, []string{"set-controller", "brtap", "tcp:192.0.2.7:6653"}},
+		{"controller in band", s.h1, lab.Switch.VSCtl, []string{"set", "Controller", "brtap", "connection_mode=in-band", "inactivity_probe=1"}},
+		{"owner's id", s.h1, lab.Switch.VSCtl, []string{"remove", "Interface", source, "external_ids", "tapline-id"}},
+		{"bridge deleted", s.h1, lab.Switch.VSCtl, []string{"del-br", "brtap"}},
+		{"receiving bridge deleted", s.h2, lab.Switch.VSCtl, []string{"del-br", "brtap"}},
+		{"collector's NIC deleted", s.h1, lab.Switch.VSCtl, []string{"del-port", "brtap", lab.SpareNIC}},
+		{"flows deleted", s.h1, lab.Switch.OFCtl, []string{"del-flows", "brtap"}},
+		{"receiving flows deleted", s.h2, lab.Switch.OFCtl, []string{"del-flows", "brtap"}},
+		{"one flow deleted", s.h1, lab.Switch.OFCtl, []string{"del-flows", "brtap", "table=0," + inPort}},
+		{"flow with other actions", s.h1, lab.Switch.OFCtl, []string{"mod-flows", "brtap", "table=0," + inPort + ",actions=drop"}},
+		{"flow with another cookie", s.h1, lab.Switch.OFCtl, []string{"add-flow", "brtap", "cookie=7,table=0,priority=100," + inPort + ",actions=drop"}},
+		{"flow added", s.h1, lab.Switch.OFCtl, []string{"add-flow", "brtap", "table=0,priority=40000,actions=NORMAL"}},
+		{"flow added in an unused table", s.h1, lab.Switch.OFCtl, []string{"add-flow", "brtap", "table=77,actions=NORMAL"}},
+		{"flow added where copies arrive", s.h2, lab.Switch.OFCtl, []string{"add-flow", "brtap", "table=0,priority=65535,actions=FLOOD"}},
+	} {
+		s.run(t, c.name, func(t *testing.T) {
+			before := s.whole(t)
+			begin := time.Now()
+			_, err := c.tool(c.host.Switch, c.args...)
+			must(t, err)
+			commanded := time.Since(begin)
+			eventually(t, "repair", func() error { return s.differ(before) })
+			t.Logf("repaired and read back %v after the command, which took %v", time.Since(begin)-commanded, commanded)
+			s.copiesArrive(t, map[*sink]bool{remote: true, local: true, nic: false})
+		})
+	}
+}
+
+// names finds the patch pair and the Mirror of the first host's capture for a service of the other.
+func (s *stage) names(t testing.TB) (source, tapSide, record string) {
+	t.Helper()
+	d := dump(t, s.h1)
+	// A local capture's flows deliver to a port; a remote one's into the tunnel.
+	for key, r := range d {
+		if !strings.HasPrefix(key, "Mirror/") || !r.ours() || r["select_vlan"] != "[]" {
+			continue
+		}
+		suffix := strings.TrimPrefix(r["name"], "tl-")
+		port, err := s.h1.VSCtl("get", "Interface", "tlt-"+suffix, "ofport")
+		must(t, err)
+		trace, err := s.h1.AppCtl("ofproto/trace", "brtap", "in_port="+port)
+		must(t, err)
+		if strings.Contains(trace, "tun_dst") {
+			return "tlm-" + suffix, "tlt-" + suffix, r["name"]
+		}
+	}
+	t.Fatalf("no capture into the tunnel among %v", d)
+	return "", "", ""
+}
+
+// whole waits until everything stands and returns the content of both hosts.
+func (s *stage) whole(t testing.TB) map[*lab.Host]string {
+	t.Helper()
+	eventually(t, "everything ready", func() error {
+		flows, err := s.api.TapFlows().List(deadline(t))
+		for _, f := range flows.TapFlows {
+			err = errors.Join(err, status(f.Status, f.Reason, nil, "ready", ""))
+		}
+		return err
+	})
+	all := map[*lab.Host]string{}
+	for _, h := range []*lab.Host{s.h1, s.h2} {
+		text, err := content(h)
+		must(t, err)
+		all[h] = text
+	}
+	return all
+}
+
+// differ is an error if the hosts' content is not what it was.
+func (s *stage) differ(before map[*lab.Host]string) error {
+	for h, text := range before {
+		now, err := content(h)
+		if err != nil {
+			return err
+		}
+		if d := difference(text, now); d != "" {
+			return fmt.Errorf("%s differs:\n%s", h.Name, d)
+		}
+	}
+	return nil
+}
+
+// copiesArrive waits until a frame of web is copied to the sinks, then compares what follows. Sinks that are true also get
+// what web receives.
+func (s *stage) copiesArrive(t testing.TB, sinks map[*sink]bool) {
+	t.Helper()
+	tag, traffic := stream(t, s.web, s.db.MAC(), 200)
+	begin := time.Now()
+	for to := range sinks {
+		firstOf(t, to.Capture, tag, begin)
+	}
+	t.Logf("copies arrive %v after everything was read back", time.Since(begin))
+	_, err := traffic.Stop()
+	must(t, err)
+	s.forget(t)
+	web, db := untaggedKinds(s.web.MAC(), s.db.MAC()), untaggedKinds(s.db.MAC(), s.web.MAC())
+	source := capture(t, s.web.Node, "eth0", lab.Both)
+	for to := range sinks {
+		must(t, to.WaitQuiet(deadline(t), quiet))
+	}
+	fresh := map[*sink]*lab.Capture{}
+	for to := range sinks {
+		fresh[to] = to.again(t, s.h1)
+	}
+	send(t, s.web, web...)
+	send(t, s.db, db...)
+	settled(t, source, len(web)+len(db))
+	for to, both := range sinks {
+		want := lab.MultisetOf(web)
+		if both {
+			want = sum(want, lab.MultisetOf(db))
+		}
+		exactly(t, "copies to "+to.Name, want, fresh[to])
+	}
+}
+
+// again opens another capture where the collector is. Captures that stay open show that silence was silence.
+func (s *sink) again(t testing.TB, h *lab.Host) *lab.Capture {
+	t.Helper()
+	if s.nic != nil {
+		return capture(t, s.guest.Node, s.nic.Device, lab.In)
+	}
+	c, err := h.CaptureSpare(lab.CaptureConfig{Direction: lab.In})
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Close()) })
+	return c
+}
