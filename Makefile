@@ -71,6 +71,11 @@ fuzz:
 bench: deps build
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+# Each benchmark once, so that none rots; times are not judged.
+.PHONY: bench-quick
+bench-quick: deps
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
 .PHONY: install
 install: build
 	install -D -t $(DESTDIR)/usr/bin bin/tapline bin/tapctl

@@ -47,17 +47,8 @@ func BenchmarkAppendFlowMod(b *testing.B) {
 	}
 }
 
-// BenchmarkParse reads the statistics of 450 flows, about as many as fit in one
-// message.
-func BenchmarkParse(b *testing.B) {
-	flows := make(openflow.FlowStatsReply, 450)
-	for i := range flows {
-		m := deliver()
-		m.Match[0] = openflow.InPort(openflow.PortNo(i + 1))
-		flows[i] = openflow.FlowStats{Table: m.Table, Duration: time.Second, Priority: m.Priority, Match: m.Match,
-			Instructions: m.Instructions}
-	}
-	msg := encode(b, 1, &openflow.MultipartReply{Body: flows})
+func BenchmarkParseFlowMod(b *testing.B) {
+	msg := encode(b, 1, deliver())
 	b.SetBytes(int64(len(msg)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -65,5 +56,51 @@ func BenchmarkParse(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(len(flows)*b.N)/b.Elapsed().Seconds(), "flows/s")
+}
+
+// statsReply is a reply with the statistics of 1,000 flows, in as many messages as it takes.
+func statsReply(b *testing.B) (parts []*openflow.MultipartReply) {
+	b.Helper()
+	for len(parts) < 3 {
+		flows := make(openflow.FlowStatsReply, 0, 400)
+		for i := range min(400, 1000-400*len(parts)) {
+			m := deliver()
+			m.Match[0] = openflow.InPort(openflow.PortNo(i + 1))
+			flows = append(flows, openflow.FlowStats{Table: m.Table, Duration: time.Second, Priority: m.Priority, Match: m.Match,
+				Instructions: m.Instructions})
+		}
+		parts = append(parts, &openflow.MultipartReply{Body: flows})
+	}
+	return parts
+}
+
+func BenchmarkParseFlowStats1000(b *testing.B) {
+	var messages [][]byte
+	size := 0
+	for _, part := range statsReply(b) {
+		messages = append(messages, encode(b, 1, part))
+		size += len(messages[len(messages)-1])
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, msg := range messages {
+			if _, _, err := openflow.Parse(msg); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func BenchmarkAppendFlowStats1000(b *testing.B) {
+	parts := statsReply(b)
+	buf := make([]byte, 0, 1<<16)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, part := range parts {
+			if _, err := openflow.AppendMessage(buf, 1, part); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }
