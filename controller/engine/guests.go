@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -154,7 +155,8 @@ func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64
 
 // undeclared explains that a guest that was only seen has no record to change.
 func (e *Engine) undeclared(name string, err error) error {
-	if _, seen := e.guestID(name); seen {
+	var missing *Error
+	if _, seen := e.guestID(name); seen && errors.As(err, &missing) && missing.Kind == NotFound {
 		return fail(Conflict, "", "guest %q is learned from the switches and not declared; declare it by guest-create --id %s", name, name)
 	}
 	return err

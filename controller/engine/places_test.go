@@ -13,7 +13,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func on(host, bridge, name string) tap.Location { return tap.Location{Host: host, Bridge: bridge, Port: name} }
+func on(host, bridge, name string) tap.Location {
+	return tap.Location{Host: host, Bridge: bridge, Port: name}
+}
 
 // index makes an index of ports, declared guests and services.
 func index(ports []seenPort, guests []store.Guest, services []tap.Service) *places {
@@ -34,7 +36,9 @@ func TestGuest(t *testing.T) {
 	at := func(name string, m byte, guest string) seenPort {
 		return seenPort{host: "h1", bridge: "br0", name: name, mac: mac(m), inUse: tap.MAC{0xfe, 0, 0, 0, 0, m}, guest: guest}
 	}
-	plain := func(name string, inUse byte) seenPort { return seenPort{host: "h1", bridge: "br0", name: name, inUse: mac(inUse)} }
+	plain := func(name string, inUse byte) seenPort {
+		return seenPort{host: "h1", bridge: "br0", name: name, inUse: mac(inUse)}
+	}
 	for _, tc := range []struct {
 		name     string
 		ports    []seenPort

@@ -27,6 +27,10 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 	}
 	mine := &switchConn{conn: conn, have: have}
 	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return // The caller closes it, and the switch turns to whoever keeps the host now.
+	}
 	older := s.of
 	s.of = mine
 	s.forgetWays()
@@ -92,13 +96,19 @@ func (s *Session) refresh(ctx context.Context, of *switchConn) error {
 	return nil
 }
 
-// closeOpenFlow ends the OpenFlow connection, so that the switch makes a new one to whoever keeps the host next.
-func (s *Session) closeOpenFlow() {
+// end closes the OpenFlow connection, so that the switch makes a new one to whoever keeps the host next, and an OVSDB connection
+// that was offered and not used. None is taken any more.
+func (s *Session) end() {
 	s.mu.Lock()
 	of := s.of
-	s.of = nil
+	s.of, s.ended = nil, true
 	s.mu.Unlock()
 	if of != nil {
 		_ = of.conn.Close() // It returns nil.
+	}
+	select {
+	case nc := <-s.offered:
+		_ = nc.Close() // Nobody is interested in how.
+	default:
 	}
 }

@@ -24,11 +24,13 @@ const (
 
 // Run keeps the host until ctx ends or the session is retired.
 func (s *Session) Run(ctx context.Context) {
-	defer s.closeOpenFlow()
+	defer s.end()
 	backoff := firstBackoff
 	var snapshot *vswitch.Snapshot
+	var offered net.Conn
 	for {
-		conn, err := s.connect(ctx)
+		conn, err := s.connect(ctx, offered)
+		offered = nil
 		if err == nil {
 			s.log.Info("OVSDB connected", "remote", conn.RemoteAddr())
 			started := time.Now()
@@ -58,25 +60,25 @@ func (s *Session) Run(ctx context.Context) {
 			timer.Stop()
 			s.log.Warn("host is removed while it cannot be reached: what stands there stays", "error", err)
 			return
-		case nc := <-s.offered:
+		case offered = <-s.offered:
 			timer.Stop()
-			s.offered <- nc // connect takes it.
 		case <-timer.C:
 		}
 	}
 }
 
 // connect takes a connection that was offered, or dials.
-func (s *Session) connect(ctx context.Context) (*client.Conn, error) {
+func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	options := client.Options{TLS: s.config.TLS}
-	select {
-	case nc := <-s.offered:
-		return client.New(ctx, nc, client.Options{}) // TLS, if any, was done by whoever accepted.
-	default:
-		return client.Dial(ctx, s.config.Target, options)
+	if offered == nil {
+		select {
+		case offered = <-s.offered:
+		default:
+			return client.Dial(ctx, s.config.Target, client.Options{TLS: s.config.TLS})
+		}
 	}
+	return client.New(ctx, offered, client.Options{}) // TLS, if any, was done by whoever accepted.
 }
 
 // keep runs the loop over one OVSDB connection. It returns the last snapshot.

@@ -80,7 +80,10 @@ type Session struct {
 	offered chan net.Conn
 	retire  chan struct{}
 
+	converged *reconcile.Desired // of which Converged was told; used by Run alone
+
 	mu      sync.Mutex
+	ended   bool // Run has returned
 	desired *reconcile.Desired
 	since   time.Time // when it became desired
 	of      *switchConn
@@ -117,6 +120,11 @@ func (s *Session) Apply(d *reconcile.Desired) {
 
 // Offer hands over a connection that the host made to us. It reports whether the session takes it.
 func (s *Session) Offer(nc net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
 	select {
 	case s.offered <- nc:
 		return true

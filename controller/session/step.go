@@ -36,7 +36,7 @@ type loop struct {
 // retryTime is how long a refused change rests before it is tried again.
 const retryTime = time.Second
 
-// maxRounds bounds how often one step plans again; more is a sign of a quarrel, which then waits for its next event.
+// maxRounds bounds how often one step plans again; more is a sign of a quarrel, which then rests as what was refused does.
 const maxRounds = 8
 
 // step compares, changes what differs, and reports. It returns when to look again at the latest, zero for no such time.
@@ -80,7 +80,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 			break
 		}
 	}
-	if len(l.refused) > 0 {
+	if len(l.refused) > 0 || !rows.Txn.Empty() {
 		again = time.Now().Add(retryTime)
 	}
 	l.report(ctx, snap, desired, since, of, rows, flows, &again)
@@ -90,7 +90,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 // followStamp notices stamps that others than this loop have written: a predecessor of ours, or somebody by hand.
 func (l *loop) followStamp(snap *vswitch.Snapshot) {
 	bridge, exists := snap.Bridge(l.s.config.TapBridge)
-	if !exists {
+	if !exists || snap.System() == nil {
 		return
 	}
 	if stamp := reconcile.Stamp(bridge); stamp != l.stamp {
@@ -105,7 +105,7 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 	}
 	// A stamp that the switch has not applied yet must not be shown: what is cached until then is from before.
 	stamp, installed := reconcile.InstalledStamp(of.have)
-	if l.watcher.Snapshot().System().CurCfg >= l.stampCfg {
+	if curCfg(l.watcher.Snapshot()) >= l.stampCfg {
 		stamp = l.stamp
 	} else if !installed && l.stamp > 0 {
 		stamp = l.stamp - 1
@@ -131,6 +131,14 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 	of.have = reconcile.Applied(of.have, flows.Mods)
 	l.wrote(desired, 0, len(flows.Mods), flows.Outstanding, onlyStamp)
 	return reconcile.DiffFlows(of.have, desired, stamp, tunnel), nil
+}
+
+// curCfg is what the switch has applied; a database that is not initialized has no number.
+func curCfg(snap *vswitch.Snapshot) int64 {
+	if system := snap.System(); system != nil {
+		return system.CurCfg
+	}
+	return -1
 }
 
 // tunnelNumber is the OpenFlow number of the tunnel port, or 0 while it has none.
@@ -198,7 +206,7 @@ func (l *loop) report(ctx context.Context, snap *vswitch.Snapshot, desired *reco
 		}
 	}
 	for owner, cfg := range l.changed {
-		if snap.System().CurCfg >= cfg && installed == l.stamp {
+		if curCfg(snap) >= cfg && installed == l.stamp {
 			delete(l.changed, owner)
 		}
 	}
@@ -235,7 +243,10 @@ func (l *loop) report(ctx context.Context, snap *vswitch.Snapshot, desired *reco
 	}
 	if all && l.settled != desired {
 		l.settled = desired
-		l.s.config.Converged(time.Since(since))
+		if l.s.converged != desired { // Else it only stands again, on a new connection.
+			l.s.converged = desired
+			l.s.config.Converged(time.Since(since))
+		}
 	}
 	l.s.config.Report(report)
 }

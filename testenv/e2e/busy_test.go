@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -113,26 +112,7 @@ func (s *stage) busyLoss(t *testing.T, to *sink) {
 	must(t, err)
 	must(t, source.WaitQuiet(deadline(t), quiet))
 	must(t, to.WaitQuiet(deadline(t), quiet))
-	copies := map[uint64]int{}
-	lowest, highest := ^uint64(0), uint64(0)
-	for _, f := range to.Frames() {
-		if _, seq, ok := lab.Sequence(f.Data); ok && of(tag)(f) {
-			copies[seq]++
-			lowest = min(lowest, seq)
-		}
-	}
-	for _, f := range source.Frames() {
-		if _, seq, ok := lab.Sequence(f.Data); ok && of(tag)(f) {
-			highest = max(highest, seq)
-		}
-	}
-	var wrong []string
-	for seq := lowest; seq <= highest; seq++ {
-		if copies[seq] != 1 {
-			wrong = append(wrong, fmt.Sprintf("%d: %d", seq, copies[seq]))
-		}
-	}
-	if len(wrong) > 0 {
-		t.Errorf("of frames %d to %d, %d were not copied once: %.300s", lowest, highest, len(wrong), fmt.Sprint(wrong))
+	if wrong := missed(source, to.Capture, tag); wrong != "" {
+		t.Error(wrong)
 	}
 }

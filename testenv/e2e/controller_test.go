@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait for something that must come.
-const patience = 20 * time.Second
+const patience = 12 * time.Second
 
 // must fails the test at once.
 func must(t testing.TB, err error) {

@@ -43,16 +43,24 @@ func read(h *lab.Host) (database, error) {
 		value       any
 	}
 	var cells []cell
-	for _, table := range tables {
-		text, err := h.VSCtl("--no-wait", "--format=json", "list", table)
-		if err != nil {
-			return nil, err
+	args := []string{"--no-wait", "--format=json"}
+	for i, table := range tables {
+		if i > 0 {
+			args = append(args, "--")
 		}
+		args = append(args, "list", table)
+	}
+	lists, err := h.VSCtl(args...)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(strings.NewReader(lists))
+	for _, table := range tables {
 		var list struct {
 			Headings []string
 			Data     [][]any
 		}
-		if err := json.Unmarshal([]byte(text), &list); err != nil {
+		if err := decoder.Decode(&list); err != nil {
 			return nil, fmt.Errorf("%s: %w", table, err)
 		}
 		for _, values := range list.Data {

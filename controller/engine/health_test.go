@@ -1,0 +1,317 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// TestHealth follows a flow and its service from disabled to ready and through every trouble of the switch.
+func TestHealth(t *testing.T) {
+	r, s, _ := newWorld(t)
+	health := func() (Health, Health) {
+		return must(r.e.Service("col"))(t).Health, must(r.e.Flow("f1"))(t).Health
+	}
+	service, flow := health()
+	assert.Equal(t, Health{State: tap.StateDisabled}, service)
+	assert.Equal(t, tap.StatePending, flow.State, "its service is disabled")
+
+	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
+	r.idle()
+	service, flow = health()
+	assert.Equal(t, tap.StatePending, service.State)
+	assert.Contains(t, service.Reason, s.MAC.String(), "the NIC is not plugged: %s", service.Reason)
+	assert.Equal(t, tap.StatePending, flow.State)
+
+	plugged := hostSnapshot(t, r.tapBridge(s))
+	r.report("h1", plugged, nil)
+	service, flow = health()
+	assert.Equal(t, Health{State: tap.StateReady}, service)
+	assert.Equal(t, Health{State: tap.StateReady}, flow)
+	assert.Equal(t, Health{State: tap.StateReady}, must(r.e.Host("h1"))(t).Health)
+
+	var capture string
+	for owner := range r.prints("h1") {
+		if owner != s.ID && owner != tap.OwnerBridge && owner != "tunnel" {
+			capture = owner
+		}
+	}
+	require.NotEmpty(t, capture)
+	state := func(s session.State, reason string) session.OwnerState {
+		return session.OwnerState{State: s, Reason: reason}
+	}
+	for _, tc := range []struct {
+		name          string
+		owner         string
+		state         session.OwnerState
+		service, flow Health
+		host          tap.State
+	}{
+		{"busy with what stood", capture, state(session.Busy, ""), Health{State: tap.StateReady}, Health{State: tap.StateReady}, tap.StatePending},
+		{"capture waits", capture, state(session.Waiting, "no answer"), Health{State: tap.StateReady}, Health{tap.StatePending, "host h1: no answer"}, tap.StatePending},
+		{"capture fails", capture, state(session.Failed, "no such device"), Health{State: tap.StateReady}, Health{tap.StateError, "host h1: no such device"}, tap.StateError},
+		{"busy with what failed", capture, state(session.Busy, ""), Health{State: tap.StateReady}, Health{tap.StatePending, "the switch is being programmed"}, tap.StatePending},
+		{"NIC fails", s.ID, state(session.Failed, "gone"), Health{tap.StateError, "host h1: gone"}, Health{tap.StateError, "host h1: gone"}, tap.StateError},
+		{"tap bridge fails", tap.OwnerBridge, state(session.Failed, "refused"), Health{tap.StateError, "host h1: refused"}, Health{tap.StateError, "host h1: refused"}, tap.StateError},
+		{"all stands again", "", session.OwnerState{}, Health{State: tap.StateReady}, Health{State: tap.StateReady}, tap.StateReady},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r.report("h1", plugged, map[string]session.OwnerState{tc.owner: tc.state})
+			service, flow := health()
+			assert.Equal(t, tc.service, service)
+			assert.Equal(t, tc.flow, flow)
+			assert.Equal(t, tc.host, must(r.e.Host("h1"))(t).State)
+		})
+	}
+
+	r.lose("h1", "connection refused")
+	service, flow = health()
+	lost := Health{tap.StatePending, "host h1 is not connected: connection refused"}
+	assert.Equal(t, lost, service)
+	assert.Equal(t, lost, flow)
+	assert.Equal(t, Health{tap.StatePending, "it is not connected: connection refused"}, must(r.e.Host("h1"))(t).Health)
+	r.report("h1", plugged, nil)
+	_, flow = health()
+	assert.Equal(t, Health{State: tap.StateReady}, flow)
+
+	hosts, flows, services := r.e.Count()
+	assert.Equal(t, []Counts{{tap.StateReady: 1}, {tap.StateReady: 1}, {tap.StateReady: 1}}, []Counts{hosts, flows, services})
+
+	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
+	r.idle()
+	_, flow = health()
+	assert.Equal(t, Health{State: tap.StateDisabled}, flow)
+
+	r.report("h1", hostSnapshot(t, bridge{name: "brtap"}), nil)
+	assert.Equal(t, tap.StateError, must(r.e.Host("h1"))(t).State, "a tap bridge that is not ours")
+}
+
+// TestUninitializedDatabase: a database without its one row is a host that was not seen yet, and harms nobody.
+func TestUninitializedDatabase(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	r.host("h1")
+	r.report("h1", (&rows{tables: map[string]map[string]any{}}).apply(t), nil)
+	v := must(r.e.Host("h1"))(t)
+	assert.True(t, v.Connected)
+	assert.Equal(t, tap.StatePending, v.State)
+	assert.Empty(t, v.Bridges)
+}
+
+// TestPluginRestart: a plugin that starts anew plans the same; nobody notices, and meanwhile nothing is accepted.
+func TestPluginRestart(t *testing.T) {
+	r, s, _ := newWorld(t)
+	r.ready(s)
+	before := r.prints("h1")
+	events := r.e.Subscribe(t.Context())
+	starts := r.plugin.starts()
+	r.plugin.restart()
+	require.Eventually(t, func() bool { return r.plugin.starts() > starts }, patience, time.Millisecond)
+	r.idle()
+	assert.Equal(t, before, r.prints("h1"))
+	assert.Equal(t, tap.StateReady, must(r.e.Flow("f1"))(t).State)
+	assert.Empty(t, events)
+	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}}))(t)
+}
+
+// TestPluginAway: while the plugin is away nothing that it has to check is accepted, and what needs no check is.
+func TestPluginAway(t *testing.T) {
+	r, s, _ := newWorld(t)
+	r.e.mu.Lock()
+	r.e.mirror = nil
+	r.e.mu.Unlock()
+	_, err := r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}})
+	wantError(t, err, Unavailable, "", "being restarted")
+	_, err = r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "x", Type: tap.ServiceGuest, TargetID: "g1"}})
+	wantError(t, err, Unavailable, "", "being restarted")
+	must(r.e.UpdateService(t.Context(), s.ID, 0, enable))(t)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
+}
+
+// malicious programs what the contract forbids.
+type malicious struct{ plugin.Mirror }
+
+func (m malicious) Run(ctx context.Context, changes <-chan tap.Change, tell func(tap.Result) error) error {
+	return m.Mirror.Run(ctx, changes, func(r tap.Result) error {
+		for i := range r.Programs {
+			r.Programs[i].Ports = append(r.Programs[i].Ports, tap.Port{Owner: "x", Bridge: "br0", Name: "evil", Type: "internal"})
+		}
+		return tell(r)
+	})
+}
+
+// TestPluginBreaksContract: a program that touches what is not ours is not applied, and the plugin is ended.
+func TestPluginBreaksContract(t *testing.T) {
+	r, _, _ := newWorld(t)
+	before := r.prints("h1")
+	r.plugin.mu.Lock()
+	r.plugin.wrap = func(m plugin.Mirror) plugin.Mirror { return malicious{m} }
+	r.plugin.mu.Unlock()
+	starts := r.plugin.starts()
+	r.plugin.restart()
+	require.Eventually(t, func() bool { return r.plugin.starts() > starts+2 }, patience, time.Millisecond, "it is ended each time")
+	assert.ErrorContains(t, r.e.Ready(), "programs what it must not: host")
+	assert.Equal(t, before, r.prints("h1"))
+}
+
+func TestEvents(t *testing.T) {
+	r, s, f := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	events := r.e.Subscribe(ctx)
+	next := func() Event {
+		t.Helper()
+		select {
+		case e := <-events:
+			return e
+		case <-time.After(patience):
+			t.Fatal("no event")
+			return Event{}
+		}
+	}
+	guest := must(r.e.CreateGuest(ctx, store.Guest{Name: "vm", NICs: []store.GuestNIC{{MAC: mac(9)}}}))(t)
+	first := next()
+	assert.Equal(t, Event{Seq: first.Seq, Type: "created", Guest: &guest}, first)
+	must(r.e.UpdateGuest(ctx, "vm", 0, func(g *store.Guest) error { g.Name = "vm2"; return nil }))(t)
+	second := next()
+	assert.Equal(t, "updated", second.Type)
+	assert.Equal(t, first.Seq+1, second.Seq)
+	require.NoError(t, r.e.DeleteGuest(ctx, "vm2", 0))
+	third := next()
+	assert.Equal(t, "deleted", third.Type)
+	assert.Equal(t, "vm2", third.Guest.Name)
+
+	must(r.e.UpdateFlow(ctx, "f1", 0, func(f *store.Flow) error { f.Name = "f1b"; return nil }))(t)
+	for e := next(); e.Type != "updated" || e.Flow == nil || e.Flow.Name != "f1b"; e = next() {
+	}
+	require.NoError(t, r.e.DeleteFlow(ctx, f.ID, 0))
+	for e := next(); e.Type != "deleted"; e = next() {
+		assert.NotNil(t, e.Flow)
+	}
+	require.NoError(t, r.e.DeleteService(ctx, s.ID, 0))
+	for e := next(); e.Type != "deleted"; e = next() {
+	}
+	require.NoError(t, r.e.DeleteHost(ctx, "h1", 0))
+	for e := next(); e.Type != "deleted" || e.Host == nil; e = next() {
+	}
+	cancel()
+	require.Eventually(t, func() bool {
+		select {
+		case _, open := <-events:
+			return !open
+		default:
+			return false
+		}
+	}, patience, time.Millisecond)
+	_, open := <-r.e.Subscribe(ctx)
+	assert.False(t, open, "of a context that has ended")
+	live := r.e.Subscribe(t.Context())
+	r.end()
+	_, open = <-live
+	assert.False(t, open, "the engine has ended")
+	_, open = <-r.e.Subscribe(t.Context())
+	assert.False(t, open, "the engine has ended")
+}
+
+// TestSlowSubscriber: whoever does not read is cut off, and holds nobody up.
+func TestSlowSubscriber(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	slow := r.e.Subscribe(t.Context())
+	r.e.mu.Lock()
+	for range eventQueue {
+		r.e.events.publish(Event{Type: "updated"})
+	}
+	fast := make(chan Event, eventQueue)
+	r.e.events.subscribers[fast] = struct{}{}
+	r.e.events.publish(Event{Type: "updated"})
+	r.e.mu.Unlock()
+	n := 0
+	for range slow {
+		n++
+	}
+	assert.Equal(t, eventQueue, n)
+	assert.Equal(t, uint64(eventQueue+1), (<-fast).Seq)
+}
+
+func TestWait(t *testing.T) {
+	r, s, _ := newWorld(t)
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	v, err := r.e.WaitFlow(short, "f1")
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Equal(t, tap.StatePending, v.State)
+	_, err = r.e.WaitFlow(t.Context(), "nope")
+	assert.Equal(t, NotFound, kindOf(err))
+	disabled := must(r.e.WaitService(t.Context(), "col"))(t)
+	assert.Equal(t, tap.StateDisabled, disabled.State)
+
+	done := make(chan FlowView, 1)
+	go func() {
+		v, err := r.e.WaitFlow(t.Context(), "f1")
+		assert.NoError(t, err)
+		done <- v
+	}()
+	r.ready(s)
+	select {
+	case v := <-done:
+		assert.Equal(t, tap.StateReady, v.State)
+	case <-time.After(patience):
+		t.Fatal("WaitFlow does not return")
+	}
+	assert.Equal(t, tap.StateReady, must(r.e.WaitHost(t.Context(), "h1"))(t).State)
+}
+
+// TestWaitEndsWithEngine: nobody waits, least of all busily, for an engine that has stopped.
+func TestWaitEndsWithEngine(t *testing.T) {
+	r, _, _ := newWorld(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.e.WaitFlow(t.Context(), "f1")
+		done <- err
+	}()
+	r.end()
+	select {
+	case err := <-done:
+		wantError(t, err, Unavailable, "", "stopping")
+	case <-time.After(patience):
+		t.Fatal("WaitFlow does not return")
+	}
+}
+
+// TestWaitDisabled: waiting for something disabled ends when the switch has dropped what it had there.
+func TestWaitDisabled(t *testing.T) {
+	r, s, _ := newWorld(t)
+	r.ready(s)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
+	r.idle()
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	v, err := r.e.WaitFlow(short, "f1")
+	assert.ErrorIs(t, err, context.DeadlineExceeded, "the switch still has it")
+	assert.Equal(t, tap.StateDisabled, v.State)
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	must(r.e.WaitFlow(t.Context(), "f1"))(t)
+	must(r.e.UpdateService(t.Context(), "col", 0, disable))(t)
+	r.idle()
+	r.lose("h1", "away")
+	must(r.e.WaitService(t.Context(), "col"))(t)
+}
+
+var errAway = errors.New("away")
+
+// TestReady tells what the plugin lacks.
+func TestReady(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	assert.NoError(t, r.e.Ready())
+	r.plugin.mu.Lock()
+	r.plugin.away = errAway
+	r.plugin.mu.Unlock()
+	assert.ErrorIs(t, r.e.Ready(), errAway)
+}

@@ -1,0 +1,359 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func TestHosts(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	ctx := t.Context()
+	made := r.host("h1", func(h *store.Host) { h.ID = "id-1" })
+	assert.Equal(t, "id-1", made.ID)
+	assert.NotZero(t, made.Revision)
+	assert.Equal(t, tap.StatePending, made.State)
+	other := r.host("h2")
+	for _, ref := range []string{"id-1", "h1"} {
+		assert.Equal(t, "h1", must(r.e.Host(ref))(t).Name)
+	}
+	assert.Equal(t, []string{"h1", "h2"}, []string{r.e.Hosts()[0].Name, r.e.Hosts()[1].Name})
+
+	free := r.target()
+	for _, tc := range []struct {
+		name  string
+		h     store.Host
+		kind  ErrorKind
+		field string
+		text  string
+	}{
+		{"name", store.Host{Name: "h1", OVSDB: free}, Conflict, "name", "already exists"},
+		{"name that is an id", store.Host{Name: "id-1", OVSDB: free}, Conflict, "name", "already exists"},
+		{"id", store.Host{ID: "id-1", Name: "h9", OVSDB: free}, Conflict, "id", "already exists"},
+		{"id that is a name", store.Host{ID: "h2", Name: "h9", OVSDB: free}, Conflict, "id", "already exists"},
+		{"target", store.Host{Name: "h9", OVSDB: made.OVSDB}, Conflict, "ovsdb", "already is host h1"},
+		{"tunnel address", store.Host{Name: "h9", OVSDB: free, TunnelIP: made.TunnelIP}, Conflict, "tunnel_ip", "that of host h1"},
+		{"same tunnel address, mapped", store.Host{Name: "h9", OVSDB: free, TunnelIP: addr("::ffff:192.0.2.1")}, Conflict, "tunnel_ip", "that of host h1"},
+		{"no name", store.Host{OVSDB: free}, Invalid, "name", "is not a name"},
+		{"bad name", store.Host{Name: "a b", OVSDB: free}, Invalid, "name", "is not a name"},
+		{"bad id", store.Host{ID: "/", Name: "h9", OVSDB: free}, Invalid, "id", "is not a name"},
+		{"no target", store.Host{Name: "h9"}, Invalid, "ovsdb", "OVSDB target"},
+		{"bad target", store.Host{Name: "h9", OVSDB: "http://x"}, Invalid, "ovsdb", "OVSDB target"},
+		{"loopback", store.Host{Name: "h9", OVSDB: free, TunnelIP: addr("127.0.0.1")}, Invalid, "tunnel_ip", "no address that other hosts"},
+		{"multicast", store.Host{Name: "h9", OVSDB: free, TunnelIP: addr("224.0.0.1")}, Invalid, "tunnel_ip", "no address that other hosts"},
+		{"zone", store.Host{Name: "h9", OVSDB: free, TunnelIP: addr("fe80::1%eth0")}, Invalid, "tunnel_ip", "no address that other hosts"},
+		{"wire without bridge", store.Host{Name: "h9", OVSDB: free, Wires: map[string]string{"net0": ""}}, Invalid, "wires", "not a bridge name"},
+		{"wire on the tap bridge", store.Host{Name: "h9", OVSDB: free, Wires: map[string]string{"net0": "brtap"}}, Invalid, "wires", "carries the copies"},
+		{"NIC without name", store.Host{Name: "h9", OVSDB: free, NICs: []store.HostNIC{{MAC: mac(1)}}}, Invalid, "nics[0].name", "not an interface name"},
+		{"NIC without address", store.Host{Name: "h9", OVSDB: free, NICs: []store.HostNIC{{Name: "eth0"}}}, Invalid, "nics[0].mac", "no unicast"},
+		{"NIC twice", store.Host{Name: "h9", OVSDB: free, NICs: []store.HostNIC{{Name: "eth0", MAC: mac(1)}, {Name: "eth0", MAC: mac(2)}}}, Invalid, "nics[1].name", "twice"},
+		{"address twice", store.Host{Name: "h9", OVSDB: free, NICs: []store.HostNIC{{Name: "eth0", MAC: mac(1)}, {Name: "eth1", MAC: mac(1)}}}, Invalid, "nics[1].mac", "two NICs"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := r.e.CreateHost(ctx, tc.h)
+			wantError(t, err, tc.kind, tc.field, tc.text)
+			assert.Len(t, r.e.Hosts(), 2)
+		})
+	}
+	// Those of a bond have one address.
+	r.host("h3", func(h *store.Host) {
+		h.NICs = []store.HostNIC{{Name: "eth0", MAC: mac(1), UsedBy: "bond0"}, {Name: "eth1", MAC: mac(1), UsedBy: "bond0"}}
+	})
+
+	_, err := r.e.UpdateHost(ctx, "h1", other.Revision, func(h *store.Host) error { h.Wires = map[string]string{"net0": "br0"}; return nil })
+	wantError(t, err, Stale, "", "is at revision")
+	_, err = r.e.UpdateHost(ctx, "h1", 0, func(h *store.Host) error { h.ID = "x"; return nil })
+	wantError(t, err, Invalid, "id", "cannot be changed")
+	_, err = r.e.UpdateHost(ctx, "h1", 0, func(h *store.Host) error { h.Name = "h2"; return nil })
+	wantError(t, err, Conflict, "name", "already exists")
+	boom := errors.New("boom")
+	_, err = r.e.UpdateHost(ctx, "h1", 0, func(*store.Host) error { return boom })
+	assert.ErrorIs(t, err, boom)
+	_, err = r.e.UpdateHost(ctx, "nope", 0, func(*store.Host) error { return nil })
+	wantError(t, err, NotFound, "", `no host "nope"`)
+	same := must(r.e.UpdateHost(ctx, "h1", made.Revision, func(*store.Host) error { return nil }))(t)
+	assert.Equal(t, made.Revision, same.Revision, "nothing changed")
+	now := must(r.e.UpdateHost(ctx, "h1", made.Revision, func(h *store.Host) error { h.Name, h.Wires = "h1b", map[string]string{"net0": "br0"}; return nil }))(t)
+	assert.Greater(t, now.Revision, made.Revision)
+	assert.Equal(t, made.CreatedAt, now.CreatedAt)
+	_, err = r.e.Host("h1")
+	wantError(t, err, NotFound, "", "there is no host")
+
+	wantError(t, r.e.DeleteHost(ctx, "h1b", made.Revision), Stale, "", "is at revision")
+	require.NoError(t, r.e.DeleteHost(ctx, "h1b", now.Revision))
+	wantError(t, r.e.DeleteHost(ctx, "id-1", 0), NotFound, "", "there is no host")
+	again := r.host("h1", func(h *store.Host) { h.ID, h.TunnelIP = "id-1", made.TunnelIP })
+	assert.NotEqual(t, made.Revision, again.Revision)
+}
+
+func TestGuests(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	ctx := t.Context()
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	assert.Equal(t, []GuestView{
+		{ID: "g1", Name: "g1", NICs: []NICView{{MAC: mac(1), IfName: "vnet1", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet1"}}},
+		{ID: "g2", Name: "g2", NICs: []NICView{{MAC: mac(2), IfName: "vnet2", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet2"}}},
+	}, r.e.Guests())
+
+	nic := func(n byte) []store.GuestNIC { return []store.GuestNIC{{MAC: mac(n)}} }
+	made := must(r.e.CreateGuest(ctx, store.Guest{ID: "g1", Name: "web", NICs: []store.GuestNIC{{MAC: mac(1), IP: addr("10.0.0.1")}}}))(t)
+	assert.True(t, made.Declared)
+	assert.Equal(t, "vnet1", made.NICs[0].Port, "what is declared is found where it is seen")
+	assert.Equal(t, made, must(r.e.Guest("web"))(t))
+	assert.Equal(t, made, must(r.e.Guest("g1"))(t))
+	assert.Len(t, r.e.Guests(), 2)
+	for _, tc := range []struct {
+		name  string
+		g     store.Guest
+		kind  ErrorKind
+		field string
+		text  string
+	}{
+		{"name", store.Guest{Name: "web", NICs: nic(9)}, Conflict, "name", "already exists"},
+		{"id", store.Guest{ID: "g1", Name: "x", NICs: nic(9)}, Conflict, "id", "already exists"},
+		{"id that is a name", store.Guest{ID: "web", Name: "x", NICs: nic(9)}, Conflict, "id", "already exists"},
+		{"bad id", store.Guest{ID: "a b", Name: "x", NICs: nic(9)}, Invalid, "id", "is not a name"},
+		{"no NIC", store.Guest{Name: "x"}, Invalid, "nics", "has no NIC"},
+		{"empty NIC", store.Guest{Name: "x", NICs: []store.GuestNIC{{}}}, Invalid, "nics[0]", "neither mac nor ifname"},
+		{"multicast", store.Guest{Name: "x", NICs: []store.GuestNIC{{MAC: tap.MAC{1}}}}, Invalid, "nics[0].mac", "multicast"},
+		{"long name", store.Guest{Name: "x", NICs: []store.GuestNIC{{IfName: "sixteen-letters-"}}}, Invalid, "nics[0].ifname", "15 characters"},
+		{"NIC twice", store.Guest{Name: "x", NICs: []store.GuestNIC{{MAC: mac(9)}, {MAC: mac(9)}}}, Invalid, "nics[1]", "the same"},
+		{"name twice", store.Guest{Name: "x", NICs: []store.GuestNIC{{IfName: "a"}, {IfName: "a", MAC: mac(9)}}}, Invalid, "nics[1]", "the same"},
+		{"another's NIC", store.Guest{Name: "x", NICs: nic(1)}, Conflict, "nics[0]", "belongs to guest web"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := r.e.CreateGuest(ctx, tc.g)
+			wantError(t, err, tc.kind, tc.field, tc.text)
+			assert.Len(t, r.e.Guests(), 2)
+		})
+	}
+	keep := func(*store.Guest) error { return nil }
+	_, err := r.e.UpdateGuest(ctx, "g2", 0, keep)
+	wantError(t, err, Conflict, "", "learned from the switches")
+	wantError(t, r.e.DeleteGuest(ctx, "g2", 0), Conflict, "", "learned from the switches")
+	_, err = r.e.UpdateGuest(ctx, "nope", 0, keep)
+	wantError(t, err, NotFound, "", "there is no guest")
+	_, err = r.e.UpdateGuest(ctx, "web", made.Revision+7, keep)
+	wantError(t, err, Stale, "", "is at revision")
+	_, err = r.e.UpdateGuest(ctx, "web", 0, func(g *store.Guest) error { g.ID = "x"; return nil })
+	wantError(t, err, Invalid, "id", "cannot be changed")
+	now := must(r.e.UpdateGuest(ctx, "web", made.Revision, func(g *store.Guest) error { g.Name, g.NICs = "www", nic(7); return nil }))(t)
+	assert.Equal(t, []tap.MAC{mac(7), mac(1)}, []tap.MAC{now.NICs[0].MAC, now.NICs[1].MAC}, "the one that is seen stays a NIC of it")
+	must(r.e.CreateGuest(ctx, store.Guest{Name: "free", NICs: []store.GuestNIC{{IfName: "vnet1"}}}))(t)
+	require.NoError(t, r.e.DeleteGuest(ctx, "www", now.Revision))
+	assert.False(t, must(r.e.Guest("g1"))(t).Declared, "it is still seen")
+	wantError(t, func() error { _, err := r.e.Guest("www"); return err }(), NotFound, "", "there is no guest")
+}
+
+// TestDeclaredUplink: a port that a guest claims is no uplink any more, and is one again when the claim is taken back.
+func TestDeclaredUplink(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	uplinks := func() []string { return must(r.e.Wire("net0"))(t).Hosts[0].Uplinks }
+	assert.Equal(t, []string{"eth0"}, uplinks())
+	must(r.e.CreateGuest(t.Context(), store.Guest{Name: "vm", NICs: []store.GuestNIC{{IfName: "eth0"}}}))(t)
+	assert.Empty(t, uplinks())
+	require.NoError(t, r.e.DeleteGuest(t.Context(), "vm", 0))
+	assert.Equal(t, []string{"eth0"}, uplinks())
+}
+
+func TestServicesAndFlows(t *testing.T) {
+	r, s, f := newWorld(t)
+	ctx := t.Context()
+	h1 := r.running("h1").id
+	assert.False(t, s.Enabled, "disabled when created")
+	assert.Equal(t, tap.StateDisabled, s.State)
+	assert.Regexp(t, "^tap[a-z0-9]{6}$", s.IfName)
+	assert.False(t, s.MAC.IsZero() || s.MAC.IsMulticast())
+	assert.NotZero(t, s.Key)
+	assert.Contains(t, s.NICXML, s.IfName)
+	assert.Equal(t, 1, must(r.e.Service("col"))(t).FlowCount)
+	assert.Equal(t, must(r.e.Service(s.ID))(t), must(r.e.Service("col"))(t))
+	assert.Equal(t, s.ID, f.TapID, "the name was resolved")
+	assert.Equal(t, tap.Both, f.Direction)
+	assert.Equal(t, mac(1), f.MAC, "the guest's only NIC")
+	assert.Equal(t, must(r.e.Flow(f.ID))(t), must(r.e.Flow("f1"))(t))
+	assert.Len(t, r.e.Services(), 1)
+	assert.Len(t, r.e.Flows(), 1)
+
+	service := func(name string, typ tap.ServiceType, target string, m tap.MAC) error {
+		_, err := r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: name, Type: typ, TargetID: target, MAC: m}})
+		return err
+	}
+	flow := func(f tap.Flow) error {
+		_, err := r.e.CreateFlow(ctx, store.Flow{Flow: f})
+		return err
+	}
+	for _, tc := range []struct {
+		name  string
+		err   error
+		kind  ErrorKind
+		field string
+	}{
+		{"service's name", service("col", tap.ServiceGuest, "g1", tap.MAC{}), Conflict, "name"},
+		{"second service of a guest", service("x", tap.ServiceGuest, "g2", tap.MAC{}), Conflict, "target_id"},
+		{"service's target", service("x", tap.ServiceGuest, "nope", tap.MAC{}), Invalid, "target_id"},
+		{"service's type", service("x", "moon", "g1", tap.MAC{}), Invalid, "type"},
+		{"address of a guest's NIC", service("x", tap.ServiceGuest, "g1", mac(2)), Conflict, "mac_addr"},
+		{"NIC that the host does not have", service("x", tap.ServiceHost, "h1", mac(9)), Invalid, "mac_addr"},
+		{"no such host", service("x", tap.ServiceHost, "nope", mac(9)), Invalid, "target_id"},
+		{"flow's name", flow(tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}), Conflict, "name"},
+		{"identical flow", flow(tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1"}), Conflict, ""},
+		{"flow's service", flow(tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "nope", GuestID: "g1"}), Invalid, "tap_id"},
+		{"flow's guest", flow(tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "nope"}), Invalid, "guest_id"},
+		{"guest taps itself", flow(tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "g2"}), Invalid, "guest_id"},
+		{"flow's host", flow(tap.Flow{Name: "x", Type: tap.FlowVSwitch, TapID: "col", HostID: "nope", WireID: "net0"}), Invalid, "host_id"},
+		{"flow's wire", flow(tap.Flow{Name: "x", Type: tap.FlowVSwitch, TapID: "col", HostID: "h1", WireID: "nope"}), Invalid, "wire_id"},
+		{"flow's VLAN", flow(tap.Flow{Name: "x", Type: tap.FlowVSwitch, TapID: "col", HostID: "h1", WireID: "net0", VLAN: 4095}), Invalid, "vlan_id"},
+		{"flow's direction", flow(tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: "UP"}), Invalid, "direction"},
+	} {
+		t.Run(tc.name, func(t *testing.T) { wantError(t, tc.err, tc.kind, tc.field, "") })
+	}
+	assert.Len(t, r.e.Services(), 1)
+	assert.Len(t, r.e.Flows(), 1)
+
+	by := must(r.e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVSwitch, TapID: s.ID, HostID: "h1", WireID: "net0"}}))(t)
+	assert.Equal(t, h1, by.HostID)
+	other := must(r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: "col2", Type: tap.ServiceGuest, TargetID: "g1"}}))(t)
+	assert.NotEqual(t, s.Key, other.Key)
+	assert.NotEqual(t, s.MAC, other.MAC)
+	assert.NotEqual(t, s.IfName, other.IfName)
+
+	_, err := r.e.UpdateService(ctx, "col", 0, func(s *store.Service) error { s.TargetID = "g1"; return nil })
+	wantError(t, err, Invalid, "", "only name and enabled")
+	_, err = r.e.UpdateService(ctx, "col", s.Revision+9, enable)
+	wantError(t, err, Stale, "", "is at revision")
+	_, err = r.e.UpdateFlow(ctx, "f2", 0, func(f *store.Flow) error { f.Type = tap.FlowVNIC; return nil })
+	wantError(t, err, Invalid, "", "cannot be changed")
+	_, err = r.e.UpdateFlow(ctx, "f2", by.Revision+9, func(*store.Flow) error { return nil })
+	wantError(t, err, Stale, "", "is at revision")
+	_, err = r.e.UpdateFlow(ctx, "f2", 0, func(f *store.Flow) error { f.TapID = "nope"; return nil })
+	wantError(t, err, Invalid, "tap_id", "no tap service")
+	_, err = r.e.UpdateFlow(ctx, "f1", 0, func(f *store.Flow) error { f.TapID = "col2"; return nil })
+	wantError(t, err, Invalid, "guest_id", "cannot tap itself")
+	moved := must(r.e.UpdateFlow(ctx, "f2", by.Revision, func(f *store.Flow) error { f.TapID, f.Name = "col2", "f2b"; return nil }))(t)
+	assert.Equal(t, other.ID, moved.TapID)
+	assert.Equal(t, by.CreatedAt, moved.Created, "its rank stays")
+	assert.Equal(t, 1, must(r.e.Service("col"))(t).FlowCount)
+	assert.Equal(t, 1, must(r.e.Service("col2"))(t).FlowCount)
+	same := must(r.e.UpdateFlow(ctx, "f2b", 0, func(f *store.Flow) error { return nil }))(t)
+	assert.Equal(t, moved.Revision, same.Revision)
+
+	wantError(t, r.e.DeleteService(ctx, "col", 0), Conflict, "", "still has 1 tap flows, such as f1")
+	wantError(t, r.e.DeleteHost(ctx, "h1", 0), Conflict, "", "source of tap flow f2b")
+	must(r.e.CreateGuest(ctx, store.Guest{ID: "g1", Name: "web", NICs: []store.GuestNIC{{MAC: mac(1)}}}))(t)
+	wantError(t, r.e.DeleteGuest(ctx, "web", 0), Conflict, "", "destination of tap service col2")
+	wantError(t, r.e.DeleteWire(ctx, "net0"), Conflict, "", "source of tap flow f2b")
+	wantError(t, r.e.DeleteFlow(ctx, "f1", f.Revision+9), Stale, "", "is at revision")
+	require.NoError(t, r.e.DeleteFlow(ctx, "f1", f.Revision))
+	wantError(t, r.e.DeleteFlow(ctx, f.ID, 0), NotFound, "", "no tap flow")
+	require.NoError(t, r.e.DeleteService(ctx, "col", 0))
+	wantError(t, r.e.DeleteService(ctx, "col", 0), NotFound, "", "no tap service")
+	require.NoError(t, r.e.DeleteFlow(ctx, "f2b", 0))
+	require.NoError(t, r.e.DeleteService(ctx, other.ID, other.Revision))
+	require.NoError(t, r.e.DeleteGuest(ctx, "web", 0))
+	require.NoError(t, r.e.DeleteHost(ctx, "h1", 0))
+	r.idle()
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	assert.Empty(t, r.e.verdicts)
+	assert.Empty(t, r.e.waiting)
+	assert.Empty(t, r.e.leaving)
+	assert.Empty(t, r.e.needs)
+	assert.Equal(t, newPlaces(), r.e.places)
+	assert.Empty(t, r.e.byDPID)
+}
+
+func TestWires(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	ctx := t.Context()
+	h := r.host("h1")
+	r.report("h1", hostSnapshot(t, bridge{name: "br1"}), nil)
+	at := func(bridge string, declared bool, uplinks ...string) []WireHost {
+		return []WireHost{{HostID: h.ID, Host: "h1", Bridge: bridge, Uplinks: uplinks, Declared: declared}}
+	}
+	assert.Equal(t, []WireView{
+		{ID: "br0", Name: "br0", Hosts: at("br0", false, "eth0")},
+		{ID: "br1", Name: "br1", Hosts: at("br1", false)},
+		{ID: "net0", Name: "net0", Hosts: at("br0", false, "eth0")},
+	}, r.e.Wires())
+	to := func(s string) *string { return &s }
+	assert.Equal(t, at("br1", true), must(r.e.UpdateWire(ctx, "dmz", map[string]*string{"h1": to("br1")}))(t).Hosts)
+	_, err := r.e.UpdateWire(ctx, "dmz", map[string]*string{"nope": to("br1")})
+	assert.Equal(t, Invalid, kindOf(err))
+	_, err = r.e.UpdateWire(ctx, "dmz", map[string]*string{"h1": to("")})
+	wantError(t, err, Invalid, "wires", "not a bridge name")
+	wantError(t, r.e.DeleteWire(ctx, "net0"), Conflict, "", "announced by the switch")
+	require.NoError(t, r.e.DeleteWire(ctx, "dmz"))
+	wantError(t, r.e.DeleteWire(ctx, "dmz"), NotFound, "", "no wire")
+}
+
+// TestReload: an engine on the same store knows what the one before knew.
+func TestReload(t *testing.T) {
+	r, s, f := newWorld(t)
+	must(r.e.CreateGuest(t.Context(), store.Guest{Name: "vm", NICs: []store.GuestNIC{{MAC: mac(9)}}}))(t)
+	r.end()
+	again := newRing(t, r.store)
+	assert.Equal(t, r.e.ClusterID(), again.e.ClusterID())
+	assert.Equal(t, s.Service, must(again.e.Service("col"))(t).Service)
+	got := must(again.e.Flow("f1"))(t)
+	assert.True(t, f.Created.Equal(got.Created))
+	assert.Equal(t, f.Revision, got.Revision)
+	assert.Equal(t, 1, must(again.e.Service("col"))(t).FlowCount)
+	assert.True(t, must(again.e.Guest("vm"))(t).Declared)
+	assert.Equal(t, "h1", must(again.e.Host("h1"))(t).Name)
+	wantError(t, again.e.DeleteService(t.Context(), "col", 0), Conflict, "", "still has 1")
+}
+
+// failing is a store that refuses.
+type failing struct {
+	store.Store
+	err error
+}
+
+func (f *failing) Commit(ctx context.Context, ops ...store.Op) (uint64, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return f.Store.Commit(ctx, ops...)
+}
+
+// TestStoreRefuses: what could not be stored did not happen.
+func TestStoreRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		kind ErrorKind
+	}{{"conflict", store.ErrConflict, Stale}, {"disk", errors.New("disk full"), Unavailable}, {"closed", store.ErrClosed, Unavailable}} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &failing{Store: store.NewMemory()}
+			r := newRing(t, s)
+			r.host("h1")
+			r.report("h1", hostSnapshot(t), nil)
+			before := must(r.e.Host("h1"))(t)
+			s.err = tc.err
+			_, err := r.e.CreateGuest(t.Context(), store.Guest{Name: "vm", NICs: []store.GuestNIC{{MAC: mac(9)}}})
+			assert.Equal(t, tc.kind, kindOf(err))
+			assert.ErrorIs(t, err, tc.err)
+			_, err = r.e.UpdateHost(t.Context(), "h1", 0, func(h *store.Host) error { h.Name = "x"; return nil })
+			assert.Equal(t, tc.kind, kindOf(err))
+			assert.Equal(t, tc.kind, kindOf(r.e.DeleteHost(t.Context(), "h1", 0)))
+			_, err = r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}})
+			assert.Equal(t, tc.kind, kindOf(err))
+			assert.Empty(t, r.e.Services())
+			assert.Len(t, r.e.Guests(), 2)
+			assert.Equal(t, before, must(r.e.Host("h1"))(t))
+		})
+	}
+}

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/mirror"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+const patience = 10 * time.Second
+
+// inProcess is a Plugin that runs the mirror logic in this process.
+type inProcess struct {
+	mu   sync.Mutex
+	stop context.CancelFunc
+	runs int
+	away error
+	wrap func(plugin.Mirror) plugin.Mirror
+}
+
+func (p *inProcess) Run(ctx context.Context, use func(context.Context, plugin.Mirror) error) {
+	for ctx.Err() == nil {
+		run, stop := context.WithCancel(ctx)
+		p.mu.Lock()
+		p.stop = stop
+		p.runs++
+		wrap := p.wrap
+		p.mu.Unlock()
+		m := plugin.Mirror(mirror.New())
+		if wrap != nil {
+			m = wrap(m)
+		}
+		err := use(run, m)
+		stop()
+		p.mu.Lock()
+		p.away = err
+		p.mu.Unlock()
+	}
+}
+
+func (p *inProcess) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.away
+}
+
+func (p *inProcess) starts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runs
+}
+
+func (p *inProcess) restart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stop()
+}
+
+type uncounted struct{}
+
+func (uncounted) Converged(time.Duration) {}
+func (uncounted) Applied(int, int, bool)  {}
+
+// ring is a running engine whose switches are played by the test.
+type ring struct {
+	t      *testing.T
+	e      *Engine
+	plugin *inProcess
+	store  store.Store
+	end    func()
+	sock   string
+	hosts  int
+}
+
+func newRing(t *testing.T, s store.Store) *ring {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "r") // The path of a unix socket must be short.
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	r := &ring{t: t, plugin: &inProcess{}, store: s, sock: dir}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.e, err = New(ctx, Config{
+		Store: s, Plugin: r.plugin, TapBridge: "brtap", Keys: DefaultKeys(), OpenFlowPort: 6653,
+		Logger: slog.New(slog.DiscardHandler), Observer: uncounted{},
+	})
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	running.Go(func() { r.e.Run(ctx) })
+	r.end = func() {
+		cancel()
+		running.Wait()
+	}
+	t.Cleanup(r.end)
+	r.idle()
+	return r
+}
+
+// idle waits until the plugin has answered everything.
+func (r *ring) idle() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		r.e.mu.Lock()
+		defer r.e.mu.Unlock()
+		return r.e.mirror != nil && r.e.dirty.empty() && r.e.planned == r.e.seq
+	}, patience, time.Millisecond)
+}
+
+// target is an OVSDB server that takes connections and says nothing, so that the test alone reports what the host has.
+func (r *ring) target() string {
+	r.t.Helper()
+	r.hosts++
+	path := filepath.Join(r.sock, fmt.Sprint(r.hosts))
+	silent, err := net.Listen("unix", path)
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() { _ = silent.Close() })
+	return "unix:" + path
+}
+
+// host registers a host. Its tunnel address ends with its number.
+func (r *ring) host(name string, adjust ...func(*store.Host)) HostView {
+	r.t.Helper()
+	h := store.Host{Name: name, OVSDB: r.target()}
+	h.TunnelIP = netip.AddrFrom4([4]byte{192, 0, 2, byte(r.hosts)})
+	for _, f := range adjust {
+		f(&h)
+	}
+	v, err := r.e.CreateHost(r.t.Context(), h)
+	require.NoError(r.t, err)
+	return v
+}
+
+func (r *ring) running(name string) *host {
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	return r.e.hosts[r.e.intent.hosts.find(name).ID]
+}
+
+// report plays a host's session: this is what the switch shows, and everything that is desired stands, but for what
+// states says.
+func (r *ring) report(name string, snap *vswitch.Snapshot, states map[string]session.OwnerState) {
+	r.t.Helper()
+	h := r.running(name)
+	for range 2 { // What is seen may change what is desired.
+		r.e.mu.Lock()
+		now := session.Report{Connected: true, Snapshot: snap, Program: h.program, Owners: map[string]session.OwnerState{}}
+		if h.program != nil {
+			for owner, print := range h.program.Prints {
+				now.Owners[owner] = session.OwnerState{Print: print, State: session.Ready}
+			}
+			for owner, state := range states {
+				if print, wanted := h.program.Prints[owner]; wanted {
+					state.Print = print
+					now.Owners[owner] = state
+				}
+			}
+		}
+		r.e.mu.Unlock()
+		r.e.observe(h, now)
+		r.idle()
+	}
+}
+
+func (r *ring) lose(name, problem string) {
+	h := r.running(name)
+	r.e.mu.Lock()
+	now := session.Report{Problem: problem, Snapshot: h.report.Snapshot}
+	r.e.mu.Unlock()
+	r.e.observe(h, now)
+	r.idle()
+}
+
+func (r *ring) program(name string) *reconcile.Desired {
+	h := r.running(name)
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	return h.program
+}
+
+func (r *ring) prints(name string) map[string]uint64 {
+	d := r.program(name)
+	require.NotNil(r.t, d)
+	return maps.Clone(d.Prints)
+}
+
+// kindOf is the kind of an engine's error, or 0.
+func kindOf(err error) ErrorKind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return 0
+}
+
+func wantError(t *testing.T, err error, kind ErrorKind, field, text string) {
+	t.Helper()
+	var e *Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, kind, e.Kind, "%v", err)
+	assert.Equal(t, field, e.Field, "%v", err)
+	assert.ErrorContains(t, err, text)
+}
+
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		require.NoError(t, err)
+		return v
+	}
+}
+
+// hostSnapshot is a switch with guests g1 and g2 on br0.
+func hostSnapshot(t *testing.T, more ...bridge) *vswitch.Snapshot {
+	return snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, append([]bridge{{name: "br0", datapath: "netdev", ports: []port{
+		nicPort("eth0", "ixgbe"),
+		guestPort("vnet1", 11, map[string]string{"attached-mac": "52:54:00:00:00:01", "vm-id": "g1"}),
+		guestPort("vnet2", 12, map[string]string{"attached-mac": "52:54:00:00:00:02", "vm-id": "g2"}),
+	}}}, more...)...)
+}
+
+// tapBridge is the tap bridge with the NIC of a service plugged.
+func (r *ring) tapBridge(s ServiceView) bridge {
+	return bridge{name: "brtap", datapath: "netdev", ids: map[string]string{"tapline": r.e.ClusterID()}, ports: []port{
+		{name: s.IfName, devices: []device{{ofport: 5, mac: s.MAC.String(), driver: "tun"}}},
+	}}
+}
+
+// world is a ring with a host h1, its guests, and a disabled service col of guest g2 with an enabled flow of guest g1.
+func newWorld(t *testing.T) (*ring, ServiceView, FlowView) {
+	t.Helper()
+	r := newRing(t, store.NewMemory())
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
+	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Enabled: true}}))(t)
+	r.idle()
+	return r, s, f
+}
+
+func enable(s *store.Service) error  { s.Enabled = true; return nil }
+func disable(s *store.Service) error { s.Enabled = false; return nil }
+
+// ready makes the world's service and flow ready.
+func (r *ring) ready(s ServiceView) {
+	r.t.Helper()
+	must(r.e.UpdateService(r.t.Context(), s.ID, 0, enable))(r.t)
+	r.idle()
+	r.report("h1", hostSnapshot(r.t, r.tapBridge(s)), nil)
+}

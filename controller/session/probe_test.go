@@ -1,0 +1,271 @@
+package session
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+var (
+	peerA = netip.MustParseAddr("192.0.2.1")
+	peerB = netip.MustParseAddr("192.0.2.2")
+)
+
+// fakeSwitch is the controller's end of a connection to a switch that has no flows, and the packets that it was told to send.
+func fakeSwitch(t *testing.T) (*ofconn.Conn, <-chan *openflow.PacketOut) {
+	t.Helper()
+	mine, theirs := net.Pipe()
+	packets := make(chan *openflow.PacketOut, 256)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(packets)
+		play(theirs, packets)
+	}()
+	conn, err := ofconn.Handshake(t.Context(), mine, ofconn.Options{EchoInterval: -1})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = conn.Close() // It returns nil.
+		_ = theirs.Close()
+		<-done
+	})
+	return conn, packets
+}
+
+// play answers as a switch does, until the connection ends.
+func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
+	send := func(xid uint32, m openflow.Message) bool {
+		b, err := openflow.AppendMessage(nil, xid, m)
+		if err == nil {
+			_, err = nc.Write(b)
+		}
+		return err == nil
+	}
+	header := make([]byte, openflow.HeaderLen)
+	for {
+		if !readFull(nc, header) {
+			return
+		}
+		message := make([]byte, int(header[2])<<8|int(header[3]))
+		copy(message, header)
+		if !readFull(nc, message[openflow.HeaderLen:]) {
+			return
+		}
+		m, xid, err := openflow.Parse(message)
+		if err != nil {
+			return
+		}
+		ok := true
+		switch m := m.(type) {
+		case *openflow.Hello:
+			ok = send(xid, &openflow.Hello{Versions: []uint8{openflow.Version}})
+		case *openflow.FeaturesRequest:
+			ok = send(xid, &openflow.FeaturesReply{DatapathID: 1})
+		case *openflow.MultipartRequest:
+			ok = send(xid, &openflow.MultipartReply{Body: openflow.FlowMonitorReply{}})
+		case *openflow.PacketOut:
+			packets <- m
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+func readFull(nc net.Conn, b []byte) bool {
+	for len(b) > 0 {
+		n, err := nc.Read(b)
+		if err != nil {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// prober calls probe with times of its own.
+type prober struct {
+	t       *testing.T
+	s       *Session
+	conn    *ofconn.Conn
+	packets <-chan *openflow.PacketOut
+	peers   []tap.Peer
+	tunnel  openflow.PortNo
+	start   time.Time
+}
+
+func newProber(t *testing.T) *prober {
+	conn, packets := fakeSwitch(t)
+	return &prober{
+		t: t, s: New(Config{Logger: slog.New(slog.DiscardHandler)}), conn: conn, packets: packets, tunnel: 100, start: time.Now(),
+		peers: []tap.Peer{{Addr: peerA, Owners: []string{"cap1", "cap2"}}},
+	}
+}
+
+// at probes at a time after the start and tells who waits, and when to probe again.
+func (p *prober) at(after time.Duration) (waiting []string, next time.Duration) {
+	p.t.Helper()
+	reasons, when := p.s.probe(p.t.Context(), p.conn, p.peers, p.tunnel, p.start.Add(after))
+	for _, owner := range []string{"cap1", "cap2", "cap3"} {
+		if reasons[owner] != "" {
+			waiting = append(waiting, owner)
+		}
+	}
+	if when.IsZero() {
+		return waiting, 0
+	}
+	return waiting, when.Sub(p.start)
+}
+
+// sent returns the next packet that was sent to the switch.
+func (p *prober) sent() *openflow.PacketOut {
+	p.t.Helper()
+	select {
+	case m := <-p.packets:
+		return m
+	case <-time.After(patience):
+		p.t.Fatal("no probe was sent")
+		return nil
+	}
+}
+
+func (p *prober) answer(m *openflow.PacketOut) {
+	p.t.Helper()
+	dpid, nonce, ok := ParseProbe(&openflow.PacketIn{Cookie: 0x7470 << 48, Data: m.Data})
+	require.True(p.t, ok)
+	assert.Equal(p.t, p.s.DatapathID(), dpid)
+	p.s.ProbeArrived(nonce)
+}
+
+// TestProbeUntilAnswered: probes go out at growing intervals, with one nonce, until an answer comes; then once a minute.
+func TestProbeUntilAnswered(t *testing.T) {
+	p := newProber(t)
+	both := []string{"cap1", "cap2"}
+	due := time.Duration(0)
+	var first *openflow.PacketOut
+	for _, interval := range []time.Duration{2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000, 1000} {
+		waiting, next := p.at(due)
+		assert.Equal(t, both, waiting)
+		assert.Equal(t, due+interval*time.Millisecond, next)
+		m := p.sent()
+		if first == nil {
+			first = m
+		}
+		assert.Equal(t, first, m)
+		waiting, again := p.at(next - time.Microsecond)
+		assert.Equal(t, both, waiting)
+		assert.Equal(t, next, again, "it is not due yet")
+		due = next
+	}
+	assert.Empty(t, p.packets)
+	assert.Equal(t, []openflow.Action{
+		openflow.SetField{Field: openflow.TunnelID(reconcile.ProbeKey)}, openflow.SetField{Field: openflow.TunDst(peerA)}, openflow.Output{Port: 100},
+	}, first.Actions)
+
+	p.s.ProbeArrived(0)
+	waiting, _ := p.at(due - time.Microsecond)
+	assert.Equal(t, both, waiting, "that was no answer to our question")
+	p.answer(first)
+	assert.Len(t, p.s.wake, 1, "the loop is to look again")
+	waiting, next := p.at(due)
+	assert.Empty(t, waiting)
+	assert.InDelta(t, probeAgain, next, float64(patience), "an answer counts from when it comes")
+	assert.Empty(t, p.packets)
+}
+
+// TestProbeLost: a way that worked counts until a probe has gone unanswered for a while.
+func TestProbeLost(t *testing.T) {
+	p := newProber(t)
+	p.at(0)
+	first := p.sent()
+	p.answer(first)
+	_, next := p.at(0)
+	waiting, _ := p.at(next)
+	assert.Empty(t, waiting)
+	second := p.sent()
+	assert.NotEqual(t, first.Data, second.Data, "a new question has a new nonce")
+	p.answer(first)
+	waiting, _ = p.at(next + probeLost)
+	assert.Empty(t, waiting, "it may be on its way still")
+	waiting, _ = p.at(next + probeLost + time.Millisecond)
+	assert.Equal(t, []string{"cap1", "cap2"}, waiting)
+	p.answer(second)
+	waiting, _ = p.at(next + probeLost + 2*time.Millisecond)
+	assert.Empty(t, waiting)
+}
+
+func TestProbeStates(t *testing.T) {
+	p := newProber(t)
+	p.peers = append(p.peers, tap.Peer{Addr: peerB, Owners: []string{"cap3"}})
+	tunnel, conn := p.tunnel, p.conn
+	p.tunnel = 0
+	waiting, next := p.at(0)
+	assert.Equal(t, []string{"cap1", "cap2", "cap3"}, waiting)
+	assert.Zero(t, next, "nothing to do before the tunnel port has a number")
+	p.tunnel, p.conn = tunnel, nil
+	_, next = p.at(0)
+	assert.Zero(t, next, "nothing to do without a connection")
+	assert.Empty(t, p.packets)
+
+	p.conn = conn
+	p.at(0)
+	a, b := p.sent(), p.sent()
+	assert.NotEqual(t, a.Data, b.Data)
+	p.answer(b)
+	waiting, next = p.at(0)
+	assert.Equal(t, []string{"cap1", "cap2"}, waiting)
+	assert.Equal(t, firstProbe, next, "of the two, the one that is due first")
+
+	p.peers = p.peers[:1]
+	p.at(time.Microsecond)
+	assert.Len(t, p.s.ways, 1, "ways that nobody takes are forgotten")
+	p.answer(a)
+	waiting, _ = p.at(time.Millisecond)
+	assert.Empty(t, waiting)
+	p.s.mu.Lock()
+	p.s.forgetWays()
+	p.s.mu.Unlock()
+	waiting, _ = p.at(time.Millisecond)
+	assert.Equal(t, []string{"cap1", "cap2"}, waiting, "the switch may have forgotten its neighbours")
+	p.sent()
+}
+
+func TestParseProbe(t *testing.T) {
+	frame := probeMessage(0x1122334455667788, 42, 1, peerA).(*openflow.PacketOut).Data
+	changed := func(at int, v byte) []byte {
+		out := append([]byte{}, frame...)
+		out[at] = v
+		return out
+	}
+	for _, tc := range []struct {
+		name   string
+		cookie openflow.Cookie
+		data   []byte
+		ok     bool
+	}{
+		{"probe", 0x7470 << 48, frame, true},
+		{"padded", 0x7470 << 48, append(append([]byte{}, frame...), make([]byte, 30)...), true},
+		{"by another flow", 0, frame, false},
+		{"another type", 0x7470 << 48, changed(12, 8), false},
+		{"short", 0x7470 << 48, frame[:len(frame)-1], false},
+		{"empty", 0x7470 << 48, nil, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dpid, nonce, ok := ParseProbe(&openflow.PacketIn{Cookie: tc.cookie, Data: tc.data})
+			assert.Equal(t, tc.ok, ok)
+			if ok {
+				assert.Equal(t, []uint64{0x1122334455667788, 42}, []uint64{dpid, nonce})
+			}
+		})
+	}
+}

@@ -1,0 +1,463 @@
+package session
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// standing makes sure that the capture stands on the switch itself.
+func standing(t *testing.T, k *kept) {
+	t.Helper()
+	snap := k.last().Snapshot
+	bridge, exists := snap.Bridge("br0")
+	require.True(t, exists)
+	mirrors := snap.BridgeMirrors(bridge)
+	require.Len(t, mirrors, 1)
+	port, stands := snap.PortByName("br0", "tlm-1")
+	require.True(t, stands)
+	guest, _ := snap.PortByName("br0", "vnet1")
+	assert.Equal(t, port.UUID, *mirrors[0].OutputPort)
+	assert.Equal(t, guest.UUID, mirrors[0].SelectSrcPort[0])
+}
+
+func TestProgramAndDrift(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	k.await("a report", func() bool { return k.last().Connected })
+	d := k.use(program())
+	k.ready(d)
+	standing(t, k)
+	flows := ofctl(t, h, "dump-flows", tapBridge)
+	for _, want := range []string{"in_port=\"tlt-1\"", "cookie=0x7473000000000001", "dl_type=0x88b5"} {
+		assert.Contains(t, flows, want)
+	}
+	assert.Equal(t, 1, k.converged)
+	assert.Zero(t, k.drifts)
+
+	for _, tc := range []struct {
+		name  string
+		spoil func() error
+		gone  func() bool // what was spoiled is not as it should be
+	}{
+		{"patch port", func() error { _, err := h.VSCtl("--no-wait", "del-port", "tlm-1"); return err }, func() bool {
+			_, stands := k.last().Snapshot.PortNamed("tlm-1")
+			return !stands
+		}},
+		{"mirror", func() error { _, err := h.VSCtl("--no-wait", "clear", "Bridge", "br0", "mirrors"); return err }, func() bool {
+			b, _ := k.last().Snapshot.Bridge("br0")
+			return len(b.Mirrors) == 0
+		}},
+		{"flows", func() error { _, err := h.OFCtl("del-flows", tapBridge); return err }, func() bool {
+			out, err := h.OFCtl("dump-flows", tapBridge)
+			return err != nil || !strings.Contains(out, "tlt-1")
+		}},
+		{"foreign flow", func() error { _, err := h.OFCtl("add-flow", tapBridge, "table=7,priority=7,actions=drop"); return err }, func() bool {
+			out, err := h.OFCtl("dump-flows", tapBridge, "table=7")
+			return err != nil || strings.Contains(out, "priority=7")
+		}},
+		{"tap bridge", func() error { _, err := h.VSCtl("--no-wait", "del-br", tapBridge); return err }, func() bool {
+			_, stands := k.last().Snapshot.Bridge(tapBridge)
+			return !stands
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			k.mu.Lock()
+			before := k.drifts
+			k.mu.Unlock()
+			start := time.Now()
+			require.NoError(t, tc.spoil())
+			k.await("drift is noticed", func() bool {
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				return k.drifts > before
+			})
+			k.await("drift is repaired", func() bool { return !tc.gone() && allReady(k.last(), d) })
+			t.Logf("repaired and read back after %v", time.Since(start))
+			standing(t, k)
+		})
+	}
+	assert.Equal(t, 1, k.converged, "repairing is not converging")
+	gone := k.use(program(withoutCapture))
+	k.ready(gone)
+	assert.Empty(t, vsctl(t, h, "list-ports br0 -- --columns=_uuid list Mirror -- del-port vnet1")[len("vnet1"):])
+	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "tlt-1")
+}
+
+// TestStampFollows: the stamp flow is written once the switch has applied a change of mirrors, so that it drops what it cached.
+func TestStampFollows(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	k.ready(k.use(program()))
+	wide := program(func(p *tap.Program) { p.Mirrors[0].SelectAll, p.Mirrors[0].SelectSrc, p.Mirrors[0].SelectDst = true, nil, nil })
+	k.ready(k.use(wide))
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "cookie=0x7473000000000002")
+	k.ready(k.use(program(withoutCapture)))
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "cookie=0x7473000000000003")
+}
+
+// TestReconnect: whichever connection ends, it is made anew, and what stands is not written again.
+func TestReconnect(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	k.mu.Lock()
+	applied, conns := k.applied, len(k.conns)
+	first := k.conns[0]
+	k.mu.Unlock()
+
+	require.NoError(t, first.Close())
+	k.await("OpenFlow is back", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return len(k.conns) > conns
+	})
+	k.ready(d)
+
+	k.mu.Lock()
+	reports := k.reports
+	k.mu.Unlock()
+	out, err := h.AppCtl("-t", "ovsdb-server", "ovsdb-server/reconnect")
+	require.NoError(t, err, out)
+	k.await("OVSDB is back", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.reports > reports+1 && allReady(k.report, d)
+	})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	assert.Equal(t, applied, k.applied, "nothing had to be written")
+	assert.Equal(t, 1, k.converged, "it converged when it was new")
+}
+
+// TestSwitchRestarts: flows that a switch has lost are there again.
+func TestSwitchRestarts(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	k.mu.Lock()
+	applied := k.applied
+	k.mu.Unlock()
+	_, err := h.AppCtl("exit")
+	require.NoError(t, err)
+	k.await("the switch is away", func() bool { return k.last().Owners["cap1"].State == Waiting })
+	assert.Contains(t, k.last().Owners["cap1"].Reason, "OpenFlow connection")
+	k.await("it has ended", func() bool {
+		_, err := os.Stat(filepath.Join(h.RunDir, "ovs-vswitchd.pid"))
+		return os.IsNotExist(err)
+	})
+	restart(t, h.Daemon("ovs-vswitchd", nil, "--enable-dummy=override", "--disable-system", "unix:"+h.OVSDBSocket()))
+	k.await("everything is there again", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.applied > applied && allReady(k.report, d)
+	})
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "tlt-1")
+}
+
+// restart starts a daemon until the test ends.
+func restart(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // It was killed, as it should be.
+	})
+}
+
+func ended(t *testing.T, k *kept) {
+	t.Helper()
+	select {
+	case <-k.done:
+	case <-time.After(patience):
+		t.Fatal("Run does not return")
+	}
+}
+
+// TestRetire: a host that is removed is as it was before.
+func TestRetire(t *testing.T) {
+	h := startHost(t)
+	before := vsctl(t, h, "--columns=name,external_ids,ports,mirrors list Bridge")
+	k := keep(t, h.OVSDB)
+	k.ready(k.use(program()))
+	k.Retire()
+	ended(t, k)
+	assert.Equal(t, before, vsctl(t, h, "--columns=name,external_ids,ports,mirrors list Bridge"))
+	assert.Equal(t, "vnet1", vsctl(t, h, "list-ports br0"))
+	assert.False(t, k.Offer(nil), "nobody takes a connection any more")
+}
+
+func TestRetireUnreachable(t *testing.T) {
+	k := keep(t, "unix:/nonexistent/db.sock")
+	k.await("a problem", func() bool { return k.last().Problem != "" })
+	assert.False(t, k.last().Connected)
+	k.Retire()
+	ended(t, k)
+}
+
+// TestOffer: a connection that the host made is as good as one that we made.
+func TestOffer(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, "unix:/nonexistent/db.sock")
+	d := k.use(program())
+	require.True(t, k.Offer(offered(t, h)))
+	k.ready(d)
+	require.True(t, k.Offer(offered(t, h)), "for when the present one ends")
+	unused := offered(t, h)
+	assert.False(t, k.Offer(unused), "one waits already")
+	require.NoError(t, unused.Close())
+	_, err := h.AppCtl("-t", "ovsdb-server", "ovsdb-server/reconnect") // The one that waits is cut too, and of no use.
+	require.NoError(t, err)
+	k.await("it is noticed", func() bool { return !k.last().Connected })
+	k.await("a new one is taken", func() bool {
+		if nc := offered(t, h); !k.Offer(nc) {
+			_ = nc.Close()
+		}
+		return allReady(k.last(), d)
+	})
+}
+
+// TestEndClosesOffered: a connection that nobody used is closed with the session, so that the host turns elsewhere.
+func TestEndClosesOffered(t *testing.T) {
+	k := keep(t, "unix:/nonexistent/db.sock")
+	k.stop()
+	ended(t, k)
+	mine, theirs := net.Pipe()
+	assert.False(t, k.Offer(mine))
+	_ = mine.Close()
+	_ = theirs.Close()
+
+	s := New(Config{})
+	mine, theirs = net.Pipe()
+	require.True(t, s.Offer(mine))
+	s.end()
+	_, err := theirs.Read(make([]byte, 1))
+	assert.ErrorIs(t, err, io.EOF)
+}
+
+// TestRefused: what the switch refuses is told with its reason, tried again, and forgotten once it is no longer wanted.
+func TestRefused(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	for _, tc := range []struct {
+		name   string
+		adjust func(*tap.Program)
+		reason string
+	}{
+		{"transaction", func(p *tap.Program) { p.Ports[1].VLANMode = "sideways" }, "constraint violation"},
+		{"flow", func(p *tap.Program) {
+			p.Flows[1].Mod.Match = openflow.Match{openflow.TCPDst(80)}
+		}, "BAD_PREREQ"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bad := k.use(program(tc.adjust))
+			k.await("it is told", func() bool {
+				r := k.last()
+				return r.Program == bad && r.Owners["cap1"].State == Failed && strings.Contains(r.Owners["cap1"].Reason, tc.reason)
+			})
+			assert.Equal(t, Ready, k.last().Owners["tunnel"].State, "others do not suffer")
+			k.mu.Lock()
+			reports := k.reports
+			k.mu.Unlock()
+			k.await("it is tried again", func() bool {
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				return k.reports > reports && k.report.Owners["cap1"].State == Failed
+			})
+			k.ready(k.use(program()))
+		})
+	}
+}
+
+// TestQuarrel: transactions of others between our snapshot and our commit make us plan again, and not fail.
+func TestQuarrel(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	stop, quarrelled := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(quarrelled)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			for _, line := range []string{"--if-exists del-port tlm-1", "--if-exists del-port vnet1", "--may-exist add-port br0 vnet1"} {
+				if _, err := h.VSCtl(append([]string{"--no-wait"}, strings.Fields(line)...)...); err != nil {
+					assert.NoError(t, err)
+					return
+				}
+			}
+		}
+	}()
+	for i := range 10 {
+		p := program()
+		if i%2 == 1 {
+			withoutCapture(p)
+		}
+		d := k.use(p)
+		k.await("it is planned", func() bool { return k.last().Program == d })
+		for owner, state := range k.last().Owners {
+			assert.NotEqual(t, Failed, state.State, "%s: %s", owner, state.Reason)
+		}
+	}
+	close(stop)
+	<-quarrelled
+	k.ready(k.use(program()))
+	standing(t, k)
+}
+
+// TestUninitializedDatabase: a database that loses its one row, as before `ovs-vsctl init`, is told, survived, and kept again.
+func TestUninitializedDatabase(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	out, err := exec.Command("ovsdb-client", "transact", "unix:"+h.OVSDBSocket(),
+		`["Open_vSwitch",{"op":"delete","table":"Open_vSwitch","where":[]}]`).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	k.await("it is told", func() bool {
+		r := k.last()
+		return r.Snapshot.System() == nil && r.Owners["bridge"].State == Failed && strings.Contains(r.Owners["bridge"].Reason, "not initialized")
+	})
+	vsctl(t, h, "--no-wait init -- add-br br0 -- add-port br0 vnet1")
+	k.ready(d)
+	standing(t, k)
+}
+
+// TestBlocked: what stands in the way and is not ours is told, and gone once it is.
+func TestBlocked(t *testing.T) {
+	h := startHost(t)
+	vsctl(t, h, "add-port br0 tlm-1")
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.await("it is told", func() bool { return k.last().Owners["cap1"].State == Failed })
+	assert.Equal(t, OwnerState{Print: d.Prints["cap1"], State: Failed, Reason: "port tlm-1 exists and is not ours"}, k.last().Owners["cap1"])
+	vsctl(t, h, "--no-wait del-port tlm-1")
+	k.ready(d)
+}
+
+// TestPeerWaits: what goes by a way that no probe has passed is not ready.
+func TestPeerWaits(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program(func(p *tap.Program) { p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Owners: []string{"cap1"}}} }))
+	k.await("it waits", func() bool { return k.last().Owners["cap1"].State == Waiting })
+	assert.Equal(t, "no probe from its tunnel arrives at 192.0.2.1", k.last().Owners["cap1"].Reason)
+	assert.Equal(t, Ready, k.last().Owners["tunnel"].State)
+	k.Session.mu.Lock()
+	nonce := k.ways[peerA].nonce
+	k.Session.mu.Unlock()
+	k.ProbeArrived(nonce + 1)
+	k.ProbeArrived(nonce)
+	k.ready(d)
+}
+
+// TestServeOpenFlowAfterEnd: a connection that comes when the session has ended is not kept from the next one.
+func TestServeOpenFlowAfterEnd(t *testing.T) {
+	conn, _ := fakeSwitch(t)
+	k := keep(t, "unix:/nonexistent/db.sock")
+	k.stop()
+	ended(t, k)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		k.ServeOpenFlow(t.Context(), conn)
+	}()
+	select {
+	case <-served:
+	case <-time.After(patience):
+		t.Fatal("ServeOpenFlow keeps the connection")
+	}
+	assert.NoError(t, conn.Err(), "its owner closes it")
+}
+
+// TestNewerOpenFlow: of two connections of a switch the newer counts.
+func TestNewerOpenFlow(t *testing.T) {
+	k := keep(t, "unix:/nonexistent/db.sock")
+	serve := func() (*ofconn.Conn, chan struct{}) {
+		conn, _ := fakeSwitch(t)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			k.ServeOpenFlow(t.Context(), conn)
+		}()
+		k.await("it is in use", func() bool {
+			_, _, of := k.current()
+			return of != nil && of.conn == conn
+		})
+		return conn, done
+	}
+	older, done := serve()
+	newer, last := serve()
+	<-done
+	assert.Error(t, older.Err())
+	assert.NoError(t, newer.Err())
+	require.NoError(t, newer.Close())
+	<-last
+	_, _, of := k.current()
+	assert.Nil(t, of)
+}
+
+// TestDatapathID: it is the same for one host whenever a session is made, and differs between hosts and clusters.
+func TestDatapathID(t *testing.T) {
+	id := func(cluster, host string) uint64 { return New(Config{Cluster: cluster, HostID: host}).DatapathID() }
+	assert.Equal(t, id("c1", "h1"), id("c1", "h1"))
+	assert.NotEqual(t, id("c1", "h1"), id("c1", "h2"))
+	assert.NotEqual(t, id("c1", "h1"), id("c2", "h1"))
+	assert.NotEqual(t, id("c1", "1h1"), id("c11", "h1"))
+	assert.NotZero(t, id("c1", "h1"))
+}
+
+func TestTarget(t *testing.T) {
+	tcp := func(s string) net.Addr {
+		a, err := net.ResolveTCPAddr("tcp", s)
+		require.NoError(t, err)
+		return a
+	}
+	for _, tc := range []struct {
+		name   string
+		config Config
+		local  net.Addr
+		want   string
+	}{
+		{"advertised", Config{Advertise: "ssl:tap.example:6653", OpenFlowPort: 1}, tcp("192.0.2.1:5"), "ssl:tap.example:6653"},
+		{"local address", Config{OpenFlowPort: 6653}, tcp("192.0.2.1:5"), "tcp:192.0.2.1:6653"},
+		{"with TLS", Config{OpenFlowPort: 6653, OpenFlowTLS: true}, tcp("192.0.2.1:5"), "ssl:192.0.2.1:6653"},
+		{"IPv6", Config{OpenFlowPort: 6653}, tcp("[2001:db8::1]:5"), "tcp:[2001:db8::1]:6653"},
+		{"mapped", Config{OpenFlowPort: 6653}, tcp("[::ffff:192.0.2.1]:5"), "tcp:192.0.2.1:6653"},
+		{"unix socket", Config{OpenFlowPort: 6653}, &net.UnixAddr{Name: "x", Net: "unix"}, "tcp:127.0.0.1:6653"},
+	} {
+		t.Run(tc.name, func(t *testing.T) { assert.Equal(t, tc.want, New(tc.config).target(tc.local)) })
+	}
+}
+
+// TestApplyLatest: only the latest program counts.
+func TestApplyLatest(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	var last *reconcile.Desired
+	for i := range 20 {
+		last = k.use(program(func(p *tap.Program) { p.Flows[1].Mod.Priority = uint16(1 + i) }))
+	}
+	k.ready(last)
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge, "table=3"), "priority=20 ")
+	assert.Equal(t, 1, strings.Count(ofctl(t, h, "dump-flows", tapBridge, "table=3"), "priority="))
+}

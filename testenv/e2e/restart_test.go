@@ -1,0 +1,161 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// TestRestart ends the controller and its plugin in all ways while traffic flows: no row changes, no flow is written again
+// and no copy is missing.
+func TestRestart(t *testing.T) {
+	w := newWorld(t, 3, 3)
+	h1, h2, h3 := w.Hosts[0], w.Hosts[1], w.Hosts[2]
+	web, app, far := w.guest(t, h1, "web"), w.guest(t, h2, "app"), w.guest(t, h3, "far")
+	near, remote := w.guestSink(t, w.guest(t, h1, "ids1"), "brtap"), w.guestSink(t, w.guest(t, h2, "ids2"), "brtap")
+	nic := w.hostSink(t, h3)
+	flows := []api.TapFlow{
+		w.flow(t, near, vnic(web, "BOTH")), w.flow(t, remote, vnic(web, "OUT")), w.flow(t, nic, vswitch(h1, lab.Wire, 0, "BOTH")),
+		w.flow(t, remote, vnic(far, "BOTH")),
+	}
+	sinks := map[string]*sink{"local": near, "remote": remote, "NIC": nic}
+	hosts := []*lab.Host{h1, h2, h3}
+
+	// unchanged holds that what the action does leaves the hosts as they are while copies go on.
+	unchanged := func(t *testing.T, hosts []*lab.Host, action func(t *testing.T)) {
+		rows, installedFlows := make([]database, len(hosts)), make([]map[string]installed, len(hosts))
+		for i, h := range hosts {
+			rows[i], installedFlows[i] = dump(t, h), flowsOf(t, h)
+		}
+		source := capture(t, web.Node, "eth0", lab.Out)
+		tag, traffic := stream(t, web, app.MAC(), 500)
+		for _, to := range sinks {
+			firstOf(t, to.Capture, tag, time.Time{})
+		}
+		action(t)
+		firstOf(t, source, tag, time.Now().Add(200*time.Millisecond))
+		_, err := traffic.Stop()
+		must(t, err)
+		must(t, source.WaitQuiet(deadline(t), quiet))
+		for name, to := range sinks {
+			must(t, to.WaitQuiet(deadline(t), quiet))
+			if missing := missed(source, to.Capture, tag); missing != "" {
+				t.Errorf("%s: %s", name, missing)
+			}
+		}
+		for i, h := range hosts {
+			if diff := rows[i].differs(dump(t, h)); diff != "" {
+				t.Errorf("rows of %s:\n%s", h.Name, diff)
+			}
+			sameFlows(t, installedFlows[i], flowsOf(t, h))
+		}
+	}
+	ready := func(t *testing.T) {
+		t.Helper()
+		took := eventually(t, "everything ready", func() error {
+			var all error
+			for _, f := range flows {
+				got, err := w.api.TapFlows().Get(deadline(t), f.ID)
+				all = errors.Join(all, status(got.Status, got.Reason, err, api.Ready, ""))
+			}
+			return all
+		})
+		t.Logf("everything ready %v after it answered", took)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		w.run(t, "controller ended by "+sig.String(), func(t *testing.T) {
+			unchanged(t, hosts, func(t *testing.T) {
+				begin := time.Now()
+				w.stop(t, sig)
+				w.start(t)
+				t.Logf("down for %v", time.Since(begin))
+				ready(t)
+			})
+		})
+	}
+	w.run(t, "plugin killed", func(t *testing.T) {
+		unchanged(t, hosts, func(t *testing.T) {
+			for range 2 {
+				old := w.children()
+				if len(old) == 0 {
+					t.Fatal("the controller has no plugin process")
+				}
+				for _, pid := range old {
+					must(t, syscall.Kill(pid, syscall.SIGKILL))
+				}
+				took := eventually(t, "another plugin", func() error {
+					for _, pid := range w.children() {
+						if pid != old[0] {
+							return w.api.Ready(deadline(t))
+						}
+					}
+					return fmt.Errorf("children %v", w.children())
+				})
+				t.Logf("another plugin after %v", took)
+				ready(t)
+			}
+		})
+	})
+	w.run(t, "commands while the plugin is away", func(t *testing.T) {
+		for _, pid := range w.children() {
+			must(t, syscall.Kill(pid, syscall.SIGKILL))
+		}
+		begin := time.Now()
+		eventually(t, "a flow can be made", func() error {
+			f, err := w.api.TapFlows().Create(deadline(t), api.TapFlowCreate{
+				Name: unique("flow"), TapID: near.ID, Type: "vnic", GuestID: web.ID, Direction: "IN"})
+			if err != nil {
+				return err
+			}
+			w.deleteFlow(t, f.ID)
+			w.flowStatus(t, f.ID, api.Ready, "")
+			return nil
+		})
+		t.Logf("a flow stood %v after the plugin was killed", time.Since(begin))
+	})
+	w.run(t, "while a host is down", func(t *testing.T) {
+		unchanged(t, hosts[:2], func(t *testing.T) {
+			must(t, h3.StopOVSDB())
+			w.stop(t, syscall.SIGKILL)
+			w.start(t)
+			for _, i := range []int{0, 1} {
+				w.flowStatus(t, flows[i].ID, api.Ready, "")
+			}
+			w.flowStatus(t, flows[3].ID, api.Pending, "h3")
+			must(t, h3.StartOVSDB(deadline(t)))
+			ready(t)
+		})
+	})
+}
+
+// missed says which frames of a stream that left the source after the first copy have not one copy; "" if all have.
+func missed(source, copies *lab.Capture, tag uint32) string {
+	seen, lowest := map[uint64]int{}, ^uint64(0)
+	for _, f := range copies.Frames() {
+		if _, seq, _ := lab.Sequence(f.Data); of(tag)(f) {
+			seen[seq]++
+			lowest = min(lowest, seq)
+		}
+	}
+	var wrong []string
+	total := 0
+	for _, f := range source.Frames() {
+		if _, seq, _ := lab.Sequence(f.Data); of(tag)(f) && seq >= lowest {
+			total++
+			if seen[seq] != 1 {
+				wrong = append(wrong, fmt.Sprintf("%d: %d", seq, seen[seq]))
+			}
+		}
+	}
+	if len(wrong) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("of %d frames from %d on, %d were not copied once: %.300s", total, lowest, len(wrong), fmt.Sprint(wrong))
+}
