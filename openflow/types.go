@@ -123,11 +123,16 @@ func macOf(v uint64) MAC {
 // as the queues of Open vSwitch. On the wire it is all ones.
 const DurationUnknown time.Duration = -1
 
-// parseDuration reads seconds and nanoseconds.
+// parseDuration reads seconds and the nanoseconds beyond them, of which there
+// are less than a second's.
 func parseDuration(c *cursor) time.Duration {
 	sec, nsec := c.u32("duration_sec"), c.u32("duration_nsec")
-	if sec == maxUint32 && nsec >= uint32(time.Second) {
+	switch {
+	case sec == maxUint32 && nsec == maxUint32:
 		return DurationUnknown
+	case nsec >= uint32(time.Second):
+		c.fail(c.pos-4, "duration_nsec", fmt.Errorf("%w: %d, want less than a second", ErrValue, nsec))
+		return 0
 	}
 	return time.Duration(sec)*time.Second + time.Duration(nsec)
 }
