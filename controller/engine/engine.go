@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -168,15 +169,16 @@ func (e *Engine) AcceptOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 // AcceptOVSDB gives a connection that a host made to us to its session: that of the host with the remote address in its
 // OVSDB target, or as tunnel_ip. It reports whether there is one; if not, the caller closes the connection.
 func (e *Engine) AcceptOVSDB(nc net.Conn) bool {
-	remote, _, err := net.SplitHostPort(nc.RemoteAddr().String())
+	remote, err := netip.ParseAddrPort(nc.RemoteAddr().String())
 	if err != nil {
 		return false
 	}
+	from := remote.Addr().Unmap().WithZone("")
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, h := range e.hosts {
 		record := e.intent.hosts.byID[h.id]
-		if record != nil && (targetHost(record.OVSDB) == remote || record.TunnelIP.IsValid() && record.TunnelIP.String() == remote) {
+		if record != nil && (targetAddr(record.OVSDB) == from || record.TunnelIP == from) {
 			return h.session.Offer(nc)
 		}
 	}

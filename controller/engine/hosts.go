@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"maps"
-	"net"
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -167,15 +167,15 @@ func (e *Engine) relook(mac tap.MAC, name string) {
 	}
 }
 
-// targetHost is the address in an OVSDB target, or "" if it has none.
-func targetHost(target string) string {
+// targetAddr is the address in an OVSDB target; the zero address if it has none, as with a name.
+func targetAddr(target string) netip.Addr {
 	t, err := client.ParseTarget(target)
 	if err != nil {
-		return ""
+		return netip.Addr{}
 	}
-	host, _, err := net.SplitHostPort(t.Address)
+	at, err := netip.ParseAddrPort(t.Address)
 	if err != nil {
-		return ""
+		return netip.Addr{}
 	}
-	return host
+	return at.Addr().Unmap()
 }

@@ -14,15 +14,15 @@ func (x *differ) deletePorts() {
 		wanted[p.Name] = p.Bridge
 	}
 	for _, b := range x.snap.Bridges() {
-		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) {
+		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) && b.ExternalIDs[IDKey] == tap.OwnerBridge {
 			x.out.Txn.DeleteBridge(b.UUID)
 			x.mirrors = true
 			x.changed(tap.OwnerBridge)
 			continue
 		}
 		for _, p := range x.snap.BridgePorts(b) {
-			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name && b.Name == x.d.Program.Bridge.Name {
-				continue
+			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name {
+				continue // A bridge's own port comes and goes with it.
 			}
 			owner := p.ExternalIDs[IDKey]
 			if bridge, known := wanted[p.Name]; known && bridge != b.Name || !known && !x.d.held[owner] {

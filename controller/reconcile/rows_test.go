@@ -244,6 +244,15 @@ func TestForeignOnTapBridge(t *testing.T) {
 	db.idle(d)
 }
 
+// TestMarkedBridge: a bridge that somebody marks as ours by mistake is not taken away.
+func TestMarkedBridge(t *testing.T) {
+	db := newDatabase(t)
+	db.twoBridges()
+	db.settle(desired(t, program()))
+	db.vsctl("set Bridge br1 external_ids:tapline=c1 -- set Port br1 external_ids:tapline=c1")
+	db.idle(desired(t, program()))
+}
+
 func TestPluggedNIC(t *testing.T) {
 	db := newDatabase(t)
 	db.twoBridges()

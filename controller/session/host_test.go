@@ -50,10 +50,11 @@ func startHost(t *testing.T) *dummy.Host {
 	require.NoError(t, h.AddGuest("vnet1", lab.MAC{0x52, 0x54, 0, 0, 0, 1}, "g1"))
 	t.Cleanup(func() {
 		if t.Failed() {
-			dump, _ := h.DBDump()
+			show, _ := h.VSCtl("show")
+			mirrors, _ := h.VSCtl("list", "Mirror")
 			flows, _ := h.OFCtl("dump-flows", tapBridge)
 			log, _ := os.ReadFile(h.LogFile("ovs-vswitchd"))
-			t.Logf("%s\n%s\n%s", dump, flows, log)
+			t.Logf("%s\n%s\n%s\n%s", show, mirrors, flows, log[max(0, len(log)-2000):])
 		}
 	})
 	return h
@@ -76,7 +77,7 @@ type kept struct {
 }
 
 // keep runs a session with a host until the test ends.
-func keep(t *testing.T, target string) *kept {
+func keep(t *testing.T, target string, adjust ...func(*Config)) *kept {
 	t.Helper()
 	ln, err := ofconn.Listen(t.Context(), "ptcp:127.0.0.1:0", nil)
 	require.NoError(t, err)
@@ -86,7 +87,7 @@ func keep(t *testing.T, target string) *kept {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	k.Session = New(Config{
+	config := Config{
 		HostID: "id-1", Host: "h1", Target: target, Cluster: cluster, TapBridge: tapBridge,
 		Advertise: "tcp:" + ln.Addr().String(), Logger: log,
 		Report: func(r Report) {
@@ -109,7 +110,11 @@ func keep(t *testing.T, target string) *kept {
 			k.converged++
 		},
 		Probed: func(uint64, uint64) {},
-	})
+	}
+	for _, f := range adjust {
+		f(&config)
+	}
+	k.Session = New(config)
 	var running sync.WaitGroup
 	running.Go(func() {
 		assert.NoError(t, ofconn.Serve(ctx, ln, ofconn.Options{}, func(ctx context.Context, c *ofconn.Conn) {
@@ -137,6 +142,13 @@ func (k *kept) last() Report {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.report
+}
+
+// told is how often something was applied, was drift, and converged.
+func (k *kept) told() (applied, drifts, converged int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.applied, k.drifts, k.converged
 }
 
 func (k *kept) await(what string, holds func() bool) {

@@ -67,15 +67,28 @@ func (s *Session) Run(ctx context.Context) {
 	}
 }
 
-// connect takes a connection that was offered, or dials.
+// connect takes a connection that was offered, or dials; one that is offered meanwhile ends the dialling, which may lead nowhere.
 func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	if offered == nil {
+		dialling, stop := context.WithCancel(ctx)
+		defer stop()
+		var conn *client.Conn
+		var err error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			conn, err = client.Dial(dialling, s.config.Target, client.Options{TLS: s.config.TLS})
+		}()
 		select {
+		case <-done:
+			return conn, err
 		case offered = <-s.offered:
-		default:
-			return client.Dial(ctx, s.config.Target, client.Options{TLS: s.config.TLS})
+			stop()
+			if <-done; err == nil {
+				_ = conn.Close() // It returns nil.
+			}
 		}
 	}
 	return client.New(ctx, offered, client.Options{}) // TLS, if any, was done by whoever accepted.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -42,11 +43,12 @@ func TestProgramAndDrift(t *testing.T) {
 	k.ready(d)
 	standing(t, k)
 	flows := ofctl(t, h, "dump-flows", tapBridge)
-	for _, want := range []string{"in_port=\"tlt-1\"", "cookie=0x7473000000000001", "dl_type=0x88b5"} {
+	for _, want := range []string{"in_port=4097 ", "cookie=0x7473000000000002", "dl_type=0x88b5"} {
 		assert.Contains(t, flows, want)
 	}
-	assert.Equal(t, 1, k.converged)
-	assert.Zero(t, k.drifts)
+	_, drifts, converged := k.told()
+	assert.Equal(t, 1, converged)
+	assert.Zero(t, drifts)
 
 	for _, tc := range []struct {
 		name  string
@@ -63,7 +65,7 @@ func TestProgramAndDrift(t *testing.T) {
 		}},
 		{"flows", func() error { _, err := h.OFCtl("del-flows", tapBridge); return err }, func() bool {
 			out, err := h.OFCtl("dump-flows", tapBridge)
-			return err != nil || !strings.Contains(out, "tlt-1")
+			return err != nil || !strings.Contains(out, "in_port=4097 ")
 		}},
 		{"foreign flow", func() error { _, err := h.OFCtl("add-flow", tapBridge, "table=7,priority=7,actions=drop"); return err }, func() bool {
 			out, err := h.OFCtl("dump-flows", tapBridge, "table=7")
@@ -75,26 +77,25 @@ func TestProgramAndDrift(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			k.mu.Lock()
-			before := k.drifts
-			k.mu.Unlock()
+			_, before, _ := k.told()
 			start := time.Now()
 			require.NoError(t, tc.spoil())
 			k.await("drift is noticed", func() bool {
-				k.mu.Lock()
-				defer k.mu.Unlock()
-				return k.drifts > before
+				_, now, _ := k.told()
+				return now > before
 			})
 			k.await("drift is repaired", func() bool { return !tc.gone() && allReady(k.last(), d) })
 			t.Logf("repaired and read back after %v", time.Since(start))
 			standing(t, k)
 		})
 	}
-	assert.Equal(t, 1, k.converged, "repairing is not converging")
+	_, _, converged = k.told()
+	assert.Equal(t, 1, converged, "repairing is not converging")
 	gone := k.use(program(withoutCapture))
 	k.ready(gone)
-	assert.Empty(t, vsctl(t, h, "list-ports br0 -- --columns=_uuid list Mirror -- del-port vnet1")[len("vnet1"):])
-	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "tlt-1")
+	assert.Equal(t, "vnet1", vsctl(t, h, "list-ports br0"))
+	assert.Empty(t, vsctl(t, h, "list Mirror"))
+	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
 }
 
 // TestStampFollows: the stamp flow is written once the switch has applied a change of mirrors, so that it drops what it cached.
@@ -102,11 +103,13 @@ func TestStampFollows(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
 	k.ready(k.use(program()))
-	wide := program(func(p *tap.Program) { p.Mirrors[0].SelectAll, p.Mirrors[0].SelectSrc, p.Mirrors[0].SelectDst = true, nil, nil })
+	wide := program(func(p *tap.Program) {
+		p.Mirrors[0].SelectAll, p.Mirrors[0].SelectSrc, p.Mirrors[0].SelectDst = true, nil, nil
+	})
 	k.ready(k.use(wide))
-	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "cookie=0x7473000000000002")
-	k.ready(k.use(program(withoutCapture)))
 	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "cookie=0x7473000000000003")
+	k.ready(k.use(program(withoutCapture)))
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "cookie=0x7473000000000004")
 }
 
 // TestReconnect: whichever connection ends, it is made anew, and what stands is not written again.
@@ -167,7 +170,7 @@ func TestSwitchRestarts(t *testing.T) {
 		defer k.mu.Unlock()
 		return k.applied > applied && allReady(k.report, d)
 	})
-	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "tlt-1")
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
 }
 
 // restart starts a daemon until the test ends.
@@ -230,6 +233,42 @@ func TestOffer(t *testing.T) {
 		}
 		return allReady(k.last(), d)
 	})
+}
+
+// TestOfferWhileDialling: a host that connects to us is not kept waiting by a target that does not answer.
+func TestOfferWhileDialling(t *testing.T) {
+	h := startHost(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	dialled := make(chan struct{})
+	accepting := make(chan struct{})
+	go func() {
+		defer close(accepting)
+		var all []net.Conn
+		for {
+			nc, err := silent.Accept()
+			if err != nil {
+				break
+			}
+			if all = append(all, nc); len(all) == 1 {
+				close(dialled)
+			}
+		}
+		for _, nc := range all {
+			_ = nc.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = silent.Close()
+		<-accepting
+	})
+	k := keep(t, "ssl:"+silent.Addr().String(), func(c *Config) { c.TLS = &tls.Config{InsecureSkipVerify: true} })
+	start := time.Now()
+	<-dialled
+	d := k.use(program())
+	require.True(t, k.Offer(offered(t, h)))
+	k.ready(d)
+	assert.Less(t, time.Since(start), dialTime)
 }
 
 // TestEndClosesOffered: a connection that nobody used is closed with the session, so that the host turns elsewhere.
@@ -359,9 +398,11 @@ func TestPeerWaits(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
 	d := k.use(program(func(p *tap.Program) { p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Owners: []string{"cap1"}}} }))
-	k.await("it waits", func() bool { return k.last().Owners["cap1"].State == Waiting })
-	assert.Equal(t, "no probe from its tunnel arrives at 192.0.2.1", k.last().Owners["cap1"].Reason)
-	assert.Equal(t, Ready, k.last().Owners["tunnel"].State)
+	k.await("it waits", func() bool {
+		owners := k.last().Owners
+		return owners["tunnel"].State == Ready && owners["cap1"].State == Waiting &&
+			owners["cap1"].Reason == "no probe from its tunnel arrives at 192.0.2.1"
+	})
 	k.Session.mu.Lock()
 	nonce := k.ways[peerA].nonce
 	k.Session.mu.Unlock()

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -79,6 +80,7 @@ func (s *stage) drift(t *testing.T) {
 			commanded := time.Since(begin)
 			eventually(t, "repair", func() error { return s.differ(before) })
 			t.Logf("repaired %v after the command began, which took %v", s.repaired(begin), commanded)
+			s.stayReady(t, source, tapSide)
 			s.copiesArrive(t, map[*sink]bool{remote: true, local: true, nic: false})
 		})
 	}
@@ -121,16 +123,32 @@ func (s *stage) names(t testing.TB) (source, tapSide, record string) {
 	return "", "", ""
 }
 
+// stayReady fails if statuses do not come back to ready, and then removes the patch pair, so that other tests start afresh.
+func (s *stage) stayReady(t *testing.T, pair ...string) {
+	t.Helper()
+	if _, err := await(3*time.Second, s.allReady); err != nil {
+		out, _ := s.h1.VSCtl("--columns=name,error,ofport,options", "list", "Interface", pair[0], pair[1])
+		t.Errorf("repaired, but not ready: %v\n%s", err, out)
+		_, err := s.h1.VSCtl("--if-exists", "del-port", pair[0], "--", "--if-exists", "del-port", pair[1])
+		must(t, err)
+	}
+}
+
+// allReady is an error if a flow is not ready.
+func (w *world) allReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	flows, err := w.api.TapFlows().List(ctx)
+	for _, f := range flows.TapFlows {
+		err = errors.Join(err, status(f.Status, f.Reason, nil, "ready", ""))
+	}
+	return err
+}
+
 // whole waits until everything stands and returns the content of both hosts.
 func (s *stage) whole(t testing.TB) map[*lab.Host]string {
 	t.Helper()
-	eventually(t, "everything ready", func() error {
-		flows, err := s.api.TapFlows().List(deadline(t))
-		for _, f := range flows.TapFlows {
-			err = errors.Join(err, status(f.Status, f.Reason, nil, "ready", ""))
-		}
-		return err
-	})
+	eventually(t, "everything ready", s.allReady)
 	all := map[*lab.Host]string{}
 	for _, h := range []*lab.Host{s.h1, s.h2} {
 		text, err := content(h)

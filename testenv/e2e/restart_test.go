@@ -23,7 +23,7 @@ func TestRestart(t *testing.T) {
 	nic := w.hostSink(t, h3)
 	flows := []api.TapFlow{
 		w.flow(t, near, vnic(web, "BOTH")), w.flow(t, remote, vnic(web, "OUT")), w.flow(t, nic, vswitch(h1, lab.Wire, 0, "BOTH")),
-		w.flow(t, remote, vnic(far, "BOTH")),
+		w.flow(t, remote, vnic(far, "OUT")),
 	}
 	sinks := map[string]*sink{"local": near, "remote": remote, "NIC": nic}
 	hosts := []*lab.Host{h1, h2, h3}
@@ -120,7 +120,23 @@ func TestRestart(t *testing.T) {
 		})
 		t.Logf("a flow stood %v after the plugin was killed", time.Since(begin))
 	})
-	w.run(t, "while a host is down", func(t *testing.T) {
+	w.run(t, "a database restarts", func(t *testing.T) {
+		unchanged(t, hosts[:2], func(t *testing.T) {
+			must(t, h3.RestartOVSDB(deadline(t)))
+			w.hostStatus(t, h3.Name, api.Ready, "")
+			ready(t)
+		})
+	})
+	w.run(t, "a database is away for a while", func(t *testing.T) {
+		unchanged(t, hosts[:2], func(t *testing.T) {
+			must(t, h3.StopOVSDB())
+			w.hostStatus(t, h3.Name, api.Pending, "")
+			must(t, h3.StartOVSDB(deadline(t)))
+			w.hostStatus(t, h3.Name, api.Ready, "")
+			ready(t)
+		})
+	})
+	w.run(t, "restart while a host is down", func(t *testing.T) {
 		unchanged(t, hosts[:2], func(t *testing.T) {
 			must(t, h3.StopOVSDB())
 			w.stop(t, syscall.SIGKILL)
@@ -128,7 +144,7 @@ func TestRestart(t *testing.T) {
 			for _, i := range []int{0, 1} {
 				w.flowStatus(t, flows[i].ID, api.Ready, "")
 			}
-			w.flowStatus(t, flows[3].ID, api.Pending, "h3")
+			w.flowStatus(t, flows[3].ID, api.Pending, "not reached")
 			must(t, h3.StartOVSDB(deadline(t)))
 			ready(t)
 		})

@@ -5,9 +5,6 @@ package e2e
 import "testing"
 
 func (s *stage) commands(t *testing.T)  {}
-func (s *stage) isolation(t *testing.T) {}
-func (s *stage) loop(t *testing.T)      {}
 func (s *stage) status(t *testing.T)    {}
 func (s *stage) refusal(t *testing.T)   {}
 func (s *stage) ownership(t *testing.T) {}
-func (s *stage) trace(t *testing.T)     {}

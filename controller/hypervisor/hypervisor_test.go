@@ -1,0 +1,29 @@
+package hypervisor_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+func TestNICXML(t *testing.T) {
+	s := tap.Service{Name: "col", MAC: tap.MAC{0x02, 0x74, 0x61, 1, 2, 3}, IfName: "tapa1b2c3"}
+	got, err := hypervisor.NICXML(s, "brtap")
+	require.NoError(t, err)
+	assert.Equal(t, `<interface type="bridge">
+  <mac address="02:74:61:01:02:03"></mac>
+  <source bridge="brtap"></source>
+  <virtualport type="openvswitch"></virtualport>
+  <target dev="tapa1b2c3"></target>
+  <model type="virtio"></model>
+</interface>`, got)
+
+	s.IfName = `a"<&>`
+	got, err = hypervisor.NICXML(s, "brtap")
+	require.NoError(t, err)
+	assert.Contains(t, got, `<target dev="a&#34;&lt;&amp;&gt;"></target>`)
+}
