@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -163,6 +165,14 @@ func (e *Engine) take(r tap.Result) error {
 		if h == nil {
 			continue // Deleted meanwhile.
 		}
+		if name := e.foreignNIC(h, desired.Program); name != "" {
+			if r.Revision == e.seq {
+				return fmt.Errorf("the plugin programs what it must not: host %s: NIC %s is no tap service's", r.Programs[i].Host, name)
+			}
+			e.dirty.all = true // The service was perhaps deleted meanwhile: have everything told again as it is now.
+			e.touched()
+			continue
+		}
 		for owner := range desired.Prints {
 			if h.program == nil || h.program.Prints[owner] != desired.Prints[owner] {
 				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
@@ -193,6 +203,32 @@ func (e *Engine) take(r tap.Result) error {
 	}
 	e.checkLeaving()
 	return nil
+}
+
+// foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap service that owns the port; "" if
+// there is none. Without this a plugin could take any NIC away from its bridge or from the host.
+func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
+	record := e.intent.hosts.byID[h.id]
+	for _, port := range p.Ports {
+		if port.Type != "" {
+			continue
+		}
+		s := e.intent.services.byID[port.Owner]
+		switch {
+		case s == nil || record == nil || port.Plugged != (s.Type == tap.ServiceGuest):
+			return port.Name
+		case s.Type == tap.ServiceHost:
+			if s.TargetID != h.id || !slices.ContainsFunc(record.NICs, func(n store.HostNIC) bool { return n.Name == port.Name && n.MAC == s.MAC }) {
+				return port.Name
+			}
+		case port.Name != s.IfName:
+			plugged := e.places.portsOf(s.MAC, s.IfName)
+			if !slices.ContainsFunc(plugged, func(p seenPort) bool { return p.host == h.id && p.name == port.Name }) {
+				return port.Name
+			}
+		}
+	}
+	return ""
 }
 
 func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {

@@ -136,13 +136,16 @@ func TestPluginAway(t *testing.T) {
 	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
 }
 
-// malicious programs what the contract forbids.
-type malicious struct{ plugin.Mirror }
+// malicious adds a port to every program.
+type malicious struct {
+	plugin.Mirror
+	port tap.Port
+}
 
 func (m malicious) Run(ctx context.Context, changes <-chan tap.Change, tell func(tap.Result) error) error {
 	return m.Mirror.Run(ctx, changes, func(r tap.Result) error {
 		for i := range r.Programs {
-			r.Programs[i].Ports = append(r.Programs[i].Ports, tap.Port{Owner: "x", Bridge: "br0", Name: "evil", Type: "internal"})
+			r.Programs[i].Ports = append(r.Programs[i].Ports, m.port)
 		}
 		return tell(r)
 	})
@@ -153,13 +156,72 @@ func TestPluginBreaksContract(t *testing.T) {
 	r, _, _ := newWorld(t)
 	before := r.prints("h1")
 	r.plugin.mu.Lock()
-	r.plugin.wrap = func(m plugin.Mirror) plugin.Mirror { return malicious{m} }
+	r.plugin.wrap = func(m plugin.Mirror) plugin.Mirror {
+		return malicious{m, tap.Port{Owner: "x", Bridge: "br0", Name: "evil", Type: "internal"}}
+	}
 	r.plugin.mu.Unlock()
 	starts := r.plugin.starts()
 	r.plugin.restart()
 	require.Eventually(t, func() bool { return r.plugin.starts() > starts+2 }, patience, time.Millisecond, "it is ended each time")
 	assert.ErrorContains(t, r.e.Ready(), "programs what it must not: host")
 	assert.Equal(t, before, r.prints("h1"))
+}
+
+// TestPluginTakesNIC: a program takes no NIC onto the tap bridge but those of tap services.
+func TestPluginTakesNIC(t *testing.T) {
+	for name, port := range map[string]tap.Port{
+		"an uplink":                {Owner: "x", Bridge: "brtap", Name: "eth0", Plugged: true},
+		"an uplink for a service":  {Owner: "col", Bridge: "brtap", Name: "eth0", Plugged: true},
+		"a guest's NIC":            {Owner: "col", Bridge: "brtap", Name: "vnet1", Plugged: true},
+		"a NIC of the host":        {Owner: "col", Bridge: "brtap", Name: "eth5"},
+		"a NIC of the host in use": {Owner: "nic", Bridge: "brtap", Name: "eth8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, s, _ := newWorld(t)
+			must(r.e.UpdateHost(t.Context(), "h1", 0, func(h *store.Host) error {
+				h.NICs = []store.HostNIC{{Name: "eth8", MAC: mac(0x98)}, {Name: "eth9", MAC: mac(0x99)}}
+				return nil
+			}))(t)
+			nic := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "nic", Type: tap.ServiceHost, TargetID: "h1", MAC: mac(0x99)}}))(t)
+			r.ready(s)
+			before := r.program("h1")
+			if id := map[string]string{"col": s.ID, "nic": nic.ID}[port.Owner]; id != "" {
+				port.Owner = id
+			}
+			r.plugin.mu.Lock()
+			r.plugin.wrap = func(m plugin.Mirror) plugin.Mirror { return malicious{m, port} }
+			r.plugin.mu.Unlock()
+			starts := r.plugin.starts()
+			r.plugin.restart()
+			require.Eventually(t, func() bool { return r.plugin.starts() > starts+2 }, patience, time.Millisecond, "it is ended each time")
+			assert.ErrorContains(t, r.e.Ready(), "is no tap service's")
+			assert.Same(t, before, r.program("h1"))
+		})
+	}
+}
+
+// TestStaleProgram: a program from before a service was deleted is no crime; the plugin is asked again.
+func TestStaleProgram(t *testing.T) {
+	r, s, _ := newWorld(t)
+	r.ready(s)
+	before := r.program("h1")
+	r.e.mu.Lock()
+	program, revision := *before.Program, r.e.seq
+	record := r.e.intent.services.byID[s.ID]
+	r.e.intent.services.remove(s.ID)
+	r.e.dirty.services.add(s.ID)
+	r.e.touched()
+	r.e.mu.Unlock()
+	assert.NoError(t, r.e.take(tap.Result{Revision: revision, Programs: []tap.Program{program}}))
+	r.e.mu.Lock()
+	r.e.intent.services.put(record)
+	r.e.dirty.services.add(s.ID)
+	r.e.dirty.attachments.add(s.ID)
+	r.e.touched()
+	r.e.mu.Unlock()
+	r.idle()
+	assert.Equal(t, before.Prints, r.prints("h1"))
+	assert.Equal(t, 1, r.plugin.starts())
 }
 
 func TestEvents(t *testing.T) {

@@ -108,7 +108,7 @@ func (s *stage) busyLoss(t *testing.T, to *sink) {
 	s.busyFlow(t, to, vnic(s.web, "OUT"))
 	first := firstOf(t, to.Capture, tag, time.Time{})
 	firstOf(t, source, tag, first.Add(500*time.Millisecond))
-	_, err := traffic.Stop()
+	err := traffic.Stop()
 	must(t, err)
 	must(t, source.WaitQuiet(deadline(t), quiet))
 	must(t, to.WaitQuiet(deadline(t), quiet))

@@ -186,7 +186,7 @@ func (c *controller) stop(t testing.TB, sig syscall.Signal) {
 	}
 	c.cmd = nil
 	for _, pid := range children {
-		if _, err := await(5*time.Second, func() error { return gone(pid) }); err != nil {
+		if _, err := await(2*time.Second, func() error { return gone(pid) }); err != nil {
 			t.Errorf("the plugin outlives the controller (%v): %v", sig, err)
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}

@@ -182,7 +182,7 @@ func (s *stage) copiesArrive(t testing.TB, sinks map[*sink]bool) {
 		firstOf(t, to.Capture, tag, begin)
 	}
 	t.Logf("copies arrive %v after everything was read back", time.Since(begin))
-	_, err := traffic.Stop()
+	err := traffic.Stop()
 	must(t, err)
 	s.forget(t)
 	web, db := untaggedKinds(s.web.MAC(), s.db.MAC()), untaggedKinds(s.db.MAC(), s.web.MAC())

@@ -35,7 +35,7 @@ func TestFollow(t *testing.T) {
 		w.flowStatus(t, flow.ID, api.Ready, "")
 		w.serviceStatus(t, to.ID, api.Ready, "")
 		t.Logf("took %v; first copy %v after that, ready %v after that", done.Sub(begin), first.Sub(done), time.Since(done))
-		_, err := traffic.Stop()
+		err := traffic.Stop()
 		must(t, err)
 		must(t, to.WaitQuiet(deadline(t), quiet))
 		w.forget(t)

@@ -290,3 +290,6 @@ func sameFlows(t testing.TB, before, after map[string]installed) {
 		}
 	}
 }
+
+// cutMirror is the id in the key of a Mirror.
+func cutMirror(key string) (uuid string, is bool) { return strings.CutPrefix(key, "Mirror/") }

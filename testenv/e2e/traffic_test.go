@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -176,22 +179,49 @@ func gre(src, dst lab.MAC) []byte {
 	return frame
 }
 
-// stream is steady traffic between two stations until the test ends, or it is stopped.
-func stream(t testing.TB, from *lab.Guest, to lab.MAC, pps int) (tag uint32, traffic *lab.Traffic) {
+// traffic is steady traffic in the background.
+type traffic struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+// Stop ends it and waits for its end.
+func (r *traffic) Stop() error {
+	r.cancel()
+	<-r.done
+	return r.err
+}
+
+// stream is steady traffic between two stations until it is stopped, or the test ends. It goes on when the sender's
+// link was down for a while.
+func stream(t testing.TB, from *lab.Guest, to lab.MAC, pps int) (tag uint32, running *traffic) {
 	t.Helper()
 	s, err := from.Sender("eth0")
 	must(t, err)
 	tag = rand.Uint32()
-	traffic = s.Start(t.Context(), lab.Stream{PPS: pps, For: time.Minute, Frame: func(seq uint64) []byte {
-		return lab.UDP{Src: from.MAC(), Dst: to, Tag: tag, Seq: seq}.Frame()
-	}})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	running = &traffic{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(running.done)
+		var next uint64
+		for ctx.Err() == nil && running.err == nil {
+			_, err := s.Stream(ctx, lab.Stream{PPS: pps, For: time.Minute, Frame: func(uint64) []byte {
+				next++
+				return lab.UDP{Src: from.MAC(), Dst: to, Tag: tag, Seq: next - 1}.Frame()
+			}})
+			if !errors.Is(err, syscall.ENOBUFS) && !errors.Is(err, syscall.ENETDOWN) {
+				running.err = err
+			}
+		}
+	}()
 	t.Cleanup(func() {
-		if _, err := traffic.Stop(); err != nil {
+		if err := running.Stop(); err != nil {
 			t.Error(err)
 		}
 		must(t, s.Close())
 	})
-	return tag, traffic
+	return tag, running
 }
 
 // of says whether a frame belongs to a stream.
