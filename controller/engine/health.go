@@ -173,18 +173,19 @@ func (e *Engine) hostHealth(h *host) Health {
 	case h.program == nil:
 		return Health{tap.StatePending, "it is being planned"}
 	}
+	worst := Health{State: tap.StateReady}
 	for _, owner := range h.program.Owners {
 		got, read := h.report.Owners[owner]
 		switch {
-		case !read || got.Print != h.program.Prints[owner] || got.State == session.Busy:
-			return Health{tap.StatePending, "the switch is being programmed"}
-		case got.State == session.Failed:
+		case got.State == session.Failed && got.Print == h.program.Prints[owner]:
 			return Health{tap.StateError, got.Reason}
-		case got.State == session.Waiting:
-			return Health{tap.StatePending, got.Reason}
+		case !read || got.Print != h.program.Prints[owner] || got.State == session.Busy:
+			worst = Health{tap.StatePending, "the switch is being programmed"}
+		case got.State == session.Waiting && worst.State == tap.StateReady:
+			worst = Health{tap.StatePending, got.Reason}
 		}
 	}
-	return Health{State: tap.StateReady}
+	return worst
 }
 
 // Counts is how many resources are in each state.

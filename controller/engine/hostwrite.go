@@ -193,6 +193,9 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	if err := e.unused(h.ID, "host "+h.Name); err != nil {
 		return err
 	}
+	if s, nic := e.pluggedAt(h.ID); s != "" {
+		return fail(Conflict, "", "NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the NIC first", nic, s, h.Name)
+	}
 	if err := erase(ctx, e, e.intent.hosts, h); err != nil {
 		return err
 	}
@@ -206,6 +209,21 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	e.intent.hosts.remove(h.ID)
 	e.events.publish(Event{Type: "deleted", Host: &v})
 	return nil
+}
+
+// pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if there is none. It would lose the
+// tap bridge with the host.
+func (e *Engine) pluggedAt(host string) (service, port string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.intent.services.byID {
+		for _, at := range e.places.attachment(&s.Service).Locations {
+			if at.Host == host {
+				return s.Name, at.Port
+			}
+		}
+	}
+	return "", ""
 }
 
 // WaitHost does for a host what WaitService does for a tap service.

@@ -108,6 +108,9 @@ func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.S
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		if err := watcher.Err(); err != nil {
+			return watcher.Snapshot(), false, err
+		}
 		again, err := loop.step(ctx)
 		if err != nil {
 			return watcher.Snapshot(), false, err

@@ -116,5 +116,14 @@ func (w *Watcher) Next(ctx context.Context) (*Snapshot, error) {
 // things too. It may receive once too often.
 func (w *Watcher) Ready() <-chan struct{} { return w.monitor.Ready() }
 
+// Err is nil while Snapshot follows the database. Else it is why it no longer does: the connection has ended, or the server
+// sent what does not fit what it sent before; the connection is then of no use.
+func (w *Watcher) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drain()
+	return w.err
+}
+
 // Close ends the monitor and leaves the connection.
 func (w *Watcher) Close(ctx context.Context) error { return w.monitor.Cancel(ctx) }

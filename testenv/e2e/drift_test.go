@@ -78,7 +78,17 @@ func (s *stage) drift(t *testing.T) {
 			_, err := c.tool(c.host.Switch, c.args...)
 			must(t, err)
 			commanded := time.Since(begin)
-			eventually(t, "repair", func() error { return s.differ(before) })
+			if c.args[0] == "del-br" { // with it went the NICs that only a hypervisor plugs
+				for _, to := range []*sink{local, remote} {
+					if to.guest.Host() == c.host {
+						must(t, to.nic.Plug(context.Background()))
+					}
+				}
+			}
+			t.Cleanup(func() { s.removeControllers(t) }) // theirs may stay beside ours
+			if _, err := await(4*time.Second, func() error { return s.differ(before) }); err != nil {
+				t.Errorf("not repaired: %v", err)
+			}
 			t.Logf("repaired %v after the command began, which took %v", s.repaired(begin), commanded)
 			s.stayReady(t, source, tapSide)
 			s.copiesArrive(t, map[*sink]bool{remote: true, local: true, nic: false})
@@ -131,6 +141,17 @@ func (s *stage) stayReady(t *testing.T, pair ...string) {
 		t.Errorf("repaired, but not ready: %v\n%s", err, out)
 		_, err := s.h1.VSCtl("--if-exists", "del-port", pair[0], "--", "--if-exists", "del-port", pair[1])
 		must(t, err)
+	}
+}
+
+// removeControllers removes the controllers of others from brtap.
+func (s *stage) removeControllers(t *testing.T) {
+	t.Helper()
+	for key, r := range dump(t, s.h1) {
+		if uuid, is := strings.CutPrefix(key, "Controller/"); is && !r.ours() {
+			_, err := s.h1.VSCtl("remove", "Bridge", "brtap", "controller", uuid)
+			must(t, err)
+		}
 	}
 }
 

@@ -196,8 +196,8 @@ func content(h *lab.Host) (string, error) {
 	var lines []string
 	for key, r := range d {
 		table, _, _ := strings.Cut(key, "/")
-		tapBridge := r["name"] == "brtap"
-		if !r.ours() && !tapBridge && table != "Controller" {
+		tapBridge := r["name"] == "brtap" && table != "Controller"
+		if !r.ours() && !tapBridge {
 			continue
 		}
 		for _, column := range []string{
@@ -210,7 +210,7 @@ func content(h *lab.Host) (string, error) {
 			}
 		}
 	}
-	flows, err := h.OFCtl("--no-stats", "dump-flows", "brtap")
+	flows, err := h.OFCtl("--no-stats", "--names", "dump-flows", "brtap")
 	if err != nil {
 		return "", err
 	}
