@@ -70,14 +70,10 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
 	case x.memberOf(p.Name) != "":
 		x.out.Blocked[p.Owner] = fmt.Sprintf("interface %s is in use by port %s", p.Name, x.memberOf(p.Name))
-	case p.Type == "patch" && !x.gate:
+	case p.Type == "patch" && (!x.gate || x.out.Blocked[p.Owner] != ""): // A pair comes whole or not at all.
 		x.out.Outstanding[p.Owner] = true
 	default: // One of that name on another bridge is deleted in the same transaction.
-		x.ports[portKey{p.Bridge, p.Name}] = x.out.Txn.InsertPort(bridge, vswitch.Port{
-			Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
-		}, vswitch.Interface{
-			Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
-		})
+		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
 		x.mirrors = x.mirrors || p.Type == "patch"
 		x.changed(p.Owner)
 	}

@@ -27,10 +27,12 @@ type loop struct {
 	stampCfg int64  // next_cfg from which on the switch has applied it
 	// changed holds for each owner whose rows were written the next_cfg of that transaction, until the switch has applied it and
 	// dropped what it had cached.
-	changed map[string]int64
-	mirrors reconcile.MirrorWatch
-	settled *reconcile.Desired // of which everything stood; what differs later is somebody else's doing
-	refused map[string]string  // why the switch refused a transaction or a bundle, by owner
+	changed   map[string]int64
+	mirrors   reconcile.MirrorWatch
+	settled   *reconcile.Desired // of which everything stood; what differs later is somebody else's doing
+	healAt    time.Time          // not to heal before
+	healPause time.Duration
+	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
 }
 
 // retryTime is how long a refused change rests before it is tried again.
@@ -83,8 +85,32 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	if len(l.refused) > 0 || !rows.Txn.Empty() {
 		again = time.Now().Add(retryTime)
 	}
+	if err := l.heal(ctx, desired, &again); err != nil {
+		return time.Time{}, err
+	}
 	l.report(ctx, snap, desired, since, of, rows, flows, &again)
 	return again, nil
+}
+
+// heal makes ports anew that the switch has given up on for no reason that still holds; ever more seldom if that does not help.
+func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time.Time) error {
+	txn := reconcile.Heal(l.watcher.Snapshot(), desired, l.self)
+	if txn.Empty() {
+		l.healAt, l.healPause = time.Time{}, 0
+		return nil
+	}
+	if now := time.Now(); !now.Before(l.healAt) {
+		l.healPause = min(max(2*l.healPause, retryTime), time.Minute)
+		l.healAt = now.Add(l.healPause)
+		l.s.log.Warn("patch ports are made anew, since the switch has given up on them")
+		if _, err := txn.Commit(ctx, l.conn); err != nil && !errors.Is(err, vswitch.ErrConflict) {
+			return fmt.Errorf("transaction: %w", err)
+		}
+	}
+	if again.IsZero() || l.healAt.Before(*again) {
+		*again = l.healAt
+	}
+	return nil
 }
 
 // followStamp notices stamps that others than this loop have written: a predecessor of ours, or somebody by hand.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"regexp"
 	"strconv"
 	"testing"
@@ -86,7 +85,7 @@ func (s *stage) failClosed(t *testing.T) {
 	for round := range 6 {
 		for _, to := range []*sink{near, far, nic} {
 			f := s.flowAs(t, to.ID, vnic(s.web, "OUT"))
-			g := s.flowAs(t, to.ID, vnic(s.acc, []string{"OUT", "IN"}[round%2]+"")) // acc is on VLAN 7 and hears no broadcast
+			g := s.flowAs(t, to.ID, vnic(s.acc, []string{"OUT", "IN"}[round%2])) // acc is on VLAN 7 and hears no broadcast
 			_, err := s.api.TapFlows().Disable(deadline(t), f.ID)
 			must(t, err)
 			_, err = s.api.TapServices().Disable(deadline(t), to.ID, client.Wait(5*time.Second))
@@ -179,154 +178,4 @@ func encapsulated(dst lab.MAC, from, to [4]byte, key uint32, inner []byte) []byt
 	binary.BigEndian.PutUint16(packet[36:], 0x6558)
 	binary.BigEndian.PutUint32(packet[38:], key)
 	return append(packet, inner...)
-}
-
-// loop mirrors the bridges that carry the tunnel, on both hosts, to each other and to themselves.
-func (s *stage) loop(t *testing.T) {
-	for _, hub := range []bool{false, true} {
-		name := "underlay learns"
-		if hub {
-			name = "underlay floods everything"
-		}
-		s.run(t, name, func(t *testing.T) {
-			ageing := map[bool]string{false: "30000", true: "0"}
-			_, err := s.Fabric.Run(deadline(t), "ip", "link", "set", "underlay", "type", "bridge", "ageing_time", ageing[hub])
-			must(t, err)
-			t.Cleanup(func() {
-				_, err := s.Fabric.Run(context.Background(), "ip", "link", "set", "underlay", "type", "bridge", "ageing_time", ageing[false])
-				must(t, err)
-			})
-			s.mirrorUnderlay(t)
-		})
-	}
-}
-
-func (s *stage) mirrorUnderlay(t *testing.T) {
-	s.register(t, s.h3)
-	t.Cleanup(func() { must(t, s.api.Hosts().Delete(context.Background(), s.h3.Name, client.Wait(10*time.Second))) })
-	pids := []int{s.h1.VSwitchdPID(), s.h2.VSwitchdPID(), s.h3.VSwitchdPID()}
-	near, far := s.guestSink(t, s.ids1, "brtap"), s.guestSink(t, s.ids2, "brtap")
-	for _, h := range []*lab.Host{s.h1, s.h2, s.h3} {
-		for _, to := range []*sink{near, far} {
-			s.flow(t, to, vswitch(h, lab.UnderlayBridge, 0, "BOTH"))
-		}
-	}
-	s.flow(t, far, vnic(s.web, "OUT"))
-	from, err := s.Fabric.Sender("underlay")
-	must(t, err)
-	defer from.Close()
-	// Broadcasts come to all three hosts; what web sends, through the tunnel, is mirrored nowhere but at web.
-	mac := lab.MAC{0x02, 0xee, 0, 0, 0, 2}
-	var broadcasts, web [][]byte
-	for i := range 20 {
-		broadcasts = append(broadcasts, lab.UDP{Src: mac, Dst: lab.Broadcast(), Tag: 0x100b, Seq: uint64(i)}.Frame())
-		web = append(web, lab.UDP{Src: s.web.MAC(), Dst: s.db.MAC(), Tag: 0x100b, Seq: uint64(1000 + i)}.Frame())
-	}
-	must(t, from.Send(broadcasts...))
-	send(t, s.web, web...)
-	three := sum(lab.MultisetOf(broadcasts), lab.MultisetOf(broadcasts), lab.MultisetOf(broadcasts))
-	for _, c := range []struct {
-		to   *sink
-		want lab.Multiset
-	}{{near, three}, {far, sum(three, lab.MultisetOf(web))}} {
-		_, _ = await(2*time.Second, func() error {
-			if n := len(c.to.Frames()); n < c.want.Len() {
-				return fmt.Errorf("%d frames", n)
-			}
-			return nil
-		})
-		if err := c.to.WaitQuiet(deadline(t), 300*time.Millisecond); err != nil {
-			t.Errorf("it does not end: %v", err)
-		}
-		got := lab.Multiset{}
-		others, kinds := 0, map[string]int{}
-		for _, f := range c.to.Frames() {
-			if of(0x100b)(f) {
-				got[string(f.Data)]++
-			} else if len(f.Data) > 23 && binary.BigEndian.Uint16(f.Data[12:]) == 0x0800 && f.Data[23] == 47 {
-				t.Errorf("a packet of the tunnel was mirrored: %s", lab.Describe(f.Data))
-				break
-			} else {
-				others++
-				kinds[lab.Describe(f.Data)]++
-			}
-		}
-		if diff := lab.Diff(c.want, got); diff != "" {
-			t.Errorf("%s: %s", c.to.Name, diff)
-		}
-		t.Logf("%d other frames of the underlay, such as ARP", others)
-		if others > 3000 { // ARP between tunnel endpoints that do not know each other yet is traffic of the underlay too
-			t.Errorf("%d other frames of %d kinds", others, len(kinds))
-		}
-	}
-	for i, h := range []*lab.Host{s.h1, s.h2, s.h3} {
-		if pid := h.VSwitchdPID(); pid != pids[i] {
-			t.Errorf("the switch of %s had process id %d and has %d", h.Name, pids[i], pid)
-		}
-	}
-}
-
-// trace asks the switch itself what it does with a copy.
-func (s *stage) trace(t *testing.T) {
-	local, remote := s.guestSink(t, s.ids1, "brtap"), s.guestSink(t, s.ids2, "brtap")
-	ofport := func(t *testing.T, h *lab.Host, name string) string {
-		number, err := h.VSCtl("get", "Interface", name, "ofport")
-		must(t, err)
-		return number
-	}
-	traced := func(t *testing.T, h *lab.Host, packet string) string {
-		text, err := h.AppCtl("ofproto/trace", "brtap", packet)
-		must(t, err)
-		t.Log(text)
-		return text
-	}
-	patch := func(t *testing.T, h *lab.Host) string {
-		ports, err := h.VSCtl("list-ports", "brtap")
-		must(t, err)
-		name := regexp.MustCompile(`tlt-[0-9a-f]{8}`).FindString(ports)
-		if name == "" {
-			t.Fatalf("no patch port among %q", ports)
-		}
-		return ofport(t, h, name)
-	}
-	const packet = ",dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,udp,nw_src=198.18.0.1,nw_dst=198.18.0.2"
-	s.run(t, "local", func(t *testing.T) {
-		s.flow(t, local, vnic(s.web, "BOTH"))
-		text := traced(t, s.h1, "in_port="+patch(t, s.h1)+packet)
-		if want := "output:" + ofport(t, s.h1, local.nic.IfName); !regexp.MustCompile(`(?m)` + want + `$`).MatchString(text) {
-			t.Errorf("want %s", want)
-		}
-	})
-	s.run(t, "remote", func(t *testing.T) {
-		s.flow(t, remote, vswitch(s.h1, lab.Wire, 0, "BOTH"))
-		in := "in_port=" + patch(t, s.h1)
-		text := traced(t, s.h1, in+packet)
-		key := regexp.MustCompile(`set_field:(0x[0-9a-f]+)->tun_id`).FindStringSubmatch(text)
-		for _, want := range []string{`set_field:` + regexp.QuoteMeta(s.h2.TunnelIP.String()) + `->tun_dst`, `tnl_push\(|native tunnel`} {
-			if !regexp.MustCompile(want).MatchString(text) || key == nil {
-				t.Errorf("want %s", want)
-			}
-		}
-		for _, ends := range []string{"nw_src", "nw_dst"} {
-			text := traced(t, s.h1, in+",dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,ip,nw_proto=47,"+ends+"="+s.h1.TunnelIP.String())
-			if !regexp.MustCompile(`Datapath actions: drop`).MatchString(text) {
-				t.Errorf("the tunnel's own packet is not dropped")
-			}
-		}
-		arrives := "in_port=" + ofport(t, s.h2, "tl-gre") + ",tun_id=" + key[1] + ",tun_dst=" + s.h2.TunnelIP.String()
-		if want := "output:" + ofport(t, s.h2, remote.nic.IfName); !regexp.MustCompile(`(?m)` + want + `$`).MatchString(
-			traced(t, s.h2, arrives+",tun_src="+s.h1.TunnelIP.String()+packet)) {
-			t.Errorf("want %s", want)
-		}
-		for _, wrong := range []string{
-			arrives + ",tun_src=192.0.2.1",
-			"in_port=" + ofport(t, s.h2, "tl-gre") + ",tun_id=0x7fff0000,tun_src=" + s.h1.TunnelIP.String(),
-			"in_port=" + ofport(t, s.h2, remote.nic.IfName),
-			"in_port=LOCAL",
-		} {
-			if !regexp.MustCompile(`Datapath actions: drop`).MatchString(traced(t, s.h2, wrong+packet)) {
-				t.Errorf("%s is not dropped", wrong)
-			}
-		}
-	})
 }

@@ -30,14 +30,6 @@ func capture(t testing.TB, n *lab.Node, ifname string, d lab.Direction) *lab.Cap
 	return c
 }
 
-func sender(t testing.TB, n *lab.Node, ifname string) *lab.Sender {
-	t.Helper()
-	s, err := n.Sender(ifname)
-	must(t, err)
-	t.Cleanup(func() { must(t, s.Close()) })
-	return s
-}
-
 func send(t testing.TB, g *lab.Guest, frames ...[]byte) {
 	t.Helper()
 	s, err := g.Sender("eth0")

@@ -1,0 +1,52 @@
+package reconcile
+
+import (
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Heal makes patch ports anew that the switch has given up on although their peers stand. Open vSwitch writes that a peer is
+// missing into Interface:error when it happens to look before the peer is there, and does not take it back (seen on 3.1.0).
+// The transaction is empty where nothing is to be healed.
+func Heal(snap *vswitch.Snapshot, d *Desired, self Self) *vswitch.Txn {
+	txn := vswitch.NewTxn(snap, self.owner())
+	for i := range d.Program.Ports {
+		p := &d.Program.Ports[i]
+		port, stands := snap.PortByName(p.Bridge, p.Name)
+		if p.Type != "patch" || !stands || !self.owns(port.ExternalIDs) || !stuck(snap, p, port) {
+			continue
+		}
+		bridge, _ := snap.BridgeOfPort(port.UUID) // It was found there.
+		txn.DeletePort(port.UUID)
+		insertPort(txn, bridge.UUID, p)
+	}
+	if !txn.Empty() {
+		txn.IncrementNextCfg()
+	}
+	return txn
+}
+
+// stuck reports whether a patch port has an error and a peer.
+func stuck(snap *vswitch.Snapshot, p *tap.Port, port *vswitch.Port) bool {
+	peer, stands := snap.PortNamed(p.Options["peer"])
+	if !stands {
+		return false
+	}
+	for _, far := range snap.PortInterfaces(peer) {
+		for _, near := range snap.PortInterfaces(port) {
+			if near.Error != "" && far.Type == "patch" && far.Options["peer"] == p.Name && far.OFPort > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// insertPort adds a port of a program.
+func insertPort(txn *vswitch.Txn, bridge vswitch.UUID, p *tap.Port) vswitch.UUID {
+	return txn.InsertPort(bridge, vswitch.Port{
+		Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
+	}, vswitch.Interface{
+		Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
+	})
+}
