@@ -1,0 +1,49 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+)
+
+// TestHeal: a patch port with an error is made anew if its peer stands, and then has none; any other is left alone.
+func TestHeal(t *testing.T) {
+	for _, tc := range []struct {
+		name, behind string
+		heals        bool
+	}{
+		{"nothing is wrong", "", false},
+		{"an error though the peer stands", "set Interface tlt-1 error=no_usable_peer", true},
+		{"an error and no peer", "set Interface tlt-1 error=no_usable_peer -- del-port tlm-1", false},
+		{"an error and a peer that is not open", "set Interface tlt-1 error=no_usable_peer -- set Interface tlm-1 ofport=-1", false},
+		{"an error of a port that is no patch", "set Interface tl-gre error=no_address", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := newDatabase(t)
+			db.twoBridges()
+			d := desired(t, program())
+			db.settle(d)
+			db.vsctl("set Interface tlm-1 ofport=1 -- set Interface tlt-1 ofport=2 -- set Interface tl-gre ofport=3")
+			if tc.behind != "" {
+				db.vsctl(tc.behind)
+			}
+			before, _ := db.snapshot().PortNamed("tlt-1")
+			txn := reconcile.Heal(db.snapshot(), d, self)
+			assert.Equal(t, tc.heals, !txn.Empty())
+			if !tc.heals {
+				return
+			}
+			_, err := txn.Commit(t.Context(), db.conn)
+			require.NoError(t, err)
+			after, stands := db.snapshot().PortNamed("tlt-1")
+			require.True(t, stands)
+			assert.NotEqual(t, before.UUID, after.UUID)
+			assert.Empty(t, db.snapshot().PortInterfaces(after)[0].Error)
+			assert.True(t, reconcile.Heal(db.snapshot(), d, self).Empty())
+			db.settle(d) // What the program says stands again.
+		})
+	}
+}
