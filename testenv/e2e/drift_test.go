@@ -29,6 +29,7 @@ func (s *stage) drift(t *testing.T) {
 		return regexp.MustCompile(pattern).FindString(text)
 	}
 	inPort := first(`in_port="?tlt-[0-9a-f]+"?`)
+	s.run(t, "patch ports deleted again and again", func(t *testing.T) { s.deletedOften(t, source, tapSide) })
 	for _, c := range []struct {
 		name string
 		host *lab.Host
@@ -142,6 +143,22 @@ func (s *stage) stayReady(t *testing.T, pair ...string) {
 		_, err := s.h1.VSCtl("--if-exists", "del-port", pair[0], "--", "--if-exists", "del-port", pair[1])
 		must(t, err)
 	}
+}
+
+// deletedOften deletes the ends of a patch pair by turns, as fast as they are repaired: the switch must not be left saying
+// that one has no peer.
+func (s *stage) deletedOften(t *testing.T, source, tapSide string) {
+	before := s.whole(t)
+	for i := range 12 {
+		bridge, port := lab.WireBridge, source
+		if i%2 == 1 {
+			bridge, port = "brtap", tapSide
+		}
+		_, err := s.h1.VSCtl("--if-exists", "del-port", bridge, port)
+		must(t, err)
+		eventually(t, "repair", func() error { return s.differ(before) })
+	}
+	s.stayReady(t, source, tapSide)
 }
 
 // removeControllers removes the controllers of others from brtap.

@@ -19,7 +19,8 @@ import (
 var tables = []string{"Open_vSwitch", "Bridge", "Port", "Interface", "Mirror", "Controller", "Manager", "QoS", "Queue", "SSL"}
 
 // volatile are columns that the switch writes on its own, whatever its configuration.
-var volatile = []string{"statistics", "status", "is_connected", "role", "link_resets", "link_state", "link_speed", "ifindex", "duplex"}
+var volatile = []string{"statistics", "status", "is_connected", "role", "link_resets", "link_state", "link_speed", "ifindex", "duplex",
+	"datapath_version", "mac_in_use", "admin_state", "mtu"}
 
 // row is a row of the database: column to value as text, in which rows go by their names where they have one.
 type row map[string]string
@@ -203,9 +204,9 @@ func content(h *lab.Host) (string, error) {
 		for _, column := range []string{
 			"name", "type", "options", "external_ids", "vlan_mode", "trunks", "tag", "fail_mode", "protocols", "other_config",
 			"datapath_type", "ports", "mirrors", "interfaces", "select_all", "select_src_port", "select_dst_port", "select_vlan",
-			"output_port", "output_vlan", "target", "connection_mode", "inactivity_probe", "max_backoff", "mac_in_use",
+			"output_port", "output_vlan", "target", "connection_mode", "inactivity_probe", "max_backoff",
 		} {
-			if value, exists := r[column]; exists && !(column == "mac_in_use" && !strings.HasPrefix(r["name"], "eth")) {
+			if value, exists := r[column]; exists {
 				lines = append(lines, fmt.Sprintf("%s %s %s %s", table, r["name"], column, stampText.ReplaceAllString(value, "")))
 			}
 		}
