@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/hashicorp/go-hclog"
 	hplugin "github.com/hashicorp/go-plugin"
@@ -40,6 +41,7 @@ func (g *glue) GRPCClient(_ context.Context, _ *hplugin.GRPCBroker, conn *grpc.C
 
 // Serve makes the process a plugin: it returns when the controller is done with it.
 func Serve(impl Mirror) {
+	followLifeline()
 	hplugin.Serve(&hplugin.ServeConfig{
 		HandshakeConfig: Handshake,
 		Plugins:         hplugin.PluginSet{pluginName: &glue{impl: impl}},
@@ -48,6 +50,22 @@ func Serve(impl Mirror) {
 			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage))...)
 		},
 	})
+}
+
+// lifelineKey names the environment variable that holds the number of the file descriptor at whose end of file the plugin ends.
+const lifelineKey = "TAPLINE_PLUGIN_LIFELINE"
+
+// followLifeline ends the process when its controller is gone, also if that was killed. Without a lifeline it does nothing.
+func followLifeline() {
+	fd, err := strconv.ParseUint(os.Getenv(lifelineKey), 10, 16)
+	if err != nil {
+		return
+	}
+	lifeline := os.NewFile(uintptr(fd), "lifeline")
+	go func() {
+		_, _ = io.Copy(io.Discard, lifeline) // However it ends, the controller is gone.
+		os.Exit(0)
+	}()
 }
 
 // NewClient returns the Mirror at the other end of a gRPC connection.

@@ -37,6 +37,7 @@ type Process struct {
 	Description Description
 	client      *hplugin.Client
 	stderr      *lineWriter
+	lifeline    *os.File
 }
 
 // Launch starts a plugin and configures it. A configuration that the plugin refuses is a *ConfigError.
@@ -59,11 +60,20 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 		}
 		secure = &hplugin.SecureConfig{Checksum: sum, Hash: sha256.New()}
 	}
+	// The plugin ends when the other end of its lifeline is closed, however this process ends.
+	lifeline, held, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	defer func() { _ = lifeline.Close() }() // The plugin has its own by then.
+	cmd := exec.Command(spec.Path)
+	cmd.ExtraFiles = []*os.File{lifeline}
+	cmd.Env = []string{lifelineKey + "=3"} // The first of ExtraFiles, see os/exec.
 	stderr := &lineWriter{log: func(line string) { spec.Logger.Warn("plugin says", "plugin", spec.Name, "line", line) }}
 	client := hplugin.NewClient(&hplugin.ClientConfig{
 		HandshakeConfig:  Handshake,
 		Plugins:          hplugin.PluginSet{pluginName: &glue{}},
-		Cmd:              exec.Command(spec.Path),
+		Cmd:              cmd,
 		SecureConfig:     secure,
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
@@ -74,7 +84,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage))},
 	})
-	p := &Process{client: client, stderr: stderr}
+	p := &Process{client: client, stderr: stderr, lifeline: held}
 	stop := context.AfterFunc(ctx, client.Kill) // It waits for the handshake without ctx.
 	defer stop()
 	if err := p.handshake(ctx, spec); err != nil {
@@ -112,6 +122,7 @@ func (p *Process) handshake(ctx context.Context, spec Spec) error {
 // Kill ends the process, and waits until it is gone.
 func (p *Process) Kill() {
 	p.client.Kill()
+	_ = p.lifeline.Close() // The plugin is gone, or is told so now.
 	p.stderr.flush()
 }
 

@@ -70,7 +70,7 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
 	case x.memberOf(p.Name) != "":
 		x.out.Blocked[p.Owner] = fmt.Sprintf("interface %s is in use by port %s", p.Name, x.memberOf(p.Name))
-	case p.Type == "patch" && (!x.gate || x.out.Blocked[p.Owner] != ""): // A pair comes whole or not at all.
+	case p.Type == "patch" && (!x.gate(p.Owner) || x.out.Blocked[p.Owner] != ""): // A pair comes whole or not at all.
 		x.out.Outstanding[p.Owner] = true
 	default: // One of that name on another bridge is deleted in the same transaction.
 		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)

@@ -108,3 +108,11 @@ func without(owner string) func(*tap.Program) {
 func held(owner string) func(*tap.Program) {
 	return func(p *tap.Program) { p.Held = append(p.Held, tap.Hold{Owner: owner, Cookie: 0x7461000000000001}) }
 }
+
+// gate is open or shut for everybody.
+func gate(open bool) reconcile.Gate {
+	if open {
+		return reconcile.Open
+	}
+	return reconcile.Shut
+}

@@ -40,7 +40,7 @@ type differ struct {
 	snap *vswitch.Snapshot
 	d    *Desired
 	self Self
-	gate bool
+	gate Gate
 	out  Rows
 
 	tapBridge vswitch.UUID
@@ -51,9 +51,18 @@ type differ struct {
 
 type portKey struct{ bridge, name string }
 
-// Diff compares a program with a snapshot. The gate is open once the tap bridge has the program's flows: only then new
-// captures may start to feed it.
-func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate bool) Rows {
+// Gate says whether a new capture may start to feed the tap bridge: once the bridge has its flows, and the way that its copies
+// take is known to work. What stands already is not asked.
+type Gate func(owner string) bool
+
+// Open lets every capture start.
+func Open(string) bool { return true }
+
+// Shut lets none start.
+func Shut(string) bool { return false }
+
+// Diff compares a program with a snapshot.
+func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate Gate) Rows {
 	x := &differ{
 		snap: snap, d: d, self: self, gate: gate,
 		out: Rows{

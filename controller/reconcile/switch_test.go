@@ -106,13 +106,13 @@ func (db *database) commit(txn *vswitch.Txn) {
 // settle applies a program with the gate open, and makes sure that nothing is left to do then.
 func (db *database) settle(d *reconcile.Desired) {
 	db.t.Helper()
-	db.commit(reconcile.Diff(db.snapshot(), d, self, true).Txn)
+	db.commit(reconcile.Diff(db.snapshot(), d, self, reconcile.Open).Txn)
 	db.idle(d)
 }
 
 func (db *database) idle(d *reconcile.Desired) {
 	db.t.Helper()
-	rest := reconcile.Diff(db.snapshot(), d, self, true)
+	rest := reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
 	assert.Empty(db.t, rest.Outstanding)
 	assert.Empty(db.t, rest.Blocked)
 	assert.Zero(db.t, rest.Changed)

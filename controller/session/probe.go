@@ -27,11 +27,13 @@ const (
 	probeSize   = probeHeader + 16
 
 	firstProbe = 2 * time.Millisecond // doubles until an answer comes
-	maxProbe   = time.Second
+	maxProbe   = 250 * time.Millisecond
 	// probeAgain is how often a way that works is probed. Open vSwitch forgets a neighbour after 15 minutes without use.
 	probeAgain = time.Minute
 	// probeLost is how long a way may be without an answer before it counts as cut.
 	probeLost = 3 * time.Second
+	// keepWay is how long a way that worked and that nothing takes any more is taken to work still.
+	keepWay = 10 * time.Minute
 )
 
 // ways are the ways through the tunnel that a session probes. They are guarded by the session's mu.
@@ -43,6 +45,7 @@ type way struct {
 	interval time.Duration
 	next     time.Time // when to probe
 	works    bool
+	answered time.Time // last
 }
 
 // ProbeArrived takes the answer to a probe. The engine calls it for the session whose probe arrived somewhere.
@@ -51,8 +54,9 @@ func (s *Session) ProbeArrived(nonce uint64) {
 	defer s.mu.Unlock()
 	for _, w := range s.ways {
 		if w.nonce == nonce && !w.asked.IsZero() {
-			w.works, w.asked = true, time.Time{}
-			w.next, w.interval = time.Now().Add(probeAgain), firstProbe
+			now := time.Now()
+			w.works, w.asked, w.answered = true, time.Time{}, now
+			w.next, w.interval = now.Add(probeAgain), firstProbe
 			s.poke()
 		}
 	}
@@ -97,7 +101,13 @@ func (s *Session) probe(ctx context.Context, conn *ofconn.Conn, peers []tap.Peer
 			next = w.next
 		}
 	}
-	s.ways = current // Ways that nothing takes any more are forgotten.
+	for addr, w := range s.ways {
+		if current[addr] == nil && w.works && now.Sub(w.answered) < keepWay {
+			w.asked = time.Time{}
+			current[addr] = w
+		}
+	}
+	s.ways = current
 	s.mu.Unlock()
 	if len(due) > 0 {
 		if err := conn.Send(ctx, due...); err != nil {

@@ -153,7 +153,7 @@ func TestProbeUntilAnswered(t *testing.T) {
 	both := []string{"cap1", "cap2"}
 	due := time.Duration(0)
 	var first *openflow.PacketOut
-	for _, interval := range []time.Duration{2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000, 1000} {
+	for _, interval := range []time.Duration{2, 4, 8, 16, 32, 64, 128, 250, 250, 250, 250} {
 		waiting, next := p.at(due)
 		assert.Equal(t, both, waiting)
 		assert.Equal(t, due+interval*time.Millisecond, next)
@@ -228,7 +228,7 @@ func TestProbeStates(t *testing.T) {
 
 	p.peers = p.peers[:1]
 	p.at(time.Microsecond)
-	assert.Len(t, p.s.ways, 1, "ways that nobody takes are forgotten")
+	assert.Len(t, p.s.ways, 2, "a way that worked is remembered")
 	p.answer(a)
 	waiting, _ = p.at(time.Millisecond)
 	assert.Empty(t, waiting)
@@ -238,6 +238,27 @@ func TestProbeStates(t *testing.T) {
 	waiting, _ = p.at(time.Millisecond)
 	assert.Equal(t, []string{"cap1", "cap2"}, waiting, "the switch may have forgotten its neighbours")
 	p.sent()
+}
+
+// TestUnusedWay: a way that worked and that nobody takes is not probed; taken again before long it works at once.
+func TestUnusedWay(t *testing.T) {
+	p := newProber(t)
+	p.at(0)
+	p.answer(p.sent())
+	taken := p.peers
+	p.peers = nil
+	_, next := p.at(2 * probeAgain)
+	assert.Zero(t, next)
+	assert.Empty(t, p.packets)
+	p.peers = taken
+	waiting, _ := p.at(keepWay / 2)
+	assert.Empty(t, waiting)
+	p.answer(p.sent())
+	p.peers = nil
+	p.at(2 * keepWay)
+	p.peers = taken
+	waiting, _ = p.at(2 * keepWay)
+	assert.Equal(t, []string{"cap1", "cap2"}, waiting, "that was too long ago")
 }
 
 func TestParseProbe(t *testing.T) {

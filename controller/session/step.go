@@ -11,7 +11,6 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
-	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
@@ -55,15 +54,21 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	var snap *vswitch.Snapshot
 	var rows reconcile.Rows
 	var flows reconcile.Flows
+	var unprobed map[string]string
+	var probeAt time.Time
 	for range maxRounds {
 		snap = l.watcher.Snapshot()
 		l.followStamp(snap)
-		gate := false
+		gate := reconcile.Shut
 		if of != nil {
 			flows, err = l.program(ctx, of, desired)
+			unprobed, probeAt = l.s.probe(ctx, of.conn, desired.Program.Tunnel.Peers, tunnelNumber(snap, desired), time.Now())
 			switch {
+			case err == nil && len(l.refused) == 0:
+				// A copy that finds no way makes the switch look for its neighbour by ARP. Where the underlay is mirrored, that is
+				// mirrored too, and so on: so the way must work before the first copy.
+				gate = func(owner string) bool { return unprobed[owner] == "" }
 			case err == nil:
-				gate = len(l.refused) == 0
 			case of.conn.Err() != nil:
 				of = nil // Its goroutine notices, and wakes us.
 			default:
@@ -88,7 +93,10 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	if err := l.heal(ctx, desired, &again); err != nil {
 		return time.Time{}, err
 	}
-	l.report(ctx, snap, desired, since, of, rows, flows, &again)
+	if !probeAt.IsZero() && (again.IsZero() || probeAt.Before(again)) {
+		again = probeAt
+	}
+	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
 	return again, nil
 }
 
@@ -216,20 +224,15 @@ func (l *loop) wrote(desired *reconcile.Desired, rows, flows int, owners map[str
 }
 
 // report works out what stands, owner by owner, and tells it.
-func (l *loop) report(ctx context.Context, snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, again *time.Time) {
+func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
 	failed, opening := reconcile.PortTrouble(snap, desired)
 	uninstalled, look := l.mirrors.Check(snap, desired, time.Now())
 	var installed uint64
-	var conn *ofconn.Conn
 	if of != nil {
-		conn = of.conn
 		installed, _ = reconcile.InstalledStamp(of.have)
 	}
-	unprobed, probe := l.s.probe(ctx, conn, desired.Program.Tunnel.Peers, tunnelNumber(snap, desired), time.Now())
-	for _, t := range []time.Time{look, probe} {
-		if !t.IsZero() && (again.IsZero() || t.Before(*again)) {
-			*again = t
-		}
+	if !look.IsZero() && (again.IsZero() || look.Before(*again)) {
+		*again = look
 	}
 	for owner, cfg := range l.changed {
 		if curCfg(snap) >= cfg && installed == l.stamp {
@@ -257,12 +260,12 @@ func (l *loop) report(ctx context.Context, snap *vswitch.Snapshot, desired *reco
 		case state.State == Failed:
 		case of == nil:
 			state.State, state.Reason = Waiting, "the OpenFlow connection of bridge "+l.s.config.TapBridge+" is missing"
+		case unprobed[owner] != "":
+			state.State, state.Reason = Waiting, unprobed[owner]
 		case rows.Outstanding[owner], flows.Outstanding[owner], applying:
 			state.State = Busy
 		case opening[owner] != "":
 			state.State, state.Reason = Waiting, opening[owner]
-		case unprobed[owner] != "":
-			state.State, state.Reason = Waiting, unprobed[owner]
 		}
 		all = all && state.State == Ready
 		report.Owners[owner] = state

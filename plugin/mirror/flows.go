@@ -35,6 +35,20 @@ func (t *flowTables) add(owner string, tag uint64, table openflow.TableID, prior
 	}})
 }
 
+// guardOthers drops tunnel packets of other hosts, which an underlay that floods may show us. Mirrored, they would be copies of
+// copies, without end where two hosts see each other's.
+func (t *flowTables) guardOthers(tunnelIPs []netip.Addr) {
+	for _, ip := range tunnelIPs {
+		ether, src := openflow.EthType(0x0800), openflow.IPv4Src
+		if ip.Is6() {
+			ether, src = openflow.EthType(0x86dd), openflow.IPv6Src
+		}
+		t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, prioritySpecific, openflow.Match{
+			ether, openflow.IPProto(protoGRE), src(netip.PrefixFrom(ip, ip.BitLen())),
+		})
+	}
+}
+
 // guard drops our tunnel's packets, in both directions, and passes the rest. A host without a tunnel has only the rest.
 func (t *flowTables) guard(tunnelIP netip.Addr) {
 	bridge := tag(kindBridge, ownerBridge)

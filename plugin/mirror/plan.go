@@ -14,6 +14,7 @@ import (
 func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]string) {
 	h := p.world.hosts[hostID]
 	if h == nil || !h.Observed || h.Refused != "" {
+		delete(p.guarded, hostID)
 		return nil, nil
 	}
 	datapath := p.tapDatapath(h)
@@ -44,6 +45,15 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		})
 	}
 	flows.guard(h.TunnelIP)
+	if slices.ContainsFunc(captures, func(c *capture) bool { return c.guard }) {
+		p.guarded.add(h.ID)
+		flows.guardOthers(p.world.otherTunnels(h))
+	} else {
+		delete(p.guarded, h.ID)
+	}
+	if len(p.world.unseen) > 0 {
+		held.add(ownerBridge) // A held capture may need the guard, and the tunnel addresses of hosts that were never seen are perhaps not known.
+	}
 	peers := map[netip.Addr][]string{}
 	for _, c := range captures {
 		in := numbers.of(tapPort(c.id))
@@ -78,7 +88,10 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	program.Flows = flows.entries
 	for _, owner := range sorted(held) {
 		kind := uint64(kindCapture)
-		if p.world.services[owner] != nil {
+		switch {
+		case owner == ownerBridge:
+			kind = kindBridge
+		case p.world.services[owner] != nil:
 			kind = kindService
 		}
 		program.Held = append(program.Held, tap.Hold{Owner: owner, Cookie: cookie(tag(kind, owner))})
@@ -97,6 +110,9 @@ func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, 
 			port.OFPortRequest = numbers.of(to.port)
 		}
 		program.Ports = append(program.Ports, port)
+	}
+	if to.unknown {
+		held.add(s.ID)
 	}
 	if !to.ok() {
 		return

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ type Planner struct {
 	destinations map[string]destination       // of services
 	flowsAt      index                        // host -> flows with a place there
 	servicesAt   index                        // host -> services with their NIC there
+	guarded      set                          // hosts whose guard knows the tunnel addresses of all others
 	refused      map[string]map[string]string // host -> flow -> why it cannot run there
 
 	programs map[string]*tap.Program // as told
@@ -41,7 +43,7 @@ func New() *Planner {
 func (p *Planner) reset(config Config) {
 	p.world = newWorld(config)
 	p.sources, p.destinations = map[string]source{}, map[string]destination{}
-	p.flowsAt, p.servicesAt = index{}, index{}
+	p.flowsAt, p.servicesAt, p.guarded = index{}, index{}, set{}
 	p.refused = map[string]map[string]string{}
 	p.programs, p.statuses = map[string]*tap.Program{}, map[string]tap.Status{}
 }
@@ -116,7 +118,9 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 		p.reset(p.world.config)
 	}
 	t := touched{set{}, set{}, set{}}
-	p.world.apply(&c, t)
+	if p.world.apply(&c, t) {
+		maps.Copy(t.hosts, p.guarded)
+	}
 
 	for id := range t.services {
 		p.resolveService(id, t)

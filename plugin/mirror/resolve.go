@@ -222,7 +222,7 @@ func (w *world) hostDestination(s *tap.Service) destination {
 	case port == nil:
 		d.want = want{problem: fmt.Sprintf("NIC %s is joining bridge %s of host %s", nic.Name, w.config.Bridge, h.Name)}
 	case port.Error == "" && port.OFPort > 0 && port.MAC.IsZero():
-		d.want = want{problem: fmt.Sprintf("the switch of host %s has not told the address of NIC %s yet", h.Name, nic.Name)}
+		d.want = want{problem: fmt.Sprintf("the switch of host %s has not told the address of NIC %s yet", h.Name, nic.Name), unknown: true}
 	default:
 		d.deliverable(h, port)
 	}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -65,12 +66,15 @@ type touched struct {
 	hosts, services, flows set
 }
 
-// apply takes a change in, and adds to t what it touches directly.
-func (w *world) apply(c *tap.Change, t touched) {
+// apply takes a change in, and adds to t what it touches directly. It reports whether the tunnel addresses that are known changed.
+func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged bool) {
 	hadUnseen := len(w.unseen) > 0
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		w.touchHost(h.ID, t)
+		if before := w.hosts[h.ID]; before == nil && h.TunnelIP.IsValid() || before != nil && before.TunnelIP != h.TunnelIP {
+			tunnelsChanged = true
+		}
 		w.hosts[h.ID] = h
 		delete(w.unseen, h.ID)
 		if !h.Observed {
@@ -79,6 +83,7 @@ func (w *world) apply(c *tap.Change, t touched) {
 	}
 	for _, id := range c.Gone.Hosts {
 		w.touchHost(id, t)
+		tunnelsChanged = tunnelsChanged || w.hosts[id] != nil
 		delete(w.hosts, id)
 		delete(w.unseen, id)
 	}
@@ -117,6 +122,9 @@ func (w *world) apply(c *tap.Change, t touched) {
 	}
 	// With the last unseen host, "not found so far" becomes "not there" for everything at once.
 	if hadUnseen != (len(w.unseen) > 0) {
+		for id := range w.hosts {
+			t.hosts.add(id) // What was held for their sake is not any more.
+		}
 		for id := range w.flows {
 			t.flows.add(id)
 		}
@@ -124,6 +132,19 @@ func (w *world) apply(c *tap.Change, t touched) {
 			t.services.add(id)
 		}
 	}
+	return tunnelsChanged
+}
+
+// otherTunnels are the tunnel addresses of all hosts but one, sorted.
+func (w *world) otherTunnels(h *tap.Host) []netip.Addr {
+	var all []netip.Addr
+	for id, o := range w.hosts {
+		if id != h.ID && o.TunnelIP.IsValid() && o.TunnelIP != h.TunnelIP {
+			all = append(all, o.TunnelIP)
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
 }
 
 func (w *world) addGuest(g *tap.Guest) {
