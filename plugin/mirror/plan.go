@@ -51,8 +51,9 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	} else {
 		delete(p.guarded, h.ID)
 	}
-	if len(p.world.unseen) > 0 {
-		held.add(ownerBridge) // A held capture may need the guard, and the tunnel addresses of hosts that were never seen are perhaps not known.
+	if len(held)+len(p.world.unseen) > 0 {
+		// A held capture may need the guard, and tunnel addresses of hosts that were never seen are perhaps not known.
+		held.add(ownerBridge)
 	}
 	peers := map[netip.Addr][]string{}
 	for _, c := range captures {
