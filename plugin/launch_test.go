@@ -106,7 +106,8 @@ func TestLaunch(t *testing.T) {
 	require.NoError(t, err)
 	for _, entry := range strings.Split(strings.TrimRight(string(environ), "\x00"), "\x00") {
 		name, _, _ := strings.Cut(entry, "=")
-		assert.True(t, name == plugin.Handshake.MagicCookieKey || strings.HasPrefix(name, "PLUGIN_"), "the plugin inherits %s", name)
+		given := name == plugin.Handshake.MagicCookieKey || name == "TAPLINE_PLUGIN_LIFELINE" || strings.HasPrefix(name, "PLUGIN_")
+		assert.True(t, given, "the plugin inherits %s", name)
 	}
 
 	p.Kill()
