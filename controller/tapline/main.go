@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -95,6 +96,7 @@ func serveCommand() *cobra.Command {
 			if err := loaded.Validate(); err != nil {
 				return err
 			}
+			slog.SetDefault(log) // For what writes by package log, such as net/http.
 			return serve(cmd.Context(), loaded, log)
 		},
 	}

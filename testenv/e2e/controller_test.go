@@ -85,6 +85,7 @@ type settings struct {
 	dataDir  string // "": a new one
 	api      int    // port; 0: 8640
 	openflow int    // port; 0: 6653
+	secure   string // of openflow, such as "tls: {...}"; "": none
 	more     string // YAML
 }
 
@@ -117,7 +118,7 @@ func newController(t testing.TB, node *lab.Node, s settings) *controller {
 		node: node, dataDir: s.dataDir, config: filepath.Join(dir, "tapline.yaml"), log: filepath.Join(dir, "tapline.log"),
 		server: fmt.Sprintf("http://127.0.0.1:%d", s.api), http: &http.Transport{DialContext: node.Dial},
 	}
-	text := fmt.Sprintf("data_dir: %s\napi: {listen: 127.0.0.1:%d}\nopenflow: {listen: 0.0.0.0:%d}\n%s", s.dataDir, s.api, s.openflow, s.more)
+	text := fmt.Sprintf("data_dir: %s\napi: {listen: 127.0.0.1:%d}\nopenflow: {listen: 0.0.0.0:%d, %s}\n%s", s.dataDir, s.api, s.openflow, s.secure, s.more)
 	must(t, os.WriteFile(c.config, []byte(text), 0o600))
 	return c
 }
