@@ -55,7 +55,7 @@ generate-check:
 
 .PHONY: test
 test: deps check
-	$(GO) test -race -p 2 -timeout 15m ./...
+	$(GO) test -race -count=1 -p 2 -timeout 15m ./...
 
 # Each fuzz target for a short while.
 .PHONY: fuzz
