@@ -121,7 +121,6 @@ func (s *stage) commands(t *testing.T) {
 // commandFrames sends what the flows of the commands select and compares.
 func (s *stage) commandFrames(t *testing.T, copies *lab.Capture, vnic, vlan bool) {
 	t.Helper()
-	s.forget(t)
 	must(t, copies.WaitQuiet(deadline(t), quiet))
 	before := copies.Multiset()
 	web, net := untaggedKinds(s.web.MAC(), s.db.MAC()), numbered(s.app.MAC(), s.web.MAC(), 7, 64, 1518)

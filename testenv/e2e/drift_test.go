@@ -222,7 +222,6 @@ func (s *stage) copiesArrive(t testing.TB, sinks map[*sink]bool) {
 	t.Logf("copies arrive %v after everything was read back", time.Since(begin))
 	err := traffic.Stop()
 	must(t, err)
-	s.forget(t)
 	web, db := untaggedKinds(s.web.MAC(), s.db.MAC()), untaggedKinds(s.db.MAC(), s.web.MAC())
 	source := capture(t, s.web.Node, "eth0", lab.Both)
 	for to := range sinks {

@@ -38,7 +38,6 @@ func TestFollow(t *testing.T) {
 		err := traffic.Stop()
 		must(t, err)
 		must(t, to.WaitQuiet(deadline(t), quiet))
-		w.forget(t)
 		source, copies := capture(t, web.Node, "eth0", lab.Both), capture(t, ids.Node, to.nic.Device, lab.In)
 		frames := append(untaggedKinds(web.MAC(), db.MAC()), numbered(web.MAC(), app.MAC(), 100, 64, 1518)...)
 		answers := untaggedKinds(app.MAC(), web.MAC())

@@ -199,18 +199,7 @@ func (w *world) flow(t testing.TB, to *sink, f api.TapFlowCreate) api.TapFlow {
 	if got.Status != api.Ready {
 		t.Fatalf("flow %s is %s: %s", got.Name, got.Status, got.Reason)
 	}
-	w.forget(t)
 	return got
-}
-
-// forget has the switches forget what they have cached. Without it the first frames after a change may still be handled as
-// before, for up to the 100 ms that tests of busy connections measure.
-func (w *world) forget(t testing.TB) {
-	t.Helper()
-	for _, h := range w.Hosts {
-		_, err := h.AppCtl("revalidator/purge")
-		must(t, err)
-	}
 }
 
 // flowAs makes a tap flow and returns it as it is once it has left pending.
