@@ -3,13 +3,14 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -X main.version=$(VERSION)
-FUZZTIME ?= 5s
+# A number of inputs, not a time: at the end of a time, go test may fail with "context deadline exceeded" though nothing was found.
+FUZZTIME ?= 40000x
 
 COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-lab
 
 # Programs that are needed beside Go, and the packages that have them.
-TOOLS    := ovs-vswitchd ovsdb-server ovs-vsctl ovs-pki tcpdump ip ping protoc
-PACKAGES := openvswitch-switch openvswitch-common openvswitch-pki tcpdump iproute2 iputils-ping protobuf-compiler
+TOOLS    := gcc git ovs-vswitchd ovsdb-server ovs-vsctl ovs-pki tcpdump ip ping protoc
+PACKAGES := gcc libc6-dev git openvswitch-switch openvswitch-common openvswitch-pki tcpdump iproute2 iputils-ping protobuf-compiler
 
 .PHONY: all
 all: build
