@@ -41,7 +41,8 @@ say "Two hosts with Open vSwitch, two guests on each"
 bin/tapline-lab up --name "$lab" --hosts 2
 
 say "The controller"
-on controller "$PWD/bin/tapline" serve --data-dir "$work/data" >"$work/controller.log" 2>&1 &
+# Not by a function: $! must be the process itself, which tapline-lab exec becomes.
+bin/tapline-lab exec --name "$lab" controller -- "$PWD/bin/tapline" serve --data-dir "$work/data" >"$work/controller.log" 2>&1 &
 controller=$!
 until_true 20 on controller "$PWD/bin/tapctl" --token-file "$work/data/admin.token" host-list
 tapctl host-create h1 --ovsdb tcp:10.200.0.11:6640 --wait 10s
