@@ -99,9 +99,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	if err := l.heal(ctx, desired, &again); err != nil {
 		return time.Time{}, err
 	}
-	if !probeAt.IsZero() && (again.IsZero() || probeAt.Before(again)) {
-		again = probeAt
-	}
+	sooner(&again, probeAt)
 	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
 	return again, nil
 }
@@ -121,10 +119,15 @@ func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time
 			return fmt.Errorf("transaction: %w", err)
 		}
 	}
-	if again.IsZero() || l.healAt.Before(*again) {
-		*again = l.healAt
-	}
+	sooner(again, l.healAt)
 	return nil
+}
+
+// sooner moves a time to look again forward to t; the zero time stands for never.
+func sooner(again *time.Time, t time.Time) {
+	if !t.IsZero() && (again.IsZero() || t.Before(*again)) {
+		*again = t
+	}
 }
 
 // followStamp notices stamps that others than this loop have written: a predecessor of ours, or somebody by hand.
@@ -247,17 +250,13 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 	if of != nil {
 		installed, _ = reconcile.InstalledStamp(of.have)
 	}
-	if !look.IsZero() && (again.IsZero() || look.Before(*again)) {
-		*again = look
-	}
+	sooner(again, look)
 	through := l.bundled.Add(revalidateTime)
 	for owner, nextCfg := range l.changed {
 		switch {
 		case curCfg(snap) < nextCfg || installed != l.stamp:
 		case now.Before(through):
-			if again.IsZero() || through.Before(*again) {
-				*again = through
-			}
+			sooner(again, through)
 		default:
 			delete(l.changed, owner)
 		}

@@ -25,7 +25,6 @@ const protoGRE = 47
 // flowTables collects the flows of one tap bridge. What matches nothing is dropped by the tables' defaults
 // (OpenFlow 1.3.5, 5.4) and, in table 0, by the controller's stamp flow.
 type flowTables struct {
-	bridge  string
 	entries []tap.FlowEntry
 }
 
@@ -35,34 +34,37 @@ func (t *flowTables) add(owner string, tag uint64, table openflow.TableID, prior
 	}})
 }
 
+// guard drops our tunnel's packets, in both directions, and passes the rest. A host without a tunnel has only the rest.
+func (t *flowTables) guard(tunnelIP netip.Addr) {
+	t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, priorityRest, nil, openflow.GotoTable{Table: tableSelect})
+	if tunnelIP.IsValid() {
+		from, to := tunnelPackets(tunnelIP)
+		t.guardDrop(from)
+		t.guardDrop(to)
+	}
+}
+
 // guardOthers drops tunnel packets of other hosts, which an underlay that floods may show us. Mirrored, they would be copies of
 // copies, without end where two hosts see each other's.
 func (t *flowTables) guardOthers(tunnelIPs []netip.Addr) {
 	for _, ip := range tunnelIPs {
-		ether, src := openflow.EthType(0x0800), openflow.IPv4Src
-		if ip.Is6() {
-			ether, src = openflow.EthType(0x86dd), openflow.IPv6Src
-		}
-		t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, prioritySpecific, openflow.Match{
-			ether, openflow.IPProto(protoGRE), src(netip.PrefixFrom(ip, ip.BitLen())),
-		})
+		from, _ := tunnelPackets(ip)
+		t.guardDrop(from)
 	}
 }
 
-// guard drops our tunnel's packets, in both directions, and passes the rest. A host without a tunnel has only the rest.
-func (t *flowTables) guard(tunnelIP netip.Addr) {
-	bridge := tag(kindBridge, ownerBridge)
-	t.add(ownerBridge, bridge, tableGuard, priorityRest, nil, openflow.GotoTable{Table: tableSelect})
-	if !tunnelIP.IsValid() {
-		return
-	}
+func (t *flowTables) guardDrop(match openflow.Match) {
+	t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, prioritySpecific, match)
+}
+
+// tunnelPackets matches the packets that a tunnel address sends and those that it gets.
+func tunnelPackets(ip netip.Addr) (from, to openflow.Match) {
 	ether, src, dst := openflow.EthType(0x0800), openflow.IPv4Src, openflow.IPv4Dst
-	if tunnelIP.Is6() {
+	if ip.Is6() {
 		ether, src, dst = openflow.EthType(0x86dd), openflow.IPv6Src, openflow.IPv6Dst
 	}
-	gre, own := openflow.IPProto(protoGRE), netip.PrefixFrom(tunnelIP, tunnelIP.BitLen())
-	t.add(ownerBridge, bridge, tableGuard, prioritySpecific, openflow.Match{ether, gre, src(own)})
-	t.add(ownerBridge, bridge, tableGuard, prioritySpecific, openflow.Match{ether, gre, dst(own)})
+	gre, host := openflow.IPProto(protoGRE), netip.PrefixFrom(ip, ip.BitLen())
+	return openflow.Match{ether, gre, src(host)}, openflow.Match{ether, gre, dst(host)}
 }
 
 // capture takes a capture's packets from its patch port to the table that delivers them.

@@ -28,7 +28,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		},
 	}
 	numbers := newPortNumbers(h)
-	flows := flowTables{bridge: p.world.config.Bridge}
+	var flows flowTables
 
 	var tunnel uint32
 	if h.TunnelIP.IsValid() {
