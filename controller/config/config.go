@@ -86,6 +86,7 @@ type Inventory struct {
 	MACKeys   []string // address of the guest's NIC
 	GuestKeys []string // id of the guest
 	IfaceKeys []string // id of the NIC
+	IPKeys    []string // IP addresses of the NIC
 }
 
 // Host is a host to register.
@@ -116,6 +117,7 @@ func Default() *Config {
 			MACKeys:   []string{"attached-mac", "attached_mac"},
 			GuestKeys: []string{"vm-id", "vm-uuid"},
 			IfaceKeys: []string{"iface-id"},
+			IPKeys:    []string{"ip_addresses", "ip"},
 		},
 	}
 }

@@ -52,6 +52,7 @@ func (c *Config) decode(root value) Errors {
 			"mac_keys":   list(&c.Inventory.MACKeys, text),
 			"guest_keys": list(&c.Inventory.GuestKeys, text),
 			"iface_keys": list(&c.Inventory.IfaceKeys, text),
+			"ip_keys":    list(&c.Inventory.IPKeys, text),
 		}),
 		"hosts": list(&c.Hosts, (*Host).reader),
 	})(&d, "", root)

@@ -57,6 +57,7 @@ func (c *Config) check() Errors {
 	k.keys("inventory.mac_keys", c.Inventory.MACKeys)
 	k.keys("inventory.guest_keys", c.Inventory.GuestKeys)
 	k.keys("inventory.iface_keys", c.Inventory.IfaceKeys)
+	k.keys("inventory.ip_keys", c.Inventory.IPKeys)
 	k.hosts()
 	return k.errs
 }

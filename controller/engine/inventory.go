@@ -14,16 +14,20 @@ import (
 )
 
 // Keys are the external_ids of Interface rows that tell whose a port is. The first key that is set counts.
-// The defaults are what libvirt, Neutron, OVN and ovn-kubernetes write (ovs-vswitchd.conf.db(5), Interface:external_ids).
+// The defaults are what libvirt, Neutron, OVN, ovn-kubernetes and Kube-OVN write (ovs-vswitchd.conf.db(5), Interface:external_ids).
 type Keys struct {
 	MAC   []string // attached-mac, attached_mac
 	Guest []string // vm-id, vm-uuid
 	Iface []string // iface-id: the guest's id where no key of Guest is set
+	IP    []string // ip_addresses (ovn-kubernetes), ip (Kube-OVN): a list of addresses, with or without prefix lengths
 }
 
 // DefaultKeys are the keys of the systems named at [Keys].
 func DefaultKeys() Keys {
-	return Keys{MAC: []string{"attached-mac", "attached_mac"}, Guest: []string{"vm-id", "vm-uuid"}, Iface: []string{"iface-id"}}
+	return Keys{
+		MAC: []string{"attached-mac", "attached_mac"}, Guest: []string{"vm-id", "vm-uuid"}, Iface: []string{"iface-id"},
+		IP: []string{"ip_addresses", "ip"},
+	}
 }
 
 func firstOf(ids map[string]string, keys []string) string {
@@ -44,6 +48,7 @@ type seenPort struct {
 	mac    tap.MAC // of the guest, as its external_ids tell
 	inUse  tap.MAC // mac_in_use
 	guest  string  // id, "" if the port does not tell
+	ips    string  // of the guest, as its external_ids tell, separated by spaces
 }
 
 func (p seenPort) location() tap.Location {
@@ -198,7 +203,20 @@ func (o observer) seen(to []seenPort, host string, b *vswitch.Bridge, p *vswitch
 	return append(to, seenPort{
 		host: host, bridge: b.Name, name: p.Name, ofport: uint32(max(0, i.OFPort)), mac: mac, inUse: inUse,
 		guest: cmp.Or(firstOf(i.ExternalIDs, o.keys.Guest), firstOf(i.ExternalIDs, o.keys.Iface)),
+		ips:   addresses(firstOf(i.ExternalIDs, o.keys.IP)),
 	})
+}
+
+// addresses reads a list of IP addresses, each with or without a prefix length, and leaves out what is none.
+func addresses(list string) string {
+	var out []string
+	for _, s := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
+		s, _, _ = strings.Cut(s, "/")
+		if addr, err := netip.ParseAddr(s); err == nil {
+			out = append(out, addr.Unmap().WithZone("").String())
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 func tapPorts(b *vswitch.Bridge, snap *vswitch.Snapshot) []tap.TapPort {

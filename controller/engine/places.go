@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -57,6 +59,15 @@ func (p seenPort) effective() tap.MAC {
 		return p.mac
 	}
 	return p.inUse
+}
+
+// addrs are the IP addresses that the port tells.
+func (p seenPort) addrs() []netip.Addr {
+	var out []netip.Addr
+	for _, s := range strings.Fields(p.ips) {
+		out = append(out, netip.MustParseAddr(s)) // As observed.
+	}
+	return out
 }
 
 func (x *places) addPort(p seenPort) {
@@ -218,8 +229,14 @@ func (x *places) guest(id string, record *store.Guest) (tap.Guest, bool) {
 			byMAC[p.effective()] = at
 			g.NICs = append(g.NICs, tap.NIC{MAC: p.effective(), IfName: p.name})
 		}
-		if l := p.location(); !slices.Contains(g.NICs[at].Locations, l) {
-			g.NICs[at].Locations = append(g.NICs[at].Locations, l)
+		nic := &g.NICs[at]
+		for _, ip := range p.addrs() {
+			if !slices.Contains(nic.IPs, ip) {
+				nic.IPs = append(nic.IPs, ip)
+			}
+		}
+		if l := p.location(); !slices.Contains(nic.Locations, l) {
+			nic.Locations = append(nic.Locations, l)
 		}
 	}
 	if record == nil { // What was declared keeps its order; what was seen has none.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -53,6 +54,9 @@ func TestGuest(t *testing.T) {
 		}}},
 		{"migrates", []seenPort{at("vnet0", 1, "g"), {host: "h2", bridge: "br0", name: "vnet7", mac: mac(1), guest: "g"}}, nil, nil,
 			&tap.Guest{ID: "g", Name: "g", NICs: []tap.NIC{{MAC: mac(1), IfName: "vnet0", Locations: []tap.Location{on("h1", "br0", "vnet0"), on("h2", "br0", "vnet7")}}}}},
+		{"seen with IP addresses", []seenPort{{host: "h1", bridge: "br0", name: "vnet0", mac: mac(1), guest: "g", ips: "10.0.0.1 fd00::1"}},
+			&store.Guest{NICs: []store.GuestNIC{{MAC: mac(1), IP: netip.MustParseAddr("10.0.0.1")}}}, nil, &tap.Guest{ID: "g", Name: "vm", NICs: []tap.NIC{
+				{MAC: mac(1), IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}, Locations: []tap.Location{on("h1", "br0", "vnet0")}}}}},
 		{"seen without an address", []seenPort{{host: "h1", bridge: "br0", name: "vnet0", guest: "g"}}, nil, nil, &tap.Guest{ID: "g", Name: "g"}},
 		{"declared, off", nil, &store.Guest{NICs: []store.GuestNIC{{MAC: mac(1)}}}, nil, &tap.Guest{ID: "g", Name: "vm", NICs: []tap.NIC{{MAC: mac(1)}}}},
 		{"declared by address", []seenPort{plain("veth0", 1)}, &store.Guest{NICs: []store.GuestNIC{{MAC: mac(1)}}}, nil,

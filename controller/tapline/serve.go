@@ -108,7 +108,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	counters := newMetrics(supervisor)
 	ring, err := engine.New(ctx, engine.Config{
 		Store: intent, Plugin: supervisor, TapBridge: settings.Bridge,
-		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys},
+		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys},
 		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
 		OVSDBTLS: dialTLS(ovsdbTLS), Logger: log, Observer: counters,
 	})

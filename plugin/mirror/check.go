@@ -174,7 +174,9 @@ func (w *world) checkVNIC(f *tap.Flow, s *tap.Service) *tap.Rejection {
 			text += " " + ip.String()
 		}
 		all = append(all, text)
-		if (f.MAC.IsZero() || n.MAC == f.MAC) && (!f.IP.IsValid() || slices.Contains(n.IPs, f.IP)) {
+		// Where the address is given and nothing is known of the IP addresses, the former decides.
+		sameIP := !f.IP.IsValid() || slices.Contains(n.IPs, f.IP) || len(n.IPs) == 0 && n.MAC == f.MAC
+		if (f.MAC.IsZero() || n.MAC == f.MAC) && sameIP {
 			match = append(match, n.MAC.String())
 		}
 	}

@@ -34,6 +34,7 @@ func registry(t *testing.T) *scene {
 		{ID: "g3", Name: "twins", NICs: []tap.NIC{
 			{MAC: nicMAC(4), IPs: []netip.Addr{ip("10.0.0.4")}}, {MAC: nicMAC(5), IPs: []netip.Addr{ip("10.0.0.4")}}}},
 		{ID: "g4", Name: "collector", NICs: []tap.NIC{{MAC: nicMAC(6)}}},
+		{ID: "g5", Name: "silent", NICs: []tap.NIC{{MAC: nicMAC(8)}}},
 	}
 	s.guestTap("t1", on("a", "brtap", "tapt1"))
 	s.service("t1").TargetID = "g4"
@@ -126,6 +127,8 @@ func TestCheckFlow(t *testing.T) {
 		{name: "by IP", give: vnic("g2", tap.MAC{}, "10.0.0.3"), mac: nicMAC(3)},
 		{name: "by IPv6", give: vnic("g2", tap.MAC{}, "2001:db8::2"), mac: nicMAC(2)},
 		{name: "by address and IP", give: vnic("g3", nicMAC(5), "10.0.0.4"), mac: nicMAC(5)},
+		{name: "by address, of which no IP is known", give: vnic("g5", nicMAC(8), "10.0.0.8"), mac: nicMAC(8)},
+		{name: "by IP, of which none is known", give: vnic("g5", tap.MAC{}, "10.0.0.8"), reject: &tap.Rejection{Field: "ip_addr", Message: "guest silent has no NIC with address 10.0.0.8: it has 52:54:00:00:00:08"}},
 		{name: "several NICs", give: vnic("g2", tap.MAC{}, ""), reject: &tap.Rejection{Field: "mac_addr", Message: "guest double has several NICs; choose one with mac_addr or ip_addr: " + double}},
 		{name: "several NICs of one IP", give: vnic("g3", tap.MAC{}, "10.0.0.4"), reject: &tap.Rejection{Field: "mac_addr", Message: "several NICs of guest twins have address 10.0.0.4; choose one with mac_addr: it has 52:54:00:00:00:04 10.0.0.4; 52:54:00:00:00:05 10.0.0.4"}},
 		{name: "another address", give: vnic("g2", nicMAC(1), ""), reject: &tap.Rejection{Field: "mac_addr", Message: "guest double has no NIC 52:54:00:00:00:01: " + double}},

@@ -27,6 +27,7 @@ func TestShared(t *testing.T) {
 		{"Busy", (*stage).busy},
 		{"Loop", (*stage).loop},
 		{"Status", (*stage).status},
+		{"Inventory", (*stage).inventory},
 		{"Refusal", (*stage).refusal},
 		{"Ownership", (*stage).ownership},
 		{"Trace", (*stage).trace},

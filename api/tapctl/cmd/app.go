@@ -33,8 +33,8 @@ type App struct {
 	Env     func(string) string
 	Root    bool // runs as root
 	Width   int  // columns of the terminal that Out is; 0 if it is none
-	// Facts reads the physical NICs of this machine.
-	Facts func() (api.HostFacts, error)
+	// Facts reads the physical NICs of this machine; with all, every Ethernet device.
+	Facts func(all bool) (api.HostFacts, error)
 
 	connection connection
 	output     string

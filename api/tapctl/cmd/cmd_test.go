@@ -44,7 +44,7 @@ func newDesk(t *testing.T) *desk {
 	srv := httptest.NewServer(server.New(server.Config{Engine: d.engine, Token: []byte(token)}))
 	t.Cleanup(srv.Close)
 	d.env = map[string]string{"TAPLINE_SERVER": srv.URL, "TAPLINE_TOKEN": token}
-	d.app = cmd.App{Name: "tapctl", Version: "1.2.3", Facts: func() (api.HostFacts, error) {
+	d.app = cmd.App{Name: "tapctl", Version: "1.2.3", Facts: func(bool) (api.HostFacts, error) {
 		return api.HostFacts{NICs: []api.HostNIC{{Name: "eth3", MAC: "52:54:00:00:00:33", Speed: 10000, Driver: "ixgbe"}}}, nil
 	}}
 	return d

@@ -41,6 +41,7 @@ func TestFacts(t *testing.T) {
 		&netlink.GenericLink{LinkAttrs: attrs(11, "ovs-system", nil), LinkType: "openvswitch"},
 		&netlink.Bridge{LinkAttrs: attrs(12, "virbr0", nil)},
 		&netlink.Vlan{LinkAttrs: attrs(13, "eth4.100", on(6))},
+		&netlink.Veth{LinkAttrs: attrs(15, "veth1", on(5))},
 		&netlink.Veth{LinkAttrs: attrs(14, "veth0", func(a *netlink.LinkAttrs) { a.ParentIndex, a.NetNsID = 5, 0 })},
 	}
 	addrs := map[int][]netip.Prefix{
@@ -65,14 +66,27 @@ func TestFacts(t *testing.T) {
 		nic("eth3", 5, 0, ""),
 		nic("eth4", 6, 0, "vlan eth4.100"),
 		nic("eth5", 7, 10000, "bridge virbr0"),
-	}, factsOf(links, addrs, sys).NICs)
+	}, factsOf(links, addrs, sys, false).NICs)
+
+	names := func(facts api.HostFacts) (out []string) {
+		for _, n := range facts.NICs {
+			out = append(out, n.Name+" "+n.Driver)
+		}
+		return out
+	}
+	require.Equal(t, []string{
+		"bond0 bond", "eth0 ixgbe", "eth1 ixgbe", "eth2 ixgbe", "eth3 ixgbe", "eth4 ixgbe", "eth4.100 vlan", "eth5 ixgbe",
+		"ovs-system openvswitch", "veth0 veth", "veth1 veth", "virbr0 bridge",
+	}, names(factsOf(links, addrs, sys, true)))
+	told := &netlink.Device{LinkAttrs: attrs(2, "eth0", func(a *netlink.LinkAttrs) { a.ParentDev = "0000:03:00.0" })}
+	require.Equal(t, []string{"eth0 "}, names(factsOf([]netlink.Link{told}, nil, fstest.MapFS{}, false)), "the kernel alone tells the device")
 }
 
 func TestFactsOfThisMachine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux's netlink")
 	}
-	facts, err := ReadFacts()
+	facts, err := ReadFacts(false)
 	require.NoError(t, err)
 	require.NotNil(t, facts.NICs)
 }

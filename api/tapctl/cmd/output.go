@@ -18,6 +18,7 @@ type kind[T, L any] struct {
 	id      func(T) string
 	name    func(T) string
 	health  func(T) (api.Status, string) // nil: has no status
+	lines   func(T) []T                  // what stands on lines of their own in a table; nil: the object
 }
 
 // format writes objects in one way.
@@ -55,6 +56,13 @@ func (k kind[T, L]) printList(a *App, list L) error {
 // printRows writes a line for each object.
 func (k kind[T, L]) printRows(a *App, f format, rows []T) error {
 	if !f.ids {
+		if k.lines != nil {
+			var lines []T
+			for _, v := range rows {
+				lines = append(lines, k.lines(v)...)
+			}
+			rows = lines
+		}
 		return writeTable(a.Out, k.columns, rows, f.wide, a.Width)
 	}
 	for _, v := range rows {

@@ -11,28 +11,45 @@ import (
 
 func wires() kind[api.Wire, api.WireList] {
 	type row = api.Wire
-	join := func(v row, get func(api.WireHost) string) string {
-		var out []string
-		for _, h := range v.Hosts {
-			out = append(out, get(h))
+	// at is the only host of a line.
+	at := func(get func(api.WireHost) string) func(row) string {
+		return func(v row) string {
+			for _, h := range v.Hosts {
+				return get(h)
+			}
+			return ""
 		}
-		return strings.Join(out, ",")
 	}
 	return kind[row, api.WireList]{
 		word: "wire", noun: "wire",
 		columns: []column[row]{
 			{title: "NAME", value: func(v row) string { return v.Name }, flex: true},
-			{title: "BRIDGES", value: func(v row) string {
-				return join(v, func(h api.WireHost) string { return h.Host + "=" + h.Bridge })
-			}, flex: true},
-			{title: "UPLINKS", value: func(v row) string {
-				return join(v, func(h api.WireHost) string { return h.Host + "=" + orDash(strings.Join(h.Uplinks, "+")) })
+			{title: "HOST", value: at(func(h api.WireHost) string { return h.Host }), flex: true},
+			{title: "BRIDGE", value: at(func(h api.WireHost) string { return h.Bridge })},
+			{title: "UPLINKS", value: at(func(h api.WireHost) string { return strings.Join(h.Uplinks, ",") })},
+			{title: "FROM", value: func(v row) string {
+				return at(func(h api.WireHost) string {
+					switch {
+					case h.Declared:
+						return "declared"
+					case h.Bridge == v.Name:
+						return "the bridge's name"
+					}
+					return "ovn-bridge-mappings"
+				})(v)
 			}, wide: true},
 			{title: "ID", value: func(v row) string { return v.ID }, drop: true},
 		},
 		items: func(l api.WireList) []row { return l.Wires },
 		id:    func(v row) string { return v.ID },
 		name:  func(v row) string { return v.Name },
+		lines: func(v row) []row {
+			var lines []row
+			for _, h := range v.Hosts {
+				lines = append(lines, row{ID: v.ID, Name: v.Name, Hosts: []api.WireHost{h}})
+			}
+			return lines
+		},
 	}
 }
 
