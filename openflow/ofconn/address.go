@@ -67,10 +67,6 @@ func Listen(ctx context.Context, address string, config *tls.Config) (net.Listen
 	return ln, nil
 }
 
-// maxHandshakes bounds the handshakes under way at once. Further connections
-// wait in the kernel.
-const maxHandshakes = 256
-
 // acceptPause is the time from a failed accept to the next.
 const acceptPause = 100 * time.Millisecond
 
@@ -78,7 +74,9 @@ const acceptPause = 100 * time.Millisecond
 // handle for each in a goroutine of its own. The connection is closed when
 // handle returns, and ended when ctx ends. Serve closes ln, waits for all
 // handlers, and returns nil if ctx ended, else the error of the listener. A
-// failed handshake is logged and costs nobody else anything.
+// failed handshake is logged and costs nobody else anything: those under way
+// are bounded, in all and for each address, and where all places are taken one
+// that has stalled gives way.
 func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(context.Context, *Conn)) error {
 	opts = opts.withDefaults()
 	var running sync.WaitGroup
@@ -88,13 +86,8 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 		stop()
 		ln.Close()
 	}()
-	slots := make(chan struct{}, maxHandshakes)
+	lobby := newLobby(maxHandshakes, maxFromAddress)
 	for {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
 		nc, err := ln.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
@@ -105,16 +98,20 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			}
 			// Such as too many open files: it passes, so go on, but not at once.
 			opts.Logger.Warn("accept failed", "err", err)
-			<-slots
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
+			pause(ctx, acceptPause)
+			continue
+		}
+		leave, err := lobby.enter(ctx, nc)
+		if err != nil {
+			nc.Close()
+			if ctx.Err() == nil {
+				opts.Logger.Warn("openflow connection refused", "remote", nc.RemoteAddr().String(), "err", err)
 			}
 			continue
 		}
 		running.Go(func() {
 			c, err := Handshake(ctx, nc, opts)
-			<-slots
+			leave()
 			if err != nil {
 				opts.Logger.Info("openflow handshake failed", "remote", nc.RemoteAddr().String(), "err", err)
 				return

@@ -21,6 +21,11 @@ type Conn struct {
 	events   chan Event
 	dropped  atomic.Uint64
 
+	// The reader's account of what waits in events: the sizes of the latest of
+	// them, oldest first, and their sum.
+	sizes  []int
+	queued int
+
 	ctx     context.Context // Ends with the connection; the cause says why.
 	end     context.CancelCauseFunc
 	running sync.WaitGroup
@@ -97,7 +102,7 @@ func (c *Conn) TLS() (tls.ConnectionState, bool) {
 
 // Events yields what the switch sends unasked, in wire order. It is closed
 // when the connection ends. The owner must read it: when Options.MaxEvents
-// wait, packet-ins are dropped and counted in [Conn.Dropped], and any other
+// or MaxEventBytes wait, packet-ins are dropped and counted in [Conn.Dropped], and any other
 // event ends the connection with [ErrOverrun], because state would be lost.
 func (c *Conn) Events() <-chan Event { return c.events }
 

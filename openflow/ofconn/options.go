@@ -18,6 +18,13 @@ type Options struct {
 	EchoInterval time.Duration
 	// MaxEvents bounds the events that wait in Conn.Events; 0 means 4096.
 	MaxEvents int
+	// MaxEventBytes bounds the bytes of these events as they were received; 0
+	// means 4 MiB. One event alone may be larger.
+	MaxEventBytes int
+	// MaxUnasked bounds the messages a second that are read which nobody has
+	// asked for, after a burst of 8192. A switch that sends more is read more
+	// slowly. 0 means 2000, a negative value any number.
+	MaxUnasked int
 	// MaxUnsent bounds the bytes that wait to be written; senders block above
 	// it. 0 means 256 KiB.
 	MaxUnsent int
@@ -32,6 +39,8 @@ const (
 	defaultTimeout      = 10 * time.Second
 	defaultEchoInterval = 5 * time.Second
 	defaultMaxEvents    = 4096
+	defaultMaxBytes     = 4 << 20
+	defaultMaxUnasked   = 2000
 	defaultMaxUnsent    = 256 << 10
 	defaultMaxReply     = 256 << 20
 )
@@ -41,6 +50,8 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.WriteTimeout, defaultTimeout)
 	setDefault(&o.EchoInterval, defaultEchoInterval)
 	setDefault(&o.MaxEvents, defaultMaxEvents)
+	setDefault(&o.MaxEventBytes, defaultMaxBytes)
+	setDefault(&o.MaxUnasked, defaultMaxUnasked)
 	setDefault(&o.MaxUnsent, defaultMaxUnsent)
 	setDefault(&o.MaxReply, defaultMaxReply)
 	if o.Logger == nil {

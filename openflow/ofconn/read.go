@@ -19,6 +19,7 @@ func (c *Conn) read() {
 
 func (c *Conn) readAll() error {
 	last, probed := time.Now(), false
+	unasked := pace{rate: float64(c.opts.MaxUnasked)}
 	for {
 		if c.opts.EchoInterval > 0 {
 			deadline := last.Add(c.opts.EchoInterval)
@@ -32,8 +33,14 @@ func (c *Conn) readAll() error {
 		b, err := c.in.next()
 		if err == nil {
 			last, probed = time.Now(), false
-			if err := c.dispatch(b); err != nil {
+			asked, err := c.dispatch(b)
+			if err != nil {
 				return err
+			}
+			if !asked {
+				// Who sends too much finds that its messages pile up on its
+				// side. Its answers do too.
+				pause(c.ctx, unasked.take(last))
 			}
 			continue
 		}
@@ -52,58 +59,67 @@ func (c *Conn) readAll() error {
 	}
 }
 
-// dispatch hands one message to the call that waits for it or to the events.
-// An error ends the connection.
-func (c *Conn) dispatch(b []byte) error {
+// dispatch hands one message to the call that waits for it or to the events,
+// and reports whether it was asked for. An error ends the connection.
+func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 	m, xid, err := openflow.Parse(b)
 	if err != nil {
 		// The reply to a request that cannot be read fails the request; an
 		// event that cannot be read is lost state and ends the connection.
 		if c.failCall(xid, err) {
-			return nil
+			return true, nil
 		}
-		return fmt.Errorf("%w: %w", ErrProtocol, err)
+		return false, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
 	switch m := m.(type) {
 	case *openflow.EchoRequest:
-		return c.enqueueControl(xid, &openflow.EchoReply{Data: m.Data})
+		return false, c.enqueueControl(xid, &openflow.EchoReply{Data: m.Data})
 	case *openflow.Hello:
-		return nil // Allowed at any time, and says nothing new (6.3.1).
+		return false, nil // Allowed at any time, and says nothing new (6.3.1).
 	case *openflow.PacketIn, *openflow.FlowRemoved, *openflow.PortStatus,
 		*openflow.FlowMonitorPaused, *openflow.FlowMonitorResumed:
-		return c.deliver(Event{xid, m})
+		return false, c.deliver(Event{xid, m}, len(b))
 	case *openflow.Error:
 		if c.refuse(xid, m) {
-			return nil
+			return true, nil
 		}
-		return c.deliver(Event{xid, m})
+		return false, c.deliver(Event{xid, m}, len(b))
 	}
 	if c.answer(xid, m, len(b)) {
-		return nil
+		return true, nil
 	}
 	switch m := m.(type) {
 	case *openflow.Experimenter:
-		return c.deliver(Event{xid, m})
+		return false, c.deliver(Event{xid, m}, len(b))
 	case *openflow.MultipartReply:
-		if updates, ok := m.Body.(openflow.FlowMonitorReply); ok && !onlyOwn(updates) {
-			return c.deliver(Event{xid, m})
+		if updates, ok := m.Body.(openflow.FlowMonitorReply); ok {
+			if onlyOwn(updates) {
+				return true, nil
+			}
+			return false, c.deliver(Event{xid, m}, len(b))
 		}
 	}
 	// The answer to an echo of our own or to a request that was given up.
-	return nil
+	return false, nil
 }
 
-func (c *Conn) deliver(e Event) error {
-	select {
-	case c.events <- e:
+// deliver queues an event of so many bytes.
+func (c *Conn) deliver(e Event, size int) error {
+	for len(c.sizes) > len(c.events) { // Received since.
+		c.queued -= c.sizes[0]
+		c.sizes = c.sizes[1:]
+	}
+	if len(c.events) < cap(c.events) && (len(c.sizes) == 0 || c.queued+size <= c.opts.MaxEventBytes) {
+		c.sizes = append(c.sizes, size)
+		c.queued += size
+		c.events <- e // There is room, and only the reader fills it.
 		return nil
-	default:
 	}
 	if _, ok := e.Message.(*openflow.PacketIn); ok {
 		c.dropped.Add(1)
 		return nil
 	}
-	return fmt.Errorf("%w: %d events wait unread", ErrOverrun, cap(c.events))
+	return fmt.Errorf("%w: %d events of %d bytes wait unread", ErrOverrun, len(c.events), c.queued)
 }
 
 // onlyOwn reports whether a flow monitor tells of nothing but changes that this

@@ -76,7 +76,7 @@ func (s *Switch) Management() string { return "unix:" + s.path("br0.mgmt") }
 // Vsctl runs ovs-vsctl, which waits until the switch has applied the change.
 func (s *Switch) Vsctl(tb testing.TB, args ...string) string {
 	tb.Helper()
-	return s.Run(tb, "ovs-vsctl", append([]string{"--timeout=20", "--db=unix:" + s.path("db.sock")}, args...)...)
+	return s.Run(tb, "ovs-vsctl", append([]string{"--timeout=20", "--retry", "--db=unix:" + s.path("db.sock")}, args...)...)
 }
 
 // Ofctl runs ovs-ofctl with OpenFlow 1.3 and returns its output.
