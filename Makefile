@@ -82,6 +82,7 @@ install: build
 	install -D -t $(DESTDIR)/usr/bin bin/tapline bin/tapctl
 	install -D -t $(DESTDIR)/usr/lib/tapline bin/tapline-mirror
 	ln -sf ../lib/tapline/tapline-mirror $(DESTDIR)/usr/bin/tapline-mirror
+	ln -sf tapctl $(DESTDIR)/usr/bin/climc
 
 .PHONY: clean
 clean:

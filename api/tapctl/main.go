@@ -28,6 +28,7 @@ func main() {
 		Env:     os.Getenv,
 		Root:    os.Geteuid() == 0,
 		Width:   terminalWidth(os.Stdout),
+		Live:    terminalWidth(os.Stderr) > 0,
 		Facts:   cmd.ReadFacts,
 	}
 	code := app.Run(ctx, os.Args[1:])

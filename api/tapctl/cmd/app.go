@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,14 +34,19 @@ type App struct {
 	Env     func(string) string
 	Root    bool // runs as root
 	Width   int  // columns of the terminal that Out is; 0 if it is none
+	Live    bool // Err is a terminal: long work shows that it goes on
 	// Facts reads the physical NICs of this machine; with all, every Ethernet device.
 	Facts func(all bool) (api.HostFacts, error)
 
 	connection connection
 	output     string
+	bare       bool     // tables have no titles
+	columns    []string // titles of the columns to show; none: the usual ones
+	verbose    int
 	wait       time.Duration
 	started    bool // the command line was right
 	outcome    int  // the exit code unless an error says otherwise
+	trouble    int  // the exit code of an error
 }
 
 // errTold is an error that was printed already.
@@ -53,21 +59,32 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // Run runs a command line without its first word and returns the exit code.
 func (a *App) Run(ctx context.Context, args []string) int {
+	a.trouble = ExitFailed
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(joined(root, args))
 	called, err := root.ExecuteContextC(ctx)
 	var wrong usageError
 	switch {
 	case err == nil:
 		return a.outcome
 	case errors.Is(err, errTold):
-		return ExitFailed
+		return a.trouble
 	case !a.started, errors.As(err, &wrong):
-		fmt.Fprintf(a.Err, "%s: %v\n  next: %s --help shows what it takes\n", called.CommandPath(), err, called.CommandPath())
+		fmt.Fprintf(a.Err, "%s: %v\n  next: %s --help shows what it takes\n", called.CommandPath(), oneLine(err), called.CommandPath())
 		return ExitUsage
 	}
 	a.explain(called.CommandPath(), err)
-	return ExitFailed
+	a.suggest(ctx, err)
+	return a.trouble
+}
+
+// oneLine puts what cobra proposes behind what was wrong.
+func oneLine(err error) string {
+	wrong, proposals, found := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+	if !found {
+		return wrong
+	}
+	return wrong + "; did you mean " + strings.Join(strings.Fields(proposals), ", ") + "?"
 }
 
 func (a *App) root() *cobra.Command {
@@ -82,7 +99,10 @@ func (a *App) root() *cobra.Command {
 
 A tap service is where mirrored traffic goes: an extra NIC of a guest, or an unused physical NIC of a host.
 A tap flow is where it is taken from: a NIC of a guest, or the virtual switch that carries a wire on a host.
-Wherever an id is wanted, a name does as well.`,
+Wherever an id is wanted, a name does as well. "tap-flow list" is the same as "tap-flow-list".
+
+Exit codes: 0 done; 1 refused, failed, or what was waited for is in error; 2 the command line is wrong; 3 what was waited
+for is still pending. Of diff: 0 no difference, 1 differences, 2 or more trouble.`,
 		Example: fmt.Sprintf(`  %[1]s tap-service-create --type guest --target-id ids-vm ids
   %[1]s tap-service-enable ids
   %[1]s tap-flow-create --type vnic --guest-id web-vm --tap-id ids --wait 10s web
@@ -96,6 +116,9 @@ Wherever an id is wanted, a name does as well.`,
 	flags := root.PersistentFlags()
 	a.connection.bind(flags)
 	flags.StringVarP(&a.output, "output", "o", "table", "table, wide, json, yaml or id")
+	flags.BoolVar(&a.bare, "no-headers", false, "tables without their titles")
+	flags.StringSliceVar(&a.columns, "columns", nil, "only these columns of a table, in this order, such as NAME,STATUS")
+	flags.CountVarP(&a.verbose, "verbose", "v", "show the requests on standard error; twice: with their bodies")
 	for _, g := range [][2]string{
 		{"tap-service", "Mirror destinations:"}, {"tap-flow", "Mirror sources:"}, {"host", "Hosts:"}, {"guest", "Guests:"}, {"wire", "Wires:"},
 	} {
@@ -103,13 +126,48 @@ Wherever an id is wanted, a name does as well.`,
 	}
 	for _, add := range []func(*cobra.Command){
 		a.addServices, a.addFlows, a.addHosts, a.addGuests, a.addWires, a.addFacts, a.addVersion,
+		a.addWatch, a.addWait, a.addTopology, a.addCompletion,
 	} {
 		add(root)
 	}
 	for _, cmd := range root.Commands() {
 		cmd.Example = strings.ReplaceAll(cmd.Example, "tapctl ", name+" ")
 	}
+	a.completeFlags(root)
 	return root
+}
+
+// joined makes one word of "tap-flow list", if that is a command.
+func joined(root *cobra.Command, args []string) []string {
+	for i := range len(args) - 1 {
+		word := args[i] + "-" + args[i+1]
+		for _, cmd := range root.Commands() {
+			if cmd.Name() == word {
+				return slices.Concat(args[:i], []string{word}, args[i+2:])
+			}
+			if cmd.Name() == args[i] {
+				return args // What follows are its arguments.
+			}
+		}
+	}
+	return args
+}
+
+// outputKey is the annotation of commands that have output formats of their own: their names, the default first.
+const outputKey = "output"
+
+// outputs are the formats that a command writes.
+func outputs(cmd *cobra.Command) []string {
+	if own := cmd.Annotations[outputKey]; own != "" {
+		return strings.Split(own, ",")
+	}
+	return []string{"table", "wide", "json", "yaml", "id"}
+}
+
+// writes gives a command output formats of its own, the default first.
+func (a *App) writes(cmd *cobra.Command, formats ...string) *cobra.Command {
+	cmd.Annotations = map[string]string{outputKey: strings.Join(formats, ",")}
+	return cmd
 }
 
 // command makes a command that runs once its command line is known to be right.
@@ -117,8 +175,13 @@ func (a *App) command(use, short, example string, args cobra.PositionalArgs, run
 	return &cobra.Command{
 		Use: use, Short: short, Example: example, Args: args, DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, ok := formats()[a.output]; !ok {
-				return fmt.Errorf("--output %q is not known: want table, wide, json, yaml or id", a.output)
+			known := outputs(cmd)
+			if cmd.Annotations[outputKey] != "" && !cmd.Flags().Changed("output") {
+				a.output = known[0]
+			}
+			if !slices.Contains(known, a.output) {
+				last := len(known) - 1
+				return fmt.Errorf("--output %q is not known: want %s or %s", a.output, strings.Join(known[:last], ", "), known[last])
 			}
 			// An empty value is most often a variable that a script left unset; it must not mean "any".
 			var empty error

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server"
@@ -22,8 +21,6 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var update = flag.Bool("update", false, "write the goldens in testdata")
 
@@ -320,6 +317,11 @@ func TestWrongCommandLines(t *testing.T) {
 		"tap-flow-list all":                                 {2, `unknown command "all"`},
 		"tap-flow-show":                                     {2, "accepts 1 arg(s), received 0"},
 		"tap-flow-delete":                                   {2, "requires at least 1 arg(s)"},
+		"tap-flow-enable":                                   {2, "requires at least 1 arg(s), or --all"},
+		"tap-flow-enable web --all":                         {2, "--all goes without ids"},
+		"tap-flow-list --columns name,colour":               {2, `there is no column "colour": want some of NAME, TYPE`},
+		"tap-flow-show wbe":                                 {1, `did you mean tap flow "web"?`},
+		"tap-flow-show entirely-different":                  {1, "next: the list commands"},
 		"tap-flow-create f":                                 {2, `required flag(s) "tap-id", "type" not set`},
 		"tap-flow-list -o xml":                              {2, `--output "xml" is not known: want table, wide, json, yaml or id`},
 		"tap-flow-update web":                               {2, "nothing is given to change: want some of --name, --tap-id"},
@@ -373,4 +375,40 @@ func TestControlCharactersDoNotReachTheTerminal(t *testing.T) {
 		require.NotRegexp(t, escape, out)
 		require.Contains(t, out, "evil ?[2J name")
 	}
+}
+
+func TestShapesOfTables(t *testing.T) {
+	d := newDesk(t)
+	d.furnish()
+	require.Equal(t, "web       error\n", strings.Split(d.must("tap-flow-list --no-headers --columns name,status"), "\n")[1]+"\n")
+	require.Equal(t, "TUNNEL IP  NAME\n192.0.2.1  h1\n", d.must("host-show h1 --columns tunnel_ip,NAME"))
+	require.Equal(t, d.must("tap-flow-list -o wide"), d.must("tap-flow list -owide"))
+	require.Equal(t, d.must("tap-flow-show web"), d.must("-o table tap-flow show web"))
+}
+
+func TestAll(t *testing.T) {
+	d := newDesk(t)
+	d.furnish()
+	require.Equal(t, "svc-3\nsvc-4\n", d.must("tap-service-enable --all -o id"))
+	d.must("tap-flow-disable --all")
+	for _, f := range d.engine.Flows() {
+		require.False(t, f.Enabled)
+	}
+}
+
+func TestProposalsAndTraces(t *testing.T) {
+	d := newDesk(t)
+	d.furnish()
+	require.Contains(t, d.fails(cmd.ExitFailed, "tap-flow-create --type vnic --guest-id vm2 --tap-id ids f"), `did you mean guest "vm1"?`)
+	require.Contains(t, d.fails(cmd.ExitFailed, "tap-flow-enable web net-100"), `did you mean tap flow "net0-100"?`)
+	require.Contains(t, d.fails(cmd.ExitUsage, "tap-flow-lst"), `unknown command "tap-flow-lst" for "tapctl"; did you mean tap-flow-`)
+
+	code, stdout, stderr := d.run("tap-flow-show web -v")
+	require.Equal(t, cmd.ExitDone, code)
+	require.Equal(t, d.must("tap-flow-show web"), stdout)
+	require.Regexp(t, `^> GET http://.*/api/v1/tap_flows/web\n< 200 OK \(.*\)\n$`, stderr)
+	_, _, stderr = d.run("tap-flow-update web --direction OUT -vv")
+	require.Contains(t, stderr, `>   {"direction":"OUT"}`)
+	require.Contains(t, stderr, `"direction":"OUT","enabled":true`)
+	require.NotContains(t, stderr, token)
 }

@@ -147,7 +147,10 @@ func (c *connection) httpClient(a *App) (*http.Client, error) {
 		}
 		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
 	}
-	return &http.Client{Transport: transport}, nil
+	if a.verbose > 0 {
+		return &http.Client{Transport: &tracer{next: transport, out: a.Err, bodies: a.verbose > 1}}, nil
+	}
+	return &http.Client{Transport: &patient{next: transport, app: a}}, nil
 }
 
 func first(values ...string) string {

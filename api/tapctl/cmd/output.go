@@ -63,7 +63,7 @@ func (k kind[T, L]) printRows(a *App, f format, rows []T) error {
 			}
 			rows = lines
 		}
-		return writeTable(a.Out, k.columns, rows, f.wide, a.Width)
+		return writeTable(a.Out, k.columns, rows, a.table(f.wide))
 	}
 	for _, v := range rows {
 		if _, err := fmt.Fprintln(a.Out, k.id(v)); err != nil {
@@ -71,6 +71,10 @@ func (k kind[T, L]) printRows(a *App, f format, rows []T) error {
 		}
 	}
 	return nil
+}
+
+func (a *App) table(wide bool) table {
+	return table{wide: wide, bare: a.bare, columns: a.columns, terminal: a.Width}
 }
 
 // print writes one object with all its fields, several as rows (or, encoded, one after the other).
@@ -89,7 +93,7 @@ func (k kind[T, L]) print(a *App, objects ...T) error {
 			}
 		}
 		return nil
-	case f.ids || len(objects) != 1:
+	case f.ids || len(objects) != 1 || len(a.columns) > 0:
 		if len(objects) == 0 {
 			return nil
 		}

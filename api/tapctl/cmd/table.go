@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -22,14 +23,20 @@ const (
 	minCell = 8 // columns that are cut keep so many characters
 )
 
-// writeTable writes rows under their titles. With a terminal (columns > 0) it leaves out and cuts what does not fit;
-// otherwise everything is written.
-func writeTable[T any](w io.Writer, columns []column[T], rows []T, wide bool, terminal int) error {
-	var shown []column[T]
-	for _, c := range columns {
-		if wide || !c.wide {
-			shown = append(shown, c)
-		}
+// table says how a table is written.
+type table struct {
+	wide     bool
+	bare     bool     // without titles
+	columns  []string // titles of the columns to show, in this order; none: the usual ones
+	terminal int      // its columns; 0 if there is none
+}
+
+// writeTable writes rows under their titles. On a terminal it leaves out and cuts what does not fit; otherwise everything is
+// written.
+func writeTable[T any](w io.Writer, columns []column[T], rows []T, t table) error {
+	shown, err := chosen(columns, t)
+	if err != nil {
+		return err
 	}
 	cells := make([][]string, len(rows)+1)
 	for _, c := range shown {
@@ -44,8 +51,11 @@ func writeTable[T any](w io.Writer, columns []column[T], rows []T, wide bool, te
 			widths[i] = max(widths[i], cellWidth(cell))
 		}
 	}
-	if terminal > 0 && !wide {
-		fit(shown, widths, terminal)
+	if t.terminal > 0 && !t.wide {
+		fit(shown, widths, t.terminal)
+	}
+	if t.bare {
+		cells = cells[1:]
 	}
 	var b strings.Builder
 	for _, row := range cells {
@@ -59,8 +69,37 @@ func writeTable[T any](w io.Writer, columns []column[T], rows []T, wide bool, te
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err = io.WriteString(w, b.String())
 	return err
+}
+
+// chosen are the columns that a table shows.
+func chosen[T any](columns []column[T], t table) ([]column[T], error) {
+	var shown []column[T]
+	if len(t.columns) == 0 {
+		for _, c := range columns {
+			if t.wide || !c.wide {
+				shown = append(shown, c)
+			}
+		}
+		return shown, nil
+	}
+	for _, title := range t.columns {
+		at := slices.IndexFunc(columns, func(c column[T]) bool {
+			return strings.EqualFold(strings.NewReplacer("_", " ", "-", " ").Replace(title), c.title)
+		})
+		if at < 0 {
+			var known []string
+			for _, c := range columns {
+				known = append(known, c.title)
+			}
+			return nil, usage("--columns: there is no column %q: want some of %s", title, strings.Join(known, ", "))
+		}
+		c := columns[at]
+		c.drop = false
+		shown = append(shown, c)
+	}
+	return shown, nil
 }
 
 // fit makes a table fit a terminal: columns that may go get width 0, then the widest that may be cut lose a character.

@@ -26,7 +26,7 @@ func TestTableFits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			require.NoError(t, writeTable(&b, columns, rows, false, tc.width))
+			require.NoError(t, writeTable(&b, columns, rows, table{terminal: tc.width}))
 			require.Equal(t, tc.want, b.String())
 			for line := range strings.Lines(b.String()) {
 				if tc.width >= 16 {

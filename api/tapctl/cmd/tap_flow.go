@@ -39,11 +39,15 @@ func source(v api.TapFlow) string {
 	if v.Type == "vnic" {
 		return strings.TrimSuffix(v.GuestID+"/"+first(v.IPAddr, v.MACAddr), "/")
 	}
-	s := v.HostID + "/" + v.WireID
-	if v.VLANID != 0 {
-		s += " vlan " + strconv.Itoa(v.VLANID)
+	return v.HostID + "/" + wireSource(v)
+}
+
+// wireSource is the wire that a flow mirrors, and its VLAN.
+func wireSource(v api.TapFlow) string {
+	if v.VLANID == 0 {
+		return v.WireID
 	}
-	return s
+	return v.WireID + " vlan " + strconv.Itoa(v.VLANID)
 }
 
 // moment is a time in a table: UTC, to the second.
@@ -76,7 +80,7 @@ func (a *App) addFlows(root *cobra.Command) {
 			filter{"guest-id", "guest_id", "guest"}, filter{"host-id", "host_id", "host"}, filter{"wire-id", "wire_id", "wire"},
 			filter{"direction", "direction", "direction: IN, OUT or BOTH"}, filter{"enabled", "enabled", "setting: true or false"},
 			filter{"status", "status", "status: disabled, pending, ready or error"}))
-	root.AddCommand(switchCommands(a, k, func(c *client.Client) switchable[api.TapFlow] { return c.TapFlows() })...)
+	root.AddCommand(switchCommands(a, k, func(c *client.Client) switchable[api.TapFlow, api.TapFlowList] { return c.TapFlows() })...)
 }
 
 func (a *App) createFlow(k kind[api.TapFlow, api.TapFlowList]) *cobra.Command {

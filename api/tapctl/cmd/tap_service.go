@@ -82,5 +82,5 @@ func (a *App) addServices(root *cobra.Command) {
 			filter{"name", "name", "name"}, filter{"type", "type", "type: guest or host"}, filter{"target-id", "target_id", "guest or host"},
 			filter{"host-id", "host_id", "host, where the tap NIC is"}, filter{"enabled", "enabled", "setting: true or false"},
 			filter{"status", "status", "status: disabled, pending, ready or error"}))
-	root.AddCommand(switchCommands(a, k, func(c *client.Client) switchable[api.TapService] { return c.TapServices() })...)
+	root.AddCommand(switchCommands(a, k, func(c *client.Client) switchable[api.TapService, api.TapServiceList] { return c.TapServices() })...)
 }

@@ -19,7 +19,8 @@ type resource[T, L any] interface {
 }
 
 // switchable are the verbs of kinds that are enabled and disabled.
-type switchable[T any] interface {
+type switchable[T, L any] interface {
+	List(ctx context.Context, opts ...client.Option) (L, error)
 	Enable(ctx context.Context, ref string, opts ...client.Option) (T, error)
 	Disable(ctx context.Context, ref string, opts ...client.Option) (T, error)
 }
@@ -120,15 +121,31 @@ func deleteCommand[T, L any](a *App, k kind[T, L], of func(*client.Client) resou
 }
 
 // switchCommands are enable and disable.
-func switchCommands[T, L any](a *App, k kind[T, L], of func(*client.Client) switchable[T]) []*cobra.Command {
+func switchCommands[T, L any](a *App, k kind[T, L], of func(*client.Client) switchable[T, L]) []*cobra.Command {
 	var out []*cobra.Command
 	for _, verb := range []struct{ word, short string }{{"enable", "Enable "}, {"disable", "Disable "}} {
+		var all bool
 		cmd := a.waits(a.command(k.word+"-"+verb.word+" ID... [flags]", verb.short+plural(k.noun),
-			fmt.Sprintf("  tapctl %[1]s-%[2]s NAME\n  tapctl %[1]s-%[2]s NAME ANOTHER --wait 10s", k.word, verb.word),
-			cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+			fmt.Sprintf("  tapctl %[1]s-%[2]s NAME\n  tapctl %[1]s-%[2]s NAME ANOTHER --wait 10s\n  tapctl %[1]s-%[2]s --all", k.word, verb.word),
+			cobra.ArbitraryArgs, func(cmd *cobra.Command, args []string) error {
+				switch {
+				case all && len(args) > 0:
+					return usage("--all goes without ids")
+				case !all && len(args) == 0:
+					return usage("requires at least 1 arg(s), or --all")
+				}
 				c, err := a.client()
 				if err != nil {
 					return err
+				}
+				if all {
+					list, err := of(c).List(cmd.Context())
+					if err != nil {
+						return err
+					}
+					for _, v := range k.items(list) {
+						args = append(args, k.id(v))
+					}
 				}
 				act := of(c).Enable
 				if verb.word == "disable" {
@@ -150,6 +167,7 @@ func switchCommands[T, L any](a *App, k kind[T, L], of func(*client.Client) swit
 				}
 				return failed
 			}))
+		cmd.Flags().BoolVar(&all, "all", false, verb.word+" all "+plural(k.noun))
 		cmd.GroupID = k.word
 		out = append(out, cmd)
 	}
@@ -168,6 +186,7 @@ func (a *App) each(cmd *cobra.Command, args []string, do func(ref string) error)
 			return err
 		}
 		a.explain(cmd.CommandPath()+": "+printable(ref), err)
+		a.suggest(cmd.Context(), err)
 		failed = errTold
 	}
 	return failed
