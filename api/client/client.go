@@ -90,6 +90,11 @@ func (c *Client) TapFlows() Switchable[api.TapFlow, api.TapFlowList, api.TapFlow
 			tag: func(v *api.TapFlow, etag string) { v.ETag = etag }}}
 }
 
+// Tokens are what others, and we, are let in with. They cannot be changed.
+func (c *Client) Tokens() Tokens {
+	return Tokens{Resource[api.TokenCreated, api.TokenList, api.TokenCreate, struct{}]{c: c, path: "tokens", tag: func(*api.TokenCreated, string) {}}}
+}
+
 // Health asks whether the controller answers, and for its version.
 func (c *Client) Health(ctx context.Context) (api.Health, error) {
 	var h api.Health

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -28,7 +30,7 @@ type contract struct {
 
 // operation is what the document says of one method of one path.
 type operation struct {
-	public  bool                        // needs no token
+	role    access.Role                 // the least that may; "": everybody, without a token
 	query   map[string]*openapi3.Schema // parameters
 	body    map[string]*openapi3.Schema // media type -> schema; empty if the request has no body
 	ifMatch bool
@@ -45,10 +47,9 @@ func loadContract() (*contract, error) {
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			o := &operation{
-				public: op.Security != nil && len(*op.Security) == 0,
-				query:  make(map[string]*openapi3.Schema),
-				body:   make(map[string]*openapi3.Schema),
+			o := &operation{query: make(map[string]*openapi3.Schema), body: make(map[string]*openapi3.Schema)}
+			if o.role, err = roleOf(method, op); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			for _, p := range op.Parameters {
 				switch p.Value.In {
@@ -69,15 +70,34 @@ func loadContract() (*contract, error) {
 	return c, nil
 }
 
+// roleKey is the extension of an operation that says which role it needs.
+const roleKey = "x-role"
+
+// roleOf is the role that an operation needs. Where the document does not say, it is viewer for what reads, and admin for what
+// writes.
+func roleOf(method string, op *openapi3.Operation) (access.Role, error) {
+	if op.Security != nil && len(*op.Security) == 0 {
+		return "", nil
+	}
+	if said, ok := op.Extensions[roleKey].(string); ok {
+		return access.ParseRole(said)
+	}
+	if method == http.MethodGet {
+		return access.Viewer, nil
+	}
+	return access.Admin, nil
+}
+
 func (c *contract) operation(method, path string) *operation { return c.operations[method+" "+path] }
 
 // formats are the string formats of the document that are not of OpenAPI.
 func formats() map[string]openapi3.StringFormatValidator {
 	return map[string]openapi3.StringFormatValidator{
-		"mac":   openapi3.NewCallbackValidator(func(s string) error { _, err := parseMAC(s); return err }),
-		"ip":    openapi3.NewCallbackValidator(func(s string) error { _, err := parseIP(s); return err }),
-		"ovsdb": openapi3.NewCallbackValidator(checkOVSDB),
-		"wait":  openapi3.NewCallbackValidator(func(s string) error { _, err := parseWait(s); return err }),
+		"mac":       openapi3.NewCallbackValidator(func(s string) error { _, err := parseMAC(s); return err }),
+		"ip":        openapi3.NewCallbackValidator(func(s string) error { _, err := parseIP(s); return err }),
+		"ovsdb":     openapi3.NewCallbackValidator(checkOVSDB),
+		"date-time": openapi3.NewCallbackValidator(func(s string) error { _, err := time.Parse(time.RFC3339, s); return err }),
+		"wait":      openapi3.NewCallbackValidator(func(s string) error { _, err := parseWait(s); return err }),
 	}
 }
 

@@ -106,12 +106,12 @@ func problemOf(err error) (p api.Problem, ours bool) {
 func (s *server) answerError(err error, c echo.Context) {
 	p, ours := problemOf(err)
 	if ours {
-		s.log.Error("request failed", "method", c.Request().Method, "path", c.Request().URL.Path, "error", err)
+		s.log.Error("request failed", "method", c.Request().Method, "path", path(c), "error", err)
 	}
 	if c.Response().Committed {
 		return
 	}
-	p.Instance = c.Request().URL.Path
+	p.Instance = path(c)
 	if p.Status == http.StatusServiceUnavailable {
 		c.Response().Header().Set(echo.HeaderRetryAfter, "1")
 	}

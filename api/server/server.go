@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,12 +10,15 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/tapline-sdn/tapline/controller/access"
 )
 
 // Config is what a server needs.
 type Config struct {
 	Engine Engine
-	// Token is what requests must carry as "Authorization: Bearer TOKEN"; while it is empty none is let in.
+	// Keys says who is let in; nil: whoever carries Token, as an admin, and nobody while it is empty.
+	Keys    *access.Keyring
 	Token   []byte
 	Metrics http.Handler // of /metrics; nil answers 404
 	Logger  *slog.Logger // nil discards
@@ -26,14 +27,14 @@ type Config struct {
 
 type server struct {
 	engine   Engine
-	token    [sha256.Size]byte
-	hasToken bool
+	keys     *access.Keyring
+	failures *access.Limiter
 	metrics  http.Handler
 	log      *slog.Logger
 	version  string
 	echo     *echo.Echo
 	contract *contract
-	open     map[string]bool // routes that need no token
+	roles    map[string]access.Role // "METHOD /path/:ref" -> least role, "" for what is open to all
 }
 
 // New returns the handler of all paths of the document. It panics if the document that is built into the program is
@@ -47,14 +48,19 @@ func newServer(cfg Config) *server {
 	}
 	s := &server{
 		engine:   cfg.Engine,
-		token:    sha256.Sum256(cfg.Token),
-		hasToken: len(cfg.Token) > 0,
+		keys:     cfg.Keys,
+		failures: access.NewLimiter(),
 		metrics:  cfg.Metrics,
 		log:      cfg.Logger,
 		version:  cfg.Version,
 		echo:     echo.New(),
 		contract: contract,
-		open:     make(map[string]bool),
+		roles:    make(map[string]access.Role),
+	}
+	if s.keys == nil {
+		if s.keys, err = access.New(context.Background(), access.Config{Admin: cfg.Token}); err != nil {
+			panic(fmt.Sprintf("api/server: a keyring without records: %v", err))
+		}
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -67,6 +73,7 @@ func newServer(cfg Config) *server {
 	s.mountWires()
 	s.mountServices()
 	s.mountFlows()
+	s.mountTokens()
 	s.route(http.MethodGet, "/api/v1/watch", s.watch)
 	return s
 }
@@ -78,9 +85,7 @@ func (s *server) route(method, path string, handle func(echo.Context, request) e
 		panic(fmt.Sprintf("api/server: %s %s is not in the OpenAPI document", method, path))
 	}
 	pattern := strings.ReplaceAll(path, "{ref}", ":ref")
-	if op.public {
-		s.open[method+" "+pattern] = true
-	}
+	s.roles[method+" "+pattern] = op.role
 	s.echo.Add(method, pattern, func(c echo.Context) error {
 		req, err := op.read(c)
 		if err != nil {
@@ -99,7 +104,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				if r == http.ErrAbortHandler {
 					panic(r)
 				}
-				s.log.Error("a handler panicked", "path", c.Request().URL.Path, "panic", r, "stack", string(debug.Stack()))
+				s.log.Error("a handler panicked", "path", path(c), "panic", r, "stack", string(debug.Stack()))
 				c.Error(fmt.Errorf("panic: %v", r))
 			} else if err != nil {
 				c.Error(err)
@@ -109,7 +114,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				level = slog.LevelDebug
 			}
 			s.log.Log(context.WithoutCancel(c.Request().Context()), level, "request",
-				"method", c.Request().Method, "path", c.Request().URL.Path, "status", c.Response().Status,
+				"method", c.Request().Method, "path", path(c), "status", c.Response().Status,
 				"duration", time.Since(begin), "remote", c.Request().RemoteAddr)
 			err = nil
 		}()
@@ -117,23 +122,5 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// authorize lets in who carries the token. Digests are compared, so that the time tells neither content nor length.
-func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if s.open[c.Request().Method+" "+c.Path()] {
-			return next(c)
-		}
-		scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
-		given := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		same := subtle.ConstantTimeCompare(given[:], s.token[:]) == 1
-		if !s.hasToken || !strings.EqualFold(scheme, "Bearer") || !same {
-			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="tapline"`)
-			detail := `the token is not the right one; it is in admin.token in the controller's data_dir`
-			if scheme == "" {
-				detail = `the request carries no token: send "Authorization: Bearer TOKEN", with the content of admin.token in the controller's data_dir`
-			}
-			return refuse(http.StatusUnauthorized, "", "%s", detail)
-		}
-		return next(c)
-	}
-}
+// path is the request's, without the secret of a token that somebody took for its name.
+func path(c echo.Context) string { return access.Redact(c.Request().URL.Path) }

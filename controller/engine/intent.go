@@ -111,6 +111,7 @@ func loadIntent(state store.State) (*intent, error) {
 			err = load(in.services, r)
 		case store.KindFlow:
 			err = load(in.flows, r)
+		case store.KindToken: // Of package access.
 		default:
 			err = fmt.Errorf("unknown kind; was it written by a newer version?")
 		}

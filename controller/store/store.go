@@ -15,10 +15,11 @@ const (
 	KindGuest   Kind = "guests"
 	KindService Kind = "tap_services"
 	KindFlow    Kind = "tap_flows"
+	KindToken   Kind = "tokens"
 )
 
 // kinds is sorted, as the records of a [State] are.
-var kinds = [...]Kind{KindGuest, KindHost, KindFlow, KindService}
+var kinds = [...]Kind{KindGuest, KindHost, KindFlow, KindService, KindToken}
 
 // Errors that callers tell apart.
 var (

@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/tapline-sdn/tapline/api/server"
+	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -116,6 +117,11 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		return err
 	}
 	counters.watch(ring)
+	keys, err := access.New(ctx, access.Config{Admin: token, Records: intent, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -130,6 +136,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		})
 	}
 	running.Go(func() { ring.Run(ctx) })
+	running.Go(func() { keys.Run(ctx) })
 	start("openflow", func() error {
 		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log}, ring.AcceptOpenFlow)
 	})
@@ -147,7 +154,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	}
 	start("api", func() error {
 		return server.Serve(ctx, apiListener, server.New(server.Config{
-			Engine: ring, Token: token, Metrics: counters.handler(), Logger: log, Version: version,
+			Engine: ring, Keys: keys, Metrics: counters.handler(), Logger: log, Version: version,
 		}), apiTLS)
 	})
 	log.Info("tapline is running", "version", version, "api", apiListener.Addr(), "openflow", openflowListener.Addr(),

@@ -43,6 +43,8 @@ func nextAfter(status int) string {
 	return map[int]string{
 		http.StatusBadRequest:           "correct the value; --help shows what the command takes",
 		http.StatusUnauthorized:         "give the content of admin.token with --token-file, TAPLINE_TOKEN_FILE, --token or TAPLINE_TOKEN",
+		http.StatusForbidden:            "use a token of that role; who has an admin token makes one with token-create --role",
+		http.StatusTooManyRequests:      "give a right token with --token-file, TAPLINE_TOKEN_FILE, --token or TAPLINE_TOKEN",
 		http.StatusNotFound:             "the list commands show what there is",
 		http.StatusConflict:             "show what it clashes with, and change or delete that first",
 		http.StatusPreconditionFailed:   "somebody has changed it meanwhile; look again",
