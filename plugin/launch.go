@@ -42,6 +42,21 @@ type Process struct {
 
 // Launch starts a plugin and configures it. A configuration that the plugin refuses is a *ConfigError.
 func Launch(ctx context.Context, spec Spec) (*Process, error) {
+	return launch(ctx, spec, func(ctx context.Context, m Mirror) error { return m.Configure(ctx, spec.Config) })
+}
+
+// Describe starts a plugin, asks it who it is, and ends it. It is not configured.
+func Describe(ctx context.Context, spec Spec) (Description, error) {
+	p, err := launch(ctx, spec, func(context.Context, Mirror) error { return nil })
+	if err != nil {
+		return Description{}, err
+	}
+	defer p.Kill()
+	return p.Description, nil
+}
+
+// launch starts a plugin, and prepares it once it answers.
+func launch(ctx context.Context, spec Spec, prepare func(context.Context, Mirror) error) (*Process, error) {
 	where := fmt.Sprintf("plugin %s (%s)", spec.Name, spec.Path)
 	info, err := os.Stat(spec.Path)
 	switch {
@@ -87,7 +102,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	p := &Process{client: client, stderr: stderr, lifeline: held}
 	stop := context.AfterFunc(ctx, client.Kill) // It waits for the handshake without ctx.
 	defer stop()
-	if err := p.handshake(ctx, spec); err != nil {
+	if err := p.handshake(ctx, prepare); err != nil {
 		p.Kill()
 		if errors.Is(err, hplugin.ErrChecksumsDoNotMatch) {
 			return nil, fmt.Errorf("%s: the binary's SHA-256 is not %s: %w", where, spec.SHA256, err)
@@ -97,7 +112,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	return p, nil
 }
 
-func (p *Process) handshake(ctx context.Context, spec Spec) error {
+func (p *Process) handshake(ctx context.Context, prepare func(context.Context, Mirror) error) error {
 	protocol, err := p.client.Client()
 	if err != nil {
 		return fmt.Errorf("it did not start as a mirror plugin: %w", err)
@@ -116,7 +131,7 @@ func (p *Process) handshake(ctx context.Context, spec Spec) error {
 	if p.Description, err = mirror.Describe(ctx); err != nil {
 		return err
 	}
-	return mirror.Configure(ctx, spec.Config)
+	return prepare(ctx, mirror)
 }
 
 // Kill ends the process, and waits until it is gone.

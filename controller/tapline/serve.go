@@ -171,20 +171,29 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 
 // startPlugin launches the mirror plugin. Its settings tell the name of the tap bridge.
 func startPlugin(ctx context.Context, c *config.Config, log *slog.Logger) (*plugin.Supervisor, mirror.Config, error) {
+	spec, err := pluginSpec(c, log)
+	if err != nil {
+		return nil, mirror.Config{}, err
+	}
+	supervisor, err := plugin.Start(ctx, spec)
+	if err != nil {
+		return nil, mirror.Config{}, pluginErrors(c, 0, err)
+	}
+	settings, err := mirror.ParseConfig(spec.Config)
+	return supervisor, settings, err
+}
+
+// pluginSpec says which mirror plugin to run: where no path is configured, the one beside this program.
+func pluginSpec(c *config.Config, log *slog.Logger) (plugin.Spec, error) {
 	p := c.Plugins[0]
 	if p.Path == "" {
 		self, err := os.Executable()
 		if err != nil {
-			return nil, mirror.Config{}, fmt.Errorf("plugins[0].path: %w", err)
+			return plugin.Spec{}, fmt.Errorf("plugins[0].path: %w", err)
 		}
 		p.Path = filepath.Join(filepath.Dir(self), "tapline-"+p.Name)
 	}
-	supervisor, err := plugin.Start(ctx, plugin.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Config: p.Config, Logger: log})
-	if err != nil {
-		return nil, mirror.Config{}, pluginErrors(c, 0, err)
-	}
-	settings, err := mirror.ParseConfig(p.Config)
-	return supervisor, settings, err
+	return plugin.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Config: p.Config, Logger: log}, nil
 }
 
 // registerHosts registers the hosts of the configuration file, and brings those that are registered already to what it says.
