@@ -27,6 +27,7 @@ type Desired struct {
 	Prints map[string]uint64
 	Owners []string // sorted
 
+	ports       map[string]*tap.Port // by name
 	flowOwner   map[flowtable.Key]string
 	held        map[string]bool
 	heldCookies map[openflow.Cookie]bool
@@ -35,14 +36,15 @@ type Desired struct {
 // NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own, and prepares it.
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 	d := &Desired{
-		Program: p, Prints: map[string]uint64{}, flowOwner: map[flowtable.Key]string{},
+		Program: p, Prints: map[string]uint64{}, ports: map[string]*tap.Port{}, flowOwner: map[flowtable.Key]string{},
 		held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{},
 	}
 	if err := check(p, tapBridge); err != nil {
 		return nil, err
 	}
 	parts := map[string][]any{tap.OwnerBridge: {p.Bridge}}
-	for _, port := range p.Ports {
+	for i, port := range p.Ports {
+		d.ports[port.Name] = &p.Ports[i]
 		parts[port.Owner] = append(parts[port.Owner], port)
 	}
 	for _, m := range p.Mirrors {

@@ -64,11 +64,12 @@ func IsProbe(p *openflow.PacketIn) bool { return p.Cookie == probeMagic }
 type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
+	Changes     []Change        // what is wrong, one for each of Mods, but for the controller's own flows that go on by themselves
 }
 
 // DiffFlows compares a program, a stamp and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap
-// bridge, all of which are ours.
-func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openflow.PortNo) Flows {
+// bridge, all of which are ours. What belongs to an owner that repair does not let through stays as it is.
+func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openflow.PortNo, repair Gate) Flows {
 	want := append(append([]flowtable.Flow{}, d.Flows...), StampFlow(stamp))
 	if tunnel != 0 {
 		want = append(want, ProbeFlow(tunnel))
@@ -82,13 +83,34 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		}),
 		Outstanding: map[string]bool{},
 	}
+	if len(out.Mods) == 0 {
+		return out
+	}
+	stands := make(map[flowtable.Key]*openflow.FlowStats, len(have))
+	for i := range have {
+		stands[flowtable.KeyOf(have[i].Table, have[i].Priority, have[i].Match)] = &have[i]
+	}
+	var mods []openflow.FlowMod
 	for i := range out.Mods {
-		owner, known := d.flowOwner[flowtable.KeyOf(out.Mods[i].Table, out.Mods[i].Priority, out.Mods[i].Match)]
+		mod := &out.Mods[i]
+		owner, known := d.flowOwner[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
 		if !known {
 			owner = tap.OwnerBridge
 		}
 		out.Outstanding[owner] = true
+		was := stands[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
+		// The stamp and the probe flow go on by themselves, and others depend on them.
+		own := mod.Command == openflow.FlowAdd && isReserved(mod.Cookie) ||
+			mod.Command != openflow.FlowAdd && was != nil && was.Cookie == probeMagic && was.Priority == probePriority
+		if !own && !repair(owner) {
+			continue
+		}
+		mods = append(mods, *mod)
+		if !own {
+			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, stands))
+		}
 	}
+	out.Mods = mods
 	return out
 }
 

@@ -12,7 +12,7 @@ import (
 
 // installed is what a switch has that took all of a program.
 func installed(d *reconcile.Desired, stamp uint64, tunnel openflow.PortNo) []openflow.FlowStats {
-	return reconcile.Applied(nil, reconcile.DiffFlows(nil, d, stamp, tunnel).Mods)
+	return reconcile.Applied(nil, reconcile.DiffFlows(nil, d, stamp, tunnel, reconcile.Open).Mods)
 }
 
 func texts(mods []openflow.FlowMod) []string {
@@ -67,11 +67,11 @@ func TestDiffFlows(t *testing.T) {
 			desired(t, program(held("cap1"))), 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := reconcile.DiffFlows(tc.have, tc.d, tc.stamp, tc.tunnel)
+			got := reconcile.DiffFlows(tc.have, tc.d, tc.stamp, tc.tunnel, reconcile.Open)
 			assert.Equal(t, tc.want, texts(got.Mods))
 			assert.Equal(t, tc.owners, got.Outstanding)
 			after := reconcile.Applied(tc.have, got.Mods)
-			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.stamp, tc.tunnel).Mods), "applying twice is not applying once")
+			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.stamp, tc.tunnel, reconcile.Open).Mods), "applying twice is not applying once")
 		})
 	}
 }

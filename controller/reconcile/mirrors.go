@@ -19,10 +19,10 @@ func (x *differ) deleteMirrors() {
 				continue
 			}
 			key := portKey{b.Name, m.Name}
-			if owner := m.ExternalIDs[IDKey]; !wanted[key] && !x.d.held[owner] {
+			owner := m.ExternalIDs[IDKey]
+			if !wanted[key] && !x.d.held[owner] && x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true
-				x.changed(owner)
 			}
 		}
 	}
@@ -51,9 +51,10 @@ func (x *differ) mirror(m *tap.Mirror) {
 			continue
 		}
 		if found {
-			x.out.Txn.DeleteMirror(have.UUID)
-			x.mirrors = true
-			x.changed(m.Owner)
+			if x.may(Change{Owner: m.Owner, Object: object("second mirror", m.Name, m.Bridge), What: wasUnwanted}) {
+				x.out.Txn.DeleteMirror(have.UUID)
+				x.mirrors = true
+			}
 			continue
 		}
 		found = true
@@ -62,16 +63,25 @@ func (x *differ) mirror(m *tap.Mirror) {
 		want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
 		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
 		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
-		if !same(have, &want) && !x.d.held[m.Owner] {
+		if same(have, &want) || x.d.held[m.Owner] {
+			continue
+		}
+		change := differing(m.Owner, object("mirror", m.Name, m.Bridge), have, &want)
+		if added := gains(have, &want); added != nil {
+			kept := want
+			kept.SelectSrcPort, kept.SelectDstPort = have.SelectSrcPort, have.SelectDstPort
+			if same(have, &kept) {
+				change.Gains = added
+			}
+		}
+		if x.may(change) {
 			x.out.Txn.UpdateMirror(want)
 			x.mirrors = true
-			x.changed(m.Owner)
 		}
 	}
-	if !found {
+	if !found && x.may(Change{Owner: m.Owner, Object: object("mirror", m.Name, m.Bridge), What: wasMissing}) {
 		x.out.Txn.InsertMirror(bridge.UUID, row)
 		x.mirrors = true
-		x.changed(m.Owner)
 	}
 }
 

@@ -9,26 +9,28 @@ import (
 
 // deletePorts takes our ports away that must not stand, from whichever bridge, and tap bridges of ours of other names.
 func (x *differ) deletePorts() {
-	wanted := map[string]string{} // name -> bridge
-	for _, p := range x.d.Program.Ports {
-		wanted[p.Name] = p.Bridge
-	}
 	for _, b := range x.snap.Bridges() {
 		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) && b.ExternalIDs[IDKey] == tap.OwnerBridge {
-			x.out.Txn.DeleteBridge(b.UUID)
-			x.mirrors = true
-			x.changed(tap.OwnerBridge)
+			if x.may(Change{Owner: tap.OwnerBridge, Object: "bridge " + b.Name, What: wasUnwanted}) {
+				x.out.Txn.DeleteBridge(b.UUID)
+				x.mirrors = true
+			}
 			continue
 		}
 		for _, p := range x.snap.BridgePorts(b) {
 			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name {
 				continue // A bridge's own port comes and goes with it.
 			}
-			owner := p.ExternalIDs[IDKey]
-			if bridge, known := wanted[p.Name]; known && bridge != b.Name || !known && !x.d.held[owner] {
+			owner, want := p.ExternalIDs[IDKey], x.d.ports[p.Name]
+			switch {
+			case want == nil && x.d.held[owner], want != nil && want.Bridge == b.Name:
+				continue
+			case want != nil:
+				owner = want.Owner // It comes back on its bridge in the same transaction.
+			}
+			if x.may(Change{Owner: owner, Object: object("port", p.Name, b.Name), What: wasUnwanted}) {
 				x.out.Txn.DeletePort(p.UUID)
 				x.mirrors = true
-				x.changed(owner)
 			}
 		}
 	}
@@ -58,9 +60,10 @@ func (x *differ) port(p *tap.Port) {
 	case p.Plugged && taken && !x.movable(elsewhere):
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s is a part of another bridge, and no NIC of a guest", p.Name)
 	case p.Plugged && taken:
-		x.out.Txn.MovePort(elsewhere.UUID, bridge)
-		x.mirrors = true
-		x.changed(p.Owner)
+		if x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: wasMissing}) {
+			x.out.Txn.MovePort(elsewhere.UUID, bridge)
+			x.mirrors = true
+		}
 	case p.Plugged:
 		x.out.Outstanding[p.Owner] = true // Its owner plugs it.
 	case stands && x.self.owns(have.ExternalIDs):
@@ -72,10 +75,10 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Blocked[p.Owner] = fmt.Sprintf("interface %s is in use by port %s", p.Name, x.memberOf(p.Name))
 	case p.Type == "patch" && (!x.gate(p.Owner) || x.out.Blocked[p.Owner] != ""): // A pair comes whole or not at all.
 		x.out.Outstanding[p.Owner] = true
-	default: // One of that name on another bridge is deleted in the same transaction.
+	case x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: wasMissing}):
+		// One of that name on another bridge is deleted in the same transaction.
 		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
 		x.mirrors = x.mirrors || p.Type == "patch"
-		x.changed(p.Owner)
 	}
 }
 
@@ -106,18 +109,25 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if x.d.held[p.Owner] {
 		return
 	}
+	interfaces := x.snap.PortInterfaces(have)
+	if len(interfaces) != 1 || interfaces[0].Name != p.Name || !x.self.owns(interfaces[0].ExternalIDs) {
+		// Somebody has made a bond of it, or put something else into it.
+		if x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: "interfaces"}) {
+			bridge, _ := x.bridgeUUID(p.Bridge) // It was found there.
+			x.out.Txn.DeletePort(have.UUID)
+			x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
+			x.mirrors = true
+		}
+		return
+	}
 	want := *have
 	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
+	want.MAC, want.BondMode, want.LACP, want.OtherConfig = "", "", "", nil
+	want.BondFakeIface, want.FakeBridge, want.Protected = false, false, false
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
-	if !same(have, &want) {
+	if !same(have, &want) && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
 		x.out.Txn.UpdatePort(want)
 		x.mirrors = true
-		x.changed(p.Owner)
-	}
-	interfaces := x.snap.PortInterfaces(have)
-	if len(interfaces) != 1 || !x.self.owns(interfaces[0].ExternalIDs) {
-		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s has interfaces that are not ours", p.Name)
-		return
 	}
 	device := interfaces[0]
 	now := *device
@@ -128,10 +138,12 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if p.OFPortRequest != 0 {
 		now.OFPortRequest = int(p.OFPortRequest)
 	}
+	if p.Type != "" { // A NIC keeps what its host has set for it.
+		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
+	}
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
-	if !same(device, &now) {
+	if !same(device, &now) && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now)) {
 		x.out.Txn.UpdateInterface(now)
 		x.mirrors = true
-		x.changed(p.Owner)
 	}
 }

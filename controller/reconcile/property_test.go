@@ -27,7 +27,7 @@ func TestConverges(t *testing.T) {
 			foreign := foreignRows(db.snapshot())
 			open := rapid.Bool().Draw(rt, "gate")
 			for round := 0; ; round++ {
-				rows := reconcile.Diff(db.snapshot(), d, self, gate(open))
+				rows := reconcile.Diff(db.snapshot(), d, self, gate(open), reconcile.Open)
 				touchesOurs(rt, db.snapshot(), rows.Txn, d.Program)
 				if rows.Txn.Empty() {
 					break

@@ -29,19 +29,19 @@ type Rows struct {
 	Outstanding map[string]bool
 	// Blocked are owners whose rows cannot be put in place, with the reason.
 	Blocked map[string]string
-	// Changed counts rows that the transaction writes.
-	Changed int
+	// Changes are what the transaction writes, one for each object.
+	Changes []Change
 	// Stamp is the stamp that the transaction writes, since it touches mirrors; 0 if it writes none.
 	Stamp uint64
 }
 
 // differ builds Rows.
 type differ struct {
-	snap *vswitch.Snapshot
-	d    *Desired
-	self Self
-	gate Gate
-	out  Rows
+	snap         *vswitch.Snapshot
+	d            *Desired
+	self         Self
+	gate, repair Gate
+	out          Rows
 
 	tapBridge vswitch.UUID
 	ports     map[portKey]vswitch.UUID // that stand or are inserted
@@ -51,20 +51,20 @@ type differ struct {
 
 type portKey struct{ bridge, name string }
 
-// Gate says whether a new capture may start to feed the tap bridge: once the bridge has its flows, and the way that its copies
-// take is known to work. What stands already is not asked.
+// Gate says which owners are let through. The gate of new captures, which is not asked for what stands already, opens once the
+// bridge has its flows and the way that the copies take is known to work: then they may start to feed the tap bridge.
 type Gate func(owner string) bool
 
-// Open lets every capture start.
+// Open lets everybody through.
 func Open(string) bool { return true }
 
-// Shut lets none start.
+// Shut lets nobody through.
 func Shut(string) bool { return false }
 
-// Diff compares a program with a snapshot.
-func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate Gate) Rows {
+// Diff compares a program with a snapshot. What belongs to an owner that repair does not let through stays as it is.
+func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
 	x := &differ{
-		snap: snap, d: d, self: self, gate: gate,
+		snap: snap, d: d, self: self, gate: gate, repair: repair,
 		out: Rows{
 			Txn:         vswitch.NewTxn(snap, self.owner()),
 			Outstanding: map[string]bool{}, Blocked: map[string]string{},
@@ -78,10 +78,16 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate Gate) Rows {
 		}
 		return x.out
 	}
-	if exists {
+	switch {
+	case exists:
 		x.tapBridge = bridge.UUID
-	} else {
+	case x.may(Change{Owner: tap.OwnerBridge, Object: "bridge " + d.Program.Bridge.Name, What: wasMissing}):
 		x.insertBridge()
+	default: // Nothing else can stand without it.
+		for _, owner := range d.Owners {
+			x.out.Outstanding[owner] = true
+		}
+		return x.out
 	}
 	x.deletePorts()
 	for i := range d.Program.Ports {
@@ -100,9 +106,14 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate Gate) Rows {
 	return x.out
 }
 
-func (x *differ) changed(owner string) {
-	x.out.Changed++
-	x.out.Outstanding[owner] = true
+// may notes a difference, and reports whether it may be mended now.
+func (x *differ) may(c Change) bool {
+	x.out.Outstanding[c.Owner] = true
+	if !x.repair(c.Owner) {
+		return false
+	}
+	x.out.Changes = append(x.out.Changes, c)
+	return true
 }
 
 func ids(owner string) map[string]string { return map[string]string{IDKey: owner} }
@@ -129,7 +140,7 @@ func (x *differ) bridgeConfig() map[string]string {
 	if config == nil {
 		config = map[string]string{}
 	}
-	config["datapath-id"] = fmt.Sprintf("%016x", x.self.DatapathID)
+	config["datapath-id"] = x.self.datapathID()
 	return config
 }
 
@@ -142,7 +153,6 @@ func (x *differ) insertBridge() {
 	})
 	x.out.Stamp = 1
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
-	x.changed(tap.OwnerBridge)
 }
 
 func (x *differ) updateBridge(have *vswitch.Bridge) {
@@ -152,7 +162,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 		want.DatapathType = program.DatapathType
 	}
 	want.FailMode, want.Protocols = program.FailMode, slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
-	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable = false, false, false
+	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs = false, false, false, nil
 	want.OtherConfig = x.bridgeConfig()
 	for key, value := range have.OtherConfig {
 		if _, fixed := want.OtherConfig[key]; !fixed {
@@ -160,8 +170,9 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 		}
 	}
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
-	if !same(have, &want) {
-		x.changed(tap.OwnerBridge)
+	if !same(have, &want) && !x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
+		want = *have
+		want.ExternalIDs = maps.Clone(have.ExternalIDs)
 	}
 	if x.mirrors {
 		x.out.Stamp = Stamp(have) + 1
@@ -179,9 +190,11 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		if !x.self.owns(c.ExternalIDs) {
 			continue // Somebody else watches; the flows are compared anyway.
 		}
+		name := "controller " + c.Target + " of " + bridge.Name
 		if found || c.Target != x.self.Target {
-			x.out.Txn.DeleteController(c.UUID)
-			x.changed(tap.OwnerBridge)
+			if x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasUnwanted}) {
+				x.out.Txn.DeleteController(c.UUID)
+			}
 			continue
 		}
 		found = true
@@ -189,14 +202,13 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		wanted := x.controller()
 		want.ConnectionMode, want.InactivityProbe, want.MaxBackoff = wanted.ConnectionMode, wanted.InactivityProbe, wanted.MaxBackoff
 		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
-		if !same(c, &want) {
+		if !same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
 			x.out.Txn.UpdateController(want)
-			x.changed(tap.OwnerBridge)
 		}
 	}
-	if !found {
+	name := "controller " + x.self.Target + " of " + bridge.Name
+	if !found && x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasMissing}) {
 		x.out.Txn.InsertController(x.tapBridge, x.controller())
-		x.changed(tap.OwnerBridge)
 	}
 }
 

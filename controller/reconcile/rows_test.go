@@ -33,7 +33,7 @@ func TestOperations(t *testing.T) {
 				db.settle(desired(t, tc.before))
 			}
 			d := desired(t, tc.now)
-			rows := reconcile.Diff(db.snapshot(), d, self, gate(tc.gate))
+			rows := reconcile.Diff(db.snapshot(), d, self, gate(tc.gate), reconcile.Open)
 			golden(t, tc.name, render(t, db.snapshot(), rows.Txn))
 			db.commit(rows.Txn)
 			db.settle(d)
@@ -46,10 +46,10 @@ func TestGate(t *testing.T) {
 	db := newDatabase(t)
 	db.twoBridges()
 	d := desired(t, program(nic("eth9")))
-	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Shut)
+	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, map[string]bool{"bridge": true, "tunnel": true, "cap1": true, "s2": true}, rows.Outstanding)
 	db.commit(rows.Txn)
-	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut)
+	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.True(t, rows.Txn.Empty())
 	assert.Equal(t, map[string]bool{"cap1": true}, rows.Outstanding, "the capture waits for the gate")
 	for p := range db.snapshot().Ports() {
@@ -58,9 +58,9 @@ func TestGate(t *testing.T) {
 	db.settle(d)
 
 	db.vsctl("set Mirror tl-1 select_all=true")
-	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut)
+	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, []string{"update mirror tl-1: select_all", "mutate brtap: external_ids", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
-	rows = reconcile.Diff(db.snapshot(), desired(t, program(without("cap1"))), self, reconcile.Shut)
+	rows = reconcile.Diff(db.snapshot(), desired(t, program(without("cap1"))), self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, []string{"mutate brtap: external_ids", "mutate br0: ports", "mutate brtap: ports", "mutate br0: mirrors", "mutate system: next_cfg"},
 		writes(t, db.snapshot(), rows.Txn), "on the way out nothing waits")
 }
@@ -138,7 +138,7 @@ func TestDrift(t *testing.T) {
 			db.settle(d)
 			before := db.snapshot()
 			db.vsctl(tc.behind)
-			rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
+			rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 			if tc.want != nil {
 				assert.Equal(t, append(tc.want, counted), writes(t, db.snapshot(), rows.Txn))
 			}
@@ -207,11 +207,11 @@ func TestOthersStay(t *testing.T) {
 			db.vsctl(tc.before)
 			before := db.snapshot()
 			d := desired(t, tc.program)
-			rows := reconcile.Diff(before, d, self, reconcile.Open)
+			rows := reconcile.Diff(before, d, self, reconcile.Open, reconcile.Open)
 			assert.Equal(t, tc.blocked, rows.Blocked)
 			db.commit(rows.Txn)
 			sameForeign(t, before, db.snapshot())
-			rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
+			rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 			assert.Equal(t, tc.blocked, rows.Blocked)
 			assert.True(t, rows.Txn.Empty(), render(t, db.snapshot(), rows.Txn))
 		})
@@ -257,15 +257,15 @@ func TestPluggedNIC(t *testing.T) {
 	db := newDatabase(t)
 	db.twoBridges()
 	d := desired(t, program(plugged("tapabc")))
-	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
+	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.True(t, rows.Outstanding["s1"], "somebody has to plug it")
 	db.commit(rows.Txn)
-	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
+	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.True(t, rows.Txn.Empty() && rows.Outstanding["s1"])
 
 	db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5 -- set Interface tapabc external_ids:vm-id=g1")
 	row, _ := db.snapshot().PortNamed("tapabc")
-	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
+	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.Equal(t, []string{"mutate brtap: external_ids", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
 	db.settle(d)
 	moved, on := db.snapshot().PortByName(tapBridge, "tapabc")
@@ -273,7 +273,7 @@ func TestPluggedNIC(t *testing.T) {
 	assert.Equal(t, row, moved, "the guest's row is as it was")
 
 	d = desired(t, program())
-	assert.True(t, reconcile.Diff(db.snapshot(), d, self, reconcile.Open).Txn.Empty(), "what a guest plugs, the guest unplugs")
+	assert.True(t, reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open).Txn.Empty(), "what a guest plugs, the guest unplugs")
 }
 
 func TestNICJoinsAndLeaves(t *testing.T) {
@@ -281,10 +281,10 @@ func TestNICJoinsAndLeaves(t *testing.T) {
 	db.twoBridges()
 	db.settle(desired(t, program()))
 	d := desired(t, program(nic("eth9")))
-	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Shut)
+	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, []string{"insert Port eth9", "insert Interface eth9", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
 	db.settle(d)
-	rows = reconcile.Diff(db.snapshot(), desired(t, program()), self, reconcile.Open)
+	rows = reconcile.Diff(db.snapshot(), desired(t, program()), self, reconcile.Open, reconcile.Open)
 	assert.Equal(t, map[string]bool{"s2": true}, rows.Outstanding)
 	db.settle(desired(t, program()))
 	_, still := db.snapshot().PortNamed("eth9")
@@ -297,11 +297,11 @@ func TestHeld(t *testing.T) {
 	db.twoBridges()
 	db.settle(desired(t, program(capture("cap2", "2", "br1"))))
 	gone := desired(t, program(held("cap2")))
-	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), gone, self, reconcile.Open).Txn))
+	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), gone, self, reconcile.Open, reconcile.Open).Txn))
 	db.vsctl("set Mirror tl-2 select_all=false -- set Port tlm-2 trunks=4095,7")
-	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), gone, self, reconcile.Open).Txn))
+	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), gone, self, reconcile.Open, reconcile.Open).Txn))
 	still := desired(t, program(capture("cap2", "2", "br1", "vnet3"), held("cap2")))
-	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), still, self, reconcile.Open).Txn))
+	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), still, self, reconcile.Open, reconcile.Open).Txn))
 	db.settle(desired(t, program()))
 	_, stands := db.snapshot().PortNamed("tlm-2")
 	assert.False(t, stands, "no longer held")
@@ -327,7 +327,7 @@ func TestStamp(t *testing.T) {
 		{program(nic("eth9")), 4},
 	}
 	for i, step := range programs {
-		rows := reconcile.Diff(db.snapshot(), desired(t, step.p), self, reconcile.Open)
+		rows := reconcile.Diff(db.snapshot(), desired(t, step.p), self, reconcile.Open, reconcile.Open)
 		db.settle(desired(t, step.p))
 		assert.Equal(t, step.want, stamp(), "step %d", i)
 		if rows.Stamp != 0 {

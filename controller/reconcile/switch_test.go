@@ -106,16 +106,16 @@ func (db *database) commit(txn *vswitch.Txn) {
 // settle applies a program with the gate open, and makes sure that nothing is left to do then.
 func (db *database) settle(d *reconcile.Desired) {
 	db.t.Helper()
-	db.commit(reconcile.Diff(db.snapshot(), d, self, reconcile.Open).Txn)
+	db.commit(reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open).Txn)
 	db.idle(d)
 }
 
 func (db *database) idle(d *reconcile.Desired) {
 	db.t.Helper()
-	rest := reconcile.Diff(db.snapshot(), d, self, reconcile.Open)
+	rest := reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.Empty(db.t, rest.Outstanding)
 	assert.Empty(db.t, rest.Blocked)
-	assert.Zero(db.t, rest.Changed)
+	assert.Empty(db.t, rest.Changes)
 	assert.Zero(db.t, rest.Stamp)
 	assert.Empty(db.t, render(db.t, db.snapshot(), rest.Txn), "applying twice is not applying once")
 }

@@ -102,7 +102,7 @@ func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.S
 	if err != nil {
 		return before, false, err
 	}
-	loop := &loop{s: s, conn: conn, watcher: watcher, self: reconcile.Self{
+	loop := &loop{s: s, conn: conn, watcher: watcher, stood: map[string]uint64{}, self: reconcile.Self{
 		Cluster: s.config.Cluster, DatapathID: s.dpid, Target: s.target(conn.LocalAddr()),
 	}}
 	timer := time.NewTimer(0)
@@ -155,6 +155,9 @@ func (s *Session) target(local net.Addr) string {
 func (l *loop) strip(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	if err := l.claim(ctx, nil); err != nil {
+		return err
+	}
 	for {
 		txn := reconcile.Strip(l.watcher.Snapshot(), l.self, l.s.config.TapBridge)
 		if txn.Empty() {

@@ -80,7 +80,10 @@ type Session struct {
 	offered chan net.Conn
 	retire  chan struct{}
 
-	converged *reconcile.Desired // of which Converged was told; used by Run alone
+	// Used by Run alone.
+	converged *reconcile.Desired // of which Converged was told
+	memory    reconcile.Memory
+	quarrels  quarrels
 
 	mu      sync.Mutex
 	ended   bool // Run has returned

@@ -29,7 +29,9 @@ type loop struct {
 	changed   map[string]int64
 	bundled   time.Time // when the switch took the last bundle of flows
 	mirrors   reconcile.MirrorWatch
-	settled   *reconcile.Desired // of which everything stood; what differs later is somebody else's doing
+	settled   *reconcile.Desired // of which everything stood
+	stood     map[string]uint64  // prints of owners that stood; what differs of them later is somebody else's doing
+	of        *switchConn        // whose flows were compared last
 	healAt    time.Time          // not to heal before
 	healPause time.Duration
 	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
@@ -53,6 +55,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	defer cancel()
 	desired, since, of := l.s.current()
 	if desired == nil {
+		if err := l.claim(ctx, nil); err != nil {
+			return time.Time{}, err
+		}
 		l.s.config.Report(Report{Connected: true, Snapshot: l.watcher.Snapshot()})
 		return time.Time{}, nil
 	}
@@ -63,6 +68,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	var unprobed map[string]string
 	var probeAt time.Time
 	for range maxRounds {
+		if err := l.claim(ctx, desired); err != nil {
+			return time.Time{}, err
+		}
 		snap = l.watcher.Snapshot()
 		l.followStamp(snap)
 		gate := reconcile.Shut
@@ -82,7 +90,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 				of = nil
 			}
 		}
-		rows = reconcile.Diff(snap, desired, l.self, gate)
+		rows = reconcile.Diff(snap, desired, l.self, gate, l.repair)
 		if rows.Txn.Empty() {
 			break
 		}
@@ -102,6 +110,27 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	sooner(&again, probeAt)
 	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
 	return again, nil
+}
+
+// repair lets those owners through of which nobody else wants that they are otherwise.
+func (l *loop) repair(owner string) bool { return l.s.quarrels.lets(owner, time.Now()) }
+
+// claim puts our marks back where somebody has taken them off. desired may be nil.
+func (l *loop) claim(ctx context.Context, desired *reconcile.Desired) error {
+	for range maxRounds {
+		rows := l.s.memory.Claim(l.watcher.Snapshot(), desired, l.self, l.s.config.TapBridge, l.repair)
+		if rows.Txn.Empty() {
+			return nil
+		}
+		_, err := rows.Txn.Commit(ctx, l.conn)
+		switch {
+		case err == nil:
+			l.wrote(len(rows.Changes), 0, rows.Changes)
+		case !errors.Is(err, vswitch.ErrConflict):
+			return fmt.Errorf("transaction: %w", err)
+		}
+	}
+	return nil // What keeps changing is told like what is not ours.
 }
 
 // heal makes ports anew that the switch has given up on for no reason that still holds; ever more seldom if that does not help.
@@ -154,7 +183,7 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 		stamp = l.stamp - 1
 	}
 	tunnel := tunnelNumber(l.watcher.Snapshot(), desired)
-	flows := reconcile.DiffFlows(of.have, desired, stamp, tunnel)
+	flows := reconcile.DiffFlows(of.have, desired, stamp, tunnel, l.repair)
 	if len(flows.Mods) == 0 {
 		return flows, nil
 	}
@@ -170,14 +199,18 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 	case err != nil:
 		return flows, err
 	}
-	onlyStamp := len(flows.Mods) == 1 && flowtable.KeyOf(flows.Mods[0].Table, flows.Mods[0].Priority, flows.Mods[0].Match) == reconcile.StampFlow(0).Key()
+	var drift []reconcile.Change
+	if l.of == of { // Else the switch has perhaps restarted.
+		drift = l.drift(desired, flows.Changes)
+	}
+	l.of = of
 	of.have = reconcile.Applied(of.have, flows.Mods)
 	l.bundled = time.Now()
 	for owner := range flows.Outstanding {
 		l.note(owner, 0)
 	}
-	l.wrote(desired, 0, len(flows.Mods), flows.Outstanding, onlyStamp)
-	return reconcile.DiffFlows(of.have, desired, stamp, tunnel), nil
+	l.wrote(0, len(flows.Mods), drift)
+	return reconcile.DiffFlows(of.have, desired, stamp, tunnel, l.repair), nil
 }
 
 // curCfg is what the switch has applied; a database that is not initialized has no number.
@@ -220,7 +253,7 @@ func (l *loop) commit(ctx context.Context, desired *reconcile.Desired, rows *rec
 	for owner := range rows.Outstanding {
 		l.note(owner, result.NextCfg)
 	}
-	l.wrote(desired, rows.Changed, 0, rows.Outstanding, false)
+	l.wrote(len(rows.Changes), 0, l.drift(desired, rows.Changes))
 	return nil
 }
 
@@ -232,19 +265,50 @@ func (l *loop) note(owner string, nextCfg int64) {
 	l.changed[owner] = max(nextCfg, l.changed[owner])
 }
 
-// wrote tells of a write. It repairs drift if everything of this program stood before.
-func (l *loop) wrote(desired *reconcile.Desired, rows, flows int, owners map[string]bool, onlyStamp bool) {
-	drift := l.settled == desired && !onlyStamp
-	if drift {
-		l.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "owners", slices.Sorted(maps.Keys(owners)))
+// drift picks of what is not as it must be that which has been before: somebody else has changed it. That a guest has come back with
+// another port, which the mirror then has to select, is no drift.
+func (l *loop) drift(desired *reconcile.Desired, changes []reconcile.Change) []reconcile.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c reconcile.Change) bool {
+		print, wanted := desired.Prints[c.Owner]
+		stood, known := l.stood[c.Owner]
+		fresh := func(port vswitch.UUID) bool { return !l.s.memory.WasSelected(port) }
+		return wanted && (!known || stood != print) || !wanted && l.settled != desired || slices.ContainsFunc(c.Gains, fresh)
+	})
+}
+
+// maxTold is how many changes one line of the log tells.
+const maxTold = 20
+
+// wrote tells of a write, and of what it repaired.
+func (l *loop) wrote(rows, flows int, drift []reconcile.Change) {
+	if len(drift) > 0 {
+		var told, disputed []string
+		now := time.Now()
+		for _, c := range drift {
+			if l.s.quarrels.repaired(c, now) {
+				disputed = append(disputed, c.Key())
+			}
+			if len(told) < maxTold {
+				told = append(told, c.String())
+			}
+		}
+		if len(drift) > maxTold {
+			told = append(told, fmt.Sprintf("%d more", len(drift)-maxTold))
+		}
+		l.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "found", told)
+		if disputed != nil {
+			l.s.log.Error("somebody else changes what we repair again and again: the next repair waits", "found", disputed)
+		}
 	}
-	l.s.config.Applied(rows, flows, drift)
+	l.s.config.Applied(rows, flows, len(drift) > 0)
 }
 
 // report works out what stands, owner by owner, and tells it.
 func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
 	failed, opening := reconcile.PortTrouble(snap, desired)
 	now := time.Now()
+	disputed, repairAt := l.s.quarrels.waiting(now)
+	sooner(again, repairAt)
 	uninstalled, look := l.mirrors.Check(snap, desired, now)
 	var installed uint64
 	if of != nil {
@@ -273,7 +337,7 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 	for _, owner := range desired.Owners {
 		state := OwnerState{Print: desired.Prints[owner], State: Ready}
 		_, applying := l.changed[owner]
-		for _, wrong := range []map[string]string{rows.Blocked, l.refused, failed, uninstalled} {
+		for _, wrong := range []map[string]string{disputed, rows.Blocked, l.refused, failed, uninstalled} {
 			if reason := wrong[owner]; reason != "" && state.State != Failed {
 				state.State, state.Reason = Failed, reason
 			}
@@ -290,8 +354,12 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 			state.State, state.Reason = Waiting, opening[owner]
 		}
 		all = all && state.State == Ready
+		if state.State == Ready {
+			l.stood[owner] = state.Print
+		}
 		report.Owners[owner] = state
 	}
+	maps.DeleteFunc(l.stood, func(owner string, _ uint64) bool { _, wanted := desired.Prints[owner]; return !wanted })
 	if all && l.settled != desired {
 		l.settled = desired
 		if l.s.converged != desired { // Else it only stands again, on a new connection.

@@ -25,6 +25,7 @@ type column[T any] struct {
 	set    func(*T, ovsdb.Value) error
 	equal  func(a, b *T) bool
 	empty  func(*T) bool
+	text   func(*T) string // for people
 	// strings is set where the column is a map of strings.
 	strings func(*T) map[string]string
 }
@@ -48,6 +49,7 @@ func col[T, F any](name string, field func(*T) *F, c codec[F], a access) column[
 		},
 		equal: func(a, b *T) bool { return c.equal(*field(a), *field(b)) },
 		empty: func(row *T) bool { return c.equal(*field(row), zero) },
+		text:  func(row *T) string { return show(*field(row)) },
 	}
 }
 

@@ -1,0 +1,247 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Memory knows the rows of one host that carried our marks when they were last seen, so that a row whose marks somebody takes off
+// is known to be ours still. Rows that lost theirs while nobody looked are recognised by what they are: the tap bridge by its
+// datapath id, which no other cluster gives, and all else by its name together with its place in what is ours. The zero value is
+// ready for use.
+type Memory struct {
+	ids      map[vswitch.UUID]string // owner, of rows that are ours
+	selected map[vswitch.UUID]bool   // ports that stand and that a mirror of ours has selected
+}
+
+// WasSelected reports whether a port that stands has been selected by a mirror of ours before.
+func (m *Memory) WasSelected(port vswitch.UUID) bool { return m.selected[port] }
+
+// Names of what belongs to captures, and what the other end of a patch port is called.
+var (
+	patchName  = regexp.MustCompile(`^tl[mt]-[0-9a-f]{8}$`)
+	mirrorName = regexp.MustCompile(`^tl-[0-9a-f]{8}(-[0-9]+)?$`)
+)
+
+// Claim looks at a snapshot, and returns the transaction that puts our marks back on rows of ours that have lost them. It is
+// empty where there are none. d is the program, or nil if it is not known yet. Owners that repair does not let through are left.
+func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge string, repair Gate) Rows {
+	c := &claimer{
+		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m, ids: map[vswitch.UUID]string{},
+		out: Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}},
+	}
+	if tap, exists := snap.Bridge(tapBridge); exists {
+		c.bridge(tap)
+	}
+	for _, b := range snap.Bridges() {
+		for _, p := range snap.BridgePorts(b) {
+			c.port(b, p)
+		}
+	}
+	selected := map[vswitch.UUID]bool{}
+	for port := range m.selected {
+		if _, stands := snap.Port(port); stands {
+			selected[port] = true
+		}
+	}
+	for _, b := range snap.Bridges() {
+		for _, row := range snap.BridgeMirrors(b) {
+			if !c.mirror(b, row) {
+				continue
+			}
+			for _, ports := range [][]vswitch.UUID{row.SelectSrcPort, row.SelectDstPort} {
+				for _, port := range ports {
+					selected[port] = true
+				}
+			}
+		}
+	}
+	m.ids, m.selected = c.ids, selected
+	return c.out
+}
+
+// ownPort stands for the owner of the tap bridge's own port and interface, which come with the bridge and name none.
+const ownPort = "\x00own port"
+
+// claimer is one run of [Memory.Claim].
+type claimer struct {
+	snap      *vswitch.Snapshot
+	d         *Desired
+	self      Self
+	tapBridge string
+	repair    Gate
+	memory    *Memory
+	ids       map[vswitch.UUID]string // what is ours in this snapshot
+	home      *vswitch.Bridge         // the tap bridge, if it is ours
+	out       Rows
+}
+
+// settle takes down whose a row is. It returns the marks to write if the row has lost them. known says that the row is ours by
+// what it is, and owner whose it then is.
+func (c *claimer) settle(id vswitch.UUID, have map[string]string, known bool, owner string) (marks map[string]string, ours bool) {
+	if c.self.owns(have) && (owner != ownPort || have[IDKey] == "") {
+		c.ids[id] = have[IDKey]
+		if owner == ownPort {
+			c.ids[id] = owner
+		}
+		return nil, true
+	}
+	before, remembered := c.memory.ids[id]
+	if !remembered && (!known || have[OwnerKey] != "" && have[OwnerKey] != c.self.Cluster) {
+		return nil, false // Another cluster's mark is respected where nothing says that it was ours.
+	}
+	switch {
+	case owner == ownPort:
+	case remembered:
+		owner = before
+	case have[IDKey] != "":
+		owner = have[IDKey]
+	}
+	if owner == "" && (c.d == nil || len(c.d.held) > 0) {
+		return nil, false // Perhaps that of an owner who must be left alone: later.
+	}
+	c.ids[id] = owner
+	if owner == ownPort {
+		owner = ""
+	}
+	marks = maps.Clone(have)
+	if marks == nil {
+		marks = map[string]string{}
+	}
+	marks[OwnerKey] = c.self.Cluster
+	delete(marks, IDKey)
+	if owner != "" {
+		marks[IDKey] = owner
+	}
+	return marks, true
+}
+
+// may notes a row that gets its marks back, unless that has to wait.
+func (c *claimer) may(change Change) bool {
+	if change.Owner == ownPort {
+		change.Owner = tap.OwnerBridge
+	}
+	c.out.Outstanding[change.Owner] = true
+	if c.repair(change.Owner) {
+		c.out.Changes = append(c.out.Changes, change)
+		return true
+	}
+	return false
+}
+
+func (c *claimer) bridge(b *vswitch.Bridge) {
+	ours := b.OtherConfig["datapath-id"] == c.self.datapathID()
+	marks, known := c.settle(b.UUID, b.ExternalIDs, ours, tap.OwnerBridge)
+	if !known {
+		return
+	}
+	c.home = b
+	if marks != nil {
+		want := *b
+		want.ExternalIDs = marks
+		if c.may(differing(tap.OwnerBridge, "bridge "+b.Name, b, &want)) {
+			c.out.Txn.UpdateBridge(want)
+		}
+	}
+	for _, row := range c.snap.Controllers(b) {
+		if marks, known := c.settle(row.UUID, row.ExternalIDs, row.Target == c.self.Target, tap.OwnerBridge); known && marks != nil {
+			want := *row
+			want.ExternalIDs = marks
+			if c.may(differing(tap.OwnerBridge, "controller "+row.Target+" of "+b.Name, row, &want)) {
+				c.out.Txn.UpdateController(want)
+			}
+		}
+	}
+}
+
+func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
+	interfaces := c.snap.PortInterfaces(p)
+	known, owner := c.recognise(b, p, interfaces)
+	if p.Name == b.Name && !known {
+		return // A bridge's own port is ours if the bridge is, whoever has marked it.
+	}
+	marks, ours := c.settle(p.UUID, p.ExternalIDs, known, owner)
+	if !ours {
+		return
+	}
+	owner = c.ids[p.UUID]
+	if marks != nil {
+		want := *p
+		want.ExternalIDs = marks
+		if c.may(differing(owner, object("port", p.Name, b.Name), p, &want)) {
+			c.out.Txn.UpdatePort(want)
+		}
+	}
+	for _, i := range interfaces {
+		if marks, ours := c.settle(i.UUID, i.ExternalIDs, i.Name == p.Name, owner); ours && marks != nil {
+			want := *i
+			want.ExternalIDs = marks
+			if c.may(differing(owner, object("interface", i.Name, b.Name), i, &want)) {
+				c.out.Txn.UpdateInterface(want)
+			}
+		}
+	}
+}
+
+// recognise tells whether a port is ours by what it is, and whose: "" if that cannot be told.
+func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, interfaces []*vswitch.Interface) (known bool, owner string) {
+	home := c.home != nil && b.UUID == c.home.UUID
+	if home && p.Name == b.Name {
+		return true, ownPort
+	}
+	if c.home == nil || len(interfaces) != 1 || interfaces[0].Name != p.Name {
+		return false, ""
+	}
+	device := interfaces[0]
+	if c.d != nil {
+		if want := c.d.ports[p.Name]; want != nil && want.Bridge == b.Name && !want.Plugged {
+			owner = want.Owner
+			known = home && want.OFPortRequest != 0 && device.OFPortRequest == int(want.OFPortRequest)
+		}
+	}
+	if c.self.owns(device.ExternalIDs) && (home || patchName.MatchString(p.Name)) {
+		return true, device.ExternalIDs[IDKey]
+	}
+	switch {
+	case device.Type == tunnelType:
+		known = known || home && device.Options["remote_ip"] == "flow" && device.Options["key"] == "flow"
+	case device.Type == "patch" && patchName.MatchString(p.Name) && device.Options["peer"] == counterpart(p.Name):
+		peer, stands := c.snap.PortByName(c.tapBridge, device.Options["peer"])
+		known = home || stands
+		if stands && owner == "" && c.self.owns(peer.ExternalIDs) {
+			owner = peer.ExternalIDs[IDKey]
+		}
+	}
+	return known, owner
+}
+
+// counterpart is the name of a patch port's peer.
+func counterpart(name string) string {
+	if name[2] == 'm' {
+		return "tlt" + name[3:]
+	}
+	return "tlm" + name[3:]
+}
+
+// mirror reports whether a mirror is ours.
+func (c *claimer) mirror(b *vswitch.Bridge, m *vswitch.Mirror) bool {
+	owner, known := "", false
+	if m.OutputPort != nil && mirrorName.MatchString(m.Name) {
+		owner, known = c.ids[*m.OutputPort]
+	}
+	marks, ours := c.settle(m.UUID, m.ExternalIDs, known, owner)
+	if ours && marks != nil {
+		want := *m
+		want.ExternalIDs = marks
+		if c.may(differing(c.ids[m.UUID], object("mirror", m.Name, b.Name), m, &want)) {
+			c.out.Txn.UpdateMirror(want)
+		}
+	}
+	return ours
+}
+
+func (s Self) datapathID() string { return fmt.Sprintf("%016x", s.DatapathID) }

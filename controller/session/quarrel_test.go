@@ -1,0 +1,131 @@
+package session
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+)
+
+func TestQuarrels(t *testing.T) {
+	var q quarrels
+	now := time.Unix(1000, 0)
+	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all", Detail: "select_all is true, want false"}
+	port := reconcile.Change{Owner: "cap1", Object: "port tlm-1 on br0", What: "missing"}
+	for range freeRepairs {
+		assert.False(t, q.repaired(mirror, now))
+		assert.False(t, q.repaired(port, now), "other differences are counted on their own")
+		assert.True(t, q.lets("cap1", now))
+	}
+	var pauses []time.Duration
+	for range 14 {
+		mirror.Detail += "!" // The values do not matter.
+		assert.True(t, q.repaired(mirror, now))
+		assert.False(t, q.lets("cap1", now))
+		assert.True(t, q.lets("cap2", now), "others do not suffer")
+		why, next := q.waiting(now)
+		require.Len(t, why, 1)
+		assert.Contains(t, why["cap1"], "again and again (mirror tl-1 on br0: select_all)")
+		pauses = append(pauses, next.Sub(now))
+		now = next
+		assert.True(t, q.lets("cap1", now))
+	}
+	assert.Equal(t, firstPause, pauses[0])
+	assert.Equal(t, 2*firstPause, pauses[1])
+	assert.Equal(t, maxPause, pauses[len(pauses)-1])
+	why, next := q.waiting(now)
+	assert.Empty(t, why)
+	assert.True(t, next.IsZero())
+
+	now = now.Add(peace + time.Millisecond)
+	for range freeRepairs {
+		assert.False(t, q.repaired(mirror, now), "after a minute in peace all is forgotten")
+	}
+	for i := range 2 * maxQuarrels {
+		q.repaired(reconcile.Change{Owner: strings.Repeat("x", i), Object: "port", What: "unwanted"}, now)
+	}
+	assert.LessOrEqual(t, len(q), maxQuarrels)
+	for i := range 2 * maxDisputed {
+		q.repaired(reconcile.Change{Owner: "cap1", Object: strings.Repeat("x", i), What: "missing"}, now)
+	}
+	assert.LessOrEqual(t, len(q["cap1"].times), maxDisputed+1)
+}
+
+// TestDispute has somebody change a mirror without pause: it is repaired ever more seldom and told, and all else is repaired as ever.
+func TestDispute(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	stop, disputed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(disputed)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := h.VSCtl("--no-wait", "set", "Mirror", "tl-1", "select_all=true"); err != nil {
+				assert.NoError(t, err)
+				return
+			}
+		}
+	}()
+	ended := false
+	end := func() {
+		if !ended {
+			ended = true
+			close(stop)
+			<-disputed
+		}
+	}
+	defer end()
+	k.await("the dispute is told", func() bool {
+		cap1 := k.last().Owners["cap1"]
+		return cap1.State == Failed && strings.Contains(cap1.Reason, "somebody else changes it again and again (mirror tl-1 on br0: select_all)")
+	})
+	_, before, _ := k.told()
+	for _, line := range []string{"--no-wait del-port tl-gre", "--no-wait set-fail-mode brtap standalone"} {
+		_, drifts, _ := k.told()
+		vsctl(t, h, line)
+		k.await("others are repaired", func() bool {
+			b, _ := k.last().Snapshot.Bridge(tapBridge)
+			_, stands := k.last().Snapshot.PortNamed("tl-gre")
+			_, now, _ := k.told()
+			return now > drifts && stands && b.FailMode == "secure" && k.last().Owners["tunnel"].State == Ready
+		})
+	}
+	_, after, _ := k.told()
+	assert.Less(t, after-before, 12, "repairs while the dispute lasts")
+	end()
+	begin := time.Now()
+	k.ready(d)
+	t.Logf("ready %v after the dispute", time.Since(begin))
+	standing(t, k)
+}
+
+// TestMarksTaken: marks that somebody takes off are put back, also by a session that has not seen them.
+func TestMarksTaken(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	const lose = "--no-wait clear Bridge brtap external_ids -- clear Controller brtap external_ids -- clear Mirror tl-1 external_ids" +
+		" -- set Port tlm-1 external_ids:tapline=c2 -- clear Interface tlt-1 external_ids"
+	_, before, _ := k.told()
+	begin := time.Now()
+	vsctl(t, h, lose)
+	k.await("marks are back", func() bool {
+		_, now, _ := k.told()
+		b, _ := k.last().Snapshot.Bridge(tapBridge)
+		p, _ := k.last().Snapshot.PortNamed("tlm-1")
+		return now > before && b.ExternalIDs["tapline"] == cluster && p.ExternalIDs["tapline"] == cluster && allReady(k.last(), d)
+	})
+	t.Logf("back after %v", time.Since(begin))
+	standing(t, k)
+}
