@@ -5,15 +5,17 @@ import (
 	"fmt"
 )
 
-// Event is one change, as the stream of events tells it. Seq and Type travel as the id and the event of the
-// server-sent event, the rest as its data.
+// Event is one change, or what a reader of the stream of events has to know of the stream itself. ID and Type travel as the
+// id and the event of the server-sent event, the rest as its data.
 type Event struct {
-	Seq    uint64    `json:"-"`
+	// ID is the place in the stream, from which it can be resumed. It is "" of Current and Reset, which cannot be.
+	ID     string    `json:"-"`
 	Type   EventType `json:"-"`
-	Object Object    `json:"-"` // as it was, if it is deleted
+	Object Object    `json:"-"` // nil of Synced and Reset; as it was, if it is Deleted
+	Reason string    `json:"-"` // of Reset
 }
 
-// EventType says what happened to an object.
+// EventType says what an event tells.
 type EventType string
 
 // The types of events.
@@ -21,15 +23,35 @@ const (
 	Created EventType = "created"
 	Updated EventType = "updated"
 	Deleted EventType = "deleted"
+
+	Current EventType = "current" // the object exists; it did not change just now
+	Synced  EventType = "synced"  // everything up to here was told; from here on, what changes
+	Reset   EventType = "reset"   // events were lost: forget what you know; what exists follows, up to Synced
 )
 
 // Object is what an event is about: a [Host], [Guest], [TapService] or [TapFlow].
-type Object interface{ kind() string }
+type Object interface {
+	kind() string
+	// Ident is the id and the name.
+	Ident() (id, name string)
+}
 
 func (Host) kind() string       { return "host" }
 func (Guest) kind() string      { return "guest" }
 func (TapService) kind() string { return "tap_service" }
 func (TapFlow) kind() string    { return "tap_flow" }
+
+// Ident implements [Object].
+func (v Host) Ident() (id, name string) { return v.ID, v.Name }
+
+// Ident implements [Object].
+func (v Guest) Ident() (id, name string) { return v.ID, v.Name }
+
+// Ident implements [Object].
+func (v TapService) Ident() (id, name string) { return v.ID, v.Name }
+
+// Ident implements [Object].
+func (v TapFlow) Ident() (id, name string) { return v.ID, v.Name }
 
 var (
 	_ Object = Host{}
@@ -49,19 +71,26 @@ func (e Event) Kind() string {
 // MarshalJSON implements json.Marshaler for the data of an event.
 func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
-		Kind   string `json:"kind"`
-		Object Object `json:"object"`
-	}{e.Kind(), e.Object})
+		Kind   string `json:"kind,omitempty"`
+		Object Object `json:"object,omitempty"`
+		Reason string `json:"reason,omitempty"`
+	}{e.Kind(), e.Object, e.Reason})
 }
 
-// UnmarshalJSON implements json.Unmarshaler for the data of an event; Seq and Type stay as they are.
+// UnmarshalJSON implements json.Unmarshaler for the data of an event. Of its Type, which is set before,
+// it expects an object or none; ID and Type stay as they are.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	var raw struct {
 		Kind   string          `json:"kind"`
 		Object json.RawMessage `json:"object"`
+		Reason string          `json:"reason"`
 	}
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return fmt.Errorf("event: %w", err)
+	}
+	if e.Type == Synced || e.Type == Reset {
+		e.Reason = raw.Reason
+		return nil
 	}
 	decode, ok := map[string]func([]byte) (Object, error){
 		"host":        object[Host],

@@ -20,6 +20,12 @@ type FieldProblem struct {
 	Detail string `json:"detail"`
 }
 
+// Deletion answers a deletion that the switches had not followed when its time to wait was over.
+type Deletion struct {
+	Status Status `json:"status"` // pending
+	Reason string `json:"reason"`
+}
+
 // Health answers /healthz and /readyz.
 type Health struct {
 	Status  string `json:"status"` // ok

@@ -110,10 +110,7 @@ func (c *Client) Ready(ctx context.Context) error {
 
 // do sends a request and decodes its answer into out, which may be nil.
 func (c *Client) do(ctx context.Context, method, path string, opts []Option, body, out any) (http.Header, error) {
-	var o options
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := collect(opts)
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+o.wait)
 	defer cancel()
 	req, err := c.request(ctx, method, path, o, body)
@@ -127,6 +124,9 @@ func (c *Client) do(ctx context.Context, method, path string, opts []Option, bod
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		return nil, readError(req, resp)
+	}
+	if resp.StatusCode == http.StatusAccepted {
+		return resp.Header, ErrPending
 	}
 	if out == nil || resp.StatusCode == http.StatusNoContent {
 		return resp.Header, nil

@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,6 @@ import (
 	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/api/server/servertest"
-	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -96,69 +94,6 @@ func TestVerbs(t *testing.T) {
 	require.NoError(t, c.Ready(ctx))
 	e.SetReady(errors.New("starting"))
 	require.ErrorContains(t, c.Ready(ctx), "starting")
-}
-
-func TestWatch(t *testing.T) {
-	e, c := newController(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	events, err := c.Watch(ctx)
-	require.NoError(t, err)
-	_, err = e.CreateHost(ctx, store.Host{Name: "h1"})
-	require.NoError(t, err)
-	require.NoError(t, e.DeleteHost(ctx, "h1", 0))
-	e.CloseSubscriptions()
-	var got []api.Event
-	for ev, err := range events {
-		require.NoError(t, err)
-		got = append(got, ev)
-	}
-	require.Len(t, got, 2, "the server ended the stream")
-	require.Equal(t, api.Created, got[0].Type)
-	require.Equal(t, api.Deleted, got[1].Type)
-	require.Equal(t, got[0].Seq+1, got[1].Seq)
-	require.Equal(t, "h1", got[1].Object.(api.Host).Name)
-
-	events, err = c.Watch(ctx)
-	require.NoError(t, err)
-	_, err = e.CreateHost(ctx, store.Host{Name: "h2"})
-	require.NoError(t, err)
-	for range events {
-		break // closes the stream, or the leak check fails
-	}
-}
-
-func TestWatchThatFails(t *testing.T) {
-	_, c := newController(t)
-	other := dial(t, server.New(server.Config{Engine: servertest.New(), Token: []byte("another")}), client.Config{})
-	_, err := other.Watch(t.Context())
-	require.True(t, client.IsStatus(err, http.StatusUnauthorized), "%v", err)
-
-	ctx, cancel := context.WithCancel(t.Context())
-	events, err := c.Watch(ctx)
-	require.NoError(t, err)
-	cancel()
-	for _, err := range events {
-		require.NoError(t, err, "who ends the stream knows it")
-	}
-
-	for name, body := range map[string]string{
-		"id":    "id: x\nevent: created\ndata: {\"kind\":\"host\",\"object\":{}}\n\n",
-		"kind":  "id: 1\nevent: created\ndata: {\"kind\":\"cat\",\"object\":{}}\n\n",
-		"json":  "id: 1\nevent: created\ndata: {\n\n",
-		"empty": "id: 1\nevent: created\ndata: null\n\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			liar := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }), client.Config{})
-			events, err := liar.Watch(t.Context())
-			require.NoError(t, err)
-			var failed error
-			for _, err := range events {
-				failed = err
-			}
-			require.Error(t, failed)
-		})
-	}
 }
 
 func TestAnswersOfOthers(t *testing.T) {

@@ -8,6 +8,9 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 )
 
+// ErrPending means that a deletion is done, and that the switches had not dropped what was there when the time of [Wait] was over.
+var ErrPending = errors.New("deleted, and the switches do not show yet that they have dropped it")
+
 // Error is a request that the server refused; nothing was changed.
 type Error struct {
 	Method  string

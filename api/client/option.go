@@ -10,6 +10,16 @@ type options struct {
 	query   url.Values
 	wait    time.Duration
 	ifMatch string
+	after   string
+	broken  func(error)
+}
+
+func collect(opts []Option) options {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
 }
 
 func (o *options) set(name, value string) {
@@ -37,6 +47,15 @@ func IfMatch(etag string) Option { return func(o *options) { o.ifMatch = etag } 
 
 // Where lists only objects whose field (as in the JSON object) has a value; fields that hold an id take a name as well.
 func Where(field, value string) Option { return func(o *options) { o.set(field, value) } }
+
+// Snapshot begins a watch with an event of type [api.Current] for each object that exists, and then one of type [api.Synced].
+func Snapshot() Option { return func(o *options) { o.set("snapshot", "true") } }
+
+// After begins a watch after the event of an id, if the server still knows it, and else with [api.Reset]. "" is now.
+func After(id string) Option { return func(o *options) { o.after = id } }
+
+// Broken is told, by the goroutine that reads events, each time that the stream of a watch breaks off or cannot be opened again.
+func Broken(f func(error)) Option { return func(o *options) { o.broken = f } }
 
 // OrderBy lists in the order of a field.
 func OrderBy(field string, descending bool) Option {

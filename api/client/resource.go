@@ -38,7 +38,7 @@ func (r Resource[T, L, C, P]) Update(ctx context.Context, ref string, patch P, o
 	return r.do(ctx, http.MethodPatch, r.one(ref), opts, patch)
 }
 
-// Delete deletes one.
+// Delete deletes one. With [Wait] it returns once the switches have dropped what was there, or [ErrPending].
 func (r Resource[T, L, C, P]) Delete(ctx context.Context, ref string, opts ...Option) error {
 	_, err := r.c.do(ctx, http.MethodDelete, r.one(ref), opts, nil, nil)
 	return err

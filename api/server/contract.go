@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -35,6 +36,9 @@ type operation struct {
 	body    map[string]*openapi3.Schema // media type -> schema; empty if the request has no body
 	ifMatch bool
 }
+
+// builtIn reads the document once, since it takes long and never changes.
+var builtIn = sync.OnceValues(loadContract)
 
 func loadContract() (*contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(api.Document())

@@ -67,7 +67,7 @@ func flowJSON(v engine.FlowView) api.TapFlow {
 }
 
 func eventJSON(e engine.Event) (api.Event, error) {
-	out := api.Event{Seq: e.Seq, Type: api.EventType(e.Type)}
+	out := api.Event{ID: e.ID(), Type: api.EventType(e.Type)}
 	switch {
 	case e.Host != nil:
 		out.Object = hostJSON(*e.Host)
@@ -78,7 +78,7 @@ func eventJSON(e engine.Event) (api.Event, error) {
 	case e.Flow != nil:
 		out.Object = flowJSON(*e.Flow)
 	default:
-		return api.Event{}, fmt.Errorf("event %d is about nothing", e.Seq)
+		return api.Event{}, fmt.Errorf("event %s is about nothing", e.ID())
 	}
 	return out, nil
 }

@@ -18,8 +18,10 @@ type Engine interface {
 	Wires
 	Services
 	Flows
-	// Subscribe tells what changes until ctx ends or the subscriber is too slow; then the channel is closed.
-	Subscribe(ctx context.Context) <-chan engine.Event
+	// Watch starts a walk through what changes; see engine.History.
+	Watch(after string) (w *engine.Watch, known bool)
+	// WaitGone waits until the switches have dropped what a deleted resource had there.
+	WaitGone(ctx context.Context, id string) error
 	// Ready is nil, or why the controller cannot do its work.
 	Ready() error
 }

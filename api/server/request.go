@@ -92,6 +92,12 @@ func (o *operation) readQuery(raw string) (map[string]string, error) {
 // which the schema then refuses.
 func queryValue(schema *openapi3.Schema, s string) (any, string) {
 	switch {
+	case schema.Type.Is(openapi3.TypeArray):
+		var list []any
+		for part := range strings.SplitSeq(s, ",") {
+			list = append(list, part)
+		}
+		return list, s
 	case schema.Type.Is(openapi3.TypeInteger):
 		if n, err := strconv.ParseInt(s, 10, 32); err == nil {
 			return float64(n), strconv.FormatInt(n, 10)

@@ -78,10 +78,14 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 		return r.answerWhenSettled(c, req, http.StatusOK, v)
 	})
 	s.route(http.MethodDelete, one, func(c echo.Context, req request) error {
-		if err := r.remove(c.Request().Context(), req.ref, req.ifRevision); err != nil {
+		v, err := r.get(req.ref)
+		if err != nil {
 			return err
 		}
-		return c.NoContent(http.StatusNoContent)
+		if err := r.remove(c.Request().Context(), r.id(v), req.ifRevision); err != nil {
+			return err
+		}
+		return s.answerWhenGone(c, req, r.id(v))
 	})
 	if r.enable == nil {
 		return
@@ -95,6 +99,37 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 			return r.answerWhenSettled(c, req, http.StatusOK, v)
 		})
 	}
+}
+
+// answerWhenGone answers a deletion once the switches have dropped what the resource had there, or at the request's deadline:
+// then with 202, for the deletion itself is done.
+func (s *server) answerWhenGone(c echo.Context, req request, id string) error {
+	if req.wait == 0 {
+		return c.NoContent(http.StatusNoContent)
+	}
+	ctx, stop := waiting(c, req.wait)
+	defer stop()
+	err := s.engine.WaitGone(ctx, id)
+	switch {
+	case err == nil:
+		return c.NoContent(http.StatusNoContent)
+	case !overdue(err) || c.Request().Context().Err() != nil:
+		return err
+	}
+	return answer(c, http.StatusAccepted, api.Deletion{Status: api.Pending, Reason: "it is deleted, and the switches do not show yet that they have dropped it"})
+}
+
+// waiting is the context of a request that waits, at most for d and until the server stops.
+func waiting(c echo.Context, d time.Duration) (context.Context, func()) {
+	allow(c, d+writeTimeout)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), d)
+	undo := context.AfterFunc(stopping(ctx), cancel)
+	return ctx, func() { undo(); cancel() }
+}
+
+// overdue reports whether waiting has ended before what was waited for.
+func overdue(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // checkColumns panics if the document promises a filter or an order that the list at a path does not know.
@@ -119,13 +154,10 @@ func (r resource[V, T, C, P]) answerWhenSettled(c echo.Context, req request, sta
 	if r.wait == nil || req.wait == 0 {
 		return r.answer(c, status, v)
 	}
-	allow(c, req.wait+writeTimeout)
-	ctx, cancel := context.WithTimeout(c.Request().Context(), req.wait)
-	defer cancel()
-	defer context.AfterFunc(stopping(ctx), cancel)()
+	ctx, stop := waiting(c, req.wait)
+	defer stop()
 	latest, err := r.wait(ctx, r.id(v))
-	overdue := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-	if err != nil && (!overdue || c.Request().Context().Err() != nil) {
+	if err != nil && (!overdue(err) || c.Request().Context().Err() != nil) {
 		return err
 	}
 	return r.answer(c, status, latest)

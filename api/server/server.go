@@ -42,7 +42,7 @@ type server struct {
 func New(cfg Config) http.Handler { return newServer(cfg).echo }
 
 func newServer(cfg Config) *server {
-	contract, err := loadContract()
+	contract, err := builtIn()
 	if err != nil {
 		panic(fmt.Sprintf("api/server: the built-in OpenAPI document: %v", err))
 	}

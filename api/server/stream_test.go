@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server"
-	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -67,8 +65,38 @@ func TestWaitWhereThereIsNothingToWaitFor(t *testing.T) {
 		b.must(200, "POST", "/api/v1/tap_services/ids/disable?wait=10s", "", nil)
 		b.must(200, "POST", "/api/v1/tap_services/ids/enable?wait=0s", "", nil)
 		b.must(204, "DELETE", "/api/v1/tap_services/ids?wait=10s", "", nil)
+		b.must(204, "DELETE", "/api/v1/guests/g?wait=10s", "", nil)
+		b.must(204, "DELETE", "/api/v1/wires/net0?wait=10s", "", nil)
 		require.Zero(t, time.Since(begin))
 	})
+}
+
+func TestWaitForADeletion(t *testing.T) {
+	for name, tc := range map[string]struct {
+		drops time.Duration // when the switches drop it
+		query string
+		want  int
+		took  time.Duration
+	}{
+		"dropped":     {3 * time.Second, "?wait=10s", 204, 3 * time.Second},
+		"deadline":    {time.Hour, "?wait=10s", 202, 10 * time.Second},
+		"not waiting": {time.Hour, "", 204, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.furnish()
+				id := b.engine.Services()[0].ID
+				b.engine.SetLeaving(id, true)
+				time.AfterFunc(tc.drops, func() { b.engine.SetLeaving(id, false) })
+				begin := time.Now()
+				w := b.must(tc.want, "DELETE", "/api/v1/tap_services/ids"+tc.query, "", nil)
+				require.Equal(t, tc.took, time.Since(begin))
+				require.Equal(t, tc.want == 202, strings.Contains(w.Body.String(), `"status":"pending"`))
+				b.problem(404, "GET", "/api/v1/tap_services/ids", "")
+			})
+		})
+	}
 }
 
 func TestWaitForWhatIsDeletedMeanwhile(t *testing.T) {
@@ -77,65 +105,6 @@ func TestWaitForWhatIsDeletedMeanwhile(t *testing.T) {
 		b.furnish()
 		time.AfterFunc(time.Second, func() { _ = b.engine.DeleteService(context.Background(), "ids", 0) })
 		b.problem(404, "POST", "/api/v1/tap_services/ids/enable?wait=10s", "")
-	})
-}
-
-// stream is a ResponseWriter whose body can be read while it is written.
-type stream struct {
-	header http.Header
-	status chan int
-	io.Writer
-}
-
-func (s *stream) Header() http.Header    { return s.header }
-func (s *stream) WriteHeader(status int) { s.status <- status }
-func (s *stream) Flush()                 {}
-
-func TestWatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.furnish()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		pr, pw := io.Pipe()
-		w := &stream{header: http.Header{}, status: make(chan int, 1), Writer: pw}
-		r := httptest.NewRequestWithContext(ctx, "GET", "/api/v1/watch", nil)
-		r.Header.Set("Authorization", "Bearer "+token)
-		go func() {
-			b.handler.ServeHTTP(w, r)
-			pw.Close()
-		}()
-		lines := bufio.NewScanner(pr)
-		next := func() string {
-			t.Helper()
-			require.True(t, lines.Scan(), "the stream has ended")
-			return lines.Text()
-		}
-		require.Equal(t, ": watching", next())
-		require.Equal(t, "", next())
-		require.Equal(t, http.StatusOK, <-w.status)
-		require.Equal(t, "text/event-stream", w.header.Get("Content-Type"))
-
-		begin := time.Now()
-		require.Equal(t, ": alive", next())
-		require.Equal(t, "", next())
-		require.Equal(t, 15*time.Second, time.Since(begin))
-
-		_, err := b.engine.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "f", TapID: "ids", Type: tap.FlowVNIC, GuestID: "vm1", Enabled: true}})
-		require.NoError(t, err)
-		require.NoError(t, b.engine.DeleteFlow(ctx, "f", 0))
-		for _, what := range []string{"created", "deleted"} {
-			require.Regexp(t, `^id: \d+$`, next())
-			require.Equal(t, "event: "+what, next())
-			data := next()
-			require.True(t, strings.HasPrefix(data, `data: {"kind":"tap_flow","object":{"id":"flow-`), data)
-			require.Equal(t, "", next())
-			var e api.Event
-			require.NoError(t, e.UnmarshalJSON([]byte(strings.TrimPrefix(data, "data: "))))
-			require.Equal(t, "f", e.Object.(api.TapFlow).Name)
-		}
-		b.engine.CloseSubscriptions()
-		require.False(t, lines.Scan(), "the stream ends with the subscription")
 	})
 }
 
@@ -177,7 +146,7 @@ func TestServeEndsStreamsAndWaits(t *testing.T) {
 		waited <- resp.StatusCode
 	}()
 	// The stream tells that the write is done and its request waits.
-	for line := ""; !strings.HasPrefix(line, "data:"); {
+	for line := ""; !strings.HasPrefix(line, `data: {"kind":"tap_service"`); {
 		line, err = lines.ReadString('\n')
 		require.NoError(t, err)
 	}

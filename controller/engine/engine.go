@@ -54,7 +54,7 @@ type Observer interface {
 
 // Engine is the ring.
 //
-// Lock order: write, then mu. The session of a host calls observe, which takes mu, from its own goroutine; the engine
+// Lock order: write, then mu, then that of the events. The session of a host calls observe, which takes mu, from its own goroutine; the engine
 // calls into sessions while holding mu, but only methods that do not block.
 type Engine struct {
 	config   Config
@@ -75,9 +75,11 @@ type Engine struct {
 	planned  uint64        // seq up to which the plugin has answered
 	verdicts map[ref]verdict
 	waiting  map[ref]uint64                // changed at this seq, and the plugin has not answered yet
-	leaving  map[ref][]tap.Need            // what disabled services and flows still have on the switches
+	leaving  map[ref][]tap.Need            // what disabled and deleted services and flows still have on the switches
 	needs    map[tap.Need]map[ref]struct{} // who waits for what on the switches
-	events   events
+	retiring map[string]*host              // deleted, and still being stripped
+	told     set                           // guests that watchers know
+	events   *History
 
 	running sync.WaitGroup // sessions
 	ctx     context.Context
@@ -99,6 +101,7 @@ type host struct {
 	program  *reconcile.Desired // as last told by the plugin
 	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
 	health   Health
+	altered  bool // since watchers were told
 }
 
 // New loads the intent and returns an engine that is not running yet.
@@ -117,10 +120,11 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
 		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[tap.Need]map[ref]struct{}{},
-		events: events{subscribers: map[chan Event]struct{}{}},
+		retiring: map[string]*host{}, told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {
 		e.places.claimGuest(g, true)
+		e.told.add(g.ID)
 	}
 	for _, s := range in.services.byID {
 		e.places.claimService(&s.Service, true)
@@ -145,10 +149,11 @@ func (e *Engine) Run(ctx context.Context) {
 	e.mu.Unlock()
 	e.config.Plugin.Run(ctx, e.feed)
 	e.running.Wait()
-	e.mu.Lock()
-	e.events.close()
-	e.mu.Unlock()
+	e.events.Close()
 }
+
+// Ready is nil if the controller can do its work, and otherwise says what it lacks.
+func (e *Engine) Ready() error { return e.config.Plugin.Err() }
 
 // ClusterID names this controller's objects on the switches.
 func (e *Engine) ClusterID() string { return e.observer.cluster }

@@ -2,86 +2,82 @@ package engine
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// eventQueue is how many events may wait for one subscriber.
-const eventQueue = 1024
+// Watch starts a walk through what happens; see [History.Watch].
+func (e *Engine) Watch(after string) (w *Watch, known bool) { return e.events.Watch(after) }
 
-// events hands each event to all subscribers. It is guarded by the engine's mu.
-type events struct {
-	seq         uint64
-	subscribers map[chan Event]struct{}
-	closed      bool
-}
-
-// publish never blocks: a subscriber whose queue is full is cut off.
-func (s *events) publish(event Event) {
-	s.seq++
-	event.Seq = s.seq
-	for c := range s.subscribers {
-		select {
-		case c <- event:
-		default:
-			s.drop(c)
-		}
+func eventType(created bool) string {
+	if created {
+		return "created"
 	}
+	return "updated"
 }
 
-func (s *events) drop(c chan Event) {
-	if _, subscribed := s.subscribers[c]; subscribed {
-		delete(s.subscribers, c)
-		close(c)
-	}
-}
-
-func (s *events) close() {
-	s.closed = true
-	for c := range s.subscribers {
-		s.drop(c)
-	}
-}
-
-// Subscribe returns what happens from now on. The channel is closed when ctx ends, when the engine stops, and when the
-// subscriber falls behind by more than a bounded number of events: it then reads everything again.
-func (e *Engine) Subscribe(ctx context.Context) <-chan Event {
-	c := make(chan Event, eventQueue)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.events.closed || ctx.Err() != nil {
-		close(c)
-		return c
-	}
-	e.events.subscribers[c] = struct{}{}
-	context.AfterFunc(ctx, func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.events.drop(c)
-	})
-	return c
-}
-
-func (e *Engine) stopped() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.events.closed
-}
-
-// publishRef tells that the state of a service or a flow has changed.
-func (e *Engine) publishRef(kind string, id ref) {
+// publishRef tells that a service or a flow has changed. The caller holds mu, as with all that follow.
+func (e *Engine) publishRef(id ref) {
 	if id.kind == tap.KindService {
 		if s := e.intent.services.byID[id.id]; s != nil {
 			v := e.serviceView(s)
-			e.events.publish(Event{Type: kind, Service: &v})
+			e.events.Publish(Event{Type: "updated", Service: &v})
 		}
 		return
 	}
 	if f := e.intent.flows.byID[id.id]; f != nil {
 		v := e.flowView(f)
-		e.events.publish(Event{Type: kind, Flow: &v})
+		e.events.Publish(Event{Type: "updated", Flow: &v})
 	}
 }
 
-// Ready is nil if the controller can do its work, and otherwise says what it lacks.
-func (e *Engine) Ready() error { return e.config.Plugin.Err() }
+// publishGuest tells that a guest has changed, has come or is gone, whichever it is. One that is gone is told as record, if
+// it was declared.
+func (e *Engine) publishGuest(id string, record *store.Guest) {
+	v, exists := e.guestView(id)
+	_, existed := e.told[id]
+	switch {
+	case exists:
+		e.told.add(id)
+		e.events.Publish(Event{Type: eventType(!existed), Guest: &v})
+	case existed:
+		delete(e.told, id)
+		v, _ = e.viewGuest(id, record)
+		e.events.Publish(Event{Type: "deleted", Guest: &v})
+	}
+}
+
+// renamed tells of everything whose view carries the name of a service, guest or host.
+func (e *Engine) renamed(id string) {
+	for _, s := range e.intent.services.byID {
+		if s.TargetID == id || s.Type == tap.ServiceGuest && e.serviceView(s).HostID == id {
+			e.publishRef(ref{tap.KindService, s.ID})
+		}
+	}
+	for _, f := range e.intent.flows.byID {
+		if f.TapID == id || f.GuestID == id || f.HostID == id {
+			e.publishRef(ref{tap.KindFlow, f.ID})
+		}
+	}
+}
+
+// wait reads the view of an object again whenever something happens to it, until it has settled.
+func wait[V any](ctx context.Context, e *Engine, id string, read func() (V, bool, error)) (V, error) {
+	for {
+		changed, stopped := e.events.changed(id)
+		v, settled, err := read()
+		switch {
+		case err != nil || settled:
+			return v, err
+		case stopped:
+			return v, fail(Unavailable, "", "the controller is stopping; what was asked for is stored")
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return v, fmt.Errorf("still pending: %w", ctx.Err())
+		}
+	}
+}

@@ -137,7 +137,13 @@ func (e *Engine) tookFlow(f, before *store.Flow) FlowView {
 	}
 	e.changedRecord(id)
 	v := e.flowView(f)
-	e.events.publish(Event{Type: eventType(before == nil), Flow: &v})
+	e.events.Publish(Event{Type: eventType(before == nil), Flow: &v})
+	if before == nil || before.TapID != f.TapID { // It counts its flows.
+		e.publishRef(ref{tap.KindService, f.TapID})
+	}
+	if before != nil && before.TapID != f.TapID {
+		e.publishRef(ref{tap.KindService, before.TapID})
+	}
 	return v
 }
 
@@ -160,14 +166,20 @@ func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64)
 	e.dirty.flows.add(f.ID)
 	e.touched()
 	e.forget(ref{tap.KindFlow, f.ID})
-	e.events.publish(Event{Type: "deleted", Flow: &v})
+	e.events.Publish(Event{Type: "deleted", Flow: &v})
+	e.publishRef(ref{tap.KindService, f.TapID})
 	return nil
 }
 
 // WaitFlow does for a tap flow what WaitService does for a tap service.
 func (e *Engine) WaitFlow(ctx context.Context, name string) (FlowView, error) {
-	return wait(ctx, e, func() (FlowView, bool, error) {
-		v, err := e.Flow(name)
+	v, err := e.Flow(name)
+	if err != nil {
+		return v, err
+	}
+	id := v.ID
+	return wait(ctx, e, id, func() (FlowView, bool, error) {
+		v, err := e.Flow(id)
 		return v, e.settled(ref{tap.KindFlow, v.ID}, v.Health), err
 	})
 }

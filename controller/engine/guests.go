@@ -45,11 +45,12 @@ func (e *Engine) Guest(ref string) (GuestView, error) {
 }
 
 func (e *Engine) guestView(id string) (GuestView, bool) {
-	record := e.intent.guests.byID[id]
+	return e.viewGuest(id, e.intent.guests.byID[id])
+}
+
+// viewGuest shows a guest as declared by record, or nil, and as it is seen. It is false if it is neither.
+func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	g, exists := e.places.guest(id, record)
-	if !exists {
-		return GuestView{}, false
-	}
 	v := GuestView{ID: g.ID, Name: g.Name, Declared: record != nil}
 	if record != nil {
 		v.Revision = record.Revision
@@ -61,7 +62,7 @@ func (e *Engine) guestView(id string) (GuestView, bool) {
 		}
 		v.NICs = append(v.NICs, nic)
 	}
-	return v, true
+	return v, exists
 }
 
 func (e *Engine) checkGuest(g *store.Guest) error {
@@ -166,25 +167,26 @@ func (e *Engine) undeclared(name string, err error) error {
 func (e *Engine) tookGuest(g, before *store.Guest) GuestView {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var v GuestView
+	id := ""
 	if before != nil {
+		id = before.ID
 		e.places.claimGuest(before, false)
-		v, _ = e.guestView(before.ID)
-		e.dirty.guests.add(before.ID)
-		e.intent.guests.remove(before.ID)
+		e.intent.guests.remove(id)
 		e.relookNICs(before)
 	}
-	event := Event{Type: "deleted", Guest: &v}
 	if g != nil {
+		id = g.ID
 		e.intent.guests.put(g)
 		e.places.claimGuest(g, true)
-		e.dirty.guests.add(g.ID)
 		e.relookNICs(g)
-		v, _ = e.guestView(g.ID)
-		event.Type = eventType(before == nil)
 	}
+	e.dirty.guests.add(id)
 	e.touched()
-	e.events.publish(event)
+	e.publishGuest(id, before)
+	if g != nil && before != nil && g.Name != before.Name {
+		e.renamed(id)
+	}
+	v, _ := e.guestView(id)
 	return v
 }
 

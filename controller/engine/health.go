@@ -28,7 +28,7 @@ func (e *Engine) judge(id ref) {
 	v.health = e.assess(id, &v)
 	e.verdicts[id] = v
 	if v.health != before {
-		e.publishRef("updated", id)
+		e.publishRef(id)
 	}
 }
 
@@ -127,13 +127,14 @@ func (e *Engine) gone(id ref) bool {
 	return true
 }
 
-// leave remembers what a service or flow that was just disabled has on the switches; enabled again, it is forgotten.
+// leave remembers what a service or flow that was just disabled or deleted has on the switches; enabled again, it is
+// forgotten.
 func (e *Engine) leave(id ref, enabled bool) {
-	delete(e.leaving, id)
 	if enabled {
+		delete(e.leaving, id)
 		return
 	}
-	needs := slices.Clone(e.verdicts[id].status.Needs)
+	needs := slices.Concat(e.leaving[id], e.verdicts[id].status.Needs)
 	if id.kind == tap.KindService {
 		for flow := range e.intent.flowsOfService[id.id] {
 			needs = append(needs, e.verdicts[ref{tap.KindFlow, flow}].status.Needs...)
@@ -147,7 +148,8 @@ func (e *Engine) checkLeaving() {
 	for id := range e.leaving {
 		if e.gone(id) {
 			delete(e.leaving, id)
-			e.publishRef("updated", id)
+			e.publishRef(id)
+			e.events.touch(id.id) // It may be deleted.
 		}
 	}
 }

@@ -111,14 +111,16 @@ func TestPluginRestart(t *testing.T) {
 	r, s, _ := newWorld(t)
 	r.ready(s)
 	before := r.prints("h1")
-	events := r.e.Subscribe(t.Context())
+	events, _ := r.e.Watch("")
 	starts := r.plugin.starts()
 	r.plugin.restart()
 	require.Eventually(t, func() bool { return r.plugin.starts() > starts }, patience, time.Millisecond)
 	r.idle()
 	assert.Equal(t, before, r.prints("h1"))
 	assert.Equal(t, tap.StateReady, must(r.e.Flow("f1"))(t).State)
-	assert.Empty(t, events)
+	told, _, err := events.take()
+	require.NoError(t, err)
+	assert.Empty(t, told)
 	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}}))(t)
 }
 
@@ -224,84 +226,6 @@ func TestStaleProgram(t *testing.T) {
 	assert.Equal(t, 1, r.plugin.starts())
 }
 
-func TestEvents(t *testing.T) {
-	r, s, f := newWorld(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	events := r.e.Subscribe(ctx)
-	next := func() Event {
-		t.Helper()
-		select {
-		case e := <-events:
-			return e
-		case <-time.After(patience):
-			t.Fatal("no event")
-			return Event{}
-		}
-	}
-	guest := must(r.e.CreateGuest(ctx, store.Guest{Name: "vm", NICs: []store.GuestNIC{{MAC: mac(9)}}}))(t)
-	first := next()
-	assert.Equal(t, Event{Seq: first.Seq, Type: "created", Guest: &guest}, first)
-	must(r.e.UpdateGuest(ctx, "vm", 0, func(g *store.Guest) error { g.Name = "vm2"; return nil }))(t)
-	second := next()
-	assert.Equal(t, "updated", second.Type)
-	assert.Equal(t, first.Seq+1, second.Seq)
-	require.NoError(t, r.e.DeleteGuest(ctx, "vm2", 0))
-	third := next()
-	assert.Equal(t, "deleted", third.Type)
-	assert.Equal(t, "vm2", third.Guest.Name)
-
-	must(r.e.UpdateFlow(ctx, "f1", 0, func(f *store.Flow) error { f.Name = "f1b"; return nil }))(t)
-	for e := next(); e.Type != "updated" || e.Flow == nil || e.Flow.Name != "f1b"; e = next() {
-	}
-	require.NoError(t, r.e.DeleteFlow(ctx, f.ID, 0))
-	for e := next(); e.Type != "deleted"; e = next() {
-		assert.NotNil(t, e.Flow)
-	}
-	require.NoError(t, r.e.DeleteService(ctx, s.ID, 0))
-	for e := next(); e.Type != "deleted"; e = next() {
-	}
-	require.NoError(t, r.e.DeleteHost(ctx, "h1", 0))
-	for e := next(); e.Type != "deleted" || e.Host == nil; e = next() {
-	}
-	cancel()
-	require.Eventually(t, func() bool {
-		select {
-		case _, open := <-events:
-			return !open
-		default:
-			return false
-		}
-	}, patience, time.Millisecond)
-	_, open := <-r.e.Subscribe(ctx)
-	assert.False(t, open, "of a context that has ended")
-	live := r.e.Subscribe(t.Context())
-	r.end()
-	_, open = <-live
-	assert.False(t, open, "the engine has ended")
-	_, open = <-r.e.Subscribe(t.Context())
-	assert.False(t, open, "the engine has ended")
-}
-
-// TestSlowSubscriber: whoever does not read is cut off, and holds nobody up.
-func TestSlowSubscriber(t *testing.T) {
-	r := newRing(t, store.NewMemory())
-	slow := r.e.Subscribe(t.Context())
-	r.e.mu.Lock()
-	for range eventQueue {
-		r.e.events.publish(Event{Type: "updated"})
-	}
-	fast := make(chan Event, eventQueue)
-	r.e.events.subscribers[fast] = struct{}{}
-	r.e.events.publish(Event{Type: "updated"})
-	r.e.mu.Unlock()
-	n := 0
-	for range slow {
-		n++
-	}
-	assert.Equal(t, eventQueue, n)
-	assert.Equal(t, uint64(eventQueue+1), (<-fast).Seq)
-}
-
 func TestWait(t *testing.T) {
 	r, s, _ := newWorld(t)
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -364,6 +288,41 @@ func TestWaitDisabled(t *testing.T) {
 	r.idle()
 	r.lose("h1", "away")
 	must(r.e.WaitService(t.Context(), "col"))(t)
+}
+
+// TestWaitGone: waiting for something deleted ends when the switch has dropped what it had there, or cannot be asked.
+func TestWaitGone(t *testing.T) {
+	r, s, f := newWorld(t)
+	r.ready(s)
+	gone := func(id string, patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		return r.e.WaitGone(ctx, id)
+	}
+	assert.NoError(t, gone("nobody", patience))
+	require.NoError(t, r.e.DeleteFlow(t.Context(), "f1", 0))
+	r.idle()
+	assert.ErrorIs(t, gone(f.ID, 20*time.Millisecond), context.DeadlineExceeded, "the switch still has it")
+	done := make(chan error, 1)
+	go func() { done <- gone(f.ID, patience) }()
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	assert.NoError(t, <-done)
+
+	must(r.e.UpdateService(t.Context(), s.ID, 0, disable))(t)
+	require.NoError(t, r.e.DeleteService(t.Context(), s.ID, 0))
+	r.idle()
+	assert.ErrorIs(t, gone(s.ID, 20*time.Millisecond), context.DeadlineExceeded, "what it had when it was disabled still stands")
+	r.lose("h1", "away")
+	assert.NoError(t, gone(s.ID, patience), "what cannot be reached is not waited for")
+
+	id := must(r.e.Host("h1"))(t).ID
+	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0))
+	assert.NoError(t, gone(id, patience), "its session has ended")
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	assert.Empty(t, r.e.leaving)
+	assert.Empty(t, r.e.waiting)
+	assert.Empty(t, r.e.retiring)
 }
 
 var errAway = errors.New("away")

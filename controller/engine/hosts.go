@@ -40,6 +40,7 @@ func (e *Engine) startHost(record *store.Host) {
 	e.running.Go(func() {
 		defer stop()
 		h.session.Run(ctx)
+		e.stripped(h)
 	})
 }
 
@@ -47,9 +48,19 @@ func (e *Engine) startHost(record *store.Host) {
 func (e *Engine) stopHost(h *host) {
 	delete(e.hosts, h.id)
 	delete(e.byDPID, h.session.DatapathID())
-	e.places.replace(h.observed.ports, nil, e.portChanged)
+	e.replug(h.observed.ports, nil)
 	e.dirty.hosts.add(h.id)
 	e.touched()
+}
+
+// stripped tells who waits for the end of a deleted host.
+func (e *Engine) stripped(h *host) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.retiring[h.id] == h {
+		delete(e.retiring, h.id)
+		e.events.touch(h.id)
+	}
 }
 
 // probed hands the answer to a probe to the session that sent it.
@@ -77,6 +88,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 	if r.Connected != before.Connected {
 		e.dirty.hosts.add(h.id)
 		e.touched()
+		h.altered = true
 	}
 	judge := map[ref]struct{}{}
 	if r.Connected != before.Connected || r.Problem != before.Problem {
@@ -123,8 +135,24 @@ func (e *Engine) look(h *host) {
 	if !reflect.DeepEqual(before.host, now.host) {
 		e.dirty.hosts.add(h.id)
 		e.touched()
+		h.altered = true
 	}
-	e.places.replace(before.ports, now.ports, e.portChanged)
+	e.replug(before.ports, now.ports)
+}
+
+// replug takes the ports of a host from one observation to the next, and tells of the guests and services whose NICs moved.
+func (e *Engine) replug(before, now []seenPort) {
+	guests, services := set{}, set{}
+	e.places.replace(before, now, func(p seenPort) {
+		e.portChanged(p)
+		e.places.whose(p, guests.add, services.add)
+	})
+	for _, id := range slices.Sorted(maps.Keys(guests)) {
+		e.publishGuest(id, nil)
+	}
+	for _, id := range slices.Sorted(maps.Keys(services)) {
+		e.publishRef(ref{tap.KindService, id})
+	}
 }
 
 // portChanged marks whom a port concerns.
@@ -145,11 +173,11 @@ func (e *Engine) topology(h *host) tap.Host {
 }
 
 func (e *Engine) judgeHost(h *host) {
-	if now := e.hostHealth(h); now != h.health {
-		h.health = now
+	if now := e.hostHealth(h); now != h.health || h.altered {
+		h.health, h.altered = now, false
 		if record := e.intent.hosts.byID[h.id]; record != nil {
 			v := e.hostView(record)
-			e.events.publish(Event{Type: "updated", Host: &v})
+			e.events.Publish(Event{Type: "updated", Host: &v})
 		}
 	}
 }
@@ -164,6 +192,7 @@ func (e *Engine) relook(mac tap.MAC, name string) {
 	}
 	for id := range maps.Keys(hosts) {
 		e.look(e.hosts[id])
+		e.judgeHost(e.hosts[id])
 	}
 }
 

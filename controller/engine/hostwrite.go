@@ -132,7 +132,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error)
 	e.intent.hosts.put(&h)
 	e.startHost(&h)
 	v := e.hostView(&h)
-	e.events.publish(Event{Type: "created", Host: &v})
+	e.events.Publish(Event{Type: "created", Host: &v})
 	return v, nil
 }
 
@@ -174,11 +174,15 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	default:
 		running.seenMAC = map[string]tap.MAC{} // The NICs may be others now.
 		e.look(running)
+		running.altered = false
 		e.dirty.hosts.add(h.ID)
 		e.touched()
 	}
 	v := e.hostView(&h)
-	e.events.publish(Event{Type: "updated", Host: &v})
+	e.events.Publish(Event{Type: "updated", Host: &v})
+	if h.Name != before.Name {
+		e.renamed(h.ID)
+	}
 	return v, nil
 }
 
@@ -205,9 +209,10 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	if running := e.hosts[h.ID]; running != nil {
 		e.stopHost(running)
 		running.session.Retire()
+		e.retiring[h.ID] = running
 	}
 	e.intent.hosts.remove(h.ID)
-	e.events.publish(Event{Type: "deleted", Host: &v})
+	e.events.Publish(Event{Type: "deleted", Host: &v})
 	return nil
 }
 
@@ -228,8 +233,13 @@ func (e *Engine) pluggedAt(host string) (service, port string) {
 
 // WaitHost does for a host what WaitService does for a tap service.
 func (e *Engine) WaitHost(ctx context.Context, name string) (HostView, error) {
-	return wait(ctx, e, func() (HostView, bool, error) {
-		v, err := e.Host(name)
+	v, err := e.Host(name)
+	if err != nil {
+		return v, err
+	}
+	id := v.ID
+	return wait(ctx, e, id, func() (HostView, bool, error) {
+		v, err := e.Host(id)
 		return v, v.State != tap.StatePending, err
 	})
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -154,7 +153,10 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 		}
 	}
 	v := e.serviceView(s)
-	e.events.publish(Event{Type: eventType(before == nil), Service: &v})
+	e.events.Publish(Event{Type: eventType(before == nil), Service: &v})
+	if before != nil && before.Name != s.Name {
+		e.renamed(s.ID)
+	}
 	return v
 }
 
@@ -191,30 +193,41 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 		e.relook(s.MAC, s.IfName)
 	}
 	e.forget(ref{tap.KindService, s.ID})
-	e.events.publish(Event{Type: "deleted", Service: &v})
+	e.events.Publish(Event{Type: "deleted", Service: &v})
 	return nil
 }
 
-// forget drops what is known of a deleted service or flow.
+// forget drops what is known of a deleted service or flow, but for what it still has on the switches.
 func (e *Engine) forget(id ref) {
+	e.leave(id, false)
+	e.waiting[id] = e.seq
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
-	delete(e.waiting, id)
-	delete(e.leaving, id)
 }
 
-func eventType(created bool) string {
-	if created {
-		return "created"
-	}
-	return "updated"
+// WaitGone waits until the switches have dropped what a deleted resource had there, as far as they can be reached. When ctx
+// ends before, it returns ctx's error.
+func (e *Engine) WaitGone(ctx context.Context, id string) error {
+	_, err := wait(ctx, e, id, func() (struct{}, bool, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		_, service := e.leaving[ref{tap.KindService, id}]
+		_, flow := e.leaving[ref{tap.KindFlow, id}]
+		return struct{}{}, !service && !flow && e.retiring[id] == nil, nil
+	})
+	return err
 }
 
 // WaitService waits until a tap service is no longer pending and, if it is disabled, until the switches have dropped what it
 // had there. It returns the service; when ctx ends, as it is then, with ctx's error.
 func (e *Engine) WaitService(ctx context.Context, name string) (ServiceView, error) {
-	return wait(ctx, e, func() (ServiceView, bool, error) {
-		v, err := e.Service(name)
+	v, err := e.Service(name)
+	if err != nil {
+		return v, err
+	}
+	id := v.ID
+	return wait(ctx, e, id, func() (ServiceView, bool, error) {
+		v, err := e.Service(id)
 		return v, e.settled(ref{tap.KindService, v.ID}, v.Health), err
 	})
 }
@@ -224,29 +237,4 @@ func (e *Engine) settled(id ref, health Health) bool {
 	defer e.mu.Unlock()
 	_, leaving := e.leaving[id]
 	return health.State != tap.StatePending && !leaving
-}
-
-// wait reads a view again whenever something changes, until it has settled.
-func wait[V any](ctx context.Context, e *Engine, read func() (V, bool, error)) (V, error) {
-	changed, stop := context.WithCancel(ctx)
-	defer stop()
-	events := e.Subscribe(changed)
-	for {
-		v, settled, err := read()
-		if err != nil || settled {
-			return v, err
-		}
-		select {
-		case _, open := <-events:
-			switch {
-			case open || ctx.Err() != nil:
-			case e.stopped():
-				return v, fail(Unavailable, "", "the controller is stopping; what was asked for is stored")
-			default:
-				events = e.Subscribe(changed) // Too slow: events were lost, so read and listen anew.
-			}
-		case <-ctx.Done():
-			return v, fmt.Errorf("still pending: %w", ctx.Err())
-		}
-	}
 }

@@ -77,11 +77,30 @@ type FlowView struct {
 
 // Event tells that a resource was created, changed (its record or its state) or deleted.
 type Event struct {
-	Seq  uint64 // grows by one with each event; restarts with the process
+	run  string // of the history that holds it
+	seq  uint64 // grows by one with each event
 	Type string // "created", "updated", "deleted"
 	// Exactly one is set.
 	Host    *HostView
 	Guest   *GuestView
 	Service *ServiceView
 	Flow    *FlowView
+}
+
+// ID tells the event from all others, those of other runs of the controller included.
+func (e Event) ID() string { return eventID(e.run, e.seq) }
+
+// object is the id of what the event is about.
+func (e Event) object() string {
+	switch {
+	case e.Host != nil:
+		return e.Host.ID
+	case e.Guest != nil:
+		return e.Guest.ID
+	case e.Service != nil:
+		return e.Service.ID
+	case e.Flow != nil:
+		return e.Flow.ID
+	}
+	return ""
 }

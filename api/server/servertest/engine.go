@@ -24,10 +24,10 @@ type Engine struct {
 	mu       sync.Mutex
 	revision uint64
 	made     int
-	seq      uint64
 	health   map[string]engine.Health // by id, of what is enabled
+	leaving  map[string]bool          // by id
 	changed  chan struct{}            // closed at each change
-	subs     []*subscriber
+	events   *engine.History
 	unready  error
 
 	hosts    table[engine.HostView]
@@ -37,16 +37,16 @@ type Engine struct {
 	wires    table[engine.WireView]
 }
 
-type subscriber struct {
-	ctx    context.Context
-	events chan engine.Event
-}
+// remembered is how many events the engine remembers.
+const remembered = 1024
 
 // New returns an engine that knows nothing.
 func New() *Engine {
 	return &Engine{
 		health:   make(map[string]engine.Health),
+		leaving:  make(map[string]bool),
 		changed:  make(chan struct{}),
+		events:   engine.NewHistory(remembered),
 		hosts:    table[engine.HostView]{kind: "host", ident: func(v engine.HostView) (string, string) { return v.ID, v.Name }},
 		guests:   table[engine.GuestView]{kind: "guest", ident: func(v engine.GuestView) (string, string) { return v.ID, v.Name }},
 		services: table[engine.ServiceView]{kind: "tap service", ident: func(v engine.ServiceView) (string, string) { return v.ID, v.Name }},
@@ -85,37 +85,19 @@ func (e *Engine) Ready() error {
 	return e.unready
 }
 
-// Subscribe implements server.Engine.
-func (e *Engine) Subscribe(ctx context.Context) <-chan engine.Event {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := &subscriber{ctx: ctx, events: make(chan engine.Event, 64)}
-	e.subs = append(e.subs, s)
-	return s.events
-}
+// Watch implements server.Engine.
+func (e *Engine) Watch(after string) (*engine.Watch, bool) { return e.events.Watch(after) }
 
-// CloseSubscriptions ends every subscription, as if all were too slow.
-func (e *Engine) CloseSubscriptions() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.subs {
-		close(s.events)
-	}
-	e.subs = nil
-}
+// Stop ends every watch, as if the controller stopped.
+func (e *Engine) Stop() { e.events.Close() }
 
-// emit tells an event to those who listen. e.mu is held.
+// Publish tells an event of which the engine itself knows nothing.
+func (e *Engine) Publish(ev engine.Event) { e.events.Publish(ev) }
+
+// emit tells an event. e.mu is held.
 func (e *Engine) emit(what string, ev engine.Event) {
-	e.seq++
-	ev.Seq, ev.Type = e.seq, what
-	e.subs = slices.DeleteFunc(e.subs, func(s *subscriber) bool { return s.ctx.Err() != nil })
-	for _, s := range e.subs {
-		select {
-		case s.events <- ev:
-		default:
-			panic("servertest: a test left more than 64 events unread")
-		}
-	}
+	ev.Type = what
+	e.events.Publish(ev)
 	e.tell()
 }
 
@@ -148,6 +130,31 @@ func (e *Engine) stateOf(id string, enabled bool) engine.Health {
 		return h
 	}
 	return engine.Health{State: tap.StatePending, Reason: "waiting for the switch"}
+}
+
+// SetLeaving says whether the switches still have what the resource with an id has, or had, there.
+func (e *Engine) SetLeaving(id string, leaving bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.leaving[id] = leaving
+	e.tell()
+}
+
+// WaitGone implements server.Engine.
+func (e *Engine) WaitGone(ctx context.Context, id string) error {
+	for {
+		e.mu.Lock()
+		leaving, changed := e.leaving[id], e.changed
+		e.mu.Unlock()
+		if !leaving {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
 }
 
 // wait reads a view until it is no longer pending or ctx ends.
