@@ -30,6 +30,7 @@ const token = "s3cret"
 type desk struct {
 	t      *testing.T
 	engine *servertest.Engine
+	server *httptest.Server
 	app    cmd.App // of each call
 	env    map[string]string
 	stdin  string
@@ -40,6 +41,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, engine: servertest.New()}
 	srv := httptest.NewServer(server.New(server.Config{Engine: d.engine, Token: []byte(token)}))
 	t.Cleanup(srv.Close)
+	d.server = srv
 	d.env = map[string]string{"TAPLINE_SERVER": srv.URL, "TAPLINE_TOKEN": token}
 	d.app = cmd.App{Name: "tapctl", Version: "1.2.3", Facts: func(bool) (api.HostFacts, error) {
 		return api.HostFacts{NICs: []api.HostNIC{{Name: "eth3", MAC: "52:54:00:00:00:33", Speed: 10000, Driver: "ixgbe"}}}, nil

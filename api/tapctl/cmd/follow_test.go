@@ -66,8 +66,9 @@ func TestWatch(t *testing.T) {
 	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3}  updated  tap-flow     web                   disabled$`, next(t, lines))
 	d.must("tap-flow-delete web")
 	require.Regexp(t, `deleted  tap-flow     web                   -$`, next(t, lines))
-	d.engine.CloseSubscriptions()
-	require.Contains(t, next(t, lines), "present  tap-flow     net0-100", "the stream is opened again")
+	d.server.CloseClientConnections()
+	d.must("tap-flow-disable net0-100")
+	require.Contains(t, next(t, lines), "updated  tap-flow     net0-100", "the stream goes on where it was")
 	require.Equal(t, cmd.ExitDone, stop())
 
 	lines, stop = d.start("watch -o json")
@@ -120,4 +121,20 @@ func TestWait(t *testing.T) {
 	} {
 		require.Contains(t, d.fails(cmd.ExitUsage, line), want)
 	}
+}
+
+func TestDeleteAndWait(t *testing.T) {
+	d := newDesk(t)
+	d.furnish()
+	for _, output := range []string{"table", "json"} {
+		d.must("tap-flow-delete net0-100")
+		d.must("tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100")
+		id := strings.TrimSpace(d.must("tap-flow-show net0-100 -o id"))
+		d.engine.SetLeaving(id, true)
+		code, _, stderr := d.run("tap-flow-delete net0-100 --wait 10ms -o " + output)
+		require.Equal(t, cmd.ExitPending, code, stderr)
+		require.Contains(t, stderr, "it is deleted, and the switches")
+		d.must("tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100")
+	}
+	d.must("tap-flow-delete net0-100 --wait 10s")
 }

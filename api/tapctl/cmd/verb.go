@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
 )
 
@@ -103,7 +104,11 @@ func deleteCommand[T, L any](a *App, k kind[T, L], of func(*client.Client) resou
 				return err
 			}
 			return a.each(cmd, args, func(ref string) error {
-				if err := of(c).Delete(cmd.Context(), ref, client.Wait(a.wait)); err != nil {
+				err := of(c).Delete(cmd.Context(), ref, client.Wait(a.wait))
+				if errors.Is(err, client.ErrPending) {
+					a.settle(k.noun, ref, api.Pending, "it is deleted, and the switches do not show yet that they have dropped it")
+					err = nil
+				} else if err != nil {
 					return err
 				}
 				f := formats()[a.output]

@@ -46,7 +46,7 @@ func (a *App) addWatch(root *cobra.Command) {
 		})
 	cmd.Long = `Follow what changes, as it happens, until interrupted. What there is comes first, marked "present"; then a line for each
 resource that is created, updated (its settings or its status) or deleted. With -o json each line is an object with type, kind
-and object. If the stream breaks off it is opened again, and what changed meanwhile is told.`
+and object. If the stream breaks off it is resumed where it was; if events were lost for good, what there is comes again.`
 	cmd.Flags().BoolVar(&changesOnly, "changes-only", false, "do not tell what there is at the beginning")
 	a.writes(cmd, "table", "json", "yaml")
 	root.AddCommand(cmd)
@@ -58,79 +58,54 @@ type watcher struct {
 	kind  *anyKind // nil: all
 	refs  []string // none: all
 	known map[string]bool
-	begun bool
 }
 
 func (w *watcher) follow(ctx context.Context, c *client.Client, tellPresent bool) error {
-	for {
-		err := w.stream(ctx, c, tellPresent)
-		if ctx.Err() != nil {
-			return nil // Interrupted, which is how it is meant to end.
+	broken := false
+	opts := []client.Option{client.Broken(func(error) {
+		if !broken {
+			fmt.Fprintln(w.app.Err, "the stream of events broke off and is opened again")
 		}
-		var refused *client.Error
-		if errors.As(err, &refused) && refused.Problem.Status/100 == 4 || err != nil && !w.begun {
-			return err
-		}
-		var gone *outputError
-		if errors.As(err, &gone) {
-			return nil // Whoever read this has had enough.
-		}
-		fmt.Fprintln(w.app.Err, "the stream of events broke off and is opened again")
-		tellPresent = true
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		broken = true
+	})}
+	if w.kind != nil {
+		opts = append(opts, client.Where("kind", w.kind.key()))
 	}
-}
-
-// outputError is an output that takes no more.
-type outputError struct{ error }
-
-// stream tells what there is and then one stream of events. It opens the stream before it reads, so that nothing is missed.
-func (w *watcher) stream(ctx context.Context, c *client.Client, tellPresent bool) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events, err := c.Watch(ctx)
+	if tellPresent {
+		opts = append(opts, client.Snapshot())
+	}
+	events, err := c.Watch(ctx, opts...)
 	if err != nil {
 		return err
 	}
-	if tellPresent {
-		if err := w.present(ctx, c); err != nil {
-			return err
-		}
-	}
-	w.begun = true
 	for e, err := range events {
 		if err != nil {
 			return err
 		}
-		if err := w.tell(string(e.Type), e.Kind(), e.Object); err != nil {
+		broken = false
+		what := string(e.Type)
+		switch e.Type {
+		case api.Synced:
+			continue
+		case api.Reset:
+			fmt.Fprintln(w.app.Err, "events were lost; what there is now is told again")
+			continue
+		case api.Current:
+			what = present
+		}
+		var gone *outputError
+		switch err := w.tell(what, e.Kind(), e.Object); {
+		case errors.As(err, &gone):
+			return nil // Whoever read this has had enough.
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return nil // Interrupted, which is how it is meant to end.
 }
 
-func (w *watcher) present(ctx context.Context, c *client.Client) error {
-	for _, k := range kinds() {
-		if k.word == "wire" || w.kind != nil && w.kind.word != k.word {
-			continue
-		}
-		all, err := k.list(ctx, c)
-		if err != nil {
-			return err
-		}
-		for _, o := range all {
-			if err := w.tell(present, k.key(), o.value); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+// outputError is an output that takes no more.
+type outputError struct{ error }
 
 // tell prints one line, or one document.
 func (w *watcher) tell(what, kind string, value any) error {
