@@ -32,6 +32,7 @@ type Config struct {
 	OpenFlowPort uint16
 	OpenFlowTLS  bool
 	OVSDBTLS     *tls.Config // to dial ssl: targets
+	AcceptTLS    *tls.Config // of OVSDB connections that hosts make; nil: none
 	Logger       *slog.Logger
 	Observer     Observer
 }

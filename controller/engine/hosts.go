@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/x509"
 	"maps"
 	"net/netip"
 	"reflect"
@@ -21,9 +22,10 @@ func (e *Engine) startHost(record *store.Host) {
 	ctx, stop := context.WithCancel(e.ctx)
 	h := &host{id: record.ID, stop: stop, seenMAC: map[string]tap.MAC{}}
 	h.session = session.New(session.Config{
-		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS,
+		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS, AcceptTLS: e.config.AcceptTLS,
 		Cluster: e.observer.cluster, TapBridge: e.config.TapBridge,
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort, OpenFlowTLS: e.config.OpenFlowTLS,
+		Certified: func(shown *x509.Certificate) (bool, error) { return e.certified(record.ID, shown) },
 		Logger:    e.log.With("host", record.Name),
 		Report:    func(r session.Report) { e.observe(h, r) },
 		Applied:   e.config.Observer.Applied,

@@ -94,10 +94,9 @@ func TestOffer(t *testing.T) {
 	d := k.use(program())
 	require.True(t, k.Offer(offered(t, h)))
 	k.ready(d)
-	require.True(t, k.Offer(offered(t, h)), "for when the present one ends")
-	unused := offered(t, h)
-	assert.False(t, k.Offer(unused), "one waits already")
-	require.NoError(t, unused.Close())
+	older := offered(t, h)
+	require.True(t, k.Offer(older), "for when the present one ends")
+	require.True(t, k.Offer(offered(t, h)), "in place of the one that waits")
 	_, err := h.AppCtl("-t", "ovsdb-server", "ovsdb-server/reconnect") // The one that waits is cut too, and of no use.
 	require.NoError(t, err)
 	k.await("it is noticed", func() bool { return !k.last().Connected })
@@ -185,6 +184,7 @@ func TestServeOpenFlowAfterEnd(t *testing.T) {
 // TestNewerOpenFlow: of two connections of a switch the newer counts.
 func TestNewerOpenFlow(t *testing.T) {
 	k := keep(t, "unix:/nonexistent/db.sock")
+	k.learn(fakeTrait)
 	serve := func() (*ofconn.Conn, chan struct{}) {
 		conn, _ := fakeSwitch(t)
 		done := make(chan struct{})

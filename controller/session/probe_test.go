@@ -21,6 +21,12 @@ var (
 	peerB = netip.MustParseAddr("192.0.2.2")
 )
 
+// fakePorts are the ports of a fakeSwitch, and fakeTrait what its database would show.
+var (
+	fakePorts = openflow.PortDescReply{{No: openflow.PortLocal, HWAddr: openflow.MAC{2, 1}}, {No: 7, HWAddr: openflow.MAC{2, 2}}}
+	fakeTrait = trait{7, openflow.MAC{2, 2}}
+)
+
 // fakeSwitch is the controller's end of a connection to a switch that has no flows, and the packets that it was told to send.
 func fakeSwitch(t *testing.T) (*ofconn.Conn, <-chan *openflow.PacketOut) {
 	t.Helper()
@@ -72,7 +78,11 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 		case *openflow.FeaturesRequest:
 			ok = send(xid, &openflow.FeaturesReply{DatapathID: 1})
 		case *openflow.MultipartRequest:
-			ok = send(xid, &openflow.MultipartReply{Body: openflow.FlowMonitorReply{}})
+			var body openflow.MultipartReplyBody = openflow.FlowMonitorReply{}
+			if _, is := m.Body.(openflow.PortDescRequest); is {
+				body = fakePorts
+			}
+			ok = send(xid, &openflow.MultipartReply{Body: body})
 		case *openflow.PacketOut:
 			packets <- m
 		}

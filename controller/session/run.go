@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -20,23 +21,30 @@ const (
 	maxBackoff   = time.Second
 	dialTime     = 5 * time.Second
 	answerTime   = 10 * time.Second // for a transaction, a bundle, a dump
+	signTime     = time.Second      // for a sign of life, while another connection waits
 )
 
 // Run keeps the host until ctx ends or the session is retired.
 func (s *Session) Run(ctx context.Context) {
-	defer s.end()
+	var offered net.Conn // to be used next
+	defer func() {
+		s.end()
+		if offered != nil {
+			_ = offered.Close() // Nobody is interested in how.
+		}
+	}()
 	backoff := firstBackoff
+	attempts := bucket{rate: attemptRate, size: attemptBurst}
 	var snapshot *vswitch.Snapshot
-	var offered net.Conn
 	for {
+		rest(ctx, attempts.take(time.Now(), 1))
 		conn, err := s.connect(ctx, offered)
 		offered = nil
 		if err == nil {
 			s.log.Info("OVSDB connected", "remote", conn.RemoteAddr())
 			started := time.Now()
 			var retired bool
-			snapshot, retired, err = s.keep(ctx, conn, snapshot)
-			_ = conn.Close() // It returns nil.
+			snapshot, retired, offered, err = s.keep(ctx, conn, snapshot)
 			if ctx.Err() != nil || retired {
 				return
 			}
@@ -49,6 +57,9 @@ func (s *Session) Run(ctx context.Context) {
 			return
 		}
 		s.config.Report(Report{Problem: err.Error(), Snapshot: snapshot})
+		if offered != nil {
+			continue
+		}
 		wait := backoff/2 + rand.N(backoff)
 		backoff = min(2*backoff, maxBackoff)
 		timer := time.NewTimer(wait)
@@ -67,8 +78,23 @@ func (s *Session) Run(ctx context.Context) {
 	}
 }
 
-// connect takes a connection that was offered, or dials; one that is offered meanwhile ends the dialling, which may lead nowhere.
+// connect makes a connection, and checks whose certificate it has.
 func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, error) {
+	conn, err := s.open(ctx, offered)
+	if err != nil {
+		return nil, err
+	}
+	if peer := conn.PeerCertificate(); peer != nil {
+		if _, err := s.config.certified(peer); err != nil {
+			_ = conn.Close() // It returns nil.
+			return nil, fmt.Errorf("OVSDB connection to %v: %w", conn.RemoteAddr(), err)
+		}
+	}
+	return conn, nil
+}
+
+// open takes a connection that was offered, or dials; one that is offered meanwhile ends the dialling, which may lead nowhere.
+func (s *Session) open(ctx context.Context, offered net.Conn) (*client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	if offered == nil {
@@ -79,7 +105,7 @@ func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, 
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			conn, err = client.Dial(dialling, s.config.Target, client.Options{TLS: s.config.TLS})
+			conn, err = client.Dial(dialling, s.config.Target, s.options(s.config.TLS))
 		}()
 		select {
 		case <-done:
@@ -91,11 +117,60 @@ func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, 
 			}
 		}
 	}
-	return client.New(ctx, offered, client.Options{}) // TLS, if any, was done by whoever accepted.
+	return client.New(ctx, paced(offered), s.options(s.config.AcceptTLS))
 }
 
-// keep runs the loop over one OVSDB connection. It returns the last snapshot.
-func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*vswitch.Snapshot, bool, error) {
+// options bound what a host's database can cost: a message, and the updates that wait, of what a bridge with 50,000 ports has.
+func (s *Session) options(secure *tls.Config) client.Options {
+	return client.Options{
+		TLS: secure, MaxMessage: maxMessage, QueueBytes: maxMessage,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return paced(nc), nil
+		},
+	}
+}
+
+// keep runs the loop over one OVSDB connection, which it closes. It returns the last snapshot, and a connection that the host has made
+// meanwhile.
+func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (snap *vswitch.Snapshot, retired bool, offered net.Conn, err error) {
+	s.identify(conn.PeerCertificate(), true)
+	defer s.identify(nil, false)
+	took := make(chan net.Conn)
+	go func() { took <- s.relieve(ctx, conn) }()
+	snap, retired, err = s.follow(ctx, conn, before)
+	_ = conn.Close() // It returns nil.
+	return snap, retired, <-took, err
+}
+
+// relieve waits for connections that the host makes while it has one, until that has ended. A host that makes another may have lost
+// the one that it had, though no packet has told us: so that is asked for a sign of life, and closed if there is none. The newest is returned.
+func (s *Session) relieve(ctx context.Context, conn *client.Conn) (offered net.Conn) {
+	for {
+		select {
+		case <-conn.Done():
+			return offered
+		case nc := <-s.offered:
+			if offered != nil {
+				_ = offered.Close() // Nobody is interested in how.
+			}
+			offered = nc
+		}
+		asking, cancel := context.WithTimeout(ctx, signTime)
+		err := conn.Echo(asking)
+		cancel()
+		if err != nil && ctx.Err() == nil && conn.Err() == nil {
+			s.log.Warn("OVSDB connection does not answer while the host has made another", "remote", conn.RemoteAddr(), "error", err)
+			_ = conn.Close() // It returns nil.
+		}
+	}
+}
+
+// follow runs the loop until the connection ends, or the session is retired.
+func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*vswitch.Snapshot, bool, error) {
 	watchCtx, cancel := context.WithTimeout(ctx, answerTime)
 	watcher, err := vswitch.Watch(watchCtx, conn)
 	cancel()
@@ -107,10 +182,12 @@ func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.S
 	}}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	steps := bucket{rate: stepRate, size: stepBurst}
 	for {
 		if err := watcher.Err(); err != nil {
 			return watcher.Snapshot(), false, err
 		}
+		rest(ctx, steps.take(time.Now(), 1))
 		again, err := loop.step(ctx)
 		if err != nil {
 			return watcher.Snapshot(), false, err

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"log/slog"
 	"net"
@@ -18,15 +19,20 @@ import (
 // Config says which host a session keeps, and whom it tells.
 type Config struct {
 	HostID    string
-	Host      string // name
-	Target    string // OVSDB
-	TLS       *tls.Config
+	Host      string      // name
+	Target    string      // OVSDB
+	TLS       *tls.Config // to dial it, if it is ssl:
+	AcceptTLS *tls.Config // of connections that the host makes; nil: none
 	Cluster   string
 	TapBridge string
 
 	Advertise    string // OpenFlow target for the switch; "": the local address of the OVSDB connection
 	OpenFlowPort uint16
 	OpenFlowTLS  bool
+
+	// Certified says whether a certificate names the host; an error says that it must not be taken for the host's. Without it any is
+	// as good as any other.
+	Certified func(*x509.Certificate) (own bool, err error)
 
 	Logger *slog.Logger
 	// Report is told what was read, from the session's goroutine. It must not block.
@@ -89,8 +95,13 @@ type Session struct {
 	ended   bool // Run has returned
 	desired *reconcile.Desired
 	since   time.Time // when it became desired
-	of      *switchConn
 	ways    ways
+
+	of        *switchConn
+	strangers []*switchConn     // claim to be it, and are not known to be; the oldest first
+	trait     trait             // by which it is known
+	connected bool              // OVSDB is
+	peer      *x509.Certificate // of the OVSDB connection, with TLS
 }
 
 // switchConn is the OpenFlow connection of the tap bridge.
@@ -98,6 +109,8 @@ type switchConn struct {
 	conn  *ofconn.Conn
 	have  []openflow.FlowStats // as read, and as changed by us since
 	stale bool                 // somebody else changed flows: read again
+
+	ports map[openflow.PortNo]openflow.MAC
 }
 
 // New returns a session that is not running.
@@ -121,7 +134,8 @@ func (s *Session) Apply(d *reconcile.Desired) {
 	s.poke()
 }
 
-// Offer hands over a connection that the host made to us. It reports whether the session takes it.
+// Offer hands over a connection that the host made to us. It reports whether the session takes it; one that waits already, and may be
+// of no use any more, then gives way.
 func (s *Session) Offer(nc net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,11 +143,12 @@ func (s *Session) Offer(nc net.Conn) bool {
 		return false
 	}
 	select {
-	case s.offered <- nc:
-		return true
+	case older := <-s.offered:
+		_ = older.Close() // Nobody is interested in how.
 	default:
-		return false
 	}
+	s.offered <- nc // There is room: only the owner of mu fills it.
+	return true
 }
 
 // Retire makes Run take everything of ours off the switch, if it is connected, and return. It is called once.

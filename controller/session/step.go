@@ -53,6 +53,11 @@ const maxRounds = 8
 func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	tunnel := ""
+	if desired, _, _ := l.s.current(); desired != nil {
+		tunnel = desired.Program.Tunnel.Port
+	}
+	l.s.learn(traitOf(l.watcher.Snapshot(), l.s.config.TapBridge, tunnel))
 	desired, since, of := l.s.current()
 	if desired == nil {
 		if err := l.claim(ctx, nil); err != nil {
@@ -345,7 +350,7 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 		switch {
 		case state.State == Failed:
 		case of == nil:
-			state.State, state.Reason = Waiting, "the OpenFlow connection of bridge "+l.s.config.TapBridge+" is missing"
+			state.State, state.Reason = Waiting, l.s.missing()
 		case unprobed[owner] != "":
 			state.State, state.Reason = Waiting, unprobed[owner]
 		case rows.Outstanding[owner], flows.Outstanding[owner], applying:

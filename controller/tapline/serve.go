@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/controller/access"
@@ -111,7 +112,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		Store: intent, Plugin: supervisor, TapBridge: settings.Bridge,
 		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys},
 		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
-		OVSDBTLS: dialTLS(ovsdbTLS), Logger: log, Observer: counters,
+		OVSDBTLS: dialTLS(ovsdbTLS), AcceptTLS: ovsdbTLS, Logger: log, Observer: counters,
 	})
 	if err != nil {
 		return err
@@ -146,7 +147,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 			cancel()
 			return fmt.Errorf("ovsdb.listen: %w", err)
 		}
-		start("ovsdb", func() error { return acceptOVSDB(ctx, listener, ovsdbTLS, ring, log) })
+		start("ovsdb", func() error { return acceptOVSDB(ctx, listener, ring, log) })
 	}
 	if err := registerHosts(ctx, c, ring, log); err != nil {
 		cancel()
@@ -226,8 +227,11 @@ func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, l
 	return nil
 }
 
+// acceptPause is the time from a failed accept to the next.
+const acceptPause = 100 * time.Millisecond
+
 // acceptOVSDB gives connections of hosts that connect to us to their sessions.
-func acceptOVSDB(ctx context.Context, listener net.Listener, secure *tls.Config, ring *engine.Engine, log *slog.Logger) error {
+func acceptOVSDB(ctx context.Context, listener net.Listener, ring *engine.Engine, log *slog.Logger) error {
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	for {
@@ -235,15 +239,19 @@ func acceptOVSDB(ctx context.Context, listener net.Listener, secure *tls.Config,
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
-		remote := nc.RemoteAddr()
-		if secure != nil {
-			nc = tls.Server(nc, secure)
+		if err != nil { // Such as too many open files: it passes, so go on, but not at once.
+			log.Warn("accept failed", "error", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+			}
+			continue
 		}
 		if !ring.AcceptOVSDB(nc) {
-			log.Warn("OVSDB connection from an address that no registered host has", "remote", remote)
+			log.Warn("OVSDB connection from an address that no registered host has", "remote", nc.RemoteAddr())
 			_ = nc.Close()
 		}
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,16 @@ func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
 // RemoteAddr is the address of the peer.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// PeerCertificate is the certificate that the peer has shown; nil without TLS.
+func (c *Conn) PeerCertificate() *x509.Certificate {
+	if t, ok := c.nc.(*tls.Conn); ok {
+		if shown := t.ConnectionState().PeerCertificates; len(shown) > 0 {
+			return shown[0]
+		}
+	}
+	return nil
+}
 
 // Close ends the connection, if it has not ended, and waits for its
 // goroutines.

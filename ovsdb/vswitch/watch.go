@@ -50,9 +50,10 @@ func Watch(ctx context.Context, conn *client.Conn) (*Watcher, error) {
 	return w, nil
 }
 
-// drain applies every update that has come. The caller holds mu, or is alone.
+// drain applies every update that has come, but not those that come meanwhile, of which a server may send any number. The caller
+// holds mu, or is alone.
 func (w *Watcher) drain() {
-	for w.err == nil {
+	for left := len(w.monitor.Updates()); w.err == nil && left >= 0; left-- { // One more tells of the end.
 		select {
 		case u, open := <-w.monitor.Updates():
 			w.take(u, open)
