@@ -27,6 +27,7 @@ var floors = []string{
 	"controller/store",
 	"controller/access",
 	"controller/config",
+	"controller/quiet",
 	"controller/reconcile",
 	"controller/session",
 	"controller/hypervisor",

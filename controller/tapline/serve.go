@@ -21,6 +21,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/quiet"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
@@ -33,7 +34,7 @@ func newLogger(w io.Writer, level string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: want debug, info, warn or error", level)
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+	return slog.New(quiet.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))), nil
 }
 
 // checkPluginConfig holds the mirror plugin's configuration against the one that ships with this controller.
@@ -139,7 +140,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	running.Go(func() { ring.Run(ctx) })
 	running.Go(func() { keys.Run(ctx) })
 	start("openflow", func() error {
-		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log}, ring.AcceptOpenFlow)
+		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log, MaxReply: maxReply}, ring.AcceptOpenFlow)
 	})
 	if c.OVSDB.Listen != "" {
 		listener, err := net.Listen("tcp", c.OVSDB.Listen)
@@ -226,6 +227,9 @@ func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, l
 	}
 	return nil
 }
+
+// maxReply bounds what a switch may answer to one question, in bytes; a flow has some 150.
+const maxReply = 64 << 20
 
 // acceptPause is the time from a failed accept to the next.
 const acceptPause = 100 * time.Millisecond
