@@ -25,6 +25,7 @@ var floors = []string{
 	"plugin",
 	"plugin/mirror",
 	"controller/store",
+	"controller/audit",
 	"controller/access",
 	"controller/config",
 	"controller/quiet",

@@ -36,7 +36,7 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 			return s.turnAway(c, err)
 		}
 		defer id.Release()
-		c.Set(identityKey, id)
+		identified(c, id)
 		if known && !id.Role.Includes(need) {
 			return refuse(http.StatusForbidden, "", "this needs the role %s, and the %s %q has the role %s", need, id.Kind, id.Name, id.Role)
 		}

@@ -35,6 +35,7 @@ type operation struct {
 	query   map[string]*openapi3.Schema // parameters
 	body    map[string]*openapi3.Schema // media type -> schema; empty if the request has no body
 	ifMatch bool
+	success int // status if all goes well
 }
 
 // builtIn reads the document once, since it takes long and never changes.
@@ -54,6 +55,11 @@ func loadContract() (*contract, error) {
 			o := &operation{query: make(map[string]*openapi3.Schema), body: make(map[string]*openapi3.Schema)}
 			if o.role, err = roleOf(method, op); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			for code := range op.Responses.Map() {
+				if n, err := strconv.Atoi(code); err == nil && n/100 == 2 {
+					o.success = n
+				}
 			}
 			for _, p := range op.Parameters {
 				switch p.Value.In {
@@ -101,6 +107,7 @@ func formats() map[string]openapi3.StringFormatValidator {
 		"ip":        openapi3.NewCallbackValidator(func(s string) error { _, err := parseIP(s); return err }),
 		"ovsdb":     openapi3.NewCallbackValidator(checkOVSDB),
 		"date-time": openapi3.NewCallbackValidator(func(s string) error { _, err := time.Parse(time.RFC3339, s); return err }),
+		"when":      openapi3.NewCallbackValidator(func(s string) error { _, err := parseWhen(s, time.Now()); return err }),
 		"wait":      openapi3.NewCallbackValidator(func(s string) error { _, err := parseWait(s); return err }),
 	}
 }

@@ -148,6 +148,7 @@ func (o *operation) readBody(c echo.Context) ([]byte, error) {
 	if err := json.Unmarshal(body, &value); err != nil {
 		return nil, refuse(http.StatusBadRequest, "", "the body is not JSON: %s", jsonFault(body, err))
 	}
+	noteName(c, value)
 	if faults := faultsOf(schema, value, ""); len(faults) > 0 {
 		return nil, refuseAll(faults)
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,7 +15,8 @@ import (
 // panicking is an engine with a fault.
 type panicking struct{ *servertest.Engine }
 
-func (panicking) Host(string) (engine.HostView, error) { panic("out of order") }
+func (panicking) Host(string) (engine.HostView, error)             { panic("out of order") }
+func (panicking) DeleteHost(context.Context, string, uint64) error { panic("out of order") }
 
 func TestBadRequests(t *testing.T) {
 	const flow = `{"name":"f","tap_id":"ids","type":"vnic","guest_id":"vm1"`

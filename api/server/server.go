@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/audit"
 )
 
 // Config is what a server needs.
@@ -20,6 +22,7 @@ type Config struct {
 	// Keys says who is let in; nil: whoever carries Token, as an admin, and nobody while it is empty.
 	Keys    *access.Keyring
 	Token   []byte
+	Audit   *audit.Log   // nil: nothing is written down
 	Metrics http.Handler // of /metrics; nil answers 404
 	Logger  *slog.Logger // nil discards
 	Version string       // of the program, for /healthz
@@ -29,12 +32,16 @@ type server struct {
 	engine   Engine
 	keys     *access.Keyring
 	failures *access.Limiter
-	metrics  http.Handler
-	log      *slog.Logger
-	version  string
-	echo     *echo.Echo
-	contract *contract
-	roles    map[string]access.Role // "METHOD /path/:ref" -> least role, "" for what is open to all
+	audit    *audit.Log
+	success  map[string]int // "METHOD /path/:ref" -> status if all goes well
+	// summarized is when denials beyond the limit were last written down, in UnixNano.
+	summarized atomic.Int64
+	metrics    http.Handler
+	log        *slog.Logger
+	version    string
+	echo       *echo.Echo
+	contract   *contract
+	roles      map[string]access.Role // "METHOD /path/:ref" -> least role, "" for what is open to all
 }
 
 // New returns the handler of all paths of the document. It panics if the document that is built into the program is
@@ -50,6 +57,8 @@ func newServer(cfg Config) *server {
 		engine:   cfg.Engine,
 		keys:     cfg.Keys,
 		failures: access.NewLimiter(),
+		audit:    cfg.Audit,
+		success:  make(map[string]int),
 		metrics:  cfg.Metrics,
 		log:      cfg.Logger,
 		version:  cfg.Version,
@@ -66,7 +75,7 @@ func newServer(cfg Config) *server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.Use(s.observe, s.authorize)
+	s.echo.Use(s.observe, s.audited, s.authorize)
 	s.mountSystem()
 	s.mountHosts()
 	s.mountGuests()
@@ -74,6 +83,7 @@ func newServer(cfg Config) *server {
 	s.mountServices()
 	s.mountFlows()
 	s.mountTokens()
+	s.mountAudit()
 	s.route(http.MethodGet, "/api/v1/watch", s.watch)
 	return s
 }
@@ -85,7 +95,7 @@ func (s *server) route(method, path string, handle func(echo.Context, request) e
 		panic(fmt.Sprintf("api/server: %s %s is not in the OpenAPI document", method, path))
 	}
 	pattern := strings.ReplaceAll(path, "{ref}", ":ref")
-	s.roles[method+" "+pattern] = op.role
+	s.roles[method+" "+pattern], s.success[method+" "+pattern] = op.role, op.success
 	s.echo.Add(method, pattern, func(c echo.Context) error {
 		req, err := op.read(c)
 		if err != nil {
@@ -114,7 +124,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				level = slog.LevelDebug
 			}
 			s.log.Log(context.WithoutCancel(c.Request().Context()), level, "request",
-				"method", c.Request().Method, "path", path(c), "status", c.Response().Status,
+				"id", c.Response().Header().Get(echo.HeaderXRequestID), "method", c.Request().Method, "path", path(c), "status", c.Response().Status,
 				"duration", time.Since(begin), "remote", c.Request().RemoteAddr)
 			err = nil
 		}()

@@ -17,6 +17,9 @@ func (s *server) mountSystem() {
 		if err := s.engine.Ready(); err != nil {
 			return refuse(http.StatusServiceUnavailable, "", "not ready: %v", err)
 		}
+		if err := s.audit.Err(); err != nil {
+			return refuse(http.StatusServiceUnavailable, "", "not ready, nothing can be changed: %v", err)
+		}
 		return answer(c, http.StatusOK, health)
 	})
 	s.route(http.MethodGet, "/metrics", func(c echo.Context, _ request) error {

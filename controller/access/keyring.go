@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -37,15 +38,14 @@ type Config struct {
 	Admin   []byte          // content of admin.token; "" lets nobody in with it
 	Clients map[string]Role // common name of a client certificate -> role; nil: no certificate is an identity
 	Records Records         // nil: tokens last as long as the keyring
-	Changes Auditor         // nil: nobody is told
+	Audit   Audit           // nil: nobody is told
 	Logger  *slog.Logger    // nil discards
 	Now     func() time.Time
 }
 
-// Auditor is told of each change before it is stored, and its error prevents it; failed tells that storing it failed after all.
-type Auditor interface {
-	Change(ctx context.Context, id, name string, before, after json.RawMessage) error
-	Failed(ctx context.Context, id, name string, before, after json.RawMessage, cause error)
+// Audit is told of each change before it is stored; its error prevents it. *audit.Log is one.
+type Audit interface {
+	Change(context.Context, audit.Change) error
 }
 
 // Keyring knows who is let in. Its methods may be called at the same time.
@@ -282,23 +282,19 @@ func (k *Keyring) commit(ctx context.Context, about record, before, after *recor
 		}
 		op.Value = value
 	}
-	was, is := before.public(), after.public()
-	if k.config.Changes != nil {
-		if err := k.config.Changes.Change(ctx, about.ID, about.Name, was, is); err != nil {
+	if k.config.Audit != nil {
+		change := audit.Change{Kind: "token", ID: about.ID, Name: about.Name, Before: before.public(), After: after.public()}
+		if err := k.config.Audit.Change(ctx, change); err != nil {
 			return err
 		}
 	}
 	if k.config.Records == nil {
 		return nil
 	}
-	_, err := k.config.Records.Commit(ctx, op)
-	if err != nil {
-		err = fmt.Errorf("token %s could not be stored: %w", about.Name, err)
-		if k.config.Changes != nil {
-			k.config.Changes.Failed(ctx, about.ID, about.Name, was, is, err)
-		}
+	if _, err := k.config.Records.Commit(ctx, op); err != nil {
+		return fmt.Errorf("token %s could not be stored: %w", about.Name, err)
 	}
-	return err
+	return nil
 }
 
 // public is a record without its digest; nil stays nil.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -172,29 +172,35 @@ func TestRevokeAndExpire(t *testing.T) {
 }
 
 // broken is a disk, or an audit log, that is full.
-type broken struct{ told []string }
+type broken struct {
+	told   []string
+	refuse error
+}
 
 var errFull = errors.New("disk is full")
 
 func (broken) Load(context.Context) (store.State, error)           { return store.State{}, nil }
 func (broken) Commit(context.Context, ...store.Op) (uint64, error) { return 0, errFull }
-func (b *broken) Change(_ context.Context, _, name string, _, after json.RawMessage) error {
-	b.told = append(b.told, name+" "+string(after))
-	return nil
-}
-func (b *broken) Failed(_ context.Context, _, name string, _, _ json.RawMessage, _ error) {
-	b.told = append(b.told, name+" failed")
+
+func (b *broken) Change(_ context.Context, c audit.Change) error {
+	b.told = append(b.told, c.Name+" "+string(c.After))
+	return b.refuse
 }
 
 func TestWhatCannotBeStoredIsNotThere(t *testing.T) {
 	b := new(broken)
-	k := newKeyring(t, access.Config{Records: b, Changes: b})
+	k := newKeyring(t, access.Config{Records: b, Audit: b})
 	_, _, err := k.Create(t.Context(), access.Token{Name: "ci", Role: access.Viewer})
 	require.ErrorIs(t, err, errFull)
 	require.Len(t, k.List(), 1, "only the built-in one")
-	require.Len(t, b.told, 2)
+	require.Len(t, b.told, 1)
 	require.NotContains(t, b.told[0], "sha256")
-	require.Equal(t, "ci failed", b.told[1])
+
+	b.refuse = errors.New("audit log is full")
+	k = newKeyring(t, access.Config{Audit: b})
+	_, _, err = k.Create(t.Context(), access.Token{Name: "ci", Role: access.Viewer})
+	require.ErrorIs(t, err, b.refuse, "what nobody can write down is not done")
+	require.Len(t, k.List(), 1)
 }
 
 func TestRoles(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -35,6 +36,7 @@ type Config struct {
 	AcceptTLS    *tls.Config // of OVSDB connections that hosts make; nil: none
 	Logger       *slog.Logger
 	Observer     Observer
+	Audit        Audit // nil: nobody is told
 }
 
 // Plugin keeps the mirror plugin running; *plugin.Supervisor is one.
@@ -43,6 +45,11 @@ type Plugin interface {
 	Run(ctx context.Context, use func(context.Context, plugin.Mirror) error)
 	// Err is nil while the plugin runs, and otherwise says why it does not.
 	Err() error
+}
+
+// Audit is told of each change of intent before it is stored; its error prevents it. *audit.Log is one.
+type Audit interface {
+	Change(context.Context, audit.Change) error
 }
 
 // Observer is told what operators count.

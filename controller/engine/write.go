@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -52,8 +54,34 @@ func save[T any](ctx context.Context, e *Engine, c *collection[T], record, befor
 	if op.Value, err = json.Marshal(record); err != nil {
 		return fmt.Errorf("%s %s: %w", c.noun, name, err)
 	}
+	if err := tellAudit(ctx, e, c, record, before, op.Value); err != nil {
+		return err
+	}
 	meta.Revision, err = e.commit(ctx, op)
 	return err
+}
+
+// tellAudit has a change written down before it is stored; record is nil, or before is, and value is the record as it will be.
+func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T, value json.RawMessage) error {
+	if e.config.Audit == nil {
+		return nil
+	}
+	about := record
+	if about == nil {
+		about = before
+	}
+	change := audit.Change{Kind: strings.ReplaceAll(c.noun, " ", "_"), After: value}
+	change.ID, change.Name = c.key(about)
+	if before != nil {
+		var err error
+		if change.Before, err = json.Marshal(before); err != nil {
+			return fmt.Errorf("%s %s: %w", c.noun, change.Name, err)
+		}
+	}
+	if err := e.config.Audit.Change(ctx, change); err != nil {
+		return &Error{Kind: Unavailable, Message: err.Error(), Err: err}
+	}
+	return nil
 }
 
 func (e *Engine) commit(ctx context.Context, ops ...store.Op) (uint64, error) {
@@ -84,6 +112,9 @@ func begin[T any](e *Engine, c *collection[T], ref string, ifRevision uint64) (b
 // erase commits the deletion of a record.
 func erase[T any](ctx context.Context, e *Engine, c *collection[T], record *T) error {
 	id, _ := c.key(record)
+	if err := tellAudit(ctx, e, c, nil, record, nil); err != nil {
+		return err
+	}
 	_, err := e.commit(ctx, store.Op{Kind: c.kind, ID: id, IfRevision: c.meta(record).Revision})
 	return err
 }

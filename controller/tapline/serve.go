@@ -2,23 +2,21 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/quiet"
@@ -72,15 +70,20 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
-	token, err := adminToken(filepath.Join(c.DataDir, "admin.token"))
-	if err != nil {
-		return err
-	}
 	intent, err := store.OpenBolt(filepath.Join(c.DataDir, "tapline.db"))
 	if err != nil {
 		return err
 	}
 	defer func() { log.Debug("store closed", "error", intent.Close()) }()
+	trail, err := audit.Open(filepath.Join(c.DataDir, "audit.log"), audit.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	defer trail.Close()
+	token, err := adminToken(ctx, filepath.Join(c.DataDir, "admin.token"), trail, log)
+	if err != nil {
+		return err
+	}
 
 	supervisor, settings, err := startPlugin(ctx, c, log)
 	if err != nil {
@@ -113,13 +116,13 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		Store: intent, Plugin: supervisor, TapBridge: settings.Bridge,
 		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys},
 		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
-		OVSDBTLS: dialTLS(ovsdbTLS), AcceptTLS: ovsdbTLS, Logger: log, Observer: counters,
+		OVSDBTLS: dialTLS(ovsdbTLS), AcceptTLS: ovsdbTLS, Logger: log, Observer: counters, Audit: trail,
 	})
 	if err != nil {
 		return err
 	}
 	counters.watch(ring)
-	keys, err := access.New(ctx, access.Config{Admin: token, Records: intent, Logger: log})
+	keys, err := access.New(ctx, access.Config{Admin: token, Records: intent, Audit: trail, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -139,6 +142,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	}
 	running.Go(func() { ring.Run(ctx) })
 	running.Go(func() { keys.Run(ctx) })
+	running.Go(func() { trail.Run(ctx) })
 	start("openflow", func() error {
 		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log, MaxReply: maxReply}, ring.AcceptOpenFlow)
 	})
@@ -150,15 +154,24 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		}
 		start("ovsdb", func() error { return acceptOVSDB(ctx, listener, ring, log) })
 	}
-	if err := registerHosts(ctx, c, ring, log); err != nil {
+	byConfig := audit.With(ctx, &audit.Request{Actor: audit.Actor{Type: "config"}})
+	if err := registerHosts(byConfig, c, ring, log); err != nil {
 		cancel()
 		return err
 	}
 	start("api", func() error {
 		return server.Serve(ctx, apiListener, server.New(server.Config{
-			Engine: ring, Keys: keys, Metrics: counters.handler(), Logger: log, Version: version,
+			Engine: ring, Keys: keys, Audit: trail, Metrics: counters.handler(), Logger: log, Version: version,
 		}), apiTLS)
 	})
+	ours := audit.Record{Actor: audit.Actor{Type: "controller"}, Change: audit.Change{Name: "tapline " + version}, Outcome: audit.Success}
+	ours.Action = "start"
+	if err := trail.Write(ours); err != nil {
+		cancel()
+		return err
+	}
+	ours.Action = "stop"
+	defer func() { _ = trail.Write(ours) }()
 	log.Info("tapline is running", "version", version, "api", apiListener.Addr(), "openflow", openflowListener.Addr(),
 		"cluster", ring.ClusterID(), "data_dir", c.DataDir)
 	select {
@@ -259,43 +272,6 @@ func acceptOVSDB(ctx context.Context, listener net.Listener, ring *engine.Engine
 			_ = nc.Close()
 		}
 	}
-}
-
-// adminToken reads the token file, or makes it.
-func adminToken(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		token := rand.Text() + rand.Text()
-		if err := writeToken(path, token); err != nil {
-			return nil, fmt.Errorf("admin token: %w", err)
-		}
-		return []byte(token), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("admin token: %w", err)
-	}
-	token := strings.TrimSpace(string(data))
-	if token == "" {
-		return nil, fmt.Errorf("admin token: %s is empty; delete it, and a new one is made", path)
-	}
-	return []byte(token), nil
-}
-
-// writeToken writes the file whole or not at all.
-func writeToken(path, token string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".admin.token-*") // Mode 0600.
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(token + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 // serverTLS loads certificates; nil where none are configured. With an authority the peer must show a certificate of it.

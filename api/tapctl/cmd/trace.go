@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tapline-sdn/tapline/controller/access"
 )
 
 // maxTrace is how many bytes of a body are shown.
 const maxTrace = 8 << 10
 
-// tracer shows requests and their answers. Headers, and thus tokens, are left out.
+// tracer shows requests and their answers, without the secrets of tokens. Headers are left out.
 type tracer struct {
 	next   http.RoundTripper
 	out    io.Writer
@@ -21,7 +23,7 @@ type tracer struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
-	fmt.Fprintf(t.out, "> %s %s\n", req.Method, req.URL)
+	fmt.Fprintf(t.out, "> %s %s\n", req.Method, access.Redact(req.URL.String()))
 	if t.bodies && req.Body != nil {
 		data, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -58,6 +60,6 @@ func (t *tracer) body(lead string, data []byte) {
 		data, more = data[:maxTrace], "…"
 	}
 	for line := range strings.Lines(strings.TrimSpace(string(data)) + more + "\n") {
-		fmt.Fprintf(t.out, "%s  %s\n", lead, printable(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintf(t.out, "%s  %s\n", lead, printable(access.Redact(strings.TrimSuffix(line, "\n"))))
 	}
 }

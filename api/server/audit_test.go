@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server"
+	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/audit"
+)
+
+// withAudit gives a bench an audit log, and returns its file.
+func withAudit(t *testing.T, b *bench) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "audit.log")
+	trail, err := audit.Open(file, audit.Options{})
+	require.NoError(t, err)
+	t.Cleanup(trail.Close)
+	keys, err := access.New(t.Context(), access.Config{Admin: []byte(token), Audit: trail})
+	require.NoError(t, err)
+	t.Cleanup(keys.Close)
+	b.handler = server.New(server.Config{
+		Engine: b.engine, Keys: keys, Audit: trail, Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	return file
+}
+
+func (b *bench) audited(query string) []api.AuditRecord {
+	b.t.Helper()
+	var list api.AuditList
+	b.must(http.StatusOK, http.MethodGet, "/api/v1/audit?"+query, "", &list)
+	return list.Audit
+}
+
+func TestAudit(t *testing.T) {
+	b := newBench(t)
+	file := withAudit(t, b)
+	viewer := b.newToken("board", access.Viewer)
+	made := b.audited("kind=token")[0]
+	require.Equal(t, "create", made.Action)
+	require.Equal(t, api.AuditActor{Type: "token", ID: "admin", Name: "admin", Role: "admin"}, made.Actor)
+	require.Equal(t, "board", made.Name)
+	require.Equal(t, "null", string(made.Before))
+	require.Contains(t, string(made.After), `"role":"viewer"`)
+	require.Equal(t, 201, made.Status)
+	require.Equal(t, "192.0.2.1:1234", made.Remote)
+
+	for _, tc := range []struct {
+		name, method, path, body, auth string
+		want                           api.AuditRecord // what is compared
+	}{
+		{"a viewer that writes", "PATCH", "/api/v1/guests/vm1", `{"name":"x"}`, viewer,
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Kind: "guest", ID: "vm1", Outcome: "denied", Status: 403}},
+		{"a viewer that reads what he may not", "GET", "/api/v1/audit", "", viewer,
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Kind: "audit", Outcome: "denied", Status: 403}},
+		{"nobody", "GET", "/api/v1/tap_flows/web", "", "wrong",
+			api.AuditRecord{Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 401}},
+		{"malformed", "POST", "/api/v1/hosts", `{"name":"h9","ovsdb":"what"}`, token,
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "host", Name: "h9", Outcome: "refused", Status: 400}},
+		{"not there", "DELETE", "/api/v1/tap_services/none?wait=1s", "", token,
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "tap_service", ID: "none", Outcome: "refused", Status: 404}},
+		{"no such method", "PUT", "/api/v1/wires/net0", `{}`, token,
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "wire", ID: "net0", Outcome: "refused", Status: 405}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := b.send(tc.method, tc.path, tc.body, "Authorization", "Bearer "+tc.auth, "User-Agent", "test/1")
+			require.Equal(t, tc.want.Status, w.Code, w.Body)
+			got := b.audited("limit=1")[0]
+			require.Equal(t, w.Header().Get("X-Request-Id"), got.RequestID)
+			path, _, _ := strings.Cut(tc.path, "?")
+			require.Equal(t, []string{tc.method, path, "test/1"}, []string{got.Method, got.Path, got.UserAgent})
+			require.NotEmpty(t, got.Problem)
+			require.Equal(t, tc.want, api.AuditRecord{Actor: api.AuditActor{Name: got.Actor.Name}, Kind: got.Kind, ID: got.ID, Name: got.Name,
+				Outcome: got.Outcome, Status: got.Status})
+		})
+	}
+	before := len(b.audited(""))
+	b.must(http.StatusOK, http.MethodGet, "/api/v1/hosts", "", nil)
+	b.must(http.StatusOK, http.MethodGet, "/healthz", "", nil, "Authorization", "Bearer wrong")
+	require.Len(t, b.audited(""), before, "reads that are allowed are not written down")
+
+	require.Len(t, b.audited("actor=board&outcome=denied&since=1h"), 2)
+	require.Empty(t, b.audited("until=1h"))
+	require.Equal(t, "since", b.problem(400, http.MethodGet, "/api/v1/audit?since=yesterday", "").Field)
+	require.Equal(t, "outcome", b.problem(400, http.MethodGet, "/api/v1/audit?outcome=good", "").Field)
+	require.Equal(t, "limit", b.problem(400, http.MethodGet, "/api/v1/audit?limit=0", "").Field)
+
+	b.send("DELETE", "/api/v1/tokens/"+viewer, "", "User-Agent", viewer)
+	b.send("POST", "/api/v1/guests", `{"name":"`+viewer+`","nics":[]}`)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for _, where := range []string{string(text), b.log.String()} {
+		require.NotContains(t, where, viewer[14:], "no log has a secret")
+		require.NotContains(t, where, token)
+	}
+	require.Contains(t, string(text), viewer[:13]+"_...")
+}
+
+func TestAFloodOfDenialsIsSummed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		withAudit(t, b)
+		for range 500 {
+			b.send(http.MethodGet, "/api/v1/hosts", "", "Authorization", "Bearer guess")
+		}
+		time.Sleep(11 * time.Second)
+		records := b.audited("outcome=denied&limit=1000")
+		sum := 0
+		for _, r := range records {
+			sum += r.Count
+		}
+		require.Equal(t, 500, sum)
+		require.Len(t, records, 11, "ten, and the others in one")
+	})
+}
+
+func TestWithoutAuditNothingIsChanged(t *testing.T) {
+	b := newBench(t)
+	file := withAudit(t, b)
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.Mkdir(file, 0o700))
+	w := b.send(http.MethodPost, "/api/v1/tokens", `{"name":"ci","role":"viewer"}`)
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.NotEmpty(t, w.Header().Get("Retry-After"))
+	require.Contains(t, b.problem(http.StatusServiceUnavailable, http.MethodGet, "/readyz", "").Detail, "audit log")
+	require.NoError(t, os.Remove(file))
+	b.newToken("ci", access.Viewer)
+	b.must(http.StatusOK, http.MethodGet, "/readyz", "", nil)
+}
+
+func TestAPanicIsAudited(t *testing.T) {
+	b := newBench(t)
+	file := filepath.Join(t.TempDir(), "audit.log")
+	trail, err := audit.Open(file, audit.Options{})
+	require.NoError(t, err)
+	defer trail.Close()
+	b.handler = server.New(server.Config{Token: []byte(token), Engine: panicking{b.engine}, Audit: trail, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	b.problem(http.StatusInternalServerError, http.MethodDelete, "/api/v1/hosts/h1", "")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var r audit.Record
+	require.NoError(t, json.Unmarshal(text, &r))
+	require.Equal(t, audit.Failed, r.Outcome)
+}
