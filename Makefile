@@ -68,13 +68,21 @@ fuzz:
 		done; \
 	done
 
+# Measured beside what would be used instead, on real switches; see BENCHMARKS.md. OVN is measured if it is installed
+# (packages ovn-central and ovn-host).
 .PHONY: bench
 bench: deps build
+	$(GO) run ./testenv/bench
+
+# The protocol libraries alone.
+.PHONY: bench-code
+bench-code: deps
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-# Each benchmark once, so that none rots; times are not judged.
+# Everything that is measured, small and few times, so that none of it rots; times are not judged.
 .PHONY: bench-quick
-bench-quick: deps
+bench-quick: deps build
+	$(GO) run ./testenv/bench -quick
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 
 .PHONY: install

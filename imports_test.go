@@ -38,7 +38,7 @@ var floors = []string{
 }
 
 // programs put the parts together, and may import everything.
-var programs = []string{"controller/tapline", "plugin/tapline-mirror", "plugin/example", "api/tapctl", "testenv/tapline-lab", "testenv/e2e"}
+var programs = []string{"controller/tapline", "plugin/tapline-mirror", "plugin/example", "api/tapctl", "testenv/tapline-lab", "testenv/e2e", "testenv/bench"}
 
 // forbidden are imports with a reason of their own.
 var forbidden = []struct{ from, to, why string }{

@@ -1,0 +1,116 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// bench is one run of the command.
+type bench struct {
+	bin   string // where the programs are
+	work  string // a directory of its own
+	quick bool
+	runs  int   // of each contender
+	hosts []int // of the fleets
+	table table
+}
+
+// measurement is a part of the table.
+type measurement struct {
+	number string
+	title  string
+	run    func(*bench, context.Context) error
+}
+
+func measurements() []measurement {
+	return []measurement{
+		{"1", "from the call to the first mirrored packet, and from the answer to the last", (*bench).firstCopy},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) (err error) {
+	b := &bench{}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&b.bin, "bin", "bin", "directory of tapline and tapline-mirror")
+	flags.BoolVar(&b.quick, "quick", false, "few runs and hosts: shows that everything still works, not how fast")
+	flags.IntVar(&b.runs, "runs", 0, "runs of each contender (default 100; 3 with -quick)")
+	only := flags.String("only", "", "measurements to do, by number, such as 1,4 (default all)")
+	hosts := flags.String("hosts", "", "sizes of the fleets (default 10,100,300,1000; 10 with -quick)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if b.bin, err = filepath.Abs(b.bin); err != nil {
+		return err
+	}
+	if b.runs == 0 {
+		b.runs = pick(b.quick, 3, 100)
+	}
+	if *hosts == "" {
+		*hosts = pick(b.quick, "10", "10,100,300,1000")
+	}
+	for text := range strings.SplitSeq(*hosts, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-hosts %q: want numbers with commas between", *hosts)
+		}
+		b.hosts = append(b.hosts, n)
+	}
+	if b.work, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+
+	var chosen []string
+	if *only != "" {
+		chosen = strings.Split(*only, ",")
+	}
+	for _, m := range measurements() {
+		if chosen != nil && !slices.Contains(chosen, m.number) {
+			continue
+		}
+		begin := time.Now()
+		b.say("%s. %s", m.number, m.title)
+		b.table.begin(m.number, m.title)
+		if err := m.run(b, ctx); err != nil {
+			return fmt.Errorf("measurement %s: %w", m.number, err)
+		}
+		b.say("took %v", time.Since(begin).Round(time.Second))
+	}
+	about, err := machine(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Printf("%s\n%s", about, &b.table)
+	return err
+}
+
+// say tells how far the run is.
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+func pick[T any](yes bool, a, b T) T {
+	if yes {
+		return a
+	}
+	return b
+}
