@@ -65,6 +65,9 @@ type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
 	Changes     []Change        // what is wrong, one for each of Mods, but for the controller's own flows that go on by themselves
+	// Fresh says that Mods only add the flows of owners that have none yet. Until they stand the tap bridge drops what comes from
+	// those, so it does not matter which comes first: they, or the rows that feed them.
+	Fresh bool
 }
 
 // DiffFlows compares a program, a stamp and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap
@@ -87,10 +90,13 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		return out
 	}
 	stands := make(map[flowtable.Key]*openflow.FlowStats, len(have))
+	cookies := map[openflow.Cookie]bool{}
 	for i := range have {
+		cookies[have[i].Cookie] = true
 		stands[flowtable.KeyOf(have[i].Table, have[i].Priority, have[i].Match)] = &have[i]
 	}
 	var mods []openflow.FlowMod
+	out.Fresh = true
 	for i := range out.Mods {
 		mod := &out.Mods[i]
 		owner, known := d.flowOwner[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
@@ -106,6 +112,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 			continue
 		}
 		mods = append(mods, *mod)
+		out.Fresh = out.Fresh && owner != tap.OwnerBridge && mod.Command == openflow.FlowAdd && !cookies[mod.Cookie]
 		if !own {
 			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, stands))
 		}

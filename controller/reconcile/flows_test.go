@@ -76,6 +76,33 @@ func TestDiffFlows(t *testing.T) {
 	}
 }
 
+// TestFreshFlows: only of what has no flow yet may come beside the rows that feed it.
+func TestFreshFlows(t *testing.T) {
+	flow := func(owner string, cookie openflow.Cookie, in openflow.PortNo) tap.FlowEntry {
+		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Priority: 100, Match: openflow.Match{openflow.InPort(in)}}}
+	}
+	with := func(flows ...tap.FlowEntry) *reconcile.Desired {
+		return desired(t, program(func(p *tap.Program) { p.Flows = append(p.Flows, flows...) }))
+	}
+	one, two, guard := flow("cap1", 71, 1), flow("cap1", 71, 2), flow(tap.OwnerBridge, 72, 3)
+	for name, tc := range map[string]struct {
+		have, want *reconcile.Desired
+		stamp      uint64
+		fresh      bool
+	}{
+		"a new owner":                         {with(), with(one, two), 3, true},
+		"nothing":                             {with(one), with(one), 3, false},
+		"an owner that has some":              {with(one), with(one, two), 3, false},
+		"an owner that leaves":                {with(one), with(), 3, false},
+		"a new owner, and the bridge's guard": {with(), with(one, guard), 3, false},
+		"a new owner, and the stamp":          {with(), with(one), 4, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, tc.fresh, reconcile.DiffFlows(installed(tc.have, 3, 100), tc.want, tc.stamp, 100, reconcile.Open).Fresh)
+		})
+	}
+}
+
 func TestInstalledStamp(t *testing.T) {
 	const most = 1<<48 - 1
 	d := desired(t, program())

@@ -11,6 +11,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
@@ -24,6 +25,7 @@ type loop struct {
 
 	stamp    uint64 // of the last transaction that touched mirrors
 	stampCfg int64  // next_cfg from which on the switch has applied it
+	shown    uint64 // with which the flows are compared: the last one that the switch has applied
 	// changed holds the owners whose rows or flows were written, until the switch has applied that and handles what it had cached
 	// accordingly; with the next_cfg of the transaction that wrote rows, or 0.
 	changed   map[string]int64
@@ -79,28 +81,43 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		snap = l.watcher.Snapshot()
 		l.followStamp(snap)
 		gate := reconcile.Shut
+		var beside <-chan error
 		if of != nil {
-			flows, err = l.program(ctx, of, desired)
+			flows, err = l.missing(ctx, of, desired)
+			switch {
+			case err != nil || len(flows.Mods) == 0:
+			case flows.Fresh:
+				beside = send(ctx, of.conn, flows)
+			default: // What delivers must stand before what feeds it.
+				flows, err = l.sent(of, desired, flows, <-send(ctx, of.conn, flows))
+			}
 			unprobed, probeAt = l.s.probe(ctx, of.conn, desired.Program.Tunnel.Peers, tunnelNumber(snap, desired), time.Now())
 			switch {
-			case err == nil && len(l.refused) == 0:
+			case err != nil:
+				_ = of.conn.Close() // Outcome unknown, or it has ended: a new connection reads everything again.
+				of = nil
+			case len(l.refused) == 0:
 				// A copy that finds no way makes the switch look for its neighbour by ARP. Where the underlay is mirrored, that is
 				// mirrored too, and so on: so the way must work before the first copy.
 				gate = func(owner string) bool { return unprobed[owner] == "" }
-			case err == nil:
-			case of.conn.Err() != nil:
-				of = nil // Its goroutine notices, and wakes us.
-			default:
-				_ = of.conn.Close() // Outcome unknown: a new connection reads everything again.
-				of = nil
 			}
 		}
 		rows = reconcile.Diff(snap, desired, l.self, gate, l.repair)
+		var failed error
+		if !rows.Txn.Empty() {
+			failed = l.commit(ctx, desired, &rows)
+		}
+		if beside != nil {
+			if flows, err = l.sent(of, desired, flows, <-beside); err != nil {
+				_ = of.conn.Close()
+				of = nil
+			}
+		}
+		if failed != nil {
+			return time.Time{}, failed
+		}
 		if rows.Txn.Empty() {
 			break
-		}
-		if err := l.commit(ctx, desired, &rows); err != nil {
-			return time.Time{}, err
 		}
 		if len(l.refused) > 0 {
 			break
@@ -175,8 +192,8 @@ func (l *loop) followStamp(snap *vswitch.Snapshot) {
 	}
 }
 
-// program brings the flows to what is desired by one bundle.
-func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.Desired) (reconcile.Flows, error) {
+// missing compares the flows of the switch with what is desired.
+func (l *loop) missing(ctx context.Context, of *switchConn, desired *reconcile.Desired) (reconcile.Flows, error) {
 	if err := l.s.refresh(ctx, of); err != nil {
 		return reconcile.Flows{}, err
 	}
@@ -187,15 +204,35 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 	} else if !installed && l.stamp > 0 {
 		stamp = l.stamp - 1
 	}
-	tunnel := tunnelNumber(l.watcher.Snapshot(), desired)
-	flows := reconcile.DiffFlows(of.have, desired, stamp, tunnel, l.repair)
-	if len(flows.Mods) == 0 {
-		return flows, nil
+	l.shown = stamp
+	return l.compare(of, desired), nil
+}
+
+// compare holds the flows that the switch has against what is desired, with the stamp that is to be shown.
+func (l *loop) compare(of *switchConn, desired *reconcile.Desired) reconcile.Flows {
+	return reconcile.DiffFlows(of.have, desired, l.shown, tunnelNumber(l.watcher.Snapshot(), desired), l.repair)
+}
+
+// send sends what is missing and tells what came of it: by one bundle, or, where the order alone is enough, without, which saves
+// a round trip.
+func send(ctx context.Context, conn *ofconn.Conn, flows reconcile.Flows) <-chan error {
+	done := make(chan error, 1)
+	apply := flowtable.Apply
+	if flows.Fresh {
+		apply = flowtable.Add
 	}
-	err := flowtable.Apply(ctx, of.conn, flows.Mods)
+	go func() { done <- apply(ctx, conn, flows.Mods) }()
+	return done
+}
+
+// sent takes over what came of a bundle. It returns what is missing still: all of it, if the switch has refused a part.
+func (l *loop) sent(of *switchConn, desired *reconcile.Desired, flows reconcile.Flows, err error) (reconcile.Flows, error) {
 	var refused *flowtable.ModError
 	switch {
 	case errors.As(err, &refused):
+		l.s.mu.Lock()
+		of.stale = of.stale || flows.Fresh // Some of them may stand.
+		l.s.mu.Unlock()
 		l.s.log.Error("the switch refuses a flow", "error", err)
 		for owner := range flows.Outstanding {
 			l.refused[owner] = err.Error()
@@ -215,7 +252,7 @@ func (l *loop) program(ctx context.Context, of *switchConn, desired *reconcile.D
 		l.note(owner, 0)
 	}
 	l.wrote(0, len(flows.Mods), drift)
-	return reconcile.DiffFlows(of.have, desired, stamp, tunnel, l.repair), nil
+	return l.compare(of, desired), nil
 }
 
 // curCfg is what the switch has applied; a database that is not initialized has no number.

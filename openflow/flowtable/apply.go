@@ -148,6 +148,38 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	return nil
 }
 
+// Add has the switch execute additions one after another without a bundle, in
+// one round trip, and returns when it has. What it refuses is [ModErrors]; the
+// others took effect, so read the flows again. After any other error the
+// outcome is unknown. It is for flows whose order makes it harmless that some
+// of them stand before the others.
+func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+	if err := validate(mods); err != nil {
+		return fmt.Errorf("add %d flows: %w", len(mods), err)
+	}
+	msgs := make([]openflow.Message, 0, len(mods)+1)
+	for i := range mods {
+		msgs = append(msgs, &mods[i])
+	}
+	_, refusals, err := conn.Batch(ctx, append(msgs, &openflow.BarrierRequest{}))
+	var errs ModErrors
+	for _, r := range refusals {
+		if r.Index < len(mods) {
+			errs = append(errs, &ModError{Index: r.Index, Mod: mods[r.Index], Err: r})
+		}
+	}
+	switch {
+	case err != nil:
+	case errs != nil:
+		err = errs
+	case len(refusals) > 0:
+		err = refusals[0] // The barrier's.
+	default:
+		return nil
+	}
+	return fmt.Errorf("add %d flows: %w", len(mods), err)
+}
+
 // validate finds what cannot be encoded before the first byte is sent.
 func validate(mods []openflow.FlowMod) error {
 	var buf []byte

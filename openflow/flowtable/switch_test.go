@@ -167,6 +167,28 @@ func TestApplyReportsWhatTheSwitchRefuses(t *testing.T) {
 	}
 }
 
+func TestAddReportsWhatTheSwitchRefuses(t *testing.T) {
+	s := vswitchd.Start(t)
+	conn := dial(t, s)
+	ctx := within(t)
+	mods := []openflow.FlowMod{
+		{Priority: 1},
+		{Priority: 2, Table: 7, Instructions: []openflow.Instruction{openflow.GotoTable{Table: 3}}},
+		{Priority: 3},
+	}
+	err := flowtable.Add(ctx, conn, mods)
+	var refused *flowtable.ModError
+	if !errors.As(err, &refused) || refused.Index != 1 || refused.Mod.Table != 7 {
+		t.Fatalf("Add: %v, want a ModError with index 1", err)
+	}
+	if have := dump(t, ctx, conn); len(have) != 2 {
+		t.Errorf("the table has %v, want the two that were not refused", have)
+	}
+	if err := flowtable.Add(ctx, conn, mods[:1]); err != nil {
+		t.Errorf("Add of what stands: %v", err)
+	}
+}
+
 // TestApplyRefusedAtCommit breaks the rule that only shows when the bundle is
 // committed: a flow that overlaps another.
 func TestApplyRefusedAtCommit(t *testing.T) {
