@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -112,21 +111,6 @@ func (c *controller) stop() error {
 		return nil
 	}
 	return err
-}
-
-// pids are those of the controller and of its plugin.
-func (c *controller) pids() []int {
-	pids := []int{c.cmd.Process.Pid}
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", c.cmd.Process.Pid))
-	for _, path := range tasks {
-		text, _ := os.ReadFile(path)
-		for _, field := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
 }
 
 // until tries again every few milliseconds.
