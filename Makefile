@@ -2,15 +2,15 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -X main.version=$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION)
 # A number of inputs, not a time: at the end of a time, go test may fail with "context deadline exceeded" though nothing was found.
 FUZZTIME ?= 40000x
 
 COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-lab
 
 # Programs that are needed beside Go, and the packages that have them.
-TOOLS    := gcc git ovs-vswitchd ovsdb-server ovs-vsctl ovs-pki tcpdump ip ping protoc
-PACKAGES := gcc libc6-dev git openvswitch-switch openvswitch-common openvswitch-pki tcpdump iproute2 iputils-ping protobuf-compiler
+TOOLS    := gcc git python3 ansible-playbook ovs-vswitchd ovsdb-server ovs-vsctl ovs-pki tcpdump ip ping protoc
+PACKAGES := gcc libc6-dev git openvswitch-switch openvswitch-common openvswitch-pki tcpdump iproute2 iputils-ping protobuf-compiler python3 ansible-core
 
 .PHONY: all
 all: build
@@ -85,12 +85,41 @@ bench-quick: deps build
 	$(GO) run ./testenv/bench -quick
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 
+# Man pages and completions are made by the programs themselves.
+.PHONY: docs
+docs: build
+	@rm -rf bin/docs && mkdir -p bin/docs/man bin/docs/completion
+	bin/tapline man bin/docs/man && bin/tapctl man bin/docs/man
+	@rm -f bin/docs/man/*-completion*
+	@for p in tapline tapctl; do for shell in bash zsh fish; do bin/$$p completion $$shell > bin/docs/completion/$$p.$$shell || exit 1; done; done
+
 .PHONY: install
-install: build
+install: build docs
 	install -D -t $(DESTDIR)/usr/bin bin/tapline bin/tapctl
 	install -D -t $(DESTDIR)/usr/lib/tapline bin/tapline-mirror
 	ln -sf ../lib/tapline/tapline-mirror $(DESTDIR)/usr/bin/tapline-mirror
 	ln -sf tapctl $(DESTDIR)/usr/bin/climc
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 bin/docs/man/*.1
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 bin/docs/man/*.8
+	@for p in tapline tapctl; do \
+		install -D -m 644 bin/docs/completion/$$p.bash $(DESTDIR)/usr/share/bash-completion/completions/$$p && \
+		install -D -m 644 bin/docs/completion/$$p.zsh $(DESTDIR)/usr/share/zsh/vendor-completions/_$$p && \
+		install -D -m 644 bin/docs/completion/$$p.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/$$p.fish || exit 1; \
+	done
+	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system controller/package/tapline.service
+	@[ -e $(DESTDIR)/etc/tapline/tapline.yaml ] || install -D -m 640 -t $(DESTDIR)/etc/tapline controller/package/tapline.yaml
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline README.md ARCHITECTURE.md NOTICE LICENSE
+
+# A Debian package of what install puts in place. A version that is no tag sorts before the first one.
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+DEB_ARCH    := $(shell $(GO) env GOARCH)
+DEB_VERSION := $(shell echo '$(VERSION)' | sed -e 's/^v\([0-9]\)/\1/' -e 't' -e "s/^/0~git$$(git log -1 --format=%cd --date=format:%Y%m%d%H%M 2>/dev/null)./" -e 's/-/./g')
+
+.PHONY: deb
+deb:
+	@rm -rf bin/stage bin/tapline_*.deb
+	@$(MAKE) --no-print-directory install DESTDIR=bin/stage
+	DEB_ARCH=$(DEB_ARCH) DEB_VERSION=$(DEB_VERSION) $(GO) run $(NFPM) package -f controller/package/nfpm.yaml -p deb -t bin/tapline_$(DEB_ARCH).deb
 
 .PHONY: clean
 clean:

@@ -22,6 +22,7 @@ func TestShared(t *testing.T) {
 		test func(*stage, *testing.T)
 	}{
 		{"Commands", (*stage).commands},
+		{"Examples", (*stage).examples},
 		{"Mirror", (*stage).mirror},
 		{"Isolation", (*stage).isolation},
 		{"Busy", (*stage).busy},
