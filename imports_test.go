@@ -34,6 +34,7 @@ var floors = []string{
 	"controller/hypervisor",
 	"controller/engine",
 	"api",
+	"controller/package",
 	"testenv",
 }
 
