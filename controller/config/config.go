@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -30,6 +31,9 @@ type Config struct {
 type API struct {
 	Listen string // IP:PORT; port 0 takes a free one
 	TLS    TLS    // zero: plain HTTP; CA, the key "client_ca", makes clients show a certificate
+	// ClientRoles, the key "client_roles" of tls, makes a client's certificate do for a token: common name -> role. A certificate of
+	// another name is asked for a token as well.
+	ClientRoles map[string]access.Role
 }
 
 // OpenFlow is where the tap bridges connect to.

@@ -32,16 +32,16 @@ func (c *Config) decode(root value) Errors {
 		"data_dir": text(&c.DataDir),
 		"api": object(map[string]reader{
 			"listen": text(&c.API.Listen),
-			"tls":    c.API.TLS.reader("client_ca"),
+			"tls":    c.API.TLS.reader("client_ca", map[string]reader{"client_roles": texts(&c.API.ClientRoles)}),
 		}),
 		"openflow": object(map[string]reader{
 			"listen":    text(&c.OpenFlow.Listen),
 			"advertise": text(&c.OpenFlow.Advertise),
-			"tls":       c.OpenFlow.TLS.reader("ca"),
+			"tls":       c.OpenFlow.TLS.reader("ca", nil),
 		}),
 		"ovsdb": object(map[string]reader{
 			"listen": text(&c.OVSDB.Listen),
-			"tls":    c.OVSDB.TLS.reader("ca"),
+			"tls":    c.OVSDB.TLS.reader("ca", nil),
 		}),
 		"plugins": list(&c.Plugins, (*Plugin).reader),
 		"hypervisor": object(map[string]reader{
@@ -59,8 +59,11 @@ func (c *Config) decode(root value) Errors {
 	return d.errs
 }
 
-func (t *TLS) reader(ca string) reader {
-	read := object(map[string]reader{"cert": text(&t.Cert), "key": text(&t.Key), ca: text(&t.CA)})
+// reader reads tls; ca is the key of the authorities, and more are keys that only one tls has.
+func (t *TLS) reader(ca string, more map[string]reader) reader {
+	fields := map[string]reader{"cert": text(&t.Cert), "key": text(&t.Key), ca: text(&t.CA)}
+	maps.Copy(fields, more)
+	read := object(fields)
 	return func(d *decoder, path string, v value) {
 		if v.kind == kindObject && len(v.fields) == 0 {
 			d.fail(path, "it is empty: want cert and key, or no tls at all") // who wrote it does not expect plain text
@@ -144,14 +147,14 @@ func text[T ~string](to *T) reader {
 }
 
 // texts reads a mapping from any name to text.
-func texts(to *map[string]string) reader {
+func texts[T ~string](to *map[string]T) reader {
 	return func(d *decoder, path string, v value) {
 		if !expect(d, path, v, kindObject, "") {
 			return
 		}
-		*to = make(map[string]string, len(v.fields))
+		*to = make(map[string]T, len(v.fields))
 		for _, f := range v.fields {
-			var s string
+			var s T
 			text(&s)(d, join(path, f.name), f.value)
 			(*to)[f.name] = s
 		}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tapline-sdn/tapline/controller/access"
 )
 
 // Validate checks everything that can be known without a network. TLS files that are named must be readable. The error
@@ -49,6 +51,7 @@ func (c *Config) check() Errors {
 	}
 	k.listeners()
 	k.tls("api.tls", c.API.TLS, "client_ca")
+	k.clientRoles()
 	k.tls("openflow.tls", c.OpenFlow.TLS, "ca")
 	k.tls("ovsdb.tls", c.OVSDB.TLS, "ca")
 	k.advertise()
@@ -123,6 +126,21 @@ func (k *checker) tls(path string, t TLS, ca string) {
 	k.that(path+".cert", readable(t.Cert))
 	k.that(path+".key", readable(t.Key))
 	k.that(path+"."+ca, readable(t.CA))
+}
+
+func (k *checker) clientRoles() {
+	const path = "api.tls.client_roles"
+	api := k.config.API
+	if len(api.ClientRoles) > 0 && api.TLS.CA == "" {
+		k.fail(path, "it needs client_ca: want the file of the authority that vouches for the clients")
+	}
+	for _, name := range slices.Sorted(maps.Keys(api.ClientRoles)) {
+		if name == "" {
+			k.fail(join(path, name), "a name is empty: want the common name of a certificate")
+		}
+		_, err := access.ParseRole(string(api.ClientRoles[name]))
+		k.that(join(path, name), err)
+	}
 }
 
 func readable(path string) error {

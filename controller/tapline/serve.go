@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,6 @@ import (
 	"github.com/tapline-sdn/tapline/controller/quiet"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
-	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 )
@@ -89,7 +87,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apiTLS, err := serverTLS(c.API.TLS)
+	apiTLS, err := renewedTLS(c.API.TLS, log)
 	if err != nil {
 		return fmt.Errorf("api.tls: %w", err)
 	}
@@ -111,6 +109,9 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		return fmt.Errorf("api.listen: %w", err)
 	}
 	defer func() { _ = apiListener.Close() }()
+	if tcp, ok := apiListener.Addr().(*net.TCPAddr); ok && apiTLS == nil && !tcp.IP.IsLoopback() {
+		log.Warn("tokens travel over the network in the clear: configure api.tls, or listen on 127.0.0.1", "api", tcp)
+	}
 	counters := newMetrics(supervisor)
 	ring, err := engine.New(ctx, engine.Config{
 		Store: intent, Plugin: supervisor, TapBridge: settings.Bridge,
@@ -122,7 +123,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		return err
 	}
 	counters.watch(ring)
-	keys, err := access.New(ctx, access.Config{Admin: token, Records: intent, Audit: trail, Logger: log})
+	keys, err := access.New(ctx, access.Config{Admin: token, Clients: c.API.ClientRoles, Records: intent, Audit: trail, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -272,39 +273,6 @@ func acceptOVSDB(ctx context.Context, listener net.Listener, ring *engine.Engine
 			_ = nc.Close()
 		}
 	}
-}
-
-// serverTLS loads certificates; nil where none are configured. With an authority the peer must show a certificate of it.
-func serverTLS(t config.TLS) (*tls.Config, error) {
-	if t.IsZero() {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-	if err != nil {
-		return nil, err
-	}
-	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, err
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", t.CA)
-		}
-		out.ClientCAs, out.RootCAs, out.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
-	}
-	return out, nil
-}
-
-// dialTLS makes the dialling side of the same certificates. Those of switches are made by ovs-pki(8) and name no host, so the chain
-// alone is verified.
-func dialTLS(c *tls.Config) *tls.Config {
-	if c == nil {
-		return nil
-	}
-	return client.ChainOnly(c)
 }
 
 // listenTarget is an IP:PORT as an OpenFlow connection method.
