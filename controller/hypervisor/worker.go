@@ -1,0 +1,282 @@
+package hypervisor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// rounds bounds how often the worker changes and reads again before it reports.
+const rounds = 3
+
+// worker looks after the guests of one host. Its fields belong to run, but for the channels.
+type worker struct {
+	config Config
+	virsh  virsh
+	log    *slog.Logger
+	orders *Orders
+	report func(Report)
+
+	domains  []domain
+	known    bool      // domains were read once
+	down     string    // why they cannot be read now
+	failures int       // of reading, in a row
+	again    time.Time // when to try to read them again, while down
+	read     time.Time // when they were read last
+	asked    time.Time // when addresses were asked for last
+	attempts map[step]*attempt
+	ips      map[nicKey][]netip.Addr
+	told     *Report // the last one
+
+	changed       chan struct{} // something happened to a guest; holds at most one
+	seeing        seeing
+	wantAddresses chan []domain  // running ones; holds the latest
+	addresses     chan addresses // holds the latest
+}
+
+// attempt is a step that was tried and is still needed.
+type attempt struct {
+	failures int
+	next     time.Time
+	words    string // why it failed; "" if the guest was asked to release a NIC and has not yet
+}
+
+func (w *worker) run(ctx context.Context) {
+	stale := true
+	for ctx.Err() == nil {
+		orders, told, look := w.orders.get()
+		if w.down == "" && (stale || look && !w.seeing.Load()) || w.down != "" && (w.seeing.Load() || !time.Now().Before(w.again)) {
+			w.survey(ctx)
+		}
+		stale = false
+		if w.down == "" && time.Since(w.asked) >= w.config.Timing.Addresses {
+			w.requestAddresses()
+		}
+		if told && w.down == "" {
+			w.work(ctx, orders)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		w.tell(orders, told)
+		timer := time.NewTimer(time.Until(w.next()))
+		select {
+		case <-ctx.Done():
+		case <-w.orders.wake:
+		case <-timer.C:
+			stale = time.Since(w.read) >= w.poll()
+		case <-w.changed:
+			stale = true
+			_ = pause(ctx, w.config.Timing.Gap-time.Since(w.read)) // Events come in crowds.
+		case w.ips = <-w.addresses:
+		}
+		timer.Stop()
+	}
+}
+
+func (w *worker) poll() time.Duration {
+	if w.seeing.Load() {
+		return w.config.Timing.Poll
+	}
+	return w.config.Timing.Blind
+}
+
+// next is when the worker has something to do though nothing happens.
+func (w *worker) next() time.Time {
+	t := w.config.Timing
+	if w.down != "" {
+		return w.again
+	}
+	next := w.read.Add(w.poll())
+	for _, a := range w.attempts {
+		if a.next.Before(next) {
+			next = a.next
+		}
+	}
+	if at := w.asked.Add(t.Addresses); at.Before(next) {
+		next = at
+	}
+	return next
+}
+
+// survey reads the domains again. What was tried in vain on one that has changed may be tried again at once.
+func (w *worker) survey(ctx context.Context) {
+	now, err := w.virsh.survey(ctx, w.config.Timing.Read)
+	if ctx.Err() != nil {
+		return
+	}
+	w.read = time.Now()
+	if err != nil {
+		w.failures++
+		w.again = w.read.Add(w.config.Timing.backoff(w.failures))
+		if w.down != err.Error() {
+			w.log.Warn("libvirt cannot be asked", "uri", w.virsh.uri, "error", err)
+		}
+		w.down = err.Error()
+		return
+	}
+	if w.down != "" {
+		w.log.Info("libvirt answers again", "uri", w.virsh.uri)
+	}
+	before := w.domains
+	w.domains, w.known, w.down, w.failures = now, true, "", 0
+	for s := range w.attempts {
+		if !reflect.DeepEqual(domainOf(before, s.domain), domainOf(now, s.domain)) {
+			delete(w.attempts, s)
+		}
+	}
+	if !reflect.DeepEqual(before, now) {
+		w.requestAddresses()
+	}
+}
+
+func domainOf(domains []domain, id string) *domain {
+	i := slices.IndexFunc(domains, func(d domain) bool { return d.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &domains[i]
+}
+
+// work does what is due until nothing is.
+func (w *worker) work(ctx context.Context, orders []Order) {
+	for range rounds {
+		p := makePlan(w.config.Cluster, w.domains, orders)
+		for s := range w.attempts {
+			if !slices.Contains(p.steps, s) {
+				delete(w.attempts, s) // Done, or no longer wanted.
+			}
+		}
+		due := slices.DeleteFunc(p.steps, func(s step) bool { a := w.attempts[s]; return a != nil && time.Now().Before(a.next) })
+		if len(due) == 0 {
+			return
+		}
+		w.tell(orders, true)
+		for _, s := range due {
+			w.try(ctx, s, orders)
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		if w.survey(ctx); ctx.Err() != nil || w.down != "" {
+			return
+		}
+	}
+}
+
+// try does one step. A NIC that is taken out of a running guest is gone once the guest has released it; until then the step
+// stays, and is tried again.
+func (w *worker) try(ctx context.Context, s step, orders []Order) {
+	log := w.log.With("tap_service", s.service, "guest", s.guest, "nic", s.dev, "scope", string(s.scope)[2:])
+	var err error
+	if s.detach {
+		_, err = w.virsh.run(ctx, w.config.Timing.Change, "", "detach-device-alias", s.domain, "--alias", s.alias, string(s.scope))
+	} else {
+		service, ordered := orderOf(orders, s.service)
+		if !ordered {
+			return
+		}
+		var text string
+		if text, err = NICXML(service, w.config.Cluster, w.config.TapBridge); err == nil {
+			_, err = w.virsh.run(ctx, w.config.Timing.Change, text, "attach-device", s.domain, "/dev/stdin", string(s.scope))
+		}
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	a := w.attempts[s]
+	if err == nil && !s.detach {
+		delete(w.attempts, s)
+		log.Info("NIC plugged")
+		return
+	}
+	if a == nil {
+		a = &attempt{}
+		w.attempts[s] = a
+	}
+	a.failures++
+	words := ""
+	if err != nil {
+		words = err.Error()
+	}
+	switch {
+	case words != "" && words != a.words:
+		log.Warn("cannot "+s.what(), "error", words)
+	case s.detach && words == "" && a.failures == 1:
+		log.Info("NIC unplugged")
+	case s.detach && words == "" && a.failures == 2:
+		log.Warn("the guest does not release the NIC; nothing is delivered to it", "attempts", a.failures)
+	}
+	a.words = words
+	// A guest is given some time to let a NIC go.
+	a.next = time.Now().Add(w.config.Timing.backoff(a.failures + 2))
+}
+
+// tell reports what is new.
+func (w *worker) tell(orders []Order, told bool) {
+	r := Report{Known: w.known, Problem: w.problem(), NICs: map[string]Outcome{}}
+	for _, d := range w.domains {
+		g := d.Guest
+		g.NICs = slices.Clone(g.NICs)
+		for i := range g.NICs {
+			g.NICs[i].IPs = w.ips[nicKey{g.ID, g.NICs[i].MAC}]
+		}
+		r.Guests = append(r.Guests, g)
+	}
+	if told {
+		p := makePlan(w.config.Cluster, w.domains, orders)
+		r.NICs = p.nics
+		for _, s := range p.steps {
+			if s.detach || s.scope != live {
+				continue
+			}
+			why := w.down
+			if a := w.attempts[s]; a != nil && why == "" {
+				why = a.words
+			}
+			if why != "" {
+				r.NICs[s.service] = Outcome{State: Failed, Reason: why, Guest: s.guest}
+			}
+		}
+	}
+	if w.told == nil || !reflect.DeepEqual(*w.told, r) {
+		w.told = &r
+		w.report(r)
+	}
+}
+
+// problem is what is wrong on the host, beside NICs that could not be plugged into their running guest: those have an outcome.
+func (w *worker) problem() string {
+	if w.down != "" {
+		return w.down
+	}
+	var all []string
+	for s, a := range w.attempts {
+		switch {
+		case a.words != "" && (s.detach || s.scope == config):
+			all = append(all, fmt.Sprintf("cannot %s: %s", s.what(), a.words))
+		case s.detach && a.failures > 1:
+			all = append(all, fmt.Sprintf("guest %s does not release NIC %s; nothing is delivered to it", s.guest, s.dev))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	slices.Sort(all)
+	if len(all) > 1 {
+		return fmt.Sprintf("%s; and %d more", all[0], len(all)-1)
+	}
+	return all[0]
+}
+
+// nicKey names a NIC of a domain.
+type nicKey struct {
+	domain string
+	mac    tap.MAC
+}
