@@ -81,7 +81,10 @@ const (
 // Hypervisor is how guests get their tap NIC.
 type Hypervisor struct {
 	Driver Driver
-	URI    string // of libvirt; {host} stands for the host's name
+	// URI is of libvirt (libvirt, "Connection URIs"); {host} stands for the host's name, {ip} for the address in its OVSDB target.
+	URI string
+	// Hosts are the URIs of hosts that differ, by name; "" means that there is no libvirt.
+	Hosts map[string]string
 }
 
 // Inventory names the keys of Interface:external_ids by which guests are learned; the first key that is set wins.

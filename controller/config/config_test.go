@@ -132,8 +132,8 @@ func TestPosition(t *testing.T) {
 		{"plugins[0].config.absent", 20, 5},
 		{"plugins[0].config.absent.deeper[1]", 20, 5},
 		{"plugins[7].config", 16, 1},
-		{`hosts[0].wires["net.1"]`, 44, 84},
-		{"hosts[1].nics[1].mac", 52, 9},
+		{`hosts[0].wires["net.1"]`, 45, 84},
+		{"hosts[1].nics[1].mac", 53, 9},
 	}
 	for _, tt := range tests {
 		line, column, ok := c.Position(tt.path)
@@ -165,7 +165,7 @@ func TestValidateAfterChange(t *testing.T) {
 	c.API.Listen = "x"
 	err = c.Validate()
 	require.EqualError(t, err, `testdata/full.good.yml:4:3: api.listen: "x" is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
-testdata/full.good.yml:49:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`)
+testdata/full.good.yml:50:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`)
 	var one *config.Error
 	require.ErrorAs(t, err, &one)
 	require.Equal(t, "api.listen", one.Path)

@@ -47,6 +47,7 @@ func (c *Config) decode(root value) Errors {
 		"hypervisor": object(map[string]reader{
 			"driver": text(&c.Hypervisor.Driver),
 			"uri":    text(&c.Hypervisor.URI),
+			"hosts":  texts(&c.Hypervisor.Hosts),
 		}),
 		"inventory": object(map[string]reader{
 			"mac_keys":   list(&c.Inventory.MACKeys, text),

@@ -249,14 +249,30 @@ func (k *checker) hypervisor() {
 		k.fail("hypervisor.driver", "%q is not a driver: want %s or %s", h.Driver, DriverNone, DriverLibvirt)
 	case h.Driver == DriverNone && h.URI != "":
 		k.fail(path, "driver %s has no use for %q: want driver %s, or no uri", DriverNone, h.URI, DriverLibvirt)
+	case h.Driver == DriverNone && h.Hosts != nil:
+		k.fail("hypervisor.hosts", "driver %s has no use for it: want driver %s, or no hosts", DriverNone, DriverLibvirt)
 	case h.Driver == DriverLibvirt && h.URI == "":
 		k.fail(path, "it is missing: driver %s wants one such as qemu+ssh://{host}/system", DriverLibvirt)
 	case h.Driver == DriverLibvirt:
-		uri, err := url.Parse(strings.ReplaceAll(h.URI, "{host}", "host"))
-		if err != nil || uri.Scheme == "" || uri.Path == "" {
-			k.fail(path, "%q is not a URI of libvirt: want one such as qemu+ssh://{host}/system", h.URI)
+		k.that(path, checkLibvirt(h.URI))
+	}
+	for _, host := range slices.Sorted(maps.Keys(h.Hosts)) {
+		if uri := h.Hosts[host]; uri != "" && h.Driver == DriverLibvirt {
+			k.that(join("hypervisor.hosts", host), checkLibvirt(uri))
 		}
 	}
+}
+
+// checkLibvirt checks a connection URI of libvirt with what stands in for a host.
+func checkLibvirt(uri string) error {
+	known := strings.NewReplacer("{host}", "host", "{ip}", "192.0.2.1").Replace(uri)
+	switch u, err := url.Parse(known); {
+	case strings.ContainsAny(known, "{}"):
+		return fmt.Errorf("%q has braces around something else than host or ip: want a URI such as qemu+ssh://{host}/system", uri)
+	case err != nil || u.Scheme == "" || u.Path == "":
+		return fmt.Errorf("%q is not a URI of libvirt: want one such as qemu+ssh://{host}/system", uri)
+	}
+	return nil
 }
 
 func (k *checker) keys(path string, keys []string) {

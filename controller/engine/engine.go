@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -23,10 +24,12 @@ const ownerKey = reconcile.OwnerKey
 
 // Config is what an engine is made of.
 type Config struct {
-	Store     store.Store
-	Plugin    Plugin
-	TapBridge string // as the plugin is configured
-	Keys      Keys
+	Store  store.Store
+	Plugin Plugin
+	// Hypervisor plugs the tap NICs of guests; nil: somebody else does.
+	Hypervisor Hypervisor
+	TapBridge  string // as the plugin is configured
+	Keys       Keys
 	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "", it is the local address of
 	// the host's OVSDB connection, with OpenFlowPort.
 	Advertise    string
@@ -109,7 +112,9 @@ type host struct {
 	program  *reconcile.Desired // as last told by the plugin
 	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
 	health   Health
-	altered  bool // since watchers were told
+	altered  bool               // since watchers were told
+	orders   *hypervisor.Orders // nil without a hypervisor
+	guests   hypervisor.Report
 }
 
 // New loads the intent and returns an engine that is not running yet.

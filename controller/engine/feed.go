@@ -105,6 +105,9 @@ func (e *Engine) nextChange() (tap.Change, bool) {
 		for id := range e.places.byGuest {
 			e.dirty.guests.add(id)
 		}
+		for id := range e.places.domains.byID {
+			e.dirty.guests.add(id)
+		}
 		for id := range e.intent.services.byID {
 			e.dirty.services.add(id)
 			e.dirty.attachments.add(id)

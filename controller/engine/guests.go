@@ -22,6 +22,9 @@ func (e *Engine) Guests() []GuestView {
 	for id := range e.places.byGuest {
 		ids.add(id)
 	}
+	for id := range e.places.domains.byID {
+		ids.add(id)
+	}
 	out := make([]GuestView, 0, len(ids))
 	for id := range ids {
 		if v, exists := e.guestView(id); exists {
@@ -181,6 +184,7 @@ func (e *Engine) tookGuest(g, before *store.Guest) GuestView {
 		e.relookNICs(g)
 	}
 	e.dirty.guests.add(id)
+	e.order()
 	e.touched()
 	e.publishGuest(id, before)
 	if g != nil && before != nil && g.Name != before.Name {

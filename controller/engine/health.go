@@ -43,6 +43,9 @@ func (e *Engine) assess(id ref, v *verdict) Health {
 	}
 	if v.status.State != tap.StateProgrammed {
 		v.ready = false
+		if health, told := e.plugging(id, v.status); told {
+			return health
+		}
 		return Health{v.status.State, v.status.Reason}
 	}
 	changing := false

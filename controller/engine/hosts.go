@@ -44,6 +44,7 @@ func (e *Engine) startHost(record *store.Host) {
 		h.session.Run(ctx)
 		e.stripped(h)
 	})
+	e.manage(ctx, h, record)
 }
 
 // stopHost forgets a host's session; its caller stops or retires it. The caller holds mu.
@@ -51,6 +52,7 @@ func (e *Engine) stopHost(h *host) {
 	delete(e.hosts, h.id)
 	delete(e.byDPID, h.session.DatapathID())
 	e.replug(h.observed.ports, nil)
+	e.replaceDomains(h.id, h.guests.Guests, nil)
 	e.dirty.hosts.add(h.id)
 	e.touched()
 }
@@ -160,6 +162,9 @@ func (e *Engine) replug(before, now []seenPort) {
 // portChanged marks whom a port concerns.
 func (e *Engine) portChanged(p seenPort) {
 	e.places.whose(p, e.dirty.guests.add, e.dirty.attachments.add)
+	if h := e.hosts[p.host]; h != nil && h.orders != nil && p.guest != "" {
+		h.orders.Look()
+	}
 	e.touched()
 }
 
@@ -175,7 +180,7 @@ func (e *Engine) topology(h *host) tap.Host {
 }
 
 func (e *Engine) judgeHost(h *host) {
-	if now := e.hostHealth(h); now != h.health || h.altered {
+	if now := withHypervisor(h, e.hostHealth(h)); now != h.health || h.altered {
 		h.health, h.altered = now, false
 		if record := e.intent.hosts.byID[h.id]; record != nil {
 			v := e.hostView(record)

@@ -42,6 +42,8 @@ type places struct {
 	guestsByName   multimap[string, string]
 	servicesByMAC  multimap[tap.MAC, string] // services of type guest
 	servicesByName multimap[string, string]
+
+	domains domains
 }
 
 func newPlaces() *places {
@@ -50,6 +52,7 @@ func newPlaces() *places {
 		byName: multimap[string, seenPort]{}, byGuest: multimap[string, seenPort]{},
 		guestsByMAC: multimap[tap.MAC, string]{}, guestsByName: multimap[string, string]{},
 		servicesByMAC: multimap[tap.MAC, string]{}, servicesByName: multimap[string, string]{},
+		domains: newDomains(),
 	}
 }
 
@@ -145,6 +148,9 @@ func (x *places) whose(p seenPort, guest, service func(id string)) {
 	if p.guest != "" {
 		guest(p.guest)
 	}
+	for id := range x.domains.byDevice[netdev{p.host, p.name}] {
+		guest(id)
+	}
 	for _, owners := range []map[string]struct{}{x.guestsByMAC[p.effective()], x.guestsByMAC[p.inUse], x.guestsByName[p.name]} {
 		for id := range owners {
 			guest(id)
@@ -239,8 +245,9 @@ func (x *places) guest(id string, record *store.Guest) (tap.Guest, bool) {
 			nic.Locations = append(nic.Locations, l)
 		}
 	}
+	managed := x.merge(&g, id, record)
 	if record == nil { // What was declared keeps its order; what was seen has none.
 		slices.SortFunc(g.NICs, func(a, b tap.NIC) int { return slices.Compare(a.MAC[:], b.MAC[:]) })
 	}
-	return g, record != nil || len(x.byGuest[id]) > 0
+	return g, record != nil || len(x.byGuest[id]) > 0 || managed
 }

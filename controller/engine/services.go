@@ -40,7 +40,7 @@ func (e *Engine) serviceView(s *store.Service) ServiceView {
 	for _, at := range e.places.attachment(&s.Service).Locations {
 		v.HostID = at.Host
 	}
-	v.NICXML, _ = hypervisor.NICXML(s.Service, e.config.TapBridge) // It marshals text alone.
+	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.cluster, e.config.TapBridge) // It marshals text alone.
 	return v
 }
 
@@ -142,6 +142,7 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 			e.relook(s.MAC, s.IfName)
 		}
 	}
+	e.order()
 	e.touched()
 	if before != nil && before.Enabled != s.Enabled {
 		e.leave(id, s.Enabled)
@@ -188,6 +189,7 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	e.intent.services.remove(s.ID)
 	e.places.claimService(&s.Service, false)
 	e.dirty.services.add(s.ID)
+	e.order()
 	e.touched()
 	if s.Type == tap.ServiceGuest {
 		e.relook(s.MAC, s.IfName)

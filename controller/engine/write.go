@@ -151,7 +151,13 @@ func (e *Engine) guestID(ref string) (string, bool) {
 	if g := e.intent.guests.find(ref); g != nil {
 		return g.ID, true
 	}
-	return ref, len(e.places.byGuest[ref]) > 0
+	if len(e.places.byGuest[ref]) > 0 || len(e.places.domains.byID[ref]) > 0 {
+		return ref, true
+	}
+	if id, one := e.places.domains.named(ref); one {
+		return id, true
+	}
+	return ref, false
 }
 
 func (e *Engine) hostID(ref string) (string, bool) {

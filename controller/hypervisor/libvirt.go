@@ -19,7 +19,6 @@ type Config struct {
 	URI string
 	// URIs are those of hosts that differ, by name; "" means that the host has none.
 	URIs      map[string]string
-	Cluster   string // id, in the aliases of our NICs
 	TapBridge string
 	Virsh     string // program; "": virsh, as found in PATH
 	Logger    *slog.Logger
@@ -46,8 +45,9 @@ var defaultTiming = Timing{
 
 // Host is a host to look after.
 type Host struct {
-	Name string
-	Addr netip.Addr // of its database; zero if unknown
+	Name    string
+	Addr    netip.Addr // of its database; zero if unknown
+	Cluster string     // id of ours, in the aliases of our NICs
 }
 
 // Libvirt looks after the guests of hosts by virsh.
@@ -102,7 +102,7 @@ func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(R
 		return
 	}
 	w := &worker{
-		config: l.config, virsh: virsh{l.config.Virsh, uri}, log: l.config.Logger.With("host", h.Name), orders: orders, report: report,
+		config: l.config, cluster: h.Cluster, virsh: virsh{l.config.Virsh, uri}, log: l.config.Logger.With("host", h.Name), orders: orders, report: report,
 		attempts: map[step]*attempt{}, changed: make(chan struct{}, 1), wantAddresses: make(chan []domain, 1), addresses: make(chan addresses, 1),
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -11,8 +11,8 @@ import (
 )
 
 func TestNICXML(t *testing.T) {
-	s := tap.Service{Name: "col", MAC: tap.MAC{0x02, 0x74, 0x61, 1, 2, 3}, IfName: "tapa1b2c3"}
-	got, err := hypervisor.NICXML(s, "brtap")
+	s := tap.Service{ID: "s1", Name: "col", MAC: tap.MAC{0x02, 0x74, 0x61, 1, 2, 3}, IfName: "tapa1b2c3"}
+	got, err := hypervisor.NICXML(s, "c1", "brtap")
 	require.NoError(t, err)
 	assert.Equal(t, `<interface type="bridge">
   <mac address="02:74:61:01:02:03"></mac>
@@ -20,10 +20,11 @@ func TestNICXML(t *testing.T) {
   <virtualport type="openvswitch"></virtualport>
   <target dev="tapa1b2c3"></target>
   <model type="virtio"></model>
+  <alias name="ua-tapline-c1-s1"></alias>
 </interface>`, got)
 
 	s.IfName = `a"<&>`
-	got, err = hypervisor.NICXML(s, "brtap")
+	got, err = hypervisor.NICXML(s, "c1", "brtap")
 	require.NoError(t, err)
 	assert.Contains(t, got, `<target dev="a&#34;&lt;&amp;&gt;"></target>`)
 }

@@ -17,11 +17,12 @@ const rounds = 3
 
 // worker looks after the guests of one host. Its fields belong to run, but for the channels.
 type worker struct {
-	config Config
-	virsh  virsh
-	log    *slog.Logger
-	orders *Orders
-	report func(Report)
+	config  Config
+	cluster string
+	virsh   virsh
+	log     *slog.Logger
+	orders  *Orders
+	report  func(Report)
 
 	domains  []domain
 	known    bool      // domains were read once
@@ -147,7 +148,7 @@ func domainOf(domains []domain, id string) *domain {
 // work does what is due until nothing is.
 func (w *worker) work(ctx context.Context, orders []Order) {
 	for range rounds {
-		p := makePlan(w.config.Cluster, w.domains, orders)
+		p := makePlan(w.cluster, w.domains, orders)
 		for s := range w.attempts {
 			if !slices.Contains(p.steps, s) {
 				delete(w.attempts, s) // Done, or no longer wanted.
@@ -183,7 +184,7 @@ func (w *worker) try(ctx context.Context, s step, orders []Order) {
 			return
 		}
 		var text string
-		if text, err = NICXML(service, w.config.Cluster, w.config.TapBridge); err == nil {
+		if text, err = NICXML(service, w.cluster, w.config.TapBridge); err == nil {
 			_, err = w.virsh.run(ctx, w.config.Timing.Change, text, "attach-device", s.domain, "/dev/stdin", string(s.scope))
 		}
 	}
@@ -230,7 +231,7 @@ func (w *worker) tell(orders []Order, told bool) {
 		r.Guests = append(r.Guests, g)
 	}
 	if told {
-		p := makePlan(w.config.Cluster, w.domains, orders)
+		p := makePlan(w.cluster, w.domains, orders)
 		r.NICs = p.nics
 		for _, s := range p.steps {
 			if s.detach || s.scope != live {

@@ -18,6 +18,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/quiet"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -62,9 +63,6 @@ func pluginErrors(c *config.Config, index int, err error) error {
 
 // serve runs the controller until ctx ends.
 func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
-	if c.Hypervisor.Driver == config.DriverLibvirt {
-		return c.Error("hypervisor.driver", "libvirt is not available in this version; use none, and plug the tap NICs by the service's nic_xml")
-	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
@@ -114,7 +112,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	}
 	counters := newMetrics(supervisor)
 	ring, err := engine.New(ctx, engine.Config{
-		Store: intent, Plugin: supervisor, TapBridge: settings.Bridge,
+		Store: intent, Plugin: supervisor, Hypervisor: newHypervisor(c, settings.Bridge, log), TapBridge: settings.Bridge,
 		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys},
 		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
 		OVSDBTLS: dialTLS(ovsdbTLS), AcceptTLS: ovsdbTLS, Logger: log, Observer: counters, Audit: trail,
@@ -210,6 +208,14 @@ func pluginSpec(c *config.Config, log *slog.Logger) (plugin.Spec, error) {
 		p.Path = filepath.Join(filepath.Dir(self), "tapline-"+p.Name)
 	}
 	return plugin.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Config: p.Config, Logger: log}, nil
+}
+
+// newHypervisor is what plugs the tap NICs of guests; nil if somebody else does.
+func newHypervisor(c *config.Config, tapBridge string, log *slog.Logger) engine.Hypervisor {
+	if c.Hypervisor.Driver != config.DriverLibvirt {
+		return nil
+	}
+	return hypervisor.NewLibvirt(hypervisor.Config{URI: c.Hypervisor.URI, URIs: c.Hypervisor.Hosts, TapBridge: tapBridge, Logger: log})
 }
 
 // registerHosts registers the hosts of the configuration file, and brings those that are registered already to what it says.

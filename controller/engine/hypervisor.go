@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Hypervisor plugs tap NICs into guests, and knows the guests of hosts; *hypervisor.Libvirt is one.
+type Hypervisor interface {
+	// Run looks after a host's guests as ordered until ctx ends. It calls report, one at a time, whenever something is new.
+	Run(ctx context.Context, h hypervisor.Host, orders *hypervisor.Orders, report func(hypervisor.Report))
+}
+
+// manage has the hypervisor look after a host that is being started. The caller holds mu.
+func (e *Engine) manage(ctx context.Context, h *host, record *store.Host) {
+	if e.config.Hypervisor == nil {
+		return
+	}
+	h.orders = hypervisor.NewOrders()
+	h.orders.Put(e.orderNICs())
+	at := hypervisor.Host{Name: record.Name, Addr: targetAddr(record.OVSDB), Cluster: e.observer.cluster}
+	if !at.Addr.IsValid() {
+		at.Addr = record.TunnelIP
+	}
+	e.running.Go(func() { e.config.Hypervisor.Run(ctx, at, h.orders, func(r hypervisor.Report) { e.heard(h, r) }) })
+}
+
+// order tells all hypervisors which tap NICs are wanted now. The caller holds mu.
+func (e *Engine) order() {
+	if e.config.Hypervisor == nil {
+		return
+	}
+	list := e.orderNICs()
+	for _, h := range e.hosts {
+		if h.orders != nil {
+			h.orders.Put(list)
+		}
+	}
+}
+
+// orderNICs lists the tap NICs of all services of guests. That of a disabled service stays where it is.
+func (e *Engine) orderNICs() []hypervisor.Order {
+	list := []hypervisor.Order{}
+	for _, s := range e.intent.services.sorted() {
+		if s.Type != tap.ServiceGuest {
+			continue
+		}
+		o := hypervisor.Order{Service: s.Service, Guest: hypervisor.Target{ID: s.TargetID}, Plug: s.Enabled}
+		if record := e.intent.guests.byID[s.TargetID]; record != nil {
+			o.Guest.Name = record.Name
+			for _, n := range record.NICs {
+				o.Guest.MACs = append(o.Guest.MACs, n.MAC)
+			}
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// heard takes in what a host's hypervisor reports.
+func (e *Engine) heard(h *host, r hypervisor.Report) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hosts[h.id] != h {
+		return // Deleted meanwhile.
+	}
+	before := h.guests
+	h.guests = r
+	if !reflect.DeepEqual(before.Guests, r.Guests) {
+		e.replaceDomains(h.id, before.Guests, r.Guests)
+	}
+	for id := range e.verdicts {
+		if id.kind == tap.KindService {
+			e.judge(id)
+		}
+	}
+	e.judgeHost(h)
+}
+
+// replaceDomains takes a host's guests over, and tells of those that have changed.
+func (e *Engine) replaceDomains(host string, before, now []hypervisor.Guest) {
+	guests := set{}
+	mark := func(some, others []hypervisor.Guest) {
+		for i := range some {
+			if !slices.ContainsFunc(others, func(o hypervisor.Guest) bool { return o.ID == some[i].ID && reflect.DeepEqual(o, some[i]) }) {
+				e.guestsOf(&some[i], guests.add)
+			}
+		}
+	}
+	mark(before, now)
+	mark(now, before)
+	e.places.domains.replace(host, before, now)
+	for _, id := range slices.Sorted(maps.Keys(guests)) {
+		e.dirty.guests.add(id)
+		e.publishGuest(id, nil)
+	}
+	e.touched()
+}
+
+// guestsOf tells the guests that a hypervisor's guest may be.
+func (e *Engine) guestsOf(g *hypervisor.Guest, guest func(id string)) {
+	guest(g.ID)
+	for _, ref := range []string{g.ID, g.Name} {
+		if record := e.intent.guests.find(ref); record != nil {
+			guest(record.ID)
+		}
+	}
+	for _, n := range g.NICs {
+		for id := range e.places.guestsByMAC[n.MAC] {
+			guest(id)
+		}
+	}
+}
+
+// plugging says how far the NIC of an enabled tap service that no switch shows has come with the hypervisors; false where there
+// is nothing to say beyond the plugin's word.
+func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
+	s := e.intent.services.byID[id.id]
+	if e.config.Hypervisor == nil || id.kind != tap.KindService || status.State != tap.StatePending || s == nil ||
+		s.Type != tap.ServiceGuest || len(e.places.attachment(&s.Service).Locations) > 0 {
+		return Health{}, false
+	}
+	var off, unread, silent []string
+	found := false
+	for _, h := range e.sortedHosts() {
+		name := e.hostName(h.id)
+		outcome, here := h.guests.NICs[s.ID]
+		found = found || here
+		switch {
+		case !h.guests.Known && h.guests.Problem != "":
+			silent = append(silent, fmt.Sprintf("host %s: libvirt: %s", name, h.guests.Problem))
+		case !h.guests.Known:
+			unread = append(unread, name)
+		case outcome.State == hypervisor.Failed:
+			return Health{tap.StateError, fmt.Sprintf("host %s: guest %s: libvirt: %s", name, outcome.Guest, outcome.Reason)}, true
+		case outcome.State == hypervisor.Plugging:
+			return Health{tap.StatePending, fmt.Sprintf("NIC %s is being plugged into guest %s on host %s", s.IfName, outcome.Guest, name)}, true
+		case outcome.State == hypervisor.Plugged:
+			return Health{tap.StatePending, fmt.Sprintf("NIC %s is plugged into guest %s, and the switch of host %s does not show it yet",
+				s.IfName, outcome.Guest, name)}, true
+		case outcome.State == hypervisor.Off:
+			off = append(off, fmt.Sprintf("guest %s is off", outcome.Guest))
+		}
+	}
+	switch {
+	case off != nil:
+		return Health{tap.StatePending, off[0]}, true
+	case found:
+		return Health{}, false
+	case unread != nil:
+		return Health{tap.StatePending, fmt.Sprintf("libvirt of host %s was not asked yet", unread[0])}, true
+	}
+	return e.unknownGuest(s, silent), true
+}
+
+// unknownGuest says why no hypervisor has the guest of a service: that of the host where its NICs are seen counts, if they are.
+func (e *Engine) unknownGuest(s *store.Service, silent []string) Health {
+	if host := e.seenOn(s.TargetID); host != "" {
+		prefix := fmt.Sprintf("host %s: libvirt: ", e.hostName(host))
+		for _, problem := range silent {
+			if strings.HasPrefix(problem, prefix) {
+				return Health{tap.StateError, problem}
+			}
+		}
+		return Health{tap.StateError, fmt.Sprintf("%sDomain not found: no domain with matching uuid or name '%s'", prefix, s.TargetID)}
+	}
+	if silent != nil {
+		return Health{tap.StateError, silent[0]}
+	}
+	return Health{tap.StateError, fmt.Sprintf("libvirt: Domain not found: no domain with matching uuid or name '%s' on any host", s.TargetID)}
+}
+
+// seenOn is a host where the switch shows a NIC of a guest, "" if none does.
+func (e *Engine) seenOn(guest string) string {
+	g, _ := e.places.guest(guest, e.intent.guests.byID[guest])
+	for _, n := range g.NICs {
+		if len(n.Locations) > 0 {
+			return n.Locations[0].Host
+		}
+	}
+	return ""
+}
+
+func (e *Engine) sortedHosts() []*host {
+	out := make([]*host, 0, len(e.hosts))
+	for _, h := range e.hosts {
+		out = append(out, h)
+	}
+	slices.SortFunc(out, func(a, b *host) int { return strings.Compare(e.hostName(a.id), e.hostName(b.id)) })
+	return out
+}
+
+// withHypervisor adds to a host's health what is wrong with its hypervisor, which keeps no mirror from running.
+func withHypervisor(h *host, health Health) Health {
+	if health.State == tap.StateReady && h.guests.Problem != "" {
+		health.Reason = "libvirt: " + h.guests.Problem
+	}
+	return health
+}

@@ -1,0 +1,10 @@
+// Command virsh stands in for virsh(1) in tests.
+package main
+
+import (
+	"os"
+
+	"github.com/tapline-sdn/tapline/controller/hypervisor/virshtest"
+)
+
+func main() { os.Exit(virshtest.Fake{Dir: os.Getenv(virshtest.Env)}.Main(os.Args[1:])) }

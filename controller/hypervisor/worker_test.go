@@ -1,0 +1,359 @@
+package hypervisor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/tapline-sdn/tapline/controller/hypervisor/virshtest"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+const (
+	patience = 20 * time.Second
+	webID    = "c5140c9c-494a-417e-8839-ec6a365ea1e3"
+	dbID     = "19b21b86-cb36-4521-8302-b9e0aa343e54"
+)
+
+var webMAC = tap.MAC{0x52, 0x54, 0, 0xaa, 0, 1}
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if path, err := program(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+		os.Exit(code)
+	}))
+}
+
+// program is the fake virsh, which is built without the race detector, as it is started often.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tapline-virsh-")
+	if err != nil {
+		return "", err
+	}
+	return virshtest.Build(dir)
+})
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		require.NoError(t, err)
+		return v
+	}
+}
+
+// scene is a fake libvirt with a worker on it.
+type scene struct {
+	t *testing.T
+	virshtest.Fake
+	orders *Orders
+	stop   func()
+
+	mu   sync.Mutex
+	last Report
+	all  []Report
+}
+
+func newScene(t *testing.T, domains map[string]*virshtest.Domain) *scene {
+	t.Helper()
+	s := &scene{t: t, Fake: virshtest.Fake{Dir: t.TempDir()}}
+	t.Setenv(virshtest.Env, s.Dir)
+	s.Change(func(now *virshtest.State) { now.Domains = domains })
+	return s
+}
+
+func web(running bool) *virshtest.Domain {
+	nics := []virshtest.NIC{{MAC: webMAC.String(), Bridge: "br0"}}
+	d := &virshtest.Domain{Name: "web1", Running: running, Persistent: true, Config: nics, Slots: 1}
+	if running {
+		d.Live = []virshtest.NIC{{MAC: webMAC.String(), Dev: "vnet0", Bridge: "br0", Alias: "net0"}}
+	}
+	return d
+}
+
+// quick has a worker that is fast where the fake is, and patient otherwise.
+var quick = Timing{
+	Read: 10 * time.Second, Change: 10 * time.Second, Poll: time.Hour, Blind: 50 * time.Millisecond, Addresses: time.Hour,
+	Gap: time.Millisecond, Retry: 10 * time.Millisecond, RetryMax: 40 * time.Millisecond,
+}
+
+// begin starts a worker as a controller does that has just started.
+func (s *scene) begin(orders ...Order) {
+	s.t.Helper()
+	s.beginWith(Config{Timing: quick}, orders...)
+}
+
+func (s *scene) beginWith(c Config, orders ...Order) {
+	s.t.Helper()
+	s.orders = NewOrders()
+	if !slices.ContainsFunc(orders, func(o Order) bool { return o.Service.ID == untold.Service.ID }) {
+		s.orders.Put(orders)
+	}
+	if c.Virsh == "" {
+		c.Virsh = must(program())(s.t)
+	}
+	c.URI, c.TapBridge, c.Logger = "qemu+tcp://{ip}/system", "brtap", slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		NewLibvirt(c).Run(ctx, Host{Name: "h1", Addr: netip.MustParseAddr("192.0.2.1"), Cluster: "c1"}, s.orders, func(r Report) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.last = r
+			s.all = append(s.all, r)
+		})
+	}()
+	s.stop = sync.OnceFunc(func() { cancel(); <-done })
+	s.t.Cleanup(s.stop)
+}
+
+func (s *scene) report() Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// until waits until the latest report is as it should be.
+func (s *scene) until(what string, holds func(Report) bool) Report {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return holds(s.report()) }, patience, 2*time.Millisecond, what)
+	return s.report()
+}
+
+func (s *scene) outcome(state OutcomeState, reason string) {
+	s.t.Helper()
+	ok := assert.Eventually(s.t, func() bool {
+		o := s.report().NICs["s1"]
+		return o.State == state && strings.Contains(o.Reason, reason)
+	}, patience, 2*time.Millisecond)
+	require.True(s.t, ok, "want %s %q, have %+v", state, reason, s.report())
+}
+
+// calls counts the commands of a kind that virsh was given.
+func (s *scene) calls(kind string) (n int) {
+	for _, c := range s.State().Calls {
+		if strings.HasPrefix(c, kind) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *scene) event(fn func(*virshtest.State)) {
+	s.Change(func(now *virshtest.State) {
+		fn(now)
+		now.Events++
+	})
+}
+
+func order(plug bool, target Target) Order {
+	return Order{Service: tap.Service{ID: "s1", Name: "col", MAC: tap.MAC{2, 't', 'a', 1, 2, 3}, IfName: "tapa1b2c3"}, Guest: target, Plug: plug}
+}
+
+// untold, in place of orders, has the worker start without any.
+var untold = Order{Service: tap.Service{ID: "untold"}}
+
+const ours = "ua-tapline-c1-s1"
+
+func TestPlug(t *testing.T) {
+	for _, target := range []Target{{ID: webID}, {ID: "web1"}, {ID: "x", Name: "web1"}, {ID: "x", MACs: []tap.MAC{webMAC}}} {
+		t.Run(fmt.Sprint(target), func(t *testing.T) {
+			s := newScene(t, map[string]*virshtest.Domain{webID: web(true), dbID: {Name: "db1", Running: true, Slots: 1}})
+			s.begin(order(true, target))
+			s.outcome(Plugged, "")
+			want := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}
+			now := s.State().Domains
+			assert.Equal(t, want, now[webID].Live[1])
+			assert.Equal(t, want, now[webID].Config[1])
+			assert.Empty(t, now[dbID].Live)
+			g := s.until("two guests", func(r Report) bool { return len(r.Guests) == 2 && len(r.Guests[1].NICs) == 2 }).Guests[1]
+			assert.True(t, g.NICs[1].Ours)
+			assert.Equal(t, "running", g.State)
+		})
+	}
+}
+
+// TestOnce: whatever was done before is found in place, also by a worker that has just started.
+func TestOnce(t *testing.T) {
+	s := newScene(t, map[string]*virshtest.Domain{webID: web(true)})
+	for range 3 {
+		s.begin(order(true, Target{ID: webID}))
+		s.outcome(Plugged, "")
+		s.orders.Put([]Order{order(true, Target{ID: webID})})
+		s.stop()
+	}
+	assert.Equal(t, 2, s.calls("attach-device"), "one for the guest, one for its definition")
+	assert.Zero(t, s.calls("detach-device"))
+}
+
+func TestAgainAfterRemovalByHand(t *testing.T) {
+	s := newScene(t, map[string]*virshtest.Domain{webID: web(true)})
+	s.begin(order(true, Target{ID: webID}))
+	s.outcome(Plugged, "")
+	require.Eventually(t, func() bool { return s.calls("event") > 0 }, patience, time.Millisecond)
+	s.event(func(now *virshtest.State) {
+		d := now.Domains[webID]
+		d.Live, d.Slots = d.Live[:1], 1
+	})
+	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Live) == 2 }, patience, time.Millisecond)
+}
+
+// TestByHand: a NIC with the service's address is as good, and not ours to take away.
+func TestByHand(t *testing.T) {
+	d := web(true)
+	byHand := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tap9", Bridge: "brtap", Alias: "net1"}
+	d.Live, d.Config = append(d.Live, byHand), append(d.Config, byHand)
+	s := newScene(t, map[string]*virshtest.Domain{webID: d})
+	s.begin(order(true, Target{ID: webID}))
+	s.outcome(Plugged, "")
+	s.orders.Put(nil)
+	s.until("the order is gone", func(r Report) bool { return len(r.NICs) == 0 })
+	assert.Zero(t, s.calls("attach-device")+s.calls("detach-device"))
+}
+
+func TestUnplug(t *testing.T) {
+	d := web(true)
+	other := virshtest.NIC{MAC: "02:74:61:09:09:09", Dev: "tapother", Bridge: "brtap", Alias: "ua-tapline-c2-s1"}
+	mine := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}
+	d.Live, d.Config = append(d.Live, other, mine), append(d.Config, mine, other)
+	t.Run("nothing is said yet", func(t *testing.T) {
+		p := makePlan("c1", []domain{{Guest: Guest{ID: webID, Running: true}, live: []device{{alias: ours}}}}, nil)
+		assert.Len(t, p.steps, 1, "an empty list takes it out")
+		s := newScene(t, map[string]*virshtest.Domain{webID: d})
+		s.beginWith(Config{Timing: quick}, untold)
+		s.until("the guest is read", func(r Report) bool { return r.Known })
+		assert.Zero(t, s.calls("detach-device"))
+	})
+	t.Run("disabled stays", func(t *testing.T) {
+		s := newScene(t, map[string]*virshtest.Domain{webID: d})
+		s.begin(order(false, Target{ID: webID}))
+		s.outcome(Plugged, "")
+		assert.Zero(t, s.calls("detach-device"))
+	})
+	t.Run("deleted while away", func(t *testing.T) {
+		s := newScene(t, map[string]*virshtest.Domain{webID: d})
+		s.begin()
+		require.Eventually(t, func() bool { now := s.State().Domains[webID]; return len(now.Live) == 2 && len(now.Config) == 2 }, patience, time.Millisecond)
+		assert.Equal(t, other, s.State().Domains[webID].Live[1], "that of another cluster stays")
+	})
+	t.Run("of another guest", func(t *testing.T) {
+		s := newScene(t, map[string]*virshtest.Domain{webID: d, dbID: {Name: "db1", Running: true, Slots: 1}})
+		s.begin(order(true, Target{ID: dbID}))
+		require.Eventually(t, func() bool {
+			now := s.State().Domains
+			return len(now[webID].Live) == 2 && len(now[dbID].Live) == 1
+		}, patience, time.Millisecond)
+	})
+}
+
+func TestGuestDoesNotRelease(t *testing.T) {
+	d := web(true)
+	d.Live, d.Stubborn = append(d.Live, virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}), true
+	s := newScene(t, map[string]*virshtest.Domain{webID: d})
+	s.begin()
+	r := s.until("it says so", func(r Report) bool { return r.Problem != "" })
+	assert.Equal(t, "guest web1 does not release NIC tapa1b2c3; nothing is delivered to it", r.Problem)
+	s.Change(func(now *virshtest.State) { now.Domains[webID].Stubborn = false })
+	s.until("it is gone", func(r Report) bool { return r.Problem == "" && len(r.Guests[0].NICs) == 1 })
+}
+
+func TestGuestIsOff(t *testing.T) {
+	s := newScene(t, map[string]*virshtest.Domain{webID: web(false)})
+	s.begin(order(true, Target{ID: webID}))
+	s.outcome(Off, "")
+	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 2 }, patience, time.Millisecond)
+	assert.Equal(t, 1, s.calls("attach-device"), "only the definition")
+	assert.Equal(t, "shut off", s.report().Guests[0].State)
+}
+
+func TestNoSlot(t *testing.T) {
+	d := web(true)
+	d.Slots = 0
+	s := newScene(t, map[string]*virshtest.Domain{webID: d})
+	s.begin(order(true, Target{ID: webID}))
+	s.outcome(Failed, "internal error: No more available PCI slots")
+	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 2 }, patience, time.Millisecond, "it comes with the next start")
+	s.Change(func(now *virshtest.State) { now.Domains[webID].Slots = 1 })
+	s.outcome(Plugged, "")
+}
+
+func TestLibvirtIsDown(t *testing.T) {
+	s := newScene(t, map[string]*virshtest.Domain{webID: web(true)})
+	const words = "unable to connect to server at '192.0.2.1:16509': Connection refused"
+	s.Change(func(now *virshtest.State) { now.Down = words })
+	s.begin(order(true, Target{ID: webID}))
+	r := s.until("it says so", func(r Report) bool { return r.Problem == words })
+	assert.False(t, r.Known)
+	s.Change(func(now *virshtest.State) { now.Down = "" })
+	s.outcome(Plugged, "")
+	assert.Empty(t, s.report().Problem)
+	// Down again: what was known stays known.
+	s.event(func(now *virshtest.State) { now.Down, now.Domains[webID].Live = words, nil })
+	r = s.until("it says so again", func(r Report) bool { return r.Problem == words })
+	assert.True(t, r.Known)
+	assert.Len(t, r.Guests, 1)
+	// What was deleted meanwhile is taken out when it is back.
+	s.orders.Put(nil)
+	s.Change(func(now *virshtest.State) { now.Down = "" })
+	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 1 }, patience, time.Millisecond)
+}
+
+func TestVirshIsMissing(t *testing.T) {
+	s := newScene(t, nil)
+	s.beginWith(Config{Virsh: "virsh-that-nobody-has", Timing: quick})
+	s.until("it says so", func(r Report) bool { return strings.Contains(r.Problem, "virsh-that-nobody-has cannot be executed") })
+}
+
+func TestHang(t *testing.T) {
+	s := newScene(t, nil)
+	s.Change(func(now *virshtest.State) { now.Hang = true })
+	timing := quick
+	timing.Read = 50 * time.Millisecond
+	s.beginWith(Config{Timing: timing})
+	s.until("it says so", func(r Report) bool { return r.Problem == "no answer within 50ms" })
+}
+
+func TestAddresses(t *testing.T) {
+	s := newScene(t, map[string]*virshtest.Domain{webID: web(true)})
+	s.begin()
+	r := s.until("addresses are there", func(r Report) bool { return len(r.Guests) == 1 && len(r.Guests[0].NICs[0].IPs) == 1 })
+	assert.Equal(t, "10.0.0.5", r.Guests[0].NICs[0].IPs[0].String())
+}
+
+func TestHostWithout(t *testing.T) {
+	l := NewLibvirt(Config{URI: "qemu+ssh://{host}/system", URIs: map[string]string{"h2": "", "h3": "qemu+tls://{ip}/system"}})
+	for _, tc := range []struct {
+		host Host
+		want string
+		bad  bool
+	}{
+		{host: Host{Name: "h1"}, want: "qemu+ssh://h1/system"},
+		{host: Host{Name: "h2"}},
+		{host: Host{Name: "h3"}, bad: true},
+		{host: Host{Name: "h3", Addr: netip.MustParseAddr("2001:db8::3")}, want: "qemu+tls://[2001:db8::3]/system"},
+	} {
+		got, err := l.uri(tc.host)
+		assert.Equal(t, tc.want, got)
+		assert.Equal(t, tc.bad, err != nil, "%v", err)
+	}
+	var said []Report
+	l.Run(t.Context(), Host{Name: "h2"}, NewOrders(), func(r Report) { said = append(said, r) })
+	l.Run(t.Context(), Host{Name: "h3"}, NewOrders(), func(r Report) { said = append(said, r) })
+	require.Len(t, said, 2)
+	assert.Equal(t, Report{Known: true}, said[0])
+	assert.Contains(t, said[1].Problem, "OVSDB target has none")
+}
