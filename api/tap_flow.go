@@ -7,9 +7,12 @@ type TapFlow struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	TapID     string    `json:"tap_id"` // id of the tap service
-	Type      string    `json:"type"`   // vnic or vswitch
+	TapName   string    `json:"tap_name"`
+	Type      string    `json:"type"` // vnic or vswitch
 	GuestID   string    `json:"guest_id"`
+	GuestName string    `json:"guest_name"`
 	HostID    string    `json:"host_id"`
+	HostName  string    `json:"host_name"`
 	WireID    string    `json:"wire_id"`
 	MACAddr   string    `json:"mac_addr"`
 	IPAddr    string    `json:"ip_addr"`

@@ -15,20 +15,23 @@ const (
 
 // TapService is a mirror destination.
 type TapService struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Type      string    `json:"type"`      // guest or host
-	TargetID  string    `json:"target_id"` // id of the guest or of the host
-	MACAddr   string    `json:"mac_addr"`  // of the tap NIC
-	IfName    string    `json:"ifname"`    // of the tap NIC on the host
-	Enabled   bool      `json:"enabled"`
-	Status    Status    `json:"status"`
-	Reason    string    `json:"reason"`
-	HostID    string    `json:"host_id"` // where the tap NIC is; "" while unknown
-	FlowCount int       `json:"flow_count"`
-	NICXML    string    `json:"nic_xml"` // of a guest: the libvirt element to plug
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	Type       string    `json:"type"`      // guest or host
+	TargetID   string    `json:"target_id"` // id of the guest or of the host
+	TargetName string    `json:"target_name"`
+	TargetIPs  []string  `json:"target_ips"` // of the guest's NICs, or of the host's tunnel
+	MACAddr    string    `json:"mac_addr"`   // of the tap NIC
+	IfName     string    `json:"ifname"`     // of the tap NIC on the host
+	Enabled    bool      `json:"enabled"`
+	Status     Status    `json:"status"`
+	Reason     string    `json:"reason"`
+	HostID     string    `json:"host_id"` // where the tap NIC is; "" while unknown
+	HostName   string    `json:"host_name"`
+	FlowCount  int       `json:"flow_count"`
+	NICXML     string    `json:"nic_xml"` // of a guest: the libvirt element to plug
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
 
 	ETag string `json:"-"` // header of answers with one tap service; "" in lists and events
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
@@ -29,12 +28,8 @@ func hostJSON(v engine.HostView) api.Host {
 func guestJSON(v engine.GuestView) api.Guest {
 	g := api.Guest{ID: v.ID, Name: v.Name, Declared: v.Declared, NICs: make([]api.GuestNIC, 0, len(v.NICs))}
 	for _, n := range v.NICs {
-		ips := make([]string, 0, len(n.IPs))
-		for _, ip := range n.IPs {
-			ips = append(ips, ip.String())
-		}
 		g.NICs = append(g.NICs, api.GuestNIC{
-			MAC: n.MAC.String(), IPAddrs: ips, IfName: n.IfName, HostID: n.HostID, Host: n.Host, Bridge: n.Bridge, Port: n.Port,
+			MAC: n.MAC.String(), IPAddrs: addrTexts(n.IPs), IfName: n.IfName, HostID: n.HostID, Host: n.Host, Bridge: n.Bridge, Port: n.Port,
 		})
 	}
 	return g
@@ -52,15 +47,17 @@ func wireJSON(v engine.WireView) api.Wire {
 
 func serviceJSON(v engine.ServiceView) api.TapService {
 	return api.TapService{
-		ID: v.ID, Name: v.Name, Type: string(v.Type), TargetID: v.TargetID, MACAddr: v.MAC.String(), IfName: v.IfName,
-		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason, HostID: v.HostID, FlowCount: v.FlowCount, NICXML: v.NICXML,
+		ID: v.ID, Name: v.Name, Type: string(v.Type), TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
+		MACAddr: v.MAC.String(), IfName: v.IfName,
+		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason, HostID: v.HostID, HostName: v.Host, FlowCount: v.FlowCount, NICXML: v.NICXML,
 		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}
 }
 
 func flowJSON(v engine.FlowView) api.TapFlow {
 	return api.TapFlow{
-		ID: v.ID, Name: v.Name, TapID: v.TapID, Type: string(v.Type), GuestID: v.GuestID, HostID: v.HostID, WireID: v.WireID,
+		ID: v.ID, Name: v.Name, TapID: v.TapID, TapName: v.Tap, Type: string(v.Type),
+		GuestID: v.GuestID, GuestName: v.Guest, HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN), Direction: string(v.Direction),
 		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}
@@ -91,15 +88,20 @@ func status(s tap.State) api.Status {
 	return api.Status(s)
 }
 
+func addrTexts(addresses []netip.Addr) []string {
+	out := make([]string, 0, len(addresses))
+	for _, a := range addresses {
+		out = append(out, a.String())
+	}
+	return out
+}
+
 func addrText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}
 	return a.String()
 }
-
-// sortable is a time whose text sorts as the time does.
-func sortable(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000") }
 
 func orEmpty[V any](m map[string]V) map[string]V {
 	if m == nil {

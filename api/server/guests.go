@@ -29,10 +29,10 @@ func (s *server) mountGuests() {
 		json:     guestJSON,
 		id:       guestID,
 		revision: func(v engine.GuestView) uint64 { return v.Revision },
-		columns: map[string]column[api.Guest]{
-			"name":     text(func(g api.Guest) string { return g.Name }),
-			"declared": flag(func(g api.Guest) bool { return g.Declared }),
-			"host_id": references(func(g api.Guest) []string {
+		columns: map[string]column[engine.GuestView]{
+			"name":     text(func(g engine.GuestView) string { return g.Name }),
+			"declared": flag(func(g engine.GuestView) bool { return g.Declared }),
+			"host_id": references(func(g engine.GuestView) []string {
 				var ids []string
 				for _, n := range g.NICs {
 					ids = append(ids, n.HostID)

@@ -30,10 +30,10 @@ func (s *server) mountHosts() {
 		json:     hostJSON,
 		id:       hostID,
 		revision: func(v engine.HostView) uint64 { return v.Revision },
-		columns: map[string]column[api.Host]{
-			"name":      text(func(h api.Host) string { return h.Name }),
-			"status":    text(func(h api.Host) api.Status { return h.Status }),
-			"connected": flag(func(h api.Host) bool { return h.Connected }),
+		columns: map[string]column[engine.HostView]{
+			"name":      text(func(h engine.HostView) string { return h.Name }),
+			"status":    text(func(h engine.HostView) api.Status { return status(h.State) }),
+			"connected": flag(func(h engine.HostView) bool { return h.Connected }),
 		},
 		page: func(items []api.Host, total int) any { return api.HostList{Hosts: items, Total: total} },
 	})

@@ -2,73 +2,163 @@ package server
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // column is a field that a list can be filtered and ordered by.
 type column[T any] struct {
-	// values of an object; a filter matches any of them, an order takes the first.
-	values func(T) []string
+	matches func(v T, wanted string) bool // nil: a list cannot be filtered by it
+	key     func(T) string                // its text sorts as the field does
 	// resolve turns the name in a filter into the id that objects carry; nil where the field is no reference.
 	resolve func(ref string) string
 }
 
 func text[T any, S ~string](get func(T) S) column[T] {
-	return column[T]{values: func(v T) []string { return []string{string(get(v))} }}
+	return column[T]{
+		matches: func(v T, wanted string) bool { return string(get(v)) == wanted },
+		key:     func(v T) string { return string(get(v)) },
+	}
 }
 
 func flag[T any](get func(T) bool) column[T] {
-	return column[T]{values: func(v T) []string { return []string{strconv.FormatBool(get(v))} }}
+	return text(func(v T) string { return strconv.FormatBool(get(v)) })
+}
+
+func date[T any](get func(T) time.Time) column[T] {
+	return text(func(v T) string { return sortable(get(v)) })
+}
+
+// sortable is a time whose text sorts as the time does.
+func sortable(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000") }
+
+func count[T any](get func(T) int) column[T] {
+	return column[T]{key: func(v T) string { return fmt.Sprintf("%010d", get(v)) }}
+}
+
+// address orders by the first of an object's addresses, as numbers; objects without one come first.
+func address[T any](get func(T) []netip.Addr) column[T] {
+	return column[T]{key: func(v T) string {
+		addresses := get(v)
+		if len(addresses) == 0 {
+			return ""
+		}
+		family := "4"
+		if addresses[0].Is6() {
+			family = "6"
+		}
+		bytes := addresses[0].As16()
+		return family + string(bytes[:])
+	}}
 }
 
 // reference is a field that holds an id; whoever filters by it may say a name.
 func reference[T, V any](get func(T) string, find func(string) (V, error), id func(V) string) column[T] {
-	return references(func(v T) []string { return []string{get(v)} }, find, id)
+	c := text(get)
+	c.resolve = resolver(find, id)
+	return c
 }
 
+// references is a field that holds several ids; an order takes the first.
 func references[T, V any](get func(T) []string, find func(string) (V, error), id func(V) string) column[T] {
-	return column[T]{values: get, resolve: func(ref string) string {
+	return column[T]{
+		matches: func(v T, wanted string) bool { return slices.Contains(get(v), wanted) },
+		key: func(v T) string {
+			if ids := get(v); len(ids) > 0 {
+				return ids[0]
+			}
+			return ""
+		},
+		resolve: resolver(find, id),
+	}
+}
+
+func resolver[V any](find func(string) (V, error), id func(V) string) func(string) string {
+	return func(ref string) string {
 		if v, err := find(ref); err == nil {
 			return id(v)
 		}
 		return ref
-	}}
+	}
 }
 
-// selectItems filters, orders and cuts a list by the parameters of its request, and says how many matched.
+// selectItems filters, orders and cuts a list by the parameters of its request, and says how many matched. It may change the
+// list's order, which is by name.
 func selectItems[T any](items []T, columns map[string]column[T], query map[string]string) ([]T, int) {
 	for name, wanted := range query {
-		c, ok := columns[name]
-		if !ok {
+		c := columns[name]
+		if c.matches == nil {
 			continue // order and paging
 		}
 		if c.resolve != nil {
 			wanted = c.resolve(wanted)
 		}
-		items = slices.DeleteFunc(items, func(v T) bool { return !slices.Contains(c.values(v), wanted) })
+		items = slices.DeleteFunc(items, func(v T) bool { return !c.matches(v, wanted) })
 	}
-	if c, ok := columns[query["order_by"]]; ok {
-		first := func(v T) string {
-			if values := c.values(v); len(values) > 0 {
-				return values[0]
-			}
-			return ""
-		}
-		direction := 1
-		if query["order"] == "desc" {
-			direction = -1
-		}
-		slices.SortStableFunc(items, func(a, b T) int { return direction * cmp.Compare(first(a), first(b)) })
-	} else if query["order"] == "desc" {
-		slices.Reverse(items) // the engine lists by name
-	}
+	items = order(items, columns, query)
 	total := len(items)
 	items = items[min(number(query["offset"]), total):]
 	if limit := number(query["limit"]); limit > 0 {
 		items = items[:min(limit, len(items))]
 	}
 	return items, total
+}
+
+// orders are the parameters that order a list, the most important first, besides order_by: each names its column.
+func orders() [][2]string {
+	return [][2]string{{"order_by_ip", "target_ip"}, {"order_by_flow_count", "flow_count"}}
+}
+
+// order sorts by what the request names; what is equal stays in the order of names.
+func order[T any](items []T, columns map[string]column[T], query map[string]string) []T {
+	type by struct {
+		key  func(T) string
+		sign int
+	}
+	direction := map[string]int{"": 1, "asc": 1, "desc": -1}
+	var bys []by
+	for _, o := range orders() {
+		if way, given := query[o[0]]; given {
+			bys = append(bys, by{columns[o[1]].key, direction[way]})
+		}
+	}
+	if name, given := query["order_by"]; given {
+		bys = append(bys, by{columns[name].key, direction[query["order"]]})
+	}
+	if len(bys) == 0 {
+		if query["order"] == "desc" {
+			slices.Reverse(items)
+		}
+		return items
+	}
+	type keyed struct {
+		keys []string
+		at   int
+	}
+	// Keys are made once for each object, not once for each comparison; objects are moved once.
+	all, sorted := make([]keyed, len(items)), make([]T, len(items))
+	keys := make([]string, 0, len(items)*len(bys))
+	for i, v := range items {
+		for _, b := range bys {
+			keys = append(keys, b.key(v))
+		}
+		all[i] = keyed{keys[len(keys)-len(bys):], i}
+	}
+	slices.SortFunc(all, func(a, b keyed) int {
+		for i, by := range bys {
+			if c := cmp.Compare(a.keys[i], b.keys[i]); c != 0 {
+				return by.sign * c
+			}
+		}
+		return cmp.Compare(a.at, b.at)
+	})
+	for i, k := range all {
+		sorted[i] = items[k.at]
+	}
+	return sorted
 }
 
 // number reads a parameter that the document has accepted; absent is 0.

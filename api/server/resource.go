@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -29,22 +28,21 @@ type resource[V, T, C, P any] struct {
 	json     func(V) T
 	id       func(V) string
 	revision func(V) uint64 // nil: has none
-	columns  map[string]column[T]
+	columns  map[string]column[V]
 	page     func(items []T, total int) any
 }
 
 // mount serves the operations of a resource.
 func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 	all, one := api.Prefix+"/"+r.path, api.Prefix+"/"+r.path+"/{ref}"
-	s.checkColumns(all, func(name string) bool { _, ok := r.columns[name]; return ok })
+	checkColumns(s, all, r.columns)
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
-		views := r.list()
+		views, total := selectItems(r.list(), r.columns, req.query)
 		items := make([]T, len(views))
 		for i, v := range views {
 			items[i] = r.json(v)
 		}
-		items, total := selectItems(items, r.columns, req.query)
 		return answer(c, http.StatusOK, r.page(items, total))
 	})
 	s.route(http.MethodGet, one, func(c echo.Context, req request) error {
@@ -133,16 +131,23 @@ func overdue(err error) bool {
 }
 
 // checkColumns panics if the document promises a filter or an order that the list at a path does not know.
-func (s *server) checkColumns(path string, known func(string) bool) {
-	paging := []string{"order_by", "order", "limit", "offset"}
+func checkColumns[T any](s *server, path string, columns map[string]column[T]) {
 	query := s.contract.operation(http.MethodGet, path).query
+	others := map[string]string{"order_by": "", "order": "", "limit": "", "offset": ""}
+	for _, o := range orders() {
+		others[o[0]] = o[1]
+	}
 	for name := range query {
-		if !slices.Contains(paging, name) && !known(name) {
+		by, other := others[name]
+		if !other && columns[name].matches == nil {
 			panic(fmt.Sprintf("api/server: GET %s cannot be filtered by %s", path, name))
+		}
+		if by != "" && columns[by].key == nil {
+			panic(fmt.Sprintf("api/server: GET %s has no %s to order by", path, by))
 		}
 	}
 	for _, name := range query["order_by"].Enum {
-		if !known(fmt.Sprint(name)) {
+		if columns[fmt.Sprint(name)].key == nil {
 			panic(fmt.Sprintf("api/server: GET %s cannot be ordered by %s", path, name))
 		}
 	}

@@ -229,3 +229,59 @@ func TestLists(t *testing.T) {
 	b.must(200, "GET", "/api/v1/hosts?connected=false&order_by=status", "", &hosts)
 	require.Equal(t, 2, hosts.Total)
 }
+
+func TestServicesInOrder(t *testing.T) {
+	b := newBench(t)
+	for _, r := range [][2]string{
+		{"hosts", `{"name":"h9","ovsdb":"unix:/a","tunnel_ip":"10.0.0.9","nics":[{"name":"e","mac":"52:54:00:00:00:91"}]}`},
+		{"hosts", `{"name":"h6","ovsdb":"unix:/b","tunnel_ip":"2001:db8::1","nics":[{"name":"e","mac":"52:54:00:00:00:92"}]}`},
+		{"hosts", `{"name":"h0","ovsdb":"unix:/c","nics":[{"name":"e","mac":"52:54:00:00:00:93"}]}`},
+		{"guests", `{"name":"vm","nics":[{"mac":"52:54:00:00:00:01","ip":"10.0.0.10"}]}`},
+		{"tap_services", `{"name":"a-v6","type":"host","target_id":"h6","mac_addr":"52:54:00:00:00:92"}`},
+		{"tap_services", `{"name":"b-10","type":"guest","target_id":"vm"}`},
+		{"tap_services", `{"name":"c-none","type":"host","target_id":"h0","mac_addr":"52:54:00:00:00:93"}`},
+		{"tap_services", `{"name":"d-9","type":"host","target_id":"h9","mac_addr":"52:54:00:00:00:91"}`},
+		{"tap_flows", `{"name":"f1","type":"vnic","guest_id":"vm","tap_id":"d-9"}`},
+		{"tap_flows", `{"name":"f2","type":"vnic","guest_id":"vm","tap_id":"d-9"}`},
+		{"tap_flows", `{"name":"f3","type":"vnic","guest_id":"vm","tap_id":"a-v6"}`},
+	} {
+		b.must(201, "POST", "/api/v1/"+r[0], r[1], nil)
+	}
+	for query, want := range map[string][]string{
+		"order_by_ip=asc":                            {"c-none", "d-9", "b-10", "a-v6"},
+		"order_by_ip=desc":                           {"a-v6", "b-10", "d-9", "c-none"},
+		"order_by_flow_count=asc":                    {"b-10", "c-none", "a-v6", "d-9"},
+		"order_by_flow_count=desc":                   {"d-9", "a-v6", "b-10", "c-none"},
+		"order_by=flow_count&order=desc":             {"d-9", "a-v6", "b-10", "c-none"},
+		"order_by_flow_count=desc&limit=1":           {"d-9"},
+		"order_by=type&order_by_flow_count=asc":      {"b-10", "c-none", "a-v6", "d-9"},
+		"order_by=type&order=desc":                   {"a-v6", "c-none", "d-9", "b-10"},
+		"order_by_ip=asc&type=host":                  {"c-none", "d-9", "a-v6"},
+		"order_by_ip=desc&type=host&offset=1":        {"d-9", "c-none"},
+		"order_by=name&order=desc&limit=2&offset=1":  {"c-none", "b-10"},
+		"order_by=enabled&order_by_flow_count=desc":  {"d-9", "a-v6", "b-10", "c-none"},
+		"order_by_flow_count=asc&order_by_ip=desc":   {"a-v6", "b-10", "d-9", "c-none"},
+		"order_by_flow_count=asc&target_id=h9&type=": nil,
+	} {
+		t.Run(query, func(t *testing.T) {
+			b.t = t
+			if want == nil {
+				b.problem(400, "GET", "/api/v1/tap_services?"+query, "")
+				return
+			}
+			var list api.TapServiceList
+			b.must(200, "GET", "/api/v1/tap_services?"+query, "", &list)
+			var names []string
+			for _, s := range list.TapServices {
+				names = append(names, s.Name)
+			}
+			require.Equal(t, want, names)
+		})
+	}
+	var s api.TapService
+	b.must(200, "GET", "/api/v1/tap_services/d-9", "", &s)
+	require.Equal(t, []string{"h9", "h9", "10.0.0.9"}, []string{s.TargetName, s.HostName, s.TargetIPs[0]})
+	var f api.TapFlow
+	b.must(200, "GET", "/api/v1/tap_flows/f3", "", &f)
+	require.Equal(t, []string{"a-v6", "vm", ""}, []string{f.TapName, f.GuestName, f.HostName})
+}

@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 func flowID(v engine.FlowView) string { return v.ID }
@@ -36,18 +38,18 @@ func (s *server) mountFlows() {
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },
-		columns: map[string]column[api.TapFlow]{
-			"name":       text(func(v api.TapFlow) string { return v.Name }),
-			"tap_id":     reference(func(v api.TapFlow) string { return v.TapID }, s.engine.Service, serviceID),
-			"type":       text(func(v api.TapFlow) string { return v.Type }),
-			"guest_id":   reference(func(v api.TapFlow) string { return v.GuestID }, s.engine.Guest, guestID),
-			"host_id":    reference(func(v api.TapFlow) string { return v.HostID }, s.engine.Host, hostID),
-			"wire_id":    reference(func(v api.TapFlow) string { return v.WireID }, s.engine.Wire, wireID),
-			"direction":  text(func(v api.TapFlow) string { return v.Direction }),
-			"enabled":    flag(func(v api.TapFlow) bool { return v.Enabled }),
-			"status":     text(func(v api.TapFlow) api.Status { return v.Status }),
-			"created_at": text(func(v api.TapFlow) string { return sortable(v.CreatedAt) }),
-			"updated_at": text(func(v api.TapFlow) string { return sortable(v.UpdatedAt) }),
+		columns: map[string]column[engine.FlowView]{
+			"name":       text(func(v engine.FlowView) string { return v.Name }),
+			"tap_id":     reference(func(v engine.FlowView) string { return v.TapID }, s.engine.Service, serviceID),
+			"type":       text(func(v engine.FlowView) tap.FlowType { return v.Type }),
+			"guest_id":   reference(func(v engine.FlowView) string { return v.GuestID }, s.engine.Guest, guestID),
+			"host_id":    reference(func(v engine.FlowView) string { return v.HostID }, s.engine.Host, hostID),
+			"wire_id":    reference(func(v engine.FlowView) string { return v.WireID }, s.engine.Wire, wireID),
+			"direction":  text(func(v engine.FlowView) tap.Direction { return v.Direction }),
+			"enabled":    flag(func(v engine.FlowView) bool { return v.Enabled }),
+			"status":     text(func(v engine.FlowView) api.Status { return status(v.State) }),
+			"created_at": date(func(v engine.FlowView) time.Time { return v.CreatedAt }),
+			"updated_at": date(func(v engine.FlowView) time.Time { return v.UpdatedAt }),
 		},
 		page: func(items []api.TapFlow, total int) any { return api.TapFlowList{TapFlows: items, Total: total} },
 	})

@@ -2,10 +2,13 @@ package server
 
 import (
 	"context"
+	"net/netip"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 func serviceID(v engine.ServiceView) string { return v.ID }
@@ -39,15 +42,17 @@ func (s *server) mountServices() {
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },
-		columns: map[string]column[api.TapService]{
-			"name":       text(func(v api.TapService) string { return v.Name }),
-			"type":       text(func(v api.TapService) string { return v.Type }),
-			"target_id":  {values: func(v api.TapService) []string { return []string{v.TargetID} }, resolve: s.targetID},
-			"host_id":    reference(func(v api.TapService) string { return v.HostID }, s.engine.Host, hostID),
-			"enabled":    flag(func(v api.TapService) bool { return v.Enabled }),
-			"status":     text(func(v api.TapService) api.Status { return v.Status }),
-			"created_at": text(func(v api.TapService) string { return sortable(v.CreatedAt) }),
-			"updated_at": text(func(v api.TapService) string { return sortable(v.UpdatedAt) }),
+		columns: map[string]column[engine.ServiceView]{
+			"name":       text(func(v engine.ServiceView) string { return v.Name }),
+			"type":       text(func(v engine.ServiceView) tap.ServiceType { return v.Type }),
+			"target_id":  s.target(),
+			"target_ip":  address(func(v engine.ServiceView) []netip.Addr { return v.TargetIPs }),
+			"flow_count": count(func(v engine.ServiceView) int { return v.FlowCount }),
+			"host_id":    reference(func(v engine.ServiceView) string { return v.HostID }, s.engine.Host, hostID),
+			"enabled":    flag(func(v engine.ServiceView) bool { return v.Enabled }),
+			"status":     text(func(v engine.ServiceView) api.Status { return status(v.State) }),
+			"created_at": date(func(v engine.ServiceView) time.Time { return v.CreatedAt }),
+			"updated_at": date(func(v engine.ServiceView) time.Time { return v.UpdatedAt }),
 		},
 		page: func(items []api.TapService, total int) any {
 			return api.TapServiceList{TapServices: items, Total: total}
@@ -55,13 +60,17 @@ func (s *server) mountServices() {
 	})
 }
 
-// targetID finds the guest or the host that a filter names.
-func (s *server) targetID(ref string) string {
-	if g, err := s.engine.Guest(ref); err == nil {
-		return g.ID
+// target is the guest or the host that collects.
+func (s *server) target() column[engine.ServiceView] {
+	c := text(func(v engine.ServiceView) string { return v.TargetID })
+	c.resolve = func(ref string) string {
+		if g, err := s.engine.Guest(ref); err == nil {
+			return g.ID
+		}
+		if h, err := s.engine.Host(ref); err == nil {
+			return h.ID
+		}
+		return ref
 	}
-	if h, err := s.engine.Host(ref); err == nil {
-		return h.ID
-	}
-	return ref
+	return c
 }

@@ -26,7 +26,7 @@ func (s *server) mountTokens() {
 		"expires_at":   text(func(t api.Token) string { return sortedMoment(t.ExpiresAt) }),
 		"last_used_at": text(func(t api.Token) string { return sortedMoment(t.LastUsedAt) }),
 	}
-	s.checkColumns(all, func(name string) bool { _, ok := columns[name]; return ok })
+	checkColumns(s, all, columns)
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
 		var items []api.Token

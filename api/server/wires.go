@@ -22,9 +22,9 @@ func (s *server) mountWires() {
 		remove: func(ctx context.Context, ref string, _ uint64) error { return s.engine.DeleteWire(ctx, ref) },
 		json:   wireJSON,
 		id:     wireID,
-		columns: map[string]column[api.Wire]{
-			"name": text(func(w api.Wire) string { return w.Name }),
-			"host_id": references(func(w api.Wire) []string {
+		columns: map[string]column[engine.WireView]{
+			"name": text(func(w engine.WireView) string { return w.Name }),
+			"host_id": references(func(w engine.WireView) []string {
 				var ids []string
 				for _, h := range w.Hosts {
 					ids = append(ids, h.HostID)

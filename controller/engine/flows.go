@@ -30,7 +30,17 @@ func (e *Engine) Flow(ref string) (FlowView, error) {
 }
 
 func (e *Engine) flowView(f *store.Flow) FlowView {
-	return FlowView{Flow: *f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health}
+	v := FlowView{Flow: *f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health}
+	if s := e.intent.services.byID[f.TapID]; s != nil {
+		v.Tap = s.Name
+	}
+	if f.GuestID != "" {
+		v.Guest = e.guestName(f.GuestID)
+	}
+	if f.HostID != "" {
+		v.Host = e.hostName(f.HostID)
+	}
+	return v
 }
 
 // resolve replaces names by ids, and says which of them there is not.

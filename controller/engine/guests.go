@@ -68,6 +68,14 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	return v, exists
 }
 
+// guestName is the name of a guest, which is its id where nobody declared one.
+func (e *Engine) guestName(id string) string {
+	if g := e.intent.guests.byID[id]; g != nil {
+		return g.Name
+	}
+	return id
+}
+
 func (e *Engine) checkGuest(g *store.Guest) error {
 	if len(g.NICs) == 0 {
 		return fail(Invalid, "nics", "guest %s has no NIC; a declared guest needs at least one with its mac or ifname", g.Name)
@@ -187,7 +195,7 @@ func (e *Engine) tookGuest(g, before *store.Guest) GuestView {
 	e.order()
 	e.touched()
 	e.publishGuest(id, before)
-	if g != nil && before != nil && g.Name != before.Name {
+	if g == nil || before == nil || g.Name != before.Name {
 		e.renamed(id)
 	}
 	v, _ := e.guestView(id)

@@ -16,6 +16,7 @@ type collection[T any] struct {
 	noun   string // for messages
 	byID   map[string]*T
 	byName map[string]string
+	order  []*T // by name; nil until somebody asks
 	key    func(*T) (id, name string)
 	meta   func(*T) *store.Meta
 }
@@ -45,6 +46,9 @@ func (c *collection[T]) put(r *T) {
 	c.remove(id)
 	c.byID[id] = r
 	c.byName[name] = id
+	if c.order != nil {
+		c.order = slices.Insert(c.order, c.place(name), r)
+	}
 }
 
 func (c *collection[T]) remove(id string) {
@@ -52,7 +56,20 @@ func (c *collection[T]) remove(id string) {
 		_, name := c.key(old)
 		delete(c.byName, name)
 		delete(c.byID, id)
+		if c.order != nil {
+			at := c.place(name)
+			c.order = slices.Delete(c.order, at, at+1)
+		}
 	}
+}
+
+// place is where a name is, or belongs, in the order.
+func (c *collection[T]) place(name string) int {
+	at, _ := slices.BinarySearchFunc(c.order, name, func(r *T, name string) int {
+		_, has := c.key(r)
+		return cmp.Compare(has, name)
+	})
+	return at
 }
 
 // free reports whether a name can be given to the record of an id: no other record has it as name or id.
@@ -65,13 +82,17 @@ func (c *collection[T]) free(id, name string) error {
 	return nil
 }
 
-// sorted returns all records by name.
+// sorted returns all records by name. The slice is valid until something is put or removed.
 func (c *collection[T]) sorted() []*T {
-	return slices.SortedFunc(maps.Values(c.byID), func(a, b *T) int {
-		_, x := c.key(a)
-		_, y := c.key(b)
-		return cmp.Compare(x, y)
-	})
+	if c.order == nil {
+		c.order = slices.AppendSeq(make([]*T, 0, len(c.byID)), maps.Values(c.byID))
+		slices.SortFunc(c.order, func(a, b *T) int {
+			_, x := c.key(a)
+			_, y := c.key(b)
+			return cmp.Compare(x, y)
+		})
+	}
+	return c.order
 }
 
 // intent is what users asked for, in memory.

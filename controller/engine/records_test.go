@@ -357,3 +357,34 @@ func TestStoreRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestNames: views carry the names of what they refer to, as they are now, and tell when those change.
+func TestNames(t *testing.T) {
+	r, s, f := newWorld(t)
+	assert.Equal(t, []string{"col", "g1", ""}, []string{f.Tap, f.Guest, f.Host})
+	assert.Equal(t, []string{"g2", "", ""}, []string{s.Target, s.HostID, s.Host})
+	r.ready(s)
+	assert.Equal(t, "h1", must(r.e.Service("col"))(t).Host)
+
+	w, _ := r.e.Watch("")
+	must(r.e.CreateGuest(t.Context(), store.Guest{ID: "g1", Name: "web", NICs: []store.GuestNIC{{MAC: mac(1), IP: addr("10.0.0.7")}}}))(t)
+	must(r.e.UpdateService(t.Context(), "col", 0, func(s *store.Service) error { s.Name = "ids"; return nil }))(t)
+	f = must(r.e.Flow("f1"))(t)
+	assert.Equal(t, []string{"ids", "web"}, []string{f.Tap, f.Guest})
+	seen := ""
+	events, _, err := w.take()
+	require.NoError(t, err)
+	for _, e := range events {
+		if e.Flow != nil {
+			seen = e.Flow.Tap + " " + e.Flow.Guest
+		}
+	}
+	assert.Equal(t, "ids web", seen)
+	must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "of-web", Type: tap.ServiceGuest, TargetID: "web"}}))(t)
+	assert.Equal(t, []netip.Addr{addr("10.0.0.7")}, must(r.e.Service("of-web"))(t).TargetIPs)
+
+	sw := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "sw", Type: tap.FlowVSwitch, TapID: "ids", HostID: "h1", WireID: "net0"}}))(t)
+	assert.Equal(t, "h1", sw.Host)
+	must(r.e.UpdateHost(t.Context(), "h1", 0, func(h *store.Host) error { h.Name = "h9"; return nil }))(t)
+	assert.Equal(t, "h9", must(r.e.Flow("sw"))(t).Host)
+}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"net/netip"
 
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -34,11 +35,19 @@ func (e *Engine) Service(ref string) (ServiceView, error) {
 func (e *Engine) serviceView(s *store.Service) ServiceView {
 	v := ServiceView{Service: *s, Health: e.verdicts[ref{tap.KindService, s.ID}].health, FlowCount: len(e.intent.flowsOfService[s.ID])}
 	if s.Type == tap.ServiceHost {
-		v.HostID = s.TargetID
+		v.HostID, v.Host, v.Target = s.TargetID, e.hostName(s.TargetID), e.hostName(s.TargetID)
+		if h := e.hosts[s.TargetID]; h != nil && h.observed.host.TunnelIP.IsValid() {
+			v.TargetIPs = []netip.Addr{h.observed.host.TunnelIP}
+		}
 		return v
 	}
+	guest, _ := e.places.guest(s.TargetID, e.intent.guests.byID[s.TargetID])
+	v.Target = guest.Name
+	for _, n := range guest.NICs {
+		v.TargetIPs = append(v.TargetIPs, n.IPs...)
+	}
 	for _, at := range e.places.attachment(&s.Service).Locations {
-		v.HostID = at.Host
+		v.HostID, v.Host = at.Host, e.hostName(at.Host)
 	}
 	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.cluster, e.config.TapBridge) // It marshals text alone.
 	return v

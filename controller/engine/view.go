@@ -64,7 +64,10 @@ type WireHost struct {
 type ServiceView struct {
 	store.Service
 	Health
-	HostID    string // where its NIC is, "" while unknown
+	Target    string       // name of the guest or host that collects
+	TargetIPs []netip.Addr // of the guest's NICs, or the host's tunnel
+	HostID    string       // where its NIC is, "" while unknown
+	Host      string       // name
 	FlowCount int
 	NICXML    string // libvirt interface element to plug, for services of type guest
 }
@@ -73,6 +76,8 @@ type ServiceView struct {
 type FlowView struct {
 	store.Flow
 	Health
+	// Names of what it refers to; "" where it does not.
+	Tap, Guest, Host string
 }
 
 // Event tells that a resource was created, changed (its record or its state) or deleted.

@@ -11,8 +11,17 @@ import (
 
 func (e *Engine) serviceView(s store.Service) engine.ServiceView {
 	v := engine.ServiceView{Service: s, Health: e.stateOf(s.ID, s.Enabled)}
-	if s.Type == tap.ServiceHost {
-		v.HostID = s.TargetID
+	if h, err := e.hosts.get(s.TargetID); err == nil && s.Type == tap.ServiceHost {
+		v.HostID, v.Host, v.Target = h.ID, h.Name, h.Name
+		if h.TunnelIP.IsValid() {
+			v.TargetIPs = []netip.Addr{h.TunnelIP}
+		}
+	}
+	if g, err := e.guests.get(s.TargetID); err == nil && s.Type == tap.ServiceGuest {
+		v.Target = g.Name
+		for _, n := range g.NICs {
+			v.TargetIPs = append(v.TargetIPs, n.IPs...)
+		}
 	}
 	for _, f := range e.flows.rows {
 		if f.TapID == s.ID {
@@ -131,7 +140,17 @@ func (e *Engine) WaitService(ctx context.Context, id string) (engine.ServiceView
 }
 
 func (e *Engine) flowView(f store.Flow) engine.FlowView {
-	return engine.FlowView{Flow: f, Health: e.stateOf(f.ID, f.Enabled)}
+	v := engine.FlowView{Flow: f, Health: e.stateOf(f.ID, f.Enabled)}
+	if s, err := e.services.get(f.TapID); err == nil {
+		v.Tap = s.Name
+	}
+	if g, err := e.guests.get(f.GuestID); err == nil {
+		v.Guest = g.Name
+	}
+	if h, err := e.hosts.get(f.HostID); err == nil {
+		v.Host = h.Name
+	}
+	return v
 }
 
 // Flows implements server.Engine.

@@ -20,7 +20,7 @@ func flows() kind[api.TapFlow, api.TapFlowList] {
 			{title: "TYPE", value: func(v row) string { return v.Type }},
 			{title: "SOURCE", value: source, flex: true},
 			{title: "DIRECTION", value: func(v row) string { return v.Direction }},
-			{title: "TAP", value: func(v row) string { return v.TapID }, flex: true},
+			{title: "TAP", value: func(v row) string { return first(v.TapName, v.TapID) }, flex: true},
 			{title: "STATUS", value: func(v row) string { return string(v.Status) }},
 			{title: "REASON", value: func(v row) string { return v.Reason }, flex: true},
 			{title: "ENABLED", value: func(v row) string { return strconv.FormatBool(v.Enabled) }, wide: true},
@@ -37,9 +37,9 @@ func flows() kind[api.TapFlow, api.TapFlowList] {
 // source is what a flow mirrors: guest/NIC, or host/wire and its VLAN.
 func source(v api.TapFlow) string {
 	if v.Type == "vnic" {
-		return strings.TrimSuffix(v.GuestID+"/"+first(v.IPAddr, v.MACAddr), "/")
+		return strings.TrimSuffix(first(v.GuestName, v.GuestID)+"/"+first(v.IPAddr, v.MACAddr), "/")
 	}
-	return v.HostID + "/" + wireSource(v)
+	return first(v.HostName, v.HostID) + "/" + wireSource(v)
 }
 
 // wireSource is the wire that a flow mirrors, and its VLAN.
