@@ -20,6 +20,8 @@ type Change struct {
 	Detail string // what stands and what must, "" where What says it all
 	// Gains are ports that a mirror has to select in addition, if nothing else is wrong with it.
 	Gains []vswitch.UUID
+	// Surplus is set for a flow that the program does not have, and the one before perhaps had.
+	Surplus bool
 }
 
 // Key tells whether the same comes back again, whatever the values are.
@@ -73,9 +75,9 @@ func flowChange(owner, bridge string, m *openflow.FlowMod, have map[flowtable.Ke
 	stands := have[flowtable.KeyOf(m.Table, m.Priority, m.Match)]
 	switch {
 	case m.Command != openflow.FlowAdd && stands != nil:
-		return Change{Owner: owner, Object: "flow on " + bridge, What: wasUnwanted, Detail: wasUnwanted + ": " + asAdded(stands)}
+		return Change{Owner: owner, Object: "flow on " + bridge, What: wasUnwanted, Detail: wasUnwanted + ": " + asAdded(stands), Surplus: true}
 	case m.Command != openflow.FlowAdd:
-		return Change{Owner: owner, Object: "flow on " + bridge, What: wasUnwanted}
+		return Change{Owner: owner, Object: "flow on " + bridge, What: wasUnwanted, Surplus: true}
 	case stands == nil:
 		return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: wasMissing}
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -47,19 +48,28 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// pacedConn is read no faster than readRate.
-type pacedConn struct {
-	net.Conn
+// intake is what a session reads of its database's connections, one after another: a new connection does not begin with a new
+// burst.
+type intake struct {
+	mu    sync.Mutex
 	bytes bucket
 }
 
-func paced(nc net.Conn) net.Conn {
-	return &pacedConn{Conn: nc, bytes: bucket{rate: readRate, size: readBurst}}
+func (i *intake) take(n int) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.bytes.take(time.Now(), float64(n))
+}
+
+// pacedConn is read no faster than readRate.
+type pacedConn struct {
+	net.Conn
+	intake *intake
 }
 
 // Read is called by one goroutine. It rests for milliseconds at most, since what it is given to fill is small beside readRate.
 func (c *pacedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b[:min(len(b), readRate/100)])
-	rest(context.Background(), c.bytes.take(time.Now(), float64(n)))
+	rest(context.Background(), c.intake.take(n))
 	return n, err
 }

@@ -117,7 +117,7 @@ func (s *Session) open(ctx context.Context, offered net.Conn) (*client.Conn, err
 			}
 		}
 	}
-	return client.New(ctx, paced(offered), s.options(s.config.AcceptTLS))
+	return client.New(ctx, &pacedConn{offered, &s.intake}, s.options(s.config.AcceptTLS))
 }
 
 // options bound what a host's database can cost: a message, and the updates that wait, of what a bridge with 50,000 ports has.
@@ -129,7 +129,7 @@ func (s *Session) options(secure *tls.Config) client.Options {
 			if err != nil {
 				return nil, err
 			}
-			return paced(nc), nil
+			return &pacedConn{nc, &s.intake}, nil
 		},
 	}
 }

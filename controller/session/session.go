@@ -85,6 +85,7 @@ type Session struct {
 	wake    chan struct{} // holds at most one
 	offered chan net.Conn
 	retire  chan struct{}
+	intake  intake
 
 	// Used by Run alone.
 	converged *reconcile.Desired // of which Converged was told
@@ -120,6 +121,7 @@ func New(config Config) *Session {
 		config: config, log: config.Logger,
 		dpid: binary.BigEndian.Uint64(sum[:]) | 1, // A datapath id of 0 is refused by the switch.
 		wake: make(chan struct{}, 1), offered: make(chan net.Conn, 1), retire: make(chan struct{}),
+		intake: intake{bytes: bucket{rate: readRate, size: readBurst}},
 	}
 }
 

@@ -270,3 +270,15 @@ func TestApplyLatest(t *testing.T) {
 	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge, "table=3"), "priority=20 ")
 	assert.Equal(t, 1, strings.Count(ofctl(t, h, "dump-flows", tapBridge, "table=3"), "priority="))
 }
+
+// TestTakingAwayIsNoDrift: what the program no longer has was ours, and nobody else's doing.
+func TestTakingAwayIsNoDrift(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	for range freeRepairs + 2 {
+		k.ready(k.use(program()))
+		k.ready(k.use(program(withoutCapture)))
+	}
+	_, drifts, _ := k.told()
+	assert.Zero(t, drifts)
+}

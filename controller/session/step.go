@@ -314,7 +314,7 @@ func (l *loop) drift(desired *reconcile.Desired, changes []reconcile.Change) []r
 		print, wanted := desired.Prints[c.Owner]
 		stood, known := l.stood[c.Owner]
 		fresh := func(port vswitch.UUID) bool { return !l.s.memory.WasSelected(port) }
-		return wanted && (!known || stood != print) || !wanted && l.settled != desired || slices.ContainsFunc(c.Gains, fresh)
+		return wanted && (!known || stood != print) || (!wanted || c.Surplus) && l.settled != desired || slices.ContainsFunc(c.Gains, fresh)
 	})
 }
 

@@ -22,6 +22,8 @@ type Update struct {
 	// server does not keep transactions.
 	LastTransaction ovsdb.UUID
 	Tables          ovsdb.TableUpdates
+	// Size is that of the message, in bytes.
+	Size int
 }
 
 // Monitor watches tables of a database.
@@ -193,6 +195,7 @@ func (m *Monitor) enqueue(u Update, size int) error {
 	}
 	m.sizes = append(m.sizes, size)
 	m.queued += size
+	u.Size = size
 	m.updates <- &u
 	select {
 	case m.ready <- struct{}{}:

@@ -27,6 +27,8 @@ type Snapshot struct {
 	bridgeOfMirror tree[UUID]
 	bridgeNamed    tree[UUID] // by nameKey
 	portNamed      tree[UUID]
+
+	rows int
 }
 
 // NewSnapshot returns the empty state of a database with this schema. It fails
@@ -190,7 +192,8 @@ func sortedBy[T any](list []*T, name func(*T) string) []*T {
 
 // Apply returns the snapshot after an update of a monitor of Request. It fails,
 // leaving s the truth as far as it is known, where the update does not fit:
-// then the monitor has to be started again.
+// then the monitor has to be started again. It also fails, with ErrTooLarge,
+// where the database grows beyond what a switch can have.
 func (s *Snapshot) Apply(updates ovsdb.TableUpdates) (*Snapshot, Changes, error) {
 	next := *s
 	var changes Changes
@@ -201,6 +204,9 @@ func (s *Snapshot) Apply(updates ovsdb.TableUpdates) (*Snapshot, Changes, error)
 			}
 		}
 	}
+	if next.rows > maxRows {
+		return nil, nil, fmt.Errorf("update: %w: %d rows, want at most %d", ErrTooLarge, next.rows, maxRows)
+	}
 	return &next, changes, nil
 }
 
@@ -208,27 +214,38 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 	m := s.model
 	switch name {
 	case TableOpenVSwitch:
-		s.systems, err = m.systems.apply(s.systems, u, func(old, now *OpenVSwitch) { changes.note(name, u.UUID, old == nil, now == nil) })
+		s.systems, err = m.systems.apply(s.systems, u, func(old, now *OpenVSwitch) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableBridge:
 		s.bridges, err = m.bridges.apply(s.bridges, u, func(old, now *Bridge) {
-			changes.note(name, u.UUID, old == nil, now == nil)
+			s.count(changes, name, u.UUID, old == nil, now == nil)
 			s.indexBridge(u.UUID, old, now)
 		})
 	case TablePort:
 		s.ports, err = m.ports.apply(s.ports, u, func(old, now *Port) {
-			changes.note(name, u.UUID, old == nil, now == nil)
+			s.count(changes, name, u.UUID, old == nil, now == nil)
 			s.portNamed = reindex(s.portNamed, u.UUID, nameOf(old, portName), nameOf(now, portName))
 		})
 	case TableInterface:
-		s.interfaces, err = m.interfaces.apply(s.interfaces, u, func(old, now *Interface) { changes.note(name, u.UUID, old == nil, now == nil) })
+		s.interfaces, err = m.interfaces.apply(s.interfaces, u, func(old, now *Interface) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableMirror:
-		s.mirrors, err = m.mirrors.apply(s.mirrors, u, func(old, now *Mirror) { changes.note(name, u.UUID, old == nil, now == nil) })
+		s.mirrors, err = m.mirrors.apply(s.mirrors, u, func(old, now *Mirror) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableController:
-		s.controllers, err = m.controllers.apply(s.controllers, u, func(old, now *Controller) { changes.note(name, u.UUID, old == nil, now == nil) })
+		s.controllers, err = m.controllers.apply(s.controllers, u, func(old, now *Controller) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableManager:
-		s.managers, err = m.managers.apply(s.managers, u, func(old, now *Manager) { changes.note(name, u.UUID, old == nil, now == nil) })
+		s.managers, err = m.managers.apply(s.managers, u, func(old, now *Manager) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	}
 	return err
+}
+
+// count notes a change, and follows how many rows there are.
+func (s *Snapshot) count(changes *Changes, name Table, id UUID, inserted, deleted bool) {
+	changes.note(name, id, inserted, deleted)
+	if inserted {
+		s.rows++
+	}
+	if deleted {
+		s.rows--
+	}
 }
 
 // indexBridge follows what a bridge refers to.

@@ -30,6 +30,7 @@ type Watcher struct {
 	snap *Snapshot
 	told *Snapshot // what Next returned last
 	err  error
+	come int // bytes of updates since the snapshot was measured
 }
 
 // Watch starts to monitor the Open_vSwitch database of a connection.
@@ -76,6 +77,13 @@ func (w *Watcher) take(u *client.Update, open bool) {
 		return
 	}
 	w.snap = next
+	// A server that adds to its rows without end is found out in time; measuring after each update would cost too much.
+	if w.come += u.Size; w.come > measureAfter {
+		w.come = 0
+		if size := w.snap.size(); size > maxSize {
+			w.err = fmt.Errorf("%w: %d bytes of rows, want at most %d", ErrTooLarge, size, maxSize)
+		}
+	}
 }
 
 // Snapshot returns the latest state without waiting. Once the connection has

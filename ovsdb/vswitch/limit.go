@@ -1,0 +1,46 @@
+package vswitch
+
+import (
+	"errors"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+)
+
+// ErrTooLarge says that a database has more in it than a switch can have, so
+// that its server is broken or hostile. The connection is of no use.
+var ErrTooLarge = errors.New("the database is larger than that of any switch")
+
+const (
+	// maxRows is that of two bridges with all the ports that they can have,
+	// each with its interface.
+	maxRows = 1 << 18
+	// maxSize bounds the values of all rows, as JSON, in bytes. A port with
+	// its interface has some 500.
+	maxSize = 64 << 20
+	// measureAfter is how many bytes of updates may come between measurements.
+	measureAfter = 32 << 20
+)
+
+// size is that of the values of all rows, as JSON, in bytes.
+func (s *Snapshot) size() int {
+	m := s.model
+	return sizeOf(m.systems, s.systems) + sizeOf(m.bridges, s.bridges) + sizeOf(m.ports, s.ports) +
+		sizeOf(m.interfaces, s.interfaces) + sizeOf(m.mirrors, s.mirrors) + sizeOf(m.controllers, s.controllers) +
+		sizeOf(m.managers, s.managers)
+}
+
+func sizeOf[T Row](t *table[T], rows tree[*T]) (size int) {
+	var text []byte
+	for _, row := range rows.all() {
+		for _, c := range t.columns {
+			if c.empty(row) {
+				continue
+			}
+			if b, err := ovsdb.AppendValue(text[:0], c.value(row)); err == nil { // It was read from JSON.
+				text = b
+				size += len(b)
+			}
+		}
+	}
+	return size
+}
