@@ -21,6 +21,7 @@ type TapFlow struct {
 	Enabled   bool      `json:"enabled"`
 	Status    Status    `json:"status"`
 	Reason    string    `json:"reason"`
+	Counters  Counters  `json:"counters"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 

@@ -30,6 +30,7 @@ type TapService struct {
 	HostName   string    `json:"host_name"`
 	FlowCount  int       `json:"flow_count"`
 	NICXML     string    `json:"nic_xml"` // of a guest: the libvirt element to plug
+	Counters   Counters  `json:"counters"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
 

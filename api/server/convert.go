@@ -50,7 +50,7 @@ func serviceJSON(v engine.ServiceView) api.TapService {
 		ID: v.ID, Name: v.Name, Type: string(v.Type), TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
 		MACAddr: v.MAC.String(), IfName: v.IfName,
 		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason, HostID: v.HostID, HostName: v.Host, FlowCount: v.FlowCount, NICXML: v.NICXML,
-		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		Counters: countersJSON(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}
 }
 
@@ -59,7 +59,8 @@ func flowJSON(v engine.FlowView) api.TapFlow {
 		ID: v.ID, Name: v.Name, TapID: v.TapID, TapName: v.Tap, Type: string(v.Type),
 		GuestID: v.GuestID, GuestName: v.Guest, HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN), Direction: string(v.Direction),
-		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason,
+		Counters: countersJSON(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}
 }
 

@@ -61,6 +61,7 @@ type Services interface {
 	CreateService(ctx context.Context, s store.Service) (engine.ServiceView, error)
 	UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (engine.ServiceView, error)
 	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
+	SampleService(ctx context.Context, ref string)
 	WaitService(ctx context.Context, id string) (engine.ServiceView, error)
 }
 
@@ -71,5 +72,6 @@ type Flows interface {
 	CreateFlow(ctx context.Context, f store.Flow) (engine.FlowView, error)
 	UpdateFlow(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error) (engine.FlowView, error)
 	DeleteFlow(ctx context.Context, ref string, ifRevision uint64) error
+	SampleFlow(ctx context.Context, ref string)
 	WaitFlow(ctx context.Context, id string) (engine.FlowView, error)
 }

@@ -25,12 +25,16 @@ type resource[V, T, C, P any] struct {
 	remove   func(ctx context.Context, ref string, ifRevision uint64) error
 	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error) // nil: cannot be enabled
 	wait     func(ctx context.Context, id string) (V, error)                              // nil: has no status
+	sample   func(ctx context.Context, ref string)                                        // has counters read anew; nil: has none
 	json     func(V) T
 	id       func(V) string
 	revision func(V) uint64 // nil: has none
 	columns  map[string]column[V]
 	page     func(items []T, total int) any
 }
+
+// sampleTime is how long one who looks at a resource waits for its counters; then they are as they were read last.
+const sampleTime = 500 * time.Millisecond
 
 // mount serves the operations of a resource.
 func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
@@ -46,6 +50,11 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 		return answer(c, http.StatusOK, r.page(items, total))
 	})
 	s.route(http.MethodGet, one, func(c echo.Context, req request) error {
+		if r.sample != nil {
+			ctx, cancel := context.WithTimeout(c.Request().Context(), sampleTime)
+			r.sample(ctx, req.ref)
+			cancel()
+		}
 		v, err := r.get(req.ref)
 		if err != nil {
 			return err

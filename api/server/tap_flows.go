@@ -35,6 +35,7 @@ func (s *server) mountFlows() {
 			})
 		},
 		wait:     s.engine.WaitFlow,
+		sample:   s.engine.SampleFlow,
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },

@@ -39,6 +39,7 @@ func (s *server) mountServices() {
 			})
 		},
 		wait:     s.engine.WaitService,
+		sample:   s.engine.SampleService,
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },

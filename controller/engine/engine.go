@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -71,6 +72,7 @@ type Engine struct {
 	config   Config
 	log      *slog.Logger
 	observer observer
+	book     *meter.Book
 
 	write sync.Mutex // one change of intent at a time: check, commit, take over
 
@@ -130,6 +132,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		config: config, log: config.Logger,
 		observer: observer{cluster: state.ClusterID, tapBridge: config.TapBridge, keys: config.Keys},
+		book:     meter.NewBook(),
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
 		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[tap.Need]map[ref]struct{}{},

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -30,7 +31,7 @@ func (e *Engine) Flow(ref string) (FlowView, error) {
 }
 
 func (e *Engine) flowView(f *store.Flow) FlowView {
-	v := FlowView{Flow: *f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health}
+	v := FlowView{Flow: *f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health, Counters: e.book.Flow(f.ID, time.Now())}
 	if s := e.intent.services.byID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
@@ -31,6 +32,7 @@ func (e *Engine) startHost(record *store.Host) {
 		Applied:   e.config.Observer.Applied,
 		Converged: e.config.Observer.Converged,
 		Probed:    e.probed,
+		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
 	})
 	h.observed = e.observer.observe(record, nil, e.places.known)
 	h.report.Problem = "connecting"
@@ -53,6 +55,7 @@ func (e *Engine) stopHost(h *host) {
 	delete(e.byDPID, h.session.DatapathID())
 	e.replug(h.observed.ports, nil)
 	e.replaceDomains(h.id, h.guests.Guests, nil)
+	e.book.ForgetHost(h.id)
 	e.dirty.hosts.add(h.id)
 	e.touched()
 }

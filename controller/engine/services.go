@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/netip"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -33,7 +34,10 @@ func (e *Engine) Service(ref string) (ServiceView, error) {
 }
 
 func (e *Engine) serviceView(s *store.Service) ServiceView {
-	v := ServiceView{Service: *s, Health: e.verdicts[ref{tap.KindService, s.ID}].health, FlowCount: len(e.intent.flowsOfService[s.ID])}
+	v := ServiceView{
+		Service: *s, Health: e.verdicts[ref{tap.KindService, s.ID}].health, FlowCount: len(e.intent.flowsOfService[s.ID]),
+		Counters: e.book.Service(s.ID, time.Now()),
+	}
 	if s.Type == tap.ServiceHost {
 		v.HostID, v.Host, v.Target = s.TargetID, e.hostName(s.TargetID), e.hostName(s.TargetID)
 		if h := e.hosts[s.TargetID]; h != nil && h.observed.host.TunnelIP.IsValid() {
@@ -214,6 +218,11 @@ func (e *Engine) forget(id ref) {
 	e.waiting[id] = e.seq
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
+	if id.kind == tap.KindService {
+		e.book.ForgetService(id.id)
+	} else {
+		e.book.ForgetFlow(id.id)
+	}
 }
 
 // WaitGone waits until the switches have dropped what a deleted resource had there, as far as they can be reached. When ctx

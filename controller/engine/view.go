@@ -3,6 +3,7 @@ package engine
 import (
 	"net/netip"
 
+	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -70,6 +71,7 @@ type ServiceView struct {
 	Host      string       // name
 	FlowCount int
 	NICXML    string // libvirt interface element to plug, for services of type guest
+	Counters  meter.Counters
 }
 
 // FlowView is a tap flow with its state.
@@ -78,6 +80,7 @@ type FlowView struct {
 	Health
 	// Names of what it refers to; "" where it does not.
 	Tap, Guest, Host string
+	Counters         meter.Counters
 }
 
 // Event tells that a resource was created, changed (its record or its state) or deleted.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
@@ -28,6 +29,11 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 	if !s.present(mine) {
 		return // The caller closes it, and the switch turns to whoever keeps the host now.
 	}
+	sampling, stop := context.WithCancel(ctx)
+	var sampler sync.WaitGroup
+	sampler.Go(func() { s.sampleOn(sampling) })
+	defer sampler.Wait()
+	defer stop()
 
 	var poll <-chan time.Time
 	if polled {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -43,6 +44,8 @@ type Config struct {
 	Converged func(time.Duration)
 	// Probed is told of a probe that arrived on this host: by which tap bridge it was sent, and its nonce.
 	Probed func(sender, nonce uint64)
+	// Sampled is told what the flows have counted; nil where nobody wants to know.
+	Sampled func(meter.Reading)
 }
 
 // Report is what a session knows of its host.
@@ -87,6 +90,8 @@ type Session struct {
 	retire  chan struct{}
 	intake  intake
 
+	sampler *sampler
+
 	// Used by Run alone.
 	converged *reconcile.Desired // of which Converged was told
 	memory    reconcile.Memory
@@ -121,7 +126,8 @@ func New(config Config) *Session {
 		config: config, log: config.Logger,
 		dpid: binary.BigEndian.Uint64(sum[:]) | 1, // A datapath id of 0 is refused by the switch.
 		wake: make(chan struct{}, 1), offered: make(chan net.Conn, 1), retire: make(chan struct{}),
-		intake: intake{bytes: bucket{rate: readRate, size: readBurst}},
+		intake:  intake{bytes: bucket{rate: readRate, size: readBurst}},
+		sampler: newSampler(),
 	}
 }
 

@@ -28,6 +28,7 @@ func TestShared(t *testing.T) {
 		{"Busy", (*stage).busy},
 		{"Loop", (*stage).loop},
 		{"Status", (*stage).status},
+		{"Counters", (*stage).counters},
 		{"Inventory", (*stage).inventory},
 		{"Refusal", (*stage).refusal},
 		{"Ownership", (*stage).ownership},

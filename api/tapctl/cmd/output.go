@@ -19,6 +19,7 @@ type kind[T, L any] struct {
 	name    func(T) string
 	health  func(T) (api.Status, string) // nil: has no status
 	lines   func(T) []T                  // what stands on lines of their own in a table; nil: the object
+	texts   func(T) map[string]string    // of fields whose JSON form people read badly; may be nil
 }
 
 // format writes objects in one way.
@@ -99,7 +100,11 @@ func (k kind[T, L]) print(a *App, objects ...T) error {
 		}
 		return k.printRows(a, f, objects)
 	}
-	return printFields(a.Out, objects[0])
+	var texts map[string]string
+	if k.texts != nil {
+		texts = k.texts(objects[0])
+	}
+	return printFields(a.Out, objects[0], texts)
 }
 
 // settle tells how objects stand that a write was to wait for.
@@ -110,8 +115,8 @@ func (k kind[T, L]) settle(a *App, v T) {
 	}
 }
 
-// printFields writes an object as lines of field and value, in the order of its JSON form.
-func printFields(w io.Writer, v any) error {
+// printFields writes an object as lines of field and value, in the order of its JSON form. Some fields have a text of their own.
+func printFields(w io.Writer, v any, texts map[string]string) error {
 	root, err := tree(v)
 	if err != nil {
 		return err
@@ -127,6 +132,9 @@ func printFields(w io.Writer, v any) error {
 	var b strings.Builder
 	for _, f := range fields {
 		name := f.name
+		if text, has := texts[name]; has {
+			f.value = text
+		}
 		for _, line := range valueLines(f.value) {
 			fmt.Fprintf(&b, "%-*s%s%s\n", longest, name, gap, printable(line))
 			name = ""

@@ -13,6 +13,7 @@ import (
 
 func flows() kind[api.TapFlow, api.TapFlowList] {
 	type row = api.TapFlow
+	counters := counterColumns(func(v row) api.Counters { return v.Counters })
 	return kind[row, api.TapFlowList]{
 		word: "tap-flow", noun: "tap flow",
 		columns: []column[row]{
@@ -24,6 +25,7 @@ func flows() kind[api.TapFlow, api.TapFlowList] {
 			{title: "STATUS", value: func(v row) string { return string(v.Status) }},
 			{title: "REASON", value: func(v row) string { return v.Reason }, flex: true},
 			{title: "ENABLED", value: func(v row) string { return strconv.FormatBool(v.Enabled) }, wide: true},
+			counters[0], counters[1], counters[2], counters[3],
 			{title: "CREATED", value: func(v row) string { return moment(v.CreatedAt) }, wide: true},
 			{title: "ID", value: func(v row) string { return v.ID }, drop: true},
 		},
@@ -31,6 +33,7 @@ func flows() kind[api.TapFlow, api.TapFlowList] {
 		id:     func(v row) string { return v.ID },
 		name:   func(v row) string { return v.Name },
 		health: func(v row) (api.Status, string) { return v.Status, v.Reason },
+		texts:  func(v row) map[string]string { return map[string]string{"counters": counterText(v.Counters)} },
 	}
 }
 

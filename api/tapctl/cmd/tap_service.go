@@ -11,6 +11,7 @@ import (
 
 func services() kind[api.TapService, api.TapServiceList] {
 	type row = api.TapService
+	counters := counterColumns(func(v row) api.Counters { return v.Counters })
 	return kind[row, api.TapServiceList]{
 		word: "tap-service", noun: "tap service",
 		columns: []column[row]{
@@ -24,6 +25,7 @@ func services() kind[api.TapService, api.TapServiceList] {
 			{title: "IFNAME", value: func(v row) string { return v.IfName }, wide: true},
 			{title: "HOST", value: func(v row) string { return first(v.HostName, v.HostID) }, wide: true},
 			{title: "ENABLED", value: func(v row) string { return strconv.FormatBool(v.Enabled) }, wide: true},
+			counters[0], counters[1], counters[2], counters[3],
 			{title: "CREATED", value: func(v row) string { return moment(v.CreatedAt) }, wide: true},
 			{title: "ID", value: func(v row) string { return v.ID }, drop: true},
 		},
@@ -31,6 +33,7 @@ func services() kind[api.TapService, api.TapServiceList] {
 		id:     func(v row) string { return v.ID },
 		name:   func(v row) string { return v.Name },
 		health: func(v row) (api.Status, string) { return v.Status, v.Reason },
+		texts:  func(v row) map[string]string { return map[string]string{"counters": counterText(v.Counters)} },
 	}
 }
 

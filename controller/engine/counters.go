@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/meter"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// freshCounters is how old the counters may be that somebody gets who looks at one service or flow.
+const freshCounters = time.Second
+
+// sampled takes in what the flows of a host have counted. It is called by the session's goroutines.
+func (e *Engine) sampled(h *host, r meter.Reading) {
+	routes := map[string]meter.Route{}
+	e.mu.Lock()
+	for i := range r.Flows {
+		owner := r.Flows[i].Owner
+		if _, known := routes[owner]; known {
+			continue
+		}
+		if route, known := e.route(h, owner); known {
+			routes[owner] = route
+		}
+	}
+	gone := e.hosts[h.id] != h
+	e.mu.Unlock()
+	if !gone {
+		e.book.Take(h.id, r, routes)
+	}
+}
+
+// route says what an owner of flows on a host is: what services and flows need tells it. The caller holds mu.
+func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
+	if e.intent.services.byID[owner] != nil {
+		return meter.Route{Service: owner, Receives: true}, true
+	}
+	var out meter.Route
+	for id := range e.needs[tap.Need{Host: h.id, Owner: owner}] {
+		f := e.intent.flows.byID[id.id]
+		if id.kind != tap.KindFlow || f == nil {
+			continue
+		}
+		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
+		for _, n := range e.verdicts[id].status.Needs {
+			if n.Owner == f.TapID && n.Host != h.id {
+				out.Tunnel = h.observed.host.TunnelIP
+			}
+		}
+	}
+	return out, out.Service != ""
+}
+
+// SampleService has the counters of a tap service and its sources read anew, unless they are fresh, for as long as ctx lasts.
+func (e *Engine) SampleService(ctx context.Context, ref string) {
+	e.mu.Lock()
+	var needs []tap.Need
+	if s := e.intent.services.find(ref); s != nil {
+		needs = e.needsOf(s.ID)
+	}
+	e.mu.Unlock()
+	e.sample(ctx, needs)
+}
+
+// SampleFlow does for a tap flow what SampleService does for a tap service.
+func (e *Engine) SampleFlow(ctx context.Context, name string) {
+	e.mu.Lock()
+	var needs []tap.Need
+	if f := e.intent.flows.find(name); f != nil {
+		needs = e.verdicts[ref{tap.KindFlow, f.ID}].status.Needs
+	}
+	e.mu.Unlock()
+	e.sample(ctx, needs)
+}
+
+// needsOf is what a service and its flows have on the switches. The caller holds mu.
+func (e *Engine) needsOf(service string) []tap.Need {
+	needs := append([]tap.Need(nil), e.verdicts[ref{tap.KindService, service}].status.Needs...)
+	for flow := range e.intent.flowsOfService[service] {
+		needs = append(needs, e.verdicts[ref{tap.KindFlow, flow}].status.Needs...)
+	}
+	return needs
+}
+
+// maxSampled bounds how many hosts are asked because somebody looks at one service; beyond, counters are those of the background.
+const maxSampled = 16
+
+func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
+	ask := map[*host]struct{}{}
+	e.mu.Lock()
+	for _, n := range needs {
+		if h := e.hosts[n.Host]; h != nil && len(ask) < maxSampled {
+			ask[h] = struct{}{}
+		}
+	}
+	e.mu.Unlock()
+	var asked sync.WaitGroup
+	for h := range ask {
+		asked.Go(func() { _ = h.session.Sample(ctx, freshCounters) }) // What cannot be read is as old as sampled_at says.
+	}
+	asked.Wait()
+}
+
+// ServiceCounters is what operators graph of a tap service.
+type ServiceCounters struct {
+	Name string
+	meter.Counters
+}
+
+// ServiceCounters returns the counters of all tap services by name, as last read.
+func (e *Engine) ServiceCounters() []ServiceCounters {
+	e.mu.Lock()
+	services := e.intent.services.sorted()
+	e.mu.Unlock()
+	now := time.Now()
+	out := make([]ServiceCounters, len(services))
+	for i, s := range services {
+		out[i] = ServiceCounters{s.Name, e.book.Service(s.ID, now)}
+	}
+	return out
+}

@@ -1,0 +1,270 @@
+package meter
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+)
+
+// Book adds up readings. It is safe for concurrent use; its zero value is not, use [NewBook].
+type Book struct {
+	mu       sync.Mutex
+	hosts    map[string]map[flowtable.Key]series
+	captures map[captureKey]*capture
+	ways     map[wayKey]*way
+	services map[string]*tally
+	flows    map[string]*tally
+}
+
+type captureKey struct{ host, owner string }
+
+type wayKey struct {
+	service string
+	from    netip.Addr
+}
+
+// series is the last statistics of one flow of a switch.
+type series struct {
+	owner   string
+	from    netip.Addr
+	written time.Time
+	count   Count
+}
+
+// capture is what one capture has counted.
+type capture struct {
+	route          Route
+	entered, left  Count
+	guarded        Count
+	at             time.Time
+	enteredRecents recent
+}
+
+// tally is the counters of a service or a tap flow.
+type tally struct {
+	Counters
+	captured, delivered recent
+	sourceAt, sinkAt    time.Time
+}
+
+// NewBook returns a book without entries.
+func NewBook() *Book {
+	return &Book{
+		hosts: map[string]map[flowtable.Key]series{}, captures: map[captureKey]*capture{}, ways: map[wayKey]*way{},
+		services: map[string]*tally{}, flows: map[string]*tally{},
+	}
+}
+
+// growth is what the flows of an owner have counted since the last reading.
+type growth struct {
+	entered, left Count
+	anew          time.Time // when the flows that packets enter by were written, if they count from 0 now
+	from          map[netip.Addr]*growth
+}
+
+// Take enters a reading of a host. Owners without a route are left for a later reading.
+func (b *Book) Take(host string, r Reading, routes map[string]Route) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, now := b.hosts[host], make(map[flowtable.Key]series, len(r.Flows))
+	grown := map[string]*growth{}
+	for _, f := range r.Flows {
+		if _, routed := routes[f.Owner]; !routed {
+			continue
+		}
+		s := series{owner: f.Owner, from: f.From, written: r.At.Add(-f.Age), count: f.Count}
+		now[f.Key] = s
+		old, known := before[f.Key]
+		more := s.count
+		// A flow that was written anew counts from 0. Its age tells, within what the two clocks and the way here may differ.
+		anew := !known || s.count.Packets < old.count.Packets || s.written.Sub(old.written) > time.Second
+		if !anew {
+			more = s.count.minus(old.count)
+		}
+		g := grown[f.Owner]
+		if g == nil {
+			g = &growth{from: map[netip.Addr]*growth{}}
+			grown[f.Owner] = g
+		}
+		g.add(&f, more, anew, s.written)
+		if f.Enters && f.From.IsValid() {
+			if g.from[f.From] == nil {
+				g.from[f.From] = &growth{}
+			}
+			g.from[f.From].add(&f, more, anew, s.written)
+		}
+	}
+	b.hosts[host] = now
+	sending := map[wayKey]*growth{}
+	for owner, g := range grown {
+		if route := routes[owner]; route.Receives {
+			b.receive(route.Service, g, r.At)
+		} else {
+			b.capture(captureKey{host, owner}, route, g, r.At, sending)
+		}
+	}
+	b.vanish(host, before, now)
+	for key, g := range sending {
+		w := b.ways[key]
+		if !w.sent.seen {
+			w.begin(&w.sent, g.anew)
+		}
+		w.sent.total = w.sent.total.plus(g.left)
+		w.sample(r.At)
+	}
+}
+
+func (g *growth) add(f *FlowCount, more Count, anew bool, written time.Time) {
+	if f.Enters {
+		g.entered = g.entered.plus(more)
+		if anew && written.After(g.anew) {
+			g.anew = written
+		}
+	}
+	if f.Leaves {
+		g.left = g.left.plus(more)
+	}
+}
+
+// capture enters what a capture took.
+func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sending map[wayKey]*growth) {
+	c := b.captures[key]
+	first := c == nil
+	if first {
+		c = &capture{}
+		b.captures[key] = c
+	}
+	c.route, c.at = route, at
+	c.entered, c.left = c.entered.plus(g.entered), c.left.plus(g.left)
+	guarded := c.entered.minus(c.left).minus(c.guarded)
+	c.guarded = c.guarded.plus(guarded)
+	c.enteredRecents.take(at, c.entered)
+
+	for _, t := range b.tallies(route.Service, route.Flows) {
+		t.Captured.Count, t.Guarded = t.Captured.plus(g.entered), t.Guarded.plus(guarded)
+		t.sourceAt = at
+		t.captured.take(at, t.Captured.Count)
+		if !route.Tunnel.IsValid() {
+			t.deliver(at, g.left, Count{})
+		}
+	}
+	if !route.Tunnel.IsValid() {
+		return
+	}
+	way := b.way(wayKey{route.Service, route.Tunnel})
+	if !first && !g.anew.IsZero() && way.sent.seen && len(way.feeders) <= 1 {
+		way.gone(&way.sent) // It counts from 0, and what it had counted last is not known.
+	}
+	way.feeders[key] = c
+	way.flows = route.Flows
+	if len(way.feeders) > 1 {
+		way.flows, way.early = nil, Count{}
+		for _, feeder := range way.feeders {
+			for _, id := range feeder.route.Flows {
+				b.tallyOf(b.flows, id).Undivided = true
+			}
+		}
+	}
+	sum := sending[wayKey{route.Service, route.Tunnel}]
+	if sum == nil {
+		sum = &growth{}
+		sending[wayKey{route.Service, route.Tunnel}] = sum
+	}
+	sum.left = sum.left.plus(g.left)
+	if g.anew.After(sum.anew) {
+		sum.anew = g.anew
+	}
+}
+
+func (t *tally) deliver(at time.Time, came, lost Count) {
+	t.Delivered.Count, t.Lost, t.sinkAt = t.Delivered.plus(came), t.Lost.plus(lost), at
+	t.delivered.take(at, t.Delivered.Count)
+}
+
+// receive enters what arrived for a service.
+func (b *Book) receive(service string, g *growth, at time.Time) {
+	for from, came := range g.from {
+		w := b.way(wayKey{service, from})
+		if !came.anew.IsZero() {
+			w.begin(&w.received, came.anew)
+		}
+		w.received.total = w.received.total.plus(came.entered)
+		lost := w.arrived(at)
+		t := b.tallyOf(b.services, service)
+		t.deliver(at, came.entered, lost)
+		if w.flows == nil {
+			w.early = w.early.plus(came.entered)
+			continue
+		}
+		for _, id := range w.flows {
+			b.tallyOf(b.flows, id).deliver(at, w.early.plus(came.entered), lost)
+		}
+		w.early = Count{}
+	}
+}
+
+// vanish notes which flows of a host are no longer there.
+func (b *Book) vanish(host string, before, now map[flowtable.Key]series) {
+	for key, s := range before {
+		if _, still := now[key]; still {
+			continue
+		}
+		if s.from.IsValid() {
+			if w := b.ways[wayKey{s.owner, s.from}]; w != nil {
+				w.gone(&w.received)
+			}
+			continue
+		}
+		at := captureKey{host, s.owner}
+		c := b.captures[at]
+		if c == nil || stands(now, s.owner) {
+			continue
+		}
+		delete(b.captures, at)
+		if w := b.ways[wayKey{c.route.Service, c.route.Tunnel}]; w != nil {
+			if delete(w.feeders, at); len(w.feeders) == 0 {
+				w.gone(&w.sent)
+			}
+		}
+	}
+}
+
+func stands(now map[flowtable.Key]series, owner string) bool {
+	for _, s := range now {
+		if s.owner == owner {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Book) way(key wayKey) *way {
+	w := b.ways[key]
+	if w == nil {
+		w = &way{feeders: map[captureKey]*capture{}}
+		b.ways[key] = w
+	}
+	return w
+}
+
+// tallies are those of a service and of tap flows that feed it together.
+func (b *Book) tallies(service string, flows []string) []*tally {
+	out := []*tally{b.tallyOf(b.services, service)}
+	for _, id := range flows {
+		t := b.tallyOf(b.flows, id)
+		t.Shared = t.Shared || len(flows) > 1
+		out = append(out, t)
+	}
+	return out
+}
+
+func (b *Book) tallyOf(of map[string]*tally, id string) *tally {
+	t := of[id]
+	if t == nil {
+		t = &tally{}
+		of[id] = t
+	}
+	return t
+}

@@ -1,0 +1,76 @@
+package meter
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+)
+
+// Interval is how often the counters of a switch are read in the background where something is mirrored.
+const Interval = 10 * time.Second
+
+// Reading is what the flows of a host's tap bridge have counted since each was written.
+type Reading struct {
+	At    time.Time
+	Flows []FlowCount
+}
+
+// FlowCount is the statistics of one flow.
+type FlowCount struct {
+	reconcile.Meter
+	Key flowtable.Key
+	Age time.Duration // since the flow was written
+	Count
+}
+
+// Count is a number of packets, and of their bytes as frames on the source bridge, without the tunnel's headers.
+type Count struct{ Packets, Bytes uint64 }
+
+func (c Count) plus(d Count) Count { return Count{c.Packets + d.Packets, c.Bytes + d.Bytes} }
+
+// minus is what c has more than d; nothing where it has less.
+func (c Count) minus(d Count) Count {
+	out := Count{}
+	if c.Packets > d.Packets {
+		out.Packets = c.Packets - d.Packets
+	}
+	if c.Bytes > d.Bytes {
+		out.Bytes = c.Bytes - d.Bytes
+	}
+	return out
+}
+
+// Route says what an owner of flows on a host is: a capture that takes packets to a service, or the service itself, which
+// receives them there.
+type Route struct {
+	Service  string
+	Receives bool // the owner is the service
+
+	// Of a capture:
+	Flows  []string   // tap flows that it carries
+	Tunnel netip.Addr // from which it sends; zero if source and destination are on one host
+}
+
+// Counters is what is known of a service or a tap flow.
+type Counters struct {
+	Captured  Flowing // taken at the source
+	Guarded   Count   // of these, packets of our own tunnels, which are not mirrored
+	Delivered Flowing // given to the tap NIC
+	Lost      Count   // sent, and not arrived at the other end of the tunnel
+	// Undivided is set for a tap flow whose copies share the way to the destination with those of another bridge of the host, so
+	// that the destination cannot tell them apart: Delivered and Lost are then not known.
+	Undivided bool
+	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the counters are of all of them.
+	Shared bool
+
+	SampledAt time.Time // of the older end; zero if nothing was read yet
+}
+
+// Flowing is a count and its rates over the last seconds.
+type Flowing struct {
+	Count
+	PacketsPerSecond float64
+	BitsPerSecond    float64
+}

@@ -1,0 +1,68 @@
+package reconcile
+
+import (
+	"net/netip"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Meter says what the packets that a flow counts are to its owner: those that enter the tap bridge in the owner's name, which they
+// do in table 0, and those that leave it, by a flow with an output.
+type Meter struct {
+	Owner  string
+	Enters bool
+	Leaves bool
+	From   netip.Addr // the tunnel address that packets of this flow come from; zero if the flow does not say
+}
+
+// Meters are the flows of a program whose statistics count what is mirrored.
+type Meters struct {
+	Of map[flowtable.Key]Meter
+	// Cookie and Mask select all of them, and as few others as can be.
+	Cookie, Mask openflow.Cookie
+}
+
+// Meters finds the flows that count.
+func (d *Desired) Meters() Meters {
+	out := Meters{Of: map[flowtable.Key]Meter{}, Mask: ^openflow.Cookie(0)}
+	for i := range d.Program.Flows {
+		f := &d.Program.Flows[i]
+		m := Meter{Owner: f.Owner, Enters: f.Mod.Table == 0, Leaves: outputs(f.Mod.Instructions)}
+		if f.Owner == tap.OwnerBridge || !m.Enters && !m.Leaves {
+			continue
+		}
+		for _, id := range []openflow.FieldID{openflow.FieldTunIPv4Src, openflow.FieldTunIPv6Src} {
+			if field, has := f.Mod.Match.Get(id); has {
+				m.From, _ = field.Addr()
+			}
+		}
+		if len(out.Of) == 0 {
+			out.Cookie = f.Mod.Cookie
+		}
+		out.Mask &^= out.Cookie ^ f.Mod.Cookie
+		out.Of[flowtable.KeyOf(f.Mod.Table, f.Mod.Priority, f.Mod.Match)] = m
+	}
+	out.Cookie &= out.Mask
+	return out
+}
+
+func outputs(list []openflow.Instruction) bool {
+	for _, i := range list {
+		var actions []openflow.Action
+		switch i := i.(type) {
+		case openflow.ApplyActions:
+			actions = i
+		case openflow.WriteActions:
+			actions = i
+		}
+		for _, a := range actions {
+			switch a.(type) {
+			case openflow.Output, openflow.OutputTrunc:
+				return true
+			}
+		}
+	}
+	return false
+}

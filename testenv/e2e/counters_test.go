@@ -1,0 +1,111 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// counters compares what the API counts with what was sent.
+func (s *stage) counters(t *testing.T) {
+	for _, where := range []string{"local", "remote", "remote NIC"} {
+		s.run(t, where, func(t *testing.T) {
+			to := s.collectors()[where](t)
+			f := s.flow(t, to, vnic(s.web, "OUT"))
+			frames := numbered(s.web.MAC(), s.db.MAC(), 0, 100, 200, 300, 1514)
+			send(t, s.web, frames...)
+			s.counted(t, f.ID, to.ID, 4, 100+200+300+1514, 0)
+			v, err := s.api.TapFlows().Get(deadline(t), f.ID)
+			must(t, err)
+			if v.Counters.Shared {
+				t.Error("the flow's counters are said to be shared")
+			}
+			list, err := s.api.TapFlows().List(deadline(t))
+			must(t, err)
+			for _, row := range list.TapFlows {
+				if row.ID == f.ID && row.Counters.Captured.Packets != 4 {
+					t.Errorf("the list says %d packets", row.Counters.Captured.Packets)
+				}
+			}
+			g := s.flow(t, to, vnic(s.db, "OUT"))
+			send(t, s.db, numbered(s.db.MAC(), s.web.MAC(), 0, 500)...)
+			eventually(t, "shared", func() error {
+				v, err := s.api.TapFlows().Get(deadline(t), g.ID)
+				if err == nil && (!v.Counters.Shared || v.Counters.Captured.Packets != 1) {
+					err = fmt.Errorf("counters are %+v", v.Counters)
+				}
+				return err
+			})
+			s.counted(t, f.ID, to.ID, 5, 100+200+300+1514+500, 0)
+		})
+	}
+	s.run(t, "loss in the tunnel", func(t *testing.T) {
+		to := s.guestSink(t, s.ids2, "brtap")
+		f := s.flow(t, to, vnic(s.web, "OUT"))
+		send(t, s.web, numbered(s.web.MAC(), s.db.MAC(), 0, 100, 100)...)
+		s.counted(t, f.ID, to.ID, 2, 200, 0)
+		_, err := s.h2.OFCtl("add-flow", lab.UnderlayBridge, "priority=40000,ip,nw_proto=47,actions=drop")
+		must(t, err)
+		restore := func() {
+			_, err := s.h2.OFCtl("del-flows", "--strict", lab.UnderlayBridge, "priority=40000,ip,nw_proto=47")
+			must(t, err)
+		}
+		t.Cleanup(restore)
+		send(t, s.web, numbered(s.web.MAC(), s.db.MAC(), 0, 100, 100, 100)...)
+		s.counted(t, f.ID, to.ID, 5, 500, 3)
+		restore()
+	})
+	s.run(t, "tunnel's own packets are left out, and not lost", func(t *testing.T) {
+		to := s.guestSink(t, s.ids2, "brtap")
+		f := s.flow(t, to, vswitch(s.h1, lab.UnderlayBridge, 0, "BOTH"))
+		other := s.guestSink(t, s.ids2b, "brtap")
+		s.flow(t, other, vnic(s.web, "OUT"))
+		send(t, s.web, numbered(s.web.MAC(), s.db.MAC(), 0, 100, 100, 100)...)
+		eventually(t, "guarded", func() error {
+			v, err := s.api.TapFlows().Get(deadline(t), f.ID)
+			if err == nil && (v.Counters.Guarded.Packets < 3 || v.Counters.Lost.Packets != 0) {
+				err = fmt.Errorf("counters are %+v", v.Counters)
+			}
+			return err
+		})
+	})
+}
+
+// counted waits until a flow and its service have counted so many packets and bytes, and lost so many.
+func (s *stage) counted(t *testing.T, flow, service string, packets, bytes, lost uint64) {
+	t.Helper()
+	check := func(c api.Counters) error {
+		switch {
+		case c.Delivered == nil || c.Lost == nil || c.SampledAt == nil:
+			return fmt.Errorf("counters are not complete: %+v", c)
+		case c.Lost.Packets > lost:
+			t.Fatalf("%d packets are said to be lost, %d are: %+v", c.Lost.Packets, lost, c)
+		case c.Captured.Packets > packets:
+			t.Fatalf("%d packets are said to be captured, %d were sent", c.Captured.Packets, packets)
+		case c.Captured.Packets != packets || c.Captured.Bytes != bytes || c.Delivered.Packets != packets-lost || c.Lost.Packets != lost:
+			return fmt.Errorf("captured %+v, delivered %+v, lost %+v", c.Captured, *c.Delivered, *c.Lost)
+		}
+		return nil
+	}
+	eventually(t, "counters", func() error {
+		f, err := s.api.TapFlows().Get(deadline(t), flow)
+		if err == nil {
+			err = check(f.Counters)
+		}
+		if err != nil {
+			return fmt.Errorf("flow: %w", err)
+		}
+		v, err := s.api.TapServices().Get(deadline(t), service)
+		if err == nil {
+			err = check(v.Counters)
+		}
+		if err != nil {
+			return fmt.Errorf("service: %w", err)
+		}
+		return nil
+	})
+}
