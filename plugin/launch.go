@@ -26,6 +26,8 @@ type Spec struct {
 	SHA256 string // hexadecimal checksum of the binary; "" checks nothing
 	Config []byte // JSON for [Mirror.Configure]
 	Logger *slog.Logger
+	// Renew returns what the specification is by now, when the plugin is reloaded. If nil, it is the same.
+	Renew func() (Spec, error)
 }
 
 // answerTime bounds a plugin's start and each call that should be answered at once.

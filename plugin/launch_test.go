@@ -292,6 +292,80 @@ func TestSuperviseTellsWhyItDoesNotRun(t *testing.T) {
 	assert.ErrorContains(t, s.Err(), "plugin mirror: ")
 }
 
+// TestSuperviseReload: another binary takes over while the plugin runs; what does not start or fails its trial leaves it alone.
+func TestSuperviseReload(t *testing.T) {
+	binary, other := build(t, "./tapline-mirror"), build(t, "./tapline-mirror")
+	next := spec(binary)
+	start := spec(binary)
+	start.Renew = func() (plugin.Spec, error) { return next, nil }
+	s, err := plugin.Start(t.Context(), start)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ran, done := make(chan struct{}, 8), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Run(ctx, func(ctx context.Context, m plugin.Mirror) error {
+			changes := make(chan tap.Change, 1)
+			changes <- tap.Change{Revision: 1, Reset: true}
+			return m.Run(ctx, changes, func(tap.Result) error {
+				ran <- struct{}{}
+				return nil
+			})
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		assert.Empty(t, children(t, binary))
+		assert.Empty(t, children(t, other))
+	})
+	await := func() {
+		t.Helper()
+		select {
+		case <-ran:
+		case <-time.After(patience):
+			t.Fatal("no plugin is used")
+		}
+	}
+	await()
+	fine := func(ctx context.Context, m plugin.Mirror) error {
+		_, err := m.Describe(ctx)
+		return err
+	}
+	old := onlyChild(t, binary)
+	for name, c := range map[string]struct {
+		spec plugin.Spec
+		try  func(context.Context, plugin.Mirror) error
+		want string
+	}{
+		"does not start":      {spec("/bin/true"), fine, "did not start"},
+		"another checksum":    {plugin.Spec{Name: "mirror", Path: other, SHA256: strings.Repeat("0", 64), Logger: slog.New(slog.DiscardHandler)}, fine, "SHA-256"},
+		"wrong configuration": {plugin.Spec{Name: "mirror", Path: other, Config: []byte("{"), Logger: slog.New(slog.DiscardHandler)}, fine, other},
+		"fails its trial":     {spec(other), func(context.Context, plugin.Mirror) error { return errors.New("answers nonsense") }, "answers nonsense"},
+	} {
+		c.spec.Renew = start.Renew
+		next = c.spec
+		require.ErrorContains(t, s.Reload(t.Context(), c.try), c.want, name)
+		assert.Equal(t, old, onlyChild(t, binary), name)
+		assert.Empty(t, children(t, other), name)
+		assert.NoError(t, s.Err())
+	}
+	next = spec(other)
+	next.Renew = start.Renew
+	require.NoError(t, s.Reload(t.Context(), fine))
+	await()
+	require.Eventually(t, func() bool { return len(children(t, binary)) == 0 && len(children(t, other)) == 1 }, patience, time.Millisecond)
+	assert.Zero(t, s.Restarts(), "a reload is no restart")
+	assert.Equal(t, other, s.Status().Path)
+
+	require.NoError(t, syscall.Kill(onlyChild(t, other), syscall.SIGKILL))
+	await()
+	assert.EqualValues(t, 1, s.Restarts())
+	cancel()
+	<-done
+	assert.ErrorContains(t, s.Reload(t.Context(), fine), "stopping")
+}
+
 func TestStartErrors(t *testing.T) {
 	s, err := plugin.Start(t.Context(), spec("/bin/true"))
 	assert.Error(t, err)

@@ -22,8 +22,17 @@ type Engine interface {
 	Watch(after string) (w *engine.Watch, known bool)
 	// WaitGone waits until the switches have dropped what a deleted resource had there.
 	WaitGone(ctx context.Context, id string) error
+	Plugins
 	// Ready is nil, or why the controller cannot do its work.
 	Ready() error
+}
+
+// Plugins are the controller's plugins.
+type Plugins interface {
+	Plugins() []engine.PluginView
+	Plugin(name string) (engine.PluginView, error)
+	// ReloadPlugin replaces a plugin by what its file and configuration are now. If that is refused, the one that runs goes on.
+	ReloadPlugin(ctx context.Context, name string) (engine.PluginView, error)
 }
 
 // Hosts are the registered hosts.

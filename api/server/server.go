@@ -84,6 +84,7 @@ func newServer(cfg Config) *server {
 	s.mountFlows()
 	s.mountTokens()
 	s.mountAudit()
+	s.mountPlugins()
 	s.route(http.MethodGet, "/api/v1/watch", s.watch)
 	return s
 }

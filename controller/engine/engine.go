@@ -49,6 +49,9 @@ type Plugin interface {
 	Run(ctx context.Context, use func(context.Context, plugin.Mirror) error)
 	// Err is nil while the plugin runs, and otherwise says why it does not.
 	Err() error
+	// Reload starts the plugin anew and, if try finds nothing wrong with it, has it take over: use then returns and is called again.
+	Reload(ctx context.Context, try func(context.Context, plugin.Mirror) error) error
+	Status() plugin.Status
 }
 
 // Audit is told of each change of intent before it is stored; its error prevents it. *audit.Log is one.
@@ -111,7 +114,8 @@ type host struct {
 	stop     context.CancelFunc
 	report   session.Report
 	observed observation
-	program  *reconcile.Desired // as last told by the plugin
+	program  *reconcile.Desired // as last told by the plugin, and found good
+	refused  string             // why what the plugin told after that is not applied; "" if it is
 	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
 	health   Health
 	altered  bool               // since watchers were told
@@ -167,9 +171,6 @@ func (e *Engine) Run(ctx context.Context) {
 	e.running.Wait()
 	e.events.Close()
 }
-
-// Ready is nil if the controller can do its work, and otherwise says what it lacks.
-func (e *Engine) Ready() error { return e.config.Plugin.Err() }
 
 // ClusterID names this controller's objects on the switches.
 func (e *Engine) ClusterID() string { return e.observer.cluster }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
-	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -52,30 +52,7 @@ func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
 	changes := make(chan tap.Change)
 	ended := make(chan error, 1)
 	go func() { ended <- mirror.Run(ctx, changes, e.take) }()
-	err := func() error {
-		for {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case err := <-ended:
-				ended <- err
-				return err
-			case <-e.wake:
-			}
-			change, any := e.nextChange()
-			if !any {
-				continue
-			}
-			select {
-			case changes <- change:
-			case err := <-ended:
-				ended <- err
-				return err
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}()
+	err := e.tell(ctx, changes, ended)
 	e.mu.Lock()
 	e.mirror = nil
 	e.mu.Unlock()
@@ -87,6 +64,40 @@ func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
 	return err
 }
 
+// tell sends changes as they come, until the plugin ends or hangs.
+func (e *Engine) tell(ctx context.Context, changes chan<- tap.Change, ended chan error) error {
+	look := time.NewTicker(answerTime / 4)
+	defer look.Stop()
+	var pulse pulse
+	var pending []tap.Change // at most one
+	for {
+		wake, out, next := e.wake, chan<- tap.Change(nil), tap.Change{}
+		if len(pending) > 0 {
+			wake, out, next = nil, changes, pending[0]
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			ended <- err
+			return err
+		case <-wake:
+			if change, any := e.nextChange(); any {
+				pending, pulse.sent = append(pending, change), change.Revision
+			}
+		case out <- next:
+			pending = nil
+		case now := <-look.C:
+			e.mu.Lock()
+			planned := e.planned
+			e.mu.Unlock()
+			if pulse.hangs(planned, now, answerTime) {
+				return fmt.Errorf("the plugin has not answered for %v", answerTime)
+			}
+		}
+	}
+}
+
 // nextChange turns what is dirty into a change.
 func (e *Engine) nextChange() (tap.Change, bool) {
 	e.mu.Lock()
@@ -94,86 +105,94 @@ func (e *Engine) nextChange() (tap.Change, bool) {
 	if e.dirty.empty() {
 		return tap.Change{}, false
 	}
-	c := tap.Change{Revision: e.seq, Reset: e.dirty.all}
-	if e.dirty.all {
+	c := e.change(e.dirty)
+	e.dirty = newDirty()
+	return c, true
+}
+
+// change tells what is dirty as it is now. The caller holds mu.
+func (e *Engine) change(dirty dirty) tap.Change {
+	c := tap.Change{Revision: e.seq, Reset: dirty.all}
+	if dirty.all {
 		for id := range e.hosts {
-			e.dirty.hosts.add(id)
+			dirty.hosts.add(id)
 		}
 		for id := range e.intent.guests.byID {
-			e.dirty.guests.add(id)
+			dirty.guests.add(id)
 		}
 		for id := range e.places.byGuest {
-			e.dirty.guests.add(id)
+			dirty.guests.add(id)
 		}
 		for id := range e.places.domains.byID {
 			e.dirty.guests.add(id)
 		}
 		for id := range e.intent.services.byID {
-			e.dirty.services.add(id)
-			e.dirty.attachments.add(id)
+			dirty.services.add(id)
+			dirty.attachments.add(id)
 		}
 		for id := range e.intent.flows.byID {
-			e.dirty.flows.add(id)
+			dirty.flows.add(id)
 		}
 	}
-	for id := range e.dirty.hosts {
+	for id := range dirty.hosts {
 		if h := e.hosts[id]; h != nil {
 			c.Hosts = append(c.Hosts, e.topology(h))
 		} else {
 			c.Gone.Hosts = append(c.Gone.Hosts, id)
 		}
 	}
-	for id := range e.dirty.guests {
+	for id := range dirty.guests {
 		if g, exists := e.places.guest(id, e.intent.guests.byID[id]); exists {
 			c.Guests = append(c.Guests, g)
 		} else {
 			c.Gone.Guests = append(c.Gone.Guests, id)
 		}
 	}
-	for id := range e.dirty.services {
+	for id := range dirty.services {
 		if s := e.intent.services.byID[id]; s != nil {
 			c.Services = append(c.Services, s.Service)
 		} else {
 			c.Gone.Services = append(c.Gone.Services, id)
 		}
 	}
-	for id := range e.dirty.attachments {
+	for id := range dirty.attachments {
 		if s := e.intent.services.byID[id]; s != nil {
 			c.Attachments = append(c.Attachments, e.places.attachment(&s.Service))
 		}
 	}
-	for id := range e.dirty.flows {
+	for id := range dirty.flows {
 		if f := e.intent.flows.byID[id]; f != nil {
 			c.Flows = append(c.Flows, f.Flow)
 		} else {
 			c.Gone.Flows = append(c.Gone.Flows, id)
 		}
 	}
-	e.dirty = newDirty()
-	return c, true
+	return c
 }
 
 // take applies what the plugin answered.
 func (e *Engine) take(r tap.Result) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := nonsense(&r, e.seq); err != nil {
+		return err
+	}
 	e.planned = r.Revision
 	judge := map[ref]struct{}{}
 	for i := range r.Programs {
-		desired, err := reconcile.NewDesired(&r.Programs[i], e.config.TapBridge)
-		if err != nil {
-			return fmt.Errorf("the plugin programs what it must not: host %s: %w", r.Programs[i].Host, err)
-		}
 		h := e.hosts[r.Programs[i].Host]
 		if h == nil {
 			continue // Deleted meanwhile.
 		}
-		if name := e.foreignNIC(h, desired.Program); name != "" {
-			if r.Revision == e.seq {
-				return fmt.Errorf("the plugin programs what it must not: host %s: NIC %s is no tap service's", r.Programs[i].Host, name)
-			}
-			e.dirty.all = true // The service was perhaps deleted meanwhile: have everything told again as it is now.
+		desired, err := e.accept(h, &r.Programs[i])
+		var nic *foreignNIC
+		if errors.As(err, &nic) && r.Revision != e.seq {
+			e.dirty.all = true // A service was perhaps deleted meanwhile: have everything told again as it is now.
 			e.touched()
+			continue
+		}
+		e.refuse(h, err, judge)
+		if err != nil {
 			continue
 		}
 		for owner := range desired.Prints {

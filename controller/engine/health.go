@@ -74,6 +74,8 @@ func (e *Engine) met(need tap.Need) (state tap.State, reason string, busy bool) 
 		return tap.StatePending, fmt.Sprintf("host %s is not registered", need.Host), false
 	case !h.report.Connected:
 		return tap.StatePending, fmt.Sprintf("host %s is not connected: %s", e.hostName(need.Host), h.report.Problem), false
+	case h.refused != "":
+		return tap.StateError, h.refused + "; what stands there stays", false
 	case h.program == nil:
 		return tap.StatePending, "", true
 	}
@@ -175,6 +177,8 @@ func (e *Engine) hostHealth(h *host) Health {
 		return Health{tap.StatePending, "it is not connected: " + h.report.Problem}
 	case h.observed.host.Refused != "":
 		return Health{tap.StateError, h.observed.host.Refused}
+	case h.refused != "":
+		return Health{tap.StateError, h.refused + "; what stands there stays"}
 	case h.program == nil:
 		return Health{tap.StatePending, "it is being planned"}
 	}

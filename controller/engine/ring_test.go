@@ -35,13 +35,14 @@ type inProcess struct {
 	runs int
 	away error
 	wrap func(plugin.Mirror) plugin.Mirror
+	next func(plugin.Mirror) plugin.Mirror // of what a reload starts
 }
 
 func (p *inProcess) Run(ctx context.Context, use func(context.Context, plugin.Mirror) error) {
 	for ctx.Err() == nil {
 		run, stop := context.WithCancel(ctx)
 		p.mu.Lock()
-		p.stop = stop
+		p.stop, p.away = stop, nil
 		p.runs++
 		wrap := p.wrap
 		p.mu.Unlock()
@@ -61,6 +62,32 @@ func (p *inProcess) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.away
+}
+
+func (p *inProcess) Status() plugin.Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := plugin.Status{Name: "mirror", Restarts: uint64(p.runs)}
+	if p.away != nil {
+		s.Problem = p.away.Error()
+	}
+	return s
+}
+
+// Reload tries another instance, wrapped by next.
+func (p *inProcess) Reload(ctx context.Context, try func(context.Context, plugin.Mirror) error) error {
+	m := plugin.Mirror(mirror.New())
+	if p.next != nil {
+		m = p.next(m)
+	}
+	if err := try(ctx, m); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.wrap = p.next
+	p.mu.Unlock()
+	p.restart()
+	return nil
 }
 
 func (p *inProcess) starts() int {

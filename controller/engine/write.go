@@ -130,6 +130,14 @@ func (e *Engine) check(ctx context.Context, r tap.Resource) (tap.Resource, error
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	out, err := mirror.Check(ctx, revision, r)
+	if err != nil && ctx.Err() == nil {
+		e.mu.Lock()
+		other := e.mirror
+		e.mu.Unlock()
+		if other != nil && other != mirror { // Another has taken over meanwhile.
+			out, err = other.Check(ctx, revision, r)
+		}
+	}
 	var no *tap.Rejection
 	switch {
 	case errors.As(err, &no) && no.Conflict:

@@ -84,20 +84,25 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			loaded := config.Default()
-			if file != "" {
-				if loaded, err = config.Load(file); err != nil {
-					return fmt.Errorf("the configuration is wrong:\n%w", err)
+			read := func() (*config.Config, error) {
+				loaded := config.Default()
+				if file != "" {
+					var err error
+					if loaded, err = config.Load(file); err != nil {
+						return nil, fmt.Errorf("the configuration is wrong:\n%w", err)
+					}
 				}
+				if dataDir != "" {
+					loaded.DataDir = dataDir
+				}
+				return loaded, loaded.Validate()
 			}
-			if dataDir != "" {
-				loaded.DataDir = dataDir
-			}
-			if err := loaded.Validate(); err != nil {
+			loaded, err := read()
+			if err != nil {
 				return err
 			}
 			slog.SetDefault(log) // For what writes by package log, such as net/http.
-			return serve(cmd.Context(), loaded, log)
+			return serve(cmd.Context(), loaded, read, log)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration `FILE` (default: none, every setting at its default)")

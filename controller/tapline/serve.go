@@ -61,8 +61,8 @@ func pluginErrors(c *config.Config, index int, err error) error {
 	return all
 }
 
-// serve runs the controller until ctx ends.
-func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
+// serve runs the controller until ctx ends. reread reads the configuration again.
+func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) error {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
@@ -81,7 +81,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		return err
 	}
 
-	supervisor, settings, err := startPlugin(ctx, c, log)
+	supervisor, settings, err := startPlugin(ctx, c, reread, log)
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		})
 	}
 	running.Go(func() { ring.Run(ctx) })
+	running.Go(func() { reloadOnHangup(ctx, ring, log) })
 	running.Go(func() { keys.Run(ctx) })
 	running.Go(func() { trail.Run(ctx) })
 	start("openflow", func() error {
@@ -184,17 +185,22 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 }
 
 // startPlugin launches the mirror plugin. Its settings tell the name of the tap bridge.
-func startPlugin(ctx context.Context, c *config.Config, log *slog.Logger) (*plugin.Supervisor, mirror.Config, error) {
+func startPlugin(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) (*plugin.Supervisor, mirror.Config, error) {
 	spec, err := pluginSpec(c, log)
 	if err != nil {
 		return nil, mirror.Config{}, err
 	}
+	settings, err := mirror.ParseConfig(spec.Config)
+	if err != nil {
+		return nil, mirror.Config{}, pluginErrors(c, 0, err)
+	}
+	first := spec
+	spec.Renew = func() (plugin.Spec, error) { return renewSpec(first, settings, reread) }
 	supervisor, err := plugin.Start(ctx, spec)
 	if err != nil {
 		return nil, mirror.Config{}, pluginErrors(c, 0, err)
 	}
-	settings, err := mirror.ParseConfig(spec.Config)
-	return supervisor, settings, err
+	return supervisor, settings, nil
 }
 
 // pluginSpec says which mirror plugin to run: where no path is configured, the one beside this program.

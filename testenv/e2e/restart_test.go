@@ -5,11 +5,14 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
@@ -109,6 +112,55 @@ func TestRestart(t *testing.T) {
 				t.Logf("another plugin after %v", took)
 				ready(t)
 			}
+		})
+	})
+	w.run(t, "plugin replaced while it runs", func(t *testing.T) {
+		unchanged(t, true, func(t *testing.T) {
+			for how, reload := range map[string]func(){
+				"by command": func() {
+					if out, errs, code := w.tapctl(t, "plugin-reload", "mirror"); code != 0 {
+						t.Errorf("tapctl plugin-reload: exit code %d: %s%s", code, out, errs)
+					}
+				},
+				"by SIGHUP": func() { must(t, w.cmd.Process.Signal(syscall.SIGHUP)) },
+			} {
+				old := w.children()
+				begin := time.Now()
+				reload()
+				eventually(t, "another plugin "+how, func() error {
+					if now := w.children(); len(now) != 1 || now[0] == old[0] {
+						return fmt.Errorf("children %v, before %v", now, old)
+					}
+					return w.api.Ready(deadline(t))
+				})
+				t.Logf("replaced %s within %v", how, time.Since(begin))
+				ready(t)
+			}
+		})
+	})
+	w.run(t, "plugin that is no good does not take over", func(t *testing.T) {
+		before, err := os.ReadFile(w.config)
+		must(t, err)
+		t.Cleanup(func() { must(t, os.WriteFile(w.config, before, 0o600)) })
+		unchanged(t, true, func(t *testing.T) {
+			old := w.children()
+			for more, want := range map[string]string{
+				"plugins: [{name: mirror, path: /nowhere/at-all}]":                                                                     "/nowhere/at-all",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s}]", program(t, "otherplugin")):                                          "version",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s, sha256: %s}]", program(t, "tapline-mirror"), strings.Repeat("ab", 32)): "SHA-256",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {bridge: other}}]", program(t, "tapline-mirror")):              "restart the controller",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {bridge: brtap, x: 1}}]", program(t, "tapline-mirror")):        "x",
+			} {
+				must(t, os.WriteFile(w.config, append(append([]byte{}, before...), more...), 0o600))
+				_, err := w.api.Plugins().Reload(deadline(t), "mirror")
+				if !client.IsStatus(err, 409) || !strings.Contains(fmt.Sprint(err), want) || !strings.Contains(fmt.Sprint(err), "the plugin that runs goes on") {
+					t.Errorf("%s: %v; want 409 with %q", more, err, want)
+				}
+			}
+			if now := w.children(); len(now) != 1 || now[0] != old[0] {
+				t.Errorf("children %v, before %v", now, old)
+			}
+			must(t, w.api.Ready(deadline(t)))
 		})
 	})
 	w.run(t, "commands while the plugin is away", func(t *testing.T) {

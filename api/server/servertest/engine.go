@@ -29,6 +29,7 @@ type Engine struct {
 	changed  chan struct{}            // closed at each change
 	events   *engine.History
 	unready  error
+	reload   error
 
 	hosts    table[engine.HostView]
 	guests   table[engine.GuestView]

@@ -121,13 +121,13 @@ for is still pending. Of diff: 0 no difference, 1 differences, 2 or more trouble
 	flags.CountVarP(&a.verbose, "verbose", "v", "show the requests on standard error; twice: with their bodies")
 	for _, g := range [][2]string{
 		{"tap-service", "Mirror destinations:"}, {"tap-flow", "Mirror sources:"}, {"host", "Hosts:"}, {"guest", "Guests:"}, {"wire", "Wires:"},
-		{"token", "Access:"},
+		{"token", "Access:"}, {"plugin", "Plugins:"},
 	} {
 		root.AddGroup(&cobra.Group{ID: g[0], Title: g[1]})
 	}
 	for _, add := range []func(*cobra.Command){
 		a.addServices, a.addFlows, a.addHosts, a.addGuests, a.addWires, a.addTokens, a.addAudit, a.addFacts, a.addVersion,
-		a.addWatch, a.addWait, a.addTopology, a.addCompletion, a.addMan,
+		a.addWatch, a.addWait, a.addTopology, a.addCompletion, a.addMan, a.addPlugins,
 	} {
 		add(root)
 	}

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// answerTime is how long a plugin may take to answer a change. One that takes longer hangs.
+const answerTime = 30 * time.Second
+
+// PluginView is a plugin as users see it.
+type PluginView struct {
+	plugin.Status
+	Health
+}
+
+// Plugins returns all plugins. There is one.
+func (e *Engine) Plugins() []PluginView {
+	v := PluginView{Status: e.config.Plugin.Status(), Health: Health{State: tap.StateReady}}
+	if v.Problem != "" {
+		v.Health = Health{tap.StateError, v.Problem}
+	} else if err := e.refusals(); err != nil {
+		v.Health = Health{tap.StateError, err.Error()}
+	}
+	return []PluginView{v}
+}
+
+// Plugin returns the plugin of a name.
+func (e *Engine) Plugin(name string) (PluginView, error) {
+	for _, v := range e.Plugins() {
+		if v.Name == name {
+			return v, nil
+		}
+	}
+	return PluginView{}, fail(NotFound, "", "there is no plugin %q", name)
+}
+
+// ReloadPlugin starts a plugin anew, tries it, and lets it take over from the one that runs. If anything is wrong with it, the one
+// that runs goes on, and the error says what.
+func (e *Engine) ReloadPlugin(ctx context.Context, name string) (PluginView, error) {
+	if _, err := e.Plugin(name); err != nil {
+		return PluginView{}, err
+	}
+	if err := e.config.Plugin.Reload(ctx, e.try); err != nil {
+		if ctx.Err() != nil {
+			return PluginView{}, ctx.Err()
+		}
+		e.log.Error("plugin is not replaced: the one that runs goes on", "plugin", name, "error", err)
+		return PluginView{}, &Error{Kind: Conflict, Message: fmt.Sprintf("%v; the plugin that runs goes on", err), Err: err}
+	}
+	return e.Plugin(name)
+}
+
+// errTried ends a trial that went well.
+var errTried = errors.New("tried")
+
+// try has a plugin plan everything, and looks at what it answers. Nothing of it is applied.
+func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
+	e.mu.Lock()
+	everything := newDirty()
+	everything.all = true
+	snapshot := e.change(everything)
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	changes := make(chan tap.Change, 1)
+	changes <- snapshot
+	answered := map[ref]bool{}
+	err := mirror.Run(ctx, changes, func(r tap.Result) error {
+		for i := range r.Programs {
+			if err := e.tryProgram(&r.Programs[i]); err != nil {
+				return err
+			}
+		}
+		if err := nonsense(&r, snapshot.Revision); err != nil {
+			return err
+		}
+		for _, s := range r.Statuses {
+			answered[ref{s.Kind, s.ID}] = true
+		}
+		if r.Revision < snapshot.Revision {
+			return nil // The rest follows.
+		}
+		for _, s := range snapshot.Services {
+			if !answered[ref{tap.KindService, s.ID}] {
+				return fmt.Errorf("it says nothing of tap service %s", s.Name)
+			}
+		}
+		for _, f := range snapshot.Flows {
+			if !answered[ref{tap.KindFlow, f.ID}] {
+				return fmt.Errorf("it says nothing of tap flow %s", f.Name)
+			}
+		}
+		return errTried
+	})
+	switch {
+	case errors.Is(err, errTried):
+		return nil
+	case err == nil:
+		return errors.New("on trial it ended its run")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("on trial it has not answered within %v", answerTime)
+	}
+	return fmt.Errorf("on trial: %w", err)
+}
+
+// tryProgram holds a program against the contract.
+func (e *Engine) tryProgram(p *tap.Program) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := e.hosts[p.Host]
+	if h == nil {
+		return nil // Deleted meanwhile, or made up; neither is applied.
+	}
+	_, err := e.accept(h, p)
+	return err
+}
+
+// nonsense says what no plugin can mean in an answer to what it was told up to a revision; nil if there is nothing.
+func nonsense(r *tap.Result, told uint64) error {
+	if r.Revision > told {
+		return fmt.Errorf("the plugin answers revision %d, and was told no more than %d", r.Revision, told)
+	}
+	for _, s := range r.Statuses {
+		switch s.State {
+		case tap.StateDisabled, tap.StatePending, tap.StateError, tap.StateProgrammed:
+		default:
+			return fmt.Errorf("the plugin gives %s %s the state %q", s.Kind, s.ID, s.State)
+		}
+	}
+	return nil
+}
+
+// accept prepares a host's program, if it keeps the contract. The caller holds mu.
+func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
+	desired, err := reconcile.NewDesired(p, e.config.TapBridge)
+	if err == nil {
+		if name := e.foreignNIC(h, p); name != "" {
+			err = &foreignNIC{name}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.hostName(h.id), err)
+	}
+	return desired, nil
+}
+
+// foreignNIC says that a program takes a NIC that no tap service has.
+type foreignNIC struct{ name string }
+
+// Error implements error.
+func (e *foreignNIC) Error() string { return "NIC " + e.name + " is no tap service's" }
+
+// refuse keeps a host at its last good program. Other hosts go on. The caller holds mu.
+func (e *Engine) refuse(h *host, why error, judge map[ref]struct{}) {
+	text := ""
+	if why != nil {
+		text = why.Error()
+		if h.refused != text {
+			e.log.Error("a program is refused; what stands on the host stays", "host", e.hostName(h.id), "error", why)
+		}
+	}
+	if h.refused == text {
+		return
+	}
+	h.refused = text
+	for need := range e.needs {
+		if need.Host == h.id {
+			e.affected(need, judge)
+		}
+	}
+	e.judgeHost(h)
+}
+
+// refusals names a host whose program was refused; nil if there is none.
+func (e *Engine) refusals() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []string
+	for _, h := range e.hosts {
+		if h.refused != "" {
+			all = append(all, h.refused)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	slices.Sort(all)
+	if len(all) > 1 {
+		return fmt.Errorf("%s; and %d more hosts", all[0], len(all)-1)
+	}
+	return errors.New(all[0])
+}
+
+// Ready is nil if the controller can do its work, and otherwise says what it lacks.
+func (e *Engine) Ready() error { return cmp.Or(e.config.Plugin.Err(), e.refusals()) }
+
+// pulse notices a plugin that has stopped to answer.
+type pulse struct {
+	sent    uint64    // revision of the last change
+	planned uint64    // as answered when last looked
+	since   time.Time // since when an answer is due without one having come
+}
+
+// hangs reports whether no answer has come for a time though one is due.
+func (p *pulse) hangs(planned uint64, now time.Time, limit time.Duration) bool {
+	if planned >= p.sent || planned != p.planned || p.since.IsZero() {
+		p.planned, p.since = planned, now
+	}
+	return planned < p.sent && now.Sub(p.since) > limit
+}
