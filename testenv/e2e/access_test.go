@@ -42,19 +42,25 @@ func TestAccess(t *testing.T) {
 	run(1, "role operator", "tap-service-enable", "ids", as(viewer))
 	run(1, "role admin", "host-delete", "h1", as(operator))
 
+	// A revoked token ends at once, and what it has open.
 	watcher, err := client.New(client.Config{Server: c.server, Token: viewer, HTTPClient: &http.Client{Transport: c.http}})
 	must(t, err)
 	events, err := watcher.Watch(deadline(t))
 	must(t, err)
+	run(0, "deleted", "token-delete", "board")
+	err = nil
+	for _, err = range events {
+		continue
+	}
+	if !client.IsStatus(err, http.StatusUnauthorized) {
+		t.Errorf("the stream of a revoked token ends with %v, want a 401", err)
+	}
 	first, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
 	must(t, err)
 
 	// What was answered is kept, even by a controller that had no time to say goodbye.
 	run(0, "", "tap-service-enable", "ids", as(operator))
 	c.stop(t, syscall.SIGKILL)
-	for range events { // Ends with the controller.
-		continue
-	}
 	c.start(t)
 	var list api.AuditList
 	must(t, json.Unmarshal([]byte(run(0, "", "audit-list", "--since", "1h", "-o", "json")), &list))
@@ -65,6 +71,8 @@ func TestAccess(t *testing.T) {
 	want := []string{
 		"controller start  tapline devel success",
 		"ci update tap_service ids success",
+		"unknown  watch  denied",
+		"admin delete token board success",
 		"ci  host h1 denied",
 		"board  tap_service ids denied",
 		"ci create tap_service ids success",
