@@ -46,17 +46,22 @@ func (e *Engine) flowView(f *store.Flow) FlowView {
 
 // resolve replaces names by ids, and says which of them there is not.
 func (e *Engine) resolve(f *tap.Flow) error {
+	stored := "" // an id, whatever else is called so by now
 	e.mu.Lock()
 	s := e.intent.services.find(f.TapID)
+	if before := e.intent.flows.byID[f.ID]; before != nil {
+		stored = before.GuestID
+	}
 	e.mu.Unlock()
 	if s == nil {
 		return fail(Invalid, "tap_id", "there is no tap service %q", f.TapID)
 	}
 	f.TapID = s.ID
 	var known bool
-	if f.GuestID != "" {
-		if f.GuestID, known = e.guestID(f.GuestID); !known {
-			return fail(Invalid, "guest_id", "there is no guest %q: no port tells this id, and none was declared by guest-create", f.GuestID)
+	if f.GuestID != "" && f.GuestID != stored {
+		var err error
+		if f.GuestID, err = e.guestRef("guest_id", f.GuestID, Invalid); err != nil {
+			return err
 		}
 	}
 	if f.HostID != "" {

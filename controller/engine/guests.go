@@ -37,14 +37,16 @@ func (e *Engine) Guests() []GuestView {
 
 // Guest returns the guest of an id or name.
 func (e *Engine) Guest(ref string) (GuestView, error) {
-	if id, known := e.guestID(ref); known {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if v, exists := e.guestView(id); exists {
-			return v, nil
-		}
+	id, err := e.guestRef("", ref, NotFound)
+	if err != nil {
+		return GuestView{}, err
 	}
-	return GuestView{}, fail(NotFound, "", "there is no guest %q: no port tells this id, and none was declared by guest-create", ref)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if v, exists := e.guestView(id); exists {
+		return v, nil
+	}
+	return GuestView{}, fail(NotFound, "", "guest %q has just gone", ref)
 }
 
 func (e *Engine) guestView(id string) (GuestView, bool) {
@@ -79,6 +81,12 @@ func (e *Engine) guestName(id string) string {
 func (e *Engine) checkGuest(g *store.Guest) error {
 	if len(g.NICs) == 0 {
 		return fail(Invalid, "nics", "guest %s has no NIC; a declared guest needs at least one with its mac or ifname", g.Name)
+	}
+	e.mu.Lock()
+	taken := g.Name != g.ID && e.seesGuest(g.Name)
+	e.mu.Unlock()
+	if taken {
+		return fail(Conflict, "name", "%q is the id of a guest that the switches show; declare that one by --id %s, or choose another name", g.Name, g.Name)
 	}
 	seen := map[string]bool{}
 	for i, n := range g.NICs {
@@ -168,7 +176,7 @@ func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64
 // undeclared explains that a guest that was only seen has no record to change.
 func (e *Engine) undeclared(name string, err error) error {
 	var missing *Error
-	if _, seen := e.guestID(name); seen && errors.As(err, &missing) && missing.Kind == NotFound {
+	if _, none := e.guestRef("", name, NotFound); none == nil && errors.As(err, &missing) && missing.Kind == NotFound {
 		return fail(Conflict, "", "guest %q is learned from the switches and not declared; declare it by guest-create --id %s", name, name)
 	}
 	return err

@@ -144,14 +144,7 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	if err != nil {
 		return HostView{}, err
 	}
-	h.Wires, h.Uplinks, h.NICs = maps.Clone(h.Wires), maps.Clone(h.Uplinks), slices.Clone(h.NICs)
-	if err := edit(&h); err != nil {
-		return HostView{}, err
-	}
-	if h.ID != before.ID {
-		return HostView{}, fail(Invalid, "id", "the id of a host cannot be changed")
-	}
-	if err := e.checkHost(&h); err != nil {
+	if err := e.editHost(&h, before, edit); err != nil {
 		return HostView{}, err
 	}
 	if reflect.DeepEqual(&h, before) {
@@ -162,7 +155,24 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.intent.hosts.put(&h)
+	return e.tookHost(&h, before), nil
+}
+
+// editHost changes a copy of a host's record, and checks it.
+func (e *Engine) editHost(h, before *store.Host, edit func(*store.Host) error) error {
+	h.Wires, h.Uplinks, h.NICs = maps.Clone(h.Wires), maps.Clone(h.Uplinks), slices.Clone(h.NICs)
+	if err := edit(h); err != nil {
+		return err
+	}
+	if h.ID != before.ID {
+		return fail(Invalid, "id", "the id of a host cannot be changed")
+	}
+	return e.checkHost(h)
+}
+
+// tookHost takes the changed record of a host over. The caller holds mu.
+func (e *Engine) tookHost(h, before *store.Host) HostView {
+	e.intent.hosts.put(h)
 	running := e.hosts[h.ID]
 	switch {
 	case running == nil || h.OVSDB != before.OVSDB || h.Name != before.Name:
@@ -170,7 +180,7 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 			e.stopHost(running)
 			running.stop()
 		}
-		e.startHost(&h)
+		e.startHost(h)
 	default:
 		running.seenMAC = map[string]tap.MAC{} // The NICs may be others now.
 		e.look(running)
@@ -178,12 +188,12 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 		e.dirty.hosts.add(h.ID)
 		e.touched()
 	}
-	v := e.hostView(&h)
+	v := e.hostView(h)
 	e.events.Publish(Event{Type: "updated", Host: &v})
 	if h.Name != before.Name {
 		e.renamed(h.ID)
 	}
-	return v, nil
+	return v
 }
 
 // DeleteHost takes everything of ours off a host that nothing refers to, and forgets it.

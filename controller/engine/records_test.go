@@ -388,3 +388,60 @@ func TestNames(t *testing.T) {
 	must(r.e.UpdateHost(t.Context(), "h1", 0, func(h *store.Host) error { h.Name = "h9"; return nil }))(t)
 	assert.Equal(t, "h9", must(r.e.Flow("sw"))(t).Host)
 }
+
+// TestUpdateWireAtomic: a wire of several hosts is declared as a whole or not at all.
+func TestUpdateWireAtomic(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	for _, name := range []string{"h1", "h2", "h3"} {
+		r.host(name)
+	}
+	declared := func() (out []string) {
+		for _, h := range r.e.Hosts() {
+			out = append(out, h.Host.Wires["net7"])
+		}
+		return out
+	}
+	bridge := func(s string) *string { return &s }
+	ctx := t.Context()
+	for want, bridges := range map[string]map[string]*string{
+		`no host "h9"`:     {"h1": bridge("br0"), "h9": bridge("br0")},
+		"is given twice":   {"h1": bridge("br0"), must(r.e.Host("h1"))(t).ID: bridge("br1")},
+		"carries the copi": {"h1": bridge("br0"), "h2": bridge("br0"), "h3": bridge("brtap")},
+		"1 to 15":          {"h1": bridge("br0"), "h2": bridge("a-name-that-is-too-long")},
+	} {
+		_, err := r.e.UpdateWire(ctx, "net7", bridges)
+		require.ErrorContains(t, err, want)
+		assert.Equal(t, []string{"", "", ""}, declared(), want)
+	}
+	must(r.e.UpdateWire(ctx, "net7", map[string]*string{"h1": bridge("br0"), "h2": bridge("br1")}))(t)
+	assert.Equal(t, []string{"br0", "br1", ""}, declared())
+	assert.Equal(t, must(r.e.Host("h1"))(t).Revision, must(r.e.Host("h2"))(t).Revision, "one batch")
+	must(r.e.UpdateWire(ctx, "net7", map[string]*string{"h1": nil, "h2": nil, "h3": bridge("br2")}))(t)
+	assert.Equal(t, []string{"", "", "br2"}, declared())
+}
+
+// TestAmbiguousGuests: what means a declared guest by its name and a seen one by its id is refused with what to do.
+func TestAmbiguousGuests(t *testing.T) {
+	r, _, f := newWorld(t) // the switches show g1 and g2
+	ctx := t.Context()
+	_, err := r.e.CreateGuest(ctx, store.Guest{Name: "g2", NICs: []store.GuestNIC{{MAC: mac(9)}}})
+	wantError(t, err, Conflict, "name", "declare that one by --id g2, or choose another name")
+	must(r.e.CreateGuest(ctx, store.Guest{ID: "g2", Name: "g2", NICs: []store.GuestNIC{{MAC: mac(2)}}}))(t)
+	must(r.e.UpdateGuest(ctx, "g2", 0, func(g *store.Guest) error { g.Name = "db"; return nil }))(t)
+
+	// One that is declared first and then appears under that id.
+	declared := must(r.e.CreateGuest(ctx, store.Guest{Name: "g7", NICs: []store.GuestNIC{{MAC: mac(9)}}}))(t)
+	r.report("h1", snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, bridge{name: "br0", datapath: "netdev", ports: []port{
+		guestPort("vnet1", 11, map[string]string{"attached-mac": "52:54:00:00:00:01", "vm-id": "g1"}),
+		guestPort("vnet7", 17, map[string]string{"attached-mac": "52:54:00:00:00:07", "vm-id": "g7"}),
+	}}), nil)
+	_, err = r.e.Guest("g7")
+	wantError(t, err, Conflict, "", "rename it by guest-update")
+	_, err = r.e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "g7"}})
+	wantError(t, err, Conflict, "guest_id", "say "+declared.ID)
+	assert.Equal(t, declared.ID, must(r.e.Guest(declared.ID))(t).ID)
+	must(r.e.UpdateGuest(ctx, declared.ID, 0, func(g *store.Guest) error { g.Name = "web7"; return nil }))(t)
+	assert.Equal(t, "g7", must(r.e.Guest("g7"))(t).ID)
+	must(r.e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "g7"}}))(t)
+	must(r.e.UpdateFlow(ctx, f.ID, 0, func(f *store.Flow) error { f.Name = "renamed"; return nil }))(t)
+}

@@ -62,14 +62,16 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (ServiceVie
 	e.write.Lock()
 	defer e.write.Unlock()
 	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{}
-	var known bool
 	if s.Type == tap.ServiceHost {
-		s.TargetID, known = e.hostID(s.TargetID)
+		var known bool
+		if s.TargetID, known = e.hostID(s.TargetID); !known {
+			return ServiceView{}, fail(Invalid, "target_id", "there is no host %q", s.TargetID)
+		}
 	} else {
-		s.TargetID, known = e.guestID(s.TargetID)
-	}
-	if !known {
-		return ServiceView{}, fail(Invalid, "target_id", "there is no %s %q", s.Type, s.TargetID)
+		var err error
+		if s.TargetID, err = e.guestRef("target_id", s.TargetID, Invalid); err != nil {
+			return ServiceView{}, err
+		}
 	}
 	if s.Type == tap.ServiceGuest {
 		e.nameNIC(&s.Service)

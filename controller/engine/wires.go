@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -57,33 +58,72 @@ func (e *Engine) Wire(ref string) (WireView, error) {
 	return WireView{}, fail(NotFound, "", "there is no wire %q on any host that was reached", ref)
 }
 
-// UpdateWire declares for each host which bridge carries a wire; nil takes the declaration back.
+// UpdateWire declares for each host which bridge carries a wire; nil takes the declaration back. All of it is done, or nothing.
 func (e *Engine) UpdateWire(ctx context.Context, wire string, bridges map[string]*string) (WireView, error) {
-	for _, host := range slices.Sorted(maps.Keys(bridges)) {
-		if _, known := e.hostID(host); !known {
-			return WireView{}, fail(Invalid, "bridges", "there is no host %q", host)
-		}
-	}
-	for _, host := range slices.Sorted(maps.Keys(bridges)) {
-		bridge := bridges[host]
-		if _, err := e.UpdateHost(ctx, host, 0, func(h *store.Host) error {
-			if bridge == nil {
-				delete(h.Wires, wire)
-				return nil
-			}
-			if h.Wires == nil {
-				h.Wires = map[string]string{}
-			}
-			h.Wires[wire] = *bridge
-			return nil
-		}); err != nil {
-			return WireView{}, err
-		}
+	if err := e.declareWire(ctx, wire, bridges); err != nil {
+		return WireView{}, err
 	}
 	if v, err := e.Wire(wire); err == nil {
 		return v, nil
 	}
 	return WireView{ID: wire, Name: wire}, nil // Its last mapping was taken back.
+}
+
+func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[string]*string) error {
+	e.write.Lock()
+	defer e.write.Unlock()
+	type change struct{ before, now *store.Host }
+	var changes []change
+	var ops []store.Op
+	given := set{}
+	for _, ref := range slices.Sorted(maps.Keys(bridges)) {
+		before, h, err := begin(e, e.intent.hosts, ref, 0)
+		if err != nil {
+			return fail(Invalid, "bridges", "there is no host %q", ref)
+		}
+		if _, twice := given[before.ID]; twice {
+			return fail(Invalid, "bridges", "host %s is given twice, by its name and by its id", before.Name)
+		}
+		given.add(before.ID)
+		bridge := bridges[ref]
+		if err := e.editHost(&h, before, func(h *store.Host) error {
+			switch {
+			case bridge == nil:
+				delete(h.Wires, wire)
+			case h.Wires == nil:
+				h.Wires = map[string]string{wire: *bridge}
+			default:
+				h.Wires[wire] = *bridge
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(&h, before) {
+			changes = append(changes, change{before, &h})
+		}
+	}
+	for _, c := range changes {
+		op, err := prepare(ctx, e, e.intent.hosts, c.now, c.before)
+		if err != nil {
+			return err
+		}
+		ops = append(ops, op)
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	revision, err := e.commit(ctx, ops...)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range changes {
+		c.now.Revision = revision
+		e.tookHost(c.now, c.before)
+	}
+	return nil
 }
 
 // DeleteWire takes back all declarations of a wire that no flow mirrors.

@@ -30,17 +30,17 @@ func checkName(field, name string) error {
 
 func newID() string { return uuid.NewString() }
 
-// save commits a record that was created, or changed from before; it is then the caller's turn to take it over.
-func save[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) error {
+// prepare makes the operation that stores a record, which was created, or changed from before.
+func prepare[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) (store.Op, error) {
 	id, name := c.key(record)
 	if err := checkName("name", name); err != nil {
-		return err
+		return store.Op{}, err
 	}
 	e.mu.Lock()
 	err := c.free(id, name)
 	e.mu.Unlock()
 	if err != nil {
-		return err
+		return store.Op{}, err
 	}
 	meta := c.meta(record)
 	meta.UpdatedAt = time.Now().UTC()
@@ -52,12 +52,18 @@ func save[T any](ctx context.Context, e *Engine, c *collection[T], record, befor
 		op.IfRevision = c.meta(before).Revision
 	}
 	if op.Value, err = json.Marshal(record); err != nil {
-		return fmt.Errorf("%s %s: %w", c.noun, name, err)
+		return store.Op{}, fmt.Errorf("%s %s: %w", c.noun, name, err)
 	}
-	if err := tellAudit(ctx, e, c, record, before, op.Value); err != nil {
+	return op, tellAudit(ctx, e, c, record, before, op.Value)
+}
+
+// save commits a record that was created, or changed from before; it is then the caller's turn to take it over.
+func save[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) error {
+	op, err := prepare(ctx, e, c, record, before)
+	if err != nil {
 		return err
 	}
-	meta.Revision, err = e.commit(ctx, op)
+	c.meta(record).Revision, err = e.commit(ctx, op)
 	return err
 }
 
@@ -152,20 +158,31 @@ func (e *Engine) check(ctx context.Context, r tap.Resource) (tap.Resource, error
 
 const checkTime = 10 * time.Second
 
-// guestID resolves the id or name of a guest, declared or seen.
-func (e *Engine) guestID(ref string) (string, bool) {
+// guestRef resolves the id or name of a guest, declared or seen. What means two guests is an error, as is what means none: of kind
+// missing.
+func (e *Engine) guestRef(field, ref string, missing ErrorKind) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if g := e.intent.guests.find(ref); g != nil {
-		return g.ID, true
-	}
-	if len(e.places.byGuest[ref]) > 0 || len(e.places.domains.byID[ref]) > 0 {
-		return ref, true
+	g := e.intent.guests.find(ref)
+	seen := e.seesGuest(ref)
+	switch {
+	case g != nil && g.ID != ref && seen:
+		return "", fail(Conflict, field, "%q is the name of guest %s and the id of another guest that the switches show; "+
+			"say %s for the former, or rename it by guest-update to reach the latter", ref, g.ID, g.ID)
+	case g != nil:
+		return g.ID, nil
+	case seen:
+		return ref, nil
 	}
 	if id, one := e.places.domains.named(ref); one {
-		return id, true
+		return id, nil
 	}
-	return ref, false
+	return "", fail(missing, field, "there is no guest %q: no port tells this id, and none was declared by guest-create", ref)
+}
+
+// seesGuest reports whether ports or a hypervisor tell of a guest of this id. The caller holds mu.
+func (e *Engine) seesGuest(id string) bool {
+	return len(e.places.byGuest[id]) > 0 || len(e.places.domains.byID[id]) > 0
 }
 
 func (e *Engine) hostID(ref string) (string, bool) {
