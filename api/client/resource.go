@@ -71,3 +71,10 @@ func (s Switchable[T, L, C, P]) Enable(ctx context.Context, ref string, opts ...
 func (s Switchable[T, L, C, P]) Disable(ctx context.Context, ref string, opts ...Option) (T, error) {
 	return s.do(ctx, http.MethodPost, s.one(ref)+"/disable", opts, nil)
 }
+
+// Explain says everything that is known of one: the way of its packets, what must hold for it, and what stands on the switches.
+func (s Switchable[T, L, C, P]) Explain(ctx context.Context, ref string) (api.Explanation, error) {
+	var x api.Explanation
+	_, err := s.c.do(ctx, http.MethodGet, s.one(ref)+"/explain", nil, nil, &x)
+	return x, err
+}

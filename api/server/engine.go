@@ -70,6 +70,7 @@ type Services interface {
 	CreateService(ctx context.Context, s store.Service) (engine.ServiceView, error)
 	UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (engine.ServiceView, error)
 	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
+	ExplainService(ctx context.Context, ref string) (engine.Explanation, error)
 	SampleService(ctx context.Context, ref string)
 	WaitService(ctx context.Context, id string) (engine.ServiceView, error)
 }
@@ -81,6 +82,7 @@ type Flows interface {
 	CreateFlow(ctx context.Context, f store.Flow) (engine.FlowView, error)
 	UpdateFlow(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error) (engine.FlowView, error)
 	DeleteFlow(ctx context.Context, ref string, ifRevision uint64) error
+	ExplainFlow(ctx context.Context, ref string) (engine.Explanation, error)
 	SampleFlow(ctx context.Context, ref string)
 	WaitFlow(ctx context.Context, id string) (engine.FlowView, error)
 }

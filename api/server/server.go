@@ -82,6 +82,7 @@ func newServer(cfg Config) *server {
 	s.mountWires()
 	s.mountServices()
 	s.mountFlows()
+	s.mountExplanations()
 	s.mountTokens()
 	s.mountAudit()
 	s.mountPlugins()

@@ -118,8 +118,9 @@ type host struct {
 	refused  string             // why what the plugin told after that is not applied; "" if it is
 	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
 	health   Health
-	altered  bool               // since watchers were told
-	orders   *hypervisor.Orders // nil without a hypervisor
+	since    map[string]time.Time // of owners' states, and of the connection
+	altered  bool                 // since watchers were told
+	orders   *hypervisor.Orders   // nil without a hypervisor
 	guests   hypervisor.Report
 }
 

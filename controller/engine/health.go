@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -16,6 +17,7 @@ type verdict struct {
 	// shows decides.
 	ready  bool
 	health Health
+	since  time.Time // of the health
 }
 
 // judge works out the health of a service or a flow again and tells its watchers. The caller holds mu.
@@ -28,6 +30,8 @@ func (e *Engine) judge(id ref) {
 	v.health = e.assess(id, &v)
 	e.verdicts[id] = v
 	if v.health != before {
+		v.since = time.Now()
+		e.verdicts[id] = v
 		e.publishRef(id)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
@@ -21,7 +22,7 @@ func (e *Engine) startHost(record *store.Host) {
 		return // Run starts it; or has.
 	}
 	ctx, stop := context.WithCancel(e.ctx)
-	h := &host{id: record.ID, stop: stop, seenMAC: map[string]tap.MAC{}}
+	h := &host{id: record.ID, stop: stop, seenMAC: map[string]tap.MAC{}, since: map[string]time.Time{}}
 	h.session = session.New(session.Config{
 		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS, AcceptTLS: e.config.AcceptTLS,
 		Cluster: e.observer.cluster, TapBridge: e.config.TapBridge,
@@ -96,6 +97,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 		e.dirty.hosts.add(h.id)
 		e.touched()
 		h.altered = true
+		h.since[connection] = time.Now()
 	}
 	judge := map[ref]struct{}{}
 	if r.Connected != before.Connected || r.Problem != before.Problem {
@@ -106,12 +108,16 @@ func (e *Engine) observe(h *host, r session.Report) {
 		}
 	} else {
 		for owner, now := range r.Owners {
-			if now != before.Owners[owner] {
+			if was := before.Owners[owner]; now != was {
+				if now.State != was.State || now.Reason != was.Reason {
+					h.since[owner] = time.Now()
+				}
 				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
 			}
 		}
 		for owner := range before.Owners {
 			if _, still := r.Owners[owner]; !still {
+				delete(h.since, owner)
 				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
 			}
 		}

@@ -29,6 +29,7 @@ func TestShared(t *testing.T) {
 		{"Loop", (*stage).loop},
 		{"Status", (*stage).status},
 		{"Counters", (*stage).counters},
+		{"Explain", (*stage).explains},
 		{"Inventory", (*stage).inventory},
 		{"Refusal", (*stage).refusal},
 		{"Ownership", (*stage).ownership},

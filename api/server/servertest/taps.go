@@ -31,12 +31,6 @@ func (e *Engine) serviceView(s store.Service) engine.ServiceView {
 	return v
 }
 
-// SampleService implements server.Engine.
-func (e *Engine) SampleService(context.Context, string) {}
-
-// SampleFlow implements server.Engine.
-func (e *Engine) SampleFlow(context.Context, string) {}
-
 // Services implements server.Engine.
 func (e *Engine) Services() []engine.ServiceView {
 	e.mu.Lock()

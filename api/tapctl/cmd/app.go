@@ -126,7 +126,7 @@ for is still pending. Of diff: 0 no difference, 1 differences, 2 or more trouble
 		root.AddGroup(&cobra.Group{ID: g[0], Title: g[1]})
 	}
 	for _, add := range []func(*cobra.Command){
-		a.addServices, a.addFlows, a.addHosts, a.addGuests, a.addWires, a.addTokens, a.addAudit, a.addFacts, a.addVersion,
+		a.addServices, a.addFlows, a.addHosts, a.addGuests, a.addWires, a.addTokens, a.addAudit, a.addExplanations, a.addFacts, a.addVersion,
 		a.addWatch, a.addWait, a.addTopology, a.addCompletion, a.addMan, a.addPlugins,
 	} {
 		add(root)

@@ -134,9 +134,10 @@ func TestGoldens(t *testing.T) {
 		}
 	}
 	d.app.Width = 0
-	for _, line := range []string{"host-show h1", "guest-show vm1", "wire-show net0", "tap-service-show ids", "tap-flow-show web"} {
+	for _, line := range []string{"host-show h1", "guest-show vm1", "wire-show net0", "tap-service-show ids", "tap-flow-show web", "explain tap-flow web",
+		"explain tap-service/ids"} {
 		t.Run(line, func(t *testing.T) {
-			golden(t, strings.ReplaceAll(line, " ", "-")+".txt", d.must(line))
+			golden(t, strings.NewReplacer(" ", "-", "/", "-").Replace(line)+".txt", d.must(line))
 		})
 	}
 	t.Run("empty", func(t *testing.T) {

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/meter"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Explanation is everything that is known of a tap service or a tap flow: the way that packets take, what must hold for it, and
+// what stands on the switches.
+type Explanation struct {
+	Kind tap.Kind
+	ID   string
+	Name string
+	Health
+	Since    time.Time // of the state; zero if it has not changed since the controller started
+	Counters meter.Counters
+	Path     []Hop      // from the source to the collector; of a service its end alone
+	Checks   []Check    // in the order in which to look
+	Next     []string   // what to do about the checks that fail
+	Flows    []FlowView // of a service: those that feed it
+	Switches []SwitchView
+}
+
+// Hop is a place that packets pass.
+type Hop struct {
+	What   string // source, mirror, tap bridge, tunnel, destination
+	HostID string
+	Host   string
+	Bridge string
+	Port   string
+	OFPort uint32 // OpenFlow port number; 0 while there is none
+	Text   string
+	Found  string // of the ends: how they were found
+	Health
+	Count *meter.Count // nil where nothing is counted, or could not be read
+}
+
+// Check is something that must hold, and whether it does.
+type Check struct {
+	What   string
+	HostID string
+	Host   string
+	Owner  string // of the objects on the switch that it is about; "" if none
+	Health
+	Since time.Time // of the health; zero if not known
+	Next  string    // what to do; "" if it holds, or nothing but waiting helps
+}
+
+// SwitchView is what stands on a host for a service or a flow.
+type SwitchView struct {
+	HostID     string
+	Host       string
+	Health     // of the host
+	OVSVersion string
+	TunnelIP   string
+	OVSDB      Connection
+	OpenFlow   Connection
+	Rows       []RowView
+	Flows      []SwitchFlow
+	FlowsError string // why they could not be read; they are then as they should be
+}
+
+// Connection is one of the two connections to a switch.
+type Connection struct {
+	Connected bool
+	Problem   string
+	Since     time.Time // zero if not known
+}
+
+// RowView is a row of the switch's database as it is, or as it should be where it is missing.
+type RowView struct {
+	Table string
+	Name  string
+	UUID  string // "" if it is missing
+	Owner string
+	Text  string
+	State RowState
+}
+
+// RowState says whether a row is as the program wants it.
+type RowState string
+
+// The states of rows and flows.
+const (
+	RowStands   RowState = "stands"
+	RowMissing  RowState = "missing"
+	RowUnwanted RowState = "unwanted" // stands, and the program has it no more
+	RowForeign  RowState = "foreign"  // somebody else's, and in the way
+)
+
+// SwitchFlow is a flow of the tap bridge in the syntax of ovs-ofctl dump-flows.
+type SwitchFlow struct {
+	Owner string
+	Text  string
+	State RowState
+}
