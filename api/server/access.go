@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/audit"
 )
 
 // identityKey is under which the identity of a request is in its echo context.
@@ -52,7 +53,9 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 // turnAway refuses who could not say who he is: 401, and 429 from whom that happens too often.
 func (s *server) turnAway(c echo.Context, err error) error {
 	header := c.Response().Header()
-	if after := s.failures.Fail(c.Request().RemoteAddr, time.Now()); after > 0 {
+	flood := requestOf(c).Record()
+	flood.Outcome, flood.Status, flood.Problem = audit.Denied, http.StatusTooManyRequests, err.Error()
+	if after := s.failures.Fail(access.Network(flood.Remote), flood, time.Now()); after > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
 		return refuse(http.StatusTooManyRequests, "",
 			"too many requests from this address carried no token or a wrong one; one that carries a right token is answered at any time")

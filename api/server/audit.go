@@ -57,16 +57,20 @@ func (s *server) conclude(c echo.Context, about *audit.Request, err error) {
 		record.Status, record.Problem = p.Status, access.Redact(p.Detail)
 		record.Outcome = outcomeOf(p.Status)
 	}
-	switch {
-	case record.Status == http.StatusTooManyRequests: // In a summary.
-		return
-	case record.Outcome == audit.Denied:
-	case reads(about.Method), err == nil && about.Changed():
-		return
-	}
 	record.Kind, record.ID = resourceOf(about.Path)
 	if name, ok := c.Get(auditNameKey).(string); ok {
 		record.Name = access.Redact(name)
+	}
+	switch {
+	case record.Status == http.StatusTooManyRequests: // In a summary.
+		return
+	case record.Status == http.StatusForbidden:
+		if s.failures.Fail(about.Actor.Type+" "+about.Actor.ID, record, time.Now()) > 0 {
+			return // In a summary as well.
+		}
+	case record.Outcome == audit.Denied:
+	case reads(about.Method), err == nil && about.Changed():
+		return
 	}
 	_ = s.audit.Write(record) // It is logged, readyz tells, and the next change is refused.
 }
@@ -96,26 +100,29 @@ func resourceOf(path string) (kind, ref string) {
 	return strings.TrimSuffix(kind, "s"), ref
 }
 
-// summarize writes down, now and then, how many requests were denied beyond the limit, a record for each source.
+// summarize writes down, now and then, how many requests were denied beyond the limit: for each address or token the last of them,
+// and their count. One by one they would drive the older files of the log out, and nobody may do that who may change nothing.
 func (s *server) summarize(now time.Time) {
 	last := s.summarized.Load()
 	if now.UnixNano()-last < int64(summaryTime) || !s.summarized.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
-	s.failures.Dropped(func(remote string, times int) {
-		_ = s.audit.Write(audit.Record{
-			Actor: audit.Actor{Type: "unknown"}, Remote: remote, Outcome: audit.Denied, Status: http.StatusTooManyRequests,
-			Problem: "too many requests without a token, or with a wrong one", Count: times,
-		})
+	s.failures.Dropped(func(last audit.Record, times int) {
+		last.Count = times
+		_ = s.audit.Write(last)
 	})
+}
+
+// requestOf is what the audit log is told of a request.
+func requestOf(c echo.Context) *audit.Request {
+	about, _ := c.Get(auditKey).(*audit.Request)
+	return about
 }
 
 // identified notes who it is that sends a request.
 func identified(c echo.Context, id access.Identity) {
 	c.Set(identityKey, id)
-	if about, ok := c.Get(auditKey).(*audit.Request); ok {
-		about.Actor = audit.Actor{Type: id.Kind, ID: id.ID, Name: id.Name, Role: string(id.Role)}
-	}
+	requestOf(c).Actor = audit.Actor{Type: id.Kind, ID: id.ID, Name: id.Name, Role: string(id.Role)}
 }
 
 // noteName notes the name that a body gives to its resource.

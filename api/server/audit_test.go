@@ -122,6 +122,18 @@ func TestAFloodOfDenialsIsSummed(t *testing.T) {
 		}
 		require.Equal(t, 500, sum)
 		require.Len(t, records, 11, "ten, and the others in one")
+
+		viewer := b.newToken("board", access.Viewer)
+		for range 300 {
+			w := b.send(http.MethodDelete, "/api/v1/hosts/h1", "", "Authorization", "Bearer "+viewer)
+			require.Equal(t, http.StatusForbidden, w.Code)
+		}
+		time.Sleep(11 * time.Second)
+		b.audited("")
+		records = b.audited("actor=board&limit=1000")
+		require.Len(t, records, 11)
+		require.Equal(t, 290, records[0].Count)
+		require.Equal(t, "h1", records[0].ID)
 	})
 }
 

@@ -31,7 +31,7 @@ type Config struct {
 type server struct {
 	engine   Engine
 	keys     *access.Keyring
-	failures *access.Limiter
+	failures *access.Limiter[audit.Record] // of addresses that are turned away, and of tokens that may not
 	audit    *audit.Log
 	success  map[string]int // "METHOD /path/:ref" -> status if all goes well
 	// summarized is when denials beyond the limit were last written down, in UnixNano.
@@ -56,7 +56,7 @@ func newServer(cfg Config) *server {
 	s := &server{
 		engine:   cfg.Engine,
 		keys:     cfg.Keys,
-		failures: access.NewLimiter(),
+		failures: access.NewLimiter[audit.Record](),
 		audit:    cfg.Audit,
 		success:  make(map[string]int),
 		metrics:  cfg.Metrics,

@@ -15,77 +15,77 @@ const (
 	maxSources = 4096
 )
 
-// Limiter counts failures by source: an IPv4 address, or an IPv6 network of 64 bits, since a machine has all of its addresses.
+// Limiter counts failures by source, such as a [Network]. With each goes a T that tells of it.
 //
 // It limits failures, not who is right: a right token is let in however often others fail from the same address, so nobody can lock
 // out who shares it. A limit on guesses would add nothing to 260 bits; this one keeps floods out of the logs and the audit log.
-type Limiter struct {
+type Limiter[T any] struct {
 	mu      sync.Mutex
-	sources map[netip.Prefix]*list.Element // of *source
-	order   *list.List                     // the last that failed first
+	sources map[string]*list.Element // of *source[T]
+	order   *list.List               // the last that failed first
 }
 
-type source struct {
-	network netip.Prefix
+type source[T any] struct {
+	name    string
 	until   time.Time // when all of its failures are forgiven: each adds failureEvery
 	dropped int       // beyond the limit, and not told yet
-	remote  string
+	last    T         // of those
 }
 
 // NewLimiter returns a limiter that has seen no failure.
-func NewLimiter() *Limiter {
-	return &Limiter{sources: map[netip.Prefix]*list.Element{}, order: list.New()}
+func NewLimiter[T any]() *Limiter[T] {
+	return &Limiter[T]{sources: map[string]*list.Element{}, order: list.New()}
 }
 
-// Fail counts a failure of a remote address (IP:PORT). If the limit is passed, it tells after which time the next failure is
-// within it again; 0 otherwise.
-func (l *Limiter) Fail(remote string, now time.Time) time.Duration {
+// Fail counts a failure of a source. If the limit is passed, it tells after which time the next failure is within it again; 0
+// otherwise.
+func (l *Limiter[T]) Fail(name string, what T, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	network := networkOf(remote)
-	e := l.sources[network]
+	e := l.sources[name]
 	if e == nil {
 		if l.order.Len() >= maxSources {
-			oldest := l.order.Back()
-			delete(l.sources, l.order.Remove(oldest).(*source).network)
+			delete(l.sources, l.order.Remove(l.order.Back()).(*source[T]).name)
 		}
-		e = l.order.PushFront(&source{network: network})
-		l.sources[network] = e
+		e = l.order.PushFront(&source[T]{name: name})
+		l.sources[name] = e
 	}
 	l.order.MoveToFront(e)
-	s := e.Value.(*source)
-	s.remote = remote
+	s := e.Value.(*source[T])
 	if s.until.Before(now) {
 		s.until = now
 	}
 	if over := s.until.Add(failureEvery).Sub(now) - failuresAtOnce*failureEvery; over > 0 {
 		s.dropped++
+		s.last = what
 		return over
 	}
 	s.until = s.until.Add(failureEvery)
 	return 0
 }
 
-// Dropped tells each source that failed beyond the limit since it was last asked, by its last address, and how often.
-func (l *Limiter) Dropped(tell func(remote string, times int)) {
+// Dropped tells of each source that failed beyond the limit since it was last asked: the last failure, and how many there were.
+func (l *Limiter[T]) Dropped(tell func(last T, times int)) {
 	l.mu.Lock()
-	counts := map[string]int{}
+	var told []source[T]
 	for e := l.order.Front(); e != nil; e = e.Next() {
-		if s := e.Value.(*source); s.dropped > 0 {
-			counts[s.remote] += s.dropped
+		if s := e.Value.(*source[T]); s.dropped > 0 {
+			told = append(told, *s)
 			s.dropped = 0
 		}
 	}
 	l.mu.Unlock()
-	for remote, times := range counts {
-		tell(remote, times)
+	for _, s := range told {
+		tell(s.last, s.dropped)
 	}
 }
 
-func networkOf(remote string) netip.Prefix {
+// Network is a remote address (IP:PORT) as a source: an IPv4 address, or an IPv6 network of 64 bits, since a machine has all of its
+// addresses.
+func Network(remote string) string {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
-		return netip.Prefix{}
+		return ""
 	}
 	ip, bits := at.Addr().Unmap().WithZone(""), 64
 	if ip.Is4() {
@@ -93,7 +93,7 @@ func networkOf(remote string) netip.Prefix {
 	}
 	network, err := ip.Prefix(bits)
 	if err != nil {
-		return netip.Prefix{}
+		return ""
 	}
-	return network
+	return network.String()
 }

@@ -11,9 +11,9 @@ import (
 )
 
 func TestLimiter(t *testing.T) {
-	l := access.NewLimiter()
+	l := access.NewLimiter[string]()
 	now := time.Unix(1000, 0)
-	fail := func(remote string) time.Duration { return l.Fail(remote, now) }
+	fail := func(remote string) time.Duration { return l.Fail(access.Network(remote), remote, now) }
 	for i := range 10 {
 		require.Zero(t, fail(fmt.Sprintf("192.0.2.1:%d", 1000+i)))
 	}
@@ -43,17 +43,17 @@ func TestLimiter(t *testing.T) {
 }
 
 func TestLimiterIsBounded(t *testing.T) {
-	l := access.NewLimiter()
+	l := access.NewLimiter[string]()
 	now := time.Unix(1000, 0)
 	for range 11 {
-		l.Fail("192.0.2.1:1", now)
+		l.Fail(access.Network("192.0.2.1:1"), "", now)
 	}
 	for i := range 5000 {
-		l.Fail(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250), now)
+		l.Fail(access.Network(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250)), "", now)
 	}
-	require.Zero(t, l.Fail("192.0.2.1:1", now), "the oldest is forgotten")
+	require.Zero(t, l.Fail(access.Network("192.0.2.1:1"), "", now), "the oldest is forgotten")
 	for range 11 {
-		l.Fail("10.0.19.249:1", now)
+		l.Fail(access.Network("10.0.19.249:1"), "", now)
 	}
-	require.NotZero(t, l.Fail("10.0.19.249:1", now), "the others are not")
+	require.NotZero(t, l.Fail(access.Network("10.0.19.249:1"), "", now), "the others are not")
 }

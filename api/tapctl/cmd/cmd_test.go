@@ -155,7 +155,8 @@ func TestCommandsOfTheDesign(t *testing.T) {
 		}
 	}
 	words = append(words, "host-create", "guest-create", "tap-service-create", "tap-flow-create", "tap-service-enable",
-		"tap-service-disable", "tap-flow-enable", "tap-flow-disable", "host-facts", "version")
+		"tap-service-disable", "tap-flow-enable", "tap-flow-disable", "host-facts", "version",
+		"token-create", "token-list", "token-show", "token-delete", "audit-list")
 	for _, w := range words {
 		require.Regexp(t, `(?m)^  `+w+` `, help)
 		out := d.must(w + " --help")
