@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -59,102 +60,187 @@ func traitOf(snap *vswitch.Snapshot, bridge, tunnel string) (t trait) {
 // localInDatabase is the number of a bridge's own port in ovs-vswitchd.conf.db(5), which is that of OpenFlow 1.0.
 const localInDatabase = 0xfffe
 
-// portsOf asks a switch for its ports.
-func portsOf(ctx context.Context, conn *ofconn.Conn) (map[openflow.PortNo]openflow.MAC, error) {
-	list, err := ofconn.List[openflow.PortDescReply](ctx, conn, openflow.PortDescRequest{})
-	if err != nil {
-		return nil, fmt.Errorf("list ports: %w", err)
+const (
+	// maxArrivals bounds the connections of a host that are being asked for their ports. The oldest goes first: a switch answers within
+	// a round trip.
+	maxArrivals = 16
+	// maxStrangers bounds those that have other ports than the database shows. More are refused: the host's own switch needs no
+	// place among them when it comes again.
+	maxStrangers = 4
+	// strangerTime is how long such a one may stay while the database is open: a switch that has just started tells its database
+	// what addresses its ports have within some 100 ms.
+	strangerTime = 3 * time.Second
+	// maxPortList bounds what is read of the ports of a connection that may be anybody's, in bytes; a port has 64.
+	maxPortList = 1 << 20
+	maxPorts    = maxPortList / 64
+)
+
+// errSession says that the session has ended.
+var errSession = errors.New("the host is no longer kept")
+
+// meet returns nil as soon as a connection is known to be that of the host's switch.
+func (s *Session) meet(ctx context.Context, c *switchConn) error {
+	if err := s.arrive(c); err != nil {
+		return err
 	}
-	ports := make(map[openflow.PortNo]openflow.MAC, len(list))
-	for _, p := range list {
-		ports[p.No] = p.HWAddr
+	defer s.drop(c)
+	if err := c.askPorts(ctx); err != nil {
+		return err
 	}
-	return ports, nil
+	if err := s.present(c); err != nil {
+		return err
+	}
+	strange := time.NewTicker(strangerTime)
+	defer strange.Stop()
+	for {
+		select {
+		case <-c.known:
+			return nil
+		case event, open := <-c.conn.Events():
+			if !open {
+				return c.conn.Err()
+			}
+			if status, is := event.Message.(*openflow.PortStatus); is {
+				s.followPort(c, status)
+			}
+		case <-strange.C:
+			if s.comparable() {
+				return errors.New("it claims to be the host's tap bridge, and its ports are not those of the host's database")
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
-// followPort keeps the ports of a connection that is not known yet up to date.
-func (c *switchConn) followPort(status *openflow.PortStatus) {
+// arrive takes a connection among the arrivals.
+func (s *Session) arrive(c *switchConn) error {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return errSession
+	}
+	s.arrived++
+	c.number = s.arrived
+	s.arrivals = append(s.arrivals, c)
+	var oldest *switchConn
+	if len(s.arrivals) > maxArrivals {
+		oldest = s.arrivals[0]
+		s.arrivals = slices.Delete(s.arrivals, 0, 1)
+	}
+	s.mu.Unlock()
+	if oldest != nil {
+		_ = oldest.conn.Close() // It returns nil.
+	}
+	return nil
+}
+
+// askPorts asks a switch for its ports.
+func (c *switchConn) askPorts(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	parts, err := c.conn.MultipartAtMost(ctx, openflow.PortDescRequest{}, maxPortList)
+	if err != nil {
+		return fmt.Errorf("list ports: %w", err)
+	}
+	c.ports = map[openflow.PortNo]openflow.MAC{}
+	for _, part := range parts {
+		ports, _ := part.(openflow.PortDescReply)
+		for _, p := range ports {
+			c.ports[p.No] = p.HWAddr
+		}
+	}
+	return nil
+}
+
+// present recognises an arrival, or takes it among the strangers.
+func (s *Session) present(c *switchConn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errSession
+	}
+	s.arrivals = without(s.arrivals, c)
+	s.strangers = append(s.strangers, c)
+	s.recognise()
+	if len(s.strangers) > maxStrangers {
+		return fmt.Errorf("it claims to be the host's tap bridge, and so do %d others whose ports are not those of the host's database", maxStrangers)
+	}
+	return nil
+}
+
+// followPort keeps the ports of a stranger up to date.
+func (s *Session) followPort(c *switchConn, status *openflow.PortStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if status.Reason == openflow.PortDeleted {
 		delete(c.ports, status.Port.No)
 	} else if len(c.ports) < maxPorts {
 		c.ports[status.Port.No] = status.Port.HWAddr
 	}
+	s.recognise()
 }
 
-// maxPorts is how many ports a bridge can have (OpenFlow 1.0 numbers), and some.
-const maxPorts = 1 << 16
-
-const (
-	// maxStrangers bounds the connections of a host that are not known yet. The oldest goes first.
-	maxStrangers = 4
-	// strangerTime is how long a connection may differ from a database that is open: a switch that has just started tells its
-	// database what addresses its ports have within some 100 ms.
-	strangerTime = 3 * time.Second
-)
-
-// present takes a new connection: into use if it is known, else among the strangers. It is false if the session has ended.
-func (s *Session) present(c *switchConn) (ok bool) {
-	s.reconsider(func() (more []*switchConn) {
-		if ok = !s.ended; !ok {
-			return nil
-		}
-		if s.strangers = append(s.strangers, c); len(s.strangers) > maxStrangers && !s.trait.fits(c.ports) {
-			more, s.strangers = s.strangers[:1:1], slices.Clone(s.strangers[1:])
-		}
-		return more
-	})
-	return ok
-}
-
-// reconsider changes, under mu, what is known of connections, and looks again which is the host's. It closes the connections that this
-// replaces, and those that change returns.
-func (s *Session) reconsider(change func() []*switchConn) {
+// learn takes in what the database shows.
+func (s *Session) learn(now trait) {
 	s.mu.Lock()
-	before := s.of
-	unused := change()
-	if s.recognise(); before != nil && s.of != before {
-		unused = append(unused, before)
-	}
-	fresh := s.of != before
-	s.mu.Unlock()
-	for _, c := range unused {
-		_ = c.conn.Close() // It returns nil.
-	}
-	if fresh {
-		s.poke()
-	}
+	defer s.mu.Unlock()
+	s.trait = now
+	s.recognise()
 }
 
-// recognise takes the newest stranger into use that fits what the database shows, in place of the one in use: a switch
-// makes another connection only when it has given up the one before. The caller holds mu.
+// recognise tells the newest stranger that fits what the database shows. The caller holds mu.
 func (s *Session) recognise() {
 	for i := len(s.strangers) - 1; i >= 0; i-- {
 		if c := s.strangers[i]; s.trait.fits(c.ports) {
-			s.strangers = slices.Delete(slices.Clone(s.strangers), i, i+1)
-			s.of = c
-			s.forgetWays()
-			s.log.Info("OpenFlow connected", "remote", c.conn.RemoteAddr())
+			s.strangers = without(s.strangers, c)
+			close(c.known)
 			return
 		}
 	}
 }
 
-// learn takes in what the database shows.
-func (s *Session) learn(now trait) {
-	s.reconsider(func() []*switchConn {
-		s.trait = now
-		return nil
-	})
+// adopt takes a known connection into use in place of an older one: a switch makes another connection only when it has given up the
+// one before.
+func (s *Session) adopt(c *switchConn) error {
+	s.mu.Lock()
+	older := s.of
+	switch {
+	case s.ended:
+		s.mu.Unlock()
+		return errSession
+	case older != nil && older.number > c.number:
+		s.mu.Unlock()
+		return errors.New("the switch has made another one meanwhile")
+	}
+	s.of = c
+	s.forgetWays()
+	s.mu.Unlock()
+	if older != nil {
+		_ = older.conn.Close() // It returns nil.
+	}
+	return nil
 }
 
-// drop forgets a connection that has ended.
+// drop forgets a connection.
 func (s *Session) drop(c *switchConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of == c {
 		s.of = nil
 	}
-	s.strangers = slices.DeleteFunc(slices.Clone(s.strangers), func(o *switchConn) bool { return o == c })
+	s.arrivals, s.strangers = without(s.arrivals, c), without(s.strangers, c)
+}
+
+func without(list []*switchConn, c *switchConn) []*switchConn {
+	return slices.DeleteFunc(list, func(o *switchConn) bool { return o == c })
+}
+
+// comparable reports whether there is an open database to hold a stranger against.
+func (s *Session) comparable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connected && s.trait.known()
 }
 
 // missing says why there is no connection in use.
@@ -166,13 +252,6 @@ func (s *Session) missing() string {
 		why += fmt.Sprintf("; the one from %v is of a switch with other ports", s.strangers[0].conn.RemoteAddr())
 	}
 	return why
-}
-
-// strange reports whether a connection is not that of the host, for all that its open database shows.
-func (s *Session) strange(c *switchConn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.of != c && s.connected && s.trait.known()
 }
 
 // certified checks the certificate of an OpenFlow connection, if it has one: it must be the host's by its name or, where it names

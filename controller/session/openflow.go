@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,95 +18,81 @@ const pollFlows = 2 * time.Second
 // ServeOpenFlow uses a connection that claims to be the host's tap bridge until it ends: as soon as it is known to be, see
 // trait. A newer one then replaces an older one, which is closed: the switch keeps one, so the older is a leftover.
 func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
-	if err := s.certified(conn); err != nil {
-		s.log.Warn("OpenFlow connection refused", "remote", conn.RemoteAddr(), "error", err)
-		return
+	mine := &switchConn{conn: conn, known: make(chan struct{})}
+	err := s.certified(conn)
+	if err == nil {
+		err = s.meet(ctx, mine)
 	}
-	mine, polled, err := openSwitch(ctx, conn)
+	polled := false
+	if err == nil {
+		polled, err = mine.read(ctx)
+	}
+	if err == nil {
+		err = s.adopt(mine)
+	}
 	if err != nil {
-		s.log.Warn("OpenFlow connection is of no use", "remote", conn.RemoteAddr(), "error", err)
-		return
-	}
-	if !s.present(mine) {
+		if ctx.Err() == nil {
+			s.log.Warn("OpenFlow connection is of no use", "remote", conn.RemoteAddr(), "error", err)
+		}
 		return // The caller closes it, and the switch turns to whoever keeps the host now.
 	}
+	s.log.Info("OpenFlow connected", "remote", conn.RemoteAddr())
+	s.poke()
 	sampling, stop := context.WithCancel(ctx)
 	var sampler sync.WaitGroup
 	sampler.Go(func() { s.sampleOn(sampling) })
-	defer sampler.Wait()
-	defer stop()
+	s.hear(ctx, mine, polled)
+	stop()
+	sampler.Wait()
+	s.drop(mine)
+	s.log.Info("OpenFlow disconnected", "remote", conn.RemoteAddr(), "error", conn.Err())
+	s.poke()
+}
 
+// read reads the flows that the switch has, and has it tell of changes. Where it cannot do that it has to be polled.
+func (c *switchConn) read(ctx context.Context) (polled bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	c.have, err = flowtable.Watch(ctx, c.conn)
+	if polled = errors.Is(err, flowtable.ErrUnsupported); polled {
+		c.have, err = flowtable.Dump(ctx, c.conn)
+	}
+	return polled, err
+}
+
+// hear notes what the switch tells, until the connection ends.
+func (s *Session) hear(ctx context.Context, c *switchConn, polled bool) {
 	var poll <-chan time.Time
 	if polled {
 		ticker := time.NewTicker(pollFlows)
 		defer ticker.Stop()
 		poll = ticker.C
 	}
-	strange := time.NewTicker(strangerTime)
-	defer strange.Stop()
-	for open := true; open; {
+	for {
 		changed := false
 		select {
-		case event, more := <-conn.Events():
-			open = more
-			changed = more && s.take(mine, event)
+		case event, more := <-c.conn.Events():
+			if !more {
+				return
+			}
+			changed = len(flowtable.Updates(event)) > 0
+			if packet, is := event.Message.(*openflow.PacketIn); is {
+				if sender, nonce, ok := ParseProbe(packet); ok {
+					s.config.Probed(sender, nonce)
+				}
+			}
 		case <-poll:
 			changed = true
-		case <-strange.C:
-			if s.strange(mine) {
-				s.log.Warn("OpenFlow connection refused: it claims to be the host's tap bridge, and its ports are not those of the host's database",
-					"remote", conn.RemoteAddr())
-				open = false
-			}
 		case <-ctx.Done():
-			open = false
+			return
 		}
 		if changed {
 			s.mu.Lock()
-			mine.stale = true
+			c.stale = true
 			s.mu.Unlock()
 			s.poke()
 		}
 	}
-	s.drop(mine)
-	s.log.Info("OpenFlow disconnected", "remote", conn.RemoteAddr(), "error", conn.Err())
-	s.poke()
-}
-
-// openSwitch reads what a switch has, and has it tell of changes, if it can.
-func openSwitch(ctx context.Context, conn *ofconn.Conn) (c *switchConn, polled bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	ports, err := portsOf(ctx, conn)
-	if err != nil {
-		return nil, false, err
-	}
-	have, err := flowtable.Watch(ctx, conn)
-	polled = errors.Is(err, flowtable.ErrUnsupported)
-	if polled {
-		have, err = flowtable.Dump(ctx, conn)
-	}
-	return &switchConn{conn: conn, ports: ports, have: have}, polled, err
-}
-
-// take handles an event, and reports whether somebody else has changed flows.
-func (s *Session) take(c *switchConn, event ofconn.Event) (changed bool) {
-	switch m := event.Message.(type) {
-	case *openflow.PacketIn:
-		sender, nonce, ok := ParseProbe(m)
-		s.mu.Lock()
-		known := s.of == c
-		s.mu.Unlock()
-		if ok && known {
-			s.config.Probed(sender, nonce)
-		}
-	case *openflow.PortStatus:
-		s.reconsider(func() []*switchConn {
-			c.followPort(m)
-			return nil
-		})
-	}
-	return len(flowtable.Updates(event)) > 0
 }
 
 // refresh reads the flows again if somebody else has changed them.
@@ -129,11 +116,11 @@ func (s *Session) refresh(ctx context.Context, of *switchConn) error {
 // that was offered and not used. None is taken any more.
 func (s *Session) end() {
 	s.mu.Lock()
-	all := s.strangers
+	all := slices.Concat(s.arrivals, s.strangers)
 	if s.of != nil {
 		all = append(all, s.of)
 	}
-	s.of, s.strangers, s.ended = nil, nil, true
+	s.of, s.arrivals, s.strangers, s.ended = nil, nil, nil, true
 	s.mu.Unlock()
 	for _, c := range all {
 		_ = c.conn.Close() // It returns nil.

@@ -104,7 +104,9 @@ type Session struct {
 	ways    ways
 
 	of        *switchConn
-	strangers []*switchConn     // claim to be it, and are not known to be; the oldest first
+	arrivals  []*switchConn     // are being asked for their ports; the oldest first, as of
+	strangers []*switchConn     // those that claim to be it, and are not known to be
+	arrived   uint64            // how many ever
 	trait     trait             // by which it is known
 	connected bool              // OVSDB is
 	peer      *x509.Certificate // of the OVSDB connection, with TLS
@@ -116,7 +118,9 @@ type switchConn struct {
 	have  []openflow.FlowStats // as read, and as changed by us since
 	stale bool                 // somebody else changed flows: read again
 
-	ports map[openflow.PortNo]openflow.MAC
+	number uint64        // of its arrival
+	known  chan struct{} // closed once it is known to be the host's
+	ports  map[openflow.PortNo]openflow.MAC
 }
 
 // New returns a session that is not running.

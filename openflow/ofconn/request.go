@@ -15,7 +15,7 @@ type call struct {
 	passed      chan struct{} // Closed when the gate is answered.
 	msgs        []openflow.Message
 	replies     []openflow.Message
-	size        int // Bytes of replies.
+	size, most  int // Bytes of replies, and how many there may be.
 	refusals    []*RequestError
 	err         error
 	done        chan struct{} // Closed when the above is complete.
@@ -56,7 +56,14 @@ func (c *Conn) Request(ctx context.Context, m openflow.Message) (openflow.Messag
 // Multipart sends a request and returns the bodies of all parts of its reply,
 // at least one.
 func (c *Conn) Multipart(ctx context.Context, body openflow.MultipartRequestBody) ([]openflow.MultipartReplyBody, error) {
-	replies, refusals, err := c.roundTrip(ctx, []openflow.Message{&openflow.MultipartRequest{Body: body}})
+	return c.MultipartAtMost(ctx, body, c.opts.MaxReply)
+}
+
+// MultipartAtMost is Multipart for a reply whose parts have at most so many
+// bytes, else its error is [ErrReplyTooLong]: for a peer that is not trusted
+// with Options.MaxReply yet.
+func (c *Conn) MultipartAtMost(ctx context.Context, body openflow.MultipartRequestBody, most int) ([]openflow.MultipartReplyBody, error) {
+	replies, refusals, err := c.roundTripAtMost(ctx, []openflow.Message{&openflow.MultipartRequest{Body: body}}, most)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +125,14 @@ func (c *Conn) Batch(ctx context.Context, msgs []openflow.Message) (openflow.Mes
 }
 
 func (c *Conn) roundTrip(ctx context.Context, msgs []openflow.Message) ([]openflow.Message, []*RequestError, error) {
+	return c.roundTripAtMost(ctx, msgs, c.opts.MaxReply)
+}
+
+func (c *Conn) roundTripAtMost(ctx context.Context, msgs []openflow.Message, most int) ([]openflow.Message, []*RequestError, error) {
 	if len(msgs) == 0 {
 		return nil, nil, fmt.Errorf("openflow: empty batch")
 	}
-	k := c.register(msgs, 0)
+	k := c.register(msgs, 0, most)
 	defer c.unregister(k)
 	if err := c.sendCall(ctx, k, 0, len(msgs)); err != nil {
 		return nil, nil, err
@@ -149,7 +160,7 @@ func (c *Conn) TwoPhase(ctx context.Context, prepare []openflow.Message, commit 
 	if n == 0 {
 		return Outcome{}, fmt.Errorf("openflow: nothing to prepare")
 	}
-	k := c.register(append(prepare[:n:n], commit), n)
+	k := c.register(append(prepare[:n:n], commit), n, c.opts.MaxReply)
 	defer c.unregister(k)
 	if err := c.sendCall(ctx, k, 0, n); err != nil {
 		return Outcome{}, err
@@ -208,14 +219,14 @@ func (c *Conn) prepared(k *call) ([]*RequestError, error) {
 
 // register gives the messages successive transaction ids. The gate is behind
 // the first n messages; 0 is none.
-func (c *Conn) register(msgs []openflow.Message, n int) *call {
+func (c *Conn) register(msgs []openflow.Message, n, most int) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	size := uint32(len(msgs))
 	if c.xid+size < c.xid { // Ids of a call do not wrap, and 0 is not used.
 		c.xid = 0
 	}
-	k := &call{first: c.xid + 1, last: c.xid + size, msgs: msgs, done: make(chan struct{}), passed: make(chan struct{})}
+	k := &call{first: c.xid + 1, last: c.xid + size, most: most, msgs: msgs, done: make(chan struct{}), passed: make(chan struct{})}
 	c.xid += size
 	c.calls[k.last] = k
 	if n > 0 {
@@ -277,8 +288,8 @@ func (c *Conn) answer(xid uint32, m openflow.Message, size int) bool {
 		c.pass(k)
 		return true
 	}
-	if k.size += size; k.size > c.opts.MaxReply {
-		c.finish(k, fmt.Errorf("%w: more than %d bytes", ErrReplyTooLong, c.opts.MaxReply))
+	if k.size += size; k.size > k.most {
+		c.finish(k, fmt.Errorf("%w: more than %d bytes", ErrReplyTooLong, k.most))
 		return true
 	}
 	k.replies = append(k.replies, m)
