@@ -1,0 +1,248 @@
+package fault
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Way is what happens to the bytes of one direction. The zero value lets them pass.
+type Way struct {
+	Delay  time.Duration // of each piece
+	Silent bool          // nothing passes, and no end either; what comes meanwhile waits
+	Rate   int           // bytes a second, through a small window; 0: any
+	CutAt  string        // a link is reset once this text has passed
+	// CutAfter resets a link once so many bytes have passed since it was set; 0: never.
+	CutAfter int
+}
+
+// Faults is what happens to a proxy's links. The zero value is nothing.
+type Faults struct {
+	Refuse bool // new links are reset at once
+	Hang   bool // new links are accepted and lead nowhere
+	// ToServer and ToClient are the ways from the side that connected and back.
+	ToServer, ToClient Way
+}
+
+// HalfOpen is a connection of which both ends believe that it stands, and nothing passes.
+func HalfOpen() Faults { return Faults{ToServer: Way{Silent: true}, ToClient: Way{Silent: true}} }
+
+// Proxy passes connections on to a target.
+type Proxy struct {
+	network, target string
+	ln              net.Listener
+	running         sync.WaitGroup
+
+	mu       sync.Mutex
+	faults   Faults
+	changed  chan struct{} // closed and replaced when faults change
+	links    map[*link]struct{}
+	accepted int
+	closed   bool
+}
+
+// link is one connection through a proxy.
+type link struct {
+	client net.Conn
+
+	mu     sync.Mutex
+	server net.Conn // nil before it is dialled
+	ended  bool
+}
+
+// reached sets the other side. It is false if the link has ended meanwhile.
+func (l *link) reached(server net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.server = server
+	return !l.ended
+}
+
+// reset ends both sides without the courtesy of a FIN. It may be called again.
+func (l *link) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for _, nc := range []net.Conn{l.client, l.server} {
+		if tcp, is := nc.(*net.TCPConn); is {
+			_ = tcp.SetLinger(0) // Then Close resets. It may have ended already.
+		}
+		if nc != nil {
+			_ = nc.Close()
+		}
+	}
+}
+
+// NewProxy listens on a free port of the loopback interface. The target is tcp:HOST:PORT or unix:PATH. The caller closes it.
+func NewProxy(target string) (*Proxy, error) {
+	network, address, ok := strings.Cut(target, ":")
+	if !ok || network != "tcp" && network != "unix" {
+		return nil, fmt.Errorf("proxy to %q: want tcp:HOST:PORT or unix:PATH", target)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("proxy to %s: %w", target, err)
+	}
+	p := &Proxy{network: network, target: address, ln: ln, changed: make(chan struct{}), links: map[*link]struct{}{}}
+	p.running.Go(p.accept)
+	return p, nil
+}
+
+// Target is the proxy as a connection method: tcp:127.0.0.1:PORT.
+func (p *Proxy) Target() string { return "tcp:" + p.ln.Addr().String() }
+
+// Set makes these the faults, of links that stand too.
+func (p *Proxy) Set(f Faults) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = f
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// Cut resets all links.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.reset()
+	}
+}
+
+// Accepted is how many links there ever were, those that were refused included.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
+// Close ends the proxy and its links.
+func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.closed = true
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mu.Unlock()
+	_ = p.ln.Close() // accept sees it.
+	p.Cut()
+	p.running.Wait()
+}
+
+func (p *Proxy) accept() {
+	for {
+		nc, err := p.ln.Accept()
+		if err != nil {
+			return
+		}
+		l := &link{client: nc}
+		p.mu.Lock()
+		p.accepted++
+		f, closed := p.faults, p.closed
+		if f.Refuse || closed {
+			p.mu.Unlock()
+			l.reset()
+			continue
+		}
+		p.links[l] = struct{}{}
+		p.mu.Unlock()
+		if !f.Hang {
+			p.running.Go(func() { p.serve(l) })
+		}
+	}
+}
+
+func (p *Proxy) serve(l *link) {
+	defer func() {
+		l.reset()
+		p.mu.Lock()
+		delete(p.links, l)
+		p.mu.Unlock()
+	}()
+	server, err := net.DialTimeout(p.network, p.target, 5*time.Second)
+	if err != nil {
+		return
+	}
+	if !l.reached(server) {
+		return
+	}
+	var pumps sync.WaitGroup
+	pumps.Go(func() { p.pump(l, server, l.client, func(f *Faults) *Way { return &f.ToServer }) })
+	p.pump(l, l.client, server, func(f *Faults) *Way { return &f.ToClient })
+	pumps.Wait()
+}
+
+// pump passes what src sends to dst, until either ends or the link is cut.
+func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
+	defer l.reset()
+	buf := make([]byte, 16<<10)
+	var tail []byte // what passed last, as long as CutAt
+	passed := 0
+	var counting <-chan struct{}
+	for {
+		way, changed, closed := p.way(of)
+		if closed {
+			return
+		}
+		if way.Silent {
+			<-changed
+			continue
+		}
+		piece := buf
+		if way.Rate > 0 {
+			narrow(src)
+			piece = buf[:min(len(buf), max(1, way.Rate/20))]
+		}
+		// A read that is under way when the faults change is subject to the new ones.
+		n, err := src.Read(piece)
+		if err != nil && err != io.EOF || n == 0 {
+			return
+		}
+		for {
+			if way, changed, closed = p.way(of); closed {
+				return
+			}
+			if !way.Silent {
+				break
+			}
+			<-changed
+		}
+		if counting != changed {
+			counting, passed = changed, 0
+		}
+		if way.Rate > 0 {
+			<-time.After(time.Duration(n) * time.Second / time.Duration(way.Rate))
+		}
+		if way.Delay > 0 {
+			<-time.After(way.Delay)
+		}
+		cut := way.CutAfter > 0 && passed+n >= way.CutAfter
+		if cut {
+			n = way.CutAfter - passed
+		}
+		passed += n
+		if _, err := dst.Write(buf[:n]); err != nil || cut {
+			return
+		}
+		if tail = append(tail, buf[:n]...); way.CutAt != "" && bytes.Contains(tail, []byte(way.CutAt)) {
+			return
+		}
+		tail = append([]byte(nil), tail[max(0, len(tail)-max(0, len(way.CutAt)-1)):]...)
+	}
+}
+
+func (p *Proxy) way(of func(*Faults) *Way) (way Way, changed <-chan struct{}, closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return *of(&p.faults), p.changed, p.closed
+}
+
+// narrow makes the window small, so that a sender soon feels a slow reader.
+func narrow(nc net.Conn) {
+	if tcp, is := nc.(*net.TCPConn); is {
+		_ = tcp.SetReadBuffer(4 << 10) // Where it fails, the window stays as it is.
+	}
+}

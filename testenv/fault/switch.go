@@ -1,0 +1,91 @@
+package fault
+
+import (
+	"io"
+	"net"
+	"sync"
+
+	"github.com/tapline-sdn/tapline/openflow"
+)
+
+// Switch speaks OpenFlow 1.3 as a switch without flows that takes every bundle.
+type Switch struct {
+	DatapathID uint64
+	Ports      openflow.PortDescReply
+	// Answer may answer a message itself, and says whether it did.
+	Answer func(s *OpenFlow, m openflow.Message, xid uint32) bool
+	// Connected is called beside the answering when the features were told. It ends when a write fails.
+	Connected func(s *OpenFlow)
+}
+
+// OpenFlow is the switch's end of a connection.
+type OpenFlow struct{ Speaker }
+
+// Send sends a message.
+func (s *OpenFlow) Send(xid uint32, m openflow.Message) error {
+	b, err := openflow.AppendMessage(nil, xid, m)
+	if err == nil {
+		_, err = s.Write(b)
+	}
+	return err
+}
+
+// Serve answers over a connection until it ends.
+func (w *Switch) Serve(nc net.Conn) {
+	s := &OpenFlow{Speaker{nc: nc}}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer func() { _ = nc.Close() }() // So that Connected ends.
+	header := make([]byte, openflow.HeaderLen)
+	for {
+		if _, err := io.ReadFull(nc, header); err != nil {
+			return
+		}
+		b := append(make([]byte, 0, 1024), header...)
+		b = append(b, make([]byte, openflow.PeekLength(header)-openflow.HeaderLen)...)
+		if _, err := io.ReadFull(nc, b[openflow.HeaderLen:]); err != nil {
+			return
+		}
+		m, xid, err := openflow.Parse(b)
+		if err != nil {
+			return
+		}
+		if w.Answer != nil && w.Answer(s, m, xid) {
+			continue
+		}
+		if reply := w.reply(m); reply != nil && s.Send(xid, reply) != nil {
+			return
+		}
+		if _, is := m.(*openflow.FeaturesRequest); is && w.Connected != nil {
+			beside.Go(func() { w.Connected(s) })
+		}
+	}
+}
+
+// reply is what a switch answers; nil if nothing.
+func (w *Switch) reply(m openflow.Message) openflow.Message {
+	switch m := m.(type) {
+	case *openflow.Hello:
+		return &openflow.Hello{Versions: []uint8{openflow.Version}}
+	case *openflow.FeaturesRequest:
+		return &openflow.FeaturesReply{DatapathID: w.DatapathID}
+	case *openflow.EchoRequest:
+		return &openflow.EchoReply{Data: m.Data}
+	case *openflow.BarrierRequest:
+		return &openflow.BarrierReply{}
+	case *openflow.BundleControl:
+		reply := *m
+		reply.Ctrl++ // Each request is followed by its reply in enum onf_bundle_ctrl_type.
+		return &reply
+	case *openflow.MultipartRequest:
+		switch m.Body.(type) {
+		case openflow.PortDescRequest:
+			return &openflow.MultipartReply{Body: w.Ports}
+		case openflow.FlowMonitorRequest:
+			return &openflow.MultipartReply{Body: openflow.FlowMonitorReply{}}
+		case openflow.FlowStatsRequest:
+			return &openflow.MultipartReply{Body: openflow.FlowStatsReply{}}
+		}
+	}
+	return nil
+}
