@@ -39,6 +39,7 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 		defer id.Release()
 		identified(c, id)
 		if known && !id.Role.Includes(need) {
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="tapline", error="insufficient_scope"`)
 			return refuse(http.StatusForbidden, "", "this needs the role %s, and the %s %q has the role %s", need, id.Kind, id.Name, id.Role)
 		}
 		// What takes long on purpose ends with the identity, as it does when the server stops.

@@ -107,6 +107,10 @@ func (s *server) summarize(now time.Time) {
 	if now.UnixNano()-last < int64(summaryTime) || !s.summarized.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
+	s.tellDropped()
+}
+
+func (s *server) tellDropped() {
 	s.failures.Dropped(func(last audit.Record, times int) {
 		last.Count = times
 		_ = s.audit.Write(last)

@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -164,4 +166,22 @@ func TestAPanicIsAudited(t *testing.T) {
 	var r audit.Record
 	require.NoError(t, json.Unmarshal(text, &r))
 	require.Equal(t, audit.Failed, r.Outcome)
+}
+
+func TestWhatWasCountedIsWrittenDownAtTheEnd(t *testing.T) {
+	b := newBench(t)
+	file := withAudit(t, b)
+	for range 12 {
+		b.send(http.MethodGet, "/api/v1/hosts", "", "Authorization", "Bearer guess")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, server.Serve(ctx, ln, b.handler, nil))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, 11, strings.Count(string(text), "\n"))
+	require.Contains(t, string(text), `"status":429`)
+	require.Contains(t, string(text), `"count":2`)
 }

@@ -65,5 +65,8 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig
 		err = fmt.Errorf("api: some answers on %s were cut off: %w", ln.Addr(), errors.Join(err, srv.Close()))
 	}
 	<-served
+	if s, ok := handler.(*server); ok {
+		s.tellDropped() // Nobody will ask any more.
+	}
 	return err
 }

@@ -46,7 +46,10 @@ type server struct {
 
 // New returns the handler of all paths of the document. It panics if the document that is built into the program is
 // malformed, which its tests rule out.
-func New(cfg Config) http.Handler { return newServer(cfg).echo }
+func New(cfg Config) http.Handler { return newServer(cfg) }
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
 func newServer(cfg Config) *server {
 	contract, err := builtIn()

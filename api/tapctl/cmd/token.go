@@ -58,7 +58,7 @@ func (a *App) addTokens(root *cobra.Command) {
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			body := api.TokenCreate{Name: args[0], Role: role}
 			if expires != "" {
-				at, err := expiry(expires, time.Now())
+				at, err := expiry(expires, time.Now().Truncate(time.Second))
 				if err != nil {
 					return err
 				}
