@@ -37,6 +37,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"1", "from the call to the first mirrored packet, and from the answer to the last", (*bench).firstCopy},
+		{"4", "start of the controller until everything is ready, by reading back", (*bench).fleets},
 	}
 }
 

@@ -1,0 +1,199 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+	"github.com/tapline-sdn/tapline/testenv/dummy"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// flowsPerHost is how many guests of each host of a fleet are mirrored. They go to a tap service on the same host: frames of the
+// dummy datapath go nowhere, so no probe of a tunnel would come back.
+const flowsPerHost = 10
+
+const (
+	fleetAPI      = 18640
+	fleetOpenFlow = 16653
+)
+
+// fleet is a number of switches with guests, and perhaps a controller of the first of them.
+type fleet struct {
+	*dummy.Fleet
+	b *bench
+	*controller
+	n       int // hosts that the controller keeps
+	daemons []int
+}
+
+func (b *bench) fleet(ctx context.Context, n int) (*fleet, error) {
+	begin := time.Now()
+	hosts, err := dummy.Start(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{Fleet: hosts, b: b, daemons: children(os.Getpid())}
+	if err := f.plug(ctx, 0, n); err != nil {
+		return nil, errors.Join(err, hosts.Close())
+	}
+	b.say("  %d hosts run after %v", n, time.Since(begin).Round(time.Second))
+	return f, nil
+}
+
+// plug gives each host the guests that it has before any controller has come, and nothing else.
+func (f *fleet) plug(ctx context.Context, from, to int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * runtime.NumCPU())
+	for i := from; i < to; i++ {
+		group.Go(func() error {
+			h := f.Hosts[i]
+			args := []string{"--if-exists", "del-br", "brtap", "--", "--if-exists", "del-br", lab.WireBridge, "--", "add-br", lab.WireBridge}
+			for g := range flowsPerHost {
+				args = append(args, port(fmt.Sprintf("vnet%d", g), guestMAC(i, g), guestID(i, g))...)
+			}
+			args = append(args, port(sinkName(i), sinkMAC(i), guestID(i, flowsPerHost))...)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			_, err := h.VSCtl(args...)
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+func port(name string, mac tap.MAC, guest string) []string {
+	return []string{"--", "add-port", lab.WireBridge, name, "--", "set", "interface", name,
+		fmt.Sprintf("external_ids:attached-mac=%q", mac), "external_ids:vm-id=" + guest, "external_ids:iface-id=" + name + guest}
+}
+
+func guestMAC(host, guest int) tap.MAC {
+	return tap.MAC{0x52, 0x54, 0, byte(host >> 8), byte(host), byte(guest)}
+}
+func sinkMAC(host int) tap.MAC        { return tap.MAC{0x52, 0x54, 1, byte(host >> 8), byte(host), 0} }
+func sinkName(host int) string        { return fmt.Sprintf("tapnic%d", host) }
+func guestID(host, guest int) string  { return fmt.Sprintf("vm-%d-%d", host, guest) }
+func flowName(host, guest int) string { return fmt.Sprintf("flow-%d-%d", host, guest) }
+
+// want writes down what the first n hosts are to mirror, as if users had asked for it before.
+func (f *fleet) want(ctx context.Context, dataDir string, n int) error {
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return err
+	}
+	db, err := store.OpenBolt(filepath.Join(dataDir, "tapline.db"))
+	if err != nil {
+		return err
+	}
+	meta := store.Meta{CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC()}
+	var ops []store.Op
+	record := func(kind store.Kind, id string, value any) {
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err) // They are plain structs.
+		}
+		ops = append(ops, store.Op{Kind: kind, ID: id, Value: text})
+	}
+	for i, h := range f.Hosts[:n] {
+		id := "id-" + h.Name
+		record(store.KindHost, id, store.Host{Meta: meta, ID: id, Name: h.Name, OVSDB: h.OVSDB})
+		service := fmt.Sprintf("sink-%d", i)
+		record(store.KindService, service, store.Service{Meta: meta, Service: tap.Service{
+			ID: service, Name: service, Type: tap.ServiceGuest, TargetID: guestID(i, flowsPerHost), MAC: sinkMAC(i), IfName: sinkName(i),
+			Enabled: true, Key: uint32(i + 1),
+		}})
+		for g := range flowsPerHost {
+			record(store.KindFlow, flowName(i, g), store.Flow{Meta: meta, Flow: tap.Flow{
+				ID: flowName(i, g), Name: flowName(i, g), TapID: service, Type: tap.FlowVNIC, GuestID: guestID(i, g), MAC: guestMAC(i, g),
+				Direction: tap.Both, Enabled: true,
+			}})
+		}
+	}
+	_, err = db.Commit(ctx, ops...)
+	return errors.Join(err, db.Close())
+}
+
+// launch starts a controller of the first n hosts.
+func (f *fleet) launch(ctx context.Context, dataDir string, n int) (err error) {
+	f.n = n
+	f.controller, err = f.b.start(ctx, place{
+		command: exec.CommandContext, dial: (&net.Dialer{}).DialContext, api: fleetAPI, of: fleetOpenFlow, dataDir: dataDir,
+	})
+	return err
+}
+
+// whole waits until all flows and services are ready, and says how long that took from the start of the controller's process.
+func (f *fleet) whole(ctx context.Context) (time.Duration, error) {
+	var took time.Duration
+	err := until(ctx, 3*time.Minute, func() error {
+		flows, err := f.count(ctx, "tapline_tap_flows")
+		if err != nil {
+			return err
+		}
+		hosts, err := f.count(ctx, "tapline_hosts")
+		if err != nil {
+			return err
+		}
+		took = time.Since(f.started)
+		if flows["ready"] != f.n*flowsPerHost || hosts["ready"] != f.n {
+			return fmt.Errorf("%d hosts with %d flows are not ready: hosts %v, flows %v", f.n, f.n*flowsPerHost, hosts, flows)
+		}
+		return nil
+	})
+	return took, err
+}
+
+// count reads how many resources are in each state.
+func (f *fleet) count(ctx context.Context, metric string) (map[string]int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", fleetAPI), nil)
+	if err != nil {
+		return nil, err
+	}
+	token, err := os.ReadFile(filepath.Join(f.dataDir, "admin.token"))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	resp, err := (&http.Client{Transport: f.http}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("metrics: %s: %w", resp.Status, err)
+	}
+	states := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		var n int
+		if rest, is := strings.CutPrefix(line, metric+`{status="`); is {
+			state, value, _ := strings.Cut(rest, `"} `)
+			if _, err := fmt.Sscan(value, &n); err == nil {
+				states[state] = n
+			}
+		}
+	}
+	return states, nil
+}
+
+// use is what the controller and its plugin have used, and what the switches have.
+func (f *fleet) use() (ours, switches usage) {
+	pid := f.cmd.Process.Pid
+	return used(append(children(pid), pid)), used(f.daemons)
+}

@@ -1,0 +1,83 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// idleTime is how long nothing happens while it is measured what that costs.
+const idleTime = 20 * time.Second
+
+// fleets is measurements 3, 4 and 5: all of them need many hosts, and hosts take long to start.
+func (b *bench) fleets(ctx context.Context) (err error) {
+	most := slices.Max(b.hosts)
+	f, err := b.fleet(ctx, most)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	touched := 0
+	for _, n := range slices.Sorted(slices.Values(b.hosts)) {
+		if err := f.plug(ctx, 0, touched); err != nil {
+			return err
+		}
+		touched = n
+		if err := f.measure(ctx, n); err != nil {
+			return fmt.Errorf("%d hosts: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func (f *fleet) measure(ctx context.Context, n int) (err error) {
+	dir := filepath.Join(f.b.work, fmt.Sprintf("fleet%d", n))
+	if err := f.want(ctx, dir, n); err != nil {
+		return err
+	}
+	for _, how := range []string{"cold", "warm"} {
+		before := used(f.daemons)
+		if err := f.launch(ctx, dir, n); err != nil {
+			return err
+		}
+		took, err := f.whole(ctx)
+		ours, after := f.use()
+		if err != nil {
+			text, _ := os.ReadFile(f.log)
+			return errors.Join(fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):]), f.stop())
+		}
+		f.b.table.add(fmt.Sprintf("%s start, %d hosts, %d flows", how, n, n*flowsPerHost), fmt.Sprintf("%.2f s", took.Seconds()),
+			fmt.Sprintf("processor time: %.2f s ours, %.2f s the switches'", ours.cpu.Seconds(), after.since(before).cpu.Seconds()))
+		f.b.say("  %d hosts %s: %v", n, how, took)
+		if how == "cold" {
+			if err := f.stop(); err != nil {
+				return err
+			}
+		}
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	return f.idle(ctx, n)
+}
+
+// idle measures what it costs when nothing happens, and memory.
+func (f *fleet) idle(ctx context.Context, n int) error {
+	pause := pick(f.b.quick, time.Second, idleTime)
+	before, _ := f.use()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pause):
+	}
+	after, _ := f.use()
+	f.b.table.add(fmt.Sprintf("idle, %d hosts", n), fmt.Sprintf("%.2f %% of a core", 100*after.since(before).cpu.Seconds()/pause.Seconds()),
+		"controller and plugin")
+	f.b.table.add(fmt.Sprintf("memory, %d hosts, %d flows", n, n*flowsPerHost), fmt.Sprintf("%d KiB a host", after.memory/int64(n)/1024),
+		fmt.Sprintf("%d MiB resident, controller and plugin, %d flows a host", after.memory>>20, flowsPerHost))
+	return nil
+}
