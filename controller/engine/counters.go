@@ -38,7 +38,7 @@ func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
 		return meter.Route{Service: owner, Receives: true}, true
 	}
 	var out meter.Route
-	for id := range e.needs[tap.Need{Host: h.id, Owner: owner}] {
+	for id := range e.needs[h.id][owner] {
 		f := e.intent.flows.byID[id.id]
 		if id.kind != tap.KindFlow || f == nil {
 			continue

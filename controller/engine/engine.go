@@ -16,6 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -90,12 +92,15 @@ type Engine struct {
 	seq      uint64        // of the last change of intent or observation
 	planned  uint64        // seq up to which the plugin has answered
 	verdicts map[ref]verdict
-	waiting  map[ref]uint64                // changed at this seq, and the plugin has not answered yet
-	leaving  map[ref][]tap.Need            // what disabled and deleted services and flows still have on the switches
-	needs    map[tap.Need]map[ref]struct{} // who waits for what on the switches
-	retiring map[string]*host              // deleted, and still being stripped
-	told     set                           // guests that watchers know
+	waiting  map[ref]uint64                         // changed at this seq, and the plugin has not answered yet
+	leaving  map[ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches
+	needs    map[string]map[string]map[ref]struct{} // host -> owner -> who waits for what that owner has there
+	retiring map[string]*host                       // deleted, and still being stripped
+	told     set                                    // guests that watchers know
 	events   *History
+
+	schemas client.Schemas // of all switches
+	models  vswitch.Models
 
 	running sync.WaitGroup // sessions
 	ctx     context.Context
@@ -140,7 +145,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		book:     meter.NewBook(),
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
-		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[tap.Need]map[ref]struct{}{},
+		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
 		retiring: map[string]*host{}, told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {

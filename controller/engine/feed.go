@@ -254,21 +254,28 @@ func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
 }
 
 func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
-	for id := range e.needs[need] {
+	for id := range e.needs[need.Host][need.Owner] {
 		judge[id] = struct{}{}
 	}
 }
 
 func (e *Engine) setNeeds(id ref, before, now []tap.Need) {
 	for _, n := range before {
-		if delete(e.needs[n], id); len(e.needs[n]) == 0 {
-			delete(e.needs, n)
+		owners := e.needs[n.Host]
+		if delete(owners[n.Owner], id); len(owners[n.Owner]) == 0 {
+			delete(owners, n.Owner)
+		}
+		if len(owners) == 0 {
+			delete(e.needs, n.Host)
 		}
 	}
 	for _, n := range now {
-		if e.needs[n] == nil {
-			e.needs[n] = map[ref]struct{}{}
+		if e.needs[n.Host] == nil {
+			e.needs[n.Host] = map[string]map[ref]struct{}{}
 		}
-		e.needs[n][id] = struct{}{}
+		if e.needs[n.Host][n.Owner] == nil {
+			e.needs[n.Host][n.Owner] = map[ref]struct{}{}
+		}
+		e.needs[n.Host][n.Owner][id] = struct{}{}
 	}
 }

@@ -28,6 +28,8 @@ func (e *Engine) startHost(record *store.Host) {
 		Cluster: e.observer.cluster, TapBridge: e.config.TapBridge,
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort, OpenFlowTLS: e.config.OpenFlowTLS,
 		Certified: func(shown *x509.Certificate) (bool, error) { return e.certified(record.ID, shown) },
+		Schemas:   &e.schemas,
+		Models:    &e.models,
 		Logger:    e.log.With("host", record.Name),
 		Report:    func(r session.Report) { e.observe(h, r) },
 		Applied:   e.config.Observer.Applied,
@@ -101,10 +103,8 @@ func (e *Engine) observe(h *host, r session.Report) {
 	}
 	judge := map[ref]struct{}{}
 	if r.Connected != before.Connected || r.Problem != before.Problem {
-		for need := range e.needs {
-			if need.Host == h.id {
-				e.affected(need, judge)
-			}
+		for owner := range e.needs[h.id] {
+			e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
 		}
 	} else {
 		for owner, now := range r.Owners {

@@ -17,6 +17,7 @@ const (
 	attemptBurst = 20
 
 	maxMessage = 32 << 20 // bytes; a port has some 500
+	maxUpdates = 256      // that wait while a step waits for the switch
 	readRate   = 8 << 20  // bytes a second of the database's connection, after readBurst
 	readBurst  = 64 << 20
 )

@@ -123,7 +123,7 @@ func (s *Session) open(ctx context.Context, offered net.Conn) (*client.Conn, err
 // options bound what a host's database can cost: a message, and the updates that wait, of what a bridge with 50,000 ports has.
 func (s *Session) options(secure *tls.Config) client.Options {
 	return client.Options{
-		TLS: secure, MaxMessage: maxMessage, QueueBytes: maxMessage,
+		TLS: secure, MaxMessage: maxMessage, QueueBytes: maxMessage, QueueUpdates: maxUpdates, Schemas: s.config.Schemas,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			if err != nil {
@@ -172,7 +172,7 @@ func (s *Session) relieve(ctx context.Context, conn *client.Conn) (offered net.C
 // follow runs the loop until the connection ends, or the session is retired.
 func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*vswitch.Snapshot, bool, error) {
 	watchCtx, cancel := context.WithTimeout(ctx, answerTime)
-	watcher, err := vswitch.Watch(watchCtx, conn)
+	watcher, err := vswitch.WatchWith(watchCtx, conn, s.config.Models)
 	cancel()
 	if err != nil {
 		return before, false, err

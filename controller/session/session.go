@@ -14,6 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
@@ -34,6 +35,10 @@ type Config struct {
 	// Certified says whether a certificate names the host; an error says that it must not be taken for the host's. Without it any is
 	// as good as any other.
 	Certified func(*x509.Certificate) (own bool, err error)
+
+	// Schemas and Models are what sessions share of what their switches have in common; nil where there is nobody to share with.
+	Schemas *client.Schemas
+	Models  *vswitch.Models
 
 	Logger *slog.Logger
 	// Report is told what was read, from the session's goroutine. It must not block.

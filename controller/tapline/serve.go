@@ -144,7 +144,7 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 	running.Go(func() { keys.Run(ctx) })
 	running.Go(func() { trail.Run(ctx) })
 	start("openflow", func() error {
-		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log, MaxReply: maxReply}, ring.AcceptOpenFlow)
+		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log, MaxReply: maxReply, MaxEvents: maxEvents}, ring.AcceptOpenFlow)
 	})
 	if c.OVSDB.Listen != "" {
 		listener, err := net.Listen("tcp", c.OVSDB.Listen)
@@ -253,6 +253,9 @@ func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, l
 	}
 	return nil
 }
+
+// maxEvents bounds what a switch tells unasked and nobody has looked at yet. Room for it is taken for each connection.
+const maxEvents = 512
 
 // maxReply bounds what a switch may answer to one question, in bytes; a flow has some 150.
 const maxReply = 64 << 20

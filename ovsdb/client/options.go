@@ -33,6 +33,10 @@ type Options struct {
 	QueueUpdates int
 	QueueBytes   int
 
+	// Schemas shares parsed schemas with other connections; nil parses each
+	// anew.
+	Schemas *Schemas
+
 	// LeaderOnly ends the connection with ErrDatabaseGone when the server of a
 	// clustered database is not, or no longer, its leader.
 	LeaderOnly bool

@@ -35,7 +35,7 @@ func (c *Conn) GetSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema,
 		return schema, nil
 	}
 	err := c.call(ctx, "get_schema", stringParams(db), func(result []byte) error {
-		s, err := ovsdb.ParseSchema(result)
+		s, err := c.opts.Schemas.parse(result)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,10 @@
 package vswitch
 
-import "github.com/tapline-sdn/tapline/ovsdb"
+import (
+	"sync"
+
+	"github.com/tapline-sdn/tapline/ovsdb"
+)
 
 // The columns of each table, the one that names a row first.
 
@@ -150,6 +154,37 @@ type model struct {
 	mirrors     *table[Mirror]
 	controllers *table[Controller]
 	managers    *table[Manager]
+}
+
+// Models keeps what was worked out of schemas, for watchers of many switches of few versions; see also [client.Schemas], without which
+// no two connections have the same schema. Its methods may be called at the same time. The zero value is ready for use; nil keeps
+// nothing.
+type Models struct {
+	mu    sync.Mutex
+	known map[*ovsdb.DatabaseSchema]*model
+}
+
+// maxModels bounds what servers that make schemas up can fill.
+const maxModels = 64
+
+func (m *Models) of(db *ovsdb.DatabaseSchema) (*model, error) {
+	if m == nil {
+		return newModel(db)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known := m.known[db]; known != nil {
+		return known, nil
+	}
+	made, err := newModel(db)
+	if err != nil {
+		return nil, err
+	}
+	if m.known == nil || len(m.known) >= maxModels {
+		m.known = map[*ovsdb.DatabaseSchema]*model{}
+	}
+	m.known[db] = made
+	return made, nil
 }
 
 func newModel(db *ovsdb.DatabaseSchema) (*model, error) {

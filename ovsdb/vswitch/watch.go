@@ -35,12 +35,19 @@ type Watcher struct {
 
 // Watch starts to monitor the Open_vSwitch database of a connection.
 func Watch(ctx context.Context, conn *client.Conn) (*Watcher, error) {
+	return WatchWith(ctx, conn, nil)
+}
+
+// WatchWith is Watch for one of many connections, which share models.
+func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher, error) {
 	m, err := conn.Monitor(ctx, Database, Request())
 	if err != nil {
 		return nil, err
 	}
 	w := &Watcher{conn: conn, monitor: m}
-	if w.snap, err = NewSnapshot(m.Schema()); err == nil {
+	model, err := models.of(m.Schema())
+	if err == nil {
+		w.snap = &Snapshot{model: model}
 		w.drain()
 		err = w.err
 	}

@@ -73,7 +73,7 @@ func (s *scanner) scanString(b []byte, n int) int {
 // keeps at most once a larger message has been read.
 const (
 	firstRead  = 4 << 10
-	keepBuffer = 256 << 10
+	keepBuffer = 16 << 10
 )
 
 // Framer cuts a stream into JSON objects. Memory stays within twice the
