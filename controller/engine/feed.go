@@ -259,6 +259,13 @@ func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
 	}
 }
 
+// affectedOn collects everything that waits for something on a host.
+func (e *Engine) affectedOn(host string, judge map[ref]struct{}) {
+	for owner := range e.needs[host] {
+		e.affected(tap.Need{Host: host, Owner: owner}, judge)
+	}
+}
+
 func (e *Engine) setNeeds(id ref, before, now []tap.Need) {
 	for _, n := range before {
 		owners := e.needs[n.Host]

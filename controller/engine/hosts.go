@@ -103,9 +103,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 	}
 	judge := map[ref]struct{}{}
 	if r.Connected != before.Connected || r.Problem != before.Problem {
-		for owner := range e.needs[h.id] {
-			e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
-		}
+		e.affectedOn(h.id, judge)
 	} else {
 		for owner, now := range r.Owners {
 			if was := before.Owners[owner]; now != was {

@@ -172,11 +172,7 @@ func (e *Engine) refuse(h *host, why error, judge map[ref]struct{}) {
 		return
 	}
 	h.refused = text
-	for need := range e.needs {
-		if need.Host == h.id {
-			e.affected(need, judge)
-		}
-	}
+	e.affectedOn(h.id, judge)
 	e.judgeHost(h)
 }
 
