@@ -62,7 +62,10 @@ func (f *fleet) measure(ctx context.Context, n int) (err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
-	return f.idle(ctx, n)
+	if err := f.idle(ctx, n); err != nil {
+		return err
+	}
+	return f.change(ctx, n)
 }
 
 // idle measures what it costs when nothing happens, and memory.

@@ -1,0 +1,135 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+)
+
+// writers are how many clients write at the same time.
+const writers = 16
+
+// throughput is measurement 6: requests per second with many flows stored, and what lists do to writes. The hosts of the flows are
+// not there, so no switch is involved.
+func (b *bench) throughput(ctx context.Context) (err error) {
+	n := pick(b.quick, 10, 1000)
+	f, err := b.fleet(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for len(f.Hosts) < n { // Their flows count, and they need not be there.
+		f.Hosts = append(f.Hosts, f.Hosts[0])
+	}
+	defer func() { f.Hosts = f.Hosts[:1] }()
+	dir := filepath.Join(b.work, "api")
+	if err := f.want(ctx, dir, n); err != nil {
+		return err
+	}
+	if err := f.launch(ctx, dir, n); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	// Sources for the flows to come.
+	guests := pick(b.quick, 20, 500)
+	for g := range guests {
+		mac := fmt.Sprintf("52:54:02:00:%02x:%02x", g>>8, g&255)
+		_, err := f.api.Guests().Create(ctx, api.GuestCreate{Name: fmt.Sprintf("more-%d", g), NICs: []api.GuestNICCreate{{MAC: mac}}})
+		if err != nil {
+			return err
+		}
+	}
+	stored := n * flowsPerHost
+	for _, clients := range []int{1, writers} {
+		// One client alone has nobody to share the disk with.
+		took, each, err := f.create(ctx, guests, clients)
+		if err != nil {
+			return err
+		}
+		b.table.add(fmt.Sprintf("creates, %d flows stored, %d clients", stored, clients), perSecond(len(each), took), "each "+each.String())
+	}
+	lists := sample{}
+	begin := time.Now()
+	for range pick(b.quick, 3, 50) {
+		called := time.Now()
+		list, err := f.api.TapFlows().List(ctx)
+		if err != nil {
+			return err
+		}
+		if len(list.TapFlows) < stored {
+			return fmt.Errorf("a list has %d flows of %d", len(list.TapFlows), stored)
+		}
+		lists = append(lists, time.Since(called))
+	}
+	b.table.add(fmt.Sprintf("lists of all of %d flows, 1 client", stored), perSecond(len(lists), time.Since(begin)), "each "+lists.String())
+
+	// Lists in the background.
+	listing, stop := context.WithCancel(ctx)
+	var busy sync.WaitGroup
+	var listed atomic.Int64
+	for range 2 {
+		busy.Go(func() {
+			for listing.Err() == nil {
+				if _, err := f.api.TapFlows().List(listing); err == nil {
+					listed.Add(1)
+				}
+			}
+		})
+	}
+	begin = time.Now()
+	took, times, err := f.create(ctx, guests, writers)
+	during := time.Since(begin)
+	stop()
+	busy.Wait()
+	if err != nil {
+		return err
+	}
+	b.table.add(fmt.Sprintf("creates, %d clients, while 2 others list", writers), perSecond(len(times), took),
+		fmt.Sprintf("each %s; %s lists meanwhile", times, perSecond(int(listed.Load()), during)))
+	return nil
+}
+
+// create creates a flow for each guest, by several clients, and deletes them.
+func (f *fleet) create(ctx context.Context, guests, clients int) (took time.Duration, each sample, err error) {
+	todo := make(chan int, guests)
+	for g := range guests {
+		todo <- g
+	}
+	close(todo)
+	var mu sync.Mutex
+	var working sync.WaitGroup
+	begin := time.Now()
+	for range clients {
+		working.Go(func() {
+			for g := range todo {
+				called := time.Now()
+				_, failed := f.api.TapFlows().Create(ctx, api.TapFlowCreate{
+					Name: fmt.Sprintf("more-%d", g), TapID: fmt.Sprintf("sink-%d", g%f.n), Type: "vnic", GuestID: fmt.Sprintf("more-%d", g),
+				})
+				mu.Lock()
+				each = append(each, time.Since(called))
+				err = errors.Join(err, failed)
+				mu.Unlock()
+			}
+		})
+	}
+	working.Wait()
+	took = time.Since(begin)
+	for g := range guests {
+		err = errors.Join(err, f.api.TapFlows().Delete(ctx, fmt.Sprintf("more-%d", g)))
+	}
+	return took, slices.Clip(each), err
+}
+
+func perSecond(n int, took time.Duration) string {
+	return fmt.Sprintf("%.0f a second", float64(n)/took.Seconds())
+}

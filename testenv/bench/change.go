@@ -1,0 +1,92 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
+)
+
+// change measures what one change costs while n hosts with their flows stand: flows are disabled and enabled, each on another
+// host, one after another.
+func (f *fleet) change(ctx context.Context, n int) error {
+	rounds := pick(f.b.quick, 4, 100)
+	sent, err := f.sent()
+	if err != nil {
+		return err
+	}
+	before, _ := f.use()
+	var times sample
+	for i := range rounds {
+		name := flowName(i*7919%n, i%flowsPerHost) // A prime, so that it goes through all hosts.
+		for _, on := range []bool{false, true} {
+			called := time.Now()
+			var flow api.TapFlow
+			if on {
+				flow, err = f.api.TapFlows().Enable(ctx, name, client.Wait(settle))
+			} else {
+				flow, err = f.api.TapFlows().Disable(ctx, name, client.Wait(settle))
+			}
+			if err != nil {
+				return err
+			}
+			if on && flow.Status != api.Ready {
+				return fmt.Errorf("flow %s is %s: %s", name, flow.Status, flow.Reason)
+			}
+			times = append(times, time.Since(called))
+		}
+	}
+	after, _ := f.use()
+	now, err := f.sent()
+	if err != nil {
+		return err
+	}
+	cost := after.since(before).cpu / time.Duration(2*rounds)
+	f.b.table.add(fmt.Sprintf("one change, %d flows on %d hosts", n*flowsPerHost, n),
+		fmt.Sprintf("%.2f ms of processor time", float64(cost)/float64(time.Millisecond)),
+		fmt.Sprintf("%d bytes to the switch; until it is read back %s", (now-sent)/uint64(2*rounds), times))
+	return nil
+}
+
+// sent counts the bytes that the controller has sent to switches.
+func (f *fleet) sent() (uint64, error) {
+	var ports []uint16
+	for _, h := range f.Hosts[:f.n] {
+		var port uint16
+		if _, err := fmt.Sscan(h.OVSDB[strings.LastIndexByte(h.OVSDB, ':')+1:], &port); err != nil {
+			return 0, err
+		}
+		ports = append(ports, port)
+	}
+	slices.Sort(ports)
+	sockets, err := netlink.SocketDiagTCPInfo(unix.AF_INET)
+	if err != nil {
+		return 0, fmt.Errorf("read what sockets have sent: %w", err)
+	}
+	more, err := netlink.SocketDiagTCPInfo(unix.AF_INET6) // The listener of OpenFlow is of both families.
+	if err != nil {
+		return 0, fmt.Errorf("read what sockets have sent: %w", err)
+	}
+	var sum uint64
+	for _, s := range append(sockets, more...) {
+		if s.InetDiagMsg == nil || s.TCPInfo == nil || !net.IP(s.InetDiagMsg.ID.Source).IsLoopback() {
+			continue
+		}
+		id := s.InetDiagMsg.ID
+		_, database := slices.BinarySearch(ports, id.DestinationPort)
+		if database || id.SourcePort == fleetOpenFlow {
+			sum += s.TCPInfo.Bytes_acked
+		}
+	}
+	return sum, nil
+}
