@@ -108,6 +108,7 @@ install: build docs
 	done
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system controller/package/tapline.service
 	@[ -e $(DESTDIR)/etc/tapline/tapline.yaml ] || install -D -m 640 -t $(DESTDIR)/etc/tapline controller/package/tapline.yaml
+	install -D -m 644 -t $(DESTDIR)/usr/share/tapline controller/package/grafana-dashboard.json controller/package/alerts.yaml
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline README.md ARCHITECTURE.md NOTICE LICENSE
 
 # A Debian package of what install puts in place. A version that is no tag sorts before the first one.

@@ -12,6 +12,7 @@ type Problem struct {
 	Instance string         `json:"instance,omitempty"`
 	Field    string         `json:"field,omitempty"`  // at fault; the first if there are several
 	Errors   []FieldProblem `json:"errors,omitempty"` // all of them
+	Parts    []Part         `json:"parts,omitempty"`  // of /readyz: how each part is
 }
 
 // FieldProblem is what is wrong with one field or parameter.
@@ -30,4 +31,19 @@ type Deletion struct {
 type Health struct {
 	Status  string `json:"status"` // ok
 	Version string `json:"version"`
+	Parts   []Part `json:"parts,omitempty"` // of /readyz
 }
+
+// Part is how a part of the controller is.
+type Part struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // PartOK, PartDegraded or PartFailed
+	Detail string `json:"detail"`
+}
+
+// The statuses of parts. A part that failed makes the controller not ready; a degraded one does not.
+const (
+	PartOK       = "ok"
+	PartDegraded = "degraded"
+	PartFailed   = "failed"
+)

@@ -20,6 +20,7 @@ type refusal struct {
 	status int
 	detail string
 	faults []api.FieldProblem
+	parts  []api.Part // of a controller that is not ready
 }
 
 func (r *refusal) Error() string {
@@ -64,7 +65,7 @@ func problemOf(err error) (p api.Problem, ours bool) {
 	)
 	switch {
 	case errors.As(err, &refused):
-		p = api.Problem{Status: refused.status, Detail: refused.Error(), Errors: refused.faults}
+		p = api.Problem{Status: refused.status, Detail: refused.Error(), Errors: refused.faults, Parts: refused.parts}
 	case errors.As(err, &failed):
 		statuses := map[engine.ErrorKind]int{
 			engine.Invalid:     http.StatusBadRequest,

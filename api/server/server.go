@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
 )
@@ -24,11 +25,30 @@ type Config struct {
 	Token   []byte
 	Audit   *audit.Log   // nil: nothing is written down
 	Metrics http.Handler // of /metrics; nil answers 404
+	// Observer is told of requests; nil is nobody.
+	Observer Observer
+	// Parts tells how the parts of the controller are that the engine does not know; nil is none.
+	Parts   func() []api.Part
 	Logger  *slog.Logger // nil discards
 	Version string       // of the program, for /healthz
 }
 
+// Observer is told what operators count.
+type Observer interface {
+	// Requested tells of a request that was answered, by the path of the document that it matched; "" if none.
+	Requested(method, route string, status int, took time.Duration)
+	// Streaming tells of event streams that were opened (1) and closed (-1).
+	Streaming(by int)
+}
+
+type unobserved struct{}
+
+func (unobserved) Requested(string, string, int, time.Duration) {}
+func (unobserved) Streaming(int)                                {}
+
 type server struct {
+	observer Observer
+	parts    func() []api.Part
 	engine   Engine
 	keys     *access.Keyring
 	failures *access.Limiter[audit.Record] // of addresses that are turned away, and of tokens that may not
@@ -57,6 +77,8 @@ func newServer(cfg Config) *server {
 		panic(fmt.Sprintf("api/server: the built-in OpenAPI document: %v", err))
 	}
 	s := &server{
+		observer: cfg.Observer,
+		parts:    cfg.Parts,
 		engine:   cfg.Engine,
 		keys:     cfg.Keys,
 		failures: access.NewLimiter[audit.Record](),
@@ -73,6 +95,9 @@ func newServer(cfg Config) *server {
 		if s.keys, err = access.New(context.Background(), access.Config{Admin: cfg.Token}); err != nil {
 			panic(fmt.Sprintf("api/server: a keyring without records: %v", err))
 		}
+	}
+	if s.observer == nil {
+		s.observer = unobserved{}
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -124,6 +149,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			} else if err != nil {
 				c.Error(err)
 			}
+			s.observer.Requested(c.Request().Method, strings.ReplaceAll(c.Path(), ":ref", "{ref}"), c.Response().Status, time.Since(begin))
 			level := slog.LevelInfo
 			if c.Request().Method == http.MethodGet {
 				level = slog.LevelDebug

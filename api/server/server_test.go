@@ -234,7 +234,9 @@ func TestHealth(t *testing.T) {
 
 	b.engine.SetReady(errors.New("the plugin is starting"))
 	p := b.problem(http.StatusServiceUnavailable, http.MethodGet, "/readyz", "")
-	require.Contains(t, p.Detail, "the plugin is starting")
+	require.Contains(t, p.Detail, "plugin: the plugin is starting")
+	require.Contains(t, p.Parts, api.Part{Name: "plugin", Status: api.PartFailed, Detail: "the plugin is starting"})
+	require.Contains(t, p.Parts, api.Part{Name: "audit", Status: api.PartOK})
 	b.must(http.StatusOK, http.MethodGet, "/healthz", "", nil)
 }
 

@@ -2,11 +2,20 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
 )
+
+// part is a part of the controller that works, or says why it does not.
+func part(name string, err error) api.Part {
+	if err != nil {
+		return api.Part{Name: name, Status: api.PartFailed, Detail: err.Error()}
+	}
+	return api.Part{Name: name, Status: api.PartOK}
+}
 
 func (s *server) mountSystem() {
 	health := api.Health{Status: "ok", Version: s.version}
@@ -14,13 +23,20 @@ func (s *server) mountSystem() {
 		return answer(c, http.StatusOK, health)
 	})
 	s.route(http.MethodGet, "/readyz", func(c echo.Context, _ request) error {
-		if err := s.engine.Ready(); err != nil {
-			return refuse(http.StatusServiceUnavailable, "", "not ready: %v", err)
+		parts := []api.Part{part("plugin", s.engine.Ready()), part("audit", s.audit.Err())}
+		if s.parts != nil {
+			parts = append(parts, s.parts()...)
 		}
-		if err := s.audit.Err(); err != nil {
-			return refuse(http.StatusServiceUnavailable, "", "not ready, nothing can be changed: %v", err)
+		var failed []string
+		for _, p := range parts {
+			if p.Status == api.PartFailed {
+				failed = append(failed, p.Name+": "+p.Detail)
+			}
 		}
-		return answer(c, http.StatusOK, health)
+		if len(failed) > 0 {
+			return &refusal{status: http.StatusServiceUnavailable, detail: "not ready: " + strings.Join(failed, "; "), parts: parts}
+		}
+		return answer(c, http.StatusOK, api.Health{Status: health.Status, Version: health.Version, Parts: parts})
 	})
 	s.route(http.MethodGet, "/metrics", func(c echo.Context, _ request) error {
 		if s.metrics == nil {

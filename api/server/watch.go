@@ -30,6 +30,8 @@ func (s *server) watch(c echo.Context, req request) error {
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
 	defer context.AfterFunc(stopping(ctx), cancel)()
+	s.observer.Streaming(1)
+	defer s.observer.Streaming(-1)
 
 	after := c.Request().Header.Get("Last-Event-ID")
 	walk, known := s.engine.Watch(after)

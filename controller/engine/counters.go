@@ -121,3 +121,18 @@ func (e *Engine) ServiceCounters() []ServiceCounters {
 	}
 	return out
 }
+
+// Connections tells how many hosts are registered, and of how many each connection is there.
+func (e *Engine) Connections() (registered, ovsdb, openflow int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, h := range e.hosts {
+		if h.report.Connected {
+			ovsdb++
+		}
+		if h.session.OpenFlowConnected() {
+			openflow++
+		}
+	}
+	return len(e.hosts), ovsdb, openflow
+}

@@ -20,7 +20,8 @@ import (
 type explainer struct {
 	*Engine
 	out   *Explanation
-	hosts []*explained // in the order in which they were first mentioned
+	hosts []*explained          // in the order in which they were first mentioned
+	read  map[string]*explained // what switches have answered already
 }
 
 // explained is a host that an explanation is about.
@@ -60,14 +61,10 @@ func (e *Engine) ExplainService(ctx context.Context, name string) (Explanation, 
 
 // explain gathers in two steps, since a switch must not be asked while mu is held: first which hosts matter, then everything.
 func (e *Engine) explain(ctx context.Context, about func(*explainer) error) (Explanation, error) {
-	gather := func(flows map[string]*explained) (*explainer, error) {
+	gather := func(read map[string]*explained) (*explainer, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		x := &explainer{Engine: e, out: &Explanation{}}
-		for _, at := range flows {
-			x.hosts = append(x.hosts, &explained{id: at.id, host: e.hosts[at.id], flows: at.flows, err: at.err})
-		}
-		slices.SortFunc(x.hosts, func(a, b *explained) int { return cmp.Compare(a.id, b.id) })
+		x := &explainer{Engine: e, out: &Explanation{}, read: read}
 		if err := about(x); err != nil {
 			return nil, err
 		}
@@ -98,7 +95,11 @@ func (x *explainer) at(id string, owners ...string) *explained {
 	i := slices.IndexFunc(x.hosts, func(a *explained) bool { return a.id == id })
 	if i < 0 {
 		i = len(x.hosts)
-		x.hosts = append(x.hosts, &explained{id: id, host: x.Engine.hosts[id]})
+		at := &explained{id: id, host: x.Engine.hosts[id]}
+		if answered := x.read[id]; answered != nil {
+			at.flows, at.err = answered.flows, answered.err
+		}
+		x.hosts = append(x.hosts, at)
 	}
 	for _, owner := range owners {
 		if !slices.Contains(x.hosts[i].owners, owner) {
@@ -123,11 +124,13 @@ func (x *explainer) flow(f *store.Flow) {
 	}
 	x.planned(id, v)
 	sources := x.source(f)
+	for _, h := range sources {
+		x.at(h.HostID)
+	}
 	for _, n := range v.status.Needs {
 		x.at(n.Host, n.Owner)
 	}
 	for _, h := range sources {
-		x.at(h.HostID)
 		x.out.Path = append(x.out.Path, h)
 		x.carry(f, h)
 	}

@@ -33,8 +33,11 @@ func (x *explainer) rows(h *host, owners []string) []RowView {
 			if !x.observer.ours(c.ExternalIDs) {
 				state = RowForeign
 			}
-			out = append(out, RowView{Table: "Controller", Name: c.Target, UUID: c.UUID.String(), Owner: tap.OwnerBridge, State: state,
-				Text: fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status))})
+			text := "connected" // The row itself is written every 5 seconds.
+			if state == RowForeign || !h.session.OpenFlowConnected() {
+				text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status))
+			}
+			out = append(out, RowView{Table: "Controller", Name: c.Target, UUID: c.UUID.String(), Owner: tap.OwnerBridge, State: state, Text: text})
 		}
 	} else if h.program != nil {
 		out = append(out, RowView{Table: "Bridge", Name: x.config.TapBridge, Owner: tap.OwnerBridge, State: RowMissing})

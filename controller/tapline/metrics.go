@@ -2,14 +2,13 @@ package main
 
 import (
 	"net/http"
+	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/tapline-sdn/tapline/controller/engine"
-	"github.com/tapline-sdn/tapline/plugin"
 )
 
 // metrics is what /metrics tells.
@@ -17,38 +16,74 @@ type metrics struct {
 	registry  *prometheus.Registry
 	rows      prometheus.Counter
 	flows     prometheus.Counter
+	programs  prometheus.Counter
 	drift     prometheus.Counter
 	converged prometheus.Histogram
+	commits   prometheus.Histogram
+	requests  *prometheus.CounterVec
+	latency   *prometheus.HistogramVec
+	denied    *prometheus.CounterVec
+	streams   prometheus.Gauge
 }
 
-func newMetrics(supervisor *plugin.Supervisor) *metrics {
+// pluginState is how the mirror plugin is; *plugin.Supervisor has it.
+type pluginState interface {
+	Restarts() uint64
+	Err() error
+}
+
+func newMetrics(mirror pluginState) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		rows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tapline_ovsdb_rows_written_total", Help: "Rows written to switches' databases."}),
 		flows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tapline_openflow_flow_mods_total", Help: "Flow modifications sent to switches."}),
+		programs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tapline_programs_applied_total", Help: "Programs of hosts that were applied and read back."}),
 		drift: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tapline_drift_repaired_total", Help: "Writes that repaired what somebody else had changed."}),
 		converged: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tapline_convergence_seconds", Help: "Time from a host's new program until all of it was read back.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tapline_store_commit_duration_seconds", Help: "Time until a change of intent was on the disk.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tapline_api_requests_total", Help: "Requests answered, by method, path of the interface and status."},
+			[]string{"method", "route", "code"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tapline_api_request_duration_seconds",
+			Help: "Time until a request was answered, with the time that it asked to wait; event streams are left out.",
+			// Few, since each method and path has its own.
+			Buckets: []float64{0.002, 0.01, 0.05, 0.25, 1, 5}}, []string{"method", "route"}),
+		denied: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tapline_api_auth_failures_total", Help: "Requests refused for want of a token or role, or after too many failures, by status."},
+			[]string{"code"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tapline_watch_streams", Help: "Event streams that are open."}),
 	}
-	m.registry.MustRegister(m.rows, m.flows, m.drift, m.converged,
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tapline_build_info", Help: "Always 1; the labels tell the version.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}})
+	build.Set(1)
+	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests} {
+		m.denied.WithLabelValues(strconv.Itoa(code)) // There from the start, so that the first one is an increase.
+	}
+	m.registry.MustRegister(m.rows, m.flows, m.programs, m.drift, m.converged, m.commits, m.requests, m.latency, m.denied, m.streams, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "tapline_plugin_restarts_total", Help: "Restarts of the mirror plugin.",
-		}, func() float64 { return float64(supervisor.Restarts()) }))
+		}, func() float64 { return float64(mirror.Restarts()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tapline_plugin_up", Help: "Whether the mirror plugin runs.",
+		}, func() float64 {
+			if mirror.Err() != nil {
+				return 0
+			}
+			return 1
+		}))
 	return m
-}
-
-// watch adds what is read from the engine at each scrape.
-func (m *metrics) watch(ring *engine.Engine) {
-	m.registry.MustRegister(&stateCollector{ring: ring,
-		hosts: prometheus.NewDesc("tapline_hosts", "Registered hosts by state.", []string{"status"}, nil),
-		taps:  prometheus.NewDesc("tapline_tap_flows", "Tap flows by state.", []string{"status"}, nil),
-		sinks: prometheus.NewDesc("tapline_tap_services", "Tap services by state.", []string{"status"}, nil),
-	})
 }
 
 func (m *metrics) handler() http.Handler {
@@ -56,7 +91,10 @@ func (m *metrics) handler() http.Handler {
 }
 
 // Converged implements [engine.Observer].
-func (m *metrics) Converged(d time.Duration) { m.converged.Observe(d.Seconds()) }
+func (m *metrics) Converged(d time.Duration) {
+	m.programs.Inc()
+	m.converged.Observe(d.Seconds())
+}
 
 // Applied implements [engine.Observer].
 func (m *metrics) Applied(rows, flows int, drift bool) {
@@ -67,28 +105,28 @@ func (m *metrics) Applied(rows, flows int, drift bool) {
 	}
 }
 
-// stateCollector counts resources by state.
-type stateCollector struct {
-	ring               *engine.Engine
-	hosts, taps, sinks *prometheus.Desc
-}
-
-// Describe implements prometheus.Collector.
-func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
-	out <- c.hosts
-	out <- c.taps
-	out <- c.sinks
-}
-
-// Collect implements prometheus.Collector.
-func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
-	hosts, flows, services := c.ring.Count()
-	for _, counted := range []struct {
-		desc *prometheus.Desc
-		by   engine.Counts
-	}{{c.hosts, hosts}, {c.taps, flows}, {c.sinks, services}} {
-		for state, n := range counted.by {
-			out <- prometheus.MustNewConstMetric(counted.desc, prometheus.GaugeValue, float64(n), string(state))
-		}
+// Requested implements [server.Observer].
+func (m *metrics) Requested(method, route string, status int, took time.Duration) {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete:
+	default:
+		method = "other" // Whoever asks chooses it, and there must not be more and more of them.
+	}
+	if route == "" {
+		route = "other"
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	if route != "/api/v1/watch" && route != "other" {
+		m.latency.WithLabelValues(method, route).Observe(took.Seconds())
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		m.denied.WithLabelValues(strconv.Itoa(status)).Inc()
 	}
 }
+
+// Streaming implements [server.Observer].
+func (m *metrics) Streaming(by int) { m.streams.Add(float64(by)) }
+
+// Committed counts a write of the store.
+func (m *metrics) Committed(took time.Duration) { m.commits.Observe(took.Seconds()) }

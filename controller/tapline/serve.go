@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
@@ -111,8 +112,9 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 		log.Warn("tokens travel over the network in the clear: configure api.tls, or listen on 127.0.0.1", "api", tcp)
 	}
 	counters := newMetrics(supervisor)
+	timed := &timedStore{Store: intent, took: counters.Committed}
 	ring, err := engine.New(ctx, engine.Config{
-		Store: intent, Plugin: supervisor, Hypervisor: newHypervisor(c, settings.Bridge, log), TapBridge: settings.Bridge,
+		Store: timed, Plugin: supervisor, Hypervisor: newHypervisor(c, settings.Bridge, log), TapBridge: settings.Bridge,
 		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys},
 		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
 		OVSDBTLS: dialTLS(ovsdbTLS), AcceptTLS: ovsdbTLS, Logger: log, Observer: counters, Audit: trail,
@@ -162,6 +164,9 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 	start("api", func() error {
 		return server.Serve(ctx, apiListener, server.New(server.Config{
 			Engine: ring, Keys: keys, Audit: trail, Metrics: counters.handler(), Logger: log, Version: version,
+			Observer: counters, Parts: func() []api.Part {
+				return parts(timed.Err(), ring, fmt.Sprintf("api %v, openflow %v", apiListener.Addr(), openflowListener.Addr()), c.OVSDB.Listen)
+			},
 		}), apiTLS)
 	})
 	ours := audit.Record{Actor: audit.Actor{Type: "controller"}, Change: audit.Change{Name: "tapline " + version}, Outcome: audit.Success}

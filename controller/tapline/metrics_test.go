@@ -1,0 +1,218 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/meter"
+)
+
+// fakeRing is an engine with so many services.
+type fakeRing struct{ services int }
+
+func (fakeRing) Count() (hosts, flows, services engine.Counts) {
+	return engine.Counts{"ready": 2, "pending": 1}, engine.Counts{"error": 3}, engine.Counts{"disabled": 4}
+}
+
+func (fakeRing) Connections() (registered, ovsdb, openflow int) { return 3, 2, 1 }
+
+func (r fakeRing) ServiceCounters() []engine.ServiceCounters {
+	var out []engine.ServiceCounters
+	for i := range r.services {
+		out = append(out, engine.ServiceCounters{Name: fmt.Sprintf("s%04d", i), Counters: meter.Counters{
+			Captured: meter.Flowing{Count: meter.Count{Packets: 10, Bytes: 1000}}, Guarded: meter.Count{Packets: 1, Bytes: 100},
+			Delivered: meter.Flowing{Count: meter.Count{Packets: 7, Bytes: 700}}, Lost: meter.Count{Packets: 2, Bytes: 200},
+		}})
+	}
+	return out
+}
+
+type fakePlugin struct{}
+
+func (fakePlugin) Restarts() uint64 { return 5 }
+func (fakePlugin) Err() error       { return errors.New("away") }
+
+// busy is metrics after something of everything has happened.
+func busy(services int) *metrics {
+	m := newMetrics(fakePlugin{})
+	m.watch(fakeRing{services})
+	m.Applied(3, 4, true)
+	m.Converged(time.Millisecond)
+	m.Committed(time.Millisecond)
+	m.Requested("GET", "/api/v1/hosts/{ref}", 200, time.Millisecond)
+	m.Requested("BREW", "", 401, time.Millisecond)
+	m.Requested("GET", "/api/v1/watch", 200, time.Hour)
+	m.Streaming(1)
+	return m
+}
+
+func TestMetricsAreWellNamed(t *testing.T) {
+	problems, err := testutil.GatherAndLint(busy(3).registry)
+	require.NoError(t, err)
+	assert.Empty(t, problems)
+}
+
+func TestMetricsTell(t *testing.T) {
+	m := busy(2)
+	require.NoError(t, testutil.GatherAndCompare(m.registry, strings.NewReader(`
+# HELP tapline_api_auth_failures_total Requests refused for want of a token or role, or after too many failures, by status.
+# TYPE tapline_api_auth_failures_total counter
+tapline_api_auth_failures_total{code="401"} 1
+tapline_api_auth_failures_total{code="403"} 0
+tapline_api_auth_failures_total{code="429"} 0
+# HELP tapline_api_requests_total Requests answered, by method, path of the interface and status.
+# TYPE tapline_api_requests_total counter
+tapline_api_requests_total{code="200",method="GET",route="/api/v1/hosts/{ref}"} 1
+tapline_api_requests_total{code="200",method="GET",route="/api/v1/watch"} 1
+tapline_api_requests_total{code="401",method="other",route="other"} 1
+# HELP tapline_hosts_connected Hosts by the connection that is there.
+# TYPE tapline_hosts_connected gauge
+tapline_hosts_connected{connection="openflow"} 1
+tapline_hosts_connected{connection="ovsdb"} 2
+# HELP tapline_lost_packets_total Packets sent into a tunnel and not arrived.
+# TYPE tapline_lost_packets_total counter
+tapline_lost_packets_total{tap_service="s0000"} 2
+tapline_lost_packets_total{tap_service="s0001"} 2
+# HELP tapline_plugin_restarts_total Restarts of the mirror plugin.
+# TYPE tapline_plugin_restarts_total counter
+tapline_plugin_restarts_total 5
+# HELP tapline_plugin_up Whether the mirror plugin runs.
+# TYPE tapline_plugin_up gauge
+tapline_plugin_up 0
+# HELP tapline_tap_flows Tap flows by state.
+# TYPE tapline_tap_flows gauge
+tapline_tap_flows{status="disabled"} 0
+tapline_tap_flows{status="error"} 3
+tapline_tap_flows{status="pending"} 0
+tapline_tap_flows{status="ready"} 0
+`), "tapline_api_auth_failures_total", "tapline_api_requests_total", "tapline_hosts_connected", "tapline_lost_packets_total",
+		"tapline_plugin_restarts_total", "tapline_plugin_up", "tapline_tap_flows"))
+	n, err := testutil.GatherAndCount(m.registry, "tapline_api_request_duration_seconds")
+	require.NoError(t, err)
+	assert.Equal(t, 1, n, "event streams and unknown paths have no latency")
+}
+
+func TestServicesAreBounded(t *testing.T) {
+	n, err := testutil.GatherAndCount(busy(maxServices+5).registry, "tapline_captured_packets_total")
+	require.NoError(t, err)
+	assert.Equal(t, maxServices+1, n)
+}
+
+// exprs are the PromQL expressions of what ships, and where they stand.
+func exprs(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	var dashboard struct {
+		Panels []struct {
+			ID      int
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	text, err := os.ReadFile("../package/grafana-dashboard.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &dashboard))
+	ids := map[int]bool{}
+	for _, p := range dashboard.Panels {
+		assert.False(t, ids[p.ID], "two panels have id %d", p.ID)
+		ids[p.ID] = true
+		for i, target := range p.Targets {
+			out[fmt.Sprintf("panel %s %d", p.Title, i)] = target.Expr
+		}
+	}
+	var alerts struct {
+		Groups []struct {
+			Name  string
+			Rules []struct {
+				Alert, Expr string
+				For         string
+				Labels      struct{ Severity string }
+				Annotations struct{ Summary, Description string }
+			}
+		}
+	}
+	text, err = os.ReadFile("../package/alerts.yaml")
+	require.NoError(t, err)
+	require.NoError(t, yaml.UnmarshalWithOptions(text, &alerts, yaml.Strict()), "rules have fields that Prometheus does not know")
+	for _, g := range alerts.Groups {
+		for _, r := range g.Rules {
+			assert.NotContains(t, out, "alert "+r.Alert)
+			out["alert "+r.Alert] = r.Expr
+			assert.Contains(t, []string{"critical", "warning", "info"}, r.Labels.Severity, r.Alert)
+			assert.NotEmpty(t, r.Annotations.Summary, r.Alert)
+			assert.NotEmpty(t, r.Annotations.Description, r.Alert)
+			if r.For != "" {
+				_, err := time.ParseDuration(r.For)
+				assert.NoError(t, err, r.Alert)
+			}
+		}
+	}
+	return out
+}
+
+// Every metric in the dashboard and the alerts is one that the controller has, with labels that it has, and every one of
+// Tapline's own is shown.
+func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
+	families, err := busy(1).registry.Gather()
+	require.NoError(t, err)
+	labels := map[string][]string{"up": {"job"}}
+	shown := map[string]bool{}
+	for _, f := range families {
+		names := []string{f.GetName()}
+		if f.GetType().String() == "HISTOGRAM" {
+			names = []string{f.GetName() + "_bucket", f.GetName() + "_sum", f.GetName() + "_count"}
+		}
+		for _, name := range names {
+			labels[name] = []string{"job", "instance", "le"}
+			for _, l := range f.GetMetric()[0].GetLabel() {
+				labels[name] = append(labels[name], l.GetName())
+			}
+		}
+	}
+	selector := regexp.MustCompile(`\b((?:tapline|go|process)_[a-z0-9_]+|up)\b(?:\{([^}]*)\})?`)
+	label := regexp.MustCompile(`([a-z_]+)\s*(?:=~|!~|!=|=)\s*"[^"]*"`)
+	for where, expr := range exprs(t) {
+		for _, pair := range []string{"()", "{}", "[]"} {
+			assert.Equal(t, strings.Count(expr, pair[:1]), strings.Count(expr, pair[1:]), "%s: %s in %s", where, pair, expr)
+		}
+		found := selector.FindAllStringSubmatch(expr, -1)
+		assert.NotEmpty(t, found, "%s: no metric in %s", where, expr)
+		for _, m := range found {
+			has, known := labels[m[1]]
+			assert.True(t, known, "%s: there is no metric %s", where, m[1])
+			shown[m[1]] = true
+			for _, l := range label.FindAllStringSubmatch(m[2], -1) {
+				assert.Contains(t, has, l[1], "%s: %s has no label %s", where, m[1], l[1])
+			}
+		}
+	}
+	for _, f := range families {
+		if name := f.GetName(); strings.HasPrefix(name, "tapline_") {
+			assert.True(t, shown[name] || shown[name+"_bucket"], "neither the dashboard nor an alert shows %s", name)
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	got := parts(errors.New("no space left on device"), fakeRing{}, "api 127.0.0.1:8640", "")
+	assert.Equal(t, []api.Part{
+		{Name: "store", Status: api.PartFailed, Detail: "no space left on device"},
+		{Name: "listeners", Status: api.PartOK, Detail: "api 127.0.0.1:8640"},
+		{Name: "hosts", Status: api.PartDegraded, Detail: "1 of 3 connected (OVSDB 2, OpenFlow 1)"},
+	}, got)
+	assert.True(t, slices.ContainsFunc(parts(nil, fakeRing{}, "", ""), func(p api.Part) bool { return p.Name == "store" && p.Status == api.PartOK }))
+}
