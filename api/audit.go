@@ -12,7 +12,7 @@ type AuditRecord struct {
 	Method    string          `json:"method"`
 	Path      string          `json:"path"`
 	Action    string          `json:"action"` // create, update, delete, start or stop; "" if nothing was changed
-	Kind      string          `json:"kind"`   // of the resource: host, guest, wire, tap_service, tap_flow or token
+	Kind      string          `json:"kind"`   // of the resource: host, guest, wire, tap_service, tap_flow, token or plugin
 	ID        string          `json:"id"`     // of the resource; as the request gave it where nothing was changed
 	Name      string          `json:"name"`
 	Before    json.RawMessage `json:"before"` // the resource as it was asked for; null before it was created

@@ -31,7 +31,7 @@ type Actor struct {
 // Change is what was done to one resource. Before and After are records of it, without what is only observed; nil before it was
 // created, and after it was deleted. They hold no secret.
 type Change struct {
-	Kind   string          `json:"kind,omitempty"` // host, guest, wire, tap_service, tap_flow, token
+	Kind   string          `json:"kind,omitempty"` // host, guest, wire, tap_service, tap_flow, token, plugin
 	ID     string          `json:"id,omitempty"`   // or the name, as the request gave it, where nothing was changed
 	Name   string          `json:"name,omitempty"`
 	Before json.RawMessage `json:"before,omitempty"`

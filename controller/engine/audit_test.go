@@ -46,10 +46,16 @@ func TestChangesAreAuditedBeforeTheyAreStored(t *testing.T) {
 	require.Contains(t, string(n.changes[2].After), `"enabled":true`)
 	require.JSONEq(t, string(n.changes[2].After), string(n.changes[3].Before))
 
+	must(r.e.ReloadPlugin(ctx, "mirror"))(t)
+	reloaded := n.changes[len(n.changes)-1]
+	require.Equal(t, "update plugin mirror", reloaded.Action()+" "+reloaded.Kind+" "+reloaded.Name)
+
 	n.full = errors.New("audit log: disk is full")
 	_, err := r.e.CreateGuest(ctx, store.Guest{Name: "vm2", NICs: []store.GuestNIC{{MAC: mac(2)}}})
 	wantError(t, err, Unavailable, "", "disk is full")
 	wantError(t, r.e.DeleteGuest(ctx, "vm1", 0), Unavailable, "", "disk is full")
+	_, err = r.e.ReloadPlugin(ctx, "mirror")
+	wantError(t, err, Unavailable, "", "disk is full")
 	require.Len(t, r.e.Guests(), 1, "nothing was changed")
 	state, err := r.store.Load(ctx)
 	require.NoError(t, err)

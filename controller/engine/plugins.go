@@ -3,11 +3,13 @@ package engine
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -46,7 +48,11 @@ func (e *Engine) Plugin(name string) (PluginView, error) {
 // ReloadPlugin starts a plugin anew, tries it, and lets it take over from the one that runs. If anything is wrong with it, the one
 // that runs goes on, and the error says what.
 func (e *Engine) ReloadPlugin(ctx context.Context, name string) (PluginView, error) {
-	if _, err := e.Plugin(name); err != nil {
+	before, err := e.Plugin(name)
+	if err != nil {
+		return PluginView{}, err
+	}
+	if err := e.auditReload(ctx, before); err != nil {
 		return PluginView{}, err
 	}
 	if err := e.config.Plugin.Reload(ctx, e.try); err != nil {
@@ -57,6 +63,31 @@ func (e *Engine) ReloadPlugin(ctx context.Context, name string) (PluginView, err
 		return PluginView{}, &Error{Kind: Conflict, Message: fmt.Sprintf("%v; the plugin that runs goes on", err), Err: err}
 	}
 	return e.Plugin(name)
+}
+
+// auditReload has it written down that a plugin is about to be replaced by what its file is now.
+func (e *Engine) auditReload(ctx context.Context, v PluginView) error {
+	if e.config.Audit == nil {
+		return nil
+	}
+	type program struct {
+		Name    string `json:"name"`
+		Path    string `json:"path"`
+		Version string `json:"version,omitempty"`
+	}
+	before, err := json.Marshal(program{v.Name, v.Path, v.Version})
+	if err != nil {
+		return fmt.Errorf("plugin %s: %w", v.Name, err)
+	}
+	after, err := json.Marshal(program{Name: v.Name, Path: v.Path})
+	if err != nil {
+		return fmt.Errorf("plugin %s: %w", v.Name, err)
+	}
+	change := audit.Change{Kind: "plugin", ID: v.Name, Name: v.Name, Before: before, After: after}
+	if err := e.config.Audit.Change(ctx, change); err != nil {
+		return &Error{Kind: Unavailable, Message: err.Error(), Err: err}
+	}
+	return nil
 }
 
 // errTried ends a trial that went well.

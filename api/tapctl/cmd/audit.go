@@ -42,7 +42,7 @@ func (a *App) addAudit(root *cobra.Command) {
 		{"since", "since", "not before a time (2026-11-30T08:00:00Z), or how long ago (30m, 12h, 7d)"},
 		{"until", "until", "before a time, or how long ago"},
 		{"actor", "actor", "by the token or certificate of this name or id; or token, certificate, config, controller, unknown"},
-		{"kind", "kind", "about a host, guest, wire, tap_service, tap_flow or token"},
+		{"kind", "kind", "about a host, guest, wire, tap_service, tap_flow, token or plugin"},
 		{"id", "id", "about the resource of this id or name"},
 		{"outcome", "outcome", "that ended so: success, refused, denied or failed"},
 		{"request-id", "request_id", "of this request (X-Request-Id)"},
