@@ -11,14 +11,13 @@ import (
 var ErrTooLarge = errors.New("the database is larger than that of any switch")
 
 const (
-	// maxRows is that of two bridges with all the ports that they can have,
-	// each with its interface.
-	maxRows = 1 << 18
+	// maxRows is that of 32,000 ports, each with its interface.
+	maxRows = 1 << 16
 	// maxSize bounds the values of all rows, as JSON, in bytes. A port with
 	// its interface has some 500.
-	maxSize = 64 << 20
+	maxSize = 32 << 20
 	// measureAfter is how many bytes of updates may come between measurements.
-	measureAfter = 32 << 20
+	measureAfter = 16 << 20
 )
 
 // size is that of the values of all rows, as JSON, in bytes.

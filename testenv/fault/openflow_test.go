@@ -3,7 +3,6 @@ package fault_test
 import (
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,14 +38,11 @@ func of(t *testing.T, xid uint32, m openflow.Message) []byte {
 // as fast, its connection stays, memory and log are bounded.
 func TestHostileOpenFlow(t *testing.T) {
 	h := start(t, 1)[0]
-	r := newRig(t)
+	r := newRig(t, nil)
 	r.register("good", h.OVSDB)
 	r.ready("good")
 	flow := r.capture("good", h)
-	text, err := h.VSCtl("get", "Bridge", "brtap", "datapath_id")
-	require.NoError(t, err)
-	dpid, err := strconv.ParseUint(strings.Trim(text, "\"\n"), 16, 64)
-	require.NoError(t, err)
+	dpid := datapathID(t, h)
 	r.toggle(flow)
 	alone := r.pace(flow, 5)
 	t.Logf("a change takes %v", alone)

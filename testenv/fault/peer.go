@@ -11,6 +11,7 @@ import (
 type Peer struct {
 	addr    string
 	end     chan struct{}
+	once    sync.Once    // closes end
 	ln      net.Listener // of Listen
 	running sync.WaitGroup
 
@@ -86,9 +87,9 @@ func (p *Peer) Connections() int {
 	return p.n
 }
 
-// Close ends all connections and waits for those who serve them.
+// Close ends all connections and waits for those who serve them. It may be called again.
 func (p *Peer) Close() {
-	close(p.end)
+	p.once.Do(func() { close(p.end) })
 	if p.ln != nil {
 		_ = p.ln.Close() // The accepting goroutine sees it.
 	}

@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/quiet"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -84,20 +87,24 @@ func (l *logged) len() int {
 	return l.text.Len()
 }
 
-// newRig starts a controller. Switches are told to connect to advertise; "": to it.
-func newRig(t *testing.T, adjust ...func(*engine.Config, string)) *rig {
+// newRig starts a controller, with TLS if it is given a configuration.
+func newRig(t *testing.T, secure *tls.Config) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &logged{}}
 	log := slog.New(quiet.New(slog.NewTextHandler(r.log, nil)))
-	ln, err := ofconn.Listen(t.Context(), "ptcp:127.0.0.1:0", nil)
+	listen, scheme := "ptcp:127.0.0.1:0", "tcp:"
+	if secure != nil {
+		listen, scheme = "pssl:127.0.0.1:0", "ssl:"
+	}
+	ln, err := ofconn.Listen(t.Context(), listen, secure)
 	require.NoError(t, err)
 	r.openflow = ln.Addr().String()
 	config := engine.Config{
 		Store: store.NewMemory(), Plugin: inPlace{}, TapBridge: "brtap", Keys: engine.DefaultKeys(),
-		Advertise: "tcp:" + r.openflow, Logger: log, Observer: uncounted{},
+		Advertise: scheme + r.openflow, Logger: log, Observer: uncounted{},
 	}
-	for _, f := range adjust {
-		f(&config, r.openflow)
+	if secure != nil {
+		config.OVSDBTLS = client.ChainOnly(secure)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.Engine, err = engine.New(ctx, config)
@@ -157,6 +164,16 @@ func (r *rig) ready(name string) time.Duration {
 		h, err := r.Host(name)
 		return err == nil && h.State == tap.StateReady
 	})
+}
+
+// datapathID is that of a host's tap bridge.
+func datapathID(t *testing.T, h *dummy.Host) uint64 {
+	t.Helper()
+	text, err := h.VSCtl("get", "Bridge", "brtap", "datapath_id")
+	require.NoError(t, err)
+	dpid, err := strconv.ParseUint(strings.Trim(text, "\"\n"), 16, 64)
+	require.NoError(t, err)
+	return dpid
 }
 
 // capture mirrors one guest of a host to another, and waits until that stands.
