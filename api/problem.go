@@ -3,6 +3,9 @@ package api
 // ProblemType is the media type of a [Problem].
 const ProblemType = "application/problem+json"
 
+// InProgress is the type of the problem that a creation with an Idempotency-Key meets while the same is being answered.
+const InProgress = "urn:tapline:problem:in-progress"
+
 // Problem says what is wrong with a request, where, and what would be right (RFC 9457).
 type Problem struct {
 	Type     string         `json:"type"`
@@ -17,8 +20,9 @@ type Problem struct {
 
 // FieldProblem is what is wrong with one field or parameter.
 type FieldProblem struct {
-	Field  string `json:"field"`
-	Detail string `json:"detail"`
+	Field   string `json:"field"`
+	Pointer string `json:"pointer,omitempty"` // of a field: its place in the body (RFC 6901, as a fragment)
+	Detail  string `json:"detail"`
 }
 
 // Deletion answers a deletion that the switches had not followed when its time to wait was over.

@@ -122,6 +122,9 @@ func (c *Client) do(ctx context.Context, method, path string, opts []Option, bod
 		return nil, fmt.Errorf("%s %s: %w", method, req.URL, cause(err))
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotModified && o.known != "" {
+		return resp.Header, ErrNotModified
+	}
 	if resp.StatusCode/100 != 2 {
 		return nil, readError(req, resp)
 	}
@@ -136,7 +139,7 @@ func (c *Client) do(ctx context.Context, method, path string, opts []Option, bod
 		return nil, fmt.Errorf("%s %s: the answer broke off: %w", method, req.URL, err)
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return nil, fmt.Errorf("%s %s: the answer is not what a tapline controller says: %w", method, req.URL, err)
+		return nil, fmt.Errorf("%s %s: %w: %w", method, req.URL, errNotOurs, err)
 	}
 	return resp.Header, nil
 }
@@ -167,6 +170,12 @@ func (c *Client) request(ctx context.Context, method, path string, o options, bo
 	}
 	if o.ifMatch != "" {
 		req.Header.Set("If-Match", o.ifMatch)
+	}
+	if o.known != "" {
+		req.Header.Set("If-None-Match", o.known)
+	}
+	if o.key != "" {
+		req.Header.Set("Idempotency-Key", `"`+o.key+`"`)
 	}
 	if c.agent != "" {
 		req.Header.Set("User-Agent", c.agent)

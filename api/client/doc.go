@@ -4,5 +4,6 @@
 //	flow, err := c.TapFlows().Create(ctx, api.TapFlowCreate{...}, client.Wait(10*time.Second))
 //
 // Wherever an id is wanted a name does as well. What the server refuses is an [*Error] with its problem; what never
-// reached it, or whose answer was lost, is another error. The package repeats no request and starts no goroutine.
+// reached it, or whose answer was lost, is another error. Creations
+// whose answer was lost are repeated, and streams of events resumed; nothing else is. The package starts no goroutine.
 package client

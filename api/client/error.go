@@ -11,6 +11,11 @@ import (
 // ErrPending means that a deletion is done, and that the switches had not dropped what was there when the time of [Wait] was over.
 var ErrPending = errors.New("deleted, and the switches do not show yet that they have dropped it")
 
+// ErrNotModified means that a read would be answered as before; see [IfNoneMatch].
+var ErrNotModified = errors.New("not modified")
+
+var errNotOurs = errors.New("the answer is not what a tapline controller says")
+
 // Error is a request that the server refused; nothing was changed.
 type Error struct {
 	Method  string

@@ -10,6 +10,8 @@ type options struct {
 	query   url.Values
 	wait    time.Duration
 	ifMatch string
+	known   string // If-None-Match
+	key     string // Idempotency-Key
 	after   string
 	broken  func(error)
 }
@@ -44,6 +46,12 @@ func Wait(d time.Duration) Option {
 
 // IfMatch makes a write fail with status 412 if the resource no longer has this ETag. "" checks nothing.
 func IfMatch(etag string) Option { return func(o *options) { o.ifMatch = etag } }
+
+// IfNoneMatch makes a read fail with [ErrNotModified] if the answer would still have this ETag. "" checks nothing.
+func IfNoneMatch(etag string) Option { return func(o *options) { o.known = etag } }
+
+// Key gives a creation its Idempotency-Key, so that it can be repeated by somebody else. Without it, a new one is made.
+func Key(key string) Option { return func(o *options) { o.key = key } }
 
 // Where lists only objects whose field (as in the JSON object) has a value; fields that hold an id take a name as well.
 func Where(field, value string) Option { return func(o *options) { o.set(field, value) } }

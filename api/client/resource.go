@@ -23,14 +23,14 @@ func (r Resource[T, L, C, P]) List(ctx context.Context, opts ...Option) (L, erro
 	return list, err
 }
 
-// Get reads one.
-func (r Resource[T, L, C, P]) Get(ctx context.Context, ref string) (T, error) {
-	return r.do(ctx, http.MethodGet, r.one(ref), nil, nil)
+// Get reads one; with [IfNoneMatch], if it has changed.
+func (r Resource[T, L, C, P]) Get(ctx context.Context, ref string, opts ...Option) (T, error) {
+	return r.do(ctx, http.MethodGet, r.one(ref), opts, nil)
 }
 
-// Create creates one.
+// Create creates one. If the connection is lost before the answer has come, it is asked for again, which creates no second.
 func (r Resource[T, L, C, P]) Create(ctx context.Context, body C, opts ...Option) (T, error) {
-	return r.do(ctx, http.MethodPost, r.all(), opts, body)
+	return r.createOnce(ctx, body, opts)
 }
 
 // Update changes the given fields of one.

@@ -22,8 +22,8 @@ func (t Tokens) List(ctx context.Context, opts ...Option) (api.TokenList, error)
 }
 
 // Get reads one.
-func (t Tokens) Get(ctx context.Context, ref string) (api.Token, error) {
-	v, err := t.r.Get(ctx, ref)
+func (t Tokens) Get(ctx context.Context, ref string, opts ...Option) (api.Token, error) {
+	v, err := t.r.Get(ctx, ref, opts...)
 	return v.Token, err
 }
 

@@ -140,12 +140,16 @@ func TestWatchResumes(t *testing.T) {
 
 // TestWatchBeforeItsFirstPlace: a snapshot that breaks off is told anew, from its beginning.
 func TestWatchBeforeItsFirstPlace(t *testing.T) {
+	var mu sync.Mutex
 	var calls []string
 	e := servertest.New()
 	handler := server.New(server.Config{Engine: e, Token: []byte(token)})
 	c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		calls = append(calls, r.URL.RawQuery+" "+r.Header.Get("Last-Event-ID"))
-		if len(calls) == 1 {
+		first := len(calls) == 1
+		mu.Unlock()
+		if first {
 			_, _ = w.Write([]byte("event: current\ndata: {\"kind\":\"host\",\"object\":{\"name\":\"gone\"}}\n\n"))
 			return
 		}
@@ -157,6 +161,8 @@ func TestWatchBeforeItsFirstPlace(t *testing.T) {
 	require.Equal(t, "current host gone", next())
 	require.Equal(t, "reset", next())
 	require.Equal(t, "synced", next())
+	mu.Lock()
+	defer mu.Unlock()
 	require.Equal(t, []string{" ", "snapshot=true "}, calls)
 }
 

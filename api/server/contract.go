@@ -35,7 +35,8 @@ type operation struct {
 	query   map[string]*openapi3.Schema // parameters
 	body    map[string]*openapi3.Schema // media type -> schema; empty if the request has no body
 	ifMatch bool
-	success int // status if all goes well
+	creates bool // takes an Idempotency-Key
+	success int  // status if all goes well
 }
 
 // builtIn reads the document once, since it takes long and never changes.
@@ -67,6 +68,7 @@ func loadContract() (*contract, error) {
 					o.query[p.Value.Name] = p.Value.Schema.Value
 				case openapi3.ParameterInHeader:
 					o.ifMatch = o.ifMatch || p.Value.Name == "If-Match"
+					o.creates = o.creates || p.Value.Name == "Idempotency-Key"
 				}
 			}
 			if op.RequestBody != nil {

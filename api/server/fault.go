@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,21 +55,18 @@ func flatten(err error) []*openapi3.SchemaError {
 
 // describe says what is wrong with one value and what would be right.
 func describe(e *openapi3.SchemaError, root string) []api.FieldProblem {
-	field := fieldName(root, e.JSONPointer())
+	at := e.JSONPointer()
 	object, _ := e.Value.(map[string]any)
 	switch e.SchemaField {
 	case "required":
 		path := e.JSONPointer()
 		missing := e.Schema.Properties[path[len(path)-1]].Value
-		return []api.FieldProblem{{Field: field, Detail: "is missing: want " + want(missing)}}
+		return []api.FieldProblem{fault(root, at, "is missing: want "+want(missing))}
 	case "properties":
 		var faults []api.FieldProblem
 		for name := range object {
 			if e.Schema.Properties[name] == nil {
-				faults = append(faults, api.FieldProblem{
-					Field:  fieldName(root, append(e.JSONPointer(), name)),
-					Detail: unknown(e.Schema, name),
-				})
+				faults = append(faults, fault(root, append(e.JSONPointer(), name), unknown(e.Schema, name)))
 			}
 		}
 		return faults
@@ -77,10 +75,33 @@ func describe(e *openapi3.SchemaError, root string) []api.FieldProblem {
 		if len(e.Schema.Properties) > 0 {
 			detail = "nothing is given to change: want some of " + properties(e.Schema)
 		}
-		return []api.FieldProblem{{Field: field, Detail: detail}}
+		return []api.FieldProblem{fault(root, at, detail)}
 	}
 	detail := fmt.Sprintf("%s is not accepted: want %s", quote(e.Value), want(e.Schema))
-	return []api.FieldProblem{{Field: field, Detail: detail}}
+	return []api.FieldProblem{fault(root, at, detail)}
+}
+
+// fault is what is wrong at a path; within a body, whose root is "", with a pointer to it.
+func fault(root string, path []string, detail string) api.FieldProblem {
+	f := api.FieldProblem{Field: fieldName(root, path), Detail: detail}
+	if root == "" {
+		f.Pointer = pointer(path)
+	}
+	return f
+}
+
+// pointer is a JSON pointer as a URI fragment (RFC 6901, 6): the whole body is "#".
+func pointer(path []string) string {
+	out := "#"
+	for _, p := range path {
+		out += "/" + url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(p))
+	}
+	return out
+}
+
+// pointerOf makes the pointer of a field whose name was written as users do.
+func pointerOf(field string) string {
+	return pointer(strings.FieldsFunc(field, func(r rune) bool { return strings.ContainsRune(".[]", r) }))
 }
 
 // unknown says what to do about a field that a schema does not have.

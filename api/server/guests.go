@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
@@ -15,11 +16,12 @@ func (s *server) mountGuests() {
 		path: "guests",
 		list: s.engine.Guests,
 		get:  s.engine.Guest,
-		create: func(ctx context.Context, body api.GuestCreate) (engine.GuestView, error) {
+		create: func(ctx context.Context, body api.GuestCreate, by store.Request) (engine.GuestView, error) {
 			g, err := newGuest(body)
 			if err != nil {
 				return engine.GuestView{}, err
 			}
+			g.Request = by
 			return s.engine.CreateGuest(ctx, g)
 		},
 		update: func(ctx context.Context, ref string, rev uint64, p api.GuestPatch) (engine.GuestView, error) {
@@ -29,6 +31,7 @@ func (s *server) mountGuests() {
 		json:     guestJSON,
 		id:       guestID,
 		revision: func(v engine.GuestView) uint64 { return v.Revision },
+		creation: func(v engine.GuestView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.GuestView]{
 			"name":     text(func(g engine.GuestView) string { return g.Name }),
 			"declared": flag(func(g engine.GuestView) bool { return g.Declared }),

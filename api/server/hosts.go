@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
@@ -15,11 +16,12 @@ func (s *server) mountHosts() {
 		path: "hosts",
 		list: s.engine.Hosts,
 		get:  s.engine.Host,
-		create: func(ctx context.Context, body api.HostCreate) (engine.HostView, error) {
+		create: func(ctx context.Context, body api.HostCreate, by store.Request) (engine.HostView, error) {
 			h, err := newHost(body)
 			if err != nil {
 				return engine.HostView{}, err
 			}
+			h.Request = by
 			return s.engine.CreateHost(ctx, h)
 		},
 		update: func(ctx context.Context, ref string, rev uint64, p api.HostPatch) (engine.HostView, error) {
@@ -30,6 +32,7 @@ func (s *server) mountHosts() {
 		json:     hostJSON,
 		id:       hostID,
 		revision: func(v engine.HostView) uint64 { return v.Revision },
+		creation: func(v engine.HostView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.HostView]{
 			"name":      text(func(h engine.HostView) string { return h.Name }),
 			"status":    text(func(h engine.HostView) api.Status { return status(h.State) }),

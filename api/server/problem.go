@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 // refusal is a request that was not let through to the engine.
 type refusal struct {
 	status int
+	kind   string // URI of its type; "" for about:blank
 	detail string
 	faults []api.FieldProblem
 	parts  []api.Part // of a controller that is not ready
@@ -65,7 +67,7 @@ func problemOf(err error) (p api.Problem, ours bool) {
 	)
 	switch {
 	case errors.As(err, &refused):
-		p = api.Problem{Status: refused.status, Detail: refused.Error(), Errors: refused.faults, Parts: refused.parts}
+		p = api.Problem{Type: refused.kind, Status: refused.status, Detail: refused.Error(), Errors: refused.faults, Parts: refused.parts}
 	case errors.As(err, &failed):
 		statuses := map[engine.ErrorKind]int{
 			engine.Invalid:     http.StatusBadRequest,
@@ -77,7 +79,7 @@ func problemOf(err error) (p api.Problem, ours bool) {
 		p.Status = statuses[failed.Kind]
 		p.Detail = failed.Error()
 		if failed.Field != "" {
-			p.Errors = []api.FieldProblem{{Field: failed.Field, Detail: failed.Message}}
+			p.Errors = []api.FieldProblem{{Field: failed.Field, Pointer: pointerOf(failed.Field), Detail: failed.Message}}
 		}
 		if p.Status == 0 {
 			p.Status, ours = http.StatusInternalServerError, true
@@ -96,7 +98,7 @@ func problemOf(err error) (p api.Problem, ours bool) {
 	default:
 		p.Status, p.Detail, ours = http.StatusInternalServerError, "an internal fault; the controller's log says more", true
 	}
-	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
+	p.Type, p.Title = cmp.Or(p.Type, "about:blank"), http.StatusText(p.Status)
 	if len(p.Errors) > 0 {
 		p.Field = p.Errors[0].Field
 	}
@@ -113,7 +115,7 @@ func (s *server) answerError(err error, c echo.Context) {
 		return
 	}
 	p.Instance = path(c)
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable || p.Type == api.InProgress {
 		c.Response().Header().Set(echo.HeaderRetryAfter, "1")
 	}
 	body, err := json.Marshal(p)

@@ -25,6 +25,8 @@ type request struct {
 	ref        string
 	query      map[string]string // each parameter once, booleans and numbers in their canonical form
 	body       []byte            // JSON
+	value      any               // the same, parsed
+	key        string            // Idempotency-Key; "" if there is none
 	wait       time.Duration
 	ifRevision uint64 // 0 checks nothing
 }
@@ -41,16 +43,24 @@ func (o *operation) read(c echo.Context) (request, error) {
 	}
 	if w, ok := req.query["wait"]; ok {
 		if req.wait, err = parseWait(w); err != nil {
-			return request{}, invalid("wait", err)
+			return request{}, refuse(http.StatusBadRequest, "wait", "%v", err)
 		}
 	}
 	if req.ifRevision, err = o.readIfMatch(c.Request()); err != nil {
 		return request{}, err
 	}
-	if len(o.body) > 0 {
-		if req.body, err = o.readBody(c); err != nil {
+	if o.creates {
+		if req.key, err = readKey(c.Request()); err != nil {
 			return request{}, err
 		}
+	}
+	if len(o.body) > 0 {
+		req.body, req.value, err = o.readBody(c)
+	} else {
+		err = noBody(c)
+	}
+	if err != nil {
+		return request{}, err
 	}
 	return req, nil
 }
@@ -121,9 +131,10 @@ func (o *operation) readIfMatch(r *http.Request) (uint64, error) {
 	}
 	digits, opened := strings.CutPrefix(tag, `"`)
 	digits, closed := strings.CutSuffix(digits, `"`)
+	digits, _, _ = strings.Cut(digits, "-") // What follows is about status, which others do not lose by a write.
 	revision, err := strconv.ParseUint(digits, 10, 64)
 	if !opened || !closed || err != nil {
-		return 0, refuse(http.StatusBadRequest, "If-Match", `%s is not an entity tag of ours: want the ETag of an earlier answer with its quotes, such as "42"`, tag)
+		return 0, refuse(http.StatusBadRequest, "If-Match", `%s is not an entity tag of ours: want the ETag of an earlier answer with its quotes, such as "42-1f3a"`, tag)
 	}
 	if revision == 0 {
 		return 0, refuse(http.StatusPreconditionFailed, "If-Match", `nothing ever has revision "0": read the resource again and use its ETag`)
@@ -131,43 +142,37 @@ func (o *operation) readIfMatch(r *http.Request) (uint64, error) {
 	return revision, nil
 }
 
-func (o *operation) readBody(c echo.Context) ([]byte, error) {
+func (o *operation) readBody(c echo.Context) ([]byte, any, error) {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	schema, ok := o.body[media]
 	if err != nil || !ok {
-		return nil, refuse(http.StatusUnsupportedMediaType, "Content-Type", "is %q: want %s",
+		return nil, nil, refuse(http.StatusUnsupportedMediaType, "Content-Type", "is %q: want %s",
 			c.Request().Header.Get(echo.HeaderContentType), names(o.body))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "", "the body is longer than %d bytes", tooLong.Limit)
+		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "", "the body is longer than %d bytes", tooLong.Limit)
 	} else if err != nil {
-		return nil, refuse(http.StatusBadRequest, "", "the body could not be read: %v", err)
+		return nil, nil, refuse(http.StatusBadRequest, "", "the body could not be read: %v", err)
 	}
-	var value any
-	if err := json.Unmarshal(body, &value); err != nil {
-		return nil, refuse(http.StatusBadRequest, "", "the body is not JSON: %s", jsonFault(body, err))
+	value, err := parse(body)
+	if err != nil {
+		return nil, nil, err
 	}
 	noteName(c, value)
 	if faults := faultsOf(schema, value, ""); len(faults) > 0 {
-		return nil, refuseAll(faults)
+		return nil, nil, refuseAll(faults)
 	}
-	return body, nil
+	return body, value, nil
 }
 
-// jsonFault says where JSON is malformed.
-func jsonFault(body []byte, err error) string {
-	syntax := (*json.SyntaxError)(nil)
-	if len(strings.TrimSpace(string(body))) == 0 {
-		return "it is empty"
+// noBody refuses a body where the document has none, which would be ignored otherwise.
+func noBody(c echo.Context) error {
+	var one [1]byte
+	if n, _ := c.Request().Body.Read(one[:]); n > 0 {
+		return refuse(http.StatusBadRequest, "body", "this request takes none: what is to be said is in the path and the parameters")
 	}
-	if !errors.As(err, &syntax) {
-		return err.Error()
-	}
-	before := string(body[:min(int(syntax.Offset), len(body))])
-	line := 1 + strings.Count(before, "\n")
-	column := len(before) - (strings.LastIndexByte(before, '\n') + 1)
-	return fmt.Sprintf("line %d, column %d: %v", line, column, err)
+	return nil
 }
 
 // decode reads a body into its type. The schema has accepted it, so that an error means that document and type differ

@@ -3,11 +3,13 @@ package server_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/servertest"
 	"github.com/tapline-sdn/tapline/controller/engine"
 )
@@ -123,6 +125,15 @@ func TestBodies(t *testing.T) {
 		"a form":           {"name=x", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "want application/json"},
 		"no type":          {"{}", []string{"Content-Type", ""}, 415, "want application/json"},
 		"a broken type":    {"{}", []string{"Content-Type", ";;"}, 415, "want application/json"},
+		"a name twice":     {`{"name":"h","ovsdb":"unix:/x","name":"i"}`, nil, 400, "name: is given more than once"},
+		"twice in a list":  {`{"name":"h","ovsdb":"unix:/x","nics":[{"name":"e","mac":"52:54:00:00:00:01","mac":"52:54:00:00:00:02"}]}`, nil, 400, "nics[0].mac: is given more than once"},
+		"twice in a map":   {`{"name":"h","ovsdb":"unix:/x","wires":{"a":"b","a":"c"}}`, nil, 400, "wires.a: is given more than once"},
+		"not UTF-8":        {"{\"name\":\"h\xff\",\"ovsdb\":\"unix:/x\"}", nil, 400, "is not UTF-8"},
+		"too deep":         {strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), nil, 400, "more than 32 deep"},
+		"far too deep":     {strings.Repeat("[", 500_000), nil, 400, "not JSON"},
+		"a vast number":    {`{"name":"h","ovsdb":"unix:/x","nics":[{"name":"e","mac":"52:54:00:00:00:01","speed":1e999}]}`, nil, 400, "not JSON"},
+		"NaN":              {`{"name":NaN}`, nil, 400, "not JSON"},
+		"a comment":        {`{"name":"h" /* x */}`, nil, 400, "not JSON"},
 		"integer as float": {`{"name":"h","ovsdb":"unix:/x","nics":[{"name":"e","mac":"52:54:00:00:00:01","speed":1.0}]}`, nil, 400, "speed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,4 +211,99 @@ func TestIfMatch(t *testing.T) {
 		p := b.problem(400, "PATCH", "/api/v1/wires/net0", `{"bridges":{"h1":"br9"}}`, "If-Match", `"1"`)
 		require.Equal(t, "If-Match", p.Field)
 	})
+}
+
+func TestPointers(t *testing.T) {
+	b := newBench(t)
+	b.furnish()
+	for name, tc := range map[string]struct{ method, path, body, field, pointer string }{
+		"in a list":     {"POST", "hosts", `{"name":"h","ovsdb":"unix:/x","nics":[{"name":"e","mac":"52:54:00:00:00:01"},{"name":"f","mac":"x"}]}`, "nics[1].mac", "#/nics/1/mac"},
+		"in a map":      {"POST", "hosts", `{"name":"h","ovsdb":"unix:/x","wires":{"a/b~c d":7}}`, "wires.a/b~c d", "#/wires/a~1b~0c%20d"},
+		"missing":       {"POST", "hosts", `{"name":"h"}`, "ovsdb", "#/ovsdb"},
+		"unknown":       {"POST", "hosts", `{"name":"h","ovsdb":"unix:/x","x":1}`, "x", "#/x"},
+		"twice":         {"POST", "hosts", `{"name":"h","name":"h","ovsdb":"unix:/x"}`, "name", "#/name"},
+		"the whole":     {"POST", "hosts", `[]`, "body", "#"},
+		"of the engine": {"POST", "tap_services", `{"name":"x","type":"guest","target_id":"nobody"}`, "target_id", "#/target_id"},
+		"a parameter":   {"GET", "hosts?limit=x", "", "limit", ""},
+		"wait":          {"POST", "tap_services/ids/enable?wait=x", "", "wait", ""},
+		"no body":       {"POST", "tap_services/ids/enable", `{"enabled":true}`, "body", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.t = t
+			p := b.problem(400, tc.method, "/api/v1/"+tc.path, tc.body)
+			require.Equal(t, []api.FieldProblem{{Field: tc.field, Pointer: tc.pointer, Detail: p.Errors[0].Detail}}, p.Errors)
+		})
+	}
+}
+
+func TestMergePatch(t *testing.T) {
+	for name, tc := range map[string]struct{ path, body, field string }{
+		"name null":       {"tap_services/ids", `{"name":null}`, "name"},
+		"enabled null":    {"tap_services/ids", `{"enabled":null}`, "enabled"},
+		"direction null":  {"tap_flows/f", `{"direction":null}`, "direction"},
+		"tap null":        {"tap_flows/f", `{"tap_id":null}`, "tap_id"},
+		"NICs null":       {"hosts/h1", `{"nics":null}`, "nics"},
+		"all wires null":  {"hosts/h1", `{"wires":null}`, "wires"},
+		"a list for null": {"hosts/h1", `{"uplinks":{"br0":[null]}}`, "uplinks.br0[0]"},
+		"whole is null":   {"hosts/h1", `null`, "body"},
+		"enabled as text": {"tap_flows/f", `{"enabled":"true"}`, "enabled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.furnish()
+			b.newFlow("f")
+			before := b.must(200, "GET", "/api/v1/"+tc.path, "", nil)
+			p := b.problem(400, "PATCH", "/api/v1/"+tc.path, tc.body)
+			require.Equal(t, tc.field, p.Field, p.Detail)
+			require.Contains(t, p.Detail, "want")
+			b.must(304, "GET", "/api/v1/"+tc.path, "", nil, "If-None-Match", before.Header().Get("ETag"))
+		})
+	}
+}
+
+func TestIfNoneMatch(t *testing.T) {
+	b := newBench(t)
+	b.furnish()
+	b.engine.LearnGuest(engine.GuestView{ID: "vm-9", Name: "learned"})
+	for _, path := range []string{"hosts/h1", "guests/vm1", "guests/learned", "wires/net0", "tap_services/ids", "hosts", "guests", "wires", "tap_services", "tap_flows", "hosts?name=h1"} {
+		t.Run(path, func(t *testing.T) {
+			b.t = t
+			tag := b.must(200, "GET", "/api/v1/"+path, "", nil).Header().Get("ETag")
+			require.NotEmpty(t, tag)
+			for _, known := range []string{tag, "W/" + strings.TrimPrefix(tag, "W/"), `"1", ` + tag, "*"} {
+				w := b.must(304, "GET", "/api/v1/"+path, "", nil, "If-None-Match", known)
+				require.Empty(t, w.Body.String())
+				require.Equal(t, tag, w.Header().Get("ETag"))
+			}
+			b.must(200, "GET", "/api/v1/"+path, "", nil, "If-None-Match", `"1-abc"`)
+		})
+	}
+
+	t.Run("a status is a change to readers and none to writers", func(t *testing.T) {
+		b := newBench(t)
+		b.furnish()
+		b.must(200, "POST", "/api/v1/tap_services/ids/enable", "", nil)
+		tag := b.must(200, "GET", "/api/v1/tap_services/ids", "", nil).Header().Get("ETag")
+		b.engine.SetHealth(b.engine.Services()[0].ID, "ready", "")
+		now := b.must(200, "GET", "/api/v1/tap_services/ids", "", nil, "If-None-Match", tag).Header().Get("ETag")
+		require.NotEqual(t, tag, now)
+		b.must(200, "PATCH", "/api/v1/tap_services/ids", `{"name":"x"}`, nil, "If-Match", tag)
+		b.problem(412, "PATCH", "/api/v1/tap_services/x", `{"name":"y"}`, "If-Match", now)
+	})
+}
+
+func TestHead(t *testing.T) {
+	b := newBench(t)
+	b.furnish()
+	srv := httptest.NewServer(b.handler)
+	defer srv.Close()
+	for path, want := range map[string]int{"/api/v1/hosts/h1": 200, "/api/v1/hosts": 200, "/api/v1/hosts/none": 404, "/healthz": 200, "/api/v1/watch": 405} {
+		r, err := http.NewRequest("HEAD", srv.URL+path, nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		resp, err := srv.Client().Do(r)
+		require.NoError(t, err)
+		require.Equal(t, want, resp.StatusCode, path)
+		require.NoError(t, resp.Body.Close())
+	}
 }

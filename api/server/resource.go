@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/store"
 )
 
 // resource is what differs between the kinds of resources: V is the engine's view, T its JSON form, C and P are the
@@ -20,7 +19,8 @@ type resource[V, T, C, P any] struct {
 	path     string // under api.Prefix
 	list     func() []V
 	get      func(ref string) (V, error)
-	create   func(ctx context.Context, body C) (V, error)
+	create   func(ctx context.Context, body C, by store.Request) (V, error)
+	creation func(V) (by store.Request, at time.Time) // nil: its record does not tell
 	update   func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
 	remove   func(ctx context.Context, ref string, ifRevision uint64) error
 	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error) // nil: cannot be enabled
@@ -40,6 +40,12 @@ const sampleTime = 500 * time.Millisecond
 func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 	all, one := api.Prefix+"/"+r.path, api.Prefix+"/"+r.path+"/{ref}"
 	checkColumns(s, all, r.columns)
+	if r.creation != nil {
+		for _, v := range r.list() {
+			by, at := r.creation(v)
+			s.creations.learn(by, r.id(v), at)
+		}
+	}
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
 		views, total := selectItems(r.list(), r.columns, req.query)
@@ -47,7 +53,7 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 		for i, v := range views {
 			items[i] = r.json(v)
 		}
-		return answer(c, http.StatusOK, r.page(items, total))
+		return answerIfChanged(c, r.page(items, total))
 	})
 	s.route(http.MethodGet, one, func(c echo.Context, req request) error {
 		if r.sample != nil {
@@ -59,19 +65,18 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 		if err != nil {
 			return err
 		}
-		return r.answer(c, http.StatusOK, v)
+		a, err := r.encode(v)
+		if err != nil {
+			return err
+		}
+		return a.sendIfChanged(c)
 	})
 	s.route(http.MethodPost, all, func(c echo.Context, req request) error {
 		body, err := decode[C](req.body)
 		if err != nil {
 			return err
 		}
-		v, err := r.create(c.Request().Context(), body)
-		if err != nil {
-			return err
-		}
-		c.Response().Header().Set(echo.HeaderLocation, all+"/"+url.PathEscape(r.id(v)))
-		return r.answerWhenSettled(c, req, http.StatusCreated, v)
+		return r.createOnce(s, c, req, func(by store.Request) (V, error) { return r.create(c.Request().Context(), body, by) })
 	})
 	s.route(http.MethodPatch, one, func(c echo.Context, req request) error {
 		body, err := decode[P](req.body)
@@ -165,29 +170,33 @@ func checkColumns[T any](s *server, path string, columns map[string]column[T]) {
 // answerWhenSettled answers a write once the resource is no longer pending, or at the request's deadline, or when the
 // server stops, with whatever it is then: the write itself is done.
 func (r resource[V, T, C, P]) answerWhenSettled(c echo.Context, req request, status int, v V) error {
+	a, err := r.settled(c, req, v)
+	if err != nil {
+		return err
+	}
+	return a.send(c, status)
+}
+
+// settled is the answer of answerWhenSettled.
+func (r resource[V, T, C, P]) settled(c echo.Context, req request, v V) (*recorded, error) {
 	if r.wait == nil || req.wait == 0 {
-		return r.answer(c, status, v)
+		return r.encode(v)
 	}
 	ctx, stop := waiting(c, req.wait)
 	defer stop()
 	latest, err := r.wait(ctx, r.id(v))
 	if err != nil && (!overdue(err) || c.Request().Context().Err() != nil) {
-		return err
+		return nil, err
 	}
-	return r.answer(c, status, latest)
+	return r.encode(latest)
 }
 
-func (r resource[V, T, C, P]) answer(c echo.Context, status int, v V) error {
-	if r.revision != nil && r.revision(v) != 0 {
-		c.Response().Header().Set("ETag", `"`+strconv.FormatUint(r.revision(v), 10)+`"`)
+func (r resource[V, T, C, P]) encode(v V) (*recorded, error) {
+	var revision uint64
+	if r.revision != nil {
+		revision = r.revision(v)
 	}
-	return answer(c, status, r.json(v))
-}
-
-// answer writes JSON that no cache may keep, since a status changes without its ETag.
-func answer(c echo.Context, status int, body any) error {
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	return c.JSON(status, body)
+	return record(r.json(v), revision)
 }
 
 // allow gives a request that takes long on purpose its own deadlines instead of the server's. A writer that knows none,

@@ -61,6 +61,7 @@ type server struct {
 	version    string
 	echo       *echo.Echo
 	contract   *contract
+	creations  *creations
 	roles      map[string]access.Role // "METHOD /path/:ref" -> least role, "" for what is open to all
 }
 
@@ -68,8 +69,15 @@ type server struct {
 // malformed, which its tests rule out.
 func New(cfg Config) http.Handler { return newServer(cfg) }
 
-// ServeHTTP implements http.Handler.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+// ServeHTTP implements http.Handler. HEAD is served wherever GET is (RFC 9110, 9.3.2), but for the stream, which has no end; the
+// http.Server leaves out the body.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/watch") {
+		r = r.WithContext(r.Context())
+		r.Method = http.MethodGet
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
 func newServer(cfg Config) *server {
 	contract, err := builtIn()
@@ -77,19 +85,20 @@ func newServer(cfg Config) *server {
 		panic(fmt.Sprintf("api/server: the built-in OpenAPI document: %v", err))
 	}
 	s := &server{
-		observer: cfg.Observer,
-		parts:    cfg.Parts,
-		engine:   cfg.Engine,
-		keys:     cfg.Keys,
-		failures: access.NewLimiter[audit.Record](),
-		audit:    cfg.Audit,
-		success:  make(map[string]int),
-		metrics:  cfg.Metrics,
-		log:      cfg.Logger,
-		version:  cfg.Version,
-		echo:     echo.New(),
-		contract: contract,
-		roles:    make(map[string]access.Role),
+		observer:  cfg.Observer,
+		parts:     cfg.Parts,
+		engine:    cfg.Engine,
+		keys:      cfg.Keys,
+		failures:  access.NewLimiter[audit.Record](),
+		audit:     cfg.Audit,
+		success:   make(map[string]int),
+		metrics:   cfg.Metrics,
+		log:       cfg.Logger,
+		version:   cfg.Version,
+		echo:      echo.New(),
+		contract:  contract,
+		creations: newCreations(),
+		roles:     make(map[string]access.Role),
 	}
 	if s.keys == nil {
 		if s.keys, err = access.New(context.Background(), access.Config{Admin: cfg.Token}); err != nil {

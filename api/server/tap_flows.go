@@ -17,11 +17,12 @@ func (s *server) mountFlows() {
 		path: "tap_flows",
 		list: s.engine.Flows,
 		get:  s.engine.Flow,
-		create: func(ctx context.Context, body api.TapFlowCreate) (engine.FlowView, error) {
+		create: func(ctx context.Context, body api.TapFlowCreate, by store.Request) (engine.FlowView, error) {
 			v, err := newFlow(body)
 			if err != nil {
 				return engine.FlowView{}, err
 			}
+			v.Request = by
 			return s.engine.CreateFlow(ctx, v)
 		},
 		update: func(ctx context.Context, ref string, rev uint64, p api.TapFlowPatch) (engine.FlowView, error) {
@@ -39,6 +40,7 @@ func (s *server) mountFlows() {
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },
+		creation: func(v engine.FlowView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.FlowView]{
 			"name":       text(func(v engine.FlowView) string { return v.Name }),
 			"tap_id":     reference(func(v engine.FlowView) string { return v.TapID }, s.engine.Service, serviceID),

@@ -18,11 +18,12 @@ func (s *server) mountServices() {
 		path: "tap_services",
 		list: s.engine.Services,
 		get:  s.engine.Service,
-		create: func(ctx context.Context, body api.TapServiceCreate) (engine.ServiceView, error) {
+		create: func(ctx context.Context, body api.TapServiceCreate, by store.Request) (engine.ServiceView, error) {
 			v, err := newService(body)
 			if err != nil {
 				return engine.ServiceView{}, err
 			}
+			v.Request = by
 			return s.engine.CreateService(ctx, v)
 		},
 		update: func(ctx context.Context, ref string, rev uint64, p api.TapServicePatch) (engine.ServiceView, error) {
@@ -43,6 +44,7 @@ func (s *server) mountServices() {
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },
+		creation: func(v engine.ServiceView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.ServiceView]{
 			"name":       text(func(v engine.ServiceView) string { return v.Name }),
 			"type":       text(func(v engine.ServiceView) tap.ServiceType { return v.Type }),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
 )
 
 func wireID(v engine.WireView) string { return v.ID }
@@ -38,7 +39,7 @@ func (s *server) mountWires() {
 
 // createWire declares a wire that nobody carries yet. Two that create the same wire at once both succeed, as two
 // updates would: a wire is no more than what the hosts' records say of it.
-func (s *server) createWire(ctx context.Context, body api.WireCreate) (engine.WireView, error) {
+func (s *server) createWire(ctx context.Context, body api.WireCreate, _ store.Request) (engine.WireView, error) {
 	if _, err := s.engine.Wire(body.Name); err == nil {
 		return engine.WireView{}, &engine.Error{
 			Kind: engine.Conflict, Field: "name",

@@ -76,7 +76,7 @@ func (e *Engine) resolve(f *tap.Flow) error {
 func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (FlowView, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	f.ID, f.Meta = newID(), store.Meta{}
+	f.ID, f.Meta = newID(), store.Meta{Request: f.Request}
 	if f.Direction == "" {
 		f.Direction = tap.Both
 	}

@@ -58,7 +58,7 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	g, exists := e.places.guest(id, record)
 	v := GuestView{ID: g.ID, Name: g.Name, Declared: record != nil}
 	if record != nil {
-		v.Revision = record.Revision
+		v.Revision, v.Request, v.CreatedAt = record.Revision, record.Request, record.CreatedAt
 	}
 	for _, n := range g.NICs {
 		nic := NICView{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName}
@@ -70,10 +70,13 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	return v, exists
 }
 
-// guestName is the name of a guest, which is its id where nobody declared one.
+// guestName is the name of a guest: as declared, as its hypervisor knows it, or else its id.
 func (e *Engine) guestName(id string) string {
 	if g := e.intent.guests.byID[id]; g != nil {
 		return g.Name
+	}
+	if known := e.places.domains.of(id, nil); len(known) > 0 {
+		return e.places.domains.at[known[0]].Name
 	}
 	return id
 }
@@ -128,7 +131,7 @@ func (e *Engine) checkGuest(g *store.Guest) error {
 func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (GuestView, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	g.Meta = store.Meta{}
+	g.Meta = store.Meta{Request: g.Request}
 	if g.ID == "" {
 		g.ID = newID()
 	} else if err := checkName("id", g.ID); err != nil {

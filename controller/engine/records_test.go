@@ -445,3 +445,22 @@ func TestAmbiguousGuests(t *testing.T) {
 	must(r.e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "x", Type: tap.FlowVNIC, TapID: "col", GuestID: "g7"}}))(t)
 	must(r.e.UpdateFlow(ctx, f.ID, 0, func(f *store.Flow) error { f.Name = "renamed"; return nil }))(t)
 }
+
+// TestRequestOfRecord: what identifies a creation outlives its changes and the controller.
+func TestRequestOfRecord(t *testing.T) {
+	r, _, _ := newWorld(t)
+	by := store.Request{Key: "k", Digest: "d"}
+	must(r.e.CreateGuest(t.Context(), store.Guest{Meta: store.Meta{Request: by, Revision: 77}, Name: "g", NICs: []store.GuestNIC{{MAC: mac(7)}}}))(t)
+	must(r.e.CreateHost(t.Context(), store.Host{Meta: store.Meta{Request: by}, Name: "h", OVSDB: r.target()}))(t)
+	must(r.e.CreateService(t.Context(), store.Service{Meta: store.Meta{Request: by}, Service: tap.Service{Name: "s", Type: tap.ServiceGuest, TargetID: "g"}}))(t)
+	must(r.e.CreateFlow(t.Context(), store.Flow{Meta: store.Meta{Request: by}, Flow: tap.Flow{Name: "f", Type: tap.FlowVNIC, TapID: "s", GuestID: "g1"}}))(t)
+	must(r.e.UpdateFlow(t.Context(), "f", 0, func(f *store.Flow) error { f.Name = "f2"; return nil }))(t)
+	must(r.e.UpdateGuest(t.Context(), "g", 0, func(g *store.Guest) error { g.Name = "g9"; return nil }))(t)
+	r.end()
+	again := newRing(t, r.store).e
+	assert.Equal(t, by, must(again.Guest("g9"))(t).Request)
+	assert.Equal(t, by, must(again.Host("h"))(t).Request)
+	assert.Equal(t, by, must(again.Service("s"))(t).Request)
+	assert.Equal(t, by, must(again.Flow("f2"))(t).Request)
+	assert.Empty(t, must(again.Flow("f1"))(t).Request)
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -31,7 +32,10 @@ type GuestView struct {
 	Name     string
 	Declared bool
 	Revision uint64 // of the record; 0 if not declared
-	NICs     []NICView
+	// Request and CreatedAt are of the record too.
+	Request   store.Request
+	CreatedAt time.Time
+	NICs      []NICView
 }
 
 // NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.

@@ -13,6 +13,14 @@ type Meta struct {
 	Revision  uint64    `json:"-"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+	// Request is the creation that made the record, so that it can be told when it is repeated.
+	Request Request `json:"request,omitzero"`
+}
+
+// Request identifies a creation.
+type Request struct {
+	Key    string `json:"key"`    // that its user chose; "" if none
+	Digest string `json:"digest"` // of what was asked for
 }
 
 // Host is a registered host.

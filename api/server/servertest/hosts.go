@@ -50,7 +50,7 @@ func (e *Engine) CreateHost(_ context.Context, h store.Host) (engine.HostView, e
 	if err := e.hosts.unique(h.Name); err != nil {
 		return engine.HostView{}, err
 	}
-	h.ID, h.Meta = e.newID("host"), e.meta(store.Meta{})
+	h.ID, h.Meta = e.newID("host"), e.meta(store.Meta{Request: h.Request})
 	v := e.hostView(h)
 	e.hosts.put(v)
 	e.emit("created", engine.Event{Host: &v})

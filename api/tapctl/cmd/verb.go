@@ -15,7 +15,7 @@ import (
 // resource are the verbs of package client that every kind has.
 type resource[T, L any] interface {
 	List(ctx context.Context, opts ...client.Option) (L, error)
-	Get(ctx context.Context, ref string) (T, error)
+	Get(ctx context.Context, ref string, opts ...client.Option) (T, error)
 	Delete(ctx context.Context, ref string, opts ...client.Option) error
 }
 
