@@ -58,6 +58,12 @@ generate-check:
 test: deps check
 	$(GO) test -race -count=1 -p 2 -timeout 15m ./...
 
+# Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.
+SOAK_OPS ?= 300
+.PHONY: soak
+soak: deps
+	SOAK_OPS=$(SOAK_OPS) $(GO) test -race -count=1 -timeout 60m -run '^TestSoak$$' -v ./testenv/e2e
+
 # Each fuzz target for a short while.
 .PHONY: fuzz
 fuzz:

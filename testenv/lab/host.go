@@ -239,6 +239,9 @@ func (h *Host) RestartVSwitchd(ctx context.Context) error {
 // KillVSwitchd ends the switch with SIGKILL; StartVSwitchd starts it again.
 func (h *Host) KillVSwitchd() error { return h.stopDaemon(vswitchd, unix.SIGKILL) }
 
+// KillOVSDB ends the database server with SIGKILL; StartOVSDB starts it again.
+func (h *Host) KillOVSDB() error { return h.stopDaemon(ovsdbServer, unix.SIGKILL) }
+
 // StopOVSDB ends the database server; StartOVSDB starts it again.
 func (h *Host) StopOVSDB() error { return h.stopDaemon(ovsdbServer, unix.SIGTERM) }
 
