@@ -69,12 +69,21 @@ func TestSoak(t *testing.T) {
 	s.guests = []*lab.Guest{web, w.guest(t, h1, "db"), w.guest(t, h2, "app"), w.guest(t, h3, "far")}
 	s.steady = w.guestSink(t, w.guest(t, h2, "ids"), "brtap")
 	s.takeService(s.steady, nil)
-	s.takeFlow(w.flow(t, s.steady, vnic(web, "OUT")))
+	f := vnic(web, "OUT")
+	f.Name, f.TapID = "steady", s.steady.ID
+	made, err := w.api.TapFlows().Create(deadline(t), f, client.Wait(10*time.Second))
+	must(t, err)
+	s.takeFlow(made)
 	for _, g := range []*lab.Guest{w.guest(t, h1, "ids1"), w.guest(t, h3, "ids3")} {
 		s.takeService(w.guestSink(t, g, "brtap"), nil)
 	}
 	s.takeService(w.hostSink(t, h2), h2)
 
+	t.Cleanup(func() {
+		for id := range s.model.flows {
+			must(t, w.api.TapFlows().Delete(context.Background(), id))
+		}
+	})
 	rounds, done := 0, 0
 	for done < limit && !t.Failed() {
 		rounds++
