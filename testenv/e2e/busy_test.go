@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +70,34 @@ func (s *stage) busy(t *testing.T) {
 		} {
 			s.run(t, where+" "+c.name, func(t *testing.T) { s.busyCase(t, collector(t), c.setUp) })
 		}
+		for name, setUp := range map[string]func(t *testing.T, to *sink) (start func() error){
+			"enable": func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vnic(s.web, "OUT"))
+				_, err := s.api.TapFlows().Disable(deadline(t), f.ID, client.Wait(10*time.Second))
+				must(t, err)
+				return func() error {
+					_, err := s.api.TapFlows().Enable(deadline(t), f.ID, client.Wait(10*time.Second))
+					return err
+				}
+			},
+			"widen IN to BOTH": func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vnic(s.web, "IN"))
+				return func() error {
+					both := "BOTH"
+					_, err := s.api.TapFlows().Update(deadline(t), f.ID, api.TapFlowPatch{Direction: &both}, client.Wait(10*time.Second))
+					return err
+				}
+			},
+			"widen a VLAN to the switch": func(t *testing.T, to *sink) func() error {
+				f := s.busyFlow(t, to, vswitch(s.h1, lab.Wire, 77, "BOTH"))
+				return func() error {
+					_, err := s.api.TapFlows().Update(deadline(t), f.ID, api.TapFlowPatch{VLANID: api.Field[int]{Given: true}}, client.Wait(10*time.Second))
+					return err
+				}
+			},
+		} {
+			s.run(t, where+" "+name, func(t *testing.T) { s.busyStart(t, collector(t), setUp) })
+		}
 		s.run(t, where+" exact within a running stream", func(t *testing.T) { s.busyLoss(t, collector(t)) })
 	}
 }
@@ -82,6 +112,8 @@ func (s *stage) busyCase(t *testing.T, to *sink, setUp func(*testing.T, *sink) f
 	source := capture(t, s.web.Node, "eth0", lab.Out)
 	tag, _ := stream(t, s.web, s.app.MAC(), 1000)
 	firstOf(t, source, tag, time.Now()) // it runs
+
+	before := s.cached(t, s.web.MAC(), s.app.MAC())
 
 	asked := time.Now()
 	silence := setUp(t, to)
@@ -99,6 +131,44 @@ func (s *stage) busyCase(t *testing.T, to *sink, setUp func(*testing.T, *sink) f
 	if late := last.Sub(answered); late > lastCopy {
 		t.Errorf("copies still came %v after the answer", late)
 	}
+	if now := s.cached(t, s.web.MAC(), s.app.MAC()); !slices.Equal(before, now) {
+		t.Errorf("the datapath does %q with the stream, and did %q before it was mirrored", now, before)
+	}
+}
+
+// busyStart has a stream run from before the change that begins to mirror it.
+func (s *stage) busyStart(t *testing.T, to *sink, setUp func(*testing.T, *sink) func() error) {
+	source := capture(t, s.web.Node, "eth0", lab.Out)
+	tag, _ := stream(t, s.web, s.app.MAC(), 1000)
+	start := setUp(t, to)
+	firstOf(t, source, tag, time.Now().Add(100*time.Millisecond)) // it runs, and the switch has cached it
+	if last := lastOf(to.Capture, tag); time.Since(last) < 50*time.Millisecond {
+		t.Fatalf("copies come already")
+	}
+	asked := time.Now()
+	must(t, start())
+	answered := time.Now()
+	first := firstOf(t, to.Capture, tag, asked)
+	t.Logf("answer %v after the question, first copy %v after the answer", answered.Sub(asked), first.Sub(answered))
+	if late := first.Sub(answered); late > latestCopy {
+		t.Errorf("the first copy came %v after the answer", late)
+	}
+}
+
+// cached are the actions that the first host's datapath has cached for frames from one station to another.
+func (s *stage) cached(t *testing.T, from, to lab.MAC) []string {
+	t.Helper()
+	text, err := s.h1.AppCtl("dpctl/dump-flows")
+	must(t, err)
+	var all []string
+	for line := range strings.Lines(text) {
+		_, actions, is := strings.Cut(strings.TrimSpace(line), "actions:")
+		if is && strings.Contains(line, "src="+from.String()) && strings.Contains(line, "dst="+to.String()) {
+			all = append(all, actions)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // busyLoss shows that once copies of a stream come, all come, and each once.

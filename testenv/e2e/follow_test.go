@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,58 @@ func TestFollow(t *testing.T) {
 			clean(t, h1) // the source does not send to nobody
 			clean(t, h2)
 			return to.nic.Plug(ctx)
+		})
+	})
+	w.run(t, "both move at once, and cross each other", func(t *testing.T) {
+		for _, to := range [][2]*lab.Host{{h2, h1}, {h1, h2}} {
+			follows(t, func() error {
+				moved := make(chan error, 1)
+				go func() { moved <- ids.MoveTo(ctx, to[1]) }()
+				return errors.Join(web.MoveTo(ctx, to[0]), <-moved)
+			})
+		}
+	})
+	w.run(t, "source's port is renamed", func(t *testing.T) {
+		follows(t, func() error {
+			nic, name := web.NICs[0], "vnet-renamed"
+			if err := web.Unplug(ctx); err != nil {
+				return err
+			}
+			if _, err := h1.Run(ctx, "ip", "link", "set", nic.IfName, "name", name); err != nil {
+				return err
+			}
+			nic.IfName = name
+			return web.Plug(ctx)
+		})
+	})
+	w.run(t, "source's VLAN changes", func(t *testing.T) {
+		follows(t, func() error {
+			if _, err := h1.VSCtl("set", "Port", web.IfName(), "tag=9"); err != nil {
+				return err
+			}
+			tagged := capture(t, ids.Node, to.nic.Device, lab.In)
+			_, _ = stream(t, web, db.MAC(), 100)
+			if err := tagged.Wait(deadline(t), func(frames []lab.Frame) bool {
+				return slices.ContainsFunc(frames, func(f lab.Frame) bool { return lab.VLANOf(f.Data) == 9 })
+			}); err != nil {
+				return err
+			}
+			_, err := h1.VSCtl("clear", "Port", web.IfName(), "tag")
+			return err
+		})
+	})
+	w.run(t, "source's bridge is deleted and made again", func(t *testing.T) {
+		follows(t, func() error {
+			if _, err := h1.VSCtl("del-br", lab.WireBridge); err != nil {
+				return err
+			}
+			w.flowStatus(t, flow.ID, api.Pending, "")
+			clean(t, h1)
+			if _, err := h1.VSCtl("add-br", lab.WireBridge, "--", "set", "Bridge", lab.WireBridge, "datapath_type=netdev", "fail_mode=standalone",
+				"--", "add-port", lab.WireBridge, lab.WireUplink); err != nil {
+				return err
+			}
+			return errors.Join(db.Plug(ctx), web.Plug(ctx))
 		})
 	})
 	for _, side := range []struct {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"syscall"
@@ -266,6 +267,13 @@ func (s *soak) disturb() int {
 	return n
 }
 
+// steadyPort is the port to which the steady service's frames are mirrored. Nobody widens what is mirrored there, so that it can be
+// told that nothing else comes.
+func (s *soak) steadyPort() string {
+	sum := sha256.Sum256([]byte(lab.WireBridge + "\x00" + s.steady.ID))
+	return fmt.Sprintf("tlm-%x", sum[:4])
+}
+
 // vandalise changes something of ours on a switch by hand.
 func (s *soak) vandalise(h *lab.Host) {
 	d := dump(s.t, h)
@@ -280,6 +288,8 @@ func (s *soak) vandalise(h *lab.Host) {
 		switch {
 		case table == "Port" && r["name"] != "brtap":
 			lines = append(lines, []string{"del-port", r["name"]}, []string{"set", "Port", uuid, "tag=9"})
+		case table == "Mirror" && r["output_port"] == s.steadyPort():
+			lines = append(lines, []string{"clear", "Mirror", uuid, "output_port"}, []string{"clear", "Mirror", uuid, "select_src_port"})
 		case table == "Mirror":
 			lines = append(lines, []string{"set", "Mirror", uuid, "select_all=true"}, []string{"clear", "Mirror", uuid, "output_port"})
 		case table == "Bridge":

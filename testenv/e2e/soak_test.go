@@ -79,6 +79,14 @@ func TestSoak(t *testing.T) {
 	}
 	s.takeService(w.hostSink(t, h2), h2)
 
+	// A guest that nobody mirrors to the steady service broadcasts without pause, through all that comes.
+	loud, _ := stream(t, w.guest(t, h1, "loud"), lab.Broadcast(), 500)
+	t.Cleanup(func() {
+		heard := slices.DeleteFunc(s.steady.Frames(), func(f lab.Frame) bool { return !of(loud)(f) })
+		if len(heard) > 0 {
+			t.Errorf("%d frames of a guest that is not mirrored came, the first at %v", len(heard), heard[0].Time)
+		}
+	})
 	t.Cleanup(func() {
 		for id := range s.model.flows {
 			must(t, w.api.TapFlows().Delete(context.Background(), id))

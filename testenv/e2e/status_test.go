@@ -71,13 +71,7 @@ func (s *stage) status(t *testing.T) {
 	s.run(t, "error of the 33rd mirror", func(t *testing.T) {
 		to := s.guestSink(t, s.ids1, "brtap")
 		first := s.flow(t, to, vnic(s.web, "BOTH"))
-		var args []string
-		for i := range 31 {
-			args = append(args, "--", fmt.Sprintf("--id=@m%d", i), "create", "Mirror", fmt.Sprintf("name=foreign%d", i),
-				"--", "add", "Bridge", "br0", "mirrors", fmt.Sprintf("@m%d", i))
-		}
-		_, err := s.h1.VSCtl(args...)
-		must(t, err)
+		s.addForeignMirrors(t, 31)
 		t.Cleanup(func() { s.clearForeignMirrors(t) })
 		other := s.guestSink(t, s.ids1b, "brtap")
 		f := s.flowAs(t, other.ID, vnic(s.db, "BOTH"))
@@ -94,7 +88,25 @@ func (s *stage) status(t *testing.T) {
 		exactly(t, "copies of the one too many", nil, other.Capture)
 		s.clearForeignMirrors(t)
 		t.Logf("ready %v after there was room", s.flowStatus(t, f.ID, api.Ready, ""))
+		// Others' mirrors that come later take the room of the youngest of ours, and of no other.
+		s.addForeignMirrors(t, 31)
+		s.flowStatus(t, f.ID, api.Error, "")
+		s.flowStatus(t, first.ID, api.Ready, "")
+		s.clearForeignMirrors(t)
+		s.flowStatus(t, f.ID, api.Ready, "")
 	})
+}
+
+// addForeignMirrors gives the first host's br0 mirrors of somebody else.
+func (s *stage) addForeignMirrors(t *testing.T, n int) {
+	t.Helper()
+	var args []string
+	for i := range n {
+		args = append(args, "--", fmt.Sprintf("--id=@m%d", i), "create", "Mirror", fmt.Sprintf("name=foreign%d", i),
+			"--", "add", "Bridge", "br0", "mirrors", fmt.Sprintf("@m%d", i))
+	}
+	_, err := s.h1.VSCtl(args...)
+	must(t, err)
 }
 
 // flowAsWithin makes a flow and returns it as it is after a time.

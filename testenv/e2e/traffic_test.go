@@ -192,7 +192,7 @@ func stream(t testing.TB, from *lab.Guest, to lab.MAC, pps int) (tag uint32, run
 	s, err := from.Sender("eth0")
 	must(t, err)
 	tag = rand.Uint32()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithCancel(context.Background())
 	running = &traffic{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(running.done)
