@@ -33,6 +33,16 @@ type Desired struct {
 	heldCookies map[openflow.Cookie]bool
 }
 
+// Silenced returns the program without the flows of some owners, of which nothing may be delivered for now.
+func (d *Desired) Silenced(owners map[string]bool) *Desired {
+	if len(owners) == 0 {
+		return d
+	}
+	out := *d
+	out.Flows = slices.DeleteFunc(slices.Clone(d.Flows), func(f flowtable.Flow) bool { return owners[d.flowOwner[f.Key()]] })
+	return &out
+}
+
 // NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own, and prepares it.
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 	d := &Desired{

@@ -89,6 +89,10 @@ func TestDispute(t *testing.T) {
 		cap1 := k.last().Owners["cap1"]
 		return cap1.State == Failed && strings.Contains(cap1.Reason, "somebody else changes it again and again (mirror tl-1 on br0: select_all)")
 	})
+	k.await("nothing is delivered of what is in dispute", func() bool {
+		return strings.Contains(k.last().Owners["cap1"].Reason, "nothing of it is delivered meanwhile") &&
+			!strings.Contains(ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
+	})
 	_, before, _ := k.told()
 	for _, line := range []string{"--no-wait del-port tl-gre", "--no-wait set-fail-mode brtap standalone"} {
 		_, drifts, _ := k.told()
@@ -107,6 +111,7 @@ func TestDispute(t *testing.T) {
 	k.ready(d)
 	t.Logf("ready %v after the dispute", time.Since(begin))
 	standing(t, k)
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
 }
 
 // TestMarksTaken: marks that somebody takes off are put back, also by a session that has not seen them.

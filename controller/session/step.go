@@ -34,6 +34,8 @@ type loop struct {
 	settled   *reconcile.Desired // of which everything stood
 	stood     map[string]uint64  // prints of owners that stood; what differs of them later is somebody else's doing
 	of        *switchConn        // whose flows were compared last
+	silenced  map[string]bool    // captures whose rows are in dispute and not as they must be: they deliver nothing
+	restored  map[string]bool    // those of before that get their flows back
 	healAt    time.Time          // not to heal before
 	healPause time.Duration
 	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
@@ -116,6 +118,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		if failed != nil {
 			return time.Time{}, failed
 		}
+		if l.silence(desired, rows) {
+			continue // The flows have to follow.
+		}
 		if rows.Txn.Empty() {
 			break
 		}
@@ -132,27 +137,6 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	sooner(&again, probeAt)
 	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
 	return again, nil
-}
-
-// repair lets those owners through of which nobody else wants that they are otherwise.
-func (l *loop) repair(owner string) bool { return l.s.quarrels.lets(owner, time.Now()) }
-
-// claim puts our marks back where somebody has taken them off. desired may be nil.
-func (l *loop) claim(ctx context.Context, desired *reconcile.Desired) error {
-	for range maxRounds {
-		rows := l.s.memory.Claim(l.watcher.Snapshot(), desired, l.self, l.s.config.TapBridge, l.repair)
-		if rows.Txn.Empty() {
-			return nil
-		}
-		_, err := rows.Txn.Commit(ctx, l.conn)
-		switch {
-		case err == nil:
-			l.wrote(len(rows.Changes), 0, rows.Changes)
-		case !errors.Is(err, vswitch.ErrConflict):
-			return fmt.Errorf("transaction: %w", err)
-		}
-	}
-	return nil // What keeps changing is told like what is not ours.
 }
 
 // heal makes ports anew that the switch has given up on for no reason that still holds; ever more seldom if that does not help.
@@ -210,7 +194,8 @@ func (l *loop) missing(ctx context.Context, of *switchConn, desired *reconcile.D
 
 // compare holds the flows that the switch has against what is desired, with the stamp that is to be shown.
 func (l *loop) compare(of *switchConn, desired *reconcile.Desired) reconcile.Flows {
-	return reconcile.DiffFlows(of.have, desired, l.shown, tunnelNumber(l.watcher.Snapshot(), desired), l.repair)
+	may := func(owner string) bool { return l.silenced[owner] || l.repair(owner) }
+	return reconcile.DiffFlows(of.have, desired.Silenced(l.silenced), l.shown, tunnelNumber(l.watcher.Snapshot(), desired), may)
 }
 
 // send sends what is missing and tells what came of it: by one bundle, or, where the order alone is enough, without, which saves
@@ -243,9 +228,11 @@ func (l *loop) sent(of *switchConn, desired *reconcile.Desired, flows reconcile.
 	}
 	var drift []reconcile.Change
 	if l.of == of { // Else the switch has perhaps restarted.
-		drift = l.drift(desired, flows.Changes)
+		drift = slices.DeleteFunc(l.drift(desired, flows.Changes), func(c reconcile.Change) bool {
+			return l.silenced[c.Owner] || l.restored[c.Owner]
+		})
 	}
-	l.of = of
+	l.of, l.restored = of, nil
 	of.have = reconcile.Applied(of.have, flows.Mods)
 	l.bundled = time.Now()
 	for owner := range flows.Outstanding {
@@ -307,44 +294,6 @@ func (l *loop) note(owner string, nextCfg int64) {
 	l.changed[owner] = max(nextCfg, l.changed[owner])
 }
 
-// drift picks of what is not as it must be that which has been before: somebody else has changed it. That a guest has come back with
-// another port, which the mirror then has to select, is no drift.
-func (l *loop) drift(desired *reconcile.Desired, changes []reconcile.Change) []reconcile.Change {
-	return slices.DeleteFunc(slices.Clone(changes), func(c reconcile.Change) bool {
-		print, wanted := desired.Prints[c.Owner]
-		stood, known := l.stood[c.Owner]
-		fresh := func(port vswitch.UUID) bool { return !l.s.memory.WasSelected(port) }
-		return wanted && (!known || stood != print) || (!wanted || c.Surplus) && l.settled != desired || slices.ContainsFunc(c.Gains, fresh)
-	})
-}
-
-// maxTold is how many changes one line of the log tells.
-const maxTold = 20
-
-// wrote tells of a write, and of what it repaired.
-func (l *loop) wrote(rows, flows int, drift []reconcile.Change) {
-	if len(drift) > 0 {
-		var told, disputed []string
-		now := time.Now()
-		for _, c := range drift {
-			if l.s.quarrels.repaired(c, now) {
-				disputed = append(disputed, c.Key())
-			}
-			if len(told) < maxTold {
-				told = append(told, c.String())
-			}
-		}
-		if len(drift) > maxTold {
-			told = append(told, fmt.Sprintf("%d more", len(drift)-maxTold))
-		}
-		l.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "found", told)
-		if disputed != nil {
-			l.s.log.Error("somebody else changes what we repair again and again: the next repair waits", "found", disputed)
-		}
-	}
-	l.s.config.Applied(rows, flows, len(drift) > 0)
-}
-
 // report works out what stands, owner by owner, and tells it.
 func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
 	failed, opening := reconcile.PortTrouble(snap, desired)
@@ -379,6 +328,9 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 	for _, owner := range desired.Owners {
 		state := OwnerState{Print: desired.Prints[owner], State: Ready}
 		_, applying := l.changed[owner]
+		if l.silenced[owner] && disputed[owner] != "" {
+			disputed[owner] += "; nothing of it is delivered meanwhile"
+		}
 		for _, wrong := range []map[string]string{disputed, rows.Blocked, l.refused, failed, uninstalled} {
 			if reason := wrong[owner]; reason != "" && state.State != Failed {
 				state.State, state.Reason = Failed, reason

@@ -183,9 +183,14 @@ func (s *soak) settle() {
 		return
 	}
 	t.Logf("settled within %v: %d flows", took, len(s.model.flows))
-	if err := errors.Join(s.frames()...); err != nil {
-		t.Error(err)
+	// Where a station is, switches learn after it has moved in their own time; until then they flood, and copies are more.
+	for attempt := range 3 {
+		if err = errors.Join(s.frames()...); err == nil {
+			return
+		}
+		t.Logf("attempt %d: %v", attempt, err)
 	}
+	t.Error("copies are wrong again and again")
 }
 
 // acknowledged holds what the controller lists against what it has acknowledged, and each status against what it must be.
