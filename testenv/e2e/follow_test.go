@@ -168,7 +168,6 @@ func TestFollow(t *testing.T) {
 				return err
 			}
 			tagged := capture(t, ids.Node, to.nic.Device, lab.In)
-			_, _ = stream(t, web, db.MAC(), 100)
 			if err := tagged.Wait(deadline(t), func(frames []lab.Frame) bool {
 				return slices.ContainsFunc(frames, func(f lab.Frame) bool { return lab.VLANOf(f.Data) == 9 })
 			}); err != nil {
