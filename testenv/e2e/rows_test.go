@@ -223,7 +223,7 @@ func content(h *lab.Host) (string, error) {
 }
 
 var (
-	stampText   = regexp.MustCompile(`tapline-stamp="?[0-9]+"?`)
+	stampText   = regexp.MustCompile(` ?tapline-stamp="?[0-9]+"?`)
 	stampCookie = regexp.MustCompile(`cookie=0x7473[0-9a-f]+, `)
 )
 
