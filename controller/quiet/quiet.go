@@ -13,6 +13,7 @@ import (
 const (
 	burst    = 20
 	pause    = 10 * time.Second
+	maxFound = 200  // characters by which lines that tell of something found are told apart
 	maxKinds = 4096 // that are remembered; beyond, all peers share what a message may take
 )
 
@@ -29,7 +30,7 @@ func New(next slog.Handler) *Handler {
 }
 
 // line is what lines have in common that are counted together.
-type line struct{ message, host, remote string }
+type line struct{ message, host, remote, found string }
 
 // Enabled implements slog.Handler.
 func (q *Handler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -49,6 +50,9 @@ func (q *Handler) Handle(ctx context.Context, r slog.Record) error {
 			request = true
 		case "host":
 			key.host = a.Value.String()
+		case "found": // Each repair is told; the same one again and again is backed off by whoever repairs.
+			key.found = a.Value.String()
+			key.found = key.found[:min(len(key.found), maxFound)]
 		case "remote":
 			key.remote = withoutPort(a.Value.String())
 		}

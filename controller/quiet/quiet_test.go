@@ -43,6 +43,12 @@ func TestQuiet(t *testing.T) {
 	assert.Contains(t, out.String(), "left_out=980")
 
 	out.Reset()
+	for i := range 3 * burst {
+		log.With("host", "h1").Warn("repaired", "found", []string{fmt.Sprint("port ", i)})
+	}
+	assert.Equal(t, 3*burst, count("repaired"), "each repair is told")
+
+	out.Reset()
 	for i := range 100_000 {
 		log.Warn("strange", "remote", fmt.Sprintf("192.0.%d.%d:1", i>>8, i&255))
 	}
