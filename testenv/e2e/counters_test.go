@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 
 	"github.com/tapline-sdn/tapline/api"
@@ -108,4 +109,56 @@ func (s *stage) counted(t *testing.T, flow, service string, packets, bytes, lost
 		}
 		return nil
 	})
+}
+
+// countersGoOn holds that a controller that starts counts on from what the switches have, and that a switch that starts again
+// makes no counter shrink and no loss appear.
+func (w *world) countersGoOn(t *testing.T, sink *lab.Host, from, to *lab.Guest, flow string, ready func()) {
+	before := api.Counters{Delivered: &api.Flowing{}, Lost: &api.Count{}}
+	reach := func(packets uint64) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%d packets", packets), func() error {
+			f, err := w.api.TapFlows().Get(deadline(t), flow)
+			if err != nil {
+				return err
+			}
+			c := f.Counters
+			switch {
+			case c.Lost == nil || c.Lost.Packets != 0:
+				t.Fatalf("packets are said to be lost: %+v", c.Lost)
+			case c.SampledAt != nil && (c.Captured.Packets < before.Captured.Packets || c.Delivered.Packets < before.Delivered.Packets):
+				t.Fatalf("counters shrank from %+v to %+v", before, c)
+			case c.SampledAt == nil || c.Captured.Packets != packets || c.Delivered.Packets != packets:
+				return fmt.Errorf("captured %+v, delivered %+v", c.Captured, *c.Delivered)
+			}
+			before = c
+			return nil
+		})
+	}
+	more := func() { send(t, from, numbered(from.MAC(), to.MAC(), 0, 100, 200, 300)...) }
+	more()
+	reach(3)
+	w.stop(t, syscall.SIGKILL)
+	before = api.Counters{Delivered: &api.Flowing{}}
+	w.start(t)
+	ready()
+	reach(3)
+	more()
+	reach(6)
+	must(t, sink.RestartVSwitchd(deadline(t)))
+	eventually(t, "counters of a switch that started again", func() error {
+		ready()
+		x, err := w.api.TapFlows().Explain(deadline(t), flow)
+		if err != nil {
+			return err
+		}
+		for _, at := range x.Switches {
+			if at.Host == sink.Name && (!at.OpenFlow.Connected || at.FlowsError != "" || len(at.Flows) == 0 || at.Flows[0].State != "stands") {
+				return fmt.Errorf("host %+v", at)
+			}
+		}
+		return nil
+	})
+	more()
+	reach(9)
 }

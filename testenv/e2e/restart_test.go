@@ -80,6 +80,7 @@ func TestRestart(t *testing.T) {
 		})
 		t.Logf("everything ready %v after it answered", took)
 	}
+	w.run(t, "counters go on", func(t *testing.T) { w.countersGoOn(t, h2, web, app, flows[1].ID, func() { ready(t) }) })
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		w.run(t, "controller ended by "+sig.String(), func(t *testing.T) {
 			unchanged(t, true, func(t *testing.T) {

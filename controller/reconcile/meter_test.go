@@ -1,0 +1,46 @@
+package reconcile_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+func TestMeters(t *testing.T) {
+	from := netip.MustParseAddr("10.0.0.1")
+	entry := func(owner string, cookie openflow.Cookie, table openflow.TableID, match openflow.Match, do ...openflow.Instruction) tap.FlowEntry {
+		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Table: table, Priority: 1, Match: match, Instructions: do}}
+	}
+	output := openflow.ApplyActions{openflow.Output{Port: 5}}
+	program := &tap.Program{Flows: []tap.FlowEntry{
+		entry("cap", 0x7461_0002_0000_0001, 0, openflow.Match{openflow.InPort(1)}, openflow.GotoTable{Table: 2}),
+		entry("cap", 0x7461_0002_0000_0001, 2, nil, openflow.GotoTable{Table: 3}),
+		entry("cap", 0x7461_0002_0000_0001, 3, openflow.Match{openflow.Metadata(1)}, output),
+		entry("svc", 0x7461_0003_0000_0003, 0, openflow.Match{openflow.InPort(2), openflow.TunSrc(from)}, openflow.GotoTable{Table: 3}),
+		entry("svc", 0x7461_0003_0000_0003, 3, openflow.Match{openflow.Metadata(2)}, output),
+		entry(tap.OwnerBridge, 0x7461_0001_0000_0009, 1, nil, openflow.GotoTable{Table: 2}),
+	}}
+	d := &reconcile.Desired{Program: program}
+	m := d.Meters()
+	key := func(i int) flowtable.Key {
+		f := &program.Flows[i].Mod
+		return flowtable.KeyOf(f.Table, f.Priority, f.Match)
+	}
+	assert.Equal(t, map[flowtable.Key]reconcile.Meter{
+		key(0): {Owner: "cap", Enters: true},
+		key(2): {Owner: "cap", Leaves: true},
+		key(3): {Owner: "svc", Enters: true, From: from},
+		key(4): {Owner: "svc", Leaves: true},
+	}, m.Of)
+	for i, f := range program.Flows {
+		selected := f.Mod.Cookie&m.Mask == m.Cookie
+		assert.Equal(t, f.Owner != tap.OwnerBridge, selected, "flow %d with cookie %v, asked for %v/%v", i, f.Mod.Cookie, m.Cookie, m.Mask)
+	}
+	assert.Empty(t, (&reconcile.Desired{Program: &tap.Program{}}).Meters().Of)
+}
