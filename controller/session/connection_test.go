@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
@@ -207,6 +208,33 @@ func TestNewerOpenFlow(t *testing.T) {
 	<-last
 	_, _, of := k.current()
 	assert.Nil(t, of)
+}
+
+// TestStranger: a connection counts only once the switch at its end shows the ports that the host's database shows.
+func TestStranger(t *testing.T) {
+	k := keep(t, "unix:/nonexistent/db.sock")
+	k.learn(trait{7, openflow.MAC{2, 99}})
+	conn, _ := fakeSwitch(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.ServeOpenFlow(t.Context(), conn)
+	}()
+	k.await("it is a stranger", func() bool {
+		k.Session.mu.Lock()
+		defer k.Session.mu.Unlock()
+		return len(k.strangers) == 1
+	})
+	_, _, of := k.current()
+	assert.Nil(t, of)
+	assert.Contains(t, k.missing(), "other ports")
+	k.learn(fakeTrait) // A switch that has just started tells its database a little later.
+	k.await("it is in use", func() bool {
+		_, _, of := k.current()
+		return of != nil
+	})
+	require.NoError(t, conn.Close())
+	<-done
 }
 
 // TestDatapathID: it is the same for one host whenever a session is made, and differs between hosts and clusters.

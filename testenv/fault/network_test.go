@@ -81,6 +81,62 @@ func TestNetwork(t *testing.T) {
 	r.t = t
 }
 
+// TestNetworkOpenFlow: a bundle that was cut off, or whose outcome was not heard, is made good from what the switch then has.
+func TestNetworkOpenFlow(t *testing.T) {
+	h := start(t, 1)[0]
+	var proxy *fault.Proxy
+	r := newRig(t, nil, func(target string) string {
+		var err error
+		proxy, err = fault.NewProxy(target)
+		require.NoError(t, err)
+		t.Cleanup(proxy.Close)
+		return proxy.Target()
+	})
+	r.register("h", h.OVSDB)
+	r.ready("h")
+	flow := r.capture("h", h)
+	installed := func() int {
+		text, err := h.OFCtl("dump-flows", "brtap")
+		require.NoError(t, err)
+		return strings.Count(text, "cookie=")
+	}
+	r.toggle(flow)
+	with, enabled := installed(), true
+	for _, tc := range []struct {
+		name string
+		f    fault.Faults
+	}{
+		{"slow", fault.Faults{ToServer: fault.Way{Delay: 50 * time.Millisecond}, ToClient: fault.Way{Delay: 50 * time.Millisecond}}},
+		{"bundle is cut in a message", fault.Faults{ToClient: fault.Way{CutAfter: 30}}},
+		{"bundle is cut after some messages", fault.Faults{ToClient: fault.Way{CutAfter: 300}}},
+		{"cut before the answer", fault.Faults{ToServer: fault.Way{CutAfter: 1}}},
+		{"answer is not heard", fault.Faults{ToServer: fault.Way{Silent: true}}},
+		{"half-open", fault.HalfOpen()},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r.t = t
+			proxy.Set(tc.f)
+			enabled = !enabled
+			_, err := r.UpdateFlow(t.Context(), flow, 0, func(f *store.Flow) error { f.Enabled = enabled; return nil })
+			require.NoError(t, err)
+			<-time.After(200 * time.Millisecond) // What is under way meets the fault.
+			proxy.Set(fault.Faults{})
+			if tc.f.ToServer.Silent {
+				proxy.Cut()
+			}
+			took := r.await("it is as it should be", func() bool {
+				v, err := r.Flow(flow)
+				host, _ := r.Host("h")
+				n := installed()
+				return err == nil && host.State == tap.StateReady && (v.State == tap.StateReady) == enabled && (n == with) == enabled
+			})
+			t.Logf("whole %v after the fault was lifted", took)
+			assert.NotContains(t, r.log.since(0), "somebody else")
+		})
+	}
+	r.t = t
+}
+
 // TestStampede: 200 hosts with 50 ports each that return at once, and once more, are all there soon, and a host with changes to make does
 // not wait for them. Nothing of them is left when they are deleted.
 func TestStampede(t *testing.T) {

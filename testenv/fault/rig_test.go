@@ -87,8 +87,9 @@ func (l *logged) len() int {
 	return l.text.Len()
 }
 
-// newRig starts a controller, with TLS if it is given a configuration.
-func newRig(t *testing.T, secure *tls.Config) *rig {
+// newRig starts a controller, with TLS if it is given a configuration. Switches are told to connect to it, or to what via makes of its
+// address.
+func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &logged{}}
 	log := slog.New(quiet.New(slog.NewTextHandler(r.log, nil)))
@@ -102,6 +103,9 @@ func newRig(t *testing.T, secure *tls.Config) *rig {
 	config := engine.Config{
 		Store: store.NewMemory(), Plugin: inPlace{}, TapBridge: "brtap", Keys: engine.DefaultKeys(),
 		Advertise: scheme + r.openflow, Logger: log, Observer: uncounted{},
+	}
+	for _, f := range via {
+		config.Advertise = f(config.Advertise)
 	}
 	if secure != nil {
 		config.OVSDBTLS = client.ChainOnly(secure)
