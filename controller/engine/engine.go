@@ -79,7 +79,7 @@ type Engine struct {
 	observer observer
 	book     *meter.Book
 
-	write sync.Mutex // one change of intent at a time: check, commit, take over
+	write writing // changes of intent: check, commit, take over
 
 	mu       sync.Mutex
 	intent   *intent

@@ -74,14 +74,21 @@ func (e *Engine) resolve(f *tap.Flow) error {
 
 // CreateFlow stores a tap flow.
 func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (FlowView, error) {
-	e.write.Lock()
-	defer e.write.Unlock()
 	f.ID, f.Meta = newID(), store.Meta{Request: f.Request}
 	if f.Direction == "" {
 		f.Direction = tap.Both
 	}
+	asked := f.Flow
 	if err := e.resolve(&f.Flow); err != nil {
 		return FlowView{}, err
+	}
+	defer e.write.beside("name "+f.Name, "source "+f.TapID+" "+f.GuestID+f.HostID)()
+	again := asked // What it names may have been deleted while it waited.
+	if err := e.resolve(&again); err != nil {
+		return FlowView{}, err
+	}
+	if again != f.Flow {
+		return FlowView{}, fail(Stale, "", "what it refers to was changed meanwhile; try again")
 	}
 	checked, err := e.check(ctx, tap.Resource{Flow: &f.Flow})
 	if err != nil {
