@@ -37,6 +37,7 @@ type soak struct {
 	ops    map[string]int
 	unsure []string             // services whose change was not answered
 	hosts  map[string]*lab.Host // by id
+	shaken bool                 // a switch or its database was killed since all had settled
 }
 
 // TestSoak changes what is intended, and what stands, at random, and kills controller, plugin, switches and databases at random
@@ -135,7 +136,9 @@ func (s *soak) host(f api.TapFlow) *lab.Host {
 func (s *soak) round() int {
 	faults := s.pickFaults()
 	changes := s.pickChanges()
-	lossless := !faults.switches()
+	// A switch that has lost its database forwards nothing for a moment, and again when it has found it, a second or more later.
+	s.shaken = s.shaken || faults.switches()
+	lossless := !s.shaken
 	var tag uint32
 	var sending *traffic
 	var source *lab.Capture
@@ -170,6 +173,11 @@ func (s *soak) settle() {
 	for _, h := range s.Hosts {
 		s.hostStatus(t, h.Name, api.Ready, "")
 	}
+	for _, h := range s.Hosts { // ovs-vsctl waits until the switch follows its database again.
+		_, err := h.VSCtl("set", "Open_vSwitch", ".", "external_ids:soak="+unique("settled"))
+		must(t, err)
+	}
+	s.shaken = false
 	took, err := await(settleTime, func() error {
 		if err := s.acknowledged(); err != nil {
 			return err
