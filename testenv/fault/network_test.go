@@ -19,6 +19,7 @@ import (
 // TestNetwork: whatever happens to the connection of one host's database, the other host's changes go on as fast; what was changed
 // meanwhile, also by a transaction whose outcome was not heard, is brought about once the connection is whole again, and exactly once.
 func TestNetwork(t *testing.T) {
+	t.Parallel()
 	hosts := start(t, 2)
 	good, bad := hosts[0], hosts[1]
 	r := newRig(t, nil)
@@ -83,6 +84,7 @@ func TestNetwork(t *testing.T) {
 
 // TestNetworkOpenFlow: a bundle that was cut off, or whose outcome was not heard, is made good from what the switch then has.
 func TestNetworkOpenFlow(t *testing.T) {
+	t.Parallel()
 	h := start(t, 1)[0]
 	var proxy *fault.Proxy
 	r := newRig(t, nil, func(target string) string {

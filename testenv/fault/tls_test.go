@@ -40,6 +40,7 @@ func pki(t *testing.T, names ...string) (dir, authority string) {
 // TestCertificates: with TLS a connection is bound to its host: the certificate of one host is of no use to claim another's tap bridge, nor
 // to pass for another's database.
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	hosts := start(t, 2)
 	good, other := hosts[0], hosts[1]
 	dir, authority := pki(t, "ctl", "good", "other")
