@@ -12,6 +12,13 @@ COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-
 TOOLS    := gcc git python3 ansible-playbook ovs-vswitchd ovsdb-server ovs-vsctl ovs-pki tcpdump ip ping protoc
 PACKAGES := gcc libc6-dev git openvswitch-switch openvswitch-common openvswitch-pki tcpdump iproute2 iputils-ping protobuf-compiler python3 ansible-core
 
+# The same for tests with virtual machines, which nothing else needs; and the kernel that they boot.
+GUEST_TOOLS    := libvirtd virsh qemu-system-x86_64 dpkg-deb
+GUEST_PACKAGES := libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
+GUEST_KERNEL   := linux-image-cloud-amd64
+KERNEL_DIR     := /var/cache/tapline-lab
+KERNEL_MODULES := virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net
+
 .PHONY: all
 all: build
 
@@ -22,6 +29,15 @@ deps:
 		echo "installing what is missing:$$missing"; \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES); \
 	fi
+
+.PHONY: deps-guests
+deps-guests: deps
+	@for tool in $(GUEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing what is missing:$$missing"; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(GUEST_PACKAGES); \
+	fi
+	@if [ ! -e $(KERNEL_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(KERNEL_DIR) $(KERNEL_MODULES); fi
 
 .PHONY: build
 build:
@@ -55,7 +71,7 @@ generate-check:
 	done; rm -rf $$before
 
 .PHONY: test
-test: deps check
+test: deps deps-guests check
 	$(GO) test -race -count=1 -p 2 -timeout 15m ./...
 
 # Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.

@@ -2,10 +2,17 @@ package api
 
 // Guest is a virtual machine or container, declared or learned from the switches.
 type Guest struct {
-	ID       string     `json:"id"`
-	Name     string     `json:"name"`
-	Declared bool       `json:"declared"`
-	NICs     []GuestNIC `json:"nics"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Declared bool   `json:"declared"`
+	// State is the hypervisor's word, such as running or shut off; "" where no hypervisor is asked.
+	State string `json:"state"`
+	// Host is where the hypervisor has the guest, also while it is off; "" where no hypervisor is asked.
+	HostID string     `json:"host_id"`
+	Host   string     `json:"host"`
+	NICs   []GuestNIC `json:"nics"`
+	// Sources says where facts come from (declared, ovsdb, libvirt), by name of the field.
+	Sources map[string][]string `json:"sources"`
 
 	ETag string `json:"-"` // header of answers with one declared guest; "" elsewhere
 }
@@ -19,6 +26,8 @@ type GuestNIC struct {
 	Host    string   `json:"host"`
 	Bridge  string   `json:"bridge"`
 	Port    string   `json:"port"`
+	// Sources says where facts come from (declared, ovsdb, libvirt), by name of the field.
+	Sources map[string][]string `json:"sources"`
 }
 
 // GuestNICCreate is a NIC of a guest as it is declared.

@@ -26,13 +26,27 @@ func hostJSON(v engine.HostView) api.Host {
 }
 
 func guestJSON(v engine.GuestView) api.Guest {
-	g := api.Guest{ID: v.ID, Name: v.Name, Declared: v.Declared, NICs: make([]api.GuestNIC, 0, len(v.NICs))}
+	g := api.Guest{
+		ID: v.ID, Name: v.Name, Declared: v.Declared, State: v.State, HostID: v.HostID, Host: v.Host,
+		NICs: make([]api.GuestNIC, 0, len(v.NICs)), Sources: sourcesJSON(v.Sources),
+	}
 	for _, n := range v.NICs {
 		g.NICs = append(g.NICs, api.GuestNIC{
 			MAC: n.MAC.String(), IPAddrs: addrTexts(n.IPs), IfName: n.IfName, HostID: n.HostID, Host: n.Host, Bridge: n.Bridge, Port: n.Port,
+			Sources: sourcesJSON(n.Sources),
 		})
 	}
 	return g
+}
+
+func sourcesJSON(s engine.Sources) map[string][]string {
+	out := make(map[string][]string, len(s))
+	for field, sources := range s {
+		for _, from := range sources {
+			out[field] = append(out[field], string(from))
+		}
+	}
+	return out
 }
 
 func wireJSON(v engine.WireView) api.Wire {

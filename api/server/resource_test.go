@@ -132,7 +132,7 @@ func TestGuest(t *testing.T) {
 
 	var g api.Guest
 	b.must(200, "PATCH", "/api/v1/guests/vm1", `{"nics":[{"mac":"52:54:00:00:00:07"}]}`, &g)
-	require.Equal(t, []api.GuestNIC{{MAC: "52:54:00:00:00:07", IPAddrs: []string{}}}, g.NICs, "replaced")
+	require.Equal(t, []api.GuestNIC{{MAC: "52:54:00:00:00:07", IPAddrs: []string{}, Sources: map[string][]string{}}}, g.NICs, "replaced")
 	var list api.GuestList
 	b.must(200, "GET", "/api/v1/guests?host_id=h1", "", &list)
 	require.Equal(t, 1, list.Total)

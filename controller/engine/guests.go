@@ -60,8 +60,13 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	if record != nil {
 		v.Revision, v.Request, v.CreatedAt = record.Revision, record.Request, record.CreatedAt
 	}
+	known := e.places.domains.of(id, record)
+	v.Sources = guestSources(record, known)
+	if len(known) > 0 {
+		v.State, v.HostID, v.Host = e.places.domains.at[known[0]].State, known[0].host, e.hostName(known[0].host)
+	}
 	for _, n := range g.NICs {
-		nic := NICView{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName}
+		nic := NICView{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName, Sources: e.places.nicSources(&n, record, known)}
 		for _, l := range n.Locations {
 			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.hostName(l.Host), l.Bridge, l.Port
 		}

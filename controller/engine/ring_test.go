@@ -120,6 +120,11 @@ type ring struct {
 
 func newRing(t *testing.T, s store.Store) *ring {
 	t.Helper()
+	return newRingWith(t, s, nil)
+}
+
+func newRingWith(t *testing.T, s store.Store, h Hypervisor) *ring {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "r") // The path of a unix socket must be short.
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
@@ -127,7 +132,7 @@ func newRing(t *testing.T, s store.Store) *ring {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.e, err = New(ctx, Config{
 		Store: s, Plugin: r.plugin, TapBridge: "brtap", Keys: DefaultKeys(), OpenFlowPort: 6653,
-		Logger: slog.New(slog.DiscardHandler), Observer: uncounted{},
+		Logger: slog.New(slog.DiscardHandler), Observer: uncounted{}, Hypervisor: h,
 	})
 	require.NoError(t, err)
 	var running sync.WaitGroup

@@ -35,18 +35,36 @@ type GuestView struct {
 	// Request and CreatedAt are of the record too.
 	Request   store.Request
 	CreatedAt time.Time
+	State     string // the hypervisor's word; "" where none is asked
+	HostID    string // where the hypervisor has it, also while it is off; "" where none is asked
+	Host      string
 	NICs      []NICView
+	Sources   Sources
 }
+
+// Sources says where facts come from, by JSON name of the field.
+type Sources map[string][]Source
+
+// Source is where a fact comes from.
+type Source string
+
+// The sources, in the order in which they are told.
+const (
+	FromDeclared Source = "declared"
+	FromOVSDB    Source = "ovsdb"
+	FromLibvirt  Source = "libvirt"
+)
 
 // NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.
 type NICView struct {
-	MAC    tap.MAC
-	IPs    []netip.Addr
-	IfName string
-	HostID string
-	Host   string
-	Bridge string
-	Port   string
+	MAC     tap.MAC
+	IPs     []netip.Addr
+	IfName  string
+	HostID  string
+	Host    string
+	Bridge  string
+	Port    string
+	Sources Sources
 }
 
 // WireView is a wire and the hosts that carry it.

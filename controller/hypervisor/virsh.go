@@ -35,11 +35,12 @@ type virshError struct {
 func (e *virshError) Error() string { return e.words }
 func (e *virshError) Unwrap() error { return e.err }
 
-// command prepares virsh. It gets a process group of its own, so that what it starts, such as ssh, ends with it.
+// command prepares virsh. It gets a process group of its own, so that what it starts, such as ssh, ends with it, and ends with
+// this process, however that ends. (With -q it would print no line ends after echo.)
 func (v virsh) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, v.path, append([]string{"-q", "-c", v.uri}, args...)...)
+	cmd := exec.CommandContext(ctx, v.path, append([]string{"-c", v.uri}, args...)...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C") // Its words are read, and shown.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = processAttributes()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = waitOutput
 	return cmd

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,8 @@ func guests() kind[api.Guest, api.GuestList] {
 			{title: "HOST", value: func(v row) string { return each(v, func(n api.GuestNIC) string { return n.Host }) }, flex: true},
 			{title: "PORT", value: func(v row) string { return each(v, func(n api.GuestNIC) string { return n.Port }) }, flex: true},
 			{title: "BRIDGE", value: func(v row) string { return each(v, func(n api.GuestNIC) string { return n.Bridge }) }, wide: true},
+			{title: "STATE", value: func(v row) string { return v.State }, wide: true},
+			{title: "FROM", value: from, wide: true},
 			{title: "DECLARED", value: func(v row) string { return strconv.FormatBool(v.Declared) }, wide: true},
 			{title: "ID", value: func(v row) string { return v.ID }, drop: true},
 		},
@@ -39,6 +42,22 @@ func guests() kind[api.Guest, api.GuestList] {
 		id:    func(v row) string { return v.ID },
 		name:  func(v row) string { return v.Name },
 	}
+}
+
+// from is where the facts about a guest come from, all together.
+func from(v api.Guest) string {
+	var all []string
+	add := func(sources map[string][]string) {
+		for _, some := range sources {
+			all = append(all, some...)
+		}
+	}
+	add(v.Sources)
+	for _, n := range v.NICs {
+		add(n.Sources)
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ",")
 }
 
 // readNIC reads mac=..[,ip=..][,ifname=..].

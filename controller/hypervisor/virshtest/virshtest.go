@@ -87,13 +87,13 @@ func check(err error) {
 	}
 }
 
-// Main is virsh -q -c URI COMMAND... and returns its exit code; output and complaints are as libvirt 9.0 has them.
+// Main is virsh -c URI COMMAND... and returns its exit code; output and complaints are as libvirt 9.0 has them.
 func (f Fake) Main(args []string) int {
-	if len(args) < 4 || args[0] != "-q" || args[1] != "-c" {
+	if len(args) < 3 || args[0] != "-c" {
 		fmt.Fprintln(os.Stderr, "unexpected arguments:", args)
 		return 2
 	}
-	words := args[3:]
+	words := args[2:]
 	var down string
 	var hang bool
 	f.Change(func(s *State) {

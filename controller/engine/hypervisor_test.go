@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// scripted is a hypervisor whose reports the test makes.
+type scripted struct {
+	mu     sync.Mutex
+	report map[string]func(hypervisor.Report)
+}
+
+func (s *scripted) Run(ctx context.Context, h hypervisor.Host, _ *hypervisor.Orders, report func(hypervisor.Report)) {
+	s.mu.Lock()
+	s.report[h.Name] = report
+	s.mu.Unlock()
+	<-ctx.Done()
+}
+
+func (s *scripted) tell(t *testing.T, host string, r hypervisor.Report) {
+	t.Helper()
+	var report func(hypervisor.Report)
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		report = s.report[host]
+		return report != nil
+	}, patience, time.Millisecond)
+	r.Known = r.Known || r.Guests != nil
+	report(r)
+}
+
+// web1 is guest g1 of hostSnapshot, as a hypervisor knows it.
+func web1(state string) hypervisor.Guest {
+	g := hypervisor.Guest{ID: "g1", Name: "web1", State: state, Running: state == "running", Persistent: true}
+	g.NICs = []hypervisor.GuestNIC{{MAC: mac(1), Bridge: "br0"}, {MAC: mac(9), IfName: "tapzzzzzz", Bridge: "brtap", Ours: true}}
+	if g.Running {
+		g.NICs[0].IfName, g.NICs[0].IPs = "vnet1", []netip.Addr{addr("10.0.0.5")}
+	}
+	return g
+}
+
+func TestGuestsOfHypervisor(t *testing.T) {
+	h := &scripted{report: map[string]func(hypervisor.Report){}}
+	r := newRingWith(t, store.NewMemory(), h)
+	r.host("h1")
+	r.host("h2")
+	// A guest that is off is known to its hypervisor alone.
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("shut off")}})
+	g := must(r.e.Guest("web1"))(t)
+	assert.Equal(t, "shut off", g.State)
+	assert.Equal(t, "h1", g.Host)
+	require.Len(t, g.NICs, 1, "a tap NIC is none of its NICs")
+	assert.Equal(t, Sources{"mac": {FromLibvirt}}, g.NICs[0].Sources)
+	assert.Empty(t, g.NICs[0].HostID)
+	// It runs: name and addresses of one source, port of the other.
+	r.report("h1", hostSnapshot(t), nil)
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("running")}})
+	g = must(r.e.Guest("web1"))(t)
+	assert.Equal(t, "g1", g.ID)
+	assert.Equal(t, "vnet1", g.NICs[0].Port)
+	assert.Equal(t, Sources{"mac": {FromOVSDB, FromLibvirt}, "ifname": {FromOVSDB, FromLibvirt}, "port": {FromOVSDB}, "ip_addrs": {FromLibvirt}}, g.NICs[0].Sources)
+	r.idle()
+	must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
+	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f", Type: tap.FlowVNIC, TapID: "col", GuestID: "web1", IP: addr("10.0.0.5")}}))(t)
+	assert.Equal(t, mac(1), f.MAC)
+	// It has moved, and its old definition is still there: the one that runs counts.
+	h.tell(t, "h2", hypervisor.Report{Guests: []hypervisor.Guest{web1("running")}})
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("shut off")}})
+	assert.Equal(t, "h2", must(r.e.Guest("web1"))(t).Host)
+	h.tell(t, "h2", hypervisor.Report{Guests: []hypervisor.Guest{}})
+	assert.Equal(t, "h1", must(r.e.Guest("web1"))(t).Host)
+	// Two of one name: no saying which is meant.
+	twin := web1("shut off")
+	twin.ID = "g7"
+	h.tell(t, "h2", hypervisor.Report{Guests: []hypervisor.Guest{twin}})
+	_, err := r.e.Guest("web1")
+	assert.Error(t, err)
+	assert.Equal(t, "web1", must(r.e.Guest("g7"))(t).Name)
+}
+
+func TestPluggingStatus(t *testing.T) {
+	h := &scripted{report: map[string]func(hypervisor.Report){}}
+	r := newRingWith(t, store.NewMemory(), h)
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g1"}}))(t)
+	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
+	for _, tc := range []struct {
+		name   string
+		report hypervisor.Report
+		state  tap.State
+		reason string
+	}{
+		{"nothing yet", hypervisor.Report{}, tap.StatePending, "libvirt of host h1 was not asked yet"},
+		{"down", hypervisor.Report{Problem: "Connection refused"}, tap.StateError, "host h1: libvirt: Connection refused"},
+		{"unknown", hypervisor.Report{Known: true}, tap.StateError, "host h1: libvirt: Domain not found: no domain with matching uuid or name 'g1'"},
+		{"off", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Off, Guest: "web1"}}}, tap.StatePending, "guest web1 is off"},
+		{"full", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Failed, Guest: "web1", Reason: "No more available PCI slots"}}},
+			tap.StateError, "host h1: guest web1: libvirt: No more available PCI slots"},
+		{"at it", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Plugging, Guest: "web1"}}},
+			tap.StatePending, "NIC " + s.IfName + " is being plugged into guest web1 on host h1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h.tell(t, "h1", tc.report)
+			r.idle()
+			assert.Equal(t, Health{tc.state, tc.reason}, must(r.e.Service("col"))(t).Health)
+		})
+	}
+	// What is wrong with it keeps no mirror from running.
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	h.tell(t, "h1", hypervisor.Report{Known: true, Problem: "Connection refused"})
+	assert.Equal(t, tap.StateReady, must(r.e.Service("col"))(t).State)
+	assert.Equal(t, Health{tap.StateReady, "libvirt: Connection refused"}, must(r.e.Host("h1"))(t).Health)
+}

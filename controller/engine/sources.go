@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+func (s Sources) add(field string, from Source) {
+	if !slices.Contains(s[field], from) {
+		s[field] = append(s[field], from)
+	}
+}
+
+// guestSources says where a guest's own facts come from.
+func guestSources(record *store.Guest, known []domainAt) Sources {
+	s := Sources{}
+	switch {
+	case record != nil:
+		s.add("name", FromDeclared)
+	case len(known) > 0:
+		s.add("name", FromLibvirt)
+	default:
+		s.add("name", FromOVSDB)
+	}
+	if len(known) > 0 {
+		s.add("state", FromLibvirt)
+		s.add("host", FromLibvirt)
+	}
+	return s
+}
+
+// nicSources says where the facts of a guest's NIC come from. A fact that several sources tell has all of them.
+func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) Sources {
+	s := Sources{}
+	tells := func(from Source, mac tap.MAC, name string, ips ...netip.Addr) {
+		if mac == n.MAC && !mac.IsZero() {
+			s.add("mac", from)
+		}
+		if name == n.IfName && name != "" {
+			s.add("ifname", from)
+		}
+		if slices.ContainsFunc(ips, func(ip netip.Addr) bool { return slices.Contains(n.IPs, ip) }) {
+			s.add("ip_addrs", from)
+		}
+	}
+	if record != nil {
+		for _, d := range record.NICs {
+			if d.MAC == n.MAC || d.MAC.IsZero() && d.IfName == n.IfName {
+				tells(FromDeclared, d.MAC, d.IfName, d.IP)
+			}
+		}
+	}
+	for _, l := range n.Locations {
+		s.add("port", FromOVSDB)
+		for p := range x.byName[l.Port] {
+			if p.location() == l {
+				tells(FromOVSDB, p.effective(), p.name, p.addrs()...)
+			}
+		}
+	}
+	for _, at := range known {
+		for _, d := range x.domains.at[at].NICs {
+			if d.MAC == n.MAC {
+				tells(FromLibvirt, d.MAC, d.IfName, d.IPs...)
+			}
+		}
+	}
+	return s
+}

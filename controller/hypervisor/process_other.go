@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package hypervisor
+
+import "syscall"
+
+// processAttributes of a child: a process group of its own.
+func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
