@@ -43,6 +43,8 @@ type Config struct {
 	Logger       *slog.Logger
 	Observer     Observer
 	Audit        Audit // nil: nobody is told
+
+	imagined bool // of a rehearsal: sessions are not run
 }
 
 // Plugin keeps the mirror plugin running; *plugin.Supervisor is one.
@@ -54,6 +56,8 @@ type Plugin interface {
 	// Reload starts the plugin anew and, if try finds nothing wrong with it, has it take over: use then returns and is called again.
 	Reload(ctx context.Context, try func(context.Context, plugin.Mirror) error) error
 	Status() plugin.Status
+	// Aside hands another plugin of the same kind to use, which knows nothing yet, and ends it afterwards.
+	Aside(ctx context.Context, use func(context.Context, plugin.Mirror) error) error
 }
 
 // Audit is told of each change of intent before it is stored; its error prevents it. *audit.Log is one.
@@ -75,6 +79,7 @@ type Observer interface {
 // calls into sessions while holding mu, but only methods that do not block.
 type Engine struct {
 	config   Config
+	trials   chan struct{} // holds one of each rehearsal that is under way
 	log      *slog.Logger
 	observer observer
 	book     *meter.Book
@@ -140,7 +145,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		config: config, log: config.Logger,
+		config: config, trials: make(chan struct{}, maxRehearsals), log: config.Logger,
 		observer: observer{cluster: state.ClusterID, tapBridge: config.TapBridge, keys: config.Keys},
 		book:     meter.NewBook(),
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},

@@ -44,6 +44,9 @@ func (e *Engine) startHost(record *store.Host) {
 	e.byDPID[h.session.DatapathID()] = h
 	e.dirty.hosts.add(h.id)
 	e.touched()
+	if e.config.imagined {
+		return
+	}
 	e.running.Go(func() {
 		defer stop()
 		h.session.Run(ctx)

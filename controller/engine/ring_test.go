@@ -58,6 +58,10 @@ func (p *inProcess) Run(ctx context.Context, use func(context.Context, plugin.Mi
 	}
 }
 
+func (p *inProcess) Aside(ctx context.Context, use func(context.Context, plugin.Mirror) error) error {
+	return use(ctx, mirror.New())
+}
+
 func (p *inProcess) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin"
+)
+
+const (
+	// maxRehearsals is how many changes may be tried out at the same time; each costs a process and a copy of what is known.
+	maxRehearsals = 2
+	// rehearsalTime bounds one of them.
+	rehearsalTime = 30 * time.Second
+)
+
+// Rehearse tells what a change would do. The change is made to an imagined engine that knows what this one knows now, stores
+// nothing, has no connection to any switch, and asks a plugin of its own. Errors of change are returned as they are; whatever it
+// has done until then is not told.
+func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, imagined *Engine) error) (Forecast, error) {
+	ctx, cancel := context.WithTimeout(ctx, rehearsalTime)
+	defer cancel()
+	select {
+	case e.trials <- struct{}{}:
+		defer func() { <-e.trials }()
+	case <-ctx.Done():
+		return Forecast{}, fail(Unavailable, "", "%d other plans are being made; try again", maxRehearsals)
+	}
+	imagined, err := e.imagine(ctx)
+	if err != nil {
+		return Forecast{}, err
+	}
+	var told Forecast
+	var refused error
+	err = e.config.Plugin.Aside(ctx, func(ctx context.Context, mirror plugin.Mirror) error {
+		var running sync.WaitGroup
+		defer running.Wait()
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		running.Go(func() { cancel(imagined.feed(ctx, mirror)) })
+		if err := imagined.planEverything(ctx); err != nil {
+			return err
+		}
+		before := imagined.outlook()
+		if refused = change(ctx, imagined); refused != nil {
+			return nil
+		}
+		if err := imagined.planEverything(ctx); err != nil {
+			return err
+		}
+		told = compare(before, imagined.outlook())
+		return nil
+	})
+	switch {
+	case refused != nil:
+		return Forecast{}, refused
+	case err != nil && ctx.Err() != nil:
+		return Forecast{}, fail(Unavailable, "", "the plan was not made within %v; try again", rehearsalTime)
+	case err != nil:
+		return Forecast{}, &Error{Kind: Unavailable, Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
+	}
+	return told, nil
+}
+
+// imagine is an engine that knows what this one knows, whose hosts have no session.
+func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
+	e.write.Lock() // What is stored and what is known are the same.
+	defer e.write.Unlock()
+	state, err := e.config.Store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := New(ctx, Config{ // It has nothing that acts.
+		Store: &imaginedStore{state: state}, TapBridge: e.config.TapBridge, Keys: e.config.Keys,
+		Logger: slog.New(slog.DiscardHandler), Observer: unobserved{}, imagined: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.ctx = ctx
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, h := range e.hosts {
+		record := out.intent.hosts.byID[id]
+		if record == nil {
+			continue
+		}
+		out.mu.Lock()
+		out.startHost(record)
+		at := out.hosts[id]
+		maps.Copy(at.seenMAC, h.seenMAC)
+		out.mu.Unlock()
+		out.observe(at, h.report)
+	}
+	return out, nil
+}
+
+// planEverything waits until the plugin has answered everything.
+func (e *Engine) planEverything(ctx context.Context) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		e.mu.Lock()
+		done := e.mirror != nil && e.dirty.empty() && e.planned == e.seq
+		e.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// unobserved counts nothing.
+type unobserved struct{}
+
+func (unobserved) Converged(time.Duration) {}
+func (unobserved) Applied(int, int, bool)  {}
+
+// imaginedStore accepts everything and keeps nothing.
+type imaginedStore struct {
+	state store.State
+	mu    sync.Mutex
+	made  uint64
+}
+
+var _ store.Store = (*imaginedStore)(nil)
+
+// Load implements [store.Store].
+func (s *imaginedStore) Load(context.Context) (store.State, error) { return s.state, nil }
+
+// Commit implements [store.Store].
+func (s *imaginedStore) Commit(context.Context, ...store.Op) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made++
+	return s.state.Revision + s.made, nil
+}
+
+// NextKey implements [store.Store].
+func (s *imaginedStore) NextKey(context.Context) (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.LastKey++
+	return s.state.LastKey, nil
+}
+
+// Watch implements [store.Store].
+func (s *imaginedStore) Watch(context.Context, uint64) (<-chan store.Event, error) {
+	return nil, fmt.Errorf("an imagined store: %w", errors.ErrUnsupported)
+}
+
+// Close implements [store.Store].
+func (s *imaginedStore) Close() error { return nil }
