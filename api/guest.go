@@ -13,6 +13,9 @@ type Guest struct {
 	NICs   []GuestNIC `json:"nics"`
 	// Sources says where facts come from (declared, ovsdb, libvirt), by name of the field.
 	Sources map[string][]string `json:"sources"`
+	// DeclaredNICs are what was declared of NICs, to which NICs adds what is seen.
+	DeclaredNICs []GuestNICCreate `json:"declared_nics"`
+	AppliedBy    string           `json:"applied_by"` // apply set that made it; "" if none did
 
 	ETag string `json:"-"` // header of answers with one declared guest; "" elsewhere
 }
@@ -42,6 +45,8 @@ type GuestCreate struct {
 	ID   string           `json:"id,omitempty"` // made if ""
 	Name string           `json:"name"`
 	NICs []GuestNICCreate `json:"nics"`
+
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
 }
 
 // GuestPatch changes a declared guest. NICs replaces.

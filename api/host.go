@@ -14,6 +14,7 @@ type Host struct {
 	Bridges    []string            `json:"bridges"`
 	Status     Status              `json:"status"`
 	Reason     string              `json:"reason"`
+	AppliedBy  string              `json:"applied_by"` // apply set that made it; "" if none did
 
 	ETag string `json:"-"` // header of answers with one host; "" in lists and events
 }
@@ -40,6 +41,8 @@ type HostCreate struct {
 	Wires    map[string]string   `json:"wires,omitempty"`
 	Uplinks  map[string][]string `json:"uplinks,omitempty"`
 	NICs     []HostNIC           `json:"nics,omitempty"`
+
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
 }
 
 // HostPatch changes a host. Wires and Uplinks are merged into what is declared, nil removes; NICs replaces.

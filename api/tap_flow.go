@@ -24,6 +24,7 @@ type TapFlow struct {
 	Counters  Counters  `json:"counters"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+	AppliedBy string    `json:"applied_by"` // apply set that made it; "" if none did
 
 	ETag string `json:"-"` // header of answers with one tap flow; "" in lists and events
 }
@@ -38,9 +39,10 @@ type TapFlowCreate struct {
 	IPAddr    string `json:"ip_addr,omitempty"`
 	HostID    string `json:"host_id,omitempty"`
 	WireID    string `json:"wire_id,omitempty"`
-	VLANID    *int   `json:"vlan_id,omitempty"`   // nil selects all traffic
-	Direction string `json:"direction,omitempty"` // BOTH if ""
-	Enabled   *bool  `json:"enabled,omitempty"`   // true if nil
+	VLANID    *int   `json:"vlan_id,omitempty"`    // nil selects all traffic
+	Direction string `json:"direction,omitempty"`  // BOTH if ""
+	Enabled   *bool  `json:"enabled,omitempty"`    // true if nil
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
 }
 
 // TapFlowPatch changes a tap flow.

@@ -33,6 +33,7 @@ type TapService struct {
 	Counters   Counters  `json:"counters"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
+	AppliedBy  string    `json:"applied_by"` // apply set that made it; "" if none did
 
 	ETag string `json:"-"` // header of answers with one tap service; "" in lists and events
 }
@@ -43,6 +44,8 @@ type TapServiceCreate struct {
 	Type     string `json:"type"`
 	TargetID string `json:"target_id"`
 	MACAddr  string `json:"mac_addr,omitempty"`
+
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
 }
 
 // TapServicePatch changes a tap service.

@@ -69,14 +69,17 @@ func (s *server) conclude(c echo.Context, about *audit.Request, err error) {
 			return // In a summary as well.
 		}
 	case record.Outcome == audit.Denied:
-	case reads(about.Method), err == nil && about.Changed():
+	case s.reads(c), err == nil && about.Changed():
 		return
 	}
 	_ = s.audit.Write(record) // It is logged, readyz tells, and the next change is refused.
 }
 
-func reads(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+// reads reports whether a request is to change nothing: it has a method of those, or a viewer may send it.
+func (s *server) reads(c echo.Context) bool {
+	method := c.Request().Method
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions ||
+		s.roles[method+" "+c.Path()] == access.Viewer
 }
 
 func outcomeOf(status int) audit.Outcome {

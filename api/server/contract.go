@@ -19,7 +19,9 @@ import (
 
 const (
 	maxBody = 1 << 20 // bytes of a request's body
-	maxWait = 5 * time.Minute
+	// maxBytesKey is the extension of an operation whose body may be longer.
+	maxBytesKey = "x-max-bytes"
+	maxWait     = 5 * time.Minute
 )
 
 // contract is the OpenAPI document, ready to hold requests against.
@@ -34,6 +36,7 @@ type operation struct {
 	role    access.Role                 // the least that may; "": everybody, without a token
 	query   map[string]*openapi3.Schema // parameters
 	body    map[string]*openapi3.Schema // media type -> schema; empty if the request has no body
+	maxBody int64                       // bytes
 	ifMatch bool
 	creates bool // takes an Idempotency-Key
 	success int  // status if all goes well
@@ -61,6 +64,10 @@ func loadContract() (*contract, error) {
 				if n, err := strconv.Atoi(code); err == nil && n/100 == 2 {
 					o.success = n
 				}
+			}
+			o.maxBody = maxBody
+			if longer, ok := op.Extensions[maxBytesKey].(float64); ok {
+				o.maxBody = int64(longer)
 			}
 			for _, p := range op.Parameters {
 				switch p.Value.In {

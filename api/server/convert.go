@@ -17,7 +17,7 @@ func hostJSON(v engine.HostView) api.Host {
 		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB, TunnelIP: addrText(v.TunnelIP),
 		Wires: orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks), NICs: make([]api.HostNIC, 0, len(v.NICs)),
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
-		Status: status(v.State), Reason: v.Reason,
+		Status: status(v.State), Reason: v.Reason, AppliedBy: v.AppliedBy,
 	}
 	for _, n := range v.NICs {
 		h.NICs = append(h.NICs, api.HostNIC{Name: n.Name, MAC: n.MAC.String(), Speed: n.Speed, Driver: n.Driver, UsedBy: n.UsedBy})
@@ -28,7 +28,13 @@ func hostJSON(v engine.HostView) api.Host {
 func guestJSON(v engine.GuestView) api.Guest {
 	g := api.Guest{
 		ID: v.ID, Name: v.Name, Declared: v.Declared, State: v.State, HostID: v.HostID, Host: v.Host,
-		NICs: make([]api.GuestNIC, 0, len(v.NICs)), Sources: sourcesJSON(v.Sources),
+		NICs: make([]api.GuestNIC, 0, len(v.NICs)), Sources: sourcesJSON(v.Sources), DeclaredNICs: []api.GuestNICCreate{},
+	}
+	if v.Record != nil {
+		g.AppliedBy = v.Record.AppliedBy
+		for _, n := range v.Record.NICs {
+			g.DeclaredNICs = append(g.DeclaredNICs, api.GuestNICCreate{MAC: n.MAC.String(), IP: addrText(n.IP), IfName: n.IfName})
+		}
 	}
 	for _, n := range v.NICs {
 		g.NICs = append(g.NICs, api.GuestNIC{
@@ -65,6 +71,7 @@ func serviceJSON(v engine.ServiceView) api.TapService {
 		MACAddr: v.MAC.String(), IfName: v.IfName,
 		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason, HostID: v.HostID, HostName: v.Host, FlowCount: v.FlowCount, NICXML: v.NICXML,
 		Counters: countersJSON(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		AppliedBy: v.AppliedBy,
 	}
 }
 
@@ -75,6 +82,7 @@ func flowJSON(v engine.FlowView) api.TapFlow {
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN), Direction: string(v.Direction),
 		Enabled: v.Enabled, Status: status(v.State), Reason: v.Reason,
 		Counters: countersJSON(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		AppliedBy: v.AppliedBy,
 	}
 }
 
@@ -135,7 +143,7 @@ func orNone(s []string) []string {
 // Requests to records.
 
 func newHost(b api.HostCreate) (store.Host, error) {
-	h := store.Host{Name: b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks}
+	h := store.Host{Meta: store.Meta{AppliedBy: b.AppliedBy}, Name: b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks}
 	var err error
 	if h.TunnelIP, err = optionalIP("tunnel_ip", b.TunnelIP); err != nil {
 		return store.Host{}, err
@@ -186,7 +194,7 @@ func newGuest(b api.GuestCreate) (store.Guest, error) {
 	if err != nil {
 		return store.Guest{}, err
 	}
-	return store.Guest{ID: b.ID, Name: b.Name, NICs: nics}, nil
+	return store.Guest{Meta: store.Meta{AppliedBy: b.AppliedBy}, ID: b.ID, Name: b.Name, NICs: nics}, nil
 }
 
 func editGuest(g *store.Guest, p api.GuestPatch) error {
@@ -222,7 +230,7 @@ func newService(b api.TapServiceCreate) (store.Service, error) {
 	if err != nil {
 		return store.Service{}, err
 	}
-	return store.Service{Service: tap.Service{Name: b.Name, Type: tap.ServiceType(b.Type), TargetID: b.TargetID, MAC: mac}}, nil
+	return store.Service{Meta: store.Meta{AppliedBy: b.AppliedBy}, Service: tap.Service{Name: b.Name, Type: tap.ServiceType(b.Type), TargetID: b.TargetID, MAC: mac}}, nil
 }
 
 func editService(s *store.Service, p api.TapServicePatch) {
@@ -248,7 +256,7 @@ func newFlow(b api.TapFlowCreate) (store.Flow, error) {
 	if f.Direction, err = tap.ParseDirection(b.Direction); err != nil {
 		return store.Flow{}, invalid("direction", err)
 	}
-	return store.Flow{Flow: f}, nil
+	return store.Flow{Meta: store.Meta{AppliedBy: b.AppliedBy}, Flow: f}, nil
 }
 
 func editFlow(f *store.Flow, p api.TapFlowPatch) error {

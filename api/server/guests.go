@@ -33,8 +33,9 @@ func (s *server) mountGuests() {
 		revision: func(v engine.GuestView) uint64 { return v.Revision },
 		creation: func(v engine.GuestView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.GuestView]{
-			"name":     text(func(g engine.GuestView) string { return g.Name }),
-			"declared": flag(func(g engine.GuestView) bool { return g.Declared }),
+			"name":       text(func(g engine.GuestView) string { return g.Name }),
+			"applied_by": text(appliedGuest),
+			"declared":   flag(func(g engine.GuestView) bool { return g.Declared }),
 			"host_id": references(func(g engine.GuestView) []string {
 				var ids []string
 				for _, n := range g.NICs {
@@ -45,4 +46,11 @@ func (s *server) mountGuests() {
 		},
 		page: func(items []api.Guest, total int) any { return api.GuestList{Guests: items, Total: total} },
 	})
+}
+
+func appliedGuest(v engine.GuestView) string {
+	if v.Record == nil {
+		return ""
+	}
+	return v.Record.AppliedBy
 }

@@ -34,9 +34,10 @@ func (s *server) mountHosts() {
 		revision: func(v engine.HostView) uint64 { return v.Revision },
 		creation: func(v engine.HostView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.HostView]{
-			"name":      text(func(h engine.HostView) string { return h.Name }),
-			"status":    text(func(h engine.HostView) api.Status { return status(h.State) }),
-			"connected": flag(func(h engine.HostView) bool { return h.Connected }),
+			"name":       text(func(h engine.HostView) string { return h.Name }),
+			"applied_by": text(func(v engine.HostView) string { return v.AppliedBy }),
+			"status":     text(func(h engine.HostView) api.Status { return status(h.State) }),
+			"connected":  flag(func(h engine.HostView) bool { return h.Connected }),
 		},
 		page: func(items []api.Host, total int) any { return api.HostList{Hosts: items, Total: total} },
 	})

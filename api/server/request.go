@@ -149,7 +149,7 @@ func (o *operation) readBody(c echo.Context) ([]byte, any, error) {
 		return nil, nil, refuse(http.StatusUnsupportedMediaType, "Content-Type", "is %q: want %s",
 			c.Request().Header.Get(echo.HeaderContentType), names(o.body))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, o.maxBody))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "", "the body is longer than %d bytes", tooLong.Limit)
 	} else if err != nil {

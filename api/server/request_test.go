@@ -38,7 +38,7 @@ func TestBadRequests(t *testing.T) {
 		"VLAN with fraction":  {"POST", "tap_flows", flow + `,"vlan_id":1.5}`, "vlan_id", "a VLAN id 1..4094"},
 		"direction in lower case": {
 			"POST", "tap_flows", flow + `,"direction":"in"}`, "direction", `"in" is not accepted: want one of IN, OUT, BOTH`},
-		"unknown field":      {"POST", "tap_flows", flow + `,"vlan":7}`, "vlan", "is not a field: want some of direction, enabled, guest_id"},
+		"unknown field":      {"POST", "tap_flows", flow + `,"vlan":7}`, "vlan", "is not a field: want some of applied_by, direction, enabled, guest_id"},
 		"field in CamelCase": {"POST", "tap_flows", flow + `,"VLAN_ID":7}`, "VLAN_ID", "is not a field"},
 		"unknown type":       {"POST", "tap_flows", `{"name":"f","tap_id":"ids","type":"port"}`, "type", "want one of vnic, vswitch"},
 		"missing field":      {"POST", "tap_flows", `{"tap_id":"ids","type":"vnic"}`, "name", "is missing: want a name"},
@@ -67,7 +67,7 @@ func TestBadRequests(t *testing.T) {
 		"id cannot change":   {"PATCH", "tap_services/ids", `{"id":"x"}`, "id", "cannot be changed: what can be is enabled, name"},
 		"type cannot change": {"PATCH", "tap_services/ids", `{"name":"n","type":"host"}`, "type", "cannot be changed: what can be is enabled, name"},
 		"unknown in a patch": {"PATCH", "tap_services/ids", `{"nam":"n"}`, "nam", "is not a field: want some of enabled, name"},
-		"unknown parameter":  {"GET", "tap_flows?direcion=IN", "", "direcion", "is not a parameter: want one of direction, enabled"},
+		"unknown parameter":  {"GET", "tap_flows?direcion=IN", "", "direcion", "is not a parameter: want one of applied_by, direction, enabled"},
 		"parameter twice":    {"GET", "tap_flows?name=a&name=b", "", "name", "given 2 times"},
 		"no parameters":      {"GET", "tap_flows/x?name=a", "", "name", "this request takes none"},
 		"bad limit":          {"GET", "tap_flows?limit=-1", "", "limit", "a whole number up to 100000, 0 for no limit"},

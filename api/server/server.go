@@ -20,6 +20,8 @@ import (
 // Config is what a server needs.
 type Config struct {
 	Engine Engine
+	// Rehearse makes plans; nil: there are none.
+	Rehearse Rehearse
 	// Keys says who is let in; nil: whoever carries Token, as an admin, and nobody while it is empty.
 	Keys    *access.Keyring
 	Token   []byte
@@ -57,6 +59,7 @@ type server struct {
 	// summarized is when denials beyond the limit were last written down, in UnixNano.
 	summarized atomic.Int64
 	metrics    http.Handler
+	rehearse   Rehearse
 	log        *slog.Logger
 	version    string
 	echo       *echo.Echo
@@ -99,6 +102,7 @@ func newServer(cfg Config) *server {
 		contract:  contract,
 		creations: newCreations(),
 		roles:     make(map[string]access.Role),
+		rehearse:  cfg.Rehearse,
 	}
 	if s.keys == nil {
 		if s.keys, err = access.New(context.Background(), access.Config{Admin: cfg.Token}); err != nil {
@@ -123,6 +127,7 @@ func newServer(cfg Config) *server {
 	s.mountTokens()
 	s.mountAudit()
 	s.mountPlugins()
+	s.mountPlan()
 	s.route(http.MethodGet, "/api/v1/watch", s.watch)
 	return s
 }

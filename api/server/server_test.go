@@ -46,10 +46,11 @@ func newBench(t *testing.T) *bench {
 	require.NoError(t, err)
 	b := &bench{t: t, engine: servertest.New(), doc: doc, log: new(bytes.Buffer)}
 	b.handler = server.New(server.Config{
-		Engine:  b.engine,
-		Token:   []byte(token),
-		Logger:  slog.New(slog.NewTextHandler(b.log, nil)),
-		Version: "1.2.3",
+		Engine:   b.engine,
+		Rehearse: b.engine.Rehearse,
+		Token:    []byte(token),
+		Logger:   slog.New(slog.NewTextHandler(b.log, nil)),
+		Version:  "1.2.3",
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = w.Write([]byte("tapline_up 1\n"))

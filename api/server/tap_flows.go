@@ -43,6 +43,7 @@ func (s *server) mountFlows() {
 		creation: func(v engine.FlowView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.FlowView]{
 			"name":       text(func(v engine.FlowView) string { return v.Name }),
+			"applied_by": text(func(v engine.FlowView) string { return v.AppliedBy }),
 			"tap_id":     reference(func(v engine.FlowView) string { return v.TapID }, s.engine.Service, serviceID),
 			"type":       text(func(v engine.FlowView) tap.FlowType { return v.Type }),
 			"guest_id":   reference(func(v engine.FlowView) string { return v.GuestID }, s.engine.Guest, guestID),

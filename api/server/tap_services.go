@@ -47,6 +47,7 @@ func (s *server) mountServices() {
 		creation: func(v engine.ServiceView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.ServiceView]{
 			"name":       text(func(v engine.ServiceView) string { return v.Name }),
+			"applied_by": text(func(v engine.ServiceView) string { return v.AppliedBy }),
 			"type":       text(func(v engine.ServiceView) tap.ServiceType { return v.Type }),
 			"target_id":  s.target(),
 			"target_ip":  address(func(v engine.ServiceView) []netip.Addr { return v.TargetIPs }),

@@ -13,10 +13,12 @@ func wireID(v engine.WireView) string { return v.ID }
 
 func (s *server) mountWires() {
 	mount(s, resource[engine.WireView, api.Wire, api.WireCreate, api.WirePatch]{
-		path:   "wires",
-		list:   s.engine.Wires,
-		get:    s.engine.Wire,
-		create: s.createWire,
+		path: "wires",
+		list: s.engine.Wires,
+		get:  s.engine.Wire,
+		create: func(ctx context.Context, body api.WireCreate, _ store.Request) (engine.WireView, error) {
+			return createWire(ctx, s.engine, body)
+		},
 		update: func(ctx context.Context, ref string, _ uint64, p api.WirePatch) (engine.WireView, error) {
 			return s.engine.UpdateWire(ctx, ref, p.Bridges)
 		},
@@ -39,8 +41,8 @@ func (s *server) mountWires() {
 
 // createWire declares a wire that nobody carries yet. Two that create the same wire at once both succeed, as two
 // updates would: a wire is no more than what the hosts' records say of it.
-func (s *server) createWire(ctx context.Context, body api.WireCreate, _ store.Request) (engine.WireView, error) {
-	if _, err := s.engine.Wire(body.Name); err == nil {
+func createWire(ctx context.Context, e Engine, body api.WireCreate) (engine.WireView, error) {
+	if _, err := e.Wire(body.Name); err == nil {
 		return engine.WireView{}, &engine.Error{
 			Kind: engine.Conflict, Field: "name",
 			Message: fmt.Sprintf("wire %q exists: change it with PATCH %s/wires/%s", body.Name, api.Prefix, body.Name),
@@ -50,5 +52,5 @@ func (s *server) createWire(ctx context.Context, body api.WireCreate, _ store.Re
 	for host, bridge := range body.Bridges {
 		bridges[host] = &bridge
 	}
-	return s.engine.UpdateWire(ctx, body.Name, bridges)
+	return e.UpdateWire(ctx, body.Name, bridges)
 }

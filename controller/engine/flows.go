@@ -74,7 +74,7 @@ func (e *Engine) resolve(f *tap.Flow) error {
 
 // CreateFlow stores a tap flow.
 func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (FlowView, error) {
-	f.ID, f.Meta = newID(), store.Meta{Request: f.Request}
+	f.ID, f.Meta = newID(), store.Meta{Request: f.Request, AppliedBy: f.AppliedBy}
 	if f.Direction == "" {
 		f.Direction = tap.Both
 	}

@@ -59,6 +59,7 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	v := GuestView{ID: g.ID, Name: g.Name, Declared: record != nil}
 	if record != nil {
 		v.Revision, v.Request, v.CreatedAt = record.Revision, record.Request, record.CreatedAt
+		v.Record = record
 	}
 	known := e.places.domains.of(id, record)
 	v.Sources = guestSources(record, known)
@@ -136,7 +137,7 @@ func (e *Engine) checkGuest(g *store.Guest) error {
 func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (GuestView, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	g.Meta = store.Meta{Request: g.Request}
+	g.Meta = store.Meta{Request: g.Request, AppliedBy: g.AppliedBy}
 	if g.ID == "" {
 		g.ID = newID()
 	} else if err := checkName("id", g.ID); err != nil {

@@ -109,7 +109,7 @@ func (e *Engine) checkHost(h *store.Host) error {
 func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	h.Meta = store.Meta{Request: h.Request}
+	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
 	if h.ID == "" {
 		h.ID = newID()
 	} else if err := checkName("id", h.ID); err != nil {

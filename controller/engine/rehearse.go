@@ -97,6 +97,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 		maps.Copy(at.seenMAC, h.seenMAC)
 		out.mu.Unlock()
 		out.observe(at, h.report)
+		out.heard(at, h.guests)
 	}
 	return out, nil
 }

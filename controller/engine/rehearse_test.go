@@ -13,8 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// told writes a forecast for readers.
-func told(f Forecast) string {
+// written writes a forecast for readers.
+func written(f Forecast) string {
 	var b strings.Builder
 	for _, r := range f.Resources {
 		fmt.Fprintf(&b, "%s %s [%s] %s -> %s %s\n", r.Kind, r.Name, r.Action, r.Before.State, r.After.State, r.After.Reason)
@@ -71,7 +71,7 @@ func TestRehearse(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := r.e.Rehearse(t.Context(), tc.change)
 			require.NoError(t, err)
-			text := told(got)
+			text := written(got)
 			if tc.want == "" {
 				assert.Empty(t, text)
 			}

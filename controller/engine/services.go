@@ -61,7 +61,7 @@ func (e *Engine) serviceView(s *store.Service) ServiceView {
 func (e *Engine) CreateService(ctx context.Context, s store.Service) (ServiceView, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{Request: s.Request}
+	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{Request: s.Request, AppliedBy: s.AppliedBy}
 	if s.Type == tap.ServiceHost {
 		var known bool
 		if s.TargetID, known = e.hostID(s.TargetID); !known {

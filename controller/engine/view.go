@@ -40,6 +40,7 @@ type GuestView struct {
 	Host      string
 	NICs      []NICView
 	Sources   Sources
+	Record    *store.Guest // what was declared; nil if nothing was
 }
 
 // Sources says where facts come from, by JSON name of the field.

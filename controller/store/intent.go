@@ -15,6 +15,8 @@ type Meta struct {
 	UpdatedAt time.Time `json:"updated_at"`
 	// Request is the creation that made the record, so that it can be told when it is repeated.
 	Request Request `json:"request,omitzero"`
+	// AppliedBy names the apply set that made the record, which may delete it again; "" if it was made by hand.
+	AppliedBy string `json:"applied_by,omitempty"`
 }
 
 // Request identifies a creation.

@@ -163,7 +163,8 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 	}
 	start("api", func() error {
 		return server.Serve(ctx, apiListener, server.New(server.Config{
-			Engine: ring, Keys: keys, Audit: trail, Metrics: counters.handler(), Logger: log, Version: version,
+			Rehearse: server.RehearseWith(ring),
+			Engine:   ring, Keys: keys, Audit: trail, Metrics: counters.handler(), Logger: log, Version: version,
 			Observer: counters, Parts: func() []api.Part {
 				return parts(timed.Err(), ring, fmt.Sprintf("api %v, openflow %v", apiListener.Addr(), openflowListener.Addr()), c.OVSDB.Listen)
 			},

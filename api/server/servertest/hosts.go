@@ -50,7 +50,7 @@ func (e *Engine) CreateHost(_ context.Context, h store.Host) (engine.HostView, e
 	if err := e.hosts.unique(h.Name); err != nil {
 		return engine.HostView{}, err
 	}
-	h.ID, h.Meta = e.newID("host"), e.meta(store.Meta{Request: h.Request})
+	h.ID, h.Meta = e.newID("host"), e.meta(store.Meta{Request: h.Request, AppliedBy: h.AppliedBy})
 	v := e.hostView(h)
 	e.hosts.put(v)
 	e.emit("created", engine.Event{Host: &v})
@@ -119,7 +119,7 @@ func (e *Engine) Guest(ref string) (engine.GuestView, error) {
 }
 
 func guestView(g store.Guest) engine.GuestView {
-	v := engine.GuestView{ID: g.ID, Name: g.Name, Declared: true, Revision: g.Revision}
+	v := engine.GuestView{ID: g.ID, Name: g.Name, Declared: true, Revision: g.Revision, Record: &g}
 	for _, n := range g.NICs {
 		nic := engine.NICView{MAC: n.MAC, IfName: n.IfName}
 		if n.IP.IsValid() {
@@ -140,7 +140,7 @@ func (e *Engine) CreateGuest(_ context.Context, g store.Guest) (engine.GuestView
 	if g.ID == "" {
 		g.ID = e.newID("guest")
 	}
-	g.Meta = e.meta(store.Meta{})
+	g.Meta = e.meta(store.Meta{AppliedBy: g.AppliedBy})
 	v := guestView(g)
 	e.guests.put(v)
 	e.emit("created", engine.Event{Guest: &v})
@@ -172,7 +172,7 @@ func (e *Engine) UpdateGuest(_ context.Context, ref string, rev uint64, edit fun
 	if err != nil {
 		return engine.GuestView{}, err
 	}
-	g.Meta = e.meta(store.Meta{})
+	g.Meta = e.meta(v.Record.Meta)
 	v = guestView(g)
 	e.guests.put(v)
 	e.emit("updated", engine.Event{Guest: &v})

@@ -82,7 +82,7 @@ func (e *Engine) CreateService(_ context.Context, s store.Service) (engine.Servi
 		}
 		s.TargetID = h.ID
 	}
-	s.ID, s.Meta = e.newID("svc"), e.meta(store.Meta{})
+	s.ID, s.Meta = e.newID("svc"), e.meta(store.Meta{AppliedBy: s.AppliedBy})
 	v := e.serviceView(s)
 	e.services.put(v)
 	e.emit("created", engine.Event{Service: &v})
@@ -220,7 +220,7 @@ func (e *Engine) CreateFlow(_ context.Context, f store.Flow) (engine.FlowView, e
 	if err != nil {
 		return engine.FlowView{}, err
 	}
-	f.ID, f.Meta = e.newID("flow"), e.meta(store.Meta{})
+	f.ID, f.Meta = e.newID("flow"), e.meta(store.Meta{AppliedBy: f.AppliedBy})
 	v := e.flowView(f)
 	e.flows.put(v)
 	e.emit("created", engine.Event{Flow: &v})

@@ -39,7 +39,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, engine: servertest.New()}
-	srv := httptest.NewServer(server.New(server.Config{Engine: d.engine, Token: []byte(token)}))
+	srv := httptest.NewServer(server.New(server.Config{Engine: d.engine, Rehearse: d.engine.Rehearse, Token: []byte(token)}))
 	t.Cleanup(srv.Close)
 	d.server = srv
 	d.env = map[string]string{"TAPLINE_SERVER": srv.URL, "TAPLINE_TOKEN": token}
