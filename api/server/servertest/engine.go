@@ -35,7 +35,6 @@ type Engine struct {
 	guests   table[engine.GuestView]
 	services table[engine.ServiceView]
 	flows    table[engine.FlowView]
-	wires    table[engine.WireView]
 }
 
 // remembered is how many events the engine remembers.
@@ -52,7 +51,6 @@ func New() *Engine {
 		guests:   table[engine.GuestView]{kind: "guest", ident: func(v engine.GuestView) (string, string) { return v.ID, v.Name }},
 		services: table[engine.ServiceView]{kind: "tap service", ident: func(v engine.ServiceView) (string, string) { return v.ID, v.Name }},
 		flows:    table[engine.FlowView]{kind: "tap flow", ident: func(v engine.FlowView) (string, string) { return v.ID, v.Name }},
-		wires:    table[engine.WireView]{kind: "wire", ident: func(v engine.WireView) (string, string) { return v.ID, v.Name }},
 	}
 }
 

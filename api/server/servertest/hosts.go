@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -193,56 +192,5 @@ func (e *Engine) DeleteGuest(_ context.Context, ref string, rev uint64) error {
 	}
 	e.guests.drop(i)
 	e.emit("deleted", engine.Event{Guest: &v})
-	return nil
-}
-
-// Wires implements server.Engine.
-func (e *Engine) Wires() []engine.WireView {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.wires.rows)
-}
-
-// Wire implements server.Engine.
-func (e *Engine) Wire(ref string) (engine.WireView, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.wires.get(ref)
-}
-
-// UpdateWire implements server.Engine.
-func (e *Engine) UpdateWire(_ context.Context, ref string, bridges map[string]*string) (engine.WireView, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	w, err := e.wires.get(ref)
-	if err != nil {
-		w = engine.WireView{ID: ref, Name: ref}
-	}
-	hosts := slices.Clone(w.Hosts)
-	for hostRef, bridge := range bridges {
-		h, err := e.hosts.get(hostRef)
-		if err != nil {
-			return engine.WireView{}, invalid("bridges."+hostRef, "there is no host %q", hostRef)
-		}
-		hosts = slices.DeleteFunc(hosts, func(w engine.WireHost) bool { return w.HostID == h.ID })
-		if bridge != nil {
-			hosts = append(hosts, engine.WireHost{HostID: h.ID, Host: h.Name, Bridge: *bridge, Declared: true})
-		}
-	}
-	slices.SortFunc(hosts, func(a, b engine.WireHost) int { return strings.Compare(a.Host, b.Host) })
-	w.Hosts = hosts
-	e.wires.put(w)
-	return w, nil
-}
-
-// DeleteWire implements server.Engine.
-func (e *Engine) DeleteWire(_ context.Context, ref string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i, err := e.wires.find(ref)
-	if err != nil {
-		return err
-	}
-	e.wires.drop(i)
 	return nil
 }

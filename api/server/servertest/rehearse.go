@@ -15,7 +15,7 @@ func (e *Engine) Rehearse(ctx context.Context, change func(context.Context, serv
 	copied := New()
 	copied.revision, copied.made, copied.health = e.revision, e.made, maps.Clone(e.health)
 	copied.hosts.rows, copied.guests.rows = slices.Clone(e.hosts.rows), slices.Clone(e.guests.rows)
-	copied.services.rows, copied.flows.rows, copied.wires.rows = slices.Clone(e.services.rows), slices.Clone(e.flows.rows), slices.Clone(e.wires.rows)
+	copied.services.rows, copied.flows.rows = slices.Clone(e.services.rows), slices.Clone(e.flows.rows)
 	e.mu.Unlock()
 	if err := change(ctx, copied); err != nil {
 		return engine.Forecast{}, err

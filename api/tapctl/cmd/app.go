@@ -44,9 +44,10 @@ type App struct {
 	columns    []string // titles of the columns to show; none: the usual ones
 	verbose    int
 	wait       time.Duration
-	started    bool // the command line was right
-	outcome    int  // the exit code unless an error says otherwise
-	trouble    int  // the exit code of an error
+	started    bool    // the command line was right
+	outcome    int     // the exit code unless an error says otherwise
+	trouble    int     // the exit code of an error
+	keep       *keeper // keeps requests back that would change something; nil: they are sent
 }
 
 // errTold is an error that was printed already.
@@ -127,7 +128,7 @@ for is still pending. Of diff: 0 no difference, 1 differences, 2 or more trouble
 	}
 	for _, add := range []func(*cobra.Command){
 		a.addServices, a.addFlows, a.addHosts, a.addGuests, a.addWires, a.addTokens, a.addAudit, a.addExplanations, a.addFacts, a.addVersion,
-		a.addWatch, a.addWait, a.addTopology, a.addCompletion, a.addMan, a.addPlugins,
+		a.addApply, a.addDiff, a.addExport, a.addPlan, a.addWatch, a.addWait, a.addTopology, a.addCompletion, a.addMan, a.addPlugins,
 	} {
 		add(root)
 	}

@@ -147,6 +147,10 @@ func (c *connection) httpClient(a *App) (*http.Client, error) {
 		}
 		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
 	}
+	if a.keep != nil {
+		a.keep.next = transport
+		return &http.Client{Transport: a.keep}, nil
+	}
 	if a.verbose > 0 {
 		return &http.Client{Transport: &tracer{next: transport, out: a.Err, bodies: a.verbose > 1}}, nil
 	}

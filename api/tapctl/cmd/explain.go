@@ -11,6 +11,9 @@ import (
 
 // explain prints an error: what is wrong, where, and what to do next.
 func (a *App) explain(path string, err error) {
+	if a.explainDocuments(path, err) {
+		return
+	}
 	var refused *client.Error
 	var local *localError
 	switch {

@@ -1,0 +1,278 @@
+package cmd_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
+)
+
+const lab = `# a lab
+kind: tap_flow # before what it refers to
+name: web
+type: vnic
+guest_id: vm1
+direction: in
+tap_id: ids
+---
+kind: tap_service
+name: ids
+type: guest
+target_id: vm2
+enabled: true
+---
+kind: list
+items:
+- kind: host
+  name: h1
+  ovsdb: tcp:192.0.2.1:6640
+  wires: {net0: br0}
+  nics:
+  - {name: eth3, mac: 52-54-00-00-00-33}
+- kind: guest
+  name: vm1
+  nics:
+  - {mac: "52:54:00:00:00:01", ip: 10.0.0.1}
+---
+guests:
+- name: vm2
+  id: vm-2
+  nics: [{mac: "52:54:00:00:00:02"}]
+`
+
+// file writes a document into a file and returns its name.
+func (d *desk) file(text string) string {
+	d.t.Helper()
+	path := filepath.Join(d.t.TempDir(), "lab.yaml")
+	require.NoError(d.t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// without takes one of the documents of lab out.
+func without(begin string) string {
+	docs := strings.Split(lab, "---\n")
+	var out []string
+	for _, doc := range docs {
+		if !strings.Contains(doc, begin) {
+			out = append(out, doc)
+		}
+	}
+	return strings.Join(out, "---\n")
+}
+
+func TestApply(t *testing.T) {
+	d := newDesk(t)
+	path := d.file(lab)
+	golden(t, "apply-dry-run.txt", d.must("apply --dry-run -f", path))
+	require.Empty(t, d.engine.Hosts())
+	code, out, _ := d.run("diff -f", path)
+	require.Equal(t, 1, code)
+	require.Equal(t, d.must("apply --dry-run=true -f", path), out)
+
+	require.Equal(t, "host/h1 created\nguest/vm1 created\nguest/vm2 created\ntap-service/ids created\ntap-flow/web created\n", d.must("apply -f", path))
+	s, err := d.engine.Service("ids")
+	require.NoError(t, err)
+	require.True(t, s.Enabled)
+	require.Equal(t, "vm-2", s.TargetID)
+	require.Equal(t, "default", s.AppliedBy)
+
+	second := d.must("apply -f", path)
+	require.Equal(t, 5, strings.Count(second, "unchanged\n"), second)
+	require.Equal(t, "no difference\n", d.must("diff -f", path))
+	d.stdin = lab
+	require.Equal(t, second, d.must("apply -f -"))
+
+	changed := strings.Replace(strings.Replace(strings.Replace(lab, "direction: in", "direction: OUT", 1), "{net0: br0}", "{net1: br1}", 1), "enabled: true", "enabled: false", 1)
+	golden(t, "apply-update.txt", d.must("apply --dry-run -f", d.file(changed)))
+	require.Contains(t, d.must("apply -f", d.file(changed)), "tap-flow/web updated (direction)\n")
+	f, err := d.engine.Flow("web")
+	require.NoError(t, err)
+	require.Equal(t, "OUT", string(f.Direction))
+	h, err := d.engine.Host("h1")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"net1": "br1"}, h.Wires)
+
+	// Another source makes another flow of it; what the file does not say stays.
+	d.must("tap-flow-disable web")
+	moved := strings.Replace(lab, "guest_id: vm1", "guest_id: vm2", 1)
+	moved = strings.Replace(moved, "target_id: vm2", "target_id: vm2", 1)
+	require.Contains(t, d.must("apply -f", d.file(moved)), "tap-flow/web replaced (direction, guest_id)\n")
+	f, err = d.engine.Flow("web")
+	require.NoError(t, err)
+	require.False(t, f.Enabled)
+	require.Equal(t, "default", f.AppliedBy)
+}
+
+func TestPrune(t *testing.T) {
+	d := newDesk(t)
+	d.must("apply -f", d.file(lab))
+	d.must("tap-flow-create --type vnic --guest-id vm1 --tap-id ids by-hand")
+	d.must("guest-create vm9 --nic mac=52:54:00:00:00:09")
+	other := d.file("kind: guest\nname: vm8\nnics: [{mac: '52:54:00:00:00:08'}]\n")
+	d.must("apply --set other -f", other)
+
+	require.NotContains(t, d.must("apply -f", d.file(without("name: web"))), "deleted", "nothing is deleted without --prune")
+	less := d.file(without("name: web"))
+	require.Contains(t, d.must("apply --prune --dry-run -f", less), "- tap-flow/web delete\n")
+	require.Contains(t, d.must("apply --prune -f", less), "tap-flow/web deleted\n")
+	names := func() (out []string) {
+		for _, f := range d.engine.Flows() {
+			out = append(out, f.Name)
+		}
+		for _, g := range d.engine.Guests() {
+			out = append(out, g.Name)
+		}
+		return out
+	}
+	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names(), "what apply never made stays")
+
+	// What somebody else still uses keeps everything from being deleted.
+	stderr := d.fails(cmd.ExitFailed, "apply --prune -f", other)
+	require.Contains(t, stderr, `tap service "ids" cannot be deleted: tap service "ids" still has 1 tap flows`)
+	require.Contains(t, stderr, "nothing was changed")
+	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names())
+	d.must("tap-flow-delete by-hand")
+	require.Contains(t, d.must("apply --set other --prune -f", d.file("kind: guest\nname: vm9\nnics: [{mac: '52:54:00:00:00:09'}]\n")), "guest/vm8 deleted")
+
+	stderr = d.fails(cmd.ExitFailed, "apply --set other -f", d.file(strings.Replace(lab, "52-54-00-00-00-33", "52:54:00:00:00:44", 1)))
+	require.Contains(t, stderr, `host "h1" belongs to apply set "default": apply it with --set default`)
+}
+
+func TestBadDocuments(t *testing.T) {
+	d := newDesk(t)
+	d.furnish()
+	before := []any{d.engine.Hosts(), d.engine.Guests(), d.engine.Services(), d.engine.Flows()}
+	good := "kind: guest\nname: new\nnics: [{mac: '52:54:00:00:00:0a'}]\n---\n"
+	for name, tc := range map[string]struct{ text, want string }{
+		"no YAML":           {"kind: [", "lab.yaml:5:7: this is not YAML"},
+		"no kind":           {"name: x", "lab.yaml:5:1: kind is missing: want one of host, guest, tap_service, tap_flow"},
+		"unknown kind":      {"kind: pod\nname: x", `lab.yaml:5:1: kind: "pod" is no kind of resource`},
+		"no name":           {"kind: host\novsdb: tcp:192.0.2.9:6640", "lab.yaml:5:1: name is missing"},
+		"no mapping":        {"- 7", "lab.yaml:5:3: [0]: this is no resource"},
+		"unknown field":     {"kind: tap_flow\nname: f\nvlan: 7", "lab.yaml:7:1: vlan: is not a field of a tap flow: want some of direction"},
+		"unknown inner":     {"kind: guest\nname: g\nnics:\n- mac: '52:54:00:00:00:0b'\n  vlan: 7", `nics: "vlan" is not a field here`},
+		"wrong type":        {"kind: tap_flow\nname: f\nvlan_id: seven", "lab.yaml:7:1: vlan_id: this is a string: want a whole number"},
+		"twice":             {"kind: guest\nname: new\nnics: [{mac: '52:54:00:00:00:0b'}]", `guest "new" is described twice, first at`},
+		"reference":         {"kind: tap_flow\nname: f\ntype: vnic\nguest_id: vm2\ntap_id: ids", `lab.yaml:8:1: guest_id: there is no guest "vm2", neither at the controller nor in these documents; did you mean "vm1"?`},
+		"fixed":             {"kind: tap_service\nname: ids\ntype: guest\ntarget_id: new", "lab.yaml:8:1: target_id: the target_id of tap service \"ids\" cannot be changed from vm1 to new"},
+		"range":             {"kind: tap_flow\nname: f\ntype: vswitch\nhost_id: h1\nwire_id: net0\ntap_id: ids\nvlan_id: 4095", "lab.yaml:11:1: vlan_id: 4095 is not accepted: want a VLAN id 1..4094"},
+		"inner":             {"kind: host\nname: h9\novsdb: tcp:192.0.2.9:6640\nnics:\n- name: eth0\n  mac: zz", "lab.yaml:10:3: nics[0].mac: \"zz\" is not accepted: want six octets"},
+		"what the API says": {"kind: tap_service\nname: p2\ntype: host\ntarget_id: h1", "lab.yaml:5:1: mac_addr: is missing: want that of an unused NIC of the host"},
+		"enabled":           {"kind: tap_service\nname: ids\nenabled: perhaps", "lab.yaml:7:1: enabled: perhaps is not accepted: want true or false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, verb := range []string{"apply", "diff", "plan"} {
+				code := map[string]int{"apply": 1, "diff": 2, "plan": 1}[verb]
+				stderr := d.fails(code, verb+" -f", d.file(good+tc.text))
+				require.Contains(t, stderr, tc.want)
+				require.Contains(t, stderr, "next: correct the documents; nothing was changed")
+			}
+			require.Equal(t, before, []any{d.engine.Hosts(), d.engine.Guests(), d.engine.Services(), d.engine.Flows()})
+		})
+	}
+	require.Contains(t, d.fails(cmd.ExitFailed, "apply -f", d.file("# nothing\n")), "there are no documents")
+	require.Contains(t, d.fails(cmd.ExitFailed, "apply -f /nonexistent"), "next: name a file")
+	require.Contains(t, d.fails(cmd.ExitUsage, "apply"), "-f is missing")
+	require.Contains(t, d.fails(2, "diff -f /nonexistent"), "/nonexistent")
+	d.env["TAPLINE_SERVER"] = "127.0.0.1:1"
+	require.Contains(t, d.fails(2, "diff -f", d.file(good)), "check that the controller runs")
+}
+
+func TestJSONDocuments(t *testing.T) {
+	d := newDesk(t)
+	text := "{\n\t\"kind\": \"guest\", \"name\": \"vm1\",\n\t\"nics\": [{\"mac\": \"52:54:00:00:00:01\"}]\n}\n{\"kind\": \"guest\",\n \"name\": \"vm2\", \"nics\": [{\"mac\": \"52:54:00:00:00:02\"}]}\n"
+	require.Equal(t, "guest/vm1 created\nguest/vm2 created\n", d.must("apply -f", d.file(text)))
+	require.Contains(t, d.fails(cmd.ExitFailed, "apply -f", d.file(strings.Replace(text, `"vm2"`, `7`, 1))), "lab.yaml:6:2: name: 7 is not a name")
+	dir := t.TempDir()
+	require.Contains(t, d.fails(cmd.ExitFailed, "apply -f", dir), "has no file that ends in .yaml")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.json"), []byte(text), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.yml"), []byte("kind: guest\nname: vm3\nnics: [{mac: '52:54:00:00:00:03'}]\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "README"), []byte("no document"), 0o600))
+	require.Equal(t, "guest/vm1 unchanged\nguest/vm2 unchanged\nguest/vm3 created\n", d.must("apply -f", dir))
+}
+
+// TestExport: what is exported changes nothing where it comes from, and makes the same elsewhere.
+func TestExport(t *testing.T) {
+	d := spread(t)
+	exported := d.must("export")
+	golden(t, "export.txt", exported)
+	require.Equal(t, "no difference\n", d.must("diff -f", d.file(exported)))
+	require.NotContains(t, d.must("apply -f", d.file(exported)), "d\n"[:0]+"updated")
+	require.Equal(t, "no difference\n", d.must("diff -f", d.file(d.must("export -o json"))))
+	for _, list := range []string{"host-list -o yaml", "guest-list -o json", "tap-service-list -o yaml", "tap-flow-list -o json"} {
+		if strings.HasPrefix(list, "guest") {
+			continue // It shows what was learned, too.
+		}
+		require.Equal(t, "no difference\n", d.must("diff -f", d.file(d.must(list))), list)
+	}
+	other := newDesk(t)
+	db := strings.ReplaceAll(exported, "guest_id: db", "guest_id: vm1")
+	db = strings.ReplaceAll(db, "52:54:00:00:00:09", "52:54:00:00:00:01")
+	other.must("apply -f", other.file(db))
+	require.Equal(t, db, other.must("export"))
+
+	require.NotContains(t, d.must("export tap_flow"), "kind: host")
+	require.Equal(t, "# nothing to export\n", d.must("export --set lab"))
+	require.Contains(t, d.fails(cmd.ExitUsage, "export pods"), "no kind that can be exported")
+	var docs []any
+	for _, text := range strings.Split(exported, "---\n") {
+		var doc map[string]any
+		require.NoError(t, yaml.Unmarshal([]byte(text), &doc))
+		docs = append(docs, doc)
+	}
+	require.Len(t, docs, 9)
+}
+
+func TestApplyWaits(t *testing.T) {
+	d := newDesk(t)
+	code, out, stderr := d.run("apply --wait 20ms -f", d.file(lab))
+	require.Equal(t, cmd.ExitPending, code)
+	require.Contains(t, out, "tap-flow/web created")
+	require.Contains(t, stderr, `host "h1" is not ready after 20ms: pending: waiting for the switch`)
+	var told struct {
+		DryRun  bool `json:"dry_run"`
+		Changes []struct{ Kind, Action string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(d.must("apply -o json -f", d.file(lab))), &told))
+	require.Len(t, told.Changes, 5)
+	require.Equal(t, "unchanged", told.Changes[0].Action)
+}
+
+func TestPlanVerb(t *testing.T) {
+	d := newDesk(t)
+	d.furnish()
+	before := []any{d.engine.Hosts(), d.engine.Guests(), d.engine.Services(), d.engine.Flows()}
+	for line, want := range map[string]string{
+		"plan tap-flow-create --type vnic --guest-id vm1 --tap-id ids new --wait 1m": "tap-flow/new create: pending: waiting for the switch\n",
+		"plan tap-flow-delete web net0-100":                                          "tap-flow/net0-100 delete: was pending: waiting for the switch\n",
+		"plan tap-service enable ids":                                                "tap-service/ids update: disabled -> pending: waiting for the switch\n",
+		"plan tap-flow-disable --all":                                                "tap-flow/web update: error",
+		"plan host-update h1 --name h9":                                              "host/h9 update: ready\n",
+		"plan guest-create g9 --nic mac=52:54:00:00:00:19":                           "guest/g9 create\n",
+		"plan tap-flow-delete web -o json":                                           `"action": "delete"`,
+		"-o json plan tap-flow-delete web":                                           `"action": "delete"`,
+		"plan wire-update net0 --bridge h1=br7":                                      "no switch would be changed",
+	} {
+		require.Contains(t, d.must(line), want, line)
+		require.Equal(t, before, []any{d.engine.Hosts(), d.engine.Guests(), d.engine.Services(), d.engine.Flows()}, line)
+	}
+	for line, tc := range map[string]struct {
+		code int
+		want string
+	}{
+		"plan":                             {2, "want a verb that changes something"},
+		"plan tap-flow-list":               {2, "tap-flow-list changes nothing"},
+		"plan tap-flow-create --type vnic": {2, "accepts 1 arg"},
+		"plan tap-flow-lst":                {2, "unknown command"},
+		"plan tap-flow-delete wbe":         {1, `did you mean tap flow "web"?`},
+		"plan tap-service-delete ids":      {1, "still has 1 tap flows"},
+	} {
+		require.Contains(t, d.fails(tc.code, line), tc.want, line)
+	}
+}
