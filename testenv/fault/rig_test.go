@@ -57,6 +57,10 @@ func (inPlace) Reload(context.Context, func(context.Context, plugin.Mirror) erro
 	return errors.ErrUnsupported
 }
 
+func (inPlace) Aside(ctx context.Context, use func(context.Context, plugin.Mirror) error) error {
+	return use(ctx, mirror.New())
+}
+
 type uncounted struct{}
 
 func (uncounted) Converged(time.Duration) {}
