@@ -22,7 +22,6 @@ func TestShared(t *testing.T) {
 		test func(*stage, *testing.T)
 	}{
 		{"Commands", (*stage).commands},
-		{"Documents", (*stage).applied},
 		{"Examples", (*stage).examples},
 		{"Mirror", (*stage).mirror},
 		{"Isolation", (*stage).isolation},
