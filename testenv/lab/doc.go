@@ -25,6 +25,10 @@
 // [Open] and [Purge]. Guests are namespaces too ([Host.AddGuest]). Frames are
 // sent by a [Sender], received by a [Capture] and compared as a [Multiset].
 //
+// A host can have virtual machines too, without KVM: [Host.StartLibvirt] starts a libvirtd that has folders, processes and host name
+// to itself, and [Host.AddMachine] defines a machine under it, which boots a small kernel (make deps-guests) and tells of its NICs and
+// of each frame that it receives.
+//
 // The package is an oracle for tests: it drives the switches only through
 // ovs-vsctl, ovs-ofctl and ovs-appctl, and it imports nothing else of Tapline.
 // It needs root and the programs that [Missing] names.
