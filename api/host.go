@@ -2,19 +2,21 @@ package api
 
 // Host is a machine with Open vSwitch.
 type Host struct {
-	ID         string              `json:"id"`
-	Name       string              `json:"name"`
-	OVSDB      string              `json:"ovsdb"`     // tcp:IP:PORT, ssl:IP:PORT or unix:PATH
-	TunnelIP   string              `json:"tunnel_ip"` // declared or learned; "" while unknown
-	Wires      map[string]string   `json:"wires"`     // wire -> bridge, declared and learned
-	Uplinks    map[string][]string `json:"uplinks"`   // bridge -> physical ports, where declared
-	NICs       []HostNIC           `json:"nics"`
-	Connected  bool                `json:"connected"`
-	OVSVersion string              `json:"ovs_version"`
-	Bridges    []string            `json:"bridges"`
-	Status     Status              `json:"status"`
-	Reason     string              `json:"reason"`
-	AppliedBy  string              `json:"applied_by"` // apply set that made it; "" if none did
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	OVSDB    string `json:"ovsdb"`     // tcp:IP:PORT, ssl:IP:PORT or unix:PATH
+	TunnelIP string `json:"tunnel_ip"` // declared or learned; "" while unknown
+	// DeclaredTunnelIP is "" if the address is to be learned from the switch.
+	DeclaredTunnelIP string              `json:"declared_tunnel_ip"`
+	Wires            map[string]string   `json:"wires"`   // wire -> bridge, declared and learned
+	Uplinks          map[string][]string `json:"uplinks"` // bridge -> physical ports, where declared
+	NICs             []HostNIC           `json:"nics"`
+	Connected        bool                `json:"connected"`
+	OVSVersion       string              `json:"ovs_version"`
+	Bridges          []string            `json:"bridges"`
+	Status           Status              `json:"status"`
+	Reason           string              `json:"reason"`
+	AppliedBy        string              `json:"applied_by"` // apply set that made it; "" if none did
 
 	ETag string `json:"-"` // header of answers with one host; "" in lists and events
 }

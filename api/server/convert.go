@@ -14,7 +14,7 @@ import (
 
 func hostJSON(v engine.HostView) api.Host {
 	h := api.Host{
-		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB, TunnelIP: addrText(v.TunnelIP),
+		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB, TunnelIP: addrText(v.TunnelIP), DeclaredTunnelIP: addrText(v.Host.TunnelIP),
 		Wires: orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks), NICs: make([]api.HostNIC, 0, len(v.NICs)),
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
 		Status: status(v.State), Reason: v.Reason, AppliedBy: v.AppliedBy,

@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type Engine struct {
 	made     int
 	health   map[string]engine.Health // by id, of what is enabled
 	leaving  map[string]bool          // by id
+	tunnels  map[string]netip.Addr    // learned, by id of the host
 	changed  chan struct{}            // closed at each change
 	events   *engine.History
 	unready  error
@@ -45,6 +47,7 @@ func New() *Engine {
 	return &Engine{
 		health:   make(map[string]engine.Health),
 		leaving:  make(map[string]bool),
+		tunnels:  make(map[string]netip.Addr),
 		changed:  make(chan struct{}),
 		events:   engine.NewHistory(remembered),
 		hosts:    table[engine.HostView]{kind: "host", ident: func(v engine.HostView) (string, string) { return v.ID, v.Name }},
@@ -67,6 +70,14 @@ func (e *Engine) SetReady(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unready = err
+}
+
+// LearnTunnel has the switch of a host tell its tunnel address, which counts where none is declared.
+func (e *Engine) LearnTunnel(id string, addr netip.Addr) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tunnels[id] = addr
+	e.tell()
 }
 
 // LearnGuest adds a guest that the switches told.

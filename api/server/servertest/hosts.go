@@ -12,6 +12,9 @@ import (
 
 func (e *Engine) hostView(h store.Host) engine.HostView {
 	v := engine.HostView{Host: h, TunnelIP: h.TunnelIP, Wires: maps.Clone(h.Wires), Health: e.stateOf(h.ID, true)}
+	if !v.TunnelIP.IsValid() {
+		v.TunnelIP = e.tunnels[h.ID]
+	}
 	v.Connected = v.State == tap.StateReady
 	return v
 }

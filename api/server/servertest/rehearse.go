@@ -13,7 +13,7 @@ import (
 func (e *Engine) Rehearse(ctx context.Context, change func(context.Context, server.Engine) error) (engine.Forecast, error) {
 	e.mu.Lock()
 	copied := New()
-	copied.revision, copied.made, copied.health = e.revision, e.made, maps.Clone(e.health)
+	copied.revision, copied.made, copied.health, copied.tunnels = e.revision, e.made, maps.Clone(e.health), maps.Clone(e.tunnels)
 	copied.hosts.rows, copied.guests.rows = slices.Clone(e.hosts.rows), slices.Clone(e.guests.rows)
 	copied.services.rows, copied.flows.rows = slices.Clone(e.services.rows), slices.Clone(e.flows.rows)
 	e.mu.Unlock()

@@ -96,7 +96,7 @@ func (s *stock) add(kind, id, name, set string, fields map[string]any) {
 	s.all = append(s.all, &existing{kind: kind, id: id, name: name, set: set, fields: fields})
 }
 
-// hostFields are what is declared of a host. Of its tunnel address the API does not tell whether it was declared.
+// hostFields are what is declared of a host.
 func hostFields(h api.Host, wires []api.Wire) map[string]any {
 	declared := map[string]string{}
 	for _, w := range wires {
@@ -107,7 +107,7 @@ func hostFields(h api.Host, wires []api.Wire) map[string]any {
 		}
 	}
 	return map[string]any{
-		"ovsdb": h.OVSDB, "tunnel_ip": h.TunnelIP, "wires": plain(declared), "uplinks": plain(h.Uplinks), "nics": plain(bareNICs(h.NICs)),
+		"ovsdb": h.OVSDB, "tunnel_ip": h.DeclaredTunnelIP, "wires": plain(declared), "uplinks": plain(h.Uplinks), "nics": plain(bareNICs(h.NICs)),
 	}
 }
 

@@ -237,6 +237,9 @@ func newWanted(doc *config.Document, path string, object map[string]any, kind st
 		w.kind = k.key()
 	}
 	var errs config.Errors
+	if declared, told := object["declared_tunnel_ip"]; told && w.kind == "host" {
+		object["tunnel_ip"] = declared // It is as the API shows it, and tunnel_ip may only have been learned.
+	}
 	is := shapes()[w.kind]
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		value := object[name]
