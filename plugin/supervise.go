@@ -105,7 +105,7 @@ func (s *Supervisor) Run(ctx context.Context, use func(context.Context, Mirror) 
 		}
 		backoff = min(2*backoff, maxBackoff)
 		var err error
-		if process, err = Launch(ctx, s.currentSpec()); err != nil {
+		if process, err = Launch(ctx, s.Spec()); err != nil {
 			log.Error("plugin does not start", "error", err, "backoff", backoff)
 			s.fail(err)
 			continue
@@ -122,7 +122,7 @@ func (s *Supervisor) Run(ctx context.Context, use func(context.Context, Mirror) 
 func (s *Supervisor) Reload(ctx context.Context, try func(context.Context, Mirror) error) error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	spec := s.currentSpec()
+	spec := s.Spec()
 	if spec.Renew != nil {
 		var err error
 		if spec, err = spec.Renew(); err != nil {
@@ -156,7 +156,8 @@ func (s *Supervisor) Reload(ctx context.Context, try func(context.Context, Mirro
 	return nil
 }
 
-func (s *Supervisor) currentSpec() Spec {
+// Spec is what the plugin that runs was started from.
+func (s *Supervisor) Spec() Spec {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.spec

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,9 +31,11 @@ type Config struct {
 	// Observer is told of requests; nil is nobody.
 	Observer Observer
 	// Parts tells how the parts of the controller are that the engine does not know; nil is none.
-	Parts   func() []api.Part
-	Logger  *slog.Logger // nil discards
-	Version string       // of the program, for /healthz
+	Parts func() []api.Part
+	// Settings tells the effective configuration, without secrets; nil answers 404.
+	Settings func() (json.RawMessage, error)
+	Logger   *slog.Logger // nil discards
+	Version  string       // of the program, for /healthz
 }
 
 // Observer is told what operators count.
@@ -51,6 +54,7 @@ func (unobserved) Streaming(int)                                {}
 type server struct {
 	observer Observer
 	parts    func() []api.Part
+	settings func() (json.RawMessage, error)
 	engine   Engine
 	keys     *access.Keyring
 	failures *access.Limiter[audit.Record] // of addresses that are turned away, and of tokens that may not
@@ -90,6 +94,7 @@ func newServer(cfg Config) *server {
 	s := &server{
 		observer:  cfg.Observer,
 		parts:     cfg.Parts,
+		settings:  cfg.Settings,
 		engine:    cfg.Engine,
 		keys:      cfg.Keys,
 		failures:  access.NewLimiter[audit.Record](),

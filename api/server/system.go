@@ -45,6 +45,16 @@ func (s *server) mountSystem() {
 		s.metrics.ServeHTTP(c.Response(), c.Request())
 		return nil
 	})
+	s.route(http.MethodGet, api.Prefix+"/config", func(c echo.Context, _ request) error {
+		if s.settings == nil {
+			return refuse(http.StatusNotFound, "", "this controller has no configuration")
+		}
+		settings, err := s.settings()
+		if err != nil {
+			return err
+		}
+		return answer(c, http.StatusOK, settings)
+	})
 	s.route(http.MethodGet, "/openapi.json", func(c echo.Context, _ request) error {
 		return c.JSONBlob(http.StatusOK, s.contract.json)
 	})

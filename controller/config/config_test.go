@@ -128,7 +128,7 @@ func TestPosition(t *testing.T) {
 		{"plugins[0].sha256", 19, 5},
 		{"plugins[0].config.tunnel", 22, 7},
 		{"plugins[0].config.list[3].four", 31, 30},
-		{`plugins[0].config["dotted.key"]`, 32, 7},
+		{`plugins[0].config["dotted.word"]`, 32, 7},
 		{"plugins[0].config.absent", 20, 5},
 		{"plugins[0].config.absent.deeper[1]", 20, 5},
 		{"plugins[7].config", 16, 1},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -164,6 +165,7 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 	start("api", func() error {
 		return server.Serve(ctx, apiListener, server.New(server.Config{
 			Rehearse: server.RehearseWith(ring),
+			Settings: func() (json.RawMessage, error) { return effective(c, supervisor.Spec()) },
 			Engine:   ring, Keys: keys, Audit: trail, Metrics: counters.handler(), Logger: log, Version: version,
 			Observer: counters, Parts: func() []api.Part {
 				return parts(timed.Err(), ring, fmt.Sprintf("api %v, openflow %v", apiListener.Addr(), openflowListener.Addr()), c.OVSDB.Listen)

@@ -129,6 +129,7 @@ for is still pending. Of diff: 0 no difference, 1 differences, 2 or more trouble
 	for _, add := range []func(*cobra.Command){
 		a.addServices, a.addFlows, a.addHosts, a.addGuests, a.addWires, a.addTokens, a.addAudit, a.addExplanations, a.addFacts, a.addVersion,
 		a.addApply, a.addDiff, a.addExport, a.addPlan, a.addWatch, a.addWait, a.addTopology, a.addCompletion, a.addMan, a.addPlugins,
+		a.addConfig,
 	} {
 		add(root)
 	}

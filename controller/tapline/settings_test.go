@@ -1,0 +1,33 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/config"
+	"github.com/tapline-sdn/tapline/plugin"
+)
+
+// TestEffective: what users are told is a configuration that config check takes, with the plugin as it runs.
+func TestEffective(t *testing.T) {
+	c := config.Default()
+	c.DataDir = "state"
+	text, err := effective(c, plugin.Spec{Name: "mirror", Path: "/opt/tapline-mirror", Config: json.RawMessage(`{"bridge":"spy"}`)})
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "tapline.yaml")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	check := root()
+	check.SetArgs([]string{"config", "check", path})
+	require.NoError(t, check.Execute())
+	got, err := config.Load(path)
+	require.NoError(t, err)
+	require.Equal(t, config.Plugin{Name: "mirror", Path: "/opt/tapline-mirror", Config: json.RawMessage(`{"bridge":"spy","tunnel":"gre"}`)}, got.Plugins[0])
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(here, "state"), got.DataDir)
+	require.Empty(t, c.Plugins[0].Path, "the configuration itself stays as it is")
+}
