@@ -33,11 +33,15 @@ type Spec struct {
 // answerTime bounds a plugin's start and each call that should be answered at once.
 const answerTime = 10 * time.Second
 
+// killTime is how long a plugin may take to end of its own.
+const killTime = 3 * time.Second
+
 // Process is a running plugin.
 type Process struct {
 	Mirror
 	Description Description
 	client      *hplugin.Client
+	command     *exec.Cmd
 	stderr      *lineWriter
 	lifeline    *os.File
 }
@@ -101,7 +105,7 @@ func launch(ctx context.Context, spec Spec, prepare func(context.Context, Mirror
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage))},
 	})
-	p := &Process{client: client, stderr: stderr, lifeline: held}
+	p := &Process{client: client, command: cmd, stderr: stderr, lifeline: held}
 	stop := context.AfterFunc(ctx, client.Kill) // It waits for the handshake without ctx.
 	defer stop()
 	if err := p.handshake(ctx, prepare); err != nil {
@@ -138,6 +142,11 @@ func (p *Process) handshake(ctx context.Context, prepare func(context.Context, M
 
 // Kill ends the process, and waits until it is gone.
 func (p *Process) Kill() {
+	if p.command.Process != nil {
+		// go-plugin first asks the process to end, and waits for that answer without a limit.
+		force := time.AfterFunc(killTime, func() { _ = p.command.Process.Kill() })
+		defer force.Stop()
+	}
 	p.client.Kill()
 	_ = p.lifeline.Close() // The plugin is gone, or is told so now.
 	p.stderr.flush()

@@ -118,6 +118,27 @@ func TestLaunch(t *testing.T) {
 	p.Kill() // A second time does no harm.
 }
 
+// TestKillStopped: a plugin that is stopped is ended all the same, though it cannot answer that it will end.
+func TestKillStopped(t *testing.T) {
+	binary := build(t, "./tapline-mirror")
+	p, err := plugin.Launch(t.Context(), spec(binary))
+	require.NoError(t, err)
+	pid := onlyChild(t, binary)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.Kill()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("it goes on waiting for a plugin that cannot answer")
+	}
+	assert.Empty(t, children(t, binary))
+}
+
 func TestLaunchErrors(t *testing.T) {
 	ours := build(t, "./tapline-mirror")
 	dir := t.TempDir()

@@ -94,6 +94,7 @@ type Engine struct {
 	dirty    dirty
 	wake     chan struct{} // of the feed; holds at most one
 	mirror   plugin.Mirror // nil while the plugin is away
+	asked    time.Time     // since when the plugin owes an answer to who it is; zero if it owes none
 	seq      uint64        // of the last change of intent or observation
 	planned  uint64        // seq up to which the plugin has answered
 	verdicts map[ref]verdict

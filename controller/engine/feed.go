@@ -52,20 +52,23 @@ func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
 	changes := make(chan tap.Change)
 	ended := make(chan error, 1)
 	go func() { ended <- mirror.Run(ctx, changes, e.take) }()
-	err := e.tell(ctx, changes, ended)
+	silent := make(chan error, 1)
+	go func() { silent <- e.listen(ctx, mirror) }()
+	err := e.tell(ctx, changes, ended, silent)
 	e.mu.Lock()
 	e.mirror = nil
 	e.mu.Unlock()
 	cancel()
 	<-ended
+	<-silent
 	if err == nil {
 		err = errors.New("the plugin ended its run")
 	}
 	return err
 }
 
-// tell sends changes as they come, until the plugin ends or hangs.
-func (e *Engine) tell(ctx context.Context, changes chan<- tap.Change, ended chan error) error {
+// tell sends changes as they come, until the plugin ends, hangs or is silent.
+func (e *Engine) tell(ctx context.Context, changes chan<- tap.Change, ended, silent chan error) error {
 	look := time.NewTicker(answerTime / 4)
 	defer look.Stop()
 	var pulse pulse
@@ -80,6 +83,9 @@ func (e *Engine) tell(ctx context.Context, changes chan<- tap.Change, ended chan
 			return ctx.Err()
 		case err := <-ended:
 			ended <- err
+			return err
+		case err := <-silent:
+			silent <- err
 			return err
 		case <-wake:
 			if change, any := e.nextChange(); any {

@@ -15,9 +15,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// answerTime is how long a plugin may take to answer a change. One that takes longer hangs.
-const answerTime = 30 * time.Second
-
 // PluginView is a plugin as users see it.
 type PluginView struct {
 	plugin.Status
@@ -29,7 +26,7 @@ func (e *Engine) Plugins() []PluginView {
 	v := PluginView{Status: e.config.Plugin.Status(), Health: Health{State: tap.StateReady}}
 	if v.Problem != "" {
 		v.Health = Health{tap.StateError, v.Problem}
-	} else if err := e.refusals(); err != nil {
+	} else if err := cmp.Or(e.silence(time.Now()), e.refusals()); err != nil {
 		v.Health = Health{tap.StateError, err.Error()}
 	}
 	return []PluginView{v}
@@ -225,22 +222,4 @@ func (e *Engine) refusals() error {
 		return fmt.Errorf("%s; and %d more hosts", all[0], len(all)-1)
 	}
 	return errors.New(all[0])
-}
-
-// Ready is nil if the controller can do its work, and otherwise says what it lacks.
-func (e *Engine) Ready() error { return cmp.Or(e.config.Plugin.Err(), e.refusals()) }
-
-// pulse notices a plugin that has stopped to answer.
-type pulse struct {
-	sent    uint64    // revision of the last change
-	planned uint64    // as answered when last looked
-	since   time.Time // since when an answer is due without one having come
-}
-
-// hangs reports whether no answer has come for a time though one is due.
-func (p *pulse) hangs(planned uint64, now time.Time, limit time.Duration) bool {
-	if planned >= p.sent || planned != p.planned || p.since.IsZero() {
-		p.planned, p.since = planned, now
-	}
-	return planned < p.sent && now.Sub(p.since) > limit
 }
