@@ -11,7 +11,7 @@ type AuditRecord struct {
 	UserAgent string          `json:"user_agent"`
 	Method    string          `json:"method"`
 	Path      string          `json:"path"`
-	Action    string          `json:"action"` // create, update, delete, start or stop; "" if nothing was changed
+	Action    string          `json:"action"` // create, update, enable, disable, delete, reload, read, start or stop
 	Kind      string          `json:"kind"`   // of the resource: host, guest, wire, tap_service, tap_flow, token or plugin
 	ID        string          `json:"id"`     // of the resource; as the request gave it where nothing was changed
 	Name      string          `json:"name"`

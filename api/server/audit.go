@@ -31,7 +31,7 @@ func (s *server) audited(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		about := &audit.Request{
 			ID: strings.ToLower(rand.Text()[:16]), Actor: audit.Actor{Type: "unknown"}, Remote: r.RemoteAddr,
-			UserAgent: access.Redact(r.UserAgent()), Method: r.Method, Path: path(c), Success: s.success[r.Method+" "+c.Path()],
+			UserAgent: access.Redact(r.UserAgent()), Method: r.Method, Path: path(c), Action: actionOf(r.Method, path(c)), Success: s.success[r.Method+" "+c.Path()],
 		}
 		c.Set(auditKey, about)
 		c.Response().Header().Set(echo.HeaderXRequestID, about.ID)
@@ -101,6 +101,16 @@ func resourceOf(path string) (kind, ref string) {
 	kind, ref, _ = strings.Cut(rest, "/")
 	ref, _, _ = strings.Cut(ref, "/")
 	return strings.TrimSuffix(kind, "s"), ref
+}
+
+// actionOf is what a request is to do: the verb at the end of its path, or what its method stands for; "" if neither is known.
+func actionOf(method, path string) string {
+	if parts := strings.Split(strings.TrimPrefix(path, api.Prefix+"/"), "/"); len(parts) == 3 && method == http.MethodPost {
+		return parts[2]
+	}
+	return map[string]string{
+		http.MethodGet: "read", http.MethodHead: "read", http.MethodPost: "create", http.MethodPatch: "update", http.MethodDelete: "delete",
+	}[method]
 }
 
 // summarize writes down, now and then, how many requests were denied beyond the limit: for each address or token the last of them,

@@ -63,15 +63,17 @@ func TestAudit(t *testing.T) {
 		want                           api.AuditRecord // what is compared
 	}{
 		{"a viewer that writes", "PATCH", "/api/v1/guests/vm1", `{"name":"x"}`, viewer,
-			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Kind: "guest", ID: "vm1", Outcome: "denied", Status: 403}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "update", Kind: "guest", ID: "vm1", Outcome: "denied", Status: 403}},
 		{"a viewer that reads what he may not", "GET", "/api/v1/audit", "", viewer,
-			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Kind: "audit", Outcome: "denied", Status: 403}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "read", Kind: "audit", Outcome: "denied", Status: 403}},
 		{"nobody", "GET", "/api/v1/tap_flows/web", "", "wrong",
-			api.AuditRecord{Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 401}},
+			api.AuditRecord{Action: "read", Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 401}},
 		{"malformed", "POST", "/api/v1/hosts", `{"name":"h9","ovsdb":"what"}`, token,
-			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "host", Name: "h9", Outcome: "refused", Status: 400}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Action: "create", Kind: "host", Name: "h9", Outcome: "refused", Status: 400}},
 		{"not there", "DELETE", "/api/v1/tap_services/none?wait=1s", "", token,
-			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "tap_service", ID: "none", Outcome: "refused", Status: 404}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Action: "delete", Kind: "tap_service", ID: "none", Outcome: "refused", Status: 404}},
+		{"a verb", "POST", "/api/v1/tap_flows/web/disable", "", viewer,
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "disable", Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 403}},
 		{"no such method", "PUT", "/api/v1/wires/net0", `{}`, token,
 			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "wire", ID: "net0", Outcome: "refused", Status: 405}},
 	} {
@@ -83,8 +85,8 @@ func TestAudit(t *testing.T) {
 			path, _, _ := strings.Cut(tc.path, "?")
 			require.Equal(t, []string{tc.method, path, "test/1"}, []string{got.Method, got.Path, got.UserAgent})
 			require.NotEmpty(t, got.Problem)
-			require.Equal(t, tc.want, api.AuditRecord{Actor: api.AuditActor{Name: got.Actor.Name}, Kind: got.Kind, ID: got.ID, Name: got.Name,
-				Outcome: got.Outcome, Status: got.Status})
+			require.Equal(t, tc.want, api.AuditRecord{Actor: api.AuditActor{Name: got.Actor.Name}, Action: got.Action, Kind: got.Kind, ID: got.ID,
+				Name: got.Name, Outcome: got.Outcome, Status: got.Status})
 		})
 	}
 	before := len(b.audited(""))
@@ -92,7 +94,7 @@ func TestAudit(t *testing.T) {
 	b.must(http.StatusOK, http.MethodGet, "/healthz", "", nil, "Authorization", "Bearer wrong")
 	require.Len(t, b.audited(""), before, "reads that are allowed are not written down")
 
-	require.Len(t, b.audited("actor=board&outcome=denied&since=1h"), 2)
+	require.Len(t, b.audited("actor=board&outcome=denied&since=1h"), 3)
 	require.Empty(t, b.audited("until=1h"))
 	require.Equal(t, "since", b.problem(400, http.MethodGet, "/api/v1/audit?since=yesterday", "").Field)
 	require.Equal(t, "outcome", b.problem(400, http.MethodGet, "/api/v1/audit?outcome=good", "").Field)

@@ -71,7 +71,7 @@ type Services interface {
 	UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (engine.ServiceView, error)
 	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
 	ExplainService(ctx context.Context, ref string) (engine.Explanation, error)
-	SampleService(ctx context.Context, ref string)
+	SampleServices(ctx context.Context, refs ...string)
 	WaitService(ctx context.Context, id string) (engine.ServiceView, error)
 }
 
@@ -83,6 +83,6 @@ type Flows interface {
 	UpdateFlow(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error) (engine.FlowView, error)
 	DeleteFlow(ctx context.Context, ref string, ifRevision uint64) error
 	ExplainFlow(ctx context.Context, ref string) (engine.Explanation, error)
-	SampleFlow(ctx context.Context, ref string)
+	SampleFlows(ctx context.Context, refs ...string)
 	WaitFlow(ctx context.Context, id string) (engine.FlowView, error)
 }

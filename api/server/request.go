@@ -131,13 +131,13 @@ func (o *operation) readIfMatch(r *http.Request) (uint64, error) {
 	}
 	digits, opened := strings.CutPrefix(tag, `"`)
 	digits, closed := strings.CutSuffix(digits, `"`)
-	digits, _, _ = strings.Cut(digits, "-") // What follows is about status, which others do not lose by a write.
-	revision, err := strconv.ParseUint(digits, 10, 64)
-	if !opened || !closed || err != nil {
-		return 0, refuse(http.StatusBadRequest, "If-Match", `%s is not an entity tag of ours: want the ETag of an earlier answer with its quotes, such as "42-1f3a"`, tag)
-	}
-	if revision == 0 {
-		return 0, refuse(http.StatusPreconditionFailed, "If-Match", `nothing ever has revision "0": read the resource again and use its ETag`)
+	number, _, _ := strings.Cut(digits, "-") // What follows is about status, which others do not lose by a write.
+	revision, err := strconv.ParseUint(number, 10, 64)
+	switch {
+	case !opened || !closed || strings.Contains(digits, `"`):
+		return 0, refuse(http.StatusBadRequest, "If-Match", `%s is not an entity tag: want the ETag of an earlier answer with its quotes, such as "42-1f3a"`, tag)
+	case err != nil || revision == 0: // It is one, and no resource here ever had it.
+		return 0, refuse(http.StatusPreconditionFailed, "If-Match", `no resource has the entity tag %s: read it again and use its ETag, with the quotes`, tag)
 	}
 	return revision, nil
 }
@@ -166,10 +166,12 @@ func (o *operation) readBody(c echo.Context) ([]byte, any, error) {
 	return body, value, nil
 }
 
-// noBody refuses a body where the document has none, which would be ignored otherwise.
+// noBody refuses a body where the document has none, which would be ignored otherwise. An empty object, which some clients send
+// with every POST, says nothing.
 func noBody(c echo.Context) error {
-	var one [1]byte
-	if n, _ := c.Request().Body.Read(one[:]); n > 0 {
+	var some [16]byte
+	n, _ := io.ReadFull(c.Request().Body, some[:])
+	if body := strings.TrimSpace(string(some[:n])); body != "" && body != "{}" {
 		return refuse(http.StatusBadRequest, "body", "this request takes none: what is to be said is in the path and the parameters")
 	}
 	return nil

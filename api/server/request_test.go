@@ -42,6 +42,7 @@ func TestBadRequests(t *testing.T) {
 		"field in CamelCase": {"POST", "tap_flows", flow + `,"VLAN_ID":7}`, "VLAN_ID", "is not a field"},
 		"unknown type":       {"POST", "tap_flows", `{"name":"f","tap_id":"ids","type":"port"}`, "type", "want one of vnic, vswitch"},
 		"missing field":      {"POST", "tap_flows", `{"tap_id":"ids","type":"vnic"}`, "name", "is missing: want a name"},
+		"a group's MAC":      {"POST", "tap_flows", flow + `,"mac_addr":"53:54:00:12:34:56"}`, "mac_addr", "the first of them even"},
 		"bad MAC":            {"POST", "tap_flows", flow + `,"mac_addr":"52:54:00:12:34"}`, "mac_addr", "want six octets such as"},
 		"multicast MAC":      {"POST", "tap_flows", flow + `,"mac_addr":"01:00:5e:00:00:01"}`, "mac_addr", "is not accepted"},
 		"zero MAC":           {"POST", "tap_flows", flow + `,"mac_addr":"00:00:00:00:00:00"}`, "mac_addr", "is not accepted"},
@@ -171,8 +172,10 @@ func TestIfMatch(t *testing.T) {
 		"unquoted":   {"5", 400},
 		"weak":       {`W/"5"`, 400},
 		"a list":     {`"1", "2"`, 400},
-		"not ours":   {`"abc"`, 400},
+		"not ours":   {`"abc"`, 412},
+		"empty":      {`""`, 412},
 		"half quote": {`"5`, 400},
+		"one quote":  {`"`, 400},
 	} {
 		for _, r := range []struct{ method, path, body string }{
 			{"PATCH", "tap_services/ids", `{"name":"x"}`},

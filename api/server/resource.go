@@ -25,7 +25,7 @@ type resource[V, T, C, P any] struct {
 	remove   func(ctx context.Context, ref string, ifRevision uint64) error
 	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error) // nil: cannot be enabled
 	wait     func(ctx context.Context, id string) (V, error)                              // nil: has no status
-	sample   func(ctx context.Context, ref string)                                        // has counters read anew; nil: has none
+	sample   func(ctx context.Context, refs ...string)                                    // has counters read anew; nil: has none
 	json     func(V) T
 	id       func(V) string
 	revision func(V) uint64 // nil: has none
@@ -35,6 +35,16 @@ type resource[V, T, C, P any] struct {
 
 // sampleTime is how long one who looks at a resource waits for its counters; then they are as they were read last.
 const sampleTime = 500 * time.Millisecond
+
+// maxSampled is up to how many items a list has their counters read anew; those of longer lists are up to 10 s old.
+const maxSampled = 100
+
+// look has the counters read of what a request is about to be told.
+func (r resource[V, T, C, P]) look(c echo.Context, refs ...string) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), sampleTime)
+	defer cancel()
+	r.sample(ctx, refs...)
+}
 
 // mount serves the operations of a resource.
 func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
@@ -49,6 +59,18 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
 		views, total := selectItems(r.list(), r.columns, req.query)
+		if r.sample != nil && len(views) <= maxSampled {
+			refs := make([]string, len(views))
+			for i, v := range views {
+				refs[i] = r.id(v)
+			}
+			r.look(c, refs...)
+			for i := range views {
+				if v, err := r.get(refs[i]); err == nil { // It may be gone by now.
+					views[i] = v
+				}
+			}
+		}
 		items := make([]T, len(views))
 		for i, v := range views {
 			items[i] = r.json(v)
@@ -57,9 +79,7 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 	})
 	s.route(http.MethodGet, one, func(c echo.Context, req request) error {
 		if r.sample != nil {
-			ctx, cancel := context.WithTimeout(c.Request().Context(), sampleTime)
-			r.sample(ctx, req.ref)
-			cancel()
+			r.look(c, req.ref)
 		}
 		v, err := r.get(req.ref)
 		if err != nil {

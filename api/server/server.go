@@ -158,6 +158,12 @@ func (s *server) route(method, path string, handle func(echo.Context, request) e
 func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		begin := time.Now()
+		header := c.Response().Header()
+		c.Response().Before(func() {
+			if allow := header.Get(echo.HeaderAllow); strings.Contains(allow, http.MethodGet) && !strings.HasSuffix(c.Path(), "/watch") {
+				header.Set(echo.HeaderAllow, allow+", "+http.MethodHead) // See ServeHTTP.
+			}
+		})
 		defer func() {
 			if r := recover(); r != nil {
 				if r == http.ErrAbortHandler {

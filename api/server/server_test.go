@@ -265,7 +265,11 @@ func TestMethodNotAllowed(t *testing.T) {
 	b := newBench(t)
 	w := b.send(http.MethodPut, "/api/v1/hosts", "{}")
 	require.Equal(t, http.StatusMethodNotAllowed, w.Code)
-	require.Contains(t, w.Header().Get("Allow"), http.MethodPost)
+	require.Equal(t, "OPTIONS, GET, POST, HEAD", w.Header().Get("Allow"))
+	w = b.send(http.MethodOptions, "/api/v1/hosts", "")
+	require.Equal(t, http.StatusNoContent, w.Code)
+	require.Equal(t, "OPTIONS, GET, POST, HEAD", w.Header().Get("Allow"))
+	require.Equal(t, "OPTIONS, GET", b.send(http.MethodPost, "/api/v1/watch", "").Header().Get("Allow"), "a stream has no head")
 }
 
 func TestAPanicIsOne500(t *testing.T) {

@@ -36,7 +36,7 @@ func (s *server) mountFlows() {
 			})
 		},
 		wait:     s.engine.WaitFlow,
-		sample:   s.engine.SampleFlow,
+		sample:   s.engine.SampleFlows,
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },

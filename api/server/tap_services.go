@@ -40,7 +40,7 @@ func (s *server) mountServices() {
 			})
 		},
 		wait:     s.engine.WaitService,
-		sample:   s.engine.SampleService,
+		sample:   s.engine.SampleServices,
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },

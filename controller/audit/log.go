@@ -99,7 +99,10 @@ func (l *Log) Change(ctx context.Context, c Change) error {
 	}
 	request := from(ctx)
 	r := request.Record()
-	r.Change, r.Action, r.Outcome, r.Status = c, c.Action(), Success, request.Success
+	r.Change, r.Outcome, r.Status = c, Success, request.Success
+	if action := c.Action(); action != "update" || r.Action == "" { // An update may have a name of its own.
+		r.Action = action
+	}
 	if err := l.Write(r); err != nil {
 		return fmt.Errorf("nothing is changed that cannot be written down: %w", err)
 	}

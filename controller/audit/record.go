@@ -60,7 +60,7 @@ type Record struct {
 	UserAgent string    `json:"user_agent,omitempty"`
 	Method    string    `json:"method,omitempty"`
 	Path      string    `json:"path,omitempty"`
-	Action    string    `json:"action,omitempty"` // create, update, delete; start, stop of the controller
+	Action    string    `json:"action,omitempty"` // create, update, enable, disable, delete, reload, read; start, stop of the controller
 	Change
 	Outcome Outcome `json:"outcome"`
 	Status  int     `json:"status,omitempty"`  // of HTTP

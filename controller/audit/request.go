@@ -13,7 +13,8 @@ type Request struct {
 	UserAgent string
 	Method    string
 	Path      string
-	Success   int // HTTP status if all goes well
+	Action    string // what it is to do, such as enable; "" if that is not known
+	Success   int    // HTTP status if all goes well
 
 	changed atomic.Bool
 }
@@ -23,7 +24,7 @@ func (r *Request) Changed() bool { return r.changed.Load() }
 
 // Record begins a record of the request.
 func (r *Request) Record() Record {
-	return Record{RequestID: r.ID, Actor: r.Actor, Remote: r.Remote, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path}
+	return Record{RequestID: r.ID, Actor: r.Actor, Remote: r.Remote, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path, Action: r.Action}
 }
 
 type requestKey struct{}

@@ -9,7 +9,7 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// freshCounters is how old the counters may be that somebody gets who looks at one service or flow.
+// freshCounters is how old the counters may be that somebody gets who looks at services or flows.
 const freshCounters = time.Second
 
 // sampled takes in what the flows of a host have counted. It is called by the session's goroutines.
@@ -53,23 +53,27 @@ func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
 	return out, out.Service != ""
 }
 
-// SampleService has the counters of a tap service and its sources read anew, unless they are fresh, for as long as ctx lasts.
-func (e *Engine) SampleService(ctx context.Context, ref string) {
+// SampleServices has the counters of tap services and their sources read anew, unless they are fresh, for as long as ctx lasts.
+func (e *Engine) SampleServices(ctx context.Context, refs ...string) {
 	e.mu.Lock()
 	var needs []tap.Need
-	if s := e.intent.services.find(ref); s != nil {
-		needs = e.needsOf(s.ID)
+	for _, name := range refs {
+		if s := e.intent.services.find(name); s != nil {
+			needs = append(needs, e.needsOf(s.ID)...)
+		}
 	}
 	e.mu.Unlock()
 	e.sample(ctx, needs)
 }
 
-// SampleFlow does for a tap flow what SampleService does for a tap service.
-func (e *Engine) SampleFlow(ctx context.Context, name string) {
+// SampleFlows does for tap flows what SampleServices does for tap services.
+func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 	e.mu.Lock()
 	var needs []tap.Need
-	if f := e.intent.flows.find(name); f != nil {
-		needs = e.verdicts[ref{tap.KindFlow, f.ID}].status.Needs
+	for _, name := range refs {
+		if f := e.intent.flows.find(name); f != nil {
+			needs = append(needs, e.verdicts[ref{tap.KindFlow, f.ID}].status.Needs...)
+		}
 	}
 	e.mu.Unlock()
 	e.sample(ctx, needs)
@@ -84,7 +88,7 @@ func (e *Engine) needsOf(service string) []tap.Need {
 	return needs
 }
 
-// maxSampled bounds how many hosts are asked because somebody looks at one service; beyond, counters are those of the background.
+// maxSampled bounds how many hosts are asked because somebody looks; of others counters are those of the background.
 const maxSampled = 16
 
 func (e *Engine) sample(ctx context.Context, needs []tap.Need) {

@@ -35,7 +35,7 @@ type explained struct {
 
 // ExplainFlow explains a tap flow. The switches of both ends are asked for their flows, for as long as ctx lasts.
 func (e *Engine) ExplainFlow(ctx context.Context, name string) (Explanation, error) {
-	e.SampleFlow(ctx, name)
+	e.SampleFlows(ctx, name)
 	return e.explain(ctx, func(x *explainer) error {
 		f, err := e.intent.flows.get(name)
 		if err != nil {
@@ -48,7 +48,7 @@ func (e *Engine) ExplainFlow(ctx context.Context, name string) (Explanation, err
 
 // ExplainService explains a tap service.
 func (e *Engine) ExplainService(ctx context.Context, name string) (Explanation, error) {
-	e.SampleService(ctx, name)
+	e.SampleServices(ctx, name)
 	return e.explain(ctx, func(x *explainer) error {
 		s, err := e.intent.services.get(name)
 		if err != nil {

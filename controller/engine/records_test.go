@@ -251,7 +251,7 @@ func TestServicesAndFlows(t *testing.T) {
 	same := must(r.e.UpdateFlow(ctx, "f2b", 0, func(f *store.Flow) error { return nil }))(t)
 	assert.Equal(t, moved.Revision, same.Revision)
 
-	wantError(t, r.e.DeleteService(ctx, "col", 0), Conflict, "", "still has 1 tap flows, such as f1")
+	wantError(t, r.e.DeleteService(ctx, "col", 0), Conflict, "", "is where tap flow f1 goes; delete that first")
 	wantError(t, r.e.DeleteHost(ctx, "h1", 0), Conflict, "", "source of tap flow f2b")
 	must(r.e.CreateGuest(ctx, store.Guest{ID: "g1", Name: "web", NICs: []store.GuestNIC{{MAC: mac(1)}}}))(t)
 	wantError(t, r.e.DeleteGuest(ctx, "web", 0), Conflict, "", "destination of tap service col2")

@@ -85,7 +85,7 @@ func TestRehearse(t *testing.T) {
 	}
 	t.Run("refused", func(t *testing.T) {
 		_, err := r.e.Rehearse(t.Context(), func(ctx context.Context, e *Engine) error { return e.DeleteService(ctx, "col", 0) })
-		wantError(t, err, Conflict, "", "still has 1 tap flows")
+		wantError(t, err, Conflict, "", "is where tap flow")
 	})
 	t.Run("too many", func(t *testing.T) {
 		entered, leave := make(chan struct{}), make(chan struct{})

@@ -192,7 +192,11 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	}
 	count := len(flows)
 	e.mu.Unlock()
-	if count > 0 {
+	switch count {
+	case 0:
+	case 1:
+		return fail(Conflict, "", "tap service %s is where tap flow %s goes; delete that first", s.Name, some)
+	default:
 		return fail(Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
 	}
 	if err := erase(ctx, e, e.intent.services, s); err != nil {

@@ -54,7 +54,7 @@ func prepare[T any](ctx context.Context, e *Engine, c *collection[T], record, be
 	if op.Value, err = json.Marshal(record); err != nil {
 		return store.Op{}, fmt.Errorf("%s %s: %w", c.noun, name, err)
 	}
-	return op, tellAudit(ctx, e, c, record, before, op.Value)
+	return op, tellAudit(ctx, e, c, record, before)
 }
 
 // save commits a record that was created, or changed from before; it is then the caller's turn to take it over.
@@ -67,8 +67,8 @@ func save[T any](ctx context.Context, e *Engine, c *collection[T], record, befor
 	return err
 }
 
-// tellAudit has a change written down before it is stored; record is nil, or before is, and value is the record as it will be.
-func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T, value json.RawMessage) error {
+// tellAudit has a change written down before it is stored; record is nil, or before is.
+func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) (err error) {
 	if e.config.Audit == nil {
 		return nil
 	}
@@ -76,18 +76,28 @@ func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, 
 	if about == nil {
 		about = before
 	}
-	change := audit.Change{Kind: strings.ReplaceAll(c.noun, " ", "_"), After: value}
+	change := audit.Change{Kind: strings.ReplaceAll(c.noun, " ", "_")}
 	change.ID, change.Name = c.key(about)
-	if before != nil {
-		var err error
-		if change.Before, err = json.Marshal(before); err != nil {
-			return fmt.Errorf("%s %s: %w", c.noun, change.Name, err)
-		}
+	if change.Before, err = noted(c, before); err == nil {
+		change.After, err = noted(c, record)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", c.noun, change.Name, err)
 	}
 	if err := e.config.Audit.Change(ctx, change); err != nil {
 		return &Error{Kind: Unavailable, Message: err.Error(), Err: err}
 	}
 	return nil
+}
+
+// noted is a record as the audit log has it: without the key of its creation, which says nothing of it. It is nil of none.
+func noted[T any](c *collection[T], record *T) (json.RawMessage, error) {
+	if record == nil {
+		return nil, nil
+	}
+	v := *record
+	c.meta(&v).Request = store.Request{}
+	return json.Marshal(v)
 }
 
 func (e *Engine) commit(ctx context.Context, ops ...store.Op) (uint64, error) {
@@ -118,7 +128,7 @@ func begin[T any](e *Engine, c *collection[T], ref string, ifRevision uint64) (b
 // erase commits the deletion of a record.
 func erase[T any](ctx context.Context, e *Engine, c *collection[T], record *T) error {
 	id, _ := c.key(record)
-	if err := tellAudit(ctx, e, c, nil, record, nil); err != nil {
+	if err := tellAudit(ctx, e, c, nil, record); err != nil {
 		return err
 	}
 	_, err := e.commit(ctx, store.Op{Kind: c.kind, ID: id, IfRevision: c.meta(record).Revision})

@@ -8,11 +8,11 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// SampleService implements server.Engine.
-func (e *Engine) SampleService(context.Context, string) {}
+// SampleServices implements server.Engine.
+func (e *Engine) SampleServices(context.Context, ...string) {}
 
-// SampleFlow implements server.Engine.
-func (e *Engine) SampleFlow(context.Context, string) {}
+// SampleFlows implements server.Engine.
+func (e *Engine) SampleFlows(context.Context, ...string) {}
 
 // ExplainService implements server.Engine.
 func (e *Engine) ExplainService(_ context.Context, ref string) (engine.Explanation, error) {

@@ -135,6 +135,7 @@ for is still pending. Of diff: 0 no difference, 1 differences, 2 or more trouble
 	}
 	for _, cmd := range root.Commands() {
 		cmd.Example = strings.ReplaceAll(cmd.Example, "tapctl ", name+" ")
+		cmd.Use = strings.ReplaceAll(cmd.Use, "tapctl ", name+" ")
 	}
 	a.completeFlags(root)
 	return root

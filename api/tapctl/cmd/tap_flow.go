@@ -91,7 +91,7 @@ func (a *App) createFlow(k kind[api.TapFlow, api.TapFlowList]) *cobra.Command {
 	var vlan string
 	var disabled bool
 	cmd := a.waits(a.command(`tap-flow-create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D] --tap-id T NAME
-  tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D] --tap-id T NAME`,
+  tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D] --tap-id T NAME`,
 		"Create a tap flow, enabled",
 		`  # what reaches a guest's NIC
   tapctl tap-flow-create --type vnic --guest-id web-vm --mac-addr 52:54:00:12:34:56 --direction IN --tap-id ids web-in
