@@ -171,7 +171,7 @@ func (o *operation) readBody(c echo.Context) ([]byte, any, error) {
 func noBody(c echo.Context) error {
 	var some [16]byte
 	n, _ := io.ReadFull(c.Request().Body, some[:])
-	if body := strings.TrimSpace(string(some[:n])); body != "" && body != "{}" {
+	if body := strings.TrimSpace(string(some[:n])); n == len(some) || body != "" && body != "{}" {
 		return refuse(http.StatusBadRequest, "body", "this request takes none: what is to be said is in the path and the parameters")
 	}
 	return nil
