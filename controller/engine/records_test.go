@@ -314,7 +314,7 @@ func TestReload(t *testing.T) {
 	assert.Equal(t, 1, must(again.e.Service("col"))(t).FlowCount)
 	assert.True(t, must(again.e.Guest("vm"))(t).Declared)
 	assert.Equal(t, "h1", must(again.e.Host("h1"))(t).Name)
-	wantError(t, again.e.DeleteService(t.Context(), "col", 0), Conflict, "", "still has 1")
+	wantError(t, again.e.DeleteService(t.Context(), "col", 0), Conflict, "", "tap flow f1")
 }
 
 // failing is a store that refuses.

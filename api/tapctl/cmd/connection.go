@@ -87,6 +87,9 @@ func (c *connection) findToken(a *App) (string, error) {
 			return "", &localError{err: err, next: "run as the user of the controller, or give a token with --token-file or --token"}
 		}
 	}
+	if first(c.certFile, a.Env("TAPLINE_CERT_FILE")) != "" {
+		return "", nil // The certificate may have a role of its own (client_roles).
+	}
 	return "", &localError{
 		err:  fmt.Errorf("no token: there is no %s", strings.Join(paths, " and no ")),
 		next: "give the controller's admin.token with --token-file or TAPLINE_TOKEN_FILE, or its content with TAPLINE_TOKEN",

@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/tapline-sdn/tapline/api/client"
@@ -37,8 +39,28 @@ func (a *App) explain(path string, err error) {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(a.Err, "%s: interrupted\n  next: whether a change took effect is unknown; look with a list or show command\n", path)
 	default:
-		fmt.Fprintf(a.Err, "%s: %v\n  next: check that the controller runs (tapline serve) and that --server or TAPLINE_SERVER names it\n", path, err)
+		fmt.Fprintf(a.Err, "%s: %v\n  next: %s\n", path, err, nextUnreached(err))
 	}
+}
+
+// nextUnreached says what to do where no answer came.
+func nextUnreached(err error) string {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		remote    *net.OpError
+	)
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the controller speaks no TLS there: give --server or TAPLINE_SERVER with http:// in front"
+	case errors.As(err, &authority):
+		return "name the certificate of the authority that vouches for the controller with --ca-file or TAPLINE_CA_FILE"
+	case errors.As(err, &name):
+		return "give --server or TAPLINE_SERVER with a name or an address that is in the controller's certificate"
+	case errors.As(err, &remote) && remote.Op == "remote error": // crypto/tls calls an alert of the other end so.
+		return "the controller refuses our certificate, or the lack of one: give one that api.tls.client_ca vouches for with --cert-file and --key-file"
+	}
+	return "check that the controller runs (tapline serve) and that --server or TAPLINE_SERVER names it"
 }
 
 // nextAfter says what to do about an answer.

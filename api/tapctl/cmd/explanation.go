@@ -90,7 +90,11 @@ func explanationText(x api.Explanation) string {
 	p.WriteString("\n")
 	p.line("CHECKS")
 	for _, c := range x.Checks {
-		p.line("  %s  %s%s", marks()[c.Status], c.What, since(c.Since))
+		if c.Status == api.Ready {
+			p.line("  ok  %s%s", c.What, since(c.Since))
+		} else {
+			p.line("  %s  %s: not%s", marks()[c.Status], c.What, first(since(c.Since), " yet"))
+		}
 		if c.Status != api.Ready && c.Reason != "" {
 			p.line("      %s", c.Reason)
 		}

@@ -16,7 +16,7 @@ import (
 
 func (a *App) addPlan(root *cobra.Command) {
 	var f sourceFlags
-	cmd := a.command("plan [flags] VERB...\n  plan [flags] -f FILE|-|DIR...", "Show what a change would do on which host, and change nothing",
+	cmd := a.command("plan [flags] VERB...\n  tapctl plan [flags] -f FILE|-|DIR...", "Show what a change would do on which host, and change nothing",
 		`  tapctl plan tap-flow-create --type vnic --guest-id web-vm --tap-id ids web
   tapctl plan tap-service-disable ids
   tapctl plan host-update h1 --wire net1=br1
