@@ -5,7 +5,6 @@ import json, os, sys, urllib.error, urllib.parse, urllib.request
 SERVER = os.environ.get("TAPLINE_SERVER", "http://127.0.0.1:8640")
 TOKEN = open(os.environ["TAPLINE_TOKEN_FILE"]).read().strip()
 
-
 def post(path, **body):
     url = f"{SERVER}/api/v1/{urllib.parse.quote(path)}?wait=10s"
     headers = {"Authorization": "Bearer " + TOKEN, "Content-Type": "application/json"}
@@ -13,6 +12,8 @@ def post(path, **body):
     return json.load(urllib.request.urlopen(request, timeout=60))
 
 
+if len(sys.argv) not in (3, 4):
+    sys.exit(__doc__)
 guest, service, *mac = sys.argv[1:]
 flow = {"name": f"{guest}-to-{service}", "type": "vnic", "guest_id": guest, "tap_id": service}
 try:
