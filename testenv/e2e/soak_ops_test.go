@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -200,24 +201,35 @@ func (s *soak) change(id string, edit func(*api.TapFlow)) func(*client.Client) *
 		if !exists {
 			return nil // Deleted by the change before.
 		}
+		if s.could[id] == nil {
+			s.could[id] = []changeable{changeableOf(want)}
+		}
 		edit(&want)
 		now, err := c.TapFlows().Update(ctx, id, api.TapFlowPatch{Enabled: &want.Enabled, Direction: &want.Direction})
 		if err == nil {
 			s.takeFlow(now)
+			s.could[id] = []changeable{changeableOf(now)}
 		}
 		if err == nil || refusedOnly(err) {
 			return nil
 		}
-		before := s.model.flows[id]
+		s.could[id] = append(s.could[id], changeableOf(want))
 		return &outcome{id: id, took: func(f api.TapFlow) {
-			old := f.Enabled == before.Enabled && f.Direction == before.Direction
-			if !old && (f.Enabled != want.Enabled || f.Direction != want.Direction) {
-				s.t.Errorf("flow %s is half changed: %+v", f.Name, f)
+			if !slices.Contains(s.could[id], changeableOf(f)) {
+				s.t.Errorf("flow %s is %+v, and of its changes followed %+v", f.Name, changeableOf(f), s.could[id])
 			}
 			s.takeFlow(f)
 		}}
 	}
 }
+
+// changeable is what changes of a flow are about.
+type changeable struct {
+	enabled   bool
+	direction string
+}
+
+func changeableOf(f api.TapFlow) changeable { return changeable{f.Enabled, f.Direction} }
 
 func (s *soak) switchService(id string) func(*client.Client) *outcome {
 	return func(c *client.Client) *outcome {

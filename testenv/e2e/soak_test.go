@@ -35,9 +35,10 @@ type soak struct {
 	guests []*lab.Guest
 	steady *sink // its first flow never changes
 	ops    map[string]int
-	unsure []string             // services whose change was not answered
-	hosts  map[string]*lab.Host // by id
-	shaken bool                 // a switch or its database was killed since all had settled
+	unsure []string                // services whose change was not answered
+	could  map[string][]changeable // what a flow can have become in this round, by id
+	hosts  map[string]*lab.Host    // by id
+	shaken bool                    // a switch or its database was killed since all had settled
 }
 
 // TestSoak changes what is intended, and what stands, at random, and kills controller, plugin, switches and databases at random
@@ -147,6 +148,7 @@ func (s *soak) round() int {
 		tag, sending = stream(s.t, s.guests[0], s.guests[2].MAC(), 300)
 		firstOf(s.t, s.steady.Capture, tag, time.Time{})
 	}
+	s.could = map[string][]changeable{}
 	done := make(chan []outcome)
 	go func() { done <- changes(s.api) }()
 	s.inflict(faults)
