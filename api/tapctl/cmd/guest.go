@@ -148,5 +148,5 @@ func (a *App) addGuests(root *cobra.Command) {
 	create.GroupID, update.GroupID = k.word, k.word
 	root.AddCommand(create, update, showCommand(a, k, of), deleteCommand(a, k, of),
 		listCommand(a, k, of, filter{"name", "name", "name"}, filter{"host-id", "host_id", "host, where it runs"},
-			filter{"declared", "declared", "origin: true if declared, false if only learned"}))
+			filter{"declared", "declared", "origin: true if declared, false if only learned"}, appliedBy()))
 }

@@ -136,7 +136,7 @@ func (a *App) addHosts(root *cobra.Command) {
 	create.GroupID, update.GroupID = k.word, k.word
 	root.AddCommand(create, update, showCommand(a, k, of), deleteCommand(a, k, of),
 		listCommand(a, k, of, filter{"name", "name", "name"}, filter{"status", "status", "status: pending, ready or error"},
-			filter{"connected", "connected", "setting: true or false"}))
+			filter{"connected", "connected", "state of its connections: true or false"}, appliedBy()))
 }
 
 func (a *App) createHost(k kind[api.Host, api.HostList]) *cobra.Command {

@@ -82,7 +82,7 @@ func (a *App) addFlows(root *cobra.Command) {
 			filter{"name", "name", "name"}, filter{"tap-id", "tap_id", "tap service"}, filter{"type", "type", "type: vnic or vswitch"},
 			filter{"guest-id", "guest_id", "guest"}, filter{"host-id", "host_id", "host"}, filter{"wire-id", "wire_id", "wire"},
 			filter{"direction", "direction", "direction: IN, OUT or BOTH"}, filter{"enabled", "enabled", "setting: true or false"},
-			filter{"status", "status", "status: disabled, pending, ready or error"}))
+			filter{"status", "status", "status: disabled, pending, ready or error"}, appliedBy()))
 	root.AddCommand(switchCommands(a, k, func(c *client.Client) switchable[api.TapFlow, api.TapFlowList] { return c.TapFlows() })...)
 }
 

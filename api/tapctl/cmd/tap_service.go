@@ -84,6 +84,8 @@ func (a *App) addServices(root *cobra.Command) {
 		listCommand(a, k, of,
 			filter{"name", "name", "name"}, filter{"type", "type", "type: guest or host"}, filter{"target-id", "target_id", "guest or host"},
 			filter{"host-id", "host_id", "host, where the tap NIC is"}, filter{"enabled", "enabled", "setting: true or false"},
-			filter{"status", "status", "status: disabled, pending, ready or error"}))
+			filter{"status", "status", "status: disabled, pending, ready or error"}, appliedBy(),
+			filter{"order-by-ip", "order_by_ip", "asc or desc: by the first address of the target; before other orders"},
+			filter{"order-by-flow-count", "order_by_flow_count", "asc or desc: by the number of tap flows; before other orders"}))
 	root.AddCommand(switchCommands(a, k, func(c *client.Client) switchable[api.TapService, api.TapServiceList] { return c.TapServices() })...)
 }

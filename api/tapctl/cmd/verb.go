@@ -26,8 +26,10 @@ type switchable[T, L any] interface {
 	Disable(ctx context.Context, ref string, opts ...client.Option) (T, error)
 }
 
-// filter is a flag of a list command, and the parameter that it sets.
+// filter is a flag of a list command, and the parameter that it sets; one that orders as well.
 type filter struct{ flag, param, help string }
+
+func appliedBy() filter { return filter{"applied-by", "applied_by", "apply set"} }
 
 func plural(noun string) string { return noun + "s" }
 
@@ -68,7 +70,11 @@ func listCommand[T, L any](a *App, k kind[T, L], of func(*client.Client) resourc
 		})
 	cmd.GroupID = k.word
 	for _, f := range filters {
-		cmd.Flags().String(f.flag, "", "only with this "+f.help)
+		help := "only with this " + f.help
+		if strings.HasPrefix(f.param, "order_by") {
+			help = f.help
+		}
+		cmd.Flags().String(f.flag, "", help)
 	}
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most so many; 0 is all")
 	cmd.Flags().IntVar(&offset, "offset", 0, "skip so many")
