@@ -166,6 +166,11 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 				b.tallyOf(b.flows, id).Undivided = true
 			}
 		}
+	} else if way.early != (Count{}) { // The destination was read first.
+		for _, id := range way.flows {
+			b.tallyOf(b.flows, id).deliver(way.received.at, way.early, Count{})
+		}
+		way.early = Count{}
 	}
 	sum := sending[wayKey{route.Service, route.Tunnel}]
 	if sum == nil {

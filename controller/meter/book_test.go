@@ -140,6 +140,17 @@ func TestSharedAndUndivided(t *testing.T) {
 	assert.False(t, b.Service("svc", now).Undivided)
 }
 
+// TestDestinationReadFirst: when a controller starts the two ends are read in any order, and what was delivered is told at once.
+func TestDestinationReadFirst(t *testing.T) {
+	b := meter.NewBook()
+	b.Take("h2", meter.Reading{At: at(10), Flows: received(at(10), -100, 90)}, sink())
+	assert.Equal(t, packets(90), b.Service("svc", at(10)).Delivered.Count)
+	b.Take("h1", meter.Reading{At: at(10.1), Flows: captured("cap", at(10.1), -100, 100, 100)}, map[string]meter.Route{"cap": remote("f")})
+	assert.Equal(t, packets(90), b.Flow("f", at(10.1)).Delivered.Count)
+	b.Take("h2", meter.Reading{At: at(11), Flows: received(at(11), -100, 100)}, sink())
+	assert.Equal(t, packets(100), b.Flow("f", at(11)).Delivered.Count, "nothing twice")
+}
+
 func TestControllerStarts(t *testing.T) {
 	for name, test := range map[string]struct {
 		written, writtenThere float64 // before the controller started
