@@ -137,7 +137,11 @@ func (p *page) hop(h api.Hop) {
 		p.line("        |          found by %s", h.Found)
 	}
 	if h.Count != nil {
-		p.line("        |          %d packets, %s", h.Count.Packets, scaled(float64(h.Count.Bytes), "B"))
+		of := ""
+		if h.What == "mirror" {
+			of = " (which Open vSwitch tells every 5 s)"
+		}
+		p.line("        |          %d packets, %s%s", h.Count.Packets, scaled(float64(h.Count.Bytes), "B"), of)
 	}
 	if h.Reason != "" {
 		p.line("        |          %s: %s", h.Status, h.Reason)
