@@ -48,10 +48,14 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 			return err
 		}
 		before := imagined.outlook()
+		if err := imagined.planToTheEnd(ctx); err != nil {
+			return err
+		}
+		before.hosts = imagined.outlook().hosts // What is on its way already comes of no change.
 		if refused = change(ctx, imagined); refused != nil {
 			return nil
 		}
-		if err := imagined.planEverything(ctx); err != nil {
+		if err := imagined.planToTheEnd(ctx); err != nil {
 			return err
 		}
 		told = compare(before, imagined.outlook())

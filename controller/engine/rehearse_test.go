@@ -63,6 +63,23 @@ func TestRehearse(t *testing.T) {
 			_, err := e.CreateHost(ctx, store.Host{Name: "h7", OVSDB: "tcp:192.0.2.77:6640"})
 			return err
 		}, "host h7 [create]  -> pending it was not reached yet: connecting\n"},
+		{"NIC joins", func(ctx context.Context, e *Engine) error {
+			mac, err := tap.ParseMAC("52:54:00:00:00:33")
+			if err != nil {
+				return err
+			}
+			if _, err := e.UpdateHost(ctx, "h1", 0, func(h *store.Host) error { h.NICs = []store.HostNIC{{Name: "eth3", MAC: mac}}; return nil }); err != nil {
+				return err
+			}
+			if _, err := e.CreateService(ctx, store.Service{Service: tap.Service{Name: "nic", Type: tap.ServiceHost, TargetID: "h1", MAC: mac}}); err != nil {
+				return err
+			}
+			if _, err := e.UpdateService(ctx, "nic", 0, enable); err != nil {
+				return err
+			}
+			_, err = e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "nic", GuestID: "g1", Enabled: true}})
+			return err
+		}, "tap_service nic [create]  -> ready \ntap_flow f2 [create]  -> ready \nh1: add port eth3 [f2 nic]\n"},
 		{"wire declared", func(ctx context.Context, e *Engine) error {
 			_, err := e.UpdateHost(ctx, "h1", 0, func(h *store.Host) error { h.Wires = map[string]string{"net9": "br0"}; return nil })
 			return err
