@@ -30,6 +30,7 @@ func TestShared(t *testing.T) {
 		{"Status", (*stage).status},
 		{"Counters", (*stage).counters},
 		{"Explain", (*stage).explains},
+		{"Documents", (*stage).documents},
 		{"Inventory", (*stage).inventory},
 		{"Refusal", (*stage).refusal},
 		{"Ownership", (*stage).ownership},
