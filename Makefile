@@ -8,13 +8,14 @@ FUZZTIME ?= 40000x
 
 COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-lab
 
-# Programs that are needed beside Go, and the packages that have them.
-TOOLS    := gcc git python3 ansible-playbook ovs-vswitchd ovsdb-server ovs-vsctl ovs-pki tcpdump ip ping protoc
-PACKAGES := gcc libc6-dev git openvswitch-switch openvswitch-common openvswitch-pki tcpdump iproute2 iputils-ping protobuf-compiler python3 ansible-core
+# Programs that are needed beside Go, and the packages that have them: for the demo, and for everything else.
+DEMO_TOOLS    := git ovs-vswitchd ovsdb-server ovs-vsctl tcpdump ip ping
+DEMO_PACKAGES := git openvswitch-switch openvswitch-common tcpdump iproute2 iputils-ping
+TOOLS         := gcc ovs-pki protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 dpkg-deb
+PACKAGES      := gcc libc6-dev openvswitch-pki protobuf-compiler python3 ansible-core \
+                 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
 
-# The same for tests with virtual machines, which nothing else needs; and the kernel that they boot.
-GUEST_TOOLS    := libvirtd virsh qemu-system-x86_64 dpkg-deb
-GUEST_PACKAGES := libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
+# The kernel that the virtual machines of the tests boot.
 GUEST_KERNEL   := linux-image-cloud-amd64
 KERNEL_DIR     := /var/cache/tapline-lab
 KERNEL_MODULES := virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net
@@ -22,21 +23,22 @@ KERNEL_MODULES := virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
 .PHONY: all
 all: build
 
-.PHONY: deps
-deps:
-	@for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+# $(call install,TOOLS,PACKAGES) installs the packages if one of the tools is missing.
+define install
+	@for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then \
 		echo "installing what is missing:$$missing"; \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES); \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2); \
 	fi
+endef
 
-.PHONY: deps-guests
-deps-guests: deps
-	@for tool in $(GUEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -n "$$missing" ]; then \
-		echo "installing what is missing:$$missing"; \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(GUEST_PACKAGES); \
-	fi
+.PHONY: deps-demo
+deps-demo:
+	$(call install,$(DEMO_TOOLS),$(DEMO_PACKAGES))
+
+.PHONY: deps
+deps: deps-demo
+	$(call install,$(TOOLS),$(PACKAGES))
 	@if [ ! -e $(KERNEL_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(KERNEL_DIR) $(KERNEL_MODULES); fi
 
 .PHONY: build
@@ -44,7 +46,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./,$(COMMANDS))
 
 .PHONY: demo
-demo: deps build
+demo: deps-demo build
 	testenv/demo.sh
 
 # What must hold of the sources: they build, are formatted, pass the checkers, and what is generated is fresh.
@@ -71,7 +73,7 @@ generate-check:
 	done; rm -rf $$before
 
 .PHONY: test
-test: deps deps-guests check
+test: deps check
 	$(GO) test -race -count=1 -p 2 -timeout 15m ./...
 
 # Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.

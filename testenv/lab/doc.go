@@ -26,7 +26,7 @@
 // sent by a [Sender], received by a [Capture] and compared as a [Multiset].
 //
 // A host can have virtual machines too, without KVM: [Host.StartLibvirt] starts a libvirtd that has folders, processes and host name
-// to itself, and [Host.AddMachine] defines a machine under it, which boots a small kernel (make deps-guests) and tells of its NICs and
+// to itself, and [Host.AddMachine] defines a machine under it, which boots a small kernel (make deps) and tells of its NICs and
 // of each frame that it receives.
 //
 // The package is an oracle for tests: it drives the switches only through
