@@ -188,9 +188,10 @@ func (x *explainer) check(c Check) {
 
 // planned checks the plugin, and what it says.
 func (x *explainer) planned(id ref, v verdict) {
-	if x.mirror == nil {
+	silent := x.silent(time.Now())
+	if x.mirror == nil || silent != nil {
 		why := "it is being started"
-		if err := x.config.Plugin.Err(); err != nil {
+		if err := cmp.Or(x.config.Plugin.Err(), silent); err != nil {
 			why = err.Error()
 		}
 		x.check(Check{What: "the mirror plugin runs", Health: Health{tap.StatePending, why},

@@ -56,10 +56,20 @@ func (e *Engine) asks(since time.Time) {
 func (e *Engine) silence(now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.silent(now)
+}
+
+// silent is silence for a caller who holds mu.
+func (e *Engine) silent(now time.Time) error {
 	if e.asked.IsZero() || now.Sub(e.asked) < doubtTime {
 		return nil
 	}
 	return fmt.Errorf("the plugin has not answered since %s", e.asked.UTC().Format(time.RFC3339))
+}
+
+// PluginUp reports whether the plugin runs and answers.
+func (e *Engine) PluginUp() bool {
+	return e.config.Plugin.Err() == nil && e.silence(time.Now()) == nil
 }
 
 // Ready is nil if the controller can do its work, and otherwise says what it lacks.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // mute is a plugin that can be stopped.
@@ -39,6 +40,11 @@ func TestListen(t *testing.T) {
 		m.stopped.Store(true)
 		time.Sleep(askEvery + doubtTime)
 		assert.ErrorContains(t, e.silence(time.Now()), "has not answered since")
+		x := explainer{Engine: &e, out: &Explanation{}}
+		e.mirror, e.config.Plugin = &m, new(plugin.Supervisor)
+		x.planned(ref{}, verdict{})
+		assert.Equal(t, tap.StatePending, x.out.Checks[0].State, "an explanation says so")
+		assert.False(t, e.PluginUp())
 		assert.Empty(t, ended, "it is given up at once")
 		assert.ErrorContains(t, <-ended, "silent for 15s")
 		assert.NoError(t, e.silence(time.Now()), "the next one is blamed")

@@ -26,10 +26,9 @@ type metrics struct {
 	streams   prometheus.Gauge
 }
 
-// pluginState is how the mirror plugin is; *plugin.Supervisor has it.
+// pluginState is how the mirror plugin fared; *plugin.Supervisor has it.
 type pluginState interface {
 	Restarts() uint64
-	Err() error
 }
 
 func newMetrics(mirror pluginState) *metrics {
@@ -74,15 +73,7 @@ func newMetrics(mirror pluginState) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "tapline_plugin_restarts_total", Help: "Restarts of the mirror plugin.",
-		}, func() float64 { return float64(mirror.Restarts()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "tapline_plugin_up", Help: "Whether the mirror plugin runs.",
-		}, func() float64 {
-			if mirror.Err() != nil {
-				return 0
-			}
-			return 1
-		}))
+		}, func() float64 { return float64(mirror.Restarts()) }))
 	return m
 }
 

@@ -28,6 +28,8 @@ func (fakeRing) Count() (hosts, flows, services engine.Counts) {
 	return engine.Counts{"ready": 2, "pending": 1}, engine.Counts{"error": 3}, engine.Counts{"disabled": 4}
 }
 
+func (fakeRing) PluginUp() bool { return false }
+
 func (fakeRing) Connections() (registered, ovsdb, openflow int) { return 3, 2, 1 }
 
 func (r fakeRing) ServiceCounters() []engine.ServiceCounters {
@@ -44,7 +46,6 @@ func (r fakeRing) ServiceCounters() []engine.ServiceCounters {
 type fakePlugin struct{}
 
 func (fakePlugin) Restarts() uint64 { return 5 }
-func (fakePlugin) Err() error       { return errors.New("away") }
 
 // busy is metrics after something of everything has happened.
 func busy(services int) *metrics {
@@ -90,7 +91,7 @@ tapline_lost_packets_total{tap_service="s0001"} 2
 # HELP tapline_plugin_restarts_total Restarts of the mirror plugin.
 # TYPE tapline_plugin_restarts_total counter
 tapline_plugin_restarts_total 5
-# HELP tapline_plugin_up Whether the mirror plugin runs.
+# HELP tapline_plugin_up Whether the mirror plugin runs and answers.
 # TYPE tapline_plugin_up gauge
 tapline_plugin_up 0
 # HELP tapline_tap_flows Tap flows by state.

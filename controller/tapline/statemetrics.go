@@ -11,11 +11,20 @@ import (
 type state interface {
 	Count() (hosts, flows, services engine.Counts)
 	Connections() (registered, ovsdb, openflow int)
+	PluginUp() bool
 	ServiceCounters() []engine.ServiceCounters
 }
 
 // watch adds what is read from the engine at each scrape.
 func (m *metrics) watch(ring state) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tapline_plugin_up", Help: "Whether the mirror plugin runs and answers.",
+	}, func() float64 {
+		if ring.PluginUp() {
+			return 1
+		}
+		return 0
+	}))
 	status := []string{"status"}
 	c := &stateCollector{
 		ring:      ring,
