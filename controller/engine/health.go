@@ -13,6 +13,7 @@ import (
 type verdict struct {
 	status tap.Status // the plugin's word
 	told   bool       // it has spoken
+	nic    bool       // the health is the hypervisor's word on a service's NIC
 	// ready stays set while a switch is being changed for somebody else's sake on the same objects; what the switch then
 	// shows decides.
 	ready  bool
@@ -27,12 +28,20 @@ func (e *Engine) judge(id ref) {
 		return
 	}
 	before := v.health
+	v.nic = false
 	v.health = e.assess(id, &v)
-	e.verdicts[id] = v
 	if v.health != before {
 		v.since = time.Now()
-		e.verdicts[id] = v
-		e.publishRef(id)
+	}
+	e.verdicts[id] = v
+	if v.health == before {
+		return
+	}
+	e.publishRef(id)
+	if id.kind == tap.KindService && e.config.Hypervisor != nil {
+		for flow := range e.intent.flowsOfService[id.id] { // They may wait for the NIC.
+			e.judge(ref{tap.KindFlow, flow})
+		}
 	}
 }
 
@@ -48,6 +57,10 @@ func (e *Engine) assess(id ref, v *verdict) Health {
 	if v.status.State != tap.StateProgrammed {
 		v.ready = false
 		if health, told := e.plugging(id, v.status); told {
+			v.nic = true
+			return health
+		}
+		if health, told := e.serviceWaits(id, v.status); told {
 			return health
 		}
 		return Health{v.status.State, v.status.Reason}

@@ -104,6 +104,9 @@ func (e *Engine) observe(h *host, r session.Report) {
 		h.altered = true
 		h.since[connection] = time.Now()
 	}
+	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {
+		e.compareNICs(h)
+	}
 	judge := map[ref]struct{}{}
 	if r.Connected != before.Connected || r.Problem != before.Problem {
 		e.affectedOn(h.id, judge)

@@ -210,6 +210,9 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	if s, nic := e.pluggedAt(h.ID); s != "" {
 		return fail(Conflict, "", "NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the NIC first", nic, s, h.Name)
 	}
+	if err := e.defined(h); err != nil {
+		return err
+	}
 	if err := erase(ctx, e, e.intent.hosts, h); err != nil {
 		return err
 	}
@@ -239,6 +242,29 @@ func (e *Engine) pluggedAt(host string) (service, port string) {
 		}
 	}
 	return "", ""
+}
+
+// defined refuses to delete a host with a guest, perhaps off, whose definition has a tap NIC: it names the tap bridge, so that the
+// guest would not start there any more. What is left of a deleted service counts while libvirt can be asked to take it out.
+func (e *Engine) defined(record *store.Host) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := e.hosts[record.ID]
+	if h == nil {
+		return nil
+	}
+	for _, g := range h.guests.Guests {
+		for _, id := range g.Services {
+			if s := e.intent.services.byID[id]; s != nil {
+				return fail(Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
+					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
+			}
+			if h.guests.Problem == "" {
+				return fail(Conflict, "", "the NIC of a deleted tap service is being unplugged from guest %s on host %s; try again in a moment", g.Name, record.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // WaitHost does for a host what WaitService does for a tap service.

@@ -82,7 +82,26 @@ func (e *Engine) heard(h *host, r hypervisor.Report) {
 			e.judge(id)
 		}
 	}
+	e.compareNICs(h)
 	e.judgeHost(h)
+}
+
+// compareNICs tells a host's hypervisor which tap NICs of its guests the switch does not show, as when somebody took a port away.
+func (e *Engine) compareNICs(h *host) {
+	if h.orders == nil {
+		return
+	}
+	var unseen []string
+	if h.report.Connected && h.observed.host.Observed {
+		for id := range h.guests.NICs {
+			s := e.intent.services.byID[id]
+			if s != nil && !slices.ContainsFunc(e.places.portsOf(s.MAC, s.IfName), func(p seenPort) bool { return p.host == h.id }) {
+				unseen = append(unseen, id)
+			}
+		}
+	}
+	slices.Sort(unseen)
+	h.orders.Unseen(unseen)
 }
 
 // replaceDomains takes a host's guests over, and tells of those that have changed.
@@ -159,6 +178,19 @@ func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
 		return Health{tap.StatePending, fmt.Sprintf("libvirt of host %s was not asked yet", unread[0])}, true
 	}
 	return e.unknownGuest(s, silent), true
+}
+
+// serviceWaits says of a flow that waits for the NIC of its service what the hypervisors say of that.
+func (e *Engine) serviceWaits(id ref, status tap.Status) (Health, bool) {
+	f := e.intent.flows.byID[id.id]
+	if id.kind != tap.KindFlow || f == nil || status.State != tap.StatePending {
+		return Health{}, false
+	}
+	service := e.verdicts[ref{tap.KindService, f.TapID}]
+	if !service.nic || service.status.Reason != status.Reason { // It waits for something else, such as its source.
+		return Health{}, false
+	}
+	return Health{service.health.State, fmt.Sprintf("tap service %s: %s", e.intent.services.byID[f.TapID].Name, service.health.Reason)}, true
 }
 
 // unknownGuest says why no hypervisor has the guest of a service: that of the host where its NICs are seen counts, if they are.

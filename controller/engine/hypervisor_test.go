@@ -21,6 +21,8 @@ type scripted struct {
 	report map[string]func(hypervisor.Report)
 }
 
+func newScripted() *scripted { return &scripted{report: map[string]func(hypervisor.Report){}} }
+
 func (s *scripted) Run(ctx context.Context, h hypervisor.Host, _ *hypervisor.Orders, report func(hypervisor.Report)) {
 	s.mu.Lock()
 	s.report[h.Name] = report
@@ -52,7 +54,7 @@ func web1(state string) hypervisor.Guest {
 }
 
 func TestGuestsOfHypervisor(t *testing.T) {
-	h := &scripted{report: map[string]func(hypervisor.Report){}}
+	h := newScripted()
 	r := newRingWith(t, store.NewMemory(), h)
 	r.host("h1")
 	r.host("h2")
@@ -91,12 +93,13 @@ func TestGuestsOfHypervisor(t *testing.T) {
 }
 
 func TestPluggingStatus(t *testing.T) {
-	h := &scripted{report: map[string]func(hypervisor.Report){}}
+	h := newScripted()
 	r := newRingWith(t, store.NewMemory(), h)
 	r.host("h1")
 	r.report("h1", hostSnapshot(t), nil)
 	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g1"}}))(t)
 	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
+	waits := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "waits", Type: tap.FlowVNIC, TapID: "col", GuestID: "g2", Enabled: true}}))(t)
 	for _, tc := range []struct {
 		name   string
 		report hypervisor.Report
@@ -116,6 +119,7 @@ func TestPluggingStatus(t *testing.T) {
 			h.tell(t, "h1", tc.report)
 			r.idle()
 			assert.Equal(t, Health{tc.state, tc.reason}, must(r.e.Service("col"))(t).Health)
+			assert.Equal(t, Health{tc.state, "tap service col: " + tc.reason}, must(r.e.Flow(waits.ID))(t).Health)
 		})
 	}
 	// What is wrong with it keeps no mirror from running.
@@ -123,4 +127,21 @@ func TestPluggingStatus(t *testing.T) {
 	h.tell(t, "h1", hypervisor.Report{Known: true, Problem: "Connection refused"})
 	assert.Equal(t, tap.StateReady, must(r.e.Service("col"))(t).State)
 	assert.Equal(t, Health{tap.StateReady, "libvirt: Connection refused"}, must(r.e.Host("h1"))(t).Health)
+}
+
+func TestDeleteHostWithDefinedNIC(t *testing.T) {
+	h := newScripted()
+	r := newRingWith(t, store.NewMemory(), h)
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g1"}}))(t)
+	off := web1("shut off")
+	off.Services = []string{s.ID}
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}})
+	assert.ErrorContains(t, r.e.DeleteHost(t.Context(), "h1", 0), "guest web1 on host h1 has NIC "+s.IfName+" of tap service col, and would not start without bridge brtap")
+	require.NoError(t, r.e.DeleteService(t.Context(), "col", 0))
+	assert.ErrorContains(t, r.e.DeleteHost(t.Context(), "h1", 0), "being unplugged from guest web1 on host h1; try again")
+	// A host whose libvirt does not answer any more can go.
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}, Problem: "Connection refused"})
+	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0))
 }

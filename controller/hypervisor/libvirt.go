@@ -33,6 +33,7 @@ type Timing struct {
 	Blind     time.Duration // the same while no events come
 	Addresses time.Duration // addresses are read again so often
 	Gap       time.Duration // between two readings that events ask for
+	Lost      time.Duration // a switch may lack the port of a NIC that is plugged so long; doubled with each time that it is plugged again
 	Retry     time.Duration // after a first failure; doubled from there to RetryMax, and spread
 	RetryMax  time.Duration
 }
@@ -40,7 +41,7 @@ type Timing struct {
 // defaultTiming fits hosts with hundreds of guests.
 var defaultTiming = Timing{
 	Read: 20 * time.Second, Change: 45 * time.Second, Poll: 5 * time.Minute, Blind: 20 * time.Second, Addresses: time.Minute,
-	Gap: 100 * time.Millisecond, Retry: time.Second, RetryMax: 30 * time.Second,
+	Gap: 100 * time.Millisecond, Lost: 2 * time.Second, Retry: time.Second, RetryMax: 30 * time.Second,
 }
 
 // Host is a host to look after.
@@ -103,7 +104,7 @@ func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(R
 	}
 	w := &worker{
 		config: l.config, cluster: h.Cluster, virsh: virsh{l.config.Virsh, uri}, log: l.config.Logger.With("host", h.Name), orders: orders, report: report,
-		attempts: map[step]*attempt{}, changed: make(chan struct{}, 1), wantAddresses: make(chan []domain, 1), addresses: make(chan addresses, 1),
+		attempts: map[step]*attempt{}, losses: map[string]*loss{}, changed: make(chan struct{}, 1), wantAddresses: make(chan []domain, 1), addresses: make(chan addresses, 1),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

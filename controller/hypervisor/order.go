@@ -1,6 +1,7 @@
 package hypervisor
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -42,10 +43,11 @@ func (t Target) matches(g *Guest) bool {
 type Orders struct {
 	wake chan struct{} // holds at most one
 
-	mu   sync.Mutex
-	told bool
-	list []Order
-	poke bool
+	mu     sync.Mutex
+	told   bool
+	list   []Order
+	unseen []string
+	poke   bool
 }
 
 // NewOrders returns orders that say nothing yet.
@@ -57,6 +59,24 @@ func (o *Orders) Put(list []Order) {
 	o.told, o.list = true, list
 	o.mu.Unlock()
 	o.signal()
+}
+
+// Unseen tells which services' NICs the host's switch does not show, though their guests are on the host, by id and sorted. While
+// the switch cannot be asked there are none.
+func (o *Orders) Unseen(services []string) {
+	o.mu.Lock()
+	same := slices.Equal(o.unseen, services)
+	o.unseen = services
+	o.mu.Unlock()
+	if !same {
+		o.signal()
+	}
+}
+
+func (o *Orders) notSeen() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.unseen
 }
 
 // Look tells the worker that something of its guests has changed, for when no events come.

@@ -25,6 +25,7 @@ type step struct {
 	detach  bool
 	alias   string // of the NIC to detach
 	dev     string // of the NIC, for messages
+	again   bool   // it is detached to be plugged again
 }
 
 // plan is what has to be done on a host, and how far each order has come there.
@@ -35,7 +36,10 @@ type plan struct {
 
 // makePlan compares a host's domains with the orders. It is pure. What is in a domain counts whoever plugged it, by alias or
 // address; only what has our alias is taken out. The running guest comes before its definition, since somebody waits for it.
-func makePlan(cluster string, domains []domain, orders []Order) plan {
+//
+// A NIC of ours that stands wrong is taken out and plugged again: in a definition, one that names another bridge; in a running
+// guest, one of a service that is lost, whose port is gone from the switch. There another bridge does no harm: the port is moved.
+func makePlan(cluster, bridge string, domains []domain, orders []Order, lost map[string]bool) plan {
 	p := plan{nics: map[string]Outcome{}}
 	for i := range domains {
 		d := &domains[i]
@@ -52,9 +56,22 @@ func makePlan(cluster string, domains []domain, orders []Order) plan {
 			add := func(at scope) {
 				p.steps = append(p.steps, step{domain: d.ID, guest: d.Name, scope: at, service: s.ID, dev: s.IfName})
 			}
+			wrong := func(at scope, devices []device, is func(device) bool) (any bool) {
+				for _, n := range devices {
+					if serviceOf(cluster, n.alias) == s.ID && is(n) {
+						any = true
+						p.steps = append(p.steps, step{
+							domain: d.ID, guest: d.Name, scope: at, service: s.ID, detach: true, again: true, alias: n.alias, dev: cmp.Or(n.dev, s.IfName),
+						})
+					}
+				}
+				return any
+			}
 			outcome := Outcome{State: Off, Guest: d.Name}
 			switch {
 			case !d.Running:
+			case o.Plug && lost[s.ID] && wrong(live, d.live, func(device) bool { return true }):
+				outcome.State = Plugging
 			case has(d.live):
 				outcome.State = Plugged
 			case !o.Plug:
@@ -63,7 +80,7 @@ func makePlan(cluster string, domains []domain, orders []Order) plan {
 				outcome.State = Plugging
 				add(live)
 			}
-			if o.Plug && d.Persistent && !has(d.config) {
+			if o.Plug && d.Persistent && !wrong(config, d.config, func(n device) bool { return n.bridge != bridge }) && !has(d.config) {
 				add(config)
 			}
 			if before, twice := p.nics[s.ID]; !twice || before.State == Off {

@@ -26,6 +26,8 @@ type Guest struct {
 	Running    bool   // it has a process: running or paused
 	Persistent bool   // it has a definition that outlives its process
 	NICs       []GuestNIC
+	// Services are those of the cluster whose tap NIC the guest or its definition has, by id, sorted.
+	Services []string
 }
 
 // GuestNIC is a NIC of a guest: of the running one, or of the definition while it does not run.

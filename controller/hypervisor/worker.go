@@ -32,6 +32,7 @@ type worker struct {
 	read     time.Time // when they were read last
 	asked    time.Time // when addresses were asked for last
 	attempts map[step]*attempt
+	losses   map[string]*loss // by service
 	ips      map[nicKey][]netip.Addr
 	told     *Report // the last one
 
@@ -58,6 +59,11 @@ func (w *worker) run(ctx context.Context) {
 		stale = false
 		if w.down == "" && time.Since(w.asked) >= w.config.Timing.Addresses {
 			w.requestAddresses()
+		}
+		w.compare()
+		if due := w.lossDue(); w.down == "" && !due.IsZero() && !time.Now().Before(due) {
+			w.survey(ctx) // The guest may have ended meanwhile.
+			w.compare()
 		}
 		if told && w.down == "" {
 			w.work(ctx, orders)
@@ -102,6 +108,9 @@ func (w *worker) next() time.Time {
 	}
 	if at := w.asked.Add(t.Addresses); at.Before(next) {
 		next = at
+	}
+	if due := w.lossDue(); !due.IsZero() && due.Before(next) {
+		next = due
 	}
 	return next
 }
@@ -148,7 +157,7 @@ func domainOf(domains []domain, id string) *domain {
 // work does what is due until nothing is.
 func (w *worker) work(ctx context.Context, orders []Order) {
 	for range rounds {
-		p := makePlan(w.cluster, w.domains, orders)
+		p := w.plan(orders)
 		for s := range w.attempts {
 			if !slices.Contains(p.steps, s) {
 				delete(w.attempts, s) // Done, or no longer wanted.
@@ -194,6 +203,9 @@ func (w *worker) try(ctx context.Context, s step, orders []Order) {
 	a := w.attempts[s]
 	if err == nil && !s.detach {
 		delete(w.attempts, s)
+		if l := w.losses[s.service]; l != nil && s.scope == live {
+			l.repairs, l.since = l.repairs+1, time.Now()
+		}
 		log.Info("NIC plugged")
 		return
 	}
@@ -228,18 +240,27 @@ func (w *worker) tell(orders []Order, told bool) {
 		for i := range g.NICs {
 			g.NICs[i].IPs = w.ips[nicKey{g.ID, g.NICs[i].MAC}]
 		}
+		for _, n := range slices.Concat(d.live, d.config) {
+			if service := serviceOf(w.cluster, n.alias); service != "" && !slices.Contains(g.Services, service) {
+				g.Services = append(g.Services, service)
+			}
+		}
+		slices.Sort(g.Services)
 		r.Guests = append(r.Guests, g)
 	}
 	if told {
-		p := makePlan(w.cluster, w.domains, orders)
+		p := w.plan(orders)
 		r.NICs = p.nics
 		for _, s := range p.steps {
-			if s.detach || s.scope != live {
+			if s.detach && !s.again || s.scope != live {
 				continue
 			}
 			why := w.down
 			if a := w.attempts[s]; a != nil && why == "" {
 				why = a.words
+				if why == "" && a.failures > 1 {
+					why = "the guest does not release the NIC, which has lost its port and is to be plugged again"
+				}
 			}
 			if why != "" {
 				r.NICs[s.service] = Outcome{State: Failed, Reason: why, Guest: s.guest}

@@ -87,7 +87,7 @@ func web(running bool) *virshtest.Domain {
 // quick has a worker that is fast where the fake is, and patient otherwise.
 var quick = Timing{
 	Read: 10 * time.Second, Change: 10 * time.Second, Poll: time.Hour, Blind: 50 * time.Millisecond, Addresses: time.Hour,
-	Gap: time.Millisecond, Retry: 10 * time.Millisecond, RetryMax: 40 * time.Millisecond,
+	Gap: time.Millisecond, Lost: 20 * time.Millisecond, Retry: 10 * time.Millisecond, RetryMax: 40 * time.Millisecond,
 }
 
 // begin starts a worker as a controller does that has just started.
@@ -231,7 +231,7 @@ func TestUnplug(t *testing.T) {
 	mine := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}
 	d.Live, d.Config = append(d.Live, other, mine), append(d.Config, mine, other)
 	t.Run("nothing is said yet", func(t *testing.T) {
-		p := makePlan("c1", []domain{{Guest: Guest{ID: webID, Running: true}, live: []device{{alias: ours}}}}, nil)
+		p := makePlan("c1", "brtap", []domain{{Guest: Guest{ID: webID, Running: true}, live: []device{{alias: ours}}}}, nil, nil)
 		assert.Len(t, p.steps, 1, "an empty list takes it out")
 		s := newScene(t, map[string]*virshtest.Domain{webID: d})
 		s.beginWith(Config{Timing: quick}, untold)
@@ -258,6 +258,77 @@ func TestUnplug(t *testing.T) {
 			return len(now[webID].Live) == 2 && len(now[dbID].Live) == 1
 		}, patience, time.Millisecond)
 	})
+}
+
+// webWithOurs is a guest that has a service's NIC, and so has its definition, on the bridges.
+func webWithOurs(running bool, live, config string) *virshtest.Domain {
+	d := web(running)
+	nic := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: config, Alias: ours}
+	d.Config = append(d.Config, nic)
+	if nic.Bridge = live; running {
+		d.Live = append(d.Live, nic)
+	}
+	return d
+}
+
+func TestPortIsLost(t *testing.T) {
+	target := Target{ID: webID}
+	t.Run("plugged again, ever more rarely", func(t *testing.T) {
+		s := newScene(t, map[string]*virshtest.Domain{webID: webWithOurs(true, "brtap", "brtap")})
+		s.begin(order(true, target))
+		s.outcome(Plugged, "")
+		begin := time.Now()
+		s.orders.Unseen([]string{"s1"})
+		require.Eventually(t, func() bool { return s.calls("attach-device") == 3 }, patience, time.Millisecond)
+		assert.GreaterOrEqual(t, time.Since(begin), (1+2+4)*quick.Lost)
+		s.orders.Unseen(nil)
+		s.outcome(Plugged, "")
+		assert.Len(t, s.State().Domains[webID].Live, 2)
+		assert.Len(t, s.State().Domains[webID].Config, 2, "the definition is left alone")
+	})
+	t.Run("guest does not release it", func(t *testing.T) {
+		d := webWithOurs(true, "brtap", "brtap")
+		d.Stubborn = true
+		s := newScene(t, map[string]*virshtest.Domain{webID: d})
+		s.begin(order(true, target))
+		s.orders.Unseen([]string{"s1"})
+		s.outcome(Failed, "the guest does not release the NIC")
+		s.Change(func(now *virshtest.State) { now.Domains[webID].Stubborn = false })
+		require.Eventually(t, func() bool { return s.calls("attach-device") == 1 }, patience, time.Millisecond)
+		s.orders.Unseen(nil)
+		s.outcome(Plugged, "")
+	})
+	for _, tc := range []struct {
+		name   string
+		domain *virshtest.Domain
+		plug   bool
+	}{
+		{"guest is off", webWithOurs(false, "", "brtap"), true},
+		{"service is disabled", webWithOurs(true, "brtap", "brtap"), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t, map[string]*virshtest.Domain{webID: tc.domain})
+			s.begin(order(tc.plug, target))
+			s.orders.Unseen([]string{"s1"})
+			s.until("it is read", func(r Report) bool { return r.Known })
+			require.Eventually(t, func() bool { return s.calls("list") > 4 }, patience, time.Millisecond)
+			assert.Zero(t, s.calls("detach-device")+s.calls("attach-device"))
+		})
+	}
+}
+
+// TestOtherBridge: a definition that was altered is mended. In the running guest the bridge does not matter, as the port is moved.
+func TestOtherBridge(t *testing.T) {
+	for _, running := range []bool{true, false} {
+		s := newScene(t, map[string]*virshtest.Domain{webID: webWithOurs(running, "br0", "br0")})
+		s.begin(order(true, Target{ID: webID}))
+		require.Eventually(t, func() bool {
+			d := s.State().Domains[webID]
+			return len(d.Config) == 2 && d.Config[1].Bridge == "brtap"
+		}, patience, time.Millisecond)
+		assert.Equal(t, 2, s.calls("detach-device")+s.calls("attach-device"), "the definition alone")
+		s.stop()
+	}
 }
 
 func TestGuestDoesNotRelease(t *testing.T) {

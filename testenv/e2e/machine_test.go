@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -98,10 +100,39 @@ func TestMachines(t *testing.T) {
 		w.flowStatus(t, flow.ID, api.Ready, "")
 		copies(t, src, dst, m, s.MACAddr)
 	})
+	step("port that was removed by hand is plugged again", func(t *testing.T) {
+		_, err := h1.VSCtl("--no-wait", "del-port", "brtap", s.IfName)
+		must(t, err)
+		w.serviceStatus(t, s.ID, api.Pending, "")
+		w.flowStatus(t, flow.ID, api.Pending, "tap service ids: NIC "+s.IfName)
+		w.serviceStatus(t, s.ID, api.Ready, "")
+		w.plugged(t, m, s, true)
+		w.flowStatus(t, flow.ID, api.Ready, "")
+		copies(t, src, dst, m, s.MACAddr)
+	})
+	step("NIC on another bridge comes back", func(t *testing.T) {
+		other := filepath.Join(t.TempDir(), "nic.xml")
+		must(t, os.WriteFile(other, []byte(strings.Replace(s.NICXML, "brtap", "br0", 1)), 0o644))
+		_, err := h1.Virsh("update-device", "web1", other, "--config")
+		must(t, err)
+		w.plugged(t, m, s, true)
+		_, err = h1.VSCtl("--no-wait", "del-port", "brtap", s.IfName, "--", "add-port", "br0", s.IfName)
+		must(t, err)
+		eventually(t, "the port is on brtap", func() error {
+			out, err := h1.VSCtl("--no-wait", "port-to-br", s.IfName)
+			if err == nil && strings.TrimSpace(out) != "brtap" {
+				err = fmt.Errorf("it is on %s", out)
+			}
+			return err
+		})
+		w.serviceStatus(t, s.ID, api.Ready, "")
+		w.flowStatus(t, flow.ID, api.Ready, "")
+		copies(t, src, dst, m, s.MACAddr)
+	})
 	step("guest restarts", func(t *testing.T) {
 		must(t, m.Stop())
 		w.serviceStatus(t, s.ID, api.Pending, "guest web1 is off")
-		w.flowStatus(t, flow.ID, api.Pending, "")
+		w.flowStatus(t, flow.ID, api.Pending, "tap service ids: guest web1 is off")
 		must(t, m.Start(context.Background()))
 		w.serviceStatus(t, s.ID, api.Ready, "")
 		w.flowStatus(t, flow.ID, api.Ready, "")

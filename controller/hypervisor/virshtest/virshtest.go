@@ -197,7 +197,11 @@ func (f Fake) command(words []string) (code int) {
 				from = &d.Live
 			}
 			if words[4] == "--config" || !d.Stubborn {
+				before := len(*from)
 				*from = slices.DeleteFunc(*from, func(n NIC) bool { return n.Alias == words[3] })
+				if words[4] == "--live" {
+					d.Slots += before - len(*from)
+				}
 				s.Events++
 			}
 			fmt.Println("Device detach request sent successfully")
