@@ -35,11 +35,11 @@ type virshError struct {
 func (e *virshError) Error() string { return e.words }
 func (e *virshError) Unwrap() error { return e.err }
 
-// command prepares virsh. It gets a process group of its own, so that what it starts, such as ssh, ends with it, and ends with
-// this process, however that ends. (With -q it would print no line ends after echo.)
+// command prepares virsh. It gets a session of its own, so that what it starts, such as ssh, ends with it and asks nobody for
+// passwords, and ends with this process, however that ends. (With -q it would print no line ends after echo.)
 func (v virsh) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, v.path, append([]string{"-c", v.uri}, args...)...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C") // Its words are read, and shown.
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "SSH_ASKPASS_REQUIRE=never") // Its words are read, and shown; nobody answers questions.
 	cmd.SysProcAttr = processAttributes()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = waitOutput
