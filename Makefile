@@ -11,9 +11,9 @@ COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-
 # Programs that are needed beside Go, and the packages that have them: for the demo, and for everything else.
 DEMO_TOOLS    := git ovs-vswitchd ovsdb-server ovs-vsctl tcpdump ip ping
 DEMO_PACKAGES := git openvswitch-switch openvswitch-common tcpdump iproute2 iputils-ping
-TOOLS         := gcc ovs-pki protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 dpkg-deb
+TOOLS         := gcc ovs-pki protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 mount hostname dpkg-deb
 PACKAGES      := gcc libc6-dev openvswitch-pki protobuf-compiler python3 ansible-core \
-                 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86
+                 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 mount hostname
 
 # The kernel that the virtual machines of the tests boot.
 GUEST_KERNEL   := linux-image-cloud-amd64

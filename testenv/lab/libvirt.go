@@ -21,6 +21,8 @@ var libvirtPrograms = [...]struct{ name, origin string }{
 	{"virsh", "libvirt-clients"},
 	{"qemu-system-x86_64", "qemu-system-x86"},
 	{"unshare", "util-linux"},
+	{"mount", "mount"},
+	{"hostname", "hostname"},
 }
 
 const (
@@ -83,10 +85,22 @@ func (h *Host) hold(ctx context.Context) error {
 		bind(filepath.Join(h.libvirtDir(), f[0]), f[1])
 	}
 	bind(h.RunDir, "/run/openvswitch") // where libvirt's ovs-vsctl looks
+	// libvirt does not start without the account of its own, which another package than the daemon's makes, even if it is not used.
+	for _, table := range [...][2]string{{"passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"}, {"group", "libvirt-qemu:x:64055:\n"}} {
+		from, to := filepath.Join(h.libvirtDir(), table[0]), "/etc/"+table[0]
+		text, err := os.ReadFile(to)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(from, append(text, table[1]...), 0o644); err != nil {
+			return err
+		}
+		script = append(script, fmt.Sprintf("mount --bind '%s' '%s'", from, to))
+	}
 	script = append(script, "touch '"+h.libvirtDir()+"/held'", "set +e", "while :; do sleep 1000 & wait; done")
 	for name, text := range map[string]string{
 		"libvirtd.conf": fmt.Sprintf("listen_tls = 0\nlisten_tcp = 1\nlisten_addr = %q\nauth_tcp = \"none\"\nauth_unix_rw = \"none\"\n"+
-			"auth_unix_ro = \"none\"\nhost_uuid = %q\nlog_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n", h.MgmtIP, h.SystemID),
+			"auth_unix_ro = \"none\"\nunix_sock_group = \"root\"\nhost_uuid = %q\nlog_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n", h.MgmtIP, h.SystemID),
 		"qemu.conf": "stdio_handler = \"file\"\nsecurity_driver = \"none\"\ncgroup_controllers = []\nnamespaces = []\n" +
 			"user = \"root\"\ngroup = \"root\"\nremember_owner = 0\nmax_core = 0\n",
 	} {
