@@ -70,11 +70,11 @@ func TestAccess(t *testing.T) {
 	}
 	want := []string{
 		"controller start  tapline devel success",
-		"ci update tap_service ids success",
-		"unknown  watch  denied",
+		"ci enable tap_service ids success",
+		"unknown read watch  denied",
 		"admin delete token board success",
-		"ci  host h1 denied",
-		"board  tap_service ids denied",
+		"ci delete host h1 denied",
+		"board enable tap_service ids denied",
 		"ci create tap_service ids success",
 		"ci create guest vm1 success",
 		"admin create token board success",
