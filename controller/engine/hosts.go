@@ -13,6 +13,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -32,6 +33,7 @@ func (e *Engine) startHost(record *store.Host) {
 		Models:    &e.models,
 		Logger:    e.log.With("host", record.Name),
 		Report:    func(r session.Report) { e.observe(h, r) },
+		Counted:   func(s *vswitch.Snapshot) { e.counted(h, s) },
 		Applied:   e.config.Observer.Applied,
 		Converged: e.config.Observer.Converged,
 		Probed:    e.probed,
@@ -131,6 +133,13 @@ func (e *Engine) observe(h *host, r session.Report) {
 	}
 	e.judgeHost(h)
 	e.checkLeaving()
+}
+
+// counted takes in a snapshot in which a switch has counted, and nothing else has happened: only who looks at it finds a difference.
+func (e *Engine) counted(h *host, s *vswitch.Snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h.report.Snapshot = s
 }
 
 // look reads the host's latest snapshot again, and marks what differs.

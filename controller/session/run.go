@@ -196,18 +196,36 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 		if !again.IsZero() {
 			timer.Reset(time.Until(again))
 		}
-		select {
-		case <-ctx.Done():
-			return watcher.Snapshot(), false, ctx.Err()
-		case <-conn.Done():
-			return watcher.Snapshot(), false, conn.Err()
-		case <-s.retire:
-			return watcher.Snapshot(), true, loop.strip(ctx)
-		case <-watcher.Ready():
-		case <-s.wake:
-		case <-timer.C:
+		for idle := true; idle; {
+			select {
+			case <-ctx.Done():
+				return watcher.Snapshot(), false, ctx.Err()
+			case <-conn.Done():
+				return watcher.Snapshot(), false, conn.Err()
+			case <-s.retire:
+				return watcher.Snapshot(), true, loop.strip(ctx)
+			case <-watcher.Ready():
+				idle = loop.counted()
+			case <-s.wake:
+				idle = false
+			case <-timer.C:
+				idle = false
+			}
 		}
 	}
+}
+
+// counted takes in what the database tells where that is no more than what a switch counts; else it reports false.
+func (l *loop) counted() bool {
+	now := l.watcher.Snapshot()
+	if l.seen == nil || l.watcher.Err() != nil || !now.Counted(l.seen) {
+		return false
+	}
+	if now != l.seen && l.s.config.Counted != nil {
+		l.s.config.Counted(now)
+	}
+	l.seen = now
+	return true
 }
 
 // target is where the switch finds our OpenFlow port.

@@ -43,6 +43,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Report is told what was read, from the session's goroutine. It must not block.
 	Report func(Report)
+	// Counted is told a snapshot that differs from the last one reported in nothing but numbers that a switch counts; nil where nobody
+	// wants to know. It must not block.
+	Counted func(*vswitch.Snapshot)
 	// Applied is told of each write to the switch; drift if it repairs what somebody else has changed.
 	Applied func(rows, flows int, drift bool)
 	// Converged is told how long it took from a new program until all of it was read back.

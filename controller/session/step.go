@@ -22,6 +22,7 @@ type loop struct {
 	conn    *client.Conn
 	watcher *vswitch.Watcher
 	self    reconcile.Self
+	seen    *vswitch.Snapshot // that was reported last; nil before the first
 
 	stamp    uint64 // of the last transaction that touched mirrors
 	stampCfg int64  // next_cfg from which on the switch has applied it
@@ -67,7 +68,8 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		if err := l.claim(ctx, nil); err != nil {
 			return time.Time{}, err
 		}
-		l.s.config.Report(Report{Connected: true, Snapshot: l.watcher.Snapshot()})
+		l.seen = l.watcher.Snapshot()
+		l.s.config.Report(Report{Connected: true, Snapshot: l.seen})
 		return time.Time{}, nil
 	}
 	l.refused = map[string]string{}
@@ -361,5 +363,6 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 			l.s.config.Converged(time.Since(since))
 		}
 	}
+	l.seen = snap
 	l.s.config.Report(report)
 }

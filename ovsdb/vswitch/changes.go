@@ -72,6 +72,49 @@ func (s *Snapshot) Since(old *Snapshot) Changes {
 	return c
 }
 
+// Counted tells whether s differs from old in nothing but numbers that a switch writes anew every few seconds: what mirrors have copied,
+// and for how long connections have stood. The first numbers of a mirror are more than that: they say that the switch has installed it.
+func (s *Snapshot) Counted(old *Snapshot) bool {
+	for _, c := range s.Since(old) {
+		if c.Kind != Modified {
+			return false
+		}
+		same := false
+		switch c.Table {
+		case TableMirror:
+			was, _ := old.Mirror(c.UUID)
+			now, _ := s.Mirror(c.UUID)
+			same = len(was.Statistics) > 0 == (len(now.Statistics) > 0) && len(Differences(was, now)) == 0
+		case TableController:
+			was, _ := old.Controller(c.UUID)
+			now, _ := s.Controller(c.UUID)
+			same = was.IsConnected == now.IsConnected && was.Role == now.Role && sameButTime(was.Status, now.Status) && len(Differences(was, now)) == 0
+		case TableManager:
+			was, _ := old.managers.get(c.UUID)
+			now, _ := s.managers.get(c.UUID)
+			same = was.IsConnected == now.IsConnected && sameButTime(was.Status, now.Status) && len(Differences(was, now)) == 0
+		}
+		if !same {
+			return false
+		}
+	}
+	return true
+}
+
+// sameButTime compares the status of two connections without the seconds since they were made or lost.
+func sameButTime(was, now map[string]string) bool {
+	if len(was) != len(now) {
+		return false
+	}
+	for key, value := range now {
+		before, exists := was[key]
+		if !exists || value != before && !strings.HasPrefix(key, "sec_since_") {
+			return false
+		}
+	}
+	return true
+}
+
 func since[T Row](c *Changes, t *table[T], old, now tree[*T]) {
 	differences(old.root, now.root, func(a, b *node[*T]) {
 		switch {

@@ -274,3 +274,37 @@ func TestOtherSchemas(t *testing.T) {
 func TestNeverStatistics(t *testing.T) {
 	ovstest.True(t, "not watched", !slices.Contains(vswitch.Request()["Interface"].Columns, "statistics"))
 }
+
+func TestCounted(t *testing.T) {
+	for name, c := range map[string]struct {
+		update  string
+		counted bool
+	}{
+		"nothing":               {`{}`, true},
+		"the numbers grow":      {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",12]]]}}}}`, true},
+		"the numbers go":        {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",9]]]}}}}`, false},
+		"a mirror is altered":   {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",12]]],"snaplen":65}}}}`, false},
+		"a mirror is deleted":   {`{"Mirror":{"51":{"delete":null}}}`, false},
+		"a port's tag changes":  {`{"Port":{"11":{"modify":{"tag":8}}}}`, false},
+		"a port's number comes": {`{"Interface":{"31":{"modify":{"ofport":7}}}}`, false},
+		"time passes": {`{"Controller":{"61":{"modify":{"status":["map",[["sec_since_connect","9"]]]}}},
+			"Manager":{"71":{"modify":{"status":["map",[["sec_since_connect","10"]]]}}}}`, true},
+		"a connection is lost":   {`{"Controller":{"61":{"modify":{"is_connected":false}}}}`, false},
+		"a role changes":         {`{"Controller":{"61":{"modify":{"role":"slave"}}}}`, false},
+		"an error comes":         {`{"Controller":{"61":{"modify":{"status":["map",[["last_error","no"]]]}}}}`, false},
+		"one listens elsewhere":  {`{"Manager":{"71":{"modify":{"target":"ptcp:6641"}}}}`, false},
+		"the switch has applied": {`{"Open_vSwitch":{"100":{"modify":{"cur_cfg":3}}}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, before := twoBridges(t)
+			before, _ = apply(t, db, before, fmt.Sprintf(`{"Controller":{"%v":{"modify":{"status":["map",[["sec_since_connect","4"]]]}}},
+				"Manager":{"%v":{"modify":{"status":["map",[["sec_since_connect","5"]]]}}}}`, id(61), id(71)))
+			text := c.update
+			for _, n := range []int{51, 11, 31, 61, 71, 100} {
+				text = strings.ReplaceAll(text, fmt.Sprintf(`"%d"`, n), fmt.Sprintf(`"%v"`, id(n)))
+			}
+			after, _ := apply(t, db, before, text)
+			ovstest.Equal(t, "counted", c.counted, after.Counted(before))
+		})
+	}
+}
