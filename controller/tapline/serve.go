@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -65,6 +66,9 @@ func pluginErrors(c *config.Config, index int, err error) error {
 
 // serve runs the controller until ctx ends. reread reads the configuration again.
 func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) error {
+	if _, chosen := os.LookupEnv("GOGC"); !chosen {
+		debug.SetGCPercent(gcPercent)
+	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
@@ -261,6 +265,10 @@ func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, l
 	}
 	return nil
 }
+
+// gcPercent is how much garbage there may be beside what lives, in percent of that. Little becomes garbage while nothing happens: half of
+// what Go would allow costs no measurable processor time, and saves a quarter of the memory.
+const gcPercent = 50
 
 // maxEvents bounds what a switch tells unasked and nobody has looked at yet. Room for it is taken for each connection.
 const maxEvents = 512

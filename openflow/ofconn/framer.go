@@ -8,7 +8,8 @@ import (
 )
 
 // framer cuts a byte stream into messages by the length in their headers. It
-// keeps one buffer of at most 128 KiB.
+// keeps one buffer of at most 128 KiB; most connections idle most of the time,
+// with echoes in a small one.
 type framer struct {
 	r          io.Reader
 	buf        []byte
@@ -16,6 +17,7 @@ type framer struct {
 }
 
 const (
+	framerBufferMin = 1 << 10
 	framerBuffer    = 16 << 10
 	framerBufferMax = 128 << 10
 )
@@ -52,7 +54,7 @@ func (f *framer) next() ([]byte, error) {
 // reserve makes room for a message of n bytes at start.
 func (f *framer) reserve(n int) {
 	if f.buf == nil {
-		f.buf = make([]byte, framerBuffer)
+		f.buf = make([]byte, framerBufferMin)
 	}
 	if f.start == f.end {
 		f.start, f.end = 0, 0
@@ -61,8 +63,11 @@ func (f *framer) reserve(n int) {
 		return
 	}
 	buf := f.buf
-	if n > len(buf) {
+	switch {
+	case n > framerBuffer && len(buf) < framerBufferMax:
 		buf = make([]byte, framerBufferMax)
+	case len(buf) < framerBuffer:
+		buf = make([]byte, framerBuffer)
 	}
 	f.end = copy(buf, f.buf[f.start:f.end])
 	f.start, f.buf = 0, buf

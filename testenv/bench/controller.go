@@ -115,9 +115,13 @@ func (c *controller) stop() error {
 
 // until tries again every few milliseconds.
 func until(ctx context.Context, limit time.Duration, try func() error) error {
+	return untilEvery(ctx, 5*time.Millisecond, limit, try)
+}
+
+func untilEvery(ctx context.Context, pause, limit time.Duration, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		err := try()

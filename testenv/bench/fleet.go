@@ -141,7 +141,9 @@ func (f *fleet) launch(ctx context.Context, dataDir string, n int) (err error) {
 // whole waits until all flows and services are ready, and says how long that took from the start of the controller's process.
 func (f *fleet) whole(ctx context.Context) (time.Duration, error) {
 	var took time.Duration
-	err := until(ctx, 3*time.Minute, func() error {
+	// Asking costs more the more there is to count.
+	pause := 5*time.Millisecond + time.Duration(f.n)*100*time.Microsecond
+	err := untilEvery(ctx, pause, 3*time.Minute, func() error {
 		flows, err := f.count(ctx, "tapline_tap_flows")
 		if err != nil {
 			return err
