@@ -3,6 +3,7 @@ package session
 import (
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -281,4 +283,13 @@ func TestTakingAwayIsNoDrift(t *testing.T) {
 	}
 	_, drifts, _ := k.told()
 	assert.Zero(t, drifts)
+}
+
+// TestCounts: what a switch merely counts is handed on instead of waking the session; here for how long its connections have stood.
+func TestCounts(t *testing.T) {
+	h := startHost(t)
+	var counts atomic.Int64
+	k := keep(t, h.OVSDB, func(c *Config) { c.Counted = func(*vswitch.Snapshot) { counts.Add(1) } })
+	k.ready(k.use(program(withoutCapture)))
+	k.await("the switch has counted twice", func() bool { return counts.Load() > 1 })
 }
