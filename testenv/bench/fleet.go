@@ -41,6 +41,7 @@ type fleet struct {
 	*controller
 	n       int // hosts that the controller keeps
 	daemons []int
+	idling  float64 // of a core, while nothing happens
 }
 
 func (b *bench) fleet(ctx context.Context, n int) (*fleet, error) {

@@ -78,7 +78,8 @@ func (f *fleet) idle(ctx context.Context, n int) error {
 	case <-time.After(pause):
 	}
 	after, _ := f.use()
-	f.b.table.add(fmt.Sprintf("idle, %d hosts", n), fmt.Sprintf("%.2f %% of a core", 100*after.since(before).cpu.Seconds()/pause.Seconds()),
+	f.idling = after.since(before).cpu.Seconds() / pause.Seconds()
+	f.b.table.add(fmt.Sprintf("idle, %d hosts", n), fmt.Sprintf("%.2f %% of a core", 100*f.idling),
 		"controller and plugin")
 	f.b.table.add(fmt.Sprintf("memory, %d hosts, %d flows", n, n*flowsPerHost), fmt.Sprintf("%d KiB a host", after.memory/int64(n)/1024),
 		fmt.Sprintf("%d MiB resident, controller and plugin, %d flows a host", after.memory>>20, flowsPerHost))
