@@ -141,6 +141,8 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if p.Type != "" { // A NIC keeps what its host has set for it.
 		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
 	}
+	// The switch would send frames of its own by it, which a collector would get, or hold copies back.
+	now.BFD, now.LLDP, now.CFMMPID, now.IngressPolicing, now.IngressPolicingPkts = nil, nil, nil, 0, 0
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
 	if !same(device, &now) && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now)) {
 		x.out.Txn.UpdateInterface(now)

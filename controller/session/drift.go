@@ -30,6 +30,20 @@ func (l *loop) silence(desired *reconcile.Desired, rows reconcile.Rows) bool {
 	for _, c := range rows.Changes { // Just repaired; the next one has to wait.
 		delete(now, c.Owner)
 	}
+	l.disputed = now
+	return l.mute()
+}
+
+// mute works out which captures deliver nothing: those in dispute, and those that somebody else feeds. It reports whether the flows
+// have to change for that.
+func (l *loop) mute() bool {
+	now := maps.Clone(l.disputed)
+	if now == nil {
+		now = map[string]bool{}
+	}
+	for owner := range l.intruders {
+		now[owner] = true
+	}
 	if maps.Equal(now, l.silenced) {
 		return false
 	}

@@ -114,6 +114,34 @@ func TestDispute(t *testing.T) {
 	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
 }
 
+// TestIntruder: while a mirror of somebody else copies to a port of ours, nothing of that capture is delivered, by a new session
+// neither; the mirror itself is left alone.
+func TestIntruder(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	vsctl(t, h, "--no-wait -- --id=@p get Port tlm-1 -- --id=@m create Mirror name=theirs select_all=true output_port=@p -- add Bridge br0 mirrors @m")
+	told := func() bool {
+		cap1 := k.last().Owners["cap1"]
+		return cap1.State == Failed && strings.Contains(cap1.Reason, `mirror "theirs" on bridge br0 is not ours`) &&
+			k.last().Owners["tunnel"].State == Ready
+	}
+	k.await("the intruder is told", told)
+	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
+	k.stop()
+	ended(t, k)
+	k = keep(t, h.OVSDB)
+	d = k.use(program())
+	k.await("a new session tells it", told)
+	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
+	vsctl(t, h, "--no-wait -- --id=@m get Mirror theirs -- remove Bridge br0 mirrors @m")
+	k.ready(d)
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
+	_, drifts, _ := k.told()
+	assert.Zero(t, drifts, "nothing of ours was changed by others")
+}
+
 // TestMarksTaken: marks that somebody takes off are put back, also by a session that has not seen them.
 func TestMarksTaken(t *testing.T) {
 	h := startHost(t)

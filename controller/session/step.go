@@ -35,7 +35,9 @@ type loop struct {
 	settled   *reconcile.Desired // of which everything stood
 	stood     map[string]uint64  // prints of owners that stood; what differs of them later is somebody else's doing
 	of        *switchConn        // whose flows were compared last
-	silenced  map[string]bool    // captures whose rows are in dispute and not as they must be: they deliver nothing
+	disputed  map[string]bool    // captures whose rows are in dispute and not as they must be
+	intruders map[string]string  // captures and others whose ports get what mirrors of somebody else copy, and which
+	silenced  map[string]bool    // both: they deliver nothing
 	restored  map[string]bool    // those of before that get their flows back
 	healAt    time.Time          // not to heal before
 	healPause time.Duration
@@ -84,6 +86,8 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		}
 		snap = l.watcher.Snapshot()
 		l.followStamp(snap)
+		l.intruders = reconcile.Intruders(snap, desired, l.self)
+		l.mute()
 		gate := reconcile.Shut
 		var beside <-chan error
 		if of != nil {
@@ -332,6 +336,9 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 		_, applying := l.changed[owner]
 		if l.silenced[owner] && disputed[owner] != "" {
 			disputed[owner] += "; nothing of it is delivered meanwhile"
+		}
+		if reason := l.intruders[owner]; reason != "" {
+			state.State, state.Reason = Failed, reason
 		}
 		for _, wrong := range []map[string]string{disputed, rows.Blocked, l.refused, failed, uninstalled} {
 			if reason := wrong[owner]; reason != "" && state.State != Failed {

@@ -88,6 +88,13 @@ type Interface struct {
 	ExternalIDs   map[string]string
 	OtherConfig   map[string]string
 	Status        map[string]string
+
+	// Frames that the switch itself sends from the port, and a limit on what it takes from there.
+	BFD                 map[string]string
+	LLDP                map[string]string
+	CFMMPID             *int
+	IngressPolicing     int64 // kbit/s; 0: no limit
+	IngressPolicingPkts int64 // thousands of packets a second; 0: no limit
 }
 
 // Mirror is a row of table Mirror.

@@ -93,6 +93,11 @@ func interfaceColumns() []column[Interface] {
 		mapCol("external_ids", func(r *T) *map[string]string { return &r.ExternalIDs }, config),
 		mapCol("other_config", func(r *T) *map[string]string { return &r.OtherConfig }, config),
 		mapCol("status", func(r *T) *map[string]string { return &r.Status }, status),
+		mapCol("bfd", func(r *T) *map[string]string { return &r.BFD }, config),
+		mapCol("lldp", func(r *T) *map[string]string { return &r.LLDP }, config),
+		col("cfm_mpid", func(r *T) **int { return &r.CFMMPID }, ptrInt(), config),
+		col("ingress_policing_rate", func(r *T) *int64 { return &r.IngressPolicing }, number(), config),
+		col("ingress_policing_kpkts_rate", func(r *T) *int64 { return &r.IngressPolicingPkts }, number(), config),
 	}
 }
 
