@@ -148,6 +148,7 @@ func (c *switchConn) askPorts(ctx context.Context) error {
 		ports, _ := part.(openflow.PortDescReply)
 		for _, p := range ports {
 			c.ports[p.No] = p.HWAddr
+			c.followConfig(p, false)
 		}
 	}
 	return nil
@@ -173,6 +174,7 @@ func (s *Session) present(c *switchConn) error {
 func (s *Session) followPort(c *switchConn, status *openflow.PortStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.followConfig(status.Port, status.Reason == openflow.PortDeleted)
 	if status.Reason == openflow.PortDeleted {
 		delete(c.ports, status.Port.No)
 	} else if len(c.ports) < maxPorts {

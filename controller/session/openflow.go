@@ -76,9 +76,17 @@ func (s *Session) hear(ctx context.Context, c *switchConn, polled bool) {
 				return
 			}
 			changed = len(flowtable.Updates(event)) > 0
-			if packet, is := event.Message.(*openflow.PacketIn); is {
-				if sender, nonce, ok := ParseProbe(packet); ok {
+			switch m := event.Message.(type) {
+			case *openflow.PacketIn:
+				if sender, nonce, ok := ParseProbe(m); ok {
 					s.config.Probed(sender, nonce)
+				}
+			case *openflow.PortStatus:
+				s.mu.Lock()
+				barred := c.followConfig(m.Port, m.Reason == openflow.PortDeleted)
+				s.mu.Unlock()
+				if barred {
+					s.poke()
 				}
 			}
 		case <-poll:

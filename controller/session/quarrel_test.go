@@ -142,6 +142,26 @@ func TestIntruder(t *testing.T) {
 	assert.Zero(t, drifts, "nothing of ours was changed by others")
 }
 
+// TestBarred: ports that somebody bars by OpenFlow are opened again, also by a session that comes later.
+func TestBarred(t *testing.T) {
+	h := startHost(t)
+	k := keep(t, h.OVSDB)
+	d := k.use(program())
+	k.ready(d)
+	open := func() bool {
+		_, drifts, _ := k.told()
+		return drifts > 0 && !strings.Contains(ofctl(t, h, "show", tapBridge), "NO_") && allReady(k.last(), d)
+	}
+	ofctl(t, h, "mod-port", tapBridge, "tlt-1", "no-forward")
+	k.await("the port is opened", open)
+	k.stop()
+	ended(t, k)
+	ofctl(t, h, "mod-port", tapBridge, "tl-gre", "no-receive")
+	k = keep(t, h.OVSDB)
+	d = k.use(program())
+	k.await("a new session opens the port", open)
+}
+
 // TestMarksTaken: marks that somebody takes off are put back, also by a session that has not seen them.
 func TestMarksTaken(t *testing.T) {
 	h := startHost(t)

@@ -129,6 +129,7 @@ type switchConn struct {
 	number uint64        // of its arrival
 	known  chan struct{} // closed once it is known to be the host's
 	ports  map[openflow.PortNo]openflow.MAC
+	barred map[openflow.PortNo]openflow.Port // see barring
 }
 
 // New returns a session that is not running.

@@ -91,7 +91,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		gate := reconcile.Shut
 		var beside <-chan error
 		if of != nil {
-			flows, err = l.missing(ctx, of, desired)
+			if err = l.unbar(ctx, of, desired); err == nil {
+				flows, err = l.missing(ctx, of, desired)
+			}
 			switch {
 			case err != nil || len(flows.Mods) == 0:
 			case flows.Fresh:
