@@ -56,6 +56,7 @@ func WithHistory(batches int) Option {
 // Bolt is a [Store] in a bbolt file.
 type Bolt struct {
 	path    string
+	file    os.FileInfo // that path named when it was opened
 	db      *bolt.DB
 	cluster string
 	history *history
@@ -101,6 +102,9 @@ func OpenBolt(path string, opts ...Option) (Store, error) {
 		stopped: make(chan struct{}),
 	}
 	revision, err := s.prepare()
+	if err == nil {
+		s.file, err = os.Stat(path)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}

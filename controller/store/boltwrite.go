@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"syscall"
 
@@ -137,6 +138,9 @@ func (s *Bolt) writeGroup(group []*request) {
 	var limit uint32
 	err := s.failed
 	if err == nil {
+		err = s.stands()
+	}
+	if err == nil {
 		err = s.db.Update(func(tx *bolt.Tx) (err error) {
 			events, limit, err = s.apply(tx, group)
 			return err
@@ -208,10 +212,24 @@ func put(tx *bolt.Tx, revision uint64, ops []Op) error {
 	return nil
 }
 
+// errAway says that what is written would be lost, since nobody could open it again.
+var errAway = errors.New("it was deleted or replaced while in use: put it back, or start again with what is there")
+
+// stands returns an error if the file that is open is no longer the one that its path names.
+func (s *Bolt) stands() error {
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
+		return fmt.Errorf("%s: %w", s.path, errAway)
+	}
+	return nil
+}
+
 // fail decides whether the store can be written to after a failed write. A full disk may become free. After anything
 // else the kernel may have dropped pages that it reports as written from then on (fsync(2), EIO), so a later success
 // would prove nothing.
 func (s *Bolt) fail(err error) error {
+	if errors.Is(err, errAway) {
+		return fmt.Errorf("commit: %w", err)
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("commit: write %s: %w", s.path, err)
 	}

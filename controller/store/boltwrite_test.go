@@ -127,6 +127,22 @@ func TestNothingIsWrittenAfterAFailedWrite(t *testing.T) {
 	require.EqualValues(t, 1, state.Revision)
 }
 
+// TestFileAway: what nobody could read again is not acknowledged; once the file is back, all goes on.
+func TestFileAway(t *testing.T) {
+	folder := t.TempDir()
+	s := openBolt(t, folder)
+	path, away := filepath.Join(folder, "tapline.db"), filepath.Join(folder, "away.db")
+	require.NoError(t, os.Rename(path, away))
+	_, err := s.Commit(t.Context(), flow("f1", 0))
+	require.ErrorContains(t, err, path+": it was deleted or replaced while in use")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	_, err = s.Commit(t.Context(), flow("f1", 0))
+	require.ErrorIs(t, err, errAway)
+	require.NoError(t, os.Rename(away, path))
+	_, err = s.Commit(t.Context(), flow("f1", 0))
+	require.NoError(t, err)
+}
+
 func TestFullDisk(t *testing.T) {
 	folder := t.TempDir()
 	if err := syscall.Mount("tapline-test", folder, "tmpfs", 0, "size=256k"); err != nil {
