@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,9 @@ func TestFollow(t *testing.T) {
 		t.Logf("took %v; first copy %v after that, ready %v after that", done.Sub(begin), first.Sub(done), time.Since(done))
 		err := traffic.Stop()
 		must(t, err)
+		last := rand.Uint32() // Copies come in order, however late.
+		send(t, web, lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: last, Len: 60}.Frame())
+		firstOf(t, to.Capture, last, time.Time{})
 		must(t, to.WaitQuiet(deadline(t), quiet))
 		source, copies := capture(t, web.Node, "eth0", lab.Both), capture(t, ids.Node, to.nic.Device, lab.In)
 		frames := append(untaggedKinds(web.MAC(), db.MAC()), numbered(web.MAC(), app.MAC(), 100, 64, 1518)...)
