@@ -7,9 +7,9 @@ import (
 
 // Heal makes patch ports anew that the switch has given up on although their peers stand. Open vSwitch writes that a peer is
 // missing into Interface:error when it happens to look before the peer is there, and does not take it back (seen on 3.1.0).
-// The transaction is empty where nothing is to be healed.
-func Heal(snap *vswitch.Snapshot, d *Desired, self Self) *vswitch.Txn {
-	txn := vswitch.NewTxn(snap, self.owner())
+// The transaction is empty where nothing is to be healed; owners are those whose ports are.
+func Heal(snap *vswitch.Snapshot, d *Desired, self Self) (txn *vswitch.Txn, owners []string) {
+	txn = vswitch.NewTxn(snap, self.owner())
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
 		port, stands := snap.PortByName(p.Bridge, p.Name)
@@ -19,11 +19,12 @@ func Heal(snap *vswitch.Snapshot, d *Desired, self Self) *vswitch.Txn {
 		bridge, _ := snap.BridgeOfPort(port.UUID) // It was found there.
 		txn.DeletePort(port.UUID)
 		insertPort(txn, bridge.UUID, p)
+		owners = append(owners, p.Owner)
 	}
 	if !txn.Empty() {
 		txn.IncrementNextCfg()
 	}
-	return txn
+	return txn, owners
 }
 
 // stuck reports whether a patch port has an error and a peer.

@@ -31,18 +31,21 @@ func TestHeal(t *testing.T) {
 				db.vsctl(tc.behind)
 			}
 			before, _ := db.snapshot().PortNamed("tlt-1")
-			txn := reconcile.Heal(db.snapshot(), d, self)
+			txn, owners := reconcile.Heal(db.snapshot(), d, self)
 			assert.Equal(t, tc.heals, !txn.Empty())
 			if !tc.heals {
+				assert.Empty(t, owners)
 				return
 			}
+			assert.Equal(t, []string{"cap1"}, owners)
 			_, err := txn.Commit(t.Context(), db.conn)
 			require.NoError(t, err)
 			after, stands := db.snapshot().PortNamed("tlt-1")
 			require.True(t, stands)
 			assert.NotEqual(t, before.UUID, after.UUID)
 			assert.Empty(t, db.snapshot().PortInterfaces(after)[0].Error)
-			assert.True(t, reconcile.Heal(db.snapshot(), d, self).Empty())
+			txn, _ = reconcile.Heal(db.snapshot(), d, self)
+			assert.True(t, txn.Empty())
 			db.settle(d) // What the program says stands again.
 		})
 	}

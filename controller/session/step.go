@@ -41,6 +41,7 @@ type loop struct {
 	restored  map[string]bool    // those of before that get their flows back
 	healAt    time.Time          // not to heal before
 	healPause time.Duration
+	healing   []string          // owners that are being healed
 	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
 }
 
@@ -149,8 +150,8 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 
 // heal makes ports anew that the switch has given up on for no reason that still holds; ever more seldom if that does not help.
 func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time.Time) error {
-	txn := reconcile.Heal(l.watcher.Snapshot(), desired, l.self)
-	if txn.Empty() {
+	txn, owners := reconcile.Heal(l.watcher.Snapshot(), desired, l.self)
+	if l.healing = owners; len(owners) == 0 {
 		l.healAt, l.healPause = time.Time{}, 0
 		return nil
 	}
@@ -165,6 +166,9 @@ func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time
 	sooner(again, l.healAt)
 	return nil
 }
+
+// healPatience is the pause between two attempts to heal from which on what is to be healed counts as an error.
+const healPatience = 4 * retryTime
 
 // sooner moves a time to look again forward to t; the zero time stands for never.
 func sooner(again *time.Time, t time.Time) {
@@ -305,6 +309,14 @@ func (l *loop) note(owner string, nextCfg int64) {
 // report works out what stands, owner by owner, and tells it.
 func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
 	failed, opening := reconcile.PortTrouble(snap, desired)
+	if l.healPause < healPatience { // It is no error yet, since it is about to be gone.
+		for _, owner := range l.healing {
+			if why, is := failed[owner]; is {
+				opening[owner] = why
+				delete(failed, owner)
+			}
+		}
+	}
 	now := time.Now()
 	disputed, repairAt := l.s.quarrels.waiting(now)
 	sooner(again, repairAt)
