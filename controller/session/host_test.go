@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,15 +33,7 @@ const (
 // startHost starts a real ovsdb-server and ovs-vswitchd, whose datapath is a dummy, with a guest's port vnet1.
 func startHost(t *testing.T) *dummy.Host {
 	t.Helper()
-	missing := slices.DeleteFunc(lab.Missing(), func(what string) bool {
-		return what == "root" || what == "/dev/net/tun" || strings.HasPrefix(what, "nsenter ")
-	})
-	switch {
-	case len(missing) > 0 && os.Getenv("CI") == "true":
-		t.Fatalf("missing: %s", strings.Join(missing, ", "))
-	case len(missing) > 0:
-		t.Skipf("missing: %s", strings.Join(missing, ", "))
-	}
+	dummy.Require(t)
 	fleet, err := dummy.Start(t.Context(), 1)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, fleet.Close()) })

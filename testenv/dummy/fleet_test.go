@@ -6,7 +6,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,22 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// need skips a test where Open vSwitch is missing; it does not need root.
-func need(t *testing.T) {
-	t.Helper()
-	missing := slices.DeleteFunc(lab.Missing(), func(what string) bool {
-		return what == "root" || what == "/dev/net/tun" || strings.HasPrefix(what, "nsenter ")
-	})
-	switch {
-	case len(missing) > 0 && os.Getenv("CI") == "true":
-		t.Fatalf("dummy hosts need %s", strings.Join(missing, ", "))
-	case len(missing) > 0:
-		t.Skipf("dummy hosts need %s", strings.Join(missing, ", "))
-	}
-}
-
 func TestFleet(t *testing.T) {
-	need(t)
+	dummy.Require(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	const n = 10
@@ -91,7 +76,7 @@ func TestFleet(t *testing.T) {
 }
 
 func TestStartStopsWithItsContext(t *testing.T) {
-	need(t)
+	dummy.Require(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if fleet, err := dummy.Start(ctx, 3); err == nil {

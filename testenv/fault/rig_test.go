@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -136,15 +135,7 @@ func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string)
 // start starts dummy hosts.
 func start(t *testing.T, n int) []*dummy.Host {
 	t.Helper()
-	missing := slices.DeleteFunc(lab.Missing(), func(what string) bool {
-		return what == "root" || what == "/dev/net/tun" || strings.HasPrefix(what, "nsenter ")
-	})
-	switch {
-	case len(missing) > 0 && os.Getenv("CI") == "true":
-		t.Fatalf("missing: %s", strings.Join(missing, ", "))
-	case len(missing) > 0:
-		t.Skipf("missing: %s", strings.Join(missing, ", "))
-	}
+	dummy.Require(t)
 	fleet, err := dummy.Start(t.Context(), n)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, fleet.Close()) })

@@ -51,14 +51,7 @@ func MissingLibvirt() []string {
 func RequireLibvirt(t testing.TB) {
 	t.Helper()
 	Require(t)
-	missing := MissingLibvirt()
-	switch {
-	case len(missing) == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("virtual machines need %s", strings.Join(missing, ", "))
-	default:
-		t.Skipf("virtual machines need %s", strings.Join(missing, ", "))
-	}
+	SkipWithout(t, "virtual machines need", MissingLibvirt())
 }
 
 // LibvirtURI is how the controller reaches the host's libvirt.

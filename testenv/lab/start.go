@@ -67,14 +67,19 @@ func Start(t testing.TB, n int, options ...Option) *Lab {
 // environment has CI=true.
 func Require(t testing.TB) {
 	t.Helper()
-	missing := Missing()
-	if len(missing) == 0 {
-		return
+	SkipWithout(t, "a lab needs", Missing())
+}
+
+// SkipWithout skips a test where something is missing, and fails it if the environment has CI=true. What tells who needs it.
+func SkipWithout(t testing.TB, what string, missing []string) {
+	t.Helper()
+	switch {
+	case len(missing) == 0:
+	case os.Getenv("CI") == "true":
+		t.Fatalf("%s %s", what, strings.Join(missing, ", "))
+	default:
+		t.Skipf("%s %s", what, strings.Join(missing, ", "))
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("a lab needs %s", strings.Join(missing, ", "))
-	}
-	t.Skipf("a lab needs %s", strings.Join(missing, ", "))
 }
 
 // logTail is how many lines of a switch's log Report shows.

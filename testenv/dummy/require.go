@@ -1,0 +1,20 @@
+//go:build linux
+
+package dummy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// Require skips a test where something is missing that dummy hosts need (see [lab.SkipWithout]): what hosts of package lab need, but
+// for root and what comes with it.
+func Require(t testing.TB) {
+	t.Helper()
+	lab.SkipWithout(t, "dummy hosts need", slices.DeleteFunc(lab.Missing(), func(what string) bool {
+		return what == "root" || what == "/dev/net/tun" || strings.HasPrefix(what, "nsenter ")
+	}))
+}
