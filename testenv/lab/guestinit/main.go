@@ -45,7 +45,7 @@ func run() error {
 		return err
 	}
 	lines := make(chan string, 1024)
-	lines <- "start"
+	lines <- "\nstart" // What a machine that lost its power was telling may have no end.
 	go watch(lines)
 	for line := range lines {
 		if _, err := out.WriteString(line + "\n"); err != nil {
