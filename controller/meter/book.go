@@ -35,11 +35,9 @@ type series struct {
 
 // capture is what one capture has counted.
 type capture struct {
-	route          Route
-	entered, left  Count
-	guarded        Count
-	at             time.Time
-	enteredRecents recent
+	route         Route
+	entered, left Count
+	guarded       Count
 }
 
 // tally is the counters of a service or a tap flow.
@@ -136,11 +134,10 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 		c = &capture{}
 		b.captures[key] = c
 	}
-	c.route, c.at = route, at
+	c.route = route
 	c.entered, c.left = c.entered.plus(g.entered), c.left.plus(g.left)
 	guarded := c.entered.minus(c.left).minus(c.guarded)
 	c.guarded = c.guarded.plus(guarded)
-	c.enteredRecents.take(at, c.entered)
 
 	for _, t := range b.tallies(route.Service, route.Flows) {
 		t.Captured.Count, t.Guarded = t.Captured.plus(g.entered), t.Guarded.plus(guarded)

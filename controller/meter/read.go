@@ -28,27 +28,6 @@ func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 	return out
 }
 
-// Capture is what one capture on one host has counted.
-type Capture struct {
-	Captured  Flowing
-	Guarded   Count
-	Left      Count // sent into the tunnel, or given to the tap NIC
-	SampledAt time.Time
-}
-
-// Capture returns the counters of a capture.
-func (b *Book) Capture(host, owner string, now time.Time) (Capture, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	c := b.captures[captureKey{host, owner}]
-	if c == nil {
-		return Capture{}, false
-	}
-	out := Capture{Captured: Flowing{Count: c.entered}, Guarded: c.guarded, Left: c.left, SampledAt: c.at}
-	out.Captured.PacketsPerSecond, out.Captured.BitsPerSecond = c.enteredRecents.rates(now)
-	return out, true
-}
-
 // ForgetService drops a service that was deleted.
 func (b *Book) ForgetService(id string) {
 	b.mu.Lock()

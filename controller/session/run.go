@@ -9,6 +9,8 @@ import (
 	"net"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -34,10 +36,10 @@ func (s *Session) Run(ctx context.Context) {
 		}
 	}()
 	backoff := firstBackoff
-	attempts := bucket{rate: attemptRate, size: attemptBurst}
+	attempts := rate.NewLimiter(attemptRate, attemptBurst)
 	var snapshot *vswitch.Snapshot
 	for {
-		rest(ctx, attempts.take(time.Now(), 1))
+		_ = attempts.Wait(ctx) // What comes next sees that ctx has ended.
 		conn, err := s.connect(ctx, offered)
 		offered = nil
 		if err == nil {
@@ -117,7 +119,7 @@ func (s *Session) open(ctx context.Context, offered net.Conn) (*client.Conn, err
 			}
 		}
 	}
-	return client.New(ctx, &pacedConn{offered, &s.intake}, s.options(s.config.AcceptTLS))
+	return client.New(ctx, &pacedConn{offered, s.intake}, s.options(s.config.AcceptTLS))
 }
 
 // options bound what a host's database can cost: a message, and the updates that wait, of what a bridge with 50,000 ports has.
@@ -129,7 +131,7 @@ func (s *Session) options(secure *tls.Config) client.Options {
 			if err != nil {
 				return nil, err
 			}
-			return &pacedConn{nc, &s.intake}, nil
+			return &pacedConn{nc, s.intake}, nil
 		},
 	}
 }
@@ -182,12 +184,12 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 	}}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	steps := bucket{rate: stepRate, size: stepBurst}
+	steps := rate.NewLimiter(stepRate, stepBurst)
 	for {
 		if err := watcher.Err(); err != nil {
 			return watcher.Snapshot(), false, err
 		}
-		rest(ctx, steps.take(time.Now(), 1))
+		_ = steps.Wait(ctx) // So does a step.
 		again, err := loop.step(ctx)
 		if err != nil {
 			return watcher.Snapshot(), false, err

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
@@ -96,7 +98,7 @@ type Session struct {
 	wake    chan struct{} // holds at most one
 	offered chan net.Conn
 	retire  chan struct{}
-	intake  intake
+	intake  *rate.Limiter
 
 	sampler *sampler
 
@@ -139,7 +141,7 @@ func New(config Config) *Session {
 		config: config, log: config.Logger,
 		dpid: binary.BigEndian.Uint64(sum[:]) | 1, // A datapath id of 0 is refused by the switch.
 		wake: make(chan struct{}, 1), offered: make(chan net.Conn, 1), retire: make(chan struct{}),
-		intake:  intake{bytes: bucket{rate: readRate, size: readBurst}},
+		intake:  newIntake(),
 		sampler: newSampler(),
 	}
 }

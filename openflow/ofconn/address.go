@@ -98,7 +98,10 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			}
 			// Such as too many open files: it passes, so go on, but not at once.
 			opts.Logger.Warn("accept failed", "err", err)
-			pause(ctx, acceptPause)
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+			}
 			continue
 		}
 		leave, err := lobby.enter(ctx, nc)

@@ -6,8 +6,14 @@ import (
 	"net"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tapline-sdn/tapline/openflow"
 )
+
+// unaskedBurst is how many messages a switch may send unasked at once, before
+// it is held to its rate: more than a switch has ports.
+const unaskedBurst = 8192
 
 // read reads and dispatches messages until the connection ends, in the order
 // in which they arrive.
@@ -19,7 +25,10 @@ func (c *Conn) read() {
 
 func (c *Conn) readAll() error {
 	last, probed := time.Now(), false
-	unasked := pace{rate: float64(c.opts.MaxUnasked)}
+	unasked := rate.NewLimiter(rate.Inf, unaskedBurst)
+	if c.opts.MaxUnasked > 0 {
+		unasked.SetLimit(rate.Limit(c.opts.MaxUnasked))
+	}
 	for {
 		if c.opts.EchoInterval > 0 {
 			deadline := last.Add(c.opts.EchoInterval)
@@ -40,7 +49,7 @@ func (c *Conn) readAll() error {
 			if !asked {
 				// Who sends too much finds that its messages pile up on its
 				// side. Its answers do too.
-				pause(c.ctx, unasked.take(last))
+				_ = unasked.Wait(c.ctx) // A connection that has ended is not read any more.
 			}
 			continue
 		}
