@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/testenv/lab"
@@ -46,7 +47,7 @@ func (b *bench) ovn(ctx context.Context) ([]contender, error) {
 		return nil, err
 	}
 	o := &ovn{scene: s, dir: filepath.Join(b.work, "ovn")}
-	return []contender{o}, o.start(ctx)
+	return []contender{o, ovnCommands{o}}, o.start(ctx)
 }
 
 func (o *ovn) name() string { return "OVN, one mirror of type gre" }
@@ -164,15 +165,46 @@ func (o *ovn) nbctl(ctx context.Context, args ...string) error {
 	return nil
 }
 
+func (o *ovn) port() string { return o.web.NICs[0].ExternalIDs["iface-id"] }
+
+func (o *ovn) add() []string {
+	return []string{"mirror-add", "web", "gre", "0", "from-lport", o.h2.TunnelIP.String()}
+}
+func (o *ovn) attach() []string { return []string{"lsp-attach-mirror", o.port(), "web"} }
+func (o *ovn) detach() []string { return []string{"lsp-detach-mirror", o.port(), "web"} }
+
 func (o *ovn) on(ctx context.Context) error {
-	port := o.web.NICs[0].ExternalIDs["iface-id"]
-	return o.nbctl(ctx, "mirror-add", "web", "gre", "0", "from-lport", o.h2.TunnelIP.String(), "--", "lsp-attach-mirror", port, "web")
+	return o.nbctl(ctx, slices.Concat(o.add(), []string{"--"}, o.attach())...)
 }
 
 func (o *ovn) off(ctx context.Context) error {
-	port := o.web.NICs[0].ExternalIDs["iface-id"]
-	return o.nbctl(ctx, "lsp-detach-mirror", port, "web", "--", "mirror-del", "web")
+	return o.nbctl(ctx, slices.Concat(o.detach(), []string{"--", "mirror-del", "web"})...)
 }
+
+// ovnCommands does the same as ovn-nbctl(8) has it, a command for each step.
+type ovnCommands struct{ *ovn }
+
+func (o ovnCommands) name() string { return "OVN, the same by two commands" }
+func (o ovnCommands) note() string {
+	return "ovn-nbctl mirror-add; ovn-nbctl lsp-attach-mirror; until it arrives at the host"
+}
+
+func (o ovnCommands) on(ctx context.Context) error {
+	if err := o.nbctl(ctx, o.add()...); err != nil {
+		return err
+	}
+	return o.nbctl(ctx, o.attach()...)
+}
+
+func (o ovnCommands) off(ctx context.Context) error {
+	if err := o.nbctl(ctx, o.detach()...); err != nil {
+		return err
+	}
+	return o.nbctl(ctx, "mirror-del", "web")
+}
+
+// close leaves everything to the one whose lab it is.
+func (o ovnCommands) close() error { return nil }
 
 func (o *ovn) close() error {
 	var err error
