@@ -131,6 +131,7 @@ type host struct {
 	health   Health
 	since    map[string]time.Time // of owners' states, and of the connection
 	altered  bool                 // since watchers were told
+	told     *HostView            // what they were told last; nil before
 	orders   *hypervisor.Orders   // nil without a hypervisor
 	guests   hypervisor.Report
 }

@@ -21,11 +21,19 @@ type verdict struct {
 	since  time.Time // of the health
 }
 
-// judge works out the health of a service or a flow again and tells its watchers. The caller holds mu.
+// judge works out the health of a service or a flow again, and tells its watchers if it is another. The caller holds mu.
 func (e *Engine) judge(id ref) {
+	if e.rejudged(id) {
+		e.publishRef(id)
+		e.judgeFeeding(id)
+	}
+}
+
+// rejudged works out the health of a service or a flow again, and reports whether it is another.
+func (e *Engine) rejudged(id ref) bool {
 	v, exists := e.verdicts[id]
 	if !exists {
-		return
+		return false
 	}
 	before := v.health
 	v.nic = false
@@ -34,12 +42,13 @@ func (e *Engine) judge(id ref) {
 		v.since = time.Now()
 	}
 	e.verdicts[id] = v
-	if v.health == before {
-		return
-	}
-	e.publishRef(id)
+	return v.health != before
+}
+
+// judgeFeeding judges the flows of a service whose health is another: they may wait for its NIC.
+func (e *Engine) judgeFeeding(id ref) {
 	if id.kind == tap.KindService && e.config.Hypervisor != nil {
-		for flow := range e.intent.flowsOfService[id.id] { // They may wait for the NIC.
+		for flow := range e.intent.flowsOfService[id.id] {
 			e.judge(ref{tap.KindFlow, flow})
 		}
 	}
@@ -165,24 +174,24 @@ func (e *Engine) leave(id ref, enabled bool) {
 	e.leaving[id] = needs
 }
 
-// checkLeaving tells the watchers of what is gone by now.
+// checkLeaving wakes who waits for what is gone by now. Nothing that a view shows has changed by that.
 func (e *Engine) checkLeaving() {
 	for id := range e.leaving {
 		if e.gone(id) {
 			delete(e.leaving, id)
-			e.publishRef(id)
-			e.events.touch(id.id) // It may be deleted.
+			e.events.touch(id.id)
 		}
 	}
 }
 
-// changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts.
-func (e *Engine) changedRecord(id ref) {
+// changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts. It reports whether its
+// health is another by that, which its caller tells together with the change.
+func (e *Engine) changedRecord(id ref) bool {
 	v := e.verdicts[id]
 	v.ready = false
 	e.verdicts[id] = v
 	e.waiting[id] = e.seq
-	e.judge(id)
+	return e.rejudged(id)
 }
 
 // hostHealth says how a host is.

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 func flowEvent(n int) Event {
@@ -201,6 +203,55 @@ func TestEvents(t *testing.T) {
 		_, err = w.Next(t.Context())
 	}
 	assert.ErrorIs(t, err, ErrStopped)
+}
+
+// TestNothingIsToldTwice: watchers hear of an object's creation first, and of each of its views once.
+func TestNothingIsToldTwice(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	w, _ := r.e.Watch("")
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
+	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Enabled: true}}))(t)
+	r.idle()
+	r.ready(s)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Direction = tap.In; return nil }))(t)
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	for _, edit := range []func(*store.Service) error{disable, enable} {
+		must(r.e.UpdateService(t.Context(), "col", 0, edit))(t)
+		r.idle()
+		r.report("h1", hostSnapshot(t, r.tapBridge(s)), map[string]session.OwnerState{"tunnel": {State: session.Busy}})
+		r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	}
+	r.lose("h1", "away")
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+
+	last := map[string]any{}
+	for {
+		events, _, err := w.take()
+		require.NoError(t, err)
+		if len(events) == 0 {
+			break
+		}
+		for _, e := range events {
+			var view any
+			switch {
+			case e.Host != nil:
+				view = *e.Host
+			case e.Guest != nil:
+				view = *e.Guest
+			case e.Service != nil:
+				view = *e.Service
+			case e.Flow != nil:
+				view = *e.Flow
+			}
+			before, known := last[e.object()]
+			assert.Equal(t, !known, e.Type == "created", "%s: it is created first, and once", told(e))
+			assert.NotEqual(t, before, view, "told twice: %s", told(e))
+			last[e.object()] = view
+		}
+	}
+	assert.Len(t, last, 5, "host, two guests, service, flow")
 }
 
 // told says an event in words.

@@ -202,13 +202,29 @@ func (e *Engine) topology(h *host) tap.Host {
 }
 
 func (e *Engine) judgeHost(h *host) {
-	if now := withHypervisor(h, e.hostHealth(h)); now != h.health || h.altered {
-		h.health, h.altered = now, false
-		if record := e.intent.hosts.byID[h.id]; record != nil {
-			v := e.hostView(record)
-			e.events.Publish(Event{Type: "updated", Host: &v})
-		}
+	now := withHypervisor(h, e.hostHealth(h))
+	if now == h.health && !h.altered {
+		return
 	}
+	h.health, h.altered = now, false
+	if record := e.intent.hosts.byID[h.id]; record != nil {
+		e.publishHost(record, "updated")
+	}
+}
+
+// publishHost tells that a host was created or updated, unless its watchers have seen it so: most of what a snapshot shows is not
+// in a view.
+func (e *Engine) publishHost(record *store.Host, event string) HostView {
+	v := e.hostView(record)
+	h := e.hosts[record.ID]
+	if h != nil && h.told != nil && reflect.DeepEqual(*h.told, v) {
+		return v
+	}
+	if h != nil {
+		h.told = &v
+	}
+	e.events.Publish(Event{Type: event, Host: &v})
+	return v
 }
 
 // relook reads the hosts again on which a NIC with this address or name is plugged, since it now counts, or no longer

@@ -131,9 +131,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error)
 	defer e.mu.Unlock()
 	e.intent.hosts.put(&h)
 	e.startHost(&h)
-	v := e.hostView(&h)
-	e.events.Publish(Event{Type: "created", Host: &v})
-	return v, nil
+	return e.publishHost(&h, "created"), nil
 }
 
 // UpdateHost changes a host's record, such as its facts.
@@ -188,8 +186,7 @@ func (e *Engine) tookHost(h, before *store.Host) HostView {
 		e.dirty.hosts.add(h.ID)
 		e.touched()
 	}
-	v := e.hostView(h)
-	e.events.Publish(Event{Type: "updated", Host: &v})
+	v := e.publishHost(h, "updated")
 	if h.Name != before.Name {
 		e.renamed(h.ID)
 	}

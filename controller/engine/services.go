@@ -162,14 +162,19 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 	if before != nil && before.Enabled != s.Enabled {
 		e.leave(id, s.Enabled)
 	}
-	e.changedRecord(id)
-	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
-		for flow := range e.intent.flowsOfService[s.ID] {
-			e.changedRecord(ref{tap.KindFlow, flow})
-		}
-	}
+	changed := e.changedRecord(id)
 	v := e.serviceView(s)
 	e.events.Publish(Event{Type: eventType(before == nil), Service: &v})
+	if changed {
+		e.judgeFeeding(id)
+	}
+	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
+		for flow := range e.intent.flowsOfService[s.ID] {
+			if id := (ref{tap.KindFlow, flow}); e.changedRecord(id) {
+				e.publishRef(id)
+			}
+		}
+	}
 	if before != nil && before.Name != s.Name {
 		e.renamed(s.ID)
 	}
