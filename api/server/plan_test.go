@@ -46,7 +46,7 @@ func TestPlan(t *testing.T) {
 		{"host enabled", `{"changes":[{"action":"enable","kind":"host","ref":"h1"}]}`, 400,
 			[]api.FieldProblem{{Field: "changes[0].action", Detail: "a host cannot be enabled"}}},
 		{"no body", `{"changes":[{"action":"create","kind":"guest"}]}`, 400, []api.FieldProblem{
-			{Field: "changes[0].body.name", Detail: "is missing: want a name of 1 to 128 characters without '/', control characters, or blanks at its ends"},
+			{Field: "changes[0].body.name", Detail: "is missing: want a name of 1 to 128 printable characters without '/', a '-' at the beginning, or blanks at its ends"},
 			{Field: "changes[0].body.nics", Detail: "is missing: want at least one NIC"}}},
 		{"field of a body", `{"changes":[{"action":"update","kind":"tap_flow","ref":"web","body":{"vlan_id":4095}}]}`, 400,
 			[]api.FieldProblem{{Field: "changes[0].body.vlan_id", Detail: "4095 is not accepted: want a VLAN id 1..4094, or null to select all traffic"}}},

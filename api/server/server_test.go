@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -285,12 +286,17 @@ func TestAPanicIsOne500(t *testing.T) {
 
 func TestNamesWithSpecialCharacters(t *testing.T) {
 	b := newBench(t)
-	for _, name := range []string{"a b", "采集 1", "50%", "q?x=1", "..", "a#b", "enable"} {
-		body, err := json.Marshal(api.HostCreate{Name: name, OVSDB: "unix:/run/db.sock"})
+	for i, name := range []string{"a b", "采集 1", "50%", "q?x=1", "...", "a#b", "enable"} {
+		body, err := json.Marshal(api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}}})
 		require.NoError(t, err)
-		b.must(http.StatusCreated, http.MethodPost, "/api/v1/hosts", string(body), nil)
-		var h api.Host
-		b.must(http.StatusOK, http.MethodGet, "/api/v1/hosts/"+url.PathEscape(name), "", &h)
-		require.Equal(t, name, h.Name)
+		b.must(http.StatusCreated, http.MethodPost, "/api/v1/guests", string(body), nil)
+		var g api.Guest
+		b.must(http.StatusOK, http.MethodGet, "/api/v1/guests/"+url.PathEscape(name), "", &g)
+		require.Equal(t, name, g.Name)
+	}
+	for _, name := range []string{"a/b", "-x", ".", "..", " a", "a ", "a\tb"} {
+		body, err := json.Marshal(api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:99"}}})
+		require.NoError(t, err)
+		require.Equal(t, "name", b.problem(http.StatusBadRequest, http.MethodPost, "/api/v1/guests", string(body)).Field, "%q", name)
 	}
 }

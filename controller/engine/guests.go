@@ -140,7 +140,7 @@ func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (GuestView, err
 	g.Meta = store.Meta{Request: g.Request, AppliedBy: g.AppliedBy}
 	if g.ID == "" {
 		g.ID = newID()
-	} else if err := checkName("id", g.ID); err != nil {
+	} else if err := checkWord("id", g.ID); err != nil {
 		return GuestView{}, err
 	}
 	e.mu.Lock()

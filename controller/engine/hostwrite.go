@@ -64,7 +64,7 @@ func (e *Engine) checkHost(h *store.Host) error {
 	}
 	h.TunnelIP = h.TunnelIP.Unmap()
 	for wire, bridge := range h.Wires {
-		if err := checkName("wires", wire); err != nil {
+		if err := checkWord("wires", wire); err != nil {
 			return err
 		}
 		if bridge == "" || len(bridge) > 15 {
@@ -112,7 +112,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error)
 	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
 	if h.ID == "" {
 		h.ID = newID()
-	} else if err := checkName("id", h.ID); err != nil {
+	} else if err := checkWord("id", h.ID); err != nil {
 		return HostView{}, err
 	}
 	e.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,9 +44,9 @@ func TestHosts(t *testing.T) {
 		{"target", store.Host{Name: "h9", OVSDB: made.OVSDB}, Conflict, "ovsdb", "already is host h1"},
 		{"tunnel address", store.Host{Name: "h9", OVSDB: free, TunnelIP: made.TunnelIP}, Conflict, "tunnel_ip", "that of host h1"},
 		{"same tunnel address, mapped", store.Host{Name: "h9", OVSDB: free, TunnelIP: addr("::ffff:192.0.2.1")}, Conflict, "tunnel_ip", "that of host h1"},
-		{"no name", store.Host{OVSDB: free}, Invalid, "name", "is not a name"},
-		{"bad name", store.Host{Name: "a b", OVSDB: free}, Invalid, "name", "is not a name"},
-		{"bad id", store.Host{ID: "/", Name: "h9", OVSDB: free}, Invalid, "id", "is not a name"},
+		{"no name", store.Host{OVSDB: free}, Invalid, "name", "is not accepted: want 1 to 128 letters"},
+		{"bad name", store.Host{Name: "a b", OVSDB: free}, Invalid, "name", "is not accepted: want 1 to 128 letters"},
+		{"bad id", store.Host{ID: "/", Name: "h9", OVSDB: free}, Invalid, "id", "is not accepted: want 1 to 128 letters"},
 		{"no target", store.Host{Name: "h9"}, Invalid, "ovsdb", "OVSDB target"},
 		{"bad target", store.Host{Name: "h9", OVSDB: "http://x"}, Invalid, "ovsdb", "OVSDB target"},
 		{"loopback", store.Host{Name: "h9", OVSDB: free, TunnelIP: addr("127.0.0.1")}, Invalid, "tunnel_ip", "no address that other hosts"},
@@ -123,7 +124,7 @@ func TestGuests(t *testing.T) {
 		{"name", store.Guest{Name: "web", NICs: nic(9)}, Conflict, "name", "already exists"},
 		{"id", store.Guest{ID: "g1", Name: "x", NICs: nic(9)}, Conflict, "id", "already exists"},
 		{"id that is a name", store.Guest{ID: "web", Name: "x", NICs: nic(9)}, Conflict, "id", "already exists"},
-		{"bad id", store.Guest{ID: "a b", Name: "x", NICs: nic(9)}, Invalid, "id", "is not a name"},
+		{"bad id", store.Guest{ID: "a b", Name: "x", NICs: nic(9)}, Invalid, "id", "is not accepted: want 1 to 128 letters"},
 		{"no NIC", store.Guest{Name: "x"}, Invalid, "nics", "has no NIC"},
 		{"empty NIC", store.Guest{Name: "x", NICs: []store.GuestNIC{{}}}, Invalid, "nics[0]", "neither mac nor ifname"},
 		{"multicast", store.Guest{Name: "x", NICs: []store.GuestNIC{{MAC: tap.MAC{1}}}}, Invalid, "nics[0].mac", "multicast"},
@@ -154,6 +155,19 @@ func TestGuests(t *testing.T) {
 	require.NoError(t, r.e.DeleteGuest(ctx, "www", now.Revision))
 	assert.False(t, must(r.e.Guest("g1"))(t).Declared, "it is still seen")
 	wantError(t, func() error { _, err := r.e.Guest("www"); return err }(), NotFound, "", "there is no guest")
+}
+
+// TestWhatPeopleCallThings: people call guests and mirrors what they like, in any language, as the document of the API says.
+func TestWhatPeopleCallThings(t *testing.T) {
+	r := newRing(t, store.NewMemory())
+	for i, name := range []string{"a b", "采集 1", "50%", "q?x=1", "Ünï", "a#b", "{x}: &y", "x-", ".a", strings.Repeat("é", 128)} {
+		made := must(r.e.CreateGuest(t.Context(), store.Guest{Name: name, NICs: []store.GuestNIC{{MAC: mac(byte(i))}}}))(t)
+		assert.Equal(t, made.ID, must(r.e.Guest(name))(t).ID)
+	}
+	for _, name := range []string{"", "-x", ".", "..", "a/b", " a", "a\u00a0", "a\nb", "a\u202eb", "\u200b", "\ufffd", "\xff", strings.Repeat("é", 129)} {
+		_, err := r.e.CreateGuest(t.Context(), store.Guest{Name: name, NICs: []store.GuestNIC{{MAC: mac(99)}}})
+		wantError(t, err, Invalid, "name", "is not a name: want 1 to 128 printable characters")
+	}
 }
 
 // TestDeclaredUplink: a port that a guest claims is no uplink any more, and is one again when the claim is taken back.

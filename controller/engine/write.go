@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -18,12 +20,25 @@ import (
 
 // The parts that every change of intent shares. All of them are called with write held.
 
-// goodName is what ids and names look like: they stand in URLs and on command lines.
-var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$`)
+// word is what ids look like, and the names of hosts and wires: they stand in URLs, addresses and certificates.
+var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$`)
 
-func checkName(field, name string) error {
-	if !goodName.MatchString(name) {
-		return fail(Invalid, field, "%q is not a name: want 1 to 128 letters, digits, '.', '_', ':', '@' or '-', the first a letter or digit", name)
+func checkWord(field, s string) error {
+	if !word.MatchString(s) {
+		return fail(Invalid, field, "%q is not accepted: want 1 to 128 letters, digits, '.', '_', ':', '@' or '-', the first a letter or digit", s)
+	}
+	return nil
+}
+
+// checkName accepts what people call their guests and mirrors, if it can be the last part of a path, and an argument of a command.
+func checkName(name string) error {
+	good := utf8.ValidString(name) && name != "" && utf8.RuneCountInString(name) <= 128 && strings.TrimSpace(name) == name &&
+		!strings.HasPrefix(name, "-") && name != "." && name != ".."
+	for _, r := range name {
+		good = good && unicode.IsPrint(r) && r != '/' && r != utf8.RuneError
+	}
+	if !good {
+		return fail(Invalid, "name", "%q is not a name: want 1 to 128 printable characters without '/', a '-' at the beginning, or blanks at its ends", name)
 	}
 	return nil
 }
@@ -33,7 +48,11 @@ func newID() string { return uuid.NewString() }
 // prepare makes the operation that stores a record, which was created, or changed from before.
 func prepare[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) (store.Op, error) {
 	id, name := c.key(record)
-	if err := checkName("name", name); err != nil {
+	check := checkName
+	if c.kind == store.KindHost {
+		check = func(name string) error { return checkWord("name", name) }
+	}
+	if err := check(name); err != nil {
 		return store.Op{}, err
 	}
 	e.mu.Lock()

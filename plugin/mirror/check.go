@@ -152,13 +152,26 @@ func (w *world) sameWire(a, b *tap.Flow) bool {
 	return x != nil && y != nil && x.Name == y.Name
 }
 
+// ofOther refuses a field that belongs to flows of the other type.
+func ofOther(field string, f *tap.Flow) *tap.Rejection {
+	whose := "guest_id, mac_addr and ip_addr belong to flows of type vnic"
+	if f.Type == tap.FlowVNIC {
+		whose = "host_id, wire_id and vlan_id belong to flows of type vswitch"
+	}
+	return invalid(field, "leave it out: %s, and this one is of type %s", whose, f.Type)
+}
+
 // checkVNIC finds the NIC that the flow means and fills in its address.
 func (w *world) checkVNIC(f *tap.Flow, s *tap.Service) *tap.Rejection {
 	switch {
 	case f.GuestID == "":
 		return invalid("guest_id", "a flow of type vnic needs a guest")
-	case f.HostID != "" || f.WireID != "" || f.VLAN != 0:
-		return invalid("", "host_id, wire_id and vlan_id belong to flows of type vswitch, and this one is of type vnic")
+	case f.HostID != "":
+		return ofOther("host_id", f)
+	case f.WireID != "":
+		return ofOther("wire_id", f)
+	case f.VLAN != 0:
+		return ofOther("vlan_id", f)
 	}
 	guest := w.guests[f.GuestID]
 	if guest == nil {
@@ -208,8 +221,12 @@ func (w *world) checkVSwitch(f *tap.Flow) *tap.Rejection {
 		return invalid("host_id", "a flow of type vswitch needs a host")
 	case f.WireID == "":
 		return invalid("wire_id", "a flow of type vswitch needs a wire")
-	case f.GuestID != "" || !f.MAC.IsZero() || f.IP.IsValid():
-		return invalid("", "guest_id, mac_addr and ip_addr belong to flows of type vnic, and this one is of type vswitch")
+	case f.GuestID != "":
+		return ofOther("guest_id", f)
+	case !f.MAC.IsZero():
+		return ofOther("mac_addr", f)
+	case f.IP.IsValid():
+		return ofOther("ip_addr", f)
 	case f.VLAN > tap.MaxVLAN:
 		return invalid("vlan_id", "%d is not a VLAN id: want 1 to %d", f.VLAN, tap.MaxVLAN)
 	}

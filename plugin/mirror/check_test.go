@@ -139,8 +139,8 @@ func TestCheckFlow(t *testing.T) {
 		{name: "no guest", give: vnic("", tap.MAC{}, ""), reject: &tap.Rejection{Field: "guest_id", Message: "a flow of type vnic needs a guest"}},
 		{name: "unknown guest", give: vnic("g9", tap.MAC{}, ""), reject: &tap.Rejection{Field: "guest_id", Message: "there is no guest g9"}},
 		{name: "a guest that taps itself", give: with(vnic("g4", tap.MAC{}, ""), to1), reject: &tap.Rejection{Field: "guest_id", Message: "guest collector is the destination of tap service collector-t1, and a guest cannot tap itself"}},
-		{name: "vnic with a host", give: with(vnic("g1", tap.MAC{}, ""), func(f *tap.Flow) { f.HostID = "a" }), reject: &tap.Rejection{Message: "host_id, wire_id and vlan_id belong to flows of type vswitch, and this one is of type vnic"}},
-		{name: "vnic with a VLAN", give: with(vnic("g1", tap.MAC{}, ""), func(f *tap.Flow) { f.VLAN = 5 }), reject: &tap.Rejection{Message: "host_id, wire_id and vlan_id belong to flows of type vswitch, and this one is of type vnic"}},
+		{name: "vnic with a host", give: with(vnic("g1", tap.MAC{}, ""), func(f *tap.Flow) { f.HostID = "a" }), reject: &tap.Rejection{Field: "host_id", Message: "leave it out: host_id, wire_id and vlan_id belong to flows of type vswitch, and this one is of type vnic"}},
+		{name: "vnic with a VLAN", give: with(vnic("g1", tap.MAC{}, ""), func(f *tap.Flow) { f.VLAN = 5 }), reject: &tap.Rejection{Field: "vlan_id", Message: "leave it out: host_id, wire_id and vlan_id belong to flows of type vswitch, and this one is of type vnic"}},
 
 		{name: "vswitch by wire", give: vswitch("a", "net0", 0)},
 		{name: "vswitch by bridge", give: vswitch("a", "br0", 1)},
@@ -154,7 +154,7 @@ func TestCheckFlow(t *testing.T) {
 		{name: "any wire of a host never observed", give: vswitch("c", "net9", 0)},
 		{name: "the tap bridge", give: vswitch("a", "brtap", 0), reject: &tap.Rejection{Field: "wire_id", Message: "bridge brtap carries the copies and cannot be mirrored itself"}},
 		{name: "the tap bridge by a wire", give: vswitch("a", "spy", 0), reject: &tap.Rejection{Field: "wire_id", Message: "bridge brtap carries the copies and cannot be mirrored itself"}},
-		{name: "vswitch with a guest", give: with(vswitch("a", "net0", 0), func(f *tap.Flow) { f.GuestID = "g1" }), reject: &tap.Rejection{Message: "guest_id, mac_addr and ip_addr belong to flows of type vnic, and this one is of type vswitch"}},
+		{name: "vswitch with a guest", give: with(vswitch("a", "net0", 0), func(f *tap.Flow) { f.GuestID = "g1" }), reject: &tap.Rejection{Field: "guest_id", Message: "leave it out: guest_id, mac_addr and ip_addr belong to flows of type vnic, and this one is of type vswitch"}},
 
 		{name: "no service", give: with(vnic("g1", tap.MAC{}, ""), func(f *tap.Flow) { f.TapID = "t9" }), reject: &tap.Rejection{Field: "tap_id", Message: "there is no tap service t9"}},
 		{name: "no direction", give: with(vnic("g1", tap.MAC{}, ""), func(f *tap.Flow) { f.Direction = "" }), reject: &tap.Rejection{Field: "direction", Message: `"" is not a direction: want IN, OUT or BOTH`}},
