@@ -33,11 +33,14 @@ type request struct {
 
 // read holds a request against the document. Its errors are refusals.
 func (o *operation) read(c echo.Context) (request, error) {
-	req := request{ref: c.Param("ref")}
+	ref, err := refOf(c)
+	if err != nil {
+		return request{}, err
+	}
+	req := request{ref: ref}
 	if len(c.ParamNames()) > 0 && req.ref == "" {
 		return request{}, echo.ErrNotFound
 	}
-	var err error
 	if req.query, err = o.readQuery(c.Request().URL.RawQuery); err != nil {
 		return request{}, err
 	}
@@ -63,6 +66,19 @@ func (o *operation) read(c echo.Context) (request, error) {
 		return request{}, err
 	}
 	return req, nil
+}
+
+// refOf is the id or name in a request's path. Echo routes by the path as it was sent where that says more than the decoded
+// one, as with %2F, and then leaves its parts encoded.
+func refOf(c echo.Context) (string, error) {
+	if c.Request().URL.RawPath == "" {
+		return c.Param("ref"), nil
+	}
+	ref, err := url.PathUnescape(c.Param("ref"))
+	if err != nil { // The server would not have taken such a path.
+		return "", refuse(http.StatusBadRequest, "", "the path is malformed: %v", err)
+	}
+	return ref, nil
 }
 
 func (o *operation) readQuery(raw string) (map[string]string, error) {

@@ -293,6 +293,12 @@ func TestNamesWithSpecialCharacters(t *testing.T) {
 		var g api.Guest
 		b.must(http.StatusOK, http.MethodGet, "/api/v1/guests/"+url.PathEscape(name), "", &g)
 		require.Equal(t, name, g.Name)
+		encoded := ""
+		for _, octet := range []byte(name) {
+			encoded += fmt.Sprintf("%%%02x", octet)
+		}
+		b.must(http.StatusOK, http.MethodGet, "/api/v1/guests/"+encoded, "", &g)
+		require.Equal(t, name, g.Name, "encoded more than need be, as many clients do")
 	}
 	for _, name := range []string{"a/b", "-x", ".", "..", " a", "a ", "a\tb"} {
 		body, err := json.Marshal(api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:99"}}})
