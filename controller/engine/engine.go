@@ -104,6 +104,8 @@ type Engine struct {
 	retiring map[string]*host                       // deleted, and still being stripped
 	told     set                                    // guests that watchers know
 	events   *History
+	ordered  uint64 // number of the last list of orders that the hypervisors got
+	unasked  set    // services about which some hypervisor has not answered yet
 
 	schemas client.Schemas // of all switches
 	models  vswitch.Models
@@ -133,6 +135,7 @@ type host struct {
 	altered  bool                 // since watchers were told
 	told     *HostView            // what they were told last; nil before
 	orders   *hypervisor.Orders   // nil without a hypervisor
+	unmanage context.CancelFunc   // ends what its hypervisor does; nil without one
 	guests   hypervisor.Report
 }
 
@@ -152,7 +155,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		book:     meter.NewBook(),
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
-		verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
+		unasked: set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
 		retiring: map[string]*host{}, told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {

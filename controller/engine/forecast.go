@@ -114,7 +114,7 @@ func (e *Engine) foresee(id ref) Health {
 	case !e.enabled(id):
 		return Health{State: tap.StateDisabled}
 	case v.status.State != tap.StateProgrammed:
-		return Health{v.status.State, v.status.Reason}
+		return e.foreseeNIC(id, v.status)
 	}
 	for _, need := range v.status.Needs {
 		if state, reason, busy := e.met(need); !busy && state != tap.StateReady {
@@ -122,6 +122,29 @@ func (e *Engine) foresee(id ref) Health {
 		}
 	}
 	return Health{State: tap.StateReady}
+}
+
+// foreseeNIC is the health of a service whose NIC no hypervisor would plug, and of the flows that wait for it.
+func (e *Engine) foreseeNIC(id ref, status tap.Status) Health {
+	health := Health{status.State, status.Reason}
+	s := e.intent.services.byID[id.id]
+	if f := e.intent.flows.byID[id.id]; id.kind == tap.KindFlow && f != nil {
+		if s = e.intent.services.byID[f.TapID]; s == nil || e.verdicts[ref{tap.KindService, s.ID}].status.Reason != status.Reason {
+			return health // It waits for something else, such as its source.
+		}
+	}
+	if e.config.Hypervisor == nil || status.State != tap.StatePending || s == nil || s.Type != tap.ServiceGuest {
+		return health
+	}
+	for _, o := range e.orderNICs() {
+		if _, g := e.domainOf(&o); o.Service.ID == s.ID && g != nil && !g.Running {
+			health.Reason = fmt.Sprintf("guest %s is off", g.Name)
+			if id.kind == tap.KindFlow {
+				health.Reason = fmt.Sprintf("tap service %s: %s", s.Name, health.Reason)
+			}
+		}
+	}
+	return health
 }
 
 func (e *Engine) foreseeHost(id string) Health {

@@ -14,6 +14,8 @@ type verdict struct {
 	status tap.Status // the plugin's word
 	told   bool       // it has spoken
 	nic    bool       // the health is the hypervisor's word on a service's NIC
+	// ordered is the number of the first list of orders that had the service's NIC.
+	ordered uint64
 	// ready stays set while a switch is being changed for somebody else's sake on the same objects; what the switch then
 	// shows decides.
 	ready  bool
@@ -37,6 +39,7 @@ func (e *Engine) rejudged(id ref) bool {
 	}
 	before := v.health
 	v.nic = false
+	delete(e.unasked, id.id)
 	v.health = e.assess(id, &v)
 	if v.health != before {
 		v.since = time.Now()

@@ -59,6 +59,9 @@ func (e *Engine) startHost(record *store.Host) {
 
 // stopHost forgets a host's session; its caller stops or retires it. The caller holds mu.
 func (e *Engine) stopHost(h *host) {
+	if h.unmanage != nil {
+		h.unmanage() // Nothing is to be plugged into a bridge that goes.
+	}
 	delete(e.hosts, h.id)
 	delete(e.byDPID, h.session.DatapathID())
 	e.replug(h.observed.ports, nil)

@@ -6,7 +6,9 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -193,8 +195,13 @@ func (e *Engine) tookHost(h, before *store.Host) HostView {
 	return v
 }
 
-// DeleteHost takes everything of ours off a host that nothing refers to, and forgets it.
+// unplugTime is how long the deletion of a host waits for its hypervisor to be done with tap NICs.
+const unplugTime = 10 * time.Second
+
+// DeleteHost takes everything of ours off a host that nothing refers to, and forgets it. It waits a while for tap NICs that are
+// being plugged or unplugged there, as after the deletion of a service.
 func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64) error {
+	e.untilUnplugged(ctx, name)
 	e.write.Lock()
 	defer e.write.Unlock()
 	h, _, err := begin(e, e.intent.hosts, name, ifRevision)
@@ -224,6 +231,48 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	e.intent.hosts.remove(h.ID)
 	e.events.Publish(Event{Type: "deleted", Host: &v})
 	return nil
+}
+
+// untilUnplugged waits until the hypervisor of a host that could be deleted is done with its orders.
+func (e *Engine) untilUnplugged(ctx context.Context, name string) {
+	id, known := e.hostID(name)
+	if !known || e.unused(id, name) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, unplugTime)
+	defer cancel()
+	for {
+		changed, stopped := e.events.changed(id)
+		if stopped || !e.unplugging(id) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// unplugging reports whether a host's hypervisor has something to do that changes whether the host can be deleted.
+func (e *Engine) unplugging(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := e.hosts[id]
+	if h == nil || h.orders == nil || h.guests.Problem != "" {
+		return false
+	}
+	for _, g := range h.guests.Guests {
+		if slices.ContainsFunc(g.Services, func(s string) bool { return e.intent.services.byID[s] == nil }) {
+			return true
+		}
+	}
+	for _, outcome := range h.guests.NICs {
+		if outcome.State == hypervisor.Plugging {
+			return true
+		}
+	}
+	return h.guests.Orders < e.ordered
 }
 
 // pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if there is none. It would lose the
@@ -257,7 +306,7 @@ func (e *Engine) defined(record *store.Host) error {
 					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
 			}
 			if h.guests.Problem == "" {
-				return fail(Conflict, "", "the NIC of a deleted tap service is being unplugged from guest %s on host %s; try again in a moment", g.Name, record.Name)
+				return fail(Conflict, "", "the NIC of a deleted tap service is being unplugged from guest %s on host %s, which takes long; try again in a moment", g.Name, record.Name)
 			}
 		}
 	}

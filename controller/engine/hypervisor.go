@@ -24,8 +24,10 @@ func (e *Engine) manage(ctx context.Context, h *host, record *store.Host) {
 	if e.config.Hypervisor == nil {
 		return
 	}
+	ctx, h.unmanage = context.WithCancel(ctx)
 	h.orders = hypervisor.NewOrders()
-	h.orders.Put(e.orderNICs())
+	e.ordered = max(e.ordered, 1)
+	h.orders.Put(e.ordered, e.orderNICs())
 	at := hypervisor.Host{Name: record.Name, Addr: targetAddr(record.OVSDB), Cluster: e.observer.cluster}
 	if !at.Addr.IsValid() {
 		at.Addr = record.TunnelIP
@@ -38,10 +40,11 @@ func (e *Engine) order() {
 	if e.config.Hypervisor == nil {
 		return
 	}
+	e.ordered++
 	list := e.orderNICs()
 	for _, h := range e.hosts {
 		if h.orders != nil {
-			h.orders.Put(list)
+			h.orders.Put(e.ordered, list)
 		}
 	}
 }
@@ -74,6 +77,13 @@ func (e *Engine) heard(h *host, r hypervisor.Report) {
 	}
 	before := h.guests
 	h.guests = r
+	e.events.touch(h.id)                                        // Its deletion may wait for this.
+	if before.Orders = r.Orders; reflect.DeepEqual(before, r) { // Orders were taken, and there is nothing to do here.
+		for id := range e.unasked {
+			e.judge(ref{tap.KindService, id})
+		}
+		return
+	}
 	if !reflect.DeepEqual(before.Guests, r.Guests) {
 		e.replaceDomains(h.id, before.Guests, r.Guests)
 	}
@@ -156,7 +166,7 @@ func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
 		switch {
 		case !h.guests.Known && h.guests.Problem != "":
 			silent = append(silent, fmt.Sprintf("host %s: libvirt: %s", name, h.guests.Problem))
-		case !h.guests.Known:
+		case !h.guests.Known, !here && h.guests.Orders < max(1, e.verdicts[id].ordered):
 			unread = append(unread, name)
 		case outcome.State == hypervisor.Failed:
 			return Health{tap.StateError, fmt.Sprintf("host %s: guest %s: libvirt: %s", name, outcome.Guest, outcome.Reason)}, true
@@ -175,6 +185,7 @@ func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
 	case found:
 		return Health{}, false
 	case unread != nil:
+		e.unasked.add(id.id)
 		return Health{tap.StatePending, fmt.Sprintf("libvirt of host %s was not asked yet", unread[0])}, true
 	}
 	return e.unknownGuest(s, silent), true

@@ -40,6 +40,9 @@ func (s *scripted) tell(t *testing.T, host string, r hypervisor.Report) {
 		return report != nil
 	}, patience, time.Millisecond)
 	r.Known = r.Known || r.Guests != nil
+	if r.Orders == 0 {
+		r.Orders = hypervisor.AllOrders
+	}
 	report(r)
 }
 
@@ -140,8 +143,68 @@ func TestDeleteHostWithDefinedNIC(t *testing.T) {
 	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}})
 	assert.ErrorContains(t, r.e.DeleteHost(t.Context(), "h1", 0), "guest web1 on host h1 has NIC "+s.IfName+" of tap service col, and would not start without bridge brtap")
 	require.NoError(t, r.e.DeleteService(t.Context(), "col", 0))
-	assert.ErrorContains(t, r.e.DeleteHost(t.Context(), "h1", 0), "being unplugged from guest web1 on host h1; try again")
-	// A host whose libvirt does not answer any more can go.
-	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}, Problem: "Connection refused"})
-	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	assert.ErrorContains(t, r.e.DeleteHost(ctx, "h1", 0), "being unplugged from guest web1 on host h1, which takes long; try again")
+	// Without a hurry it waits for the hypervisor.
+	deleted := make(chan error, 1)
+	go func() { deleted <- r.e.DeleteHost(t.Context(), "h1", 0) }()
+	off.Services = nil
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}})
+	require.NoError(t, <-deleted)
+	// A host whose libvirt does not answer any more can go at once.
+	r.host("h2")
+	off.Services = []string{s.ID}
+	h.tell(t, "h2", hypervisor.Report{Guests: []hypervisor.Guest{off}, Problem: "Connection refused"})
+	require.NoError(t, r.e.DeleteHost(t.Context(), "h2", 0))
+}
+
+// TestOrdersNotTaken: before the hypervisors have heard of a service, nothing is concluded from what they do not tell of it.
+func TestOrdersNotTaken(t *testing.T) {
+	h := newScripted()
+	r := newRingWith(t, store.NewMemory(), h)
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	running := hypervisor.Report{Guests: []hypervisor.Guest{web1("running")}, Orders: 1}
+	h.tell(t, "h1", running)
+	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "web1"}}))(t)
+	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
+	r.idle()
+	assert.Equal(t, Health{tap.StatePending, "libvirt of host h1 was not asked yet"}, must(r.e.Service("col"))(t).Health)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	v, err := r.e.WaitService(ctx, "col")
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Equal(t, tap.StatePending, v.State)
+	// The same again, but for the orders: now it is known that no guest there is the one.
+	running.Orders = 2
+	h.tell(t, "h1", running)
+	assert.Equal(t, tap.StateError, must(r.e.Service("col"))(t).State)
+	running.Orders, running.NICs = 3, map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Plugging, Guest: "web1"}}
+	h.tell(t, "h1", running)
+	assert.Equal(t, tap.StatePending, must(r.e.Service("col"))(t).State)
+}
+
+// TestPlanOfPlugging: a plan imagines that hypervisors do what they are about to be told.
+func TestPlanOfPlugging(t *testing.T) {
+	h := newScripted()
+	r := newRingWith(t, store.NewMemory(), h)
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("running")}})
+	must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "web1"}}))(t)
+	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f", Type: tap.FlowVNIC, TapID: "col", GuestID: "g2", Enabled: true}}))(t)
+	r.idle()
+	enabled := func(ctx context.Context, e *Engine) error {
+		_, err := e.UpdateService(ctx, "col", 0, enable)
+		return err
+	}
+	text := written(must(r.e.Rehearse(t.Context(), enabled))(t))
+	assert.Contains(t, text, "tap_service col [update] disabled -> ready \ntap_flow f [] pending -> ready \n")
+	assert.Contains(t, text, "h1: add port tap")
+	assert.Contains(t, text, "h1: add mirror tl-")
+
+	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("shut off")}})
+	assert.Equal(t, "tap_service col [update] disabled -> pending guest web1 is off\ntap_flow f [] pending -> pending tap service col: guest web1 is off\n",
+		written(must(r.e.Rehearse(t.Context(), enabled))(t)))
 }

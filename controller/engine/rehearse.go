@@ -82,7 +82,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	}
 	out, err := New(ctx, Config{ // It has nothing that acts.
 		Store: &imaginedStore{state: state}, TapBridge: e.config.TapBridge, Keys: e.config.Keys,
-		Logger: slog.New(slog.DiscardHandler), Observer: unobserved{}, imagined: true,
+		Logger: slog.New(slog.DiscardHandler), Observer: unobserved{}, Hypervisor: e.config.Hypervisor, imagined: true,
 	})
 	if err != nil {
 		return nil, err

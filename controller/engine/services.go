@@ -151,13 +151,15 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 	e.dirty.services.add(s.ID)
 	e.dirty.attachments.add(s.ID)
 	if before == nil {
-		e.verdicts[id] = verdict{}
 		e.places.claimService(&s.Service, true)
 		if s.Type == tap.ServiceGuest {
 			e.relook(s.MAC, s.IfName)
 		}
 	}
 	e.order()
+	if before == nil {
+		e.verdicts[id] = verdict{ordered: e.ordered}
+	}
 	e.touched()
 	if before != nil && before.Enabled != s.Enabled {
 		e.leave(id, s.Enabled)
@@ -229,6 +231,7 @@ func (e *Engine) forget(id ref) {
 	e.waiting[id] = e.seq
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
+	delete(e.unasked, id.id)
 	if id.kind == tap.KindService {
 		e.book.ForgetService(id.id)
 	} else {

@@ -90,11 +90,11 @@ const startSpread = 3 * time.Millisecond
 func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(Report)) {
 	uri, err := l.uri(h)
 	if err != nil {
-		report(Report{Problem: err.Error()})
+		report(Report{Problem: err.Error(), Orders: AllOrders})
 		return
 	}
 	if uri == "" {
-		report(Report{Known: true})
+		report(Report{Known: true, Orders: AllOrders})
 		return
 	}
 	hosts := l.hosts.Add(1)

@@ -24,8 +24,8 @@ type Target struct {
 	MACs []tap.MAC // of a declared guest's NICs
 }
 
-// matches reports whether a domain is the target.
-func (t Target) matches(g *Guest) bool {
+// Matches reports whether a domain is the target.
+func (t Target) Matches(g *Guest) bool {
 	if t.ID == g.ID || t.ID == g.Name || t.Name != "" && t.Name == g.Name {
 		return true
 	}
@@ -44,7 +44,7 @@ type Orders struct {
 	wake chan struct{} // holds at most one
 
 	mu     sync.Mutex
-	told   bool
+	number uint64
 	list   []Order
 	unseen []string
 	poke   bool
@@ -53,10 +53,11 @@ type Orders struct {
 // NewOrders returns orders that say nothing yet.
 func NewOrders() *Orders { return &Orders{wake: make(chan struct{}, 1)} }
 
-// Put replaces the list, which must not change any more. An empty list has all NICs of ours taken out.
-func (o *Orders) Put(list []Order) {
+// Put replaces the list, which must not change any more. An empty list has all NICs of ours taken out. Its number is greater than
+// those before, and comes back in the report that reflects it; the first is 1 or more.
+func (o *Orders) Put(number uint64, list []Order) {
 	o.mu.Lock()
-	o.told, o.list = true, list
+	o.number, o.list = number, list
 	o.mu.Unlock()
 	o.signal()
 }
@@ -94,10 +95,10 @@ func (o *Orders) signal() {
 	}
 }
 
-// get returns the list, whether there was ever one, and whether somebody asked to look again since the last get.
-func (o *Orders) get() (list []Order, told, look bool) {
+// get returns the list, its number, 0 if there was never one, and whether somebody asked to look again since the last get.
+func (o *Orders) get() (list []Order, number uint64, look bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	look, o.poke = o.poke, false
-	return o.list, o.told, look
+	return o.list, o.number, look
 }

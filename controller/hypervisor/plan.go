@@ -45,7 +45,7 @@ func makePlan(cluster, bridge string, domains []domain, orders []Order, lost map
 		d := &domains[i]
 		keep := map[string]bool{} // services whose NIC belongs into this domain
 		for _, o := range orders {
-			if !o.Guest.matches(&d.Guest) {
+			if !o.Guest.Matches(&d.Guest) {
 				continue
 			}
 			s := o.Service

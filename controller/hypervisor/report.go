@@ -1,6 +1,7 @@
 package hypervisor
 
 import (
+	"math"
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -16,7 +17,12 @@ type Report struct {
 	Guests []Guest
 	// NICs tells of each order for a guest of this host how far it has come, by service id.
 	NICs map[string]Outcome
+	// Orders is the number of the list of orders that this reflects; 0 before the first, [AllOrders] of a host without a hypervisor.
+	Orders uint64
 }
+
+// AllOrders is greater than the number of any list of orders.
+const AllOrders = math.MaxUint64
 
 // Guest is a guest as a host's hypervisor knows it: with libvirt, a domain.
 type Guest struct {

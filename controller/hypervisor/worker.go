@@ -52,7 +52,7 @@ type attempt struct {
 func (w *worker) run(ctx context.Context) {
 	stale := true
 	for ctx.Err() == nil {
-		orders, told, look := w.orders.get()
+		orders, number, look := w.orders.get()
 		if w.down == "" && (stale || look && !w.seeing.Load()) || w.down != "" && (w.seeing.Load() || !time.Now().Before(w.again)) {
 			w.survey(ctx)
 		}
@@ -65,13 +65,13 @@ func (w *worker) run(ctx context.Context) {
 			w.survey(ctx) // The guest may have ended meanwhile.
 			w.compare()
 		}
-		if told && w.down == "" {
-			w.work(ctx, orders)
+		if number > 0 && w.down == "" {
+			w.work(ctx, orders, number)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		w.tell(orders, told)
+		w.tell(orders, number)
 		timer := time.NewTimer(time.Until(w.next()))
 		select {
 		case <-ctx.Done():
@@ -155,7 +155,7 @@ func domainOf(domains []domain, id string) *domain {
 }
 
 // work does what is due until nothing is.
-func (w *worker) work(ctx context.Context, orders []Order) {
+func (w *worker) work(ctx context.Context, orders []Order, number uint64) {
 	for range rounds {
 		p := w.plan(orders)
 		for s := range w.attempts {
@@ -167,7 +167,7 @@ func (w *worker) work(ctx context.Context, orders []Order) {
 		if len(due) == 0 {
 			return
 		}
-		w.tell(orders, true)
+		w.tell(orders, number)
 		for _, s := range due {
 			w.try(ctx, s, orders)
 			if ctx.Err() != nil {
@@ -231,9 +231,9 @@ func (w *worker) try(ctx context.Context, s step, orders []Order) {
 	a.next = time.Now().Add(w.config.Timing.backoff(a.failures + 2))
 }
 
-// tell reports what is new.
-func (w *worker) tell(orders []Order, told bool) {
-	r := Report{Known: w.known, Problem: w.problem(), NICs: map[string]Outcome{}}
+// tell reports what is new. What has not changed is the same slice and map as before, so that the reader sees at once that it has not.
+func (w *worker) tell(orders []Order, number uint64) {
+	r := Report{Known: w.known, Problem: w.problem(), NICs: map[string]Outcome{}, Orders: number}
 	for _, d := range w.domains {
 		g := d.Guest
 		g.NICs = slices.Clone(g.NICs)
@@ -248,7 +248,7 @@ func (w *worker) tell(orders []Order, told bool) {
 		slices.Sort(g.Services)
 		r.Guests = append(r.Guests, g)
 	}
-	if told {
+	if number > 0 {
 		p := w.plan(orders)
 		r.NICs = p.nics
 		for _, s := range p.steps {
@@ -266,6 +266,12 @@ func (w *worker) tell(orders []Order, told bool) {
 				r.NICs[s.service] = Outcome{State: Failed, Reason: why, Guest: s.guest}
 			}
 		}
+	}
+	if w.told != nil && reflect.DeepEqual(w.told.Guests, r.Guests) {
+		r.Guests = w.told.Guests
+	}
+	if w.told != nil && reflect.DeepEqual(w.told.NICs, r.NICs) {
+		r.NICs = w.told.NICs
 	}
 	if w.told == nil || !reflect.DeepEqual(*w.told, r) {
 		w.told = &r

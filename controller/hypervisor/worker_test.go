@@ -100,7 +100,7 @@ func (s *scene) beginWith(c Config, orders ...Order) {
 	s.t.Helper()
 	s.orders = NewOrders()
 	if !slices.ContainsFunc(orders, func(o Order) bool { return o.Service.ID == untold.Service.ID }) {
-		s.orders.Put(orders)
+		s.orders.Put(1, orders)
 	}
 	if c.Virsh == "" {
 		c.Virsh = must(program())(s.t)
@@ -193,7 +193,7 @@ func TestOnce(t *testing.T) {
 	for range 3 {
 		s.begin(order(true, Target{ID: webID}))
 		s.outcome(Plugged, "")
-		s.orders.Put([]Order{order(true, Target{ID: webID})})
+		s.orders.Put(2, []Order{order(true, Target{ID: webID})})
 		s.stop()
 	}
 	assert.Equal(t, 2, s.calls("attach-device"), "one for the guest, one for its definition")
@@ -220,8 +220,10 @@ func TestByHand(t *testing.T) {
 	s := newScene(t, map[string]*virshtest.Domain{webID: d})
 	s.begin(order(true, Target{ID: webID}))
 	s.outcome(Plugged, "")
-	s.orders.Put(nil)
-	s.until("the order is gone", func(r Report) bool { return len(r.NICs) == 0 })
+	s.orders.Put(2, nil)
+	assert.EqualValues(t, 2, s.until("the order is gone", func(r Report) bool { return len(r.NICs) == 0 }).Orders)
+	s.orders.Put(3, nil)
+	s.until("orders that change nothing are told to be taken, too", func(r Report) bool { return r.Orders == 3 })
 	assert.Zero(t, s.calls("attach-device")+s.calls("detach-device"))
 }
 
@@ -378,7 +380,7 @@ func TestLibvirtIsDown(t *testing.T) {
 	assert.True(t, r.Known)
 	assert.Len(t, r.Guests, 1)
 	// What was deleted meanwhile is taken out when it is back.
-	s.orders.Put(nil)
+	s.orders.Put(2, nil)
 	s.Change(func(now *virshtest.State) { now.Down = "" })
 	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 1 }, patience, time.Millisecond)
 }
@@ -425,6 +427,6 @@ func TestHostWithout(t *testing.T) {
 	l.Run(t.Context(), Host{Name: "h2"}, NewOrders(), func(r Report) { said = append(said, r) })
 	l.Run(t.Context(), Host{Name: "h3"}, NewOrders(), func(r Report) { said = append(said, r) })
 	require.Len(t, said, 2)
-	assert.Equal(t, Report{Known: true}, said[0])
+	assert.Equal(t, Report{Known: true, Orders: AllOrders}, said[0])
 	assert.Contains(t, said[1].Problem, "OVSDB target has none")
 }
