@@ -203,6 +203,7 @@ func (x *explainer) planned(id ref, v verdict) {
 	switch {
 	case waits || !v.told:
 		x.check(Check{What: "it is planned", Health: Health{tap.StatePending, "the plugin has not answered yet"}, Since: v.since})
+	case v.nic: // What the hypervisor says of the tap NIC is told with that.
 	case v.status.State == tap.StatePending || v.status.State == tap.StateError:
 		x.check(Check{What: "it is planned", Health: Health{v.status.State, v.status.Reason}, Since: v.since, Next: x.roomNext(id)})
 	case v.status.State == tap.StateProgrammed:

@@ -90,10 +90,6 @@ func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 		}
 		return what, "the host is not registered"
 	}
-	name := f.GuestID
-	if g := x.intent.guests.byID[f.GuestID]; g != nil {
-		name = g.Name
-	}
 	absent = "it is not plugged on any host"
 	var unseen []string
 	for _, h := range x.Engine.hosts {
@@ -104,7 +100,7 @@ func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 	if slices.Sort(unseen); len(unseen) > 0 {
 		absent += " that is connected; not connected: " + strings.Join(unseen, " ")
 	}
-	return fmt.Sprintf("NIC %s of guest %s, %s", f.MAC, name, f.Direction), absent
+	return fmt.Sprintf("NIC %s of guest %s, %s", f.MAC, x.guestName(f.GuestID), f.Direction), absent
 }
 
 // foundWords says how a NIC was found at a place.
@@ -229,21 +225,41 @@ func (x *explainer) needHealth(n tap.Need) Health {
 	return Health{state, reason}
 }
 
+// unplugged says how far a hypervisor has come with a tap NIC that no switch shows, and what to do about it.
+func (x *explainer) unplugged(s *store.Service) (health Health, next string) {
+	if !s.Enabled {
+		return Health{tap.StatePending, "it is plugged when the tap service is enabled"}, ""
+	}
+	health, told := x.plugging(ref{tap.KindService, s.ID}, x.verdicts[ref{tap.KindService, s.ID}].status)
+	if !told {
+		return Health{tap.StatePending, "it is not plugged on any host that is connected"}, ""
+	}
+	for _, o := range x.orderNICs() {
+		if h, g := x.domainOf(&o); o.Service.ID == s.ID && g != nil && !g.Running {
+			return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.hostName(h.id))
+		}
+	}
+	if health.State == tap.StateError {
+		next = "mend what libvirt says; the NIC is then plugged by itself. tapctl guest-list and host-list tell which guests and hosts libvirt shows"
+	}
+	return health, next
+}
+
 // destination adds a service's tap NIC.
 func (x *explainer) destination(s *store.Service) {
 	hop := Hop{What: "destination", Health: Health{State: tap.StateReady}}
 	c := Check{What: "the tap NIC is on bridge " + x.config.TapBridge}
 	if s.Type == tap.ServiceGuest {
-		name := s.TargetID
-		if g := x.intent.guests.byID[s.TargetID]; g != nil {
-			name = g.Name
-		}
+		name := x.guestName(s.TargetID)
 		hop.Text = fmt.Sprintf("NIC %s (%s) of guest %s", s.MAC, s.IfName, name)
 		locations := x.places.attachment(&s.Service).Locations
 		if len(locations) == 0 {
 			hop.Health = Health{tap.StatePending, "it is not plugged on any host that is connected"}
 			c.Next = fmt.Sprintf("plug it into the guest: tapctl tap-service-show %s -o json has the libvirt element in nic_xml, for virsh attach-device %s FILE --live --config",
 				s.Name, name)
+			if x.config.Hypervisor != nil {
+				hop.Health, c.Next = x.unplugged(s)
+			}
 		}
 		for _, l := range locations {
 			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.hostName(l.Host), l.Bridge, l.Port, l.OFPort

@@ -185,7 +185,7 @@ func TestOrdersNotTaken(t *testing.T) {
 	assert.Equal(t, tap.StatePending, must(r.e.Service("col"))(t).State)
 }
 
-// TestPlanOfPlugging: a plan imagines that hypervisors do what they are about to be told.
+// TestPlanOfPlugging: a plan imagines that hypervisors do what they are about to be told, and an explanation tells what they wait for.
 func TestPlanOfPlugging(t *testing.T) {
 	h := newScripted()
 	r := newRingWith(t, store.NewMemory(), h)
@@ -204,7 +204,17 @@ func TestPlanOfPlugging(t *testing.T) {
 	assert.Contains(t, text, "h1: add port tap")
 	assert.Contains(t, text, "h1: add mirror tl-")
 
-	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("shut off")}})
+	off := hypervisor.Report{Guests: []hypervisor.Guest{web1("shut off")}}
+	h.tell(t, "h1", off)
 	assert.Equal(t, "tap_service col [update] disabled -> pending guest web1 is off\ntap_flow f [] pending -> pending tap service col: guest web1 is off\n",
 		written(must(r.e.Rehearse(t.Context(), enabled))(t)))
+
+	s := must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
+	off.NICs = map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Off, Guest: "web1"}}
+	h.tell(t, "h1", off)
+	r.idle()
+	x := must(r.e.ExplainService(t.Context(), "col"))(t)
+	assert.Equal(t, []string{"start guest web1, on host h1: its definition has the NIC"}, x.Next)
+	assert.Equal(t, "guest web1 is off", x.Path[0].Reason)
+	assert.Contains(t, x.Path[0].Text, "of guest web1")
 }

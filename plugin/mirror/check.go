@@ -47,7 +47,7 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 			continue
 		}
 		if s.Type == tap.ServiceGuest && o.Type == tap.ServiceGuest && o.TargetID == s.TargetID {
-			return conflict("target_id", "guest %s already has tap service %s (%s)", s.TargetID, o.Name, o.ID)
+			return conflict("target_id", "guest %s already has tap service %s (%s)", w.guestName(s.TargetID), o.Name, o.ID)
 		}
 		if o.MAC == s.MAC && !s.MAC.IsZero() && (s.Type == tap.ServiceGuest || o.Type == tap.ServiceGuest || o.TargetID == s.TargetID) {
 			return conflict("mac_addr", "NIC %s already is the destination of tap service %s (%s)", s.MAC, o.Name, o.ID)
@@ -74,6 +74,13 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 		return invalid("type", "%q is not a type of tap service: want guest or host", s.Type)
 	}
 	return nil
+}
+
+func (w *world) guestName(id string) string {
+	if g := w.guests[id]; g != nil {
+		return g.Name
+	}
+	return id
 }
 
 func (w *world) checkHostNIC(s *tap.Service) *tap.Rejection {
