@@ -65,7 +65,7 @@ func TestCheckService(t *testing.T) {
 		{name: "no type", give: tap.Service{ID: "new", TargetID: "g1"}, reject: &tap.Rejection{Field: "type", Message: `"" is not a type of tap service: want guest or host`}},
 		{name: "unknown guest", give: guest("g9", nicMAC(0x200), ""), reject: &tap.Rejection{Field: "target_id", Message: "there is no guest g9"}},
 		{name: "unknown host", give: host("z", "52:54:00:aa:00:08"), reject: &tap.Rejection{Field: "target_id", Message: "there is no host z"}},
-		{name: "second of a guest", give: guest("g4", nicMAC(0x200), ""), reject: &tap.Rejection{Conflict: true, Field: "target_id", Message: "guest g4 already has tap service collector-t1 (t1)"}},
+		{name: "second of a guest", give: guest("g4", nicMAC(0x200), ""), reject: &tap.Rejection{Conflict: true, Field: "target_id", Message: "guest collector already has tap service collector-t1 (t1)"}},
 		{name: "second of a NIC", give: host("a", "52:54:00:aa:00:07"), reject: &tap.Rejection{Conflict: true, Field: "mac_addr", Message: "NIC 52:54:00:aa:00:07 already is the destination of tap service collector-t2 (t2)"}},
 		{name: "address of another tap NIC", give: guest("g1", nicMAC(0x101), ""), reject: &tap.Rejection{Conflict: true, Field: "mac_addr", Message: "NIC 52:54:00:00:01:01 already is the destination of tap service collector-t1 (t1)"}},
 		{name: "interface name of another tap NIC", give: guest("g1", nicMAC(0x200), "tapt1"), reject: &tap.Rejection{Conflict: true, Field: "ifname", Message: "interface name tapt1 already belongs to tap service collector-t1 (t1)"}},

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func guests() kind[api.Guest, api.GuestList] {
 			{title: "IP", value: func(v row) string {
 				return each(v, func(n api.GuestNIC) string { return strings.Join(n.IPAddrs, ",") })
 			}, flex: true},
-			{title: "HOST", value: func(v row) string { return each(v, func(n api.GuestNIC) string { return n.Host }) }, flex: true},
+			{title: "HOST", value: func(v row) string { return cmp.Or(each(v, func(n api.GuestNIC) string { return n.Host }), v.Host) }, flex: true},
 			{title: "PORT", value: func(v row) string { return each(v, func(n api.GuestNIC) string { return n.Port }) }, flex: true},
 			{title: "BRIDGE", value: func(v row) string { return each(v, func(n api.GuestNIC) string { return n.Bridge }) }, wide: true},
 			{title: "STATE", value: func(v row) string { return v.State }, wide: true},
