@@ -124,6 +124,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
 	want.MAC, want.BondMode, want.LACP, want.OtherConfig = "", "", "", nil
 	want.BondFakeIface, want.FakeBridge, want.Protected = false, false, false
+	want.BondUpDelay, want.BondDownDelay, want.QoS = 0, 0, nil
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
 	if !same(have, &want) && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
 		x.out.Txn.UpdatePort(want)
@@ -143,6 +144,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	}
 	// The switch would send frames of its own by it, which a collector would get, or hold copies back.
 	now.BFD, now.LLDP, now.CFMMPID, now.IngressPolicing, now.IngressPolicingPkts = nil, nil, nil, 0, 0
+	now.IngressPolicingBurst, now.IngressPolicingPktsBurst = 0, 0
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
 	if !same(device, &now) && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now)) {
 		x.out.Txn.UpdateInterface(now)

@@ -89,6 +89,9 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows
 		}
 		return x.out
 	}
+	if exists {
+		x.ownPort(bridge)
+	}
 	x.deletePorts()
 	for i := range d.Program.Ports {
 		x.port(&d.Program.Ports[i])
@@ -155,6 +158,16 @@ func (x *differ) insertBridge() {
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
 }
 
+// ownPort puts back the port that each bridge has of its own.
+func (x *differ) ownPort(bridge *vswitch.Bridge) {
+	if _, stands := x.snap.PortNamed(bridge.Name); stands {
+		return
+	}
+	if x.may(Change{Owner: tap.OwnerBridge, Object: object("port", bridge.Name, bridge.Name), What: wasMissing}) {
+		x.out.Txn.InsertPort(bridge.UUID, vswitch.Port{Name: bridge.Name}, vswitch.Interface{Type: "internal"})
+	}
+}
+
 func (x *differ) updateBridge(have *vswitch.Bridge) {
 	program := x.d.Program.Bridge
 	want := *have
@@ -162,7 +175,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 		want.DatapathType = program.DatapathType
 	}
 	want.FailMode, want.Protocols = program.FailMode, slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
-	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs = false, false, false, nil
+	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs, want.FlowTables = false, false, false, nil, nil
 	want.OtherConfig = x.bridgeConfig()
 	for key, value := range have.OtherConfig {
 		if _, fixed := want.OtherConfig[key]; !fixed {
@@ -198,9 +211,8 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 			continue
 		}
 		found = true
-		want := *c
-		wanted := x.controller()
-		want.ConnectionMode, want.InactivityProbe, want.MaxBackoff = wanted.ConnectionMode, wanted.InactivityProbe, wanted.MaxBackoff
+		want := x.controller()
+		want.UUID, want.IsConnected, want.Role, want.Status = c.UUID, c.IsConnected, c.Role, c.Status
 		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
 		if !same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
 			x.out.Txn.UpdateController(want)

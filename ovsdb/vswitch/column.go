@@ -170,33 +170,33 @@ func set[F comparable, A ovsdb.Atom](wrap func(F) A, unwrap func(A) F) codec[[]F
 	}
 }
 
-// mapping is the codec of a map from string; empty is nil.
-func mapping[F comparable, A ovsdb.Atom](wrap func(F) A, unwrap func(A) F) codec[map[string]F] {
-	return codec[map[string]F]{
-		encode: func(m map[string]F) ovsdb.Value {
+// mapping is the codec of a map; empty is nil.
+func mapping[K, F comparable, KA, A ovsdb.Atom](wrapKey func(K) KA, unwrapKey func(KA) K, wrap func(F) A, unwrap func(A) F) codec[map[K]F] {
+	return codec[map[K]F]{
+		encode: func(m map[K]F) ovsdb.Value {
 			pairs := make(ovsdb.Map, 0, len(m))
 			for k, f := range m {
-				pairs = append(pairs, ovsdb.Pair{Key: ovsdb.String(k), Value: wrap(f)})
+				pairs = append(pairs, ovsdb.Pair{Key: wrapKey(k), Value: wrap(f)})
 			}
 			return ovsdb.NewMap(pairs...)
 		},
-		decode: func(v ovsdb.Value) (map[string]F, error) {
+		decode: func(v ovsdb.Value) (map[K]F, error) {
 			pairs, ok := v.(ovsdb.Map)
 			if !ok || len(pairs) == 0 {
 				return nil, mismatch(ok, v, "a map")
 			}
-			m := make(map[string]F, len(pairs))
+			m := make(map[K]F, len(pairs))
 			for _, p := range pairs {
-				k, isString := p.Key.(ovsdb.String)
+				k, isKey := p.Key.(KA)
 				a, ok := p.Value.(A)
-				if !isString || !ok {
-					return nil, fmt.Errorf("a pair of %T and %T where string and %T should be", p.Key, p.Value, a)
+				if !isKey || !ok {
+					return nil, fmt.Errorf("a pair of %T and %T where %T and %T should be", p.Key, p.Value, k, a)
 				}
-				m[string(k)] = unwrap(a)
+				m[unwrapKey(k)] = unwrap(a)
 			}
 			return m, nil
 		},
-		equal: maps.Equal[map[string]F, map[string]F],
+		equal: maps.Equal[map[K]F, map[K]F],
 	}
 }
 
@@ -217,15 +217,24 @@ func wrapUUID(u UUID) UUID               { return u }
 func wrapInt[I int | int64](i I) ovsdb.Integer   { return ovsdb.Integer(i) }
 func unwrapInt[I int | int64](a ovsdb.Integer) I { return I(a) }
 
-func text() codec[string]                 { return scalar(wrapString, unwrapString) }
-func optText() codec[string]              { return optional(wrapString, unwrapString) }
-func flag() codec[bool]                   { return scalar(wrapBool, unwrapBool) }
-func number() codec[int64]                { return scalar(wrapInt[int64], unwrapInt[int64]) }
-func optInt[I int | int64]() codec[I]     { return optional(wrapInt[I], unwrapInt[I]) }
-func ptrInt() codec[*int]                 { return pointer(wrapInt[int], unwrapInt[int]) }
-func ptrUUID() codec[*UUID]               { return pointer(wrapUUID, wrapUUID) }
-func uuids() codec[[]UUID]                { return set(wrapUUID, wrapUUID) }
-func texts() codec[[]string]              { return set(wrapString, unwrapString) }
-func ints() codec[[]int]                  { return set(wrapInt[int], unwrapInt[int]) }
-func stringMap() codec[map[string]string] { return mapping(wrapString, unwrapString) }
-func intMap() codec[map[string]int64]     { return mapping(wrapInt[int64], unwrapInt[int64]) }
+func text() codec[string]             { return scalar(wrapString, unwrapString) }
+func optText() codec[string]          { return optional(wrapString, unwrapString) }
+func flag() codec[bool]               { return scalar(wrapBool, unwrapBool) }
+func number() codec[int64]            { return scalar(wrapInt[int64], unwrapInt[int64]) }
+func count() codec[int]               { return scalar(wrapInt[int], unwrapInt[int]) }
+func optInt[I int | int64]() codec[I] { return optional(wrapInt[I], unwrapInt[I]) }
+func ptrInt() codec[*int]             { return pointer(wrapInt[int], unwrapInt[int]) }
+func ptrBool() codec[*bool]           { return pointer(wrapBool, unwrapBool) }
+func ptrUUID() codec[*UUID]           { return pointer(wrapUUID, wrapUUID) }
+func uuids() codec[[]UUID]            { return set(wrapUUID, wrapUUID) }
+func texts() codec[[]string]          { return set(wrapString, unwrapString) }
+func ints() codec[[]int]              { return set(wrapInt[int], unwrapInt[int]) }
+func stringMap() codec[map[string]string] {
+	return mapping(wrapString, unwrapString, wrapString, unwrapString)
+}
+func intMap() codec[map[string]int64] {
+	return mapping(wrapString, unwrapString, wrapInt[int64], unwrapInt[int64])
+}
+func uuidsByNumber() codec[map[int]UUID] {
+	return mapping(wrapInt[int], unwrapInt[int], wrapUUID, wrapUUID)
+}

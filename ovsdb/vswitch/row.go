@@ -37,6 +37,7 @@ type Bridge struct {
 	FailMode            string // "standalone", "secure" or ""
 	Protocols           []string
 	FloodVLANs          []int
+	FlowTables          map[int]UUID // of table Flow_Table, by number
 	ExternalIDs         map[string]string
 	OtherConfig         map[string]string
 	STPEnable           bool
@@ -61,6 +62,9 @@ type Port struct {
 	FakeBridge      bool
 	LACP            string
 	Protected       bool
+	BondUpDelay     int // milliseconds
+	BondDownDelay   int
+	QoS             *UUID // of table QoS
 	ExternalIDs     map[string]string
 	OtherConfig     map[string]string
 	Status          map[string]string
@@ -95,6 +99,9 @@ type Interface struct {
 	CFMMPID             *int
 	IngressPolicing     int64 // kbit/s; 0: no limit
 	IngressPolicingPkts int64 // thousands of packets a second; 0: no limit
+	// How far they may be exceeded for a moment.
+	IngressPolicingBurst     int64 // kbit; 0: the switch's default
+	IngressPolicingPktsBurst int64 // thousands of packets; 0: the switch's default
 }
 
 // Mirror is a row of table Mirror.
@@ -123,6 +130,11 @@ type Controller struct {
 	MaxBackoff      int    // milliseconds, at least 1000; 0: the switch's default
 	RateLimit       int    // packets per second, at least 100; 0: none
 	BurstLimit      int    // packets
+	QueueSize       int    // packets of what nobody asked for that may wait; 0: the switch's default
+	AsyncMessages   *bool  // whether messages are sent that nobody asked for; nil: the switch's default
+	LocalIP         string // of the bridge's own port, where the controller is in band; also the next two
+	LocalNetmask    string
+	LocalGateway    string
 	IsConnected     bool
 	Role            string // "master", "slave", "other" or ""
 	Status          map[string]string

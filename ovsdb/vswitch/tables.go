@@ -41,6 +41,7 @@ func bridgeColumns() []column[Bridge] {
 		col("fail_mode", func(r *T) *string { return &r.FailMode }, optText(), config),
 		col("protocols", func(r *T) *[]string { return &r.Protocols }, texts(), config),
 		col("flood_vlans", func(r *T) *[]int { return &r.FloodVLANs }, ints(), config),
+		col("flow_tables", func(r *T) *map[int]UUID { return &r.FlowTables }, uuidsByNumber(), config),
 		mapCol("external_ids", func(r *T) *map[string]string { return &r.ExternalIDs }, config),
 		mapCol("other_config", func(r *T) *map[string]string { return &r.OtherConfig }, config),
 		col("stp_enable", func(r *T) *bool { return &r.STPEnable }, flag(), config),
@@ -66,6 +67,9 @@ func portColumns() []column[Port] {
 		col("fake_bridge", func(r *T) *bool { return &r.FakeBridge }, flag(), config),
 		col("lacp", func(r *T) *string { return &r.LACP }, optText(), config),
 		col("protected", func(r *T) *bool { return &r.Protected }, flag(), config),
+		col("bond_updelay", func(r *T) *int { return &r.BondUpDelay }, count(), config),
+		col("bond_downdelay", func(r *T) *int { return &r.BondDownDelay }, count(), config),
+		col("qos", func(r *T) **UUID { return &r.QoS }, ptrUUID(), config),
 		mapCol("external_ids", func(r *T) *map[string]string { return &r.ExternalIDs }, config),
 		mapCol("other_config", func(r *T) *map[string]string { return &r.OtherConfig }, config),
 		mapCol("status", func(r *T) *map[string]string { return &r.Status }, status),
@@ -98,6 +102,8 @@ func interfaceColumns() []column[Interface] {
 		col("cfm_mpid", func(r *T) **int { return &r.CFMMPID }, ptrInt(), config),
 		col("ingress_policing_rate", func(r *T) *int64 { return &r.IngressPolicing }, number(), config),
 		col("ingress_policing_kpkts_rate", func(r *T) *int64 { return &r.IngressPolicingPkts }, number(), config),
+		col("ingress_policing_burst", func(r *T) *int64 { return &r.IngressPolicingBurst }, number(), config),
+		col("ingress_policing_kpkts_burst", func(r *T) *int64 { return &r.IngressPolicingPktsBurst }, number(), config),
 	}
 }
 
@@ -128,6 +134,11 @@ func controllerColumns() []column[Controller] {
 		col("max_backoff", func(r *T) *int { return &r.MaxBackoff }, optInt[int](), config),
 		col("controller_rate_limit", func(r *T) *int { return &r.RateLimit }, optInt[int](), config),
 		col("controller_burst_limit", func(r *T) *int { return &r.BurstLimit }, optInt[int](), config),
+		col("controller_queue_size", func(r *T) *int { return &r.QueueSize }, optInt[int](), config),
+		col("enable_async_messages", func(r *T) **bool { return &r.AsyncMessages }, ptrBool(), config),
+		col("local_ip", func(r *T) *string { return &r.LocalIP }, optText(), config),
+		col("local_netmask", func(r *T) *string { return &r.LocalNetmask }, optText(), config),
+		col("local_gateway", func(r *T) *string { return &r.LocalGateway }, optText(), config),
 		col("is_connected", func(r *T) *bool { return &r.IsConnected }, flag(), status),
 		col("role", func(r *T) *string { return &r.Role }, optText(), status),
 		mapCol("status", func(r *T) *map[string]string { return &r.Status }, status),
