@@ -70,14 +70,14 @@ func gains(have, want *vswitch.Mirror) []vswitch.UUID {
 	return out
 }
 
-// flowChange describes a modification of flows. Flows that must not be are one object: each may be another.
+// flowChange describes a modification of flows.
 func flowChange(owner, bridge string, m *openflow.FlowMod, have map[flowtable.Key]*openflow.FlowStats) Change {
 	stands := have[flowtable.KeyOf(m.Table, m.Priority, m.Match)]
 	switch {
 	case m.Command != openflow.FlowAdd && stands != nil:
-		return Change{Owner: owner, Object: "flow on " + bridge, What: wasUnwanted, Detail: wasUnwanted + ": " + asAdded(stands), Surplus: true}
+		return Change{Owner: owner, Object: object("flow", asAdded(stands), bridge), What: wasUnwanted, Surplus: true}
 	case m.Command != openflow.FlowAdd:
-		return Change{Owner: owner, Object: "flow on " + bridge, What: wasUnwanted, Surplus: true}
+		return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: wasUnwanted, Surplus: true}
 	case stands == nil:
 		return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: wasMissing}
 	}

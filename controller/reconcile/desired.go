@@ -33,6 +33,14 @@ type Desired struct {
 	heldCookies map[openflow.Cookie]bool
 }
 
+// tunnelOwner is the owner of the tunnel port, or of the tap bridge if there is none.
+func (d *Desired) tunnelOwner() string {
+	if port := d.ports[d.Program.Tunnel.Port]; port != nil {
+		return port.Owner
+	}
+	return tap.OwnerBridge
+}
+
 // Silenced returns the program without the flows of some owners, of which nothing may be delivered for now.
 func (d *Desired) Silenced(owners map[string]bool) *Desired {
 	if len(owners) == 0 {

@@ -64,7 +64,7 @@ func IsProbe(p *openflow.PacketIn) bool { return p.Cookie == probeMagic }
 type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
-	Changes     []Change        // what is wrong, one for each of Mods, but for the controller's own flows that go on by themselves
+	Changes     []Change        // what is wrong, one for each of Mods, but for the controller's own flows where they go on by themselves
 	// Fresh says that Mods only add the flows of owners that have none yet. Until they stand the tap bridge drops what comes from
 	// those, so it does not matter which comes first: they, or the rows that feed them.
 	Fresh bool
@@ -81,7 +81,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		Mods: flowtable.Diff(want, have, flowtable.Options{
 			Ignore: func(f openflow.FlowStats) bool {
 				_, wanted := d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)]
-				return !wanted && d.heldCookies[f.Cookie]
+				return !wanted && d.heldCookies[f.Cookie] || tunnel == 0 && d.Program.Tunnel.Port != "" && probePort(&f) != 0
 			},
 		}),
 		Outstanding: map[string]bool{},
@@ -91,7 +91,11 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 	}
 	stands := make(map[flowtable.Key]*openflow.FlowStats, len(have))
 	cookies := map[openflow.Cookie]bool{}
+	renumbered := false
 	for i := range have {
+		if at := probePort(&have[i]); at != 0 && at != tunnel {
+			renumbered = true
+		}
 		cookies[have[i].Cookie] = true
 		stands[flowtable.KeyOf(have[i].Table, have[i].Priority, have[i].Match)] = &have[i]
 	}
@@ -106,19 +110,48 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		out.Outstanding[owner] = true
 		was := stands[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
 		// The stamp and the probe flow go on by themselves, and others depend on them.
-		own := mod.Command == openflow.FlowAdd && isReserved(mod.Cookie) ||
-			mod.Command != openflow.FlowAdd && was != nil && was.Cookie == probeMagic && was.Priority == probePriority
+		own, goesOn := ownFlow(mod, was, renumbered)
 		if !own && !repair(owner) {
 			continue
 		}
 		mods = append(mods, *mod)
 		out.Fresh = out.Fresh && owner != tap.OwnerBridge && mod.Command == openflow.FlowAdd && !cookies[mod.Cookie]
-		if !own {
+		if !goesOn {
+			if own && mod.Cookie == probeMagic {
+				owner = d.tunnelOwner()
+			}
 			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, stands))
 		}
 	}
 	out.Mods = mods
 	return out
+}
+
+// ownFlow tells whether a modification is of one of the controller's own flows, and then whether it comes about by itself: the stamp
+// has gone on, or the tunnel port has another number.
+func ownFlow(mod *openflow.FlowMod, was *openflow.FlowStats, renumbered bool) (own, goesOn bool) {
+	switch {
+	case mod.Command != openflow.FlowAdd:
+		own = was != nil && probePort(was) != 0
+		return own, own
+	case mod.Cookie == probeMagic:
+		return true, was == nil && renumbered
+	case isReserved(mod.Cookie):
+		return true, was != nil && was.Cookie&^stampMask == stampMagic && len(was.Instructions) == 0 &&
+			was.IdleTimeout == 0 && was.HardTimeout == 0
+	}
+	return false, false
+}
+
+// probePort is the port of a probe flow, or 0 if the flow is none.
+func probePort(f *openflow.FlowStats) openflow.PortNo {
+	in, _ := f.Match.Get(openflow.FieldInPort)
+	port := openflow.PortNo(in.Uint64())
+	want := ProbeFlow(port)
+	if f.Cookie != probeMagic || flowtable.KeyOf(f.Table, f.Priority, f.Match) != want.Key() {
+		return 0
+	}
+	return port
 }
 
 // Applied is what a switch has after it took the modifications of [DiffFlows].

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,6 +75,62 @@ func TestDiffFlows(t *testing.T) {
 			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.stamp, tc.tunnel, reconcile.Open).Mods), "applying twice is not applying once")
 		})
 	}
+}
+
+// TestToldFlows: what somebody has done to flows is told of the controller's own flows too, but not that these go on.
+func TestToldFlows(t *testing.T) {
+	d := desired(t, program())
+	all := installed(d, 3, 100)
+	without := func(cookie, mask openflow.Cookie) []openflow.FlowStats {
+		return slices.DeleteFunc(slices.Clone(all), func(f openflow.FlowStats) bool { return f.Cookie&mask == cookie })
+	}
+	edited := func(priority uint16, edit func(*openflow.FlowStats)) []openflow.FlowStats {
+		out := slices.Clone(all)
+		for i := range out {
+			if out[i].Priority == priority && out[i].Table == 0 {
+				edit(&out[i])
+			}
+		}
+		return out
+	}
+	const stamp, probe = "flow table=0,priority=0,cookie=0x7473000000000004,actions=drop on brtap: ",
+		"flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
+	drop := func(f *openflow.FlowStats) { f.Instructions = []openflow.Instruction{openflow.GotoTable{Table: 3}} }
+	stray := func(in openflow.PortNo) openflow.FlowStats {
+		return openflow.FlowStats{Table: 9, Priority: 7, Match: openflow.Match{openflow.InPort(in)}}
+	}
+	for _, tc := range []struct {
+		name   string
+		have   []openflow.FlowStats
+		tunnel openflow.PortNo
+		owners []string
+		want   []string
+	}{
+		{"the stamp goes on", all, 100, nil, nil},
+		{"the stamp is gone", without(0x7473<<48, 0xffff<<48), 100, []string{"bridge"}, []string{stamp + "missing"}},
+		{"the stamp does something", edited(0, drop), 100, []string{"bridge"}, []string{stamp + "altered"}},
+		{"the stamp has another cookie", edited(0, func(f *openflow.FlowStats) { f.Cookie = 7 }), 100, []string{"bridge"}, []string{stamp + "altered"}},
+		{"the stamp expires", edited(0, func(f *openflow.FlowStats) { f.HardTimeout = 7 }), 100, []string{"bridge"}, []string{stamp + "altered"}},
+		{"the probe flow is gone", without(0x7470<<48, 0xffff<<48), 100, []string{"tunnel"}, []string{probe + "missing"}},
+		{"the probe flow does something else", edited(0xffff, drop), 100, []string{"tunnel"}, []string{probe + "altered"}},
+		{"the tunnel port has another number", all, 101, nil, nil},
+		{"the tunnel port has no number", all, 0, nil, nil},
+		{"flows that are not ours", append(slices.Clone(all), stray(1), stray(2)), 100, []string{"bridge", "bridge"}, []string{
+			"flow table=9,priority=7,in_port=1,cookie=0x0,actions=drop on brtap: unwanted",
+			"flow table=9,priority=7,in_port=2,cookie=0x0,actions=drop on brtap: unwanted",
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var owners, keys []string
+			for _, c := range reconcile.DiffFlows(tc.have, d, 4, tc.tunnel, reconcile.Open).Changes {
+				owners, keys = append(owners, c.Owner), append(keys, c.Key())
+			}
+			assert.Equal(t, tc.owners, owners)
+			assert.Equal(t, tc.want, keys)
+		})
+	}
+	assert.Equal(t, []string{"ADD table=0,priority=0,cookie=0x7473000000000004,actions=drop"},
+		texts(reconcile.DiffFlows(all, d, 4, 0, reconcile.Open).Mods), "the probe flow stays while the tunnel port has no number")
 }
 
 // TestFreshFlows: only of what has no flow yet may come beside the rows that feed it.

@@ -5,26 +5,24 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Heal makes patch ports anew that the switch has given up on although their peers stand. Open vSwitch writes that a peer is
-// missing into Interface:error when it happens to look before the peer is there, and does not take it back (seen on 3.1.0).
-// The transaction is empty where nothing is to be healed; owners are those whose ports are.
-func Heal(snap *vswitch.Snapshot, d *Desired, self Self) (txn *vswitch.Txn, owners []string) {
-	txn = vswitch.NewTxn(snap, self.owner())
+// Heal is [Diff] that also makes those patch ports anew that the switch has given up on although their peers stand, and has the
+// mirrors follow. Open vSwitch writes that a peer is missing into Interface:error when it happens to look before the peer is there,
+// and does not take it back (seen on 3.1.0). The transaction is empty where nothing is to be healed; owners are those whose ports are.
+func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (rows Rows, owners []string) {
+	anew := map[string]bool{}
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
 		port, stands := snap.PortByName(p.Bridge, p.Name)
-		if p.Type != "patch" || !stands || !self.owns(port.ExternalIDs) || !stuck(snap, p, port) {
+		if p.Type != "patch" || !stands || d.held[p.Owner] || !self.owns(port.ExternalIDs) || !stuck(snap, p, port) {
 			continue
 		}
-		bridge, _ := snap.BridgeOfPort(port.UUID) // It was found there.
-		txn.DeletePort(port.UUID)
-		insertPort(txn, bridge.UUID, p)
+		anew[p.Name] = true
 		owners = append(owners, p.Owner)
 	}
-	if !txn.Empty() {
-		txn.IncrementNextCfg()
+	if len(anew) == 0 {
+		return Rows{Txn: vswitch.NewTxn(snap, self.owner())}, nil
 	}
-	return txn, owners
+	return diff(snap, d, self, gate, repair, anew), owners
 }
 
 // stuck reports whether a patch port has an error and a peer.

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,6 +18,7 @@ func TestHeal(t *testing.T) {
 	}{
 		{"nothing is wrong", "", false},
 		{"an error though the peer stands", "set Interface tlt-1 error=no_usable_peer", true},
+		{"an error of the port that a mirror copies to", "set Interface tlm-1 error=no_usable_peer", true},
 		{"an error and no peer", "set Interface tlt-1 error=no_usable_peer -- del-port tlm-1", false},
 		{"an error and a peer that is not open", "set Interface tlt-1 error=no_usable_peer -- set Interface tlm-1 ofport=-1", false},
 		{"an error of a port that is no patch", "set Interface tl-gre error=no_address", false},
@@ -30,23 +32,28 @@ func TestHeal(t *testing.T) {
 			if tc.behind != "" {
 				db.vsctl(tc.behind)
 			}
-			before, _ := db.snapshot().PortNamed("tlt-1")
-			txn, owners := reconcile.Heal(db.snapshot(), d, self)
-			assert.Equal(t, tc.heals, !txn.Empty())
+			name := "tlt-1"
+			if strings.Contains(tc.behind, "Interface tlm-1 error") {
+				name = "tlm-1"
+			}
+			before, _ := db.snapshot().PortNamed(name)
+			rows, owners := reconcile.Heal(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
+			assert.Equal(t, tc.heals, !rows.Txn.Empty())
 			if !tc.heals {
 				assert.Empty(t, owners)
 				return
 			}
 			assert.Equal(t, []string{"cap1"}, owners)
-			_, err := txn.Commit(t.Context(), db.conn)
-			require.NoError(t, err)
-			after, stands := db.snapshot().PortNamed("tlt-1")
+			assert.Empty(t, rows.Changes, "nobody else has changed anything")
+			assert.NotZero(t, rows.Stamp)
+			db.commit(rows.Txn)
+			after, stands := db.snapshot().PortNamed(name)
 			require.True(t, stands)
 			assert.NotEqual(t, before.UUID, after.UUID)
 			assert.Empty(t, db.snapshot().PortInterfaces(after)[0].Error)
-			txn, _ = reconcile.Heal(db.snapshot(), d, self)
-			assert.True(t, txn.Empty())
-			db.settle(d) // What the program says stands again.
+			rows, _ = reconcile.Heal(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
+			assert.True(t, rows.Txn.Empty())
+			db.idle(d) // The mirror has followed.
 		})
 	}
 }

@@ -66,6 +66,14 @@ func (x *differ) mirror(m *tap.Mirror) {
 		if same(have, &want) || x.d.held[m.Owner] {
 			continue
 		}
+		if x.anew[m.Output] { // It follows what is no drift.
+			kept := want
+			kept.OutputPort = have.OutputPort
+			if same(have, &kept) {
+				x.out.Txn.UpdateMirror(want)
+				continue
+			}
+		}
 		change := differing(m.Owner, object("mirror", m.Name, m.Bridge), have, &want)
 		if added := gains(have, &want); added != nil {
 			kept := want

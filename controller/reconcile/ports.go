@@ -66,6 +66,11 @@ func (x *differ) port(p *tap.Port) {
 		}
 	case p.Plugged:
 		x.out.Outstanding[p.Owner] = true // Its owner plugs it.
+	case stands && x.anew[p.Name]:
+		x.out.Outstanding[p.Owner] = true
+		x.out.Txn.DeletePort(have.UUID)
+		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
+		x.mirrors = true
 	case stands && x.self.owns(have.ExternalIDs):
 		x.ports[portKey{p.Bridge, p.Name}] = have.UUID
 		x.updatePort(p, have)
@@ -136,9 +141,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if len(p.Options) > 0 {
 		now.Options = p.Options
 	}
-	if p.OFPortRequest != 0 {
-		now.OFPortRequest = int(p.OFPortRequest)
-	}
+	now.OFPortRequest = int(p.OFPortRequest)
 	if p.Type != "" { // A NIC keeps what its host has set for it.
 		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
 	}

@@ -45,6 +45,7 @@ type differ struct {
 
 	tapBridge vswitch.UUID
 	ports     map[portKey]vswitch.UUID // that stand or are inserted
+	anew      map[string]bool          // ports that are deleted and inserted
 	members   map[string]string        // interface of another name's port -> that port; nil before the first use
 	mirrors   bool                     // a mirror, or a port of one, is touched
 }
@@ -63,8 +64,12 @@ func Shut(string) bool { return false }
 
 // Diff compares a program with a snapshot. What belongs to an owner that repair does not let through stays as it is.
 func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
+	return diff(snap, d, self, gate, repair, nil)
+}
+
+func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew map[string]bool) Rows {
 	x := &differ{
-		snap: snap, d: d, self: self, gate: gate, repair: repair,
+		snap: snap, d: d, self: self, gate: gate, repair: repair, anew: anew,
 		out: Rows{
 			Txn:         vswitch.NewTxn(snap, self.owner()),
 			Outstanding: map[string]bool{}, Blocked: map[string]string{},

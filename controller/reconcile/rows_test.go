@@ -120,6 +120,7 @@ func TestDrift(t *testing.T) {
 		{"peer", "set Interface tlm-1 options:peer=x", []string{"mutate interface tlm-1: options", stamped}, "cap1", true},
 		{"option too many", "set Interface tl-gre options:psk=x", []string{"mutate interface tl-gre: options", stamped}, "tunnel", true},
 		{"ofport_request", "set Interface tlt-1 ofport_request=9", []string{"update interface tlt-1: ofport_request", stamped}, "cap1", true},
+		{"ofport_request too many", "set Interface tlm-1 ofport_request=9", []string{"update interface tlm-1: ofport_request", stamped}, "cap1", true},
 		{"BFD", "set Interface tlm-1 bfd:enable=true", []string{"mutate interface tlm-1: bfd", stamped}, "cap1", true},
 		{"LLDP", "set Interface tlm-1 lldp:enable=true", []string{"mutate interface tlm-1: lldp", stamped}, "cap1", true},
 		{"CFM", "set Interface tlm-1 cfm_mpid=3", []string{"update interface tlm-1: cfm_mpid", stamped}, "cap1", true},

@@ -87,21 +87,16 @@ const maxTold = 20
 // wrote tells of a write, and of what it repaired.
 func (l *loop) wrote(rows, flows int, drift []reconcile.Change) {
 	if len(drift) > 0 {
-		var told, disputed []string
-		now := time.Now()
-		for _, c := range drift {
-			if l.s.quarrels.repaired(c, now) {
-				disputed = append(disputed, c.Key())
-			}
-			if len(told) < maxTold {
-				told = append(told, c.String())
-			}
+		var told []string
+		for _, c := range drift[:min(len(drift), maxTold)] {
+			told = append(told, c.String())
 		}
 		if len(drift) > maxTold {
 			told = append(told, fmt.Sprintf("%d more", len(drift)-maxTold))
 		}
 		l.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "found", told)
-		if disputed != nil {
+		if disputed := l.s.quarrels.repaired(drift, time.Now()); disputed != nil {
+			disputed = disputed[:min(len(disputed), maxTold)]
 			l.s.log.Error("somebody else changes what we repair again and again: the next repair waits", "found", disputed)
 		}
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -9,9 +10,11 @@ import (
 
 // Somebody else may want what we repair to be otherwise, such as another program that looks after the switch. Then the same
 // comes back again and again. The first repairs are made at once; after them each rests twice as long as the one before. Once an
-// owner has been left in peace for a while, all is forgotten.
+// owner has been left in peace for a while, all is forgotten. What comes back seldom is repaired at once without end: it would be
+// wrong for longer if it had to wait.
 const (
-	freeRepairs  = 8 // of the same difference
+	freeRepairs  = 16               // of the same difference
+	seldom       = 10 * time.Second // in which one of them is forgotten
 	firstPause   = 100 * time.Millisecond
 	maxPause     = 30 * time.Second
 	peace        = time.Minute
@@ -24,14 +27,31 @@ const (
 type quarrels map[string]*quarrel
 
 type quarrel struct {
-	times   map[string]int // repairs, by reconcile.Change.Key
-	last    time.Time      // repair
-	until   time.Time      // no repair before
-	subject string         // what is in dispute
+	times   map[string]tally // by reconcile.Change.Key
+	last    time.Time        // repair
+	until   time.Time        // no repair before
+	subject string           // what is in dispute
 }
 
-// repaired notes a repair. It reports whether the next one has to wait.
-func (q *quarrels) repaired(c reconcile.Change, now time.Time) bool {
+// tally counts the repairs of one difference; it leaks until there are too many.
+type tally struct {
+	level float64
+	last  time.Time
+}
+
+// another counts one more repair, and returns how many there are beyond the free ones.
+func (t *tally) another(now time.Time) (extra int) {
+	if t.level <= freeRepairs {
+		t.level = max(0, t.level-now.Sub(t.last).Seconds()/seldom.Seconds())
+	}
+	t.level++
+	t.last = now
+	return int(math.Ceil(t.level - freeRepairs))
+}
+
+// repaired notes what was repaired by one write, in which the same counts once. It returns the keys of that which has to wait the next
+// time.
+func (q *quarrels) repaired(changes []reconcile.Change, now time.Time) (disputed []string) {
 	if *q == nil {
 		*q = quarrels{}
 	}
@@ -40,32 +60,41 @@ func (q *quarrels) repaired(c reconcile.Change, now time.Time) bool {
 			delete(*q, owner)
 		}
 	}
-	mine := (*q)[c.Owner]
-	if mine == nil {
-		if len(*q) >= maxQuarrels {
-			return false
+	type counted struct{ owner, key string }
+	done := map[counted]bool{}
+	for _, c := range changes {
+		mine := (*q)[c.Owner]
+		if mine == nil {
+			if len(*q) >= maxQuarrels {
+				continue
+			}
+			mine = &quarrel{times: map[string]tally{}}
+			(*q)[c.Owner] = mine
 		}
-		mine = &quarrel{times: map[string]int{}}
-		(*q)[c.Owner] = mine
+		key := c.Key()
+		if _, known := mine.times[key]; !known && len(mine.times) >= maxDisputed {
+			key = otherDispute
+		}
+		if done[counted{c.Owner, key}] {
+			continue
+		}
+		done[counted{c.Owner, key}] = true
+		count := mine.times[key]
+		extra := count.another(now)
+		mine.times[key], mine.last = count, now
+		if extra <= 0 {
+			continue
+		}
+		disputed = append(disputed, key)
+		pause := maxPause
+		if extra < 10 { // 2 to the power of 9 is more than enough.
+			pause = min(firstPause<<(extra-1), maxPause)
+		}
+		if until := now.Add(pause); until.After(mine.until) {
+			mine.until, mine.subject = until, key
+		}
 	}
-	key := c.Key()
-	if mine.times[key] == 0 && len(mine.times) >= maxDisputed {
-		key = otherDispute
-	}
-	mine.times[key]++
-	mine.last = now
-	extra := mine.times[key] - freeRepairs
-	if extra <= 0 {
-		return false
-	}
-	pause := maxPause
-	if extra < 10 { // 2 to the power of 9 is more than enough.
-		pause = min(firstPause<<(extra-1), maxPause)
-	}
-	if until := now.Add(pause); until.After(mine.until) {
-		mine.until, mine.subject = until, key
-	}
-	return true
+	return disputed
 }
 
 // lets reports whether what belongs to an owner may be repaired now.

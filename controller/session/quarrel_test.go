@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,15 +17,16 @@ func TestQuarrels(t *testing.T) {
 	now := time.Unix(1000, 0)
 	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all", Detail: "select_all is true, want false"}
 	port := reconcile.Change{Owner: "cap1", Object: "port tlm-1 on br0", What: "missing"}
+	repaired := func(c ...reconcile.Change) bool { return len(q.repaired(c, now)) > 0 }
 	for range freeRepairs {
-		assert.False(t, q.repaired(mirror, now))
-		assert.False(t, q.repaired(port, now), "other differences are counted on their own")
+		assert.False(t, repaired(mirror, mirror, mirror), "what is repaired by one write counts once")
+		assert.False(t, repaired(port), "other differences are counted on their own")
 		assert.True(t, q.lets("cap1", now))
 	}
 	var pauses []time.Duration
 	for range 14 {
 		mirror.Detail += "!" // The values do not matter.
-		assert.True(t, q.repaired(mirror, now))
+		assert.True(t, repaired(mirror))
 		assert.False(t, q.lets("cap1", now))
 		assert.True(t, q.lets("cap2", now), "others do not suffer")
 		why, next := q.waiting(now)
@@ -43,16 +45,28 @@ func TestQuarrels(t *testing.T) {
 
 	now = now.Add(peace + time.Millisecond)
 	for range freeRepairs {
-		assert.False(t, q.repaired(mirror, now), "after a minute in peace all is forgotten")
+		assert.False(t, repaired(mirror), "after a minute in peace all is forgotten")
 	}
+	for range 10 * freeRepairs {
+		now = now.Add(seldom)
+		assert.False(t, repaired(mirror), "what comes back seldom need not wait")
+	}
+	now = now.Add(peace + time.Millisecond)
+	many := make([]reconcile.Change, 20*maxDisputed)
+	for i := range many {
+		many[i] = reconcile.Change{Owner: "bridge", Object: fmt.Sprintf("flow %d", i), What: "unwanted"}
+	}
+	assert.False(t, repaired(many...), "many at once are not the same again")
+	assert.LessOrEqual(t, len(q["bridge"].times), maxDisputed+1)
+	war := false
+	for i := range 100 * maxDisputed {
+		war = war || repaired(reconcile.Change{Owner: "bridge", Object: fmt.Sprintf("another %d", i), What: "unwanted"})
+	}
+	assert.True(t, war, "without end, each time another")
 	for i := range 2 * maxQuarrels {
-		q.repaired(reconcile.Change{Owner: strings.Repeat("x", i), Object: "port", What: "unwanted"}, now)
+		repaired(reconcile.Change{Owner: strings.Repeat("x", i), Object: "port", What: "unwanted"})
 	}
 	assert.LessOrEqual(t, len(q), maxQuarrels)
-	for i := range 2 * maxDisputed {
-		q.repaired(reconcile.Change{Owner: "cap1", Object: strings.Repeat("x", i), What: "missing"}, now)
-	}
-	assert.LessOrEqual(t, len(q["cap1"].times), maxDisputed+1)
 }
 
 // TestDispute has somebody change a mirror without pause: it is repaired ever more seldom and told, and all else is repaired as ever.

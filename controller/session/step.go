@@ -150,7 +150,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 
 // heal makes ports anew that the switch has given up on for no reason that still holds; ever more seldom if that does not help.
 func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time.Time) error {
-	txn, owners := reconcile.Heal(l.watcher.Snapshot(), desired, l.self)
+	rows, owners := reconcile.Heal(l.watcher.Snapshot(), desired, l.self, reconcile.Shut, l.repair)
 	if l.healing = owners; len(owners) == 0 {
 		l.healAt, l.healPause = time.Time{}, 0
 		return nil
@@ -159,8 +159,8 @@ func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time
 		l.healPause = min(max(2*l.healPause, retryTime), time.Minute)
 		l.healAt = now.Add(l.healPause)
 		l.s.log.Warn("patch ports are made anew, since the switch has given up on them")
-		if _, err := txn.Commit(ctx, l.conn); err != nil && !errors.Is(err, vswitch.ErrConflict) {
-			return fmt.Errorf("transaction: %w", err)
+		if err := l.commit(ctx, desired, &rows); err != nil {
+			return err
 		}
 	}
 	sooner(again, l.healAt)

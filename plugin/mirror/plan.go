@@ -41,7 +41,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 				// Where the underlay has no room for the 42 octets of encapsulation, fragments arrive and drops do not.
 				"df_default": "false",
 			},
-			OFPortRequest: tunnel,
+			OFPortRequest: numbers.request(tunnelPort),
 		})
 	}
 	flows.guard(h.TunnelIP)
@@ -67,7 +67,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 			},
 			tap.Port{
 				Owner: c.id, Bridge: p.world.config.Bridge, Name: tapPort(c.id), Type: "patch",
-				Options: map[string]string{"peer": sourcePort(c.id)}, OFPortRequest: in,
+				Options: map[string]string{"peer": sourcePort(c.id)}, OFPortRequest: numbers.request(tapPort(c.id)),
 			})
 		for _, r := range c.groups {
 			program.Mirrors = append(program.Mirrors, c.mirror(r))
@@ -108,7 +108,7 @@ func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, 
 	if to.join {
 		port := tap.Port{Owner: s.ID, Bridge: p.world.config.Bridge, Name: to.port, Plugged: to.plugged}
 		if !to.plugged {
-			port.OFPortRequest = numbers.of(to.port)
+			port.OFPortRequest = numbers.request(to.port)
 		}
 		program.Ports = append(program.Ports, port)
 	}
@@ -167,21 +167,26 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 	return best
 }
 
-// portNumbers gives out OpenFlow port numbers on the tap bridge. What the switch has assigned counts; other ports ask for
-// a number that depends on their name alone, so that flows need not wait for the switch's answer.
+// portNumbers gives out OpenFlow port numbers on the tap bridge. Flows use what the switch has assigned. Ports ask for a number that
+// depends on their name, so that flows need not wait for the switch's answer, and go on asking for it where somebody gave them
+// another.
 type portNumbers struct {
-	seen map[string]uint32
-	used map[uint32]bool
+	seen      map[string]uint32
+	requested map[string]uint32
+	used      map[uint32]bool
 }
 
 // Requested numbers lie where the switch does not assign any on its own while it has few ports; OFPP_MAX is 0xff00.
 const (
 	firstPort = 0x1000
 	lastPort  = 0xefff
+	// numberReach is how far from its name's own number a port may have had to go because others had the numbers in between. It stays
+	// there when those are gone.
+	numberReach = 64
 )
 
 func newPortNumbers(h *tap.Host) *portNumbers {
-	n := &portNumbers{seen: map[string]uint32{}, used: map[uint32]bool{}}
+	n := &portNumbers{seen: map[string]uint32{}, requested: map[string]uint32{}, used: map[uint32]bool{}}
 	for _, port := range h.TapPorts {
 		if port.OFPort > 0 {
 			n.seen[port.Name] = port.OFPort
@@ -191,17 +196,30 @@ func newPortNumbers(h *tap.Host) *portNumbers {
 	return n
 }
 
+// of is the number that a port has, or else the one that it asks for.
 func (n *portNumbers) of(name string) uint32 {
 	if number, ok := n.seen[name]; ok {
 		return number
 	}
-	number := firstPort + hash32(name)%(lastPort-firstPort+1)
-	for n.used[number] {
-		if number++; number > lastPort {
-			number = firstPort
+	return n.request(name)
+}
+
+// request is the number that a port asks for.
+func (n *portNumbers) request(name string) uint32 {
+	if number, ok := n.requested[name]; ok {
+		return number
+	}
+	const size = lastPort - firstPort + 1
+	at := hash32(name) % size
+	number := n.seen[name]
+	if number < firstPort || number > lastPort || (number-firstPort+size-at)%size > numberReach {
+		for number = firstPort + at; n.used[number]; {
+			if number++; number > lastPort {
+				number = firstPort
+			}
 		}
 	}
-	n.seen[name] = number
+	n.requested[name] = number
 	n.used[number] = true
 	return number
 }
