@@ -1,19 +1,23 @@
 package reconcile
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Heal is [Diff] that also makes those patch ports anew that the switch has given up on although their peers stand, and has the
-// mirrors follow. Open vSwitch writes that a peer is missing into Interface:error when it happens to look before the peer is there,
-// and does not take it back (seen on 3.1.0). The transaction is empty where nothing is to be healed; owners are those whose ports are.
+// Heal is [Diff] that also makes those ports anew that the switch has given up on for no reason that still holds, and has the mirrors
+// follow. Of what changes there and back again at once Open vSwitch does not write down the latter (seen on 3.1.0): it says
+// in Interface:error that a peer is missing, if it happened to look before the peer was there, or that an option is wrong, and does not
+// take it back. The transaction is empty where nothing is to be healed; owners are those whose ports are.
 func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (rows Rows, owners []string) {
 	anew := map[string]bool{}
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
 		port, stands := snap.PortByName(p.Bridge, p.Name)
-		if p.Type != "patch" || !stands || d.held[p.Owner] || !self.owns(port.ExternalIDs) || !stuck(snap, p, port) {
+		if p.Type == "" || !stands || d.held[p.Owner] || !self.owns(port.ExternalIDs) || !stuck(snap, p, port) {
 			continue
 		}
 		anew[p.Name] = true
@@ -25,27 +29,16 @@ func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (row
 	return diff(snap, d, self, gate, repair, anew), owners
 }
 
-// stuck reports whether a patch port has an error and a peer.
+// stuck reports whether a port has an error although it is as it must be and, if it is a patch port, has a peer.
 func stuck(snap *vswitch.Snapshot, p *tap.Port, port *vswitch.Port) bool {
+	failed := slices.ContainsFunc(snap.PortInterfaces(port), func(i *vswitch.Interface) bool {
+		return i.Error != "" && i.Type == p.Type && maps.Equal(i.Options, p.Options)
+	})
+	if !failed || p.Type != "patch" {
+		return failed
+	}
 	peer, stands := snap.PortNamed(p.Options["peer"])
-	if !stands {
-		return false
-	}
-	for _, far := range snap.PortInterfaces(peer) {
-		for _, near := range snap.PortInterfaces(port) {
-			if near.Error != "" && far.Type == "patch" && far.Options["peer"] == p.Name && far.OFPort > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// insertPort adds a port of a program.
-func insertPort(txn *vswitch.Txn, bridge vswitch.UUID, p *tap.Port) vswitch.UUID {
-	return txn.InsertPort(bridge, vswitch.Port{
-		Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
-	}, vswitch.Interface{
-		Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
+	return stands && slices.ContainsFunc(snap.PortInterfaces(peer), func(far *vswitch.Interface) bool {
+		return far.Type == "patch" && far.Options["peer"] == p.Name && far.OFPort > 0
 	})
 }

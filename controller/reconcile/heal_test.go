@@ -21,7 +21,8 @@ func TestHeal(t *testing.T) {
 		{"an error of the port that a mirror copies to", "set Interface tlm-1 error=no_usable_peer", true},
 		{"an error and no peer", "set Interface tlt-1 error=no_usable_peer -- del-port tlm-1", false},
 		{"an error and a peer that is not open", "set Interface tlt-1 error=no_usable_peer -- set Interface tlm-1 ofport=-1", false},
-		{"an error of a port that is no patch", "set Interface tl-gre error=no_address", false},
+		{"an error of the tunnel port", "set Interface tl-gre error=no_address", true},
+		{"an error of a port that is not as it must be", "set Interface tl-gre error=no_address options:remote_ip=192.0.2.9", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			db := newDatabase(t)
@@ -33,8 +34,11 @@ func TestHeal(t *testing.T) {
 				db.vsctl(tc.behind)
 			}
 			name := "tlt-1"
+			owner := "cap1"
 			if strings.Contains(tc.behind, "Interface tlm-1 error") {
 				name = "tlm-1"
+			} else if strings.Contains(tc.behind, "Interface tl-gre error") {
+				name, owner = "tl-gre", "tunnel"
 			}
 			before, _ := db.snapshot().PortNamed(name)
 			rows, owners := reconcile.Heal(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
@@ -43,7 +47,7 @@ func TestHeal(t *testing.T) {
 				assert.Empty(t, owners)
 				return
 			}
-			assert.Equal(t, []string{"cap1"}, owners)
+			assert.Equal(t, []string{owner}, owners)
 			assert.Empty(t, rows.Changes, "nobody else has changed anything")
 			assert.NotZero(t, rows.Stamp)
 			db.commit(rows.Txn)

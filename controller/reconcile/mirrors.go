@@ -66,7 +66,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 		if same(have, &want) || x.d.held[m.Owner] {
 			continue
 		}
-		if x.anew[m.Output] { // It follows what is no drift.
+		if x.replaced[m.Output] { // It follows.
 			kept := want
 			kept.OutputPort = have.OutputPort
 			if same(have, &kept) {

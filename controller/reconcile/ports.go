@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -68,9 +69,7 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Outstanding[p.Owner] = true // Its owner plugs it.
 	case stands && x.anew[p.Name]:
 		x.out.Outstanding[p.Owner] = true
-		x.out.Txn.DeletePort(have.UUID)
-		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
-		x.mirrors = true
+		x.replacePort(p, have)
 	case stands && x.self.owns(have.ExternalIDs):
 		x.ports[portKey{p.Bridge, p.Name}] = have.UUID
 		x.updatePort(p, have)
@@ -82,7 +81,7 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Outstanding[p.Owner] = true
 	case x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: wasMissing}):
 		// One of that name on another bridge is deleted in the same transaction.
-		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
+		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p, vswitch.Interface{})
 		x.mirrors = x.mirrors || p.Type == "patch"
 	}
 }
@@ -118,22 +117,9 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if len(interfaces) != 1 || interfaces[0].Name != p.Name || !x.self.owns(interfaces[0].ExternalIDs) {
 		// Somebody has made a bond of it, or put something else into it.
 		if x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: "interfaces"}) {
-			bridge, _ := x.bridgeUUID(p.Bridge) // It was found there.
-			x.out.Txn.DeletePort(have.UUID)
-			x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p)
-			x.mirrors = true
+			x.replacePort(p, have)
 		}
 		return
-	}
-	want := *have
-	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
-	want.MAC, want.BondMode, want.LACP, want.OtherConfig = "", "", "", nil
-	want.BondFakeIface, want.FakeBridge, want.Protected = false, false, false
-	want.BondUpDelay, want.BondDownDelay, want.QoS = 0, 0, nil
-	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
-	if !same(have, &want) && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
-		x.out.Txn.UpdatePort(want)
-		x.mirrors = true
 	}
 	device := interfaces[0]
 	now := *device
@@ -149,8 +135,50 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	now.BFD, now.LLDP, now.CFMMPID, now.IngressPolicing, now.IngressPolicingPkts = nil, nil, nil, 0, 0
 	now.IngressPolicingBurst, now.IngressPolicingPktsBurst = 0, 0
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
-	if !same(device, &now) && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now)) {
+	changed := !same(device, &now) && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now))
+	if changed && (now.Type != device.Type || now.OFPortRequest != device.OFPortRequest || !maps.Equal(now.Options, device.Options)) {
+		// Of what changes there and back again at once, Open vSwitch does not write down the latter, seen on 3.1.0: the number of the port
+		// before, or the error, would stand there for good. A new row has nothing from before.
+		x.replacePort(p, have)
+		return
+	}
+	want := *have
+	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
+	want.MAC, want.BondMode, want.LACP, want.OtherConfig = "", "", "", nil
+	want.BondFakeIface, want.FakeBridge, want.Protected = false, false, false
+	want.BondUpDelay, want.BondDownDelay, want.QoS = 0, 0, nil
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
+	if !same(have, &want) && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
+		x.out.Txn.UpdatePort(want)
+		x.mirrors = true
+	}
+	if changed {
 		x.out.Txn.UpdateInterface(now)
 		x.mirrors = true
 	}
+}
+
+// replacePort makes a port anew where it stands. Mirrors follow.
+func (x *differ) replacePort(p *tap.Port, have *vswitch.Port) {
+	bridge, _ := x.bridgeUUID(p.Bridge) // It was found there.
+	var kept vswitch.Interface
+	for _, i := range x.snap.PortInterfaces(have) {
+		if p.Type == "" && i.Name == p.Name {
+			kept = *i
+		}
+	}
+	x.out.Txn.DeletePort(have.UUID)
+	x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p, kept)
+	x.replaced[p.Name] = true
+	x.mirrors = true
+}
+
+// insertPort adds a port of a program. kept is a NIC's interface from before, if there was one, of which it keeps what its host has set.
+func insertPort(txn *vswitch.Txn, bridge vswitch.UUID, p *tap.Port, kept vswitch.Interface) vswitch.UUID {
+	return txn.InsertPort(bridge, vswitch.Port{
+		Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
+	}, vswitch.Interface{
+		Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
+		MAC: kept.MAC, MTURequest: kept.MTURequest, OtherConfig: kept.OtherConfig,
+	})
 }

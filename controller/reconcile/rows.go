@@ -45,7 +45,8 @@ type differ struct {
 
 	tapBridge vswitch.UUID
 	ports     map[portKey]vswitch.UUID // that stand or are inserted
-	anew      map[string]bool          // ports that are deleted and inserted
+	anew      map[string]bool          // ports that are to be made anew
+	replaced  map[string]bool          // ports that are
 	members   map[string]string        // interface of another name's port -> that port; nil before the first use
 	mirrors   bool                     // a mirror, or a port of one, is touched
 }
@@ -74,7 +75,7 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 			Txn:         vswitch.NewTxn(snap, self.owner()),
 			Outstanding: map[string]bool{}, Blocked: map[string]string{},
 		},
-		ports: map[portKey]vswitch.UUID{},
+		ports: map[portKey]vswitch.UUID{}, replaced: map[string]bool{},
 	}
 	bridge, exists := snap.Bridge(d.Program.Bridge.Name)
 	if exists && !self.owns(bridge.ExternalIDs) {

@@ -73,6 +73,13 @@ func (l *loop) claim(ctx context.Context, desired *reconcile.Desired) error {
 // drift picks of what is not as it must be that which has been before: somebody else has changed it. That a guest has come back with
 // another port, which the mirror then has to select, is no drift.
 func (l *loop) drift(desired *reconcile.Desired, changes []reconcile.Change) []reconcile.Change {
+	defer func() { // What has been written of another print is all that has been from now on.
+		for _, c := range changes {
+			if l.stood[c.Owner] != desired.Prints[c.Owner] {
+				delete(l.stood, c.Owner)
+			}
+		}
+	}()
 	return slices.DeleteFunc(slices.Clone(changes), func(c reconcile.Change) bool {
 		print, wanted := desired.Prints[c.Owner]
 		stood, known := l.stood[c.Owner]
