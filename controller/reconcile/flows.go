@@ -138,7 +138,7 @@ func ownFlow(mod *openflow.FlowMod, was *openflow.FlowStats, renumbered bool) (o
 		return true, was == nil && renumbered
 	case isReserved(mod.Cookie):
 		return true, was != nil && was.Cookie&^stampMask == stampMagic && len(was.Instructions) == 0 &&
-			was.IdleTimeout == 0 && was.HardTimeout == 0
+			was.IdleTimeout == 0 && was.HardTimeout == 0 && was.Flags == 0
 	}
 	return false, false
 }
