@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -96,12 +97,14 @@ func (s *Session) meet(ctx context.Context, c *switchConn) error {
 		select {
 		case <-c.known:
 			return nil
-		case event, open := <-c.conn.Events():
+		case events, open := <-c.conn.Events():
 			if !open {
 				return c.conn.Err()
 			}
-			if status, is := event.Message.(*openflow.PortStatus); is {
-				s.followPort(c, status)
+			for _, event := range events {
+				if status, is := event.Message.(*openflow.PortStatus); is {
+					s.followPort(c, status)
+				}
 			}
 		case <-strange.C:
 			if s.comparable() {
@@ -242,7 +245,7 @@ func without(list []*switchConn, c *switchConn) []*switchConn {
 func (s *Session) comparable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.connected && s.trait.known()
+	return s.used != nil && s.trait.known()
 }
 
 // missing says why there is no connection in use.
@@ -270,7 +273,10 @@ func (s *Session) certified(conn *ofconn.Conn) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.peer != nil && !bytes.Equal(s.peer.Raw, shown.Raw) {
+	if s.used == nil {
+		return nil
+	}
+	if peer := s.used.PeerCertificate(); peer != nil && !bytes.Equal(peer.Raw, shown.Raw) {
 		return fmt.Errorf("certificate %q is not the one that the host's database shows, and does not name the host", shown.Subject.CommonName)
 	}
 	return nil
@@ -284,9 +290,9 @@ func (c *Config) certified(shown *x509.Certificate) (own bool, err error) {
 	return c.Certified(shown)
 }
 
-// identify makes the OVSDB connection the one that certificates are held against, and nil no one.
-func (s *Session) identify(peer *x509.Certificate, connected bool) {
+// use makes an OVSDB connection the one that is in use, and that certificates are held against; nil is none.
+func (s *Session) use(conn *client.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peer, s.connected = peer, connected
+	s.used = conn
 }

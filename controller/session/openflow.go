@@ -3,10 +3,12 @@ package session
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -38,12 +40,7 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 	}
 	s.log.Info("OpenFlow connected", "remote", conn.RemoteAddr())
 	s.poke()
-	sampling, stop := context.WithCancel(ctx)
-	var sampler sync.WaitGroup
-	sampler.Go(func() { s.sampleOn(sampling) })
 	s.hear(ctx, mine, polled)
-	stop()
-	sampler.Wait()
 	s.drop(mine)
 	s.log.Info("OpenFlow disconnected", "remote", conn.RemoteAddr(), "error", conn.Err())
 	s.poke()
@@ -60,7 +57,7 @@ func (c *switchConn) read(ctx context.Context) (polled bool, err error) {
 	return polled, err
 }
 
-// hear notes what the switch tells, until the connection ends.
+// hear notes what the switch tells, until the connection ends, and has its counters read now and then.
 func (s *Session) hear(ctx context.Context, c *switchConn, polled bool) {
 	var poll <-chan time.Time
 	if polled {
@@ -68,29 +65,27 @@ func (s *Session) hear(ctx context.Context, c *switchConn, polled bool) {
 		defer ticker.Stop()
 		poll = ticker.C
 	}
+	var sampling sync.WaitGroup
+	defer sampling.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	sample := time.NewTimer(rand.N(meter.Interval))
+	defer sample.Stop()
 	for {
 		changed := false
 		select {
-		case event, more := <-c.conn.Events():
+		case events, more := <-c.conn.Events():
 			if !more {
 				return
 			}
-			changed = len(flowtable.Updates(event)) > 0
-			switch m := event.Message.(type) {
-			case *openflow.PacketIn:
-				if sender, nonce, ok := ParseProbe(m); ok {
-					s.config.Probed(sender, nonce)
-				}
-			case *openflow.PortStatus:
-				s.mu.Lock()
-				barred := c.followConfig(m.Port, m.Reason == openflow.PortDeleted)
-				s.mu.Unlock()
-				if barred {
-					s.poke()
-				}
+			for _, event := range events {
+				changed = s.heard(c, event) || changed
 			}
 		case <-poll:
 			changed = true
+		case <-sample.C:
+			sample.Reset(sampleAgain())
+			sampling.Go(func() { s.sampleNow(ctx) })
 		case <-ctx.Done():
 			return
 		}
@@ -101,6 +96,24 @@ func (s *Session) hear(ctx context.Context, c *switchConn, polled bool) {
 			s.poke()
 		}
 	}
+}
+
+// heard notes one thing that the switch tells. It reports whether somebody else has changed flows.
+func (s *Session) heard(c *switchConn, event ofconn.Event) (changed bool) {
+	switch m := event.Message.(type) {
+	case *openflow.PacketIn:
+		if sender, nonce, ok := ParseProbe(m); ok {
+			s.config.Probed(sender, nonce)
+		}
+	case *openflow.PortStatus:
+		s.mu.Lock()
+		barred := c.followConfig(m.Port, m.Reason == openflow.PortDeleted)
+		s.mu.Unlock()
+		if barred {
+			s.poke()
+		}
+	}
+	return len(flowtable.Updates(event)) > 0
 }
 
 // refresh reads the flows again if somebody else has changed them.

@@ -46,7 +46,7 @@ func (s *Session) Run(ctx context.Context) {
 			s.log.Info("OVSDB connected", "remote", conn.RemoteAddr())
 			started := time.Now()
 			var retired bool
-			snapshot, retired, offered, err = s.keep(ctx, conn, snapshot)
+			snapshot, retired, err = s.keep(ctx, conn, snapshot)
 			if ctx.Err() != nil || retired {
 				return
 			}
@@ -59,9 +59,6 @@ func (s *Session) Run(ctx context.Context) {
 			return
 		}
 		s.config.Report(Report{Problem: err.Error(), Snapshot: snapshot})
-		if offered != nil {
-			continue
-		}
 		wait := backoff/2 + rand.N(backoff)
 		backoff = min(2*backoff, maxBackoff)
 		timer := time.NewTimer(wait)
@@ -136,39 +133,28 @@ func (s *Session) options(secure *tls.Config) client.Options {
 	}
 }
 
-// keep runs the loop over one OVSDB connection, which it closes. It returns the last snapshot, and a connection that the host has made
-// meanwhile.
-func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (snap *vswitch.Snapshot, retired bool, offered net.Conn, err error) {
-	s.identify(conn.PeerCertificate(), true)
-	defer s.identify(nil, false)
-	took := make(chan net.Conn)
-	go func() { took <- s.relieve(ctx, conn) }()
+// keep runs the loop over one OVSDB connection, which it closes. It returns the last snapshot.
+func (s *Session) keep(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (snap *vswitch.Snapshot, retired bool, err error) {
+	s.use(conn)
 	snap, retired, err = s.follow(ctx, conn, before)
+	s.use(nil)
 	_ = conn.Close() // It returns nil.
-	return snap, retired, <-took, err
+	s.doubts.Wait()
+	return snap, retired, err
 }
 
-// relieve waits for connections that the host makes while it has one, until that has ended. A host that makes another may have lost
-// the one that it had, though no packet has told us: so that is asked for a sign of life, and closed if there is none. The newest is returned.
-func (s *Session) relieve(ctx context.Context, conn *client.Conn) (offered net.Conn) {
-	for {
-		select {
-		case <-conn.Done():
-			return offered
-		case nc := <-s.offered:
-			if offered != nil {
-				_ = offered.Close() // Nobody is interested in how.
-			}
-			offered = nc
-		}
-		asking, cancel := context.WithTimeout(ctx, signTime)
-		err := conn.Echo(asking)
-		cancel()
-		if err != nil && ctx.Err() == nil && conn.Err() == nil {
-			s.log.Warn("OVSDB connection does not answer while the host has made another", "remote", conn.RemoteAddr(), "error", err)
-			_ = conn.Close() // It returns nil.
-		}
+// doubt asks for a sign of life, and closes the connection if there is none: a host that makes another may have lost the one that it
+// had, though no packet has told us. The other is used after that.
+func (s *Session) doubt(conn *client.Conn) {
+	asking, cancel := context.WithTimeout(context.Background(), signTime) // It ends with the connection too.
+	defer cancel()
+	if err := conn.Echo(asking); err != nil && conn.Err() == nil {
+		s.log.Warn("OVSDB connection does not answer while the host has made another", "remote", conn.RemoteAddr(), "error", err)
+		_ = conn.Close() // It returns nil.
 	}
+	s.mu.Lock()
+	s.doubted = false
+	s.mu.Unlock()
 }
 
 // follow runs the loop until the connection ends, or the session is retired.

@@ -75,22 +75,15 @@ func (s *Session) Sample(ctx context.Context, maxAge time.Duration) error {
 	return nil
 }
 
-// sampleOn reads the counters now and then until ctx ends, at moments that differ from host to host.
-func (s *Session) sampleOn(ctx context.Context) {
-	timer := time.NewTimer(rand.N(meter.Interval))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		if err := s.Sample(ctx, meter.Interval/2); err != nil && ctx.Err() == nil {
-			s.log.Debug("counters could not be read", "error", err)
-		}
-		timer.Reset(meter.Interval*9/10 + rand.N(meter.Interval/5))
+// sampleNow has the counters read for nobody who waits for them.
+func (s *Session) sampleNow(ctx context.Context) {
+	if err := s.Sample(ctx, meter.Interval/2); err != nil && ctx.Err() == nil {
+		s.log.Debug("counters could not be read", "error", err)
 	}
 }
+
+// sampleAgain is the time until the next reading, which differs from host to host.
+func sampleAgain() time.Duration { return meter.Interval*9/10 + rand.N(meter.Interval/5) }
 
 // Flows reads the flows of the tap bridge with their statistics, for somebody who looks at them.
 func (s *Session) Flows(ctx context.Context) ([]openflow.FlowStats, error) {

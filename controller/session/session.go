@@ -114,12 +114,13 @@ type Session struct {
 	ways    ways
 
 	of        *switchConn
-	arrivals  []*switchConn     // are being asked for their ports; the oldest first, as of
-	strangers []*switchConn     // those that claim to be it, and are not known to be
-	arrived   uint64            // how many ever
-	trait     trait             // by which it is known
-	connected bool              // OVSDB is
-	peer      *x509.Certificate // of the OVSDB connection, with TLS
+	arrivals  []*switchConn  // are being asked for their ports; the oldest first, as of
+	strangers []*switchConn  // those that claim to be it, and are not known to be
+	arrived   uint64         // how many ever
+	trait     trait          // by which it is known
+	used      *client.Conn   // OVSDB; nil while there is none
+	doubted   bool           // it is being asked for a sign of life
+	doubts    sync.WaitGroup // grows only while there is one
 }
 
 // switchConn is the OpenFlow connection of the tap bridge.
@@ -158,7 +159,7 @@ func (s *Session) Apply(d *reconcile.Desired) {
 }
 
 // Offer hands over a connection that the host made to us. It reports whether the session takes it; one that waits already, and may be
-// of no use any more, then gives way.
+// of no use any more, then gives way. One that is in use is used on if it still answers.
 func (s *Session) Offer(nc net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,6 +172,10 @@ func (s *Session) Offer(nc net.Conn) bool {
 	default:
 	}
 	s.offered <- nc // There is room: only the owner of mu fills it.
+	if used := s.used; used != nil && !s.doubted {
+		s.doubted = true
+		s.doubts.Go(func() { s.doubt(used) })
+	}
 	return true
 }
 

@@ -270,7 +270,7 @@ func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, l
 // what Go would allow costs no measurable processor time, and saves a quarter of the memory.
 const gcPercent = 50
 
-// maxEvents bounds what a switch tells unasked and nobody has looked at yet. Room for it is taken for each connection.
+// maxEvents bounds what a switch tells unasked and nobody has looked at yet.
 const maxEvents = 512
 
 // maxReply bounds what a switch may answer to one question, in bytes; a flow has some 150.

@@ -244,8 +244,10 @@ func TestWatch(t *testing.T) {
 	var got []openflow.FlowUpdate
 	for len(got) < len(want) {
 		select {
-		case e := <-conn.Events():
-			got = append(got, flowtable.Updates(e)...)
+		case events := <-conn.Events():
+			for _, e := range events {
+				got = append(got, flowtable.Updates(e)...)
+			}
 		case <-ctx.Done():
 			t.Fatalf("got %v, then no more events", got)
 		}

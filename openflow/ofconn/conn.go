@@ -17,19 +17,15 @@ type Conn struct {
 	opts     Options
 	features openflow.FeaturesReply
 	in       framer
-	early    []Event // Arrived during the handshake.
-	events   chan Event
+	early    []Event      // Arrived during the handshake.
+	events   chan []Event // Holds at most one list: of all that wait.
 	dropped  atomic.Uint64
-
-	// The reader's account of what waits in events: the sizes of the latest of
-	// them, oldest first, and their sum.
-	sizes  []int
-	queued int
+	queued   int // The bytes of what waits in events; the reader's alone.
 
 	ctx     context.Context // Ends with the connection; the cause says why.
 	end     context.CancelCauseFunc
 	running sync.WaitGroup
-	done    chan struct{} // Closed once both goroutines have returned.
+	done    chan struct{} // Closed once all goroutines have returned.
 
 	out     outbox
 	bundles atomic.Uint32
@@ -59,26 +55,26 @@ func newConn(nc net.Conn, opts Options) *Conn {
 		remote: nc.RemoteAddr().String(),
 		opts:   opts,
 		in:     framer{r: nc},
-		events: make(chan Event, max(opts.MaxEvents, maxEarlyEvents)),
+		events: make(chan []Event, 1),
 		ctx:    ctx,
 		end:    end,
 		done:   make(chan struct{}),
 		xid:    handshakeXID,
 		calls:  map[uint32]*call{},
 	}
-	c.out.init(opts.MaxUnsent)
+	c.out.limit = opts.MaxUnsent
 	return c
 }
 
 func (c *Conn) start() {
-	for _, e := range c.early {
-		c.events <- e // The channel has room for all of them.
+	if len(c.early) > 0 {
+		c.events <- c.early
+		c.early = nil
 	}
-	c.early = nil
 	c.running.Go(c.read)
-	c.running.Go(c.write)
 	context.AfterFunc(c.ctx, func() {
-		c.nc.Close() // Wakes reader and writer.
+		c.out.close() // No further writer starts.
+		c.nc.Close()  // Wakes reader and writer.
 		c.running.Wait()
 		close(c.events)
 		close(c.done)
@@ -100,11 +96,12 @@ func (c *Conn) TLS() (tls.ConnectionState, bool) {
 	return tls.ConnectionState{}, false
 }
 
-// Events yields what the switch sends unasked, in wire order. It is closed
-// when the connection ends. The owner must read it: when Options.MaxEvents
-// or MaxEventBytes wait, packet-ins are dropped and counted in [Conn.Dropped], and any other
-// event ends the connection with [ErrOverrun], because state would be lost.
-func (c *Conn) Events() <-chan Event { return c.events }
+// Events yields what the switch sends unasked, in wire order, each time all
+// that has come since the last time. It is closed when the connection ends. The
+// owner must read it: when Options.MaxEvents or MaxEventBytes wait, packet-ins
+// are dropped and counted in [Conn.Dropped], and any other event ends the
+// connection with [ErrOverrun], because state would be lost.
+func (c *Conn) Events() <-chan []Event { return c.events }
 
 // Dropped is the number of packet-ins that were dropped because Events was
 // full.

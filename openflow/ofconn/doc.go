@@ -6,8 +6,9 @@
 // [Serve] also make the net.Conn. A Conn lives once: when it ends it stays
 // ended, and whoever owns it decides whether to connect again.
 //
-// One goroutine reads and one writes; [Conn.Close] waits for both. All methods
-// may be called concurrently.
+// One goroutine reads, and one writes while something is to be written;
+// [Conn.Close] waits for both. All methods may be called concurrently. A
+// connection that idles holds no buffer of its own.
 //
 // Two kinds of errors are kept apart. A [*ConnError] says that the connection
 // has ended, and why. A [*RequestError] says that the switch refused one

@@ -39,16 +39,22 @@ func TestEvents(t *testing.T) {
 			}
 		}
 		synctest.Wait()
+		got := <-c.Events()
 		for i, s := range sent {
 			if !s.arrives {
 				continue
 			}
-			if e := <-c.Events(); e.XID != uint32(1000+i) || e.Message.Type() != s.m.Type() {
+			if len(got) == 0 {
+				t.Fatalf("no event with xid %d", 1000+i)
+			}
+			e := got[0]
+			got = got[1:]
+			if e.XID != uint32(1000+i) || e.Message.Type() != s.m.Type() {
 				t.Errorf("event %v with xid %d, want %v with xid %d", e.Message.Type(), e.XID, s.m.Type(), 1000+i)
 			}
 		}
-		if n := len(c.Events()); n != 0 {
-			t.Errorf("%d more events", n)
+		if len(got)+len(c.Events()) > 0 {
+			t.Errorf("more events: %v", got)
 		}
 	})
 }
@@ -57,8 +63,8 @@ func TestEvents(t *testing.T) {
 func TestEarlyEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := connectWith(t, ofconn.Options{}, func(p peer) { _ = p.send(7, &openflow.PortStatus{}) })
-		if e := <-c.Events(); e.XID != 7 {
-			t.Errorf("event %+v, want the port status", e)
+		if e := <-c.Events(); len(e) != 1 || e[0].XID != 7 {
+			t.Errorf("events %+v, want the port status", e)
 		}
 	})
 }
@@ -76,8 +82,8 @@ func TestSendIsRefused(t *testing.T) {
 			t.Fatalf("received %+v, want the second flow-mod", m)
 		}
 		_ = p.send(xid, &openflow.Error{})
-		if e := <-c.Events(); e.XID != xid || e.Message.Type() != openflow.TypeError {
-			t.Errorf("event %+v, want the error", e)
+		if e := <-c.Events(); len(e) != 1 || e[0].XID != xid || e[0].Message.Type() != openflow.TypeError {
+			t.Errorf("events %+v, want the error", e)
 		}
 	})
 }

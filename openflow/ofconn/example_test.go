@@ -36,9 +36,11 @@ func ExampleServe() {
 	}
 	err = ofconn.Serve(ctx, ln, ofconn.Options{}, func(ctx context.Context, conn *ofconn.Conn) {
 		id := conn.Features().DatapathID
-		for event := range conn.Events() {
-			if m, ok := event.Message.(*openflow.PortStatus); ok {
-				fmt.Printf("%016x: port %v (%s): %v\n", id, m.Port.No, m.Port.Name, m.Reason)
+		for events := range conn.Events() {
+			for _, event := range events {
+				if m, ok := event.Message.(*openflow.PortStatus); ok {
+					fmt.Printf("%016x: port %v (%s): %v\n", id, m.Port.No, m.Port.Name, m.Reason)
+				}
 			}
 		}
 		fmt.Printf("%016x: %v\n", id, conn.Err())

@@ -60,11 +60,12 @@ func TestEventBytes(t *testing.T) {
 		if n := c.Dropped(); n != 2 {
 			t.Errorf("%d of 5 dropped, want 2", n)
 		}
-		<-c.Events()
-		<-c.Events()
-		large(3)
+		if n := len(<-c.Events()); n != 3 {
+			t.Errorf("%d events, want 3", n)
+		}
+		large(4)
 		if n := c.Dropped(); n != 3 {
-			t.Errorf("%d dropped, want 3: two more had room", n)
+			t.Errorf("%d dropped, want 3: three more had room", n)
 		}
 	})
 }

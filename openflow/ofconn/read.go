@@ -112,23 +112,30 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 	return false, nil
 }
 
-// deliver queues an event of so many bytes.
+// deliver queues an event of so many bytes: it takes the list that waits back,
+// and puts it in again with one more. Only the reader fills the channel, so
+// there is room.
 func (c *Conn) deliver(e Event, size int) error {
-	for len(c.sizes) > len(c.events) { // Received since.
-		c.queued -= c.sizes[0]
-		c.sizes = c.sizes[1:]
+	var waiting []Event
+	select {
+	case waiting = <-c.events:
+	default: // All were received.
+		c.queued = 0
 	}
-	if len(c.events) < cap(c.events) && (len(c.sizes) == 0 || c.queued+size <= c.opts.MaxEventBytes) {
-		c.sizes = append(c.sizes, size)
+	fits := len(waiting) == 0 || len(waiting) < c.opts.MaxEvents && c.queued+size <= c.opts.MaxEventBytes
+	if fits {
+		waiting = append(waiting, e)
 		c.queued += size
-		c.events <- e // There is room, and only the reader fills it.
+	}
+	c.events <- waiting
+	if fits {
 		return nil
 	}
 	if _, ok := e.Message.(*openflow.PacketIn); ok {
 		c.dropped.Add(1)
 		return nil
 	}
-	return fmt.Errorf("%w: %d events of %d bytes wait unread", ErrOverrun, len(c.events), c.queued)
+	return fmt.Errorf("%w: %d events of %d bytes wait unread", ErrOverrun, len(waiting), c.queued)
 }
 
 // onlyOwn reports whether a flow monitor tells of nothing but changes that this

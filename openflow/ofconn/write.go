@@ -13,32 +13,26 @@ import (
 // echoes of the connection itself, which must not wait.
 const controlReserve = 64 << 10
 
-// maxSpare bounds the buffer that is kept between writes, so that a thousand
-// connections that were busy once do not hold what they needed then.
-const maxSpare = 64 << 10
-
 // outbox is the bytes that wait to be written. Senders append whole messages,
-// the writer takes all at once.
+// the writer takes all at once. There is a writer while something waits.
 type outbox struct {
 	mu      sync.Mutex
 	buf     []byte
 	limit   int
-	room    chan struct{} // Closed and replaced when the writer takes buf.
-	written chan struct{} // Has one element when buf is not empty.
-}
-
-func (o *outbox) init(limit int) {
-	o.limit = limit
-	o.room = make(chan struct{})
-	o.written = make(chan struct{}, 1)
+	room    chan struct{} // Closed when the writer takes buf; nil while nobody waits for that.
+	writing bool          // There is a writer.
+	closed  bool          // None starts any more.
 }
 
 // add appends a message unless limit bytes wait already; then it returns the
-// channel that tells of room.
-func (o *outbox) add(xid uint32, m openflow.Message, limit int) (<-chan struct{}, error) {
+// channel that tells of room. It starts a writer where there is none.
+func (o *outbox) add(xid uint32, m openflow.Message, limit int, start func()) (<-chan struct{}, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.buf) >= limit {
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
 		return o.room, nil
 	}
 	b, err := openflow.AppendMessage(o.buf, xid, m)
@@ -46,22 +40,36 @@ func (o *outbox) add(xid uint32, m openflow.Message, limit int) (<-chan struct{}
 		return nil, err
 	}
 	o.buf = b
-	select {
-	case o.written <- struct{}{}:
-	default:
+	if !o.writing && !o.closed {
+		o.writing = true
+		start()
 	}
 	return nil, nil
 }
 
-// take returns what waits and leaves spare, emptied, in its place.
-func (o *outbox) take(spare []byte) []byte {
+// take returns what waits and leaves spare, emptied, in its place. It is false
+// where nothing waits: the writer is then none any more.
+func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	b := o.buf
+	if len(o.buf) == 0 {
+		o.buf, o.writing = nil, false // An idle connection needs no buffer.
+		return nil, false
+	}
+	b = o.buf
 	o.buf = spare[:0]
-	close(o.room)
-	o.room = make(chan struct{})
-	return b
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+	return b, true
+}
+
+// close lets no further writer start.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
 }
 
 // enqueue appends a message and waits for room if need be.
@@ -70,7 +78,7 @@ func (c *Conn) enqueue(ctx context.Context, xid uint32, m openflow.Message) erro
 		if c.ctx.Err() != nil {
 			return c.Err()
 		}
-		room, err := c.out.add(xid, m, c.out.limit)
+		room, err := c.out.add(xid, m, c.out.limit, c.startWriter)
 		if room == nil {
 			return err
 		}
@@ -86,23 +94,23 @@ func (c *Conn) enqueue(ctx context.Context, xid uint32, m openflow.Message) erro
 // enqueueControl appends a message of the connection itself without waiting.
 // If a peer asks and asks but does not read the answers, the connection ends.
 func (c *Conn) enqueueControl(xid uint32, m openflow.Message) error {
-	full, err := c.out.add(xid, m, c.out.limit+controlReserve)
+	full, err := c.out.add(xid, m, c.out.limit+controlReserve, c.startWriter)
 	if full != nil {
 		return fmt.Errorf("%w: the peer does not read what it asked for", ErrOverrun)
 	}
 	return err
 }
 
-// write writes until the connection ends.
+func (c *Conn) startWriter() { c.running.Go(c.write) }
+
+// write writes until nothing waits any more, or the connection ends.
 func (c *Conn) write() {
 	var spare []byte
 	for {
-		select {
-		case <-c.out.written:
-		case <-c.ctx.Done():
+		b, more := c.out.take(spare)
+		if !more || c.ctx.Err() != nil {
 			return
 		}
-		b := c.out.take(spare)
 		if err := c.nc.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout)); err != nil {
 			c.fail(fmt.Errorf("write: %w", err))
 			return
@@ -111,8 +119,6 @@ func (c *Conn) write() {
 			c.fail(fmt.Errorf("write: %w", err))
 			return
 		}
-		if spare = b; cap(b) > maxSpare {
-			spare = nil
-		}
+		spare = b
 	}
 }

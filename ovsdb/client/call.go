@@ -61,16 +61,8 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 	c.calls[p.id] = p.call
 	c.mu.Unlock()
 	text := appendRequest(make([]byte, 0, len(params)+len(method)+48), method, params, p.id)
-	select {
-	case c.requests <- text:
-		return p, nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-c.done:
-		err = c.err
-	}
-	c.take(p.id)
-	return pending{}, fmt.Errorf("%s: %w", method, err)
+	c.send(text)
+	return p, nil
 }
 
 // take removes a call from those that wait. It tells whether there ever was a
@@ -215,8 +207,5 @@ func appendReply(b []byte, resultAndError string, id []byte) []byte {
 func (c *Conn) cancel(id uint64) {
 	c.take(id)
 	text := strconv.AppendUint([]byte(`{"method":"cancel","id":null,"params":[`), id, 10)
-	select {
-	case c.control <- append(text, "]}"...):
-	default:
-	}
+	_ = c.sendControl(append(text, "]}"...))
 }

@@ -22,9 +22,8 @@ type Conn struct {
 	nc   net.Conn
 	opts Options
 
-	requests chan []byte   // to the writer
-	control  chan []byte   // to the writer, echoes; never waited for
-	slots    chan struct{} // one for each request that waits for a reply
+	slots chan struct{} // one for each request that waits for a reply
+	out   outbox
 
 	done chan struct{} // closed once err is set
 	once sync.Once
@@ -60,8 +59,6 @@ func New(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 	}
 	c := &Conn{
 		nc: nc, opts: opts,
-		requests: make(chan []byte, 16),
-		control:  make(chan []byte, 16),
 		slots:    make(chan struct{}, opts.MaxInFlight),
 		done:     make(chan struct{}),
 		calls:    map[uint64]*call{},
@@ -70,7 +67,6 @@ func New(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 		schemas:  map[string]*ovsdb.DatabaseSchema{},
 	}
 	c.wg.Go(c.read)
-	c.wg.Go(c.write)
 	return c, nil
 }
 
@@ -116,6 +112,7 @@ func (c *Conn) fail(err error) {
 	c.once.Do(func() {
 		c.err = err
 		close(c.done)
+		c.out.close()
 		c.nc.Close()
 	})
 }
@@ -178,53 +175,6 @@ func (r *probingReader) Read(b []byte) (int, error) {
 		r.waiting = true
 		if err := r.c.sendControl([]byte(`{"method":"echo","params":[],"id":"echo"}`)); err != nil {
 			return 0, err
-		}
-	}
-}
-
-// sendControl hands a small message to the writer. The reader must not wait:
-// a peer that makes us answer faster than it reads loses its connection.
-func (c *Conn) sendControl(text []byte) error {
-	select {
-	case c.control <- text:
-		return nil
-	default:
-		return &ProtocolError{"echo", errors.New("requests come faster than the answers are read")}
-	}
-}
-
-// write is the writer. What is waiting goes out in one piece.
-func (c *Conn) write() {
-	var batch []byte
-	for {
-		select {
-		case <-c.done:
-			return
-		case text := <-c.control:
-			batch = append(batch[:0], text...)
-		case text := <-c.requests:
-			batch = append(batch[:0], text...)
-		}
-		for more := true; more && len(batch) < 64<<10; {
-			select {
-			case text := <-c.control:
-				batch = append(batch, text...)
-			case text := <-c.requests:
-				batch = append(batch, text...)
-			default:
-				more = false
-			}
-		}
-		err := c.nc.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout))
-		if err == nil {
-			_, err = c.nc.Write(batch)
-		}
-		if err != nil {
-			c.fail(fmt.Errorf("connection lost in writing: %w", err))
-			return
-		}
-		if cap(batch) > 256<<10 {
-			batch = nil
 		}
 	}
 }

@@ -26,6 +26,6 @@
 //
 // # Goroutines
 //
-// A Conn runs two, a reader and a writer. They end with the connection, and
-// [Conn.Close] waits for them.
+// A Conn runs a reader, and a writer while something is to be written. They end
+// with the connection, and [Conn.Close] waits for them.
 package client
