@@ -46,8 +46,8 @@ func guestJSON(v engine.GuestView) api.Guest {
 }
 
 func sourcesJSON(s engine.Sources) map[string][]string {
-	out := make(map[string][]string, len(s))
-	for field, sources := range s {
+	out := map[string][]string{}
+	for field, sources := range s.Fields() {
 		for _, from := range sources {
 			out[field] = append(out[field], string(from))
 		}

@@ -31,7 +31,7 @@ func (e *Engine) Flow(ref string) (FlowView, error) {
 }
 
 func (e *Engine) flowView(f *store.Flow) FlowView {
-	v := FlowView{Flow: *f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health, Counters: e.book.Flow(f.ID, time.Now())}
+	v := FlowView{Flow: f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health, Counters: e.book.Flow(f.ID, time.Now())}
 	if s := e.intent.services.byID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}
@@ -203,6 +203,6 @@ func (e *Engine) WaitFlow(ctx context.Context, name string) (FlowView, error) {
 	id := v.ID
 	return wait(ctx, e, id, func() (FlowView, bool, error) {
 		v, err := e.Flow(id)
-		return v, e.settled(ref{tap.KindFlow, v.ID}, v.Health), err
+		return v, e.settled(ref{tap.KindFlow, id}, v.Health), err
 	})
 }

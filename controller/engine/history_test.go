@@ -17,7 +17,7 @@ import (
 )
 
 func flowEvent(n int) Event {
-	v := FlowView{}
+	v := FlowView{Flow: &store.Flow{}}
 	v.ID = fmt.Sprint(n)
 	return Event{Type: "updated", Flow: &v}
 }

@@ -67,7 +67,7 @@ func TestGuestsOfHypervisor(t *testing.T) {
 	assert.Equal(t, "shut off", g.State)
 	assert.Equal(t, "h1", g.Host)
 	require.Len(t, g.NICs, 1, "a tap NIC is none of its NICs")
-	assert.Equal(t, Sources{"mac": {FromLibvirt}}, g.NICs[0].Sources)
+	assert.Equal(t, map[string][]Source{"mac": {FromLibvirt}}, g.NICs[0].Sources.Fields())
 	assert.Empty(t, g.NICs[0].HostID)
 	// It runs: name and addresses of one source, port of the other.
 	r.report("h1", hostSnapshot(t), nil)
@@ -75,7 +75,7 @@ func TestGuestsOfHypervisor(t *testing.T) {
 	g = must(r.e.Guest("web1"))(t)
 	assert.Equal(t, "g1", g.ID)
 	assert.Equal(t, "vnet1", g.NICs[0].Port)
-	assert.Equal(t, Sources{"mac": {FromOVSDB, FromLibvirt}, "ifname": {FromOVSDB, FromLibvirt}, "port": {FromOVSDB}, "ip_addrs": {FromLibvirt}}, g.NICs[0].Sources)
+	assert.Equal(t, map[string][]Source{"mac": {FromOVSDB, FromLibvirt}, "ifname": {FromOVSDB, FromLibvirt}, "port": {FromOVSDB}, "ip_addrs": {FromLibvirt}}, g.NICs[0].Sources.Fields())
 	r.idle()
 	must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
 	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f", Type: tap.FlowVNIC, TapID: "col", GuestID: "web1", IP: addr("10.0.0.5")}}))(t)

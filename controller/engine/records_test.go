@@ -101,10 +101,14 @@ func TestGuests(t *testing.T) {
 	ctx := t.Context()
 	r.host("h1")
 	r.report("h1", hostSnapshot(t), nil)
-	nicFrom := Sources{"mac": {FromOVSDB}, "ifname": {FromOVSDB}, "port": {FromOVSDB}}
+	var from, nicFrom Sources
+	from.add("name", FromOVSDB)
+	for _, field := range []string{"mac", "ifname", "port"} {
+		nicFrom.add(field, FromOVSDB)
+	}
 	assert.Equal(t, []GuestView{
-		{ID: "g1", Name: "g1", NICs: []NICView{{MAC: mac(1), IfName: "vnet1", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet1", Sources: nicFrom}}, Sources: Sources{"name": {FromOVSDB}}},
-		{ID: "g2", Name: "g2", NICs: []NICView{{MAC: mac(2), IfName: "vnet2", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet2", Sources: nicFrom}}, Sources: Sources{"name": {FromOVSDB}}},
+		{ID: "g1", Name: "g1", NICs: []NICView{{MAC: mac(1), IfName: "vnet1", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet1", Sources: nicFrom}}, Sources: from},
+		{ID: "g2", Name: "g2", NICs: []NICView{{MAC: mac(2), IfName: "vnet2", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet2", Sources: nicFrom}}, Sources: from},
 	}, r.e.Guests())
 
 	nic := func(n byte) []store.GuestNIC { return []store.GuestNIC{{MAC: mac(n)}} }

@@ -8,15 +8,46 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func (s Sources) add(field string, from Source) {
-	if !slices.Contains(s[field], from) {
-		s[field] = append(s[field], from)
+// Source is where a fact comes from.
+type Source string
+
+// The sources.
+const (
+	FromDeclared Source = "declared"
+	FromOVSDB    Source = "ovsdb"
+	FromLibvirt  Source = "libvirt"
+)
+
+// Sources says where facts come from: a bit for each pair of a field and a source. There are many of them, in views and their history.
+type Sources uint32
+
+// What facts there are, by JSON name of the field, and in which order their sources are told.
+var (
+	sourcedFields = [...]string{"name", "state", "host", "mac", "ifname", "ip_addrs", "port"}
+	sources       = [...]Source{FromDeclared, FromOVSDB, FromLibvirt}
+)
+
+func sourceBit(field, source int) Sources { return 1 << (field*len(sources) + source) }
+
+// Fields tells the sources of each field that has any.
+func (s Sources) Fields() map[string][]Source {
+	fields := map[string][]Source{}
+	for i, field := range sourcedFields {
+		for j, source := range sources {
+			if s&sourceBit(i, j) != 0 {
+				fields[field] = append(fields[field], source)
+			}
+		}
 	}
+	return fields
+}
+
+func (s *Sources) add(field string, from Source) {
+	*s |= sourceBit(slices.Index(sourcedFields[:], field), slices.Index(sources[:], from))
 }
 
 // guestSources says where a guest's own facts come from.
-func guestSources(record *store.Guest, known []domainAt) Sources {
-	s := Sources{}
+func guestSources(record *store.Guest, known []domainAt) (s Sources) {
 	switch {
 	case record != nil:
 		s.add("name", FromDeclared)
@@ -33,8 +64,7 @@ func guestSources(record *store.Guest, known []domainAt) Sources {
 }
 
 // nicSources says where the facts of a guest's NIC come from. A fact that several sources tell has all of them.
-func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) Sources {
-	s := Sources{}
+func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) (s Sources) {
 	tells := func(from Source, mac tap.MAC, name string, ips ...netip.Addr) {
 		if mac == n.MAC && !mac.IsZero() {
 			s.add("mac", from)

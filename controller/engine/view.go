@@ -43,19 +43,6 @@ type GuestView struct {
 	Record    *store.Guest // what was declared; nil if nothing was
 }
 
-// Sources says where facts come from, by JSON name of the field.
-type Sources map[string][]Source
-
-// Source is where a fact comes from.
-type Source string
-
-// The sources, in the order in which they are told.
-const (
-	FromDeclared Source = "declared"
-	FromOVSDB    Source = "ovsdb"
-	FromLibvirt  Source = "libvirt"
-)
-
 // NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.
 type NICView struct {
 	MAC     tap.MAC
@@ -97,9 +84,9 @@ type ServiceView struct {
 	Counters  meter.Counters
 }
 
-// FlowView is a tap flow with its state.
+// FlowView is a tap flow with its state. The record is shared by all views of it, and must not be changed.
 type FlowView struct {
-	store.Flow
+	*store.Flow
 	Health
 	// Names of what it refers to; "" where it does not.
 	Tap, Guest, Host string

@@ -140,7 +140,7 @@ func (e *Engine) WaitService(ctx context.Context, id string) (engine.ServiceView
 }
 
 func (e *Engine) flowView(f store.Flow) engine.FlowView {
-	v := engine.FlowView{Flow: f, Health: e.stateOf(f.ID, f.Enabled)}
+	v := engine.FlowView{Flow: &f, Health: e.stateOf(f.ID, f.Enabled)}
 	if s, err := e.services.get(f.TapID); err == nil {
 		v.Tap = s.Name
 	}
@@ -159,7 +159,7 @@ func (e *Engine) Flows() []engine.FlowView {
 	defer e.mu.Unlock()
 	var out []engine.FlowView
 	for _, v := range e.flows.rows {
-		out = append(out, e.flowView(v.Flow))
+		out = append(out, e.flowView(*v.Flow))
 	}
 	return out
 }
@@ -176,7 +176,7 @@ func (e *Engine) flow(ref string) (engine.FlowView, error) {
 	if err != nil {
 		return v, err
 	}
-	return e.flowView(v.Flow), nil
+	return e.flowView(*v.Flow), nil
 }
 
 // resolve turns the names in a flow into ids. e.mu is held.
@@ -235,10 +235,11 @@ func (e *Engine) UpdateFlow(_ context.Context, ref string, rev uint64, edit func
 	if err == nil {
 		err = checkRevision(v.Revision, rev)
 	}
-	f := v.Flow
-	if err == nil {
-		err = edit(&f)
+	if err != nil {
+		return engine.FlowView{}, err
 	}
+	f := *v.Flow
+	err = edit(&f)
 	if err == nil {
 		err = e.resolve(&f)
 	}
@@ -260,7 +261,7 @@ func (e *Engine) DeleteFlow(_ context.Context, ref string, rev uint64) error {
 	if err != nil {
 		return err
 	}
-	v := e.flowView(e.flows.rows[i].Flow)
+	v := e.flowView(*e.flows.rows[i].Flow)
 	if err := checkRevision(v.Revision, rev); err != nil {
 		return err
 	}
