@@ -193,15 +193,21 @@ func (e *Engine) ClusterID() string { return e.observer.cluster }
 
 // AcceptOpenFlow gives a switch's connection to the session whose tap bridge it is, until the connection ends.
 func (e *Engine) AcceptOpenFlow(ctx context.Context, conn *ofconn.Conn) {
+	if h := e.ofSwitch(conn); h != nil {
+		h.session.ServeOpenFlow(ctx, conn)
+	}
+}
+
+// ofSwitch is the host whose tap bridge has made a connection; nil if there is none.
+func (e *Engine) ofSwitch(conn *ofconn.Conn) *host {
 	dpid := conn.Features().DatapathID
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	h := e.byDPID[dpid]
-	e.mu.Unlock()
 	if h == nil {
 		e.log.Warn("OpenFlow connection of a switch that is not registered", "remote", conn.RemoteAddr(), "datapath_id", dpid)
-		return
 	}
-	h.session.ServeOpenFlow(ctx, conn)
+	return h
 }
 
 // AcceptOVSDB gives a connection that a host made to us to its session: that of the host with the remote address in its

@@ -20,30 +20,45 @@ const pollFlows = 2 * time.Second
 // ServeOpenFlow uses a connection that claims to be the host's tap bridge until it ends: as soon as it is known to be, see
 // trait. A newer one then replaces an older one, which is closed: the switch keeps one, so the older is a leftover.
 func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) {
-	mine := &switchConn{conn: conn, known: make(chan struct{})}
-	err := s.certified(conn)
-	if err == nil {
-		err = s.meet(ctx, mine)
+	c := &switchConn{conn: conn, known: make(chan struct{})}
+	if polled, err := s.begin(ctx, c); err != nil {
+		s.refuse(ctx, c, err) // The caller closes it, and the switch turns to whoever keeps the host now.
+	} else {
+		s.hear(ctx, c, polled)
+		s.lose(c)
 	}
-	polled := false
-	if err == nil {
-		polled, err = mine.read(ctx)
+}
+
+func (s *Session) refuse(ctx context.Context, c *switchConn, err error) {
+	if ctx.Err() == nil {
+		s.log.Warn("OpenFlow connection is of no use", "remote", c.conn.RemoteAddr(), "error", err)
 	}
-	if err == nil {
-		err = s.adopt(mine)
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("OpenFlow connection is of no use", "remote", conn.RemoteAddr(), "error", err)
-		}
-		return // The caller closes it, and the switch turns to whoever keeps the host now.
-	}
-	s.log.Info("OpenFlow connected", "remote", conn.RemoteAddr())
+}
+
+// lose notes that a connection has ended.
+func (s *Session) lose(c *switchConn) {
+	s.drop(c)
+	s.log.Info("OpenFlow disconnected", "remote", c.conn.RemoteAddr(), "error", c.conn.Err())
 	s.poke()
-	s.hear(ctx, mine, polled)
-	s.drop(mine)
-	s.log.Info("OpenFlow disconnected", "remote", conn.RemoteAddr(), "error", conn.Err())
+}
+
+// begin takes a connection into use. Where the switch cannot tell of changes it has to be polled.
+func (s *Session) begin(ctx context.Context, c *switchConn) (polled bool, err error) {
+	if err := s.certified(c.conn); err != nil {
+		return false, err
+	}
+	if err := s.meet(ctx, c); err != nil {
+		return false, err
+	}
+	if polled, err = c.read(ctx); err != nil {
+		return false, err
+	}
+	if err := s.adopt(c); err != nil {
+		return false, err
+	}
+	s.log.Info("OpenFlow connected", "remote", c.conn.RemoteAddr())
 	s.poke()
+	return polled, nil
 }
 
 // read reads the flows that the switch has, and has it tell of changes. Where it cannot do that it has to be polled.
@@ -59,61 +74,60 @@ func (c *switchConn) read(ctx context.Context) (polled bool, err error) {
 
 // hear notes what the switch tells, until the connection ends, and has its counters read now and then.
 func (s *Session) hear(ctx context.Context, c *switchConn, polled bool) {
-	var poll <-chan time.Time
-	if polled {
-		ticker := time.NewTicker(pollFlows)
-		defer ticker.Stop()
-		poll = ticker.C
-	}
 	var sampling sync.WaitGroup
 	defer sampling.Wait()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	sample := time.NewTimer(rand.N(meter.Interval))
 	defer sample.Stop()
+	var poll <-chan time.Time
+	if polled {
+		poll = time.Tick(pollFlows)
+	}
 	for {
-		changed := false
 		select {
 		case events, more := <-c.conn.Events():
 			if !more {
 				return
 			}
-			for _, event := range events {
-				changed = s.heard(c, event) || changed
-			}
+			s.heard(c, events)
 		case <-poll:
-			changed = true
+			s.distrust(c)
 		case <-sample.C:
 			sample.Reset(sampleAgain())
 			sampling.Go(func() { s.sampleNow(ctx) })
 		case <-ctx.Done():
 			return
 		}
-		if changed {
-			s.mu.Lock()
-			c.stale = true
-			s.mu.Unlock()
-			s.poke()
-		}
 	}
 }
 
-// heard notes one thing that the switch tells. It reports whether somebody else has changed flows.
-func (s *Session) heard(c *switchConn, event ofconn.Event) (changed bool) {
-	switch m := event.Message.(type) {
-	case *openflow.PacketIn:
-		if sender, nonce, ok := ParseProbe(m); ok {
-			s.config.Probed(sender, nonce)
-		}
-	case *openflow.PortStatus:
-		s.mu.Lock()
-		barred := c.followConfig(m.Port, m.Reason == openflow.PortDeleted)
-		s.mu.Unlock()
-		if barred {
-			s.poke()
+// heard notes what the switch has told.
+func (s *Session) heard(c *switchConn, events []ofconn.Event) {
+	for _, event := range events {
+		switch m := event.Message.(type) {
+		case *openflow.PacketIn:
+			if sender, nonce, ok := ParseProbe(m); ok {
+				s.config.Probed(sender, nonce)
+			}
+		case *openflow.PortStatus:
+			s.mu.Lock()
+			barred := c.followConfig(m.Port, m.Reason == openflow.PortDeleted)
+			s.mu.Unlock()
+			if barred {
+				s.poke()
+			}
 		}
 	}
-	return len(flowtable.Updates(event)) > 0
+	if slices.ContainsFunc(events, func(e ofconn.Event) bool { return len(flowtable.Updates(e)) > 0 }) {
+		s.distrust(c)
+	}
+}
+
+// distrust notes that somebody else may have changed flows.
+func (s *Session) distrust(c *switchConn) {
+	s.mu.Lock()
+	c.stale = true
+	s.mu.Unlock()
+	s.poke()
 }
 
 // refresh reads the flows again if somebody else has changed them.

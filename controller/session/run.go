@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"time"
 
@@ -16,69 +15,58 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// Reconnecting starts at once and then backs off up to a second, so that a switch that returns is whole again soon. Jitter keeps
-// many hosts that return together apart.
+// How long a session waits for its switch.
 const (
-	firstBackoff = 50 * time.Millisecond
-	maxBackoff   = time.Second
-	dialTime     = 5 * time.Second
-	answerTime   = 10 * time.Second // for a transaction, a bundle, a dump
-	signTime     = time.Second      // for a sign of life, while another connection waits
+	dialTime   = 5 * time.Second
+	answerTime = 10 * time.Second // for a transaction, a bundle, a dump
+	signTime   = time.Second      // for a sign of life, while another connection waits
 )
 
 // Run keeps the host until ctx ends or the session is retired.
 func (s *Session) Run(ctx context.Context) {
-	var offered net.Conn // to be used next
-	defer func() {
-		s.end()
-		if offered != nil {
-			_ = offered.Close() // Nobody is interested in how.
-		}
-	}()
-	backoff := firstBackoff
-	attempts := rate.NewLimiter(attemptRate, attemptBurst)
+	defer s.end()
 	var snapshot *vswitch.Snapshot
+	var offered net.Conn // to be used next
+	retry := newRetry()
 	for {
-		_ = attempts.Wait(ctx) // What comes next sees that ctx has ended.
-		conn, err := s.connect(ctx, offered)
-		offered = nil
+		conn, err := s.connect(ctx, offered, retry)
 		if err == nil {
-			s.log.Info("OVSDB connected", "remote", conn.RemoteAddr())
-			started := time.Now()
 			var retired bool
-			snapshot, retired, err = s.keep(ctx, conn, snapshot)
-			if ctx.Err() != nil || retired {
+			if snapshot, retired, err = s.keep(ctx, conn, snapshot); retired || ctx.Err() != nil {
 				return
 			}
-			s.log.Warn("OVSDB connection ended", "error", err)
-			if time.Since(started) > maxBackoff {
-				backoff = firstBackoff
-			}
+			retry.ended(s.log, err)
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		s.config.Report(Report{Problem: err.Error(), Snapshot: snapshot})
-		wait := backoff/2 + rand.N(backoff)
-		backoff = min(2*backoff, maxBackoff)
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		var again bool
+		if offered, again = s.rest(ctx, retry.pause(), err); !again {
 			return
-		case <-s.retire:
-			timer.Stop()
-			s.log.Warn("host is removed while it cannot be reached: what stands there stays", "error", err)
-			return
-		case offered = <-s.offered:
-			timer.Stop()
-		case <-timer.C:
 		}
 	}
 }
 
-// connect makes a connection, and checks whose certificate it has.
-func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, error) {
+// rest waits for the next attempt, and cuts that short for a connection that the host makes. It is false where there is to be none.
+func (s *Session) rest(ctx context.Context, pause time.Duration, err error) (offered net.Conn, again bool) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, false
+	case <-s.retire:
+		s.log.Warn("host is removed while it cannot be reached: what stands there stays", "error", err)
+		return nil, false
+	case offered = <-s.offered:
+	case <-timer.C:
+	}
+	return offered, true
+}
+
+// connect makes a connection, once it is its turn, and checks whose certificate it has.
+func (s *Session) connect(ctx context.Context, offered net.Conn, retry *retry) (*client.Conn, error) {
+	_ = retry.attempts.Wait(ctx) // What comes next sees that ctx has ended.
 	conn, err := s.open(ctx, offered)
 	if err != nil {
 		return nil, err
@@ -89,6 +77,8 @@ func (s *Session) connect(ctx context.Context, offered net.Conn) (*client.Conn, 
 			return nil, fmt.Errorf("OVSDB connection to %v: %w", conn.RemoteAddr(), err)
 		}
 	}
+	s.log.Info("OVSDB connected", "remote", conn.RemoteAddr())
+	retry.connected = time.Now()
 	return conn, nil
 }
 
@@ -158,47 +148,71 @@ func (s *Session) doubt(conn *client.Conn) {
 }
 
 // follow runs the loop until the connection ends, or the session is retired.
-func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*vswitch.Snapshot, bool, error) {
-	watchCtx, cancel := context.WithTimeout(ctx, answerTime)
-	watcher, err := vswitch.WatchWith(watchCtx, conn, s.config.Models)
-	cancel()
+func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (snap *vswitch.Snapshot, retired bool, err error) {
+	l, err := s.watch(ctx, conn)
 	if err != nil {
 		return before, false, err
 	}
-	loop := &loop{s: s, conn: conn, watcher: watcher, stood: map[string]uint64{}, self: reconcile.Self{
-		Cluster: s.config.Cluster, DatapathID: s.dpid, Target: s.target(conn.LocalAddr()),
-	}}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	steps := rate.NewLimiter(stepRate, stepBurst)
-	for {
-		if err := watcher.Err(); err != nil {
-			return watcher.Snapshot(), false, err
-		}
-		_ = steps.Wait(ctx) // So does a step.
-		again, err := loop.step(ctx)
-		if err != nil {
-			return watcher.Snapshot(), false, err
+	for err == nil && !retired {
+		_ = steps.Wait(ctx) // What comes next sees that ctx has ended.
+		var again time.Time
+		if again, err = l.turn(ctx); err != nil {
+			break
 		}
 		timer.Stop()
 		if !again.IsZero() {
 			timer.Reset(time.Until(again))
 		}
-		for idle := true; idle; {
-			select {
-			case <-ctx.Done():
-				return watcher.Snapshot(), false, ctx.Err()
-			case <-conn.Done():
-				return watcher.Snapshot(), false, conn.Err()
-			case <-s.retire:
-				return watcher.Snapshot(), true, loop.strip(ctx)
-			case <-watcher.Ready():
-				idle = loop.counted()
-			case <-s.wake:
-				idle = false
-			case <-timer.C:
-				idle = false
+		retired, err = l.idle(ctx, timer.C)
+	}
+	if retired {
+		err = l.strip(ctx)
+	}
+	return l.watcher.Snapshot(), retired, err
+}
+
+// watch begins to follow the database of a connection.
+func (s *Session) watch(ctx context.Context, conn *client.Conn) (*loop, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	watcher, err := vswitch.WatchWith(ctx, conn, s.config.Models)
+	if err != nil {
+		return nil, err
+	}
+	return &loop{s: s, conn: conn, watcher: watcher, stood: map[string]uint64{}, self: reconcile.Self{
+		Cluster: s.config.Cluster, DatapathID: s.dpid, Target: s.target(conn.LocalAddr()),
+	}}, nil
+}
+
+// turn makes a step, if the database is still followed.
+func (l *loop) turn(ctx context.Context) (again time.Time, err error) {
+	if err := l.watcher.Err(); err != nil {
+		return time.Time{}, err
+	}
+	return l.step(ctx)
+}
+
+// idle waits until there is something to do, and tells if that is to leave.
+func (l *loop) idle(ctx context.Context, again <-chan time.Time) (retired bool, err error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-l.conn.Done():
+			return false, l.conn.Err()
+		case <-l.s.retire:
+			return true, nil
+		case <-l.watcher.Ready():
+			if !l.counted() {
+				return false, nil
 			}
+		case <-l.s.wake:
+			return false, nil
+		case <-again:
+			return false, nil
 		}
 	}
 }

@@ -119,9 +119,14 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 				opts.Logger.Info("openflow handshake failed", "remote", nc.RemoteAddr().String(), "err", err)
 				return
 			}
-			defer c.Close()
-			defer context.AfterFunc(ctx, func() { c.fail(ctx.Err()) })()
-			handle(ctx, c)
+			c.serve(ctx, handle)
 		})
 	}
+}
+
+// serve hands the connection to its owner, and closes it afterwards.
+func (c *Conn) serve(ctx context.Context, handle func(context.Context, *Conn)) {
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.fail(ctx.Err()) })()
+	handle(ctx, c)
 }
