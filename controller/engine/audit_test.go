@@ -32,7 +32,7 @@ func TestChangesAreAuditedBeforeTheyAreStored(t *testing.T) {
 	ctx := t.Context()
 	g := must(r.e.CreateGuest(ctx, store.Guest{Name: "vm1", NICs: []store.GuestNIC{{MAC: mac(1)}}}))(t)
 	s := must(r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: "ids", Type: tap.ServiceGuest, TargetID: g.ID},
-		Meta: store.Meta{Request: store.Request{Key: "k1"}}}))(t)
+		Meta: store.Meta{Request: store.Request{Key: "key-of-its-user"}}}))(t)
 	must(r.e.UpdateService(ctx, "ids", 0, enable))(t)
 	must(r.e.UpdateService(ctx, "ids", 0, enable))(t) // changes nothing
 	require.NoError(t, r.e.DeleteService(ctx, "ids", 0))
@@ -43,7 +43,7 @@ func TestChangesAreAuditedBeforeTheyAreStored(t *testing.T) {
 	}
 	require.Equal(t, []string{"create guest vm1", "create tap_service ids", "update tap_service ids", "delete tap_service ids"}, told)
 	require.Equal(t, s.ID, n.changes[2].ID)
-	require.NotContains(t, string(n.changes[1].After), "k1", "the key of a creation says nothing of what was created")
+	require.NotContains(t, string(n.changes[1].After), "key-of-its-user", "the key of a creation says nothing of what was created")
 	require.Contains(t, string(n.changes[2].Before), `"enabled":false`)
 	require.Contains(t, string(n.changes[2].After), `"enabled":true`)
 	require.JSONEq(t, string(n.changes[2].After), string(n.changes[3].Before))
