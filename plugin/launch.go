@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -88,6 +89,7 @@ func launch(ctx context.Context, spec Spec, prepare func(context.Context, Mirror
 	}
 	defer func() { _ = lifeline.Close() }() // The plugin has its own by then.
 	cmd := exec.Command(spec.Path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // So that Kill reaches what it starts, too.
 	cmd.ExtraFiles = []*os.File{lifeline}
 	cmd.Env = []string{lifelineKey + "=3"} // The first of ExtraFiles, see os/exec.
 	stderr := &lineWriter{log: func(line string) { spec.Logger.Warn("plugin says", "plugin", spec.Name, "line", line) }}
@@ -140,11 +142,12 @@ func (p *Process) handshake(ctx context.Context, prepare func(context.Context, M
 	return prepare(ctx, mirror)
 }
 
-// Kill ends the process, and waits until it is gone.
+// Kill ends the process, and waits until it is gone. What it has started and left behind is killed if it keeps the plugin's output
+// open, as a script's commands do.
 func (p *Process) Kill() {
 	if p.command.Process != nil {
-		// go-plugin first asks the process to end, and waits for that answer without a limit.
-		force := time.AfterFunc(killTime, func() { _ = p.command.Process.Kill() })
+		// go-plugin first asks the process to end, and waits for that answer, and for the end of its output, without a limit.
+		force := time.AfterFunc(killTime, func() { _ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL) })
 		defer force.Stop()
 	}
 	p.client.Kill()

@@ -200,6 +200,32 @@ func script(t *testing.T, body string) string {
 }
 
 // TestLaunchSaysWhatThePluginSays: what a plugin writes to its standard error is logged, line by line.
+// TestLaunchScript: what a script has started is ended with it, else its output would be waited for without end.
+func TestLaunchScript(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script")
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >$0.pid\necho nonsense\nsleep 1000\n"), 0o755))
+	done := make(chan error, 1)
+	go func() {
+		_, err := plugin.Launch(context.WithoutCancel(t.Context()), spec(script))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		assert.ErrorContains(t, err, "nonsense")
+	case <-time.After(patience):
+		t.Error("the launch does not return")
+	}
+	text, err := os.ReadFile(script + ".pid")
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	assert.Eventually(t, func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	}, patience, 10*time.Millisecond, "process %d still runs", pid)
+}
+
 func TestLaunchSaysWhatThePluginSays(t *testing.T) {
 	var log lockedBuffer
 	s := spec(script(t, "echo one >&2; echo two >&2"))
