@@ -70,8 +70,8 @@ func readState(dir string) (state, error) {
 
 // Open attaches to a running lab that some process made with New in the same
 // directory ("": DefaultDir). The error is fs.ErrNotExist if there is none. An
-// opened lab that is forgotten goes on running; changes that several processes
-// make at once to the guests of one lab are not coordinated.
+// opened lab that is forgotten goes on running; several processes that change
+// the guests of one lab hold [Lock] from before Open until they are through.
 func Open(dir, name string) (*Lab, error) {
 	if dir == "" {
 		dir = DefaultDir()
@@ -91,6 +91,31 @@ func Open(dir, name string) (*Lab, error) {
 		}
 	}
 	return l, nil
+}
+
+// Lock waits until no other process changes the guests of a lab, and keeps them off until unlock is called or the process ends.
+func Lock(dir, name string) (unlock func() error, err error) {
+	if dir == "" {
+		dir = DefaultDir()
+	}
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	// The directory itself is locked, so that nothing is left of it.
+	file, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("lock lab %s: %w", name, err)
+	}
+	for {
+		if err = unix.Flock(int(file.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		_ = file.Close() // The first error counts.
+		return nil, fmt.Errorf("lock lab %s: %w", name, err)
+	}
+	return file.Close, nil
 }
 
 // List names the labs in a directory ("": DefaultDir).

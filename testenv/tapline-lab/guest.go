@@ -19,10 +19,11 @@ func newPlug(t *target) *cobra.Command {
 		Short: "Plug one more NIC into a running guest, as a hypervisor does",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			_, guest, err := t.guest(args[0])
+			_, guest, unlock, err := t.guest(args[0])
 			if err != nil {
 				return err
 			}
+			defer unlock()
 			nic, err := guest.PlugNIC(command.Context(), spec)
 			if err != nil {
 				return err
@@ -44,10 +45,11 @@ func newMove(t *target) *cobra.Command {
 		Short: "Migrate a running guest to another host",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
-			l, guest, err := t.guest(args[0])
+			l, guest, unlock, err := t.guest(args[0])
 			if err != nil {
 				return err
 			}
+			defer unlock()
 			for _, h := range l.Hosts {
 				if h.Name == args[1] {
 					return guest.MoveTo(command.Context(), h)
@@ -75,10 +77,11 @@ func newGuestVerbs(t *target) []*cobra.Command {
 			Short: verb.short,
 			Args:  cobra.ExactArgs(1),
 			RunE: func(command *cobra.Command, args []string) error {
-				_, guest, err := t.guest(args[0])
+				_, guest, unlock, err := t.guest(args[0])
 				if err != nil {
 					return err
 				}
+				defer unlock()
 				return verb.do(guest, command.Context())
 			},
 		})
@@ -86,14 +89,21 @@ func newGuestVerbs(t *target) []*cobra.Command {
 	return commands
 }
 
-func (t *target) guest(name string) (*lab.Lab, *lab.Guest, error) {
-	l, err := lab.Open(t.dir, t.name)
+// guest finds a guest to change. No other command changes one until unlock is called.
+func (t *target) guest(name string) (l *lab.Lab, guest *lab.Guest, unlock func(), err error) {
+	release, err := lab.Lock(t.dir, t.name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	guest := l.Guest(name)
-	if guest == nil {
-		return nil, nil, fmt.Errorf("lab %s has no guest %q", t.name, name)
+	unlock = func() { _ = release() } // At the end of the process at the latest.
+	if l, err = lab.Open(t.dir, t.name); err == nil {
+		if guest = l.Guest(name); guest == nil {
+			err = fmt.Errorf("lab %s has no guest %q", t.name, name)
+		}
 	}
-	return l, guest, nil
+	if err != nil {
+		unlock()
+		return nil, nil, nil, err
+	}
+	return l, guest, unlock, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,9 +96,17 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 			}
 		})
 	}
+	var moves sync.WaitGroup
+	for _, args := range [][]string{{"move", "g1", "h2"}, {"move", "g2", "h1"}} {
+		moves.Go(func() {
+			if out, exit := run(t, dir, append(args, "--name", "play")...); exit != 0 {
+				t.Errorf("%v beside another: exit %d: %s", args, exit, out)
+			}
+		})
+	}
+	moves.Wait()
 	for _, args := range [][]string{
 		{"plug", "g2", "--bridge", "br0", "--ifname", "tap000001", "--mac", "52:54:00:00:00:99"},
-		{"move", "g2", "h1"},
 		{"restart", "g1"},
 		{"remove", "g1"},
 	} {
@@ -111,6 +120,9 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 	}
 	if ports, err := l.Hosts[0].VSCtl("list-ports", "br0"); err != nil || ports != "eth1\ntap000001\nvnet1" {
 		t.Errorf("ports of br0 on h1: %q, %v; want those of g2 alone", ports, err)
+	}
+	if ports, err := l.Hosts[1].VSCtl("list-ports", "br0"); err != nil || ports != "eth1" {
+		t.Errorf("ports of br0 on h2: %q, %v; want the uplink alone", ports, err)
 	}
 	if _, exit := run(t, dir, "up", "--name", "play"); exit != 1 {
 		t.Errorf("a second up of the same name: exit %d, want 1", exit)
