@@ -18,6 +18,8 @@ type Engine interface {
 	Wires
 	Services
 	Flows
+	// Creations are those that are remembered in the records that they made, the oldest first.
+	Creations() []engine.Creation
 	// Watch starts a walk through what changes; see engine.History.
 	Watch(after string) (w *engine.Watch, known bool)
 	// WaitGone waits until the switches have dropped what a deleted resource had there.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
@@ -31,7 +30,6 @@ func (s *server) mountGuests() {
 		json:     guestJSON,
 		id:       guestID,
 		revision: func(v engine.GuestView) uint64 { return v.Revision },
-		creation: func(v engine.GuestView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.GuestView]{
 			"name":       text(func(g engine.GuestView) string { return g.Name }),
 			"applied_by": text(appliedGuest),

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine"
@@ -32,7 +31,6 @@ func (s *server) mountHosts() {
 		json:     hostJSON,
 		id:       hostID,
 		revision: func(v engine.HostView) uint64 { return v.Revision },
-		creation: func(v engine.HostView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.HostView]{
 			"name":       text(func(h engine.HostView) string { return h.Name }),
 			"applied_by": text(func(v engine.HostView) string { return v.AppliedBy }),

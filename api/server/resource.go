@@ -20,7 +20,6 @@ type resource[V, T, C, P any] struct {
 	list     func() []V
 	get      func(ref string) (V, error)
 	create   func(ctx context.Context, body C, by store.Request) (V, error)
-	creation func(V) (by store.Request, at time.Time) // nil: its record does not tell
 	update   func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
 	remove   func(ctx context.Context, ref string, ifRevision uint64) error
 	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error) // nil: cannot be enabled
@@ -50,12 +49,6 @@ func (r resource[V, T, C, P]) look(c echo.Context, refs ...string) {
 func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 	all, one := api.Prefix+"/"+r.path, api.Prefix+"/"+r.path+"/{ref}"
 	checkColumns(s, all, r.columns)
-	if r.creation != nil {
-		for _, v := range r.list() {
-			by, at := r.creation(v)
-			s.creations.learn(by, r.id(v), at)
-		}
-	}
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
 		views, total := selectItems(r.list(), r.columns, req.query)

@@ -122,6 +122,9 @@ func newServer(cfg Config) *server {
 	}
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.Use(s.observe, s.audited, s.authorize)
+	for _, c := range s.engine.Creations() {
+		s.creations.learn(c.Request, c.ID, c.At)
+	}
 	s.mountSystem()
 	s.mountHosts()
 	s.mountGuests()

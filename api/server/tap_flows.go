@@ -40,7 +40,6 @@ func (s *server) mountFlows() {
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },
-		creation: func(v engine.FlowView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.FlowView]{
 			"name":       text(func(v engine.FlowView) string { return v.Name }),
 			"applied_by": text(func(v engine.FlowView) string { return v.AppliedBy }),

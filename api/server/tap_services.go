@@ -44,7 +44,6 @@ func (s *server) mountServices() {
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },
-		creation: func(v engine.ServiceView) (store.Request, time.Time) { return v.Request, v.CreatedAt },
 		columns: map[string]column[engine.ServiceView]{
 			"name":       text(func(v engine.ServiceView) string { return v.Name }),
 			"applied_by": text(func(v engine.ServiceView) string { return v.AppliedBy }),

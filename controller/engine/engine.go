@@ -128,6 +128,7 @@ type host struct {
 	report   session.Report
 	observed observation
 	program  *reconcile.Desired // as last told by the plugin, and found good
+	stale    bool               // a program was left out, which the plugin is asked for again
 	refused  string             // why what the plugin told after that is not applied; "" if it is
 	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
 	health   Health

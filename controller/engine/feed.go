@@ -194,8 +194,13 @@ func (e *Engine) take(r tap.Result) error {
 		var nic *foreignNIC
 		if errors.As(err, &nic) && r.Revision != e.seq {
 			e.dirty.all = true // A service was perhaps deleted meanwhile: have everything told again as it is now.
+			h.stale = true
 			e.touched()
 			continue
+		}
+		if h.stale {
+			h.stale = false
+			e.affectedOn(h.id, judge)
 		}
 		e.refuse(h, err, judge)
 		if err != nil {

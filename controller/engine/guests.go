@@ -58,7 +58,7 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
 	g, exists := e.places.guest(id, record)
 	v := GuestView{ID: g.ID, Name: g.Name, Declared: record != nil}
 	if record != nil {
-		v.Revision, v.Request, v.CreatedAt = record.Revision, record.Request, record.CreatedAt
+		v.Revision = record.Revision
 		v.Record = record
 	}
 	known := e.places.domains.of(id, record)

@@ -105,7 +105,7 @@ func (e *Engine) met(need tap.Need) (state tap.State, reason string, busy bool) 
 		return tap.StatePending, fmt.Sprintf("host %s is not connected: %s", e.hostName(need.Host), h.report.Problem), false
 	case h.refused != "":
 		return tap.StateError, h.refused + "; what stands there stays", false
-	case h.program == nil:
+	case h.program == nil, h.stale:
 		return tap.StatePending, "", true
 	}
 	print, wanted := h.program.Prints[need.Owner]
@@ -151,7 +151,7 @@ func (e *Engine) gone(id ref) bool {
 		if h == nil || !h.report.Connected {
 			continue
 		}
-		if h.report.Program != h.program || h.report.Leaving[need.Owner] {
+		if h.stale || h.report.Program != h.program || h.report.Leaving[need.Owner] {
 			return false
 		}
 		if got, stays := h.report.Owners[need.Owner]; stays && got.State == session.Busy {

@@ -332,6 +332,24 @@ func TestWaitGone(t *testing.T) {
 	assert.Empty(t, r.e.retiring)
 }
 
+// TestWaitGoneAtOnce: what is deleted while the plugin still plans what came before is not taken for gone.
+func TestWaitGoneAtOnce(t *testing.T) {
+	for range 40 {
+		r, s, _ := newWorld(t)
+		r.ready(s)
+		require.NoError(t, r.e.DeleteFlow(t.Context(), "f1", 0))
+		r.idle()
+		r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+		must(r.e.UpdateService(t.Context(), s.ID, 0, disable))(t)
+		require.NoError(t, r.e.DeleteService(t.Context(), s.ID, 0))
+		r.idle()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		require.ErrorIs(t, r.e.WaitGone(ctx, s.ID), context.DeadlineExceeded, "what it had when it was disabled still stands")
+		cancel()
+		r.end()
+	}
+}
+
 var errAway = errors.New("away")
 
 // TestReady tells what the plugin lacks.

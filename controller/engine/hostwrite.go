@@ -201,7 +201,9 @@ const unplugTime = 10 * time.Second
 // DeleteHost takes everything of ours off a host that nothing refers to, and forgets it. It waits a while for tap NICs that are
 // being plugged or unplugged there, as after the deletion of a service.
 func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64) error {
-	e.untilUnplugged(ctx, name)
+	if err := e.untilUnplugged(ctx, name); err != nil {
+		return err
+	}
 	e.write.Lock()
 	defer e.write.Unlock()
 	h, _, err := begin(e, e.intent.hosts, name, ifRevision)
@@ -234,22 +236,22 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 }
 
 // untilUnplugged waits until the hypervisor of a host that could be deleted is done with its orders.
-func (e *Engine) untilUnplugged(ctx context.Context, name string) {
+func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
 	id, known := e.hostID(name)
 	if !known || e.unused(id, name) != nil {
-		return
+		return nil // Which is refused anyway.
 	}
 	ctx, cancel := context.WithTimeout(ctx, unplugTime)
 	defer cancel()
 	for {
 		changed, stopped := e.events.changed(id)
 		if stopped || !e.unplugging(id) {
-			return
+			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return
+			return fail(Conflict, "", "libvirt of host %s is still plugging or unplugging the NIC of a tap service; try again in a moment", name)
 		}
 	}
 }
@@ -291,7 +293,7 @@ func (e *Engine) pluggedAt(host string) (service, port string) {
 }
 
 // defined refuses to delete a host with a guest, perhaps off, whose definition has a tap NIC: it names the tap bridge, so that the
-// guest would not start there any more. What is left of a deleted service counts while libvirt can be asked to take it out.
+// guest would not start there any more.
 func (e *Engine) defined(record *store.Host) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -304,9 +306,6 @@ func (e *Engine) defined(record *store.Host) error {
 			if s := e.intent.services.byID[id]; s != nil {
 				return fail(Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
 					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
-			}
-			if h.guests.Problem == "" {
-				return fail(Conflict, "", "the NIC of a deleted tap service is being unplugged from guest %s on host %s, which takes long; try again in a moment", g.Name, record.Name)
 			}
 		}
 	}

@@ -145,7 +145,7 @@ func TestDeleteHostWithDefinedNIC(t *testing.T) {
 	require.NoError(t, r.e.DeleteService(t.Context(), "col", 0))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	assert.ErrorContains(t, r.e.DeleteHost(ctx, "h1", 0), "being unplugged from guest web1 on host h1, which takes long; try again")
+	assert.ErrorContains(t, r.e.DeleteHost(ctx, "h1", 0), "libvirt of host h1 is still plugging or unplugging the NIC of a tap service; try again")
 	// Without a hurry it waits for the hypervisor.
 	deleted := make(chan error, 1)
 	go func() { deleted <- r.e.DeleteHost(t.Context(), "h1", 0) }()

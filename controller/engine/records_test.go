@@ -477,9 +477,12 @@ func TestRequestOfRecord(t *testing.T) {
 	must(r.e.UpdateGuest(t.Context(), "g", 0, func(g *store.Guest) error { g.Name = "g9"; return nil }))(t)
 	r.end()
 	again := newRing(t, r.store).e
-	assert.Equal(t, by, must(again.Guest("g9"))(t).Request)
-	assert.Equal(t, by, must(again.Host("h"))(t).Request)
-	assert.Equal(t, by, must(again.Service("s"))(t).Request)
-	assert.Equal(t, by, must(again.Flow("f2"))(t).Request)
-	assert.Empty(t, must(again.Flow("f1"))(t).Request)
+	var ids []string
+	for _, c := range again.Creations() {
+		assert.Equal(t, by, c.Request)
+		ids = append(ids, c.ID)
+	}
+	assert.Equal(t, []string{
+		must(again.Guest("g9"))(t).ID, must(again.Host("h"))(t).ID, must(again.Service("s"))(t).ID, must(again.Flow("f2"))(t).ID,
+	}, ids, "in their order, and none of those without a key")
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -32,15 +31,12 @@ type GuestView struct {
 	Name     string
 	Declared bool
 	Revision uint64 // of the record; 0 if not declared
-	// Request and CreatedAt are of the record too.
-	Request   store.Request
-	CreatedAt time.Time
-	State     string // the hypervisor's word; "" where none is asked
-	HostID    string // where the hypervisor has it, also while it is off; "" where none is asked
-	Host      string
-	NICs      []NICView
-	Sources   Sources
-	Record    *store.Guest // what was declared; nil if nothing was
+	State    string // the hypervisor's word; "" where none is asked
+	HostID   string // where the hypervisor has it, also while it is off; "" where none is asked
+	Host     string
+	NICs     []NICView
+	Sources  Sources
+	Record   *store.Guest // what was declared; nil if nothing was
 }
 
 // NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.

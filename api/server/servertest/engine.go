@@ -65,6 +65,27 @@ func (e *Engine) SetHealth(id string, state tap.State, reason string) {
 	e.tell()
 }
 
+// Creations implements server.Engine.
+func (e *Engine) Creations() (out []engine.Creation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	add := func(id string, meta store.Meta) {
+		if meta.Request.Key != "" {
+			out = append(out, engine.Creation{Request: meta.Request, ID: id, At: meta.CreatedAt})
+		}
+	}
+	for _, v := range e.hosts.rows {
+		add(v.ID, v.Meta)
+	}
+	for _, v := range e.services.rows {
+		add(v.ID, v.Meta)
+	}
+	for _, v := range e.flows.rows {
+		add(v.ID, v.Meta)
+	}
+	return out
+}
+
 // SetReady sets what Ready answers.
 func (e *Engine) SetReady(err error) {
 	e.mu.Lock()
