@@ -332,15 +332,18 @@ func TestWaitGone(t *testing.T) {
 	assert.Empty(t, r.e.retiring)
 }
 
-// TestWaitGoneAtOnce: what is deleted while the plugin still plans what came before is not taken for gone.
+// TestWaitGoneAtOnce: what is deleted right after it was disabled is not taken for gone, however far the plugin has come with that.
 func TestWaitGoneAtOnce(t *testing.T) {
-	for range 40 {
+	for n := range 20 {
 		r, s, _ := newWorld(t)
 		r.ready(s)
 		require.NoError(t, r.e.DeleteFlow(t.Context(), "f1", 0))
 		r.idle()
 		r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 		must(r.e.UpdateService(t.Context(), s.ID, 0, disable))(t)
+		if n%2 == 0 {
+			r.idle() // It has been planned that nothing of it has to go yet.
+		}
 		require.NoError(t, r.e.DeleteService(t.Context(), s.ID, 0))
 		r.idle()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
@@ -228,6 +229,13 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 // forget drops what is known of a deleted service or flow, but for what it still has on the switches.
 func (e *Engine) forget(id ref) {
 	e.leave(id, false)
+	if id.kind == tap.KindService { // Its NIC stays on the tap bridge while it is merely disabled.
+		for _, h := range e.hosts {
+			if h.program != nil && slices.Contains(h.program.Owners, id.id) {
+				e.leaving[id] = append(e.leaving[id], tap.Need{Host: h.id, Owner: id.id})
+			}
+		}
+	}
 	e.waiting[id] = e.seq
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
