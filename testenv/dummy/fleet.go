@@ -179,7 +179,7 @@ func (f *Fleet) startDaemon(ctx context.Context, h *Host, name string, args ...s
 		return err
 	}
 	defer stderr.Close()
-	cmd := h.Daemon(name, stderr, args...)
+	cmd := h.Daemon(name, stderr, append([]string{"-vsyslog:off"}, args...)...)
 	cmd.SysProcAttr.Pdeathsig = unix.SIGKILL
 	done := make(chan error, 1)
 	select {
