@@ -107,6 +107,7 @@ type Engine struct {
 	ordered  uint64 // number of the last list of orders that the hypervisors got
 	unasked  set    // services about which some hypervisor has not answered yet
 
+	turns   *session.Turns // of hosts that are brought up
 	schemas client.Schemas // of all switches
 	models  vswitch.Models
 
@@ -157,7 +158,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
 		unasked: set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
-		retiring: map[string]*host{}, told: set{}, events: NewHistory(historySize),
+		retiring: map[string]*host{}, turns: session.NewTurns(0), told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {
 		e.places.claimGuest(g, true)

@@ -29,6 +29,7 @@ func (e *Engine) startHost(record *store.Host) {
 		Cluster: e.observer.cluster, TapBridge: e.config.TapBridge,
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort, OpenFlowTLS: e.config.OpenFlowTLS,
 		Certified: func(shown *x509.Certificate) (bool, error) { return e.certified(record.ID, shown) },
+		Turns:     e.turns,
 		Schemas:   &e.schemas,
 		Models:    &e.models,
 		Logger:    e.log.With("host", record.Name),

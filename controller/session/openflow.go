@@ -50,6 +50,9 @@ func (s *Session) begin(ctx context.Context, c *switchConn) (polled bool, err er
 	if err := s.meet(ctx, c); err != nil {
 		return false, err
 	}
+	if err := s.takeTurn(ctx, c.conn.Done()); err != nil {
+		return false, err
+	}
 	if polled, err = c.read(ctx); err != nil {
 		return false, err
 	}

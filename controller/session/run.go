@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -149,6 +150,10 @@ func (s *Session) doubt(conn *client.Conn) {
 
 // follow runs the loop until the connection ends, or the session is retired.
 func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (snap *vswitch.Snapshot, retired bool, err error) {
+	if err := s.takeTurn(ctx, conn.Done()); err != nil {
+		return before, false, cmp.Or(conn.Err(), err)
+	}
+	defer s.endTurn()
 	l, err := s.watch(ctx, conn)
 	if err != nil {
 		return before, false, err
@@ -159,7 +164,7 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 	for err == nil && !retired {
 		_ = steps.Wait(ctx) // What comes next sees that ctx has ended.
 		var again time.Time
-		if again, err = l.turn(ctx); err != nil {
+		if again, err = l.advance(ctx); err != nil {
 			break
 		}
 		timer.Stop()
@@ -187,12 +192,15 @@ func (s *Session) watch(ctx context.Context, conn *client.Conn) (*loop, error) {
 	}}, nil
 }
 
-// turn makes a step, if the database is still followed.
-func (l *loop) turn(ctx context.Context) (again time.Time, err error) {
+// advance makes a step, if the database is still followed. A host that is up by then needs its turn no more.
+func (l *loop) advance(ctx context.Context) (again time.Time, err error) {
 	if err := l.watcher.Err(); err != nil {
 		return time.Time{}, err
 	}
-	return l.step(ctx)
+	if again, err = l.step(ctx); !l.busy {
+		l.s.endTurn()
+	}
+	return again, err
 }
 
 // idle waits until there is something to do, and tells if that is to leave.

@@ -38,6 +38,8 @@ type Config struct {
 	// as good as any other.
 	Certified func(*x509.Certificate) (own bool, err error)
 
+	// Turns bounds how many hosts are brought up at once; nil: any number.
+	Turns *Turns
 	// Schemas and Models are what sessions share of what their switches have in common; nil where there is nobody to share with.
 	Schemas *client.Schemas
 	Models  *vswitch.Models
@@ -112,6 +114,7 @@ type Session struct {
 	desired *reconcile.Desired
 	since   time.Time // when it became desired
 	ways    ways
+	turn    *turn // to be brought up; nil: none
 
 	of        *switchConn
 	arrivals  []*switchConn  // are being asked for their ports; the oldest first, as of

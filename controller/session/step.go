@@ -43,6 +43,7 @@ type loop struct {
 	healPause time.Duration
 	healing   []string          // owners that are being healed
 	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
+	busy      bool              // the last step left something that the switch, or the planner, is at
 }
 
 // revalidateTime is how long Open vSwitch is given, after it took a bundle, to go through the packets' flows that it has cached. Its
@@ -71,7 +72,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		if err := l.claim(ctx, nil); err != nil {
 			return time.Time{}, err
 		}
-		l.seen = l.watcher.Snapshot()
+		l.seen, l.busy = l.watcher.Snapshot(), true
 		l.s.config.Report(Report{Connected: true, Snapshot: l.seen})
 		return time.Time{}, nil
 	}
@@ -345,6 +346,7 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 	}
 	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Prints[owner]; return stays })
 	all := true
+	l.busy = len(l.changed) > 0
 	for _, owner := range desired.Owners {
 		state := OwnerState{Print: desired.Prints[owner], State: Ready}
 		_, applying := l.changed[owner]
@@ -371,6 +373,7 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 			state.State, state.Reason = Waiting, opening[owner]
 		}
 		all = all && state.State == Ready
+		l.busy = l.busy || state.State == Busy
 		if state.State == Ready {
 			l.stood[owner] = state.Print
 		}
