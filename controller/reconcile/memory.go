@@ -148,7 +148,7 @@ func (c *claimer) bridge(b *vswitch.Bridge) {
 		}
 	}
 	for _, row := range c.snap.Controllers(b) {
-		if marks, known := c.settle(row.UUID, row.ExternalIDs, row.Target == c.self.Target, tap.OwnerBridge); known && marks != nil {
+		if marks, known := c.settle(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target), tap.OwnerBridge); known && marks != nil {
 			want := *row
 			want.ExternalIDs = marks
 			if c.may(differing(tap.OwnerBridge, "controller "+row.Target+" of "+b.Name, row, &want)) {

@@ -210,7 +210,7 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 			continue // Somebody else watches; the flows are compared anyway.
 		}
 		name := "controller " + c.Target + " of " + bridge.Name
-		if found || c.Target != x.self.Target {
+		if found || !x.self.leadsHere(c.Target) {
 			if x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasUnwanted}) {
 				x.out.Txn.DeleteController(c.UUID)
 			}
@@ -218,7 +218,7 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		}
 		found = true
 		want := x.controller()
-		want.UUID, want.IsConnected, want.Role, want.Status = c.UUID, c.IsConnected, c.Role, c.Status
+		want.UUID, want.Target, want.IsConnected, want.Role, want.Status = c.UUID, c.Target, c.IsConnected, c.Role, c.Status
 		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
 		if !same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
 			x.out.Txn.UpdateController(want)

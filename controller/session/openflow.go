@@ -44,6 +44,9 @@ func (s *Session) lose(c *switchConn) {
 
 // begin takes a connection into use. Where the switch cannot tell of changes it has to be polled.
 func (s *Session) begin(ctx context.Context, c *switchConn) (polled bool, err error) {
+	s.mu.Lock()
+	s.came = time.Now()
+	s.mu.Unlock()
 	if err := s.certified(c.conn); err != nil {
 		return false, err
 	}

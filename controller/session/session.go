@@ -120,6 +120,7 @@ type Session struct {
 	arrivals  []*switchConn  // are being asked for their ports; the oldest first, as of
 	strangers []*switchConn  // those that claim to be it, and are not known to be
 	arrived   uint64         // how many ever
+	came      time.Time      // when one came that claims to be the host's, whatever became of it
 	trait     trait          // by which it is known
 	used      *client.Conn   // OVSDB; nil while there is none
 	doubted   bool           // it is being asked for a sign of life

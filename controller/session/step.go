@@ -41,7 +41,8 @@ type loop struct {
 	restored  map[string]bool    // those of before that get their flows back
 	healAt    time.Time          // not to heal before
 	healPause time.Duration
-	healing   []string          // owners that are being healed
+	healing   []string // owners that are being healed
+	nudges    nudges
 	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
 	busy      bool              // the last step left something that the switch, or the planner, is at
 }
@@ -142,6 +143,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		again = time.Now().Add(retryTime)
 	}
 	if err := l.heal(ctx, desired, &again); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.nudge(ctx, of, &again); err != nil {
 		return time.Time{}, err
 	}
 	sooner(&again, probeAt)

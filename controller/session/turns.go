@@ -54,6 +54,9 @@ func (t *Turns) take(ctx context.Context, gone <-chan struct{}) (*turn, error) {
 	return mine, nil
 }
 
+// scarce reports whether so many hosts are being brought up that a slow one may be slow for our sake.
+func (t *Turns) scarce() bool { return t != nil && len(t.free) <= cap(t.free)/2 }
+
 // turn is one that was taken. A nil pointer is none.
 type turn struct {
 	of    *Turns
