@@ -37,7 +37,7 @@ resources, an object with items, or one with hosts, guests, tap_services or tap_
 also those of the same documents. JSON will do as well.
 
 What a document does not say stays as it is, except that a tap flow without vlan_id or direction mirrors all of it. A tap flow whose
-source is another is replaced.`
+source is another is replaced. What list -o json prints will do as well; of guests, those that were declared.`
 
 func (a *App) addApply(root *cobra.Command) {
 	var f sourceFlags
@@ -72,7 +72,8 @@ func (a *App) addApply(root *cobra.Command) {
 			return a.apply(cmd.Context(), f, dryRun)
 		}))
 	cmd.Long = `Bring resources to what files say. All documents are looked at, here and by the controller, before the first change: if one
-is bad nothing is changed. Applied again, everything is "unchanged".
+is bad nothing is changed. Applied again, everything is "unchanged". What somebody else changes in the same moment is not overwritten:
+then apply ends with an error, and is to be run again.
 
 ` + documentHelp + `
 
@@ -97,7 +98,7 @@ func (a *App) addDiff(root *cobra.Command) {
 			if len(f.files) == 0 {
 				return usage("-f is missing: want a file, a directory, or -")
 			}
-			c, changes, list, err := a.prepare(cmd.Context(), f)
+			c, _, changes, list, err := a.prepare(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -120,30 +121,30 @@ Exit codes: 0 no difference; 1 differences; 2 or more trouble, such as a bad doc
 }
 
 // prepare reads files and tells what is to be done.
-func (a *App) prepare(ctx context.Context, f sourceFlags) (*client.Client, []*change, []applyStep, error) {
+func (a *App) prepare(ctx context.Context, f sourceFlags) (*client.Client, cloud, []*change, []applyStep, error) {
 	want, err := a.readFiles(f.files)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, cloud{}, nil, nil, err
 	}
 	c, err := a.client()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, cloud{}, nil, nil, err
 	}
 	seen, err := readCloud(ctx, c)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, cloud{}, nil, nil, err
 	}
 	d := &differences{stock: newStock(seen), want: want, set: f.set, prune: f.prune}
 	changes, err := d.changes()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, cloud{}, nil, nil, err
 	}
 	list, err := steps(changes, f.set)
-	return c, changes, list, err
+	return c, seen, changes, list, err
 }
 
 func (a *App) apply(ctx context.Context, f sourceFlags, dryRun bool) error {
-	c, changes, list, err := a.prepare(ctx, f)
+	c, seen, changes, list, err := a.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -152,6 +153,9 @@ func (a *App) apply(ctx context.Context, f sourceFlags, dryRun bool) error {
 	}
 	if dryRun {
 		return a.writeChanges(f.set, changes, true)
+	}
+	if err := hold(ctx, c, seen, list); err != nil {
+		return err
 	}
 	for i, st := range list {
 		if err := st.do(ctx, c); err != nil {

@@ -2,16 +2,22 @@ package cmd_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 const lab = `# a lab
@@ -250,8 +256,38 @@ func TestExportDeclares(t *testing.T) {
 		d.must("apply -f", out)
 		require.Equal(t, before, declared(), form)
 	}
+	d.engine.LearnGuest(engine.GuestView{ID: "vm9", Name: "vm nine", NICs: []engine.NICView{{Port: "vnet9", HostID: "host-1"}}})
+	require.Contains(t, d.must("guest-list -o json"), `"vm nine"`)
+	require.Equal(t, "no difference\n", d.must("diff -f", d.file(d.must("guest-list -o json"))), "guests are as they were declared, and those that were not are none")
 	require.Contains(t, d.must("apply -f", d.file("kind: host\nname: h2\ntunnel_ip: 192.0.2.2\n")), "host/h2 updated (tunnel_ip)")
 	require.Equal(t, []string{"192.0.2.1", "192.0.2.2"}, declared(), "who writes the address declares it, also if it is the one that was learned")
+}
+
+// TestApplyBesideOthers: what somebody else changes between apply's look and its change is not overwritten.
+func TestApplyBesideOthers(t *testing.T) {
+	for _, at := range []string{http.MethodGet, http.MethodPatch} {
+		t.Run(at, func(t *testing.T) {
+			d := newDesk(t)
+			d.furnish()
+			once := sync.OnceFunc(func() {
+				_, err := d.engine.UpdateFlow(t.Context(), "web", 0, func(f *store.Flow) error { f.Direction = tap.Out; return nil })
+				require.NoError(t, err)
+			})
+			inner := d.server.Config.Handler
+			between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/api/v1/tap_flows/") && r.Method == at {
+					once()
+				}
+				inner.ServeHTTP(w, r)
+			}))
+			t.Cleanup(between.Close)
+			d.env["TAPLINE_SERVER"] = between.URL
+			file := d.file("kind: tap_flow\nname: web\ndirection: BOTH\n")
+			require.Regexp(t, "changed by somebody else|changed meanwhile", d.fails(cmd.ExitFailed, "apply -f", file))
+			require.Contains(t, d.must("tap-flow-show web"), "direction   OUT")
+			require.Contains(t, d.must("apply -f", file), "tap-flow/web updated (direction)")
+		})
+	}
 }
 
 func TestApplyWaits(t *testing.T) {

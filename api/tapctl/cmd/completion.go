@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -108,11 +109,12 @@ func (a *App) names(words ...string) completer {
 		var out []string
 		for _, word := range words {
 			for _, o := range a.lookUp(cmd.Context(), word) {
-				for _, ref := range []string{o.name, o.id} {
-					if strings.HasPrefix(ref, typed) && (ref == o.name || typed != "") {
-						out = append(out, described(ref, o))
-						break
-					}
+				ref := o.word()
+				if !strings.HasPrefix(ref, typed) && typed != "" {
+					ref = o.id
+				}
+				if strings.HasPrefix(ref, typed) {
+					out = append(out, described(ref, o))
 				}
 			}
 		}
@@ -135,7 +137,7 @@ func (a *App) targets(cmd *cobra.Command, args []string, typed string) ([]cobra.
 	}
 	var out []string
 	for _, o := range a.lookUp(cmd.Context(), word) {
-		out = append(out, described(word+"/"+o.name, o))
+		out = append(out, described(word+"/"+o.word(), o))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
@@ -159,10 +161,23 @@ func (a *App) lookUp(ctx context.Context, word string) []object {
 	return all
 }
 
+// word is what an object is called on a command line: its name, or its id where a shell would have to quote the name.
+func (o object) word() string {
+	if strings.ContainsFunc(o.name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._:%+-", r)
+	}) {
+		return o.id
+	}
+	return o.name
+}
+
 func described(ref string, o object) string {
 	text := o.of.noun
+	if o.word() != o.name {
+		text += " " + printable(o.name)
+	}
 	if o.status != "" {
-		text = fmt.Sprintf("%s, %s", o.of.noun, o.status)
+		text = fmt.Sprintf("%s, %s", text, o.status)
 	}
 	return cobra.CompletionWithDesc(printable(ref), text)
 }

@@ -71,6 +71,7 @@ complete_line "$1"`, "bash", line)
 func TestCompletionInBash(t *testing.T) {
 	d := newDesk(t)
 	d.furnish()
+	d.must("guest-create --nic mac=52:54:00:00:00:77 --id vm77", "vm 77")
 	for line, want := range map[string][]string{
 		"tapctl tap-service-en":                          {"tap-service-enable"},
 		"tapctl tap-flow-show ":                          {"net0-100", "web"},
@@ -80,7 +81,7 @@ func TestCompletionInBash(t *testing.T) {
 		"tapctl tap-flow-delete web ":                    {"net0-100"},
 		"tapctl tap-flow-create --tap-id ":               {"ids", "probe"},
 		"tapctl tap-flow-create --direction I":           {"IN"},
-		"tapctl tap-flow-create --type vnic --guest-id ": {"vm1"},
+		"tapctl tap-flow-create --type vnic --guest-id ": {"vm1", "vm77"},
 		"tapctl tap-service-create --type ":              {"guest", "host"},
 		"tapctl topology -o ":                            {"tree", "dot", "mermaid", "json", "yaml"},
 		"tapctl wait tap-f":                              {"tap-flow/"},

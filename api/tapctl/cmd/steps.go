@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,7 +20,8 @@ import (
 // applyStep is one request of many that make a change.
 type applyStep struct {
 	api.PlannedChange
-	of *change
+	of    *change
+	match string // ETag that what is changed must still have; "" of what is made
 }
 
 // steps are the requests that make changes, in an order in which none is refused because of another: what goes goes first, from
@@ -115,6 +118,60 @@ func (c *change) patch() map[string]any {
 	return out
 }
 
+// hold reads again what the steps are about to change. It must be as it was when the changes were worked out; the requests then
+// carry its ETag, so that nothing is overwritten that somebody else changes meanwhile.
+func hold(ctx context.Context, c *client.Client, seen cloud, list []applyStep) error {
+	for i := range list {
+		st := &list[i]
+		if st.of.have == nil {
+			continue
+		}
+		now, etag, err := readOne(ctx, c, seen, st.Kind, st.of.have.id)
+		switch {
+		case err != nil && !client.IsStatus(err, http.StatusNotFound):
+			return err
+		case err != nil || !reflect.DeepEqual(now.fields, st.of.have.fields) || now.name != st.of.have.name:
+			return fmt.Errorf("%s %q was changed by somebody else in this moment: nothing is changed; apply again", noun(st.Kind), printable(st.of.Name))
+		}
+		if st.Action != "create" { // What replaces it is another.
+			st.match = etag
+		}
+	}
+	return nil
+}
+
+// readOne reads a resource, in the words of documents, and its ETag.
+func readOne(ctx context.Context, c *client.Client, seen cloud, kind, id string) (*existing, string, error) {
+	var etag string
+	var err error
+	only := cloud{wires: seen.wires}
+	switch kind {
+	case "host":
+		var v api.Host
+		v, err = c.Hosts().Get(ctx, id)
+		only.hosts, etag = []api.Host{v}, v.ETag
+	case "guest":
+		var v api.Guest
+		v, err = c.Guests().Get(ctx, id)
+		only.guests, etag = map[string]api.Guest{v.ID: v}, v.ETag
+		if !v.Declared {
+			err = errors.Join(err, fmt.Errorf("guest %q is not declared any more: apply again", id))
+		}
+	case "tap_service":
+		var v api.TapService
+		v, err = c.TapServices().Get(ctx, id)
+		only.services, etag = []api.TapService{v}, v.ETag
+	default:
+		var v api.TapFlow
+		v, err = c.TapFlows().Get(ctx, id)
+		only.flows, etag = []api.TapFlow{v}, v.ETag
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return newStock(only).all[0], etag, nil
+}
+
 // planned are the steps as a plan takes them.
 func planned(list []applyStep) []api.PlannedChange {
 	out := make([]api.PlannedChange, len(list))
@@ -195,18 +252,18 @@ func send[T, L, C, P any](ctx context.Context, r client.Resource[T, L, C, P], st
 		if err := json.Unmarshal(st.Body, &patch); err != nil {
 			return err
 		}
-		_, err := r.Update(ctx, st.Ref, patch)
+		_, err := r.Update(ctx, st.Ref, patch, client.IfMatch(st.match))
 		return err
 	}
-	return r.Delete(ctx, st.Ref)
+	return r.Delete(ctx, st.Ref, client.IfMatch(st.match))
 }
 
 func sendSwitch[T, L, C, P any](ctx context.Context, r client.Switchable[T, L, C, P], st applyStep) (done bool, err error) {
 	switch st.Action {
 	case "enable":
-		_, err = r.Enable(ctx, st.Ref)
+		_, err = r.Enable(ctx, st.Ref, client.IfMatch(st.match))
 	case "disable":
-		_, err = r.Disable(ctx, st.Ref)
+		_, err = r.Disable(ctx, st.Ref, client.IfMatch(st.match))
 	default:
 		return false, nil
 	}
