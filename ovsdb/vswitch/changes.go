@@ -116,13 +116,13 @@ func sameButTime(was, now map[string]string) bool {
 }
 
 func since[T Row](c *Changes, t *table[T], old, now tree[*T]) {
-	differences(old.root, now.root, func(a, b *node[*T]) {
+	differences(old.root, now.root, func(a, b *entry[*T]) {
 		switch {
 		case a == nil:
 			c.note(t.name, b.key, true, false)
 		case b == nil:
 			c.note(t.name, a.key, false, true)
-		case a.value != b.value && !t.equal(a.value, b.value):
+		case !t.equal(a.value, b.value):
 			c.note(t.name, a.key, false, false)
 		}
 	})

@@ -1,19 +1,30 @@
 package vswitch
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // tree is an immutable map from UUID: with and without return a new tree that
 // shares all but the path to the changed entry, so that a change costs the same
-// however many rows there are. Each level branches by four bits of the key; an
-// entry stands at the first level where it is alone.
-type tree[V any] struct{ root *node[V] }
+// however many rows there are. Each level branches by four bits of the key, down
+// to where few entries are left, which stand in one list.
+type tree[V comparable] struct{ root *node[V] }
 
-// node is an entry where kids is nil, else a branch.
-type node[V any] struct {
+// node is a list of at most maxLeaf entries, sorted by key, or a branch.
+type node[V comparable] struct {
+	entries []entry[V]
+	kids    *[16]*node[V] // nil where it is a list
+}
+
+type entry[V comparable] struct {
 	key   UUID
 	value V
-	kids  *[16]*node[V]
 }
+
+// maxLeaf is how many entries may stand in one list: those of the tables of
+// most hosts. A change copies it.
+const maxLeaf = 16
 
 // nibble is the branch that key takes at a level, which is 0..31.
 func nibble(key UUID, level int) byte {
@@ -24,51 +35,83 @@ func nibble(key UUID, level int) byte {
 	return b & 15
 }
 
-func (t tree[V]) get(key UUID) (V, bool) {
+// place is where key stands in a list, or belongs.
+func (n *node[V]) place(key UUID) (at int, stands bool) {
+	return slices.BinarySearchFunc(n.entries, key, func(e entry[V], key UUID) int { return e.key.Compare(key) })
+}
+
+func (t tree[V]) get(key UUID) (value V, stands bool) {
 	n := t.root
-	for level := 0; n != nil; level++ {
-		if n.kids == nil {
-			if n.key == key {
-				return n.value, true
-			}
-			break
-		}
+	for level := 0; n != nil && n.kids != nil; level++ {
 		n = n.kids[nibble(key, level)]
 	}
-	var zero V
-	return zero, false
+	if n == nil {
+		return value, false
+	}
+	at, stands := n.place(key)
+	if stands {
+		value = n.entries[at].value
+	}
+	return value, stands
 }
 
 func (t tree[V]) with(key UUID, value V) tree[V] {
-	return tree[V]{t.root.with(&node[V]{key: key, value: value}, 0)}
+	return tree[V]{t.root.with(entry[V]{key, value}, 0)}
 }
 
-func (n *node[V]) with(entry *node[V], level int) *node[V] {
-	if n == nil || n.kids == nil && n.key == entry.key {
-		return entry
+func (n *node[V]) with(e entry[V], level int) *node[V] {
+	switch {
+	case n == nil:
+		return &node[V]{entries: []entry[V]{e}}
+	case n.kids != nil:
+		kids := *n.kids
+		i := nibble(e.key, level)
+		kids[i] = kids[i].with(e, level+1)
+		return &node[V]{kids: &kids}
 	}
-	kids := new([16]*node[V])
-	if n.kids != nil {
-		*kids = *n.kids
-	} else {
-		kids[nibble(n.key, level)] = n
+	at, stands := n.place(e.key)
+	rest := n.entries[at:]
+	if stands {
+		rest = rest[1:]
 	}
-	i := nibble(entry.key, level)
-	kids[i] = kids[i].with(entry, level+1)
-	return &node[V]{kids: kids}
+	entries := make([]entry[V], 0, at+1+len(rest))
+	entries = append(append(append(entries, n.entries[:at]...), e), rest...)
+	return build(entries, level)
+}
+
+// build makes a node of entries that are sorted.
+func build[V comparable](entries []entry[V], level int) *node[V] {
+	if len(entries) <= maxLeaf {
+		return &node[V]{entries: entries}
+	}
+	var kids [16]*node[V]
+	for len(entries) > 0 {
+		i := nibble(entries[0].key, level)
+		n := 1
+		for n < len(entries) && nibble(entries[n].key, level) == i {
+			n++
+		}
+		kids[i] = build(slices.Clone(entries[:n]), level+1)
+		entries = entries[n:]
+	}
+	return &node[V]{kids: &kids}
 }
 
 func (t tree[V]) without(key UUID) tree[V] { return tree[V]{t.root.without(key, 0)} }
 
 func (n *node[V]) without(key UUID, level int) *node[V] {
-	switch {
-	case n == nil:
+	if n == nil {
 		return nil
-	case n.kids == nil:
-		if n.key == key {
+	}
+	if n.kids == nil {
+		at, stands := n.place(key)
+		switch {
+		case !stands:
+			return n
+		case len(n.entries) == 1:
 			return nil
 		}
-		return n
+		return &node[V]{entries: slices.Concat(n.entries[:at], n.entries[at+1:])}
 	}
 	i := nibble(key, level)
 	kid := n.kids[i].without(key, level+1)
@@ -77,18 +120,23 @@ func (n *node[V]) without(key UUID, level int) *node[V] {
 	}
 	kids := *n.kids
 	kids[i] = kid
-	var last *node[V]
-	count := 0
+	// What is left of a branch becomes a list again, but not before there is
+	// room in it for more.
+	size := 0
 	for _, k := range kids {
-		if k != nil {
-			last = k
-			count++
+		switch {
+		case k == nil:
+		case k.kids != nil:
+			size = maxLeaf
+		default:
+			size += len(k.entries)
 		}
 	}
-	if count == 0 || count == 1 && last.kids == nil {
-		return last // an entry that is alone moves up
+	branch := &node[V]{kids: &kids}
+	if size > maxLeaf/2 {
+		return branch
 	}
-	return &node[V]{kids: &kids}
+	return &node[V]{entries: branch.list()}
 }
 
 // all yields the entries in the order of their keys.
@@ -97,49 +145,65 @@ func (t tree[V]) all() iter.Seq2[UUID, V] {
 }
 
 func (n *node[V]) all(yield func(UUID, V) bool) bool {
-	switch {
-	case n == nil:
+	if n == nil {
 		return true
-	case n.kids == nil:
-		return yield(n.key, n.value)
 	}
-	for _, kid := range n.kids {
-		if !kid.all(yield) {
+	for i := range n.entries {
+		if !yield(n.entries[i].key, n.entries[i].value) {
 			return false
+		}
+	}
+	if n.kids != nil {
+		for _, kid := range n.kids {
+			if !kid.all(yield) {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// differences yields each key whose entry is not the same node in old and now,
-// and visits only what they do not share. One of the entries may be nil.
-func differences[V any](old, now *node[V], yield func(old, now *node[V])) {
+// list returns the entries below n, sorted by key.
+func (n *node[V]) list() []entry[V] {
 	switch {
-	case old == now:
-	case old != nil && now != nil && old.kids != nil && now.kids != nil:
+	case n == nil:
+		return nil
+	case n.kids == nil:
+		return n.entries
+	}
+	var list []entry[V]
+	for _, kid := range n.kids {
+		list = append(list, kid.list()...)
+	}
+	return list
+}
+
+// differences yields each key whose value is not the same in old and now, and
+// visits only what they do not share. One of the entries may be nil.
+func differences[V comparable](old, now *node[V], yield func(old, now *entry[V])) {
+	if old == now {
+		return
+	}
+	if old != nil && now != nil && old.kids != nil && now.kids != nil {
 		for i := range old.kids {
 			differences(old.kids[i], now.kids[i], yield)
 		}
-	default: // one side has at most one entry
-		entries := map[UUID][2]*node[V]{}
-		old.each(func(n *node[V]) { entries[n.key] = [2]*node[V]{n, nil} })
-		now.each(func(n *node[V]) { entries[n.key] = [2]*node[V]{entries[n.key][0], n} })
-		for _, e := range entries {
-			if e[0] != e[1] {
-				yield(e[0], e[1])
-			}
-		}
+		return
 	}
-}
-
-func (n *node[V]) each(f func(*node[V])) {
-	switch {
-	case n == nil:
-	case n.kids == nil:
-		f(n)
-	default:
-		for _, kid := range n.kids {
-			kid.each(f)
+	a, b := old.list(), now.list()
+	for len(a) > 0 || len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && a[0].key.Compare(b[0].key) < 0:
+			yield(&a[0], nil)
+			a = a[1:]
+		case len(a) == 0 || a[0].key != b[0].key:
+			yield(nil, &b[0])
+			b = b[1:]
+		default:
+			if a[0].value != b[0].value {
+				yield(&a[0], &b[0])
+			}
+			a, b = a[1:], b[1:]
 		}
 	}
 }

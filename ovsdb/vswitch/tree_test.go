@@ -57,7 +57,7 @@ func TestTree(t *testing.T) {
 		b := versions[rapid.IntRange(0, len(versions)-1).Draw(t, "b")]
 		type change struct{ Old, Now int }
 		got, want := map[UUID]change{}, map[UUID]change{}
-		differences(a.tree.root, b.tree.root, func(old, now *node[int]) {
+		differences(a.tree.root, b.tree.root, func(old, now *entry[int]) {
 			c := change{-1, -1}
 			var k UUID
 			if old != nil {
