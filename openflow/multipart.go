@@ -139,42 +139,37 @@ func parseMultipartReply(c *cursor) Message {
 	return m
 }
 
+// replyBodies says how each body is read. Most are lists.
+var replyBodies = map[MultipartType]func(*cursor) MultipartReplyBody{
+	MultipartDesc:          parseDesc,
+	MultipartFlow:          parseFlowStatsReply,
+	MultipartAggregate:     parseAggregate,
+	MultipartTable:         func(c *cursor) MultipartReplyBody { return TableStatsReply(parseList(c, parseTableStats)) },
+	MultipartPortStats:     func(c *cursor) MultipartReplyBody { return PortStatsReply(parseList(c, parsePortStats)) },
+	MultipartQueue:         func(c *cursor) MultipartReplyBody { return QueueStatsReply(parseList(c, parseQueueStats)) },
+	MultipartGroup:         func(c *cursor) MultipartReplyBody { return GroupStatsReply(parseList(c, parseGroupStats)) },
+	MultipartGroupDesc:     func(c *cursor) MultipartReplyBody { return GroupDescReply(parseList(c, parseGroupDesc)) },
+	MultipartGroupFeatures: parseGroupFeatures,
+	MultipartMeter:         func(c *cursor) MultipartReplyBody { return MeterStatsReply(parseList(c, parseMeterStats)) },
+	MultipartMeterConfig:   func(c *cursor) MultipartReplyBody { return MeterConfigReply(parseList(c, parseMeterConfig)) },
+	MultipartMeterFeatures: parseMeterFeatures,
+	MultipartPortDesc:      func(c *cursor) MultipartReplyBody { return PortDescReply(parseList(c, parsePort)) },
+	MultipartExperimenter:  parseExperimenterReply,
+}
+
 func parseReplyBody(c *cursor, typ MultipartType) MultipartReplyBody {
-	switch typ {
-	case MultipartDesc:
-		return parseDesc(c)
-	case MultipartFlow:
-		return parseFlowStatsReply(c)
-	case MultipartAggregate:
-		return parseAggregate(c)
-	case MultipartTable:
-		return TableStatsReply(parseList(c, parseTableStats))
-	case MultipartPortStats:
-		return PortStatsReply(parseList(c, parsePortStats))
-	case MultipartQueue:
-		return QueueStatsReply(parseList(c, parseQueueStats))
-	case MultipartGroup:
-		return GroupStatsReply(parseList(c, parseGroupStats))
-	case MultipartGroupDesc:
-		return GroupDescReply(parseList(c, parseGroupDesc))
-	case MultipartGroupFeatures:
-		return parseGroupFeatures(c)
-	case MultipartMeter:
-		return MeterStatsReply(parseList(c, parseMeterStats))
-	case MultipartMeterConfig:
-		return MeterConfigReply(parseList(c, parseMeterConfig))
-	case MultipartMeterFeatures:
-		return parseMeterFeatures(c)
-	case MultipartPortDesc:
-		return PortDescReply(parseList(c, parsePort))
-	case MultipartExperimenter:
-		experimenter, expType := c.u32("experimenter"), c.u32("exp_type")
-		if experimenter == experimenterONF && expType == onfFlowMonitor {
-			return FlowMonitorReply(parseList(c, parseFlowUpdate))
-		}
-		return ExperimenterReply{experimenter, expType, c.rest()}
+	if parse, known := replyBodies[typ]; known {
+		return parse(c)
 	}
 	return RawReply{typ, c.rest()}
+}
+
+func parseExperimenterReply(c *cursor) MultipartReplyBody {
+	experimenter, expType := c.u32("experimenter"), c.u32("exp_type")
+	if experimenter == experimenterONF && expType == onfFlowMonitor {
+		return FlowMonitorReply(parseList(c, parseFlowUpdate))
+	}
+	return ExperimenterReply{experimenter, expType, c.rest()}
 }
 
 // parseList reads entries until the window ends.

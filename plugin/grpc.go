@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 	hplugin "github.com/hashicorp/go-plugin"
@@ -253,6 +255,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	changes := make(chan tap.Change)
+	var reset atomic.Bool // what comes next is the answer to a snapshot
 	go func() {
 		defer close(changes)
 		for {
@@ -269,6 +272,9 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 				cancel(status.Errorf(codes.InvalidArgument, "change: %v", err))
 				return
 			}
+			if change.Reset {
+				reset.Store(true)
+			}
 			select {
 			case changes <- change:
 			case <-ctx.Done():
@@ -281,7 +287,11 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 		if err != nil {
 			return fmt.Errorf("result: %w", err)
 		}
-		return stream.Send(message)
+		err = stream.Send(message)
+		if reset.Swap(false) {
+			debug.FreeOSMemory() // Planning everything leaves more behind than all changes after it.
+		}
+		return err
 	})
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause

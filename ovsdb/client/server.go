@@ -23,9 +23,11 @@ type serverWatch struct {
 	interest []string // databases that must stay
 }
 
-// serverSchema is as much of _Server's schema as is read. The columns are as
-// old as the database itself.
-func serverSchema() *ovsdb.DatabaseSchema {
+// serverSchema is as much of _Server's schema as is read, by all connections.
+// The columns are as old as the database itself.
+var serverSchema = makeServerSchema()
+
+func makeServerSchema() *ovsdb.DatabaseSchema {
 	columns := map[string]*ovsdb.ColumnSchema{}
 	for name, t := range map[string]ovsdb.AtomType{
 		"name": ovsdb.TypeString, "connected": ovsdb.TypeBoolean, "leader": ovsdb.TypeBoolean,
@@ -67,7 +69,7 @@ func (c *Conn) startServerWatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := &Monitor{conn: c, db: "_Server", schema: serverSchema()}
+	m := &Monitor{conn: c, db: "_Server", schema: serverSchema}
 	m.deliver = c.serverChanged
 	request := ovsdb.MonitorRequest{"Database": {Columns: []string{"name", "connected", "leader"}}}
 	err = c.monitor(ctx, m, plainMonitor, request, ovsdb.UUID{})

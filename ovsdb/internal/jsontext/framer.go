@@ -72,8 +72,8 @@ func (s *scanner) scanString(b []byte, n int) int {
 // firstRead is the size of an idle framer's buffer, and keepBuffer what it
 // keeps at most once a larger message has been read.
 const (
-	firstRead  = 2 << 10
-	keepBuffer = 4 << 10
+	firstRead  = 1 << 10
+	keepBuffer = 2 << 10
 )
 
 // Framer cuts a stream into JSON objects. Memory stays within twice the
