@@ -24,6 +24,9 @@ func parse(body []byte) (any, error) {
 	}
 	var value any
 	if err := json.Unmarshal(body, &value); err != nil {
+		if t := (*json.UnmarshalTypeError)(nil); errors.As(err, &t) { // Of what is JSON, only numbers may be beyond what can be read.
+			return nil, refuse(http.StatusBadRequest, "body", "the %s in it is beyond what can be read", t.Value)
+		}
 		return nil, refuse(http.StatusBadRequest, "", "the body is not JSON: %s", jsonFault(body, err))
 	}
 	w := walk{decoder: json.NewDecoder(bytes.NewReader(body))}

@@ -200,7 +200,7 @@ func decode[T any](body []byte) (T, error) {
 	if err := json.Unmarshal(body, &v); err != nil {
 		var zero T
 		if t := (*json.UnmarshalTypeError)(nil); errors.As(err, &t) {
-			return zero, refuse(http.StatusBadRequest, t.Field, "is a JSON %s that cannot be read as %s", t.Value, t.Type)
+			return zero, refuse(http.StatusBadRequest, t.Field, "the %s is not accepted: want it as %s, whole numbers without a point or an exponent", t.Value, t.Type)
 		}
 		return zero, refuse(http.StatusBadRequest, "", "the body cannot be read: %v", err)
 	}

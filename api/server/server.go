@@ -79,7 +79,7 @@ func New(cfg Config) http.Handler { return newServer(cfg) }
 // ServeHTTP implements http.Handler. HEAD is served wherever GET is (RFC 9110, 9.3.2), but for the stream, which has no end; the
 // http.Server leaves out the body.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/watch") {
+	if r.Method == http.MethodHead && r.URL.Path != watchPath {
 		r = r.WithContext(r.Context())
 		r.Method = http.MethodGet
 	}
@@ -136,7 +136,7 @@ func newServer(cfg Config) *server {
 	s.mountAudit()
 	s.mountPlugins()
 	s.mountPlan()
-	s.route(http.MethodGet, "/api/v1/watch", s.watch)
+	s.route(http.MethodGet, watchPath, s.watch)
 	return s
 }
 
@@ -163,7 +163,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		begin := time.Now()
 		header := c.Response().Header()
 		c.Response().Before(func() {
-			if allow := header.Get(echo.HeaderAllow); strings.Contains(allow, http.MethodGet) && !strings.HasSuffix(c.Path(), "/watch") {
+			if allow := header.Get(echo.HeaderAllow); strings.Contains(allow, http.MethodGet) && c.Path() != watchPath {
 				header.Set(echo.HeaderAllow, allow+", "+http.MethodHead) // See ServeHTTP.
 			}
 		})

@@ -300,6 +300,8 @@ func TestNamesWithSpecialCharacters(t *testing.T) {
 		b.must(http.StatusOK, http.MethodGet, "/api/v1/guests/"+encoded, "", &g)
 		require.Equal(t, name, g.Name, "encoded more than need be, as many clients do")
 	}
+	b.must(http.StatusCreated, http.MethodPost, "/api/v1/guests", `{"name":"watch","nics":[{"mac":"52:54:00:00:00:98"}]}`, nil)
+	require.Equal(t, http.StatusOK, b.send(http.MethodHead, "/api/v1/guests/watch", "").Code, "it is not the stream")
 	for _, name := range []string{"a/b", "-x", ".", "..", " a", "a ", "a\tb"} {
 		body, err := json.Marshal(api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:99"}}})
 		require.NoError(t, err)

@@ -17,6 +17,9 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine"
 )
 
+// watchPath is that of the stream.
+const watchPath = api.Prefix + "/watch"
+
 const (
 	// heartbeat is how often a silent stream says that it is alive.
 	heartbeat = 15 * time.Second

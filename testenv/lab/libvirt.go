@@ -201,12 +201,6 @@ func (h *Host) StartLibvirt(ctx context.Context) error {
 // KillLibvirt ends libvirtd with SIGKILL, and leaves its guests running; StartLibvirt starts it again.
 func (h *Host) KillLibvirt() error { return h.stopDaemon(libvirtd, unix.SIGKILL) }
 
-// PauseLibvirt stops libvirtd, so that it answers nobody; ResumeLibvirt has it go on.
-func (h *Host) PauseLibvirt() error { return unix.Kill(h.daemon(libvirtd).PID, unix.SIGSTOP) }
-
-// ResumeLibvirt undoes PauseLibvirt.
-func (h *Host) ResumeLibvirt() error { return unix.Kill(h.daemon(libvirtd).PID, unix.SIGCONT) }
-
 // Virsh runs virsh(1) against the host's libvirt and returns what it printed.
 func (h *Host) Virsh(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), libvirtGrace)
