@@ -22,7 +22,7 @@ const writers = 16
 // not there, so no switch is involved.
 func (b *bench) throughput(ctx context.Context) (err error) {
 	n := pick(b.quick, 10, 1000)
-	f, err := b.fleet(ctx, 1)
+	f, err := b.fleet(ctx, 1, usual)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (b *bench) throughput(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	stored := n * flowsPerHost
+	stored := n * f.flows
 	for _, clients := range []int{1, writers} {
 		// One client alone has nobody to share the disk with.
 		took, each, err := f.create(ctx, guests, clients)
@@ -113,7 +113,7 @@ func (f *fleet) create(ctx context.Context, guests, clients int) (took time.Dura
 			for g := range todo {
 				called := time.Now()
 				_, failed := f.api.TapFlows().Create(ctx, api.TapFlowCreate{
-					Name: fmt.Sprintf("more-%d", g), TapID: fmt.Sprintf("sink-%d", g%f.n), Type: "vnic", GuestID: fmt.Sprintf("more-%d", g),
+					Name: fmt.Sprintf("more-%d", g), TapID: serviceName(g%f.n, 0), Type: "vnic", GuestID: fmt.Sprintf("more-%d", g),
 				})
 				mu.Lock()
 				each = append(each, time.Since(called))

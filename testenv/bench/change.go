@@ -17,9 +17,9 @@ import (
 	"github.com/tapline-sdn/tapline/api/client"
 )
 
-// change measures what one change costs while n hosts with their flows stand: flows are disabled and enabled, each on another
-// host, one after another.
-func (f *fleet) change(ctx context.Context, n int) error {
+// change measures what one change costs while hosts with their flows stand: the flows that turn names are disabled and enabled, each on
+// another host, one after another.
+func (f *fleet) change(ctx context.Context, turn func(i int) string) error {
 	rounds := pick(f.b.quick, 4, 100)
 	sent, err := f.sent()
 	if err != nil {
@@ -29,7 +29,7 @@ func (f *fleet) change(ctx context.Context, n int) error {
 	begin := time.Now()
 	var times sample
 	for i := range rounds {
-		name := flowName(i*7919%n, i%flowsPerHost) // A prime, so that it goes through all hosts.
+		name := turn(i)
 		for _, on := range []bool{false, true} {
 			called := time.Now()
 			var flow api.TapFlow
@@ -54,7 +54,7 @@ func (f *fleet) change(ctx context.Context, n int) error {
 	}
 	idle := time.Duration(f.idling * float64(time.Since(begin))) // It is told apart, and longer changes have more of it.
 	cost := (after.since(before).cpu - idle) / time.Duration(2*rounds)
-	f.b.table.add(fmt.Sprintf("one change, %d flows on %d hosts", n*flowsPerHost, n),
+	f.b.table.add(fmt.Sprintf("one change, %d flows on %d hosts", f.n*f.flows, f.n),
 		fmt.Sprintf("%.2f ms of processor time, without idle time", float64(cost)/float64(time.Millisecond)),
 		fmt.Sprintf("%d bytes to the switch; until it is read back %s", (now-sent)/uint64(2*rounds), times))
 	return nil

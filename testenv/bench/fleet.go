@@ -25,9 +25,25 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// flowsPerHost is how many guests of each host of a fleet are mirrored. They go to a tap service on the same host: frames of the
-// dummy datapath go nowhere, so no probe of a tunnel would come back.
-const flowsPerHost = 10
+// crowd is what each host of a fleet has: guests, others without a flow, tap services with a sink each, and the flows that stand. They go to
+// services on the same host: frames of the dummy datapath go nowhere, so no probe of a tunnel would come back.
+type crowd struct{ guests, spare, sinks, flows int }
+
+// usual is the crowd of most measurements: each guest has a flow to the one service of its host.
+var usual = crowd{guests: 10, sinks: 1, flows: 10}
+
+// flow is the k-th flow of a host: first all guests to the first service, then all to the second, and so on. Where all of them go to all
+// services, what they send and what they get are flows of their own.
+func (c crowd) flow(host, k int) tap.Flow {
+	guest, sink, direction := k%c.guests, k/c.guests%c.sinks, tap.Both
+	if c.flows > c.guests*c.sinks {
+		direction = []tap.Direction{tap.Out, tap.In}[k/(c.guests*c.sinks)]
+	}
+	return tap.Flow{
+		ID: flowName(host, k), Name: flowName(host, k), TapID: serviceName(host, sink), Type: tap.FlowVNIC,
+		GuestID: guestID(host, guest), MAC: guestMAC(host, guest), Direction: direction, Enabled: true,
+	}
+}
 
 const (
 	fleetAPI      = 18640
@@ -39,18 +55,19 @@ type fleet struct {
 	*dummy.Fleet
 	b *bench
 	*controller
+	crowd
 	n       int // hosts that the controller keeps
 	daemons []int
 	idling  float64 // of a core, while nothing happens
 }
 
-func (b *bench) fleet(ctx context.Context, n int) (*fleet, error) {
+func (b *bench) fleet(ctx context.Context, n int, each crowd) (*fleet, error) {
 	begin := time.Now()
 	hosts, err := dummy.Start(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{Fleet: hosts, b: b, daemons: children(os.Getpid())}
+	f := &fleet{Fleet: hosts, b: b, crowd: each, daemons: children(os.Getpid())}
 	if err := f.plug(ctx, 0, n); err != nil {
 		return nil, errors.Join(err, hosts.Close())
 	}
@@ -66,10 +83,12 @@ func (f *fleet) plug(ctx context.Context, from, to int) error {
 		group.Go(func() error {
 			h := f.Hosts[i]
 			args := []string{"--if-exists", "del-br", "brtap", "--", "--if-exists", "del-br", lab.WireBridge, "--", "add-br", lab.WireBridge}
-			for g := range flowsPerHost {
+			for g := range f.guests + f.spare {
 				args = append(args, port(fmt.Sprintf("vnet%d", g), guestMAC(i, g), guestID(i, g))...)
 			}
-			args = append(args, port(sinkName(i), sinkMAC(i), guestID(i, flowsPerHost))...)
+			for s := range f.sinks {
+				args = append(args, port(sinkName(i, s), sinkMAC(i, s), sinkGuest(i, s))...)
+			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -88,10 +107,14 @@ func port(name string, mac tap.MAC, guest string) []string {
 func guestMAC(host, guest int) tap.MAC {
 	return tap.MAC{0x52, 0x54, 0, byte(host >> 8), byte(host), byte(guest)}
 }
-func sinkMAC(host int) tap.MAC        { return tap.MAC{0x52, 0x54, 1, byte(host >> 8), byte(host), 0} }
-func sinkName(host int) string        { return fmt.Sprintf("tapnic%d", host) }
-func guestID(host, guest int) string  { return fmt.Sprintf("vm-%d-%d", host, guest) }
-func flowName(host, guest int) string { return fmt.Sprintf("flow-%d-%d", host, guest) }
+func sinkMAC(host, sink int) tap.MAC {
+	return tap.MAC{0x52, 0x54, 1, byte(host >> 8), byte(host), byte(sink)}
+}
+func sinkName(host, sink int) string    { return fmt.Sprintf("tapnic%d-%d", host, sink) }
+func serviceName(host, sink int) string { return fmt.Sprintf("sink-%d-%d", host, sink) }
+func sinkGuest(host, sink int) string   { return fmt.Sprintf("sink-vm-%d-%d", host, sink) }
+func guestID(host, guest int) string    { return fmt.Sprintf("vm-%d-%d", host, guest) }
+func flowName(host, flow int) string    { return fmt.Sprintf("flow-%d-%d", host, flow) }
 
 // want writes down what the first n hosts are to mirror, as if users had asked for it before.
 func (f *fleet) want(ctx context.Context, dataDir string, n int) error {
@@ -114,16 +137,14 @@ func (f *fleet) want(ctx context.Context, dataDir string, n int) error {
 	for i, h := range f.Hosts[:n] {
 		id := "id-" + h.Name
 		record(store.KindHost, id, store.Host{Meta: meta, ID: id, Name: h.Name, OVSDB: h.OVSDB})
-		service := fmt.Sprintf("sink-%d", i)
-		record(store.KindService, service, store.Service{Meta: meta, Service: tap.Service{
-			ID: service, Name: service, Type: tap.ServiceGuest, TargetID: guestID(i, flowsPerHost), MAC: sinkMAC(i), IfName: sinkName(i),
-			Enabled: true, Key: uint32(i + 1),
-		}})
-		for g := range flowsPerHost {
-			record(store.KindFlow, flowName(i, g), store.Flow{Meta: meta, Flow: tap.Flow{
-				ID: flowName(i, g), Name: flowName(i, g), TapID: service, Type: tap.FlowVNIC, GuestID: guestID(i, g), MAC: guestMAC(i, g),
-				Direction: tap.Both, Enabled: true,
+		for s := range f.sinks {
+			record(store.KindService, serviceName(i, s), store.Service{Meta: meta, Service: tap.Service{
+				ID: serviceName(i, s), Name: serviceName(i, s), Type: tap.ServiceGuest, TargetID: sinkGuest(i, s),
+				MAC: sinkMAC(i, s), IfName: sinkName(i, s), Enabled: true, Key: uint32(i*f.sinks + s + 1),
 			}})
+		}
+		for k := range f.flows {
+			record(store.KindFlow, flowName(i, k), store.Flow{Meta: meta, Flow: f.flow(i, k)})
 		}
 	}
 	_, err = db.Commit(ctx, ops...)
@@ -154,8 +175,8 @@ func (f *fleet) whole(ctx context.Context) (time.Duration, error) {
 			return err
 		}
 		took = time.Since(f.started)
-		if flows["ready"] != f.n*flowsPerHost || hosts["ready"] != f.n {
-			return fmt.Errorf("%d hosts with %d flows are not ready: hosts %v, flows %v", f.n, f.n*flowsPerHost, hosts, flows)
+		if flows["ready"] != f.n*f.flows || hosts["ready"] != f.n {
+			return fmt.Errorf("%d hosts with %d flows are not ready: hosts %v, flows %v", f.n, f.n*f.flows, hosts, flows)
 		}
 		return nil
 	})

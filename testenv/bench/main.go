@@ -38,7 +38,8 @@ func measurements() []measurement {
 	return []measurement{
 		{"1", "from the call to the first mirrored packet, and from the answer to the last", (*bench).firstCopy},
 		{"2", "from the first packet of a guest on another host to the first copy from there", (*bench).arrival},
-		{"3, 4, 5", "many hosts: the cost of one change; start of the controller until everything is ready, by reading back; memory", (*bench).fleets},
+		{"3", "the cost of one change while few and many flows stand", (*bench).growth},
+		{"4, 5", "many hosts: start of the controller until everything is ready, by reading back; idle; memory; one change", (*bench).fleets},
 		{"6", "requests", (*bench).throughput},
 		{"7", "what a guest's traffic reaches while it is mirrored to another host", (*bench).data},
 	}

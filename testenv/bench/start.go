@@ -18,7 +18,7 @@ const idleTime = 20 * time.Second
 // fleets is measurements 3, 4 and 5: all of them need many hosts, and hosts take long to start.
 func (b *bench) fleets(ctx context.Context) (err error) {
 	most := slices.Max(b.hosts)
-	f, err := b.fleet(ctx, most)
+	f, err := b.fleet(ctx, most, usual)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (f *fleet) measure(ctx context.Context, n int) (err error) {
 			text, _ := os.ReadFile(f.log)
 			return errors.Join(fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):]), f.stop())
 		}
-		f.b.table.add(fmt.Sprintf("%s start, %d hosts, %d flows", how, n, n*flowsPerHost), fmt.Sprintf("%.2f s", took.Seconds()),
+		f.b.table.add(fmt.Sprintf("%s start, %d hosts, %d flows", how, n, n*f.flows), fmt.Sprintf("%.2f s", took.Seconds()),
 			fmt.Sprintf("processor time: %.2f s ours, %.2f s the switches'", ours.cpu.Seconds(), after.since(before).cpu.Seconds()))
 		f.b.say("  %d hosts %s: %v", n, how, took)
 		if how == "cold" {
@@ -65,23 +65,31 @@ func (f *fleet) measure(ctx context.Context, n int) (err error) {
 	if err := f.idle(ctx, n); err != nil {
 		return err
 	}
-	return f.change(ctx, n)
+	return f.change(ctx, func(i int) string { return flowName(i*7919%n, i%f.flows) }) // A prime, so that it goes through all hosts.
 }
 
-// idle measures what it costs when nothing happens, and memory.
-func (f *fleet) idle(ctx context.Context, n int) error {
-	pause := pick(f.b.quick, time.Second, idleTime)
+// rest measures what it costs when nothing happens.
+func (f *fleet) rest(ctx context.Context, pause time.Duration) (usage, error) {
 	before, _ := f.use()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return usage{}, ctx.Err()
 	case <-time.After(pause):
 	}
 	after, _ := f.use()
 	f.idling = after.since(before).cpu.Seconds() / pause.Seconds()
+	return after, nil
+}
+
+// idle tells what it costs when nothing happens, and memory.
+func (f *fleet) idle(ctx context.Context, n int) error {
+	after, err := f.rest(ctx, pick(f.b.quick, time.Second, idleTime))
+	if err != nil {
+		return err
+	}
 	f.b.table.add(fmt.Sprintf("idle, %d hosts", n), fmt.Sprintf("%.2f %% of a core", 100*f.idling),
 		"controller and plugin")
-	f.b.table.add(fmt.Sprintf("memory, %d hosts, %d flows", n, n*flowsPerHost), fmt.Sprintf("%d KiB a host", after.memory/int64(n)/1024),
-		fmt.Sprintf("%d MiB resident, controller and plugin, %d flows a host", after.memory>>20, flowsPerHost))
+	f.b.table.add(fmt.Sprintf("memory, %d hosts, %d flows", n, n*f.flows), fmt.Sprintf("%d KiB a host", after.memory/int64(n)/1024),
+		fmt.Sprintf("%d MiB resident, controller and plugin, %d flows a host", after.memory>>20, f.flows))
 	return nil
 }
