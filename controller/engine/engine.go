@@ -101,6 +101,7 @@ type Engine struct {
 	waiting  map[ref]uint64                         // changed at this seq, and the plugin has not answered yet
 	leaving  map[ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches
 	needs    map[string]map[string]map[ref]struct{} // host -> owner -> who waits for what that owner has there
+	unready  map[ref]struct{}                       // those that need something and are not ready
 	retiring map[string]*host                       // deleted, and still being stripped
 	told     set                                    // guests that watchers know
 	events   *History
@@ -158,6 +159,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
 		unasked: set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
+		unready:  map[ref]struct{}{},
 		retiring: map[string]*host{}, turns: session.NewTurns(0), told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {

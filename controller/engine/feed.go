@@ -208,7 +208,7 @@ func (e *Engine) take(r tap.Result) error {
 		}
 		for owner := range desired.Prints {
 			if h.program == nil || h.program.Prints[owner] != desired.Prints[owner] {
-				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
+				e.stirred(tap.Need{Host: h.id, Owner: owner}, judge)
 			}
 		}
 		h.program = desired
@@ -267,6 +267,25 @@ func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
 func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
 	for id := range e.needs[need.Host][need.Owner] {
 		judge[id] = struct{}{}
+	}
+}
+
+// stirred collects whom it concerns that the switch begins to work on what an owner has there, or that it has done so: those that are ready
+// stay it meanwhile, however many they are.
+func (e *Engine) stirred(need tap.Need, judge map[ref]struct{}) {
+	waiting := e.needs[need.Host][need.Owner]
+	if len(waiting) < len(e.unready) {
+		for id := range waiting {
+			if _, is := e.unready[id]; is {
+				judge[id] = struct{}{}
+			}
+		}
+		return
+	}
+	for id := range e.unready {
+		if _, waits := waiting[id]; waits {
+			judge[id] = struct{}{}
+		}
 	}
 }
 

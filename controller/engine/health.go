@@ -45,6 +45,11 @@ func (e *Engine) rejudged(id ref) bool {
 		v.since = time.Now()
 	}
 	e.verdicts[id] = v
+	if v.ready || len(v.status.Needs) == 0 {
+		delete(e.unready, id)
+	} else {
+		e.unready[id] = struct{}{}
+	}
 	return v.health != before
 }
 

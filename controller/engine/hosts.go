@@ -101,7 +101,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 	}
 	before := h.report
 	h.report = r
-	if r.Snapshot != before.Snapshot {
+	if r.Snapshot != before.Snapshot && e.observer.shows(before.Snapshot, r.Snapshot) {
 		e.look(h)
 	}
 	if r.Connected != before.Connected {
@@ -122,7 +122,12 @@ func (e *Engine) observe(h *host, r session.Report) {
 				if now.State != was.State || now.Reason != was.Reason {
 					h.since[owner] = time.Now()
 				}
-				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
+				need := tap.Need{Host: h.id, Owner: owner}
+				if working(now) && working(was) {
+					e.stirred(need, judge)
+				} else {
+					e.affected(need, judge)
+				}
 			}
 		}
 		for owner := range before.Owners {
@@ -138,6 +143,9 @@ func (e *Engine) observe(h *host, r session.Report) {
 	e.judgeHost(h)
 	e.checkLeaving()
 }
+
+// working says that what an owner has on a switch stands, or that the switch is at it.
+func working(s session.OwnerState) bool { return s.State == session.Ready || s.State == session.Busy }
 
 // counted takes in a snapshot in which a switch has counted, and nothing else has happened: only who looks at it finds a difference.
 func (e *Engine) counted(h *host, s *vswitch.Snapshot) {

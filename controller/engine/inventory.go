@@ -131,6 +131,37 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 	return observation{host: h, ports: ports}
 }
 
+// shows reports whether a snapshot may show something else than an earlier one to [observer.observe]. What a change of ours writes
+// on its way, such as a mirror's ports and the numbers of configurations, is not looked at there.
+func (o observer) shows(before, now *vswitch.Snapshot) bool {
+	if before == nil || now == nil {
+		return true
+	}
+	for _, c := range now.Since(before) {
+		same := false
+		switch {
+		case c.Table == vswitch.TableController, c.Table == vswitch.TableManager:
+			same = true
+		case c.Kind != vswitch.Modified:
+		case c.Table == vswitch.TableOpenVSwitch:
+			same = before.System() != nil && now.System() != nil && maps.Equal(before.System().ExternalIDs, now.System().ExternalIDs)
+		case c.Table == vswitch.TableBridge:
+			a, _ := before.BridgeByUUID(c.UUID)
+			b, _ := now.BridgeByUUID(c.UUID)
+			same = a.Name == b.Name && a.DatapathType == b.DatapathType && slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Mirrors, b.Mirrors) &&
+				a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
+		case c.Table == vswitch.TableMirror:
+			a, _ := before.Mirror(c.UUID)
+			b, _ := now.Mirror(c.UUID)
+			same = a.Name == b.Name && a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
+		}
+		if !same {
+			return true
+		}
+	}
+	return false
+}
+
 func foreignBridge(b *vswitch.Bridge) string {
 	if other := b.ExternalIDs[ownerKey]; other != "" {
 		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s", b.Name, other)

@@ -26,7 +26,7 @@ func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (row
 	if len(anew) == 0 {
 		return Rows{Txn: vswitch.NewTxn(snap, self.owner())}, nil
 	}
-	return diff(snap, d, self, gate, repair, anew), owners
+	return diff(snap, d, self, gate, repair, anew, new(Memory)), owners
 }
 
 // stuck reports whether a port has an error although it is as it must be and, if it is a patch port, has a peer.

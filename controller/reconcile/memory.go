@@ -14,8 +14,19 @@ import (
 // datapath id, which no other cluster gives, and all else by its name together with its place in what is ours. The zero value is
 // ready for use.
 type Memory struct {
-	ids      map[vswitch.UUID]string // owner, of rows that are ours
-	selected map[vswitch.UUID]bool   // ports that stand and that a mirror of ours has selected
+	ids      map[vswitch.UUID]string  // owner, of rows that are ours
+	selected map[vswitch.UUID]bool    // ports that stand and that a mirror of ours has selected
+	mirrors  map[*vswitch.Mirror]bool // rows whose ports are among those
+	// claimed is of what Claim found nothing to do; nil if it found something.
+	claimed *claimed
+	matched matched // see [Memory.Diff]
+}
+
+// claimed is what [Memory.Claim] was asked.
+type claimed struct {
+	snap *vswitch.Snapshot
+	d    *Desired
+	self Self
 }
 
 // WasSelected reports whether a port that stands has been selected by a mirror of ours before.
@@ -30,6 +41,9 @@ var (
 // Claim looks at a snapshot, and returns the transaction that puts our marks back on rows of ours that have lost them. It is
 // empty where there are none. d is the program, or nil if it is not known yet. Owners that repair does not let through are left.
 func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge string, repair Gate) Rows {
+	if asked := (claimed{snap, d, self}); m.claimed != nil && *m.claimed == asked {
+		return Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}}
+	}
 	c := &claimer{
 		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m, ids: map[vswitch.UUID]string{},
 		out: Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}},
@@ -42,25 +56,34 @@ func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge 
 			c.port(b, p)
 		}
 	}
-	selected := map[vswitch.UUID]bool{}
+	if m.selected == nil {
+		m.selected = map[vswitch.UUID]bool{}
+	}
 	for port := range m.selected {
-		if _, stands := snap.Port(port); stands {
-			selected[port] = true
+		if _, stands := snap.Port(port); !stands {
+			delete(m.selected, port)
 		}
 	}
+	mirrors := map[*vswitch.Mirror]bool{}
 	for _, b := range snap.Bridges() {
 		for _, row := range snap.BridgeMirrors(b) {
 			if !c.mirror(b, row) {
 				continue
 			}
+			if mirrors[row] = true; m.mirrors[row] {
+				continue
+			}
 			for _, ports := range [][]vswitch.UUID{row.SelectSrcPort, row.SelectDstPort} {
 				for _, port := range ports {
-					selected[port] = true
+					m.selected[port] = true
 				}
 			}
 		}
 	}
-	m.ids, m.selected = c.ids, selected
+	m.ids, m.mirrors, m.claimed = c.ids, mirrors, nil
+	if len(c.out.Outstanding) == 0 {
+		m.claimed = &claimed{snap, d, self}
+	}
 	return c.out
 }
 

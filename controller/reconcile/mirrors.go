@@ -28,12 +28,49 @@ func (x *differ) deleteMirrors() {
 	}
 }
 
+// matched are ports and mirrors that were as they must be. Rows are immutable, so they still are while rows and program are the same.
+type matched struct {
+	ports   map[portKey]matchedPort
+	mirrors map[portKey]matchedMirror
+}
+
+type matchedPort struct {
+	port   *vswitch.Port
+	device *vswitch.Interface
+	print  uint64 // of its owner
+}
+
+// matchedMirror depends on the ports that it selects too. They keep their names, and when they come, go or move the row of their bridge changes.
+type matchedMirror struct {
+	bridge *vswitch.Bridge
+	mirror *vswitch.Mirror
+	print  uint64 // of its owner
+}
+
+// mirrorsOf are the mirrors of a bridge.
+func (x *differ) mirrorsOf(bridge *vswitch.Bridge) []*vswitch.Mirror {
+	list, known := x.standing[bridge.Name]
+	if !known {
+		list = x.snap.BridgeMirrors(bridge)
+		x.standing[bridge.Name] = list
+	}
+	return list
+}
+
 func (x *differ) mirror(m *tap.Mirror) {
 	bridge, exists := x.snap.Bridge(m.Bridge)
 	output, ready := x.ports[portKey{m.Bridge, m.Output}]
 	if !exists || !ready {
 		x.out.Outstanding[m.Owner] = true // Told as Blocked or gated with its port.
 		return
+	}
+	key := portKey{m.Bridge, m.Name}
+	if was, known := x.before.mirrors[key]; known && was.bridge == bridge && was.print == x.d.Prints[m.Owner] && *was.mirror.OutputPort == output {
+		twin := func(r *vswitch.Mirror) bool { return r != was.mirror && r.Name == m.Name && x.self.owns(r.ExternalIDs) }
+		if all := x.mirrorsOf(bridge); slices.Contains(all, was.mirror) && !slices.ContainsFunc(all, twin) {
+			x.matched.mirrors[key] = was
+			return
+		}
 	}
 	row := vswitch.Mirror{
 		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output, ExternalIDs: ids(m.Owner),
@@ -46,7 +83,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 		return
 	}
 	found := false
-	for _, have := range x.snap.BridgeMirrors(bridge) {
+	for _, have := range x.mirrorsOf(bridge) {
 		if have.Name != m.Name || !x.self.owns(have.ExternalIDs) {
 			continue
 		}
@@ -63,7 +100,11 @@ func (x *differ) mirror(m *tap.Mirror) {
 		want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
 		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
 		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
-		if same(have, &want) || x.d.held[m.Owner] {
+		if same(have, &want) {
+			x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Prints[m.Owner]}
+			continue
+		}
+		if x.d.held[m.Owner] {
 			continue
 		}
 		if x.replaced[m.Output] { // It follows.

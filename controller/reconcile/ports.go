@@ -114,6 +114,11 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 		return
 	}
 	interfaces := x.snap.PortInterfaces(have)
+	key, print := portKey{p.Bridge, p.Name}, x.d.Prints[p.Owner]
+	if was, known := x.before.ports[key]; known && len(interfaces) == 1 && was == (matchedPort{have, interfaces[0], print}) {
+		x.matched.ports[key] = was
+		return
+	}
 	if len(interfaces) != 1 || interfaces[0].Name != p.Name || !x.self.owns(interfaces[0].ExternalIDs) {
 		// Somebody has made a bond of it, or put something else into it.
 		if x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: "interfaces"}) {
@@ -135,7 +140,8 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	now.BFD, now.LLDP, now.CFMMPID, now.IngressPolicing, now.IngressPolicingPkts = nil, nil, nil, 0, 0
 	now.IngressPolicingBurst, now.IngressPolicingPktsBurst = 0, 0
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
-	changed := !same(device, &now) && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now))
+	interfaceMatches := same(device, &now)
+	changed := !interfaceMatches && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now))
 	if changed && (now.Type != device.Type || now.OFPortRequest != device.OFPortRequest || !maps.Equal(now.Options, device.Options)) {
 		// Of what changes there and back again at once, Open vSwitch does not write down the latter, seen on 3.1.0: the number of the port
 		// before, or the error, would stand there for good. A new row has nothing from before.
@@ -148,9 +154,13 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	want.BondFakeIface, want.FakeBridge, want.Protected = false, false, false
 	want.BondUpDelay, want.BondDownDelay, want.QoS = 0, 0, nil
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
-	if !same(have, &want) && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
+	portMatches := same(have, &want)
+	if !portMatches && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
 		x.out.Txn.UpdatePort(want)
 		x.mirrors = true
+	}
+	if portMatches && interfaceMatches {
+		x.matched.ports[key] = matchedPort{have, device, print}
 	}
 	if changed {
 		x.out.Txn.UpdateInterface(now)

@@ -16,9 +16,11 @@ import (
 )
 
 // TestConverges: whatever stands on a switch, of ours and of others, and whatever the program, some transactions lead to
-// where nothing is left to do, and none of them writes a row of others, but for moving a guest's tap NIC.
+// where nothing is left to do, and none of them writes a row of others, but for moving a guest's tap NIC. Who remembers what was as it
+// must be finds the same.
 func TestConverges(t *testing.T) {
 	db := newDatabase(t)
+	var memory reconcile.Memory
 	rapid.Check(t, func(rt *rapid.T) {
 		db.clear(rt)
 		db.populate(rt)
@@ -27,8 +29,12 @@ func TestConverges(t *testing.T) {
 			foreign := foreignRows(db.snapshot())
 			open := rapid.Bool().Draw(rt, "gate")
 			for round := 0; ; round++ {
-				rows := reconcile.Diff(db.snapshot(), d, self, gate(open), reconcile.Open)
-				touchesOurs(rt, db.snapshot(), rows.Txn, d.Program)
+				snap := db.snapshot()
+				rows := reconcile.Diff(snap, d, self, gate(open), reconcile.Open)
+				remembering := memory.Diff(snap, d, self, gate(open), reconcile.Open)
+				assert.Equal(rt, writes(t, snap, rows.Txn), writes(t, snap, remembering.Txn))
+				assert.Equal(rt, rows.Outstanding, remembering.Outstanding)
+				touchesOurs(rt, snap, rows.Txn, d.Program)
 				if rows.Txn.Empty() {
 					break
 				}

@@ -49,6 +49,10 @@ type differ struct {
 	replaced  map[string]bool          // ports that are
 	members   map[string]string        // interface of another name's port -> that port; nil before the first use
 	mirrors   bool                     // a mirror, or a port of one, is touched
+
+	standing map[string][]*vswitch.Mirror // mirrors of source bridges that were looked at
+	before   matched                      // when it was compared last
+	matched  matched                      // now
 }
 
 type portKey struct{ bridge, name string }
@@ -65,11 +69,17 @@ func Shut(string) bool { return false }
 
 // Diff compares a program with a snapshot. What belongs to an owner that repair does not let through stays as it is.
 func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
-	return diff(snap, d, self, gate, repair, nil)
+	return diff(snap, d, self, gate, repair, nil, new(Memory))
 }
 
-func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew map[string]bool) Rows {
+// Diff is [Diff] for who compares again and again: ports and mirrors are compared only where something of them has changed.
+func (m *Memory) Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
+	return diff(snap, d, self, gate, repair, nil, m)
+}
+
+func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew map[string]bool, m *Memory) Rows {
 	x := &differ{
+		standing: map[string][]*vswitch.Mirror{}, before: m.matched, matched: matched{ports: map[portKey]matchedPort{}, mirrors: map[portKey]matchedMirror{}},
 		snap: snap, d: d, self: self, gate: gate, repair: repair, anew: anew,
 		out: Rows{
 			Txn:         vswitch.NewTxn(snap, self.owner()),
@@ -106,6 +116,7 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 	for i := range d.Program.Mirrors {
 		x.mirror(&d.Program.Mirrors[i])
 	}
+	m.matched = x.matched
 	if exists {
 		x.updateBridge(bridge)
 	}

@@ -137,8 +137,8 @@ func TestDrift(t *testing.T) {
 		{"mirror", "-- --id=@m get Mirror tl-1 -- remove Bridge br0 mirrors @m", []string{"insert Mirror tl-1", stamped, "mutate br0: mirrors"}, "cap1", true},
 		{"mirror's name", "set Mirror tl-1 name=other", []string{"insert Mirror tl-1", stamped, "mutate br0: mirrors"}, "cap1", true},
 		{"select_all", "set Mirror tl-1 select_all=true", []string{"update mirror tl-1: select_all", stamped}, "cap1", true},
-		{"select_src_port", "-- --id=@p get Port vnet2 -- add Mirror tl-1 select_src_port @p", []string{"update mirror tl-1: select_src_port", stamped}, "cap1", true},
-		{"select_dst_port", "clear Mirror tl-1 select_dst_port", []string{"update mirror tl-1: select_dst_port", stamped}, "cap1", true},
+		{"select_src_port", "-- --id=@p get Port vnet2 -- add Mirror tl-1 select_src_port @p", []string{"mutate mirror tl-1: select_src_port", stamped}, "cap1", true},
+		{"select_dst_port", "clear Mirror tl-1 select_dst_port", []string{"mutate mirror tl-1: select_dst_port", stamped}, "cap1", true},
 		{"select_vlan", "set Mirror tl-1 select_vlan=7", []string{"update mirror tl-1: select_vlan", stamped}, "cap1", true},
 		{"output_port", "-- --id=@p get Port vnet2 -- set Mirror tl-1 output_port=@p", []string{"update mirror tl-1: output_port", stamped}, "cap1", true},
 		{"output_vlan", "clear Mirror tl-1 output_port -- set Mirror tl-1 output_vlan=7", []string{"update mirror tl-1: output_port output_vlan", stamped}, "cap1", true},
@@ -149,7 +149,7 @@ func TestDrift(t *testing.T) {
 			[]string{stamped, "mutate br1: mirrors"}, "cap9", true},
 		{"port of ours that nobody wants", "add-port br1 tlm-9 -- set Port tlm-9 external_ids:tapline=c1 external_ids:tapline-id=cap9",
 			[]string{stamped, "mutate br1: ports"}, "cap9", true},
-		{"guest restarts", "del-port vnet1 -- add-port br0 vnet1", []string{"update mirror tl-1: select_dst_port select_src_port", stamped}, "cap1", true},
+		{"guest restarts", "del-port vnet1 -- add-port br0 vnet1", []string{"mutate mirror tl-1: select_src_port select_dst_port", stamped}, "cap1", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			db := newDatabase(t)

@@ -115,7 +115,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 				gate = func(owner string) bool { return unprobed[owner] == "" }
 			}
 		}
-		rows = reconcile.Diff(snap, desired, l.self, gate, l.repair)
+		rows = l.s.memory.Diff(snap, desired, l.self, gate, l.repair)
 		var failed error
 		if !rows.Txn.Empty() {
 			failed = l.commit(ctx, desired, &rows)

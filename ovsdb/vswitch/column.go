@@ -28,6 +28,8 @@ type column[T any] struct {
 	text   func(*T) string // for people
 	// strings is set where the column is a map of strings.
 	strings func(*T) map[string]string
+	// refs is set where the column is a set of references that a Txn changes element by element.
+	refs func(*T) []UUID
 }
 
 // codec is how a Go type F stands in a column.
@@ -57,6 +59,13 @@ func col[T, F any](name string, field func(*T) *F, c codec[F], a access) column[
 func mapCol[T any](name string, field func(*T) *map[string]string, a access) column[T] {
 	c := col(name, field, stringMap(), a)
 	c.strings = func(row *T) map[string]string { return *field(row) }
+	return c
+}
+
+// refsCol is col for a set of references that may be large, such as the ports that a mirror selects: a Txn writes what comes and goes.
+func refsCol[T any](name string, field func(*T) *[]UUID) column[T] {
+	c := col(name, field, uuids(), config)
+	c.refs = func(row *T) []UUID { return *field(row) }
 	return c
 }
 

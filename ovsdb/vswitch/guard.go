@@ -82,10 +82,14 @@ func (t *Txn) guardController(c *Controller) {
 	t.guardRow(TableController, c.UUID, "target", ovsdb.String(c.Target), c.ExternalIDs)
 }
 
-// guardMirrorPorts guards the ports that a mirror names. The database would
-// silently drop the reference to one that is gone.
-func (t *Txn) guardMirrorPorts(m *Mirror) {
-	ports := append(append([]UUID{}, m.SelectSrcPort...), m.SelectDstPort...)
+// guardMirrorPorts guards the ports that a mirror names and did not name
+// before; have is nil of a mirror that is new. The database would silently drop
+// the reference to one that is gone.
+func (t *Txn) guardMirrorPorts(have, m *Mirror) {
+	if have == nil {
+		have = &Mirror{}
+	}
+	ports := append(without(m.SelectSrcPort, have.SelectSrcPort), without(m.SelectDstPort, have.SelectDstPort)...)
 	if m.OutputPort != nil {
 		ports = append(ports, *m.OutputPort)
 	}

@@ -2,8 +2,9 @@ package vswitch
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"slices"
 
@@ -41,10 +42,14 @@ func NewSnapshot(db *ovsdb.DatabaseSchema) (*Snapshot, error) {
 	return &Snapshot{model: m}, nil
 }
 
+// nameSeeds make the keys of names different in each process, so that no switch can choose names that have the same.
+var nameSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
 // nameKey makes a key for a tree of a name.
-func nameKey(name string) UUID {
-	sum := sha256.Sum256([]byte(name))
-	return UUID(sum[:16])
+func nameKey(name string) (key UUID) {
+	binary.BigEndian.PutUint64(key[:8], maphash.String(nameSeeds[0], name))
+	binary.BigEndian.PutUint64(key[8:], maphash.String(nameSeeds[1], name))
+	return key
 }
 
 // System is the row of table Open_vSwitch; nil where the database has not been

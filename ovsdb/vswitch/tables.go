@@ -112,8 +112,8 @@ func mirrorColumns() []column[Mirror] {
 	return []column[T]{
 		col("name", func(r *T) *string { return &r.Name }, text(), config),
 		col("select_all", func(r *T) *bool { return &r.SelectAll }, flag(), config),
-		col("select_src_port", func(r *T) *[]UUID { return &r.SelectSrcPort }, uuids(), config),
-		col("select_dst_port", func(r *T) *[]UUID { return &r.SelectDstPort }, uuids(), config),
+		refsCol("select_src_port", func(r *T) *[]UUID { return &r.SelectSrcPort }),
+		refsCol("select_dst_port", func(r *T) *[]UUID { return &r.SelectDstPort }),
 		col("select_vlan", func(r *T) *[]int { return &r.SelectVLAN }, ints(), config),
 		col("output_port", func(r *T) **UUID { return &r.OutputPort }, ptrUUID(), config),
 		col("output_vlan", func(r *T) **int { return &r.OutputVLAN }, ptrInt(), config),

@@ -174,6 +174,8 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 			t.fail(fmt.Errorf("update of %s %v: the switch's schema %s has no column %s", tab.name, id, tab.version, c.name))
 		case c.strings != nil:
 			u.mutations = append(u.mutations, mapMutations(c.name, c.strings(have), c.strings(want))...)
+		case c.refs != nil:
+			u.mutations = append(u.mutations, refMutations(c.name, c.refs(have), c.refs(want))...)
 		default:
 			u.row[c.name] = c.value(want)
 		}
@@ -213,6 +215,31 @@ func mapMutations(column string, have, want map[string]string) []ovsdb.Mutation 
 		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.StringMap(put)})
 	}
 	return mutations
+}
+
+// refMutations changes a set of references element by element: what stays is not sent again, and what others write meanwhile stays.
+func refMutations(column string, have, want []UUID) (mutations []ovsdb.Mutation) {
+	if gone := without(have, want); gone != nil {
+		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(gone...)})
+	}
+	if more := without(want, have); more != nil {
+		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(more...)})
+	}
+	return mutations
+}
+
+// without is the elements of a list that another one does not have; nil if there are none.
+func without(list, other []UUID) (out []UUID) {
+	has := make(map[UUID]struct{}, len(other))
+	for _, id := range other {
+		has[id] = struct{}{}
+	}
+	for _, id := range list {
+		if _, is := has[id]; !is {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // refer adds a reference to a set, or removes one; the zero UUID is none.

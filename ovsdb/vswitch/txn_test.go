@@ -87,8 +87,18 @@ func TestTxnOps(t *testing.T) {
 			m.Snaplen, m.OutputPort = 64, new(id(21))
 			txn.UpdateMirror(m)
 		}, []string{
-			guard("Mirror", 51, owned, "m"), guard("Port", 11, owned, "b"), guard("Port", 12, "", "a"), guard("Port", 21, "", "c"),
+			guard("Mirror", 51, owned, "m"), guard("Port", 12, "", "a"), guard("Port", 21, "", "c"),
 			`{"op":"update","table":"Mirror",` + byID(51) + `],"row":{"output_port":["set",[` + u(21) + `]]}}`,
+		}},
+		{"ports of a mirror come and go one by one", func(txn *vswitch.Txn) {
+			m := mirror()
+			m.SelectSrcPort, m.SelectDstPort = []vswitch.UUID{id(11), id(21)}, nil
+			txn.UpdateMirror(m)
+			m.SelectSrcPort, m.SelectDstPort = nil, []vswitch.UUID{id(21)}
+			txn.UpdateMirror(m)
+		}, []string{
+			guard("Mirror", 51, owned, "m"), guard("Port", 21, "", "c"), guard("Port", 12, "", "a"),
+			`{"op":"mutate","table":"Mirror",` + byID(51) + `],"mutations":[["select_src_port","delete",["set",[` + u(11) + `]]],["select_dst_port","insert",["set",[` + u(21) + `]]]]}`,
 		}},
 		{"system", func(txn *vswitch.Txn) {
 			s := *snap.System()

@@ -46,7 +46,7 @@ func (t *Txn) InsertMirror(bridge UUID, m Mirror) UUID {
 	if !t.guardBridge(bridge) {
 		return UUID{}
 	}
-	t.guardMirrorPorts(&m)
+	t.guardMirrorPorts(nil, &m)
 	id := insert(t, t.snap.model.mirrors, m.Name, m)
 	t.refer(TableBridge, bridge, "mirrors", id, UUID{})
 	return id
@@ -96,12 +96,13 @@ func (t *Txn) UpdateInterface(want Interface) {
 	}
 }
 
-// UpdateMirror does for a mirror what UpdateBridge does for a bridge. The ports
-// that want names must be there at the commit.
+// UpdateMirror does for a mirror what UpdateBridge does for a bridge, but that
+// selected ports are added and taken out one by one. The ports that want names
+// and the mirror did not must be there at the commit, and its output.
 func (t *Txn) UpdateMirror(want Mirror) {
 	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
 		t.guardMirror(row)
-		t.guardMirrorPorts(&want)
+		t.guardMirrorPorts(row, &want)
 		update(t, t.snap.model.mirrors, t.snap.mirrors, &want)
 	}
 }
