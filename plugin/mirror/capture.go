@@ -44,6 +44,8 @@ type mirrorRecord struct {
 	vlans    map[uint16]struct{}
 	flows    []string
 	since    time.Time // creation of its earliest flow
+
+	sources, destinations []string // src and dst, sorted; known once the capture has settled
 }
 
 func groupOf(f *tap.Flow) mirrorGroup {
@@ -106,6 +108,9 @@ func (c *capture) settle() {
 		}
 		c.groups = c.groups[:1]
 	}
+	for _, r := range c.groups {
+		r.sources, r.destinations = sorted(r.src), sorted(r.dst)
+	}
 }
 
 func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
@@ -114,7 +119,7 @@ func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
 		SelectAll: r.all, SelectVLAN: slices.Sorted(maps.Keys(r.vlans)),
 	}
 	if !r.all {
-		m.SelectSrc, m.SelectDst = sorted(r.src), sorted(r.dst)
+		m.SelectSrc, m.SelectDst = r.sources, r.destinations
 	}
 	return m
 }
@@ -123,49 +128,37 @@ func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
 // the destination is not known yet.
 func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refused map[string]string, held set) {
 	refused, held = map[string]string{}, set{}
-	byID := map[string]*capture{}
-	for _, id := range sorted(p.flowsAt[h.ID]) {
-		f := p.world.flows[id]
-		service := p.world.services[f.TapID]
-		if service == nil || !f.Enabled || selfTap(f, service) {
+	for _, id := range sorted(p.captureAt[h.ID]) {
+		g := p.captureAt[h.ID][id]
+		p.build(h.ID, g)
+		to := p.destinations[g.service]
+		if len(g.running) == 0 {
 			continue
 		}
-		to := p.destinations[f.TapID]
-		for _, at := range p.sources[id].places {
-			if at.host != h.ID {
-				continue
-			}
-			capID := captureID(at.bridge, service.ID)
-			if to.unknown {
-				held.add(capID)
-			}
-			if !to.ok() {
-				continue
-			}
-			if why := unreachable(h, bridgeNamed(h, at.bridge), datapath, at, to); why != "" {
-				refused[id] = why
-				continue
-			}
-			c := byID[capID]
-			if c == nil {
-				c = &capture{id: capID, bridge: at.bridge, service: service, to: to}
-				byID[capID] = c
-			}
-			c.add(f, at)
+		if to.unknown {
+			held.add(id)
 		}
-	}
-	for _, id := range sorted(byID) {
-		byID[id].settle()
-		run = append(run, byID[id])
+		if !to.ok() {
+			continue
+		}
+		if why := unreachable(h, g.bridge, datapath, to); why != "" {
+			for _, flow := range g.running {
+				refused[flow] = why
+			}
+			continue
+		}
+		run = append(run, &capture{
+			id: id, bridge: g.bridge, service: p.world.services[g.service], to: to, guard: g.guard, groups: slices.Clone(g.records),
+		})
 	}
 	return fit(h, run, held, refused), refused, held
 }
 
 // unreachable says why a copy cannot get from a bridge to its destination, or "".
-func unreachable(h *tap.Host, bridge *tap.Bridge, datapath string, at place, to destination) string {
-	switch {
+func unreachable(h *tap.Host, name, datapath string, to destination) string {
+	switch bridge := bridgeNamed(h, name); {
 	case bridge == nil:
-		return fmt.Sprintf("host %s has no bridge %s", h.Name, at.bridge)
+		return fmt.Sprintf("host %s has no bridge %s", h.Name, name)
 	case bridge.DatapathType != datapath:
 		return fmt.Sprintf("bridge %s of host %s has datapath_type %s and the tap bridge has %s: no patch port can join them",
 			bridge.Name, h.Name, bridge.DatapathType, datapath)

@@ -136,9 +136,9 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 	if err != nil {
 		return err
 	}
-	for _, id := range sorted(w.flowsOfService[f.TapID]) {
+	for _, id := range sorted(w.flowsOfSource[sourceOf(f)]) {
 		o := w.flows[id]
-		if o.ID != f.ID && o.Type == f.Type && sourceOf(o) == sourceOf(f) && o.MAC == f.MAC && w.sameWire(o, f) &&
+		if o.TapID == f.TapID && o.ID != f.ID && o.Type == f.Type && o.MAC == f.MAC && w.sameWire(o, f) &&
 			o.VLAN == f.VLAN && o.Direction == f.Direction {
 			return conflict("", "tap flow %s (%s) already mirrors this source to tap service %s in direction %s", o.Name, o.ID, s.Name, f.Direction)
 		}

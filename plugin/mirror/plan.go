@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"cmp"
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -118,23 +117,11 @@ func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, 
 	if !to.ok() {
 		return
 	}
-	senders := map[string]struct{}{}
-	for id := range p.world.flowsOfService[s.ID] {
-		f, from := p.world.flows[id], p.sources[id]
-		if !f.Enabled || selfTap(f, s) {
-			continue
-		}
-		if from.unknown {
-			held.add(s.ID)
-		}
-		for _, at := range from.places {
-			if at.host != h.ID && at.tunnelIP.IsValid() && at.tunnelIP.Is4() == h.TunnelIP.Is4() {
-				senders[at.tunnelIP.String()] = struct{}{}
-			}
-		}
+	if to := p.feeds[s.ID]; to != nil && to.unknown > 0 {
+		held.add(s.ID)
 	}
-	if tunnel != 0 && len(senders) > 0 {
-		flows.receive(s, to, tunnel, slices.Sorted(maps.Keys(senders)))
+	if senders := p.senders(s.ID, h); tunnel != 0 && len(senders) > 0 {
+		flows.receive(s, to, tunnel, senders)
 	}
 }
 
@@ -148,13 +135,12 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 		w.bridges++
 		weights[b.DatapathType] = w
 	}
-	for id := range p.flowsAt[h.ID] {
-		for _, at := range p.sources[id].places {
-			if b := bridgeNamed(h, at.bridge); at.host == h.ID && b != nil && p.world.flows[id].Enabled {
-				w := weights[b.DatapathType]
-				w.sources++
-				weights[b.DatapathType] = w
-			}
+	for _, g := range p.captureAt[h.ID] {
+		if b := bridgeNamed(h, g.bridge); b != nil {
+			p.build(h.ID, g)
+			w := weights[b.DatapathType]
+			w.sources += g.enabled
+			weights[b.DatapathType] = w
 		}
 	}
 	best := ""

@@ -20,12 +20,13 @@ type Planner struct {
 	revision uint64
 
 	world        *world
-	sources      map[string]source            // of flows
-	destinations map[string]destination       // of services
-	flowsAt      index                        // host -> flows with a place there
-	servicesAt   index                        // host -> services with their NIC there
-	guarded      set                          // hosts whose guard knows the tunnel addresses of all others
-	refused      map[string]map[string]string // host -> flow -> why it cannot run there
+	destinations map[string]destination          // of services
+	parts        map[string]part                 // of flows
+	captureAt    map[string]map[string]*gathered // host -> capture -> its flows
+	feeds        map[string]*feed                // of services
+	servicesAt   index                           // host -> services with their NIC there
+	guarded      set                             // hosts whose guard knows the tunnel addresses of all others
+	refused      map[string]map[string]string    // host -> flow -> why it cannot run there
 
 	programs map[string]*tap.Program // as told
 	statuses map[string]tap.Status   // as told, by kind and id
@@ -42,8 +43,9 @@ func New() *Planner {
 
 func (p *Planner) reset(config Config) {
 	p.world = newWorld(config)
-	p.sources, p.destinations = map[string]source{}, map[string]destination{}
-	p.flowsAt, p.servicesAt, p.guarded = index{}, index{}, set{}
+	p.destinations = map[string]destination{}
+	p.parts, p.captureAt, p.feeds = map[string]part{}, map[string]map[string]*gathered{}, map[string]*feed{}
+	p.servicesAt, p.guarded = index{}, set{}
 	p.refused = map[string]map[string]string{}
 	p.programs, p.statuses = map[string]*tap.Program{}, map[string]tap.Status{}
 }
@@ -173,20 +175,17 @@ func (p *Planner) resolveService(id string, t touched) {
 
 // resolveFlow finds a flow's source again, and touches the hosts of both ends.
 func (p *Planner) resolveFlow(id string, t touched) {
-	before := p.sources[id]
-	delete(p.sources, id)
-	for _, at := range before.places {
-		p.flowsAt.remove(at.host, id)
+	for _, at := range p.parts[id].places {
 		t.hosts.add(at.host)
 	}
+	p.leave(id)
 	f := p.world.flows[id]
 	if f == nil {
 		return
 	}
 	now := p.world.source(f)
-	p.sources[id] = now
+	p.join(id, part{service: f.TapID, source: now, feeds: p.world.runs(f)})
 	for _, at := range now.places {
-		p.flowsAt.add(at.host, id)
 		t.hosts.add(at.host)
 	}
 	t.hosts.add(p.destinations[f.TapID].host)
@@ -195,9 +194,11 @@ func (p *Planner) resolveFlow(id string, t touched) {
 // replan computes a host's program again and tells it if it differs.
 func (p *Planner) replan(host string, t touched, result *tap.Result) {
 	program, refused := p.plan(host)
-	for id := range p.flowsAt[host] {
-		if refused[id] != p.refused[host][id] {
-			t.flows.add(id)
+	for _, some := range []map[string]string{refused, p.refused[host]} {
+		for id := range some {
+			if refused[id] != p.refused[host][id] {
+				t.flows.add(id)
+			}
 		}
 	}
 	if p.refused[host] = refused; len(refused) == 0 {

@@ -50,7 +50,7 @@ func (p *Planner) serviceStatus(s *tap.Service, status *tap.Status) {
 }
 
 func (p *Planner) flowStatus(f *tap.Flow, status *tap.Status) {
-	from := p.sources[f.ID]
+	from := p.parts[f.ID].source
 	s := p.world.services[f.TapID]
 	to := p.destinations[f.TapID]
 	switch {
