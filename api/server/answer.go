@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -24,16 +25,20 @@ func record(v any, revision uint64) (*recorded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &recorded{etag: tagOf(body, revision), body: append(body, '\n')}, nil
+}
+
+func tagOf(body []byte, revision uint64) string {
 	sum := sha256.Sum256(body)
-	a := &recorded{body: append(body, '\n'), etag: fmt.Sprintf(`"%d-%x"`, revision, sum[:6])}
 	if revision == 0 {
-		a.etag = fmt.Sprintf(`W/"%x"`, sum[:6])
+		return fmt.Sprintf(`W/"%x"`, sum[:6])
 	}
-	return a, nil
+	return fmt.Sprintf(`"%d-%x"`, revision, sum[:6])
 }
 
 func (a *recorded) send(c echo.Context, status int) error {
 	a.head(c)
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(a.body)))
 	return c.Blob(status, echo.MIMEApplicationJSON, a.body)
 }
 

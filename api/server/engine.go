@@ -79,7 +79,8 @@ type Services interface {
 
 // Flows are the tap flows.
 type Flows interface {
-	Flows() []engine.FlowView
+	FlowRows() []engine.FlowRow
+	FlowViews(rows []engine.FlowRow) []engine.FlowView
 	Flow(ref string) (engine.FlowView, error)
 	CreateFlow(ctx context.Context, f store.Flow) (engine.FlowView, error)
 	UpdateFlow(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error) (engine.FlowView, error)

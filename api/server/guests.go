@@ -13,7 +13,6 @@ func guestID(v engine.GuestView) string { return v.ID }
 func (s *server) mountGuests() {
 	mount(s, resource[engine.GuestView, api.Guest, api.GuestCreate, api.GuestPatch]{
 		path: "guests",
-		list: s.engine.Guests,
 		get:  s.engine.Guest,
 		create: func(ctx context.Context, body api.GuestCreate, by store.Request) (engine.GuestView, error) {
 			g, err := newGuest(body)
@@ -30,7 +29,8 @@ func (s *server) mountGuests() {
 		json:     guestJSON,
 		id:       guestID,
 		revision: func(v engine.GuestView) uint64 { return v.Revision },
-		columns: map[string]column[engine.GuestView]{
+		key:      "guests",
+		list: listed(s.engine.Guests, map[string]column[engine.GuestView]{
 			"name":       text(func(g engine.GuestView) string { return g.Name }),
 			"applied_by": text(appliedGuest),
 			"declared":   flag(func(g engine.GuestView) bool { return g.Declared }),
@@ -41,8 +41,7 @@ func (s *server) mountGuests() {
 				}
 				return ids
 			}, s.engine.Host, hostID),
-		},
-		page: func(items []api.Guest, total int) any { return api.GuestList{Guests: items, Total: total} },
+		}),
 	})
 }
 

@@ -13,7 +13,6 @@ func hostID(v engine.HostView) string { return v.ID }
 func (s *server) mountHosts() {
 	mount(s, resource[engine.HostView, api.Host, api.HostCreate, api.HostPatch]{
 		path: "hosts",
-		list: s.engine.Hosts,
 		get:  s.engine.Host,
 		create: func(ctx context.Context, body api.HostCreate, by store.Request) (engine.HostView, error) {
 			h, err := newHost(body)
@@ -31,12 +30,12 @@ func (s *server) mountHosts() {
 		json:     hostJSON,
 		id:       hostID,
 		revision: func(v engine.HostView) uint64 { return v.Revision },
-		columns: map[string]column[engine.HostView]{
+		key:      "hosts",
+		list: listed(s.engine.Hosts, map[string]column[engine.HostView]{
 			"name":       text(func(h engine.HostView) string { return h.Name }),
 			"applied_by": text(func(v engine.HostView) string { return v.AppliedBy }),
 			"status":     text(func(h engine.HostView) api.Status { return status(h.State) }),
 			"connected":  flag(func(h engine.HostView) bool { return h.Connected }),
-		},
-		page: func(items []api.Host, total int) any { return api.HostList{Hosts: items, Total: total} },
+		}),
 	})
 }

@@ -85,6 +85,35 @@ func resolver[V any](find func(string) (V, error), id func(V) string) func(strin
 	}
 }
 
+// listing is how a kind of resource is listed.
+type listing[V any] struct {
+	filters, orders func(column string) bool // whether the list can be filtered, or ordered, by it
+	choose          func(query map[string]string) chosen[V]
+}
+
+// chosen is what a list answers.
+type chosen[V any] struct {
+	n, total int                    // how many are on the page, and how many match
+	views    func(from, to int) []V // of those on the page, without those that are gone by now
+}
+
+// listed lists views.
+func listed[V any](list func() []V, columns map[string]column[V]) listing[V] {
+	return chosenFrom(list, columns, func(views []V) []V { return views })
+}
+
+// chosenFrom lists views of rows, which say enough to choose and are cheaper.
+func chosenFrom[R, V any](list func() []R, columns map[string]column[R], views func([]R) []V) listing[V] {
+	return listing[V]{
+		filters: func(name string) bool { return columns[name].matches != nil },
+		orders:  func(name string) bool { return columns[name].key != nil },
+		choose: func(query map[string]string) chosen[V] {
+			rows, total := selectItems(list(), columns, query)
+			return chosen[V]{len(rows), total, func(from, to int) []V { return views(rows[from:to]) }}
+		},
+	}
+}
+
 // selectItems filters, orders and cuts a list by the parameters of its request, and says how many matched. It may change the
 // list's order, which is by name.
 func selectItems[T any](items []T, columns map[string]column[T], query map[string]string) ([]T, int) {

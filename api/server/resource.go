@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,7 +19,7 @@ import (
 // bodies that create and change it.
 type resource[V, T, C, P any] struct {
 	path     string // under api.Prefix
-	list     func() []V
+	list     listing[V]
 	get      func(ref string) (V, error)
 	create   func(ctx context.Context, body C, by store.Request) (V, error)
 	update   func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
@@ -26,10 +28,10 @@ type resource[V, T, C, P any] struct {
 	wait     func(ctx context.Context, id string) (V, error)                              // nil: has no status
 	sample   func(ctx context.Context, refs ...string)                                    // has counters read anew; nil: has none
 	json     func(V) T
+	append   func([]byte, T) ([]byte, error) // JSON; nil: encoding/json does it
 	id       func(V) string
 	revision func(V) uint64 // nil: has none
-	columns  map[string]column[V]
-	page     func(items []T, total int) any
+	key      string         // of the items in the answer to a list
 }
 
 // sampleTime is how long one who looks at a resource waits for its counters; then they are as they were read last.
@@ -48,11 +50,15 @@ func (r resource[V, T, C, P]) look(c echo.Context, refs ...string) {
 // mount serves the operations of a resource.
 func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 	all, one := api.Prefix+"/"+r.path, api.Prefix+"/"+r.path+"/{ref}"
-	checkColumns(s, all, r.columns)
+	checkColumns(s, all, r.list)
+	if r.append == nil {
+		r.append = appendJSON[T]
+	}
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
-		views, total := selectItems(r.list(), r.columns, req.query)
-		if r.sample != nil && len(views) <= maxSampled {
+		page := r.list.choose(req.query)
+		if r.sample != nil && page.n <= maxSampled {
+			views := page.views(0, page.n)
 			refs := make([]string, len(views))
 			for i, v := range views {
 				refs[i] = r.id(v)
@@ -63,12 +69,9 @@ func mount[V, T, C, P any](s *server, r resource[V, T, C, P]) {
 					views[i] = v
 				}
 			}
+			page.n, page.views = len(views), func(from, to int) []V { return views[from:to] }
 		}
-		items := make([]T, len(views))
-		for i, v := range views {
-			items[i] = r.json(v)
-		}
-		return answerIfChanged(c, r.page(items, total))
+		return r.answerList(c, page)
 	})
 	s.route(http.MethodGet, one, func(c echo.Context, req request) error {
 		if r.sample != nil {
@@ -158,7 +161,7 @@ func overdue(err error) bool {
 }
 
 // checkColumns panics if the document promises a filter or an order that the list at a path does not know.
-func checkColumns[T any](s *server, path string, columns map[string]column[T]) {
+func checkColumns[V any](s *server, path string, list listing[V]) {
 	query := s.contract.operation(http.MethodGet, path).query
 	others := map[string]string{"order_by": "", "order": "", "limit": "", "offset": ""}
 	for _, o := range orders() {
@@ -166,19 +169,48 @@ func checkColumns[T any](s *server, path string, columns map[string]column[T]) {
 	}
 	for name := range query {
 		by, other := others[name]
-		if !other && columns[name].matches == nil {
+		if !other && !list.filters(name) {
 			panic(fmt.Sprintf("api/server: GET %s cannot be filtered by %s", path, name))
 		}
-		if by != "" && columns[by].key == nil {
+		if by != "" && !list.orders(by) {
 			panic(fmt.Sprintf("api/server: GET %s has no %s to order by", path, by))
 		}
 	}
 	for _, name := range query["order_by"].Enum {
-		if columns[fmt.Sprint(name)].key == nil {
+		if !list.orders(fmt.Sprint(name)) {
 			panic(fmt.Sprintf("api/server: GET %s cannot be ordered by %s", path, name))
 		}
 	}
 }
+
+// atOnce is how many items of a list are read together. Who changes something meanwhile waits for no more.
+const atOnce = 256
+
+// answerList writes a list. It is made in pieces, of which none but its JSON is kept.
+func (r resource[V, T, C, P]) answerList(c echo.Context, page chosen[V]) error {
+	body := lists.Get().(*[]byte)
+	defer lists.Put(body)
+	b := append((*body)[:0], `{"`+r.key+`":[`...)
+	empty := len(b)
+	for from := 0; from < page.n; from += atOnce {
+		for _, v := range page.views(from, min(from+atOnce, page.n)) {
+			if len(b) > empty {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = r.append(b, r.json(v)); err != nil {
+				return err
+			}
+		}
+	}
+	b = append(strconv.AppendInt(append(b, `],"total":`...), int64(page.total), 10), '}')
+	a := recorded{etag: tagOf(b, 0), body: append(b, '\n')}
+	*body = a.body
+	return a.sendIfChanged(c)
+}
+
+// lists are buffers of answers.
+var lists = sync.Pool{New: func() any { return new([]byte) }}
 
 // answerWhenSettled answers a write once the resource is no longer pending, or at the request's deadline, or when the
 // server stops, with whatever it is then: the write itself is done.

@@ -15,7 +15,6 @@ func flowID(v engine.FlowView) string { return v.ID }
 func (s *server) mountFlows() {
 	mount(s, resource[engine.FlowView, api.TapFlow, api.TapFlowCreate, api.TapFlowPatch]{
 		path: "tap_flows",
-		list: s.engine.Flows,
 		get:  s.engine.Flow,
 		create: func(ctx context.Context, body api.TapFlowCreate, by store.Request) (engine.FlowView, error) {
 			v, err := newFlow(body)
@@ -40,20 +39,21 @@ func (s *server) mountFlows() {
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },
-		columns: map[string]column[engine.FlowView]{
-			"name":       text(func(v engine.FlowView) string { return v.Name }),
-			"applied_by": text(func(v engine.FlowView) string { return v.AppliedBy }),
-			"tap_id":     reference(func(v engine.FlowView) string { return v.TapID }, s.engine.Service, serviceID),
-			"type":       text(func(v engine.FlowView) tap.FlowType { return v.Type }),
-			"guest_id":   reference(func(v engine.FlowView) string { return v.GuestID }, s.engine.Guest, guestID),
-			"host_id":    reference(func(v engine.FlowView) string { return v.HostID }, s.engine.Host, hostID),
-			"wire_id":    reference(func(v engine.FlowView) string { return v.WireID }, s.engine.Wire, wireID),
-			"direction":  text(func(v engine.FlowView) tap.Direction { return v.Direction }),
-			"enabled":    flag(func(v engine.FlowView) bool { return v.Enabled }),
-			"status":     text(func(v engine.FlowView) api.Status { return status(v.State) }),
-			"created_at": date(func(v engine.FlowView) time.Time { return v.CreatedAt }),
-			"updated_at": date(func(v engine.FlowView) time.Time { return v.UpdatedAt }),
-		},
-		page: func(items []api.TapFlow, total int) any { return api.TapFlowList{TapFlows: items, Total: total} },
+		key:      "tap_flows",
+		append:   appendFlow,
+		list: chosenFrom(s.engine.FlowRows, map[string]column[engine.FlowRow]{
+			"name":       text(func(v engine.FlowRow) string { return v.Name }),
+			"applied_by": text(func(v engine.FlowRow) string { return v.AppliedBy }),
+			"tap_id":     reference(func(v engine.FlowRow) string { return v.TapID }, s.engine.Service, serviceID),
+			"type":       text(func(v engine.FlowRow) tap.FlowType { return v.Type }),
+			"guest_id":   reference(func(v engine.FlowRow) string { return v.GuestID }, s.engine.Guest, guestID),
+			"host_id":    reference(func(v engine.FlowRow) string { return v.HostID }, s.engine.Host, hostID),
+			"wire_id":    reference(func(v engine.FlowRow) string { return v.WireID }, s.engine.Wire, wireID),
+			"direction":  text(func(v engine.FlowRow) tap.Direction { return v.Direction }),
+			"enabled":    flag(func(v engine.FlowRow) bool { return v.Enabled }),
+			"status":     text(func(v engine.FlowRow) api.Status { return status(v.State) }),
+			"created_at": date(func(v engine.FlowRow) time.Time { return v.CreatedAt }),
+			"updated_at": date(func(v engine.FlowRow) time.Time { return v.UpdatedAt }),
+		}, s.engine.FlowViews),
 	})
 }

@@ -16,7 +16,6 @@ func serviceID(v engine.ServiceView) string { return v.ID }
 func (s *server) mountServices() {
 	mount(s, resource[engine.ServiceView, api.TapService, api.TapServiceCreate, api.TapServicePatch]{
 		path: "tap_services",
-		list: s.engine.Services,
 		get:  s.engine.Service,
 		create: func(ctx context.Context, body api.TapServiceCreate, by store.Request) (engine.ServiceView, error) {
 			v, err := newService(body)
@@ -44,7 +43,8 @@ func (s *server) mountServices() {
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },
-		columns: map[string]column[engine.ServiceView]{
+		key:      "tap_services",
+		list: listed(s.engine.Services, map[string]column[engine.ServiceView]{
 			"name":       text(func(v engine.ServiceView) string { return v.Name }),
 			"applied_by": text(func(v engine.ServiceView) string { return v.AppliedBy }),
 			"type":       text(func(v engine.ServiceView) tap.ServiceType { return v.Type }),
@@ -56,10 +56,7 @@ func (s *server) mountServices() {
 			"status":     text(func(v engine.ServiceView) api.Status { return status(v.State) }),
 			"created_at": date(func(v engine.ServiceView) time.Time { return v.CreatedAt }),
 			"updated_at": date(func(v engine.ServiceView) time.Time { return v.UpdatedAt }),
-		},
-		page: func(items []api.TapService, total int) any {
-			return api.TapServiceList{TapServices: items, Total: total}
-		},
+		}),
 	})
 }
 

@@ -15,26 +15,29 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine"
 )
 
+func (s *server) tokens() (items []api.Token) {
+	for _, t := range s.keys.List() {
+		items = append(items, tokenJSON(t))
+	}
+	return items
+}
+
 // mountTokens serves tokens. They are not a resource like the others: nothing of them changes, and their creation tells a secret.
 func (s *server) mountTokens() {
 	const all = api.Prefix + "/tokens"
-	columns := map[string]column[api.Token]{
+	list := listed(s.tokens, map[string]column[api.Token]{
 		"name":         text(func(t api.Token) string { return t.Name }),
 		"role":         text(func(t api.Token) string { return t.Role }),
 		"expired":      flag(func(t api.Token) bool { return t.Expired }),
 		"created_at":   text(func(t api.Token) string { return sortedMoment(t.CreatedAt) }),
 		"expires_at":   text(func(t api.Token) string { return sortedMoment(t.ExpiresAt) }),
 		"last_used_at": text(func(t api.Token) string { return sortedMoment(t.LastUsedAt) }),
-	}
-	checkColumns(s, all, columns)
+	})
+	checkColumns(s, all, list)
 
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
-		var items []api.Token
-		for _, t := range s.keys.List() {
-			items = append(items, tokenJSON(t))
-		}
-		items, total := selectItems(items, columns, req.query)
-		return answer(c, http.StatusOK, api.TokenList{Tokens: slices.Concat([]api.Token{}, items), Total: total})
+		page := list.choose(req.query)
+		return answer(c, http.StatusOK, api.TokenList{Tokens: slices.Concat([]api.Token{}, page.views(0, page.n)), Total: page.total})
 	})
 	s.route(http.MethodGet, all+"/{ref}", func(c echo.Context, req request) error {
 		t, err := s.keys.Get(req.ref)

@@ -108,7 +108,9 @@ func (s *server) writeCurrent(out *eventStream) error {
 		func() error { return current(out, s.engine.Hosts, hostJSON) },
 		func() error { return current(out, s.engine.Guests, guestJSON) },
 		func() error { return current(out, s.engine.Services, serviceJSON) },
-		func() error { return current(out, s.engine.Flows, flowJSON) },
+		func() error {
+			return current(out, func() []engine.FlowView { return s.engine.FlowViews(s.engine.FlowRows()) }, flowJSON)
+		},
 	} {
 		if err := write(); err != nil {
 			return err

@@ -14,7 +14,6 @@ func wireID(v engine.WireView) string { return v.ID }
 func (s *server) mountWires() {
 	mount(s, resource[engine.WireView, api.Wire, api.WireCreate, api.WirePatch]{
 		path: "wires",
-		list: s.engine.Wires,
 		get:  s.engine.Wire,
 		create: func(ctx context.Context, body api.WireCreate, _ store.Request) (engine.WireView, error) {
 			return createWire(ctx, s.engine, body)
@@ -25,7 +24,8 @@ func (s *server) mountWires() {
 		remove: func(ctx context.Context, ref string, _ uint64) error { return s.engine.DeleteWire(ctx, ref) },
 		json:   wireJSON,
 		id:     wireID,
-		columns: map[string]column[engine.WireView]{
+		key:    "wires",
+		list: listed(s.engine.Wires, map[string]column[engine.WireView]{
 			"name": text(func(w engine.WireView) string { return w.Name }),
 			"host_id": references(func(w engine.WireView) []string {
 				var ids []string
@@ -34,8 +34,7 @@ func (s *server) mountWires() {
 				}
 				return ids
 			}, s.engine.Host, hostID),
-		},
-		page: func(items []api.Wire, total int) any { return api.WireList{Wires: items, Total: total} },
+		}),
 	})
 }
 

@@ -19,6 +19,30 @@ func (e *Engine) Flows() []FlowView {
 	return out
 }
 
+// FlowRows returns all tap flows by name, as little of them as it takes to choose among them.
+func (e *Engine) FlowRows() []FlowRow {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]FlowRow, 0, len(e.intent.flows.byID))
+	for _, f := range e.intent.flows.sorted() {
+		out = append(out, FlowRow{f, e.verdicts[ref{tap.KindFlow, f.ID}].health})
+	}
+	return out
+}
+
+// FlowViews returns the tap flows of rows as they are now, without those that are gone by now.
+func (e *Engine) FlowViews(rows []FlowRow) []FlowView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]FlowView, 0, len(rows))
+	for _, r := range rows {
+		if f := e.intent.flows.byID[r.ID]; f != nil {
+			out = append(out, e.flowView(f))
+		}
+	}
+	return out
+}
+
 // Flow returns the tap flow of an id or name.
 func (e *Engine) Flow(ref string) (FlowView, error) {
 	e.mu.Lock()

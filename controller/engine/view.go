@@ -89,6 +89,12 @@ type FlowView struct {
 	Counters         meter.Counters
 }
 
+// FlowRow is what lists of tap flows are chosen by. The record must not be changed.
+type FlowRow struct {
+	*store.Flow
+	Health
+}
+
 // Event tells that a resource was created, changed (its record or its state) or deleted.
 type Event struct {
 	run  string // of the history that holds it

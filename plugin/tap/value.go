@@ -41,7 +41,12 @@ func (m MAC) String() string {
 	if m.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+	const digits = "0123456789abcdef"
+	text := []byte("00:00:00:00:00:00")
+	for i, b := range m {
+		text[3*i], text[3*i+1] = digits[b>>4], digits[b&15]
+	}
+	return string(text)
 }
 
 // MarshalText implements encoding.TextMarshaler.

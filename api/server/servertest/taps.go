@@ -153,13 +153,33 @@ func (e *Engine) flowView(f store.Flow) engine.FlowView {
 	return v
 }
 
-// Flows implements server.Engine.
+// Flows returns all tap flows.
 func (e *Engine) Flows() []engine.FlowView {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []engine.FlowView
 	for _, v := range e.flows.rows {
 		out = append(out, e.flowView(*v.Flow))
+	}
+	return out
+}
+
+// FlowRows implements server.Engine.
+func (e *Engine) FlowRows() []engine.FlowRow {
+	var out []engine.FlowRow
+	for _, v := range e.Flows() {
+		out = append(out, engine.FlowRow{Flow: v.Flow, Health: v.Health})
+	}
+	return out
+}
+
+// FlowViews implements server.Engine.
+func (e *Engine) FlowViews(rows []engine.FlowRow) []engine.FlowView {
+	var out []engine.FlowView
+	for _, r := range rows {
+		if v, err := e.Flow(r.ID); err == nil {
+			out = append(out, v)
+		}
 	}
 	return out
 }

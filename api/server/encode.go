@@ -1,0 +1,115 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+)
+
+// Tap flows are listed by the ten thousand, so their JSON is written field by field. It is what encoding/json makes of them.
+
+// appendFlow appends the JSON of a tap flow.
+func appendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
+	for _, field := range []struct{ name, value string }{
+		{`{"id":`, f.ID}, {`,"name":`, f.Name}, {`,"tap_id":`, f.TapID}, {`,"tap_name":`, f.TapName}, {`,"type":`, f.Type},
+		{`,"guest_id":`, f.GuestID}, {`,"guest_name":`, f.GuestName}, {`,"host_id":`, f.HostID}, {`,"host_name":`, f.HostName},
+		{`,"wire_id":`, f.WireID}, {`,"mac_addr":`, f.MACAddr}, {`,"ip_addr":`, f.IPAddr},
+	} {
+		b = appendText(append(b, field.name...), field.value)
+	}
+	b = strconv.AppendInt(append(b, `,"vlan_id":`...), int64(f.VLANID), 10)
+	b = appendText(append(b, `,"direction":`...), f.Direction)
+	b = strconv.AppendBool(append(b, `,"enabled":`...), f.Enabled)
+	b = appendText(append(b, `,"status":`...), string(f.Status))
+	b = appendText(append(b, `,"reason":`...), f.Reason)
+	if b, err = appendCounters(append(b, `,"counters":`...), f.Counters); err != nil {
+		return nil, err
+	}
+	if b, err = appendTime(append(b, `,"created_at":`...), f.CreatedAt); err != nil {
+		return nil, err
+	}
+	if b, err = appendTime(append(b, `,"updated_at":`...), f.UpdatedAt); err != nil {
+		return nil, err
+	}
+	return append(appendText(append(b, `,"applied_by":`...), f.AppliedBy), '}'), nil
+}
+
+func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
+	if b, err = appendFlowing(append(b, `{"captured":`...), &c.Captured); err != nil {
+		return nil, err
+	}
+	b = appendCount(append(b, `,"guarded":`...), &c.Guarded)
+	if b, err = appendFlowing(append(b, `,"delivered":`...), c.Delivered); err != nil {
+		return nil, err
+	}
+	b = appendCount(append(b, `,"lost":`...), c.Lost)
+	b = strconv.AppendBool(append(b, `,"shared":`...), c.Shared)
+	b = append(b, `,"sampled_at":`...)
+	if c.SampledAt == nil {
+		return append(b, "null}"...), nil
+	}
+	if b, err = appendTime(b, *c.SampledAt); err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
+}
+
+func appendFlowing(b []byte, f *api.Flowing) (_ []byte, err error) {
+	if f == nil {
+		return append(b, "null"...), nil
+	}
+	b = strconv.AppendUint(append(b, `{"packets":`...), f.Packets, 10)
+	b = strconv.AppendUint(append(b, `,"bytes":`...), f.Bytes, 10)
+	if b, err = appendNumber(append(b, `,"packets_per_second":`...), f.PacketsPerSecond); err != nil {
+		return nil, err
+	}
+	if b, err = appendNumber(append(b, `,"bits_per_second":`...), f.BitsPerSecond); err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
+}
+
+func appendCount(b []byte, c *api.Count) []byte {
+	if c == nil {
+		return append(b, "null"...)
+	}
+	b = strconv.AppendUint(append(b, `{"packets":`...), c.Packets, 10)
+	return append(strconv.AppendUint(append(b, `,"bytes":`...), c.Bytes, 10), '}')
+}
+
+// appendNumber leaves to encoding/json what it writes in another way than as digits.
+func appendNumber(b []byte, f float64) ([]byte, error) {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 && !(f == 0 && math.Signbit(f)) {
+		return strconv.AppendInt(b, int64(f), 10), nil
+	}
+	return appendJSON(b, f)
+}
+
+// appendText leaves to encoding/json what it escapes.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			text, _ := json.Marshal(s) // A string has no error.
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+func appendTime(b []byte, t time.Time) ([]byte, error) {
+	b, err := t.AppendText(append(b, '"'))
+	if err != nil {
+		return nil, fmt.Errorf("time %v: %w", t, err)
+	}
+	return append(b, '"'), nil
+}
+
+// appendJSON appends the JSON of anything.
+func appendJSON[T any](b []byte, v T) ([]byte, error) {
+	text, err := json.Marshal(v)
+	return append(b, text...), err
+}
