@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -57,20 +58,25 @@ func (b *bench) throughput(ctx context.Context) (err error) {
 		}
 		b.table.add(fmt.Sprintf("creates, %d flows stored, %d clients", stored, clients), perSecond(len(each), took), "each "+each.String())
 	}
-	lists := sample{}
-	begin := time.Now()
-	for range pick(b.quick, 3, 50) {
-		called := time.Now()
-		list, err := f.api.TapFlows().List(ctx)
-		if err != nil {
+	for _, how := range []struct {
+		name string
+		list func() error
+	}{
+		{fmt.Sprintf("lists of all of %d flows", stored), func() error { return f.read(ctx, listPath, io.Discard) }},
+		{"the same, also read by the Go client", func() error {
+			list, err := f.api.TapFlows().List(ctx)
+			if err == nil && len(list.TapFlows) < stored {
+				err = fmt.Errorf("a list has %d flows of %d", len(list.TapFlows), stored)
+			}
+			return err
+		}},
+		{"lists of 50 of them", func() error { return f.read(ctx, listPath+fmt.Sprintf("?limit=50&offset=%d", stored/2), io.Discard) }},
+		{"lists of those of one service", func() error { return f.read(ctx, listPath+"?tap_id="+serviceName(0, 0), io.Discard) }},
+	} {
+		if err := f.repeat(how.name+", 1 client", pick(b.quick, 3, 50), how.list); err != nil {
 			return err
 		}
-		if len(list.TapFlows) < stored {
-			return fmt.Errorf("a list has %d flows of %d", len(list.TapFlows), stored)
-		}
-		lists = append(lists, time.Since(called))
 	}
-	b.table.add(fmt.Sprintf("lists of all of %d flows, 1 client", stored), perSecond(len(lists), time.Since(begin)), "each "+lists.String())
 
 	// Lists in the background.
 	listing, stop := context.WithCancel(ctx)
@@ -79,13 +85,13 @@ func (b *bench) throughput(ctx context.Context) (err error) {
 	for range 2 {
 		busy.Go(func() {
 			for listing.Err() == nil {
-				if _, err := f.api.TapFlows().List(listing); err == nil {
+				if err := f.read(listing, listPath, io.Discard); err == nil {
 					listed.Add(1)
 				}
 			}
 		})
 	}
-	begin = time.Now()
+	begin := time.Now()
 	took, times, err := f.create(ctx, guests, writers)
 	during := time.Since(begin)
 	stop()
@@ -95,6 +101,27 @@ func (b *bench) throughput(ctx context.Context) (err error) {
 	}
 	b.table.add(fmt.Sprintf("creates, %d clients, while 2 others list", writers), perSecond(len(times), took),
 		fmt.Sprintf("each %s; %s lists meanwhile", times, perSecond(int(listed.Load()), during)))
+	return nil
+}
+
+const listPath = api.Prefix + "/tap_flows"
+
+// repeat does something some times, and tells how long each took and what the controller spent on it.
+func (f *fleet) repeat(name string, times int, do func() error) error {
+	var each sample
+	before, _ := f.use()
+	begin := time.Now()
+	for range times {
+		called := time.Now()
+		if err := do(); err != nil {
+			return err
+		}
+		each = append(each, time.Since(called))
+	}
+	after, _ := f.use()
+	spent := after.since(before).cpu / time.Duration(times)
+	f.b.table.add(name, perSecond(times, time.Since(begin)),
+		fmt.Sprintf("each %s; %.1f ms of the controller's processor time", each, float64(spent)/float64(time.Millisecond)))
 	return nil
 }
 

@@ -185,26 +185,12 @@ func (f *fleet) whole(ctx context.Context) (time.Duration, error) {
 
 // count reads how many resources are in each state.
 func (f *fleet) count(ctx context.Context, metric string) (map[string]int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", fleetAPI), nil)
-	if err != nil {
+	var text strings.Builder
+	if err := f.read(ctx, "/metrics", &text); err != nil {
 		return nil, err
-	}
-	token, err := os.ReadFile(filepath.Join(f.dataDir, "admin.token"))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	resp, err := (&http.Client{Transport: f.http}).Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("metrics: %s: %w", resp.Status, err)
 	}
 	states := map[string]int{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text.String()) {
 		var n int
 		if rest, is := strings.CutPrefix(line, metric+`{status="`); is {
 			state, value, _ := strings.Cut(rest, `"} `)
@@ -214,6 +200,28 @@ func (f *fleet) count(ctx context.Context, metric string) (map[string]int, error
 		}
 	}
 	return states, nil
+}
+
+// read copies what the controller answers at a path.
+func (f *fleet) read(ctx context.Context, path string, to io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", fleetAPI, path), nil)
+	if err != nil {
+		return err
+	}
+	token, err := os.ReadFile(filepath.Join(f.dataDir, "admin.token"))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	resp, err := (&http.Client{Transport: f.http}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err = io.Copy(to, resp.Body); err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, resp.Status)
+	}
+	return err
 }
 
 // use is what the controller and its plugin have used, and what the switches have.
