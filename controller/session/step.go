@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +30,7 @@ type loop struct {
 	// accordingly; with the next_cfg of the transaction that wrote rows, or 0.
 	changed   map[string]int64
 	bundled   time.Time // when the switch took the last bundle of flows
+	owed      time.Time // since when a report is put off; zero if none is
 	mirrors   reconcile.MirrorWatch
 	settled   *reconcile.Desired // of which everything stood
 	stood     map[string]uint64  // prints of owners that stood; what differs of them later is somebody else's doing
@@ -149,6 +149,10 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		return time.Time{}, err
 	}
 	sooner(&again, probeAt)
+	l.applied(snap, of, &again)
+	if l.putOff(desired, &again) {
+		return again, nil
+	}
 	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
 	return again, nil
 }
@@ -309,88 +313,4 @@ func (l *loop) note(owner string, nextCfg int64) {
 		l.changed = map[string]int64{}
 	}
 	l.changed[owner] = max(nextCfg, l.changed[owner])
-}
-
-// report works out what stands, owner by owner, and tells it.
-func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
-	failed, opening := reconcile.PortTrouble(snap, desired)
-	if l.healPause < healPatience { // It is no error yet, since it is about to be gone.
-		for _, owner := range l.healing {
-			if why, is := failed[owner]; is {
-				opening[owner] = why
-				delete(failed, owner)
-			}
-		}
-	}
-	now := time.Now()
-	disputed, repairAt := l.s.quarrels.waiting(now)
-	sooner(again, repairAt)
-	uninstalled, look := l.mirrors.Check(snap, desired, now)
-	var installed uint64
-	if of != nil {
-		installed, _ = reconcile.InstalledStamp(of.have)
-	}
-	sooner(again, look)
-	through := l.bundled.Add(revalidateTime)
-	for owner, nextCfg := range l.changed {
-		switch {
-		case curCfg(snap) < nextCfg || installed != l.stamp:
-		case now.Before(through):
-			sooner(again, through)
-		default:
-			delete(l.changed, owner)
-		}
-	}
-	report := Report{Connected: true, Snapshot: snap, Owners: map[string]OwnerState{}, Program: desired, Leaving: map[string]bool{}}
-	for owner := range l.changed {
-		report.Leaving[owner] = true
-	}
-	for _, outstanding := range []map[string]bool{rows.Outstanding, flows.Outstanding} {
-		maps.Copy(report.Leaving, outstanding)
-	}
-	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Prints[owner]; return stays })
-	all := true
-	l.busy = len(l.changed) > 0
-	for _, owner := range desired.Owners {
-		state := OwnerState{Print: desired.Prints[owner], State: Ready}
-		_, applying := l.changed[owner]
-		if l.silenced[owner] && disputed[owner] != "" {
-			disputed[owner] += "; nothing of it is delivered meanwhile"
-		}
-		if reason := l.intruders[owner]; reason != "" {
-			state.State, state.Reason = Failed, reason
-		}
-		for _, wrong := range []map[string]string{disputed, rows.Blocked, l.refused, failed, uninstalled} {
-			if reason := wrong[owner]; reason != "" && state.State != Failed {
-				state.State, state.Reason = Failed, reason
-			}
-		}
-		switch {
-		case state.State == Failed:
-		case of == nil:
-			state.State, state.Reason = Waiting, l.s.missing()
-		case unprobed[owner] != "":
-			state.State, state.Reason = Waiting, unprobed[owner]
-		case rows.Outstanding[owner], flows.Outstanding[owner], applying:
-			state.State = Busy
-		case opening[owner] != "":
-			state.State, state.Reason = Waiting, opening[owner]
-		}
-		all = all && state.State == Ready
-		l.busy = l.busy || state.State == Busy
-		if state.State == Ready {
-			l.stood[owner] = state.Print
-		}
-		report.Owners[owner] = state
-	}
-	maps.DeleteFunc(l.stood, func(owner string, _ uint64) bool { _, wanted := desired.Prints[owner]; return !wanted })
-	if all && l.settled != desired {
-		l.settled = desired
-		if l.s.converged != desired { // Else it only stands again, on a new connection.
-			l.s.converged = desired
-			l.s.config.Converged(time.Since(since))
-		}
-	}
-	l.seen = snap
-	l.s.config.Report(report)
 }

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// reportTime bounds how long a report is put off while the switch applies what was written.
+const reportTime = 2 * revalidateTime
+
+// applied forgets of what was changed that which the switch has applied by now.
+func (l *loop) applied(snap *vswitch.Snapshot, of *switchConn, again *time.Time) {
+	if len(l.changed) == 0 {
+		return
+	}
+	var installed uint64
+	if of != nil {
+		installed, _ = reconcile.InstalledStamp(of.have)
+	}
+	now, through := time.Now(), l.bundled.Add(revalidateTime)
+	for owner, nextCfg := range l.changed {
+		switch {
+		case curCfg(snap) < nextCfg || installed != l.stamp:
+		case now.Before(through):
+			sooner(again, through)
+		default:
+			delete(l.changed, owner)
+		}
+	}
+}
+
+// putOff reports whether the report can wait for the next step, since the switch is still at what was written: it would say no more than
+// that, and take processor time while the first copy is due. What NICs and tunnels need depends on what comes of them, so these do not wait.
+func (l *loop) putOff(desired *reconcile.Desired, again *time.Time) bool {
+	now := time.Now()
+	if l.owed.IsZero() {
+		l.owed = now
+	}
+	due := l.owed.Add(reportTime)
+	urgent := len(l.changed) == 0 || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, func(p tap.Port) bool {
+		_, changed := l.changed[p.Owner]
+		return changed && p.Type != "patch"
+	})
+	if urgent {
+		l.owed = time.Time{}
+		return false
+	}
+	sooner(again, due)
+	l.busy = true
+	return true
+}
+
+// report works out what stands, owner by owner, and tells it.
+func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
+	failed, opening := reconcile.PortTrouble(snap, desired)
+	if l.healPause < healPatience { // It is no error yet, since it is about to be gone.
+		for _, owner := range l.healing {
+			if why, is := failed[owner]; is {
+				opening[owner] = why
+				delete(failed, owner)
+			}
+		}
+	}
+	now := time.Now()
+	disputed, repairAt := l.s.quarrels.waiting(now)
+	sooner(again, repairAt)
+	uninstalled, look := l.mirrors.Check(snap, desired, now)
+	sooner(again, look)
+	report := Report{Connected: true, Snapshot: snap, Owners: map[string]OwnerState{}, Program: desired, Leaving: map[string]bool{}}
+	for owner := range l.changed {
+		report.Leaving[owner] = true
+	}
+	for _, outstanding := range []map[string]bool{rows.Outstanding, flows.Outstanding} {
+		maps.Copy(report.Leaving, outstanding)
+	}
+	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Prints[owner]; return stays })
+	all := true
+	l.busy = len(l.changed) > 0
+	for _, owner := range desired.Owners {
+		state := OwnerState{Print: desired.Prints[owner], State: Ready}
+		_, applying := l.changed[owner]
+		if l.silenced[owner] && disputed[owner] != "" {
+			disputed[owner] += "; nothing of it is delivered meanwhile"
+		}
+		if reason := l.intruders[owner]; reason != "" {
+			state.State, state.Reason = Failed, reason
+		}
+		for _, wrong := range []map[string]string{disputed, rows.Blocked, l.refused, failed, uninstalled} {
+			if reason := wrong[owner]; reason != "" && state.State != Failed {
+				state.State, state.Reason = Failed, reason
+			}
+		}
+		switch {
+		case state.State == Failed:
+		case of == nil:
+			state.State, state.Reason = Waiting, l.s.missing()
+		case unprobed[owner] != "":
+			state.State, state.Reason = Waiting, unprobed[owner]
+		case rows.Outstanding[owner], flows.Outstanding[owner], applying:
+			state.State = Busy
+		case opening[owner] != "":
+			state.State, state.Reason = Waiting, opening[owner]
+		}
+		all = all && state.State == Ready
+		l.busy = l.busy || state.State == Busy
+		if state.State == Ready {
+			l.stood[owner] = state.Print
+		}
+		report.Owners[owner] = state
+	}
+	maps.DeleteFunc(l.stood, func(owner string, _ uint64) bool { _, wanted := desired.Prints[owner]; return !wanted })
+	if all && l.settled != desired {
+		l.settled = desired
+		if l.s.converged != desired { // Else it only stands again, on a new connection.
+			l.s.converged = desired
+			l.s.config.Converged(time.Since(since))
+		}
+	}
+	l.seen = snap
+	l.s.config.Report(report)
+}
