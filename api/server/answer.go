@@ -68,14 +68,6 @@ func (a *recorded) sendIfChanged(c echo.Context) error {
 // weak is a tag without its mark of weakness, which does not count when answers are compared.
 func weak(tag string) string { return strings.TrimPrefix(tag, "W/") }
 
-func answerIfChanged(c echo.Context, body any) error {
-	a, err := record(body, 0)
-	if err != nil {
-		return err
-	}
-	return a.sendIfChanged(c)
-}
-
 // answer writes JSON about which nobody asks twice.
 func answer(c echo.Context, status int, body any) error {
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
