@@ -136,9 +136,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if p.Type != "" { // A NIC keeps what its host has set for it.
 		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
 	}
-	// The switch would send frames of its own by it, which a collector would get, or hold copies back.
-	now.BFD, now.LLDP, now.CFMMPID, now.IngressPolicing, now.IngressPolicingPkts = nil, nil, nil, 0, 0
-	now.IngressPolicingBurst, now.IngressPolicingPktsBurst = 0, 0
+	quietInterface(&now)
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
 	interfaceMatches := same(device, &now)
 	changed := !interfaceMatches && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now))
@@ -149,10 +147,8 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 		return
 	}
 	want := *have
-	want.Tag, want.Trunks, want.CVLANs, want.VLANMode = nil, ints(p.Trunks), nil, p.VLANMode
-	want.MAC, want.BondMode, want.LACP, want.OtherConfig = "", "", "", nil
-	want.BondFakeIface, want.FakeBridge, want.Protected = false, false, false
-	want.BondUpDelay, want.BondDownDelay, want.QoS = 0, 0, nil
+	plainPort(&want)
+	want.Trunks, want.VLANMode = ints(p.Trunks), p.VLANMode
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
 	portMatches := same(have, &want)
 	if !portMatches && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
@@ -165,6 +161,52 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if changed {
 		x.out.Txn.UpdateInterface(now)
 		x.mirrors = true
+	}
+}
+
+// plainPort takes off all that can be set for a port.
+func plainPort(p *vswitch.Port) {
+	p.Tag, p.Trunks, p.CVLANs, p.VLANMode = nil, nil, nil, ""
+	p.MAC, p.BondMode, p.LACP, p.OtherConfig = "", "", "", nil
+	p.BondFakeIface, p.FakeBridge, p.Protected = false, false, false
+	p.BondUpDelay, p.BondDownDelay, p.QoS = 0, 0, nil
+}
+
+// quietInterface takes off what makes the switch send frames of its own by an interface, which a collector would get, or hold copies
+// back.
+func quietInterface(i *vswitch.Interface) {
+	i.BFD, i.LLDP, i.CFMMPID, i.IngressPolicing, i.IngressPolicingPkts = nil, nil, nil, 0, 0
+	i.IngressPolicingBurst, i.IngressPolicingPktsBurst = 0, 0
+}
+
+// ownPort keeps the port that each bridge has of its own as it was made.
+func (x *differ) ownPort(bridge *vswitch.Bridge) {
+	have, stands := x.snap.PortByName(bridge.Name, bridge.Name)
+	_, elsewhere := x.snap.PortNamed(bridge.Name)
+	name := func(kind string) string { return object(kind, bridge.Name, bridge.Name) }
+	switch {
+	case !stands && !elsewhere:
+		if x.may(Change{Owner: tap.OwnerBridge, Object: name("port"), What: wasMissing}) {
+			x.out.Txn.InsertPort(bridge.UUID, vswitch.Port{Name: bridge.Name}, vswitch.Interface{Type: "internal"})
+		}
+		return
+	case !stands || !x.self.owns(have.ExternalIDs):
+		return
+	}
+	want := *have
+	plainPort(&want)
+	if !same(have, &want) && x.may(differing(tap.OwnerBridge, name("port"), have, &want)) {
+		x.out.Txn.UpdatePort(want)
+	}
+	for _, device := range x.snap.PortInterfaces(have) {
+		now := *device
+		now.Type, now.Options, now.OFPortRequest = "internal", nil, 0
+		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
+		quietInterface(&now)
+		if device.Name == bridge.Name && x.self.owns(device.ExternalIDs) && !same(device, &now) &&
+			x.may(differing(tap.OwnerBridge, name("interface"), device, &now)) {
+			x.out.Txn.UpdateInterface(now)
+		}
 	}
 }
 

@@ -175,16 +175,6 @@ func (x *differ) insertBridge() {
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
 }
 
-// ownPort puts back the port that each bridge has of its own.
-func (x *differ) ownPort(bridge *vswitch.Bridge) {
-	if _, stands := x.snap.PortNamed(bridge.Name); stands {
-		return
-	}
-	if x.may(Change{Owner: tap.OwnerBridge, Object: object("port", bridge.Name, bridge.Name), What: wasMissing}) {
-		x.out.Txn.InsertPort(bridge.UUID, vswitch.Port{Name: bridge.Name}, vswitch.Interface{Type: "internal"})
-	}
-}
-
 func (x *differ) updateBridge(have *vswitch.Bridge) {
 	program := x.d.Program.Bridge
 	want := *have

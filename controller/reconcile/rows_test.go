@@ -95,6 +95,9 @@ func TestDrift(t *testing.T) {
 		{"id of the bridge", "remove Bridge brtap external_ids tapline-id", []string{"mutate brtap: external_ids"}, "bridge", false},
 		{"bridge", "del-br brtap", nil, "bridge", true},
 
+		{"tag of the own port", "set Port brtap tag=7 other_config:x=y", []string{"update port brtap: tag", "mutate port brtap: other_config"}, "bridge", false},
+		{"type of the own port", "set Interface brtap type=system", []string{"update interface brtap: type"}, "bridge", false},
+
 		{"controller", "del-controller brtap", []string{"insert Controller", "mutate brtap: controller"}, "bridge", false},
 		{"controller's target", "set Controller brtap target=\"tcp:192.0.2.66:6653\"", []string{"insert Controller", "mutate brtap: controller"}, "bridge", false},
 		{"controller's mode", "set Controller brtap connection_mode=in-band", []string{"update controller tcp:192.0.2.10:6653: connection_mode"}, "bridge", false},
