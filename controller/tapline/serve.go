@@ -147,6 +147,7 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 		})
 	}
 	running.Go(func() { ring.Run(ctx) })
+	running.Go(func() { returnMemory(ctx) })
 	running.Go(func() { reloadOnHangup(ctx, ring, log) })
 	running.Go(func() { keys.Run(ctx) })
 	running.Go(func() { trail.Run(ctx) })
@@ -265,10 +266,6 @@ func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, l
 	}
 	return nil
 }
-
-// gcPercent is how much garbage there may be beside what lives, in percent of that. Collecting it takes an eighth of the processor time of
-// one change at 50 percent, and less than a fifth at 30, however much lives: both what lives and the time between collections grow with it.
-const gcPercent = 30
 
 // maxEvents bounds what a switch tells unasked and nobody has looked at yet.
 const maxEvents = 512
