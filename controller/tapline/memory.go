@@ -8,7 +8,7 @@ import (
 )
 
 // gcPercent is how much garbage there may be beside what lives, in percent of that. Collecting it takes an eighth of the processor time of
-// one change at 50 percent, and less than a fifth at 30, however much lives: both what lives and the time between collections grow with it.
+// one change at 50 percent, and by that less than a fifth at 30, however much lives: both what lives and the time between collections grow with it.
 const gcPercent = 30
 
 // looseEvery is how often it is looked whether the heap holds much that nothing lives in.
