@@ -112,8 +112,16 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			}
 			continue
 		}
+		c := newConn(nc, opts)
+		if _, plain := nc.(*net.TCPConn); plain {
+			// At once: Open vSwitch hangs up after a second, looks for a
+			// greeting as soon as it has connected, and if there is none
+			// looks again only when something else wakes it (seen on 3.1.0).
+			// So few bytes never wait, and an error comes again.
+			_ = c.greet()
+		}
 		running.Go(func() {
-			c, err := Handshake(ctx, nc, opts)
+			c, err := c.establish(ctx)
 			leave()
 			if err != nil {
 				opts.Logger.Info("openflow handshake failed", "remote", nc.RemoteAddr().String(), "err", err)

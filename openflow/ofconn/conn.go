@@ -18,6 +18,7 @@ type Conn struct {
 	features openflow.FeaturesReply
 	in       framer
 	early    []Event      // Arrived during the handshake.
+	greeted  bool         // Our hello was sent.
 	events   chan []Event // Holds at most one list: of all that wait.
 	dropped  atomic.Uint64
 	queued   int // The bytes of what waits in events; the reader's alone.

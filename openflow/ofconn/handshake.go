@@ -22,7 +22,12 @@ const maxEarlyEvents = 64
 // latest after Options.HandshakeTimeout; ctx does not limit the connection
 // that it returns. Errors are of type [*ConnError].
 func Handshake(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
-	c := newConn(nc, opts.withDefaults())
+	return newConn(nc, opts.withDefaults()).establish(ctx)
+}
+
+// establish does the handshake of a connection that perhaps has been greeted.
+func (c *Conn) establish(ctx context.Context) (*Conn, error) {
+	nc := c.nc
 	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
 	deadline := time.Now().Add(c.opts.HandshakeTimeout)
 	err := nc.SetDeadline(deadline)
@@ -46,21 +51,29 @@ func Handshake(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 	return c, nil
 }
 
-// handshake follows 6.3.1: both sides send a hello first, then the controller
-// asks for features. Hello and features request go out together, which saves a
-// round trip: the peer reads them in order.
-func (c *Conn) handshake() error {
+// greet sends our hello.
+func (c *Conn) greet() error {
 	b, err := openflow.AppendMessage(nil, 0, &openflow.Hello{Versions: []uint8{openflow.Version}})
 	if err != nil {
 		return err
 	}
-	if err := c.writeNow(b); err != nil {
-		return err
+	c.greeted = true
+	return c.writeNow(b)
+}
+
+// handshake follows 6.3.1: both sides send a hello first, then the controller
+// asks for features.
+func (c *Conn) handshake() error {
+	if !c.greeted {
+		if err := c.greet(); err != nil {
+			return err
+		}
 	}
 	if err := c.awaitHello(); err != nil {
 		return err
 	}
-	if b, err = openflow.AppendMessage(b[:0], handshakeXID, &openflow.FeaturesRequest{}); err != nil {
+	b, err := openflow.AppendMessage(nil, handshakeXID, &openflow.FeaturesRequest{})
+	if err != nil {
 		return err
 	}
 	if err := c.writeNow(b); err != nil {
