@@ -11,6 +11,19 @@ import (
 // one change at 50 percent, and by that less than a fifth at 30, however much lives: both what lives and the time between collections grow with it.
 const gcPercent = 30
 
+// While all hosts come up at once much becomes garbage, and collecting it would take a quarter of the processor time: so long there may be
+// more.
+const (
+	gcPercentAtStart = 200
+	startTime        = 15 * time.Second
+)
+
+// boundGarbage is to be called at the start. The function that it returns is to be called at the end.
+func boundGarbage() (end func() bool) {
+	debug.SetGCPercent(gcPercentAtStart)
+	return time.AfterFunc(startTime, func() { debug.SetGCPercent(gcPercent) }).Stop
+}
+
 // looseEvery is how often it is looked whether the heap holds much that nothing lives in.
 const looseEvery = 10 * time.Second
 

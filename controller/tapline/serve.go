@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -67,7 +66,7 @@ func pluginErrors(c *config.Config, index int, err error) error {
 // serve runs the controller until ctx ends. reread reads the configuration again.
 func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) error {
 	if _, chosen := os.LookupEnv("GOGC"); !chosen {
-		debug.SetGCPercent(gcPercent)
+		defer boundGarbage()()
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
