@@ -63,6 +63,10 @@ func (b *bench) start(ctx context.Context, at place) (*controller, error) {
 	defer out.Close()
 	c.cmd = at.command(context.WithoutCancel(ctx), filepath.Join(b.bin, "tapline"), "serve", "--config", config)
 	c.cmd.Stdout, c.cmd.Stderr = out, out
+	if c.cmd.SysProcAttr == nil {
+		c.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	c.cmd.SysProcAttr.Setsid = true // So that it has its share of the processors however many switches run beside it; see dummy.
 	c.started = time.Now()
 	if err := c.cmd.Start(); err != nil {
 		return nil, err

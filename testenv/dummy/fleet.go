@@ -180,7 +180,9 @@ func (f *Fleet) startDaemon(ctx context.Context, h *Host, name string, args ...s
 	}
 	defer stderr.Close()
 	cmd := h.Daemon(name, stderr, append([]string{"-vsyslog:off"}, args...)...)
-	cmd.SysProcAttr.Pdeathsig = unix.SIGKILL
+	// One session for all of them: the kernel shares the processors fairly among sessions (sched(7), the autogroup feature), and a
+	// thousand with one each would leave nothing to what they are there for.
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	done := make(chan error, 1)
 	select {
 	case f.starts <- start{cmd, done}:
