@@ -75,7 +75,7 @@ type Observer interface {
 
 // Engine is the ring.
 //
-// Lock order: write, then mu, then that of the events. The session of a host calls observe, which takes mu, from its own goroutine; the engine
+// Lock order: write, then reporting, then mu, then that of the events. The session of a host calls observe, which takes mu, from its own goroutine; the engine
 // calls into sessions while holding mu, but only methods that do not block.
 type Engine struct {
 	config   Config
@@ -85,6 +85,9 @@ type Engine struct {
 	book     *meter.Book
 
 	write writing // changes of intent: check, commit, take over
+
+	// reporting is held by sessions that report, before mu: so requests and the plugin wait for one of them, and not for a thousand.
+	reporting sync.Mutex
 
 	mu       sync.Mutex
 	intent   *intent

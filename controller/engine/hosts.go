@@ -94,6 +94,8 @@ func (e *Engine) probed(sender, nonce uint64) {
 
 // observe takes in what a session reports. It is called by the session's goroutine, one report at a time.
 func (e *Engine) observe(h *host, r session.Report) {
+	e.reporting.Lock()
+	defer e.reporting.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.hosts[h.id] != h {
@@ -149,6 +151,8 @@ func working(s session.OwnerState) bool { return s.State == session.Ready || s.S
 
 // counted takes in a snapshot in which a switch has counted, and nothing else has happened: only who looks at it finds a difference.
 func (e *Engine) counted(h *host, s *vswitch.Snapshot) {
+	e.reporting.Lock()
+	defer e.reporting.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	h.report.Snapshot = s

@@ -19,7 +19,7 @@ const (
 	// enough for a thousand hosts within some seconds where each of them takes half a second to connect.
 	defaultTurns = 64
 	// turnTime is how long a host may keep a turn. One that is not up by then waits for something that takes longer.
-	turnTime = time.Second
+	turnTime = 2 * time.Second
 )
 
 // NewTurns returns turns for n hosts at once; 0 means a default.
