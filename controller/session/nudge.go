@@ -13,8 +13,8 @@ import (
 
 const (
 	// nudgeTime is how long a switch has to make its OpenFlow connection by itself. One that was connected before tries every second,
-	// takes half a second more to see our greeting, and may miss that once.
-	nudgeTime = 3 * time.Second
+	// takes half a second more to see our greeting, and may miss that once or twice.
+	nudgeTime = 5 * time.Second
 	// nudgeSoon is that of a switch that was never connected and, by its own account, waits: it may wait for 8 s.
 	nudgeSoon = time.Second
 	// maxNudge bounds the pause between two nudges, which doubles. Each costs the switch a look at its whole configuration.

@@ -23,9 +23,9 @@ func TestWhenToNudge(t *testing.T) {
 		came  time.Duration // last sign of the switch; 0: none
 		want  []time.Duration
 	}{
-		{"one that was connected before", false, 0, []time.Duration{3 * time.Second, 6 * time.Second, 12 * time.Second, 24 * time.Second, 48 * time.Second, time.Minute, time.Minute}},
-		{"one that never was, and waits", true, 0, []time.Duration{time.Second, 6 * time.Second, 12 * time.Second}},
-		{"one that tries", false, 10 * time.Second, []time.Duration{13 * time.Second, 6 * time.Second}},
+		{"one that was connected before", false, 0, []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute}},
+		{"one that never was, and waits", true, 0, []time.Duration{time.Second, 10 * time.Second, 20 * time.Second}},
+		{"one that tries", false, 10 * time.Second, []time.Duration{15 * time.Second, 10 * time.Second}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			begin := time.Unix(1_000_000, 0)

@@ -81,6 +81,9 @@ func read(h *lab.Host) (database, error) {
 	}
 	for _, c := range cells {
 		d[c.key][c.column] = text(c.value, names)
+		if c.column == "target" { // A nudge writes the same place otherwise (controller/session, nudge.go).
+			d[c.key][c.column] = strings.ReplaceAll(d[c.key][c.column], ":0", ":")
+		}
 	}
 	return d, nil
 }
