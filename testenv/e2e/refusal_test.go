@@ -77,7 +77,7 @@ func (s *stage) refusal(t *testing.T) {
 		{"direction", "POST", "tap_flows", vnicOf(body{"direction": "UP"}), 400, "direction", "BOTH"},
 		{"type", "POST", "tap_flows", vnicOf(body{"type": "vport"}), 400, "type", "vswitch"},
 		{"unknown field", "POST", "tap_flows", vnicOf(body{"vlan": 7}), 400, "vlan", ""},
-		{"fields of both types", "POST", "tap_flows", vnicOf(body{"host_id": "h1"}), 400, "", "vswitch"},
+		{"fields of both types", "POST", "tap_flows", vnicOf(body{"host_id": "h1"}), 400, "host_id", "vswitch"},
 		{"NIC that the host has not", "POST", "tap_services", body{"name": "x", "type": "host", "target_id": "h2", "mac_addr": "02:00:00:00:00:99"}, 400, "mac_addr", "eth2"},
 		{"no NIC given", "POST", "tap_services", body{"name": "x", "type": "host", "target_id": "h2"}, 400, "mac_addr", "eth2"},
 		{"unknown target", "POST", "tap_services", body{"name": "x", "type": "guest", "target_id": "nobody"}, 400, "target_id", "nobody"},
