@@ -11,6 +11,10 @@ import (
 // one change at 50 percent, and by that less than a fifth at 30, however much lives: both what lives and the time between collections grow with it.
 const gcPercent = 30
 
+// leastGarbage is how much there may be however little lives, in bytes: collecting after each request would make it slow, and of a process
+// that holds little nobody asks that it hold less.
+const leastGarbage = 16 << 20
+
 // While all hosts come up at once much becomes garbage, and collecting it would take a quarter of the processor time: so long there may be
 // more.
 const (
@@ -18,21 +22,23 @@ const (
 	startTime        = 15 * time.Second
 )
 
-// boundGarbage is to be called at the start. The function that it returns is to be called at the end.
-func boundGarbage() (end func() bool) {
-	debug.SetGCPercent(gcPercentAtStart)
-	return time.AfterFunc(startTime, func() { debug.SetGCPercent(gcPercent) }).Stop
+// garbagePercent is how much garbage there may be beside so many bytes that live.
+func garbagePercent(live uint64) int {
+	return max(gcPercent, int(100*leastGarbage/max(live, 1<<20)))
 }
 
-// looseEvery is how often it is looked whether the heap holds much that nothing lives in.
+// looseEvery is how often it is looked what lives, and whether the heap holds much that nothing lives in.
 const looseEvery = 10 * time.Second
 
-// returnMemory gives back to the system what a start, or long lists, have left behind: the Go runtime keeps what it once had for as long as
-// it may need as much again. It runs until ctx ends.
-func returnMemory(ctx context.Context) {
+// boundMemory holds garbage to what lives, and gives back to the system what a start, or long lists, have left behind: the Go runtime keeps
+// what it once had for as long as it may need as much again. It runs until ctx ends.
+func boundMemory(ctx context.Context) {
+	before := debug.SetGCPercent(gcPercentAtStart)
+	defer debug.SetGCPercent(before)
+	started := time.Now()
 	tick := time.NewTicker(looseEvery)
 	defer tick.Stop()
-	sizes := []heap.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	sizes := []heap.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,8 +46,11 @@ func returnMemory(ctx context.Context) {
 		case <-tick.C:
 		}
 		heap.Read(sizes)
-		// A collection leaves less than this.
-		if lives, loose := sizes[0].Value.Uint64(), sizes[1].Value.Uint64(); loose > lives/4 {
+		live, loose := sizes[0].Value.Uint64(), sizes[1].Value.Uint64()
+		if time.Since(started) >= startTime {
+			debug.SetGCPercent(garbagePercent(live))
+		}
+		if loose > max(live/4, leastGarbage) {
 			debug.FreeOSMemory()
 		}
 	}

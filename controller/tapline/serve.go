@@ -65,9 +65,6 @@ func pluginErrors(c *config.Config, index int, err error) error {
 
 // serve runs the controller until ctx ends. reread reads the configuration again.
 func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) error {
-	if _, chosen := os.LookupEnv("GOGC"); !chosen {
-		defer boundGarbage()()
-	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
@@ -146,7 +143,9 @@ func serve(ctx context.Context, c *config.Config, reread func() (*config.Config,
 		})
 	}
 	running.Go(func() { ring.Run(ctx) })
-	running.Go(func() { returnMemory(ctx) })
+	if _, chosen := os.LookupEnv("GOGC"); !chosen {
+		running.Go(func() { boundMemory(ctx) })
+	}
 	running.Go(func() { reloadOnHangup(ctx, ring, log) })
 	running.Go(func() { keys.Run(ctx) })
 	running.Go(func() { trail.Run(ctx) })
