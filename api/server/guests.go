@@ -29,7 +29,6 @@ func (s *server) mountGuests() {
 		json:     guestJSON,
 		id:       guestID,
 		revision: func(v engine.GuestView) uint64 { return v.Revision },
-		key:      "guests",
 		list: listed(s.engine.Guests, map[string]column[engine.GuestView]{
 			"name":       text(func(g engine.GuestView) string { return g.Name }),
 			"applied_by": text(appliedGuest),

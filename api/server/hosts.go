@@ -30,7 +30,6 @@ func (s *server) mountHosts() {
 		json:     hostJSON,
 		id:       hostID,
 		revision: func(v engine.HostView) uint64 { return v.Revision },
-		key:      "hosts",
 		list: listed(s.engine.Hosts, map[string]column[engine.HostView]{
 			"name":       text(func(h engine.HostView) string { return h.Name }),
 			"applied_by": text(func(v engine.HostView) string { return v.AppliedBy }),

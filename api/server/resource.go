@@ -18,7 +18,7 @@ import (
 // resource is what differs between the kinds of resources: V is the engine's view, T its JSON form, C and P are the
 // bodies that create and change it.
 type resource[V, T, C, P any] struct {
-	path     string // under api.Prefix
+	path     string // under api.Prefix; also the key of the items in the answer to a list
 	list     listing[V]
 	get      func(ref string) (V, error)
 	create   func(ctx context.Context, body C, by store.Request) (V, error)
@@ -31,7 +31,6 @@ type resource[V, T, C, P any] struct {
 	append   func([]byte, T) ([]byte, error) // JSON; nil: encoding/json does it
 	id       func(V) string
 	revision func(V) uint64 // nil: has none
-	key      string         // of the items in the answer to a list
 }
 
 // sampleTime is how long one who looks at a resource waits for its counters; then they are as they were read last.
@@ -190,7 +189,7 @@ const atOnce = 256
 func (r resource[V, T, C, P]) answerList(c echo.Context, page chosen[V]) error {
 	body := lists.Get().(*[]byte)
 	defer lists.Put(body)
-	b := append((*body)[:0], `{"`+r.key+`":[`...)
+	b := append((*body)[:0], `{"`+r.path+`":[`...)
 	empty := len(b)
 	for from := 0; from < page.n; from += atOnce {
 		for _, v := range page.views(from, min(from+atOnce, page.n)) {

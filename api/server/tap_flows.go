@@ -39,7 +39,6 @@ func (s *server) mountFlows() {
 		json:     flowJSON,
 		id:       flowID,
 		revision: func(v engine.FlowView) uint64 { return v.Revision },
-		key:      "tap_flows",
 		append:   appendFlow,
 		list: chosenFrom(s.engine.FlowRows, map[string]column[engine.FlowRow]{
 			"name":       text(func(v engine.FlowRow) string { return v.Name }),

@@ -43,7 +43,6 @@ func (s *server) mountServices() {
 		json:     serviceJSON,
 		id:       serviceID,
 		revision: func(v engine.ServiceView) uint64 { return v.Revision },
-		key:      "tap_services",
 		list: listed(s.engine.Services, map[string]column[engine.ServiceView]{
 			"name":       text(func(v engine.ServiceView) string { return v.Name }),
 			"applied_by": text(func(v engine.ServiceView) string { return v.AppliedBy }),

@@ -24,7 +24,6 @@ func (s *server) mountWires() {
 		remove: func(ctx context.Context, ref string, _ uint64) error { return s.engine.DeleteWire(ctx, ref) },
 		json:   wireJSON,
 		id:     wireID,
-		key:    "wires",
 		list: listed(s.engine.Wires, map[string]column[engine.WireView]{
 			"name": text(func(w engine.WireView) string { return w.Name }),
 			"host_id": references(func(w engine.WireView) []string {

@@ -234,10 +234,8 @@ func (x *explainer) unplugged(s *store.Service) (health Health, next string) {
 	if !told {
 		return Health{tap.StatePending, "it is not plugged on any host that is connected"}, ""
 	}
-	for _, o := range x.orderNICs() {
-		if h, g := x.domainOf(&o); o.Service.ID == s.ID && g != nil && !g.Running {
-			return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.hostName(h.id))
-		}
+	if h, g := x.guestOff(s.ID); g != nil {
+		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.hostName(h.id))
 	}
 	if health.State == tap.StateError {
 		next = "mend what libvirt says; the NIC is then plugged by itself. tapctl guest-list and host-list tell which guests and hosts libvirt shows"

@@ -136,12 +136,10 @@ func (e *Engine) foreseeNIC(id ref, status tap.Status) Health {
 	if e.config.Hypervisor == nil || status.State != tap.StatePending || s == nil || s.Type != tap.ServiceGuest {
 		return health
 	}
-	for _, o := range e.orderNICs() {
-		if _, g := e.domainOf(&o); o.Service.ID == s.ID && g != nil && !g.Running {
-			health.Reason = fmt.Sprintf("guest %s is off", g.Name)
-			if id.kind == tap.KindFlow {
-				health.Reason = fmt.Sprintf("tap service %s: %s", s.Name, health.Reason)
-			}
+	if _, g := e.guestOff(s.ID); g != nil {
+		health.Reason = fmt.Sprintf("guest %s is off", g.Name)
+		if id.kind == tap.KindFlow {
+			health.Reason = fmt.Sprintf("tap service %s: %s", s.Name, health.Reason)
 		}
 	}
 	return health

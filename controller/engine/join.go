@@ -52,6 +52,19 @@ func (e *Engine) domainOf(o *hypervisor.Order) (at *host, found *hypervisor.Gues
 	return at, found
 }
 
+// guestOff finds the guest of a service, and its host, where the guest is to have the service's NIC and does not run; nil if there is none.
+func (e *Engine) guestOff(service string) (*host, *hypervisor.Guest) {
+	for _, o := range e.orderNICs() {
+		if o.Service.ID != service {
+			continue
+		}
+		if h, g := e.domainOf(&o); g != nil && !g.Running {
+			return h, g
+		}
+	}
+	return nil, nil
+}
+
 // plug imagines that a tap NIC is on the tap bridge of its guest's host. The caller holds mu.
 func (e *Engine) plug(h *host, s *tap.Service) {
 	before := h.observed

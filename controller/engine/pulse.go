@@ -67,14 +67,17 @@ func (e *Engine) silent(now time.Time) error {
 	return fmt.Errorf("the plugin has not answered since %s", e.asked.UTC().Format(time.RFC3339))
 }
 
+// pluginErr is nil if the plugin runs and answers.
+func (e *Engine) pluginErr() error { return cmp.Or(e.config.Plugin.Err(), e.silence(time.Now())) }
+
 // PluginUp reports whether the plugin runs and answers.
 func (e *Engine) PluginUp() bool {
-	return e.config.Plugin.Err() == nil && e.silence(time.Now()) == nil
+	return e.pluginErr() == nil
 }
 
 // Ready is nil if the controller can do its work, and otherwise says what it lacks.
 func (e *Engine) Ready() error {
-	return cmp.Or(e.config.Plugin.Err(), e.silence(time.Now()), e.refusals())
+	return cmp.Or(e.pluginErr(), e.refusals())
 }
 
 // pulse notices a plugin that has stopped to answer.

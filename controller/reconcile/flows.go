@@ -145,10 +145,13 @@ func ownFlow(mod *openflow.FlowMod, was *openflow.FlowStats, renumbered bool) (o
 
 // probePort is the port of a probe flow, or 0 if the flow is none.
 func probePort(f *openflow.FlowStats) openflow.PortNo {
+	if f.Cookie != probeMagic {
+		return 0
+	}
 	in, _ := f.Match.Get(openflow.FieldInPort)
 	port := openflow.PortNo(in.Uint64())
 	want := ProbeFlow(port)
-	if f.Cookie != probeMagic || flowtable.KeyOf(f.Table, f.Priority, f.Match) != want.Key() {
+	if flowtable.KeyOf(f.Table, f.Priority, f.Match) != want.Key() {
 		return 0
 	}
 	return port

@@ -67,18 +67,16 @@ func (l *loop) nudge(ctx context.Context, of *switchConn, again *time.Time) erro
 		l.nudges = nudges{}
 		return nil
 	}
+	defer func() { sooner(again, l.nudges.next) }()
 	now, snap := time.Now(), l.watcher.Snapshot()
 	if !l.nudges.due(now, came, reconcile.NeverConnected(snap, l.self, l.s.config.TapBridge)) {
-		sooner(again, l.nudges.next)
 		return nil
 	}
 	if l.s.config.Turns.scarce() {
 		l.nudges.next = now.Add(jittered(nudgeSoon))
-		sooner(again, l.nudges.next)
 		return nil
 	}
 	l.nudges.put(now)
-	sooner(again, l.nudges.next)
 	txn := reconcile.Nudge(snap, l.self, l.s.config.TapBridge)
 	if txn.Empty() {
 		return nil

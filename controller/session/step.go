@@ -167,7 +167,7 @@ func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time
 	if now := time.Now(); !now.Before(l.healAt) {
 		l.healPause = min(max(2*l.healPause, retryTime), time.Minute)
 		l.healAt = now.Add(l.healPause)
-		l.s.log.Warn("patch ports are made anew, since the switch has given up on them")
+		l.s.log.Warn("ports are made anew, since the switch has given up on them")
 		if err := l.commit(ctx, desired, &rows); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func (p *Planner) deliver(program *tap.Program, flows *flowTables, h *tap.Host, 
 	if !to.ok() {
 		return
 	}
-	if to := p.feeds[s.ID]; to != nil && to.unknown > 0 {
+	if from := p.feeds[s.ID]; from != nil && from.unknown > 0 {
 		held.add(s.ID)
 	}
 	if senders := p.senders(s.ID, h); tunnel != 0 && len(senders) > 0 {
