@@ -8,17 +8,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Flows returns all tap flows by name.
-func (e *Engine) Flows() []FlowView {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]FlowView, 0, len(e.intent.flows.byID))
-	for _, f := range e.intent.flows.sorted() {
-		out = append(out, e.flowView(f))
-	}
-	return out
-}
-
 // FlowRows returns all tap flows by name, as little of them as it takes to choose among them.
 func (e *Engine) FlowRows() []FlowRow {
 	e.mu.Lock()

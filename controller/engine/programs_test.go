@@ -62,7 +62,7 @@ func TestPrograms(t *testing.T) {
 			assert.Equal(t, family+"2", first.Tunnel.Peers[0].Addr.String())
 			assert.True(t, slices.ContainsFunc(first.Ports, func(p tap.Port) bool { return p.Name == "eth9" }))
 			assert.True(t, slices.ContainsFunc(other.Ports, func(p tap.Port) bool { return p.Name == guest.IfName && p.Plugged }))
-			for _, f := range r.e.Flows() {
+			for _, f := range r.flows() {
 				assert.Contains(t, []tap.State{tap.StateReady, tap.StateError}, f.State, "%s: %s", f.Name, f.Reason)
 				t.Logf("%s: %s %s", f.Name, f.State, f.Reason)
 			}

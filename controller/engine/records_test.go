@@ -204,7 +204,7 @@ func TestServicesAndFlows(t *testing.T) {
 	assert.Equal(t, mac(1), f.MAC, "the guest's only NIC")
 	assert.Equal(t, must(r.e.Flow(f.ID))(t), must(r.e.Flow("f1"))(t))
 	assert.Len(t, r.e.Services(), 1)
-	assert.Len(t, r.e.Flows(), 1)
+	assert.Len(t, r.flows(), 1)
 
 	service := func(name string, typ tap.ServiceType, target string, m tap.MAC) error {
 		_, err := r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: name, Type: typ, TargetID: target, MAC: m}})
@@ -240,7 +240,7 @@ func TestServicesAndFlows(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) { wantError(t, tc.err, tc.kind, tc.field, "") })
 	}
 	assert.Len(t, r.e.Services(), 1)
-	assert.Len(t, r.e.Flows(), 1)
+	assert.Len(t, r.flows(), 1)
 
 	by := must(r.e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVSwitch, TapID: s.ID, HostID: "h1", WireID: "net0"}}))(t)
 	assert.Equal(t, h1, by.HostID)

@@ -145,5 +145,5 @@ func (r *ring) state(t *testing.T) []any {
 	t.Helper()
 	stored, err := r.store.Load(t.Context())
 	require.NoError(t, err)
-	return []any{stored, r.e.Hosts(), r.e.Guests(), r.e.Services(), r.e.Flows()}
+	return []any{stored, r.e.Hosts(), r.e.Guests(), r.e.Services(), r.flows()}
 }

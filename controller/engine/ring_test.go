@@ -150,6 +150,9 @@ func newRingWith(t *testing.T, s store.Store, h Hypervisor) *ring {
 	return r
 }
 
+// flows returns all tap flows, as a list of everything does.
+func (r *ring) flows() []FlowView { return r.e.FlowViews(r.e.FlowRows()) }
+
 // idle waits until the plugin has answered everything.
 func (r *ring) idle() {
 	r.t.Helper()

@@ -55,7 +55,7 @@ func TestCreateFlowsBeside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, service, first := newWorld(t)
-			before := len(r.e.Flows())
+			before := len(r.flows())
 			var made atomic.Int32
 			var creating sync.WaitGroup
 			for i := range 8 {
@@ -72,7 +72,7 @@ func TestCreateFlowsBeside(t *testing.T) {
 			}
 			creating.Wait()
 			require.Equal(t, int32(1), made.Load())
-			assert.Len(t, r.e.Flows(), before+1)
+			assert.Len(t, r.flows(), before+1)
 		})
 	}
 }
