@@ -6,10 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,99 +14,127 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// data is measurement 7: what a guest's traffic reaches while it is mirrored to another host, and what the switches spend on it.
+// bearable is a rate, in packets a second, that switches and guests bear beside each other on two cores. What a packet costs can be
+// compared at it: where everything is busy, who gets the processor decides how many packets and copies there are.
+const bearable = 20000
+
+// way is one of those to mirror a guest.
+type way struct {
+	name    string
+	nic     *lab.NIC // of the collector; nil if nothing is mirrored
+	on, off func() error
+}
+
+// data is measurement 7: what a guest's traffic reaches while it is mirrored to another host, and what the switches spend on it. All
+// ways take turns on the same two switches: the same packets through two processes that do the same may differ by a tenth.
 func (b *bench) data(ctx context.Context) (err error) {
-	m, err := newManual(ctx, "hand")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.close()) }()
 	p, err := b.product(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	hand := &script{m}
-	ways := []struct {
-		name  string
-		stage *scene
-		nic   *lab.NIC // of the collector; nil if nothing is mirrored
-		on    func() error
-		off   func() error
-	}{
-		{"no mirror", m.scene, nil, func() error { return nil }, func() error { return nil }},
-		{"mirror by hand, a GRE port for it", m.scene, m.nic, func() error { return hand.on(ctx) }, func() error { return hand.off(ctx) }},
-		{"mirror by Tapline", p.scene, p.nic, func() error { return p.mirror(ctx, "web", p.web) },
+	m, err := p.byHand(ctx)
+	if err != nil {
+		return err
+	}
+	hand, nothing := &script{m}, func() error { return nil }
+	ways := []way{
+		{"no mirror", nil, nothing, nothing},
+		{"mirror by hand, a GRE port for it", m.nic, func() error { return hand.on(ctx) }, func() error { return hand.off(ctx) }},
+		{"mirror by Tapline", p.nic, func() error { return p.mirror(ctx, "web", p.web) },
 			func() error { return p.api.TapFlows().Delete(ctx, "web") }},
 	}
-	rounds := pick(b.quick, 1, 5)
-	span := pick(b.quick, 300*time.Millisecond, 2*time.Second)
-	for _, size := range []int{64, 1400} {
-		results := make([][]load, len(ways))
-		for round := range rounds {
-			for i := range ways {
-				at := (i + round) % len(ways)
-				way := ways[at]
-				if err := way.on(); err != nil {
-					return err
-				}
-				time.Sleep(warmUp)
-				l, err := burden(way.stage, way.nic, size, span)
-				if err := errors.Join(err, way.off()); err != nil {
-					return fmt.Errorf("%s: %w", way.name, err)
-				}
-				results[at] = append(results[at], l)
+	for _, rate := range []int{bearable, 0} {
+		for _, size := range []int{64, 1400} {
+			if err := b.turns(ctx, p.scene, ways, rate, size); err != nil {
+				return err
 			}
-		}
-		for i, way := range ways {
-			l := middle(results[i])
-			note := fmt.Sprintf("%.0f Mbit/s; %.1f us of ovs-vswitchd a packet", l.arrived*float64(size)*8/1e6, l.cpu)
-			if way.nic != nil {
-				note += fmt.Sprintf("; copies of %.1f %% of what arrived", 100*l.copies/l.arrived)
-			}
-			b.table.add(fmt.Sprintf("%d bytes, %s", size, way.name), fmt.Sprintf("%.0f packets a second", l.arrived), note)
 		}
 	}
 	return nil
 }
 
-// load is what went through, in packets a second, and microseconds of both switches' processor time for each that arrived.
-type load struct{ arrived, copies, cpu float64 }
-
-// middle is the median of each figure.
-func middle(all []load) load {
-	of := func(get func(load) float64) float64 {
-		var s sample
-		for _, l := range all {
-			s = append(s, time.Duration(get(l)*1e3))
+// turns has each way carry frames of a size, one after the other and often. The last, Tapline, is compared with the one before it.
+func (b *bench) turns(ctx context.Context, s *scene, ways []way, rate, size int) error {
+	results := make([][]load, len(ways))
+	for round := range pick(b.quick, 1, 15) {
+		for i := range ways {
+			at := (i + round) % len(ways)
+			if err := ways[at].on(); err != nil {
+				return fmt.Errorf("%s: %w", ways[at].name, err)
+			}
+			l, err := s.burden(ctx, ways[at].nic, rate, size, pick(b.quick, 200*time.Millisecond, 500*time.Millisecond))
+			if err := errors.Join(err, ways[at].off()); err != nil {
+				return fmt.Errorf("%s: %w", ways[at].name, err)
+			}
+			results[at] = append(results[at], l)
 		}
-		return float64(s.median()) / 1e3
 	}
-	return load{of(func(l load) float64 { return l.arrived }), of(func(l load) float64 { return l.copies }), of(func(l load) float64 { return l.cpu })}
+	title := fmt.Sprintf("%d bytes, as fast as it goes, ", size)
+	if rate > 0 {
+		title = fmt.Sprintf("%d bytes, %d packets a second, ", size, rate)
+	}
+	for i, way := range ways {
+		note := fmt.Sprintf("%.1f us of the source's ovs-vswitchd a packet", spread(results[i], load.source).middle)
+		if way.nic != nil {
+			note += fmt.Sprintf(", %.1f us of the collector's a copy; copies of %.1f %%",
+				spread(results[i], load.sink).middle, 100*spread(results[i], load.copied).middle)
+		}
+		b.table.add(title+way.name, fmt.Sprintf("%.0f packets a second", spread(results[i], load.rate).middle), note)
+	}
+	last := len(ways) - 1
+	change := func(get func(load) float64) string {
+		var each []float64
+		for turn, l := range results[last] {
+			each = append(each, 100*(get(l)/get(results[last-1][turn])-1))
+		}
+		q := quartilesOf(each)
+		return fmt.Sprintf("%+.1f %% (%+.1f to %+.1f)", q.middle, q.low, q.high)
+	}
+	b.table.add(title+"Tapline to by hand, turn by turn: medians (quartiles)", "packets "+change(load.rate),
+		fmt.Sprintf("processor time: the source's %s, the collector's %s", change(load.source), change(load.sink)))
+	return nil
 }
 
-// burden has web send to app as fast as it can.
-func burden(s *scene, collector *lab.NIC, size int, span time.Duration) (l load, err error) {
-	var arrived, copied atomic.Int64
-	count := func(n *atomic.Int64) func([]byte) bool {
-		return func(frame []byte) bool {
-			if isTalk(frame) {
-				n.Add(1)
-			}
-			return false // It is counted, not kept.
-		}
+// load is what went through in a while.
+type load struct {
+	span                 time.Duration
+	arrived, copies      uint64        // frames, at the guest that they are for and at the collector
+	sourceCPU, collector time.Duration // processor time of the two switches
+}
+
+func (l load) rate() float64   { return float64(l.arrived) / l.span.Seconds() }
+func (l load) copied() float64 { return float64(l.copies) / float64(max(l.arrived, 1)) }
+
+// source and sink are microseconds of processor time.
+func (l load) source() float64 {
+	return float64(l.sourceCPU.Nanoseconds()) / 1e3 / float64(max(l.arrived, 1))
+}
+func (l load) sink() float64 {
+	return float64(l.collector.Nanoseconds()) / 1e3 / float64(max(l.copies, 1))
+}
+
+// quartiles are those of some figures.
+type quartiles struct{ low, middle, high float64 }
+
+func quartilesOf(figures []float64) quartiles {
+	sorted := slices.Sorted(slices.Values(figures))
+	return quartiles{sorted[len(sorted)/4], sorted[len(sorted)/2], sorted[len(sorted)*3/4]}
+}
+
+func spread(all []load, get func(load) float64) quartiles {
+	var figures []float64
+	for _, l := range all {
+		figures = append(figures, get(l))
 	}
-	app, err := s.app.Capture("eth0", lab.CaptureConfig{Direction: lab.In, Keep: count(&arrived)})
-	if err != nil {
+	return quartilesOf(figures)
+}
+
+// burden has web send to app, at a rate or, if that is 0, as fast as it can. The kernel's counters tell what arrives: a program that read
+// the frames would need processors that the switches need.
+func (s *scene) burden(ctx context.Context, collector *lab.NIC, rate, size int, span time.Duration) (l load, err error) {
+	if err := s.frames(s.app, s.web, 1); err != nil { // The switch does not forget where app is.
 		return l, err
-	}
-	defer func() { err = errors.Join(err, app.Close()) }()
-	if collector != nil {
-		ids, err := s.ids.Capture(collector.Device, lab.CaptureConfig{Direction: lab.In, Keep: count(&copied)})
-		if err != nil {
-			return l, err
-		}
-		defer func() { err = errors.Join(err, ids.Close()) }()
 	}
 	sender, err := s.web.Sender("eth0")
 	if err != nil {
@@ -121,37 +146,59 @@ func burden(s *scene, collector *lab.NIC, size int, span time.Duration) (l load,
 		return l, err
 	}
 	frame := lab.UDP{Src: s.web.MAC(), Dst: s.app.MAC(), Len: size}.Frame()
-	before := used(pids)
-	var sending sync.WaitGroup
-	var failed error
-	sending.Go(func() {
-		for end := time.Now().Add(span); time.Now().Before(end) && failed == nil; {
-			for range 32 {
-				if err := sender.Send(frame); err != nil && !errors.Is(err, unix.ENOBUFS) {
-					failed = err
-				}
-			}
-			runtime.Gosched()
-		}
-	})
-	sending.Wait()
+	stream := lab.Stream{PPS: 1000, For: warmUp, Frame: func(uint64) []byte { return frame }}
+	if _, err := sender.Stream(ctx, stream); err != nil {
+		return l, err
+	}
+	time.Sleep(silence)
+	before, err := s.counts(collector)
+	if err != nil {
+		return l, err
+	}
+	source, sink := used(pids[:1]), used(pids[1:])
+	if rate > 0 {
+		stream.PPS, stream.For = rate, span
+		_, err = sender.Stream(ctx, stream)
+	} else {
+		err = flood(sender, frame, span)
+	}
+	if err != nil {
+		return l, err
+	}
 	time.Sleep(silence) // What is under way arrives.
-	spent := used(pids).since(before)
-	n := float64(arrived.Load())
-	return load{n / span.Seconds(), float64(copied.Load()) / span.Seconds(), float64(spent.cpu.Microseconds()) / max(n, 1)}, failed
+	l = load{span: span, sourceCPU: used(pids[:1]).since(source).cpu, collector: used(pids[1:]).since(sink).cpu}
+	after, err := s.counts(collector)
+	l.arrived, l.copies = after[0]-before[0], after[1]-before[1]
+	return l, err
+}
+
+// flood sends without pause.
+func flood(sender *lab.Sender, frame []byte, span time.Duration) error {
+	for end := time.Now().Add(span); time.Now().Before(end); {
+		for range 32 {
+			if err := sender.Send(frame); err != nil && !errors.Is(err, unix.ENOBUFS) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// counts are the frames that app and a collector have got.
+func (s *scene) counts(collector *lab.NIC) (n [2]uint64, err error) {
+	if n[0], err = s.app.Received("eth0"); err == nil && collector != nil {
+		n[1], err = s.ids.Received(collector.Device)
+	}
+	return n, err
 }
 
 // switches are the processes of both hosts' ovs-vswitchd.
 func (s *scene) switches() ([]int, error) {
 	var pids []int
 	for _, h := range s.Hosts {
-		text, err := os.ReadFile(h.RunDir + "/ovs-vswitchd.pid")
-		if err != nil {
-			return nil, err
-		}
-		var pid int
-		if _, err := fmt.Sscan(string(text), &pid); err != nil {
-			return nil, fmt.Errorf("%s/ovs-vswitchd.pid: %w", h.RunDir, err)
+		pid := h.VSwitchdPID()
+		if pid == 0 {
+			return nil, fmt.Errorf("host %s: ovs-vswitchd does not run: see %s", h.Name, h.LogFile("ovs-vswitchd"))
 		}
 		pids = append(pids, pid)
 	}

@@ -20,29 +20,32 @@ type manual struct {
 }
 
 const (
-	manualBridge = "brtap"
+	manualBridge = "brhand"
 	manualNIC    = "collect0"
 	manualKey    = "77"
 )
 
-func newManual(ctx context.Context, name string) (m *manual, err error) {
+func newManual(ctx context.Context, name string) (*manual, error) {
 	s, err := newScene(ctx, name, lab.WireBridge)
 	if err != nil {
 		return nil, err
 	}
-	m = &manual{scene: s}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+	m, err := s.byHand(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return m, nil
+}
+
+// byHand sets a scene's tap bridges up.
+func (s *scene) byHand(ctx context.Context) (*manual, error) {
 	for _, h := range s.Hosts {
 		if _, err := h.VSCtl("add-br", manualBridge, "--", "set", "bridge", manualBridge, "datapath_type=netdev", "fail_mode=secure"); err != nil {
-			return m, err
+			return nil, err
 		}
 	}
-	m.nic, err = s.ids.PlugNIC(ctx, lab.GuestNIC{Bridge: manualBridge, IfName: manualNIC})
-	return m, err
+	nic, err := s.ids.PlugNIC(ctx, lab.GuestNIC{Bridge: manualBridge, IfName: manualNIC})
+	return &manual{scene: s, nic: nic}, err
 }
 
 func (m *manual) stage() *scene { return m.scene }

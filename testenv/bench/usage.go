@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // usage is what processes have used since they started, together.
@@ -21,23 +23,19 @@ func (u usage) since(before usage) usage {
 	return usage{cpu: u.cpu - before.cpu, memory: u.memory - before.memory}
 }
 
-// tick is the unit of processor time in /proc/PID/stat: USER_HZ, which is 100 on all Linux that Go runs on (proc(5)).
-const tick = 10 * time.Millisecond
+// clock is the clock of a process's processor time, user and system, of all its threads, in nanoseconds; clock_getcpuclockid(3), which
+// is a macro of the kernel's: MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED).
+func clock(pid int) int32 { return int32(^pid<<3 | 2) }
 
 // used reads what processes use; those that have ended count as nothing.
 func used(pids []int) usage {
 	var sum usage
 	for _, pid := range pids {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
+		var cpu unix.Timespec
+		if err := unix.ClockGettime(clock(pid), &cpu); err != nil {
 			continue
 		}
-		// The second field is a name in parentheses; user and system time are the 14th and 15th.
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		for _, field := range fields[11:13] {
-			ticks, _ := strconv.ParseInt(field, 10, 64)
-			sum.cpu += time.Duration(ticks) * tick
-		}
+		sum.cpu += time.Duration(cpu.Nano())
 		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 		if pages := strings.Fields(string(statm)); len(pages) > 2 {
 			resident, _ := strconv.ParseInt(pages[1], 10, 64)

@@ -113,6 +113,15 @@ func (n *Node) SetLink(ifname string, up bool) error {
 	})
 }
 
+// Received counts the frames that an interface of the node has received.
+func (n *Node) Received(ifname string) (frames uint64, err error) {
+	err = n.withLink(ifname, func(_ *netlink.Handle, link netlink.Link) error {
+		frames = link.Attrs().Statistics.RxPackets
+		return nil
+	})
+	return frames, err
+}
+
 // withLink calls fn with an interface of the node.
 func (n *Node) withLink(ifname string, fn func(*netlink.Handle, netlink.Link) error) error {
 	return n.withLinks(func(links *netlink.Handle) error {
