@@ -41,6 +41,9 @@ func (f *fleet) measure(ctx context.Context, n int) (err error) {
 	if err := f.want(ctx, dir, n); err != nil {
 		return err
 	}
+	if err := f.floor(ctx, n); err != nil {
+		return err
+	}
 	for _, how := range []string{"cold", "warm"} {
 		before := used(f.daemons)
 		if err := f.launch(ctx, dir, n); err != nil {

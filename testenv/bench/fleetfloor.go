@@ -1,0 +1,209 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/testenv/dummy"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// bare is what no controller can undercut at a cold start, for one host: the rows that Tapline would write, in one transaction; the
+// flows, in one bundle, when the switch has connected; and waiting until both are applied. Nothing is read before, compared or watched.
+type bare struct {
+	*dummy.Host
+	number int             // also the datapath id of its tap bridge
+	ports  []string        // uuids: of the tap NIC, and of those that are mirrored
+	nic    openflow.PortNo // number of the tap NIC, which it keeps
+	conns  chan *ofconn.Conn
+}
+
+// bareTurns is how many hosts are brought up at once, as Tapline does.
+const bareTurns = 64
+
+// Numbers of ports of the tap bridge.
+const barePatch, bareTunnel openflow.PortNo = 32000, 32001
+
+// floor measures that with the first n hosts, and leaves them as they were.
+func (f *fleet) floor(ctx context.Context, n int) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ln, err := ofconn.Listen(ctx, fmt.Sprintf("ptcp:127.0.0.1:%d", fleetOpenFlow), nil)
+	if err != nil {
+		return err
+	}
+	hosts := make([]*bare, n)
+	for i := range hosts {
+		hosts[i] = &bare{Host: f.Hosts[i], number: i + 1, conns: make(chan *ofconn.Conn, 1)}
+		if err := hosts[i].look(f.guests, sinkName(i, 0)); err != nil {
+			return errors.Join(err, ln.Close())
+		}
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		_ = ofconn.Serve(ctx, ln, ofconn.Options{}, func(ctx context.Context, c *ofconn.Conn) { // It ends with ctx.
+			if i := c.Features().DatapathID - 1; i < uint64(n) {
+				select {
+				case hosts[i].conns <- c:
+				case <-ctx.Done():
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-c.Done():
+			}
+		})
+	})
+	self := []int{os.Getpid()}
+	before, mine, begin := used(f.daemons), used(self), time.Now()
+	group, doing := errgroup.WithContext(ctx)
+	group.SetLimit(bareTurns)
+	for _, h := range hosts {
+		group.Go(func() error {
+			if err := h.bring(doing); err != nil {
+				return fmt.Errorf("%s: %w", h.Name, err)
+			}
+			return nil
+		})
+	}
+	if err = group.Wait(); err == nil {
+		f.b.table.add(fmt.Sprintf("floor of a cold start, %d hosts", n), fmt.Sprintf("%.2f s", time.Since(begin).Seconds()),
+			fmt.Sprintf("processor time: %.2f s this program's, %.2f s the switches'; one transaction and one bundle a host",
+				used(self).since(mine).cpu.Seconds(), used(f.daemons).since(before).cpu.Seconds()))
+	}
+	stop()
+	serving.Wait()
+	return errors.Join(err, f.plug(context.WithoutCancel(ctx), 0, n))
+}
+
+// bring brings one host up and waits until all of it was applied.
+func (h *bare) bring(ctx context.Context) error {
+	db, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(h.OVSDB, "tcp:"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	defer context.AfterFunc(ctx, func() { _ = db.Close() })()
+	if _, err := io.WriteString(db, h.rows()); err != nil {
+		return err
+	}
+	select {
+	case conn := <-h.conns:
+		if err := flowtable.Apply(ctx, conn, h.flows()); err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return awaitApplied(db)
+}
+
+// look finds the rows that the transaction is about: the ports of the guests, and that of the tap NIC.
+func (h *bare) look(guests int, nic string) (err error) {
+	names := []string{"--bare", "--columns=_uuid", "list", "port", nic}
+	for g := range guests {
+		names = append(names, fmt.Sprintf("vnet%d", g))
+	}
+	text, err := h.VSCtl(names...)
+	if h.ports = strings.Fields(text); err != nil {
+		return err
+	}
+	text, err = h.VSCtl("get", "interface", nic, "ofport")
+	if err == nil {
+		_, err = fmt.Sscan(text, &h.nic)
+	}
+	return err
+}
+
+// rows asks to be told cur_cfg, and is the transaction.
+func (h *bare) rows() string {
+	uuids := make([]string, len(h.ports))
+	for i, id := range h.ports {
+		uuids[i] = fmt.Sprintf(`["uuid",%q]`, id)
+	}
+	nic, guests := uuids[0], strings.Join(uuids[1:], ",")
+	const ids = `"external_ids":["map",[["tapline","180919a4-32b2-4e7d-a354-e772ca2ecfe7"],["tapline-id","capture-74976a05"]]]`
+	port := func(id, name, kind, options, more string, number openflow.PortNo) string {
+		return fmt.Sprintf(`{"op":"insert","table":"Interface","row":{"name":%q,"type":%q,"options":["map",[%s]],"ofport_request":%d,%s},"uuid-name":"i%s"},`, name, kind, options, number, ids, id) +
+			fmt.Sprintf(`{"op":"insert","table":"Port","row":{"name":%q,"interfaces":["named-uuid","i%s"],%s%s},"uuid-name":"p%s"},`, name, id, more, ids, id)
+	}
+	return `{"id":0,"method":"monitor","params":["Open_vSwitch","m",{"Open_vSwitch":{"columns":["cur_cfg","next_cfg"]}}]}` +
+		`{"id":1,"method":"transact","params":["Open_vSwitch",` +
+		port("b", "brtap", "internal", ``, ``, 1) +
+		port("g", "tl-gre", "gre", `["remote_ip","flow"],["key","flow"],["df_default","false"]`, ``, bareTunnel) +
+		port("t", "tlt-74976a05", "patch", `["peer","tlm-74976a05"]`, ``, barePatch) +
+		port("m", "tlm-74976a05", "patch", `["peer","tlt-74976a05"]`, `"vlan_mode":"trunk","trunks":4095,`, barePatch) +
+		fmt.Sprintf(`{"op":"insert","table":"Mirror","row":{"name":"tl-74976a05","select_src_port":["set",[%[1]s]],"select_dst_port":["set",[%[1]s]],"output_port":["named-uuid","pm"],%[2]s},"uuid-name":"x"},`, guests, ids) +
+		fmt.Sprintf(`{"op":"insert","table":"Controller","row":{"target":"tcp:127.0.0.1:%d","connection_mode":"out-of-band","inactivity_probe":5000,"max_backoff":1000,%s},"uuid-name":"c"},`, fleetOpenFlow, ids) +
+		fmt.Sprintf(`{"op":"insert","table":"Bridge","row":{"name":"brtap","datapath_type":"system","fail_mode":"secure","protocols":"OpenFlow13","controller":["named-uuid","c"],`+
+			`"ports":["set",[["named-uuid","pb"],["named-uuid","pg"],["named-uuid","pt"],%s]],"other_config":["map",[["datapath-id","%016x"],["disable-in-band","true"]]],%s},"uuid-name":"b"},`, nic, h.number, ids) +
+		fmt.Sprintf(`{"op":"mutate","table":"Bridge","where":[["name","==",%q]],"mutations":[["ports","delete",%s],["ports","insert",["named-uuid","pm"]],["mirrors","insert",["named-uuid","x"]]]},`, lab.WireBridge, nic) +
+		`{"op":"mutate","table":"Open_vSwitch","where":[],"mutations":[["bridges","insert",["named-uuid","b"]],["next_cfg","+=",1]]}]}`
+}
+
+// flows are as many, and of the same kind, as Tapline has for one capture, and its own two.
+func (h *bare) flows() []openflow.FlowMod {
+	const id, mask = uint64(0x7463<<48 | 1), ^uint64(0)
+	add := func(table openflow.TableID, priority uint16, match openflow.Match, do ...openflow.Instruction) openflow.FlowMod {
+		return openflow.FlowMod{Table: table, Priority: priority, Cookie: openflow.Cookie(id), Match: match, Instructions: do}
+	}
+	return []openflow.FlowMod{
+		add(3, 100, openflow.Match{openflow.Metadata(id)}, openflow.ApplyActions{openflow.Output{Port: h.nic}}),
+		add(2, 100, openflow.Match{openflow.Metadata(id)}, openflow.GotoTable{Table: 3}),
+		add(1, 1, nil, openflow.GotoTable{Table: 2}),
+		add(1, 100, openflow.Match{openflow.EthType(0x0800), openflow.IPProto(47), openflow.IPv4Src(netip.PrefixFrom(h.TunnelIP, 32))}),
+		add(1, 100, openflow.Match{openflow.EthType(0x0800), openflow.IPProto(47), openflow.IPv4Dst(netip.PrefixFrom(h.TunnelIP, 32))}),
+		add(0, 100, openflow.Match{openflow.InPort(barePatch)}, openflow.WriteMetadata{Value: id, Mask: mask}, openflow.GotoTable{Table: 2}),
+		add(0, 0xffff, openflow.Match{openflow.InPort(bareTunnel), openflow.EthType(0x88b5), openflow.TunnelID(0xffffffff)},
+			openflow.ApplyActions{openflow.Output{Port: openflow.PortController, MaxLen: 128}}),
+		add(0, 0, nil),
+	}
+}
+
+// awaitApplied reads until the switch has applied the transaction.
+func awaitApplied(db net.Conn) error {
+	for in := json.NewDecoder(db); ; {
+		var m message
+		if err := in.Decode(&m); err != nil {
+			return err
+		}
+		var results []result
+		_ = json.Unmarshal(m.Result, &results) // It is that of the transaction, or else not a list.
+		for _, r := range results {
+			if r.Error != "" {
+				return fmt.Errorf("transaction: %s: %s", r.Error, r.Details)
+			}
+		}
+		var params [2]json.RawMessage
+		var tables map[string]map[string]struct {
+			New struct {
+				Applied int64 `json:"cur_cfg"`
+				Wanted  int64 `json:"next_cfg"`
+			} `json:"new"`
+		}
+		if m.Method != "update" || json.Unmarshal(m.Params, &params) != nil || json.Unmarshal(params[1], &tables) != nil {
+			continue
+		}
+		for _, row := range tables["Open_vSwitch"] { // The first update tells that the transaction stands.
+			if row.New.Applied >= row.New.Wanted {
+				return nil
+			}
+		}
+	}
+}
