@@ -186,7 +186,7 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 	if txn.Empty() {
 		return
 	}
-	ours := map[ovsdb.UUID]bool{}
+	ours, renumbered := map[ovsdb.UUID]bool{}, map[ovsdb.UUID]bool{}
 	for p := range snap.Ports() {
 		ours[p.UUID] = p.ExternalIDs["tapline"] == self.Cluster
 		for _, i := range snap.PortInterfaces(p) {
@@ -204,7 +204,10 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 	}
 	for _, port := range p.Ports {
 		if row, found := snap.PortNamed(port.Name); found && port.Plugged {
-			ours[row.UUID] = true // To be moved.
+			ours[row.UUID] = true // To be moved, by which it loses its number.
+			for _, device := range snap.PortInterfaces(row) {
+				renumbered[device.UUID] = true
+			}
 		}
 	}
 	ops, err := txn.Ops()
@@ -212,7 +215,9 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 	for _, op := range ops {
 		switch op := op.(type) {
 		case ovsdb.Update:
-			assert.True(rt, ours[op.Where[0].Value.(ovsdb.UUID)], "update of a foreign row of table %s", op.Table)
+			id := op.Where[0].Value.(ovsdb.UUID)
+			_, number := op.Row["ofport"]
+			assert.True(rt, ours[id] || renumbered[id] && number && len(op.Row) == 1, "update of a foreign row of table %s", op.Table)
 		case ovsdb.Mutate:
 			id := op.Where[0].Value.(ovsdb.UUID)
 			for _, m := range op.Mutations {

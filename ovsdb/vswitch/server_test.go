@@ -191,14 +191,17 @@ func TestReplaceInOneTransaction(t *testing.T) {
 
 	// The row of the moved port is the one that was.
 	commit(ctx, t, conn, w, addBridge("br1"))
-	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
+	result = commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
 		b, _ := w.Snapshot().Bridge("br1")
 		txn.MovePort(p.UUID, b.UUID)
 		txn.DeleteMirror(mirror.UUID)
+		txn.IncrementNextCfg()
 	})
-	moved, ok := w.Snapshot().PortByName("br1", "p0")
+	snap = applied(ctx, t, w, result.NextCfg)
+	moved, ok := snap.PortByName("br1", "p0")
 	ovstest.True(t, "the port has moved", ok && moved.UUID == p.UUID)
-	_, ok = w.Snapshot().Mirror(mirror.UUID)
+	ovstest.True(t, "it has a number again", snap.PortInterfaces(moved)[0].OFPort > 0)
+	_, ok = snap.Mirror(mirror.UUID)
 	ovstest.True(t, "the mirror is gone", !ok)
 	ovstest.Equal(t, "ovs-vsctl sees it", "p0", s.Vsctl("list-ports", "br1"))
 

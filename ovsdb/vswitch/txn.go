@@ -47,6 +47,8 @@ type Txn struct {
 	edits   []*edit
 	edited  map[editKey]*edit
 	homes   map[UUID]UUID // the bridge that a port was moved to; zero: deleted
+	// renumbered are interfaces of ports that were moved.
+	renumbered []UUID
 }
 
 // insertion is a row to be inserted. Its references are complete only when all
@@ -306,6 +308,11 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 		if len(u.mutations) > 0 {
 			ops = append(ops, ovsdb.Mutate{Table: string(u.table), Where: where, Mutations: u.mutations})
 		}
+	}
+	for _, id := range t.renumbered {
+		ops = append(ops, ovsdb.Update{
+			Table: string(TableInterface), Where: []ovsdb.Condition{ovsdb.ByUUID(id)}, Row: ovsdb.Row{"ofport": ovsdb.Set{}},
+		})
 	}
 	for _, e := range t.edits {
 		if !isPlaceholder(e.id) {

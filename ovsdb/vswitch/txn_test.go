@@ -123,6 +123,7 @@ func TestTxnOps(t *testing.T) {
 		}},
 		{"move of anybody's port", func(txn *vswitch.Txn) { txn.MovePort(id(12), id(2)); txn.MovePort(id(21), id(2)) }, []string{
 			guard("Bridge", 2, "", "br2"), guard("Port", 12, "", "a"), guard("Bridge", 1, `,["ports","includes",["set",[`+u(12)+`]]]`, "br1"),
+			`{"op":"update","table":"Interface",` + byID(32) + `],"row":{"ofport":["set",[]]}}`,
 			`{"op":"mutate","table":"Bridge",` + byID(1) + `],"mutations":[["ports","delete",["set",[` + u(12) + `]]]]}`,
 			`{"op":"mutate","table":"Bridge",` + byID(2) + `],"mutations":[["ports","insert",["set",[` + u(12) + `]]]]}`,
 		}},

@@ -165,7 +165,9 @@ func (t *Txn) DeleteController(id UUID) {
 }
 
 // MovePort takes a port, with its row and its interfaces, from the bridge that
-// it is on to another. Whose port it is does not matter.
+// it is on to another. Whose port it is does not matter. Its OpenFlow number is
+// forgotten: until the switch has told the one on the other bridge it would be
+// taken for that, and there it may be another port's.
 func (t *Txn) MovePort(port, to UUID) {
 	row, ok := t.snap.ports.get(port)
 	if !ok {
@@ -178,6 +180,7 @@ func (t *Txn) MovePort(port, to UUID) {
 	t.guardPort(row)
 	t.takeFrom(t.snap.bridgeOfPort, "ports", port)
 	t.refer(TableBridge, to, "ports", port, UUID{})
+	t.renumbered = append(t.renumbered, row.Interfaces...)
 }
 
 // settle takes down where a port will be; zero is nowhere. It tells whether that
