@@ -99,7 +99,8 @@ type Engine struct {
 	mirror   plugin.Mirror // nil while the plugin is away
 	asked    time.Time     // since when the plugin owes an answer to who it is; zero if it owes none
 	seq      uint64        // of the last change of intent or observation
-	planned  uint64        // seq up to which the plugin has answered
+	sent     uint64        // seq up to which the plugin was told
+	planned  uint64        // seq up to which it has answered
 	verdicts map[ref]verdict
 	waiting  map[ref]uint64                         // changed at this seq, and the plugin has not answered yet
 	leaving  map[ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches

@@ -33,6 +33,10 @@ func (e *Engine) touched() {
 		return
 	}
 	e.seq++
+	e.wakeFeed()
+}
+
+func (e *Engine) wakeFeed() {
 	select {
 	case e.wake <- struct{}{}:
 	default: // It is awake already.
@@ -45,7 +49,7 @@ func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
 	defer cancel()
 	e.mu.Lock()
 	e.mirror = mirror
-	e.dirty.all = true
+	e.dirty.all, e.sent = true, e.planned
 	e.touched()
 	e.mu.Unlock()
 
@@ -104,15 +108,16 @@ func (e *Engine) tell(ctx context.Context, changes chan<- tap.Change, ended, sil
 	}
 }
 
-// nextChange turns what is dirty into a change.
+// nextChange turns what is dirty into a change, once the plugin has answered the one before: what comes meanwhile, as from many hosts that
+// come up together, is one change more, and not one each.
 func (e *Engine) nextChange() (tap.Change, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.dirty.empty() {
+	if e.dirty.empty() || e.planned < e.sent {
 		return tap.Change{}, false
 	}
 	c := e.change(e.dirty)
-	e.dirty = newDirty()
+	e.dirty, e.sent = newDirty(), c.Revision
 	return c, true
 }
 
@@ -183,7 +188,9 @@ func (e *Engine) take(r tap.Result) error {
 	if err := nonsense(&r, e.seq); err != nil {
 		return err
 	}
-	e.planned = r.Revision
+	if e.planned = r.Revision; !e.dirty.empty() {
+		e.wakeFeed()
+	}
 	judge := map[ref]struct{}{}
 	for i := range r.Programs {
 		h := e.hosts[r.Programs[i].Host]
