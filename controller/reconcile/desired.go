@@ -29,6 +29,7 @@ type Desired struct {
 
 	ports       map[string]*tap.Port // by name
 	flowOwner   map[flowtable.Key]string
+	delivers    map[string]bool
 	held        map[string]bool
 	heldCookies map[openflow.Cookie]bool
 }
@@ -40,6 +41,9 @@ func (d *Desired) tunnelOwner() string {
 	}
 	return tap.OwnerBridge
 }
+
+// Delivers reports whether an owner has flows. A capture has none while the number of the port that it goes to is not known.
+func (d *Desired) Delivers(owner string) bool { return d.delivers[owner] }
 
 // Silenced returns the program without the flows of some owners, of which nothing may be delivered for now.
 func (d *Desired) Silenced(owners map[string]bool) *Desired {
@@ -55,7 +59,7 @@ func (d *Desired) Silenced(owners map[string]bool) *Desired {
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 	d := &Desired{
 		Program: p, Prints: map[string]uint64{}, ports: map[string]*tap.Port{}, flowOwner: map[flowtable.Key]string{},
-		held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{},
+		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{},
 	}
 	if err := check(p, tapBridge); err != nil {
 		return nil, err
@@ -75,6 +79,7 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 		}
 		d.Flows = append(d.Flows, flow)
 		d.flowOwner[flow.Key()] = f.Owner
+		d.delivers[f.Owner] = true
 		b, err := openflow.AppendMessage(nil, 0, &f.Mod)
 		if err != nil {
 			return nil, fmt.Errorf("flow of %s: %w", f.Owner, err)

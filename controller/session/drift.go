@@ -34,8 +34,8 @@ func (l *loop) silence(desired *reconcile.Desired, rows reconcile.Rows) bool {
 	return l.mute()
 }
 
-// mute works out which captures deliver nothing: those in dispute, and those that somebody else feeds. It reports whether the flows
-// have to change for that.
+// mute works out which captures deliver nothing: those in dispute, those that somebody else feeds, and those whose way is not known to
+// work yet. It reports whether the flows have to change for that.
 func (l *loop) mute() bool {
 	now := maps.Clone(l.disputed)
 	if now == nil {
@@ -44,6 +44,7 @@ func (l *loop) mute() bool {
 	for owner := range l.intruders {
 		now[owner] = true
 	}
+	maps.Copy(now, l.unproven)
 	if maps.Equal(now, l.silenced) {
 		return false
 	}

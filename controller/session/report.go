@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// reportTime bounds how long a report is put off while the switch applies what was written.
-const reportTime = 2 * revalidateTime
+// reportTime bounds how long a report is put off while the switch applies what was written, or connects.
+const reportTime = time.Second
 
 // applied forgets of what was changed that which the switch has applied by now.
 func (l *loop) applied(snap *vswitch.Snapshot, of *switchConn, again *time.Time) {
@@ -34,24 +34,26 @@ func (l *loop) applied(snap *vswitch.Snapshot, of *switchConn, again *time.Time)
 	}
 }
 
-// putOff reports whether the report can wait for the next step, since the switch is still at what was written: it would say no more than
-// that, and take processor time while the first copy is due. What NICs and tunnels need depends on what comes of them, so these do not wait.
-func (l *loop) putOff(desired *reconcile.Desired, again *time.Time) bool {
+// putOff reports whether the report can wait for a later step, since the switch is still at what was written, or has not connected yet: it
+// would say no more than that, and take processor time while the first copy is due, or a thousand hosts are. What NICs and tunnels need
+// depends on what has come of them, so that does not wait.
+func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *switchConn, again *time.Time) bool {
 	now := time.Now()
 	if l.owed.IsZero() {
 		l.owed = now
 	}
 	due := l.owed.Add(reportTime)
-	urgent := len(l.changed) == 0 || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, func(p tap.Port) bool {
-		_, changed := l.changed[p.Owner]
-		return changed && p.Type != "patch"
-	})
-	if urgent {
+	awaited := of == nil && l.of == nil
+	told := func(p tap.Port) bool {
+		nextCfg, changed := l.changed[p.Owner]
+		return changed && p.Type != "patch" && curCfg(snap) >= nextCfg
+	}
+	if len(l.changed) == 0 && !awaited || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, told) {
 		l.owed = time.Time{}
 		return false
 	}
 	sooner(again, due)
-	l.busy = true
+	l.busy = len(l.changed) > 0
 	return true
 }
 

@@ -225,9 +225,13 @@ func (l *loop) idle(ctx context.Context, again <-chan time.Time) (retired bool, 
 	}
 }
 
-// counted takes in what the database tells where that is no more than what a switch counts; else it reports false.
+// counted takes in what the database tells where that is no more than what the last step has seen, or what a switch counts; else it
+// reports false.
 func (l *loop) counted() bool {
 	now := l.watcher.Snapshot()
+	if now == l.looked && l.watcher.Err() == nil {
+		return true
+	}
 	if l.seen == nil || l.watcher.Err() != nil || !now.Counted(l.seen) {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ type loop struct {
 	watcher *vswitch.Watcher
 	self    reconcile.Self
 	seen    *vswitch.Snapshot // that was reported last; nil before the first
+	looked  *vswitch.Snapshot // of the last step
 
 	stamp    uint64 // of the last transaction that touched mirrors
 	stampCfg int64  // next_cfg from which on the switch has applied it
@@ -41,7 +43,8 @@ type loop struct {
 	restored  map[string]bool    // those of before that get their flows back
 	healAt    time.Time          // not to heal before
 	healPause time.Duration
-	healing   []string // owners that are being healed
+	healing   []string        // owners that are being healed
+	unproven  map[string]bool // captures that were made together with the tap bridge, and whose way is not known to work yet
 	nudges    nudges
 	refused   map[string]string // why the switch refused a transaction or a bundle, by owner
 	busy      bool              // the last step left something that the switch, or the planner, is at
@@ -74,6 +77,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 			return time.Time{}, err
 		}
 		l.seen, l.busy = l.watcher.Snapshot(), true
+		l.looked = l.seen
 		l.s.config.Report(Report{Connected: true, Snapshot: l.seen})
 		return time.Time{}, nil
 	}
@@ -83,6 +87,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	var flows reconcile.Flows
 	var unprobed map[string]string
 	var probeAt time.Time
+	settled := false
 	for range maxRounds {
 		if err := l.claim(ctx, desired); err != nil {
 			return time.Time{}, err
@@ -91,7 +96,6 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		l.followStamp(snap)
 		l.intruders = reconcile.Intruders(snap, desired, l.self)
 		l.mute()
-		gate := reconcile.Shut
 		var beside <-chan error
 		if of != nil {
 			if err = l.unbar(ctx, of, desired); err == nil {
@@ -105,20 +109,18 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 				flows, err = l.sent(of, desired, flows, <-send(ctx, of.conn, flows))
 			}
 			unprobed, probeAt = l.s.probe(ctx, of.conn, desired.Program.Tunnel.Peers, tunnelNumber(snap, desired), time.Now())
-			switch {
-			case err != nil:
+			if err != nil {
 				_ = of.conn.Close() // Outcome unknown, or it has ended: a new connection reads everything again.
 				of = nil
-			case len(l.refused) == 0:
-				// A copy that finds no way makes the switch look for its neighbour by ARP. Where the underlay is mirrored, that is
-				// mirrored too, and so on: so the way must work before the first copy.
-				gate = func(owner string) bool { return unprobed[owner] == "" }
 			}
 		}
-		rows = l.s.memory.Diff(snap, desired, l.self, gate, l.repair)
+		rows = l.s.memory.Diff(snap, desired, l.self, l.gate(snap, desired, of, unprobed), l.repair)
+		written := false // and is compared when the switch has applied it
 		var failed error
 		if !rows.Txn.Empty() {
-			failed = l.commit(ctx, desired, &rows)
+			written, failed = l.commit(ctx, desired, &rows)
+			snap = l.watcher.Snapshot()
+			written = written && curCfg(snap) < snap.System().NextCfg
 		}
 		if beside != nil {
 			if flows, err = l.sent(of, desired, flows, <-beside); err != nil {
@@ -129,17 +131,14 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		if failed != nil {
 			return time.Time{}, failed
 		}
-		if l.silence(desired, rows) {
+		if l.silence(desired, rows) && of != nil {
 			continue // The flows have to follow.
 		}
-		if rows.Txn.Empty() {
-			break
-		}
-		if len(l.refused) > 0 {
+		if settled = written || rows.Txn.Empty(); settled || len(l.refused) > 0 {
 			break
 		}
 	}
-	if len(l.refused) > 0 || !rows.Txn.Empty() {
+	if !settled || len(l.refused) > 0 {
 		again = time.Now().Add(retryTime)
 	}
 	if err := l.heal(ctx, desired, &again); err != nil {
@@ -149,8 +148,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		return time.Time{}, err
 	}
 	sooner(&again, probeAt)
+	l.looked = snap
 	l.applied(snap, of, &again)
-	if l.putOff(desired, &again) {
+	if l.putOff(snap, desired, of, &again) {
 		return again, nil
 	}
 	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
@@ -168,7 +168,7 @@ func (l *loop) heal(ctx context.Context, desired *reconcile.Desired, again *time
 		l.healPause = min(max(2*l.healPause, retryTime), time.Minute)
 		l.healAt = now.Add(l.healPause)
 		l.s.log.Warn("ports are made anew, since the switch has given up on them")
-		if err := l.commit(ctx, desired, &rows); err != nil {
+		if _, err := l.commit(ctx, desired, &rows); err != nil {
 			return err
 		}
 	}
@@ -281,21 +281,45 @@ func tunnelNumber(snap *vswitch.Snapshot, desired *reconcile.Desired) openflow.P
 	return 0
 }
 
-// commit writes rows by one transaction. A conflict is no error: the next round sees the new snapshot.
-func (l *loop) commit(ctx context.Context, desired *reconcile.Desired, rows *reconcile.Rows) error {
+// gate lets new captures through. A copy that finds no way makes the switch look for its neighbour by ARP. Where the underlay is
+// mirrored, that is mirrored too, and so on: so what delivers must stand, and the way must work, before the first copy. A tap bridge that
+// is yet to be made is made together with what feeds it: until it has flows it drops everything, and it gets none of those whose
+// way is not known to work.
+func (l *loop) gate(snap *vswitch.Snapshot, desired *reconcile.Desired, of *switchConn, unprobed map[string]string) reconcile.Gate {
+	if _, stands := snap.Bridge(l.s.config.TapBridge); !stands {
+		l.unproven = map[string]bool{}
+		for _, peer := range desired.Program.Tunnel.Peers {
+			for _, owner := range peer.Owners {
+				l.unproven[owner] = true
+			}
+		}
+		return reconcile.Open
+	}
+	if of == nil {
+		return reconcile.Shut
+	}
+	maps.DeleteFunc(l.unproven, func(owner string, _ bool) bool { return unprobed[owner] == "" })
+	if len(l.refused) > 0 {
+		return reconcile.Shut
+	}
+	return func(owner string) bool { return unprobed[owner] == "" && desired.Delivers(owner) }
+}
+
+// commit writes rows by one transaction, and reports whether they are. A conflict is no error: the next round sees the new snapshot.
+func (l *loop) commit(ctx context.Context, desired *reconcile.Desired, rows *reconcile.Rows) (written bool, err error) {
 	result, err := rows.Txn.Commit(ctx, l.conn)
 	switch {
 	case errors.Is(err, vswitch.ErrConflict):
 		l.s.log.Debug("the switch's database has changed meanwhile", "error", err)
-		return nil
+		return false, nil
 	case err != nil && (l.conn.Err() != nil || errors.Is(err, vswitch.ErrOutcomeUnknown)):
-		return fmt.Errorf("transaction: %w", err)
+		return false, fmt.Errorf("transaction: %w", err)
 	case err != nil:
 		l.s.log.Error("the switch refuses a transaction", "error", err)
 		for owner := range rows.Outstanding {
 			l.refused[owner] = err.Error()
 		}
-		return nil
+		return false, nil
 	}
 	if rows.Stamp != 0 {
 		l.stamp, l.stampCfg = rows.Stamp, result.NextCfg
@@ -304,7 +328,7 @@ func (l *loop) commit(ctx context.Context, desired *reconcile.Desired, rows *rec
 		l.note(owner, result.NextCfg)
 	}
 	l.wrote(len(rows.Changes), 0, l.drift(desired, rows.Changes))
-	return nil
+	return true, nil
 }
 
 // note remembers that an owner was changed.

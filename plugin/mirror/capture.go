@@ -138,7 +138,7 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 		if to.unknown {
 			held.add(id)
 		}
-		if !to.ok() {
+		if !to.ok() && !to.coming {
 			continue
 		}
 		if why := unreachable(h, g.bridge, datapath, to); why != "" {

@@ -44,13 +44,14 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		})
 	}
 	flows.guard(h.TunnelIP)
-	if slices.ContainsFunc(captures, func(c *capture) bool { return c.guard }) {
+	guarded := slices.ContainsFunc(captures, func(c *capture) bool { return c.guard })
+	if guarded {
 		p.guarded.add(h.ID)
 		flows.guardOthers(p.world.otherTunnels(h))
 	} else {
 		delete(p.guarded, h.ID)
 	}
-	if len(held)+len(p.world.unseen) > 0 {
+	if len(held) > 0 || guarded && len(p.world.unseen) > 0 {
 		// A held capture may need the guard, and tunnel addresses of hosts that were never seen are perhaps not known.
 		held.add(ownerBridge)
 	}
@@ -71,11 +72,15 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		for _, r := range c.groups {
 			program.Mirrors = append(program.Mirrors, c.mirror(r))
 		}
-		if c.to.host == h.ID {
-			flows.captureLocal(c, in)
-		} else {
-			flows.captureRemote(c, in, tunnel)
+		if c.to.host != h.ID {
 			peers[c.to.tunnelIP] = append(peers[c.to.tunnelIP], c.id)
+		}
+		switch {
+		case c.to.coming: // Its flows come when there is something to deliver to.
+		case c.to.host == h.ID:
+			flows.captureLocal(c, in)
+		default:
+			flows.captureRemote(c, in, tunnel)
 		}
 	}
 	for addr, owners := range peers {

@@ -120,8 +120,12 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 		p.reset(p.world.config)
 	}
 	t := touched{set{}, set{}, set{}}
-	if p.world.apply(&c, t) {
+	tunnelsChanged, allSeenChanged := p.world.apply(&c, t)
+	if tunnelsChanged || allSeenChanged {
 		maps.Copy(t.hosts, p.guarded)
+	}
+	if allSeenChanged {
+		p.touchMissing(t)
 	}
 
 	for id := range t.services {
@@ -148,6 +152,20 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	close(p.arrived)
 	p.arrived = make(chan struct{})
 	return result
+}
+
+// touchMissing touches what was not found: of nothing else it matters whether there are hosts that were never seen.
+func (p *Planner) touchMissing(t touched) {
+	for id, to := range p.destinations {
+		if !to.ok() {
+			t.services.add(id)
+		}
+	}
+	for id, from := range p.parts {
+		if !from.ok() {
+			t.flows.add(id)
+		}
+	}
 }
 
 // resolveService finds a service's tap NIC again. If the answer changed, its hosts and its flows are touched.

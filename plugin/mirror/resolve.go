@@ -40,6 +40,7 @@ type destination struct {
 	port     string
 	plugged  bool   // the port is somebody else's
 	join     bool   // the port must be on the tap bridge
+	coming   bool   // it joins by this program, and the switch has to tell its number: what feeds it is planned already, without flows
 	ofport   uint32 // > 0 if ok
 	down     string // why nothing can pass for now, though everything is in place; "" if it can
 	tunnelIP netip.Addr
@@ -142,7 +143,7 @@ func (w *world) destination(s *tap.Service) destination {
 	d := w.guestDestination(s)
 	if !s.Enabled {
 		// A guest's tap NIC stays on the tap bridge all the same: on an ordinary one it would get ordinary traffic.
-		d.want, d.ofport, d.down = disabled, 0, ""
+		d.want, d.ofport, d.down, d.coming = disabled, 0, "", false
 	}
 	return d
 }
@@ -181,7 +182,7 @@ func (w *world) guestDestination(s *tap.Service) destination {
 	case best.Bridge == w.config.Bridge && port == nil:
 		d.want = want{problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, best.Port)}
 	case best.Bridge != w.config.Bridge:
-		d.want = want{problem: fmt.Sprintf("NIC %s is on bridge %s of host %s and is being moved to %s", best.Port, best.Bridge, h.Name, w.config.Bridge)}
+		d.want, d.coming = want{problem: fmt.Sprintf("NIC %s is on bridge %s of host %s and is being moved to %s", best.Port, best.Bridge, h.Name, w.config.Bridge)}, true
 	default:
 		d.deliverable(h, port)
 	}
@@ -220,7 +221,7 @@ func (w *world) hostDestination(s *tap.Service) destination {
 	d.join = true
 	switch {
 	case port == nil:
-		d.want = want{problem: fmt.Sprintf("NIC %s is joining bridge %s of host %s", nic.Name, w.config.Bridge, h.Name)}
+		d.want, d.coming = want{problem: fmt.Sprintf("NIC %s is joining bridge %s of host %s", nic.Name, w.config.Bridge, h.Name)}, true
 	case port.Error == "" && port.OFPort > 0 && port.MAC.IsZero():
 		d.want = want{problem: fmt.Sprintf("the switch of host %s has not told the address of NIC %s yet", h.Name, nic.Name), unknown: true}
 	default:
@@ -235,7 +236,7 @@ func (d *destination) deliverable(h *tap.Host, port *tap.TapPort) {
 	case port.Error != "":
 		d.want = want{problem: fmt.Sprintf("the switch of host %s says of NIC %s: %s", h.Name, port.Name, port.Error), failed: true}
 	case port.OFPort == 0:
-		d.want = want{problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, port.Name)}
+		d.want, d.coming = want{problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, port.Name)}, true
 	default:
 		d.ofport = port.OFPort
 		if port.Down != "" {

@@ -66,8 +66,9 @@ type touched struct {
 	hosts, services, flows set
 }
 
-// apply takes a change in, and adds to t what it touches directly. It reports whether the tunnel addresses that are known changed.
-func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged bool) {
+// apply takes a change in, and adds to t what it touches directly. It reports whether the tunnel addresses that are known changed, and
+// whether the last unseen host was seen, or the first one came: "not found so far" is then "not there" for everything at once.
+func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged, allSeenChanged bool) {
 	hadUnseen := len(w.unseen) > 0
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
@@ -120,19 +121,7 @@ func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged bool) {
 		w.touchFlow(id, t)
 		w.forgetFlow(id)
 	}
-	// With the last unseen host, "not found so far" becomes "not there" for everything at once.
-	if hadUnseen != (len(w.unseen) > 0) {
-		for id := range w.hosts {
-			t.hosts.add(id) // What was held for their sake is not any more.
-		}
-		for id := range w.flows {
-			t.flows.add(id)
-		}
-		for id := range w.services {
-			t.services.add(id)
-		}
-	}
-	return tunnelsChanged
+	return tunnelsChanged, hadUnseen != (len(w.unseen) > 0)
 }
 
 // otherTunnels are the tunnel addresses of all hosts but one, sorted.
