@@ -173,7 +173,7 @@ func TestWatchSnapshot(t *testing.T) {
 				after := tc.after
 				if after == "FUTURE" {
 					w, _ := b.engine.Watch("")
-					after = w.ID() + "0"
+					after = w.ID() + "1"
 				}
 				x := b.watch(tc.query, after)
 				for _, want := range tc.want {

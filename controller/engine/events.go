@@ -20,6 +20,10 @@ func eventType(created bool) string {
 
 // publishRef tells that a service or a flow has changed. The caller holds mu, as with all that follow.
 func (e *Engine) publishRef(id ref) {
+	if e.events.idle() {
+		e.events.touch(id.id)
+		return
+	}
 	if id.kind == tap.KindService {
 		if s := e.intent.services.byID[id.id]; s != nil {
 			v := e.serviceView(s)

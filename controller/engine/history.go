@@ -30,8 +30,9 @@ type History struct {
 	size int
 
 	mu      sync.Mutex
+	watched bool                     // somebody has begun to watch; before that nobody can ask for what was, so nothing is kept
 	events  []Event                  // grows to size, and is then a ring: event n is at n-1 modulo size
-	seq     uint64                   // of the last event; the first is 1
+	seq     uint64                   // of the last event; the first that is kept is 1
 	grown   chan struct{}            // closed at the next event; nil if nobody waits for it
 	about   map[string]chan struct{} // by id of the object: closed at its next event
 	stopped bool
@@ -46,6 +47,10 @@ func NewHistory(size int) *History {
 func (h *History) Publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer h.signal(e.object())
+	if !h.watched {
+		return
+	}
 	h.seq++
 	e.run, e.seq = h.run, h.seq
 	if len(h.events) < h.size {
@@ -54,7 +59,13 @@ func (h *History) Publish(e Event) {
 		h.events[(h.seq-1)%uint64(h.size)] = e
 	}
 	h.wake()
-	h.signal(e.object())
+}
+
+// idle reports whether nobody has watched yet, so that who publishes need not work out what to tell.
+func (h *History) idle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.watched
 }
 
 // Close ends all watches, after they have read what there is.
@@ -114,6 +125,7 @@ type Watch struct {
 func (h *History) Watch(after string) (w *Watch, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.watched = true
 	w = &Watch{history: h, after: h.seq}
 	if after == "" {
 		return w, true

@@ -81,6 +81,28 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestUnwatched: before anybody watches nothing is kept, and who waits for an object is told all the same.
+func TestUnwatched(t *testing.T) {
+	h := NewHistory(4)
+	assert.True(t, h.idle())
+	changed, stopped := h.changed("1")
+	require.False(t, stopped)
+	for n := range 3 {
+		h.Publish(flowEvent(n))
+	}
+	assert.Empty(t, h.events)
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody was told of the object")
+	}
+	w, _ := h.Watch("")
+	assert.False(t, h.idle())
+	assert.Empty(t, read(t, w))
+	h.Publish(flowEvent(3))
+	assert.Equal(t, []string{"3"}, read(t, w))
+}
+
 // TestSlowWatch: whoever falls behind the history learns it, holds nobody up, and costs no memory.
 func TestSlowWatch(t *testing.T) {
 	h := NewHistory(4)

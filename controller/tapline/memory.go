@@ -15,10 +15,10 @@ const gcPercent = 30
 // that holds little nobody asks that it hold less.
 const leastGarbage = 16 << 20
 
-// While all hosts come up at once much becomes garbage, and collecting it would take a quarter of the processor time: so long there may be
-// more.
+// While all hosts come up at once much becomes garbage, so there may be more of it so long; but what lives then stands scattered among it for
+// good, since Go moves nothing: with 200 percent the holes took half as much again as with 50, which took no more processor time.
 const (
-	gcPercentAtStart = 200
+	gcPercentAtStart = 50
 	startTime        = 15 * time.Second
 )
 
@@ -30,28 +30,32 @@ func garbagePercent(live uint64) int {
 // looseEvery is how often it is looked what lives, and whether the heap holds much that nothing lives in.
 const looseEvery = 10 * time.Second
 
-// boundMemory holds garbage to what lives, and gives back to the system what a start, or long lists, have left behind: the Go runtime keeps
-// what it once had for as long as it may need as much again. It runs until ctx ends.
+// boundMemory holds garbage to what lives, and gives back to the system what the start, or long lists, have left behind: the Go runtime
+// keeps what it once had for as long as it may need as much again. It runs until ctx ends.
 func boundMemory(ctx context.Context) {
 	before := debug.SetGCPercent(gcPercentAtStart)
 	defer debug.SetGCPercent(before)
-	started := time.Now()
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(startTime):
+	}
+	debug.SetGCPercent(gcPercent)
+	debug.FreeOSMemory()
 	tick := time.NewTicker(looseEvery)
 	defer tick.Stop()
 	sizes := []heap.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	for {
+		heap.Read(sizes)
+		live, loose := sizes[0].Value.Uint64(), sizes[1].Value.Uint64()
+		debug.SetGCPercent(garbagePercent(live))
+		if loose > max(live/4, leastGarbage) {
+			debug.FreeOSMemory()
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		heap.Read(sizes)
-		live, loose := sizes[0].Value.Uint64(), sizes[1].Value.Uint64()
-		if time.Since(started) >= startTime {
-			debug.SetGCPercent(garbagePercent(live))
-		}
-		if loose > max(live/4, leastGarbage) {
-			debug.FreeOSMemory()
 		}
 	}
 }
