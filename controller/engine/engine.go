@@ -105,7 +105,7 @@ type Engine struct {
 	waiting  map[ref]uint64                         // changed at this seq, and the plugin has not answered yet
 	leaving  map[ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches
 	needs    map[string]map[string]map[ref]struct{} // host -> owner -> who waits for what that owner has there
-	unready  map[ref]struct{}                       // those that need something and are not ready
+	unready  refs                                   // those that need something and are not ready
 	retiring map[string]*host                       // deleted, and still being stripped
 	told     set                                    // guests that watchers know
 	events   *History
@@ -124,6 +124,31 @@ type Engine struct {
 type ref struct {
 	kind tap.Kind
 	id   string
+}
+
+// refs is a set that is walked through often: unlike a map it is no larger than what it has, however much it once had. The zero value is empty.
+type refs struct {
+	all  map[ref]struct{}
+	most int // that it had since it was made
+}
+
+func (r *refs) add(id ref) {
+	if r.all == nil {
+		r.all = map[ref]struct{}{}
+	}
+	r.all[id] = struct{}{}
+	r.most = max(r.most, len(r.all))
+}
+
+func (r *refs) remove(id ref) {
+	delete(r.all, id)
+	if small := len(r.all); r.most > 64 && small < r.most/4 {
+		all := make(map[ref]struct{}, small)
+		for id := range r.all {
+			all[id] = struct{}{}
+		}
+		r.all, r.most = all, small
+	}
 }
 
 // host is a registered host and its session.
@@ -163,7 +188,6 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
 		unasked: set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
-		unready:  map[ref]struct{}{},
 		retiring: map[string]*host{}, turns: session.NewTurns(0), told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {

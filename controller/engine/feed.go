@@ -281,15 +281,15 @@ func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
 // stay it meanwhile, however many they are.
 func (e *Engine) stirred(need tap.Need, judge map[ref]struct{}) {
 	waiting := e.needs[need.Host][need.Owner]
-	if len(waiting) < len(e.unready) {
+	if len(waiting) < len(e.unready.all) {
 		for id := range waiting {
-			if _, is := e.unready[id]; is {
+			if _, is := e.unready.all[id]; is {
 				judge[id] = struct{}{}
 			}
 		}
 		return
 	}
-	for id := range e.unready {
+	for id := range e.unready.all {
 		if _, waits := waiting[id]; waits {
 			judge[id] = struct{}{}
 		}

@@ -46,9 +46,9 @@ func (e *Engine) rejudged(id ref) bool {
 	}
 	e.verdicts[id] = v
 	if v.ready || len(v.status.Needs) == 0 {
-		delete(e.unready, id)
+		e.unready.remove(id)
 	} else {
-		e.unready[id] = struct{}{}
+		e.unready.add(id)
 	}
 	return v.health != before
 }

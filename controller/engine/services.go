@@ -240,7 +240,7 @@ func (e *Engine) forget(id ref) {
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
 	delete(e.unasked, id.id)
-	delete(e.unready, id)
+	e.unready.remove(id)
 	if id.kind == tap.KindService {
 		e.book.ForgetService(id.id)
 	} else {

@@ -17,7 +17,7 @@ type Change struct {
 	// What is what is wrong with it: "missing", "unwanted", or the names of columns. Together with Object it tells whether the same
 	// comes back again.
 	What   string
-	Detail string // what stands and what must, "" where What says it all
+	Detail func() string // what stands and what must; nil where What says it all
 	// Gains are ports that a mirror has to select in addition, if nothing else is wrong with it.
 	Gains []vswitch.UUID
 	// Surplus is set for a flow that the program does not have, and the one before perhaps had.
@@ -29,10 +29,10 @@ func (c Change) Key() string { return c.Object + ": " + c.What }
 
 // String says what was found.
 func (c Change) String() string {
-	if c.Detail == "" {
+	if c.Detail == nil {
 		return c.Object + ": " + c.What
 	}
-	return c.Object + ": " + c.Detail
+	return c.Object + ": " + c.Detail()
 }
 
 const (
@@ -44,12 +44,14 @@ func object(kind, name, bridge string) string { return kind + " " + name + " on 
 
 // differing describes a row that must change.
 func differing[T vswitch.Row](owner, object string, have, want *T) Change {
-	var columns, details []string
-	for _, d := range vswitch.Differences(have, want) {
-		columns = append(columns, d.Column)
-		details = append(details, fmt.Sprintf("%s is %s, want %s", d.Column, d.Was, d.Now))
-	}
-	return Change{Owner: owner, Object: object, What: strings.Join(columns, " "), Detail: strings.Join(details, ", ")}
+	must := *want // The caller's goes on to change.
+	return Change{Owner: owner, Object: object, What: strings.Join(vswitch.DifferentColumns(have, want), " "), Detail: func() string {
+		var details []string
+		for _, d := range vswitch.Differences(have, &must) {
+			details = append(details, fmt.Sprintf("%s is %s, want %s", d.Column, d.Was, d.Now))
+		}
+		return strings.Join(details, ", ")
+	}}
 }
 
 // gains are the ports that a mirror has to select in addition; nil if it selects one that it must not.
@@ -81,7 +83,7 @@ func flowChange(owner, bridge string, m *openflow.FlowMod, have map[flowtable.Ke
 	case stands == nil:
 		return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: wasMissing}
 	}
-	return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: "altered", Detail: "it is " + asAdded(stands)}
+	return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: "altered", Detail: func() string { return "it is " + asAdded(stands) }}
 }
 
 // asAdded writes an installed flow as the message that would add it.

@@ -1,9 +1,6 @@
 package reconcile
 
 import (
-	"encoding/json"
-	"fmt"
-	"hash/fnv"
 	"maps"
 	"slices"
 
@@ -26,8 +23,13 @@ type Desired struct {
 	// Prints are fingerprints of each owner's objects; they differ when anything of an owner's differs.
 	Prints map[string]uint64
 	Owners []string // sorted
+	// FlowsPrint is that of all flows, and of whose are left alone: programs with the same want the same flows.
+	FlowsPrint uint64
+	// placesPrint is that of all ports, rowsPrint that of all that stands in the database, both with whose is left alone.
+	placesPrint, rowsPrint uint64
 
 	ports       map[string]*tap.Port // by name
+	mirrors     map[portKey]bool
 	flowOwner   map[flowtable.Key]string
 	delivers    map[string]bool
 	held        map[string]bool
@@ -58,21 +60,28 @@ func (d *Desired) Silenced(owners map[string]bool) *Desired {
 // NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own, and prepares it.
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 	d := &Desired{
-		Program: p, Prints: map[string]uint64{}, ports: map[string]*tap.Port{}, flowOwner: map[flowtable.Key]string{},
-		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{},
+		Program: p, Prints: map[string]uint64{}, ports: map[string]*tap.Port{}, mirrors: map[portKey]bool{}, flowOwner: map[flowtable.Key]string{},
+		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, placesPrint: 1, // Not that of no program.
 	}
 	if err := check(p, tapBridge); err != nil {
 		return nil, err
 	}
-	parts := map[string][]any{tap.OwnerBridge: {p.Bridge}}
-	for i, port := range p.Ports {
-		d.ports[port.Name] = &p.Ports[i]
-		parts[port.Owner] = append(parts[port.Owner], port)
+	prints := printer{of: d.Prints}
+	prints.bridge(&p.Bridge)
+	for i := range p.Ports {
+		port := &p.Ports[i]
+		d.ports[port.Name] = port
+		d.placesPrint = prints.with(d.placesPrint, port.Owner, prints.port(port))
 	}
-	for _, m := range p.Mirrors {
-		parts[m.Owner] = append(parts[m.Owner], m)
+	d.rowsPrint = prints.with(d.placesPrint, tap.OwnerBridge, d.Prints[tap.OwnerBridge])
+	for i := range p.Mirrors {
+		m := &p.Mirrors[i]
+		d.mirrors[portKey{m.Bridge, m.Name}] = true
+		d.rowsPrint = prints.with(d.rowsPrint, m.Owner, prints.mirror(m))
 	}
-	for _, f := range p.Flows {
+	d.Flows = make([]flowtable.Flow, 0, len(p.Flows))
+	for i := range p.Flows {
+		f := &p.Flows[i]
 		flow := flowtable.Flow{
 			Table: f.Mod.Table, Priority: f.Mod.Priority, Match: f.Mod.Match, Cookie: f.Mod.Cookie,
 			Instructions: f.Mod.Instructions, IdleTimeout: f.Mod.IdleTimeout, HardTimeout: f.Mod.HardTimeout, Flags: f.Mod.Flags,
@@ -80,25 +89,20 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 		d.Flows = append(d.Flows, flow)
 		d.flowOwner[flow.Key()] = f.Owner
 		d.delivers[f.Owner] = true
-		b, err := openflow.AppendMessage(nil, 0, &f.Mod)
+		print, err := prints.flow(f)
 		if err != nil {
-			return nil, fmt.Errorf("flow of %s: %w", f.Owner, err)
+			return nil, err
 		}
-		parts[f.Owner] = append(parts[f.Owner], b)
-	}
-	for owner, objects := range parts {
-		text, err := json.Marshal(objects)
-		if err != nil {
-			return nil, fmt.Errorf("objects of %s: %w", owner, err)
-		}
-		h := fnv.New64a()
-		_, _ = h.Write(text) // A hash never fails.
-		d.Prints[owner] = h.Sum64()
+		d.FlowsPrint = prints.with(d.FlowsPrint, f.Owner, print)
 	}
 	d.Owners = slices.Sorted(maps.Keys(d.Prints))
-	for _, h := range p.Held {
+	for i := range p.Held {
+		h := &p.Held[i]
 		d.held[h.Owner] = true
 		d.heldCookies[h.Cookie] = true
+		for _, all := range []*uint64{&d.FlowsPrint, &d.placesPrint, &d.rowsPrint} {
+			*all = prints.with(*all, h.Owner, uint64(h.Cookie))
+		}
 	}
 	return d, nil
 }

@@ -68,6 +68,8 @@ type Flows struct {
 	// Fresh says that Mods only add the flows of owners that have none yet. Until they stand the tap bridge drops what comes from
 	// those, so it does not matter which comes first: they, or the rows that feed them.
 	Fresh bool
+	// Whole says that Mods leave nothing undone.
+	Whole bool
 }
 
 // DiffFlows compares a program, a stamp and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap
@@ -80,13 +82,15 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 	out := Flows{
 		Mods: flowtable.Diff(want, have, flowtable.Options{
 			Ignore: func(f openflow.FlowStats) bool {
-				_, wanted := d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)]
-				return !wanted && d.heldCookies[f.Cookie] || tunnel == 0 && d.Program.Tunnel.Port != "" && probePort(&f) != 0
+				if d.heldCookies[f.Cookie] && d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)] == "" {
+					return true
+				}
+				return tunnel == 0 && d.Program.Tunnel.Port != "" && probePort(&f) != 0
 			},
 		}),
 		Outstanding: map[string]bool{},
 	}
-	if len(out.Mods) == 0 {
+	if out.Whole = true; len(out.Mods) == 0 {
 		return out
 	}
 	stands := make(map[flowtable.Key]*openflow.FlowStats, len(have))
@@ -112,6 +116,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		// The stamp and the probe flow go on by themselves, and others depend on them.
 		own, goesOn := ownFlow(mod, was, renumbered)
 		if !own && !repair(owner) {
+			out.Whole = false
 			continue
 		}
 		mods = append(mods, *mod)

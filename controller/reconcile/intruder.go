@@ -11,7 +11,7 @@ import (
 func Intruders(snap *vswitch.Snapshot, d *Desired, self Self) map[string]string {
 	out := map[string]string{}
 	for _, b := range snap.Bridges() {
-		for _, m := range snap.BridgeMirrors(b) {
+		for m := range snap.EachMirror(b) {
 			if self.owns(m.ExternalIDs) || m.OutputPort == nil {
 				continue
 			}

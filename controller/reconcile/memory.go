@@ -17,16 +17,21 @@ type Memory struct {
 	ids      map[vswitch.UUID]string  // owner, of rows that are ours
 	selected map[vswitch.UUID]bool    // ports that stand and that a mirror of ours has selected
 	mirrors  map[*vswitch.Mirror]bool // rows whose ports are among those
-	// claimed is of what Claim found nothing to do; nil if it found something.
-	claimed *claimed
-	matched matched // see [Memory.Diff]
+	// claimed and agreed are of what Claim and Diff found nothing to do at all; zero if they found something.
+	claimed, agreed asked
+	matched         matched // see [Memory.Diff]
 }
 
-// claimed is what [Memory.Claim] was asked.
-type claimed struct {
-	snap *vswitch.Snapshot
-	d    *Desired
+// asked is what a comparison was asked about.
+type asked struct {
+	snap *vswitch.Snapshot // nil: nothing
+	with uint64            // what of the program it depends on
 	self Self
+}
+
+// again reports whether the same was asked before.
+func (a asked) again(before asked) bool {
+	return before.snap != nil && a.with == before.with && a.self == before.self && a.snap.SameObjects(before.snap)
 }
 
 // WasSelected reports whether a port that stands has been selected by a mirror of ours before.
@@ -41,18 +46,22 @@ var (
 // Claim looks at a snapshot, and returns the transaction that puts our marks back on rows of ours that have lost them. It is
 // empty where there are none. d is the program, or nil if it is not known yet. Owners that repair does not let through are left.
 func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge string, repair Gate) Rows {
-	if asked := (claimed{snap, d, self}); m.claimed != nil && *m.claimed == asked {
+	now := asked{snap: snap, self: self}
+	if d != nil {
+		now.with = d.placesPrint
+	}
+	if now.again(m.claimed) {
 		return Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}}
 	}
 	c := &claimer{
-		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m, ids: map[vswitch.UUID]string{},
+		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m, ids: make(map[vswitch.UUID]string, len(m.ids)),
 		out: Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}},
 	}
 	if tap, exists := snap.Bridge(tapBridge); exists {
 		c.bridge(tap)
 	}
 	for _, b := range snap.Bridges() {
-		for _, p := range snap.BridgePorts(b) {
+		for p := range snap.EachPort(b) {
 			c.port(b, p)
 		}
 	}
@@ -64,9 +73,9 @@ func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge 
 			delete(m.selected, port)
 		}
 	}
-	mirrors := map[*vswitch.Mirror]bool{}
+	mirrors := make(map[*vswitch.Mirror]bool, len(m.mirrors))
 	for _, b := range snap.Bridges() {
-		for _, row := range snap.BridgeMirrors(b) {
+		for row := range snap.EachMirror(b) {
 			if !c.mirror(b, row) {
 				continue
 			}
@@ -80,9 +89,9 @@ func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge 
 			}
 		}
 	}
-	m.ids, m.mirrors, m.claimed = c.ids, mirrors, nil
+	m.ids, m.mirrors, m.claimed = c.ids, mirrors, asked{}
 	if len(c.out.Outstanding) == 0 {
-		m.claimed = &claimed{snap, d, self}
+		m.claimed = now
 	}
 	return c.out
 }
@@ -182,8 +191,10 @@ func (c *claimer) bridge(b *vswitch.Bridge) {
 }
 
 func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
-	interfaces := c.snap.PortInterfaces(p)
-	known, owner := c.recognise(b, p, interfaces)
+	known, owner := false, ""
+	if p.Name == b.Name || !c.self.owns(p.ExternalIDs) {
+		known, owner = c.recognise(b, p, c.snap.OnlyInterface(p))
+	}
 	if p.Name == b.Name && !known {
 		return // A bridge's own port is ours if the bridge is, whoever has marked it.
 	}
@@ -199,7 +210,7 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 			c.out.Txn.UpdatePort(want)
 		}
 	}
-	for _, i := range interfaces {
+	for i := range c.snap.EachInterface(p) {
 		if marks, ours := c.settle(i.UUID, i.ExternalIDs, i.Name == p.Name, owner); ours && marks != nil {
 			want := *i
 			want.ExternalIDs = marks
@@ -210,16 +221,15 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 	}
 }
 
-// recognise tells whether a port is ours by what it is, and whose: "" if that cannot be told.
-func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, interfaces []*vswitch.Interface) (known bool, owner string) {
+// recognise tells whether a port is ours by what it is, and whose: "" if that cannot be told. device is nil of a bond.
+func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, device *vswitch.Interface) (known bool, owner string) {
 	home := c.home != nil && b.UUID == c.home.UUID
 	if home && p.Name == b.Name {
 		return true, ownPort
 	}
-	if c.home == nil || len(interfaces) != 1 || interfaces[0].Name != p.Name {
+	if c.home == nil || device == nil || device.Name != p.Name {
 		return false, ""
 	}
-	device := interfaces[0]
 	if c.d != nil {
 		if want := c.d.ports[p.Name]; want != nil && want.Bridge == b.Name && !want.Plugged {
 			owner = want.Owner

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -9,18 +10,14 @@ import (
 
 // deleteMirrors takes our mirrors away that must not stand, and twins of those that must.
 func (x *differ) deleteMirrors() {
-	wanted := map[portKey]bool{}
-	for _, m := range x.d.Program.Mirrors {
-		wanted[portKey{m.Bridge, m.Name}] = true
-	}
 	for _, b := range x.snap.Bridges() {
-		for _, m := range x.snap.BridgeMirrors(b) {
+		for m := range x.snap.EachMirror(b) {
 			if !x.self.owns(m.ExternalIDs) {
 				continue
 			}
 			key := portKey{b.Name, m.Name}
 			owner := m.ExternalIDs[IDKey]
-			if !wanted[key] && !x.d.held[owner] && x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
+			if !x.d.mirrors[key] && !x.d.held[owner] && x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true
 			}
@@ -30,8 +27,21 @@ func (x *differ) deleteMirrors() {
 
 // matched are ports and mirrors that were as they must be. Rows are immutable, so they still are while rows and program are the same.
 type matched struct {
+	of      *Desired // of the last program; what it does not have is forgotten
 	ports   map[portKey]matchedPort
 	mirrors map[portKey]matchedMirror
+}
+
+// next prepares for the comparison with a program.
+func (m *matched) next(d *Desired) {
+	if m.of == d {
+		return
+	}
+	if m.of = d; m.ports == nil {
+		m.ports, m.mirrors = map[portKey]matchedPort{}, map[portKey]matchedMirror{}
+	}
+	maps.DeleteFunc(m.ports, func(key portKey, _ matchedPort) bool { return d.ports[key.name] == nil })
+	maps.DeleteFunc(m.mirrors, func(key portKey, _ matchedMirror) bool { return !d.mirrors[key] })
 }
 
 type matchedPort struct {
@@ -57,18 +67,29 @@ func (x *differ) mirrorsOf(bridge *vswitch.Bridge) []*vswitch.Mirror {
 	return list
 }
 
+// output is the port that a mirror outputs to, if it stands or is inserted.
+func (x *differ) output(m *tap.Mirror) (vswitch.UUID, bool) {
+	if id, inserted := x.inserted[portKey{m.Bridge, m.Output}]; inserted {
+		return id, true
+	}
+	p, stands := x.snap.PortByName(m.Bridge, m.Output)
+	if !stands || !x.self.owns(p.ExternalIDs) {
+		return vswitch.UUID{}, false
+	}
+	return p.UUID, true
+}
+
 func (x *differ) mirror(m *tap.Mirror) {
 	bridge, exists := x.snap.Bridge(m.Bridge)
-	output, ready := x.ports[portKey{m.Bridge, m.Output}]
+	output, ready := x.output(m)
 	if !exists || !ready {
 		x.out.Outstanding[m.Owner] = true // Told as Blocked or gated with its port.
 		return
 	}
 	key := portKey{m.Bridge, m.Name}
-	if was, known := x.before.mirrors[key]; known && was.bridge == bridge && was.print == x.d.Prints[m.Owner] && *was.mirror.OutputPort == output {
+	if was, known := x.matched.mirrors[key]; known && was.bridge == bridge && was.print == x.d.Prints[m.Owner] && *was.mirror.OutputPort == output {
 		twin := func(r *vswitch.Mirror) bool { return r != was.mirror && r.Name == m.Name && x.self.owns(r.ExternalIDs) }
 		if all := x.mirrorsOf(bridge); slices.Contains(all, was.mirror) && !slices.ContainsFunc(all, twin) {
-			x.matched.mirrors[key] = was
 			return
 		}
 	}

@@ -18,7 +18,7 @@ func (x *differ) deletePorts() {
 			}
 			continue
 		}
-		for _, p := range x.snap.BridgePorts(b) {
+		for p := range x.snap.EachPort(b) {
 			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name {
 				continue // A bridge's own port comes and goes with it.
 			}
@@ -71,7 +71,6 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Outstanding[p.Owner] = true
 		x.replacePort(p, have)
 	case stands && x.self.owns(have.ExternalIDs):
-		x.ports[portKey{p.Bridge, p.Name}] = have.UUID
 		x.updatePort(p, have)
 	case taken && !x.self.owns(elsewhere.ExternalIDs):
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
@@ -81,7 +80,7 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Outstanding[p.Owner] = true
 	case x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: wasMissing}):
 		// One of that name on another bridge is deleted in the same transaction.
-		x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p, vswitch.Interface{})
+		x.inserted[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p, vswitch.Interface{})
 		x.mirrors = x.mirrors || p.Type == "patch"
 	}
 }
@@ -89,8 +88,8 @@ func (x *differ) port(p *tap.Port) {
 // movable reports whether a port can be a guest's NIC: not a bridge's own port, nor a bond, nor one that joins bridges.
 func (x *differ) movable(p *vswitch.Port) bool {
 	_, local := x.snap.Bridge(p.Name)
-	interfaces := x.snap.PortInterfaces(p)
-	return !local && len(interfaces) == 1 && interfaces[0].Type != "patch"
+	device := x.snap.OnlyInterface(p)
+	return !local && device != nil && device.Type != "patch"
 }
 
 // memberOf names the port, of another name, that has an interface of this name, such as a bond; "" if there is none.
@@ -99,7 +98,7 @@ func (x *differ) memberOf(name string) string {
 	if x.members == nil {
 		x.members = map[string]string{}
 		for p := range x.snap.Ports() {
-			for _, i := range x.snap.PortInterfaces(p) {
+			for i := range x.snap.EachInterface(p) {
 				if i.Name != p.Name {
 					x.members[i.Name] = p.Name
 				}
@@ -113,20 +112,18 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if x.d.held[p.Owner] {
 		return
 	}
-	interfaces := x.snap.PortInterfaces(have)
+	device := x.snap.OnlyInterface(have)
 	key, print := portKey{p.Bridge, p.Name}, x.d.Prints[p.Owner]
-	if was, known := x.before.ports[key]; known && len(interfaces) == 1 && was == (matchedPort{have, interfaces[0], print}) {
-		x.matched.ports[key] = was
+	if was, known := x.matched.ports[key]; known && device != nil && was == (matchedPort{have, device, print}) {
 		return
 	}
-	if len(interfaces) != 1 || interfaces[0].Name != p.Name || !x.self.owns(interfaces[0].ExternalIDs) {
+	if device == nil || device.Name != p.Name || !x.self.owns(device.ExternalIDs) {
 		// Somebody has made a bond of it, or put something else into it.
 		if x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: "interfaces"}) {
 			x.replacePort(p, have)
 		}
 		return
 	}
-	device := interfaces[0]
 	now := *device
 	now.Type, now.Options = p.Type, nil
 	if len(p.Options) > 0 {
@@ -198,7 +195,7 @@ func (x *differ) ownPort(bridge *vswitch.Bridge) {
 	if !same(have, &want) && x.may(differing(tap.OwnerBridge, name("port"), have, &want)) {
 		x.out.Txn.UpdatePort(want)
 	}
-	for _, device := range x.snap.PortInterfaces(have) {
+	for device := range x.snap.EachInterface(have) {
 		now := *device
 		now.Type, now.Options, now.OFPortRequest = "internal", nil, 0
 		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
@@ -214,13 +211,13 @@ func (x *differ) ownPort(bridge *vswitch.Bridge) {
 func (x *differ) replacePort(p *tap.Port, have *vswitch.Port) {
 	bridge, _ := x.bridgeUUID(p.Bridge) // It was found there.
 	var kept vswitch.Interface
-	for _, i := range x.snap.PortInterfaces(have) {
+	for i := range x.snap.EachInterface(have) {
 		if p.Type == "" && i.Name == p.Name {
 			kept = *i
 		}
 	}
 	x.out.Txn.DeletePort(have.UUID)
-	x.ports[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p, kept)
+	x.inserted[portKey{p.Bridge, p.Name}] = insertPort(x.out.Txn, bridge, p, kept)
 	x.replaced[p.Name] = true
 	x.mirrors = true
 }

@@ -44,15 +44,14 @@ type differ struct {
 	out          Rows
 
 	tapBridge vswitch.UUID
-	ports     map[portKey]vswitch.UUID // that stand or are inserted
+	inserted  map[portKey]vswitch.UUID // ports
 	anew      map[string]bool          // ports that are to be made anew
 	replaced  map[string]bool          // ports that are
 	members   map[string]string        // interface of another name's port -> that port; nil before the first use
 	mirrors   bool                     // a mirror, or a port of one, is touched
 
 	standing map[string][]*vswitch.Mirror // mirrors of source bridges that were looked at
-	before   matched                      // when it was compared last
-	matched  matched                      // now
+	matched  *matched
 }
 
 type portKey struct{ bridge, name string }
@@ -74,19 +73,28 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows
 
 // Diff is [Diff] for who compares again and again: ports and mirrors are compared only where something of them has changed.
 func (m *Memory) Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
-	return diff(snap, d, self, gate, repair, nil, m)
+	now := asked{snap, d.rowsPrint, self}
+	if now.again(m.agreed) { // So nobody was held back by a gate.
+		return Rows{Txn: vswitch.NewTxn(snap, self.owner())}
+	}
+	rows := diff(snap, d, self, gate, repair, nil, m)
+	if m.agreed = (asked{}); len(rows.Outstanding)+len(rows.Blocked) == 0 && rows.Txn.Empty() {
+		m.agreed = now
+	}
+	return rows
 }
 
 func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew map[string]bool, m *Memory) Rows {
 	x := &differ{
-		standing: map[string][]*vswitch.Mirror{}, before: m.matched, matched: matched{ports: map[portKey]matchedPort{}, mirrors: map[portKey]matchedMirror{}},
+		standing: map[string][]*vswitch.Mirror{}, matched: &m.matched,
 		snap: snap, d: d, self: self, gate: gate, repair: repair, anew: anew,
 		out: Rows{
 			Txn:         vswitch.NewTxn(snap, self.owner()),
 			Outstanding: map[string]bool{}, Blocked: map[string]string{},
 		},
-		ports: map[portKey]vswitch.UUID{}, replaced: map[string]bool{},
+		inserted: map[portKey]vswitch.UUID{}, replaced: map[string]bool{},
 	}
+	m.matched.next(d)
 	bridge, exists := snap.Bridge(d.Program.Bridge.Name)
 	if exists && !self.owns(bridge.ExternalIDs) {
 		for _, owner := range d.Owners {
@@ -116,7 +124,6 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 	for i := range d.Program.Mirrors {
 		x.mirror(&d.Program.Mirrors[i])
 	}
-	m.matched = x.matched
 	if exists {
 		x.updateBridge(bridge)
 	}
@@ -192,10 +199,10 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
 	if !same(have, &want) && !x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
 		want = *have
-		want.ExternalIDs = maps.Clone(have.ExternalIDs)
 	}
 	if x.mirrors {
 		x.out.Stamp = Stamp(have) + 1
+		want.ExternalIDs = maps.Clone(want.ExternalIDs) // Who tells of the change tells what it was.
 		want.ExternalIDs[stampKey] = strconv.FormatUint(x.out.Stamp, 10)
 	}
 	if !same(have, &want) {

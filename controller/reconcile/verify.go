@@ -17,7 +17,7 @@ func PortTrouble(snap *vswitch.Snapshot, d *Desired) (failed, waiting map[string
 		if !stands {
 			continue // Told by Diff.
 		}
-		for _, device := range snap.PortInterfaces(row) {
+		for device := range snap.EachInterface(row) {
 			switch {
 			case device.Error != "":
 				failed[p.Owner] = fmt.Sprintf("the switch says of port %s: %s", p.Name, device.Error)
@@ -58,7 +58,7 @@ func (w *MirrorWatch) Check(snap *vswitch.Snapshot, d *Desired, now time.Time) (
 		if !exists {
 			continue
 		}
-		for _, row := range snap.BridgeMirrors(bridge) {
+		for row := range snap.EachMirror(bridge) {
 			if row.Name != m.Name || row.ExternalIDs[IDKey] != m.Owner || len(row.Statistics) > 0 {
 				continue
 			}

@@ -43,7 +43,7 @@ func traitOf(snap *vswitch.Snapshot, bridge, tunnel string) (t trait) {
 		if !stands {
 			continue
 		}
-		for _, device := range snap.PortInterfaces(port) {
+		for device := range snap.EachInterface(port) {
 			if mac, err := tap.ParseMAC(device.MACInUse); err == nil && !mac.IsZero() && device.OFPort > 0 {
 				t = trait{openflow.PortNo(device.OFPort), openflow.MAC(mac)}
 			}

@@ -149,7 +149,7 @@ func (s *Session) refresh(ctx context.Context, of *switchConn) error {
 	if err != nil {
 		return err
 	}
-	of.have = have
+	of.have, of.matches = have, wantedFlows{}
 	return nil
 }
 

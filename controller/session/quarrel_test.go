@@ -15,7 +15,7 @@ import (
 func TestQuarrels(t *testing.T) {
 	var q quarrels
 	now := time.Unix(1000, 0)
-	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all", Detail: "select_all is true, want false"}
+	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all", Detail: func() string { return "select_all is true, want false" }}
 	port := reconcile.Change{Owner: "cap1", Object: "port tlm-1 on br0", What: "missing"}
 	repaired := func(c ...reconcile.Change) bool { return len(q.repaired(c, now)) > 0 }
 	for range freeRepairs {
@@ -25,7 +25,7 @@ func TestQuarrels(t *testing.T) {
 	}
 	var pauses []time.Duration
 	for range 14 {
-		mirror.Detail += "!" // The values do not matter.
+		mirror.Detail = func() string { return "select_all is false, want true" }
 		assert.True(t, repaired(mirror))
 		assert.False(t, q.lets("cap1", now))
 		assert.True(t, q.lets("cap2", now), "others do not suffer")

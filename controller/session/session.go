@@ -132,6 +132,8 @@ type switchConn struct {
 	conn  *ofconn.Conn
 	have  []openflow.FlowStats // as read, and as changed by us since
 	stale bool                 // somebody else changed flows: read again
+	// matches is that with which have agrees, if it is known; compared that with which it was compared last.
+	matches, compared wantedFlows
 
 	number uint64        // of its arrival
 	known  chan struct{} // closed once it is known to be the host's

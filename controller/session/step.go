@@ -213,10 +213,28 @@ func (l *loop) missing(ctx context.Context, of *switchConn, desired *reconcile.D
 	return l.compare(of, desired), nil
 }
 
-// compare holds the flows that the switch has against what is desired, with the stamp that is to be shown.
+// wantedFlows is what the flows of a switch are compared with, as far as that may change while the switch's do not.
+type wantedFlows struct {
+	known      bool
+	print      uint64 // of the program's
+	stamp      uint64
+	tunnelPort string
+	tunnel     openflow.PortNo
+}
+
+// compare holds the flows that the switch has against what is desired, with the stamp that is to be shown. It does so once.
 func (l *loop) compare(of *switchConn, desired *reconcile.Desired) reconcile.Flows {
+	want := wantedFlows{true, desired.FlowsPrint, l.shown, desired.Program.Tunnel.Port, tunnelNumber(l.watcher.Snapshot(), desired)}
+	if len(l.silenced) == 0 && of.matches == want {
+		return reconcile.Flows{Whole: true}
+	}
 	may := func(owner string) bool { return l.silenced[owner] || l.repair(owner) }
-	return reconcile.DiffFlows(of.have, desired.Silenced(l.silenced), l.shown, tunnelNumber(l.watcher.Snapshot(), desired), may)
+	flows := reconcile.DiffFlows(of.have, desired.Silenced(l.silenced), want.stamp, want.tunnel, may)
+	of.matches, of.compared = wantedFlows{}, want
+	if len(l.silenced) == 0 && len(flows.Mods) == 0 && flows.Whole {
+		of.matches = want
+	}
+	return flows
 }
 
 // send sends what is missing and tells what came of it: by one bundle, or, where the order alone is enough, without, which saves
@@ -254,12 +272,16 @@ func (l *loop) sent(of *switchConn, desired *reconcile.Desired, flows reconcile.
 		})
 	}
 	l.of, l.restored = of, nil
-	of.have = reconcile.Applied(of.have, flows.Mods)
+	of.have, of.matches = reconcile.Applied(of.have, flows.Mods), wantedFlows{}
 	l.bundled = time.Now()
 	for owner := range flows.Outstanding {
 		l.note(owner, 0)
 	}
 	l.wrote(0, len(flows.Mods), drift)
+	if len(l.silenced) == 0 && flows.Whole {
+		of.matches = of.compared
+		return reconcile.Flows{Whole: true}, nil
+	}
 	return l.compare(of, desired), nil
 }
 
@@ -274,7 +296,7 @@ func curCfg(snap *vswitch.Snapshot) int64 {
 // tunnelNumber is the OpenFlow number of the tunnel port, or 0 while it has none.
 func tunnelNumber(snap *vswitch.Snapshot, desired *reconcile.Desired) openflow.PortNo {
 	if port, stands := snap.PortByName(desired.Program.Bridge.Name, desired.Program.Tunnel.Port); stands {
-		for _, device := range snap.PortInterfaces(port) {
+		for device := range snap.EachInterface(port) {
 			return openflow.PortNo(max(0, device.OFPort))
 		}
 	}

@@ -37,6 +37,7 @@ func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowM
 		wanted[want[i].Key()] = i
 	}
 	var deletes, adds []change
+	var wire comparison
 	for i := range have {
 		h := &have[i]
 		key := KeyOf(h.Table, h.Priority, h.Match)
@@ -47,7 +48,7 @@ func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowM
 		case !ok:
 			deletes = append(deletes, change{key, deleteOf(h)})
 		default:
-			if !opts.same(&want[w], h) {
+			if !opts.same(&want[w], h, &wire) {
 				adds = append(adds, change{key, want[w].Add()})
 			}
 			delete(wanted, key)
@@ -92,7 +93,7 @@ func (f Flow) Delete() openflow.FlowMod {
 
 func deleteOf(h *openflow.FlowStats) openflow.FlowMod { return FlowOf(*h).Delete() }
 
-func (o *Options) same(w *Flow, h *openflow.FlowStats) bool {
+func (o *Options) same(w *Flow, h *openflow.FlowStats, wire *comparison) bool {
 	mask := o.CookieMask
 	switch {
 	case o.IgnoreCookies:
@@ -103,5 +104,5 @@ func (o *Options) same(w *Flow, h *openflow.FlowStats) bool {
 	return w.Cookie&mask == h.Cookie&mask &&
 		w.IdleTimeout == h.IdleTimeout && w.HardTimeout == h.HardTimeout &&
 		w.Flags&statsFlags == h.Flags&statsFlags &&
-		sameInstructions(w.Instructions, h.Instructions)
+		wire.sameInstructions(w.Instructions, h.Instructions)
 }

@@ -122,15 +122,18 @@ func canonicalActions(list []openflow.Action) []openflow.Action {
 	return c
 }
 
+// comparison holds the two wire forms that are compared, to be written over by the next two.
+type comparison struct{ a, b []byte }
+
 // sameInstructions compares by wire form, at first as it is and, if that
 // differs, in canonical form.
-func sameInstructions(a, b []openflow.Instruction) bool {
-	return sameWire(a, b) || sameWire(canonicalInstructions(a), canonicalInstructions(b))
+func (c *comparison) sameInstructions(a, b []openflow.Instruction) bool {
+	return c.sameWire(a, b) || c.sameWire(canonicalInstructions(a), canonicalInstructions(b))
 }
 
-func sameWire(a, b []openflow.Instruction) bool {
-	var bufA, bufB [256]byte
-	x, errX := openflow.AppendInstructions(bufA[:0], a)
-	y, errY := openflow.AppendInstructions(bufB[:0], b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
+func (c *comparison) sameWire(a, b []openflow.Instruction) bool {
+	var errA, errB error
+	c.a, errA = openflow.AppendInstructions(c.a[:0], a)
+	c.b, errB = openflow.AppendInstructions(c.b[:0], b)
+	return errA == nil && errB == nil && bytes.Equal(c.a, c.b)
 }

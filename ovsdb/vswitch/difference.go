@@ -1,6 +1,9 @@
 package vswitch
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Difference is a column in which two rows of a table differ, with the values for people to read.
 type Difference struct {
@@ -10,33 +13,46 @@ type Difference struct {
 
 // Differences tells in which columns of configuration two rows differ, in the order of the row type's fields.
 func Differences[T Row](was, now *T) []Difference {
-	switch was := any(was).(type) {
-	case *OpenVSwitch:
-		return differing(openVSwitchColumns(), was, any(now).(*OpenVSwitch))
-	case *Bridge:
-		return differing(bridgeColumns(), was, any(now).(*Bridge))
-	case *Port:
-		return differing(portColumns(), was, any(now).(*Port))
-	case *Interface:
-		return differing(interfaceColumns(), was, any(now).(*Interface))
-	case *Mirror:
-		return differing(mirrorColumns(), was, any(now).(*Mirror))
-	case *Controller:
-		return differing(controllerColumns(), was, any(now).(*Controller))
-	case *Manager:
-		return differing(managerColumns(), was, any(now).(*Manager))
-	}
-	return nil
-}
-
-func differing[T any](columns []column[T], was, now *T) []Difference {
 	var out []Difference
-	for _, c := range columns {
-		if c.access == config && !c.equal(was, now) {
-			out = append(out, Difference{c.name, c.text(was), c.text(now)})
-		}
+	for _, c := range different(was, now) {
+		out = append(out, Difference{c.name, c.text(was), c.text(now)})
 	}
 	return out
+}
+
+// DifferentColumns names the columns of [Differences].
+func DifferentColumns[T Row](was, now *T) []string {
+	var out []string
+	for _, c := range different(was, now) {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// different are the columns of configuration in which two rows differ.
+func different[T Row](was, now *T) []column[T] {
+	return slices.DeleteFunc(columnsOf[T](), func(c column[T]) bool { return c.access != config || c.equal(was, now) })
+}
+
+func columnsOf[T Row]() []column[T] {
+	var columns any
+	switch any((*T)(nil)).(type) {
+	case *OpenVSwitch:
+		columns = openVSwitchColumns()
+	case *Bridge:
+		columns = bridgeColumns()
+	case *Port:
+		columns = portColumns()
+	case *Interface:
+		columns = interfaceColumns()
+	case *Mirror:
+		columns = mirrorColumns()
+	case *Controller:
+		columns = controllerColumns()
+	case *Manager:
+		columns = managerColumns()
+	}
+	return columns.([]column[T])
 }
 
 // show writes a field for people; an empty column is [].

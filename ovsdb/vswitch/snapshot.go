@@ -109,6 +109,9 @@ func (s *Snapshot) BridgePorts(b *Bridge) []*Port {
 	return sortedBy(resolve(s.ports, b.Ports), func(p *Port) string { return p.Name })
 }
 
+// EachPort yields the ports of a bridge in the order of their UUIDs, which takes no sorting.
+func (s *Snapshot) EachPort(b *Bridge) iter.Seq[*Port] { return each(s.ports, b.Ports) }
+
 // BridgeOfPort returns the bridge that a port is on.
 func (s *Snapshot) BridgeOfPort(port UUID) (*Bridge, bool) {
 	id, ok := s.bridgeOfPort.get(port)
@@ -130,6 +133,20 @@ func (s *Snapshot) PortInterfaces(p *Port) []*Interface {
 	return sortedBy(resolve(s.interfaces, p.Interfaces), func(i *Interface) string { return i.Name })
 }
 
+// EachInterface yields the interfaces of a port in the order of their UUIDs.
+func (s *Snapshot) EachInterface(p *Port) iter.Seq[*Interface] {
+	return each(s.interfaces, p.Interfaces)
+}
+
+// OnlyInterface returns the interface of a port that has one; nil if it has several, as bonds have.
+func (s *Snapshot) OnlyInterface(p *Port) *Interface {
+	if len(p.Interfaces) != 1 {
+		return nil
+	}
+	i, _ := s.interfaces.get(p.Interfaces[0])
+	return i
+}
+
 // Mirror returns the mirror of that UUID.
 func (s *Snapshot) Mirror(id UUID) (*Mirror, bool) { return s.mirrors.get(id) }
 
@@ -137,6 +154,9 @@ func (s *Snapshot) Mirror(id UUID) (*Mirror, bool) { return s.mirrors.get(id) }
 func (s *Snapshot) BridgeMirrors(b *Bridge) []*Mirror {
 	return sortedBy(resolve(s.mirrors, b.Mirrors), func(m *Mirror) string { return m.Name })
 }
+
+// EachMirror yields the mirrors of a bridge in the order of their UUIDs.
+func (s *Snapshot) EachMirror(b *Bridge) iter.Seq[*Mirror] { return each(s.mirrors, b.Mirrors) }
 
 // BridgeOfMirror returns the bridge that a mirror is on.
 func (s *Snapshot) BridgeOfMirror(mirror UUID) (*Bridge, bool) {
@@ -178,16 +198,20 @@ func rowsOf[T any](rows tree[*T]) iter.Seq[*T] {
 	}
 }
 
-// resolve looks references up. One that dangles, which the database does not
+// each looks references up. One that dangles, which the database does not
 // allow, is left out.
-func resolve[T any](rows tree[*T], ids []UUID) []*T {
-	list := make([]*T, 0, len(ids))
-	for _, id := range ids {
-		if row, ok := rows.get(id); ok {
-			list = append(list, row)
+func each[T any](rows tree[*T], ids []UUID) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, id := range ids {
+			if row, ok := rows.get(id); ok && !yield(row) {
+				return
+			}
 		}
 	}
-	return list
+}
+
+func resolve[T any](rows tree[*T], ids []UUID) []*T {
+	return slices.AppendSeq(make([]*T, 0, len(ids)), each(rows, ids))
 }
 
 func sortedBy[T any](list []*T, name func(*T) string) []*T {
