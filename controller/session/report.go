@@ -46,7 +46,7 @@ func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *sw
 	awaited := of == nil && l.of == nil
 	told := func(p tap.Port) bool {
 		nextCfg, changed := l.changed[p.Owner]
-		return changed && p.Type != "patch" && curCfg(snap) >= nextCfg
+		return changed && p.Type != "patch" && curCfg(snap) >= nextCfg && (l.seen == nil || curCfg(l.seen) < nextCfg)
 	}
 	if len(l.changed) == 0 && !awaited || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, told) {
 		l.owed = time.Time{}

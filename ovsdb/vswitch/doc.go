@@ -3,6 +3,8 @@
 //
 // A [Watcher] monitors the columns that the row types have, as far as the
 // server's schema has them, and yields one immutable [Snapshot] after another.
+// The row types have all configuration, and of what a switch tells about itself
+// that which somebody reads: each other column costs updates, and memory.
 // A [Txn] is built against a snapshot and committed on a connection; it writes
 // what differs, touches sets and maps that others write too by mutation only,
 // and guards what it relies on, so that it fails with [ErrConflict] rather

@@ -7,21 +7,15 @@ type UUID = ovsdb.UUID
 
 // OpenVSwitch is the one row of table Open_vSwitch.
 type OpenVSwitch struct {
-	UUID            UUID
-	Bridges         []UUID
-	ManagerOptions  []UUID // of table Manager
-	SSL             *UUID
-	NextCfg         int64 // counts changes that a client wants to be told about
-	CurCfg          int64 // the NextCfg that ovs-vswitchd has applied
-	ExternalIDs     map[string]string
-	OtherConfig     map[string]string
-	OVSVersion      string
-	DBVersion       string // of the schema
-	SystemType      string
-	SystemVersion   string
-	DatapathTypes   []string
-	IfaceTypes      []string
-	DPDKInitialized bool
+	UUID           UUID
+	Bridges        []UUID
+	ManagerOptions []UUID // of table Manager
+	SSL            *UUID
+	NextCfg        int64 // counts changes that a client wants to be told about
+	CurCfg         int64 // the NextCfg that ovs-vswitchd has applied
+	ExternalIDs    map[string]string
+	OtherConfig    map[string]string
+	OVSVersion     string
 }
 
 // Bridge is a row of table Bridge.
@@ -33,7 +27,6 @@ type Bridge struct {
 	Controllers         []UUID
 	DatapathType        string // "" is the kernel's, "netdev" is user space
 	DatapathID          string // 16 hexadecimal digits
-	DatapathVersion     string
 	FailMode            string // "standalone", "secure" or ""
 	Protocols           []string
 	FloodVLANs          []int
@@ -43,31 +36,28 @@ type Bridge struct {
 	STPEnable           bool
 	RSTPEnable          bool
 	McastSnoopingEnable bool
-	Status              map[string]string
 }
 
 // Port is a row of table Port.
 type Port struct {
-	UUID            UUID
-	Name            string
-	Interfaces      []UUID
-	Tag             *int // 0..4095; nil: none
-	Trunks          []int
-	CVLANs          []int
-	VLANMode        string // "trunk", "access", "native-tagged", "native-untagged", "dot1q-tunnel" or ""
-	MAC             string
-	BondMode        string
-	BondActiveSlave string
-	BondFakeIface   bool
-	FakeBridge      bool
-	LACP            string
-	Protected       bool
-	BondUpDelay     int // milliseconds
-	BondDownDelay   int
-	QoS             *UUID // of table QoS
-	ExternalIDs     map[string]string
-	OtherConfig     map[string]string
-	Status          map[string]string
+	UUID          UUID
+	Name          string
+	Interfaces    []UUID
+	Tag           *int // 0..4095; nil: none
+	Trunks        []int
+	CVLANs        []int
+	VLANMode      string // "trunk", "access", "native-tagged", "native-untagged", "dot1q-tunnel" or ""
+	MAC           string
+	BondMode      string
+	BondFakeIface bool
+	FakeBridge    bool
+	LACP          string
+	Protected     bool
+	BondUpDelay   int // milliseconds
+	BondDownDelay int
+	QoS           *UUID // of table QoS
+	ExternalIDs   map[string]string
+	OtherConfig   map[string]string
 }
 
 // Interface is a row of table Interface. Its statistics, which change every few
@@ -81,13 +71,9 @@ type Interface struct {
 	OFPortRequest int // 1..65279; 0: none
 	MAC           string
 	MACInUse      string
-	MTU           int // bytes; 0: unknown
 	MTURequest    int
-	IfIndex       int    // of the device; 0: none
 	AdminState    string // "up", "down" or ""
 	LinkState     string // "up", "down" or ""
-	LinkSpeed     int64  // bits per second; 0: unknown
-	Duplex        string
 	Error         string
 	ExternalIDs   map[string]string
 	OtherConfig   map[string]string

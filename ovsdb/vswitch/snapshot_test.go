@@ -78,7 +78,7 @@ func TestSnapshotQueries(t *testing.T) {
 	_, s := twoBridges(t)
 	ovstest.Equal(t, "system", &vswitch.OpenVSwitch{
 		UUID: id(100), Bridges: []vswitch.UUID{id(1), id(2)}, NextCfg: 3, CurCfg: 2, OVSVersion: "3.1.0",
-		DatapathTypes: []string{"netdev", "system"}, ExternalIDs: map[string]string{"a": "1"},
+		ExternalIDs: map[string]string{"a": "1"},
 	}, s.System())
 	b, ok := s.Bridge("br1")
 	ovstest.True(t, "br1 is there", ok)

@@ -19,12 +19,6 @@ func openVSwitchColumns() []column[OpenVSwitch] {
 		mapCol("external_ids", func(r *T) *map[string]string { return &r.ExternalIDs }, config),
 		mapCol("other_config", func(r *T) *map[string]string { return &r.OtherConfig }, config),
 		col("ovs_version", func(r *T) *string { return &r.OVSVersion }, optText(), status),
-		col("db_version", func(r *T) *string { return &r.DBVersion }, optText(), status),
-		col("system_type", func(r *T) *string { return &r.SystemType }, optText(), status),
-		col("system_version", func(r *T) *string { return &r.SystemVersion }, optText(), status),
-		col("datapath_types", func(r *T) *[]string { return &r.DatapathTypes }, texts(), status),
-		col("iface_types", func(r *T) *[]string { return &r.IfaceTypes }, texts(), status),
-		col("dpdk_initialized", func(r *T) *bool { return &r.DPDKInitialized }, flag(), status),
 	}
 }
 
@@ -37,7 +31,6 @@ func bridgeColumns() []column[Bridge] {
 		col("controller", func(r *T) *[]UUID { return &r.Controllers }, uuids(), reference),
 		col("datapath_type", func(r *T) *string { return &r.DatapathType }, text(), config),
 		col("datapath_id", func(r *T) *string { return &r.DatapathID }, optText(), status),
-		col("datapath_version", func(r *T) *string { return &r.DatapathVersion }, text(), status),
 		col("fail_mode", func(r *T) *string { return &r.FailMode }, optText(), config),
 		col("protocols", func(r *T) *[]string { return &r.Protocols }, texts(), config),
 		col("flood_vlans", func(r *T) *[]int { return &r.FloodVLANs }, ints(), config),
@@ -47,7 +40,6 @@ func bridgeColumns() []column[Bridge] {
 		col("stp_enable", func(r *T) *bool { return &r.STPEnable }, flag(), config),
 		col("rstp_enable", func(r *T) *bool { return &r.RSTPEnable }, flag(), config),
 		col("mcast_snooping_enable", func(r *T) *bool { return &r.McastSnoopingEnable }, flag(), config),
-		mapCol("status", func(r *T) *map[string]string { return &r.Status }, status),
 	}
 }
 
@@ -62,7 +54,6 @@ func portColumns() []column[Port] {
 		col("vlan_mode", func(r *T) *string { return &r.VLANMode }, optText(), config),
 		col("mac", func(r *T) *string { return &r.MAC }, optText(), config),
 		col("bond_mode", func(r *T) *string { return &r.BondMode }, optText(), config),
-		col("bond_active_slave", func(r *T) *string { return &r.BondActiveSlave }, optText(), status),
 		col("bond_fake_iface", func(r *T) *bool { return &r.BondFakeIface }, flag(), config),
 		col("fake_bridge", func(r *T) *bool { return &r.FakeBridge }, flag(), config),
 		col("lacp", func(r *T) *string { return &r.LACP }, optText(), config),
@@ -72,7 +63,6 @@ func portColumns() []column[Port] {
 		col("qos", func(r *T) **UUID { return &r.QoS }, ptrUUID(), config),
 		mapCol("external_ids", func(r *T) *map[string]string { return &r.ExternalIDs }, config),
 		mapCol("other_config", func(r *T) *map[string]string { return &r.OtherConfig }, config),
-		mapCol("status", func(r *T) *map[string]string { return &r.Status }, status),
 	}
 }
 
@@ -86,13 +76,9 @@ func interfaceColumns() []column[Interface] {
 		col("ofport_request", func(r *T) *int { return &r.OFPortRequest }, optInt[int](), config),
 		col("mac", func(r *T) *string { return &r.MAC }, optText(), config),
 		col("mac_in_use", func(r *T) *string { return &r.MACInUse }, optText(), status),
-		col("mtu", func(r *T) *int { return &r.MTU }, optInt[int](), status),
 		col("mtu_request", func(r *T) *int { return &r.MTURequest }, optInt[int](), config),
-		col("ifindex", func(r *T) *int { return &r.IfIndex }, optInt[int](), status),
 		col("admin_state", func(r *T) *string { return &r.AdminState }, optText(), status),
 		col("link_state", func(r *T) *string { return &r.LinkState }, optText(), status),
-		col("link_speed", func(r *T) *int64 { return &r.LinkSpeed }, optInt[int64](), status),
-		col("duplex", func(r *T) *string { return &r.Duplex }, optText(), status),
 		col("error", func(r *T) *string { return &r.Error }, optText(), status),
 		mapCol("external_ids", func(r *T) *map[string]string { return &r.ExternalIDs }, config),
 		mapCol("other_config", func(r *T) *map[string]string { return &r.OtherConfig }, config),

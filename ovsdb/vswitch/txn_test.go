@@ -72,7 +72,7 @@ func TestTxnOps(t *testing.T) {
 		{"update of what is the same", func(txn *vswitch.Txn) { txn.UpdatePort(port()) }, []string{guard("Port", 11, owned, "b")}},
 		{"update of columns and keys", func(txn *vswitch.Txn) {
 			p := port()
-			p.Tag, p.VLANMode, p.Interfaces, p.Status = nil, "trunk", nil, map[string]string{"is": "status"}
+			p.Tag, p.VLANMode, p.Interfaces = nil, "trunk", nil
 			p.ExternalIDs = map[string]string{"owner": "test", "k": "v"}
 			txn.UpdatePort(p)
 		}, []string{
@@ -84,7 +84,7 @@ func TestTxnOps(t *testing.T) {
 			m := mirror()
 			m.Snaplen = 100
 			txn.UpdateMirror(m)
-			m.Snaplen, m.OutputPort = 64, new(id(21))
+			m.Snaplen, m.OutputPort, m.Statistics = 64, new(id(21)), nil // Statistics are the switch's to write.
 			txn.UpdateMirror(m)
 		}, []string{
 			guard("Mirror", 51, owned, "m"), guard("Port", 12, "", "a"), guard("Port", 21, "", "c"),
