@@ -102,6 +102,7 @@ type Engine struct {
 	sent     uint64        // seq up to which the plugin was told
 	planned  uint64        // seq up to which it has answered
 	verdicts map[ref]verdict
+	ahead    map[string]*foretold                   // flows that are being stored, by id
 	waiting  map[ref]uint64                         // changed at this seq, and the plugin has not answered yet
 	leaving  map[ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches
 	needs    map[string]map[string]map[ref]struct{} // host -> owner -> who waits for what that owner has there
@@ -188,6 +189,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
 		unasked: set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
+		ahead:    map[string]*foretold{},
 		retiring: map[string]*host{}, turns: session.NewTurns(0), told: set{}, events: NewHistory(historySize),
 	}
 	for _, g := range in.guests.byID {

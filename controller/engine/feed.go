@@ -144,6 +144,9 @@ func (e *Engine) change(dirty dirty) tap.Change {
 		for id := range e.intent.flows.byID {
 			dirty.flows.add(id)
 		}
+		for id := range e.ahead {
+			dirty.flows.add(id)
+		}
 	}
 	for id := range dirty.hosts {
 		if h := e.hosts[id]; h != nil {
@@ -172,8 +175,8 @@ func (e *Engine) change(dirty dirty) tap.Change {
 		}
 	}
 	for id := range dirty.flows {
-		if f := e.intent.flows.byID[id]; f != nil {
-			c.Flows = append(c.Flows, f.Flow)
+		if f := e.flowToTell(id); f != nil {
+			c.Flows = append(c.Flows, *f)
 		} else {
 			c.Gone.Flows = append(c.Gone.Flows, id)
 		}
@@ -222,15 +225,9 @@ func (e *Engine) take(r tap.Result) error {
 		h.session.Apply(desired)
 	}
 	for _, s := range r.Statuses {
-		id := ref{s.Kind, s.ID}
-		v, exists := e.verdicts[id]
-		if !exists {
-			continue
+		if e.heed(s) {
+			judge[ref{s.Kind, s.ID}] = struct{}{}
 		}
-		e.setNeeds(id, v.status.Needs, s.Needs)
-		v.status, v.told, v.ready = s, true, false
-		e.verdicts[id] = v
-		judge[id] = struct{}{}
 	}
 	for id, since := range e.waiting {
 		if since <= e.planned {
