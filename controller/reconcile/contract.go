@@ -100,7 +100,7 @@ func checkMirrors(p *tap.Program, ports map[string]tap.Port, tapBridge string) e
 }
 
 func checkFlows(p *tap.Program) error {
-	owners := map[flowtable.Key]string{StampFlow(0).Key(): "the controller"}
+	owners := map[flowtable.Key]string{}
 	for _, f := range p.Flows {
 		m := &f.Mod
 		key := flowtable.KeyOf(m.Table, m.Priority, m.Match)
@@ -113,7 +113,7 @@ func checkFlows(p *tap.Program) error {
 		case m.IdleTimeout != 0 || m.HardTimeout != 0 || m.Flags != 0 || m.BufferID != 0:
 			return fmt.Errorf("flow %v of %s: want no timeout, no flags and no buffer: what must stand does not expire", m, f.Owner)
 		case isReserved(m.Cookie) || m.Priority == probePriority && m.Table == 0:
-			return fmt.Errorf("flow %v of %s: cookies that begin with ts or tp, and priority %d of table 0, are the controller's", m, f.Owner, probePriority)
+			return fmt.Errorf("flow %v of %s: cookies that begin with tp, and priority %d of table 0, are the controller's", m, f.Owner, probePriority)
 		case taken:
 			return fmt.Errorf("flow %v of %s: %s has the same flow", m, f.Owner, other)
 		}
@@ -132,11 +132,8 @@ func checkFlows(p *tap.Program) error {
 	return nil
 }
 
-// isReserved tells the cookies of the flows that the controller adds.
-func isReserved(c openflow.Cookie) bool {
-	magic := c &^ stampMask
-	return magic == stampMagic || magic == probeMagic
-}
+// isReserved tells the cookies of flows that the controller adds: their first two bytes are its own.
+func isReserved(c openflow.Cookie) bool { return c>>48 == probeMagic>>48 }
 
 // forbiddenInstruction says why an instruction must not be, or "". Whatever is not known to be harmless is forbidden.
 func forbiddenInstruction(i openflow.Instruction) string {

@@ -11,9 +11,8 @@ import (
 
 // Keys of external_ids on rows that are ours.
 const (
-	OwnerKey = "tapline"       // cluster id
-	IDKey    = "tapline-id"    // owner within the program
-	stampKey = "tapline-stamp" // on the tap bridge: counts transactions that touch mirrors
+	OwnerKey = "tapline"    // cluster id
+	IDKey    = "tapline-id" // owner within the program
 )
 
 // Desired is a program that was found fit to be applied, prepared for comparison. It is immutable.

@@ -1,38 +1,12 @@
 package reconcile
 
 import (
+	"slices"
+
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// The stamp flow is the tap bridge's last resort: it drops what nothing else takes. Its cookie holds the number of the last
-// transaction that touched mirrors, so that writing it makes the switch drop what it has cached from before:
-//
-//	 63            48 47                                      0
-//	+----------------+----------------------------------------+
-//	| 0x7473 ("ts")  |                 stamp                  |
-//	+----------------+----------------------------------------+
-const (
-	stampMagic = 0x7473 << 48
-	stampMask  = 1<<48 - 1
-)
-
-// StampFlow is the flow that says that the switch has seen a stamp.
-func StampFlow(stamp uint64) flowtable.Flow {
-	return flowtable.Flow{Cookie: openflow.Cookie(stampMagic | stamp&stampMask)}
-}
-
-// InstalledStamp reads the stamp from the flows of a switch; false if there is none.
-func InstalledStamp(have []openflow.FlowStats) (uint64, bool) {
-	key := StampFlow(0).Key()
-	for _, f := range have {
-		if f.Cookie&^stampMask == stampMagic && flowtable.KeyOf(f.Table, f.Priority, f.Match) == key {
-			return uint64(f.Cookie & stampMask), true
-		}
-	}
-	return 0, false
-}
 
 // The probe flow sends probes of other hosts, and nothing else, from the tunnel to the controller (see package session).
 const (
@@ -72,12 +46,12 @@ type Flows struct {
 	Whole bool
 }
 
-// DiffFlows compares a program, a stamp and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap
-// bridge, all of which are ours. What belongs to an owner that repair does not let through stays as it is.
-func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openflow.PortNo, repair Gate) Flows {
-	want := append(append([]flowtable.Flow{}, d.Flows...), StampFlow(stamp))
+// DiffFlows compares a program, and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap bridge, all of
+// which are ours. What belongs to an owner that repair does not let through stays as it is.
+func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, repair Gate) Flows {
+	want := d.Flows
 	if tunnel != 0 {
-		want = append(want, ProbeFlow(tunnel))
+		want = append(slices.Clip(want), ProbeFlow(tunnel))
 	}
 	out := Flows{
 		Mods: flowtable.Diff(want, have, flowtable.Options{
@@ -113,7 +87,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		}
 		out.Outstanding[owner] = true
 		was := stands[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
-		// The stamp and the probe flow go on by themselves, and others depend on them.
+		// The probe flow goes on by itself, and others depend on it.
 		own, goesOn := ownFlow(mod, was, renumbered)
 		if !own && !repair(owner) {
 			out.Whole = false
@@ -122,7 +96,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 		mods = append(mods, *mod)
 		out.Fresh = out.Fresh && owner != tap.OwnerBridge && mod.Command == openflow.FlowAdd && !cookies[mod.Cookie]
 		if !goesOn {
-			if own && mod.Cookie == probeMagic {
+			if own {
 				owner = d.tunnelOwner()
 			}
 			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, stands))
@@ -132,20 +106,15 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, stamp uint64, tunnel openf
 	return out
 }
 
-// ownFlow tells whether a modification is of one of the controller's own flows, and then whether it comes about by itself: the stamp
-// has gone on, or the tunnel port has another number.
+// ownFlow tells whether a modification is of the probe flow, which is the controller's own, and then whether it comes about by itself:
+// the tunnel port has another number.
 func ownFlow(mod *openflow.FlowMod, was *openflow.FlowStats, renumbered bool) (own, goesOn bool) {
-	switch {
-	case mod.Command != openflow.FlowAdd:
-		own = was != nil && probePort(was) != 0
-		return own, own
-	case mod.Cookie == probeMagic:
-		return true, was == nil && renumbered
-	case isReserved(mod.Cookie):
-		return true, was != nil && was.Cookie&^stampMask == stampMagic && len(was.Instructions) == 0 &&
-			was.IdleTimeout == 0 && was.HardTimeout == 0 && was.Flags == 0
+	if mod.Command == openflow.FlowAdd {
+		own = mod.Cookie == probeMagic
+		return own, own && was == nil && renumbered
 	}
-	return false, false
+	own = was != nil && probePort(was) != 0
+	return own, own
 }
 
 // probePort is the port of a probe flow, or 0 if the flow is none.

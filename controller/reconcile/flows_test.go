@@ -12,8 +12,8 @@ import (
 )
 
 // installed is what a switch has that took all of a program.
-func installed(d *reconcile.Desired, stamp uint64, tunnel openflow.PortNo) []openflow.FlowStats {
-	return reconcile.Applied(nil, reconcile.DiffFlows(nil, d, stamp, tunnel, reconcile.Open).Mods)
+func installed(d *reconcile.Desired, tunnel openflow.PortNo) []openflow.FlowStats {
+	return reconcile.Applied(nil, reconcile.DiffFlows(nil, d, tunnel, reconcile.Open).Mods)
 }
 
 func texts(mods []openflow.FlowMod) []string {
@@ -28,11 +28,10 @@ func TestDiffFlows(t *testing.T) {
 	const (
 		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001,actions=output:7"
 		addGuard   = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
-		addStamp   = "ADD table=0,priority=0,cookie=0x7473000000000003,actions=drop"
 		addProbe   = "ADD table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128"
 	)
 	base := desired(t, program())
-	all := installed(base, 3, 100)
+	all := installed(base, 100)
 	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009, Match: openflow.Match{openflow.InPort(9)}}
 	edited := func(edit func(*openflow.FlowStats)) []openflow.FlowStats {
 		out := append([]openflow.FlowStats{}, all...)
@@ -47,40 +46,38 @@ func TestDiffFlows(t *testing.T) {
 		name   string
 		have   []openflow.FlowStats
 		d      *reconcile.Desired
-		stamp  uint64
 		tunnel openflow.PortNo
 		want   []string
 		owners map[string]bool
 	}{
-		{"everything stands", all, base, 3, 100, []string{}, map[string]bool{}},
-		{"fresh switch", nil, base, 3, 100, []string{addGuard, addProbe, addCapture, addStamp}, map[string]bool{"bridge": true, "cap1": true}},
-		{"tunnel has no number yet", nil, base, 3, 0, []string{addGuard, addCapture, addStamp}, map[string]bool{"bridge": true, "cap1": true}},
-		{"stamp goes on", installed(base, 2, 100), base, 3, 100, []string{addStamp}, map[string]bool{"bridge": true}},
-		{"flow is missing", append([]openflow.FlowStats{}, installed(desired(t, program(without("cap1"))), 3, 100)...), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"flow too many", append(append([]openflow.FlowStats{}, all...), foreign), base, 3, 100, []string{"DELETE_STRICT table=2,priority=9,in_port=9,cookie=0x0"}, map[string]bool{"bridge": true}},
-		{"action differs", edited(func(f *openflow.FlowStats) { f.Instructions = nil }), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"cookie differs", edited(func(f *openflow.FlowStats) { f.Cookie = 0 }), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"flow expires", edited(func(f *openflow.FlowStats) { f.IdleTimeout = 5 }), base, 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"capture leaves", all, desired(t, program(without("cap1"))), 3, 100, []string{"DELETE_STRICT table=0,priority=100,in_port=4097,cookie=0x0"}, map[string]bool{"bridge": true}},
+		{"everything stands", all, base, 100, []string{}, map[string]bool{}},
+		{"fresh switch", nil, base, 100, []string{addGuard, addProbe, addCapture}, map[string]bool{"bridge": true, "cap1": true}},
+		{"tunnel has no number yet", nil, base, 0, []string{addGuard, addCapture}, map[string]bool{"bridge": true, "cap1": true}},
+		{"flow is missing", append([]openflow.FlowStats{}, installed(desired(t, program(without("cap1"))), 100)...), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"flow too many", append(append([]openflow.FlowStats{}, all...), foreign), base, 100, []string{"DELETE_STRICT table=2,priority=9,in_port=9,cookie=0x0"}, map[string]bool{"bridge": true}},
+		{"action differs", edited(func(f *openflow.FlowStats) { f.Instructions = nil }), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"cookie differs", edited(func(f *openflow.FlowStats) { f.Cookie = 0 }), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"flow expires", edited(func(f *openflow.FlowStats) { f.IdleTimeout = 5 }), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"capture leaves", all, desired(t, program(without("cap1"))), 100, []string{"DELETE_STRICT table=0,priority=100,in_port=4097,cookie=0x0"}, map[string]bool{"bridge": true}},
 		{"held owner's flow stays", append(append([]openflow.FlowStats{}, all...), foreign),
-			desired(t, program(func(p *tap.Program) { p.Held = []tap.Hold{{Owner: "cap9", Cookie: foreign.Cookie}} })), 3, 100, []string{}, map[string]bool{}},
+			desired(t, program(func(p *tap.Program) { p.Held = []tap.Hold{{Owner: "cap9", Cookie: foreign.Cookie}} })), 100, []string{}, map[string]bool{}},
 		{"held owner's flow that is in the program is kept right", edited(func(f *openflow.FlowStats) { f.Instructions = nil }),
-			desired(t, program(held("cap1"))), 3, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+			desired(t, program(held("cap1"))), 100, []string{addCapture}, map[string]bool{"cap1": true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := reconcile.DiffFlows(tc.have, tc.d, tc.stamp, tc.tunnel, reconcile.Open)
+			got := reconcile.DiffFlows(tc.have, tc.d, tc.tunnel, reconcile.Open)
 			assert.Equal(t, tc.want, texts(got.Mods))
 			assert.Equal(t, tc.owners, got.Outstanding)
 			after := reconcile.Applied(tc.have, got.Mods)
-			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.stamp, tc.tunnel, reconcile.Open).Mods), "applying twice is not applying once")
+			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.tunnel, reconcile.Open).Mods), "applying twice is not applying once")
 		})
 	}
 }
 
-// TestToldFlows: what somebody has done to flows is told of the controller's own flows too, but not that these go on.
+// TestToldFlows: what somebody has done to flows is told of the controller's own flow too, but not that it goes on.
 func TestToldFlows(t *testing.T) {
 	d := desired(t, program())
-	all := installed(d, 3, 100)
+	all := installed(d, 100)
 	without := func(cookie, mask openflow.Cookie) []openflow.FlowStats {
 		return slices.DeleteFunc(slices.Clone(all), func(f openflow.FlowStats) bool { return f.Cookie&mask == cookie })
 	}
@@ -93,8 +90,7 @@ func TestToldFlows(t *testing.T) {
 		}
 		return out
 	}
-	const stamp, probe = "flow table=0,priority=0,cookie=0x7473000000000004,actions=drop on brtap: ",
-		"flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
+	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
 	drop := func(f *openflow.FlowStats) { f.Instructions = []openflow.Instruction{openflow.GotoTable{Table: 3}} }
 	stray := func(in openflow.PortNo) openflow.FlowStats {
 		return openflow.FlowStats{Table: 9, Priority: 7, Match: openflow.Match{openflow.InPort(in)}}
@@ -106,11 +102,6 @@ func TestToldFlows(t *testing.T) {
 		owners []string
 		want   []string
 	}{
-		{"the stamp goes on", all, 100, nil, nil},
-		{"the stamp is gone", without(0x7473<<48, 0xffff<<48), 100, []string{"bridge"}, []string{stamp + "missing"}},
-		{"the stamp does something", edited(0, drop), 100, []string{"bridge"}, []string{stamp + "altered"}},
-		{"the stamp has another cookie", edited(0, func(f *openflow.FlowStats) { f.Cookie = 7 }), 100, []string{"bridge"}, []string{stamp + "altered"}},
-		{"the stamp expires", edited(0, func(f *openflow.FlowStats) { f.HardTimeout = 7 }), 100, []string{"bridge"}, []string{stamp + "altered"}},
 		{"the probe flow is gone", without(0x7470<<48, 0xffff<<48), 100, []string{"tunnel"}, []string{probe + "missing"}},
 		{"the probe flow does something else", edited(0xffff, drop), 100, []string{"tunnel"}, []string{probe + "altered"}},
 		{"the tunnel port has another number", all, 101, nil, nil},
@@ -122,15 +113,14 @@ func TestToldFlows(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var owners, keys []string
-			for _, c := range reconcile.DiffFlows(tc.have, d, 4, tc.tunnel, reconcile.Open).Changes {
+			for _, c := range reconcile.DiffFlows(tc.have, d, tc.tunnel, reconcile.Open).Changes {
 				owners, keys = append(owners, c.Owner), append(keys, c.Key())
 			}
 			assert.Equal(t, tc.owners, owners)
 			assert.Equal(t, tc.want, keys)
 		})
 	}
-	assert.Equal(t, []string{"ADD table=0,priority=0,cookie=0x7473000000000004,actions=drop"},
-		texts(reconcile.DiffFlows(all, d, 4, 0, reconcile.Open).Mods), "the probe flow stays while the tunnel port has no number")
+	assert.Empty(t, texts(reconcile.DiffFlows(all, d, 0, reconcile.Open).Mods), "the probe flow stays while the tunnel port has no number")
 }
 
 // TestFreshFlows: only of what has no flow yet may come beside the rows that feed it.
@@ -144,41 +134,16 @@ func TestFreshFlows(t *testing.T) {
 	one, two, guard := flow("cap1", 71, 1), flow("cap1", 71, 2), flow(tap.OwnerBridge, 72, 3)
 	for name, tc := range map[string]struct {
 		have, want *reconcile.Desired
-		stamp      uint64
 		fresh      bool
 	}{
-		"a new owner":                         {with(), with(one, two), 3, true},
-		"nothing":                             {with(one), with(one), 3, false},
-		"an owner that has some":              {with(one), with(one, two), 3, false},
-		"an owner that leaves":                {with(one), with(), 3, false},
-		"a new owner, and the bridge's guard": {with(), with(one, guard), 3, false},
-		"a new owner, and the stamp":          {with(), with(one), 4, false},
+		"a new owner":                         {with(), with(one, two), true},
+		"nothing":                             {with(one), with(one), false},
+		"an owner that has some":              {with(one), with(one, two), false},
+		"an owner that leaves":                {with(one), with(), false},
+		"a new owner, and the bridge's guard": {with(), with(one, guard), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tc.fresh, reconcile.DiffFlows(installed(tc.have, 3, 100), tc.want, tc.stamp, 100, reconcile.Open).Fresh)
-		})
-	}
-}
-
-func TestInstalledStamp(t *testing.T) {
-	const most = 1<<48 - 1
-	d := desired(t, program())
-	for name, tc := range map[string]struct {
-		have  []openflow.FlowStats
-		stamp uint64
-		found bool
-	}{
-		"nothing":     {nil, 0, false},
-		"stamp":       {installed(d, 41, 0), 41, true},
-		"most":        {installed(d, most, 0), most, true},
-		"runs over":   {installed(d, most+3, 0), 2, true},
-		"other place": {[]openflow.FlowStats{{Priority: 1, Cookie: 0x7473<<48 | 9}}, 0, false},
-		"other magic": {[]openflow.FlowStats{{Cookie: 9}}, 0, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			stamp, found := reconcile.InstalledStamp(tc.have)
-			assert.Equal(t, tc.stamp, stamp)
-			assert.Equal(t, tc.found, found)
+			assert.Equal(t, tc.fresh, reconcile.DiffFlows(installed(tc.have, 100), tc.want, 100, reconcile.Open).Fresh)
 		})
 	}
 }

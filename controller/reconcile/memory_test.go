@@ -213,8 +213,8 @@ func TestRepairGate(t *testing.T) {
 			db.restore(&memory, d)
 		})
 	}
-	have := installed(d, 3, 100)[1:]
-	flows := reconcile.DiffFlows(have, d, 4, 100, reconcile.Shut)
+	have := installed(d, 100)[1:]
+	flows := reconcile.DiffFlows(have, d, 100, reconcile.Shut)
 	for i := range flows.Mods {
 		assert.Contains(t, flows.Mods[i].String(), "cookie=0x747", "only the controller's own flows go on")
 	}
@@ -247,13 +247,13 @@ func TestChanges(t *testing.T) {
 			db.restore(new(reconcile.Memory), d)
 		})
 	}
-	have := installed(d, 3, 100)
+	have := installed(d, 100)
 	for i := range have {
 		if have[i].Table == 1 {
 			have[i].Instructions = nil
 		}
 	}
-	flows := reconcile.DiffFlows(have, d, 3, 100, reconcile.Open)
+	flows := reconcile.DiffFlows(have, d, 100, reconcile.Open)
 	require.Len(t, flows.Changes, 1)
 	assert.Contains(t, flows.Changes[0].String(), "actions=drop")
 	assert.Contains(t, flows.Changes[0].Key(), "altered")

@@ -176,24 +176,40 @@ func quietInterface(i *vswitch.Interface) {
 	i.IngressPolicingBurst, i.IngressPolicingPktsBurst = 0, 0
 }
 
-// ownPort keeps the port that each bridge has of its own as it was made.
+// ownPort keeps the port that each bridge has of its own as it was made, but for its tag, which counts the transactions that touch mirrors.
+//
+// Open vSwitch does not look again at the packets' flows that it has cached when a mirror begins or ceases to select a port, but does so
+// when a port comes or goes or has another VLAN, in whichever of its bridges. So the tag is what makes a change of mirrors take effect on
+// connections that are busy, and at once. It means nothing otherwise, since no flow of the tap bridge outputs to NORMAL.
 func (x *differ) ownPort(bridge *vswitch.Bridge) {
 	have, stands := x.snap.PortByName(bridge.Name, bridge.Name)
 	_, elsewhere := x.snap.PortNamed(bridge.Name)
 	name := func(kind string) string { return object(kind, bridge.Name, bridge.Name) }
 	switch {
 	case !stands && !elsewhere:
-		if x.may(Change{Owner: tap.OwnerBridge, Object: name("port"), What: wasMissing}) {
+		if x.may(Change{Owner: tap.OwnerBridge, Object: name("port"), What: wasMissing}) || x.mirrors {
 			x.out.Txn.InsertPort(bridge.UUID, vswitch.Port{Name: bridge.Name}, vswitch.Interface{Type: "internal"})
 		}
 		return
-	case !stands || !x.self.owns(have.ExternalIDs):
+	case !stands:
 		return
 	}
 	want := *have
-	plainPort(&want)
-	if !same(have, &want) && x.may(differing(tap.OwnerBridge, name("port"), have, &want)) {
+	if x.self.owns(have.ExternalIDs) {
+		plainPort(&want)
+		want.Tag = have.Tag
+		if !same(have, &want) && !x.may(differing(tap.OwnerBridge, name("port"), have, &want)) {
+			want = *have
+		}
+	}
+	if x.mirrors {
+		want.Tag = nextTag(have.Tag)
+	}
+	if !same(have, &want) {
 		x.out.Txn.UpdatePort(want)
+	}
+	if !x.self.owns(have.ExternalIDs) {
+		return
 	}
 	for device := range x.snap.EachInterface(have) {
 		now := *device
@@ -205,6 +221,15 @@ func (x *differ) ownPort(bridge *vswitch.Bridge) {
 			x.out.Txn.UpdateInterface(now)
 		}
 	}
+}
+
+// nextTag counts on, through the VLANs that there are: 1 to 4094.
+func nextTag(tag *int) *int {
+	next := 1
+	if tag != nil {
+		next += *tag % 4094
+	}
+	return &next
 }
 
 // replacePort makes a port anew where it stands. Mirrors follow.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -31,8 +30,6 @@ type Rows struct {
 	Blocked map[string]string
 	// Changes are what the transaction writes, one for each object.
 	Changes []Change
-	// Stamp is the stamp that the transaction writes, since it touches mirrors; 0 if it writes none.
-	Stamp uint64
 }
 
 // differ builds Rows.
@@ -113,9 +110,6 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 		}
 		return x.out
 	}
-	if exists {
-		x.ownPort(bridge)
-	}
 	x.deletePorts()
 	for i := range d.Program.Ports {
 		x.port(&d.Program.Ports[i])
@@ -126,6 +120,7 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 	}
 	if exists {
 		x.updateBridge(bridge)
+		x.ownPort(bridge)
 	}
 	if !x.out.Txn.Empty() {
 		x.out.Txn.IncrementNextCfg()
@@ -176,9 +171,8 @@ func (x *differ) insertBridge() {
 	x.tapBridge = x.out.Txn.InsertBridge(vswitch.Bridge{
 		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode, Protocols: want.Protocols,
 		OtherConfig: x.bridgeConfig(),
-		ExternalIDs: map[string]string{IDKey: tap.OwnerBridge, stampKey: "1"},
+		ExternalIDs: map[string]string{IDKey: tap.OwnerBridge},
 	})
-	x.out.Stamp = 1
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
 }
 
@@ -197,15 +191,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 		}
 	}
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
-	if !same(have, &want) && !x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
-		want = *have
-	}
-	if x.mirrors {
-		x.out.Stamp = Stamp(have) + 1
-		want.ExternalIDs = maps.Clone(want.ExternalIDs) // Who tells of the change tells what it was.
-		want.ExternalIDs[stampKey] = strconv.FormatUint(x.out.Stamp, 10)
-	}
-	if !same(have, &want) {
+	if !same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
 		x.out.Txn.UpdateBridge(want)
 	}
 	x.updateController(have)
@@ -236,12 +222,6 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 	if !found && x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasMissing}) {
 		x.out.Txn.InsertController(x.tapBridge, x.controller())
 	}
-}
-
-// Stamp reads the count of transactions that touched mirrors.
-func Stamp(bridge *vswitch.Bridge) uint64 {
-	n, _ := strconv.ParseUint(bridge.ExternalIDs[stampKey], 10, 64)
-	return n & stampMask
 }
 
 func defaulted(datapathType string) string {

@@ -60,16 +60,16 @@ func TestGate(t *testing.T) {
 
 	db.vsctl("set Mirror tl-1 select_all=true")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
-	assert.Equal(t, []string{"update mirror tl-1: select_all", "mutate brtap: external_ids", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
+	assert.Equal(t, []string{"update mirror tl-1: select_all", "update port brtap: tag", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
 	rows = reconcile.Diff(db.snapshot(), desired(t, program(without("cap1"))), self, reconcile.Shut, reconcile.Open)
-	assert.Equal(t, []string{"mutate brtap: external_ids", "mutate br0: ports", "mutate brtap: ports", "mutate br0: mirrors", "mutate system: next_cfg"},
+	assert.Equal(t, []string{"update port brtap: tag", "mutate br0: ports", "mutate brtap: ports", "mutate br0: mirrors", "mutate system: next_cfg"},
 		writes(t, db.snapshot(), rows.Txn), "on the way out nothing waits")
 }
 
 // TestDrift: whatever somebody changes in our rows is put back, by writing no more than that.
 func TestDrift(t *testing.T) {
 	const (
-		stamped = "mutate brtap: external_ids"
+		stamped = "update port brtap: tag"
 		counted = "mutate system: next_cfg"
 	)
 	inserted := func(name string) []string { return []string{"insert Port " + name, "insert Interface " + name} }
@@ -93,9 +93,9 @@ func TestDrift(t *testing.T) {
 		{"other_config", "remove Bridge brtap other_config disable-in-band", []string{"mutate brtap: other_config"}, "bridge", false},
 		{"datapath id", "set Bridge brtap other_config:datapath-id=0000000000000007", []string{"mutate brtap: other_config"}, "bridge", false},
 		{"id of the bridge", "remove Bridge brtap external_ids tapline-id", []string{"mutate brtap: external_ids"}, "bridge", false},
-		{"bridge", "del-br brtap", nil, "bridge", true},
+		{"bridge", "del-br brtap", nil, "bridge", false},
 
-		{"tag of the own port", "set Port brtap tag=7 other_config:x=y", []string{"update port brtap: tag", "mutate port brtap: other_config"}, "bridge", false},
+		{"own port's settings", "set Port brtap tag=7 vlan_mode=access other_config:x=y", []string{"update port brtap: vlan_mode", "mutate port brtap: other_config"}, "bridge", false},
 		{"type of the own port", "set Interface brtap type=system", []string{"update interface brtap: type"}, "bridge", false},
 
 		{"controller", "del-controller brtap", []string{"insert Controller", "mutate brtap: controller"}, "bridge", false},
@@ -169,12 +169,13 @@ func TestDrift(t *testing.T) {
 			if tc.want != nil {
 				assert.Len(t, rows.Outstanding, 1)
 			}
-			if tc.stamp {
-				assert.NotZero(t, rows.Stamp)
-			} else {
-				assert.Zero(t, rows.Stamp, "no mirror was touched")
-			}
+			stamp := db.stamp()
 			db.commit(rows.Txn)
+			if tc.stamp {
+				assert.NotEqual(t, stamp, db.stamp())
+			} else {
+				assert.Equal(t, stamp, db.stamp(), "no mirror was touched")
+			}
 			db.idle(d)
 			sameForeign(t, before, db.snapshot())
 		})
@@ -289,7 +290,7 @@ func TestPluggedNIC(t *testing.T) {
 	db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5 -- set Interface tapabc external_ids:vm-id=g1")
 	row, _ := db.snapshot().PortNamed("tapabc")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
-	assert.Equal(t, []string{"mutate brtap: external_ids", "update interface tapabc: ofport", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
+	assert.Equal(t, []string{"update interface tapabc: ofport", "update port brtap: tag", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
 	db.settle(d)
 	moved, on := db.snapshot().PortByName(tapBridge, "tapabc")
 	require.True(t, on)
@@ -330,36 +331,43 @@ func TestHeld(t *testing.T) {
 	assert.False(t, stands, "no longer held")
 }
 
-// TestStamp: the stamp counts the transactions that touch mirrors, whatever was written there by hand.
+// stamp is the tag of the tap bridge's own port; 0 if it has none.
+func (db *database) stamp() int {
+	if own, stands := db.snapshot().PortByName(tapBridge, tapBridge); stands && own.Tag != nil {
+		return *own.Tag
+	}
+	return 0
+}
+
+// TestStamp: the tag of the tap bridge's own port counts the transactions that touch mirrors, whatever was written there by hand, and
+// whoever has marked the port.
 func TestStamp(t *testing.T) {
 	db := newDatabase(t)
 	db.twoBridges()
-	stamp := func() uint64 {
-		b, _ := db.snapshot().Bridge(tapBridge)
-		return reconcile.Stamp(b)
-	}
-	programs := []struct {
-		p    *tap.Program
-		want uint64
+	two := program(nic("eth9"), capture("cap2", "2", "br0"))
+	for i, step := range []struct {
+		behind string
+		p      *tap.Program
+		want   int
 	}{
-		{program(), 1},
-		{program(nic("eth9")), 1},
-		{program(nic("eth9"), func(p *tap.Program) { p.Flows = p.Flows[:1] }), 1},
-		{program(nic("eth9"), capture("cap2", "2", "br0")), 2},
-		{program(nic("eth9"), capture("cap2", "2", "br0", "vnet2")), 3},
-		{program(nic("eth9")), 4},
-	}
-	for i, step := range programs {
-		rows := reconcile.Diff(db.snapshot(), desired(t, step.p), self, reconcile.Open, reconcile.Open)
-		db.settle(desired(t, step.p))
-		assert.Equal(t, step.want, stamp(), "step %d", i)
-		if rows.Stamp != 0 {
-			assert.Equal(t, step.want, rows.Stamp, "step %d", i)
+		{"", program(), 0}, // The bridge and its ports are new.
+		{"", program(nic("eth9")), 0},
+		{"", program(nic("eth9"), func(p *tap.Program) { p.Flows = p.Flows[:1] }), 0},
+		{"", two, 1},
+		{"", program(nic("eth9"), capture("cap2", "2", "br0", "vnet2")), 2},
+		{"", program(nic("eth9")), 3},
+		{"set Port brtap tag=4094", program(nic("eth9")), 4094},
+		{"", two, 1},
+		{"set Port brtap tag=4095", program(nic("eth9")), 2},
+		{"set Port brtap tag=0", two, 1},
+		{"set Port brtap external_ids:tapline=other", program(nic("eth9")), 2},
+	} {
+		if step.behind != "" {
+			db.vsctl(step.behind)
 		}
+		db.settle(desired(t, step.p))
+		assert.Equal(t, step.want, db.stamp(), "step %d", i)
 	}
-	db.vsctl("set Bridge brtap external_ids:tapline-stamp=many")
-	db.settle(desired(t, program(nic("eth9"), capture("cap2", "2", "br0"))))
-	assert.Equal(t, uint64(1), stamp())
 }
 
 // TestUnsortedProgram: a plugin need not sort what a switch sorts.

@@ -14,18 +14,15 @@ import (
 const reportTime = time.Second
 
 // applied forgets of what was changed that which the switch has applied by now.
-func (l *loop) applied(snap *vswitch.Snapshot, of *switchConn, again *time.Time) {
-	if len(l.changed) == 0 {
-		return
+func (l *loop) applied(snap *vswitch.Snapshot, again *time.Time) {
+	now := time.Now()
+	if cfg := curCfg(snap); cfg != l.cfg {
+		l.cfg, l.taken = cfg, now
 	}
-	var installed uint64
-	if of != nil {
-		installed, _ = reconcile.InstalledStamp(of.have)
-	}
-	now, through := time.Now(), l.bundled.Add(revalidateTime)
+	through := l.taken.Add(revalidateTime)
 	for owner, nextCfg := range l.changed {
 		switch {
-		case curCfg(snap) < nextCfg || installed != l.stamp:
+		case l.cfg < nextCfg:
 		case now.Before(through):
 			sooner(again, through)
 		default:

@@ -14,6 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // How long a session waits for its switch.
@@ -187,9 +188,13 @@ func (s *Session) watch(ctx context.Context, conn *client.Conn) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &loop{s: s, conn: conn, watcher: watcher, stood: map[string]uint64{}, self: reconcile.Self{
+	l := &loop{s: s, conn: conn, watcher: watcher, stood: map[string]uint64{}, self: reconcile.Self{
 		Cluster: s.config.Cluster, DatapathID: s.dpid, Target: s.target(conn.LocalAddr()),
-	}}, nil
+	}}
+	if system := watcher.Snapshot().System(); system != nil && system.CurCfg < system.NextCfg {
+		l.note(tap.OwnerBridge, system.NextCfg) // What was written last, perhaps by our predecessor, is not applied yet.
+	}
+	return l, nil
 }
 
 // advance makes a step, if the database is still followed. A host that is up by then needs its turn no more.

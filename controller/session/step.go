@@ -11,7 +11,6 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
-	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
@@ -25,13 +24,11 @@ type loop struct {
 	seen    *vswitch.Snapshot // that was reported last; nil before the first
 	looked  *vswitch.Snapshot // of the last step
 
-	stamp    uint64 // of the last transaction that touched mirrors
-	stampCfg int64  // next_cfg from which on the switch has applied it
-	shown    uint64 // with which the flows are compared: the last one that the switch has applied
 	// changed holds the owners whose rows or flows were written, until the switch has applied that and handles what it had cached
 	// accordingly; with the next_cfg of the transaction that wrote rows, or 0.
 	changed   map[string]int64
-	bundled   time.Time // when the switch took the last bundle of flows
+	cfg       int64     // cur_cfg, as far as it has been followed
+	taken     time.Time // when the switch had applied the last rows or flows that were written
 	owed      time.Time // since when a report is put off; zero if none is
 	mirrors   reconcile.MirrorWatch
 	settled   *reconcile.Desired // of which everything stood
@@ -50,9 +47,10 @@ type loop struct {
 	busy      bool              // the last step left something that the switch, or the planner, is at
 }
 
-// revalidateTime is how long Open vSwitch is given, after it took a bundle, to go through the packets' flows that it has cached. Its
-// revalidators do so at once but beside everything else, and nothing tells a controller when they are through. On 3.1.0
-// and a quiet machine that takes 2 to 5 ms; a frame that comes earlier may still be handled as before.
+// revalidateTime is how long Open vSwitch is given, after it has applied something, to go through the packets' flows that it has cached.
+// Its revalidators begin at once, but no sooner than 5 ms after they last began (udpif_revalidator in ofproto-dpif-upcall.c), and
+// nothing tells a controller when they are through. On 3.1.0 and a quiet machine that takes 2 to 5 ms; a frame that comes earlier
+// may still be handled as before.
 const revalidateTime = 10 * time.Millisecond
 
 // retryTime is how long a refused change rests before it is tried again.
@@ -93,20 +91,14 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 			return time.Time{}, err
 		}
 		snap = l.watcher.Snapshot()
-		l.followStamp(snap)
 		l.intruders = reconcile.Intruders(snap, desired, l.self)
 		l.mute()
-		var beside <-chan error
 		if of != nil {
 			if err = l.unbar(ctx, of, desired); err == nil {
 				flows, err = l.missing(ctx, of, desired)
 			}
-			switch {
-			case err != nil || len(flows.Mods) == 0:
-			case flows.Fresh:
-				beside = send(ctx, of.conn, flows)
-			default: // What delivers must stand before what feeds it.
-				flows, err = l.sent(of, desired, flows, <-send(ctx, of.conn, flows))
+			if err == nil && len(flows.Mods) > 0 && !flows.Fresh { // What delivers must stand before what feeds it.
+				flows, err = l.send(ctx, of, desired, flows)
 			}
 			unprobed, probeAt = l.s.probe(ctx, of.conn, desired.Program.Tunnel.Peers, tunnelNumber(snap, desired), time.Now())
 			if err != nil {
@@ -116,20 +108,20 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		}
 		rows = l.s.memory.Diff(snap, desired, l.self, l.gate(snap, desired, of, unprobed), l.repair)
 		written := false // and is compared when the switch has applied it
-		var failed error
 		if !rows.Txn.Empty() {
-			written, failed = l.commit(ctx, desired, &rows)
+			if written, err = l.commit(ctx, desired, &rows); err != nil {
+				return time.Time{}, err
+			}
 			snap = l.watcher.Snapshot()
 			written = written && curCfg(snap) < snap.System().NextCfg
 		}
-		if beside != nil {
-			if flows, err = l.sent(of, desired, flows, <-beside); err != nil {
+		// The switch takes a transaction and flows that come right after it in one turn, and goes through its cache once for both. Had it
+		// the flows first, the rows would wait for the next time, 5 ms later.
+		if of != nil && flows.Fresh && len(flows.Mods) > 0 {
+			if flows, err = l.send(ctx, of, desired, flows); err != nil {
 				_ = of.conn.Close()
 				of = nil
 			}
-		}
-		if failed != nil {
-			return time.Time{}, failed
 		}
 		if l.silence(desired, rows) && of != nil {
 			continue // The flows have to follow.
@@ -149,7 +141,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	}
 	sooner(&again, probeAt)
 	l.looked = snap
-	l.applied(snap, of, &again)
+	l.applied(snap, &again)
 	if l.putOff(snap, desired, of, &again) {
 		return again, nil
 	}
@@ -186,30 +178,11 @@ func sooner(again *time.Time, t time.Time) {
 	}
 }
 
-// followStamp notices stamps that others than this loop have written: a predecessor of ours, or somebody by hand.
-func (l *loop) followStamp(snap *vswitch.Snapshot) {
-	bridge, exists := snap.Bridge(l.s.config.TapBridge)
-	if !exists || snap.System() == nil {
-		return
-	}
-	if stamp := reconcile.Stamp(bridge); stamp != l.stamp {
-		l.stamp, l.stampCfg = stamp, snap.System().NextCfg
-	}
-}
-
 // missing compares the flows of the switch with what is desired.
 func (l *loop) missing(ctx context.Context, of *switchConn, desired *reconcile.Desired) (reconcile.Flows, error) {
 	if err := l.s.refresh(ctx, of); err != nil {
 		return reconcile.Flows{}, err
 	}
-	// A stamp that the switch has not applied yet must not be shown: what is cached until then is from before.
-	stamp, installed := reconcile.InstalledStamp(of.have)
-	if curCfg(l.watcher.Snapshot()) >= l.stampCfg {
-		stamp = l.stamp
-	} else if !installed && l.stamp > 0 {
-		stamp = l.stamp - 1
-	}
-	l.shown = stamp
 	return l.compare(of, desired), nil
 }
 
@@ -217,19 +190,18 @@ func (l *loop) missing(ctx context.Context, of *switchConn, desired *reconcile.D
 type wantedFlows struct {
 	known      bool
 	print      uint64 // of the program's
-	stamp      uint64
 	tunnelPort string
 	tunnel     openflow.PortNo
 }
 
-// compare holds the flows that the switch has against what is desired, with the stamp that is to be shown. It does so once.
+// compare holds the flows that the switch has against what is desired. It does so once.
 func (l *loop) compare(of *switchConn, desired *reconcile.Desired) reconcile.Flows {
-	want := wantedFlows{true, desired.FlowsPrint, l.shown, desired.Program.Tunnel.Port, tunnelNumber(l.watcher.Snapshot(), desired)}
+	want := wantedFlows{true, desired.FlowsPrint, desired.Program.Tunnel.Port, tunnelNumber(l.watcher.Snapshot(), desired)}
 	if len(l.silenced) == 0 && of.matches == want {
 		return reconcile.Flows{Whole: true}
 	}
 	may := func(owner string) bool { return l.silenced[owner] || l.repair(owner) }
-	flows := reconcile.DiffFlows(of.have, desired.Silenced(l.silenced), want.stamp, want.tunnel, may)
+	flows := reconcile.DiffFlows(of.have, desired.Silenced(l.silenced), want.tunnel, may)
 	of.matches, of.compared = wantedFlows{}, want
 	if len(l.silenced) == 0 && len(flows.Mods) == 0 && flows.Whole {
 		of.matches = want
@@ -237,20 +209,14 @@ func (l *loop) compare(of *switchConn, desired *reconcile.Desired) reconcile.Flo
 	return flows
 }
 
-// send sends what is missing and tells what came of it: by one bundle, or, where the order alone is enough, without, which saves
-// a round trip.
-func send(ctx context.Context, conn *ofconn.Conn, flows reconcile.Flows) <-chan error {
-	done := make(chan error, 1)
+// send sends what is missing: by one bundle, or, where the order does not matter, without, which saves a round trip. It returns what is
+// missing still: all of it, if the switch has refused a part.
+func (l *loop) send(ctx context.Context, of *switchConn, desired *reconcile.Desired, flows reconcile.Flows) (reconcile.Flows, error) {
 	apply := flowtable.Apply
 	if flows.Fresh {
 		apply = flowtable.Add
 	}
-	go func() { done <- apply(ctx, conn, flows.Mods) }()
-	return done
-}
-
-// sent takes over what came of a bundle. It returns what is missing still: all of it, if the switch has refused a part.
-func (l *loop) sent(of *switchConn, desired *reconcile.Desired, flows reconcile.Flows, err error) (reconcile.Flows, error) {
+	err := apply(ctx, of.conn, flows.Mods)
 	var refused *flowtable.ModError
 	switch {
 	case errors.As(err, &refused):
@@ -273,7 +239,7 @@ func (l *loop) sent(of *switchConn, desired *reconcile.Desired, flows reconcile.
 	}
 	l.of, l.restored = of, nil
 	of.have, of.matches = reconcile.Applied(of.have, flows.Mods), wantedFlows{}
-	l.bundled = time.Now()
+	l.taken = time.Now()
 	for owner := range flows.Outstanding {
 		l.note(owner, 0)
 	}
@@ -342,9 +308,6 @@ func (l *loop) commit(ctx context.Context, desired *reconcile.Desired, rows *rec
 			l.refused[owner] = err.Error()
 		}
 		return false, nil
-	}
-	if rows.Stamp != 0 {
-		l.stamp, l.stampCfg = rows.Stamp, result.NextCfg
 	}
 	for owner := range rows.Outstanding {
 		l.note(owner, result.NextCfg)

@@ -80,9 +80,19 @@ func (t *Txn) UpdateBridge(want Bridge) {
 	}
 }
 
-// UpdatePort does for a port what UpdateBridge does for a bridge.
+// UpdatePort does for a port what UpdateBridge does for a bridge. The port that
+// a bridge has of its own is the bridge's owner's too.
 func (t *Txn) UpdatePort(want Port) {
-	if row, ok := t.snap.ports.get(want.UUID); t.mayChange(TablePort, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
+	row, ok := t.snap.ports.get(want.UUID)
+	ids := func() map[string]string {
+		if id, on := t.snap.bridgeOfPort.get(want.UUID); on && !t.owner.owns(row.ExternalIDs) {
+			if bridge, stands := t.snap.bridges.get(id); stands && bridge.Name == row.Name {
+				return bridge.ExternalIDs
+			}
+		}
+		return row.ExternalIDs
+	}
+	if t.mayChange(TablePort, want.UUID, ok, ids) {
 		t.guardPort(row)
 		update(t, t.snap.model.ports, t.snap.ports, &want)
 	}

@@ -23,7 +23,7 @@ const (
 const protoGRE = 47
 
 // flowTables collects the flows of one tap bridge. What matches nothing is dropped by the tables' defaults
-// (OpenFlow 1.3.5, 5.4) and, in table 0, by the controller's stamp flow.
+// (OpenFlow 1.3.5, 5.4).
 type flowTables struct {
 	entries []tap.FlowEntry
 }

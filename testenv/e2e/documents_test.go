@@ -130,7 +130,7 @@ func (s *stage) documents(t *testing.T) {
 	})
 }
 
-// objects are the ports, mirrors and flows on the switches of both hosts, one a line in the words of a plan. The stamp is left out.
+// objects are the ports, mirrors and flows on the switches of both hosts, one a line in the words of a plan.
 func (s *stage) objects(t *testing.T) string {
 	t.Helper()
 	var lines []string

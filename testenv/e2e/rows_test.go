@@ -191,7 +191,7 @@ func (d database) foreign() database {
 }
 
 // content is everything of ours on a switch by content: rows without ids that change when they are made anew, and flows
-// without statistics. The stamp, which counts transactions, is left out.
+// without statistics. The tag of the own port, which counts transactions, is left out.
 func content(h *lab.Host) (string, error) {
 	d, err := read(h)
 	if err != nil {
@@ -209,8 +209,8 @@ func content(h *lab.Host) (string, error) {
 			"datapath_type", "ports", "mirrors", "interfaces", "select_all", "select_src_port", "select_dst_port", "select_vlan",
 			"output_port", "output_vlan", "target", "connection_mode", "inactivity_probe", "max_backoff",
 		} {
-			if value, exists := r[column]; exists {
-				lines = append(lines, fmt.Sprintf("%s %s %s %s", table, r["name"], column, stampText.ReplaceAllString(value, "")))
+			if value, exists := r[column]; exists && !(tapBridge && column == "tag") {
+				lines = append(lines, fmt.Sprintf("%s %s %s %s", table, r["name"], column, value))
 			}
 		}
 	}
@@ -219,16 +219,11 @@ func content(h *lab.Host) (string, error) {
 		return "", err
 	}
 	for _, line := range strings.Split(flows, "\n") {
-		lines = append(lines, stampCookie.ReplaceAllString(strings.TrimSpace(line), ""))
+		lines = append(lines, strings.TrimSpace(line))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n"), nil
 }
-
-var (
-	stampText   = regexp.MustCompile(` ?tapline-stamp="?[0-9]+"?`)
-	stampCookie = regexp.MustCompile(`cookie=0x7473[0-9a-f]+, `)
-)
 
 // difference shows the lines that only one of two texts has.
 func difference(before, after string) string {
