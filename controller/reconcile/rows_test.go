@@ -290,7 +290,7 @@ func TestPluggedNIC(t *testing.T) {
 	db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5 -- set Interface tapabc external_ids:vm-id=g1")
 	row, _ := db.snapshot().PortNamed("tapabc")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
-	assert.Equal(t, []string{"update interface tapabc: ofport", "update port brtap: tag", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
+	assert.Equal(t, []string{"update port brtap: tag", "update interface tapabc: ofport", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
 	db.settle(d)
 	moved, on := db.snapshot().PortByName(tapBridge, "tapabc")
 	require.True(t, on)
