@@ -33,7 +33,7 @@ func (l *loop) applied(snap *vswitch.Snapshot, again *time.Time) {
 
 // putOff reports whether the report can wait for a later step, since the switch is still at what was written, or has not connected yet: it
 // would say no more than that, and take processor time while the first copy is due, or a thousand hosts are. What NICs and tunnels need
-// depends on what has come of them, so that does not wait.
+// depends on what has come of them, so that does not wait, nor does that something which counts as ready is not as it must be.
 func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *switchConn, again *time.Time) bool {
 	now := time.Now()
 	if l.owed.IsZero() {
@@ -41,11 +41,16 @@ func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *sw
 	}
 	due := l.owed.Add(reportTime)
 	awaited := of == nil && l.of == nil
+	drifted := false
+	for owner := range l.changed {
+		print, stood := l.stood[owner]
+		drifted = drifted || stood && print == desired.Prints[owner]
+	}
 	told := func(p tap.Port) bool {
 		nextCfg, changed := l.changed[p.Owner]
 		return changed && p.Type != "patch" && curCfg(snap) >= nextCfg && (l.seen == nil || curCfg(l.seen) < nextCfg)
 	}
-	if len(l.changed) == 0 && !awaited || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, told) {
+	if len(l.changed) == 0 && !awaited || drifted || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, told) {
 		l.owed = time.Time{}
 		return false
 	}
