@@ -149,7 +149,7 @@ func (x *places) merge(g *tap.Guest, id string, record *store.Guest) (exists boo
 				}
 			}
 			if d.Running {
-				for p := range x.byName[n.IfName] {
+				for _, p := range x.byName[n.IfName] {
 					if l := p.location(); p.host == at.host && !slices.Contains(to.Locations, l) {
 						to.Locations = append(to.Locations, l)
 					}

@@ -31,23 +31,30 @@ func (m multimap[K, V]) remove(k K, v V) {
 	}
 }
 
-// portLists holds a few ports under a key, sorted. It takes a tenth of a multimap's memory, and time that grows with their number.
-type portLists[K comparable] map[K][]seenPort
+// portLists holds ports under a key, sorted; each is one record, however many lists it is in.
+type portLists[K comparable] map[K][]*seenPort
 
-func (m portLists[K]) add(k K, p seenPort) {
-	if at, stands := slices.BinarySearchFunc(m[k], p, comparePorts); stands {
+// place is where a port stands in a list, or belongs.
+func (m portLists[K]) place(k K, p *seenPort) (at int, stands bool) {
+	return slices.BinarySearchFunc(m[k], p, func(a, b *seenPort) int { return comparePorts(*a, *b) })
+}
+
+func (m portLists[K]) add(k K, p *seenPort) {
+	if at, stands := m.place(k, p); stands {
 		m[k][at] = p
 	} else {
 		m[k] = slices.Insert(m[k], at, p)
 	}
 }
 
-func (m portLists[K]) remove(k K, p seenPort) {
-	if at := slices.Index(m[k], p); at >= 0 {
-		m[k] = slices.Delete(m[k], at, at+1)
-	}
-	if len(m[k]) == 0 {
+func (m portLists[K]) remove(k K, p *seenPort) {
+	ports := m[k]
+	switch at, stands := m.place(k, p); {
+	case !stands || *ports[at] != *p:
+	case len(ports) == 1:
 		delete(m, k)
+	default:
+		m[k] = slices.Delete(ports, at, at+1)
 	}
 }
 
@@ -55,7 +62,7 @@ func (m portLists[K]) remove(k K, p seenPort) {
 type places struct {
 	byMAC   portLists[tap.MAC] // by what external_ids tell, else by mac_in_use
 	byInUse portLists[tap.MAC]
-	byName  multimap[string, seenPort] // Hosts have the same names.
+	byName  portLists[string]
 	byGuest portLists[string]
 
 	guestsByMAC    multimap[tap.MAC, string] // declared guests
@@ -69,7 +76,7 @@ type places struct {
 func newPlaces() *places {
 	return &places{
 		byMAC: portLists[tap.MAC]{}, byInUse: portLists[tap.MAC]{},
-		byName: multimap[string, seenPort]{}, byGuest: portLists[string]{},
+		byName: portLists[string]{}, byGuest: portLists[string]{},
 		guestsByMAC: multimap[tap.MAC, string]{}, guestsByName: multimap[string, string]{},
 		servicesByMAC: multimap[tap.MAC, string]{}, servicesByName: multimap[string, string]{},
 		domains: newDomains(),
@@ -95,22 +102,22 @@ func (p seenPort) addrs() []netip.Addr {
 
 func (x *places) addPort(p seenPort) {
 	if m := p.effective(); !m.IsZero() {
-		x.byMAC.add(m, p)
+		x.byMAC.add(m, &p)
 	}
 	if !p.inUse.IsZero() {
-		x.byInUse.add(p.inUse, p)
+		x.byInUse.add(p.inUse, &p)
 	}
-	x.byName.add(p.name, p)
+	x.byName.add(p.name, &p)
 	if p.guest != "" {
-		x.byGuest.add(p.guest, p)
+		x.byGuest.add(p.guest, &p)
 	}
 }
 
 func (x *places) removePort(p seenPort) {
-	x.byMAC.remove(p.effective(), p)
-	x.byInUse.remove(p.inUse, p)
-	x.byName.remove(p.name, p)
-	x.byGuest.remove(p.guest, p)
+	x.byMAC.remove(p.effective(), &p)
+	x.byInUse.remove(p.inUse, &p)
+	x.byName.remove(p.name, &p)
+	x.byGuest.remove(p.guest, &p)
 }
 
 // replace takes the ports of a host from one observation to the next, both sorted, and tells each port that came or went.
@@ -188,15 +195,15 @@ func (x *places) portsOf(mac tap.MAC, name string) []seenPort {
 	found := map[seenPort]struct{}{}
 	if !mac.IsZero() {
 		for _, p := range x.byMAC[mac] {
-			found[p] = struct{}{}
+			found[*p] = struct{}{}
 		}
 		for _, p := range x.byInUse[mac] {
-			found[p] = struct{}{}
+			found[*p] = struct{}{}
 		}
 	}
 	if name != "" {
-		for p := range x.byName[name] {
-			found[p] = struct{}{}
+		for _, p := range x.byName[name] {
+			found[*p] = struct{}{}
 		}
 	}
 	out := make([]seenPort, 0, len(found))
@@ -243,8 +250,8 @@ func (x *places) guest(id string, record *store.Guest) (tap.Guest, bool) {
 	}
 	ports := make([]seenPort, 0, len(x.byGuest[id]))
 	for _, p := range x.byGuest[id] {
-		if !x.isTapNIC(p) && !p.effective().IsZero() {
-			ports = append(ports, p)
+		if !x.isTapNIC(*p) && !p.effective().IsZero() {
+			ports = append(ports, *p)
 		}
 	}
 	slices.SortFunc(ports, comparePorts)

@@ -85,7 +85,7 @@ func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) (
 	}
 	for _, l := range n.Locations {
 		s.add("port", FromOVSDB)
-		for p := range x.byName[l.Port] {
+		for _, p := range x.byName[l.Port] {
 			if p.location() == l {
 				tells(FromOVSDB, p.effective(), p.name, p.addrs()...)
 			}

@@ -136,7 +136,7 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 	if err != nil {
 		return err
 	}
-	for _, id := range sorted(w.flowsOfSource[sourceOf(f)]) {
+	for _, id := range w.flowsOfSource[sourceOf(f)] {
 		o := w.flows[id]
 		if o.TapID == f.TapID && o.ID != f.ID && o.Type == f.Type && o.MAC == f.MAC && w.sameWire(o, f) &&
 			o.VLAN == f.VLAN && o.Direction == f.Direction {

@@ -87,7 +87,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		program.Tunnel.Peers = append(program.Tunnel.Peers, tap.Peer{Addr: addr, Owners: owners})
 	}
 	slices.SortFunc(program.Tunnel.Peers, func(a, b tap.Peer) int { return a.Addr.Compare(b.Addr) })
-	for _, id := range sorted(p.servicesAt[h.ID]) {
+	for _, id := range p.servicesAt[h.ID] {
 		p.deliver(program, &flows, h, p.world.services[id], numbers, tunnel, held)
 	}
 	program.Flows = flows.entries

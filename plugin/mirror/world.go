@@ -14,20 +14,23 @@ func (s set) add(id string) { s[id] = struct{}{} }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// index maps a key to the ids that refer to it.
-type index map[string]set
+// index maps a key to the ids that refer to it, sorted: most keys have one, for which a set would take ten times as much memory.
+type index map[string][]string
 
 func (x index) add(key, id string) {
-	if x[key] == nil {
-		x[key] = set{}
+	if at, stands := slices.BinarySearch(x[key], id); !stands {
+		x[key] = slices.Insert(x[key], at, id)
 	}
-	x[key].add(id)
 }
 
 func (x index) remove(key, id string) {
-	delete(x[key], id)
-	if len(x[key]) == 0 {
+	ids := x[key]
+	switch at, stands := slices.BinarySearch(ids, id); {
+	case !stands:
+	case len(ids) == 1:
 		delete(x, key)
+	default:
+		x[key] = slices.Delete(ids, at, at+1)
 	}
 }
 
@@ -211,25 +214,25 @@ func (w *world) forgetFlow(id string) {
 
 func (w *world) touchHost(id string, t touched) {
 	t.hosts.add(id)
-	for f := range w.flowsOfSource[id] {
+	for _, f := range w.flowsOfSource[id] {
 		t.flows.add(f)
 	}
-	for s := range w.servicesAtHost[id] {
+	for _, s := range w.servicesAtHost[id] {
 		t.services.add(s)
 	}
-	for g := range w.guestsSeenAt[id] {
+	for _, g := range w.guestsSeenAt[id] {
 		w.touchGuest(g, t)
 	}
-	for s := range w.servicesSeenAt[id] {
+	for _, s := range w.servicesSeenAt[id] {
 		t.services.add(s)
 	}
 }
 
 func (w *world) touchGuest(id string, t touched) {
-	for f := range w.flowsOfSource[id] {
+	for _, f := range w.flowsOfSource[id] {
 		t.flows.add(f)
 	}
-	for s := range w.servicesOfGuest[id] {
+	for _, s := range w.servicesOfGuest[id] {
 		t.services.add(s)
 	}
 }
@@ -244,7 +247,7 @@ func (w *world) touchFlow(id string, t touched) {
 
 func (w *world) touchService(id string, t touched) {
 	t.services.add(id)
-	for f := range w.flowsOfService[id] {
+	for _, f := range w.flowsOfService[id] {
 		t.flows.add(f)
 	}
 }
