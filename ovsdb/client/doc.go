@@ -8,9 +8,8 @@
 //
 // A server sends the update of a transaction before the reply to it
 // (ovsdb-server(7), 4.1.5), and a Conn keeps the order: when [Conn.Transact]
-// returns, every update that the server sent before that reply can be received
-// from [Monitor.Updates] without waiting. So a caller that drains the channel
-// after its transaction has seen the transaction's effects. [Update.Seq] and
+// returns, [Monitor.Next] has every update that the server sent before that
+// reply. So a caller that takes all of them after its transaction has seen the transaction's effects. [Update.Seq] and
 // the number that [Conn.TransactSeq] returns count the messages of the
 // connection and say the same where updates are consumed somewhere else.
 //

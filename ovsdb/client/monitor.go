@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tapline-sdn/tapline/ovsdb"
@@ -28,20 +29,20 @@ type Update struct {
 
 // Monitor watches tables of a database.
 type Monitor struct {
-	conn    *Conn
-	id      uint64
-	db      string
-	schema  *ovsdb.DatabaseSchema
-	updates chan *Update
-	ready   chan struct{}
-	silent  atomic.Bool // canceled: no more updates, please
+	conn   *Conn
+	id     uint64
+	db     string
+	schema *ovsdb.DatabaseSchema
+	ready  chan struct{}
+	silent atomic.Bool // canceled: no more updates, please
 
 	// deliver runs in the reader; its error ends the connection.
 	deliver func(u Update, size int) error
-	// The reader's account of what waits in updates: the sizes of the latest
-	// of them, oldest first, and their sum.
-	sizes  []int
-	queued int
+
+	mu      sync.Mutex // guards what follows
+	waiting []*Update  // the oldest first; nil while none does, which is most of the time
+	queued  int        // bytes, the sum of their sizes
+	ended   bool       // no more will come
 }
 
 // monitorMethod is an index into monitorMethods.
@@ -63,8 +64,7 @@ const plainMonitor monitorMethod = 2
 
 // Monitor watches the tables and columns of request that the database's
 // schema has, with the best of monitor_cond_since, monitor_cond and monitor
-// that the server offers. When it returns, the initial contents are in
-// Updates.
+// that the server offers. When it returns, Next has the initial contents.
 //
 // From then on, the connection ends with ErrDatabaseGone when the server
 // stops to serve the database.
@@ -85,8 +85,7 @@ func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.Monito
 	}
 	request = request.Prune(schema)
 	m := &Monitor{
-		conn: c, db: db, schema: schema,
-		updates: make(chan *Update, c.opts.QueueUpdates), ready: make(chan struct{}, 1),
+		conn: c, db: db, schema: schema, ready: make(chan struct{}, 1),
 	}
 	m.deliver = m.enqueue
 	c.mu.Lock()
@@ -149,14 +148,32 @@ func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, re
 // Schema is the schema of the database as the server has it.
 func (m *Monitor) Schema() *ovsdb.DatabaseSchema { return m.schema }
 
-// Updates delivers the initial contents and then every change, in the order of
-// the wire. It is closed when the monitor or the connection has ended; what
-// came before is still received.
-func (m *Monitor) Updates() <-chan *Update { return m.updates }
+// Next takes the oldest update that waits, without waiting for one: first the
+// initial contents and then every change, in the order of the wire. It is nil
+// where none waits; open is false where, besides, the monitor or the connection
+// has ended, so that none will come.
+func (m *Monitor) Next() (u *Update, open bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		return nil, !m.ended
+	}
+	u, m.waiting = m.waiting[0], m.waiting[1:]
+	if m.queued -= u.Size; len(m.waiting) == 0 {
+		m.waiting = nil
+	}
+	return u, true
+}
 
-// Ready receives when something was put into Updates since the last receive
-// from Ready, and is closed when the monitor has ended: for a consumer that
-// drains Updates when it suits it.
+// Waiting is how many updates Next has to give now.
+func (m *Monitor) Waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.waiting)
+}
+
+// Ready receives when an update has come since the last receive from Ready, and
+// is closed when the monitor has ended.
 func (m *Monitor) Ready() <-chan struct{} { return m.ready }
 
 // Cancel ends the monitor (RFC 7047, 4.1.7). Updates that come from now on are
@@ -185,18 +202,15 @@ func (m *Monitor) enqueue(u Update, size int) error {
 	if m.silent.Load() {
 		return nil
 	}
-	for len(m.sizes) > len(m.updates) { // consumed since
-		m.queued -= m.sizes[0]
-		m.sizes = m.sizes[1:]
-	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	// One update alone may be as large as a message may be.
-	if len(m.updates) == cap(m.updates) || len(m.sizes) > 0 && m.queued+size > m.conn.opts.QueueBytes {
+	if n := len(m.waiting); n == m.conn.opts.QueueUpdates || n > 0 && m.queued+size > m.conn.opts.QueueBytes {
 		return ErrSlowConsumer
 	}
-	m.sizes = append(m.sizes, size)
-	m.queued += size
 	u.Size = size
-	m.updates <- &u
+	m.waiting = append(m.waiting, &u)
+	m.queued += size
 	select {
 	case m.ready <- struct{}{}:
 	default:
@@ -204,10 +218,12 @@ func (m *Monitor) enqueue(u Update, size int) error {
 	return nil
 }
 
-// end closes the channels. Only the reader calls it.
+// end tells that no more will come. Only the reader calls it.
 func (m *Monitor) end() {
-	if m.updates != nil {
-		close(m.updates)
+	m.mu.Lock()
+	m.ended = true
+	m.mu.Unlock()
+	if m.ready != nil {
 		close(m.ready)
 	}
 }

@@ -40,6 +40,25 @@ func monitorPeer(t *testing.T, opts client.Options) (*client.Conn, *client.Monit
 	return conn, m, p, <-id
 }
 
+// next waits for an update.
+func next(t *testing.T, m *client.Monitor) *client.Update {
+	t.Helper()
+	for {
+		u, open := m.Next()
+		switch {
+		case u != nil:
+			return u
+		case !open:
+			t.Fatal("the monitor has ended")
+		}
+		select {
+		case <-m.Ready():
+		case <-t.Context().Done():
+			t.Fatal("no update came")
+		}
+	}
+}
+
 // TestMonitorFallsBack: the best way that a server knows is used, and
 // remembered.
 func TestMonitorFallsBack(t *testing.T) {
@@ -59,7 +78,7 @@ func TestMonitorFallsBack(t *testing.T) {
 			go func() { p.serve(tc.answers) }()
 			m, err := conn.Monitor(t.Context(), "D", everything)
 			ovstest.NoError(t, err)
-			u := <-m.Updates()
+			u := next(t, m)
 			ovstest.True(t, "the first update is initial", u.Initial && !u.Resumed)
 			ovstest.Equal(t, "change", tc.change, u.Tables[0].Rows[0].Change)
 			ovstest.Equal(t, "schema", "D", m.Schema().Name)
@@ -82,7 +101,7 @@ func TestMonitorFallsBack(t *testing.T) {
 		}()
 		m, err := conn.Monitor(t.Context(), "D", everything)
 		ovstest.NoError(t, err)
-		ovstest.Equal(t, "change", ovsdb.RowInsert, (<-m.Updates()).Tables[0].Rows[0].Change)
+		ovstest.Equal(t, "change", ovsdb.RowInsert, next(t, m).Tables[0].Rows[0].Change)
 		_, err = conn.Monitor(t.Context(), "D", ovsdb.MonitorRequest{"T": {Columns: []string{"a"}, Where: []ovsdb.Condition{ovsdb.ByUUID(ovsdb.UUID{})}}})
 		ovstest.True(t, "conditions are refused", err != nil)
 	})
@@ -103,7 +122,7 @@ func TestMonitorRefused(t *testing.T) {
 // channel when the transaction returns, and the numbers say so.
 func TestOrder(t *testing.T) {
 	conn, m, p, id := monitorPeer(t, client.Options{})
-	<-m.Updates()
+	next(t, m)
 	for range 200 {
 		go func() {
 			r := p.receive()
@@ -114,9 +133,9 @@ func TestOrder(t *testing.T) {
 		}()
 		_, seq, err := conn.TransactSeq(t.Context(), "D", ovsdb.Comment{Text: "x"})
 		ovstest.NoError(t, err)
-		ovstest.Equal(t, "updates that wait", 3, len(m.Updates()))
+		ovstest.Equal(t, "updates that wait", 3, m.Waiting())
 		for i := range 3 {
-			u := <-m.Updates()
+			u := next(t, m)
 			ovstest.Equal(t, "contents", ovsdb.Value(ovsdb.String(fmt.Sprint(i))), u.Tables[0].Rows[0].Row["a"])
 			ovstest.Equal(t, "number", seq-3+uint64(i), u.Seq)
 			ovstest.Equal(t, "transaction", rowID, u.LastTransaction.String())
@@ -138,7 +157,8 @@ func TestSlowConsumer(t *testing.T) {
 			}()
 			ovstest.ErrorIs(t, ended(t, conn), client.ErrSlowConsumer)
 			n := 0
-			for range m.Updates() {
+			for u, open := m.Next(); open; u, open = m.Next() {
+				ovstest.True(t, "an update", u != nil)
 				n++
 			}
 			ovstest.True(t, fmt.Sprintf("a few updates came: %d", n), n >= 4 && n <= 6)
@@ -146,10 +166,10 @@ func TestSlowConsumer(t *testing.T) {
 	}
 	t.Run("one that keeps up", func(t *testing.T) {
 		conn, m, p, id := monitorPeer(t, client.Options{QueueUpdates: 5, QueueBytes: 600})
-		<-m.Updates()
+		next(t, m)
 		for range 1000 {
 			ovstest.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID))
-			<-m.Updates()
+			next(t, m)
 		}
 		ovstest.NoError(t, conn.Err())
 	})
@@ -160,7 +180,7 @@ func TestSlowConsumer(t *testing.T) {
 func TestCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, m, p, id := monitorPeer(t, client.Options{QueueUpdates: 2, ProbeInterval: -1})
-		<-m.Updates()
+		next(t, m)
 		go func() {
 			r := p.receive()
 			for range 10 {
@@ -169,9 +189,8 @@ func TestCancel(t *testing.T) {
 			_ = p.reply(r, `{}`)
 		}()
 		ovstest.NoError(t, m.Cancel(t.Context()))
-		for range m.Updates() {
-			t.Fatal("an update after the cancellation")
-		}
+		u, open := m.Next()
+		ovstest.True(t, "no update after the cancellation, and its end", u == nil && !open)
 		for range m.Ready() { // was told once, and is closed
 		}
 		ovstest.NoError(t, conn.Err())

@@ -29,7 +29,7 @@ type Options struct {
 	// sent. 0 means 256.
 	MaxInFlight int
 	// QueueUpdates and QueueBytes bound the updates of one monitor that wait to
-	// be received. 0 means 1024, and 64 MiB of JSON text.
+	// be taken. 0 means 1024, and 64 MiB of JSON text.
 	QueueUpdates int
 	QueueBytes   int
 

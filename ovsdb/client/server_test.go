@@ -160,7 +160,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 	conn, other := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
 	ovstest.NoError(t, err)
-	<-m.Updates()
+	next(t, m)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -182,14 +182,13 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 		ovstest.NoError(t, err)
 		mine := results[1].Rows[0]["next_cfg"].(ovsdb.Integer)
 		for last < mine { // must not block
-			select {
-			case u := <-m.Updates():
-				now := u.Tables[0].Rows[0].Row["next_cfg"].(ovsdb.Integer)
-				ovstest.True(t, "values and numbers grow", now > last && u.Seq > lastSeq)
-				last, lastSeq = now, u.Seq
-			default:
+			u, _ := m.Next()
+			if u == nil {
 				t.Fatalf("transaction made %d, updates only came to %d", mine, last)
 			}
+			now := u.Tables[0].Rows[0].Row["next_cfg"].(ovsdb.Integer)
+			ovstest.True(t, "values and numbers grow", now > last && u.Seq > lastSeq)
+			last, lastSeq = now, u.Seq
 		}
 		if last == mine {
 			ovstest.True(t, "the transaction's own update has the smaller number", lastSeq < seq)
@@ -249,16 +248,16 @@ func TestServerConditionsAndCancel(t *testing.T) {
 		Columns: []string{"name"}, Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("b"))},
 	}})
 	ovstest.NoError(t, err)
-	<-m.Updates()
+	next(t, m)
 	s.Vsctl("--no-wait", "add-br", "a", "--", "add-br", "b")
-	u := <-m.Updates()
+	u := next(t, m)
 	ovstest.Equal(t, "rows", 1, len(u.Tables[0].Rows))
 	ovstest.Equal(t, "row", ovsdb.Row{"name": ovsdb.String("b")}, u.Tables[0].Rows[0].Row)
 	ovstest.NoError(t, m.Cancel(ctx))
 	s.Vsctl("--no-wait", "del-br", "b")
 	ovstest.NoError(t, conn.Echo(ctx))
-	_, open := <-m.Updates()
-	ovstest.True(t, "the channel is closed", !open)
+	_, open := m.Next()
+	ovstest.True(t, "no more will come", !open)
 }
 
 // TestServerCompactsAndPauses: compaction disturbs nothing; a server that
@@ -270,11 +269,11 @@ func TestServerCompactsAndPauses(t *testing.T) {
 	conn := dial(t, s.Remote, client.Options{ProbeInterval: time.Second})
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
 	ovstest.NoError(t, err)
-	<-m.Updates()
+	next(t, m)
 	s.Appctl("ovsdb-server/compact")
 	_, err = conn.Transact(ctx, vswitchDB, bump(1))
 	ovstest.NoError(t, err)
-	<-m.Updates()
+	next(t, m)
 	s.Pause()
 	ovstest.ErrorIs(t, ended(t, conn), client.ErrProbe)
 	s.Resume()
@@ -359,5 +358,5 @@ func TestServerConnectsToUs(t *testing.T) {
 	defer conn.Close()
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
 	ovstest.NoError(t, err)
-	ovstest.Equal(t, "target", ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), (<-m.Updates()).Tables[0].Rows[0].Row["target"])
+	ovstest.Equal(t, "target", ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), next(t, m).Tables[0].Rows[0].Row["target"])
 }

@@ -61,13 +61,12 @@ func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher
 // drain applies every update that has come, but not those that come meanwhile, of which a server may send any number. The caller
 // holds mu, or is alone.
 func (w *Watcher) drain() {
-	for left := len(w.monitor.Updates()); w.err == nil && left >= 0; left-- { // One more tells of the end.
-		select {
-		case u, open := <-w.monitor.Updates():
-			w.take(u, open)
-		default:
+	for left := w.monitor.Waiting(); w.err == nil && left >= 0; left-- { // One more tells of the end.
+		u, open := w.monitor.Next()
+		if u == nil && open {
 			return
 		}
+		w.take(u, open)
 	}
 }
 
