@@ -23,6 +23,7 @@ type capture struct {
 	to      destination
 	guard   bool // it may see the underlay, so our tunnel's own packets must not be mirrored
 	groups  []*mirrorRecord
+	from    *gathered
 }
 
 // mirrorGroup numbers the Mirror records of a capture. A record selects (source or destination port) and VLAN, so flows
@@ -38,14 +39,13 @@ const (
 
 // mirrorRecord is a Mirror record in the making, with the flows that it serves.
 type mirrorRecord struct {
-	group    mirrorGroup
-	all      bool
-	src, dst set
-	vlans    map[uint16]struct{}
-	flows    []string
-	since    time.Time // creation of its earliest flow
+	group mirrorGroup
+	all   bool
+	vlans map[uint16]struct{}
+	flows []string
+	since time.Time // creation of its earliest flow
 
-	sources, destinations []string // src and dst, sorted; known once the capture has settled
+	sources, destinations []string // ports; sorted once the capture has settled
 }
 
 func groupOf(f *tap.Flow) mirrorGroup {
@@ -66,7 +66,7 @@ func (c *capture) add(f *tap.Flow, p place) {
 	at := slices.IndexFunc(c.groups, func(r *mirrorRecord) bool { return r.group == group })
 	if at < 0 {
 		at = len(c.groups)
-		c.groups = append(c.groups, &mirrorRecord{group: group, src: set{}, dst: set{}, vlans: map[uint16]struct{}{}, since: f.Created})
+		c.groups = append(c.groups, &mirrorRecord{group: group, vlans: map[uint16]struct{}{}, since: f.Created})
 	}
 	r := c.groups[at]
 	r.flows = append(r.flows, f.ID)
@@ -76,7 +76,7 @@ func (c *capture) add(f *tap.Flow, p place) {
 	if f.VLAN != 0 {
 		r.vlans[f.VLAN] = struct{}{}
 	}
-	src, dst := r.src, r.dst
+	src, dst := &r.sources, &r.destinations
 	if f.Type == tap.FlowVSwitch {
 		c.guard = true
 		if f.Direction == tap.Both {
@@ -88,10 +88,10 @@ func (c *capture) add(f *tap.Flow, p place) {
 	}
 	for _, port := range p.ports {
 		if f.Direction != tap.In {
-			src.add(port)
+			*src = append(*src, port)
 		}
 		if f.Direction != tap.Out {
-			dst.add(port)
+			*dst = append(*dst, port)
 		}
 	}
 }
@@ -109,7 +109,10 @@ func (c *capture) settle() {
 		c.groups = c.groups[:1]
 	}
 	for _, r := range c.groups {
-		r.sources, r.destinations = sorted(r.src), sorted(r.dst)
+		for _, ports := range []*[]string{&r.sources, &r.destinations} {
+			slices.Sort(*ports)
+			*ports = slices.Compact(*ports)
+		}
 	}
 }
 
@@ -148,7 +151,7 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 			continue
 		}
 		run = append(run, &capture{
-			id: id, bridge: g.bridge, service: p.world.services[g.service], to: to, guard: g.guard, groups: slices.Clone(g.records),
+			id: id, bridge: g.bridge, service: p.world.services[g.service], to: to, guard: g.guard, groups: slices.Clone(g.records), from: g,
 		})
 	}
 	return fit(h, run, held, refused), refused, held

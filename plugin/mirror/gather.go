@@ -28,6 +28,8 @@ type gathered struct {
 	running []string // sorted
 	guard   bool
 	records []*mirrorRecord
+
+	shown rendering // what stood for it in the last program
 }
 
 // feed is where the flows of a service come from.
@@ -112,7 +114,8 @@ func (p *Planner) build(host string, g *gathered) {
 	if g.built {
 		return
 	}
-	*g = gathered{bridge: g.bridge, service: g.service, flows: g.flows, built: true}
+	*g = gathered{bridge: g.bridge, service: g.service, flows: g.flows, built: true, shown: g.shown}
+	g.shown.mirrors = nil
 	c := &capture{}
 	for _, id := range sorted(g.flows) {
 		f, from := p.world.flows[id], p.parts[id]

@@ -27,7 +27,8 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 		},
 	}
 	numbers := newPortNumbers(h)
-	var flows flowTables
+	program.Ports = make([]tap.Port, 0, 1+2*len(captures)+len(p.servicesAt[h.ID]))
+	flows := flowTables{entries: make([]tap.FlowEntry, 0, 3*(1+len(captures)))}
 
 	var tunnel uint32
 	if h.TunnelIP.IsValid() {
@@ -57,30 +58,15 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	}
 	peers := map[netip.Addr][]string{}
 	for _, c := range captures {
-		in := numbers.of(tapPort(c.id))
-		program.Ports = append(program.Ports,
-			tap.Port{
-				Owner: c.id, Bridge: c.bridge, Name: sourcePort(c.id), Type: "patch",
-				Options: map[string]string{"peer": tapPort(c.id)},
-				// The port floods to nobody, also while no Mirror reserves it: a trunk of the reserved VLAN alone.
-				VLANMode: "trunk", Trunks: []uint16{tap.MaxVLAN + 1},
-			},
-			tap.Port{
-				Owner: c.id, Bridge: p.world.config.Bridge, Name: tapPort(c.id), Type: "patch",
-				Options: map[string]string{"peer": sourcePort(c.id)}, OFPortRequest: numbers.request(tapPort(c.id)),
-			})
-		for _, r := range c.groups {
-			program.Mirrors = append(program.Mirrors, c.mirror(r))
-		}
+		shown := p.render(c, renderedFor{
+			to: c.to, key: c.service.Key, guard: c.guard, local: c.to.host == h.ID,
+			in: numbers.of(tapPort(c.id)), request: numbers.request(tapPort(c.id)), tunnel: tunnel,
+		})
+		program.Ports = append(program.Ports, shown.ports[:]...)
+		program.Mirrors = append(program.Mirrors, shown.mirrors...)
+		flows.entries = append(flows.entries, shown.flows...)
 		if c.to.host != h.ID {
 			peers[c.to.tunnelIP] = append(peers[c.to.tunnelIP], c.id)
-		}
-		switch {
-		case c.to.coming: // Its flows come when there is something to deliver to.
-		case c.to.host == h.ID:
-			flows.captureLocal(c, in)
-		default:
-			flows.captureRemote(c, in, tunnel)
 		}
 	}
 	for addr, owners := range peers {
