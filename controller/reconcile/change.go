@@ -58,18 +58,22 @@ func differing[T vswitch.Row](owner, object string, have, want *T) Change {
 func gains(have, want *vswitch.Mirror) []vswitch.UUID {
 	var out []vswitch.UUID
 	for _, pair := range [][2][]vswitch.UUID{{have.SelectSrcPort, want.SelectSrcPort}, {have.SelectDstPort, want.SelectDstPort}} {
-		for _, port := range pair[0] {
-			if !slices.Contains(pair[1], port) {
-				return nil
-			}
+		if slices.ContainsFunc(pair[0], func(port vswitch.UUID) bool { return !selects(pair[1], port) }) {
+			return nil
 		}
 		for _, port := range pair[1] {
-			if !slices.Contains(pair[0], port) {
+			if !selects(pair[0], port) {
 				out = append(out, port)
 			}
 		}
 	}
 	return out
+}
+
+// selects looks a port up among those that a mirror selects, which are sorted.
+func selects(ports []vswitch.UUID, port vswitch.UUID) bool {
+	_, found := slices.BinarySearchFunc(ports, port, vswitch.UUID.Compare)
+	return found
 }
 
 // flowChange describes a modification of flows.

@@ -13,12 +13,24 @@ import (
 const maxOFPort = 65279
 
 // check holds a program against the contract: it touches nothing but the tap bridge and mirror ports of its own, copies
-// leave the tap bridge by ports with a number alone, and no two of its objects are one to the switch.
-func check(p *tap.Program, tapBridge string) error {
-	ports, err := checkPorts(p, tapBridge)
-	if err != nil {
-		return err
+// leave the tap bridge by ports with a number alone, and no two of its objects are one to the switch. It returns its ports by name, and
+// whose its flows are.
+func check(p *tap.Program, tapBridge string) (ports map[string]*tap.Port, owners map[flowtable.Key]string, err error) {
+	if ports, err = checkPorts(p, tapBridge); err != nil {
+		return nil, nil, err
 	}
+	if err := checkBridge(p, ports, tapBridge); err != nil {
+		return nil, nil, err
+	}
+	if err := checkMirrors(p, ports, tapBridge); err != nil {
+		return nil, nil, err
+	}
+	owners, err = checkFlows(p)
+	return ports, owners, err
+}
+
+func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
+	tunnel := ports[p.Tunnel.Port]
 	switch {
 	case p.Bridge.Name != tapBridge:
 		return fmt.Errorf("its tap bridge is %q, not %q", p.Bridge.Name, tapBridge)
@@ -26,21 +38,19 @@ func check(p *tap.Program, tapBridge string) error {
 		return fmt.Errorf("bridge %s: fail_mode is %q: want secure", p.Bridge.Name, p.Bridge.FailMode)
 	case !slices.Contains(p.Bridge.Protocols, "OpenFlow13"):
 		return fmt.Errorf("bridge %s: protocols are %q: want OpenFlow13 among them", p.Bridge.Name, p.Bridge.Protocols)
-	case p.Tunnel.Port != "" && (ports[p.Tunnel.Port].Bridge != tapBridge || ports[p.Tunnel.Port].Type != tunnelType):
+	case p.Tunnel.Port != "" && (tunnel == nil || tunnel.Bridge != tapBridge || tunnel.Type != tunnelType):
 		return fmt.Errorf("tunnel port %s is no tunnel of bridge %s", p.Tunnel.Port, tapBridge)
 	}
-	if err := checkMirrors(p, ports, tapBridge); err != nil {
-		return err
-	}
-	return checkFlows(p)
+	return nil
 }
 
 const tunnelType = "gre"
 
 // checkPorts returns the ports by name, which is unique in a switch.
-func checkPorts(p *tap.Program, tapBridge string) (map[string]tap.Port, error) {
-	ports := map[string]tap.Port{}
-	for _, port := range p.Ports {
+func checkPorts(p *tap.Program, tapBridge string) (map[string]*tap.Port, error) {
+	ports := make(map[string]*tap.Port, len(p.Ports))
+	for i := range p.Ports {
+		port := &p.Ports[i]
 		wrong := ""
 		_, twice := ports[port.Name]
 		switch {
@@ -60,9 +70,10 @@ func checkPorts(p *tap.Program, tapBridge string) (map[string]tap.Port, error) {
 		}
 		ports[port.Name] = port
 	}
-	for _, port := range p.Ports {
+	for i := range p.Ports {
+		port := &p.Ports[i]
 		peer := ports[port.Options["peer"]]
-		paired := port.Type == "patch" && peer.Type == "patch" && peer.Options["peer"] == port.Name && peer.Owner == port.Owner &&
+		paired := port.Type == "patch" && peer != nil && peer.Type == "patch" && peer.Options["peer"] == port.Name && peer.Owner == port.Owner &&
 			(port.Bridge == tapBridge) != (peer.Bridge == tapBridge)
 		wrong := ""
 		switch {
@@ -84,12 +95,13 @@ func checkPorts(p *tap.Program, tapBridge string) (map[string]tap.Port, error) {
 	return ports, nil
 }
 
-func checkMirrors(p *tap.Program, ports map[string]tap.Port, tapBridge string) error {
-	seen := map[portKey]bool{}
-	for _, m := range p.Mirrors {
+func checkMirrors(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
+	seen := make(map[portKey]bool, len(p.Mirrors))
+	for i := range p.Mirrors {
+		m := &p.Mirrors[i]
 		out, key := ports[m.Output], portKey{m.Bridge, m.Name}
 		switch {
-		case m.Owner == "" || m.Name == "" || out.Type != "patch" || out.Bridge != m.Bridge || m.Bridge == tapBridge || out.Owner != m.Owner:
+		case m.Owner == "" || m.Name == "" || out == nil || out.Type != "patch" || out.Bridge != m.Bridge || m.Bridge == tapBridge || out.Owner != m.Owner:
 			return fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that this program has there for owner %q", m.Name, m.Bridge, m.Output, m.Owner)
 		case seen[key]:
 			return fmt.Errorf("mirror %s on bridge %s: another mirror of the program has this name", m.Name, m.Bridge)
@@ -99,37 +111,39 @@ func checkMirrors(p *tap.Program, ports map[string]tap.Port, tapBridge string) e
 	return nil
 }
 
-func checkFlows(p *tap.Program) error {
-	owners := map[flowtable.Key]string{}
-	for _, f := range p.Flows {
+// checkFlows returns whose the flows are.
+func checkFlows(p *tap.Program) (map[flowtable.Key]string, error) {
+	owners := make(map[flowtable.Key]string, len(p.Flows))
+	for i := range p.Flows {
+		f := &p.Flows[i]
 		m := &f.Mod
 		key := flowtable.KeyOf(m.Table, m.Priority, m.Match)
 		other, taken := owners[key]
 		switch {
 		case f.Owner == "" || m.Command != openflow.FlowAdd:
-			return fmt.Errorf("flow %v of owner %q: want an addition with an owner", m, f.Owner)
+			return nil, fmt.Errorf("flow %v of owner %q: want an addition with an owner", m, f.Owner)
 		case m.Table > openflow.TableMax:
-			return fmt.Errorf("flow %v of %s: want a table of 0 to %d", m, f.Owner, openflow.TableMax)
+			return nil, fmt.Errorf("flow %v of %s: want a table of 0 to %d", m, f.Owner, openflow.TableMax)
 		case m.IdleTimeout != 0 || m.HardTimeout != 0 || m.Flags != 0 || m.BufferID != 0:
-			return fmt.Errorf("flow %v of %s: want no timeout, no flags and no buffer: what must stand does not expire", m, f.Owner)
+			return nil, fmt.Errorf("flow %v of %s: want no timeout, no flags and no buffer: what must stand does not expire", m, f.Owner)
 		case isReserved(m.Cookie) || m.Priority == probePriority && m.Table == 0:
-			return fmt.Errorf("flow %v of %s: cookies that begin with tp, and priority %d of table 0, are the controller's", m, f.Owner, probePriority)
+			return nil, fmt.Errorf("flow %v of %s: cookies that begin with tp, and priority %d of table 0, are the controller's", m, f.Owner, probePriority)
 		case taken:
-			return fmt.Errorf("flow %v of %s: %s has the same flow", m, f.Owner, other)
+			return nil, fmt.Errorf("flow %v of %s: %s has the same flow", m, f.Owner, other)
 		}
 		owners[key] = f.Owner
 		for _, i := range m.Instructions {
 			if why := forbiddenInstruction(i); why != "" {
-				return fmt.Errorf("flow %v of %s: %s", m, f.Owner, why)
+				return nil, fmt.Errorf("flow %v of %s: %s", m, f.Owner, why)
 			}
 		}
 	}
 	for _, h := range p.Held {
 		if h.Owner == "" || h.Cookie == 0 || isReserved(h.Cookie) {
-			return fmt.Errorf("held owner %q with cookie %v: want an owner, and a cookie that is its own", h.Owner, h.Cookie)
+			return nil, fmt.Errorf("held owner %q with cookie %v: want an owner, and a cookie that is its own", h.Owner, h.Cookie)
 		}
 	}
-	return nil
+	return owners, nil
 }
 
 // isReserved tells the cookies of flows that the controller adds: their first two bytes are its own.

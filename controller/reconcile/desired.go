@@ -58,18 +58,18 @@ func (d *Desired) Silenced(owners map[string]bool) *Desired {
 
 // NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own, and prepares it.
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
-	d := &Desired{
-		Program: p, Prints: map[string]uint64{}, ports: map[string]*tap.Port{}, mirrors: map[portKey]bool{}, flowOwner: map[flowtable.Key]string{},
-		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, placesPrint: 1, // Not that of no program.
-	}
-	if err := check(p, tapBridge); err != nil {
+	ports, owners, err := check(p, tapBridge)
+	if err != nil {
 		return nil, err
+	}
+	d := &Desired{
+		Program: p, Prints: map[string]uint64{}, ports: ports, mirrors: make(map[portKey]bool, len(p.Mirrors)), flowOwner: owners,
+		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, placesPrint: 1, // Not that of no program.
 	}
 	prints := printer{of: d.Prints}
 	prints.bridge(&p.Bridge)
 	for i := range p.Ports {
 		port := &p.Ports[i]
-		d.ports[port.Name] = port
 		d.placesPrint = prints.with(d.placesPrint, port.Owner, prints.port(port))
 	}
 	d.rowsPrint = prints.with(d.placesPrint, tap.OwnerBridge, d.Prints[tap.OwnerBridge])
@@ -86,7 +86,6 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 			Instructions: f.Mod.Instructions, IdleTimeout: f.Mod.IdleTimeout, HardTimeout: f.Mod.HardTimeout, Flags: f.Mod.Flags,
 		}
 		d.Flows = append(d.Flows, flow)
-		d.flowOwner[flow.Key()] = f.Owner
 		d.delivers[f.Owner] = true
 		print, err := prints.flow(f)
 		if err != nil {

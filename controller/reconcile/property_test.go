@@ -229,7 +229,7 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 					assert.Contains(rt, []string{"ports", "mirrors"}, m.Column)
 					assert.True(rt, slices.Contains([]ovsdb.Mutator{ovsdb.SetInsert, ovsdb.SetDelete}, m.Mutator))
 				}
-				if references, is := m.Value.(ovsdb.Set); is && m.Mutator == ovsdb.SetDelete {
+				if references, is := m.Value.(ovsdb.Set); is && m.Mutator == ovsdb.SetDelete && op.Table == "Bridge" {
 					for _, atom := range references {
 						if row, is := atom.(ovsdb.UUID); is {
 							assert.True(rt, ours[row], "deletion of a foreign %s of bridge %v", m.Column, id)

@@ -72,7 +72,7 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows
 func (m *Memory) Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
 	now := asked{snap, d.rowsPrint, self}
 	if now.again(m.agreed) { // So nobody was held back by a gate.
-		return Rows{Txn: vswitch.NewTxn(snap, self.owner())}
+		return Rows{Txn: vswitch.NewTxn(snap, self.owner()), Outstanding: map[string]bool{}, Blocked: map[string]string{}}
 	}
 	rows := diff(snap, d, self, gate, repair, nil, m)
 	if m.agreed = (asked{}); len(rows.Outstanding)+len(rows.Blocked) == 0 && rows.Txn.Empty() {
