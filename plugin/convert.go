@@ -294,30 +294,48 @@ func flowEntryFromPB(m *pb.FlowEntry) (tap.FlowEntry, error) {
 	return tap.FlowEntry{Owner: m.GetOwner(), Mod: *mod}, nil
 }
 
-func programToPB(p *tap.Program) (*pb.Program, error) {
+func flowEntryToPB(f *tap.FlowEntry) (*pb.FlowEntry, error) {
+	b, err := openflow.AppendMessage(nil, 0, &f.Mod)
+	if err != nil {
+		return nil, fmt.Errorf("flow of %s: %w", f.Owner, err)
+	}
+	return &pb.FlowEntry{Owner: f.Owner, FlowMod: b}, nil
+}
+
+// programToPB converts a program, of which what stands as in the one before is told by its place there.
+func programToPB(p *tap.Program, before *tap.Program) (*pb.Program, error) {
 	m := &pb.Program{
 		Host: p.Host,
 		Bridge: &pb.TapBridge{
 			Name: p.Bridge.Name, DatapathType: p.Bridge.DatapathType, FailMode: p.Bridge.FailMode, Protocols: p.Bridge.Protocols,
 			OtherConfig: p.Bridge.OtherConfig,
 		},
-		Ports: each(p.Ports, portToPB), Mirrors: each(p.Mirrors, mirrorToPB),
 		Tunnel: &pb.Tunnel{Port: p.Tunnel.Port, Peers: each(p.Tunnel.Peers, func(t *tap.Peer) *pb.Peer {
 			return &pb.Peer{Addr: addrToPB(t.Addr), Owners: t.Owners}
 		})},
 		Held: each(p.Held, func(h *tap.Hold) *pb.Hold { return &pb.Hold{Owner: h.Owner, Cookie: uint64(h.Cookie)} }),
 	}
-	for _, f := range p.Flows {
-		b, err := openflow.AppendMessage(nil, 0, &f.Mod)
-		if err != nil {
-			return nil, fmt.Errorf("program of host %s: flow of %s: %w", p.Host, f.Owner, err)
-		}
-		m.Flows = append(m.Flows, &pb.FlowEntry{Owner: f.Owner, FlowMod: b})
+	var err error
+	m.Ports, err = listToPB(before.Ports, p.Ports, samePort,
+		func(n, from uint32) *pb.Port { return &pb.Port{Kept: n, KeptFrom: from} },
+		func(o *tap.Port) (*pb.Port, error) { return portToPB(o), nil })
+	if err == nil {
+		m.Mirrors, err = listToPB(before.Mirrors, p.Mirrors, sameMirror,
+			func(n, from uint32) *pb.MirrorRecord { return &pb.MirrorRecord{Kept: n, KeptFrom: from} },
+			func(o *tap.Mirror) (*pb.MirrorRecord, error) { return mirrorToPB(o), nil })
+	}
+	if err == nil {
+		m.Flows, err = listToPB(before.Flows, p.Flows, sameFlow,
+			func(n, from uint32) *pb.FlowEntry { return &pb.FlowEntry{Kept: n, KeptFrom: from} }, flowEntryToPB)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("program of host %s: %w", p.Host, err)
 	}
 	return m, nil
 }
 
-func programFromPB(m *pb.Program) (p tap.Program, err error) {
+// programFromPB converts a program; before is the one that was told of the host before.
+func programFromPB(m *pb.Program, before *tap.Program) (p tap.Program, err error) {
 	b := m.GetBridge()
 	p = tap.Program{
 		Host: m.GetHost(),
@@ -337,22 +355,24 @@ func programFromPB(m *pb.Program) (p tap.Program, err error) {
 	if r.err != nil {
 		return tap.Program{}, r.err
 	}
-	if p.Ports, err = eachErr(m.GetPorts(), portFromPB); err != nil {
+	if p.Ports, err = listFromPB(before.Ports, m.GetPorts(), portFromPB); err != nil {
 		return tap.Program{}, fmt.Errorf("ports%w", err)
 	}
-	if p.Mirrors, err = eachErr(m.GetMirrors(), mirrorFromPB); err != nil {
+	if p.Mirrors, err = listFromPB(before.Mirrors, m.GetMirrors(), mirrorFromPB); err != nil {
 		return tap.Program{}, fmt.Errorf("mirrors%w", err)
 	}
-	if p.Flows, err = eachErr(m.GetFlows(), flowEntryFromPB); err != nil {
+	if p.Flows, err = listFromPB(before.Flows, m.GetFlows(), flowEntryFromPB); err != nil {
 		return tap.Program{}, fmt.Errorf("flows%w", err)
 	}
 	return p, nil
 }
 
-func resultToPB(r *tap.Result) (*pb.Result, error) {
+// resultToPB converts a result; told are the programs that were told before, by host.
+func resultToPB(r *tap.Result, told map[string]tap.Program) (*pb.Result, error) {
 	m := &pb.Result{Revision: r.Revision}
 	for i := range r.Programs {
-		p, err := programToPB(&r.Programs[i])
+		before := told[r.Programs[i].Host]
+		p, err := programToPB(&r.Programs[i], &before)
 		if err != nil {
 			return nil, err
 		}
@@ -367,10 +387,21 @@ func resultToPB(r *tap.Result) (*pb.Result, error) {
 	return m, nil
 }
 
-func resultFromPB(m *pb.Result) (r tap.Result, err error) {
+// resultFromPB converts a result, and remembers its programs, by host, among those that were told before.
+func resultFromPB(m *pb.Result, told map[string]tap.Program) (r tap.Result, err error) {
 	r.Revision = m.GetRevision()
-	if r.Programs, err = eachErr(m.GetPrograms(), programFromPB); err != nil {
+	r.Programs, err = eachErr(m.GetPrograms(), func(m *pb.Program) (tap.Program, error) {
+		before := told[m.GetHost()]
+		return programFromPB(m, &before)
+	})
+	if err != nil {
 		return tap.Result{}, fmt.Errorf("programs%w", err)
+	}
+	for _, p := range r.Programs {
+		told[p.Host] = p
+	}
+	for _, host := range m.GetForgottenHosts() {
+		delete(told, host)
 	}
 	for _, s := range m.GetStatuses() {
 		status := tap.Status{Kind: tap.Kind(s.GetKind()), ID: s.GetId(), State: tap.State(s.GetState()), Reason: s.GetReason()}

@@ -169,12 +169,15 @@ func (c *client) Run(ctx context.Context, changes <-chan tap.Change, tell func(t
 					_ = stream.CloseSend() // The receiving side tells what became of the stream.
 					return
 				}
-				if stream.Send(changeToPB(&change)) != nil {
+				message := changeToPB(&change)
+				message.RemembersPrograms = true
+				if stream.Send(message) != nil {
 					return // As above.
 				}
 			}
 		}
 	}()
+	told := map[string]tap.Program{}
 	for {
 		message, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -183,7 +186,7 @@ func (c *client) Run(ctx context.Context, changes <-chan tap.Change, tell func(t
 		if err != nil {
 			return failed(ctx, "run", err)
 		}
-		result, err := resultFromPB(message)
+		result, err := resultFromPB(message, told)
 		if err != nil {
 			return fmt.Errorf("run: result: %w", err)
 		}
@@ -256,6 +259,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 	defer cancel(nil)
 	changes := make(chan tap.Change)
 	var reset atomic.Bool // what comes next is the answer to a snapshot
+	var told told
 	go func() {
 		defer close(changes)
 		for {
@@ -275,6 +279,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 			if change.Reset {
 				reset.Store(true)
 			}
+			told.heard(&change, message.GetRemembersPrograms())
 			select {
 			case changes <- change:
 			case <-ctx.Done():
@@ -283,7 +288,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 		}
 	}()
 	err := s.impl.Run(ctx, changes, func(r tap.Result) error {
-		message, err := resultToPB(&r)
+		message, err := told.tell(&r)
 		if err != nil {
 			return fmt.Errorf("result: %w", err)
 		}

@@ -1325,20 +1325,22 @@ func (x *Attachment) GetLocations() []*Location {
 }
 
 type Change struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	Reset_        bool                   `protobuf:"varint,2,opt,name=reset,proto3" json:"reset,omitempty"`
-	Hosts         []*Host                `protobuf:"bytes,3,rep,name=hosts,proto3" json:"hosts,omitempty"`
-	Guests        []*Guest               `protobuf:"bytes,4,rep,name=guests,proto3" json:"guests,omitempty"`
-	Attachments   []*Attachment          `protobuf:"bytes,5,rep,name=attachments,proto3" json:"attachments,omitempty"`
-	Services      []*Service             `protobuf:"bytes,6,rep,name=services,proto3" json:"services,omitempty"`
-	Flows         []*Flow                `protobuf:"bytes,7,rep,name=flows,proto3" json:"flows,omitempty"`
-	GoneHosts     []string               `protobuf:"bytes,8,rep,name=gone_hosts,json=goneHosts,proto3" json:"gone_hosts,omitempty"`
-	GoneGuests    []string               `protobuf:"bytes,9,rep,name=gone_guests,json=goneGuests,proto3" json:"gone_guests,omitempty"`
-	GoneServices  []string               `protobuf:"bytes,10,rep,name=gone_services,json=goneServices,proto3" json:"gone_services,omitempty"`
-	GoneFlows     []string               `protobuf:"bytes,11,rep,name=gone_flows,json=goneFlows,proto3" json:"gone_flows,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Revision     uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Reset_       bool                   `protobuf:"varint,2,opt,name=reset,proto3" json:"reset,omitempty"`
+	Hosts        []*Host                `protobuf:"bytes,3,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	Guests       []*Guest               `protobuf:"bytes,4,rep,name=guests,proto3" json:"guests,omitempty"`
+	Attachments  []*Attachment          `protobuf:"bytes,5,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Services     []*Service             `protobuf:"bytes,6,rep,name=services,proto3" json:"services,omitempty"`
+	Flows        []*Flow                `protobuf:"bytes,7,rep,name=flows,proto3" json:"flows,omitempty"`
+	GoneHosts    []string               `protobuf:"bytes,8,rep,name=gone_hosts,json=goneHosts,proto3" json:"gone_hosts,omitempty"`
+	GoneGuests   []string               `protobuf:"bytes,9,rep,name=gone_guests,json=goneGuests,proto3" json:"gone_guests,omitempty"`
+	GoneServices []string               `protobuf:"bytes,10,rep,name=gone_services,json=goneServices,proto3" json:"gone_services,omitempty"`
+	GoneFlows    []string               `protobuf:"bytes,11,rep,name=gone_flows,json=goneFlows,proto3" json:"gone_flows,omitempty"`
+	// The sender remembers the program that it was told last of each host, so that it may be told the next by what differs.
+	RemembersPrograms bool `protobuf:"varint,12,opt,name=remembers_programs,json=remembersPrograms,proto3" json:"remembers_programs,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Change) Reset() {
@@ -1448,13 +1450,21 @@ func (x *Change) GetGoneFlows() []string {
 	return nil
 }
 
+func (x *Change) GetRemembersPrograms() bool {
+	if x != nil {
+		return x.RemembersPrograms
+	}
+	return false
+}
+
 type Result struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	Programs      []*Program             `protobuf:"bytes,2,rep,name=programs,proto3" json:"programs,omitempty"`
-	Statuses      []*Status              `protobuf:"bytes,3,rep,name=statuses,proto3" json:"statuses,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Revision       uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Programs       []*Program             `protobuf:"bytes,2,rep,name=programs,proto3" json:"programs,omitempty"`
+	Statuses       []*Status              `protobuf:"bytes,3,rep,name=statuses,proto3" json:"statuses,omitempty"`
+	ForgottenHosts []string               `protobuf:"bytes,4,rep,name=forgotten_hosts,json=forgottenHosts,proto3" json:"forgotten_hosts,omitempty"` // whose programs need not be remembered any more
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Result) Reset() {
@@ -1504,6 +1514,13 @@ func (x *Result) GetPrograms() []*Program {
 func (x *Result) GetStatuses() []*Status {
 	if x != nil {
 		return x.Statuses
+	}
+	return nil
+}
+
+func (x *Result) GetForgottenHosts() []string {
+	if x != nil {
+		return x.ForgottenHosts
 	}
 	return nil
 }
@@ -1843,6 +1860,9 @@ type Port struct {
 	VlanMode      string                 `protobuf:"bytes,7,opt,name=vlan_mode,json=vlanMode,proto3" json:"vlan_mode,omitempty"`
 	Trunks        []uint32               `protobuf:"varint,8,rep,packed,name=trunks,proto3" json:"trunks,omitempty"`
 	Plugged       bool                   `protobuf:"varint,9,opt,name=plugged,proto3" json:"plugged,omitempty"`
+	// So many ports, and nothing else is set: they are those of the host's program that was told before, from kept_from on.
+	Kept          uint32 `protobuf:"varint,10,opt,name=kept,proto3" json:"kept,omitempty"`
+	KeptFrom      uint32 `protobuf:"varint,11,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1940,6 +1960,20 @@ func (x *Port) GetPlugged() bool {
 	return false
 }
 
+func (x *Port) GetKept() uint32 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *Port) GetKeptFrom() uint32 {
+	if x != nil {
+		return x.KeptFrom
+	}
+	return 0
+}
+
 type MirrorRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -1950,6 +1984,8 @@ type MirrorRecord struct {
 	SelectDst     []string               `protobuf:"bytes,6,rep,name=select_dst,json=selectDst,proto3" json:"select_dst,omitempty"`
 	SelectVlan    []uint32               `protobuf:"varint,7,rep,packed,name=select_vlan,json=selectVlan,proto3" json:"select_vlan,omitempty"`
 	Output        string                 `protobuf:"bytes,8,opt,name=output,proto3" json:"output,omitempty"`
+	Kept          uint32                 `protobuf:"varint,9,opt,name=kept,proto3" json:"kept,omitempty"` // as of ports
+	KeptFrom      uint32                 `protobuf:"varint,10,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2040,10 +2076,26 @@ func (x *MirrorRecord) GetOutput() string {
 	return ""
 }
 
+func (x *MirrorRecord) GetKept() uint32 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *MirrorRecord) GetKeptFrom() uint32 {
+	if x != nil {
+		return x.KeptFrom
+	}
+	return 0
+}
+
 type FlowEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
 	FlowMod       []byte                 `protobuf:"bytes,2,opt,name=flow_mod,json=flowMod,proto3" json:"flow_mod,omitempty"` // an OFPT_FLOW_MOD message of OpenFlow 1.3, whole, with xid 0
+	Kept          uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                     // as of ports
+	KeptFrom      uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2090,6 +2142,20 @@ func (x *FlowEntry) GetFlowMod() []byte {
 		return x.FlowMod
 	}
 	return nil
+}
+
+func (x *FlowEntry) GetKept() uint32 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *FlowEntry) GetKeptFrom() uint32 {
+	if x != nil {
+		return x.KeptFrom
+	}
+	return 0
 }
 
 type Need struct {
@@ -2330,7 +2396,7 @@ const file_mirror_proto_rawDesc = "" +
 	"Attachment\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x129\n" +
-	"\tlocations\x18\x02 \x03(\v2\x1b.tapline.mirror.v1.LocationR\tlocations\"\xc7\x03\n" +
+	"\tlocations\x18\x02 \x03(\v2\x1b.tapline.mirror.v1.LocationR\tlocations\"\xf6\x03\n" +
 	"\x06Change\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x14\n" +
 	"\x05reset\x18\x02 \x01(\bR\x05reset\x12-\n" +
@@ -2346,11 +2412,13 @@ const file_mirror_proto_rawDesc = "" +
 	"\rgone_services\x18\n" +
 	" \x03(\tR\fgoneServices\x12\x1d\n" +
 	"\n" +
-	"gone_flows\x18\v \x03(\tR\tgoneFlows\"\x93\x01\n" +
+	"gone_flows\x18\v \x03(\tR\tgoneFlows\x12-\n" +
+	"\x12remembers_programs\x18\f \x01(\bR\x11remembersPrograms\"\xbc\x01\n" +
 	"\x06Result\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x126\n" +
 	"\bprograms\x18\x02 \x03(\v2\x1a.tapline.mirror.v1.ProgramR\bprograms\x125\n" +
-	"\bstatuses\x18\x03 \x03(\v2\x19.tapline.mirror.v1.StatusR\bstatuses\"\xd1\x02\n" +
+	"\bstatuses\x18\x03 \x03(\v2\x19.tapline.mirror.v1.StatusR\bstatuses\x12'\n" +
+	"\x0fforgotten_hosts\x18\x04 \x03(\tR\x0eforgottenHosts\"\xd1\x02\n" +
 	"\aProgram\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x124\n" +
 	"\x06bridge\x18\x02 \x01(\v2\x1c.tapline.mirror.v1.TapBridgeR\x06bridge\x12-\n" +
@@ -2376,7 +2444,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\fother_config\x18\x05 \x03(\v2-.tapline.mirror.v1.TapBridge.OtherConfigEntryR\votherConfig\x1a>\n" +
 	"\x10OtherConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xff\x02\n" +
 	"\x04Port\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x16\n" +
 	"\x06bridge\x18\x02 \x01(\tR\x06bridge\x12\x12\n" +
@@ -2386,10 +2454,13 @@ const file_mirror_proto_rawDesc = "" +
 	"\x0eofport_request\x18\x06 \x01(\rR\rofportRequest\x12\x1b\n" +
 	"\tvlan_mode\x18\a \x01(\tR\bvlanMode\x12\x16\n" +
 	"\x06trunks\x18\b \x03(\rR\x06trunks\x12\x18\n" +
-	"\aplugged\x18\t \x01(\bR\aplugged\x1a:\n" +
+	"\aplugged\x18\t \x01(\bR\aplugged\x12\x12\n" +
+	"\x04kept\x18\n" +
+	" \x01(\rR\x04kept\x12\x1b\n" +
+	"\tkept_from\x18\v \x01(\rR\bkeptFrom\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x02\n" +
 	"\fMirrorRecord\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x16\n" +
 	"\x06bridge\x18\x02 \x01(\tR\x06bridge\x12\x12\n" +
@@ -2402,10 +2473,15 @@ const file_mirror_proto_rawDesc = "" +
 	"select_dst\x18\x06 \x03(\tR\tselectDst\x12\x1f\n" +
 	"\vselect_vlan\x18\a \x03(\rR\n" +
 	"selectVlan\x12\x16\n" +
-	"\x06output\x18\b \x01(\tR\x06output\"<\n" +
+	"\x06output\x18\b \x01(\tR\x06output\x12\x12\n" +
+	"\x04kept\x18\t \x01(\rR\x04kept\x12\x1b\n" +
+	"\tkept_from\x18\n" +
+	" \x01(\rR\bkeptFrom\"m\n" +
 	"\tFlowEntry\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x19\n" +
-	"\bflow_mod\x18\x02 \x01(\fR\aflowMod\"0\n" +
+	"\bflow_mod\x18\x02 \x01(\fR\aflowMod\x12\x12\n" +
+	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
+	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"0\n" +
 	"\x04Need\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\"\x89\x01\n" +
