@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -21,7 +22,10 @@ import (
 const (
 	dialTime   = 5 * time.Second
 	answerTime = 10 * time.Second // for a transaction, a bundle, a dump
-	signTime   = time.Second      // for a sign of life, while another connection waits
+	signTime   = time.Second      // for a sign of life
+	// spreadTime is within which a database is asked for a sign of life once. A server asks for ours 5 s after it has heard from us last,
+	// and again and again: those of hosts that connected together would all do so together.
+	spreadTime = 5 * time.Second
 )
 
 // Run keeps the host until ctx ends or the session is retired.
@@ -159,8 +163,9 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 	if err != nil {
 		return before, false, err
 	}
-	timer := time.NewTimer(0)
+	timer, apart := time.NewTimer(0), time.NewTimer(rand.N(spreadTime))
 	defer timer.Stop()
+	defer apart.Stop()
 	steps := rate.NewLimiter(stepRate, stepBurst)
 	for err == nil && !retired {
 		_ = steps.Wait(ctx) // What comes next sees that ctx has ended.
@@ -172,7 +177,7 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 		if !again.IsZero() {
 			timer.Reset(time.Until(again))
 		}
-		retired, err = l.idle(ctx, timer.C)
+		retired, err = l.idle(ctx, timer.C, apart.C)
 	}
 	if retired {
 		err = l.strip(ctx)
@@ -209,7 +214,7 @@ func (l *loop) advance(ctx context.Context) (again time.Time, err error) {
 }
 
 // idle waits until there is something to do, and tells if that is to leave.
-func (l *loop) idle(ctx context.Context, again <-chan time.Time) (retired bool, err error) {
+func (l *loop) idle(ctx context.Context, again, apart <-chan time.Time) (retired bool, err error) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -226,6 +231,10 @@ func (l *loop) idle(ctx context.Context, again <-chan time.Time) (retired bool, 
 			return false, nil
 		case <-again:
 			return false, nil
+		case <-apart:
+			asking, cancel := context.WithTimeout(ctx, signTime)
+			_ = l.conn.Echo(asking) // What ends the connection is seen above.
+			cancel()
 		}
 	}
 }
