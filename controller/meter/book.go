@@ -42,9 +42,9 @@ type capture struct {
 
 // tally is the counters of a service or a tap flow.
 type tally struct {
-	Counters
-	captured, delivered recent
-	sourceAt, sinkAt    time.Time
+	captured, delivered side
+	guarded, lost       Count
+	undivided, shared   bool
 }
 
 // NewBook returns a book without entries.
@@ -140,9 +140,8 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 	c.guarded = c.guarded.plus(guarded)
 
 	for _, t := range b.tallies(route.Service, route.Flows) {
-		t.Captured.Count, t.Guarded = t.Captured.plus(g.entered), t.Guarded.plus(guarded)
-		t.sourceAt = at
-		t.captured.take(at, t.Captured.Count)
+		t.captured.take(at, g.entered)
+		t.guarded = t.guarded.plus(guarded)
 		if !route.Tunnel.IsValid() {
 			t.deliver(at, g.left, Count{})
 		}
@@ -160,7 +159,7 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 		way.flows, way.early = nil, Count{}
 		for _, feeder := range way.feeders {
 			for _, id := range feeder.route.Flows {
-				b.tallyOf(b.flows, id).Undivided = true
+				b.tallyOf(b.flows, id).undivided = true
 			}
 		}
 	} else if way.early != (Count{}) { // The destination was read first.
@@ -181,8 +180,8 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 }
 
 func (t *tally) deliver(at time.Time, came, lost Count) {
-	t.Delivered.Count, t.Lost, t.sinkAt = t.Delivered.plus(came), t.Lost.plus(lost), at
-	t.delivered.take(at, t.Delivered.Count)
+	t.delivered.take(at, came)
+	t.lost = t.lost.plus(lost)
 }
 
 // receive enters what arrived for a service.
@@ -256,7 +255,7 @@ func (b *Book) tallies(service string, flows []string) []*tally {
 	out := []*tally{b.tallyOf(b.services, service)}
 	for _, id := range flows {
 		t := b.tallyOf(b.flows, id)
-		t.Shared = t.Shared || len(flows) > 1
+		t.shared = t.shared || len(flows) > 1
 		out = append(out, t)
 	}
 	return out

@@ -15,13 +15,13 @@ func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 	if t == nil {
 		return Counters{}
 	}
-	out := t.Counters
-	out.SampledAt = t.sourceAt
-	if !t.sinkAt.IsZero() && t.sinkAt.Before(out.SampledAt) || out.SampledAt.IsZero() {
-		out.SampledAt = t.sinkAt
+	out := Counters{
+		Captured: t.captured.flowing(now), Guarded: t.guarded, Delivered: t.delivered.flowing(now), Lost: t.lost,
+		Undivided: t.undivided, Shared: t.shared, SampledAt: t.captured.at,
 	}
-	out.Captured.PacketsPerSecond, out.Captured.BitsPerSecond = t.captured.rates(now)
-	out.Delivered.PacketsPerSecond, out.Delivered.BitsPerSecond = t.delivered.rates(now)
+	if sink := t.delivered.at; !sink.IsZero() && sink.Before(out.SampledAt) || out.SampledAt.IsZero() {
+		out.SampledAt = sink
+	}
 	if out.Undivided {
 		out.Delivered, out.Lost = Flowing{}, Count{}
 	}
@@ -55,13 +55,12 @@ func (b *Book) ForgetHost(id string) {
 	delete(b.hosts, id)
 }
 
-// recent is a count some seconds ago and the rates since then.
-type recent struct {
-	at   time.Time
-	was  Count
-	last time.Time
-	pps  float64
-	bps  float64
+// side is what was counted at one end, with the rates between the last two readings that were rateSpan apart.
+type side struct {
+	Flowing
+	at    time.Time // of the last reading; zero before the first
+	since time.Time // of the reading that the next rates start from
+	was   Count     // then
 }
 
 // rateSpan is the time that rates are taken over, at least: Open vSwitch's statistics are up to half a second old.
@@ -70,22 +69,25 @@ const rateSpan = 4 * time.Second
 // stale is how long rates are shown without a new reading.
 const stale = 3 * Interval
 
-func (r *recent) take(at time.Time, now Count) {
-	if r.at.IsZero() || at.Sub(r.at) > stale {
-		*r = recent{at: at, was: now, last: at}
+// take adds what was counted since the last reading.
+func (s *side) take(at time.Time, more Count) {
+	s.Count, s.at = s.plus(more), at
+	switch span := at.Sub(s.since); {
+	case s.since.IsZero() || span > stale:
+		s.Flowing = Flowing{Count: s.Count}
+	case span < rateSpan:
 		return
+	default:
+		grown := s.minus(s.was)
+		s.PacketsPerSecond, s.BitsPerSecond = float64(grown.Packets)/span.Seconds(), 8*float64(grown.Bytes)/span.Seconds()
 	}
-	r.last = at
-	if span := at.Sub(r.at); span >= rateSpan {
-		more := now.minus(r.was)
-		r.pps, r.bps = float64(more.Packets)/span.Seconds(), 8*float64(more.Bytes)/span.Seconds()
-		r.at, r.was = at, now
-	}
+	s.since, s.was = at, s.Count
 }
 
-func (r *recent) rates(now time.Time) (pps, bps float64) {
-	if now.Sub(r.last) > stale {
-		return 0, 0
+// flowing is what is shown at a time.
+func (s *side) flowing(now time.Time) Flowing {
+	if now.Sub(s.at) > stale {
+		return Flowing{Count: s.Count}
 	}
-	return r.pps, r.bps
+	return s.Flowing
 }
