@@ -8,7 +8,7 @@ import (
 
 func TestGarbagePercent(t *testing.T) {
 	for live, want := range map[uint64]int{
-		0:         1600, // before the first collection
+		0:         400, // before the first collection
 		4 << 20:   400,
 		16 << 20:  100,
 		100 << 20: gcPercent,
