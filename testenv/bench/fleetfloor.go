@@ -157,7 +157,7 @@ func (h *bare) rows() string {
 		`{"op":"mutate","table":"Open_vSwitch","where":[],"mutations":[["bridges","insert",["named-uuid","b"]],["next_cfg","+=",1]]}]}`
 }
 
-// flows are as many, and of the same kind, as Tapline has for one capture, and its own two.
+// flows are as many, and of the same kind, as Tapline has for one capture, and its own.
 func (h *bare) flows() []openflow.FlowMod {
 	const id, mask = uint64(0x7463<<48 | 1), ^uint64(0)
 	add := func(table openflow.TableID, priority uint16, match openflow.Match, do ...openflow.Instruction) openflow.FlowMod {
@@ -172,14 +172,16 @@ func (h *bare) flows() []openflow.FlowMod {
 		add(0, 100, openflow.Match{openflow.InPort(barePatch)}, openflow.WriteMetadata{Value: id, Mask: mask}, openflow.GotoTable{Table: 2}),
 		add(0, 0xffff, openflow.Match{openflow.InPort(bareTunnel), openflow.EthType(0x88b5), openflow.TunnelID(0xffffffff)},
 			openflow.ApplyActions{openflow.Output{Port: openflow.PortController, MaxLen: 128}}),
-		add(0, 0, nil),
 	}
 }
 
 // awaitApplied reads until the switch has applied the transaction.
 func awaitApplied(db net.Conn) error {
 	for in := json.NewDecoder(db); ; {
-		var m message
+		var m struct { // a reply, or an update
+			Method         string
+			Result, Params json.RawMessage
+		}
 		if err := in.Decode(&m); err != nil {
 			return err
 		}

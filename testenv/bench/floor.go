@@ -16,73 +16,137 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// floor is what no controller can undercut: the same transaction and the same flow-mod as Tapline's, as bytes on the source
-// switch's sockets, with nothing else before, between and after. What delivers on the other host stands all the time.
+// floor is what no controller can undercut: a transaction and flow-mods as bytes on the switches' sockets, with nothing else before,
+// between and after.
 type floor struct {
 	*manual
+	kind    floorKind
 	db      net.Conn
 	lines   *json.Decoder
-	of      *ofconn.Conn
-	id      int
+	of1     *ofconn.Conn // of the source's switch
+	of2     *ofconn.Conn // of the collector's
+	deliver openflow.PortNo
 	port    string // uuid of the guest's
-	mirror  string // uuid of what stands
-	source  string // uuid of the output port
-	tap     string
+	stands  []string
+	stamp   int
 	applied int64 // cur_cfg
 }
 
+// floorKind is what is written.
+type floorKind struct {
+	title, note string
+	more        bool // a Mirror selects one more port; else Mirror and patch pair are made
+	flows       bool // flow-mods deliver the copies, as Tapline's do; else those stand, and one makes the switch look at its cache
+}
+
+var floorKinds = []floorKind{
+	{title: "its flows stand", note: "one transaction (patch pair, Mirror), its cur_cfg, one flow-mod"},
+	{title: "a service's first flow", note: "as Tapline: one transaction (patch pair, Mirror), and then a flow-mod, another on the other host before", flows: true},
+	{title: "one more flow", note: "as Tapline: one transaction (select_src_port, select_dst_port, a tag)", more: true, flows: true},
+}
+
+// Numbers of ports on the tap bridges.
+const (
+	floorTap    = 100
+	floorTunnel = 101
+)
+
 func (b *bench) floor(ctx context.Context) ([]contender, error) {
-	m, err := newManual(ctx, "floor")
-	if err != nil {
-		return nil, err
-	}
-	f := &floor{manual: m}
-	out := []contender{f}
-	for _, h := range m.Hosts {
-		_, err := h.VSCtl("add-port", manualBridge, "gre", "--", "set", "interface", "gre", "type=gre",
-			"options:remote_ip=flow", "options:key=flow", "ofport_request=101")
+	var out []contender
+	for _, kind := range floorKinds {
+		m, err := newManual(ctx, "floor")
 		if err != nil {
 			return out, err
 		}
+		f := &floor{manual: m, kind: kind}
+		out = append(out, f)
+		if err := f.prepare(ctx); err != nil {
+			return out, err
+		}
 	}
-	// Where packets come from before their flow stands: table 0 of the second host delivers, that of the first sends.
-	if _, err := m.h2.OFCtl("add-flow", manualBridge, "in_port=101,tun_id="+manualKey+",actions=output:"+manualNIC); err != nil {
-		return out, err
-	}
-	if _, err := m.h1.OFCtl("add-flow", manualBridge,
-		"in_port=100,actions=set_field:"+manualKey+"->tun_id,set_field:"+m.h2.TunnelIP.String()+"->tun_dst,output:101"); err != nil {
-		return out, err
-	}
-	if f.port, err = m.h1.VSCtl("get", "port", m.web.IfName(), "_uuid"); err != nil {
-		return out, err
-	}
-	if f.db, err = net.Dial("unix", m.h1.OVSDBSocket()); err != nil {
-		return out, err
-	}
-	f.lines = json.NewDecoder(f.db)
-	if f.of, err = ofconn.Dial(ctx, "unix:"+m.h1.RunDir+"/"+manualBridge+".mgmt", nil, ofconn.Options{}); err != nil {
-		return out, err
-	}
-	// The switch tells what it has applied.
-	if _, err := io.WriteString(f.db, `{"id":0,"method":"monitor","params":["Open_vSwitch","m",{"Open_vSwitch":{"columns":["cur_cfg"]}}]}`); err != nil {
-		return out, err
-	}
-	if err := f.await(0, 0); err != nil {
-		return out, err
-	}
-	// And its neighbour is known.
-	if err := f.on(ctx); err != nil {
-		return out, err
-	}
-	for range 5 {
-		err = errors.Join(err, m.frames(m.web, m.app, 10))
-	}
-	return out, errors.Join(err, f.off(ctx))
+	return out, nil
 }
 
-func (f *floor) name() string { return "floor: bytes on the switch's sockets" }
-func (f *floor) note() string {
-	return "one transaction (patch pair, Mirror), its cur_cfg, one flow-mod; the source host alone"
+// prepare makes what stands all the time, and lets the switch find its neighbour.
+func (f *floor) prepare(ctx context.Context) (err error) {
+	for _, h := range f.Hosts {
+		_, err := h.VSCtl("add-port", manualBridge, "gre", "--", "set", "interface", "gre", "type=gre",
+			"options:remote_ip=flow", "options:key=flow", fmt.Sprintf("ofport_request=%d", floorTunnel))
+		if err != nil {
+			return err
+		}
+	}
+	number, err := f.h2.VSCtl("get", "interface", manualNIC, "ofport")
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Sscan(number, &f.deliver); err != nil {
+		return fmt.Errorf("number of port %s: %w", manualNIC, err)
+	}
+	if f.db, err = net.Dial("unix", f.h1.OVSDBSocket()); err != nil {
+		return err
+	}
+	f.lines = json.NewDecoder(f.db)
+	if !f.kind.flows {
+		const watch = `{"id":0,"method":"monitor","params":["Open_vSwitch","m",{"Open_vSwitch":{"columns":["cur_cfg"]}}]}`
+		if _, err := io.WriteString(f.db, watch); err != nil {
+			return err
+		}
+		if _, err := f.answer(); err != nil {
+			return err
+		}
+	}
+	for _, end := range []struct {
+		conn **ofconn.Conn
+		host *lab.Host
+	}{{&f.of1, f.h1}, {&f.of2, f.h2}} {
+		if *end.conn, err = ofconn.Dial(ctx, "unix:"+end.host.RunDir+"/"+manualBridge+".mgmt", nil, ofconn.Options{}); err != nil {
+			return err
+		}
+	}
+	first := f.web
+	if f.kind.more {
+		first = f.scene.db
+	}
+	if f.port, err = f.h1.VSCtl("get", "port", first.IfName(), "_uuid"); err != nil {
+		return err
+	}
+	if !f.kind.flows {
+		if err := f.deliverFlow(ctx, openflow.FlowAdd); err != nil {
+			return err
+		}
+		if err := f.sendFlow(ctx, openflow.FlowAdd); err != nil {
+			return err
+		}
+	}
+	if err := f.begin(ctx); err != nil {
+		return err
+	}
+	for range 5 {
+		err = errors.Join(err, f.frames(first, f.app, 10))
+	}
+	if !f.kind.more {
+		return errors.Join(err, f.end(ctx))
+	}
+	f.port, err = f.h1.VSCtl("get", "port", f.web.IfName(), "_uuid")
+	return err
+}
+
+func (f *floor) name() string { return "floor: bytes on the switches' sockets, " + f.kind.title }
+func (f *floor) note() string { return f.kind.note }
+
+func (f *floor) on(ctx context.Context) error {
+	if f.kind.more {
+		return f.selects("insert")
+	}
+	return f.begin(ctx)
+}
+
+func (f *floor) off(ctx context.Context) error {
+	if f.kind.more {
+		return f.selects("delete")
+	}
+	return f.end(ctx)
 }
 
 func (f *floor) close() error {
@@ -90,19 +154,82 @@ func (f *floor) close() error {
 	if f.db != nil {
 		err = f.db.Close()
 	}
-	if f.of != nil {
-		err = errors.Join(err, f.of.Close())
+	for _, of := range []*ofconn.Conn{f.of1, f.of2} {
+		if of != nil {
+			err = errors.Join(err, of.Close())
+		}
 	}
 	return errors.Join(err, f.manual.close())
 }
 
-// message is what the server sends: a reply, or an update of cur_cfg.
-type message struct {
-	ID     any             `json:"id"`
-	Method string          `json:"method"`
-	Result json.RawMessage `json:"result"`
-	Params json.RawMessage `json:"params"`
-	Error  any             `json:"error"`
+// transact sends operations, and returns the results.
+func (f *floor) transact(ops string) ([]result, error) {
+	if _, err := io.WriteString(f.db, `{"id":1,"method":"transact","params":["Open_vSwitch",`+ops+`]}`); err != nil {
+		return nil, err
+	}
+	text, err := f.answer()
+	if err != nil {
+		return nil, err
+	}
+	var results []result
+	if err := json.Unmarshal(text, &results); err != nil {
+		return nil, err
+	}
+	for _, r := range results {
+		if r.Error != "" {
+			return nil, fmt.Errorf("the transaction failed: %s: %s", r.Error, r.Details)
+		}
+	}
+	return results, nil
+}
+
+// answer reads until a request is answered.
+func (f *floor) answer() (json.RawMessage, error) {
+	for {
+		method, text, err := f.read()
+		if err != nil || method == "" {
+			return text, err
+		}
+	}
+}
+
+// read reads a reply, or an update, of which it notes what the switch has applied.
+func (f *floor) read() (method string, text json.RawMessage, err error) {
+	var m struct {
+		Method         string
+		Result, Params json.RawMessage
+		Error          any
+	}
+	if err := f.lines.Decode(&m); err != nil {
+		return "", nil, err
+	}
+	if m.Error != nil {
+		return "", nil, fmt.Errorf("the database answers %v", m.Error)
+	}
+	var params [2]json.RawMessage
+	var tables map[string]map[string]struct {
+		New struct {
+			Applied int64 `json:"cur_cfg"`
+		} `json:"new"`
+	}
+	if m.Method == "update" && json.Unmarshal(m.Params, &params) == nil && json.Unmarshal(params[1], &tables) == nil {
+		for _, row := range tables["Open_vSwitch"] {
+			f.applied = row.New.Applied
+		}
+	}
+	return m.Method, m.Result, nil
+}
+
+// apply waits until the switch has applied a transaction, of which it gives the last result, and has it look at what it has cached.
+func (f *floor) apply(ctx context.Context, results []result) error {
+	wanted := results[len(results)-1].Rows[0].NextCfg
+	for f.applied < wanted {
+		if _, _, err := f.read(); err != nil {
+			return err
+		}
+	}
+	f.stamp++
+	return f.flow(ctx, f.of1, openflow.FlowMod{Cookie: openflow.Cookie(f.stamp), Table: 9})
 }
 
 // result is that of one operation.
@@ -115,102 +242,87 @@ type result struct {
 	Details string `json:"details"`
 }
 
-// await reads until a request is answered and the switch has applied a number.
-func (f *floor) await(id int, number int64) error { _, err := f.answers(id, number); return err }
-
-func (f *floor) answers(id int, number int64) ([]result, error) {
-	var results []result
-	for answered := false; !answered || f.applied < number; {
-		var m message
-		if err := f.lines.Decode(&m); err != nil {
-			return nil, err
-		}
-		if m.Error != nil {
-			return nil, fmt.Errorf("the database answers %v", m.Error)
-		}
-		if m.Method == "update" {
-			f.noteUpdate(m.Params)
-			continue
-		}
-		answered = true
-		if id == 0 {
-			f.noteTables(m.Result)
-			continue
-		}
-		if err := json.Unmarshal(m.Result, &results); err != nil {
-			return nil, err
-		}
-		for _, r := range results {
-			if r.Error != "" {
-				return nil, fmt.Errorf("the transaction failed: %s: %s", r.Error, r.Details)
-			}
-			for _, row := range r.Rows {
-				number = row.NextCfg
-			}
-		}
-	}
-	return results, nil
+// selects has the Mirror that stands select the guest's port, or no longer.
+func (f *floor) selects(op string) error {
+	f.stamp = f.stamp%4094 + 1
+	_, err := f.transact(fmt.Sprintf(`{"op":"mutate","table":"Mirror","where":[["_uuid","==",["uuid",%[1]q]]],"mutations":[`+
+		`["select_src_port",%[2]q,["uuid",%[3]q]],["select_dst_port",%[2]q,["uuid",%[3]q]]]},`+
+		`{"op":"update","table":"Port","where":[["name","==",%[4]q]],"row":{"tag":%[5]d}}`,
+		f.stands[2], op, f.port, manualBridge, f.stamp))
+	return err
 }
 
-func (f *floor) noteUpdate(params json.RawMessage) {
-	var both []json.RawMessage
-	if json.Unmarshal(params, &both) == nil && len(both) == 2 {
-		f.noteTables(both[1])
-	}
-}
-
-func (f *floor) noteTables(text json.RawMessage) {
-	var tables map[string]map[string]struct {
-		New struct {
-			CurCfg int64 `json:"cur_cfg"`
-		} `json:"new"`
-	}
-	if json.Unmarshal(text, &tables) == nil {
-		for _, row := range tables["Open_vSwitch"] {
-			f.applied = row.New.CurCfg
+// begin makes a Mirror of the guest and what brings its copies to the collector.
+func (f *floor) begin(ctx context.Context) error {
+	if f.kind.flows {
+		if err := f.deliverFlow(ctx, openflow.FlowAdd); err != nil {
+			return err
 		}
 	}
-}
-
-// transact sends operations, waits until the switch has applied them, and makes it look at what it has cached.
-func (f *floor) transact(ops string) ([]result, error) {
-	f.id++
-	text := fmt.Sprintf(`{"id":%d,"method":"transact","params":["Open_vSwitch",%s,`+
-		`{"op":"mutate","table":"Open_vSwitch","where":[],"mutations":[["next_cfg","+=",1]]},`+
-		`{"op":"select","table":"Open_vSwitch","where":[],"columns":["next_cfg"]}]}`, f.id, ops)
-	if _, err := io.WriteString(f.db, text); err != nil {
-		return nil, err
-	}
-	results, err := f.answers(f.id, 0)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	return results, f.of.Send(ctx, &openflow.FlowMod{Cookie: openflow.Cookie(f.id), Instructions: nil})
-}
-
-func (f *floor) on(context.Context) error {
 	results, err := f.transact(fmt.Sprintf(
 		`{"op":"insert","table":"Interface","row":{"name":"src","type":"patch","options":["map",[["peer","tap"]]]},"uuid-name":"isrc"},`+
 			`{"op":"insert","table":"Port","row":{"name":"src","vlan_mode":"trunk","trunks":4095,"interfaces":["named-uuid","isrc"]},"uuid-name":"psrc"},`+
-			`{"op":"insert","table":"Interface","row":{"name":"tap","type":"patch","options":["map",[["peer","src"]]],"ofport_request":100},"uuid-name":"itap"},`+
+			`{"op":"insert","table":"Interface","row":{"name":"tap","type":"patch","options":["map",[["peer","src"]]],"ofport_request":%[4]d},"uuid-name":"itap"},`+
 			`{"op":"insert","table":"Port","row":{"name":"tap","interfaces":["named-uuid","itap"]},"uuid-name":"ptap"},`+
 			`{"op":"insert","table":"Mirror","row":{"name":"web","select_src_port":["uuid",%[1]q],"select_dst_port":["uuid",%[1]q],"output_port":["named-uuid","psrc"]},"uuid-name":"m"},`+
 			`{"op":"mutate","table":"Bridge","where":[["name","==",%[2]q]],"mutations":[["ports","insert",["named-uuid","psrc"]],["mirrors","insert",["named-uuid","m"]]]},`+
-			`{"op":"mutate","table":"Bridge","where":[["name","==",%[3]q]],"mutations":[["ports","insert",["named-uuid","ptap"]]]}`,
-		f.port, lab.WireBridge, manualBridge))
+			`{"op":"mutate","table":"Bridge","where":[["name","==",%[3]q]],"mutations":[["ports","insert",["named-uuid","ptap"]]]},`+countCfg,
+		f.port, lab.WireBridge, manualBridge, floorTap))
 	if err != nil {
 		return err
 	}
-	f.source, f.tap, f.mirror = results[1].UUID[1], results[3].UUID[1], results[4].UUID[1]
-	return nil
+	f.stands = []string{results[1].UUID[1], results[3].UUID[1], results[4].UUID[1]}
+	if f.kind.flows {
+		return f.sendFlow(ctx, openflow.FlowAdd)
+	}
+	return f.apply(ctx, results)
 }
 
-func (f *floor) off(context.Context) error {
-	_, err := f.transact(fmt.Sprintf(
+// end takes away what begin has made, so that it falls silent first.
+func (f *floor) end(ctx context.Context) error {
+	if f.kind.flows {
+		if err := f.sendFlow(ctx, openflow.FlowDelete); err != nil {
+			return err
+		}
+	}
+	results, err := f.transact(fmt.Sprintf(
 		`{"op":"mutate","table":"Bridge","where":[["name","==",%q]],"mutations":[["ports","delete",["uuid",%q]],["mirrors","delete",["uuid",%q]]]},`+
-			`{"op":"mutate","table":"Bridge","where":[["name","==",%q]],"mutations":[["ports","delete",["uuid",%q]]]}`,
-		lab.WireBridge, f.source, f.mirror, manualBridge, f.tap))
-	return err
+			`{"op":"mutate","table":"Bridge","where":[["name","==",%q]],"mutations":[["ports","delete",["uuid",%q]]]},`+countCfg,
+		lab.WireBridge, f.stands[0], f.stands[2], manualBridge, f.stands[1]))
+	switch {
+	case err != nil:
+		return err
+	case f.kind.flows:
+		return f.deliverFlow(ctx, openflow.FlowDelete)
+	}
+	return f.apply(ctx, results)
+}
+
+// countCfg has the switch tell when it has applied a transaction.
+const countCfg = `{"op":"mutate","table":"Open_vSwitch","where":[],"mutations":[["next_cfg","+=",1]]},` +
+	`{"op":"select","table":"Open_vSwitch","where":[],"columns":["next_cfg"]}`
+
+// sendFlow adds or deletes the flow of the source's host.
+func (f *floor) sendFlow(ctx context.Context, command openflow.FlowModCommand) error {
+	return f.flow(ctx, f.of1, openflow.FlowMod{
+		Command: command, Match: openflow.Match{openflow.InPort(floorTap)},
+		Instructions: []openflow.Instruction{openflow.ApplyActions{
+			openflow.SetField{Field: openflow.TunnelID(manualKey)}, openflow.SetField{Field: openflow.TunDst(f.h2.TunnelIP)},
+			openflow.Output{Port: floorTunnel},
+		}},
+	})
+}
+
+// deliverFlow adds or deletes the flow of the collector's host.
+func (f *floor) deliverFlow(ctx context.Context, command openflow.FlowModCommand) error {
+	return f.flow(ctx, f.of2, openflow.FlowMod{
+		Command: command, Match: openflow.Match{openflow.InPort(floorTunnel), openflow.TunnelID(manualKey)},
+		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: f.deliver}}},
+	})
+}
+
+func (f *floor) flow(ctx context.Context, of *ofconn.Conn, mod openflow.FlowMod) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return of.Send(ctx, &mod)
 }

@@ -22,7 +22,7 @@ type manual struct {
 const (
 	manualBridge = "brhand"
 	manualNIC    = "collect0"
-	manualKey    = "77"
+	manualKey    = 77
 )
 
 func newManual(ctx context.Context, name string) (*manual, error) {
@@ -92,7 +92,7 @@ func (s *script) note() string { return "three commands on, three off" }
 
 func (s *script) on(ctx context.Context) error {
 	tunnel := func(remote *lab.Host, number string) []string {
-		return []string{"type=gre", "options:remote_ip=" + remote.TunnelIP.String(), "options:key=" + manualKey, "ofport_request=" + number}
+		return []string{"type=gre", "options:remote_ip=" + remote.TunnelIP.String(), fmt.Sprint("options:key=", manualKey), "ofport_request=" + number}
 	}
 	err := tool(ctx, s.h2, "ovs-vsctl", append([]string{"add-port", manualBridge, "from-h1", "--", "set", "interface", "from-h1"}, tunnel(s.h1, "101")...)...)
 	if err != nil {
