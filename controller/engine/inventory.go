@@ -150,6 +150,10 @@ func (o observer) shows(before, now *vswitch.Snapshot) bool {
 			b, _ := now.BridgeByUUID(c.UUID)
 			same = a.Name == b.Name && a.DatapathType == b.DatapathType && slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Mirrors, b.Mirrors) &&
 				a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
+		case c.Table == vswitch.TablePort: // The stamp is a tag.
+			a, _ := before.Port(c.UUID)
+			b, _ := now.Port(c.UUID)
+			same = a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) && a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
 		case c.Table == vswitch.TableMirror:
 			a, _ := before.Mirror(c.UUID)
 			b, _ := now.Mirror(c.UUID)

@@ -27,6 +27,7 @@ type port struct {
 	name    string
 	devices []device // none: one of the port's name
 	ids     map[string]string
+	tag     int // 0: none
 }
 
 type device struct {
@@ -110,7 +111,11 @@ func snapshot(t require.TestingT, ids map[string]string, bridges ...bridge) *vsw
 				}
 				devices = append(devices, r.add("Interface", columns))
 			}
-			ports = append(ports, r.add("Port", map[string]any{"name": p.name, "interfaces": members(devices), "external_ids": pairs(p.ids)}))
+			columns := map[string]any{"name": p.name, "interfaces": members(devices), "external_ids": pairs(p.ids)}
+			if p.tag != 0 {
+				columns["tag"] = p.tag
+			}
+			ports = append(ports, r.add("Port", columns))
 		}
 		for _, m := range b.mirrors {
 			mirrors = append(mirrors, r.add("Mirror", map[string]any{"name": m.name, "external_ids": pairs(m.ids)}))
