@@ -14,6 +14,6 @@ func TestGarbagePercent(t *testing.T) {
 		100 << 20: gcPercent,
 		8 << 30:   gcPercent,
 	} {
-		assert.Equal(t, want, garbagePercent(live), "%d MiB live", live>>20)
+		assert.Equal(t, want, garbagePercent(gcPercent, live), "%d MiB live", live>>20)
 	}
 }
