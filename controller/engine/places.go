@@ -53,6 +53,8 @@ func (m portLists[K]) remove(k K, p *seenPort) {
 	case !stands || *ports[at] != *p:
 	case len(ports) == 1:
 		delete(m, k)
+	case at == 0: // As where all go, one after the other.
+		ports[0], m[k] = nil, ports[1:]
 	default:
 		m[k] = slices.Delete(ports, at, at+1)
 	}

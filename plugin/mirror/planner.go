@@ -179,7 +179,7 @@ func (p *Planner) resolveService(id string, t touched) {
 		p.destinations[id] = now
 	}
 	if now != before {
-		for _, f := range p.world.flowsOfService[id] {
+		for f := range p.world.flowsOfService[id] {
 			t.flows.add(f)
 		}
 	}

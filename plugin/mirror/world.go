@@ -14,7 +14,8 @@ func (s set) add(id string) { s[id] = struct{}{} }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// index maps a key to the ids that refer to it, sorted: most keys have one, for which a set would take ten times as much memory.
+// index maps a key to the ids that refer to it, sorted: most keys have one, for which a set would take ten times as much memory. Where
+// there may be thousands, to keep them sorted would take too long: see sets.
 type index map[string][]string
 
 func (x index) add(key, id string) {
@@ -34,6 +35,23 @@ func (x index) remove(key, id string) {
 	}
 }
 
+// sets maps a key to the ids that refer to it, however many.
+type sets map[string]set
+
+func (x sets) add(key, id string) {
+	if x[key] == nil {
+		x[key] = set{}
+	}
+	x[key].add(id)
+}
+
+func (x sets) remove(key, id string) {
+	delete(x[key], id)
+	if len(x[key]) == 0 {
+		delete(x, key)
+	}
+}
+
 // world is everything that the planner knows. The indexes say which flows and services a change of something touches.
 type world struct {
 	config   Config
@@ -45,11 +63,11 @@ type world struct {
 
 	unseen set // hosts that were never observed
 
-	flowsOfService  index
+	flowsOfService  sets
 	flowsOfSource   index // guest or host -> flows
 	servicesAtHost  index // host -> services of type host
 	servicesOfGuest index
-	guestsSeenAt    index // host, registered or not -> guests with a NIC there
+	guestsSeenAt    sets  // host, registered or not -> guests with a NIC there
 	servicesSeenAt  index // host, registered or not -> services with their tap NIC there
 }
 
@@ -59,8 +77,8 @@ func newWorld(config Config) *world {
 		hosts:  map[string]*tap.Host{}, guests: map[string]*tap.Guest{}, attached: map[string][]tap.Location{},
 		services: map[string]*tap.Service{}, flows: map[string]*tap.Flow{},
 		unseen:         set{},
-		flowsOfService: index{}, flowsOfSource: index{}, servicesAtHost: index{}, servicesOfGuest: index{},
-		guestsSeenAt: index{}, servicesSeenAt: index{},
+		flowsOfService: sets{}, flowsOfSource: index{}, servicesAtHost: index{}, servicesOfGuest: index{},
+		guestsSeenAt: sets{}, servicesSeenAt: index{},
 	}
 }
 
@@ -220,7 +238,7 @@ func (w *world) touchHost(id string, t touched) {
 	for _, s := range w.servicesAtHost[id] {
 		t.services.add(s)
 	}
-	for _, g := range w.guestsSeenAt[id] {
+	for g := range w.guestsSeenAt[id] {
 		w.touchGuest(g, t)
 	}
 	for _, s := range w.servicesSeenAt[id] {
@@ -247,7 +265,7 @@ func (w *world) touchFlow(id string, t touched) {
 
 func (w *world) touchService(id string, t touched) {
 	t.services.add(id)
-	for _, f := range w.flowsOfService[id] {
+	for f := range w.flowsOfService[id] {
 		t.flows.add(f)
 	}
 }
