@@ -191,7 +191,7 @@ func (e *Engine) take(r tap.Result) error {
 	if err := nonsense(&r, e.seq); err != nil {
 		return err
 	}
-	if e.planned = r.Revision; !e.dirty.empty() {
+	if e.planned = max(e.planned, r.Revision); !e.dirty.empty() {
 		e.wakeFeed()
 	}
 	judge := map[ref]struct{}{}
