@@ -114,7 +114,7 @@ func TestHostile(t *testing.T) {
 		peer func(p peer)
 		want error
 	}{
-		"closes":        {func(p peer) { p.receive(); p.nc.Close() }, io.EOF},
+		"closes":        {func(p peer) { p.receive(); synctest.Wait(); p.nc.Close() }, io.EOF},
 		"cuts a header": {func(p peer) { p.receive(); _ = p.write([]byte{4, 2}); p.nc.Close() }, io.ErrUnexpectedEOF},
 		"cuts a message": {func(p peer) {
 			p.receive()
