@@ -72,6 +72,8 @@ func TestHostileOpenFlow(t *testing.T) {
 		b := of(t, xid, &openflow.MultipartReply{Flags: openflow.MultipartMore, Body: ports})
 		s.Repeat(b, 1<<20)
 	}
+	// What floods falls behind before its ports are known, or is told by them.
+	const noUse = "OpenFlow connection is of no use"
 	for i, tc := range []struct {
 		name  string
 		peers int
@@ -82,8 +84,8 @@ func TestHostileOpenFlow(t *testing.T) {
 		{"unknown datapath id", 5, (&fault.Switch{DatapathID: 99}).Serve, "not registered", 40},
 		{"another's datapath id", 3, claims(fault.Switch{}), "its ports are not those", 40},
 		{"another's, very often", 20, claims(fault.Switch{}), "so do 4 others", 60},
-		{"another's, floods packet-ins", 3, claims(fault.Switch{Connected: flood(&openflow.PacketIn{Data: make([]byte, 1400)})}), "its ports are not those", 80},
-		{"another's, floods port statuses", 3, claims(fault.Switch{Connected: flood(&openflow.PortStatus{Port: openflow.Port{No: 1}})}), "its ports are not those", 80},
+		{"another's, floods packet-ins", 3, claims(fault.Switch{Connected: flood(&openflow.PacketIn{Data: make([]byte, 1400)})}), noUse, 80},
+		{"another's, floods port statuses", 3, claims(fault.Switch{Connected: flood(&openflow.PortStatus{Port: openflow.Port{No: 1}})}), noUse, 80},
 		{"another's, floods echo requests", 3, claims(fault.Switch{Connected: flood(&openflow.EchoRequest{})}), "", 80},
 		{"noise of 64 KiB", 5, claims(fault.Switch{Connected: func(s *fault.OpenFlow) { s.Repeat(noise, 1) }}), "protocol violation", 40},
 		{"noise at once", 5, raw(noise, 100), "handshake failed", 60},
