@@ -60,6 +60,17 @@ func (a *aheadTest) save(t *testing.T, f store.Flow, before *store.Flow) {
 	synctest.Wait()
 }
 
+// turn begins to store the flow in another direction. It returns the flow as it was.
+func (a *aheadTest) turn(t *testing.T) *store.Flow {
+	t.Helper()
+	before, err := a.intent.flows.get("web")
+	require.NoError(t, err)
+	other := *before
+	other.Direction = tap.In
+	a.save(t, other, before)
+	return before
+}
+
 func (a *aheadTest) finish(outcome error) error {
 	a.store.outcome <- outcome
 	return <-a.done
@@ -115,11 +126,7 @@ func TestStoredBeforePlanned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAheadTest(t)
 		require.NoError(t, a.finish(nil))
-		before, err := a.intent.flows.get("web")
-		require.NoError(t, err)
-		other := *before
-		other.Direction = tap.In
-		a.save(t, other, before)
+		a.turn(t)
 		require.NoError(t, a.finish(nil))
 		assert.Equal(t, "it is being planned", a.reason(t))
 		a.answer(t, a.tell(t), "planned again")
@@ -138,11 +145,7 @@ func TestStoringFails(t *testing.T) {
 
 		a = newAheadTest(t)
 		require.NoError(t, a.finish(nil))
-		before, err := a.intent.flows.get("web")
-		require.NoError(t, err)
-		other := *before
-		other.Direction = tap.In
-		a.save(t, other, before)
+		before := a.turn(t)
 		a.answer(t, a.tell(t), "planned otherwise")
 		require.ErrorContains(t, a.finish(errors.New("disk full")), "disk full")
 		back := a.tell(t)
