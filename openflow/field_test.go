@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/tapline-sdn/tapline/openflow"
-	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 func TestMatchString(t *testing.T) {
@@ -84,7 +84,7 @@ func TestNormalizeDoesNotChangeItsReceiver(t *testing.T) {
 // TestFieldsAgainstOVS holds the table of fields against what a real switch
 // says that it can match: width and maskability of each field.
 func TestFieldsAgainstOVS(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn, err := ofconn.Dial(t.Context(), s.Management(), nil, ofconn.Options{})
 	if err != nil {
 		t.Fatal(err)

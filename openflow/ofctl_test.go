@@ -11,7 +11,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
-	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // ofctl runs ovs-ofctl and returns the lines of its output.
@@ -51,7 +51,7 @@ func printed(t *testing.T, stream []byte) []string {
 // it prints of our bytes must be what it prints of its own encoding of our
 // text.
 func TestFlowModsAgainstOVS(t *testing.T) {
-	vswitchd.Require(t, "ovs-ofctl")
+	ovs.Need(t, "ovs-ofctl")
 	const n = 4000
 	s := generate.New(1)
 	mods := make([]*openflow.FlowMod, n)
@@ -85,7 +85,7 @@ func TestFlowModsAgainstOVS(t *testing.T) {
 // TestMessagesAgainstOVS: ovs-ofctl reads every message that we can write, but
 // for those of types that it does not know, and what it reads is what we meant.
 func TestMessagesAgainstOVS(t *testing.T) {
-	vswitchd.Require(t, "ovs-ofctl")
+	ovs.Need(t, "ovs-ofctl")
 	// What Open vSwitch 3.1 does not take: prerequisites missing on purpose,
 	// raw parts, PBB, and messages that it never receives or sends.
 	refused := map[string]bool{
@@ -132,7 +132,7 @@ func TestMessagesAgainstOVS(t *testing.T) {
 
 // TestErrorNamesAgainstOVS holds names against numbers.
 func TestErrorNamesAgainstOVS(t *testing.T) {
-	vswitchd.Require(t, "ovs-ofctl")
+	ovs.Need(t, "ovs-ofctl")
 	compared := 0
 	for typ := openflow.ErrorHelloFailed; typ <= openflow.ErrorTableFeaturesFailed; typ++ {
 		for code := uint16(0); code < 20; code++ {

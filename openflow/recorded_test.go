@@ -14,7 +14,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
-	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 var update = flag.Bool("update", false, "record testdata from a real switch")
@@ -109,8 +109,8 @@ func describe(m openflow.Message) string {
 
 // record speaks with a real switch and returns all that it sends.
 func record(t *testing.T) []byte {
-	s := vswitchd.Start(t)
-	s.Vsctl(t, "add-port", "br0", "p1", "--", "set", "interface", "p1", "type=dummy", "ofport_request=1",
+	s := ovs.StartBridge(t)
+	s.Vsctl("add-port", "br0", "p1", "--", "set", "interface", "p1", "type=dummy", "ofport_request=1",
 		"--", "add-port", "br0", "p2", "--", "set", "interface", "p2", "type=dummy", "ofport_request=2")
 	nc, err := net.Dial("unix", strings.TrimPrefix(s.Management(), "unix:"))
 	if err != nil {
@@ -177,7 +177,7 @@ func record(t *testing.T) []byte {
 	send(&openflow.FlowMod{Table: 4, Instructions: []openflow.Instruction{openflow.Meter{ID: 1},
 		openflow.ApplyActions{openflow.Group{ID: 5}}}})
 	barrier()
-	s.Run(t, "ovs-appctl", "-t", s.Dir+"/vswitchd.ctl", "netdev-dummy/receive", "p1",
+	s.Receive("p1",
 		"in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),ipv4(src=192.168.0.1,dst=192.168.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)")
 	until(func(m openflow.Message) bool { return m.Type() == openflow.TypePacketIn })
 	for _, body := range []openflow.MultipartRequestBody{
@@ -201,7 +201,7 @@ func record(t *testing.T) []byte {
 	send(&openflow.FlowMonitorCancel{ID: 1})
 	send(&openflow.FlowMod{Table: 4, Cookie: 3})
 	barrier()
-	s.Vsctl(t, "del-port", "p2")
+	s.Vsctl("del-port", "p2")
 	until(func(m openflow.Message) bool { return m.Type() == openflow.TypePortStatus })
 	return stream
 }

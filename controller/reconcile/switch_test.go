@@ -6,12 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,17 +20,16 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 var update = flag.Bool("update", false, "write testdata/*.golden")
-
-const patience = 15 * time.Second
 
 // database is a real ovsdb-server without a switch: what is written stays as it was written.
 type database struct {
 	t       *testing.T
 	ctx     context.Context
-	remote  string
+	server  *ovs.Server
 	conn    *client.Conn
 	watcher *vswitch.Watcher
 }
@@ -40,55 +37,21 @@ type database struct {
 // newDatabase starts a server, which ends with the test.
 func newDatabase(t *testing.T) *database {
 	t.Helper()
-	const schema = "/usr/share/openvswitch/vswitch.ovsschema"
-	var missing []string
-	for _, name := range []string{"ovsdb-server", "ovsdb-tool", "ovs-vsctl"} {
-		if _, err := exec.LookPath(name); err != nil {
-			missing = append(missing, name)
-		}
-	}
-	if _, err := os.Stat(schema); err != nil {
-		missing = append(missing, schema)
-	}
-	if len(missing) > 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("missing: %s", strings.Join(missing, ", "))
-		}
-		t.Skipf("missing: %s", strings.Join(missing, ", "))
-	}
-	dir, err := os.MkdirTemp("", "db") // The path of a unix socket must be short.
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	out, err := exec.Command("ovsdb-tool", "create", filepath.Join(dir, "conf.db"), schema).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	socket := filepath.Join(dir, "s")
-	server := exec.Command("ovsdb-server", "--remote=punix:"+socket, "--unixctl="+filepath.Join(dir, "c"),
-		"-vconsole:off", filepath.Join(dir, "conf.db"))
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, server.Start())
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait() // It was killed, as it should be.
-	})
+	server := ovs.StartServer(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
-	db := &database{t: t, ctx: ctx, remote: "unix:" + socket}
-	require.Eventually(t, func() bool {
-		db.conn, err = client.Dial(ctx, db.remote, client.Options{})
-		return err == nil
-	}, patience, 2*time.Millisecond)
-	t.Cleanup(func() { _ = db.conn.Close() })
-	db.vsctl("init")
-	db.watcher, err = vswitch.Watch(ctx, db.conn)
+	conn, err := client.Dial(ctx, server.Remote, client.Options{})
 	require.NoError(t, err)
-	return db
+	t.Cleanup(func() { _ = conn.Close() })
+	watcher, err := vswitch.Watch(ctx, conn)
+	require.NoError(t, err)
+	return &database{t: t, ctx: ctx, server: server, conn: conn, watcher: watcher}
 }
 
 // vsctl runs ovs-vsctl, given in one line.
 func (db *database) vsctl(line string) {
 	db.t.Helper()
-	out, err := exec.Command("ovs-vsctl", append([]string{"--no-wait", "--timeout=15", "--db=" + db.remote}, strings.Fields(line)...)...).CombinedOutput()
-	require.NoError(db.t, err, "ovs-vsctl %s: %s", line, out)
+	db.server.Vsctl(append([]string{"--no-wait"}, strings.Fields(line)...)...)
 	require.NoError(db.t, db.conn.Echo(db.ctx)) // What it changed has come.
 }
 

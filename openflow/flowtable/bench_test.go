@@ -12,7 +12,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
-	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 const benchFlows = 10_000
@@ -39,7 +39,7 @@ func delivery(n int) []flowtable.Flow {
 func BenchmarkBundle(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s := vswitchd.Start(b)
+			s := ovs.StartBridge(b)
 			conn := dial(b, s)
 			flows := delivery(n)
 			adds := flowtable.Diff(flows, nil, flowtable.Options{})
@@ -53,7 +53,7 @@ func BenchmarkBundle(b *testing.B) {
 				ours = append(ours, time.Since(start))
 				clearFlows(b, s)
 				start = time.Now()
-				s.Ofctl(b, "--bundle", "add-flows", "br0", path)
+				s.Ofctl("--bundle", "add-flows", "br0", path)
 				peers = append(peers, time.Since(start))
 				clearFlows(b, s)
 			}
@@ -85,14 +85,14 @@ func flowFile(b *testing.B, flows []flowtable.Flow) string {
 	return path
 }
 
-func clearFlows(b *testing.B, s *vswitchd.Switch) {
+func clearFlows(b *testing.B, s ovs.Bridge) {
 	b.Helper()
-	s.Ofctl(b, "del-flows", "br0")
+	s.Ofctl("del-flows", "br0")
 }
 
 // BenchmarkApplyOne is the time of one flow-mod from call to commit.
 func BenchmarkApplyOne(b *testing.B) {
-	s := vswitchd.Start(b)
+	s := ovs.StartBridge(b)
 	conn := dial(b, s)
 	mods := flowtable.Diff(delivery(1), nil, flowtable.Options{})
 	for b.Loop() {
@@ -105,7 +105,7 @@ func BenchmarkApplyOne(b *testing.B) {
 
 // BenchmarkDump reads 10,000 flows.
 func BenchmarkDump(b *testing.B) {
-	s := vswitchd.Start(b)
+	s := ovs.StartBridge(b)
 	conn := dial(b, s)
 	if err := flowtable.Apply(b.Context(), conn, flowtable.Diff(delivery(benchFlows), nil, flowtable.Options{})); err != nil {
 		b.Fatal(err)

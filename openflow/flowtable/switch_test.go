@@ -14,13 +14,13 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
-	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func dial(t testing.TB, s *vswitchd.Switch) *ofconn.Conn {
+func dial(t testing.TB, s ovs.Bridge) *ofconn.Conn {
 	t.Helper()
 	conn, err := ofconn.Dial(t.Context(), s.Management(), nil, ofconn.Options{})
 	if err != nil {
@@ -69,7 +69,7 @@ func flows(seed uint64, n int) []flowtable.Flow {
 // instructions against those of a real switch: what has been applied must read
 // back as no difference, whatever was there before.
 func TestApplyMakesTheTableEqual(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	random := flows(1, 2000)
@@ -121,7 +121,7 @@ func TestOtherFormsOfMatch(t *testing.T) {
 		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("0.0.0.0/0")), openflow.IPProto(6)},
 		{openflow.EthDstMasked(openflow.MAC{1, 2}, openflow.MAC{1})},
 	}
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	for i, m := range matches {
@@ -139,7 +139,7 @@ func TestOtherFormsOfMatch(t *testing.T) {
 }
 
 func TestApplyReportsWhatTheSwitchRefuses(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	mods := []openflow.FlowMod{
@@ -168,7 +168,7 @@ func TestApplyReportsWhatTheSwitchRefuses(t *testing.T) {
 }
 
 func TestAddReportsWhatTheSwitchRefuses(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	mods := []openflow.FlowMod{
@@ -192,7 +192,7 @@ func TestAddReportsWhatTheSwitchRefuses(t *testing.T) {
 // TestApplyRefusedAtCommit breaks the rule that only shows when the bundle is
 // committed: a flow that overlaps another.
 func TestApplyRefusedAtCommit(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	mods := []openflow.FlowMod{
@@ -210,7 +210,7 @@ func TestApplyRefusedAtCommit(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	before := []flowtable.Flow{{Table: 1, Priority: 4, Cookie: 9,
@@ -231,9 +231,9 @@ func TestWatch(t *testing.T) {
 	if err := flowtable.Apply(ctx, conn, []openflow.FlowMod{own}); err != nil {
 		t.Fatal(err)
 	}
-	s.Ofctl(t, "add-flow", "br0", "table=3,priority=5,cookie=0x99,tcp,tp_dst=80,actions=output:1")
-	s.Ofctl(t, "mod-flows", "br0", "table=3,actions=drop")
-	s.Ofctl(t, "del-flows", "br0", "table=3")
+	s.Ofctl("add-flow", "br0", "table=3,priority=5,cookie=0x99,tcp,tp_dst=80,actions=output:1")
+	s.Ofctl("mod-flows", "br0", "table=3,actions=drop")
+	s.Ofctl("del-flows", "br0", "table=3")
 	match := openflow.Match{openflow.EthType(0x0800), openflow.IPProto(6), openflow.TCPDst(80)}
 	want := []openflow.FlowUpdate{
 		{Event: openflow.FlowAdded, Table: 3, Priority: 5, Cookie: 0x99, Match: match,
@@ -262,7 +262,7 @@ func TestWatch(t *testing.T) {
 	if err := conn.Barrier(ctx); err != nil {
 		t.Fatal(err)
 	}
-	s.Ofctl(t, "add-flow", "br0", "table=3,actions=drop")
+	s.Ofctl("add-flow", "br0", "table=3,actions=drop")
 	if err := conn.Barrier(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
-	"github.com/tapline-sdn/tapline/openflow/internal/vswitchd"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // serve runs Serve until the test ends and yields its connections.
@@ -70,16 +70,16 @@ func checkSwitch(t *testing.T, c *ofconn.Conn) {
 }
 
 func TestServeSwitch(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	addr, conns := serve(t, "ptcp:127.0.0.1:0", nil)
-	s.Vsctl(t, "set-controller", "br0", "tcp:"+addr.String())
+	s.Vsctl("set-controller", "br0", "tcp:"+addr.String())
 	checkSwitch(t, next(t, conns))
 }
 
 // TestServeAmongHostile: peers that do not finish their handshake, or speak
 // something else, do not keep a switch out.
 func TestServeAmongHostile(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	addr, conns := serve(t, "tcp:127.0.0.1:0", nil)
 	for i := range 20 {
 		nc, err := net.Dial("tcp", addr.String())
@@ -93,14 +93,14 @@ func TestServeAmongHostile(t *testing.T) {
 			}
 		}
 	}
-	s.Vsctl(t, "set-controller", "br0", "tcp:"+addr.String())
+	s.Vsctl("set-controller", "br0", "tcp:"+addr.String())
 	checkSwitch(t, next(t, conns))
 }
 
 // TestServeTLS: a real switch with a client certificate gets in, one without
 // does not.
 func TestServeTLS(t *testing.T) {
-	s := vswitchd.Start(t)
+	s := ovs.StartBridge(t)
 	ca := newAuthority(t)
 	config := &tls.Config{
 		Certificates: []tls.Certificate{ca.issue(t, "controller")},
@@ -122,7 +122,7 @@ func TestServeTLS(t *testing.T) {
 	}
 
 	cert := ca.issue(t, "switch")
-	s.Vsctl(t, "set-ssl", writePEM(t, "key.pem", "EC PRIVATE KEY", marshalKey(t, cert)),
+	s.Vsctl("set-ssl", writePEM(t, "key.pem", "EC PRIVATE KEY", marshalKey(t, cert)),
 		writePEM(t, "cert.pem", "CERTIFICATE", cert.Certificate[0]), writePEM(t, "ca.pem", "CERTIFICATE", ca.cert.Raw),
 		"--", "set-controller", "br0", "ssl:"+addr.String())
 	c := next(t, conns)
@@ -134,8 +134,8 @@ func TestServeTLS(t *testing.T) {
 
 // TestServePKI does it with the certificates that ovs-pki(8) makes.
 func TestServePKI(t *testing.T) {
-	vswitchd.Require(t, "ovs-pki", "openssl")
-	s := vswitchd.Start(t)
+	ovs.Need(t, "ovs-pki", "openssl")
+	s := ovs.StartBridge(t)
 	pki := filepath.Join(s.Dir, "pki")
 	work := t.TempDir()
 	certify := func(args ...string) {
@@ -162,7 +162,7 @@ func TestServePKI(t *testing.T) {
 		t.Fatal("no certificate in switchca/cacert.pem")
 	}
 	addr, conns := serve(t, "pssl:127.0.0.1:0", config)
-	s.Vsctl(t, "set-ssl", filepath.Join(work, "sw-privkey.pem"), filepath.Join(work, "sw-cert.pem"),
+	s.Vsctl("set-ssl", filepath.Join(work, "sw-privkey.pem"), filepath.Join(work, "sw-cert.pem"),
 		filepath.Join(pki, "controllerca", "cacert.pem"), "--", "set-controller", "br0", "ssl:"+addr.String())
 	checkSwitch(t, next(t, conns))
 }

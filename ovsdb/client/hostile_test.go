@@ -10,9 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 )
 
 // TestPeerBreaksProtocol: whatever a peer says, it costs the connection, with
@@ -43,7 +44,7 @@ func TestPeerBreaksProtocol(t *testing.T) {
 			conn, p := dialPeer(t, client.Options{})
 			go func() { _ = p.say("%s", tc.says) }() // ends when the client hangs up
 			err := ended(t, conn)
-			if breach := ovstest.ErrorAs[*client.ProtocolError](t, err); !strings.Contains(breach.Error(), tc.err) {
+			if breach := as[*client.ProtocolError](t, err); !strings.Contains(breach.Error(), tc.err) {
 				t.Fatalf("error is %q, want %q", err, tc.err)
 			}
 			if _, err := conn.ListDBs(t.Context()); err == nil {
@@ -75,9 +76,9 @@ func TestReplyThatIsWrong(t *testing.T) {
 				_, err = conn.GetSchema(t.Context(), "D")
 			case "transact":
 				_, err = conn.Transact(t.Context(), "D", ovsdb.Select{Table: "T"})
-				ovstest.ErrorIs(t, err, client.ErrOutcomeUnknown)
+				require.ErrorIs(t, err, client.ErrOutcomeUnknown)
 			}
-			ovstest.ErrorAs[*client.ProtocolError](t, err)
+			as[*client.ProtocolError](t, err)
 			if !strings.Contains(err.Error(), tc.err) {
 				t.Fatalf("error is %q, want %q", err, tc.err)
 			}
@@ -114,7 +115,7 @@ func TestEndlessMessage(t *testing.T) {
 			}()
 			err := ended(t, conn)
 			n := <-written
-			ovstest.ErrorAs[*client.ProtocolError](t, err)
+			as[*client.ProtocolError](t, err)
 			if n > 2*limit {
 				t.Errorf("the peer could write %d bytes", n)
 			}
@@ -139,11 +140,11 @@ func TestPeerNeverReads(t *testing.T) {
 		conn, _ := dialPeer(t, client.Options{WriteTimeout: 3 * time.Second, ProbeInterval: -1})
 		start := time.Now()
 		_, err := conn.Transact(t.Context(), "D", ovsdb.Comment{Text: "x"})
-		ovstest.ErrorIs(t, err, client.ErrOutcomeUnknown)
-		ovstest.Equal(t, "time to give up", 3*time.Second, time.Since(start))
+		require.ErrorIs(t, err, client.ErrOutcomeUnknown)
+		require.Equal(t, 3*time.Second, time.Since(start), "time to give up")
 		_, err = conn.Transact(t.Context(), "D", ovsdb.Comment{Text: "x"})
-		ovstest.True(t, "an error", err != nil)
-		ovstest.True(t, "the outcome of what was never sent is known", !errors.Is(err, client.ErrOutcomeUnknown))
+		require.True(t, err != nil, "an error")
+		require.False(t, errors.Is(err, client.ErrOutcomeUnknown), "the outcome of what was never sent is known")
 	})
 }
 
@@ -157,7 +158,7 @@ func TestEchoFlood(t *testing.T) {
 			}
 		}()
 		err := ended(t, conn)
-		ovstest.ErrorAs[*client.ProtocolError](t, err)
+		as[*client.ProtocolError](t, err)
 	})
 }
 
@@ -168,10 +169,10 @@ func TestEcho(t *testing.T) {
 		_ = p.say(`{"id":["any",1],"method":"echo","params":["a",{"b":null}]}{"id":0,"method":"echo","params":null}`)
 	}()
 	r := p.receive()
-	ovstest.Equal(t, "id", `["any",1]`, string(r.ID))
-	ovstest.Equal(t, "result", `["a",{"b":null}]`, string(r.Result))
+	require.Equal(t, `["any",1]`, string(r.ID), "id")
+	require.Equal(t, `["a",{"b":null}]`, string(r.Result), "result")
 	r = p.receive()
-	ovstest.Equal(t, "result", `[]`, string(r.Result))
+	require.Equal(t, `[]`, string(r.Result), "result")
 }
 
 // TestUnknownRequestAndNotification: a request of a later protocol is refused,
@@ -180,8 +181,8 @@ func TestUnknownRequestAndNotification(t *testing.T) {
 	conn, p := dialPeer(t, client.Options{})
 	go func() { _ = p.say(`{"id":null,"method":"later","params":[]}{"id":3,"method":"later","params":[]}`) }()
 	r := p.receive()
-	ovstest.Equal(t, "id", `3`, string(r.ID))
-	ovstest.NoError(t, conn.Err())
+	require.Equal(t, `3`, string(r.ID), "id")
+	require.NoError(t, conn.Err())
 }
 
 // TestProbe: a peer that is silent is asked once and has as long again to
@@ -192,16 +193,16 @@ func TestProbe(t *testing.T) {
 		start := time.Now()
 		for i := range 3 {
 			r := p.receive()
-			ovstest.Equal(t, "request", "echo", r.Method)
-			ovstest.Equal(t, "time of the probe", time.Duration(i+1)*4*time.Second, time.Since(start))
-			ovstest.NoError(t, p.reply(r, `[]`))
+			require.Equal(t, "echo", r.Method, "request")
+			require.Equal(t, time.Duration(i+1)*4*time.Second, time.Since(start), "time of the probe")
+			require.NoError(t, p.reply(r, `[]`))
 			synctest.Wait()
-			ovstest.NoError(t, conn.Err())
+			require.NoError(t, conn.Err())
 		}
 		r := p.receive() // and no answer
-		ovstest.Equal(t, "request", "echo", r.Method)
-		ovstest.ErrorIs(t, ended(t, conn), client.ErrProbe)
-		ovstest.Equal(t, "time of the end", 5*4*time.Second, time.Since(start))
+		require.Equal(t, "echo", r.Method, "request")
+		require.ErrorIs(t, ended(t, conn), client.ErrProbe)
+		require.Equal(t, 5*4*time.Second, time.Since(start), "time of the end")
 	})
 }
 
@@ -228,8 +229,8 @@ func TestRepliesOutOfOrder(t *testing.T) {
 		requests[i] = r
 	}
 	for i := n - 1; i >= 0; i-- {
-		ovstest.NoError(t, p.reply(requests[i], `[{"count":`+string(rune('0'+i))+`}]`))
-		ovstest.Equal(t, "caller that is served", int64(i), <-got)
+		require.NoError(t, p.reply(requests[i], `[{"count":`+string(rune('0'+i))+`}]`))
+		require.Equal(t, int64(i), <-got, "caller that is served")
 	}
 	_ = conn
 }
@@ -247,19 +248,19 @@ func TestContextEnds(t *testing.T) {
 	r := p.receive()
 	cancel()
 	err := <-done
-	ovstest.ErrorIs(t, err, client.ErrOutcomeUnknown)
-	ovstest.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, context.Canceled)
 	c := p.receive()
-	ovstest.Equal(t, "notification", "cancel", c.Method)
-	ovstest.Equal(t, "id of the request", string(r.ID), string(c.Params[0]))
-	ovstest.NoError(t, p.refuse(r, "canceled"))
+	require.Equal(t, "cancel", c.Method, "notification")
+	require.Equal(t, string(r.ID), string(c.Params[0]), "id of the request")
+	require.NoError(t, p.refuse(r, "canceled"))
 	go func() { p.serve(map[string]string{"list_dbs": `["D"]`}) }()
 	names, err := conn.ListDBs(t.Context())
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "databases", []string{"D"}, names)
+	require.NoError(t, err)
+	require.Equal(t, []string{"D"}, names, "databases")
 
 	_, err = conn.Transact(ctx, "D", ovsdb.Abort{})
-	ovstest.True(t, "what a dead context did not send is known", errors.Is(err, context.Canceled) && !errors.Is(err, client.ErrOutcomeUnknown))
+	require.True(t, errors.Is(err, context.Canceled) && !errors.Is(err, client.ErrOutcomeUnknown), "what a dead context did not send is known")
 }
 
 // TestInFlight: requests beyond the limit wait to be sent.
@@ -275,10 +276,10 @@ func TestInFlight(t *testing.T) {
 		arrived := make(chan *request, 1)
 		go func() { arrived <- p.receive() }()
 		synctest.Wait()
-		ovstest.Equal(t, "requests beyond the limit", 0, len(arrived))
-		ovstest.NoError(t, p.reply(first, `[]`))
-		ovstest.NoError(t, <-served)
-		ovstest.True(t, "the third is sent", <-arrived != nil)
+		require.Len(t, arrived, 0, "requests beyond the limit")
+		require.NoError(t, p.reply(first, `[]`))
+		require.NoError(t, <-served)
+		require.True(t, <-arrived != nil, "the third is sent")
 	})
 }
 
@@ -291,10 +292,10 @@ func TestClose(t *testing.T) {
 		done <- err
 	}()
 	p.receive()
-	ovstest.NoError(t, conn.Close())
-	ovstest.ErrorIs(t, <-done, client.ErrClosed)
-	ovstest.ErrorIs(t, conn.Err(), client.ErrClosed)
-	ovstest.NoError(t, conn.Close())
+	require.NoError(t, conn.Close())
+	require.ErrorIs(t, <-done, client.ErrClosed)
+	require.ErrorIs(t, conn.Err(), client.ErrClosed)
+	require.NoError(t, conn.Close())
 }
 
 // TestPeerLeaves: the end of the stream ends the connection, inside a message
@@ -310,7 +311,7 @@ func TestPeerLeaves(t *testing.T) {
 				_ = p.say("%s", tc.last)
 				p.nc.Close()
 			}()
-			ovstest.ErrorIs(t, ended(t, conn), tc.want)
+			require.ErrorIs(t, ended(t, conn), tc.want)
 		})
 	}
 }

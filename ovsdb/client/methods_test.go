@@ -3,15 +3,17 @@ package client_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // TestServerMethods: whichever way a real server is monitored, the snapshots
 // are the same.
 func TestServerMethods(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conns, watchers := make([]*client.Conn, 3), make([]*vswitch.Watcher, 3)
 	for n := range 3 {
@@ -19,7 +21,7 @@ func TestServerMethods(t *testing.T) {
 		conns[n].OnlyFrom(n)
 		var err error
 		watchers[n], err = vswitch.Watch(ctx, conns[n])
-		ovstest.NoError(t, err)
+		require.NoError(t, err)
 	}
 	for _, args := range [][]string{
 		{"add-br", "br0", "--", "add-port", "br0", "p0", "tag=7", "trunks=1,2,3", "external_ids:a=1", "external_ids:b=2"},
@@ -35,12 +37,12 @@ func TestServerMethods(t *testing.T) {
 		before := watchers[0].Snapshot()
 		s.Vsctl(append([]string{"--no-wait"}, args...)...)
 		for n := range 3 {
-			ovstest.NoError(t, conns[n].Echo(ctx))
+			require.NoError(t, conns[n].Echo(ctx))
 		}
 		now := watchers[0].Snapshot()
-		ovstest.True(t, "something has changed", len(now.Since(before)) > 0)
+		require.True(t, len(now.Since(before)) > 0, "something has changed")
 		for n, w := range watchers {
-			ovstest.Equal(t, "differences of method "+string(rune('0'+n)), 0, len(w.Snapshot().Since(now)))
+			require.Len(t, w.Snapshot().Since(now), 0, "differences of method "+string(rune('0'+n)))
 		}
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 )
 
 var everything = ovsdb.MonitorRequest{"T": {Columns: []string{"a", "s", "later"}}}
@@ -36,7 +37,7 @@ func monitorPeer(t *testing.T, opts client.Options) (*client.Conn, *client.Monit
 		_ = p.reply(r, `[false,"00000000-0000-0000-0000-000000000000",`+initial2+`]`)
 	}()
 	m, err := conn.Monitor(t.Context(), "D", everything)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	return conn, m, p, <-id
 }
 
@@ -77,11 +78,11 @@ func TestMonitorFallsBack(t *testing.T) {
 			conn, p := dialPeer(t, client.Options{})
 			go func() { p.serve(tc.answers) }()
 			m, err := conn.Monitor(t.Context(), "D", everything)
-			ovstest.NoError(t, err)
+			require.NoError(t, err)
 			u := next(t, m)
-			ovstest.True(t, "the first update is initial", u.Initial && !u.Resumed)
-			ovstest.Equal(t, "change", tc.change, u.Tables[0].Rows[0].Change)
-			ovstest.Equal(t, "schema", "D", m.Schema().Name)
+			require.True(t, u.Initial && !u.Resumed, "the first update is initial")
+			require.Equal(t, tc.change, u.Tables[0].Rows[0].Change, "change")
+			require.Equal(t, "D", m.Schema().Name, "schema")
 		})
 	}
 	t.Run("2.5", func(t *testing.T) { // only monitor, and nothing of _Server
@@ -100,10 +101,10 @@ func TestMonitorFallsBack(t *testing.T) {
 			}
 		}()
 		m, err := conn.Monitor(t.Context(), "D", everything)
-		ovstest.NoError(t, err)
-		ovstest.Equal(t, "change", ovsdb.RowInsert, next(t, m).Tables[0].Rows[0].Change)
+		require.NoError(t, err)
+		require.Equal(t, ovsdb.RowInsert, next(t, m).Tables[0].Rows[0].Change, "change")
 		_, err = conn.Monitor(t.Context(), "D", ovsdb.MonitorRequest{"T": {Columns: []string{"a"}, Where: []ovsdb.Condition{ovsdb.ByUUID(ovsdb.UUID{})}}})
-		ovstest.True(t, "conditions are refused", err != nil)
+		require.True(t, err != nil, "conditions are refused")
 	})
 }
 
@@ -113,9 +114,9 @@ func TestMonitorRefused(t *testing.T) {
 	conn, p := dialPeer(t, client.Options{})
 	go func() { p.serve(with(modern, "monitor_cond_since", "!permission error")) }()
 	_, err := conn.Monitor(t.Context(), "D", everything)
-	refused := ovstest.ErrorAs[*client.RPCError](t, err)
-	ovstest.Equal(t, "refusal", "permission error", refused.Err)
-	ovstest.NoError(t, conn.Err())
+	refused := as[*client.RPCError](t, err)
+	require.Equal(t, "permission error", refused.Err, "refusal")
+	require.NoError(t, conn.Err())
 }
 
 // TestOrder: every update that stands before a reply on the wire is in the
@@ -132,13 +133,13 @@ func TestOrder(t *testing.T) {
 			_ = p.reply(r, `[{}]`)
 		}()
 		_, seq, err := conn.TransactSeq(t.Context(), "D", ovsdb.Comment{Text: "x"})
-		ovstest.NoError(t, err)
-		ovstest.Equal(t, "updates that wait", 3, m.Waiting())
+		require.NoError(t, err)
+		require.EqualValues(t, 3, m.Waiting(), "updates that wait")
 		for i := range 3 {
 			u := next(t, m)
-			ovstest.Equal(t, "contents", ovsdb.Value(ovsdb.String(fmt.Sprint(i))), u.Tables[0].Rows[0].Row["a"])
-			ovstest.Equal(t, "number", seq-3+uint64(i), u.Seq)
-			ovstest.Equal(t, "transaction", rowID, u.LastTransaction.String())
+			require.Equal(t, ovsdb.Value(ovsdb.String(fmt.Sprint(i))), u.Tables[0].Rows[0].Row["a"], "contents")
+			require.Equal(t, seq-3+uint64(i), u.Seq, "number")
+			require.Equal(t, rowID, u.LastTransaction.String(), "transaction")
 		}
 	}
 }
@@ -155,23 +156,23 @@ func TestSlowConsumer(t *testing.T) {
 				for p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID) == nil {
 				}
 			}()
-			ovstest.ErrorIs(t, ended(t, conn), client.ErrSlowConsumer)
+			require.ErrorIs(t, ended(t, conn), client.ErrSlowConsumer)
 			n := 0
 			for u, open := m.Next(); open; u, open = m.Next() {
-				ovstest.True(t, "an update", u != nil)
+				require.True(t, u != nil, "an update")
 				n++
 			}
-			ovstest.True(t, fmt.Sprintf("a few updates came: %d", n), n >= 4 && n <= 6)
+			require.True(t, n >= 4 && n <= 6, fmt.Sprintf("a few updates came: %d", n))
 		})
 	}
 	t.Run("one that keeps up", func(t *testing.T) {
 		conn, m, p, id := monitorPeer(t, client.Options{QueueUpdates: 5, QueueBytes: 600})
 		next(t, m)
 		for range 1000 {
-			ovstest.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID))
+			require.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID))
 			next(t, m)
 		}
-		ovstest.NoError(t, conn.Err())
+		require.NoError(t, conn.Err())
 	})
 }
 
@@ -188,12 +189,12 @@ func TestCancel(t *testing.T) {
 			}
 			_ = p.reply(r, `{}`)
 		}()
-		ovstest.NoError(t, m.Cancel(t.Context()))
+		require.NoError(t, m.Cancel(t.Context()))
 		u, open := m.Next()
-		ovstest.True(t, "no update after the cancellation, and its end", u == nil && !open)
+		require.True(t, u == nil && !open, "no update after the cancellation, and its end")
 		for range m.Ready() { // was told once, and is closed
 		}
-		ovstest.NoError(t, conn.Err())
+		require.NoError(t, conn.Err())
 	})
 }
 
@@ -223,20 +224,20 @@ func TestDatabaseGone(t *testing.T) {
 				p.serve(with(answers, "monitor_cond_since", `[false,"`+rowID+`",{}]`, "echo", `[]`))
 			}()
 			_, err := conn.Monitor(t.Context(), "D", everything)
-			ovstest.NoError(t, err)
-			ovstest.NoError(t, p.say(`{"method":"update","id":null,"params":[%s,{"Database":{"%s":%s}}]}`, <-server, rowID, tc.change))
+			require.NoError(t, err)
+			require.NoError(t, p.say(`{"method":"update","id":null,"params":[%s,{"Database":{"%s":%s}}]}`, <-server, rowID, tc.change))
 			if tc.gone {
-				ovstest.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
+				require.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
 				return
 			}
-			ovstest.NoError(t, conn.Echo(t.Context()))
+			require.NoError(t, conn.Echo(t.Context()))
 		})
 	}
 	t.Run("never there", func(t *testing.T) {
 		conn, p := dialPeer(t, client.Options{})
 		go func() { p.serve(with(modern, "monitor", `{}`)) }()
 		_, err := conn.Monitor(t.Context(), "D", everything)
-		ovstest.ErrorIs(t, err, client.ErrDatabaseGone)
+		require.ErrorIs(t, err, client.ErrDatabaseGone)
 	})
 }
 
@@ -244,6 +245,6 @@ func TestDatabaseGone(t *testing.T) {
 // removed or converted.
 func TestMonitorCanceled(t *testing.T) {
 	conn, _, p, id := monitorPeer(t, client.Options{})
-	ovstest.NoError(t, p.say(`{"method":"monitor_canceled","params":[%s],"id":null}`, id))
-	ovstest.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
+	require.NoError(t, p.say(`{"method":"monitor_canceled","params":[%s],"id":null}`, id))
+	require.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 )
 
@@ -117,4 +119,12 @@ func ended(t *testing.T, conn *client.Conn) error {
 		t.Fatal("the connection lives on")
 		return nil
 	}
+}
+
+// as ends the test where there is no E in err, and returns it.
+func as[E error](t testing.TB, err error) E {
+	t.Helper()
+	var e E
+	require.ErrorAs(t, err, &e)
+	return e
 }

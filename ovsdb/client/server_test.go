@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // Tests against a real ovsdb-server.
@@ -32,17 +34,17 @@ func timeout(t testing.TB) context.Context {
 func dial(t testing.TB, target string, opts client.Options) *client.Conn {
 	t.Helper()
 	conn, err := client.Dial(timeout(t), target, opts)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
 
 // port finds the port that a server listens on, in its log.
-func port(t testing.TB, s *ovstest.Server) string {
+func port(t testing.TB, s *ovs.Server) string {
 	t.Helper()
 	listens := regexp.MustCompile(`listening on port (\d+)`)
 	var match [][]byte
-	ovstest.WaitFor(t, "the server to log its port", func() bool {
+	ovs.WaitFor(t, "the server to log its port", func() bool {
 		log, _ := os.ReadFile(filepath.Join(s.Dir, "ovsdb.log"))
 		match = listens.FindSubmatch(log)
 		return match != nil
@@ -58,21 +60,21 @@ func bump(by int) ovsdb.Operation {
 var readCfg = ovsdb.Select{Table: vswitchDB, Columns: []string{"next_cfg"}}
 
 func TestServerBasics(t *testing.T) {
-	s := ovstest.StartServer(t, ovstest.WithRemote("ptcp:0:127.0.0.1"))
+	s := ovs.StartServer(t, ovs.WithRemote("ptcp:0:127.0.0.1"))
 	ctx := timeout(t)
 	conn := dial(t, "tcp:127.0.0.1:"+port(t, s), client.Options{})
-	ovstest.True(t, "addresses are known", strings.HasPrefix(conn.LocalAddr().String(), "127.0.0.1:") && strings.HasPrefix(conn.RemoteAddr().String(), "127.0.0.1:"))
+	require.True(t, strings.HasPrefix(conn.LocalAddr().String(), "127.0.0.1:") && strings.HasPrefix(conn.RemoteAddr().String(), "127.0.0.1:"), "addresses are known")
 	names, err := conn.ListDBs(ctx)
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "databases", []string{"Open_vSwitch", "_Server"}, names)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Open_vSwitch", "_Server"}, names, "databases")
 	schema, err := conn.GetSchema(ctx, vswitchDB)
-	ovstest.NoError(t, err)
-	ovstest.True(t, "bridges have names", schema.Tables["Bridge"].Columns["name"].Immutable)
+	require.NoError(t, err)
+	require.True(t, schema.Tables["Bridge"].Columns["name"].Immutable, "bridges have names")
 	_, err = conn.GetSchema(ctx, "nothing")
-	ovstest.Equal(t, "refusal", "unknown database", ovstest.ErrorAs[*client.RPCError](t, err).Err)
+	require.Equal(t, "unknown database", as[*client.RPCError](t, err).Err, "refusal")
 	_, err = conn.Transact(ctx, "nothing", bump(1))
-	ovstest.True(t, "a refusal leaves no doubt", !errors.Is(err, client.ErrOutcomeUnknown))
-	ovstest.ErrorAs[*client.RPCError](t, err)
+	require.False(t, errors.Is(err, client.ErrOutcomeUnknown), "a refusal leaves no doubt")
+	as[*client.RPCError](t, err)
 
 	for name, tc := range map[string]struct {
 		op  ovsdb.Operation
@@ -83,14 +85,14 @@ func TestServerBasics(t *testing.T) {
 		"assert": {ovsdb.Assert{Lock: "mine"}, ovsdb.ErrorNotOwner},
 	} {
 		_, err = conn.Transact(ctx, vswitchDB, bump(1), tc.op)
-		failed := ovstest.ErrorAs[*ovsdb.OperationError](t, err)
-		ovstest.Equal(t, name, [2]string{tc.err, tc.op.Name()}, [2]string{failed.Err, failed.Op})
-		ovstest.Equal(t, "index", 1, failed.Index)
+		failed := as[*ovsdb.OperationError](t, err)
+		require.Equal(t, [2]string{tc.err, tc.op.Name()}, [2]string{failed.Err, failed.Op}, name)
+		require.EqualValues(t, 1, failed.Index, "index")
 	}
 	// The commit fails: two rows where one is allowed.
 	_, err = conn.Transact(ctx, vswitchDB, ovsdb.Insert{Table: vswitchDB, Row: ovsdb.Row{}})
-	failed := ovstest.ErrorAs[*ovsdb.OperationError](t, err)
-	ovstest.Equal(t, "what failed", ovsdb.OperationError{Index: 1, Op: "commit", Err: ovsdb.ErrorConstraintViolation}, ovsdb.OperationError{Index: failed.Index, Op: failed.Op, Err: failed.Err})
+	failed := as[*ovsdb.OperationError](t, err)
+	require.Equal(t, ovsdb.OperationError{Index: 1, Op: "commit", Err: ovsdb.ErrorConstraintViolation}, ovsdb.OperationError{Index: failed.Index, Op: failed.Op, Err: failed.Err}, "what failed")
 
 	// Every operation, as the server understands it.
 	br, iface := ovsdb.NamedUUID("br"), ovsdb.NamedUUID("iface")
@@ -106,28 +108,28 @@ func TestServerBasics(t *testing.T) {
 		ovsdb.Comment{Text: "all of them"},
 		ovsdb.Commit{Durable: true},
 	)
-	ovstest.NoError(t, err)
-	ovstest.True(t, "inserts tell UUIDs", !results[1].UUID.IsZero() && !results[3].UUID.IsZero())
-	ovstest.Equal(t, "rows updated", 1, results[5].Count)
-	ovstest.Equal(t, "row", []ovsdb.Row{{
+	require.NoError(t, err)
+	require.True(t, !results[1].UUID.IsZero() && !results[3].UUID.IsZero(), "inserts tell UUIDs")
+	require.EqualValues(t, 1, results[5].Count, "rows updated")
+	require.Equal(t, []ovsdb.Row{{
 		"name": ovsdb.String("br0"), "external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"}), "fail_mode": ovsdb.Set{}, "stp_enable": ovsdb.Boolean(false),
-	}}, results[6].Rows)
-	ovstest.Equal(t, "bridges", "br0", s.Vsctl("list-br"))
-	ovstest.True(t, "ovsdb-client sees the port's number", strings.Contains(s.Dump("Interface", "name", "ofport_request"), "br0,7"))
+	}}, results[6].Rows, "row")
+	require.Equal(t, "br0", s.Vsctl("list-br"), "bridges")
+	require.True(t, strings.Contains(s.Dump("Interface", "name", "ofport_request"), "br0,7"), "ovsdb-client sees the port's number")
 
 	// An insert with the UUID of the client's choice.
 	want, err := ovsdb.ParseUUID(rowID)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	results, err = conn.Transact(ctx, vswitchDB, ovsdb.Insert{Table: "Manager", UUID: want, Row: ovsdb.Row{"target": ovsdb.String("ptcp:1")}},
 		ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "manager_options", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(want)}}})
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "UUID", want, results[0].UUID)
+	require.NoError(t, err)
+	require.Equal(t, want, results[0].UUID, "UUID")
 }
 
 // TestServerPipelining: transactions from many goroutines are under way at
 // once, and each sees its own result.
 func TestServerPipelining(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{MaxInFlight: 50})
 	var mu sync.Mutex
@@ -146,20 +148,20 @@ func TestServerPipelining(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	ovstest.Equal(t, "different results", 500, len(seen))
+	require.Len(t, seen, 500, "different results")
 	for v, n := range seen {
-		ovstest.Equal(t, fmt.Sprint(v), 1, n)
+		require.Equal(t, 1, n, fmt.Sprint(v))
 	}
 }
 
 // TestServerUpdateBeforeReply: what another client changes while transactions
 // are under way arrives too, and in order: a value never goes back.
 func TestServerUpdateBeforeReply(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn, other := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	next(t, m)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -179,7 +181,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 	last, lastSeq := ovsdb.Integer(0), uint64(0)
 	for range 300 {
 		results, seq, err := conn.TransactSeq(ctx, vswitchDB, bump(1), readCfg)
-		ovstest.NoError(t, err)
+		require.NoError(t, err)
 		mine := results[1].Rows[0]["next_cfg"].(ovsdb.Integer)
 		for last < mine { // must not block
 			u, _ := m.Next()
@@ -187,11 +189,11 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 				t.Fatalf("transaction made %d, updates only came to %d", mine, last)
 			}
 			now := u.Tables[0].Rows[0].Row["next_cfg"].(ovsdb.Integer)
-			ovstest.True(t, "values and numbers grow", now > last && u.Seq > lastSeq)
+			require.True(t, now > last && u.Seq > lastSeq, "values and numbers grow")
 			last, lastSeq = now, u.Seq
 		}
 		if last == mine {
-			ovstest.True(t, "the transaction's own update has the smaller number", lastSeq < seq)
+			require.True(t, lastSeq < seq, "the transaction's own update has the smaller number")
 		}
 	}
 	close(stop)
@@ -201,7 +203,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 // TestServerLocks: a lock is waited for, got, stolen and given back, and each
 // change is told.
 func TestServerLocks(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	a, b := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
 	become := func(l *client.Lock, held bool) {
@@ -215,78 +217,78 @@ func TestServerLocks(t *testing.T) {
 		}
 	}
 	la, err := a.Lock(ctx, "l")
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	become(la, true)
 	_, err = a.Lock(ctx, "l")
-	ovstest.True(t, "a second claim is refused", err != nil)
+	require.True(t, err != nil, "a second claim is refused")
 	lb, err := b.Lock(ctx, "l")
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	become(lb, false)
 	_, err = b.Transact(ctx, vswitchDB, ovsdb.Assert{Lock: "l"})
-	ovstest.Equal(t, "error", ovsdb.ErrorNotOwner, ovstest.ErrorAs[*ovsdb.OperationError](t, err).Err)
-	ovstest.NoError(t, la.Unlock(ctx))
+	require.Equal(t, ovsdb.ErrorNotOwner, as[*ovsdb.OperationError](t, err).Err, "error")
+	require.NoError(t, la.Unlock(ctx))
 	become(lb, true)
 	_, err = b.Transact(ctx, vswitchDB, ovsdb.Assert{Lock: "l"}, bump(1))
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	la, err = a.Steal(ctx, "l")
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	become(la, true)
 	become(lb, false)
-	ovstest.NoError(t, la.Unlock(ctx))
+	require.NoError(t, la.Unlock(ctx))
 	become(lb, true)
 	b.Close()
-	ovstest.True(t, "a lock ends with its connection", !lb.Held())
+	require.False(t, lb.Held(), "a lock ends with its connection")
 }
 
 // TestServerConditionsAndCancel: a monitor with a condition sees only the rows
 // for which it holds; a canceled one nothing.
 func TestServerConditionsAndCancel(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{})
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Bridge": {
 		Columns: []string{"name"}, Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("b"))},
 	}})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	next(t, m)
 	s.Vsctl("--no-wait", "add-br", "a", "--", "add-br", "b")
 	u := next(t, m)
-	ovstest.Equal(t, "rows", 1, len(u.Tables[0].Rows))
-	ovstest.Equal(t, "row", ovsdb.Row{"name": ovsdb.String("b")}, u.Tables[0].Rows[0].Row)
-	ovstest.NoError(t, m.Cancel(ctx))
+	require.Len(t, u.Tables[0].Rows, 1, "rows")
+	require.Equal(t, ovsdb.Row{"name": ovsdb.String("b")}, u.Tables[0].Rows[0].Row, "row")
+	require.NoError(t, m.Cancel(ctx))
 	s.Vsctl("--no-wait", "del-br", "b")
-	ovstest.NoError(t, conn.Echo(ctx))
+	require.NoError(t, conn.Echo(ctx))
 	_, open := m.Next()
-	ovstest.True(t, "no more will come", !open)
+	require.False(t, open, "no more will come")
 }
 
 // TestServerCompactsAndPauses: compaction disturbs nothing; a server that
 // stands still for less than the probe allows is waited for, a longer
 // standstill ends the connection.
 func TestServerCompactsAndPauses(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{ProbeInterval: time.Second})
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	next(t, m)
 	s.Appctl("ovsdb-server/compact")
 	_, err = conn.Transact(ctx, vswitchDB, bump(1))
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	next(t, m)
 	s.Pause()
-	ovstest.ErrorIs(t, ended(t, conn), client.ErrProbe)
+	require.ErrorIs(t, ended(t, conn), client.ErrProbe)
 	s.Resume()
 }
 
 // TestServerRestart: a restart ends the connection; a transaction that was
 // under way has an unknown outcome; a new connection sees what was committed.
 func TestServerRestart(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{})
 	_, err := conn.Transact(ctx, vswitchDB, bump(5), ovsdb.Commit{Durable: true})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	failed := make(chan error)
 	go func() {
 		_, err := conn.Transact(ctx, vswitchDB, ovsdb.Wait{ // for what never comes
@@ -294,50 +296,50 @@ func TestServerRestart(t *testing.T) {
 		})
 		failed <- err
 	}()
-	ovstest.NoError(t, conn.Echo(ctx))
+	require.NoError(t, conn.Echo(ctx))
 	s.Stop()
-	ovstest.ErrorIs(t, <-failed, client.ErrOutcomeUnknown)
+	require.ErrorIs(t, <-failed, client.ErrOutcomeUnknown)
 	ended(t, conn)
 	s.Start()
 	again := dial(t, s.Remote, client.Options{})
 	results, err := again.Transact(ctx, vswitchDB, readCfg)
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "value", ovsdb.Value(ovsdb.Integer(5)), results[0].Rows[0]["next_cfg"])
+	require.NoError(t, err)
+	require.Equal(t, ovsdb.Value(ovsdb.Integer(5)), results[0].Rows[0]["next_cfg"], "value")
 }
 
 // TestServerCancelsTransaction: a context that ends frees the caller and
 // aborts the transaction at the server.
 func TestServerCancelsTransaction(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	conn := dial(t, s.Remote, client.Options{MaxInFlight: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := conn.Transact(ctx, vswitchDB, ovsdb.Wait{
 		Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
 	}, bump(100))
-	ovstest.ErrorIs(t, err, client.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
 	// The only slot is free again, and the transaction never takes effect.
 	results, err := conn.Transact(timeout(t), vswitchDB, readCfg)
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "value", ovsdb.Value(ovsdb.Integer(0)), results[0].Rows[0]["next_cfg"])
+	require.NoError(t, err)
+	require.Equal(t, ovsdb.Value(ovsdb.Integer(0)), results[0].Rows[0]["next_cfg"], "value")
 }
 
 // TestServerDropsDatabase: the connection ends when its database is removed or
 // converted, even though the server keeps it open.
 func TestServerDropsDatabase(t *testing.T) {
-	for name, change := range map[string]func(*ovstest.Server){
-		"removed": func(s *ovstest.Server) { s.Appctl("ovsdb-server/remove-db", vswitchDB) },
-		"converted": func(s *ovstest.Server) {
-			ovstest.Run(t, s.Dir, "ovsdb-client", "convert", s.Remote, "/usr/share/openvswitch/vswitch.ovsschema")
+	for name, change := range map[string]func(*ovs.Server){
+		"removed": func(s *ovs.Server) { s.Appctl("ovsdb-server/remove-db", vswitchDB) },
+		"converted": func(s *ovs.Server) {
+			ovs.Run(t, s.Dir, "ovsdb-client", "convert", s.Remote, "/usr/share/openvswitch/vswitch.ovsschema")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := ovstest.StartServer(t)
+			s := ovs.StartServer(t)
 			conn := dial(t, s.Remote, client.Options{})
 			_, err := conn.Monitor(timeout(t), vswitchDB, ovsdb.MonitorRequest{"Bridge": {Columns: []string{"name"}}})
-			ovstest.NoError(t, err)
+			require.NoError(t, err)
 			change(s)
-			ovstest.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
+			require.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
 		})
 	}
 }
@@ -346,17 +348,17 @@ func TestServerDropsDatabase(t *testing.T) {
 // and is served as if we had dialed.
 func TestServerConnectsToUs(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	defer l.Close()
-	s := ovstest.StartServer(t, ovstest.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"))
+	s := ovs.StartServer(t, ovs.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"))
 	s.Vsctl("--no-wait", "set-manager", "tcp:"+l.Addr().String())
 	nc, err := l.Accept()
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	ctx := timeout(t)
 	conn, err := client.New(ctx, nc, client.Options{})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	defer conn.Close()
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "target", ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), next(t, m).Tables[0].Rows[0].Row["target"])
+	require.NoError(t, err)
+	require.Equal(t, ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), next(t, m).Tables[0].Rows[0].Row["target"], "target")
 }

@@ -3,8 +3,9 @@ package client_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -32,7 +33,7 @@ func TestParseTarget(t *testing.T) {
 		"http://192.0.2.1:6640/": {},
 	} {
 		got, err := client.ParseTarget(target)
-		ovstest.Equal(t, target, want, got)
-		ovstest.True(t, target+": an error or a target", (err == nil) == (want != client.Target{}))
+		require.Equal(t, want, got, target)
+		require.True(t, (err == nil) == (want != client.Target{}), target+": an error or a target")
 	}
 }

@@ -18,8 +18,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // keyPair is a certificate signed by an authority, or by itself, in files.
@@ -34,7 +36,7 @@ type keyPair struct {
 func newKeyPair(t *testing.T, dir, name string, ca *keyPair) *keyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -45,15 +47,15 @@ func newKeyPair(t *testing.T, dir, name string, ca *keyPair) *keyPair {
 		parent, signer = ca.cert, ca.key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	keyDER, err := x509.MarshalECPrivateKey(key)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	p := &keyPair{key: key, certFile: filepath.Join(dir, name+"-cert.pem"), keyFile: filepath.Join(dir, name+"-key.pem")}
 	p.cert, err = x509.ParseCertificate(der)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	p.tlsConfig = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	ovstest.NoError(t, os.WriteFile(p.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	ovstest.NoError(t, os.WriteFile(p.keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
+	require.NoError(t, os.WriteFile(p.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(p.keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
 	return p
 }
 
@@ -79,8 +81,8 @@ func TestServerTLS(t *testing.T) {
 	server, us, stranger := newKeyPair(t, dir, "server", ca), newKeyPair(t, dir, "us", ca), newKeyPair(t, dir, "stranger", nil)
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)
-	s := ovstest.StartServer(t, ovstest.WithRemote("pssl:0:127.0.0.1"), ovstest.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"),
-		ovstest.WithFlags("--private-key="+server.keyFile, "--certificate="+server.certFile, "--ca-cert="+ca.certFile))
+	s := ovs.StartServer(t, ovs.WithRemote("pssl:0:127.0.0.1"), ovs.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"),
+		ovs.WithFlags("--private-key="+server.keyFile, "--certificate="+server.certFile, "--ca-cert="+ca.certFile))
 	target := "ssl:127.0.0.1:" + port(t, s)
 	ctx := timeout(t)
 
@@ -88,13 +90,13 @@ func TestServerTLS(t *testing.T) {
 	for _, config := range map[string]*tls.Config{"names checked": good, "chain only": client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: good.Certificates, ServerName: "another"})} {
 		counter := &countingConn{}
 		conn := dial(t, target, client.Options{TLS: config, ProbeInterval: 300 * time.Millisecond, Dial: counter.dial})
-		ovstest.NoError(t, conn.Echo(ctx))
+		require.NoError(t, conn.Echo(ctx))
 		// Reads that time out for the probe must not break the session.
 		before := counter.writes.Load()
-		ovstest.WaitFor(t, "probes", func() bool { return counter.writes.Load() >= before+3 })
+		ovs.WaitFor(t, "probes", func() bool { return counter.writes.Load() >= before+3 })
 		_, err := conn.Transact(ctx, vswitchDB, bump(1))
-		ovstest.NoError(t, err)
-		ovstest.NoError(t, conn.Close())
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
 	}
 	for name, config := range map[string]*tls.Config{
 		"unknown authority":             {Certificates: good.Certificates},
@@ -106,52 +108,52 @@ func TestServerTLS(t *testing.T) {
 		}
 	}
 	_, err := client.Dial(ctx, target, client.Options{})
-	ovstest.True(t, "without a configuration it is refused", err != nil)
+	require.True(t, err != nil, "without a configuration it is refused")
 	// TLS 1.3 tells the client only after the handshake that it is not welcome.
 	if conn, err := client.Dial(ctx, target, client.Options{TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{stranger.tlsConfig}}}); err == nil {
 		_, err = conn.ListDBs(ctx)
-		ovstest.True(t, "a stranger is not served", err != nil)
+		require.True(t, err != nil, "a stranger is not served")
 		conn.Close()
 	}
 
 	// The other direction: the switch connects to us with TLS.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	defer l.Close()
 	s.Vsctl("--no-wait", "set-manager", "ssl:"+l.Addr().String())
 	nc, err := l.Accept()
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	conn, err := client.New(ctx, nc, client.Options{TLS: client.ChainOnly(&tls.Config{
 		ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert, Certificates: []tls.Certificate{us.tlsConfig},
 	})})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	defer conn.Close()
-	ovstest.NoError(t, conn.Echo(ctx))
+	require.NoError(t, conn.Echo(ctx))
 }
 
 // TestServerOVSPKI: certificates as ovs-pki(8) makes them, which name no host.
 func TestServerOVSPKI(t *testing.T) {
-	ovstest.Need(t, "ovs-pki", "openssl")
+	ovs.Need(t, "ovs-pki", "openssl")
 	dir := t.TempDir()
 	pki := func(args ...string) {
-		ovstest.Run(t, dir, "ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "pki"), "--log=" + filepath.Join(dir, "log")}, args...)...)
+		ovs.Run(t, dir, "ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "pki"), "--log=" + filepath.Join(dir, "log")}, args...)...)
 	}
 	pki("init")
 	pki("-u", "req+sign", "sw", "switch")
 	pki("-u", "req+sign", "us", "switch")
 	ca := filepath.Join(dir, "pki", "switchca", "cacert.pem")
-	s := ovstest.StartServer(t, ovstest.WithRemote("pssl:0:127.0.0.1"), ovstest.WithFlags(
+	s := ovs.StartServer(t, ovs.WithRemote("pssl:0:127.0.0.1"), ovs.WithFlags(
 		"--private-key="+filepath.Join(dir, "sw-privkey.pem"), "--certificate="+filepath.Join(dir, "sw-cert.pem"), "--ca-cert="+ca))
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "us-cert.pem"), filepath.Join(dir, "us-privkey.pem"))
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	text, err := os.ReadFile(ca)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	roots := x509.NewCertPool()
-	ovstest.True(t, "the authority's certificate is read", roots.AppendCertsFromPEM(text))
+	require.True(t, roots.AppendCertsFromPEM(text), "the authority's certificate is read")
 	conn := dial(t, "ssl:127.0.0.1:"+port(t, s), client.Options{
 		TLS: client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}),
 	})
-	ovstest.NoError(t, conn.Echo(timeout(t)))
+	require.NoError(t, conn.Echo(timeout(t)))
 }
 
 // TestSilentHandshake: a peer that does not shake hands costs no more than the
@@ -164,8 +166,8 @@ func TestSilentHandshake(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		conn, err := client.New(ctx, ours, client.Options{TLS: &tls.Config{}})
-		ovstest.ErrorIs(t, err, context.DeadlineExceeded)
-		ovstest.True(t, "no connection", conn == nil)
-		ovstest.Equal(t, "time", 3*time.Second, time.Since(start))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.True(t, conn == nil, "no connection")
+		require.Equal(t, 3*time.Second, time.Since(start), "time")
 	})
 }

@@ -9,9 +9,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // initial is the text of the initial contents of a switch with n ports, each
@@ -42,14 +44,14 @@ func BenchmarkInitial(b *testing.B) {
 	db := schemaOf(b, asItIs)
 	text := initial(5000)
 	empty, err := vswitch.NewSnapshot(db)
-	ovstest.NoError(b, err)
+	require.NoError(b, err)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
 		updates, err := ovsdb.ParseTableUpdates2(text, db)
-		ovstest.NoError(b, err)
+		require.NoError(b, err)
 		_, _, err = empty.Apply(updates)
-		ovstest.NoError(b, err)
+		require.NoError(b, err)
 	}
 }
 
@@ -59,16 +61,16 @@ func BenchmarkApply(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			db := schemaOf(b, asItIs)
 			empty, err := vswitch.NewSnapshot(db)
-			ovstest.NoError(b, err)
+			require.NoError(b, err)
 			s, _ := apply(b, db, empty, string(initial(n)))
 			port, _ := s.PortNamed(fmt.Sprint("vnet", n/2))
 			text := fmt.Appendf(nil, `{"Interface":{"%v":{"modify":{"link_state":"down"}}}}`, port.Interfaces[0])
 			b.ReportAllocs()
 			for b.Loop() {
 				updates, err := ovsdb.ParseTableUpdates2(text, db)
-				ovstest.NoError(b, err)
+				require.NoError(b, err)
 				_, _, err = s.Apply(updates)
-				ovstest.NoError(b, err)
+				require.NoError(b, err)
 			}
 		})
 	}
@@ -77,14 +79,14 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkTransactions is transactions on a real server: one after the other,
 // many under way at once, and those of ovs-vsctl, a process each.
 func BenchmarkTransactions(b *testing.B) {
-	s := ovstest.StartServer(b)
+	s := ovs.StartServer(b)
 	ctx, conn, w := watch(b, s)
-	ovstest.NoError(b, w.Close(ctx))
+	require.NoError(b, w.Close(ctx))
 	bump := ovsdb.Mutate{Table: "Open_vSwitch", Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}}}
 	b.Run("one-by-one", func(b *testing.B) {
 		for b.Loop() {
 			_, err := conn.Transact(ctx, vswitch.Database, bump)
-			ovstest.NoError(b, err)
+			require.NoError(b, err)
 		}
 	})
 	b.Run("pipelined", func(b *testing.B) {
@@ -107,7 +109,7 @@ func BenchmarkTransactions(b *testing.B) {
 	})
 	b.Run("ovs-vsctl", func(b *testing.B) {
 		for b.Loop() {
-			ovstest.NoError(b, exec.Command("ovs-vsctl", "--no-wait", "--db="+s.Remote, "set", "Open_vSwitch", ".", "external_ids:a=b").Run())
+			require.NoError(b, exec.Command("ovs-vsctl", "--no-wait", "--db="+s.Remote, "set", "Open_vSwitch", ".", "external_ids:a=b").Run())
 		}
 	})
 }

@@ -6,12 +6,14 @@ import (
 	"io"
 	"testing"
 
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 // TestExamples runs the examples on a real switch.
 func TestExamples(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	s.StartSwitch()
 	ctx, conn, w := watch(t, s)
 	out, in := io.Pipe()
@@ -26,9 +28,9 @@ func TestExamples(t *testing.T) {
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the pipe
 	stop()
-	ovstest.ErrorIs(t, <-ended, context.Canceled)
+	require.ErrorIs(t, <-ended, context.Canceled)
 	in.Close()
 
-	ovstest.NoError(t, mirrorPort(ctx, conn, "vnet0", "vnet1"))
-	ovstest.Equal(t, "mirrors", "copy-of-vnet0", s.Vsctl("get", "Mirror", "copy-of-vnet0", "name"))
+	require.NoError(t, mirrorPort(ctx, conn, "vnet0", "vnet1"))
+	require.Equal(t, "copy-of-vnet0", s.Vsctl("get", "Mirror", "copy-of-vnet0", "name"), "mirrors")
 }

@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,7 +26,7 @@ func commit(ctx context.Context, t testing.TB, conn *client.Conn, w *vswitch.Wat
 	txn := vswitch.NewTxn(w.Snapshot(), owner)
 	build(txn)
 	result, err := txn.Commit(ctx, conn)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	return result
 }
 
@@ -43,7 +44,7 @@ func addBridge(name string, ports ...string) func(*vswitch.Txn) {
 // ovs-vsctl, the snapshot that followed every update equals one of a watcher
 // that starts from scratch.
 func TestSnapshotFollows(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	random := rand.New(rand.NewPCG(1, 2))
 	seed := func() int { return random.IntN(1 << 20) }
@@ -79,10 +80,10 @@ func TestSnapshotFollows(t *testing.T) {
 			s.Vsctl("--no-wait", "set", "Bridge", b.Name, fmt.Sprintf("flood_vlans=%d,%d", seed()%4096, seed()%4096), fmt.Sprintf("other_config:k=%d", seed()))
 		}
 		_, err := txn.Commit(ctx, conn)
-		ovstest.NoError(t, err)
+		require.NoError(t, err)
 		if i%25 == 0 {
 			_, _, fresh := watch(t, s)
-			ovstest.NoError(t, conn.Echo(ctx)) // what ovs-vsctl changed has come
+			require.NoError(t, conn.Echo(ctx)) // what ovs-vsctl changed has come
 			sameSnapshots(t, fresh.Snapshot(), w.Snapshot())
 		}
 	}
@@ -126,7 +127,7 @@ func TestConflicts(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := ovstest.StartServer(t)
+			s := ovs.StartServer(t)
 			ctx, conn, w := watch(t, s)
 			commit(ctx, t, conn, w, addBridge("br0", "p0"))
 			commit(ctx, t, conn, w, addBridge("br1"))
@@ -137,17 +138,17 @@ func TestConflicts(t *testing.T) {
 			tc.build(txn, old)
 			txn.IncrementNextCfg()
 			_, err := txn.Commit(ctx, conn)
-			ovstest.ErrorIs(t, err, vswitch.ErrConflict)
+			require.ErrorIs(t, err, vswitch.ErrConflict)
 			// What was in the way can be seen at once, and that nothing was done.
-			ovstest.True(t, "the new snapshot shows why", len(w.Snapshot().Since(old)) > 0)
-			ovstest.Equal(t, "next_cfg", old.System().NextCfg, w.Snapshot().System().NextCfg)
+			require.True(t, len(w.Snapshot().Since(old)) > 0, "the new snapshot shows why")
+			require.Equal(t, old.System().NextCfg, w.Snapshot().System().NextCfg, "next_cfg")
 		})
 	}
 }
 
 // TestSharedMaps: keys that another writes at the same time stay.
 func TestSharedMaps(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	commit(ctx, t, conn, w, addBridge("br0"))
 	old := w.Snapshot()
@@ -159,16 +160,16 @@ func TestSharedMaps(t *testing.T) {
 	txn.UpdateBridge(want)
 	txn.InsertPort(b.UUID, vswitch.Port{Name: "ours"})
 	_, err := txn.Commit(ctx, conn)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	b, _ = w.Snapshot().Bridge("br0")
-	ovstest.Equal(t, "external_ids", map[string]string{"owner": "test", "ours": "1", "theirs": "1", "both": "ours"}, b.ExternalIDs)
-	ovstest.Equal(t, "ports", "ours\ntheirs", s.Vsctl("list-ports", "br0"))
+	require.Equal(t, map[string]string{"owner": "test", "ours": "1", "theirs": "1", "both": "ours"}, b.ExternalIDs, "external_ids")
+	require.Equal(t, "ours\ntheirs", s.Vsctl("list-ports", "br0"), "ports")
 }
 
 // TestReplaceInOneTransaction: a port is replaced by one of its name at once,
 // and a mirror goes with its port.
 func TestReplaceInOneTransaction(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	s.StartSwitch()
 	ctx, conn, w := watch(t, s)
 	commit(ctx, t, conn, w, addBridge("br0", "p0", "p1"))
@@ -184,10 +185,10 @@ func TestReplaceInOneTransaction(t *testing.T) {
 	})
 	snap := applied(ctx, t, w, result.NextCfg)
 	p, _ := snap.PortByName("br0", "p0")
-	ovstest.Equal(t, "port number", 77, snap.PortInterfaces(p)[0].OFPort)
-	ovstest.Equal(t, "admin state", "up", snap.PortInterfaces(p)[0].AdminState)
+	require.EqualValues(t, 77, snap.PortInterfaces(p)[0].OFPort, "port number")
+	require.Equal(t, "up", snap.PortInterfaces(p)[0].AdminState, "admin state")
 	mirror, _ := snap.Mirror(result.UUID(m))
-	ovstest.Equal(t, "output", p.UUID, *mirror.OutputPort)
+	require.Equal(t, p.UUID, *mirror.OutputPort, "output")
 
 	// The row of the moved port is the one that was.
 	commit(ctx, t, conn, w, addBridge("br1"))
@@ -199,11 +200,11 @@ func TestReplaceInOneTransaction(t *testing.T) {
 	})
 	snap = applied(ctx, t, w, result.NextCfg)
 	moved, ok := snap.PortByName("br1", "p0")
-	ovstest.True(t, "the port has moved", ok && moved.UUID == p.UUID)
-	ovstest.True(t, "it has a number again", snap.PortInterfaces(moved)[0].OFPort > 0)
+	require.True(t, ok && moved.UUID == p.UUID, "the port has moved")
+	require.True(t, snap.PortInterfaces(moved)[0].OFPort > 0, "it has a number again")
 	_, ok = snap.Mirror(mirror.UUID)
-	ovstest.True(t, "the mirror is gone", !ok)
-	ovstest.Equal(t, "ovs-vsctl sees it", "p0", s.Vsctl("list-ports", "br1"))
+	require.False(t, ok, "the mirror is gone")
+	require.Equal(t, "p0", s.Vsctl("list-ports", "br1"), "ovs-vsctl sees it")
 
 	result = commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
 		for _, b := range w.Snapshot().Bridges() {
@@ -215,19 +216,19 @@ func TestReplaceInOneTransaction(t *testing.T) {
 	for range snap.Ports() {
 		t.Fatal("a port outlives its bridge")
 	}
-	ovstest.Equal(t, "bridges", "", s.Vsctl("list-br"))
+	require.Equal(t, "", s.Vsctl("list-br"), "bridges")
 }
 
 // TestControllers: controllers come, change and go.
 func TestControllers(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	commit(ctx, t, conn, w, addBridge("br0"))
 	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
 		b, _ := w.Snapshot().Bridge("br0")
 		txn.InsertController(b.UUID, vswitch.Controller{Target: "tcp:127.0.0.1:6653", InactivityProbe: new(0), MaxBackoff: 1000, ConnectionMode: "out-of-band"})
 	})
-	ovstest.Equal(t, "controller", "tcp:127.0.0.1:6653", s.Vsctl("get-controller", "br0"))
+	require.Equal(t, "tcp:127.0.0.1:6653", s.Vsctl("get-controller", "br0"), "controller")
 	get := func() *vswitch.Controller {
 		b, _ := w.Snapshot().Bridge("br0")
 		return w.Snapshot().Controllers(b)[0]
@@ -238,35 +239,35 @@ func TestControllers(t *testing.T) {
 		txn.UpdateController(c)
 	})
 	c := get()
-	ovstest.Equal(t, "controller", "tcp:127.0.0.1:6654", s.Vsctl("get-controller", "br0"))
-	ovstest.True(t, "the probe is the default again", c.InactivityProbe == nil && c.MaxBackoff == 1000)
+	require.Equal(t, "tcp:127.0.0.1:6654", s.Vsctl("get-controller", "br0"), "controller")
+	require.True(t, c.InactivityProbe == nil && c.MaxBackoff == 1000, "the probe is the default again")
 	commit(ctx, t, conn, w, func(txn *vswitch.Txn) { txn.DeleteController(c.UUID) })
-	ovstest.Equal(t, "controllers", "", s.Vsctl("get-controller", "br0"))
+	require.Equal(t, "", s.Vsctl("get-controller", "br0"), "controllers")
 }
 
 // TestWatcher: Next tells every state once, the latest only, and at the end the
 // connection's error; a restarted server with the same contents shows no
 // differences.
 func TestWatcher(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	first, err := w.Next(ctx)
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "bridges", 0, len(first.Bridges()))
+	require.NoError(t, err)
+	require.Len(t, first.Bridges(), 0, "bridges")
 	for i := range 5 {
 		commit(ctx, t, conn, w, addBridge(fmt.Sprint("br", i)))
 	}
 	latest, err := w.Next(ctx)
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "bridges", 5, len(latest.Bridges()))
+	require.NoError(t, err)
+	require.Len(t, latest.Bridges(), 5, "bridges")
 	changes := latest.Since(first)
-	ovstest.True(t, "all of it is told", changes.Has(vswitch.TableBridge) && changes.Has(vswitch.TableOpenVSwitch) && !changes.Has(vswitch.TableMirror))
-	ovstest.Equal(t, "rows changed", 5*3+1, len(changes))
+	require.True(t, changes.Has(vswitch.TableBridge) && changes.Has(vswitch.TableOpenVSwitch) && !changes.Has(vswitch.TableMirror), "all of it is told")
+	require.Len(t, changes, 5*3+1, "rows changed")
 
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	_, err = w.Next(short)
-	ovstest.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 
 	next := make(chan error)
 	go func() {
@@ -277,7 +278,7 @@ func TestWatcher(t *testing.T) {
 		next <- err
 	}()
 	s.Vsctl("--no-wait", "add-br", "br5")
-	ovstest.NoError(t, <-next)
+	require.NoError(t, <-next)
 
 	go func() {
 		_, err := w.Next(ctx)
@@ -285,37 +286,37 @@ func TestWatcher(t *testing.T) {
 	}()
 	s.Stop()
 	err = <-next
-	ovstest.True(t, fmt.Sprintf("the end is told: %v", err), err != nil && strings.Contains(err.Error(), "watch: "))
+	require.True(t, err != nil && strings.Contains(err.Error(), "watch: "), fmt.Sprintf("the end is told: %v", err))
 	_, err = vswitch.NewTxn(w.Snapshot(), owner).Commit(ctx, conn)
-	ovstest.True(t, "what was not sent has a known outcome", err != nil && !errors.Is(err, vswitch.ErrOutcomeUnknown))
+	require.True(t, err != nil && !errors.Is(err, vswitch.ErrOutcomeUnknown), "what was not sent has a known outcome")
 	last := w.Snapshot()
-	ovstest.Equal(t, "the last state stays", 6, len(last.Bridges()))
+	require.Len(t, last.Bridges(), 6, "the last state stays")
 
 	s.Start()
 	_, _, again := watch(t, s)
-	ovstest.Equal(t, "differences after the restart", 0, len(again.Snapshot().Since(last)))
+	require.Len(t, again.Snapshot().Since(last), 0, "differences after the restart")
 }
 
 // TestWatcherClose: a closed watcher says so, and its connection lives.
 func TestWatcherClose(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	_, err := w.Next(ctx)
-	ovstest.NoError(t, err)
-	ovstest.NoError(t, w.Close(ctx))
+	require.NoError(t, err)
+	require.NoError(t, w.Close(ctx))
 	_, err = w.Next(ctx)
-	ovstest.ErrorIs(t, err, client.ErrClosed)
-	ovstest.NoError(t, conn.Echo(ctx))
+	require.ErrorIs(t, err, client.ErrClosed)
+	require.NoError(t, conn.Echo(ctx))
 }
 
 // TestEveryColumn: every column that the row types have is one that Open
 // vSwitch has, but for those of later versions; and what is inserted is what is
 // read, and ovs-vsctl reads the same.
 func TestEveryColumn(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	schema, err := conn.GetSchema(ctx, vswitch.Database)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	later := map[string]bool{"filter": true} // 3.4
 	for table, request := range vswitch.Request() {
 		for _, column := range request.Columns {
@@ -354,37 +355,37 @@ func TestEveryColumn(t *testing.T) {
 	gotMirror, _ := snap.Mirror(result.UUID(m))
 	gotInterface := snap.PortInterfaces(gotPort)[0]
 	gotController := snap.Controllers(gotBridge)[0]
-	ovstest.Equal(t, "Inserted", gotInterface.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableInterface, Name: "i0"}])
+	require.Equal(t, gotInterface.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableInterface, Name: "i0"}], "Inserted")
 	bridge.UUID, bridge.Ports, bridge.Mirrors, bridge.Controllers = gotBridge.UUID, gotBridge.Ports, gotBridge.Mirrors, gotBridge.Controllers
 	port.UUID, port.Interfaces = gotPort.UUID, gotPort.Interfaces
 	mirror.UUID, iface.UUID, controller.UUID = gotMirror.UUID, gotInterface.UUID, gotController.UUID
-	ovstest.Equal(t, "bridge", &bridge, gotBridge)
-	ovstest.Equal(t, "port", &port, gotPort)
-	ovstest.Equal(t, "mirror", &mirror, gotMirror)
-	ovstest.Equal(t, "interface", &iface, gotInterface)
-	ovstest.Equal(t, "controller", &controller, gotController)
-	ovstest.Equal(t, "ovs-vsctl", "dot1q-tunnel", s.Vsctl("get", "Port", "p0", "vlan_mode"))
+	require.Equal(t, &bridge, gotBridge, "bridge")
+	require.Equal(t, &port, gotPort, "port")
+	require.Equal(t, &mirror, gotMirror, "mirror")
+	require.Equal(t, &iface, gotInterface, "interface")
+	require.Equal(t, &controller, gotController, "controller")
+	require.Equal(t, "dot1q-tunnel", s.Vsctl("get", "Port", "p0", "vlan_mode"), "ovs-vsctl")
 
 	_, err = conn.Transact(ctx, vswitch.Database, ovsdb.Comment{Text: "still well"})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 }
 
 // TestLargeSwitch: thousands of ports come in one transaction, and a watcher
 // that starts afterwards sees what the first one followed.
 func TestLargeSwitch(t *testing.T) {
 	const n = 3000
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	ctx, conn, w := watch(t, s)
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("p%04d", i)
 	}
 	result := commit(ctx, t, conn, w, addBridge("br0", names...))
-	ovstest.Equal(t, "rows inserted", 2*n+3, len(result.Inserted))
+	require.Len(t, result.Inserted, 2*n+3, "rows inserted")
 	b, _ := w.Snapshot().Bridge("br0")
 	ports := w.Snapshot().BridgePorts(b)
-	ovstest.Equal(t, "ports", n+1, len(ports))
-	ovstest.Equal(t, "the last", names[n-1], ports[n].Name)
+	require.Len(t, ports, n+1, "ports")
+	require.Equal(t, names[n-1], ports[n].Name, "the last")
 	_, _, fresh := watch(t, s)
 	sameSnapshots(t, fresh.Snapshot(), w.Snapshot())
 	commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
@@ -393,5 +394,5 @@ func TestLargeSwitch(t *testing.T) {
 		}
 	})
 	b, _ = w.Snapshot().Bridge("br0")
-	ovstest.Equal(t, "ports that remain", 1, len(b.Ports))
+	require.Len(t, b.Ports, 1, "ports that remain")
 }

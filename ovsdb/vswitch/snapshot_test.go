@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
@@ -17,9 +18,9 @@ import (
 func schemaOf(t testing.TB, edit func(text string) string) *ovsdb.DatabaseSchema {
 	t.Helper()
 	text, err := os.ReadFile("testdata/vswitch.ovsschema.json")
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	db, err := ovsdb.ParseSchema([]byte(edit(string(text))))
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	return db
 }
 
@@ -46,9 +47,9 @@ func set(ids ...int) string {
 func apply(t testing.TB, db *ovsdb.DatabaseSchema, s *vswitch.Snapshot, text string) (*vswitch.Snapshot, vswitch.Changes) {
 	t.Helper()
 	updates, err := ovsdb.ParseTableUpdates2([]byte(text), db)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	next, changes, err := s.Apply(updates)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	return next, changes
 }
 
@@ -58,7 +59,7 @@ func twoBridges(t testing.TB) (*ovsdb.DatabaseSchema, *vswitch.Snapshot) {
 	t.Helper()
 	db := schemaOf(t, asItIs)
 	s, err := vswitch.NewSnapshot(db)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	row := func(n int, columns string) string { return fmt.Sprintf(`"%v":{"initial":{%s}}`, id(n), columns) }
 	s, _ = apply(t, db, s, `{
 		"Open_vSwitch":{`+row(100, `"bridges":`+set(1, 2)+`,"next_cfg":3,"cur_cfg":2,"ovs_version":"3.1.0","datapath_types":["set",["netdev","system"]],"external_ids":["map",[["a","1"]]]`)+`},
@@ -76,53 +77,53 @@ func twoBridges(t testing.TB) (*ovsdb.DatabaseSchema, *vswitch.Snapshot) {
 
 func TestSnapshotQueries(t *testing.T) {
 	_, s := twoBridges(t)
-	ovstest.Equal(t, "system", &vswitch.OpenVSwitch{
+	require.Equal(t, &vswitch.OpenVSwitch{
 		UUID: id(100), Bridges: []vswitch.UUID{id(1), id(2)}, NextCfg: 3, CurCfg: 2, OVSVersion: "3.1.0",
 		ExternalIDs: map[string]string{"a": "1"},
-	}, s.System())
+	}, s.System(), "system")
 	b, ok := s.Bridge("br1")
-	ovstest.True(t, "br1 is there", ok)
-	ovstest.Equal(t, "bridge", &vswitch.Bridge{
+	require.True(t, ok, "br1 is there")
+	require.Equal(t, &vswitch.Bridge{
 		UUID: id(1), Name: "br1", Ports: []vswitch.UUID{id(11), id(12)}, Mirrors: []vswitch.UUID{id(51)}, Controllers: []vswitch.UUID{id(61)},
 		FailMode: "secure", Protocols: []string{"OpenFlow10", "OpenFlow13"},
-	}, b)
+	}, b, "bridge")
 	names := func(ports []*vswitch.Port) (list []string) {
 		for _, p := range ports {
 			list = append(list, p.Name)
 		}
 		return list
 	}
-	ovstest.Equal(t, "ports by name", []string{"a", "b"}, names(s.BridgePorts(b)))
-	ovstest.Equal(t, "all ports", []string{"b", "a", "c"}, names(slices.Collect(s.Ports())))
-	ovstest.Equal(t, "bridges", 2, len(s.Bridges()))
+	require.Equal(t, []string{"a", "b"}, names(s.BridgePorts(b)), "ports by name")
+	require.Equal(t, []string{"b", "a", "c"}, names(slices.Collect(s.Ports())), "all ports")
+	require.Len(t, s.Bridges(), 2, "bridges")
 	p, ok := s.PortNamed("b")
-	ovstest.True(t, "b is there", ok)
-	ovstest.Equal(t, "port", &vswitch.Port{
+	require.True(t, ok, "b is there")
+	require.Equal(t, &vswitch.Port{
 		UUID: id(11), Name: "b", Interfaces: []vswitch.UUID{id(31)}, Tag: new(7), Trunks: []int{1, 2, 3}, ExternalIDs: map[string]string{"owner": "test"},
-	}, p)
-	ovstest.Equal(t, "interfaces", []*vswitch.Interface{{
+	}, p, "port")
+	require.Equal(t, []*vswitch.Interface{{
 		UUID: id(31), Name: "b", Type: "patch", OFPort: -1, Error: "no", Options: map[string]string{"peer": "x"}, MACInUse: "02:00:00:00:00:01",
-	}}, s.PortInterfaces(p))
-	ovstest.Equal(t, "mirrors", []*vswitch.Mirror{{
+	}}, s.PortInterfaces(p), "interfaces")
+	require.Equal(t, []*vswitch.Mirror{{
 		UUID: id(51), Name: "m", SelectSrcPort: []vswitch.UUID{id(11)}, OutputPort: new(id(12)), Snaplen: 64,
 		Statistics: map[string]int64{"tx_packets": 9}, ExternalIDs: map[string]string{"owner": "test"},
-	}}, s.BridgeMirrors(b))
-	ovstest.Equal(t, "controllers", []*vswitch.Controller{{UUID: id(61), Target: "tcp:1", IsConnected: true, Role: "master", InactivityProbe: new(0)}}, s.Controllers(b))
-	ovstest.Equal(t, "managers", []*vswitch.Manager{{UUID: id(71), Target: "ptcp:6640"}}, s.Managers())
+	}}, s.BridgeMirrors(b), "mirrors")
+	require.Equal(t, []*vswitch.Controller{{UUID: id(61), Target: "tcp:1", IsConnected: true, Role: "master", InactivityProbe: new(0)}}, s.Controllers(b), "controllers")
+	require.Equal(t, []*vswitch.Manager{{UUID: id(71), Target: "ptcp:6640"}}, s.Managers(), "managers")
 	c, _ := s.PortNamed("c")
-	ovstest.Equal(t, "bond", "e0", s.PortInterfaces(c)[0].Name)
+	require.Equal(t, "e0", s.PortInterfaces(c)[0].Name, "bond")
 	owner, ok := s.BridgeOfPort(id(21))
-	ovstest.True(t, "port 21 is on br2", ok && owner.Name == "br2")
+	require.True(t, ok && owner.Name == "br2", "port 21 is on br2")
 	owner, ok = s.BridgeOfMirror(id(51))
-	ovstest.True(t, "the mirror is on br1", ok && owner.Name == "br1")
+	require.True(t, ok && owner.Name == "br1", "the mirror is on br1")
 	_, ok = s.PortByName("br1", "c")
-	ovstest.True(t, "c is not on br1", !ok)
+	require.False(t, ok, "c is not on br1")
 	_, ok = s.PortByName("br2", "c")
-	ovstest.True(t, "c is on br2", ok)
+	require.True(t, ok, "c is on br2")
 	_, ok = s.Bridge("b")
-	ovstest.True(t, "a port is no bridge", !ok)
-	ovstest.True(t, "columns are known", s.HasColumn(vswitch.TableMirror, "snaplen") && !s.HasColumn(vswitch.TableMirror, "later"))
-	ovstest.True(t, "nothing is known of tables that are not ours", !s.HasColumn("QoS", "type"))
+	require.False(t, ok, "a port is no bridge")
+	require.True(t, s.HasColumn(vswitch.TableMirror, "snaplen") && !s.HasColumn(vswitch.TableMirror, "later"), "columns are known")
+	require.False(t, s.HasColumn("QoS", "type"), "nothing is known of tables that are not ours")
 }
 
 func TestSnapshotApply(t *testing.T) {
@@ -189,10 +190,10 @@ func TestSnapshotApply(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			after, changes := apply(t, db, before, tc.update)
-			ovstest.Equal(t, "changes", tc.changes, kinds(changes))
-			ovstest.Equal(t, "changes by comparison", tc.changes, kinds(after.Since(before)))
-			ovstest.True(t, tc.name, tc.check(after))
-			ovstest.True(t, "the snapshot before is what it was", !tc.check(before))
+			require.Equal(t, tc.changes, kinds(changes), "changes")
+			require.Equal(t, tc.changes, kinds(after.Since(before)), "changes by comparison")
+			require.True(t, tc.check(after), tc.name)
+			require.False(t, tc.check(before), "the snapshot before is what it was")
 			_, again := twoBridges(t)
 			sameSnapshots(t, again, before)
 		})
@@ -202,28 +203,28 @@ func TestSnapshotApply(t *testing.T) {
 // sameSnapshots compares everything that two snapshots tell.
 func sameSnapshots(t testing.TB, want, got *vswitch.Snapshot) {
 	t.Helper()
-	ovstest.Equal(t, "differences", 0, len(got.Since(want)))
-	ovstest.Equal(t, "system", want.System(), got.System())
-	ovstest.Equal(t, "managers", want.Managers(), got.Managers())
-	ovstest.Equal(t, "ports", slices.Collect(want.Ports()), slices.Collect(got.Ports()))
-	ovstest.Equal(t, "interfaces", slices.Collect(want.Interfaces()), slices.Collect(got.Interfaces()))
-	ovstest.Equal(t, "bridges", want.Bridges(), got.Bridges())
+	require.Len(t, got.Since(want), 0, "differences")
+	require.Equal(t, want.System(), got.System(), "system")
+	require.Equal(t, want.Managers(), got.Managers(), "managers")
+	require.Equal(t, slices.Collect(want.Ports()), slices.Collect(got.Ports()), "ports")
+	require.Equal(t, slices.Collect(want.Interfaces()), slices.Collect(got.Interfaces()), "interfaces")
+	require.Equal(t, want.Bridges(), got.Bridges(), "bridges")
 	for _, b := range want.Bridges() {
 		named, ok := got.Bridge(b.Name)
-		ovstest.True(t, "bridge "+b.Name+" is found", ok && named.UUID == b.UUID)
-		ovstest.Equal(t, "mirrors", want.BridgeMirrors(b), got.BridgeMirrors(b))
-		ovstest.Equal(t, "controllers", want.Controllers(b), got.Controllers(b))
+		require.True(t, ok && named.UUID == b.UUID, "bridge "+b.Name+" is found")
+		require.Equal(t, want.BridgeMirrors(b), got.BridgeMirrors(b), "mirrors")
+		require.Equal(t, want.Controllers(b), got.Controllers(b), "controllers")
 		for _, m := range b.Mirrors {
 			on, ok := got.BridgeOfMirror(m)
-			ovstest.True(t, "mirror's bridge", ok && on.UUID == b.UUID)
+			require.True(t, ok && on.UUID == b.UUID, "mirror's bridge")
 		}
 	}
 	for p := range want.Ports() {
 		named, ok := got.PortNamed(p.Name)
-		ovstest.True(t, "port "+p.Name+" is found", ok && named.UUID == p.UUID)
+		require.True(t, ok && named.UUID == p.UUID, "port "+p.Name+" is found")
 		a, okA := want.BridgeOfPort(p.UUID)
 		b, okB := got.BridgeOfPort(p.UUID)
-		ovstest.True(t, "port "+p.Name+" is on its bridge", okA == okB && (!okA || a.UUID == b.UUID))
+		require.True(t, okA == okB && (!okA || a.UUID == b.UUID), "port "+p.Name+" is on its bridge")
 	}
 }
 
@@ -236,9 +237,9 @@ func TestApplyRefuses(t *testing.T) {
 		"deletion of no row": `{"Port":{"` + id(99).String() + `":{"delete":null}}}`,
 	} {
 		updates, err := ovsdb.ParseTableUpdates2([]byte(text), db)
-		ovstest.NoError(t, err)
+		require.NoError(t, err)
 		next, changes, err := s.Apply(updates)
-		ovstest.True(t, name, err != nil && next == nil && changes == nil)
+		require.True(t, err != nil && next == nil && changes == nil, name)
 	}
 }
 
@@ -248,9 +249,9 @@ func TestPlainMonitor(t *testing.T) {
 	db, before := twoBridges(t)
 	want, _ := apply(t, db, before, `{"Port":{"`+id(12).String()+`":{"modify":{"tag":9}}}}`)
 	updates, err := ovsdb.ParseTableUpdates([]byte(`{"Port":{"`+id(12).String()+`":{"old":{"tag":["set",[]]},"new":{"name":"a","interfaces":`+set(32)+`,"tag":9,"trunks":["set",[]]}}}}`), db)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	got, _, err := before.Apply(updates)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	sameSnapshots(t, want, got)
 }
 
@@ -259,20 +260,20 @@ func TestPlainMonitor(t *testing.T) {
 func TestOtherSchemas(t *testing.T) {
 	db := schemaOf(t, func(text string) string { return strings.Replace(text, `"snaplen"`, `"snaplength"`, 1) })
 	s, err := vswitch.NewSnapshot(db)
-	ovstest.NoError(t, err)
-	ovstest.True(t, "snaplen is not there", !s.HasColumn(vswitch.TableMirror, "snaplen"))
-	ovstest.True(t, "nor asked for", !slices.Contains(vswitch.Request().Prune(db)["Mirror"].Columns, "snaplen"))
+	require.NoError(t, err)
+	require.False(t, s.HasColumn(vswitch.TableMirror, "snaplen"), "snaplen is not there")
+	require.False(t, slices.Contains(vswitch.Request().Prune(db)["Mirror"].Columns, "snaplen"), "nor asked for")
 	for name, edit := range map[string][2]string{"table": {`"Mirror":`, `"Mirage":`}, "name": {`"target"`, `"aim"`}} {
 		db := schemaOf(t, func(text string) string { return strings.ReplaceAll(text, edit[0], edit[1]) })
 		_, err := vswitch.NewSnapshot(db)
-		ovstest.True(t, "refused for want of "+name, err != nil)
+		require.True(t, err != nil, "refused for want of "+name)
 	}
 }
 
 // TestNeverStatistics: the statistics of interfaces, which change every few
 // seconds, are not watched.
 func TestNeverStatistics(t *testing.T) {
-	ovstest.True(t, "not watched", !slices.Contains(vswitch.Request()["Interface"].Columns, "statistics"))
+	require.False(t, slices.Contains(vswitch.Request()["Interface"].Columns, "statistics"), "not watched")
 }
 
 func TestCounted(t *testing.T) {
@@ -304,7 +305,7 @@ func TestCounted(t *testing.T) {
 				text = strings.ReplaceAll(text, fmt.Sprintf(`"%d"`, n), fmt.Sprintf(`"%v"`, id(n)))
 			}
 			after, _ := apply(t, db, before, text)
-			ovstest.Equal(t, "counted", c.counted, after.Counted(before))
+			require.Equal(t, c.counted, after.Counted(before), "counted")
 		})
 	}
 }

@@ -5,23 +5,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb/client"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
 var owner = vswitch.Owner{Key: "owner", Value: "test"}
 
 // watch dials the server and watches its database.
-func watch(t testing.TB, s *ovstest.Server) (context.Context, *client.Conn, *vswitch.Watcher) {
+func watch(t testing.TB, s *ovs.Server) (context.Context, *client.Conn, *vswitch.Watcher) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
 	conn, err := client.Dial(ctx, s.Remote, client.Options{})
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	w, err := vswitch.Watch(ctx, conn)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	return ctx, conn, w
 }
 
@@ -34,12 +36,12 @@ func applied(ctx context.Context, t testing.TB, w *vswitch.Watcher, nextCfg int6
 			return snap
 		}
 		_, err := w.Next(ctx)
-		ovstest.NoError(t, err)
+		require.NoError(t, err)
 	}
 }
 
 func TestTxnOnSwitch(t *testing.T) {
-	s := ovstest.StartServer(t)
+	s := ovs.StartServer(t)
 	s.StartSwitch()
 	ctx, conn, w := watch(t, s)
 
@@ -54,26 +56,26 @@ func TestTxnOnSwitch(t *testing.T) {
 	txn.InsertController(br, vswitch.Controller{Target: "tcp:127.0.0.1:6653", ConnectionMode: "out-of-band", InactivityProbe: new(5000), MaxBackoff: 1000})
 	txn.IncrementNextCfg()
 	result, err := txn.Commit(ctx, conn)
-	ovstest.NoError(t, err)
-	ovstest.Equal(t, "next_cfg", 1, result.NextCfg)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, result.NextCfg, "next_cfg")
 
 	snap := w.Snapshot() // has the effects of the transaction, without waiting
 	b, ok := snap.Bridge("br0")
-	ovstest.True(t, "it is there", ok)
-	ovstest.Equal(t, "contents", result.UUID(br), b.UUID)
-	ovstest.Equal(t, "contents", b.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableBridge, Name: "br0"}])
-	ovstest.Equal(t, "contents", []string{"OpenFlow13"}, b.Protocols)
-	ovstest.Equal(t, "contents", map[string]string{"owner": "test"}, b.ExternalIDs)
+	require.True(t, ok, "it is there")
+	require.Equal(t, result.UUID(br), b.UUID, "contents")
+	require.Equal(t, b.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableBridge, Name: "br0"}], "contents")
+	require.Equal(t, []string{"OpenFlow13"}, b.Protocols, "contents")
+	require.Equal(t, map[string]string{"owner": "test"}, b.ExternalIDs, "contents")
 
 	snap = applied(ctx, t, w, result.NextCfg)
 	port, ok := snap.PortByName("br0", "p1")
-	ovstest.True(t, "it is there", ok)
-	ovstest.Equal(t, "contents", 100, *port.Tag)
-	ovstest.Equal(t, "contents", 11, snap.PortInterfaces(port)[0].OFPort)
+	require.True(t, ok, "it is there")
+	require.EqualValues(t, 100, *port.Tag, "contents")
+	require.EqualValues(t, 11, snap.PortInterfaces(port)[0].OFPort, "contents")
 	mirror, ok := snap.Mirror(result.UUID(m))
-	ovstest.True(t, "it is there", ok)
-	ovstest.Equal(t, "contents", []vswitch.UUID{port.UUID}, mirror.SelectSrcPort)
-	ovstest.Equal(t, "contents", result.UUID(p2), *mirror.OutputPort)
-	ovstest.Equal(t, "ports of the bridge", "p1\np2", s.Vsctl("list-ports", "br0"))
-	ovstest.Equal(t, "contents", "p1", s.Vsctl("--", "--id=@p", "get", "Port", "p1", "--", "get", "Port", "p1", "name"))
+	require.True(t, ok, "it is there")
+	require.Equal(t, []vswitch.UUID{port.UUID}, mirror.SelectSrcPort, "contents")
+	require.Equal(t, result.UUID(p2), *mirror.OutputPort, "contents")
+	require.Equal(t, "p1\np2", s.Vsctl("list-ports", "br0"), "ports of the bridge")
+	require.Equal(t, "p1", s.Vsctl("--", "--id=@p", "get", "Port", "p1", "--", "get", "Port", "p1", "name"), "contents")
 }

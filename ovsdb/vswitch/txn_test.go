@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapline-sdn/tapline/ovsdb"
-	"github.com/tapline-sdn/tapline/ovsdb/internal/ovstest"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
@@ -15,11 +16,11 @@ import (
 func text(t testing.TB, txn *vswitch.Txn) string {
 	t.Helper()
 	ops, err := txn.Ops()
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	var lines []string
 	for _, op := range ops {
 		line, err := ovsdb.AppendOperation(nil, op)
-		ovstest.NoError(t, err)
+		require.NoError(t, err)
 		lines = append(lines, string(line))
 	}
 	return strings.Join(lines, "\n")
@@ -131,10 +132,10 @@ func TestTxnOps(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			txn := vswitch.NewTxn(snap, owner)
 			tc.build(txn)
-			ovstest.Equal(t, "operations", strings.Join(tc.want, "\n"), text(t, txn))
-			ovstest.Equal(t, "operations, once more", strings.Join(tc.want, "\n"), text(t, txn))
+			require.Equal(t, strings.Join(tc.want, "\n"), text(t, txn), "operations")
+			require.Equal(t, strings.Join(tc.want, "\n"), text(t, txn), "operations, once more")
 			changes := strings.Contains(text(t, txn), `"insert"`) || strings.Contains(text(t, txn), `"update"`) || strings.Contains(text(t, txn), `"mutate"`)
-			ovstest.Equal(t, "Empty", !changes, txn.Empty())
+			require.Equal(t, !changes, txn.Empty(), "Empty")
 		})
 	}
 }
@@ -144,7 +145,7 @@ func TestTxnMistakes(t *testing.T) {
 	_, snap := twoBridges(t)
 	db := schemaOf(t, asItIs)
 	empty, err := vswitch.NewSnapshot(db)
-	ovstest.NoError(t, err)
+	require.NoError(t, err)
 	foreign := func() vswitch.Port { p, _ := snap.Port(id(12)); return *p }
 	other := vswitch.NewTxn(snap, owner)
 	for range 3 {
@@ -188,7 +189,7 @@ func TestTxnMistakes(t *testing.T) {
 	t.Run("no owner refuses nothing", func(t *testing.T) {
 		txn := vswitch.NewTxn(snap, vswitch.Owner{})
 		txn.DeletePort(id(12))
-		ovstest.True(t, "no mark is asked for or set", !strings.Contains(text(t, txn), "external_ids"))
+		require.False(t, strings.Contains(text(t, txn), "external_ids"), "no mark is asked for or set")
 	})
 }
 
@@ -219,9 +220,9 @@ func TestCommitErrors(t *testing.T) {
 			txn := vswitch.NewTxn(snap, owner)
 			txn.InsertPort(id(1), vswitch.Port{Name: "x"})
 			_, err := txn.Commit(t.Context(), transactor(func() ([]ovsdb.OperationResult, error) { return nil, tc.err }))
-			ovstest.ErrorIs(t, err, tc.err)
+			require.ErrorIs(t, err, tc.err)
 			for _, kind := range []error{vswitch.ErrConflict, vswitch.ErrOutcomeUnknown} {
-				ovstest.Equal(t, kind.Error(), tc.want == kind, errors.Is(err, kind))
+				require.Equal(t, tc.want == kind, errors.Is(err, kind), kind.Error())
 			}
 		})
 	}

@@ -1,13 +1,6 @@
 //go:build linux
 
-// Package ovstest runs a real ovsdb-server, and a real ovs-vswitchd with dummy
-// devices, for the tests of the packages of ovsdb. Neither needs root, a kernel
-// module or the system's own Open vSwitch; everything is in the test's
-// directory and ends with the test.
-//
-// A test is skipped, with the name of what is missing, where Open vSwitch is
-// not installed, and fails instead where the environment says CI=true.
-package ovstest
+package ovs
 
 import (
 	"bytes"
@@ -56,7 +49,7 @@ func WithFlags(flags ...string) Option {
 // StartServer starts an ovsdb-server.
 func StartServer(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	need(t, "ovsdb-server", "ovsdb-tool", "ovsdb-client", "ovs-vsctl", "ovs-appctl")
+	Need(t, "ovsdb-server", "ovsdb-tool", "ovsdb-client", "ovs-vsctl", "ovs-appctl")
 	if _, err := os.Stat(schemaFile); err != nil {
 		missing(t, schemaFile)
 	}
@@ -97,6 +90,8 @@ func (s *Server) Start() {
 
 func (s *Server) ctl() string { return filepath.Join(s.Dir, "ovsdb.ctl") }
 
+func (s *Server) switchCtl() string { return filepath.Join(s.Dir, "vswitchd.ctl") }
+
 // Stop ends the server.
 func (s *Server) Stop() {
 	s.t.Helper()
@@ -131,10 +126,10 @@ func (s *Server) Dump(table string, columns ...string) string {
 // database. Its log is shown where the test fails.
 func (s *Server) StartSwitch() {
 	s.t.Helper()
-	need(s.t, "ovs-vswitchd")
+	Need(s.t, "ovs-vswitchd", "ovs-ofctl")
 	log := filepath.Join(s.Dir, "vswitchd.log")
 	start(s.t, s.Dir, "ovs-vswitchd", "--enable-dummy=override", "--disable-system", "--no-chdir",
-		"--log-file="+log, "--unixctl="+filepath.Join(s.Dir, "vswitchd.ctl"), "-vconsole:off", s.Remote)
+		"--log-file="+log, "--unixctl="+s.switchCtl(), "-vconsole:off", s.Remote)
 	s.t.Cleanup(func() {
 		if s.t.Failed() {
 			text, _ := os.ReadFile(log)
@@ -178,11 +173,6 @@ func Run(t testing.TB, dir, name string, args ...string) string {
 
 // Need skips the test, or fails it in CI, where a program is not installed.
 func Need(t testing.TB, programs ...string) {
-	t.Helper()
-	need(t, programs...)
-}
-
-func need(t testing.TB, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
