@@ -98,17 +98,17 @@ func (a *App) addDiff(root *cobra.Command) {
 			if len(f.files) == 0 {
 				return usage("-f is missing: want a file, a directory, or -")
 			}
-			c, _, changes, list, err := a.prepare(cmd.Context(), f)
+			p, err := a.prepare(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			if _, err := try(cmd.Context(), c, list); err != nil {
+			if _, err := try(cmd.Context(), p.client, p.steps); err != nil {
 				return err
 			}
-			if len(list) > 0 {
+			if len(p.steps) > 0 {
 				a.outcome = 1
 			}
-			return a.writeChanges(f.set, changes, true)
+			return a.writeChanges(f.set, p.changes, true)
 		})
 	cmd.Long = `Show what apply would change. Nothing is changed.
 
@@ -120,55 +120,60 @@ Exit codes: 0 no difference; 1 differences; 2 or more trouble, such as a bad doc
 	root.AddCommand(cmd)
 }
 
+// prepared is what is to be done so that the cloud becomes what files say.
+type prepared struct {
+	client  *client.Client
+	seen    cloud // as it was when the changes were found
+	changes []*change
+	steps   []applyStep
+}
+
 // prepare reads files and tells what is to be done.
-func (a *App) prepare(ctx context.Context, f sourceFlags) (*client.Client, cloud, []*change, []applyStep, error) {
+func (a *App) prepare(ctx context.Context, f sourceFlags) (p prepared, err error) {
 	want, err := a.readFiles(f.files)
 	if err != nil {
-		return nil, cloud{}, nil, nil, err
+		return p, err
 	}
-	c, err := a.client()
-	if err != nil {
-		return nil, cloud{}, nil, nil, err
+	if p.client, err = a.client(); err != nil {
+		return p, err
 	}
-	seen, err := readCloud(ctx, c)
-	if err != nil {
-		return nil, cloud{}, nil, nil, err
+	if p.seen, err = readCloud(ctx, p.client); err != nil {
+		return p, err
 	}
-	d := &differences{stock: newStock(seen), want: want, set: f.set, prune: f.prune}
-	changes, err := d.changes()
-	if err != nil {
-		return nil, cloud{}, nil, nil, err
+	d := &differences{stock: newStock(p.seen), want: want, set: f.set, prune: f.prune}
+	if p.changes, err = d.changes(); err != nil {
+		return p, err
 	}
-	list, err := steps(changes, f.set)
-	return c, seen, changes, list, err
+	p.steps, err = steps(p.changes, f.set)
+	return p, err
 }
 
 func (a *App) apply(ctx context.Context, f sourceFlags, dryRun bool) error {
-	c, seen, changes, list, err := a.prepare(ctx, f)
+	p, err := a.prepare(ctx, f)
 	if err != nil {
 		return err
 	}
-	if _, err := try(ctx, c, list); err != nil {
+	if _, err := try(ctx, p.client, p.steps); err != nil {
 		return err
 	}
 	if dryRun {
-		return a.writeChanges(f.set, changes, true)
+		return a.writeChanges(f.set, p.changes, true)
 	}
-	if err := hold(ctx, c, seen, list); err != nil {
+	if err := hold(ctx, p.client, p.seen, p.steps); err != nil {
 		return err
 	}
-	for i, st := range list {
-		if err := st.do(ctx, c); err != nil {
+	for i, st := range p.steps {
+		if err := st.do(ctx, p.client); err != nil {
 			if i > 0 {
-				fmt.Fprintf(a.Err, "%d of %d changes were made; apply again to make the others\n", i, len(list))
+				fmt.Fprintf(a.Err, "%d of %d changes were made; apply again to make the others\n", i, len(p.steps))
 			}
 			return fmt.Errorf("%s %q: %w", noun(st.Kind), printable(st.of.Name), err)
 		}
 	}
-	if err := a.writeChanges(f.set, changes, false); err != nil {
+	if err := a.writeChanges(f.set, p.changes, false); err != nil {
 		return err
 	}
-	return a.awaitApplied(ctx, c, changes)
+	return a.awaitApplied(ctx, p.client, p.changes)
 }
 
 // awaitApplied waits until what was applied has come to what it is to be.

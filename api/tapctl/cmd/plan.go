@@ -29,11 +29,11 @@ func (a *App) addPlan(root *cobra.Command) {
 			case len(f.files) == 0 && len(args) == 0:
 				return usage("want a verb that changes something, such as tap-flow-create with its flags, or -f FILE")
 			case len(f.files) > 0:
-				c, _, _, list, err := a.prepare(cmd.Context(), f)
+				p, err := a.prepare(cmd.Context(), f)
 				if err != nil {
 					return err
 				}
-				plan, err := try(cmd.Context(), c, list)
+				plan, err := try(cmd.Context(), p.client, p.steps)
 				if err != nil {
 					return err
 				}
