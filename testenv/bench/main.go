@@ -20,7 +20,7 @@ import (
 // bench is one run of the command.
 type bench struct {
 	bin   string // where the programs are
-	work  string // a directory of its own
+	work  string // a directory of the measurement
 	quick bool
 	runs  int   // of each contender
 	hosts []int // of the fleets
@@ -37,6 +37,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"1", "from the call to the first mirrored packet, and from the answer to the last", (*bench).firstCopy},
+		{"1", "the same, where nobody waits for a processor (SCHED_RR)", realtime((*bench).firstCopy)},
 		{"2", "from the first packet of a guest on another host to the first copy from there", (*bench).arrival},
 		{"3", "the cost of one change while few and many flows stand", (*bench).growth},
 		{"4, 5", "many hosts: start of the controller until everything is ready, by reading back; idle; memory; one change", (*bench).fleets},
@@ -81,11 +82,6 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 		b.hosts = append(b.hosts, n)
 	}
-	if b.work, err = os.MkdirTemp("", "bench"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
-
 	var chosen []string
 	if *only != "" {
 		chosen = strings.Split(*only, ",")
@@ -94,13 +90,9 @@ func run(ctx context.Context, args []string) (err error) {
 		if chosen != nil && !slices.ContainsFunc(strings.Split(m.number, ", "), func(n string) bool { return slices.Contains(chosen, n) }) {
 			continue
 		}
-		begin := time.Now()
-		b.say("%s. %s", m.number, m.title)
-		b.table.begin(m.number, m.title)
-		if err := m.run(b, ctx); err != nil {
+		if err := b.measure(ctx, m); err != nil {
 			return fmt.Errorf("measurement %s: %w", m.number, err)
 		}
-		b.say("took %v", time.Since(begin).Round(time.Second))
 	}
 	about, err := machine(ctx)
 	if err != nil {
@@ -108,6 +100,21 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	_, err = fmt.Printf("%s\n%s", about, &b.table)
 	return err
+}
+
+func (b *bench) measure(ctx context.Context, m measurement) (err error) {
+	begin := time.Now()
+	b.say("%s. %s", m.number, m.title)
+	b.table.begin(m.number, m.title)
+	if b.work, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+	if err := m.run(b, ctx); err != nil {
+		return err
+	}
+	b.say("took %v", time.Since(begin).Round(time.Second))
+	return nil
 }
 
 // say tells how far the run is.
