@@ -91,15 +91,15 @@ func (s *Snapshot) Counted(old *Snapshot) bool {
 		case TableMirror:
 			was, _ := old.Mirror(c.UUID)
 			now, _ := s.Mirror(c.UUID)
-			same = len(was.Statistics) > 0 == (len(now.Statistics) > 0) && len(Differences(was, now)) == 0
+			same = len(was.Statistics) > 0 == (len(now.Statistics) > 0) && different(was, now) == nil
 		case TableController:
 			was, _ := old.Controller(c.UUID)
 			now, _ := s.Controller(c.UUID)
-			same = was.IsConnected == now.IsConnected && was.Role == now.Role && sameButTime(was.Status, now.Status) && len(Differences(was, now)) == 0
+			same = was.IsConnected == now.IsConnected && was.Role == now.Role && sameButTime(was.Status, now.Status) && different(was, now) == nil
 		case TableManager:
 			was, _ := old.managers.get(c.UUID)
 			now, _ := s.managers.get(c.UUID)
-			same = was.IsConnected == now.IsConnected && sameButTime(was.Status, now.Status) && len(Differences(was, now)) == 0
+			same = was.IsConnected == now.IsConnected && sameButTime(was.Status, now.Status) && different(was, now) == nil
 		}
 		if !same {
 			return false

@@ -26,6 +26,8 @@ type column[T any] struct {
 	equal  func(a, b *T) bool
 	empty  func(*T) bool
 	text   func(*T) string // for people
+	// apply is set where a difference can be applied without making values of what stays.
+	apply func(*T, ovsdb.Value) error
 	// strings is set where the column is a map of strings.
 	strings func(*T) map[string]string
 	// refs is set where the column is a set of references that a Txn changes element by element.
@@ -37,12 +39,14 @@ type codec[F any] struct {
 	encode func(F) ovsdb.Value
 	decode func(ovsdb.Value) (F, error)
 	equal  func(a, b F) bool
+	// apply applies a difference (ovsdb-server(7), 4.1.14); nil: by way of values.
+	apply func(F, ovsdb.Value) (F, error)
 }
 
 // col describes a column by its name, its field and its codec.
 func col[T, F any](name string, field func(*T) *F, c codec[F], a access) column[T] {
 	var zero F
-	return column[T]{
+	out := column[T]{
 		name: name, access: a,
 		value: func(row *T) ovsdb.Value { return c.encode(*field(row)) },
 		set: func(row *T, v ovsdb.Value) (err error) {
@@ -53,6 +57,13 @@ func col[T, F any](name string, field func(*T) *F, c codec[F], a access) column[
 		empty: func(row *T) bool { return c.equal(*field(row), zero) },
 		text:  func(row *T) string { return show(*field(row)) },
 	}
+	if c.apply != nil {
+		out.apply = func(row *T, diff ovsdb.Value) (err error) {
+			*field(row), err = c.apply(*field(row), diff)
+			return err
+		}
+	}
+	return out
 }
 
 // mapCol is col for a map of strings, which a Txn changes key by key.
@@ -235,7 +246,6 @@ func optInt[I int | int64]() codec[I] { return optional(wrapInt[I], unwrapInt[I]
 func ptrInt() codec[*int]             { return pointer(wrapInt[int], unwrapInt[int]) }
 func ptrBool() codec[*bool]           { return pointer(wrapBool, unwrapBool) }
 func ptrUUID() codec[*UUID]           { return pointer(wrapUUID, wrapUUID) }
-func uuids() codec[[]UUID]            { return set(wrapUUID, wrapUUID) }
 func texts() codec[[]string]          { return set(wrapString, unwrapString) }
 func ints() codec[[]int]              { return set(wrapInt[int], unwrapInt[int]) }
 func stringMap() codec[map[string]string] {
@@ -244,6 +254,20 @@ func stringMap() codec[map[string]string] {
 func intMap() codec[map[string]int64] {
 	return mapping(wrapString, unwrapString, wrapInt[int64], unwrapInt[int64])
 }
+
+// uuids is the codec of a set of references, of which a bridge or a mirror may have thousands: a difference is applied as it comes.
+func uuids() codec[[]UUID] {
+	c := set(wrapUUID, wrapUUID)
+	c.apply = func(have []UUID, diff ovsdb.Value) ([]UUID, error) {
+		toggled, err := c.decode(diff)
+		if err != nil {
+			return nil, err
+		}
+		return toggle(have, toggled), nil
+	}
+	return c
+}
+
 func uuidsByNumber() codec[map[int]UUID] {
 	return mapping(wrapInt[int], unwrapInt[int], wrapUUID, wrapUUID)
 }

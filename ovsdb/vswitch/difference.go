@@ -29,28 +29,39 @@ func DifferentColumns[T Row](was, now *T) []string {
 	return out
 }
 
+// Same tells whether two rows have the same contents, status and references among them. Empty columns are nil or empty on both sides.
+func Same[T Row](a, b *T) bool {
+	return !slices.ContainsFunc(columnsOf[T](), func(c column[T]) bool { return !c.equal(a, b) })
+}
+
 // different are the columns of configuration in which two rows differ.
-func different[T Row](was, now *T) []column[T] {
-	return slices.DeleteFunc(columnsOf[T](), func(c column[T]) bool { return c.access != config || c.equal(was, now) })
+func different[T Row](was, now *T) (out []*column[T]) {
+	columns := columnsOf[T]()
+	for i := range columns {
+		if c := &columns[i]; c.access == config && !c.equal(was, now) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func columnsOf[T Row]() []column[T] {
 	var columns any
 	switch any((*T)(nil)).(type) {
 	case *OpenVSwitch:
-		columns = openVSwitchColumns()
+		columns = openVSwitchColumns
 	case *Bridge:
-		columns = bridgeColumns()
+		columns = bridgeColumns
 	case *Port:
-		columns = portColumns()
+		columns = portColumns
 	case *Interface:
-		columns = interfaceColumns()
+		columns = interfaceColumns
 	case *Mirror:
-		columns = mirrorColumns()
+		columns = mirrorColumns
 	case *Controller:
-		columns = controllerColumns()
+		columns = controllerColumns
 	case *Manager:
-		columns = managerColumns()
+		columns = managerColumns
 	}
 	return columns.([]column[T])
 }

@@ -317,8 +317,3 @@ func reindex(index tree[UUID], id UUID, was, now []UUID) tree[UUID] {
 	}
 	return index
 }
-
-func containsSorted(list []UUID, id UUID) bool {
-	_, found := slices.BinarySearchFunc(list, id, UUID.Compare)
-	return found
-}

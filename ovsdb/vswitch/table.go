@@ -80,11 +80,15 @@ func (t *table[T]) assign(out *T, id UUID, row ovsdb.Row, diff bool) error {
 			continue
 		}
 		var err error
-		if diff && c.typ.Max > 1 {
-			v, err = ovsdb.ApplyDiff(c.value(out), v, c.typ)
-		}
-		if err == nil {
+		switch {
+		case !diff || c.typ.Max == 1:
 			err = c.set(out, v)
+		case c.apply != nil:
+			err = c.apply(out, v)
+		default:
+			if v, err = ovsdb.ApplyDiff(c.value(out), v, c.typ); err == nil {
+				err = c.set(out, v)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("table %s, row %v, column %s: %w", t.name, id, name, err)

@@ -230,20 +230,6 @@ func refMutations(column string, have, want []UUID) (mutations []ovsdb.Mutation)
 	return mutations
 }
 
-// without is the elements of a list that another one does not have; nil if there are none.
-func without(list, other []UUID) (out []UUID) {
-	has := make(map[UUID]struct{}, len(other))
-	for _, id := range other {
-		has[id] = struct{}{}
-	}
-	for _, id := range list {
-		if _, is := has[id]; !is {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
 // refer adds a reference to a set, or removes one; the zero UUID is none.
 func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
 	key := editKey{table, id, column}

@@ -112,6 +112,7 @@ func (t *Txn) UpdateInterface(want Interface) {
 func (t *Txn) UpdateMirror(want Mirror) {
 	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
 		t.guardMirror(row)
+		want.SelectSrcPort, want.SelectDstPort = inOrder(want.SelectSrcPort), inOrder(want.SelectDstPort)
 		t.guardMirrorPorts(row, &want)
 		update(t, t.snap.model.mirrors, t.snap.mirrors, &want)
 	}
