@@ -13,6 +13,9 @@ import (
 // in Interface:error that a peer is missing, if it happened to look before the peer was there, or that an option is wrong, and does not
 // take it back. The transaction is empty where nothing is to be healed; owners are those whose ports are.
 func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (rows Rows, owners []string) {
+	if snap.AllOpen() {
+		return Rows{}, nil
+	}
 	anew := map[string]bool{}
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
@@ -24,7 +27,7 @@ func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (row
 		owners = append(owners, p.Owner)
 	}
 	if len(anew) == 0 {
-		return Rows{Txn: vswitch.NewTxn(snap, self.owner())}, nil
+		return Rows{}, nil
 	}
 	return diff(snap, d, self, gate, repair, anew, new(Memory)), owners
 }

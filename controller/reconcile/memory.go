@@ -51,7 +51,7 @@ func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge 
 		now.with = d.placesPrint
 	}
 	if now.again(m.claimed) {
-		return Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}}
+		return Rows{}
 	}
 	c := &claimer{
 		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m, ids: make(map[vswitch.UUID]string, len(m.ids)),

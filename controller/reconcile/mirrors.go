@@ -30,6 +30,7 @@ type matched struct {
 	of      *Desired // of the last program; what it does not have is forgotten
 	ports   map[portKey]matchedPort
 	mirrors map[portKey]matchedMirror
+	selects map[portKey]selections // of mirrors, whether they matched or not
 }
 
 // next prepares for the comparison with a program.
@@ -38,10 +39,11 @@ func (m *matched) next(d *Desired) {
 		return
 	}
 	if m.of = d; m.ports == nil {
-		m.ports, m.mirrors = map[portKey]matchedPort{}, map[portKey]matchedMirror{}
+		m.ports, m.mirrors, m.selects = map[portKey]matchedPort{}, map[portKey]matchedMirror{}, map[portKey]selections{}
 	}
 	maps.DeleteFunc(m.ports, func(key portKey, _ matchedPort) bool { return d.ports[key.name] == nil })
 	maps.DeleteFunc(m.mirrors, func(key portKey, _ matchedMirror) bool { return !d.mirrors[key] })
+	maps.DeleteFunc(m.selects, func(key portKey, _ selections) bool { return !d.mirrors[key] })
 }
 
 type matchedPort struct {
@@ -96,13 +98,20 @@ func (x *differ) mirror(m *tap.Mirror) {
 	row := vswitch.Mirror{
 		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output, ExternalIDs: ids(m.Owner),
 	}
-	var missing string
-	row.SelectSrcPort, missing = x.selection(bridge, m.SelectSrc, missing)
-	row.SelectDstPort, missing = x.selection(bridge, m.SelectDst, missing)
-	if missing != "" {
-		x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
-		return
+	selects := x.matched.selects[key]
+	for _, side := range []struct {
+		names []string
+		ports *selection
+		to    *[]vswitch.UUID
+	}{{m.SelectSrc, &selects.sources, &row.SelectSrcPort}, {m.SelectDst, &selects.destinations, &row.SelectDstPort}} {
+		now, found := side.ports.named(x.snap, bridge, side.names)
+		if !found {
+			x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
+			return
+		}
+		*side.ports, *side.to = now, now.ports
 	}
+	x.matched.selects[key] = selects
 	found := false
 	for _, have := range x.mirrorsOf(bridge) {
 		if have.Name != m.Name || !x.self.owns(have.ExternalIDs) {
@@ -121,8 +130,10 @@ func (x *differ) mirror(m *tap.Mirror) {
 		want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
 		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
 		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
-		if same(have, &want) {
+		if vswitch.Same(have, &want) {
 			x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Prints[m.Owner]}
+			selects.sources.ports, selects.destinations.ports = have.SelectSrcPort, have.SelectDstPort // The same, in memory once.
+			x.matched.selects[key] = selects
 			continue
 		}
 		if x.d.held[m.Owner] {
@@ -131,7 +142,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 		if x.replaced[m.Output] { // It follows.
 			kept := want
 			kept.OutputPort = have.OutputPort
-			if same(have, &kept) {
+			if vswitch.Same(have, &kept) {
 				x.out.Txn.UpdateMirror(want)
 				continue
 			}
@@ -140,7 +151,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 		if added := gains(have, &want); added != nil {
 			kept := want
 			kept.SelectSrcPort, kept.SelectDstPort = have.SelectSrcPort, have.SelectDstPort
-			if same(have, &kept) {
+			if vswitch.Same(have, &kept) {
 				change.Gains = added
 			}
 		}
@@ -153,19 +164,4 @@ func (x *differ) mirror(m *tap.Mirror) {
 		x.out.Txn.InsertMirror(bridge.UUID, row)
 		x.mirrors = true
 	}
-}
-
-// selection finds the ports that a mirror selects.
-func (x *differ) selection(bridge *vswitch.Bridge, names []string, missing string) ([]vswitch.UUID, string) {
-	var out []vswitch.UUID
-	for _, name := range names {
-		p, exists := x.snap.PortByName(bridge.Name, name)
-		if !exists {
-			missing = name
-			continue
-		}
-		out = append(out, p.UUID)
-	}
-	slices.SortFunc(out, vswitch.UUID.Compare)
-	return slices.Compact(out), missing
 }

@@ -135,7 +135,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	}
 	quietInterface(&now)
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
-	interfaceMatches := same(device, &now)
+	interfaceMatches := vswitch.Same(device, &now)
 	changed := !interfaceMatches && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now))
 	if changed && (now.Type != device.Type || now.OFPortRequest != device.OFPortRequest || !maps.Equal(now.Options, device.Options)) {
 		// Of what changes there and back again at once, Open vSwitch does not write down the latter, seen on 3.1.0: the number of the port
@@ -147,7 +147,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	plainPort(&want)
 	want.Trunks, want.VLANMode = ints(p.Trunks), p.VLANMode
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
-	portMatches := same(have, &want)
+	portMatches := vswitch.Same(have, &want)
 	if !portMatches && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
 		x.out.Txn.UpdatePort(want)
 		x.mirrors = true
@@ -198,14 +198,14 @@ func (x *differ) ownPort(bridge *vswitch.Bridge) {
 	if x.self.owns(have.ExternalIDs) {
 		plainPort(&want)
 		want.Tag = have.Tag
-		if !same(have, &want) && !x.may(differing(tap.OwnerBridge, name("port"), have, &want)) {
+		if !vswitch.Same(have, &want) && !x.may(differing(tap.OwnerBridge, name("port"), have, &want)) {
 			want = *have
 		}
 	}
 	if x.mirrors {
 		want.Tag = nextTag(have.Tag)
 	}
-	if !same(have, &want) {
+	if !vswitch.Same(have, &want) {
 		x.out.Txn.UpdatePort(want)
 	}
 	if !x.self.owns(have.ExternalIDs) {
@@ -216,7 +216,7 @@ func (x *differ) ownPort(bridge *vswitch.Bridge) {
 		now.Type, now.Options, now.OFPortRequest = "internal", nil, 0
 		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
 		quietInterface(&now)
-		if device.Name == bridge.Name && x.self.owns(device.ExternalIDs) && !same(device, &now) &&
+		if device.Name == bridge.Name && x.self.owns(device.ExternalIDs) && !vswitch.Same(device, &now) &&
 			x.may(differing(tap.OwnerBridge, name("interface"), device, &now)) {
 			x.out.Txn.UpdateInterface(now)
 		}

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -23,7 +22,7 @@ func (s Self) owns(ids map[string]string) bool { return ids[OwnerKey] == s.Clust
 
 // Rows is what must change in a switch's database.
 type Rows struct {
-	Txn *vswitch.Txn // may be empty
+	Txn *vswitch.Txn // empty, or nil, where nothing must
 	// Outstanding are owners some of whose rows are not as they must be: the transaction mends them, or waits for Gate.
 	Outstanding map[string]bool
 	// Blocked are owners whose rows cannot be put in place, with the reason.
@@ -72,7 +71,7 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows
 func (m *Memory) Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
 	now := asked{snap, d.rowsPrint, self}
 	if now.again(m.agreed) { // So nobody was held back by a gate.
-		return Rows{Txn: vswitch.NewTxn(snap, self.owner()), Outstanding: map[string]bool{}, Blocked: map[string]string{}}
+		return Rows{}
 	}
 	rows := diff(snap, d, self, gate, repair, nil, m)
 	if m.agreed = (asked{}); len(rows.Outstanding)+len(rows.Blocked) == 0 && rows.Txn.Empty() {
@@ -191,7 +190,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 		}
 	}
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
-	if !same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
+	if !vswitch.Same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
 		x.out.Txn.UpdateBridge(want)
 	}
 	x.updateController(have)
@@ -214,7 +213,7 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		want := x.controller()
 		want.UUID, want.Target, want.IsConnected, want.Role, want.Status = c.UUID, c.Target, c.IsConnected, c.Role, c.Status
 		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
-		if !same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
+		if !vswitch.Same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
 			x.out.Txn.UpdateController(want)
 		}
 	}
@@ -230,9 +229,6 @@ func defaulted(datapathType string) string {
 	}
 	return datapathType
 }
-
-// same compares a row with a changed copy of it. Empty columns are nil on both sides.
-func same[T any](a, b *T) bool { return reflect.DeepEqual(a, b) }
 
 // ints is a set of integers as rows have it: sorted.
 func ints(in []uint16) []int {

@@ -11,6 +11,9 @@ import (
 // it, waiting if it has not come to it yet.
 func PortTrouble(snap *vswitch.Snapshot, d *Desired) (failed, waiting map[string]string) {
 	failed, waiting = map[string]string{}, map[string]string{}
+	if snap.AllOpen() {
+		return failed, waiting
+	}
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
 		row, stands := snap.PortByName(p.Bridge, p.Name)

@@ -29,7 +29,8 @@ type Snapshot struct {
 	bridgeNamed    tree[UUID] // by nameKey
 	portNamed      tree[UUID]
 
-	rows int
+	rows   int
+	closed int // interfaces that are not open
 }
 
 // NewSnapshot returns the empty state of a database with this schema. It fails
@@ -126,6 +127,9 @@ func (s *Snapshot) Interface(id UUID) (*Interface, bool) { return s.interfaces.g
 
 // Interfaces yields all interfaces, in the order of their UUIDs.
 func (s *Snapshot) Interfaces() iter.Seq[*Interface] { return rowsOf(s.interfaces) }
+
+// AllOpen tells whether the switch has opened all interfaces, and none has an error; it costs nothing.
+func (s *Snapshot) AllOpen() bool { return s.closed == 0 }
 
 // PortInterfaces returns the interfaces of a port, sorted by name: one, but for
 // bonds.
@@ -255,7 +259,15 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 			s.portNamed = reindex(s.portNamed, u.UUID, nameOf(old, portName), nameOf(now, portName))
 		})
 	case TableInterface:
-		s.interfaces, err = m.interfaces.apply(s.interfaces, u, func(old, now *Interface) { s.count(changes, name, u.UUID, old == nil, now == nil) })
+		s.interfaces, err = m.interfaces.apply(s.interfaces, u, func(old, now *Interface) {
+			s.count(changes, name, u.UUID, old == nil, now == nil)
+			if old != nil && !old.Open() {
+				s.closed--
+			}
+			if now != nil && !now.Open() {
+				s.closed++
+			}
+		})
 	case TableMirror:
 		s.mirrors, err = m.mirrors.apply(s.mirrors, u, func(old, now *Mirror) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableController:

@@ -97,8 +97,8 @@ func NewTxn(snap *Snapshot, owner Owner) *Txn {
 }
 
 // Empty tells whether the transaction changes no row. IncrementNextCfg alone
-// does not count.
-func (t *Txn) Empty() bool { return len(t.inserts)+len(t.updates)+len(t.edits) == 0 }
+// does not count. The nil Txn is empty.
+func (t *Txn) Empty() bool { return t == nil || len(t.inserts)+len(t.updates)+len(t.edits) == 0 }
 
 // IncrementNextCfg makes the transaction count Open_vSwitch.next_cfg up. When
 // cur_cfg of a later snapshot has reached Result.NextCfg the switch has applied
