@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
 
 // FlowModCommand says what a FlowMod does (7.3.4.1).
 type FlowModCommand uint8
@@ -57,6 +61,15 @@ type FlowMod struct {
 
 // Type implements [Message].
 func (*FlowMod) Type() Type { return TypeFlowMod }
+
+// Equal reports whether two modifications say the same. Instructions that they share are not looked into.
+func (m *FlowMod) Equal(o *FlowMod) bool {
+	return m.Cookie == o.Cookie && m.CookieMask == o.CookieMask && m.Table == o.Table && m.Command == o.Command &&
+		m.IdleTimeout == o.IdleTimeout && m.HardTimeout == o.HardTimeout && m.Priority == o.Priority && m.BufferID == o.BufferID &&
+		m.OutPort == o.OutPort && m.OutGroup == o.OutGroup && m.Flags == o.Flags && slices.Equal(m.Match, o.Match) &&
+		len(m.Instructions) == len(o.Instructions) &&
+		(len(m.Instructions) == 0 || &m.Instructions[0] == &o.Instructions[0] || reflect.DeepEqual(m.Instructions, o.Instructions))
+}
 
 func (m *FlowMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	b = be.AppendUint64(b, uint64(m.Cookie))

@@ -316,16 +316,16 @@ func programToPB(p *tap.Program, before *tap.Program) (*pb.Program, error) {
 		Held: each(p.Held, func(h *tap.Hold) *pb.Hold { return &pb.Hold{Owner: h.Owner, Cookie: uint64(h.Cookie)} }),
 	}
 	var err error
-	m.Ports, err = listToPB(before.Ports, p.Ports, samePort,
+	m.Ports, err = listToPB(before.Ports, p.Ports, (*tap.Port).Equal,
 		func(n, from uint32) *pb.Port { return &pb.Port{Kept: n, KeptFrom: from} },
 		func(o *tap.Port) (*pb.Port, error) { return portToPB(o), nil })
 	if err == nil {
-		m.Mirrors, err = listToPB(before.Mirrors, p.Mirrors, sameMirror,
+		m.Mirrors, err = listToPB(before.Mirrors, p.Mirrors, (*tap.Mirror).Equal,
 			func(n, from uint32) *pb.MirrorRecord { return &pb.MirrorRecord{Kept: n, KeptFrom: from} },
 			func(o *tap.Mirror) (*pb.MirrorRecord, error) { return mirrorToPB(o), nil })
 	}
 	if err == nil {
-		m.Flows, err = listToPB(before.Flows, p.Flows, sameFlow,
+		m.Flows, err = listToPB(before.Flows, p.Flows, (*tap.FlowEntry).Equal,
 			func(n, from uint32) *pb.FlowEntry { return &pb.FlowEntry{Kept: n, KeptFrom: from} }, flowEntryToPB)
 	}
 	if err != nil {

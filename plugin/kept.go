@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"fmt"
-	"reflect"
 	"sync"
 
 	pb "github.com/tapline-sdn/tapline/plugin/mirrorpb"
@@ -81,7 +80,7 @@ func (t *told) tell(r *tap.Result) (*pb.Result, error) {
 const reach = 64
 
 // listToPB converts a list of a program: what stands as in the list before is told by where it stands there.
-func listToPB[T, M any](before, now []T, named func(a, b *T) bool, kept func(n, from uint32) M, convert func(*T) (M, error)) (out []M, err error) {
+func listToPB[T, M any](before, now []T, same func(a, b *T) bool, kept func(n, from uint32) M, convert func(*T) (M, error)) (out []M, err error) {
 	next, run := 0, 0 // What comes is looked for from next on; so many before that are as they were, and not written yet.
 	flush := func() {
 		if run > 0 {
@@ -92,7 +91,7 @@ func listToPB[T, M any](before, now []T, named func(a, b *T) bool, kept func(n, 
 	for i := range now {
 		at := next
 		for ; at < min(next+reach, len(before)); at++ {
-			if named(&before[at], &now[i]) && reflect.DeepEqual(&before[at], &now[i]) {
+			if same(&before[at], &now[i]) {
 				break
 			}
 		}
@@ -142,9 +141,3 @@ func listFromPB[M keeper, T any](before []T, list []M, convert func(M) (T, error
 	}
 	return out, nil
 }
-
-func sameFlow(a, b *tap.FlowEntry) bool {
-	return a.Owner == b.Owner && a.Mod.Table == b.Mod.Table && a.Mod.Priority == b.Mod.Priority
-}
-func samePort(a, b *tap.Port) bool     { return a.Name == b.Name }
-func sameMirror(a, b *tap.Mirror) bool { return a.Name == b.Name && a.Bridge == b.Bridge }

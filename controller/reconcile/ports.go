@@ -54,15 +54,19 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Blocked[p.Owner] = fmt.Sprintf("there is no bridge %s", p.Bridge)
 		return
 	}
-	have, stands := x.snap.PortByName(p.Bridge, p.Name)
-	elsewhere, taken := x.snap.PortNamed(p.Name)
+	have, taken := x.snap.PortNamed(p.Name)
+	stands := false
+	if taken {
+		at, _ := x.snap.BridgeOfPort(have.UUID)
+		stands = at != nil && at.Name == p.Bridge
+	}
 	switch {
 	case p.Plugged && stands:
-	case p.Plugged && taken && !x.movable(elsewhere):
+	case p.Plugged && taken && !x.movable(have):
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s is a part of another bridge, and no NIC of a guest", p.Name)
 	case p.Plugged && taken:
 		if x.may(Change{Owner: p.Owner, Object: object("port", p.Name, p.Bridge), What: wasMissing}) {
-			x.out.Txn.MovePort(elsewhere.UUID, bridge)
+			x.out.Txn.MovePort(have.UUID, bridge)
 			x.mirrors = true
 		}
 	case p.Plugged:
@@ -72,7 +76,7 @@ func (x *differ) port(p *tap.Port) {
 		x.replacePort(p, have)
 	case stands && x.self.owns(have.ExternalIDs):
 		x.updatePort(p, have)
-	case taken && !x.self.owns(elsewhere.ExternalIDs):
+	case taken && !x.self.owns(have.ExternalIDs):
 		x.out.Blocked[p.Owner] = fmt.Sprintf("port %s exists and is not ours", p.Name)
 	case x.memberOf(p.Name) != "":
 		x.out.Blocked[p.Owner] = fmt.Sprintf("interface %s is in use by port %s", p.Name, x.memberOf(p.Name))

@@ -37,12 +37,11 @@ const (
 	groupOutVLAN                    // what leaves by the uplinks on some VLANs
 )
 
-// mirrorRecord is a Mirror record in the making, with the flows that it serves.
+// mirrorRecord is a Mirror record in the making.
 type mirrorRecord struct {
 	group mirrorGroup
 	all   bool
 	vlans map[uint16]struct{}
-	flows []string
 	since time.Time // creation of its earliest flow
 
 	sources, destinations []string // ports; sorted once the capture has settled
@@ -69,7 +68,6 @@ func (c *capture) add(f *tap.Flow, p place) {
 		c.groups = append(c.groups, &mirrorRecord{group: group, vlans: map[uint16]struct{}{}, since: f.Created})
 	}
 	r := c.groups[at]
-	r.flows = append(r.flows, f.ID)
 	if f.Created.Before(r.since) {
 		r.since = f.Created
 	}
@@ -96,12 +94,11 @@ func (c *capture) add(f *tap.Flow, p place) {
 	}
 }
 
-// settle drops what a record of all traffic makes needless, and moves the served flows there.
+// settle drops what a record of all traffic makes needless.
 func (c *capture) settle() {
 	slices.SortFunc(c.groups, func(a, b *mirrorRecord) int { return cmp.Compare(a.group, b.group) })
 	if first := c.groups[0]; first.group == groupPorts && first.all {
 		for _, r := range c.groups[1:] {
-			first.flows = append(first.flows, r.flows...)
 			if r.since.Before(first.since) {
 				first.since = r.since
 			}
@@ -114,6 +111,11 @@ func (c *capture) settle() {
 			*ports = slices.Compact(*ports)
 		}
 	}
+}
+
+// serves reports whether a flow of the capture depends on the record: one of all traffic stands for every other.
+func (r *mirrorRecord) serves(f *tap.Flow) bool {
+	return r.group == groupOf(f) || r.group == groupPorts && r.all
 }
 
 func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
@@ -135,7 +137,7 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 		g := p.captureAt[h.ID][id]
 		p.build(h.ID, g)
 		to := p.destinations[g.service]
-		if len(g.running) == 0 {
+		if g.running == 0 {
 			continue
 		}
 		if to.unknown {
@@ -145,9 +147,7 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 			continue
 		}
 		if why := unreachable(h, g.bridge, datapath, to); why != "" {
-			for _, flow := range g.running {
-				refused[flow] = why
-			}
+			g.refuse(refused, why, func(*tap.Flow) bool { return true })
 			continue
 		}
 		run = append(run, &capture{
@@ -219,10 +219,9 @@ func fit(h *tap.Host, captures []*capture, held set, refused map[string]string) 
 				one.c.groups = append(one.c.groups, one.r)
 				continue
 			}
-			for _, f := range one.r.flows {
-				refused[f] = fmt.Sprintf("bridge %s of host %s has no room: Open vSwitch takes %d mirrors a bridge, %d are in use and %d of them are not ours",
-					name, h.Name, maxMirrors, taken+min(room, len(all)), others)
-			}
+			one.c.from.refuse(refused, fmt.Sprintf(
+				"bridge %s of host %s has no room: Open vSwitch takes %d mirrors a bridge, %d are in use and %d of them are not ours",
+				name, h.Name, maxMirrors, taken+min(room, len(all)), others), one.r.serves)
 		}
 	}
 	captures = slices.DeleteFunc(captures, func(c *capture) bool { return len(c.groups) == 0 })

@@ -12,7 +12,7 @@ import (
 
 // part is what a flow has been gathered as.
 type part struct {
-	service string
+	flow *tap.Flow
 	source
 	feeds bool // it runs, as far as flow and service say
 }
@@ -21,11 +21,11 @@ type part struct {
 type gathered struct {
 	bridge  string
 	service string
-	flows   set
+	flows   map[*part]struct{}
 
-	built   bool     // what follows
-	enabled int      // places of its enabled flows
-	running []string // sorted
+	built   bool // what follows
+	enabled int  // places of its enabled flows
+	running int  // flows
 	guard   bool
 	records []*mirrorRecord
 
@@ -44,21 +44,21 @@ type sender struct {
 }
 
 // join gathers a flow.
-func (p *Planner) join(id string, now part) {
-	p.parts[id] = now
+func (p *Planner) join(now *part) {
+	p.parts[now.flow.ID] = now
 	for _, at := range now.places {
 		captures := p.captureAt[at.host]
 		if captures == nil {
 			captures = map[string]*gathered{}
 			p.captureAt[at.host] = captures
 		}
-		capID := captureID(at.bridge, now.service)
+		capID := captureID(at.bridge, now.flow.TapID)
 		g := captures[capID]
 		if g == nil {
-			g = &gathered{bridge: at.bridge, service: now.service, flows: set{}}
+			g = &gathered{bridge: at.bridge, service: now.flow.TapID, flows: map[*part]struct{}{}}
 			captures[capID] = g
 		}
-		g.flows.add(id)
+		g.flows[now] = struct{}{}
 		g.built = false
 	}
 	p.count(now, 1)
@@ -69,12 +69,12 @@ func (p *Planner) leave(id string) {
 	was := p.parts[id]
 	delete(p.parts, id)
 	for _, at := range was.places {
-		capID := captureID(at.bridge, was.service)
+		capID := captureID(at.bridge, was.flow.TapID)
 		g := p.captureAt[at.host][capID]
 		if g == nil {
 			continue // It had two places in it.
 		}
-		delete(g.flows, id)
+		delete(g.flows, was)
 		if g.built = false; len(g.flows) > 0 {
 			continue
 		}
@@ -86,14 +86,14 @@ func (p *Planner) leave(id string) {
 }
 
 // count adds a flow to the feed of its service, or takes it out.
-func (p *Planner) count(f part, by int) {
+func (p *Planner) count(f *part, by int) {
 	if !f.feeds {
 		return
 	}
-	to := p.feeds[f.service]
+	to := p.feeds[f.flow.TapID]
 	if to == nil {
 		to = &feed{from: map[sender]int{}}
-		p.feeds[f.service] = to
+		p.feeds[f.flow.TapID] = to
 	}
 	if f.unknown {
 		to.unknown += by
@@ -105,7 +105,7 @@ func (p *Planner) count(f part, by int) {
 		}
 	}
 	if to.unknown == 0 && len(to.from) == 0 {
-		delete(p.feeds, f.service)
+		delete(p.feeds, f.flow.TapID)
 	}
 }
 
@@ -117,20 +117,19 @@ func (p *Planner) build(host string, g *gathered) {
 	*g = gathered{bridge: g.bridge, service: g.service, flows: g.flows, built: true, shown: g.shown}
 	g.shown.mirrors = nil
 	c := &capture{}
-	for _, id := range sorted(g.flows) {
-		f, from := p.world.flows[id], p.parts[id]
+	for from := range g.flows {
 		if from.feeds {
-			g.running = append(g.running, id)
+			g.running++
 		}
 		for _, at := range from.places {
 			if at.host != host || at.bridge != g.bridge {
 				continue
 			}
-			if f.Enabled {
+			if from.flow.Enabled {
 				g.enabled++
 			}
 			if from.feeds {
-				c.add(f, at)
+				c.add(from.flow, at)
 			}
 		}
 	}
@@ -138,6 +137,15 @@ func (p *Planner) build(host string, g *gathered) {
 		c.settle()
 	}
 	g.guard, g.records = c.guard, c.groups
+}
+
+// refuse tells why some of the running flows of a capture cannot run, by id.
+func (g *gathered) refuse(refused map[string]string, why string, which func(*tap.Flow) bool) {
+	for from := range g.flows {
+		if from.feeds && which(from.flow) {
+			refused[from.flow.ID] = why
+		}
+	}
 }
 
 // runs reports whether a flow is to run, wherever its ends are.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"sync"
 
@@ -21,7 +20,7 @@ type Planner struct {
 
 	world        *world
 	destinations map[string]destination          // of services
-	parts        map[string]part                 // of flows
+	parts        map[string]*part                // of flows
 	captureAt    map[string]map[string]*gathered // host -> capture -> its flows
 	feeds        map[string]*feed                // of services
 	servicesAt   index                           // host -> services with their NIC there
@@ -44,7 +43,7 @@ func New() *Planner {
 func (p *Planner) reset(config Config) {
 	p.world = newWorld(config)
 	p.destinations = map[string]destination{}
-	p.parts, p.captureAt, p.feeds = map[string]part{}, map[string]map[string]*gathered{}, map[string]*feed{}
+	p.parts, p.captureAt, p.feeds = map[string]*part{}, map[string]map[string]*gathered{}, map[string]*feed{}
 	p.servicesAt, p.guarded = index{}, set{}
 	p.refused = map[string]map[string]string{}
 	p.programs, p.statuses = map[string]*tap.Program{}, map[string]tap.Status{}
@@ -193,16 +192,18 @@ func (p *Planner) resolveService(id string, t touched) {
 
 // resolveFlow finds a flow's source again, and touches the hosts of both ends.
 func (p *Planner) resolveFlow(id string, t touched) {
-	for _, at := range p.parts[id].places {
-		t.hosts.add(at.host)
+	if was := p.parts[id]; was != nil {
+		for _, at := range was.places {
+			t.hosts.add(at.host)
+		}
+		p.leave(id)
 	}
-	p.leave(id)
 	f := p.world.flows[id]
 	if f == nil {
 		return
 	}
 	now := p.world.source(f)
-	p.join(id, part{service: f.TapID, source: now, feeds: p.world.runs(f)})
+	p.join(&part{flow: f, source: now, feeds: p.world.runs(f)})
 	for _, at := range now.places {
 		t.hosts.add(at.host)
 	}
@@ -226,7 +227,7 @@ func (p *Planner) replan(host string, t touched, result *tap.Result) {
 		delete(p.programs, host)
 		return
 	}
-	if before := p.programs[host]; before == nil || !reflect.DeepEqual(before, program) {
+	if before := p.programs[host]; before == nil || !before.Equal(program) {
 		p.programs[host] = program
 		result.Programs = append(result.Programs, *program)
 	}

@@ -1,7 +1,10 @@
 package tap
 
 import (
+	"maps"
 	"net/netip"
+	"reflect"
+	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
 )
@@ -81,6 +84,40 @@ type Mirror struct {
 type FlowEntry struct {
 	Owner string
 	Mod   openflow.FlowMod
+}
+
+// Equal reports whether two ports say the same.
+func (p *Port) Equal(o *Port) bool {
+	return p.Name == o.Name && p.Owner == o.Owner && p.Bridge == o.Bridge && p.Type == o.Type && p.OFPortRequest == o.OFPortRequest &&
+		p.VLANMode == o.VLANMode && p.Plugged == o.Plugged && maps.Equal(p.Options, o.Options) && slices.Equal(p.Trunks, o.Trunks)
+}
+
+// Equal reports whether two mirrors say the same.
+func (m *Mirror) Equal(o *Mirror) bool {
+	return m.Name == o.Name && m.Owner == o.Owner && m.Bridge == o.Bridge && m.SelectAll == o.SelectAll && m.Output == o.Output &&
+		slices.Equal(m.SelectSrc, o.SelectSrc) && slices.Equal(m.SelectDst, o.SelectDst) && slices.Equal(m.SelectVLAN, o.SelectVLAN)
+}
+
+// Equal reports whether two flows say the same.
+func (f *FlowEntry) Equal(o *FlowEntry) bool { return f.Owner == o.Owner && f.Mod.Equal(&o.Mod) }
+
+// Equal reports whether two programs say the same.
+func (p *Program) Equal(o *Program) bool {
+	return p.Host == o.Host && sameObjects(p.Ports, o.Ports, (*Port).Equal) && sameObjects(p.Mirrors, o.Mirrors, (*Mirror).Equal) &&
+		sameObjects(p.Flows, o.Flows, (*FlowEntry).Equal) && slices.Equal(p.Held, o.Held) &&
+		reflect.DeepEqual(p.Bridge, o.Bridge) && reflect.DeepEqual(p.Tunnel, o.Tunnel)
+}
+
+func sameObjects[T any](a, b []T, same func(a, b *T) bool) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !same(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Need names something that must stand on a switch before a service or a flow is ready: all of an owner's objects on a host.
