@@ -16,23 +16,33 @@ type foretold struct {
 	status   *tap.Status // what the plugin has said of it; nil: nothing yet
 }
 
-// commitFlow stores a flow, and has the plugin told of it meanwhile. after is nil if it is deleted.
-func (e *Engine) commitFlow(ctx context.Context, after *tap.Flow, op store.Op) (uint64, error) {
-	e.mu.Lock()
-	e.dirty.flows.add(op.ID)
-	e.touched()
-	e.ahead[op.ID] = &foretold{flow: after, revision: e.seq}
-	e.mu.Unlock()
-	revision, err := e.commit(ctx, op)
-	if err != nil {
+// foretelling commits a flow as it will be, nil if it will be deleted, and has the plugin told of it meanwhile.
+func (e *Engine) foretelling(after *store.Flow) committer {
+	return func(ctx context.Context, ops ...store.Op) (uint64, error) {
+		id := ops[0].ID
+		ahead := &foretold{}
+		if after != nil {
+			told := after.Flow
+			told.Created = after.CreatedAt
+			ahead.flow = &told
+		}
 		e.mu.Lock()
-		e.stored(op.ID)
-		e.judge(ref{tap.KindFlow, op.ID})
-		e.dirty.flows.add(op.ID)
+		e.dirty.flows.add(id)
 		e.touched()
+		ahead.revision = e.seq
+		e.ahead[id] = ahead
 		e.mu.Unlock()
+		revision, err := e.commit(ctx, ops...)
+		if err != nil {
+			e.mu.Lock()
+			e.stored(id)
+			e.judge(ref{tap.KindFlow, id})
+			e.dirty.flows.add(id)
+			e.touched()
+			e.mu.Unlock()
+		}
+		return revision, err
 	}
-	return revision, err
 }
 
 // flowToTell is a flow as the plugin is to know it; nil if there is none.
@@ -46,9 +56,12 @@ func (e *Engine) flowToTell(id string) *tap.Flow {
 	return nil
 }
 
-// stored takes in what the plugin has said of a flow while it was stored. The caller holds mu, and judges the flow.
+// stored takes in what the plugin has said of a flow while it was stored, if it was. The caller holds mu, and judges the flow.
 func (e *Engine) stored(id string) {
 	f := e.ahead[id]
+	if f == nil {
+		return
+	}
 	delete(e.ahead, id)
 	if f.status != nil {
 		e.heed(*f.status)

@@ -51,7 +51,7 @@ func newAheadTest(t *testing.T) *aheadTest {
 
 func (a *aheadTest) save(t *testing.T, f store.Flow, before *store.Flow) {
 	go func() {
-		err := a.saveFlow(t.Context(), &f, before)
+		err := save(t.Context(), a.Engine, a.intent.flows, &f, before, a.foretelling(&f))
 		if err == nil {
 			a.tookFlow(&f, before)
 		}

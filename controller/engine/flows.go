@@ -108,7 +108,7 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (FlowView, error)
 		return FlowView{}, err
 	}
 	f.Flow = *checked.Flow
-	if err := e.saveFlow(ctx, &f, nil); err != nil {
+	if err := save(ctx, e, e.intent.flows, &f, nil, e.foretelling(&f)); err != nil {
 		return FlowView{}, err
 	}
 	return e.tookFlow(&f, nil), nil
@@ -143,22 +143,10 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 		}
 		f.Flow = *checked.Flow
 	}
-	if err := e.saveFlow(ctx, &f, before); err != nil {
+	if err := save(ctx, e, e.intent.flows, &f, before, e.foretelling(&f)); err != nil {
 		return FlowView{}, err
 	}
 	return e.tookFlow(&f, before), nil
-}
-
-// saveFlow is [save], beside which the plugin plans.
-func (e *Engine) saveFlow(ctx context.Context, f, before *store.Flow) error {
-	op, err := prepare(ctx, e, e.intent.flows, f, before)
-	if err != nil {
-		return err
-	}
-	told := f.Flow
-	told.Created = f.CreatedAt
-	f.Revision, err = e.commitFlow(ctx, &told, op)
-	return err
 }
 
 // tookFlow takes a stored flow over.
@@ -182,8 +170,6 @@ func (e *Engine) tookFlow(f, before *store.Flow) FlowView {
 		e.leave(id, f.Enabled)
 	}
 	e.changedRecord(id)
-	e.stored(f.ID)
-	e.rejudged(id)
 	e.checkLeaving()
 	v := e.flowView(f)
 	e.events.Publish(Event{Type: eventType(before == nil), Flow: &v})
@@ -204,10 +190,7 @@ func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64)
 	if err != nil {
 		return err
 	}
-	if err := tellAudit(ctx, e, e.intent.flows, nil, f); err != nil {
-		return err
-	}
-	if _, err := e.commitFlow(ctx, nil, store.Op{Kind: store.KindFlow, ID: f.ID, IfRevision: f.Revision}); err != nil {
+	if err := erase(ctx, e, e.intent.flows, f, e.foretelling(nil)); err != nil {
 		return err
 	}
 	e.mu.Lock()

@@ -152,7 +152,7 @@ func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (GuestView, err
 	if err := e.checkGuest(&g); err != nil {
 		return GuestView{}, err
 	}
-	if err := save(ctx, e, e.intent.guests, &g, nil); err != nil {
+	if err := save(ctx, e, e.intent.guests, &g, nil, e.commit); err != nil {
 		return GuestView{}, err
 	}
 	return e.tookGuest(&g, nil), nil
@@ -176,7 +176,7 @@ func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64
 	if err := e.checkGuest(&g); err != nil {
 		return GuestView{}, err
 	}
-	if err := save(ctx, e, e.intent.guests, &g, before); err != nil {
+	if err := save(ctx, e, e.intent.guests, &g, before, e.commit); err != nil {
 		return GuestView{}, err
 	}
 	return e.tookGuest(&g, before), nil
@@ -236,7 +236,7 @@ func (e *Engine) DeleteGuest(ctx context.Context, name string, ifRevision uint64
 	if err := e.unused(g.ID, "guest "+g.Name); err != nil {
 		return err
 	}
-	if err := erase(ctx, e, e.intent.guests, g); err != nil {
+	if err := erase(ctx, e, e.intent.guests, g, e.commit); err != nil {
 		return err
 	}
 	e.tookGuest(nil, g)

@@ -192,13 +192,16 @@ func (e *Engine) checkLeaving() {
 	}
 }
 
-// changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts. It reports whether its
-// health is another by that, which its caller tells together with the change.
+// changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts, but for what the plugin has said
+// meanwhile. It reports whether its health is another by that, which its caller tells together with the change.
 func (e *Engine) changedRecord(id ref) bool {
 	v := e.verdicts[id]
 	v.ready = false
 	e.verdicts[id] = v
 	e.waiting[id] = e.seq
+	if id.kind == tap.KindFlow {
+		e.stored(id.id)
+	}
 	return e.rejudged(id)
 }
 

@@ -126,7 +126,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error)
 	if err := e.checkHost(&h); err != nil {
 		return HostView{}, err
 	}
-	if err := save(ctx, e, e.intent.hosts, &h, nil); err != nil {
+	if err := save(ctx, e, e.intent.hosts, &h, nil, e.commit); err != nil {
 		return HostView{}, err
 	}
 	e.mu.Lock()
@@ -150,7 +150,7 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	if reflect.DeepEqual(&h, before) {
 		return e.Host(h.ID)
 	}
-	if err := save(ctx, e, e.intent.hosts, &h, before); err != nil {
+	if err := save(ctx, e, e.intent.hosts, &h, before, e.commit); err != nil {
 		return HostView{}, err
 	}
 	e.mu.Lock()
@@ -219,7 +219,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	if err := e.defined(h); err != nil {
 		return err
 	}
-	if err := erase(ctx, e, e.intent.hosts, h); err != nil {
+	if err := erase(ctx, e, e.intent.hosts, h, e.commit); err != nil {
 		return err
 	}
 	e.mu.Lock()

@@ -85,7 +85,7 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (ServiceVie
 	if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
 		return ServiceView{}, &Error{Kind: Unavailable, Message: "no key could be stored: " + err.Error(), Err: err}
 	}
-	if err := save(ctx, e, e.intent.services, &s, nil); err != nil {
+	if err := save(ctx, e, e.intent.services, &s, nil, e.commit); err != nil {
 		return ServiceView{}, err
 	}
 	return e.tookService(&s, nil), nil
@@ -133,7 +133,7 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 		return ServiceView{}, fail(Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
 	}
 	if s.Service != before.Service {
-		if err := save(ctx, e, e.intent.services, &s, before); err != nil {
+		if err := save(ctx, e, e.intent.services, &s, before, e.commit); err != nil {
 			return ServiceView{}, err
 		}
 	}
@@ -207,7 +207,7 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	default:
 		return fail(Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
 	}
-	if err := erase(ctx, e, e.intent.services, s); err != nil {
+	if err := erase(ctx, e, e.intent.services, s, e.commit); err != nil {
 		return err
 	}
 	e.mu.Lock()

@@ -45,6 +45,9 @@ func checkName(name string) error {
 
 func newID() string { return uuid.NewString() }
 
+// committer stores what was prepared, and returns its revision; [Engine.commit] is one.
+type committer func(context.Context, ...store.Op) (uint64, error)
+
 // prepare makes the operation that stores a record, which was created, or changed from before.
 func prepare[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) (store.Op, error) {
 	id, name := c.key(record)
@@ -77,12 +80,12 @@ func prepare[T any](ctx context.Context, e *Engine, c *collection[T], record, be
 }
 
 // save commits a record that was created, or changed from before; it is then the caller's turn to take it over.
-func save[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) error {
+func save[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T, commit committer) error {
 	op, err := prepare(ctx, e, c, record, before)
 	if err != nil {
 		return err
 	}
-	c.meta(record).Revision, err = e.commit(ctx, op)
+	c.meta(record).Revision, err = commit(ctx, op)
 	return err
 }
 
@@ -145,12 +148,12 @@ func begin[T any](e *Engine, c *collection[T], ref string, ifRevision uint64) (b
 }
 
 // erase commits the deletion of a record.
-func erase[T any](ctx context.Context, e *Engine, c *collection[T], record *T) error {
+func erase[T any](ctx context.Context, e *Engine, c *collection[T], record *T, commit committer) error {
 	id, _ := c.key(record)
 	if err := tellAudit(ctx, e, c, nil, record); err != nil {
 		return err
 	}
-	_, err := e.commit(ctx, store.Op{Kind: c.kind, ID: id, IfRevision: c.meta(record).Revision})
+	_, err := commit(ctx, store.Op{Kind: c.kind, ID: id, IfRevision: c.meta(record).Revision})
 	return err
 }
 
