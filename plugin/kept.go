@@ -124,20 +124,26 @@ const maxKept = 1 << 20
 
 // listFromPB converts such a list back.
 func listFromPB[M keeper, T any](before []T, list []M, convert func(M) (T, error)) (out []T, err error) {
+	size := 0
 	for i, m := range list {
 		n, from := int(m.GetKept()), int(m.GetKeptFrom())
-		switch {
-		case n == 0:
-			object, err := convert(m)
-			if err != nil {
-				return nil, fmt.Errorf("[%d]: %w", i, err)
-			}
-			out = append(out, object)
-		case from > len(before) || n > len(before)-from || len(out)+n > maxKept:
+		if size += max(n, 1); from > len(before) || n > len(before)-from || n > 0 && size > maxKept {
 			return nil, fmt.Errorf("[%d]: %d are kept from place %d of %d", i, n, from, len(before))
-		default:
-			out = append(out, before[from:from+n]...)
 		}
+	}
+	if size > 0 {
+		out = make([]T, 0, size)
+	}
+	for i, m := range list {
+		if n, from := m.GetKept(), m.GetKeptFrom(); n > 0 {
+			out = append(out, before[from:from+n]...)
+			continue
+		}
+		object, err := convert(m)
+		if err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
+		}
+		out = append(out, object)
 	}
 	return out, nil
 }

@@ -15,17 +15,14 @@ func ParseMAC(s string) (MAC, error) {
 	if s == "" {
 		return m, nil
 	}
-	wrong := fmt.Errorf("%q is not a MAC address: want six octets such as 52:54:00:12:34:56", s)
-	octets := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == '-' })
-	if len(s) != 17 || len(octets) != len(m) {
-		return MAC{}, wrong
+	good := len(s) == len("52:54:00:12:34:56")
+	for i := 0; good && i < len(m); i++ {
+		octet := s[3*i:]
+		_, err := hex.Decode(m[i:i+1], []byte{octet[0], octet[1]})
+		good = err == nil && (len(octet) == 2 || octet[2] == ':' || octet[2] == '-')
 	}
-	for i, octet := range octets {
-		b, err := hex.DecodeString(octet)
-		if err != nil || len(b) != 1 {
-			return MAC{}, wrong
-		}
-		m[i] = b[0]
+	if !good {
+		return MAC{}, fmt.Errorf("%q is not a MAC address: want six octets such as 52:54:00:12:34:56", s)
 	}
 	return m, nil
 }
