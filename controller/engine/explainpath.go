@@ -116,7 +116,7 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 	told := func(keys []string, is func(string) bool) string {
 		for _, i := range h.report.Snapshot.PortInterfaces(row) {
 			for _, key := range keys {
-				if is(i.ExternalIDs[key]) {
+				if is(i.ExternalIDs.Get(key)) {
 					return key
 				}
 			}
@@ -374,7 +374,7 @@ func mirrored(snap *vswitch.Snapshot, m *tap.Mirror) *meter.Count {
 		return nil
 	}
 	for _, row := range snap.BridgeMirrors(bridge) {
-		if row.Name == m.Name && row.ExternalIDs[ownerKey] != "" && len(row.Statistics) > 0 {
+		if row.Name == m.Name && row.ExternalIDs.Get(ownerKey) != "" && len(row.Statistics) > 0 {
 			return &meter.Count{Packets: uint64(row.Statistics["tx_packets"]), Bytes: uint64(row.Statistics["tx_bytes"])}
 		}
 	}

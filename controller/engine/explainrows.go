@@ -35,7 +35,7 @@ func (x *explainer) rows(h *host, owners []string) []RowView {
 			}
 			text := "connected" // The row itself is written every 5 seconds.
 			if state == RowForeign || !h.session.OpenFlowConnected() {
-				text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status))
+				text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status.Map()))
 			}
 			out = append(out, RowView{Table: "Controller", Name: c.Target, UUID: c.UUID.String(), Owner: tap.OwnerBridge, State: state, Text: text})
 		}
@@ -66,13 +66,13 @@ func (x *explainer) otherRows(h *host, owners []string, wanted map[string]bool) 
 	var out []RowView
 	for _, b := range snap.Bridges() {
 		for _, p := range snap.BridgePorts(b) {
-			if owner := p.ExternalIDs[reconcile.IDKey]; x.observer.ours(p.ExternalIDs) && slices.Contains(owners, owner) && p.Name != b.Name && !wanted["Port "+p.Name] {
+			if owner := p.ExternalIDs.Get(reconcile.IDKey); x.observer.ours(p.ExternalIDs) && slices.Contains(owners, owner) && p.Name != b.Name && !wanted["Port "+p.Name] {
 				out = append(out, RowView{Table: "Port", Name: p.Name, UUID: p.UUID.String(), Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
 			}
 		}
 		mirrors := snap.BridgeMirrors(b)
 		for _, m := range mirrors {
-			owner := m.ExternalIDs[reconcile.IDKey]
+			owner := m.ExternalIDs.Get(reconcile.IDKey)
 			switch {
 			case !x.observer.ours(m.ExternalIDs) && len(mirrors) >= maxMirrors:
 				out = append(out, RowView{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), State: RowForeign,
@@ -99,8 +99,8 @@ func portView(snap *vswitch.Snapshot, p *tap.Port) RowView {
 	}
 	for _, i := range snap.PortInterfaces(row) {
 		parts = append(parts, fmt.Sprintf("type=%s ofport=%d", orNone(i.Type), i.OFPort))
-		if len(i.Options) > 0 {
-			parts = append(parts, pairsText(i.Options))
+		if !i.Options.Empty() {
+			parts = append(parts, pairsText(i.Options.Map()))
 		}
 		if i.Type == "" {
 			parts = append(parts, fmt.Sprintf("mac_in_use=%s admin_state=%s link_state=%s", orNone(i.MACInUse), orNone(i.AdminState), orNone(i.LinkState)))
@@ -193,7 +193,7 @@ func (x *explainer) controllerWords(h *host) string {
 		if b, exists := snap.Bridge(x.config.TapBridge); exists {
 			for _, c := range snap.Controllers(b) {
 				if x.observer.ours(c.ExternalIDs) {
-					return fmt.Sprintf("it is not; the switch connects to %s: %s", c.Target, orNone(pairsText(c.Status)))
+					return fmt.Sprintf("it is not; the switch connects to %s: %s", c.Target, orNone(pairsText(c.Status.Map())))
 				}
 			}
 			return fmt.Sprintf("bridge %s has no controller row of ours", x.config.TapBridge)

@@ -30,9 +30,9 @@ func DefaultKeys() Keys {
 	}
 }
 
-func firstOf(ids map[string]string, keys []string) string {
+func firstOf(ids vswitch.Pairs, keys []string) string {
 	for _, key := range keys {
-		if v := ids[key]; v != "" {
+		if v := ids.Get(key); v != "" {
 			return v
 		}
 	}
@@ -73,7 +73,7 @@ type observer struct {
 }
 
 // ours reports whether external_ids carry our cluster id.
-func (o observer) ours(ids map[string]string) bool { return ids[ownerKey] == o.cluster }
+func (o observer) ours(ids vswitch.Pairs) bool { return ids.Get(ownerKey) == o.cluster }
 
 // observe reads a snapshot. known tells of an interface name or MAC that it is a guest's or a tap NIC's by declaration, so
 // that the port is no uplink.
@@ -91,13 +91,13 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 	}
 	h.Observed = true
 	system := snap.System()
-	for wire, bridge := range bridgeMappings(system.ExternalIDs["ovn-bridge-mappings"]) {
+	for wire, bridge := range bridgeMappings(system.ExternalIDs.Get("ovn-bridge-mappings")) {
 		if _, told := h.Wires[wire]; !told {
 			h.Wires[wire] = bridge
 		}
 	}
 	if !h.TunnelIP.IsValid() {
-		h.TunnelIP = firstAddr(system.ExternalIDs["ovn-encap-ip"])
+		h.TunnelIP = firstAddr(system.ExternalIDs.Get("ovn-encap-ip"))
 	}
 	var ports []seenPort
 	for _, b := range snap.Bridges() {
@@ -144,20 +144,20 @@ func (o observer) shows(before, now *vswitch.Snapshot) bool {
 			same = true
 		case c.Kind != vswitch.Modified:
 		case c.Table == vswitch.TableOpenVSwitch:
-			same = before.System() != nil && now.System() != nil && maps.Equal(before.System().ExternalIDs, now.System().ExternalIDs)
+			same = before.System() != nil && now.System() != nil && before.System().ExternalIDs == now.System().ExternalIDs
 		case c.Table == vswitch.TableBridge:
 			a, _ := before.BridgeByUUID(c.UUID)
 			b, _ := now.BridgeByUUID(c.UUID)
 			same = a.Name == b.Name && a.DatapathType == b.DatapathType && slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Mirrors, b.Mirrors) &&
-				a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
+				a.ExternalIDs.Get(ownerKey) == b.ExternalIDs.Get(ownerKey)
 		case c.Table == vswitch.TablePort: // The stamp is a tag.
 			a, _ := before.Port(c.UUID)
 			b, _ := now.Port(c.UUID)
-			same = a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) && a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
+			same = a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) && a.ExternalIDs.Get(ownerKey) == b.ExternalIDs.Get(ownerKey)
 		case c.Table == vswitch.TableMirror:
 			a, _ := before.Mirror(c.UUID)
 			b, _ := now.Mirror(c.UUID)
-			same = a.Name == b.Name && a.ExternalIDs[ownerKey] == b.ExternalIDs[ownerKey]
+			same = a.Name == b.Name && a.ExternalIDs.Get(ownerKey) == b.ExternalIDs.Get(ownerKey)
 		}
 		if !same {
 			return true
@@ -167,7 +167,7 @@ func (o observer) shows(before, now *vswitch.Snapshot) bool {
 }
 
 func foreignBridge(b *vswitch.Bridge) string {
-	if other := b.ExternalIDs[ownerKey]; other != "" {
+	if other := b.ExternalIDs.Get(ownerKey); other != "" {
 		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s", b.Name, other)
 	}
 	return fmt.Sprintf("bridge %s exists and is not Tapline's; delete it, or choose another name by the setting bridge of the mirror plugin", b.Name)
@@ -199,7 +199,7 @@ func (o observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func
 		}
 		candidate, driver := true, ""
 		for _, i := range snap.PortInterfaces(p) {
-			driver = i.Status["driver_name"]
+			driver = i.Status.Get("driver_name")
 			switch i.Type {
 			case "", "system", "dpdk", "afxdp", "afxdp-nonpmd":
 			default:

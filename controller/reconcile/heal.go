@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -35,13 +34,13 @@ func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (row
 // stuck reports whether a port has an error although it is as it must be and, if it is a patch port, has a peer.
 func stuck(snap *vswitch.Snapshot, p *tap.Port, port *vswitch.Port) bool {
 	failed := slices.ContainsFunc(snap.PortInterfaces(port), func(i *vswitch.Interface) bool {
-		return i.Error != "" && i.Type == p.Type && maps.Equal(i.Options, p.Options)
+		return i.Error != "" && i.Type == p.Type && i.Options == vswitch.PairsOf(p.Options)
 	})
 	if !failed || p.Type != "patch" {
 		return failed
 	}
 	peer, stands := snap.PortNamed(p.Options["peer"])
 	return stands && slices.ContainsFunc(snap.PortInterfaces(peer), func(far *vswitch.Interface) bool {
-		return far.Type == "patch" && far.Options["peer"] == p.Name && far.OFPort > 0
+		return far.Type == "patch" && far.Options.Get("peer") == p.Name && far.OFPort > 0
 	})
 }

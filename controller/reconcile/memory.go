@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -112,44 +111,36 @@ type claimer struct {
 	out       Rows
 }
 
-// settle takes down whose a row is. It returns the marks to write if the row has lost them. known says that the row is ours by
-// what it is, and owner whose it then is.
-func (c *claimer) settle(id vswitch.UUID, have map[string]string, known bool, owner string) (marks map[string]string, ours bool) {
-	if c.self.owns(have) && (owner != ownPort || have[IDKey] == "") {
-		c.ids[id] = have[IDKey]
+// settle takes down whose a row is. It returns what the row must have for external_ids, which differs if it has lost our marks. known says
+// that the row is ours by what it is, and owner whose it then is.
+func (c *claimer) settle(id vswitch.UUID, have vswitch.Pairs, known bool, owner string) (marks vswitch.Pairs, ours bool) {
+	if c.self.owns(have) && (owner != ownPort || have.Get(IDKey) == "") {
+		c.ids[id] = have.Get(IDKey)
 		if owner == ownPort {
 			c.ids[id] = owner
 		}
-		return nil, true
+		return have, true
 	}
 	before, remembered := c.memory.ids[id]
-	if !remembered && (!known || have[OwnerKey] != "" && have[OwnerKey] != c.self.Cluster) {
-		return nil, false // Another cluster's mark is respected where nothing says that it was ours.
+	if !remembered && (!known || have.Get(OwnerKey) != "" && !c.self.owns(have)) {
+		return have, false // Another cluster's mark is respected where nothing says that it was ours.
 	}
 	switch {
 	case owner == ownPort:
 	case remembered:
 		owner = before
-	case have[IDKey] != "":
-		owner = have[IDKey]
+	case have.Get(IDKey) != "":
+		owner = have.Get(IDKey)
 	}
 	if owner == "" && (c.d == nil || len(c.d.held) > 0) {
-		return nil, false // Perhaps that of an owner who must be left alone: later.
+		return have, false // Perhaps that of an owner who must be left alone: later.
 	}
 	c.ids[id] = owner
-	if owner == ownPort {
-		owner = ""
+	marks = have.With(OwnerKey, c.self.Cluster)
+	if owner == ownPort || owner == "" {
+		return marks.Without(IDKey), true
 	}
-	marks = maps.Clone(have)
-	if marks == nil {
-		marks = map[string]string{}
-	}
-	marks[OwnerKey] = c.self.Cluster
-	delete(marks, IDKey)
-	if owner != "" {
-		marks[IDKey] = owner
-	}
-	return marks, true
+	return marks.With(IDKey, owner), true
 }
 
 // may notes a row that gets its marks back, unless that has to wait.
@@ -166,13 +157,13 @@ func (c *claimer) may(change Change) bool {
 }
 
 func (c *claimer) bridge(b *vswitch.Bridge) {
-	ours := b.OtherConfig["datapath-id"] == c.self.datapathID()
+	ours := b.OtherConfig.Get("datapath-id") == c.self.datapathID()
 	marks, known := c.settle(b.UUID, b.ExternalIDs, ours, tap.OwnerBridge)
 	if !known {
 		return
 	}
 	c.home = b
-	if marks != nil {
+	if marks != b.ExternalIDs {
 		want := *b
 		want.ExternalIDs = marks
 		if c.may(differing(tap.OwnerBridge, "bridge "+b.Name, b, &want)) {
@@ -180,7 +171,7 @@ func (c *claimer) bridge(b *vswitch.Bridge) {
 		}
 	}
 	for _, row := range c.snap.Controllers(b) {
-		if marks, known := c.settle(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target), tap.OwnerBridge); known && marks != nil {
+		if marks, known := c.settle(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target), tap.OwnerBridge); known && marks != row.ExternalIDs {
 			want := *row
 			want.ExternalIDs = marks
 			if c.may(differing(tap.OwnerBridge, "controller "+row.Target+" of "+b.Name, row, &want)) {
@@ -203,7 +194,7 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 		return
 	}
 	owner = c.ids[p.UUID]
-	if marks != nil {
+	if marks != p.ExternalIDs {
 		want := *p
 		want.ExternalIDs = marks
 		if c.may(differing(owner, object("port", p.Name, b.Name), p, &want)) {
@@ -211,7 +202,7 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 		}
 	}
 	for i := range c.snap.EachInterface(p) {
-		if marks, ours := c.settle(i.UUID, i.ExternalIDs, i.Name == p.Name, owner); ours && marks != nil {
+		if marks, ours := c.settle(i.UUID, i.ExternalIDs, i.Name == p.Name, owner); ours && marks != i.ExternalIDs {
 			want := *i
 			want.ExternalIDs = marks
 			if c.may(differing(owner, object("interface", i.Name, b.Name), i, &want)) {
@@ -237,16 +228,16 @@ func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, device *vswitch.
 		}
 	}
 	if c.self.owns(device.ExternalIDs) && (home || patchName.MatchString(p.Name)) {
-		return true, device.ExternalIDs[IDKey]
+		return true, device.ExternalIDs.Get(IDKey)
 	}
 	switch {
 	case device.Type == tunnelType:
-		known = known || home && device.Options["remote_ip"] == "flow" && device.Options["key"] == "flow"
-	case device.Type == "patch" && patchName.MatchString(p.Name) && device.Options["peer"] == counterpart(p.Name):
-		peer, stands := c.snap.PortByName(c.tapBridge, device.Options["peer"])
+		known = known || home && device.Options.Get("remote_ip") == "flow" && device.Options.Get("key") == "flow"
+	case device.Type == "patch" && patchName.MatchString(p.Name) && device.Options.Get("peer") == counterpart(p.Name):
+		peer, stands := c.snap.PortByName(c.tapBridge, device.Options.Get("peer"))
 		known = home || stands
 		if stands && owner == "" && c.self.owns(peer.ExternalIDs) {
-			owner = peer.ExternalIDs[IDKey]
+			owner = peer.ExternalIDs.Get(IDKey)
 		}
 	}
 	return known, owner
@@ -267,7 +258,7 @@ func (c *claimer) mirror(b *vswitch.Bridge, m *vswitch.Mirror) bool {
 		owner, known = c.ids[*m.OutputPort]
 	}
 	marks, ours := c.settle(m.UUID, m.ExternalIDs, known, owner)
-	if ours && marks != nil {
+	if ours && marks != m.ExternalIDs {
 		want := *m
 		want.ExternalIDs = marks
 		if c.may(differing(c.ids[m.UUID], object("mirror", m.Name, b.Name), m, &want)) {

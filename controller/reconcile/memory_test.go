@@ -21,9 +21,9 @@ func named(adjust ...func(*tap.Program)) *tap.Program {
 // marked are the marks of all rows of ours, by table and name.
 func marked(snap *vswitch.Snapshot) map[string]string {
 	out := map[string]string{}
-	note := func(table, name string, ids map[string]string) {
-		if ids["tapline"] != "" || ids["tapline-id"] != "" {
-			out[table+" "+name] = ids["tapline"] + "/" + ids["tapline-id"]
+	note := func(table, name string, ids vswitch.Pairs) {
+		if owner, id := ids.Get("tapline"), ids.Get("tapline-id"); owner != "" || id != "" {
+			out[table+" "+name] = owner + "/" + id
 		}
 	}
 	for _, b := range snap.Bridges() {

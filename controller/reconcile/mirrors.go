@@ -16,7 +16,7 @@ func (x *differ) deleteMirrors() {
 				continue
 			}
 			key := portKey{b.Name, m.Name}
-			owner := m.ExternalIDs[IDKey]
+			owner := m.ExternalIDs.Get(IDKey)
 			if !x.d.mirrors[key] && !x.d.held[owner] && x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true

@@ -28,10 +28,10 @@ func Nudge(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
 // NeverConnected reports whether the switch says that it tries to reach us and never has since it started, or since our row stands.
 func NeverConnected(snap *vswitch.Snapshot, self Self, tapBridge string) bool {
 	row := ourController(snap, self, tapBridge)
-	if row == nil || row.IsConnected || row.Status["state"] == "" {
+	if row == nil || row.IsConnected || row.Status.Get("state") == "" {
 		return false
 	}
-	_, once := row.Status["sec_since_connect"]
+	_, once := row.Status.Lookup("sec_since_connect")
 	return !once
 }
 

@@ -18,7 +18,7 @@ func controllers(t *testing.T, snap *vswitch.Snapshot) map[string]bool {
 	require.True(t, stands)
 	out := map[string]bool{}
 	for _, c := range snap.Controllers(bridge) {
-		out[c.Target] = c.ExternalIDs["tapline"] == self.Cluster
+		out[c.Target] = c.ExternalIDs.Get("tapline") == self.Cluster
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -11,7 +10,7 @@ import (
 // deletePorts takes our ports away that must not stand, from whichever bridge, and tap bridges of ours of other names.
 func (x *differ) deletePorts() {
 	for _, b := range x.snap.Bridges() {
-		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) && b.ExternalIDs[IDKey] == tap.OwnerBridge {
+		if b.Name != x.d.Program.Bridge.Name && x.self.owns(b.ExternalIDs) && b.ExternalIDs.Get(IDKey) == tap.OwnerBridge {
 			if x.may(Change{Owner: tap.OwnerBridge, Object: "bridge " + b.Name, What: wasUnwanted}) {
 				x.out.Txn.DeleteBridge(b.UUID)
 				x.mirrors = true
@@ -22,7 +21,7 @@ func (x *differ) deletePorts() {
 			if !x.self.owns(p.ExternalIDs) || p.Name == b.Name {
 				continue // A bridge's own port comes and goes with it.
 			}
-			owner, want := p.ExternalIDs[IDKey], x.d.ports[p.Name]
+			owner, want := p.ExternalIDs.Get(IDKey), x.d.ports[p.Name]
 			switch {
 			case want == nil && x.d.held[owner], want != nil && want.Bridge == b.Name:
 				continue
@@ -129,19 +128,16 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 		return
 	}
 	now := *device
-	now.Type, now.Options = p.Type, nil
-	if len(p.Options) > 0 {
-		now.Options = p.Options
-	}
+	now.Type, now.Options = p.Type, vswitch.PairsOf(p.Options)
 	now.OFPortRequest = int(p.OFPortRequest)
 	if p.Type != "" { // A NIC keeps what its host has set for it.
-		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
+		now.MAC, now.MTURequest, now.OtherConfig = "", 0, vswitch.Pairs{}
 	}
 	quietInterface(&now)
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
 	interfaceMatches := vswitch.Same(device, &now)
 	changed := !interfaceMatches && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge), device, &now))
-	if changed && (now.Type != device.Type || now.OFPortRequest != device.OFPortRequest || !maps.Equal(now.Options, device.Options)) {
+	if changed && (now.Type != device.Type || now.OFPortRequest != device.OFPortRequest || now.Options != device.Options) {
 		// Of what changes there and back again at once, Open vSwitch does not write down the latter, seen on 3.1.0: the number of the port
 		// before, or the error, would stand there for good. A new row has nothing from before.
 		x.replacePort(p, have)
@@ -168,7 +164,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 // plainPort takes off all that can be set for a port.
 func plainPort(p *vswitch.Port) {
 	p.Tag, p.Trunks, p.CVLANs, p.VLANMode = nil, nil, nil, ""
-	p.MAC, p.BondMode, p.LACP, p.OtherConfig = "", "", "", nil
+	p.MAC, p.BondMode, p.LACP, p.OtherConfig = "", "", "", vswitch.Pairs{}
 	p.BondFakeIface, p.FakeBridge, p.Protected = false, false, false
 	p.BondUpDelay, p.BondDownDelay, p.QoS = 0, 0, nil
 }
@@ -176,7 +172,7 @@ func plainPort(p *vswitch.Port) {
 // quietInterface takes off what makes the switch send frames of its own by an interface, which a collector would get, or hold copies
 // back.
 func quietInterface(i *vswitch.Interface) {
-	i.BFD, i.LLDP, i.CFMMPID, i.IngressPolicing, i.IngressPolicingPkts = nil, nil, nil, 0, 0
+	i.BFD, i.LLDP, i.CFMMPID, i.IngressPolicing, i.IngressPolicingPkts = vswitch.Pairs{}, vswitch.Pairs{}, nil, 0, 0
 	i.IngressPolicingBurst, i.IngressPolicingPktsBurst = 0, 0
 }
 
@@ -217,8 +213,8 @@ func (x *differ) ownPort(bridge *vswitch.Bridge) {
 	}
 	for device := range x.snap.EachInterface(have) {
 		now := *device
-		now.Type, now.Options, now.OFPortRequest = "internal", nil, 0
-		now.MAC, now.MTURequest, now.OtherConfig = "", 0, nil
+		now.Type, now.Options, now.OFPortRequest = "internal", vswitch.Pairs{}, 0
+		now.MAC, now.MTURequest, now.OtherConfig = "", 0, vswitch.Pairs{}
 		quietInterface(&now)
 		if device.Name == bridge.Name && x.self.owns(device.ExternalIDs) && !vswitch.Same(device, &now) &&
 			x.may(differing(tap.OwnerBridge, name("interface"), device, &now)) {
@@ -256,7 +252,7 @@ func insertPort(txn *vswitch.Txn, bridge vswitch.UUID, p *tap.Port, kept vswitch
 	return txn.InsertPort(bridge, vswitch.Port{
 		Name: p.Name, VLANMode: p.VLANMode, Trunks: ints(p.Trunks), ExternalIDs: ids(p.Owner),
 	}, vswitch.Interface{
-		Type: p.Type, Options: p.Options, OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
+		Type: p.Type, Options: vswitch.PairsOf(p.Options), OFPortRequest: int(p.OFPortRequest), ExternalIDs: ids(p.Owner),
 		MAC: kept.MAC, MTURequest: kept.MTURequest, OtherConfig: kept.OtherConfig,
 	})
 }

@@ -77,7 +77,7 @@ func (db *database) populate(rt *rapid.T) {
 		}
 		for range rapid.IntRange(0, 2).Draw(rt, "mirrors") {
 			ids := rapid.SampledFrom([]map[string]string{nil, {"tapline": "c2", "tapline-id": "cap1"}}).Draw(rt, "ids")
-			txn.InsertMirror(b, vswitch.Mirror{Name: "tl-1", SelectAll: true, ExternalIDs: ids})
+			txn.InsertMirror(b, vswitch.Mirror{Name: "tl-1", SelectAll: true, ExternalIDs: vswitch.PairsOf(ids)})
 		}
 	}
 	db.commitOn(rt, txn)
@@ -92,7 +92,7 @@ func (db *database) spoil(rt *rapid.T) {
 		ports = append(ports, snap.BridgePorts(b)...)
 	}
 	for _, p := range ports {
-		if p.ExternalIDs["tapline"] != self.Cluster || p.Name == tapBridge {
+		if p.ExternalIDs.Get("tapline") != self.Cluster || p.Name == tapBridge {
 			continue
 		}
 		switch rapid.IntRange(0, 5).Draw(rt, p.Name) {
@@ -109,7 +109,7 @@ func (db *database) spoil(rt *rapid.T) {
 	}
 	for _, b := range snap.Bridges() {
 		for _, m := range snap.BridgeMirrors(b) {
-			if m.ExternalIDs["tapline"] != self.Cluster {
+			if m.ExternalIDs.Get("tapline") != self.Cluster {
 				continue
 			}
 			switch rapid.IntRange(0, 3).Draw(rt, m.Name) {
@@ -136,7 +136,7 @@ func (db *database) strip(rt *rapid.T) {
 		}
 	}
 	for p := range db.snapshot().Ports() {
-		assert.NotEqual(rt, self.Cluster, p.ExternalIDs["tapline"], p.Name)
+		assert.NotEqual(rt, self.Cluster, p.ExternalIDs.Get("tapline"), p.Name)
 	}
 }
 
@@ -159,19 +159,19 @@ func drawProgram(rt *rapid.T) *tap.Program {
 func foreignRows(snap *vswitch.Snapshot) map[string]any {
 	out := map[string]any{}
 	for _, b := range snap.Bridges() {
-		if b.ExternalIDs["tapline"] != self.Cluster {
+		if b.ExternalIDs.Get("tapline") != self.Cluster {
 			row := *b
 			row.Ports, row.Mirrors = nil, nil
 			out["bridge "+b.Name] = row
 		}
 		for _, m := range snap.BridgeMirrors(b) {
-			if m.ExternalIDs["tapline"] != self.Cluster {
+			if m.ExternalIDs.Get("tapline") != self.Cluster {
 				out[fmt.Sprintf("mirror %v", m.UUID)] = *m
 			}
 		}
 	}
 	for p := range snap.Ports() {
-		if p.ExternalIDs["tapline"] != self.Cluster {
+		if p.ExternalIDs.Get("tapline") != self.Cluster {
 			out["port "+p.Name] = *p
 			for _, i := range snap.PortInterfaces(p) {
 				out["interface "+i.Name] = *i
@@ -188,18 +188,18 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 	}
 	ours, renumbered := map[ovsdb.UUID]bool{}, map[ovsdb.UUID]bool{}
 	for p := range snap.Ports() {
-		ours[p.UUID] = p.ExternalIDs["tapline"] == self.Cluster
+		ours[p.UUID] = p.ExternalIDs.Get("tapline") == self.Cluster
 		for _, i := range snap.PortInterfaces(p) {
-			ours[i.UUID] = i.ExternalIDs["tapline"] == self.Cluster
+			ours[i.UUID] = i.ExternalIDs.Get("tapline") == self.Cluster
 		}
 	}
 	for _, b := range snap.Bridges() {
-		ours[b.UUID] = b.ExternalIDs["tapline"] == self.Cluster
+		ours[b.UUID] = b.ExternalIDs.Get("tapline") == self.Cluster
 		for _, m := range snap.BridgeMirrors(b) {
-			ours[m.UUID] = m.ExternalIDs["tapline"] == self.Cluster
+			ours[m.UUID] = m.ExternalIDs.Get("tapline") == self.Cluster
 		}
 		for _, c := range snap.Controllers(b) {
-			ours[c.UUID] = c.ExternalIDs["tapline"] == self.Cluster
+			ours[c.UUID] = c.ExternalIDs.Get("tapline") == self.Cluster
 		}
 	}
 	for _, port := range p.Ports {

@@ -18,7 +18,7 @@ type Self struct {
 
 func (s Self) owner() vswitch.Owner { return vswitch.Owner{Key: OwnerKey, Value: s.Cluster} }
 
-func (s Self) owns(ids map[string]string) bool { return ids[OwnerKey] == s.Cluster }
+func (s Self) owns(ids vswitch.Pairs) bool { return ids.Get(OwnerKey) == s.Cluster }
 
 // Rows is what must change in a switch's database.
 type Rows struct {
@@ -137,13 +137,11 @@ func (x *differ) may(c Change) bool {
 	return true
 }
 
-func ids(owner string) map[string]string { return map[string]string{IDKey: owner} }
+func ids(owner string) vswitch.Pairs { return vswitch.Pairs{}.With(IDKey, owner) }
 
 // withIDs puts our ids among those that a row has.
-func (x *differ) withIDs(have map[string]string, owner string) map[string]string {
-	out := maps.Clone(have)
-	out[OwnerKey], out[IDKey] = x.self.Cluster, owner
-	return out
+func (x *differ) withIDs(have vswitch.Pairs, owner string) vswitch.Pairs {
+	return have.With(OwnerKey, x.self.Cluster).With(IDKey, owner)
 }
 
 func (x *differ) controller() vswitch.Controller {
@@ -169,8 +167,8 @@ func (x *differ) insertBridge() {
 	want := x.d.Program.Bridge
 	x.tapBridge = x.out.Txn.InsertBridge(vswitch.Bridge{
 		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode, Protocols: want.Protocols,
-		OtherConfig: x.bridgeConfig(),
-		ExternalIDs: map[string]string{IDKey: tap.OwnerBridge},
+		OtherConfig: vswitch.PairsOf(x.bridgeConfig()),
+		ExternalIDs: ids(tap.OwnerBridge),
 	})
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
 }
@@ -183,12 +181,9 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 	}
 	want.FailMode, want.Protocols = program.FailMode, slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
 	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs, want.FlowTables = false, false, false, nil, nil
-	want.OtherConfig = x.bridgeConfig()
-	for key, value := range have.OtherConfig {
-		if _, fixed := want.OtherConfig[key]; !fixed {
-			want.OtherConfig[key] = value // Somebody else's, such as a MAC address.
-		}
-	}
+	config := have.OtherConfig.Map() // Much of it is somebody else's, such as a MAC address.
+	maps.Copy(config, x.bridgeConfig())
+	want.OtherConfig = vswitch.PairsOf(config)
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
 	if !vswitch.Same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
 		x.out.Txn.UpdateBridge(want)

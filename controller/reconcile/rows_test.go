@@ -186,7 +186,7 @@ func TestDrift(t *testing.T) {
 func sameForeign(t *testing.T, before, now *vswitch.Snapshot) {
 	t.Helper()
 	for _, b := range now.Bridges() {
-		if b.ExternalIDs["tapline"] != "" {
+		if b.ExternalIDs.Get("tapline") != "" {
 			continue
 		}
 		was, existed := before.Bridge(b.Name)
@@ -195,7 +195,7 @@ func sameForeign(t *testing.T, before, now *vswitch.Snapshot) {
 		assert.Equal(t, was.OtherConfig, b.OtherConfig)
 		assert.Equal(t, was.ExternalIDs, b.ExternalIDs)
 		for _, p := range before.BridgePorts(was) {
-			if p.ExternalIDs["tapline"] == "" {
+			if p.ExternalIDs.Get("tapline") == "" {
 				_, still := now.PortByName(b.Name, p.Name)
 				assert.True(t, still, "port %s", p.Name)
 			}

@@ -51,7 +51,7 @@ func (w *MirrorWatch) Check(snap *vswitch.Snapshot, d *Desired, now time.Time) (
 	seen := map[vswitch.UUID]time.Time{}
 	patience := 2*statsInterval + 2*time.Second
 	if s := snap.System(); s != nil {
-		if ms, err := time.ParseDuration(s.OtherConfig["stats-update-interval"] + "ms"); err == nil && ms > statsInterval {
+		if ms, err := time.ParseDuration(s.OtherConfig.Get("stats-update-interval") + "ms"); err == nil && ms > statsInterval {
 			patience += 2 * (ms - statsInterval)
 		}
 	}
@@ -62,7 +62,7 @@ func (w *MirrorWatch) Check(snap *vswitch.Snapshot, d *Desired, now time.Time) (
 			continue
 		}
 		for row := range snap.EachMirror(bridge) {
-			if row.Name != m.Name || row.ExternalIDs[IDKey] != m.Owner || len(row.Statistics) > 0 {
+			if row.Name != m.Name || row.ExternalIDs.Get(IDKey) != m.Owner || len(row.Statistics) > 0 {
 				continue
 			}
 			since, known := w.since[row.UUID]

@@ -191,7 +191,7 @@ func TestMarksTaken(t *testing.T) {
 		_, now, _ := k.told()
 		b, _ := k.last().Snapshot.Bridge(tapBridge)
 		p, _ := k.last().Snapshot.PortNamed("tlm-1")
-		return now > before && b.ExternalIDs["tapline"] == cluster && p.ExternalIDs["tapline"] == cluster && allReady(k.last(), d)
+		return now > before && b.ExternalIDs.Get("tapline") == cluster && p.ExternalIDs.Get("tapline") == cluster && allReady(k.last(), d)
 	})
 	t.Logf("back after %v", time.Since(begin))
 	standing(t, k)

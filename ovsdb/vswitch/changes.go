@@ -109,17 +109,19 @@ func (s *Snapshot) Counted(old *Snapshot) bool {
 }
 
 // sameButTime compares the status of two connections without the seconds since they were made or lost.
-func sameButTime(was, now map[string]string) bool {
-	if len(was) != len(now) {
-		return false
-	}
-	for key, value := range now {
-		before, exists := was[key]
-		if !exists || value != before && !strings.HasPrefix(key, "sec_since_") {
+func sameButTime(was, now Pairs) bool {
+	a, b := was.packed, now.packed
+	for a != "" && b != "" {
+		var pair, other [2]string
+		pair[0], a = cutText(a)
+		pair[1], a = cutText(a)
+		other[0], b = cutText(b)
+		other[1], b = cutText(b)
+		if pair[0] != other[0] || pair[1] != other[1] && !strings.HasPrefix(pair[0], "sec_since_") {
 			return false
 		}
 	}
-	return true
+	return a == b
 }
 
 func since[T Row](c *Changes, t *table[T], old, now tree[*T]) {

@@ -28,8 +28,8 @@ type column[T any] struct {
 	text   func(*T) string // for people
 	// apply is set where a difference can be applied without making values of what stays.
 	apply func(*T, ovsdb.Value) error
-	// strings is set where the column is a map of strings.
-	strings func(*T) map[string]string
+	// pairs is set where the column is a map of strings.
+	pairs func(*T) Pairs
 	// refs is set where the column is a set of references that a Txn changes element by element.
 	refs func(*T) []UUID
 }
@@ -67,9 +67,9 @@ func col[T, F any](name string, field func(*T) *F, c codec[F], a access) column[
 }
 
 // mapCol is col for a map of strings, which a Txn changes key by key.
-func mapCol[T any](name string, field func(*T) *map[string]string, a access) column[T] {
-	c := col(name, field, stringMap(), a)
-	c.strings = func(row *T) map[string]string { return *field(row) }
+func mapCol[T any](name string, field func(*T) *Pairs, a access) column[T] {
+	c := col(name, field, pairs(), a)
+	c.pairs = func(row *T) Pairs { return *field(row) }
 	return c
 }
 
@@ -248,9 +248,6 @@ func ptrBool() codec[*bool]           { return pointer(wrapBool, unwrapBool) }
 func ptrUUID() codec[*UUID]           { return pointer(wrapUUID, wrapUUID) }
 func texts() codec[[]string]          { return set(wrapString, unwrapString) }
 func ints() codec[[]int]              { return set(wrapInt[int], unwrapInt[int]) }
-func stringMap() codec[map[string]string] {
-	return mapping(wrapString, unwrapString, wrapString, unwrapString)
-}
 func intMap() codec[map[string]int64] {
 	return mapping(wrapString, unwrapString, wrapInt[int64], unwrapInt[int64])
 }

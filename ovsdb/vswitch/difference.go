@@ -71,8 +71,8 @@ func show(v any) string {
 	switch v := v.(type) {
 	case string:
 		return fmt.Sprintf("%q", v)
-	case map[string]string:
-		return fmt.Sprintf("%q", v)
+	case Pairs:
+		return v.String()
 	case *int:
 		if v != nil {
 			return fmt.Sprint(*v)

@@ -20,7 +20,7 @@ type guard struct {
 
 // guardRow makes the transaction depend on a row: that it is there, has its
 // name, and, where it carries the owner's mark, carries it still.
-func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, externalIDs map[string]string) *guard {
+func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, externalIDs Pairs) *guard {
 	g := t.guarded[id]
 	if g != nil {
 		return g
@@ -53,7 +53,7 @@ func (t *Txn) guardSystem() *guard {
 		t.fail(fmt.Errorf("table %s is empty: the database was not initialized (ovs-vsctl init)", TableOpenVSwitch))
 		return nil
 	}
-	return t.guardRow(TableOpenVSwitch, s.UUID, "_uuid", s.UUID, nil)
+	return t.guardRow(TableOpenVSwitch, s.UUID, "_uuid", s.UUID, Pairs{})
 }
 
 // guardBridge guards a bridge, unless the transaction inserts it.

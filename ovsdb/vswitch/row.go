@@ -13,8 +13,8 @@ type OpenVSwitch struct {
 	SSL            *UUID
 	NextCfg        int64 // counts changes that a client wants to be told about
 	CurCfg         int64 // the NextCfg that ovs-vswitchd has applied
-	ExternalIDs    map[string]string
-	OtherConfig    map[string]string
+	ExternalIDs    Pairs
+	OtherConfig    Pairs
 	OVSVersion     string
 }
 
@@ -31,8 +31,8 @@ type Bridge struct {
 	Protocols           []string
 	FloodVLANs          []int
 	FlowTables          map[int]UUID // of table Flow_Table, by number
-	ExternalIDs         map[string]string
-	OtherConfig         map[string]string
+	ExternalIDs         Pairs
+	OtherConfig         Pairs
 	STPEnable           bool
 	RSTPEnable          bool
 	McastSnoopingEnable bool
@@ -56,8 +56,8 @@ type Port struct {
 	BondUpDelay   int // milliseconds
 	BondDownDelay int
 	QoS           *UUID // of table QoS
-	ExternalIDs   map[string]string
-	OtherConfig   map[string]string
+	ExternalIDs   Pairs
+	OtherConfig   Pairs
 }
 
 // Interface is a row of table Interface. Its statistics, which change every few
@@ -66,7 +66,7 @@ type Interface struct {
 	UUID          UUID
 	Name          string
 	Type          string // "" is a device of the system, then "internal", "patch", "gre", ...
-	Options       map[string]string
+	Options       Pairs
 	OFPort        int // OpenFlow port number; 0: not yet assigned, -1: failed, see Error
 	OFPortRequest int // 1..65279; 0: none
 	MAC           string
@@ -75,13 +75,13 @@ type Interface struct {
 	AdminState    string // "up", "down" or ""
 	LinkState     string // "up", "down" or ""
 	Error         string
-	ExternalIDs   map[string]string
-	OtherConfig   map[string]string
-	Status        map[string]string
+	ExternalIDs   Pairs
+	OtherConfig   Pairs
+	Status        Pairs
 
 	// Frames that the switch itself sends from the port, and a limit on what it takes from there.
-	BFD                 map[string]string
-	LLDP                map[string]string
+	BFD                 Pairs
+	LLDP                Pairs
 	CFMMPID             *int
 	IngressPolicing     int64 // kbit/s; 0: no limit
 	IngressPolicingPkts int64 // thousands of packets a second; 0: no limit
@@ -106,7 +106,7 @@ type Mirror struct {
 	Snaplen       int              // 14..65535; 0: whole packets
 	Filter        string           // since Open vSwitch 3.4
 	Statistics    map[string]int64 // tx_packets, tx_bytes; empty: not installed
-	ExternalIDs   map[string]string
+	ExternalIDs   Pairs
 }
 
 // Controller is a row of table Controller.
@@ -126,9 +126,9 @@ type Controller struct {
 	LocalGateway    string
 	IsConnected     bool
 	Role            string // "master", "slave", "other" or ""
-	Status          map[string]string
-	ExternalIDs     map[string]string
-	OtherConfig     map[string]string
+	Status          Pairs
+	ExternalIDs     Pairs
+	OtherConfig     Pairs
 }
 
 // Manager is a row of table Manager: an OVSDB connection of the switch.
@@ -139,7 +139,7 @@ type Manager struct {
 	InactivityProbe *int // milliseconds; 0: never; nil: the switch's default
 	MaxBackoff      int  // milliseconds; 0: the switch's default
 	IsConnected     bool
-	Status          map[string]string
-	ExternalIDs     map[string]string
-	OtherConfig     map[string]string
+	Status          Pairs
+	ExternalIDs     Pairs
+	OtherConfig     Pairs
 }

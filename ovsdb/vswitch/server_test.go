@@ -68,7 +68,7 @@ func TestSnapshotFollows(t *testing.T) {
 		case 4:
 			changed := *p
 			changed.Tag, changed.Trunks = nil, []int{seed() % 4096}
-			changed.ExternalIDs = map[string]string{"owner": "test", fmt.Sprint(seed() % 3): fmt.Sprint(seed() % 3)}
+			changed.ExternalIDs = vswitch.PairsOf(map[string]string{"owner": "test", fmt.Sprint(seed() % 3): fmt.Sprint(seed() % 3)})
 			txn.UpdatePort(changed)
 		case 5:
 			txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "m", SelectSrcPort: []vswitch.UUID{p.UUID}, OutputPort: &p.UUID})
@@ -155,14 +155,14 @@ func TestSharedMaps(t *testing.T) {
 	s.Vsctl("--no-wait", "set", "Bridge", "br0", "external_ids:theirs=1", "external_ids:both=theirs", "--", "add-port", "br0", "theirs")
 	b, _ := old.Bridge("br0")
 	want := *b
-	want.ExternalIDs = map[string]string{"owner": "test", "ours": "1", "both": "ours"}
+	want.ExternalIDs = vswitch.PairsOf(map[string]string{"owner": "test", "ours": "1", "both": "ours"})
 	txn := vswitch.NewTxn(old, owner)
 	txn.UpdateBridge(want)
 	txn.InsertPort(b.UUID, vswitch.Port{Name: "ours"})
 	_, err := txn.Commit(ctx, conn)
 	require.NoError(t, err)
 	b, _ = w.Snapshot().Bridge("br0")
-	require.Equal(t, map[string]string{"owner": "test", "ours": "1", "theirs": "1", "both": "ours"}, b.ExternalIDs, "external_ids")
+	require.Equal(t, vswitch.PairsOf(map[string]string{"owner": "test", "ours": "1", "theirs": "1", "both": "ours"}), b.ExternalIDs, "external_ids")
 	require.Equal(t, "ours\ntheirs", s.Vsctl("list-ports", "br0"), "ports")
 }
 
@@ -327,20 +327,20 @@ func TestEveryColumn(t *testing.T) {
 	}
 	port := vswitch.Port{
 		Name: "p0", Tag: new(4095), Trunks: []int{0, 7}, CVLANs: []int{9}, VLANMode: "dot1q-tunnel", MAC: "02:00:00:00:00:01", BondMode: "balance-slb",
-		LACP: "passive", BondFakeIface: true, FakeBridge: true, Protected: true, ExternalIDs: map[string]string{"owner": "test", "": "empty key"}, OtherConfig: map[string]string{"é": "\"\\\n"},
+		LACP: "passive", BondFakeIface: true, FakeBridge: true, Protected: true, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test", "": "empty key"}), OtherConfig: vswitch.PairsOf(map[string]string{"é": "\"\\\n"}),
 	}
 	iface := vswitch.Interface{
-		Name: "i0", Type: "gre", Options: map[string]string{"remote_ip": "flow", "key": "flow"}, OFPortRequest: 65279, MAC: "02:00:00:00:00:02", MTURequest: 9000,
-		ExternalIDs: map[string]string{"owner": "test"}, OtherConfig: map[string]string{"a": "b"},
+		Name: "i0", Type: "gre", Options: vswitch.PairsOf(map[string]string{"remote_ip": "flow", "key": "flow"}), OFPortRequest: 65279, MAC: "02:00:00:00:00:02", MTURequest: 9000,
+		ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}), OtherConfig: vswitch.PairsOf(map[string]string{"a": "b"}),
 	}
 	bridge := vswitch.Bridge{
 		Name: "b0", DatapathType: "netdev", FailMode: "standalone", Protocols: []string{"OpenFlow10", "OpenFlow15"}, FloodVLANs: []int{1, 4095},
-		ExternalIDs: map[string]string{"owner": "test"}, OtherConfig: map[string]string{"a": "b"}, STPEnable: true, RSTPEnable: true, McastSnoopingEnable: true,
+		ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}), OtherConfig: vswitch.PairsOf(map[string]string{"a": "b"}), STPEnable: true, RSTPEnable: true, McastSnoopingEnable: true,
 	}
-	mirror := vswitch.Mirror{Name: "m0", SelectAll: true, SelectVLAN: []int{5, 6}, OutputVLAN: new(9), Snaplen: 14, ExternalIDs: map[string]string{"owner": "test"}}
+	mirror := vswitch.Mirror{Name: "m0", SelectAll: true, SelectVLAN: []int{5, 6}, OutputVLAN: new(9), Snaplen: 14, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"})}
 	controller := vswitch.Controller{
 		Target: "ssl:192.0.2.1", Type: "service", ConnectionMode: "in-band", InactivityProbe: new(-5), MaxBackoff: 1000, RateLimit: 100, BurstLimit: 25,
-		ExternalIDs: map[string]string{"owner": "test"}, OtherConfig: map[string]string{"a": "b"},
+		ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}), OtherConfig: vswitch.PairsOf(map[string]string{"a": "b"}),
 	}
 	var b, p, m vswitch.UUID
 	result := commit(ctx, t, conn, w, func(txn *vswitch.Txn) {

@@ -79,7 +79,7 @@ func TestSnapshotQueries(t *testing.T) {
 	_, s := twoBridges(t)
 	require.Equal(t, &vswitch.OpenVSwitch{
 		UUID: id(100), Bridges: []vswitch.UUID{id(1), id(2)}, NextCfg: 3, CurCfg: 2, OVSVersion: "3.1.0",
-		ExternalIDs: map[string]string{"a": "1"},
+		ExternalIDs: vswitch.PairsOf(map[string]string{"a": "1"}),
 	}, s.System(), "system")
 	b, ok := s.Bridge("br1")
 	require.True(t, ok, "br1 is there")
@@ -99,14 +99,14 @@ func TestSnapshotQueries(t *testing.T) {
 	p, ok := s.PortNamed("b")
 	require.True(t, ok, "b is there")
 	require.Equal(t, &vswitch.Port{
-		UUID: id(11), Name: "b", Interfaces: []vswitch.UUID{id(31)}, Tag: new(7), Trunks: []int{1, 2, 3}, ExternalIDs: map[string]string{"owner": "test"},
+		UUID: id(11), Name: "b", Interfaces: []vswitch.UUID{id(31)}, Tag: new(7), Trunks: []int{1, 2, 3}, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
 	}, p, "port")
 	require.Equal(t, []*vswitch.Interface{{
-		UUID: id(31), Name: "b", Type: "patch", OFPort: -1, Error: "no", Options: map[string]string{"peer": "x"}, MACInUse: "02:00:00:00:00:01",
+		UUID: id(31), Name: "b", Type: "patch", OFPort: -1, Error: "no", Options: vswitch.PairsOf(map[string]string{"peer": "x"}), MACInUse: "02:00:00:00:00:01",
 	}}, s.PortInterfaces(p), "interfaces")
 	require.Equal(t, []*vswitch.Mirror{{
 		UUID: id(51), Name: "m", SelectSrcPort: []vswitch.UUID{id(11)}, OutputPort: new(id(12)), Snaplen: 64,
-		Statistics: map[string]int64{"tx_packets": 9}, ExternalIDs: map[string]string{"owner": "test"},
+		Statistics: map[string]int64{"tx_packets": 9}, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
 	}}, s.BridgeMirrors(b), "mirrors")
 	require.Equal(t, []*vswitch.Controller{{UUID: id(61), Target: "tcp:1", IsConnected: true, Role: "master", InactivityProbe: new(0)}}, s.Controllers(b), "controllers")
 	require.Equal(t, []*vswitch.Manager{{UUID: id(71), Target: "ptcp:6640"}}, s.Managers(), "managers")
@@ -165,7 +165,7 @@ func TestSnapshotApply(t *testing.T) {
 			[]string{"Port modified 0000000b"},
 			func(s *vswitch.Snapshot) bool {
 				p, _ := s.Port(id(11))
-				return *p.Tag == 8 && slices.Equal(p.Trunks, []int{1, 3, 9}) && len(p.ExternalIDs) == 1 && p.ExternalIDs["k"] == "v"
+				return *p.Tag == 8 && slices.Equal(p.Trunks, []int{1, 3, 9}) && p.ExternalIDs == vswitch.PairsOf(map[string]string{"k": "v"})
 			},
 		},
 		{

@@ -48,7 +48,7 @@ func TestTxnOnSwitch(t *testing.T) {
 	txn := vswitch.NewTxn(w.Snapshot(), owner)
 	br := txn.InsertBridge(vswitch.Bridge{
 		Name: "br0", DatapathType: "dummy", FailMode: "secure", Protocols: []string{"OpenFlow13"},
-		OtherConfig: map[string]string{"disable-in-band": "true"},
+		OtherConfig: vswitch.PairsOf(map[string]string{"disable-in-band": "true"}),
 	})
 	p1 := txn.InsertPort(br, vswitch.Port{Name: "p1", Tag: new(100)}, vswitch.Interface{Type: "dummy", OFPortRequest: 11})
 	p2 := txn.InsertPort(br, vswitch.Port{Name: "p2", VLANMode: "trunk", Trunks: []int{4095}}, vswitch.Interface{Type: "dummy", OFPortRequest: 12})
@@ -65,7 +65,7 @@ func TestTxnOnSwitch(t *testing.T) {
 	require.Equal(t, result.UUID(br), b.UUID, "contents")
 	require.Equal(t, b.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableBridge, Name: "br0"}], "contents")
 	require.Equal(t, []string{"OpenFlow13"}, b.Protocols, "contents")
-	require.Equal(t, map[string]string{"owner": "test"}, b.ExternalIDs, "contents")
+	require.Equal(t, vswitch.PairsOf(map[string]string{"owner": "test"}), b.ExternalIDs, "contents")
 
 	snap = applied(ctx, t, w, result.NextCfg)
 	port, ok := snap.PortByName("br0", "p1")

@@ -14,8 +14,8 @@ var openVSwitchColumns = []column[OpenVSwitch]{
 	col("bridges", func(r *OpenVSwitch) *[]UUID { return &r.Bridges }, uuids(), reference),
 	col("manager_options", func(r *OpenVSwitch) *[]UUID { return &r.ManagerOptions }, uuids(), reference),
 	col("ssl", func(r *OpenVSwitch) **UUID { return &r.SSL }, ptrUUID(), reference),
-	mapCol("external_ids", func(r *OpenVSwitch) *map[string]string { return &r.ExternalIDs }, config),
-	mapCol("other_config", func(r *OpenVSwitch) *map[string]string { return &r.OtherConfig }, config),
+	mapCol("external_ids", func(r *OpenVSwitch) *Pairs { return &r.ExternalIDs }, config),
+	mapCol("other_config", func(r *OpenVSwitch) *Pairs { return &r.OtherConfig }, config),
 	col("ovs_version", func(r *OpenVSwitch) *string { return &r.OVSVersion }, optText(), status),
 }
 
@@ -30,8 +30,8 @@ var bridgeColumns = []column[Bridge]{
 	col("protocols", func(r *Bridge) *[]string { return &r.Protocols }, texts(), config),
 	col("flood_vlans", func(r *Bridge) *[]int { return &r.FloodVLANs }, ints(), config),
 	col("flow_tables", func(r *Bridge) *map[int]UUID { return &r.FlowTables }, uuidsByNumber(), config),
-	mapCol("external_ids", func(r *Bridge) *map[string]string { return &r.ExternalIDs }, config),
-	mapCol("other_config", func(r *Bridge) *map[string]string { return &r.OtherConfig }, config),
+	mapCol("external_ids", func(r *Bridge) *Pairs { return &r.ExternalIDs }, config),
+	mapCol("other_config", func(r *Bridge) *Pairs { return &r.OtherConfig }, config),
 	col("stp_enable", func(r *Bridge) *bool { return &r.STPEnable }, flag(), config),
 	col("rstp_enable", func(r *Bridge) *bool { return &r.RSTPEnable }, flag(), config),
 	col("mcast_snooping_enable", func(r *Bridge) *bool { return &r.McastSnoopingEnable }, flag(), config),
@@ -53,14 +53,14 @@ var portColumns = []column[Port]{
 	col("bond_updelay", func(r *Port) *int { return &r.BondUpDelay }, count(), config),
 	col("bond_downdelay", func(r *Port) *int { return &r.BondDownDelay }, count(), config),
 	col("qos", func(r *Port) **UUID { return &r.QoS }, ptrUUID(), config),
-	mapCol("external_ids", func(r *Port) *map[string]string { return &r.ExternalIDs }, config),
-	mapCol("other_config", func(r *Port) *map[string]string { return &r.OtherConfig }, config),
+	mapCol("external_ids", func(r *Port) *Pairs { return &r.ExternalIDs }, config),
+	mapCol("other_config", func(r *Port) *Pairs { return &r.OtherConfig }, config),
 }
 
 var interfaceColumns = []column[Interface]{
 	col("name", func(r *Interface) *string { return &r.Name }, text(), config),
 	col("type", func(r *Interface) *string { return &r.Type }, text(), config),
-	mapCol("options", func(r *Interface) *map[string]string { return &r.Options }, config),
+	mapCol("options", func(r *Interface) *Pairs { return &r.Options }, config),
 	col("ofport", func(r *Interface) *int { return &r.OFPort }, optInt[int](), status),
 	col("ofport_request", func(r *Interface) *int { return &r.OFPortRequest }, optInt[int](), config),
 	col("mac", func(r *Interface) *string { return &r.MAC }, optText(), config),
@@ -69,11 +69,11 @@ var interfaceColumns = []column[Interface]{
 	col("admin_state", func(r *Interface) *string { return &r.AdminState }, optText(), status),
 	col("link_state", func(r *Interface) *string { return &r.LinkState }, optText(), status),
 	col("error", func(r *Interface) *string { return &r.Error }, optText(), status),
-	mapCol("external_ids", func(r *Interface) *map[string]string { return &r.ExternalIDs }, config),
-	mapCol("other_config", func(r *Interface) *map[string]string { return &r.OtherConfig }, config),
-	mapCol("status", func(r *Interface) *map[string]string { return &r.Status }, status),
-	mapCol("bfd", func(r *Interface) *map[string]string { return &r.BFD }, config),
-	mapCol("lldp", func(r *Interface) *map[string]string { return &r.LLDP }, config),
+	mapCol("external_ids", func(r *Interface) *Pairs { return &r.ExternalIDs }, config),
+	mapCol("other_config", func(r *Interface) *Pairs { return &r.OtherConfig }, config),
+	mapCol("status", func(r *Interface) *Pairs { return &r.Status }, status),
+	mapCol("bfd", func(r *Interface) *Pairs { return &r.BFD }, config),
+	mapCol("lldp", func(r *Interface) *Pairs { return &r.LLDP }, config),
 	col("cfm_mpid", func(r *Interface) **int { return &r.CFMMPID }, ptrInt(), config),
 	col("ingress_policing_rate", func(r *Interface) *int64 { return &r.IngressPolicing }, number(), config),
 	col("ingress_policing_kpkts_rate", func(r *Interface) *int64 { return &r.IngressPolicingPkts }, number(), config),
@@ -92,7 +92,7 @@ var mirrorColumns = []column[Mirror]{
 	col("snaplen", func(r *Mirror) *int { return &r.Snaplen }, optInt[int](), config),
 	col("filter", func(r *Mirror) *string { return &r.Filter }, optText(), config),
 	col("statistics", func(r *Mirror) *map[string]int64 { return &r.Statistics }, intMap(), status),
-	mapCol("external_ids", func(r *Mirror) *map[string]string { return &r.ExternalIDs }, config),
+	mapCol("external_ids", func(r *Mirror) *Pairs { return &r.ExternalIDs }, config),
 }
 
 var controllerColumns = []column[Controller]{
@@ -110,9 +110,9 @@ var controllerColumns = []column[Controller]{
 	col("local_gateway", func(r *Controller) *string { return &r.LocalGateway }, optText(), config),
 	col("is_connected", func(r *Controller) *bool { return &r.IsConnected }, flag(), status),
 	col("role", func(r *Controller) *string { return &r.Role }, optText(), status),
-	mapCol("status", func(r *Controller) *map[string]string { return &r.Status }, status),
-	mapCol("external_ids", func(r *Controller) *map[string]string { return &r.ExternalIDs }, config),
-	mapCol("other_config", func(r *Controller) *map[string]string { return &r.OtherConfig }, config),
+	mapCol("status", func(r *Controller) *Pairs { return &r.Status }, status),
+	mapCol("external_ids", func(r *Controller) *Pairs { return &r.ExternalIDs }, config),
+	mapCol("other_config", func(r *Controller) *Pairs { return &r.OtherConfig }, config),
 }
 
 var managerColumns = []column[Manager]{
@@ -121,9 +121,9 @@ var managerColumns = []column[Manager]{
 	col("inactivity_probe", func(r *Manager) **int { return &r.InactivityProbe }, ptrInt(), config),
 	col("max_backoff", func(r *Manager) *int { return &r.MaxBackoff }, optInt[int](), config),
 	col("is_connected", func(r *Manager) *bool { return &r.IsConnected }, flag(), status),
-	mapCol("status", func(r *Manager) *map[string]string { return &r.Status }, status),
-	mapCol("external_ids", func(r *Manager) *map[string]string { return &r.ExternalIDs }, config),
-	mapCol("other_config", func(r *Manager) *map[string]string { return &r.OtherConfig }, config),
+	mapCol("status", func(r *Manager) *Pairs { return &r.Status }, status),
+	mapCol("external_ids", func(r *Manager) *Pairs { return &r.ExternalIDs }, config),
+	mapCol("other_config", func(r *Manager) *Pairs { return &r.OtherConfig }, config),
 }
 
 // model is every table bound to the schema of one server.

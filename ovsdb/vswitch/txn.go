@@ -20,8 +20,8 @@ var ErrNotOwned = errors.New("row belongs to somebody else")
 // Owner marks nothing and refuses nothing.
 type Owner struct{ Key, Value string }
 
-func (o Owner) owns(externalIDs map[string]string) bool {
-	return o.Key == "" || externalIDs[o.Key] == o.Value && o.Value != ""
+func (o Owner) owns(externalIDs Pairs) bool {
+	return o.Key == "" || externalIDs.Get(o.Key) == o.Value && o.Value != ""
 }
 
 // Txn collects changes of a switch's database, to be committed as one
@@ -174,8 +174,8 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 		case c.access != config, c.equal(have, want):
 		case tab.bound[c.name] == nil:
 			t.fail(fmt.Errorf("update of %s %v: the switch's schema %s has no column %s", tab.name, id, tab.version, c.name))
-		case c.strings != nil:
-			u.mutations = append(u.mutations, mapMutations(c.name, c.strings(have), c.strings(want))...)
+		case c.pairs != nil:
+			u.mutations = append(u.mutations, mapMutations(c.name, c.pairs(have).Map(), c.pairs(want).Map())...)
 		case c.refs != nil:
 			u.mutations = append(u.mutations, refMutations(c.name, c.refs(have), c.refs(want))...)
 		default:

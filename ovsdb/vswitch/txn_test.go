@@ -46,7 +46,7 @@ func TestTxnOps(t *testing.T) {
 	}{
 		{"nothing", func(*vswitch.Txn) {}, nil},
 		{"bridge", func(txn *vswitch.Txn) {
-			txn.InsertBridge(vswitch.Bridge{Name: "new", DatapathType: "netdev", ExternalIDs: map[string]string{"k": "v"}, DatapathID: "is status", Ports: []vswitch.UUID{id(11)}})
+			txn.InsertBridge(vswitch.Bridge{Name: "new", DatapathType: "netdev", ExternalIDs: vswitch.PairsOf(map[string]string{"k": "v"}), DatapathID: "is status", Ports: []vswitch.UUID{id(11)}})
 		}, []string{
 			guardSystem,
 			`{"op":"insert","table":"Bridge","row":{"datapath_type":"netdev","external_ids":["map",[["k","v"],["owner","test"]]],"name":"new","ports":["set",[["named-uuid","row2"]]]},"uuid-name":"row1"}`,
@@ -55,7 +55,7 @@ func TestTxnOps(t *testing.T) {
 			`{"op":"mutate","table":"Open_vSwitch",` + byID(100) + `],"mutations":[["bridges","insert",["set",[["named-uuid","row1"]]]]]}`,
 		}},
 		{"port and mirror", func(txn *vswitch.Txn) {
-			p := txn.InsertPort(id(1), vswitch.Port{Name: "out", Trunks: []int{4095}}, vswitch.Interface{Type: "patch", Options: map[string]string{"peer": "in"}, OFPortRequest: 9})
+			p := txn.InsertPort(id(1), vswitch.Port{Name: "out", Trunks: []int{4095}}, vswitch.Interface{Type: "patch", Options: vswitch.PairsOf(map[string]string{"peer": "in"}), OFPortRequest: 9})
 			txn.InsertMirror(id(1), vswitch.Mirror{Name: "m2", SelectDstPort: []vswitch.UUID{id(12), p}, OutputPort: &p})
 			txn.IncrementNextCfg()
 			txn.Comment("why")
@@ -74,7 +74,7 @@ func TestTxnOps(t *testing.T) {
 		{"update of columns and keys", func(txn *vswitch.Txn) {
 			p := port()
 			p.Tag, p.VLANMode, p.Interfaces = nil, "trunk", nil
-			p.ExternalIDs = map[string]string{"owner": "test", "k": "v"}
+			p.ExternalIDs = vswitch.PairsOf(map[string]string{"owner": "test", "k": "v"})
 			txn.UpdatePort(p)
 		}, []string{
 			guard("Port", 11, owned, "b"),
@@ -103,7 +103,7 @@ func TestTxnOps(t *testing.T) {
 		}},
 		{"system", func(txn *vswitch.Txn) {
 			s := *snap.System()
-			s.ExternalIDs = map[string]string{"b": "2"}
+			s.ExternalIDs = vswitch.PairsOf(map[string]string{"b": "2"})
 			txn.UpdateSystem(s)
 		}, []string{
 			guardSystem,

@@ -74,7 +74,7 @@ func (t *Txn) UpdateSystem(want OpenVSwitch) {
 // snapshot: configuration only, neither status nor references. A column that
 // equals the snapshot's is not written, maps are changed key by key.
 func (t *Txn) UpdateBridge(want Bridge) {
-	if row, ok := t.snap.bridges.get(want.UUID); t.mayChange(TableBridge, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
+	if row, ok := t.snap.bridges.get(want.UUID); t.mayChange(TableBridge, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
 		t.guardBridge(want.UUID)
 		update(t, t.snap.model.bridges, t.snap.bridges, &want)
 	}
@@ -84,7 +84,7 @@ func (t *Txn) UpdateBridge(want Bridge) {
 // a bridge has of its own is the bridge's owner's too.
 func (t *Txn) UpdatePort(want Port) {
 	row, ok := t.snap.ports.get(want.UUID)
-	ids := func() map[string]string {
+	ids := func() Pairs {
 		if id, on := t.snap.bridgeOfPort.get(want.UUID); on && !t.owner.owns(row.ExternalIDs) {
 			if bridge, stands := t.snap.bridges.get(id); stands && bridge.Name == row.Name {
 				return bridge.ExternalIDs
@@ -100,7 +100,7 @@ func (t *Txn) UpdatePort(want Port) {
 
 // UpdateInterface does for an interface what UpdateBridge does for a bridge.
 func (t *Txn) UpdateInterface(want Interface) {
-	if row, ok := t.snap.interfaces.get(want.UUID); t.mayChange(TableInterface, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
+	if row, ok := t.snap.interfaces.get(want.UUID); t.mayChange(TableInterface, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
 		t.guardRow(TableInterface, row.UUID, "name", ovsdb.String(row.Name), row.ExternalIDs)
 		update(t, t.snap.model.interfaces, t.snap.interfaces, &want)
 	}
@@ -110,7 +110,7 @@ func (t *Txn) UpdateInterface(want Interface) {
 // selected ports are added and taken out one by one. The ports that want names
 // and the mirror did not must be there at the commit, and its output.
 func (t *Txn) UpdateMirror(want Mirror) {
-	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
+	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
 		t.guardMirror(row)
 		want.SelectSrcPort, want.SelectDstPort = inOrder(want.SelectSrcPort), inOrder(want.SelectDstPort)
 		t.guardMirrorPorts(row, &want)
@@ -120,7 +120,7 @@ func (t *Txn) UpdateMirror(want Mirror) {
 
 // UpdateController does for a controller what UpdateBridge does for a bridge.
 func (t *Txn) UpdateController(want Controller) {
-	if row, ok := t.snap.controllers.get(want.UUID); t.mayChange(TableController, want.UUID, ok, func() map[string]string { return row.ExternalIDs }) {
+	if row, ok := t.snap.controllers.get(want.UUID); t.mayChange(TableController, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
 		t.guardController(row)
 		update(t, t.snap.model.controllers, t.snap.controllers, &want)
 	}
@@ -130,7 +130,7 @@ func (t *Txn) UpdateController(want Controller) {
 // Deleting what the snapshot does not have changes nothing, here and below.
 func (t *Txn) DeleteBridge(id UUID) {
 	row, ok := t.snap.bridges.get(id)
-	if !ok || !t.mayChange(TableBridge, id, ok, func() map[string]string { return row.ExternalIDs }) || t.guardSystem() == nil {
+	if !ok || !t.mayChange(TableBridge, id, ok, func() Pairs { return row.ExternalIDs }) || t.guardSystem() == nil {
 		return
 	}
 	t.guardBridge(id)
@@ -142,7 +142,7 @@ func (t *Txn) DeleteBridge(id UUID) {
 // the port forget it.
 func (t *Txn) DeletePort(id UUID) {
 	row, ok := t.snap.ports.get(id)
-	if !ok || !t.mayChange(TablePort, id, ok, func() map[string]string { return row.ExternalIDs }) {
+	if !ok || !t.mayChange(TablePort, id, ok, func() Pairs { return row.ExternalIDs }) {
 		return
 	}
 	if t.settle(id, UUID{}) {
@@ -154,7 +154,7 @@ func (t *Txn) DeletePort(id UUID) {
 // DeleteMirror removes a mirror from its bridge.
 func (t *Txn) DeleteMirror(id UUID) {
 	row, ok := t.snap.mirrors.get(id)
-	if !ok || !t.mayChange(TableMirror, id, ok, func() map[string]string { return row.ExternalIDs }) {
+	if !ok || !t.mayChange(TableMirror, id, ok, func() Pairs { return row.ExternalIDs }) {
 		return
 	}
 	t.guardMirror(row)
@@ -164,7 +164,7 @@ func (t *Txn) DeleteMirror(id UUID) {
 // DeleteController removes a controller from the bridge that has it.
 func (t *Txn) DeleteController(id UUID) {
 	row, ok := t.snap.controllers.get(id)
-	if !ok || !t.mayChange(TableController, id, ok, func() map[string]string { return row.ExternalIDs }) {
+	if !ok || !t.mayChange(TableController, id, ok, func() Pairs { return row.ExternalIDs }) {
 		return
 	}
 	t.guardController(row)
@@ -223,7 +223,7 @@ func (t *Txn) removeRef(bridge UUID, column string, id UUID) {
 }
 
 // mayChange tells whether a row is there and the owner's.
-func (t *Txn) mayChange(table Table, id UUID, exists bool, externalIDs func() map[string]string) bool {
+func (t *Txn) mayChange(table Table, id UUID, exists bool, externalIDs func() Pairs) bool {
 	switch {
 	case !exists:
 		t.fail(fmt.Errorf("change of %s %v: %w", table, id, errNoRow))
