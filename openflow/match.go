@@ -42,15 +42,13 @@ func parseMatch(c *cursor) Match {
 	if typ != matchTypeOXM && c.err() == nil {
 		c.fail(start, "match.type", fmt.Errorf("%w: %d, want %d", ErrValue, typ, matchTypeOXM))
 	}
-	var fields Match
-	if m.len() > 0 {
-		fields = make(Match, 0, 4)
-	}
+	var room [4]Field // Most flows have fewer, and there are many flows.
+	fields := room[:0]
 	for m.len() > 0 {
 		fields = append(fields, parseField(&m))
 	}
 	c.align(start)
-	return fields
+	return append(Match(nil), fields...)
 }
 
 // Get returns the first field with this id.

@@ -186,6 +186,7 @@ func (c *client) Run(ctx context.Context, changes <-chan tap.Change, tell func(t
 		if err != nil {
 			return failed(ctx, "run", err)
 		}
+		shared{}.result(message)
 		result, err := resultFromPB(message, told)
 		if err != nil {
 			return fmt.Errorf("run: result: %w", err)
@@ -271,6 +272,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 				cancel(err)
 				return
 			}
+			shared{}.change(message)
 			change, err := changeFromPB(message)
 			if err != nil {
 				cancel(status.Errorf(codes.InvalidArgument, "change: %v", err))

@@ -28,7 +28,7 @@ type Planner struct {
 	refused      map[string]map[string]string    // host -> flow -> why it cannot run there
 
 	programs map[string]*tap.Program // as told
-	statuses map[string]tap.Status   // as told, by kind and id
+	statuses map[subject]uint64      // as told: their prints
 }
 
 var _ plugin.Mirror = (*Planner)(nil)
@@ -46,7 +46,7 @@ func (p *Planner) reset(config Config) {
 	p.parts, p.captureAt, p.feeds = map[string]*part{}, map[string]map[string]*gathered{}, map[string]*feed{}
 	p.servicesAt, p.guarded = index{}, set{}
 	p.refused = map[string]map[string]string{}
-	p.programs, p.statuses = map[string]*tap.Program{}, map[string]tap.Status{}
+	p.programs, p.statuses = map[string]*tap.Program{}, map[subject]uint64{}
 }
 
 // Full computes the programs of all hosts and all statuses from a snapshot, at once.

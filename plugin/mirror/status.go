@@ -3,33 +3,54 @@ package mirror
 import (
 	"cmp"
 	"fmt"
-	"reflect"
+	"hash/maphash"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
+// subject is whom a status is about.
+type subject struct {
+	kind tap.Kind
+	id   string
+}
+
+// printSeed makes prints different in each process, so that nobody can choose names by which two statuses have the same.
+var printSeed = maphash.MakeSeed()
+
+// printOf is a fingerprint of what a status says.
+func printOf(s *tap.Status) uint64 {
+	var h maphash.Hash
+	h.SetSeed(printSeed)
+	maphash.WriteComparable(&h, [2]string{string(s.State), s.Reason})
+	for _, n := range s.Needs {
+		maphash.WriteComparable(&h, n)
+	}
+	return h.Sum64()
+}
+
 // tellStatus adds the status of a service or a flow to the result if it differs from the one told before.
 func (p *Planner) tellStatus(kind tap.Kind, id string, result *tap.Result) {
-	key := string(kind) + "/" + id
+	about := subject{kind, id}
 	status := tap.Status{Kind: kind, ID: id}
 	if kind == tap.KindService {
 		s := p.world.services[id]
 		if s == nil {
-			delete(p.statuses, key)
+			delete(p.statuses, about)
 			return
 		}
 		p.serviceStatus(s, &status)
 	} else {
 		f := p.world.flows[id]
 		if f == nil {
-			delete(p.statuses, key)
+			delete(p.statuses, about)
 			return
 		}
 		p.flowStatus(f, &status)
 	}
-	if before, told := p.statuses[key]; !told || !reflect.DeepEqual(before, status) {
-		p.statuses[key] = status
+	now := printOf(&status)
+	if before, told := p.statuses[about]; !told || before != now {
+		p.statuses[about] = now
 		result.Statuses = append(result.Statuses, status)
 	}
 }
