@@ -42,14 +42,27 @@ func parseMatch(c *cursor) Match {
 	if typ != matchTypeOXM && c.err() == nil {
 		c.fail(start, "match.type", fmt.Errorf("%w: %d, want %d", ErrValue, typ, matchTypeOXM))
 	}
-	var room [4]Field // Most flows have fewer, and there are many flows.
-	fields := room[:0]
+	var fields Match
+	if n := countFields(m.msg[m.pos:m.end]); n > 0 && m.len() > 0 {
+		fields = make(Match, 0, min(n, 16)) // Most have one or two, and there are many flows.
+	}
 	for m.len() > 0 {
 		fields = append(fields, parseField(&m))
 	}
 	c.align(start)
-	return append(Match(nil), fields...)
+	return fields
 }
+
+// countFields is how many fields an encoded match has, if it is well formed.
+func countFields(b []byte) (n int) {
+	for ; len(b) >= oxmHeaderLen; n++ {
+		b = b[min(len(b), oxmHeaderLen+int(b[oxmHeaderLen-1])):]
+	}
+	return n
+}
+
+// oxmHeaderLen is the length of class, field, mask bit and length (7.2.3.2).
+const oxmHeaderLen = 4
 
 // Get returns the first field with this id.
 func (m Match) Get(id FieldID) (Field, bool) {

@@ -183,7 +183,7 @@ func (e *Engine) look(h *host) {
 }
 
 // replug takes the ports of a host from one observation to the next, and tells of the guests and services whose NICs moved.
-func (e *Engine) replug(before, now []seenPort) {
+func (e *Engine) replug(before, now []*seenPort) {
 	guests, services := set{}, set{}
 	e.places.replace(before, now, func(p seenPort) {
 		e.portChanged(p)

@@ -55,14 +55,14 @@ func (p seenPort) location() tap.Location {
 	return tap.Location{Host: p.host, Bridge: p.bridge, Port: p.name, OFPort: p.ofport}
 }
 
-func comparePorts(a, b seenPort) int {
+func comparePorts(a, b *seenPort) int {
 	return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge), cmp.Compare(a.name, b.name))
 }
 
 // observation is what a snapshot of one switch says, in our words.
 type observation struct {
-	host  tap.Host // as the plugin gets it, but for what only the engine knows
-	ports []seenPort
+	host  tap.Host    // as the plugin gets it, but for what only the engine knows
+	ports []*seenPort // sorted
 }
 
 // observer turns snapshots into observations. It is pure.
@@ -99,7 +99,7 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 	if !h.TunnelIP.IsValid() {
 		h.TunnelIP = firstAddr(system.ExternalIDs.Get("ovn-encap-ip"))
 	}
-	var ports []seenPort
+	var ports []*seenPort
 	for _, b := range snap.Bridges() {
 		devices := map[string]bool{} // members of bonds too
 		for _, p := range snap.BridgePorts(b) {
@@ -227,7 +227,7 @@ func (o observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func
 }
 
 // seen adds the ports that can be a guest's.
-func (o observer) seen(to []seenPort, host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) []seenPort {
+func (o observer) seen(to []*seenPort, host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) []*seenPort {
 	interfaces := snap.PortInterfaces(p)
 	if len(interfaces) != 1 || p.Name == b.Name || interfaces[0].Type == "patch" {
 		return to
@@ -235,7 +235,7 @@ func (o observer) seen(to []seenPort, host string, b *vswitch.Bridge, p *vswitch
 	i := interfaces[0]
 	mac, _ := tap.ParseMAC(firstOf(i.ExternalIDs, o.keys.MAC))
 	inUse, _ := tap.ParseMAC(i.MACInUse)
-	return append(to, seenPort{
+	return append(to, &seenPort{
 		host: host, bridge: b.Name, name: p.Name, ofport: uint32(max(0, i.OFPort)), mac: mac, inUse: inUse,
 		guest: cmp.Or(firstOf(i.ExternalIDs, o.keys.Guest), firstOf(i.ExternalIDs, o.keys.Iface)),
 		ips:   addresses(firstOf(i.ExternalIDs, o.keys.IP)),

@@ -25,31 +25,31 @@ func TestObserveGuests(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		port port
-		want []seenPort // on br0 of h1
+		want []*seenPort // on br0 of h1
 	}{
 		{"libvirt", guestPort("vnet0", 3, map[string]string{
 			"attached-mac": "52:54:00:00:00:01", "iface-id": "5a6b0f0e-0000-4000-8000-000000000001", "iface-status": "active",
 			"vm-id": "0d7d2f5e-0000-4000-8000-000000000002",
-		}), []seenPort{{ofport: 3, mac: mac(1), guest: "0d7d2f5e-0000-4000-8000-000000000002"}}},
+		}), []*seenPort{{ofport: 3, mac: mac(1), guest: "0d7d2f5e-0000-4000-8000-000000000002"}}},
 		{"Neutron by os-vif", guestPort("tap5a6b0f0e-01", 4, map[string]string{
 			"attached-mac": "52:54:00:00:00:01", "iface-id": "5a6b0f0e-0000-4000-8000-000000000001", "iface-status": "active",
 			"vm-uuid": "0d7d2f5e-0000-4000-8000-000000000003",
-		}), []seenPort{{ofport: 4, mac: mac(1), guest: "0d7d2f5e-0000-4000-8000-000000000003"}}},
+		}), []*seenPort{{ofport: 4, mac: mac(1), guest: "0d7d2f5e-0000-4000-8000-000000000003"}}},
 		{"OVN", guestPort("lsp1", 5, map[string]string{"iface-id": "sw0-port1", "attached-mac": "52:54:00:00:00:01", "ovn-installed": "true"}),
-			[]seenPort{{ofport: 5, mac: mac(1), guest: "sw0-port1"}}},
+			[]*seenPort{{ofport: 5, mac: mac(1), guest: "sw0-port1"}}},
 		{"ovn-kubernetes", guestPort("a1b2c3d4e5f6a7b", 6, map[string]string{
 			"attached_mac": "52:54:00:00:00:01", "iface-id": "default_web-0", "sandbox": "a1b2c3", "ip_addresses": "10.244.0.7/24,fd00:10:244::7/64",
 			"iface-id-ver": "9b1c6a52-0000-4000-8000-000000000004", "ovn-installed": "true",
-		}), []seenPort{{ofport: 6, mac: mac(1), guest: "default_web-0", ips: "10.244.0.7 fd00:10:244::7"}}},
+		}), []*seenPort{{ofport: 6, mac: mac(1), guest: "default_web-0", ips: "10.244.0.7 fd00:10:244::7"}}},
 		{"Kube-OVN", guestPort("0a1b2c3d4e5f_h", 6, map[string]string{
 			"iface-id": "web-0.default", "ip": "10.16.0.7", "pod_name": "web-0", "pod_namespace": "default", "vendor": "kube-ovn",
-		}), []seenPort{{ofport: 6, guest: "web-0.default", ips: "10.16.0.7"}}},
+		}), []*seenPort{{ofport: 6, guest: "web-0.default", ips: "10.16.0.7"}}},
 		{"addresses that are none", guestPort("vnet0", 6, map[string]string{"vm-id": "g", "ip": "dhcp, 10.16.0.7 ::ffff:10.16.0.8/120;10.0.0"}),
-			[]seenPort{{ofport: 6, guest: "g", ips: "10.16.0.7 10.16.0.8"}}},
-		{"no ids", guestPort("vnet1", 7, nil), []seenPort{{ofport: 7}}},
-		{"no number yet", guestPort("vnet1", 0, nil), []seenPort{{}}},
-		{"could not be opened", guestPort("vnet1", -1, nil), []seenPort{{}}},
-		{"address that is none", guestPort("vnet1", 7, map[string]string{"attached-mac": "02-00", "vm-id": "g"}), []seenPort{{ofport: 7, guest: "g"}}},
+			[]*seenPort{{ofport: 6, guest: "g", ips: "10.16.0.7 10.16.0.8"}}},
+		{"no ids", guestPort("vnet1", 7, nil), []*seenPort{{ofport: 7}}},
+		{"no number yet", guestPort("vnet1", 0, nil), []*seenPort{{}}},
+		{"could not be opened", guestPort("vnet1", -1, nil), []*seenPort{{}}},
+		{"address that is none", guestPort("vnet1", 7, map[string]string{"attached-mac": "02-00", "vm-id": "g"}), []*seenPort{{ofport: 7, guest: "g"}}},
 		{"patch port", port{name: "patch0", devices: []device{{typ: "patch", ofport: 2}}}, nil},
 		{"bond", port{name: "bond0", devices: []device{{name: "eth0"}, {name: "eth1"}}}, nil},
 	} {

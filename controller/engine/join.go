@@ -71,7 +71,7 @@ func (e *Engine) plug(h *host, s *tap.Service) {
 	now := observation{host: before.host, ports: slices.Clone(before.ports)}
 	port := tap.TapPort{Name: s.IfName, OFPort: freePort(before.host.TapPorts), MAC: s.MAC}
 	now.host.TapPorts = append(slices.Clone(before.host.TapPorts), port)
-	now.ports = append(now.ports, seenPort{host: h.id, bridge: e.config.TapBridge, name: s.IfName, ofport: port.OFPort, mac: s.MAC, inUse: s.MAC})
+	now.ports = append(now.ports, &seenPort{host: h.id, bridge: e.config.TapBridge, name: s.IfName, ofport: port.OFPort, mac: s.MAC, inUse: s.MAC})
 	e.imagineSeen(h, now)
 }
 
@@ -118,8 +118,9 @@ func (e *Engine) join(h *host, port tap.Port) {
 		}
 	}
 	for i := range now.ports {
-		if p := &now.ports[i]; p.name == port.Name {
+		if p := *now.ports[i]; p.name == port.Name {
 			p.bridge, p.ofport, joined.MAC = port.Bridge, joined.OFPort, p.inUse
+			now.ports[i] = &p
 		}
 	}
 	now.host.TapPorts = append(slices.Clone(before.host.TapPorts), joined)

@@ -31,12 +31,12 @@ func (m multimap[K, V]) remove(k K, v V) {
 	}
 }
 
-// portLists holds ports under a key, sorted; each is one record, however many lists it is in.
+// portLists holds ports under a key, sorted; each is one record, however many lists it is in, that of the host's observation.
 type portLists[K comparable] map[K][]*seenPort
 
 // place is where a port stands in a list, or belongs.
 func (m portLists[K]) place(k K, p *seenPort) (at int, stands bool) {
-	return slices.BinarySearchFunc(m[k], p, func(a, b *seenPort) int { return comparePorts(*a, *b) })
+	return slices.BinarySearchFunc(m[k], p, comparePorts)
 }
 
 func (m portLists[K]) add(k K, p *seenPort) {
@@ -102,39 +102,41 @@ func (p seenPort) addrs() []netip.Addr {
 	return out
 }
 
-func (x *places) addPort(p seenPort) {
+func (x *places) addPort(p *seenPort) {
 	if m := p.effective(); !m.IsZero() {
-		x.byMAC.add(m, &p)
+		x.byMAC.add(m, p)
 	}
 	if !p.inUse.IsZero() {
-		x.byInUse.add(p.inUse, &p)
+		x.byInUse.add(p.inUse, p)
 	}
-	x.byName.add(p.name, &p)
+	x.byName.add(p.name, p)
 	if p.guest != "" {
-		x.byGuest.add(p.guest, &p)
+		x.byGuest.add(p.guest, p)
 	}
 }
 
-func (x *places) removePort(p seenPort) {
-	x.byMAC.remove(p.effective(), &p)
-	x.byInUse.remove(p.inUse, &p)
-	x.byName.remove(p.name, &p)
-	x.byGuest.remove(p.guest, &p)
+func (x *places) removePort(p *seenPort) {
+	x.byMAC.remove(p.effective(), p)
+	x.byInUse.remove(p.inUse, p)
+	x.byName.remove(p.name, p)
+	x.byGuest.remove(p.guest, p)
 }
 
-// replace takes the ports of a host from one observation to the next, both sorted, and tells each port that came or went.
-func (x *places) replace(before, now []seenPort, changed func(seenPort)) {
+// replace takes the ports of a host from one observation to the next, both sorted, and tells each port that came or went. The next gets the
+// records of ports that are as they were.
+func (x *places) replace(before, now []*seenPort, changed func(seenPort)) {
 	for len(before) > 0 || len(now) > 0 {
 		switch {
-		case len(before) > 0 && len(now) > 0 && before[0] == now[0]:
+		case len(before) > 0 && len(now) > 0 && *before[0] == *now[0]:
+			now[0] = before[0]
 			before, now = before[1:], now[1:]
 		case len(now) == 0 || len(before) > 0 && comparePorts(before[0], now[0]) <= 0:
 			x.removePort(before[0])
-			changed(before[0])
+			changed(*before[0])
 			before = before[1:]
 		default:
 			x.addPort(now[0])
-			changed(now[0])
+			changed(*now[0])
 			now = now[1:]
 		}
 	}
@@ -212,7 +214,7 @@ func (x *places) portsOf(mac tap.MAC, name string) []seenPort {
 	for p := range found {
 		out = append(out, p)
 	}
-	slices.SortFunc(out, comparePorts)
+	slices.SortFunc(out, func(a, b seenPort) int { return comparePorts(&a, &b) })
 	return out
 }
 
@@ -250,14 +252,10 @@ func (x *places) guest(id string, record *store.Guest) (tap.Guest, bool) {
 			g.NICs = append(g.NICs, nic)
 		}
 	}
-	ports := make([]seenPort, 0, len(x.byGuest[id]))
 	for _, p := range x.byGuest[id] {
-		if !x.isTapNIC(*p) && !p.effective().IsZero() {
-			ports = append(ports, *p)
+		if x.isTapNIC(*p) || p.effective().IsZero() {
+			continue
 		}
-	}
-	slices.SortFunc(ports, comparePorts)
-	for _, p := range ports {
 		at, have := byMAC[p.effective()]
 		if !have {
 			at = len(g.NICs)
