@@ -35,9 +35,9 @@ type reader struct {
 }
 
 const (
-	sharePays       = 16 << 10 // bytes of text
-	maxSharedLength = 32       // bytes of a string
-	sharedHashes    = 512      // a power of two
+	sharePays       = 4 << 10 // bytes of text
+	maxSharedLength = 32      // bytes of a string
+	sharedHashes    = 256     // a power of two
 )
 
 func newReader(text []byte) *reader {

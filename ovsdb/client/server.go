@@ -19,8 +19,19 @@ type serverWatch struct {
 	mu       sync.Mutex
 	started  bool
 	absent   bool // the server is older than Open vSwitch 2.9
-	rows     map[ovsdb.UUID]ovsdb.Row
+	served   map[ovsdb.UUID]served
 	interest []string // databases that must stay
+}
+
+// served is a row of the Database table.
+type served struct {
+	name              string
+	connected, leader bool
+}
+
+func servedOf(row ovsdb.Row) served {
+	name, _ := row["name"].(ovsdb.String)
+	return served{string(name), row["connected"] == ovsdb.Boolean(true), row["leader"] == ovsdb.Boolean(true)}
 }
 
 // serverSchema is as much of _Server's schema as is read, by all connections.
@@ -94,15 +105,15 @@ func (c *Conn) serverChanged(u Update, _ int) error {
 	w := &c.server
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.rows == nil {
-		w.rows = map[ovsdb.UUID]ovsdb.Row{}
+	if w.served == nil {
+		w.served = map[ovsdb.UUID]served{}
 	}
 	for _, t := range u.Tables {
 		for _, r := range t.Rows {
 			if r.Change == ovsdb.RowDelete {
-				delete(w.rows, r.UUID)
+				delete(w.served, r.UUID)
 			} else {
-				w.rows[r.UUID] = r.Row
+				w.served[r.UUID] = servedOf(r.Row)
 			}
 		}
 	}
@@ -117,12 +128,12 @@ func (w *serverWatch) check(leaderOnly bool) error {
 	}
 	for _, db := range w.interest {
 		why := "it is not there"
-		for _, row := range w.rows {
+		for _, s := range w.served {
 			switch {
-			case row["name"] != ovsdb.String(db):
-			case row["connected"] != ovsdb.Boolean(true):
+			case s.name != db:
+			case !s.connected:
 				why = "the server is not connected to its storage"
-			case leaderOnly && row["leader"] != ovsdb.Boolean(true):
+			case leaderOnly && !s.leader:
 				why = "the server is not its leader"
 			default:
 				why = ""

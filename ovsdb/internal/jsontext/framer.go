@@ -72,7 +72,7 @@ func (s *scanner) scanString(b []byte, n int) int {
 // firstRead is the size of an idle framer's buffer, and keepBuffer what it
 // keeps at most once a larger message has been read.
 const (
-	firstRead  = 1 << 10
+	firstRead  = 1 << 9
 	keepBuffer = 2 << 10
 )
 
