@@ -76,10 +76,11 @@ func (c *Conn) Monitor(ctx context.Context, db string, request ovsdb.MonitorRequ
 // transaction since, of an earlier connection. Where the server still knows
 // that transaction the first update is Resumed.
 func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.MonitorRequest, since ovsdb.UUID) (*Monitor, error) {
+	question := c.askSchema(ctx, db)
 	if err := c.watchDatabase(ctx, db); err != nil {
 		return nil, fmt.Errorf("monitor of %s: %w", db, err)
 	}
-	schema, err := c.GetSchema(ctx, db)
+	schema, err := c.schema(ctx, db, question)
 	if err != nil {
 		return nil, fmt.Errorf("monitor of %s: %w", db, err)
 	}

@@ -28,27 +28,7 @@ func (c *Conn) ListDBs(ctx context.Context) ([]string, error) {
 // GetSchema returns the schema of a database (RFC 7047, 4.1.2). It is asked
 // for once in a connection.
 func (c *Conn) GetSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema, error) {
-	c.mu.Lock()
-	schema := c.schemas[db]
-	c.mu.Unlock()
-	if schema != nil {
-		return schema, nil
-	}
-	err := c.call(ctx, "get_schema", stringParams(db), func(result []byte) error {
-		s, err := c.opts.Schemas.parse(result)
-		if err != nil {
-			return err
-		}
-		c.mu.Lock()
-		c.schemas[db] = s
-		c.mu.Unlock()
-		schema = s
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return schema, nil
+	return c.schema(ctx, db, c.askSchema(ctx, db))
 }
 
 func stringParams(s string) []byte {
@@ -81,33 +61,44 @@ func (c *Conn) TransactSeq(ctx context.Context, db string, ops ...ovsdb.Operatio
 	if err != nil {
 		return nil, 0, fmt.Errorf("transact: %w", err)
 	}
-	var outcome struct {
-		results []ovsdb.OperationResult
-		seq     uint64
-		err     error
-	}
-	p, err := c.start(ctx, "transact", params, func(result []byte) error {
-		outcome.seq = c.seq
-		outcome.results, outcome.err = ovsdb.ParseResults(result, ops)
-		if failed := (*ovsdb.OperationError)(nil); errors.As(outcome.err, &failed) {
-			return nil
-		}
-		return outcome.err
-	})
+	t, err := c.startTransact(ctx, params, ops)
 	if err != nil {
 		return nil, 0, err
 	}
-	err = c.await(ctx, p)
+	err = c.await(ctx, t.pending)
 	if refused := (*RPCError)(nil); errors.As(err, &refused) {
 		return nil, 0, err
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			c.cancel(p.id)
+			c.cancel(t.id)
 		}
 		return nil, 0, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
-	return outcome.results, outcome.seq, outcome.err
+	return t.results, t.seq, t.err
+}
+
+// transaction is one that was handed to the writer. What it has yielded may be
+// read when the reply has come.
+type transaction struct {
+	pending
+	results []ovsdb.OperationResult
+	seq     uint64
+	err     error // an *ovsdb.OperationError
+}
+
+// startTransact hands the params of a transaction over, which are of ops.
+func (c *Conn) startTransact(ctx context.Context, params []byte, ops []ovsdb.Operation) (t *transaction, err error) {
+	t = &transaction{}
+	t.pending, err = c.start(ctx, "transact", params, func(result []byte) error {
+		t.seq = c.seq
+		t.results, t.err = ovsdb.ParseResults(result, ops)
+		if failed := (*ovsdb.OperationError)(nil); errors.As(t.err, &failed) {
+			return nil
+		}
+		return t.err
+	})
+	return t, err
 }
 
 func appendTransact(b []byte, db string, ops []ovsdb.Operation) ([]byte, error) {

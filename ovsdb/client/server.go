@@ -34,6 +34,9 @@ func servedOf(row ovsdb.Row) served {
 	return served{string(name), row["connected"] == ovsdb.Boolean(true), row["leader"] == ovsdb.Boolean(true)}
 }
 
+// The database and the table in which a server tells that.
+const serverDatabase, serverTable = "_Server", "Database"
+
 // serverSchema is as much of _Server's schema as is read, by all connections.
 // The columns are as old as the database itself.
 var serverSchema = makeServerSchema()
@@ -48,8 +51,8 @@ func makeServerSchema() *ovsdb.DatabaseSchema {
 		}
 	}
 	return &ovsdb.DatabaseSchema{
-		Name:   "_Server",
-		Tables: map[string]*ovsdb.TableSchema{"Database": {Name: "Database", Columns: columns}},
+		Name:   serverDatabase,
+		Tables: map[string]*ovsdb.TableSchema{serverTable: {Name: serverTable, Columns: columns}},
 	}
 }
 
@@ -80,9 +83,9 @@ func (c *Conn) startServerWatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := &Monitor{conn: c, db: "_Server", schema: serverSchema}
+	m := &Monitor{conn: c, db: serverDatabase, schema: serverSchema}
 	m.deliver = c.serverChanged
-	request := ovsdb.MonitorRequest{"Database": {Columns: []string{"name", "connected", "leader"}}}
+	request := ovsdb.MonitorRequest{serverTable: {Columns: []string{"name", "connected", "leader"}}}
 	err = c.monitor(ctx, m, plainMonitor, request, ovsdb.UUID{})
 	if refused := (*RPCError)(nil); errors.As(err, &refused) {
 		c.server.mu.Lock()

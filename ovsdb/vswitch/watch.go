@@ -33,6 +33,9 @@ type Watcher struct {
 	come int // bytes of updates since the snapshot was measured
 }
 
+// watched is the request of all watchers, which nobody changes.
+var watched = sync.OnceValue(Request)
+
 // Watch starts to monitor the Open_vSwitch database of a connection.
 func Watch(ctx context.Context, conn *client.Conn) (*Watcher, error) {
 	return WatchWith(ctx, conn, nil)
@@ -40,7 +43,7 @@ func Watch(ctx context.Context, conn *client.Conn) (*Watcher, error) {
 
 // WatchWith is Watch for one of many connections, which share models.
 func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher, error) {
-	m, err := conn.Monitor(ctx, Database, Request())
+	m, err := conn.Monitor(ctx, Database, watched())
 	if err != nil {
 		return nil, err
 	}
