@@ -40,8 +40,17 @@ func (e *Engine) publishRef(id ref) {
 // publishGuest tells that a guest has changed, has come or is gone, whichever it is. One that is gone is told as record, if
 // it was declared.
 func (e *Engine) publishGuest(id string, record *store.Guest) {
-	v, exists := e.guestView(id)
 	_, existed := e.told[id]
+	if e.events.idle() {
+		if e.existsGuest(id) {
+			e.told.add(id)
+		} else {
+			delete(e.told, id)
+		}
+		e.events.touch(id)
+		return
+	}
+	v, exists := e.guestView(id)
 	switch {
 	case exists:
 		e.told.add(id)

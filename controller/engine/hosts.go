@@ -223,6 +223,11 @@ func (e *Engine) judgeHost(h *host) {
 		return
 	}
 	h.health, h.altered = now, false
+	if e.events.idle() {
+		h.told = nil
+		e.events.touch(h.id)
+		return
+	}
 	if record := e.intent.hosts.byID[h.id]; record != nil {
 		e.publishHost(record, "updated")
 	}

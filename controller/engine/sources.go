@@ -85,10 +85,9 @@ func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) (
 	}
 	for _, l := range n.Locations {
 		s.add("port", FromOVSDB)
-		for _, p := range x.byName[l.Port] {
-			if p.location() == l {
-				tells(FromOVSDB, p.effective(), p.name, p.addrs()...)
-			}
+		if at, stands := x.byName.place(l.Port, &seenPort{host: l.Host, bridge: l.Bridge, name: l.Port}); stands {
+			p := x.byName[l.Port][at]
+			tells(FromOVSDB, p.effective(), p.name, p.addrs()...)
 		}
 	}
 	for _, at := range known {

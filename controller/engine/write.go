@@ -217,6 +217,11 @@ func (e *Engine) seesGuest(id string) bool {
 	return len(e.places.byGuest[id]) > 0 || len(e.places.domains.byID[id]) > 0
 }
 
+// existsGuest reports whether there is a guest of that id, declared or seen. The caller holds mu.
+func (e *Engine) existsGuest(id string) bool {
+	return e.intent.guests.byID[id] != nil || e.seesGuest(id)
+}
+
 func (e *Engine) hostID(ref string) (string, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
