@@ -169,7 +169,7 @@ func nonsense(r *tap.Result, told uint64) error {
 
 // accept prepares a host's program, if it keeps the contract. The caller holds mu.
 func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
-	desired, err := reconcile.NewDesired(p, e.config.TapBridge)
+	desired, err := h.prepare(p, e.config.TapBridge)
 	if err == nil {
 		if name := e.foreignNIC(h, p); name != "" {
 			err = &foreignNIC{name}
@@ -179,6 +179,14 @@ func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
 		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.hostName(h.id), err)
 	}
 	return desired, nil
+}
+
+// prepare makes of a program what its session applies.
+func (h *host) prepare(p *tap.Program, tapBridge string) (*reconcile.Desired, error) {
+	if h.program == nil {
+		return reconcile.NewDesired(p, tapBridge)
+	}
+	return h.program.Next(p, tapBridge)
 }
 
 // foreignNIC says that a program takes a NIC that no tap service has.

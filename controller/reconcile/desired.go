@@ -26,6 +26,7 @@ type Desired struct {
 	FlowsPrint uint64
 	// placesPrint is that of all ports, rowsPrint that of all that stands in the database, both with whose is left alone.
 	placesPrint, rowsPrint uint64
+	prints                 prints
 
 	ports       map[string]*tap.Port // by name
 	mirrors     map[portKey]bool
@@ -58,25 +59,37 @@ func (d *Desired) Silenced(owners map[string]bool) *Desired {
 
 // NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own, and prepares it.
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
+	return (&Desired{Program: &tap.Program{}}).Next(p, tapBridge)
+}
+
+// Next is [NewDesired] for a program that follows another one, from which it takes what they have in common.
+func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
+	before := d
 	ports, owners, err := check(p, tapBridge)
 	if err != nil {
 		return nil, err
 	}
-	d := &Desired{
+	d = &Desired{
 		Program: p, Prints: map[string]uint64{}, ports: ports, mirrors: make(map[portKey]bool, len(p.Mirrors)), flowOwner: owners,
 		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, placesPrint: 1, // Not that of no program.
 	}
-	prints := printer{of: d.Prints}
-	prints.bridge(&p.Bridge)
-	for i := range p.Ports {
-		port := &p.Ports[i]
-		d.placesPrint = prints.with(d.placesPrint, port.Owner, prints.port(port))
+	var of printer
+	if d.prints = of.program(p, before); of.err != nil {
+		return nil, of.err
 	}
-	d.rowsPrint = prints.with(d.placesPrint, tap.OwnerBridge, d.Prints[tap.OwnerBridge])
+	add := func(all *uint64, owner string, print uint64) {
+		d.Prints[owner] = of.with(d.Prints[owner], print)
+		*all = of.with(*all, print)
+	}
+	for i := range p.Ports {
+		add(&d.placesPrint, p.Ports[i].Owner, d.prints.ports[i])
+	}
+	d.rowsPrint = d.placesPrint
+	add(&d.rowsPrint, tap.OwnerBridge, of.bridge(&p.Bridge))
 	for i := range p.Mirrors {
 		m := &p.Mirrors[i]
 		d.mirrors[portKey{m.Bridge, m.Name}] = true
-		d.rowsPrint = prints.with(d.rowsPrint, m.Owner, prints.mirror(m))
+		add(&d.rowsPrint, m.Owner, d.prints.mirrors[i])
 	}
 	d.Flows = make([]flowtable.Flow, 0, len(p.Flows))
 	for i := range p.Flows {
@@ -87,11 +100,7 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 		}
 		d.Flows = append(d.Flows, flow)
 		d.delivers[f.Owner] = true
-		print, err := prints.flow(f)
-		if err != nil {
-			return nil, err
-		}
-		d.FlowsPrint = prints.with(d.FlowsPrint, f.Owner, print)
+		add(&d.FlowsPrint, f.Owner, d.prints.flows[i])
 	}
 	d.Owners = slices.Sorted(maps.Keys(d.Prints))
 	for i := range p.Held {
@@ -99,7 +108,7 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 		d.held[h.Owner] = true
 		d.heldCookies[h.Cookie] = true
 		for _, all := range []*uint64{&d.FlowsPrint, &d.placesPrint, &d.rowsPrint} {
-			*all = prints.with(*all, h.Owner, uint64(h.Cookie))
+			*all = of.with(*all, of.hold(h))
 		}
 	}
 	return d, nil

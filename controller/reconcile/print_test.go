@@ -20,11 +20,7 @@ func TestPrintsOfFields(t *testing.T) {
 
 func everyField[T any](t *testing.T, print func(*printer, *T) uint64) {
 	t.Helper()
-	of := func(o *T) map[string]uint64 {
-		p := printer{of: map[string]uint64{}}
-		print(&p, o)
-		return p.of
-	}
+	of := func(o *T) uint64 { return print(new(printer), o) }
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		var o T
 		value := reflect.ValueOf(&o).Elem().FieldByIndex(field.Index)
@@ -81,5 +77,8 @@ func TestPrintsOfAll(t *testing.T) {
 		assert.Equal(t, tc.flows, was.FlowsPrint != is.FlowsPrint, "%s: flows", name)
 		assert.Equal(t, tc.places, was.placesPrint != is.placesPrint, "%s: places", name)
 		assert.Equal(t, tc.rows, was.rowsPrint != is.rowsPrint, "%s: rows", name)
+		next, err := was.Next(is.Program, "brtap")
+		require.NoError(t, err)
+		assert.Equal(t, is, next, "%s: after another program", name)
 	}
 }

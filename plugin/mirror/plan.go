@@ -28,6 +28,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	}
 	numbers := newPortNumbers(h)
 	program.Ports = make([]tap.Port, 0, 1+2*len(captures)+len(p.servicesAt[h.ID]))
+	program.Mirrors = make([]tap.Mirror, 0, len(captures))
 	flows := flowTables{entries: make([]tap.FlowEntry, 0, 3*(1+len(captures)))}
 
 	var tunnel uint32
@@ -163,7 +164,9 @@ const (
 )
 
 func newPortNumbers(h *tap.Host) *portNumbers {
-	n := &portNumbers{seen: map[string]uint32{}, requested: map[string]uint32{}, used: map[uint32]bool{}}
+	n := &portNumbers{
+		seen: make(map[string]uint32, len(h.TapPorts)), used: make(map[uint32]bool, len(h.TapPorts)), requested: map[string]uint32{},
+	}
 	for _, port := range h.TapPorts {
 		if port.OFPort > 0 {
 			n.seen[port.Name] = port.OFPort
