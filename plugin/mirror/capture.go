@@ -35,17 +35,21 @@ const (
 	groupAllVLAN                    // everything on some VLANs
 	groupInVLAN                     // what arrives at the uplinks on some VLANs
 	groupOutVLAN                    // what leaves by the uplinks on some VLANs
+
+	mirrorGroups = iota
 )
 
-// mirrorRecord is a Mirror record in the making.
+// mirrorRecord is a Mirror record in the making: how many flows, at how many places, want what.
 type mirrorRecord struct {
 	group mirrorGroup
-	all   bool
-	vlans map[uint16]struct{}
-	since time.Time // creation of its earliest flow
-
-	sources, destinations []string // ports; sorted once the capture has settled
+	flows int
+	all   int // those that want all traffic
+	vlans map[uint16]int
+	ports map[string]sides
 }
+
+// sides is how many flows want what enters by a port, and what leaves by it.
+type sides struct{ source, destination int }
 
 func groupOf(f *tap.Flow) mirrorGroup {
 	switch {
@@ -59,72 +63,59 @@ func groupOf(f *tap.Flow) mirrorGroup {
 	return groupAllVLAN
 }
 
-// add puts a flow's selection at a place into the record of its group.
-func (c *capture) add(f *tap.Flow, p place) {
-	group := groupOf(f)
-	at := slices.IndexFunc(c.groups, func(r *mirrorRecord) bool { return r.group == group })
-	if at < 0 {
-		at = len(c.groups)
-		c.groups = append(c.groups, &mirrorRecord{group: group, vlans: map[uint16]struct{}{}, since: f.Created})
-	}
-	r := c.groups[at]
-	if f.Created.Before(r.since) {
-		r.since = f.Created
-	}
+// count adds a flow's selection at a place that has these ports, or takes it out.
+func (r *mirrorRecord) count(f *tap.Flow, ports []string, by int) {
+	r.flows += by
 	if f.VLAN != 0 {
-		r.vlans[f.VLAN] = struct{}{}
+		if r.vlans[f.VLAN] += by; r.vlans[f.VLAN] == 0 {
+			delete(r.vlans, f.VLAN)
+		}
 	}
-	src, dst := &r.sources, &r.destinations
+	selects := sides{source: by, destination: by}
+	if f.Direction == tap.In {
+		selects.source = 0
+	}
+	if f.Direction == tap.Out {
+		selects.destination = 0
+	}
 	if f.Type == tap.FlowVSwitch {
-		c.guard = true
 		if f.Direction == tap.Both {
-			r.all = true
+			r.all += by
 			return
 		}
 		// What arrives from the physical network enters the switch by an uplink; a guest's IN leaves it towards the guest.
-		src, dst = dst, src
+		selects.source, selects.destination = selects.destination, selects.source
 	}
-	for _, port := range p.ports {
-		if f.Direction != tap.In {
-			*src = append(*src, port)
-		}
-		if f.Direction != tap.Out {
-			*dst = append(*dst, port)
-		}
-	}
-}
-
-// settle drops what a record of all traffic makes needless.
-func (c *capture) settle() {
-	slices.SortFunc(c.groups, func(a, b *mirrorRecord) int { return cmp.Compare(a.group, b.group) })
-	if first := c.groups[0]; first.group == groupPorts && first.all {
-		for _, r := range c.groups[1:] {
-			if r.since.Before(first.since) {
-				first.since = r.since
-			}
-		}
-		c.groups = c.groups[:1]
-	}
-	for _, r := range c.groups {
-		for _, ports := range []*[]string{&r.sources, &r.destinations} {
-			slices.Sort(*ports)
-			*ports = slices.Compact(*ports)
+	for _, port := range ports {
+		now := r.ports[port]
+		now.source += selects.source
+		now.destination += selects.destination
+		if r.ports[port] = now; now == (sides{}) {
+			delete(r.ports, port)
 		}
 	}
 }
 
 // serves reports whether a flow of the capture depends on the record: one of all traffic stands for every other.
 func (r *mirrorRecord) serves(f *tap.Flow) bool {
-	return r.group == groupOf(f) || r.group == groupPorts && r.all
+	return r.group == groupOf(f) || r.group == groupPorts && r.all > 0
 }
 
 func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
 	m := tap.Mirror{
 		Owner: c.id, Bridge: c.bridge, Name: mirrorName(c.id, r.group), Output: sourcePort(c.id),
-		SelectAll: r.all, SelectVLAN: slices.Sorted(maps.Keys(r.vlans)),
+		SelectAll: r.all > 0, SelectVLAN: slices.Sorted(maps.Keys(r.vlans)),
 	}
-	if !r.all {
-		m.SelectSrc, m.SelectDst = r.sources, r.destinations
+	if m.SelectAll {
+		return m
+	}
+	for _, port := range sorted(r.ports) {
+		if r.ports[port].source > 0 {
+			m.SelectSrc = append(m.SelectSrc, port)
+		}
+		if r.ports[port].destination > 0 {
+			m.SelectDst = append(m.SelectDst, port)
+		}
 	}
 	return m
 }
@@ -135,7 +126,6 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 	refused, held = map[string]string{}, set{}
 	for _, id := range sorted(p.captureAt[h.ID]) {
 		g := p.captureAt[h.ID][id]
-		p.build(h.ID, g)
 		to := p.destinations[g.service]
 		if g.running == 0 {
 			continue
@@ -151,7 +141,7 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 			continue
 		}
 		run = append(run, &capture{
-			id: id, bridge: g.bridge, service: p.world.services[g.service], to: to, guard: g.guard, groups: slices.Clone(g.records), from: g,
+			id: id, bridge: g.bridge, service: p.world.services[g.service], to: to, guard: g.guard > 0, groups: g.mirrors(), from: g,
 		})
 	}
 	return fit(h, run, held, refused), refused, held
@@ -184,27 +174,19 @@ func fit(h *tap.Host, captures []*capture, held set, refused map[string]string) 
 		c     *capture
 		r     *mirrorRecord
 		stand bool
+		since time.Time // of its earliest flow
 	}
 	byBridge := map[string][]candidate{}
 	for _, c := range captures {
 		bridge := bridgeNamed(h, c.bridge)
 		for _, r := range c.groups {
 			stands := slices.Contains(bridge.OurMirrors, mirrorName(c.id, r.group))
-			byBridge[c.bridge] = append(byBridge[c.bridge], candidate{c, r, stands})
+			byBridge[c.bridge] = append(byBridge[c.bridge], candidate{c: c, r: r, stand: stands})
 		}
 		c.groups = nil
 	}
 	for _, name := range sorted(byBridge) {
 		all := byBridge[name]
-		slices.SortStableFunc(all, func(a, b candidate) int {
-			switch {
-			case a.stand && !b.stand:
-				return -1
-			case b.stand && !a.stand:
-				return 1
-			}
-			return cmp.Or(a.r.since.Compare(b.r.since), cmp.Compare(a.c.id, b.c.id), cmp.Compare(a.r.group, b.r.group))
-		})
 		bridge := bridgeNamed(h, name)
 		others := bridge.OtherMirrors
 		taken := others
@@ -214,6 +196,20 @@ func fit(h *tap.Host, captures []*capture, held set, refused map[string]string) 
 			}
 		}
 		room := max(0, maxMirrors-taken)
+		if len(all) > room {
+			for i := range all {
+				all[i].since = all[i].c.from.since(all[i].r)
+			}
+			slices.SortStableFunc(all, func(a, b candidate) int {
+				switch {
+				case a.stand && !b.stand:
+					return -1
+				case b.stand && !a.stand:
+					return 1
+				}
+				return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.c.id, b.c.id), cmp.Compare(a.r.group, b.r.group))
+			})
+		}
 		for i, one := range all {
 			if i < room {
 				one.c.groups = append(one.c.groups, one.r)

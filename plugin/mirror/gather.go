@@ -3,6 +3,7 @@ package mirror
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -23,11 +24,10 @@ type gathered struct {
 	service string
 	flows   map[*part]struct{}
 
-	built   bool // what follows
-	enabled int  // places of its enabled flows
-	running int  // flows
-	guard   bool
-	records []*mirrorRecord
+	enabled int // places of its enabled flows
+	running int // of those that are to run
+	guard   int // of these, of whole switches
+	records [mirrorGroups]*mirrorRecord
 
 	shown rendering // what stood for it in the last program
 }
@@ -59,7 +59,7 @@ func (p *Planner) join(now *part) {
 			captures[capID] = g
 		}
 		g.flows[now] = struct{}{}
-		g.built = false
+		g.count(now, at, 1)
 	}
 	p.count(now, 1)
 }
@@ -75,7 +75,7 @@ func (p *Planner) leave(id string) {
 			continue // It had two places in it.
 		}
 		delete(g.flows, was)
-		if g.built = false; len(g.flows) > 0 {
+		if g.count(was, at, -1); len(g.flows) > 0 {
 			continue
 		}
 		if delete(p.captureAt[at.host], capID); len(p.captureAt[at.host]) == 0 {
@@ -109,34 +109,50 @@ func (p *Planner) count(f *part, by int) {
 	}
 }
 
-// build works out what comes of the flows of a capture, unless nothing has happened to them since it was done last.
-func (p *Planner) build(host string, g *gathered) {
-	if g.built {
+// count adds a flow at one of its places, or takes it out.
+func (g *gathered) count(f *part, at place, by int) {
+	if f.flow.Enabled {
+		g.enabled += by
+	}
+	if !f.feeds {
 		return
 	}
-	*g = gathered{bridge: g.bridge, service: g.service, flows: g.flows, built: true, shown: g.shown}
+	g.running += by
+	if f.flow.Type == tap.FlowVSwitch {
+		g.guard += by
+	}
+	group := groupOf(f.flow)
+	if g.records[group] == nil {
+		g.records[group] = &mirrorRecord{group: group, vlans: map[uint16]int{}, ports: map[string]sides{}}
+	}
+	if g.records[group].count(f.flow, at.ports, by); g.records[group].flows == 0 {
+		g.records[group] = nil
+	}
 	g.shown.mirrors = nil
-	c := &capture{}
-	for from := range g.flows {
-		if from.feeds {
-			g.running++
-		}
-		for _, at := range from.places {
-			if at.host != host || at.bridge != g.bridge {
-				continue
-			}
-			if from.flow.Enabled {
-				g.enabled++
-			}
-			if from.feeds {
-				c.add(from.flow, at)
-			}
+}
+
+// mirrors are the records that it takes: one of all traffic makes the others needless.
+func (g *gathered) mirrors() (all []*mirrorRecord) {
+	if first := g.records[groupPorts]; first != nil && first.all > 0 {
+		return []*mirrorRecord{first}
+	}
+	for _, r := range g.records {
+		if r != nil {
+			all = append(all, r)
 		}
 	}
-	if len(c.groups) > 0 {
-		c.settle()
+	return all
+}
+
+// since is when the earliest of the running flows was created that depend on a record.
+func (g *gathered) since(r *mirrorRecord) time.Time {
+	var earliest *tap.Flow
+	for f := range g.flows {
+		if f.feeds && r.serves(f.flow) && (earliest == nil || f.flow.Created.Before(earliest.Created)) {
+			earliest = f.flow
+		}
 	}
-	g.guard, g.records = c.guard, c.groups
+	return earliest.Created // A record has flows.
 }
 
 // refuse tells why some of the running flows of a capture cannot run, by id.

@@ -129,7 +129,6 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 	}
 	for _, g := range p.captureAt[h.ID] {
 		if b := bridgeNamed(h, g.bridge); b != nil {
-			p.build(h.ID, g)
 			w := weights[b.DatapathType]
 			w.sources += g.enabled
 			weights[b.DatapathType] = w

@@ -24,7 +24,7 @@ type renderedFor struct {
 // render makes what stands for a capture.
 func (p *Planner) render(c *capture, of renderedFor) *rendering {
 	g := c.from
-	if len(c.groups) < len(g.records) { // Some have no room: that is not remembered.
+	if len(c.groups) < len(g.mirrors()) { // Some have no room: that is not remembered.
 		g = &gathered{}
 	}
 	if g.shown.flows == nil || g.shown.of != of {

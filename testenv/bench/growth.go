@@ -59,7 +59,8 @@ func (f *fleet) grown(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if _, err := f.rest(ctx, pick(f.b.quick, time.Second, 10*time.Second)); err != nil {
+	// The controller gives back what its start has left behind after 15 s, which is no part of a change.
+	if _, err := f.rest(ctx, pick(f.b.quick, time.Second, idleTime)); err != nil {
 		return err
 	}
 	return f.change(ctx, func(i int) string { return fmt.Sprintf("changes-%d", i%len(f.Hosts)) })
