@@ -75,7 +75,7 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 	sooner(again, repairAt)
 	uninstalled, look := l.mirrors.Check(snap, desired, now)
 	sooner(again, look)
-	report := Report{Connected: true, Snapshot: snap, Owners: map[string]OwnerState{}, Program: desired, Leaving: map[string]bool{}}
+	report := Report{Connected: true, Snapshot: snap, Owners: make(map[string]OwnerState, len(desired.Owners)), Program: desired, Leaving: map[string]bool{}}
 	for owner := range l.changed {
 		report.Leaving[owner] = true
 	}

@@ -109,14 +109,9 @@ func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
 	if m.SelectAll {
 		return m
 	}
-	for _, port := range sorted(r.ports) {
-		if r.ports[port].source > 0 {
-			m.SelectSrc = append(m.SelectSrc, port)
-		}
-		if r.ports[port].destination > 0 {
-			m.SelectDst = append(m.SelectDst, port)
-		}
-	}
+	ports := sorted(r.ports)
+	m.SelectSrc = slices.DeleteFunc(slices.Clone(ports), func(port string) bool { return r.ports[port].source == 0 })
+	m.SelectDst = slices.DeleteFunc(ports, func(port string) bool { return r.ports[port].destination == 0 })
 	return m
 }
 

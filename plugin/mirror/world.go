@@ -12,7 +12,11 @@ type set map[string]struct{}
 
 func (s set) add(id string) { s[id] = struct{}{} }
 
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sorted[V any](m map[string]V) []string {
+	keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
+	slices.Sort(keys)
+	return keys
+}
 
 // index maps a key to the ids that refer to it, sorted: most keys have one, for which a set would take ten times as much memory. Where
 // there may be thousands, to keep them sorted would take too long: see sets.
