@@ -24,8 +24,12 @@ func TestConverges(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		db.clear(rt)
 		db.populate(rt)
+		d := desired(rt, drawProgram(rt))
 		for range 3 {
-			d := desired(rt, drawProgram(rt))
+			next, err := d.Next(drawProgram(rt), tapBridge)
+			require.NoError(rt, err)
+			d = desired(rt, next.Program)
+			require.Equal(rt, d, next)
 			foreign := foreignRows(db.snapshot())
 			open := rapid.Bool().Draw(rt, "gate")
 			for round := 0; ; round++ {

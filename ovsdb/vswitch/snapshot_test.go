@@ -309,3 +309,27 @@ func TestCounted(t *testing.T) {
 		})
 	}
 }
+
+func TestAllOpen(t *testing.T) {
+	db, s := twoBridges(t)
+	require.False(t, s.AllOpen(), "of four interfaces one has an error, and two no number")
+	for _, step := range []struct {
+		row    int
+		change string
+		open   bool
+	}{
+		{33, `{"modify":{"ofport":1}}`, false},
+		{34, `{"modify":{"ofport":2}}`, false},
+		{31, `{"delete":null}`, true},
+		{32, `{"modify":{"mac_in_use":"02:00:00:00:00:09"}}`, true},
+		{35, `{"insert":{"name":"n"}}`, false},
+		{35, `{"modify":{"ofport":6}}`, true},
+		{35, `{"modify":{"error":"no"}}`, false},
+		{35, `{"modify":{"error":["set",[]]}}`, true},
+		{35, `{"modify":{"ofport":-1}}`, false},
+		{35, `{"delete":null}`, true},
+	} {
+		s, _ = apply(t, db, s, fmt.Sprintf(`{"Interface":{"%v":%s}}`, id(step.row), step.change))
+		require.Equal(t, step.open, s.AllOpen(), "after %s of %d", step.change, step.row)
+	}
+}
