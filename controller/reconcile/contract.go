@@ -13,20 +13,19 @@ import (
 const maxOFPort = 65279
 
 // check holds a program against the contract: it touches nothing but the tap bridge and mirror ports of its own, copies
-// leave the tap bridge by ports with a number alone, and no two of its objects are one to the switch. It returns its ports by name, and
-// whose its flows are.
-func check(p *tap.Program, tapBridge string) (ports map[string]*tap.Port, owners map[flowtable.Key]string, err error) {
-	if ports, err = checkPorts(p, tapBridge); err != nil {
-		return nil, nil, err
+// leave the tap bridge by ports with a number alone, and no two of its objects are one to the switch. What it takes down of them goes into d.
+func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
+	if d.ports, err = checkPorts(p, tapBridge); err != nil {
+		return err
 	}
-	if err := checkBridge(p, ports, tapBridge); err != nil {
-		return nil, nil, err
+	if err := checkBridge(p, d.ports, tapBridge); err != nil {
+		return err
 	}
-	if err := checkMirrors(p, ports, tapBridge); err != nil {
-		return nil, nil, err
+	if d.mirrors, err = checkMirrors(p, d.ports, tapBridge); err != nil {
+		return err
 	}
-	owners, err = checkFlows(p)
-	return ports, owners, err
+	d.flowOwner, err = checkFlows(p)
+	return err
 }
 
 func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
@@ -95,20 +94,21 @@ func checkPorts(p *tap.Program, tapBridge string) (map[string]*tap.Port, error) 
 	return ports, nil
 }
 
-func checkMirrors(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
-	seen := make(map[portKey]bool, len(p.Mirrors))
+// checkMirrors returns the mirrors by name.
+func checkMirrors(p *tap.Program, ports map[string]*tap.Port, tapBridge string) (map[portKey]*tap.Mirror, error) {
+	mirrors := make(map[portKey]*tap.Mirror, len(p.Mirrors))
 	for i := range p.Mirrors {
 		m := &p.Mirrors[i]
 		out, key := ports[m.Output], portKey{m.Bridge, m.Name}
 		switch {
 		case m.Owner == "" || m.Name == "" || out == nil || out.Type != "patch" || out.Bridge != m.Bridge || m.Bridge == tapBridge || out.Owner != m.Owner:
-			return fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that this program has there for owner %q", m.Name, m.Bridge, m.Output, m.Owner)
-		case seen[key]:
-			return fmt.Errorf("mirror %s on bridge %s: another mirror of the program has this name", m.Name, m.Bridge)
+			return nil, fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that this program has there for owner %q", m.Name, m.Bridge, m.Output, m.Owner)
+		case mirrors[key] != nil:
+			return nil, fmt.Errorf("mirror %s on bridge %s: another mirror of the program has this name", m.Name, m.Bridge)
 		}
-		seen[key] = true
+		mirrors[key] = m
 	}
-	return nil
+	return mirrors, nil
 }
 
 // checkFlows returns whose the flows are.

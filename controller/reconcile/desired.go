@@ -29,7 +29,7 @@ type Desired struct {
 	prints                 prints
 
 	ports       map[string]*tap.Port // by name
-	mirrors     map[portKey]bool
+	mirrors     map[portKey]*tap.Mirror
 	flowOwner   map[flowtable.Key]string
 	delivers    map[string]bool
 	held        map[string]bool
@@ -65,13 +65,12 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 // Next is [NewDesired] for a program that follows another one, from which it takes what they have in common.
 func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
 	before := d
-	ports, owners, err := check(p, tapBridge)
-	if err != nil {
-		return nil, err
-	}
 	d = &Desired{
-		Program: p, Prints: map[string]uint64{}, ports: ports, mirrors: make(map[portKey]bool, len(p.Mirrors)), flowOwner: owners,
+		Program: p, Prints: map[string]uint64{},
 		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, placesPrint: 1, // Not that of no program.
+	}
+	if err := check(p, tapBridge, d); err != nil {
+		return nil, err
 	}
 	var of printer
 	if d.prints = of.program(p, before); of.err != nil {
@@ -87,9 +86,7 @@ func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
 	d.rowsPrint = d.placesPrint
 	add(&d.rowsPrint, tap.OwnerBridge, of.bridge(&p.Bridge))
 	for i := range p.Mirrors {
-		m := &p.Mirrors[i]
-		d.mirrors[portKey{m.Bridge, m.Name}] = true
-		add(&d.rowsPrint, m.Owner, d.prints.mirrors[i])
+		add(&d.rowsPrint, p.Mirrors[i].Owner, d.prints.mirrors[i])
 	}
 	d.Flows = make([]flowtable.Flow, 0, len(p.Flows))
 	for i := range p.Flows {

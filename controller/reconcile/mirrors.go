@@ -17,7 +17,7 @@ func (x *differ) deleteMirrors() {
 			}
 			key := portKey{b.Name, m.Name}
 			owner := m.ExternalIDs.Get(IDKey)
-			if !x.d.mirrors[key] && !x.d.held[owner] && x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
+			if x.d.mirrors[key] == nil && !x.d.held[owner] && x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true
 			}
@@ -42,8 +42,8 @@ func (m *matched) next(d *Desired) {
 		m.ports, m.mirrors, m.selects = map[portKey]matchedPort{}, map[portKey]matchedMirror{}, map[portKey]selections{}
 	}
 	maps.DeleteFunc(m.ports, func(key portKey, _ matchedPort) bool { return d.ports[key.name] == nil })
-	maps.DeleteFunc(m.mirrors, func(key portKey, _ matchedMirror) bool { return !d.mirrors[key] })
-	maps.DeleteFunc(m.selects, func(key portKey, _ selections) bool { return !d.mirrors[key] })
+	maps.DeleteFunc(m.mirrors, func(key portKey, _ matchedMirror) bool { return d.mirrors[key] == nil })
+	maps.DeleteFunc(m.selects, func(key portKey, _ selections) bool { return d.mirrors[key] == nil })
 }
 
 type matchedPort struct {

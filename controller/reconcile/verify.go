@@ -55,14 +55,10 @@ func (w *MirrorWatch) Check(snap *vswitch.Snapshot, d *Desired, now time.Time) (
 			patience += 2 * (ms - statsInterval)
 		}
 	}
-	for i := range d.Program.Mirrors {
-		m := &d.Program.Mirrors[i]
-		bridge, exists := snap.Bridge(m.Bridge)
-		if !exists {
-			continue
-		}
+	for _, bridge := range snap.Bridges() {
 		for row := range snap.EachMirror(bridge) {
-			if row.Name != m.Name || row.ExternalIDs.Get(IDKey) != m.Owner || len(row.Statistics) > 0 {
+			m := d.mirrors[portKey{bridge.Name, row.Name}]
+			if m == nil || row.ExternalIDs.Get(IDKey) != m.Owner || len(row.Statistics) > 0 {
 				continue
 			}
 			since, known := w.since[row.UUID]
