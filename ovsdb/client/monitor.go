@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,12 +38,34 @@ type Monitor struct {
 	silent atomic.Bool // canceled: no more updates, please
 
 	// deliver runs in the reader; its error ends the connection.
-	deliver func(u Update, size int) error
+	deliver func(u arrival, size int) error
 
 	mu      sync.Mutex // guards what follows
-	waiting []*Update  // the oldest first; nil while none does, which is most of the time
+	waiting []arrival  // the oldest first; nil while none does, which is most of the time
 	queued  int        // bytes, the sum of their sizes
 	ended   bool       // no more will come
+	broken  bool       // one could not be read, and what comes after it counts for nothing
+}
+
+// tablesParser reads the tables of an update.
+type tablesParser func(text []byte, db *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error)
+
+// arrival is an update as it has arrived. Who takes it reads its text: what waits is no larger than on the wire, and the reader of a
+// connection on which little comes does with a small stack.
+type arrival struct {
+	Update
+	method string       // by which it came
+	text   []byte       // of Tables
+	parse  tablesParser // nil: Tables is complete
+}
+
+// read completes Tables.
+func (a *arrival) read(db *ovsdb.DatabaseSchema) (err error) {
+	if a.parse != nil {
+		a.Tables, err = a.parse(a.text, db)
+		a.text, a.parse = nil, nil
+	}
+	return err
 }
 
 // monitorMethod is an index into monitorMethods.
@@ -53,7 +76,7 @@ var monitorMethods = []struct {
 	name  string
 	since bool // takes and gives a transaction id
 	cond  bool // understands conditions
-	parse func([]byte, *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error)
+	parse tablesParser
 }{
 	{"monitor_cond_since", true, true, nil},
 	{"monitor_cond", false, true, ovsdb.ParseTableUpdates2},
@@ -142,7 +165,7 @@ func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, re
 		c.mu.Lock()
 		c.monitors[id] = m
 		c.mu.Unlock()
-		return m.deliver(u, len(result))
+		return m.deliver(arrival{Update: u}, len(result))
 	})
 }
 
@@ -152,18 +175,34 @@ func (m *Monitor) Schema() *ovsdb.DatabaseSchema { return m.schema }
 // Next takes the oldest update that waits, without waiting for one: first the
 // initial contents and then every change, in the order of the wire. It is nil
 // where none waits; open is false where, besides, the monitor or the connection
-// has ended, so that none will come.
+// has ended, so that none will come. One that is malformed ends both.
 func (m *Monitor) Next() (u *Update, open bool) {
+	a, waits, open := m.take()
+	if !waits {
+		return nil, open
+	}
+	if err := a.read(m.schema); err != nil {
+		m.conn.fail(&ProtocolError{a.method, err})
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.waiting, m.broken = nil, true
+		return nil, false
+	}
+	return &a.Update, true
+}
+
+// take takes the oldest update that waits.
+func (m *Monitor) take() (a arrival, waits, open bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.waiting) == 0 {
-		return nil, !m.ended
+		return arrival{}, false, !m.ended && !m.broken
 	}
-	u, m.waiting = m.waiting[0], m.waiting[1:]
-	if m.queued -= u.Size; len(m.waiting) == 0 {
+	a, m.waiting = m.waiting[0], m.waiting[1:]
+	if m.queued -= a.Size; len(m.waiting) == 0 {
 		m.waiting = nil
 	}
-	return u, true
+	return a, true, true
 }
 
 // Waiting is how many updates Next has to give now.
@@ -199,18 +238,22 @@ func (m *Monitor) Cancel(ctx context.Context) error {
 
 // enqueue hands an update to the consumer, or fails where that one is too far
 // behind.
-func (m *Monitor) enqueue(u Update, size int) error {
+func (m *Monitor) enqueue(a arrival, size int) error {
 	if m.silent.Load() {
 		return nil
 	}
+	a.text = bytes.Clone(a.text) // It is the reader's.
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.broken {
+		return nil
+	}
 	// One update alone may be as large as a message may be.
 	if n := len(m.waiting); n == m.conn.opts.QueueUpdates || n > 0 && m.queued+size > m.conn.opts.QueueBytes {
 		return ErrSlowConsumer
 	}
-	u.Size = size
-	m.waiting = append(m.waiting, &u)
+	a.Size = size
+	m.waiting = append(m.waiting, a)
 	m.queued += size
 	select {
 	case m.ready <- struct{}{}:
@@ -245,11 +288,11 @@ func (c *Conn) monitorOf(id []byte) (*Monitor, error) {
 }
 
 func (c *Conn) update(params [][]byte, size int) error {
-	return c.deliver(params[0], params[1], Update{}, size, ovsdb.ParseTableUpdates)
+	return c.deliver(params[0], arrival{method: "update", text: params[1], parse: ovsdb.ParseTableUpdates}, size)
 }
 
 func (c *Conn) update2(params [][]byte, size int) error {
-	return c.deliver(params[0], params[1], Update{}, size, ovsdb.ParseTableUpdates2)
+	return c.deliver(params[0], arrival{method: "update2", text: params[1], parse: ovsdb.ParseTableUpdates2}, size)
 }
 
 func (c *Conn) update3(params [][]byte, size int) error {
@@ -261,21 +304,18 @@ func (c *Conn) update3(params [][]byte, size int) error {
 	if err != nil {
 		return fmt.Errorf("transaction id: %w", err)
 	}
-	return c.deliver(params[0], params[2], Update{LastTransaction: last}, size, ovsdb.ParseTableUpdates2)
+	return c.deliver(params[0], arrival{
+		Update: Update{LastTransaction: last}, method: "update3", text: params[2], parse: ovsdb.ParseTableUpdates2,
+	}, size)
 }
 
-func (c *Conn) deliver(id, text []byte, u Update, size int,
-	parse func([]byte, *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error),
-) error {
+func (c *Conn) deliver(id []byte, a arrival, size int) error {
 	m, err := c.monitorOf(id)
 	if err != nil {
 		return err
 	}
-	u.Seq = c.seq
-	if u.Tables, err = parse(text, m.schema); err != nil {
-		return err
-	}
-	return m.deliver(u, size)
+	a.Seq = c.seq
+	return m.deliver(a, size)
 }
 
 // monitorCanceled is the server's word that the database was removed or

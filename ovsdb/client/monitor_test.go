@@ -157,6 +157,8 @@ func TestSlowConsumer(t *testing.T) {
 				}
 			}()
 			require.ErrorIs(t, ended(t, conn), client.ErrSlowConsumer)
+			for range m.Ready() { // until the monitor has ended too
+			}
 			n := 0
 			for u, open := m.Next(); open; u, open = m.Next() {
 				require.True(t, u != nil, "an update")
@@ -174,6 +176,23 @@ func TestSlowConsumer(t *testing.T) {
 		}
 		require.NoError(t, conn.Err())
 	})
+}
+
+// TestMalformedUpdate: an update that cannot be read ends the connection when it is taken, and none that stands behind it is told.
+func TestMalformedUpdate(t *testing.T) {
+	conn, m, p, id := monitorPeer(t, client.Options{})
+	next(t, m)
+	for _, table := range []string{"None", "T"} {
+		require.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"%s":{"%s":{"modify":{"a":"x"}}}}]}`, id, table, rowID))
+	}
+	<-m.Ready()
+	u, open := m.Next()
+	require.True(t, u == nil && !open, "the malformed update")
+	var breach *client.ProtocolError
+	require.ErrorAs(t, ended(t, conn), &breach)
+	require.Equal(t, "update2", breach.Doing)
+	u, open = m.Next()
+	require.True(t, u == nil && !open, "the update behind it")
 }
 
 // TestCancel: updates that cross the cancellation are thrown away, and the

@@ -104,7 +104,10 @@ func (c *Conn) startServerWatch(ctx context.Context) error {
 }
 
 // serverChanged takes an update of _Server, in the reader.
-func (c *Conn) serverChanged(u Update, _ int) error {
+func (c *Conn) serverChanged(u arrival, _ int) error {
+	if err := u.read(serverSchema); err != nil {
+		return err
+	}
 	w := &c.server
 	w.mu.Lock()
 	defer w.mu.Unlock()
