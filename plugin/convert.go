@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
@@ -403,12 +404,18 @@ func resultFromPB(m *pb.Result, told map[string]tap.Program) (r tap.Result, err 
 	for _, host := range m.GetForgottenHosts() {
 		delete(told, host)
 	}
+	var last []tap.Need // Flows of one capture need the same, and often stand side by side.
 	for _, s := range m.GetStatuses() {
-		status := tap.Status{Kind: tap.Kind(s.GetKind()), ID: s.GetId(), State: tap.State(s.GetState()), Reason: s.GetReason()}
+		needs := slices.Grow([]tap.Need(nil), len(s.GetNeeds()))
 		for _, n := range s.GetNeeds() {
-			status.Needs = append(status.Needs, tap.Need{Host: n.GetHost(), Owner: n.GetOwner()})
+			needs = append(needs, tap.Need{Host: n.GetHost(), Owner: n.GetOwner()})
 		}
-		r.Statuses = append(r.Statuses, status)
+		if !slices.Equal(needs, last) {
+			last = needs
+		}
+		r.Statuses = append(r.Statuses, tap.Status{
+			Kind: tap.Kind(s.GetKind()), ID: s.GetId(), State: tap.State(s.GetState()), Reason: s.GetReason(), Needs: last,
+		})
 	}
 	return r, nil
 }

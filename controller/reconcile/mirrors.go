@@ -30,7 +30,7 @@ type matched struct {
 	of      *Desired // of the last program; what it does not have is forgotten
 	ports   map[portKey]matchedPort
 	mirrors map[portKey]matchedMirror
-	selects map[portKey]selections // of mirrors, whether they matched or not
+	selects map[portKey]*selections // of mirrors, whether they matched or not
 }
 
 // next prepares for the comparison with a program.
@@ -39,11 +39,11 @@ func (m *matched) next(d *Desired) {
 		return
 	}
 	if m.of = d; m.ports == nil {
-		m.ports, m.mirrors, m.selects = map[portKey]matchedPort{}, map[portKey]matchedMirror{}, map[portKey]selections{}
+		m.ports, m.mirrors, m.selects = map[portKey]matchedPort{}, map[portKey]matchedMirror{}, map[portKey]*selections{}
 	}
 	maps.DeleteFunc(m.ports, func(key portKey, _ matchedPort) bool { return d.ports[key.name] == nil })
 	maps.DeleteFunc(m.mirrors, func(key portKey, _ matchedMirror) bool { return d.mirrors[key] == nil })
-	maps.DeleteFunc(m.selects, func(key portKey, _ selections) bool { return d.mirrors[key] == nil })
+	maps.DeleteFunc(m.selects, func(key portKey, _ *selections) bool { return d.mirrors[key] == nil })
 }
 
 type matchedPort struct {
@@ -99,6 +99,9 @@ func (x *differ) mirror(m *tap.Mirror) {
 		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output, ExternalIDs: ids(m.Owner),
 	}
 	selects := x.matched.selects[key]
+	if selects == nil {
+		selects = &selections{}
+	}
 	for _, side := range []struct {
 		names []string
 		ports *selection
@@ -133,7 +136,6 @@ func (x *differ) mirror(m *tap.Mirror) {
 		if vswitch.Same(have, &want) {
 			x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Prints[m.Owner]}
 			selects.sources.ports, selects.destinations.ports = have.SelectSrcPort, have.SelectDstPort // The same, in memory once.
-			x.matched.selects[key] = selects
 			continue
 		}
 		if x.d.held[m.Owner] {

@@ -18,14 +18,8 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	}
 	datapath := p.tapDatapath(h)
 	captures, refused, held := p.captures(h, datapath)
-	program = &tap.Program{
-		Host: h.ID,
-		Bridge: tap.TapBridge{
-			Name: p.world.config.Bridge, DatapathType: datapath, FailMode: "secure",
-			Protocols:   []string{"OpenFlow13"},
-			OtherConfig: map[string]string{"disable-in-band": "true"},
-		},
-	}
+	program = &tap.Program{Host: h.ID, Bridge: p.world.bridge}
+	program.Bridge.DatapathType = datapath
 	numbers := newPortNumbers(h)
 	program.Ports = make([]tap.Port, 0, 1+2*len(captures)+len(p.servicesAt[h.ID]))
 	program.Mirrors = make([]tap.Mirror, 0, len(captures))

@@ -59,6 +59,7 @@ func (x sets) remove(key, id string) {
 // world is everything that the planner knows. The indexes say which flows and services a change of something touches.
 type world struct {
 	config   Config
+	bridge   tap.TapBridge // as it must stand on each host, but for its datapath type
 	hosts    map[string]*tap.Host
 	guests   map[string]*tap.Guest
 	services map[string]*tap.Service
@@ -78,7 +79,10 @@ type world struct {
 func newWorld(config Config) *world {
 	return &world{
 		config: config,
-		hosts:  map[string]*tap.Host{}, guests: map[string]*tap.Guest{}, attached: map[string][]tap.Location{},
+		bridge: tap.TapBridge{
+			Name: config.Bridge, FailMode: "secure", Protocols: []string{"OpenFlow13"}, OtherConfig: map[string]string{"disable-in-band": "true"},
+		},
+		hosts: map[string]*tap.Host{}, guests: map[string]*tap.Guest{}, attached: map[string][]tap.Location{},
 		services: map[string]*tap.Service{}, flows: map[string]*tap.Flow{},
 		unseen:         set{},
 		flowsOfService: sets{}, flowsOfSource: index{}, servicesAtHost: index{}, servicesOfGuest: index{},
