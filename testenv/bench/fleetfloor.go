@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/testenv/dummy"
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
@@ -40,25 +43,42 @@ const bareTurns = 64
 // Numbers of ports of the tap bridge.
 const barePatch, bareTunnel openflow.PortNo = 32000, 32001
 
-// floor measures that with the first n hosts, and leaves them as they were.
+// floor measures that with the first n hosts, and then what no controller can undercut that finds all of it in place: it reads the rows,
+// and the flows. It leaves the hosts as they were.
 func (f *fleet) floor(ctx context.Context, n int) error {
+	hosts := make([]*bare, n)
+	for i := range hosts {
+		hosts[i] = &bare{Host: f.Hosts[i], number: i + 1}
+		if err := hosts[i].look(f.guests, sinkName(i, 0)); err != nil {
+			return err
+		}
+	}
+	err := f.bareStart(ctx, hosts, "cold", "one transaction and one bundle a host", (*bare).bring)
+	if err == nil {
+		err = f.bareStart(ctx, hosts, "warm", "one monitor and one list of flows a host", (*bare).resume)
+	}
+	return errors.Join(err, f.plug(context.WithoutCancel(ctx), 0, n))
+}
+
+// bareStart does the same with all hosts, some at once, and tells how long that took.
+func (f *fleet) bareStart(ctx context.Context, hosts []*bare, how, note string, do func(*bare, context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	self := []int{os.Getpid()}
+	before, mine, begin := used(f.daemons), used(self), time.Now()
 	ln, err := ofconn.Listen(ctx, fmt.Sprintf("ptcp:127.0.0.1:%d", fleetOpenFlow), nil)
 	if err != nil {
 		return err
 	}
-	hosts := make([]*bare, n)
-	for i := range hosts {
-		hosts[i] = &bare{Host: f.Hosts[i], number: i + 1, conns: make(chan *ofconn.Conn, 1)}
-		if err := hosts[i].look(f.guests, sinkName(i, 0)); err != nil {
-			return errors.Join(err, ln.Close())
-		}
+	for _, h := range hosts {
+		h.conns = make(chan *ofconn.Conn, 1)
 	}
 	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer stop()
 	serving.Go(func() {
 		_ = ofconn.Serve(ctx, ln, ofconn.Options{}, func(ctx context.Context, c *ofconn.Conn) { // It ends with ctx.
-			if i := c.Features().DatapathID - 1; i < uint64(n) {
+			if i := c.Features().DatapathID - 1; i < uint64(len(hosts)) {
 				select {
 				case hosts[i].conns <- c:
 				case <-ctx.Done():
@@ -70,48 +90,70 @@ func (f *fleet) floor(ctx context.Context, n int) error {
 			}
 		})
 	})
-	self := []int{os.Getpid()}
-	before, mine, begin := used(f.daemons), used(self), time.Now()
 	group, doing := errgroup.WithContext(ctx)
 	group.SetLimit(bareTurns)
 	for _, h := range hosts {
 		group.Go(func() error {
-			if err := h.bring(doing); err != nil {
+			if err := do(h, doing); err != nil {
 				return fmt.Errorf("%s: %w", h.Name, err)
 			}
 			return nil
 		})
 	}
 	if err = group.Wait(); err == nil {
-		f.b.table.add(fmt.Sprintf("floor of a cold start, %d hosts", n), fmt.Sprintf("%.2f s", time.Since(begin).Seconds()),
-			fmt.Sprintf("processor time: %.2f s this program's, %.2f s the switches'; one transaction and one bundle a host",
-				used(self).since(mine).cpu.Seconds(), used(f.daemons).since(before).cpu.Seconds()))
+		f.b.table.add(fmt.Sprintf("floor of a %s start, %d hosts", how, len(hosts)), fmt.Sprintf("%.2f s", time.Since(begin).Seconds()),
+			fmt.Sprintf("processor time: %.2f s this program's, %.2f s the switches'; %s",
+				used(self).since(mine).cpu.Seconds(), used(f.daemons).since(before).cpu.Seconds(), note))
 	}
-	stop()
-	serving.Wait()
-	return errors.Join(err, f.plug(context.WithoutCancel(ctx), 0, n))
+	return err
 }
 
 // bring brings one host up and waits until all of it was applied.
 func (h *bare) bring(ctx context.Context) error {
+	return h.meet(ctx, h.rows(), func(conn *ofconn.Conn) error { return flowtable.Apply(ctx, conn, h.flows()) }, awaitApplied)
+}
+
+// resume reads what stands on a host.
+func (h *bare) resume(ctx context.Context) error {
+	return h.meet(ctx, everyRow(), func(conn *ofconn.Conn) error {
+		_, err := flowtable.Dump(ctx, conn)
+		return err
+	}, func(db net.Conn) error { return json.NewDecoder(db).Decode(new(json.RawMessage)) })
+}
+
+// meet says something to the database, does something with the switch when that has connected, and hears the database out.
+func (h *bare) meet(ctx context.Context, say string, do func(*ofconn.Conn) error, hear func(net.Conn) error) error {
 	db, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(h.OVSDB, "tcp:"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	defer context.AfterFunc(ctx, func() { _ = db.Close() })()
-	if _, err := io.WriteString(db, h.rows()); err != nil {
+	if _, err := io.WriteString(db, say); err != nil {
 		return err
 	}
 	select {
 	case conn := <-h.conns:
-		if err := flowtable.Apply(ctx, conn, h.flows()); err != nil {
+		if err := do(conn); err != nil {
 			return err
 		}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return awaitApplied(db)
+	return hear(db)
+}
+
+// everyRow asks for all that Tapline watches, and for what comes of it.
+func everyRow() string {
+	all := vswitch.Request()
+	mirrors := all[string(vswitch.TableMirror)]
+	mirrors.Columns = slices.DeleteFunc(mirrors.Columns, func(c string) bool { return c == "filter" }) // It is of 3.4.
+	all[string(vswitch.TableMirror)] = mirrors
+	params, err := ovsdb.AppendMonitorParams(nil, vswitch.Database, 0, all, &ovsdb.UUID{})
+	if err != nil {
+		panic(err) // It is made of constants.
+	}
+	return `{"id":0,"method":"monitor_cond_since","params":` + string(params) + `}`
 }
 
 // look finds the rows that the transaction is about: the ports of the guests, and that of the tap NIC.
