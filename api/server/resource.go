@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -192,6 +193,9 @@ func (r resource[V, T, C, P]) answerList(c echo.Context, page chosen[V]) error {
 	b := append((*body)[:0], `{"`+r.path+`":[`...)
 	empty := len(b)
 	for from := 0; from < page.n; from += atOnce {
+		if from > 0 { // The rest is as large as what is there: a buffer that grows by and by is copied many times.
+			b = slices.Grow(b, (len(b)/from+16)*(page.n-from))
+		}
 		for _, v := range page.views(from, min(from+atOnce, page.n)) {
 			if len(b) > empty {
 				b = append(b, ',')

@@ -64,8 +64,12 @@ func (e *Engine) publishGuest(id string, record *store.Guest) {
 
 // renamed tells of everything whose view carries the name of a service, guest or host.
 func (e *Engine) renamed(id string) {
+	if e.events.idle() {
+		return
+	}
+	host := e.intent.hosts.byID[id] != nil
 	for _, s := range e.intent.services.byID {
-		if s.TargetID == id || s.Type == tap.ServiceGuest && e.serviceView(s).HostID == id {
+		if s.TargetID == id || host && s.Type == tap.ServiceGuest && e.serviceView(s).HostID == id {
 			e.publishRef(ref{tap.KindService, s.ID})
 		}
 	}
