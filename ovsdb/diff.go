@@ -3,6 +3,8 @@ package ovsdb
 import (
 	"fmt"
 	"slices"
+
+	"github.com/tapline-sdn/tapline/ovsdb/internal/sorted"
 )
 
 // ApplyDiff returns old with the difference that an "update2" tells for a
@@ -22,7 +24,7 @@ func ApplyDiff(old, diff Value, t *ColumnType) (Value, error) {
 			if t.Max == 1 {
 				return d, nil
 			}
-			return diffSet(old, d), nil
+			return sorted.Toggle(old, d, CompareAtoms), nil
 		}
 	case Map:
 		if d, ok := diff.(Map); ok {
@@ -37,22 +39,6 @@ func ApplyDiff(old, diff Value, t *ColumnType) (Value, error) {
 		}
 	}
 	return nil, fmt.Errorf("a difference of %T for a column that holds %T", diff, old)
-}
-
-// diffSet is the symmetric difference of two sorted sets.
-func diffSet(a, b Set) Set {
-	out := make(Set, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch c := CompareAtoms(a[0], b[0]); {
-		case c < 0:
-			out, a = append(out, a[0]), a[1:]
-		case c > 0:
-			out, b = append(out, b[0]), b[1:]
-		default:
-			a, b = a[1:], b[1:]
-		}
-	}
-	return slices.Clip(append(append(out, a...), b...))
 }
 
 func diffMap(a, b Map) Map {

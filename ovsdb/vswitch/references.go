@@ -1,6 +1,10 @@
 package vswitch
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tapline-sdn/tapline/ovsdb/internal/sorted"
+)
 
 // Sets of references are sorted, as rows have them.
 
@@ -17,23 +21,12 @@ func without(set, other []UUID) (out []UUID) {
 	return out
 }
 
-// toggle is the elements that one of two sets has and the other has not; nil if there are none.
-func toggle(a, b []UUID) []UUID {
-	out := make([]UUID, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch c := a[0].Compare(b[0]); {
-		case c < 0:
-			out, a = append(out, a[0]), a[1:]
-		case c > 0:
-			out, b = append(out, b[0]), b[1:]
-		default:
-			a, b = a[1:], b[1:]
-		}
+// toggle applies a difference to a set; nil if nothing is left.
+func toggle(set, diff []UUID) []UUID {
+	if out := sorted.Toggle(set, diff, UUID.Compare); len(out) > 0 {
+		return out
 	}
-	if out = append(append(out, a...), b...); len(out) == 0 {
-		return nil
-	}
-	return slices.Clip(out)
+	return nil
 }
 
 // inOrder is a set of references as rows have them, of a list in any order.
