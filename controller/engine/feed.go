@@ -216,8 +216,8 @@ func (e *Engine) take(r tap.Result) error {
 		if err != nil {
 			continue
 		}
-		for owner := range desired.Prints {
-			if h.program == nil || h.program.Prints[owner] != desired.Prints[owner] {
+		for owner := range desired.Fingerprints {
+			if h.program == nil || h.program.Fingerprints[owner] != desired.Fingerprints[owner] {
 				e.stirred(tap.Need{Host: h.id, Owner: owner}, judge)
 			}
 		}

@@ -113,13 +113,13 @@ func (e *Engine) met(need tap.Need) (state tap.State, reason string, busy bool) 
 	case h.program == nil, h.stale:
 		return tap.StatePending, "", true
 	}
-	print, wanted := h.program.Prints[need.Owner]
+	print, wanted := h.program.Fingerprints[need.Owner]
 	if !wanted {
 		return tap.StateReady, "", false // Nothing of this owner has to stand here.
 	}
 	got, read := h.report.Owners[need.Owner]
 	switch {
-	case !read || got.Print != print || got.State == session.Busy:
+	case !read || got.Fingerprint != print || got.State == session.Busy:
 		return tap.StatePending, "", true
 	case got.State == session.Ready:
 		return tap.StateReady, "", false
@@ -223,9 +223,9 @@ func (e *Engine) hostHealth(h *host) Health {
 	for _, owner := range h.program.Owners {
 		got, read := h.report.Owners[owner]
 		switch {
-		case got.State == session.Failed && got.Print == h.program.Prints[owner]:
+		case got.State == session.Failed && got.Fingerprint == h.program.Fingerprints[owner]:
 			return Health{tap.StateError, got.Reason}
-		case !read || got.Print != h.program.Prints[owner] || got.State == session.Busy:
+		case !read || got.Fingerprint != h.program.Fingerprints[owner] || got.State == session.Busy:
 			worst = Health{tap.StatePending, "the switch is being programmed"}
 		case got.State == session.Waiting && worst.State == tap.StateReady:
 			worst = Health{tap.StatePending, got.Reason}

@@ -232,7 +232,7 @@ func TestStaleProgram(t *testing.T) {
 	r.e.touched()
 	r.e.mu.Unlock()
 	r.idle()
-	assert.Equal(t, before.Prints, r.prints("h1"))
+	assert.Equal(t, before.Fingerprints, r.prints("h1"))
 	assert.Equal(t, 1, r.plugin.starts())
 }
 

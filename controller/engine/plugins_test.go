@@ -77,7 +77,7 @@ func TestReloadPlugin(t *testing.T) {
 			}
 			r.idle()
 			assert.NoError(t, r.e.Ready())
-			assert.Equal(t, before.Prints, r.prints("h1"))
+			assert.Equal(t, before.Fingerprints, r.prints("h1"))
 			must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}}))(t)
 		})
 	}

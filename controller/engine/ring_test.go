@@ -202,12 +202,12 @@ func (r *ring) report(name string, snap *vswitch.Snapshot, states map[string]ses
 		r.e.mu.Lock()
 		now := session.Report{Connected: true, Snapshot: snap, Program: h.program, Owners: map[string]session.OwnerState{}}
 		if h.program != nil {
-			for owner, print := range h.program.Prints {
-				now.Owners[owner] = session.OwnerState{Print: print, State: session.Ready}
+			for owner, print := range h.program.Fingerprints {
+				now.Owners[owner] = session.OwnerState{Fingerprint: print, State: session.Ready}
 			}
 			for owner, state := range states {
-				if print, wanted := h.program.Prints[owner]; wanted {
-					state.Print = print
+				if print, wanted := h.program.Fingerprints[owner]; wanted {
+					state.Fingerprint = print
 					now.Owners[owner] = state
 				}
 			}
@@ -237,7 +237,7 @@ func (r *ring) program(name string) *reconcile.Desired {
 func (r *ring) prints(name string) map[string]uint64 {
 	d := r.program(name)
 	require.NotNil(r.t, d)
-	return maps.Clone(d.Prints)
+	return maps.Clone(d.Fingerprints)
 }
 
 // kindOf is the kind of an engine's error, or 0.

@@ -147,7 +147,7 @@ func TestContractRefuses(t *testing.T) {
 // TestPrints: an owner's fingerprint changes with what is its own, and with nothing else.
 func TestPrints(t *testing.T) {
 	before := desired(t, program())
-	assert.Equal(t, before.Prints, desired(t, program()).Prints)
+	assert.Equal(t, before.Fingerprints, desired(t, program()).Fingerprints)
 	assert.Equal(t, []string{"bridge", "cap1", "tunnel"}, before.Owners)
 	for name, tc := range map[string]struct {
 		adjust func(*tap.Program)
@@ -162,7 +162,7 @@ func TestPrints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			after := desired(t, program(tc.adjust))
 			for _, owner := range before.Owners {
-				assert.Equal(t, owner == tc.owner, before.Prints[owner] != after.Prints[owner], owner)
+				assert.Equal(t, owner == tc.owner, before.Fingerprints[owner] != after.Fingerprints[owner], owner)
 			}
 		})
 	}

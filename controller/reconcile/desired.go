@@ -19,14 +19,14 @@ const (
 type Desired struct {
 	Program *tap.Program
 	Flows   []flowtable.Flow
-	// Prints are fingerprints of each owner's objects; they differ when anything of an owner's differs.
-	Prints map[string]uint64
-	Owners []string // sorted
-	// FlowsPrint is that of all flows, and of whose are left alone: programs with the same want the same flows.
-	FlowsPrint uint64
-	// placesPrint is that of all ports, rowsPrint that of all that stands in the database, both with whose is left alone.
-	placesPrint, rowsPrint uint64
-	prints                 prints
+	// Fingerprints are fingerprints of each owner's objects; they differ when anything of an owner's differs.
+	Fingerprints map[string]uint64
+	Owners       []string // sorted
+	// FlowsFingerprint is that of all flows, and of whose are left alone: programs with the same want the same flows.
+	FlowsFingerprint uint64
+	// portsFingerprint is that of all ports, rowsFingerprint that of all that stands in the database, both with whose is left alone.
+	portsFingerprint, rowsFingerprint uint64
+	objects                           fingerprints
 
 	ports       map[string]*tap.Port // by name
 	mirrors     map[portKey]*tap.Mirror
@@ -66,27 +66,27 @@ func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
 	before := d
 	d = &Desired{
-		Program: p, Prints: map[string]uint64{},
-		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, placesPrint: 1, // Not that of no program.
+		Program: p, Fingerprints: map[string]uint64{},
+		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, portsFingerprint: 1, // Not that of no program.
 	}
 	if err := check(p, tapBridge, d); err != nil {
 		return nil, err
 	}
-	var of printer
-	if d.prints = of.program(p, before); of.err != nil {
+	var of fingerprinter
+	if d.objects = of.program(p, before); of.err != nil {
 		return nil, of.err
 	}
 	add := func(all *uint64, owner string, print uint64) {
-		d.Prints[owner] = of.with(d.Prints[owner], print)
+		d.Fingerprints[owner] = of.with(d.Fingerprints[owner], print)
 		*all = of.with(*all, print)
 	}
 	for i := range p.Ports {
-		add(&d.placesPrint, p.Ports[i].Owner, d.prints.ports[i])
+		add(&d.portsFingerprint, p.Ports[i].Owner, d.objects.ports[i])
 	}
-	d.rowsPrint = d.placesPrint
-	add(&d.rowsPrint, tap.OwnerBridge, of.bridge(&p.Bridge))
+	d.rowsFingerprint = d.portsFingerprint
+	add(&d.rowsFingerprint, tap.OwnerBridge, of.bridge(&p.Bridge))
 	for i := range p.Mirrors {
-		add(&d.rowsPrint, p.Mirrors[i].Owner, d.prints.mirrors[i])
+		add(&d.rowsFingerprint, p.Mirrors[i].Owner, d.objects.mirrors[i])
 	}
 	d.Flows = make([]flowtable.Flow, 0, len(p.Flows))
 	for i := range p.Flows {
@@ -97,14 +97,14 @@ func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
 		}
 		d.Flows = append(d.Flows, flow)
 		d.delivers[f.Owner] = true
-		add(&d.FlowsPrint, f.Owner, d.prints.flows[i])
+		add(&d.FlowsFingerprint, f.Owner, d.objects.flows[i])
 	}
-	d.Owners = slices.Sorted(maps.Keys(d.Prints))
+	d.Owners = slices.Sorted(maps.Keys(d.Fingerprints))
 	for i := range p.Held {
 		h := &p.Held[i]
 		d.held[h.Owner] = true
 		d.heldCookies[h.Cookie] = true
-		for _, all := range []*uint64{&d.FlowsPrint, &d.placesPrint, &d.rowsPrint} {
+		for _, all := range []*uint64{&d.FlowsFingerprint, &d.portsFingerprint, &d.rowsFingerprint} {
 			*all = of.with(*all, of.hold(h))
 		}
 	}

@@ -47,7 +47,7 @@ var (
 func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge string, repair Gate) Rows {
 	now := asked{snap: snap, self: self}
 	if d != nil {
-		now.with = d.placesPrint
+		now.with = d.portsFingerprint
 	}
 	if now.again(m.claimed) {
 		return Rows{}

@@ -89,7 +89,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 		return
 	}
 	key := portKey{m.Bridge, m.Name}
-	if was, known := x.matched.mirrors[key]; known && was.bridge == bridge && was.print == x.d.Prints[m.Owner] && *was.mirror.OutputPort == output {
+	if was, known := x.matched.mirrors[key]; known && was.bridge == bridge && was.print == x.d.Fingerprints[m.Owner] && *was.mirror.OutputPort == output {
 		twin := func(r *vswitch.Mirror) bool { return r != was.mirror && r.Name == m.Name && x.self.owns(r.ExternalIDs) }
 		if all := x.mirrorsOf(bridge); slices.Contains(all, was.mirror) && !slices.ContainsFunc(all, twin) {
 			return
@@ -134,7 +134,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
 		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
 		if vswitch.Same(have, &want) {
-			x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Prints[m.Owner]}
+			x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Fingerprints[m.Owner]}
 			selects.sources.ports, selects.destinations.ports = have.SelectSrcPort, have.SelectDstPort // The same, in memory once.
 			continue
 		}

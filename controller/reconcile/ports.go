@@ -116,7 +116,7 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 		return
 	}
 	device := x.snap.OnlyInterface(have)
-	key, print := portKey{p.Bridge, p.Name}, x.d.Prints[p.Owner]
+	key, print := portKey{p.Bridge, p.Name}, x.d.Fingerprints[p.Owner]
 	if was, known := x.matched.ports[key]; known && device != nil && was == (matchedPort{have, device, print}) {
 		return
 	}

@@ -69,7 +69,7 @@ func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows
 
 // Diff is [Diff] for who compares again and again: ports and mirrors are compared only where something of them has changed.
 func (m *Memory) Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
-	now := asked{snap, d.rowsPrint, self}
+	now := asked{snap, d.rowsFingerprint, self}
 	if now.again(m.agreed) { // So nobody was held back by a gate.
 		return Rows{}
 	}

@@ -76,13 +76,13 @@ func (l *loop) claim(ctx context.Context, desired *reconcile.Desired) error {
 func (l *loop) drift(desired *reconcile.Desired, changes []reconcile.Change) []reconcile.Change {
 	defer func() { // What has been written of another print is all that has been from now on.
 		for _, c := range changes {
-			if l.stood[c.Owner] != desired.Prints[c.Owner] {
+			if l.stood[c.Owner] != desired.Fingerprints[c.Owner] {
 				delete(l.stood, c.Owner)
 			}
 		}
 	}()
 	return slices.DeleteFunc(slices.Clone(changes), func(c reconcile.Change) bool {
-		print, wanted := desired.Prints[c.Owner]
+		print, wanted := desired.Fingerprints[c.Owner]
 		stood, known := l.stood[c.Owner]
 		fresh := func(port vswitch.UUID) bool { return !l.s.memory.WasSelected(port) }
 		return wanted && (!known || stood != print) || (!wanted || c.Surplus) && l.settled != desired || slices.ContainsFunc(c.Gains, fresh)

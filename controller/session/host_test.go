@@ -161,7 +161,7 @@ func allReady(r Report, d *reconcile.Desired) bool {
 		return false
 	}
 	for _, owner := range d.Owners {
-		if got := r.Owners[owner]; got.State != Ready || got.Print != d.Prints[owner] {
+		if got := r.Owners[owner]; got.State != Ready || got.Fingerprint != d.Fingerprints[owner] {
 			return false
 		}
 	}

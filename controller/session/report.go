@@ -44,7 +44,7 @@ func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *sw
 	drifted := false
 	for owner := range l.changed {
 		print, stood := l.stood[owner]
-		drifted = drifted || stood && print == desired.Prints[owner]
+		drifted = drifted || stood && print == desired.Fingerprints[owner]
 	}
 	told := func(p tap.Port) bool {
 		nextCfg, changed := l.changed[p.Owner]
@@ -82,11 +82,11 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 	for _, outstanding := range []map[string]bool{rows.Outstanding, flows.Outstanding} {
 		maps.Copy(report.Leaving, outstanding)
 	}
-	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Prints[owner]; return stays })
+	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Fingerprints[owner]; return stays })
 	all := true
 	l.busy = len(l.changed) > 0
 	for _, owner := range desired.Owners {
-		state := OwnerState{Print: desired.Prints[owner], State: Ready}
+		state := OwnerState{Fingerprint: desired.Fingerprints[owner], State: Ready}
 		_, applying := l.changed[owner]
 		if l.silenced[owner] && disputed[owner] != "" {
 			disputed[owner] += "; nothing of it is delivered meanwhile"
@@ -113,11 +113,11 @@ func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since 
 		all = all && state.State == Ready
 		l.busy = l.busy || state.State == Busy
 		if state.State == Ready {
-			l.stood[owner] = state.Print
+			l.stood[owner] = state.Fingerprint
 		}
 		report.Owners[owner] = state
 	}
-	maps.DeleteFunc(l.stood, func(owner string, _ uint64) bool { _, wanted := desired.Prints[owner]; return !wanted })
+	maps.DeleteFunc(l.stood, func(owner string, _ uint64) bool { _, wanted := desired.Fingerprints[owner]; return !wanted })
 	if all && l.settled != desired {
 		l.settled = desired
 		if l.s.converged != desired { // Else it only stands again, on a new connection.

@@ -86,9 +86,9 @@ const (
 
 // OwnerState is what stands of an owner's objects.
 type OwnerState struct {
-	Print  uint64 // of the objects that this is about, see reconcile.Desired
-	State  State
-	Reason string
+	Fingerprint uint64 // of the objects that this is about, see reconcile.Desired
+	State       State
+	Reason      string
 }
 
 // Session keeps one host.

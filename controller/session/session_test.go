@@ -223,7 +223,7 @@ func TestBlocked(t *testing.T) {
 	k := keep(t, h.OVSDB)
 	d := k.use(program())
 	k.await("it is told", func() bool { return k.last().Owners["cap1"].State == Failed })
-	assert.Equal(t, OwnerState{Print: d.Prints["cap1"], State: Failed, Reason: "port tlm-1 exists and is not ours"}, k.last().Owners["cap1"])
+	assert.Equal(t, OwnerState{Fingerprint: d.Fingerprints["cap1"], State: Failed, Reason: "port tlm-1 exists and is not ours"}, k.last().Owners["cap1"])
 	vsctl(t, h, "--no-wait del-port tlm-1")
 	k.ready(d)
 }

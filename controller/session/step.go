@@ -196,7 +196,7 @@ type wantedFlows struct {
 
 // compare holds the flows that the switch has against what is desired. It does so once.
 func (l *loop) compare(of *switchConn, desired *reconcile.Desired) reconcile.Flows {
-	want := wantedFlows{true, desired.FlowsPrint, desired.Program.Tunnel.Port, tunnelNumber(l.watcher.Snapshot(), desired)}
+	want := wantedFlows{true, desired.FlowsFingerprint, desired.Program.Tunnel.Port, tunnelNumber(l.watcher.Snapshot(), desired)}
 	if len(l.silenced) == 0 && of.matches == want {
 		return reconcile.Flows{Whole: true}
 	}

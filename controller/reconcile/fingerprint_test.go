@@ -13,14 +13,14 @@ import (
 
 // TestPrintsOfFields: whatever field of an object changes, its fingerprint does.
 func TestPrintsOfFields(t *testing.T) {
-	everyField(t, (*printer).port)
-	everyField(t, (*printer).mirror)
-	everyField(t, (*printer).bridge)
+	everyField(t, (*fingerprinter).port)
+	everyField(t, (*fingerprinter).mirror)
+	everyField(t, (*fingerprinter).bridge)
 }
 
-func everyField[T any](t *testing.T, print func(*printer, *T) uint64) {
+func everyField[T any](t *testing.T, print func(*fingerprinter, *T) uint64) {
 	t.Helper()
-	of := func(o *T) uint64 { return print(new(printer), o) }
+	of := func(o *T) uint64 { return print(new(fingerprinter), o) }
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		var o T
 		value := reflect.ValueOf(&o).Elem().FieldByIndex(field.Index)
@@ -74,9 +74,9 @@ func TestPrintsOfAll(t *testing.T) {
 		"neither port flow": {now: tap.Program{}, flows: true, places: true, rows: true},
 	} {
 		was, is := of(before), of(tc.now)
-		assert.Equal(t, tc.flows, was.FlowsPrint != is.FlowsPrint, "%s: flows", name)
-		assert.Equal(t, tc.places, was.placesPrint != is.placesPrint, "%s: places", name)
-		assert.Equal(t, tc.rows, was.rowsPrint != is.rowsPrint, "%s: rows", name)
+		assert.Equal(t, tc.flows, was.FlowsFingerprint != is.FlowsFingerprint, "%s: flows", name)
+		assert.Equal(t, tc.places, was.portsFingerprint != is.portsFingerprint, "%s: places", name)
+		assert.Equal(t, tc.rows, was.rowsFingerprint != is.rowsFingerprint, "%s: rows", name)
 		next, err := was.Next(is.Program, "brtap")
 		require.NoError(t, err)
 		assert.Equal(t, is, next, "%s: after another program", name)

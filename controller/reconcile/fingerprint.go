@@ -1,0 +1,159 @@
+package reconcile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// fingerprintSeed makes fingerprints different in each process, so that no plugin can choose objects that have the same.
+var fingerprintSeed = maphash.MakeSeed()
+
+// fingerprinter makes fingerprints, and keeps the first error.
+type fingerprinter struct {
+	buf []byte
+	err error
+}
+
+// Kinds of objects.
+const (
+	kindBridge byte = iota + 1
+	kindPort
+	kindMirror
+	kindFlow
+	kindHold
+	kindOther
+)
+
+func (p *fingerprinter) begin(kind byte) { p.buf = append(p.buf[:0], kind) }
+
+func (p *fingerprinter) end() uint64 { return maphash.Bytes(fingerprintSeed, p.buf) }
+
+// with is the fingerprint of what went before and of an object after it.
+func (p *fingerprinter) with(before uint64, print uint64) uint64 {
+	p.begin(kindOther)
+	p.buf = binary.BigEndian.AppendUint64(p.buf, before)
+	p.buf = binary.BigEndian.AppendUint64(p.buf, print)
+	return p.end()
+}
+
+func (p *fingerprinter) number(n uint64) { p.buf = binary.AppendUvarint(p.buf, n) }
+
+func (p *fingerprinter) flag(b bool) {
+	if b {
+		p.number(1)
+	} else {
+		p.number(0)
+	}
+}
+
+func (p *fingerprinter) texts(texts ...string) {
+	for _, s := range texts {
+		p.number(uint64(len(s)))
+		p.buf = append(p.buf, s...)
+	}
+}
+
+func (p *fingerprinter) list(texts []string) {
+	p.number(uint64(len(texts)))
+	p.texts(texts...)
+}
+
+func (p *fingerprinter) numbers(list []uint16) {
+	p.number(uint64(len(list)))
+	for _, n := range list {
+		p.number(uint64(n))
+	}
+}
+
+func (p *fingerprinter) pairs(m map[string]string) {
+	p.number(uint64(len(m)))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		p.texts(key, m[key])
+	}
+}
+
+func (p *fingerprinter) bridge(b *tap.TapBridge) uint64 {
+	p.begin(kindBridge)
+	p.texts(b.Name, b.DatapathType, b.FailMode)
+	p.list(b.Protocols)
+	p.pairs(b.OtherConfig)
+	return p.end()
+}
+
+func (p *fingerprinter) port(o *tap.Port) uint64 {
+	p.begin(kindPort)
+	p.texts(o.Owner, o.Bridge, o.Name, o.Type, o.VLANMode)
+	p.pairs(o.Options)
+	p.number(uint64(o.OFPortRequest))
+	p.numbers(o.Trunks)
+	p.flag(o.Plugged)
+	return p.end()
+}
+
+func (p *fingerprinter) mirror(m *tap.Mirror) uint64 {
+	p.begin(kindMirror)
+	p.texts(m.Owner, m.Bridge, m.Name, m.Output)
+	p.flag(m.SelectAll)
+	p.list(m.SelectSrc)
+	p.list(m.SelectDst)
+	p.numbers(m.SelectVLAN)
+	return p.end()
+}
+
+func (p *fingerprinter) flow(f *tap.FlowEntry) uint64 {
+	p.begin(kindFlow)
+	p.texts(f.Owner)
+	buf, err := openflow.AppendMessage(p.buf, 0, &f.Mod)
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("flow of %s: %w", f.Owner, err)
+	}
+	p.buf = buf
+	return p.end()
+}
+
+func (p *fingerprinter) hold(h *tap.Hold) uint64 {
+	p.begin(kindHold)
+	p.number(uint64(h.Cookie))
+	p.texts(h.Owner)
+	return p.end()
+}
+
+// fingerprints are the fingerprints of a program's objects, in their order.
+type fingerprints struct{ ports, mirrors, flows []uint64 }
+
+// program makes the fingerprints of a program that follows another one.
+func (p *fingerprinter) program(now *tap.Program, before *Desired) fingerprints {
+	was := before.Program
+	return fingerprints{
+		ports:   fingerprintAll(was.Ports, now.Ports, before.objects.ports, (*tap.Port).Equal, p.port),
+		mirrors: fingerprintAll(was.Mirrors, now.Mirrors, before.objects.mirrors, (*tap.Mirror).Equal, p.mirror),
+		flows:   fingerprintAll(was.Flows, now.Flows, before.objects.flows, (*tap.FlowEntry).Equal, p.flow),
+	}
+}
+
+// reach is how far ahead an object of a program is looked for in the one before.
+const reach = 8
+
+// fingerprintAll makes the fingerprints of objects. What stands as in the program before keeps the one that it had.
+func fingerprintAll[T any](before, now []T, prints []uint64, same func(a, b *T) bool, print func(*T) uint64) []uint64 {
+	out := make([]uint64, len(now))
+	next := 0
+	for i := range now {
+		at, end := next, min(next+reach, len(before))
+		for at < end && !same(&before[at], &now[i]) {
+			at++
+		}
+		if at < end {
+			out[i], next = prints[at], at+1
+		} else {
+			out[i] = print(&now[i])
+		}
+	}
+	return out
+}
