@@ -73,9 +73,6 @@ type BaseType struct {
 // IsScalar tells whether the column holds exactly one atom.
 func (t *ColumnType) IsScalar() bool { return t.Value == nil && t.Min == 1 && t.Max == 1 }
 
-// IsOptional tells whether the column holds no atom or one.
-func (t *ColumnType) IsOptional() bool { return t.Value == nil && t.Min == 0 && t.Max == 1 }
-
 // String describes the type for an error message.
 func (t *ColumnType) String() string {
 	switch {

@@ -109,7 +109,7 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 	if h == nil || h.report.Snapshot == nil {
 		return ""
 	}
-	row, stands := h.report.Snapshot.PortByName(l.Bridge, l.Port)
+	row, stands := h.report.Snapshot.PortOnBridge(l.Bridge, l.Port)
 	if !stands {
 		return ""
 	}
@@ -356,7 +356,7 @@ func ofport(snap *vswitch.Snapshot, bridge, name string) uint32 {
 	if snap == nil {
 		return 0
 	}
-	if port, stands := snap.PortByName(bridge, name); stands {
+	if port, stands := snap.PortOnBridge(bridge, name); stands {
 		for _, device := range snap.PortInterfaces(port) {
 			return uint32(max(0, device.OFPort))
 		}

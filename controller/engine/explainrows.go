@@ -88,7 +88,7 @@ func (x *explainer) otherRows(h *host, owners []string, wanted map[string]bool) 
 func portView(snap *vswitch.Snapshot, p *tap.Port) RowView {
 	out := RowView{Table: "Port", Name: p.Name, Owner: p.Owner, State: RowMissing,
 		Text: fmt.Sprintf("on %s type=%s %s", p.Bridge, orNone(p.Type), pairsText(p.Options))}
-	row, stands := snap.PortByName(p.Bridge, p.Name)
+	row, stands := snap.PortOnBridge(p.Bridge, p.Name)
 	if !stands {
 		return out
 	}

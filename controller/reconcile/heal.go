@@ -18,7 +18,7 @@ func Heal(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) (row
 	anew := map[string]bool{}
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
-		port, stands := snap.PortByName(p.Bridge, p.Name)
+		port, stands := snap.PortOnBridge(p.Bridge, p.Name)
 		if p.Type == "" || !stands || d.held[p.Owner] || !self.owns(port.ExternalIDs) || !stuck(snap, p, port) {
 			continue
 		}
@@ -39,7 +39,7 @@ func stuck(snap *vswitch.Snapshot, p *tap.Port, port *vswitch.Port) bool {
 	if !failed || p.Type != "patch" {
 		return failed
 	}
-	peer, stands := snap.PortNamed(p.Options["peer"])
+	peer, stands := snap.PortByName(p.Options["peer"])
 	return stands && slices.ContainsFunc(snap.PortInterfaces(peer), func(far *vswitch.Interface) bool {
 		return far.Type == "patch" && far.Options.Get("peer") == p.Name && far.OFPort > 0
 	})

@@ -40,7 +40,7 @@ func TestHeal(t *testing.T) {
 			} else if strings.Contains(tc.behind, "Interface tl-gre error") {
 				name, owner = "tl-gre", "tunnel"
 			}
-			before, _ := db.snapshot().PortNamed(name)
+			before, _ := db.snapshot().PortByName(name)
 			rows, owners := reconcile.Heal(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 			assert.Equal(t, tc.heals, !rows.Txn.Empty())
 			if !tc.heals {
@@ -52,7 +52,7 @@ func TestHeal(t *testing.T) {
 			stamp := db.stamp()
 			db.commit(rows.Txn)
 			assert.NotEqual(t, stamp, db.stamp())
-			after, stands := db.snapshot().PortNamed(name)
+			after, stands := db.snapshot().PortByName(name)
 			require.True(t, stands)
 			assert.NotEqual(t, before.UUID, after.UUID)
 			assert.Empty(t, db.snapshot().PortInterfaces(after)[0].Error)

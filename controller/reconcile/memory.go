@@ -234,7 +234,7 @@ func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, device *vswitch.
 	case device.Type == tunnelType:
 		known = known || home && device.Options.Get("remote_ip") == "flow" && device.Options.Get("key") == "flow"
 	case device.Type == "patch" && patchName.MatchString(p.Name) && device.Options.Get("peer") == counterpart(p.Name):
-		peer, stands := c.snap.PortByName(c.tapBridge, device.Options.Get("peer"))
+		peer, stands := c.snap.PortOnBridge(c.tapBridge, device.Options.Get("peer"))
 		known = home || stands
 		if stands && owner == "" && c.self.owns(peer.ExternalIDs) {
 			owner = peer.ExternalIDs.Get(IDKey)

@@ -138,7 +138,7 @@ func TestLostMarks(t *testing.T) {
 		db.t = t
 		db.vsctl("clear Port tlm-0badcafe external_ids -- clear Interface tlm-0badcafe external_ids -- clear Mirror tl-0badcafe external_ids")
 		db.restore(new(reconcile.Memory), desired(t, program(without("cap1"))))
-		_, stands := db.snapshot().PortNamed("tlm-0badcafe")
+		_, stands := db.snapshot().PortByName("tlm-0badcafe")
 		assert.False(t, stands)
 		b, _ := db.snapshot().Bridge("br0")
 		assert.Empty(t, b.Mirrors)

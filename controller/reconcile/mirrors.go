@@ -74,7 +74,7 @@ func (x *differ) output(m *tap.Mirror) (vswitch.UUID, bool) {
 	if id, inserted := x.inserted[portKey{m.Bridge, m.Output}]; inserted {
 		return id, true
 	}
-	p, stands := x.snap.PortByName(m.Bridge, m.Output)
+	p, stands := x.snap.PortOnBridge(m.Bridge, m.Output)
 	if !stands || !x.self.owns(p.ExternalIDs) {
 		return vswitch.UUID{}, false
 	}

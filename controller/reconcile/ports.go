@@ -53,7 +53,7 @@ func (x *differ) port(p *tap.Port) {
 		x.out.Blocked[p.Owner] = fmt.Sprintf("there is no bridge %s", p.Bridge)
 		return
 	}
-	have, taken := x.snap.PortNamed(p.Name)
+	have, taken := x.snap.PortByName(p.Name)
 	stands := false
 	if taken {
 		at, _ := x.snap.BridgeOfPort(have.UUID)
@@ -182,8 +182,8 @@ func quietInterface(i *vswitch.Interface) {
 // when a port comes or goes or has another VLAN, in whichever of its bridges. So the tag is what makes a change of mirrors take effect on
 // connections that are busy, and at once. It means nothing otherwise, since no flow of the tap bridge outputs to NORMAL.
 func (x *differ) ownPort(bridge *vswitch.Bridge) {
-	have, stands := x.snap.PortByName(bridge.Name, bridge.Name)
-	_, elsewhere := x.snap.PortNamed(bridge.Name)
+	have, stands := x.snap.PortOnBridge(bridge.Name, bridge.Name)
+	_, elsewhere := x.snap.PortByName(bridge.Name)
 	name := func(kind string) string { return object(kind, bridge.Name, bridge.Name) }
 	switch {
 	case !stands && !elsewhere:

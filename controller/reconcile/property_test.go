@@ -208,7 +208,7 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 		}
 	}
 	for _, port := range p.Ports {
-		if row, found := snap.PortNamed(port.Name); found && port.Plugged {
+		if row, found := snap.PortByName(port.Name); found && port.Plugged {
 			ours[row.UUID] = true // To be moved, by which it loses its number.
 			for _, device := range snap.PortInterfaces(row) {
 				renumbered[device.UUID] = true

@@ -196,7 +196,7 @@ func sameForeign(t *testing.T, before, now *vswitch.Snapshot) {
 		assert.Equal(t, was.ExternalIDs, b.ExternalIDs)
 		for _, p := range before.BridgePorts(was) {
 			if p.ExternalIDs.Get("tapline") == "" {
-				_, still := now.PortByName(b.Name, p.Name)
+				_, still := now.PortOnBridge(b.Name, p.Name)
 				assert.True(t, still, "port %s", p.Name)
 			}
 		}
@@ -288,11 +288,11 @@ func TestPluggedNIC(t *testing.T) {
 	assert.True(t, rows.Txn.Empty() && rows.Outstanding["s1"])
 
 	db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5 -- set Interface tapabc external_ids:vm-id=g1")
-	row, _ := db.snapshot().PortNamed("tapabc")
+	row, _ := db.snapshot().PortByName("tapabc")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.Equal(t, []string{"update port brtap: tag", "update interface tapabc: ofport", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
 	db.settle(d)
-	moved, on := db.snapshot().PortByName(tapBridge, "tapabc")
+	moved, on := db.snapshot().PortOnBridge(tapBridge, "tapabc")
 	require.True(t, on)
 	assert.Equal(t, row, moved, "the guest's row is as it was")
 
@@ -311,7 +311,7 @@ func TestNICJoinsAndLeaves(t *testing.T) {
 	rows = reconcile.Diff(db.snapshot(), desired(t, program()), self, reconcile.Open, reconcile.Open)
 	assert.Equal(t, map[string]bool{"s2": true}, rows.Outstanding)
 	db.settle(desired(t, program()))
-	_, still := db.snapshot().PortNamed("eth9")
+	_, still := db.snapshot().PortByName("eth9")
 	assert.False(t, still)
 }
 
@@ -327,13 +327,13 @@ func TestHeld(t *testing.T) {
 	still := desired(t, program(capture("cap2", "2", "br1", "vnet3"), held("cap2")))
 	assert.Empty(t, writes(t, db.snapshot(), reconcile.Diff(db.snapshot(), still, self, reconcile.Open, reconcile.Open).Txn))
 	db.settle(desired(t, program()))
-	_, stands := db.snapshot().PortNamed("tlm-2")
+	_, stands := db.snapshot().PortByName("tlm-2")
 	assert.False(t, stands, "no longer held")
 }
 
 // stamp is the tag of the tap bridge's own port; 0 if it has none.
 func (db *database) stamp() int {
-	if own, stands := db.snapshot().PortByName(tapBridge, tapBridge); stands && own.Tag != nil {
+	if own, stands := db.snapshot().PortOnBridge(tapBridge, tapBridge); stands && own.Tag != nil {
 		return *own.Tag
 	}
 	return 0
@@ -400,7 +400,7 @@ func TestBridgeRenamed(t *testing.T) {
 	db.settle(d)
 	_, still := db.snapshot().Bridge(tapBridge)
 	assert.False(t, still)
-	_, moved := db.snapshot().PortByName("brtap2", "tapabc")
+	_, moved := db.snapshot().PortOnBridge("brtap2", "tapabc")
 	assert.True(t, moved)
 }
 

@@ -37,7 +37,7 @@ func (s selection) named(snap *vswitch.Snapshot, bridge *vswitch.Bridge, names [
 			was, is = was[1:], is[1:]
 			continue
 		}
-		port, stands := snap.PortByName(bridge.Name, name)
+		port, stands := snap.PortOnBridge(bridge.Name, name)
 		switch {
 		case !stands && to == &gone: // No server of Open vSwitch takes a port away so.
 			return selection{}.named(snap, bridge, names)

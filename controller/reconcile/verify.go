@@ -16,7 +16,7 @@ func PortTrouble(snap *vswitch.Snapshot, d *Desired) (failed, waiting map[string
 	}
 	for i := range d.Program.Ports {
 		p := &d.Program.Ports[i]
-		row, stands := snap.PortByName(p.Bridge, p.Name)
+		row, stands := snap.PortOnBridge(p.Bridge, p.Name)
 		if !stands {
 			continue // Told by Diff.
 		}

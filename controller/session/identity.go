@@ -39,7 +39,7 @@ func (t trait) fits(ports map[openflow.PortNo]openflow.MAC) bool {
 // traitOf reads it from the database. What the switch has not filled in yet is left out.
 func traitOf(snap *vswitch.Snapshot, bridge, tunnel string) (t trait) {
 	for _, name := range []string{tunnel, bridge} {
-		port, stands := snap.PortByName(bridge, name)
+		port, stands := snap.PortOnBridge(bridge, name)
 		if !stands {
 			continue
 		}

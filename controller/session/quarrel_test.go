@@ -113,7 +113,7 @@ func TestDispute(t *testing.T) {
 		vsctl(t, h, line)
 		k.await("others are repaired", func() bool {
 			b, _ := k.last().Snapshot.Bridge(tapBridge)
-			_, stands := k.last().Snapshot.PortNamed("tl-gre")
+			_, stands := k.last().Snapshot.PortByName("tl-gre")
 			_, now, _ := k.told()
 			return now > drifts && stands && b.FailMode == "secure" && k.last().Owners["tunnel"].State == Ready
 		})
@@ -190,7 +190,7 @@ func TestMarksTaken(t *testing.T) {
 	k.await("marks are back", func() bool {
 		_, now, _ := k.told()
 		b, _ := k.last().Snapshot.Bridge(tapBridge)
-		p, _ := k.last().Snapshot.PortNamed("tlm-1")
+		p, _ := k.last().Snapshot.PortByName("tlm-1")
 		return now > before && b.ExternalIDs.Get("tapline") == cluster && p.ExternalIDs.Get("tapline") == cluster && allReady(k.last(), d)
 	})
 	t.Logf("back after %v", time.Since(begin))

@@ -246,7 +246,7 @@ func (l *loop) counted() bool {
 	if now == l.looked && l.watcher.Err() == nil {
 		return true
 	}
-	if l.seen == nil || l.watcher.Err() != nil || !now.Counted(l.seen) {
+	if l.seen == nil || l.watcher.Err() != nil || !now.OnlyCountersDiffer(l.seen) {
 		return false
 	}
 	if now != l.seen && l.s.config.Counted != nil {

@@ -24,9 +24,9 @@ func standing(t *testing.T, k *kept) {
 	require.True(t, exists)
 	mirrors := snap.BridgeMirrors(bridge)
 	require.Len(t, mirrors, 1)
-	port, stands := snap.PortByName("br0", "tlm-1")
+	port, stands := snap.PortOnBridge("br0", "tlm-1")
 	require.True(t, stands)
-	guest, _ := snap.PortByName("br0", "vnet1")
+	guest, _ := snap.PortOnBridge("br0", "vnet1")
 	assert.Equal(t, port.UUID, *mirrors[0].OutputPort)
 	assert.Equal(t, guest.UUID, mirrors[0].SelectSrcPort[0])
 }
@@ -52,7 +52,7 @@ func TestProgramAndDrift(t *testing.T) {
 		gone  func() bool // what was spoiled is not as it should be
 	}{
 		{"patch port", func() error { _, err := h.VSCtl("--no-wait", "del-port", "tlm-1"); return err }, func() bool {
-			_, stands := k.last().Snapshot.PortNamed("tlm-1")
+			_, stands := k.last().Snapshot.PortByName("tlm-1")
 			return !stands
 		}},
 		{"mirror", func() error { _, err := h.VSCtl("--no-wait", "clear", "Bridge", "br0", "mirrors"); return err }, func() bool {

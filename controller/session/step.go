@@ -261,7 +261,7 @@ func curCfg(snap *vswitch.Snapshot) int64 {
 
 // tunnelNumber is the OpenFlow number of the tunnel port, or 0 while it has none.
 func tunnelNumber(snap *vswitch.Snapshot, desired *reconcile.Desired) openflow.PortNo {
-	if port, stands := snap.PortByName(desired.Program.Bridge.Name, desired.Program.Tunnel.Port); stands {
+	if port, stands := snap.PortOnBridge(desired.Program.Bridge.Name, desired.Program.Tunnel.Port); stands {
 		for device := range snap.EachInterface(port) {
 			return openflow.PortNo(max(0, device.OFPort))
 		}

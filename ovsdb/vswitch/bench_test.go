@@ -63,7 +63,7 @@ func BenchmarkApply(b *testing.B) {
 			empty, err := vswitch.NewSnapshot(db)
 			require.NoError(b, err)
 			s, _ := apply(b, db, empty, string(initial(n)))
-			port, _ := s.PortNamed(fmt.Sprint("vnet", n/2))
+			port, _ := s.PortByName(fmt.Sprint("vnet", n/2))
 			text := fmt.Appendf(nil, `{"Interface":{"%v":{"modify":{"link_state":"down"}}}}`, port.Interfaces[0])
 			b.ReportAllocs()
 			for b.Loop() {

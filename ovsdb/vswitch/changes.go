@@ -79,9 +79,9 @@ func (s *Snapshot) SameObjects(old *Snapshot) bool {
 		s.interfaces == old.interfaces && s.mirrors == old.mirrors && s.controllers == old.controllers
 }
 
-// Counted tells whether s differs from old in nothing but numbers that a switch writes anew every few seconds: what mirrors have copied,
+// OnlyCountersDiffer tells whether s differs from old in nothing but numbers that a switch writes anew every few seconds: what mirrors have copied,
 // and for how long connections have stood. The first numbers of a mirror are more than that: they say that the switch has installed it.
-func (s *Snapshot) Counted(old *Snapshot) bool {
+func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 	for _, c := range s.Since(old) {
 		if c.Kind != Modified {
 			return false

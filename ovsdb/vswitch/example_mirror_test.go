@@ -19,8 +19,8 @@ func mirrorPort(ctx context.Context, conn *client.Conn, from, to string) error {
 	defer watcher.Close(ctx)
 	for {
 		snap := watcher.Snapshot()
-		src, okSrc := snap.PortNamed(from)
-		out, okOut := snap.PortNamed(to)
+		src, okSrc := snap.PortByName(from)
+		out, okOut := snap.PortByName(to)
 		if !okSrc || !okOut {
 			return fmt.Errorf("no port %s or %s", from, to)
 		}

@@ -109,15 +109,15 @@ func TestConflicts(t *testing.T) {
 		}},
 		{"mirrored port was deleted", []string{"del-port", "p0"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
 			b, _ := s.Bridge("br0")
-			p, _ := s.PortNamed("p0")
+			p, _ := s.PortByName("p0")
 			txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "x", SelectSrcPort: []vswitch.UUID{p.UUID}})
 		}},
 		{"port changed hands", []string{"set", "Port", "p0", "external_ids:owner=another"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
-			p, _ := s.PortNamed("p0")
+			p, _ := s.PortByName("p0")
 			txn.DeletePort(p.UUID)
 		}},
 		{"port moved on", []string{"--", "--id=@p", "get", "Port", "p0", "--", "remove", "Bridge", "br0", "ports", "@p", "--", "add", "Bridge", "br1", "ports", "@p"}, func(txn *vswitch.Txn, s *vswitch.Snapshot) {
-			p, _ := s.PortNamed("p0")
+			p, _ := s.PortByName("p0")
 			b, _ := s.Bridge("br2")
 			txn.MovePort(p.UUID, b.UUID)
 		}},
@@ -176,15 +176,15 @@ func TestReplaceInOneTransaction(t *testing.T) {
 	var m vswitch.UUID
 	result := commit(ctx, t, conn, w, func(txn *vswitch.Txn) {
 		b, _ := w.Snapshot().Bridge("br0")
-		old, _ := w.Snapshot().PortNamed("p0")
-		src, _ := w.Snapshot().PortNamed("p1")
+		old, _ := w.Snapshot().PortByName("p0")
+		src, _ := w.Snapshot().PortByName("p1")
 		txn.DeletePort(old.UUID)
 		p := txn.InsertPort(b.UUID, vswitch.Port{Name: "p0", VLANMode: "trunk", Trunks: []int{4095}}, vswitch.Interface{Type: "dummy", OFPortRequest: 77})
 		m = txn.InsertMirror(b.UUID, vswitch.Mirror{Name: "m", SelectSrcPort: []vswitch.UUID{src.UUID}, OutputPort: &p})
 		txn.IncrementNextCfg()
 	})
 	snap := applied(ctx, t, w, result.NextCfg)
-	p, _ := snap.PortByName("br0", "p0")
+	p, _ := snap.PortOnBridge("br0", "p0")
 	require.EqualValues(t, 77, snap.PortInterfaces(p)[0].OFPort, "port number")
 	require.Equal(t, "up", snap.PortInterfaces(p)[0].AdminState, "admin state")
 	mirror, _ := snap.Mirror(result.UUID(m))
@@ -199,7 +199,7 @@ func TestReplaceInOneTransaction(t *testing.T) {
 		txn.IncrementNextCfg()
 	})
 	snap = applied(ctx, t, w, result.NextCfg)
-	moved, ok := snap.PortByName("br1", "p0")
+	moved, ok := snap.PortOnBridge("br1", "p0")
 	require.True(t, ok && moved.UUID == p.UUID, "the port has moved")
 	require.True(t, snap.PortInterfaces(moved)[0].OFPort > 0, "it has a number again")
 	_, ok = snap.Mirror(mirror.UUID)

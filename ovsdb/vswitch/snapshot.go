@@ -83,15 +83,15 @@ func (s *Snapshot) Bridges() []*Bridge {
 // Port returns the port of that UUID.
 func (s *Snapshot) Port(id UUID) (*Port, bool) { return s.ports.get(id) }
 
-// PortNamed returns the port of that name, which is unique in a switch.
-func (s *Snapshot) PortNamed(name string) (*Port, bool) {
+// PortByName returns the port of that name, which is unique in a switch.
+func (s *Snapshot) PortByName(name string) (*Port, bool) {
 	id, _ := s.portNamed.get(nameKey(name))
 	return s.ports.get(id)
 }
 
-// PortByName returns the port of that name if it is one of the bridge's.
-func (s *Snapshot) PortByName(bridge, name string) (*Port, bool) {
-	p, ok := s.PortNamed(name)
+// PortOnBridge returns the port of that name if it is one of the bridge's.
+func (s *Snapshot) PortOnBridge(bridge, name string) (*Port, bool) {
+	p, ok := s.PortByName(name)
 	if !ok {
 		return nil, false
 	}

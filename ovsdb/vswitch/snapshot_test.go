@@ -96,7 +96,7 @@ func TestSnapshotQueries(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, names(s.BridgePorts(b)), "ports by name")
 	require.Equal(t, []string{"b", "a", "c"}, names(slices.Collect(s.Ports())), "all ports")
 	require.Len(t, s.Bridges(), 2, "bridges")
-	p, ok := s.PortNamed("b")
+	p, ok := s.PortByName("b")
 	require.True(t, ok, "b is there")
 	require.Equal(t, &vswitch.Port{
 		UUID: id(11), Name: "b", Interfaces: []vswitch.UUID{id(31)}, Tag: new(7), Trunks: []int{1, 2, 3}, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
@@ -110,15 +110,15 @@ func TestSnapshotQueries(t *testing.T) {
 	}}, s.BridgeMirrors(b), "mirrors")
 	require.Equal(t, []*vswitch.Controller{{UUID: id(61), Target: "tcp:1", IsConnected: true, Role: "master", InactivityProbe: new(0)}}, s.Controllers(b), "controllers")
 	require.Equal(t, []*vswitch.Manager{{UUID: id(71), Target: "ptcp:6640"}}, s.Managers(), "managers")
-	c, _ := s.PortNamed("c")
+	c, _ := s.PortByName("c")
 	require.Equal(t, "e0", s.PortInterfaces(c)[0].Name, "bond")
 	owner, ok := s.BridgeOfPort(id(21))
 	require.True(t, ok && owner.Name == "br2", "port 21 is on br2")
 	owner, ok = s.BridgeOfMirror(id(51))
 	require.True(t, ok && owner.Name == "br1", "the mirror is on br1")
-	_, ok = s.PortByName("br1", "c")
+	_, ok = s.PortOnBridge("br1", "c")
 	require.False(t, ok, "c is not on br1")
-	_, ok = s.PortByName("br2", "c")
+	_, ok = s.PortOnBridge("br2", "c")
 	require.True(t, ok, "c is on br2")
 	_, ok = s.Bridge("b")
 	require.False(t, ok, "a port is no bridge")
@@ -155,7 +155,7 @@ func TestSnapshotApply(t *testing.T) {
 				"Bridge":{"` + id(1).String() + `":{"modify":{"ports":` + set(11, 13) + `}}}}`,
 			[]string{"Bridge modified 00000001", "Port deleted 0000000b", "Port inserted 0000000d"},
 			func(s *vswitch.Snapshot) bool {
-				p, ok := s.PortByName("br1", "b")
+				p, ok := s.PortOnBridge("br1", "b")
 				_, old := s.BridgeOfPort(id(11))
 				return ok && p.UUID == id(13) && !old
 			},
@@ -182,7 +182,7 @@ func TestSnapshotApply(t *testing.T) {
 			[]string{"Bridge deleted 00000002", "Port deleted 00000015"},
 			func(s *vswitch.Snapshot) bool {
 				_, bridge := s.Bridge("br2")
-				_, port := s.PortNamed("c")
+				_, port := s.PortByName("c")
 				_, onBridge := s.BridgeOfPort(id(21))
 				return !bridge && !port && !onBridge
 			},
@@ -220,7 +220,7 @@ func sameSnapshots(t testing.TB, want, got *vswitch.Snapshot) {
 		}
 	}
 	for p := range want.Ports() {
-		named, ok := got.PortNamed(p.Name)
+		named, ok := got.PortByName(p.Name)
 		require.True(t, ok && named.UUID == p.UUID, "port "+p.Name+" is found")
 		a, okA := want.BridgeOfPort(p.UUID)
 		b, okB := got.BridgeOfPort(p.UUID)
@@ -305,7 +305,7 @@ func TestCounted(t *testing.T) {
 				text = strings.ReplaceAll(text, fmt.Sprintf(`"%d"`, n), fmt.Sprintf(`"%v"`, id(n)))
 			}
 			after, _ := apply(t, db, before, text)
-			require.Equal(t, c.counted, after.Counted(before), "counted")
+			require.Equal(t, c.counted, after.OnlyCountersDiffer(before), "counted")
 		})
 	}
 }

@@ -68,7 +68,7 @@ func TestTxnOnSwitch(t *testing.T) {
 	require.Equal(t, vswitch.PairsOf(map[string]string{"owner": "test"}), b.ExternalIDs, "contents")
 
 	snap = applied(ctx, t, w, result.NextCfg)
-	port, ok := snap.PortByName("br0", "p1")
+	port, ok := snap.PortOnBridge("br0", "p1")
 	require.True(t, ok, "it is there")
 	require.EqualValues(t, 100, *port.Tag, "contents")
 	require.EqualValues(t, 11, snap.PortInterfaces(port)[0].OFPort, "contents")
