@@ -118,6 +118,47 @@ func TestLaunch(t *testing.T) {
 	p.Kill() // A second time does no harm.
 }
 
+// TestLaunchPassesTempDir: the plugin listens in the temporary directory that the controller uses.
+func TestLaunchPassesTempDir(t *testing.T) {
+	binary := build(t, "./tapline-mirror")
+	dir, err := os.MkdirTemp("/tmp", "tapline-test")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Setenv("TMPDIR", dir)
+
+	p, err := plugin.Launch(t.Context(), spec(binary))
+	require.NoError(t, err)
+	defer p.Kill()
+	sockets, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, sockets, 1, "the plugin's socket is in TMPDIR and the trial socket is gone")
+}
+
+// TestLaunchWithoutTempDir: one line names the directory in which the plugin could not listen.
+func TestLaunchWithoutTempDir(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 120))
+	require.NoError(t, os.Mkdir(long, 0o700))
+	for name, test := range map[string]struct{ dir, want string }{
+		"absent":                   {"/no/such/directory", "no such file or directory"},
+		"a file":                   {file, "not a directory"},
+		"too long for a socket":    {long, "invalid argument"},
+		"no room for sockets here": {"/proc", "no such file or directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TMPDIR", test.dir)
+			p, err := plugin.Launch(t.Context(), spec("/bin/true"))
+			if !assert.Error(t, err) {
+				p.Kill()
+				return
+			}
+			assert.EqualError(t, err, "plugin mirror (/bin/true): no socket can be made in the temporary "+
+				"directory "+test.dir+": "+test.want+"; set TMPDIR to another directory")
+		})
+	}
+}
+
 // TestKillStopped: a plugin that is stopped is ended all the same, though it cannot answer that it will end.
 func TestKillStopped(t *testing.T) {
 	binary := build(t, "./tapline-mirror")
@@ -199,7 +240,6 @@ func script(t *testing.T, body string) string {
 	return path
 }
 
-// TestLaunchSaysWhatThePluginSays: what a plugin writes to its standard error is logged, line by line.
 // TestLaunchScript: what a script has started is ended with it, else its output would be waited for without end.
 func TestLaunchScript(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
@@ -226,6 +266,7 @@ func TestLaunchScript(t *testing.T) {
 	}, patience, 10*time.Millisecond, "process %d still runs", pid)
 }
 
+// TestLaunchSaysWhatThePluginSays: what a plugin writes to its standard error is logged, line by line.
 func TestLaunchSaysWhatThePluginSays(t *testing.T) {
 	var log lockedBuffer
 	s := spec(script(t, "echo one >&2; echo two >&2"))

@@ -19,7 +19,7 @@ import (
 // TestKeptPrograms: whatever is told of hosts, one after the other, the other end has the same; and it remembers no host that is gone.
 func TestKeptPrograms(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var here told
+		var here sentPrograms
 		there := map[string]tap.Program{}
 		hosts := []string{"h1", "h2", "h3"}
 		alive := map[string]bool{}
@@ -43,8 +43,8 @@ func TestKeptPrograms(t *testing.T) {
 					c.Hosts = append(c.Hosts, tap.Host{ID: h})
 				}
 			}
-			here.heard(&c, true)
-			m, err := here.tell(&r)
+			here.noteChange(&c, true)
+			m, err := here.encode(&r)
 			require.NoError(t, err)
 			wire, err := proto.Marshal(m)
 			require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestKeptPrograms(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, r, back)
 			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)), slices.Collect(maps.Keys(there)))
-			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)), slices.Collect(maps.Keys(here.programs)))
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)), slices.Collect(maps.Keys(here.byHost)))
 		}
 	})
 }
@@ -83,11 +83,11 @@ func TestKeptIsSmall(t *testing.T) {
 		return p
 	}
 	for _, remembers := range []bool{false, true} {
-		var here told
-		here.heard(&tap.Change{}, remembers)
+		var here sentPrograms
+		here.noteChange(&tap.Change{}, remembers)
 		var sizes []int
 		for _, last := range []string{"vnet2", "vnet3"} {
-			m, err := here.tell(&tap.Result{Programs: []tap.Program{program(last)}})
+			m, err := here.encode(&tap.Result{Programs: []tap.Program{program(last)}})
 			require.NoError(t, err)
 			sizes = append(sizes, proto.Size(m))
 		}

@@ -1,0 +1,212 @@
+package plugin
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	pb "github.com/tapline-sdn/tapline/plugin/mirrorpb"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// This file converts what a controller sends: intent, topology, and their changes.
+
+func serviceToPB(s *tap.Service) *pb.Service {
+	return &pb.Service{
+		Id: s.ID, Name: s.Name, Type: string(s.Type), TargetId: s.TargetID,
+		Mac: macToPB(s.MAC), Ifname: s.IfName, Enabled: s.Enabled, Key: s.Key,
+	}
+}
+
+func serviceFromPB(m *pb.Service) (tap.Service, error) {
+	var r fieldReader
+	s := tap.Service{
+		ID: intern(m.GetId()), Name: m.GetName(), Type: tap.ServiceType(intern(m.GetType())),
+		TargetID: intern(m.GetTargetId()), MAC: r.mac("mac", m.GetMac()),
+		IfName: intern(m.GetIfname()), Enabled: m.GetEnabled(), Key: m.GetKey(),
+	}
+	return s, r.err
+}
+
+func flowToPB(f *tap.Flow) *pb.Flow {
+	m := &pb.Flow{
+		Id: f.ID, Name: f.Name, TapId: f.TapID, Type: string(f.Type),
+		GuestId: f.GuestID, Mac: macToPB(f.MAC), Ip: addrToPB(f.IP),
+		HostId: f.HostID, WireId: f.WireID, Vlan: uint32(f.VLAN),
+		Direction: string(f.Direction), Enabled: f.Enabled,
+	}
+	if !f.Created.IsZero() {
+		m.CreatedUnixNano = f.Created.UnixNano()
+	}
+	return m
+}
+
+func flowFromPB(m *pb.Flow) (tap.Flow, error) {
+	var r fieldReader
+	f := tap.Flow{
+		ID: m.GetId(), Name: m.GetName(), TapID: intern(m.GetTapId()),
+		Type:    tap.FlowType(intern(m.GetType())),
+		GuestID: intern(m.GetGuestId()), MAC: r.mac("mac", m.GetMac()), IP: r.addr("ip", m.GetIp()),
+		HostID: intern(m.GetHostId()), WireID: intern(m.GetWireId()),
+		VLAN:      r.uint16("vlan", m.GetVlan()),
+		Direction: tap.Direction(intern(m.GetDirection())), Enabled: m.GetEnabled(),
+	}
+	if m.GetCreatedUnixNano() != 0 {
+		f.Created = time.Unix(0, m.GetCreatedUnixNano()).UTC()
+	}
+	return f, r.err
+}
+
+func hostToPB(h *tap.Host) *pb.Host {
+	return &pb.Host{
+		Id: h.ID, Name: h.Name, TunnelIp: addrToPB(h.TunnelIP), Wires: h.Wires,
+		Observed: h.Observed, Connected: h.Connected, Refused: h.Refused,
+		Bridges:  convertAll(h.Bridges, bridgeToPB),
+		TapPorts: convertAll(h.TapPorts, tapPortToPB),
+		Nics:     convertAll(h.NICs, hostNICToPB),
+	}
+}
+
+func bridgeToPB(b *tap.Bridge) *pb.Bridge {
+	return &pb.Bridge{
+		Name: b.Name, DatapathType: b.DatapathType, Uplinks: b.Uplinks,
+		OtherMirrors: int32(b.OtherMirrors), OurMirrors: b.OurMirrors,
+	}
+}
+
+func tapPortToPB(p *tap.TapPort) *pb.TapPort {
+	return &pb.TapPort{
+		Name: p.Name, Ofport: p.OFPort, Mac: macToPB(p.MAC), Error: p.Error, Down: p.Down,
+	}
+}
+
+func hostNICToPB(n *tap.HostNIC) *pb.HostNIC {
+	return &pb.HostNIC{
+		Name: n.Name, Mac: macToPB(n.MAC), UsedBy: n.UsedBy, SeenMac: macToPB(n.SeenMAC),
+	}
+}
+
+func hostFromPB(m *pb.Host) (tap.Host, error) {
+	var r fieldReader
+	h := tap.Host{
+		ID: intern(m.GetId()), Name: intern(m.GetName()),
+		TunnelIP: r.addr("tunnel_ip", m.GetTunnelIp()), Wires: m.GetWires(),
+		Observed: m.GetObserved(), Connected: m.GetConnected(), Refused: m.GetRefused(),
+	}
+
+	for _, b := range m.GetBridges() {
+		if b.GetOtherMirrors() < 0 {
+			r.fail("bridges.other_mirrors", fmt.Errorf("%d: want 0 or more", b.GetOtherMirrors()))
+		}
+		h.Bridges = append(h.Bridges, tap.Bridge{
+			Name: intern(b.GetName()), DatapathType: intern(b.GetDatapathType()),
+			Uplinks: b.GetUplinks(), OtherMirrors: int(b.GetOtherMirrors()),
+			OurMirrors: b.GetOurMirrors(),
+		})
+	}
+	for _, p := range m.GetTapPorts() {
+		h.TapPorts = append(h.TapPorts, tap.TapPort{
+			Name: p.GetName(), OFPort: p.GetOfport(), MAC: r.mac("tap_ports.mac", p.GetMac()),
+			Error: p.GetError(), Down: p.GetDown(),
+		})
+	}
+	for _, n := range m.GetNics() {
+		h.NICs = append(h.NICs, tap.HostNIC{
+			Name: n.GetName(), MAC: r.mac("nics.mac", n.GetMac()), UsedBy: n.GetUsedBy(),
+			SeenMAC: r.mac("nics.seen_mac", n.GetSeenMac()),
+		})
+	}
+	return h, r.err
+}
+
+func locationToPB(l *tap.Location) *pb.Location {
+	return &pb.Location{Host: l.Host, Bridge: l.Bridge, Port: l.Port, Ofport: l.OFPort}
+}
+
+func locationsFromPB(list []*pb.Location) []tap.Location {
+	return convertAll(list, func(m **pb.Location) tap.Location {
+		return tap.Location{
+			Host: intern((*m).GetHost()), Bridge: intern((*m).GetBridge()),
+			Port: intern((*m).GetPort()), OFPort: (*m).GetOfport(),
+		}
+	})
+}
+
+func guestToPB(g *tap.Guest) *pb.Guest {
+	return &pb.Guest{Id: g.ID, Name: g.Name, Nics: convertAll(g.NICs, nicToPB)}
+}
+
+func nicToPB(n *tap.NIC) *pb.NIC {
+	return &pb.NIC{
+		Mac: macToPB(n.MAC), Ifname: n.IfName,
+		Ips:       convertAll(n.IPs, func(a *netip.Addr) []byte { return addrToPB(*a) }),
+		Locations: convertAll(n.Locations, locationToPB),
+	}
+}
+
+func guestFromPB(m *pb.Guest) (tap.Guest, error) {
+	var r fieldReader
+	g := tap.Guest{ID: intern(m.GetId()), Name: intern(m.GetName())}
+	for _, n := range m.GetNics() {
+		nic := tap.NIC{
+			MAC: r.mac("nics.mac", n.GetMac()), IfName: n.GetIfname(),
+			Locations: locationsFromPB(n.GetLocations()),
+		}
+		for _, ip := range n.GetIps() {
+			nic.IPs = append(nic.IPs, r.addr("nics.ips", ip))
+		}
+		g.NICs = append(g.NICs, nic)
+	}
+	return g, r.err
+}
+
+func attachmentToPB(a *tap.Attachment) *pb.Attachment {
+	return &pb.Attachment{
+		ServiceId: a.ServiceID, Locations: convertAll(a.Locations, locationToPB),
+	}
+}
+
+func attachmentFromPB(m *pb.Attachment) (tap.Attachment, error) {
+	return tap.Attachment{
+		ServiceID: intern(m.GetServiceId()), Locations: locationsFromPB(m.GetLocations()),
+	}, nil
+}
+
+func changeToPB(c *tap.Change) *pb.Change {
+	return &pb.Change{
+		Revision: c.Revision, Reset_: c.Reset,
+		Hosts:       convertAll(c.Hosts, hostToPB),
+		Guests:      convertAll(c.Guests, guestToPB),
+		Attachments: convertAll(c.Attachments, attachmentToPB),
+		Services:    convertAll(c.Services, serviceToPB),
+		Flows:       convertAll(c.Flows, flowToPB),
+		GoneHosts:   c.Gone.Hosts, GoneGuests: c.Gone.Guests,
+		GoneServices: c.Gone.Services, GoneFlows: c.Gone.Flows,
+	}
+}
+
+func changeFromPB(m *pb.Change) (c tap.Change, err error) {
+	c = tap.Change{
+		Revision: m.GetRevision(), Reset: m.GetReset_(),
+		Gone: tap.Gone{
+			Hosts: m.GetGoneHosts(), Guests: m.GetGoneGuests(),
+			Services: m.GetGoneServices(), Flows: m.GetGoneFlows(),
+		},
+	}
+	if c.Hosts, err = tryConvertAll(m.GetHosts(), hostFromPB); err != nil {
+		return tap.Change{}, fmt.Errorf("hosts%w", err)
+	}
+	if c.Guests, err = tryConvertAll(m.GetGuests(), guestFromPB); err != nil {
+		return tap.Change{}, fmt.Errorf("guests%w", err)
+	}
+	if c.Attachments, err = tryConvertAll(m.GetAttachments(), attachmentFromPB); err != nil {
+		return tap.Change{}, fmt.Errorf("attachments%w", err)
+	}
+	if c.Services, err = tryConvertAll(m.GetServices(), serviceFromPB); err != nil {
+		return tap.Change{}, fmt.Errorf("services%w", err)
+	}
+	if c.Flows, err = tryConvertAll(m.GetFlows(), flowFromPB); err != nil {
+		return tap.Change{}, fmt.Errorf("flows%w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,222 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	pb "github.com/tapline-sdn/tapline/plugin/mirrorpb"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// This file converts what a plugin answers: programs and statuses. In all of it "last" is the
+// program of a host before the one that is converted: see delta.go.
+
+func portToPB(p *tap.Port) *pb.Port {
+	return &pb.Port{
+		Owner: p.Owner, Bridge: p.Bridge, Name: p.Name, Type: p.Type, Options: p.Options,
+		OfportRequest: p.OFPortRequest, VlanMode: p.VLANMode,
+		Trunks: convertAll(p.Trunks, uint16ToPB), Plugged: p.Plugged,
+	}
+}
+
+func portFromPB(m *pb.Port) (tap.Port, error) {
+	var r fieldReader
+	p := tap.Port{
+		Owner: intern(m.GetOwner()), Bridge: intern(m.GetBridge()), Name: intern(m.GetName()),
+		Type: intern(m.GetType()), Options: m.GetOptions(), OFPortRequest: m.GetOfportRequest(),
+		VLANMode: intern(m.GetVlanMode()), Plugged: m.GetPlugged(),
+	}
+	for _, v := range m.GetTrunks() {
+		p.Trunks = append(p.Trunks, r.uint16("trunks", v))
+	}
+	return p, r.err
+}
+
+func mirrorToPB(m *tap.Mirror) *pb.MirrorRecord {
+	return &pb.MirrorRecord{
+		Owner: m.Owner, Bridge: m.Bridge, Name: m.Name,
+		SelectAll: m.SelectAll, SelectSrc: m.SelectSrc, SelectDst: m.SelectDst,
+		SelectVlan: convertAll(m.SelectVLAN, uint16ToPB), Output: m.Output,
+	}
+}
+
+func mirrorFromPB(m *pb.MirrorRecord) (tap.Mirror, error) {
+	var r fieldReader
+	out := tap.Mirror{
+		Owner: intern(m.GetOwner()), Bridge: intern(m.GetBridge()), Name: intern(m.GetName()),
+		SelectAll: m.GetSelectAll(), SelectSrc: internAll(m.GetSelectSrc()),
+		SelectDst: internAll(m.GetSelectDst()), Output: intern(m.GetOutput()),
+	}
+	for _, v := range m.GetSelectVlan() {
+		out.SelectVLAN = append(out.SelectVLAN, r.uint16("select_vlan", v))
+	}
+	return out, r.err
+}
+
+func flowEntryToPB(f *tap.FlowEntry) (*pb.FlowEntry, error) {
+	b, err := openflow.AppendMessage(nil, 0, &f.Mod)
+	if err != nil {
+		return nil, fmt.Errorf("flow of %s: %w", f.Owner, err)
+	}
+	return &pb.FlowEntry{Owner: f.Owner, FlowMod: b}, nil
+}
+
+func flowEntryFromPB(m *pb.FlowEntry) (tap.FlowEntry, error) {
+	message, _, err := openflow.Parse(m.GetFlowMod())
+	if err != nil {
+		return tap.FlowEntry{}, fmt.Errorf("flow_mod: %w", err)
+	}
+	mod, ok := message.(*openflow.FlowMod)
+	if !ok {
+		return tap.FlowEntry{}, fmt.Errorf("flow_mod: the message is a %T", message)
+	}
+	return tap.FlowEntry{Owner: intern(m.GetOwner()), Mod: *mod}, nil
+}
+
+func tapBridgeToPB(b *tap.TapBridge) *pb.TapBridge {
+	return &pb.TapBridge{
+		Name: b.Name, DatapathType: b.DatapathType, FailMode: b.FailMode,
+		Protocols: b.Protocols, OtherConfig: b.OtherConfig,
+	}
+}
+
+func tapBridgeFromPB(m *pb.TapBridge) tap.TapBridge {
+	return tap.TapBridge{
+		Name: m.GetName(), DatapathType: m.GetDatapathType(), FailMode: m.GetFailMode(),
+		Protocols: m.GetProtocols(), OtherConfig: m.GetOtherConfig(),
+	}
+}
+
+func tunnelToPB(t *tap.Tunnel) *pb.Tunnel {
+	return &pb.Tunnel{Port: t.Port, Peers: convertAll(t.Peers, func(p *tap.Peer) *pb.Peer {
+		return &pb.Peer{Addr: addrToPB(p.Addr), Owners: p.Owners}
+	})}
+}
+
+func tunnelFromPB(m *pb.Tunnel) (tap.Tunnel, error) {
+	var r fieldReader
+	t := tap.Tunnel{Port: m.GetPort()}
+	for _, p := range m.GetPeers() {
+		t.Peers = append(t.Peers, tap.Peer{
+			Addr: r.addr("tunnel.peers.addr", p.GetAddr()), Owners: p.GetOwners(),
+		})
+	}
+	return t, r.err
+}
+
+func programToPB(p *tap.Program, last *tap.Program) (*pb.Program, error) {
+	m := &pb.Program{
+		Host:   p.Host,
+		Bridge: tapBridgeToPB(&p.Bridge),
+		Tunnel: tunnelToPB(&p.Tunnel),
+		Held: convertAll(p.Held, func(h *tap.Hold) *pb.Hold {
+			return &pb.Hold{Owner: h.Owner, Cookie: uint64(h.Cookie)}
+		}),
+	}
+
+	var err error
+	m.Ports, err = listToPB(last.Ports, p.Ports, (*tap.Port).Equal,
+		func(n, from uint32) *pb.Port { return &pb.Port{Kept: n, KeptFrom: from} },
+		func(o *tap.Port) (*pb.Port, error) { return portToPB(o), nil })
+	if err == nil {
+		m.Mirrors, err = listToPB(last.Mirrors, p.Mirrors, (*tap.Mirror).Equal,
+			func(n, from uint32) *pb.MirrorRecord { return &pb.MirrorRecord{Kept: n, KeptFrom: from} },
+			func(o *tap.Mirror) (*pb.MirrorRecord, error) { return mirrorToPB(o), nil })
+	}
+	if err == nil {
+		m.Flows, err = listToPB(last.Flows, p.Flows, (*tap.FlowEntry).Equal,
+			func(n, from uint32) *pb.FlowEntry { return &pb.FlowEntry{Kept: n, KeptFrom: from} },
+			flowEntryToPB)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("program of host %s: %w", p.Host, err)
+	}
+	return m, nil
+}
+
+func programFromPB(m *pb.Program, last *tap.Program) (p tap.Program, err error) {
+	p = tap.Program{Host: intern(m.GetHost()), Bridge: tapBridgeFromPB(m.GetBridge())}
+	for _, h := range m.GetHeld() {
+		p.Held = append(p.Held, tap.Hold{Owner: h.GetOwner(), Cookie: openflow.Cookie(h.GetCookie())})
+	}
+
+	if p.Tunnel, err = tunnelFromPB(m.GetTunnel()); err != nil {
+		return tap.Program{}, err
+	}
+	if p.Ports, err = listFromPB(last.Ports, m.GetPorts(), portFromPB); err != nil {
+		return tap.Program{}, fmt.Errorf("ports%w", err)
+	}
+	if p.Mirrors, err = listFromPB(last.Mirrors, m.GetMirrors(), mirrorFromPB); err != nil {
+		return tap.Program{}, fmt.Errorf("mirrors%w", err)
+	}
+	if p.Flows, err = listFromPB(last.Flows, m.GetFlows(), flowEntryFromPB); err != nil {
+		return tap.Program{}, fmt.Errorf("flows%w", err)
+	}
+	return p, nil
+}
+
+func statusToPB(s *tap.Status) *pb.Status {
+	return &pb.Status{
+		Kind: string(s.Kind), Id: s.ID, State: string(s.State), Reason: s.Reason,
+		Needs: convertAll(s.Needs, func(n *tap.Need) *pb.Need {
+			return &pb.Need{Host: n.Host, Owner: n.Owner}
+		}),
+	}
+}
+
+func statusFromPB(m *pb.Status) tap.Status {
+	s := tap.Status{
+		Kind: tap.Kind(intern(m.GetKind())), ID: m.GetId(),
+		State: tap.State(intern(m.GetState())), Reason: intern(m.GetReason()),
+	}
+	for _, n := range m.GetNeeds() {
+		s.Needs = append(s.Needs, tap.Need{Host: intern(n.GetHost()), Owner: intern(n.GetOwner())})
+	}
+	return s
+}
+
+// resultToPB converts a result; last are the programs that were sent before, by host.
+func resultToPB(r *tap.Result, last map[string]tap.Program) (*pb.Result, error) {
+	m := &pb.Result{Revision: r.Revision, Statuses: convertAll(r.Statuses, statusToPB)}
+	for i := range r.Programs {
+		before := last[r.Programs[i].Host]
+		p, err := programToPB(&r.Programs[i], &before)
+		if err != nil {
+			return nil, err
+		}
+		m.Programs = append(m.Programs, p)
+	}
+	return m, nil
+}
+
+// resultFromPB converts a result, and keeps last, the programs received before by host, up to date.
+func resultFromPB(m *pb.Result, last map[string]tap.Program) (r tap.Result, err error) {
+	r.Revision = m.GetRevision()
+	r.Programs, err = tryConvertAll(m.GetPrograms(), func(m *pb.Program) (tap.Program, error) {
+		before := last[m.GetHost()]
+		return programFromPB(m, &before)
+	})
+	if err != nil {
+		return tap.Result{}, fmt.Errorf("programs%w", err)
+	}
+
+	for _, p := range r.Programs {
+		last[p.Host] = p
+	}
+	for _, host := range m.GetForgottenHosts() {
+		delete(last, host)
+	}
+
+	// Flows of one capture have the same needs and often follow each other: they share one slice.
+	var shared []tap.Need
+	for _, message := range m.GetStatuses() {
+		s := statusFromPB(message)
+		if !slices.Equal(s.Needs, shared) {
+			shared = s.Needs
+		}
+		s.Needs = shared
+		r.Statuses = append(r.Statuses, s)
+	}
+	return r, nil
+}
