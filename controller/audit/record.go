@@ -17,9 +17,6 @@ const (
 	Failed  Outcome = "failed"  // for a reason of ours; whether something was changed the log or the resource tells
 )
 
-// Outcomes lists them.
-func Outcomes() []Outcome { return []Outcome{Success, Refused, Denied, Failed} }
-
 // Actor is who did it.
 type Actor struct {
 	Type string `json:"type"`           // token, certificate, config, controller, or unknown

@@ -11,13 +11,21 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// addresses are those of NICs.
+// nicKey names a NIC of a domain.
+type nicKey struct {
+	domain string // UUID
+	mac    tap.MAC
+}
+
+// addresses holds the IP addresses of NICs.
 type addresses = map[nicKey][]netip.Addr
 
-// requestAddresses asks for the addresses of the running domains. An older request that waits is replaced.
+// requestAddresses asks for the addresses of the running domains. A request that still waits is
+// replaced.
 func (w *worker) requestAddresses() {
-	w.asked = time.Now()
+	w.addressesAskedAt = time.Now()
 	running := slices.DeleteFunc(slices.Clone(w.domains), func(d domain) bool { return !d.Running })
+
 	select {
 	case <-w.wantAddresses:
 	default:
@@ -25,8 +33,8 @@ func (w *worker) requestAddresses() {
 	w.wantAddresses <- running // It has room: only run sends.
 }
 
-// askAddresses answers requests apart from the rest, since a guest agent may take its time.
-func (w *worker) askAddresses(ctx context.Context) {
+// answerAddressRequests runs in a goroutine of its own, since a guest agent may be slow.
+func (w *worker) answerAddressRequests(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -42,21 +50,26 @@ func (w *worker) askAddresses(ctx context.Context) {
 	}
 }
 
-// addresses asks what libvirt knows of addresses: its own DHCP leases, what the host's neighbour table says, and what the guest
-// agent tells where one answers. Not all of them are there on each host, so errors are no news.
+// addresses asks libvirt for IP addresses from three sources: libvirt's own DHCP leases, the host's
+// neighbour table, and the guest agent where one is connected. Few hosts have all three, so errors
+// are ignored.
 func (v virsh) addresses(ctx context.Context, limit time.Duration, domains []domain) addresses {
 	found := addresses{}
+	if len(domains) == 0 {
+		return found
+	}
+
 	var script strings.Builder
 	for _, d := range domains {
-		fmt.Fprintf(&script, "echo domain %[1]s; domifaddr %[1]s --full --source lease; domifaddr %[1]s --full --source arp; ", d.ID)
+		fmt.Fprintf(&script, "echo domain %s; ", d.ID)
+		fmt.Fprintf(&script, "domifaddr %s --full --source lease; ", d.ID)
+		fmt.Fprintf(&script, "domifaddr %s --full --source arp; ", d.ID)
 		if d.agent {
 			fmt.Fprintf(&script, "domifaddr %s --full --source agent; ", d.ID)
 		}
 	}
-	if script.Len() == 0 {
-		return found
-	}
 	script.WriteString("echo end")
+
 	out, err := v.run(ctx, limit, "", script.String())
 	if err != nil {
 		return found
@@ -70,26 +83,36 @@ func (v virsh) addresses(ctx context.Context, limit time.Duration, domains []dom
 //	domain c5140c9c-494a-417e-8839-ec6a365ea1e3
 //	 vnet2      52:54:00:aa:00:01    ipv4         10.0.0.5/24
 //
-// Only addresses that other machines may use count, on NICs that the domain has.
+// and adds to found the addresses that other machines can use, on NICs that the domain has.
 func readAddresses(out string, domains []domain, found addresses) {
-	var at *domain
+	var current *domain
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
 		switch {
 		case len(fields) == 2 && fields[0] == "domain":
-			at = domainOf(domains, fields[1])
-		case len(fields) == 4 && at != nil:
-			mac, err := tap.ParseMAC(fields[1])
-			prefix, errIP := netip.ParsePrefix(fields[3])
-			if err != nil || errIP != nil || !slices.ContainsFunc(at.NICs, func(n GuestNIC) bool { return n.MAC == mac }) {
-				continue
-			}
-			ip, key := prefix.Addr().Unmap(), nicKey{at.ID, mac}
-			if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || slices.Contains(found[key], ip) {
-				continue
-			}
-			found[key] = append(found[key], ip)
-			slices.SortFunc(found[key], netip.Addr.Compare)
+			current = findDomain(domains, fields[1])
+		case len(fields) == 4 && current != nil:
+			readAddress(current, fields[1], fields[3], found)
 		}
 	}
+}
+
+// readAddress adds one address of a domain's NIC, unless it is malformed, local or known already.
+func readAddress(d *domain, macText, prefixText string, found addresses) {
+	mac, err := tap.ParseMAC(macText)
+	if err != nil || !slices.ContainsFunc(d.NICs, func(n GuestNIC) bool { return n.MAC == mac }) {
+		return
+	}
+	prefix, err := netip.ParsePrefix(prefixText)
+	if err != nil {
+		return
+	}
+
+	ip, key := prefix.Addr().Unmap(), nicKey{d.ID, mac}
+	local := ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()
+	if local || slices.Contains(found[key], ip) {
+		return
+	}
+	found[key] = append(found[key], ip)
+	slices.SortFunc(found[key], netip.Addr.Compare)
 }

@@ -1,14 +1,16 @@
-// Package hypervisor is about the guests of hosts, as the hypervisor knows them, and about how the tap NIC of a tap service gets
-// into its guest.
+// Package hypervisor knows the guests of each host as the hypervisor sees them, and plugs the tap
+// NICs of tap services into their guests.
 //
-// [Libvirt] does both by virsh(1), executed without a shell: a worker for each host surveys the host's domains, compares their
-// NICs with what is wanted ([Orders]), attaches and detaches, and reports ([Report]). It looks at state, never at what it did
-// before: each NIC of ours carries an alias with the ids of the cluster and of the service, so that after any restart it is
-// known which NICs are ours and which of them nobody wants any more. NICs without our alias are never touched.
+// [Libvirt] does both with virsh(1), which it executes without a shell. One worker per host
+// surveys the host's domains, compares their NICs with what is ordered ([Orders]), attaches and
+// detaches NICs, and reports ([Report]). A worker acts on the state that it reads, never on what
+// it remembers having done. Each NIC of ours carries an alias with the ids of the cluster and of
+// the tap service, so after a restart it is known which NICs are ours and which of them are no
+// longer ordered. NICs without our alias are never changed.
 //
-// Without a driver somebody else plugs the NIC, wherever it suits him: Tapline recognises it by its address or name and moves
-// it to the tap bridge.
+// Without a driver, somebody else plugs the NIC into any bridge of the host. Tapline recognises
+// the NIC by its MAC address or name and moves its port to the tap bridge.
 //
-// The package decides nothing about mirroring and knows no switch. A worker owns its goroutines and child processes, and has
-// waited for all of them when it returns.
+// The package decides nothing about mirroring and does not talk to switches. A worker owns its
+// goroutines and child processes, and waits for all of them before it returns.
 package hypervisor

@@ -13,51 +13,56 @@ import (
 	"time"
 )
 
-// Config is what a [Libvirt] is made of.
+// Config configures a [Libvirt].
 type Config struct {
-	// URI is of each host's libvirt: {host} stands for the host's name, {ip} for the address of its database.
+	// URI is the connection URI of each host's libvirt. {host} stands for the host's name, {ip} for
+	// the address of its OVSDB target.
 	URI string
-	// URIs are those of hosts that differ, by name; "" means that the host has none.
+	// URIs overrides URI for single hosts, by name; "" means that the host has no libvirt.
 	URIs      map[string]string
 	TapBridge string
-	Virsh     string // program; "": virsh, as found in PATH
+	Virsh     string // path of the program; "": virsh, looked up in PATH
 	Logger    *slog.Logger
-	Timing    Timing // zero: what fits hosts with hundreds of guests
+	Timing    Timing // zero: defaults for hosts with hundreds of guests
 }
 
-// Timing is how long things may take, and when they are done again.
+// Timing holds the time limits and intervals of a worker.
 type Timing struct {
-	Read      time.Duration // limit of reading a host's guests
-	Change    time.Duration // limit of plugging or unplugging one NIC
-	Poll      time.Duration // guests are read again so often, though events tell of changes
-	Blind     time.Duration // the same while no events come
-	Addresses time.Duration // addresses are read again so often
-	Gap       time.Duration // between two readings that events ask for
-	Lost      time.Duration // a switch may lack the port of a NIC that is plugged so long; doubled with each time that it is plugged again
-	Retry     time.Duration // after a first failure; doubled from there to RetryMax, and spread
-	RetryMax  time.Duration
+	Read      time.Duration // limit for reading a host's guests
+	Change    time.Duration // limit for plugging or unplugging one NIC
+	Poll      time.Duration // interval of reading the guests while events arrive
+	Blind     time.Duration // interval of reading the guests while no events arrive
+	Addresses time.Duration // interval of reading the guests' addresses
+	Gap       time.Duration // minimum time between two readings caused by events
+	// Lost is how long the switch may lack the port of a plugged NIC before the NIC is plugged
+	// again. It doubles with each time that the NIC is plugged again.
+	Lost     time.Duration
+	Retry    time.Duration // delay after a first failure; doubles up to RetryMax, with jitter
+	RetryMax time.Duration
 }
 
 // defaultTiming fits hosts with hundreds of guests.
 var defaultTiming = Timing{
-	Read: 20 * time.Second, Change: 45 * time.Second, Poll: 5 * time.Minute, Blind: 20 * time.Second, Addresses: time.Minute,
-	Gap: 100 * time.Millisecond, Lost: 2 * time.Second, Retry: time.Second, RetryMax: 30 * time.Second,
+	Read: 20 * time.Second, Change: 45 * time.Second,
+	Poll: 5 * time.Minute, Blind: 20 * time.Second, Addresses: time.Minute,
+	Gap: 100 * time.Millisecond, Lost: 2 * time.Second,
+	Retry: time.Second, RetryMax: 30 * time.Second,
 }
 
-// Host is a host to look after.
+// Host identifies a host whose guests a worker looks after.
 type Host struct {
 	Name    string
 	Addr    netip.Addr // of its database; zero if unknown
-	Cluster string     // id of ours, in the aliases of our NICs
+	Cluster string     // our cluster id, part of the aliases of our NICs
 }
 
-// Libvirt looks after the guests of hosts by virsh.
+// Libvirt looks after the guests of hosts with virsh.
 type Libvirt struct {
 	config Config
-	hosts  atomic.Int64 // that are being looked after
+	hosts  atomic.Int64 // number of hosts that have a worker
 }
 
-// NewLibvirt returns a driver that does nothing yet.
+// NewLibvirt returns a driver. It does nothing until Run is called.
 func NewLibvirt(c Config) *Libvirt {
 	c.Virsh = cmp.Or(c.Virsh, "virsh")
 	if c.Timing == (Timing{}) {
@@ -66,27 +71,29 @@ func NewLibvirt(c Config) *Libvirt {
 	return &Libvirt{config: c}
 }
 
-// uri is that of a host's libvirt, "" if it has none.
+// uri returns the URI of a host's libvirt, or "" if the host has none.
 func (l *Libvirt) uri(h Host) (string, error) {
-	uri, special := l.config.URIs[h.Name]
-	if !special {
+	uri, overridden := l.config.URIs[h.Name]
+	if !overridden {
 		uri = l.config.URI
 	}
+
 	address := h.Addr.String()
 	switch {
 	case !h.Addr.IsValid() && strings.Contains(uri, "{ip}"):
-		return "", fmt.Errorf("%s asks for an address, and the host's OVSDB target has none", uri)
+		return "", fmt.Errorf("%s needs an IP address, but the host's OVSDB target has none", uri)
 	case h.Addr.Is6():
 		address = "[" + address + "]"
 	}
 	return strings.NewReplacer("{host}", h.Name, "{ip}", address).Replace(uri), nil
 }
 
-// startSpread is how far the first contacts with many hosts are spread, per host.
+// startSpread spreads the first contacts with many hosts: each waits a random time of up to
+// startSpread times the number of hosts.
 const startSpread = 3 * time.Millisecond
 
-// Run looks after a host's guests as ordered until ctx ends, and reports whenever something is new. Hosts do not wait for each
-// other.
+// Run looks after a host's guests as ordered until ctx ends. It calls report whenever something
+// changed. Each host has a worker of its own, so hosts do not wait for each other.
 func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(Report)) {
 	uri, err := l.uri(h)
 	if err != nil {
@@ -97,25 +104,25 @@ func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(R
 		report(Report{Known: true, Orders: AllOrders})
 		return
 	}
+
 	hosts := l.hosts.Add(1)
 	defer l.hosts.Add(-1)
-	if pause(ctx, rand.N(time.Duration(hosts)*startSpread)) != nil {
+	if sleep(ctx, rand.N(time.Duration(hosts)*startSpread)) != nil {
 		return
 	}
-	w := &worker{
-		config: l.config, cluster: h.Cluster, virsh: virsh{l.config.Virsh, uri}, log: l.config.Logger.With("host", h.Name), orders: orders, report: report,
-		attempts: map[step]*attempt{}, losses: map[string]*loss{}, changed: make(chan struct{}, 1), wantAddresses: make(chan []domain, 1), addresses: make(chan addresses, 1),
-	}
+
+	w := newWorker(l.config, h, uri, orders, report)
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	running.Go(func() { w.listen(ctx) })
-	running.Go(func() { w.askAddresses(ctx) })
+	running.Go(func() { w.watchEvents(ctx) })
+	running.Go(func() { w.answerAddressRequests(ctx) })
 	w.run(ctx)
 }
 
-// backoff doubles from Retry to RetryMax, and is spread by a quarter.
+// backoff doubles from Retry to RetryMax. Up to a quarter is subtracted at random, so that hosts
+// do not retry in step.
 func (t Timing) backoff(failures int) time.Duration {
 	d := t.Retry << min(failures-1, 20)
 	if d > t.RetryMax || d <= 0 {
@@ -124,10 +131,11 @@ func (t Timing) backoff(failures int) time.Duration {
 	return d - rand.N(d/4+1)
 }
 
-// pause waits, or returns ctx's error.
-func pause(ctx context.Context, d time.Duration) error {
+// sleep waits, or returns ctx's error.
+func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return nil

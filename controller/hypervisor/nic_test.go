@@ -17,7 +17,9 @@ func TestNICXML(t *testing.T) {
 	assert.Equal(t, `<interface type="bridge">
   <mac address="02:74:61:01:02:03"></mac>
   <source bridge="brtap"></source>
-  <virtualport type="openvswitch"></virtualport>
+  <virtualport type="openvswitch">
+    <parameters></parameters>
+  </virtualport>
   <target dev="tapa1b2c3"></target>
   <model type="virtio"></model>
   <alias name="ua-tapline-c1-s1"></alias>

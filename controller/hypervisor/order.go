@@ -7,54 +7,51 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Order is the tap NIC of a service of type guest. The whole list of orders tells what may be in guests: a NIC of ours that no
-// order names is taken out.
+// Order asks for the tap NIC of a service of type guest. The list of orders is complete: a NIC of
+// ours that no order names is unplugged.
 type Order struct {
 	Service tap.Service
-	// Guest is how the service's target may be found: any one of these makes a guest the target.
-	Guest Target
-	// Plug has the NIC plugged where it is missing. Without it, as for a disabled service, things stay as they are.
+	Guest   Target
+	// Plug has the NIC plugged where it is missing. Without it, as for a disabled service, the NIC
+	// is neither plugged nor unplugged.
 	Plug bool
 }
 
-// Target names a guest.
+// Target names a guest in several ways. A guest that matches any of them is the target.
 type Target struct {
-	ID   string    // libvirt's uuid, or the domain's name
-	Name string    // of a declared guest, "" if not declared: the domain's name
-	MACs []tap.MAC // of a declared guest's NICs
+	ID   string    // libvirt's UUID, or the domain's name
+	Name string    // domain name of a declared guest; "" if it is not declared
+	MACs []tap.MAC // NICs of a declared guest
 }
 
-// Matches reports whether a domain is the target.
+// Matches reports whether a guest is the target.
 func (t Target) Matches(g *Guest) bool {
 	if t.ID == g.ID || t.ID == g.Name || t.Name != "" && t.Name == g.Name {
 		return true
 	}
-	for _, n := range g.NICs {
-		for _, m := range t.MACs {
-			if n.MAC == m && !m.IsZero() {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(g.NICs, func(n GuestNIC) bool {
+		return !n.MAC.IsZero() && slices.Contains(t.MACs, n.MAC)
+	})
 }
 
-// Orders hands the latest list of orders to a worker. A list that was not taken yet is replaced; nothing waits, nothing is lost.
+// Orders hands the latest list of orders to a worker. A new list replaces one that the worker has
+// not taken yet. No method blocks.
 type Orders struct {
 	wake chan struct{} // holds at most one
 
-	mu     sync.Mutex
-	number uint64
-	list   []Order
-	unseen []string
-	poke   bool
+	mu         sync.Mutex
+	number     uint64
+	list       []Order
+	unseen     []string
+	readGuests bool
 }
 
-// NewOrders returns orders that say nothing yet.
+// NewOrders returns an empty mailbox: the worker leaves all NICs alone until Put is called.
 func NewOrders() *Orders { return &Orders{wake: make(chan struct{}, 1)} }
 
-// Put replaces the list, which must not change any more. An empty list has all NICs of ours taken out. Its number is greater than
-// those before, and comes back in the report that reflects it; the first is 1 or more.
+// Put replaces the list, which the caller must not change afterwards. An empty list has all NICs of
+// ours unplugged. The number is at least 1 and grows with each call; the report that reflects the
+// list carries it.
 func (o *Orders) Put(number uint64, list []Order) {
 	o.mu.Lock()
 	o.number, o.list = number, list
@@ -62,28 +59,30 @@ func (o *Orders) Put(number uint64, list []Order) {
 	o.signal()
 }
 
-// Unseen tells which services' NICs the host's switch does not show, though their guests are on the host, by id and sorted. While
-// the switch cannot be asked there are none.
+// Unseen sets the services, by id and sorted, whose NICs the host's switch does not show although
+// their guests are on the host. Pass none while the switch cannot be asked.
 func (o *Orders) Unseen(services []string) {
 	o.mu.Lock()
 	same := slices.Equal(o.unseen, services)
 	o.unseen = services
 	o.mu.Unlock()
+
 	if !same {
 		o.signal()
 	}
 }
 
-func (o *Orders) notSeen() []string {
+// unseenServices returns what was last passed to Unseen. It locks mu.
+func (o *Orders) unseenServices() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.unseen
 }
 
-// Look tells the worker that something of its guests has changed, for when no events come.
+// Look asks the worker to read the guests again, which it does if libvirt sends no events.
 func (o *Orders) Look() {
 	o.mu.Lock()
-	o.poke = true
+	o.readGuests = true
 	o.mu.Unlock()
 	o.signal()
 }
@@ -91,14 +90,15 @@ func (o *Orders) Look() {
 func (o *Orders) signal() {
 	select {
 	case o.wake <- struct{}{}:
-	default: // It is awake already.
+	default: // The worker is going to wake already.
 	}
 }
 
-// get returns the list, its number, 0 if there was never one, and whether somebody asked to look again since the last get.
-func (o *Orders) get() (list []Order, number uint64, look bool) {
+// take returns the list and its number, which is 0 before the first Put. readGuests reports whether
+// Look was called since the last take. It locks mu.
+func (o *Orders) take() (list []Order, number uint64, readGuests bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	look, o.poke = o.poke, false
-	return o.list, o.number, look
+	readGuests, o.readGuests = o.readGuests, false
+	return o.list, o.number, readGuests
 }

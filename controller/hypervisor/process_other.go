@@ -4,5 +4,5 @@ package hypervisor
 
 import "syscall"
 
-// processAttributes of a child: a process group of its own.
+// processAttributes give a child a process group of its own.
 func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -7,4 +7,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/hypervisor/virshtest"
 )
 
-func main() { os.Exit(virshtest.Fake{Dir: os.Getenv(virshtest.Env)}.Main(os.Args[1:])) }
+func main() {
+	fake := virshtest.Fake{Dir: os.Getenv(virshtest.Env)}
+	os.Exit(fake.Main(os.Args[1:]))
+}
