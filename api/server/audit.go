@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/redact"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
 )
@@ -31,7 +32,7 @@ func (s *server) audited(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		about := &audit.Request{
 			ID: strings.ToLower(rand.Text()[:16]), Actor: audit.Actor{Type: "unknown"}, Remote: r.RemoteAddr,
-			UserAgent: access.Redact(r.UserAgent()), Method: r.Method, Path: path(c), Action: actionOf(r.Method, path(c)), Success: s.success[r.Method+" "+c.Path()],
+			UserAgent: redact.Tokens(r.UserAgent()), Method: r.Method, Path: path(c), Action: actionOf(r.Method, path(c)), Success: s.success[r.Method+" "+c.Path()],
 		}
 		c.Set(auditKey, about)
 		c.Response().Header().Set(echo.HeaderXRequestID, about.ID)
@@ -54,12 +55,12 @@ func (s *server) conclude(c echo.Context, about *audit.Request, err error) {
 	record.Outcome, record.Status = audit.Success, about.Success
 	if err != nil {
 		p, _ := problemOf(err)
-		record.Status, record.Problem = p.Status, access.Redact(p.Detail)
+		record.Status, record.Problem = p.Status, redact.Tokens(p.Detail)
 		record.Outcome = outcomeOf(p.Status)
 	}
 	record.Kind, record.ID = resourceOf(about.Path)
 	if name, ok := c.Get(auditNameKey).(string); ok {
-		record.Name = access.Redact(name)
+		record.Name = redact.Tokens(name)
 	}
 	switch {
 	case record.Status == http.StatusTooManyRequests: // In a summary.

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/redact"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
 )
@@ -192,4 +193,4 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // path is the request's, without the secret of a token that somebody took for its name.
-func path(c echo.Context) string { return access.Redact(c.Request().URL.Path) }
+func path(c echo.Context) string { return redact.Tokens(c.Request().URL.Path) }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tapline-sdn/tapline/api/redact"
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
@@ -206,7 +207,7 @@ func (k *Keyring) Get(ref string) (Token, error) {
 	if e := k.find(ref); e != nil {
 		return e.token(), nil
 	}
-	return Token{}, fmt.Errorf("%w as %q", ErrNotFound, Redact(ref))
+	return Token{}, fmt.Errorf("%w as %q", ErrNotFound, redact.Tokens(ref))
 }
 
 func (k *Keyring) find(ref string) *entry {
@@ -258,7 +259,7 @@ func (k *Keyring) Revoke(ctx context.Context, ref string) error {
 	e := k.find(ref)
 	switch {
 	case e == nil:
-		return fmt.Errorf("%w as %q", ErrNotFound, Redact(ref))
+		return fmt.Errorf("%w as %q", ErrNotFound, redact.Tokens(ref))
 	case e == k.admin:
 		return fmt.Errorf("%w: delete that file and start the controller again, and it is replaced by another", ErrBuiltIn)
 	}

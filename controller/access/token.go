@@ -3,14 +3,15 @@ package access
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/tapline-sdn/tapline/api/redact"
 )
 
 const (
-	prefix   = "tl_"
-	idLength = 10 // of 32 characters each: 50 bits, to be told apart, not to be secret
+	prefix   = redact.TokenPrefix
+	idLength = redact.TokenIDLength
 	// AdminID is the id and the name of the token in the file admin.token.
 	AdminID = "admin"
 )
@@ -58,14 +59,3 @@ func idOf(token string) string {
 }
 
 func digest(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
-
-// secrets are what may be a token, in a text that somebody sent: in its place a name is no secret.
-var secrets = regexp.MustCompile(`(tl_[a-z2-7]{10})_[A-Za-z0-9]+`)
-
-// Redact takes the secrets of tokens out of a text that goes to a log.
-func Redact(text string) string {
-	if !strings.Contains(text, prefix) {
-		return text
-	}
-	return secrets.ReplaceAllString(text, "${1}_...")
-}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tapline-sdn/tapline/api/document"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -24,7 +25,7 @@ type Config struct {
 	Inventory  Inventory
 	Hosts      []Host // registered at start if they are not yet; none is fine
 
-	source *source // nil if the configuration does not come from a file
+	source *document.Document // nil if the configuration does not come from a file
 }
 
 // API is the REST interface.
@@ -141,17 +142,14 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "state", "tapline")
 }
 
-// maxFile bounds what is read, in bytes; 10,000 hosts fit well.
-const maxFile = 4 << 20
-
 // Load reads, parses and validates a file. An error is [Errors] if the file could be read.
 func Load(path string) (*Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("read configuration: %s has %d bytes: want at most %d", path, info.Size(), maxFile)
+	if info.Size() > document.MaxSize {
+		return nil, fmt.Errorf("read configuration: %s has %d bytes: want at most %d", path, info.Size(), document.MaxSize)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -164,20 +162,20 @@ func Load(path string) (*Config, error) {
 // An error is always [Errors].
 func Parse(name string, data []byte) (*Config, error) {
 	c := Default()
-	c.source = &source{name: name, at: make(map[string]position)}
-	root, errs := c.source.read(data)
-	if root.kind != "" {
-		errs = append(errs, c.decode(root)...)
+	source, errs := document.ReadOne(name, data)
+	if source != nil {
+		c.source = source
+		errs = append(errs, c.decode(source.Root)...)
 		c.startPaths(filepath.Dir(name))
 		for _, e := range c.check() {
 			// A value that could not be read is still the default, and that is no second mistake.
-			if !errs.near(e.Path) {
+			if !errs.Near(e.Path) {
 				errs = append(errs, e)
 			}
 		}
 	}
 	if len(errs) > 0 {
-		return nil, errs.sorted()
+		return nil, errs.Sorted()
 	}
 	return c, nil
 }

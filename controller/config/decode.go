@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/api/document"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // reader takes the value at a path into the field that it was made for. The functions below make readers; together they
 // spell out the file's schema.
-type reader func(d *decoder, path string, v value)
+type reader func(d *decoder, path string, v document.Value)
 
 // decoder collects what readers find wrong.
 type decoder struct {
@@ -26,7 +27,7 @@ func (d *decoder) fail(path, format string, args ...any) {
 }
 
 // decode takes the values of a file into c.
-func (c *Config) decode(root value) Errors {
+func (c *Config) decode(root document.Value) Errors {
 	d := decoder{config: c}
 	object(map[string]reader{
 		"data_dir": text(&c.DataDir),
@@ -65,8 +66,8 @@ func (t *TLS) reader(ca string, more map[string]reader) reader {
 	fields := map[string]reader{"cert": text(&t.Cert), "key": text(&t.Key), ca: text(&t.CA)}
 	maps.Copy(fields, more)
 	read := object(fields)
-	return func(d *decoder, path string, v value) {
-		if v.kind == kindObject && len(v.fields) == 0 {
+	return func(d *decoder, path string, v document.Value) {
+		if v.Kind == document.Object && len(v.Fields) == 0 {
 			d.fail(path, "it is empty: want cert and key, or no tls at all") // who wrote it does not expect plain text
 		}
 		read(d, path, v)
@@ -107,14 +108,14 @@ func parseTunnelIP(s string) (netip.Addr, error) {
 // object reads a mapping whose keys are known.
 func object(fields map[string]reader) reader {
 	names := strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
-	return func(d *decoder, path string, v value) {
-		if !expect(d, path, v, kindObject, " with the keys "+names) {
+	return func(d *decoder, path string, v document.Value) {
+		if !expect(d, path, v, document.Object, " with the keys "+names) {
 			return
 		}
-		for _, f := range v.fields {
-			fieldPath := join(path, f.name)
-			if read, ok := fields[f.name]; ok {
-				read(d, fieldPath, f.value)
+		for _, f := range v.Fields {
+			fieldPath := document.JoinPath(path, f.Name)
+			if read, ok := fields[f.Name]; ok {
+				read(d, fieldPath, f.Value)
 			} else {
 				d.fail(fieldPath, "there is no such key: want one of %s", names)
 			}
@@ -124,51 +125,51 @@ func object(fields map[string]reader) reader {
 
 // list reads a list; it replaces the default.
 func list[T any](to *[]T, element func(*T) reader) reader {
-	return func(d *decoder, path string, v value) {
-		if !expect(d, path, v, kindList, "") {
+	return func(d *decoder, path string, v document.Value) {
+		if !expect(d, path, v, document.List, "") {
 			return
 		}
-		*to = make([]T, len(v.items))
-		for i, item := range v.items {
+		*to = make([]T, len(v.Items))
+		for i, item := range v.Items {
 			element(&(*to)[i])(d, fmt.Sprintf("%s[%d]", path, i), item)
 		}
 	}
 }
 
 func text[T ~string](to *T) reader {
-	return func(d *decoder, path string, v value) {
-		if (v.kind == kindNumber || v.kind == kindBool) && v.text != "" {
-			d.fail(path, "%s is %s: want text, so write it in quotes", v.text, v.kind)
+	return func(d *decoder, path string, v document.Value) {
+		if (v.Kind == document.Number || v.Kind == document.Bool) && v.Text != "" {
+			d.fail(path, "%s is %s: want text, so write it in quotes", v.Text, v.Kind)
 			return
 		}
-		if expect(d, path, v, kindText, "") {
-			*to = T(v.text)
+		if expect(d, path, v, document.Text, "") {
+			*to = T(v.Text)
 		}
 	}
 }
 
 // texts reads a mapping from any name to text.
 func texts[T ~string](to *map[string]T) reader {
-	return func(d *decoder, path string, v value) {
-		if !expect(d, path, v, kindObject, "") {
+	return func(d *decoder, path string, v document.Value) {
+		if !expect(d, path, v, document.Object, "") {
 			return
 		}
-		*to = make(map[string]T, len(v.fields))
-		for _, f := range v.fields {
+		*to = make(map[string]T, len(v.Fields))
+		for _, f := range v.Fields {
 			var s T
-			text(&s)(d, join(path, f.name), f.value)
-			(*to)[f.name] = s
+			text(&s)(d, document.JoinPath(path, f.Name), f.Value)
+			(*to)[f.Name] = s
 		}
 	}
 }
 
 // parsed reads text that has a form.
 func parsed[T any](to *T, parse func(string) (T, error)) reader {
-	return func(d *decoder, path string, v value) {
+	return func(d *decoder, path string, v document.Value) {
 		var s string
 		before := len(d.errs)
 		text(&s)(d, path, v)
-		if v.kind == kindNull || len(d.errs) > before {
+		if v.Kind == document.Null || len(d.errs) > before {
 			return
 		}
 		parsed, err := parse(s)
@@ -182,17 +183,17 @@ func parsed[T any](to *T, parse func(string) (T, error)) reader {
 
 // raw reads a mapping of any content as JSON.
 func raw(to *json.RawMessage) reader {
-	return func(d *decoder, path string, v value) {
-		if expect(d, path, v, kindObject, "") {
-			*to = v.json(nil)
+	return func(d *decoder, path string, v document.Value) {
+		if expect(d, path, v, document.Object, "") {
+			*to = v.JSON()
 		}
 	}
 }
 
 // expect reports whether there is a value of a kind. Nothing at all keeps the default, and is no error.
-func expect(d *decoder, path string, v value, want kind, more string) bool {
-	if v.kind != want && v.kind != kindNull {
-		d.fail(path, "this is %s: want %s%s", v.kind, want, more)
+func expect(d *decoder, path string, v document.Value, want document.Kind, more string) bool {
+	if v.Kind != want && v.Kind != document.Null {
+		d.fail(path, "this is %s: want %s%s", v.Kind, want, more)
 	}
-	return v.kind == want
+	return v.Kind == want
 }

@@ -1,13 +1,14 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tapline-sdn/tapline/api/document"
 )
 
 // Encode is the configuration in the words of its file, as JSON, which YAML includes: every setting that there is, null where it
@@ -28,60 +29,60 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 		return nil, err
 	}
 	return objectOf(
-		field{"data_dir", textOf(c.DataDir)},
-		field{"api", objectOf(
-			field{"listen", textOf(c.API.Listen)},
-			field{"tls", c.API.TLS.encode("client_ca", field{"client_roles", textsOf(c.API.ClientRoles)})},
-		)},
-		field{"openflow", objectOf(
-			field{"listen", textOf(c.OpenFlow.Listen)},
-			field{"advertise", textOf(c.OpenFlow.Advertise)},
-			field{"tls", c.OpenFlow.TLS.encode("ca")},
-		)},
-		field{"ovsdb", objectOf(
-			field{"listen", textOf(c.OVSDB.Listen)},
-			field{"tls", c.OVSDB.TLS.encode("ca")},
-		)},
-		field{"plugins", plugins},
-		field{"hypervisor", objectOf(
-			field{"driver", textOf(c.Hypervisor.Driver)},
-			field{"uri", textOf(withoutPassword(c.Hypervisor.URI))},
-			field{"hosts", c.Hypervisor.encodeHosts()},
-		)},
-		field{"inventory", objectOf(
-			field{"mac_keys", listOf(c.Inventory.MACKeys)},
-			field{"guest_keys", listOf(c.Inventory.GuestKeys)},
-			field{"iface_keys", listOf(c.Inventory.IfaceKeys)},
-			field{"ip_keys", listOf(c.Inventory.IPKeys)},
-		)},
-		field{"hosts", hosts},
-	).json(nil), nil
+		setting("data_dir", textOf(c.DataDir)),
+		setting("api", objectOf(
+			setting("listen", textOf(c.API.Listen)),
+			setting("tls", c.API.TLS.encode("client_ca", setting("client_roles", textsOf(c.API.ClientRoles)))),
+		)),
+		setting("openflow", objectOf(
+			setting("listen", textOf(c.OpenFlow.Listen)),
+			setting("advertise", textOf(c.OpenFlow.Advertise)),
+			setting("tls", c.OpenFlow.TLS.encode("ca")),
+		)),
+		setting("ovsdb", objectOf(
+			setting("listen", textOf(c.OVSDB.Listen)),
+			setting("tls", c.OVSDB.TLS.encode("ca")),
+		)),
+		setting("plugins", plugins),
+		setting("hypervisor", objectOf(
+			setting("driver", textOf(c.Hypervisor.Driver)),
+			setting("uri", textOf(withoutPassword(c.Hypervisor.URI))),
+			setting("hosts", c.Hypervisor.encodeHosts()),
+		)),
+		setting("inventory", objectOf(
+			setting("mac_keys", listOf(c.Inventory.MACKeys)),
+			setting("guest_keys", listOf(c.Inventory.GuestKeys)),
+			setting("iface_keys", listOf(c.Inventory.IfaceKeys)),
+			setting("ip_keys", listOf(c.Inventory.IPKeys)),
+		)),
+		setting("hosts", hosts),
+	).JSON(), nil
 }
 
 // encode writes tls; ca is the key of the authorities, and more are keys that only one tls has.
-func (t TLS) encode(ca string, more ...field) value {
+func (t TLS) encode(ca string, more ...document.Field) document.Value {
 	if t.IsZero() {
-		return value{kind: kindNull}
+		return document.Value{Kind: document.Null}
 	}
-	return objectOf(append([]field{{"cert", textOf(t.Cert)}, {"key", textOf(t.Key)}, {ca, textOf(t.CA)}}, more...)...)
+	return objectOf(append([]document.Field{
+		setting("cert", textOf(t.Cert)), setting("key", textOf(t.Key)), setting(ca, textOf(t.CA)),
+	}, more...)...)
 }
 
-func (p Plugin) encode() (value, error) {
-	settings := value{kind: kindNull}
+func (p Plugin) encode() (document.Value, error) {
+	settings := document.Value{Kind: document.Null}
 	if p.Config != nil {
-		d := json.NewDecoder(bytes.NewReader(p.Config))
-		d.UseNumber()
 		var err error
-		if settings, err = valueOf(d); err != nil {
-			return value{}, fmt.Errorf("configuration of plugin %s: %w", p.Name, err)
+		if settings, err = document.ParseJSON(p.Config); err != nil {
+			return document.Value{}, fmt.Errorf("configuration of plugin %s: %w", p.Name, err)
 		}
 	}
 	return objectOf(
-		field{"name", textOf(p.Name)}, field{"path", textOf(p.Path)}, field{"sha256", textOf(p.SHA256)}, field{"config", redacted(settings)},
+		setting("name", textOf(p.Name)), setting("path", textOf(p.Path)), setting("sha256", textOf(p.SHA256)), setting("config", redacted(settings)),
 	), nil
 }
 
-func (h Hypervisor) encodeHosts() value {
+func (h Hypervisor) encodeHosts() document.Value {
 	hosts := maps.Clone(h.Hosts)
 	for name, uri := range hosts {
 		hosts[name] = withoutPassword(uri)
@@ -89,127 +90,92 @@ func (h Hypervisor) encodeHosts() value {
 	return textsOf(hosts)
 }
 
-func (h Host) encode() (value, error) {
+func (h Host) encode() (document.Value, error) {
 	nics, err := eachOf(h.NICs, NIC.encode)
 	tunnelIP := ""
 	if h.TunnelIP.IsValid() {
 		tunnelIP = h.TunnelIP.String()
 	}
 	return objectOf(
-		field{"name", textOf(h.Name)}, field{"ovsdb", textOf(h.OVSDB)}, field{"tunnel_ip", textOf(tunnelIP)},
-		field{"wires", textsOf(h.Wires)}, field{"nics", nics},
+		setting("name", textOf(h.Name)), setting("ovsdb", textOf(h.OVSDB)), setting("tunnel_ip", textOf(tunnelIP)),
+		setting("wires", textsOf(h.Wires)), setting("nics", nics),
 	), err
 }
 
-func (n NIC) encode() (value, error) {
-	return objectOf(field{"name", textOf(n.Name)}, field{"mac", textOf(n.MAC.String())}), nil
+func (n NIC) encode() (document.Value, error) {
+	return objectOf(setting("name", textOf(n.Name)), setting("mac", textOf(n.MAC.String()))), nil
 }
 
-func objectOf(fields ...field) value { return value{kind: kindObject, fields: fields} }
+func setting(name string, v document.Value) document.Field {
+	return document.Field{Name: name, Value: v}
+}
+
+func objectOf(fields ...document.Field) document.Value {
+	return document.Value{Kind: document.Object, Fields: fields}
+}
 
 // textOf is text, or nothing if it is empty.
-func textOf[T ~string](s T) value {
+func textOf[T ~string](s T) document.Value {
 	if s == "" {
-		return value{kind: kindNull}
+		return document.Value{Kind: document.Null}
 	}
-	return value{kind: kindText, text: string(s)}
+	return document.Value{Kind: document.Text, Text: string(s)}
 }
 
 // textsOf is a mapping to text, in which text may be empty.
-func textsOf[T ~string](m map[string]T) value {
+func textsOf[T ~string](m map[string]T) document.Value {
 	if m == nil {
-		return value{kind: kindNull}
+		return document.Value{Kind: document.Null}
 	}
 	out := objectOf()
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		out.fields = append(out.fields, field{name, value{kind: kindText, text: string(m[name])}})
+		out.Fields = append(out.Fields, setting(name, document.Value{Kind: document.Text, Text: string(m[name])}))
 	}
 	return out
 }
 
 // listOf is a list of text. An empty one is no less than that: nothing would mean the default.
-func listOf(list []string) value {
-	out := value{kind: kindList}
+func listOf(list []string) document.Value {
+	out := document.Value{Kind: document.List}
 	for _, s := range list {
-		out.items = append(out.items, value{kind: kindText, text: s})
+		out.Items = append(out.Items, document.Value{Kind: document.Text, Text: s})
 	}
 	return out
 }
 
-func eachOf[T any](list []T, encode func(T) (value, error)) (value, error) {
+func eachOf[T any](list []T, encode func(T) (document.Value, error)) (document.Value, error) {
 	if list == nil {
-		return value{kind: kindNull}, nil
+		return document.Value{Kind: document.Null}, nil
 	}
-	out := value{kind: kindList}
+	out := document.Value{Kind: document.List}
 	for _, item := range list {
 		v, err := encode(item)
 		if err != nil {
-			return value{}, err
+			return document.Value{}, err
 		}
-		out.items = append(out.items, v)
+		out.Items = append(out.Items, v)
 	}
 	return out, nil
-}
-
-// valueOf reads JSON.
-func valueOf(d *json.Decoder) (value, error) {
-	t, err := d.Token()
-	if err != nil {
-		return value{}, err
-	}
-	switch t := t.(type) {
-	case bool:
-		return value{kind: kindBool, text: fmt.Sprint(t)}, nil
-	case json.Number:
-		return value{kind: kindNumber, text: t.String()}, nil
-	case string:
-		return value{kind: kindText, text: t}, nil
-	case json.Delim:
-		out := value{kind: kindList}
-		if t == '{' {
-			out.kind = kindObject
-		}
-		for d.More() {
-			var name json.Token
-			if out.kind == kindObject {
-				if name, err = d.Token(); err != nil {
-					return value{}, err
-				}
-			}
-			item, err := valueOf(d)
-			if err != nil {
-				return value{}, err
-			}
-			if out.kind == kindObject {
-				out.fields = append(out.fields, field{fmt.Sprint(name), item})
-			} else {
-				out.items = append(out.items, item)
-			}
-		}
-		_, err = d.Token() // the end of it
-		return out, err
-	}
-	return value{kind: kindNull}, nil
 }
 
 // Redacted stands where a secret was.
 const Redacted = "REDACTED"
 
 // redacted is a value without what looks like a secret by its name.
-func redacted(v value) value {
-	switch v.kind {
-	case kindList:
-		v.items = slices.Clone(v.items)
-		for i, item := range v.items {
-			v.items[i] = redacted(item)
+func redacted(v document.Value) document.Value {
+	switch v.Kind {
+	case document.List:
+		v.Items = slices.Clone(v.Items)
+		for i, item := range v.Items {
+			v.Items[i] = redacted(item)
 		}
-	case kindObject:
-		v.fields = slices.Clone(v.fields)
-		for i, f := range v.fields {
-			if looksSecret(f.name) && f.value.kind != kindNull {
-				v.fields[i].value = value{kind: kindText, text: Redacted}
+	case document.Object:
+		v.Fields = slices.Clone(v.Fields)
+		for i, f := range v.Fields {
+			if looksSecret(f.Name) && f.Value.Kind != document.Null {
+				v.Fields[i].Value = document.Value{Kind: document.Text, Text: Redacted}
 			} else {
-				v.fields[i].value = redacted(f.value)
+				v.Fields[i].Value = redacted(f.Value)
 			}
 		}
 	}

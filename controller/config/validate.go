@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/api/document"
 	"github.com/tapline-sdn/tapline/controller/access"
 )
 
@@ -22,7 +23,7 @@ import (
 // is [Errors].
 func (c *Config) Validate() error {
 	if errs := c.check(); len(errs) > 0 {
-		return errs.sorted()
+		return errs.Sorted()
 	}
 	return nil
 }
@@ -136,10 +137,10 @@ func (k *checker) clientRoles() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(api.ClientRoles)) {
 		if name == "" {
-			k.fail(join(path, name), "a name is empty: want the common name of a certificate")
+			k.fail(document.JoinPath(path, name), "a name is empty: want the common name of a certificate")
 		}
 		_, err := access.ParseRole(string(api.ClientRoles[name]))
-		k.that(join(path, name), err)
+		k.that(document.JoinPath(path, name), err)
 	}
 }
 
@@ -258,7 +259,7 @@ func (k *checker) hypervisor() {
 	}
 	for _, host := range slices.Sorted(maps.Keys(h.Hosts)) {
 		if uri := h.Hosts[host]; uri != "" && h.Driver == DriverLibvirt {
-			k.that(join("hypervisor.hosts", host), checkLibvirt(uri))
+			k.that(document.JoinPath("hypervisor.hosts", host), checkLibvirt(uri))
 		}
 	}
 }
@@ -311,7 +312,7 @@ func (k *checker) hosts() {
 			k.once(tunnels, path+".tunnel_ip", h.TunnelIP.String())
 		}
 		for _, wire := range slices.Sorted(maps.Keys(h.Wires)) {
-			wirePath := join(path+".wires", wire)
+			wirePath := document.JoinPath(path+".wires", wire)
 			if wire == "" {
 				k.fail(wirePath, "a wire has no name: want one")
 			}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapline-sdn/tapline/controller/config"
+	"github.com/tapline-sdn/tapline/api/document"
 )
 
 // change is what apply does about one resource.
@@ -61,7 +61,7 @@ type differences struct {
 	want  []*wanted
 	set   string
 	prune bool
-	errs  config.Errors
+	errs  document.Errors
 }
 
 // changes tells what is to be done, in the order of kinds and names, deletions last.

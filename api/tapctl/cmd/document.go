@@ -3,7 +3,6 @@ package cmd
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/config"
+	"github.com/tapline-sdn/tapline/api/document"
 )
 
 // shape is what documents of a kind may hold.
@@ -66,7 +65,7 @@ func reflectFields(v any) map[string]struct{} {
 // that is wrong with them is told at once.
 func (a *App) readFiles(paths []string) ([]*wanted, error) {
 	var out []*wanted
-	var errs config.Errors
+	var errs document.Errors
 	for _, path := range paths {
 		files, err := expand(path)
 		if err != nil {
@@ -124,29 +123,23 @@ func expand(path string) ([]string, error) {
 }
 
 // documentErrors is everything that is wrong with files.
-type documentErrors struct{ config.Errors }
+type documentErrors struct{ document.Errors }
 
 func (e *documentErrors) Unwrap() error { return e.Errors }
 
 // readResources reads the resources of one file.
-func readResources(file string, data []byte) ([]*wanted, config.Errors) {
-	docs, err := config.ReadDocuments(file, data)
-	if err != nil {
-		var errs config.Errors
-		errors.As(err, &errs)
-		return nil, errs
-	}
+func readResources(file string, data []byte) ([]*wanted, document.Errors) {
+	docs, errs := document.ReadAll(file, data)
 	var out []*wanted
-	var errs config.Errors
-	for i := range docs {
+	for _, doc := range docs {
 		var value any
-		d := json.NewDecoder(bytes.NewReader(docs[i].JSON))
+		d := json.NewDecoder(bytes.NewReader(doc.Root.JSON()))
 		d.UseNumber()
 		if err := d.Decode(&value); err != nil {
-			errs = append(errs, docs[i].Error("", "%v", err))
+			errs = append(errs, doc.Error("", "%v", err))
 			continue
 		}
-		found, wrong := resources(&docs[i], "", value, "")
+		found, wrong := resources(doc, "", value, "")
 		out = append(out, found...)
 		errs = append(errs, wrong...)
 	}
@@ -155,7 +148,7 @@ func readResources(file string, data []byte) ([]*wanted, config.Errors) {
 
 // resources reads a resource, a list of them, or an object with lists by kind, as the API answers. The kind is known within the
 // latter.
-func resources(doc *config.Document, path string, value any, kind string) (out []*wanted, errs config.Errors) {
+func resources(doc *document.Document, path string, value any, kind string) (out []*wanted, errs document.Errors) {
 	if list, ok := value.([]any); ok {
 		for i, item := range list {
 			found, wrong := resources(doc, fmt.Sprintf("%s[%d]", path, i), item, kind)
@@ -165,7 +158,7 @@ func resources(doc *config.Document, path string, value any, kind string) (out [
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, config.Errors{doc.Error(path, "this is no resource: want a mapping with kind and name, or a list of them")}
+		return nil, document.Errors{doc.Error(path, "this is no resource: want a mapping with kind and name, or a list of them")}
 	}
 	said, given := object["kind"]
 	if items, isList := object["items"]; isList && (!given || strings.EqualFold(fmt.Sprint(said), "list")) {
@@ -201,8 +194,8 @@ func resources(doc *config.Document, path string, value any, kind string) (out [
 }
 
 // twice finds resources that are described more than once.
-func twice(all []*wanted) config.Errors {
-	var errs config.Errors
+func twice(all []*wanted) document.Errors {
+	var errs document.Errors
 	seen := map[string]*wanted{}
 	for _, w := range all {
 		key := w.kind + " " + w.name

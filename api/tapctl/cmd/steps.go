@@ -14,7 +14,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
-	"github.com/tapline-sdn/tapline/controller/config"
+	"github.com/tapline-sdn/tapline/api/document"
 )
 
 // applyStep is one request of many that make a change.
@@ -191,7 +191,7 @@ func try(ctx context.Context, c *client.Client, list []applyStep) (api.Plan, err
 	if !errors.As(err, &refused) {
 		return plan, err
 	}
-	var errs config.Errors
+	var errs document.Errors
 	for _, f := range refused.Problem.Errors {
 		if e := placed(list, f); e != nil {
 			errs = append(errs, e)
@@ -204,7 +204,7 @@ func try(ctx context.Context, c *client.Client, list []applyStep) (api.Plan, err
 }
 
 // placed is a field's fault at its place in a file; nil if it is in none.
-func placed(list []applyStep, f api.FieldProblem) *config.Error {
+func placed(list []applyStep, f api.FieldProblem) *document.Error {
 	at := regexp.MustCompile(`^changes\[(\d+)\](?:\.body)?\.?(.*)$`).FindStringSubmatch(f.Field)
 	if at == nil {
 		return nil
@@ -215,7 +215,7 @@ func placed(list []applyStep, f api.FieldProblem) *config.Error {
 	}
 	c := list[i].of
 	if c.want == nil {
-		return &config.Error{Message: fmt.Sprintf("%s %q cannot be deleted: %s", noun(c.Kind), c.Name, f.Detail)}
+		return &document.Error{Message: fmt.Sprintf("%s %q cannot be deleted: %s", noun(c.Kind), c.Name, f.Detail)}
 	}
 	return c.want.fault(at[2], "%s", f.Detail)
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/api/redact"
 )
 
 // maxTrace is how many bytes of a body are shown.
@@ -23,7 +23,7 @@ type tracer struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
-	fmt.Fprintf(t.out, "> %s %s\n", req.Method, access.Redact(req.URL.String()))
+	fmt.Fprintf(t.out, "> %s %s\n", req.Method, redact.Tokens(req.URL.String()))
 	if t.bodies && req.Body != nil {
 		data, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -60,6 +60,6 @@ func (t *tracer) body(lead string, data []byte) {
 		data, more = data[:maxTrace], "…"
 	}
 	for line := range strings.Lines(strings.TrimSpace(string(data)) + more + "\n") {
-		fmt.Fprintf(t.out, "%s  %s\n", lead, printable(access.Redact(strings.TrimSuffix(line, "\n"))))
+		fmt.Fprintf(t.out, "%s  %s\n", lead, printable(redact.Tokens(strings.TrimSuffix(line, "\n"))))
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/config"
+	"github.com/tapline-sdn/tapline/api/document"
 )
 
 // wanted is a resource as a file describes it.
@@ -19,12 +19,12 @@ type wanted struct {
 	kind   string // host, guest, tap_service or tap_flow
 	name   string
 	fields map[string]any // given, and settable; numbers are json.Number
-	doc    *config.Document
+	doc    *document.Document
 	path   string // of the resource within its document
 }
 
 // fault is an error about a field of the resource, or about the whole with "".
-func (w *wanted) fault(field, format string, args ...any) *config.Error {
+func (w *wanted) fault(field, format string, args ...any) *document.Error {
 	return w.doc.Error(join(w.path, field), format, args...)
 }
 
@@ -42,19 +42,19 @@ func (w *wanted) text(field string) string {
 }
 
 // newWanted reads a resource of a document.
-func newWanted(doc *config.Document, path string, object map[string]any, kind string) (*wanted, config.Errors) {
+func newWanted(doc *document.Document, path string, object map[string]any, kind string) (*wanted, document.Errors) {
 	w := &wanted{doc: doc, path: path, fields: map[string]any{}, kind: kind}
 	if said, given := object["kind"]; given || kind == "" {
 		k, found := findKind(fmt.Sprint(said))
 		switch {
 		case !given:
-			return nil, config.Errors{w.fault("", "kind is missing: want one of %s", strings.Join(kindOrder[:], ", "))}
+			return nil, document.Errors{w.fault("", "kind is missing: want one of %s", strings.Join(kindOrder[:], ", "))}
 		case !found || k.word == "wire":
-			return nil, config.Errors{w.fault("kind", "%q is no kind of resource: want one of %s", fmt.Sprint(said), strings.Join(kindOrder[:], ", "))}
+			return nil, document.Errors{w.fault("kind", "%q is no kind of resource: want one of %s", fmt.Sprint(said), strings.Join(kindOrder[:], ", "))}
 		}
 		w.kind = k.key()
 	}
-	var errs config.Errors
+	var errs document.Errors
 	if declared, told := object["declared_tunnel_ip"]; told && w.kind == "host" {
 		object["tunnel_ip"] = declared // It is as the API shows it, and tunnel_ip may only have been learned.
 	}
@@ -89,7 +89,7 @@ func newWanted(doc *config.Document, path string, object map[string]any, kind st
 }
 
 // fitType holds the types of the fields against those of the API.
-func (w *wanted) fitType() *config.Error {
+func (w *wanted) fitType() *document.Error {
 	fields := maps.Clone(w.fields)
 	var err error
 	switch w.kind {
