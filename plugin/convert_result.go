@@ -158,7 +158,7 @@ func programFromPB(m *pb.Program, last *tap.Program) (p tap.Program, err error) 
 
 func statusToPB(s *tap.Status) *pb.Status {
 	return &pb.Status{
-		Kind: string(s.Kind), Id: s.ID, State: string(s.State), Reason: s.Reason,
+		Kind: string(s.Kind), Id: s.ID, State: string(s.State), Reason: s.Reason, Code: string(s.Code),
 		Needs: convertAll(s.Needs, func(n *tap.Need) *pb.Need {
 			return &pb.Need{Host: n.Host, Owner: n.Owner}
 		}),
@@ -169,6 +169,7 @@ func statusFromPB(m *pb.Status) tap.Status {
 	s := tap.Status{
 		Kind: tap.Kind(intern(m.GetKind())), ID: m.GetId(),
 		State: tap.State(intern(m.GetState())), Reason: intern(m.GetReason()),
+		Code: tap.Code(intern(m.GetCode())),
 	}
 	for _, n := range m.GetNeeds() {
 		s.Needs = append(s.Needs, tap.Need{Host: intern(n.GetHost()), Owner: intern(n.GetOwner())})

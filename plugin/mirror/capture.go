@@ -117,8 +117,8 @@ func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
 
 // captures groups the running flows of a host. Refused flows are told with the reason; held names the captures of which
 // the destination is not known yet.
-func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refused map[string]string, held set) {
-	refused, held = map[string]string{}, set{}
+func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refused map[string]refusal, held set) {
+	refused, held = map[string]refusal{}, set{}
 	for _, id := range sorted(p.captureAt[h.ID]) {
 		g := p.captureAt[h.ID][id]
 		to := p.destinations[g.service]
@@ -131,8 +131,8 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 		if !to.ok() && !to.coming {
 			continue
 		}
-		if why := unreachable(h, g.bridge, datapath, to); why != "" {
-			g.refuse(refused, why, func(*tap.Flow) bool { return true })
+		if no := unreachable(h, g.bridge, datapath, to); no.why != "" {
+			g.refuse(refused, no, func(*tap.Flow) bool { return true })
 			continue
 		}
 		run = append(run, &capture{
@@ -142,29 +142,35 @@ func (p *Planner) captures(h *tap.Host, datapath string) (run []*capture, refuse
 	return fit(h, run, held, refused), refused, held
 }
 
-// unreachable says why a copy cannot get from a bridge to its destination, or "".
-func unreachable(h *tap.Host, name, datapath string, to destination) string {
+// refusal says why a running flow cannot run on a host.
+type refusal struct {
+	code tap.Code
+	why  string
+}
+
+// unreachable says why a copy cannot get from a bridge to its destination; the zero refusal if it can.
+func unreachable(h *tap.Host, name, datapath string, to destination) refusal {
 	switch bridge := bridgeNamed(h, name); {
 	case bridge == nil:
-		return fmt.Sprintf("host %s has no bridge %s", h.Name, name)
+		return refusal{tap.CodeBridgeAbsent, fmt.Sprintf("host %s has no bridge %s", h.Name, name)}
 	case bridge.DatapathType != datapath:
-		return fmt.Sprintf("bridge %s of host %s has datapath_type %s and the tap bridge has %s: no patch port can join them",
-			bridge.Name, h.Name, bridge.DatapathType, datapath)
+		return refusal{tap.CodeDatapathOther, fmt.Sprintf("bridge %s of host %s has datapath_type %s and the tap bridge has %s: no patch port can join them",
+			bridge.Name, h.Name, bridge.DatapathType, datapath)}
 	case to.host == h.ID:
-		return ""
+		return refusal{}
 	case !h.TunnelIP.IsValid():
-		return fmt.Sprintf("host %s has no tunnel_ip", h.Name)
+		return refusal{tap.CodeTunnelIPAbsent, fmt.Sprintf("host %s has no tunnel_ip", h.Name)}
 	case !to.tunnelIP.IsValid():
-		return fmt.Sprintf("the host of NIC %s has no tunnel_ip", to.port)
+		return refusal{tap.CodeTunnelIPAbsent, fmt.Sprintf("the host of NIC %s has no tunnel_ip", to.port)}
 	case h.TunnelIP.Is4() != to.tunnelIP.Is4():
-		return fmt.Sprintf("tunnel addresses %s and %s are of different families", h.TunnelIP, to.tunnelIP)
+		return refusal{tap.CodeTunnelIPFamily, fmt.Sprintf("tunnel addresses %s and %s are of different families", h.TunnelIP, to.tunnelIP)}
 	}
-	return ""
+	return refusal{}
 }
 
 // fit keeps the records for which the bridge has room: first those that stand already, then the earliest. Mirrors of held
 // captures stay on the switch and take room too.
-func fit(h *tap.Host, captures []*capture, held set, refused map[string]string) []*capture {
+func fit(h *tap.Host, captures []*capture, held set, refused map[string]refusal) []*capture {
 	type candidate struct {
 		c     *capture
 		r     *mirrorRecord
@@ -210,9 +216,9 @@ func fit(h *tap.Host, captures []*capture, held set, refused map[string]string) 
 				one.c.groups = append(one.c.groups, one.r)
 				continue
 			}
-			one.c.from.refuse(refused, fmt.Sprintf(
+			one.c.from.refuse(refused, refusal{tap.CodeMirrorsFull, fmt.Sprintf(
 				"bridge %s of host %s has no room: Open vSwitch takes %d mirrors a bridge, %d are in use and %d of them are not ours",
-				name, h.Name, maxMirrors, taken+min(room, len(all)), others), one.r.serves)
+				name, h.Name, maxMirrors, taken+min(room, len(all)), others)}, one.r.serves)
 		}
 	}
 	captures = slices.DeleteFunc(captures, func(c *capture) bool { return len(c.groups) == 0 })

@@ -156,7 +156,7 @@ func (g *gathered) since(r *mirrorRecord) time.Time {
 }
 
 // refuse tells why some of the running flows of a capture cannot run, by id.
-func (g *gathered) refuse(refused map[string]string, why string, which func(*tap.Flow) bool) {
+func (g *gathered) refuse(refused map[string]refusal, why refusal, which func(*tap.Flow) bool) {
 	for from := range g.flows {
 		if from.feeds && which(from.flow) {
 			refused[from.flow.ID] = why

@@ -318,6 +318,11 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			if diff := cmp.Diff(full.statuses, sofar.statuses); diff != "" {
 				t.Fatalf("revision %d: statuses (-full +incremental):\n%s", revision, diff)
 			}
+			for _, status := range full.statuses {
+				if explained := status.Code != ""; explained != (status.Reason != "") {
+					t.Fatalf("revision %d: a reason and its code go together: %+v", revision, status)
+				}
+			}
 			for _, program := range full.programs {
 				for _, o := range []string{"br0", "br1"} {
 					m.mirrors[program.Host+"/"+o] = nil

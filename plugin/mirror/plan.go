@@ -10,7 +10,7 @@ import (
 
 // plan computes the program of a host, and why flows that have their source there cannot run. There is no program for a
 // host that was never observed, or on which nothing may be programmed.
-func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]string) {
+func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]refusal) {
 	h := p.world.hosts[hostID]
 	if h == nil || !h.Observed || h.Refused != "" {
 		delete(p.guarded, hostID)

@@ -25,7 +25,7 @@ type Planner struct {
 	feeds        map[string]*feed                // of services
 	servicesAt   index                           // host -> services with their NIC there
 	guarded      set                             // hosts whose guard knows the tunnel addresses of all others
-	refused      map[string]map[string]string    // host -> flow -> why it cannot run there
+	refused      map[string]map[string]refusal   // host -> flow -> why it cannot run there
 
 	programs map[string]*tap.Program // as told
 	statuses map[subject]uint64      // as told: their prints
@@ -45,7 +45,7 @@ func (p *Planner) reset(config Config) {
 	p.destinations = map[string]destination{}
 	p.parts, p.captureAt, p.feeds = map[string]*part{}, map[string]map[string]*gathered{}, map[string]*feed{}
 	p.servicesAt, p.guarded = index{}, set{}
-	p.refused = map[string]map[string]string{}
+	p.refused = map[string]map[string]refusal{}
 	p.programs, p.statuses = map[string]*tap.Program{}, map[subject]uint64{}
 }
 
@@ -213,7 +213,7 @@ func (p *Planner) resolveFlow(id string, t touched) {
 // replan computes a host's program again and tells it if it differs.
 func (p *Planner) replan(host string, t touched, result *tap.Result) {
 	program, refused := p.plan(host)
-	for _, some := range []map[string]string{refused, p.refused[host]} {
+	for _, some := range []map[string]refusal{refused, p.refused[host]} {
 		for id := range some {
 			if refused[id] != p.refused[host][id] {
 				t.flows.add(id)

@@ -12,8 +12,9 @@ import (
 // want says how far something was resolved.
 type want struct {
 	problem string // why it is not found, "" if it is
-	failed  bool   // waiting does not help
-	unknown bool   // it may be on a host that was never seen, so nothing may be taken down for its absence
+	code    tap.Code
+	failed  bool // waiting does not help
+	unknown bool // it may be on a host that was never seen, so nothing may be taken down for its absence
 }
 
 func (w want) ok() bool { return w.problem == "" }
@@ -48,12 +49,12 @@ type destination struct {
 
 const elsewhere = "; some hosts were not reached yet"
 
-func (w *world) absent(format string, args ...any) want {
+func (w *world) absent(code tap.Code, format string, args ...any) want {
 	problem := fmt.Sprintf(format, args...)
 	if len(w.unseen) > 0 {
-		return want{problem: problem + elsewhere, unknown: true}
+		return want{problem: problem + elsewhere, code: code, unknown: true}
 	}
-	return want{problem: problem}
+	return want{problem: problem, code: code}
 }
 
 func (w *world) source(f *tap.Flow) source {
@@ -66,11 +67,11 @@ func (w *world) source(f *tap.Flow) source {
 func (w *world) vnicSource(f *tap.Flow) source {
 	guest := w.guests[f.GuestID]
 	if guest == nil {
-		return source{want: w.absent("guest %s is not seen on any host", f.GuestID)}
+		return source{want: w.absent(tap.CodeSourceAbsent, "guest %s is not seen on any host", f.GuestID)}
 	}
 	at := slices.IndexFunc(guest.NICs, func(n tap.NIC) bool { return n.MAC == f.MAC })
 	if at < 0 {
-		return source{want: w.absent("NIC %s of guest %s is not seen on any host", f.MAC, guest.Name)}
+		return source{want: w.absent(tap.CodeSourceAbsent, "NIC %s of guest %s is not seen on any host", f.MAC, guest.Name)}
 	}
 	var s source
 	for _, l := range guest.NICs[at].Locations {
@@ -79,7 +80,7 @@ func (w *world) vnicSource(f *tap.Flow) source {
 		}
 	}
 	if s.places == nil {
-		s.want = w.absent("NIC %s of guest %s is not plugged on any host", f.MAC, guest.Name)
+		s.want = w.absent(tap.CodeSourceAbsent, "NIC %s of guest %s is not plugged on any host", f.MAC, guest.Name)
 	}
 	slices.SortFunc(s.places, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge), slices.Compare(a.ports, b.ports))
@@ -91,16 +92,16 @@ func (w *world) vswitchSource(f *tap.Flow) source {
 	h := w.hosts[f.HostID]
 	switch {
 	case h == nil:
-		return source{want: want{problem: fmt.Sprintf("host %s is not registered", f.HostID)}}
+		return source{want: want{code: tap.CodeHostAbsent, problem: fmt.Sprintf("host %s is not registered", f.HostID)}}
 	case !h.Observed:
-		return source{want: want{problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}}
+		return source{want: want{code: tap.CodeHostUnseen, problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}}
 	}
 	bridge := wireBridge(h, f.WireID)
 	if bridge == nil {
-		return source{want: want{problem: fmt.Sprintf("no bridge of host %s carries wire %s", h.Name, f.WireID)}}
+		return source{want: want{code: tap.CodeWireAbsent, problem: fmt.Sprintf("no bridge of host %s carries wire %s", h.Name, f.WireID)}}
 	}
 	if f.Direction != tap.Both && len(bridge.Uplinks) == 0 {
-		return source{want: want{problem: fmt.Sprintf("bridge %s of host %s has no uplink, so nothing goes %s", bridge.Name, h.Name, f.Direction)}}
+		return source{want: want{code: tap.CodeUplinkAbsent, problem: fmt.Sprintf("bridge %s of host %s has no uplink, so nothing goes %s", bridge.Name, h.Name, f.Direction)}}
 	}
 	return source{places: []place{{h.ID, bridge.Name, bridge.Uplinks, h.TunnelIP}}}
 }
@@ -133,7 +134,7 @@ func tapPortNamed(h *tap.Host, name string) *tap.TapPort {
 }
 
 func (w *world) destination(s *tap.Service) destination {
-	disabled := want{problem: fmt.Sprintf("tap service %s is disabled", s.Name)}
+	disabled := want{code: tap.CodeServiceDisabled, problem: fmt.Sprintf("tap service %s is disabled", s.Name)}
 	switch {
 	case s.Type == tap.ServiceHost && !s.Enabled:
 		return destination{want: disabled}
@@ -170,19 +171,19 @@ func (w *world) guestDestination(s *tap.Service) destination {
 		}
 	}
 	if best == nil {
-		return destination{want: w.absent("NIC %s (%s) is not plugged on any host", s.IfName, s.MAC)}
+		return destination{want: w.absent(tap.CodeNICAbsent, "NIC %s (%s) is not plugged on any host", s.IfName, s.MAC)}
 	}
 	h := w.hosts[best.Host]
 	d := destination{host: h.ID, port: best.Port, plugged: true, join: true, tunnelIP: h.TunnelIP}
 	switch port := tapPortNamed(h, best.Port); {
 	case h.Refused != "":
-		d.want, d.join = want{problem: h.Refused, failed: true}, false
+		d.want, d.join = want{code: tap.CodeHostRefused, problem: h.Refused, failed: true}, false
 	case !h.Observed:
-		d.want = want{problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}
+		d.want = want{code: tap.CodeHostUnseen, problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}
 	case best.Bridge == w.config.Bridge && port == nil:
-		d.want = want{problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, best.Port)}
+		d.want = want{code: tap.CodeNICOpening, problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, best.Port)}
 	case best.Bridge != w.config.Bridge:
-		d.want, d.coming = want{problem: fmt.Sprintf("NIC %s is on bridge %s of host %s and is being moved to %s", best.Port, best.Bridge, h.Name, w.config.Bridge)}, true
+		d.want, d.coming = want{code: tap.CodeNICMoving, problem: fmt.Sprintf("NIC %s is on bridge %s of host %s and is being moved to %s", best.Port, best.Bridge, h.Name, w.config.Bridge)}, true
 	default:
 		d.deliverable(h, port)
 	}
@@ -193,20 +194,20 @@ func (w *world) hostDestination(s *tap.Service) destination {
 	h := w.hosts[s.TargetID]
 	switch {
 	case h == nil:
-		return destination{want: want{problem: fmt.Sprintf("host %s is not registered", s.TargetID)}}
+		return destination{want: want{code: tap.CodeHostAbsent, problem: fmt.Sprintf("host %s is not registered", s.TargetID)}}
 	case !h.Observed:
-		return destination{want: want{problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}, host: h.ID}
+		return destination{want: want{code: tap.CodeHostUnseen, problem: fmt.Sprintf("host %s was not reached yet", h.Name), unknown: true}, host: h.ID}
 	case h.Refused != "":
-		return destination{want: want{problem: h.Refused, failed: true}, host: h.ID}
+		return destination{want: want{code: tap.CodeHostRefused, problem: h.Refused, failed: true}, host: h.ID}
 	}
 	at := slices.IndexFunc(h.NICs, func(n tap.HostNIC) bool { return n.MAC == s.MAC })
 	if at < 0 {
-		return destination{want: want{problem: fmt.Sprintf("host %s has no NIC with address %s", h.Name, s.MAC), failed: true}, host: h.ID}
+		return destination{want: want{code: tap.CodeNICAbsent, problem: fmt.Sprintf("host %s has no NIC with address %s", h.Name, s.MAC), failed: true}, host: h.ID}
 	}
 	nic := h.NICs[at]
 	d := destination{host: h.ID, port: nic.Name, tunnelIP: h.TunnelIP}
 	if nic.UsedBy != "" {
-		d.want = want{problem: fmt.Sprintf("NIC %s of host %s is used by %s", nic.Name, h.Name, nic.UsedBy), failed: true}
+		d.want = want{code: tap.CodeNICInUse, problem: fmt.Sprintf("NIC %s of host %s is used by %s", nic.Name, h.Name, nic.UsedBy), failed: true}
 		return d
 	}
 	port := tapPortNamed(h, nic.Name)
@@ -215,15 +216,15 @@ func (w *world) hostDestination(s *tap.Service) destination {
 		seen = port.MAC
 	}
 	if !seen.IsZero() && seen != nic.MAC {
-		d.want = want{problem: fmt.Sprintf("NIC %s of host %s has address %s, not %s", nic.Name, h.Name, seen, nic.MAC), failed: true}
+		d.want = want{code: tap.CodeNICReplaced, problem: fmt.Sprintf("NIC %s of host %s has address %s, not %s", nic.Name, h.Name, seen, nic.MAC), failed: true}
 		return d
 	}
 	d.join = true
 	switch {
 	case port == nil:
-		d.want, d.coming = want{problem: fmt.Sprintf("NIC %s is joining bridge %s of host %s", nic.Name, w.config.Bridge, h.Name)}, true
+		d.want, d.coming = want{code: tap.CodeNICMoving, problem: fmt.Sprintf("NIC %s is joining bridge %s of host %s", nic.Name, w.config.Bridge, h.Name)}, true
 	case port.Error == "" && port.OFPort > 0 && port.MAC.IsZero():
-		d.want = want{problem: fmt.Sprintf("the switch of host %s has not told the address of NIC %s yet", h.Name, nic.Name), unknown: true}
+		d.want = want{code: tap.CodeNICOpening, problem: fmt.Sprintf("the switch of host %s has not told the address of NIC %s yet", h.Name, nic.Name), unknown: true}
 	default:
 		d.deliverable(h, port)
 	}
@@ -234,9 +235,9 @@ func (w *world) hostDestination(s *tap.Service) destination {
 func (d *destination) deliverable(h *tap.Host, port *tap.TapPort) {
 	switch {
 	case port.Error != "":
-		d.want = want{problem: fmt.Sprintf("the switch of host %s says of NIC %s: %s", h.Name, port.Name, port.Error), failed: true}
+		d.want = want{code: tap.CodeNICFailed, problem: fmt.Sprintf("the switch of host %s says of NIC %s: %s", h.Name, port.Name, port.Error), failed: true}
 	case port.OFPort == 0:
-		d.want, d.coming = want{problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, port.Name)}, true
+		d.want, d.coming = want{code: tap.CodeNICOpening, problem: fmt.Sprintf("the switch of host %s has not opened NIC %s yet", h.Name, port.Name)}, true
 	default:
 		d.ofport = port.OFPort
 		if port.Down != "" {

@@ -22,7 +22,7 @@ var printSeed = maphash.MakeSeed()
 func printOf(s *tap.Status) uint64 {
 	var h maphash.Hash
 	h.SetSeed(printSeed)
-	maphash.WriteComparable(&h, [2]string{string(s.State), s.Reason})
+	maphash.WriteComparable(&h, [3]string{string(s.State), s.Reason, string(s.Code)})
 	for _, n := range s.Needs {
 		maphash.WriteComparable(&h, n)
 	}
@@ -61,9 +61,9 @@ func (p *Planner) serviceStatus(s *tap.Service, status *tap.Status) {
 	case !s.Enabled:
 		status.State = tap.StateDisabled
 	case !to.ok():
-		status.State, status.Reason = to.state(), to.problem
+		status.State, status.Reason, status.Code = to.state(), to.problem, to.code
 	case to.down != "":
-		status.State, status.Reason = tap.StatePending, to.down
+		status.State, status.Reason, status.Code = tap.StatePending, to.down, tap.CodeNICDown
 	default:
 		status.State = tap.StateProgrammed
 		status.Needs = []tap.Need{{Host: to.host, Owner: ownerBridge}, {Host: to.host, Owner: s.ID}}
@@ -79,31 +79,32 @@ func (p *Planner) flowStatus(f *tap.Flow, status *tap.Status) {
 		status.State = tap.StateDisabled
 		return
 	case s == nil:
-		status.State, status.Reason = tap.StateError, fmt.Sprintf("tap service %s does not exist", f.TapID)
+		status.State, status.Code = tap.StateError, tap.CodeServiceAbsent
+		status.Reason = fmt.Sprintf("tap service %s does not exist", f.TapID)
 		return
 	case selfTap(f, s):
-		status.State, status.Reason = tap.StateError, "a guest cannot tap itself"
+		status.State, status.Reason, status.Code = tap.StateError, "a guest cannot tap itself", tap.CodeSelfTap
 		return
 	case !from.ok():
-		status.State, status.Reason = from.state(), from.problem
+		status.State, status.Reason, status.Code = from.state(), from.problem, from.code
 		return
 	}
 	for _, at := range from.places {
 		if why := p.world.hosts[at.host].Refused; why != "" {
-			status.State, status.Reason = tap.StateError, why
+			status.State, status.Reason, status.Code = tap.StateError, why, tap.CodeHostRefused
 			return
 		}
-		if why := p.refused[at.host][f.ID]; why != "" {
-			status.State, status.Reason = tap.StateError, why
+		if no := p.refused[at.host][f.ID]; no.why != "" {
+			status.State, status.Reason, status.Code = tap.StateError, no.why, no.code
 			return
 		}
 	}
 	switch {
 	case !to.ok():
-		status.State, status.Reason = to.state(), to.problem
+		status.State, status.Reason, status.Code = to.state(), to.problem, to.code
 		return
 	case to.down != "":
-		status.State, status.Reason = tap.StatePending, to.down
+		status.State, status.Reason, status.Code = tap.StatePending, to.down, tap.CodeNICDown
 		return
 	}
 	status.State = tap.StateProgrammed

@@ -2217,6 +2217,7 @@ type Status struct {
 	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Needs         []*Need                `protobuf:"bytes,5,rep,name=needs,proto3" json:"needs,omitempty"`
+	Code          string                 `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"` // stable name of the reason
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2284,6 +2285,13 @@ func (x *Status) GetNeeds() []*Need {
 		return x.Needs
 	}
 	return nil
+}
+
+func (x *Status) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
 }
 
 var File_mirror_proto protoreflect.FileDescriptor
@@ -2484,13 +2492,14 @@ const file_mirror_proto_rawDesc = "" +
 	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"0\n" +
 	"\x04Need\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x14\n" +
-	"\x05owner\x18\x02 \x01(\tR\x05owner\"\x89\x01\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\"\x9d\x01\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12-\n" +
-	"\x05needs\x18\x05 \x03(\v2\x17.tapline.mirror.v1.NeedR\x05needs2\xbd\x02\n" +
+	"\x05needs\x18\x05 \x03(\v2\x17.tapline.mirror.v1.NeedR\x05needs\x12\x12\n" +
+	"\x04code\x18\x06 \x01(\tR\x04code2\xbd\x02\n" +
 	"\x06Mirror\x12N\n" +
 	"\bDescribe\x12\".tapline.mirror.v1.DescribeRequest\x1a\x1e.tapline.mirror.v1.Description\x12V\n" +
 	"\tConfigure\x12#.tapline.mirror.v1.ConfigureRequest\x1a$.tapline.mirror.v1.ConfigureResponse\x12J\n" +

@@ -140,6 +140,7 @@ type Status struct {
 	Kind   Kind
 	ID     string
 	State  State  // StateReady is never among a planner's answers
-	Reason string // of StatePending and StateError
+	Reason string // of StatePending and StateError, for people
+	Code   Code   // of the same, for programs
 	Needs  []Need // of StateProgrammed
 }
