@@ -34,6 +34,7 @@ func (e *Engine) startHost(record *store.Host) {
 		Models:    &e.models,
 		Logger:    e.log.With("host", record.Name),
 		Report:    func(r session.Report) { e.observe(h, r) },
+		Observed:  func(s *vswitch.Snapshot) { e.observed(h, s) },
 		Counted:   func(s *vswitch.Snapshot) { e.counted(h, s) },
 		Applied:   e.config.Observer.Applied,
 		Converged: e.config.Observer.Converged,
@@ -148,6 +149,27 @@ func (e *Engine) observe(h *host, r session.Report) {
 
 // working says that what an owner has on a switch stands, or that the switch is at it.
 func working(s session.OwnerState) bool { return s.State == session.Ready || s.State == session.Busy }
+
+// observed takes in a snapshot that shows something new of ports, NICs or tunnels. What stands of the host's program is as
+// it was reported last.
+func (e *Engine) observed(h *host, s *vswitch.Snapshot) {
+	e.reporting.Lock()
+	defer e.reporting.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	before := h.report.Snapshot
+	if e.hosts[h.id] != h || s == before {
+		return // Deleted meanwhile, or nothing new.
+	}
+	h.report.Snapshot = s
+
+	if e.observer.shows(before, s) {
+		e.look(h)
+	}
+	e.compareNICs(h)
+	e.judgeHost(h)
+}
 
 // counted takes in a snapshot in which a switch has counted, and nothing else has happened: only who looks at it finds a difference.
 func (e *Engine) counted(h *host, s *vswitch.Snapshot) {

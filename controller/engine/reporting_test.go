@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // TestReportsWaitForEachOther: sessions that wait to report keep no request waiting.
@@ -29,4 +30,17 @@ func TestReportsWaitForEachOther(t *testing.T) {
 	r.e.reporting.Unlock()
 	<-reported
 	assert.Contains(t, must(r.e.Host("h1"))(t).Health.Reason, "it does not answer")
+}
+
+// TestObservedAtOnce: what a session observes changes the plan before the session reports what stands.
+func TestObservedAtOnce(t *testing.T) {
+	r, s, _ := newWorld(t)
+	r.ready(s)
+	h := r.running("h1")
+	before := r.program("h1")
+	r.e.observed(h, hostSnapshot(t)) // The collector's NIC is gone.
+	r.idle()
+	assert.Equal(t, tap.StatePending, must(r.e.Service(s.ID))(t).State)
+	assert.NotEqual(t, before, r.program("h1"))
+	assert.True(t, must(r.e.Host("h1"))(t).Connected)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 	"github.com/tapline-sdn/tapline/testenv/dummy"
 	"github.com/tapline-sdn/tapline/testenv/lab"
@@ -87,6 +88,7 @@ func keep(t *testing.T, target string, adjust ...func(*Config)) *kept {
 			k.report = r
 			k.reports++
 		},
+		Observed: func(*vswitch.Snapshot) {},
 		Applied: func(_, _ int, drift bool) {
 			k.mu.Lock()
 			defer k.mu.Unlock()

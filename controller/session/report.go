@@ -2,16 +2,33 @@ package session
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
-	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // reportTime bounds how long a report is put off while the switch applies what was written, or connects.
 const reportTime = time.Second
+
+// observe tells at once what the database shows of ports, NICs and tunnels, since what is desired
+// depends on that. It waits for nothing that the switch is at: a report on what stands may be put off.
+func (l *loop) observe() {
+	now := l.watcher.Snapshot()
+	switch {
+	case l.seen != nil && reconcile.Observable(l.seen, now, l.self):
+		l.seen = now
+		l.s.config.Observed(now)
+	case l.seen == nil && (l.before == nil || reconcile.Observable(l.before, now, l.self)):
+		l.connected(now)
+	}
+}
+
+// connected reports that the database can be read, and nothing yet of what stands.
+func (l *loop) connected(now *vswitch.Snapshot) {
+	l.seen = now
+	l.s.config.Report(Report{Connected: true, Snapshot: now})
+}
 
 // applied forgets of what was changed that which the switch has applied by now.
 func (l *loop) applied(snap *vswitch.Snapshot, again *time.Time) {
@@ -32,9 +49,9 @@ func (l *loop) applied(snap *vswitch.Snapshot, again *time.Time) {
 }
 
 // putOff reports whether the report can wait for a later step, since the switch is still at what was written, or has not connected yet: it
-// would say no more than that, and take processor time while the first copy is due, or a thousand hosts are. What NICs and tunnels need
-// depends on what has come of them, so that does not wait, nor does that something which counts as ready is not as it must be.
-func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *switchConn, again *time.Time) bool {
+// would say no more than that, and take processor time while the first copy is due, or a thousand hosts are. Drift does not wait. What
+// was observed meanwhile has been told, see [loop.observe].
+func (l *loop) putOff(desired *reconcile.Desired, of *switchConn, again *time.Time) bool {
 	now := time.Now()
 	if l.owed.IsZero() {
 		l.owed = now
@@ -46,11 +63,7 @@ func (l *loop) putOff(snap *vswitch.Snapshot, desired *reconcile.Desired, of *sw
 		print, stood := l.stood[owner]
 		drifted = drifted || stood && print == desired.Fingerprints[owner]
 	}
-	told := func(p tap.Port) bool {
-		nextCfg, changed := l.changed[p.Owner]
-		return changed && p.Type != "patch" && curCfg(snap) >= nextCfg && (l.seen == nil || curCfg(l.seen) < nextCfg)
-	}
-	if len(l.changed) == 0 && !awaited || drifted || len(l.refused) > 0 || !now.Before(due) || slices.ContainsFunc(desired.Program.Ports, told) {
+	if len(l.changed) == 0 && !awaited || drifted || len(l.refused) > 0 || !now.Before(due) {
 		l.owed = time.Time{}
 		return false
 	}

@@ -159,7 +159,7 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 		return before, false, cmp.Or(conn.Err(), err)
 	}
 	defer s.endTurn()
-	l, err := s.watch(ctx, conn)
+	l, err := s.watch(ctx, conn, before)
 	if err != nil {
 		return before, false, err
 	}
@@ -186,14 +186,14 @@ func (s *Session) follow(ctx context.Context, conn *client.Conn, before *vswitch
 }
 
 // watch begins to follow the database of a connection.
-func (s *Session) watch(ctx context.Context, conn *client.Conn) (*loop, error) {
+func (s *Session) watch(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*loop, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	watcher, err := vswitch.WatchWith(ctx, conn, s.config.Models)
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{s: s, conn: conn, watcher: watcher, stood: map[string]uint64{}, self: reconcile.Self{
+	l := &loop{s: s, conn: conn, watcher: watcher, before: before, stood: map[string]uint64{}, self: reconcile.Self{
 		Cluster: s.config.Cluster, DatapathID: s.dpid, Target: s.target(conn.LocalAddr()),
 	}}
 	if system := watcher.Snapshot().System(); system != nil && system.CurCfg < system.NextCfg {

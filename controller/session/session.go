@@ -47,6 +47,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Report is told what was read, from the session's goroutine. It must not block.
 	Report func(Report)
+	// Observed is told a snapshot that shows something new of what is not ours, or of NICs and
+	// tunnels, before the session acts on it. It must not block.
+	Observed func(*vswitch.Snapshot)
 	// Counted is told a snapshot that differs from the last one reported in nothing but numbers that a switch counts; nil where nobody
 	// wants to know. It must not block.
 	Counted func(*vswitch.Snapshot)

@@ -21,7 +21,8 @@ type loop struct {
 	conn    *client.Conn
 	watcher *vswitch.Watcher
 	self    reconcile.Self
-	seen    *vswitch.Snapshot // that was reported last; nil before the first
+	before  *vswitch.Snapshot // the last one of the connection before; nil if there was none
+	seen    *vswitch.Snapshot // that was reported or observed last; nil before the first
 	looked  *vswitch.Snapshot // of the last step
 
 	// changed holds the owners whose rows or flows were written, until the switch has applied that and handles what it had cached
@@ -74,11 +75,11 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		if err := l.claim(ctx, nil); err != nil {
 			return time.Time{}, err
 		}
-		l.seen, l.busy = l.watcher.Snapshot(), true
-		l.looked = l.seen
-		l.s.config.Report(Report{Connected: true, Snapshot: l.seen})
+		l.busy, l.looked = true, l.watcher.Snapshot()
+		l.connected(l.looked)
 		return time.Time{}, nil
 	}
+	l.observe()
 	l.refused = map[string]string{}
 	var snap *vswitch.Snapshot
 	var rows reconcile.Rows
@@ -142,7 +143,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	sooner(&again, probeAt)
 	l.looked = snap
 	l.applied(snap, &again)
-	if l.putOff(snap, desired, of, &again) {
+	if l.putOff(desired, of, &again) {
 		return again, nil
 	}
 	l.report(snap, desired, since, of, rows, flows, unprobed, &again)
