@@ -1,11 +1,14 @@
 package tap
 
-// Change is one step of what the planner knows: each non-nil field replaces the object of that id, each id under Gone
-// removes one. A Change is applied whole; Revision names the state that it leads to and grows with every Change.
+// Change is one step of what the planner knows. Each listed object replaces the object of the same
+// id, each id under Gone removes one. A Change is applied whole. Revision names the state after it,
+// and grows with every Change.
 type Change struct {
 	Revision uint64
+
 	// Reset drops everything known before: the Change is a snapshot.
-	Reset       bool
+	Reset bool
+
 	Hosts       []Host
 	Guests      []Guest
 	Attachments []Attachment
@@ -14,7 +17,7 @@ type Change struct {
 	Gone        Gone
 }
 
-// Gone lists ids of objects that no longer exist. A service takes its Attachment along.
+// Gone lists the ids of objects that no longer exist. The Attachment of a service goes with it.
 type Gone struct {
 	Hosts    []string
 	Guests   []string
@@ -22,25 +25,26 @@ type Gone struct {
 	Flows    []string
 }
 
-// Result is what followed from the changes up to Revision: programs and statuses that differ from those told before.
+// Result is what follows from the changes up to Revision: the programs and statuses that differ
+// from those of earlier results.
 type Result struct {
 	Revision uint64
 	Programs []Program
 	Statuses []Status
 }
 
-// Resource is one service or flow that a user asks for, to be checked before it is stored.
-// Exactly one field is set.
+// Resource is one service or flow that a user asks for. It is checked before it is stored. Exactly
+// one field is set.
 type Resource struct {
 	Service *Service
 	Flow    *Flow
 }
 
-// Rejection is an answer to a [Resource] that cannot be accepted.
+// Rejection says why a [Resource] cannot be accepted.
 type Rejection struct {
-	// Conflict tells a clash with what exists (HTTP 409) from a bad value (400).
+	// Conflict is true for a clash with what exists (HTTP 409), false for a bad value (400).
 	Conflict bool
-	Field    string // JSON name of the field, "" if no single one is at fault
+	Field    string // JSON name of the field, "" if no single field is at fault
 	Message  string // what is wrong, and what would be right
 }
 

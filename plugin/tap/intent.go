@@ -11,6 +11,7 @@ type Service struct {
 	Name     string      `json:"name"`
 	Type     ServiceType `json:"type"`
 	TargetID string      `json:"target_id"` // id of the guest or of the host, by Type
+
 	// MAC is the address of the tap NIC: allocated for a guest, that of the physical NIC for a host.
 	MAC MAC `json:"mac_addr"`
 	// IfName is the tap NIC's interface name on the host, at most 15 characters.
@@ -20,6 +21,15 @@ type Service struct {
 	Key uint32 `json:"key"`
 }
 
+// ServiceType says what a service delivers to.
+type ServiceType string
+
+// The types of a service.
+const (
+	ServiceGuest ServiceType = "guest" // an extra NIC of a guest
+	ServiceHost  ServiceType = "host"  // an unused physical NIC of a host
+)
+
 // Flow is a mirror source (tap flow) and the service that it feeds.
 type Flow struct {
 	ID    string   `json:"id"`
@@ -27,7 +37,7 @@ type Flow struct {
 	TapID string   `json:"tap_id"` // id of the Service
 	Type  FlowType `json:"type"`
 
-	// Of a vnic: the guest, its NIC, and the address by which the NIC was chosen, if one was given.
+	// Of a vnic: the guest, its NIC, and the IP address by which the NIC was chosen, if any.
 	GuestID string     `json:"guest_id,omitempty"`
 	MAC     MAC        `json:"mac_addr,omitzero"`
 	IP      netip.Addr `json:"ip_addr,omitzero"`
@@ -43,3 +53,15 @@ type Flow struct {
 	// Created ranks flows where a switch has no room for all of them: earlier ones run.
 	Created time.Time `json:"-"`
 }
+
+// FlowType says what a flow mirrors.
+type FlowType string
+
+// The types of a flow.
+const (
+	FlowVNIC    FlowType = "vnic"    // one NIC of a guest
+	FlowVSwitch FlowType = "vswitch" // the bridge that carries a wire on a host
+)
+
+// MaxVLAN is the highest VLAN id that can be selected; 4095 is reserved (IEEE 802.1Q, table 9-2).
+const MaxVLAN = 4094

@@ -2,34 +2,37 @@ package tap
 
 import "net/netip"
 
-// Host is what is known of one host: its settings, and what its switch showed last.
-// Slices are sorted by name, so that equal hosts compare equal.
+// Host is what is known of one host: its settings, and the last observation of its switch. Slices
+// are sorted by name, so that equal hosts compare equal.
 type Host struct {
 	ID       string
 	Name     string
 	TunnelIP netip.Addr        // zero while unknown
 	Wires    map[string]string // wire id -> bridge that carries it here
 
-	// Observed is false until the switch has been seen for the first time since the controller started. Nothing may be
-	// concluded from what is missing on such a host.
+	// Observed is false until the switch was first seen since the controller started. What is missing
+	// on such a host may still be there.
 	Observed bool
 	// Connected is false while the switch cannot be reached; the rest is then as last seen.
 	Connected bool
-	// Refused, if set, is why nothing may be programmed on this host, such as a tap bridge that belongs to another cluster.
+	// Refused, if set, is why nothing may be programmed on this host, such as a tap bridge that
+	// belongs to another cluster.
 	Refused string
 
 	Bridges  []Bridge  // all but the tap bridge
 	TapPorts []TapPort // ports of the tap bridge, ours and others'
-	NICs     []HostNIC // physical NICs that are known from the host's facts
+	NICs     []HostNIC // physical NICs from the host's facts
 }
 
 // Bridge is a bridge of a host other than the tap bridge.
 type Bridge struct {
 	Name         string
-	DatapathType string   // "system" or "netdev" (ovs-vswitchd.conf.db(5), Bridge:datapath_type), never empty
+	DatapathType string   // "system" or "netdev" (column Bridge:datapath_type), never empty
 	Uplinks      []string // names of its physical ports
-	OtherMirrors int      // Mirror rows that are not ours
-	OurMirrors   []string // names of the Mirror rows that are ours; they keep their place when room is short
+	OtherMirrors int      // number of Mirror rows that are not ours
+
+	// OurMirrors are the names of our Mirror rows. They keep their place when room is short.
+	OurMirrors []string
 }
 
 // TapPort is a port of the tap bridge as the switch reports it.
@@ -38,15 +41,17 @@ type TapPort struct {
 	OFPort uint32 // OpenFlow port number; 0 while the switch has not assigned one
 	MAC    MAC    // mac_in_use
 	Error  string // Interface:error
-	Down   string // why nothing can pass now: "admin_state is down", "link_state is down", or ""
+	Down   string // why no packet can pass: "admin_state is down", "link_state is down", or ""
 }
 
 // HostNIC is a physical NIC of a host.
 type HostNIC struct {
 	Name   string
 	MAC    MAC
-	UsedBy string // by what it is used according to the host's facts or the switch, or ""
-	// SeenMAC is the address that the switch showed for this name when the NIC was last on a bridge; zero if never.
+	UsedBy string // what uses it according to the host's facts or the switch, or ""
+
+	// SeenMAC is the address that the switch showed for this name when the NIC was last on a bridge;
+	// zero if it never was.
 	SeenMAC MAC
 }
 
@@ -59,10 +64,13 @@ type Guest struct {
 
 // NIC is a virtual NIC of a guest.
 type NIC struct {
-	MAC       MAC
-	IPs       []netip.Addr
-	IfName    string     // as declared; "" if not
-	Locations []Location // where it is plugged now: none if the guest is off, two for moments of a migration
+	MAC    MAC
+	IPs    []netip.Addr
+	IfName string // as declared; "" if not
+
+	// Locations are where it is plugged now: none if the guest is off, two for a moment during a
+	// migration.
+	Locations []Location
 }
 
 // Location is a port where a NIC is plugged.
@@ -73,7 +81,7 @@ type Location struct {
 	OFPort uint32 // 0 while the switch has not assigned one
 }
 
-// Attachment tells where the tap NIC of a service was seen, on whichever bridge.
+// Attachment lists where the tap NIC of a service was seen, on any bridge.
 type Attachment struct {
 	ServiceID string
 	Locations []Location
