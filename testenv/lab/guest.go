@@ -76,6 +76,9 @@ func (h *Host) AddGuest(ctx context.Context, name string, nics ...GuestNIC) (*Gu
 		HostName: h.Name,
 		lab:      h.lab,
 	}
+	if h.lab.state.Config.PlainIDs {
+		g.ID = name
+	}
 	if err := h.lab.claimNamespaces(g.Node); err != nil {
 		return nil, fmt.Errorf("guest %s: %w", name, err)
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// IPv6 leaves IPv6 on in the namespaces, which then send frames of their
 	// own (neighbour discovery, multicast reports).
 	IPv6 bool `json:"ipv6"`
+	// PlainIDs makes a guest's name its id, which is a UUID otherwise.
+	PlainIDs bool `json:"plain_ids,omitempty"`
 	// Logger gets the lab's progress; nil means silence.
 	Logger *slog.Logger `json:"-"`
 

@@ -5,8 +5,9 @@
 //	tapline-lab info                        addresses, MACs, spare NICs
 //	tapline-lab exec h1 -- ovs-vsctl show   on a host, with its own OVS
 //	tapline-lab exec g1 -- ping 10.220.0.3  in a guest
-//	tapline-lab exec controller -- tapline serve
-//	tapline-lab plug g4 --bridge brtap --ifname tap3f09ac --mac 52:54:00:3f:09:ac
+//	tapline-lab serve                       a controller, in the background
+//	tapline-lab exec controller -- tapctl host-list
+//	tapline-lab plug g4 --tap-service ids   the NIC that a tap service asks for
 //	tapline-lab move g1 h2                  a live migration
 //	tapline-lab down
 //

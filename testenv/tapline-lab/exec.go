@@ -18,7 +18,8 @@ func newExec(t *target) *cobra.Command {
 		Short: "Run a command on a host, in a guest, or on the controller",
 		Long: "Run a command in the network namespace of a host (h1), a guest (g1), the controller or\n" +
 			"the fabric. On a host, plain ovs-vsctl, ovs-ofctl and ovs-appctl talk to that host's\n" +
-			"switch. Without a command it is a shell.",
+			"switch. On the controller, the programs beside tapline-lab are in the PATH, and tapctl\n" +
+			"finds the token of the controller that serve has started. Without a command it is a shell.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			l, err := lab.Open(t.dir, t.name)
@@ -39,6 +40,9 @@ func newExec(t *target) *cobra.Command {
 			// The command takes this process's place: signals, terminal and exit
 			// status are its own.
 			cmd := node.Command(command.Context(), args[0], args[1:]...)
+			if node == l.Controller {
+				cmd = onController(command.Context(), l, args[0], args[1:]...)
+			}
 			return fmt.Errorf("execute %s: %w", cmd.Path, unix.Exec(cmd.Path, cmd.Args, cmd.Env))
 		},
 	}

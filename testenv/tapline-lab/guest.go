@@ -14,16 +14,25 @@ import (
 // newPlug plays the hypervisor that plugs the tap NIC of a tap service.
 func newPlug(t *target) *cobra.Command {
 	var spec lab.GuestNIC
+	var service string
 	command := &cobra.Command{
 		Use:   "plug GUEST",
 		Short: "Plug one more NIC into a running guest, as a hypervisor does",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			_, guest, unlock, err := t.guest(args[0])
+			l, guest, unlock, err := t.guest(args[0])
 			if err != nil {
 				return err
 			}
 			defer unlock()
+			if service != "" {
+				wanted, err := tapNIC(command.Context(), l, service)
+				if err != nil {
+					return err
+				}
+				spec.MAC, spec.IfName = wanted.MAC, wanted.IfName
+			}
+
 			nic, err := guest.PlugNIC(command.Context(), spec)
 			if err != nil {
 				return err
@@ -32,10 +41,14 @@ func newPlug(t *target) *cobra.Command {
 			return err
 		},
 	}
-	command.Flags().StringVar(&spec.Bridge, "bridge", "brtap", "bridge that the NIC joins")
+	command.Flags().StringVar(&service, "tap-service", "",
+		"take --ifname and --mac from this tap service of the lab's controller")
+	command.Flags().StringVar(&spec.Bridge, "bridge", "br0", "bridge that the NIC joins")
 	command.Flags().StringVar(&spec.IfName, "ifname", "", "name of the port (default vnetN)")
 	command.Flags().TextVar(&spec.MAC, "mac", lab.MAC{}, "MAC address (default a free one)")
 	command.Flags().IntVar(&spec.Tag, "tag", 0, "VLAN of the port (default none)")
+	command.MarkFlagsMutuallyExclusive("tap-service", "mac")
+	command.MarkFlagsMutuallyExclusive("tap-service", "ifname")
 	return command
 }
 

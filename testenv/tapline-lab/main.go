@@ -37,13 +37,21 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&lab.dir, "dir", "", "directory of labs (default $XDG_RUNTIME_DIR/tapline-lab or /run/tapline-lab)")
-	commands := []*cobra.Command{newUp(lab), newExec(lab), newInfo(lab), newDown(lab), newPlug(lab), newMove(lab)}
+	commands := []*cobra.Command{newUp(lab), newExec(lab), newInfo(lab), newDown(lab), newServe(lab), newStop(lab), newPlug(lab), newMove(lab)}
 	for _, command := range append(commands, newGuestVerbs(lab)...) {
-		command.Flags().StringVar(&lab.name, "name", "lab", "name of the lab")
+		command.Flags().StringVar(&lab.name, "name", defaultName(), "name of the lab (TAPLINE_LAB)")
 		root.AddCommand(command)
 	}
 	root.AddCommand(newList(lab))
 	return root
+}
+
+// defaultName is the lab that a command without --name is about.
+func defaultName() string {
+	if name := os.Getenv("TAPLINE_LAB"); name != "" {
+		return name
+	}
+	return "lab"
 }
 
 func newDown(t *target) *cobra.Command {

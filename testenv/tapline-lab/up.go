@@ -33,7 +33,7 @@ func newUp(t *target) *cobra.Command {
 			if guests < 0 || guests*hosts > maxGuests {
 				return fmt.Errorf("%d guests on each of %d hosts: want 0 to %d in all", guests, hosts, maxGuests)
 			}
-			config := lab.Config{Name: t.name, Dir: t.dir, Hosts: hosts}
+			config := lab.Config{Name: t.name, Dir: t.dir, Hosts: hosts, PlainIDs: true}
 			if verbose {
 				config.Logger = slog.New(slog.NewTextHandler(command.ErrOrStderr(), nil))
 			}
