@@ -59,6 +59,15 @@ check: deps
 	$(GO) mod tidy -diff
 	$(MAKE) --no-print-directory generate-check
 
+# Lines of Go are at most 100 columns wide, a tab being 4; generated files are exempt. In the C locale awk counts bytes, so
+# the continuation bytes of UTF-8 are taken out first.
+.PHONY: check-width
+check-width:
+	@git ls-files '*.go' ':!*.pb.go' | LC_ALL=C xargs awk ' \
+		{ line = $$0; gsub(/\t/, "    ", line); gsub(/[\200-\277]/, "", line) } \
+		length(line) > 100 { print FILENAME ":" FNR ": " length(line) " columns, at most 100 fit"; wide++ } \
+		END { exit wide > 0 }'
+
 .PHONY: generate
 generate: deps
 	$(GO) build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
@@ -133,7 +142,9 @@ install: build docs
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system controller/package/tapline.service
 	@[ -e $(DESTDIR)/etc/tapline/tapline.yaml ] || install -D -m 640 -t $(DESTDIR)/etc/tapline controller/package/tapline.yaml
 	install -D -m 644 -t $(DESTDIR)/usr/share/tapline controller/package/grafana-dashboard.json controller/package/alerts.yaml
-	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline README.md ARCHITECTURE.md NOTICE LICENSE
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline README.md ARCHITECTURE.md BENCHMARKS.md NOTICE LICENSE
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline/api/docs api/docs/*.md
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline/api/examples api/examples/*
 
 # A Debian package of what install puts in place. A version that is no tag sorts before the first one.
 NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4

@@ -29,6 +29,9 @@ echo "-- documentation and completion"
 for page in man1/tapctl man1/tapctl-tap-flow-create man8/tapline man8/tapline-serve; do
 	[ -s "/usr/share/man/$page.${page:3:1}" ] || fail "no man page $page"
 done
+for page in README.md api/docs/operation.md api/examples/mirror_guest.py; do
+	[ -s "/usr/share/doc/tapline/$page" ] || fail "no document $page"
+done
 bash -c 'source /usr/share/bash-completion/completions/tapctl && complete -p tapctl'
 bash -n /usr/share/bash-completion/completions/tapline
 
