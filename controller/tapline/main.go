@@ -1,12 +1,14 @@
-// Command tapline is the controller: it mirrors traffic between the hosts of a private cloud, as its users ask through the
-// REST interface (see tapctl).
+// Command tapline is the controller: it mirrors traffic between the hosts of a private cloud, as
+// users ask for it through the REST interface (see tapctl).
+//
+// The package assembles the parts: `serve` opens the store and the logs, starts the plugin, listens
+// and runs until a signal. It decides nothing about mirroring.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +24,7 @@ var version = "devel"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+
 	if err := root().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "tapline:", err)
 		var usage usageError
@@ -32,39 +35,48 @@ func main() {
 	}
 }
 
-// usageError is a wrong command line; it ends with exit code 2.
+// usageError is a wrong command line. The program exits with code 2.
 type usageError struct{ error }
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "tapline",
-		Short:         "Mirror the traffic of guests and virtual switches across Open vSwitch hosts",
+		Short:         "Mirror traffic of guests and virtual switches across Open vSwitch hosts",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cmd.AddCommand(serveCommand(), configCommand(), pluginCommand(), manCommand(), &cobra.Command{
+
+	cmd.AddCommand(
+		serveCommand(), configCommand(), pluginCommand(), manCommand(), versionCommand(),
+	)
+	return cmd
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "tapline", version) },
-	})
-	return cmd
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintln(cmd.OutOrStdout(), "tapline", version)
+		},
+	}
 }
 
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Work with the configuration file"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check FILE",
-		Short: "Check a configuration file, and tell everything that is wrong with it",
+		Short: "Check a configuration file and list all its errors",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			loaded, err := config.Load(args[0])
-			if err == nil {
-				err = checkPluginConfig(loaded)
-			}
+			loaded, err := loadConfig(args[0])
 			if err != nil {
-				return fmt.Errorf("the configuration is wrong:\n%w", err)
+				return err
+			}
+			if err := checkPluginConfig(loaded); err != nil {
+				return invalidConfig(err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[0]+": ok")
 			return nil
@@ -73,40 +85,18 @@ func configCommand() *cobra.Command {
 	return cmd
 }
 
-func serveCommand() *cobra.Command {
-	var file, dataDir, logLevel string
-	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the controller",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger(cmd.ErrOrStderr(), logLevel)
-			if err != nil {
-				return usageError{err}
-			}
-			read := func() (*config.Config, error) {
-				loaded := config.Default()
-				if file != "" {
-					var err error
-					if loaded, err = config.Load(file); err != nil {
-						return nil, fmt.Errorf("the configuration is wrong:\n%w", err)
-					}
-				}
-				if dataDir != "" {
-					loaded.DataDir = dataDir
-				}
-				return loaded, loaded.Validate()
-			}
-			loaded, err := read()
-			if err != nil {
-				return err
-			}
-			slog.SetDefault(log) // For what writes by package log, such as net/http.
-			return serve(cmd.Context(), loaded, read, log)
-		},
+// loadConfig reads the configuration file; "" stands for a file without settings.
+func loadConfig(file string) (*config.Config, error) {
+	if file == "" {
+		return config.Default(), nil
 	}
-	cmd.Flags().StringVar(&file, "config", "", "configuration `FILE` (default: none, every setting at its default)")
-	cmd.Flags().StringVar(&dataDir, "data-dir", "", "`DIR` of the store and the token (default: data_dir of the configuration)")
-	cmd.Flags().StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
-	return cmd
+	c, err := config.Load(file)
+	if err != nil {
+		return nil, invalidConfig(err)
+	}
+	return c, nil
+}
+
+func invalidConfig(err error) error {
+	return fmt.Errorf("the configuration is not valid:\n%w", err)
 }

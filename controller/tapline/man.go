@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// manCommand writes the man pages of all commands, for packagers.
+// manCommand writes the man pages of all commands. It is for packagers, so it is hidden.
 func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
@@ -18,9 +18,12 @@ func manCommand() *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
+
 			top := cmd.Root()
-			top.DisableAutoGenTag = true // It dates the page by the day of the build.
-			return doc.GenManTree(top, &doc.GenManHeader{Section: "8", Source: "Tapline " + version, Manual: "Tapline"}, args[0])
+			top.DisableAutoGenTag = true // It would put the day of the build on every page.
+			return doc.GenManTree(top, &doc.GenManHeader{
+				Section: "8", Source: "Tapline " + version, Manual: "Tapline",
+			}, args[0])
 		},
 	}
 }

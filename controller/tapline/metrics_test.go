@@ -70,17 +70,17 @@ func TestMetricsAreWellNamed(t *testing.T) {
 func TestMetricsTell(t *testing.T) {
 	m := busy(2)
 	require.NoError(t, testutil.GatherAndCompare(m.registry, strings.NewReader(`
-# HELP tapline_api_auth_failures_total Requests refused for want of a token or role, or after too many failures, by status.
+# HELP tapline_api_auth_failures_total Requests refused for lack of a token or role, or after too many failures, by status.
 # TYPE tapline_api_auth_failures_total counter
 tapline_api_auth_failures_total{code="401"} 1
 tapline_api_auth_failures_total{code="403"} 0
 tapline_api_auth_failures_total{code="429"} 0
-# HELP tapline_api_requests_total Requests answered, by method, path of the interface and status.
+# HELP tapline_api_requests_total Requests answered, by method, path and status.
 # TYPE tapline_api_requests_total counter
 tapline_api_requests_total{code="200",method="GET",route="/api/v1/hosts/{ref}"} 1
 tapline_api_requests_total{code="200",method="GET",route="/api/v1/watch"} 1
 tapline_api_requests_total{code="401",method="other",route="other"} 1
-# HELP tapline_hosts_connected Hosts by the connection that is there.
+# HELP tapline_hosts_connected Connected hosts by connection.
 # TYPE tapline_hosts_connected gauge
 tapline_hosts_connected{connection="openflow"} 1
 tapline_hosts_connected{connection="ovsdb"} 2

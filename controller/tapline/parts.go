@@ -6,21 +6,29 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 )
 
-// parts is how the parts of the controller are, for /readyz. Ports that cannot be served any more end the process, so those of one
-// that answers are open. Hosts that are away make nothing unready: the controller works for the others.
-func parts(stored error, ring state, listening, ovsdb string) []api.Part {
+// parts returns the state of the controller's parts, for /readyz. The ports are always open: the
+// controller exits when one of them fails. Hosts that are not connected degrade the controller, but
+// do not make it unready, since it works for the others.
+func parts(storeErr error, ring state, listening, ovsdb string) []api.Part {
 	store := api.Part{Name: "store", Status: api.PartOK}
-	if stored != nil {
-		store.Status, store.Detail = api.PartFailed, stored.Error()
+	if storeErr != nil {
+		store.Status, store.Detail = api.PartFailed, storeErr.Error()
 	}
+
 	if ovsdb != "" {
 		listening += ", ovsdb " + ovsdb
 	}
+	ports := api.Part{Name: "listeners", Status: api.PartOK, Detail: listening}
+
 	registered, byOVSDB, byOpenFlow := ring.Connections()
-	hosts := api.Part{Name: "hosts", Status: api.PartOK, Detail: fmt.Sprintf("%d of %d connected", min(byOVSDB, byOpenFlow), registered)}
-	if min(byOVSDB, byOpenFlow) < registered {
+	connected := min(byOVSDB, byOpenFlow)
+	hosts := api.Part{
+		Name: "hosts", Status: api.PartOK,
+		Detail: fmt.Sprintf("%d of %d connected", connected, registered),
+	}
+	if connected < registered {
 		hosts.Status = api.PartDegraded
 		hosts.Detail += fmt.Sprintf(" (OVSDB %d, OpenFlow %d)", byOVSDB, byOpenFlow)
 	}
-	return []api.Part{store, {Name: "listeners", Status: api.PartOK, Detail: listening}, hosts}
+	return []api.Part{store, ports, hosts}
 }

@@ -2,17 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server"
@@ -21,297 +19,283 @@ import (
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
-	"github.com/tapline-sdn/tapline/controller/quiet"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 )
 
-func newLogger(w io.Writer, level string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level %q: want debug, info, warn or error", level)
+func serveCommand() *cobra.Command {
+	var file, dataDir, logLevel string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the controller",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger(cmd.ErrOrStderr(), logLevel)
+			if err != nil {
+				return usageError{err}
+			}
+			read := func() (*config.Config, error) {
+				c, err := loadConfig(file)
+				if err != nil {
+					return nil, err
+				}
+				if dataDir != "" {
+					c.DataDir = dataDir
+				}
+				return c, c.Validate()
+			}
+			c, err := read()
+			if err != nil {
+				return err
+			}
+
+			slog.SetDefault(log) // For packages that log through package log, such as net/http.
+			return serve(cmd.Context(), c, read, log)
+		},
 	}
-	return slog.New(quiet.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))), nil
+
+	flags := cmd.Flags()
+	flags.StringVar(&file, "config", "",
+		"configuration `FILE` (default: none, with the default of every setting)")
+	flags.StringVar(&dataDir, "data-dir", "",
+		"`DIR` of the store and the admin token (default: data_dir of the configuration)")
+	flags.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
 }
 
-// checkPluginConfig holds the mirror plugin's configuration against the one that ships with this controller.
-func checkPluginConfig(c *config.Config) error {
-	for i, p := range c.Plugins {
-		if _, err := mirror.ParseConfig(p.Config); err != nil {
-			return pluginErrors(c, i, err)
-		}
+// controller holds the parts of a running controller, in the order in which they are made.
+type controller struct {
+	config *config.Config
+	log    *slog.Logger
+
+	store      store.Store
+	timedStore *timedStore // store, with metrics
+	audit      *audit.Log
+	plugin     *plugin.Supervisor
+	settings   mirror.Config // of the plugin at the start
+	listeners  listeners
+	metrics    *metrics
+	engine     *engine.Engine
+	keys       *access.Keyring
+
+	closers []func() // called in reverse order
+}
+
+// serve runs the controller until ctx ends. reread reads the configuration file again.
+func serve(
+	ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger,
+) error {
+	ctl := &controller{config: c, log: log}
+	defer ctl.close()
+
+	if err := ctl.openFiles(); err != nil {
+		return err
 	}
+	token, err := adminToken(ctx, filepath.Join(c.DataDir, "admin.token"), ctl.audit, log)
+	if err != nil {
+		return err
+	}
+	ctl.plugin, ctl.settings, err = startPlugin(ctx, c, reread, log)
+	if err != nil {
+		return err
+	}
+	if err := ctl.listen(ctx); err != nil {
+		return err
+	}
+	if err := ctl.build(ctx, token); err != nil {
+		return err
+	}
+	return ctl.run(ctx)
+}
+
+// onClose has a function called when the controller ends.
+func (ctl *controller) onClose(fn func()) { ctl.closers = append(ctl.closers, fn) }
+
+func (ctl *controller) close() {
+	for _, fn := range slices.Backward(ctl.closers) {
+		fn()
+	}
+}
+
+// openFiles opens the store and the audit log in the data directory.
+func (ctl *controller) openFiles() error {
+	dir := ctl.config.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+
+	intent, err := store.OpenBolt(filepath.Join(dir, "tapline.db"))
+	if err != nil {
+		return err
+	}
+	ctl.store = intent
+	ctl.onClose(func() { ctl.log.Debug("store closed", "error", intent.Close()) })
+
+	trail, err := audit.Open(filepath.Join(dir, "audit.log"), audit.Options{Logger: ctl.log})
+	if err != nil {
+		return err
+	}
+	ctl.audit = trail
+	ctl.onClose(trail.Close)
 	return nil
 }
 
-// pluginErrors puts what a plugin says of its configuration at its place in the file.
-func pluginErrors(c *config.Config, index int, err error) error {
-	var wrong *plugin.ConfigError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	var all config.Errors
-	for _, f := range wrong.Fields {
-		path := fmt.Sprintf("plugins[%d].config", index)
-		if f.Field != "" {
-			path += "." + f.Field
-		}
-		all = append(all, c.Error(path, "%s", f.Message))
-	}
-	return all
-}
+// build makes the engine and the keyring. The listeners must be open, since the engine tells
+// switches which port to connect to.
+func (ctl *controller) build(ctx context.Context, token []byte) error {
+	c := ctl.config
+	ctl.metrics = newMetrics(ctl.plugin)
+	ctl.timedStore = &timedStore{Store: ctl.store, observe: ctl.metrics.Committed}
 
-// serve runs the controller until ctx ends. reread reads the configuration again.
-func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) error {
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return fmt.Errorf("data_dir: %w", err)
-	}
-	intent, err := store.OpenBolt(filepath.Join(c.DataDir, "tapline.db"))
-	if err != nil {
-		return err
-	}
-	defer func() { log.Debug("store closed", "error", intent.Close()) }()
-	trail, err := audit.Open(filepath.Join(c.DataDir, "audit.log"), audit.Options{Logger: log})
-	if err != nil {
-		return err
-	}
-	defer trail.Close()
-	token, err := adminToken(ctx, filepath.Join(c.DataDir, "admin.token"), trail, log)
-	if err != nil {
-		return err
-	}
-
-	supervisor, settings, err := startPlugin(ctx, c, reread, log)
-	if err != nil {
-		return err
-	}
-	apiTLS, err := renewedTLS(c.API.TLS, log)
-	if err != nil {
-		return fmt.Errorf("api.tls: %w", err)
-	}
-	openflowTLS, err := serverTLS(c.OpenFlow.TLS)
-	if err != nil {
-		return fmt.Errorf("openflow.tls: %w", err)
-	}
-	ovsdbTLS, err := serverTLS(c.OVSDB.TLS)
-	if err != nil {
-		return fmt.Errorf("ovsdb.tls: %w", err)
-	}
-	openflowListener, err := ofconn.Listen(ctx, listenTarget(c.OpenFlow.Listen, openflowTLS), openflowTLS)
-	if err != nil {
-		return fmt.Errorf("openflow.listen: %w", err)
-	}
-	defer func() { _ = openflowListener.Close() }()
-	apiListener, err := net.Listen("tcp", c.API.Listen)
-	if err != nil {
-		return fmt.Errorf("api.listen: %w", err)
-	}
-	defer func() { _ = apiListener.Close() }()
-	if tcp, ok := apiListener.Addr().(*net.TCPAddr); ok && apiTLS == nil && !tcp.IP.IsLoopback() {
-		log.Warn("tokens travel over the network in the clear: configure api.tls, or listen on 127.0.0.1", "api", tcp)
-	}
-	counters := newMetrics(supervisor)
-	timed := &timedStore{Store: intent, took: counters.Committed}
 	ring, err := engine.New(ctx, engine.Config{
-		Store: timed, Plugin: supervisor, Hypervisor: newHypervisor(c, settings.Bridge, log), TapBridge: settings.Bridge,
-		Keys:      engine.Keys{MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys, Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys},
-		Advertise: c.OpenFlow.Advertise, OpenFlowPort: port(openflowListener.Addr()), OpenFlowTLS: openflowTLS != nil,
-		OVSDBTLS: dialTLS(ovsdbTLS), AcceptTLS: ovsdbTLS, Logger: log, Observer: counters, Audit: trail,
+		Store:      ctl.timedStore,
+		Plugin:     ctl.plugin,
+		Hypervisor: newHypervisor(c, ctl.settings.Bridge, ctl.log),
+		TapBridge:  ctl.settings.Bridge,
+		Keys: engine.Keys{
+			MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys,
+			Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys,
+		},
+		Advertise:    c.OpenFlow.Advertise,
+		OpenFlowPort: portOf(ctl.listeners.openflow.Addr()),
+		OpenFlowTLS:  ctl.listeners.openflowTLS != nil,
+		OVSDBTLS:     dialTLS(ctl.listeners.ovsdbTLS),
+		AcceptTLS:    ctl.listeners.ovsdbTLS,
+		Logger:       ctl.log,
+		Observer:     ctl.metrics,
+		Audit:        ctl.audit,
 	})
 	if err != nil {
 		return err
 	}
-	counters.watch(ring)
-	keys, err := access.New(ctx, access.Config{Admin: token, Clients: c.API.ClientRoles, Records: intent, Audit: trail, Logger: log})
-	if err != nil {
-		return err
-	}
-	defer keys.Close()
+	ctl.engine = ring
+	ctl.metrics.watch(ring)
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var running sync.WaitGroup
-	defer running.Wait()
-	failed := make(chan error, 3)
-	start := func(name string, run func() error) {
-		running.Go(func() {
-			if err := run(); err != nil {
-				failed <- fmt.Errorf("%s: %w", name, err)
-			}
-		})
-	}
-	running.Go(func() { ring.Run(ctx) })
-	if _, chosen := os.LookupEnv("GOGC"); !chosen {
-		running.Go(func() { boundMemory(ctx) })
-	}
-	running.Go(func() { reloadOnHangup(ctx, ring, log) })
-	running.Go(func() { keys.Run(ctx) })
-	running.Go(func() { trail.Run(ctx) })
-	start("openflow", func() error {
-		return ofconn.Serve(ctx, openflowListener, ofconn.Options{Logger: log, MaxReply: maxReply, MaxEvents: maxEvents}, ring.AcceptOpenFlow)
+	ctl.keys, err = access.New(ctx, access.Config{
+		Admin:   token,
+		Clients: c.API.ClientRoles,
+		Records: ctl.store,
+		Audit:   ctl.audit,
+		Logger:  ctl.log,
 	})
-	if c.OVSDB.Listen != "" {
-		listener, err := net.Listen("tcp", c.OVSDB.Listen)
-		if err != nil {
-			cancel()
-			return fmt.Errorf("ovsdb.listen: %w", err)
-		}
-		start("ovsdb", func() error { return acceptOVSDB(ctx, listener, ring, log) })
-	}
-	byConfig := audit.With(ctx, &audit.Request{Actor: audit.Actor{Type: "config"}})
-	if err := registerHosts(byConfig, c, ring, log); err != nil {
-		cancel()
+	if err != nil {
 		return err
 	}
-	start("api", func() error {
-		return server.Serve(ctx, apiListener, server.New(server.Config{
-			Rehearse: server.RehearseWith(ring),
-			Settings: func() (json.RawMessage, error) { return effective(c, supervisor.Spec()) },
-			Engine:   ring, Keys: keys, Audit: trail, Metrics: counters.handler(), Logger: log, Version: version,
-			Observer: counters, Parts: func() []api.Part {
-				return parts(timed.Err(), ring, fmt.Sprintf("api %v, openflow %v", apiListener.Addr(), openflowListener.Addr()), c.OVSDB.Listen)
-			},
-		}), apiTLS)
-	})
-	ours := audit.Record{Actor: audit.Actor{Type: "controller"}, Change: audit.Change{Name: "tapline " + version}, Outcome: audit.Success}
-	ours.Action = "start"
-	if err := trail.Write(ours); err != nil {
-		cancel()
-		return err
-	}
-	ours.Action = "stop"
-	defer func() { _ = trail.Write(ours) }()
-	log.Info("tapline is running", "version", version, "api", apiListener.Addr(), "openflow", openflowListener.Addr(),
-		"cluster", ring.ClusterID(), "data_dir", c.DataDir)
-	select {
-	case <-ctx.Done():
-		log.Info("stopping; the switches keep what they have")
-		return nil
-	case err := <-failed:
-		cancel()
-		return err
-	}
+	ctl.onClose(ctl.keys.Close)
+	return nil
 }
 
-// startPlugin launches the mirror plugin. Its settings tell the name of the tap bridge.
-func startPlugin(ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger) (*plugin.Supervisor, mirror.Config, error) {
-	spec, err := pluginSpec(c, log)
-	if err != nil {
-		return nil, mirror.Config{}, err
-	}
-	settings, err := mirror.ParseConfig(spec.Config)
-	if err != nil {
-		return nil, mirror.Config{}, pluginErrors(c, 0, err)
-	}
-	first := spec
-	spec.Renew = func() (plugin.Spec, error) { return renewSpec(first, settings, reread) }
-	supervisor, err := plugin.Start(ctx, spec)
-	if err != nil {
-		return nil, mirror.Config{}, pluginErrors(c, 0, err)
-	}
-	return supervisor, settings, nil
-}
-
-// pluginSpec says which mirror plugin to run: where no path is configured, the one beside this program.
-func pluginSpec(c *config.Config, log *slog.Logger) (plugin.Spec, error) {
-	p := c.Plugins[0]
-	if p.Path == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return plugin.Spec{}, fmt.Errorf("plugins[0].path: %w", err)
-		}
-		p.Path = filepath.Join(filepath.Dir(self), "tapline-"+p.Name)
-	}
-	return plugin.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Config: p.Config, Logger: log}, nil
-}
-
-// newHypervisor is what plugs the tap NICs of guests; nil if somebody else does.
+// newHypervisor returns what plugs the tap NICs of guests, or nil if the configuration leaves that
+// to somebody else.
 func newHypervisor(c *config.Config, tapBridge string, log *slog.Logger) engine.Hypervisor {
 	if c.Hypervisor.Driver != config.DriverLibvirt {
 		return nil
 	}
-	return hypervisor.NewLibvirt(hypervisor.Config{URI: c.Hypervisor.URI, URIs: c.Hypervisor.Hosts, TapBridge: tapBridge, Logger: log})
+	return hypervisor.NewLibvirt(hypervisor.Config{
+		URI: c.Hypervisor.URI, URIs: c.Hypervisor.Hosts, TapBridge: tapBridge, Logger: log,
+	})
 }
 
-// registerHosts registers the hosts of the configuration file, and brings those that are registered already to what it says.
-func registerHosts(ctx context.Context, c *config.Config, ring *engine.Engine, log *slog.Logger) error {
-	for i, h := range c.Hosts {
-		want := store.Host{Name: h.Name, OVSDB: h.OVSDB, TunnelIP: h.TunnelIP, Wires: h.Wires}
-		for _, n := range h.NICs {
-			want.NICs = append(want.NICs, store.HostNIC{Name: n.Name, MAC: n.MAC})
-		}
-		_, err := ring.Host(h.Name)
-		if err != nil {
-			_, err = ring.CreateHost(ctx, want)
-		} else {
-			_, err = ring.UpdateHost(ctx, h.Name, 0, func(have *store.Host) error {
-				have.OVSDB, have.TunnelIP = want.OVSDB, want.TunnelIP
-				if want.Wires != nil {
-					have.Wires = want.Wires
-				}
-				if want.NICs != nil {
-					have.NICs = want.NICs
-				}
-				return nil
-			})
-		}
-		if err != nil {
-			return c.Error(fmt.Sprintf("hosts[%d]", i), "%v", err)
-		}
-		log.Debug("host of the configuration", "host", h.Name)
-	}
-	return nil
-}
+// run starts all goroutines, registers the configured hosts, and waits until ctx ends or a listener
+// fails. All goroutines have ended when it returns.
+func (ctl *controller) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
 
-// maxEvents bounds what a switch tells unasked and nobody has looked at yet.
-const maxEvents = 512
+	ctl.startUpkeep(ctx, &running)
 
-// maxReply bounds what a switch may answer to one question, in bytes; a flow has some 150.
-const maxReply = 64 << 20
-
-// acceptPause is the time from a failed accept to the next.
-const acceptPause = 100 * time.Millisecond
-
-// acceptOVSDB gives connections of hosts that connect to us to their sessions.
-func acceptOVSDB(ctx context.Context, listener net.Listener, ring *engine.Engine, log *slog.Logger) error {
-	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
-	defer stop()
-	for {
-		nc, err := listener.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		if err != nil { // Such as too many open files: it passes, so go on, but not at once.
-			log.Warn("accept failed", "error", err)
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
+	failed := make(chan error, 3) // room for each of the servers below
+	start := func(name string, serve func() error) {
+		running.Go(func() {
+			if err := serve(); err != nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
 			}
-			continue
-		}
-		if !ring.AcceptOVSDB(nc) {
-			log.Warn("OVSDB connection from an address that no registered host has", "remote", nc.RemoteAddr())
-			_ = nc.Close()
-		}
+		})
+	}
+	start("openflow", func() error { return ctl.serveOpenFlow(ctx) })
+	if ctl.listeners.ovsdb != nil {
+		start("ovsdb", func() error {
+			return acceptOVSDB(ctx, ctl.listeners.ovsdb, ctl.engine, ctl.log)
+		})
+	}
+
+	byConfig := audit.With(ctx, &audit.Request{Actor: audit.Actor{Type: "config"}})
+	if err := registerHosts(byConfig, ctl.config, ctl.engine, ctl.log); err != nil {
+		return err
+	}
+	start("api", func() error { return ctl.serveAPI(ctx) })
+
+	if err := ctl.recordLifecycle("start"); err != nil {
+		return err
+	}
+	defer func() { _ = ctl.recordLifecycle("stop") }()
+	ctl.log.Info("tapline is running", "version", version,
+		"api", ctl.listeners.api.Addr(), "openflow", ctl.listeners.openflow.Addr(),
+		"cluster", ctl.engine.ClusterID(), "data_dir", ctl.config.DataDir)
+
+	select {
+	case <-ctx.Done():
+		ctl.log.Info("stopping; the switches keep their configuration and go on mirroring")
+		return nil
+	case err := <-failed:
+		return err
 	}
 }
 
-// listenTarget is an IP:PORT as an OpenFlow connection method.
-func listenTarget(listen string, secure *tls.Config) string {
-	if secure != nil {
-		return "pssl:" + listen
+// startUpkeep starts the goroutines that serve nobody directly.
+func (ctl *controller) startUpkeep(ctx context.Context, running *sync.WaitGroup) {
+	running.Go(func() { ctl.engine.Run(ctx) })
+	running.Go(func() { reloadOnHangup(ctx, ctl.engine, ctl.log) })
+	running.Go(func() { ctl.keys.Run(ctx) })
+	running.Go(func() { ctl.audit.Run(ctx) })
+	if _, chosen := os.LookupEnv("GOGC"); !chosen {
+		running.Go(func() { boundMemory(ctx) })
 	}
-	return "ptcp:" + listen
 }
 
-func port(a net.Addr) uint16 {
-	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Port()
-	}
-	return 0
+// recordLifecycle writes the start or stop of the controller to the audit log.
+func (ctl *controller) recordLifecycle(action string) error {
+	return ctl.audit.Write(audit.Record{
+		Actor:   audit.Actor{Type: "controller"},
+		Action:  action,
+		Change:  audit.Change{Name: "tapline " + version},
+		Outcome: audit.Success,
+	})
+}
+
+const (
+	// maxReply bounds the answer of a switch to one request, in bytes. A flow takes about 150.
+	maxReply = 64 << 20
+	// maxEvents bounds the unsolicited messages of a switch that were not handled yet.
+	maxEvents = 512
+)
+
+func (ctl *controller) serveOpenFlow(ctx context.Context) error {
+	options := ofconn.Options{Logger: ctl.log, MaxReply: maxReply, MaxEvents: maxEvents}
+	return ofconn.Serve(ctx, ctl.listeners.openflow, options, ctl.engine.AcceptOpenFlow)
+}
+
+func (ctl *controller) serveAPI(ctx context.Context) error {
+	handler := server.New(server.Config{
+		Engine:   ctl.engine,
+		Rehearse: server.RehearseWith(ctl.engine),
+		Settings: func() (json.RawMessage, error) {
+			return effectiveConfig(ctl.config, ctl.plugin.Spec())
+		},
+		Keys:     ctl.keys,
+		Audit:    ctl.audit,
+		Metrics:  ctl.metrics.handler(),
+		Observer: ctl.metrics,
+		Logger:   ctl.log,
+		Version:  version,
+		Parts: func() []api.Part {
+			ports, ovsdb := ctl.listeners.describe(), ctl.config.OVSDB.Listen
+			return parts(ctl.timedStore.Err(), ctl.engine, ports, ovsdb)
+		},
+	})
+	return server.Serve(ctx, ctl.listeners.api, handler, ctl.listeners.apiTLS)
 }

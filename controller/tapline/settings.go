@@ -10,9 +10,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 )
 
-// effective is the configuration that the controller runs with, for its users. Of the plugin it is what runs, which may have been
-// reloaded since.
-func effective(c *config.Config, running plugin.Spec) (json.RawMessage, error) {
+// effectiveConfig returns the configuration that the controller runs with, for its users. It names
+// the plugin that runs, which may have been reloaded since the start.
+func effectiveConfig(c *config.Config, running plugin.Spec) (json.RawMessage, error) {
 	settings, err := mirror.ParseConfig(running.Config)
 	if err != nil {
 		return nil, pluginErrors(c, 0, err)
@@ -21,12 +21,15 @@ func effective(c *config.Config, running plugin.Spec) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	here, err := os.Getwd()
+	folder, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
+
 	out := *c
 	out.Plugins = slices.Clone(c.Plugins)
-	out.Plugins[0] = config.Plugin{Name: running.Name, Path: running.Path, SHA256: running.SHA256, Config: text}
-	return out.Encode(here)
+	out.Plugins[0] = config.Plugin{
+		Name: running.Name, Path: running.Path, SHA256: running.SHA256, Config: text,
+	}
+	return out.Encode(folder)
 }

@@ -16,7 +16,7 @@ import (
 func TestEffective(t *testing.T) {
 	c := config.Default()
 	c.DataDir = "state"
-	text, err := effective(c, plugin.Spec{Name: "mirror", Path: "/opt/tapline-mirror", Config: json.RawMessage(`{"bridge":"spy"}`)})
+	text, err := effectiveConfig(c, plugin.Spec{Name: "mirror", Path: "/opt/tapline-mirror", Config: json.RawMessage(`{"bridge":"spy"}`)})
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "tapline.yaml")
 	require.NoError(t, os.WriteFile(path, text, 0o600))

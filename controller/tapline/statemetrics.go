@@ -7,7 +7,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/meter"
 )
 
-// state is what is read of the engine at each scrape; *engine.Engine has it.
+// state is what is read from the engine at each scrape; *engine.Engine has it.
 type state interface {
 	Count() (hosts, flows, services engine.Counts)
 	Connections() (registered, ovsdb, openflow int)
@@ -15,112 +15,142 @@ type state interface {
 	ServiceCounters() []engine.ServiceCounters
 }
 
-// watch adds what is read from the engine at each scrape.
+// watch adds the metrics that are read from the engine at each scrape.
 func (m *metrics) watch(ring state) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tapline_plugin_up", Help: "Whether the mirror plugin runs and answers.",
+	m.registry.MustRegister(newStateCollector(ring), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tapline_plugin_up",
+		Help: "Whether the mirror plugin runs and answers.",
 	}, func() float64 {
 		if ring.PluginUp() {
 			return 1
 		}
 		return 0
 	}))
-	status := []string{"status"}
-	c := &stateCollector{
-		ring:      ring,
-		hosts:     prometheus.NewDesc("tapline_hosts", "Registered hosts by state.", status, nil),
-		taps:      prometheus.NewDesc("tapline_tap_flows", "Tap flows by state.", status, nil),
-		sinks:     prometheus.NewDesc("tapline_tap_services", "Tap services by state.", status, nil),
-		connected: prometheus.NewDesc("tapline_hosts_connected", "Hosts by the connection that is there.", []string{"connection"}, nil),
-	}
-	for _, counted := range []struct {
-		name, help string
-		count      func(*meter.Counters) meter.Count
-	}{
-		{"captured", "taken at the sources of a tap service", func(c *meter.Counters) meter.Count { return c.Captured.Count }},
-		{"guarded", "captured and left out, since they were the tunnels' own", func(c *meter.Counters) meter.Count { return c.Guarded }},
-		{"delivered", "given to the tap NIC of a tap service", func(c *meter.Counters) meter.Count { return c.Delivered.Count }},
-		{"lost", "sent into a tunnel and not arrived", func(c *meter.Counters) meter.Count { return c.Lost }},
-	} {
-		service := []string{"tap_service"}
-		c.counted = append(c.counted, countedDesc{counted.count,
-			prometheus.NewDesc("tapline_"+counted.name+"_packets_total", "Packets "+counted.help+".", service, nil),
-			prometheus.NewDesc("tapline_"+counted.name+"_bytes_total", "Bytes of the packets "+counted.help+".", service, nil)})
-	}
-	m.registry.MustRegister(c)
 }
 
-// stateCollector tells how resources are, and what was mirrored.
+// stateCollector collects the states of resources and the traffic of tap services.
 type stateCollector struct {
-	ring                          state
-	hosts, taps, sinks, connected *prometheus.Desc
-	counted                       []countedDesc
+	ring                               state
+	hosts, flows, services, connection *prometheus.Desc
+	traffic                            []trafficMetric
 }
 
-type countedDesc struct {
+// trafficMetric is one counter of tap services, in packets and bytes.
+type trafficMetric struct {
 	count          func(*meter.Counters) meter.Count
 	packets, bytes *prometheus.Desc
 }
 
-// Describe implements prometheus.Collector.
-func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.hosts, c.taps, c.sinks, c.connected} {
-		out <- d
-	}
-	for _, d := range c.counted {
-		out <- d.packets
-		out <- d.bytes
+func newStateCollector(ring state) *stateCollector {
+	status := []string{"status"}
+	return &stateCollector{
+		ring:     ring,
+		hosts:    prometheus.NewDesc("tapline_hosts", "Registered hosts by state.", status, nil),
+		flows:    prometheus.NewDesc("tapline_tap_flows", "Tap flows by state.", status, nil),
+		services: prometheus.NewDesc("tapline_tap_services", "Tap services by state.", status, nil),
+		connection: prometheus.NewDesc("tapline_hosts_connected",
+			"Connected hosts by connection.", []string{"connection"}, nil),
+		traffic: trafficMetrics(),
 	}
 }
 
-// states are told also where nothing is in them, so that a graph of them has no holes.
-func states() []string { return []string{"disabled", "pending", "ready", "error"} }
+func trafficMetrics() []trafficMetric {
+	var all []trafficMetric
+	for _, m := range []struct {
+		name, help string
+		count      func(*meter.Counters) meter.Count
+	}{
+		{"captured", "captured at the sources of a tap service",
+			func(c *meter.Counters) meter.Count { return c.Captured.Count }},
+		{"guarded", "captured and dropped, since they were the tunnels' own",
+			func(c *meter.Counters) meter.Count { return c.Guarded }},
+		{"delivered", "delivered to the tap NIC of a tap service",
+			func(c *meter.Counters) meter.Count { return c.Delivered.Count }},
+		{"lost", "sent into a tunnel and not arrived",
+			func(c *meter.Counters) meter.Count { return c.Lost }},
+	} {
+		labels := []string{"tap_service"}
+		all = append(all, trafficMetric{
+			count: m.count,
+			packets: prometheus.NewDesc("tapline_"+m.name+"_packets_total",
+				"Packets "+m.help+".", labels, nil),
+			bytes: prometheus.NewDesc("tapline_"+m.name+"_bytes_total",
+				"Bytes of the packets "+m.help+".", labels, nil),
+		})
+	}
+	return all
+}
 
-// maxServices bounds the label tap_service; the services beyond, by name, are summed under others.
-const (
-	maxServices = 1000
-	others      = "_others"
-)
+// Describe implements prometheus.Collector.
+func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.hosts, c.flows, c.services, c.connection} {
+		out <- d
+	}
+	for _, m := range c.traffic {
+		out <- m.packets
+		out <- m.bytes
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	hosts, flows, services := c.ring.Count()
-	for _, counted := range []struct {
-		desc *prometheus.Desc
-		by   engine.Counts
-	}{{c.hosts, hosts}, {c.taps, flows}, {c.sinks, services}} {
-		told := map[string]int{}
-		for _, state := range states() {
-			told[state] = 0
-		}
-		for state, n := range counted.by {
-			told[string(state)] += n
-		}
-		for state, n := range told {
-			out <- prometheus.MustNewConstMetric(counted.desc, prometheus.GaugeValue, float64(n), state)
-		}
-	}
+	collectStates(out, c.hosts, hosts)
+	collectStates(out, c.flows, flows)
+	collectStates(out, c.services, services)
+
 	_, ovsdb, openflow := c.ring.Connections()
-	out <- prometheus.MustNewConstMetric(c.connected, prometheus.GaugeValue, float64(ovsdb), "ovsdb")
-	out <- prometheus.MustNewConstMetric(c.connected, prometheus.GaugeValue, float64(openflow), "openflow")
+	gauge := func(value int, connection string) {
+		out <- prometheus.MustNewConstMetric(
+			c.connection, prometheus.GaugeValue, float64(value), connection)
+	}
+	gauge(ovsdb, "ovsdb")
+	gauge(openflow, "openflow")
 
 	all := c.ring.ServiceCounters()
-	for _, counted := range c.counted {
-		tell := func(name string, n meter.Count) {
-			out <- prometheus.MustNewConstMetric(counted.packets, prometheus.CounterValue, float64(n.Packets), name)
-			out <- prometheus.MustNewConstMetric(counted.bytes, prometheus.CounterValue, float64(n.Bytes), name)
+	for _, m := range c.traffic {
+		m.collect(out, all)
+	}
+}
+
+// collectStates sends the number of resources in each state. The usual states are always sent, so
+// that their graphs have no gaps.
+func collectStates(out chan<- prometheus.Metric, desc *prometheus.Desc, counts engine.Counts) {
+	byState := map[string]int{"disabled": 0, "pending": 0, "ready": 0, "error": 0}
+	for state, n := range counts {
+		byState[string(state)] += n
+	}
+	for state, n := range byState {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), state)
+	}
+}
+
+const (
+	// maxServices bounds the values of the label tap_service.
+	maxServices = 1000
+	// others is the label under which the services beyond maxServices are summed.
+	others = "_others"
+)
+
+// collect sends the counter for each of the first services by name, and one sum for the others.
+func (m trafficMetric) collect(out chan<- prometheus.Metric, all []engine.ServiceCounters) {
+	send := func(name string, n meter.Count) {
+		out <- prometheus.MustNewConstMetric(
+			m.packets, prometheus.CounterValue, float64(n.Packets), name)
+		out <- prometheus.MustNewConstMetric(
+			m.bytes, prometheus.CounterValue, float64(n.Bytes), name)
+	}
+
+	var rest meter.Count
+	for i := range all {
+		n := m.count(&all[i].Counters)
+		if i < maxServices {
+			send(all[i].Name, n)
+			continue
 		}
-		var rest meter.Count
-		for i := range all {
-			n := counted.count(&all[i].Counters)
-			if i < maxServices {
-				tell(all[i].Name, n)
-				continue
-			}
-			rest.Packets, rest.Bytes = rest.Packets+n.Packets, rest.Bytes+n.Bytes
-		}
-		if len(all) > maxServices {
-			tell(others, rest)
-		}
+		rest.Packets, rest.Bytes = rest.Packets+n.Packets, rest.Bytes+n.Bytes
+	}
+	if len(all) > maxServices {
+		send(others, rest)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// timedStore tells how long writes take, and remembers whether the last one failed.
+// timedStore measures how long commits take, and remembers whether the last one failed.
 type timedStore struct {
 	store.Store
-	took func(time.Duration)
+	observe func(time.Duration) // called after each successful commit
 
 	mu  sync.Mutex
 	err error
@@ -23,9 +23,10 @@ func (s *timedStore) Commit(ctx context.Context, ops ...store.Op) (uint64, error
 	begin := time.Now()
 	revision, err := s.Store.Commit(ctx, ops...)
 	if err == nil {
-		s.took(time.Since(begin))
+		s.observe(time.Since(begin))
 	}
-	// A condition that does not hold, or a caller who left, says nothing about the disk.
+
+	// A failed condition, or a caller that gave up, says nothing about the disk.
 	if !errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
 		s.mu.Lock()
 		s.err = err
@@ -34,7 +35,7 @@ func (s *timedStore) Commit(ctx context.Context, ops ...store.Op) (uint64, error
 	return revision, err
 }
 
-// Err is why the last write failed; nil if it did not.
+// Err returns why the last commit failed, or nil. It locks mu.
 func (s *timedStore) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 )
 
-// serverTLS loads certificates; nil where none are configured. With an authority the peer must show a certificate of it.
+// serverTLS loads certificates; it returns nil if none are configured. With an authority, a peer
+// must show a certificate of that authority.
 func serverTLS(t config.TLS) (*tls.Config, error) {
 	if t.IsZero() {
 		return nil, nil
@@ -22,6 +23,7 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 		return nil, err
 	}
 	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
@@ -36,8 +38,8 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 	return out, nil
 }
 
-// dialTLS makes the dialling side of the same certificates. Those of switches are made by ovs-pki(8) and name no host, so the chain
-// alone is verified.
+// dialTLS returns the configuration for connections that we make with the same certificates. The
+// certificates of switches come from ovs-pki(8) and name no host, so only their chain is verified.
 func dialTLS(c *tls.Config) *tls.Config {
 	if c == nil {
 		return nil
@@ -45,36 +47,40 @@ func dialTLS(c *tls.Config) *tls.Config {
 	return client.ChainOnly(c)
 }
 
-// renewedTLS is serverTLS for the API, whose certificates are renewed without a restart: where the files have changed, new
-// connections get what they hold now. Files that do not fit each other, as while they are being replaced, change nothing.
+// renewedTLS is serverTLS for the API, whose certificates can be renewed without a restart. A new
+// connection gets the certificates that the files hold then. Files that do not fit each other, as
+// while they are being replaced, change nothing.
 func renewedTLS(t config.TLS, log *slog.Logger) (*tls.Config, error) {
 	r := &renewal{files: t, log: log}
-	r.stamp = r.look()
-	now, err := serverTLS(t)
-	if now == nil || err != nil {
+	r.stamp = r.readStamp()
+	current, err := serverTLS(t)
+	if current == nil || err != nil {
 		return nil, err
 	}
-	now.NextProtos = httpProtocols()
-	r.now = now
-	outer := now.Clone()
-	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return r.current(), nil }
+
+	current.NextProtos = httpProtocols()
+	r.current = current
+	outer := current.Clone()
+	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return r.latest(), nil
+	}
 	return outer, nil
 }
 
 func httpProtocols() []string { return []string{"h2", "http/1.1"} }
 
-// renewal holds certificates and the state of the files that they come from.
+// renewal holds certificates, and reads them again when their files change.
 type renewal struct {
 	files config.TLS
 	log   *slog.Logger
 
-	mu    sync.Mutex
-	now   *tls.Config
-	stamp string
+	mu      sync.Mutex
+	current *tls.Config
+	stamp   string // of the files that current comes from
 }
 
-// look tells the files apart from what they were before.
-func (r *renewal) look() string {
+// readStamp returns a text that changes when the files change.
+func (r *renewal) readStamp() string {
 	stamp := ""
 	for _, path := range []string{r.files.Cert, r.files.Key, r.files.CA} {
 		if info, err := os.Stat(path); err == nil {
@@ -84,21 +90,25 @@ func (r *renewal) look() string {
 	return stamp
 }
 
-func (r *renewal) current() *tls.Config {
+// latest returns the certificates that are in the files now. It locks mu.
+func (r *renewal) latest() *tls.Config {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	stamp := r.look()
+
+	stamp := r.readStamp()
 	if stamp == r.stamp {
-		return r.now
+		return r.current
 	}
 	r.stamp = stamp
-	fresh, err := serverTLS(r.files)
+
+	renewed, err := serverTLS(r.files)
 	if err != nil {
-		r.log.Warn("the new certificates of the API cannot be used; the old ones stay", "error", err)
-		return r.now
+		r.log.Warn("the new certificates of the API cannot be used; the old ones stay",
+			"error", err)
+		return r.current
 	}
-	fresh.NextProtos = httpProtocols()
-	r.now = fresh
+	renewed.NextProtos = httpProtocols()
+	r.current = renewed
 	r.log.Info("the certificates of the API were renewed", "cert", r.files.Cert)
-	return r.now
+	return r.current
 }

@@ -16,42 +16,56 @@ import (
 	"github.com/tapline-sdn/tapline/controller/audit"
 )
 
-// adminToken reads the token file, or makes it: whoever has lost the token, or has it no longer to himself, deletes the file and
-// starts the controller again.
-func adminToken(ctx context.Context, path string, trail *audit.Log, log *slog.Logger) ([]byte, error) {
+// adminToken reads the admin token from its file. If the file does not exist, it makes a new token.
+// To rotate the admin token, delete the file and restart.
+func adminToken(
+	ctx context.Context, path string, trail *audit.Log, log *slog.Logger,
+) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		token := rand.Text() + rand.Text()
-		err := trail.Change(ctx, audit.Change{Kind: "token", ID: access.AdminID, Name: access.AdminID,
-			After: json.RawMessage(`{"id":"admin","name":"admin","role":"admin"}`)})
-		if err == nil {
-			err = writeToken(path, token)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("admin token: %w", err)
-		}
-		log.Info("an admin's token was made; one that was there before is no longer valid", "path", path)
-		return []byte(token), nil
+		return makeAdminToken(ctx, path, trail, log)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("admin token: %w", err)
 	}
+
 	token := strings.TrimSpace(string(data))
 	if token == "" {
-		return nil, fmt.Errorf("admin token: %s is empty; delete it, and a new one is made", path)
+		return nil, fmt.Errorf("admin token: %s is empty; delete it, and a new token is made", path)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		log.Warn("others than its owner can read the admin's token: chmod 600, or delete it and start again", "path", path, "mode", info.Mode().Perm())
+		log.Warn("others than its owner can read the admin token: "+
+			"chmod 600, or delete the file and restart", "path", path, "mode", info.Mode().Perm())
 	}
 	return []byte(token), nil
 }
 
-// writeToken writes the file whole or not at all.
+// makeAdminToken writes a new token to the file. The audit log has it first.
+func makeAdminToken(
+	ctx context.Context, path string, trail *audit.Log, log *slog.Logger,
+) ([]byte, error) {
+	token := rand.Text() + rand.Text()
+	err := trail.Change(ctx, audit.Change{
+		Kind: "token", ID: access.AdminID, Name: access.AdminID,
+		After: json.RawMessage(`{"id":"admin","name":"admin","role":"admin"}`),
+	})
+	if err == nil {
+		err = writeToken(path, token)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin token: %w", err)
+	}
+	log.Info("a new admin token was made; an earlier one is no longer valid", "path", path)
+	return []byte(token), nil
+}
+
+// writeToken writes the whole file or nothing. Its mode is 0600.
 func writeToken(path, token string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".admin.token-*") // Mode 0600.
+	f, err := os.CreateTemp(filepath.Dir(path), ".admin.token-*")
 	if err != nil {
 		return err
 	}
+
 	_, err = f.WriteString(token + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
