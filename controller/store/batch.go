@@ -7,11 +7,12 @@ import (
 	"slices"
 )
 
-// maxID is the longest id, in bytes; every store can have keys of that length.
+// maxID is the longest id, in bytes. Every store can have keys of that length.
 const maxID = 255
 
-// ownBatch checks what can be checked without looking at the store, and copies the values, because the caller keeps his.
-func ownBatch(ops []Op) ([]Op, error) {
+// copyBatch checks a batch as far as possible without looking at the store. It copies the values,
+// since the caller may change its own.
+func copyBatch(ops []Op) ([]Op, error) {
 	own := slices.Clone(ops)
 	for i := range own {
 		op := &own[i]
@@ -19,7 +20,8 @@ func ownBatch(ops []Op) ([]Op, error) {
 		case !slices.Contains(kinds[:], op.Kind):
 			return nil, fmt.Errorf("kind %q does not exist: want one of %q", op.Kind, kinds)
 		case op.ID == "" || len(op.ID) > maxID:
-			return nil, fmt.Errorf("%s: an id has 1 to %d bytes, not %d", op.Kind, maxID, len(op.ID))
+			return nil, fmt.Errorf("%s: an id has 1 to %d bytes, not %d",
+				op.Kind, maxID, len(op.ID))
 		case op.Value != nil && !json.Valid(op.Value):
 			return nil, fmt.Errorf("%s %q: the value is not JSON", op.Kind, op.ID)
 		}
@@ -28,14 +30,16 @@ func ownBatch(ops []Op) ([]Op, error) {
 	return own, nil
 }
 
-// holds checks the condition of op against the revision at which its record is, 0 if there is no record.
-func (op Op) holds(revision uint64) error {
+// checkCondition compares IfRevision with the revision of the record, which is 0 if there is none.
+func (op Op) checkCondition(revision uint64) error {
 	switch {
 	case op.IfRevision == 0 || op.IfRevision == revision:
 		return nil
 	case revision == 0:
-		return fmt.Errorf("%s %q: want revision %d, but there is no record: %w", op.Kind, op.ID, op.IfRevision, ErrConflict)
+		return fmt.Errorf("%s %q: want revision %d, but there is no record: %w",
+			op.Kind, op.ID, op.IfRevision, ErrConflict)
 	default:
-		return fmt.Errorf("%s %q: want revision %d, but it is at %d: %w", op.Kind, op.ID, op.IfRevision, revision, ErrConflict)
+		return fmt.Errorf("%s %q: want revision %d, but it is at %d: %w",
+			op.Kind, op.ID, op.IfRevision, revision, ErrConflict)
 	}
 }

@@ -16,14 +16,16 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// The file: a bucket "meta" and one bucket per kind. In the latter the key is the id, and the value is
+// The file has a bucket "meta" and one bucket per kind. In the latter, the key is the id, and the
+// value is
 //
 //	0        8
 //	+--------+----------
 //	|revision| JSON ...
 //	+--------+----------
 //
-// Numbers are big endian. Schema is raised when an older controller could not read the file any more.
+// Numbers are big endian. The schema is raised when an older controller could no longer read the
+// file.
 const schema = 1
 
 var (
@@ -31,7 +33,7 @@ var (
 	metaSchema   = []byte("schema")     // 8 bytes
 	metaCluster  = []byte("cluster_id") // text
 	metaRevision = []byte("revision")   // 8 bytes
-	metaKeyLimit = []byte("key_limit")  // 8 bytes: no key above it was given out
+	metaKeyLimit = []byte("key_limit")  // 8 bytes; no key above it was given out
 )
 
 // Option changes a default of [OpenBolt].
@@ -42,13 +44,18 @@ type options struct {
 	history     int
 }
 
-// WithLockTimeout sets how long to wait for another process to close the file; 2 s by default, as a controller that is
-// being replaced may still be on its way out. 0 does not wait.
+const (
+	defaultLockTimeout = 2 * time.Second
+	defaultHistory     = 4096
+)
+
+// WithLockTimeout sets how long to wait for another process to close the file, as a controller that
+// is being replaced may still be stopping. The default is 2 s; 0 does not wait.
 func WithLockTimeout(d time.Duration) Option {
-	return func(o *options) { o.lockTimeout = max(d, 1) } // bbolt takes 0 for "forever"
+	return func(o *options) { o.lockTimeout = max(d, 1) } // bbolt takes 0 for "forever".
 }
 
-// WithHistory sets how many batches are kept in memory for watchers; 4,096 by default, at least 1.
+// WithHistory sets how many batches are kept in memory for watchers: at least 1, 4,096 by default.
 func WithHistory(batches int) Option {
 	return func(o *options) { o.history = max(batches, 1) }
 }
@@ -56,41 +63,31 @@ func WithHistory(batches int) Option {
 // Bolt is a [Store] in a bbolt file.
 type Bolt struct {
 	path    string
-	file    os.FileInfo // that path named when it was opened
+	file    os.FileInfo // of the file at path when it was opened
 	db      *bolt.DB
 	cluster string
 	history *history
 	keys    keys
 
-	queue   chan *request // full: Commit waits
-	closing chan struct{} // closed by Close: nothing new is taken
+	queue   chan *request // when it is full, Commit waits
+	closing chan struct{} // closed by Close: nothing new is accepted
 	stopped chan struct{} // closed by the writer: nothing is written any more
 	close   func() error
 
-	failed error // owned by the writer: why nothing can be written any more
+	failed error // of the writer's goroutine: why nothing can be written any more
 }
 
 var _ Store = (*Bolt)(nil)
 
-// OpenBolt opens the store in a file, and creates it if it does not exist; its folder must. A file that another process
-// has open is [ErrLocked].
+// OpenBolt opens the store in a file. It creates the file if it does not exist; the folder must
+// exist. A file that another process has open is [ErrLocked].
 func OpenBolt(path string, opts ...Option) (Store, error) {
-	o := options{lockTimeout: 2 * time.Second, history: 4096}
+	o := options{lockTimeout: defaultLockTimeout, history: defaultHistory}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if err := checkSize(path, o.lockTimeout); err != nil {
-		return nil, explain(path, err)
-	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout: o.lockTimeout,
-		// The list of free pages is found again when the file is opened, so that a commit does not have to write it.
-		NoFreelistSync: true,
-		FreelistType:   bolt.FreelistMapType,
-		// Address space, not memory: large enough that readers hardly ever hold up a writer who maps the file anew.
-		InitialMmapSize: 64 << 20,
-		NoStatistics:    true,
-	})
+
+	db, err := openFile(path, o.lockTimeout)
 	if err != nil {
 		return nil, explain(path, err)
 	}
@@ -108,56 +105,85 @@ func OpenBolt(path string, opts ...Option) (Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
+
 	s.history = newHistory(o.history, revision)
-	s.close = sync.OnceValue(s.shut)
+	s.close = sync.OnceValue(s.shutDown)
 	go s.write()
 	return s, nil
 }
 
-// checkSize refuses a file that was cut off, such as a copy that did not finish: bbolt maps it into memory and would be
-// killed by SIGBUS where it ends.
+// openFile opens the bbolt file, after a check that it is complete.
+func openFile(path string, lockTimeout time.Duration) (*bolt.DB, error) {
+	if err := checkSize(path, lockTimeout); err != nil {
+		return nil, err
+	}
+	return bolt.Open(path, 0o600, &bolt.Options{
+		Timeout: lockTimeout,
+		// The list of free pages is rebuilt when the file is opened, so that commits need not write
+		// it.
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		// This is address space, not memory. It is large enough that readers rarely delay a writer
+		// that has to map the file again.
+		InitialMmapSize: 64 << 20,
+		NoStatistics:    true,
+	})
+}
+
+// checkSize refuses a file that was cut off, such as an incomplete copy. bbolt maps the file into
+// memory, and an access beyond its end would kill the process with SIGBUS.
 func checkSize(path string, lockTimeout time.Duration) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil // it will be created
+		return nil // It will be created.
 	}
 	if err == nil && !info.Mode().IsRegular() {
 		return errors.New("it is not a regular file: want one, or a name that is free")
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
+
+	used, err := usedSize(path, lockTimeout)
 	if err != nil {
-		return err
-	}
-	var used int64
-	err = db.View(func(tx *bolt.Tx) error {
-		used = tx.Size()
-		return nil
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	if info, err = os.Stat(path); err != nil {
 		return err
 	}
 	if info.Size() < used {
-		return fmt.Errorf("it ends after %d of %d bytes: %w", info.Size(), used, bolterrors.ErrInvalid)
+		return fmt.Errorf("it ends after %d of %d bytes: %w",
+			info.Size(), used, bolterrors.ErrInvalid)
 	}
 	return nil
 }
 
-// explain says what an error of opening the file means.
+// usedSize returns the size of the file according to its own header, in bytes.
+func usedSize(path string, lockTimeout time.Duration) (used int64, err error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
+	if err != nil {
+		return 0, err
+	}
+	err = db.View(func(tx *bolt.Tx) error {
+		used = tx.Size()
+		return nil
+	})
+	return used, errors.Join(err, db.Close())
+}
+
+// explain says what an error of opening the file means, and what to do.
 func explain(path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("open %s: %w: stop it, or use another data_dir", path, ErrLocked)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return fmt.Errorf("open %s: it is not a store of Tapline, or damaged (%w): restore it from a backup, or move it away", path, err)
+	case errors.Is(err, bolterrors.ErrInvalid),
+		errors.Is(err, bolterrors.ErrChecksum),
+		errors.Is(err, bolterrors.ErrVersionMismatch):
+		return fmt.Errorf("open %s: it is not a store of Tapline, or damaged (%w): "+
+			"restore it from a backup, or move it away", path, err)
 	default:
 		return fmt.Errorf("open store %s: %w", path, err)
 	}
 }
 
-// prepare brings the file to the present schema and reserves the first keys.
+// prepare creates what is missing in the file and reserves the first keys.
 func (s *Bolt) prepare() (revision uint64, err error) {
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
@@ -167,20 +193,23 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 			}
 		}
 		if have := number(meta, metaSchema); have != schema {
-			return fmt.Errorf("it has schema %d, and this controller knows schema %d: use the controller that wrote it, or a newer one", have, schema)
+			return fmt.Errorf("it has schema %d, and this controller knows schema %d: "+
+				"use the controller that wrote it, or a newer one", have, schema)
 		}
 		for _, kind := range kinds {
 			if _, err := tx.CreateBucketIfNotExists([]byte(kind)); err != nil {
 				return err
 			}
 		}
+
 		s.cluster = string(meta.Get(metaCluster))
 		revision = number(meta, metaRevision)
-		// Keys below the limit may have been given out before, so the first block starts there.
+
+		// Keys up to the stored limit may have been given out, so the first block starts after it.
 		limit := uint32(number(meta, metaKeyLimit))
 		s.keys = keys{last: limit, limit: limit}
-		limit, _ = s.keys.wanted()
-		s.keys.reserved(limit)
+		limit, _ = s.keys.nextLimit()
+		s.keys.setLimit(limit)
 		return putNumber(meta, metaKeyLimit, uint64(limit))
 	})
 	if err != nil {
@@ -189,10 +218,14 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 	return revision, syncFolder(filepath.Dir(s.path))
 }
 
+// create makes an empty store in an empty file.
 func create(tx *bolt.Tx) (*bolt.Bucket, error) {
 	if name, _ := tx.Cursor().First(); name != nil {
-		return nil, fmt.Errorf("it is a bbolt file of something else: it has a bucket %q and no %q", name, bucketMeta)
+		return nil, fmt.Errorf(
+			"it is a bbolt file of another program: it has a bucket %q and no %q",
+			name, bucketMeta)
 	}
+
 	meta, err := tx.CreateBucket(bucketMeta)
 	if err != nil {
 		return nil, err
@@ -207,7 +240,7 @@ func create(tx *bolt.Tx) (*bolt.Bucket, error) {
 	return meta, putNumber(meta, metaSchema, schema)
 }
 
-// syncFolder makes a new file's name survive the loss of power; fsync(2) of the file itself does not.
+// syncFolder makes a new file's name survive a power failure; fsync(2) of the file does not.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
@@ -221,17 +254,17 @@ func (s *Bolt) Load(ctx context.Context) (State, error) {
 	if err := ctx.Err(); err != nil {
 		return State{}, err
 	}
-	state := State{ClusterID: s.cluster, LastKey: s.keys.highest()}
+
+	state := State{ClusterID: s.cluster, LastKey: s.keys.lastTaken()}
 	err := s.db.View(func(tx *bolt.Tx) error {
 		state.Revision = number(tx.Bucket(bucketMeta), metaRevision)
 		for _, kind := range kinds {
 			err := tx.Bucket([]byte(kind)).ForEach(func(id, value []byte) error {
-				if len(value) < 8 {
-					return fmt.Errorf("load %s: %s %q is damaged: it has %d bytes, and the revision alone has 8", s.path, kind, id, len(value))
+				record, err := s.decode(kind, id, value)
+				if err != nil {
+					return err
 				}
-				state.Records = append(state.Records, Record{
-					Kind: kind, ID: string(id), Revision: binary.BigEndian.Uint64(value), Value: bytes.Clone(value[8:]),
-				})
+				state.Records = append(state.Records, record)
 				return ctx.Err()
 			})
 			if err != nil {
@@ -249,15 +282,30 @@ func (s *Bolt) Load(ctx context.Context) (State, error) {
 	return state, nil
 }
 
+// decode copies a record out of the file.
+func (s *Bolt) decode(kind Kind, id, value []byte) (Record, error) {
+	if len(value) < 8 {
+		return Record{}, fmt.Errorf(
+			"load %s: %s %q is damaged: it has %d bytes, and the revision alone has 8",
+			s.path, kind, id, len(value))
+	}
+	return Record{
+		Kind:     kind,
+		ID:       string(id),
+		Revision: binary.BigEndian.Uint64(value),
+		Value:    bytes.Clone(value[8:]),
+	}, nil
+}
+
 // Watch implements [Store].
 func (s *Bolt) Watch(ctx context.Context, after uint64) (<-chan Event, error) {
 	return s.history.watch(ctx, after)
 }
 
-// Close implements [Store]. It may be called again, and then returns the same.
+// Close implements [Store]. Further calls return the same error.
 func (s *Bolt) Close() error { return s.close() }
 
-func (s *Bolt) shut() error {
+func (s *Bolt) shutDown() error {
 	close(s.closing)
 	<-s.stopped
 	s.history.close()
@@ -267,7 +315,7 @@ func (s *Bolt) shut() error {
 	return nil
 }
 
-// number reads 8 bytes; what was never written is 0.
+// number reads 8 bytes. A number that was never written is 0.
 func number(b *bolt.Bucket, key []byte) uint64 {
 	if v := b.Get(key); len(v) >= 8 {
 		return binary.BigEndian.Uint64(v)

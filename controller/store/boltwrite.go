@@ -12,28 +12,31 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// maxGroup bounds how many batches share a write, and so how long the first of them waits for the others.
+// maxGroup bounds how many batches share a write, and so how long the first of them waits for the
+// others.
 const maxGroup = 256
 
-// errUnchanged rolls back a write that would change nothing, and so saves it.
+// errUnchanged rolls back a write that would change nothing.
 var errUnchanged = errors.New("nothing to write")
 
-// request is a batch on its way to the writer. Without operations it asks for keys to be reserved.
+// request is a batch on its way to the writer. A request without operations reserves keys.
 type request struct {
 	ops []Op
-	// taken is set once: by the writer, who then answers, or by a caller who gave up, and then nothing is written.
+	// taken is set once: by the writer, which then sets the outcome, or by a caller that gave up,
+	// and then nothing is written.
 	taken atomic.Bool
 
-	done     chan struct{} // closed by the writer, after it has set:
+	done     chan struct{} // closed by the writer after it has set the fields below
 	revision uint64
 	err      error
 }
 
+// take reports whether the caller may decide the outcome of the request.
 func (r *request) take() bool { return r.taken.CompareAndSwap(false, true) }
 
 // Commit implements [Store].
 func (s *Bolt) Commit(ctx context.Context, ops ...Op) (uint64, error) {
-	ops, err := ownBatch(ops)
+	ops, err := copyBatch(ops)
 	if err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
@@ -61,6 +64,7 @@ func (s *Bolt) NextKey(ctx context.Context) (uint32, error) {
 	}
 }
 
+// submit queues a batch and waits for its outcome.
 func (s *Bolt) submit(ctx context.Context, ops []Op) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -68,6 +72,7 @@ func (s *Bolt) submit(ctx context.Context, ops []Op) (uint64, error) {
 	if isClosed(s.closing) {
 		return 0, ErrClosed
 	}
+
 	r := &request{ops: ops, done: make(chan struct{})}
 	select {
 	case s.queue <- r:
@@ -76,6 +81,7 @@ func (s *Bolt) submit(ctx context.Context, ops []Op) (uint64, error) {
 	case <-s.closing:
 		return 0, ErrClosed
 	}
+
 	var err error
 	select {
 	case <-r.done:
@@ -88,11 +94,13 @@ func (s *Bolt) submit(ctx context.Context, ops []Op) (uint64, error) {
 	if r.take() {
 		return 0, err
 	}
-	<-r.done // The writer has it: the outcome is a write away, and better known than not.
+
+	// The writer has the batch, and its outcome is one write away.
+	<-r.done
 	return r.revision, r.err
 }
 
-// write is the writer. It ends after Close, when the queue is empty.
+// write is the writer's goroutine. It ends after Close, when the queue is empty.
 func (s *Bolt) write() {
 	defer close(s.stopped)
 	for {
@@ -109,7 +117,8 @@ func (s *Bolt) write() {
 	}
 }
 
-// collect takes what waits, in the order of arrival, without those that gave up.
+// collect takes the batches that wait, in the order of their arrival. It leaves out those whose
+// callers gave up.
 func (s *Bolt) collect(first ...*request) []*request {
 	var group []*request
 	for _, r := range first {
@@ -130,15 +139,17 @@ func (s *Bolt) collect(first ...*request) []*request {
 	return group
 }
 
+// writeGroup writes several batches at once, and sets the outcome of each.
 func (s *Bolt) writeGroup(group []*request) {
 	if len(group) == 0 {
 		return
 	}
+
 	var events []Event
 	var limit uint32
 	err := s.failed
 	if err == nil {
-		err = s.stands()
+		err = s.checkFile()
 	}
 	if err == nil {
 		err = s.db.Update(func(tx *bolt.Tx) (err error) {
@@ -146,9 +157,10 @@ func (s *Bolt) writeGroup(group []*request) {
 			return err
 		})
 	}
+
 	switch {
 	case err == nil:
-		s.keys.reserved(limit)
+		s.keys.setLimit(limit)
 		s.history.publish(events...)
 	case errors.Is(err, errUnchanged):
 	default:
@@ -161,13 +173,17 @@ func (s *Bolt) writeGroup(group []*request) {
 	}
 }
 
-// apply applies the batches one after another, and sets the outcome of each.
-func (s *Bolt) apply(tx *bolt.Tx, group []*request) (events []Event, limit uint32, err error) {
+// apply applies the batches one after another, and sets the revision or the failed condition of
+// each.
+func (s *Bolt) apply(
+	tx *bolt.Tx, group []*request,
+) (events []Event, limit uint32, err error) {
 	meta := tx.Bucket(bucketMeta)
 	revision := number(meta, metaRevision)
-	s.history.revisit(revision)
+	s.history.reset(revision)
+
 	for _, r := range group {
-		if r.err = holdAll(tx, r.ops); r.err != nil || len(r.ops) == 0 {
+		if r.err = checkConditions(tx, r.ops); r.err != nil || len(r.ops) == 0 {
 			continue
 		}
 		revision++
@@ -177,7 +193,8 @@ func (s *Bolt) apply(tx *bolt.Tx, group []*request) (events []Event, limit uint3
 		}
 		events = append(events, Event{Revision: revision, Ops: r.ops})
 	}
-	limit, more := s.keys.wanted()
+
+	limit, more := s.keys.nextLimit()
 	if len(events) == 0 && !more {
 		return nil, 0, errUnchanged
 	}
@@ -187,15 +204,17 @@ func (s *Bolt) apply(tx *bolt.Tx, group []*request) (events []Event, limit uint3
 	)
 }
 
-func holdAll(tx *bolt.Tx, ops []Op) error {
+func checkConditions(tx *bolt.Tx, ops []Op) error {
 	for _, op := range ops {
-		if err := op.holds(number(tx.Bucket([]byte(op.Kind)), []byte(op.ID))); err != nil {
+		revision := number(tx.Bucket([]byte(op.Kind)), []byte(op.ID))
+		if err := op.checkCondition(revision); err != nil {
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
 	return nil
 }
 
+// put writes the records of a batch.
 func put(tx *bolt.Tx, revision uint64, ops []Op) error {
 	for _, op := range ops {
 		bucket := tx.Bucket([]byte(op.Kind))
@@ -203,7 +222,8 @@ func put(tx *bolt.Tx, revision uint64, ops []Op) error {
 		if op.Value == nil {
 			err = bucket.Delete([]byte(op.ID))
 		} else {
-			err = bucket.Put([]byte(op.ID), append(binary.BigEndian.AppendUint64(nil, revision), op.Value...))
+			value := append(binary.BigEndian.AppendUint64(nil, revision), op.Value...)
+			err = bucket.Put([]byte(op.ID), value)
 		}
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", op.Kind, op.ID, err)
@@ -212,29 +232,32 @@ func put(tx *bolt.Tx, revision uint64, ops []Op) error {
 	return nil
 }
 
-// errAway says that what is written would be lost, since nobody could open it again.
-var errAway = errors.New("it was deleted or replaced while in use: put it back, or start again with what is there")
+// errReplaced means that a write would be lost, since nobody could open the file again.
+var errReplaced = errors.New(
+	"it was deleted or replaced while in use: put it back, or restart with what is there")
 
-// stands returns an error if the file that is open is no longer the one that its path names.
-func (s *Bolt) stands() error {
+// checkFile returns an error if the open file is no longer the one at its path.
+func (s *Bolt) checkFile() error {
 	if now, err := os.Stat(s.path); err != nil || !os.SameFile(now, s.file) {
-		return fmt.Errorf("%s: %w", s.path, errAway)
+		return fmt.Errorf("%s: %w", s.path, errReplaced)
 	}
 	return nil
 }
 
-// fail decides whether the store can be written to after a failed write. A full disk may become free. After anything
-// else the kernel may have dropped pages that it reports as written from then on (fsync(2), EIO), so a later success
-// would prove nothing.
+// fail decides whether the store can be written to after a failed write. A full disk may get space
+// again. After any other error, the kernel may have dropped pages that it reports as written from
+// then on (fsync(2), EIO), so a later success would prove nothing.
 func (s *Bolt) fail(err error) error {
-	if errors.Is(err, errAway) {
+	if errors.Is(err, errReplaced) {
 		return fmt.Errorf("commit: %w", err)
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("commit: write %s: %w", s.path, err)
 	}
+
 	if s.failed == nil {
-		s.failed = fmt.Errorf("write %s: %w: the disk cannot be trusted, nothing more is written until the store is opened again", s.path, err)
+		s.failed = fmt.Errorf("write %s: %w: the disk cannot be trusted, "+
+			"nothing more is written until the store is opened again", s.path, err)
 	}
 	return fmt.Errorf("commit: %w", s.failed)
 }

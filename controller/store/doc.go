@@ -1,13 +1,15 @@
-// Package store keeps intent on disk: what users asked for, and nothing that can be observed again.
+// Package store keeps intent: what users asked for, and nothing that can be observed again.
 //
-// A [Store] commits batches atomically, and a batch that was acknowledged survives the loss of power. The interface is
-// small enough for bbolt ([OpenBolt], the default) and for a remote store with transactions, revisions and watches.
-// [NewMemory] keeps nothing and is for tests. Package storetest is what every implementation has to pass.
+// A [Store] commits batches atomically. A batch that was acknowledged survives a power failure. The
+// interface is small enough for bbolt ([OpenBolt], the default) and for a remote store that has
+// transactions, revisions and watches. [NewMemory] keeps nothing and is for tests. Every
+// implementation must pass package storetest.
 //
-// Every batch makes a new revision, one above the last, and a record carries the revision of the batch that wrote it.
-// The store does not know what is in a record beyond that it is JSON.
+// Every batch makes a new revision, which is one above the last. A record carries the revision of
+// the batch that wrote it. The store knows nothing about the content of a record, but that it is
+// JSON.
 //
-// A bbolt store owns one goroutine that writes: the batches that wait while a write is under way are the next write,
-// one after another in the order of their arrival, each with its own conditions and outcome. Each watch owns one more.
-// Close waits for all of them.
+// A bbolt store owns one goroutine that writes. The batches that wait during one write are written
+// together by the next, in the order of their arrival, each with its own conditions and outcome.
+// Each watch owns one more goroutine. Close waits for all of them.
 package store

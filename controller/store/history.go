@@ -6,58 +6,63 @@ import (
 	"sync"
 )
 
-// history holds the last batches for those who watch. Watchers have no queues of their own: each walks through the one
-// history at its own pace, so memory stays bounded however many there are.
+// history keeps the last batches for watchers. Watchers have no queues of their own: each walks
+// through the one history at its own pace, so memory is bounded however many watchers there are.
 type history struct {
-	limit int // events kept
+	limit    int           // events kept
+	closing  chan struct{} // closed while mu is held
+	watchers sync.WaitGroup
 
 	mu      sync.Mutex
-	base    uint64 // revision before events[0]; events are without gaps
-	events  []Event
-	changed chan struct{} // closed and replaced when mu's fields change
-
-	closing  chan struct{}
-	watchers sync.WaitGroup
+	base    uint64        // revision before events[0]; revisions of events have no gaps
+	events  []Event       // the oldest first
+	changed chan struct{} // closed and replaced when base or events change
 }
 
 func newHistory(limit int, revision uint64) *history {
-	return &history{limit: limit, base: revision, changed: make(chan struct{}), closing: make(chan struct{})}
+	return &history{
+		limit: limit, base: revision, changed: make(chan struct{}), closing: make(chan struct{}),
+	}
 }
 
-// publish adds batches that follow those known.
+// publish appends batches that follow the last one.
 func (h *history) publish(events ...Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	h.events = append(h.events, events...)
 	if over := len(h.events) - h.limit; over > 0 {
 		h.base = h.events[over-1].Revision
 		clear(h.events[:over])
 		h.events = h.events[over:]
 	}
-	h.wake()
+	h.wakeLocked()
 }
 
-// revisit forgets everything if the store is at another revision than the last batch made. It is so after a write that
-// failed and yet reached the disk.
-func (h *history) revisit(revision uint64) {
+// reset drops all events if the store's revision is not that of the last batch. It is not after a
+// write that failed and yet reached the disk.
+func (h *history) reset(revision uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if revision == h.last() {
+
+	if revision == h.lastLocked() {
 		return
 	}
 	h.base, h.events = revision, nil
-	h.wake()
+	h.wakeLocked()
 }
 
+// revision returns the revision of the last batch. It locks mu.
 func (h *history) revision() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.last()
+	return h.lastLocked()
 }
 
-func (h *history) last() uint64 { return h.base + uint64(len(h.events)) }
+func (h *history) lastLocked() uint64 { return h.base + uint64(len(h.events)) }
 
-func (h *history) wake() {
+// wakeLocked wakes the watchers that wait for a batch.
+func (h *history) wakeLocked() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
@@ -68,12 +73,15 @@ func (h *history) watch(ctx context.Context, after uint64) (<-chan Event, error)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	if isClosed(h.closing) {
 		return nil, ErrClosed
 	}
-	if after < h.base || after > h.last() {
-		return nil, fmt.Errorf("revision %d is not between %d and %d: %w", after, h.base, h.last(), ErrTooOld)
+	if after < h.base || after > h.lastLocked() {
+		return nil, fmt.Errorf("revision %d is not between %d and %d: %w",
+			after, h.base, h.lastLocked(), ErrTooOld)
 	}
+
 	out := make(chan Event)
 	h.watchers.Add(1)
 	go func() {
@@ -84,6 +92,8 @@ func (h *history) watch(ctx context.Context, after uint64) (<-chan Event, error)
 	return out, nil
 }
 
+// feed sends the batches after a revision, until ctx or the history ends, or the history has
+// dropped the next batch.
 func (h *history) feed(ctx context.Context, after uint64, out chan<- Event) {
 	for {
 		event, known, changed := h.next(after)
@@ -111,22 +121,23 @@ func (h *history) feed(ctx context.Context, after uint64, out chan<- Event) {
 	}
 }
 
-// next returns the batch after a revision, or what to wait for if it was not made yet. It is not known if the history
-// has moved past it.
+// next returns the batch after a revision. If it does not exist yet, next returns a channel that is
+// closed when something changes. It is not known if the history has dropped it.
 func (h *history) next(after uint64) (event Event, known bool, changed <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	switch {
-	case after < h.base || after > h.last():
+	case after < h.base || after > h.lastLocked():
 		return Event{}, false, nil
-	case after == h.last():
+	case after == h.lastLocked():
 		return Event{}, true, h.changed
 	default:
 		return h.events[after-h.base], true, nil
 	}
 }
 
-// close ends all watches, and waits until they have ended. It may be called once.
+// close ends all watches and waits for them. It must be called only once.
 func (h *history) close() {
 	h.mu.Lock()
 	close(h.closing)

@@ -9,44 +9,51 @@ import (
 
 // Meta is what every record carries.
 type Meta struct {
-	// Revision is the store's revision at which the record was last written; it is the record's ETag.
+	// Revision is the store's revision at which the record was last written. It is the record's
+	// ETag.
 	Revision  uint64    `json:"-"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	// Request is the creation that made the record, so that it can be told when it is repeated.
+	// Request is the request that created the record. A repetition of the request is recognised by
+	// it.
 	Request Request `json:"request,omitzero"`
-	// AppliedBy names the apply set that made the record, which may delete it again; "" if it was made by hand.
+	// AppliedBy names the apply set that created the record and may delete it; "" if it was created
+	// by hand.
 	AppliedBy string `json:"applied_by,omitempty"`
 }
 
 // Request identifies a creation.
 type Request struct {
-	Key    string `json:"key"`    // that its user chose; "" if none
-	Digest string `json:"digest"` // of what was asked for
+	Key    string `json:"key"`    // chosen by the client; "" if none
+	Digest string `json:"digest"` // of the request's content
 }
 
 // Host is a registered host.
 type Host struct {
 	Meta
-	ID       string              `json:"id"`
-	Name     string              `json:"name"`
-	OVSDB    string              `json:"ovsdb"`              // ovsdb(7) connection method: tcp:IP:PORT, ssl:IP:PORT, unix:PATH
-	TunnelIP netip.Addr          `json:"tunnel_ip,omitzero"` // zero: learned from external_ids:ovn-encap-ip
-	Wires    map[string]string   `json:"wires,omitempty"`    // wire -> bridge, beside what ovn-bridge-mappings says
-	Uplinks  map[string][]string `json:"uplinks,omitempty"`  // bridge -> ports; where absent, the physical ones
-	NICs     []HostNIC           `json:"nics,omitempty"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// OVSDB is an ovsdb(7) connection method: tcp:IP:PORT, ssl:IP:PORT or unix:PATH.
+	OVSDB string `json:"ovsdb"`
+	// TunnelIP is zero if it is to be learned from external_ids:ovn-encap-ip.
+	TunnelIP netip.Addr `json:"tunnel_ip,omitzero"`
+	// Wires maps wires to bridges, in addition to external_ids:ovn-bridge-mappings.
+	Wires map[string]string `json:"wires,omitempty"`
+	// Uplinks maps bridges to ports; for other bridges the physical ports are uplinks.
+	Uplinks map[string][]string `json:"uplinks,omitempty"`
+	NICs    []HostNIC           `json:"nics,omitempty"`
 }
 
-// HostNIC is a physical NIC, as host-facts or the user told.
+// HostNIC is a physical NIC, from host-facts or from the user.
 type HostNIC struct {
 	Name   string  `json:"name"`
 	MAC    tap.MAC `json:"mac"`
-	Speed  int     `json:"speed,omitempty"` // Mbit/s; 0 unknown
+	Speed  int     `json:"speed,omitempty"` // in Mbit/s; 0: unknown
 	Driver string  `json:"driver,omitempty"`
 	UsedBy string  `json:"used_by,omitempty"` // "" if free
 }
 
-// Guest is a declared guest, one whose ports do not tell who they belong to.
+// Guest is a declared guest: one that cannot be identified from its ports.
 type Guest struct {
 	Meta
 	ID   string     `json:"id"`

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Memory is a [Store] that keeps nothing after the process, for tests.
+// Memory is a [Store] in memory, for tests.
 type Memory struct {
 	cluster string
 	history *history
@@ -42,14 +42,16 @@ func NewMemory() *Memory {
 func (m *Memory) Load(ctx context.Context) (State, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usable(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return State{}, err
 	}
+
 	state := State{ClusterID: m.cluster, LastKey: m.lastKey, Revision: m.history.revision()}
 	for _, r := range m.records {
 		r.Value = bytes.Clone(r.Value)
 		state.Records = append(state.Records, r)
 	}
+
 	slices.SortFunc(state.Records, func(a, b Record) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
@@ -58,24 +60,26 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 
 // Commit implements [Store].
 func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
-	ops, err := ownBatch(ops)
+	ops, err := copyBatch(ops)
 	if err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usable(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return 0, err
 	}
 	for _, op := range ops {
-		if err := op.holds(m.records[recordID{op.Kind, op.ID}].Revision); err != nil {
+		if err := op.checkCondition(m.records[recordID{op.Kind, op.ID}].Revision); err != nil {
 			return 0, fmt.Errorf("commit: %w", err)
 		}
 	}
+
 	revision := m.history.revision()
 	if len(ops) == 0 {
 		return revision, nil
 	}
+
 	revision++
 	for _, op := range ops {
 		if op.Value == nil {
@@ -92,7 +96,7 @@ func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
 func (m *Memory) NextKey(ctx context.Context) (uint32, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.usable(ctx); err != nil {
+	if err := m.usableLocked(ctx); err != nil {
 		return 0, err
 	}
 	m.lastKey++
@@ -115,7 +119,7 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-func (m *Memory) usable(ctx context.Context) error {
+func (m *Memory) usableLocked(ctx context.Context) error {
 	if m.closed {
 		return ErrClosed
 	}

@@ -18,15 +18,16 @@ const (
 	KindToken   Kind = "tokens"
 )
 
-// kinds is sorted, as the records of a [State] are.
+// kinds is sorted like the records of a [State].
 var kinds = [...]Kind{KindGuest, KindHost, KindFlow, KindService, KindToken}
 
-// Errors that callers tell apart.
+// Errors that callers distinguish.
 var (
-	// ErrConflict means that a record is no longer at the revision that an [Op] expects. Nothing was written.
+	// ErrConflict means that a record is not at the revision that an [Op] expects. Nothing was
+	// written.
 	ErrConflict = errors.New("the record was changed meanwhile")
-	// ErrTooOld means that a watch cannot start at a revision, because the batches after it are no longer known, or
-	// not yet: load again, and watch from the revision of what was loaded.
+	// ErrTooOld means that a watch cannot start at a revision, because the batches after it are no
+	// longer kept, or do not exist yet. Load again, and watch from the loaded revision.
 	ErrTooOld = errors.New("cannot watch from this revision: load again")
 	// ErrLocked means that another process has the store open.
 	ErrLocked = errors.New("another controller has it open")
@@ -34,13 +35,14 @@ var (
 	ErrClosed = errors.New("the store is closed")
 )
 
-// Op writes or deletes one record. Deleting a record that does not exist is no error, unless IfRevision is set.
+// Op writes or deletes one record. Deleting a record that does not exist is no error, unless
+// IfRevision is set.
 type Op struct {
 	Kind Kind
 	ID   string // 1 to 255 bytes
 	// Value is the JSON form of the record; nil deletes it.
 	Value json.RawMessage
-	// IfRevision is the revision that the record must have before the batch; 0 checks nothing.
+	// IfRevision is the revision that the record must have before the batch; 0: not checked.
 	IfRevision uint64
 }
 
@@ -54,33 +56,41 @@ type Record struct {
 
 // State is everything that is stored.
 type State struct {
-	ClusterID string   // made when the store was created
-	LastKey   uint32   // no service key above it was ever given out; right after opening it may be some keys too high
-	Revision  uint64   // of the last batch
-	Records   []Record // sorted by kind and id
+	ClusterID string // made when the store was created
+	// LastKey is an upper bound of the service keys that were given out. Right after the store was
+	// opened it may be some keys too high.
+	LastKey  uint32
+	Revision uint64   // of the last batch
+	Records  []Record // sorted by kind and id
 }
 
-// Event is one committed batch, as its watchers see it. Watchers share it and must not change it.
+// Event is one committed batch, as watchers see it. Watchers share it and must not change it.
 type Event struct {
 	Revision uint64
 	Ops      []Op
 }
 
-// Store keeps intent. Its methods may be called at the same time.
+// Store keeps intent. Its methods may be called concurrently.
 type Store interface {
 	// Load reads everything.
 	Load(ctx context.Context) (State, error)
-	// Commit writes a batch, all of it or nothing, and returns its revision once it cannot be lost any more.
-	// Batches that wait at the same time may share one write to the disk. A failed condition is [ErrConflict].
-	// Where ctx ends first, its error means that nothing was written. After any other error of the disk the outcome is
-	// unknown and has to be loaded. A batch without operations writes nothing and returns the present revision.
+
+	// Commit writes a whole batch or nothing. It returns the batch's revision once the batch cannot
+	// be lost. Batches that wait at the same time may share one write to disk. A failed condition
+	// is [ErrConflict]. If ctx ends first, its error means that nothing was written. After any
+	// other error of the disk the outcome is unknown, and must be loaded. A batch without
+	// operations writes nothing and returns the present revision.
 	Commit(ctx context.Context, ops ...Op) (uint64, error)
-	// NextKey gives out a service key that was never given out before, and never 0.
+
+	// NextKey returns a service key that was never returned before, and is never 0.
 	NextKey(ctx context.Context) (uint32, error)
-	// Watch tells the batches after a revision in their order, until ctx ends; then the channel is closed. The batches
-	// come from a bounded history: a revision that it does not reach back to is [ErrTooOld], and a watcher that falls
-	// behind it has its channel closed while ctx lasts. Both load again, and watch from there.
+
+	// Watch sends the batches after a revision in order, until ctx ends; then it closes the
+	// channel. The batches come from a bounded history. If the history does not reach back to the
+	// revision, Watch returns [ErrTooOld]. If a watcher falls behind the history, its channel is
+	// closed while ctx lasts. In both cases load again, and watch from the loaded revision.
 	Watch(ctx context.Context, after uint64) (<-chan Event, error)
-	// Close waits for writes that are under way and ends all watches.
+
+	// Close waits for writes in progress and ends all watches.
 	Close() error
 }

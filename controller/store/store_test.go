@@ -127,7 +127,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"another program's", write(func(tx *bolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("photos"))
 			return err
-		}), `bbolt file of something else: it has a bucket "photos"`},
+		}), `bbolt file of another program: it has a bucket "photos"`},
 		{"newer schema", func(t *testing.T, path string) {
 			require.NoError(t, open(t, path).Close())
 			write(func(tx *bolt.Tx) error {

@@ -1,2 +1,3 @@
-// Package storetest is what every [store.Store] has to pass: [Run] from a test of the implementation.
+// Package storetest holds the tests that every [store.Store] has to pass. An implementation's own
+// test calls [Run].
 package storetest

@@ -14,7 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// model is the contract in the fewest words: a map, and a number that grows.
+// model is the contract in its simplest form: a map, and a number that grows.
 type model struct {
 	revision uint64
 	records  map[string]store.Record // by kind, a space, and id
@@ -27,13 +27,16 @@ func (m *model) commit(ops []store.Op) bool {
 			return false
 		}
 	}
+
 	m.revision++
 	for _, op := range ops {
 		key := string(op.Kind) + " " + op.ID
 		if op.Value == nil {
 			delete(m.records, key)
 		} else {
-			m.records[key] = store.Record{Kind: op.Kind, ID: op.ID, Revision: m.revision, Value: op.Value}
+			m.records[key] = store.Record{
+				Kind: op.Kind, ID: op.ID, Revision: m.revision, Value: op.Value,
+			}
 		}
 	}
 	return true
@@ -56,6 +59,7 @@ func testModel(t *testing.T, h Harness) {
 		s := h.Open(t)
 		defer func() { require.NoError(rt, s.Close()) }()
 		m := model{records: make(map[string]store.Record)}
+
 		drawOp := rapid.Custom(func(rt *rapid.T) store.Op {
 			op := store.Op{
 				Kind:       rapid.SampledFrom(kinds).Draw(rt, "kind"),
@@ -70,7 +74,8 @@ func testModel(t *testing.T, h Harness) {
 			}
 			return op
 		})
-		step := func(rt *rapid.T) {
+
+		commit := func(rt *rapid.T) {
 			ops := rapid.SliceOfN(drawOp, 1, 4).Draw(rt, "ops")
 			accepted := m.commit(ops)
 			revision, err := s.Commit(t.Context(), ops...)
@@ -81,8 +86,9 @@ func testModel(t *testing.T, h Harness) {
 				require.True(rt, errors.Is(err, store.ErrConflict), "%v", err)
 			}
 		}
+
 		rt.Repeat(map[string]func(*rapid.T){
-			"commit": step,
+			"commit": commit,
 			"reopen": func(rt *rapid.T) {
 				if h.Reopen == nil {
 					rt.Skip("nothing is kept")

@@ -22,7 +22,7 @@ type Harness struct {
 	Reopen func(t testing.TB, s store.Store) store.Store
 }
 
-// Run holds an implementation against the contract of [store.Store].
+// Run tests an implementation against the contract of [store.Store].
 func Run(t *testing.T, h Harness) {
 	tests := []struct {
 		name string
@@ -57,7 +57,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// wait bounds what must not take long.
+// wait is the limit for everything that must not take long.
 const wait = 30 * time.Second
 
 func put(kind store.Kind, id, value string) store.Op {
@@ -94,12 +94,14 @@ func testEmpty(t *testing.T, s store.Store) {
 }
 
 func testCommit(t *testing.T, s store.Store) {
-	require.EqualValues(t, 1, commit(t, s, put(store.KindHost, "h1", `{"name":"a"}`), put(store.KindGuest, "g1", `{}`)))
+	require.EqualValues(t, 1, commit(t, s,
+		put(store.KindHost, "h1", `{"name":"a"}`), put(store.KindGuest, "g1", `{}`)))
 	require.EqualValues(t, 2, commit(t, s, put(store.KindHost, "h1", `{"name":"b"}`)))
 	require.EqualValues(t, 2, commit(t, s))
 	require.EqualValues(t, 3, commit(t, s, put(store.KindHost, "h2", `null`)))
 	require.EqualValues(t, 4, commit(t, s, del(store.KindGuest, "g1")))
 	require.EqualValues(t, 5, commit(t, s, del(store.KindGuest, "never was")))
+
 	state := load(t, s)
 	require.EqualValues(t, 5, state.Revision)
 	require.Equal(t, []store.Record{
@@ -111,11 +113,14 @@ func testCommit(t *testing.T, s store.Store) {
 func testAtomic(t *testing.T, s store.Store) {
 	commit(t, s, put(store.KindHost, "h1", `1`))
 	before := load(t, s)
+
 	_, err := s.Commit(t.Context(),
-		put(store.KindHost, "h1", `2`), put(store.KindHost, "h2", `2`), at(7, put(store.KindFlow, "f1", `2`)), del(store.KindHost, "h1"))
+		put(store.KindHost, "h1", `2`), put(store.KindHost, "h2", `2`),
+		at(7, put(store.KindFlow, "f1", `2`)), del(store.KindHost, "h1"))
 	require.ErrorIs(t, err, store.ErrConflict)
 	require.Equal(t, before, load(t, s))
-	require.EqualValues(t, 2, commit(t, s, put(store.KindHost, "h2", `3`)), "a refused batch takes no revision")
+	require.EqualValues(t, 2, commit(t, s, put(store.KindHost, "h2", `3`)),
+		"a refused batch takes no revision")
 }
 
 func testConditions(t *testing.T, s store.Store) {
@@ -134,8 +139,10 @@ func testConditions(t *testing.T, s store.Store) {
 		require.ErrorContains(t, err, string(op.Kind), name)
 		require.ErrorContains(t, err, op.ID, name)
 	}
-	// Conditions look at what was there before the batch.
-	third := commit(t, s, at(second, put(store.KindFlow, "f1", `3`)), at(second, put(store.KindFlow, "f1", `4`)))
+
+	// Conditions are about the records before the batch.
+	third := commit(t, s,
+		at(second, put(store.KindFlow, "f1", `3`)), at(second, put(store.KindFlow, "f1", `4`)))
 	require.Equal(t, json.RawMessage(`4`), load(t, s).Records[0].Value)
 	commit(t, s, at(third, del(store.KindFlow, "f1")))
 	require.Empty(t, load(t, s).Records)
@@ -168,7 +175,8 @@ func testOwnership(t *testing.T, s store.Store) {
 }
 
 func testOrder(t *testing.T, s store.Store) {
-	for _, kind := range []store.Kind{store.KindService, store.KindHost, store.KindFlow, store.KindGuest} {
+	kinds := []store.Kind{store.KindService, store.KindHost, store.KindFlow, store.KindGuest}
+	for _, kind := range kinds {
 		for _, id := range []string{"b", "a", "c", "a-1", "B"} {
 			commit(t, s, put(kind, id, `1`))
 		}
@@ -212,6 +220,7 @@ func testKeys(t *testing.T, s store.Store) {
 		})
 	}
 	wg.Wait()
+
 	require.Len(t, seen, workers*each)
 	state := load(t, s)
 	require.Zero(t, state.Revision, "a key is no batch")
@@ -238,14 +247,17 @@ func testConcurrent(t *testing.T, s store.Store) {
 				mu.Lock()
 				written[revision] = id
 				mu.Unlock()
+
 				// A batch whose condition fails must not fail those that share its write.
-				if _, err := s.Commit(t.Context(), at(revision+1_000_000, del(store.KindFlow, id))); err == nil {
+				future := at(revision+1_000_000, del(store.KindFlow, id))
+				if _, err := s.Commit(t.Context(), future); err == nil {
 					t.Error("a condition that does not hold was accepted")
 				}
 			}
 		})
 	}
 	wg.Wait()
+
 	require.Len(t, written, workers*each, "each batch has its own revision")
 	for revision := uint64(1); revision <= workers*each; revision++ {
 		event := next(t, events)
@@ -274,7 +286,8 @@ func testRace(t *testing.T, s store.Store) {
 			})
 		}
 		wg.Wait()
-		require.Len(t, won, 1, "of those who start from one revision, one wins")
+
+		require.Len(t, won, 1, "one of the commits from the same revision wins")
 		revision = won[0]
 	}
 }
@@ -284,7 +297,8 @@ func testClose(t *testing.T, s store.Store) {
 	commit(t, s, put(store.KindHost, "h1", `1`))
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close(), "closing twice is no error")
-	ended(t, events)
+	requireEnd(t, events)
+
 	_, err := s.Commit(t.Context(), put(store.KindHost, "h1", `2`))
 	require.ErrorIs(t, err, store.ErrClosed)
 	_, err = s.Commit(t.Context())
@@ -309,7 +323,9 @@ func testReopen(t *testing.T, h Harness) {
 			require.False(t, seen[key], "key %d was given out before", key)
 			seen[key] = true
 		}
-		commit(t, s, put(store.KindHost, fmt.Sprint(round), `{}`), put(store.KindHost, "last", `{}`))
+		commit(t, s,
+			put(store.KindHost, fmt.Sprint(round), `{}`), put(store.KindHost, "last", `{}`))
+
 		before := load(t, s)
 		s = h.Reopen(t, s)
 		after := load(t, s)

@@ -29,8 +29,8 @@ func next(t testing.TB, events <-chan store.Event) store.Event {
 	}
 }
 
-// ended waits for the end of a watch and drops the events before it.
-func ended(t testing.TB, events <-chan store.Event) {
+// requireEnd waits for the end of a watch and drops the events before it.
+func requireEnd(t testing.TB, events <-chan store.Event) {
 	t.Helper()
 	deadline := time.After(wait)
 	for {
@@ -52,11 +52,15 @@ func testWatch(t *testing.T, s store.Store) {
 	_, err := s.Commit(t.Context(), at(1, put(store.KindHost, "h1", `3`)))
 	require.ErrorIs(t, err, store.ErrConflict)
 	commit(t, s, del(store.KindGuest, "g1"))
+
 	want := []store.Event{
-		{Revision: 1, Ops: []store.Op{put(store.KindHost, "h1", `1`), put(store.KindGuest, "g1", `1`)}},
+		{Revision: 1, Ops: []store.Op{
+			put(store.KindHost, "h1", `1`), put(store.KindGuest, "g1", `1`),
+		}},
 		{Revision: 2, Ops: []store.Op{at(1, put(store.KindHost, "h1", `2`))}},
 		{Revision: 3, Ops: []store.Op{del(store.KindGuest, "g1")}},
 	}
+
 	late := watch(t, s, 1)
 	for _, event := range want {
 		require.Equal(t, event, next(t, early))
@@ -64,6 +68,7 @@ func testWatch(t *testing.T, s store.Store) {
 	for _, event := range want[1:] {
 		require.Equal(t, event, next(t, late))
 	}
+
 	last := watch(t, s, 3)
 	commit(t, s, put(store.KindHost, "h2", `1`))
 	for _, events := range []<-chan store.Event{early, late, last} {
@@ -84,9 +89,9 @@ func testWatchEnds(t *testing.T, s store.Store) {
 	require.NoError(t, err)
 	commit(t, s, put(store.KindHost, "h1", `1`), put(store.KindHost, "h2", `1`))
 	commit(t, s, put(store.KindHost, "h1", `2`))
-	next(t, idle) // the second is not read
+	next(t, idle) // The second is not read.
 	cancel()
-	ended(t, idle)
+	requireEnd(t, idle)
 	_, err = s.Watch(ctx, 0)
 	require.ErrorIs(t, err, context.Canceled)
 }
