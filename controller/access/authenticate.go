@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Errors of [Keyring.Authenticate]; also [ErrExpired].
+// Errors of [Keyring.Authenticate], besides [ErrExpired].
 var (
 	ErrMissing = errors.New("the request carries no token")
-	ErrWrong   = errors.New("the token is not the right one")
+	ErrWrong   = errors.New("the token is not valid")
 )
 
 // Identity is who sends a request.
@@ -23,60 +23,69 @@ type Identity struct {
 	ID   string // of the token; the common name of a certificate
 	Name string
 	Role Role
-	// Until is done when the identity ends, since it was revoked or has expired.
-	Until context.Context
-	stop  context.CancelFunc
+	// Until is done when the identity is revoked or expires.
+	Until   context.Context
+	release context.CancelFunc
 }
 
-// Release ends what the identity holds; it is no longer to be used.
+// Release frees what the identity holds. The identity must not be used afterwards.
 func (i Identity) Release() {
-	if i.stop != nil {
-		i.stop()
+	if i.release != nil {
+		i.release()
 	}
 }
 
-// Authenticate says who sends a request that has a header Authorization ("" if it has none) and a verified client certificate (nil
-// if it has none). A token decides where there is one; a certificate counts if its common name is known.
+// Authenticate returns who sends a request, from its Authorization header ("" if there is none) and
+// its verified client certificate (nil if there is none). A token takes precedence over a
+// certificate. A certificate counts if a role is configured for its common name.
 func (k *Keyring) Authenticate(authorization string, cert *x509.Certificate) (Identity, error) {
 	if authorization == "" {
-		return k.certificate(cert)
+		return k.authenticateCertificate(cert)
 	}
+
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return Identity{}, fmt.Errorf("%w: the scheme of Authorization is to be Bearer", ErrWrong)
+		return Identity{}, fmt.Errorf("%w: the scheme of Authorization must be Bearer", ErrWrong)
 	}
 	e := k.match(strings.TrimSpace(token))
 	if e == nil {
 		return Identity{}, ErrWrong
 	}
+
 	now := k.config.Now()
-	if t := e.token(); t.Expired(now) { // Told only to who has it.
-		return Identity{}, fmt.Errorf("%w at %s: ask for another", ErrExpired, t.ExpiresAt.Format(time.RFC3339))
+	if t := e.token(); t.Expired(now) {
+		expiredAt := t.ExpiresAt.Format(time.RFC3339)
+		return Identity{}, fmt.Errorf("%w at %s: ask for another", ErrExpired, expiredAt)
 	}
 	e.used.Store(now.UnixNano())
-	return Identity{Kind: "token", ID: e.record.ID, Name: e.record.Name, Role: e.record.Role, Until: e.until}, nil
+	return Identity{
+		Kind: "token", ID: e.record.ID, Name: e.record.Name, Role: e.record.Role, Until: e.until,
+	}, nil
 }
 
-// match finds the entry of a token. It does the same work whatever is wrong with the token.
+// match returns the entry of a token, or nil. It does the same work whatever is wrong with the
+// token. It locks mu.
 func (k *Keyring) match(token string) *entry {
 	given := digest(token)
 	k.mu.RLock()
 	stored := k.byID[idOf(token)]
 	k.mu.RUnlock()
-	found := same(stored, given)
-	admin := same(k.admin, given)
+
+	isStored := hasDigest(stored, given)
+	isAdmin := hasDigest(k.admin, given)
 	switch {
 	case token == "":
 		return nil
-	case found:
+	case isStored:
 		return stored
-	case admin:
+	case isAdmin:
 		return k.admin
 	}
 	return nil
 }
 
-func same(e *entry, given [sha256.Size]byte) bool {
+// hasDigest compares in constant time, also if there is no entry.
+func hasDigest(e *entry, given [sha256.Size]byte) bool {
 	want := make([]byte, sha256.Size)
 	if e != nil {
 		copy(want, e.record.SHA256)
@@ -84,15 +93,21 @@ func same(e *entry, given [sha256.Size]byte) bool {
 	return subtle.ConstantTimeCompare(given[:], want) == 1 && e != nil
 }
 
-func (k *Keyring) certificate(cert *x509.Certificate) (Identity, error) {
+func (k *Keyring) authenticateCertificate(cert *x509.Certificate) (Identity, error) {
 	if cert == nil || len(k.config.Clients) == 0 {
 		return Identity{}, ErrMissing
 	}
+
 	name := cert.Subject.CommonName
 	role, known := k.config.Clients[name]
 	if name == "" || !known {
-		return Identity{}, fmt.Errorf("%w, and no role is configured for the certificate's common name %q", ErrMissing, name)
+		return Identity{}, fmt.Errorf(
+			"%w, and no role is configured for the certificate's common name %q", ErrMissing, name)
 	}
-	until, stop := context.WithTimeout(context.Background(), cert.NotAfter.Sub(k.config.Now()))
-	return Identity{Kind: "certificate", ID: name, Name: name, Role: role, Until: until, stop: stop}, nil
+
+	validFor := cert.NotAfter.Sub(k.config.Now())
+	until, release := context.WithTimeout(context.Background(), validFor)
+	return Identity{
+		Kind: "certificate", ID: name, Name: name, Role: role, Until: until, release: release,
+	}, nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/tapline-sdn/tapline/api/redact"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -221,8 +220,8 @@ func TestRoles(t *testing.T) {
 func TestRedact(t *testing.T) {
 	k := newKeyring(t, access.Config{})
 	made, secret := create(t, k, "ci", access.Viewer)
-	require.Equal(t, "/api/v1/tokens/tl_"+made.ID+"_.../x", redact.Tokens("/api/v1/tokens/"+secret+"/x"))
-	require.Equal(t, "/api/v1/tap_flows/web", redact.Tokens("/api/v1/tap_flows/web"))
+	require.Equal(t, "/api/v1/tokens/tl_"+made.ID+"_.../x", access.Redact("/api/v1/tokens/"+secret+"/x"))
+	require.Equal(t, "/api/v1/tap_flows/web", access.Redact("/api/v1/tap_flows/web"))
 	_, err := k.Get(secret)
 	require.ErrorIs(t, err, access.ErrNotFound)
 	require.NotContains(t, err.Error(), secret[14:])

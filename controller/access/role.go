@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Role says what somebody may do. Each includes those before it.
+// Role says what a sender may do. Each role includes the ones before it.
 type Role string
 
 // The roles.
 const (
 	Viewer   Role = "viewer"   // read everything but tokens and the audit log
-	Operator Role = "operator" // and write guests, tap services and tap flows
-	Admin    Role = "admin"    // and everything else
+	Operator Role = "operator" // also write guests, tap services and tap flows
+	Admin    Role = "admin"    // everything
 )
 
-// Roles lists them, the least first.
+// Roles returns all roles, the least powerful first.
 func Roles() []Role { return []Role{Viewer, Operator, Admin} }
 
-// ParseRole reads a role.
+// ParseRole parses the name of a role.
 func ParseRole(s string) (Role, error) {
 	if !slices.Contains(Roles(), Role(s)) {
 		return "", fmt.Errorf("%q is not a role: want %s, %s or %s", s, Viewer, Operator, Admin)
@@ -27,7 +27,7 @@ func ParseRole(s string) (Role, error) {
 	return Role(s), nil
 }
 
-// Includes reports whether who has r may do what needs another role. What is not a role includes nothing.
+// Includes reports whether r may do what needs another role. An unknown role includes nothing.
 func (r Role) Includes(other Role) bool {
 	have, want := slices.Index(Roles(), r), slices.Index(Roles(), other)
 	return want >= 0 && have >= want

@@ -96,7 +96,7 @@ func TestAccess(t *testing.T) {
 	c.stop(t, syscall.SIGTERM)
 	must(t, os.Remove(filepath.Join(c.dataDir, "admin.token")))
 	c.start(t)
-	run(1, "not the right one", "host-list", as(strings.TrimSpace(string(first))))
+	run(1, "the token is not valid", "host-list", as(strings.TrimSpace(string(first))))
 	run(0, "ids", "tap-service-list", as(operator))
 
 	// No secret is anywhere but in the token file.
