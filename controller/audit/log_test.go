@@ -202,7 +202,7 @@ func TestWhatCannotBeWrittenIsRefusedUntilItCan(t *testing.T) {
 	require.NoError(t, os.Rename(d.path, d.path+".1"))
 	require.NoError(t, os.Mkdir(d.path, 0o700)) // works for root as well
 	err := d.Change(t.Context(), audit.Change{Kind: "host"})
-	require.ErrorContains(t, err, "nothing is changed that cannot be written down")
+	require.ErrorContains(t, err, "the change is refused, since it cannot be recorded")
 	require.Error(t, d.Err())
 	require.Contains(t, d.told.String(), "level=ERROR")
 	require.NoError(t, os.Remove(d.path))

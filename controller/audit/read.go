@@ -13,33 +13,34 @@ import (
 	"time"
 )
 
-// Query chooses records; what is zero chooses all.
+// Query selects records. A field with its zero value selects all.
 type Query struct {
-	Since   time.Time // not before
+	Since   time.Time // at or after
 	Until   time.Time // before
 	Actor   string    // type, id or name
 	Kind    string
 	ID      string // id or name of the resource
 	Outcome Outcome
 	Request string // id
-	Offset  int    // how many are skipped
-	Limit   int    // at most
+	Offset  int    // number of results to skip
+	Limit   int    // maximum number of results
 }
 
 func (q Query) matches(r Record) bool {
 	return (q.Since.IsZero() || !r.Time.Before(q.Since)) &&
 		(q.Until.IsZero() || r.Time.Before(q.Until)) &&
-		(q.Actor == "" || q.Actor == r.Actor.Type || q.Actor == r.Actor.ID || q.Actor == r.Actor.Name) &&
+		(q.Actor == "" || r.Actor.is(q.Actor)) &&
 		(q.Kind == "" || q.Kind == r.Kind) &&
 		(q.ID == "" || q.ID == r.ID || q.ID == r.Name) &&
 		(q.Outcome == "" || q.Outcome == r.Outcome) &&
 		(q.Request == "" || q.Request == r.RequestID)
 }
 
-// clockStep is how far a clock may have been set back for Since to find all.
-const clockStep = time.Minute
+// maxClockStep is how far the clock may have been set back without hiding records from Since.
+const maxClockStep = time.Minute
 
-// Read returns records, the newest first, and whether there are more. Lines that are no records are passed over.
+// Read returns the selected records, newest first, and whether there are more. Lines that are not
+// records are skipped.
 func (l *Log) Read(ctx context.Context, q Query) (records []Record, more bool, err error) {
 	if l == nil {
 		return nil, false, nil
@@ -53,44 +54,56 @@ func (l *Log) Read(ctx context.Context, q Query) (records []Record, more bool, e
 	if err != nil {
 		return nil, false, err
 	}
-	for _, f := range files {
-		for line, err := range backwards(f) {
-			if err != nil {
-				return nil, false, fmt.Errorf("audit log: %w", err)
-			}
-			if ctx.Err() != nil {
-				return nil, false, ctx.Err()
-			}
-			var r Record
-			if json.Unmarshal(line, &r) != nil {
-				continue
-			}
-			if r.Time.Before(q.Since.Add(-clockStep)) {
-				return records, false, nil
-			}
-			if !q.matches(r) {
-				continue
-			}
-			if q.Offset > 0 {
-				q.Offset--
-				continue
-			}
-			if q.Limit > 0 && len(records) == q.Limit {
-				return records, true, nil
-			}
+
+	skip := q.Offset
+	for r, err := range recordsIn(ctx, files) {
+		switch {
+		case err != nil:
+			return nil, false, err
+		case r.Time.Before(q.Since.Add(-maxClockStep)):
+			return records, false, nil
+		case !q.matches(r):
+		case skip > 0:
+			skip--
+		case q.Limit > 0 && len(records) == q.Limit:
+			return records, true, nil
+		default:
 			records = append(records, r)
 		}
 	}
 	return records, false, nil
 }
 
-// openAll opens all files, the newest first, so that none is moved between two.
+// recordsIn yields the records of files, each file from its end. It ends after the first error.
+func recordsIn(ctx context.Context, files []*os.File) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for _, f := range files {
+			for line, err := range linesBackwards(f) {
+				if err != nil {
+					yield(Record{}, fmt.Errorf("audit log: %w", err))
+					return
+				}
+				if ctx.Err() != nil {
+					yield(Record{}, ctx.Err())
+					return
+				}
+				var r Record
+				if json.Unmarshal(line, &r) == nil && !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// openAll opens all files, newest first. It holds mu, so that no file is rotated meanwhile.
 func (l *Log) openAll() ([]*os.File, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	var files []*os.File
 	for i := range l.opts.Keep + 1 {
-		f, err := os.Open(l.name(i))
+		f, err := os.Open(l.fileName(i))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -102,26 +115,31 @@ func (l *Log) openAll() ([]*os.File, error) {
 	return files, nil
 }
 
-const block = 64 << 10
+// blockSize is how much is read at a time, in bytes.
+const blockSize = 64 << 10
 
-// backwards yields the lines of a file from the last to the first. A line is valid until the next is asked for.
-func backwards(f *os.File) iter.Seq2[[]byte, error] {
+// linesBackwards yields the lines of a file from the last to the first. A line is valid until the
+// next one is asked for.
+func linesBackwards(f *os.File) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		end, err := f.Seek(0, io.SeekEnd)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		var tail []byte // the beginning of it may be missing
+
+		// tail is what was read and not yielded. Its first line may begin in the next block.
+		var tail []byte
 		for end > 0 {
-			begin := max(0, end-block)
-			chunk := make([]byte, end-begin, int(end-begin)+len(tail))
-			if _, err := f.ReadAt(chunk, begin); err != nil && !errors.Is(err, io.EOF) {
+			begin := max(0, end-blockSize)
+			block := make([]byte, end-begin, int(end-begin)+len(tail))
+			if _, err := f.ReadAt(block, begin); err != nil && !errors.Is(err, io.EOF) {
 				yield(nil, err)
 				return
 			}
-			tail = append(chunk, tail...)
+			tail = append(block, tail...)
 			end = begin
+
 			for {
 				i := bytes.LastIndexByte(tail, '\n')
 				if i < 0 {

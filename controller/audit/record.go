@@ -12,12 +12,12 @@ type Outcome string
 // The outcomes.
 const (
 	Success Outcome = "success"
-	Refused Outcome = "refused" // it was wrong, or clashed with what exists; nothing was changed
-	Denied  Outcome = "denied"  // who sent it may not
-	Failed  Outcome = "failed"  // for a reason of ours; whether something was changed the log or the resource tells
+	Refused Outcome = "refused" // invalid, or in conflict with what exists; nothing was changed
+	Denied  Outcome = "denied"  // the sender lacks a token or a role
+	Failed  Outcome = "failed"  // an error of ours; something may have been changed
 )
 
-// Actor is who did it.
+// Actor is who sent a request.
 type Actor struct {
 	Type string `json:"type"`           // token, certificate, config, controller, or unknown
 	ID   string `json:"id,omitempty"`   // of the token; the common name of a certificate
@@ -25,17 +25,22 @@ type Actor struct {
 	Role string `json:"role,omitempty"`
 }
 
-// Change is what was done to one resource. Before and After are records of it, without what is only observed; nil before it was
-// created, and after it was deleted. They hold no secret.
+// is reports whether a word is the actor's type, id or name.
+func (a Actor) is(word string) bool { return word == a.Type || word == a.ID || word == a.Name }
+
+// Change is what was done to one resource. Before and After hold the resource without what is only
+// observed; Before is nil for a creation, After for a deletion. They hold no secrets.
 type Change struct {
-	Kind   string          `json:"kind,omitempty"` // host, guest, wire, tap_service, tap_flow, token, plugin
-	ID     string          `json:"id,omitempty"`   // or the name, as the request gave it, where nothing was changed
+	// Kind is host, guest, wire, tap_service, tap_flow, token or plugin.
+	Kind string `json:"kind,omitempty"`
+	// ID is the id or name in the request if nothing was changed.
+	ID     string          `json:"id,omitempty"`
 	Name   string          `json:"name,omitempty"`
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 }
 
-// Action is create, update or delete, or "" if nothing was changed.
+// Action returns create, update or delete, or "" if nothing was changed.
 func (c Change) Action() string {
 	switch {
 	case c.Before == nil && c.After == nil:
@@ -48,35 +53,39 @@ func (c Change) Action() string {
 	return "update"
 }
 
-// Record is a line of the log.
+// Record is one line of the log.
 type Record struct {
-	Time      time.Time `json:"time"` // set when it is written
+	Time      time.Time `json:"time"` // set by Write
 	RequestID string    `json:"request_id,omitempty"`
 	Actor     Actor     `json:"actor"`
 	Remote    string    `json:"remote,omitempty"` // IP:PORT
 	UserAgent string    `json:"user_agent,omitempty"`
 	Method    string    `json:"method,omitempty"`
 	Path      string    `json:"path,omitempty"`
-	Action    string    `json:"action,omitempty"` // create, update, enable, disable, delete, reload, read; start, stop of the controller
+	// Action is create, update, enable, disable, delete, reload or read; start or stop of the
+	// controller.
+	Action string `json:"action,omitempty"`
 	Change
 	Outcome Outcome `json:"outcome"`
 	Status  int     `json:"status,omitempty"`  // of HTTP
-	Problem string  `json:"problem,omitempty"` // what the request was told
-	Count   int     `json:"count,omitempty"`   // how many requests this record stands for, if it is not one
+	Problem string  `json:"problem,omitempty"` // the error that the client got
+	Count   int     `json:"count,omitempty"`   // requests that the record stands for; 0: one
 }
 
-// What others send is cut to so many bytes, so that a record stays short.
+// Limits on text that clients choose, in bytes. They keep records short.
 const (
-	maxAgent = 256
-	maxText  = 1024
+	maxName = 256
+	maxText = 1024
 )
 
+// trim cuts text that clients choose to its limits.
 func (r *Record) trim() {
-	r.UserAgent = cut(r.UserAgent, maxAgent)
+	r.UserAgent = cut(r.UserAgent, maxName)
 	r.Path, r.Problem = cut(r.Path, maxText), cut(r.Problem, maxText)
-	r.ID, r.Name = cut(r.ID, maxAgent), cut(r.Name, maxAgent)
+	r.ID, r.Name = cut(r.ID, maxName), cut(r.Name, maxName)
 }
 
+// cut shortens a text to at most so many bytes and an ellipsis, between two characters.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
