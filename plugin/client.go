@@ -20,9 +20,9 @@ type client struct{ rpc pb.MirrorClient }
 // NewClient returns the Mirror at the other end of a gRPC connection.
 func NewClient(conn grpc.ClientConnInterface) Mirror { return &client{pb.NewMirrorClient(conn)} }
 
-// callError separates a call that its caller ended from one that the plugin failed. The former wraps
-// an error of package context, as without gRPC. The plugin knows the deadline too and may be the
-// first to notice it.
+// callError separates a call that its caller ended from one that the plugin failed. The former
+// wraps an error of package context, as without gRPC. The plugin knows the deadline too and may be
+// the first to notice it.
 func callError(ctx context.Context, call string, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -116,8 +116,8 @@ func (c *client) Run(
 	}
 }
 
-// sendChanges sends changes until the channel is closed or the stream ends. It reports no error: the
-// receiving side learns why the stream ended.
+// sendChanges sends changes until the channel is closed or the stream ends. It reports no error:
+// the receiving side learns why the stream ended.
 func sendChanges(
 	stream grpc.BidiStreamingClient[pb.Change, pb.Result], changes <-chan tap.Change,
 ) {

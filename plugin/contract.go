@@ -12,8 +12,8 @@ import (
 // Version is the version of the contract and of the plugin that ships with it.
 const Version = "1.0.0"
 
-// ProtocolVersion must be the same on both sides. It changes when mirror.proto changes in a way that
-// an older peer would misunderstand.
+// ProtocolVersion must be the same on both sides. It changes when mirror.proto changes in a way
+// that an older peer would misunderstand.
 const ProtocolVersion = 1
 
 // Handshake lets a process recognise that it was started as a mirror plugin. It is not a security

@@ -12,8 +12,8 @@ import (
 // The convert files convert between package tap and the wire. Only the encoding of a flow-mod can
 // fail towards the wire. From the wire everything is checked, since the peer is another program.
 
-// intern returns a shared copy of a text. Hosts, bridges, ports and services are named many times in
-// a message, and both ends keep what they receive. Handles are not kept, so a garbage collection
+// intern returns a shared copy of a text. Hosts, bridges, ports and services are named many times
+// in a message, and both ends keep what they receive. Handles are not kept, so a garbage collection
 // while a message is converted may leave a second copy.
 func intern(text string) string { return unique.Make(text).Value() }
 

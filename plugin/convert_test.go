@@ -18,7 +18,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// filler gives every field of a value a content of its own, so that a field that a conversion forgets or swaps shows.
+// filler gives every field of a value a content of its own, so that a field that a conversion
+// forgets or swaps shows.
 type filler struct{ n int }
 
 func (f *filler) fill(t *testing.T, v reflect.Value) {
@@ -199,7 +200,8 @@ func TestConvertMalformedResult(t *testing.T) {
 	}
 }
 
-// FuzzChangeFromPB: no message of a peer does harm, and what is accepted says the same after another journey.
+// FuzzChangeFromPB: no message of a peer does harm, and what is accepted says the same after
+// another journey.
 func FuzzChangeFromPB(f *testing.F) {
 	var full tap.Change
 	new(filler).fill(new(testing.T), reflect.ValueOf(&full).Elem())

@@ -8,10 +8,10 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// The planner returns whole programs, while a change touches few objects of a program. On the wire a
-// program is therefore sent as its difference to the last program of the same host: runs of objects
-// that stay are named by their place in that program. Both ends remember the last program of each
-// host until the stream ends or the host is gone.
+// The planner returns whole programs, while a change touches few objects of a program. On the wire
+// a program is therefore sent as its difference to the last program of the same host: runs of
+// objects that stay are named by their place in that program. Both ends remember the last program
+// of each host until the stream ends or the host is gone.
 
 // sentPrograms is what the plugin's end of a stream remembers.
 type sentPrograms struct {
@@ -82,8 +82,8 @@ func (s *sentPrograms) encode(r *tap.Result) (*pb.Result, error) {
 	return message, nil
 }
 
-// lookAhead is how far ahead an object is searched for in the last program. An object behind a longer
-// run of removed ones is sent anew.
+// lookAhead is how far ahead an object is searched for in the last program. An object behind a
+// longer run of removed ones is sent anew.
 const lookAhead = 64
 
 // listToPB converts a list of objects of a program. Objects that stand in the last list are sent as

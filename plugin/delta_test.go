@@ -16,7 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestKeptPrograms: whatever is told of hosts, one after the other, the other end has the same; and it remembers no host that is gone.
+// TestKeptPrograms: whatever is told of hosts, one after the other, the other end has the same; and
+// it remembers no host that is gone.
 func TestKeptPrograms(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var here sentPrograms
@@ -72,7 +73,8 @@ func drawProgram(t *rapid.T, host string) tap.Program {
 	return p
 }
 
-// TestKeptIsSmall: of a large program the wire has what differs; and all of it where the other end remembers nothing.
+// TestKeptIsSmall: of a large program the wire has what differs; and all of it where the other end
+// remembers nothing.
 func TestKeptIsSmall(t *testing.T) {
 	program := func(last string) tap.Program {
 		p := tap.Program{Host: "h1"}

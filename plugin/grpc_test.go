@@ -131,7 +131,8 @@ func TestClientRefusesMalformed(t *testing.T) {
 	})
 }
 
-// TestChangeThatCannotBeSent: protobuf takes UTF-8 only (proto3, "Scalar Value Types"); Run must end and say so.
+// TestChangeThatCannotBeSent: protobuf takes UTF-8 only (proto3, "Scalar Value Types"); Run must
+// end and say so.
 func TestChangeThatCannotBeSent(t *testing.T) {
 	m := plugin.NewClient(serve(t, func(s *grpc.Server) { plugin.Register(s, mirror.New()) }))
 	changes := make(chan tap.Change, 1)

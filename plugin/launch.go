@@ -45,7 +45,8 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	})
 }
 
-// Describe starts a plugin, asks for its description, and ends it. It does not configure the plugin.
+// Describe starts a plugin, asks for its description, and ends it. It does not configure the
+// plugin.
 func Describe(ctx context.Context, spec Spec) (Description, error) {
 	p, err := launch(ctx, spec, func(context.Context, Mirror) error { return nil })
 	if err != nil {

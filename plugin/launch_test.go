@@ -159,7 +159,8 @@ func TestLaunchWithoutTempDir(t *testing.T) {
 	}
 }
 
-// TestKillStopped: a plugin that is stopped is ended all the same, though it cannot answer that it will end.
+// TestKillStopped: a plugin that is stopped is ended all the same, though it cannot answer that it
+// will end.
 func TestKillStopped(t *testing.T) {
 	binary := build(t, "./tapline-mirror")
 	p, err := plugin.Launch(t.Context(), spec(binary))
@@ -240,7 +241,8 @@ func script(t *testing.T, body string) string {
 	return path
 }
 
-// TestLaunchScript: what a script has started is ended with it, else its output would be waited for without end.
+// TestLaunchScript: what a script has started is ended with it, else its output would be waited for
+// without end.
 func TestLaunchScript(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
 	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >$0.pid\necho nonsense\nsleep 1000\n"), 0o755))
@@ -266,7 +268,8 @@ func TestLaunchScript(t *testing.T) {
 	}, patience, 10*time.Millisecond, "process %d still runs", pid)
 }
 
-// TestLaunchSaysWhatThePluginSays: what a plugin writes to its standard error is logged, line by line.
+// TestLaunchSaysWhatThePluginSays: what a plugin writes to its standard error is logged, line by
+// line.
 func TestLaunchSaysWhatThePluginSays(t *testing.T) {
 	var log lockedBuffer
 	s := spec(script(t, "echo one >&2; echo two >&2"))
@@ -356,7 +359,8 @@ func TestSuperviseRestarts(t *testing.T) {
 	assert.Empty(t, children(t, binary), "the process outlives its supervisor")
 }
 
-// TestSuperviseTellsWhyItDoesNotRun: while the binary is gone, Err says so, and the supervisor ends when it is told to.
+// TestSuperviseTellsWhyItDoesNotRun: while the binary is gone, Err says so, and the supervisor ends
+// when it is told to.
 func TestSuperviseTellsWhyItDoesNotRun(t *testing.T) {
 	binary := build(t, "./tapline-mirror")
 	s, err := plugin.Start(t.Context(), spec(binary))
@@ -380,7 +384,8 @@ func TestSuperviseTellsWhyItDoesNotRun(t *testing.T) {
 	assert.ErrorContains(t, s.Err(), "plugin mirror: ")
 }
 
-// TestSuperviseReload: another binary takes over while the plugin runs; what does not start or fails its trial leaves it alone.
+// TestSuperviseReload: another binary takes over while the plugin runs; what does not start or
+// fails its trial leaves it alone.
 func TestSuperviseReload(t *testing.T) {
 	binary, other := build(t, "./tapline-mirror"), build(t, "./tapline-mirror")
 	next := spec(binary)

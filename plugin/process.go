@@ -28,7 +28,9 @@ type Process struct {
 }
 
 // handshake connects to the process, asks for its description and prepares it.
-func (p *Process) handshake(ctx context.Context, prepare func(context.Context, Mirror) error) error {
+func (p *Process) handshake(
+	ctx context.Context, prepare func(context.Context, Mirror) error,
+) error {
 	protocol, err := p.client.Client()
 	if err != nil {
 		return fmt.Errorf("it did not start as a mirror plugin: %w", err)

@@ -66,8 +66,8 @@ func (s *server) Check(ctx context.Context, r *pb.CheckRequest) (*pb.CheckRespon
 	return checkResponseToPB(checked), nil
 }
 
-// Run receives in a goroutine of its own. Results are sent from the stream's goroutine, in which the
-// implementation runs.
+// Run receives in a goroutine of its own. Results are sent from the stream's goroutine, in which
+// the implementation runs.
 func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)

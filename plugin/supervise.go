@@ -70,9 +70,9 @@ func Start(ctx context.Context, spec Spec) (*Supervisor, error) {
 	return s, nil
 }
 
-// Run calls use with the plugin until ctx ends, and then kills the process. When use returns because
-// the plugin is gone or another takes over, use is called again with the next one. Run is called
-// once.
+// Run calls use with the plugin until ctx ends, and then kills the process. When use returns
+// because the plugin is gone or another takes over, use is called again with the next one. Run is
+// called once.
 func (s *Supervisor) Run(ctx context.Context, use func(context.Context, Mirror) error) {
 	var retired sync.WaitGroup
 	defer retired.Wait()
@@ -126,8 +126,8 @@ func (s *Supervisor) use(
 	return use(inUse, answerObserver{process, s})
 }
 
-// relaunch starts the plugin again after a pause. It returns nil if the plugin does not start or ctx
-// ends. A reload during the pause ends it, and its process is returned.
+// relaunch starts the plugin again after a pause. It returns nil if the plugin does not start or
+// ctx ends. A reload during the pause ends it, and its process is returned.
 func (s *Supervisor) relaunch(
 	ctx context.Context, log *slog.Logger, pauses *backoff.ExponentialBackOff,
 ) *Process {

@@ -15,8 +15,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// registry is the scene that resources are checked against: one host with free and used NICs, guests with no, one, two and
-// twin NICs, a service of each type, and a flow of each type.
+// registry is the scene that resources are checked against: one host with free and used NICs,
+// guests with no, one, two and twin NICs, a service of each type, and a flow of each type.
 func registry(t *testing.T) *scene {
 	s := newScene(t)
 	s.host("a",
@@ -73,7 +73,7 @@ func TestCheckService(t *testing.T) {
 		{name: "multicast address", give: guest("g1", mac6("01:00:5e:00:00:01"), ""), reject: &tap.Rejection{Field: "mac_addr", Message: "01:00:5e:00:00:01 is a multicast address; a NIC has a unicast address"}},
 		{name: "host without address", give: host("a", ""), reject: &tap.Rejection{Field: "mac_addr", Message: "the address of an unused physical NIC of host host-a is needed; " + has}},
 		{name: "host NIC unknown", give: host("a", "52:54:00:aa:00:01"), reject: &tap.Rejection{Field: "mac_addr", Message: "host host-a has no NIC with address 52:54:00:aa:00:01; " + has}},
-		{name: "host without known NICs", give: host("b", "52:54:00:aa:00:01"), reject: &tap.Rejection{Field: "mac_addr", Message: "host host-b has no NIC with address 52:54:00:aa:00:01; no physical NIC of it is known: tell them with host-update --nic NAME=MAC or --facts FILE"}},
+		{name: "host without known NICs", give: host("b", "52:54:00:aa:00:01"), reject: &tap.Rejection{Field: "mac_addr", Message: "host host-b has no NIC with address 52:54:00:aa:00:01; no physical NIC of it is known: declare them with host-update --nic NAME=MAC or --facts FILE"}},
 		{name: "host NIC used", give: host("a", "52:54:00:aa:00:09"), reject: &tap.Rejection{Conflict: true, Field: "mac_addr", Message: "NIC eth9 of host host-a is used by bond0; a mirror destination must be unused"}},
 		{name: "unchanged", give: func() tap.Service {
 			s := *registry(t).service("t1")
@@ -134,8 +134,8 @@ func TestCheckFlow(t *testing.T) {
 		{name: "another address", give: vnic("g2", nicMAC(1), ""), reject: &tap.Rejection{Field: "mac_addr", Message: "guest double has no NIC 52:54:00:00:00:01: " + double}},
 		{name: "another IP", give: vnic("g2", tap.MAC{}, "10.0.0.9"), reject: &tap.Rejection{Field: "ip_addr", Message: "guest double has no NIC with address 10.0.0.9: " + double}},
 		{name: "address and IP of two NICs", give: vnic("g2", nicMAC(2), "10.0.0.3"), reject: &tap.Rejection{Field: "mac_addr", Message: "no NIC of guest double has address 52:54:00:00:00:02 and 10.0.0.3: " + double}},
-		{name: "guest without NICs", give: vnic("g0", tap.MAC{}, ""), reject: &tap.Rejection{Field: "guest_id", Message: "guest bare has no NIC that is known; plug it, or declare it with guest-create or guest-update"}},
-		{name: "address of a guest without NICs", give: vnic("g0", nicMAC(1), ""), reject: &tap.Rejection{Field: "mac_addr", Message: "guest bare has no NIC 52:54:00:00:00:01: it has none that is known"}},
+		{name: "guest without NICs", give: vnic("g0", tap.MAC{}, ""), reject: &tap.Rejection{Field: "guest_id", Message: "no NIC of guest bare is known; plug one, or declare it with guest-create or guest-update"}},
+		{name: "address of a guest without NICs", give: vnic("g0", nicMAC(1), ""), reject: &tap.Rejection{Field: "mac_addr", Message: "guest bare has no NIC 52:54:00:00:00:01: no NIC of it is known"}},
 		{name: "no guest", give: vnic("", tap.MAC{}, ""), reject: &tap.Rejection{Field: "guest_id", Message: "a flow of type vnic needs a guest"}},
 		{name: "unknown guest", give: vnic("g9", tap.MAC{}, ""), reject: &tap.Rejection{Field: "guest_id", Message: "there is no guest g9"}},
 		{name: "a guest that taps itself", give: with(vnic("g4", tap.MAC{}, ""), to1), reject: &tap.Rejection{Field: "guest_id", Message: "guest collector is the destination of tap service collector-t1, and a guest cannot tap itself"}},

@@ -86,8 +86,8 @@ func TestSchemaTellsTheSettings(t *testing.T) {
 	assert.JSONEq(t, string(text), string(again), "the schema and Config have different settings")
 }
 
-// FuzzParseConfig: there is a configuration if and only if there is no error, errors are of the one type and name fields, and
-// a configuration survives being written and read.
+// FuzzParseConfig: there is a configuration if and only if there is no error, errors are of the one
+// type and name fields, and a configuration survives being written and read.
 func FuzzParseConfig(f *testing.F) {
 	for _, seed := range []string{"", "{}", "null", `{"bridge": "spy", "tunnel": "gre"}`, `{"bridge": 7}`, `[]`, `{} {}`, `{"bridge":"a","bridge":1}`} {
 		f.Add([]byte(seed))

@@ -11,8 +11,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// amnesia is the snapshot of a controller that was started again and has not reached some hosts yet: nothing is known of
-// their bridges, and nobody was seen there.
+// amnesia is the snapshot of a controller that was started again and has not reached some hosts
+// yet: nothing is known of their bridges, and nobody was seen there.
 func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
 	c.Hosts, c.Guests, c.Attachments = slices.Clone(c.Hosts), slices.Clone(c.Guests), slices.Clone(c.Attachments)
 	elsewhere := func(l tap.Location) bool { return !reached(l.Host) }
@@ -36,8 +36,8 @@ func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
 	return c
 }
 
-// TestNothingIsTakenDownForWhatIsNotKnown: whichever hosts a new controller reaches first, what stands there is planned again
-// as it is, or held.
+// TestNothingIsTakenDownForWhatIsNotKnown: whichever hosts a new controller reaches first, what
+// stands there is planned again as it is, or held.
 func TestNothingIsTakenDownForWhatIsNotKnown(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawPlant(t)

@@ -268,7 +268,8 @@ func (o told) take(r tap.Result) {
 	}
 }
 
-// forget drops what belongs to objects that are gone, and to hosts for which there is no program now.
+// forget drops what belongs to objects that are gone, and to hosts for which there is no program
+// now.
 func (o told) forget(m *model) {
 	maps.DeleteFunc(o.programs, func(id string, _ tap.Program) bool {
 		h, known := m.hosts[id]
@@ -286,8 +287,9 @@ var opaque = cmp.Options{
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 }
 
-// TestIncrementalEqualsFull: after every change, what was told so far equals what a computation of everything tells at once;
-// the order within a change does not matter; and a change that says nothing new has no result.
+// TestIncrementalEqualsFull: after every change, what was told so far equals what a computation of
+// everything tells at once; the order within a change does not matter; and a change that says
+// nothing new has no result.
 func TestIncrementalEqualsFull(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, p, q := newModel(), mirror.New(), mirror.New()

@@ -10,13 +10,13 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Owners of what is not a capture's or a service's.
+// Owners other than captures and services.
 const (
 	ownerBridge = tap.OwnerBridge // the tap bridge itself and its guard flows
 	ownerTunnel = "tunnel"        // the tunnel port
 )
 
-// The tag of a capture or a service stands in metadata and, under the magic, in cookies:
+// The tag of a capture or a service stands in metadata and, below the magic, in cookies:
 //
 //	 63            48 47      32 31                         0
 //	+----------------+----------+----------------------------+
@@ -40,8 +40,8 @@ func tag(kind uint64, owner string) uint64 { return kind<<32 | uint64(hash32(own
 
 func cookie(tag uint64) openflow.Cookie { return openflow.Cookie(cookieMagic | tag) }
 
-// captureID names the capture of a source bridge for a service. It is the same on every host, which is fine: owners
-// are told apart per host.
+// captureID names the capture of a source bridge for a service. Hosts may have captures of the same
+// id, since an owner is always named together with its host.
 func captureID(bridge, service string) string {
 	return fmt.Sprintf("capture-%08x", hash32(bridge+"\x00"+service))
 }
@@ -53,16 +53,16 @@ func tapPort(capture string) string       { return "tlt-" + captureSuffix(captur
 
 const tunnelPort = "tl-gre"
 
-// captureOf is the capture that a mirror's name tells of.
-func captureOf(mirror string) string {
-	suffix, _, _ := strings.Cut(strings.TrimPrefix(mirror, "tl-"), "-")
-	return "capture-" + suffix
-}
-
 func mirrorName(capture string, group mirrorGroup) string {
 	name := "tl-" + captureSuffix(capture)
 	if group == 0 {
 		return name
 	}
 	return fmt.Sprintf("%s-%d", name, group)
+}
+
+// captureOfMirror is the reverse of mirrorName.
+func captureOfMirror(mirror string) string {
+	suffix, _, _ := strings.Cut(strings.TrimPrefix(mirror, "tl-"), "-")
+	return "capture-" + suffix
 }

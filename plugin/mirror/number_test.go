@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestPortNumbers: flows use the number that a port has; it goes on asking for its own, so that two who follow each other's numbers
-// cannot chase.
+// TestPortNumbers: flows use the number that a port has; it goes on asking for its own, so that two
+// who follow each other's numbers cannot chase.
 func TestPortNumbers(t *testing.T) {
 	own := newPortNumbers(&tap.Host{}).request("tl-gre")
 	at := func(number uint32, others ...uint32) *tap.Host {
@@ -33,11 +33,11 @@ func TestPortNumbers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n := newPortNumbers(tc.host)
-			assert.Equal(t, tc.of, n.of("tl-gre"))
+			assert.Equal(t, tc.of, n.current("tl-gre"))
 			assert.Equal(t, tc.request, n.request("tl-gre"))
 			n = newPortNumbers(tc.host)
 			assert.Equal(t, tc.request, n.request("tl-gre"), "the order does not matter")
-			assert.Equal(t, tc.of, n.of("tl-gre"))
+			assert.Equal(t, tc.of, n.current("tl-gre"))
 		})
 	}
 }

@@ -34,8 +34,8 @@ type envelope struct {
 	tunDst   netip.Addr
 }
 
-// fabric is a model of switches that run programs: mirrors as ovs-vswitchd.conf.db(5) tells of them, the tables of the tap
-// bridge, and tunnels between hosts. It counts what leaves by tap NICs.
+// fabric is a model of switches that run programs: mirrors as ovs-vswitchd.conf.db(5) tells of
+// them, the tables of the tap bridge, and tunnels between hosts. It counts what leaves by tap NICs.
 type fabric struct {
 	t        *rapid.T
 	hosts    map[string]tap.Host
@@ -54,7 +54,8 @@ func newFabric(t *rapid.T, snapshot tap.Change) *fabric {
 	return f
 }
 
-// number is the port's number on the tap bridge: the one that the switch showed, or else the one that is asked for.
+// number is the port's number on the tap bridge: the one that the switch showed, or else the one
+// that is asked for.
 func (f *fabric) number(host, name string) openflow.PortNo {
 	for _, o := range f.hosts[host].TapPorts {
 		if o.Name == name && o.OFPort != 0 {
@@ -245,8 +246,8 @@ func (f *fabric) tunnel(e envelope, local netip.Addr) {
 	f.t.Fatalf("no host has tunnel address %v", e.tunDst)
 }
 
-// plant is a random world in which every flow with an enabled service can run, but for hosts without a tunnel address, and
-// what can be sent there.
+// plant is a random world in which every flow with an enabled service can run, but for hosts
+// without a tunnel address, and what can be sent there.
 type plant struct {
 	tap.Change
 	ports   map[string][]string // "host/bridge" -> ports that packets enter and leave by
@@ -322,7 +323,8 @@ func drawPlant(t *rapid.T) *plant {
 	return w
 }
 
-// renumber lets the switches show the ports that are programmed, some under other numbers than were asked for.
+// renumber lets the switches show the ports that are programmed, some under other numbers than were
+// asked for.
 func (w *plant) renumber(t *rapid.T) {
 	for _, p := range mirror.Full(mirror.DefaultConfig(), w.Change).Programs {
 		h := &w.Hosts[slices.IndexFunc(w.Hosts, func(h tap.Host) bool { return h.ID == p.Host })]
@@ -407,8 +409,8 @@ func TestPacketArrivesOnceAndNowhereElse(t *testing.T) {
 	})
 }
 
-// TestUnderlayIsNotMirrored sends the tunnel's own packets over the bridge that carries the underlay, and a stranger's packets
-// and a collector's into the tap bridge.
+// TestUnderlayIsNotMirrored sends the tunnel's own packets over the bridge that carries the
+// underlay, and a stranger's packets and a collector's into the tap bridge.
 func TestUnderlayIsNotMirrored(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawPlant(t)

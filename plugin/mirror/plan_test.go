@@ -19,7 +19,8 @@ type step struct {
 	change tap.Change
 }
 
-// TestPlan holds what is planned for each scene, and what follows from each later change, against a golden file.
+// TestPlan holds what is planned for each scene, and what follows from each later change, against a
+// golden file.
 func TestPlan(t *testing.T) {
 	const physical = "52:54:00:aa:00:01"
 	free := hostNIC("eth9", physical, "", "")
@@ -365,7 +366,8 @@ func find[T any](t *testing.T, list []T, is func(T) bool) T {
 	panic("unreachable")
 }
 
-// TestNames holds every name that is made to what a switch takes: 15 characters, for the longest capture of four records.
+// TestNames holds every name that is made to what a switch takes: 15 characters, for the longest
+// capture of four records.
 func TestNames(t *testing.T) {
 	s := local(t)
 	s.vnic("f1", "t1", "g1", 1, tap.Both)

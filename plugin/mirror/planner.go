@@ -14,45 +14,47 @@ import (
 
 // Planner is the mirror logic behind the plugin contract. It is safe for concurrent use.
 type Planner struct {
-	mu       sync.Mutex
-	arrived  chan struct{} // closed and replaced at each new revision
+	mu       sync.Mutex // guards everything below
 	revision uint64
+	applied  chan struct{} // closed and replaced at each new revision
 
-	world        *world
-	destinations map[string]destination          // of services
-	parts        map[string]*part                // of flows
-	captureAt    map[string]map[string]*gathered // host -> capture -> its flows
-	feeds        map[string]*feed                // of services
-	servicesAt   index                           // host -> services with their NIC there
-	guarded      set                             // hosts whose guard knows the tunnel addresses of all others
-	refused      map[string]map[string]refusal   // host -> flow -> why it cannot run there
+	world         *world
+	destinations  map[string]destination              // by service
+	resolved      map[string]*resolvedFlow            // by flow
+	tallies       map[string]map[string]*captureTally // by host and capture
+	senderTallies map[string]*senderTally             // by service
+	servicesAt    smallIndex                          // by host: services with their tap NIC there
+	guarded       set                                 // hosts whose guard lists all tunnels
+	refused       map[string]map[string]reason        // by host and flow: why it cannot run there
 
-	programs map[string]*tap.Program // as told
-	statuses map[subject]uint64      // as told: their prints
+	programs map[string]*tap.Program // by host, as reported last
+	reported map[subject]uint64      // fingerprints of the statuses reported last
 }
 
 var _ plugin.Mirror = (*Planner)(nil)
 
 // New returns a planner that knows nothing and has the default configuration.
 func New() *Planner {
-	p := &Planner{arrived: make(chan struct{})}
-	p.reset(DefaultConfig())
+	p := &Planner{applied: make(chan struct{})}
+	p.resetLocked(DefaultConfig())
 	return p
 }
 
-func (p *Planner) reset(config Config) {
+func (p *Planner) resetLocked(config Config) {
 	p.world = newWorld(config)
 	p.destinations = map[string]destination{}
-	p.parts, p.captureAt, p.feeds = map[string]*part{}, map[string]map[string]*gathered{}, map[string]*feed{}
-	p.servicesAt, p.guarded = index{}, set{}
-	p.refused = map[string]map[string]refusal{}
-	p.programs, p.statuses = map[string]*tap.Program{}, map[subject]uint64{}
+	p.resolved = map[string]*resolvedFlow{}
+	p.tallies = map[string]map[string]*captureTally{}
+	p.senderTallies = map[string]*senderTally{}
+	p.servicesAt, p.guarded = smallIndex{}, set{}
+	p.refused = map[string]map[string]reason{}
+	p.programs, p.reported = map[string]*tap.Program{}, map[subject]uint64{}
 }
 
-// Full computes the programs of all hosts and all statuses from a snapshot, at once.
+// Full computes the programs of all hosts and all statuses from a snapshot.
 func Full(config Config, snapshot tap.Change) tap.Result {
 	p := New()
-	p.reset(config)
+	p.resetLocked(config)
 	return p.Apply(snapshot)
 }
 
@@ -67,14 +69,17 @@ func (p *Planner) Configure(_ context.Context, config []byte) error {
 	if err != nil {
 		return err
 	}
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.reset(parsed)
+	p.resetLocked(parsed)
 	return nil
 }
 
 // Run implements [plugin.Mirror].
-func (p *Planner) Run(ctx context.Context, changes <-chan tap.Change, tell func(tap.Result) error) error {
+func (p *Planner) Run(
+	ctx context.Context, changes <-chan tap.Change, emit func(tap.Result) error,
+) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -83,7 +88,7 @@ func (p *Planner) Run(ctx context.Context, changes <-chan tap.Change, tell func(
 			if !open {
 				return nil
 			}
-			if err := tell(p.Apply(c)); err != nil {
+			if err := emit(p.Apply(c)); err != nil {
 				return err
 			}
 		}
@@ -91,42 +96,49 @@ func (p *Planner) Run(ctx context.Context, changes <-chan tap.Change, tell func(
 }
 
 // Check implements [plugin.Mirror].
-func (p *Planner) Check(ctx context.Context, revision uint64, r tap.Resource) (tap.Resource, error) {
+func (p *Planner) Check(
+	ctx context.Context, revision uint64, r tap.Resource,
+) (tap.Resource, error) {
 	for {
 		p.mu.Lock()
 		if p.revision >= revision {
 			defer p.mu.Unlock()
 			return p.world.check(r)
 		}
-		arrived := p.arrived
+		applied := p.applied
 		p.mu.Unlock()
+
 		select {
-		case <-arrived:
+		case <-applied:
 		case <-ctx.Done():
-			if cause := context.Cause(ctx); cause != ctx.Err() {
-				return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w: %w", revision, ctx.Err(), cause)
+			err := ctx.Err()
+			if cause := context.Cause(ctx); cause != err {
+				err = fmt.Errorf("%w: %w", err, cause)
 			}
-			return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w", revision, ctx.Err())
+			return tap.Resource{}, fmt.Errorf("waiting for revision %d: %w", revision, err)
 		}
 	}
 }
 
-// Apply takes a change in and returns what differs from what was told before.
+// Apply takes a change in and returns what differs from earlier results.
 func (p *Planner) Apply(c tap.Change) tap.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if c.Reset {
-		p.reset(p.world.config)
+		p.resetLocked(p.world.config)
 	}
 	t := touched{set{}, set{}, set{}}
-	tunnelsChanged, allSeenChanged := p.world.apply(&c, t)
-	if tunnelsChanged || allSeenChanged {
+	effect := p.world.apply(&c, t)
+	if effect.tunnels || effect.allSeen {
 		maps.Copy(t.hosts, p.guarded)
 	}
-	if allSeenChanged {
-		p.touchMissing(t)
+	if effect.allSeen {
+		p.touchUnresolved(t)
 	}
 
+	// Each step may touch more for the steps after it: services before flows, flows before hosts,
+	// hosts before statuses.
 	for id := range t.services {
 		p.resolveService(id, t)
 	}
@@ -138,96 +150,106 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 		p.replan(id, t, &result)
 	}
 	for id := range t.services {
-		p.tellStatus(tap.KindService, id, &result)
+		p.reportStatus(subject{tap.KindService, id}, &result)
 	}
 	for id := range t.flows {
-		p.tellStatus(tap.KindFlow, id, &result)
+		p.reportStatus(subject{tap.KindFlow, id}, &result)
 	}
-	slices.SortFunc(result.Programs, func(a, b tap.Program) int { return cmp.Compare(a.Host, b.Host) })
-	slices.SortFunc(result.Statuses, func(a, b tap.Status) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-	})
+	sortResult(&result)
+
 	p.revision = c.Revision
-	close(p.arrived)
-	p.arrived = make(chan struct{})
+	close(p.applied)
+	p.applied = make(chan struct{})
 	return result
 }
 
-// touchMissing touches what was not found: of nothing else it matters whether there are hosts that were never seen.
-func (p *Planner) touchMissing(t touched) {
+func sortResult(r *tap.Result) {
+	slices.SortFunc(r.Programs, func(a, b tap.Program) int { return cmp.Compare(a.Host, b.Host) })
+	slices.SortFunc(r.Statuses, func(a, b tap.Status) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// touchUnresolved touches what was not found. It may be on an unseen host only as long as there is
+// one.
+func (p *Planner) touchUnresolved(t touched) {
 	for id, to := range p.destinations {
 		if !to.ok() {
 			t.services.add(id)
 		}
 	}
-	for id, from := range p.parts {
+	for id, from := range p.resolved {
 		if !from.ok() {
 			t.flows.add(id)
 		}
 	}
 }
 
-// resolveService finds a service's tap NIC again. If the answer changed, its hosts and its flows are touched.
+// resolveService finds a service's tap NIC again, and touches its old and its new host. If anything
+// changed, its flows are touched too.
 func (p *Planner) resolveService(id string, t touched) {
-	before := p.destinations[id]
+	last := p.destinations[id]
 	delete(p.destinations, id)
+	p.servicesAt.remove(last.host, id)
+	t.hosts.add(last.host)
+
 	var now destination
-	s := p.world.services[id]
-	if s != nil {
+	if s := p.world.services[id]; s != nil {
 		now = p.world.destination(s)
 		p.destinations[id] = now
+		p.servicesAt.add(now.host, id)
+		t.hosts.add(now.host)
 	}
-	if now != before {
+
+	if now != last {
 		for f := range p.world.flowsOfService[id] {
 			t.flows.add(f)
 		}
-	}
-	p.servicesAt.remove(before.host, id)
-	t.hosts.add(before.host)
-	if s != nil {
-		p.servicesAt.add(now.host, id)
-		t.hosts.add(now.host)
 	}
 }
 
 // resolveFlow finds a flow's source again, and touches the hosts of both ends.
 func (p *Planner) resolveFlow(id string, t touched) {
-	if was := p.parts[id]; was != nil {
-		for _, at := range was.places {
+	if last := p.resolved[id]; last != nil {
+		for _, at := range last.places {
 			t.hosts.add(at.host)
 		}
-		p.leave(id)
+		p.removeFromTallies(last)
 	}
 	f := p.world.flows[id]
 	if f == nil {
 		return
 	}
-	now := p.world.source(f)
-	p.join(&part{flow: f, source: now, feeds: p.world.runs(f)})
+
+	now := &resolvedFlow{flow: f, source: p.world.source(f), active: p.world.shouldRun(f)}
+	p.addToTallies(now)
 	for _, at := range now.places {
 		t.hosts.add(at.host)
 	}
 	t.hosts.add(p.destinations[f.TapID].host)
 }
 
-// replan computes a host's program again and tells it if it differs.
+// replan computes a host's program again and adds it to the result if it differs. It touches the
+// flows that are refused now or were until now, where the reason differs.
 func (p *Planner) replan(host string, t touched, result *tap.Result) {
 	program, refused := p.plan(host)
-	for _, some := range []map[string]refusal{refused, p.refused[host]} {
+	for _, some := range []map[string]reason{refused, p.refused[host]} {
 		for id := range some {
 			if refused[id] != p.refused[host][id] {
 				t.flows.add(id)
 			}
 		}
 	}
-	if p.refused[host] = refused; len(refused) == 0 {
+	p.refused[host] = refused
+	if len(refused) == 0 {
 		delete(p.refused, host)
 	}
+
 	if program == nil {
 		delete(p.programs, host)
 		return
 	}
-	if before := p.programs[host]; before == nil || !before.Equal(program) {
+	if last := p.programs[host]; last == nil || !last.Equal(program) {
 		p.programs[host] = program
 		result.Programs = append(result.Programs, *program)
 	}

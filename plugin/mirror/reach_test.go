@@ -9,8 +9,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestChangeReaches names the changes that have an effect far from the object that changed. The planner, told the scene and
-// then the change, must end where the computation of the changed scene ends.
+// TestChangeReaches names the changes that have an effect far from the object that changed. The
+// planner, told the scene and then the change, must end where the computation of the changed scene
+// ends.
 func TestChangeReaches(t *testing.T) {
 	other := func(s *scene) {
 		s.guestTap("t2", on("a", "brtap", "tapt2"))
@@ -99,8 +100,8 @@ func TestChangeReaches(t *testing.T) {
 	}
 }
 
-// TestServiceTakesItsAttachmentAlong: a service that is created again starts without a place, also if the last word on its NIC
-// came with the change that deleted it.
+// TestServiceTakesItsAttachmentAlong: a service that is created again starts without a place, also
+// if the last word on its NIC came with the change that deleted it.
 func TestServiceTakesItsAttachmentAlong(t *testing.T) {
 	s := local(t)
 	p := mirror.New()

@@ -32,13 +32,14 @@ func golden(t *testing.T, name, text string) {
 	}
 }
 
-// render writes a result for readers: statuses, then each host's program in the words of ovs-vsctl and ovs-ofctl.
+// render writes a result for readers: statuses, then each host's program in the words of ovs-vsctl
+// and ovs-ofctl.
 func render(r tap.Result) string {
 	var b strings.Builder
 	for _, s := range r.Statuses {
 		fmt.Fprintf(&b, "%s %s: %s", s.Kind, s.ID, s.State)
 		if s.Reason != "" {
-			fmt.Fprintf(&b, ": %s", s.Reason)
+			fmt.Fprintf(&b, " (%s): %s", s.Code, s.Reason)
 		}
 		for i, n := range s.Needs {
 			fmt.Fprintf(&b, "%s%s/%s", map[bool]string{true: "; needs ", false: " "}[i == 0], n.Host, n.Owner)

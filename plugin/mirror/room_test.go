@@ -13,7 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// crowd is a host with n services, each fed by one flow from guest g1: n mirrors on br0. Flow f00 is the earliest.
+// crowd is a host with n services, each fed by one flow from guest g1: n mirrors on br0. Flow f00
+// is the earliest.
 func crowd(t *testing.T, n int) *scene {
 	s := newScene(t)
 	s.host("a")
@@ -121,7 +122,8 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// TestFreedRoomIsUsed: when a flow ends, the one that had no room runs, and no other loses its place.
+// TestFreedRoomIsUsed: when a flow ends, the one that had no room runs, and no other loses its
+// place.
 func TestFreedRoomIsUsed(t *testing.T) {
 	s := crowd(t, 33)
 	p := mirror.New()

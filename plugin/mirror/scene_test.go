@@ -20,7 +20,8 @@ type scene struct {
 
 func newScene(t *testing.T) *scene { return &scene{t: t, Change: tap.Change{Revision: 1, Reset: true}} }
 
-// host adds a host with bridge br0, uplink eth0, that carries wire net0. Its tunnel address ends with its number.
+// host adds a host with bridge br0, uplink eth0, that carries wire net0. Its tunnel address ends
+// with its number.
 func (s *scene) host(id string, adjust ...func(*tap.Host)) {
 	h := tap.Host{
 		ID: id, Name: "host-" + id, Observed: true, Connected: true,
@@ -89,7 +90,8 @@ func (s *scene) guest(id string, n int, places ...tap.Location) {
 	s.Guests = append(s.Guests, tap.Guest{ID: id, Name: "vm-" + id, NICs: []tap.NIC{{MAC: nicMAC(n), Locations: places}}})
 }
 
-// guestTap adds an enabled service to a guest; where its NIC is on brtap, the host shows the port as number 1, 2 and so on.
+// guestTap adds an enabled service to a guest; where its NIC is on brtap, the host shows the port
+// as number 1, 2 and so on.
 func (s *scene) guestTap(id string, places ...tap.Location) {
 	n := len(s.Services) + 1
 	s.Services = append(s.Services, tap.Service{

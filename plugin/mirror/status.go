@@ -2,26 +2,25 @@ package mirror
 
 import (
 	"cmp"
-	"fmt"
 	"hash/maphash"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// subject is whom a status is about.
+// subject is the service or flow that a status is about.
 type subject struct {
 	kind tap.Kind
 	id   string
 }
 
-// printSeed makes prints different in each process, so that nobody can choose names by which two statuses have the same.
-var printSeed = maphash.MakeSeed()
+// fingerprintSeed differs in each process, so that nobody can choose names whose statuses collide.
+var fingerprintSeed = maphash.MakeSeed()
 
-// printOf is a fingerprint of what a status says.
-func printOf(s *tap.Status) uint64 {
+// fingerprint hashes what a status says. It takes the place of the status in memory.
+func fingerprint(s *tap.Status) uint64 {
 	var h maphash.Hash
-	h.SetSeed(printSeed)
+	h.SetSeed(fingerprintSeed)
 	maphash.WriteComparable(&h, [3]string{string(s.State), s.Reason, string(s.Code)})
 	for _, n := range s.Needs {
 		maphash.WriteComparable(&h, n)
@@ -29,99 +28,114 @@ func printOf(s *tap.Status) uint64 {
 	return h.Sum64()
 }
 
-// tellStatus adds the status of a service or a flow to the result if it differs from the one told before.
-func (p *Planner) tellStatus(kind tap.Kind, id string, result *tap.Result) {
-	about := subject{kind, id}
-	status := tap.Status{Kind: kind, ID: id}
-	if kind == tap.KindService {
-		s := p.world.services[id]
-		if s == nil {
-			delete(p.statuses, about)
-			return
-		}
-		p.serviceStatus(s, &status)
-	} else {
-		f := p.world.flows[id]
-		if f == nil {
-			delete(p.statuses, about)
-			return
-		}
-		p.flowStatus(f, &status)
+// reportStatus adds the status of a service or a flow to the result if it differs from the last one
+// reported.
+func (p *Planner) reportStatus(about subject, result *tap.Result) {
+	status, exists := p.status(about)
+	if !exists {
+		delete(p.reported, about)
+		return
 	}
-	now := printOf(&status)
-	if before, told := p.statuses[about]; !told || before != now {
-		p.statuses[about] = now
+
+	now := fingerprint(&status)
+	if last, known := p.reported[about]; !known || last != now {
+		p.reported[about] = now
 		result.Statuses = append(result.Statuses, status)
 	}
 }
 
-func (p *Planner) serviceStatus(s *tap.Service, status *tap.Status) {
-	to := p.destinations[s.ID]
-	switch {
-	case !s.Enabled:
-		status.State = tap.StateDisabled
-	case !to.ok():
-		status.State, status.Reason, status.Code = to.state(), to.problem, to.code
-	case to.down != "":
-		status.State, status.Reason, status.Code = tap.StatePending, to.down, tap.CodeNICDown
-	default:
-		status.State = tap.StateProgrammed
-		status.Needs = []tap.Need{{Host: to.host, Owner: ownerBridge}, {Host: to.host, Owner: s.ID}}
+// status computes a status; it reports false for a service or flow that does not exist.
+func (p *Planner) status(about subject) (status tap.Status, exists bool) {
+	if about.kind == tap.KindService {
+		if s := p.world.services[about.id]; s != nil {
+			status, exists = p.serviceStatus(s), true
+		}
+	} else if f := p.world.flows[about.id]; f != nil {
+		status, exists = p.flowStatus(f), true
 	}
+	status.Kind, status.ID = about.kind, about.id
+	return status, exists
 }
 
-func (p *Planner) flowStatus(f *tap.Flow, status *tap.Status) {
-	from := p.parts[f.ID].source
+func withReason(state tap.State, why reason) tap.Status {
+	return tap.Status{State: state, Reason: why.text, Code: why.code}
+}
+
+func (p *Planner) serviceStatus(s *tap.Service) tap.Status {
+	if !s.Enabled {
+		return tap.Status{State: tap.StateDisabled}
+	}
+	if status, blocked := destinationStatus(p.destinations[s.ID]); blocked {
+		return status
+	}
+	return tap.Status{State: tap.StateProgrammed, Needs: p.serviceNeeds(s)}
+}
+
+// destinationStatus is the status of everything that needs a destination, if nothing can be
+// delivered to it.
+func destinationStatus(to destination) (status tap.Status, blocked bool) {
+	switch {
+	case !to.ok():
+		return withReason(to.state(), to.reason), true
+	case to.down.text != "":
+		return withReason(tap.StatePending, to.down), true
+	}
+	return tap.Status{}, false
+}
+
+// serviceNeeds are the needs of the destination side.
+func (p *Planner) serviceNeeds(s *tap.Service) []tap.Need {
+	host := p.destinations[s.ID].host
+	return []tap.Need{{Host: host, Owner: ownerBridge}, {Host: host, Owner: s.ID}}
+}
+
+func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	s := p.world.services[f.TapID]
-	to := p.destinations[f.TapID]
+	from := p.resolved[f.ID].source
 	switch {
 	case !f.Enabled:
-		status.State = tap.StateDisabled
-		return
+		return tap.Status{State: tap.StateDisabled}
 	case s == nil:
-		status.State, status.Code = tap.StateError, tap.CodeServiceAbsent
-		status.Reason = fmt.Sprintf("tap service %s does not exist", f.TapID)
-		return
-	case selfTap(f, s):
-		status.State, status.Reason, status.Code = tap.StateError, "a guest cannot tap itself", tap.CodeSelfTap
-		return
+		return withReason(tap.StateError,
+			because(tap.CodeServiceAbsent, "tap service %s does not exist", f.TapID))
+	case tapsItself(f, s):
+		return withReason(tap.StateError, because(tap.CodeSelfTap, "a guest cannot tap itself"))
 	case !from.ok():
-		status.State, status.Reason, status.Code = from.state(), from.problem, from.code
-		return
+		return withReason(from.state(), from.reason)
 	}
+
 	for _, at := range from.places {
-		if why := p.world.hosts[at.host].Refused; why != "" {
-			status.State, status.Reason, status.Code = tap.StateError, why, tap.CodeHostRefused
-			return
+		if text := p.world.hosts[at.host].Refused; text != "" {
+			return withReason(tap.StateError, reason{tap.CodeHostRefused, text})
 		}
-		if no := p.refused[at.host][f.ID]; no.why != "" {
-			status.State, status.Reason, status.Code = tap.StateError, no.why, no.code
-			return
+		if why, refused := p.refused[at.host][f.ID]; refused {
+			return withReason(tap.StateError, why)
 		}
 	}
-	switch {
-	case !to.ok():
-		status.State, status.Reason, status.Code = to.state(), to.problem, to.code
-		return
-	case to.down != "":
-		status.State, status.Reason, status.Code = tap.StatePending, to.down, tap.CodeNICDown
-		return
+
+	if status, blocked := destinationStatus(p.destinations[f.TapID]); blocked {
+		return status
 	}
-	status.State = tap.StateProgrammed
-	needs := []tap.Need{{Host: to.host, Owner: ownerBridge}, {Host: to.host, Owner: s.ID}}
-	for _, at := range from.places {
-		needs = append(needs, tap.Need{Host: at.host, Owner: ownerBridge}, tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID)})
-		if at.host != to.host {
-			needs = append(needs, tap.Need{Host: at.host, Owner: ownerTunnel}, tap.Need{Host: to.host, Owner: ownerTunnel})
-		}
-	}
-	slices.SortFunc(needs, func(a, b tap.Need) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Owner, b.Owner)) })
-	status.Needs = slices.Compact(needs)
+	return tap.Status{State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places)}
 }
 
-func (w want) state() tap.State {
-	if w.failed {
-		return tap.StateError
+// flowNeeds are the needs of both sides of a flow, sorted and each once.
+func (p *Planner) flowNeeds(s *tap.Service, places []place) []tap.Need {
+	to := p.destinations[s.ID]
+	needs := p.serviceNeeds(s)
+	for _, at := range places {
+		needs = append(needs,
+			tap.Need{Host: at.host, Owner: ownerBridge},
+			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID)})
+		if at.host != to.host {
+			needs = append(needs,
+				tap.Need{Host: at.host, Owner: ownerTunnel},
+				tap.Need{Host: to.host, Owner: ownerTunnel})
+		}
 	}
-	return tap.StatePending
+
+	slices.SortFunc(needs, func(a, b tap.Need) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Owner, b.Owner))
+	})
+	return slices.Compact(needs)
 }

@@ -1,110 +1,86 @@
 package mirror
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-type set map[string]struct{}
-
-func (s set) add(id string) { s[id] = struct{}{} }
-
-func sorted[V any](m map[string]V) []string {
-	keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
-	slices.Sort(keys)
-	return keys
-}
-
-// index maps a key to the ids that refer to it, sorted: most keys have one, for which a set would take ten times as much memory. Where
-// there may be thousands, to keep them sorted would take too long: see sets.
-type index map[string][]string
-
-func (x index) add(key, id string) {
-	if at, stands := slices.BinarySearch(x[key], id); !stands {
-		x[key] = slices.Insert(x[key], at, id)
-	}
-}
-
-func (x index) remove(key, id string) {
-	ids := x[key]
-	switch at, stands := slices.BinarySearch(ids, id); {
-	case !stands:
-	case len(ids) == 1:
-		delete(x, key)
-	default:
-		x[key] = slices.Delete(ids, at, at+1)
-	}
-}
-
-// sets maps a key to the ids that refer to it, however many.
-type sets map[string]set
-
-func (x sets) add(key, id string) {
-	if x[key] == nil {
-		x[key] = set{}
-	}
-	x[key].add(id)
-}
-
-func (x sets) remove(key, id string) {
-	delete(x[key], id)
-	if len(x[key]) == 0 {
-		delete(x, key)
-	}
-}
-
-// world is everything that the planner knows. The indexes say which flows and services a change of something touches.
+// world is everything that the planner knows. The indexes find the flows and services that a change
+// touches.
 type world struct {
 	config   Config
-	bridge   tap.TapBridge // as it must stand on each host, but for its datapath type
+	bridge   tap.TapBridge // the tap bridge of each host, but for its datapath type
 	hosts    map[string]*tap.Host
 	guests   map[string]*tap.Guest
 	services map[string]*tap.Service
 	flows    map[string]*tap.Flow
-	attached map[string][]tap.Location // service -> where its tap NIC was seen
+	attached map[string][]tap.Location // by service: where its tap NIC was seen
 
-	unseen set // hosts that were never observed
+	unseen set // hosts that were not seen yet
 
-	flowsOfService  sets
-	flowsOfSource   index // guest or host -> flows
-	servicesAtHost  index // host -> services of type host
-	servicesOfGuest index
-	guestsSeenAt    sets  // host, registered or not -> guests with a NIC there
-	servicesSeenAt  index // host, registered or not -> services with their tap NIC there
+	// Hosts in these indexes need not be registered.
+	flowsOfService  largeIndex
+	flowsOfSource   smallIndex // by guest or host
+	servicesAtHost  smallIndex // services of type host
+	servicesOfGuest smallIndex
+	guestsSeenAt    largeIndex // by host: guests with a NIC there
+	servicesSeenAt  smallIndex // by host: services with their tap NIC there
 }
 
 func newWorld(config Config) *world {
 	return &world{
 		config: config,
 		bridge: tap.TapBridge{
-			Name: config.Bridge, FailMode: "secure", Protocols: []string{"OpenFlow13"}, OtherConfig: map[string]string{"disable-in-band": "true"},
+			Name: config.Bridge, FailMode: "secure", Protocols: []string{"OpenFlow13"},
+			OtherConfig: map[string]string{"disable-in-band": "true"},
 		},
-		hosts: map[string]*tap.Host{}, guests: map[string]*tap.Guest{}, attached: map[string][]tap.Location{},
+		hosts: map[string]*tap.Host{}, guests: map[string]*tap.Guest{},
 		services: map[string]*tap.Service{}, flows: map[string]*tap.Flow{},
+		attached:       map[string][]tap.Location{},
 		unseen:         set{},
-		flowsOfService: sets{}, flowsOfSource: index{}, servicesAtHost: index{}, servicesOfGuest: index{},
-		guestsSeenAt: sets{}, servicesSeenAt: index{},
+		flowsOfService: largeIndex{}, flowsOfSource: smallIndex{},
+		servicesAtHost: smallIndex{}, servicesOfGuest: smallIndex{},
+		guestsSeenAt: largeIndex{}, servicesSeenAt: smallIndex{},
 	}
 }
 
-// touched lists what a change may have an effect on.
+// touched collects what a change may affect.
 type touched struct {
 	hosts, services, flows set
 }
 
-// apply takes a change in, and adds to t what it touches directly. It reports whether the tunnel addresses that are known changed, and
-// whether the last unseen host was seen, or the first one came: "not found so far" is then "not there" for everything at once.
-func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged, allSeenChanged bool) {
-	hadUnseen := len(w.unseen) > 0
+// worldChange says what a change affects beyond the objects that it touches.
+type worldChange struct {
+	tunnels bool // tunnel addresses changed
+	allSeen bool // the last unseen host was seen, or there is an unseen host again
+}
+
+// apply takes a change in, and adds what it touches directly to t.
+func (w *world) apply(c *tap.Change, t touched) (effect worldChange) {
+	anyUnseen := len(w.unseen) > 0
+	effect.tunnels = w.applyHosts(c, t)
+	effect.allSeen = anyUnseen != (len(w.unseen) > 0)
+
+	w.applyGuests(c, t)
+	w.applyServices(c, t)
+	w.applyFlows(c, t)
+	return effect
+}
+
+// applyHosts reports whether tunnel addresses changed.
+func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		w.touchHost(h.ID, t)
-		if before := w.hosts[h.ID]; before == nil && h.TunnelIP.IsValid() || before != nil && before.TunnelIP != h.TunnelIP {
-			tunnelsChanged = true
+
+		var lastIP netip.Addr
+		if last := w.hosts[h.ID]; last != nil {
+			lastIP = last.TunnelIP
 		}
+		tunnelsChanged = tunnelsChanged || lastIP != h.TunnelIP
+
 		w.hosts[h.ID] = h
 		delete(w.unseen, h.ID)
 		if !h.Observed {
@@ -117,23 +93,32 @@ func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged, allSeenChanged 
 		delete(w.hosts, id)
 		delete(w.unseen, id)
 	}
+	return tunnelsChanged
+}
+
+func (w *world) applyGuests(c *tap.Change, t touched) {
 	for i := range c.Guests {
-		w.forgetGuest(c.Guests[i].ID)
-		w.addGuest(&c.Guests[i])
-		w.touchGuest(c.Guests[i].ID, t)
+		g := &c.Guests[i]
+		w.forgetGuest(g.ID)
+		w.addGuest(g)
+		w.touchGuest(g.ID, t)
 	}
 	for _, id := range c.Gone.Guests {
 		w.forgetGuest(id)
 		w.touchGuest(id, t)
 	}
+}
+
+func (w *world) applyServices(c *tap.Change, t touched) {
 	for _, a := range c.Attachments {
 		w.attach(a.ServiceID, a.Locations)
 		t.services.add(a.ServiceID)
 	}
 	for i := range c.Services {
-		w.forgetService(c.Services[i].ID)
-		w.addService(&c.Services[i])
-		w.touchService(c.Services[i].ID, t)
+		s := &c.Services[i]
+		w.forgetService(s.ID)
+		w.addService(s)
+		w.touchService(s.ID, t)
 	}
 	for _, id := range c.Gone.Services {
 		w.touchService(id, t)
@@ -141,28 +126,32 @@ func (w *world) apply(c *tap.Change, t touched) (tunnelsChanged, allSeenChanged 
 		delete(w.services, id)
 		w.attach(id, nil)
 	}
+}
+
+// applyFlows touches each flow before it changes too: the service that it fed loses a sender.
+func (w *world) applyFlows(c *tap.Change, t touched) {
 	for i := range c.Flows {
-		w.touchFlow(c.Flows[i].ID, t)
-		w.forgetFlow(c.Flows[i].ID)
-		w.addFlow(&c.Flows[i])
+		f := &c.Flows[i]
+		w.touchFlow(f.ID, t)
+		w.forgetFlow(f.ID)
+		w.addFlow(f)
 	}
 	for _, id := range c.Gone.Flows {
 		w.touchFlow(id, t)
 		w.forgetFlow(id)
 	}
-	return tunnelsChanged, hadUnseen != (len(w.unseen) > 0)
 }
 
 // otherTunnels are the tunnel addresses of all hosts but one, sorted.
 func (w *world) otherTunnels(h *tap.Host) []netip.Addr {
-	var all []netip.Addr
+	var addrs []netip.Addr
 	for id, o := range w.hosts {
 		if id != h.ID && o.TunnelIP.IsValid() && o.TunnelIP != h.TunnelIP {
-			all = append(all, o.TunnelIP)
+			addrs = append(addrs, o.TunnelIP)
 		}
 	}
-	slices.SortFunc(all, netip.Addr.Compare)
-	return slices.Compact(all)
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs)
 }
 
 func (w *world) addGuest(g *tap.Guest) {
@@ -175,14 +164,16 @@ func (w *world) addGuest(g *tap.Guest) {
 }
 
 func (w *world) forgetGuest(id string) {
-	if g := w.guests[id]; g != nil {
-		for _, n := range g.NICs {
-			for _, l := range n.Locations {
-				w.guestsSeenAt.remove(l.Host, id)
-			}
-		}
-		delete(w.guests, id)
+	g := w.guests[id]
+	if g == nil {
+		return
 	}
+	for _, n := range g.NICs {
+		for _, l := range n.Locations {
+			w.guestsSeenAt.remove(l.Host, id)
+		}
+	}
+	delete(w.guests, id)
 }
 
 // attach sets where the tap NIC of a service was seen.
@@ -208,7 +199,7 @@ func (w *world) addService(s *tap.Service) {
 	}
 }
 
-// forgetService takes a service out of the indexes.
+// forgetService removes a service from the indexes.
 func (w *world) forgetService(id string) {
 	if s := w.services[id]; s != nil {
 		w.servicesAtHost.remove(s.TargetID, id)
@@ -216,8 +207,8 @@ func (w *world) forgetService(id string) {
 	}
 }
 
-// sourceOf is the guest or the host that a flow mirrors; ids of both are unique together.
-func sourceOf(f *tap.Flow) string {
+// sourceID is the id of the guest or host that a flow mirrors. No guest has the id of a host.
+func sourceID(f *tap.Flow) string {
 	if f.Type == tap.FlowVSwitch {
 		return f.HostID
 	}
@@ -227,13 +218,13 @@ func sourceOf(f *tap.Flow) string {
 func (w *world) addFlow(f *tap.Flow) {
 	w.flows[f.ID] = f
 	w.flowsOfService.add(f.TapID, f.ID)
-	w.flowsOfSource.add(sourceOf(f), f.ID)
+	w.flowsOfSource.add(sourceID(f), f.ID)
 }
 
 func (w *world) forgetFlow(id string) {
 	if f := w.flows[id]; f != nil {
 		w.flowsOfService.remove(f.TapID, id)
-		w.flowsOfSource.remove(sourceOf(f), id)
+		w.flowsOfSource.remove(sourceID(f), id)
 		delete(w.flows, id)
 	}
 }
@@ -263,7 +254,7 @@ func (w *world) touchGuest(id string, t touched) {
 	}
 }
 
-// touchFlow is called before the flow changes: the service that it fed forgets its sender.
+// touchFlow touches a flow, and the service that it feeds so far.
 func (w *world) touchFlow(id string, t touched) {
 	t.flows.add(id)
 	if f := w.flows[id]; f != nil {

@@ -12,7 +12,8 @@ type Service struct {
 	Type     ServiceType `json:"type"`
 	TargetID string      `json:"target_id"` // id of the guest or of the host, by Type
 
-	// MAC is the address of the tap NIC: allocated for a guest, that of the physical NIC for a host.
+	// MAC is the address of the tap NIC: allocated for a guest, that of the physical NIC for a
+	// host.
 	MAC MAC `json:"mac_addr"`
 	// IfName is the tap NIC's interface name on the host, at most 15 characters.
 	IfName  string `json:"ifname"`

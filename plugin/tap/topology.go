@@ -10,8 +10,8 @@ type Host struct {
 	TunnelIP netip.Addr        // zero while unknown
 	Wires    map[string]string // wire id -> bridge that carries it here
 
-	// Observed is false until the switch was first seen since the controller started. What is missing
-	// on such a host may still be there.
+	// Observed is false until the switch was first seen since the controller started. What is
+	// missing on such a host may still be there.
 	Observed bool
 	// Connected is false while the switch cannot be reached; the rest is then as last seen.
 	Connected bool
@@ -50,8 +50,8 @@ type HostNIC struct {
 	MAC    MAC
 	UsedBy string // what uses it according to the host's facts or the switch, or ""
 
-	// SeenMAC is the address that the switch showed for this name when the NIC was last on a bridge;
-	// zero if it never was.
+	// SeenMAC is the address that the switch showed for this name when the NIC was last on a
+	// bridge; zero if it never was.
 	SeenMAC MAC
 }
 

@@ -1,0 +1,74 @@
+package mirror
+
+import "github.com/tapline-sdn/tapline/plugin/tap"
+
+// captureObjects are the objects of a capture in a program. They are remembered and made again only
+// where their inputs changed: so successive programs share them, and comparing programs is cheap.
+type captureObjects struct {
+	inputs  objectInputs
+	ports   [2]tap.Port
+	mirrors []tap.Mirror // nil: to be made
+	flows   []tap.FlowEntry
+}
+
+// objectInputs are what the ports and flows of a capture depend on, beside its name.
+type objectInputs struct {
+	to          destination
+	key         uint32 // of its service
+	guarded     bool
+	local       bool   // the destination is on the same host
+	port        uint32 // number of its port on the tap bridge
+	portRequest uint32 // number that this port requests
+	tunnelPort  uint32 // number of the tunnel port
+}
+
+// objects returns the objects of a capture.
+func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
+	cache := &c.tally.objects
+	if len(c.records) < len(c.tally.neededRecords()) {
+		// Some records have no room on the bridge. The cache is for all of them.
+		cache = &captureObjects{}
+	}
+
+	if cache.flows == nil || cache.inputs != inputs {
+		cache.inputs = inputs
+		cache.ports = p.patchPorts(c, inputs.portRequest)
+		cache.flows = captureFlows(c, inputs)
+	}
+	if cache.mirrors == nil {
+		for _, r := range c.records {
+			cache.mirrors = append(cache.mirrors, c.mirror(r))
+		}
+	}
+	return cache
+}
+
+// patchPorts is the pair of ports that joins a capture's bridge and the tap bridge.
+func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
+	return [2]tap.Port{
+		{
+			Owner: c.id, Bridge: c.bridge, Name: sourcePort(c.id), Type: "patch",
+			Options: map[string]string{"peer": tapPort(c.id)},
+			// A trunk of the reserved VLAN alone: ordinary traffic is never flooded to the port,
+			// even while no Mirror reserves it.
+			VLANMode: "trunk", Trunks: []uint16{tap.MaxVLAN + 1},
+		},
+		{
+			Owner: c.id, Bridge: p.world.config.Bridge, Name: tapPort(c.id), Type: "patch",
+			Options: map[string]string{"peer": sourcePort(c.id)}, OFPortRequest: portRequest,
+		},
+	}
+}
+
+func captureFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
+	flows := flowTables{entries: []tap.FlowEntry{}}
+	switch {
+	case inputs.to.joining:
+		// The flows follow once there is a port to deliver to.
+	case inputs.local:
+		flows.addLocalCapture(c, inputs.port)
+	default:
+		flows.addRemoteCapture(c, inputs.port, inputs.tunnelPort)
+	}
+	return flows.entries
+}

@@ -1,0 +1,156 @@
+package mirror
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// reason says why something does not work: the text for people, the code for programs.
+type reason struct {
+	code tap.Code
+	text string
+}
+
+func because(code tap.Code, format string, args ...any) reason {
+	return reason{code, fmt.Sprintf(format, args...)}
+}
+
+// resolution says how far something was resolved. It is zero for what was found.
+type resolution struct {
+	reason
+
+	permanent bool // waiting does not help: an error, not pending
+	uncertain bool // it may be on a host that was not seen yet, so what stands for it must stay
+}
+
+func (r resolution) ok() bool { return r.text == "" }
+
+func (r resolution) state() tap.State {
+	if r.permanent {
+		return tap.StateError
+	}
+	return tap.StatePending
+}
+
+func pending(why reason) resolution { return resolution{reason: why} }
+
+func failed(why reason) resolution { return resolution{reason: why, permanent: true} }
+
+func uncertain(why reason) resolution { return resolution{reason: why, uncertain: true} }
+
+// absent is the resolution of what no host shows: uncertain while hosts were not seen yet.
+func (w *world) absent(why reason) resolution {
+	if len(w.unseen) > 0 {
+		why.text += "; some hosts were not reached yet"
+		return uncertain(why)
+	}
+	return pending(why)
+}
+
+func hostAbsent(id string) reason {
+	return because(tap.CodeHostAbsent, "host %s is not registered", id)
+}
+
+func hostUnseen(h *tap.Host) reason {
+	return because(tap.CodeHostUnseen, "host %s was not reached yet", h.Name)
+}
+
+// place is where a flow's source is on one host.
+type place struct {
+	host     string
+	bridge   string
+	ports    []string // the port of a vnic, the uplinks of a vswitch
+	tunnelIP netip.Addr
+}
+
+// source is a resolved mirror source. A NIC has two places for a moment during a migration. Both
+// are mirrored, since only one of them carries traffic.
+type source struct {
+	resolution
+	places []place
+}
+
+func (w *world) source(f *tap.Flow) source {
+	if f.Type == tap.FlowVSwitch {
+		return w.vswitchSource(f)
+	}
+	return w.vnicSource(f)
+}
+
+func (w *world) vnicSource(f *tap.Flow) source {
+	guest := w.guests[f.GuestID]
+	if guest == nil {
+		return source{resolution: w.absent(because(tap.CodeGuestAbsent,
+			"guest %s is not seen on any host", f.GuestID))}
+	}
+	at := slices.IndexFunc(guest.NICs, func(n tap.NIC) bool { return n.MAC == f.MAC })
+	if at < 0 {
+		return source{resolution: w.absent(because(tap.CodeSourceUnknown,
+			"NIC %s of guest %s is not seen on any host", f.MAC, guest.Name))}
+	}
+
+	var s source
+	for _, l := range guest.NICs[at].Locations {
+		if h := w.hosts[l.Host]; h != nil && l.Bridge != w.config.Bridge {
+			s.places = append(s.places, place{l.Host, l.Bridge, []string{l.Port}, h.TunnelIP})
+		}
+	}
+	if s.places == nil {
+		s.resolution = w.absent(because(tap.CodeSourceAbsent,
+			"NIC %s of guest %s is not plugged on any host", f.MAC, guest.Name))
+	}
+	slices.SortFunc(s.places, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge),
+			slices.Compare(a.ports, b.ports))
+	})
+	return s
+}
+
+func (w *world) vswitchSource(f *tap.Flow) source {
+	h := w.hosts[f.HostID]
+	switch {
+	case h == nil:
+		return source{resolution: pending(hostAbsent(f.HostID))}
+	case !h.Observed:
+		return source{resolution: uncertain(hostUnseen(h))}
+	}
+
+	bridge := wireBridge(h, f.WireID)
+	if bridge == nil {
+		return source{resolution: pending(because(tap.CodeWireAbsent,
+			"no bridge of host %s carries wire %s", h.Name, f.WireID))}
+	}
+	if f.Direction != tap.Both && len(bridge.Uplinks) == 0 {
+		return source{resolution: pending(because(tap.CodeUplinkAbsent,
+			"bridge %s of host %s has no uplink, so there is no traffic in direction %s",
+			bridge.Name, h.Name, f.Direction))}
+	}
+	return source{places: []place{{h.ID, bridge.Name, bridge.Uplinks, h.TunnelIP}}}
+}
+
+// wireBridge finds the bridge that carries a wire: the declared one, or the one of the same name.
+func wireBridge(h *tap.Host, wire string) *tap.Bridge {
+	name, declared := h.Wires[wire]
+	if !declared {
+		name = wire
+	}
+	return bridgeByName(h, name)
+}
+
+func bridgeByName(h *tap.Host, name string) *tap.Bridge {
+	for i := range h.Bridges {
+		if h.Bridges[i].Name == name {
+			return &h.Bridges[i]
+		}
+	}
+	return nil
+}
+
+// tapsItself reports whether a guest would mirror itself to itself.
+func tapsItself(f *tap.Flow, s *tap.Service) bool {
+	return f.Type == tap.FlowVNIC && s.Type == tap.ServiceGuest && f.GuestID == s.TargetID
+}

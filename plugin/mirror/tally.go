@@ -1,0 +1,214 @@
+package mirror
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// A host's program needs sums over tap flows, not the flows themselves. They are kept up to date
+// flow by flow, so that planning a host costs the same however many flows there are: a captureTally
+// for each capture of a host, and a senderTally for each service.
+
+// resolvedFlow is a tap flow as it was added to the tallies.
+type resolvedFlow struct {
+	flow *tap.Flow
+	source
+	active bool // it should run, as far as the flow and its service are concerned
+}
+
+// captureTally sums up the flows of a capture on one host.
+type captureTally struct {
+	bridge  string
+	service string
+	flows   map[*resolvedFlow]struct{}
+
+	enabled int // places of enabled flows
+	active  int // places of active flows
+	guarded int // of these, places of vswitch flows
+	records [mirrorGroups]*mirrorRecord
+
+	objects captureObjects // as in the last program
+}
+
+// senderTally sums up where the active flows of a service come from.
+type senderTally struct {
+	uncertain int // flows whose source may be on a host that was not seen yet
+	places    map[sender]int
+}
+
+type sender struct {
+	host     string
+	tunnelIP netip.Addr
+}
+
+// addToTallies adds a flow to the tallies.
+func (p *Planner) addToTallies(f *resolvedFlow) {
+	p.resolved[f.flow.ID] = f
+	for _, at := range f.places {
+		t := p.tallyOf(at, f.flow.TapID)
+		t.flows[f] = struct{}{}
+		t.count(f, at, 1)
+	}
+	p.countSender(f, 1)
+}
+
+// tallyOf returns the tally of a capture, and makes it if need be.
+func (p *Planner) tallyOf(at place, service string) *captureTally {
+	captures := p.tallies[at.host]
+	if captures == nil {
+		captures = map[string]*captureTally{}
+		p.tallies[at.host] = captures
+	}
+
+	id := captureID(at.bridge, service)
+	t := captures[id]
+	if t == nil {
+		t = &captureTally{
+			bridge: at.bridge, service: service, flows: map[*resolvedFlow]struct{}{},
+		}
+		captures[id] = t
+	}
+	return t
+}
+
+// removeFromTallies is the reverse of addToTallies.
+func (p *Planner) removeFromTallies(f *resolvedFlow) {
+	delete(p.resolved, f.flow.ID)
+	for _, at := range f.places {
+		id := captureID(at.bridge, f.flow.TapID)
+		t := p.tallies[at.host][id]
+		if t == nil {
+			continue // The flow had two places in this capture, and the first removed the tally.
+		}
+
+		delete(t.flows, f)
+		t.count(f, at, -1)
+		if len(t.flows) > 0 {
+			continue
+		}
+		delete(p.tallies[at.host], id)
+		if len(p.tallies[at.host]) == 0 {
+			delete(p.tallies, at.host)
+		}
+	}
+	p.countSender(f, -1)
+}
+
+// countSender adds by times a flow to the senders of its service.
+func (p *Planner) countSender(f *resolvedFlow, by int) {
+	if !f.active {
+		return
+	}
+
+	service := f.flow.TapID
+	t := p.senderTallies[service]
+	if t == nil {
+		t = &senderTally{places: map[sender]int{}}
+		p.senderTallies[service] = t
+	}
+
+	if f.uncertain {
+		t.uncertain += by
+	}
+	for _, at := range f.places {
+		from := sender{at.host, at.tunnelIP}
+		if t.places[from] += by; t.places[from] == 0 {
+			delete(t.places, from)
+		}
+	}
+	if t.uncertain == 0 && len(t.places) == 0 {
+		delete(p.senderTallies, service)
+	}
+}
+
+// count adds by times a flow at one of its places.
+func (t *captureTally) count(f *resolvedFlow, at place, by int) {
+	if f.flow.Enabled {
+		t.enabled += by
+	}
+	if !f.active {
+		return
+	}
+
+	t.active += by
+	if f.flow.Type == tap.FlowVSwitch {
+		t.guarded += by
+	}
+
+	group := groupOf(f.flow)
+	if t.records[group] == nil {
+		t.records[group] = newMirrorRecord(group)
+	}
+	t.records[group].count(f.flow, at.ports, by)
+	if t.records[group].flows == 0 {
+		t.records[group] = nil
+	}
+	t.objects.mirrors = nil
+}
+
+// neededRecords are the records that the capture needs. One that selects all traffic makes the
+// others needless.
+func (t *captureTally) neededRecords() (needed []*mirrorRecord) {
+	if r := t.records[groupPorts]; r != nil && r.all > 0 {
+		return []*mirrorRecord{r}
+	}
+	for _, r := range t.records {
+		if r != nil {
+			needed = append(needed, r)
+		}
+	}
+	return needed
+}
+
+// since is when the earliest active flow was created that depends on a record. Each record has a
+// flow.
+func (t *captureTally) since(r *mirrorRecord) time.Time {
+	var earliest *tap.Flow
+	for f := range t.flows {
+		if !f.active || !r.serves(f.flow) {
+			continue
+		}
+		if earliest == nil || f.flow.Created.Before(earliest.Created) {
+			earliest = f.flow
+		}
+	}
+	return earliest.Created
+}
+
+// refuse notes, by flow id, why those of the active flows cannot run that match.
+func (t *captureTally) refuse(
+	refused map[string]reason, why reason, matches func(*tap.Flow) bool,
+) {
+	for f := range t.flows {
+		if f.active && matches(f.flow) {
+			refused[f.flow.ID] = why
+		}
+	}
+}
+
+// shouldRun reports whether a flow should run, wherever its ends are.
+func (w *world) shouldRun(f *tap.Flow) bool {
+	s := w.services[f.TapID]
+	return s != nil && f.Enabled && !tapsItself(f, s)
+}
+
+// sendersTo are the tunnel addresses from which a service receives copies on a host, as sorted
+// text.
+func (p *Planner) sendersTo(service string, h *tap.Host) (addrs []string) {
+	t := p.senderTallies[service]
+	if t == nil {
+		return nil
+	}
+
+	for from := range t.places {
+		sameFamily := from.tunnelIP.IsValid() && from.tunnelIP.Is4() == h.TunnelIP.Is4()
+		if from.host != h.ID && sameFamily {
+			addrs = append(addrs, from.tunnelIP.String())
+		}
+	}
+	slices.Sort(addrs)
+	return slices.Compact(addrs)
+}
