@@ -2,10 +2,8 @@ package server
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,131 +11,72 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/redact"
+	"github.com/tapline-sdn/tapline/api/server/contract"
+	"github.com/tapline-sdn/tapline/api/server/convert"
+	"github.com/tapline-sdn/tapline/api/server/listing"
+	"github.com/tapline-sdn/tapline/api/server/problem"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
 )
 
+// Keys of values in an echo context.
 const (
-	auditKey     = "audit"          // of the *audit.Request in an echo context
-	auditNameKey = "audit name"     // of the name in a body
-	summaryTime  = 10 * time.Second // how often denials beyond the limit are written down
-	auditLimit   = 100              // records of an answer, if the request does not say
+	auditKey     = "audit"      // *audit.Request
+	auditNameKey = "audit name" // string: the name in a body
 )
 
-// audited gives each request an id and sees to it that, if it writes or is denied, it is written down before it is answered. What
-// it changes the engine writes down before, so that here only remains what has changed nothing.
+const (
+	summaryInterval = 10 * time.Second // between records of denials beyond the limit
+	auditLimit      = 100              // default number of records in an answer
+)
+
+// audited is the middleware that gives each request an id, and records requests in the audit log before
+// they are answered. The engine records changes itself, before it stores them. Here remain denials, and
+// requests to change something that have changed nothing.
 func (s *server) audited(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
-		s.summarize(time.Now())
-		r := c.Request()
-		about := &audit.Request{
-			ID: strings.ToLower(rand.Text()[:16]), Actor: audit.Actor{Type: "unknown"}, Remote: r.RemoteAddr,
-			UserAgent: redact.Tokens(r.UserAgent()), Method: r.Method, Path: path(c), Action: actionOf(r.Method, path(c)), Success: s.success[r.Method+" "+c.Path()],
-		}
+		s.summarizeSometimes(time.Now())
+
+		about := s.newAuditRequest(c)
 		c.Set(auditKey, about)
 		c.Response().Header().Set(echo.HeaderXRequestID, about.ID)
-		c.SetRequest(r.WithContext(audit.With(r.Context(), about)))
+		c.SetRequest(c.Request().WithContext(audit.With(c.Request().Context(), about)))
+
 		defer func() {
 			if fault := recover(); fault != nil {
-				s.conclude(c, about, fmt.Errorf("panic: %v", fault))
+				s.recordOutcome(c, about, fmt.Errorf("panic: %v", fault))
 				panic(fault)
 			}
 		}()
+
 		err = next(c)
-		s.conclude(c, about, err)
+		s.recordOutcome(c, about, err)
 		return err
 	}
 }
 
-// conclude writes down a request that was denied, and one that was to change something and has not.
-func (s *server) conclude(c echo.Context, about *audit.Request, err error) {
-	record := about.Record()
-	record.Outcome, record.Status = audit.Success, about.Success
-	if err != nil {
-		p, _ := problemOf(err)
-		record.Status, record.Problem = p.Status, redact.Tokens(p.Detail)
-		record.Outcome = outcomeOf(p.Status)
-	}
-	record.Kind, record.ID = resourceOf(about.Path)
-	if name, ok := c.Get(auditNameKey).(string); ok {
-		record.Name = redact.Tokens(name)
-	}
-	switch {
-	case record.Status == http.StatusTooManyRequests: // In a summary.
-		return
-	case record.Status == http.StatusForbidden:
-		if s.failures.Fail(about.Actor.Type+" "+about.Actor.ID, record, time.Now()) > 0 {
-			return // In a summary as well.
-		}
-	case record.Outcome == audit.Denied:
-	case s.reads(c), err == nil && about.Changed():
-		return
-	}
-	_ = s.audit.Write(record) // It is logged, readyz tells, and the next change is refused.
-}
+func (s *server) newAuditRequest(c echo.Context) *audit.Request {
+	r := c.Request()
 
-// reads reports whether a request is to change nothing: it has a method of those, or a viewer may send it.
-func (s *server) reads(c echo.Context) bool {
-	method := c.Request().Method
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions ||
-		s.roles[method+" "+c.Path()] == access.Viewer
-}
-
-func outcomeOf(status int) audit.Outcome {
-	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
-		return audit.Denied
-	case status >= http.StatusInternalServerError:
-		return audit.Failed
+	about := &audit.Request{
+		ID: strings.ToLower(rand.Text()[:16]), Actor: audit.Actor{Type: "unknown"},
+		Remote: r.RemoteAddr, UserAgent: redact.Tokens(r.UserAgent()),
+		Method: r.Method, Path: path(c), Action: actionOf(r.Method, path(c)),
 	}
-	return audit.Refused
-}
-
-// resourceOf is the kind of a path's resource, and what the path says of which.
-func resourceOf(path string) (kind, ref string) {
-	rest, ok := strings.CutPrefix(path, api.Prefix+"/")
-	if !ok {
-		return "", ""
+	if op := s.operations[r.Method+" "+c.Path()]; op != nil {
+		about.Success = op.Success
 	}
-	kind, ref, _ = strings.Cut(rest, "/")
-	ref, _, _ = strings.Cut(ref, "/")
-	return strings.TrimSuffix(kind, "s"), ref
-}
-
-// actionOf is what a request is to do: the verb at the end of its path, or what its method stands for; "" if neither is known.
-func actionOf(method, path string) string {
-	if parts := strings.Split(strings.TrimPrefix(path, api.Prefix+"/"), "/"); len(parts) == 3 && method == http.MethodPost {
-		return parts[2]
-	}
-	return map[string]string{
-		http.MethodGet: "read", http.MethodHead: "read", http.MethodPost: "create", http.MethodPatch: "update", http.MethodDelete: "delete",
-	}[method]
-}
-
-// summarize writes down, now and then, how many requests were denied beyond the limit: for each address or token the last of them,
-// and their count. One by one they would drive the older files of the log out, and nobody may do that who may change nothing.
-func (s *server) summarize(now time.Time) {
-	last := s.summarized.Load()
-	if now.UnixNano()-last < int64(summaryTime) || !s.summarized.CompareAndSwap(last, now.UnixNano()) {
-		return
-	}
-	s.tellDropped()
-}
-
-func (s *server) tellDropped() {
-	s.failures.Dropped(func(last audit.Record, times int) {
-		last.Count = times
-		_ = s.audit.Write(last)
-	})
-}
-
-// requestOf is what the audit log is told of a request.
-func requestOf(c echo.Context) *audit.Request {
-	about, _ := c.Get(auditKey).(*audit.Request)
 	return about
 }
 
-// identified notes who it is that sends a request.
+// requestOf returns what the audit log knows about a request.
+func requestOf(c echo.Context) *audit.Request {
+	about, _ := c.Get(auditKey).(*audit.Request)
+
+	return about
+}
+
+// identified notes who sends a request.
 func identified(c echo.Context, id access.Identity) {
 	c.Set(identityKey, id)
 	requestOf(c).Actor = audit.Actor{Type: id.Kind, ID: id.ID, Name: id.Name, Role: string(id.Role)}
@@ -145,63 +84,159 @@ func identified(c echo.Context, id access.Identity) {
 
 // noteName notes the name that a body gives to its resource.
 func noteName(c echo.Context, body any) {
-	if object, ok := body.(map[string]any); ok {
-		c.Set(auditNameKey, object["name"])
+	if fields, ok := body.(map[string]any); ok {
+		c.Set(auditNameKey, fields["name"])
 	}
 }
 
+// recordOutcome records a request that was denied, or that should have changed something and did not.
+func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) {
+	record := about.Record()
+	record.Outcome, record.Status = audit.Success, about.Success
+	if err != nil {
+		p, _ := problem.Of(err)
+		record.Status, record.Problem = p.Status, redact.Tokens(p.Detail)
+		record.Outcome = outcomeOf(p.Status)
+	}
+
+	record.Kind, record.ID = resourceOf(about.Path)
+	if name, ok := c.Get(auditNameKey).(string); ok {
+		record.Name = redact.Tokens(name)
+	}
+
+	switch {
+	case record.Status == http.StatusTooManyRequests:
+		return // A summary has it.
+	case record.Status == http.StatusForbidden:
+		actor := about.Actor.Type + " " + about.Actor.ID
+		if s.denials.Fail(actor, record, time.Now()) > 0 {
+			return // A summary has it.
+		}
+	case record.Outcome == audit.Denied:
+		// It is always recorded.
+	case s.reads(c), err == nil && about.Changed():
+		return
+	}
+
+	// A failure is logged, /readyz shows it, and the next change is refused.
+	_ = s.audit.Write(record)
+}
+
+// reads reports whether a request cannot change anything, by its method or since viewers may send it.
+func (s *server) reads(c echo.Context) bool {
+	switch method := c.Request().Method; method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return true
+	default:
+		op := s.operations[method+" "+c.Path()]
+		return op != nil && op.Role == access.Viewer
+	}
+}
+
+func outcomeOf(status int) audit.Outcome {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden,
+		status == http.StatusTooManyRequests:
+		return audit.Denied
+	case status >= http.StatusInternalServerError:
+		return audit.Failed
+	default:
+		return audit.Refused
+	}
+}
+
+// resourceOf returns the kind of the resource that a path names, and its id or name.
+func resourceOf(path string) (kind, ref string) {
+	rest, ok := strings.CutPrefix(path, api.Prefix+"/")
+	if !ok {
+		return "", ""
+	}
+
+	kind, ref, _ = strings.Cut(rest, "/")
+	ref, _, _ = strings.Cut(ref, "/")
+	return strings.TrimSuffix(kind, "s"), ref
+}
+
+// actionOf returns what a request should do: the verb at the end of its path, or what its method stands
+// for; "" if neither is known.
+func actionOf(method, path string) string {
+	parts := strings.Split(strings.TrimPrefix(path, api.Prefix+"/"), "/")
+	if len(parts) == 3 && method == http.MethodPost {
+		return parts[2]
+	}
+
+	switch method {
+	case http.MethodGet, http.MethodHead:
+		return "read"
+	case http.MethodPost:
+		return "create"
+	case http.MethodPatch:
+		return "update"
+	case http.MethodDelete:
+		return "delete"
+	default:
+		return ""
+	}
+}
+
+// summarizeSometimes summarizes denials, unless that was done a short while ago.
+func (s *server) summarizeSometimes(now time.Time) {
+	last := s.summarized.Load()
+	if now.UnixNano()-last < int64(summaryInterval) ||
+		!s.summarized.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+
+	s.summarizeDenials()
+}
+
+// summarizeDenials records the denials beyond the limit: the last one of each address or token, with
+// their count. Records of each would rotate older files of the log away, and somebody who may change
+// nothing could erase it that way.
+func (s *server) summarizeDenials() {
+	s.denials.Dropped(func(last audit.Record, count int) {
+		last.Count = count
+		_ = s.audit.Write(last)
+	})
+}
+
+// mountAudit serves the audit log.
 func (s *server) mountAudit() {
 	s.route(http.MethodGet, api.Prefix+"/audit", func(c echo.Context, req request) error {
-		q := audit.Query{
-			Actor: req.query["actor"], Kind: req.query["kind"], ID: req.query["id"], Request: req.query["request_id"],
-			Outcome: audit.Outcome(req.query["outcome"]), Limit: auditLimit, Offset: number(req.query["offset"]),
-		}
-		if given, ok := req.query["limit"]; ok {
-			q.Limit = number(given)
-		}
-		var err error
-		now := time.Now()
-		if q.Since, err = parseWhen(req.query["since"], now); err != nil {
-			return invalid("since", err)
-		}
-		if q.Until, err = parseWhen(req.query["until"], now); err != nil {
-			return invalid("until", err)
-		}
-		records, more, err := s.audit.Read(c.Request().Context(), q)
+		query, err := auditQuery(req, time.Now())
 		if err != nil {
 			return err
 		}
-		list := api.AuditList{Audit: make([]api.AuditRecord, 0, len(records)), More: more}
-		for _, r := range records {
-			list.Audit = append(list.Audit, auditJSON(r))
+
+		records, more, err := s.audit.Read(c.Request().Context(), query)
+		if err != nil {
+			return err
+		}
+
+		list := api.AuditList{Audit: make([]api.AuditRecord, len(records)), More: more}
+		for i, r := range records {
+			list.Audit[i] = convert.AuditRecord(r)
 		}
 		return answer(c, http.StatusOK, list)
 	})
 }
 
-// parseWhen reads a time, or how long ago it was; "" is none.
-func parseWhen(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+func auditQuery(req request, now time.Time) (audit.Query, error) {
+	q := audit.Query{
+		Actor: req.Query["actor"], Kind: req.Query["kind"], ID: req.Query["id"],
+		Request: req.Query["request_id"], Outcome: audit.Outcome(req.Query["outcome"]),
+		Limit: auditLimit, Offset: listing.Number(req.Query["offset"]),
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
+	if given, ok := req.Query["limit"]; ok {
+		q.Limit = listing.Number(given)
 	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return now.AddDate(0, 0, -int(n)), nil
-		}
-	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	return time.Time{}, errors.New("want a time such as 2026-11-30T08:00:00Z, or how long ago, such as 30m, 12h or 7d")
-}
 
-func auditJSON(r audit.Record) api.AuditRecord {
-	return api.AuditRecord{
-		Time: moment(r.Time), RequestID: r.RequestID, Actor: api.AuditActor(r.Actor), Remote: r.Remote, UserAgent: r.UserAgent,
-		Method: r.Method, Path: r.Path, Action: r.Action, Kind: r.Kind, ID: r.ID, Name: r.Name, Before: r.Before, After: r.After,
-		Outcome: string(r.Outcome), Status: r.Status, Problem: r.Problem, Count: max(r.Count, 1),
+	var err error
+	if q.Since, err = contract.ParseTime(req.Query["since"], now); err != nil {
+		return audit.Query{}, problem.Invalid("since", err)
 	}
+	if q.Until, err = contract.ParseTime(req.Query["until"], now); err != nil {
+		return audit.Query{}, problem.Invalid("until", err)
+	}
+	return q, nil
 }

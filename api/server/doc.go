@@ -1,8 +1,17 @@
-// Package server answers the REST interface of the controller, as the document of package api describes it.
+// Package server answers the REST interface of the controller, as the document of package api
+// describes it.
 //
-// It validates syntax (JSON, names of fields and parameters, types, ranges, enumerations) against that document, turns
-// requests into calls of an [Engine], and views of the engine into JSON. What is semantically possible is the engine's to
-// say; its errors become problem details (RFC 9457). The package acts on no switch and keeps no state of its own.
+// A request passes through these rooms:
 //
-// Goroutines are those of the http.Server that [Serve] runs, and Serve waits for them.
+//	server       routes, who may use them (access.go), the audit log (audit.go), answers
+//	contract     checks the request against the OpenAPI document
+//	convert      turns bodies into records, and views of the engine into JSON
+//	listing      filters, orders and pages lists
+//	idempotency  recognizes a creation that is repeated
+//	problem      turns errors into problem details (RFC 9457)
+//
+// Whether a valid request makes sense is for the engine to decide. The package acts on no switch, and
+// keeps no state but the creations that it remembers and the denials that it counts.
+//
+// Goroutines are those of the http.Server that [Serve] runs; Serve waits for them.
 package server

@@ -7,34 +7,27 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// Engine is what the server asks of the controller.
+// Engine is all that a server needs of the controller. It only joins the interfaces below: each group
+// of routes takes the one that it uses.
 //
-// A ref is an id or a name. An ifRevision other than 0 must be the record's revision. Every error is or wraps an
-// *engine.Error or the error of ctx. Wait methods return once the state is no longer pending, or when ctx is done: then
-// with the latest view and ctx's error.
+// A ref is an id or a name. An ifRevision other than 0 must be the revision of the record. Every error
+// is or wraps an *engine.Error or the error of ctx. Methods that wait return once the state is no
+// longer pending, or when ctx is done: then with the latest view and the error of ctx.
 type Engine interface {
+	Resources
+	Records
+	Events
+	Plugins
+	Health
+}
+
+// Resources are all kinds of resources. A plan changes imagined ones.
+type Resources interface {
 	Hosts
 	Guests
 	Wires
 	Services
 	Flows
-	// Creations are those that are remembered in the records that they made, the oldest first.
-	Creations() []engine.Creation
-	// Watch starts a walk through what changes; see engine.History.
-	Watch(after string) (w *engine.Watch, known bool)
-	// WaitGone waits until the switches have dropped what a deleted resource had there.
-	WaitGone(ctx context.Context, id string) error
-	Plugins
-	// Ready is nil, or why the controller cannot do its work.
-	Ready() error
-}
-
-// Plugins are the controller's plugins.
-type Plugins interface {
-	Plugins() []engine.PluginView
-	Plugin(name string) (engine.PluginView, error)
-	// ReloadPlugin replaces a plugin by what its file and configuration are now. If that is refused, the one that runs goes on.
-	ReloadPlugin(ctx context.Context, name string) (engine.PluginView, error)
 }
 
 // Hosts are the registered hosts.
@@ -42,25 +35,28 @@ type Hosts interface {
 	Hosts() []engine.HostView
 	Host(ref string) (engine.HostView, error)
 	CreateHost(ctx context.Context, h store.Host) (engine.HostView, error)
-	UpdateHost(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Host) error) (engine.HostView, error)
+	UpdateHost(ctx context.Context, ref string, ifRevision uint64,
+		edit func(*store.Host) error) (engine.HostView, error)
 	DeleteHost(ctx context.Context, ref string, ifRevision uint64) error
 	WaitHost(ctx context.Context, id string) (engine.HostView, error)
 }
 
-// Guests are the guests, declared and learned; only declared ones can be changed.
+// Guests are the guests, declared and learned. Only declared ones can be changed.
 type Guests interface {
 	Guests() []engine.GuestView
 	Guest(ref string) (engine.GuestView, error)
 	CreateGuest(ctx context.Context, g store.Guest) (engine.GuestView, error)
-	UpdateGuest(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Guest) error) (engine.GuestView, error)
+	UpdateGuest(ctx context.Context, ref string, ifRevision uint64,
+		edit func(*store.Guest) error) (engine.GuestView, error)
 	DeleteGuest(ctx context.Context, ref string, ifRevision uint64) error
 }
 
-// Wires are the wires. They have no record of their own: what is declared of them is part of the hosts.
+// Wires are the wires. They have no records of their own: the records of hosts declare them.
 type Wires interface {
 	Wires() []engine.WireView
 	Wire(ref string) (engine.WireView, error)
-	// UpdateWire declares host -> bridge, nil takes the declaration back; an unknown wire comes into being.
+	// UpdateWire declares the bridge that carries the wire on each host; nil removes the declaration.
+	// A wire that nobody has declared before comes into being.
 	UpdateWire(ctx context.Context, ref string, bridges map[string]*string) (engine.WireView, error)
 	DeleteWire(ctx context.Context, ref string) error
 }
@@ -70,11 +66,13 @@ type Services interface {
 	Services() []engine.ServiceView
 	Service(ref string) (engine.ServiceView, error)
 	CreateService(ctx context.Context, s store.Service) (engine.ServiceView, error)
-	UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (engine.ServiceView, error)
+	UpdateService(ctx context.Context, ref string, ifRevision uint64,
+		edit func(*store.Service) error) (engine.ServiceView, error)
 	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
-	ExplainService(ctx context.Context, ref string) (engine.Explanation, error)
-	SampleServices(ctx context.Context, refs ...string)
 	WaitService(ctx context.Context, id string) (engine.ServiceView, error)
+	// SampleServices has the switches' counters for some services read at once.
+	SampleServices(ctx context.Context, refs ...string)
+	ExplainService(ctx context.Context, ref string) (engine.Explanation, error)
 }
 
 // Flows are the tap flows.
@@ -83,9 +81,40 @@ type Flows interface {
 	FlowViews(rows []engine.FlowRow) []engine.FlowView
 	Flow(ref string) (engine.FlowView, error)
 	CreateFlow(ctx context.Context, f store.Flow) (engine.FlowView, error)
-	UpdateFlow(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error) (engine.FlowView, error)
+	UpdateFlow(ctx context.Context, ref string, ifRevision uint64,
+		edit func(*store.Flow) error) (engine.FlowView, error)
 	DeleteFlow(ctx context.Context, ref string, ifRevision uint64) error
-	ExplainFlow(ctx context.Context, ref string) (engine.Explanation, error)
-	SampleFlows(ctx context.Context, refs ...string)
 	WaitFlow(ctx context.Context, id string) (engine.FlowView, error)
+	// SampleFlows has the switches' counters for some flows read at once.
+	SampleFlows(ctx context.Context, refs ...string)
+	ExplainFlow(ctx context.Context, ref string) (engine.Explanation, error)
+}
+
+// Records tells about records how they came, and when nothing is left of them.
+type Records interface {
+	// Creations returns the creations with an Idempotency-Key, the oldest first.
+	Creations() []engine.Creation
+	// WaitGone waits until the switches have removed what a deleted resource had there.
+	WaitGone(ctx context.Context, id string) error
+}
+
+// Events are the changes of resources.
+type Events interface {
+	// Watch begins a walk through the events that follow one; see engine.History.
+	Watch(after string) (w *engine.Watch, known bool)
+}
+
+// Plugins are the plugins of the controller.
+type Plugins interface {
+	Plugins() []engine.PluginView
+	Plugin(name string) (engine.PluginView, error)
+	// ReloadPlugin starts the plugin anew from its file and configuration. If that fails, the running one
+	// goes on.
+	ReloadPlugin(ctx context.Context, name string) (engine.PluginView, error)
+}
+
+// Health tells whether the controller can do its work.
+type Health interface {
+	// Ready returns nil, or why the controller cannot do its work.
+	Ready() error
 }

@@ -40,9 +40,9 @@ func TestPlan(t *testing.T) {
 		{"no ref", `{"changes":[{"action":"delete","kind":"tap_flow"}]}`, 400,
 			[]api.FieldProblem{{Field: "changes[0].ref", Detail: "is missing: want the id or name of a tap flow"}}},
 		{"ref of create", `{"changes":[{"action":"create","kind":"host","ref":"x","body":{"name":"h","ovsdb":"tcp:192.0.2.9:6640"}}]}`, 400,
-			[]api.FieldProblem{{Field: "changes[0].ref", Detail: "is nothing that create takes: leave it out"}}},
+			[]api.FieldProblem{{Field: "changes[0].ref", Detail: "is not a field of create: leave it out"}}},
 		{"body of delete", `{"changes":[{"action":"delete","kind":"host","ref":"h1","body":{}}]}`, 400,
-			[]api.FieldProblem{{Field: "changes[0].body", Detail: "is nothing that delete takes: leave it out"}}},
+			[]api.FieldProblem{{Field: "changes[0].body", Detail: "is not a field of delete: leave it out"}}},
 		{"host enabled", `{"changes":[{"action":"enable","kind":"host","ref":"h1"}]}`, 400,
 			[]api.FieldProblem{{Field: "changes[0].action", Detail: "a host cannot be enabled"}}},
 		{"no body", `{"changes":[{"action":"create","kind":"guest"}]}`, 400, []api.FieldProblem{

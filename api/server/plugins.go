@@ -7,43 +7,39 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/api/server/convert"
 )
 
-// reloadTime is how long a plugin may take to start, be tried and take over.
+// reloadTime is the longest that a plugin may take to start, to be tried and to take over.
 const reloadTime = 2 * time.Minute
 
-// mountPlugins serves plugins, which are the configuration's and cannot be written but reloaded.
-func (s *server) mountPlugins() {
+// mountPlugins serves the plugins. The configuration lists them; the API can only reload one.
+func (s *server) mountPlugins(plugins Plugins) {
 	const all = api.Prefix + "/plugins"
+
 	s.route(http.MethodGet, all, func(c echo.Context, _ request) error {
 		list := api.PluginList{Plugins: []api.Plugin{}}
-		for _, v := range s.engine.Plugins() {
-			list.Plugins = append(list.Plugins, pluginJSON(v))
+		for _, v := range plugins.Plugins() {
+			list.Plugins = append(list.Plugins, convert.Plugin(v))
 		}
 		list.Total = len(list.Plugins)
 		return answer(c, http.StatusOK, list)
 	})
+
 	s.route(http.MethodGet, all+"/{ref}", func(c echo.Context, req request) error {
-		v, err := s.engine.Plugin(req.ref)
+		v, err := plugins.Plugin(req.ref)
 		if err != nil {
 			return err
 		}
-		return answer(c, http.StatusOK, pluginJSON(v))
+		return answer(c, http.StatusOK, convert.Plugin(v))
 	})
+
 	s.route(http.MethodPost, all+"/{ref}/reload", func(c echo.Context, req request) error {
 		allow(c, reloadTime)
-		v, err := s.engine.ReloadPlugin(c.Request().Context(), req.ref)
+		v, err := plugins.ReloadPlugin(c.Request().Context(), req.ref)
 		if err != nil {
 			return err
 		}
-		return answer(c, http.StatusOK, pluginJSON(v))
+		return answer(c, http.StatusOK, convert.Plugin(v))
 	})
-}
-
-func pluginJSON(v engine.PluginView) api.Plugin {
-	return api.Plugin{
-		Name: v.Name, Version: v.Version, Path: v.Path, Status: api.Status(v.State), Reason: v.Reason,
-		Since: v.Since.UTC().Format(time.RFC3339Nano), Restarts: int(v.Restarts),
-	}
 }

@@ -20,17 +20,19 @@ const (
 
 type stoppingKey struct{}
 
-// stopping is done when the server that serves ctx begins to stop: requests that take long on purpose then answer at
-// once. It is never done outside of [Serve].
+// stopping returns a context that is done when the server that serves ctx begins to stop. Requests that
+// take long on purpose answer at once then. Outside of [Serve] it is never done.
 func stopping(ctx context.Context) context.Context {
 	if s, ok := ctx.Value(stoppingKey{}).(context.Context); ok {
 		return s
 	}
+
 	return context.Background()
 }
 
-// Serve answers requests on ln until ctx ends; then it takes no more, ends event streams and waits, finishes what is under
-// way within 10 s, and returns nil. With a tlsConfig it speaks TLS. Serve closes ln.
+// Serve answers requests on ln until ctx ends. Then it accepts no more, ends event streams and waits,
+// finishes what is under way within 10 s, and returns nil. With a tlsConfig it speaks TLS. Serve closes
+// ln.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig *tls.Config) error {
 	srv := &http.Server{
 		Handler:           handler,
@@ -40,11 +42,12 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		// Requests outlive ctx, so that a write that is under way is not torn.
+		// Requests outlive ctx, so that a write that is under way is finished.
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx)
 		},
 	}
+
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
@@ -53,11 +56,13 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig
 			served <- srv.Serve(ln)
 		}
 	}()
+
 	select {
 	case err := <-served:
 		return fmt.Errorf("api: serving on %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
+
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err := srv.Shutdown(drain)
@@ -65,8 +70,10 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig
 		err = fmt.Errorf("api: some answers on %s were cut off: %w", ln.Addr(), errors.Join(err, srv.Close()))
 	}
 	<-served
+
+	// Denials are summarized when a request arrives, and no more will.
 	if s, ok := handler.(*server); ok {
-		s.tellDropped() // Nobody will ask any more.
+		s.summarizeDenials()
 	}
 	return err
 }

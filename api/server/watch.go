@@ -14,21 +14,22 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server/contract"
+	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/controller/engine"
 )
 
-// watchPath is that of the stream.
+// watchPath is the path of the event stream.
 const watchPath = api.Prefix + "/watch"
 
 const (
-	// heartbeat is how often a silent stream says that it is alive.
-	heartbeat = 15 * time.Second
-	// chunk is how many bytes of events are written at once.
-	chunk = 64 << 10
+	heartbeat = 15 * time.Second // between signs of life of a silent stream
+	chunkSize = 64 << 10         // bytes of events that are written at once
 )
 
-// watch streams events (HTML Standard, 9.2, server-sent events) until the reader leaves, the server stops, or the reader is
-// too slow: it has no queue, but a place in the engine's bounded history.
+// watch streams events (HTML Standard, section 9.2, server-sent events) until the reader leaves, the
+// server stops, or the reader is too slow. A reader has no queue of its own, but a place in the engine's
+// bounded history.
 func (s *server) watch(c echo.Context, req request) error {
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
@@ -36,64 +37,55 @@ func (s *server) watch(c echo.Context, req request) error {
 	s.observer.Streaming(1)
 	defer s.observer.Streaming(-1)
 
-	after := c.Request().Header.Get("Last-Event-ID")
-	walk, known := s.engine.Watch(after)
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
 	header.Set(echo.HeaderCacheControl, "no-store")
-	header.Set("X-Accel-Buffering", "no") // or nginx keeps events back
+	header.Set("X-Accel-Buffering", "no") // nginx would hold events back.
+
+	// The walk begins before anything is listed, so that no change falls between the two.
+	after := c.Request().Header.Get("Last-Event-ID")
+	walk, known := s.engine.Watch(after)
 	c.Response().WriteHeader(http.StatusOK)
 
-	out := &eventStream{c: c, wants: wanted(req.query)}
-	// The first comment tells the reader that no event from here on is missed.
+	out := &eventStream{c: c, filter: newEventFilter(req.Query)}
+	// The first comment tells the reader that it misses no event from here on.
 	out.buffer.WriteString(": watching\n\n")
-	if err := s.begin(out, walk.ID(), after, known, req.query["snapshot"] == "true"); err != nil {
+	snapshot := req.Query["snapshot"] == "true"
+	if err := s.beginStream(out, walk.ID(), after, known, snapshot); err != nil {
 		return err
 	}
-	for {
-		beat, stop := context.WithDeadline(ctx, out.written.Add(heartbeat))
-		events, err := walk.Next(beat)
-		stop()
+
+	for ctx.Err() == nil {
+		err := out.relay(ctx, walk)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, engine.ErrStopped):
 			return nil
 		case errors.Is(err, engine.ErrLost):
 			s.log.Info("a reader of events was too slow and is cut off", "remote", c.Request().RemoteAddr)
 			return nil
-		case err != nil && !errors.Is(err, context.DeadlineExceeded):
+		case err != nil:
 			return err
-		}
-		for _, e := range events {
-			if err := out.change(e); err != nil {
-				return err
-			}
-		}
-		if err := out.flush(); err != nil {
-			return err
-		}
-		if time.Since(out.written) >= heartbeat {
-			// An id without data moves the place to resume from and is no event.
-			fmt.Fprintf(&out.buffer, ": alive\nid: %s\n\n", walk.ID())
-			if err := out.flush(); err != nil {
-				return err
-			}
 		}
 	}
+	return nil
 }
 
-// begin writes what comes before the first change. The place was taken before anything is listed, so that nothing is missed.
-func (s *server) begin(out *eventStream, place, after string, known, snapshot bool) error {
+// beginStream writes what comes before the first change: why the stream cannot resume, what exists, and
+// the place from which a reader can resume.
+func (s *server) beginStream(out *eventStream, place, after string, known, snapshot bool) error {
 	if !known {
-		reason := fmt.Sprintf("what followed event %s is not known any more", quote(after))
+		reason := fmt.Sprintf("what followed event %s is not known any more", contract.Quote(after))
 		if err := out.write(api.Event{Type: api.Reset, Reason: reason}); err != nil {
 			return err
 		}
 	}
+
 	if !known || after == "" && snapshot {
 		if err := s.writeCurrent(out); err != nil {
 			return err
 		}
 	}
+
 	if !known || after == "" {
 		if err := out.write(api.Event{ID: place, Type: api.Synced}); err != nil {
 			return err
@@ -102,32 +94,34 @@ func (s *server) begin(out *eventStream, place, after string, known, snapshot bo
 	return out.flush()
 }
 
-// writeCurrent writes everything that exists: first what others refer to.
+// writeCurrent writes all resources that exist, those that others refer to first.
 func (s *server) writeCurrent(out *eventStream) error {
-	for _, write := range []func() error{
-		func() error { return current(out, s.engine.Hosts, hostJSON) },
-		func() error { return current(out, s.engine.Guests, guestJSON) },
-		func() error { return current(out, s.engine.Services, serviceJSON) },
-		func() error {
-			return current(out, func() []engine.FlowView { return s.engine.FlowViews(s.engine.FlowRows()) }, flowJSON)
-		},
-	} {
-		if err := write(); err != nil {
-			return err
-		}
+	flowViews := func() []engine.FlowView { return s.engine.FlowViews(s.engine.FlowRows()) }
+
+	if err := writeEach(out, s.engine.Hosts, convert.Host); err != nil {
+		return err
 	}
-	return nil
+	if err := writeEach(out, s.engine.Guests, convert.Guest); err != nil {
+		return err
+	}
+	if err := writeEach(out, s.engine.Services, convert.Service); err != nil {
+		return err
+	}
+	return writeEach(out, flowViews, convert.Flow)
 }
 
-func current[V any, T api.Object](out *eventStream, list func() []V, convert func(V) T) error {
-	if kind := (api.Event{Object: *new(T)}).Kind(); !out.wants.kind(kind) {
+func writeEach[V any, T api.Object](out *eventStream, list func() []V, toJSON func(V) T) error {
+	if kind := (api.Event{Object: *new(T)}).Kind(); !out.filter.wantsKind(kind) {
 		return nil
 	}
+
 	for _, v := range list() {
-		if e := (api.Event{Type: api.Current, Object: convert(v)}); out.wants.object(e.Object) {
-			if err := out.write(e); err != nil {
-				return err
-			}
+		e := api.Event{Type: api.Current, Object: toJSON(v)}
+		if !out.filter.wantsObject(e.Object) {
+			continue
+		}
+		if err := out.write(e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -136,17 +130,45 @@ func current[V any, T api.Object](out *eventStream, list func() []V, convert fun
 // eventStream is the answer that carries events.
 type eventStream struct {
 	c       echo.Context
-	wants   filter
-	buffer  bytes.Buffer
-	written time.Time
+	filter  eventFilter
+	buffer  bytes.Buffer // not sent yet
+	written time.Time    // when something was sent last
 }
 
-// change writes an event of the engine, if the reader wants it.
-func (o *eventStream) change(e engine.Event) error {
-	out, err := eventJSON(e)
-	if err != nil || !o.wants.kind(out.Kind()) || !o.wants.object(out.Object) {
+// relay waits for the next events of a walk, and sends those that the reader wants. If there are none,
+// it sends a heartbeat in time.
+func (o *eventStream) relay(ctx context.Context, walk *engine.Watch) error {
+	beat, stop := context.WithDeadline(ctx, o.written.Add(heartbeat))
+	events, err := walk.Next(beat)
+	stop()
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return err
 	}
+
+	for _, e := range events {
+		if err := o.writeChange(e); err != nil {
+			return err
+		}
+	}
+	if err := o.flush(); err != nil {
+		return err
+	}
+
+	if time.Since(o.written) < heartbeat {
+		return nil
+	}
+	// An id without data is no event. It moves the place from which the reader resumes.
+	fmt.Fprintf(&o.buffer, ": alive\nid: %s\n\n", walk.ID())
+	return o.flush()
+}
+
+// writeChange writes an event of the engine if the reader wants it.
+func (o *eventStream) writeChange(e engine.Event) error {
+	out, err := convert.Event(e)
+	if err != nil || !o.filter.wantsKind(out.Kind()) || !o.filter.wantsObject(out.Object) {
+		return err
+	}
+
 	return o.write(out)
 }
 
@@ -155,49 +177,57 @@ func (o *eventStream) write(e api.Event) error {
 	if err != nil {
 		return err
 	}
+
 	if e.ID != "" {
 		fmt.Fprintf(&o.buffer, "id: %s\n", e.ID)
 	}
 	fmt.Fprintf(&o.buffer, "event: %s\ndata: %s\n\n", e.Type, data)
-	if o.buffer.Len() < chunk {
+
+	if o.buffer.Len() < chunkSize {
 		return nil
 	}
 	return o.flush()
 }
 
-// flush sends what was written, and ends the stream if the reader does not take it in time.
+// flush sends what was written. The stream ends if the reader does not accept it in time.
 func (o *eventStream) flush() error {
 	if o.buffer.Len() == 0 {
 		return nil
 	}
+
 	allow(o.c, writeTimeout)
 	if _, err := o.buffer.WriteTo(o.c.Response()); err != nil {
 		return err
 	}
+
 	o.written = time.Now()
 	return http.NewResponseController(o.c.Response()).Flush()
 }
 
-// filter is which objects a reader wants.
-type filter struct {
+// eventFilter says which objects a reader wants.
+type eventFilter struct {
 	kinds []string // empty: all
-	ref   string   // id or name; "" all
+	ref   string   // id or name; "": all
 }
 
-func wanted(query map[string]string) filter {
-	f := filter{ref: query["id"]}
+func newEventFilter(query map[string]string) eventFilter {
+	f := eventFilter{ref: query["id"]}
 	if kinds := query["kind"]; kinds != "" {
 		f.kinds = strings.Split(kinds, ",")
 	}
+
 	return f
 }
 
-func (f filter) kind(kind string) bool { return len(f.kinds) == 0 || slices.Contains(f.kinds, kind) }
+func (f eventFilter) wantsKind(kind string) bool {
+	return len(f.kinds) == 0 || slices.Contains(f.kinds, kind)
+}
 
-func (f filter) object(o api.Object) bool {
+func (f eventFilter) wantsObject(o api.Object) bool {
 	if f.ref == "" {
 		return true
 	}
+
 	id, name := o.Ident()
 	return f.ref == id || f.ref == name
 }

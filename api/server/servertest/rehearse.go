@@ -10,7 +10,7 @@ import (
 )
 
 // Rehearse makes a change to a copy. It tells which resources would be made, changed or deleted; there are no switches.
-func (e *Engine) Rehearse(ctx context.Context, change func(context.Context, server.Engine) error) (engine.Forecast, error) {
+func (e *Engine) Rehearse(ctx context.Context, change func(context.Context, server.Resources) error) (engine.Forecast, error) {
 	e.mu.Lock()
 	copied := New()
 	copied.revision, copied.made, copied.health, copied.tunnels = e.revision, e.made, maps.Clone(e.health), maps.Clone(e.tunnels)

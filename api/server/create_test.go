@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -108,4 +110,39 @@ func TestIdempotencyKeyRestart(t *testing.T) {
 		b.problem(410, "POST", "/api/v1/hosts", newHost, "Idempotency-Key", "k")
 		require.Empty(t, b.engine.Hosts())
 	})
+}
+
+// TestALargeAnswerIsMadeAnew: the answer to a repeated creation is the one that was kept, unless it was
+// too large for that; then it is the resource as it is by now.
+func TestALargeAnswerIsMadeAnew(t *testing.T) {
+	for name, tc := range map[string]struct {
+		wires int
+		want  string // name of the host in the answer to the repetition
+	}{
+		"small": {1, "h9"},
+		"large": {600, "renamed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			wires := make(map[string]string, tc.wires)
+			for i := range tc.wires {
+				wires[fmt.Sprintf("a-wire-with-a-long-name-%d", i)] = fmt.Sprintf("br%d", i)
+			}
+			body, err := json.Marshal(api.HostCreate{Name: "h9", OVSDB: "tcp:192.0.2.9:6640", Wires: wires})
+			require.NoError(t, err)
+
+			for range 2 {
+				var h api.Host
+				w := b.send("POST", "/api/v1/hosts", string(body), "Idempotency-Key", "k")
+				require.Equal(t, 201, w.Code, w.Body.String())
+				require.NoError(t, json.Unmarshal(w.Body.Bytes(), &h))
+				if w.Header().Get("Idempotency-Replayed") != "" {
+					require.Equal(t, tc.want, h.Name)
+					return
+				}
+				b.must(200, "PATCH", "/api/v1/hosts/h9", `{"name":"renamed"}`, nil)
+			}
+			t.Fatal("the creation was not repeated")
+		})
+	}
 }

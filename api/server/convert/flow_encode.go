@@ -1,4 +1,4 @@
-package server
+package convert
 
 import (
 	"encoding/json"
@@ -10,22 +10,25 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 )
 
-// Tap flows are listed by the ten thousand, so their JSON is written field by field. It is what encoding/json makes of them.
-
-// appendFlow appends the JSON of a tap flow.
-func appendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
+// AppendFlow appends the JSON of a tap flow to b. Lists have tens of thousands of flows, so it is
+// written field by field; the result is the same as that of encoding/json.
+func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	for _, field := range []struct{ name, value string }{
-		{`{"id":`, f.ID}, {`,"name":`, f.Name}, {`,"tap_id":`, f.TapID}, {`,"tap_name":`, f.TapName}, {`,"type":`, f.Type},
-		{`,"guest_id":`, f.GuestID}, {`,"guest_name":`, f.GuestName}, {`,"host_id":`, f.HostID}, {`,"host_name":`, f.HostName},
-		{`,"wire_id":`, f.WireID}, {`,"mac_addr":`, f.MACAddr}, {`,"ip_addr":`, f.IPAddr},
+		{`{"id":`, f.ID}, {`,"name":`, f.Name},
+		{`,"tap_id":`, f.TapID}, {`,"tap_name":`, f.TapName}, {`,"type":`, f.Type},
+		{`,"guest_id":`, f.GuestID}, {`,"guest_name":`, f.GuestName},
+		{`,"host_id":`, f.HostID}, {`,"host_name":`, f.HostName}, {`,"wire_id":`, f.WireID},
+		{`,"mac_addr":`, f.MACAddr}, {`,"ip_addr":`, f.IPAddr},
 	} {
 		b = appendText(append(b, field.name...), field.value)
 	}
+
 	b = strconv.AppendInt(append(b, `,"vlan_id":`...), int64(f.VLANID), 10)
 	b = appendText(append(b, `,"direction":`...), f.Direction)
 	b = strconv.AppendBool(append(b, `,"enabled":`...), f.Enabled)
 	b = appendText(append(b, `,"status":`...), string(f.Status))
 	b = appendText(append(b, `,"reason":`...), f.Reason)
+
 	if b, err = appendCounters(append(b, `,"counters":`...), f.Counters); err != nil {
 		return nil, err
 	}
@@ -35,6 +38,7 @@ func appendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	if b, err = appendTime(append(b, `,"updated_at":`...), f.UpdatedAt); err != nil {
 		return nil, err
 	}
+
 	return append(appendText(append(b, `,"applied_by":`...), f.AppliedBy), '}'), nil
 }
 
@@ -47,6 +51,7 @@ func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
 		return nil, err
 	}
 	b = appendCount(append(b, `,"lost":`...), c.Lost)
+
 	b = strconv.AppendBool(append(b, `,"shared":`...), c.Shared)
 	b = append(b, `,"sampled_at":`...)
 	if c.SampledAt == nil {
@@ -64,6 +69,7 @@ func appendFlowing(b []byte, f *api.Flowing) (_ []byte, err error) {
 	}
 	b = strconv.AppendUint(append(b, `{"packets":`...), f.Packets, 10)
 	b = strconv.AppendUint(append(b, `,"bytes":`...), f.Bytes, 10)
+
 	if b, err = appendNumber(append(b, `,"packets_per_second":`...), f.PacketsPerSecond); err != nil {
 		return nil, err
 	}
@@ -81,23 +87,29 @@ func appendCount(b []byte, c *api.Count) []byte {
 	return append(strconv.AppendUint(append(b, `,"bytes":`...), c.Bytes, 10), '}')
 }
 
-// appendNumber leaves to encoding/json what it writes in another way than as digits.
+// appendNumber appends whole numbers itself, and leaves the others to encoding/json.
 func appendNumber(b []byte, f float64) ([]byte, error) {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 && !(f == 0 && math.Signbit(f)) {
 		return strconv.AppendInt(b, int64(f), 10), nil
 	}
-	return appendJSON(b, f)
+	return AppendJSON(b, f)
 }
 
-// appendText leaves to encoding/json what it escapes.
+// appendText appends plain ASCII itself, and leaves text that needs escapes to encoding/json.
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if !plain(s[i]) {
 			text, _ := json.Marshal(s) // A string has no error.
 			return append(b, text...)
 		}
 	}
+
 	return append(append(append(b, '"'), s...), '"')
+}
+
+// plain reports whether encoding/json writes a character as it is.
+func plain(c byte) bool {
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
 }
 
 func appendTime(b []byte, t time.Time) ([]byte, error) {
@@ -105,11 +117,13 @@ func appendTime(b []byte, t time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("time %v: %w", t, err)
 	}
+
 	return append(b, '"'), nil
 }
 
-// appendJSON appends the JSON of anything.
-func appendJSON[T any](b []byte, v T) ([]byte, error) {
+// AppendJSON appends the JSON of any value to b.
+func AppendJSON[T any](b []byte, v T) ([]byte, error) {
 	text, err := json.Marshal(v)
+
 	return append(b, text...), err
 }

@@ -1,4 +1,4 @@
-package server
+package convert
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func TestFlowsAsEncodingJSONWritesThem(t *testing.T) {
 		fill(rt, reflect.ValueOf(&f).Elem())
 		want, err := json.Marshal(f)
 		require.NoError(rt, err)
-		got, err := appendFlow(nil, f)
+		got, err := AppendFlow(nil, f)
 		require.NoError(rt, err)
 		assert.Equal(rt, string(want), string(got))
 	})
@@ -65,7 +65,7 @@ func TestWhatHasNoJSON(t *testing.T) {
 		"pointer": {Counters: api.Counters{Delivered: &api.Flowing{PacketsPerSecond: math.Inf(1)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := appendFlow(nil, f)
+			b, err := AppendFlow(nil, f)
 			assert.Error(t, err)
 			assert.Nil(t, b)
 		})

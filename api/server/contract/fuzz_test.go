@@ -1,4 +1,4 @@
-package server
+package contract
 
 import (
 	"encoding/json"
@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
 // FuzzBody: what the document accepts of a body can be decoded whole, and what it refuses is told as a 4xx with words.
@@ -23,11 +22,10 @@ func FuzzBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	contract, err := builtIn()
+	contract, err := Load()
 	if err != nil {
 		f.Fatal(err)
 	}
-	e := echo.New()
 	kinds := map[string]func([]byte) (any, error){
 		"POST /api/v1/hosts":               all[api.HostCreate],
 		"PATCH /api/v1/hosts/{ref}":        all[api.HostPatch],
@@ -42,9 +40,9 @@ func FuzzBody(f *testing.F) {
 		for name, decode := range kinds {
 			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
 			r.Header.Set("Content-Type", "application/json")
-			given, value, err := contract.operations[name].readBody(e.NewContext(r, httptest.NewRecorder()))
+			given, value, err := contract.operations[name].readBody(httptest.NewRecorder(), r)
 			if err != nil {
-				p, ours := problemOf(err)
+				p, ours := problem.Of(err)
 				if ours || p.Status/100 != 4 || p.Detail == "" || given != nil {
 					t.Fatalf("%s refuses %q with %+v", name, body, p)
 				}
@@ -52,7 +50,7 @@ func FuzzBody(f *testing.F) {
 			}
 			decoded, err := decode(given)
 			if err != nil {
-				if p, ours := problemOf(err); ours || p.Status != http.StatusBadRequest {
+				if p, ours := problem.Of(err); ours || p.Status != http.StatusBadRequest {
 					t.Fatalf("%s accepts %q and cannot decode it: %v", name, body, err)
 				}
 				continue
@@ -78,7 +76,7 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-func all[T any](body []byte) (any, error) { return decode[T](body) }
+func all[T any](body []byte) (any, error) { return Decode[T](body) }
 
 // empty reports whether a value may be left out without a loss.
 func empty(v any) bool {
@@ -94,7 +92,7 @@ func FuzzHeader(f *testing.F) {
 	f.Add("limit=1&order_by=name", `"42-1f"`, `"k"`)
 	f.Add("wait=10s", "*", "k")
 	f.Add("%zz", `W/"1"`, `"a","b"`)
-	contract, err := builtIn()
+	contract, err := Load()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -103,12 +101,12 @@ func FuzzHeader(f *testing.F) {
 			r := &http.Request{Method: "GET", URL: &url.URL{RawQuery: query}, Header: http.Header{"If-Match": {tag}, "Idempotency-Key": {key}}}
 			_, err1 := o.readQuery(query)
 			revision, err2 := o.readIfMatch(r)
-			_, err3 := readKey(r)
+			_, err3 := readIdempotencyKey(r)
 			for _, err := range []error{err1, err2, err3} {
 				if err == nil {
 					continue
 				}
-				if p, ours := problemOf(err); ours || p.Status/100 != 4 || p.Detail == "" {
+				if p, ours := problem.Of(err); ours || p.Status/100 != 4 || p.Detail == "" {
 					t.Fatalf("%+v", p)
 				}
 			}

@@ -1,11 +1,10 @@
-package server
+package contract
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,22 +12,18 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
-const (
-	// wantKey is the extension of a schema that says in words what is accepted.
-	wantKey = "x-want"
-	// immutableKey is the extension of a patch's schema that lists the fields of the resource that it cannot change.
-	immutableKey = "x-immutable"
-)
-
-// faultsOf lists what of a value the schema refuses, in words. The root names the value itself, "" for a body.
+// faultsOf checks a value against a schema, and lists what is wrong with it. The root is the name of
+// the value itself; "" is the body of a request.
 func faultsOf(schema *openapi3.Schema, value any, root string) []api.FieldProblem {
-	err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest(), openapi3.EnableFormatValidation(),
-		openapi3.WithStringFormatValidators(formats()))
+	err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest(),
+		openapi3.EnableFormatValidation(), openapi3.WithStringFormatValidators(formats()))
 	if err == nil {
 		return nil
 	}
+
 	var faults []api.FieldProblem
 	for _, e := range flatten(err) {
 		faults = append(faults, describe(e, root)...)
@@ -46,6 +41,7 @@ func flatten(err error) []*openapi3.SchemaError {
 		}
 		return out
 	}
+
 	var one *openapi3.SchemaError
 	if errors.As(err, &one) {
 		return []*openapi3.SchemaError{one}
@@ -53,55 +49,46 @@ func flatten(err error) []*openapi3.SchemaError {
 	return []*openapi3.SchemaError{{Schema: &openapi3.Schema{}, Reason: err.Error()}}
 }
 
-// describe says what is wrong with one value and what would be right.
+// describe says what is wrong with one value, and what would be right.
 func describe(e *openapi3.SchemaError, root string) []api.FieldProblem {
-	at := e.JSONPointer()
-	object, _ := e.Value.(map[string]any)
+	path := e.JSONPointer()
+
 	switch e.SchemaField {
 	case "required":
-		path := e.JSONPointer()
 		missing := e.Schema.Properties[path[len(path)-1]].Value
-		return []api.FieldProblem{fault(root, at, "is missing: want "+want(missing))}
+		return []api.FieldProblem{fault(root, path, "is missing: want "+want(missing))}
+
 	case "properties":
 		var faults []api.FieldProblem
+		object, _ := e.Value.(map[string]any)
 		for name := range object {
 			if e.Schema.Properties[name] == nil {
 				faults = append(faults, fault(root, append(e.JSONPointer(), name), unknown(e.Schema, name)))
 			}
 		}
 		return faults
+
 	case "minProperties":
 		detail := "is empty: want " + want(e.Schema)
 		if len(e.Schema.Properties) > 0 {
 			detail = "nothing is given to change: want some of " + properties(e.Schema)
 		}
-		return []api.FieldProblem{fault(root, at, detail)}
+		return []api.FieldProblem{fault(root, path, detail)}
+
+	default:
+		detail := fmt.Sprintf("%s is not accepted: want %s", Quote(e.Value), want(e.Schema))
+		return []api.FieldProblem{fault(root, path, detail)}
 	}
-	detail := fmt.Sprintf("%s is not accepted: want %s", quote(e.Value), want(e.Schema))
-	return []api.FieldProblem{fault(root, at, detail)}
 }
 
-// fault is what is wrong at a path; within a body, whose root is "", with a pointer to it.
+// fault returns what is wrong at a path. Only faults of a body, whose root is "", have a pointer.
 func fault(root string, path []string, detail string) api.FieldProblem {
 	f := api.FieldProblem{Field: fieldName(root, path), Detail: detail}
 	if root == "" {
-		f.Pointer = pointer(path)
+		f.Pointer = problem.Pointer(path)
 	}
+
 	return f
-}
-
-// pointer is a JSON pointer as a URI fragment (RFC 6901, 6): the whole body is "#".
-func pointer(path []string) string {
-	out := "#"
-	for _, p := range path {
-		out += "/" + url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(p))
-	}
-	return out
-}
-
-// pointerOf makes the pointer of a field whose name was written as users do.
-func pointerOf(field string) string {
-	return pointer(strings.FieldsFunc(field, func(r rune) bool { return strings.ContainsRune(".[]", r) }))
 }
 
 // unknown says what to do about a field that a schema does not have.
@@ -109,6 +96,7 @@ func unknown(schema *openapi3.Schema, name string) string {
 	if fixed, ok := schema.Extensions[immutableKey].([]any); ok && slices.Contains(fixed, any(name)) {
 		return "cannot be changed: what can be is " + properties(schema)
 	}
+
 	return "is not a field: want some of " + properties(schema)
 }
 
@@ -116,22 +104,24 @@ func properties(schema *openapi3.Schema) string {
 	return strings.Join(slices.Sorted(maps.Keys(schema.Properties)), ", ")
 }
 
-// want says what a schema accepts: in the document's words, or derived from it.
+// want says what a schema accepts: in the document's words, or else derived from the schema.
 func want(schema *openapi3.Schema) string {
 	if words, ok := schema.Extensions[wantKey].(string); ok {
 		return words
 	}
+
 	if len(schema.Enum) > 0 {
-		var values []string
-		for _, v := range schema.Enum {
-			values = append(values, fmt.Sprint(v))
+		values := make([]string, len(schema.Enum))
+		for i, v := range schema.Enum {
+			values[i] = fmt.Sprint(v)
 		}
 		return "one of " + strings.Join(values, ", ")
 	}
+
 	if schema.Type == nil {
 		return "something else"
 	}
-	kind := map[string]string{
+	words := map[string]string{
 		openapi3.TypeBoolean: "true or false",
 		openapi3.TypeInteger: "a whole number",
 		openapi3.TypeString:  "a string",
@@ -139,39 +129,42 @@ func want(schema *openapi3.Schema) string {
 		openapi3.TypeObject:  "an object",
 	}[strings.Join(*schema.Type, " ")]
 	if schema.Nullable {
-		kind += " or null"
+		words += " or null"
 	}
-	return kind
+	return words
 }
 
-// fieldName writes a path as users do: nics[0].mac. The body as a whole is "body".
+// fieldName returns a path as users write it: nics[0].mac. The body as a whole is "body".
 func fieldName(root string, path []string) string {
 	name := root
-	for _, p := range path {
-		if _, err := strconv.Atoi(p); err == nil {
-			name += "[" + p + "]"
+	for _, part := range path {
+		if _, err := strconv.Atoi(part); err == nil {
+			name += "[" + part + "]"
 			continue
 		}
 		if name != "" {
 			name += "."
 		}
-		name += p
+		name += part
 	}
+
 	if name == "" {
 		return "body"
 	}
 	return name
 }
 
-// quote shows a refused value, short enough for a line.
-func quote(v any) string {
-	const most = 80
-	b, err := json.Marshal(v)
+// Quote returns a value as JSON that is short enough for a line of an error message.
+func Quote(v any) string {
+	const limit = 80 // characters
+
+	text, err := json.Marshal(v)
 	if err != nil {
 		return "this value"
 	}
-	if r := []rune(string(b)); len(r) > most {
-		return string(r[:most]) + "…"
+
+	if characters := []rune(string(text)); len(characters) > limit {
+		return string(characters[:limit]) + "…"
 	}
-	return string(b)
+	return string(text)
 }

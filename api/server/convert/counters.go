@@ -1,0 +1,32 @@
+package convert
+
+import (
+	"math"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/meter"
+)
+
+// Counters returns the JSON form of counters. What was delivered and lost is absent where switches do
+// not count it for this object alone.
+func Counters(c meter.Counters) api.Counters {
+	out := api.Counters{
+		Captured: flowing(c.Captured), Guarded: api.Count(c.Guarded), Shared: c.Shared,
+		SampledAt: Time(c.SampledAt),
+	}
+	if !c.Undivided {
+		delivered, lost := flowing(c.Delivered), api.Count(c.Lost)
+		out.Delivered, out.Lost = &delivered, &lost
+	}
+
+	return out
+}
+
+// flowing rounds rates to the precision that they have.
+func flowing(f meter.Flowing) api.Flowing {
+	return api.Flowing{
+		Packets: f.Packets, Bytes: f.Bytes,
+		PacketsPerSecond: math.Round(10*f.PacketsPerSecond) / 10,
+		BitsPerSecond:    math.Round(f.BitsPerSecond),
+	}
+}

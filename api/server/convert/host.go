@@ -1,0 +1,85 @@
+package convert
+
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+)
+
+// Host returns the JSON form of a host.
+func Host(v engine.HostView) api.Host {
+	h := api.Host{
+		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB,
+		TunnelIP: addrText(v.TunnelIP), DeclaredTunnelIP: addrText(v.Host.TunnelIP),
+		Wires: orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks), NICs: make([]api.HostNIC, len(v.NICs)),
+		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
+		Status: Status(v.State), Reason: v.Reason, AppliedBy: v.AppliedBy,
+	}
+	for i, n := range v.NICs {
+		h.NICs[i] = api.HostNIC{
+			Name: n.Name, MAC: n.MAC.String(), Speed: n.Speed, Driver: n.Driver, UsedBy: n.UsedBy,
+		}
+	}
+
+	return h
+}
+
+// NewHost returns the record of a host that a request creates.
+func NewHost(b api.HostCreate, by store.Request) (store.Host, error) {
+	h := store.Host{
+		Meta: store.Meta{AppliedBy: b.AppliedBy, Request: by},
+		Name: b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks,
+	}
+
+	var err error
+	if h.TunnelIP, err = optionalIP("tunnel_ip", b.TunnelIP); err != nil {
+		return store.Host{}, err
+	}
+	if h.NICs, err = hostNICs(b.NICs); err != nil {
+		return store.Host{}, err
+	}
+	return h, nil
+}
+
+// EditHost applies a patch to a record.
+func EditHost(h *store.Host, p api.HostPatch) error {
+	var err error
+
+	if p.TunnelIP.Given {
+		text := ""
+		if p.TunnelIP.Value != nil {
+			text = *p.TunnelIP.Value
+		}
+		if h.TunnelIP, err = optionalIP("tunnel_ip", text); err != nil {
+			return err
+		}
+	}
+	if p.NICs != nil {
+		if h.NICs, err = hostNICs(*p.NICs); err != nil {
+			return err
+		}
+	}
+
+	setGiven(&h.Name, p.Name)
+	setGiven(&h.OVSDB, p.OVSDB)
+	h.Wires = merged(h.Wires, p.Wires)
+	h.Uplinks = merged(h.Uplinks, p.Uplinks)
+	return nil
+}
+
+func hostNICs(in []api.HostNIC) ([]store.HostNIC, error) {
+	var out []store.HostNIC
+
+	for i, n := range in {
+		mac, err := optionalMAC(fmt.Sprintf("nics[%d].mac", i), n.MAC)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, store.HostNIC{
+			Name: n.Name, MAC: mac, Speed: n.Speed, Driver: n.Driver, UsedBy: n.UsedBy,
+		})
+	}
+	return out, nil
+}

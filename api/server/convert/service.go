@@ -1,0 +1,44 @@
+package convert
+
+import (
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Service returns the JSON form of a tap service.
+func Service(v engine.ServiceView) api.TapService {
+	return api.TapService{
+		ID: v.ID, Name: v.Name, Type: string(v.Type),
+		TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
+		MACAddr: v.MAC.String(), IfName: v.IfName,
+		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason,
+		HostID: v.HostID, HostName: v.Host, FlowCount: v.FlowCount, NICXML: v.NICXML,
+		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		AppliedBy: v.AppliedBy,
+	}
+}
+
+// NewService returns the record of a tap service that a request creates.
+func NewService(b api.TapServiceCreate, by store.Request) (store.Service, error) {
+	mac, err := optionalMAC("mac_addr", b.MACAddr)
+	if err != nil {
+		return store.Service{}, err
+	}
+
+	return store.Service{
+		Meta: store.Meta{AppliedBy: b.AppliedBy, Request: by},
+		Service: tap.Service{
+			Name: b.Name, Type: tap.ServiceType(b.Type), TargetID: b.TargetID, MAC: mac,
+		},
+	}, nil
+}
+
+// EditService applies a patch to a record.
+func EditService(s *store.Service, p api.TapServicePatch) error {
+	setGiven(&s.Name, p.Name)
+	setGiven(&s.Enabled, p.Enabled)
+
+	return nil
+}

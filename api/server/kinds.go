@@ -1,0 +1,262 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server/convert"
+	"github.com/tapline-sdn/tapline/api/server/listing"
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// kind is one kind of resources: a *resource.
+type kind interface {
+	name() string // such as tap_flow
+	path() string // such as /api/v1/tap_flows
+	canEnable() bool
+	mount(s *server)
+	apply(ctx context.Context, change api.PlannedChange) error
+}
+
+// kindsOf returns the table of all kinds of resources. Routes and plans are made from it.
+func kindsOf(r Resources) []kind {
+	refs := resolvers{
+		guest:   listing.Resolver(r.Guest, guestID),
+		host:    listing.Resolver(r.Host, hostID),
+		wire:    listing.Resolver(r.Wire, wireID),
+		service: listing.Resolver(r.Service, serviceID),
+		target: func(ref string) string {
+			if g, err := r.Guest(ref); err == nil {
+				return g.ID
+			}
+			if h, err := r.Host(ref); err == nil {
+				return h.ID
+			}
+			return ref
+		},
+	}
+
+	return []kind{hosts(r), guests(r, refs), wires(r, refs), services(r, refs), flows(r, refs)}
+}
+
+// noun is the name of a kind in a sentence.
+func noun(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
+
+// resolvers turn an id or name into an id.
+type resolvers struct {
+	guest, host, wire, service func(ref string) string
+	target                     func(ref string) string // a guest or host
+}
+
+func hostID(v engine.HostView) string       { return v.ID }
+func guestID(v engine.GuestView) string     { return v.ID }
+func wireID(v engine.WireView) string       { return v.ID }
+func serviceID(v engine.ServiceView) string { return v.ID }
+func flowID(v engine.FlowView) string       { return v.ID }
+
+// creating returns a create function: newRecord makes the record that create stores.
+func creating[C, R, V any](
+	newRecord func(C, store.Request) (R, error), create func(context.Context, R) (V, error),
+) func(context.Context, C, store.Request) (V, error) {
+	return func(ctx context.Context, body C, by store.Request) (V, error) {
+		record, err := newRecord(body, by)
+		if err != nil {
+			var none V
+			return none, err
+		}
+		return create(ctx, record)
+	}
+}
+
+// updater stores what edit makes of a record.
+type updater[R, V any] func(
+	ctx context.Context, ref string, ifRevision uint64, edit func(*R) error,
+) (V, error)
+
+// updating returns an update function: edit applies a patch to the record.
+func updating[P, R, V any](
+	update updater[R, V], edit func(*R, P) error,
+) func(context.Context, string, uint64, P) (V, error) {
+	return func(ctx context.Context, ref string, ifRevision uint64, patch P) (V, error) {
+		return update(ctx, ref, ifRevision, func(record *R) error { return edit(record, patch) })
+	}
+}
+
+func hosts(e Hosts) kind {
+	type view = engine.HostView
+
+	return &resource[view, api.Host, api.HostCreate, api.HostPatch]{
+		kind:     "host",
+		get:      e.Host,
+		create:   creating(convert.NewHost, e.CreateHost),
+		update:   updating(e.UpdateHost, convert.EditHost),
+		remove:   e.DeleteHost,
+		wait:     e.WaitHost,
+		json:     convert.Host,
+		id:       hostID,
+		revision: func(v view) uint64 { return v.Revision },
+		list: listing.Of(e.Hosts, map[string]listing.Column[view]{
+			"name":       listing.Text(func(v view) string { return v.Name }),
+			"applied_by": listing.Text(func(v view) string { return v.AppliedBy }),
+			"status":     listing.Text(func(v view) api.Status { return convert.Status(v.State) }),
+			"connected":  listing.Flag(func(v view) bool { return v.Connected }),
+		}),
+	}
+}
+
+func guests(e Guests, refs resolvers) kind {
+	type view = engine.GuestView
+
+	hostIDs := func(v view) []string {
+		ids := make([]string, len(v.NICs))
+		for i, n := range v.NICs {
+			ids[i] = n.HostID
+		}
+		return ids
+	}
+	appliedBy := func(v view) string {
+		if v.Record == nil {
+			return ""
+		}
+		return v.Record.AppliedBy
+	}
+
+	return &resource[view, api.Guest, api.GuestCreate, api.GuestPatch]{
+		kind:     "guest",
+		get:      e.Guest,
+		create:   creating(convert.NewGuest, e.CreateGuest),
+		update:   updating(e.UpdateGuest, convert.EditGuest),
+		remove:   e.DeleteGuest,
+		json:     convert.Guest,
+		id:       guestID,
+		revision: func(v view) uint64 { return v.Revision },
+		list: listing.Of(e.Guests, map[string]listing.Column[view]{
+			"name":       listing.Text(func(v view) string { return v.Name }),
+			"applied_by": listing.Text(appliedBy),
+			"declared":   listing.Flag(func(v view) bool { return v.Declared }),
+			"host_id":    listing.References(hostIDs, refs.host),
+		}),
+	}
+}
+
+func wires(e Wires, refs resolvers) kind {
+	type view = engine.WireView
+
+	hostIDs := func(v view) []string {
+		ids := make([]string, len(v.Hosts))
+		for i, h := range v.Hosts {
+			ids[i] = h.HostID
+		}
+		return ids
+	}
+
+	return &resource[view, api.Wire, api.WireCreate, api.WirePatch]{
+		kind: "wire",
+		get:  e.Wire,
+		create: func(ctx context.Context, body api.WireCreate, _ store.Request) (view, error) {
+			return createWire(ctx, e, body)
+		},
+		update: func(ctx context.Context, ref string, _ uint64, p api.WirePatch) (view, error) {
+			return e.UpdateWire(ctx, ref, p.Bridges)
+		},
+		remove: func(ctx context.Context, ref string, _ uint64) error { return e.DeleteWire(ctx, ref) },
+		json:   convert.Wire,
+		id:     wireID,
+		list: listing.Of(e.Wires, map[string]listing.Column[view]{
+			"name":    listing.Text(func(v view) string { return v.Name }),
+			"host_id": listing.References(hostIDs, refs.host),
+		}),
+	}
+}
+
+// createWire declares a wire that no host has yet. Two requests that create the same wire at once both
+// succeed, as two updates would: a wire is only what the records of hosts say about it.
+func createWire(ctx context.Context, e Wires, body api.WireCreate) (engine.WireView, error) {
+	if _, err := e.Wire(body.Name); err == nil {
+		return engine.WireView{}, &engine.Error{
+			Kind: engine.Conflict, Field: "name", Message: fmt.Sprintf(
+				"wire %q exists: change it with PATCH %s/wires/%s", body.Name, api.Prefix, body.Name),
+		}
+	}
+
+	bridges := make(map[string]*string, len(body.Bridges))
+	for host, bridge := range body.Bridges {
+		bridges[host] = &bridge
+	}
+	return e.UpdateWire(ctx, body.Name, bridges)
+}
+
+func services(e Services, refs resolvers) kind {
+	type view = engine.ServiceView
+
+	enable := func(s *store.Service, on bool) error { s.Enabled = on; return nil }
+
+	return &resource[view, api.TapService, api.TapServiceCreate, api.TapServicePatch]{
+		kind:     "tap_service",
+		get:      e.Service,
+		create:   creating(convert.NewService, e.CreateService),
+		update:   updating(e.UpdateService, convert.EditService),
+		remove:   e.DeleteService,
+		enable:   updating(e.UpdateService, enable),
+		wait:     e.WaitService,
+		sample:   e.SampleServices,
+		json:     convert.Service,
+		id:       serviceID,
+		revision: func(v view) uint64 { return v.Revision },
+		list: listing.Of(e.Services, map[string]listing.Column[view]{
+			"name":       listing.Text(func(v view) string { return v.Name }),
+			"applied_by": listing.Text(func(v view) string { return v.AppliedBy }),
+			"type":       listing.Text(func(v view) tap.ServiceType { return v.Type }),
+			"target_id":  listing.Reference(func(v view) string { return v.TargetID }, refs.target),
+			"target_ip":  listing.Address(func(v view) []netip.Addr { return v.TargetIPs }),
+			"flow_count": listing.Count(func(v view) int { return v.FlowCount }),
+			"host_id":    listing.Reference(func(v view) string { return v.HostID }, refs.host),
+			"enabled":    listing.Flag(func(v view) bool { return v.Enabled }),
+			"status":     listing.Text(func(v view) api.Status { return convert.Status(v.State) }),
+			"created_at": listing.Date(func(v view) time.Time { return v.CreatedAt }),
+			"updated_at": listing.Date(func(v view) time.Time { return v.UpdatedAt }),
+		}),
+	}
+}
+
+func flows(e Flows, refs resolvers) kind {
+	type view = engine.FlowView
+	type row = engine.FlowRow
+
+	enable := func(f *store.Flow, on bool) error { f.Enabled = on; return nil }
+
+	return &resource[view, api.TapFlow, api.TapFlowCreate, api.TapFlowPatch]{
+		kind:     "tap_flow",
+		get:      e.Flow,
+		create:   creating(convert.NewFlow, e.CreateFlow),
+		update:   updating(e.UpdateFlow, convert.EditFlow),
+		remove:   e.DeleteFlow,
+		enable:   updating(e.UpdateFlow, enable),
+		wait:     e.WaitFlow,
+		sample:   e.SampleFlows,
+		json:     convert.Flow,
+		append:   convert.AppendFlow,
+		id:       flowID,
+		revision: func(v view) uint64 { return v.Revision },
+		list: listing.FromRows(e.FlowRows, map[string]listing.Column[row]{
+			"name":       listing.Text(func(v row) string { return v.Name }),
+			"applied_by": listing.Text(func(v row) string { return v.AppliedBy }),
+			"tap_id":     listing.Reference(func(v row) string { return v.TapID }, refs.service),
+			"type":       listing.Text(func(v row) tap.FlowType { return v.Type }),
+			"guest_id":   listing.Reference(func(v row) string { return v.GuestID }, refs.guest),
+			"host_id":    listing.Reference(func(v row) string { return v.HostID }, refs.host),
+			"wire_id":    listing.Reference(func(v row) string { return v.WireID }, refs.wire),
+			"direction":  listing.Text(func(v row) tap.Direction { return v.Direction }),
+			"enabled":    listing.Flag(func(v row) bool { return v.Enabled }),
+			"status":     listing.Text(func(v row) api.Status { return convert.Status(v.State) }),
+			"created_at": listing.Date(func(v row) time.Time { return v.CreatedAt }),
+			"updated_at": listing.Date(func(v row) time.Time { return v.UpdatedAt }),
+		}, e.FlowViews),
+	}
+}
