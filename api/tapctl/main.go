@@ -10,7 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
+	"github.com/tapline-sdn/tapline/api/tapctl/facts"
 )
 
 // version is set by the linker.
@@ -19,7 +21,8 @@ var version = "devel"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app := cmd.App{
+
+	code := cmd.Run(ctx, cli.World{
 		Name:    filepath.Base(os.Args[0]),
 		Version: version,
 		In:      os.Stdin,
@@ -29,14 +32,14 @@ func main() {
 		Root:    os.Geteuid() == 0,
 		Width:   terminalWidth(os.Stdout),
 		Live:    terminalWidth(os.Stderr) > 0,
-		Facts:   cmd.ReadFacts,
-	}
-	code := app.Run(ctx, os.Args[1:])
+		Facts:   facts.Read,
+	}, os.Args[1:])
+
 	stop()
 	os.Exit(code)
 }
 
-// terminalWidth is the number of columns of a terminal, 0 if f is none.
+// terminalWidth is the number of columns of a terminal, 0 if the file is none.
 func terminalWidth(f *os.File) int {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {

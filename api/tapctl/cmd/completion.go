@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,112 +8,156 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
+	"github.com/tapline-sdn/tapline/api/tapctl/observe"
 )
 
-// addCompletion replaces cobra's own command, which knows no examples of ours.
-func (a *App) addCompletion(root *cobra.Command) {
+const completionHelp = `Print a script that completes commands, flags, and the names of resources.
+
+For bash the package bash-completion has to be installed. Names are read from the controller with the
+token that tapctl finds. If it does not answer within 2 seconds, there are none.`
+
+// completion is the command that prints completion scripts. Cobra's own has no examples of ours.
+func completion(app *cli.App, root *cobra.Command) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
-	shells := map[string]func() error{
-		"bash": func() error { return root.GenBashCompletionV2(a.Out, true) },
-		"zsh":  func() error { return root.GenZshCompletion(a.Out) },
-		"fish": func() error { return root.GenFishCompletion(a.Out, true) },
+	scripts := map[string]func() error{
+		"bash": func() error { return root.GenBashCompletionV2(app.Out, true) },
+		"zsh":  func() error { return root.GenZshCompletion(app.Out) },
+		"fish": func() error { return root.GenFishCompletion(app.Out, true) },
 	}
-	cmd := a.command("completion bash|zsh|fish", "Print a script that completes commands, flags and names in a shell",
-		`  source <(tapctl completion bash)
+
+	cmd := app.Command(cli.Verb{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print a script that completes commands, flags and names in a shell",
+		Long:  completionHelp,
+		Example: `  source <(tapctl completion bash)
   tapctl completion bash > /etc/bash_completion.d/tapctl
   tapctl completion zsh > "${fpath[1]}/_tapctl"
   tapctl completion fish > ~/.config/fish/completions/tapctl.fish`,
-		cobra.ExactArgs(1), func(_ *cobra.Command, args []string) error {
-			script, ok := shells[args[0]]
+		Args: cobra.ExactArgs(1),
+		Run: func(_ *cobra.Command, args []string) error {
+			script, ok := scripts[args[0]]
 			if !ok {
-				return usage("there is no completion for %q: want bash, zsh or fish", args[0])
+				return cli.Usage("there is no completion for %q: want bash, zsh or fish", args[0])
 			}
 			return script()
-		})
-	cmd.Long = `Print a script that completes commands, flags, and the names of what the controller has.
-
-For bash the package bash-completion must be installed. Names are asked of the controller with the token that tapctl finds;
-without an answer within 2 seconds there are none.`
+		},
+	})
 	cmd.ValidArgs = []string{"bash", "zsh", "fish"}
-	root.AddCommand(cmd)
+	return cmd
 }
 
-// completer proposes values for what is being typed.
-type completer = cobra.CompletionFunc
-
-// completeFlags gives arguments and flags their completions, by what they are called.
-func (a *App) completeFlags(root *cobra.Command) {
-	words := func(words ...string) completer {
-		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
-	}
-	booleans := words("true", "false")
-	flags := map[string]completer{
-		"tap-id": a.names("tap-service"), "guest-id": a.names("guest"), "host-id": a.names("host"), "wire-id": a.names("wire"),
-		"target-id": a.names("guest", "host"),
-		"direction": words("IN", "OUT", "BOTH"), "status": words("disabled", "pending", "ready", "error"),
-		"enabled": booleans, "connected": booleans, "declared": booleans, "for": words(aims()...),
-	}
-	types := map[string]completer{"tap-service": words("guest", "host"), "tap-flow": words("vnic", "vswitch")}
+// addCompletions gives arguments and flags their completions, by what they are called.
+func addCompletions(app *cli.App, root *cobra.Command) {
+	c := completer{app}
 	for _, cmd := range root.Commands() {
-		word, verb := cmd.Name(), ""
-		if at := strings.LastIndex(word, "-"); at > 0 {
-			word, verb = word[:at], word[at+1:]
+		word, verb, _ := cutLast(cmd.Name(), "-")
+		takesMany := slices.Contains([]string{"delete", "enable", "disable"}, verb)
+		takesOne := verb == "show" || verb == "update"
+		if _, ok := kind.Find(word); ok && (takesMany || takesOne) {
+			cmd.ValidArgsFunction = c.arguments(takesMany, c.names(word))
 		}
-		many := slices.Contains([]string{"delete", "enable", "disable"}, verb)
-		if _, known := findKind(word); known && (many || verb == "show" || verb == "update") {
-			cmd.ValidArgsFunction = a.arguments(many, a.names(word))
-		}
+
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			if propose, ok := flags[f.Name]; ok {
-				mustComplete(cmd, f.Name, propose)
-			}
-			if propose, ok := types[word]; ok && f.Name == "type" {
-				mustComplete(cmd, f.Name, propose)
+			if propose := c.flag(word, f.Name); propose != nil {
+				mustRegister(cmd, f.Name, propose)
 			}
 		})
 	}
-	for name, propose := range map[string]completer{"watch": a.targets, "wait": a.targets, "topology": a.names("host")} {
+
+	for name, propose := range map[string]cobra.CompletionFunc{
+		"watch": c.targets, "wait": c.targets, "topology": c.names("host"),
+	} {
 		if cmd, _, err := root.Find([]string{name}); err == nil {
 			cmd.ValidArgsFunction = propose
 		}
 	}
-	mustComplete(root, "output", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return outputs(cmd), cobra.ShellCompDirectiveNoFileComp
-	})
+
+	mustRegister(root, "output",
+		func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return cli.Formats(cmd), cobra.ShellCompDirectiveNoFileComp
+		})
 }
 
-func mustComplete(cmd *cobra.Command, flag string, propose completer) {
+// cutLast cuts a text around the last separator.
+func cutLast(s, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
+func mustRegister(cmd *cobra.Command, flag string, propose cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, propose); err != nil {
-		panic(err) // There is no such flag, or it is completed already.
+		panic(err) // The command has no such flag, or the flag has a completion already.
 	}
 }
 
-// arguments proposes only as many arguments as a command takes, none twice.
-func (a *App) arguments(many bool, propose completer) completer {
+// completer proposes values for what is being typed.
+type completer struct{ app *cli.App }
+
+// flag is the completion of a flag of a kind's verb, nil if there is none.
+func (c completer) flag(word, flag string) cobra.CompletionFunc {
+	words := func(words ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	}
+
+	switch flag {
+	case "tap-id":
+		return c.names("tap-service")
+	case "guest-id", "host-id", "wire-id":
+		return c.names(strings.TrimSuffix(flag, "-id"))
+	case "target-id":
+		return c.names("guest", "host")
+	case "direction":
+		return words("IN", "OUT", "BOTH")
+	case "status":
+		return words("disabled", "pending", "ready", "error")
+	case "enabled", "connected", "declared":
+		return words("true", "false")
+	case "for":
+		if word == "wait" {
+			return words(observe.Goals...)
+		}
+	case "type":
+		return map[string]cobra.CompletionFunc{
+			"tap-service": words("guest", "host"), "tap-flow": words("vnic", "vswitch"),
+		}[word]
+	}
+	return nil
+}
+
+// arguments proposes one argument, or many without repeating any.
+func (c completer) arguments(many bool, propose cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if !many && len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+
 		all, directive := propose(cmd, args, typed)
-		return slices.DeleteFunc(all, func(c string) bool {
-			name, _, _ := strings.Cut(c, "\t")
-			return slices.Contains(args, name)
+		return slices.DeleteFunc(all, func(completion string) bool {
+			ref, _, _ := strings.Cut(completion, "\t")
+			return slices.Contains(args, ref)
 		}), directive
 	}
 }
 
-// names proposes the names of all resources of some kinds; ids where an id is being typed.
-func (a *App) names(words ...string) completer {
+// names proposes the resources of some kinds: by id if an id is being typed, else by name.
+func (c completer) names(words ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []string
 		for _, word := range words {
-			for _, o := range a.lookUp(cmd.Context(), word) {
-				ref := o.word()
-				if !strings.HasPrefix(ref, typed) && typed != "" {
-					ref = o.id
+			for _, o := range c.lookup(cmd, word) {
+				ref := shellRef(o)
+				if !strings.HasPrefix(ref, typed) {
+					ref = o.ID
 				}
 				if strings.HasPrefix(ref, typed) {
-					out = append(out, described(ref, o))
+					out = append(out, describe(ref, o))
 				}
 			}
 		}
@@ -122,62 +165,57 @@ func (a *App) names(words ...string) completer {
 	}
 }
 
-// targets proposes KIND/NAME, or names after a kind of its own.
-func (a *App) targets(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// targets proposes KIND/NAME or, behind a kind of its own, names.
+func (c completer) targets(
+	cmd *cobra.Command, args []string, typed string,
+) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 && !strings.Contains(args[0], "/") {
-		return a.names(args[0])(cmd, args, typed)
+		return c.names(args[0])(cmd, args, typed)
 	}
-	word, _, slash := strings.Cut(typed, "/")
-	if !slash {
-		var out []string
-		for _, k := range kindWords() {
-			out = append(out, k+"/")
+
+	var out []string
+	word, _, hasKind := strings.Cut(typed, "/")
+	if !hasKind {
+		for _, word := range kind.Words() {
+			out = append(out, word+"/")
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
-	var out []string
-	for _, o := range a.lookUp(cmd.Context(), word) {
-		out = append(out, described(word+"/"+o.word(), o))
+
+	for _, o := range c.lookup(cmd, word) {
+		out = append(out, describe(word+"/"+shellRef(o), o))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// lookUp lists what there is of a kind; nothing if the controller does not answer soon.
-func (a *App) lookUp(ctx context.Context, word string) []object {
-	k, found := findKind(word)
-	if !found {
+func (c completer) lookup(cmd *cobra.Command, word string) []kind.Object {
+	k, ok := kind.Find(word)
+	if !ok {
 		return nil
 	}
-	c, err := a.client()
-	if err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	all, err := k.list(ctx, c)
-	if err != nil {
-		return nil
-	}
-	return all
+	return c.app.Lookup(cmd.Context(), k)
 }
 
-// word is what an object is called on a command line: its name, or its id where a shell would have to quote the name.
-func (o object) word() string {
-	if strings.ContainsFunc(o.name, func(r rune) bool {
+// shellRef is what a resource is called on a command line: its name, or its id if a shell would need
+// quotes around the name.
+func shellRef(o kind.Object) string {
+	needsQuotes := strings.ContainsFunc(o.Name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._:%+-", r)
-	}) {
-		return o.id
+	})
+	if needsQuotes {
+		return o.ID
 	}
-	return o.name
+	return o.Name
 }
 
-func described(ref string, o object) string {
-	text := o.of.noun
-	if o.word() != o.name {
-		text += " " + printable(o.name)
+// describe is a completion with a description.
+func describe(ref string, o kind.Object) string {
+	text := o.Kind.Noun
+	if shellRef(o) != o.Name {
+		text += " " + format.Printable(o.Name)
 	}
-	if o.status != "" {
-		text = fmt.Sprintf("%s, %s", text, o.status)
+	if o.Health.Status != "" {
+		text = fmt.Sprintf("%s, %s", text, o.Health.Status)
 	}
-	return cobra.CompletionWithDesc(printable(ref), text)
+	return cobra.CompletionWithDesc(format.Printable(ref), text)
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
+	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
 )
 
 // asCommand makes the test binary tapctl itself, for shells to call.
@@ -20,33 +22,22 @@ const asCommand = "TAPCTL_TEST_AS"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(asCommand); name != "" {
-		app := cmd.App{Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv}
-		os.Exit(app.Run(context.Background(), os.Args[1:]))
+		os.Exit(cmd.Run(context.Background(), cli.World{
+			Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv,
+		}, os.Args[1:]))
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// complete has bash complete a line with the script, as the package bash-completion would prepare it.
-func (d *desk) complete(name, line string) []string {
-	d.t.Helper()
-	bash, err := exec.LookPath("bash")
-	require.NoError(d.t, err)
-	self, err := os.Executable()
-	require.NoError(d.t, err)
-	dir := d.t.TempDir()
-	wrapper := fmt.Sprintf("#!/bin/sh\n%s=%s exec %q \"$@\"\n", asCommand, name, self)
-	require.NoError(d.t, os.WriteFile(filepath.Join(dir, name), []byte(wrapper), 0o755))
-	d.app.Name = name
-	script := d.must("completion bash")
-	d.app.Name = "tapctl"
-	require.NoError(d.t, os.WriteFile(filepath.Join(dir, "script"), []byte(script), 0o644))
-	shell := exec.CommandContext(d.t.Context(), bash, "--norc", "-c", `
+// completeLine loads the script "script" and completes $1, as bash does when Tab is pressed at the end
+// of a line, with the functions of the package bash-completion that the script uses.
+const completeLine = `
 _init_completion() {
 	words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
 	cur=${words[cword]} prev=${words[cword-1]}
 }
 compopt() { :; }
-complete_line() { # as bash does when Tab is pressed at the end of a line
+complete_line() {
 	COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
 	read -ra COMP_WORDS <<<"$1"
 	[[ $1 == *" " ]] && COMP_WORDS+=("")
@@ -55,23 +46,49 @@ complete_line() { # as bash does when Tab is pressed at the end of a line
 	printf '%s\n' "${COMPREPLY[@]}"
 }
 source ./script
-complete_line "$1"`, "bash", line)
+complete_line "$1"`
+
+// complete has bash complete a line, and returns the proposals without their descriptions.
+func complete(t *testing.T, d *tapctltest.Desk, line string) []string {
+	t.Helper()
+	bash, err := exec.LookPath("bash")
+	require.NoError(t, err)
+	self, err := os.Executable()
+	require.NoError(t, err)
+
+	name, _, _ := strings.Cut(line, " ")
+	dir := t.TempDir()
+	wrapper := fmt.Sprintf("#!/bin/sh\n%s=%s exec %q \"$@\"\n", asCommand, name, self)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(wrapper), 0o755))
+
+	d = d.With(t)
+	d.World.Name = name
+	script := d.Must("completion bash")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "script"), []byte(script), 0o644))
+
+	shell := exec.CommandContext(t.Context(), bash, "--norc", "-c", completeLine, "bash", line)
 	shell.Dir = dir
-	shell.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "TAPLINE_SERVER=" + d.env["TAPLINE_SERVER"], "TAPLINE_TOKEN=" + d.env["TAPLINE_TOKEN"]}
+	shell.Env = []string{
+		"PATH=" + dir + ":" + os.Getenv("PATH"),
+		"TAPLINE_SERVER=" + d.Env["TAPLINE_SERVER"],
+		"TAPLINE_TOKEN=" + d.Env["TAPLINE_TOKEN"],
+	}
 	out, err := shell.CombinedOutput()
-	require.NoError(d.t, err, "%s", out)
+	require.NoError(t, err, "%s", out)
+
 	var words []string
-	for _, w := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		w, _, _ = strings.Cut(w, "  ") // its description
-		words = append(words, strings.TrimSpace(w))
+	for w := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
+		word, _, _ := strings.Cut(w, "  ")
+		words = append(words, strings.TrimSpace(word))
 	}
 	return words
 }
 
 func TestCompletionInBash(t *testing.T) {
-	d := newDesk(t)
-	d.furnish()
-	d.must("guest-create --nic mac=52:54:00:00:00:77 --id vm77", "vm 77")
+	d := tapctltest.New(t)
+	d.Furnish()
+	d.Must("guest-create --nic mac=52:54:00:00:00:77 --id vm77", "vm 77")
+
 	for line, want := range map[string][]string{
 		"tapctl tap-service-en":                          {"tap-service-enable"},
 		"tapctl tap-flow-show ":                          {"net0-100", "web"},
@@ -84,36 +101,38 @@ func TestCompletionInBash(t *testing.T) {
 		"tapctl tap-flow-create --type vnic --guest-id ": {"vm1", "vm77"},
 		"tapctl tap-service-create --type ":              {"guest", "host"},
 		"tapctl topology -o ":                            {"tree", "dot", "mermaid", "json", "yaml"},
+		"tapctl wait --for d":                            {"disabled", "deleted"},
 		"tapctl wait tap-f":                              {"tap-flow/"},
 		"tapctl wait tap-flow/n":                         {"tap-flow/net0-100"},
 		"tapctl wait host h":                             {"h1", "h2"},
 		"climc tap-service-disable pr":                   {"probe"},
 	} {
 		t.Run(line, func(t *testing.T) {
-			name, _, _ := strings.Cut(line, " ")
-			got := (&desk{t: t, engine: d.engine, app: d.app, env: d.env}).complete(name, line)
-			require.ElementsMatch(t, want, got)
+			require.ElementsMatch(t, want, complete(t, d, line))
 		})
 	}
-	t.Run("no controller", func(t *testing.T) {
-		away := &desk{t: t, engine: d.engine, app: d.app, env: map[string]string{"TAPLINE_SERVER": "127.0.0.1:1", "TAPLINE_TOKEN": "x"}}
-		require.Equal(t, []string{""}, away.complete("tapctl", "tapctl tap-flow-show "))
+
+	t.Run("a controller that does not answer", func(t *testing.T) {
+		away := d.With(t)
+		away.Env = map[string]string{"TAPLINE_SERVER": "127.0.0.1:1", "TAPLINE_TOKEN": "x"}
+		require.Equal(t, []string{""}, complete(t, away, "tapctl tap-flow-show "))
 	})
 }
 
 func TestCompletionScripts(t *testing.T) {
-	d := newDesk(t)
-	require.Contains(t, d.must("completion zsh"), "#compdef tapctl")
-	require.Contains(t, d.must("completion fish"), "complete -c tapctl")
-	require.Contains(t, d.fails(cmd.ExitUsage, "completion tcsh"), "want bash, zsh or fish")
+	d := tapctltest.New(t)
+	require.Contains(t, d.Must("completion zsh"), "#compdef tapctl")
+	require.Contains(t, d.Must("completion fish"), "complete -c tapctl")
+	require.Contains(t, d.Fails(cli.ExitUsage, "completion tcsh"), "want bash, zsh or fish")
+
 	for _, shell := range []string{"zsh", "fish"} {
 		path, err := exec.LookPath(shell)
 		if err != nil {
-			t.Logf("%s is not installed: its script is not read", shell)
+			t.Logf("%s is not installed: its script is not checked", shell)
 			continue
 		}
 		check := exec.CommandContext(t.Context(), path, "-n", "/dev/stdin")
-		check.Stdin = strings.NewReader(d.must("completion " + shell))
+		check.Stdin = strings.NewReader(d.Must("completion " + shell))
 		out, err := check.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}

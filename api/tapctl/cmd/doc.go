@@ -1,8 +1,8 @@
-// Package cmd is the command line tapctl: its commands, flags, tables and exit codes.
+// Package cmd is the command tapctl as a whole: its root command, with the verbs of packages manage,
+// declare and observe under it, shell completion, man pages and the version.
 //
-// It talks to the controller through package client only, and to the world through an [App], so that tests run it in
-// process. Each resource has a file with its commands; the verbs that are the same for all are in verb.go.
+// [Run] runs one call in the world that it is given, so that tests run it in process.
 //
-// Exit codes: 0 done; 1 refused, failed, or what was waited for is in error; 2 the command line is wrong; 3 what was waited
-// for is still pending.
+// Exit codes: 0 done; 1 refused, failed, or what was waited for is in error; 2 the command line is
+// wrong; 3 what was waited for is still pending.
 package cmd

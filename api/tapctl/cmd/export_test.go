@@ -4,10 +4,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
-// Words are the command lines of all commands, without their first word.
-func (a *App) Words() []string {
+// Words are the command lines of all commands, without the program's name.
+func Words(world cli.World) []string {
 	var out []string
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
@@ -17,6 +19,6 @@ func (a *App) Words() []string {
 			walk(sub)
 		}
 	}
-	walk(a.root())
+	walk(Root(cli.New(world)))
 	return out
 }

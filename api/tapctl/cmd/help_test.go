@@ -6,16 +6,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
+	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
 )
 
 // TestHelp holds what --help says of every command, so that it cannot change unseen.
 func TestHelp(t *testing.T) {
-	d := newDesk(t)
+	d := tapctltest.New(t)
 	var all strings.Builder
-	for _, words := range d.app.Words() {
-		help := d.must(words + " --help")
+	for _, words := range cmd.Words(d.World) {
+		help := d.Must(words + " --help")
 		require.Contains(t, help, "Usage:\n", words)
 		fmt.Fprintf(&all, "$ %s\n%s\n", strings.TrimSpace("tapctl "+words)+" --help", help)
 	}
-	golden(t, "help.txt", all.String())
+	tapctltest.Golden(t, "help.txt", all.String())
 }

@@ -5,18 +5,27 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
-// addMan adds the command that writes the man pages of all commands, for packagers.
-func (a *App) addMan(root *cobra.Command) {
-	root.AddCommand(&cobra.Command{
-		Use: "man DIR", Short: "Write the man pages into a directory", Args: cobra.ExactArgs(1), Hidden: true,
+// man is the hidden command that writes the man pages of all verbs, for packagers.
+func man(app *cli.App, root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:    "man DIR",
+		Short:  "Write the man pages into a directory",
+		Args:   cobra.ExactArgs(1),
+		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
+			dir := args[0]
+			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
-			root.DisableAutoGenTag = true // It dates the page by the day of the build.
-			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "Tapline " + a.Version, Manual: "Tapline"}, args[0])
+
+			// The tag would date the pages by the day of the build.
+			root.DisableAutoGenTag = true
+			header := &doc.GenManHeader{Section: "1", Source: "Tapline " + app.Version, Manual: "Tapline"}
+			return doc.GenManTree(root, header, dir)
 		},
-	})
+	}
 }

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/api/tapctl/advice"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+)
+
+const (
+	defaultServer = "http://127.0.0.1:8640"
+	systemDir     = "/var/lib/tapline"
+	tokenFile     = "admin.token"
+)
+
+// connection says where the controller is and who calls. Each value comes from its flag or, without
+// the flag, from its environment variable.
+type connection struct {
+	server, token, tokenFile  string
+	caFile, certFile, keyFile string
+}
+
+func (c *connection) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&c.server, "server", "",
+		"URL of the controller (TAPLINE_SERVER; default "+defaultServer+")")
+	flags.StringVar(&c.token, "token", "",
+		"token (TAPLINE_TOKEN); other users of this machine can see it in the process list")
+	flags.StringVar(&c.tokenFile, "token-file", "",
+		"file that holds the token (TAPLINE_TOKEN_FILE; default admin.token in the controller's "+
+			"data directory)")
+	flags.StringVar(&c.caFile, "ca-file", "",
+		"CA certificates that the controller's certificate is checked against (TAPLINE_CA_FILE; "+
+			"default those of the system)")
+	flags.StringVar(&c.certFile, "cert-file", "",
+		"client certificate, if the controller asks for one (TAPLINE_CERT_FILE)")
+	flags.StringVar(&c.keyFile, "key-file", "", "key of --cert-file (TAPLINE_KEY_FILE)")
+}
+
+// Client returns a client of the controller. Nothing is sent before its first request.
+func (a *App) Client() (*client.Client, error) {
+	server := format.First(a.connection.server, a.Env("TAPLINE_SERVER"), defaultServer)
+	if !strings.Contains(server, "://") {
+		server = "http://" + server
+	}
+
+	token, err := a.findToken()
+	if err != nil {
+		return nil, err
+	}
+	httpClient, err := a.httpClient()
+	if err != nil {
+		return nil, err
+	}
+
+	c, err := client.New(client.Config{
+		Server:     server,
+		Token:      token,
+		HTTPClient: httpClient,
+		UserAgent:  "tapctl/" + a.Version,
+	})
+	if err != nil {
+		return nil, &advice.Error{Err: err, Next: "correct --server, --token or their environment variables"}
+	}
+	return c, nil
+}
+
+// findToken returns the token of the flags, else of the environment, else of the files that a
+// controller writes by default.
+func (a *App) findToken() (string, error) {
+	c := &a.connection
+	var path string
+	switch {
+	case c.token != "":
+		return c.token, nil
+	case c.tokenFile != "":
+		path = c.tokenFile
+	case a.Env("TAPLINE_TOKEN") != "":
+		return a.Env("TAPLINE_TOKEN"), nil
+	default:
+		path = a.Env("TAPLINE_TOKEN_FILE")
+	}
+
+	if path == "" {
+		return a.findDefaultToken()
+	}
+	token, err := readToken(path)
+	if err != nil {
+		return "", &advice.Error{
+			Err:  err,
+			Next: "give the controller's admin.token with --token-file or TAPLINE_TOKEN_FILE",
+		}
+	}
+	return token, nil
+}
+
+// findDefaultToken returns the token of the first file that exists.
+func (a *App) findDefaultToken() (string, error) {
+	paths := a.defaultTokenFiles()
+	for _, path := range paths {
+		token, err := readToken(path)
+		if err == nil {
+			return token, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", &advice.Error{
+				Err:  err,
+				Next: "run as the controller's user, or give a token with --token-file or --token",
+			}
+		}
+	}
+
+	if format.First(a.connection.certFile, a.Env("TAPLINE_CERT_FILE")) != "" {
+		return "", nil // The certificate may have a role of its own (client_roles).
+	}
+	return "", advice.New(
+		"give the controller's admin.token with --token-file or TAPLINE_TOKEN_FILE, "+
+			"or its content with TAPLINE_TOKEN",
+		"no token: there is no %s", strings.Join(paths, " and no "))
+}
+
+// defaultTokenFiles are the token files in a controller's default data directories.
+func (a *App) defaultTokenFiles() []string {
+	state := a.Env("XDG_STATE_HOME")
+	// A relative path is invalid and ignored (XDG Base Directory Specification 0.8).
+	if !filepath.IsAbs(state) && a.Env("HOME") != "" {
+		state = filepath.Join(a.Env("HOME"), ".local", "state")
+	}
+
+	var paths []string
+	if filepath.IsAbs(state) {
+		paths = append(paths, filepath.Join(state, "tapline", tokenFile))
+	}
+	if a.Root || len(paths) == 0 {
+		paths = append(paths, filepath.Join(systemDir, tokenFile))
+	}
+	return paths
+}
+
+func readToken(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("the token file: %w", err)
+	}
+
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", fmt.Errorf("the token file %s is empty", path)
+	}
+	return token, nil
+}

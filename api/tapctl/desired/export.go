@@ -1,0 +1,30 @@
+package desired
+
+import (
+	"strings"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+)
+
+// documentFields are the fields of exported documents, in their order.
+var documentFields = []string{
+	"id", "type", "target_id", "guest_id", "host_id", "wire_id", "vlan_id", "mac_addr", "ip_addr",
+	"direction", "tap_id", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled",
+}
+
+// Document describes a resource so that applying the document changes nothing. It refers to others by
+// their names, so that it means the same at another controller.
+func (c *Current) Document(e *Existing) format.Object {
+	out := format.Object{{Name: "kind", Value: e.Kind}, {Name: "name", Value: e.Name}}
+	for _, name := range documentFields {
+		value := e.fields[name]
+		if isEmpty(value) {
+			continue
+		}
+		if id, ok := value.(string); ok && strings.HasSuffix(name, "_id") {
+			value = c.refOf(name, id)
+		}
+		out = append(out, format.Field{Name: name, Value: value})
+	}
+	return out
+}

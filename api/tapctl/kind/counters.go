@@ -1,0 +1,77 @@
+package kind
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+)
+
+// counterColumns are the columns of wide tables for resources that have counters.
+func counterColumns[T any](of func(T) api.Counters) []format.Column[T] {
+	column := func(title string, text func(api.Counters) string) format.Column[T] {
+		return format.Column[T]{Title: title, Wide: true, Value: func(v T) string {
+			c := of(v)
+			if c.SampledAt == nil {
+				return ""
+			}
+			return text(c)
+		}}
+	}
+
+	return []format.Column[T]{
+		column("CAPTURED", func(c api.Counters) string {
+			return format.Packets(c.Captured.Packets, c.Captured.Bytes)
+		}),
+		column("DELIVERED", func(c api.Counters) string {
+			if c.Delivered == nil {
+				return ""
+			}
+			return format.Packets(c.Delivered.Packets, c.Delivered.Bytes)
+		}),
+		column("LOST", func(c api.Counters) string {
+			if c.Lost == nil {
+				return ""
+			}
+			return strconv.FormatUint(c.Lost.Packets, 10)
+		}),
+		column("RATE", func(c api.Counters) string { return rates(c.Captured) }),
+	}
+}
+
+// CounterText is counters as lines for people.
+func CounterText(c api.Counters) string {
+	if c.SampledAt == nil {
+		return "not read from the switches yet"
+	}
+
+	lines := []string{"captured   " + Traffic(c.Captured)}
+	if c.Guarded.Packets > 0 {
+		guarded := format.Packets(c.Guarded.Packets, c.Guarded.Bytes)
+		lines = append(lines, "guarded    "+guarded+" of tunnel traffic, left out")
+	}
+
+	if c.Delivered != nil && c.Lost != nil {
+		lines = append(lines,
+			"delivered  "+Traffic(*c.Delivered),
+			"lost       "+format.Packets(c.Lost.Packets, c.Lost.Bytes))
+	} else {
+		lines = append(lines, "delivered  not known: other tap flows of the same host share the counter")
+	}
+
+	if c.Shared {
+		lines = append(lines, "shared     with other tap flows from this bridge to this tap service")
+	}
+	lines = append(lines, "read at    "+format.Time(*c.SampledAt))
+	return strings.Join(lines, "\n")
+}
+
+// Traffic is a count of packets and its rates.
+func Traffic(f api.Flowing) string {
+	return format.Packets(f.Packets, f.Bytes) + ", " + rates(f)
+}
+
+func rates(f api.Flowing) string {
+	return format.Scaled(f.PacketsPerSecond, "p/s") + ", " + format.Scaled(f.BitsPerSecond, "bit/s")
+}

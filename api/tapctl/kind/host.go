@@ -1,0 +1,44 @@
+package kind
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+)
+
+// Hosts are the registered hosts.
+func Hosts() Kind[api.Host, api.HostList] {
+	type row = api.Host
+	return Kind[row, api.HostList]{
+		Word: "host", Noun: "host",
+		Columns: []format.Column[row]{
+			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
+			{Title: "OVSDB", Value: func(v row) string { return v.OVSDB }, Flex: true},
+			{Title: "TUNNEL IP", Value: func(v row) string { return v.TunnelIP }},
+			{Title: "CONNECTED", Value: func(v row) string { return strconv.FormatBool(v.Connected) }},
+			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
+			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+			{Title: "OVS", Value: func(v row) string { return v.OVSVersion }, Wide: true},
+			{Title: "WIRES", Value: func(v row) string { return pairs(v.Wires) }, Wide: true},
+			{Title: "BRIDGES", Value: func(v row) string { return strings.Join(v.Bridges, ",") }, Wide: true},
+			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
+		},
+		Items:  func(l api.HostList) []row { return l.Hosts },
+		ID:     func(v row) string { return v.ID },
+		Name:   func(v row) string { return v.Name },
+		Health: func(v row) Health { return Health{v.Status, v.Reason} },
+	}
+}
+
+// pairs is a map as KEY=VALUE,KEY=VALUE, sorted.
+func pairs(m map[string]string) string {
+	var out []string
+	for key, value := range m {
+		out = append(out, key+"="+value)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}

@@ -1,0 +1,59 @@
+package kind
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+)
+
+// TapFlows are the mirror sources.
+func TapFlows() Kind[api.TapFlow, api.TapFlowList] {
+	type row = api.TapFlow
+	return Kind[row, api.TapFlowList]{
+		Word: "tap-flow", Noun: "tap flow",
+		Columns: slices.Concat(
+			[]format.Column[row]{
+				{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
+				{Title: "TYPE", Value: func(v row) string { return v.Type }},
+				{Title: "SOURCE", Value: Source, Flex: true},
+				{Title: "DIRECTION", Value: func(v row) string { return v.Direction }},
+				{Title: "TAP", Value: func(v row) string { return format.First(v.TapName, v.TapID) }, Flex: true},
+				{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
+				{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+				{Title: "ENABLED", Value: func(v row) string { return strconv.FormatBool(v.Enabled) }, Wide: true},
+			},
+			counterColumns(func(v row) api.Counters { return v.Counters }),
+			[]format.Column[row]{
+				{Title: "CREATED", Value: func(v row) string { return format.Time(v.CreatedAt) }, Wide: true},
+				{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
+			},
+		),
+		Items:  func(l api.TapFlowList) []row { return l.TapFlows },
+		ID:     func(v row) string { return v.ID },
+		Name:   func(v row) string { return v.Name },
+		Health: func(v row) Health { return Health{v.Status, v.Reason} },
+		Texts: func(v row) map[string]string {
+			return map[string]string{"counters": CounterText(v.Counters)}
+		},
+	}
+}
+
+// Source is what a tap flow mirrors: GUEST/NIC, or HOST/WIRE and its VLAN.
+func Source(v api.TapFlow) string {
+	if v.Type == "vnic" {
+		guest, nic := format.First(v.GuestName, v.GuestID), format.First(v.IPAddr, v.MACAddr)
+		return strings.TrimSuffix(guest+"/"+nic, "/")
+	}
+	return format.First(v.HostName, v.HostID) + "/" + WireSource(v)
+}
+
+// WireSource is the wire that a tap flow mirrors, and its VLAN.
+func WireSource(v api.TapFlow) string {
+	if v.VLANID == 0 {
+		return v.WireID
+	}
+	return v.WireID + " vlan " + strconv.Itoa(v.VLANID)
+}

@@ -1,0 +1,148 @@
+package manage
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
+)
+
+func tapFlowVerbs(app *cli.App) []*cobra.Command {
+	v := verbs[api.TapFlow, api.TapFlowList]{app, kind.TapFlows(),
+		func(c *client.Client) requests[api.TapFlow, api.TapFlowList] { return c.TapFlows() }}
+	switches := switchVerbs[api.TapFlow, api.TapFlowList]{app, kind.TapFlows(),
+		func(c *client.Client) switchRequests[api.TapFlow, api.TapFlowList] { return c.TapFlows() }}
+
+	return []*cobra.Command{
+		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(),
+		switches.enable(), switches.disable(),
+		v.list(
+			filter("name", "of this name"),
+			filter("tap-id", "that go to this tap service"),
+			filter("type", "of this type: vnic or vswitch"),
+			filter("guest-id", "of this guest"),
+			filter("host-id", "of this host"),
+			filter("wire-id", "of this wire"),
+			filter("direction", "of this direction: IN, OUT or BOTH"),
+			filter("enabled", "that are enabled (true) or disabled (false)"),
+			filter("status", "of this status: disabled, pending, ready or error"),
+			filter("applied-by", "that this apply set made"),
+		),
+	}
+}
+
+func createTapFlow(app *cli.App) *cobra.Command {
+	var body api.TapFlowCreate
+	var vlan string
+	var disabled bool
+	run := func(cmd *cobra.Command, args []string) error {
+		body.Name = args[0]
+		body.Direction = strings.ToUpper(body.Direction)
+		if cmd.Flags().Changed("vlan-id") {
+			n, err := readVLAN(vlan)
+			if err != nil {
+				return err
+			}
+			body.VLANID = &n
+		}
+		if disabled {
+			body.Enabled = new(bool)
+		}
+
+		c, err := app.Client()
+		if err != nil {
+			return err
+		}
+		flow, err := c.TapFlows().Create(cmd.Context(), body, client.Wait(app.Wait))
+		return written(app, kind.TapFlows(), flow, err)
+	}
+
+	cmd := app.Waits(app.Command(verb("tap-flow",
+		`create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D] --tap-id T NAME
+  tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D] --tap-id T NAME`,
+		"Create a tap flow, enabled",
+		`  # what reaches a guest's NIC
+  tapctl %[1]s-create --type vnic --guest-id web-vm --mac-addr 52:54:00:12:34:56 --direction IN --tap-id ids web-in
+  # one VLAN of a wire on a host, both directions
+  tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100 --wait 10s`,
+		cobra.ExactArgs(1), run)))
+
+	flags := cmd.Flags()
+	flags.StringVar(&body.Type, "type", "",
+		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire on a host")
+	flags.StringVar(&body.TapID, "tap-id", "", "tap service that collects")
+	flags.StringVar(&body.GuestID, "guest-id", "", "vnic: the guest")
+	flags.StringVar(&body.MACAddr, "mac-addr", "", "vnic: MAC address of the NIC, if the guest has several")
+	flags.StringVar(&body.IPAddr, "ip-addr", "", "vnic: IP address of the NIC, if the guest has several")
+	flags.StringVar(&body.HostID, "host-id", "", "vswitch: the host")
+	flags.StringVar(&body.WireID, "wire-id", "", "vswitch: the wire")
+	flags.StringVar(&vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
+	flags.StringVar(&body.Direction, "direction", "",
+		"IN: traffic that reaches the guest, or arrives from the physical network; OUT: traffic that "+
+			"leaves; BOTH (default)")
+	flags.BoolVar(&disabled, "disabled", false, "create it disabled")
+	cli.Require(cmd, "type", "tap-id")
+	return cmd
+}
+
+func updateTapFlow(app *cli.App) *cobra.Command {
+	var name, tapID, vlan, direction string
+	var allVLANs bool
+	run := func(cmd *cobra.Command, args []string) error {
+		err := cli.RequireAny(cmd, "name", "tap-id", "vlan-id", "all-vlans", "direction")
+		if err != nil {
+			return err
+		}
+
+		patch := api.TapFlowPatch{
+			Name:      cli.Given(cmd, "name", name),
+			TapID:     cli.Given(cmd, "tap-id", tapID),
+			Direction: cli.Given(cmd, "direction", strings.ToUpper(direction)),
+		}
+		if cmd.Flags().Changed("vlan-id") {
+			n, err := readVLAN(vlan)
+			if err != nil {
+				return err
+			}
+			patch.VLANID = api.Set(n)
+		}
+		if allVLANs {
+			patch.VLANID = api.Remove[int]()
+		}
+
+		c, err := app.Client()
+		if err != nil {
+			return err
+		}
+		flow, err := c.TapFlows().Update(cmd.Context(), args[0], patch, client.Wait(app.Wait))
+		return written(app, kind.TapFlows(), flow, err)
+	}
+
+	cmd := app.Waits(app.Command(verb("tap-flow", "update ID [flags]", "Change a tap flow",
+		`  tapctl %[1]s-update web-in --direction BOTH
+  tapctl %[1]s-update net0-100 --vlan-id 200 --wait 10s
+  tapctl %[1]s-update net0-100 --all-vlans`, cobra.ExactArgs(1), run)))
+
+	flags := cmd.Flags()
+	flags.StringVar(&name, "name", "", "new name")
+	flags.StringVar(&tapID, "tap-id", "", "another tap service")
+	flags.StringVar(&vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
+	flags.BoolVar(&allVLANs, "all-vlans", false, "vswitch: all traffic, no longer one VLAN")
+	flags.StringVar(&direction, "direction", "", "IN, OUT or BOTH")
+	cmd.MarkFlagsMutuallyExclusive("vlan-id", "all-vlans")
+	return cmd
+}
+
+// readVLAN reads a number. Whether it is a VLAN id is the controller's to say.
+func readVLAN(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, cli.Usage("--vlan-id %q is not a number: want a VLAN id 1..4094", text)
+	}
+	return n, nil
+}

@@ -1,0 +1,87 @@
+package manage
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
+)
+
+func tapServiceVerbs(app *cli.App) []*cobra.Command {
+	v := verbs[api.TapService, api.TapServiceList]{app, kind.TapServices(),
+		func(c *client.Client) requests[api.TapService, api.TapServiceList] { return c.TapServices() }}
+	switches := switchVerbs[api.TapService, api.TapServiceList]{app, kind.TapServices(),
+		func(c *client.Client) switchRequests[api.TapService, api.TapServiceList] {
+			return c.TapServices()
+		}}
+
+	return []*cobra.Command{
+		createTapService(app), updateTapService(app), v.show(), v.remove(),
+		switches.enable(), switches.disable(),
+		v.list(
+			filter("name", "of this name"),
+			filter("type", "of this type: guest or host"),
+			filter("target-id", "that collect on this guest or host"),
+			filter("host-id", "whose tap NIC is on this host"),
+			filter("enabled", "that are enabled (true) or disabled (false)"),
+			filter("status", "of this status: disabled, pending, ready or error"),
+			filter("applied-by", "that this apply set made"),
+			parameter{"order-by-ip", "order_by_ip",
+				"asc or desc: order by the target's first address, before other orders"},
+			parameter{"order-by-flow-count", "order_by_flow_count",
+				"asc or desc: order by the number of tap flows, before other orders"},
+		),
+	}
+}
+
+func createTapService(app *cli.App) *cobra.Command {
+	var body api.TapServiceCreate
+	run := func(cmd *cobra.Command, args []string) error {
+		body.Name = args[0]
+		c, err := app.Client()
+		if err != nil {
+			return err
+		}
+		service, err := c.TapServices().Create(cmd.Context(), body, client.Wait(app.Wait))
+		return written(app, kind.TapServices(), service, err)
+	}
+
+	cmd := app.Waits(app.Command(verb("tap-service",
+		"create --type guest|host --target-id ID [--mac-addr MAC] NAME", "Create a tap service, disabled",
+		`  # collect in a guest, on a NIC that is added to it
+  tapctl %[1]s-create --type guest --target-id ids-vm ids
+  # collect on an unused physical NIC of a host
+  tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 probe
+  tapctl %[1]s-enable ids --wait 10s`, cobra.ExactArgs(1), run)))
+
+	flags := cmd.Flags()
+	flags.StringVar(&body.Type, "type", "", "where it collects: guest or host")
+	flags.StringVar(&body.TargetID, "target-id", "", "guest or host that collects")
+	flags.StringVar(&body.MACAddr, "mac-addr", "",
+		"with --type host: MAC address of the unused NIC that collects")
+	cli.Require(cmd, "type", "target-id")
+	return cmd
+}
+
+func updateTapService(app *cli.App) *cobra.Command {
+	var name string
+	run := func(cmd *cobra.Command, args []string) error {
+		if err := cli.RequireAny(cmd, "name"); err != nil {
+			return err
+		}
+		c, err := app.Client()
+		if err != nil {
+			return err
+		}
+		service, err := c.TapServices().Update(cmd.Context(), args[0], api.TapServicePatch{Name: &name},
+			client.Wait(app.Wait))
+		return written(app, kind.TapServices(), service, err)
+	}
+
+	cmd := app.Waits(app.Command(verb("tap-service", "update ID [flags]", "Change a tap service",
+		"  tapctl %[1]s-update ids --name ids2", cobra.ExactArgs(1), run)))
+	cmd.Flags().StringVar(&name, "name", "", "new name")
+	return cmd
+}
