@@ -1,6 +1,11 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // An Action does something to a packet (7.2.5). The set of types is sealed;
 // what is not known is a [RawAction].
@@ -42,7 +47,7 @@ type Output struct {
 
 // SetField writes a field (7.2.5, OFPAT_SET_FIELD). Open vSwitch also takes a
 // masked field, and reports it as a load of registers.
-type SetField struct{ Field Field }
+type SetField struct{ Field oxm.Field }
 
 // Group hands the packet to a group (7.2.5.2).
 type Group struct{ ID uint32 }
@@ -128,18 +133,18 @@ func (a Output) appendAction(b []byte) ([]byte, error) {
 	b = appendActionHeader(b, actionOutput, 16)
 	b = be.AppendUint32(b, uint32(a.Port))
 	b = be.AppendUint16(b, a.MaxLen)
-	return appendZeros(b, 6), nil
+	return wire.AppendZeros(b, 6), nil
 }
 
 func (a SetField) appendAction(b []byte) ([]byte, error) {
 	start := len(b)
 	b = appendActionHeader(b, actionSetField, 0)
-	b, err := appendField(b, a.Field)
+	b, err := oxm.AppendField(b, a.Field)
 	if err != nil {
 		return b, fmt.Errorf("set_field: %w", err)
 	}
-	b = appendPad(b, start) // The length counts the padding (7.2.5).
-	return b, putLength(b, start, start+2, "set_field")
+	b = wire.AppendPad(b, start) // The length counts the padding (7.2.5).
+	return b, wire.PutLength(b, start, start+2, "set_field")
 }
 
 func (a Group) appendAction(b []byte) ([]byte, error) {
@@ -194,8 +199,8 @@ func (CopyTTLIn) appendAction(b []byte) ([]byte, error) {
 
 func (a RawAction) appendAction(b []byte) ([]byte, error) {
 	n := 4 + len(a.Data)
-	if n%8 != 0 || n > maxMessage {
-		return b, fmt.Errorf("action %d: %w: %d bytes, want a multiple of 8", a.Type, ErrLength, n)
+	if n%8 != 0 || n > wire.MaxMessage {
+		return b, fmt.Errorf("action %d: %w: %d bytes, want a multiple of 8", a.Type, wire.ErrLength, n)
 	}
 	return append(appendActionHeader(b, a.Type, uint16(n)), a.Data...), nil
 }
@@ -204,7 +209,7 @@ func appendActions(b []byte, actions []Action) ([]byte, error) {
 	var err error
 	for _, a := range actions {
 		if a == nil {
-			return b, fmt.Errorf("action: %w: nil", ErrValue)
+			return b, fmt.Errorf("action: %w: nil", wire.ErrValue)
 		}
 		if b, err = a.appendAction(b); err != nil {
 			return b, err
@@ -217,53 +222,53 @@ func appendActions(b []byte, actions []Action) ([]byte, error) {
 const maxActionDepth = 16
 
 // parseActions reads actions until the window ends.
-func parseActions(c *cursor, depth int) []Action {
-	if c.len() == 0 {
+func parseActions(c *wire.Cursor, depth int) []Action {
+	if c.Len() == 0 {
 		return nil
 	}
 	if depth > maxActionDepth {
-		c.fail(c.pos, "action", fmt.Errorf("%w: nested deeper than %d", ErrValue, maxActionDepth))
+		c.Fail(c.Pos(), "action", fmt.Errorf("%w: nested deeper than %d", wire.ErrValue, maxActionDepth))
 		return nil
 	}
 	actions := make([]Action, 0, 2)
-	for c.len() > 0 {
+	for c.Len() > 0 {
 		actions = append(actions, parseAction(c, depth))
 	}
 	return actions
 }
 
-func parseAction(c *cursor, depth int) Action {
-	a := c.tlv(2, 8, 8, "action")
+func parseAction(c *wire.Cursor, depth int) Action {
+	a := c.TLV(2, 8, 8, "action")
 	raw := a
-	typ := a.u16("action.type")
-	a.skip(2)
+	typ := a.Uint16("action.type")
+	a.Skip(2)
 	act := parseStandardAction(&a, typ)
 	if act == nil && typ == actionExperimenter {
 		act = parseExperimenterAction(&a, depth)
 	}
 	if act == nil {
-		raw.skip(4)
-		return RawAction{typ, string(raw.take(raw.len(), "action"))}
+		raw.Skip(4)
+		return RawAction{typ, string(raw.Take(raw.Len(), "action"))}
 	}
 	return act
 }
 
 // parseStandardAction returns nil for an action that it does not know.
-func parseStandardAction(c *cursor, typ uint16) Action {
+func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 	if typ == actionOutput {
-		a := Output{PortNo(c.u32("output.port")), c.u16("output.max_len")}
-		c.skip(6)
-		c.done("output")
+		a := Output{PortNo(c.Uint32("output.port")), c.Uint16("output.max_len")}
+		c.Skip(6)
+		c.Done("output")
 		return a
 	}
 	if typ == actionSetField {
-		a := SetField{parseField(c)}
-		if c.len() >= 8 {
-			c.done("set_field")
+		a := SetField{oxm.ParseField(c)}
+		if c.Len() >= 8 {
+			c.Done("set_field")
 		}
 		return a
 	}
-	arg := c.msg[c.pos:c.end]
+	arg := c.Unread()
 	if len(arg) != 4 {
 		return nil
 	}

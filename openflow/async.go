@@ -1,5 +1,7 @@
 package openflow
 
+import "github.com/tapline-sdn/tapline/openflow/wire"
+
 // AsyncMasks choose the asynchronous messages of one role by reason: bit n of
 // a mask lets the message with reason n through (7.3.10).
 type AsyncMasks struct {
@@ -24,16 +26,16 @@ func (m *AsyncConfig) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return b, nil
 }
 
-func parseAsyncConfig(c *cursor) AsyncConfig {
+func parseAsyncConfig(c *wire.Cursor) AsyncConfig {
 	var m AsyncConfig
 	for _, p := range [...]*uint32{
 		&m.Master.PacketIn, &m.Slave.PacketIn,
 		&m.Master.PortStatus, &m.Slave.PortStatus,
 		&m.Master.FlowRemoved, &m.Slave.FlowRemoved,
 	} {
-		*p = c.u32("mask")
+		*p = c.Uint32("mask")
 	}
-	c.done("body")
+	c.Done("body")
 	return m
 }
 
@@ -51,7 +53,7 @@ type GetAsyncReply struct{ AsyncConfig }
 // Type implements [Message].
 func (*GetAsyncReply) Type() Type { return TypeGetAsyncReply }
 
-func parseGetAsyncReply(c *cursor) Message { return &GetAsyncReply{parseAsyncConfig(c)} }
+func parseGetAsyncReply(c *wire.Cursor) Message { return &GetAsyncReply{parseAsyncConfig(c)} }
 
 // SetAsync sets the asynchronous configuration of this connection.
 type SetAsync struct{ AsyncConfig }
@@ -59,4 +61,4 @@ type SetAsync struct{ AsyncConfig }
 // Type implements [Message].
 func (*SetAsync) Type() Type { return TypeSetAsync }
 
-func parseSetAsync(c *cursor) Message { return &SetAsync{parseAsyncConfig(c)} }
+func parseSetAsync(c *wire.Cursor) Message { return &SetAsync{parseAsyncConfig(c)} }

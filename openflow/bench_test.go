@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // deliver is a flow of the size that is usual in practice.
 func deliver() *openflow.FlowMod {
 	return &openflow.FlowMod{
 		Cookie: 0x1234, Table: 3, Priority: 100,
-		Match: openflow.Match{openflow.InPort(5), openflow.MetadataMasked(7, 0xffff)},
+		Match: oxm.Match{oxm.InPort(5), oxm.MetadataMasked(7, 0xffff)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.SetField{Field: openflow.TunnelID(42)},
-			openflow.SetField{Field: openflow.TunDst(netip.MustParseAddr("192.0.2.1"))},
+			openflow.SetField{Field: oxm.TunnelID(42)},
+			openflow.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.1"))},
 			openflow.Output{Port: 1},
 		}},
 	}
@@ -65,7 +66,7 @@ func statsReply(b *testing.B) (parts []*openflow.MultipartReply) {
 		flows := make(openflow.FlowStatsReply, 0, 400)
 		for i := range min(400, 1000-400*len(parts)) {
 			m := deliver()
-			m.Match[0] = openflow.InPort(openflow.PortNo(i + 1))
+			m.Match[0] = oxm.InPort(openflow.PortNo(i + 1))
 			flows = append(flows, openflow.FlowStats{Table: m.Table, Duration: time.Second, Priority: m.Priority, Match: m.Match,
 				Instructions: m.Instructions})
 		}

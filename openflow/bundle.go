@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // BundleType is what a BundleControl asks for or answers (EXT-230; the
 // structures are those of OpenFlow 1.4, 7.3.9).
@@ -41,23 +45,23 @@ type BundleControl struct {
 func (*BundleControl) Type() Type { return TypeExperimenter }
 
 func (m *BundleControl) appendBody(b []byte, _ uint32) ([]byte, error) {
-	b = appendExperimenter(b, experimenterONF, onfBundleControl)
+	b = appendExperimenter(b, wire.ExperimenterONF, onfBundleControl)
 	b = be.AppendUint32(b, m.BundleID)
 	b = be.AppendUint16(b, uint16(m.Ctrl))
 	b = be.AppendUint16(b, uint16(m.Flags))
 	return append(b, m.Properties...), nil
 }
 
-func parseBundleControl(c *cursor) Message {
+func parseBundleControl(c *wire.Cursor) Message {
 	m := &BundleControl{
-		BundleID: c.u32("bundle_id"),
-		Ctrl:     BundleType(c.u16("type")),
-		Flags:    BundleFlags(c.u16("flags")),
+		BundleID: c.Uint32("bundle_id"),
+		Ctrl:     BundleType(c.Uint16("type")),
+		Flags:    BundleFlags(c.Uint16("flags")),
 	}
 	if m.Ctrl > maxBundleControlType {
-		c.fail(c.pos-4, "type", fmt.Errorf("%w: %d, want 0 to %d", ErrValue, m.Ctrl, maxBundleControlType))
+		c.Fail(c.Pos()-4, "type", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Ctrl, maxBundleControlType))
 	}
-	m.Properties = c.rest()
+	m.Properties = c.Rest()
 	return m
 }
 
@@ -74,12 +78,12 @@ type BundleAdd struct {
 func (*BundleAdd) Type() Type { return TypeExperimenter }
 
 func (m *BundleAdd) appendBody(b []byte, xid uint32) ([]byte, error) {
-	b = appendExperimenter(b, experimenterONF, onfBundleAdd)
+	b = appendExperimenter(b, wire.ExperimenterONF, onfBundleAdd)
 	b = be.AppendUint32(b, m.BundleID)
 	b = append(b, 0, 0)
 	b = be.AppendUint16(b, uint16(m.Flags))
 	if _, nested := m.Message.(*BundleAdd); nested || m.Message == nil {
-		return b, fmt.Errorf("bundle_add: %w: message %T", ErrValue, m.Message)
+		return b, fmt.Errorf("bundle_add: %w: message %T", wire.ErrValue, m.Message)
 	}
 	start := len(b)
 	b, err := AppendMessage(b, xid, m.Message)
@@ -87,27 +91,27 @@ func (m *BundleAdd) appendBody(b []byte, xid uint32) ([]byte, error) {
 		return b, fmt.Errorf("bundle_add: %w", err)
 	}
 	if len(m.Properties) > 0 {
-		b = append(appendPad(b, start), m.Properties...)
+		b = append(wire.AppendPad(b, start), m.Properties...)
 	}
 	return b, nil
 }
 
-func parseBundleAdd(c *cursor) Message {
-	m := &BundleAdd{BundleID: c.u32("bundle_id")}
-	c.skip(2)
-	m.Flags = BundleFlags(c.u16("flags"))
-	start := c.pos
-	inner := c.tlv(2, HeaderLen, 1, "message")
-	version, typ := inner.u8("message.version"), Type(inner.u8("message.type"))
-	inner.skip(2)
-	xid := inner.u32("message.xid")
+func parseBundleAdd(c *wire.Cursor) Message {
+	m := &BundleAdd{BundleID: c.Uint32("bundle_id")}
+	c.Skip(2)
+	m.Flags = BundleFlags(c.Uint16("flags"))
+	start := c.Pos()
+	inner := c.TLV(2, HeaderLen, 1, "message")
+	version, typ := inner.Uint8("message.version"), Type(inner.Uint8("message.type"))
+	inner.Skip(2)
+	xid := inner.Uint32("message.xid")
 	switch {
-	case c.err() != nil:
+	case c.Err() != nil:
 		return nil
 	case version != Version:
-		c.fail(start, "message.version", fmt.Errorf("%w: %d, want %d", ErrVersion, version, Version))
-	case xid != be.Uint32(c.msg[4:]):
-		c.fail(start+4, "message.xid", fmt.Errorf("%w: %#x differs from that of the bundle's message", ErrValue, xid))
+		c.Fail(start, "message.version", fmt.Errorf("%w: %d, want %d", wire.ErrVersion, version, Version))
+	case xid != be.Uint32(c.Message()[4:]):
+		c.Fail(start+4, "message.xid", fmt.Errorf("%w: %#x differs from that of the bundle's message", wire.ErrValue, xid))
 	case typ == TypeExperimenter:
 		if m.Message = parseExperimenterIn(&inner); m.Message == nil {
 			return nil
@@ -115,20 +119,20 @@ func parseBundleAdd(c *cursor) Message {
 	default:
 		m.Message = parseBody(&inner, version, typ)
 	}
-	if c.len() > 0 {
-		c.take(min(padding(c.pos-start), c.len()), "pad")
-		m.Properties = c.rest()
+	if c.Len() > 0 {
+		c.Take(min(wire.Padding(c.Pos()-start), c.Len()), "pad")
+		m.Properties = c.Rest()
 	}
 	return m
 }
 
 // parseExperimenterIn reads an experimenter's message inside a bundle, where
 // another bundle message must not be.
-func parseExperimenterIn(c *cursor) Message {
-	start := c.pos
+func parseExperimenterIn(c *wire.Cursor) Message {
+	start := c.Pos()
 	m := parseExperimenter(c)
 	if _, nested := m.(*BundleAdd); nested {
-		c.fail(start, "message", fmt.Errorf("%w: a bundle inside a bundle", ErrValue))
+		c.Fail(start, "message", fmt.Errorf("%w: a bundle inside a bundle", wire.ErrValue))
 		return nil
 	}
 	return m

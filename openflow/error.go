@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // ErrorType is the class of an error message (7.5.4.1, enum ofp_error_type).
 type ErrorType uint16
@@ -58,12 +62,12 @@ func (m *Error) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return append(b, m.Data...), nil
 }
 
-func parseError(c *cursor) Message {
-	m := &Error{ErrType: ErrorType(c.u16("type")), Code: c.u16("code")}
+func parseError(c *wire.Cursor) Message {
+	m := &Error{ErrType: ErrorType(c.Uint16("type")), Code: c.Uint16("code")}
 	if m.ErrType == ErrorExperimenter {
-		m.Experimenter = c.u32("experimenter")
+		m.Experimenter = c.Uint32("experimenter")
 	}
-	m.Data = c.rest()
+	m.Data = c.Rest()
 	return m
 }
 
@@ -138,7 +142,7 @@ var experimenterErrors = func() map[experimenterError]string {
 		"MSG_BAD_LEN", "MSG_BAD_XID", "MSG_UNSUP", "MSG_CONFLICT", "MSG_TOO_MANY", "MSG_FAILED", "TIMEOUT",
 		"BUNDLE_IN_PROGRESS",
 	} {
-		m[experimenterError{experimenterONF, BundleErrUnknown + uint16(i)}] = "ONF_ET_BUNDLE_FAILED OFPBFC_" + name
+		m[experimenterError{wire.ExperimenterONF, BundleErrUnknown + uint16(i)}] = "ONF_ET_BUNDLE_FAILED OFPBFC_" + name
 	}
 	return m
 }()

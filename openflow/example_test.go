@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 func ExampleAppendMessage() {
 	b, err := openflow.AppendMessage(nil, 1, &openflow.FlowMod{
 		Priority:     10,
-		Match:        openflow.Match{openflow.InPort(1)},
+		Match:        oxm.Match{oxm.InPort(1)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 2}}},
 	})
 	if err != nil {

@@ -1,5 +1,7 @@
 package openflow
 
+import "github.com/tapline-sdn/tapline/openflow/wire"
+
 // Experimenter is a message of an experimenter that this package does not know
 // (7.5.4).
 type Experimenter struct {
@@ -28,9 +30,9 @@ const (
 	onfBundleAdd          = 2301
 )
 
-func parseExperimenter(c *cursor) Message {
-	experimenter, typ := c.u32("experimenter"), c.u32("exp_type")
-	if experimenter == experimenterONF {
+func parseExperimenter(c *wire.Cursor) Message {
+	experimenter, typ := c.Uint32("experimenter"), c.Uint32("exp_type")
+	if experimenter == wire.ExperimenterONF {
 		switch typ {
 		case onfFlowMonitorCancel:
 			return parseFlowMonitorCancel(c)
@@ -44,5 +46,5 @@ func parseExperimenter(c *cursor) Message {
 			return parseBundleAdd(c)
 		}
 	}
-	return &Experimenter{experimenter, typ, c.rest()}
+	return &Experimenter{experimenter, typ, c.Rest()}
 }

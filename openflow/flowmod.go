@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 // FlowModCommand says what a FlowMod does (7.3.4.1).
@@ -55,7 +58,7 @@ type FlowMod struct {
 	OutPort      PortNo      // Delete only flows that output to it; zero is any (OFPP_ANY).
 	OutGroup     GroupFilter // Delete only flows that output to it; zero is any (OFPG_ANY).
 	Flags        FlowFlags
-	Match        Match
+	Match        oxm.Match
 	Instructions []Instruction
 }
 
@@ -83,36 +86,36 @@ func (m *FlowMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	b = be.AppendUint32(b, uint32(m.OutGroup)-1)
 	b = be.AppendUint16(b, uint16(m.Flags))
 	b = append(b, 0, 0)
-	b, err := appendMatch(b, m.Match)
+	b, err := oxm.AppendMatch(b, m.Match)
 	if err != nil {
 		return b, err
 	}
 	return appendInstructions(b, m.Instructions)
 }
 
-func parseFlowMod(c *cursor) Message {
+func parseFlowMod(c *wire.Cursor) Message {
 	m := &FlowMod{
-		Cookie:      Cookie(c.u64("cookie")),
-		CookieMask:  Cookie(c.u64("cookie_mask")),
-		Table:       TableID(c.u8("table_id")),
-		Command:     FlowModCommand(c.u8("command")),
-		IdleTimeout: c.u16("idle_timeout"),
-		HardTimeout: c.u16("hard_timeout"),
-		Priority:    c.u16("priority"),
-		BufferID:    BufferID(c.u32("buffer_id") + 1),
+		Cookie:      Cookie(c.Uint64("cookie")),
+		CookieMask:  Cookie(c.Uint64("cookie_mask")),
+		Table:       TableID(c.Uint8("table_id")),
+		Command:     FlowModCommand(c.Uint8("command")),
+		IdleTimeout: c.Uint16("idle_timeout"),
+		HardTimeout: c.Uint16("hard_timeout"),
+		Priority:    c.Uint16("priority"),
+		BufferID:    BufferID(c.Uint32("buffer_id") + 1),
 	}
 	if m.Command > FlowDeleteStrict {
-		c.fail(HeaderLen+17, "command", fmt.Errorf("%w: %d, want 0 to %d", ErrValue, m.Command, FlowDeleteStrict))
+		c.Fail(HeaderLen+17, "command", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, FlowDeleteStrict))
 	}
 	if m.Command == FlowDelete || m.Command == FlowDeleteStrict {
 		m.OutPort = parseOutPort(c)
-		m.OutGroup = GroupFilter(c.u32("out_group") + 1)
+		m.OutGroup = GroupFilter(c.Uint32("out_group") + 1)
 	} else {
-		c.skip(8) // Other commands ignore out_port and out_group (7.3.4.1).
+		c.Skip(8) // Other commands ignore out_port and out_group (7.3.4.1).
 	}
-	m.Flags = FlowFlags(c.u16("flags"))
-	c.skip(2)
-	m.Match = parseMatch(c)
+	m.Flags = FlowFlags(c.Uint16("flags"))
+	c.Skip(2)
+	m.Match = oxm.ParseMatch(c)
 	m.Instructions = parseInstructions(c)
 	return m
 }

@@ -1,6 +1,11 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 const onfFlowMonitor = 1870
 
@@ -23,9 +28,9 @@ const (
 type FlowMonitorRequest struct {
 	ID      uint32 // Chosen by the controller; unique on the connection.
 	Flags   FlowMonitorFlags
-	OutPort PortNo  // Only flows that output to it; zero is any.
-	Table   TableID // TableAll for all tables.
-	Match   Match   // Only flows that it includes; nil includes all.
+	OutPort PortNo    // Only flows that output to it; zero is any.
+	Table   TableID   // TableAll for all tables.
+	Match   oxm.Match // Only flows that it includes; nil includes all.
 }
 
 func (FlowMonitorRequest) multipartType() MultipartType { return MultipartExperimenter }
@@ -44,7 +49,7 @@ func (FlowMonitorRequest) multipartType() MultipartType { return MultipartExperi
 //	+---------------+-----------------------------------------------+
 //	| ofp_match, padded                                             |
 func (r FlowMonitorRequest) appendRequest(b []byte) ([]byte, error) {
-	b = appendExperimenter(b, experimenterONF, onfFlowMonitor)
+	b = appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitor)
 	b = be.AppendUint32(b, r.ID)
 	b = be.AppendUint16(b, uint16(r.Flags))
 	lengthAt := len(b)
@@ -55,9 +60,9 @@ func (r FlowMonitorRequest) appendRequest(b []byte) ([]byte, error) {
 
 // appendMonitorMatch appends an ofp_match. Its length, without padding, also
 // goes to lengthAt.
-func appendMonitorMatch(b []byte, m Match, lengthAt int) ([]byte, error) {
+func appendMonitorMatch(b []byte, m oxm.Match, lengthAt int) ([]byte, error) {
 	start := len(b)
-	b, err := appendMatch(b, m)
+	b, err := oxm.AppendMatch(b, m)
 	if err != nil {
 		return b, err
 	}
@@ -66,21 +71,21 @@ func appendMonitorMatch(b []byte, m Match, lengthAt int) ([]byte, error) {
 }
 
 // parseMonitorMatch reads an ofp_match whose length must be n.
-func parseMonitorMatch(c *cursor, n uint16) Match {
-	start := c.pos
-	m := parseMatch(c)
-	if c.err() == nil && be.Uint16(c.msg[start+2:]) != n {
-		c.fail(start+2, "match_len", fmt.Errorf("%w: differs from that of the match, %d", ErrLength, n))
+func parseMonitorMatch(c *wire.Cursor, n uint16) oxm.Match {
+	start := c.Pos()
+	m := oxm.ParseMatch(c)
+	if c.Err() == nil && be.Uint16(c.Message()[start+2:]) != n {
+		c.Fail(start+2, "match_len", fmt.Errorf("%w: differs from that of the match, %d", wire.ErrLength, n))
 	}
 	return m
 }
 
-func parseFlowMonitorRequest(c *cursor) MultipartRequestBody {
-	r := FlowMonitorRequest{ID: c.u32("id"), Flags: FlowMonitorFlags(c.u16("flags"))}
-	n := c.u16("match_len")
+func parseFlowMonitorRequest(c *wire.Cursor) MultipartRequestBody {
+	r := FlowMonitorRequest{ID: c.Uint32("id"), Flags: FlowMonitorFlags(c.Uint16("flags"))}
+	n := c.Uint16("match_len")
 	r.OutPort = parseOutPort(c)
-	r.Table = TableID(c.u8("table_id"))
-	c.skip(3)
+	r.Table = TableID(c.Uint8("table_id"))
+	c.Skip(3)
 	r.Match = parseMonitorMatch(c, n)
 	return r
 }
@@ -115,7 +120,7 @@ type FlowUpdate struct {
 	HardTimeout  uint16 // Seconds; 0 means never.
 	Table        TableID
 	Cookie       Cookie
-	Match        Match
+	Match        oxm.Match
 	Instructions []Instruction // Nil unless asked for with MonitorActions.
 }
 
@@ -125,7 +130,7 @@ type FlowMonitorReply []FlowUpdate
 func (FlowMonitorReply) multipartType() MultipartType { return MultipartExperimenter }
 
 func (r FlowMonitorReply) appendReply(b []byte) ([]byte, error) {
-	return appendList(appendExperimenter(b, experimenterONF, onfFlowMonitor), r, appendFlowUpdate)
+	return appendList(appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitor), r, appendFlowUpdate)
 }
 
 const (
@@ -138,7 +143,7 @@ func appendFlowUpdate(b []byte, u *FlowUpdate) ([]byte, error) {
 	b = be.AppendUint16(append(b, 0, 0), uint16(u.Event))
 	if u.Event == FlowAbbrev {
 		b = be.AppendUint32(b, u.XID)
-		return b, putLength(b, start, start, "flow_update")
+		return b, wire.PutLength(b, start, start, "flow_update")
 	}
 	b = be.AppendUint16(b, uint16(u.Reason))
 	b = be.AppendUint16(b, u.Priority)
@@ -154,29 +159,29 @@ func appendFlowUpdate(b []byte, u *FlowUpdate) ([]byte, error) {
 	if b, err = appendInstructions(b, u.Instructions); err != nil {
 		return b, err
 	}
-	return b, putLength(b, start, start, "flow_update")
+	return b, wire.PutLength(b, start, start, "flow_update")
 }
 
-func parseFlowUpdate(c *cursor) FlowUpdate {
-	e := c.tlv(0, flowUpdateAbbrevLen, 8, "flow_update")
-	e.skip(2)
-	u := FlowUpdate{Event: FlowEvent(e.u16("event"))}
+func parseFlowUpdate(c *wire.Cursor) FlowUpdate {
+	e := c.TLV(0, flowUpdateAbbrevLen, 8, "flow_update")
+	e.Skip(2)
+	u := FlowUpdate{Event: FlowEvent(e.Uint16("event"))}
 	if u.Event > FlowAbbrev {
-		c.fail(e.pos-2, "event", fmt.Errorf("%w: %d, want 0 to %d", ErrValue, u.Event, FlowAbbrev))
+		c.Fail(e.Pos()-2, "event", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, u.Event, FlowAbbrev))
 	}
 	if u.Event == FlowAbbrev {
-		u.XID = e.u32("xid")
-		e.done("flow_update")
+		u.XID = e.Uint32("xid")
+		e.Done("flow_update")
 		return u
 	}
-	u.Reason = FlowRemovedReason(e.u16("reason"))
-	u.Priority = e.u16("priority")
-	u.IdleTimeout = e.u16("idle_timeout")
-	u.HardTimeout = e.u16("hard_timeout")
-	n := e.u16("match_len")
-	u.Table = TableID(e.u8("table_id"))
-	e.skip(1)
-	u.Cookie = Cookie(e.u64("cookie"))
+	u.Reason = FlowRemovedReason(e.Uint16("reason"))
+	u.Priority = e.Uint16("priority")
+	u.IdleTimeout = e.Uint16("idle_timeout")
+	u.HardTimeout = e.Uint16("hard_timeout")
+	n := e.Uint16("match_len")
+	u.Table = TableID(e.Uint8("table_id"))
+	e.Skip(1)
+	u.Cookie = Cookie(e.Uint64("cookie"))
 	u.Match = parseMonitorMatch(&e, n)
 	u.Instructions = parseInstructions(&e)
 	return u
@@ -189,12 +194,12 @@ type FlowMonitorCancel struct{ ID uint32 }
 func (*FlowMonitorCancel) Type() Type { return TypeExperimenter }
 
 func (m *FlowMonitorCancel) appendBody(b []byte, _ uint32) ([]byte, error) {
-	return be.AppendUint32(appendExperimenter(b, experimenterONF, onfFlowMonitorCancel), m.ID), nil
+	return be.AppendUint32(appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitorCancel), m.ID), nil
 }
 
-func parseFlowMonitorCancel(c *cursor) Message {
-	m := &FlowMonitorCancel{c.u32("id")}
-	c.done("body")
+func parseFlowMonitorCancel(c *wire.Cursor) Message {
+	m := &FlowMonitorCancel{c.Uint32("id")}
+	c.Done("body")
 	return m
 }
 
@@ -206,7 +211,7 @@ type FlowMonitorPaused struct{}
 func (*FlowMonitorPaused) Type() Type { return TypeExperimenter }
 
 func (*FlowMonitorPaused) appendBody(b []byte, _ uint32) ([]byte, error) {
-	return appendExperimenter(b, experimenterONF, onfFlowMonitorPaused), nil
+	return appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitorPaused), nil
 }
 
 // FlowMonitorResumed says that all changes since FlowMonitorPaused have been
@@ -217,5 +222,5 @@ type FlowMonitorResumed struct{}
 func (*FlowMonitorResumed) Type() Type { return TypeExperimenter }
 
 func (*FlowMonitorResumed) appendBody(b []byte, _ uint32) ([]byte, error) {
-	return appendExperimenter(b, experimenterONF, onfFlowMonitorResumed), nil
+	return appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitorResumed), nil
 }

@@ -1,6 +1,11 @@
 package openflow
 
-import "time"
+import (
+	"time"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // flowSelection is the body that flow and aggregate requests share.
 type flowSelection struct {
@@ -8,29 +13,29 @@ type flowSelection struct {
 	OutPort    PortNo  // Only flows that output to it; zero is any.
 	OutGroup   GroupFilter
 	Cookie     Cookie
-	CookieMask Cookie // Only flows whose cookie has these bits of Cookie.
-	Match      Match  // Only flows that it includes; nil includes all.
+	CookieMask Cookie    // Only flows whose cookie has these bits of Cookie.
+	Match      oxm.Match // Only flows that it includes; nil includes all.
 }
 
 func (s *flowSelection) append(b []byte) ([]byte, error) {
 	b = append(b, byte(s.Table), 0, 0, 0)
 	b = be.AppendUint32(b, outPort(s.OutPort))
 	b = be.AppendUint32(b, uint32(s.OutGroup)-1)
-	b = appendZeros(b, 4)
+	b = wire.AppendZeros(b, 4)
 	b = be.AppendUint64(b, uint64(s.Cookie))
 	b = be.AppendUint64(b, uint64(s.CookieMask))
-	return appendMatch(b, s.Match)
+	return oxm.AppendMatch(b, s.Match)
 }
 
-func parseFlowSelection(c *cursor) flowSelection {
-	s := flowSelection{Table: TableID(c.u8("table_id"))}
-	c.skip(3)
+func parseFlowSelection(c *wire.Cursor) flowSelection {
+	s := flowSelection{Table: TableID(c.Uint8("table_id"))}
+	c.Skip(3)
 	s.OutPort = parseOutPort(c)
-	s.OutGroup = GroupFilter(c.u32("out_group") + 1)
-	c.skip(4)
-	s.Cookie = Cookie(c.u64("cookie"))
-	s.CookieMask = Cookie(c.u64("cookie_mask"))
-	s.Match = parseMatch(c)
+	s.OutGroup = GroupFilter(c.Uint32("out_group") + 1)
+	c.Skip(4)
+	s.Cookie = Cookie(c.Uint64("cookie"))
+	s.CookieMask = Cookie(c.Uint64("cookie_mask"))
+	s.Match = oxm.ParseMatch(c)
 	return s
 }
 
@@ -41,8 +46,8 @@ type FlowStatsRequest struct {
 	OutPort    PortNo  // Only flows that output to it; zero is any.
 	OutGroup   GroupFilter
 	Cookie     Cookie
-	CookieMask Cookie // Only flows whose cookie has these bits of Cookie.
-	Match      Match  // Only flows that it includes; nil includes all.
+	CookieMask Cookie    // Only flows whose cookie has these bits of Cookie.
+	Match      oxm.Match // Only flows that it includes; nil includes all.
 }
 
 func (FlowStatsRequest) multipartType() MultipartType { return MultipartFlow }
@@ -62,7 +67,7 @@ type FlowStats struct {
 	Cookie       Cookie
 	PacketCount  uint64
 	ByteCount    uint64
-	Match        Match
+	Match        oxm.Match
 	Instructions []Instruction
 }
 
@@ -85,17 +90,17 @@ func appendFlowStats(b []byte, f *FlowStats) ([]byte, error) {
 	b = be.AppendUint16(b, f.Priority)
 	b = be.AppendUint16(b, f.IdleTimeout)
 	b = be.AppendUint16(b, f.HardTimeout)
-	b = appendZeros(be.AppendUint16(b, uint16(f.Flags)), 4)
+	b = wire.AppendZeros(be.AppendUint16(b, uint16(f.Flags)), 4)
 	b = be.AppendUint64(b, uint64(f.Cookie))
 	b = be.AppendUint64(b, f.PacketCount)
 	b = be.AppendUint64(b, f.ByteCount)
-	if b, err = appendMatch(b, f.Match); err != nil {
+	if b, err = oxm.AppendMatch(b, f.Match); err != nil {
 		return b, err
 	}
 	if b, err = appendInstructions(b, f.Instructions); err != nil {
 		return b, err
 	}
-	return b, putLength(b, start, start, "flow_stats")
+	return b, wire.PutLength(b, start, start, "flow_stats")
 }
 
 const (
@@ -103,32 +108,32 @@ const (
 	flowStatsTypicalLen = 96
 )
 
-func parseFlowStatsReply(c *cursor) MultipartReplyBody {
-	if c.len() == 0 {
+func parseFlowStatsReply(c *wire.Cursor) MultipartReplyBody {
+	if c.Len() == 0 {
 		return FlowStatsReply(nil)
 	}
-	flows := make(FlowStatsReply, 0, c.len()/flowStatsTypicalLen+1)
-	for c.len() > 0 {
+	flows := make(FlowStatsReply, 0, c.Len()/flowStatsTypicalLen+1)
+	for c.Len() > 0 {
 		flows = append(flows, parseFlowStats(c))
 	}
 	return flows
 }
 
-func parseFlowStats(c *cursor) FlowStats {
-	e := c.tlv(0, flowStatsMinLen, 8, "flow_stats")
-	e.skip(2)
-	f := FlowStats{Table: TableID(e.u8("table_id"))}
-	e.skip(1)
+func parseFlowStats(c *wire.Cursor) FlowStats {
+	e := c.TLV(0, flowStatsMinLen, 8, "flow_stats")
+	e.Skip(2)
+	f := FlowStats{Table: TableID(e.Uint8("table_id"))}
+	e.Skip(1)
 	f.Duration = parseDuration(&e)
-	f.Priority = e.u16("priority")
-	f.IdleTimeout = e.u16("idle_timeout")
-	f.HardTimeout = e.u16("hard_timeout")
-	f.Flags = FlowFlags(e.u16("flags"))
-	e.skip(4)
-	f.Cookie = Cookie(e.u64("cookie"))
-	f.PacketCount = e.u64("packet_count")
-	f.ByteCount = e.u64("byte_count")
-	f.Match = parseMatch(&e)
+	f.Priority = e.Uint16("priority")
+	f.IdleTimeout = e.Uint16("idle_timeout")
+	f.HardTimeout = e.Uint16("hard_timeout")
+	f.Flags = FlowFlags(e.Uint16("flags"))
+	e.Skip(4)
+	f.Cookie = Cookie(e.Uint64("cookie"))
+	f.PacketCount = e.Uint64("packet_count")
+	f.ByteCount = e.Uint64("byte_count")
+	f.Match = oxm.ParseMatch(&e)
 	f.Instructions = parseInstructions(&e)
 	return f
 }
@@ -139,8 +144,8 @@ type AggregateRequest struct {
 	OutPort    PortNo  // Only flows that output to it; zero is any.
 	OutGroup   GroupFilter
 	Cookie     Cookie
-	CookieMask Cookie // Only flows whose cookie has these bits of Cookie.
-	Match      Match  // Only flows that it includes; nil includes all.
+	CookieMask Cookie    // Only flows whose cookie has these bits of Cookie.
+	Match      oxm.Match // Only flows that it includes; nil includes all.
 }
 
 func (AggregateRequest) multipartType() MultipartType { return MultipartAggregate }
@@ -163,6 +168,6 @@ func (r AggregateReply) appendReply(b []byte) ([]byte, error) {
 	return appendAligned(b, r.FlowCount), nil
 }
 
-func parseAggregate(c *cursor) MultipartReplyBody {
-	return AggregateReply{c.u64("packet_count"), c.u64("byte_count"), parseAligned(c, "flow_count")}
+func parseAggregate(c *wire.Cursor) MultipartReplyBody {
+	return AggregateReply{c.Uint64("packet_count"), c.Uint64("byte_count"), parseAligned(c, "flow_count")}
 }

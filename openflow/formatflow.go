@@ -3,6 +3,8 @@ package openflow
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // String writes the flow of the message in the syntax that "ovs-ofctl
@@ -39,7 +41,7 @@ func (f FlowStats) String() string {
 	return s.String()
 }
 
-func writeFlow(s *strings.Builder, table TableID, priority uint16, match Match) {
+func writeFlow(s *strings.Builder, table TableID, priority uint16, match oxm.Match) {
 	fmt.Fprintf(s, "table=%d,priority=%d", table, priority)
 	if len(match) > 0 {
 		s.WriteString("," + match.String())

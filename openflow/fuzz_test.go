@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/tapline-sdn/tapline/openflow"
-	"github.com/tapline-sdn/tapline/openflow/internal/generate"
 )
 
 // FuzzParse holds Parse to its promises for any input: see checkParse. The
@@ -26,21 +25,5 @@ func FuzzParse(f *testing.F) {
 		}
 		m, _, err := openflow.Parse(b)
 		checkParse(t, b, m, err)
-	})
-}
-
-// FuzzNormalize: the canonical form is a fixpoint, and so is its encoding.
-func FuzzNormalize(f *testing.F) {
-	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) {
-		m := generate.New(seed).Match()
-		if err := m.Validate(); err != nil {
-			t.Fatalf("%v: %v", m, err)
-		}
-		once := m.Normalize()
-		twice := once.Normalize()
-		if once.String() != twice.String() || len(once) != len(twice) {
-			t.Fatalf("Normalize:\n once  %v\n twice %v", once, twice)
-		}
 	})
 }

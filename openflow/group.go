@@ -1,5 +1,7 @@
 package openflow
 
+import "github.com/tapline-sdn/tapline/openflow/wire"
+
 // GroupModCommand says what a GroupMod does (7.3.4.2).
 type GroupModCommand uint16
 
@@ -35,29 +37,29 @@ func appendBuckets(b []byte, buckets []Bucket) ([]byte, error) {
 		b = be.AppendUint16(append(b, 0, 0), buckets[i].Weight)
 		b = be.AppendUint32(b, outPort(buckets[i].WatchPort))
 		b = be.AppendUint32(b, uint32(buckets[i].WatchGroup)-1)
-		b = appendZeros(b, 4)
+		b = wire.AppendZeros(b, 4)
 		var err error
 		if b, err = appendActions(b, buckets[i].Actions); err != nil {
 			return b, err
 		}
-		if err := putLength(b, start, start, "bucket"); err != nil {
+		if err := wire.PutLength(b, start, start, "bucket"); err != nil {
 			return b, err
 		}
 	}
 	return b, nil
 }
 
-func parseBuckets(c *cursor) []Bucket {
+func parseBuckets(c *wire.Cursor) []Bucket {
 	var buckets []Bucket
-	for c.len() > 0 {
-		b := c.tlv(0, 16, 8, "bucket")
-		b.skip(2)
+	for c.Len() > 0 {
+		b := c.TLV(0, 16, 8, "bucket")
+		b.Skip(2)
 		bucket := Bucket{
-			Weight:     b.u16("weight"),
+			Weight:     b.Uint16("weight"),
 			WatchPort:  parseOutPort(&b),
-			WatchGroup: GroupFilter(b.u32("watch_group") + 1),
+			WatchGroup: GroupFilter(b.Uint32("watch_group") + 1),
 		}
-		b.skip(4)
+		b.Skip(4)
 		bucket.Actions = parseActions(&b, 0)
 		buckets = append(buckets, bucket)
 	}
@@ -81,10 +83,10 @@ func (m *GroupMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return appendBuckets(b, m.Buckets)
 }
 
-func parseGroupMod(c *cursor) Message {
-	m := &GroupMod{Command: GroupModCommand(c.u16("command")), Group: GroupType(c.u8("type"))}
-	c.skip(1)
-	m.ID = c.u32("group_id")
+func parseGroupMod(c *wire.Cursor) Message {
+	m := &GroupMod{Command: GroupModCommand(c.Uint16("command")), Group: GroupType(c.Uint8("type"))}
+	c.Skip(1)
+	m.ID = c.Uint32("group_id")
 	m.Buckets = parseBuckets(c)
 	return m
 }

@@ -1,6 +1,10 @@
 package openflow
 
-import "time"
+import (
+	"time"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // GroupStatsRequest asks for the counters of a group, or of all with GroupAll
 // (7.3.5.9).
@@ -38,7 +42,7 @@ const groupStatsMinLen = 40
 
 func appendGroupStats(b []byte, s *GroupStats) ([]byte, error) {
 	start := len(b)
-	b = be.AppendUint32(appendZeros(b, 4), s.ID)
+	b = be.AppendUint32(wire.AppendZeros(b, 4), s.ID)
 	b = appendAligned(b, s.RefCount)
 	b = be.AppendUint64(be.AppendUint64(b, s.PacketCount), s.ByteCount)
 	b, err := appendDuration(b, s.Duration)
@@ -48,17 +52,17 @@ func appendGroupStats(b []byte, s *GroupStats) ([]byte, error) {
 	for _, c := range s.Buckets {
 		b = be.AppendUint64(be.AppendUint64(b, c.PacketCount), c.ByteCount)
 	}
-	return b, putLength(b, start, start, "group_stats")
+	return b, wire.PutLength(b, start, start, "group_stats")
 }
 
-func parseGroupStats(c *cursor) GroupStats {
-	e := c.tlv(0, groupStatsMinLen, 8, "group_stats")
-	e.skip(4)
-	s := GroupStats{ID: e.u32("group_id"), RefCount: parseAligned(&e, "ref_count")}
-	s.PacketCount, s.ByteCount = e.u64("packet_count"), e.u64("byte_count")
+func parseGroupStats(c *wire.Cursor) GroupStats {
+	e := c.TLV(0, groupStatsMinLen, 8, "group_stats")
+	e.Skip(4)
+	s := GroupStats{ID: e.Uint32("group_id"), RefCount: parseAligned(&e, "ref_count")}
+	s.PacketCount, s.ByteCount = e.Uint64("packet_count"), e.Uint64("byte_count")
 	s.Duration = parseDuration(&e)
-	s.Buckets = parseList(&e, func(c *cursor) BucketCounter {
-		return BucketCounter{c.u64("bucket.packet_count"), c.u64("bucket.byte_count")}
+	s.Buckets = parseList(&e, func(c *wire.Cursor) BucketCounter {
+		return BucketCounter{c.Uint64("bucket.packet_count"), c.Uint64("bucket.byte_count")}
 	})
 	return s
 }
@@ -90,16 +94,16 @@ func (r GroupDescReply) appendReply(b []byte) ([]byte, error) {
 		if err != nil {
 			return b, err
 		}
-		return b, putLength(b, start, start, "group_desc")
+		return b, wire.PutLength(b, start, start, "group_desc")
 	})
 }
 
-func parseGroupDesc(c *cursor) GroupDesc {
-	e := c.tlv(0, 8, 8, "group_desc")
-	e.skip(2)
-	d := GroupDesc{Group: GroupType(e.u8("type"))}
-	e.skip(1)
-	d.ID = e.u32("group_id")
+func parseGroupDesc(c *wire.Cursor) GroupDesc {
+	e := c.TLV(0, 8, 8, "group_desc")
+	e.Skip(2)
+	d := GroupDesc{Group: GroupType(e.Uint8("type"))}
+	e.Skip(1)
+	d.ID = e.Uint32("group_id")
 	d.Buckets = parseBuckets(&e)
 	return d
 }
@@ -132,11 +136,11 @@ func (r GroupFeatures) appendReply(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func parseGroupFeatures(c *cursor) MultipartReplyBody {
-	r := GroupFeatures{Types: c.u32("type"), Capabilities: c.u32("capabilities")}
+func parseGroupFeatures(c *wire.Cursor) MultipartReplyBody {
+	r := GroupFeatures{Types: c.Uint32("type"), Capabilities: c.Uint32("capabilities")}
 	for _, list := range [...]*[4]uint32{&r.MaxGroups, &r.Actions} {
 		for i := range list {
-			list[i] = c.u32("group_features")
+			list[i] = c.Uint32("group_features")
 		}
 	}
 	return r

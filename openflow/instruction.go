@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // An Instruction says what happens to the packets of a flow (7.2.4). The set
 // of types is sealed; what is not known is a [RawInstruction].
@@ -60,7 +64,7 @@ func (i GotoTable) appendInstruction(b []byte) ([]byte, error) {
 }
 
 func (i WriteMetadata) appendInstruction(b []byte) ([]byte, error) {
-	b = appendZeros(appendActionHeader(b, instrWriteMetadata, 24), 4)
+	b = wire.AppendZeros(appendActionHeader(b, instrWriteMetadata, 24), 4)
 	return be.AppendUint64(be.AppendUint64(b, i.Value), i.Mask), nil
 }
 
@@ -86,18 +90,18 @@ func (i RawInstruction) appendInstruction(b []byte) ([]byte, error) {
 
 func appendActionList(b []byte, typ uint16, name string, actions []Action) ([]byte, error) {
 	start := len(b)
-	b, err := appendActions(appendZeros(appendActionHeader(b, typ, 0), 4), actions)
+	b, err := appendActions(wire.AppendZeros(appendActionHeader(b, typ, 0), 4), actions)
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", name, err)
 	}
-	return b, putLength(b, start, start+2, name)
+	return b, wire.PutLength(b, start, start+2, name)
 }
 
 func appendInstructions(b []byte, list []Instruction) ([]byte, error) {
 	var err error
 	for _, i := range list {
 		if i == nil {
-			return b, fmt.Errorf("instruction: %w: nil", ErrValue)
+			return b, fmt.Errorf("instruction: %w: nil", wire.ErrValue)
 		}
 		if b, err = i.appendInstruction(b); err != nil {
 			return b, err
@@ -107,48 +111,48 @@ func appendInstructions(b []byte, list []Instruction) ([]byte, error) {
 }
 
 // parseInstructions reads instructions until the window ends.
-func parseInstructions(c *cursor) []Instruction {
-	if c.len() == 0 {
+func parseInstructions(c *wire.Cursor) []Instruction {
+	if c.Len() == 0 {
 		return nil
 	}
 	list := make([]Instruction, 0, 2)
-	for c.len() > 0 {
+	for c.Len() > 0 {
 		list = append(list, parseInstruction(c))
 	}
 	return list
 }
 
-func parseInstruction(c *cursor) Instruction {
-	i := c.tlv(2, 8, 8, "instruction")
-	typ := i.u16("instruction.type")
-	i.skip(2)
+func parseInstruction(c *wire.Cursor) Instruction {
+	i := c.TLV(2, 8, 8, "instruction")
+	typ := i.Uint16("instruction.type")
+	i.Skip(2)
 	switch typ {
 	case instrGotoTable:
-		v := GotoTable{TableID(i.u8("table_id"))}
-		i.skip(3)
-		i.done("goto_table")
+		v := GotoTable{TableID(i.Uint8("table_id"))}
+		i.Skip(3)
+		i.Done("goto_table")
 		return v
 	case instrWriteMetadata:
-		i.skip(4)
-		v := WriteMetadata{i.u64("metadata"), i.u64("metadata_mask")}
-		i.done("write_metadata")
+		i.Skip(4)
+		v := WriteMetadata{i.Uint64("metadata"), i.Uint64("metadata_mask")}
+		i.Done("write_metadata")
 		return v
 	case instrWriteActions:
-		i.skip(4)
+		i.Skip(4)
 		return WriteActions(parseActions(&i, 0))
 	case instrApplyActions:
-		i.skip(4)
+		i.Skip(4)
 		return ApplyActions(parseActions(&i, 0))
 	case instrClearActions:
-		i.skip(4)
-		i.done("clear_actions")
+		i.Skip(4)
+		i.Done("clear_actions")
 		return ClearActions{}
 	case instrMeter:
-		v := Meter{i.u32("meter_id")}
-		i.done("meter")
+		v := Meter{i.Uint32("meter_id")}
+		i.Done("meter")
 		return v
 	}
-	return RawInstruction{typ, string(i.take(i.len(), "instruction"))}
+	return RawInstruction{typ, string(i.Take(i.Len(), "instruction"))}
 }
 
 // AppendInstructions appends the wire form of instructions. It is for

@@ -3,6 +3,8 @@ package openflow
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 const (
@@ -11,9 +13,7 @@ const (
 	// HeaderLen is the length of the header that starts every message.
 	HeaderLen = 8
 	// MaxMessageLen is the longest message that the 16-bit length can say.
-	MaxMessageLen = maxMessage
-
-	maxMessage = 1<<16 - 1
+	MaxMessageLen = wire.MaxMessage
 )
 
 // A Message is one OpenFlow message: a pointer to one of the structs of this
@@ -43,7 +43,7 @@ func AppendMessage(dst []byte, xid uint32, m Message) ([]byte, error) {
 	b = binary.BigEndian.AppendUint32(b, xid)
 	b, err := m.appendBody(b, xid)
 	if err == nil {
-		err = putLength(b, start, start+2, "length")
+		err = wire.PutLength(b, start, start+2, "length")
 	}
 	if err != nil {
 		return dst, fmt.Errorf("openflow: %v: %w", m.Type(), err)
@@ -55,23 +55,23 @@ func AppendMessage(dst []byte, xid uint32, m Message) ([]byte, error) {
 // and only if it returns an error, which is a [*ParseError]. The xid is valid
 // also with an error if b holds a header.
 func Parse(b []byte) (m Message, xid uint32, err error) {
-	c := newCursor(b, "header")
-	version, typ := c.u8("version"), Type(c.u8("type"))
-	length := int(c.u16("length"))
-	xid = c.u32("xid")
-	if err := c.err(); err != nil {
+	c := wire.NewCursor(b, "header")
+	version, typ := c.Uint8("version"), Type(c.Uint8("type"))
+	length := int(c.Uint16("length"))
+	xid = c.Uint32("xid")
+	if err := c.Err(); err != nil {
 		return nil, 0, err
 	}
-	c.sticky.Message = typ.String()
+	c.SetName(typ.String())
 	if length != len(b) {
-		c.fail(2, "length", fmt.Errorf("%w: %d, but the message has %d bytes", ErrLength, length, len(b)))
+		c.Fail(2, "length", fmt.Errorf("%w: %d, but the message has %d bytes", wire.ErrLength, length, len(b)))
 	}
 	// "version" of a Hello is the highest that the sender speaks (7.5.1).
 	if version != Version && typ != TypeHello && typ != TypeError {
-		c.fail(0, "version", fmt.Errorf("%w: %d, want %d", ErrVersion, version, Version))
+		c.Fail(0, "version", fmt.Errorf("%w: %d, want %d", wire.ErrVersion, version, Version))
 	}
 	m = parseBody(&c, version, typ)
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return nil, xid, err
 	}
 	return m, xid, nil
@@ -79,16 +79,16 @@ func Parse(b []byte) (m Message, xid uint32, err error) {
 
 // parseBody reads what follows the header. It is a switch, not a table,
 // because a bundle's message holds a message.
-func parseBody(c *cursor, version uint8, typ Type) Message {
+func parseBody(c *wire.Cursor, version uint8, typ Type) Message {
 	switch typ {
 	case TypeHello:
 		return parseHello(c, version)
 	case TypeError:
 		return parseError(c)
 	case TypeEchoRequest:
-		return &EchoRequest{Data: c.rest()}
+		return &EchoRequest{Data: c.Rest()}
 	case TypeEchoReply:
-		return &EchoReply{Data: c.rest()}
+		return &EchoReply{Data: c.Rest()}
 	case TypeExperimenter:
 		return parseExperimenter(c)
 	case TypeFeaturesRequest:
@@ -138,7 +138,7 @@ func parseBody(c *cursor, version uint8, typ Type) Message {
 	case TypeMeterMod:
 		return parseMeterMod(c)
 	default:
-		return &Raw{MessageType: typ, Data: c.rest()}
+		return &Raw{MessageType: typ, Data: c.Rest()}
 	}
 }
 
@@ -232,8 +232,8 @@ var typeNames = [...]string{
 func empty[T any, P interface {
 	*T
 	Message
-}](c *cursor) Message {
-	c.done("body")
+}](c *wire.Cursor) Message {
+	c.Done("body")
 	return P(new(T))
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 func encode(t testing.TB, xid uint32, m openflow.Message) []byte {
@@ -72,7 +74,7 @@ func checkParse(t testing.TB, b []byte, m openflow.Message, err error) {
 		t.Fatalf("Parse(%x): message %v, error %v", b, m, err)
 	}
 	if err != nil {
-		var parse *openflow.ParseError
+		var parse *wire.ParseError
 		if !errors.As(err, &parse) {
 			t.Fatalf("Parse(%x): %v is no ParseError", b, err)
 		}
@@ -102,7 +104,7 @@ func TestParseErrors(t *testing.T) {
 	set := func(at int, bytes ...byte) func([]byte) []byte {
 		return func(b []byte) []byte { copy(b[at:], bytes); return b }
 	}
-	flowMod := &openflow.FlowMod{Match: openflow.Match{openflow.InPort(1)},
+	flowMod := &openflow.FlowMod{Match: oxm.Match{oxm.InPort(1)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 1}}}}
 	deep := openflow.Action(openflow.Clone{})
 	for range 20 {
@@ -113,41 +115,41 @@ func TestParseErrors(t *testing.T) {
 		field string
 		err   error
 	}{
-		"empty":            {nil, "version", openflow.ErrTruncated},
-		"half a header":    {[]byte{4, 0, 0}, "length", openflow.ErrTruncated},
-		"wrong length":     {[]byte{4, 2, 0, 9, 0, 0, 0, 0}, "length", openflow.ErrLength},
-		"version":          {[]byte{1, 2, 0, 8, 0, 0, 0, 0}, "version", openflow.ErrVersion},
-		"trailing bytes":   {mutate(&openflow.BarrierRequest{}, func(b []byte) []byte { return append(b, 0) }), "body", openflow.ErrLength},
-		"command":          {mutate(flowMod, set(25, 9)), "command", openflow.ErrValue},
-		"match type":       {mutate(flowMod, set(48, 0, 0)), "match.type", openflow.ErrValue},
-		"match short":      {mutate(flowMod, set(50, 0, 3)), "match.length", openflow.ErrLength},
-		"match long":       {mutate(flowMod, set(50, 0xff, 0xff)), "match.length", openflow.ErrLength},
-		"oxm short":        {mutate(flowMod, set(55, 2)), "oxm_length", openflow.ErrLength},
-		"oxm long":         {mutate(flowMod, set(55, 200)), "oxm_length", openflow.ErrTruncated},
-		"instruction zero": {mutate(flowMod, set(66, 0, 0)), "instruction.length", openflow.ErrLength},
-		"instruction odd":  {mutate(flowMod, set(66, 0, 23)), "instruction.length", openflow.ErrLength},
-		"action zero":      {mutate(flowMod, set(74, 0, 0)), "action.length", openflow.ErrLength},
-		"action long":      {mutate(flowMod, set(74, 0, 64)), "action.length", openflow.ErrLength},
-		"actions too deep": {mutate(&openflow.PacketOut{Actions: []openflow.Action{deep}}, set(0)), "action", openflow.ErrValue},
-		"delete to port 0": {mutate(&openflow.FlowMod{Command: openflow.FlowDelete}, set(36, 0, 0, 0, 0)), "out_port", openflow.ErrValue},
-		"role":             {mutate(&openflow.RoleRequest{}, set(8, 0, 0, 0, 4)), "role", openflow.ErrValue},
+		"empty":            {nil, "version", wire.ErrTruncated},
+		"half a header":    {[]byte{4, 0, 0}, "length", wire.ErrTruncated},
+		"wrong length":     {[]byte{4, 2, 0, 9, 0, 0, 0, 0}, "length", wire.ErrLength},
+		"version":          {[]byte{1, 2, 0, 8, 0, 0, 0, 0}, "version", wire.ErrVersion},
+		"trailing bytes":   {mutate(&openflow.BarrierRequest{}, func(b []byte) []byte { return append(b, 0) }), "body", wire.ErrLength},
+		"command":          {mutate(flowMod, set(25, 9)), "command", wire.ErrValue},
+		"match type":       {mutate(flowMod, set(48, 0, 0)), "match.type", wire.ErrValue},
+		"match short":      {mutate(flowMod, set(50, 0, 3)), "match.length", wire.ErrLength},
+		"match long":       {mutate(flowMod, set(50, 0xff, 0xff)), "match.length", wire.ErrLength},
+		"oxm short":        {mutate(flowMod, set(55, 2)), "oxm_length", wire.ErrLength},
+		"oxm long":         {mutate(flowMod, set(55, 200)), "oxm_length", wire.ErrTruncated},
+		"instruction zero": {mutate(flowMod, set(66, 0, 0)), "instruction.length", wire.ErrLength},
+		"instruction odd":  {mutate(flowMod, set(66, 0, 23)), "instruction.length", wire.ErrLength},
+		"action zero":      {mutate(flowMod, set(74, 0, 0)), "action.length", wire.ErrLength},
+		"action long":      {mutate(flowMod, set(74, 0, 64)), "action.length", wire.ErrLength},
+		"actions too deep": {mutate(&openflow.PacketOut{Actions: []openflow.Action{deep}}, set(0)), "action", wire.ErrValue},
+		"delete to port 0": {mutate(&openflow.FlowMod{Command: openflow.FlowDelete}, set(36, 0, 0, 0, 0)), "out_port", wire.ErrValue},
+		"role":             {mutate(&openflow.RoleRequest{}, set(8, 0, 0, 0, 4)), "role", wire.ErrValue},
 		"bundle xid": {mutate(&openflow.BundleAdd{Message: flowMod}, set(24+4, 9)), "message.xid",
-			openflow.ErrValue},
+			wire.ErrValue},
 		"bundle version": {mutate(&openflow.BundleAdd{Message: flowMod}, set(24, 1)), "message.version",
-			openflow.ErrVersion},
+			wire.ErrVersion},
 		"bundle length": {mutate(&openflow.BundleAdd{Message: flowMod}, set(26, 0, 4)), "message.length",
-			openflow.ErrLength},
+			wire.ErrLength},
 		"flow stats entry": {mutate(&openflow.MultipartReply{Body: openflow.FlowStatsReply{{}}}, set(16, 0, 0)),
-			"flow_stats.length", openflow.ErrLength},
+			"flow_stats.length", wire.ErrLength},
 		"monitor event": {mutate(&openflow.MultipartReply{Body: openflow.FlowMonitorReply{{}}}, set(26, 0, 9)), "event",
-			openflow.ErrValue},
+			wire.ErrValue},
 		"monitor match": {mutate(&openflow.MultipartReply{Body: openflow.FlowMonitorReply{{}}}, set(36, 0, 9)), "match_len",
-			openflow.ErrLength},
+			wire.ErrLength},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m, _, err := openflow.Parse(tt.bytes)
-			var parse *openflow.ParseError
+			var parse *wire.ParseError
 			if m != nil || !errors.As(err, &parse) || parse.Field != tt.field || !errors.Is(err, tt.err) {
 				t.Errorf("Parse(%x): %v, %v; want an error of field %s: %v", tt.bytes, m, err, tt.field, tt.err)
 			}
@@ -159,24 +161,24 @@ func TestAppendErrors(t *testing.T) {
 	apply := func(a openflow.Action) openflow.Message {
 		return &openflow.FlowMod{Instructions: []openflow.Instruction{openflow.ApplyActions{a}}}
 	}
-	match := func(f openflow.Field) openflow.Message { return &openflow.FlowMod{Match: openflow.Match{f}} }
-	reg := openflow.Subfield{Field: openflow.FieldReg0, Bits: 8}
+	match := func(f oxm.Field) openflow.Message { return &openflow.FlowMod{Match: oxm.Match{f}} }
+	reg := oxm.Subfield{Field: oxm.FieldReg0, Bits: 8}
 	tests := map[string]openflow.Message{
 		"too long":           &openflow.EchoRequest{Data: make([]byte, openflow.MaxMessageLen)},
-		"empty field":        match(openflow.Field{}),
-		"no such register":   match(openflow.Reg(16, 1)),
-		"negative register":  match(openflow.Reg(-1, 1)),
-		"no such xxreg":      match(openflow.XXReg(4, openflow.Uint128{})),
-		"value too wide":     match(openflow.NewField(openflow.FieldIPProto, openflow.Uint128{Lo: 256})),
-		"no such field":      match(openflow.NewField(255, openflow.Uint128{})),
+		"empty field":        match(oxm.Field{}),
+		"no such register":   match(oxm.Reg(16, 1)),
+		"negative register":  match(oxm.Reg(-1, 1)),
+		"no such xxreg":      match(oxm.XXReg(4, oxm.Uint128{})),
+		"value too wide":     match(oxm.NewField(oxm.FieldIPProto, oxm.Uint128{Lo: 256})),
+		"no such field":      match(oxm.NewField(255, oxm.Uint128{})),
 		"nil action":         apply(nil),
 		"nil instruction":    &openflow.FlowMod{Instructions: []openflow.Instruction{nil}},
 		"raw action":         apply(openflow.RawAction{Type: 99, Data: "abc"}),
 		"load too wide":      apply(openflow.RegLoad{Dst: reg, Value: 256}),
-		"load of nothing":    apply(openflow.RegLoad{Dst: openflow.Subfield{Field: openflow.FieldReg0}}),
-		"load outside":       apply(openflow.RegLoad{Dst: openflow.Subfield{Field: openflow.FieldReg0, Offset: 30, Bits: 8}}),
-		"load experimenter":  apply(openflow.RegLoad{Dst: openflow.WholeField(openflow.FieldNSHSPI)}),
-		"move":               apply(openflow.RegMove{Src: reg, Dst: openflow.WholeField(openflow.FieldReg0)}),
+		"load of nothing":    apply(openflow.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg0}}),
+		"load outside":       apply(openflow.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg0, Offset: 30, Bits: 8}}),
+		"load experimenter":  apply(openflow.RegLoad{Dst: oxm.WholeField(oxm.FieldNSHSPI)}),
+		"move":               apply(openflow.RegMove{Src: reg, Dst: oxm.WholeField(oxm.FieldReg0)}),
 		"output from reg":    apply(openflow.OutputReg{}),
 		"port of 16 bits":    apply(openflow.Resubmit{InPort: 0x10000}),
 		"truncate to port":   apply(openflow.OutputTrunc{Port: 0xff01}),

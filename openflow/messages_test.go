@@ -5,23 +5,24 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // allMatch has a field of every format, and one that is kept raw.
-func allMatch() openflow.Match {
-	raw, err := openflow.RawField([]byte{0x00, 0x01, 40 << 1, 4, 1, 2, 3, 4}) // tun_metadata0
+func allMatch() oxm.Match {
+	raw, err := oxm.RawField([]byte{0x00, 0x01, 40 << 1, 4, 1, 2, 3, 4}) // tun_metadata0
 	if err != nil {
 		panic(err)
 	}
 	v4, v6 := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")
-	return openflow.Match{
-		openflow.InPort(openflow.PortLocal), openflow.MetadataMasked(0x100, 0xff00), openflow.TunnelID(5),
-		openflow.TunSrc(netip.MustParseAddr("192.0.2.1")), openflow.TunDst(netip.MustParseAddr("2001:db8::1")),
-		openflow.Reg(0, 7), openflow.RegMasked(15, 1, 3), openflow.XXReg(3, openflow.Uint128{Hi: 1, Lo: 2}),
-		openflow.PktMark(3), openflow.CTState(0x22, 0x23), openflow.EthDst(openflow.MAC{1, 2, 3, 4, 5, 6}),
-		openflow.EthSrcMasked(openflow.MAC{1}, openflow.MAC{1}), openflow.EthType(0x86dd), openflow.VLANVID(7),
-		openflow.VLANPCP(3), openflow.IPDSCP(46), openflow.IPProto(6), openflow.IPv4Src(v4), openflow.IPv6Dst(v6),
-		openflow.TCPSrc(80), openflow.TCPFlags(2, 0x12), openflow.ARPSPA(v4), raw,
+	return oxm.Match{
+		oxm.InPort(openflow.PortLocal), oxm.MetadataMasked(0x100, 0xff00), oxm.TunnelID(5),
+		oxm.TunSrc(netip.MustParseAddr("192.0.2.1")), oxm.TunDst(netip.MustParseAddr("2001:db8::1")),
+		oxm.Reg(0, 7), oxm.RegMasked(15, 1, 3), oxm.XXReg(3, oxm.Uint128{Hi: 1, Lo: 2}),
+		oxm.PktMark(3), oxm.CTState(0x22, 0x23), oxm.EthDst(openflow.MAC{1, 2, 3, 4, 5, 6}),
+		oxm.EthSrcMasked(openflow.MAC{1}, openflow.MAC{1}), oxm.EthType(0x86dd), oxm.VLANVID(7),
+		oxm.VLANPCP(3), oxm.IPDSCP(46), oxm.IPProto(6), oxm.IPv4Src(v4), oxm.IPv6Dst(v6),
+		oxm.TCPSrc(80), oxm.TCPFlags(2, 0x12), oxm.ARPSPA(v4), raw,
 	}
 }
 
@@ -29,17 +30,17 @@ func allMatch() openflow.Match {
 func allActions() []openflow.Action {
 	return []openflow.Action{
 		openflow.Output{Port: 3}, openflow.Output{Port: openflow.PortController, MaxLen: openflow.MaxLenWhole},
-		openflow.SetField{Field: openflow.TunDst(netip.MustParseAddr("192.0.2.2"))},
-		openflow.SetField{Field: openflow.VLANVID(9)}, openflow.Group{ID: 4}, openflow.SetQueue{Queue: 5},
+		openflow.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.2"))},
+		openflow.SetField{Field: oxm.VLANVID(9)}, openflow.Group{ID: 4}, openflow.SetQueue{Queue: 5},
 		openflow.PushVLAN{EtherType: 0x8100}, openflow.PopVLAN{}, openflow.PushMPLS{EtherType: 0x8847},
 		openflow.PopMPLS{EtherType: 0x0800}, openflow.PushPBB{EtherType: 0x88e7}, openflow.PopPBB{},
 		openflow.SetMPLSTTL{TTL: 9}, openflow.DecMPLSTTL{}, openflow.SetTTL{TTL: 8}, openflow.DecTTL{},
 		openflow.CopyTTLOut{}, openflow.CopyTTLIn{}, openflow.RawAction{Type: 99, Data: "abcd"},
 		openflow.Resubmit{InPort: openflow.PortInPort, Table: 3},
-		openflow.OutputReg{Source: openflow.WholeField(openflow.FieldReg0), MaxLen: 64},
+		openflow.OutputReg{Source: oxm.WholeField(oxm.FieldReg0), MaxLen: 64},
 		openflow.OutputTrunc{Port: openflow.PortLocal, MaxLen: 128},
-		openflow.RegLoad{Dst: openflow.Subfield{Field: openflow.FieldReg15, Offset: 4, Bits: 8}, Value: 0xab},
-		openflow.RegMove{Src: openflow.WholeField(openflow.FieldIPv6Src), Dst: openflow.WholeField(openflow.FieldXXReg0)},
+		openflow.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg15, Offset: 4, Bits: 8}, Value: 0xab},
+		openflow.RegMove{Src: oxm.WholeField(oxm.FieldIPv6Src), Dst: oxm.WholeField(oxm.FieldXXReg0)},
 		openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: 1}, openflow.Clone{}}},
 		openflow.Conjunction{ID: 1, Clause: 2, Clauses: 3},
 		openflow.Learn{IdleTimeout: 1, HardTimeout: 2, Priority: 3, Cookie: 4, Flags: 1, Table: 5, FinIdleTimeout: 6,
@@ -101,7 +102,7 @@ func messages() map[string]openflow.Message {
 		"get config reply":   &openflow.GetConfigReply{SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragDrop, MissSendLen: 128}},
 		"set config":         &openflow.SetConfig{SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragReasm, MissSendLen: 0xffff}},
 		"packet in": &openflow.PacketIn{TotalLen: 99, Reason: openflow.PacketInAction, Table: 1, Cookie: 2,
-			Match: openflow.Match{openflow.InPort(3)}, Data: []byte("frame")},
+			Match: oxm.Match{oxm.InPort(3)}, Data: []byte("frame")},
 		"packet in buffered": &openflow.PacketIn{BufferID: openflow.Buffer(0)},
 		"flow removed": &openflow.FlowRemoved{Cookie: 1, Priority: 2, Reason: openflow.RemovedDelete, Table: 3, Duration: age,
 			IdleTimeout: 4, HardTimeout: 5, PacketCount: 6, ByteCount: 7, Match: allMatch()},
@@ -173,7 +174,7 @@ func messages() map[string]openflow.Message {
 		"experimenter reply":   reply(openflow.ExperimenterReply{Experimenter: 1, ExpType: 2, Data: []byte{3}}),
 		"flow monitor reply": reply(openflow.FlowMonitorReply{
 			{Event: openflow.FlowAdded, Priority: 1, IdleTimeout: 2, HardTimeout: 3, Table: 4, Cookie: 5,
-				Match: openflow.Match{openflow.InPort(6)}, Instructions: allInstructions()},
+				Match: oxm.Match{oxm.InPort(6)}, Instructions: allInstructions()},
 			{Event: openflow.FlowDeleted, Reason: openflow.RemovedDelete},
 			{Event: openflow.FlowAbbrev, XID: 7},
 		}),

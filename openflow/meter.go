@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // MeterModCommand says what a MeterMod does (7.3.4.4).
 type MeterModCommand uint16
@@ -63,14 +67,14 @@ func appendBands(b []byte, bands []Band) []byte {
 	return b
 }
 
-func parseBands(c *cursor) []Band {
+func parseBands(c *wire.Cursor) []Band {
 	var bands []Band
-	for c.len() > 0 {
-		b := c.tlv(2, bandLen, 8, "band")
-		kind := BandType(b.u16("band.type"))
-		b.skip(2)
-		bands = append(bands, Band{kind, b.u32("rate"), b.u32("burst_size"), b.u32("band.param")})
-		b.done("band")
+	for c.Len() > 0 {
+		b := c.TLV(2, bandLen, 8, "band")
+		kind := BandType(b.Uint16("band.type"))
+		b.Skip(2)
+		bands = append(bands, Band{kind, b.Uint32("rate"), b.Uint32("burst_size"), b.Uint32("band.param")})
+		b.Done("band")
 	}
 	return bands
 }
@@ -92,14 +96,14 @@ func (m *MeterMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return appendBands(be.AppendUint32(b, m.ID), m.Bands), nil
 }
 
-func parseMeterMod(c *cursor) Message {
+func parseMeterMod(c *wire.Cursor) Message {
 	m := &MeterMod{
-		Command: MeterModCommand(c.u16("command")),
-		Flags:   MeterFlags(c.u16("flags")),
-		ID:      c.u32("meter_id"),
+		Command: MeterModCommand(c.Uint16("command")),
+		Flags:   MeterFlags(c.Uint16("flags")),
+		ID:      c.Uint32("meter_id"),
 	}
 	if m.Command > MeterDelete {
-		c.fail(c.pos-8, "command", fmt.Errorf("%w: %d, want 0 to %d", ErrValue, m.Command, MeterDelete))
+		c.Fail(c.Pos()-8, "command", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, MeterDelete))
 	}
 	m.Bands = parseBands(c)
 	return m

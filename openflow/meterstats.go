@@ -1,6 +1,10 @@
 package openflow
 
-import "time"
+import (
+	"time"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // MeterStatsRequest asks for the counters of a meter, or of all with MeterAll
 // (7.3.5.12).
@@ -38,7 +42,7 @@ const meterStatsMinLen = 40
 
 func appendMeterStats(b []byte, s *MeterStats) ([]byte, error) {
 	start := len(b)
-	b = appendZeros(be.AppendUint32(b, s.ID), 8) // The length is the first 2 of the 8.
+	b = wire.AppendZeros(be.AppendUint32(b, s.ID), 8) // The length is the first 2 of the 8.
 	b = be.AppendUint32(b, s.FlowCount)
 	b = be.AppendUint64(be.AppendUint64(b, s.PacketCount), s.ByteCount)
 	b, err := appendDuration(b, s.Duration)
@@ -48,18 +52,18 @@ func appendMeterStats(b []byte, s *MeterStats) ([]byte, error) {
 	for _, c := range s.Bands {
 		b = be.AppendUint64(be.AppendUint64(b, c.PacketCount), c.ByteCount)
 	}
-	return b, putLength(b, start, start+4, "meter_stats")
+	return b, wire.PutLength(b, start, start+4, "meter_stats")
 }
 
-func parseMeterStats(c *cursor) MeterStats {
-	e := c.tlv(4, meterStatsMinLen, 8, "meter_stats")
-	s := MeterStats{ID: e.u32("meter_id")}
-	e.skip(8)
-	s.FlowCount = e.u32("flow_count")
-	s.PacketCount, s.ByteCount = e.u64("packet_in_count"), e.u64("byte_in_count")
+func parseMeterStats(c *wire.Cursor) MeterStats {
+	e := c.TLV(4, meterStatsMinLen, 8, "meter_stats")
+	s := MeterStats{ID: e.Uint32("meter_id")}
+	e.Skip(8)
+	s.FlowCount = e.Uint32("flow_count")
+	s.PacketCount, s.ByteCount = e.Uint64("packet_in_count"), e.Uint64("byte_in_count")
 	s.Duration = parseDuration(&e)
-	s.Bands = parseList(&e, func(c *cursor) BandCounter {
-		return BandCounter{c.u64("packet_band_count"), c.u64("byte_band_count")}
+	s.Bands = parseList(&e, func(c *wire.Cursor) BandCounter {
+		return BandCounter{c.Uint64("packet_band_count"), c.Uint64("byte_band_count")}
 	})
 	return s
 }
@@ -91,14 +95,14 @@ func (r MeterConfigReply) appendReply(b []byte) ([]byte, error) {
 		start := len(b)
 		b = be.AppendUint16(append(b, 0, 0), uint16(m.Flags))
 		b = appendBands(be.AppendUint32(b, m.ID), m.Bands)
-		return b, putLength(b, start, start, "meter_config")
+		return b, wire.PutLength(b, start, start, "meter_config")
 	})
 }
 
-func parseMeterConfig(c *cursor) MeterConfig {
-	e := c.tlv(0, 8, 8, "meter_config")
-	e.skip(2)
-	return MeterConfig{MeterFlags(e.u16("flags")), e.u32("meter_id"), parseBands(&e)}
+func parseMeterConfig(c *wire.Cursor) MeterConfig {
+	e := c.TLV(0, 8, 8, "meter_config")
+	e.Skip(2)
+	return MeterConfig{MeterFlags(e.Uint16("flags")), e.Uint32("meter_id"), parseBands(&e)}
 }
 
 // MeterFeaturesRequest asks what meters the switch can do (7.3.5.14).
@@ -125,14 +129,14 @@ func (r MeterFeatures) appendReply(b []byte) ([]byte, error) {
 	return append(b, r.MaxBands, r.MaxColor, 0, 0), nil
 }
 
-func parseMeterFeatures(c *cursor) MultipartReplyBody {
+func parseMeterFeatures(c *wire.Cursor) MultipartReplyBody {
 	r := MeterFeatures{
-		MaxMeter:     c.u32("max_meter"),
-		BandTypes:    c.u32("band_types"),
-		Capabilities: c.u32("capabilities"),
-		MaxBands:     c.u8("max_bands"),
-		MaxColor:     c.u8("max_color"),
+		MaxMeter:     c.Uint32("max_meter"),
+		BandTypes:    c.Uint32("band_types"),
+		Capabilities: c.Uint32("capabilities"),
+		MaxBands:     c.Uint8("max_bands"),
+		MaxColor:     c.Uint8("max_color"),
 	}
-	c.skip(2)
+	c.Skip(2)
 	return r
 }

@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // MultipartType is the type of a multipart request or reply (7.3.5).
 type MultipartType uint16
@@ -55,7 +59,7 @@ func (*MultipartRequest) Type() Type { return TypeMultipartRequest }
 
 func (m *MultipartRequest) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if m.Body == nil {
-		return b, fmt.Errorf("body: %w: nil", ErrValue)
+		return b, fmt.Errorf("body: %w: nil", wire.ErrValue)
 	}
 	return m.Body.appendRequest(appendMultipart(b, m.Body.multipartType(), m.Flags))
 }
@@ -75,25 +79,25 @@ func (m *MultipartReply) More() bool { return m.Flags&MultipartMore != 0 }
 
 func (m *MultipartReply) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if m.Body == nil {
-		return b, fmt.Errorf("body: %w: nil", ErrValue)
+		return b, fmt.Errorf("body: %w: nil", wire.ErrValue)
 	}
 	return m.Body.appendReply(appendMultipart(b, m.Body.multipartType(), m.Flags))
 }
 
 // appendMultipart appends type, flags and padding (7.3.5).
 func appendMultipart(b []byte, typ MultipartType, flags MultipartFlags) []byte {
-	return appendZeros(be.AppendUint16(be.AppendUint16(b, uint16(typ)), uint16(flags)), 4)
+	return wire.AppendZeros(be.AppendUint16(be.AppendUint16(b, uint16(typ)), uint16(flags)), 4)
 }
 
-func parseMultipartRequest(c *cursor) Message {
-	typ, flags := MultipartType(c.u16("type")), MultipartFlags(c.u16("flags"))
-	c.skip(4)
+func parseMultipartRequest(c *wire.Cursor) Message {
+	typ, flags := MultipartType(c.Uint16("type")), MultipartFlags(c.Uint16("flags"))
+	c.Skip(4)
 	m := &MultipartRequest{Flags: flags, Body: parseRequestBody(c, typ)}
-	c.done("body")
+	c.Done("body")
 	return m
 }
 
-func parseRequestBody(c *cursor, typ MultipartType) MultipartRequestBody {
+func parseRequestBody(c *wire.Cursor, typ MultipartType) MultipartRequestBody {
 	switch typ {
 	case MultipartDesc:
 		return DescRequest{}
@@ -106,7 +110,7 @@ func parseRequestBody(c *cursor, typ MultipartType) MultipartRequestBody {
 	case MultipartPortStats:
 		return parsePortStatsRequest(c)
 	case MultipartQueue:
-		return QueueStatsRequest{parseOutPort(c), QueueFilter(c.u32("queue_id") + 1)}
+		return QueueStatsRequest{parseOutPort(c), QueueFilter(c.Uint32("queue_id") + 1)}
 	case MultipartGroup:
 		return GroupStatsRequest{parseAligned(c, "group_id")}
 	case MultipartGroupDesc:
@@ -122,60 +126,60 @@ func parseRequestBody(c *cursor, typ MultipartType) MultipartRequestBody {
 	case MultipartPortDesc:
 		return PortDescRequest{}
 	case MultipartExperimenter:
-		experimenter, expType := c.u32("experimenter"), c.u32("exp_type")
-		if experimenter == experimenterONF && expType == onfFlowMonitor {
+		experimenter, expType := c.Uint32("experimenter"), c.Uint32("exp_type")
+		if experimenter == wire.ExperimenterONF && expType == onfFlowMonitor {
 			return parseFlowMonitorRequest(c)
 		}
-		return ExperimenterRequest{experimenter, expType, c.rest()}
+		return ExperimenterRequest{experimenter, expType, c.Rest()}
 	}
-	return RawRequest{typ, c.rest()}
+	return RawRequest{typ, c.Rest()}
 }
 
-func parseMultipartReply(c *cursor) Message {
-	typ, flags := MultipartType(c.u16("type")), MultipartFlags(c.u16("flags"))
-	c.skip(4)
+func parseMultipartReply(c *wire.Cursor) Message {
+	typ, flags := MultipartType(c.Uint16("type")), MultipartFlags(c.Uint16("flags"))
+	c.Skip(4)
 	m := &MultipartReply{Flags: flags, Body: parseReplyBody(c, typ)}
-	c.done("body")
+	c.Done("body")
 	return m
 }
 
 // replyBodies says how each body is read. Most are lists.
-var replyBodies = map[MultipartType]func(*cursor) MultipartReplyBody{
+var replyBodies = map[MultipartType]func(*wire.Cursor) MultipartReplyBody{
 	MultipartDesc:          parseDesc,
 	MultipartFlow:          parseFlowStatsReply,
 	MultipartAggregate:     parseAggregate,
-	MultipartTable:         func(c *cursor) MultipartReplyBody { return TableStatsReply(parseList(c, parseTableStats)) },
-	MultipartPortStats:     func(c *cursor) MultipartReplyBody { return PortStatsReply(parseList(c, parsePortStats)) },
-	MultipartQueue:         func(c *cursor) MultipartReplyBody { return QueueStatsReply(parseList(c, parseQueueStats)) },
-	MultipartGroup:         func(c *cursor) MultipartReplyBody { return GroupStatsReply(parseList(c, parseGroupStats)) },
-	MultipartGroupDesc:     func(c *cursor) MultipartReplyBody { return GroupDescReply(parseList(c, parseGroupDesc)) },
+	MultipartTable:         func(c *wire.Cursor) MultipartReplyBody { return TableStatsReply(parseList(c, parseTableStats)) },
+	MultipartPortStats:     func(c *wire.Cursor) MultipartReplyBody { return PortStatsReply(parseList(c, parsePortStats)) },
+	MultipartQueue:         func(c *wire.Cursor) MultipartReplyBody { return QueueStatsReply(parseList(c, parseQueueStats)) },
+	MultipartGroup:         func(c *wire.Cursor) MultipartReplyBody { return GroupStatsReply(parseList(c, parseGroupStats)) },
+	MultipartGroupDesc:     func(c *wire.Cursor) MultipartReplyBody { return GroupDescReply(parseList(c, parseGroupDesc)) },
 	MultipartGroupFeatures: parseGroupFeatures,
-	MultipartMeter:         func(c *cursor) MultipartReplyBody { return MeterStatsReply(parseList(c, parseMeterStats)) },
-	MultipartMeterConfig:   func(c *cursor) MultipartReplyBody { return MeterConfigReply(parseList(c, parseMeterConfig)) },
+	MultipartMeter:         func(c *wire.Cursor) MultipartReplyBody { return MeterStatsReply(parseList(c, parseMeterStats)) },
+	MultipartMeterConfig:   func(c *wire.Cursor) MultipartReplyBody { return MeterConfigReply(parseList(c, parseMeterConfig)) },
 	MultipartMeterFeatures: parseMeterFeatures,
-	MultipartPortDesc:      func(c *cursor) MultipartReplyBody { return PortDescReply(parseList(c, parsePort)) },
+	MultipartPortDesc:      func(c *wire.Cursor) MultipartReplyBody { return PortDescReply(parseList(c, parsePort)) },
 	MultipartExperimenter:  parseExperimenterReply,
 }
 
-func parseReplyBody(c *cursor, typ MultipartType) MultipartReplyBody {
+func parseReplyBody(c *wire.Cursor, typ MultipartType) MultipartReplyBody {
 	if parse, known := replyBodies[typ]; known {
 		return parse(c)
 	}
-	return RawReply{typ, c.rest()}
+	return RawReply{typ, c.Rest()}
 }
 
-func parseExperimenterReply(c *cursor) MultipartReplyBody {
-	experimenter, expType := c.u32("experimenter"), c.u32("exp_type")
-	if experimenter == experimenterONF && expType == onfFlowMonitor {
+func parseExperimenterReply(c *wire.Cursor) MultipartReplyBody {
+	experimenter, expType := c.Uint32("experimenter"), c.Uint32("exp_type")
+	if experimenter == wire.ExperimenterONF && expType == onfFlowMonitor {
 		return FlowMonitorReply(parseList(c, parseFlowUpdate))
 	}
-	return ExperimenterReply{experimenter, expType, c.rest()}
+	return ExperimenterReply{experimenter, expType, c.Rest()}
 }
 
 // parseList reads entries until the window ends.
-func parseList[E any](c *cursor, parse func(*cursor) E) []E {
+func parseList[E any](c *wire.Cursor, parse func(*wire.Cursor) E) []E {
 	var list []E
-	for c.len() > 0 {
+	for c.Len() > 0 {
 		list = append(list, parse(c))
 	}
 	return list
@@ -193,13 +197,13 @@ func appendList[E any](b []byte, list []E, appendEntry func([]byte, *E) ([]byte,
 }
 
 // parseAligned reads a number that is followed by 4 bytes of padding.
-func parseAligned(c *cursor, field string) uint32 {
-	v := c.u32(field)
-	c.skip(4)
+func parseAligned(c *wire.Cursor, field string) uint32 {
+	v := c.Uint32(field)
+	c.Skip(4)
 	return v
 }
 
-func appendAligned(b []byte, v uint32) []byte { return appendZeros(be.AppendUint32(b, v), 4) }
+func appendAligned(b []byte, v uint32) []byte { return wire.AppendZeros(be.AppendUint32(b, v), 4) }
 
 // RawRequest is a multipart request of a type that this package does not know,
 // or of table features, which it keeps raw.

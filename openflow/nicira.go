@@ -1,6 +1,11 @@
 package openflow
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // Subtypes of Nicira's actions (ovs-actions(7), nicira-ext.h).
 const (
@@ -16,32 +21,6 @@ const (
 	nxClone         = 42
 )
 
-// A Subfield is a range of the bits of a field, such as NXM_NX_REG0[0..15].
-type Subfield struct {
-	Field  FieldID
-	Offset uint8 // Least significant bit.
-	Bits   uint8 // 1 to 64; for RegMove as wide as the field.
-}
-
-// WholeField is the subfield of all bits of a field.
-func WholeField(id FieldID) Subfield { return Subfield{Field: id, Bits: uint8(id.Info().Bits)} }
-
-func (s Subfield) validate(maxBits int) error {
-	info := s.Field.Info()
-	if info.Bits == 0 {
-		return fmt.Errorf("subfield: %w: unknown field", ErrValue)
-	}
-	if info.wire[0].class == classExperimenter {
-		// These actions have only 32 bits for the header of a field.
-		return fmt.Errorf("subfield: %w: %s is an experimenter's field", ErrValue, info.Name)
-	}
-	if s.Bits == 0 || int(s.Bits) > maxBits || int(s.Offset)+int(s.Bits) > 8*info.Bytes {
-		return fmt.Errorf("subfield: %w: %s[%d..%d], want 1 to %d bits inside 0..%d", ErrValue,
-			info.Name, s.Offset, int(s.Offset)+int(s.Bits)-1, maxBits, 8*info.Bytes-1)
-	}
-	return nil
-}
-
 // Resubmit looks the packet up again, in Table, as if it came from InPort
 // (ovs-actions(7), resubmit).
 type Resubmit struct {
@@ -51,7 +30,7 @@ type Resubmit struct {
 
 // OutputReg outputs to the port whose number is in Source.
 type OutputReg struct {
-	Source Subfield
+	Source oxm.Subfield
 	MaxLen uint16
 }
 
@@ -64,12 +43,12 @@ type OutputTrunc struct {
 
 // RegLoad writes a value into part of a field.
 type RegLoad struct {
-	Dst   Subfield
+	Dst   oxm.Subfield
 	Value uint64
 }
 
 // RegMove copies Src to Dst, which have the same number of bits.
-type RegMove struct{ Src, Dst Subfield }
+type RegMove struct{ Src, Dst oxm.Subfield }
 
 // Clone runs Actions on a copy of the packet.
 type Clone struct{ Actions []Action }
@@ -121,30 +100,20 @@ var (
 //	+-------------------------------+
 func appendNicira(b []byte, subtype, length uint16) []byte {
 	b = appendActionHeader(b, actionExperimenter, length)
-	return be.AppendUint16(be.AppendUint32(b, experimenterNicira), subtype)
+	return be.AppendUint16(be.AppendUint32(b, wire.ExperimenterNicira), subtype)
 }
 
 // offsetBits is a subfield's range: ofs << 6 | n_bits - 1.
-func offsetBits(s Subfield) uint16 { return uint16(s.Offset)<<6 | uint16(s.Bits-1) }
+func offsetBits(s oxm.Subfield) uint16 { return uint16(s.Offset)<<6 | uint16(s.Bits-1) }
 
-// appendFieldHeader appends the header of a field. Nicira's actions are older
-// than OXM, and Open vSwitch writes a field's NXM header in them if it has one.
-func appendFieldHeader(b []byte, id FieldID) []byte {
-	info := &fieldTable[id]
-	w := info.wire[0]
-	for _, v := range info.wire {
-		if v.class == classNXM0 || v.class == classNXM1 {
-			w = v
-		}
-	}
-	return appendOXMHeader(b, w, info.Bytes, false)
-}
+// lowBits is a mask of the n least significant bits, n being 1 to 64.
+func lowBits(n uint8) uint64 { return 1<<n - 1 }
 
 // port16 is the 16-bit form of a port, which maps the reserved ports to
 // 0xff00 and up.
 func port16(p PortNo) (uint16, error) {
 	if p >= 0xff00 && p < PortMax {
-		return 0, fmt.Errorf("port: %w: %v does not fit in 16 bits", ErrValue, p)
+		return 0, fmt.Errorf("port: %w: %v does not fit in 16 bits", wire.ErrValue, p)
 	}
 	return uint16(p), nil
 }
@@ -166,13 +135,13 @@ func (a Resubmit) appendAction(b []byte) ([]byte, error) {
 }
 
 func (a OutputReg) appendAction(b []byte) ([]byte, error) {
-	if err := a.Source.validate(64); err != nil {
+	if err := a.Source.Validate(64); err != nil {
 		return b, fmt.Errorf("output_reg: %w", err)
 	}
 	b = appendNicira(b, nxOutputReg, 24)
 	b = be.AppendUint16(b, offsetBits(a.Source))
-	b = appendFieldHeader(b, a.Source.Field)
-	return appendZeros(be.AppendUint16(b, a.MaxLen), 6), nil
+	b = oxm.AppendNXMHeader(b, a.Source.Field)
+	return wire.AppendZeros(be.AppendUint16(b, a.MaxLen), 6), nil
 }
 
 func (a OutputTrunc) appendAction(b []byte) ([]byte, error) {
@@ -185,45 +154,45 @@ func (a OutputTrunc) appendAction(b []byte) ([]byte, error) {
 }
 
 func (a RegLoad) appendAction(b []byte) ([]byte, error) {
-	if err := a.Dst.validate(64); err != nil {
+	if err := a.Dst.Validate(64); err != nil {
 		return b, fmt.Errorf("load: %w", err)
 	}
-	if a.Value&^ones(int(a.Dst.Bits)).Lo != 0 {
-		return b, fmt.Errorf("load: %w: %#x has more than %d bits", ErrValue, a.Value, a.Dst.Bits)
+	if a.Value&^lowBits(a.Dst.Bits) != 0 {
+		return b, fmt.Errorf("load: %w: %#x has more than %d bits", wire.ErrValue, a.Value, a.Dst.Bits)
 	}
 	b = be.AppendUint16(appendNicira(b, nxRegLoad, 24), offsetBits(a.Dst))
-	b = appendFieldHeader(b, a.Dst.Field)
+	b = oxm.AppendNXMHeader(b, a.Dst.Field)
 	return be.AppendUint64(b, a.Value), nil
 }
 
 func (a RegMove) appendAction(b []byte) ([]byte, error) {
 	if a.Src.Bits != a.Dst.Bits {
-		return b, fmt.Errorf("move: %w: %d bits to %d", ErrValue, a.Src.Bits, a.Dst.Bits)
+		return b, fmt.Errorf("move: %w: %d bits to %d", wire.ErrValue, a.Src.Bits, a.Dst.Bits)
 	}
-	for _, s := range [...]Subfield{a.Src, a.Dst} {
-		if err := s.validate(128); err != nil {
+	for _, s := range [...]oxm.Subfield{a.Src, a.Dst} {
+		if err := s.Validate(128); err != nil {
 			return b, fmt.Errorf("move: %w", err)
 		}
 	}
 	b = be.AppendUint16(appendNicira(b, nxRegMove, 24), uint16(a.Src.Bits))
 	b = be.AppendUint16(b, uint16(a.Src.Offset))
 	b = be.AppendUint16(b, uint16(a.Dst.Offset))
-	return appendFieldHeader(appendFieldHeader(b, a.Src.Field), a.Dst.Field), nil
+	return oxm.AppendNXMHeader(oxm.AppendNXMHeader(b, a.Src.Field), a.Dst.Field), nil
 }
 
 func (a Clone) appendAction(b []byte) ([]byte, error) {
 	start := len(b)
-	b = appendZeros(appendNicira(b, nxClone, 0), 6)
+	b = wire.AppendZeros(appendNicira(b, nxClone, 0), 6)
 	b, err := appendActions(b, a.Actions)
 	if err != nil {
 		return b, fmt.Errorf("clone: %w", err)
 	}
-	return b, putLength(b, start, start+2, "clone")
+	return b, wire.PutLength(b, start, start+2, "clone")
 }
 
 func (a Conjunction) appendAction(b []byte) ([]byte, error) {
 	if a.Clause == 0 || a.Clause > a.Clauses {
-		return b, fmt.Errorf("conjunction: %w: clause %d of %d", ErrValue, a.Clause, a.Clauses)
+		return b, fmt.Errorf("conjunction: %w: clause %d of %d", wire.ErrValue, a.Clause, a.Clauses)
 	}
 	b = append(appendNicira(b, nxConjunction, 16), a.Clause-1, a.Clauses)
 	return be.AppendUint32(b, a.ID), nil
@@ -240,65 +209,65 @@ func (a Learn) appendAction(b []byte) ([]byte, error) {
 	b = append(b, byte(a.Table), 0)
 	b = be.AppendUint16(b, a.FinIdleTimeout)
 	b = be.AppendUint16(b, a.FinHardTimeout)
-	b = appendPad(append(b, a.Specs...), start)
-	return b, putLength(b, start, start+2, "learn")
+	b = wire.AppendPad(append(b, a.Specs...), start)
+	return b, wire.PutLength(b, start, start+2, "learn")
 }
 
 func (Exit) appendAction(b []byte) ([]byte, error) {
-	return appendZeros(appendNicira(b, nxExit, 16), 6), nil
+	return wire.AppendZeros(appendNicira(b, nxExit, 16), 6), nil
 }
 
 // parseExperimenterAction returns nil for an action that it does not know, or
 // one of a form that it would not write back unchanged.
-func parseExperimenterAction(c *cursor, depth int) Action {
-	if c.u32("experimenter") != experimenterNicira {
+func parseExperimenterAction(c *wire.Cursor, depth int) Action {
+	if c.Uint32("experimenter") != wire.ExperimenterNicira {
 		return nil
 	}
-	switch subtype := c.u16("subtype"); subtype {
+	switch subtype := c.Uint16("subtype"); subtype {
 	case nxResubmit, nxResubmitTable:
-		a := Resubmit{portOf16(c.u16("in_port")), TableID(c.u8("table"))}
-		c.skip(3)
-		c.done("resubmit")
+		a := Resubmit{portOf16(c.Uint16("in_port")), TableID(c.Uint8("table"))}
+		c.Skip(3)
+		c.Done("resubmit")
 		if subtype == nxResubmit {
 			a.Table = TableAll // NXAST_RESUBMIT ignores the byte.
 		}
 		return a
 	case nxOutputReg:
-		ofsBits := c.u16("ofs_nbits")
-		src, ok := parseSubfield(c, ofsBits>>6, ofsBits&63+1)
-		a := OutputReg{src, c.u16("max_len")}
-		c.skip(6)
-		c.done("output_reg")
+		ofsBits := c.Uint16("ofs_nbits")
+		src, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
+		a := OutputReg{src, c.Uint16("max_len")}
+		c.Skip(6)
+		c.Done("output_reg")
 		return known(a, ok)
 	case nxOutputTrunc:
-		a := OutputTrunc{portOf16(c.u16("port")), c.u32("max_len")}
-		c.done("output")
+		a := OutputTrunc{portOf16(c.Uint16("port")), c.Uint32("max_len")}
+		c.Done("output")
 		return a
 	case nxRegLoad:
-		ofsBits := c.u16("ofs_nbits")
-		dst, ok := parseSubfield(c, ofsBits>>6, ofsBits&63+1)
-		a := RegLoad{dst, c.u64("value")}
-		c.done("load")
-		return known(a, ok && a.Value&^ones(int(dst.Bits)).Lo == 0)
+		ofsBits := c.Uint16("ofs_nbits")
+		dst, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
+		a := RegLoad{dst, c.Uint64("value")}
+		c.Done("load")
+		return known(a, ok && a.Value&^lowBits(dst.Bits) == 0)
 	case nxRegMove:
-		bits, srcOfs, dstOfs := c.u16("n_bits"), c.u16("src_ofs"), c.u16("dst_ofs")
-		src, ok1 := parseSubfield(c, srcOfs, bits)
-		dst, ok2 := parseSubfield(c, dstOfs, bits)
-		c.done("move")
+		bits, srcOfs, dstOfs := c.Uint16("n_bits"), c.Uint16("src_ofs"), c.Uint16("dst_ofs")
+		src, ok1 := oxm.ParseSubfield(c, srcOfs, bits)
+		dst, ok2 := oxm.ParseSubfield(c, dstOfs, bits)
+		c.Done("move")
 		return known(RegMove{src, dst}, ok1 && ok2)
 	case nxClone:
-		c.skip(6)
+		c.Skip(6)
 		return Clone{parseActions(c, depth+1)}
 	case nxConjunction:
-		clause, n := c.u8("clause"), c.u8("n_clauses")
-		a := Conjunction{c.u32("id"), clause + 1, n}
-		c.done("conjunction")
+		clause, n := c.Uint8("clause"), c.Uint8("n_clauses")
+		a := Conjunction{c.Uint32("id"), clause + 1, n}
+		c.Done("conjunction")
 		return known(a, clause < n)
 	case nxLearn:
 		return parseLearn(c)
 	case nxExit:
-		c.skip(6)
-		c.done("exit")
+		c.Skip(6)
+		c.Done("exit")
 		return Exit{}
 	}
 	return nil
@@ -311,25 +280,18 @@ func known(a Action, ok bool) Action {
 	return a
 }
 
-func parseSubfield(c *cursor, offset, bits uint16) (Subfield, bool) {
-	h := c.u32("field")
-	id := fieldByOXM.find(oxmID{class: uint16(h >> 16), field: uint8(h >> 9 & 0x7f)})
-	s := Subfield{id, uint8(min(offset, 255)), uint8(min(bits, 255))}
-	return s, id != FieldUnknown && h&(oxmMaskBit<<8) == 0 && int(h&0xff) == fieldTable[id].Bytes && s.validate(128) == nil
-}
-
-func parseLearn(c *cursor) Action {
+func parseLearn(c *wire.Cursor) Action {
 	a := Learn{
-		IdleTimeout: c.u16("idle_timeout"),
-		HardTimeout: c.u16("hard_timeout"),
-		Priority:    c.u16("priority"),
-		Cookie:      Cookie(c.u64("cookie")),
-		Flags:       c.u16("flags"),
-		Table:       TableID(c.u8("table_id")),
+		IdleTimeout: c.Uint16("idle_timeout"),
+		HardTimeout: c.Uint16("hard_timeout"),
+		Priority:    c.Uint16("priority"),
+		Cookie:      Cookie(c.Uint64("cookie")),
+		Flags:       c.Uint16("flags"),
+		Table:       TableID(c.Uint8("table_id")),
 	}
-	c.skip(1)
-	a.FinIdleTimeout = c.u16("fin_idle_timeout")
-	a.FinHardTimeout = c.u16("fin_hard_timeout")
-	a.Specs = string(c.take(c.len(), "specs"))
+	c.Skip(1)
+	a.FinIdleTimeout = c.Uint16("fin_idle_timeout")
+	a.FinHardTimeout = c.Uint16("fin_hard_timeout")
+	a.Specs = string(c.Take(c.Len(), "specs"))
 	return a
 }

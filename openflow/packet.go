@@ -3,6 +3,9 @@ package openflow
 import (
 	"fmt"
 	"time"
+
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 // PacketInReason says why a packet came (7.4.1).
@@ -21,8 +24,8 @@ type PacketIn struct {
 	TotalLen uint16 // Length of the whole packet; Data may be shorter.
 	Reason   PacketInReason
 	Table    TableID
-	Cookie   Cookie // Of the flow that sent it.
-	Match    Match  // Metadata of the packet: in_port, tun_id, ...
+	Cookie   Cookie    // Of the flow that sent it.
+	Match    oxm.Match // Metadata of the packet: in_port, tun_id, ...
 	Data     []byte
 }
 
@@ -34,24 +37,24 @@ func (m *PacketIn) appendBody(b []byte, _ uint32) ([]byte, error) {
 	b = be.AppendUint16(b, m.TotalLen)
 	b = append(b, byte(m.Reason), byte(m.Table))
 	b = be.AppendUint64(b, uint64(m.Cookie))
-	b, err := appendMatch(b, m.Match)
+	b, err := oxm.AppendMatch(b, m.Match)
 	if err != nil {
 		return b, err
 	}
 	return append(append(b, 0, 0), m.Data...), nil
 }
 
-func parsePacketIn(c *cursor) Message {
+func parsePacketIn(c *wire.Cursor) Message {
 	m := &PacketIn{
-		BufferID: BufferID(c.u32("buffer_id") + 1),
-		TotalLen: c.u16("total_len"),
-		Reason:   PacketInReason(c.u8("reason")),
-		Table:    TableID(c.u8("table_id")),
-		Cookie:   Cookie(c.u64("cookie")),
-		Match:    parseMatch(c),
+		BufferID: BufferID(c.Uint32("buffer_id") + 1),
+		TotalLen: c.Uint16("total_len"),
+		Reason:   PacketInReason(c.Uint8("reason")),
+		Table:    TableID(c.Uint8("table_id")),
+		Cookie:   Cookie(c.Uint64("cookie")),
+		Match:    oxm.ParseMatch(c),
 	}
-	c.skip(2) // Aligns the IP header behind the Ethernet header.
-	m.Data = c.rest()
+	c.Skip(2) // Aligns the IP header behind the Ethernet header.
+	m.Data = c.Rest()
 	return m
 }
 
@@ -74,25 +77,25 @@ func (m *PacketOut) appendBody(b []byte, _ uint32) ([]byte, error) {
 	}
 	b = be.AppendUint32(b, uint32(inPort))
 	lengthAt := len(b)
-	b = appendZeros(b, 8)
+	b = wire.AppendZeros(b, 8)
 	start := len(b)
 	b, err := appendActions(b, m.Actions)
 	if err == nil {
-		err = putLength(b, start, lengthAt, "actions")
+		err = wire.PutLength(b, start, lengthAt, "actions")
 	}
 	return append(b, m.Data...), err
 }
 
-func parsePacketOut(c *cursor) Message {
-	m := &PacketOut{BufferID: BufferID(c.u32("buffer_id") + 1), InPort: PortNo(c.u32("in_port"))}
+func parsePacketOut(c *wire.Cursor) Message {
+	m := &PacketOut{BufferID: BufferID(c.Uint32("buffer_id") + 1), InPort: PortNo(c.Uint32("in_port"))}
 	if m.InPort == 0 {
-		c.fail(c.pos-4, "in_port", fmt.Errorf("%w: 0 is no port", ErrValue))
+		c.Fail(c.Pos()-4, "in_port", fmt.Errorf("%w: 0 is no port", wire.ErrValue))
 	}
-	n := int(c.u16("actions_len"))
-	c.skip(6)
-	actions := c.sub(n, "actions_len")
+	n := int(c.Uint16("actions_len"))
+	c.Skip(6)
+	actions := c.Sub(n, "actions_len")
 	m.Actions = parseActions(&actions, 0)
-	m.Data = c.rest()
+	m.Data = c.Rest()
 	return m
 }
 
@@ -120,7 +123,7 @@ type FlowRemoved struct {
 	HardTimeout uint16        // Seconds.
 	PacketCount uint64
 	ByteCount   uint64
-	Match       Match
+	Match       oxm.Match
 }
 
 // Type implements [Message].
@@ -138,22 +141,22 @@ func (m *FlowRemoved) appendBody(b []byte, _ uint32) ([]byte, error) {
 	b = be.AppendUint16(b, m.HardTimeout)
 	b = be.AppendUint64(b, m.PacketCount)
 	b = be.AppendUint64(b, m.ByteCount)
-	return appendMatch(b, m.Match)
+	return oxm.AppendMatch(b, m.Match)
 }
 
-func parseFlowRemoved(c *cursor) Message {
+func parseFlowRemoved(c *wire.Cursor) Message {
 	m := &FlowRemoved{
-		Cookie:      Cookie(c.u64("cookie")),
-		Priority:    c.u16("priority"),
-		Reason:      FlowRemovedReason(c.u8("reason")),
-		Table:       TableID(c.u8("table_id")),
+		Cookie:      Cookie(c.Uint64("cookie")),
+		Priority:    c.Uint16("priority"),
+		Reason:      FlowRemovedReason(c.Uint8("reason")),
+		Table:       TableID(c.Uint8("table_id")),
 		Duration:    parseDuration(c),
-		IdleTimeout: c.u16("idle_timeout"),
-		HardTimeout: c.u16("hard_timeout"),
-		PacketCount: c.u64("packet_count"),
-		ByteCount:   c.u64("byte_count"),
-		Match:       parseMatch(c),
+		IdleTimeout: c.Uint16("idle_timeout"),
+		HardTimeout: c.Uint16("hard_timeout"),
+		PacketCount: c.Uint64("packet_count"),
+		ByteCount:   c.Uint64("byte_count"),
+		Match:       oxm.ParseMatch(c),
 	}
-	c.done("body")
+	c.Done("body")
 	return m
 }

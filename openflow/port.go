@@ -1,5 +1,7 @@
 package openflow
 
+import "github.com/tapline-sdn/tapline/openflow/wire"
+
 // Port describes a port (7.2.1).
 type Port struct {
 	No         PortNo
@@ -42,9 +44,9 @@ const (
 )
 
 func appendPort(b []byte, p *Port) ([]byte, error) {
-	b = appendZeros(be.AppendUint32(b, uint32(p.No)), 4)
+	b = wire.AppendZeros(be.AppendUint32(b, uint32(p.No)), 4)
 	b = append(append(b, p.HWAddr[:]...), 0, 0)
-	b, err := appendString(b, p.Name, portNameLen, "port.name")
+	b, err := wire.AppendText(b, p.Name, portNameLen, "port.name")
 	if err != nil {
 		return b, err
 	}
@@ -57,16 +59,16 @@ func appendPort(b []byte, p *Port) ([]byte, error) {
 	return b, nil
 }
 
-func parsePort(c *cursor) Port {
-	p := Port{No: PortNo(c.u32("port_no"))}
-	c.skip(4)
-	copy(p.HWAddr[:], c.take(6, "hw_addr"))
-	c.skip(2)
-	p.Name = c.str(portNameLen, "name")
-	p.Config = PortConfig(c.u32("config"))
-	p.State = PortState(c.u32("state"))
+func parsePort(c *wire.Cursor) Port {
+	p := Port{No: PortNo(c.Uint32("port_no"))}
+	c.Skip(4)
+	copy(p.HWAddr[:], c.Take(6, "hw_addr"))
+	c.Skip(2)
+	p.Name = c.Text(portNameLen, "name")
+	p.Config = PortConfig(c.Uint32("config"))
+	p.State = PortState(c.Uint32("state"))
 	for _, v := range [...]*uint32{&p.Curr, &p.Advertised, &p.Supported, &p.Peer, &p.CurrSpeed, &p.MaxSpeed} {
-		*v = c.u32("features")
+		*v = c.Uint32("features")
 	}
 	return p
 }
@@ -91,14 +93,14 @@ type PortStatus struct {
 func (*PortStatus) Type() Type { return TypePortStatus }
 
 func (m *PortStatus) appendBody(b []byte, _ uint32) ([]byte, error) {
-	return appendPort(appendZeros(append(b, byte(m.Reason)), 7), &m.Port)
+	return appendPort(wire.AppendZeros(append(b, byte(m.Reason)), 7), &m.Port)
 }
 
-func parsePortStatus(c *cursor) Message {
-	m := &PortStatus{Reason: PortReason(c.u8("reason"))}
-	c.skip(7)
+func parsePortStatus(c *wire.Cursor) Message {
+	m := &PortStatus{Reason: PortReason(c.Uint8("reason"))}
+	c.Skip(7)
 	m.Port = parsePort(c)
-	c.done("body")
+	c.Done("body")
 	return m
 }
 
@@ -115,24 +117,24 @@ type PortMod struct {
 func (*PortMod) Type() Type { return TypePortMod }
 
 func (m *PortMod) appendBody(b []byte, _ uint32) ([]byte, error) {
-	b = appendZeros(be.AppendUint32(b, uint32(m.Port)), 4)
+	b = wire.AppendZeros(be.AppendUint32(b, uint32(m.Port)), 4)
 	b = append(append(b, m.HWAddr[:]...), 0, 0)
 	b = be.AppendUint32(b, uint32(m.Config))
 	b = be.AppendUint32(b, uint32(m.Mask))
 	b = be.AppendUint32(b, m.Advertise)
-	return appendZeros(b, 4), nil
+	return wire.AppendZeros(b, 4), nil
 }
 
-func parsePortMod(c *cursor) Message {
-	m := &PortMod{Port: PortNo(c.u32("port_no"))}
-	c.skip(4)
-	copy(m.HWAddr[:], c.take(6, "hw_addr"))
-	c.skip(2)
-	m.Config = PortConfig(c.u32("config"))
-	m.Mask = PortConfig(c.u32("mask"))
-	m.Advertise = c.u32("advertise")
-	c.skip(4)
-	c.done("body")
+func parsePortMod(c *wire.Cursor) Message {
+	m := &PortMod{Port: PortNo(c.Uint32("port_no"))}
+	c.Skip(4)
+	copy(m.HWAddr[:], c.Take(6, "hw_addr"))
+	c.Skip(2)
+	m.Config = PortConfig(c.Uint32("config"))
+	m.Mask = PortConfig(c.Uint32("mask"))
+	m.Advertise = c.Uint32("advertise")
+	c.Skip(4)
+	c.Done("body")
 	return m
 }
 
@@ -149,10 +151,10 @@ func (m *TableMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return be.AppendUint32(append(b, byte(m.Table), 0, 0, 0), m.Config), nil
 }
 
-func parseTableMod(c *cursor) Message {
-	m := &TableMod{Table: TableID(c.u8("table_id"))}
-	c.skip(3)
-	m.Config = c.u32("config")
-	c.done("body")
+func parseTableMod(c *wire.Cursor) Message {
+	m := &TableMod{Table: TableID(c.Uint8("table_id"))}
+	c.Skip(3)
+	m.Config = c.Uint32("config")
+	c.Done("body")
 	return m
 }

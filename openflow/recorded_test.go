@@ -14,6 +14,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
@@ -167,13 +168,13 @@ func record(t *testing.T) []byte {
 	send(&openflow.MultipartRequest{Body: openflow.FlowMonitorRequest{ID: 2, Table: 4, Flags: changes}})
 	toController := openflow.ApplyActions{openflow.Output{Port: openflow.PortController, MaxLen: openflow.MaxLenWhole}}
 	first := &openflow.FlowMod{Priority: 0xffff, Cookie: 0xc0ffee, Flags: openflow.FlowSendRemoved,
-		Match: openflow.Match{openflow.InPort(1)}, Instructions: []openflow.Instruction{toController}}
+		Match: oxm.Match{oxm.InPort(1)}, Instructions: []openflow.Instruction{toController}}
 	send(first)
 	send(&openflow.MeterMod{Flags: openflow.MeterKbps | openflow.MeterBurst, ID: 1,
 		Bands: []openflow.Band{{Kind: openflow.BandDrop, Rate: 1000, BurstSize: 100}}})
 	send(&openflow.GroupMod{Group: openflow.GroupTypeSelect, ID: 5, Buckets: []openflow.Bucket{
 		{Weight: 10, Actions: []openflow.Action{openflow.Output{Port: 1}}},
-		{Weight: 20, Actions: []openflow.Action{openflow.SetField{Field: openflow.TunnelID(3)}, openflow.Output{Port: 2}}}}})
+		{Weight: 20, Actions: []openflow.Action{openflow.SetField{Field: oxm.TunnelID(3)}, openflow.Output{Port: 2}}}}})
 	send(&openflow.FlowMod{Table: 4, Instructions: []openflow.Instruction{openflow.Meter{ID: 1},
 		openflow.ApplyActions{openflow.Group{ID: 5}}}})
 	barrier()

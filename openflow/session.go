@@ -1,16 +1,11 @@
 package openflow
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"math/bits"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
-
-const maxUint32 = math.MaxUint32
-
-// be is the byte order of everything in OpenFlow (7.1).
-var be = binary.BigEndian
 
 // Hello opens a connection (7.5.1). Versions are wire versions in ascending
 // order, 0x04 for OpenFlow 1.3; without Versions a Hello says that 1.3 is the
@@ -40,26 +35,26 @@ func (m *Hello) appendBody(b []byte, _ uint32) ([]byte, error) {
 	for _, w := range words[:highest+1] {
 		b = be.AppendUint32(b, w)
 	}
-	return appendPad(b, start), nil
+	return wire.AppendPad(b, start), nil
 }
 
 // parseHello takes the versions from the bitmap. Without one the header's
 // version is the highest of all that the peer speaks (7.5.1).
-func parseHello(c *cursor, version uint8) Message {
+func parseHello(c *wire.Cursor, version uint8) Message {
 	m := &Hello{}
-	for c.len() > 0 {
-		e := c.tlv(2, 4, 1, "hello.element")
-		typ := e.u16("hello.element.type")
-		e.skip(2)
+	for c.Len() > 0 {
+		e := c.TLV(2, 4, 1, "hello.element")
+		typ := e.Uint16("hello.element.type")
+		e.Skip(2)
 		if typ == helloVersionBitmap {
 			// Bitmaps beyond version 255 say nothing that a header could.
-			for base := 0; e.len() > 0; base += 32 {
-				for w := e.u32("hello.bitmap"); w != 0 && base < 256; w &= w - 1 {
+			for base := 0; e.Len() > 0; base += 32 {
+				for w := e.Uint32("hello.bitmap"); w != 0 && base < 256; w &= w - 1 {
 					m.Versions = append(m.Versions, uint8(base+bits.TrailingZeros32(w)))
 				}
 			}
 		}
-		c.take(min(padding(c.pos-HeaderLen), c.len()), "pad")
+		c.Take(min(wire.Padding(c.Pos()-HeaderLen), c.Len()), "pad")
 	}
 	if len(m.Versions) == 0 && version != Version {
 		for v := range version {
@@ -146,17 +141,17 @@ func (m *FeaturesReply) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return be.AppendUint32(b, m.Reserved), nil
 }
 
-func parseFeaturesReply(c *cursor) Message {
+func parseFeaturesReply(c *wire.Cursor) Message {
 	m := &FeaturesReply{
-		DatapathID: c.u64("datapath_id"),
-		NBuffers:   c.u32("n_buffers"),
-		NTables:    c.u8("n_tables"),
-		AuxID:      c.u8("auxiliary_id"),
+		DatapathID: c.Uint64("datapath_id"),
+		NBuffers:   c.Uint32("n_buffers"),
+		NTables:    c.Uint8("n_tables"),
+		AuxID:      c.Uint8("auxiliary_id"),
 	}
-	c.skip(2)
-	m.Capabilities = Capabilities(c.u32("capabilities"))
-	m.Reserved = c.u32("reserved")
-	c.done("body")
+	c.Skip(2)
+	m.Capabilities = Capabilities(c.Uint32("capabilities"))
+	m.Reserved = c.Uint32("reserved")
+	c.Done("body")
 	return m
 }
 
@@ -180,9 +175,9 @@ func (m *SwitchConfig) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return be.AppendUint16(be.AppendUint16(b, uint16(m.Flags)), m.MissSendLen), nil
 }
 
-func parseSwitchConfig(c *cursor) SwitchConfig {
-	m := SwitchConfig{Flags: ConfigFlags(c.u16("flags")), MissSendLen: c.u16("miss_send_len")}
-	c.done("body")
+func parseSwitchConfig(c *wire.Cursor) SwitchConfig {
+	m := SwitchConfig{Flags: ConfigFlags(c.Uint16("flags")), MissSendLen: c.Uint16("miss_send_len")}
+	c.Done("body")
 	return m
 }
 
@@ -200,7 +195,7 @@ type GetConfigReply struct{ SwitchConfig }
 // Type implements [Message].
 func (*GetConfigReply) Type() Type { return TypeGetConfigReply }
 
-func parseGetConfigReply(c *cursor) Message { return &GetConfigReply{parseSwitchConfig(c)} }
+func parseGetConfigReply(c *wire.Cursor) Message { return &GetConfigReply{parseSwitchConfig(c)} }
 
 // SetConfig sets the configuration (7.3.2).
 type SetConfig struct{ SwitchConfig }
@@ -208,7 +203,7 @@ type SetConfig struct{ SwitchConfig }
 // Type implements [Message].
 func (*SetConfig) Type() Type { return TypeSetConfig }
 
-func parseSetConfig(c *cursor) Message { return &SetConfig{parseSwitchConfig(c)} }
+func parseSetConfig(c *wire.Cursor) Message { return &SetConfig{parseSwitchConfig(c)} }
 
 // Role is the part of a controller among several (7.3.9).
 type Role uint32
@@ -234,18 +229,18 @@ func (m *RoleRequest) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return be.AppendUint64(be.AppendUint64(b, uint64(m.Role)<<32), m.GenerationID), nil
 }
 
-func parseRole(c *cursor) RoleRequest {
-	m := RoleRequest{Role: Role(c.u32("role"))}
-	c.skip(4)
-	m.GenerationID = c.u64("generation_id")
-	c.done("body")
+func parseRole(c *wire.Cursor) RoleRequest {
+	m := RoleRequest{Role: Role(c.Uint32("role"))}
+	c.Skip(4)
+	m.GenerationID = c.Uint64("generation_id")
+	c.Done("body")
 	if m.Role > RoleSlave {
-		c.fail(HeaderLen, "role", fmt.Errorf("%w: %d, want 0 to %d", ErrValue, m.Role, RoleSlave))
+		c.Fail(HeaderLen, "role", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Role, RoleSlave))
 	}
 	return m
 }
 
-func parseRoleRequest(c *cursor) Message { m := parseRole(c); return &m }
+func parseRoleRequest(c *wire.Cursor) Message { m := parseRole(c); return &m }
 
 // RoleReply answers a RoleRequest with the role as it now is.
 type RoleReply struct {
@@ -260,4 +255,4 @@ func (m *RoleReply) appendBody(b []byte, xid uint32) ([]byte, error) {
 	return (*RoleRequest)(m).appendBody(b, xid)
 }
 
-func parseRoleReply(c *cursor) Message { m := RoleReply(parseRole(c)); return &m }
+func parseRoleReply(c *wire.Cursor) Message { m := RoleReply(parseRole(c)); return &m }

@@ -1,6 +1,10 @@
 package openflow
 
-import "time"
+import (
+	"time"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // DescRequest asks for the description of the switch (7.3.5.1).
 type DescRequest struct{}
@@ -36,20 +40,20 @@ func (r Desc) appendReply(b []byte) ([]byte, error) {
 		{r.SerialNum, serialNumLen, "serial_num"},
 		{r.Datapath, descStrLen, "dp_desc"},
 	} {
-		if b, err = appendString(b, f.s, f.n, f.name); err != nil {
+		if b, err = wire.AppendText(b, f.s, f.n, f.name); err != nil {
 			return b, err
 		}
 	}
 	return b, nil
 }
 
-func parseDesc(c *cursor) MultipartReplyBody {
+func parseDesc(c *wire.Cursor) MultipartReplyBody {
 	return Desc{
-		Manufacturer: c.str(descStrLen, "mfr_desc"),
-		Hardware:     c.str(descStrLen, "hw_desc"),
-		Software:     c.str(descStrLen, "sw_desc"),
-		SerialNum:    c.str(serialNumLen, "serial_num"),
-		Datapath:     c.str(descStrLen, "dp_desc"),
+		Manufacturer: c.Text(descStrLen, "mfr_desc"),
+		Hardware:     c.Text(descStrLen, "hw_desc"),
+		Software:     c.Text(descStrLen, "sw_desc"),
+		SerialNum:    c.Text(serialNumLen, "serial_num"),
+		Datapath:     c.Text(descStrLen, "dp_desc"),
 	}
 }
 
@@ -81,11 +85,11 @@ func (r TableStatsReply) appendReply(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func parseTableStats(c *cursor) TableStats {
-	t := TableStats{Table: TableID(c.u8("table_id"))}
-	c.skip(3)
-	t.ActiveCount = c.u32("active_count")
-	t.LookupCount, t.MatchedCount = c.u64("lookup_count"), c.u64("matched_count")
+func parseTableStats(c *wire.Cursor) TableStats {
+	t := TableStats{Table: TableID(c.Uint8("table_id"))}
+	c.Skip(3)
+	t.ActiveCount = c.Uint32("active_count")
+	t.LookupCount, t.MatchedCount = c.Uint64("lookup_count"), c.Uint64("matched_count")
 	return t
 }
 
@@ -113,9 +117,9 @@ func (r PortStatsRequest) appendRequest(b []byte) ([]byte, error) {
 	return appendAligned(b, outPort(r.Port)), nil
 }
 
-func parsePortStatsRequest(c *cursor) MultipartRequestBody {
+func parsePortStatsRequest(c *wire.Cursor) MultipartRequestBody {
 	r := PortStatsRequest{parseOutPort(c)}
-	c.skip(4)
+	c.Skip(4)
 	return r
 }
 
@@ -157,10 +161,10 @@ func (r PortStatsReply) appendReply(b []byte) ([]byte, error) {
 	})
 }
 
-func parsePortStats(c *cursor) PortStats {
+func parsePortStats(c *wire.Cursor) PortStats {
 	s := PortStats{Port: PortNo(parseAligned(c, "port_no"))}
 	for _, v := range s.counters() {
-		*v = c.u64("counter")
+		*v = c.Uint64("counter")
 	}
 	s.Duration = parseDuration(c)
 	return s
@@ -206,13 +210,13 @@ func (r QueueStatsReply) appendReply(b []byte) ([]byte, error) {
 	})
 }
 
-func parseQueueStats(c *cursor) QueueStats {
+func parseQueueStats(c *wire.Cursor) QueueStats {
 	return QueueStats{
-		Port:      PortNo(c.u32("port_no")),
-		Queue:     c.u32("queue_id"),
-		TxBytes:   c.u64("tx_bytes"),
-		TxPackets: c.u64("tx_packets"),
-		TxErrors:  c.u64("tx_errors"),
+		Port:      PortNo(c.Uint32("port_no")),
+		Queue:     c.Uint32("queue_id"),
+		TxBytes:   c.Uint64("tx_bytes"),
+		TxPackets: c.Uint64("tx_packets"),
+		TxErrors:  c.Uint64("tx_errors"),
 		Duration:  parseDuration(c),
 	}
 }

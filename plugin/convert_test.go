@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	pb "github.com/tapline-sdn/tapline/plugin/mirrorpb"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -41,7 +42,7 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 	case *openflow.FlowMod:
 		*p = openflow.FlowMod{
 			Cookie: openflow.Cookie(f.n), Table: openflow.TableID(f.n % 200), Priority: uint16(f.n),
-			Match:        openflow.Match{openflow.InPort(openflow.PortNo(f.n)), openflow.Metadata(uint64(f.n))},
+			Match:        oxm.Match{oxm.InPort(openflow.PortNo(f.n)), oxm.Metadata(uint64(f.n))},
 			Instructions: []openflow.Instruction{openflow.GotoTable{Table: 201}},
 		}
 		return

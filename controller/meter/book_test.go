@@ -14,6 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 var (
@@ -29,12 +30,12 @@ func packets(n int) meter.Count { return meter.Count{Packets: uint64(n), Bytes: 
 
 // flow is the statistics of a flow that was written at some second and has counted so many packets.
 func flow(m reconcile.Meter, table openflow.TableID, now time.Time, written float64, n int) meter.FlowCount {
-	match := openflow.Match{openflow.Metadata(uint64(len(m.Owner)))}
+	match := oxm.Match{oxm.Metadata(uint64(len(m.Owner)))}
 	if m.From.IsValid() {
-		match = append(match, openflow.TunSrc(m.From))
+		match = append(match, oxm.TunSrc(m.From))
 	}
 	for _, c := range m.Owner {
-		match = append(match, openflow.Reg(int(c)%8, uint32(c)))
+		match = append(match, oxm.Reg(int(c)%8, uint32(c)))
 	}
 	return meter.FlowCount{Meter: m, Key: flowtable.KeyOf(table, 1, match), Age: now.Sub(at(written)), Count: packets(n)}
 }

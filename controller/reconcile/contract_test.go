@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -21,7 +22,7 @@ func TestContractHolds(t *testing.T) {
 		"no tunnel":    func(p *tap.Program) { without("tunnel")(p); p.Tunnel = tap.Tunnel{} },
 		"harmless actions": func(p *tap.Program) {
 			p.Flows = append(p.Flows, flow("s1", 3, 5, nil, openflow.ClearActions{}, openflow.WriteActions{openflow.Output{Port: 3}}, apply(
-				openflow.SetField{Field: openflow.TunnelID(7)}, openflow.PushVLAN{EtherType: 0x8100}, openflow.PopVLAN{},
+				openflow.SetField{Field: oxm.TunnelID(7)}, openflow.PushVLAN{EtherType: 0x8100}, openflow.PopVLAN{},
 				openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: 9}}}, openflow.OutputTrunc{Port: 4, MaxLen: 64}, openflow.Exit{})))
 		},
 	} {
@@ -122,7 +123,7 @@ func TestContractRefuses(t *testing.T) {
 		{"output in the action set", does(openflow.WriteActions{openflow.Output{Port: openflow.PortFlood}}), "output to FLOOD"},
 		{"truncated output", acts(openflow.OutputTrunc{Port: openflow.PortController, MaxLen: 64}), "output to CONTROLLER"},
 		{"output in a clone", acts(openflow.Clone{Actions: []openflow.Action{openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: openflow.PortNormal}}}}}), "output to NORMAL"},
-		{"output to what a register says", acts(openflow.OutputReg{Source: openflow.WholeField(openflow.FieldReg0)}), "not allowed"},
+		{"output to what a register says", acts(openflow.OutputReg{Source: oxm.WholeField(oxm.FieldReg0)}), "not allowed"},
 		{"group", acts(openflow.Group{ID: 1}), "not allowed"},
 		{"resubmit", acts(openflow.Resubmit{InPort: openflow.PortInPort, Table: 0}), "not allowed"},
 		{"learn", acts(openflow.Learn{Table: 3}), "not allowed"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -24,7 +25,7 @@ const (
 func ProbeFlow(tunnel openflow.PortNo) flowtable.Flow {
 	return flowtable.Flow{
 		Priority: probePriority, Cookie: probeMagic,
-		Match: openflow.Match{openflow.InPort(tunnel), openflow.EthType(ProbeEtherType), openflow.TunnelID(ProbeKey)},
+		Match: oxm.Match{oxm.InPort(tunnel), oxm.EthType(ProbeEtherType), oxm.TunnelID(ProbeKey)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{
 			openflow.Output{Port: openflow.PortController, MaxLen: probeMaxLen},
 		}},
@@ -122,7 +123,7 @@ func probePort(f *openflow.FlowStats) openflow.PortNo {
 	if f.Cookie != probeMagic {
 		return 0
 	}
-	in, _ := f.Match.Get(openflow.FieldInPort)
+	in, _ := f.Match.Get(oxm.FieldInPort)
 	port := openflow.PortNo(in.Uint64())
 	want := ProbeFlow(port)
 	if flowtable.KeyOf(f.Table, f.Priority, f.Match) != want.Key() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -32,7 +33,7 @@ func TestDiffFlows(t *testing.T) {
 	)
 	base := desired(t, program())
 	all := installed(base, 100)
-	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009, Match: openflow.Match{openflow.InPort(9)}}
+	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009, Match: oxm.Match{oxm.InPort(9)}}
 	edited := func(edit func(*openflow.FlowStats)) []openflow.FlowStats {
 		out := append([]openflow.FlowStats{}, all...)
 		for i := range out {
@@ -93,7 +94,7 @@ func TestToldFlows(t *testing.T) {
 	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
 	drop := func(f *openflow.FlowStats) { f.Instructions = []openflow.Instruction{openflow.GotoTable{Table: 3}} }
 	stray := func(in openflow.PortNo) openflow.FlowStats {
-		return openflow.FlowStats{Table: 9, Priority: 7, Match: openflow.Match{openflow.InPort(in)}}
+		return openflow.FlowStats{Table: 9, Priority: 7, Match: oxm.Match{oxm.InPort(in)}}
 	}
 	for _, tc := range []struct {
 		name   string
@@ -126,7 +127,7 @@ func TestToldFlows(t *testing.T) {
 // TestFreshFlows: only of what has no flow yet may come beside the rows that feed it.
 func TestFreshFlows(t *testing.T) {
 	flow := func(owner string, cookie openflow.Cookie, in openflow.PortNo) tap.FlowEntry {
-		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Priority: 100, Match: openflow.Match{openflow.InPort(in)}}}
+		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Priority: 100, Match: oxm.Match{oxm.InPort(in)}}}
 	}
 	with := func(flows ...tap.FlowEntry) *reconcile.Desired {
 		return desired(t, program(func(p *tap.Program) { p.Flows = append(p.Flows, flows...) }))

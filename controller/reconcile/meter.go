@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -33,7 +34,7 @@ func (d *Desired) Meters() Meters {
 		if f.Owner == tap.OwnerBridge || !m.Enters && !m.Leaves {
 			continue
 		}
-		for _, id := range []openflow.FieldID{openflow.FieldTunIPv4Src, openflow.FieldTunIPv6Src} {
+		for _, id := range []oxm.FieldID{oxm.FieldTunIPv4Src, oxm.FieldTunIPv6Src} {
 			if field, has := f.Mod.Match.Get(id); has {
 				m.From, _ = field.Addr()
 			}

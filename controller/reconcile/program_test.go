@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -49,11 +50,11 @@ func capture(owner, suffix, bridge string, selected ...string) func(*tap.Program
 			Owner: owner, Bridge: bridge, Name: "tl-" + suffix, Output: "tlm-" + suffix,
 			SelectAll: len(selected) == 0, SelectSrc: selected, SelectDst: selected,
 		})
-		p.Flows = append(p.Flows, flow(owner, 0, 100, openflow.Match{openflow.InPort(openflow.PortNo(in))}, apply(openflow.Output{Port: 7})))
+		p.Flows = append(p.Flows, flow(owner, 0, 100, oxm.Match{oxm.InPort(openflow.PortNo(in))}, apply(openflow.Output{Port: 7})))
 	}
 }
 
-func flow(owner string, table openflow.TableID, priority uint16, match openflow.Match, do ...openflow.Instruction) tap.FlowEntry {
+func flow(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...openflow.Instruction) tap.FlowEntry {
 	return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{
 		Cookie: 0x7461000000000001, Table: table, Priority: priority, Match: match, Instructions: do,
 	}}

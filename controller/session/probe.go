@@ -11,6 +11,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -139,8 +140,8 @@ func probeMessage(dpid, nonce uint64, tunnel openflow.PortNo, to netip.Addr) ope
 	return &openflow.PacketOut{
 		Data: frame,
 		Actions: []openflow.Action{
-			openflow.SetField{Field: openflow.TunnelID(reconcile.ProbeKey)},
-			openflow.SetField{Field: openflow.TunDst(to)},
+			openflow.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)},
+			openflow.SetField{Field: oxm.TunDst(to)},
 			openflow.Output{Port: tunnel},
 		},
 	}

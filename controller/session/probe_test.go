@@ -13,6 +13,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -179,7 +180,7 @@ func TestProbeUntilAnswered(t *testing.T) {
 	}
 	assert.Empty(t, p.packets)
 	assert.Equal(t, []openflow.Action{
-		openflow.SetField{Field: openflow.TunnelID(reconcile.ProbeKey)}, openflow.SetField{Field: openflow.TunDst(peerA)}, openflow.Output{Port: 100},
+		openflow.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)}, openflow.SetField{Field: oxm.TunDst(peerA)}, openflow.Output{Port: 100},
 	}, first.Actions)
 
 	p.s.ProbeArrived(0)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
-	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -137,7 +137,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"transaction", func(p *tap.Program) { p.Ports[1].VLANMode = "sideways" }, "constraint violation"},
 		{"flow", func(p *tap.Program) {
-			p.Flows[1].Mod.Match = openflow.Match{openflow.TCPDst(80)}
+			p.Flows[1].Mod.Match = oxm.Match{oxm.TCPDst(80)}
 		}, "BAD_PREREQ"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

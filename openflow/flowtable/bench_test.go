@@ -12,6 +12,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
@@ -23,10 +24,10 @@ func delivery(n int) []flowtable.Flow {
 	for i := range list {
 		list[i] = flowtable.Flow{
 			Table: 3, Priority: 100, Cookie: openflow.Cookie(i),
-			Match: openflow.Match{openflow.Metadata(uint64(i))},
+			Match: oxm.Match{oxm.Metadata(uint64(i))},
 			Instructions: []openflow.Instruction{openflow.ApplyActions{
-				openflow.SetField{Field: openflow.TunnelID(uint64(i))},
-				openflow.SetField{Field: openflow.TunDst(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))},
+				openflow.SetField{Field: oxm.TunnelID(uint64(i))},
+				openflow.SetField{Field: oxm.TunDst(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))},
 				openflow.Output{Port: 1},
 			}},
 		}

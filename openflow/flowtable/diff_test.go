@@ -9,6 +9,7 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // installed is what a switch reports of flows.
@@ -36,9 +37,9 @@ func TestDiff(t *testing.T) {
 	output := func(p openflow.PortNo) []openflow.Instruction {
 		return []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: p}}}
 	}
-	ipv4 := openflow.EthType(0x0800)
-	a := flowtable.Flow{Table: 0, Priority: 10, Match: openflow.Match{openflow.InPort(1)}, Cookie: 0x10, Instructions: output(2)}
-	b := flowtable.Flow{Table: 3, Priority: 10, Match: openflow.Match{openflow.Metadata(1)}, Cookie: 0x20, Instructions: output(3)}
+	ipv4 := oxm.EthType(0x0800)
+	a := flowtable.Flow{Table: 0, Priority: 10, Match: oxm.Match{oxm.InPort(1)}, Cookie: 0x10, Instructions: output(2)}
+	b := flowtable.Flow{Table: 3, Priority: 10, Match: oxm.Match{oxm.Metadata(1)}, Cookie: 0x20, Instructions: output(3)}
 	with := func(f flowtable.Flow, change func(*flowtable.Flow)) flowtable.Flow {
 		change(&f)
 		return f
@@ -84,8 +85,8 @@ ADD table=0,priority=11,in_port=1,cookie=0x10,actions=output:2`},
 		}}},
 		"twice wanted": {want: flows(a, cookie), have: flows(cookie)},
 		"match in other order": {
-			want: flows(flowtable.Flow{Match: openflow.Match{openflow.IPProto(6), ipv4}}),
-			have: flows(flowtable.Flow{Match: openflow.Match{ipv4, openflow.IPProto(6)}}),
+			want: flows(flowtable.Flow{Match: oxm.Match{oxm.IPProto(6), ipv4}}),
+			have: flows(flowtable.Flow{Match: oxm.Match{ipv4, oxm.IPProto(6)}}),
 		},
 		"instructions in other order": {
 			want: flows(flowtable.Flow{Instructions: []openflow.Instruction{openflow.GotoTable{Table: 1}, openflow.WriteMetadata{Value: 1, Mask: 1}}}),

@@ -9,6 +9,7 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // What has to change is computed without a switch.
@@ -16,14 +17,14 @@ func ExampleDiff() {
 	want := []flowtable.Flow{{
 		Priority: 100,
 		Cookie:   7,
-		Match:    openflow.Match{openflow.InPort(1)},
+		Match:    oxm.Match{oxm.InPort(1)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.SetField{Field: openflow.TunnelID(42)},
-			openflow.SetField{Field: openflow.TunDst(netip.MustParseAddr("192.0.2.7"))},
+			openflow.SetField{Field: oxm.TunnelID(42)},
+			openflow.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.7"))},
 			openflow.Output{Port: 2},
 		}},
 	}}
-	have := []openflow.FlowStats{{Match: openflow.Match{openflow.InPort(9)}}}
+	have := []openflow.FlowStats{{Match: oxm.Match{oxm.InPort(9)}}}
 	for _, m := range flowtable.Diff(want, have, flowtable.Options{}) {
 		fmt.Println(m.Command, &m)
 	}

@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // A Flow is a flow as it should be.
 type Flow struct {
 	Table        openflow.TableID
 	Priority     uint16
-	Match        openflow.Match // In any order.
+	Match        oxm.Match // In any order.
 	Cookie       openflow.Cookie
 	Instructions []openflow.Instruction
 	IdleTimeout  uint16 // Seconds; 0 means never.
@@ -41,12 +42,12 @@ type Key struct {
 
 // KeyOf returns the key of a flow. Two matches that a switch takes for the
 // same give the same key, whatever the order of their fields.
-func KeyOf(table openflow.TableID, priority uint16, match openflow.Match) Key {
+func KeyOf(table openflow.TableID, priority uint16, match oxm.Match) Key {
 	// A match that cannot be encoded cannot be installed either, and no
 	// installed flow has it; its text keeps it apart from all others.
 	m := match.Normalize()
 	var buf [128]byte
-	b, err := openflow.AppendMatch(buf[:0], m)
+	b, err := oxm.AppendMatch(buf[:0], m)
 	if err != nil {
 		b = []byte(m.String())
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // connectTo returns a connection to a switch that answers hello and features,
@@ -152,7 +153,7 @@ func TestApplyRefusesWhatCannotBeEncoded(t *testing.T) {
 			t.Errorf("%v was sent", m.Type())
 			return nil
 		})
-		err := flowtable.Apply(t.Context(), conn, []openflow.FlowMod{{}, {Match: openflow.Match{openflow.Reg(99, 1)}}})
+		err := flowtable.Apply(t.Context(), conn, []openflow.FlowMod{{}, {Match: oxm.Match{oxm.Reg(99, 1)}}})
 		var bad *flowtable.ModError
 		if !errors.As(err, &bad) || bad.Index != 1 {
 			t.Errorf("Apply: %v, want a ModError with index 1", err)

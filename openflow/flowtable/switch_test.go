@@ -15,6 +15,7 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
@@ -97,29 +98,29 @@ func TestApplyMakesTheTableEqual(t *testing.T) {
 // TestOtherFormsOfMatch: matches that a switch reports in another form than
 // they were sent in are no difference.
 func TestOtherFormsOfMatch(t *testing.T) {
-	field := func(id openflow.FieldID, v, mask uint64) openflow.Field {
-		return openflow.NewMaskedField(id, openflow.Uint128{Lo: v}, openflow.Uint128{Lo: mask})
+	field := func(id oxm.FieldID, v, mask uint64) oxm.Field {
+		return oxm.NewMaskedField(id, oxm.Uint128{Lo: v}, oxm.Uint128{Lo: mask})
 	}
-	ipv4 := openflow.EthType(0x0800)
-	matches := []openflow.Match{
-		{openflow.IPProto(17), ipv4},
-		{ipv4, field(openflow.FieldIPTOS, 0xb8, 0xff)},
-		{ipv4, field(openflow.FieldIPFrag, 3, 3)},
-		{ipv4, field(openflow.FieldIPFrag, 0, 2)},
-		{field(openflow.FieldVLANTCI, 0, 0xffff)},
-		{field(openflow.FieldVLANTCI, 0x1005, 0x1fff)},
-		{field(openflow.FieldVLANTCI, 0x1000, 0x1000)},
-		{field(openflow.FieldVLANTCI, 0xb007, 0xffff)},
-		{field(openflow.FieldVLANTCI, 0x1007, 0x100f)},
-		{field(openflow.FieldXReg0, 5, 0xff)},
-		{field(openflow.FieldXXReg1, 5, 0xff0)},
-		{field(openflow.FieldMetadata, 5, 0)},
-		{field(openflow.FieldTunFlags, 1, 1)},
-		{field(openflow.FieldCTState, 0x21, 0xff)},
-		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("10.1.2.3/8"))},
-		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("10.1.2.3/32"))},
-		{ipv4, openflow.IPv4Src(netip.MustParsePrefix("0.0.0.0/0")), openflow.IPProto(6)},
-		{openflow.EthDstMasked(openflow.MAC{1, 2}, openflow.MAC{1})},
+	ipv4 := oxm.EthType(0x0800)
+	matches := []oxm.Match{
+		{oxm.IPProto(17), ipv4},
+		{ipv4, field(oxm.FieldIPTOS, 0xb8, 0xff)},
+		{ipv4, field(oxm.FieldIPFrag, 3, 3)},
+		{ipv4, field(oxm.FieldIPFrag, 0, 2)},
+		{field(oxm.FieldVLANTCI, 0, 0xffff)},
+		{field(oxm.FieldVLANTCI, 0x1005, 0x1fff)},
+		{field(oxm.FieldVLANTCI, 0x1000, 0x1000)},
+		{field(oxm.FieldVLANTCI, 0xb007, 0xffff)},
+		{field(oxm.FieldVLANTCI, 0x1007, 0x100f)},
+		{field(oxm.FieldXReg0, 5, 0xff)},
+		{field(oxm.FieldXXReg1, 5, 0xff0)},
+		{field(oxm.FieldMetadata, 5, 0)},
+		{field(oxm.FieldTunFlags, 1, 1)},
+		{field(oxm.FieldCTState, 0x21, 0xff)},
+		{ipv4, oxm.IPv4Src(netip.MustParsePrefix("10.1.2.3/8"))},
+		{ipv4, oxm.IPv4Src(netip.MustParsePrefix("10.1.2.3/32"))},
+		{ipv4, oxm.IPv4Src(netip.MustParsePrefix("0.0.0.0/0")), oxm.IPProto(6)},
+		{oxm.EthDstMasked(openflow.MAC{1, 2}, openflow.MAC{1})},
 	}
 	s := ovs.StartBridge(t)
 	conn := dial(t, s)
@@ -196,8 +197,8 @@ func TestApplyRefusedAtCommit(t *testing.T) {
 	conn := dial(t, s)
 	ctx := within(t)
 	mods := []openflow.FlowMod{
-		{Priority: 2, Match: openflow.Match{openflow.InPort(1)}},
-		{Priority: 2, Match: openflow.Match{openflow.EthType(0x88cc)}, Flags: openflow.FlowCheckOverlap},
+		{Priority: 2, Match: oxm.Match{oxm.InPort(1)}},
+		{Priority: 2, Match: oxm.Match{oxm.EthType(0x88cc)}, Flags: openflow.FlowCheckOverlap},
 	}
 	err := flowtable.Apply(ctx, conn, mods)
 	var refused *flowtable.ModError
@@ -234,7 +235,7 @@ func TestWatch(t *testing.T) {
 	s.Ofctl("add-flow", "br0", "table=3,priority=5,cookie=0x99,tcp,tp_dst=80,actions=output:1")
 	s.Ofctl("mod-flows", "br0", "table=3,actions=drop")
 	s.Ofctl("del-flows", "br0", "table=3")
-	match := openflow.Match{openflow.EthType(0x0800), openflow.IPProto(6), openflow.TCPDst(80)}
+	match := oxm.Match{oxm.EthType(0x0800), oxm.IPProto(6), oxm.TCPDst(80)}
 	want := []openflow.FlowUpdate{
 		{Event: openflow.FlowAdded, Table: 3, Priority: 5, Cookie: 0x99, Match: match,
 			Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 1}}}},
@@ -252,7 +253,7 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("got %v, then no more events", got)
 		}
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(openflow.Field{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(oxm.Field{})); diff != "" {
 		t.Errorf("updates (-want +got):\n%s", diff)
 	}
 

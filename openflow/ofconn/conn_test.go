@@ -12,6 +12,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 func TestHandshake(t *testing.T) {
@@ -53,7 +54,7 @@ func TestHostileHandshake(t *testing.T) {
 		"version 1.0":       {func(p peer) { p.receive(); _ = p.write([]byte{1, 0, 0, 8, 0, 0, 0, 1}); p.drain() }, ofconn.ErrVersion},
 		"refuses hello":     {func(p peer) { p.receive(); _ = p.send(1, &openflow.Error{}); p.drain() }, ofconn.ErrProtocol},
 		"refuses features":  {func(p peer) { helloOnly(p); _ = p.send(1, &openflow.Error{}); p.drain() }, ofconn.ErrProtocol},
-		"malformed":         {func(p peer) { p.receive(); _ = p.write([]byte{4, 0, 0, 12, 0, 0, 0, 0, 0, 1, 0, 99}); p.drain() }, openflow.ErrLength},
+		"malformed":         {func(p peer) { p.receive(); _ = p.write([]byte{4, 0, 0, 12, 0, 0, 0, 0, 0, 1, 0, 99}); p.drain() }, wire.ErrLength},
 		"never features":    {func(p peer) { helloOnly(p); p.drain() }, os.ErrDeadlineExceeded},
 		"echoes for ever":   {func(p peer) { helloOnly(p); go p.drain(); repeat(p, &openflow.EchoRequest{}) }, os.ErrDeadlineExceeded},
 		"floods":            {func(p peer) { helloOnly(p); repeat(p, &openflow.PacketIn{}) }, ofconn.ErrOverrun},
@@ -132,8 +133,8 @@ func TestHostile(t *testing.T) {
 		"never reads":         {func(p peer) { repeat(p, &openflow.EchoReply{}) }, os.ErrDeadlineExceeded},
 		"asks, never reads":   {func(p peer) { flood(p, &openflow.EchoRequest{Data: make([]byte, 60000)}) }, ofconn.ErrOverrun},
 		"length 3":            {func(p peer) { _ = p.write([]byte{4, 2, 0, 3, 0, 0, 0, 0}); p.drain() }, ofconn.ErrProtocol},
-		"other version":       {func(p peer) { _ = p.write([]byte{6, 2, 0, 8, 0, 0, 0, 0}); p.drain() }, openflow.ErrVersion},
-		"malformed event":     {func(p peer) { _ = p.write([]byte{4, 11, 0, 8, 0, 0, 0, 0}); p.drain() }, openflow.ErrTruncated},
+		"other version":       {func(p peer) { _ = p.write([]byte{6, 2, 0, 8, 0, 0, 0, 0}); p.drain() }, wire.ErrVersion},
+		"malformed event":     {func(p peer) { _ = p.write([]byte{4, 11, 0, 8, 0, 0, 0, 0}); p.drain() }, wire.ErrTruncated},
 		"floods with events":  {func(p peer) { go p.drain(); flood(p, &openflow.PortStatus{}) }, ofconn.ErrOverrun},
 		"floods with errors":  {func(p peer) { go p.drain(); flood(p, &openflow.Error{}) }, ofconn.ErrOverrun},
 		"floods with updates": {func(p peer) { go p.drain(); flood(p, &openflow.MultipartReply{Body: openflow.FlowMonitorReply{{}}}) }, ofconn.ErrOverrun},

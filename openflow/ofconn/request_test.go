@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 func TestRequest(t *testing.T) {
@@ -40,7 +41,7 @@ func TestRequest(t *testing.T) {
 		"malformed": {
 			func(p peer, xid uint32) { _ = p.write(malformed(xid)) },
 			func(m openflow.Message, err error) bool {
-				var parse *openflow.ParseError
+				var parse *wire.ParseError
 				var ended *ofconn.ConnError
 				return m == nil && errors.As(err, &parse) && !errors.As(err, &ended)
 			},

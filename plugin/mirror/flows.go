@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -30,7 +31,7 @@ type flowTables struct {
 
 func (t *flowTables) add(
 	owner string, tag uint64, table openflow.TableID, priority uint16,
-	match openflow.Match, instructions ...openflow.Instruction,
+	match oxm.Match, instructions ...openflow.Instruction,
 ) {
 	t.entries = append(t.entries, tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{
 		Cookie: cookie(tag), Table: table, Priority: priority,
@@ -58,25 +59,25 @@ func (t *flowTables) addGuardOthers(tunnelIPs []netip.Addr) {
 	}
 }
 
-func (t *flowTables) addGuardDrop(match openflow.Match) {
+func (t *flowTables) addGuardDrop(match oxm.Match) {
 	t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, prioritySpecific, match)
 }
 
 // tunnelPackets matches the packets that a tunnel address sends and those that it receives.
-func tunnelPackets(ip netip.Addr) (from, to openflow.Match) {
-	ether, src, dst := openflow.EthType(0x0800), openflow.IPv4Src, openflow.IPv4Dst
+func tunnelPackets(ip netip.Addr) (from, to oxm.Match) {
+	ether, src, dst := oxm.EthType(0x0800), oxm.IPv4Src, oxm.IPv4Dst
 	if ip.Is6() {
-		ether, src, dst = openflow.EthType(0x86dd), openflow.IPv6Src, openflow.IPv6Dst
+		ether, src, dst = oxm.EthType(0x86dd), oxm.IPv6Src, oxm.IPv6Dst
 	}
-	gre, host := openflow.IPProto(protoGRE), netip.PrefixFrom(ip, ip.BitLen())
-	return openflow.Match{ether, gre, src(host)}, openflow.Match{ether, gre, dst(host)}
+	gre, host := oxm.IPProto(protoGRE), netip.PrefixFrom(ip, ip.BitLen())
+	return oxm.Match{ether, gre, src(host)}, oxm.Match{ether, gre, dst(host)}
 }
 
 // addLocalCapture delivers a capture's packets to a tap NIC on the same host.
 func (t *flowTables) addLocalCapture(c *capture, port uint32) {
 	t.addCapture(c, port)
 	id := tag(kindCapture, c.id)
-	t.add(c.id, id, tableDeliver, prioritySpecific, openflow.Match{openflow.Metadata(id)},
+	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		output(c.to.ofport))
 }
 
@@ -84,10 +85,10 @@ func (t *flowTables) addLocalCapture(c *capture, port uint32) {
 func (t *flowTables) addRemoteCapture(c *capture, port, tunnel uint32) {
 	t.addCapture(c, port)
 	id := tag(kindCapture, c.id)
-	t.add(c.id, id, tableDeliver, prioritySpecific, openflow.Match{openflow.Metadata(id)},
+	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		openflow.ApplyActions{
-			openflow.SetField{Field: openflow.TunnelID(uint64(c.service.Key))},
-			openflow.SetField{Field: openflow.TunDst(c.to.tunnelIP)},
+			openflow.SetField{Field: oxm.TunnelID(uint64(c.service.Key))},
+			openflow.SetField{Field: oxm.TunDst(c.to.tunnelIP)},
 			openflow.Output{Port: openflow.PortNo(tunnel)},
 		})
 }
@@ -101,9 +102,9 @@ func (t *flowTables) addCapture(c *capture, port uint32) {
 	}
 
 	t.add(c.id, id, tableClassify, prioritySpecific,
-		openflow.Match{openflow.InPort(openflow.PortNo(port))},
+		oxm.Match{oxm.InPort(openflow.PortNo(port))},
 		openflow.WriteMetadata{Value: id, Mask: ^uint64(0)}, openflow.GotoTable{Table: next})
-	t.add(c.id, id, tableSelect, prioritySpecific, openflow.Match{openflow.Metadata(id)},
+	t.add(c.id, id, tableSelect, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		openflow.GotoTable{Table: tableDeliver})
 }
 
@@ -114,13 +115,13 @@ func (t *flowTables) addReceive(
 ) {
 	id := tag(kindService, s.ID)
 	for _, ip := range senders {
-		t.add(s.ID, id, tableClassify, prioritySpecific, openflow.Match{
-			openflow.InPort(openflow.PortNo(tunnel)),
-			openflow.TunnelID(uint64(s.Key)),
-			openflow.TunSrc(netip.MustParseAddr(ip)),
+		t.add(s.ID, id, tableClassify, prioritySpecific, oxm.Match{
+			oxm.InPort(openflow.PortNo(tunnel)),
+			oxm.TunnelID(uint64(s.Key)),
+			oxm.TunSrc(netip.MustParseAddr(ip)),
 		}, openflow.WriteMetadata{Value: id, Mask: ^uint64(0)}, openflow.GotoTable{Table: tableDeliver})
 	}
-	t.add(s.ID, id, tableDeliver, prioritySpecific, openflow.Match{openflow.Metadata(id)},
+	t.add(s.ID, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		output(to.ofport))
 }
 

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -158,32 +159,32 @@ func (f *fabric) lookup(host string, table openflow.TableID, e *envelope) *openf
 	return best
 }
 
-func (f *fabric) matches(match openflow.Match, e *envelope) bool {
+func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 	if err := match.Validate(); err != nil {
 		f.t.Fatal(err)
 	}
-	within := func(field openflow.Field, a netip.Addr) bool {
+	within := func(field oxm.Field, a netip.Addr) bool {
 		want, ok := field.Addr()
 		return ok && want == a
 	}
 	for _, field := range match {
 		ok := false
 		switch field.ID() {
-		case openflow.FieldInPort:
+		case oxm.FieldInPort:
 			ok = openflow.PortNo(field.Uint64()) == e.inPort
-		case openflow.FieldMetadata:
+		case oxm.FieldMetadata:
 			ok = field.Uint64() == e.metadata
-		case openflow.FieldTunnelID:
+		case oxm.FieldTunnelID:
 			ok = field.Uint64() == e.tunID && e.tunSrc.IsValid()
-		case openflow.FieldTunIPv4Src, openflow.FieldTunIPv6Src:
+		case oxm.FieldTunIPv4Src, oxm.FieldTunIPv6Src:
 			ok = within(field, e.tunSrc)
-		case openflow.FieldEthType:
+		case oxm.FieldEthType:
 			ok = e.src.IsValid() && field.Uint64() == map[bool]uint64{true: 0x800, false: 0x86dd}[e.src.Is4()]
-		case openflow.FieldIPProto:
+		case oxm.FieldIPProto:
 			ok = e.gre == (field.Uint64() == 47)
-		case openflow.FieldIPv4Src, openflow.FieldIPv6Src:
+		case oxm.FieldIPv4Src, oxm.FieldIPv6Src:
 			ok = within(field, e.src)
-		case openflow.FieldIPv4Dst, openflow.FieldIPv6Dst:
+		case oxm.FieldIPv4Dst, oxm.FieldIPv6Dst:
 			ok = within(field, e.dst)
 		default:
 			f.t.Fatalf("the model knows no field %v", field)
@@ -200,9 +201,9 @@ func (f *fabric) act(host string, e envelope, actions openflow.ApplyActions) {
 		switch a := a.(type) {
 		case openflow.SetField:
 			switch a.Field.ID() {
-			case openflow.FieldTunnelID:
+			case oxm.FieldTunnelID:
 				e.tunID = a.Field.Uint64()
-			case openflow.FieldTunIPv4Dst, openflow.FieldTunIPv6Dst:
+			case oxm.FieldTunIPv4Dst, oxm.FieldTunIPv6Dst:
 				e.tunDst, _ = a.Field.Addr()
 			default:
 				f.t.Fatalf("the model sets no field %v", a.Field)

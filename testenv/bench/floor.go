@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
@@ -305,9 +306,9 @@ const countCfg = `{"op":"mutate","table":"Open_vSwitch","where":[],"mutations":[
 // sendFlow adds or deletes the flow of the source's host.
 func (f *floor) sendFlow(ctx context.Context, command openflow.FlowModCommand) error {
 	return f.flow(ctx, f.of1, openflow.FlowMod{
-		Command: command, Match: openflow.Match{openflow.InPort(floorTap)},
+		Command: command, Match: oxm.Match{oxm.InPort(floorTap)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.SetField{Field: openflow.TunnelID(manualKey)}, openflow.SetField{Field: openflow.TunDst(f.h2.TunnelIP)},
+			openflow.SetField{Field: oxm.TunnelID(manualKey)}, openflow.SetField{Field: oxm.TunDst(f.h2.TunnelIP)},
 			openflow.Output{Port: floorTunnel},
 		}},
 	})
@@ -316,7 +317,7 @@ func (f *floor) sendFlow(ctx context.Context, command openflow.FlowModCommand) e
 // deliverFlow adds or deletes the flow of the collector's host.
 func (f *floor) deliverFlow(ctx context.Context, command openflow.FlowModCommand) error {
 	return f.flow(ctx, f.of2, openflow.FlowMod{
-		Command: command, Match: openflow.Match{openflow.InPort(floorTunnel), openflow.TunnelID(manualKey)},
+		Command: command, Match: oxm.Match{oxm.InPort(floorTunnel), oxm.TunnelID(manualKey)},
 		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: f.deliver}}},
 	})
 }

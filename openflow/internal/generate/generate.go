@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
 // A Source makes random values.
@@ -19,108 +20,108 @@ func New(seed uint64) Source { return Source{rand.New(rand.NewPCG(seed, 0))} }
 // chance is true once in n times.
 func (s Source) chance(n int) bool { return s.IntN(n) == 0 }
 
-func (s Source) uint128() openflow.Uint128 { return openflow.Uint128{Hi: s.Uint64(), Lo: s.Uint64()} }
+func (s Source) uint128() oxm.Uint128 { return oxm.Uint128{Hi: s.Uint64(), Lo: s.Uint64()} }
 
 // ones is the n least significant bits.
-func ones(n int) openflow.Uint128 {
+func ones(n int) oxm.Uint128 {
 	switch {
 	case n > 64:
-		return openflow.Uint128{Hi: ^uint64(0) >> (128 - n), Lo: ^uint64(0)}
+		return oxm.Uint128{Hi: ^uint64(0) >> (128 - n), Lo: ^uint64(0)}
 	case n == 64:
-		return openflow.Uint128{Lo: ^uint64(0)}
+		return oxm.Uint128{Lo: ^uint64(0)}
 	}
-	return openflow.Uint128{Lo: 1<<n - 1}
+	return oxm.Uint128{Lo: 1<<n - 1}
 }
 
 // Field makes an exact or masked match of a field.
-func (s Source) Field(id openflow.FieldID) openflow.Field {
+func (s Source) Field(id oxm.FieldID) oxm.Field {
 	info := id.Info()
 	all := ones(info.Bits)
 	v := s.uint128()
-	v = openflow.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo}
+	v = oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo}
 	if !info.Maskable || s.chance(2) {
-		return openflow.NewField(id, v)
+		return oxm.NewField(id, v)
 	}
-	if _, ok := openflow.NewField(id, v).Addr(); ok && info.Bits == 128 {
+	if _, ok := oxm.NewField(id, v).Addr(); ok && info.Bits == 128 {
 		// ovs-ofctl does not read the text of a long address with a long mask.
 		host := ones(s.IntN(128))
-		return openflow.NewMaskedField(id, v, openflow.Uint128{Hi: ^host.Hi, Lo: ^host.Lo})
+		return oxm.NewMaskedField(id, v, oxm.Uint128{Hi: ^host.Hi, Lo: ^host.Lo})
 	}
 	m := s.uint128()
-	m = openflow.Uint128{Hi: m.Hi & all.Hi, Lo: m.Lo & all.Lo}
-	if m == (openflow.Uint128{}) {
+	m = oxm.Uint128{Hi: m.Hi & all.Hi, Lo: m.Lo & all.Lo}
+	if m == (oxm.Uint128{}) {
 		m.Lo = 1
 	}
-	return openflow.NewMaskedField(id, v, m)
+	return oxm.NewMaskedField(id, v, m)
 }
 
 // free are fields without prerequisites whose values are free.
-var free = []openflow.FieldID{
-	openflow.FieldMetadata, openflow.FieldTunnelID, openflow.FieldTunIPv4Src, openflow.FieldTunIPv4Dst,
-	openflow.FieldTunIPv6Src, openflow.FieldTunIPv6Dst, openflow.FieldTunFlags, openflow.FieldTunGBPID,
-	openflow.FieldTunGBPFlags, openflow.FieldReg0, openflow.FieldReg0 + 3, openflow.FieldReg15,
-	openflow.FieldXReg2, openflow.FieldXXReg3, openflow.FieldPktMark, openflow.FieldCTMark, openflow.FieldCTLabel,
-	openflow.FieldCTZone, openflow.FieldConjID, openflow.FieldEthDst, openflow.FieldEthSrc,
+var free = []oxm.FieldID{
+	oxm.FieldMetadata, oxm.FieldTunnelID, oxm.FieldTunIPv4Src, oxm.FieldTunIPv4Dst,
+	oxm.FieldTunIPv6Src, oxm.FieldTunIPv6Dst, oxm.FieldTunFlags, oxm.FieldTunGBPID,
+	oxm.FieldTunGBPFlags, oxm.FieldReg0, oxm.FieldReg0 + 3, oxm.FieldReg15,
+	oxm.FieldXReg2, oxm.FieldXXReg3, oxm.FieldPktMark, oxm.FieldCTMark, oxm.FieldCTLabel,
+	oxm.FieldCTZone, oxm.FieldConjID, oxm.FieldEthDst, oxm.FieldEthSrc,
 }
 
 // A layer is what a match says of one protocol.
 type layer struct {
-	fixed    openflow.Match
-	optional []openflow.FieldID
+	fixed    oxm.Match
+	optional []oxm.FieldID
 }
 
 var (
-	ipv4 = openflow.Match{openflow.EthType(0x0800)}
-	ipv6 = openflow.Match{openflow.EthType(0x86dd)}
+	ipv4 = oxm.Match{oxm.EthType(0x0800)}
+	ipv6 = oxm.Match{oxm.EthType(0x86dd)}
 
-	ipFields = []openflow.FieldID{openflow.FieldIPDSCP, openflow.FieldIPECN, openflow.FieldIPTTL, openflow.FieldIPFrag}
-	v4Fields = append([]openflow.FieldID{openflow.FieldIPv4Src, openflow.FieldIPv4Dst}, ipFields...)
-	v6Fields = append([]openflow.FieldID{openflow.FieldIPv6Src, openflow.FieldIPv6Dst, openflow.FieldIPv6Label}, ipFields...)
+	ipFields = []oxm.FieldID{oxm.FieldIPDSCP, oxm.FieldIPECN, oxm.FieldIPTTL, oxm.FieldIPFrag}
+	v4Fields = append([]oxm.FieldID{oxm.FieldIPv4Src, oxm.FieldIPv4Dst}, ipFields...)
+	v6Fields = append([]oxm.FieldID{oxm.FieldIPv6Src, oxm.FieldIPv6Dst, oxm.FieldIPv6Label}, ipFields...)
 )
 
-func with(m openflow.Match, fields ...openflow.Field) openflow.Match {
-	return append(append(openflow.Match{}, m...), fields...)
+func with(m oxm.Match, fields ...oxm.Field) oxm.Match {
+	return append(append(oxm.Match{}, m...), fields...)
 }
 
-func fields(base []openflow.FieldID, more ...openflow.FieldID) []openflow.FieldID {
-	return append(append([]openflow.FieldID{}, base...), more...)
+func fields(base []oxm.FieldID, more ...oxm.FieldID) []oxm.FieldID {
+	return append(append([]oxm.FieldID{}, base...), more...)
 }
 
 var layers = []layer{
 	{},
 	{ipv4, v4Fields},
 	{ipv6, v6Fields},
-	{with(ipv4, openflow.IPProto(6)), fields(v4Fields, openflow.FieldTCPSrc, openflow.FieldTCPDst, openflow.FieldTCPFlags)},
-	{with(ipv6, openflow.IPProto(6)), fields(v6Fields, openflow.FieldTCPSrc, openflow.FieldTCPDst, openflow.FieldTCPFlags)},
-	{with(ipv4, openflow.IPProto(17)), fields(v4Fields, openflow.FieldUDPSrc, openflow.FieldUDPDst)},
-	{with(ipv6, openflow.IPProto(132)), fields(v6Fields, openflow.FieldSCTPSrc, openflow.FieldSCTPDst)},
-	{with(ipv4, openflow.IPProto(1)), fields(v4Fields, openflow.FieldICMPv4Type, openflow.FieldICMPv4Code)},
-	{with(ipv6, openflow.IPProto(58)), fields(v6Fields, openflow.FieldICMPv6Type, openflow.FieldICMPv6Code)},
-	{with(ipv6, openflow.IPProto(58), openflow.ICMPv6Type(135), openflow.NewField(openflow.FieldICMPv6Code, openflow.Uint128{})),
-		fields(v6Fields, openflow.FieldNDTarget, openflow.FieldNDSLL)},
-	{with(ipv6, openflow.IPProto(58), openflow.ICMPv6Type(136), openflow.NewField(openflow.FieldICMPv6Code, openflow.Uint128{})),
-		fields(v6Fields, openflow.FieldNDTarget, openflow.FieldNDTLL)},
-	{openflow.Match{openflow.EthType(0x0806)}, []openflow.FieldID{
-		openflow.FieldARPOp, openflow.FieldARPSPA, openflow.FieldARPTPA, openflow.FieldARPSHA, openflow.FieldARPTHA}},
-	{openflow.Match{openflow.EthType(0x8847)}, []openflow.FieldID{
-		openflow.FieldMPLSLabel, openflow.FieldMPLSTC, openflow.FieldMPLSBOS, openflow.FieldMPLSTTL}},
-	{openflow.Match{openflow.EthType(0x894f)}, []openflow.FieldID{
-		openflow.FieldNSHFlags, openflow.FieldNSHSPI, openflow.FieldNSHSI, openflow.FieldNSHC1, openflow.FieldNSHTTL}},
-	{openflow.Match{openflow.EthType(0x88cc)}, nil},
+	{with(ipv4, oxm.IPProto(6)), fields(v4Fields, oxm.FieldTCPSrc, oxm.FieldTCPDst, oxm.FieldTCPFlags)},
+	{with(ipv6, oxm.IPProto(6)), fields(v6Fields, oxm.FieldTCPSrc, oxm.FieldTCPDst, oxm.FieldTCPFlags)},
+	{with(ipv4, oxm.IPProto(17)), fields(v4Fields, oxm.FieldUDPSrc, oxm.FieldUDPDst)},
+	{with(ipv6, oxm.IPProto(132)), fields(v6Fields, oxm.FieldSCTPSrc, oxm.FieldSCTPDst)},
+	{with(ipv4, oxm.IPProto(1)), fields(v4Fields, oxm.FieldICMPv4Type, oxm.FieldICMPv4Code)},
+	{with(ipv6, oxm.IPProto(58)), fields(v6Fields, oxm.FieldICMPv6Type, oxm.FieldICMPv6Code)},
+	{with(ipv6, oxm.IPProto(58), oxm.ICMPv6Type(135), oxm.NewField(oxm.FieldICMPv6Code, oxm.Uint128{})),
+		fields(v6Fields, oxm.FieldNDTarget, oxm.FieldNDSLL)},
+	{with(ipv6, oxm.IPProto(58), oxm.ICMPv6Type(136), oxm.NewField(oxm.FieldICMPv6Code, oxm.Uint128{})),
+		fields(v6Fields, oxm.FieldNDTarget, oxm.FieldNDTLL)},
+	{oxm.Match{oxm.EthType(0x0806)}, []oxm.FieldID{
+		oxm.FieldARPOp, oxm.FieldARPSPA, oxm.FieldARPTPA, oxm.FieldARPSHA, oxm.FieldARPTHA}},
+	{oxm.Match{oxm.EthType(0x8847)}, []oxm.FieldID{
+		oxm.FieldMPLSLabel, oxm.FieldMPLSTC, oxm.FieldMPLSBOS, oxm.FieldMPLSTTL}},
+	{oxm.Match{oxm.EthType(0x894f)}, []oxm.FieldID{
+		oxm.FieldNSHFlags, oxm.FieldNSHSPI, oxm.FieldNSHSI, oxm.FieldNSHC1, oxm.FieldNSHTTL}},
+	{oxm.Match{oxm.EthType(0x88cc)}, nil},
 }
 
 // Match makes a match with its fields in a valid order.
-func (s Source) Match() openflow.Match {
-	var m openflow.Match
+func (s Source) Match() oxm.Match {
+	var m oxm.Match
 	if s.chance(2) {
-		m = append(m, openflow.InPort(s.port()))
+		m = append(m, oxm.InPort(s.port()))
 	}
 	regs := false // reg, xreg and xxreg overlap: take one kind only.
 	for _, id := range free {
 		if !s.chance(8) {
 			continue
 		}
-		if id >= openflow.FieldReg0 && id <= openflow.FieldXXReg3 {
+		if id >= oxm.FieldReg0 && id <= oxm.FieldXXReg3 {
 			if regs {
 				continue
 			}
@@ -143,34 +144,34 @@ func (s Source) Match() openflow.Match {
 }
 
 // layerField makes a field, with the limits that some values have.
-func (s Source) layerField(id openflow.FieldID) openflow.Field {
+func (s Source) layerField(id oxm.FieldID) oxm.Field {
 	switch id {
-	case openflow.FieldIPFrag:
+	case oxm.FieldIPFrag:
 		// Later fragments (3) have no fields of layer 4.
-		return openflow.NewField(id, openflow.Uint128{Lo: s.Uint64N(2)})
-	case openflow.FieldNSHTTL:
-		return openflow.NewField(id, openflow.Uint128{Lo: s.Uint64N(64)})
-	case openflow.FieldARPOp:
-		return openflow.ARPOp(uint16(1 + s.IntN(4)))
+		return oxm.NewField(id, oxm.Uint128{Lo: s.Uint64N(2)})
+	case oxm.FieldNSHTTL:
+		return oxm.NewField(id, oxm.Uint128{Lo: s.Uint64N(64)})
+	case oxm.FieldARPOp:
+		return oxm.ARPOp(uint16(1 + s.IntN(4)))
 	}
 	return s.Field(id)
 }
 
-func (s Source) ctState() openflow.Field {
-	mask := uint32(s.Uint64()&0xff) | 0x20              // Needs +trk.
-	return openflow.CTState(s.Uint32()&0xef|0x20, mask) // +inv excludes all others.
+func (s Source) ctState() oxm.Field {
+	mask := uint32(s.Uint64()&0xff) | 0x20         // Needs +trk.
+	return oxm.CTState(s.Uint32()&0xef|0x20, mask) // +inv excludes all others.
 }
 
-func (s Source) vlan() openflow.Match {
+func (s Source) vlan() oxm.Match {
 	switch s.IntN(6) {
 	case 0:
-		return openflow.Match{openflow.VLANVID(uint16(s.IntN(4096)))}
+		return oxm.Match{oxm.VLANVID(uint16(s.IntN(4096)))}
 	case 1:
-		return openflow.Match{openflow.VLANVID(uint16(s.IntN(4096))), openflow.VLANPCP(uint8(s.IntN(8)))}
+		return oxm.Match{oxm.VLANVID(uint16(s.IntN(4096))), oxm.VLANPCP(uint8(s.IntN(8)))}
 	case 2:
-		return openflow.Match{openflow.VLANNone()}
+		return oxm.Match{oxm.VLANNone()}
 	case 3:
-		return openflow.Match{openflow.VLANAny()}
+		return oxm.Match{oxm.VLANAny()}
 	}
 	return nil
 }
@@ -242,10 +243,10 @@ func (s Source) Actions(n int) []openflow.Action {
 }
 
 // settable are fields that any packet lets set.
-var settable = []openflow.FieldID{
-	openflow.FieldTunnelID, openflow.FieldTunIPv4Dst, openflow.FieldTunIPv6Dst, openflow.FieldReg0 + 1,
-	openflow.FieldReg0 + 14, openflow.FieldXReg1, openflow.FieldXXReg1, openflow.FieldPktMark, openflow.FieldMetadata,
-	openflow.FieldEthSrc, openflow.FieldEthDst,
+var settable = []oxm.FieldID{
+	oxm.FieldTunnelID, oxm.FieldTunIPv4Dst, oxm.FieldTunIPv6Dst, oxm.FieldReg0 + 1,
+	oxm.FieldReg0 + 14, oxm.FieldXReg1, oxm.FieldXXReg1, oxm.FieldPktMark, oxm.FieldMetadata,
+	oxm.FieldEthSrc, oxm.FieldEthDst,
 }
 
 // Action makes one action that needs no prerequisites.
@@ -257,7 +258,7 @@ func (s Source) Action() openflow.Action {
 		id := settable[s.IntN(len(settable))]
 		all := ones(id.Info().Bits)
 		v := s.uint128()
-		return openflow.SetField{Field: openflow.NewField(id, openflow.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
+		return openflow.SetField{Field: oxm.NewField(id, oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
 	case 2:
 		return openflow.SetQueue{Queue: s.Uint32()}
 	case 3, 4:
@@ -267,15 +268,15 @@ func (s Source) Action() openflow.Action {
 	case 6:
 		return openflow.Resubmit{InPort: s.port(), Table: openflow.TableAll}
 	case 7:
-		return openflow.OutputReg{Source: openflow.Subfield{Field: openflow.FieldReg0 + 2, Offset: 16, Bits: 16}, MaxLen: uint16(s.Uint32())}
+		return openflow.OutputReg{Source: oxm.Subfield{Field: oxm.FieldReg0 + 2, Offset: 16, Bits: 16}, MaxLen: uint16(s.Uint32())}
 	case 8:
 		return openflow.OutputTrunc{Port: s.port(), MaxLen: 14 + s.Uint32N(65000)}
 	case 9:
-		dst := openflow.Subfield{Field: openflow.FieldReg0 + 5, Offset: uint8(s.IntN(20)), Bits: uint8(1 + s.IntN(12))}
+		dst := oxm.Subfield{Field: oxm.FieldReg0 + 5, Offset: uint8(s.IntN(20)), Bits: uint8(1 + s.IntN(12))}
 		return openflow.RegLoad{Dst: dst, Value: s.Uint64() & (1<<dst.Bits - 1)}
 	case 10:
-		return openflow.RegMove{Src: openflow.WholeField(openflow.FieldEthSrc),
-			Dst: openflow.Subfield{Field: openflow.FieldXReg3, Offset: uint8(s.IntN(17)), Bits: 48}}
+		return openflow.RegMove{Src: oxm.WholeField(oxm.FieldEthSrc),
+			Dst: oxm.Subfield{Field: oxm.FieldXReg3, Offset: uint8(s.IntN(17)), Bits: 48}}
 	case 11:
 		return openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: s.outPort()}}}
 	}

@@ -1,9 +1,11 @@
-package openflow
+package oxm
 
 import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 // Uint128 is the value of a field of up to 128 bits.
@@ -54,10 +56,10 @@ func NewMaskedField(id FieldID, v, mask Uint128) Field {
 // RawField is the field whose TLV is tlv, header included, for fields that
 // this package does not know, such as tun_metadata0.
 func RawField(tlv []byte) (Field, error) {
-	c := newCursor(tlv, "oxm")
-	f := parseField(&c)
-	c.done("oxm")
-	if err := c.err(); err != nil {
+	c := wire.NewCursor(tlv, "oxm")
+	f := ParseField(&c)
+	c.Done("oxm")
+	if err := c.Err(); err != nil {
 		return Field{}, err
 	}
 	return f, nil
@@ -98,8 +100,8 @@ func (f Field) Addr() (netip.Addr, bool) {
 }
 
 // MAC returns the value of a field that holds an Ethernet address.
-func (f Field) MAC() (MAC, bool) {
-	return macOf(f.value.Lo), f.id.Info().format == formatMAC
+func (f Field) MAC() (wire.MAC, bool) {
+	return wire.MACOf(f.value.Lo), f.id.Info().format == formatMAC
 }
 
 func ipv4Of(v Uint128) netip.Addr {
@@ -131,20 +133,20 @@ const oxmMaskBit = 1
 //	+-------------------------------+-------------+-+---------------+
 //	|           oxm_class           |  oxm_field  |M|   oxm_length  |
 //	+-------------------------------+-------------+-+---------------+
-func appendField(b []byte, f Field) ([]byte, error) {
+func AppendField(b []byte, f Field) ([]byte, error) {
 	if f.id == FieldUnknown {
 		if f.raw == "" {
-			return b, fmt.Errorf("oxm: %w: empty Field", ErrValue)
+			return b, fmt.Errorf("oxm: %w: empty Field", wire.ErrValue)
 		}
 		return append(b, f.raw...), nil
 	}
 	if f.id >= numFields {
-		return b, fmt.Errorf("oxm: %w: field %d", ErrValue, f.id)
+		return b, fmt.Errorf("oxm: %w: field %d", wire.ErrValue, f.id)
 	}
 	info := &fieldTable[f.id]
 	all := ones(8 * info.Bytes)
 	if f.value.and(all) != f.value || f.mask.and(all) != f.mask {
-		return b, fmt.Errorf("%s: %w: %#x%016x/%#x%016x does not fit in %d bits", info.Name, ErrValue,
+		return b, fmt.Errorf("%s: %w: %#x%016x/%#x%016x does not fit in %d bits", info.Name, wire.ErrValue,
 			f.value.Hi, f.value.Lo, f.mask.Hi, f.mask.Lo, 8*info.Bytes)
 	}
 	b = appendOXMHeader(b, info.wire[0], info.Bytes, f.masked)
@@ -164,10 +166,10 @@ func appendOXMHeader(b []byte, w oxmID, n int, masked bool) []byte {
 	if w.class == classExperimenter {
 		n += 4
 	}
-	b = be.AppendUint16(b, w.class)
+	b = binary.BigEndian.AppendUint16(b, w.class)
 	b = append(b, w.field<<1|hasMask, byte(n))
 	if w.class == classExperimenter {
-		b = be.AppendUint32(b, w.experimenter)
+		b = binary.BigEndian.AppendUint32(b, w.experimenter)
 	}
 	return b
 }
@@ -192,36 +194,36 @@ func uintOf(b []byte) Uint128 {
 }
 
 // parseField reads one OXM TLV.
-func parseField(c *cursor) Field {
-	start := c.pos
-	id := oxmID{class: c.u16("oxm_class")}
-	fieldAndMask := c.u8("oxm_field")
+func ParseField(c *wire.Cursor) Field {
+	start := c.Pos()
+	id := oxmID{class: c.Uint16("oxm_class")}
+	fieldAndMask := c.Uint8("oxm_field")
 	id.field = fieldAndMask >> 1
 	masked := fieldAndMask&oxmMaskBit != 0
-	n := int(c.u8("oxm_length"))
-	body := c.sub(n, "oxm_length")
+	n := int(c.Uint8("oxm_length"))
+	body := c.Sub(n, "oxm_length")
 	if id.class == classExperimenter {
-		id.experimenter = body.u32("oxm_experimenter")
+		id.experimenter = body.Uint32("oxm_experimenter")
 	}
-	if c.err() != nil {
+	if c.Err() != nil {
 		return Field{}
 	}
 	fid := fieldByOXM.find(id)
 	if fid == FieldUnknown {
-		return Field{raw: string(c.msg[start:c.pos])}
+		return Field{raw: string(c.Message()[start:c.Pos()])}
 	}
 	width := fieldTable[fid].Bytes
 	want := width
 	if masked {
 		want = 2 * width
 	}
-	if body.len() != want {
-		c.fail(start+3, "oxm_length", fmt.Errorf("%w: %d bytes for %s, want %d", ErrLength, body.len(), fid, want))
+	if body.Len() != want {
+		c.Fail(start+3, "oxm_length", fmt.Errorf("%w: %d bytes for %s, want %d", wire.ErrLength, body.Len(), fid, want))
 		return Field{}
 	}
-	f := Field{id: fid, masked: masked, value: uintOf(body.take(width, fid.String()))}
+	f := Field{id: fid, masked: masked, value: uintOf(body.Take(width, fid.String()))}
 	if masked {
-		f.mask = uintOf(body.take(width, fid.String()))
+		f.mask = uintOf(body.Take(width, fid.String()))
 	}
 	return f
 }

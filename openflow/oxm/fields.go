@@ -1,6 +1,10 @@
-package openflow
+package oxm
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 func exact(id FieldID, v uint64) Field { return NewField(id, Uint128{Lo: v}) }
 
@@ -18,7 +22,7 @@ func prefix(id FieldID, p netip.Prefix) Field {
 }
 
 // InPort matches the port of arrival.
-func InPort(p PortNo) Field { return exact(FieldInPort, uint64(p)) }
+func InPort(p wire.PortNo) Field { return exact(FieldInPort, uint64(p)) }
 
 // Metadata matches all 64 bits that tables pass on.
 func Metadata(v uint64) Field { return exact(FieldMetadata, v) }
@@ -82,16 +86,16 @@ func CTState(v, mask uint32) Field { return bitwise(FieldCTState, uint64(v), uin
 func EthType(v uint16) Field { return exact(FieldEthType, uint64(v)) }
 
 // EthSrc matches the source address.
-func EthSrc(m MAC) Field { return exact(FieldEthSrc, m.uint64()) }
+func EthSrc(m wire.MAC) Field { return exact(FieldEthSrc, m.Uint64()) }
 
 // EthSrcMasked matches some bits of the source address.
-func EthSrcMasked(m, mask MAC) Field { return bitwise(FieldEthSrc, m.uint64(), mask.uint64()) }
+func EthSrcMasked(m, mask wire.MAC) Field { return bitwise(FieldEthSrc, m.Uint64(), mask.Uint64()) }
 
 // EthDst matches the destination address.
-func EthDst(m MAC) Field { return exact(FieldEthDst, m.uint64()) }
+func EthDst(m wire.MAC) Field { return exact(FieldEthDst, m.Uint64()) }
 
 // EthDstMasked matches some bits of the destination address.
-func EthDstMasked(m, mask MAC) Field { return bitwise(FieldEthDst, m.uint64(), mask.uint64()) }
+func EthDstMasked(m, mask wire.MAC) Field { return bitwise(FieldEthDst, m.Uint64(), mask.Uint64()) }
 
 // vlanPresent is OFPVID_PRESENT (7.2.3.7).
 const vlanPresent = 0x1000

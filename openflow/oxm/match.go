@@ -1,9 +1,13 @@
-package openflow
+package oxm
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 // A Match selects packets: those that every field selects (7.2.3). Nil selects
@@ -17,39 +21,39 @@ const matchTypeOXM = 1
 
 // appendMatch appends an ofp_match with its padding (7.2.3.1). Its length does
 // not count the padding.
-func appendMatch(b []byte, m Match) ([]byte, error) {
+func AppendMatch(b []byte, m Match) ([]byte, error) {
 	start := len(b)
-	b = be.AppendUint16(b, matchTypeOXM)
+	b = binary.BigEndian.AppendUint16(b, matchTypeOXM)
 	b = append(b, 0, 0)
 	var err error
 	for _, f := range m {
-		if b, err = appendField(b, f); err != nil {
+		if b, err = AppendField(b, f); err != nil {
 			return b, fmt.Errorf("match: %w", err)
 		}
 	}
-	if err := putLength(b, start, start+2, "match"); err != nil {
+	if err := wire.PutLength(b, start, start+2, "match"); err != nil {
 		return b, err
 	}
-	return appendPad(b, start), nil
+	return wire.AppendPad(b, start), nil
 }
 
 // parseMatch reads an ofp_match and its padding.
-func parseMatch(c *cursor) Match {
-	start := c.pos
-	m := c.tlv(2, 4, 1, "match")
-	typ := m.u16("match.type")
-	m.skip(2)
-	if typ != matchTypeOXM && c.err() == nil {
-		c.fail(start, "match.type", fmt.Errorf("%w: %d, want %d", ErrValue, typ, matchTypeOXM))
+func ParseMatch(c *wire.Cursor) Match {
+	start := c.Pos()
+	m := c.TLV(2, 4, 1, "match")
+	typ := m.Uint16("match.type")
+	m.Skip(2)
+	if typ != matchTypeOXM && c.Err() == nil {
+		c.Fail(start, "match.type", fmt.Errorf("%w: %d, want %d", wire.ErrValue, typ, matchTypeOXM))
 	}
 	var fields Match
-	if n := countFields(m.msg[m.pos:m.end]); n > 0 && m.len() > 0 {
+	if n := countFields(m.Unread()); n > 0 && m.Len() > 0 {
 		fields = make(Match, 0, min(n, 16)) // Most have one or two, and there are many flows.
 	}
-	for m.len() > 0 {
-		fields = append(fields, parseField(&m))
+	for m.Len() > 0 {
+		fields = append(fields, ParseField(&m))
 	}
-	c.align(start)
+	c.Align(start)
 	return fields
 }
 
@@ -181,9 +185,9 @@ func appendTCI(m Match, f Field) Match {
 func appendRegs(m Match, f Field, first FieldID, n int) Match {
 	word := func(v Uint128, i int) uint64 {
 		if shift := 32 * (n - 1 - i); shift >= 64 {
-			return v.Hi >> (shift - 64) & maxUint32
+			return v.Hi >> (shift - 64) & math.MaxUint32
 		} else {
-			return v.Lo >> shift & maxUint32
+			return v.Lo >> shift & math.MaxUint32
 		}
 	}
 	mask := f.Mask()
@@ -208,20 +212,20 @@ func (m Match) Validate() error {
 		all := ones(info.Bits)
 		switch {
 		case f.value.and(all) != f.value, f.masked && f.mask.and(all) != f.mask:
-			return fmt.Errorf("match: %v: %w: more than %d bits", f, ErrValue, info.Bits)
+			return fmt.Errorf("match: %v: %w: more than %d bits", f, wire.ErrValue, info.Bits)
 		case f.value.and(f.Mask()) != f.value:
-			return fmt.Errorf("match: %v: %w: bits outside the mask", f, ErrValue)
+			return fmt.Errorf("match: %v: %w: bits outside the mask", f, wire.ErrValue)
 		case f.masked && !info.Maskable && f.mask != all:
-			return fmt.Errorf("match: %v: %w: %s cannot be masked", f, ErrValue, info.Name)
+			return fmt.Errorf("match: %v: %w: %s cannot be masked", f, wire.ErrValue, info.Name)
 		}
 		for _, g := range m[:i] {
 			if g.id == f.id {
-				return fmt.Errorf("match: %v: %w: %s appears twice", f, ErrValue, info.Name)
+				return fmt.Errorf("match: %v: %w: %s appears twice", f, wire.ErrValue, info.Name)
 			}
 		}
 		for _, d := range prerequisites[info.need] {
 			if !m.satisfies(d) {
-				return fmt.Errorf("match: %v: %w: needs %v", f, ErrValue, d)
+				return fmt.Errorf("match: %v: %w: needs %v", f, wire.ErrValue, d)
 			}
 		}
 	}
@@ -248,7 +252,3 @@ func (d demand) String() string {
 	}
 	return s
 }
-
-// AppendMatch appends the wire form of a match (ofp_match, padded). It is for
-// comparing and storing; messages encode their matches themselves.
-func AppendMatch(dst []byte, m Match) ([]byte, error) { return appendMatch(dst, m) }

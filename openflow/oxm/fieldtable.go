@@ -1,4 +1,4 @@
-package openflow
+package oxm
 
 // FieldID is a field of the table of ovs-fields(7), in canonical order: a
 // field comes after the fields that its prerequisites name.

@@ -1,4 +1,6 @@
-package openflow
+package oxm
+
+import "github.com/tapline-sdn/tapline/openflow/wire"
 
 // oxmID identifies a field on the wire (7.2.3.2, and 7.2.3.10 for the
 // experimenter's id, which is 0 unless the class is 0xffff).
@@ -17,9 +19,7 @@ const (
 	classPacketReg    = 0x8001
 	classExperimenter = 0xffff
 
-	experimenterONF    = 0x4f4e4600
-	experimenterNicira = 0x00002320
-	experimenterNSH    = 0x005ad650
+	experimenterNSH = 0x005ad650
 )
 
 func oxm(field uint8) oxmID  { return oxmID{class: classOpenFlow, field: field} }
@@ -27,8 +27,8 @@ func pkt(field uint8) oxmID  { return oxmID{class: classPacketReg, field: field}
 func nxm0(field uint8) oxmID { return oxmID{class: classNXM0, field: field} }
 func nxm1(field uint8) oxmID { return oxmID{class: classNXM1, field: field} }
 func eric(field uint8) oxmID { return oxmID{class: classEricsson, field: field} }
-func onf(field uint8) oxmID  { return oxmID{classExperimenter, field, experimenterONF} }
-func nxet(field uint8) oxmID { return oxmID{classExperimenter, field, experimenterNicira} }
+func onf(field uint8) oxmID  { return oxmID{classExperimenter, field, wire.ExperimenterONF} }
+func nxet(field uint8) oxmID { return oxmID{classExperimenter, field, wire.ExperimenterNicira} }
 func nsh(field uint8) oxmID  { return oxmID{classExperimenter, field, experimenterNSH} }
 
 // oxmIndex finds the field of a header. It is made once and never changed.
