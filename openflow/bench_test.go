@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -14,10 +15,10 @@ func deliver() *openflow.FlowMod {
 	return &openflow.FlowMod{
 		Cookie: 0x1234, Table: 3, Priority: 100,
 		Match: oxm.Match{oxm.InPort(5), oxm.MetadataMasked(7, 0xffff)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.SetField{Field: oxm.TunnelID(42)},
-			openflow.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.1"))},
-			openflow.Output{Port: 1},
+		Instructions: []action.Instruction{action.ApplyActions{
+			action.SetField{Field: oxm.TunnelID(42)},
+			action.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.1"))},
+			action.Output{Port: 1},
 		}},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -11,7 +12,7 @@ func ExampleAppendMessage() {
 	b, err := openflow.AppendMessage(nil, 1, &openflow.FlowMod{
 		Priority:     10,
 		Match:        oxm.Match{oxm.InPort(1)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 2}}},
+		Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 2}}},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/openflow/wire"
 )
@@ -59,7 +60,7 @@ type FlowMod struct {
 	OutGroup     GroupFilter // Delete only flows that output to it; zero is any (OFPG_ANY).
 	Flags        FlowFlags
 	Match        oxm.Match
-	Instructions []Instruction
+	Instructions []action.Instruction
 }
 
 // Type implements [Message].
@@ -90,7 +91,7 @@ func (m *FlowMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	return appendInstructions(b, m.Instructions)
+	return action.AppendInstructions(b, m.Instructions)
 }
 
 func parseFlowMod(c *wire.Cursor) Message {
@@ -116,6 +117,6 @@ func parseFlowMod(c *wire.Cursor) Message {
 	m.Flags = FlowFlags(c.Uint16("flags"))
 	c.Skip(2)
 	m.Match = oxm.ParseMatch(c)
-	m.Instructions = parseInstructions(c)
+	m.Instructions = action.ParseInstructions(c)
 	return m
 }

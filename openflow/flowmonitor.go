@@ -3,6 +3,7 @@ package openflow
 import (
 	"fmt"
 
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/openflow/wire"
 )
@@ -121,7 +122,7 @@ type FlowUpdate struct {
 	Table        TableID
 	Cookie       Cookie
 	Match        oxm.Match
-	Instructions []Instruction // Nil unless asked for with MonitorActions.
+	Instructions []action.Instruction // Nil unless asked for with MonitorActions.
 }
 
 // FlowMonitorReply is events of flow monitors, in order.
@@ -156,7 +157,7 @@ func appendFlowUpdate(b []byte, u *FlowUpdate) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	if b, err = appendInstructions(b, u.Instructions); err != nil {
+	if b, err = action.AppendInstructions(b, u.Instructions); err != nil {
 		return b, err
 	}
 	return b, wire.PutLength(b, start, start, "flow_update")
@@ -183,7 +184,7 @@ func parseFlowUpdate(c *wire.Cursor) FlowUpdate {
 	e.Skip(1)
 	u.Cookie = Cookie(e.Uint64("cookie"))
 	u.Match = parseMonitorMatch(&e, n)
-	u.Instructions = parseInstructions(&e)
+	u.Instructions = action.ParseInstructions(&e)
 	return u
 }
 

@@ -3,6 +3,7 @@ package openflow
 import (
 	"time"
 
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/openflow/wire"
 )
@@ -68,7 +69,7 @@ type FlowStats struct {
 	PacketCount  uint64
 	ByteCount    uint64
 	Match        oxm.Match
-	Instructions []Instruction
+	Instructions []action.Instruction
 }
 
 // FlowStatsReply is one part of the flows asked for.
@@ -97,7 +98,7 @@ func appendFlowStats(b []byte, f *FlowStats) ([]byte, error) {
 	if b, err = oxm.AppendMatch(b, f.Match); err != nil {
 		return b, err
 	}
-	if b, err = appendInstructions(b, f.Instructions); err != nil {
+	if b, err = action.AppendInstructions(b, f.Instructions); err != nil {
 		return b, err
 	}
 	return b, wire.PutLength(b, start, start, "flow_stats")
@@ -134,7 +135,7 @@ func parseFlowStats(c *wire.Cursor) FlowStats {
 	f.PacketCount = e.Uint64("packet_count")
 	f.ByteCount = e.Uint64("byte_count")
 	f.Match = oxm.ParseMatch(&e)
-	f.Instructions = parseInstructions(&e)
+	f.Instructions = action.ParseInstructions(&e)
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -64,7 +65,7 @@ func writeTimeouts(s *strings.Builder, idle, hard uint16, flags FlowFlags) {
 	}
 }
 
-func joinInstructions(list []Instruction) string {
+func joinInstructions(list []action.Instruction) string {
 	var parts []string
 	for _, i := range list {
 		if text := i.String(); text != "" {

@@ -1,6 +1,9 @@
 package openflow
 
-import "github.com/tapline-sdn/tapline/openflow/wire"
+import (
+	"github.com/tapline-sdn/tapline/openflow/action"
+	"github.com/tapline-sdn/tapline/openflow/wire"
+)
 
 // GroupModCommand says what a GroupMod does (7.3.4.2).
 type GroupModCommand uint16
@@ -28,7 +31,7 @@ type Bucket struct {
 	Weight     uint16      // Share of a select group.
 	WatchPort  PortNo      // Whose state makes the bucket live; zero is none.
 	WatchGroup GroupFilter // Whose state makes the bucket live; zero is none.
-	Actions    []Action
+	Actions    []action.Action
 }
 
 func appendBuckets(b []byte, buckets []Bucket) ([]byte, error) {
@@ -39,7 +42,7 @@ func appendBuckets(b []byte, buckets []Bucket) ([]byte, error) {
 		b = be.AppendUint32(b, uint32(buckets[i].WatchGroup)-1)
 		b = wire.AppendZeros(b, 4)
 		var err error
-		if b, err = appendActions(b, buckets[i].Actions); err != nil {
+		if b, err = action.AppendActions(b, buckets[i].Actions); err != nil {
 			return b, err
 		}
 		if err := wire.PutLength(b, start, start, "bucket"); err != nil {
@@ -60,7 +63,7 @@ func parseBuckets(c *wire.Cursor) []Bucket {
 			WatchGroup: GroupFilter(b.Uint32("watch_group") + 1),
 		}
 		b.Skip(4)
-		bucket.Actions = parseActions(&b, 0)
+		bucket.Actions = action.ParseActions(&b)
 		buckets = append(buckets, bucket)
 	}
 	return buckets

@@ -12,12 +12,12 @@ import (
 )
 
 // TestImports holds the library to its two rules. The packages under openflow import nothing of
-// the project but each other; their tests may start a real switch. The codec (this package, oxm
+// the project but each other; their tests may start a real switch. The codec (this package, action, oxm
 // and wire) is pure: it imports nothing that opens connections, locks or logs.
 func TestImports(t *testing.T) {
 	const project, library, tested = "github.com/tapline-sdn/tapline/", "github.com/tapline-sdn/tapline/openflow", "github.com/tapline-sdn/tapline/testenv/ovs"
 	impure := []string{"net", "os", "log", "log/slog", "crypto/tls", "sync", "context"}
-	codec := []string{".", "oxm", "wire"}
+	codec := []string{".", "action", "oxm", "wire"}
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") {
 			return err

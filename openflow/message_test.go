@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/openflow/wire"
 )
@@ -105,10 +106,10 @@ func TestParseErrors(t *testing.T) {
 		return func(b []byte) []byte { copy(b[at:], bytes); return b }
 	}
 	flowMod := &openflow.FlowMod{Match: oxm.Match{oxm.InPort(1)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 1}}}}
-	deep := openflow.Action(openflow.Clone{})
+		Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 1}}}}
+	deep := action.Action(action.Clone{})
 	for range 20 {
-		deep = openflow.Clone{Actions: []openflow.Action{deep}}
+		deep = action.Clone{Actions: []action.Action{deep}}
 	}
 	tests := map[string]struct {
 		bytes []byte
@@ -130,7 +131,7 @@ func TestParseErrors(t *testing.T) {
 		"instruction odd":  {mutate(flowMod, set(66, 0, 23)), "instruction.length", wire.ErrLength},
 		"action zero":      {mutate(flowMod, set(74, 0, 0)), "action.length", wire.ErrLength},
 		"action long":      {mutate(flowMod, set(74, 0, 64)), "action.length", wire.ErrLength},
-		"actions too deep": {mutate(&openflow.PacketOut{Actions: []openflow.Action{deep}}, set(0)), "action", wire.ErrValue},
+		"actions too deep": {mutate(&openflow.PacketOut{Actions: []action.Action{deep}}, set(0)), "action", wire.ErrValue},
 		"delete to port 0": {mutate(&openflow.FlowMod{Command: openflow.FlowDelete}, set(36, 0, 0, 0, 0)), "out_port", wire.ErrValue},
 		"role":             {mutate(&openflow.RoleRequest{}, set(8, 0, 0, 0, 4)), "role", wire.ErrValue},
 		"bundle xid": {mutate(&openflow.BundleAdd{Message: flowMod}, set(24+4, 9)), "message.xid",
@@ -158,8 +159,8 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestAppendErrors(t *testing.T) {
-	apply := func(a openflow.Action) openflow.Message {
-		return &openflow.FlowMod{Instructions: []openflow.Instruction{openflow.ApplyActions{a}}}
+	apply := func(a action.Action) openflow.Message {
+		return &openflow.FlowMod{Instructions: []action.Instruction{action.ApplyActions{a}}}
 	}
 	match := func(f oxm.Field) openflow.Message { return &openflow.FlowMod{Match: oxm.Match{f}} }
 	reg := oxm.Subfield{Field: oxm.FieldReg0, Bits: 8}
@@ -172,18 +173,18 @@ func TestAppendErrors(t *testing.T) {
 		"value too wide":     match(oxm.NewField(oxm.FieldIPProto, oxm.Uint128{Lo: 256})),
 		"no such field":      match(oxm.NewField(255, oxm.Uint128{})),
 		"nil action":         apply(nil),
-		"nil instruction":    &openflow.FlowMod{Instructions: []openflow.Instruction{nil}},
-		"raw action":         apply(openflow.RawAction{Type: 99, Data: "abc"}),
-		"load too wide":      apply(openflow.RegLoad{Dst: reg, Value: 256}),
-		"load of nothing":    apply(openflow.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg0}}),
-		"load outside":       apply(openflow.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg0, Offset: 30, Bits: 8}}),
-		"load experimenter":  apply(openflow.RegLoad{Dst: oxm.WholeField(oxm.FieldNSHSPI)}),
-		"move":               apply(openflow.RegMove{Src: reg, Dst: oxm.WholeField(oxm.FieldReg0)}),
-		"output from reg":    apply(openflow.OutputReg{}),
-		"port of 16 bits":    apply(openflow.Resubmit{InPort: 0x10000}),
-		"truncate to port":   apply(openflow.OutputTrunc{Port: 0xff01}),
-		"conjunction":        apply(openflow.Conjunction{Clause: 3, Clauses: 2}),
-		"inside clone":       apply(openflow.Clone{Actions: []openflow.Action{nil}}),
+		"nil instruction":    &openflow.FlowMod{Instructions: []action.Instruction{nil}},
+		"raw action":         apply(action.RawAction{Type: 99, Data: "abc"}),
+		"load too wide":      apply(action.RegLoad{Dst: reg, Value: 256}),
+		"load of nothing":    apply(action.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg0}}),
+		"load outside":       apply(action.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg0, Offset: 30, Bits: 8}}),
+		"load experimenter":  apply(action.RegLoad{Dst: oxm.WholeField(oxm.FieldNSHSPI)}),
+		"move":               apply(action.RegMove{Src: reg, Dst: oxm.WholeField(oxm.FieldReg0)}),
+		"output from reg":    apply(action.OutputReg{}),
+		"port of 16 bits":    apply(action.Resubmit{InPort: 0x10000}),
+		"truncate to port":   apply(action.OutputTrunc{Port: 0xff01}),
+		"conjunction":        apply(action.Conjunction{Clause: 3, Clauses: 2}),
+		"inside clone":       apply(action.Clone{Actions: []action.Action{nil}}),
 		"port name":          &openflow.PortStatus{Port: openflow.Port{Name: "seventeen bytes!!"}},
 		"negative duration":  &openflow.FlowRemoved{Duration: -2},
 		"duration too long":  &openflow.FlowRemoved{Duration: time.Duration(math.MaxInt64)},

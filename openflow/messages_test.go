@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -27,34 +28,34 @@ func allMatch() oxm.Match {
 }
 
 // allActions has every action.
-func allActions() []openflow.Action {
-	return []openflow.Action{
-		openflow.Output{Port: 3}, openflow.Output{Port: openflow.PortController, MaxLen: openflow.MaxLenWhole},
-		openflow.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.2"))},
-		openflow.SetField{Field: oxm.VLANVID(9)}, openflow.Group{ID: 4}, openflow.SetQueue{Queue: 5},
-		openflow.PushVLAN{EtherType: 0x8100}, openflow.PopVLAN{}, openflow.PushMPLS{EtherType: 0x8847},
-		openflow.PopMPLS{EtherType: 0x0800}, openflow.PushPBB{EtherType: 0x88e7}, openflow.PopPBB{},
-		openflow.SetMPLSTTL{TTL: 9}, openflow.DecMPLSTTL{}, openflow.SetTTL{TTL: 8}, openflow.DecTTL{},
-		openflow.CopyTTLOut{}, openflow.CopyTTLIn{}, openflow.RawAction{Type: 99, Data: "abcd"},
-		openflow.Resubmit{InPort: openflow.PortInPort, Table: 3},
-		openflow.OutputReg{Source: oxm.WholeField(oxm.FieldReg0), MaxLen: 64},
-		openflow.OutputTrunc{Port: openflow.PortLocal, MaxLen: 128},
-		openflow.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg15, Offset: 4, Bits: 8}, Value: 0xab},
-		openflow.RegMove{Src: oxm.WholeField(oxm.FieldIPv6Src), Dst: oxm.WholeField(oxm.FieldXXReg0)},
-		openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: 1}, openflow.Clone{}}},
-		openflow.Conjunction{ID: 1, Clause: 2, Clauses: 3},
-		openflow.Learn{IdleTimeout: 1, HardTimeout: 2, Priority: 3, Cookie: 4, Flags: 1, Table: 5, FinIdleTimeout: 6,
+func allActions() []action.Action {
+	return []action.Action{
+		action.Output{Port: 3}, action.Output{Port: openflow.PortController, MaxLen: action.MaxLenWhole},
+		action.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.2"))},
+		action.SetField{Field: oxm.VLANVID(9)}, action.Group{ID: 4}, action.SetQueue{Queue: 5},
+		action.PushVLAN{EtherType: 0x8100}, action.PopVLAN{}, action.PushMPLS{EtherType: 0x8847},
+		action.PopMPLS{EtherType: 0x0800}, action.PushPBB{EtherType: 0x88e7}, action.PopPBB{},
+		action.SetMPLSTTL{TTL: 9}, action.DecMPLSTTL{}, action.SetTTL{TTL: 8}, action.DecTTL{},
+		action.CopyTTLOut{}, action.CopyTTLIn{}, action.RawAction{Type: 99, Data: "abcd"},
+		action.Resubmit{InPort: openflow.PortInPort, Table: 3},
+		action.OutputReg{Source: oxm.WholeField(oxm.FieldReg0), MaxLen: 64},
+		action.OutputTrunc{Port: openflow.PortLocal, MaxLen: 128},
+		action.RegLoad{Dst: oxm.Subfield{Field: oxm.FieldReg15, Offset: 4, Bits: 8}, Value: 0xab},
+		action.RegMove{Src: oxm.WholeField(oxm.FieldIPv6Src), Dst: oxm.WholeField(oxm.FieldXXReg0)},
+		action.Clone{Actions: []action.Action{action.Output{Port: 1}, action.Clone{}}},
+		action.Conjunction{ID: 1, Clause: 2, Clauses: 3},
+		action.Learn{IdleTimeout: 1, HardTimeout: 2, Priority: 3, Cookie: 4, Flags: 1, Table: 5, FinIdleTimeout: 6,
 			FinHardTimeout: 7, Specs: "\x00\x10\x00\x00\x00\x00\x00\x00"},
-		openflow.Exit{}, openflow.RawAction{Type: 0xffff, Data: "\x00\x00\x23\x20\x03\xe7\x00\x00\x00\x00\x00\x00"},
+		action.Exit{}, action.RawAction{Type: 0xffff, Data: "\x00\x00\x23\x20\x03\xe7\x00\x00\x00\x00\x00\x00"},
 	}
 }
 
 // allInstructions has every instruction.
-func allInstructions() []openflow.Instruction {
-	return []openflow.Instruction{
-		openflow.Meter{ID: 3}, openflow.ApplyActions(allActions()), openflow.ClearActions{},
-		openflow.WriteActions{openflow.Output{Port: 2}}, openflow.WriteMetadata{Value: 1, Mask: 3},
-		openflow.GotoTable{Table: 9}, openflow.RawInstruction{Type: 77, Data: "\x00\x00\x00\x01"},
+func allInstructions() []action.Instruction {
+	return []action.Instruction{
+		action.Meter{ID: 3}, action.ApplyActions(allActions()), action.ClearActions{},
+		action.WriteActions{action.Output{Port: 2}}, action.WriteMetadata{Value: 1, Mask: 3},
+		action.GotoTable{Table: 9}, action.RawInstruction{Type: 77, Data: "\x00\x00\x00\x01"},
 	}
 }
 
@@ -70,8 +71,8 @@ func messages() map[string]openflow.Message {
 	port := openflow.Port{No: 1, HWAddr: openflow.MAC{1, 2, 3, 4, 5, 6}, Name: "tap0123456789ab", Config: openflow.PortDown,
 		State: openflow.PortLinkDown, Curr: 1, Advertised: 2, Supported: 3, Peer: 4, CurrSpeed: 5, MaxSpeed: 6}
 	buckets := []openflow.Bucket{
-		{Weight: 5, Actions: []openflow.Action{openflow.Output{Port: 1}}},
-		{WatchPort: 3, WatchGroup: openflow.OnlyGroup(0), Actions: []openflow.Action{openflow.PopVLAN{}}},
+		{Weight: 5, Actions: []action.Action{action.Output{Port: 1}}},
+		{WatchPort: 3, WatchGroup: openflow.OnlyGroup(0), Actions: []action.Action{action.PopVLAN{}}},
 	}
 	bands := []openflow.Band{
 		{Kind: openflow.BandDrop, Rate: 1000, BurstSize: 10},

@@ -59,7 +59,7 @@ const bandLen = 16
 
 func appendBands(b []byte, bands []Band) []byte {
 	for _, band := range bands {
-		b = appendActionHeader(b, uint16(band.Kind), bandLen)
+		b = be.AppendUint16(be.AppendUint16(b, uint16(band.Kind)), bandLen)
 		b = be.AppendUint32(b, band.Rate)
 		b = be.AppendUint32(b, band.BurstSize)
 		b = be.AppendUint32(b, band.Param)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/openflow/wire"
 )
@@ -62,7 +63,7 @@ func parsePacketIn(c *wire.Cursor) Message {
 type PacketOut struct {
 	BufferID BufferID
 	InPort   PortNo // Zero is written as PortController.
-	Actions  []Action
+	Actions  []action.Action
 	Data     []byte // The packet, if there is no buffer.
 }
 
@@ -79,7 +80,7 @@ func (m *PacketOut) appendBody(b []byte, _ uint32) ([]byte, error) {
 	lengthAt := len(b)
 	b = wire.AppendZeros(b, 8)
 	start := len(b)
-	b, err := appendActions(b, m.Actions)
+	b, err := action.AppendActions(b, m.Actions)
 	if err == nil {
 		err = wire.PutLength(b, start, lengthAt, "actions")
 	}
@@ -94,7 +95,7 @@ func parsePacketOut(c *wire.Cursor) Message {
 	n := int(c.Uint16("actions_len"))
 	c.Skip(6)
 	actions := c.Sub(n, "actions_len")
-	m.Actions = parseActions(&actions, 0)
+	m.Actions = action.ParseActions(&actions)
 	m.Data = c.Rest()
 	return m
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/ovs"
@@ -166,17 +167,17 @@ func record(t *testing.T) []byte {
 		send(src.FlowMod())
 	}
 	send(&openflow.MultipartRequest{Body: openflow.FlowMonitorRequest{ID: 2, Table: 4, Flags: changes}})
-	toController := openflow.ApplyActions{openflow.Output{Port: openflow.PortController, MaxLen: openflow.MaxLenWhole}}
+	toController := action.ApplyActions{action.Output{Port: openflow.PortController, MaxLen: action.MaxLenWhole}}
 	first := &openflow.FlowMod{Priority: 0xffff, Cookie: 0xc0ffee, Flags: openflow.FlowSendRemoved,
-		Match: oxm.Match{oxm.InPort(1)}, Instructions: []openflow.Instruction{toController}}
+		Match: oxm.Match{oxm.InPort(1)}, Instructions: []action.Instruction{toController}}
 	send(first)
 	send(&openflow.MeterMod{Flags: openflow.MeterKbps | openflow.MeterBurst, ID: 1,
 		Bands: []openflow.Band{{Kind: openflow.BandDrop, Rate: 1000, BurstSize: 100}}})
 	send(&openflow.GroupMod{Group: openflow.GroupTypeSelect, ID: 5, Buckets: []openflow.Bucket{
-		{Weight: 10, Actions: []openflow.Action{openflow.Output{Port: 1}}},
-		{Weight: 20, Actions: []openflow.Action{openflow.SetField{Field: oxm.TunnelID(3)}, openflow.Output{Port: 2}}}}})
-	send(&openflow.FlowMod{Table: 4, Instructions: []openflow.Instruction{openflow.Meter{ID: 1},
-		openflow.ApplyActions{openflow.Group{ID: 5}}}})
+		{Weight: 10, Actions: []action.Action{action.Output{Port: 1}}},
+		{Weight: 20, Actions: []action.Action{action.SetField{Field: oxm.TunnelID(3)}, action.Output{Port: 2}}}}})
+	send(&openflow.FlowMod{Table: 4, Instructions: []action.Instruction{action.Meter{ID: 1},
+		action.ApplyActions{action.Group{ID: 5}}}})
 	barrier()
 	s.Receive("p1",
 		"in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),ipv4(src=192.168.0.1,dst=192.168.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)")
@@ -194,7 +195,7 @@ func record(t *testing.T) []byte {
 	del := *first
 	del.Command = openflow.FlowDeleteStrict
 	send(&del)
-	send(&openflow.FlowMod{Table: 9, Instructions: []openflow.Instruction{openflow.GotoTable{Table: 1}}})
+	send(&openflow.FlowMod{Table: 9, Instructions: []action.Instruction{action.GotoTable{Table: 1}}})
 	for _, ctrl := range []openflow.BundleType{openflow.BundleOpen, openflow.BundleClose, openflow.BundleCommit, openflow.BundleDiscard} {
 		send(&openflow.BundleControl{BundleID: 1, Ctrl: ctrl, Flags: openflow.BundleAtomic})
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	pb "github.com/tapline-sdn/tapline/plugin/mirrorpb"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -43,7 +44,7 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 		*p = openflow.FlowMod{
 			Cookie: openflow.Cookie(f.n), Table: openflow.TableID(f.n % 200), Priority: uint16(f.n),
 			Match:        oxm.Match{oxm.InPort(openflow.PortNo(f.n)), oxm.Metadata(uint64(f.n))},
-			Instructions: []openflow.Instruction{openflow.GotoTable{Table: 201}},
+			Instructions: []action.Instruction{action.GotoTable{Table: 201}},
 		}
 		return
 	}
@@ -143,7 +144,7 @@ func TestConvertResult(t *testing.T) {
 
 func TestConvertFlowModThatCannotBeEncoded(t *testing.T) {
 	_, err := resultToPB(&tap.Result{Programs: []tap.Program{{Host: "h1", Flows: []tap.FlowEntry{
-		{Owner: "t1", Mod: openflow.FlowMod{Instructions: []openflow.Instruction{nil}}}}}}}, nil)
+		{Owner: "t1", Mod: openflow.FlowMod{Instructions: []action.Instruction{nil}}}}}}}, nil)
 	assert.ErrorContains(t, err, "program of host h1: flow of t1: ")
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -150,13 +151,13 @@ func checkFlows(p *tap.Program) (map[flowtable.Key]string, error) {
 func isReserved(c openflow.Cookie) bool { return c>>48 == probeMagic>>48 }
 
 // forbiddenInstruction says why an instruction must not be, or "". Whatever is not known to be harmless is forbidden.
-func forbiddenInstruction(i openflow.Instruction) string {
+func forbiddenInstruction(i action.Instruction) string {
 	switch i := i.(type) {
-	case openflow.GotoTable, openflow.WriteMetadata, openflow.ClearActions:
+	case action.GotoTable, action.WriteMetadata, action.ClearActions:
 		return ""
-	case openflow.ApplyActions:
+	case action.ApplyActions:
 		return forbiddenAction(i)
-	case openflow.WriteActions:
+	case action.WriteActions:
 		return forbiddenAction(i)
 	}
 	return fmt.Sprintf("instruction %v is not allowed", i)
@@ -164,22 +165,22 @@ func forbiddenInstruction(i openflow.Instruction) string {
 
 // forbiddenAction finds an action by which a packet would go where no port with a number says so: copies must not be
 // learned from, flooded or sent to a controller, and no flow may come about that the program does not have.
-func forbiddenAction(actions []openflow.Action) string {
+func forbiddenAction(actions []action.Action) string {
 	for _, a := range actions {
 		switch a := a.(type) {
-		case openflow.Output:
+		case action.Output:
 			if a.Port == 0 || a.Port > openflow.PortMax {
 				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
 			}
-		case openflow.OutputTrunc:
+		case action.OutputTrunc:
 			if a.Port == 0 || a.Port > openflow.PortMax {
 				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
 			}
-		case openflow.Clone:
+		case action.Clone:
 			if why := forbiddenAction(a.Actions); why != "" {
 				return why
 			}
-		case openflow.SetField, openflow.RegLoad, openflow.RegMove, openflow.PushVLAN, openflow.PopVLAN, openflow.Exit:
+		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN, action.Exit:
 		default:
 			return fmt.Sprintf("action %v is not allowed", a)
 		}

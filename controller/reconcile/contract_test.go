@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -21,9 +22,9 @@ func TestContractHolds(t *testing.T) {
 		"held":         held("cap9"),
 		"no tunnel":    func(p *tap.Program) { without("tunnel")(p); p.Tunnel = tap.Tunnel{} },
 		"harmless actions": func(p *tap.Program) {
-			p.Flows = append(p.Flows, flow("s1", 3, 5, nil, openflow.ClearActions{}, openflow.WriteActions{openflow.Output{Port: 3}}, apply(
-				openflow.SetField{Field: oxm.TunnelID(7)}, openflow.PushVLAN{EtherType: 0x8100}, openflow.PopVLAN{},
-				openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: 9}}}, openflow.OutputTrunc{Port: 4, MaxLen: 64}, openflow.Exit{})))
+			p.Flows = append(p.Flows, flow("s1", 3, 5, nil, action.ClearActions{}, action.WriteActions{action.Output{Port: 3}}, apply(
+				action.SetField{Field: oxm.TunnelID(7)}, action.PushVLAN{EtherType: 0x8100}, action.PopVLAN{},
+				action.Clone{Actions: []action.Action{action.Output{Port: 9}}}, action.OutputTrunc{Port: 4, MaxLen: 64}, action.Exit{})))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,12 +49,12 @@ func TestContractRefuses(t *testing.T) {
 		return func(p *tap.Program) { p.Flows = append(p.Flows, f) }
 	}
 	mod := func(change func(*openflow.FlowMod)) func(*tap.Program) {
-		f := flow("s1", 3, 5, nil, apply(openflow.Output{Port: 1}))
+		f := flow("s1", 3, 5, nil, apply(action.Output{Port: 1}))
 		change(&f.Mod)
 		return added(f)
 	}
-	does := func(i ...openflow.Instruction) func(*tap.Program) { return added(flow("s1", 3, 5, nil, i...)) }
-	acts := func(a ...openflow.Action) func(*tap.Program) { return does(apply(a...)) }
+	does := func(i ...action.Instruction) func(*tap.Program) { return added(flow("s1", 3, 5, nil, i...)) }
+	acts := func(a ...action.Action) func(*tap.Program) { return does(apply(a...)) }
 	foreign := func(typ string) tap.Port {
 		return tap.Port{Owner: "s1", Bridge: "br0", Name: "x", Type: typ, VLANMode: "trunk", Trunks: []uint16{4095}}
 	}
@@ -113,25 +114,25 @@ func TestContractRefuses(t *testing.T) {
 		{"flow with the probe's cookie", mod(func(m *openflow.FlowMod) { m.Cookie = 0x7470<<48 | 9 }), "the controller's"},
 		{"two flows of one key", added(flow("s1", 1, 1, nil)), "bridge has the same"},
 
-		{"output to the controller", acts(openflow.Output{Port: openflow.PortController}), "output to CONTROLLER"},
-		{"output by learning", acts(openflow.Output{Port: openflow.PortNormal}), "output to NORMAL"},
-		{"output to all", acts(openflow.Output{Port: openflow.PortAll}), "output to ALL"},
-		{"output back", acts(openflow.Output{Port: openflow.PortInPort}), "output to IN_PORT"},
-		{"output to the host", acts(openflow.Output{Port: openflow.PortLocal}), "output to LOCAL"},
-		{"output to no port", acts(openflow.Output{}), "output to 0"},
-		{"output above the highest port", acts(openflow.Output{Port: openflow.PortMax + 1}), "output to"},
-		{"output in the action set", does(openflow.WriteActions{openflow.Output{Port: openflow.PortFlood}}), "output to FLOOD"},
-		{"truncated output", acts(openflow.OutputTrunc{Port: openflow.PortController, MaxLen: 64}), "output to CONTROLLER"},
-		{"output in a clone", acts(openflow.Clone{Actions: []openflow.Action{openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: openflow.PortNormal}}}}}), "output to NORMAL"},
-		{"output to what a register says", acts(openflow.OutputReg{Source: oxm.WholeField(oxm.FieldReg0)}), "not allowed"},
-		{"group", acts(openflow.Group{ID: 1}), "not allowed"},
-		{"resubmit", acts(openflow.Resubmit{InPort: openflow.PortInPort, Table: 0}), "not allowed"},
-		{"learn", acts(openflow.Learn{Table: 3}), "not allowed"},
-		{"queue", acts(openflow.SetQueue{Queue: 1}), "not allowed"},
-		{"conjunction", acts(openflow.Conjunction{ID: 1, Clause: 1, Clauses: 2}), "not allowed"},
-		{"unknown action", acts(openflow.RawAction{Type: 0xffff, Data: "\x00\x00\x23\x20\x00\x14\x00\x00\x00\x00\x00\x00"}), "not allowed"},
-		{"meter", does(openflow.Meter{ID: 1}), "not allowed"},
-		{"unknown instruction", does(openflow.RawInstruction{Type: 0xffff, Data: "\x00\x00\x00\x00"}), "not allowed"},
+		{"output to the controller", acts(action.Output{Port: openflow.PortController}), "output to CONTROLLER"},
+		{"output by learning", acts(action.Output{Port: openflow.PortNormal}), "output to NORMAL"},
+		{"output to all", acts(action.Output{Port: openflow.PortAll}), "output to ALL"},
+		{"output back", acts(action.Output{Port: openflow.PortInPort}), "output to IN_PORT"},
+		{"output to the host", acts(action.Output{Port: openflow.PortLocal}), "output to LOCAL"},
+		{"output to no port", acts(action.Output{}), "output to 0"},
+		{"output above the highest port", acts(action.Output{Port: openflow.PortMax + 1}), "output to"},
+		{"output in the action set", does(action.WriteActions{action.Output{Port: openflow.PortFlood}}), "output to FLOOD"},
+		{"truncated output", acts(action.OutputTrunc{Port: openflow.PortController, MaxLen: 64}), "output to CONTROLLER"},
+		{"output in a clone", acts(action.Clone{Actions: []action.Action{action.Clone{Actions: []action.Action{action.Output{Port: openflow.PortNormal}}}}}), "output to NORMAL"},
+		{"output to what a register says", acts(action.OutputReg{Source: oxm.WholeField(oxm.FieldReg0)}), "not allowed"},
+		{"group", acts(action.Group{ID: 1}), "not allowed"},
+		{"resubmit", acts(action.Resubmit{InPort: openflow.PortInPort, Table: 0}), "not allowed"},
+		{"learn", acts(action.Learn{Table: 3}), "not allowed"},
+		{"queue", acts(action.SetQueue{Queue: 1}), "not allowed"},
+		{"conjunction", acts(action.Conjunction{ID: 1, Clause: 1, Clauses: 2}), "not allowed"},
+		{"unknown action", acts(action.RawAction{Type: 0xffff, Data: "\x00\x00\x23\x20\x00\x14\x00\x00\x00\x00\x00\x00"}), "not allowed"},
+		{"meter", does(action.Meter{ID: 1}), "not allowed"},
+		{"unknown instruction", does(action.RawInstruction{Type: 0xffff, Data: "\x00\x00\x00\x00"}), "not allowed"},
 
 		{"hold of nobody", held(""), "want an owner"},
 		{"hold of flows that have no cookie", func(p *tap.Program) { p.Held = []tap.Hold{{Owner: "x"}} }, "cookie"},

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -26,8 +27,8 @@ func ProbeFlow(tunnel openflow.PortNo) flowtable.Flow {
 	return flowtable.Flow{
 		Priority: probePriority, Cookie: probeMagic,
 		Match: oxm.Match{oxm.InPort(tunnel), oxm.EthType(ProbeEtherType), oxm.TunnelID(ProbeKey)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.Output{Port: openflow.PortController, MaxLen: probeMaxLen},
+		Instructions: []action.Instruction{action.ApplyActions{
+			action.Output{Port: openflow.PortController, MaxLen: probeMaxLen},
 		}},
 	}
 }

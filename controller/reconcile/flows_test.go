@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -92,7 +93,7 @@ func TestToldFlows(t *testing.T) {
 		return out
 	}
 	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
-	drop := func(f *openflow.FlowStats) { f.Instructions = []openflow.Instruction{openflow.GotoTable{Table: 3}} }
+	drop := func(f *openflow.FlowStats) { f.Instructions = []action.Instruction{action.GotoTable{Table: 3}} }
 	stray := func(in openflow.PortNo) openflow.FlowStats {
 		return openflow.FlowStats{Table: 9, Priority: 7, Match: oxm.Match{oxm.InPort(in)}}
 	}

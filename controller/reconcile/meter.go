@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -49,18 +50,18 @@ func (d *Desired) Meters() Meters {
 	return out
 }
 
-func outputs(list []openflow.Instruction) bool {
+func outputs(list []action.Instruction) bool {
 	for _, i := range list {
-		var actions []openflow.Action
+		var actions []action.Action
 		switch i := i.(type) {
-		case openflow.ApplyActions:
+		case action.ApplyActions:
 			actions = i
-		case openflow.WriteActions:
+		case action.WriteActions:
 			actions = i
 		}
 		for _, a := range actions {
 			switch a.(type) {
-			case openflow.Output, openflow.OutputTrunc:
+			case action.Output, action.OutputTrunc:
 				return true
 			}
 		}

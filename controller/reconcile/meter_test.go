@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -15,17 +16,17 @@ import (
 
 func TestMeters(t *testing.T) {
 	from := netip.MustParseAddr("10.0.0.1")
-	entry := func(owner string, cookie openflow.Cookie, table openflow.TableID, match oxm.Match, do ...openflow.Instruction) tap.FlowEntry {
+	entry := func(owner string, cookie openflow.Cookie, table openflow.TableID, match oxm.Match, do ...action.Instruction) tap.FlowEntry {
 		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Table: table, Priority: 1, Match: match, Instructions: do}}
 	}
-	output := openflow.ApplyActions{openflow.Output{Port: 5}}
+	output := action.ApplyActions{action.Output{Port: 5}}
 	program := &tap.Program{Flows: []tap.FlowEntry{
-		entry("cap", 0x7461_0002_0000_0001, 0, oxm.Match{oxm.InPort(1)}, openflow.GotoTable{Table: 2}),
-		entry("cap", 0x7461_0002_0000_0001, 2, nil, openflow.GotoTable{Table: 3}),
+		entry("cap", 0x7461_0002_0000_0001, 0, oxm.Match{oxm.InPort(1)}, action.GotoTable{Table: 2}),
+		entry("cap", 0x7461_0002_0000_0001, 2, nil, action.GotoTable{Table: 3}),
 		entry("cap", 0x7461_0002_0000_0001, 3, oxm.Match{oxm.Metadata(1)}, output),
-		entry("svc", 0x7461_0003_0000_0003, 0, oxm.Match{oxm.InPort(2), oxm.TunSrc(from)}, openflow.GotoTable{Table: 3}),
+		entry("svc", 0x7461_0003_0000_0003, 0, oxm.Match{oxm.InPort(2), oxm.TunSrc(from)}, action.GotoTable{Table: 3}),
 		entry("svc", 0x7461_0003_0000_0003, 3, oxm.Match{oxm.Metadata(2)}, output),
-		entry(tap.OwnerBridge, 0x7461_0001_0000_0009, 1, nil, openflow.GotoTable{Table: 2}),
+		entry(tap.OwnerBridge, 0x7461_0001_0000_0009, 1, nil, action.GotoTable{Table: 2}),
 	}}
 	d := &reconcile.Desired{Program: program}
 	m := d.Meters()

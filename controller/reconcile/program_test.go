@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -26,7 +27,7 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 			Options: map[string]string{"remote_ip": "flow", "key": "flow"},
 		}},
 		Tunnel: tap.Tunnel{Port: "tl-gre"},
-		Flows:  []tap.FlowEntry{flow("bridge", 1, 1, nil, openflow.GotoTable{Table: 2})},
+		Flows:  []tap.FlowEntry{flow("bridge", 1, 1, nil, action.GotoTable{Table: 2})},
 	}
 	capture("cap1", "1", "br0", "vnet1")(p)
 	for _, f := range adjust {
@@ -50,17 +51,17 @@ func capture(owner, suffix, bridge string, selected ...string) func(*tap.Program
 			Owner: owner, Bridge: bridge, Name: "tl-" + suffix, Output: "tlm-" + suffix,
 			SelectAll: len(selected) == 0, SelectSrc: selected, SelectDst: selected,
 		})
-		p.Flows = append(p.Flows, flow(owner, 0, 100, oxm.Match{oxm.InPort(openflow.PortNo(in))}, apply(openflow.Output{Port: 7})))
+		p.Flows = append(p.Flows, flow(owner, 0, 100, oxm.Match{oxm.InPort(openflow.PortNo(in))}, apply(action.Output{Port: 7})))
 	}
 }
 
-func flow(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...openflow.Instruction) tap.FlowEntry {
+func flow(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...action.Instruction) tap.FlowEntry {
 	return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{
 		Cookie: 0x7461000000000001, Table: table, Priority: priority, Match: match, Instructions: do,
 	}}
 }
 
-func apply(actions ...openflow.Action) openflow.Instruction { return openflow.ApplyActions(actions) }
+func apply(actions ...action.Action) action.Instruction { return action.ApplyActions(actions) }
 
 func desired(t require.TestingT, p *tap.Program) *reconcile.Desired {
 	d, err := reconcile.NewDesired(p, tapBridge)

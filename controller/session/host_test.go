@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -181,7 +182,7 @@ func (k *kept) use(p *tap.Program) *reconcile.Desired {
 
 // program is a tap bridge with a capture of vnet1, adjusted.
 func program(adjust ...func(*tap.Program)) *tap.Program {
-	flow := func(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...openflow.Instruction) tap.FlowEntry {
+	flow := func(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...action.Instruction) tap.FlowEntry {
 		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: 0x7461 << 48, Table: table, Priority: priority, Match: match, Instructions: do}}
 	}
 	p := &tap.Program{
@@ -197,8 +198,8 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 		Tunnel:  tap.Tunnel{Port: "tl-gre"},
 		Mirrors: []tap.Mirror{{Owner: "cap1", Bridge: lab.WireBridge, Name: "tl-1", Output: "tlm-1", SelectSrc: []string{"vnet1"}, SelectDst: []string{"vnet1"}}},
 		Flows: []tap.FlowEntry{
-			flow("cap1", 0, 100, oxm.Match{oxm.InPort(4097)}, openflow.GotoTable{Table: 3}),
-			flow("cap1", 3, 100, nil, openflow.ApplyActions{openflow.Output{Port: 9}}),
+			flow("cap1", 0, 100, oxm.Match{oxm.InPort(4097)}, action.GotoTable{Table: 3}),
+			flow("cap1", 3, 100, nil, action.ApplyActions{action.Output{Port: 9}}),
 		},
 	}
 	for _, f := range adjust {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -139,10 +140,10 @@ func probeMessage(dpid, nonce uint64, tunnel openflow.PortNo, to netip.Addr) ope
 	frame = binary.BigEndian.AppendUint64(frame, nonce)
 	return &openflow.PacketOut{
 		Data: frame,
-		Actions: []openflow.Action{
-			openflow.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)},
-			openflow.SetField{Field: oxm.TunDst(to)},
-			openflow.Output{Port: tunnel},
+		Actions: []action.Action{
+			action.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)},
+			action.SetField{Field: oxm.TunDst(to)},
+			action.Output{Port: tunnel},
 		},
 	}
 }

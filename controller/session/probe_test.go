@@ -12,6 +12,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -179,8 +180,8 @@ func TestProbeUntilAnswered(t *testing.T) {
 		due = next
 	}
 	assert.Empty(t, p.packets)
-	assert.Equal(t, []openflow.Action{
-		openflow.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)}, openflow.SetField{Field: oxm.TunDst(peerA)}, openflow.Output{Port: 100},
+	assert.Equal(t, []action.Action{
+		action.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)}, action.SetField{Field: oxm.TunDst(peerA)}, action.Output{Port: 100},
 	}, first.Actions)
 
 	p.s.ProbeArrived(0)

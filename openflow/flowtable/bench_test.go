@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/ovs"
@@ -25,10 +26,10 @@ func delivery(n int) []flowtable.Flow {
 		list[i] = flowtable.Flow{
 			Table: 3, Priority: 100, Cookie: openflow.Cookie(i),
 			Match: oxm.Match{oxm.Metadata(uint64(i))},
-			Instructions: []openflow.Instruction{openflow.ApplyActions{
-				openflow.SetField{Field: oxm.TunnelID(uint64(i))},
-				openflow.SetField{Field: oxm.TunDst(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))},
-				openflow.Output{Port: 1},
+			Instructions: []action.Instruction{action.ApplyActions{
+				action.SetField{Field: oxm.TunnelID(uint64(i))},
+				action.SetField{Field: oxm.TunDst(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))},
+				action.Output{Port: 1},
 			}},
 		}
 	}

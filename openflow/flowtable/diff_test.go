@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
@@ -34,8 +35,8 @@ func text(mods []openflow.FlowMod) string {
 }
 
 func TestDiff(t *testing.T) {
-	output := func(p openflow.PortNo) []openflow.Instruction {
-		return []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: p}}}
+	output := func(p openflow.PortNo) []action.Instruction {
+		return []action.Instruction{action.ApplyActions{action.Output{Port: p}}}
 	}
 	ipv4 := oxm.EthType(0x0800)
 	a := flowtable.Flow{Table: 0, Priority: 10, Match: oxm.Match{oxm.InPort(1)}, Cookie: 0x10, Instructions: output(2)}
@@ -89,15 +90,15 @@ ADD table=0,priority=11,in_port=1,cookie=0x10,actions=output:2`},
 			have: flows(flowtable.Flow{Match: oxm.Match{ipv4, oxm.IPProto(6)}}),
 		},
 		"instructions in other order": {
-			want: flows(flowtable.Flow{Instructions: []openflow.Instruction{openflow.GotoTable{Table: 1}, openflow.WriteMetadata{Value: 1, Mask: 1}}}),
-			have: flows(flowtable.Flow{Instructions: []openflow.Instruction{openflow.WriteMetadata{Value: 1, Mask: 1}, openflow.GotoTable{Table: 1}}}),
+			want: flows(flowtable.Flow{Instructions: []action.Instruction{action.GotoTable{Table: 1}, action.WriteMetadata{Value: 1, Mask: 1}}}),
+			have: flows(flowtable.Flow{Instructions: []action.Instruction{action.WriteMetadata{Value: 1, Mask: 1}, action.GotoTable{Table: 1}}}),
 		},
 		"empty list of actions": {
-			want: flows(flowtable.Flow{Instructions: []openflow.Instruction{openflow.ApplyActions{}}}),
+			want: flows(flowtable.Flow{Instructions: []action.Instruction{action.ApplyActions{}}}),
 			have: flows(flowtable.Flow{}),
 		},
 		"max_len of a port": {
-			want: flows(flowtable.Flow{Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 1, MaxLen: 99}}}}),
+			want: flows(flowtable.Flow{Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 1, MaxLen: 99}}}}),
 			have: flows(flowtable.Flow{Instructions: output(1)}),
 		},
 	}

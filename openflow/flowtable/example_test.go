@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
@@ -18,10 +19,10 @@ func ExampleDiff() {
 		Priority: 100,
 		Cookie:   7,
 		Match:    oxm.Match{oxm.InPort(1)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.SetField{Field: oxm.TunnelID(42)},
-			openflow.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.7"))},
-			openflow.Output{Port: 2},
+		Instructions: []action.Instruction{action.ApplyActions{
+			action.SetField{Field: oxm.TunnelID(42)},
+			action.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.7"))},
+			action.Output{Port: 2},
 		}},
 	}}
 	have := []openflow.FlowStats{{Match: oxm.Match{oxm.InPort(9)}}}
@@ -45,8 +46,8 @@ func ExampleApply() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	want := []flowtable.Flow{{Instructions: []openflow.Instruction{
-		openflow.ApplyActions{openflow.Output{Port: openflow.PortNormal}},
+	want := []flowtable.Flow{{Instructions: []action.Instruction{
+		action.ApplyActions{action.Output{Port: openflow.PortNormal}},
 	}}}
 	if err := flowtable.Apply(ctx, conn, flowtable.Diff(want, have, flowtable.Options{})); err != nil {
 		log.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -15,7 +16,7 @@ type Flow struct {
 	Priority     uint16
 	Match        oxm.Match // In any order.
 	Cookie       openflow.Cookie
-	Instructions []openflow.Instruction
+	Instructions []action.Instruction
 	IdleTimeout  uint16 // Seconds; 0 means never.
 	HardTimeout  uint16 // Seconds; 0 means never.
 	Flags        openflow.FlowFlags
@@ -65,19 +66,19 @@ func (k Key) Compare(l Key) int {
 
 // instructionOrder is the order in which a switch executes instructions,
 // whatever their order in the message (OpenFlow 1.3.5, 5.9).
-func instructionOrder(i openflow.Instruction) int {
+func instructionOrder(i action.Instruction) int {
 	switch i.(type) {
-	case openflow.Meter:
+	case action.Meter:
 		return 0
-	case openflow.ApplyActions:
+	case action.ApplyActions:
 		return 1
-	case openflow.ClearActions:
+	case action.ClearActions:
 		return 2
-	case openflow.WriteActions:
+	case action.WriteActions:
 		return 3
-	case openflow.WriteMetadata:
+	case action.WriteMetadata:
 		return 4
-	case openflow.GotoTable:
+	case action.GotoTable:
 		return 5
 	}
 	return 6
@@ -85,37 +86,37 @@ func instructionOrder(i openflow.Instruction) int {
 
 // canonicalInstructions returns instructions in the form in which a switch
 // reports them.
-func canonicalInstructions(list []openflow.Instruction) []openflow.Instruction {
-	var c []openflow.Instruction
+func canonicalInstructions(list []action.Instruction) []action.Instruction {
+	var c []action.Instruction
 	for _, i := range list {
 		switch i := i.(type) {
-		case openflow.ApplyActions:
+		case action.ApplyActions:
 			if len(i) > 0 {
-				c = append(c, openflow.ApplyActions(canonicalActions(i)))
+				c = append(c, action.ApplyActions(canonicalActions(i)))
 			}
-		case openflow.WriteActions:
-			c = append(c, openflow.WriteActions(canonicalActions(i)))
+		case action.WriteActions:
+			c = append(c, action.WriteActions(canonicalActions(i)))
 		default:
 			c = append(c, i)
 		}
 	}
-	slices.SortStableFunc(c, func(a, b openflow.Instruction) int {
+	slices.SortStableFunc(c, func(a, b action.Instruction) int {
 		return cmp.Compare(instructionOrder(a), instructionOrder(b))
 	})
 	return c
 }
 
-func canonicalActions(list []openflow.Action) []openflow.Action {
-	c := make([]openflow.Action, len(list))
+func canonicalActions(list []action.Action) []action.Action {
+	c := make([]action.Action, len(list))
 	for i, a := range list {
 		switch a := a.(type) {
-		case openflow.Output:
+		case action.Output:
 			if a.Port != openflow.PortController {
 				a.MaxLen = 0 // Means nothing for other ports, and is not kept.
 			}
 			c[i] = a
-		case openflow.Clone:
-			c[i] = openflow.Clone{Actions: canonicalActions(a.Actions)}
+		case action.Clone:
+			c[i] = action.Clone{Actions: canonicalActions(a.Actions)}
 		default:
 			c[i] = a
 		}
@@ -128,13 +129,13 @@ type comparison struct{ a, b []byte }
 
 // sameInstructions compares by wire form, at first as it is and, if that
 // differs, in canonical form.
-func (c *comparison) sameInstructions(a, b []openflow.Instruction) bool {
+func (c *comparison) sameInstructions(a, b []action.Instruction) bool {
 	return c.sameWire(a, b) || c.sameWire(canonicalInstructions(a), canonicalInstructions(b))
 }
 
-func (c *comparison) sameWire(a, b []openflow.Instruction) bool {
+func (c *comparison) sameWire(a, b []action.Instruction) bool {
 	var errA, errB error
-	c.a, errA = openflow.AppendInstructions(c.a[:0], a)
-	c.b, errB = openflow.AppendInstructions(c.b[:0], b)
+	c.a, errA = action.AppendInstructions(c.a[:0], a)
+	c.b, errB = action.AppendInstructions(c.b[:0], b)
 	return errA == nil && errB == nil && bytes.Equal(c.a, c.b)
 }

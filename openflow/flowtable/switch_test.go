@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/internal/generate"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -145,7 +146,7 @@ func TestApplyReportsWhatTheSwitchRefuses(t *testing.T) {
 	ctx := within(t)
 	mods := []openflow.FlowMod{
 		{Priority: 1},
-		{Priority: 2, Table: 7, Instructions: []openflow.Instruction{openflow.GotoTable{Table: 3}}},
+		{Priority: 2, Table: 7, Instructions: []action.Instruction{action.GotoTable{Table: 3}}},
 		{Priority: 3},
 	}
 	err := flowtable.Apply(ctx, conn, mods)
@@ -174,7 +175,7 @@ func TestAddReportsWhatTheSwitchRefuses(t *testing.T) {
 	ctx := within(t)
 	mods := []openflow.FlowMod{
 		{Priority: 1},
-		{Priority: 2, Table: 7, Instructions: []openflow.Instruction{openflow.GotoTable{Table: 3}}},
+		{Priority: 2, Table: 7, Instructions: []action.Instruction{action.GotoTable{Table: 3}}},
 		{Priority: 3},
 	}
 	err := flowtable.Add(ctx, conn, mods)
@@ -215,7 +216,7 @@ func TestWatch(t *testing.T) {
 	conn := dial(t, s)
 	ctx := within(t)
 	before := []flowtable.Flow{{Table: 1, Priority: 4, Cookie: 9,
-		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 3}}}}}
+		Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 3}}}}}
 	if err := flowtable.Apply(ctx, conn, flowtable.Diff(before, nil, flowtable.Options{})); err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +239,7 @@ func TestWatch(t *testing.T) {
 	match := oxm.Match{oxm.EthType(0x0800), oxm.IPProto(6), oxm.TCPDst(80)}
 	want := []openflow.FlowUpdate{
 		{Event: openflow.FlowAdded, Table: 3, Priority: 5, Cookie: 0x99, Match: match,
-			Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: 1}}}},
+			Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 1}}}},
 		{Event: openflow.FlowModified, Table: 3, Priority: 5, Cookie: 0x99, Match: match},
 		{Event: openflow.FlowDeleted, Table: 3, Priority: 5, Cookie: 0x99, Match: match, Reason: openflow.RemovedDelete},
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -31,7 +32,7 @@ type flowTables struct {
 
 func (t *flowTables) add(
 	owner string, tag uint64, table openflow.TableID, priority uint16,
-	match oxm.Match, instructions ...openflow.Instruction,
+	match oxm.Match, instructions ...action.Instruction,
 ) {
 	t.entries = append(t.entries, tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{
 		Cookie: cookie(tag), Table: table, Priority: priority,
@@ -42,7 +43,7 @@ func (t *flowTables) add(
 // addGuard drops packets of this host's tunnel in both directions, and passes the rest.
 func (t *flowTables) addGuard(tunnelIP netip.Addr) {
 	t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, priorityRest, nil,
-		openflow.GotoTable{Table: tableSelect})
+		action.GotoTable{Table: tableSelect})
 	if tunnelIP.IsValid() {
 		from, to := tunnelPackets(tunnelIP)
 		t.addGuardDrop(from)
@@ -86,10 +87,10 @@ func (t *flowTables) addRemoteCapture(c *capture, port, tunnel uint32) {
 	t.addCapture(c, port)
 	id := tag(kindCapture, c.id)
 	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		openflow.ApplyActions{
-			openflow.SetField{Field: oxm.TunnelID(uint64(c.service.Key))},
-			openflow.SetField{Field: oxm.TunDst(c.to.tunnelIP)},
-			openflow.Output{Port: openflow.PortNo(tunnel)},
+		action.ApplyActions{
+			action.SetField{Field: oxm.TunnelID(uint64(c.service.Key))},
+			action.SetField{Field: oxm.TunDst(c.to.tunnelIP)},
+			action.Output{Port: openflow.PortNo(tunnel)},
 		})
 }
 
@@ -103,9 +104,9 @@ func (t *flowTables) addCapture(c *capture, port uint32) {
 
 	t.add(c.id, id, tableClassify, prioritySpecific,
 		oxm.Match{oxm.InPort(openflow.PortNo(port))},
-		openflow.WriteMetadata{Value: id, Mask: ^uint64(0)}, openflow.GotoTable{Table: next})
+		action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: next})
 	t.add(c.id, id, tableSelect, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		openflow.GotoTable{Table: tableDeliver})
+		action.GotoTable{Table: tableDeliver})
 }
 
 // addReceive delivers what the hosts of a service's sources send through the tunnel, and nothing
@@ -119,12 +120,12 @@ func (t *flowTables) addReceive(
 			oxm.InPort(openflow.PortNo(tunnel)),
 			oxm.TunnelID(uint64(s.Key)),
 			oxm.TunSrc(netip.MustParseAddr(ip)),
-		}, openflow.WriteMetadata{Value: id, Mask: ^uint64(0)}, openflow.GotoTable{Table: tableDeliver})
+		}, action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableDeliver})
 	}
 	t.add(s.ID, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		output(to.ofport))
 }
 
-func output(port uint32) openflow.Instruction {
-	return openflow.ApplyActions{openflow.Output{Port: openflow.PortNo(port)}}
+func output(port uint32) action.Instruction {
+	return action.ApplyActions{action.Output{Port: openflow.PortNo(port)}}
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -121,14 +122,14 @@ func (f *fabric) tapBridge(host string, e envelope) {
 		next := table
 		for _, i := range hit.Instructions {
 			switch i := i.(type) {
-			case openflow.WriteMetadata:
+			case action.WriteMetadata:
 				e.metadata = e.metadata&^i.Mask | i.Value&i.Mask
-			case openflow.GotoTable:
+			case action.GotoTable:
 				if i.Table <= table {
 					f.t.Fatalf("host %s: %v goes backwards", host, hit)
 				}
 				next = i.Table
-			case openflow.ApplyActions:
+			case action.ApplyActions:
 				f.act(host, e, i)
 			default:
 				f.t.Fatalf("host %s: the model knows no %T", host, i)
@@ -196,10 +197,10 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 	return true
 }
 
-func (f *fabric) act(host string, e envelope, actions openflow.ApplyActions) {
+func (f *fabric) act(host string, e envelope, actions action.ApplyActions) {
 	for _, a := range actions {
 		switch a := a.(type) {
-		case openflow.SetField:
+		case action.SetField:
 			switch a.Field.ID() {
 			case oxm.FieldTunnelID:
 				e.tunID = a.Field.Uint64()
@@ -208,7 +209,7 @@ func (f *fabric) act(host string, e envelope, actions openflow.ApplyActions) {
 			default:
 				f.t.Fatalf("the model sets no field %v", a.Field)
 			}
-		case openflow.Output:
+		case action.Output:
 			f.output(host, e, a.Port)
 		default:
 			f.t.Fatalf("the model knows no %T", a)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
@@ -203,18 +204,18 @@ func (h *bare) rows() string {
 // flows are as many, and of the same kind, as Tapline has for one capture, and its own.
 func (h *bare) flows() []openflow.FlowMod {
 	const id, mask = uint64(0x7463<<48 | 1), ^uint64(0)
-	add := func(table openflow.TableID, priority uint16, match oxm.Match, do ...openflow.Instruction) openflow.FlowMod {
+	add := func(table openflow.TableID, priority uint16, match oxm.Match, do ...action.Instruction) openflow.FlowMod {
 		return openflow.FlowMod{Table: table, Priority: priority, Cookie: openflow.Cookie(id), Match: match, Instructions: do}
 	}
 	return []openflow.FlowMod{
-		add(3, 100, oxm.Match{oxm.Metadata(id)}, openflow.ApplyActions{openflow.Output{Port: h.nic}}),
-		add(2, 100, oxm.Match{oxm.Metadata(id)}, openflow.GotoTable{Table: 3}),
-		add(1, 1, nil, openflow.GotoTable{Table: 2}),
+		add(3, 100, oxm.Match{oxm.Metadata(id)}, action.ApplyActions{action.Output{Port: h.nic}}),
+		add(2, 100, oxm.Match{oxm.Metadata(id)}, action.GotoTable{Table: 3}),
+		add(1, 1, nil, action.GotoTable{Table: 2}),
 		add(1, 100, oxm.Match{oxm.EthType(0x0800), oxm.IPProto(47), oxm.IPv4Src(netip.PrefixFrom(h.TunnelIP, 32))}),
 		add(1, 100, oxm.Match{oxm.EthType(0x0800), oxm.IPProto(47), oxm.IPv4Dst(netip.PrefixFrom(h.TunnelIP, 32))}),
-		add(0, 100, oxm.Match{oxm.InPort(barePatch)}, openflow.WriteMetadata{Value: id, Mask: mask}, openflow.GotoTable{Table: 2}),
+		add(0, 100, oxm.Match{oxm.InPort(barePatch)}, action.WriteMetadata{Value: id, Mask: mask}, action.GotoTable{Table: 2}),
 		add(0, 0xffff, oxm.Match{oxm.InPort(bareTunnel), oxm.EthType(0x88b5), oxm.TunnelID(0xffffffff)},
-			openflow.ApplyActions{openflow.Output{Port: openflow.PortController, MaxLen: 128}}),
+			action.ApplyActions{action.Output{Port: openflow.PortController, MaxLen: 128}}),
 	}
 }
 

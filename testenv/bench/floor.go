@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/testenv/lab"
@@ -307,9 +308,9 @@ const countCfg = `{"op":"mutate","table":"Open_vSwitch","where":[],"mutations":[
 func (f *floor) sendFlow(ctx context.Context, command openflow.FlowModCommand) error {
 	return f.flow(ctx, f.of1, openflow.FlowMod{
 		Command: command, Match: oxm.Match{oxm.InPort(floorTap)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{
-			openflow.SetField{Field: oxm.TunnelID(manualKey)}, openflow.SetField{Field: oxm.TunDst(f.h2.TunnelIP)},
-			openflow.Output{Port: floorTunnel},
+		Instructions: []action.Instruction{action.ApplyActions{
+			action.SetField{Field: oxm.TunnelID(manualKey)}, action.SetField{Field: oxm.TunDst(f.h2.TunnelIP)},
+			action.Output{Port: floorTunnel},
 		}},
 	})
 }
@@ -318,7 +319,7 @@ func (f *floor) sendFlow(ctx context.Context, command openflow.FlowModCommand) e
 func (f *floor) deliverFlow(ctx context.Context, command openflow.FlowModCommand) error {
 	return f.flow(ctx, f.of2, openflow.FlowMod{
 		Command: command, Match: oxm.Match{oxm.InPort(floorTunnel), oxm.TunnelID(manualKey)},
-		Instructions: []openflow.Instruction{openflow.ApplyActions{openflow.Output{Port: f.deliver}}},
+		Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: f.deliver}}},
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -212,30 +213,30 @@ func (s Source) FlowMod() *openflow.FlowMod {
 
 // Instructions makes instructions that refer to no meter, no group and no
 // table below 200.
-func (s Source) Instructions() []openflow.Instruction {
-	var list []openflow.Instruction
+func (s Source) Instructions() []action.Instruction {
+	var list []action.Instruction
 	if !s.chance(4) {
-		list = append(list, openflow.ApplyActions(s.Actions(1+s.IntN(4))))
+		list = append(list, action.ApplyActions(s.Actions(1+s.IntN(4))))
 	}
 	if s.chance(4) {
-		list = append(list, openflow.ClearActions{})
+		list = append(list, action.ClearActions{})
 	}
 	if s.chance(4) {
-		list = append(list, openflow.WriteActions{openflow.SetQueue{Queue: s.Uint32()}, openflow.Output{Port: s.outPort()}})
+		list = append(list, action.WriteActions{action.SetQueue{Queue: s.Uint32()}, action.Output{Port: s.outPort()}})
 	}
 	if s.chance(4) {
 		mask := s.Uint64() | 1
-		list = append(list, openflow.WriteMetadata{Value: s.Uint64() & mask, Mask: mask})
+		list = append(list, action.WriteMetadata{Value: s.Uint64() & mask, Mask: mask})
 	}
 	if s.chance(3) {
-		list = append(list, openflow.GotoTable{Table: openflow.TableID(200 + s.IntN(50))})
+		list = append(list, action.GotoTable{Table: openflow.TableID(200 + s.IntN(50))})
 	}
 	return list
 }
 
 // Actions makes n actions that need no prerequisites.
-func (s Source) Actions(n int) []openflow.Action {
-	list := make([]openflow.Action, n)
+func (s Source) Actions(n int) []action.Action {
+	list := make([]action.Action, n)
 	for i := range list {
 		list[i] = s.Action()
 	}
@@ -250,35 +251,35 @@ var settable = []oxm.FieldID{
 }
 
 // Action makes one action that needs no prerequisites.
-func (s Source) Action() openflow.Action {
+func (s Source) Action() action.Action {
 	switch s.IntN(13) {
 	case 0:
-		return openflow.Output{Port: openflow.PortController, MaxLen: uint16(s.Uint32())}
+		return action.Output{Port: openflow.PortController, MaxLen: uint16(s.Uint32())}
 	case 1:
 		id := settable[s.IntN(len(settable))]
 		all := ones(id.Info().Bits)
 		v := s.uint128()
-		return openflow.SetField{Field: oxm.NewField(id, oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
+		return action.SetField{Field: oxm.NewField(id, oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
 	case 2:
-		return openflow.SetQueue{Queue: s.Uint32()}
+		return action.SetQueue{Queue: s.Uint32()}
 	case 3, 4:
-		return openflow.Exit{}
+		return action.Exit{}
 	case 5:
-		return openflow.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableID(s.IntN(254))}
+		return action.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableID(s.IntN(254))}
 	case 6:
-		return openflow.Resubmit{InPort: s.port(), Table: openflow.TableAll}
+		return action.Resubmit{InPort: s.port(), Table: openflow.TableAll}
 	case 7:
-		return openflow.OutputReg{Source: oxm.Subfield{Field: oxm.FieldReg0 + 2, Offset: 16, Bits: 16}, MaxLen: uint16(s.Uint32())}
+		return action.OutputReg{Source: oxm.Subfield{Field: oxm.FieldReg0 + 2, Offset: 16, Bits: 16}, MaxLen: uint16(s.Uint32())}
 	case 8:
-		return openflow.OutputTrunc{Port: s.port(), MaxLen: 14 + s.Uint32N(65000)}
+		return action.OutputTrunc{Port: s.port(), MaxLen: 14 + s.Uint32N(65000)}
 	case 9:
 		dst := oxm.Subfield{Field: oxm.FieldReg0 + 5, Offset: uint8(s.IntN(20)), Bits: uint8(1 + s.IntN(12))}
-		return openflow.RegLoad{Dst: dst, Value: s.Uint64() & (1<<dst.Bits - 1)}
+		return action.RegLoad{Dst: dst, Value: s.Uint64() & (1<<dst.Bits - 1)}
 	case 10:
-		return openflow.RegMove{Src: oxm.WholeField(oxm.FieldEthSrc),
+		return action.RegMove{Src: oxm.WholeField(oxm.FieldEthSrc),
 			Dst: oxm.Subfield{Field: oxm.FieldXReg3, Offset: uint8(s.IntN(17)), Bits: 48}}
 	case 11:
-		return openflow.Clone{Actions: []openflow.Action{openflow.Output{Port: s.outPort()}}}
+		return action.Clone{Actions: []action.Action{action.Output{Port: s.outPort()}}}
 	}
-	return openflow.Output{Port: s.outPort()}
+	return action.Output{Port: s.outPort()}
 }

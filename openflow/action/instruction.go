@@ -1,6 +1,7 @@
-package openflow
+package action
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/openflow/wire"
@@ -25,7 +26,7 @@ const (
 )
 
 // GotoTable continues in a later table.
-type GotoTable struct{ Table TableID }
+type GotoTable struct{ Table wire.TableID }
 
 // WriteMetadata sets the bits of Mask in the metadata to those of Value.
 type WriteMetadata struct{ Value, Mask uint64 }
@@ -65,7 +66,7 @@ func (i GotoTable) appendInstruction(b []byte) ([]byte, error) {
 
 func (i WriteMetadata) appendInstruction(b []byte) ([]byte, error) {
 	b = wire.AppendZeros(appendActionHeader(b, instrWriteMetadata, 24), 4)
-	return be.AppendUint64(be.AppendUint64(b, i.Value), i.Mask), nil
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, i.Value), i.Mask), nil
 }
 
 func (i WriteActions) appendInstruction(b []byte) ([]byte, error) {
@@ -90,14 +91,15 @@ func (i RawInstruction) appendInstruction(b []byte) ([]byte, error) {
 
 func appendActionList(b []byte, typ uint16, name string, actions []Action) ([]byte, error) {
 	start := len(b)
-	b, err := appendActions(wire.AppendZeros(appendActionHeader(b, typ, 0), 4), actions)
+	b, err := AppendActions(wire.AppendZeros(appendActionHeader(b, typ, 0), 4), actions)
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", name, err)
 	}
 	return b, wire.PutLength(b, start, start+2, name)
 }
 
-func appendInstructions(b []byte, list []Instruction) ([]byte, error) {
+// AppendInstructions appends the wire form of a list of instructions.
+func AppendInstructions(b []byte, list []Instruction) ([]byte, error) {
 	var err error
 	for _, i := range list {
 		if i == nil {
@@ -111,7 +113,7 @@ func appendInstructions(b []byte, list []Instruction) ([]byte, error) {
 }
 
 // parseInstructions reads instructions until the window ends.
-func parseInstructions(c *wire.Cursor) []Instruction {
+func ParseInstructions(c *wire.Cursor) []Instruction {
 	if c.Len() == 0 {
 		return nil
 	}
@@ -128,7 +130,7 @@ func parseInstruction(c *wire.Cursor) Instruction {
 	i.Skip(2)
 	switch typ {
 	case instrGotoTable:
-		v := GotoTable{TableID(i.Uint8("table_id"))}
+		v := GotoTable{wire.TableID(i.Uint8("table_id"))}
 		i.Skip(3)
 		i.Done("goto_table")
 		return v
@@ -153,10 +155,4 @@ func parseInstruction(c *wire.Cursor) Instruction {
 		return v
 	}
 	return RawInstruction{typ, string(i.Take(i.Len(), "instruction"))}
-}
-
-// AppendInstructions appends the wire form of instructions. It is for
-// comparing and storing; messages encode their instructions themselves.
-func AppendInstructions(dst []byte, list []Instruction) ([]byte, error) {
-	return appendInstructions(dst, list)
 }

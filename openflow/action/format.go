@@ -1,14 +1,16 @@
-package openflow
+package action
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
 // String implements [Action].
 func (a Output) String() string {
-	if a.Port == PortController {
+	if a.Port == wire.PortController {
 		return fmt.Sprintf("CONTROLLER:%d", a.MaxLen)
 	}
 	return "output:" + a.Port.String()
@@ -67,10 +69,10 @@ func (a RawAction) String() string {
 // String implements [Action].
 func (a Resubmit) String() string {
 	port, table := "", ""
-	if a.InPort != PortInPort {
+	if a.InPort != wire.PortInPort {
 		port = a.InPort.String()
 	}
-	if a.Table != TableAll {
+	if a.Table != wire.TableAll {
 		table = strconv.Itoa(int(a.Table))
 	}
 	return "resubmit(" + port + "," + table + ")"

@@ -1,6 +1,7 @@
-package openflow
+package action
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/openflow/oxm"
@@ -41,7 +42,7 @@ const MaxLenWhole = 0xffff
 
 // Output sends the packet to a port (7.2.5.1).
 type Output struct {
-	Port   PortNo
+	Port   wire.PortNo
 	MaxLen uint16 // Bytes to send to PortController; other ports ignore it.
 }
 
@@ -121,18 +122,18 @@ var (
 
 // appendActionHeader appends type and length of an action (7.2.5).
 func appendActionHeader(b []byte, typ, length uint16) []byte {
-	return be.AppendUint16(be.AppendUint16(b, typ), length)
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, typ), length)
 }
 
 // appendAction8 appends an action of 8 bytes with up to 4 bytes of argument.
 func appendAction8(b []byte, typ uint16, arg uint32) []byte {
-	return be.AppendUint32(appendActionHeader(b, typ, 8), arg)
+	return binary.BigEndian.AppendUint32(appendActionHeader(b, typ, 8), arg)
 }
 
 func (a Output) appendAction(b []byte) ([]byte, error) {
 	b = appendActionHeader(b, actionOutput, 16)
-	b = be.AppendUint32(b, uint32(a.Port))
-	b = be.AppendUint16(b, a.MaxLen)
+	b = binary.BigEndian.AppendUint32(b, uint32(a.Port))
+	b = binary.BigEndian.AppendUint16(b, a.MaxLen)
 	return wire.AppendZeros(b, 6), nil
 }
 
@@ -205,7 +206,8 @@ func (a RawAction) appendAction(b []byte) ([]byte, error) {
 	return append(appendActionHeader(b, a.Type, uint16(n)), a.Data...), nil
 }
 
-func appendActions(b []byte, actions []Action) ([]byte, error) {
+// AppendActions appends the wire form of a list of actions.
+func AppendActions(b []byte, actions []Action) ([]byte, error) {
 	var err error
 	for _, a := range actions {
 		if a == nil {
@@ -221,7 +223,10 @@ func appendActions(b []byte, actions []Action) ([]byte, error) {
 // maxActionDepth bounds actions inside actions (clone).
 const maxActionDepth = 16
 
-// parseActions reads actions until the window ends.
+// ParseActions reads actions until the window ends.
+func ParseActions(c *wire.Cursor) []Action { return parseActions(c, 0) }
+
+// parseActions is ParseActions at a depth of actions inside actions.
 func parseActions(c *wire.Cursor, depth int) []Action {
 	if c.Len() == 0 {
 		return nil
@@ -256,7 +261,7 @@ func parseAction(c *wire.Cursor, depth int) Action {
 // parseStandardAction returns nil for an action that it does not know.
 func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 	if typ == actionOutput {
-		a := Output{PortNo(c.Uint32("output.port")), c.Uint16("output.max_len")}
+		a := Output{wire.PortNo(c.Uint32("output.port")), c.Uint16("output.max_len")}
 		c.Skip(6)
 		c.Done("output")
 		return a
@@ -272,7 +277,7 @@ func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 	if len(arg) != 4 {
 		return nil
 	}
-	v := be.Uint32(arg)
+	v := binary.BigEndian.Uint32(arg)
 	etherType, ttl := uint16(v>>16), uint8(v>>24)
 	switch typ {
 	case actionGroup:

@@ -1,6 +1,7 @@
-package openflow
+package action
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/openflow/oxm"
@@ -24,8 +25,8 @@ const (
 // Resubmit looks the packet up again, in Table, as if it came from InPort
 // (ovs-actions(7), resubmit).
 type Resubmit struct {
-	InPort PortNo  // PortInPort keeps the port of arrival.
-	Table  TableID // TableAll is the current table.
+	InPort wire.PortNo  // PortInPort keeps the port of arrival.
+	Table  wire.TableID // TableAll is the current table.
 }
 
 // OutputReg outputs to the port whose number is in Source.
@@ -37,7 +38,7 @@ type OutputReg struct {
 // OutputTrunc outputs at most MaxLen bytes of the packet to Port, which must
 // not be a patch port.
 type OutputTrunc struct {
-	Port   PortNo
+	Port   wire.PortNo
 	MaxLen uint32
 }
 
@@ -66,9 +67,9 @@ type Conjunction struct {
 type Learn struct {
 	IdleTimeout, HardTimeout       uint16 // Seconds.
 	Priority                       uint16
-	Cookie                         Cookie
+	Cookie                         wire.Cookie
 	Flags                          uint16
-	Table                          TableID
+	Table                          wire.TableID
 	FinIdleTimeout, FinHardTimeout uint16 // Seconds.
 	Specs                          string
 }
@@ -100,7 +101,7 @@ var (
 //	+-------------------------------+
 func appendNicira(b []byte, subtype, length uint16) []byte {
 	b = appendActionHeader(b, actionExperimenter, length)
-	return be.AppendUint16(be.AppendUint32(b, wire.ExperimenterNicira), subtype)
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(b, wire.ExperimenterNicira), subtype)
 }
 
 // offsetBits is a subfield's range: ofs << 6 | n_bits - 1.
@@ -111,18 +112,18 @@ func lowBits(n uint8) uint64 { return 1<<n - 1 }
 
 // port16 is the 16-bit form of a port, which maps the reserved ports to
 // 0xff00 and up.
-func port16(p PortNo) (uint16, error) {
-	if p >= 0xff00 && p < PortMax {
+func port16(p wire.PortNo) (uint16, error) {
+	if p >= 0xff00 && p < wire.PortMax {
 		return 0, fmt.Errorf("port: %w: %v does not fit in 16 bits", wire.ErrValue, p)
 	}
 	return uint16(p), nil
 }
 
-func portOf16(p uint16) PortNo {
+func portOf16(p uint16) wire.PortNo {
 	if p >= 0xff00 {
-		return PortNo(p) | 0xffff0000
+		return wire.PortNo(p) | 0xffff0000
 	}
-	return PortNo(p)
+	return wire.PortNo(p)
 }
 
 func (a Resubmit) appendAction(b []byte) ([]byte, error) {
@@ -131,7 +132,7 @@ func (a Resubmit) appendAction(b []byte) ([]byte, error) {
 		return b, fmt.Errorf("resubmit: %w", err)
 	}
 	b = appendNicira(b, nxResubmitTable, 16)
-	return append(be.AppendUint16(b, p), byte(a.Table), 0, 0, 0), nil
+	return append(binary.BigEndian.AppendUint16(b, p), byte(a.Table), 0, 0, 0), nil
 }
 
 func (a OutputReg) appendAction(b []byte) ([]byte, error) {
@@ -139,9 +140,9 @@ func (a OutputReg) appendAction(b []byte) ([]byte, error) {
 		return b, fmt.Errorf("output_reg: %w", err)
 	}
 	b = appendNicira(b, nxOutputReg, 24)
-	b = be.AppendUint16(b, offsetBits(a.Source))
+	b = binary.BigEndian.AppendUint16(b, offsetBits(a.Source))
 	b = oxm.AppendNXMHeader(b, a.Source.Field)
-	return wire.AppendZeros(be.AppendUint16(b, a.MaxLen), 6), nil
+	return wire.AppendZeros(binary.BigEndian.AppendUint16(b, a.MaxLen), 6), nil
 }
 
 func (a OutputTrunc) appendAction(b []byte) ([]byte, error) {
@@ -149,8 +150,8 @@ func (a OutputTrunc) appendAction(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, fmt.Errorf("output: %w", err)
 	}
-	b = be.AppendUint16(appendNicira(b, nxOutputTrunc, 16), p)
-	return be.AppendUint32(b, a.MaxLen), nil
+	b = binary.BigEndian.AppendUint16(appendNicira(b, nxOutputTrunc, 16), p)
+	return binary.BigEndian.AppendUint32(b, a.MaxLen), nil
 }
 
 func (a RegLoad) appendAction(b []byte) ([]byte, error) {
@@ -160,9 +161,9 @@ func (a RegLoad) appendAction(b []byte) ([]byte, error) {
 	if a.Value&^lowBits(a.Dst.Bits) != 0 {
 		return b, fmt.Errorf("load: %w: %#x has more than %d bits", wire.ErrValue, a.Value, a.Dst.Bits)
 	}
-	b = be.AppendUint16(appendNicira(b, nxRegLoad, 24), offsetBits(a.Dst))
+	b = binary.BigEndian.AppendUint16(appendNicira(b, nxRegLoad, 24), offsetBits(a.Dst))
 	b = oxm.AppendNXMHeader(b, a.Dst.Field)
-	return be.AppendUint64(b, a.Value), nil
+	return binary.BigEndian.AppendUint64(b, a.Value), nil
 }
 
 func (a RegMove) appendAction(b []byte) ([]byte, error) {
@@ -174,16 +175,16 @@ func (a RegMove) appendAction(b []byte) ([]byte, error) {
 			return b, fmt.Errorf("move: %w", err)
 		}
 	}
-	b = be.AppendUint16(appendNicira(b, nxRegMove, 24), uint16(a.Src.Bits))
-	b = be.AppendUint16(b, uint16(a.Src.Offset))
-	b = be.AppendUint16(b, uint16(a.Dst.Offset))
+	b = binary.BigEndian.AppendUint16(appendNicira(b, nxRegMove, 24), uint16(a.Src.Bits))
+	b = binary.BigEndian.AppendUint16(b, uint16(a.Src.Offset))
+	b = binary.BigEndian.AppendUint16(b, uint16(a.Dst.Offset))
 	return oxm.AppendNXMHeader(oxm.AppendNXMHeader(b, a.Src.Field), a.Dst.Field), nil
 }
 
 func (a Clone) appendAction(b []byte) ([]byte, error) {
 	start := len(b)
 	b = wire.AppendZeros(appendNicira(b, nxClone, 0), 6)
-	b, err := appendActions(b, a.Actions)
+	b, err := AppendActions(b, a.Actions)
 	if err != nil {
 		return b, fmt.Errorf("clone: %w", err)
 	}
@@ -195,20 +196,20 @@ func (a Conjunction) appendAction(b []byte) ([]byte, error) {
 		return b, fmt.Errorf("conjunction: %w: clause %d of %d", wire.ErrValue, a.Clause, a.Clauses)
 	}
 	b = append(appendNicira(b, nxConjunction, 16), a.Clause-1, a.Clauses)
-	return be.AppendUint32(b, a.ID), nil
+	return binary.BigEndian.AppendUint32(b, a.ID), nil
 }
 
 func (a Learn) appendAction(b []byte) ([]byte, error) {
 	start := len(b)
 	b = appendNicira(b, nxLearn, 0)
-	b = be.AppendUint16(b, a.IdleTimeout)
-	b = be.AppendUint16(b, a.HardTimeout)
-	b = be.AppendUint16(b, a.Priority)
-	b = be.AppendUint64(b, uint64(a.Cookie))
-	b = be.AppendUint16(b, a.Flags)
+	b = binary.BigEndian.AppendUint16(b, a.IdleTimeout)
+	b = binary.BigEndian.AppendUint16(b, a.HardTimeout)
+	b = binary.BigEndian.AppendUint16(b, a.Priority)
+	b = binary.BigEndian.AppendUint64(b, uint64(a.Cookie))
+	b = binary.BigEndian.AppendUint16(b, a.Flags)
 	b = append(b, byte(a.Table), 0)
-	b = be.AppendUint16(b, a.FinIdleTimeout)
-	b = be.AppendUint16(b, a.FinHardTimeout)
+	b = binary.BigEndian.AppendUint16(b, a.FinIdleTimeout)
+	b = binary.BigEndian.AppendUint16(b, a.FinHardTimeout)
 	b = wire.AppendPad(append(b, a.Specs...), start)
 	return b, wire.PutLength(b, start, start+2, "learn")
 }
@@ -225,11 +226,11 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 	}
 	switch subtype := c.Uint16("subtype"); subtype {
 	case nxResubmit, nxResubmitTable:
-		a := Resubmit{portOf16(c.Uint16("in_port")), TableID(c.Uint8("table"))}
+		a := Resubmit{portOf16(c.Uint16("in_port")), wire.TableID(c.Uint8("table"))}
 		c.Skip(3)
 		c.Done("resubmit")
 		if subtype == nxResubmit {
-			a.Table = TableAll // NXAST_RESUBMIT ignores the byte.
+			a.Table = wire.TableAll // NXAST_RESUBMIT ignores the byte.
 		}
 		return a
 	case nxOutputReg:
@@ -285,9 +286,9 @@ func parseLearn(c *wire.Cursor) Action {
 		IdleTimeout: c.Uint16("idle_timeout"),
 		HardTimeout: c.Uint16("hard_timeout"),
 		Priority:    c.Uint16("priority"),
-		Cookie:      Cookie(c.Uint64("cookie")),
+		Cookie:      wire.Cookie(c.Uint64("cookie")),
 		Flags:       c.Uint16("flags"),
-		Table:       TableID(c.Uint8("table_id")),
+		Table:       wire.TableID(c.Uint8("table_id")),
 	}
 	c.Skip(1)
 	a.FinIdleTimeout = c.Uint16("fin_idle_timeout")
