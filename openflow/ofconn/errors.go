@@ -8,7 +8,7 @@ import (
 )
 
 // Causes that a [*ConnError] wraps, beside those of package net, io and
-// [*openflow.ParseError].
+// [*wire.ParseError].
 var (
 	// ErrClosed says that Close was called on this side.
 	ErrClosed = errors.New("connection closed")
