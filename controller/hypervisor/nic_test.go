@@ -11,7 +11,12 @@ import (
 )
 
 func TestNICXML(t *testing.T) {
-	s := tap.Service{ID: "s1", Name: "col", MAC: tap.MAC{0x02, 0x74, 0x61, 1, 2, 3}, IfName: "tapa1b2c3"}
+	s := tap.Service{
+		ID:     "s1",
+		Name:   "col",
+		MAC:    tap.MAC{0x02, 0x74, 0x61, 1, 2, 3},
+		IfName: "tapa1b2c3",
+	}
 	got, err := hypervisor.NICXML(s, "c1", "brtap")
 	require.NoError(t, err)
 	assert.Equal(t, `<interface type="bridge">

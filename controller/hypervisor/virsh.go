@@ -100,21 +100,24 @@ func errorText(stderr string, err error) string {
 	}
 }
 
-// boundedBuffer keeps the first bytes that are written to it, and drops the rest.
+// boundedBuffer keeps the first bytes that are written to it, and drops the rest. It must not embed
+// the buffer: io.Copy would find ReadFrom, and not call Write.
 type boundedBuffer struct {
-	bytes.Buffer
+	kept       bytes.Buffer
 	limit      int
 	overflowed bool
 }
+
+func (b *boundedBuffer) String() string { return b.kept.String() }
 
 var _ io.Writer = (*boundedBuffer)(nil)
 
 // Write never fails, so that the program does not die of a broken pipe.
 func (b *boundedBuffer) Write(p []byte) (int, error) {
 	keep := p
-	if room := b.limit - b.Len(); len(keep) > room {
+	if room := b.limit - b.kept.Len(); len(keep) > room {
 		keep, b.overflowed = keep[:room], true
 	}
-	b.Buffer.Write(keep)
+	b.kept.Write(keep)
 	return len(p), nil
 }

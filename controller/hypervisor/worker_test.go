@@ -27,6 +27,9 @@ const (
 	dbID     = "19b21b86-cb36-4521-8302-b9e0aa343e54"
 )
 
+// discard drops all log messages.
+var discard = slog.New(slog.DiscardHandler)
+
 var webMAC = tap.MAC{0x52, 0x54, 0, 0xaa, 0, 1}
 
 func TestMain(m *testing.M) {
@@ -38,7 +41,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// program is the fake virsh, which is built without the race detector, as it is started often.
+// program builds the fake virsh, without the race detector, since it is started often.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tapline-virsh-")
 	if err != nil {
@@ -84,13 +87,20 @@ func web(running bool) *virshtest.Domain {
 	return d
 }
 
-// quick has a worker that is fast where the fake is, and patient otherwise.
+// quick makes intervals short, and time limits long.
 var quick = Timing{
-	Read: 10 * time.Second, Change: 10 * time.Second, Poll: time.Hour, Blind: 50 * time.Millisecond, Addresses: time.Hour,
-	Gap: time.Millisecond, Lost: 20 * time.Millisecond, Retry: 10 * time.Millisecond, RetryMax: 40 * time.Millisecond,
+	Read:      10 * time.Second,
+	Change:    10 * time.Second,
+	Poll:      time.Hour,
+	Blind:     50 * time.Millisecond,
+	Addresses: time.Hour,
+	Gap:       time.Millisecond,
+	Lost:      20 * time.Millisecond,
+	Retry:     10 * time.Millisecond,
+	RetryMax:  40 * time.Millisecond,
 }
 
-// begin starts a worker as a controller does that has just started.
+// begin starts a worker that remembers nothing, as after a restart of the controller.
 func (s *scene) begin(orders ...Order) {
 	s.t.Helper()
 	s.beginWith(Config{Timing: quick}, orders...)
@@ -99,7 +109,10 @@ func (s *scene) begin(orders ...Order) {
 func (s *scene) beginWith(c Config, orders ...Order) {
 	s.t.Helper()
 	s.orders = NewOrders()
-	if !slices.ContainsFunc(orders, func(o Order) bool { return o.Service.ID == untold.Service.ID }) {
+	if !slices.ContainsFunc(
+		orders,
+		func(o Order) bool { return o.Service.ID == noOrders.Service.ID },
+	) {
 		s.orders.Put(1, orders)
 	}
 	if c.Virsh == "" {
@@ -110,7 +123,9 @@ func (s *scene) beginWith(c Config, orders ...Order) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		NewLibvirt(c).Run(ctx, Host{Name: "h1", Addr: netip.MustParseAddr("192.0.2.1"), Cluster: "c1"}, s.orders, func(r Report) {
+		NewLibvirt(
+			c,
+		).Run(ctx, Host{Name: "h1", Addr: netip.MustParseAddr("192.0.2.1"), Cluster: "c1"}, s.orders, func(r Report) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.last = r
@@ -127,10 +142,16 @@ func (s *scene) report() Report {
 	return s.last
 }
 
-// until waits until the latest report is as it should be.
+// until waits until a condition holds for the latest report.
 func (s *scene) until(what string, holds func(Report) bool) Report {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return holds(s.report()) }, patience, 2*time.Millisecond, what)
+	require.Eventually(
+		s.t,
+		func() bool { return holds(s.report()) },
+		patience,
+		2*time.Millisecond,
+		what,
+	)
 	return s.report()
 }
 
@@ -143,7 +164,7 @@ func (s *scene) outcome(state OutcomeState, reason string) {
 	require.True(s.t, ok, "want %s %q, have %+v", state, reason, s.report())
 }
 
-// calls counts the commands of a kind that virsh was given.
+// calls counts the commands that virsh was given and that begin with a word.
 func (s *scene) calls(kind string) (n int) {
 	for _, c := range s.State().Calls {
 		if strings.HasPrefix(c, kind) {
@@ -161,21 +182,41 @@ func (s *scene) event(fn func(*virshtest.State)) {
 }
 
 func order(plug bool, target Target) Order {
-	return Order{Service: tap.Service{ID: "s1", Name: "col", MAC: tap.MAC{2, 't', 'a', 1, 2, 3}, IfName: "tapa1b2c3"}, Guest: target, Plug: plug}
+	return Order{
+		Service: tap.Service{
+			ID:     "s1",
+			Name:   "col",
+			MAC:    tap.MAC{2, 't', 'a', 1, 2, 3},
+			IfName: "tapa1b2c3",
+		},
+		Guest: target,
+		Plug:  plug,
+	}
 }
 
-// untold, in place of orders, has the worker start without any.
-var untold = Order{Service: tap.Service{ID: "untold"}}
+// noOrders, in place of orders, starts the worker without a list of orders.
+var noOrders = Order{Service: tap.Service{ID: "none"}}
 
 const ours = "ua-tapline-c1-s1"
 
 func TestPlug(t *testing.T) {
 	for _, target := range []Target{{ID: webID}, {ID: "web1"}, {ID: "x", Name: "web1"}, {ID: "x", MACs: []tap.MAC{webMAC}}} {
 		t.Run(fmt.Sprint(target), func(t *testing.T) {
-			s := newScene(t, map[string]*virshtest.Domain{webID: web(true), dbID: {Name: "db1", Running: true, Slots: 1}})
+			s := newScene(
+				t,
+				map[string]*virshtest.Domain{
+					webID: web(true),
+					dbID:  {Name: "db1", Running: true, Slots: 1},
+				},
+			)
 			s.begin(order(true, target))
 			s.outcome(Plugged, "")
-			want := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}
+			want := virshtest.NIC{
+				MAC:    "02:74:61:01:02:03",
+				Dev:    "tapa1b2c3",
+				Bridge: "brtap",
+				Alias:  ours,
+			}
 			now := s.State().Domains
 			assert.Equal(t, want, now[webID].Live[1])
 			assert.Equal(t, want, now[webID].Config[1])
@@ -187,7 +228,7 @@ func TestPlug(t *testing.T) {
 	}
 }
 
-// TestOnce: whatever was done before is found in place, also by a worker that has just started.
+// TestOnce: a NIC that is plugged is not plugged again, also by a worker that has just started.
 func TestOnce(t *testing.T) {
 	s := newScene(t, map[string]*virshtest.Domain{webID: web(true)})
 	for range 3 {
@@ -209,10 +250,15 @@ func TestAgainAfterRemovalByHand(t *testing.T) {
 		d := now.Domains[webID]
 		d.Live, d.Slots = d.Live[:1], 1
 	})
-	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Live) == 2 }, patience, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(s.State().Domains[webID].Live) == 2 },
+		patience,
+		time.Millisecond,
+	)
 }
 
-// TestByHand: a NIC with the service's address is as good, and not ours to take away.
+// TestByHand: a NIC with the service's MAC address fulfils the order, and is never unplugged.
 func TestByHand(t *testing.T) {
 	d := web(true)
 	byHand := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tap9", Bridge: "brtap", Alias: "net1"}
@@ -221,22 +267,40 @@ func TestByHand(t *testing.T) {
 	s.begin(order(true, Target{ID: webID}))
 	s.outcome(Plugged, "")
 	s.orders.Put(2, nil)
-	assert.EqualValues(t, 2, s.until("the order is gone", func(r Report) bool { return len(r.NICs) == 0 }).Orders)
+	assert.EqualValues(
+		t,
+		2,
+		s.until("the order is gone", func(r Report) bool { return len(r.NICs) == 0 }).Orders,
+	)
 	s.orders.Put(3, nil)
-	s.until("orders that change nothing are told to be taken, too", func(r Report) bool { return r.Orders == 3 })
+	s.until(
+		"orders that change nothing are told to be taken, too",
+		func(r Report) bool { return r.Orders == 3 },
+	)
 	assert.Zero(t, s.calls("attach-device")+s.calls("detach-device"))
 }
 
 func TestUnplug(t *testing.T) {
 	d := web(true)
-	other := virshtest.NIC{MAC: "02:74:61:09:09:09", Dev: "tapother", Bridge: "brtap", Alias: "ua-tapline-c2-s1"}
+	other := virshtest.NIC{
+		MAC:    "02:74:61:09:09:09",
+		Dev:    "tapother",
+		Bridge: "brtap",
+		Alias:  "ua-tapline-c2-s1",
+	}
 	mine := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}
 	d.Live, d.Config = append(d.Live, other, mine), append(d.Config, mine, other)
 	t.Run("nothing is said yet", func(t *testing.T) {
-		p := makePlan("c1", "brtap", []domain{{Guest: Guest{ID: webID, Running: true}, live: []device{{alias: ours}}}}, nil, nil)
+		p := makePlan(
+			"c1",
+			"brtap",
+			[]domain{{Guest: Guest{ID: webID, Running: true}, live: []device{{alias: ours}}}},
+			nil,
+			nil,
+		)
 		assert.Len(t, p.steps, 1, "an empty list takes it out")
 		s := newScene(t, map[string]*virshtest.Domain{webID: d})
-		s.beginWith(Config{Timing: quick}, untold)
+		s.beginWith(Config{Timing: quick}, noOrders)
 		s.until("the guest is read", func(r Report) bool { return r.Known })
 		assert.Zero(t, s.calls("detach-device"))
 	})
@@ -249,11 +313,19 @@ func TestUnplug(t *testing.T) {
 	t.Run("deleted while away", func(t *testing.T) {
 		s := newScene(t, map[string]*virshtest.Domain{webID: d})
 		s.begin()
-		require.Eventually(t, func() bool { now := s.State().Domains[webID]; return len(now.Live) == 2 && len(now.Config) == 2 }, patience, time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { now := s.State().Domains[webID]; return len(now.Live) == 2 && len(now.Config) == 2 },
+			patience,
+			time.Millisecond,
+		)
 		assert.Equal(t, other, s.State().Domains[webID].Live[1], "that of another cluster stays")
 	})
 	t.Run("of another guest", func(t *testing.T) {
-		s := newScene(t, map[string]*virshtest.Domain{webID: d, dbID: {Name: "db1", Running: true, Slots: 1}})
+		s := newScene(
+			t,
+			map[string]*virshtest.Domain{webID: d, dbID: {Name: "db1", Running: true, Slots: 1}},
+		)
 		s.begin(order(true, Target{ID: dbID}))
 		require.Eventually(t, func() bool {
 			now := s.State().Domains
@@ -262,7 +334,8 @@ func TestUnplug(t *testing.T) {
 	})
 }
 
-// webWithOurs is a guest that has a service's NIC, and so has its definition, on the bridges.
+// webWithOurs is a guest with a service's NIC, on one bridge in its process (live) and on another in
+// its definition (config).
 func webWithOurs(running bool, live, config string) *virshtest.Domain {
 	d := web(running)
 	nic := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: config, Alias: ours}
@@ -281,7 +354,12 @@ func TestPortIsLost(t *testing.T) {
 		s.outcome(Plugged, "")
 		begin := time.Now()
 		s.orders.Unseen([]string{"s1"})
-		require.Eventually(t, func() bool { return s.calls("attach-device") == 3 }, patience, time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return s.calls("attach-device") == 3 },
+			patience,
+			time.Millisecond,
+		)
 		assert.GreaterOrEqual(t, time.Since(begin), (1+2+4)*quick.Lost)
 		s.orders.Unseen(nil)
 		s.outcome(Plugged, "")
@@ -296,7 +374,12 @@ func TestPortIsLost(t *testing.T) {
 		s.orders.Unseen([]string{"s1"})
 		s.outcome(Failed, "the guest does not release the NIC")
 		s.Change(func(now *virshtest.State) { now.Domains[webID].Stubborn = false })
-		require.Eventually(t, func() bool { return s.calls("attach-device") == 1 }, patience, time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return s.calls("attach-device") == 1 },
+			patience,
+			time.Millisecond,
+		)
 		s.orders.Unseen(nil)
 		s.outcome(Plugged, "")
 	})
@@ -313,13 +396,19 @@ func TestPortIsLost(t *testing.T) {
 			s.begin(order(tc.plug, target))
 			s.orders.Unseen([]string{"s1"})
 			s.until("it is read", func(r Report) bool { return r.Known })
-			require.Eventually(t, func() bool { return s.calls("list") > 4 }, patience, time.Millisecond)
+			require.Eventually(
+				t,
+				func() bool { return s.calls("list") > 4 },
+				patience,
+				time.Millisecond,
+			)
 			assert.Zero(t, s.calls("detach-device")+s.calls("attach-device"))
 		})
 	}
 }
 
-// TestOtherBridge: a definition that was altered is mended. In the running guest the bridge does not matter, as the port is moved.
+// TestOtherBridge: a NIC that somebody moved to another bridge is put back in the definition. In the
+// running guest the bridge does not matter, since the port is moved.
 func TestOtherBridge(t *testing.T) {
 	for _, running := range []bool{true, false} {
 		s := newScene(t, map[string]*virshtest.Domain{webID: webWithOurs(running, "br0", "br0")})
@@ -328,27 +417,47 @@ func TestOtherBridge(t *testing.T) {
 			d := s.State().Domains[webID]
 			return len(d.Config) == 2 && d.Config[1].Bridge == "brtap"
 		}, patience, time.Millisecond)
-		assert.Equal(t, 2, s.calls("detach-device")+s.calls("attach-device"), "the definition alone")
+		assert.Equal(
+			t,
+			2,
+			s.calls("detach-device")+s.calls("attach-device"),
+			"the definition alone",
+		)
 		s.stop()
 	}
 }
 
 func TestGuestDoesNotRelease(t *testing.T) {
 	d := web(true)
-	d.Live, d.Stubborn = append(d.Live, virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours}), true
+	d.Live, d.Stubborn = append(
+		d.Live,
+		virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: "brtap", Alias: ours},
+	), true
 	s := newScene(t, map[string]*virshtest.Domain{webID: d})
 	s.begin()
 	r := s.until("it says so", func(r Report) bool { return r.Problem != "" })
-	assert.Equal(t, "guest web1 does not release NIC tapa1b2c3; nothing is delivered to it", r.Problem)
+	assert.Equal(
+		t,
+		"guest web1 does not release NIC tapa1b2c3; nothing is delivered to it",
+		r.Problem,
+	)
 	s.Change(func(now *virshtest.State) { now.Domains[webID].Stubborn = false })
-	s.until("it is gone", func(r Report) bool { return r.Problem == "" && len(r.Guests[0].NICs) == 1 })
+	s.until(
+		"it is gone",
+		func(r Report) bool { return r.Problem == "" && len(r.Guests[0].NICs) == 1 },
+	)
 }
 
 func TestGuestIsOff(t *testing.T) {
 	s := newScene(t, map[string]*virshtest.Domain{webID: web(false)})
 	s.begin(order(true, Target{ID: webID}))
 	s.outcome(Off, "")
-	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 2 }, patience, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(s.State().Domains[webID].Config) == 2 },
+		patience,
+		time.Millisecond,
+	)
 	assert.Equal(t, 1, s.calls("attach-device"), "only the definition")
 	assert.Equal(t, "shut off", s.report().Guests[0].State)
 }
@@ -359,7 +468,13 @@ func TestNoSlot(t *testing.T) {
 	s := newScene(t, map[string]*virshtest.Domain{webID: d})
 	s.begin(order(true, Target{ID: webID}))
 	s.outcome(Failed, "internal error: No more available PCI slots")
-	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 2 }, patience, time.Millisecond, "it comes with the next start")
+	require.Eventually(
+		t,
+		func() bool { return len(s.State().Domains[webID].Config) == 2 },
+		patience,
+		time.Millisecond,
+		"it comes with the next start",
+	)
 	s.Change(func(now *virshtest.State) { now.Domains[webID].Slots = 1 })
 	s.outcome(Plugged, "")
 }
@@ -374,21 +489,29 @@ func TestLibvirtIsDown(t *testing.T) {
 	s.Change(func(now *virshtest.State) { now.Down = "" })
 	s.outcome(Plugged, "")
 	assert.Empty(t, s.report().Problem)
-	// Down again: what was known stays known.
+	// Down again: the guests stay known.
 	s.event(func(now *virshtest.State) { now.Down, now.Domains[webID].Live = words, nil })
 	r = s.until("it says so again", func(r Report) bool { return r.Problem == words })
 	assert.True(t, r.Known)
 	assert.Len(t, r.Guests, 1)
-	// What was deleted meanwhile is taken out when it is back.
+	// A NIC whose service was deleted meanwhile is unplugged when libvirt is back.
 	s.orders.Put(2, nil)
 	s.Change(func(now *virshtest.State) { now.Down = "" })
-	require.Eventually(t, func() bool { return len(s.State().Domains[webID].Config) == 1 }, patience, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(s.State().Domains[webID].Config) == 1 },
+		patience,
+		time.Millisecond,
+	)
 }
 
 func TestVirshIsMissing(t *testing.T) {
 	s := newScene(t, nil)
 	s.beginWith(Config{Virsh: "virsh-that-nobody-has", Timing: quick})
-	s.until("it says so", func(r Report) bool { return strings.Contains(r.Problem, "virsh-that-nobody-has cannot be executed") })
+	s.until(
+		"it says so",
+		func(r Report) bool { return strings.Contains(r.Problem, "virsh-that-nobody-has cannot be executed") },
+	)
 }
 
 func TestHang(t *testing.T) {
@@ -403,12 +526,20 @@ func TestHang(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	s := newScene(t, map[string]*virshtest.Domain{webID: web(true)})
 	s.begin()
-	r := s.until("addresses are there", func(r Report) bool { return len(r.Guests) == 1 && len(r.Guests[0].NICs[0].IPs) == 1 })
+	r := s.until(
+		"addresses are there",
+		func(r Report) bool { return len(r.Guests) == 1 && len(r.Guests[0].NICs[0].IPs) == 1 },
+	)
 	assert.Equal(t, "10.0.0.5", r.Guests[0].NICs[0].IPs[0].String())
 }
 
 func TestHostWithout(t *testing.T) {
-	l := NewLibvirt(Config{URI: "qemu+ssh://{host}/system", URIs: map[string]string{"h2": "", "h3": "qemu+tls://{ip}/system"}})
+	l := NewLibvirt(
+		Config{
+			URI:  "qemu+ssh://{host}/system",
+			URIs: map[string]string{"h2": "", "h3": "qemu+tls://{ip}/system"},
+		},
+	)
 	for _, tc := range []struct {
 		host Host
 		want string

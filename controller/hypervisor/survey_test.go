@@ -1,0 +1,138 @@
+package hypervisor
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// surveyOutput assembles the output of a survey from parts: kind, id and text.
+func surveyOutput(mark string, parts ...[3]string) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(mark + " " + p[0] + " " + p[1] + "\n" + p[2] + "\n")
+	}
+	return b.String() + mark + "\n"
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// TestReadSurvey reads descriptions as libvirt 9.0 prints them.
+func TestReadSurvey(t *testing.T) {
+	live, config := readFile(t, "testdata/live.xml"), readFile(t, "testdata/config.xml")
+	out := surveyOutput("MARK",
+		[3]string{"state", webID, "running\n"},
+		[3]string{"live", webID, live},
+		[3]string{"config", webID, config},
+		[3]string{"state", dbID, ""}, // It vanished after it was listed.
+		[3]string{"live", dbID, ""},
+	)
+	domains, err := readSurvey(out, "MARK")
+	require.NoError(t, err)
+	require.Len(t, domains, 1)
+
+	d := domains[0]
+	assert.Equal(t, Guest{
+		ID: webID, Name: "web1", State: "running", Running: true, Persistent: true,
+		NICs: []GuestNIC{
+			{MAC: webMAC, IfName: "vnet0", Bridge: "virbr0"},
+			{MAC: tap.MAC{0x52, 0x54, 0, 0xaa, 0, 2}, IfName: "vnet1", Bridge: "br0"},
+			{MAC: tapMAC, IfName: "tapa1b2c3", Bridge: "brtap", Ours: true},
+			{MAC: tap.MAC{0x52, 0x54, 0, 0xaa, 0, 4}, IfName: "macvtap0"},
+		},
+	}, d.Guest)
+	assert.True(t, d.agent)
+	assert.Len(t, d.config, 2)
+	assert.Equal(t, "default", d.config[0].bridge, "the definition names the network alone")
+	assert.Equal(t, ours, d.live[2].alias)
+}
+
+func TestReadSurveyOfDomainThatIsOff(t *testing.T) {
+	config := readFile(t, "testdata/config.xml")
+	out := surveyOutput(
+		"MARK",
+		[3]string{
+			"state",
+			webID,
+			"shut off",
+		},
+		[3]string{"live", webID, config},
+		[3]string{"config", webID, config},
+	)
+	domains, err := readSurvey(out, "MARK")
+	require.NoError(t, err)
+	require.Len(t, domains, 1)
+	assert.False(t, domains[0].Running)
+	assert.Empty(t, domains[0].live)
+	assert.Len(t, domains[0].NICs, 2, "those of the definition")
+}
+
+func TestReadSurveyRefusesWhatIsNotXML(t *testing.T) {
+	_, err := readSurvey(surveyOutput("MARK", [3]string{"live", webID, "<domain"}), "MARK")
+	require.ErrorContains(t, err, "the description of a domain cannot be read")
+}
+
+func TestFindUUIDs(t *testing.T) {
+	out := webID + "\n" + dbID + "\n\nnot-a-uuid\n" + webID + ";destroy\n"
+	assert.Equal(t, []string{dbID, webID}, findUUIDs(out), "sorted")
+}
+
+func FuzzReadSurvey(f *testing.F) {
+	f.Add("running", "<domain id='1'><name>a</name><uuid>"+webID+"</uuid></domain>", "<domain/>")
+	f.Add("shut off", readFile(f, "testdata/live.xml"), readFile(f, "testdata/config.xml"))
+	f.Fuzz(func(t *testing.T, state, live, config string) {
+		out := surveyOutput(
+			"MARK",
+			[3]string{"state", webID, state},
+			[3]string{"live", webID, live},
+			[3]string{"config", webID, config},
+		)
+		domains, err := readSurvey(out, "MARK")
+		if err != nil && domains != nil {
+			t.Fatal("domains beside an error")
+		}
+		for _, d := range domains {
+			if !d.Running && !d.Persistent {
+				t.Fatalf("%+v is neither running nor defined", d.Guest)
+			}
+		}
+	})
+}
+
+func TestReadAddresses(t *testing.T) {
+	out := "domain " + webID + `
+ Name       MAC address          Protocol     Address
+-------------------------------------------------------------------------------
+ vnet0      52:54:00:aa:00:01    ipv4         10.0.0.5/24
+ vnet0      52:54:00:aa:00:01    ipv6         fe80::1/64
+ vnet0      52:54:00:aa:00:01    ipv6         2001:db8::5/64
+ vnet0      52:54:00:aa:00:01    ipv4         10.0.0.4/24
+ vnet0      52:54:00:aa:00:01    ipv4         10.0.0.4/24
+ lo         00:00:00:00:00:00    ipv4         127.0.0.1/8
+ vnet9      52:54:00:aa:00:09    ipv4         10.0.0.9/24
+ vnet0      52:54:00:aa:00:01    ipv4         nonsense
+domain ` + dbID + `
+ vnet0      52:54:00:aa:00:01    ipv4         10.0.0.6/24
+end
+`
+	found := addresses{}
+	readAddresses(out, []domain{{Guest: Guest{ID: webID, NICs: []GuestNIC{{MAC: webMAC}}}}}, found)
+	assert.Equal(t, addresses{{webID, webMAC}: {
+		netip.MustParseAddr(
+			"10.0.0.4",
+		),
+		netip.MustParseAddr("10.0.0.5"),
+		netip.MustParseAddr("2001:db8::5"),
+	}}, found)
+}
