@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,8 +13,8 @@ import (
 
 // Config is a controller's configuration. The zero value is not valid; start from [Default].
 type Config struct {
-	// DataDir is the folder of the store and the token. A relative path in a file, here and in all other fields that
-	// name a file, starts at the folder of that file.
+	// DataDir is the folder of the store, the admin token and the audit log. Relative paths in a
+	// file, here and in all fields that name a file, start at the folder of that file.
 	DataDir    string
 	API        API
 	OpenFlow   OpenFlow
@@ -23,7 +22,7 @@ type Config struct {
 	Plugins    []Plugin // exactly one, "mirror"
 	Hypervisor Hypervisor
 	Inventory  Inventory
-	Hosts      []Host // registered at start if they are not yet; none is fine
+	Hosts      []Host // registered at the start, or updated
 
 	source *document.Document // nil if the configuration does not come from a file
 }
@@ -31,32 +30,32 @@ type Config struct {
 // API is the REST interface.
 type API struct {
 	Listen string // IP:PORT; port 0 takes a free one
-	TLS    TLS    // zero: plain HTTP; CA, the key "client_ca", makes clients show a certificate
-	// ClientRoles, the key "client_roles" of tls, makes a client's certificate do for a token: common name -> role. A certificate of
-	// another name is asked for a token as well.
+	TLS    TLS    // zero: plain HTTP; with CA (key "client_ca") clients must show a certificate
+	// ClientRoles (key "client_roles" of tls) lets a client certificate replace a token: it maps
+	// common names to roles. With any other common name a token is still required.
 	ClientRoles map[string]access.Role
 }
 
-// OpenFlow is where the tap bridges connect to.
+// OpenFlow is the listener that the tap bridges connect to.
 type OpenFlow struct {
 	Listen string // IP:PORT; port 0 takes a free one
-	// Advertise is the controller's address as the switches are told: tcp:IP:PORT, or ssl:IP:PORT with TLS.
-	// "" is the local address of the OVSDB connection to each host.
+	// Advertise is the address that switches connect to: tcp:IP:PORT, or ssl:IP:PORT with TLS. If
+	// it is "", each switch gets the local address of the OVSDB connection to its host.
 	Advertise string
 	TLS       TLS // zero: plain TCP
 }
 
-// OVSDB is how hosts' databases are reached.
+// OVSDB configures the connections to hosts' databases.
 type OVSDB struct {
-	Listen string // IP:PORT for hosts that connect to us; "": none, we connect to them
-	TLS    TLS    // of both directions; zero: no "ssl:" hosts, and a plain listener
+	Listen string // IP:PORT for hosts that connect to us; "": none does
+	TLS    TLS    // for both directions; zero: no "ssl:" hosts, and a plain listener
 }
 
 // TLS names PEM files. Cert and Key come together.
 type TLS struct {
-	Cert string // our certificate, and those between it and its authority
+	Cert string // our certificate, and the intermediate ones
 	Key  string // its private key
-	CA   string // authorities that the peer's certificate must come from
+	CA   string // authorities that must have signed the peer's certificate
 }
 
 // IsZero reports whether TLS is not configured.
@@ -66,8 +65,8 @@ func (t TLS) IsZero() bool { return t == TLS{} }
 type Plugin struct {
 	Name   string          // "mirror"
 	Path   string          // "": tapline-NAME beside the running binary
-	SHA256 string          // 64 hexadecimal digits that the binary must have; "": not checked
-	Config json.RawMessage // an object for the plugin, with the types that it has in the file; nil: none
+	SHA256 string          // of the binary, in 64 hexadecimal digits; "": not checked
+	Config json.RawMessage // an object for the plugin, with its types from the file; nil: none
 }
 
 // Driver names what plugs the tap NIC into a guest.
@@ -79,19 +78,20 @@ const (
 	DriverLibvirt Driver = "libvirt"
 )
 
-// Hypervisor is how guests get their tap NIC.
+// Hypervisor says how guests get their tap NIC.
 type Hypervisor struct {
 	Driver Driver
-	// URI is of libvirt (libvirt, "Connection URIs"); {host} stands for the host's name, {ip} for the address in its OVSDB target.
+	// URI is the connection URI of libvirt (libvirt, "Connection URIs"). {host} stands for the
+	// host's name, {ip} for the address in its OVSDB target.
 	URI string
-	// Hosts are the URIs of hosts that differ, by name; "" means that there is no libvirt.
+	// Hosts overrides URI for single hosts, by name; "" means that the host has no libvirt.
 	Hosts map[string]string
 }
 
-// Inventory names the keys of Interface:external_ids by which guests are learned; the first key that is set wins.
-// An empty list learns nothing.
+// Inventory names the keys of Interface:external_ids from which guests are learned. The first key
+// that is set wins. With an empty list nothing is learned.
 type Inventory struct {
-	MACKeys   []string // address of the guest's NIC
+	MACKeys   []string // MAC address of the guest's NIC
 	GuestKeys []string // id of the guest
 	IfaceKeys []string // id of the NIC
 	IPKeys    []string // IP addresses of the NIC
@@ -102,7 +102,7 @@ type Host struct {
 	Name     string
 	OVSDB    string            // ovsdb(7) connection method: tcp:IP:PORT, ssl:IP:PORT or unix:PATH
 	TunnelIP netip.Addr        // zero: learned from the switch
-	Wires    map[string]string // wire -> bridge, beside those that the switch tells
+	Wires    map[string]string // wire -> bridge, in addition to those learned from the switch
 	NICs     []NIC
 }
 
@@ -112,8 +112,8 @@ type NIC struct {
 	MAC  tap.MAC
 }
 
-// Default returns the configuration of an empty file. DataDir is in $XDG_STATE_HOME, or else in the home folder
-// (XDG Base Directory Specification); it is "", which is not valid, if there is neither.
+// Default returns the configuration of an empty file. DataDir is in $XDG_STATE_HOME, or else in the
+// home folder (XDG Base Directory Specification). Without both it is "", which is not valid.
 func Default() *Config {
 	return &Config{
 		DataDir:    defaultDataDir(),
@@ -131,67 +131,14 @@ func Default() *Config {
 }
 
 func defaultDataDir() string {
-	// The specification has relative paths ignored.
+	// The specification says that relative paths are ignored.
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "tapline")
 	}
+
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return ""
 	}
 	return filepath.Join(home, ".local", "state", "tapline")
-}
-
-// Load reads, parses and validates a file. An error is [Errors] if the file could be read.
-func Load(path string) (*Config, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	if info.Size() > document.MaxSize {
-		return nil, fmt.Errorf("read configuration: %s has %d bytes: want at most %d", path, info.Size(), document.MaxSize)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return Parse(path, data)
-}
-
-// Parse parses and validates a configuration. The name is for errors, and its folder is where relative paths start.
-// An error is always [Errors].
-func Parse(name string, data []byte) (*Config, error) {
-	c := Default()
-	source, errs := document.ReadOne(name, data)
-	if source != nil {
-		c.source = source
-		errs = append(errs, c.decode(source.Root)...)
-		c.startPaths(filepath.Dir(name))
-		for _, e := range c.check() {
-			// A value that could not be read is still the default, and that is no second mistake.
-			if !errs.Near(e.Path) {
-				errs = append(errs, e)
-			}
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errs.Sorted()
-	}
-	return c, nil
-}
-
-// startPaths makes relative paths start at a folder.
-func (c *Config) startPaths(folder string) {
-	paths := []*string{&c.DataDir}
-	for _, tls := range []*TLS{&c.API.TLS, &c.OpenFlow.TLS, &c.OVSDB.TLS} {
-		paths = append(paths, &tls.Cert, &tls.Key, &tls.CA)
-	}
-	for i := range c.Plugins {
-		paths = append(paths, &c.Plugins[i].Path)
-	}
-	for _, path := range paths {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(folder, *path)
-		}
-	}
 }

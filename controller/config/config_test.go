@@ -27,7 +27,7 @@ func golden(t *testing.T, path, got string) {
 	require.Equal(t, string(want), got, path)
 }
 
-// inputs returns the test files of a kind, by name; there must be some.
+// inputs returns the test files of a kind, sorted by name. It fails if there are none.
 func inputs(t testing.TB, kind string) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*." + kind + ".yml")
@@ -81,7 +81,11 @@ func TestDefault(t *testing.T) {
 			c := config.Default()
 			require.Equal(t, tt.want, c.DataDir)
 			if tt.want == "" {
-				require.EqualError(t, c.Validate(), "data_dir: it is missing, and there is no home folder: want a folder such as /var/lib/tapline")
+				require.EqualError(
+					t,
+					c.Validate(),
+					"data_dir: it is missing, and there is no home folder: want a folder such as /var/lib/tapline",
+				)
 				return
 			}
 			require.NoError(t, c.Validate())
@@ -106,7 +110,14 @@ func TestLoadFails(t *testing.T) {
 func TestRelativePaths(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "tapline.yaml")
-	require.NoError(t, os.WriteFile(path, []byte("data_dir: state\nplugins: [{name: mirror, path: bin/tapline-mirror}]\n"), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(
+			path,
+			[]byte("data_dir: state\nplugins: [{name: mirror, path: bin/tapline-mirror}]\n"),
+			0o600,
+		),
+	)
 	c, err := config.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(folder, "state"), c.DataDir)
@@ -151,21 +162,29 @@ func TestPosition(t *testing.T) {
 func TestError(t *testing.T) {
 	c, err := config.Load("testdata/full.good.yml")
 	require.NoError(t, err)
-	require.EqualError(t, c.Error("plugins[0].config.tunnel", "%q is not supported: want gre", "vxlan"),
-		`testdata/full.good.yml:22:7: plugins[0].config.tunnel: "vxlan" is not supported: want gre`)
+	require.EqualError(
+		t,
+		c.Error("plugins[0].config.tunnel", "%q is not supported: want gre", "vxlan"),
+		`testdata/full.good.yml:22:7: plugins[0].config.tunnel: "vxlan" is not supported: want gre`,
+	)
 	require.EqualError(t, c.Error("", "no"), "testdata/full.good.yml:2:1: no")
 	require.EqualError(t, config.Default().Error("api.listen", "no"), "api.listen: no")
 }
 
-// A configuration that flags have changed is validated again; its errors point into the file all the same.
+// A configuration that flags have changed is validated again. Its errors still have their places in
+// the file.
 func TestValidateAfterChange(t *testing.T) {
 	c, err := config.Load("testdata/full.good.yml")
 	require.NoError(t, err)
 	c.Hosts[1].NICs[0].Name = ""
 	c.API.Listen = "x"
 	err = c.Validate()
-	require.EqualError(t, err, `testdata/full.good.yml:4:3: api.listen: "x" is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
-testdata/full.good.yml:50:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`)
+	require.EqualError(
+		t,
+		err,
+		`testdata/full.good.yml:4:3: api.listen: "x" is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
+testdata/full.good.yml:50:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`,
+	)
 	var one *config.Error
 	require.ErrorAs(t, err, &one)
 	require.Equal(t, "api.listen", one.Path)
@@ -175,7 +194,13 @@ func TestManyHosts(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("hosts:\n")
 	for i := range 2000 {
-		fmt.Fprintf(&b, "  - {name: h%d, ovsdb: \"tcp:10.0.%d.%d:6640\", wires: {net0: br0}}\n", i, i/250, i%250)
+		fmt.Fprintf(
+			&b,
+			"  - {name: h%d, ovsdb: \"tcp:10.0.%d.%d:6640\", wires: {net0: br0}}\n",
+			i,
+			i/250,
+			i%250,
+		)
 	}
 	c, err := config.Parse("tapline.yaml", []byte(b.String()))
 	require.NoError(t, err)

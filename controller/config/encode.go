@@ -4,22 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/tapline-sdn/tapline/api/document"
 )
 
-// Encode is the configuration in the words of its file, as JSON, which YAML includes: every setting that there is, null where it
-// is not set. A file that holds it means the same, wherever it is: relative paths start at folder. It has no secrets: of files only
-// their paths, and values of plugins whose names look like secrets, and passwords in URIs, are [Redacted]. It fails if the
-// configuration of a plugin is no JSON.
+// Encode returns the configuration as a file: JSON, which is also YAML, with every setting, and
+// null for those that are not set. The file can be loaded from any folder, since relative paths are
+// resolved from folder. It has no secrets: of other files it has only the paths, and passwords in
+// URIs and settings of plugins whose names suggest a secret are [Redacted]. It fails if the
+// configuration of a plugin is not JSON.
 func (c *Config) Encode(folder string) (json.RawMessage, error) {
-	absolute := *c
-	absolute.Plugins = slices.Clone(c.Plugins)
-	absolute.startPaths(folder)
-	c = &absolute
+	resolved := *c
+	resolved.Plugins = slices.Clone(c.Plugins)
+	resolved.resolvePaths(folder)
+	c = &resolved
+
 	plugins, err := eachOf(c.Plugins, Plugin.encode)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,8 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 		setting("data_dir", textOf(c.DataDir)),
 		setting("api", objectOf(
 			setting("listen", textOf(c.API.Listen)),
-			setting("tls", c.API.TLS.encode("client_ca", setting("client_roles", textsOf(c.API.ClientRoles)))),
+			setting("tls", c.API.TLS.encode("client_ca",
+				setting("client_roles", textsOf(c.API.ClientRoles)))),
 		)),
 		setting("openflow", objectOf(
 			setting("listen", textOf(c.OpenFlow.Listen)),
@@ -59,14 +60,18 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 	).JSON(), nil
 }
 
-// encode writes tls; ca is the key of the authorities, and more are keys that only one tls has.
+// encode returns a mapping tls. Its key of the authorities is ca, and more are keys that only some
+// mappings tls have.
 func (t TLS) encode(ca string, more ...document.Field) document.Value {
 	if t.IsZero() {
 		return document.Value{Kind: document.Null}
 	}
-	return objectOf(append([]document.Field{
-		setting("cert", textOf(t.Cert)), setting("key", textOf(t.Key)), setting(ca, textOf(t.CA)),
-	}, more...)...)
+	fields := []document.Field{
+		setting("cert", textOf(t.Cert)),
+		setting("key", textOf(t.Key)),
+		setting(ca, textOf(t.CA)),
+	}
+	return objectOf(append(fields, more...)...)
 }
 
 func (p Plugin) encode() (document.Value, error) {
@@ -78,7 +83,10 @@ func (p Plugin) encode() (document.Value, error) {
 		}
 	}
 	return objectOf(
-		setting("name", textOf(p.Name)), setting("path", textOf(p.Path)), setting("sha256", textOf(p.SHA256)), setting("config", redacted(settings)),
+		setting("name", textOf(p.Name)),
+		setting("path", textOf(p.Path)),
+		setting("sha256", textOf(p.SHA256)),
+		setting("config", redacted(settings)),
 	), nil
 }
 
@@ -97,13 +105,19 @@ func (h Host) encode() (document.Value, error) {
 		tunnelIP = h.TunnelIP.String()
 	}
 	return objectOf(
-		setting("name", textOf(h.Name)), setting("ovsdb", textOf(h.OVSDB)), setting("tunnel_ip", textOf(tunnelIP)),
-		setting("wires", textsOf(h.Wires)), setting("nics", nics),
+		setting("name", textOf(h.Name)),
+		setting("ovsdb", textOf(h.OVSDB)),
+		setting("tunnel_ip", textOf(tunnelIP)),
+		setting("wires", textsOf(h.Wires)),
+		setting("nics", nics),
 	), err
 }
 
 func (n NIC) encode() (document.Value, error) {
-	return objectOf(setting("name", textOf(n.Name)), setting("mac", textOf(n.MAC.String()))), nil
+	return objectOf(
+		setting("name", textOf(n.Name)),
+		setting("mac", textOf(n.MAC.String())),
+	), nil
 }
 
 func setting(name string, v document.Value) document.Field {
@@ -114,39 +128,44 @@ func objectOf(fields ...document.Field) document.Value {
 	return document.Value{Kind: document.Object, Fields: fields}
 }
 
-// textOf is text, or nothing if it is empty.
+// textOf returns a text, or null if it is empty.
 func textOf[T ~string](s T) document.Value {
 	if s == "" {
 		return document.Value{Kind: document.Null}
 	}
-	return document.Value{Kind: document.Text, Text: string(s)}
+	return exactText(string(s))
 }
 
-// textsOf is a mapping to text, in which text may be empty.
+// exactText returns a text that may be empty.
+func exactText(s string) document.Value { return document.Value{Kind: document.Text, Text: s} }
+
+// textsOf returns a mapping to texts that may be empty.
 func textsOf[T ~string](m map[string]T) document.Value {
 	if m == nil {
 		return document.Value{Kind: document.Null}
 	}
 	out := objectOf()
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		out.Fields = append(out.Fields, setting(name, document.Value{Kind: document.Text, Text: string(m[name])}))
+		out.Fields = append(out.Fields, setting(name, exactText(string(m[name]))))
 	}
 	return out
 }
 
-// listOf is a list of text. An empty one is no less than that: nothing would mean the default.
+// listOf returns a list of texts. An empty list is not null, which would mean the default.
 func listOf(list []string) document.Value {
 	out := document.Value{Kind: document.List}
 	for _, s := range list {
-		out.Items = append(out.Items, document.Value{Kind: document.Text, Text: s})
+		out.Items = append(out.Items, exactText(s))
 	}
 	return out
 }
 
+// eachOf returns the list of encoded items, or null for nil.
 func eachOf[T any](list []T, encode func(T) (document.Value, error)) (document.Value, error) {
 	if list == nil {
 		return document.Value{Kind: document.Null}, nil
 	}
+
 	out := document.Value{Kind: document.List}
 	for _, item := range list {
 		v, err := encode(item)
@@ -156,49 +175,4 @@ func eachOf[T any](list []T, encode func(T) (document.Value, error)) (document.V
 		out.Items = append(out.Items, v)
 	}
 	return out, nil
-}
-
-// Redacted stands where a secret was.
-const Redacted = "REDACTED"
-
-// redacted is a value without what looks like a secret by its name.
-func redacted(v document.Value) document.Value {
-	switch v.Kind {
-	case document.List:
-		v.Items = slices.Clone(v.Items)
-		for i, item := range v.Items {
-			v.Items[i] = redacted(item)
-		}
-	case document.Object:
-		v.Fields = slices.Clone(v.Fields)
-		for i, f := range v.Fields {
-			if looksSecret(f.Name) && f.Value.Kind != document.Null {
-				v.Fields[i].Value = document.Value{Kind: document.Text, Text: Redacted}
-			} else {
-				v.Fields[i].Value = redacted(f.Value)
-			}
-		}
-	}
-	return v
-}
-
-// looksSecret reports whether a setting of this name is likely to hold a secret, and not the path of a file that does.
-func looksSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, place := range []string{"file", "path", "dir"} {
-		if strings.HasSuffix(name, place) {
-			return false
-		}
-	}
-	for _, word := range []string{"password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "auth", "community"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return strings.HasSuffix(name, "key") || strings.HasPrefix(name, "private")
-}
-
-// withoutPassword takes the password out of the user's part of a URI (RFC 3986, 3.2.1).
-func withoutPassword(uri string) string {
-	return regexp.MustCompile(`^([^:/?#]+://[^/?#:@]*:)[^/?#@]*@`).ReplaceAllString(uri, "${1}"+Redacted+"@")
 }

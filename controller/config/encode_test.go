@@ -12,7 +12,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/config"
 )
 
-// encoded loads what a configuration encodes to, from a file in another folder.
+// encoded encodes a configuration, and loads it from a file in another folder.
 func encoded(t *testing.T, c *config.Config) *config.Config {
 	t.Helper()
 	here, err := os.Getwd()
@@ -26,15 +26,17 @@ func encoded(t *testing.T, c *config.Config) *config.Config {
 	return again
 }
 
-// fields is a configuration as JSON, its relative paths from here.
+// fields returns a configuration as JSON, with paths relative to the present folder.
 func fields(t *testing.T, c *config.Config) string {
 	t.Helper()
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	copied := *c
 	for _, path := range []*string{
-		&copied.DataDir, &copied.API.TLS.Cert, &copied.API.TLS.Key, &copied.API.TLS.CA, &copied.OpenFlow.TLS.Cert, &copied.OpenFlow.TLS.Key,
-		&copied.OpenFlow.TLS.CA, &copied.OVSDB.TLS.Cert, &copied.OVSDB.TLS.Key, &copied.OVSDB.TLS.CA,
+		&copied.DataDir,
+		&copied.API.TLS.Cert, &copied.API.TLS.Key, &copied.API.TLS.CA,
+		&copied.OpenFlow.TLS.Cert, &copied.OpenFlow.TLS.Key, &copied.OpenFlow.TLS.CA,
+		&copied.OVSDB.TLS.Cert, &copied.OVSDB.TLS.Key, &copied.OVSDB.TLS.CA,
 	} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(here, *path)
@@ -45,7 +47,7 @@ func fields(t *testing.T, c *config.Config) string {
 	return string(text)
 }
 
-// TestEncode: what a configuration encodes to means the same.
+// TestEncode: an encoded configuration means the same as the original.
 func TestEncode(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/state")
 	t.Run("default", func(t *testing.T) {
@@ -60,7 +62,8 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// TestEncodeEverything: full.good.yml sets whatever can be set, and so nothing that TestEncode compares is empty on both sides.
+// TestEncodeEverything: full.good.yml has every setting, so TestEncode compares no setting that is
+// empty on both sides.
 func TestEncodeEverything(t *testing.T) {
 	c, err := config.Load("testdata/full.good.yml")
 	require.NoError(t, err)
@@ -85,16 +88,26 @@ func TestEncodeEverything(t *testing.T) {
 	require.Greater(t, len(set), 30)
 	for path, is := range set {
 		// An empty list of keys is a setting, too.
-		require.True(t, is || path == ".Inventory.GuestKeys", "testdata/full.good.yml does not set %s, so nothing tells whether it is encoded", path)
+		require.True(
+			t,
+			is || path == ".Inventory.GuestKeys",
+			"testdata/full.good.yml does not set %s, so nothing tells whether it is encoded",
+			path,
+		)
 	}
 }
 
 func TestEncodeKeepsSecrets(t *testing.T) {
 	c := config.Default()
 	c.Hypervisor.URI = "qemu+tcp://admin:hush@{host}/system"
-	c.Hypervisor.Hosts = map[string]string{"h2": "qemu+ssh://root@{ip}:22/system", "h3": "qemu+tcp://:hush@h3/system"}
-	c.Plugins[0].Config = json.RawMessage(`{"bridge":"brtap","api_key":"hush","db":{"Password":"hush","users":[{"token":"hush","name":"u"}]},
-		"secrets":["hush"],"private":7,"password":null,"token_file":"/etc/token","key_path":"/etc/key","keys":2}`)
+	c.Hypervisor.Hosts = map[string]string{
+		"h2": "qemu+ssh://root@{ip}:22/system",
+		"h3": "qemu+tcp://:hush@h3/system",
+	}
+	c.Plugins[0].Config = json.RawMessage(
+		`{"bridge":"brtap","api_key":"hush","db":{"Password":"hush","users":[{"token":"hush","name":"u"}]},
+		"secrets":["hush"],"private":7,"password":null,"token_file":"/etc/token","key_path":"/etc/key","keys":2}`,
+	)
 	c.Plugins[0].Path = "bin/tapline-mirror"
 	text, err := c.Encode("/srv")
 	require.NoError(t, err)
@@ -110,12 +123,28 @@ func TestEncodeKeepsSecrets(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal(text, &got))
-	require.Equal(t, `{"bridge":"brtap","api_key":"REDACTED","db":{"Password":"REDACTED","users":[{"token":"REDACTED","name":"u"}]},`+
-		`"secrets":"REDACTED","private":"REDACTED","password":null,"token_file":"/etc/token","key_path":"/etc/key","keys":2}`, string(got.Plugins[0].Config))
+	require.Equal(
+		t,
+		`{"bridge":"brtap","api_key":"REDACTED","db":{"Password":"REDACTED","users":[{"token":"REDACTED","name":"u"}]},`+
+			`"secrets":"REDACTED","private":"REDACTED","password":null,"token_file":"/etc/token","key_path":"/etc/key","keys":2}`,
+		string(got.Plugins[0].Config),
+	)
 	require.Equal(t, "/srv/bin/tapline-mirror", got.Plugins[0].Path)
 	require.Equal(t, "qemu+tcp://admin:REDACTED@{host}/system", got.Hypervisor.URI)
-	require.Equal(t, map[string]string{"h2": "qemu+ssh://root@{ip}:22/system", "h3": "qemu+tcp://:REDACTED@h3/system"}, got.Hypervisor.Hosts)
-	require.Equal(t, "bin/tapline-mirror", c.Plugins[0].Path, "the configuration itself stays as it is")
+	require.Equal(
+		t,
+		map[string]string{
+			"h2": "qemu+ssh://root@{ip}:22/system",
+			"h3": "qemu+tcp://:REDACTED@h3/system",
+		},
+		got.Hypervisor.Hosts,
+	)
+	require.Equal(
+		t,
+		"bin/tapline-mirror",
+		c.Plugins[0].Path,
+		"the configuration itself stays as it is",
+	)
 
 	c.Plugins[0].Config = json.RawMessage(`{`)
 	_, err = c.Encode("/srv")

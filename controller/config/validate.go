@@ -19,8 +19,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/access"
 )
 
-// Validate checks everything that can be known without a network. TLS files that are named must be readable. The error
-// is [Errors].
+// Validate checks everything that can be checked without a network. Named TLS files must be
+// readable. The error is [Errors].
 func (c *Config) Validate() error {
 	if errs := c.check(); len(errs) > 0 {
 		return errs.Sorted()
@@ -28,7 +28,7 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// checker collects what is wrong.
+// checker collects errors.
 type checker struct {
 	config *Config
 	errs   Errors
@@ -38,8 +38,8 @@ func (k *checker) fail(path, format string, args ...any) {
 	k.errs = append(k.errs, k.config.Error(path, format, args...))
 }
 
-// that takes an error of a check as what is wrong at a path.
-func (k *checker) that(path string, err error) {
+// failIf adds the error of a check of the value at a path, if there is one.
+func (k *checker) failIf(path string, err error) {
 	if err != nil {
 		k.fail(path, "%v", err)
 	}
@@ -48,7 +48,8 @@ func (k *checker) that(path string, err error) {
 func (c *Config) check() Errors {
 	k := &checker{config: c}
 	if c.DataDir == "" {
-		k.fail("data_dir", "it is missing, and there is no home folder: want a folder such as /var/lib/tapline")
+		k.fail("data_dir", "it is missing, and there is no home folder: "+
+			"want a folder such as /var/lib/tapline")
 	}
 	k.listeners()
 	k.tls("api.tls", c.API.TLS, "client_ca")
@@ -73,9 +74,12 @@ func (k *checker) listeners() {
 		host string
 		port string
 	}
+
 	var known []listener
 	for _, l := range []struct{ path, address string }{
-		{"api.listen", c.API.Listen}, {"openflow.listen", c.OpenFlow.Listen}, {"ovsdb.listen", c.OVSDB.Listen},
+		{"api.listen", c.API.Listen},
+		{"openflow.listen", c.OpenFlow.Listen},
+		{"ovsdb.listen", c.OVSDB.Listen},
 	} {
 		if l.address == "" && l.path == "ovsdb.listen" {
 			continue
@@ -85,8 +89,10 @@ func (k *checker) listeners() {
 			k.fail(l.path, "%v", err)
 			continue
 		}
+
 		for _, other := range known {
-			if port == other.port && port != "0" && (host == other.host || isAny(host) || isAny(other.host)) {
+			overlap := host == other.host || isAny(host) || isAny(other.host)
+			if port == other.port && port != "0" && overlap {
 				k.fail(l.path, "%q is taken by %s: want another port", l.address, other.path)
 			}
 		}
@@ -94,8 +100,10 @@ func (k *checker) listeners() {
 	}
 }
 
+// splitListen splits IP:PORT.
 func splitListen(address string) (host, port string, err error) {
-	wrong := fmt.Errorf("%q is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640", address)
+	wrong := fmt.Errorf("%q is not an address to listen on: "+
+		"want IP:PORT such as 0.0.0.0:6653 or [::1]:8640", address)
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
 		return "", "", wrong
@@ -109,6 +117,7 @@ func splitListen(address string) (host, port string, err error) {
 	return host, port, nil
 }
 
+// isAny reports whether a host stands for all addresses of the machine.
 func isAny(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
@@ -119,39 +128,47 @@ func (k *checker) tls(path string, t TLS, ca string) {
 		return
 	}
 	if t.Cert == "" {
-		k.fail(path+".cert", "it is missing: want the file of a certificate, cert and key come together")
+		k.fail(path+".cert",
+			"it is missing: want the file of a certificate, cert and key come together")
 	}
 	if t.Key == "" {
-		k.fail(path+".key", "it is missing: want the file of the certificate's key, cert and key come together")
+		k.fail(path+".key",
+			"it is missing: want the file of the certificate's key, cert and key come together")
 	}
-	k.that(path+".cert", readable(t.Cert))
-	k.that(path+".key", readable(t.Key))
-	k.that(path+"."+ca, readable(t.CA))
+
+	k.failIf(path+".cert", checkReadable(t.Cert))
+	k.failIf(path+".key", checkReadable(t.Key))
+	k.failIf(path+"."+ca, checkReadable(t.CA))
 }
 
 func (k *checker) clientRoles() {
 	const path = "api.tls.client_roles"
 	api := k.config.API
 	if len(api.ClientRoles) > 0 && api.TLS.CA == "" {
-		k.fail(path, "it needs client_ca: want the file of the authority that vouches for the clients")
+		k.fail(path, "it needs client_ca: "+
+			"want the file of the authority that vouches for the clients")
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(api.ClientRoles)) {
 		if name == "" {
-			k.fail(document.JoinPath(path, name), "a name is empty: want the common name of a certificate")
+			k.fail(document.JoinPath(path, name),
+				"a name is empty: want the common name of a certificate")
 		}
 		_, err := access.ParseRole(string(api.ClientRoles[name]))
-		k.that(document.JoinPath(path, name), err)
+		k.failIf(document.JoinPath(path, name), err)
 	}
 }
 
-func readable(path string) error {
+// checkReadable checks that a file can be read. "" is no file, and no error.
+func checkReadable(path string) error {
 	if path == "" {
 		return nil
 	}
 	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // opening a pipe might wait for ever
+	if err == nil && !info.Mode().IsRegular() { // To open a pipe might block for ever.
 		return fmt.Errorf("%q is not a file: want a PEM file", path)
 	}
+
 	if err == nil {
 		var file *os.File
 		if file, err = os.Open(path); err == nil {
@@ -172,6 +189,7 @@ func (k *checker) advertise() {
 	if of.Advertise == "" {
 		return
 	}
+
 	const path = "openflow.advertise"
 	scheme, err := checkTarget(of.Advertise, "tcp", "ssl")
 	switch {
@@ -184,14 +202,21 @@ func (k *checker) advertise() {
 	}
 }
 
-// checkTarget checks an OVSDB connection method (ovsdb(7), "Connection Methods") and returns its first word.
+// checkTarget checks an OVSDB connection method (ovsdb(7), "Connection Methods"). It returns the
+// method's scheme, which must be one of schemes.
 func checkTarget(target string, schemes ...string) (scheme string, err error) {
-	examples := map[string]string{"tcp": "tcp:10.0.0.1:6640", "ssl": "ssl:[2001:db8::1]:6640", "unix": "unix:/run/openvswitch/db.sock"}
+	examples := map[string]string{
+		"tcp":  "tcp:10.0.0.1:6640",
+		"ssl":  "ssl:[2001:db8::1]:6640",
+		"unix": "unix:/run/openvswitch/db.sock",
+	}
 	var want []string
 	for _, s := range schemes {
 		want = append(want, examples[s])
 	}
-	wrong := fmt.Errorf("%q is not a connection method: want one like %s", target, strings.Join(want, ", "))
+	wrong := fmt.Errorf("%q is not a connection method: want one like %s",
+		target, strings.Join(want, ", "))
+
 	scheme, rest, ok := strings.Cut(target, ":")
 	if !ok || !slices.Contains(schemes, scheme) {
 		return "", wrong
@@ -202,6 +227,7 @@ func checkTarget(target string, schemes ...string) (scheme string, err error) {
 		}
 		return scheme, nil
 	}
+
 	to, err := netip.ParseAddrPort(rest)
 	if err != nil || to.Port() == 0 || to.Addr().IsUnspecified() || to.Addr().IsMulticast() {
 		return "", wrong
@@ -220,11 +246,14 @@ func (k *checker) plugins() {
 		case p.Name == "":
 			k.fail(path+".name", `it is missing: want "mirror"`)
 		case p.Name != "mirror":
-			k.fail(path+".name", `%q is not supported: want "mirror", for now the only plugin that there is`, p.Name)
+			k.fail(path+".name",
+				`%q is not supported: want "mirror", for now the only plugin that there is`, p.Name)
 		default:
 			k.once(seen, path+".name", p.Name)
 		}
-		if _, err := hex.DecodeString(p.SHA256); err != nil || p.SHA256 != "" && len(p.SHA256) != 64 {
+
+		_, err := hex.DecodeString(p.SHA256)
+		if err != nil || p.SHA256 != "" && len(p.SHA256) != 64 {
 			k.fail(path+".sha256", "%q is not a SHA-256: want 64 hexadecimal digits", p.SHA256)
 		}
 		if p.Config != nil && (!json.Valid(p.Config) || p.Config[0] != '{') {
@@ -233,7 +262,7 @@ func (k *checker) plugins() {
 	}
 }
 
-// once reports a value that stands at another path as well.
+// once adds an error if the value stands at another path as well.
 func (k *checker) once(seen map[string]string, path, value string) {
 	if other, twice := seen[value]; twice {
 		k.fail(path, "%q is also %s: want each only once", value, other)
@@ -247,31 +276,38 @@ func (k *checker) hypervisor() {
 	const path = "hypervisor.uri"
 	switch {
 	case h.Driver != DriverNone && h.Driver != DriverLibvirt:
-		k.fail("hypervisor.driver", "%q is not a driver: want %s or %s", h.Driver, DriverNone, DriverLibvirt)
+		k.fail("hypervisor.driver", "%q is not a driver: want %s or %s",
+			h.Driver, DriverNone, DriverLibvirt)
 	case h.Driver == DriverNone && h.URI != "":
-		k.fail(path, "driver %s has no use for %q: want driver %s, or no uri", DriverNone, h.URI, DriverLibvirt)
+		k.fail(path, "driver %s has no use for %q: want driver %s, or no uri",
+			DriverNone, h.URI, DriverLibvirt)
 	case h.Driver == DriverNone && h.Hosts != nil:
-		k.fail("hypervisor.hosts", "driver %s has no use for it: want driver %s, or no hosts", DriverNone, DriverLibvirt)
+		k.fail("hypervisor.hosts", "driver %s has no use for it: want driver %s, or no hosts",
+			DriverNone, DriverLibvirt)
 	case h.Driver == DriverLibvirt && h.URI == "":
-		k.fail(path, "it is missing: driver %s wants one such as qemu+ssh://{host}/system", DriverLibvirt)
+		k.fail(path, "it is missing: driver %s wants one such as qemu+ssh://{host}/system",
+			DriverLibvirt)
 	case h.Driver == DriverLibvirt:
-		k.that(path, checkLibvirt(h.URI))
+		k.failIf(path, checkLibvirt(h.URI))
 	}
+
 	for _, host := range slices.Sorted(maps.Keys(h.Hosts)) {
 		if uri := h.Hosts[host]; uri != "" && h.Driver == DriverLibvirt {
-			k.that(document.JoinPath("hypervisor.hosts", host), checkLibvirt(uri))
+			k.failIf(document.JoinPath("hypervisor.hosts", host), checkLibvirt(uri))
 		}
 	}
 }
 
-// checkLibvirt checks a connection URI of libvirt with what stands in for a host.
+// checkLibvirt checks a connection URI of libvirt, with an example in place of {host} and {ip}.
 func checkLibvirt(uri string) error {
+	const example = "qemu+ssh://{host}/system"
 	known := strings.NewReplacer("{host}", "host", "{ip}", "192.0.2.1").Replace(uri)
 	switch u, err := url.Parse(known); {
 	case strings.ContainsAny(known, "{}"):
-		return fmt.Errorf("%q has braces around something else than host or ip: want a URI such as qemu+ssh://{host}/system", uri)
+		return fmt.Errorf("%q has braces around something else than host or ip: "+
+			"want a URI such as %s", uri, example)
 	case err != nil || u.Scheme == "" || u.Path == "":
-		return fmt.Errorf("%q is not a URI of libvirt: want one such as qemu+ssh://{host}/system", uri)
+		return fmt.Errorf("%q is not a URI of libvirt: want one such as %s", uri, example)
 	}
 	return nil
 }
@@ -286,70 +322,4 @@ func (k *checker) keys(path string, keys []string) {
 		}
 		k.once(seen, item, key)
 	}
-}
-
-func (k *checker) hosts() {
-	names, targets, tunnels := map[string]string{}, map[string]string{}, map[string]string{}
-	for i, h := range k.config.Hosts {
-		path := fmt.Sprintf("hosts[%d]", i)
-		if h.Name == "" {
-			k.fail(path+".name", "it is missing: want the host's name")
-		} else {
-			k.once(names, path+".name", h.Name)
-		}
-		scheme, err := checkTarget(h.OVSDB, "tcp", "ssl", "unix")
-		switch {
-		case h.OVSDB == "":
-			k.fail(path+".ovsdb", "it is missing: want the host's database, such as tcp:10.0.0.1:6640")
-		case err != nil:
-			k.fail(path+".ovsdb", "%v", err)
-		case scheme == "ssl" && k.config.OVSDB.TLS.IsZero():
-			k.fail(path+".ovsdb", "%q needs ovsdb.tls: want tls, or tcp:", h.OVSDB)
-		default:
-			k.once(targets, path+".ovsdb", h.OVSDB)
-		}
-		if h.TunnelIP.IsValid() {
-			k.once(tunnels, path+".tunnel_ip", h.TunnelIP.String())
-		}
-		for _, wire := range slices.Sorted(maps.Keys(h.Wires)) {
-			wirePath := document.JoinPath(path+".wires", wire)
-			if wire == "" {
-				k.fail(wirePath, "a wire has no name: want one")
-			}
-			k.that(wirePath, checkIfName(h.Wires[wire], "bridge"))
-		}
-		k.nics(path+".nics", h.NICs)
-	}
-}
-
-func (k *checker) nics(path string, nics []NIC) {
-	names, macs := map[string]string{}, map[string]string{}
-	for i, n := range nics {
-		item := fmt.Sprintf("%s[%d]", path, i)
-		if err := checkIfName(n.Name, "NIC"); err != nil {
-			k.that(item+".name", err)
-		} else {
-			k.once(names, item+".name", n.Name)
-		}
-		switch {
-		case n.MAC.IsZero():
-			k.fail(item+".mac", "it is missing: want the NIC's address, such as 52:54:00:12:34:56")
-		case n.MAC.IsMulticast():
-			k.fail(item+".mac", "%s is a group address: want that of a NIC", n.MAC)
-		default:
-			k.once(macs, item+".mac", n.MAC.String())
-		}
-	}
-}
-
-// checkIfName checks the name of a network interface as Linux does (dev_valid_name): a bridge has an interface of its
-// own name.
-func checkIfName(name, what string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("it is missing: want the name of a %s", what)
-	case len(name) > 15 || name == "." || name == ".." || strings.ContainsAny(name, "/: \t\n\v\f\r"):
-		return fmt.Errorf("%q is not the name of a %s: want 1 to 15 characters without space, slash and colon", name, what)
-	}
-	return nil
 }
