@@ -33,7 +33,10 @@ func newKeyring(t *testing.T, cfg access.Config) *access.Keyring {
 
 func create(t *testing.T, k *access.Keyring, name string, role access.Role) (access.Token, string) {
 	t.Helper()
-	made, secret, err := k.Create(t.Context(), access.Token{Name: name, Role: role, CreatedBy: "admin"})
+	made, secret, err := k.Create(
+		t.Context(),
+		access.Token{Name: name, Role: role, CreatedBy: "admin"},
+	)
 	require.NoError(t, err)
 	return made, secret
 }
@@ -89,7 +92,10 @@ func last(t *testing.T, k *access.Keyring, ref string) time.Time {
 func TestCertificates(t *testing.T) {
 	k := newKeyring(t, access.Config{Clients: map[string]access.Role{"ops": access.Operator}})
 	cert := func(cn string) *x509.Certificate {
-		return &x509.Certificate{Subject: pkix.Name{CommonName: cn}, NotAfter: time.Now().Add(time.Hour)}
+		return &x509.Certificate{
+			Subject:  pkix.Name{CommonName: cn},
+			NotAfter: time.Now().Add(time.Hour),
+		}
 	}
 	id, err := k.Authenticate("", cert("ops"))
 	require.NoError(t, err)
@@ -128,7 +134,17 @@ func TestTokensSurviveRestartsAndNoSecretIsStored(t *testing.T) {
 	again := newKeyring(t, access.Config{Records: disk})
 	id, err := again.Authenticate("Bearer "+secret, nil)
 	require.NoError(t, err)
-	require.Equal(t, access.Identity{Kind: "token", ID: made.ID, Name: "ci", Role: access.Viewer, Until: id.Until}, id)
+	require.Equal(
+		t,
+		access.Identity{
+			Kind:  "token",
+			ID:    made.ID,
+			Name:  "ci",
+			Role:  access.Viewer,
+			Until: id.Until,
+		},
+		id,
+	)
 	third := newKeyring(t, access.Config{Records: disk})
 	require.Equal(t, used, last(t, third, made.ID))
 
@@ -153,7 +169,10 @@ func TestRevokeAndExpire(t *testing.T) {
 		require.ErrorIs(t, k.Revoke(t.Context(), "ci"), access.ErrNotFound)
 		require.ErrorIs(t, k.Revoke(t.Context(), "admin"), access.ErrBuiltIn)
 
-		_, short, err := k.Create(t.Context(), access.Token{Name: "ci", Role: access.Viewer, ExpiresAt: time.Now().Add(time.Hour)})
+		_, short, err := k.Create(
+			t.Context(),
+			access.Token{Name: "ci", Role: access.Viewer, ExpiresAt: time.Now().Add(time.Hour)},
+		)
 		require.NoError(t, err)
 		id, err = k.Authenticate("Bearer "+short, nil)
 		require.NoError(t, err)
@@ -162,7 +181,10 @@ func TestRevokeAndExpire(t *testing.T) {
 		require.Error(t, id.Until.Err())
 		_, err = k.Authenticate("Bearer "+short, nil)
 		require.ErrorIs(t, err, access.ErrExpired)
-		_, _, err = k.Create(t.Context(), access.Token{Name: "late", Role: access.Viewer, ExpiresAt: time.Now()})
+		_, _, err = k.Create(
+			t.Context(),
+			access.Token{Name: "late", Role: access.Viewer, ExpiresAt: time.Now()},
+		)
 		require.ErrorIs(t, err, access.ErrExpired)
 		_, _, err = k.Create(t.Context(), access.Token{Name: "ci", Role: access.Viewer})
 		require.ErrorIs(t, err, access.ErrTaken)
@@ -220,7 +242,11 @@ func TestRoles(t *testing.T) {
 func TestRedact(t *testing.T) {
 	k := newKeyring(t, access.Config{})
 	made, secret := create(t, k, "ci", access.Viewer)
-	require.Equal(t, "/api/v1/tokens/tl_"+made.ID+"_.../x", access.Redact("/api/v1/tokens/"+secret+"/x"))
+	require.Equal(
+		t,
+		"/api/v1/tokens/tl_"+made.ID+"_.../x",
+		access.Redact("/api/v1/tokens/"+secret+"/x"),
+	)
 	require.Equal(t, "/api/v1/tap_flows/web", access.Redact("/api/v1/tap_flows/web"))
 	_, err := k.Get(secret)
 	require.ErrorIs(t, err, access.ErrNotFound)

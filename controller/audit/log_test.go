@@ -62,26 +62,69 @@ func names(records []audit.Record) string {
 }
 
 func named(name string) audit.Record {
-	return audit.Record{Actor: audit.Actor{Type: "token", ID: "tl1", Name: "ci"}, Change: audit.Change{Kind: "host", ID: "id-" + name, Name: name}, Outcome: audit.Success}
+	return audit.Record{
+		Actor:   audit.Actor{Type: "token", ID: "tl1", Name: "ci"},
+		Change:  audit.Change{Kind: "host", ID: "id-" + name, Name: name},
+		Outcome: audit.Success,
+	}
 }
 
 func TestChange(t *testing.T) {
 	d := newDesk(t, audit.Options{})
-	request := &audit.Request{ID: "r1", Actor: audit.Actor{Type: "token", ID: "x", Name: "ci", Role: "operator"},
-		Remote: "192.0.2.1:7", UserAgent: strings.Repeat("ü", 300), Method: "PATCH", Path: "/api/v1/guests/vm1", Success: 200}
-	change := audit.Change{Kind: "guest", ID: "g1", Name: "vm1", Before: json.RawMessage(`{"a":1}`), After: json.RawMessage(`{"a":2}`)}
+	request := &audit.Request{
+		ID:        "r1",
+		Actor:     audit.Actor{Type: "token", ID: "x", Name: "ci", Role: "operator"},
+		Remote:    "192.0.2.1:7",
+		UserAgent: strings.Repeat("ü", 300),
+		Method:    "PATCH",
+		Path:      "/api/v1/guests/vm1",
+		Success:   200,
+	}
+	change := audit.Change{
+		Kind:   "guest",
+		ID:     "g1",
+		Name:   "vm1",
+		Before: json.RawMessage(`{"a":1}`),
+		After:  json.RawMessage(`{"a":2}`),
+	}
 	require.NoError(t, d.Change(audit.With(t.Context(), request), change))
 	require.True(t, request.Changed())
-	require.NoError(t, d.Change(t.Context(), audit.Change{Kind: "guest", Name: "vm2", After: json.RawMessage(`{}`)}))
+	require.NoError(
+		t,
+		d.Change(
+			t.Context(),
+			audit.Change{Kind: "guest", Name: "vm2", After: json.RawMessage(`{}`)},
+		),
+	)
 
 	got := d.read(t, audit.Query{})
 	require.Len(t, got, 2)
 	require.Equal(t, "create", got[0].Action)
 	require.Equal(t, audit.Actor{Type: "controller"}, got[0].Actor, "nobody asked")
 	require.Equal(t, audit.Record{
-		Time: time.Date(2026, 11, 1, 12, 0, 1, 0, time.UTC), RequestID: "r1", Actor: request.Actor, Remote: request.Remote,
-		UserAgent: strings.Repeat("ü", 128) + "…", Method: "PATCH", Path: request.Path, Action: "update", Change: change,
-		Outcome: audit.Success, Status: 200,
+		Time: time.Date(
+			2026,
+			11,
+			1,
+			12,
+			0,
+			1,
+			0,
+			time.UTC,
+		),
+		RequestID: "r1",
+		Actor:     request.Actor,
+		Remote:    request.Remote,
+		UserAgent: strings.Repeat(
+			"ü",
+			128,
+		) + "…",
+		Method:  "PATCH",
+		Path:    request.Path,
+		Action:  "update",
+		Change:  change,
+		Outcome: audit.Success,
+		Status:  200,
 	}, got[1])
 
 	info, err := os.Stat(d.path)

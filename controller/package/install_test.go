@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDebianPackage builds the package, installs it on a copy of this machine's root that is gone afterwards, and uses what
-// it has installed.
+// TestDebianPackage builds the package, installs it into a temporary overlay of this machine's
+// root, and uses it there.
 func TestDebianPackage(t *testing.T) {
 	if missing := missing(); missing != "" {
 		if os.Getenv("CI") == "true" {
@@ -30,10 +30,21 @@ func TestDebianPackage(t *testing.T) {
 	deb, err := filepath.Abs(found[0])
 	require.NoError(t, err)
 
-	// New namespaces of mounts, processes and networks: whatever happens, nothing of it stays.
+	// The script runs in namespaces of its own, so nothing of it is left whatever happens.
 	script, err := filepath.Abs("testdata/install.sh")
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", script, deb, t.TempDir())
+	cmd := exec.CommandContext(
+		t.Context(),
+		"unshare",
+		"--mount",
+		"--pid",
+		"--fork",
+		"--kill-child",
+		"--net",
+		script,
+		deb,
+		t.TempDir(),
+	)
 	out, err = cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	t.Logf("%s", out)

@@ -82,7 +82,12 @@ func TestKeysRarelyWrite(t *testing.T) {
 		_, err = s.Commit(t.Context(), flow("f1", 0))
 		require.NoError(t, err)
 	}
-	require.Equal(t, before+10*keyBlock+1, writes(t, s), "the rest is reserved by writes that are made anyway")
+	require.Equal(
+		t,
+		before+10*keyBlock+1,
+		writes(t, s),
+		"the rest is reserved by writes that are made anyway",
+	)
 }
 
 // A caller who gives up before the writer has his batch knows that it was not written.
@@ -121,13 +126,18 @@ func TestNothingIsWrittenAfterAFailedWrite(t *testing.T) {
 	require.ErrorContains(t, s.fail(syscall.EIO), "input/output error")
 	_, err = s.Commit(t.Context(), flow("f2", 0))
 	require.ErrorIs(t, err, syscall.EIO)
-	require.EqualError(t, err, "commit: write "+s.path+": input/output error: the disk cannot be trusted, nothing more is written until the store is opened again")
+	require.EqualError(
+		t,
+		err,
+		"commit: write "+s.path+": input/output error: the disk cannot be trusted, nothing more is written until the store is opened again",
+	)
 	state, err := s.Load(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, state.Revision)
 }
 
-// TestFileAway: what nobody could read again is not acknowledged; once the file is back, all goes on.
+// TestFileAway: a write to a file that was moved away is refused. Once the file is back, writes
+// succeed again.
 func TestFileAway(t *testing.T) {
 	folder := t.TempDir()
 	s := openBolt(t, folder)
@@ -151,20 +161,28 @@ func TestFullDisk(t *testing.T) {
 		}
 		t.Skipf("needs root to mount a small tmpfs: %v", err)
 	}
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(folder, 0)) }) // after the store is closed
+	t.Cleanup(
+		func() { require.NoError(t, syscall.Unmount(folder, 0)) },
+	) // after the store is closed
 	s := openBolt(t, folder)
 	big := `"` + strings.Repeat("x", 8<<10) + `"`
 	var acknowledged int
 	var err error
 	for err == nil && acknowledged < 100 {
-		_, err = s.Commit(t.Context(), Op{Kind: KindFlow, ID: fmt.Sprint(acknowledged), Value: []byte(big)})
+		_, err = s.Commit(
+			t.Context(),
+			Op{Kind: KindFlow, ID: fmt.Sprint(acknowledged), Value: []byte(big)},
+		)
 		if err == nil {
 			acknowledged++
 		}
 	}
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.Positive(t, acknowledged)
-	require.NoError(t, syscall.Mount("tapline-test", folder, "tmpfs", syscall.MS_REMOUNT, "size=8m"))
+	require.NoError(
+		t,
+		syscall.Mount("tapline-test", folder, "tmpfs", syscall.MS_REMOUNT, "size=8m"),
+	)
 	revision, err := s.Commit(t.Context(), flow("after", 0))
 	require.NoError(t, err, "there is room again")
 	require.EqualValues(t, acknowledged+1, revision)
@@ -176,7 +194,8 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// A write that failed and yet reached the disk leaves watchers without its batch: they have to load again.
+// A write that failed and yet reached the disk leaves watchers without its batch, so they have to
+// load again.
 func TestHistoryOfAnUnknownWrite(t *testing.T) {
 	h := newHistory(8, 5)
 	events, err := h.watch(t.Context(), 5)

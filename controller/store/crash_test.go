@@ -87,7 +87,8 @@ func TestCrash(t *testing.T) {
 	t.Logf("%d rounds, %d acknowledged batches, revision %d", rounds, len(acknowledged), newest)
 }
 
-// runAndKill kills a child after it has acknowledged a number of batches, and returns all lines that it printed.
+// runAndKill kills a child after it has acknowledged a number of batches. It returns all lines that
+// the child printed.
 func runAndKill(t *testing.T, exe, path string, after int) []string {
 	t.Helper()
 	cmd := exec.Command(exe)
@@ -126,10 +127,23 @@ func verify(t *testing.T, path string, round int, newest uint64, acknowledged ma
 		}
 		found[r.Kind][r.ID] = string(r.Value)
 	}
-	require.Equal(t, found[store.KindFlow], found[store.KindService], "round %d: half a batch", round)
+	require.Equal(
+		t,
+		found[store.KindFlow],
+		found[store.KindService],
+		"round %d: half a batch",
+		round,
+	)
 	for id, value := range acknowledged {
-		require.Equal(t, value, found[store.KindFlow][id], "round %d: %s was acknowledged and is lost", round, id)
+		require.Equal(
+			t,
+			value,
+			found[store.KindFlow][id],
+			"round %d: %s was acknowledged and is lost",
+			round,
+			id,
+		)
 	}
-	// Every batch adds one record and one revision: nothing else was made up, and nothing is missing in between.
+	// Every batch adds one record and one revision, so none is missing and none was made up.
 	require.EqualValues(t, state.Revision, len(found[store.KindFlow]), "round %d", round)
 }

@@ -45,7 +45,10 @@ func TestBolt(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	storetest.Run(t, storetest.Harness{Open: func(testing.TB) store.Store { return store.NewMemory() }})
+	storetest.Run(
+		t,
+		storetest.Harness{Open: func(testing.TB) store.Store { return store.NewMemory() }},
+	)
 }
 
 // open leaves closing to the caller.
@@ -72,7 +75,11 @@ func TestLocked(t *testing.T) {
 	first := open(t, path)
 	_, err := store.OpenBolt(path, store.WithLockTimeout(0))
 	require.ErrorIs(t, err, store.ErrLocked)
-	require.EqualError(t, err, "open "+path+": another controller has it open: stop it, or use another data_dir")
+	require.EqualError(
+		t,
+		err,
+		"open "+path+": another controller has it open: stop it, or use another data_dir",
+	)
 	require.NoError(t, first.Close())
 	require.NoError(t, open(t, path, store.WithLockTimeout(0)).Close())
 }
@@ -123,7 +130,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"no folder", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(filepath.Dir(path)))
 		}, "no such file or directory"},
-		{"folder", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) }, "it is not a regular file"},
+		{
+			"folder",
+			func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) },
+			"it is not a regular file",
+		},
 		{"another program's", write(func(tx *bolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("photos"))
 			return err
@@ -131,7 +142,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"newer schema", func(t *testing.T, path string) {
 			require.NoError(t, open(t, path).Close())
 			write(func(tx *bolt.Tx) error {
-				return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{0, 0, 0, 0, 0, 0, 0, 2})
+				return tx.Bucket([]byte("meta")).
+					Put([]byte("schema"), []byte{0, 0, 0, 0, 0, 0, 0, 2})
 			})(t, path)
 		}, "schema 2, and this controller knows schema 1"},
 	}
@@ -167,7 +179,11 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	_, err = s.Watch(ctx, 1)
 	require.ErrorIs(t, err, store.ErrTooOld)
-	require.EqualError(t, err, "revision 1 is not between 2 and 5: cannot watch from this revision: load again")
+	require.EqualError(
+		t,
+		err,
+		"revision 1 is not between 2 and 5: cannot watch from this revision: load again",
+	)
 	events, err := s.Watch(ctx, 2)
 	require.NoError(t, err)
 	for revision := uint64(3); revision <= 5; revision++ {
@@ -186,7 +202,8 @@ func TestKeysEnd(t *testing.T) {
 	db, err := bolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte("meta")).Put([]byte("key_limit"), []byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xfd})
+		return tx.Bucket([]byte("meta")).
+			Put([]byte("key_limit"), []byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xfd})
 	}))
 	require.NoError(t, db.Close())
 	s := open(t, path)
@@ -202,7 +219,10 @@ func TestKeysEnd(t *testing.T) {
 
 func BenchmarkCommitSerial(b *testing.B) {
 	s := opened(b)
-	flow := op("f1", `{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH","enabled":true}`)
+	flow := op(
+		"f1",
+		`{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH","enabled":true}`,
+	)
 	for b.Loop() {
 		if _, err := s.Commit(b.Context(), flow); err != nil {
 			b.Fatal(err)
@@ -212,7 +232,10 @@ func BenchmarkCommitSerial(b *testing.B) {
 
 func BenchmarkCommitParallel64(b *testing.B) {
 	s := opened(b)
-	flow := op("f1", `{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH","enabled":true}`)
+	flow := op(
+		"f1",
+		`{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH","enabled":true}`,
+	)
 	work := make(chan struct{})
 	done := make(chan error, 64)
 	for range 64 {

@@ -13,10 +13,12 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// metaPages are the first pages of a bbolt file; a commit writes one of them last, after all others are on the disk.
+// metaPages are the first pages of a bbolt file. A commit writes one of them last, after all other
+// pages are on disk.
 const metaPages = 2
 
-// TestTornWrites cuts commits off at every page and within pages: the store opens, with what was before the commit or after it.
+// TestTornWrites cuts commits off at every page and within pages. The store opens with the state
+// before the commit or after it.
 func TestTornWrites(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "tapline.db")
@@ -35,7 +37,11 @@ func TestTornWrites(t *testing.T) {
 		require.NoError(t, err)
 		before, err := os.ReadFile(path) // Opening may have written.
 		require.NoError(t, err)
-		_, err = s.Commit(t.Context(), op(fmt.Sprint("then-", commit), fmt.Sprintf("%q", value)), op(fmt.Sprint("first-", commit), `"y"`))
+		_, err = s.Commit(
+			t.Context(),
+			op(fmt.Sprint("then-", commit), fmt.Sprintf("%q", value)),
+			op(fmt.Sprint("first-", commit), `"y"`),
+		)
 		require.NoError(t, err)
 		after, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -52,7 +58,10 @@ func TestTornWrites(t *testing.T) {
 		}
 		require.NotEmpty(t, data)
 		require.NotEmpty(t, meta)
-		random.Shuffle(len(data), func(i, j int) { data[i], data[j] = data[j], data[i] }) // the disk may write them in any order
+		random.Shuffle(
+			len(data),
+			func(i, j int) { data[i], data[j] = data[j], data[i] },
+		) // the disk may write them in any order
 		check := func(what string, file []byte, revision uint64) {
 			t.Helper()
 			torn := filepath.Join(dir, "torn.db")
@@ -80,7 +89,11 @@ func TestTornWrites(t *testing.T) {
 				torn := bytes.Clone(file)
 				copy(torn[page*size:page*size+cut], after[page*size:])
 				if !bytes.Equal(pageOf(torn, page, size), pageOf(after, page, size)) {
-					check(fmt.Sprintf("all data and %d bytes of the meta page", cut), torn, old.Revision)
+					check(
+						fmt.Sprintf("all data and %d bytes of the meta page", cut),
+						torn,
+						old.Revision,
+					)
 				}
 			}
 		}

@@ -21,11 +21,18 @@ import (
 	"github.com/tapline-sdn/tapline/controller/meter"
 )
 
-// fakeRing is an engine with so many services.
+// fakeRing is an engine with a number of services.
 type fakeRing struct{ services int }
 
 func (fakeRing) Count() (hosts, flows, services engine.Counts) {
-	return engine.Counts{"ready": 2, "pending": 1}, engine.Counts{"error": 3}, engine.Counts{"disabled": 4}
+	return engine.Counts{
+			"ready":   2,
+			"pending": 1,
+		}, engine.Counts{
+			"error": 3,
+		}, engine.Counts{
+			"disabled": 4,
+		}
 }
 
 func (fakeRing) PluginUp() bool { return false }
@@ -35,10 +42,19 @@ func (fakeRing) Connections() (registered, ovsdb, openflow int) { return 3, 2, 1
 func (r fakeRing) ServiceCounters() []engine.ServiceCounters {
 	var out []engine.ServiceCounters
 	for i := range r.services {
-		out = append(out, engine.ServiceCounters{Name: fmt.Sprintf("s%04d", i), Counters: meter.Counters{
-			Captured: meter.Flowing{Count: meter.Count{Packets: 10, Bytes: 1000}}, Guarded: meter.Count{Packets: 1, Bytes: 100},
-			Delivered: meter.Flowing{Count: meter.Count{Packets: 7, Bytes: 700}}, Lost: meter.Count{Packets: 2, Bytes: 200},
-		}})
+		out = append(
+			out,
+			engine.ServiceCounters{Name: fmt.Sprintf("s%04d", i), Counters: meter.Counters{
+				Captured: meter.Flowing{
+					Count: meter.Count{Packets: 10, Bytes: 1000},
+				},
+				Guarded: meter.Count{Packets: 1, Bytes: 100},
+				Delivered: meter.Flowing{
+					Count: meter.Count{Packets: 7, Bytes: 700},
+				},
+				Lost: meter.Count{Packets: 2, Bytes: 200},
+			}},
+		)
 	}
 	return out
 }
@@ -47,7 +63,7 @@ type fakePlugin struct{}
 
 func (fakePlugin) Restarts() uint64 { return 5 }
 
-// busy is metrics after something of everything has happened.
+// busy returns metrics after every kind of event has happened.
 func busy(services int) *metrics {
 	m := newMetrics(fakePlugin{})
 	m.watch(fakeRing{services})
@@ -67,7 +83,7 @@ func TestMetricsAreWellNamed(t *testing.T) {
 	assert.Empty(t, problems)
 }
 
-func TestMetricsTell(t *testing.T) {
+func TestMetricValues(t *testing.T) {
 	m := busy(2)
 	require.NoError(t, testutil.GatherAndCompare(m.registry, strings.NewReader(`
 # HELP tapline_api_auth_failures_total Requests refused for lack of a token or role, or after too many failures, by status.
@@ -108,12 +124,15 @@ tapline_tap_flows{status="ready"} 0
 }
 
 func TestServicesAreBounded(t *testing.T) {
-	n, err := testutil.GatherAndCount(busy(maxServices+5).registry, "tapline_captured_packets_total")
+	n, err := testutil.GatherAndCount(
+		busy(maxServices+5).registry,
+		"tapline_captured_packets_total",
+	)
 	require.NoError(t, err)
 	assert.Equal(t, maxServices+1, n)
 }
 
-// exprs are the PromQL expressions of what ships, and where they stand.
+// exprs returns the PromQL expressions of the dashboard and the alerts, by place.
 func exprs(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -148,7 +167,11 @@ func exprs(t *testing.T) map[string]string {
 	}
 	text, err = os.ReadFile("../package/alerts.yaml")
 	require.NoError(t, err)
-	require.NoError(t, yaml.UnmarshalWithOptions(text, &alerts, yaml.Strict()), "rules have fields that Prometheus does not know")
+	require.NoError(
+		t,
+		yaml.UnmarshalWithOptions(text, &alerts, yaml.Strict()),
+		"rules have fields that Prometheus does not know",
+	)
 	for _, g := range alerts.Groups {
 		for _, r := range g.Rules {
 			assert.NotContains(t, out, "alert "+r.Alert)
@@ -165,9 +188,9 @@ func exprs(t *testing.T) map[string]string {
 	return out
 }
 
-// Every metric in the dashboard and the alerts is one that the controller has, with labels that it has, and every one of
-// Tapline's own is shown.
-func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
+// The dashboard and the alerts use only metrics and labels that the controller has, and use all of
+// Tapline's own metrics.
+func TestDashboardAndAlertsUseExistingMetrics(t *testing.T) {
 	families, err := busy(1).registry.Gather()
 	require.NoError(t, err)
 	labels := map[string][]string{"up": {"job"}}
@@ -188,7 +211,15 @@ func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
 	label := regexp.MustCompile(`([a-z_]+)\s*(?:=~|!~|!=|=)\s*"[^"]*"`)
 	for where, expr := range exprs(t) {
 		for _, pair := range []string{"()", "{}", "[]"} {
-			assert.Equal(t, strings.Count(expr, pair[:1]), strings.Count(expr, pair[1:]), "%s: %s in %s", where, pair, expr)
+			assert.Equal(
+				t,
+				strings.Count(expr, pair[:1]),
+				strings.Count(expr, pair[1:]),
+				"%s: %s in %s",
+				where,
+				pair,
+				expr,
+			)
 		}
 		found := selector.FindAllStringSubmatch(expr, -1)
 		assert.NotEmpty(t, found, "%s: no metric in %s", where, expr)
@@ -203,7 +234,12 @@ func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
 	}
 	for _, f := range families {
 		if name := f.GetName(); strings.HasPrefix(name, "tapline_") {
-			assert.True(t, shown[name] || shown[name+"_bucket"], "neither the dashboard nor an alert shows %s", name)
+			assert.True(
+				t,
+				shown[name] || shown[name+"_bucket"],
+				"neither the dashboard nor an alert shows %s",
+				name,
+			)
 		}
 	}
 }
@@ -215,5 +251,11 @@ func TestParts(t *testing.T) {
 		{Name: "listeners", Status: api.PartOK, Detail: "api 127.0.0.1:8640"},
 		{Name: "hosts", Status: api.PartDegraded, Detail: "1 of 3 connected (OVSDB 2, OpenFlow 1)"},
 	}, got)
-	assert.True(t, slices.ContainsFunc(parts(nil, fakeRing{}, "", ""), func(p api.Part) bool { return p.Name == "store" && p.Status == api.PartOK }))
+	assert.True(
+		t,
+		slices.ContainsFunc(
+			parts(nil, fakeRing{}, "", ""),
+			func(p api.Part) bool { return p.Name == "store" && p.Status == api.PartOK },
+		),
+	)
 }

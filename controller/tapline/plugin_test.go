@@ -15,7 +15,8 @@ import (
 
 func TestPluginDescribe(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "tapline-mirror")
-	out, err := exec.Command("go", "build", "-o", binary, "../../plugin/tapline-mirror").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", binary, "../../plugin/tapline-mirror").
+		CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
@@ -33,7 +34,16 @@ func TestPluginDescribe(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(text), &got))
 	require.JSONEq(t, mirror.Schema, string(got.ConfigSchema))
 	got.ConfigSchema = nil
-	require.Equal(t, description{Name: "mirror", Version: plugin.Version, ProtocolVersion: plugin.ProtocolVersion, Path: binary}, got)
+	require.Equal(
+		t,
+		description{
+			Name:            "mirror",
+			Version:         plugin.Version,
+			ProtocolVersion: plugin.ProtocolVersion,
+			Path:            binary,
+		},
+		got,
+	)
 
 	text, err = run("--path", binary)
 	require.NoError(t, err)

@@ -12,11 +12,18 @@ import (
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
-// TestEffective: what users are told is a configuration that config check takes, with the plugin as it runs.
-func TestEffective(t *testing.T) {
+// TestEffectiveConfig: the effective configuration passes config check, and names the running plugin.
+func TestEffectiveConfig(t *testing.T) {
 	c := config.Default()
 	c.DataDir = "state"
-	text, err := effectiveConfig(c, plugin.Spec{Name: "mirror", Path: "/opt/tapline-mirror", Config: json.RawMessage(`{"bridge":"spy"}`)})
+	text, err := effectiveConfig(
+		c,
+		plugin.Spec{
+			Name:   "mirror",
+			Path:   "/opt/tapline-mirror",
+			Config: json.RawMessage(`{"bridge":"spy"}`),
+		},
+	)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "tapline.yaml")
 	require.NoError(t, os.WriteFile(path, text, 0o600))
@@ -25,7 +32,15 @@ func TestEffective(t *testing.T) {
 	require.NoError(t, check.Execute())
 	got, err := config.Load(path)
 	require.NoError(t, err)
-	require.Equal(t, config.Plugin{Name: "mirror", Path: "/opt/tapline-mirror", Config: json.RawMessage(`{"bridge":"spy","tunnel":"gre"}`)}, got.Plugins[0])
+	require.Equal(
+		t,
+		config.Plugin{
+			Name:   "mirror",
+			Path:   "/opt/tapline-mirror",
+			Config: json.RawMessage(`{"bridge":"spy","tunnel":"gre"}`),
+		},
+		got.Plugins[0],
+	)
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(here, "state"), got.DataDir)

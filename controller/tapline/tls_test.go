@@ -42,12 +42,19 @@ func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{t: t}
 	a.cert, a.key, a.pem = a.make(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject: pkix.Name{
+			CommonName: "authority",
+		},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
 	})
 	return a
 }
 
-func (a *authority) make(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, []byte) {
+func (a *authority) make(
+	template *x509.Certificate,
+) (*x509.Certificate, *ecdsa.PrivateKey, []byte) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(a.t, err)
@@ -76,12 +83,19 @@ func (a *authority) pair(dir, name string) (cert, key string) {
 	require.NoError(a.t, err)
 	cert, key = filepath.Join(dir, name+"-cert.pem"), filepath.Join(dir, name+"-key.pem")
 	require.NoError(a.t, os.WriteFile(cert, certPEM, 0o600))
-	require.NoError(a.t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600))
+	require.NoError(
+		a.t,
+		os.WriteFile(
+			key,
+			pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}),
+			0o600,
+		),
+	)
 	return cert, key
 }
 
-// TestTLS: a certificate of the clients' authority is asked for, its common name may be an identity, and our own certificate is
-// replaced without a restart.
+// TestTLS: clients must show a certificate of their authority, its common name may be an identity,
+// and our own certificate is replaced without a restart.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	a := newAuthority(t)
@@ -89,9 +103,18 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(ca, a.pem, 0o600))
 	cert, key := a.pair(dir, "controller")
 	var log bytes.Buffer
-	secure, err := renewedTLS(config.TLS{Cert: cert, Key: key, CA: ca}, slog.New(slog.NewTextHandler(&log, nil)))
+	secure, err := renewedTLS(
+		config.TLS{Cert: cert, Key: key, CA: ca},
+		slog.New(slog.NewTextHandler(&log, nil)),
+	)
 	require.NoError(t, err)
-	keys, err := access.New(t.Context(), access.Config{Admin: []byte("s3cret"), Clients: map[string]access.Role{"ops": access.Operator}})
+	keys, err := access.New(
+		t.Context(),
+		access.Config{
+			Admin:   []byte("s3cret"),
+			Clients: map[string]access.Role{"ops": access.Operator},
+		},
+	)
 	require.NoError(t, err)
 	defer keys.Close()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -99,7 +122,12 @@ func TestTLS(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := server.Serve(ctx, ln, server.New(server.Config{Engine: servertest.New(), Keys: keys}), secure); err != nil {
+		if err := server.Serve(
+			ctx,
+			ln,
+			server.New(server.Config{Engine: servertest.New(), Keys: keys}),
+			secure,
+		); err != nil {
 			t.Error(err)
 		}
 	})
@@ -120,8 +148,18 @@ func TestTLS(t *testing.T) {
 			require.NoError(t, err)
 			shown.Certificates = []tls.Certificate{pair}
 		}
-		transport := &http.Transport{TLSClientConfig: shown, DisableKeepAlives: true, ForceAttemptHTTP2: true}
-		c, err := client.New(client.Config{Server: "https://" + ln.Addr().String(), Token: token, HTTPClient: &http.Client{Transport: transport}})
+		transport := &http.Transport{
+			TLSClientConfig:   shown,
+			DisableKeepAlives: true,
+			ForceAttemptHTTP2: true,
+		}
+		c, err := client.New(
+			client.Config{
+				Server:     "https://" + ln.Addr().String(),
+				Token:      token,
+				HTTPClient: &http.Client{Transport: transport},
+			},
+		)
 		require.NoError(t, err)
 		return c, func() *big.Int { return serial }
 	}

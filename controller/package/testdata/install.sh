@@ -1,5 +1,6 @@
 #!/bin/bash
-# install.sh DEB DIR: within namespaces of its own, install the package over this machine's root, use it, and take it away.
+# install.sh DEB DIR: in namespaces of its own, install the package into an overlay of this machine's
+# root, use it, and remove it.
 set -euo pipefail
 deb=$1 dir=$2
 
@@ -10,7 +11,7 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "
 mount -t proc proc "$dir/root/proc"
 mount --rbind /dev "$dir/root/dev"
 mount -t tmpfs tmpfs "$dir/root/tmp" && chmod 1777 "$dir/root/tmp"
-mount -t tmpfs tmpfs "$dir/root/run" # no systemd here, whatever the machine has
+mount -t tmpfs tmpfs "$dir/root/run" # Hides the machine's systemd.
 cp "$deb" "$dir/root/tmp/tapline.deb"
 ip link set lo up
 
