@@ -23,6 +23,7 @@ func (m *AsyncConfig) appendBody(b []byte, _ uint32) ([]byte, error) {
 	} {
 		b = be.AppendUint32(b, v)
 	}
+
 	return b, nil
 }
 
@@ -35,6 +36,7 @@ func parseAsyncConfig(c *wire.Cursor) AsyncConfig {
 	} {
 		*p = c.Uint32("mask")
 	}
+
 	c.Done("body")
 	return m
 }

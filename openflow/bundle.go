@@ -61,6 +61,7 @@ func parseBundleControl(c *wire.Cursor) Message {
 	if m.Ctrl > maxBundleControlType {
 		c.Fail(c.Pos()-4, "type", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Ctrl, maxBundleControlType))
 	}
+
 	m.Properties = c.Rest()
 	return m
 }
@@ -85,14 +86,17 @@ func (m *BundleAdd) appendBody(b []byte, xid uint32) ([]byte, error) {
 	if _, nested := m.Message.(*BundleAdd); nested || m.Message == nil {
 		return b, fmt.Errorf("bundle_add: %w: message %T", wire.ErrValue, m.Message)
 	}
+
 	start := len(b)
 	b, err := AppendMessage(b, xid, m.Message)
 	if err != nil {
 		return b, fmt.Errorf("bundle_add: %w", err)
 	}
+
 	if len(m.Properties) > 0 {
 		b = append(wire.AppendPad(b, start), m.Properties...)
 	}
+
 	return b, nil
 }
 
@@ -116,13 +120,16 @@ func parseBundleAdd(c *wire.Cursor) Message {
 		if m.Message = parseExperimenterIn(&inner); m.Message == nil {
 			return nil
 		}
+
 	default:
 		m.Message = parseBody(&inner, version, typ)
 	}
+
 	if c.Len() > 0 {
 		c.Take(min(wire.Padding(c.Pos()-start), c.Len()), "pad")
 		m.Properties = c.Rest()
 	}
+
 	return m
 }
 

@@ -67,6 +67,7 @@ func parseError(c *wire.Cursor) Message {
 	if m.ErrType == ErrorExperimenter {
 		m.Experimenter = c.Uint32("experimenter")
 	}
+
 	m.Data = c.Rest()
 	return m
 }
@@ -83,10 +84,12 @@ func (m *Error) String() string {
 	if int(m.ErrType) >= len(errorNames) {
 		return fmt.Sprintf("error type %d code %d", m.ErrType, m.Code)
 	}
+
 	e := errorNames[m.ErrType]
 	if int(m.Code) >= len(e.codes) {
 		return fmt.Sprintf("%s code %d", e.name, m.Code)
 	}
+
 	return e.name + " " + e.prefix + e.codes[m.Code]
 }
 
@@ -144,5 +147,6 @@ var experimenterErrors = func() map[experimenterError]string {
 	} {
 		m[experimenterError{wire.ExperimenterONF, BundleErrUnknown + uint16(i)}] = "ONF_ET_BUNDLE_FAILED OFPBFC_" + name
 	}
+
 	return m
 }()

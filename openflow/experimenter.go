@@ -46,5 +46,6 @@ func parseExperimenter(c *wire.Cursor) Message {
 			return parseBundleAdd(c)
 		}
 	}
+
 	return &Experimenter{experimenter, typ, c.Rest()}
 }

@@ -91,6 +91,7 @@ func (m *FlowMod) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	return action.AppendInstructions(b, m.Instructions)
 }
 
@@ -108,12 +109,14 @@ func parseFlowMod(c *wire.Cursor) Message {
 	if m.Command > FlowDeleteStrict {
 		c.Fail(HeaderLen+17, "command", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, FlowDeleteStrict))
 	}
+
 	if m.Command == FlowDelete || m.Command == FlowDeleteStrict {
 		m.OutPort = parseOutPort(c)
 		m.OutGroup = GroupFilter(c.Uint32("out_group") + 1)
 	} else {
 		c.Skip(8) // Other commands ignore out_port and out_group (7.3.4.1).
 	}
+
 	m.Flags = FlowFlags(c.Uint16("flags"))
 	c.Skip(2)
 	m.Match = oxm.ParseMatch(c)

@@ -67,6 +67,7 @@ func appendMonitorMatch(b []byte, m oxm.Match, lengthAt int) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	copy(b[lengthAt:lengthAt+2], b[start+2:])
 	return b, nil
 }
@@ -78,6 +79,7 @@ func parseMonitorMatch(c *wire.Cursor, n uint16) oxm.Match {
 	if c.Err() == nil && be.Uint16(c.Message()[start+2:]) != n {
 		c.Fail(start+2, "match_len", fmt.Errorf("%w: differs from that of the match, %d", wire.ErrLength, n))
 	}
+
 	return m
 }
 
@@ -146,6 +148,7 @@ func appendFlowUpdate(b []byte, u *FlowUpdate) ([]byte, error) {
 		b = be.AppendUint32(b, u.XID)
 		return b, wire.PutLength(b, start, start, "flow_update")
 	}
+
 	b = be.AppendUint16(b, uint16(u.Reason))
 	b = be.AppendUint16(b, u.Priority)
 	b = be.AppendUint16(b, u.IdleTimeout)
@@ -160,6 +163,7 @@ func appendFlowUpdate(b []byte, u *FlowUpdate) ([]byte, error) {
 	if b, err = action.AppendInstructions(b, u.Instructions); err != nil {
 		return b, err
 	}
+
 	return b, wire.PutLength(b, start, start, "flow_update")
 }
 
@@ -170,11 +174,13 @@ func parseFlowUpdate(c *wire.Cursor) FlowUpdate {
 	if u.Event > FlowAbbrev {
 		c.Fail(e.Pos()-2, "event", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, u.Event, FlowAbbrev))
 	}
+
 	if u.Event == FlowAbbrev {
 		u.XID = e.Uint32("xid")
 		e.Done("flow_update")
 		return u
 	}
+
 	u.Reason = FlowRemovedReason(e.Uint16("reason"))
 	u.Priority = e.Uint16("priority")
 	u.IdleTimeout = e.Uint16("idle_timeout")

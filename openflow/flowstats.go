@@ -88,6 +88,7 @@ func appendFlowStats(b []byte, f *FlowStats) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	b = be.AppendUint16(b, f.Priority)
 	b = be.AppendUint16(b, f.IdleTimeout)
 	b = be.AppendUint16(b, f.HardTimeout)
@@ -101,6 +102,7 @@ func appendFlowStats(b []byte, f *FlowStats) ([]byte, error) {
 	if b, err = action.AppendInstructions(b, f.Instructions); err != nil {
 		return b, err
 	}
+
 	return b, wire.PutLength(b, start, start, "flow_stats")
 }
 
@@ -113,10 +115,12 @@ func parseFlowStatsReply(c *wire.Cursor) MultipartReplyBody {
 	if c.Len() == 0 {
 		return FlowStatsReply(nil)
 	}
+
 	flows := make(FlowStatsReply, 0, c.Len()/flowStatsTypicalLen+1)
 	for c.Len() > 0 {
 		flows = append(flows, parseFlowStats(c))
 	}
+
 	return flows
 }
 

@@ -13,21 +13,27 @@ import (
 func (m *FlowMod) String() string {
 	var s strings.Builder
 	writeFlow(&s, m.Table, m.Priority, m.Match)
+
 	if m.CookieMask != 0 {
 		fmt.Fprintf(&s, ",cookie=%v/%v", m.Cookie, m.CookieMask)
 	} else {
 		fmt.Fprintf(&s, ",cookie=%v", m.Cookie)
 	}
+
 	writeTimeouts(&s, m.IdleTimeout, m.HardTimeout, m.Flags)
+
 	if m.OutPort != 0 {
 		fmt.Fprintf(&s, ",out_port=%v", m.OutPort)
 	}
+
 	if id, ok := m.OutGroup.Group(); ok {
 		fmt.Fprintf(&s, ",out_group=%d", id)
 	}
+
 	if m.Command != FlowDelete && m.Command != FlowDeleteStrict {
 		s.WriteString(",actions=" + joinInstructions(m.Instructions))
 	}
+
 	return s.String()
 }
 
@@ -55,9 +61,11 @@ func writeTimeouts(s *strings.Builder, idle, hard uint16, flags FlowFlags) {
 	if idle != 0 {
 		fmt.Fprintf(s, ",idle_timeout=%d", idle)
 	}
+
 	if hard != 0 {
 		fmt.Fprintf(s, ",hard_timeout=%d", hard)
 	}
+
 	for i, name := range flowFlagNames {
 		if flags&(1<<i) != 0 {
 			s.WriteString("," + name)
@@ -72,8 +80,10 @@ func joinInstructions(list []action.Instruction) string {
 			parts = append(parts, text)
 		}
 	}
+
 	if len(parts) == 0 {
 		return "drop"
 	}
+
 	return strings.Join(parts, ",")
 }

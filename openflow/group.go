@@ -49,6 +49,7 @@ func appendBuckets(b []byte, buckets []Bucket) ([]byte, error) {
 			return b, err
 		}
 	}
+
 	return b, nil
 }
 
@@ -62,10 +63,12 @@ func parseBuckets(c *wire.Cursor) []Bucket {
 			WatchPort:  parseOutPort(&b),
 			WatchGroup: GroupFilter(b.Uint32("watch_group") + 1),
 		}
+
 		b.Skip(4)
 		bucket.Actions = action.ParseActions(&b)
 		buckets = append(buckets, bucket)
 	}
+
 	return buckets
 }
 

@@ -49,9 +49,11 @@ func appendGroupStats(b []byte, s *GroupStats) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	for _, c := range s.Buckets {
 		b = be.AppendUint64(be.AppendUint64(b, c.PacketCount), c.ByteCount)
 	}
+
 	return b, wire.PutLength(b, start, start, "group_stats")
 }
 
@@ -133,6 +135,7 @@ func (r GroupFeatures) appendReply(b []byte) ([]byte, error) {
 			b = be.AppendUint32(b, v)
 		}
 	}
+
 	return b, nil
 }
 
@@ -143,5 +146,6 @@ func parseGroupFeatures(c *wire.Cursor) MultipartReplyBody {
 			list[i] = c.Uint32("group_features")
 		}
 	}
+
 	return r
 }

@@ -45,9 +45,11 @@ func AppendMessage(dst []byte, xid uint32, m Message) ([]byte, error) {
 	if err == nil {
 		err = wire.PutLength(b, start, start+2, "length")
 	}
+
 	if err != nil {
 		return dst, fmt.Errorf("openflow: %v: %w", m.Type(), err)
 	}
+
 	return b, nil
 }
 
@@ -62,18 +64,23 @@ func Parse(b []byte) (m Message, xid uint32, err error) {
 	if err := c.Err(); err != nil {
 		return nil, 0, err
 	}
+
 	c.SetName(typ.String())
+
 	if length != len(b) {
 		c.Fail(2, "length", fmt.Errorf("%w: %d, but the message has %d bytes", wire.ErrLength, length, len(b)))
 	}
+
 	// "version" of a Hello is the highest that the sender speaks (7.5.1).
 	if version != Version && typ != TypeHello && typ != TypeError {
 		c.Fail(0, "version", fmt.Errorf("%w: %d, want %d", wire.ErrVersion, version, Version))
 	}
+
 	m = parseBody(&c, version, typ)
 	if err := c.Err(); err != nil {
 		return nil, xid, err
 	}
+
 	return m, xid, nil
 }
 

@@ -64,6 +64,7 @@ func appendBands(b []byte, bands []Band) []byte {
 		b = be.AppendUint32(b, band.BurstSize)
 		b = be.AppendUint32(b, band.Param)
 	}
+
 	return b
 }
 
@@ -76,6 +77,7 @@ func parseBands(c *wire.Cursor) []Band {
 		bands = append(bands, Band{kind, b.Uint32("rate"), b.Uint32("burst_size"), b.Uint32("band.param")})
 		b.Done("band")
 	}
+
 	return bands
 }
 
@@ -105,6 +107,7 @@ func parseMeterMod(c *wire.Cursor) Message {
 	if m.Command > MeterDelete {
 		c.Fail(c.Pos()-8, "command", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, MeterDelete))
 	}
+
 	m.Bands = parseBands(c)
 	return m
 }

@@ -49,9 +49,11 @@ func appendMeterStats(b []byte, s *MeterStats) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	for _, c := range s.Bands {
 		b = be.AppendUint64(be.AppendUint64(b, c.PacketCount), c.ByteCount)
 	}
+
 	return b, wire.PutLength(b, start, start+4, "meter_stats")
 }
 
@@ -137,6 +139,7 @@ func parseMeterFeatures(c *wire.Cursor) MultipartReplyBody {
 		MaxBands:     c.Uint8("max_bands"),
 		MaxColor:     c.Uint8("max_color"),
 	}
+
 	c.Skip(2)
 	return r
 }

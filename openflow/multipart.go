@@ -132,6 +132,7 @@ func parseRequestBody(c *wire.Cursor, typ MultipartType) MultipartRequestBody {
 		}
 		return ExperimenterRequest{experimenter, expType, c.Rest()}
 	}
+
 	return RawRequest{typ, c.Rest()}
 }
 
@@ -193,6 +194,7 @@ func appendList[E any](b []byte, list []E, appendEntry func([]byte, *E) ([]byte,
 			return b, err
 		}
 	}
+
 	return b, nil
 }
 

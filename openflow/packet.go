@@ -42,6 +42,7 @@ func (m *PacketIn) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	return append(append(b, 0, 0), m.Data...), nil
 }
 
@@ -54,6 +55,7 @@ func parsePacketIn(c *wire.Cursor) Message {
 		Cookie:   Cookie(c.Uint64("cookie")),
 		Match:    oxm.ParseMatch(c),
 	}
+
 	c.Skip(2) // Aligns the IP header behind the Ethernet header.
 	m.Data = c.Rest()
 	return m
@@ -76,6 +78,7 @@ func (m *PacketOut) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if inPort == 0 {
 		inPort = PortController
 	}
+
 	b = be.AppendUint32(b, uint32(inPort))
 	lengthAt := len(b)
 	b = wire.AppendZeros(b, 8)
@@ -84,6 +87,7 @@ func (m *PacketOut) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if err == nil {
 		err = wire.PutLength(b, start, lengthAt, "actions")
 	}
+
 	return append(b, m.Data...), err
 }
 
@@ -92,6 +96,7 @@ func parsePacketOut(c *wire.Cursor) Message {
 	if m.InPort == 0 {
 		c.Fail(c.Pos()-4, "in_port", fmt.Errorf("%w: 0 is no port", wire.ErrValue))
 	}
+
 	n := int(c.Uint16("actions_len"))
 	c.Skip(6)
 	actions := c.Sub(n, "actions_len")
@@ -138,6 +143,7 @@ func (m *FlowRemoved) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	b = be.AppendUint16(b, m.IdleTimeout)
 	b = be.AppendUint16(b, m.HardTimeout)
 	b = be.AppendUint64(b, m.PacketCount)
@@ -158,6 +164,7 @@ func parseFlowRemoved(c *wire.Cursor) Message {
 		ByteCount:   c.Uint64("byte_count"),
 		Match:       oxm.ParseMatch(c),
 	}
+
 	c.Done("body")
 	return m
 }

@@ -50,12 +50,14 @@ func appendPort(b []byte, p *Port) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+
 	for _, v := range [...]uint32{
 		uint32(p.Config), uint32(p.State), p.Curr, p.Advertised,
 		p.Supported, p.Peer, p.CurrSpeed, p.MaxSpeed,
 	} {
 		b = be.AppendUint32(b, v)
 	}
+
 	return b, nil
 }
 
@@ -70,6 +72,7 @@ func parsePort(c *wire.Cursor) Port {
 	for _, v := range [...]*uint32{&p.Curr, &p.Advertised, &p.Supported, &p.Peer, &p.CurrSpeed, &p.MaxSpeed} {
 		*v = c.Uint32("features")
 	}
+
 	return p
 }
 

@@ -23,18 +23,21 @@ func (m *Hello) appendBody(b []byte, _ uint32) ([]byte, error) {
 	if len(m.Versions) == 0 {
 		return b, nil
 	}
+
 	var words [8]uint32
 	highest := 0
 	for _, v := range m.Versions {
 		words[v/32] |= 1 << (v % 32)
 		highest = max(highest, int(v/32))
 	}
+
 	start := len(b)
 	b = be.AppendUint16(b, helloVersionBitmap)
 	b = be.AppendUint16(b, uint16(4+4*(highest+1)))
 	for _, w := range words[:highest+1] {
 		b = be.AppendUint32(b, w)
 	}
+
 	return wire.AppendPad(b, start), nil
 }
 
@@ -46,6 +49,7 @@ func parseHello(c *wire.Cursor, version uint8) Message {
 		e := c.TLV(2, 4, 1, "hello.element")
 		typ := e.Uint16("hello.element.type")
 		e.Skip(2)
+
 		if typ == helloVersionBitmap {
 			// Bitmaps beyond version 255 say nothing that a header could.
 			for base := 0; e.Len() > 0; base += 32 {
@@ -54,13 +58,16 @@ func parseHello(c *wire.Cursor, version uint8) Message {
 				}
 			}
 		}
+
 		c.Take(min(wire.Padding(c.Pos()-HeaderLen), c.Len()), "pad")
 	}
+
 	if len(m.Versions) == 0 && version != Version {
 		for v := range version {
 			m.Versions = append(m.Versions, v+1)
 		}
 	}
+
 	return m
 }
 
@@ -148,6 +155,7 @@ func parseFeaturesReply(c *wire.Cursor) Message {
 		NTables:    c.Uint8("n_tables"),
 		AuxID:      c.Uint8("auxiliary_id"),
 	}
+
 	c.Skip(2)
 	m.Capabilities = Capabilities(c.Uint32("capabilities"))
 	m.Reserved = c.Uint32("reserved")
@@ -237,6 +245,7 @@ func parseRole(c *wire.Cursor) RoleRequest {
 	if m.Role > RoleSlave {
 		c.Fail(HeaderLen, "role", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Role, RoleSlave))
 	}
+
 	return m
 }
 

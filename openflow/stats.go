@@ -44,6 +44,7 @@ func (r Desc) appendReply(b []byte) ([]byte, error) {
 			return b, err
 		}
 	}
+
 	return b, nil
 }
 
@@ -166,6 +167,7 @@ func parsePortStats(c *wire.Cursor) PortStats {
 	for _, v := range s.counters() {
 		*v = c.Uint64("counter")
 	}
+
 	s.Duration = parseDuration(c)
 	return s
 }

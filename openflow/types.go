@@ -54,6 +54,7 @@ func parseOutPort(c *wire.Cursor) PortNo {
 	case 0:
 		c.Fail(c.Pos()-4, "out_port", fmt.Errorf("%w: 0 is no port", wire.ErrValue))
 	}
+
 	return p
 }
 
@@ -99,6 +100,7 @@ func parseDuration(c *wire.Cursor) time.Duration {
 			fmt.Errorf("%w: %d, want less than a second", wire.ErrValue, nsec))
 		return 0
 	}
+
 	return time.Duration(sec)*time.Second + time.Duration(nsec)
 }
 

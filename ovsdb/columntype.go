@@ -41,6 +41,7 @@ func atomType(a Atom) AtomType {
 	case NamedUUID:
 		return TypeUUID + 1 // after every UUID, so that both may stand in one set
 	}
+
 	return TypeAny
 }
 
@@ -81,6 +82,7 @@ func (t *ColumnType) String() string {
 	case t.IsScalar():
 		return t.Key.Type.String()
 	}
+
 	return fmt.Sprintf("a set of %v", t.Key.Type)
 }
 
@@ -103,6 +105,7 @@ func (t *ColumnType) Default() Value {
 	case t.Min > 0:
 		return Set{key}
 	}
+
 	return Set{}
 }
 
@@ -113,6 +116,7 @@ func parseColumnType(c *jsontext.Cursor) ColumnType {
 		t.Key.Type = parseAtomType(c)
 		return t
 	}
+
 	for name := range c.Object() {
 		switch string(name) {
 		case "key":
@@ -126,12 +130,14 @@ func parseColumnType(c *jsontext.Cursor) ColumnType {
 			t.Max = parseMax(c)
 		}
 	}
+
 	switch {
 	case t.Key.Type == TypeAny:
 		c.Fail(errors.New("type of a column without a key"))
 	case t.Min != 0 && t.Min != 1, t.Max < 1:
 		c.Fail(fmt.Errorf("a column of %d to %d elements; min must be 0 or 1, and max 1 or more", t.Min, t.Max))
 	}
+
 	return t
 }
 
@@ -139,9 +145,11 @@ func parseMax(c *jsontext.Cursor) int {
 	if c.Kind() != jsontext.String {
 		return int(c.Int())
 	}
+
 	if s := c.String(); s != "unlimited" {
 		c.Fail(fmt.Errorf(`max is %.20q, neither a number nor "unlimited"`, s))
 	}
+
 	return Unlimited
 }
 
@@ -152,6 +160,7 @@ func parseAtomType(c *jsontext.Cursor) AtomType {
 			return t
 		}
 	}
+
 	c.Fail(fmt.Errorf("type %.20q is none of integer, real, boolean, string, uuid", name))
 	return TypeAny
 }
@@ -160,6 +169,7 @@ func parseBaseType(c *jsontext.Cursor) BaseType {
 	if c.Kind() == jsontext.String {
 		return BaseType{Type: parseAtomType(c)}
 	}
+
 	var t BaseType
 	integers := map[string]**int64{
 		"minInteger": &t.MinInteger, "maxInteger": &t.MaxInteger, "minLength": &t.MinLength, "maxLength": &t.MaxLength,
@@ -182,9 +192,11 @@ func parseBaseType(c *jsontext.Cursor) BaseType {
 			t.WeakRef = parseRefType(c)
 		}
 	}
+
 	if t.Type == TypeAny {
 		c.Fail(errors.New("base type without a type"))
 	}
+
 	if enum != nil && c.Err() == nil {
 		v, err := ParseValue(enum, &ColumnType{Key: BaseType{Type: t.Type}, Max: Unlimited})
 		if err != nil {
@@ -193,6 +205,7 @@ func parseBaseType(c *jsontext.Cursor) BaseType {
 		}
 		t.Enum = v.(Set)
 	}
+
 	return t
 }
 

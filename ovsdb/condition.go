@@ -60,9 +60,11 @@ func appendArray[E any](b []byte, list []E, appendElement func([]byte, E) ([]byt
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		if b, err = appendElement(b, e); err != nil {
 			return nil, err
 		}
 	}
+
 	return append(b, ']'), nil
 }

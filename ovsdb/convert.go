@@ -11,13 +11,16 @@ func (t *TableSchema) ConvertRow(r Row) (Row, error) {
 		if column == nil {
 			return nil, fmt.Errorf("table %s has no column %.40q", t.Name, name)
 		}
+
 		text, err := AppendValue(nil, v)
 		if err == nil {
 			out[name], err = ParseValue(text, &column.Type)
 		}
+
 		if err != nil {
 			return nil, fmt.Errorf("table %s, column %s: %w", t.Name, name, err)
 		}
 	}
+
 	return out, nil
 }

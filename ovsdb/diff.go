@@ -18,6 +18,7 @@ func ApplyDiff(old, diff Value, t *ColumnType) (Value, error) {
 	if old == nil {
 		old = t.Default()
 	}
+
 	switch old := old.(type) {
 	case Set:
 		if d, ok := diff.(Set); ok {
@@ -26,6 +27,7 @@ func ApplyDiff(old, diff Value, t *ColumnType) (Value, error) {
 			}
 			return sorted.Toggle(old, d, CompareAtoms), nil
 		}
+
 	case Map:
 		if d, ok := diff.(Map); ok {
 			if t.Max == 1 {
@@ -33,11 +35,13 @@ func ApplyDiff(old, diff Value, t *ColumnType) (Value, error) {
 			}
 			return diffMap(old, d), nil
 		}
+
 	case Atom:
 		if d, ok := diff.(Atom); ok {
 			return d, nil
 		}
 	}
+
 	return nil, fmt.Errorf("a difference of %T for a column that holds %T", diff, old)
 }
 
@@ -56,5 +60,6 @@ func diffMap(a, b Map) Map {
 			a, b = a[1:], b[1:]
 		}
 	}
+
 	return slices.Clip(append(append(out, a...), b...))
 }

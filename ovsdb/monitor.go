@@ -29,9 +29,11 @@ func (r MonitorRequest) Prune(db *DatabaseSchema) MonitorRequest {
 		if table == nil {
 			continue
 		}
+
 		tr.Columns = slices.DeleteFunc(slices.Clone(tr.Columns), func(c string) bool { return table.Column(c) == nil })
 		pruned[name] = tr
 	}
+
 	return pruned
 }
 
@@ -42,6 +44,7 @@ func (r MonitorRequest) HasConditions() bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -53,12 +56,14 @@ func AppendMonitorRequest(b []byte, r MonitorRequest) ([]byte, error) {
 	for name := range r {
 		tables = append(tables, name)
 	}
+
 	slices.Sort(tables)
 	b = append(b, '{')
 	for i, name := range tables {
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		b = append(jsontext.AppendString(b, name), `:[{"columns":`...)
 		b, _ = appendColumns(b, r[name].Columns)
 		if where := r[name].Where; len(where) > 0 {
@@ -67,8 +72,10 @@ func AppendMonitorRequest(b []byte, r MonitorRequest) ([]byte, error) {
 				return nil, fmt.Errorf("monitor of table %s: %w", name, err)
 			}
 		}
+
 		b = append(b, `}]`...)
 	}
+
 	return append(b, '}'), nil
 }
 
@@ -81,8 +88,10 @@ func AppendMonitorParams(b []byte, db string, id uint64, r MonitorRequest, since
 	if err != nil {
 		return nil, err
 	}
+
 	if since != nil {
 		b = jsontext.AppendString(append(b, ','), since.String())
 	}
+
 	return append(b, ']'), nil
 }

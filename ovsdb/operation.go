@@ -137,11 +137,13 @@ func AppendOperation(b []byte, op Operation) ([]byte, error) {
 	if op == nil {
 		return nil, errNoValue
 	}
+
 	b = append(append(append(b, `{"op":"`...), op.Name()...), '"')
 	b, err := op.appendMembers(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op.Name(), err)
 	}
+
 	return append(b, '}'), nil
 }
 
@@ -150,15 +152,18 @@ func (op Insert) appendMembers(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if op.UUIDName != "" {
 		if !isID(string(op.UUIDName)) {
 			return nil, fmt.Errorf("table %s: name of a UUID %q: not letters, digits and underscores", op.Table, op.UUIDName)
 		}
 		b = jsontext.AppendString(append(b, `,"uuid-name":`...), string(op.UUIDName))
 	}
+
 	if !op.UUID.IsZero() {
 		b = jsontext.AppendString(append(b, `,"uuid":`...), op.UUID.String())
 	}
+
 	return b, nil
 }
 
@@ -186,12 +191,14 @@ func (op Mutate) appendMembers(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	b, err = appendArray(append(b, `,"mutations":`...), op.Mutations, func(b []byte, m Mutation) ([]byte, error) {
 		return appendTriple(b, m.Column, string(m.Mutator), m.Value)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", op.Table, err)
 	}
+
 	return b, nil
 }
 
@@ -207,13 +214,16 @@ func (op Wait) appendMembers(b []byte) ([]byte, error) {
 	if b, err = appendColumns(append(b, `,"columns":`...), op.Columns); err != nil {
 		return nil, err
 	}
+
 	b = jsontext.AppendString(append(b, `,"until":`...), string(op.Until))
 	if b, err = appendArray(append(b, `,"rows":`...), op.Rows, AppendRow); err != nil {
 		return nil, fmt.Errorf("table %s: %w", op.Table, err)
 	}
+
 	if op.Timeout >= 0 {
 		b = strconv.AppendInt(append(b, `,"timeout":`...), op.Timeout.Milliseconds(), 10)
 	}
+
 	return b, nil
 }
 

@@ -17,9 +17,11 @@ func ParseOperation(text []byte) (Operation, error) {
 			parse(c, &m)
 		}
 	}
+
 	if err := c.End(); err != nil {
 		return nil, fmt.Errorf("operation: %w", err)
 	}
+
 	form, known := operationForms[m.op]
 	switch {
 	case !known:
@@ -27,6 +29,7 @@ func ParseOperation(text []byte) (Operation, error) {
 	case form.hasTable != (m.table != ""):
 		return nil, fmt.Errorf("operation %s: has a table, or none, where it should not", m.op)
 	}
+
 	return form.make(m), nil
 }
 
@@ -126,8 +129,10 @@ func parseTriple(c *reader) (column, verb string, v Value) {
 			c.Fail(errors.New("more than [column, function, value]"))
 		}
 	}
+
 	if v == nil {
 		c.Fail(errors.New("less than [column, function, value]"))
 	}
+
 	return column, verb, v
 }

@@ -30,10 +30,12 @@ func (e *OperationError) Error() string {
 	if e.Table != "" {
 		s += " " + e.Table
 	}
+
 	s += "): " + e.Err
 	if e.Details != "" {
 		s += ": " + e.Details
 	}
+
 	return s
 }
 
@@ -67,6 +69,7 @@ func ParseResults(text []byte, ops []Operation) ([]OperationResult, error) {
 			if failed == nil {
 				c.Fail(fmt.Errorf("result %d is null, but no operation before it failed", i))
 			}
+
 		default:
 			var r OperationResult
 			e := parseResult(c, &r)
@@ -81,15 +84,18 @@ func ParseResults(text []byte, ops []Operation) ([]OperationResult, error) {
 			}
 		}
 	}
+
 	if failed == nil && n < len(ops) {
 		c.Fail(fmt.Errorf("%d results for %d operations", n, len(ops)))
 	}
+
 	if err := c.End(); err != nil {
 		return nil, fmt.Errorf("results of a transaction: %w", err)
 	}
 	if failed != nil {
 		return nil, failed
 	}
+
 	return results, nil
 }
 
@@ -116,6 +122,7 @@ func operationTable(op Operation) string {
 	case Wait:
 		return op.Table
 	}
+
 	return ""
 }
 
@@ -133,24 +140,29 @@ func parseResult(c *reader, r *OperationResult) *OperationError {
 			} else {
 				c.Fail(fmt.Errorf("uuid of an inserted row is none"))
 			}
+
 		case "rows":
 			r.Rows = []Row{}
 			for range c.Array() {
 				r.Rows = append(r.Rows, parseUntypedRow(c))
 			}
+
 		case "error":
 			if c.Kind() != jsontext.Null {
 				e.Err = c.String()
 			}
+
 		case "details":
 			if c.Kind() == jsontext.String {
 				e.Details = c.String()
 			}
 		}
 	}
+
 	if e.Err == "" {
 		return nil
 	}
+
 	return &e
 }
 

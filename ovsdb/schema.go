@@ -40,10 +40,12 @@ func (t *TableSchema) Column(name string) *ColumnSchema {
 	if c := t.Columns[name]; c != nil {
 		return c
 	}
+
 	switch name {
 	case "_uuid", "_version":
 		return &ColumnSchema{Name: name, Immutable: true, Type: ColumnType{Key: BaseType{Type: TypeUUID}, Min: 1, Max: 1}}
 	}
+
 	return nil
 }
 
@@ -67,12 +69,15 @@ func ParseSchema(text []byte) (*DatabaseSchema, error) {
 			}
 		}
 	}
+
 	if db.Name == "" {
 		c.Fail(errors.New("schema without a name"))
 	}
+
 	if err := c.End(); err != nil {
 		return nil, fmt.Errorf("database schema: %w", err)
 	}
+
 	return db, nil
 }
 
@@ -88,6 +93,7 @@ func parseTable(c *jsontext.Cursor, t *TableSchema) {
 	if !isID(t.Name) {
 		c.Fail(fmt.Errorf("name of a table %.40q: not letters, digits and underscores", t.Name))
 	}
+
 	for name := range c.Object() {
 		switch string(name) {
 		case "columns":
@@ -96,10 +102,12 @@ func parseTable(c *jsontext.Cursor, t *TableSchema) {
 				parseColumn(c, col)
 				t.Columns[col.Name] = col
 			}
+
 		case "maxRows":
 			if t.MaxRows = c.Int(); t.MaxRows < 1 {
 				c.Fail(fmt.Errorf("maxRows of table %s is %d, not positive", t.Name, t.MaxRows))
 			}
+
 		case "isRoot":
 			t.IsRoot = c.Bool()
 		case "indexes":
@@ -118,6 +126,7 @@ func parseColumn(c *jsontext.Cursor, col *ColumnSchema) {
 	if !isID(col.Name) {
 		c.Fail(fmt.Errorf("name of a column %.40q: not letters, digits and underscores", col.Name))
 	}
+
 	typed := false
 	for name := range c.Object() {
 		switch string(name) {
@@ -130,6 +139,7 @@ func parseColumn(c *jsontext.Cursor, col *ColumnSchema) {
 			col.Immutable = !c.Bool()
 		}
 	}
+
 	if !typed {
 		c.Fail(fmt.Errorf("column %s without a type", col.Name))
 	}

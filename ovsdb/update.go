@@ -67,6 +67,7 @@ func parseTableUpdates(text []byte, db *DatabaseSchema, parse rowUpdateParser) (
 			c.Fail(fmt.Errorf("database %s has no table %.40q", db.Name, name))
 			break
 		}
+
 		u := TableUpdate{Table: table.Name}
 		for id := range c.Object() {
 			row := RowUpdate{}
@@ -74,16 +75,21 @@ func parseTableUpdates(text []byte, db *DatabaseSchema, parse rowUpdateParser) (
 			if row.UUID, err = parseUUID(id); err != nil {
 				c.Fail(err)
 			}
+
 			if parse(c, table, &row); row.Change == 0 {
 				c.Fail(fmt.Errorf("table %s: update of row %v that says nothing", table.Name, row.UUID))
 			}
+
 			u.Rows = append(u.Rows, row)
 		}
+
 		updates = append(updates, u)
 	}
+
 	if err := c.End(); err != nil {
 		return nil, fmt.Errorf("table updates: %w", err)
 	}
+
 	return updates, nil
 }
 
@@ -100,6 +106,7 @@ func parseRowUpdate(c *reader, table *TableSchema, u *RowUpdate) {
 			u.Row = parseRow(c, table)
 		}
 	}
+
 	switch {
 	case hasOld && hasNew:
 		u.Change = RowReplace
@@ -126,6 +133,7 @@ func parseRowUpdate2(c *reader, table *TableSchema, u *RowUpdate) {
 		case change != RowDelete:
 			u.Row = parseRow(c, table)
 		}
+
 		u.Change = change
 	}
 }
@@ -141,13 +149,16 @@ func parseRow(c *reader, table *TableSchema) Row {
 				break
 			}
 		}
+
 		v := parseValue(c, &column.Type)
 		if c.Err() != nil {
 			c.Wrap("table " + table.Name + ", column " + column.Name)
 			break
 		}
+
 		row[column.Name] = v
 	}
+
 	return row
 }
 
@@ -167,15 +178,18 @@ func ParseSinceReply(text []byte, db *DatabaseSchema) (found bool, last UUID, up
 			raw = c.Raw()
 		}
 	}
+
 	if raw == nil {
 		c.Fail(errors.New("fewer than three elements"))
 	}
+
 	if err := c.End(); err != nil {
 		return false, UUID{}, nil, fmt.Errorf("reply to monitor_cond_since: %w", err)
 	}
 	if updates, err = ParseTableUpdates2(raw, db); err != nil {
 		return false, UUID{}, nil, err
 	}
+
 	return found, last, updates, nil
 }
 

@@ -26,9 +26,11 @@ func parseUUID(s []byte) (UUID, error) {
 		_, err := hex.Decode(u[g.bin:], s[g.text:g.text+g.digits])
 		ok = err == nil
 	}
+
 	if !ok {
 		return UUID{}, fmt.Errorf("%.40q is not a UUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)", s)
 	}
+
 	return u, nil
 }
 
@@ -42,6 +44,7 @@ func (u UUID) appendText(b []byte) []byte {
 		}
 		b = hex.AppendEncode(b, u[g.bin:g.bin+g.digits/2])
 	}
+
 	return b
 }
 
@@ -65,10 +68,12 @@ func (u *UUID) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
+
 	id, ok := v.(UUID)
 	if !ok {
 		return fmt.Errorf("%s is no UUID", text)
 	}
+
 	*u = id
 	return nil
 }

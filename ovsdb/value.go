@@ -117,6 +117,7 @@ func CompareAtoms(a, b Atom) int {
 	if c := cmp.Compare(atomType(a), atomType(b)); c != 0 {
 		return c
 	}
+
 	switch a := a.(type) {
 	case Integer:
 		return cmp.Compare(a, b.(Integer))
@@ -131,6 +132,7 @@ func CompareAtoms(a, b Atom) int {
 	case NamedUUID:
 		return strings.Compare(string(a), string(b.(NamedUUID)))
 	}
+
 	return 0
 }
 
@@ -152,10 +154,12 @@ func Equal(a, b Value) bool {
 		b, ok := b.(Map)
 		return ok && slices.Equal(a, b)
 	}
+
 	switch b.(type) {
 	case Set, Map:
 		return false
 	}
+
 	return a == b
 }
 
@@ -180,6 +184,7 @@ func AppendValue(b []byte, v Value) ([]byte, error) {
 			return nil, fmt.Errorf("%q: %w", v, errNotUTF8)
 		}
 		return jsontext.AppendString(b, string(v)), nil
+
 	case UUID:
 		return v.appendJSON(b), nil
 	case NamedUUID:
@@ -187,11 +192,13 @@ func AppendValue(b []byte, v Value) ([]byte, error) {
 			return nil, fmt.Errorf("named UUID %q: not letters, digits and underscores", v)
 		}
 		return append(append(append(b, `["named-uuid","`...), v...), `"]`...), nil
+
 	case Set:
 		return appendList(append(b, `["set",[`...), v, appendAtom)
 	case Map:
 		return appendList(append(b, `["map",[`...), v, appendPair)
 	}
+
 	return nil, errNoValue
 }
 
@@ -202,6 +209,7 @@ func appendPair(b []byte, p Pair) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	b, err = AppendValue(append(b, ','), p.Value)
 	return append(b, ']'), err
 }
@@ -213,10 +221,12 @@ func appendList[E any](b []byte, list []E, appendElement func([]byte, E) ([]byte
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		if b, err = appendElement(b, e); err != nil {
 			return nil, err
 		}
 	}
+
 	return append(b, `]]`...), nil
 }
 
@@ -225,6 +235,7 @@ func appendReal(b []byte, f float64) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, errNotFinite
 	}
+
 	start := len(b)
 	b = strconv.AppendFloat(b, f, 'g', -1, 64)
 	for _, c := range b[start:] {
@@ -232,6 +243,7 @@ func appendReal(b []byte, f float64) ([]byte, error) {
 			return b, nil
 		}
 	}
+
 	return append(b, '.', '0'), nil
 }
 
@@ -242,18 +254,21 @@ func AppendRow(b []byte, r Row) ([]byte, error) {
 	for name := range r {
 		columns = append(columns, name)
 	}
+
 	slices.Sort(columns)
 	b = append(b, '{')
 	for i, name := range columns {
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		b = append(jsontext.AppendString(b, name), ':')
 		var err error
 		if b, err = AppendValue(b, r[name]); err != nil {
 			return nil, fmt.Errorf("column %s: %w", name, err)
 		}
 	}
+
 	return append(b, '}'), nil
 }
 
@@ -266,5 +281,6 @@ func isID(s string) bool {
 			return false
 		}
 	}
+
 	return s != ""
 }

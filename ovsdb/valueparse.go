@@ -54,10 +54,12 @@ func (c *reader) stringAtom() Atom {
 	if c.seen == nil || len(text) > maxSharedLength {
 		return String(text)
 	}
+
 	slot := &c.seen[maphash.Bytes(c.seed, text)%sharedHashes]
 	if s, ok := (*slot).(String); !ok || string(s) != string(text) {
 		*slot = String(text)
 	}
+
 	return *slot
 }
 
@@ -72,6 +74,7 @@ func parseValue(c *reader, t *ColumnType) Value {
 		}
 		return t.wrap(parseScalar(c, t.keyType()))
 	}
+
 	var v Value
 	var tag []byte
 	count := 0
@@ -92,12 +95,15 @@ func parseValue(c *reader, t *ColumnType) Value {
 			c.Fail(t.mismatch(tag))
 		}
 	}
+
 	if count < 2 || v == nil {
 		c.Fail(errValue)
 	}
+
 	if c.Err() != nil {
 		return nil
 	}
+
 	return v
 }
 
@@ -131,6 +137,7 @@ func (t *ColumnType) wrap(a Atom) Value {
 	case t.Value != nil:
 		return nil
 	}
+
 	return Set{a}
 }
 
@@ -153,7 +160,9 @@ func parseScalar(c *reader, want AtomType) Atom {
 			want = TypeInteger
 		}
 	}
+
 	var a Atom
+
 	switch want {
 	case TypeInteger:
 		a = Integer(c.Int())
@@ -166,9 +175,11 @@ func parseScalar(c *reader, want AtomType) Atom {
 	default:
 		c.Fail(fmt.Errorf("%v where %v should be", kind, want))
 	}
+
 	if c.Err() != nil {
 		return nil
 	}
+
 	return a
 }
 
@@ -185,6 +196,7 @@ func parseTagged(c *reader, tag []byte, want AtomType) Atom {
 		c.Fail(fmt.Errorf("a UUID where %v should be", want))
 		return nil
 	}
+
 	text := c.StringBytes()
 	if c.Err() != nil {
 		return nil
@@ -196,11 +208,13 @@ func parseTagged(c *reader, tag []byte, want AtomType) Atom {
 		}
 		return NamedUUID(text)
 	}
+
 	u, err := parseUUID(text)
 	if err != nil {
 		c.Fail(err)
 		return nil
 	}
+
 	return u
 }
 
@@ -209,6 +223,7 @@ func parseAtom(c *reader, want AtomType) Atom {
 	if c.Kind() != jsontext.Array {
 		return parseScalar(c, want)
 	}
+
 	var a Atom
 	var tag []byte
 	for i := range c.Array() {
@@ -218,18 +233,22 @@ func parseAtom(c *reader, want AtomType) Atom {
 			if string(tag) != "uuid" && string(tag) != "named-uuid" {
 				c.Fail(fmt.Errorf("a %.20q where an atom should be", tag))
 			}
+
 		case i == 1:
 			a = parseTagged(c, tag, want)
 		default:
 			c.Fail(errValue)
 		}
 	}
+
 	if a == nil {
 		c.Fail(errValue)
 	}
+
 	if c.Err() != nil {
 		return nil
 	}
+
 	return a
 }
 
@@ -244,12 +263,15 @@ func parseSet(c *reader, want AtomType) Value {
 		if a == nil {
 			return nil
 		}
+
 		sorted = sorted && (len(s) == 0 || CompareAtoms(s[len(s)-1], a) < 0)
 		s = append(s, a)
 	}
+
 	if c.Err() != nil {
 		return nil
 	}
+
 	if !sorted {
 		n := len(s)
 		if s = s.sort(); len(s) < n {
@@ -257,6 +279,7 @@ func parseSet(c *reader, want AtomType) Value {
 			return nil
 		}
 	}
+
 	return slices.Clip(s)
 }
 
@@ -276,16 +299,20 @@ func parseMap(c *reader, t *ColumnType) Value {
 				c.Fail(errors.New("a pair of a map has more than two elements"))
 			}
 		}
+
 		if p.Key == nil || p.Value == nil {
 			c.Fail(errors.New("a pair of a map has fewer than two elements"))
 			return nil
 		}
+
 		sorted = sorted && (len(m) == 0 || CompareAtoms(m[len(m)-1].Key, p.Key) < 0)
 		m = append(m, p)
 	}
+
 	if c.Err() != nil {
 		return nil
 	}
+
 	if !sorted {
 		n := len(m)
 		if m = m.sort(); len(m) < n {
@@ -293,5 +320,6 @@ func parseMap(c *reader, t *ColumnType) Value {
 			return nil
 		}
 	}
+
 	return slices.Clip(m)
 }

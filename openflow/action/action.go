@@ -144,6 +144,7 @@ func (a SetField) appendAction(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, fmt.Errorf("set_field: %w", err)
 	}
+
 	b = wire.AppendPad(b, start) // The length counts the padding (7.2.5).
 	return b, wire.PutLength(b, start, start+2, "set_field")
 }
@@ -217,6 +218,7 @@ func AppendActions(b []byte, actions []Action) ([]byte, error) {
 			return b, err
 		}
 	}
+
 	return b, nil
 }
 
@@ -235,10 +237,12 @@ func parseActions(c *wire.Cursor, depth int) []Action {
 		c.Fail(c.Pos(), "action", fmt.Errorf("%w: nested deeper than %d", wire.ErrValue, maxActionDepth))
 		return nil
 	}
+
 	actions := make([]Action, 0, 2)
 	for c.Len() > 0 {
 		actions = append(actions, parseAction(c, depth))
 	}
+
 	return actions
 }
 
@@ -251,10 +255,12 @@ func parseAction(c *wire.Cursor, depth int) Action {
 	if act == nil && typ == actionExperimenter {
 		act = parseExperimenterAction(&a, depth)
 	}
+
 	if act == nil {
 		raw.Skip(4)
 		return RawAction{typ, string(raw.Take(raw.Len(), "action"))}
 	}
+
 	return act
 }
 
@@ -266,6 +272,7 @@ func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 		c.Done("output")
 		return a
 	}
+
 	if typ == actionSetField {
 		a := SetField{oxm.ParseField(c)}
 		if c.Len() >= 8 {
@@ -273,12 +280,15 @@ func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 		}
 		return a
 	}
+
 	arg := c.Unread()
 	if len(arg) != 4 {
 		return nil
 	}
+
 	v := binary.BigEndian.Uint32(arg)
 	etherType, ttl := uint16(v>>16), uint8(v>>24)
+
 	switch typ {
 	case actionGroup:
 		return Group{v}
@@ -309,5 +319,6 @@ func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 	case actionCopyTTLIn:
 		return CopyTTLIn{}
 	}
+
 	return nil
 }

@@ -72,9 +72,11 @@ func (a Resubmit) String() string {
 	if a.InPort != wire.PortInPort {
 		port = a.InPort.String()
 	}
+
 	if a.Table != wire.TableAll {
 		table = strconv.Itoa(int(a.Table))
 	}
+
 	return "resubmit(" + port + "," + table + ")"
 }
 

@@ -109,6 +109,7 @@ func AppendInstructions(b []byte, list []Instruction) ([]byte, error) {
 			return b, err
 		}
 	}
+
 	return b, nil
 }
 
@@ -117,10 +118,12 @@ func ParseInstructions(c *wire.Cursor) []Instruction {
 	if c.Len() == 0 {
 		return nil
 	}
+
 	list := make([]Instruction, 0, 2)
 	for c.Len() > 0 {
 		list = append(list, parseInstruction(c))
 	}
+
 	return list
 }
 
@@ -128,17 +131,20 @@ func parseInstruction(c *wire.Cursor) Instruction {
 	i := c.TLV(2, 8, 8, "instruction")
 	typ := i.Uint16("instruction.type")
 	i.Skip(2)
+
 	switch typ {
 	case instrGotoTable:
 		v := GotoTable{wire.TableID(i.Uint8("table_id"))}
 		i.Skip(3)
 		i.Done("goto_table")
 		return v
+
 	case instrWriteMetadata:
 		i.Skip(4)
 		v := WriteMetadata{i.Uint64("metadata"), i.Uint64("metadata_mask")}
 		i.Done("write_metadata")
 		return v
+
 	case instrWriteActions:
 		i.Skip(4)
 		return WriteActions(parseActions(&i, 0))
@@ -149,10 +155,12 @@ func parseInstruction(c *wire.Cursor) Instruction {
 		i.Skip(4)
 		i.Done("clear_actions")
 		return ClearActions{}
+
 	case instrMeter:
 		v := Meter{i.Uint32("meter_id")}
 		i.Done("meter")
 		return v
 	}
+
 	return RawInstruction{typ, string(i.Take(i.Len(), "instruction"))}
 }

@@ -131,6 +131,7 @@ func (a Resubmit) appendAction(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, fmt.Errorf("resubmit: %w", err)
 	}
+
 	b = appendNicira(b, nxResubmitTable, 16)
 	return append(binary.BigEndian.AppendUint16(b, p), byte(a.Table), 0, 0, 0), nil
 }
@@ -139,6 +140,7 @@ func (a OutputReg) appendAction(b []byte) ([]byte, error) {
 	if err := a.Source.Validate(64); err != nil {
 		return b, fmt.Errorf("output_reg: %w", err)
 	}
+
 	b = appendNicira(b, nxOutputReg, 24)
 	b = binary.BigEndian.AppendUint16(b, offsetBits(a.Source))
 	b = oxm.AppendNXMHeader(b, a.Source.Field)
@@ -150,6 +152,7 @@ func (a OutputTrunc) appendAction(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, fmt.Errorf("output: %w", err)
 	}
+
 	b = binary.BigEndian.AppendUint16(appendNicira(b, nxOutputTrunc, 16), p)
 	return binary.BigEndian.AppendUint32(b, a.MaxLen), nil
 }
@@ -161,6 +164,7 @@ func (a RegLoad) appendAction(b []byte) ([]byte, error) {
 	if a.Value&^lowBits(a.Dst.Bits) != 0 {
 		return b, fmt.Errorf("load: %w: %#x has more than %d bits", wire.ErrValue, a.Value, a.Dst.Bits)
 	}
+
 	b = binary.BigEndian.AppendUint16(appendNicira(b, nxRegLoad, 24), offsetBits(a.Dst))
 	b = oxm.AppendNXMHeader(b, a.Dst.Field)
 	return binary.BigEndian.AppendUint64(b, a.Value), nil
@@ -170,11 +174,13 @@ func (a RegMove) appendAction(b []byte) ([]byte, error) {
 	if a.Src.Bits != a.Dst.Bits {
 		return b, fmt.Errorf("move: %w: %d bits to %d", wire.ErrValue, a.Src.Bits, a.Dst.Bits)
 	}
+
 	for _, s := range [...]oxm.Subfield{a.Src, a.Dst} {
 		if err := s.Validate(128); err != nil {
 			return b, fmt.Errorf("move: %w", err)
 		}
 	}
+
 	b = binary.BigEndian.AppendUint16(appendNicira(b, nxRegMove, 24), uint16(a.Src.Bits))
 	b = binary.BigEndian.AppendUint16(b, uint16(a.Src.Offset))
 	b = binary.BigEndian.AppendUint16(b, uint16(a.Dst.Offset))
@@ -224,6 +230,7 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 	if c.Uint32("experimenter") != wire.ExperimenterNicira {
 		return nil
 	}
+
 	switch subtype := c.Uint16("subtype"); subtype {
 	case nxResubmit, nxResubmitTable:
 		a := Resubmit{portOf16(c.Uint16("in_port")), wire.TableID(c.Uint8("table"))}
@@ -232,7 +239,9 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		if subtype == nxResubmit {
 			a.Table = wire.TableAll // NXAST_RESUBMIT ignores the byte.
 		}
+
 		return a
+
 	case nxOutputReg:
 		ofsBits := c.Uint16("ofs_nbits")
 		src, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
@@ -240,22 +249,26 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		c.Skip(6)
 		c.Done("output_reg")
 		return known(a, ok)
+
 	case nxOutputTrunc:
 		a := OutputTrunc{portOf16(c.Uint16("port")), c.Uint32("max_len")}
 		c.Done("output")
 		return a
+
 	case nxRegLoad:
 		ofsBits := c.Uint16("ofs_nbits")
 		dst, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
 		a := RegLoad{dst, c.Uint64("value")}
 		c.Done("load")
 		return known(a, ok && a.Value&^lowBits(dst.Bits) == 0)
+
 	case nxRegMove:
 		bits, srcOfs, dstOfs := c.Uint16("n_bits"), c.Uint16("src_ofs"), c.Uint16("dst_ofs")
 		src, ok1 := oxm.ParseSubfield(c, srcOfs, bits)
 		dst, ok2 := oxm.ParseSubfield(c, dstOfs, bits)
 		c.Done("move")
 		return known(RegMove{src, dst}, ok1 && ok2)
+
 	case nxClone:
 		c.Skip(6)
 		return Clone{parseActions(c, depth+1)}
@@ -264,6 +277,7 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		a := Conjunction{c.Uint32("id"), clause + 1, n}
 		c.Done("conjunction")
 		return known(a, clause < n)
+
 	case nxLearn:
 		return parseLearn(c)
 	case nxExit:
@@ -271,6 +285,7 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		c.Done("exit")
 		return Exit{}
 	}
+
 	return nil
 }
 
@@ -290,6 +305,7 @@ func parseLearn(c *wire.Cursor) Action {
 		Flags:       c.Uint16("flags"),
 		Table:       wire.TableID(c.Uint8("table_id")),
 	}
+
 	c.Skip(1)
 	a.FinIdleTimeout = c.Uint16("fin_idle_timeout")
 	a.FinHardTimeout = c.Uint16("fin_hard_timeout")

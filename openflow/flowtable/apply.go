@@ -50,6 +50,7 @@ func (e ModErrors) Error() string {
 		}
 		parts = append(parts, m.Error())
 	}
+
 	return strings.Join(parts, "; ")
 }
 
@@ -109,6 +110,7 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	if err := validate(mods); err != nil {
 		return err
 	}
+
 	id := conn.NewBundleID()
 	control := func(t openflow.BundleType) openflow.Message {
 		return &openflow.BundleControl{BundleID: id, Ctrl: t, Flags: bundleFlags}
@@ -120,6 +122,7 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 		adds[i] = openflow.BundleAdd{BundleID: id, Flags: bundleFlags, Message: &mods[i]}
 		msgs = append(msgs, &adds[i])
 	}
+
 	commit := control(openflow.BundleCommit)
 	var out ofconn.Outcome
 	var err error
@@ -129,11 +132,13 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	} else {
 		out, err = conn.TwoPhase(ctx, append(msgs, control(openflow.BundleClose)), commit)
 	}
+
 	if !out.Committed {
 		// The switch need not keep what will not be committed. If this fails
 		// the connection has ended, and the bundle with it.
 		_ = conn.Send(ctx, control(openflow.BundleDiscard))
 	}
+
 	switch {
 	case err != nil && out.Committed:
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
@@ -142,9 +147,11 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	case len(out.Refused) > 0:
 		return refused(mods, out.Refused)
 	}
+
 	if r, ok := out.Reply.(*openflow.BundleControl); !ok || r.Ctrl != openflow.BundleCommitReply || r.BundleID != id {
 		return fmt.Errorf("%w: the reply to the commit is %T", ErrOutcomeUnknown, out.Reply)
 	}
+
 	return nil
 }
 
@@ -157,10 +164,12 @@ func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error 
 	if err := validate(mods); err != nil {
 		return fmt.Errorf("add %d flows: %w", len(mods), err)
 	}
+
 	msgs := make([]openflow.Message, 0, len(mods)+1)
 	for i := range mods {
 		msgs = append(msgs, &mods[i])
 	}
+
 	_, refusals, err := conn.Batch(ctx, append(msgs, &openflow.BarrierRequest{}))
 	var errs ModErrors
 	for _, r := range refusals {
@@ -168,6 +177,7 @@ func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error 
 			errs = append(errs, &ModError{Index: r.Index, Mod: mods[r.Index], Err: r})
 		}
 	}
+
 	switch {
 	case err != nil:
 	case errs != nil:
@@ -177,6 +187,7 @@ func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error 
 	default:
 		return nil
 	}
+
 	return fmt.Errorf("add %d flows: %w", len(mods), err)
 }
 
@@ -189,6 +200,7 @@ func validate(mods []openflow.FlowMod) error {
 			return &ModError{Index: i, Mod: mods[i], Err: err}
 		}
 	}
+
 	return nil
 }
 
@@ -202,13 +214,16 @@ func refused(mods []openflow.FlowMod, refusals []*ofconn.RequestError) error {
 			errs = append(errs, &ModError{Index: i, Mod: mods[i], Err: r})
 		}
 	}
+
 	if errs != nil {
 		return errs
 	}
+
 	first := refusals[0]
 	if isUnsupported(first.Reply) {
 		return fmt.Errorf("bundle: %w: %w", ErrUnsupported, first)
 	}
+
 	return fmt.Errorf("bundle: %w", first)
 }
 

@@ -36,6 +36,7 @@ func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowM
 	for i := range want {
 		wanted[want[i].Key()] = i
 	}
+
 	var deletes, adds []change
 	var wire comparison
 	for i := range have {
@@ -54,9 +55,11 @@ func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowM
 			delete(wanted, key)
 		}
 	}
+
 	for key, w := range wanted {
 		adds = append(adds, change{key, want[w].Add()})
 	}
+
 	slices.SortFunc(deletes, func(a, b change) int { return a.key.Compare(b.key) })
 	slices.SortFunc(adds, func(a, b change) int {
 		return cmp.Or(cmp.Compare(b.key.table, a.key.table), a.key.Compare(b.key))
@@ -67,6 +70,7 @@ func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowM
 			mods = append(mods, c.mod)
 		}
 	}
+
 	return mods
 }
 
@@ -101,6 +105,7 @@ func (o *Options) same(w *Flow, h *openflow.FlowStats, wire *comparison) bool {
 	case mask == 0:
 		mask = ^mask
 	}
+
 	return w.Cookie&mask == h.Cookie&mask &&
 		w.IdleTimeout == h.IdleTimeout && w.HardTimeout == h.HardTimeout &&
 		w.Flags&statsFlags == h.Flags&statsFlags &&

@@ -52,6 +52,7 @@ func KeyOf(table openflow.TableID, priority uint16, match oxm.Match) Key {
 	if err != nil {
 		b = []byte(m.String())
 	}
+
 	return Key{table, priority, string(b)}
 }
 
@@ -81,6 +82,7 @@ func instructionOrder(i action.Instruction) int {
 	case action.GotoTable:
 		return 5
 	}
+
 	return 6
 }
 
@@ -100,6 +102,7 @@ func canonicalInstructions(list []action.Instruction) []action.Instruction {
 			c = append(c, i)
 		}
 	}
+
 	slices.SortStableFunc(c, func(a, b action.Instruction) int {
 		return cmp.Compare(instructionOrder(a), instructionOrder(b))
 	})
@@ -115,12 +118,14 @@ func canonicalActions(list []action.Action) []action.Action {
 				a.MaxLen = 0 // Means nothing for other ports, and is not kept.
 			}
 			c[i] = a
+
 		case action.Clone:
 			c[i] = action.Clone{Actions: canonicalActions(a.Actions)}
 		default:
 			c[i] = a
 		}
 	}
+
 	return c
 }
 

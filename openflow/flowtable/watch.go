@@ -29,6 +29,7 @@ func Watch(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error)
 			openflow.MonitorModify | openflow.MonitorActions,
 		Table: openflow.TableAll,
 	})
+
 	var refused *ofconn.RequestError
 	if errors.As(err, &refused) && isUnsupported(refused.Reply) {
 		return nil, fmt.Errorf("watch flows: %w: %w", ErrUnsupported, err)
@@ -36,6 +37,7 @@ func Watch(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error)
 	if err != nil {
 		return nil, fmt.Errorf("watch flows: %w", err)
 	}
+
 	flows := make([]openflow.FlowStats, 0, len(updates))
 	for _, u := range updates {
 		if u.Event == openflow.FlowAdded {
@@ -45,6 +47,7 @@ func Watch(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error)
 			})
 		}
 	}
+
 	return flows, nil
 }
 
@@ -55,16 +58,19 @@ func Updates(e ofconn.Event) []openflow.FlowUpdate {
 	if !ok {
 		return nil
 	}
+
 	all, ok := reply.Body.(openflow.FlowMonitorReply)
 	if !ok {
 		return nil
 	}
+
 	var foreign []openflow.FlowUpdate
 	for _, u := range all {
 		if u.Event != openflow.FlowAbbrev {
 			foreign = append(foreign, u)
 		}
 	}
+
 	return foreign
 }
 

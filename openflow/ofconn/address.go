@@ -25,6 +25,7 @@ func splitAddress(address string, config *tls.Config) (network, target string, e
 	case scheme == "ssl":
 		return "tcp", target, nil
 	}
+
 	return "", "", fmt.Errorf("address %q: want tcp:HOST:PORT, ssl:HOST:PORT or unix:PATH", address)
 }
 
@@ -38,15 +39,18 @@ func Dial(ctx context.Context, address string, config *tls.Config, opts Options)
 	if err != nil {
 		return nil, err
 	}
+
 	var nc net.Conn
 	if isTLS(address) {
 		nc, err = (&tls.Dialer{Config: config}).DialContext(ctx, network, target)
 	} else {
 		nc, err = (&net.Dialer{}).DialContext(ctx, network, target)
 	}
+
 	if err != nil {
 		return nil, &ConnError{Remote: address, Err: err}
 	}
+
 	return Handshake(ctx, nc, opts)
 }
 
@@ -57,13 +61,16 @@ func Listen(ctx context.Context, address string, config *tls.Config) (net.Listen
 	if err != nil {
 		return nil, err
 	}
+
 	ln, err := (&net.ListenConfig{}).Listen(ctx, network, target)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
+
 	if isTLS(address) {
 		ln = tls.NewListener(ln, config)
 	}
+
 	return ln, nil
 }
 
@@ -86,6 +93,7 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 		stop()
 		ln.Close()
 	}()
+
 	lobby := newLobby(maxHandshakes, maxFromAddress)
 	for {
 		nc, err := ln.Accept()
@@ -96,14 +104,18 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			if errors.Is(err, net.ErrClosed) {
 				return fmt.Errorf("accept: %w", err)
 			}
+
 			// Such as too many open files: it passes, so go on, but not at once.
 			opts.Logger.Warn("accept failed", "err", err)
+
 			select {
 			case <-time.After(acceptPause):
 			case <-ctx.Done():
 			}
+
 			continue
 		}
+
 		leave, err := lobby.enter(ctx, nc)
 		if err != nil {
 			nc.Close()
@@ -112,6 +124,7 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			}
 			continue
 		}
+
 		c := newConn(nc, opts)
 		if _, plain := nc.(*net.TCPConn); plain {
 			// At once: Open vSwitch hangs up after a second, looks for a
@@ -120,6 +133,7 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			// So few bytes never wait, and an error comes again.
 			_ = c.greet()
 		}
+
 		running.Go(func() {
 			c, err := c.establish(ctx)
 			leave()

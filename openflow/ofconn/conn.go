@@ -72,6 +72,7 @@ func (c *Conn) start() {
 		c.events <- c.early
 		c.early = nil
 	}
+
 	c.running.Go(c.read)
 	context.AfterFunc(c.ctx, func() {
 		c.out.close() // No further writer starts.

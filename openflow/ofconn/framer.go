@@ -39,6 +39,7 @@ func (f *framer) next() ([]byte, error) {
 				return m, nil
 			}
 		}
+
 		f.reserve(need)
 		n, err := f.r.Read(f.buf[f.end:])
 		f.end += n
@@ -56,12 +57,15 @@ func (f *framer) reserve(n int) {
 	if f.buf == nil {
 		f.buf = make([]byte, framerBufferMin)
 	}
+
 	if f.start == f.end {
 		f.start, f.end = 0, 0
 	}
+
 	if f.start+n <= len(f.buf) && f.end < len(f.buf) {
 		return
 	}
+
 	buf := f.buf
 	switch {
 	case n > framerBuffer && len(buf) < framerBufferMax:
@@ -69,6 +73,7 @@ func (f *framer) reserve(n int) {
 	case len(buf) < framerBuffer:
 		buf = make([]byte, framerBuffer)
 	}
+
 	f.end = copy(buf, f.buf[f.start:f.end])
 	f.start, f.buf = 0, buf
 }

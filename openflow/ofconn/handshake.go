@@ -34,19 +34,24 @@ func (c *Conn) establish(ctx context.Context) (*Conn, error) {
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
+
 	if err == nil {
 		err = c.handshake()
 	}
+
 	if !stop() { // ctx ended: what has been read may be half of something.
 		err = ctx.Err()
 	}
+
 	if err == nil {
 		err = nc.SetDeadline(time.Time{})
 	}
+
 	if err != nil {
 		nc.Close()
 		return nil, c.connError(fmt.Errorf("handshake: %w", err))
 	}
+
 	c.start()
 	return c, nil
 }
@@ -57,6 +62,7 @@ func (c *Conn) greet() error {
 	if err != nil {
 		return err
 	}
+
 	c.greeted = true
 	return c.writeNow(b)
 }
@@ -69,9 +75,11 @@ func (c *Conn) handshake() error {
 			return err
 		}
 	}
+
 	if err := c.awaitHello(); err != nil {
 		return err
 	}
+
 	b, err := openflow.AppendMessage(nil, handshakeXID, &openflow.FeaturesRequest{})
 	if err != nil {
 		return err
@@ -79,6 +87,7 @@ func (c *Conn) handshake() error {
 	if err := c.writeNow(b); err != nil {
 		return err
 	}
+
 	return c.awaitFeatures()
 }
 
@@ -92,10 +101,12 @@ func (c *Conn) awaitHello() error {
 	if err != nil {
 		return err
 	}
+
 	hello, ok := m.(*openflow.Hello)
 	if !ok {
 		return fmt.Errorf("%w: first message is %v, want HELLO", ErrProtocol, m.Type())
 	}
+
 	if len(hello.Versions) > 0 && !slices.Contains(hello.Versions, openflow.Version) {
 		text := fmt.Sprintf("want OpenFlow 1.3 (version %d)", openflow.Version)
 		b, err := openflow.AppendMessage(nil, xid, &openflow.Error{
@@ -104,11 +115,14 @@ func (c *Conn) awaitHello() error {
 		if err == nil {
 			err = c.writeNow(b)
 		}
+
 		if err != nil {
 			c.opts.Logger.Debug("hello error not sent", "remote", c.remote, "err", err)
 		}
+
 		return fmt.Errorf("%w: it offers versions %v", ErrVersion, hello.Versions)
 	}
+
 	return nil
 }
 
@@ -118,12 +132,14 @@ func (c *Conn) awaitFeatures() error {
 		if err != nil {
 			return err
 		}
+
 		switch m := m.(type) {
 		case *openflow.FeaturesReply:
 			if xid == handshakeXID {
 				c.features = *m
 				return nil
 			}
+
 		case *openflow.Error:
 			return fmt.Errorf("%w: %v", ErrProtocol, m)
 		case *openflow.EchoRequest:
@@ -134,6 +150,7 @@ func (c *Conn) awaitFeatures() error {
 			if err := c.writeNow(b); err != nil {
 				return err
 			}
+
 		case *openflow.PortStatus, *openflow.FlowRemoved, *openflow.PacketIn:
 			if len(c.early) == maxEarlyEvents {
 				return fmt.Errorf("%w: %d messages before features", ErrOverrun, maxEarlyEvents)

@@ -54,6 +54,7 @@ func (l *lobby) enter(ctx context.Context, nc net.Conn) (leave func(), err error
 			l.mu.Unlock()
 			return nil, fmt.Errorf("%d handshakes with %v are under way: want fewer than %d", n, g.addr, l.share)
 		}
+
 		if l.inside.Len() < l.places {
 			g.since = time.Now()
 			at := l.inside.PushBack(g)
@@ -61,6 +62,7 @@ func (l *lobby) enter(ctx context.Context, nc net.Conn) (leave func(), err error
 			l.mu.Unlock()
 			return func() { l.leave(at) }, nil
 		}
+
 		oldest := l.inside.Front().Value.(*guest)
 		l.mu.Unlock()
 		timer := time.NewTimer(time.Until(oldest.since.Add(stalled)))
@@ -74,6 +76,7 @@ func (l *lobby) enter(ctx context.Context, nc net.Conn) (leave func(), err error
 			}
 		case <-ctx.Done():
 		}
+
 		timer.Stop()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -87,7 +90,9 @@ func (l *lobby) leave(at *list.Element) {
 	if l.from[g.addr]--; l.from[g.addr] == 0 {
 		delete(l.from, g.addr)
 	}
+
 	l.mu.Unlock()
+
 	select {
 	case l.left <- struct{}{}:
 	default:

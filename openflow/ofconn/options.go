@@ -54,9 +54,11 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxUnasked, defaultMaxUnasked)
 	setDefault(&o.MaxUnsent, defaultMaxUnsent)
 	setDefault(&o.MaxReply, defaultMaxReply)
+
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+
 	return o
 }
 

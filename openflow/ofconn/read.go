@@ -29,16 +29,19 @@ func (c *Conn) readAll() error {
 	if c.opts.MaxUnasked > 0 {
 		unasked.SetLimit(rate.Limit(c.opts.MaxUnasked))
 	}
+
 	for {
 		if c.opts.EchoInterval > 0 {
 			deadline := last.Add(c.opts.EchoInterval)
 			if probed {
 				deadline = deadline.Add(c.opts.EchoInterval)
 			}
+
 			if err := c.nc.SetReadDeadline(deadline); err != nil {
 				return fmt.Errorf("read: %w", err)
 			}
 		}
+
 		b, err := c.in.next()
 		if err == nil {
 			last, probed = time.Now(), false
@@ -46,13 +49,16 @@ func (c *Conn) readAll() error {
 			if err != nil {
 				return err
 			}
+
 			if !asked {
 				// Who sends too much finds that its messages pile up on its
 				// side. Its answers do too.
 				_ = unasked.Wait(c.ctx) // A connection that has ended is not read any more.
 			}
+
 			continue
 		}
+
 		var timeout net.Error
 		switch {
 		case !errors.As(err, &timeout) || !timeout.Timeout():
@@ -60,9 +66,11 @@ func (c *Conn) readAll() error {
 		case probed:
 			return fmt.Errorf("%w: no message for %v", ErrSilent, 2*c.opts.EchoInterval)
 		}
+
 		if err := c.enqueueControl(c.nextXID(), &openflow.EchoRequest{}); err != nil {
 			return err
 		}
+
 		probed = true
 		c.in.shrink() // An idle connection needs no buffer.
 	}
@@ -80,6 +88,7 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 		}
 		return false, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
+
 	switch m := m.(type) {
 	case *openflow.EchoRequest:
 		return false, c.enqueueControl(xid, &openflow.EchoReply{Data: m.Data})
@@ -94,9 +103,11 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 		}
 		return false, c.deliver(Event{xid, m}, len(b))
 	}
+
 	if c.answer(xid, m, len(b)) {
 		return true, nil
 	}
+
 	switch m := m.(type) {
 	case *openflow.Experimenter:
 		return false, c.deliver(Event{xid, m}, len(b))
@@ -108,6 +119,7 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 			return false, c.deliver(Event{xid, m}, len(b))
 		}
 	}
+
 	// The answer to an echo of our own or to a request that was given up.
 	return false, nil
 }
@@ -122,11 +134,13 @@ func (c *Conn) deliver(e Event, size int) error {
 	default: // All were received.
 		c.queued = 0
 	}
+
 	fits := len(waiting) == 0 || len(waiting) < c.opts.MaxEvents && c.queued+size <= c.opts.MaxEventBytes
 	if fits {
 		waiting = append(waiting, e)
 		c.queued += size
 	}
+
 	c.events <- waiting
 	if fits {
 		return nil
@@ -135,6 +149,7 @@ func (c *Conn) deliver(e Event, size int) error {
 		c.dropped.Add(1)
 		return nil
 	}
+
 	return fmt.Errorf("%w: %d events of %d bytes wait unread", ErrOverrun, len(waiting), c.queued)
 }
 
@@ -146,5 +161,6 @@ func onlyOwn(updates openflow.FlowMonitorReply) bool {
 			return false
 		}
 	}
+
 	return true
 }

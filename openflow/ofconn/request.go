@@ -33,6 +33,7 @@ func (c *Conn) Send(ctx context.Context, msgs ...openflow.Message) error {
 			return fmt.Errorf("send message %d of %d: %w", i+1, len(msgs), err)
 		}
 	}
+
 	return nil
 }
 
@@ -70,6 +71,7 @@ func (c *Conn) MultipartAtMost(ctx context.Context, body openflow.MultipartReque
 	if len(refusals) > 0 {
 		return nil, refusals[0]
 	}
+
 	bodies := make([]openflow.MultipartReplyBody, len(replies))
 	for i, m := range replies {
 		part, ok := m.(*openflow.MultipartReply)
@@ -78,6 +80,7 @@ func (c *Conn) MultipartAtMost(ctx context.Context, body openflow.MultipartReque
 		}
 		bodies[i] = part.Body
 	}
+
 	return bodies, nil
 }
 
@@ -90,18 +93,21 @@ func List[L ~[]E, E any](ctx context.Context, c *Conn, body openflow.MultipartRe
 	if err != nil {
 		return nil, err
 	}
+
 	var list L
 	for i, p := range parts {
 		part, ok := p.(any).(L)
 		if !ok {
 			return nil, fmt.Errorf("openflow: reply to %T: %w: part %d is %T, want %T", body, ErrProtocol, i, p, list)
 		}
+
 		if list == nil {
 			list = part
 		} else {
 			list = append(list, part...)
 		}
 	}
+
 	return list, nil
 }
 
@@ -132,6 +138,7 @@ func (c *Conn) roundTripAtMost(ctx context.Context, msgs []openflow.Message, mos
 	if len(msgs) == 0 {
 		return nil, nil, fmt.Errorf("openflow: empty batch")
 	}
+
 	k := c.register(msgs, 0, most)
 	defer c.unregister(k)
 	if err := c.sendCall(ctx, k, 0, len(msgs)); err != nil {
@@ -140,6 +147,7 @@ func (c *Conn) roundTripAtMost(ctx context.Context, msgs []openflow.Message, mos
 	if err := c.await(ctx, k.done); err != nil {
 		return nil, nil, err
 	}
+
 	return k.replies, k.refusals, k.err
 }
 
@@ -160,6 +168,7 @@ func (c *Conn) TwoPhase(ctx context.Context, prepare []openflow.Message, commit 
 	if n == 0 {
 		return Outcome{}, fmt.Errorf("openflow: nothing to prepare")
 	}
+
 	k := c.register(append(prepare[:n:n], commit), n, c.opts.MaxReply)
 	defer c.unregister(k)
 	if err := c.sendCall(ctx, k, 0, n); err != nil {
@@ -171,6 +180,7 @@ func (c *Conn) TwoPhase(ctx context.Context, prepare []openflow.Message, commit 
 	if refused, err := c.prepared(k); len(refused) > 0 || err != nil {
 		return Outcome{Refused: refused}, err
 	}
+
 	out := Outcome{Committed: true}
 	if err := c.sendCall(ctx, k, n, n+1); err != nil {
 		return out, err
@@ -178,9 +188,11 @@ func (c *Conn) TwoPhase(ctx context.Context, prepare []openflow.Message, commit 
 	if err := c.await(ctx, k.done); err != nil {
 		return out, err
 	}
+
 	if out.Refused = k.refusals; len(k.replies) > 0 {
 		out.Reply = k.replies[0]
 	}
+
 	return out, k.err
 }
 
@@ -190,6 +202,7 @@ func (c *Conn) sendCall(ctx context.Context, k *call, from, to int) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -202,6 +215,7 @@ func (c *Conn) await(ctx context.Context, done <-chan struct{}) error {
 		return ctx.Err()
 	case <-c.done: // After the reader has returned: it may have closed done.
 	}
+
 	select {
 	case <-done:
 		return nil
@@ -222,10 +236,12 @@ func (c *Conn) prepared(k *call) ([]*RequestError, error) {
 func (c *Conn) register(msgs []openflow.Message, n, most int) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	size := uint32(len(msgs))
 	if c.xid+size < c.xid { // Ids of a call do not wrap, and 0 is not used.
 		c.xid = 0
 	}
+
 	k := &call{first: c.xid + 1, last: c.xid + size, most: most, msgs: msgs, done: make(chan struct{}), passed: make(chan struct{})}
 	c.xid += size
 	c.calls[k.last] = k
@@ -233,6 +249,7 @@ func (c *Conn) register(msgs []openflow.Message, n, most int) *call {
 		k.gate = k.first + uint32(n) - 1
 		c.calls[k.gate] = k
 	}
+
 	return k
 }
 
@@ -259,9 +276,11 @@ func (c *Conn) pass(k *call) {
 func (c *Conn) nextXID() uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.xid++; c.xid == 0 {
 		c.xid = 1
 	}
+
 	return c.xid
 }
 
@@ -273,6 +292,7 @@ func (c *Conn) finish(k *call, err error) {
 		k.gate = 0
 		close(k.passed)
 	}
+
 	close(k.done)
 }
 
@@ -280,6 +300,7 @@ func (c *Conn) finish(k *call, err error) {
 func (c *Conn) answer(xid uint32, m openflow.Message, size int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	k, ok := c.calls[xid]
 	if !ok {
 		return false
@@ -292,10 +313,12 @@ func (c *Conn) answer(xid uint32, m openflow.Message, size int) bool {
 		c.finish(k, fmt.Errorf("%w: more than %d bytes", ErrReplyTooLong, k.most))
 		return true
 	}
+
 	k.replies = append(k.replies, m)
 	if part, ok := m.(*openflow.MultipartReply); !ok || !part.More() {
 		c.finish(k, nil)
 	}
+
 	return true
 }
 
@@ -304,14 +327,17 @@ func (c *Conn) answer(xid uint32, m openflow.Message, size int) bool {
 func (c *Conn) refuse(xid uint32, e *openflow.Error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	for _, k := range c.calls {
 		if xid < k.first || xid > k.last {
 			continue
 		}
+
 		i := int(xid - k.first)
 		if len(k.refusals) < maxRefusals || xid == k.last || xid == k.gate {
 			k.refusals = append(k.refusals, &RequestError{XID: xid, Index: i, Message: k.msgs[i], Reply: e})
 		}
+
 		switch xid {
 		case k.last:
 			k.replies = nil
@@ -319,8 +345,10 @@ func (c *Conn) refuse(xid uint32, e *openflow.Error) bool {
 		case k.gate:
 			c.pass(k)
 		}
+
 		return true
 	}
+
 	return false
 }
 
@@ -328,9 +356,11 @@ func (c *Conn) refuse(xid uint32, e *openflow.Error) bool {
 func (c *Conn) failCall(xid uint32, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	k, ok := c.calls[xid]
 	if ok {
 		c.finish(k, err)
 	}
+
 	return ok
 }

@@ -29,21 +29,25 @@ type outbox struct {
 func (o *outbox) add(xid uint32, m openflow.Message, limit int, start func()) (<-chan struct{}, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	if len(o.buf) >= limit {
 		if o.room == nil {
 			o.room = make(chan struct{})
 		}
 		return o.room, nil
 	}
+
 	b, err := openflow.AppendMessage(o.buf, xid, m)
 	if err != nil {
 		return nil, err
 	}
+
 	o.buf = b
 	if !o.writing && !o.closed {
 		o.writing = true
 		start()
 	}
+
 	return nil, nil
 }
 
@@ -52,16 +56,19 @@ func (o *outbox) add(xid uint32, m openflow.Message, limit int, start func()) (<
 func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	if len(o.buf) == 0 {
 		o.buf, o.writing = nil, false // An idle connection needs no buffer.
 		return nil, false
 	}
+
 	b = o.buf
 	o.buf = spare[:0]
 	if o.room != nil {
 		close(o.room)
 		o.room = nil
 	}
+
 	return b, true
 }
 
@@ -78,10 +85,12 @@ func (c *Conn) enqueue(ctx context.Context, xid uint32, m openflow.Message) erro
 		if c.ctx.Err() != nil {
 			return c.Err()
 		}
+
 		room, err := c.out.add(xid, m, c.out.limit, c.startWriter)
 		if room == nil {
 			return err
 		}
+
 		select {
 		case <-room:
 		case <-ctx.Done():
@@ -119,6 +128,7 @@ func (c *Conn) write() {
 			c.fail(fmt.Errorf("write: %w", err))
 			return
 		}
+
 		spare = b
 	}
 }

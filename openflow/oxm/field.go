@@ -23,6 +23,7 @@ func ones(n int) Uint128 {
 	case n == 64:
 		return Uint128{0, ^uint64(0)}
 	}
+
 	return Uint128{0, 1<<n - 1}
 }
 
@@ -96,6 +97,7 @@ func (f Field) Addr() (netip.Addr, bool) {
 	case formatIPv6:
 		return ipv6Of(f.value), true
 	}
+
 	return netip.Addr{}, false
 }
 
@@ -120,6 +122,7 @@ func addrValue(a netip.Addr) Uint128 {
 		b := a.As4()
 		return Uint128{0, uint64(binary.BigEndian.Uint32(b[:]))}
 	}
+
 	b := a.As16()
 	return Uint128{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
@@ -143,17 +146,20 @@ func AppendField(b []byte, f Field) ([]byte, error) {
 	if f.id >= numFields {
 		return b, fmt.Errorf("oxm: %w: field %d", wire.ErrValue, f.id)
 	}
+
 	info := &fieldTable[f.id]
 	all := ones(8 * info.Bytes)
 	if f.value.and(all) != f.value || f.mask.and(all) != f.mask {
 		return b, fmt.Errorf("%s: %w: %#x%016x/%#x%016x does not fit in %d bits", info.Name, wire.ErrValue,
 			f.value.Hi, f.value.Lo, f.mask.Hi, f.mask.Lo, 8*info.Bytes)
 	}
+
 	b = appendOXMHeader(b, info.wire[0], info.Bytes, f.masked)
 	b = appendUint(b, f.value, info.Bytes)
 	if f.masked {
 		b = appendUint(b, f.mask, info.Bytes)
 	}
+
 	return b, nil
 }
 
@@ -163,14 +169,17 @@ func appendOXMHeader(b []byte, w oxmID, n int, masked bool) []byte {
 	if masked {
 		n, hasMask = 2*n, oxmMaskBit
 	}
+
 	if w.class == classExperimenter {
 		n += 4
 	}
+
 	b = binary.BigEndian.AppendUint16(b, w.class)
 	b = append(b, w.field<<1|hasMask, byte(n))
 	if w.class == classExperimenter {
 		b = binary.BigEndian.AppendUint32(b, w.experimenter)
 	}
+
 	return b
 }
 
@@ -179,9 +188,11 @@ func appendUint(b []byte, v Uint128, n int) []byte {
 	for i := n - 1; i >= 8; i-- {
 		b = append(b, byte(v.Hi>>(8*(i-8))))
 	}
+
 	for i := min(n, 8) - 1; i >= 0; i-- {
 		b = append(b, byte(v.Lo>>(8*i)))
 	}
+
 	return b
 }
 
@@ -205,25 +216,31 @@ func ParseField(c *wire.Cursor) Field {
 	if id.class == classExperimenter {
 		id.experimenter = body.Uint32("oxm_experimenter")
 	}
+
 	if c.Err() != nil {
 		return Field{}
 	}
+
 	fid := fieldByOXM.find(id)
 	if fid == FieldUnknown {
 		return Field{raw: string(c.Message()[start:c.Pos()])}
 	}
+
 	width := fieldTable[fid].Bytes
 	want := width
 	if masked {
 		want = 2 * width
 	}
+
 	if body.Len() != want {
 		c.Fail(start+3, "oxm_length", fmt.Errorf("%w: %d bytes for %s, want %d", wire.ErrLength, body.Len(), fid, want))
 		return Field{}
 	}
+
 	f := Field{id: fid, masked: masked, value: uintOf(body.Take(width, fid.String()))}
 	if masked {
 		f.mask = uintOf(body.Take(width, fid.String()))
 	}
+
 	return f
 }

@@ -27,6 +27,7 @@ func (f Field) String() string {
 	if f.id == FieldUnknown || f.id >= numFields {
 		return "oxm(" + hex.EncodeToString([]byte(f.raw)) + ")"
 	}
+
 	name := fieldTable[f.id].Name
 	switch format := fieldTable[f.id].format; {
 	case format == formatVLAN && !f.masked && f.value.Lo&vlanPresent != 0:
@@ -38,10 +39,12 @@ func (f Field) String() string {
 	case format == formatTunFlags || format == formatCTState:
 		return name + "=" + flagString(format, f.value.Lo, f.Mask().Lo)
 	}
+
 	s := name + "=" + f.valueString(f.value)
 	if f.masked {
 		s += "/" + f.valueString(f.mask)
 	}
+
 	return s
 }
 
@@ -56,6 +59,7 @@ func (f Field) Assignment() string {
 	if f.masked {
 		s += "/" + f.valueString(f.mask)
 	}
+
 	return s + "->" + f.id.actionName()
 }
 
@@ -74,9 +78,11 @@ func (f Field) valueString(v Uint128) string {
 			return strconv.FormatUint(v.Lo, 10)
 		}
 	}
+
 	if v.Hi != 0 {
 		return fmt.Sprintf("%#x%016x", v.Hi, v.Lo)
 	}
+
 	return fmt.Sprintf("%#x", v.Lo)
 }
 
@@ -106,6 +112,7 @@ func (f Field) fragString() string {
 	case v == 1:
 		return "first"
 	}
+
 	return "no"
 }
 
@@ -121,6 +128,7 @@ func flagString(format fieldFormat, v, mask uint64) string {
 	if mask>>len(names) != 0 {
 		return fmt.Sprintf("%#x/%#x", v, mask)
 	}
+
 	var s strings.Builder
 	for i, name := range names {
 		switch bit := uint64(1) << i; {
@@ -131,6 +139,7 @@ func flagString(format fieldFormat, v, mask uint64) string {
 			s.WriteString("-" + name)
 		}
 	}
+
 	return s.String()
 }
 

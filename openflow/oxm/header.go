@@ -56,6 +56,7 @@ var fieldByOXM = func() *oxmIndex {
 			}
 		}
 	}
+
 	return x
 }()
 

@@ -31,9 +31,11 @@ func AppendMatch(b []byte, m Match) ([]byte, error) {
 			return b, fmt.Errorf("match: %w", err)
 		}
 	}
+
 	if err := wire.PutLength(b, start, start+2, "match"); err != nil {
 		return b, err
 	}
+
 	return wire.AppendPad(b, start), nil
 }
 
@@ -43,16 +45,20 @@ func ParseMatch(c *wire.Cursor) Match {
 	m := c.TLV(2, 4, 1, "match")
 	typ := m.Uint16("match.type")
 	m.Skip(2)
+
 	if typ != matchTypeOXM && c.Err() == nil {
 		c.Fail(start, "match.type", fmt.Errorf("%w: %d, want %d", wire.ErrValue, typ, matchTypeOXM))
 	}
+
 	var fields Match
 	if n := countFields(m.Unread()); n > 0 && m.Len() > 0 {
 		fields = make(Match, 0, min(n, 16)) // Most have one or two, and there are many flows.
 	}
+
 	for m.Len() > 0 {
 		fields = append(fields, ParseField(&m))
 	}
+
 	c.Align(start)
 	return fields
 }
@@ -75,6 +81,7 @@ func (m Match) Get(id FieldID) (Field, bool) {
 			return f, true
 		}
 	}
+
 	return Field{}, false
 }
 
@@ -88,20 +95,24 @@ func (m Match) Normalize() Match {
 	if m.canonical() {
 		return m
 	}
+
 	n := make(Match, 0, len(m))
 	for _, f := range m {
 		n = appendNormal(n, f)
 	}
+
 	slices.SortStableFunc(n, func(a, b Field) int {
 		if c := cmp.Compare(canonicalRank(a.id), canonicalRank(b.id)); c != 0 {
 			return c
 		}
 		return cmp.Compare(a.raw, b.raw)
 	})
+
 	n = slices.Compact(n)
 	if len(n) == 0 {
 		return nil
 	}
+
 	return n
 }
 
@@ -112,15 +123,18 @@ func (m Match) canonical() bool {
 		if f.id <= last || f.id >= numFields || replaced(f.id) {
 			return false
 		}
+
 		last = f.id
 		if !f.masked {
 			continue
 		}
+
 		all := ones(fieldTable[f.id].Bits)
 		if f.mask == (Uint128{}) || f.mask == all || f.mask.and(all) != f.mask || f.value.and(f.mask) != f.value {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -149,12 +163,14 @@ func appendNormal(m Match, f Field) Match {
 	case f.id == FieldVLANTCI:
 		return appendTCI(m, f)
 	}
+
 	if !f.masked {
 		return append(m, f)
 	}
 	if mask := f.mask.and(ones(f.id.Info().Bits)); mask != (Uint128{}) {
 		return append(m, NewMaskedField(f.id, f.value, mask))
 	}
+
 	return m
 }
 
@@ -171,12 +187,15 @@ func appendTCI(m Match, f Field) Match {
 	if pcp := mask >> pcpShift & pcpBits; pcp != 0 && pcp != pcpBits {
 		return append(m, f)
 	}
+
 	if mask&vidBits != 0 {
 		m = append(m, bitwise(FieldVLANVID, v&vidBits, mask&vidBits))
 	}
+
 	if mask>>pcpShift != 0 && v&mask&vidBits != 0 { // No tag, no priority.
 		m = append(m, exact(FieldVLANPCP, v>>pcpShift))
 	}
+
 	return m
 }
 
@@ -190,12 +209,14 @@ func appendRegs(m Match, f Field, first FieldID, n int) Match {
 			return v.Lo >> shift & math.MaxUint32
 		}
 	}
+
 	mask := f.Mask()
 	for i := range n {
 		if w := word(mask, i); w != 0 {
 			m = append(m, bitwise(first+FieldID(i), word(f.value, i), w))
 		}
 	}
+
 	return m
 }
 
@@ -208,6 +229,7 @@ func (m Match) Validate() error {
 		if f.id == FieldUnknown {
 			continue
 		}
+
 		info := f.id.Info()
 		all := ones(info.Bits)
 		switch {
@@ -218,17 +240,20 @@ func (m Match) Validate() error {
 		case f.masked && !info.Maskable && f.mask != all:
 			return fmt.Errorf("match: %v: %w: %s cannot be masked", f, wire.ErrValue, info.Name)
 		}
+
 		for _, g := range m[:i] {
 			if g.id == f.id {
 				return fmt.Errorf("match: %v: %w: %s appears twice", f, wire.ErrValue, info.Name)
 			}
 		}
+
 		for _, d := range prerequisites[info.need] {
 			if !m.satisfies(d) {
 				return fmt.Errorf("match: %v: %w: needs %v", f, wire.ErrValue, d)
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -250,5 +275,6 @@ func (d demand) String() string {
 		}
 		s += fmt.Sprintf("%s%#x", sep, v)
 	}
+
 	return s
 }

@@ -29,6 +29,7 @@ func (s Subfield) Validate(maxBits int) error {
 		return fmt.Errorf("subfield: %w: %s[%d..%d], want 1 to %d bits inside 0..%d", wire.ErrValue,
 			info.Name, s.Offset, int(s.Offset)+int(s.Bits)-1, maxBits, 8*info.Bytes-1)
 	}
+
 	return nil
 }
 
@@ -42,6 +43,7 @@ func AppendNXMHeader(b []byte, id FieldID) []byte {
 			w = v
 		}
 	}
+
 	return appendOXMHeader(b, w, info.Bytes, false)
 }
 

@@ -135,6 +135,7 @@ func (c *Cursor) Text(n int, field string) string {
 			return string(b[:i])
 		}
 	}
+
 	return string(b)
 }
 
@@ -145,6 +146,7 @@ func (c *Cursor) Sub(n int, field string) Cursor {
 	if c.Take(n, field) != nil {
 		sub.end = sub.pos + n
 	}
+
 	return sub
 }
 
@@ -155,6 +157,7 @@ func (c *Cursor) TLV(lenAt, min, align int, field string) Cursor {
 	if *c.failed {
 		return *c
 	}
+
 	left := c.end - c.pos
 	if left < lenAt+2 {
 		c.Fail(c.pos, field, fmt.Errorf("%w: %d bytes needed, %d left", ErrTruncated, lenAt+2, left))
@@ -167,6 +170,7 @@ func (c *Cursor) TLV(lenAt, min, align int, field string) Cursor {
 			fmt.Errorf("%w: %d, want a multiple of %d from %d to %d", ErrLength, n, align, min, left))
 		return *c
 	}
+
 	return c.Sub(n, field)
 }
 

@@ -42,6 +42,7 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 	if err == nil {
 		err = c.Err()
 	}
+
 	if err == nil {
 		select {
 		case c.slots <- struct{}{}:
@@ -51,9 +52,11 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 			err = c.err
 		}
 	}
+
 	if err != nil {
 		return pending{}, fmt.Errorf("%s: %w", method, err)
 	}
+
 	p := pending{call: &call{method: method, decode: decode, reply: make(chan error, 1)}}
 	c.mu.Lock()
 	c.lastID++
@@ -70,10 +73,12 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 func (c *Conn) take(id uint64) (p *call, issued bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if p = c.calls[id]; p != nil {
 		delete(c.calls, id)
 		<-c.slots
 	}
+
 	return p, id <= c.lastID
 }
 
@@ -83,6 +88,7 @@ func (c *Conn) await(ctx context.Context, p pending) error {
 		return err
 	default:
 	}
+
 	select {
 	case err := <-p.reply:
 		return err
@@ -121,6 +127,7 @@ func (c *Conn) receive(text []byte) error {
 	if m.method == "" {
 		return c.receiveReply(m)
 	}
+
 	h, known := handlers[m.method]
 	switch {
 	case m.method == "echo":
@@ -130,10 +137,12 @@ func (c *Conn) receive(text []byte) error {
 	case !known:
 		return c.sendControl(appendReply(nil, `null,"error":"unknown method"`, m.id))
 	}
+
 	params, err := splitParams(m.params, h.params)
 	if err == nil {
 		err = h.handle(c, params, len(text))
 	}
+
 	return breach(m.method, err)
 }
 
@@ -150,10 +159,12 @@ func (c *Conn) receiveReply(m message) error {
 	if string(m.id) == `"echo"` {
 		return nil
 	}
+
 	id, err := parseNumber(m.id)
 	if err != nil {
 		return &ProtocolError{"reply", err}
 	}
+
 	p, issued := c.take(id)
 	if !issued {
 		return &ProtocolError{"reply", fmt.Errorf("no request waits for id %d", id)}
@@ -168,6 +179,7 @@ func (c *Conn) receiveReply(m message) error {
 	if err := p.decode(m.result); err != nil {
 		return breach("reply to "+p.method, err)
 	}
+
 	p.reply <- nil
 	return nil
 }
@@ -180,19 +192,23 @@ func (c *Conn) echo(m message) error {
 	if m.id == nil {
 		return nil
 	}
+
 	params := m.params
 	if params == nil {
 		params = []byte("[]")
 	}
+
 	check := jsontext.NewCursor(params)
 	check.Skip()
 	err := check.End()
 	if len(params)+len(m.id) > maxEcho {
 		err = fmt.Errorf("request of more than %d bytes", maxEcho)
 	}
+
 	if err != nil {
 		return &ProtocolError{"echo", err}
 	}
+
 	return c.sendControl(appendReply(nil, string(params)+`,"error":null`, m.id))
 }
 

@@ -51,12 +51,14 @@ func New(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 	if opts.TLS != nil {
 		nc = tls.Server(nc, opts.TLS)
 	}
+
 	if t, ok := nc.(*tls.Conn); ok {
 		if err := t.HandshakeContext(ctx); err != nil {
 			nc.Close()
 			return nil, fmt.Errorf("TLS handshake: %w", err)
 		}
 	}
+
 	c := &Conn{
 		nc: nc, opts: opts,
 		slots:    make(chan struct{}, opts.MaxInFlight),
@@ -96,6 +98,7 @@ func (c *Conn) PeerCertificate() *x509.Certificate {
 			return shown[0]
 		}
 	}
+
 	return nil
 }
 
@@ -128,12 +131,15 @@ func (c *Conn) read() {
 		} else {
 			err = readError(err)
 		}
+
 		if err != nil {
 			c.fail(err)
 		}
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	for id, m := range c.monitors {
 		delete(c.monitors, id)
 		m.end()
@@ -149,6 +155,7 @@ func readError(err error) error {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("connection was closed by the peer: %w", err)
 	}
+
 	return fmt.Errorf("connection lost: %w", err)
 }
 
@@ -164,6 +171,7 @@ func (r *probingReader) Read(b []byte) (int, error) {
 		if d := r.c.opts.ProbeInterval; d > 0 {
 			_ = r.c.nc.SetReadDeadline(time.Now().Add(d)) // where it fails, Read says why
 		}
+
 		n, err := r.c.nc.Read(b)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			r.waiting = r.waiting && n == 0
@@ -172,6 +180,7 @@ func (r *probingReader) Read(b []byte) (int, error) {
 		if r.waiting {
 			return 0, ErrProbe
 		}
+
 		r.waiting = true
 		if err := r.c.sendControl([]byte(`{"method":"echo","params":[],"id":"echo"}`)); err != nil {
 			return 0, err

@@ -38,6 +38,7 @@ func (c *Conn) claim(ctx context.Context, method, name string) (*Lock, error) {
 		c.mu.Unlock()
 		return nil, fmt.Errorf("%s: this connection claims %q already", method, name)
 	}
+
 	c.locks[name] = l
 	c.mu.Unlock()
 	err := c.call(ctx, method, stringParams(name), func(result []byte) error {
@@ -47,21 +48,25 @@ func (c *Conn) claim(ctx context.Context, method, name string) (*Lock, error) {
 				l.set(cursor.Bool())
 			}
 		}
+
 		return cursor.End()
 	})
 	if err != nil {
 		c.forget(l)
 		return nil, err
 	}
+
 	return l, nil
 }
 
 func (c *Conn) forget(l *Lock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.locks[l.name] == l {
 		delete(c.locks, l.name)
 	}
+
 	l.set(false)
 }
 
@@ -94,10 +99,13 @@ func (c *Conn) setLock(param []byte, held bool) error {
 	if err := cursor.End(); err != nil {
 		return errors.New("name of a lock is no string")
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if l := c.locks[name]; l != nil { // none: it crossed our unlock
 		l.set(held)
 	}
+
 	return nil
 }

@@ -29,6 +29,7 @@ func parseMessage(text []byte) (message, error) {
 			if c.Kind() == jsontext.String {
 				m.method = c.String()
 			}
+
 		case "params":
 			m.params = rawOrNil(c)
 		case "result":
@@ -41,6 +42,7 @@ func parseMessage(text []byte) (message, error) {
 			m.id = rawOrNil(c)
 		}
 	}
+
 	err := c.End()
 	switch {
 	case err != nil:
@@ -49,9 +51,11 @@ func parseMessage(text []byte) (message, error) {
 	case m.method == "" && m.id == nil:
 		err = errors.New("a reply without an id")
 	}
+
 	if err != nil {
 		return message{}, &ProtocolError{"message", err}
 	}
+
 	return m, nil
 }
 
@@ -74,12 +78,14 @@ func splitParams(params []byte, n int) ([][]byte, error) {
 		}
 		list = append(list, c.Raw())
 	}
+
 	if err := c.End(); err != nil {
 		return nil, err
 	}
 	if len(list) < n {
 		return nil, fmt.Errorf("%d params where %d should be", len(list), n)
 	}
+
 	return list, nil
 }
 
@@ -117,8 +123,10 @@ func refusal(method string, text []byte) *RPCError {
 			}
 		}
 	}
+
 	if e.Err == "" {
 		e.Err = fmt.Sprintf("%.200s", text)
 	}
+
 	return e
 }

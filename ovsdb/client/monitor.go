@@ -103,10 +103,12 @@ func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.Monito
 	if err := c.watchDatabase(ctx, db); err != nil {
 		return nil, fmt.Errorf("monitor of %s: %w", db, err)
 	}
+
 	schema, err := c.schema(ctx, db, question)
 	if err != nil {
 		return nil, fmt.Errorf("monitor of %s: %w", db, err)
 	}
+
 	request = request.Prune(schema)
 	m := &Monitor{
 		conn: c, db: db, schema: schema, ready: make(chan struct{}, 1),
@@ -115,6 +117,7 @@ func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.Monito
 	c.mu.Lock()
 	method := c.method
 	c.mu.Unlock()
+
 	for ; ; method++ {
 		err := c.monitor(ctx, m, method, request, since)
 		refused := (*RPCError)(nil)
@@ -125,6 +128,7 @@ func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.Monito
 			m.silent.Store(true) // it may start yet, where ctx ended
 			return nil, fmt.Errorf("monitor of %s: %w", db, err)
 		}
+
 		c.mu.Lock()
 		c.method = max(c.method, method)
 		c.mu.Unlock()
@@ -138,6 +142,7 @@ func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, re
 	if !how.cond && request.HasConditions() {
 		return errors.New("the server knows no monitor with conditions")
 	}
+
 	c.mu.Lock()
 	c.lastID++
 	id := c.lastID
@@ -146,10 +151,12 @@ func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, re
 	if !how.since {
 		sinceParam = nil
 	}
+
 	params, err := ovsdb.AppendMonitorParams(nil, m.db, id, request, sinceParam)
 	if err != nil {
 		return err
 	}
+
 	return c.call(ctx, how.name, params, func(result []byte) (err error) {
 		u := Update{Seq: c.seq, Initial: true}
 		if how.since {
@@ -157,9 +164,11 @@ func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, re
 		} else {
 			u.Tables, err = how.parse(result, m.schema)
 		}
+
 		if err != nil {
 			return err
 		}
+
 		// Registered here, in the reader, before the next message is read.
 		m.id = id
 		c.mu.Lock()
@@ -181,6 +190,7 @@ func (m *Monitor) Next() (u *Update, open bool) {
 	if !waits {
 		return nil, open
 	}
+
 	if err := a.read(m.schema); err != nil {
 		m.conn.fail(&ProtocolError{a.method, err})
 		m.mu.Lock()
@@ -188,6 +198,7 @@ func (m *Monitor) Next() (u *Update, open bool) {
 		m.waiting, m.broken = nil, true
 		return nil, false
 	}
+
 	return &a.Update, true
 }
 
@@ -195,13 +206,16 @@ func (m *Monitor) Next() (u *Update, open bool) {
 func (m *Monitor) take() (a arrival, waits, open bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	if len(m.waiting) == 0 {
 		return arrival{}, false, !m.ended && !m.broken
 	}
+
 	a, m.waiting = m.waiting[0], m.waiting[1:]
 	if m.queued -= a.Size; len(m.waiting) == 0 {
 		m.waiting = nil
 	}
+
 	return a, true, true
 }
 
@@ -224,14 +238,17 @@ func (m *Monitor) Cancel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return m.conn.call(ctx, "monitor_cancel", append(params, ']'), func([]byte) error {
 		c := m.conn
 		c.mu.Lock()
 		defer c.mu.Unlock()
+
 		if c.monitors[m.id] != nil {
 			delete(c.monitors, m.id)
 			m.end()
 		}
+
 		return nil
 	})
 }
@@ -242,16 +259,20 @@ func (m *Monitor) enqueue(a arrival, size int) error {
 	if m.silent.Load() {
 		return nil
 	}
+
 	a.text = bytes.Clone(a.text) // It is the reader's.
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	if m.broken {
 		return nil
 	}
+
 	// One update alone may be as large as a message may be.
 	if n := len(m.waiting); n == m.conn.opts.QueueUpdates || n > 0 && m.queued+size > m.conn.opts.QueueBytes {
 		return ErrSlowConsumer
 	}
+
 	a.Size = size
 	m.waiting = append(m.waiting, a)
 	m.queued += size
@@ -259,6 +280,7 @@ func (m *Monitor) enqueue(a arrival, size int) error {
 	case m.ready <- struct{}{}:
 	default:
 	}
+
 	return nil
 }
 
@@ -278,12 +300,15 @@ func (c *Conn) monitorOf(id []byte) (*Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	m := c.monitors[n]
 	if m == nil {
 		return nil, fmt.Errorf("there is no monitor %d", n)
 	}
+
 	return m, nil
 }
 
@@ -301,9 +326,11 @@ func (c *Conn) update3(params [][]byte, size int) error {
 	if err == nil {
 		err = cursor.End()
 	}
+
 	if err != nil {
 		return fmt.Errorf("transaction id: %w", err)
 	}
+
 	return c.deliver(params[0], arrival{
 		Update: Update{LastTransaction: last}, method: "update3", text: params[2], parse: ovsdb.ParseTableUpdates2,
 	}, size)
@@ -314,6 +341,7 @@ func (c *Conn) deliver(id []byte, a arrival, size int) error {
 	if err != nil {
 		return err
 	}
+
 	a.Seq = c.seq
 	return m.deliver(a, size)
 }

@@ -51,14 +51,18 @@ func (o Options) withDefaults() Options {
 			*d.field = d.value
 		}
 	}
+
 	if o.ProbeInterval == 0 {
 		o.ProbeInterval = 5 * time.Second
 	}
+
 	if o.WriteTimeout == 0 {
 		o.WriteTimeout = 10 * time.Second
 	}
+
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
+
 	return o
 }

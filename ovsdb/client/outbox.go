@@ -32,10 +32,12 @@ func (o *outbox) close() {
 func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	if len(o.buf) == 0 || o.closed {
 		o.buf, o.writing = nil, false
 		return nil, false
 	}
+
 	b, o.buf, o.echoes = o.buf, spare[:0], 0
 	return b, true
 }
@@ -53,9 +55,11 @@ func (c *Conn) send(text []byte) {
 func (c *Conn) sendControl(text []byte) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
+
 	if c.out.echoes == maxEchoes {
 		return &ProtocolError{"echo", errors.New("requests come faster than the answers are read")}
 	}
+
 	c.out.echoes++
 	c.put(text)
 	return nil
@@ -67,6 +71,7 @@ func (c *Conn) put(text []byte) {
 	if c.out.closed {
 		return
 	}
+
 	c.out.buf = append(c.out.buf, text...)
 	if !c.out.writing {
 		c.out.writing = true
@@ -82,14 +87,17 @@ func (c *Conn) write() {
 		if !more {
 			return
 		}
+
 		err := c.nc.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout))
 		if err == nil {
 			_, err = c.nc.Write(b)
 		}
+
 		if err != nil {
 			c.fail(fmt.Errorf("connection lost in writing: %w", err))
 			return
 		}
+
 		spare = b
 	}
 }

@@ -22,6 +22,7 @@ func (c *Conn) ListDBs(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return names, nil
 }
 
@@ -61,10 +62,12 @@ func (c *Conn) TransactSeq(ctx context.Context, db string, ops ...ovsdb.Operatio
 	if err != nil {
 		return nil, 0, fmt.Errorf("transact: %w", err)
 	}
+
 	t, err := c.startTransact(ctx, params, ops)
 	if err != nil {
 		return nil, 0, err
 	}
+
 	err = c.await(ctx, t.pending)
 	if refused := (*RPCError)(nil); errors.As(err, &refused) {
 		return nil, 0, err
@@ -75,6 +78,7 @@ func (c *Conn) TransactSeq(ctx context.Context, db string, ops ...ovsdb.Operatio
 		}
 		return nil, 0, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
+
 	return t.results, t.seq, t.err
 }
 
@@ -109,5 +113,6 @@ func appendTransact(b []byte, db string, ops []ovsdb.Operation) ([]byte, error) 
 			return nil, fmt.Errorf("operation %d: %w", i, err)
 		}
 	}
+
 	return append(b, ']'), nil
 }

@@ -40,6 +40,7 @@ func (s *Schemas) parse(text []byte) (*ovsdb.DatabaseSchema, error) {
 	if s == nil {
 		return ovsdb.ParseSchema(text)
 	}
+
 	sum := sha256.Sum256(text)
 	s.mu.Lock()
 	known := s.known[sum]
@@ -47,18 +48,23 @@ func (s *Schemas) parse(text []byte) (*ovsdb.DatabaseSchema, error) {
 	if known != nil {
 		return known, nil
 	}
+
 	parsed, err := ovsdb.ParseSchema(text)
 	if err != nil {
 		return nil, err
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if known := s.known[sum]; known != nil {
 		return known, nil
 	}
+
 	if s.known == nil || len(s.known) >= maxSchemas {
 		s.known = map[[sha256.Size]byte]*ovsdb.DatabaseSchema{}
 	}
+
 	s.known[sum] = parsed
 	return parsed, nil
 }
@@ -68,8 +74,10 @@ func (s *Schemas) last(db string) *toldSchema {
 	if s == nil {
 		return nil
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return s.told[db]
 }
 
@@ -79,6 +87,7 @@ func (s *Schemas) learn(db, text string) *ovsdb.DatabaseSchema {
 	if err != nil {
 		return nil
 	}
+
 	if before := s.last(db); len(text) <= maxTold && (before == nil || before.schema != schema) {
 		told := &toldSchema{schema: schema, ops: []ovsdb.Operation{ovsdb.Select{
 			Table: serverTable, Columns: []string{"name"},
@@ -87,13 +96,17 @@ func (s *Schemas) learn(db, text string) *ovsdb.DatabaseSchema {
 		if told.params, err = appendTransact(nil, serverDatabase, told.ops); err != nil {
 			return nil
 		}
+
 		s.mu.Lock()
 		defer s.mu.Unlock()
+
 		if s.told == nil {
 			s.told = map[string]*toldSchema{}
 		}
+
 		s.told[db] = told
 	}
+
 	return schema
 }
 
@@ -111,10 +124,12 @@ func (c *Conn) askSchema(ctx context.Context, db string) *schemaQuestion {
 	if told == nil || c.schemaOf(db) != nil {
 		return nil
 	}
+
 	asked, err := c.startTransact(ctx, told.params, told.ops)
 	if err != nil {
 		return nil // What is asked next fails too.
 	}
+
 	return &schemaQuestion{told.schema, asked}
 }
 
@@ -129,20 +144,26 @@ func (c *Conn) schema(ctx context.Context, db string, q *schemaQuestion) (schema
 	if schema = c.schemaOf(db); schema != nil {
 		return schema, nil
 	}
+
 	if q != nil && c.await(ctx, q.asked.pending) == nil && q.asked.err == nil && len(q.asked.results[0].Rows) == 1 {
 		schema = q.about
 	}
+
 	if schema == nil && c.opts.Schemas != nil {
 		schema, err = c.toldSchema(ctx, db)
 	}
+
 	if schema == nil && err == nil {
 		schema, err = c.fetchSchema(ctx, db)
 	}
+
 	if err != nil {
 		return nil, err
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.schemas[db] = schema
 	return schema, nil
 }
@@ -158,11 +179,13 @@ func (c *Conn) toldSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema
 	case err != nil:
 		return nil, err
 	}
+
 	for _, row := range results[0].Rows {
 		if text, is := row["schema"].(ovsdb.String); is {
 			return c.opts.Schemas.learn(db, string(text)), nil
 		}
 	}
+
 	return nil, nil
 }
 
@@ -176,5 +199,6 @@ func (c *Conn) fetchSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchem
 	if err != nil {
 		return nil, err
 	}
+
 	return schema, nil
 }

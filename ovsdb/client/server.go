@@ -50,6 +50,7 @@ func makeServerSchema() *ovsdb.DatabaseSchema {
 			Name: name, Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: t}, Min: 1, Max: 1},
 		}
 	}
+
 	return &ovsdb.DatabaseSchema{
 		Name:   serverDatabase,
 		Tables: map[string]*ovsdb.TableSchema{serverTable: {Name: serverTable, Columns: columns}},
@@ -63,17 +64,21 @@ func (c *Conn) watchDatabase(ctx context.Context, db string) error {
 	w := &c.server
 	w.starting.Lock()
 	defer w.starting.Unlock()
+
 	if !w.started {
 		if err := c.startServerWatch(ctx); err != nil {
 			return err
 		}
 		w.started = true
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	if !slices.Contains(w.interest, db) {
 		w.interest = append(w.interest, db)
 	}
+
 	return w.check(c.opts.LeaderOnly)
 }
 
@@ -83,6 +88,7 @@ func (c *Conn) startServerWatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	m := &Monitor{conn: c, db: serverDatabase, schema: serverSchema}
 	m.deliver = c.serverChanged
 	request := ovsdb.MonitorRequest{serverTable: {Columns: []string{"name", "connected", "leader"}}}
@@ -93,13 +99,16 @@ func (c *Conn) startServerWatch(ctx context.Context) error {
 		c.server.mu.Unlock()
 		err = nil
 	}
+
 	if err != nil {
 		return err
 	}
+
 	err = c.await(ctx, aware)
 	if refused := (*RPCError)(nil); errors.As(err, &refused) {
 		return nil
 	}
+
 	return err
 }
 
@@ -108,12 +117,15 @@ func (c *Conn) serverChanged(u arrival, _ int) error {
 	if err := u.read(serverSchema); err != nil {
 		return err
 	}
+
 	w := &c.server
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	if w.served == nil {
 		w.served = map[ovsdb.UUID]served{}
 	}
+
 	for _, t := range u.Tables {
 		for _, r := range t.Rows {
 			if r.Change == ovsdb.RowDelete {
@@ -123,6 +135,7 @@ func (c *Conn) serverChanged(u arrival, _ int) error {
 			}
 		}
 	}
+
 	return w.check(c.opts.LeaderOnly)
 }
 
@@ -132,6 +145,7 @@ func (w *serverWatch) check(leaderOnly bool) error {
 	if w.absent {
 		return nil
 	}
+
 	for _, db := range w.interest {
 		why := "it is not there"
 		for _, s := range w.served {
@@ -145,9 +159,11 @@ func (w *serverWatch) check(leaderOnly bool) error {
 				why = ""
 			}
 		}
+
 		if why != "" {
 			return fmt.Errorf("%s: %w: %s", db, ErrDatabaseGone, why)
 		}
 	}
+
 	return nil
 }

@@ -31,6 +31,7 @@ func ParseTarget(target string) (Target, error) {
 	if kind != "tcp" && kind != "ssl" || rest == "" {
 		return Target{}, fmt.Errorf("OVSDB target %q is none of tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH", target)
 	}
+
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil { // no port
 		host, port = rest, strconv.Itoa(DefaultPort)
@@ -38,13 +39,16 @@ func ParseTarget(target string) (Target, error) {
 		if bracketed {
 			host, bracketed = strings.CutSuffix(inner, "]")
 		}
+
 		if bracketed != strings.Contains(host, ":") || strings.ContainsAny(host, "[]") {
 			return Target{}, fmt.Errorf("OVSDB target %q: write an IPv6 address in brackets, as %s:[::1]:%d", target, kind, DefaultPort)
 		}
 	}
+
 	if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 {
 		return Target{}, fmt.Errorf("OVSDB target %q: want a host, and a port of 1 to 65535", target)
 	}
+
 	return Target{Network: "tcp", Address: net.JoinHostPort(host, port), TLS: kind == "ssl"}, nil
 }
 
@@ -59,11 +63,13 @@ func Dial(ctx context.Context, target string, opts Options) (*Conn, error) {
 	if t.TLS && opts.TLS == nil {
 		return nil, fmt.Errorf("OVSDB target %s needs Options.TLS", target)
 	}
+
 	opts = opts.withDefaults()
 	nc, err := opts.Dial(ctx, t.Network, t.Address)
 	if err != nil {
 		return nil, fmt.Errorf("OVSDB target %s: %w", target, err)
 	}
+
 	if t.TLS {
 		config := opts.TLS.Clone()
 		if config.ServerName == "" {
@@ -71,11 +77,13 @@ func Dial(ctx context.Context, target string, opts Options) (*Conn, error) {
 		}
 		nc = tls.Client(nc, config)
 	}
+
 	opts.TLS = nil
 	c, err := New(ctx, nc, opts)
 	if err != nil {
 		return nil, fmt.Errorf("OVSDB target %s: %w", target, err)
 	}
+
 	return c, nil
 }
 
@@ -89,18 +97,22 @@ func ChainOnly(config *tls.Config) *tls.Config {
 	if roots == nil {
 		roots = config.ClientCAs
 	}
+
 	config.InsecureSkipVerify = true // replaced by VerifyConnection
 	if config.ClientAuth == tls.RequireAndVerifyClientCert {
 		config.ClientAuth = tls.RequireAnyClientCert
 	}
+
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {
 			return errors.New("peer shows no certificate")
 		}
+
 		rest := x509.NewCertPool()
 		for _, cert := range state.PeerCertificates[1:] {
 			rest.AddCert(cert)
 		}
+
 		_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
 			Roots: roots, Intermediates: rest, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 		})

@@ -46,6 +46,7 @@ func (c *Changes) note(t Table, id UUID, inserted, deleted bool) {
 	case deleted:
 		kind = Deleted
 	}
+
 	*c = append(*c, Change{t, id, kind})
 }
 
@@ -57,6 +58,7 @@ func (s *Snapshot) Since(old *Snapshot) Changes {
 	if old == nil {
 		old = &Snapshot{}
 	}
+
 	var c Changes
 	m := s.model
 	since(&c, m.systems, old.systems, s.systems)
@@ -86,25 +88,31 @@ func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 		if c.Kind != Modified {
 			return false
 		}
+
 		same := false
+
 		switch c.Table {
 		case TableMirror:
 			was, _ := old.Mirror(c.UUID)
 			now, _ := s.Mirror(c.UUID)
 			same = len(was.Statistics) > 0 == (len(now.Statistics) > 0) && different(was, now) == nil
+
 		case TableController:
 			was, _ := old.Controller(c.UUID)
 			now, _ := s.Controller(c.UUID)
 			same = was.IsConnected == now.IsConnected && was.Role == now.Role && sameButTime(was.Status, now.Status) && different(was, now) == nil
+
 		case TableManager:
 			was, _ := old.managers.get(c.UUID)
 			now, _ := s.managers.get(c.UUID)
 			same = was.IsConnected == now.IsConnected && sameButTime(was.Status, now.Status) && different(was, now) == nil
 		}
+
 		if !same {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -121,6 +129,7 @@ func sameButTime(was, now Pairs) bool {
 			return false
 		}
 	}
+
 	return a == b
 }
 

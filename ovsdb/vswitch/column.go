@@ -63,6 +63,7 @@ func col[T, F any](name string, field func(*T) *F, c codec[F], a access) column[
 			return err
 		}
 	}
+
 	return out
 }
 
@@ -98,6 +99,7 @@ func only(v ovsdb.Value) (ovsdb.Atom, error) {
 			return v[0], nil
 		}
 	}
+
 	return nil, fmt.Errorf("%T where at most one element should be", v)
 }
 
@@ -107,10 +109,12 @@ func as[A ovsdb.Atom](v ovsdb.Value) (a A, present bool, err error) {
 	if err != nil || atom == nil {
 		return a, false, err
 	}
+
 	a, ok := atom.(A)
 	if !ok {
 		return a, false, fmt.Errorf("%T where %T should be", atom, a)
 	}
+
 	return a, true, nil
 }
 
@@ -176,6 +180,7 @@ func set[F comparable, A ovsdb.Atom](wrap func(F) A, unwrap func(A) F) codec[[]F
 			if !ok || len(atoms) == 0 {
 				return nil, mismatch(ok, v, "a set")
 			}
+
 			fs := make([]F, len(atoms))
 			for i, atom := range atoms {
 				a, ok := atom.(A)
@@ -184,6 +189,7 @@ func set[F comparable, A ovsdb.Atom](wrap func(F) A, unwrap func(A) F) codec[[]F
 				}
 				fs[i] = unwrap(a)
 			}
+
 			return fs, nil
 		},
 		equal: slices.Equal[[]F],
@@ -205,6 +211,7 @@ func mapping[K, F comparable, KA, A ovsdb.Atom](wrapKey func(K) KA, unwrapKey fu
 			if !ok || len(pairs) == 0 {
 				return nil, mismatch(ok, v, "a map")
 			}
+
 			m := make(map[K]F, len(pairs))
 			for _, p := range pairs {
 				k, isKey := p.Key.(KA)
@@ -214,6 +221,7 @@ func mapping[K, F comparable, KA, A ovsdb.Atom](wrapKey func(K) KA, unwrapKey fu
 				}
 				m[unwrapKey(k)] = unwrap(a)
 			}
+
 			return m, nil
 		},
 		equal: maps.Equal[map[K]F, map[K]F],

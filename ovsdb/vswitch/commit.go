@@ -53,27 +53,33 @@ func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("transaction: %w", err)
 	}
+
 	results, err := conn.Transact(ctx, Database, ops...)
 	if err != nil {
 		return Result{}, fmt.Errorf("transaction: %w", at.conflict(err, len(ops)))
 	}
+
 	out := Result{Inserted: map[RowName]UUID{}}
 	for i, in := range t.inserts {
 		id := results[at.inserts+i].UUID
 		out.rows = append(out.rows, id)
 		out.Inserted[in.name] = id
 	}
+
 	if at.nextCfg >= 0 {
 		rows := results[at.nextCfg].Rows
 		if len(rows) != 1 {
 			return Result{}, fmt.Errorf("transaction: %d rows in table %s where one should be: %w", len(rows), TableOpenVSwitch, ErrOutcomeUnknown)
 		}
+
 		n, _, err := as[ovsdb.Integer](rows[0]["next_cfg"])
 		if err != nil {
 			return Result{}, fmt.Errorf("transaction: next_cfg: %w: %w", err, ErrOutcomeUnknown)
 		}
+
 		out.NextCfg = int64(n)
 	}
+
 	return out, nil
 }
 
@@ -84,11 +90,13 @@ func (at layout) conflict(err error, ops int) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
+
 	guard := failed.Index < at.guards && failed.Err == ovsdb.ErrorTimedOut
 	commit := failed.Index == ops &&
 		(failed.Err == ovsdb.ErrorConstraintViolation || failed.Err == ovsdb.ErrorReferentialIntegrity)
 	if guard || commit {
 		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}
+
 	return err
 }

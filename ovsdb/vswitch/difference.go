@@ -42,11 +42,13 @@ func different[T Row](was, now *T) (out []*column[T]) {
 			out = append(out, c)
 		}
 	}
+
 	return out
 }
 
 func columnsOf[T Row]() []column[T] {
 	var columns any
+
 	switch any((*T)(nil)).(type) {
 	case *OpenVSwitch:
 		columns = openVSwitchColumns
@@ -63,6 +65,7 @@ func columnsOf[T Row]() []column[T] {
 	case *Manager:
 		columns = managerColumns
 	}
+
 	return columns.([]column[T])
 }
 
@@ -77,6 +80,7 @@ func show(v any) string {
 		if v != nil {
 			return fmt.Sprint(*v)
 		}
+
 	case *UUID:
 		switch {
 		case v == nil:
@@ -85,8 +89,10 @@ func show(v any) string {
 		default:
 			return v.String()
 		}
+
 	default:
 		return fmt.Sprint(v)
 	}
+
 	return "[]"
 }

@@ -25,11 +25,13 @@ func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, ex
 	if g != nil {
 		return g
 	}
+
 	g = &guard{table: table, id: id, column: column, name: name, where: []ovsdb.Condition{ovsdb.ByUUID(id)}, needs: map[string][]UUID{}}
 	if t.owner.Key != "" && t.owner.owns(externalIDs) {
 		mark := ovsdb.StringMap(map[string]string{t.owner.Key: t.owner.Value})
 		g.where = append(g.where, ovsdb.Where("external_ids", ovsdb.Includes, mark))
 	}
+
 	t.guarded[id] = g
 	t.guards = append(t.guards, g)
 	return g
@@ -40,6 +42,7 @@ func (g *guard) operation() ovsdb.Operation {
 	for _, column := range slices.Sorted(maps.Keys(g.needs)) {
 		where = append(where, ovsdb.Where(column, ovsdb.Includes, ovsdb.NewSet(g.needs[column]...)))
 	}
+
 	return ovsdb.Wait{
 		Table: string(g.table), Where: where,
 		Columns: []string{g.column}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{g.column: g.name}},
@@ -61,11 +64,13 @@ func (t *Txn) guardBridge(id UUID) bool {
 	if insertedIndex(id) < len(t.inserts) {
 		return true
 	}
+
 	b, ok := t.snap.bridges.get(id)
 	if !ok {
 		t.fail(fmt.Errorf("bridge %v: %w", id, errNoRow))
 		return false
 	}
+
 	t.guardRow(TableBridge, id, "name", ovsdb.String(b.Name), b.ExternalIDs)
 	return true
 }
@@ -89,19 +94,23 @@ func (t *Txn) guardMirrorPorts(have, m *Mirror) {
 	if have == nil {
 		have = &Mirror{}
 	}
+
 	ports := append(without(m.SelectSrcPort, have.SelectSrcPort), without(m.SelectDstPort, have.SelectDstPort)...)
 	if m.OutputPort != nil {
 		ports = append(ports, *m.OutputPort)
 	}
+
 	for _, id := range ports {
 		if isPlaceholder(id) {
 			continue
 		}
+
 		p, ok := t.snap.ports.get(id)
 		if !ok {
 			t.fail(fmt.Errorf("mirror %s: port %v: %w", m.Name, id, errNoRow))
 			return
 		}
+
 		t.guardPort(p)
 	}
 }

@@ -35,11 +35,13 @@ func sizeOf[T Row](t *table[T], rows tree[*T]) (size int) {
 			if c.empty(row) {
 				continue
 			}
+
 			if b, err := ovsdb.AppendValue(text[:0], c.value(row)); err == nil { // It was read from JSON.
 				text = b
 				size += len(b)
 			}
 		}
 	}
+
 	return size
 }

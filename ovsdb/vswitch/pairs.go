@@ -23,6 +23,7 @@ func PairsOf(m map[string]string) Pairs {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		b = appendText(appendText(b, key), m[key])
 	}
+
 	return Pairs{string(b)}
 }
 
@@ -62,6 +63,7 @@ func (p Pairs) Lookup(key string) (value string, has bool) {
 			return v, k == key
 		}
 	}
+
 	return "", false
 }
 
@@ -84,6 +86,7 @@ func (p Pairs) With(key, value string) Pairs {
 	if have, has := p.Lookup(key); has && have == value {
 		return p
 	}
+
 	m := p.Map()
 	m[key] = value
 	return PairsOf(m)
@@ -94,6 +97,7 @@ func (p Pairs) Without(key string) Pairs {
 	if _, has := p.Lookup(key); !has {
 		return p
 	}
+
 	m := p.Map()
 	delete(m, key)
 	return PairsOf(m)
@@ -116,6 +120,7 @@ func pairs() codec[Pairs] {
 			if !ok {
 				return Pairs{}, mismatch(ok, v, "a map")
 			}
+
 			var room [256]byte
 			b := room[:0]
 			for _, pair := range m {
@@ -126,6 +131,7 @@ func pairs() codec[Pairs] {
 				}
 				b = appendText(appendText(b, key), value)
 			}
+
 			return Pairs{string(b)}, nil
 		},
 		equal: same[Pairs],

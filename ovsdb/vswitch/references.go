@@ -14,10 +14,12 @@ func without(set, other []UUID) (out []UUID) {
 		for len(other) > 0 && other[0].Compare(id) < 0 {
 			other = other[1:]
 		}
+
 		if len(other) == 0 || other[0] != id {
 			out = append(out, id)
 		}
 	}
+
 	return out
 }
 

@@ -95,10 +95,12 @@ func (s *Snapshot) PortOnBridge(bridge, name string) (*Port, bool) {
 	if !ok {
 		return nil, false
 	}
+
 	b, ok := s.BridgeOfPort(p.UUID)
 	if !ok || b.Name != bridge {
 		return nil, false
 	}
+
 	return p, true
 }
 
@@ -237,14 +239,17 @@ func (s *Snapshot) Apply(updates ovsdb.TableUpdates) (*Snapshot, Changes, error)
 			}
 		}
 	}
+
 	if next.rows > maxRows {
 		return nil, nil, fmt.Errorf("update: %w: %d rows, want at most %d", ErrTooLarge, next.rows, maxRows)
 	}
+
 	return &next, changes, nil
 }
 
 func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (err error) {
 	m := s.model
+
 	switch name {
 	case TableOpenVSwitch:
 		s.systems, err = m.systems.apply(s.systems, u, func(old, now *OpenVSwitch) { s.count(changes, name, u.UUID, old == nil, now == nil) })
@@ -253,21 +258,25 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 			s.count(changes, name, u.UUID, old == nil, now == nil)
 			s.indexBridge(u.UUID, old, now)
 		})
+
 	case TablePort:
 		s.ports, err = m.ports.apply(s.ports, u, func(old, now *Port) {
 			s.count(changes, name, u.UUID, old == nil, now == nil)
 			s.portNamed = reindex(s.portNamed, u.UUID, nameOf(old, portName), nameOf(now, portName))
 		})
+
 	case TableInterface:
 		s.interfaces, err = m.interfaces.apply(s.interfaces, u, func(old, now *Interface) {
 			s.count(changes, name, u.UUID, old == nil, now == nil)
 			if old != nil && !old.Open() {
 				s.closed--
 			}
+
 			if now != nil && !now.Open() {
 				s.closed++
 			}
 		})
+
 	case TableMirror:
 		s.mirrors, err = m.mirrors.apply(s.mirrors, u, func(old, now *Mirror) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableController:
@@ -275,6 +284,7 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 	case TableManager:
 		s.managers, err = m.managers.apply(s.managers, u, func(old, now *Manager) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	}
+
 	return err
 }
 
@@ -284,6 +294,7 @@ func (s *Snapshot) count(changes *Changes, name Table, id UUID, inserted, delete
 	if inserted {
 		s.rows++
 	}
+
 	if deleted {
 		s.rows--
 	}
@@ -296,9 +307,11 @@ func (s *Snapshot) indexBridge(id UUID, old, now *Bridge) {
 	if old != nil {
 		was = *old
 	}
+
 	if now != nil {
 		is = *now
 	}
+
 	s.bridgeOfPort = reindex(s.bridgeOfPort, id, was.Ports, is.Ports)
 	s.bridgeOfMirror = reindex(s.bridgeOfMirror, id, was.Mirrors, is.Mirrors)
 }
@@ -322,10 +335,12 @@ func reindex(index tree[UUID], id UUID, was, now []UUID) tree[UUID] {
 			index = index.without(key)
 		}
 	}
+
 	for _, key := range now {
 		if !containsSorted(was, key) {
 			index = index.with(key, id)
 		}
 	}
+
 	return index
 }

@@ -46,15 +46,18 @@ func bind[T Row](db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, column
 	if schema == nil {
 		return nil, fmt.Errorf("database %s %s has no table %s", db.Name, db.Version, name)
 	}
+
 	t := &table[T]{name: name, version: db.Version, id: id, columns: columns, bound: map[string]*bound[T]{}}
 	for _, c := range columns {
 		if cs := schema.Columns[c.name]; cs != nil {
 			t.bound[c.name] = &bound[T]{c, &cs.Type}
 		}
 	}
+
 	if t.bound[columns[0].name] == nil {
 		return nil, fmt.Errorf("table %s of database %s %s has no column %s", name, db.Name, db.Version, columns[0].name)
 	}
+
 	return t, nil
 }
 
@@ -79,6 +82,7 @@ func (t *table[T]) assign(out *T, id UUID, row ovsdb.Row, diff bool) error {
 		if c == nil {
 			continue
 		}
+
 		var err error
 		switch {
 		case !diff || c.typ.Max == 1:
@@ -90,10 +94,12 @@ func (t *table[T]) assign(out *T, id UUID, row ovsdb.Row, diff bool) error {
 				err = c.set(out, v)
 			}
 		}
+
 		if err != nil {
 			return fmt.Errorf("table %s, row %v, column %s: %w", t.name, id, name, err)
 		}
 	}
+
 	return nil
 }
 
@@ -112,13 +118,16 @@ func (t *table[T]) apply(rows tree[*T], u ovsdb.RowUpdate, touch func(old, new *
 	default:
 		now, err = t.decode(u.UUID, u.Row)
 	}
+
 	if err != nil {
 		return rows, err
 	}
+
 	touch(old, now)
 	if now == nil {
 		return rows.without(u.UUID), nil
 	}
+
 	return rows.with(u.UUID, now), nil
 }
 
@@ -129,5 +138,6 @@ func (t *table[T]) equal(a, b *T) bool {
 			return false
 		}
 	}
+
 	return true
 }

@@ -152,18 +152,23 @@ func (m *Models) of(db *ovsdb.DatabaseSchema) (*model, error) {
 	if m == nil {
 		return newModel(db)
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	if known := m.known[db]; known != nil {
 		return known, nil
 	}
+
 	made, err := newModel(db)
 	if err != nil {
 		return nil, err
 	}
+
 	if m.known == nil || len(m.known) >= maxModels {
 		m.known = map[*ovsdb.DatabaseSchema]*model{}
 	}
+
 	m.known[db] = made
 	return made, nil
 }
@@ -184,6 +189,7 @@ func newModel(db *ovsdb.DatabaseSchema) (*model, error) {
 			return nil, err
 		}
 	}
+
 	return m, nil
 }
 
@@ -205,6 +211,7 @@ func (m *model) has(t Table, column string) bool {
 	case TableManager:
 		return m.managers.bound[column] != nil
 	}
+
 	return false
 }
 

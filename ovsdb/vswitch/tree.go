@@ -45,13 +45,16 @@ func (t tree[V]) get(key UUID) (value V, stands bool) {
 	for level := 0; n != nil && n.kids != nil; level++ {
 		n = n.kids[nibble(key, level)]
 	}
+
 	if n == nil {
 		return value, false
 	}
+
 	at, stands := n.place(key)
 	if stands {
 		value = n.entries[at].value
 	}
+
 	return value, stands
 }
 
@@ -69,11 +72,13 @@ func (n *node[V]) with(e entry[V], level int) *node[V] {
 		kids[i] = kids[i].with(e, level+1)
 		return &node[V]{kids: &kids}
 	}
+
 	at, stands := n.place(e.key)
 	rest := n.entries[at:]
 	if stands {
 		rest = rest[1:]
 	}
+
 	entries := make([]entry[V], 0, at+1+len(rest))
 	entries = append(append(append(entries, n.entries[:at]...), e), rest...)
 	return build(entries, level)
@@ -84,6 +89,7 @@ func build[V comparable](entries []entry[V], level int) *node[V] {
 	if len(entries) <= maxLeaf {
 		return &node[V]{entries: entries}
 	}
+
 	var kids [16]*node[V]
 	for len(entries) > 0 {
 		i := nibble(entries[0].key, level)
@@ -91,9 +97,11 @@ func build[V comparable](entries []entry[V], level int) *node[V] {
 		for n < len(entries) && nibble(entries[n].key, level) == i {
 			n++
 		}
+
 		kids[i] = build(slices.Clone(entries[:n]), level+1)
 		entries = entries[n:]
 	}
+
 	return &node[V]{kids: &kids}
 }
 
@@ -111,15 +119,19 @@ func (n *node[V]) without(key UUID, level int) *node[V] {
 		case len(n.entries) == 1:
 			return nil
 		}
+
 		return &node[V]{entries: slices.Concat(n.entries[:at], n.entries[at+1:])}
 	}
+
 	i := nibble(key, level)
 	kid := n.kids[i].without(key, level+1)
 	if kid == n.kids[i] {
 		return n
 	}
+
 	kids := *n.kids
 	kids[i] = kid
+
 	// What is left of a branch becomes a list again, but not before there is
 	// room in it for more.
 	size := 0
@@ -132,10 +144,12 @@ func (n *node[V]) without(key UUID, level int) *node[V] {
 			size += len(k.entries)
 		}
 	}
+
 	branch := &node[V]{kids: &kids}
 	if size > maxLeaf/2 {
 		return branch
 	}
+
 	return &node[V]{entries: branch.list()}
 }
 
@@ -148,11 +162,13 @@ func (n *node[V]) all(yield func(UUID, V) bool) bool {
 	if n == nil {
 		return true
 	}
+
 	for i := range n.entries {
 		if !yield(n.entries[i].key, n.entries[i].value) {
 			return false
 		}
 	}
+
 	if n.kids != nil {
 		for _, kid := range n.kids {
 			if !kid.all(yield) {
@@ -160,6 +176,7 @@ func (n *node[V]) all(yield func(UUID, V) bool) bool {
 			}
 		}
 	}
+
 	return true
 }
 
@@ -171,10 +188,12 @@ func (n *node[V]) list() []entry[V] {
 	case n.kids == nil:
 		return n.entries
 	}
+
 	var list []entry[V]
 	for _, kid := range n.kids {
 		list = append(list, kid.list()...)
 	}
+
 	return list
 }
 
@@ -190,6 +209,7 @@ func differences[V comparable](old, now *node[V], yield func(old, now *entry[V])
 		}
 		return
 	}
+
 	a, b := old.list(), now.list()
 	for len(a) > 0 || len(b) > 0 {
 		switch {

@@ -150,11 +150,13 @@ func insert[T Row](t *Txn, tab *table[T], name string, row T) UUID {
 			out[c.name] = c.value(&row)
 		}
 	}
+
 	if t.owner.Key != "" {
 		ids, _ := out["external_ids"].(ovsdb.Map)
 		mark := ovsdb.Pair{Key: ovsdb.String(t.owner.Key), Value: ovsdb.String(t.owner.Value)}
 		out["external_ids"] = ovsdb.NewMap(append(ids, mark)...)
 	}
+
 	t.inserts = append(t.inserts, insertion{id, RowName{tab.name, name}, out})
 	return id
 }
@@ -168,6 +170,7 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 		t.fail(fmt.Errorf("update of %s %v: %w", tab.name, id, errNoRow))
 		return
 	}
+
 	u := &rowUpdate{table: tab.name, id: id, row: ovsdb.Row{}}
 	for _, c := range tab.columns {
 		switch {
@@ -182,6 +185,7 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 			u.row[c.name] = c.value(want)
 		}
 	}
+
 	if len(u.row)+len(u.mutations) == 0 && t.updated[id] == nil {
 		return
 	}
@@ -189,6 +193,7 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 		*old = *u
 		return
 	}
+
 	t.updated[id] = u
 	t.updates = append(t.updates, u)
 }
@@ -201,21 +206,25 @@ var errNoRow = errors.New("the snapshot has no such row")
 func mapMutations(column string, have, want map[string]string) []ovsdb.Mutation {
 	var gone []string
 	put := map[string]string{}
+
 	for k, v := range have {
 		if w, keep := want[k]; !keep || w != v {
 			gone = append(gone, k)
 		}
 	}
+
 	for k, w := range want {
 		if v, exists := have[k]; !exists || v != w {
 			put[k] = w
 			gone = append(gone, k) // somebody may have written it meanwhile
 		}
 	}
+
 	mutations := []ovsdb.Mutation{{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.StringSet(gone...)}}
 	if len(put) > 0 {
 		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.StringMap(put)})
 	}
+
 	return mutations
 }
 
@@ -224,9 +233,11 @@ func refMutations(column string, have, want []UUID) (mutations []ovsdb.Mutation)
 	if gone := without(have, want); gone != nil {
 		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(gone...)})
 	}
+
 	if more := without(want, have); more != nil {
 		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(more...)})
 	}
+
 	return mutations
 }
 
@@ -239,9 +250,11 @@ func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
 		t.edited[key] = e
 		t.edits = append(t.edits, e)
 	}
+
 	if !add.IsZero() {
 		e.add = append(e.add, add)
 	}
+
 	if !remove.IsZero() {
 		e.remove = append(e.remove, remove)
 	}
@@ -266,45 +279,55 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 	if t.err != nil {
 		return nil, at, t.err
 	}
+
 	var ops []ovsdb.Operation
 	if t.nextCfg && t.guardSystem() == nil {
 		return nil, at, t.err
 	}
+
 	for _, g := range t.guards {
 		ops = append(ops, g.operation())
 	}
+
 	at.guards, at.inserts = len(t.guards), len(t.guards)
 	rows := make([]ovsdb.Row, len(t.inserts))
 	for i, in := range t.inserts {
 		rows[i] = maps.Clone(in.row)
 	}
+
 	for _, e := range t.edits {
 		if i := insertedIndex(e.id); i < len(rows) {
 			rows[i][e.column] = ovsdb.NewSet(e.add...)
 		}
 	}
+
 	for i, in := range t.inserts {
 		ops = append(ops, ovsdb.Insert{Table: string(in.name.Table), Row: rows[i], UUIDName: t.uuidName(in.id)})
 	}
+
 	for _, u := range t.updates {
 		where := []ovsdb.Condition{ovsdb.ByUUID(u.id)}
 		if len(u.row) > 0 {
 			ops = append(ops, ovsdb.Update{Table: string(u.table), Where: where, Row: u.row})
 		}
+
 		if len(u.mutations) > 0 {
 			ops = append(ops, ovsdb.Mutate{Table: string(u.table), Where: where, Mutations: u.mutations})
 		}
 	}
+
 	for _, id := range t.renumbered {
 		ops = append(ops, ovsdb.Update{
 			Table: string(TableInterface), Where: []ovsdb.Condition{ovsdb.ByUUID(id)}, Row: ovsdb.Row{"ofport": ovsdb.Set{}},
 		})
 	}
+
 	for _, e := range t.edits {
 		if !isPlaceholder(e.id) {
 			ops = append(ops, e.operation())
 		}
 	}
+
 	if t.nextCfg {
 		where := []ovsdb.Condition{ovsdb.ByUUID(t.snap.System().UUID)}
 		count := ovsdb.Mutation{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}
@@ -312,12 +335,15 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 		at.nextCfg = len(ops)
 		ops = append(ops, ovsdb.Select{Table: string(TableOpenVSwitch), Where: where, Columns: []string{"next_cfg"}})
 	}
+
 	if t.comment != "" {
 		ops = append(ops, ovsdb.Comment{Text: t.comment})
 	}
+
 	for i, op := range ops {
 		ops[i] = t.nameRows(op)
 	}
+
 	return ops, at, t.err
 }
 
@@ -326,9 +352,11 @@ func (e *edit) operation() ovsdb.Operation {
 	if len(e.remove) > 0 {
 		op.Mutations = append(op.Mutations, ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(e.remove...)})
 	}
+
 	if len(e.add) > 0 {
 		op.Mutations = append(op.Mutations, ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(e.add...)})
 	}
+
 	return op
 }
 
@@ -357,6 +385,7 @@ func (t *Txn) nameRows(op ovsdb.Operation) ovsdb.Operation {
 		}
 		return op
 	}
+
 	return op
 }
 
@@ -373,6 +402,7 @@ func (t *Txn) nameInValue(v ovsdb.Value) ovsdb.Value {
 	if !ok {
 		return v
 	}
+
 	out := make(ovsdb.Set, len(set))
 	for i, atom := range set {
 		out[i] = atom
@@ -380,5 +410,6 @@ func (t *Txn) nameInValue(v ovsdb.Value) ovsdb.Value {
 			out[i] = t.uuidName(u)
 		}
 	}
+
 	return out
 }

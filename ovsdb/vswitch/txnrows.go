@@ -14,6 +14,7 @@ func (t *Txn) InsertBridge(b Bridge) UUID {
 	if t.guardSystem() != nil {
 		t.refer(TableOpenVSwitch, t.snap.System().UUID, "bridges", id, UUID{})
 	}
+
 	t.InsertPort(id, Port{Name: b.Name}, Interface{Name: b.Name, Type: "internal"})
 	return id
 }
@@ -26,17 +27,21 @@ func (t *Txn) InsertPort(bridge UUID, p Port, interfaces ...Interface) UUID {
 	if !t.guardBridge(bridge) {
 		return UUID{}
 	}
+
 	if len(interfaces) == 0 {
 		interfaces = []Interface{{}}
 	}
+
 	id := insert(t, t.snap.model.ports, p.Name, p)
 	t.refer(TableBridge, bridge, "ports", id, UUID{})
+
 	for _, i := range interfaces {
 		if i.Name == "" {
 			i.Name = p.Name
 		}
 		t.refer(TablePort, id, "interfaces", insert(t, t.snap.model.interfaces, i.Name, i), UUID{})
 	}
+
 	return id
 }
 
@@ -46,6 +51,7 @@ func (t *Txn) InsertMirror(bridge UUID, m Mirror) UUID {
 	if !t.guardBridge(bridge) {
 		return UUID{}
 	}
+
 	t.guardMirrorPorts(nil, &m)
 	id := insert(t, t.snap.model.mirrors, m.Name, m)
 	t.refer(TableBridge, bridge, "mirrors", id, UUID{})
@@ -57,6 +63,7 @@ func (t *Txn) InsertController(bridge UUID, c Controller) UUID {
 	if !t.guardBridge(bridge) {
 		return UUID{}
 	}
+
 	id := insert(t, t.snap.model.controllers, c.Target, c)
 	t.refer(TableBridge, bridge, "controller", id, UUID{})
 	return id
@@ -90,6 +97,7 @@ func (t *Txn) UpdatePort(want Port) {
 				return bridge.ExternalIDs
 			}
 		}
+
 		return row.ExternalIDs
 	}
 	if t.mayChange(TablePort, want.UUID, ok, ids) {
@@ -133,6 +141,7 @@ func (t *Txn) DeleteBridge(id UUID) {
 	if !ok || !t.mayChange(TableBridge, id, ok, func() Pairs { return row.ExternalIDs }) || t.guardSystem() == nil {
 		return
 	}
+
 	t.guardBridge(id)
 	t.refer(TableOpenVSwitch, t.snap.System().UUID, "bridges", UUID{}, id)
 }
@@ -145,6 +154,7 @@ func (t *Txn) DeletePort(id UUID) {
 	if !ok || !t.mayChange(TablePort, id, ok, func() Pairs { return row.ExternalIDs }) {
 		return
 	}
+
 	if t.settle(id, UUID{}) {
 		t.guardPort(row)
 		t.takeFrom(t.snap.bridgeOfPort, "ports", id)
@@ -157,6 +167,7 @@ func (t *Txn) DeleteMirror(id UUID) {
 	if !ok || !t.mayChange(TableMirror, id, ok, func() Pairs { return row.ExternalIDs }) {
 		return
 	}
+
 	t.guardMirror(row)
 	t.takeFrom(t.snap.bridgeOfMirror, "mirrors", id)
 }
@@ -167,7 +178,9 @@ func (t *Txn) DeleteController(id UUID) {
 	if !ok || !t.mayChange(TableController, id, ok, func() Pairs { return row.ExternalIDs }) {
 		return
 	}
+
 	t.guardController(row)
+
 	for _, b := range t.snap.bridges.all() {
 		if containsSorted(b.Controllers, id) {
 			t.removeRef(b.UUID, "controller", id)
@@ -188,6 +201,7 @@ func (t *Txn) MovePort(port, to UUID) {
 	if from, _ := t.snap.bridgeOfPort.get(port); from == to || !t.guardBridge(to) || !t.settle(port, to) {
 		return
 	}
+
 	t.guardPort(row)
 	t.takeFrom(t.snap.bridgeOfPort, "ports", port)
 	t.refer(TableBridge, to, "ports", port, UUID{})
@@ -201,6 +215,7 @@ func (t *Txn) settle(port, home UUID) bool {
 	if settled && old != home {
 		t.fail(fmt.Errorf("port %v is to be moved or deleted, and then something else", port))
 	}
+
 	t.homes[port] = home
 	return !settled
 }
@@ -217,6 +232,7 @@ func (t *Txn) removeRef(bridge UUID, column string, id UUID) {
 	if !t.guardBridge(bridge) {
 		return
 	}
+
 	needs := t.guarded[bridge].needs
 	needs[column] = append(needs[column], id)
 	t.refer(TableBridge, bridge, column, UUID{}, id)
@@ -232,5 +248,6 @@ func (t *Txn) mayChange(table Table, id UUID, exists bool, externalIDs func() Pa
 	default:
 		return true
 	}
+
 	return false
 }

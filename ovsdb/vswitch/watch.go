@@ -47,6 +47,7 @@ func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher
 	if err != nil {
 		return nil, err
 	}
+
 	w := &Watcher{conn: conn, monitor: m}
 	model, err := models.of(m.Schema())
 	if err == nil {
@@ -54,10 +55,12 @@ func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher
 		w.drain()
 		err = w.err
 	}
+
 	if err != nil {
 		_ = m.Cancel(ctx) // the first error counts
 		return nil, fmt.Errorf("watch: %w", err)
 	}
+
 	return w, nil
 }
 
@@ -80,12 +83,15 @@ func (w *Watcher) take(u *client.Update, open bool) {
 		}
 		return
 	}
+
 	next, _, err := w.snap.Apply(u.Tables)
 	if err != nil {
 		w.err = err
 		return
 	}
+
 	w.snap = next
+
 	// A server that adds to its rows without end is found out in time; measuring after each update would cost too much.
 	if w.come += u.Size; w.come > measureAfter {
 		w.come = 0
@@ -116,12 +122,14 @@ func (w *Watcher) Next(ctx context.Context) (*Snapshot, error) {
 		fresh := snap != w.told
 		w.told = snap
 		w.mu.Unlock()
+
 		switch {
 		case fresh:
 			return snap, nil
 		case err != nil:
 			return nil, fmt.Errorf("watch: %w", err)
 		}
+
 		select {
 		case <-w.monitor.Ready():
 		case <-ctx.Done():

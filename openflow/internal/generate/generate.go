@@ -31,6 +31,7 @@ func ones(n int) oxm.Uint128 {
 	case n == 64:
 		return oxm.Uint128{Lo: ^uint64(0)}
 	}
+
 	return oxm.Uint128{Lo: 1<<n - 1}
 }
 
@@ -48,11 +49,13 @@ func (s Source) Field(id oxm.FieldID) oxm.Field {
 		host := ones(s.IntN(128))
 		return oxm.NewMaskedField(id, v, oxm.Uint128{Hi: ^host.Hi, Lo: ^host.Lo})
 	}
+
 	m := s.uint128()
 	m = oxm.Uint128{Hi: m.Hi & all.Hi, Lo: m.Lo & all.Lo}
 	if m == (oxm.Uint128{}) {
 		m.Lo = 1
 	}
+
 	return oxm.NewMaskedField(id, v, m)
 }
 
@@ -117,22 +120,27 @@ func (s Source) Match() oxm.Match {
 	if s.chance(2) {
 		m = append(m, oxm.InPort(s.port()))
 	}
+
 	regs := false // reg, xreg and xxreg overlap: take one kind only.
 	for _, id := range free {
 		if !s.chance(8) {
 			continue
 		}
+
 		if id >= oxm.FieldReg0 && id <= oxm.FieldXXReg3 {
 			if regs {
 				continue
 			}
 			regs = true
 		}
+
 		m = append(m, s.Field(id))
 	}
+
 	if s.chance(4) {
 		m = append(m, s.ctState())
 	}
+
 	l := layers[s.IntN(len(layers))]
 	m = append(m, l.fixed...)
 	m = append(m, s.vlan()...)
@@ -141,6 +149,7 @@ func (s Source) Match() oxm.Match {
 			m = append(m, s.layerField(id))
 		}
 	}
+
 	return m.Normalize()
 }
 
@@ -155,6 +164,7 @@ func (s Source) layerField(id oxm.FieldID) oxm.Field {
 	case oxm.FieldARPOp:
 		return oxm.ARPOp(uint16(1 + s.IntN(4)))
 	}
+
 	return s.Field(id)
 }
 
@@ -174,6 +184,7 @@ func (s Source) vlan() oxm.Match {
 	case 3:
 		return oxm.Match{oxm.VLANAny()}
 	}
+
 	return nil
 }
 
@@ -201,13 +212,16 @@ func (s Source) FlowMod() *openflow.FlowMod {
 	if s.chance(3) {
 		m.IdleTimeout = uint16(1 + s.IntN(0xffff))
 	}
+
 	if s.chance(3) {
 		m.HardTimeout = uint16(1 + s.IntN(0xffff))
 	}
+
 	if s.chance(3) {
 		m.Flags = openflow.FlowFlags(s.Uint32()) & (openflow.FlowSendRemoved | openflow.FlowResetCounts |
 			openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts)
 	}
+
 	return m
 }
 
@@ -218,19 +232,24 @@ func (s Source) Instructions() []action.Instruction {
 	if !s.chance(4) {
 		list = append(list, action.ApplyActions(s.Actions(1+s.IntN(4))))
 	}
+
 	if s.chance(4) {
 		list = append(list, action.ClearActions{})
 	}
+
 	if s.chance(4) {
 		list = append(list, action.WriteActions{action.SetQueue{Queue: s.Uint32()}, action.Output{Port: s.outPort()}})
 	}
+
 	if s.chance(4) {
 		mask := s.Uint64() | 1
 		list = append(list, action.WriteMetadata{Value: s.Uint64() & mask, Mask: mask})
 	}
+
 	if s.chance(3) {
 		list = append(list, action.GotoTable{Table: openflow.TableID(200 + s.IntN(50))})
 	}
+
 	return list
 }
 
@@ -260,6 +279,7 @@ func (s Source) Action() action.Action {
 		all := ones(id.Info().Bits)
 		v := s.uint128()
 		return action.SetField{Field: oxm.NewField(id, oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
+
 	case 2:
 		return action.SetQueue{Queue: s.Uint32()}
 	case 3, 4:
@@ -281,5 +301,6 @@ func (s Source) Action() action.Action {
 	case 11:
 		return action.Clone{Actions: []action.Action{action.Output{Port: s.outPort()}}}
 	}
+
 	return action.Output{Port: s.outPort()}
 }

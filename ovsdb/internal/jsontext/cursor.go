@@ -81,6 +81,7 @@ func (c *Cursor) End() error {
 			c.failf("text follows the value")
 		}
 	}
+
 	return c.err
 }
 
@@ -100,6 +101,7 @@ func (c *Cursor) peek() byte {
 	if c.err != nil {
 		return 0
 	}
+
 	c.skipSpace()
 	if c.pos == len(c.data) {
 		return 0
@@ -115,6 +117,7 @@ func (c *Cursor) Kind() Kind {
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return Number
 	}
+
 	return Invalid
 }
 
@@ -126,8 +129,10 @@ func (c *Cursor) expect(k Kind) bool {
 		} else {
 			c.failf("%v where %v should be", got, k)
 		}
+
 		return false
 	}
+
 	return true
 }
 
@@ -139,6 +144,7 @@ func (c *Cursor) open(k Kind) bool {
 		c.failf("nested deeper than %d levels", DefaultMaxDepth)
 		return false
 	}
+
 	c.depth--
 	c.pos++
 	return true
@@ -148,6 +154,7 @@ func (c *Cursor) tryClose(b byte) bool {
 	if c.peek() != b {
 		return false
 	}
+
 	c.pos++
 	c.depth++
 	return true
@@ -160,9 +167,11 @@ func (c *Cursor) next(closing byte) bool {
 		c.pos++
 		return true
 	}
+
 	if c.err == nil && !c.tryClose(closing) {
 		c.failf("neither ',' nor %q after an element", closing)
 	}
+
 	return false
 }
 
@@ -174,20 +183,24 @@ func (c *Cursor) Object() iter.Seq[[]byte] {
 		if !c.open(Object) || c.tryClose('}') {
 			return
 		}
+
 		for {
 			name := c.StringBytes()
 			if c.peek() != ':' {
 				c.failf("no ':' after a member's name")
 				return
 			}
+
 			c.pos++
 			start := c.pos
 			if !yield(name) {
 				return
 			}
+
 			if c.pos == start {
 				c.Skip()
 			}
+
 			if c.err != nil || !c.next('}') {
 				return
 			}
@@ -202,14 +215,17 @@ func (c *Cursor) Array() iter.Seq[int] {
 		if !c.open(Array) || c.tryClose(']') {
 			return
 		}
+
 		for i := 0; ; i++ {
 			start := c.pos
 			if !yield(i) {
 				return
 			}
+
 			if c.pos == start {
 				c.Skip()
 			}
+
 			if c.err != nil || !c.next(']') {
 				return
 			}
@@ -227,6 +243,7 @@ func (c *Cursor) Bool() bool {
 		c.literal("false")
 		return false
 	}
+
 	c.failf("%v where a boolean should be", c.Kind())
 	return false
 }
@@ -251,6 +268,7 @@ func (c *Cursor) NumberText() []byte {
 	if !c.expect(Number) {
 		return nil
 	}
+
 	start := c.pos
 	digits := func() bool {
 		from := c.pos
@@ -259,6 +277,7 @@ func (c *Cursor) NumberText() []byte {
 		}
 		return c.pos > from
 	}
+
 	accept := func(set string) bool {
 		if c.pos < len(c.data) && bytes.IndexByte([]byte(set), c.data[c.pos]) >= 0 {
 			c.pos++
@@ -271,14 +290,17 @@ func (c *Cursor) NumberText() []byte {
 	if ok && accept(".") {
 		ok = digits()
 	}
+
 	if ok && accept("eE") {
 		accept("+-")
 		ok = digits()
 	}
+
 	if !ok {
 		c.failf("malformed number")
 		return nil
 	}
+
 	return c.data[start:c.pos]
 }
 
@@ -294,11 +316,13 @@ func (c *Cursor) Int() int64 {
 	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return n
 	}
+
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || f != float64(int64(f)) || f >= 1<<63 || f < -1<<63 || !bytes.ContainsAny(text, ".eE") {
 		c.Fail(errNotInteger)
 		return 0
 	}
+
 	return int64(f)
 }
 
@@ -308,11 +332,13 @@ func (c *Cursor) Float() float64 {
 	if c.err != nil {
 		return 0
 	}
+
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
 		c.failf("number %.40s does not fit 64 bits", text)
 		return 0
 	}
+
 	return f
 }
 
@@ -349,12 +375,14 @@ func (c *Cursor) Raw() []byte {
 		}
 		return c.data[start:c.pos]
 	}
+
 	var s scanner
 	n, done := s.scan(c.data[c.pos:])
 	if !done {
 		c.failf("%v that does not end", k)
 		return nil
 	}
+
 	c.pos += n
 	return c.data[start:c.pos]
 }

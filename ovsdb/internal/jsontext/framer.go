@@ -26,6 +26,7 @@ func (s *scanner) scan(b []byte) (n int, done bool) {
 			n = s.scanString(b, n)
 			continue
 		}
+
 		switch b[n] {
 		case '"':
 			s.inString = true
@@ -37,8 +38,10 @@ func (s *scanner) scan(b []byte) (n int, done bool) {
 				return n + 1, true
 			}
 		}
+
 		n++
 	}
+
 	return n, false
 }
 
@@ -51,21 +54,26 @@ func (s *scanner) scanString(b []byte, n int) int {
 			n++
 			continue
 		}
+
 		end := bytes.IndexByte(b[n:], '"')
 		if end < 0 {
 			end = len(b) - n
 		}
+
 		if esc := bytes.IndexByte(b[n:n+end], '\\'); esc >= 0 {
 			n += esc + 1
 			s.escaped = true
 			continue
 		}
+
 		if n += end; n < len(b) {
 			s.inString = false
 			n++
 		}
+
 		return n
 	}
+
 	return n
 }
 
@@ -108,6 +116,7 @@ func (f *Framer) Next() ([]byte, error) {
 			}
 			return nil, err
 		}
+
 		f.makeRoom()
 		n, err := f.r.Read(f.buf[f.end:])
 		f.end += n
@@ -121,6 +130,7 @@ func (f *Framer) buffered() ([]byte, error) {
 		for f.start < f.end && bytes.IndexByte([]byte(" \t\r\n"), f.buf[f.start]) >= 0 {
 			f.start++
 		}
+
 		f.scanned = f.start
 		if f.start == f.end {
 			return nil, nil
@@ -129,6 +139,7 @@ func (f *Framer) buffered() ([]byte, error) {
 			return nil, &SyntaxError{Err: fmt.Errorf("message starts with %q; every message is an object", b)}
 		}
 	}
+
 	n, done := f.scan.scan(f.buf[f.scanned:f.end])
 	f.scanned += n
 	if f.scanned-f.start > f.max || (!done && f.end-f.start >= f.max) {
@@ -137,6 +148,7 @@ func (f *Framer) buffered() ([]byte, error) {
 	if !done {
 		return nil, nil
 	}
+
 	msg := f.buf[f.start:f.scanned]
 	f.start, f.scan = f.scanned, scanner{}
 	return msg, nil
@@ -155,6 +167,7 @@ func (f *Framer) makeRoom() {
 	case used > len(f.buf)/2:
 		to = make([]byte, 2*len(f.buf))
 	}
+
 	copy(to, f.buf[f.start:f.end])
 	f.buf = to
 	f.scanned -= f.start

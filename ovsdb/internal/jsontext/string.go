@@ -14,6 +14,7 @@ func (c *Cursor) StringBytes() []byte {
 	if !c.expect(String) {
 		return nil
 	}
+
 	body := c.data[c.pos+1:]
 	ascii := true
 	for i, b := range body {
@@ -24,8 +25,10 @@ func (c *Cursor) StringBytes() []byte {
 				c.failf("string is not UTF-8")
 				return nil
 			}
+
 			c.pos += i + 2
 			return s
+
 		case b == '\\':
 			return c.unescape(body, i)
 		case b < ' ':
@@ -35,6 +38,7 @@ func (c *Cursor) StringBytes() []byte {
 			ascii = false
 		}
 	}
+
 	c.failf("string does not end")
 	return nil
 }
@@ -51,8 +55,10 @@ func (c *Cursor) unescape(body []byte, i int) []byte {
 				c.failf("string is not UTF-8")
 				return nil
 			}
+
 			c.pos += i + 2
 			return out
+
 		case b < ' ':
 			c.failf("control character %#02x in a string; it must be escaped", b)
 			return nil
@@ -65,8 +71,10 @@ func (c *Cursor) unescape(body []byte, i int) []byte {
 				c.failf(`malformed \u escape in a string`)
 				return nil
 			}
+
 			out = utf8.AppendRune(out, r)
 			i += n
+
 		case i+1 < len(body) && escapes[body[i+1]] != 0:
 			out = append(out, escapes[body[i+1]])
 			i += 2
@@ -75,6 +83,7 @@ func (c *Cursor) unescape(body []byte, i int) []byte {
 			return nil
 		}
 	}
+
 	c.failf("string does not end")
 	return nil
 }
@@ -89,10 +98,12 @@ func unicodeEscape(b []byte) (r rune, n int) {
 	if !utf16.IsSurrogate(r) {
 		return r, 6
 	}
+
 	low, ok := hex4(b[6:])
 	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
 		return 0, 0
 	}
+
 	return r, 12
 }
 
@@ -100,6 +111,7 @@ func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
+
 	var r rune
 	for _, d := range b[2:6] {
 		v := bytes.IndexByte([]byte("0123456789abcdef"), d|0x20)
@@ -108,6 +120,7 @@ func hex4(b []byte) (rune, bool) {
 		}
 		r = r<<4 | rune(v)
 	}
+
 	return r, true
 }
 
@@ -124,6 +137,7 @@ func AppendString(b []byte, s string) []byte {
 			i++
 			continue
 		}
+
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && n == 1 {
@@ -131,10 +145,13 @@ func AppendString(b []byte, s string) []byte {
 				b = append(b, "\uFFFD"...)
 				start = i + 1
 			}
+
 			i += n
 			continue
 		}
+
 		b = append(b, s[start:i]...)
+
 		switch c {
 		case '"', '\\':
 			b = append(b, '\\', c)
@@ -145,9 +162,11 @@ func AppendString(b []byte, s string) []byte {
 		default:
 			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
+
 		i++
 		start = i
 	}
+
 	b = append(b, s[start:]...)
 	return append(b, '"')
 }

@@ -17,5 +17,6 @@ func Toggle[S ~[]E, E any](a, b S, compare func(E, E) int) S {
 			a, b = a[1:], b[1:]
 		}
 	}
+
 	return slices.Clip(append(append(out, a...), b...))
 }
