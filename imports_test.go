@@ -35,6 +35,8 @@ var floors = []string{
 	"controller/meter",
 	"controller/session",
 	"controller/hypervisor",
+	"controller/sets",
+	"controller/inventory",
 	"controller/engine",
 	"api",
 	"controller/package",

@@ -27,7 +27,7 @@ func (e *Engine) foretelling(after *store.Flow) committer {
 			ahead.flow = &told
 		}
 		e.mu.Lock()
-		e.dirty.flows.add(id)
+		e.dirty.flows.Add(id)
 		e.touched()
 		ahead.revision = e.seq
 		e.ahead[id] = ahead
@@ -37,7 +37,7 @@ func (e *Engine) foretelling(after *store.Flow) committer {
 			e.mu.Lock()
 			e.stored(id)
 			e.judge(ref{tap.KindFlow, id})
-			e.dirty.flows.add(id)
+			e.dirty.flows.Add(id)
 			e.touched()
 			e.mu.Unlock()
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -116,7 +117,7 @@ func TestPlannedWhileStored(t *testing.T) {
 		require.NoError(t, a.finish(nil))
 		v, err := a.Flow("web")
 		require.NoError(t, err)
-		assert.Equal(t, Health{State: tap.StateDisabled}, v.Health)
+		assert.Equal(t, view.Health{State: tap.StateDisabled}, v.Health)
 		assert.Empty(t, a.leaving, "nothing of it is anywhere")
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -16,7 +17,7 @@ func TestAppliedBy(t *testing.T) {
 	set := store.Meta{AppliedBy: "lab"}
 	r.host("h1", func(h *store.Host) { h.Meta = set })
 	r.report("h1", hostSnapshot(t), nil)
-	must(r.e.CreateGuest(ctx, store.Guest{Meta: set, Name: "g9", NICs: []store.GuestNIC{{MAC: mac(9)}}}))(t)
+	must(r.e.CreateGuest(ctx, store.Guest{Meta: set, Name: "g9", NICs: []store.GuestNIC{{MAC: switchtest.MAC(9)}}}))(t)
 	must(r.e.CreateService(ctx, store.Service{Meta: set, Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
 	must(r.e.CreateFlow(ctx, store.Flow{Meta: set, Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1"}}))(t)
 	must(r.e.UpdateHost(ctx, "h1", 0, func(h *store.Host) error { h.Wires = map[string]string{"net1": "br0"}; return nil }))(t)

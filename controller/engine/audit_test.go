@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -30,7 +32,7 @@ func TestChangesAreAuditedBeforeTheyAreStored(t *testing.T) {
 	n := new(notes)
 	r.e.config.Audit = n
 	ctx := t.Context()
-	g := must(r.e.CreateGuest(ctx, store.Guest{Name: "vm1", NICs: []store.GuestNIC{{MAC: mac(1)}}}))(t)
+	g := must(r.e.CreateGuest(ctx, store.Guest{Name: "vm1", NICs: []store.GuestNIC{{MAC: switchtest.MAC(1)}}}))(t)
 	s := must(r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: "ids", Type: tap.ServiceGuest, TargetID: g.ID},
 		Meta: store.Meta{Request: store.Request{Key: "key-of-its-user"}}}))(t)
 	must(r.e.UpdateService(ctx, "ids", 0, enable))(t)
@@ -53,11 +55,11 @@ func TestChangesAreAuditedBeforeTheyAreStored(t *testing.T) {
 	require.Equal(t, "update plugin mirror", reloaded.Action()+" "+reloaded.Kind+" "+reloaded.Name)
 
 	n.full = errors.New("audit log: disk is full")
-	_, err := r.e.CreateGuest(ctx, store.Guest{Name: "vm2", NICs: []store.GuestNIC{{MAC: mac(2)}}})
-	wantError(t, err, Unavailable, "", "disk is full")
-	wantError(t, r.e.DeleteGuest(ctx, "vm1", 0), Unavailable, "", "disk is full")
+	_, err := r.e.CreateGuest(ctx, store.Guest{Name: "vm2", NICs: []store.GuestNIC{{MAC: switchtest.MAC(2)}}})
+	wantError(t, err, view.Unavailable, "", "disk is full")
+	wantError(t, r.e.DeleteGuest(ctx, "vm1", 0), view.Unavailable, "", "disk is full")
 	_, err = r.e.ReloadPlugin(ctx, "mirror")
-	wantError(t, err, Unavailable, "", "disk is full")
+	wantError(t, err, view.Unavailable, "", "disk is full")
 	require.Len(t, r.e.Guests(), 1, "nothing was changed")
 	state, err := r.store.Load(ctx)
 	require.NoError(t, err)

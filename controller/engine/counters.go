@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -46,7 +47,7 @@ func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
 		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
 		for _, n := range e.verdicts[id].status.Needs {
 			if n.Owner == f.TapID && n.Host != h.id {
-				out.Tunnel = h.observed.host.TunnelIP
+				out.Tunnel = h.observed.Host.TunnelIP
 			}
 		}
 	}
@@ -107,21 +108,15 @@ func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
 	asked.Wait()
 }
 
-// ServiceCounters is what operators graph of a tap service.
-type ServiceCounters struct {
-	Name string
-	meter.Counters
-}
-
 // ServiceCounters returns the counters of all tap services by name, as last read.
-func (e *Engine) ServiceCounters() []ServiceCounters {
+func (e *Engine) ServiceCounters() []view.ServiceCounters {
 	e.mu.Lock()
 	services := e.intent.services.sorted()
 	e.mu.Unlock()
 	now := time.Now()
-	out := make([]ServiceCounters, len(services))
+	out := make([]view.ServiceCounters, len(services))
 	for i, s := range services {
-		out[i] = ServiceCounters{s.Name, e.book.Service(s.ID, now)}
+		out[i] = view.ServiceCounters{Name: s.Name, Counters: e.book.Service(s.ID, now)}
 	}
 	return out
 }

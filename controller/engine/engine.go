@@ -10,10 +10,14 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
@@ -22,9 +26,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// ownerKey is the key in external_ids that holds our cluster id (see reconcile).
-const ownerKey = reconcile.OwnerKey
-
 // Config is what an engine is made of.
 type Config struct {
 	Store  store.Store
@@ -32,7 +33,7 @@ type Config struct {
 	// Hypervisor plugs the tap NICs of guests; nil: somebody else does.
 	Hypervisor Hypervisor
 	TapBridge  string // as the plugin is configured
-	Keys       Keys
+	Keys       inventory.Keys
 	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "", it is the local address of
 	// the host's OVSDB connection, with OpenFlowPort.
 	Advertise    string
@@ -81,7 +82,7 @@ type Engine struct {
 	config   Config
 	trials   chan struct{} // holds one of each rehearsal that is under way
 	log      *slog.Logger
-	observer observer
+	observer inventory.Observer
 	book     *meter.Book
 
 	write writing // changes of intent: check, commit, take over
@@ -91,7 +92,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	intent   *intent
-	places   *places
+	places   *inventory.Places
 	hosts    map[string]*host // by id
 	byDPID   map[uint64]*host
 	dirty    dirty
@@ -108,10 +109,10 @@ type Engine struct {
 	needs    map[string]map[string]map[ref]struct{} // host -> owner -> who waits for what that owner has there
 	unready  refs                                   // those that need something and are not ready
 	retiring map[string]*host                       // deleted, and still being stripped
-	told     set                                    // guests that watchers know
-	events   *History
-	ordered  uint64 // number of the last list of orders that the hypervisors got
-	unasked  set    // services about which some hypervisor has not answered yet
+	told     sets.Set                               // guests that watchers know
+	events   *events.History
+	ordered  uint64   // number of the last list of orders that the hypervisors got
+	unasked  sets.Set // services about which some hypervisor has not answered yet
 
 	turns   *session.Turns // of hosts that are brought up
 	schemas client.Schemas // of all switches
@@ -158,15 +159,15 @@ type host struct {
 	session  *session.Session
 	stop     context.CancelFunc
 	report   session.Report
-	observed observation
+	observed inventory.Observation
 	program  *reconcile.Desired // as last told by the plugin, and found good
 	stale    bool               // a program was left out, which the plugin is asked for again
 	refused  string             // why what the plugin told after that is not applied; "" if it is
 	seenMAC  map[string]tap.MAC // addresses of NICs that were on the tap bridge
-	health   Health
+	health   view.Health
 	since    map[string]time.Time // of owners' states, and of the connection
 	altered  bool                 // since watchers were told
-	told     *HostView            // what they were told last; nil before
+	told     *view.Host           // what they were told last; nil before
 	orders   *hypervisor.Orders   // nil without a hypervisor
 	unmanage context.CancelFunc   // ends what its hypervisor does; nil without one
 	guests   hypervisor.Report
@@ -184,20 +185,20 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e := &Engine{
 		config: config, trials: make(chan struct{}, maxRehearsals), log: config.Logger,
-		observer: observer{cluster: state.ClusterID, tapBridge: config.TapBridge, keys: config.Keys},
+		observer: inventory.Observer{Cluster: state.ClusterID, TapBridge: config.TapBridge, Keys: config.Keys},
 		book:     meter.NewBook(),
-		intent:   in, places: newPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
+		intent:   in, places: inventory.NewPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
-		unasked: set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
+		unasked: sets.Set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
 		ahead:    map[string]*foretold{},
-		retiring: map[string]*host{}, turns: session.NewTurns(0), told: set{}, events: NewHistory(historySize),
+		retiring: map[string]*host{}, turns: session.NewTurns(0), told: sets.Set{}, events: events.New(events.DefaultSize),
 	}
 	for _, g := range in.guests.byID {
-		e.places.claimGuest(g, true)
-		e.told.add(g.ID)
+		e.places.ClaimGuest(g, true)
+		e.told.Add(g.ID)
 	}
 	for _, s := range in.services.byID {
-		e.places.claimService(&s.Service, true)
+		e.places.ClaimService(&s.Service, true)
 		e.verdicts[ref{tap.KindService, s.ID}] = verdict{}
 	}
 	for id := range in.flows.byID {
@@ -223,7 +224,7 @@ func (e *Engine) Run(ctx context.Context) {
 }
 
 // ClusterID names this controller's objects on the switches.
-func (e *Engine) ClusterID() string { return e.observer.cluster }
+func (e *Engine) ClusterID() string { return e.observer.Cluster }
 
 // AcceptOpenFlow gives a switch's connection to the session whose tap bridge it is, until the connection ends.
 func (e *Engine) AcceptOpenFlow(ctx context.Context, conn *ofconn.Conn) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Watch starts a walk through what happens; see [History.Watch].
-func (e *Engine) Watch(after string) (w *Watch, known bool) { return e.events.Watch(after) }
+func (e *Engine) Watch(after string) (w *events.Watch, known bool) { return e.events.Watch(after) }
 
 func eventType(created bool) string {
 	if created {
@@ -20,20 +22,20 @@ func eventType(created bool) string {
 
 // publishRef tells that a service or a flow has changed. The caller holds mu, as with all that follow.
 func (e *Engine) publishRef(id ref) {
-	if e.events.idle() {
-		e.events.touch(id.id)
+	if e.events.Unwatched() {
+		e.events.Touch(id.id)
 		return
 	}
 	if id.kind == tap.KindService {
 		if s := e.intent.services.byID[id.id]; s != nil {
 			v := e.serviceView(s)
-			e.events.Publish(Event{Type: "updated", Service: &v})
+			e.events.Publish(events.Event{Type: "updated", Service: &v})
 		}
 		return
 	}
 	if f := e.intent.flows.byID[id.id]; f != nil {
 		v := e.flowView(f)
-		e.events.Publish(Event{Type: "updated", Flow: &v})
+		e.events.Publish(events.Event{Type: "updated", Flow: &v})
 	}
 }
 
@@ -41,30 +43,30 @@ func (e *Engine) publishRef(id ref) {
 // it was declared.
 func (e *Engine) publishGuest(id string, record *store.Guest) {
 	_, existed := e.told[id]
-	if e.events.idle() {
+	if e.events.Unwatched() {
 		if e.existsGuest(id) {
-			e.told.add(id)
+			e.told.Add(id)
 		} else {
 			delete(e.told, id)
 		}
-		e.events.touch(id)
+		e.events.Touch(id)
 		return
 	}
 	v, exists := e.guestView(id)
 	switch {
 	case exists:
-		e.told.add(id)
-		e.events.Publish(Event{Type: eventType(!existed), Guest: &v})
+		e.told.Add(id)
+		e.events.Publish(events.Event{Type: eventType(!existed), Guest: &v})
 	case existed:
 		delete(e.told, id)
 		v, _ = e.viewGuest(id, record)
-		e.events.Publish(Event{Type: "deleted", Guest: &v})
+		e.events.Publish(events.Event{Type: "deleted", Guest: &v})
 	}
 }
 
 // renamed tells of everything whose view carries the name of a service, guest or host.
 func (e *Engine) renamed(id string) {
-	if e.events.idle() {
+	if e.events.Unwatched() {
 		return
 	}
 	host := e.intent.hosts.byID[id] != nil
@@ -83,13 +85,13 @@ func (e *Engine) renamed(id string) {
 // wait reads the view of an object again whenever something happens to it, until it has settled.
 func wait[V any](ctx context.Context, e *Engine, id string, read func() (V, bool, error)) (V, error) {
 	for {
-		changed, stopped := e.events.changed(id)
+		changed, stopped := e.events.Changed(id)
 		v, settled, err := read()
 		switch {
 		case err != nil || settled:
 			return v, err
 		case stopped:
-			return v, fail(Unavailable, "", "the controller is stopping; what was asked for is stored")
+			return v, view.Errorf(view.Unavailable, "", "the controller is stopping; what was asked for is stored")
 		}
 		select {
 		case <-changed:

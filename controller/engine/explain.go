@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -19,7 +21,7 @@ import (
 // explainer gathers an Explanation.
 type explainer struct {
 	*Engine
-	out   *Explanation
+	out   *explain.Explanation
 	hosts []*explained          // in the order in which they were first mentioned
 	read  map[string]*explained // what switches have answered already
 }
@@ -34,7 +36,7 @@ type explained struct {
 }
 
 // ExplainFlow explains a tap flow. The switches of both ends are asked for their flows, for as long as ctx lasts.
-func (e *Engine) ExplainFlow(ctx context.Context, name string) (Explanation, error) {
+func (e *Engine) ExplainFlow(ctx context.Context, name string) (explain.Explanation, error) {
 	e.SampleFlows(ctx, name)
 	return e.explain(ctx, func(x *explainer) error {
 		f, err := e.intent.flows.get(name)
@@ -47,7 +49,7 @@ func (e *Engine) ExplainFlow(ctx context.Context, name string) (Explanation, err
 }
 
 // ExplainService explains a tap service.
-func (e *Engine) ExplainService(ctx context.Context, name string) (Explanation, error) {
+func (e *Engine) ExplainService(ctx context.Context, name string) (explain.Explanation, error) {
 	e.SampleServices(ctx, name)
 	return e.explain(ctx, func(x *explainer) error {
 		s, err := e.intent.services.get(name)
@@ -60,11 +62,11 @@ func (e *Engine) ExplainService(ctx context.Context, name string) (Explanation, 
 }
 
 // explain gathers in two steps, since a switch must not be asked while mu is held: first which hosts matter, then everything.
-func (e *Engine) explain(ctx context.Context, about func(*explainer) error) (Explanation, error) {
+func (e *Engine) explain(ctx context.Context, about func(*explainer) error) (explain.Explanation, error) {
 	gather := func(read map[string]*explained) (*explainer, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		x := &explainer{Engine: e, out: &Explanation{}, read: read}
+		x := &explainer{Engine: e, out: &explain.Explanation{}, read: read}
 		if err := about(x); err != nil {
 			return nil, err
 		}
@@ -73,7 +75,7 @@ func (e *Engine) explain(ctx context.Context, about func(*explainer) error) (Exp
 	}
 	x, err := gather(nil)
 	if err != nil {
-		return Explanation{}, err
+		return explain.Explanation{}, err
 	}
 	read := map[string]*explained{}
 	var reading sync.WaitGroup
@@ -85,7 +87,7 @@ func (e *Engine) explain(ctx context.Context, about func(*explainer) error) (Exp
 	}
 	reading.Wait()
 	if x, err = gather(read); err != nil {
-		return Explanation{}, err
+		return explain.Explanation{}, err
 	}
 	return *x.out, nil
 }
@@ -113,13 +115,13 @@ func (x *explainer) flow(f *store.Flow) {
 	id := ref{tap.KindFlow, f.ID}
 	v := x.verdicts[id]
 	s := x.intent.services.byID[f.TapID]
-	*x.out = Explanation{
+	*x.out = explain.Explanation{
 		Kind: id.kind, ID: f.ID, Name: f.Name, Health: v.health, Since: v.since, Counters: x.book.Flow(f.ID, time.Now()),
 	}
-	x.check(Check{What: "tap flow " + f.Name + " is enabled", Health: holds(f.Enabled, tap.StateDisabled, "it is disabled"),
+	x.check(explain.Check{What: "tap flow " + f.Name + " is enabled", Health: holds(f.Enabled, tap.StateDisabled, "it is disabled"),
 		Next: "tapctl tap-flow-enable " + f.Name})
 	if s != nil {
-		x.check(Check{What: "tap service " + s.Name + " is enabled", Health: holds(s.Enabled, tap.StateDisabled, "it is disabled"),
+		x.check(explain.Check{What: "tap service " + s.Name + " is enabled", Health: holds(s.Enabled, tap.StateDisabled, "it is disabled"),
 			Next: "tapctl tap-service-enable " + s.Name})
 	}
 	x.planned(id, v)
@@ -136,7 +138,7 @@ func (x *explainer) flow(f *store.Flow) {
 	}
 	if len(sources) == 0 {
 		what, found := x.sourceWords(f)
-		x.out.Path = append(x.out.Path, Hop{What: "source", Text: what, Health: Health{tap.StatePending, found}})
+		x.out.Path = append(x.out.Path, explain.Hop{What: "source", Text: what, Health: view.Health{State: tap.StatePending, Reason: found}})
 	}
 	if s != nil {
 		x.destination(s)
@@ -147,10 +149,10 @@ func (x *explainer) flow(f *store.Flow) {
 func (x *explainer) service(s *store.Service) {
 	id := ref{tap.KindService, s.ID}
 	v := x.verdicts[id]
-	*x.out = Explanation{
+	*x.out = explain.Explanation{
 		Kind: id.kind, ID: s.ID, Name: s.Name, Health: v.health, Since: v.since, Counters: x.book.Service(s.ID, time.Now()),
 	}
-	x.check(Check{What: "tap service " + s.Name + " is enabled", Health: holds(s.Enabled, tap.StateDisabled, "it is disabled"),
+	x.check(explain.Check{What: "tap service " + s.Name + " is enabled", Health: holds(s.Enabled, tap.StateDisabled, "it is disabled"),
 		Next: "tapctl tap-service-enable " + s.Name})
 	x.planned(id, v)
 	for _, n := range v.status.Needs {
@@ -161,18 +163,18 @@ func (x *explainer) service(s *store.Service) {
 	for flow := range x.intent.flowsOfService[s.ID] {
 		x.out.Flows = append(x.out.Flows, x.flowView(x.intent.flows.byID[flow]))
 	}
-	slices.SortFunc(x.out.Flows, func(a, b FlowView) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(x.out.Flows, func(a, b view.Flow) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // holds is the health of something that either holds or not.
-func holds(ok bool, state tap.State, reason string) Health {
+func holds(ok bool, state tap.State, reason string) view.Health {
 	if ok {
-		return Health{State: tap.StateReady}
+		return view.Health{State: tap.StateReady}
 	}
-	return Health{state, reason}
+	return view.Health{State: state, Reason: reason}
 }
 
-func (x *explainer) check(c Check) {
+func (x *explainer) check(c explain.Check) {
 	c.Host = c.HostID
 	if c.HostID != "" {
 		c.Host = x.hostName(c.HostID)
@@ -194,20 +196,20 @@ func (x *explainer) planned(id ref, v verdict) {
 		if err := cmp.Or(x.config.Plugin.Err(), silent); err != nil {
 			why = err.Error()
 		}
-		x.check(Check{What: "the mirror plugin runs", Health: Health{tap.StatePending, why},
+		x.check(explain.Check{What: "the mirror plugin runs", Health: view.Health{State: tap.StatePending, Reason: why},
 			Next: "it is started again by itself, and the switches keep what they have; if it stays away, the controller's log and /readyz say why"})
 	} else {
-		x.check(Check{What: "the mirror plugin runs", Health: Health{State: tap.StateReady}})
+		x.check(explain.Check{What: "the mirror plugin runs", Health: view.Health{State: tap.StateReady}})
 	}
 	_, waits := x.waiting[id]
 	switch {
 	case waits || !v.told:
-		x.check(Check{What: "it is planned", Health: Health{tap.StatePending, "the plugin has not answered yet"}, Since: v.since})
+		x.check(explain.Check{What: "it is planned", Health: view.Health{State: tap.StatePending, Reason: "the plugin has not answered yet"}, Since: v.since})
 	case v.nic: // What the hypervisor says of the tap NIC is told with that.
 	case v.status.State == tap.StatePending || v.status.State == tap.StateError:
-		x.check(Check{What: "it is planned", Health: Health{v.status.State, v.status.Reason}, Since: v.since, Next: x.roomNext(id)})
+		x.check(explain.Check{What: "it is planned", Health: view.Health{State: v.status.State, Reason: v.status.Reason}, Since: v.since, Next: x.roomNext(id)})
 	case v.status.State == tap.StateProgrammed:
-		x.check(Check{What: "it is planned", Health: Health{State: tap.StateReady}})
+		x.check(explain.Check{What: "it is planned", Health: view.Health{State: tap.StateReady}})
 	}
 }
 
@@ -217,11 +219,11 @@ func (x *explainer) needs(v verdict) {
 		x.connected(at)
 	}
 	for _, n := range v.status.Needs {
-		c := Check{What: x.ownerWords(n), HostID: n.Host, Owner: n.Owner}
+		c := explain.Check{What: x.ownerWords(n), HostID: n.Host, Owner: n.Owner}
 		state, reason, busy := x.met(n)
-		c.Health = Health{state, reason}
+		c.Health = view.Health{State: state, Reason: reason}
 		if busy {
-			c.Health = Health{tap.StatePending, "the switch is being programmed"}
+			c.Health = view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}
 		}
 		h := x.Engine.hosts[n.Host]
 		if h != nil {
@@ -233,7 +235,7 @@ func (x *explainer) needs(v verdict) {
 				for _, peer := range h.program.Program.Tunnel.Peers {
 					if slices.Contains(peer.Owners, n.Owner) {
 						c.Next = fmt.Sprintf("see whether GRE (IP protocol 47) passes between %s and %s: a firewall, a route, or an underlay port that is down; tcpdump -ni any ip proto 47 on both hosts",
-							h.observed.host.TunnelIP, peer.Addr)
+							h.observed.Host.TunnelIP, peer.Addr)
 					}
 				}
 			}
@@ -250,26 +252,26 @@ func (x *explainer) connected(at *explained) {
 	name := x.hostName(at.id)
 	h := at.host
 	if h == nil {
-		x.check(Check{What: "host " + name + " is registered", HostID: at.id, Health: Health{tap.StatePending, "it is not"},
+		x.check(explain.Check{What: "host " + name + " is registered", HostID: at.id, Health: view.Health{State: tap.StatePending, Reason: "it is not"},
 			Next: "tapctl host-create " + name + " --ovsdb tcp:IP:6640"})
 		return
 	}
 	record := x.intent.hosts.byID[at.id]
 	if !h.report.Connected {
-		x.check(Check{What: "OVSDB of host " + name + " is connected", HostID: at.id, Since: h.since[connection],
-			Health: Health{tap.StatePending, h.report.Problem},
+		x.check(explain.Check{What: "OVSDB of host " + name + " is connected", HostID: at.id, Since: h.since[connection],
+			Health: view.Health{State: tap.StatePending, Reason: h.report.Problem},
 			Next: fmt.Sprintf("see whether %s is reachable from here; on the host: ovs-vsctl get-manager, and ovs-vsctl set-manager ptcp:6640 if it listens nowhere",
 				record.OVSDB)})
 		return
 	}
-	x.check(Check{What: "OVSDB of host " + name + " is connected", HostID: at.id, Health: Health{State: tap.StateReady}, Since: h.since[connection]})
-	if why := h.observed.host.Refused; why != "" {
-		x.check(Check{What: "host " + name + " can be programmed", HostID: at.id, Health: Health{tap.StateError, why},
+	x.check(explain.Check{What: "OVSDB of host " + name + " is connected", HostID: at.id, Health: view.Health{State: tap.StateReady}, Since: h.since[connection]})
+	if why := h.observed.Host.Refused; why != "" {
+		x.check(explain.Check{What: "host " + name + " can be programmed", HostID: at.id, Health: view.Health{State: tap.StateError, Reason: why},
 			Next: fmt.Sprintf("on host %s: see with ovs-vsctl show whose bridge %s is; if nobody needs it, ovs-vsctl del-br %s",
 				name, x.config.TapBridge, x.config.TapBridge)})
 		return
 	}
-	x.check(Check{What: "OpenFlow of host " + name + " is connected", HostID: at.id,
+	x.check(explain.Check{What: "OpenFlow of host " + name + " is connected", HostID: at.id,
 		Health: holds(h.session.OpenFlowConnected(), tap.StatePending, x.controllerWords(h)),
 		Next: fmt.Sprintf("on host %s: ovs-vsctl --columns=target,is_connected,status list controller; the target must be this controller, and no firewall may be between",
 			name)})
@@ -278,20 +280,20 @@ func (x *explainer) connected(at *explained) {
 // describe fills in the switches.
 func (x *explainer) describe() {
 	for _, at := range x.hosts {
-		v := SwitchView{HostID: at.id, Host: x.hostName(at.id)}
+		v := explain.Switch{HostID: at.id, Host: x.hostName(at.id)}
 		if at.host == nil {
-			v.Health = Health{tap.StatePending, "it is not registered"}
+			v.Health = view.Health{State: tap.StatePending, Reason: "it is not registered"}
 			x.out.Switches = append(x.out.Switches, v)
 			continue
 		}
 		h := at.host
 		v.Health = h.health
-		v.OVSDB = Connection{h.report.Connected, h.report.Problem, h.since[connection]}
+		v.OVSDB = explain.Connection{Connected: h.report.Connected, Problem: h.report.Problem, Since: h.since[connection]}
 		v.OpenFlow.Connected = h.session.OpenFlowConnected()
 		if !v.OpenFlow.Connected {
 			v.OpenFlow.Problem = x.controllerWords(h)
 		}
-		if ip := h.observed.host.TunnelIP; ip.IsValid() {
+		if ip := h.observed.Host.TunnelIP; ip.IsValid() {
 			v.TunnelIP = ip.String()
 		}
 		if snap := h.report.Snapshot; snap != nil && snap.System() != nil {
@@ -307,7 +309,7 @@ func (x *explainer) describe() {
 }
 
 // switchFlows are the flows of a host's owners, as they stand and as they should.
-func switchFlows(at *explained) []SwitchFlow {
+func switchFlows(at *explained) []explain.SwitchFlow {
 	if at.host.program == nil {
 		return nil
 	}
@@ -316,15 +318,15 @@ func switchFlows(at *explained) []SwitchFlow {
 		f := &at.flows[i]
 		installed[flowtable.KeyOf(f.Table, f.Priority, f.Match)] = f
 	}
-	var out []SwitchFlow
+	var out []explain.SwitchFlow
 	for i := range at.host.program.Program.Flows {
 		f := &at.host.program.Program.Flows[i]
 		if f.Owner == tap.OwnerBridge || !slices.Contains(at.owners, f.Owner) {
 			continue
 		}
-		line := SwitchFlow{Owner: f.Owner, Text: f.Mod.String(), State: RowMissing}
+		line := explain.SwitchFlow{Owner: f.Owner, Text: f.Mod.String(), State: explain.RowMissing}
 		if have := installed[flowtable.KeyOf(f.Mod.Table, f.Mod.Priority, f.Mod.Match)]; have != nil {
-			line.Text, line.State = have.String(), RowStands
+			line.Text, line.State = have.String(), explain.RowStands
 		}
 		out = append(out, line)
 	}

@@ -5,29 +5,32 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // source finds the places of a flow's source; there are two of them for moments of a migration.
-func (x *explainer) source(f *store.Flow) []Hop {
+func (x *explainer) source(f *store.Flow) []explain.Hop {
 	if f.Type == tap.FlowVSwitch {
 		return x.wireSource(f)
 	}
 	what, _ := x.sourceWords(f)
-	var out []Hop
+	var out []explain.Hop
 	for _, l := range x.sourcePlaces(f) {
-		out = append(out, Hop{What: "source", HostID: l.Host, Host: x.hostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
-			Found: x.foundWords(l, f.MAC, f.GuestID), Health: Health{State: tap.StateReady}})
+		out = append(out, explain.Hop{What: "source", HostID: l.Host, Host: x.hostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
+			Found: x.foundWords(l, f.MAC, f.GuestID), Health: view.Health{State: tap.StateReady}})
 	}
-	ok := Health{State: tap.StateReady}
+	ok := view.Health{State: tap.StateReady}
 	if len(out) == 0 {
 		_, why := x.sourceWords(f)
-		ok = Health{tap.StatePending, why}
+		ok = view.Health{State: tap.StatePending, Reason: why}
 	}
-	x.check(Check{What: "the source, " + what + ", is plugged on a host that is connected", Health: ok, Next: fmt.Sprintf(
+	x.check(explain.Check{What: "the source, " + what + ", is plugged on a host that is connected", Health: ok, Next: fmt.Sprintf(
 		"start the guest; if it runs, its port is not known by external_ids or address: tapctl guest-show %s, and on its host ovs-vsctl find interface external_ids:attached-mac='\"%s\"'; declare it with tapctl guest-create where its port tells nothing",
 		f.GuestID, f.MAC)})
 	return out
@@ -37,12 +40,12 @@ func (x *explainer) source(f *store.Flow) []Hop {
 func (x *explainer) sourcePlaces(f *store.Flow) []tap.Location {
 	if f.Type == tap.FlowVSwitch {
 		bridge := f.WireID
-		if h := x.Engine.hosts[f.HostID]; h != nil && h.observed.host.Wires[f.WireID] != "" {
-			bridge = h.observed.host.Wires[f.WireID]
+		if h := x.Engine.hosts[f.HostID]; h != nil && h.observed.Host.Wires[f.WireID] != "" {
+			bridge = h.observed.Host.Wires[f.WireID]
 		}
 		return []tap.Location{{Host: f.HostID, Bridge: bridge}}
 	}
-	guest, _ := x.places.guest(f.GuestID, x.intent.guests.byID[f.GuestID])
+	guest, _ := x.places.Guest(f.GuestID, x.intent.guests.byID[f.GuestID])
 	for _, nic := range guest.NICs {
 		if nic.MAC == f.MAC {
 			return nic.Locations
@@ -51,15 +54,15 @@ func (x *explainer) sourcePlaces(f *store.Flow) []tap.Location {
 	return nil
 }
 
-func (x *explainer) wireSource(f *store.Flow) []Hop {
+func (x *explainer) wireSource(f *store.Flow) []explain.Hop {
 	what, _ := x.sourceWords(f)
 	h := x.Engine.hosts[f.HostID]
 	if h == nil {
 		x.at(f.HostID)
 		return nil
 	}
-	hop := Hop{What: "source", HostID: h.id, Host: x.hostName(h.id), Text: what, Health: Health{State: tap.StateReady}}
-	bridge, told := h.observed.host.Wires[f.WireID]
+	hop := explain.Hop{What: "source", HostID: h.id, Host: x.hostName(h.id), Text: what, Health: view.Health{State: tap.StateReady}}
+	bridge, told := h.observed.Host.Wires[f.WireID]
 	record := x.intent.hosts.byID[h.id]
 	switch {
 	case record != nil && record.Wires[f.WireID] != "":
@@ -70,15 +73,15 @@ func (x *explainer) wireSource(f *store.Flow) []Hop {
 		bridge, hop.Found = f.WireID, "the wire has the bridge's name"
 	}
 	hop.Bridge = bridge
-	at := slices.IndexFunc(h.observed.host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge })
+	at := slices.IndexFunc(h.observed.Host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge })
 	if at < 0 {
-		hop.Health = Health{tap.StatePending, fmt.Sprintf("host %s has no bridge %s", hop.Host, bridge)}
-	} else if uplinks := h.observed.host.Bridges[at].Uplinks; len(uplinks) > 0 {
+		hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("host %s has no bridge %s", hop.Host, bridge)}
+	} else if uplinks := h.observed.Host.Bridges[at].Uplinks; len(uplinks) > 0 {
 		hop.Text += ", uplinks " + strings.Join(uplinks, " ")
 	}
-	x.check(Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID), HostID: h.id, Health: hop.Health,
+	x.check(explain.Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID), HostID: h.id, Health: hop.Health,
 		Next: fmt.Sprintf("tapctl wire-show %s; tapctl host-update %s --wire %s=BRIDGE", f.WireID, hop.Host, f.WireID)})
-	return []Hop{hop}
+	return []explain.Hop{hop}
 }
 
 // sourceWords says what a flow's source is, and why it is not there in case that it is not.
@@ -143,7 +146,7 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 }
 
 // carry adds what takes a flow's packets from its source to the other end.
-func (x *explainer) carry(f *store.Flow, from Hop) {
+func (x *explainer) carry(f *store.Flow, from explain.Hop) {
 	v := x.verdicts[ref{tap.KindFlow, f.ID}]
 	at := x.at(from.HostID)
 	h := at.host
@@ -169,7 +172,7 @@ func (x *explainer) carry(f *store.Flow, from Hop) {
 	for i := range h.program.Program.Mirrors {
 		m := &h.program.Program.Mirrors[i]
 		if m.Owner == capture {
-			hop := Hop{What: "mirror", HostID: h.id, Host: from.Host, Bridge: m.Bridge, Port: m.Output, Text: m.Name + ": " + mirrorWords(m), Health: health}
+			hop := explain.Hop{What: "mirror", HostID: h.id, Host: from.Host, Bridge: m.Bridge, Port: m.Output, Text: m.Name + ": " + mirrorWords(m), Health: health}
 			hop.Count = mirrored(h.report.Snapshot, m)
 			x.out.Path = append(x.out.Path, hop)
 		}
@@ -183,7 +186,7 @@ func (x *explainer) carry(f *store.Flow, from Hop) {
 	if in == nil {
 		return
 	}
-	hop := Hop{What: "tap bridge", HostID: h.id, Host: from.Host, Bridge: x.config.TapBridge, Port: in.Name,
+	hop := explain.Hop{What: "tap bridge", HostID: h.id, Host: from.Host, Bridge: x.config.TapBridge, Port: in.Name,
 		OFPort: ofport(h.report.Snapshot, in.Bridge, in.Name), Text: "patch port from " + from.Bridge, Health: health,
 		Count: at.passed(capture, func(enters, _ bool) bool { return enters })}
 	if left := at.passed(capture, func(_, leaves bool) bool { return leaves }); left != nil && hop.Count != nil && left.Packets < hop.Count.Packets {
@@ -200,15 +203,15 @@ func (x *explainer) carry(f *store.Flow, from Hop) {
 	}
 	there := "?"
 	if to.host != nil {
-		there = to.host.observed.host.TunnelIP.String()
+		there = to.host.observed.Host.TunnelIP.String()
 	}
-	tunnel := Hop{What: "tunnel", HostID: h.id, Host: from.Host, Bridge: x.config.TapBridge, Port: h.program.Program.Tunnel.Port,
+	tunnel := explain.Hop{What: "tunnel", HostID: h.id, Host: from.Host, Bridge: x.config.TapBridge, Port: h.program.Program.Tunnel.Port,
 		OFPort: ofport(h.report.Snapshot, x.config.TapBridge, h.program.Program.Tunnel.Port),
-		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.observed.host.TunnelIP, there, key), Health: x.needHealth(tap.Need{Host: h.id, Owner: "tunnel"}),
+		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.observed.Host.TunnelIP, there, key), Health: x.needHealth(tap.Need{Host: h.id, Owner: "tunnel"}),
 		Count: at.passed(capture, func(_, leaves bool) bool { return leaves })}
 	x.out.Path = append(x.out.Path, tunnel)
 	if to.host != nil && to.host.program != nil {
-		x.out.Path = append(x.out.Path, Hop{What: "tap bridge", HostID: remote.Host, Host: x.hostName(remote.Host), Bridge: x.config.TapBridge,
+		x.out.Path = append(x.out.Path, explain.Hop{What: "tap bridge", HostID: remote.Host, Host: x.hostName(remote.Host), Bridge: x.config.TapBridge,
 			Port:   to.host.program.Program.Tunnel.Port,
 			OFPort: ofport(to.host.report.Snapshot, x.config.TapBridge, to.host.program.Program.Tunnel.Port),
 			Text:   fmt.Sprintf("from the tunnel, key %d, all sources of the service", key), Health: x.needHealth(remote),
@@ -217,22 +220,22 @@ func (x *explainer) carry(f *store.Flow, from Hop) {
 }
 
 // needHealth is whether what an owner needs stands.
-func (x *explainer) needHealth(n tap.Need) Health {
+func (x *explainer) needHealth(n tap.Need) view.Health {
 	state, reason, busy := x.met(n)
 	if busy {
-		return Health{tap.StatePending, "the switch is being programmed"}
+		return view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}
 	}
-	return Health{state, reason}
+	return view.Health{State: state, Reason: reason}
 }
 
 // unplugged says how far a hypervisor has come with a tap NIC that no switch shows, and what to do about it.
-func (x *explainer) unplugged(s *store.Service) (health Health, next string) {
+func (x *explainer) unplugged(s *store.Service) (health view.Health, next string) {
 	if !s.Enabled {
-		return Health{tap.StatePending, "it is plugged when the tap service is enabled"}, ""
+		return view.Health{State: tap.StatePending, Reason: "it is plugged when the tap service is enabled"}, ""
 	}
 	health, told := x.plugging(ref{tap.KindService, s.ID}, x.verdicts[ref{tap.KindService, s.ID}].status)
 	if !told {
-		return Health{tap.StatePending, "it is not plugged on any host that is connected"}, ""
+		return view.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}, ""
 	}
 	if h, g := x.guestOff(s.ID); g != nil {
 		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.hostName(h.id))
@@ -245,14 +248,14 @@ func (x *explainer) unplugged(s *store.Service) (health Health, next string) {
 
 // destination adds a service's tap NIC.
 func (x *explainer) destination(s *store.Service) {
-	hop := Hop{What: "destination", Health: Health{State: tap.StateReady}}
-	c := Check{What: "the tap NIC is on bridge " + x.config.TapBridge}
+	hop := explain.Hop{What: "destination", Health: view.Health{State: tap.StateReady}}
+	c := explain.Check{What: "the tap NIC is on bridge " + x.config.TapBridge}
 	if s.Type == tap.ServiceGuest {
 		name := x.guestName(s.TargetID)
 		hop.Text = fmt.Sprintf("NIC %s (%s) of guest %s", s.MAC, s.IfName, name)
-		locations := x.places.attachment(&s.Service).Locations
+		locations := x.places.Attachment(&s.Service).Locations
 		if len(locations) == 0 {
-			hop.Health = Health{tap.StatePending, "it is not plugged on any host that is connected"}
+			hop.Health = view.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}
 			c.Next = fmt.Sprintf("plug it into the guest: tapctl tap-service-show %s -o json has the libvirt element in nic_xml, for virsh attach-device %s FILE --live --config",
 				s.Name, name)
 			if x.config.Hypervisor != nil {
@@ -276,57 +279,57 @@ func (x *explainer) destination(s *store.Service) {
 	x.out.Path = append(x.out.Path, hop)
 }
 
-func (x *explainer) hostNIC(s *store.Service, hop *Hop, c *Check) {
+func (x *explainer) hostNIC(s *store.Service, hop *explain.Hop, c *explain.Check) {
 	hop.HostID, hop.Host, hop.Text = s.TargetID, x.hostName(s.TargetID), fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.hostName(s.TargetID))
 	hop.Found = "the host's facts"
 	h := x.Engine.hosts[s.TargetID]
 	if h == nil {
 		return
 	}
-	i := slices.IndexFunc(h.observed.host.NICs, func(n tap.HostNIC) bool { return n.MAC == s.MAC })
+	i := slices.IndexFunc(h.observed.Host.NICs, func(n tap.HostNIC) bool { return n.MAC == s.MAC })
 	if i < 0 {
-		hop.Health = Health{tap.StateError, "the host has no NIC with this address"}
+		hop.Health = view.Health{State: tap.StateError, Reason: "the host has no NIC with this address"}
 		c.Next = fmt.Sprintf("on host %s: tapctl host-facts | tapctl host-update %s --facts -", hop.Host, hop.Host)
 		return
 	}
-	nic := h.observed.host.NICs[i]
+	nic := h.observed.Host.NICs[i]
 	hop.Port, hop.Bridge = nic.Name, x.config.TapBridge
 	hop.OFPort = ofport(h.report.Snapshot, x.config.TapBridge, nic.Name)
 	if nic.UsedBy != "" {
-		hop.Health = Health{tap.StateError, "it is in use: " + nic.UsedBy}
+		hop.Health = view.Health{State: tap.StateError, Reason: "it is in use: " + nic.UsedBy}
 		c.Next = fmt.Sprintf("on host %s: take NIC %s out of use (%s), then send its facts again: tapctl host-facts | tapctl host-update %s --facts -",
 			hop.Host, nic.Name, nic.UsedBy, hop.Host)
 	}
 }
 
 // linked looks at the tap NIC's port.
-func (x *explainer) linked(at *explained, hop *Hop, c *Check) {
+func (x *explainer) linked(at *explained, hop *explain.Hop, c *explain.Check) {
 	if at.host == nil || hop.State != tap.StateReady {
 		return
 	}
 	switch h := at.host; {
-	case h.observed.host.Refused != "":
-		hop.Health = Health{tap.StateError, h.observed.host.Refused}
+	case h.observed.Host.Refused != "":
+		hop.Health = view.Health{State: tap.StateError, Reason: h.observed.Host.Refused}
 		return
 	case hop.Bridge != x.config.TapBridge:
-		hop.Health = Health{tap.StatePending, fmt.Sprintf("it is on bridge %s, and is moved once the host is connected", hop.Bridge)}
+		hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is on bridge %s, and is moved once the host is connected", hop.Bridge)}
 		return
 	}
-	for _, p := range at.host.observed.host.TapPorts {
+	for _, p := range at.host.observed.Host.TapPorts {
 		if p.Name != hop.Port {
 			continue
 		}
 		switch {
 		case p.Error != "":
-			hop.Health = Health{tap.StateError, "the switch says: " + p.Error}
+			hop.Health = view.Health{State: tap.StateError, Reason: "the switch says: " + p.Error}
 			c.Next = fmt.Sprintf("on host %s: see with ip link whether device %s exists, and in ovs-vswitchd.log why it cannot be opened", hop.Host, hop.Port)
 		case p.Down != "":
-			hop.Health = Health{tap.StatePending, p.Down}
+			hop.Health = view.Health{State: tap.StatePending, Reason: p.Down}
 			c.Next = fmt.Sprintf("on host %s: ip link set dev %s up; if that is so, look at the cable, or the guest's side", hop.Host, hop.Port)
 		}
 		return
 	}
-	hop.Health = Health{tap.StatePending, fmt.Sprintf("it is not on bridge %s yet", x.config.TapBridge)}
+	hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is not on bridge %s yet", x.config.TapBridge)}
 }
 
 // delivered is what the tap NIC was given: what came by the tunnel, and what captures of its own host have.
@@ -374,7 +377,7 @@ func mirrored(snap *vswitch.Snapshot, m *tap.Mirror) *meter.Count {
 		return nil
 	}
 	for _, row := range snap.BridgeMirrors(bridge) {
-		if row.Name == m.Name && row.ExternalIDs.Get(ownerKey) != "" && len(row.Statistics) > 0 {
+		if row.Name == m.Name && row.ExternalIDs.Get(reconcile.OwnerKey) != "" && len(row.Statistics) > 0 {
 			return &meter.Count{Packets: uint64(row.Statistics["tx_packets"]), Bytes: uint64(row.Statistics["tx_bytes"])}
 		}
 	}

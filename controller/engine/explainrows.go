@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -18,29 +19,29 @@ const connection = ""
 const maxMirrors = 32
 
 // rows are the rows of a switch that matter to some owners: what stands, what is missing, and what is in the way.
-func (x *explainer) rows(h *host, owners []string) []RowView {
+func (x *explainer) rows(h *host, owners []string) []explain.Row {
 	snap := h.report.Snapshot
-	var out []RowView
+	var out []explain.Row
 	if b, exists := snap.Bridge(x.config.TapBridge); exists {
-		state := RowStands
-		if !x.observer.ours(b.ExternalIDs) {
-			state = RowForeign
+		state := explain.RowStands
+		if !x.observer.Owns(b.ExternalIDs) {
+			state = explain.RowForeign
 		}
-		out = append(out, RowView{Table: "Bridge", Name: b.Name, UUID: b.UUID.String(), Owner: tap.OwnerBridge, State: state,
+		out = append(out, explain.Row{Table: "Bridge", Name: b.Name, UUID: b.UUID.String(), Owner: tap.OwnerBridge, State: state,
 			Text: fmt.Sprintf("fail_mode=%s datapath_type=%s datapath_id=%s protocols=%s", orNone(b.FailMode), orNone(b.DatapathType), orNone(b.DatapathID), strings.Join(b.Protocols, ","))})
 		for _, c := range snap.Controllers(b) {
-			state := RowStands
-			if !x.observer.ours(c.ExternalIDs) {
-				state = RowForeign
+			state := explain.RowStands
+			if !x.observer.Owns(c.ExternalIDs) {
+				state = explain.RowForeign
 			}
 			text := "connected" // The row itself is written every 5 seconds.
-			if state == RowForeign || !h.session.OpenFlowConnected() {
+			if state == explain.RowForeign || !h.session.OpenFlowConnected() {
 				text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status.Map()))
 			}
-			out = append(out, RowView{Table: "Controller", Name: c.Target, UUID: c.UUID.String(), Owner: tap.OwnerBridge, State: state, Text: text})
+			out = append(out, explain.Row{Table: "Controller", Name: c.Target, UUID: c.UUID.String(), Owner: tap.OwnerBridge, State: state, Text: text})
 		}
 	} else if h.program != nil {
-		out = append(out, RowView{Table: "Bridge", Name: x.config.TapBridge, Owner: tap.OwnerBridge, State: RowMissing})
+		out = append(out, explain.Row{Table: "Bridge", Name: x.config.TapBridge, Owner: tap.OwnerBridge, State: explain.RowMissing})
 	}
 	wanted := map[string]bool{} // table and name
 	if h.program != nil {
@@ -61,38 +62,38 @@ func (x *explainer) rows(h *host, owners []string) []RowView {
 }
 
 // otherRows are rows of ours that the program does not have, and other people's mirrors on bridges that have no room.
-func (x *explainer) otherRows(h *host, owners []string, wanted map[string]bool) []RowView {
+func (x *explainer) otherRows(h *host, owners []string, wanted map[string]bool) []explain.Row {
 	snap := h.report.Snapshot
-	var out []RowView
+	var out []explain.Row
 	for _, b := range snap.Bridges() {
 		for _, p := range snap.BridgePorts(b) {
-			if owner := p.ExternalIDs.Get(reconcile.IDKey); x.observer.ours(p.ExternalIDs) && slices.Contains(owners, owner) && p.Name != b.Name && !wanted["Port "+p.Name] {
-				out = append(out, RowView{Table: "Port", Name: p.Name, UUID: p.UUID.String(), Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
+			if owner := p.ExternalIDs.Get(reconcile.IDKey); x.observer.Owns(p.ExternalIDs) && slices.Contains(owners, owner) && p.Name != b.Name && !wanted["Port "+p.Name] {
+				out = append(out, explain.Row{Table: "Port", Name: p.Name, UUID: p.UUID.String(), Owner: owner, Text: "on " + b.Name, State: explain.RowUnwanted})
 			}
 		}
 		mirrors := snap.BridgeMirrors(b)
 		for _, m := range mirrors {
 			owner := m.ExternalIDs.Get(reconcile.IDKey)
 			switch {
-			case !x.observer.ours(m.ExternalIDs) && len(mirrors) >= maxMirrors:
-				out = append(out, RowView{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), State: RowForeign,
+			case !x.observer.Owns(m.ExternalIDs) && len(mirrors) >= maxMirrors:
+				out = append(out, explain.Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), State: explain.RowForeign,
 					Text: fmt.Sprintf("on %s, which has %d of %d mirrors", b.Name, len(mirrors), maxMirrors)})
-			case x.observer.ours(m.ExternalIDs) && slices.Contains(owners, owner) && !wanted["Mirror "+b.Name+" "+m.Name]:
-				out = append(out, RowView{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
+			case x.observer.Owns(m.ExternalIDs) && slices.Contains(owners, owner) && !wanted["Mirror "+b.Name+" "+m.Name]:
+				out = append(out, explain.Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), Owner: owner, Text: "on " + b.Name, State: explain.RowUnwanted})
 			}
 		}
 	}
 	return out
 }
 
-func portView(snap *vswitch.Snapshot, p *tap.Port) RowView {
-	out := RowView{Table: "Port", Name: p.Name, Owner: p.Owner, State: RowMissing,
+func portView(snap *vswitch.Snapshot, p *tap.Port) explain.Row {
+	out := explain.Row{Table: "Port", Name: p.Name, Owner: p.Owner, State: explain.RowMissing,
 		Text: fmt.Sprintf("on %s type=%s %s", p.Bridge, orNone(p.Type), pairsText(p.Options))}
 	row, stands := snap.PortOnBridge(p.Bridge, p.Name)
 	if !stands {
 		return out
 	}
-	out.UUID, out.State = row.UUID.String(), RowStands
+	out.UUID, out.State = row.UUID.String(), explain.RowStands
 	parts := []string{"on " + p.Bridge}
 	if row.VLANMode != "" {
 		parts = append(parts, "vlan_mode="+row.VLANMode, fmt.Sprintf("trunks=%v", row.Trunks))
@@ -113,14 +114,14 @@ func portView(snap *vswitch.Snapshot, p *tap.Port) RowView {
 	return out
 }
 
-func (x *explainer) mirrorView(snap *vswitch.Snapshot, m *tap.Mirror) RowView {
-	out := RowView{Table: "Mirror", Name: m.Name, Owner: m.Owner, State: RowMissing, Text: "on " + m.Bridge + " " + mirrorWords(m)}
+func (x *explainer) mirrorView(snap *vswitch.Snapshot, m *tap.Mirror) explain.Row {
+	out := explain.Row{Table: "Mirror", Name: m.Name, Owner: m.Owner, State: explain.RowMissing, Text: "on " + m.Bridge + " " + mirrorWords(m)}
 	bridge, exists := snap.Bridge(m.Bridge)
 	if !exists {
 		return out
 	}
 	for _, row := range snap.BridgeMirrors(bridge) {
-		if row.Name != m.Name || !x.observer.ours(row.ExternalIDs) {
+		if row.Name != m.Name || !x.observer.Owns(row.ExternalIDs) {
 			continue
 		}
 		names := func(ids []vswitch.UUID) []string {
@@ -140,7 +141,7 @@ func (x *explainer) mirrorView(snap *vswitch.Snapshot, m *tap.Mirror) RowView {
 		if row.OutputPort != nil {
 			have.Output = strings.Join(names([]vswitch.UUID{*row.OutputPort}), "")
 		}
-		out.UUID, out.State = row.UUID.String(), RowStands
+		out.UUID, out.State = row.UUID.String(), explain.RowStands
 		out.Text = "on " + m.Bridge + " " + mirrorWords(&have)
 		if len(row.Statistics) > 0 {
 			out.Text += fmt.Sprintf(" tx_packets=%d tx_bytes=%d", row.Statistics["tx_packets"], row.Statistics["tx_bytes"])
@@ -192,7 +193,7 @@ func (x *explainer) controllerWords(h *host) string {
 	if snap := h.report.Snapshot; snap != nil {
 		if b, exists := snap.Bridge(x.config.TapBridge); exists {
 			for _, c := range snap.Controllers(b) {
-				if x.observer.ours(c.ExternalIDs) {
+				if x.observer.Owns(c.ExternalIDs) {
 					return fmt.Sprintf("it is not; the switch connects to %s: %s", c.Target, orNone(pairsText(c.Status.Map())))
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -16,11 +18,11 @@ import (
 // busy, the next change tells the latest.
 type dirty struct {
 	all                                         bool // the plugin knows nothing: tell a snapshot
-	hosts, guests, services, flows, attachments set
+	hosts, guests, services, flows, attachments sets.Set
 }
 
 func newDirty() dirty {
-	return dirty{hosts: set{}, guests: set{}, services: set{}, flows: set{}, attachments: set{}}
+	return dirty{hosts: sets.Set{}, guests: sets.Set{}, services: sets.Set{}, flows: sets.Set{}, attachments: sets.Set{}}
 }
 
 func (d *dirty) empty() bool {
@@ -126,26 +128,23 @@ func (e *Engine) change(dirty dirty) tap.Change {
 	c := tap.Change{Revision: e.seq, Reset: dirty.all}
 	if dirty.all {
 		for id := range e.hosts {
-			dirty.hosts.add(id)
+			dirty.hosts.Add(id)
 		}
 		for id := range e.intent.guests.byID {
-			dirty.guests.add(id)
+			dirty.guests.Add(id)
 		}
-		for id := range e.places.byGuest {
-			dirty.guests.add(id)
-		}
-		for id := range e.places.domains.byID {
-			e.dirty.guests.add(id)
+		for id := range e.places.SeenGuests() {
+			dirty.guests.Add(id)
 		}
 		for id := range e.intent.services.byID {
-			dirty.services.add(id)
-			dirty.attachments.add(id)
+			dirty.services.Add(id)
+			dirty.attachments.Add(id)
 		}
 		for id := range e.intent.flows.byID {
-			dirty.flows.add(id)
+			dirty.flows.Add(id)
 		}
 		for id := range e.ahead {
-			dirty.flows.add(id)
+			dirty.flows.Add(id)
 		}
 	}
 	for id := range dirty.hosts {
@@ -156,7 +155,7 @@ func (e *Engine) change(dirty dirty) tap.Change {
 		}
 	}
 	for id := range dirty.guests {
-		if g, exists := e.places.guest(id, e.intent.guests.byID[id]); exists {
+		if g, exists := e.places.Guest(id, e.intent.guests.byID[id]); exists {
 			c.Guests = append(c.Guests, g)
 		} else {
 			c.Gone.Guests = append(c.Gone.Guests, id)
@@ -171,7 +170,7 @@ func (e *Engine) change(dirty dirty) tap.Change {
 	}
 	for id := range dirty.attachments {
 		if s := e.intent.services.byID[id]; s != nil {
-			c.Attachments = append(c.Attachments, e.places.attachment(&s.Service))
+			c.Attachments = append(c.Attachments, e.places.Attachment(&s.Service))
 		}
 	}
 	for id := range dirty.flows {
@@ -259,8 +258,8 @@ func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
 				return port.Name
 			}
 		case port.Name != s.IfName:
-			plugged := e.places.portsOf(s.MAC, s.IfName)
-			if !slices.ContainsFunc(plugged, func(p seenPort) bool { return p.host == h.id && p.name == port.Name }) {
+			plugged := e.places.PortsOf(s.MAC, s.IfName)
+			if !slices.ContainsFunc(plugged, func(p inventory.Port) bool { return p.Host == h.id && p.Name == port.Name }) {
 				return port.Name
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -40,9 +41,9 @@ type ResourceForecast struct {
 	Kind   string // "host", "guest", "tap_service" or "tap_flow"
 	ID     string
 	Name   string
-	Action string // "create", "update", "delete", or "" if only its state would be another
-	Before Health // zero of what would be created, and of guests
-	After  Health // zero of what would be deleted, and of guests
+	Action string      // "create", "update", "delete", or "" if only its state would be another
+	Before view.Health // zero of what would be created, and of guests
+	After  view.Health // zero of what would be deleted, and of guests
 }
 
 // outlook is everything that a forecast compares.
@@ -62,7 +63,7 @@ type resourceKey struct{ kind, id string }
 type resourceView struct {
 	name   string
 	record any // by which changes are told
-	health Health
+	health view.Health
 }
 
 // outlook tells how everything stands, and will stand once the switches have what is planned.
@@ -85,7 +86,7 @@ func (e *Engine) outlook() outlook {
 	for id, r := range e.intent.guests.byID {
 		record := *r
 		record.Meta = store.Meta{}
-		out.resources[resourceKey{"guest", id}] = resourceView{r.Name, record, Health{}}
+		out.resources[resourceKey{"guest", id}] = resourceView{r.Name, record, view.Health{}}
 	}
 	for id, r := range e.intent.services.byID {
 		out.resources[resourceKey{"tap_service", id}] = resourceView{r.Name, r.Service, e.foresee(ref{tap.KindService, id})}
@@ -108,25 +109,25 @@ func (e *Engine) noteUser(to outlook, id ref, name string) {
 }
 
 // foresee is the health of a service or a flow once the switches that can be reached have what is planned.
-func (e *Engine) foresee(id ref) Health {
+func (e *Engine) foresee(id ref) view.Health {
 	v := e.verdicts[id]
 	switch {
 	case !e.enabled(id):
-		return Health{State: tap.StateDisabled}
+		return view.Health{State: tap.StateDisabled}
 	case v.status.State != tap.StateProgrammed:
 		return e.foreseeNIC(id, v.status)
 	}
 	for _, need := range v.status.Needs {
 		if state, reason, busy := e.met(need); !busy && state != tap.StateReady {
-			return Health{state, reason}
+			return view.Health{State: state, Reason: reason}
 		}
 	}
-	return Health{State: tap.StateReady}
+	return view.Health{State: tap.StateReady}
 }
 
 // foreseeNIC is the health of a service whose NIC no hypervisor would plug, and of the flows that wait for it.
-func (e *Engine) foreseeNIC(id ref, status tap.Status) Health {
-	health := Health{status.State, status.Reason}
+func (e *Engine) foreseeNIC(id ref, status tap.Status) view.Health {
+	health := view.Health{State: status.State, Reason: status.Reason}
 	s := e.intent.services.byID[id.id]
 	if f := e.intent.flows.byID[id.id]; id.kind == tap.KindFlow && f != nil {
 		if s = e.intent.services.byID[f.TapID]; s == nil || e.verdicts[ref{tap.KindService, s.ID}].status.Reason != status.Reason {
@@ -145,14 +146,14 @@ func (e *Engine) foreseeNIC(id ref, status tap.Status) Health {
 	return health
 }
 
-func (e *Engine) foreseeHost(id string) Health {
+func (e *Engine) foreseeHost(id string) view.Health {
 	h := e.hosts[id]
 	if h == nil {
-		return Health{}
+		return view.Health{}
 	}
 	health := e.hostHealth(h)
 	if h.report.Connected && health.State == tap.StatePending {
-		return Health{State: tap.StateReady}
+		return view.Health{State: tap.StateReady}
 	}
 	return health
 }

@@ -7,67 +7,63 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Guests returns all guests by name, declared or seen.
-func (e *Engine) Guests() []GuestView {
+func (e *Engine) Guests() []view.Guest {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ids := set{}
+	ids := e.places.SeenGuests()
 	for id := range e.intent.guests.byID {
-		ids.add(id)
+		ids.Add(id)
 	}
-	for id := range e.places.byGuest {
-		ids.add(id)
-	}
-	for id := range e.places.domains.byID {
-		ids.add(id)
-	}
-	out := make([]GuestView, 0, len(ids))
+	out := make([]view.Guest, 0, len(ids))
 	for id := range ids {
 		if v, exists := e.guestView(id); exists {
 			out = append(out, v)
 		}
 	}
-	slices.SortFunc(out, func(a, b GuestView) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b view.Guest) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return out
 }
 
 // Guest returns the guest of an id or name.
-func (e *Engine) Guest(ref string) (GuestView, error) {
-	id, err := e.guestRef("", ref, NotFound)
+func (e *Engine) Guest(ref string) (view.Guest, error) {
+	id, err := e.guestRef("", ref, view.NotFound)
 	if err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if v, exists := e.guestView(id); exists {
 		return v, nil
 	}
-	return GuestView{}, fail(NotFound, "", "guest %q has just gone", ref)
+	return view.Guest{}, view.Errorf(view.NotFound, "", "guest %q has just gone", ref)
 }
 
-func (e *Engine) guestView(id string) (GuestView, bool) {
+func (e *Engine) guestView(id string) (view.Guest, bool) {
 	return e.viewGuest(id, e.intent.guests.byID[id])
 }
 
 // viewGuest shows a guest as declared by record, or nil, and as it is seen. It is false if it is neither.
-func (e *Engine) viewGuest(id string, record *store.Guest) (GuestView, bool) {
-	g, exists := e.places.guest(id, record)
-	v := GuestView{ID: g.ID, Name: g.Name, Declared: record != nil}
+func (e *Engine) viewGuest(id string, record *store.Guest) (view.Guest, bool) {
+	g, exists := e.places.Guest(id, record)
+	v := view.Guest{ID: g.ID, Name: g.Name, Declared: record != nil}
 	if record != nil {
 		v.Revision = record.Revision
 		v.Record = record
 	}
-	known := e.places.domains.of(id, record)
-	v.Sources = guestSources(record, known)
+	known := e.places.DomainsOf(id, record)
+	v.Sources = inventory.GuestSources(record, known)
 	if len(known) > 0 {
-		v.State, v.HostID, v.Host = e.places.domains.at[known[0]].State, known[0].host, e.hostName(known[0].host)
+		v.State, v.HostID, v.Host = e.places.Domain(known[0]).State, known[0].Host, e.hostName(known[0].Host)
 	}
 	for _, n := range g.NICs {
-		nic := NICView{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName, Sources: e.places.nicSources(&n, record, known)}
+		nic := view.NIC{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName, Sources: e.places.NICSources(&n, record, known)}
 		for _, l := range n.Locations {
 			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.hostName(l.Host), l.Bridge, l.Port
 		}
@@ -81,34 +77,34 @@ func (e *Engine) guestName(id string) string {
 	if g := e.intent.guests.byID[id]; g != nil {
 		return g.Name
 	}
-	if known := e.places.domains.of(id, nil); len(known) > 0 {
-		return e.places.domains.at[known[0]].Name
+	if known := e.places.DomainsOf(id, nil); len(known) > 0 {
+		return e.places.Domain(known[0]).Name
 	}
 	return id
 }
 
 func (e *Engine) checkGuest(g *store.Guest) error {
 	if len(g.NICs) == 0 {
-		return fail(Invalid, "nics", "guest %s has no NIC; a declared guest needs at least one with its mac or ifname", g.Name)
+		return view.Errorf(view.Invalid, "nics", "guest %s has no NIC; a declared guest needs at least one with its mac or ifname", g.Name)
 	}
 	e.mu.Lock()
 	taken := g.Name != g.ID && e.seesGuest(g.Name)
 	e.mu.Unlock()
 	if taken {
-		return fail(Conflict, "name", "%q is the id of a guest that the switches show; declare that one by --id %s, or choose another name", g.Name, g.Name)
+		return view.Errorf(view.Conflict, "name", "%q is the id of a guest that the switches show; declare that one by --id %s, or choose another name", g.Name, g.Name)
 	}
 	seen := map[string]bool{}
 	for i, n := range g.NICs {
 		field := fmt.Sprintf("nics[%d]", i)
 		switch {
 		case n.MAC.IsZero() && n.IfName == "":
-			return fail(Invalid, field, "the NIC has neither mac nor ifname; by one of them its port is found")
+			return view.Errorf(view.Invalid, field, "the NIC has neither mac nor ifname; by one of them its port is found")
 		case n.MAC.IsMulticast():
-			return fail(Invalid, field+".mac", "%s is a multicast address; a NIC has a unicast address", n.MAC)
+			return view.Errorf(view.Invalid, field+".mac", "%s is a multicast address; a NIC has a unicast address", n.MAC)
 		case len(n.IfName) > 15:
-			return fail(Invalid, field+".ifname", "%q has over 15 characters, the most that an interface name has", n.IfName)
+			return view.Errorf(view.Invalid, field+".ifname", "%q has over 15 characters, the most that an interface name has", n.IfName)
 		case !n.MAC.IsZero() && seen[n.MAC.String()] || n.IfName != "" && seen[n.IfName]:
-			return fail(Invalid, field, "two NICs of the guest are the same")
+			return view.Errorf(view.Invalid, field, "two NICs of the guest are the same")
 		}
 		if !n.MAC.IsZero() {
 			seen[n.MAC.String()] = true
@@ -118,97 +114,95 @@ func (e *Engine) checkGuest(g *store.Guest) error {
 		}
 		e.mu.Lock()
 		var other string
-		for _, owners := range []map[string]struct{}{e.places.guestsByMAC[n.MAC], e.places.guestsByName[n.IfName]} {
-			for id := range owners {
-				if id != g.ID {
-					other = e.intent.guests.byID[id].Name
-				}
+		for id := range e.places.GuestsClaiming(n.MAC, n.IfName) {
+			if id != g.ID {
+				other = e.intent.guests.byID[id].Name
 			}
 		}
 		e.mu.Unlock()
 		if other != "" {
-			return fail(Conflict, field, "the NIC already belongs to guest %s", other)
+			return view.Errorf(view.Conflict, field, "the NIC already belongs to guest %s", other)
 		}
 	}
 	return nil
 }
 
 // CreateGuest declares a guest.
-func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (GuestView, error) {
+func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (view.Guest, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	g.Meta = store.Meta{Request: g.Request, AppliedBy: g.AppliedBy}
 	if g.ID == "" {
 		g.ID = newID()
 	} else if err := checkWord("id", g.ID); err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	e.mu.Lock()
 	other := e.intent.guests.find(g.ID)
 	e.mu.Unlock()
 	if other != nil {
-		return GuestView{}, fail(Conflict, "id", "guest %q already exists", g.ID)
+		return view.Guest{}, view.Errorf(view.Conflict, "id", "guest %q already exists", g.ID)
 	}
 	if err := e.checkGuest(&g); err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	if err := save(ctx, e, e.intent.guests, &g, nil, e.commit); err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	return e.tookGuest(&g, nil), nil
 }
 
 // UpdateGuest changes a declared guest.
-func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64, edit func(*store.Guest) error) (GuestView, error) {
+func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64, edit func(*store.Guest) error) (view.Guest, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	before, g, err := begin(e, e.intent.guests, name, ifRevision)
 	if err != nil {
-		return GuestView{}, e.undeclared(name, err)
+		return view.Guest{}, e.undeclared(name, err)
 	}
 	g.NICs = slices.Clone(g.NICs)
 	if err := edit(&g); err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	if g.ID != before.ID {
-		return GuestView{}, fail(Invalid, "id", "the id of a guest cannot be changed")
+		return view.Guest{}, view.Errorf(view.Invalid, "id", "the id of a guest cannot be changed")
 	}
 	if err := e.checkGuest(&g); err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	if err := save(ctx, e, e.intent.guests, &g, before, e.commit); err != nil {
-		return GuestView{}, err
+		return view.Guest{}, err
 	}
 	return e.tookGuest(&g, before), nil
 }
 
 // undeclared explains that a guest that was only seen has no record to change.
 func (e *Engine) undeclared(name string, err error) error {
-	var missing *Error
-	if _, none := e.guestRef("", name, NotFound); none == nil && errors.As(err, &missing) && missing.Kind == NotFound {
-		return fail(Conflict, "", "guest %q is learned from the switches and not declared; declare it by guest-create --id %s", name, name)
+	var missing *view.Error
+	if _, none := e.guestRef("", name, view.NotFound); none == nil && errors.As(err, &missing) && missing.Kind == view.NotFound {
+		return view.Errorf(view.Conflict, "", "guest %q is learned from the switches and not declared; declare it by guest-create --id %s", name, name)
 	}
 	return err
 }
 
 // tookGuest takes a stored guest over. With nil for g it is gone.
-func (e *Engine) tookGuest(g, before *store.Guest) GuestView {
+func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id := ""
 	if before != nil {
 		id = before.ID
-		e.places.claimGuest(before, false)
+		e.places.ClaimGuest(before, false)
 		e.intent.guests.remove(id)
 		e.relookNICs(before)
 	}
 	if g != nil {
 		id = g.ID
 		e.intent.guests.put(g)
-		e.places.claimGuest(g, true)
+		e.places.ClaimGuest(g, true)
 		e.relookNICs(g)
 	}
-	e.dirty.guests.add(id)
+	e.dirty.guests.Add(id)
 	e.order()
 	e.touched()
 	e.publishGuest(id, before)
@@ -249,12 +243,12 @@ func (e *Engine) unused(id, what string) error {
 	defer e.mu.Unlock()
 	for _, s := range e.intent.services.byID {
 		if s.TargetID == id {
-			return fail(Conflict, "", "%s is the destination of tap service %s; delete that first", what, s.Name)
+			return view.Errorf(view.Conflict, "", "%s is the destination of tap service %s; delete that first", what, s.Name)
 		}
 	}
 	for _, f := range e.intent.flows.byID {
 		if f.Type == tap.FlowVNIC && f.GuestID == id || f.Type == tap.FlowVSwitch && f.HostID == id {
-			return fail(Conflict, "", "%s is the source of tap flow %s; delete that first", what, f.Name)
+			return view.Errorf(view.Conflict, "", "%s is the source of tap flow %s; delete that first", what, f.Name)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -19,7 +20,7 @@ type verdict struct {
 	// ready stays set while a switch is being changed for somebody else's sake on the same objects; what the switch then
 	// shows decides.
 	ready  bool
-	health Health
+	health view.Health
 	since  time.Time // of the health
 }
 
@@ -62,14 +63,14 @@ func (e *Engine) judgeFeeding(id ref) {
 	}
 }
 
-func (e *Engine) assess(id ref, v *verdict) Health {
+func (e *Engine) assess(id ref, v *verdict) view.Health {
 	if !e.enabled(id) {
 		v.ready = false
-		return Health{State: tap.StateDisabled}
+		return view.Health{State: tap.StateDisabled}
 	}
 	if _, waits := e.waiting[id]; waits || !v.told {
 		v.ready = false
-		return Health{tap.StatePending, "it is being planned"}
+		return view.Health{State: tap.StatePending, Reason: "it is being planned"}
 	}
 	if v.status.State != tap.StateProgrammed {
 		v.ready = false
@@ -80,7 +81,7 @@ func (e *Engine) assess(id ref, v *verdict) Health {
 		if health, told := e.serviceWaits(id, v.status); told {
 			return health
 		}
-		return Health{v.status.State, v.status.Reason}
+		return view.Health{State: v.status.State, Reason: v.status.Reason}
 	}
 	changing := false
 	for _, need := range v.status.Needs {
@@ -90,14 +91,14 @@ func (e *Engine) assess(id ref, v *verdict) Health {
 			changing = true
 		case state != tap.StateReady:
 			v.ready = false
-			return Health{state, reason}
+			return view.Health{State: state, Reason: reason}
 		}
 	}
 	if changing && !v.ready {
-		return Health{tap.StatePending, "the switch is being programmed"}
+		return view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}
 	}
 	v.ready = true
-	return Health{State: tap.StateReady}
+	return view.Health{State: tap.StateReady}
 }
 
 // met says whether what an owner needs stands on a host; busy means that the switch is at it.
@@ -187,7 +188,7 @@ func (e *Engine) checkLeaving() {
 	for id := range e.leaving {
 		if e.gone(id) {
 			delete(e.leaving, id)
-			e.events.touch(id.id)
+			e.events.Touch(id.id)
 		}
 	}
 }
@@ -206,40 +207,37 @@ func (e *Engine) changedRecord(id ref) bool {
 }
 
 // hostHealth says how a host is.
-func (e *Engine) hostHealth(h *host) Health {
+func (e *Engine) hostHealth(h *host) view.Health {
 	switch {
 	case h.report.Snapshot == nil && !h.report.Connected:
-		return Health{tap.StatePending, "it was not reached yet: " + h.report.Problem}
+		return view.Health{State: tap.StatePending, Reason: "it was not reached yet: " + h.report.Problem}
 	case !h.report.Connected:
-		return Health{tap.StatePending, "it is not connected: " + h.report.Problem}
-	case h.observed.host.Refused != "":
-		return Health{tap.StateError, h.observed.host.Refused}
+		return view.Health{State: tap.StatePending, Reason: "it is not connected: " + h.report.Problem}
+	case h.observed.Host.Refused != "":
+		return view.Health{State: tap.StateError, Reason: h.observed.Host.Refused}
 	case h.refused != "":
-		return Health{tap.StateError, h.refused + "; what stands there stays"}
+		return view.Health{State: tap.StateError, Reason: h.refused + "; what stands there stays"}
 	case h.program == nil:
-		return Health{tap.StatePending, "it is being planned"}
+		return view.Health{State: tap.StatePending, Reason: "it is being planned"}
 	}
-	worst := Health{State: tap.StateReady}
+	worst := view.Health{State: tap.StateReady}
 	for _, owner := range h.program.Owners {
 		got, read := h.report.Owners[owner]
 		switch {
 		case got.State == session.Failed && got.Fingerprint == h.program.Fingerprints[owner]:
-			return Health{tap.StateError, got.Reason}
+			return view.Health{State: tap.StateError, Reason: got.Reason}
 		case !read || got.Fingerprint != h.program.Fingerprints[owner] || got.State == session.Busy:
-			worst = Health{tap.StatePending, "the switch is being programmed"}
+			worst = view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}
 		case got.State == session.Waiting && worst.State == tap.StateReady:
-			worst = Health{tap.StatePending, got.Reason}
+			worst = view.Health{State: tap.StatePending, Reason: got.Reason}
 		}
 	}
 	return worst
 }
 
-// Counts is how many resources are in each state.
-type Counts map[tap.State]int
-
 // Count tells how many hosts, tap flows and tap services are in each state.
-func (e *Engine) Count() (hosts, flows, services Counts) {
-	hosts, flows, services = Counts{}, Counts{}, Counts{}
+func (e *Engine) Count() (hosts, flows, services view.Counts) {
+	hosts, flows, services = view.Counts{}, view.Counts{}, view.Counts{}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, h := range e.hosts {

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
@@ -19,11 +21,11 @@ import (
 // TestHealth follows a flow and its service from disabled to ready and through every trouble of the switch.
 func TestHealth(t *testing.T) {
 	r, s, _ := newWorld(t)
-	health := func() (Health, Health) {
+	health := func() (view.Health, view.Health) {
 		return must(r.e.Service("col"))(t).Health, must(r.e.Flow("f1"))(t).Health
 	}
 	service, flow := health()
-	assert.Equal(t, Health{State: tap.StateDisabled}, service)
+	assert.Equal(t, view.Health{State: tap.StateDisabled}, service)
 	assert.Equal(t, tap.StatePending, flow.State, "its service is disabled")
 
 	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
@@ -36,9 +38,9 @@ func TestHealth(t *testing.T) {
 	plugged := hostSnapshot(t, r.tapBridge(s))
 	r.report("h1", plugged, nil)
 	service, flow = health()
-	assert.Equal(t, Health{State: tap.StateReady}, service)
-	assert.Equal(t, Health{State: tap.StateReady}, flow)
-	assert.Equal(t, Health{State: tap.StateReady}, must(r.e.Host("h1"))(t).Health)
+	assert.Equal(t, view.Health{State: tap.StateReady}, service)
+	assert.Equal(t, view.Health{State: tap.StateReady}, flow)
+	assert.Equal(t, view.Health{State: tap.StateReady}, must(r.e.Host("h1"))(t).Health)
 
 	var capture string
 	for owner := range r.prints("h1") {
@@ -54,16 +56,16 @@ func TestHealth(t *testing.T) {
 		name          string
 		owner         string
 		state         session.OwnerState
-		service, flow Health
+		service, flow view.Health
 		host          tap.State
 	}{
-		{"busy with what stood", capture, state(session.Busy, ""), Health{State: tap.StateReady}, Health{State: tap.StateReady}, tap.StatePending},
-		{"capture waits", capture, state(session.Waiting, "no answer"), Health{State: tap.StateReady}, Health{tap.StatePending, "host h1: no answer"}, tap.StatePending},
-		{"capture fails", capture, state(session.Failed, "no such device"), Health{State: tap.StateReady}, Health{tap.StateError, "host h1: no such device"}, tap.StateError},
-		{"busy with what failed", capture, state(session.Busy, ""), Health{State: tap.StateReady}, Health{tap.StatePending, "the switch is being programmed"}, tap.StatePending},
-		{"NIC fails", s.ID, state(session.Failed, "gone"), Health{tap.StateError, "host h1: gone"}, Health{tap.StateError, "host h1: gone"}, tap.StateError},
-		{"tap bridge fails", tap.OwnerBridge, state(session.Failed, "refused"), Health{tap.StateError, "host h1: refused"}, Health{tap.StateError, "host h1: refused"}, tap.StateError},
-		{"all stands again", "", session.OwnerState{}, Health{State: tap.StateReady}, Health{State: tap.StateReady}, tap.StateReady},
+		{"busy with what stood", capture, state(session.Busy, ""), view.Health{State: tap.StateReady}, view.Health{State: tap.StateReady}, tap.StatePending},
+		{"capture waits", capture, state(session.Waiting, "no answer"), view.Health{State: tap.StateReady}, view.Health{State: tap.StatePending, Reason: "host h1: no answer"}, tap.StatePending},
+		{"capture fails", capture, state(session.Failed, "no such device"), view.Health{State: tap.StateReady}, view.Health{State: tap.StateError, Reason: "host h1: no such device"}, tap.StateError},
+		{"busy with what failed", capture, state(session.Busy, ""), view.Health{State: tap.StateReady}, view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}, tap.StatePending},
+		{"NIC fails", s.ID, state(session.Failed, "gone"), view.Health{State: tap.StateError, Reason: "host h1: gone"}, view.Health{State: tap.StateError, Reason: "host h1: gone"}, tap.StateError},
+		{"tap bridge fails", tap.OwnerBridge, state(session.Failed, "refused"), view.Health{State: tap.StateError, Reason: "host h1: refused"}, view.Health{State: tap.StateError, Reason: "host h1: refused"}, tap.StateError},
+		{"all stands again", "", session.OwnerState{}, view.Health{State: tap.StateReady}, view.Health{State: tap.StateReady}, tap.StateReady},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r.report("h1", plugged, map[string]session.OwnerState{tc.owner: tc.state})
@@ -76,23 +78,23 @@ func TestHealth(t *testing.T) {
 
 	r.lose("h1", "connection refused")
 	service, flow = health()
-	lost := Health{tap.StatePending, "host h1 is not connected: connection refused"}
+	lost := view.Health{State: tap.StatePending, Reason: "host h1 is not connected: connection refused"}
 	assert.Equal(t, lost, service)
 	assert.Equal(t, lost, flow)
-	assert.Equal(t, Health{tap.StatePending, "it is not connected: connection refused"}, must(r.e.Host("h1"))(t).Health)
+	assert.Equal(t, view.Health{State: tap.StatePending, Reason: "it is not connected: connection refused"}, must(r.e.Host("h1"))(t).Health)
 	r.report("h1", plugged, nil)
 	_, flow = health()
-	assert.Equal(t, Health{State: tap.StateReady}, flow)
+	assert.Equal(t, view.Health{State: tap.StateReady}, flow)
 
 	hosts, flows, services := r.e.Count()
-	assert.Equal(t, []Counts{{tap.StateReady: 1}, {tap.StateReady: 1}, {tap.StateReady: 1}}, []Counts{hosts, flows, services})
+	assert.Equal(t, []view.Counts{{tap.StateReady: 1}, {tap.StateReady: 1}, {tap.StateReady: 1}}, []view.Counts{hosts, flows, services})
 
 	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
 	r.idle()
 	_, flow = health()
-	assert.Equal(t, Health{State: tap.StateDisabled}, flow)
+	assert.Equal(t, view.Health{State: tap.StateDisabled}, flow)
 
-	r.report("h1", hostSnapshot(t, bridge{name: "brtap"}), nil)
+	r.report("h1", hostSnapshot(t, switchtest.Bridge{Name: "brtap"}), nil)
 	assert.Equal(t, tap.StateError, must(r.e.Host("h1"))(t).State, "a tap bridge that is not ours")
 }
 
@@ -100,7 +102,7 @@ func TestHealth(t *testing.T) {
 func TestUninitializedDatabase(t *testing.T) {
 	r := newRing(t, store.NewMemory())
 	r.host("h1")
-	r.report("h1", (&rows{tables: map[string]map[string]any{}}).apply(t), nil)
+	r.report("h1", switchtest.Uninitialized(t), nil)
 	v := must(r.e.Host("h1"))(t)
 	assert.True(t, v.Connected)
 	assert.Equal(t, tap.StatePending, v.State)
@@ -119,7 +121,7 @@ func TestPluginRestart(t *testing.T) {
 	r.idle()
 	assert.Equal(t, before, r.prints("h1"))
 	assert.Equal(t, tap.StateReady, must(r.e.Flow("f1"))(t).State)
-	told, _, err := events.take()
+	told, _, err := events.Poll()
 	require.NoError(t, err)
 	assert.Empty(t, told)
 	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}}))(t)
@@ -132,9 +134,9 @@ func TestPluginAway(t *testing.T) {
 	r.e.mirror = nil
 	r.e.mu.Unlock()
 	_, err := r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In}})
-	wantError(t, err, Unavailable, "", "being restarted")
+	wantError(t, err, view.Unavailable, "", "being restarted")
 	_, err = r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "x", Type: tap.ServiceGuest, TargetID: "g1"}})
-	wantError(t, err, Unavailable, "", "being restarted")
+	wantError(t, err, view.Unavailable, "", "being restarted")
 	must(r.e.UpdateService(t.Context(), s.ID, 0, enable))(t)
 	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
 }
@@ -190,10 +192,10 @@ func TestPluginTakesNIC(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, s, _ := newWorld(t)
 			must(r.e.UpdateHost(t.Context(), "h1", 0, func(h *store.Host) error {
-				h.NICs = []store.HostNIC{{Name: "eth8", MAC: mac(0x98)}, {Name: "eth9", MAC: mac(0x99)}}
+				h.NICs = []store.HostNIC{{Name: "eth8", MAC: switchtest.MAC(0x98)}, {Name: "eth9", MAC: switchtest.MAC(0x99)}}
 				return nil
 			}))(t)
-			nic := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "nic", Type: tap.ServiceHost, TargetID: "h1", MAC: mac(0x99)}}))(t)
+			nic := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "nic", Type: tap.ServiceHost, TargetID: "h1", MAC: switchtest.MAC(0x99)}}))(t)
 			r.ready(s)
 			before := r.program("h1")
 			if id := map[string]string{"col": s.ID, "nic": nic.ID}[port.Owner]; id != "" {
@@ -221,14 +223,14 @@ func TestStaleProgram(t *testing.T) {
 	program, revision := *before.Program, r.e.seq
 	record := r.e.intent.services.byID[s.ID]
 	r.e.intent.services.remove(s.ID)
-	r.e.dirty.services.add(s.ID)
+	r.e.dirty.services.Add(s.ID)
 	r.e.touched()
 	r.e.mu.Unlock()
 	assert.NoError(t, r.e.take(tap.Result{Revision: revision, Programs: []tap.Program{program}}))
 	r.e.mu.Lock()
 	r.e.intent.services.put(record)
-	r.e.dirty.services.add(s.ID)
-	r.e.dirty.attachments.add(s.ID)
+	r.e.dirty.services.Add(s.ID)
+	r.e.dirty.attachments.Add(s.ID)
 	r.e.touched()
 	r.e.mu.Unlock()
 	r.idle()
@@ -244,11 +246,11 @@ func TestWait(t *testing.T) {
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Equal(t, tap.StatePending, v.State)
 	_, err = r.e.WaitFlow(t.Context(), "nope")
-	assert.Equal(t, NotFound, kindOf(err))
+	assert.Equal(t, view.NotFound, kindOf(err))
 	disabled := must(r.e.WaitService(t.Context(), "col"))(t)
 	assert.Equal(t, tap.StateDisabled, disabled.State)
 
-	done := make(chan FlowView, 1)
+	done := make(chan view.Flow, 1)
 	go func() {
 		v, err := r.e.WaitFlow(t.Context(), "f1")
 		assert.NoError(t, err)
@@ -275,7 +277,7 @@ func TestWaitEndsWithEngine(t *testing.T) {
 	r.end()
 	select {
 	case err := <-done:
-		wantError(t, err, Unavailable, "", "stopping")
+		wantError(t, err, view.Unavailable, "", "stopping")
 	case <-time.After(patience):
 		t.Fatal("WaitFlow does not return")
 	}

@@ -9,8 +9,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -26,7 +30,7 @@ func (e *Engine) startHost(record *store.Host) {
 	h := &host{id: record.ID, stop: stop, seenMAC: map[string]tap.MAC{}, since: map[string]time.Time{}}
 	h.session = session.New(session.Config{
 		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS, AcceptTLS: e.config.AcceptTLS,
-		Cluster: e.observer.cluster, TapBridge: e.config.TapBridge,
+		Cluster: e.observer.Cluster, TapBridge: e.config.TapBridge,
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort, OpenFlowTLS: e.config.OpenFlowTLS,
 		Certified: func(shown *x509.Certificate) (bool, error) { return e.certified(record.ID, shown) },
 		Turns:     e.turns,
@@ -41,12 +45,12 @@ func (e *Engine) startHost(record *store.Host) {
 		Probed:    e.probed,
 		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
 	})
-	h.observed = e.observer.observe(record, nil, e.places.known)
+	h.observed = e.observer.Observe(record, nil, e.places.Claimed)
 	h.report.Problem = "connecting"
 	h.health = e.hostHealth(h)
 	e.hosts[h.id] = h
 	e.byDPID[h.session.DatapathID()] = h
-	e.dirty.hosts.add(h.id)
+	e.dirty.hosts.Add(h.id)
 	e.touched()
 	if e.config.imagined {
 		return
@@ -66,10 +70,10 @@ func (e *Engine) stopHost(h *host) {
 	}
 	delete(e.hosts, h.id)
 	delete(e.byDPID, h.session.DatapathID())
-	e.replug(h.observed.ports, nil)
+	e.replug(h.observed.Ports, nil)
 	e.replaceDomains(h.id, h.guests.Guests, nil)
 	e.book.ForgetHost(h.id)
-	e.dirty.hosts.add(h.id)
+	e.dirty.hosts.Add(h.id)
 	e.touched()
 }
 
@@ -79,7 +83,7 @@ func (e *Engine) stripped(h *host) {
 	defer e.mu.Unlock()
 	if e.retiring[h.id] == h {
 		delete(e.retiring, h.id)
-		e.events.touch(h.id)
+		e.events.Touch(h.id)
 	}
 }
 
@@ -104,11 +108,11 @@ func (e *Engine) observe(h *host, r session.Report) {
 	}
 	before := h.report
 	h.report = r
-	if r.Snapshot != before.Snapshot && e.observer.shows(before.Snapshot, r.Snapshot) {
+	if r.Snapshot != before.Snapshot && e.observer.MayDiffer(before.Snapshot, r.Snapshot) {
 		e.look(h)
 	}
 	if r.Connected != before.Connected {
-		e.dirty.hosts.add(h.id)
+		e.dirty.hosts.Add(h.id)
 		e.touched()
 		h.altered = true
 		h.since[connection] = time.Now()
@@ -164,7 +168,7 @@ func (e *Engine) observed(h *host, s *vswitch.Snapshot) {
 	}
 	h.report.Snapshot = s
 
-	if e.observer.shows(before, s) {
+	if e.observer.MayDiffer(before, s) {
 		e.look(h)
 	}
 	e.compareNICs(h)
@@ -186,9 +190,9 @@ func (e *Engine) look(h *host) {
 	if record == nil {
 		return
 	}
-	now := e.observer.observe(record, h.report.Snapshot, e.places.known)
-	for _, port := range now.host.TapPorts {
-		for _, nic := range now.host.NICs {
+	now := e.observer.Observe(record, h.report.Snapshot, e.places.Claimed)
+	for _, port := range now.Host.TapPorts {
+		for _, nic := range now.Host.NICs {
 			if nic.Name == port.Name && !port.MAC.IsZero() {
 				h.seenMAC[nic.Name] = port.MAC
 			}
@@ -196,20 +200,20 @@ func (e *Engine) look(h *host) {
 	}
 	before := h.observed
 	h.observed = now
-	if !reflect.DeepEqual(before.host, now.host) {
-		e.dirty.hosts.add(h.id)
+	if !reflect.DeepEqual(before.Host, now.Host) {
+		e.dirty.hosts.Add(h.id)
 		e.touched()
 		h.altered = true
 	}
-	e.replug(before.ports, now.ports)
+	e.replug(before.Ports, now.Ports)
 }
 
 // replug takes the ports of a host from one observation to the next, and tells of the guests and services whose NICs moved.
-func (e *Engine) replug(before, now []*seenPort) {
-	guests, services := set{}, set{}
-	e.places.replace(before, now, func(p seenPort) {
+func (e *Engine) replug(before, now []*inventory.Port) {
+	guests, services := sets.Set{}, sets.Set{}
+	e.places.ReplacePorts(before, now, func(p inventory.Port) {
 		e.portChanged(p)
-		e.places.whose(p, guests.add, services.add)
+		e.places.Concerned(p, guests.Add, services.Add)
 	})
 	for _, id := range slices.Sorted(maps.Keys(guests)) {
 		e.publishGuest(id, nil)
@@ -220,9 +224,9 @@ func (e *Engine) replug(before, now []*seenPort) {
 }
 
 // portChanged marks whom a port concerns.
-func (e *Engine) portChanged(p seenPort) {
-	e.places.whose(p, e.dirty.guests.add, e.dirty.attachments.add)
-	if h := e.hosts[p.host]; h != nil && h.orders != nil && p.guest != "" {
+func (e *Engine) portChanged(p inventory.Port) {
+	e.places.Concerned(p, e.dirty.guests.Add, e.dirty.attachments.Add)
+	if h := e.hosts[p.Host]; h != nil && h.orders != nil && p.Guest != "" {
 		h.orders.Look()
 	}
 	e.touched()
@@ -230,7 +234,7 @@ func (e *Engine) portChanged(p seenPort) {
 
 // topology is a host as the plugin gets it.
 func (e *Engine) topology(h *host) tap.Host {
-	out := h.observed.host
+	out := h.observed.Host
 	out.Connected = h.report.Connected
 	out.NICs = slices.Clone(out.NICs)
 	for i := range out.NICs {
@@ -245,9 +249,9 @@ func (e *Engine) judgeHost(h *host) {
 		return
 	}
 	h.health, h.altered = now, false
-	if e.events.idle() {
+	if e.events.Unwatched() {
 		h.told = nil
-		e.events.touch(h.id)
+		e.events.Touch(h.id)
 		return
 	}
 	if record := e.intent.hosts.byID[h.id]; record != nil {
@@ -257,7 +261,7 @@ func (e *Engine) judgeHost(h *host) {
 
 // publishHost tells that a host was created or updated, unless its watchers have seen it so: most of what a snapshot shows is not
 // in a view.
-func (e *Engine) publishHost(record *store.Host, event string) HostView {
+func (e *Engine) publishHost(record *store.Host, event string) view.Host {
 	v := e.hostView(record)
 	h := e.hosts[record.ID]
 	if h != nil && h.told != nil && reflect.DeepEqual(*h.told, v) {
@@ -266,16 +270,16 @@ func (e *Engine) publishHost(record *store.Host, event string) HostView {
 	if h != nil {
 		h.told = &v
 	}
-	e.events.Publish(Event{Type: event, Host: &v})
+	e.events.Publish(events.Event{Type: event, Host: &v})
 	return v
 }
 
 // relook reads the hosts again on which a NIC with this address or name is plugged, since it now counts, or no longer
 // counts, as an uplink.
 func (e *Engine) relook(mac tap.MAC, name string) {
-	hosts := set{}
-	for _, p := range e.places.portsOf(mac, name) {
-		hosts.add(p.host)
+	hosts := sets.Set{}
+	for _, p := range e.places.PortsOf(mac, name) {
+		hosts.Add(p.Host)
 		e.portChanged(p)
 	}
 	for id := range maps.Keys(hosts) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
@@ -15,10 +17,10 @@ import (
 )
 
 // Hosts returns all hosts by name.
-func (e *Engine) Hosts() []HostView {
+func (e *Engine) Hosts() []view.Host {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]HostView, 0, len(e.intent.hosts.byID))
+	out := make([]view.Host, 0, len(e.intent.hosts.byID))
 	for _, h := range e.intent.hosts.sorted() {
 		out = append(out, e.hostView(h))
 	}
@@ -26,25 +28,25 @@ func (e *Engine) Hosts() []HostView {
 }
 
 // Host returns the host of an id or name.
-func (e *Engine) Host(ref string) (HostView, error) {
+func (e *Engine) Host(ref string) (view.Host, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	h, err := e.intent.hosts.get(ref)
 	if err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	return e.hostView(h), nil
 }
 
-func (e *Engine) hostView(record *store.Host) HostView {
-	v := HostView{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires, Health: Health{tap.StatePending, "it was not reached yet"}}
+func (e *Engine) hostView(record *store.Host) view.Host {
+	v := view.Host{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires, Health: view.Health{State: tap.StatePending, Reason: "it was not reached yet"}}
 	h := e.hosts[record.ID]
 	if h == nil {
 		return v
 	}
 	v.Health, v.Connected = h.health, h.report.Connected
-	v.TunnelIP, v.Wires = h.observed.host.TunnelIP, h.observed.host.Wires
-	for _, b := range h.observed.host.Bridges {
+	v.TunnelIP, v.Wires = h.observed.Host.TunnelIP, h.observed.Host.Wires
+	for _, b := range h.observed.Host.Bridges {
 		v.Bridges = append(v.Bridges, b.Name)
 	}
 	if snap := h.report.Snapshot; snap != nil && snap.System() != nil {
@@ -59,10 +61,10 @@ func (e *Engine) hostView(record *store.Host) HostView {
 
 func (e *Engine) checkHost(h *store.Host) error {
 	if _, err := client.ParseTarget(h.OVSDB); err != nil {
-		return fail(Invalid, "ovsdb", "%v", err)
+		return view.Errorf(view.Invalid, "ovsdb", "%v", err)
 	}
 	if ip := h.TunnelIP; ip.IsValid() && (ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip.Zone() != "") {
-		return fail(Invalid, "tunnel_ip", "%s is no address that other hosts can send to", ip)
+		return view.Errorf(view.Invalid, "tunnel_ip", "%s is no address that other hosts can send to", ip)
 	}
 	h.TunnelIP = h.TunnelIP.Unmap()
 	for wire, bridge := range h.Wires {
@@ -70,10 +72,10 @@ func (e *Engine) checkHost(h *store.Host) error {
 			return err
 		}
 		if bridge == "" || len(bridge) > 15 {
-			return fail(Invalid, "wires", "wire %s: %q is not a bridge name of 1 to 15 characters", wire, bridge)
+			return view.Errorf(view.Invalid, "wires", "wire %s: %q is not a bridge name of 1 to 15 characters", wire, bridge)
 		}
 		if bridge == e.config.TapBridge {
-			return fail(Invalid, "wires", "wire %s: bridge %s carries the copies, not a wire", wire, bridge)
+			return view.Errorf(view.Invalid, "wires", "wire %s: bridge %s carries the copies, not a wire", wire, bridge)
 		}
 	}
 	names, addresses := map[string]bool{}, map[tap.MAC]bool{}
@@ -81,13 +83,13 @@ func (e *Engine) checkHost(h *store.Host) error {
 		field := fmt.Sprintf("nics[%d]", i)
 		switch {
 		case n.Name == "" || len(n.Name) > 15:
-			return fail(Invalid, field+".name", "%q is not an interface name of 1 to 15 characters", n.Name)
+			return view.Errorf(view.Invalid, field+".name", "%q is not an interface name of 1 to 15 characters", n.Name)
 		case n.MAC.IsZero() || n.MAC.IsMulticast():
-			return fail(Invalid, field+".mac", "NIC %s has no unicast address", n.Name)
+			return view.Errorf(view.Invalid, field+".mac", "NIC %s has no unicast address", n.Name)
 		case names[n.Name]:
-			return fail(Invalid, field+".name", "NIC %s is given twice", n.Name)
+			return view.Errorf(view.Invalid, field+".name", "NIC %s is given twice", n.Name)
 		case addresses[n.MAC] && n.UsedBy == "":
-			return fail(Invalid, field+".mac", "two NICs have address %s", n.MAC)
+			return view.Errorf(view.Invalid, field+".mac", "two NICs have address %s", n.MAC)
 		}
 		names[n.Name], addresses[n.MAC] = true, n.UsedBy == ""
 	}
@@ -98,36 +100,36 @@ func (e *Engine) checkHost(h *store.Host) error {
 			continue
 		}
 		if o.OVSDB == h.OVSDB {
-			return fail(Conflict, "ovsdb", "%s already is host %s", h.OVSDB, o.Name)
+			return view.Errorf(view.Conflict, "ovsdb", "%s already is host %s", h.OVSDB, o.Name)
 		}
 		if o.TunnelIP == h.TunnelIP && h.TunnelIP.IsValid() {
-			return fail(Conflict, "tunnel_ip", "%s already is that of host %s", h.TunnelIP, o.Name)
+			return view.Errorf(view.Conflict, "tunnel_ip", "%s already is that of host %s", h.TunnelIP, o.Name)
 		}
 	}
 	return nil
 }
 
 // CreateHost registers a host.
-func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error) {
+func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
 	if h.ID == "" {
 		h.ID = newID()
 	} else if err := checkWord("id", h.ID); err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	e.mu.Lock()
 	other := e.intent.hosts.find(h.ID)
 	e.mu.Unlock()
 	if other != nil {
-		return HostView{}, fail(Conflict, "id", "host %q already exists", h.ID)
+		return view.Host{}, view.Errorf(view.Conflict, "id", "host %q already exists", h.ID)
 	}
 	if err := e.checkHost(&h); err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	if err := save(ctx, e, e.intent.hosts, &h, nil, e.commit); err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -137,21 +139,21 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (HostView, error)
 }
 
 // UpdateHost changes a host's record, such as its facts.
-func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64, edit func(*store.Host) error) (HostView, error) {
+func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64, edit func(*store.Host) error) (view.Host, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	before, h, err := begin(e, e.intent.hosts, name, ifRevision)
 	if err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	if err := e.editHost(&h, before, edit); err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	if reflect.DeepEqual(&h, before) {
 		return e.Host(h.ID)
 	}
 	if err := save(ctx, e, e.intent.hosts, &h, before, e.commit); err != nil {
-		return HostView{}, err
+		return view.Host{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -165,13 +167,13 @@ func (e *Engine) editHost(h, before *store.Host, edit func(*store.Host) error) e
 		return err
 	}
 	if h.ID != before.ID {
-		return fail(Invalid, "id", "the id of a host cannot be changed")
+		return view.Errorf(view.Invalid, "id", "the id of a host cannot be changed")
 	}
 	return e.checkHost(h)
 }
 
 // tookHost takes the changed record of a host over. The caller holds mu.
-func (e *Engine) tookHost(h, before *store.Host) HostView {
+func (e *Engine) tookHost(h, before *store.Host) view.Host {
 	e.intent.hosts.put(h)
 	running := e.hosts[h.ID]
 	switch {
@@ -185,7 +187,7 @@ func (e *Engine) tookHost(h, before *store.Host) HostView {
 		running.seenMAC = map[string]tap.MAC{} // The NICs may be others now.
 		e.look(running)
 		running.altered = false
-		e.dirty.hosts.add(h.ID)
+		e.dirty.hosts.Add(h.ID)
 		e.touched()
 	}
 	v := e.publishHost(h, "updated")
@@ -214,7 +216,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 		return err
 	}
 	if s, nic := e.pluggedAt(h.ID); s != "" {
-		return fail(Conflict, "", "NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the NIC first", nic, s, h.Name)
+		return view.Errorf(view.Conflict, "", "NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the NIC first", nic, s, h.Name)
 	}
 	if err := e.defined(h); err != nil {
 		return err
@@ -231,7 +233,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 		e.retiring[h.ID] = running
 	}
 	e.intent.hosts.remove(h.ID)
-	e.events.Publish(Event{Type: "deleted", Host: &v})
+	e.events.Publish(events.Event{Type: "deleted", Host: &v})
 	return nil
 }
 
@@ -244,14 +246,14 @@ func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, unplugTime)
 	defer cancel()
 	for {
-		changed, stopped := e.events.changed(id)
+		changed, stopped := e.events.Changed(id)
 		if stopped || !e.unplugging(id) {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fail(Conflict, "", "libvirt of host %s is still plugging or unplugging the NIC of a tap service; try again in a moment", name)
+			return view.Errorf(view.Conflict, "", "libvirt of host %s is still plugging or unplugging the NIC of a tap service; try again in a moment", name)
 		}
 	}
 }
@@ -283,7 +285,7 @@ func (e *Engine) pluggedAt(host string) (service, port string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.intent.services.byID {
-		for _, at := range e.places.attachment(&s.Service).Locations {
+		for _, at := range e.places.Attachment(&s.Service).Locations {
 			if at.Host == host {
 				return s.Name, at.Port
 			}
@@ -304,7 +306,7 @@ func (e *Engine) defined(record *store.Host) error {
 	for _, g := range h.guests.Guests {
 		for _, id := range g.Services {
 			if s := e.intent.services.byID[id]; s != nil {
-				return fail(Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
+				return view.Errorf(view.Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
 					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
 			}
 		}
@@ -313,13 +315,13 @@ func (e *Engine) defined(record *store.Host) error {
 }
 
 // WaitHost does for a host what WaitService does for a tap service.
-func (e *Engine) WaitHost(ctx context.Context, name string) (HostView, error) {
+func (e *Engine) WaitHost(ctx context.Context, name string) (view.Host, error) {
 	v, err := e.Host(name)
 	if err != nil {
 		return v, err
 	}
 	id := v.ID
-	return wait(ctx, e, id, func() (HostView, bool, error) {
+	return wait(ctx, e, id, func() (view.Host, bool, error) {
 		v, err := e.Host(id)
 		return v, v.State != tap.StatePending, err
 	})

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -28,7 +31,7 @@ func (e *Engine) manage(ctx context.Context, h *host, record *store.Host) {
 	h.orders = hypervisor.NewOrders()
 	e.ordered = max(e.ordered, 1)
 	h.orders.Put(e.ordered, e.orderNICs())
-	at := hypervisor.Host{Name: record.Name, Addr: targetAddr(record.OVSDB), Cluster: e.observer.cluster}
+	at := hypervisor.Host{Name: record.Name, Addr: targetAddr(record.OVSDB), Cluster: e.observer.Cluster}
 	if !at.Addr.IsValid() {
 		at.Addr = record.TunnelIP
 	}
@@ -77,7 +80,7 @@ func (e *Engine) heard(h *host, r hypervisor.Report) {
 	}
 	before := h.guests
 	h.guests = r
-	e.events.touch(h.id)                                        // Its deletion may wait for this.
+	e.events.Touch(h.id)                                        // Its deletion may wait for this.
 	if before.Orders = r.Orders; reflect.DeepEqual(before, r) { // Orders were taken, and there is nothing to do here.
 		for id := range e.unasked {
 			e.judge(ref{tap.KindService, id})
@@ -102,10 +105,10 @@ func (e *Engine) compareNICs(h *host) {
 		return
 	}
 	var unseen []string
-	if h.report.Connected && h.observed.host.Observed {
+	if h.report.Connected && h.observed.Host.Observed {
 		for id := range h.guests.NICs {
 			s := e.intent.services.byID[id]
-			if s != nil && !slices.ContainsFunc(e.places.portsOf(s.MAC, s.IfName), func(p seenPort) bool { return p.host == h.id }) {
+			if s != nil && !slices.ContainsFunc(e.places.PortsOf(s.MAC, s.IfName), func(p inventory.Port) bool { return p.Host == h.id }) {
 				unseen = append(unseen, id)
 			}
 		}
@@ -116,19 +119,19 @@ func (e *Engine) compareNICs(h *host) {
 
 // replaceDomains takes a host's guests over, and tells of those that have changed.
 func (e *Engine) replaceDomains(host string, before, now []hypervisor.Guest) {
-	guests := set{}
+	guests := sets.Set{}
 	mark := func(some, others []hypervisor.Guest) {
 		for i := range some {
 			if !slices.ContainsFunc(others, func(o hypervisor.Guest) bool { return o.ID == some[i].ID && reflect.DeepEqual(o, some[i]) }) {
-				e.guestsOf(&some[i], guests.add)
+				e.guestsOf(&some[i], guests.Add)
 			}
 		}
 	}
 	mark(before, now)
 	mark(now, before)
-	e.places.domains.replace(host, before, now)
+	e.places.ReplaceDomains(host, before, now)
 	for _, id := range slices.Sorted(maps.Keys(guests)) {
-		e.dirty.guests.add(id)
+		e.dirty.guests.Add(id)
 		e.publishGuest(id, nil)
 	}
 	e.touched()
@@ -143,7 +146,7 @@ func (e *Engine) guestsOf(g *hypervisor.Guest, guest func(id string)) {
 		}
 	}
 	for _, n := range g.NICs {
-		for id := range e.places.guestsByMAC[n.MAC] {
+		for id := range e.places.GuestsClaiming(n.MAC, "") {
 			guest(id)
 		}
 	}
@@ -151,11 +154,11 @@ func (e *Engine) guestsOf(g *hypervisor.Guest, guest func(id string)) {
 
 // plugging says how far the NIC of an enabled tap service that no switch shows has come with the hypervisors; false where there
 // is nothing to say beyond the plugin's word.
-func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
+func (e *Engine) plugging(id ref, status tap.Status) (view.Health, bool) {
 	s := e.intent.services.byID[id.id]
 	if e.config.Hypervisor == nil || id.kind != tap.KindService || status.State != tap.StatePending || s == nil ||
-		s.Type != tap.ServiceGuest || len(e.places.attachment(&s.Service).Locations) > 0 {
-		return Health{}, false
+		s.Type != tap.ServiceGuest || len(e.places.Attachment(&s.Service).Locations) > 0 {
+		return view.Health{}, false
 	}
 	var off, unread, silent []string
 	found := false
@@ -169,11 +172,11 @@ func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
 		case !h.guests.Known, !here && h.guests.Orders < max(1, e.verdicts[id].ordered):
 			unread = append(unread, name)
 		case outcome.State == hypervisor.Failed:
-			return Health{tap.StateError, fmt.Sprintf("host %s: guest %s: libvirt: %s", name, outcome.Guest, outcome.Reason)}, true
+			return view.Health{State: tap.StateError, Reason: fmt.Sprintf("host %s: guest %s: libvirt: %s", name, outcome.Guest, outcome.Reason)}, true
 		case outcome.State == hypervisor.Plugging:
-			return Health{tap.StatePending, fmt.Sprintf("NIC %s is being plugged into guest %s on host %s", s.IfName, outcome.Guest, name)}, true
+			return view.Health{State: tap.StatePending, Reason: fmt.Sprintf("NIC %s is being plugged into guest %s on host %s", s.IfName, outcome.Guest, name)}, true
 		case outcome.State == hypervisor.Plugged:
-			return Health{tap.StatePending, fmt.Sprintf("NIC %s is plugged into guest %s, and the switch of host %s does not show it yet",
+			return view.Health{State: tap.StatePending, Reason: fmt.Sprintf("NIC %s is plugged into guest %s, and the switch of host %s does not show it yet",
 				s.IfName, outcome.Guest, name)}, true
 		case outcome.State == hypervisor.Off:
 			off = append(off, fmt.Sprintf("guest %s is off", outcome.Guest))
@@ -181,49 +184,49 @@ func (e *Engine) plugging(id ref, status tap.Status) (Health, bool) {
 	}
 	switch {
 	case off != nil:
-		return Health{tap.StatePending, off[0]}, true
+		return view.Health{State: tap.StatePending, Reason: off[0]}, true
 	case found:
-		return Health{}, false
+		return view.Health{}, false
 	case unread != nil:
-		e.unasked.add(id.id)
-		return Health{tap.StatePending, fmt.Sprintf("libvirt of host %s was not asked yet", unread[0])}, true
+		e.unasked.Add(id.id)
+		return view.Health{State: tap.StatePending, Reason: fmt.Sprintf("libvirt of host %s was not asked yet", unread[0])}, true
 	}
 	return e.unknownGuest(s, silent), true
 }
 
 // serviceWaits says of a flow that waits for the NIC of its service what the hypervisors say of that.
-func (e *Engine) serviceWaits(id ref, status tap.Status) (Health, bool) {
+func (e *Engine) serviceWaits(id ref, status tap.Status) (view.Health, bool) {
 	f := e.intent.flows.byID[id.id]
 	if id.kind != tap.KindFlow || f == nil || status.State != tap.StatePending {
-		return Health{}, false
+		return view.Health{}, false
 	}
 	service := e.verdicts[ref{tap.KindService, f.TapID}]
 	if !service.nic || service.status.Reason != status.Reason { // It waits for something else, such as its source.
-		return Health{}, false
+		return view.Health{}, false
 	}
-	return Health{service.health.State, fmt.Sprintf("tap service %s: %s", e.intent.services.byID[f.TapID].Name, service.health.Reason)}, true
+	return view.Health{State: service.health.State, Reason: fmt.Sprintf("tap service %s: %s", e.intent.services.byID[f.TapID].Name, service.health.Reason)}, true
 }
 
 // unknownGuest says why no hypervisor has the guest of a service: that of the host where its NICs are seen counts, if they are.
-func (e *Engine) unknownGuest(s *store.Service, silent []string) Health {
+func (e *Engine) unknownGuest(s *store.Service, silent []string) view.Health {
 	if host := e.seenOn(s.TargetID); host != "" {
 		prefix := fmt.Sprintf("host %s: libvirt: ", e.hostName(host))
 		for _, problem := range silent {
 			if strings.HasPrefix(problem, prefix) {
-				return Health{tap.StateError, problem}
+				return view.Health{State: tap.StateError, Reason: problem}
 			}
 		}
-		return Health{tap.StateError, fmt.Sprintf("%sDomain not found: no domain with matching uuid or name '%s'", prefix, s.TargetID)}
+		return view.Health{State: tap.StateError, Reason: fmt.Sprintf("%sDomain not found: no domain with matching uuid or name '%s'", prefix, s.TargetID)}
 	}
 	if silent != nil {
-		return Health{tap.StateError, silent[0]}
+		return view.Health{State: tap.StateError, Reason: silent[0]}
 	}
-	return Health{tap.StateError, fmt.Sprintf("libvirt: Domain not found: no domain with matching uuid or name '%s' on any host", s.TargetID)}
+	return view.Health{State: tap.StateError, Reason: fmt.Sprintf("libvirt: Domain not found: no domain with matching uuid or name '%s' on any host", s.TargetID)}
 }
 
 // seenOn is a host where the switch shows a NIC of a guest, "" if none does.
 func (e *Engine) seenOn(guest string) string {
-	g, _ := e.places.guest(guest, e.intent.guests.byID[guest])
+	g, _ := e.places.Guest(guest, e.intent.guests.byID[guest])
 	for _, n := range g.NICs {
 		if len(n.Locations) > 0 {
 			return n.Locations[0].Host
@@ -242,7 +245,7 @@ func (e *Engine) sortedHosts() []*host {
 }
 
 // withHypervisor adds to a host's health what is wrong with its hypervisor, which keeps no mirror from running.
-func withHypervisor(h *host, health Health) Health {
+func withHypervisor(h *host, health view.Health) view.Health {
 	if health.State == tap.StateReady && h.guests.Problem != "" {
 		health.Reason = "libvirt: " + h.guests.Problem
 	}

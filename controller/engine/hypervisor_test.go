@@ -10,7 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -49,7 +52,7 @@ func (s *scripted) tell(t *testing.T, host string, r hypervisor.Report) {
 // web1 is guest g1 of hostSnapshot, as a hypervisor knows it.
 func web1(state string) hypervisor.Guest {
 	g := hypervisor.Guest{ID: "g1", Name: "web1", State: state, Running: state == "running", Persistent: true}
-	g.NICs = []hypervisor.GuestNIC{{MAC: mac(1), Bridge: "br0"}, {MAC: mac(9), IfName: "tapzzzzzz", Bridge: "brtap", Ours: true}}
+	g.NICs = []hypervisor.GuestNIC{{MAC: switchtest.MAC(1), Bridge: "br0"}, {MAC: switchtest.MAC(9), IfName: "tapzzzzzz", Bridge: "brtap", Ours: true}}
 	if g.Running {
 		g.NICs[0].IfName, g.NICs[0].IPs = "vnet1", []netip.Addr{addr("10.0.0.5")}
 	}
@@ -67,7 +70,7 @@ func TestGuestsOfHypervisor(t *testing.T) {
 	assert.Equal(t, "shut off", g.State)
 	assert.Equal(t, "h1", g.Host)
 	require.Len(t, g.NICs, 1, "a tap NIC is none of its NICs")
-	assert.Equal(t, map[string][]Source{"mac": {FromLibvirt}}, g.NICs[0].Sources.Fields())
+	assert.Equal(t, map[string][]inventory.Source{"mac": {inventory.FromLibvirt}}, g.NICs[0].Sources.Fields())
 	assert.Empty(t, g.NICs[0].HostID)
 	// It runs: name and addresses of one source, port of the other.
 	r.report("h1", hostSnapshot(t), nil)
@@ -75,11 +78,11 @@ func TestGuestsOfHypervisor(t *testing.T) {
 	g = must(r.e.Guest("web1"))(t)
 	assert.Equal(t, "g1", g.ID)
 	assert.Equal(t, "vnet1", g.NICs[0].Port)
-	assert.Equal(t, map[string][]Source{"mac": {FromOVSDB, FromLibvirt}, "ifname": {FromOVSDB, FromLibvirt}, "port": {FromOVSDB}, "ip_addrs": {FromLibvirt}}, g.NICs[0].Sources.Fields())
+	assert.Equal(t, map[string][]inventory.Source{"mac": {inventory.FromOVSDB, inventory.FromLibvirt}, "ifname": {inventory.FromOVSDB, inventory.FromLibvirt}, "port": {inventory.FromOVSDB}, "ip_addrs": {inventory.FromLibvirt}}, g.NICs[0].Sources.Fields())
 	r.idle()
 	must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
 	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f", Type: tap.FlowVNIC, TapID: "col", GuestID: "web1", IP: addr("10.0.0.5")}}))(t)
-	assert.Equal(t, mac(1), f.MAC)
+	assert.Equal(t, switchtest.MAC(1), f.MAC)
 	// It has moved, and its old definition is still there: the one that runs counts.
 	h.tell(t, "h2", hypervisor.Report{Guests: []hypervisor.Guest{web1("running")}})
 	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{web1("shut off")}})
@@ -121,15 +124,15 @@ func TestPluggingStatus(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			h.tell(t, "h1", tc.report)
 			r.idle()
-			assert.Equal(t, Health{tc.state, tc.reason}, must(r.e.Service("col"))(t).Health)
-			assert.Equal(t, Health{tc.state, "tap service col: " + tc.reason}, must(r.e.Flow(waits.ID))(t).Health)
+			assert.Equal(t, view.Health{State: tc.state, Reason: tc.reason}, must(r.e.Service("col"))(t).Health)
+			assert.Equal(t, view.Health{State: tc.state, Reason: "tap service col: " + tc.reason}, must(r.e.Flow(waits.ID))(t).Health)
 		})
 	}
 	// What is wrong with it keeps no mirror from running.
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	h.tell(t, "h1", hypervisor.Report{Known: true, Problem: "Connection refused"})
 	assert.Equal(t, tap.StateReady, must(r.e.Service("col"))(t).State)
-	assert.Equal(t, Health{tap.StateReady, "libvirt: Connection refused"}, must(r.e.Host("h1"))(t).Health)
+	assert.Equal(t, view.Health{State: tap.StateReady, Reason: "libvirt: Connection refused"}, must(r.e.Host("h1"))(t).Health)
 }
 
 func TestDeleteHostWithDefinedNIC(t *testing.T) {
@@ -170,7 +173,7 @@ func TestOrdersNotTaken(t *testing.T) {
 	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "web1"}}))(t)
 	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
 	r.idle()
-	assert.Equal(t, Health{tap.StatePending, "libvirt of host h1 was not asked yet"}, must(r.e.Service("col"))(t).Health)
+	assert.Equal(t, view.Health{State: tap.StatePending, Reason: "libvirt of host h1 was not asked yet"}, must(r.e.Service("col"))(t).Health)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	v, err := r.e.WaitService(ctx, "col")

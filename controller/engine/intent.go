@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -38,7 +40,7 @@ func (c *collection[T]) get(ref string) (*T, error) {
 	if r := c.find(ref); r != nil {
 		return r, nil
 	}
-	return nil, fail(NotFound, "", "there is no %s %q", c.noun, ref)
+	return nil, view.Errorf(view.NotFound, "", "there is no %s %q", c.noun, ref)
 }
 
 func (c *collection[T]) put(r *T) {
@@ -76,7 +78,7 @@ func (c *collection[T]) place(name string) int {
 func (c *collection[T]) free(id, name string) error {
 	if other := c.find(name); other != nil {
 		if otherID, _ := c.key(other); otherID != id {
-			return fail(Conflict, "name", "%s %q already exists (%s)", c.noun, name, otherID)
+			return view.Errorf(view.Conflict, "name", "%s %q already exists (%s)", c.noun, name, otherID)
 		}
 	}
 	return nil
@@ -102,7 +104,7 @@ type intent struct {
 	services *collection[store.Service]
 	flows    *collection[store.Flow]
 
-	flowsOfService multimap[string, string]
+	flowsOfService sets.Multimap[string, string]
 }
 
 func newIntent() *intent {
@@ -115,7 +117,7 @@ func newIntent() *intent {
 			func(s *store.Service) (string, string) { return s.ID, s.Name }, func(s *store.Service) *store.Meta { return &s.Meta }),
 		flows: newCollection(store.KindFlow, "tap flow",
 			func(f *store.Flow) (string, string) { return f.ID, f.Name }, func(f *store.Flow) *store.Meta { return &f.Meta }),
-		flowsOfService: multimap[string, string]{},
+		flowsOfService: sets.Multimap[string, string]{},
 	}
 }
 
@@ -142,7 +144,7 @@ func loadIntent(state store.State) (*intent, error) {
 	}
 	for _, f := range in.flows.byID {
 		f.Created = f.CreatedAt
-		in.flowsOfService.add(f.TapID, f.ID)
+		in.flowsOfService.Add(f.TapID, f.ID)
 	}
 	return in, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -29,10 +30,10 @@ func (e *Engine) plugAll() bool {
 	defer e.mu.Unlock()
 	any := false
 	for _, o := range e.orderNICs() {
-		if !o.Plug || e.config.Hypervisor == nil || len(e.places.attachment(&o.Service).Locations) > 0 {
+		if !o.Plug || e.config.Hypervisor == nil || len(e.places.Attachment(&o.Service).Locations) > 0 {
 			continue
 		}
-		if h, g := e.domainOf(&o); g != nil && g.Running && h.observed.host.Observed {
+		if h, g := e.domainOf(&o); g != nil && g.Running && h.observed.Host.Observed {
 			e.plug(h, &o.Service)
 			any = true
 		}
@@ -68,22 +69,22 @@ func (e *Engine) guestOff(service string) (*host, *hypervisor.Guest) {
 // plug imagines that a tap NIC is on the tap bridge of its guest's host. The caller holds mu.
 func (e *Engine) plug(h *host, s *tap.Service) {
 	before := h.observed
-	now := observation{host: before.host, ports: slices.Clone(before.ports)}
-	port := tap.TapPort{Name: s.IfName, OFPort: freePort(before.host.TapPorts), MAC: s.MAC}
-	now.host.TapPorts = append(slices.Clone(before.host.TapPorts), port)
-	now.ports = append(now.ports, &seenPort{host: h.id, bridge: e.config.TapBridge, name: s.IfName, ofport: port.OFPort, mac: s.MAC, inUse: s.MAC})
+	now := inventory.Observation{Host: before.Host, Ports: slices.Clone(before.Ports)}
+	port := tap.TapPort{Name: s.IfName, OFPort: freePort(before.Host.TapPorts), MAC: s.MAC}
+	now.Host.TapPorts = append(slices.Clone(before.Host.TapPorts), port)
+	now.Ports = append(now.Ports, &inventory.Port{Host: h.id, Bridge: e.config.TapBridge, Name: s.IfName, OFPort: port.OFPort, MAC: s.MAC, InUse: s.MAC})
 	e.imagineSeen(h, now)
 }
 
 // imagineSeen takes a host from what is seen there to what would be.
-func (e *Engine) imagineSeen(h *host, now observation) {
+func (e *Engine) imagineSeen(h *host, now inventory.Observation) {
 	before := h.observed
-	slices.SortFunc(now.ports, comparePorts)
-	slices.SortFunc(now.host.TapPorts, func(a, b tap.TapPort) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(now.Ports, inventory.ComparePorts)
+	slices.SortFunc(now.Host.TapPorts, func(a, b tap.TapPort) int { return cmp.Compare(a.Name, b.Name) })
 	h.observed = now
-	e.dirty.hosts.add(h.id)
+	e.dirty.hosts.Add(h.id)
 	e.touched()
-	e.replug(before.ports, now.ports)
+	e.replug(before.Ports, now.Ports)
 }
 
 // joinAll imagines that all NICs have joined the tap bridge that are to be on it, and reports whether any was not.
@@ -96,7 +97,7 @@ func (e *Engine) joinAll() bool {
 			continue
 		}
 		for _, port := range h.program.Program.Ports {
-			onBridge := slices.ContainsFunc(h.observed.host.TapPorts, func(p tap.TapPort) bool { return p.Name == port.Name })
+			onBridge := slices.ContainsFunc(h.observed.Host.TapPorts, func(p tap.TapPort) bool { return p.Name == port.Name })
 			if port.Bridge == e.config.TapBridge && port.Type == "" && !onBridge {
 				e.join(h, port)
 				any = true
@@ -109,21 +110,21 @@ func (e *Engine) joinAll() bool {
 // join imagines that a NIC is on the tap bridge, and on no other. The caller holds mu.
 func (e *Engine) join(h *host, port tap.Port) {
 	before := h.observed
-	now := observation{host: before.host, ports: slices.Clone(before.ports)}
-	joined := tap.TapPort{Name: port.Name, OFPort: cmp.Or(port.OFPortRequest, freePort(before.host.TapPorts))}
-	now.host.NICs = slices.Clone(before.host.NICs)
-	for i := range now.host.NICs {
-		if nic := &now.host.NICs[i]; nic.Name == port.Name {
+	now := inventory.Observation{Host: before.Host, Ports: slices.Clone(before.Ports)}
+	joined := tap.TapPort{Name: port.Name, OFPort: cmp.Or(port.OFPortRequest, freePort(before.Host.TapPorts))}
+	now.Host.NICs = slices.Clone(before.Host.NICs)
+	for i := range now.Host.NICs {
+		if nic := &now.Host.NICs[i]; nic.Name == port.Name {
 			joined.MAC, nic.UsedBy = nic.MAC, ""
 		}
 	}
-	for i := range now.ports {
-		if p := *now.ports[i]; p.name == port.Name {
-			p.bridge, p.ofport, joined.MAC = port.Bridge, joined.OFPort, p.inUse
-			now.ports[i] = &p
+	for i := range now.Ports {
+		if p := *now.Ports[i]; p.Name == port.Name {
+			p.Bridge, p.OFPort, joined.MAC = port.Bridge, joined.OFPort, p.InUse
+			now.Ports[i] = &p
 		}
 	}
-	now.host.TapPorts = append(slices.Clone(before.host.TapPorts), joined)
+	now.Host.TapPorts = append(slices.Clone(before.Host.TapPorts), joined)
 	e.imagineSeen(h, now)
 }
 

@@ -10,60 +10,55 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// PluginView is a plugin as users see it.
-type PluginView struct {
-	plugin.Status
-	Health
-}
-
 // Plugins returns all plugins. There is one.
-func (e *Engine) Plugins() []PluginView {
-	v := PluginView{Status: e.config.Plugin.Status(), Health: Health{State: tap.StateReady}}
+func (e *Engine) Plugins() []view.Plugin {
+	v := view.Plugin{Status: e.config.Plugin.Status(), Health: view.Health{State: tap.StateReady}}
 	if v.Problem != "" {
-		v.Health = Health{tap.StateError, v.Problem}
+		v.Health = view.Health{State: tap.StateError, Reason: v.Problem}
 	} else if err := cmp.Or(e.silence(time.Now()), e.refusals()); err != nil {
-		v.Health = Health{tap.StateError, err.Error()}
+		v.Health = view.Health{State: tap.StateError, Reason: err.Error()}
 	}
-	return []PluginView{v}
+	return []view.Plugin{v}
 }
 
 // Plugin returns the plugin of a name.
-func (e *Engine) Plugin(name string) (PluginView, error) {
+func (e *Engine) Plugin(name string) (view.Plugin, error) {
 	for _, v := range e.Plugins() {
 		if v.Name == name {
 			return v, nil
 		}
 	}
-	return PluginView{}, fail(NotFound, "", "there is no plugin %q", name)
+	return view.Plugin{}, view.Errorf(view.NotFound, "", "there is no plugin %q", name)
 }
 
 // ReloadPlugin starts a plugin anew, tries it, and lets it take over from the one that runs. If anything is wrong with it, the one
 // that runs goes on, and the error says what.
-func (e *Engine) ReloadPlugin(ctx context.Context, name string) (PluginView, error) {
+func (e *Engine) ReloadPlugin(ctx context.Context, name string) (view.Plugin, error) {
 	before, err := e.Plugin(name)
 	if err != nil {
-		return PluginView{}, err
+		return view.Plugin{}, err
 	}
 	if err := e.auditReload(ctx, before); err != nil {
-		return PluginView{}, err
+		return view.Plugin{}, err
 	}
 	if err := e.config.Plugin.Reload(ctx, e.try); err != nil {
 		if ctx.Err() != nil {
-			return PluginView{}, ctx.Err()
+			return view.Plugin{}, ctx.Err()
 		}
 		e.log.Error("plugin is not replaced: the one that runs goes on", "plugin", name, "error", err)
-		return PluginView{}, &Error{Kind: Conflict, Message: fmt.Sprintf("%v; the plugin that runs goes on", err), Err: err}
+		return view.Plugin{}, &view.Error{Kind: view.Conflict, Message: fmt.Sprintf("%v; the plugin that runs goes on", err), Err: err}
 	}
 	return e.Plugin(name)
 }
 
 // auditReload has it written down that a plugin is about to be replaced by what its file is now.
-func (e *Engine) auditReload(ctx context.Context, v PluginView) error {
+func (e *Engine) auditReload(ctx context.Context, v view.Plugin) error {
 	if e.config.Audit == nil {
 		return nil
 	}
@@ -82,7 +77,7 @@ func (e *Engine) auditReload(ctx context.Context, v PluginView) error {
 	}
 	change := audit.Change{Kind: "plugin", ID: v.Name, Name: v.Name, Before: before, After: after}
 	if err := e.config.Audit.Change(ctx, change); err != nil {
-		return &Error{Kind: Unavailable, Message: err.Error(), Err: err}
+		return &view.Error{Kind: view.Unavailable, Message: err.Error(), Err: err}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -67,7 +68,7 @@ func TestReloadPlugin(t *testing.T) {
 			starts := r.plugin.starts()
 			v, err := r.e.ReloadPlugin(t.Context(), "mirror")
 			if tc.want != "" {
-				wantError(t, err, Conflict, "", tc.want)
+				wantError(t, err, view.Conflict, "", tc.want)
 				assert.ErrorContains(t, err, "the plugin that runs goes on")
 				assert.Equal(t, starts, r.plugin.starts())
 			} else {
@@ -83,7 +84,7 @@ func TestReloadPlugin(t *testing.T) {
 	}
 	r, _, _ := newWorld(t)
 	_, err := r.e.ReloadPlugin(t.Context(), "other")
-	wantError(t, err, NotFound, "", "no plugin")
+	wantError(t, err, view.NotFound, "", "no plugin")
 }
 
 // TestPluginAnswersNonsense: a plugin that runs and says what it cannot mean is ended.

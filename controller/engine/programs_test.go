@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -22,17 +23,17 @@ func TestPrograms(t *testing.T) {
 			for i, name := range []string{"h1", "h2"} {
 				r.host(name, func(h *store.Host) {
 					h.TunnelIP = netip.MustParseAddr(family + string(rune('1'+i)))
-					h.NICs = []store.HostNIC{{Name: "eth9", MAC: mac(byte(0x91 + i))}}
+					h.NICs = []store.HostNIC{{Name: "eth9", MAC: switchtest.MAC(byte(0x91 + i))}}
 				})
 			}
 			r.report("h1", hostSnapshot(t), nil)
-			second := bridge{name: "br0", datapath: "netdev", ports: []port{
-				guestPort("vnet3", 13, map[string]string{"attached-mac": "52:54:00:00:00:03", "vm-id": "g3"}),
+			second := switchtest.Bridge{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
+				switchtest.GuestPort("vnet3", 13, map[string]string{"attached-mac": "52:54:00:00:00:03", "vm-id": "g3"}),
 			}}
-			r.report("h2", snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, second), nil)
+			r.report("h2", switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, second), nil)
 
 			guest := must(r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: "guest", Type: tap.ServiceGuest, TargetID: "g3"}}))(t)
-			must(r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: "nic", Type: tap.ServiceHost, TargetID: "h1", MAC: mac(0x91)}}))(t)
+			must(r.e.CreateService(ctx, store.Service{Service: tap.Service{Name: "nic", Type: tap.ServiceHost, TargetID: "h1", MAC: switchtest.MAC(0x91)}}))(t)
 			for _, service := range []string{"guest", "nic"} {
 				for name, f := range map[string]tap.Flow{
 					"vnic-in": {Type: tap.FlowVNIC, GuestID: "g1", Direction: tap.In}, "vnic": {Type: tap.FlowVNIC, GuestID: "g2"},
@@ -46,11 +47,11 @@ func TestPrograms(t *testing.T) {
 			}
 			r.idle()
 			cluster := map[string]string{"tapline": r.e.ClusterID()}
-			r.report("h2", snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, second, r.tapBridge(guest)), nil)
-			r.report("h1", hostSnapshot(t, bridge{name: "brtap", datapath: "netdev", ids: cluster, ports: []port{
-				{name: "eth9", devices: []device{{ofport: 9, mac: mac(0x91).String()}}},
+			r.report("h2", switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, second, r.tapBridge(guest)), nil)
+			r.report("h1", hostSnapshot(t, switchtest.Bridge{Name: "brtap", Datapath: "netdev", IDs: cluster, Ports: []switchtest.Port{
+				{Name: "eth9", Devices: []switchtest.Device{{OFPort: 9, MAC: switchtest.MAC(0x91).String()}}},
 			}}), nil)
-			r.report("h2", snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, second, r.tapBridge(guest)), nil)
+			r.report("h2", switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, second, r.tapBridge(guest)), nil)
 
 			assert.Equal(t, 1, r.plugin.starts(), "%v", r.plugin.Err())
 			require.NoError(t, r.e.Ready())

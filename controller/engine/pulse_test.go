@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -40,7 +41,7 @@ func TestListen(t *testing.T) {
 		m.stopped.Store(true)
 		time.Sleep(askEvery + doubtTime)
 		assert.ErrorContains(t, e.silence(time.Now()), "has not answered since")
-		x := explainer{Engine: &e, out: &Explanation{}}
+		x := explainer{Engine: &e, out: &explain.Explanation{}}
 		e.mirror, e.config.Plugin = &m, new(plugin.Supervisor)
 		x.planned(ref{}, verdict{})
 		assert.Equal(t, tap.StatePending, x.out.Checks[0].State, "an explanation says so")

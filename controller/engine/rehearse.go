@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 )
@@ -30,7 +31,7 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 	case e.trials <- struct{}{}:
 		defer func() { <-e.trials }()
 	case <-ctx.Done():
-		return Forecast{}, fail(Unavailable, "", "%d other plans are being made; try again", maxRehearsals)
+		return Forecast{}, view.Errorf(view.Unavailable, "", "%d other plans are being made; try again", maxRehearsals)
 	}
 	imagined, err := e.imagine(ctx)
 	if err != nil {
@@ -65,9 +66,9 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 	case refused != nil:
 		return Forecast{}, refused
 	case err != nil && ctx.Err() != nil:
-		return Forecast{}, fail(Unavailable, "", "the plan was not made within %v; try again", rehearsalTime)
+		return Forecast{}, view.Errorf(view.Unavailable, "", "the plan was not made within %v; try again", rehearsalTime)
 	case err != nil:
-		return Forecast{}, &Error{Kind: Unavailable, Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
+		return Forecast{}, &view.Error{Kind: view.Unavailable, Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
 	}
 	return told, nil
 }

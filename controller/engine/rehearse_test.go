@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -102,7 +103,7 @@ func TestRehearse(t *testing.T) {
 	}
 	t.Run("refused", func(t *testing.T) {
 		_, err := r.e.Rehearse(t.Context(), func(ctx context.Context, e *Engine) error { return e.DeleteService(ctx, "col", 0) })
-		wantError(t, err, Conflict, "", "is where tap flow")
+		wantError(t, err, view.Conflict, "", "is where tap flow")
 	})
 	t.Run("too many", func(t *testing.T) {
 		entered, leave := make(chan struct{}), make(chan struct{})
@@ -121,7 +122,7 @@ func TestRehearse(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := r.e.Rehearse(ctx, func(context.Context, *Engine) error { return nil })
-		wantError(t, err, Unavailable, "", "other plans are being made")
+		wantError(t, err, view.Unavailable, "", "other plans are being made")
 		close(leave)
 		for range maxRehearsals {
 			assert.NoError(t, <-done)

@@ -17,6 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -135,7 +138,7 @@ func newRingWith(t *testing.T, s store.Store, h Hypervisor) *ring {
 	r := &ring{t: t, plugin: &inProcess{}, store: s, sock: dir}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.e, err = New(ctx, Config{
-		Store: s, Plugin: r.plugin, TapBridge: "brtap", Keys: DefaultKeys(), OpenFlowPort: 6653,
+		Store: s, Plugin: r.plugin, TapBridge: "brtap", Keys: inventory.DefaultKeys(), OpenFlowPort: 6653,
 		Logger: slog.New(slog.DiscardHandler), Observer: uncounted{}, Hypervisor: h,
 	})
 	require.NoError(t, err)
@@ -151,7 +154,7 @@ func newRingWith(t *testing.T, s store.Store, h Hypervisor) *ring {
 }
 
 // flows returns all tap flows, as a list of everything does.
-func (r *ring) flows() []FlowView { return r.e.FlowViews(r.e.FlowRows()) }
+func (r *ring) flows() []view.Flow { return r.e.FlowViews(r.e.FlowRows()) }
 
 // idle waits until the plugin has answered everything.
 func (r *ring) idle() {
@@ -175,7 +178,7 @@ func (r *ring) target() string {
 }
 
 // host registers a host. Its tunnel address ends with its number.
-func (r *ring) host(name string, adjust ...func(*store.Host)) HostView {
+func (r *ring) host(name string, adjust ...func(*store.Host)) view.Host {
 	r.t.Helper()
 	h := store.Host{Name: name, OVSDB: r.target()}
 	h.TunnelIP = netip.AddrFrom4([4]byte{192, 0, 2, byte(r.hosts)})
@@ -241,17 +244,17 @@ func (r *ring) prints(name string) map[string]uint64 {
 }
 
 // kindOf is the kind of an engine's error, or 0.
-func kindOf(err error) ErrorKind {
-	var e *Error
+func kindOf(err error) view.ErrorKind {
+	var e *view.Error
 	if errors.As(err, &e) {
 		return e.Kind
 	}
 	return 0
 }
 
-func wantError(t *testing.T, err error, kind ErrorKind, field, text string) {
+func wantError(t *testing.T, err error, kind view.ErrorKind, field, text string) {
 	t.Helper()
-	var e *Error
+	var e *view.Error
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, kind, e.Kind, "%v", err)
 	assert.Equal(t, field, e.Field, "%v", err)
@@ -267,23 +270,23 @@ func must[T any](v T, err error) func(*testing.T) T {
 }
 
 // hostSnapshot is a switch with guests g1 and g2 on br0.
-func hostSnapshot(t *testing.T, more ...bridge) *vswitch.Snapshot {
-	return snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, append([]bridge{{name: "br0", datapath: "netdev", ports: []port{
-		nicPort("eth0", "ixgbe"),
-		guestPort("vnet1", 11, map[string]string{"attached-mac": "52:54:00:00:00:01", "vm-id": "g1"}),
-		guestPort("vnet2", 12, map[string]string{"attached-mac": "52:54:00:00:00:02", "vm-id": "g2"}),
+func hostSnapshot(t *testing.T, more ...switchtest.Bridge) *vswitch.Snapshot {
+	return switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, append([]switchtest.Bridge{{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
+		switchtest.NICPort("eth0", "ixgbe"),
+		switchtest.GuestPort("vnet1", 11, map[string]string{"attached-mac": "52:54:00:00:00:01", "vm-id": "g1"}),
+		switchtest.GuestPort("vnet2", 12, map[string]string{"attached-mac": "52:54:00:00:00:02", "vm-id": "g2"}),
 	}}}, more...)...)
 }
 
 // tapBridge is the tap bridge with the NIC of a service plugged.
-func (r *ring) tapBridge(s ServiceView) bridge {
-	return bridge{name: "brtap", datapath: "netdev", ids: map[string]string{"tapline": r.e.ClusterID()}, ports: []port{
-		{name: s.IfName, devices: []device{{ofport: 5, mac: s.MAC.String(), driver: "tun"}}},
+func (r *ring) tapBridge(s view.Service) switchtest.Bridge {
+	return switchtest.Bridge{Name: "brtap", Datapath: "netdev", IDs: map[string]string{"tapline": r.e.ClusterID()}, Ports: []switchtest.Port{
+		{Name: s.IfName, Devices: []switchtest.Device{{OFPort: 5, MAC: s.MAC.String(), Driver: "tun"}}},
 	}}
 }
 
 // world is a ring with a host h1, its guests, and a disabled service col of guest g2 with an enabled flow of guest g1.
-func newWorld(t *testing.T) (*ring, ServiceView, FlowView) {
+func newWorld(t *testing.T) (*ring, view.Service, view.Flow) {
 	t.Helper()
 	r := newRing(t, store.NewMemory())
 	r.host("h1")
@@ -298,7 +301,7 @@ func enable(s *store.Service) error  { s.Enabled = true; return nil }
 func disable(s *store.Service) error { s.Enabled = false; return nil }
 
 // ready makes the world's service and flow ready.
-func (r *ring) ready(s ServiceView) {
+func (r *ring) ready(s view.Service) {
 	r.t.Helper()
 	must(r.e.UpdateService(r.t.Context(), s.ID, 0, enable))(r.t)
 	r.idle()

@@ -7,16 +7,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Services returns all tap services by name.
-func (e *Engine) Services() []ServiceView {
+func (e *Engine) Services() []view.Service {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]ServiceView, 0, len(e.intent.services.byID))
+	out := make([]view.Service, 0, len(e.intent.services.byID))
 	for _, s := range e.intent.services.sorted() {
 		out = append(out, e.serviceView(s))
 	}
@@ -24,54 +26,54 @@ func (e *Engine) Services() []ServiceView {
 }
 
 // Service returns the tap service of an id or name.
-func (e *Engine) Service(ref string) (ServiceView, error) {
+func (e *Engine) Service(ref string) (view.Service, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s, err := e.intent.services.get(ref)
 	if err != nil {
-		return ServiceView{}, err
+		return view.Service{}, err
 	}
 	return e.serviceView(s), nil
 }
 
-func (e *Engine) serviceView(s *store.Service) ServiceView {
-	v := ServiceView{
+func (e *Engine) serviceView(s *store.Service) view.Service {
+	v := view.Service{
 		Service: *s, Health: e.verdicts[ref{tap.KindService, s.ID}].health, FlowCount: len(e.intent.flowsOfService[s.ID]),
 		Counters: e.book.Service(s.ID, time.Now()),
 	}
 	if s.Type == tap.ServiceHost {
 		v.HostID, v.Host, v.Target = s.TargetID, e.hostName(s.TargetID), e.hostName(s.TargetID)
-		if h := e.hosts[s.TargetID]; h != nil && h.observed.host.TunnelIP.IsValid() {
-			v.TargetIPs = []netip.Addr{h.observed.host.TunnelIP}
+		if h := e.hosts[s.TargetID]; h != nil && h.observed.Host.TunnelIP.IsValid() {
+			v.TargetIPs = []netip.Addr{h.observed.Host.TunnelIP}
 		}
 		return v
 	}
-	guest, _ := e.places.guest(s.TargetID, e.intent.guests.byID[s.TargetID])
+	guest, _ := e.places.Guest(s.TargetID, e.intent.guests.byID[s.TargetID])
 	v.Target = guest.Name
 	for _, n := range guest.NICs {
 		v.TargetIPs = append(v.TargetIPs, n.IPs...)
 	}
-	for _, at := range e.places.attachment(&s.Service).Locations {
+	for _, at := range e.places.Attachment(&s.Service).Locations {
 		v.HostID, v.Host = at.Host, e.hostName(at.Host)
 	}
-	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.cluster, e.config.TapBridge) // It marshals text alone.
+	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.Cluster, e.config.TapBridge) // It marshals text alone.
 	return v
 }
 
 // CreateService stores a tap service. Its key, and for a guest the address and name of its NIC, are made here. It is disabled.
-func (e *Engine) CreateService(ctx context.Context, s store.Service) (ServiceView, error) {
+func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{Request: s.Request, AppliedBy: s.AppliedBy}
 	if s.Type == tap.ServiceHost {
 		var known bool
 		if s.TargetID, known = e.hostID(s.TargetID); !known {
-			return ServiceView{}, fail(Invalid, "target_id", "there is no host %q", s.TargetID)
+			return view.Service{}, view.Errorf(view.Invalid, "target_id", "there is no host %q", s.TargetID)
 		}
 	} else {
 		var err error
-		if s.TargetID, err = e.guestRef("target_id", s.TargetID, Invalid); err != nil {
-			return ServiceView{}, err
+		if s.TargetID, err = e.guestRef("target_id", s.TargetID, view.Invalid); err != nil {
+			return view.Service{}, err
 		}
 	}
 	if s.Type == tap.ServiceGuest {
@@ -79,14 +81,14 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (ServiceVie
 	}
 	checked, err := e.check(ctx, tap.Resource{Service: &s.Service})
 	if err != nil {
-		return ServiceView{}, err
+		return view.Service{}, err
 	}
 	s.Service = *checked.Service
 	if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
-		return ServiceView{}, &Error{Kind: Unavailable, Message: "no key could be stored: " + err.Error(), Err: err}
+		return view.Service{}, &view.Error{Kind: view.Unavailable, Message: "no key could be stored: " + err.Error(), Err: err}
 	}
 	if err := save(ctx, e, e.intent.services, &s, nil, e.commit); err != nil {
-		return ServiceView{}, err
+		return view.Service{}, err
 	}
 	return e.tookService(&s, nil), nil
 }
@@ -108,8 +110,8 @@ func (e *Engine) nameNIC(s *tap.Service) {
 		for _, b := range random[3:] {
 			name = append(name, letters[int(b)%len(letters)])
 		}
-		if len(e.places.servicesByName[string(name)])+len(e.places.byName[string(name)]) > 0 ||
-			s.MAC.IsZero() && len(e.places.portsOf(mac, "")) > 0 {
+		if e.places.NameTaken(string(name)) ||
+			s.MAC.IsZero() && len(e.places.PortsOf(mac, "")) > 0 {
 			continue
 		}
 		s.MAC, s.IfName = mac, string(name)
@@ -118,30 +120,30 @@ func (e *Engine) nameNIC(s *tap.Service) {
 }
 
 // UpdateService changes the name of a tap service, or whether it is enabled.
-func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (ServiceView, error) {
+func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 	before, s, err := begin(e, e.intent.services, ref, ifRevision)
 	if err != nil {
-		return ServiceView{}, err
+		return view.Service{}, err
 	}
 	if err := edit(&s); err != nil {
-		return ServiceView{}, err
+		return view.Service{}, err
 	}
 	if fixed := before.Service; s.ID != fixed.ID || s.Type != fixed.Type || s.TargetID != fixed.TargetID || s.MAC != fixed.MAC ||
 		s.IfName != fixed.IfName || s.Key != fixed.Key {
-		return ServiceView{}, fail(Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
+		return view.Service{}, view.Errorf(view.Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
 	}
 	if s.Service != before.Service {
 		if err := save(ctx, e, e.intent.services, &s, before, e.commit); err != nil {
-			return ServiceView{}, err
+			return view.Service{}, err
 		}
 	}
 	return e.tookService(&s, before), nil
 }
 
 // tookService takes a stored service over.
-func (e *Engine) tookService(s, before *store.Service) ServiceView {
+func (e *Engine) tookService(s, before *store.Service) view.Service {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if before != nil && s.Service == before.Service {
@@ -149,10 +151,10 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 	}
 	id := ref{tap.KindService, s.ID}
 	e.intent.services.put(s)
-	e.dirty.services.add(s.ID)
-	e.dirty.attachments.add(s.ID)
+	e.dirty.services.Add(s.ID)
+	e.dirty.attachments.Add(s.ID)
 	if before == nil {
-		e.places.claimService(&s.Service, true)
+		e.places.ClaimService(&s.Service, true)
 		if s.Type == tap.ServiceGuest {
 			e.relook(s.MAC, s.IfName)
 		}
@@ -167,7 +169,7 @@ func (e *Engine) tookService(s, before *store.Service) ServiceView {
 	}
 	changed := e.changedRecord(id)
 	v := e.serviceView(s)
-	e.events.Publish(Event{Type: eventType(before == nil), Service: &v})
+	e.events.Publish(events.Event{Type: eventType(before == nil), Service: &v})
 	if changed {
 		e.judgeFeeding(id)
 	}
@@ -203,9 +205,9 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	switch count {
 	case 0:
 	case 1:
-		return fail(Conflict, "", "tap service %s is where tap flow %s goes; delete that first", s.Name, some)
+		return view.Errorf(view.Conflict, "", "tap service %s is where tap flow %s goes; delete that first", s.Name, some)
 	default:
-		return fail(Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
+		return view.Errorf(view.Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
 	}
 	if err := erase(ctx, e, e.intent.services, s, e.commit); err != nil {
 		return err
@@ -214,15 +216,15 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	defer e.mu.Unlock()
 	v := e.serviceView(s)
 	e.intent.services.remove(s.ID)
-	e.places.claimService(&s.Service, false)
-	e.dirty.services.add(s.ID)
+	e.places.ClaimService(&s.Service, false)
+	e.dirty.services.Add(s.ID)
 	e.order()
 	e.touched()
 	if s.Type == tap.ServiceGuest {
 		e.relook(s.MAC, s.IfName)
 	}
 	e.forget(ref{tap.KindService, s.ID})
-	e.events.Publish(Event{Type: "deleted", Service: &v})
+	e.events.Publish(events.Event{Type: "deleted", Service: &v})
 	return nil
 }
 
@@ -263,19 +265,19 @@ func (e *Engine) WaitGone(ctx context.Context, id string) error {
 
 // WaitService waits until a tap service is no longer pending and, if it is disabled, until the switches have dropped what it
 // had there. It returns the service; when ctx ends, as it is then, with ctx's error.
-func (e *Engine) WaitService(ctx context.Context, name string) (ServiceView, error) {
+func (e *Engine) WaitService(ctx context.Context, name string) (view.Service, error) {
 	v, err := e.Service(name)
 	if err != nil {
 		return v, err
 	}
 	id := v.ID
-	return wait(ctx, e, id, func() (ServiceView, bool, error) {
+	return wait(ctx, e, id, func() (view.Service, bool, error) {
 		v, err := e.Service(id)
 		return v, e.settled(ref{tap.KindService, v.ID}, v.Health), err
 	})
 }
 
-func (e *Engine) settled(id ref, health Health) bool {
+func (e *Engine) settled(id ref, health view.Health) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, leaving := e.leaving[id]

@@ -7,22 +7,24 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Wires returns all wires by name: those that hosts announce or that were declared, and every bridge by its own name.
-func (e *Engine) Wires() []WireView {
+func (e *Engine) Wires() []view.Wire {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	byName := map[string]*WireView{}
+	byName := map[string]*view.Wire{}
 	for _, record := range e.intent.hosts.sorted() {
 		h := e.hosts[record.ID]
 		if h == nil {
 			continue
 		}
-		carried := maps.Clone(h.observed.host.Wires)
-		for _, b := range h.observed.host.Bridges {
+		carried := maps.Clone(h.observed.Host.Wires)
+		for _, b := range h.observed.Host.Bridges {
 			if _, told := carried[b.Name]; !told {
 				carried[b.Name] = b.Name
 			}
@@ -30,43 +32,43 @@ func (e *Engine) Wires() []WireView {
 		for wire, bridge := range carried {
 			v := byName[wire]
 			if v == nil {
-				v = &WireView{ID: wire, Name: wire}
+				v = &view.Wire{ID: wire, Name: wire}
 				byName[wire] = v
 			}
-			at := WireHost{HostID: record.ID, Host: record.Name, Bridge: bridge, Declared: record.Wires[wire] == bridge}
-			if i := slices.IndexFunc(h.observed.host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge }); i >= 0 {
-				at.Uplinks = h.observed.host.Bridges[i].Uplinks
+			at := view.WireHost{HostID: record.ID, Host: record.Name, Bridge: bridge, Declared: record.Wires[wire] == bridge}
+			if i := slices.IndexFunc(h.observed.Host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge }); i >= 0 {
+				at.Uplinks = h.observed.Host.Bridges[i].Uplinks
 			}
 			v.Hosts = append(v.Hosts, at)
 		}
 	}
-	out := make([]WireView, 0, len(byName))
+	out := make([]view.Wire, 0, len(byName))
 	for _, v := range byName {
 		out = append(out, *v)
 	}
-	slices.SortFunc(out, func(a, b WireView) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b view.Wire) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 
 // Wire returns the wire of a name.
-func (e *Engine) Wire(ref string) (WireView, error) {
+func (e *Engine) Wire(ref string) (view.Wire, error) {
 	for _, w := range e.Wires() {
 		if w.ID == ref {
 			return w, nil
 		}
 	}
-	return WireView{}, fail(NotFound, "", "there is no wire %q on any host that was reached", ref)
+	return view.Wire{}, view.Errorf(view.NotFound, "", "there is no wire %q on any host that was reached", ref)
 }
 
 // UpdateWire declares for each host which bridge carries a wire; nil takes the declaration back. All of it is done, or nothing.
-func (e *Engine) UpdateWire(ctx context.Context, wire string, bridges map[string]*string) (WireView, error) {
+func (e *Engine) UpdateWire(ctx context.Context, wire string, bridges map[string]*string) (view.Wire, error) {
 	if err := e.declareWire(ctx, wire, bridges); err != nil {
-		return WireView{}, err
+		return view.Wire{}, err
 	}
 	if v, err := e.Wire(wire); err == nil {
 		return v, nil
 	}
-	return WireView{ID: wire, Name: wire}, nil // Its last mapping was taken back.
+	return view.Wire{ID: wire, Name: wire}, nil // Its last mapping was taken back.
 }
 
 func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[string]*string) error {
@@ -75,16 +77,16 @@ func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[strin
 	type change struct{ before, now *store.Host }
 	var changes []change
 	var ops []store.Op
-	given := set{}
+	given := sets.Set{}
 	for _, ref := range slices.Sorted(maps.Keys(bridges)) {
 		before, h, err := begin(e, e.intent.hosts, ref, 0)
 		if err != nil {
-			return fail(Invalid, "bridges", "there is no host %q", ref)
+			return view.Errorf(view.Invalid, "bridges", "there is no host %q", ref)
 		}
 		if _, twice := given[before.ID]; twice {
-			return fail(Invalid, "bridges", "host %s is given twice, by its name and by its id", before.Name)
+			return view.Errorf(view.Invalid, "bridges", "host %s is given twice, by its name and by its id", before.Name)
 		}
-		given.add(before.ID)
+		given.Add(before.ID)
 		bridge := bridges[ref]
 		if err := e.editHost(&h, before, func(h *store.Host) error {
 			switch {
@@ -141,12 +143,12 @@ func (e *Engine) DeleteWire(ctx context.Context, wire string) error {
 	}
 	e.mu.Unlock()
 	if user != "" {
-		return fail(Conflict, "", "wire %s is the source of tap flow %s; delete that first", wire, user)
+		return view.Errorf(view.Conflict, "", "wire %s is the source of tap flow %s; delete that first", wire, user)
 	}
 	bridges := map[string]*string{}
 	for _, at := range v.Hosts {
 		if !at.Declared {
-			return fail(Conflict, "", "wire %s is announced by the switch of host %s itself and cannot be deleted here", wire, at.Host)
+			return view.Errorf(view.Conflict, "", "wire %s is announced by the switch of host %s itself and cannot be deleted here", wire, at.Host)
 		}
 		bridges[at.HostID] = nil
 	}

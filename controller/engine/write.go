@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -25,7 +26,7 @@ var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$`)
 
 func checkWord(field, s string) error {
 	if !word.MatchString(s) {
-		return fail(Invalid, field, "%q is not accepted: want 1 to 128 letters, digits, '.', '_', ':', '@' or '-', the first a letter or digit", s)
+		return view.Errorf(view.Invalid, field, "%q is not accepted: want 1 to 128 letters, digits, '.', '_', ':', '@' or '-', the first a letter or digit", s)
 	}
 	return nil
 }
@@ -38,7 +39,7 @@ func checkName(name string) error {
 		good = good && unicode.IsPrint(r) && r != '/' && r != utf8.RuneError
 	}
 	if !good {
-		return fail(Invalid, "name", "%q is not a name: want 1 to 128 printable characters without '/', a '-' at the beginning, or blanks at its ends", name)
+		return view.Errorf(view.Invalid, "name", "%q is not a name: want 1 to 128 printable characters without '/', a '-' at the beginning, or blanks at its ends", name)
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, 
 		return fmt.Errorf("%s %s: %w", c.noun, change.Name, err)
 	}
 	if err := e.config.Audit.Change(ctx, change); err != nil {
-		return &Error{Kind: Unavailable, Message: err.Error(), Err: err}
+		return &view.Error{Kind: view.Unavailable, Message: err.Error(), Err: err}
 	}
 	return nil
 }
@@ -126,9 +127,9 @@ func (e *Engine) commit(ctx context.Context, ops ...store.Op) (uint64, error) {
 	revision, err := e.config.Store.Commit(ctx, ops...)
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		return 0, &Error{Kind: Stale, Message: "it was changed meanwhile; read it again", Err: err}
+		return 0, &view.Error{Kind: view.Stale, Message: "it was changed meanwhile; read it again", Err: err}
 	case err != nil && ctx.Err() == nil:
-		return 0, &Error{Kind: Unavailable, Message: "the change could not be stored: " + err.Error(), Err: err}
+		return 0, &view.Error{Kind: view.Unavailable, Message: "the change could not be stored: " + err.Error(), Err: err}
 	}
 	return revision, err
 }
@@ -142,7 +143,7 @@ func begin[T any](e *Engine, c *collection[T], ref string, ifRevision uint64) (b
 		return nil, copied, err
 	}
 	if has := c.meta(before).Revision; ifRevision != 0 && has != ifRevision {
-		return nil, copied, fail(Stale, "", "%s %q is at revision %d, not %d; read it again", c.noun, ref, has, ifRevision)
+		return nil, copied, view.Errorf(view.Stale, "", "%s %q is at revision %d, not %d; read it again", c.noun, ref, has, ifRevision)
 	}
 	return before, *before, nil
 }
@@ -163,7 +164,7 @@ func (e *Engine) check(ctx context.Context, r tap.Resource) (tap.Resource, error
 	mirror, revision := e.mirror, e.seq
 	e.mu.Unlock()
 	if mirror == nil {
-		return tap.Resource{}, fail(Unavailable, "", "the mirror plugin is being restarted; try again")
+		return tap.Resource{}, view.Errorf(view.Unavailable, "", "the mirror plugin is being restarted; try again")
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -179,11 +180,11 @@ func (e *Engine) check(ctx context.Context, r tap.Resource) (tap.Resource, error
 	var no *tap.Rejection
 	switch {
 	case errors.As(err, &no) && no.Conflict:
-		return out, &Error{Kind: Conflict, Field: no.Field, Message: no.Message, Err: err}
+		return out, &view.Error{Kind: view.Conflict, Field: no.Field, Message: no.Message, Err: err}
 	case errors.As(err, &no):
-		return out, &Error{Kind: Invalid, Field: no.Field, Message: no.Message, Err: err}
+		return out, &view.Error{Kind: view.Invalid, Field: no.Field, Message: no.Message, Err: err}
 	case err != nil:
-		return out, &Error{Kind: Unavailable, Message: "the mirror plugin does not answer; try again", Err: err}
+		return out, &view.Error{Kind: view.Unavailable, Message: "the mirror plugin does not answer; try again", Err: err}
 	}
 	return out, nil
 }
@@ -192,29 +193,29 @@ const checkTime = 10 * time.Second
 
 // guestRef resolves the id or name of a guest, declared or seen. What means two guests is an error, as is what means none: of kind
 // missing.
-func (e *Engine) guestRef(field, ref string, missing ErrorKind) (string, error) {
+func (e *Engine) guestRef(field, ref string, missing view.ErrorKind) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	g := e.intent.guests.find(ref)
 	seen := e.seesGuest(ref)
 	switch {
 	case g != nil && g.ID != ref && seen:
-		return "", fail(Conflict, field, "%q is the name of guest %s and the id of another guest that the switches show; "+
+		return "", view.Errorf(view.Conflict, field, "%q is the name of guest %s and the id of another guest that the switches show; "+
 			"say %s for the former, or rename it by guest-update to reach the latter", ref, g.ID, g.ID)
 	case g != nil:
 		return g.ID, nil
 	case seen:
 		return ref, nil
 	}
-	if id, one := e.places.domains.named(ref); one {
+	if id, one := e.places.DomainNamed(ref); one {
 		return id, nil
 	}
-	return "", fail(missing, field, "there is no guest %q: no port tells this id, and none was declared by guest-create", ref)
+	return "", view.Errorf(missing, field, "there is no guest %q: no port tells this id, and none was declared by guest-create", ref)
 }
 
 // seesGuest reports whether ports or a hypervisor tell of a guest of this id. The caller holds mu.
 func (e *Engine) seesGuest(id string) bool {
-	return len(e.places.byGuest[id]) > 0 || len(e.places.domains.byID[id]) > 0
+	return e.places.SeesGuest(id)
 }
 
 // existsGuest reports whether there is a guest of that id, declared or seen. The caller holds mu.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -66,7 +67,7 @@ func TestCreateFlowsBeside(t *testing.T) {
 					if err == nil {
 						made.Add(1)
 					} else {
-						assert.Equal(t, Conflict, kindOf(err), err.Error())
+						assert.Equal(t, view.Conflict, kindOf(err), err.Error())
 					}
 				})
 			}

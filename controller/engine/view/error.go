@@ -1,4 +1,4 @@
-package engine
+package view
 
 import "fmt"
 
@@ -33,6 +33,6 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-func fail(kind ErrorKind, field, format string, args ...any) *Error {
+func Errorf(kind ErrorKind, field, format string, args ...any) *Error {
 	return &Error{Kind: kind, Field: field, Message: fmt.Sprintf(format, args...)}
 }

@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"cmp"
@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // domainAt names a guest of a host's hypervisor.
-type domainAt struct{ host, id string }
+type DomainAt struct{ Host, ID string }
 
 // netdev names an interface of a host.
 type netdev struct{ host, name string }
@@ -19,43 +20,43 @@ type netdev struct{ host, name string }
 // domains are the guests that the hypervisors of hosts know. A guest may be on several hosts: it runs on one, and the definition
 // that it had on another may still be there.
 type domains struct {
-	at       map[domainAt]*hypervisor.Guest
-	byID     multimap[string, string] // hosts
-	byName   multimap[string, string] // ids
-	byMAC    multimap[tap.MAC, string]
-	byDevice multimap[netdev, string]
+	at       map[DomainAt]*hypervisor.Guest
+	byID     sets.Multimap[string, string] // hosts
+	byName   sets.Multimap[string, string] // ids
+	byMAC    sets.Multimap[tap.MAC, string]
+	byDevice sets.Multimap[netdev, string]
 }
 
 func newDomains() domains {
 	return domains{
-		at: map[domainAt]*hypervisor.Guest{}, byID: multimap[string, string]{}, byName: multimap[string, string]{},
-		byMAC: multimap[tap.MAC, string]{}, byDevice: multimap[netdev, string]{},
+		at: map[DomainAt]*hypervisor.Guest{}, byID: sets.Multimap[string, string]{}, byName: sets.Multimap[string, string]{},
+		byMAC: sets.Multimap[tap.MAC, string]{}, byDevice: sets.Multimap[netdev, string]{},
 	}
 }
 
 // replace takes the guests of a host from one report to the next.
 func (x *domains) replace(host string, before, now []hypervisor.Guest) {
 	for i := range before {
-		delete(x.at, domainAt{host, before[i].ID})
+		delete(x.at, DomainAt{host, before[i].ID})
 		x.index(host, &before[i], false)
 	}
 	for i := range now {
-		x.at[domainAt{host, now[i].ID}] = &now[i]
+		x.at[DomainAt{host, now[i].ID}] = &now[i]
 		x.index(host, &now[i], true)
 	}
 	for i := range before { // What another host still tells of the same guest stays known.
 		for other := range x.byID[before[i].ID] {
-			x.index(other, x.at[domainAt{other, before[i].ID}], true)
+			x.index(other, x.at[DomainAt{other, before[i].ID}], true)
 		}
 	}
 }
 
 func (x *domains) index(host string, g *hypervisor.Guest, add bool) {
-	change(x.byID, g.ID, host, add)
-	change(x.byName, g.Name, g.ID, add)
+	setMember(x.byID, g.ID, host, add)
+	setMember(x.byName, g.Name, g.ID, add)
 	for _, n := range g.NICs {
-		change(x.byMAC, n.MAC, g.ID, add && !n.Ours)
-		change(x.byDevice, netdev{host, n.IfName}, g.ID, add && !n.Ours && n.IfName != "" && g.Running)
+		setMember(x.byMAC, n.MAC, g.ID, add && !n.Ours)
+		setMember(x.byDevice, netdev{host, n.IfName}, g.ID, add && !n.Ours && n.IfName != "" && g.Running)
 	}
 }
 
@@ -68,7 +69,7 @@ func (x *domains) ids(id string, record *store.Guest) []string {
 	if record == nil {
 		return nil
 	}
-	found := set{}
+	found := sets.Set{}
 	maps.Copy(found, x.byName[record.ID])
 	maps.Copy(found, x.byName[record.Name])
 	for _, n := range record.NICs {
@@ -80,21 +81,21 @@ func (x *domains) ids(id string, record *store.Guest) []string {
 }
 
 // of returns what the hosts know of a guest, the running one first.
-func (x *domains) of(id string, record *store.Guest) []domainAt {
-	var out []domainAt
+func (x *domains) of(id string, record *store.Guest) []DomainAt {
+	var out []DomainAt
 	for _, id := range x.ids(id, record) {
 		for host := range x.byID[id] {
-			out = append(out, domainAt{host, id})
+			out = append(out, DomainAt{host, id})
 		}
 	}
-	rank := func(d domainAt) int {
+	rank := func(d DomainAt) int {
 		if x.at[d].Running {
 			return 0
 		}
 		return 1
 	}
-	slices.SortFunc(out, func(a, b domainAt) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.host, b.host), cmp.Compare(a.id, b.id))
+	slices.SortFunc(out, func(a, b DomainAt) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Host, b.Host), cmp.Compare(a.ID, b.ID))
 	})
 	return out
 }
@@ -113,7 +114,7 @@ func (x *domains) named(name string) (id string, one bool) {
 
 func (x *domains) runs(id string) bool {
 	for host := range x.byID[id] {
-		if x.at[domainAt{host, id}].Running {
+		if x.at[DomainAt{host, id}].Running {
 			return true
 		}
 	}
@@ -122,7 +123,7 @@ func (x *domains) runs(id string) bool {
 
 // merge adds to a guest what the hypervisors know of it: its name where nobody declared one, addresses, NICs that no port tells
 // of, and the ports that its NICs have by their names. Tap NICs are none of its NICs.
-func (x *places) merge(g *tap.Guest, id string, record *store.Guest) (exists bool) {
+func (x *Places) merge(g *tap.Guest, id string, record *store.Guest) (exists bool) {
 	nic := func(m tap.MAC) int { return slices.IndexFunc(g.NICs, func(n tap.NIC) bool { return n.MAC == m }) }
 	for i, at := range x.domains.of(id, record) {
 		d := x.domains.at[at]
@@ -150,7 +151,7 @@ func (x *places) merge(g *tap.Guest, id string, record *store.Guest) (exists boo
 			}
 			if d.Running {
 				for _, p := range x.byName[n.IfName] {
-					if l := p.location(); p.host == at.host && !slices.Contains(to.Locations, l) {
+					if l := p.Location(); p.Host == at.Host && !slices.Contains(to.Locations, l) {
 						to.Locations = append(to.Locations, l)
 					}
 				}
@@ -159,3 +160,20 @@ func (x *places) merge(g *tap.Guest, id string, record *store.Guest) (exists boo
 	}
 	return exists
 }
+
+// replaceDomains takes the guests of a host's hypervisor from one report to the next.
+func (x *Places) ReplaceDomains(host string, before, now []hypervisor.Guest) {
+	x.domains.replace(host, before, now)
+}
+
+// domainNamed finds the one guest of a name that hypervisors know; of several the one that runs. It is false if there is
+// none, or no telling which.
+func (x *Places) DomainNamed(name string) (id string, one bool) { return x.domains.named(name) }
+
+// domainsOf returns what hypervisors know of a guest, the running domain first.
+func (x *Places) DomainsOf(id string, record *store.Guest) []DomainAt {
+	return x.domains.of(id, record)
+}
+
+// domain returns the domain at a place that domainsOf has named.
+func (x *Places) Domain(at DomainAt) *hypervisor.Guest { return x.domains.at[at] }

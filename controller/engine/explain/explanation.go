@@ -1,8 +1,9 @@
-package engine
+package explain
 
 import (
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -13,14 +14,14 @@ type Explanation struct {
 	Kind tap.Kind
 	ID   string
 	Name string
-	Health
+	view.Health
 	Since    time.Time // of the state; zero if it has not changed since the controller started
 	Counters meter.Counters
-	Path     []Hop      // from the source to the collector; of a service its end alone
-	Checks   []Check    // in the order in which to look
-	Next     []string   // what to do about the checks that fail
-	Flows    []FlowView // of a service: those that feed it
-	Switches []SwitchView
+	Path     []Hop       // from the source to the collector; of a service its end alone
+	Checks   []Check     // in the order in which to look
+	Next     []string    // what to do about the checks that fail
+	Flows    []view.Flow // of a service: those that feed it
+	Switches []Switch
 }
 
 // Hop is a place that packets pass.
@@ -33,7 +34,7 @@ type Hop struct {
 	OFPort uint32 // OpenFlow port number; 0 while there is none
 	Text   string
 	Found  string // of the ends: how they were found
-	Health
+	view.Health
 	Count *meter.Count // nil where nothing is counted, or could not be read
 }
 
@@ -43,23 +44,23 @@ type Check struct {
 	HostID string
 	Host   string
 	Owner  string // of the objects on the switch that it is about; "" if none
-	Health
+	view.Health
 	Since time.Time // of the health; zero if not known
 	Next  string    // what to do; "" if it holds, or nothing but waiting helps
 }
 
 // SwitchView is what stands on a host for a service or a flow.
-type SwitchView struct {
-	HostID     string
-	Host       string
-	Health     // of the host
-	OVSVersion string
-	TunnelIP   string
-	OVSDB      Connection
-	OpenFlow   Connection
-	Rows       []RowView
-	Flows      []SwitchFlow
-	FlowsError string // why they could not be read; they are then as they should be
+type Switch struct {
+	HostID      string
+	Host        string
+	view.Health // of the host
+	OVSVersion  string
+	TunnelIP    string
+	OVSDB       Connection
+	OpenFlow    Connection
+	Rows        []Row
+	Flows       []SwitchFlow
+	FlowsError  string // why they could not be read; they are then as they should be
 }
 
 // Connection is one of the two connections to a switch.
@@ -70,7 +71,7 @@ type Connection struct {
 }
 
 // RowView is a row of the switch's database as it is, or as it should be where it is missing.
-type RowView struct {
+type Row struct {
 	Table string
 	Name  string
 	UUID  string // "" if it is missing

@@ -1,4 +1,4 @@
-package engine
+package events
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // historySize is how many events an engine remembers. All flows of a large controller may change at once, and who reads
 // them over a network must be able to follow. It takes some 10 MB when it is full.
-const historySize = 1 << 14
+const DefaultSize = 1 << 14
 
 // Errors of [Watch.Next].
 var (
@@ -39,7 +39,7 @@ type History struct {
 }
 
 // NewHistory returns an empty history that remembers up to size events.
-func NewHistory(size int) *History {
+func New(size int) *History {
 	return &History{run: strings.ToLower(rand.Text()[:8]), size: size, about: map[string]chan struct{}{}}
 }
 
@@ -47,7 +47,7 @@ func NewHistory(size int) *History {
 func (h *History) Publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	defer h.signal(e.object())
+	defer h.signal(e.Object())
 	if !h.watched {
 		return
 	}
@@ -62,7 +62,7 @@ func (h *History) Publish(e Event) {
 }
 
 // idle reports whether nobody has watched yet, so that who publishes need not work out what to tell.
-func (h *History) idle() bool {
+func (h *History) Unwatched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.watched
@@ -94,14 +94,14 @@ func (h *History) signal(id string) {
 }
 
 // touch wakes those who wait for an object about which there is no event.
-func (h *History) touch(id string) {
+func (h *History) Touch(id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.signal(id)
 }
 
 // changed returns a channel that is closed at the next event about an object, or when the engine stops.
-func (h *History) changed(id string) (c <-chan struct{}, stopped bool) {
+func (h *History) Changed(id string) (c <-chan struct{}, stopped bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
@@ -151,7 +151,7 @@ const batch = 256
 // Next returns the next events, in their order, and waits until there is one. Events that are shared must not be changed.
 func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	for {
-		events, grown, err := w.take()
+		events, grown, err := w.Poll()
 		if err != nil || len(events) > 0 {
 			return events, err
 		}
@@ -163,7 +163,7 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	}
 }
 
-func (w *Watch) take() (events []Event, grown <-chan struct{}, err error) {
+func (w *Watch) Poll() (events []Event, grown <-chan struct{}, err error) {
 	h := w.history
 	h.mu.Lock()
 	defer h.mu.Unlock()

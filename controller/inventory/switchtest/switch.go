@@ -1,53 +1,53 @@
-package engine
+package switchtest
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// mac is an address of a guest in tests.
+func MAC(n byte) tap.MAC { return tap.MAC{0x52, 0x54, 0, 0, 0, n} }
 
 // bridge, port, device and mirror say in few words what a switch's database holds.
-type bridge struct {
-	name, datapath string
-	ids            map[string]string
-	ports          []port
-	mirrors        []mirrorRow
+type Bridge struct {
+	Name, Datapath string
+	IDs            map[string]string
+	Ports          []Port
+	Mirrors        []Mirror
 }
 
-type port struct {
-	name    string
-	devices []device // none: one of the port's name
-	ids     map[string]string
-	tag     int // 0: none
+type Port struct {
+	Name    string
+	Devices []Device // none: one of the port's name
+	IDs     map[string]string
+	Tag     int // 0: none
 }
 
-type device struct {
-	name, typ, mac, driver, admin, link, failure string
-	ofport                                       int
-	ids                                          map[string]string
+type Device struct {
+	Name, Type, MAC, Driver, Admin, Link, Error string
+	OFPort                                      int
+	IDs                                         map[string]string
 }
 
-type mirrorRow struct {
-	name string
-	ids  map[string]string
+type Mirror struct {
+	Name string
+	IDs  map[string]string
 }
 
 // guestPort is a port with the ids of a guest's NIC.
-func guestPort(name string, ofport int, ids map[string]string) port {
-	return port{name: name, devices: []device{{ofport: ofport, driver: "tun", mac: "fe:54:00:00:00:01", ids: ids}}}
+func GuestPort(name string, ofport int, ids map[string]string) Port {
+	return Port{Name: name, Devices: []Device{{OFPort: ofport, Driver: "tun", MAC: "fe:54:00:00:00:01", IDs: ids}}}
 }
 
-func nicPort(name, driver string) port {
-	return port{name: name, devices: []device{{ofport: 1, driver: driver, mac: "52:54:00:00:00:99"}}}
+func NICPort(name, driver string) Port {
+	return Port{Name: name, Devices: []Device{{OFPort: 1, Driver: driver, MAC: "52:54:00:00:00:99"}}}
 }
 
 // rows collects rows of a snapshot in the JSON form of updates.
@@ -87,45 +87,50 @@ func members(ids [][]string) []any {
 }
 
 // snapshot makes the snapshot of a switch with these ids of table Open_vSwitch, and bridges, each with its own port.
-func snapshot(t require.TestingT, ids map[string]string, bridges ...bridge) *vswitch.Snapshot {
+func Snapshot(t require.TestingT, ids map[string]string, bridges ...Bridge) *vswitch.Snapshot {
 	r := rows{tables: map[string]map[string]any{}}
 	var all [][]string
 	for _, b := range bridges {
-		own := port{name: b.name, devices: []device{{typ: "internal", ofport: 65534}}}
+		own := Port{Name: b.Name, Devices: []Device{{Type: "internal", OFPort: 65534}}}
 		var ports, mirrors [][]string
-		for _, p := range append([]port{own}, b.ports...) {
-			if p.devices == nil {
-				p.devices = []device{{ofport: 1}}
+		for _, p := range append([]Port{own}, b.Ports...) {
+			if p.Devices == nil {
+				p.Devices = []Device{{OFPort: 1}}
 			}
 			var devices [][]string
-			for _, d := range p.devices {
-				if d.name == "" {
-					d.name = p.name
+			for _, d := range p.Devices {
+				if d.Name == "" {
+					d.Name = p.Name
 				}
 				columns := map[string]any{
-					"name": d.name, "type": d.typ, "mac_in_use": d.mac, "admin_state": d.admin, "link_state": d.link, "error": d.failure,
-					"external_ids": pairs(d.ids), "status": pairs(map[string]string{"driver_name": d.driver}),
+					"name": d.Name, "type": d.Type, "mac_in_use": d.MAC, "admin_state": d.Admin, "link_state": d.Link, "error": d.Error,
+					"external_ids": pairs(d.IDs), "status": pairs(map[string]string{"driver_name": d.Driver}),
 				}
-				if d.ofport != 0 {
-					columns["ofport"] = d.ofport
+				if d.OFPort != 0 {
+					columns["ofport"] = d.OFPort
 				}
 				devices = append(devices, r.add("Interface", columns))
 			}
-			columns := map[string]any{"name": p.name, "interfaces": members(devices), "external_ids": pairs(p.ids)}
-			if p.tag != 0 {
-				columns["tag"] = p.tag
+			columns := map[string]any{"name": p.Name, "interfaces": members(devices), "external_ids": pairs(p.IDs)}
+			if p.Tag != 0 {
+				columns["tag"] = p.Tag
 			}
 			ports = append(ports, r.add("Port", columns))
 		}
-		for _, m := range b.mirrors {
-			mirrors = append(mirrors, r.add("Mirror", map[string]any{"name": m.name, "external_ids": pairs(m.ids)}))
+		for _, m := range b.Mirrors {
+			mirrors = append(mirrors, r.add("Mirror", map[string]any{"name": m.Name, "external_ids": pairs(m.IDs)}))
 		}
 		all = append(all, r.add("Bridge", map[string]any{
-			"name": b.name, "datapath_type": b.datapath, "external_ids": pairs(b.ids), "ports": members(ports), "mirrors": members(mirrors),
+			"name": b.Name, "datapath_type": b.Datapath, "external_ids": pairs(b.IDs), "ports": members(ports), "mirrors": members(mirrors),
 		}))
 	}
 	r.add("Open_vSwitch", map[string]any{"external_ids": pairs(ids), "bridges": members(all), "ovs_version": "3.1.0"})
 	return r.apply(t)
+}
+
+// uninitialized is the snapshot of a database without a row, as before ovs-vsctl init.
+func Uninitialized(t require.TestingT) *vswitch.Snapshot {
+	return (&rows{tables: map[string]map[string]any{}}).apply(t)
 }
 
 func (r *rows) apply(t require.TestingT) *vswitch.Snapshot {

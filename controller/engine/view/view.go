@@ -1,10 +1,12 @@
-package engine
+package view
 
 import (
 	"net/netip"
 
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -15,7 +17,7 @@ type Health struct {
 }
 
 // HostView is a registered host with what its switch shows. What was learned fills in what the record leaves open.
-type HostView struct {
+type Host struct {
 	store.Host
 	Health
 	Connected  bool
@@ -26,7 +28,7 @@ type HostView struct {
 }
 
 // GuestView is a guest, declared or learned.
-type GuestView struct {
+type Guest struct {
 	ID       string
 	Name     string
 	Declared bool
@@ -34,13 +36,13 @@ type GuestView struct {
 	State    string // the hypervisor's word; "" where none is asked
 	HostID   string // where the hypervisor has it, also while it is off; "" where none is asked
 	Host     string
-	NICs     []NICView
-	Sources  Sources
+	NICs     []NIC
+	Sources  inventory.Sources
 	Record   *store.Guest // what was declared; nil if nothing was
 }
 
 // NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.
-type NICView struct {
+type NIC struct {
 	MAC     tap.MAC
 	IPs     []netip.Addr
 	IfName  string
@@ -48,11 +50,11 @@ type NICView struct {
 	Host    string
 	Bridge  string
 	Port    string
-	Sources Sources
+	Sources inventory.Sources
 }
 
 // WireView is a wire and the hosts that carry it.
-type WireView struct {
+type Wire struct {
 	ID    string // the name
 	Name  string
 	Hosts []WireHost
@@ -68,7 +70,7 @@ type WireHost struct {
 }
 
 // ServiceView is a tap service with its state.
-type ServiceView struct {
+type Service struct {
 	store.Service
 	Health
 	Target    string       // name of the guest or host that collects
@@ -81,7 +83,7 @@ type ServiceView struct {
 }
 
 // FlowView is a tap flow with its state. The record is shared by all views of it, and must not be changed.
-type FlowView struct {
+type Flow struct {
 	*store.Flow
 	Health
 	// Names of what it refers to; "" where it does not.
@@ -95,32 +97,17 @@ type FlowRow struct {
 	Health
 }
 
-// Event tells that a resource was created, changed (its record or its state) or deleted.
-type Event struct {
-	run  string // of the history that holds it
-	seq  uint64 // grows by one with each event
-	Type string // "created", "updated", "deleted"
-	// Exactly one is set.
-	Host    *HostView
-	Guest   *GuestView
-	Service *ServiceView
-	Flow    *FlowView
+// PluginView is a plugin as users see it.
+type Plugin struct {
+	plugin.Status
+	Health
 }
 
-// ID tells the event from all others, those of other runs of the controller included.
-func (e Event) ID() string { return eventID(e.run, e.seq) }
+// Counts is how many resources are in each state.
+type Counts map[tap.State]int
 
-// object is the id of what the event is about.
-func (e Event) object() string {
-	switch {
-	case e.Host != nil:
-		return e.Host.ID
-	case e.Guest != nil:
-		return e.Guest.ID
-	case e.Service != nil:
-		return e.Service.ID
-	case e.Flow != nil:
-		return e.Flow.ID
-	}
-	return ""
+// ServiceCounters is what operators graph of a tap service.
+type ServiceCounters struct {
+	Name string
+	meter.Counters
 }

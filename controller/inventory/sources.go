@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"net/netip"
@@ -42,38 +42,38 @@ func (s Sources) Fields() map[string][]Source {
 	return fields
 }
 
-func (s *Sources) add(field string, from Source) {
+func (s *Sources) Add(field string, from Source) {
 	*s |= sourceBit(slices.Index(sourcedFields[:], field), slices.Index(sources[:], from))
 }
 
 // guestSources says where a guest's own facts come from.
-func guestSources(record *store.Guest, known []domainAt) (s Sources) {
+func GuestSources(record *store.Guest, known []DomainAt) (s Sources) {
 	switch {
 	case record != nil:
-		s.add("name", FromDeclared)
+		s.Add("name", FromDeclared)
 	case len(known) > 0:
-		s.add("name", FromLibvirt)
+		s.Add("name", FromLibvirt)
 	default:
-		s.add("name", FromOVSDB)
+		s.Add("name", FromOVSDB)
 	}
 	if len(known) > 0 {
-		s.add("state", FromLibvirt)
-		s.add("host", FromLibvirt)
+		s.Add("state", FromLibvirt)
+		s.Add("host", FromLibvirt)
 	}
 	return s
 }
 
 // nicSources says where the facts of a guest's NIC come from. A fact that several sources tell has all of them.
-func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) (s Sources) {
+func (x *Places) NICSources(n *tap.NIC, record *store.Guest, known []DomainAt) (s Sources) {
 	tells := func(from Source, mac tap.MAC, name string, ips ...netip.Addr) {
 		if mac == n.MAC && !mac.IsZero() {
-			s.add("mac", from)
+			s.Add("mac", from)
 		}
 		if name == n.IfName && name != "" {
-			s.add("ifname", from)
+			s.Add("ifname", from)
 		}
 		if slices.ContainsFunc(ips, func(ip netip.Addr) bool { return slices.Contains(n.IPs, ip) }) {
-			s.add("ip_addrs", from)
+			s.Add("ip_addrs", from)
 		}
 	}
 	if record != nil {
@@ -84,10 +84,10 @@ func (x *places) nicSources(n *tap.NIC, record *store.Guest, known []domainAt) (
 		}
 	}
 	for _, l := range n.Locations {
-		s.add("port", FromOVSDB)
-		if at, stands := x.byName.place(l.Port, &seenPort{host: l.Host, bridge: l.Bridge, name: l.Port}); stands {
+		s.Add("port", FromOVSDB)
+		if at, stands := x.byName.place(l.Port, &Port{Host: l.Host, Bridge: l.Bridge, Name: l.Port}); stands {
 			p := x.byName[l.Port][at]
-			tells(FromOVSDB, p.effective(), p.name, p.addrs()...)
+			tells(FromOVSDB, p.EffectiveMAC(), p.Name, p.addrs()...)
 		}
 	}
 	for _, at := range known {

@@ -1,4 +1,4 @@
-package engine
+package inventory
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -40,44 +41,44 @@ func firstOf(ids vswitch.Pairs, keys []string) string {
 }
 
 // seenPort is a port of some bridge that may be a guest's. It is comparable.
-type seenPort struct {
-	host   string
-	bridge string
-	name   string
-	ofport uint32
-	mac    tap.MAC // of the guest, as its external_ids tell
-	inUse  tap.MAC // mac_in_use
-	guest  string  // id, "" if the port does not tell
-	ips    string  // of the guest, as its external_ids tell, separated by spaces
+type Port struct {
+	Host   string
+	Bridge string
+	Name   string
+	OFPort uint32
+	MAC    tap.MAC // of the guest, as its external_ids tell
+	InUse  tap.MAC // mac_in_use
+	Guest  string  // id, "" if the port does not tell
+	IPs    string  // of the guest, as its external_ids tell, separated by spaces
 }
 
-func (p seenPort) location() tap.Location {
-	return tap.Location{Host: p.host, Bridge: p.bridge, Port: p.name, OFPort: p.ofport}
+func (p Port) Location() tap.Location {
+	return tap.Location{Host: p.Host, Bridge: p.Bridge, Port: p.Name, OFPort: p.OFPort}
 }
 
-func comparePorts(a, b *seenPort) int {
-	return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge), cmp.Compare(a.name, b.name))
+func ComparePorts(a, b *Port) int {
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
 }
 
 // observation is what a snapshot of one switch says, in our words.
-type observation struct {
-	host  tap.Host    // as the plugin gets it, but for what only the engine knows
-	ports []*seenPort // sorted
+type Observation struct {
+	Host  tap.Host // as the plugin gets it, but for what only the engine knows
+	Ports []*Port  // sorted
 }
 
 // observer turns snapshots into observations. It is pure.
-type observer struct {
-	cluster   string
-	tapBridge string
-	keys      Keys
+type Observer struct {
+	Cluster   string
+	TapBridge string
+	Keys      Keys
 }
 
 // ours reports whether external_ids carry our cluster id.
-func (o observer) ours(ids vswitch.Pairs) bool { return ids.Get(ownerKey) == o.cluster }
+func (o Observer) Owns(ids vswitch.Pairs) bool { return ids.Get(reconcile.OwnerKey) == o.Cluster }
 
 // observe reads a snapshot. known tells of an interface name or MAC that it is a guest's or a tap NIC's by declaration, so
 // that the port is no uplink.
-func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func(name string, mac tap.MAC) bool) observation {
+func (o Observer) Observe(record *store.Host, snap *vswitch.Snapshot, known func(name string, mac tap.MAC) bool) Observation {
 	h := tap.Host{ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP, Wires: maps.Clone(record.Wires)}
 	if h.Wires == nil {
 		h.Wires = map[string]string{}
@@ -87,7 +88,7 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 	}
 	slices.SortFunc(h.NICs, func(a, b tap.HostNIC) int { return cmp.Compare(a.Name, b.Name) })
 	if snap == nil || snap.System() == nil { // Never seen, or a database that is not initialized yet (ovs-vsctl init).
-		return observation{host: h}
+		return Observation{Host: h}
 	}
 	h.Observed = true
 	system := snap.System()
@@ -99,7 +100,7 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 	if !h.TunnelIP.IsValid() {
 		h.TunnelIP = firstAddr(system.ExternalIDs.Get("ovn-encap-ip"))
 	}
-	var ports []*seenPort
+	var ports []*Port
 	for _, b := range snap.Bridges() {
 		devices := map[string]bool{} // members of bonds too
 		for _, p := range snap.BridgePorts(b) {
@@ -108,8 +109,8 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 				devices[i.Name] = true
 			}
 		}
-		if b.Name == o.tapBridge {
-			if !o.ours(b.ExternalIDs) {
+		if b.Name == o.TapBridge {
+			if !o.Owns(b.ExternalIDs) {
 				h.Refused = foreignBridge(b)
 			}
 			h.TapPorts = tapPorts(b, snap)
@@ -127,13 +128,13 @@ func (o observer) observe(record *store.Host, snap *vswitch.Snapshot, known func
 			}
 		}
 	}
-	slices.SortFunc(ports, comparePorts)
-	return observation{host: h, ports: ports}
+	slices.SortFunc(ports, ComparePorts)
+	return Observation{Host: h, Ports: ports}
 }
 
 // shows reports whether a snapshot may show something else than an earlier one to [observer.observe]. What a change of ours writes
 // on its way, such as a mirror's ports and the numbers of configurations, is not looked at there.
-func (o observer) shows(before, now *vswitch.Snapshot) bool {
+func (o Observer) MayDiffer(before, now *vswitch.Snapshot) bool {
 	if before == nil || now == nil {
 		return true
 	}
@@ -149,15 +150,15 @@ func (o observer) shows(before, now *vswitch.Snapshot) bool {
 			a, _ := before.BridgeByUUID(c.UUID)
 			b, _ := now.BridgeByUUID(c.UUID)
 			same = a.Name == b.Name && a.DatapathType == b.DatapathType && slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Mirrors, b.Mirrors) &&
-				a.ExternalIDs.Get(ownerKey) == b.ExternalIDs.Get(ownerKey)
+				a.ExternalIDs.Get(reconcile.OwnerKey) == b.ExternalIDs.Get(reconcile.OwnerKey)
 		case c.Table == vswitch.TablePort: // The stamp is a tag.
 			a, _ := before.Port(c.UUID)
 			b, _ := now.Port(c.UUID)
-			same = a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) && a.ExternalIDs.Get(ownerKey) == b.ExternalIDs.Get(ownerKey)
+			same = a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) && a.ExternalIDs.Get(reconcile.OwnerKey) == b.ExternalIDs.Get(reconcile.OwnerKey)
 		case c.Table == vswitch.TableMirror:
 			a, _ := before.Mirror(c.UUID)
 			b, _ := now.Mirror(c.UUID)
-			same = a.Name == b.Name && a.ExternalIDs.Get(ownerKey) == b.ExternalIDs.Get(ownerKey)
+			same = a.Name == b.Name && a.ExternalIDs.Get(reconcile.OwnerKey) == b.ExternalIDs.Get(reconcile.OwnerKey)
 		}
 		if !same {
 			return true
@@ -167,16 +168,16 @@ func (o observer) shows(before, now *vswitch.Snapshot) bool {
 }
 
 func foreignBridge(b *vswitch.Bridge) string {
-	if other := b.ExternalIDs.Get(ownerKey); other != "" {
+	if other := b.ExternalIDs.Get(reconcile.OwnerKey); other != "" {
 		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s", b.Name, other)
 	}
 	return fmt.Sprintf("bridge %s exists and is not Tapline's; delete it, or choose another name by the setting bridge of the mirror plugin", b.Name)
 }
 
-func (o observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, uplinks []string, known func(string, tap.MAC) bool) tap.Bridge {
+func (o Observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, uplinks []string, known func(string, tap.MAC) bool) tap.Bridge {
 	out := tap.Bridge{Name: b.Name, DatapathType: cmp.Or(b.DatapathType, "system"), Uplinks: slices.Sorted(slices.Values(uplinks))}
 	for _, m := range snap.BridgeMirrors(b) {
-		if o.ours(m.ExternalIDs) {
+		if o.Owns(m.ExternalIDs) {
 			out.OurMirrors = append(out.OurMirrors, m.Name)
 		} else {
 			out.OtherMirrors++
@@ -191,10 +192,10 @@ func (o observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, uplinks []st
 
 // physical finds the uplinks of a bridge: ports of the system, or bonds of them, that are nobody's NIC. Where some of them are
 // driven by real drivers, veth devices among them are containers.
-func (o observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func(string, tap.MAC) bool) []string {
+func (o Observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func(string, tap.MAC) bool) []string {
 	var real, virtual []string
 	for _, p := range snap.BridgePorts(b) {
-		if p.Name == b.Name || o.ours(p.ExternalIDs) {
+		if p.Name == b.Name || o.Owns(p.ExternalIDs) {
 			continue
 		}
 		candidate, driver := true, ""
@@ -205,7 +206,7 @@ func (o observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func
 			default:
 				candidate = false
 			}
-			told := firstOf(i.ExternalIDs, o.keys.MAC) + firstOf(i.ExternalIDs, o.keys.Guest) + firstOf(i.ExternalIDs, o.keys.Iface)
+			told := firstOf(i.ExternalIDs, o.Keys.MAC) + firstOf(i.ExternalIDs, o.Keys.Guest) + firstOf(i.ExternalIDs, o.Keys.Iface)
 			inUse, _ := tap.ParseMAC(i.MACInUse)
 			if told != "" || driver == "tun" || known(i.Name, inUse) {
 				candidate = false
@@ -227,18 +228,18 @@ func (o observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func
 }
 
 // seen adds the ports that can be a guest's.
-func (o observer) seen(to []*seenPort, host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) []*seenPort {
+func (o Observer) seen(to []*Port, host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) []*Port {
 	interfaces := snap.PortInterfaces(p)
 	if len(interfaces) != 1 || p.Name == b.Name || interfaces[0].Type == "patch" {
 		return to
 	}
 	i := interfaces[0]
-	mac, _ := tap.ParseMAC(firstOf(i.ExternalIDs, o.keys.MAC))
+	mac, _ := tap.ParseMAC(firstOf(i.ExternalIDs, o.Keys.MAC))
 	inUse, _ := tap.ParseMAC(i.MACInUse)
-	return append(to, &seenPort{
-		host: host, bridge: b.Name, name: p.Name, ofport: uint32(max(0, i.OFPort)), mac: mac, inUse: inUse,
-		guest: cmp.Or(firstOf(i.ExternalIDs, o.keys.Guest), firstOf(i.ExternalIDs, o.keys.Iface)),
-		ips:   addresses(firstOf(i.ExternalIDs, o.keys.IP)),
+	return append(to, &Port{
+		Host: host, Bridge: b.Name, Name: p.Name, OFPort: uint32(max(0, i.OFPort)), MAC: mac, InUse: inUse,
+		Guest: cmp.Or(firstOf(i.ExternalIDs, o.Keys.Guest), firstOf(i.ExternalIDs, o.Keys.Iface)),
+		IPs:   addresses(firstOf(i.ExternalIDs, o.Keys.IP)),
 	})
 }
 

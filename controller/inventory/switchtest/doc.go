@@ -1,0 +1,2 @@
+// Package switchtest makes snapshots of switches for tests, from few words.
+package switchtest
