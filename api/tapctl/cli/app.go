@@ -50,7 +50,8 @@ type App struct {
 	Wait time.Duration
 	// FailureCode is the exit code of an error that is not about the command line.
 	FailureCode int
-	// Transport wraps the sending of requests; nil leaves it as it is. Verb plan keeps requests back.
+	// Transport wraps the sending of requests; nil leaves it as it is. Verb plan keeps requests
+	// back.
 	Transport func(next http.RoundTripper) http.RoundTripper
 
 	connection connection
@@ -84,8 +85,8 @@ func (a *App) BindGlobalFlags(flags *pflag.FlagSet) {
 		"print requests to standard error; given twice, with their bodies")
 }
 
-// Execute runs a command line, without the program's name, under a root command. It returns the exit
-// code.
+// Execute runs a command line, without the program's name, under a root command. It returns the
+// exit code.
 func (a *App) Execute(ctx context.Context, root *cobra.Command, args []string) int {
 	a.Style.Terminal = a.Width
 	root.SetArgs(JoinWords(root, args))
@@ -98,7 +99,8 @@ func (a *App) Execute(ctx context.Context, root *cobra.Command, args []string) i
 		return a.FailureCode
 	case a.isUsageError(err):
 		path := called.CommandPath()
-		fmt.Fprintf(a.Err, "%s: %v\n  next: run %s --help for its usage\n", path, oneLine(err), path)
+		fmt.Fprintf(a.Err, "%s: %v\n  next: run %s --help for its usage\n", path, oneLine(err),
+			path)
 		return ExitUsage
 	}
 
@@ -106,9 +108,13 @@ func (a *App) Execute(ctx context.Context, root *cobra.Command, args []string) i
 	return a.FailureCode
 }
 
-// Nested runs a command line under another root command, for a verb that runs a verb. It returns the
-// verb that ran. An error about the command line is a usage error of the outer verb.
-func (a *App) Nested(ctx context.Context, root *cobra.Command, args []string) (*cobra.Command, error) {
+// Nested runs a command line under another root command, for a verb that runs a verb. It returns
+// the verb that ran. An error about the command line is a usage error of the outer verb.
+func (a *App) Nested(
+	ctx context.Context,
+	root *cobra.Command,
+	args []string,
+) (*cobra.Command, error) {
 	root.SetArgs(JoinWords(root, args))
 	called, err := root.ExecuteContextC(ctx)
 	if err != nil && a.isUsageError(err) {
@@ -127,7 +133,10 @@ func (a *App) SetOutcome(code int) {
 // JoinWords makes one word of two that together name a command: "tap-flow list" is tap-flow-list.
 func JoinWords(root *cobra.Command, args []string) []string {
 	isCommand := func(word string) bool {
-		return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == word })
+		return slices.ContainsFunc(
+			root.Commands(),
+			func(c *cobra.Command) bool { return c.Name() == word },
+		)
 	}
 
 	for i := range len(args) - 1 {
@@ -147,7 +156,8 @@ type usageError struct{ error }
 // Usage is an error about the command line. It makes the exit code 2.
 func Usage(message string, args ...any) error { return usageError{fmt.Errorf(message, args...)} }
 
-// isUsageError reports whether an error is about the command line: cobra's own, until the verb runs.
+// isUsageError reports whether an error is about the command line: cobra's own, until the verb
+// runs.
 func (a *App) isUsageError(err error) bool {
 	var wrong usageError
 	var unknown *format.UnknownColumnError

@@ -67,7 +67,10 @@ func (a *App) Client() (*client.Client, error) {
 		UserAgent:  "tapctl/" + a.Version,
 	})
 	if err != nil {
-		return nil, &advice.Error{Err: err, Next: "correct --server, --token or their environment variables"}
+		return nil, &advice.Error{
+			Err:  err,
+			Next: "correct --server, --token or their environment variables",
+		}
 	}
 	return c, nil
 }

@@ -22,7 +22,10 @@ func TestTokenAndServer(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	right, wrong := write(filepath.Join(state, "tapline"), tapctltest.Token+"\n"), write(filepath.Join(state, "wrong"), "other")
+	right, wrong := write(filepath.Join(state, "tapline"), tapctltest.Token+"\n"), write(
+		filepath.Join(state, "wrong"),
+		"other",
+	)
 	home := t.TempDir()
 	write(filepath.Join(home, ".local", "state", "tapline"), tapctltest.Token)
 	empty := write(filepath.Join(state, "empty"), "\n")

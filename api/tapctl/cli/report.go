@@ -39,8 +39,8 @@ func (a *App) Each(cmd *cobra.Command, args []string, do func(ref string) error)
 	return failed
 }
 
-// Settle prints how a resource stands after a write that was to wait for it, if it stands badly, and
-// sets the exit code.
+// Settle prints how a resource stands after a write that was to wait for it, if it stands badly,
+// and sets the exit code.
 func (a *App) Settle(noun, name string, health kind.Health) {
 	if a.Wait == 0 {
 		return
@@ -77,8 +77,12 @@ func (a *App) report(ctx context.Context, path string, err error) {
 		a.reportRefusal(path, refused)
 		a.suggest(ctx, refused)
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(a.Err, "%s: interrupted\n  next: it is not known whether a change took effect; "+
-			"check with a list or show command\n", path)
+		fmt.Fprintf(
+			a.Err,
+			"%s: interrupted\n  next: it is not known whether a change took effect; "+
+				"check with a list or show command\n",
+			path,
+		)
 	default:
 		fmt.Fprintf(a.Err, "%s: %s\n  next: %s\n",
 			path, format.Printable(err.Error()), nextAfterNoAnswer(err))
@@ -112,28 +116,30 @@ func nextAfterNoAnswer(err error) string {
 	)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return "the controller speaks no TLS there: give --server or TAPLINE_SERVER with http:// in front"
+		return "the controller speaks no TLS there: give --server or TAPLINE_SERVER with http:// " +
+			"in front"
 	case errors.As(err, &authority):
-		return "give the CA certificate that signed the controller's certificate with --ca-file or " +
-			"TAPLINE_CA_FILE"
+		return "give the CA certificate that signed the controller's certificate with --ca-file " +
+			"or TAPLINE_CA_FILE"
 	case errors.As(err, &name):
-		return "give --server or TAPLINE_SERVER with a name or an address that is in the controller's " +
-			"certificate"
+		return "give --server or TAPLINE_SERVER with a name or an address that is in the " +
+			"controller's certificate"
 	case errors.As(err, &remote) && remote.Op == "remote error": // crypto/tls: an alert of the peer
 		return "the controller refuses our certificate, or the lack of one: give one that " +
 			"api.tls.client_ca has signed with --cert-file and --key-file"
 	}
-	return "check that the controller runs (tapline serve) and that --server or TAPLINE_SERVER names it"
+	return "check that the controller runs (tapline serve) and that --server or TAPLINE_SERVER " +
+		"names it"
 }
 
 // nextAfterStatus says what to do about an answer of each status.
 var nextAfterStatus = map[int]string{
 	http.StatusBadRequest:           "correct the value; --help shows what the command takes",
 	http.StatusUnauthorized:         "give the content of admin.token with " + tokenFlags,
-	http.StatusForbidden:            "use a token of that role; an admin creates one with token-create --role",
+	http.StatusForbidden:            "use a token of that role; token-create makes one",
 	http.StatusTooManyRequests:      "give a valid token with " + tokenFlags,
 	http.StatusNotFound:             "the list commands show what exists",
-	http.StatusConflict:             "look at what it conflicts with, and change or delete that first",
+	http.StatusConflict:             "look at what it conflicts with; change or delete that first",
 	http.StatusPreconditionFailed:   "somebody else has changed it meanwhile; look again",
 	http.StatusServiceUnavailable:   "try again in a moment; nothing was changed",
 	http.StatusInternalServerError:  "look into the controller's log",

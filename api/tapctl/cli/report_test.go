@@ -34,7 +34,8 @@ func TestNamesThatDoNotExistGetProposals(t *testing.T) {
 
 	require.Contains(t, d.Fails(cli.ExitUsage, "tap-flow-lst"),
 		`unknown command "tap-flow-lst" for "tapctl"; did you mean tap-flow-`)
-	require.NotContains(t, d.Fails(cli.ExitFailed, "tap-flow-show entirely-different"), "did you mean")
+	require.NotContains(t, d.Fails(cli.ExitFailed, "tap-flow-show entirely-different"),
+		"did you mean")
 }
 
 func TestTraces(t *testing.T) {
@@ -85,7 +86,8 @@ func TestAnAnswerThatIsNotTheControllers(t *testing.T) {
 	t.Cleanup(other.Close)
 	d := tapctltest.New(t)
 	d.Env["TAPLINE_SERVER"] = other.URL
-	require.Contains(t, d.Fails(cli.ExitFailed, "tap-flow-list"), "does not come from a tapline controller")
+	require.Contains(t, d.Fails(cli.ExitFailed, "tap-flow-list"),
+		"does not come from a tapline controller")
 }
 
 func TestInterruption(t *testing.T) {
@@ -109,7 +111,8 @@ func TestInterruption(t *testing.T) {
 		},
 	}, []string{"tap-flow-enable", "web"})
 	require.Equal(t, cli.ExitFailed, code)
-	require.Contains(t, stderr.String(), "interrupted\n  next: it is not known whether a change took effect")
+	require.Contains(t, stderr.String(),
+		"interrupted\n  next: it is not known whether a change took effect")
 }
 
 func TestLongWorkShowsThatItGoesOn(t *testing.T) {
@@ -119,7 +122,8 @@ func TestLongWorkShowsThatItGoesOn(t *testing.T) {
 	code, _, stderr := d.Run("wait host/h2 --timeout 1200ms")
 	require.Equal(t, cli.ExitPending, code)
 	require.Contains(t, stderr, "\r\x1b[Kwaiting for ready (1s)")
-	require.Contains(t, stderr, "\r\x1b[Khost \"h2\" is not ready after 1.2s", "the line is cleared")
+	require.Contains(t, stderr, "\r\x1b[Khost \"h2\" is not ready after 1.2s",
+		"the line is cleared")
 
 	begin := time.Now()
 	code, _, stderr = d.Run("wait host/h2 --timeout 20ms")

@@ -45,8 +45,8 @@ func (a *App) Lookup(ctx context.Context, k kind.Any) []kind.Object {
 	return all
 }
 
-// missing returns the resource that a refused request refers to and that does not exist: that of its
-// path, or one that its body refers to.
+// missing returns the resource that a refused request refers to and that does not exist: that of
+// its path, or one that its body refers to.
 func missing(refused *client.Error) (k kind.Any, ref string, ok bool) {
 	said := regexp.MustCompile(`there is no (host|guest|wire|tap service|tap flow) "([^"]+)"`).
 		FindStringSubmatch(refused.Problem.Detail)

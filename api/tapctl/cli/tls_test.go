@@ -18,7 +18,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
 )
 
-// TestTLS: what to do about certificates is said, and a certificate that has a role of its own needs no tapctltest.Token beside it.
+// TestTLS: what to do about certificates is said, and a certificate that has a role of its own
+// needs no tapctltest.Token beside it.
 func TestTLS(t *testing.T) {
 	d := tapctltest.New(t)
 	sent := "nothing"
@@ -36,7 +37,8 @@ func TestTLS(t *testing.T) {
 
 	file := func(name, kind string, der []byte) string {
 		path := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+		require.NoError(t,
+			os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 		return path
 	}
 	cert := file("cert.pem", "CERTIFICATE", secured.Certificate().Raw)
@@ -50,7 +52,10 @@ func TestTLS(t *testing.T) {
 		"no certificate":    {"--server " + secured.URL + " --ca-file " + cert, "with --cert-file"},
 		"no TLS there":      {"--server " + strings.Replace(plain.URL, "http:", "https:", 1), "with http:// in front"},
 	} {
-		t.Run(name, func(t *testing.T) { require.Contains(t, d.Fails(1, "tap-flow-list "+tc.args), tc.want) })
+		t.Run(
+			name,
+			func(t *testing.T) { require.Contains(t, d.Fails(1, "tap-flow-list "+tc.args), tc.want) },
+		)
 	}
 	require.Equal(t, "nothing", sent)
 

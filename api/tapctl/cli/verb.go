@@ -75,8 +75,8 @@ func (a *App) checkFormat(cmd *cobra.Command) error {
 	return nil
 }
 
-// checkNotEmpty refuses empty values. Most often an empty value is a variable that a script has left
-// unset, and it must not come to mean "any".
+// checkNotEmpty refuses empty values. Most often an empty value is a variable that a script has
+// left unset, and it must not come to mean "any".
 func checkNotEmpty(cmd *cobra.Command, args []string) error {
 	for i, arg := range args {
 		if arg == "" {
@@ -96,7 +96,7 @@ func checkNotEmpty(cmd *cobra.Command, args []string) error {
 // Waits adds flag --wait to a command that changes something.
 func (a *App) Waits(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().DurationVar(&a.Wait, "wait", 0,
-		"wait up to this long, such as 10s, for it to leave pending; exit 3 if it is still pending, "+
-			"1 if it is in error")
+		"wait up to this long, such as 10s, for it to leave pending; exit 3 if it is still "+
+			"pending, 1 if it is in error")
 	return cmd
 }

@@ -1,8 +1,8 @@
 // Package cloud reads everything that the controller knows, for commands that look at all of it at
 // once: topology, apply, diff, plan and export.
 //
-// What it returns is a plain copy. Kinds are read one after the other, so a change in between can make
-// one refer to another that is missing.
+// What it returns is a plain copy. Kinds are read one after the other, so a change in between can
+// make one refer to another that is missing.
 package cloud
 
 import (

@@ -17,8 +17,8 @@ import (
 
 const completionHelp = `Print a script that completes commands, flags, and the names of resources.
 
-For bash the package bash-completion has to be installed. Names are read from the controller with the
-token that tapctl finds. If it does not answer within 2 seconds, there are none.`
+For bash the package bash-completion has to be installed. Names are read from the controller with
+the token that tapctl finds. If it does not answer within 2 seconds, there are none.`
 
 // completion is the command that prints completion scripts. Cobra's own has no examples of ours.
 func completion(app *cli.App, root *cobra.Command) *cobra.Command {
@@ -76,10 +76,13 @@ func addCompletions(app *cli.App, root *cobra.Command) {
 		}
 	}
 
-	mustRegister(root, "output",
-		func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	mustRegister(
+		root,
+		"output",
+		func(cmd *cobra.Command, _ []string, _ string) (completions, directive) {
 			return cli.Formats(cmd), cobra.ShellCompDirectiveNoFileComp
-		})
+		},
+	)
 }
 
 // cutLast cuts a text around the last separator.
@@ -96,6 +99,12 @@ func mustRegister(cmd *cobra.Command, flag string, propose cobra.CompletionFunc)
 		panic(err) // The command has no such flag, or the flag has a completion already.
 	}
 }
+
+// What a completion function returns.
+type (
+	completions = []cobra.Completion
+	directive   = cobra.ShellCompDirective
+)
 
 // completer proposes values for what is being typed.
 type completer struct{ app *cli.App }
@@ -133,22 +142,22 @@ func (c completer) flag(word, flag string) cobra.CompletionFunc {
 
 // arguments proposes one argument, or many without repeating any.
 func (c completer) arguments(many bool, propose cobra.CompletionFunc) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, typed string) (completions, directive) {
 		if !many && len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 
-		all, directive := propose(cmd, args, typed)
+		all, how := propose(cmd, args, typed)
 		return slices.DeleteFunc(all, func(completion string) bool {
 			ref, _, _ := strings.Cut(completion, "\t")
 			return slices.Contains(args, ref)
-		}), directive
+		}), how
 	}
 }
 
 // names proposes the resources of some kinds: by id if an id is being typed, else by name.
 func (c completer) names(words ...string) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, _ []string, typed string) (completions, directive) {
 		var out []string
 		for _, word := range words {
 			for _, o := range c.lookup(cmd, word) {
@@ -168,7 +177,7 @@ func (c completer) names(words ...string) cobra.CompletionFunc {
 // targets proposes KIND/NAME or, behind a kind of its own, names.
 func (c completer) targets(
 	cmd *cobra.Command, args []string, typed string,
-) ([]cobra.Completion, cobra.ShellCompDirective) {
+) (completions, directive) {
 	if len(args) > 0 && !strings.Contains(args[0], "/") {
 		return c.names(args[0])(cmd, args, typed)
 	}
@@ -196,8 +205,8 @@ func (c completer) lookup(cmd *cobra.Command, word string) []kind.Object {
 	return c.app.Lookup(cmd.Context(), k)
 }
 
-// shellRef is what a resource is called on a command line: its name, or its id if a shell would need
-// quotes around the name.
+// shellRef is what a resource is called on a command line: its name, or its id if a shell would
+// need quotes around the name.
 func shellRef(o kind.Object) string {
 	needsQuotes := strings.ContainsFunc(o.Name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._:%+-", r)

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// completeLine loads the script "script" and completes $1, as bash does when Tab is pressed at the end
-// of a line, with the functions of the package bash-completion that the script uses.
+// completeLine loads the script "script" and completes $1, as bash does when Tab is pressed at the
+// end of a line, with the functions of the package bash-completion that the script uses.
 const completeLine = `
 _init_completion() {
 	words=("${COMP_WORDS[@]}") cword=$COMP_CWORD

@@ -1,5 +1,5 @@
-// Package cmd is the command tapctl as a whole: its root command, with the verbs of packages manage,
-// declare and observe under it, shell completion, man pages and the version.
+// Package cmd is the command tapctl as a whole: its root command, with the verbs of packages
+// manage, declare and observe under it, shell completion, man pages and the version.
 //
 // [Run] runs one call in the world that it is given, so that tests run it in process.
 //

@@ -24,7 +24,11 @@ func man(app *cli.App, root *cobra.Command) *cobra.Command {
 
 			// The tag would date the pages by the day of the build.
 			root.DisableAutoGenTag = true
-			header := &doc.GenManHeader{Section: "1", Source: "Tapline " + app.Version, Manual: "Tapline"}
+			header := &doc.GenManHeader{
+				Section: "1",
+				Source:  "Tapline " + app.Version,
+				Manual:  "Tapline",
+			}
 			return doc.GenManTree(root, header, dir)
 		},
 	}

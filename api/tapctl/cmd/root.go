@@ -32,14 +32,14 @@ var groups = [][2]string{
 
 const rootHelp = `Mirror traffic between the hosts of a private cloud.
 
-A tap service is where mirrored traffic goes: an extra NIC of a guest, or an unused physical NIC of a
-host. A tap flow is where it is taken from: a NIC of a guest, or the virtual switch that carries a wire
-on a host. Wherever a command takes an id it takes a name as well. "tap-flow list" is the same as
-"tap-flow-list".
+A tap service is where mirrored traffic goes: an extra NIC of a guest, or an unused physical NIC of
+a host. A tap flow is where it is taken from: a NIC of a guest, or the virtual switch that carries a
+wire on a host. Wherever a command takes an id it takes a name as well. "tap-flow list" is the same
+as "tap-flow-list".
 
-Exit codes: 0 done; 1 refused, failed, or what was waited for is in error; 2 the command line is wrong;
-3 what was waited for is still pending. Those of diff: 0 no difference, 1 differences, 2 or more an
-error.`
+Exit codes: 0 done; 1 refused, failed, or what was waited for is in error; 2 the command line is
+wrong; 3 what was waited for is still pending. Those of diff: 0 no difference, 1 differences, 2 or
+more an error.`
 
 const rootExample = `  tapctl tap-service-create --type guest --target-id ids-vm ids
   tapctl tap-service-enable ids

@@ -17,10 +17,10 @@ func TestVerbsThatScriptsRelyOn(t *testing.T) {
 			words = append(words, resource+"-"+verb)
 		}
 	}
-	words = append(words,
-		"host-create", "guest-create", "tap-service-create", "tap-flow-create", "tap-service-enable",
-		"tap-service-disable", "tap-flow-enable", "tap-flow-disable", "host-facts", "version",
-		"token-create", "token-list", "token-show", "token-delete", "audit-list")
+	words = append(words, "host-create", "guest-create", "tap-service-create", "tap-flow-create",
+		"tap-service-enable", "tap-service-disable", "tap-flow-enable", "tap-flow-disable",
+		"host-facts", "version", "token-create", "token-list", "token-show", "token-delete",
+		"audit-list")
 
 	d := tapctltest.New(t)
 	help := d.Must("--help")

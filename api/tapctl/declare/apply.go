@@ -19,16 +19,17 @@ import (
 // maxWait bounds --wait of apply.
 const maxWait = 24 * time.Hour
 
-const applyHelp = `Create, update and, with --prune, delete resources until they are as documents describe them. All
-documents are checked before the first change, here and by the controller: if one is wrong, nothing is
-changed. Applying the same documents again changes nothing. A change that somebody else makes at the
-same time is not overwritten: apply then ends with an error and has to be run again.
+const applyHelp = `Create, update and, with --prune, delete resources until they are as documents
+describe them. All documents are checked before the first change, here and by the controller: if one
+is wrong, nothing is changed. Applying the same documents again changes nothing. A change that
+somebody else makes at the same time is not overwritten: apply then ends with an error and has to be
+run again.
 
 ` + documentHelp + `
 
 What apply creates carries the name of its apply set in applied_by. --prune deletes what an earlier
-apply of the same set has created and the documents no longer describe; what was created in any other
-way is never deleted. Give each group of files that is applied on its own a --set.`
+apply of the same set has created and the documents no longer describe; what was created in any
+other way is never deleted. Give each group of files that is applied on its own a --set.`
 
 const applyExample = `  tapctl apply -f lab.yaml
   tapctl apply -f lab.yaml --dry-run

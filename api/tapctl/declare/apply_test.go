@@ -75,7 +75,11 @@ func TestApply(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Equal(t, d.Must("apply --dry-run=true -f", path), out)
 
-	require.Equal(t, "host/h1 created\nguest/vm1 created\nguest/vm2 created\ntap-service/ids created\ntap-flow/web created\n", d.Must("apply -f", path))
+	require.Equal(
+		t,
+		"host/h1 created\nguest/vm1 created\nguest/vm2 created\ntap-service/ids created\ntap-flow/web created\n",
+		d.Must("apply -f", path),
+	)
 	s, err := d.Engine.Service("ids")
 	require.NoError(t, err)
 	require.True(t, s.Enabled)
@@ -88,7 +92,13 @@ func TestApply(t *testing.T) {
 	d.Stdin = lab
 	require.Equal(t, second, d.Must("apply -f -"))
 
-	changed := strings.Replace(strings.Replace(strings.Replace(lab, "direction: in", "direction: OUT", 1), "{net0: br0}", "{net1: br1}", 1), "enabled: true", "enabled: false", 1)
+	changed := strings.Replace(
+		strings.Replace(strings.Replace(lab, "direction: in", "direction: OUT", 1), "{net0: br0}",
+			"{net1: br1}", 1),
+		"enabled: true",
+		"enabled: false",
+		1,
+	)
 	tapctltest.Golden(t, "apply-update.txt", d.Must("apply --dry-run -f", d.File(changed)))
 	require.Contains(t, d.Must("apply -f", d.File(changed)), "tap-flow/web updated (direction)\n")
 	f, err := d.Engine.Flow("web")
@@ -102,7 +112,8 @@ func TestApply(t *testing.T) {
 	d.Must("tap-flow-disable web")
 	moved := strings.Replace(lab, "guest_id: vm1", "guest_id: vm2", 1)
 	moved = strings.Replace(moved, "target_id: vm2", "target_id: vm2", 1)
-	require.Contains(t, d.Must("apply -f", d.File(moved)), "tap-flow/web replaced (direction, guest_id)\n")
+	require.Contains(t, d.Must("apply -f", d.File(moved)),
+		"tap-flow/web replaced (direction, guest_id)\n")
 	f, err = d.Engine.Flow("web")
 	require.NoError(t, err)
 	require.False(t, f.Enabled)
@@ -117,7 +128,8 @@ func TestPrune(t *testing.T) {
 	other := d.File("kind: guest\nname: vm8\nnics: [{mac: '52:54:00:00:00:08'}]\n")
 	d.Must("apply --set other -f", other)
 
-	require.NotContains(t, d.Must("apply -f", d.File(without("name: web"))), "deleted", "nothing is deleted without --prune")
+	require.NotContains(t, d.Must("apply -f", d.File(without("name: web"))), "deleted",
+		"nothing is deleted without --prune")
 	less := d.File(without("name: web"))
 	require.Contains(t, d.Must("apply --prune --dry-run -f", less), "- tap-flow/web delete\n")
 	require.Contains(t, d.Must("apply --prune -f", less), "tap-flow/web deleted\n")
@@ -130,18 +142,27 @@ func TestPrune(t *testing.T) {
 		}
 		return out
 	}
-	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names(), "what apply never made stays")
+	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names(),
+		"what apply never made stays")
 
 	// What somebody else still uses keeps everything from being deleted.
 	stderr := d.Fails(cli.ExitFailed, "apply --prune -f", other)
-	require.Contains(t, stderr, `tap service "ids" cannot be deleted: tap service "ids" still has 1 tap flows`)
+	require.Contains(t, stderr,
+		`tap service "ids" cannot be deleted: tap service "ids" still has 1 tap flows`)
 	require.Contains(t, stderr, "nothing was changed")
 	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names())
 	d.Must("tap-flow-delete by-hand")
-	require.Contains(t, d.Must("apply --set other --prune -f", d.File("kind: guest\nname: vm9\nnics: [{mac: '52:54:00:00:00:09'}]\n")), "guest/vm8 deleted")
+	require.Contains(
+		t,
+		d.Must("apply --set other --prune -f",
+			d.File("kind: guest\nname: vm9\nnics: [{mac: '52:54:00:00:00:09'}]\n")),
+		"guest/vm8 deleted",
+	)
 
-	stderr = d.Fails(cli.ExitFailed, "apply --set other -f", d.File(strings.Replace(lab, "52-54-00-00-00-33", "52:54:00:00:00:44", 1)))
-	require.Contains(t, stderr, `host "h1" belongs to apply set "default": apply it with --set default`)
+	stderr = d.Fails(cli.ExitFailed, "apply --set other -f",
+		d.File(strings.Replace(lab, "52-54-00-00-00-33", "52:54:00:00:00:44", 1)))
+	require.Contains(t, stderr,
+		`host "h1" belongs to apply set "default": apply it with --set default`)
 }
 
 func TestBadDocuments(t *testing.T) {
@@ -173,10 +194,12 @@ func TestBadDocuments(t *testing.T) {
 				require.Contains(t, stderr, tc.want)
 				require.Contains(t, stderr, "next: correct the documents; nothing was changed")
 			}
-			require.Equal(t, before, []any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()})
+			require.Equal(t, before,
+				[]any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()})
 		})
 	}
-	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f", d.File("# nothing\n")), "there are no documents")
+	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f", d.File("# nothing\n")),
+		"there are no documents")
 	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f /nonexistent"), "next: name a file")
 	require.Contains(t, d.Fails(cli.ExitUsage, "apply"), "-f is missing")
 	require.Contains(t, d.Fails(2, "diff -f /nonexistent"), "/nonexistent")
@@ -188,13 +211,20 @@ func TestJSONDocuments(t *testing.T) {
 	d := tapctltest.New(t)
 	text := "{\n\t\"kind\": \"guest\", \"name\": \"vm1\",\n\t\"nics\": [{\"mac\": \"52:54:00:00:00:01\"}]\n}\n{\"kind\": \"guest\",\n \"name\": \"vm2\", \"nics\": [{\"mac\": \"52:54:00:00:00:02\"}]}\n"
 	require.Equal(t, "guest/vm1 created\nguest/vm2 created\n", d.Must("apply -f", d.File(text)))
-	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f", d.File(strings.Replace(text, `"vm2"`, `7`, 1))), "lab.yaml:6:2: name: 7 is not a name")
+	require.Contains(t,
+		d.Fails(cli.ExitFailed, "apply -f", d.File(strings.Replace(text, `"vm2"`, `7`, 1))),
+		"lab.yaml:6:2: name: 7 is not a name")
 	dir := t.TempDir()
 	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f", dir), "has no file that ends in .yaml")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.json"), []byte(text), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.yml"), []byte("kind: guest\nname: vm3\nnics: [{mac: '52:54:00:00:00:03'}]\n"), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(filepath.Join(dir, "b.yml"),
+			[]byte("kind: guest\nname: vm3\nnics: [{mac: '52:54:00:00:00:03'}]\n"), 0o600),
+	)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "README"), []byte("no document"), 0o600))
-	require.Equal(t, "guest/vm1 unchanged\nguest/vm2 unchanged\nguest/vm3 created\n", d.Must("apply -f", dir))
+	require.Equal(t, "guest/vm1 unchanged\nguest/vm2 unchanged\nguest/vm3 created\n",
+		d.Must("apply -f", dir))
 }
 
 // TestExport: what is exported changes nothing where it comes from, and makes the same elsewhere.
@@ -229,7 +259,8 @@ func TestExport(t *testing.T) {
 	require.Len(t, docs, 9)
 }
 
-// TestExportDeclares: what was only learned is not exported, nor applied where an answer of the API is a document.
+// TestExportDeclares: what was only learned is not exported, nor applied where an answer of the API
+// is a document.
 func TestExportDeclares(t *testing.T) {
 	d := tapctltest.Spread(t)
 	d.Engine.LearnTunnel("host-2", netip.MustParseAddr("192.0.2.2"))
@@ -242,41 +273,60 @@ func TestExportDeclares(t *testing.T) {
 	}
 	before := declared()
 	require.Equal(t, []string{"192.0.2.1", "invalid IP"}, before)
-	require.Contains(t, d.Must("host-show h2"), "tunnel_ip           192.0.2.2\ndeclared_tunnel_ip  -\n")
+	require.Contains(t, d.Must("host-show h2"),
+		"tunnel_ip           192.0.2.2\ndeclared_tunnel_ip  -\n")
 	for _, form := range []string{"export", "export -o json", "host-list -o yaml", "host-list -o json"} {
 		out := d.File(d.Must(form))
 		require.Equal(t, "no difference\n", d.Must("diff -f", out), form)
 		d.Must("apply -f", out)
 		require.Equal(t, before, declared(), form)
 	}
-	d.Engine.LearnGuest(engine.GuestView{ID: "vm9", Name: "vm nine", NICs: []engine.NICView{{Port: "vnet9", HostID: "host-1"}}})
+	d.Engine.LearnGuest(
+		engine.GuestView{
+			ID:   "vm9",
+			Name: "vm nine",
+			NICs: []engine.NICView{{Port: "vnet9", HostID: "host-1"}},
+		},
+	)
 	require.Contains(t, d.Must("guest-list -o json"), `"vm nine"`)
-	require.Equal(t, "no difference\n", d.Must("diff -f", d.File(d.Must("guest-list -o json"))), "guests are as they were declared, and those that were not are none")
-	require.Contains(t, d.Must("apply -f", d.File("kind: host\nname: h2\ntunnel_ip: 192.0.2.2\n")), "host/h2 updated (tunnel_ip)")
-	require.Equal(t, []string{"192.0.2.1", "192.0.2.2"}, declared(), "who writes the address declares it, also if it is the one that was learned")
+	require.Equal(t, "no difference\n", d.Must("diff -f", d.File(d.Must("guest-list -o json"))),
+		"guests are as they were declared, and those that were not are none")
+	require.Contains(t, d.Must("apply -f", d.File("kind: host\nname: h2\ntunnel_ip: 192.0.2.2\n")),
+		"host/h2 updated (tunnel_ip)")
+	require.Equal(t, []string{"192.0.2.1", "192.0.2.2"}, declared(),
+		"who writes the address declares it, also if it is the one that was learned")
 }
 
-// TestApplyBesideOthers: what somebody else changes between apply's look and its change is not overwritten.
+// TestApplyBesideOthers: what somebody else changes between apply's look and its change is not
+// overwritten.
 func TestApplyBesideOthers(t *testing.T) {
 	for _, at := range []string{http.MethodGet, http.MethodPatch} {
 		t.Run(at, func(t *testing.T) {
 			d := tapctltest.New(t)
 			d.Furnish()
 			once := sync.OnceFunc(func() {
-				_, err := d.Engine.UpdateFlow(t.Context(), "web", 0, func(f *store.Flow) error { f.Direction = tap.Out; return nil })
+				_, err := d.Engine.UpdateFlow(
+					t.Context(),
+					"web",
+					0,
+					func(f *store.Flow) error { f.Direction = tap.Out; return nil },
+				)
 				require.NoError(t, err)
 			})
 			inner := d.Server.Config.Handler
-			between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if strings.HasPrefix(r.URL.Path, "/api/v1/tap_flows/") && r.Method == at {
-					once()
-				}
-				inner.ServeHTTP(w, r)
-			}))
+			between := httptest.NewServer(
+				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if strings.HasPrefix(r.URL.Path, "/api/v1/tap_flows/") && r.Method == at {
+						once()
+					}
+					inner.ServeHTTP(w, r)
+				}),
+			)
 			t.Cleanup(between.Close)
 			d.Env["TAPLINE_SERVER"] = between.URL
 			file := d.File("kind: tap_flow\nname: web\ndirection: BOTH\n")
-			require.Regexp(t, "changed by somebody else|changed meanwhile", d.Fails(cli.ExitFailed, "apply -f", file))
+			require.Regexp(t, "changed by somebody else|changed meanwhile",
+				d.Fails(cli.ExitFailed, "apply -f", file))
 			require.Contains(t, d.Must("tap-flow-show web"), "direction   OUT")
 			require.Contains(t, d.Must("apply -f", file), "tap-flow/web updated (direction)")
 		})
@@ -288,7 +338,8 @@ func TestApplyWaits(t *testing.T) {
 	code, out, stderr := d.Run("apply --wait 20ms -f", d.File(lab))
 	require.Equal(t, cli.ExitPending, code)
 	require.Contains(t, out, "tap-flow/web created")
-	require.Contains(t, stderr, `host "h1" is not ready after 20ms: pending: waiting for the switch`)
+	require.Contains(t, stderr,
+		`host "h1" is not ready after 20ms: pending: waiting for the switch`)
 	var told struct {
 		DryRun  bool `json:"dry_run"`
 		Changes []struct{ Kind, Action string }
@@ -314,7 +365,8 @@ func TestPlanVerb(t *testing.T) {
 		"plan wire-update net0 --bridge h1=br7":                                      "no switch would be changed",
 	} {
 		require.Contains(t, d.Must(line), want, line)
-		require.Equal(t, before, []any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()}, line)
+		require.Equal(t, before,
+			[]any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()}, line)
 	}
 	for line, tc := range map[string]struct {
 		code int

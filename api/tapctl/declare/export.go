@@ -17,9 +17,10 @@ func export(app *cli.App) *cobra.Command {
 	cmd := app.Command(cli.Verb{
 		Use:   "export [KIND...] [flags]",
 		Short: "Print resources as documents for apply",
-		Long: `Print resources as documents for apply. Applied to the same controller, they change nothing. Hosts,
-declared guests, tap services and tap flows are printed; what was only detected is not. Resources refer
-to each other by name, so that the documents can be applied to another controller.`,
+		Long: `Print resources as documents for apply. Applied to the same controller, they change
+nothing. Hosts, declared guests, tap services and tap flows are printed; what was only detected is
+not. Resources refer to each other by name, so that the documents can be applied to another
+controller.`,
 		Example: `  tapctl export > backup.yaml
   tapctl export tap-service tap-flow > mirrors.yaml
   tapctl export --set lab -o json`,
@@ -56,7 +57,8 @@ func exportedKinds(words []string) ([]string, error) {
 	for _, word := range words {
 		key, ok := desired.FindKind(word)
 		if !ok {
-			return nil, cli.Usage("%q is no kind that can be exported: want host, guest, tap-service or tap-flow",
+			return nil, cli.Usage(
+				"%q is no kind that can be exported: want host, guest, tap-service or tap-flow",
 				word)
 		}
 		keys = append(keys, key)

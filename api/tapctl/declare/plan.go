@@ -13,13 +13,13 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/picture"
 )
 
-const planHelp = `Show what a change would do: the ports, mirrors, tunnels and flows that would be added, changed or
-removed on each host, and how tap services and tap flows would stand once the switches have them.
-Nothing is stored and no switch is touched.
+const planHelp = `Show what a change would do: the ports, mirrors, tunnels and flows that would be
+added, changed or removed on each host, and how tap services and tap flows would stand once the
+switches have them. Nothing is stored and no switch is touched.
 
-The change is that of a verb that creates, updates, enables, disables or deletes, with its flags, or of
-documents as apply takes them. Names of ports and mirrors are derived from ids: for what does not exist
-yet they are examples.`
+The change is that of a verb that creates, updates, enables, disables or deletes, with its flags, or
+of documents as apply takes them. Names of ports and mirrors are derived from ids: for what does not
+exist yet they are examples.`
 
 func plan(app *cli.App, newRoot func(*cli.App) *cobra.Command) *cobra.Command {
 	var source sourceFlags
@@ -44,8 +44,10 @@ func plan(app *cli.App, newRoot func(*cli.App) *cobra.Command) *cobra.Command {
 			case len(args) > 0:
 				return planVerb(app, newRoot, cmd, args)
 			}
-			return cli.Usage("want a verb that changes something, such as tap-flow-create with its flags, " +
-				"or -f FILE")
+			return cli.Usage(
+				"want a verb that changes something, such as tap-flow-create with its flags, " +
+					"or -f FILE",
+			)
 		},
 	})
 
@@ -81,7 +83,8 @@ func planVerb(
 		return err
 	}
 	if len(recorded.changes) == 0 {
-		return cli.Usage("%s changes nothing: want a verb that creates, updates, enables, disables or deletes",
+		return cli.Usage(
+			"%s changes nothing: want a verb that creates, updates, enables, disables or deletes",
 			called.Name())
 	}
 	if output := called.Flags().Lookup("output"); output.Changed {

@@ -59,8 +59,9 @@ func plannedChange(req *http.Request) (api.PlannedChange, error) {
 	parts := strings.Split(path, "/")
 	k, ok := kind.Find(parts[0])
 	if !found || !ok {
-		return api.PlannedChange{}, advice.New("plan hosts, guests, wires, tap services and tap flows",
-			"%s %s cannot be planned", req.Method, req.URL.Path)
+		return api.PlannedChange{}, advice.New(
+			"plan hosts, guests, wires, tap services and tap flows", "%s %s cannot be planned",
+			req.Method, req.URL.Path)
 	}
 
 	change := api.PlannedChange{Kind: k.Key()}

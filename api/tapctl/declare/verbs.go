@@ -11,8 +11,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/desired"
 )
 
-// Verbs returns the commands of this package. Verb plan runs other verbs: it gets a root command for
-// an App from newRoot.
+// Verbs returns the commands of this package. Verb plan runs other verbs: it gets a root command
+// for an App from newRoot.
 func Verbs(app *cli.App, newRoot func(*cli.App) *cobra.Command) []*cobra.Command {
 	return []*cobra.Command{apply(app), diff(app), export(app), plan(app, newRoot)}
 }
@@ -21,15 +21,15 @@ func Verbs(app *cli.App, newRoot func(*cli.App) *cobra.Command) []*cobra.Command
 const defaultSet = "default"
 
 // documentHelp describes documents in the help of the verbs that take them.
-const documentHelp = `A document describes a resource: its kind (host, guest, tap_service or tap_flow), its name, and fields
-of the API, as export prints them. Fields that the API only shows, such as status, are ignored. Several
-documents are separated by "---". A document may also be a list of resources, an object with items, or
-one with hosts, guests, tap_services or tap_flows. Resources are referred to by name or id; they may be
-described in the same documents. JSON works as well.
+const documentHelp = `A document describes a resource: its kind (host, guest, tap_service or
+tap_flow), its name, and fields of the API, as export prints them. Fields that the API only shows,
+such as status, are ignored. Several documents are separated by "---". A document may also be a list
+of resources, an object with items, or one with hosts, guests, tap_services or tap_flows. Resources
+are referred to by name or id; they may be described in the same documents. JSON works as well.
 
 A field that a document does not have stays as it is, except that a tap flow without vlan_id or
-direction mirrors all traffic. A tap flow whose source changes is replaced. The output of list -o json
-works as a document too; of guests it counts those that were declared.`
+direction mirrors all traffic. A tap flow whose source changes is replaced. The output of list -o
+json works as a document too; of guests it counts those that were declared.`
 
 // sourceFlags are the flags that apply, diff and plan share.
 type sourceFlags struct {

@@ -43,8 +43,8 @@ type Options struct {
 	Prune bool   // delete resources of the set that no document describes
 }
 
-// Compare returns the changes that bring the controller to what documents say: in the order of kinds
-// and names, deletions last. An error lists everything that cannot be changed so.
+// Compare returns the changes that bring the controller to what documents say: in the order of
+// kinds and names, deletions last. An error lists everything that cannot be changed so.
 func Compare(current *Current, want []*Resource, o Options) ([]*Change, error) {
 	c := &comparison{current: current, want: want, options: o}
 
@@ -72,7 +72,10 @@ func Compare(current *Current, want []*Resource, o Options) ([]*Change, error) {
 	if len(c.errs) > 0 {
 		return nil, mistakes(c.errs)
 	}
-	slices.SortStableFunc(changes, func(a, b *Change) int { return cmp.Compare(a.rank(), b.rank()) })
+	slices.SortStableFunc(
+		changes,
+		func(a, b *Change) int { return cmp.Compare(a.rank(), b.rank()) },
+	)
 	return changes, nil
 }
 
@@ -110,7 +113,8 @@ func (c *comparison) compare(r *Resource) *Change {
 		change.Action = Create
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			if fields[name] != nil {
-				change.Fields = append(change.Fields, FieldChange{Name: name, Is: r.shown(name, fields[name])})
+				change.Fields = append(change.Fields,
+					FieldChange{Name: name, Is: r.shown(name, fields[name])})
 			}
 		}
 		return change
@@ -120,7 +124,8 @@ func (c *comparison) compare(r *Resource) *Change {
 		c.compareField(change, name, fields[name])
 	}
 
-	if owner := change.have.Set; change.Action != Unchanged && owner != "" && owner != c.options.Set {
+	if owner := change.have.Set; change.Action != Unchanged && owner != "" &&
+		owner != c.options.Set {
 		c.fail(r, "", "%s %q belongs to apply set %q: apply it with --set %s, or leave it out here",
 			kind.Noun(r.Kind), r.Name, owner, owner)
 	}
@@ -149,7 +154,8 @@ func (c *comparison) compareField(change *Change, name string, is any) {
 		change.Action = Replace
 	default:
 		c.fail(r, name, "the %s of %s %q cannot be changed from %s to %s: delete it first, "+
-			"or give it another name", name, kind.Noun(r.Kind), r.Name, Text(field.Was), Text(field.Is))
+			"or give it another name",
+			name, kind.Noun(r.Kind), r.Name, Text(field.Was), Text(field.Is))
 	}
 }
 
@@ -178,8 +184,8 @@ func replaceFlowsOfDeletedServices(changes []*Change) {
 	}
 }
 
-// resolve turns references into ids where the resource exists, and finds those that neither exist nor
-// are described by a document.
+// resolve turns references into ids where the resource exists, and finds those that neither exist
+// nor are described by a document.
 func (c *comparison) resolve(r *Resource, fields map[string]any) {
 	kinds := referenceKinds(r)
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {

@@ -50,16 +50,32 @@ func NewCurrent(state cloud.State) *Current {
 	}
 
 	for _, s := range state.TapServices {
-		c.add(&Existing{Kind: tapService, ID: s.ID, Name: s.Name, Set: s.AppliedBy, fields: map[string]any{
-			"type":      s.Type,
-			"target_id": s.TargetID,
-			"mac_addr":  s.MACAddr,
-			"enabled":   s.Enabled,
-		}})
+		c.add(
+			&Existing{
+				Kind: tapService,
+				ID:   s.ID,
+				Name: s.Name,
+				Set:  s.AppliedBy,
+				fields: map[string]any{
+					"type":      s.Type,
+					"target_id": s.TargetID,
+					"mac_addr":  s.MACAddr,
+					"enabled":   s.Enabled,
+				},
+			},
+		)
 	}
 
 	for _, f := range state.TapFlows {
-		c.add(&Existing{Kind: tapFlow, ID: f.ID, Name: f.Name, Set: f.AppliedBy, fields: tapFlowFields(f)})
+		c.add(
+			&Existing{
+				Kind:   tapFlow,
+				ID:     f.ID,
+				Name:   f.Name,
+				Set:    f.AppliedBy,
+				fields: tapFlowFields(f),
+			},
+		)
 	}
 	return c
 }
@@ -94,7 +110,12 @@ func hostFields(h api.Host, wires []api.Wire) map[string]any {
 func nicFields(nics []api.HostNIC) []map[string]any {
 	out := []map[string]any{}
 	for _, n := range nics {
-		fields := map[string]any{"name": n.Name, "mac": n.MAC, "driver": n.Driver, "used_by": n.UsedBy}
+		fields := map[string]any{
+			"name":    n.Name,
+			"mac":     n.MAC,
+			"driver":  n.Driver,
+			"used_by": n.UsedBy,
+		}
 		maps.DeleteFunc(fields, func(_ string, v any) bool { return v == "" })
 		if n.Speed != 0 {
 			fields["speed"] = n.Speed

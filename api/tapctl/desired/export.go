@@ -12,8 +12,8 @@ var documentFields = []string{
 	"direction", "tap_id", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled",
 }
 
-// Document describes a resource so that applying the document changes nothing. It refers to others by
-// their names, so that it means the same at another controller.
+// Document describes a resource so that applying the document changes nothing. It refers to others
+// by their names, so that it means the same at another controller.
 func (c *Current) Document(e *Existing) format.Object {
 	out := format.Object{{Name: "kind", Value: e.Kind}, {Name: "name", Value: e.Name}}
 	for _, name := range documentFields {

@@ -43,14 +43,18 @@ func Read(paths []string, stdin io.Reader) ([]*Resource, error) {
 		return nil, mistakes(errs)
 	}
 	if len(all) == 0 {
-		return nil, advice.New("nothing was changed; the output of export shows what documents look like",
+		return nil, advice.New(
+			"nothing was changed; the output of export shows what documents look like",
 			"%s: there are no documents", strings.Join(paths, ", "))
 	}
 	return all, nil
 }
 
 func fileError(err error) error {
-	return &advice.Error{Err: err, Next: "name a file, a directory, or - for standard input with -f"}
+	return &advice.Error{
+		Err:  err,
+		Next: "name a file, a directory, or - for standard input with -f",
+	}
 }
 
 // mistakes makes one error of all that is wrong with files.
@@ -128,8 +132,9 @@ func decode(data []byte) (any, error) {
 	return value, err
 }
 
-// parseValue reads the resources at a path of a document: one resource, a list of them, an object with
-// items, or an object with a list for each kind, as the API answers. In such a list, kind is known.
+// parseValue reads the resources at a path of a document: one resource, a list of them, an object
+// with items, or an object with a list for each kind, as the API answers. In such a list, kind is
+// known.
 func parseValue(
 	doc *document.Document, path string, value any, kind string,
 ) (all []*Resource, errs document.Errors) {
@@ -161,7 +166,8 @@ func parseValue(
 		return nil, errs
 	}
 	if r.Kind == guest && object["declared"] == false {
-		return nil, nil // The API shows a guest that was only detected. There is nothing to declare.
+		// The API shows a guest that was only detected: there is nothing to declare.
+		return nil, nil
 	}
 	return []*Resource{r}, nil
 }

@@ -40,7 +40,8 @@ func (r *Resource) text(field string) string {
 	return s
 }
 
-// newResource reads a resource of a document. The kind is "" unless the document's structure says it.
+// newResource reads a resource of a document. The kind is "" unless the document's structure says
+// it.
 func newResource(
 	doc *document.Document, path string, object map[string]any, kindKey string,
 ) (*Resource, document.Errors) {
@@ -72,7 +73,8 @@ func (r *Resource) readKind(object map[string]any) *document.Error {
 
 	key, ok := FindKind(fmt.Sprint(word))
 	if !ok {
-		return r.fault("kind", "%q is no kind of resource: want one of %s", fmt.Sprint(word), kindNames)
+		return r.fault("kind", "%q is no kind of resource: want one of %s", fmt.Sprint(word),
+			kindNames)
 	}
 	r.Kind = key
 	return nil
@@ -155,8 +157,8 @@ func normalizeMACs(fields map[string]any) {
 	}
 }
 
-// effectiveFields are the fields that the resource is to have. A field that the document does not have
-// stays as it is. The exceptions narrow a tap flow down: without them it is not narrowed.
+// effectiveFields are the fields that the resource is to have. A field that the document does not
+// have stays as it is. The exceptions narrow a tap flow down: without them it is not narrowed.
 func (r *Resource) effectiveFields() map[string]any {
 	out := maps.Clone(r.fields)
 	delete(out, "name")

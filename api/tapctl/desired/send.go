@@ -16,8 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
-// Try has the controller check all steps without making them, and returns what they would do. What it
-// refuses is reported at its place in the documents.
+// Try has the controller check all steps without making them, and returns what they would do. What
+// it refuses is reported at its place in the documents.
 func Try(ctx context.Context, c *client.Client, steps []Step) (api.Plan, error) {
 	if len(steps) == 0 {
 		return api.Plan{Hosts: []api.PlannedHost{}, Resources: []api.PlannedResource{}}, nil
@@ -43,8 +43,8 @@ func Try(ctx context.Context, c *client.Client, steps []Step) (api.Plan, error) 
 // changeField is the field of a problem with a plan: changes[3].body.nics[0].mac.
 var changeField = regexp.MustCompile(`^changes\[(\d+)\](?:\.body)?\.?(.*)$`)
 
-// locate is a problem with a plan at its place in a document. It is not ok if the problem is not about
-// one of the steps.
+// locate is a problem with a plan at its place in a document. It is not ok if the problem is not
+// about one of the steps.
 func locate(steps []Step, problem api.FieldProblem) (*document.Error, bool) {
 	match := changeField.FindStringSubmatch(problem.Field)
 	if match == nil {
@@ -63,8 +63,9 @@ func locate(steps []Step, problem api.FieldProblem) (*document.Error, bool) {
 	return change.want.fault(match[2], "%s", problem.Detail), true
 }
 
-// Pin reads again what the steps are about to change. It must be as it was when the changes were found.
-// From then on the steps carry its ETag, so that a change of somebody else is never overwritten.
+// Pin reads again what the steps are about to change. It must be as it was when the changes were
+// found. From then on the steps carry its ETag, so that a change of somebody else is never
+// overwritten.
 func Pin(ctx context.Context, c *client.Client, current *Current, steps []Step) error {
 	for i := range steps {
 		step := &steps[i]

@@ -23,7 +23,8 @@ var Kinds = [...]string{host, guest, tapService, tapFlow}
 // kindNames lists the kinds for error messages.
 var kindNames = strings.Join(Kinds[:], ", ")
 
-// FindKind returns the kind of documents that a word means. It is not ok for other kinds, such as wire.
+// FindKind returns the kind of documents that a word means. It is not ok for other kinds, such as
+// wire.
 func FindKind(word string) (key string, ok bool) {
 	k, ok := kind.Find(word)
 	if !ok || !slices.Contains(Kinds[:], k.Key()) {

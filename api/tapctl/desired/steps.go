@@ -22,7 +22,8 @@ type Step struct {
 }
 
 // Steps returns the requests that make changes, in an order in which none is refused because of
-// another: first deletions, each kind before those it refers to; then the rest, the other way round.
+// another: first deletions, each kind before those it refers to; then the rest, the other way
+// round.
 func Steps(changes []*Change, set string) ([]Step, error) {
 	var steps []Step
 	for _, kind := range slices.Backward(Kinds[:]) {

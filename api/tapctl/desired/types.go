@@ -41,7 +41,8 @@ func (r *Resource) checkTypes() *document.Error {
 	case err == nil:
 		return nil
 	case errors.As(err, &mismatch):
-		return r.fault(mismatch.Field, "this is a %s: want %s", mismatch.Value, typeName(mismatch.Type))
+		return r.fault(mismatch.Field, "this is a %s: want %s", mismatch.Value,
+			typeName(mismatch.Type))
 	case errors.As(err, &unknown):
 		return r.fault(unknown.within, "%q is not a field here", unknown.name)
 	}

@@ -60,14 +60,17 @@ func fromLinks(
 		})
 	}
 
-	slices.SortFunc(facts.NICs, func(a, b api.HostNIC) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(
+		facts.NICs,
+		func(a, b api.HostNIC) int { return strings.Compare(a.Name, b.Name) },
+	)
 	return facts
 }
 
 // isPhysical reports whether a link is a device of a bus, such as PCI, and not made of software.
 //
-// Since 5.14 the kernel reports the parent device. Older kernels have it in sysfs alone, which shows
-// the devices of another network namespace where it was not mounted anew.
+// Since 5.14 the kernel reports the parent device. Older kernels have it in sysfs alone, which
+// shows the devices of another network namespace where it was not mounted anew.
 func isPhysical(attrs *netlink.LinkAttrs, sys fs.FS) bool {
 	if attrs.ParentDev != "" {
 		return true
@@ -142,7 +145,7 @@ func isOnTop(link netlink.Link, nic *netlink.LinkAttrs) bool {
 	switch {
 	case other.ParentIndex != nic.Index || other.Index == nic.Index:
 		return false
-	case other.NetNsID >= 0: // The index of a parent in another namespace means another device here.
+	case other.NetNsID >= 0: // The parent is in another namespace, where indexes differ.
 		return false
 	case link.Type() == "veth": // The parent of a veth device is its peer.
 		return false

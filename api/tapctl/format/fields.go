@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Fields writes an object as lines of field and value, in the order of its JSON form. A field that has
-// an entry in texts shows that text instead of its value.
+// Fields writes an object as lines of field and value, in the order of its JSON form. A field that
+// has an entry in texts shows that text instead of its value.
 func Fields(w io.Writer, v any, texts map[string]string) error {
 	root, err := Tree(v)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Printable replaces control characters by question marks. Text may come from a switch, and a terminal
-// would obey the control characters in it.
+// Printable replaces control characters by question marks. Text may come from a switch, and a
+// terminal would obey the control characters in it.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {

@@ -19,8 +19,8 @@ func (s Style) Wide() bool { return s.Format == "wide" }
 // IDs reports whether only ids are written.
 func (s Style) IDs() bool { return s.Format == "id" }
 
-// Encoder returns the function that writes values in the style's format, or nil if the format is not
-// an encoding, such as a table.
+// Encoder returns the function that writes values in the style's format, or nil if the format is
+// not an encoding, such as a table.
 func (s Style) Encoder() func(io.Writer, any) error {
 	switch s.Format {
 	case "json":

@@ -29,11 +29,12 @@ type UnknownColumnError struct {
 
 // Error implements error.
 func (e *UnknownColumnError) Error() string {
-	return fmt.Sprintf("there is no column %q: want some of %s", e.Title, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("there is no column %q: want some of %s", e.Title,
+		strings.Join(e.Known, ", "))
 }
 
-// Table writes rows under the titles of their columns. A terminal gets columns left out and cut until
-// they fit, except in a wide table; anything else gets all of every cell.
+// Table writes rows under the titles of their columns. A terminal gets columns left out and cut
+// until they fit, except in a wide table; anything else gets all of every cell.
 func Table[T any](w io.Writer, columns []Column[T], rows []T, s Style) error {
 	shown, err := choose(columns, s)
 	if err != nil {
@@ -108,8 +109,8 @@ func layout[T any](columns []Column[T], rows []T) (cells [][]string, widths []in
 	return cells, widths
 }
 
-// fit reduces widths until the table fits the terminal: columns that may be dropped get width 0, then
-// the widest column that may be cut loses one character at a time.
+// fit reduces widths until the table fits the terminal: columns that may be dropped get width 0,
+// then the widest column that may be cut loses one character at a time.
 func fit[T any](columns []Column[T], widths []int, terminal int) {
 	for i := len(columns) - 1; i >= 0 && lineWidth(widths) > terminal; i-- {
 		if columns[i].Drop {

@@ -41,8 +41,8 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Tree returns the JSON form of a value as an Object, []any, string, bool, json.Number or nil. Fields
-// stay in the order of the JSON form.
+// Tree returns the JSON form of a value as an Object, []any, string, bool, json.Number or nil.
+// Fields stay in the order of the JSON form.
 func Tree(v any) (any, error) {
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 
 // YAML writes a value as YAML that readers of YAML 1.1 and 1.2 understand alike.
 //
-// Text that is not plainly a word is quoted: YAML 1.1 takes "no" for false, and a MAC address such as
-// 52:54:00:12:34:56 for a number of base 60. Control characters are written as escapes.
+// Text that is not plainly a word is quoted: YAML 1.1 takes "no" for false, and a MAC address such
+// as 52:54:00:12:34:56 for a number of base 60. Control characters are written as escapes.
 //
-// The encoder is yaml/v3, which cobra needs anyway, and not goccy/go-yaml, which reads our files: that
-// one passes control characters through, and takes 12 s for 10,000 tap flows.
+// The encoder is yaml/v3, which cobra needs anyway, and not goccy/go-yaml, which reads our files:
+// that one passes control characters through, and takes 12 s for 10,000 tap flows.
 func YAML(w io.Writer, v any) error {
 	root, err := Tree(v)
 	if err != nil {
@@ -93,7 +93,8 @@ func textNode(s string) *yaml.Node {
 // isBlock reports whether a text can be read well as a literal block (YAML 1.2.2, 8.1.2).
 func isBlock(s string) bool {
 	body := strings.TrimSuffix(s, "\n")
-	if strings.HasPrefix(body, " ") || strings.HasPrefix(body, "\n") || strings.HasSuffix(body, "\n") {
+	if strings.HasPrefix(body, " ") || strings.HasPrefix(body, "\n") ||
+		strings.HasSuffix(body, "\n") {
 		return false
 	}
 

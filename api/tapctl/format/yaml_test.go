@@ -33,7 +33,8 @@ func TestYAML(t *testing.T) {
 			require.Equal(t, tc.want, b.String())
 			var back any
 			require.NoError(t, yaml.Unmarshal(b.Bytes(), &back))
-			require.EqualValues(t, normal(tc.value), normal(back), "another reader must see the same")
+			require.EqualValues(t, normal(tc.value), normal(back),
+				"another reader must see the same")
 		})
 	}
 }

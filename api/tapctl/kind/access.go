@@ -25,7 +25,9 @@ func Tokens() Kind[api.Token, api.TokenList] {
 			{Title: "LAST-USED", Value: func(v row) string {
 				return format.First(format.TimeText(v.LastUsedAt), "never")
 			}},
-			{Title: "CREATED", Value: func(v row) string { return format.TimeText(v.CreatedAt) }, Wide: true},
+			{Title: "CREATED", Value: func(v row) string {
+				return format.TimeText(v.CreatedAt)
+			}, Wide: true},
 			{Title: "CREATED-BY", Value: func(v row) string { return v.CreatedBy }, Wide: true},
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
@@ -59,11 +61,17 @@ func AuditRecords() Kind[api.AuditRecord, api.AuditList] {
 				return format.First(v.Action, strings.ToLower(v.Method))
 			}},
 			{Title: "KIND", Value: func(v row) string { return v.Kind }},
-			{Title: "NAME", Value: func(v row) string { return format.First(v.Name, v.ID) }, Flex: true},
+			{Title: "NAME", Value: func(v row) string {
+				return format.First(v.Name, v.ID)
+			}, Flex: true},
 			{Title: "OUTCOME", Value: func(v row) string { return v.Outcome }},
 			{Title: "PROBLEM", Value: func(v row) string { return v.Problem }, Flex: true},
-			{Title: "STATUS", Value: func(v row) string { return strconv.Itoa(v.Status) }, Wide: true},
-			{Title: "COUNT", Value: func(v row) string { return strconv.Itoa(v.Count) }, Wide: true},
+			{Title: "STATUS", Value: func(v row) string {
+				return strconv.Itoa(v.Status)
+			}, Wide: true},
+			{Title: "COUNT", Value: func(v row) string {
+				return strconv.Itoa(v.Count)
+			}, Wide: true},
 			{Title: "ROLE", Value: func(v row) string { return v.Actor.Role }, Wide: true},
 			{Title: "PATH", Value: func(v row) string { return v.Path }, Wide: true},
 			{Title: "USER-AGENT", Value: func(v row) string { return v.UserAgent }, Wide: true},

@@ -42,7 +42,10 @@ type Reader[T, L any] interface {
 func All() []Any {
 	return []Any{
 		erase(Hosts(), func(c *client.Client) Reader[api.Host, api.HostList] { return c.Hosts() }),
-		erase(Guests(), func(c *client.Client) Reader[api.Guest, api.GuestList] { return c.Guests() }),
+		erase(
+			Guests(),
+			func(c *client.Client) Reader[api.Guest, api.GuestList] { return c.Guests() },
+		),
 		erase(Wires(), func(c *client.Client) Reader[api.Wire, api.WireList] { return c.Wires() }),
 		erase(TapServices(), func(c *client.Client) Reader[api.TapService, api.TapServiceList] {
 			return c.TapServices()

@@ -57,11 +57,12 @@ func CounterText(c api.Counters) string {
 			"delivered  "+Traffic(*c.Delivered),
 			"lost       "+format.Packets(c.Lost.Packets, c.Lost.Bytes))
 	} else {
-		lines = append(lines, "delivered  not known: other tap flows of the same host share the counter")
+		lines = append(lines, "delivered  not known: tap flows of the same host share the counter")
 	}
 
 	if c.Shared {
-		lines = append(lines, "shared     with other tap flows from this bridge to this tap service")
+		lines = append(lines,
+			"shared     with other tap flows from this bridge to this tap service")
 	}
 	lines = append(lines, "read at    "+format.Time(*c.SampledAt))
 	return strings.Join(lines, "\n")

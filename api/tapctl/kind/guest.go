@@ -21,13 +21,24 @@ func Guests() Kind[api.Guest, api.GuestList] {
 				return strings.Join(n.IPAddrs, ",")
 			}), Flex: true},
 			{Title: "HOST", Value: func(v row) string {
-				return format.First(ofNICs(func(n api.GuestNIC) string { return n.Host })(v), v.Host)
+				return format.First(ofNICs(func(n api.GuestNIC) string { return n.Host })(v),
+					v.Host)
 			}, Flex: true},
-			{Title: "PORT", Value: ofNICs(func(n api.GuestNIC) string { return n.Port }), Flex: true},
-			{Title: "BRIDGE", Value: ofNICs(func(n api.GuestNIC) string { return n.Bridge }), Wide: true},
+			{
+				Title: "PORT",
+				Value: ofNICs(func(n api.GuestNIC) string { return n.Port }),
+				Flex:  true,
+			},
+			{
+				Title: "BRIDGE",
+				Value: ofNICs(func(n api.GuestNIC) string { return n.Bridge }),
+				Wide:  true,
+			},
 			{Title: "STATE", Value: func(v row) string { return v.State }, Wide: true},
 			{Title: "FROM", Value: guestSources, Wide: true},
-			{Title: "DECLARED", Value: func(v row) string { return strconv.FormatBool(v.Declared) }, Wide: true},
+			{Title: "DECLARED", Value: func(v row) string {
+				return strconv.FormatBool(v.Declared)
+			}, Wide: true},
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
 		Items: func(l api.GuestList) []row { return l.Guests },

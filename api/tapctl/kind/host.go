@@ -18,12 +18,16 @@ func Hosts() Kind[api.Host, api.HostList] {
 			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
 			{Title: "OVSDB", Value: func(v row) string { return v.OVSDB }, Flex: true},
 			{Title: "TUNNEL IP", Value: func(v row) string { return v.TunnelIP }},
-			{Title: "CONNECTED", Value: func(v row) string { return strconv.FormatBool(v.Connected) }},
+			{Title: "CONNECTED", Value: func(v row) string {
+				return strconv.FormatBool(v.Connected)
+			}},
 			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
 			{Title: "OVS", Value: func(v row) string { return v.OVSVersion }, Wide: true},
 			{Title: "WIRES", Value: func(v row) string { return pairs(v.Wires) }, Wide: true},
-			{Title: "BRIDGES", Value: func(v row) string { return strings.Join(v.Bridges, ",") }, Wide: true},
+			{Title: "BRIDGES", Value: func(v row) string {
+				return strings.Join(v.Bridges, ",")
+			}, Wide: true},
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
 		Items:  func(l api.HostList) []row { return l.Hosts },

@@ -18,7 +18,9 @@ func Plugins() Kind[api.Plugin, api.PluginList] {
 			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
 			{Title: "SINCE", Value: func(v row) string { return format.TimeText(v.Since) }},
-			{Title: "RESTARTS", Value: func(v row) string { return strconv.Itoa(v.Restarts) }, Wide: true},
+			{Title: "RESTARTS", Value: func(v row) string {
+				return strconv.Itoa(v.Restarts)
+			}, Wide: true},
 			{Title: "PATH", Value: func(v row) string { return v.Path }, Wide: true},
 		},
 		Items: func(l api.PluginList) []row { return l.Plugins },

@@ -20,14 +20,20 @@ func TapFlows() Kind[api.TapFlow, api.TapFlowList] {
 				{Title: "TYPE", Value: func(v row) string { return v.Type }},
 				{Title: "SOURCE", Value: Source, Flex: true},
 				{Title: "DIRECTION", Value: func(v row) string { return v.Direction }},
-				{Title: "TAP", Value: func(v row) string { return format.First(v.TapName, v.TapID) }, Flex: true},
+				{Title: "TAP", Value: func(v row) string {
+					return format.First(v.TapName, v.TapID)
+				}, Flex: true},
 				{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 				{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
-				{Title: "ENABLED", Value: func(v row) string { return strconv.FormatBool(v.Enabled) }, Wide: true},
+				{Title: "ENABLED", Value: func(v row) string {
+					return strconv.FormatBool(v.Enabled)
+				}, Wide: true},
 			},
 			counterColumns(func(v row) api.Counters { return v.Counters }),
 			[]format.Column[row]{
-				{Title: "CREATED", Value: func(v row) string { return format.Time(v.CreatedAt) }, Wide: true},
+				{Title: "CREATED", Value: func(v row) string {
+					return format.Time(v.CreatedAt)
+				}, Wide: true},
 				{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 			},
 		),

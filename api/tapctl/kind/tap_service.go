@@ -28,11 +28,15 @@ func TapServices() Kind[api.TapService, api.TapServiceList] {
 				{Title: "HOST", Value: func(v row) string {
 					return format.First(v.HostName, v.HostID)
 				}, Wide: true},
-				{Title: "ENABLED", Value: func(v row) string { return strconv.FormatBool(v.Enabled) }, Wide: true},
+				{Title: "ENABLED", Value: func(v row) string {
+					return strconv.FormatBool(v.Enabled)
+				}, Wide: true},
 			},
 			counterColumns(func(v row) api.Counters { return v.Counters }),
 			[]format.Column[row]{
-				{Title: "CREATED", Value: func(v row) string { return format.Time(v.CreatedAt) }, Wide: true},
+				{Title: "CREATED", Value: func(v row) string {
+					return format.Time(v.CreatedAt)
+				}, Wide: true},
 				{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 			},
 		),

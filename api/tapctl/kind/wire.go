@@ -14,7 +14,11 @@ func Wires() Kind[api.Wire, api.WireList] {
 		Word: "wire", Noun: "wire",
 		Columns: []format.Column[row]{
 			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
-			{Title: "HOST", Value: ofOnlyHost(func(h api.WireHost) string { return h.Host }), Flex: true},
+			{
+				Title: "HOST",
+				Value: ofOnlyHost(func(h api.WireHost) string { return h.Host }),
+				Flex:  true,
+			},
 			{Title: "BRIDGE", Value: ofOnlyHost(func(h api.WireHost) string { return h.Bridge })},
 			{Title: "UPLINKS", Value: ofOnlyHost(func(h api.WireHost) string {
 				return strings.Join(h.Uplinks, ",")

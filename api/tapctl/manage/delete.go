@@ -35,12 +35,15 @@ func (v verbs[T, L]) remove() *cobra.Command {
 		})
 	}
 
-	return v.app.Waits(v.app.Command(verb(v.kind.Word, "delete ID... [flags]", "Delete "+v.kind.Plural(),
-		`  tapctl %[1]s-delete NAME
-  tapctl %[1]s-delete NAME ANOTHER`, cobra.MinimumNArgs(1), run)))
+	return v.app.Waits(
+		v.app.Command(verb(v.kind.Word, "delete ID... [flags]", "Delete "+v.kind.Plural(),
+			`  tapctl %[1]s-delete NAME
+  tapctl %[1]s-delete NAME ANOTHER`, cobra.MinimumNArgs(1), run)),
+	)
 }
 
-// writeDeleted says that a resource was deleted. An encoding says nothing, since there is no object.
+// writeDeleted says that a resource was deleted. An encoding says nothing, since there is no
+// object.
 func (v verbs[T, L]) writeDeleted(ref string) error {
 	var err error
 	switch {

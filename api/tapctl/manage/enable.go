@@ -64,7 +64,10 @@ func (v switchVerbs[T, L]) command(
 }
 
 // ids are the ids of all resources of the kind.
-func (v switchVerbs[T, L]) ids(ctx context.Context, requests switchRequests[T, L]) ([]string, error) {
+func (v switchVerbs[T, L]) ids(
+	ctx context.Context,
+	requests switchRequests[T, L],
+) ([]string, error) {
 	list, err := requests.List(ctx)
 	if err != nil {
 		return nil, err

@@ -17,12 +17,9 @@ func guestVerbs(app *cli.App) []*cobra.Command {
 
 	return []*cobra.Command{
 		createGuest(app), updateGuest(app), v.show(), v.remove(),
-		v.list(
-			filter("name", "of this name"),
-			filter("host-id", "that run on this host"),
+		v.list(filter("name", "of this name"), filter("host-id", "that run on this host"),
 			filter("declared", "that were declared (true) or only detected (false)"),
-			filter("applied-by", "that this apply set made"),
-		),
+			filter("applied-by", "that this apply set made")),
 	}
 }
 
@@ -52,7 +49,8 @@ func createGuest(app *cli.App) *cobra.Command {
 		"Declare a guest that cannot be identified from its ports",
 		"  tapctl %[1]s-create web-vm --nic mac=52:54:00:12:34:56,ip=10.0.0.5,ifname=vnet3",
 		cobra.ExactArgs(1), run)))
-	cmd.Flags().StringVar(&id, "id", "", "id of the guest, such as its UUID; generated if not given")
+	cmd.Flags().
+		StringVar(&id, "id", "", "id of the guest, such as its UUID; generated if not given")
 	cmd.Flags().StringArrayVar(&nics, "nic", nil, nicForm+" of a NIC; may be repeated")
 	cli.Require(cmd, "nic")
 	return cmd
@@ -69,7 +67,10 @@ func updateGuest(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		patch := api.GuestPatch{Name: cli.Given(cmd, "name", name), NICs: cli.Given(cmd, "nic", list)}
+		patch := api.GuestPatch{
+			Name: cli.Given(cmd, "name", name),
+			NICs: cli.Given(cmd, "nic", list),
+		}
 
 		c, err := app.Client()
 		if err != nil {
@@ -112,10 +113,12 @@ func readNIC(text string) (api.GuestNICCreate, error) {
 		}
 		field, ok := fields[name]
 		if !ok {
-			return api.GuestNICCreate{}, cli.Usage("--nic %q: %q is not known: want %s", text, name, nicForm)
+			return api.GuestNICCreate{}, cli.Usage("--nic %q: %q is not known: want %s", text, name,
+				nicForm)
 		}
 		if *field != "" {
-			return api.GuestNICCreate{}, cli.Usage("--nic %q: %s is given twice: want %s", text, name, nicForm)
+			return api.GuestNICCreate{}, cli.Usage("--nic %q: %s is given twice: want %s", text,
+				name, nicForm)
 		}
 		*field = value
 	}

@@ -17,12 +17,10 @@ func hostVerbs(app *cli.App) []*cobra.Command {
 
 	return []*cobra.Command{
 		createHost(app), updateHost(app), v.show(), v.remove(), hostFacts(app),
-		v.list(
-			filter("name", "of this name"),
+		v.list(filter("name", "of this name"),
 			filter("status", "of this status: pending, ready or error"),
 			filter("connected", "whose switch is connected, or not: true or false"),
-			filter("applied-by", "that this apply set made"),
-		),
+			filter("applied-by", "that this apply set made")),
 	}
 }
 
@@ -35,13 +33,19 @@ type hostFlags struct {
 // bind adds the flags. The usage of flags that can remove something ends in removal.
 func (f *hostFlags) bind(cmd *cobra.Command, removal string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.ovsdb, "ovsdb", "", "OVSDB connection: tcp:IP:6640, ssl:IP:6640 or unix:PATH")
+	flags.StringVar(&f.ovsdb, "ovsdb", "",
+		"OVSDB connection: tcp:IP:6640, ssl:IP:6640 or unix:PATH")
 	flags.StringVar(&f.tunnelIP, "tunnel-ip", "", "the host's address of the tunnels between hosts")
 	flags.StringArrayVar(&f.wires, "wire", nil,
 		"WIRE=BRIDGE: the bridge that carries a wire; may be repeated"+removal)
-	flags.StringArrayVar(&f.uplinks, "uplink", nil,
-		"BRIDGE=PORT[,PORT]: physical ports of a bridge, where they cannot be detected; may be repeated"+
-			removal)
+	flags.StringArrayVar(
+		&f.uplinks,
+		"uplink",
+		nil,
+		"BRIDGE=PORT[,PORT]: physical ports of a bridge, where they cannot be detected; "+
+			"may be repeated"+
+			removal,
+	)
 	flags.StringArrayVar(&f.nics, "nic", nil, "NAME=MAC of a physical NIC; may be repeated")
 	flags.StringVar(&f.facts, "facts", "",
 		"file with the output of host-facts on that host (- = standard input)")
@@ -62,13 +66,17 @@ func createHost(app *cli.App) *cobra.Command {
 		return written(app, kind.Hosts(), host, err)
 	}
 
-	cmd := app.Waits(app.Command(verb("host",
-		"create NAME --ovsdb tcp:IP:6640 --tunnel-ip IP [--wire W=BRIDGE]... [--nic NAME=MAC]... [--facts FILE]",
+	cmd := app.Waits(app.Command(verb(
+		"host",
+		"create NAME --ovsdb tcp:IP:6640 --tunnel-ip IP [--wire W=BRIDGE]... [--nic NAME=MAC]... "+
+			"[--facts FILE]",
 		"Register a host",
 		`  tapctl %[1]s-create h1 --ovsdb tcp:192.0.2.1:6640 --tunnel-ip 192.0.2.1 --wire net0=br0
   ssh h1 tapctl host-facts |
     tapctl %[1]s-create h1 --ovsdb tcp:192.0.2.1:6640 --tunnel-ip 192.0.2.1 --facts - --wait 10s`,
-		cobra.ExactArgs(1), run)))
+		cobra.ExactArgs(1),
+		run,
+	)))
 	f.bind(cmd, "")
 	cli.Require(cmd, "ovsdb")
 	return cmd
@@ -140,7 +148,8 @@ func updateHost(app *cli.App) *cobra.Command {
 	flags.Lookup("nic").Usage = "NAME=MAC of a physical NIC; may be repeated; " +
 		"--nic and --facts together replace all NICs"
 	flags.StringVar(&name, "name", "", "new name")
-	flags.BoolVar(&learn, "learn-tunnel-ip", false, "use the tunnel address that the switch reports")
+	flags.BoolVar(&learn, "learn-tunnel-ip", false,
+		"use the tunnel address that the switch reports")
 	cmd.MarkFlagsMutuallyExclusive("tunnel-ip", "learn-tunnel-ip")
 	return cmd
 }
@@ -158,7 +167,8 @@ func (f *hostFlags) patch(app *cli.App, cmd *cobra.Command) (api.HostPatch, erro
 		return patch, err
 	}
 
-	uplinks, err := cli.Pairs("uplink", "BRIDGE=PORT[,PORT], or BRIDGE= to remove it", f.uplinks, true)
+	uplinks, err := cli.Pairs("uplink", "BRIDGE=PORT[,PORT], or BRIDGE= to remove it", f.uplinks,
+		true)
 	if err != nil {
 		return patch, err
 	}

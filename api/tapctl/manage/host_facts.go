@@ -21,9 +21,9 @@ func hostFacts(app *cli.App) *cobra.Command {
 	cmd := app.Command(cli.Verb{
 		Use:   "host-facts",
 		Short: "Print the physical NICs of this machine as JSON, for host-create --facts",
-		Long: `Print the physical NICs of this machine as JSON: name, MAC address, speed in Mbit/s, driver, and what
-uses each of them: its addresses, a bond, bridge or other device that it belongs to, VLANs on top of
-it. "used_by" is empty for NICs that are free.
+		Long: `Print the physical NICs of this machine as JSON: name, MAC address, speed in Mbit/s,
+driver, and what uses each of them: its addresses, a bond, bridge or other device that it belongs
+to, VLANs on top of it. "used_by" is empty for NICs that are free.
 
 A NIC that DPDK or a userspace datapath of Open vSwitch has taken over shows no use here. The
 controller sees that in OVSDB.`,
@@ -34,7 +34,10 @@ controller sees that in OVSDB.`,
 		Run: func(*cobra.Command, []string) error {
 			facts, err := app.Facts(all)
 			if err != nil {
-				return &advice.Error{Err: err, Next: "run it on the host itself, which must be Linux"}
+				return &advice.Error{
+					Err:  err,
+					Next: "run it on the host itself, which must be Linux",
+				}
 			}
 			if app.Style.Format == "yaml" {
 				return format.YAML(app.Out, facts)
@@ -93,7 +96,10 @@ func readFacts(path string, stdin io.Reader) (api.HostFacts, error) {
 		NICs *[]api.HostNIC `json:"nics"`
 	}
 	if err := json.Unmarshal(data, &facts); err != nil {
-		return api.HostFacts{}, &advice.Error{Err: fmt.Errorf("--facts %s: %w", path, err), Next: next}
+		return api.HostFacts{}, &advice.Error{
+			Err:  fmt.Errorf("--facts %s: %w", path, err),
+			Next: next,
+		}
 	}
 	if facts.NICs == nil {
 		return api.HostFacts{}, advice.New(next, `--facts %s has no "nics"`, path)

@@ -92,7 +92,8 @@ func TestColumnsAndHeaders(t *testing.T) {
 
 	bare := d.Must("tap-flow-list --no-headers --columns name,status")
 	require.Equal(t, "net0-100  pending\nweb       error\n", bare)
-	require.Equal(t, "TUNNEL IP  NAME\n192.0.2.1  h1\n", d.Must("host-show h1 --columns tunnel_ip,NAME"))
+	require.Equal(t, "TUNNEL IP  NAME\n192.0.2.1  h1\n",
+		d.Must("host-show h1 --columns tunnel_ip,NAME"))
 	require.Regexp(t, `^LAST-USED\n20\S+Z\n$`, d.Must("token-list --columns last-used"))
 
 	require.Equal(t, d.Must("tap-flow-list -o wide"), d.Must("tap-flow list -owide"))

@@ -21,18 +21,13 @@ func tapFlowVerbs(app *cli.App) []*cobra.Command {
 	return []*cobra.Command{
 		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(),
 		switches.enable(), switches.disable(),
-		v.list(
-			filter("name", "of this name"),
-			filter("tap-id", "that go to this tap service"),
-			filter("type", "of this type: vnic or vswitch"),
-			filter("guest-id", "of this guest"),
-			filter("host-id", "of this host"),
-			filter("wire-id", "of this wire"),
+		v.list(filter("name", "of this name"), filter("tap-id", "that go to this tap service"),
+			filter("type", "of this type: vnic or vswitch"), filter("guest-id", "of this guest"),
+			filter("host-id", "of this host"), filter("wire-id", "of this wire"),
 			filter("direction", "of this direction: IN, OUT or BOTH"),
 			filter("enabled", "that are enabled (true) or disabled (false)"),
 			filter("status", "of this status: disabled, pending, ready or error"),
-			filter("applied-by", "that this apply set made"),
-		),
+			filter("applied-by", "that this apply set made")),
 	}
 }
 
@@ -62,29 +57,47 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		return written(app, kind.TapFlows(), flow, err)
 	}
 
-	cmd := app.Waits(app.Command(verb("tap-flow",
-		`create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D] --tap-id T NAME
-  tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D] --tap-id T NAME`,
+	cmd := app.Waits(app.Command(verb(
+		"tap-flow",
+		`create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D]
+    --tap-id T NAME
+  tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D]
+    --tap-id T NAME`,
 		"Create a tap flow, enabled",
 		`  # what reaches a guest's NIC
-  tapctl %[1]s-create --type vnic --guest-id web-vm --mac-addr 52:54:00:12:34:56 --direction IN --tap-id ids web-in
+  tapctl %[1]s-create --type vnic --guest-id web-vm --mac-addr 52:54:00:12:34:56 \
+    --direction IN --tap-id ids web-in
   # one VLAN of a wire on a host, both directions
-  tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100 --wait 10s`,
-		cobra.ExactArgs(1), run)))
+  tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 \
+    --tap-id ids --wait 10s net0-100`,
+		cobra.ExactArgs(1),
+		run,
+	)))
 
 	flags := cmd.Flags()
-	flags.StringVar(&body.Type, "type", "",
-		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire on a host")
+	flags.StringVar(
+		&body.Type,
+		"type",
+		"",
+		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire "+
+			"on a host",
+	)
 	flags.StringVar(&body.TapID, "tap-id", "", "tap service that collects")
 	flags.StringVar(&body.GuestID, "guest-id", "", "vnic: the guest")
-	flags.StringVar(&body.MACAddr, "mac-addr", "", "vnic: MAC address of the NIC, if the guest has several")
-	flags.StringVar(&body.IPAddr, "ip-addr", "", "vnic: IP address of the NIC, if the guest has several")
+	flags.StringVar(&body.MACAddr, "mac-addr", "",
+		"vnic: MAC address of the NIC, if the guest has several")
+	flags.StringVar(&body.IPAddr, "ip-addr", "",
+		"vnic: IP address of the NIC, if the guest has several")
 	flags.StringVar(&body.HostID, "host-id", "", "vswitch: the host")
 	flags.StringVar(&body.WireID, "wire-id", "", "vswitch: the wire")
 	flags.StringVar(&vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
-	flags.StringVar(&body.Direction, "direction", "",
-		"IN: traffic that reaches the guest, or arrives from the physical network; OUT: traffic that "+
-			"leaves; BOTH (default)")
+	flags.StringVar(
+		&body.Direction,
+		"direction",
+		"",
+		"IN: traffic that reaches the guest, or arrives from the physical network; "+
+			"OUT: traffic that leaves; BOTH (default)",
+	)
 	flags.BoolVar(&disabled, "disabled", false, "create it disabled")
 	cli.Require(cmd, "type", "tap-id")
 	return cmd

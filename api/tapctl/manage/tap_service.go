@@ -11,7 +11,9 @@ import (
 
 func tapServiceVerbs(app *cli.App) []*cobra.Command {
 	v := verbs[api.TapService, api.TapServiceList]{app, kind.TapServices(),
-		func(c *client.Client) requests[api.TapService, api.TapServiceList] { return c.TapServices() }}
+		func(c *client.Client) requests[api.TapService, api.TapServiceList] {
+			return c.TapServices()
+		}}
 	switches := switchVerbs[api.TapService, api.TapServiceList]{app, kind.TapServices(),
 		func(c *client.Client) switchRequests[api.TapService, api.TapServiceList] {
 			return c.TapServices()
@@ -48,13 +50,18 @@ func createTapService(app *cli.App) *cobra.Command {
 		return written(app, kind.TapServices(), service, err)
 	}
 
-	cmd := app.Waits(app.Command(verb("tap-service",
-		"create --type guest|host --target-id ID [--mac-addr MAC] NAME", "Create a tap service, disabled",
+	cmd := app.Waits(app.Command(verb(
+		"tap-service",
+		"create --type guest|host --target-id ID [--mac-addr MAC] NAME",
+		"Create a tap service, disabled",
 		`  # collect in a guest, on a NIC that is added to it
   tapctl %[1]s-create --type guest --target-id ids-vm ids
   # collect on an unused physical NIC of a host
   tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 probe
-  tapctl %[1]s-enable ids --wait 10s`, cobra.ExactArgs(1), run)))
+  tapctl %[1]s-enable ids --wait 10s`,
+		cobra.ExactArgs(1),
+		run,
+	)))
 
 	flags := cmd.Flags()
 	flags.StringVar(&body.Type, "type", "", "where it collects: guest or host")
@@ -75,8 +82,9 @@ func updateTapService(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		service, err := c.TapServices().Update(cmd.Context(), args[0], api.TapServicePatch{Name: &name},
-			client.Wait(app.Wait))
+		service, err := c.TapServices().
+			Update(cmd.Context(), args[0], api.TapServicePatch{Name: &name},
+				client.Wait(app.Wait))
 		return written(app, kind.TapServices(), service, err)
 	}
 

@@ -21,11 +21,9 @@ func tokenVerbs(app *cli.App) []*cobra.Command {
 
 	return []*cobra.Command{
 		createToken(app), v.show(), revoke,
-		v.list(
-			filter("name", "of this name"),
+		v.list(filter("name", "of this name"),
 			filter("role", "of this role: viewer, operator or admin"),
-			filter("expired", "that have expired (true) or not (false)"),
-		),
+			filter("expired", "that have expired (true) or not (false)")),
 	}
 }
 
@@ -62,7 +60,8 @@ func createToken(app *cli.App) *cobra.Command {
 	cmd.Flags().StringVar(&role, "role", "",
 		"viewer: read; operator: also write guests, tap services and tap flows; admin: everything")
 	cmd.Flags().StringVar(&expires, "expires", "",
-		"when it expires: after a time (90d, 12h30m) or at one (2027-01-31, 2027-01-31T08:00:00Z); "+
+		"when it expires: after a time (90d, 12h30m) or at one (2027-01-31, "+
+			"2027-01-31T08:00:00Z); "+
 			"default: never")
 	cli.Require(cmd, "role")
 	return cmd

@@ -16,7 +16,11 @@ import (
 func TestTokens(t *testing.T) {
 	d := tapctltest.New(t)
 	var made api.TokenCreated
-	require.NoError(t, json.Unmarshal([]byte(d.Must("token-create --role viewer --expires 90d board -o json")), &made))
+	require.NoError(
+		t,
+		json.Unmarshal([]byte(d.Must("token-create --role viewer --expires 90d board -o json")),
+			&made),
+	)
 	at, err := time.Parse(time.RFC3339Nano, made.ExpiresAt)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().AddDate(0, 0, 90), at, time.Minute)
@@ -24,23 +28,31 @@ func TestTokens(t *testing.T) {
 	require.Regexp(t, `(?m)^token +tl_[a-z2-7]{10}_[A-Z2-7]{52}$`, shown)
 	d.Must("token-create ops --role admin")
 
-	require.Regexp(t, `(?s)^NAME +ROLE +EXPIRES +LAST-USED +ID\nadmin +admin +never .*\nboard +viewer +20.*\nci +operator +2999-.* never .*\nops +admin +never +never `, d.Must("token-list"))
+	require.Regexp(
+		t,
+		`(?s)^NAME +ROLE +EXPIRES +LAST-USED +ID\nadmin +admin +never .*\nboard +viewer +20.*\nci +operator +2999-.* never .*\nops +admin +never +never `,
+		d.Must("token-list"),
+	)
 	wide := d.Must("token-list -o wide")
 	require.Contains(t, wide, "CREATED-BY")
-	require.NotContains(t, wide+d.Must("token-list -o json")+d.Must("token-show board"), made.Secret[14:])
+	require.NotContains(t, wide+d.Must("token-list -o json")+d.Must("token-show board"),
+		made.Secret[14:])
 	require.Equal(t, made.ID+"\n", d.Must("token-list --role viewer -o id"))
 
 	d.Env["TAPLINE_TOKEN"] = made.Secret
 	d.Must("tap-flow-list")
 	stderr := d.Fails(cli.ExitFailed, "guest-create g --nic mac=52:54:00:00:00:01")
-	require.Contains(t, stderr, `this needs the role operator, and the token "board" has the role viewer`)
+	require.Contains(t, stderr,
+		`this needs the role operator, and the token "board" has the role viewer`)
 	require.Contains(t, stderr, "next: use a token of that role")
 	d.Fails(cli.ExitFailed, "token-list")
 
 	d.Env["TAPLINE_TOKEN"] = tapctltest.Token
-	require.Equal(t, "token \"board\" deleted\ntoken \"ci\" deleted\n", d.Must("token-delete board ci"))
+	require.Equal(t, "token \"board\" deleted\ntoken \"ci\" deleted\n",
+		d.Must("token-delete board ci"))
 	d.Env["TAPLINE_TOKEN"] = made.Secret
-	require.Contains(t, d.Fails(cli.ExitFailed, "tap-flow-list"), "next: give the content of admin.token")
+	require.Contains(t, d.Fails(cli.ExitFailed, "tap-flow-list"),
+		"next: give the content of admin.token")
 }
 
 func TestWrongTokenCommandLines(t *testing.T) {
@@ -55,7 +67,7 @@ func TestWrongTokenCommandLines(t *testing.T) {
 		"token-create --role viewer --expires -3d x":        {2, "--expires \"-3d\" is neither"},
 		"token-create --role viewer --expires 2020-01-01 x": {1, "has passed"},
 		"token-create --role viewer admin":                  {1, "name: the name is taken"},
-		"token-delete admin":                                {1, "delete that file"},
+		"token-delete admin":                                {1, "delete the file and restart"},
 		"token-delete nobody":                               {1, `there is no such token as "nobody"`},
 	} {
 		t.Run(line, func(t *testing.T) {

@@ -78,8 +78,12 @@ func TestAll(t *testing.T) {
 func TestHostUpdate(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
-	h := object[api.Host](t, d, "host-update h1 --wire net1=br1 --wire net0= --uplink br1=eth1,eth2 "+
-		"--learn-tunnel-ip --name h9")
+	h := object[api.Host](
+		t,
+		d,
+		"host-update h1 --wire net1=br1 --wire net0= --uplink br1=eth1,eth2 "+
+			"--learn-tunnel-ip --name h9",
+	)
 	require.Equal(t, map[string]string{"net1": "br1"}, h.Wires)
 	require.Equal(t, map[string][]string{"br1": {"eth1", "eth2"}}, h.Uplinks)
 	require.Empty(t, h.TunnelIP)
@@ -111,7 +115,8 @@ func TestHostFacts(t *testing.T) {
 	write(`{}`)
 	require.Contains(t, d.Fails(cli.ExitFailed, "host-update h3 --facts", file), `has no "nics"`)
 	write(`{`)
-	require.Contains(t, d.Fails(cli.ExitFailed, "host-update h3 --facts", file), "next: run host-facts")
+	require.Contains(t, d.Fails(cli.ExitFailed, "host-update h3 --facts", file),
+		"next: run host-facts")
 	require.Contains(t, d.Must("host-facts -o yaml"), "driver: ixgbe")
 }
 
@@ -139,7 +144,8 @@ func TestWaitOfWrites(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
 	stderr := d.WaitFails(cli.ExitPending, "tap-service-enable ids --wait 20ms")
-	require.Contains(t, stderr, `tap service "ids" is still pending after 20ms: waiting for the switch`)
+	require.Contains(t, stderr,
+		`tap service "ids" is still pending after 20ms: waiting for the switch`)
 
 	stderr = d.WaitFails(cli.ExitFailed, "tap-flow-update web --direction OUT --wait 10s")
 	require.Contains(t, stderr, `tap flow "web" is in error: the guest vm1 has no NIC`)
@@ -150,7 +156,8 @@ func TestWaitOfWrites(t *testing.T) {
 	d.Must("tap-flow-delete web --wait 10s")
 	d.Must("host-update h1 --name h9 --wait 10s")
 
-	d.WaitFails(cli.ExitPending, "tap-flow-create --type vnic --guest-id vm1 --tap-id ids new --wait 20ms")
+	d.WaitFails(cli.ExitPending,
+		"tap-flow-create --type vnic --guest-id vm1 --tap-id ids new --wait 20ms")
 	d.Must("tap-flow-enable new") // Without --wait, pending is no failure.
 
 	d.Engine.SetHealth("svc-4", tap.StateError, "no such NIC")

@@ -12,11 +12,17 @@ import (
 
 // auditFilters are the filters of audit-list: flags and their usage.
 var auditFilters = []struct{ flag, usage string }{
-	{"since", "only records from a time on (2026-11-30T08:00:00Z), or as young as this (30m, 12h, 7d)"},
+	{
+		"since",
+		"only records from a time on (2026-11-30T08:00:00Z), or as young as this (30m, 12h, 7d)",
+	},
 	{"until", "only records before a time, or older than this"},
 	{"actor", "only records of the token or certificate of this name or id, or of a type: token, " +
 		"certificate, config, controller or unknown"},
-	{"kind", "only records about this kind: host, guest, wire, tap_service, tap_flow, token or plugin"},
+	{
+		"kind",
+		"only records about this kind: host, guest, wire, tap_service, tap_flow, token or plugin",
+	},
 	{"id", "only records about the resource of this id or name"},
 	{"outcome", "only records of this outcome: success, refused, denied or failed"},
 	{"request-id", "only records of this request (X-Request-Id)"},

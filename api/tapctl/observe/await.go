@@ -16,8 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
-// pollInterval is how often wait looks without an event: guests that are detected, and wires, come and
-// go without events.
+// pollInterval is how often wait looks without an event: guests that are detected, and wires, come
+// and go without events.
 const pollInterval = time.Second
 
 // Target is a resource that is waited for. Once it was found it is followed by its id.
@@ -32,7 +32,8 @@ type Target struct {
 func NewTarget(o kind.Object) *Target { return &Target{kind: o.Kind, ref: o.ID, name: o.Name} }
 
 // Await waits until all targets have reached the goal, and prints them. It looks when an event says
-// that something changed. When the time is over it reports those that have not, and sets the exit code.
+// that something changed. When the time is over it reports those that have not, and sets the exit
+// code.
 func Await(
 	ctx context.Context, app *cli.App, c *client.Client, targets []*Target, goal string,
 	timeout time.Duration,
@@ -61,8 +62,8 @@ func Await(
 	return writeReached(app, reached, goal)
 }
 
-// poll reads targets until all have reached the goal or the time is over. It returns those that have,
-// and the targets that have not.
+// poll reads targets until all have reached the goal or the time is over. It returns those that
+// have, and the targets that have not.
 func poll(
 	ctx context.Context, c *client.Client, targets []*Target, goal string, timeout time.Duration,
 	changed <-chan struct{},
@@ -126,14 +127,15 @@ func (t *Target) look(
 	case goal == created || string(o.Health.Status) == goal:
 		return o, true, nil
 	case o.Health.Status == api.Error:
-		return kind.Object{}, false, advice.New("fix the cause; the controller then tries again by itself",
-			"%s %q is in error: %s", t.kind.Noun, o.Name, o.Health.Reason)
+		return kind.Object{}, false, advice.New(
+			"fix the cause; the controller then tries again by itself", "%s %q is in error: %s",
+			t.kind.Noun, o.Name, o.Health.Reason)
 	}
 	return o, false, nil
 }
 
-// signalEvents sends to changed when an event arrives, as long as the stream lasts. Without a stream,
-// wait looks every pollInterval.
+// signalEvents sends to changed when an event arrives, as long as the stream lasts. Without a
+// stream, wait looks every pollInterval.
 func signalEvents(ctx context.Context, c *client.Client, changed chan<- struct{}) {
 	events, err := c.Watch(ctx)
 	if err != nil {
@@ -169,7 +171,8 @@ func writeReached(app *cli.App, reached []kind.Object, goal string) error {
 		if app.Style.IDs() {
 			_, err = fmt.Fprintln(app.Out, o.ID)
 		} else {
-			_, err = fmt.Fprintf(app.Out, "%s %q is %s\n", o.Kind.Noun, format.Printable(o.Name), goal)
+			name := format.Printable(o.Name)
+			_, err = fmt.Fprintf(app.Out, "%s %q is %s\n", o.Kind.Noun, name, goal)
 		}
 		errs = append(errs, err)
 	}

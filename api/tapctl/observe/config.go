@@ -6,13 +6,13 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
-const configHelp = `Print the configuration that the controller runs with, in the form of its configuration file: what the
-file says, what flags of serve have changed, and the default of everything else. A setting without a
-value is null. Saved to a file on the controller's machine, it is a configuration for tapline serve
---config.
+const configHelp = `Print the configuration that the controller runs with, in the form of its
+configuration file: what the file says, what flags of serve have changed, and the default of
+everything else. A setting without a value is null. Saved to a file on the controller's machine, it
+is a configuration for tapline serve --config.
 
-It has no secrets: key files are named, not shown, and settings of plugins that look like secrets are
-"REDACTED".`
+It has no secrets: key files are named, not shown, and settings of plugins that look like secrets
+are "REDACTED".`
 
 func getConfig(app *cli.App) *cobra.Command {
 	return app.Command(cli.Verb{

@@ -17,7 +17,8 @@ import (
 // TestGetConfig: what is printed, in either form, is a file that means the same.
 func TestGetConfig(t *testing.T) {
 	d := tapctltest.New(t)
-	require.Contains(t, d.Fails(cli.ExitFailed, "get-config"), "this controller has no configuration")
+	require.Contains(t, d.Fails(cli.ExitFailed, "get-config"),
+		"this controller has no configuration")
 	c, err := config.Load("../../../controller/config/testdata/full.good.yml")
 	require.NoError(t, err)
 	here, err := os.Getwd()

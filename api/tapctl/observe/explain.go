@@ -16,7 +16,7 @@ import (
 func explain(app *cli.App) *cobra.Command {
 	return app.Command(cli.Verb{
 		Use:   "explain tap-flow|tap-service ID [flags]",
-		Short: "Explain a tap flow or tap service: the path of its packets, what is missing, what to do",
+		Short: "Explain a tap flow or tap service: its path, what is missing, what to do",
 		Long: `Explain a tap flow or a tap service:
 
 - the path of its packets from the source to the collector, with what each place has counted;
@@ -56,7 +56,8 @@ func explain(app *cli.App) *cobra.Command {
 func getExplanation(ctx context.Context, app *cli.App, word, ref string) (api.Explanation, error) {
 	k, _ := kind.Find(word)
 	if k.Word != "tap-flow" && k.Word != "tap-service" {
-		return api.Explanation{}, cli.Usage("%q cannot be explained: want tap-flow or tap-service", word)
+		return api.Explanation{}, cli.Usage("%q cannot be explained: want tap-flow or tap-service",
+			word)
 	}
 
 	c, err := app.Client()

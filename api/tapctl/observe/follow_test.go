@@ -16,16 +16,20 @@ func TestWatch(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
 	lines, stop := d.Start("watch tap-flow")
-	require.Contains(t, tapctltest.Next(t, lines), "present  tap-flow     net0-100              pending   waiting for the switch")
+	require.Contains(t, tapctltest.Next(t, lines),
+		"present  tap-flow     net0-100              pending   waiting for the switch")
 	require.Contains(t, tapctltest.Next(t, lines), "present  tap-flow     web ")
 	d.Must("guest-update vm1 --name vm9")
 	d.Must("tap-flow-disable web")
-	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3}  updated  tap-flow     web                   disabled$`, tapctltest.Next(t, lines))
+	require.Regexp(t,
+		`^\d\d:\d\d:\d\d\.\d{3}  updated  tap-flow     web                   disabled$`,
+		tapctltest.Next(t, lines))
 	d.Must("tap-flow-delete web")
 	require.Regexp(t, `deleted  tap-flow     web                   -$`, tapctltest.Next(t, lines))
 	d.Server.CloseClientConnections()
 	d.Must("tap-flow-disable net0-100")
-	require.Contains(t, tapctltest.Next(t, lines), "updated  tap-flow     net0-100", "the stream goes on where it was")
+	require.Contains(t, tapctltest.Next(t, lines), "updated  tap-flow     net0-100",
+		"the stream goes on where it was")
 	require.Equal(t, cli.ExitDone, stop())
 
 	lines, stop = d.Start("watch -o json")
@@ -48,14 +52,18 @@ func TestWait(t *testing.T) {
 	d.Engine.SetHealth("flow-6", tap.StateReady, "")
 	require.Equal(t, "tap flow \"net0-100\" is ready\n", d.Must("wait tap-flow/net0-100"))
 	require.Equal(t, "flow-6\nhost-1\n", d.Must("wait tap_flows/flow-6 host/h1 -o id"))
-	require.Contains(t, d.Must("wait tap-flow net0-100 --for condition=ready -o json"), `"name": "net0-100"`)
-	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/web"), `tap flow "web" is in error: the guest vm1 has no NIC`)
+	require.Contains(t, d.Must("wait tap-flow net0-100 --for condition=ready -o json"),
+		`"name": "net0-100"`)
+	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/web"),
+		`tap flow "web" is in error: the guest vm1 has no NIC`)
 	require.Equal(t, "tap flow \"web\" is error\n", d.Must("wait tap-flow/web --for error"))
-	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/wbe"), `did you mean tap flow "web"?`)
+	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/wbe"),
+		`did you mean tap flow "web"?`)
 
 	code, _, stderr := d.Run("wait host/h2 tap-flow/net0-100 --timeout 20ms")
 	require.Equal(t, cli.ExitPending, code)
-	require.Equal(t, "host \"h2\" is not ready after 20ms: pending: waiting for the switch\n", stderr)
+	require.Equal(t, "host \"h2\" is not ready after 20ms: pending: waiting for the switch\n",
+		stderr)
 	code, _, stderr = d.Run("wait guest/new --for created --timeout 0")
 	require.Equal(t, cli.ExitPending, code)
 	require.Contains(t, stderr, "it does not exist")
@@ -85,13 +93,17 @@ func TestDeleteAndWait(t *testing.T) {
 	d.Furnish()
 	for _, output := range []string{"table", "json"} {
 		d.Must("tap-flow-delete net0-100")
-		d.Must("tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100")
+		d.Must(
+			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100",
+		)
 		id := strings.TrimSpace(d.Must("tap-flow-show net0-100 -o id"))
 		d.Engine.SetLeaving(id, true)
 		code, _, stderr := d.Run("tap-flow-delete net0-100 --wait 10ms -o " + output)
 		require.Equal(t, cli.ExitPending, code, stderr)
 		require.Contains(t, stderr, "it is deleted, but not all switches")
-		d.Must("tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100")
+		d.Must(
+			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100",
+		)
 	}
 	d.Must("tap-flow-delete net0-100 --wait 10s")
 }

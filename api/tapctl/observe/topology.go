@@ -18,9 +18,9 @@ func topology(app *cli.App) *cobra.Command {
 	return app.Command(cli.Verb{
 		Use:   "topology [HOST...] [flags]",
 		Short: "Show what is mirrored from where to where",
-		Long: `Show what is mirrored from where to where: hosts, their bridges with wires and uplinks, the tap flows
-that are taken from each bridge, the tap services that collect there, and the tunnels between hosts.
-With arguments, only these hosts and those that they have tunnels with.`,
+		Long: `Show what is mirrored from where to where: hosts, their bridges with wires and
+uplinks, the tap flows that are taken from each bridge, the tap services that collect there, and the
+tunnels between hosts. With arguments, only these hosts and those that they have tunnels with.`,
 		Example: `  tapctl topology
   tapctl topology h1 h2
   tapctl topology -o dot | dot -Tsvg > topology.svg

@@ -20,7 +20,8 @@ const (
 
 // Goals are what wait can wait for.
 var Goals = []string{
-	string(api.Ready), string(api.Disabled), string(api.Pending), string(api.Error), created, deleted,
+	string(
+		api.Ready), string(api.Disabled), string(api.Pending), string(api.Error), created, deleted,
 }
 
 func wait(app *cli.App) *cobra.Command {
@@ -30,10 +31,11 @@ func wait(app *cli.App) *cobra.Command {
 	cmd := app.Command(cli.Verb{
 		Use:   "wait KIND/ID... [flags]",
 		Short: "Wait until resources have a status, or are created or deleted",
-		Long: `Wait until resources have a status (ready, disabled, pending or error), or are created or deleted.
+		Long: `Wait until resources have a status (ready, disabled, pending or error), or are
+created or deleted.
 
-Exit codes: 0 all of them do; 1 one is in error while another status is waited for, or does not exist;
-3 the time is over.`,
+Exit codes: 0 all of them do; 1 one is in error while another status is waited for, or does not
+exist; 3 the time is over.`,
 		Example: `  tapctl wait tap-flow/web
   tapctl wait tap-service/ids tap-flow/web tap-flow/db --for ready --timeout 1m
   tapctl wait tap-flow web db --for disabled
@@ -57,8 +59,10 @@ Exit codes: 0 all of them do; 1 one is in error while another status is waited f
 		},
 	})
 
-	cmd.Flags().StringVar(&goal, "for", string(api.Ready), "what to wait for: "+strings.Join(Goals, ", "))
-	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait (0 = check once)")
+	cmd.Flags().
+		StringVar(&goal, "for", string(api.Ready), "what to wait for: "+strings.Join(Goals, ", "))
+	cmd.Flags().
+		DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait (0 = check once)")
 	return cmd
 }
 
@@ -76,7 +80,8 @@ func readGoal(text string) (string, error) {
 		goal = deleted
 	}
 	if !slices.Contains(Goals, goal) {
-		return "", cli.Usage("--for %q is not known: want one of %s", goal, strings.Join(Goals, ", "))
+		return "", cli.Usage("--for %q is not known: want one of %s", goal,
+			strings.Join(Goals, ", "))
 	}
 	return goal, nil
 }
@@ -95,8 +100,9 @@ func readTargets(args []string, goal string) ([]*Target, error) {
 		k, ok := kind.Find(word)
 		switch {
 		case !ok || hasRef && ref == "":
-			return nil, cli.Usage("%q names no resource: want KIND/ID, such as tap-flow/web, of a kind %s",
-				arg, strings.Join(kind.Words(), ", "))
+			return nil, cli.Usage(
+				"%q names no resource: want KIND/ID, such as tap-flow/web, of a kind %s", arg,
+				strings.Join(kind.Words(), ", "))
 		case hasRef:
 			targets = append(targets, &Target{kind: k, ref: ref, name: ref})
 		case i > 0 || len(args) == 1:
@@ -109,7 +115,8 @@ func readTargets(args []string, goal string) ([]*Target, error) {
 	for _, t := range targets {
 		hasStatus := t.kind.Word != "guest" && t.kind.Word != "wire"
 		if !hasStatus && goal != created && goal != deleted {
-			return nil, cli.Usage("a %s has no status: want --for created or --for deleted", t.kind.Noun)
+			return nil, cli.Usage("a %s has no status: want --for created or --for deleted",
+				t.kind.Noun)
 		}
 	}
 	return targets, nil

@@ -22,9 +22,9 @@ import (
 // present marks what existed when a watch began, beside the types of events.
 const present = "present"
 
-const watchHelp = `Follow changes as they happen, until interrupted. First comes what exists, marked "present"; then a line
-for each resource that is created, updated (its settings or its status) or deleted. With -o json each
-line is an object with type, kind and object.
+const watchHelp = `Follow changes as they happen, until interrupted. First comes what exists, marked
+"present"; then a line for each resource that is created, updated (its settings or its status) or
+deleted. With -o json each line is an object with type, kind and object.
 
 If the stream breaks off it is resumed where it was. If events were lost for good, what exists comes
 again.`
@@ -54,7 +54,8 @@ func watch(app *cli.App) *cobra.Command {
 		},
 	})
 
-	cmd.Flags().BoolVar(&changesOnly, "changes-only", false, "leave out what exists at the beginning")
+	cmd.Flags().
+		BoolVar(&changesOnly, "changes-only", false, "leave out what exists at the beginning")
 	return cmd
 }
 
@@ -75,8 +76,8 @@ func newWatcher(app *cli.App, args []string) (*watcher, error) {
 	word, ref, hasRef := strings.Cut(args[0], "/")
 	k, ok := kind.Find(word)
 	if !ok || k.Word == "wire" { // Wires have no events.
-		return nil, cli.Usage("%q is no kind that can be watched: want host, guest, tap-service or tap-flow",
-			word)
+		return nil, cli.Usage(
+			"%q is no kind that can be watched: want host, guest, tap-service or tap-flow", word)
 	}
 
 	w.kind = &k

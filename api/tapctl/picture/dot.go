@@ -29,7 +29,8 @@ type dot struct {
 }
 
 func (d *dot) beginHost(name, label string) {
-	fmt.Fprintf(&d.nodes, "  subgraph %s {\n    label=%s;\n", dotText("cluster "+name), dotText(label))
+	fmt.Fprintf(&d.nodes, "  subgraph %s {\n    label=%s;\n", dotText("cluster "+name),
+		dotText(label))
 	d.indent = "    "
 }
 
@@ -39,14 +40,19 @@ func (d *dot) endHost() {
 }
 
 func (d *dot) node(n node) {
-	shapes := map[shape]string{bridgeShape: "box", sourceShape: "ellipse", serviceShape: "component"}
+	shapes := map[shape]string{
+		bridgeShape:  "box",
+		sourceShape:  "ellipse",
+		serviceShape: "component",
+	}
 	fmt.Fprintf(&d.nodes, "%s%s [label=%s, shape=%s%s];\n",
 		d.indent, dotText(n.id), dotText(n.label), shapes[n.shape], dotColour(n.status))
 }
 
 func (d *dot) edge(e edge) {
 	if e.status == "" {
-		fmt.Fprintf(&d.edges, "  %s -> %s [arrowhead=none, style=dotted];\n", dotText(e.from), dotText(e.to))
+		fmt.Fprintf(&d.edges, "  %s -> %s [arrowhead=none, style=dotted];\n", dotText(e.from),
+			dotText(e.to))
 		return
 	}
 
@@ -58,7 +64,8 @@ func (d *dot) edge(e edge) {
 		dotText(e.from), dotText(e.to), dotText(e.label), dotColour(e.status), width)
 }
 
-// dotText is a string of the DOT language. The escapes that matter are quote, backslash and line break.
+// dotText is a string of the DOT language. The escapes that matter are quote, backslash and line
+// break.
 func dotText(s string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 	return `"` + escape.Replace(format.PrintableLines(s)) + `"`

@@ -31,8 +31,8 @@ const (
 	serviceShape
 )
 
-// edge is a line of a drawing: the way of a tap flow's copies or, without a status, the link between a
-// bridge and a source.
+// edge is a line of a drawing: the way of a tap flow's copies or, without a status, the link
+// between a bridge and a source.
 type edge struct {
 	from, to string
 	label    string
@@ -64,7 +64,8 @@ func draw(c canvas, t Topology) {
 
 func drawBridge(c canvas, h Host, b Bridge) {
 	id := "bridge " + h.Name + " " + b.Name
-	c.node(node{id: id, label: format.Join(b.Name, strings.Join(b.Wires, ", ")), shape: bridgeShape})
+	c.node(
+		node{id: id, label: format.Join(b.Name, strings.Join(b.Wires, ", ")), shape: bridgeShape})
 
 	for _, f := range b.Flows {
 		c.node(sourceNode(f))

@@ -118,7 +118,8 @@ func (p *page) hop(h api.Hop) {
 		if h.What == "mirror" {
 			remark = ", updated by Open vSwitch every 5 s"
 		}
-		detail("%d packets, %s%s", h.Count.Packets, format.Scaled(float64(h.Count.Bytes), "B"), remark)
+		detail("%d packets, %s%s", h.Count.Packets, format.Scaled(float64(h.Count.Bytes), "B"),
+			remark)
 	}
 	if h.Reason != "" {
 		detail("%s: %s", h.Status, h.Reason)
@@ -130,7 +131,8 @@ func (p *page) host(s api.Switch) {
 	p.section("HOST %s", s.Host)
 	p.line("  status    %s %s", s.Status, s.Reason)
 	if s.OVSVersion != "" {
-		p.line("  switch    Open vSwitch %s, tunnel address %s", s.OVSVersion, format.OrDash(s.TunnelIP))
+		p.line("  switch    Open vSwitch %s, tunnel address %s", s.OVSVersion,
+			format.OrDash(s.TunnelIP))
 	}
 
 	p.connection("OVSDB", s.OVSDB)

@@ -78,8 +78,8 @@ type Unplaced struct {
 	Flows    []Flow    `json:"tap_flows"`
 }
 
-// NewTopology puts everything at its place. If only names hosts, by id or name, it has just these and
-// the hosts that they have tunnels with.
+// NewTopology puts everything at its place. If only names hosts, by id or name, it has just these
+// and the hosts that they have tunnels with.
 func NewTopology(state cloud.State, only []string) Topology {
 	b := newBuilder(state)
 	for _, s := range state.TapServices {
@@ -117,8 +117,10 @@ func newBuilder(state cloud.State) *builder {
 	for i, h := range state.Hosts {
 		b.hostAt[h.ID] = i
 		b.topology.Hosts = append(b.topology.Hosts, Host{
-			ID: h.ID, Name: h.Name, TunnelIP: h.TunnelIP, OVSVersion: h.OVSVersion, Connected: h.Connected,
-			Status: h.Status, Reason: h.Reason, Bridges: bridges(state, h), Services: []Service{},
+			ID: h.ID, Name: h.Name, TunnelIP: h.TunnelIP, OVSVersion: h.OVSVersion,
+			Connected: h.Connected,
+			Status:    h.Status, Reason: h.Reason,
+			Bridges: bridges(state, h), Services: []Service{},
 		})
 	}
 	return b
@@ -166,8 +168,8 @@ func (b *builder) addFlow(f api.TapFlow) {
 	}
 }
 
-// findSource returns the id of the host and the name of the bridge that a tap flow is taken from, and
-// fills in what the source is called.
+// findSource returns the id of the host and the name of the bridge that a tap flow is taken from,
+// and fills in what the source is called.
 func (b *builder) findSource(f api.TapFlow, flow *Flow) (hostID, bridge string) {
 	if f.Type == "vswitch" {
 		flow.Source = kind.WireSource(f)
@@ -192,7 +194,8 @@ func (b *builder) findSource(f api.TapFlow, flow *Flow) (hostID, bridge string) 
 
 func (b *builder) addTunnels() {
 	for ends, flows := range b.tunnels {
-		b.topology.Tunnels = append(b.topology.Tunnels, Tunnel{From: ends[0], To: ends[1], Flows: flows})
+		b.topology.Tunnels = append(b.topology.Tunnels,
+			Tunnel{From: ends[0], To: ends[1], Flows: flows})
 	}
 	slices.SortFunc(b.topology.Tunnels, func(a, b Tunnel) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
@@ -215,7 +218,10 @@ func (t *Topology) keep(only []string) {
 		return false
 	})
 
-	t.Hosts = slices.DeleteFunc(t.Hosts, func(h Host) bool { return !wanted[h.Name] && !kept[h.Name] })
+	t.Hosts = slices.DeleteFunc(
+		t.Hosts,
+		func(h Host) bool { return !wanted[h.Name] && !kept[h.Name] },
+	)
 	t.Unplaced = nothingUnplaced()
 }
 

@@ -26,7 +26,8 @@ func Tree(w io.Writer, t Topology) error {
 	if len(t.Tunnels) > 0 {
 		tunnels := branch{text: "tunnels"}
 		for _, tunnel := range t.Tunnels {
-			line := fmt.Sprintf("%s -> %s  %s", tunnel.From, tunnel.To, strings.Join(tunnel.Flows, ", "))
+			line := fmt.Sprintf("%s -> %s  %s", tunnel.From, tunnel.To,
+				strings.Join(tunnel.Flows, ", "))
 			tunnels.sub = append(tunnels.sub, branch{text: line})
 		}
 		tunnels.write(&b, "", "", "")
@@ -43,8 +44,8 @@ func Tree(w io.Writer, t Topology) error {
 	return err
 }
 
-// write writes a branch. Its line begins with lead and stem; the lines of its sub-branches begin with
-// lead and below.
+// write writes a branch. Its line begins with lead and stem; the lines of its sub-branches begin
+// with lead and below.
 func (n branch) write(b *strings.Builder, lead, stem, below string) {
 	b.WriteString(lead + stem + format.Printable(n.text) + "\n")
 	for i, sub := range n.sub {
@@ -57,19 +58,13 @@ func (n branch) write(b *strings.Builder, lead, stem, below string) {
 }
 
 func hostBranch(h Host) branch {
-	out := branch{text: format.Join(
-		h.Name,
-		health(h.Status, h.Reason),
-		format.Labelled("tunnel", h.TunnelIP),
-		format.Labelled("ovs", h.OVSVersion),
-	)}
+	out := branch{text: format.Join(h.Name, health(h.Status, h.Reason),
+		format.Labelled("tunnel", h.TunnelIP), format.Labelled("ovs", h.OVSVersion))}
 
 	for _, bridge := range h.Bridges {
-		sub := branch{text: format.Join(
-			"bridge "+bridge.Name,
+		sub := branch{text: format.Join("bridge "+bridge.Name,
 			format.Labelled("wires", strings.Join(bridge.Wires, ", ")),
-			format.Labelled("uplinks", strings.Join(bridge.Uplinks, ", ")),
-		)}
+			format.Labelled("uplinks", strings.Join(bridge.Uplinks, ", ")))}
 		for _, f := range bridge.Flows {
 			sub.sub = append(sub.sub, branch{text: flowLine(f)})
 		}
@@ -102,24 +97,14 @@ func flowLine(f Flow) string {
 		to += " (local)"
 	}
 
-	return format.Join(
-		"tap flow "+f.Name,
-		f.Type+" "+f.Source,
-		format.Labelled("port", f.Port),
-		f.Direction,
-		to,
-		health(f.Status, f.Reason),
-	)
+	return format.Join("tap flow "+f.Name, f.Type+" "+f.Source, format.Labelled("port", f.Port),
+		f.Direction, to, health(f.Status, f.Reason))
 }
 
 func serviceLine(s Service) string {
-	return format.Join(
-		"tap service "+s.Name,
-		s.Type+" "+s.Target,
+	return format.Join("tap service "+s.Name, s.Type+" "+s.Target,
 		format.Labelled("NIC", strings.TrimSpace(s.IfName+" "+s.MAC)),
-		format.Counted(s.Flows, "flow"),
-		health(s.Status, s.Reason),
-	)
+		format.Counted(s.Flows, "flow"), health(s.Status, s.Reason))
 }
 
 func health(status api.Status, reason string) string {

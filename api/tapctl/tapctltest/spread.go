@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Spread returns a furnished desk that also has a tunnel, a local mirror, and a tap service and a tap
-// flow that are on no host.
+// Spread returns a furnished desk that also has a tunnel, a local mirror, and a tap service and a
+// tap flow that are on no host.
 func Spread(t *testing.T) *Desk {
 	d := New(t)
 	d.Furnish()
@@ -25,7 +25,8 @@ func Spread(t *testing.T) *Desk {
 	}}})
 
 	d.Must("tap-flow-create --type vnic --guest-id db --tap-id probe db-all")
-	d.Must("tap-flow-create --type vswitch --host-id h1 --wire-id net0 --tap-id probe --disabled all")
+	d.Must(
+		"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --tap-id probe --disabled all")
 	d.Engine.SetHealth("svc-4", tap.StateReady, "")
 	d.Engine.SetHealth("flow-7", tap.StateReady, "")
 	d.Must("tap-service-enable probe")

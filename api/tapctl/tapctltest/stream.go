@@ -13,7 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/cmd"
 )
 
-// Start runs a command line until stop is called, and hands out its lines. Stop returns the exit code.
+// Start runs a command line until stop is called, and hands out its lines. Stop returns the exit
+// code.
 func (d *Desk) Start(line string) (lines <-chan string, stop func() int) {
 	d.t.Helper()
 	in, out := io.Pipe()
