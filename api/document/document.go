@@ -18,9 +18,9 @@ type Document struct {
 
 type position struct{ line, column int }
 
-// Position returns the place of the value at a path: of a field its key, of an element of a list its
-// beginning. If the document has no such value, it is the place of the innermost value around it.
-// It is not ok if there is none below the root.
+// Position returns the place of the value at a path: of a field its key, of an element of a list
+// its beginning. If the document has no such value, it is the place of the innermost value around
+// it. It is not ok if there is none below the root.
 func (d *Document) Position(path string) (line, column int, ok bool) {
 	at, ok := d.places[path]
 	for !ok {
@@ -49,9 +49,9 @@ func (d *Document) Error(path, format string, args ...any) *Error {
 	}
 }
 
-// ReadOne reads a file that has one YAML document; an empty file is an empty mapping. The name is for
-// errors. If there are errors, the document, if any, has null for each value that was refused, so
-// that a caller can report what is wrong with the other values too.
+// ReadOne reads a file that has one YAML document; an empty file is an empty mapping. The name is
+// for errors. If there are errors, the document, if any, has null for each value that was refused,
+// so that a caller can report what is wrong with the other values too.
 func ReadOne(name string, data []byte) (*Document, Errors) {
 	nodes, errs := parseNodes(name, data)
 	if len(errs) > 0 {
@@ -68,8 +68,8 @@ func ReadOne(name string, data []byte) (*Document, Errors) {
 	}
 }
 
-// ReadAll reads the documents of a stream: YAML, or JSON values one after the other. Empty documents
-// are left out. The name is for errors.
+// ReadAll reads the documents of a stream: YAML, or JSON values one after the other. Empty
+// documents are left out. The name is for errors.
 func ReadAll(name string, data []byte) ([]*Document, Errors) {
 	var out []*Document
 	var errs Errors

@@ -10,8 +10,8 @@ import (
 const (
 	// TokenPrefix begins each token: tl_ID_SECRET.
 	TokenPrefix = "tl_"
-	// TokenIDLength is the number of characters of ID. Each is one of 32, which makes 50 bits: enough
-	// to tell tokens apart, and not a secret.
+	// TokenIDLength is the number of characters of ID. Each is one of 32, which makes 50 bits:
+	// enough to tell tokens apart, and not a secret.
 	TokenIDLength = 10
 )
 

@@ -27,8 +27,8 @@ func identity(c echo.Context) access.Identity {
 	return id
 }
 
-// authorize is the middleware that lets a request through if its sender has the role that the operation
-// needs.
+// authorize is the middleware that lets a request through if its sender has the role that the
+// operation needs.
 func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		op, known := s.operations[c.Request().Method+" "+c.Path()]
@@ -62,8 +62,8 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// refuseStranger refuses a request without valid credentials: with 401, and with 429 if too many come
-// from the same network.
+// refuseStranger refuses a request without valid credentials: with 401, and with 429 if too many
+// come from the same network.
 func (s *server) refuseStranger(c echo.Context, err error) error {
 	header := c.Response().Header()
 

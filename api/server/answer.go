@@ -20,9 +20,9 @@ type recorded struct {
 	body           []byte
 }
 
-// record encodes an answer. Its ETag is "REVISION-DIGEST": If-Match compares the revision, which is that
-// of the record. The digest is that of the whole answer, since a status changes without its record.
-// Without a revision the tag is weak: only reads can be conditional on it.
+// record encodes an answer. Its ETag is "REVISION-DIGEST": If-Match compares the revision, which is
+// that of the record. The digest is that of the whole answer, since a status changes without its
+// record. Without a revision the tag is weak: only reads can be conditional on it.
 func record(v any, revision uint64) (*recorded, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -72,7 +72,8 @@ func (a *recorded) sendIfChanged(c echo.Context) error {
 	return a.send(c, http.StatusOK)
 }
 
-// opaque returns a tag without its weakness mark. Weak comparison ignores the mark (RFC 9110, 8.8.3.2).
+// opaque returns a tag without its weakness mark. Weak comparison ignores the mark (RFC 9110,
+// 8.8.3.2).
 func opaque(tag string) string { return strings.TrimPrefix(tag, "W/") }
 
 // answer writes JSON that caches do not keep.

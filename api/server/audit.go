@@ -30,9 +30,9 @@ const (
 	auditLimit      = 100              // default number of records in an answer
 )
 
-// audited is the middleware that gives each request an id, and records requests in the audit log before
-// they are answered. The engine records changes itself, before it stores them. Here remain denials, and
-// requests to change something that have changed nothing.
+// audited is the middleware that gives each request an id, and records requests in the audit log
+// before they are answered. The engine records changes itself, before it stores them. Here remain
+// denials, and requests to change something that have changed nothing.
 func (s *server) audited(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		s.summarizeSometimes(time.Now())
@@ -89,7 +89,8 @@ func noteName(c echo.Context, body any) {
 	}
 }
 
-// recordOutcome records a request that was denied, or that should have changed something and did not.
+// recordOutcome records a request that was denied, or that should have changed something and did
+// not.
 func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) {
 	record := about.Record()
 	record.Outcome, record.Status = audit.Success, about.Success
@@ -122,7 +123,8 @@ func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) 
 	_ = s.audit.Write(record)
 }
 
-// reads reports whether a request cannot change anything, by its method or since viewers may send it.
+// reads reports whether a request cannot change anything, by its method or since viewers may send
+// it.
 func (s *server) reads(c echo.Context) bool {
 	switch method := c.Request().Method; method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -157,8 +159,8 @@ func resourceOf(path string) (kind, ref string) {
 	return strings.TrimSuffix(kind, "s"), ref
 }
 
-// actionOf returns what a request should do: the verb at the end of its path, or what its method stands
-// for; "" if neither is known.
+// actionOf returns what a request should do: the verb at the end of its path, or what its method
+// stands for; "" if neither is known.
 func actionOf(method, path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, api.Prefix+"/"), "/")
 	if len(parts) == 3 && method == http.MethodPost {
@@ -190,9 +192,9 @@ func (s *server) summarizeSometimes(now time.Time) {
 	s.summarizeDenials()
 }
 
-// summarizeDenials records the denials beyond the limit: the last one of each address or token, with
-// their count. Records of each would rotate older files of the log away, and somebody who may change
-// nothing could erase it that way.
+// summarizeDenials records the denials beyond the limit: the last one of each address or token,
+// with their count. Records of each would rotate older files of the log away, and somebody who may
+// change nothing could erase it that way.
 func (s *server) summarizeDenials() {
 	s.denials.Dropped(func(last audit.Record, count int) {
 		last.Count = count

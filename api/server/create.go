@@ -20,8 +20,8 @@ import (
 // maxKept is the size of the largest answer that is kept to be repeated, in bytes.
 const maxKept = 16 << 10
 
-// serveCreate creates a resource. If a creation with the same Idempotency-Key has succeeded before, it
-// repeats the answer instead.
+// serveCreate creates a resource. If a creation with the same Idempotency-Key has succeeded before,
+// it repeats the answer instead.
 func (r *resource[V, T, C, P]) serveCreate(s *server, c echo.Context, req request) error {
 	body, err := contract.Decode[C](req.Body)
 	if err != nil {
@@ -67,7 +67,8 @@ func creationOf(c echo.Context, req request) store.Request {
 		return store.Request{}
 	}
 
-	// Marshalling what was parsed sorts names and drops blanks. It was JSON before, so it cannot fail.
+	// Marshalling what was parsed sorts names and drops blanks. It was JSON before, so it cannot
+	// fail.
 	canonical, _ := json.Marshal(req.Value)
 	operation := c.Request().Method + " " + c.Request().URL.Path + "\n"
 	sum := sha256.Sum256(append([]byte(operation), canonical...))
@@ -103,8 +104,8 @@ func (r *resource[V, T, C, P]) answerCreated(
 	return a.send(c, http.StatusCreated)
 }
 
-// repeat answers a creation that was made before. If its answer was not kept, the resource is answered
-// as it is now.
+// repeat answers a creation that was made before. If its answer was not kept, the resource is
+// answered as it is now.
 func (r *resource[V, T, C, P]) repeat(
 	c echo.Context, req request, before *idempotency.Earlier[recorded],
 ) error {

@@ -112,8 +112,8 @@ func TestIdempotencyKeyRestart(t *testing.T) {
 	})
 }
 
-// TestALargeAnswerIsMadeAnew: the answer to a repeated creation is the one that was kept, unless it was
-// too large for that; then it is the resource as it is by now.
+// TestALargeAnswerIsMadeAnew: the answer to a repeated creation is the one that was kept, unless it
+// was too large for that; then it is the resource as it is by now.
 func TestALargeAnswerIsMadeAnew(t *testing.T) {
 	for name, tc := range map[string]struct {
 		wires int

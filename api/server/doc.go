@@ -10,8 +10,8 @@
 //	idempotency  recognizes a creation that is repeated
 //	problem      turns errors into problem details (RFC 9457)
 //
-// Whether a valid request makes sense is for the engine to decide. The package acts on no switch, and
-// keeps no state but the creations that it remembers and the denials that it counts.
+// Whether a valid request makes sense is for the engine to decide. The package acts on no switch,
+// and keeps no state but the creations that it remembers and the denials that it counts.
 //
 // Goroutines are those of the http.Server that [Serve] runs; Serve waits for them.
 package server

@@ -7,12 +7,12 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// Engine is all that a server needs of the controller. It only joins the interfaces below: each group
-// of routes takes the one that it uses.
+// Engine is all that a server needs of the controller. It only joins the interfaces below: each
+// group of routes takes the one that it uses.
 //
-// A ref is an id or a name. An ifRevision other than 0 must be the revision of the record. Every error
-// is or wraps an *engine.Error or the error of ctx. Methods that wait return once the state is no
-// longer pending, or when ctx is done: then with the latest view and the error of ctx.
+// A ref is an id or a name. An ifRevision other than 0 must be the revision of the record. Every
+// error is or wraps an *engine.Error or the error of ctx. Methods that wait return once the state
+// is no longer pending, or when ctx is done: then with the latest view and the error of ctx.
 type Engine interface {
 	Resources
 	Records
@@ -55,8 +55,8 @@ type Guests interface {
 type Wires interface {
 	Wires() []engine.WireView
 	Wire(ref string) (engine.WireView, error)
-	// UpdateWire declares the bridge that carries the wire on each host; nil removes the declaration.
-	// A wire that nobody has declared before comes into being.
+	// UpdateWire declares the bridge that carries the wire on each host; nil removes the
+	// declaration. A wire that nobody has declared before comes into being.
 	UpdateWire(ctx context.Context, ref string, bridges map[string]*string) (engine.WireView, error)
 	DeleteWire(ctx context.Context, ref string) error
 }
@@ -108,8 +108,8 @@ type Events interface {
 type Plugins interface {
 	Plugins() []engine.PluginView
 	Plugin(name string) (engine.PluginView, error)
-	// ReloadPlugin starts the plugin anew from its file and configuration. If that fails, the running one
-	// goes on.
+	// ReloadPlugin starts the plugin anew from its file and configuration. If that fails, the
+	// running one goes on.
 	ReloadPlugin(ctx context.Context, name string) (engine.PluginView, error)
 }
 

@@ -175,8 +175,8 @@ func wires(e Wires, refs resolvers) kind {
 	}
 }
 
-// createWire declares a wire that no host has yet. Two requests that create the same wire at once both
-// succeed, as two updates would: a wire is only what the records of hosts say about it.
+// createWire declares a wire that no host has yet. Two requests that create the same wire at once
+// both succeed, as two updates would: a wire is only what the records of hosts say about it.
 func createWire(ctx context.Context, e Wires, body api.WireCreate) (engine.WireView, error) {
 	if _, err := e.Wire(body.Name); err == nil {
 		return engine.WireView{}, &engine.Error{

@@ -11,12 +11,12 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/listing"
 )
 
-// pieceLen is how many items of a list are read from the engine together. A change waits for one piece
-// at most.
+// pieceLen is how many items of a list are read from the engine together. A change waits for one
+// piece at most.
 const pieceLen = 256
 
-// checkColumns panics if the document promises a filter or an order that the list at a path does not
-// have.
+// checkColumns panics if the document promises a filter or an order that the list at a path does
+// not have.
 func checkColumns[V any](s *server, path string, list listing.List[V]) {
 	parameters := s.contract.Operation(http.MethodGet, path).Parameters()
 
@@ -80,7 +80,8 @@ func (r *resource[V, T, C, P]) answerList(s *server, c echo.Context, page listin
 	empty := len(b)
 
 	for from := 0; from < page.Len; from += pieceLen {
-		// The first piece tells how large the rest will be. A buffer that grows by and by is copied often.
+		// The first piece tells how large the rest will be. A buffer that grows by and by is copied
+		// often.
 		if from > 0 {
 			b = slices.Grow(b, (len(b)/from+16)*(page.Len-from))
 		}

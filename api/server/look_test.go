@@ -22,7 +22,8 @@ type looking struct {
 func (l looking) SampleFlows(_ context.Context, refs ...string)    { *l.at = append(*l.at, refs...) }
 func (l looking) SampleServices(_ context.Context, refs ...string) { *l.at = append(*l.at, refs...) }
 
-// TestListsHaveFreshCounters: who lists gets counters as fresh as who looks at one, but for lists that are long.
+// TestListsHaveFreshCounters: who lists gets counters as fresh as who looks at one, but for lists
+// that are long.
 func TestListsHaveFreshCounters(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
@@ -46,7 +47,8 @@ func TestListsHaveFreshCounters(t *testing.T) {
 	require.Empty(t, at)
 }
 
-// TestNoBodyIsAnEmptyObject: clients that send an object with every POST are served, and what would be ignored is refused.
+// TestNoBodyIsAnEmptyObject: clients that send an object with every POST are served, and what would
+// be ignored is refused.
 func TestNoBodyIsAnEmptyObject(t *testing.T) {
 	b := newBench(t)
 	b.furnish()

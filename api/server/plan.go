@@ -21,7 +21,8 @@ import (
 // planTime is the longest that a plan may take. It exceeds the deadline of the plan itself.
 const planTime = time.Minute
 
-// Rehearse makes changes to an imagined engine, and returns what they would do; see engine.Rehearse.
+// Rehearse makes changes to an imagined engine, and returns what they would do; see
+// engine.Rehearse.
 type Rehearse func(
 	ctx context.Context, change func(ctx context.Context, imagined Resources) error,
 ) (engine.Forecast, error)
@@ -69,8 +70,8 @@ func (s *server) plan(c echo.Context, req request) error {
 	return answer(c, http.StatusOK, convert.Plan(forecast))
 }
 
-// readSteps checks each change against the document: its body as that of the request which would make
-// the change.
+// readSteps checks each change against the document: its body as that of the request which would
+// make the change.
 func (s *server) readSteps(changes []api.PlannedChange) ([]step, []api.FieldProblem) {
 	var steps []step
 	var faults []api.FieldProblem
@@ -133,8 +134,8 @@ func (s *server) readStep(change api.PlannedChange, at string) (step, []api.Fiel
 	return step{PlannedChange: change, fields: fields}, faults
 }
 
-// applyAll makes all changes. Its error lists everything that is wrong with them, except what is wrong
-// only because an earlier change has failed.
+// applyAll makes all changes. Its error lists everything that is wrong with them, except what is
+// wrong only because an earlier change has failed.
 func applyAll(ctx context.Context, r Resources, steps []step) error {
 	kinds := kindsByName(r)
 	failed := map[string]bool{} // names of resources whose creation has failed

@@ -38,8 +38,8 @@ type resource[V, T, C, P any] struct {
 const (
 	// sampleTime is the longest that a reader waits for fresh counters. Then it gets the last ones.
 	sampleTime = 500 * time.Millisecond
-	// maxSampled is the length of the longest list whose counters are read for its reader. Counters of a
-	// longer list are up to 10 s old.
+	// maxSampled is the length of the longest list whose counters are read for its reader. Counters
+	// of a longer list are up to 10 s old.
 	maxSampled = 100
 )
 

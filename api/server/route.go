@@ -23,7 +23,8 @@ type request struct {
 	ref string // the id or name in the path
 }
 
-// route serves an operation of the document. The handler sees only requests that satisfy the document.
+// route serves an operation of the document. The handler sees only requests that satisfy the
+// document.
 func (s *server) route(method, path string, handle func(echo.Context, request) error) {
 	op := s.contract.Operation(method, path)
 	if op == nil {
@@ -51,8 +52,8 @@ func (s *server) route(method, path string, handle func(echo.Context, request) e
 func refOf(c echo.Context) (string, error) {
 	ref := c.Param("ref")
 
-	// Where the escaped path says more than the decoded one, as with %2F, echo routes by the former and
-	// leaves its parts escaped.
+	// Where the escaped path says more than the decoded one, as with %2F, echo routes by the former
+	// and leaves its parts escaped.
 	if c.Request().URL.RawPath != "" {
 		var err error
 		if ref, err = url.PathUnescape(ref); err != nil { // net/http refuses such paths before.
@@ -66,8 +67,8 @@ func refOf(c echo.Context) (string, error) {
 	return ref, nil
 }
 
-// ServeHTTP implements http.Handler. It answers HEAD wherever GET is answered (RFC 9110, section 9.3.2),
-// except for the event stream, which has no end. The http.Server leaves out the body.
+// ServeHTTP implements http.Handler. It answers HEAD wherever GET is answered (RFC 9110, section
+// 9.3.2), except for the event stream, which has no end. The http.Server leaves out the body.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead && r.URL.Path != watchPath {
 		r = r.WithContext(r.Context())
@@ -77,7 +78,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, r)
 }
 
-// observe is the middleware that counts and logs each request. It turns a panic of a handler into a 500.
+// observe is the middleware that counts and logs each request. It turns a panic of a handler into a
+// 500.
 func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		begin := time.Now()
@@ -129,5 +131,6 @@ func (s *server) logRequest(c echo.Context, took time.Duration) {
 		"status", status, "duration", took, "remote", c.Request().RemoteAddr)
 }
 
-// path returns the request's path. It hides the secret of a token that was sent in place of its name.
+// path returns the request's path. It hides the secret of a token that was sent in place of its
+// name.
 func path(c echo.Context) string { return redact.Tokens(c.Request().URL.Path) }

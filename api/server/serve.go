@@ -20,8 +20,8 @@ const (
 
 type stoppingKey struct{}
 
-// stopping returns a context that is done when the server that serves ctx begins to stop. Requests that
-// take long on purpose answer at once then. Outside of [Serve] it is never done.
+// stopping returns a context that is done when the server that serves ctx begins to stop. Requests
+// that take long on purpose answer at once then. Outside of [Serve] it is never done.
 func stopping(ctx context.Context) context.Context {
 	if s, ok := ctx.Value(stoppingKey{}).(context.Context); ok {
 		return s
@@ -30,9 +30,9 @@ func stopping(ctx context.Context) context.Context {
 	return context.Background()
 }
 
-// Serve answers requests on ln until ctx ends. Then it accepts no more, ends event streams and waits,
-// finishes what is under way within 10 s, and returns nil. With a tlsConfig it speaks TLS. Serve closes
-// ln.
+// Serve answers requests on ln until ctx ends. Then it accepts no more, ends event streams and
+// waits, finishes what is under way within 10 s, and returns nil. With a tlsConfig it speaks TLS.
+// Serve closes ln.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig *tls.Config) error {
 	srv := &http.Server{
 		Handler:           handler,

@@ -42,8 +42,8 @@ type Config struct {
 
 // Observer counts what operators watch.
 type Observer interface {
-	// Requested is called for each request that was answered. The route is the path of the document that it
-	// matched, "" if none.
+	// Requested is called for each request that was answered. The route is the path of the document
+	// that it matched, "" if none.
 	Requested(method, route string, status int, took time.Duration)
 	// Streaming is called with 1 for each event stream that opens, and with -1 when it closes.
 	Streaming(by int)
@@ -81,8 +81,8 @@ type server struct {
 	summarized atomic.Int64
 }
 
-// New returns the handler of all paths of the document. It panics if the document that is built into the
-// program is malformed, which the tests rule out.
+// New returns the handler of all paths of the document. It panics if the document that is built
+// into the program is malformed, which the tests rule out.
 func New(cfg Config) http.Handler { return newServer(cfg) }
 
 func newServer(cfg Config) *server {

@@ -32,7 +32,8 @@ const token = "s3cret"
 // document is read once, since answers are many.
 var document = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(api.Document()) })
 
-// bench is a server over an engine in memory. Every answer that it sees is held against the document.
+// bench is a server over an engine in memory. Every answer that it sees is held against the
+// document.
 type bench struct {
 	t       *testing.T
 	engine  *servertest.Engine
@@ -60,7 +61,8 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// send sends a request and checks that the document promises its answer. Headers are names and values in turn.
+// send sends a request and checks that the document promises its answer. Headers are names and
+// values in turn.
 func (b *bench) send(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	b.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -125,7 +127,8 @@ func matches(pattern, path string) bool {
 	return true
 }
 
-// must sends a request that has to succeed with a status and decodes the answer into out, which may be nil.
+// must sends a request that has to succeed with a status and decodes the answer into out, which may
+// be nil.
 func (b *bench) must(status int, method, path, body string, out any, headers ...string) *httptest.ResponseRecorder {
 	b.t.Helper()
 	w := b.send(method, path, body, headers...)

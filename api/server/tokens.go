@@ -19,8 +19,8 @@ import (
 
 const tokensPath = api.Prefix + "/tokens"
 
-// mountTokens serves access tokens. They are no resource like the others: they cannot be changed, and
-// only the answer to their creation has the secret.
+// mountTokens serves access tokens. They are no resource like the others: they cannot be changed,
+// and only the answer to their creation has the secret.
 func (s *server) mountTokens() {
 	list := listing.Of(s.keys.List, map[string]listing.Column[access.Token]{
 		"name":         listing.Text(func(t access.Token) string { return t.Name }),

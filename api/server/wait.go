@@ -11,8 +11,8 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 )
 
-// answerWhenGone answers a deletion once the switches have removed what the resource had there. At the
-// request's deadline it answers 202, since the deletion itself is done.
+// answerWhenGone answers a deletion once the switches have removed what the resource had there. At
+// the request's deadline it answers 202, since the deletion itself is done.
 func (s *server) answerWhenGone(c echo.Context, req request, id string) error {
 	if req.Wait == 0 {
 		return c.NoContent(http.StatusNoContent)

@@ -27,9 +27,9 @@ const (
 	chunkSize = 64 << 10         // bytes of events that are written at once
 )
 
-// watch streams events (HTML Standard, section 9.2, server-sent events) until the reader leaves, the
-// server stops, or the reader is too slow. A reader has no queue of its own, but a place in the engine's
-// bounded history.
+// watch streams events (HTML Standard, section 9.2, server-sent events) until the reader leaves,
+// the server stops, or the reader is too slow. A reader has no queue of its own, but a place in the
+// engine's bounded history.
 func (s *server) watch(c echo.Context, req request) error {
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
@@ -70,8 +70,8 @@ func (s *server) watch(c echo.Context, req request) error {
 	return nil
 }
 
-// beginStream writes what comes before the first change: why the stream cannot resume, what exists, and
-// the place from which a reader can resume.
+// beginStream writes what comes before the first change: why the stream cannot resume, what exists,
+// and the place from which a reader can resume.
 func (s *server) beginStream(out *eventStream, place, after string, known, snapshot bool) error {
 	if !known {
 		reason := fmt.Sprintf("what followed event %s is not known any more", contract.Quote(after))
@@ -135,8 +135,8 @@ type eventStream struct {
 	written time.Time    // when something was sent last
 }
 
-// relay waits for the next events of a walk, and sends those that the reader wants. If there are none,
-// it sends a heartbeat in time.
+// relay waits for the next events of a walk, and sends those that the reader wants. If there are
+// none, it sends a heartbeat in time.
 func (o *eventStream) relay(ctx context.Context, walk *engine.Watch) error {
 	beat, stop := context.WithDeadline(ctx, o.written.Add(heartbeat))
 	events, err := walk.Next(beat)

@@ -211,7 +211,8 @@ func TestWatchFilter(t *testing.T) {
 	})
 }
 
-// TestWatchThatNeverReads: such a reader is cut off, and holds neither memory nor anybody up meanwhile.
+// TestWatchThatNeverReads: such a reader is cut off, and holds neither memory nor anybody up
+// meanwhile.
 func TestWatchThatNeverReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -130,8 +130,8 @@ func roleOf(method string, described *openapi3.Operation) (access.Role, error) {
 // JSON returns the document as JSON.
 func (c *Contract) JSON() []byte { return c.json }
 
-// Operation returns what the document says about a method of a path such as /api/v1/hosts/{ref}, nil
-// if nothing.
+// Operation returns what the document says about a method of a path such as /api/v1/hosts/{ref},
+// nil if nothing.
 func (c *Contract) Operation(method, path string) *Operation { return c.operations[method+" "+path] }
 
 // Parameters returns the query parameters, with the values that each may have; none means any.

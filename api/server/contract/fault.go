@@ -15,8 +15,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
-// faultsOf checks a value against a schema, and lists what is wrong with it. The root is the name of
-// the value itself; "" is the body of a request.
+// faultsOf checks a value against a schema, and lists what is wrong with it. The root is the name
+// of the value itself; "" is the body of a request.
 func faultsOf(schema *openapi3.Schema, value any, root string) []api.FieldProblem {
 	err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest(),
 		openapi3.EnableFormatValidation(), openapi3.WithStringFormatValidators(formats()))

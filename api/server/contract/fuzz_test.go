@@ -13,7 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
-// FuzzBody: what the document accepts of a body can be decoded whole, and what it refuses is told as a 4xx with words.
+// FuzzBody: what the document accepts of a body can be decoded whole, and what it refuses is told
+// as a 4xx with words.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"f","tap_id":"ids","type":"vnic","guest_id":"vm1","vlan_id":7,"direction":"IN"}`,
@@ -55,7 +56,8 @@ func FuzzBody(f *testing.F) {
 				}
 				continue
 			}
-			// Whatever is in the body is in the decoded form too, so that nothing was dropped on the way.
+			// Whatever is in the body is in the decoded form too, so that nothing was dropped on
+			// the way.
 			again, err := json.Marshal(decoded)
 			if err != nil {
 				t.Fatal(err)

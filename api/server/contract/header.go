@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
-// readIfMatch parses If-Match (RFC 9110, section 13.1.1): "*", or one entity tag of an earlier answer.
-// It returns the revision in the tag, 0 if any revision matches.
+// readIfMatch parses If-Match (RFC 9110, section 13.1.1): "*", or one entity tag of an earlier
+// answer. It returns the revision in the tag, 0 if any revision matches.
 func (o *Operation) readIfMatch(r *http.Request) (uint64, error) {
 	tag := strings.TrimSpace(r.Header.Get("If-Match"))
 	if tag == "" || tag == "*" {
@@ -40,8 +40,8 @@ func (o *Operation) readIfMatch(r *http.Request) (uint64, error) {
 // maxKey is the longest Idempotency-Key, in characters.
 const maxKey = 255
 
-// readIdempotencyKey parses Idempotency-Key: a string of structured fields (RFC 8941, section 3.3.3),
-// or one without quotes, as many clients send it.
+// readIdempotencyKey parses Idempotency-Key: a string of structured fields (RFC 8941, section
+// 3.3.3), or one without quotes, as many clients send it.
 func readIdempotencyKey(r *http.Request) (string, error) {
 	values := r.Header.Values("Idempotency-Key")
 	if len(values) == 0 {

@@ -18,7 +18,8 @@ import (
 const maxDepth = 32
 
 // parseJSON parses a body that is one JSON value (RFC 8259). It is as strict as I-JSON (RFC 7493):
-// the text is valid UTF-8, and no object has a name twice, since parsers differ on which one counts.
+// the text is valid UTF-8, and no object has a name twice, since parsers differ on which one
+// counts.
 func parseJSON(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, problem.Refuse(http.StatusBadRequest, "", "the body is not UTF-8")
@@ -60,7 +61,8 @@ func syntaxFault(body []byte, err error) string {
 	return fmt.Sprintf("line %d, column %d: %v", line, column, err)
 }
 
-// walker goes through well-formed JSON to find names that an object has twice, which decoding hides.
+// walker goes through well-formed JSON to find names that an object has twice, which decoding
+// hides.
 type walker struct {
 	decoder *json.Decoder
 	faults  []api.FieldProblem

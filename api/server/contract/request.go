@@ -165,8 +165,8 @@ func refuseBody(r *http.Request) error {
 	return nil
 }
 
-// BodyFaults checks the body that a part of another request holds, for example one change of a plan.
-// The root is the name of that part.
+// BodyFaults checks the body that a part of another request holds, for example one change of a
+// plan. The root is the name of that part.
 func (o *Operation) BodyFaults(value any, root string) []api.FieldProblem {
 	media := slices.Sorted(maps.Keys(o.body))
 	if len(media) == 0 {

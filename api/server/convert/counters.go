@@ -7,8 +7,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/meter"
 )
 
-// Counters returns the JSON form of counters. What was delivered and lost is absent where switches do
-// not count it for this object alone.
+// Counters returns the JSON form of counters. What was delivered and lost is absent where switches
+// do not count it for this object alone.
 func Counters(c meter.Counters) api.Counters {
 	out := api.Counters{
 		Captured: flowing(c.Captured), Guarded: api.Count(c.Guarded), Shared: c.Shared,

@@ -11,8 +11,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Status returns a state as users see it. What a planner calls programmed is pending: nothing is ready
-// that was not read back from the switch.
+// Status returns a state as users see it. What a planner calls programmed is pending: nothing is
+// ready that was not read back from the switch.
 func Status(s tap.State) api.Status {
 	if s == tap.StateProgrammed {
 		return api.Pending
@@ -82,8 +82,8 @@ func setGiven[T any](field *T, given *T) {
 	}
 }
 
-// merged returns a map after a merge patch (RFC 7396), in which nil deletes a key. The map itself stays
-// as it is, since others may read it.
+// merged returns a map after a merge patch (RFC 7396), in which nil deletes a key. The map itself
+// stays as it is, since others may read it.
 func merged[V any](m map[string]V, patch map[string]*V) map[string]V {
 	if len(patch) == 0 {
 		return m

@@ -1,9 +1,9 @@
 // Package idempotency remembers which creations were made with which Idempotency-Key
 // (draft-ietf-httpapi-idempotency-key-header), so that a repeated request creates nothing.
 //
-// Answers are kept in memory, bounded in number, size and time. The key itself is a part of the record
-// that it created: after a restart a repeated request gets the resource as it is by then. Failed
-// creations are forgotten, since they changed nothing.
+// Answers are kept in memory, bounded in number, size and time. The key itself is a part of the
+// record that it created: after a restart a repeated request gets the resource as it is by then.
+// Failed creations are forgotten, since they changed nothing.
 //
 // A [Memory] may be used from many goroutines. It starts none, and sends no answers itself.
 package idempotency
@@ -84,8 +84,8 @@ func (m *Memory[A]) addLocked(n *creation[A]) {
 	}
 }
 
-// Begin begins a creation with a key, or returns the one that was made with it before. Every creation
-// that begins ends with End.
+// Begin begins a creation with a key, or returns the one that was made with it before. Every
+// creation that begins ends with End.
 func (m *Memory[A]) Begin(r store.Request) (before *Earlier[A], err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,8 +114,8 @@ func (m *Memory[A]) Created(r store.Request, id string) {
 	}
 }
 
-// End ends a creation. The answer is kept unless it is nil. A creation without a resource has failed,
-// and is forgotten.
+// End ends a creation. The answer is kept unless it is nil. A creation without a resource has
+// failed, and is forgotten.
 func (m *Memory[A]) End(r store.Request, answer *A) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

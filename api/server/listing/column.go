@@ -12,7 +12,8 @@ import (
 type Column[T any] struct {
 	matches func(v T, wanted string) bool // nil: a list cannot be filtered by it
 	key     func(T) string                // sorts as the field does; nil: a list cannot be ordered by it
-	// resolve turns the name in a filter into the id that objects have; nil if the field is no reference.
+	// resolve turns the name in a filter into the id that objects have; nil if the field is no
+	// reference.
 	resolve func(ref string) string
 }
 
@@ -59,8 +60,8 @@ func Address[T any](get func(T) []netip.Addr) Column[T] {
 	}}
 }
 
-// Reference is a field with the id of another resource. A filter may name it by its id or name, which
-// resolve turns into the id.
+// Reference is a field with the id of another resource. A filter may name it by its id or name,
+// which resolve turns into the id.
 func Reference[T any](get func(T) string, resolve func(ref string) string) Column[T] {
 	c := Text(get)
 	c.resolve = resolve

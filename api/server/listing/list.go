@@ -16,7 +16,8 @@ type List[V any] struct {
 type Page[V any] struct {
 	Len   int // number of items on the page
 	Total int // number of items that match
-	// Views returns the items [from, to) of the page. Items that were deleted meanwhile are left out.
+	// Views returns the items [from, to) of the page. Items that were deleted meanwhile are left
+	// out.
 	Views func(from, to int) []V
 }
 
@@ -25,8 +26,8 @@ func Of[V any](list func() []V, columns map[string]Column[V]) List[V] {
 	return FromRows(list, columns, func(views []V) []V { return views })
 }
 
-// FromRows lists rows, of which only those on the page become views. Rows are cheaper, and say enough
-// to choose by. The list function returns a new slice, ordered by name.
+// FromRows lists rows, of which only those on the page become views. Rows are cheaper, and say
+// enough to choose by. The list function returns a new slice, ordered by name.
 func FromRows[R, V any](list func() []R, columns map[string]Column[R], views func([]R) []V) List[V] {
 	return List[V]{
 		filters: func(name string) bool { return columns[name].matches != nil },
@@ -73,8 +74,8 @@ func choose[T any](items []T, columns map[string]Column[T], query map[string]str
 	return items, total
 }
 
-// Special are the parameters besides order_by that order a list, the most important first, each with
-// its column. Their value is asc or desc.
+// Special are the parameters besides order_by that order a list, the most important first, each
+// with its column. Their value is asc or desc.
 func Special() [][2]string {
 	return [][2]string{{"order_by_ip", "target_ip"}, {"order_by_flow_count", "flow_count"}}
 }

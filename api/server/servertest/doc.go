@@ -1,5 +1,5 @@
-// Package servertest holds an engine in memory, for tests of the server and of what speaks to it.
+// Package servertest has an engine in memory, for tests of the server and of its clients.
 //
-// [Engine] keeps records and revisions and resolves names as the real one does, but has no switches: tests say how things
-// stand with [Engine.SetHealth]. It starts no goroutine.
+// [Engine] keeps records and revisions and resolves names as the real engine does, but has no
+// switches: tests set the state of resources with [Engine.SetHealth]. It starts no goroutine.
 package servertest

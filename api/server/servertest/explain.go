@@ -8,56 +8,98 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// SampleServices implements server.Engine.
-func (e *Engine) SampleServices(context.Context, ...string) {}
-
-// SampleFlows implements server.Engine.
-func (e *Engine) SampleFlows(context.Context, ...string) {}
-
-// ExplainService implements server.Engine.
 func (e *Engine) ExplainService(_ context.Context, ref string) (engine.Explanation, error) {
 	v, err := e.Service(ref)
-	return explain(tap.KindService, v.ID, v.Name, v.Health), err
+
+	return explanation(tap.KindService, v.ID, v.Name, v.Health), err
 }
 
-// ExplainFlow implements server.Engine.
 func (e *Engine) ExplainFlow(_ context.Context, ref string) (engine.Explanation, error) {
 	v, err := e.Flow(ref)
-	return explain(tap.KindFlow, v.ID, v.Name, v.Health), err
+
+	var id, name string
+	if v.Flow != nil {
+		id, name = v.ID, v.Name
+	}
+	return explanation(tap.KindFlow, id, name, v.Health), err
 }
 
-// explain is an explanation with one of everything.
-func explain(kind tap.Kind, id, name string, health engine.Health) engine.Explanation {
-	wrong := engine.Health{State: tap.StateError, Reason: "the switch says of port tlm-1a2b3c4d: could not open"}
+const (
+	captureID = "capture-1a2b3c4d"
+	advice    = "on host h1: look into ovs-vswitchd.log"
+)
+
+// portError is the health of what stands on the switch of the explanation.
+func portError() engine.Health {
+	return engine.Health{
+		State: tap.StateError, Reason: "the switch says of port tlm-1a2b3c4d: could not open",
+	}
+}
+
+// explanation returns an explanation that has one of everything.
+func explanation(kind tap.Kind, id, name string, health engine.Health) engine.Explanation {
 	count := meter.Count{Packets: 1234, Bytes: 123400}
-	const capture, next = "capture-1a2b3c4d", "on host h1: look into ovs-vswitchd.log"
+	captured := meter.Flowing{Count: count, PacketsPerSecond: 10, BitsPerSecond: 8000}
+
 	return engine.Explanation{
 		Kind: kind, ID: id, Name: name, Health: health, Since: Epoch,
-		Counters: meter.Counters{Captured: meter.Flowing{Count: count, PacketsPerSecond: 10, BitsPerSecond: 8000}, SampledAt: Epoch},
+		Counters: meter.Counters{Captured: captured, SampledAt: Epoch},
 		Path: []engine.Hop{
-			{What: "source", HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet0", OFPort: 3, Text: "NIC 52:54:00:00:00:01 of guest vm1, IN",
-				Found: "external_ids:attached-mac, guest by external_ids:vm-id", Health: engine.Health{State: tap.StateReady}},
-			{What: "mirror", HostID: "host-1", Host: "h1", Bridge: "br0", Port: "tlm-1a2b3c4d",
-				Text: "tl-1a2b3c4d: select_dst_port=vnet0 output_port=tlm-1a2b3c4d", Health: wrong, Count: &count},
-			{What: "destination", Text: "NIC 02:74:61:00:00:01 (tapabcdef) of guest vm2",
-				Health: engine.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}},
+			{
+				What: "source", HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet0", OFPort: 3,
+				Text:   "NIC 52:54:00:00:00:01 of guest vm1, IN",
+				Found:  "external_ids:attached-mac, guest by external_ids:vm-id",
+				Health: engine.Health{State: tap.StateReady},
+			},
+			{
+				What: "mirror", HostID: "host-1", Host: "h1", Bridge: "br0", Port: "tlm-1a2b3c4d",
+				Text:   "tl-1a2b3c4d: select_dst_port=vnet0 output_port=tlm-1a2b3c4d",
+				Health: portError(), Count: &count,
+			},
+			{
+				What: "destination", Text: "NIC 02:74:61:00:00:01 (tapabcdef) of guest vm2",
+				Health: engine.Health{
+					State: tap.StatePending, Reason: "it is not plugged on any host that is connected",
+				},
+			},
 		},
 		Checks: []engine.Check{
 			{What: "tap flow web is enabled", Health: engine.Health{State: tap.StateReady}},
-			{What: "host h1 captures (" + capture + ")", HostID: "host-1", Host: "h1", Owner: capture, Health: wrong, Since: Epoch, Next: next},
-		},
-		Next: []string{next},
-		Switches: []engine.SwitchView{{
-			HostID: "host-1", Host: "h1", Health: wrong, OVSVersion: "3.1.0", TunnelIP: "192.0.2.1",
-			OVSDB:    engine.Connection{Connected: true, Since: Epoch},
-			OpenFlow: engine.Connection{Problem: "it is not; the switch connects to tcp:192.0.2.9:6653: state=BACKOFF"},
-			Rows: []engine.RowView{
-				{Table: "Port", Name: "tlm-1a2b3c4d", UUID: "00000001-0000-4000-8000-000000000000", Owner: capture,
-					Text: `on br0 vlan_mode=trunk trunks=[4095] type=patch ofport=-1 peer=tlt-1a2b3c4d error="could not open"`, State: engine.RowStands},
-				{Table: "Mirror", Name: "tl-1a2b3c4d", Owner: capture, Text: "on br0 select_dst_port=vnet0", State: engine.RowMissing},
+			{
+				What: "host h1 captures (" + captureID + ")", HostID: "host-1", Host: "h1",
+				Owner: captureID, Health: portError(), Since: Epoch, Next: advice,
 			},
-			Flows:      []engine.SwitchFlow{{Owner: capture, Text: "table=0,priority=100,in_port=4097,actions=goto_table:2", State: engine.RowMissing}},
-			FlowsError: "the OpenFlow connection of bridge brtap is missing",
+		},
+		Next:     []string{advice},
+		Switches: []engine.SwitchView{switchView()},
+	}
+}
+
+// switchView returns the switch of the explanation: a port that could not be opened, and a Mirror record
+// and an OpenFlow flow that are missing.
+func switchView() engine.SwitchView {
+	return engine.SwitchView{
+		HostID: "host-1", Host: "h1", Health: portError(), OVSVersion: "3.1.0", TunnelIP: "192.0.2.1",
+		OVSDB: engine.Connection{Connected: true, Since: Epoch},
+		OpenFlow: engine.Connection{
+			Problem: "it is not; the switch connects to tcp:192.0.2.9:6653: state=BACKOFF",
+		},
+		Rows: []engine.RowView{
+			{
+				Table: "Port", Name: "tlm-1a2b3c4d", UUID: "00000001-0000-4000-8000-000000000000",
+				Owner: captureID, State: engine.RowStands,
+				Text: `on br0 vlan_mode=trunk trunks=[4095] type=patch ofport=-1 peer=tlt-1a2b3c4d ` +
+					`error="could not open"`,
+			},
+			{
+				Table: "Mirror", Name: "tl-1a2b3c4d", Owner: captureID,
+				Text: "on br0 select_dst_port=vnet0", State: engine.RowMissing,
+			},
+		},
+		Flows: []engine.SwitchFlow{{
+			Owner: captureID, State: engine.RowMissing,
+			Text: "table=0,priority=100,in_port=4097,actions=goto_table:2",
 		}},
+		FlowsError: "the OpenFlow connection of bridge brtap is missing",
 	}
 }

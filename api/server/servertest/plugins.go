@@ -8,37 +8,27 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// SetReload sets what ReloadPlugin answers.
-func (e *Engine) SetReload(err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.reload = err
-}
-
-// Plugins implements server.Engine.
 func (e *Engine) Plugins() []engine.PluginView {
 	v, _ := e.Plugin("mirror")
+
 	return []engine.PluginView{v}
 }
 
-// Plugin implements server.Engine.
 func (e *Engine) Plugin(name string) (engine.PluginView, error) {
 	if name != "mirror" {
-		return engine.PluginView{}, &engine.Error{Kind: engine.NotFound, Message: "there is no plugin " + name}
+		return engine.PluginView{}, &engine.Error{
+			Kind: engine.NotFound, Message: "there is no plugin " + name,
+		}
 	}
+
 	return engine.PluginView{
-		Status: plugin.Status{Name: name, Path: "/usr/lib/tapline/tapline-mirror", Version: plugin.Version, Since: Epoch},
+		Status: plugin.Status{
+			Name: name, Path: "/usr/lib/tapline/tapline-mirror", Version: plugin.Version, Since: Epoch,
+		},
 		Health: engine.Health{State: tap.StateReady},
 	}, nil
 }
 
-// ReloadPlugin implements server.Engine.
 func (e *Engine) ReloadPlugin(_ context.Context, name string) (engine.PluginView, error) {
-	e.mu.Lock()
-	err := e.reload
-	e.mu.Unlock()
-	if err != nil {
-		return engine.PluginView{}, err
-	}
 	return e.Plugin(name)
 }

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,49 +10,60 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine"
 )
 
-// wireTable is what the hosts' records say of wires. e.mu is held.
-func (e *Engine) wireTable() *table[engine.WireView] {
-	t := &table[engine.WireView]{kind: "wire", ident: func(v engine.WireView) (string, string) { return v.ID, v.Name }}
-	for _, h := range e.hosts.rows {
-		for wire, bridge := range h.Host.Wires {
-			w, err := t.get(wire)
-			if err != nil {
-				w = engine.WireView{ID: wire, Name: wire}
+// wiresLocked returns the wires that the records of hosts declare, ordered by name.
+func (e *Engine) wiresLocked() []engine.WireView {
+	byName := map[string]*engine.WireView{}
+	for _, h := range e.hosts.rows { // ordered by name
+		for wire, bridge := range h.Wires {
+			if byName[wire] == nil {
+				byName[wire] = &engine.WireView{ID: wire, Name: wire}
 			}
-			w.Hosts = append(w.Hosts, engine.WireHost{HostID: h.ID, Host: h.Name, Bridge: bridge, Declared: true})
-			slices.SortFunc(w.Hosts, func(a, b engine.WireHost) int { return strings.Compare(a.Host, b.Host) })
-			t.put(w)
+			byName[wire].Hosts = append(byName[wire].Hosts,
+				engine.WireHost{HostID: h.ID, Host: h.Name, Bridge: bridge, Declared: true})
 		}
 	}
-	return t
+
+	out := make([]engine.WireView, 0, len(byName))
+	for _, w := range byName {
+		out = append(out, *w)
+	}
+	slices.SortFunc(out, func(a, b engine.WireView) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
-// Wires implements server.Engine.
 func (e *Engine) Wires() []engine.WireView {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.wireTable().rows
+
+	return e.wiresLocked()
 }
 
-// Wire implements server.Engine.
 func (e *Engine) Wire(ref string) (engine.WireView, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.wireTable().get(ref)
+	for _, w := range e.Wires() {
+		if w.Name == ref {
+			return w, nil
+		}
+	}
+
+	return engine.WireView{}, &engine.Error{
+		Kind: engine.NotFound, Message: fmt.Sprintf("there is no wire %q", ref),
+	}
 }
 
-// UpdateWire implements server.Engine.
-func (e *Engine) UpdateWire(_ context.Context, ref string, bridges map[string]*string) (engine.WireView, error) {
+func (e *Engine) UpdateWire(
+	_ context.Context, ref string, bridges map[string]*string,
+) (engine.WireView, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, host := range slices.Sorted(maps.Keys(bridges)) {
-		if _, err := e.hosts.get(host); err != nil {
+		if _, err := e.hosts.findLocked(host); err != nil {
+			e.mu.Unlock()
 			return engine.WireView{}, invalid("bridges."+host, "there is no host %q", host)
 		}
 	}
+
 	for host, bridge := range bridges {
-		i, _ := e.hosts.find(host)
-		h := e.hosts.rows[i].Host
+		i, _ := e.hosts.findLocked(host)
+		h := &e.hosts.rows[i]
 		h.Wires = maps.Clone(h.Wires)
 		if h.Wires == nil {
 			h.Wires = map[string]string{}
@@ -59,20 +71,22 @@ func (e *Engine) UpdateWire(_ context.Context, ref string, bridges map[string]*s
 		if delete(h.Wires, ref); bridge != nil {
 			h.Wires[ref] = *bridge
 		}
-		e.hosts.put(e.hostView(h))
 	}
-	if w, err := e.wireTable().get(ref); err == nil {
+	e.mu.Unlock()
+
+	// A wire without hosts is still the answer to the request that has removed the last one.
+	if w, err := e.Wire(ref); err == nil {
 		return w, nil
 	}
 	return engine.WireView{ID: ref, Name: ref}, nil
 }
 
-// DeleteWire implements server.Engine.
 func (e *Engine) DeleteWire(ctx context.Context, ref string) error {
 	w, err := e.Wire(ref)
 	if err != nil {
 		return err
 	}
+
 	bridges := map[string]*string{}
 	for _, at := range w.Hosts {
 		bridges[at.HostID] = nil

@@ -1,0 +1,114 @@
+package servertest
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+func (e *Engine) newFlows() records[store.Flow, engine.FlowView] {
+	return records[store.Flow, engine.FlowView]{
+		e: e, kind: "tap flow", idForm: "flow",
+		ident:   func(f *store.Flow) (*string, string) { return &f.ID, f.Name },
+		meta:    func(f *store.Flow) *store.Meta { return &f.Meta },
+		view:    e.flowViewLocked,
+		health:  func(v engine.FlowView) engine.Health { return v.Health },
+		event:   func(v *engine.FlowView) engine.Event { return engine.Event{Flow: v} },
+		resolve: e.resolveFlowLocked,
+	}
+}
+
+func (e *Engine) flowViewLocked(f store.Flow) engine.FlowView {
+	v := engine.FlowView{Flow: &f, Health: e.healthLocked(f.ID, f.Enabled)}
+
+	if s, err := e.services.getLocked(f.TapID); err == nil {
+		v.Tap = s.Name
+	}
+	if g, err := e.guests.getLocked(f.GuestID); err == nil {
+		v.Guest = g.Name
+	}
+	if h, err := e.hosts.getLocked(f.HostID); err == nil {
+		v.Host = h.Name
+	}
+	return v
+}
+
+// resolveFlowLocked turns the names in a flow into ids.
+func (e *Engine) resolveFlowLocked(f *store.Flow) error {
+	s, err := e.services.getLocked(f.TapID)
+	if err != nil {
+		return invalid("tap_id", "there is no tap service %q", f.TapID)
+	}
+	f.TapID = s.ID
+
+	switch f.Type {
+	case tap.FlowVNIC:
+		g, err := e.guests.getLocked(f.GuestID)
+		if err != nil {
+			return invalid("guest_id", "there is no guest %q", f.GuestID)
+		}
+		f.GuestID = g.ID
+		if f.MAC.IsZero() && len(g.NICs) > 0 {
+			f.MAC, f.IP = g.NICs[0].MAC, netip.Addr{}
+		}
+	case tap.FlowVSwitch:
+		h, err := e.hosts.getLocked(f.HostID)
+		if err != nil {
+			return invalid("host_id", "there is no host %q", f.HostID)
+		}
+		f.HostID = h.ID
+		if f.WireID == "" {
+			return invalid("wire_id", "is missing: want the wire whose switch is mirrored")
+		}
+	}
+	return nil
+}
+
+// Flows returns all tap flows.
+func (e *Engine) Flows() []engine.FlowView { return e.flows.list() }
+
+func (e *Engine) FlowRows() []engine.FlowRow {
+	views := e.Flows()
+
+	out := make([]engine.FlowRow, len(views))
+	for i, v := range views {
+		out[i] = engine.FlowRow{Flow: v.Flow, Health: v.Health}
+	}
+	return out
+}
+
+func (e *Engine) FlowViews(rows []engine.FlowRow) []engine.FlowView {
+	var out []engine.FlowView
+	for _, r := range rows {
+		if v, err := e.Flow(r.ID); err == nil {
+			out = append(out, v)
+		}
+	}
+
+	return out
+}
+
+func (e *Engine) Flow(ref string) (engine.FlowView, error) { return e.flows.get(ref) }
+
+func (e *Engine) CreateFlow(_ context.Context, f store.Flow) (engine.FlowView, error) {
+	return e.flows.create(f)
+}
+
+func (e *Engine) UpdateFlow(
+	_ context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error,
+) (engine.FlowView, error) {
+	return e.flows.update(ref, ifRevision, edit)
+}
+
+func (e *Engine) DeleteFlow(_ context.Context, ref string, ifRevision uint64) error {
+	return e.flows.remove(ref, ifRevision)
+}
+
+func (e *Engine) WaitFlow(ctx context.Context, id string) (engine.FlowView, error) {
+	return e.flows.wait(ctx, id)
+}
+
+func (e *Engine) SampleFlows(context.Context, ...string) {}
