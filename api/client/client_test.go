@@ -39,7 +39,11 @@ func dial(t *testing.T, h http.Handler, cfg client.Config) *client.Client {
 func newController(t *testing.T) (*servertest.Engine, *client.Client) {
 	t.Helper()
 	e := servertest.New()
-	return e, dial(t, server.New(server.Config{Engine: e, Token: []byte(token), Version: "1"}), client.Config{})
+	return e, dial(
+		t,
+		server.New(server.Config{Engine: e, Token: []byte(token), Version: "1"}),
+		client.Config{},
+	)
 }
 
 func TestVerbs(t *testing.T) {
@@ -53,34 +57,41 @@ func TestVerbs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, h, same)
 	require.NotEmpty(t, h.ETag)
-	odd, err := c.Guests().Create(ctx, api.GuestCreate{Name: "vm 0%?#", NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:09"}}})
+	odd, err := c.Guests().
+		Create(ctx, api.GuestCreate{Name: "vm 0%?#", NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:09"}}})
 	require.NoError(t, err)
 	again, err := c.Guests().Get(ctx, "vm 0%?#")
 	require.NoError(t, err)
 	require.Equal(t, odd, again)
 
-	_, err = c.Guests().Create(ctx, api.GuestCreate{Name: "vm1", NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:01"}}})
+	_, err = c.Guests().
+		Create(ctx, api.GuestCreate{Name: "vm1", NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:01"}}})
 	require.NoError(t, err)
-	s, err := c.TapServices().Create(ctx, api.TapServiceCreate{Name: "ids", Type: "guest", TargetID: "vm1"})
+	s, err := c.TapServices().
+		Create(ctx, api.TapServiceCreate{Name: "ids", Type: "guest", TargetID: "vm1"})
 	require.NoError(t, err)
 	e.SetHealth(s.ID, tap.StateReady, "")
 	s, err = c.TapServices().Enable(ctx, "ids", client.Wait(time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, api.Ready, s.Status)
 
-	_, err = c.TapServices().Update(ctx, "ids", api.TapServicePatch{Name: new("other")}, client.IfMatch(`"1"`))
+	_, err = c.TapServices().
+		Update(ctx, "ids", api.TapServicePatch{Name: new("other")}, client.IfMatch(`"1"`))
 	require.True(t, client.IsStatus(err, http.StatusPreconditionFailed), "%v", err)
-	s, err = c.TapServices().Update(ctx, "ids", api.TapServicePatch{Name: new("other")}, client.IfMatch(s.ETag))
+	s, err = c.TapServices().
+		Update(ctx, "ids", api.TapServicePatch{Name: new("other")}, client.IfMatch(s.ETag))
 	require.NoError(t, err)
 	s, err = c.TapServices().Disable(ctx, "other")
 	require.NoError(t, err)
 	require.False(t, s.Enabled)
 
 	for _, name := range []string{"b", "a", "c"} {
-		_, err = c.TapFlows().Create(ctx, api.TapFlowCreate{Name: name, TapID: "other", Type: "vnic", GuestID: "vm1"})
+		_, err = c.TapFlows().
+			Create(ctx, api.TapFlowCreate{Name: name, TapID: "other", Type: "vnic", GuestID: "vm1"})
 		require.NoError(t, err)
 	}
-	list, err := c.TapFlows().List(ctx, client.Where("tap_id", "other"), client.OrderBy("name", true), client.Page(2, 1))
+	list, err := c.TapFlows().
+		List(ctx, client.Where("tap_id", "other"), client.OrderBy("name", true), client.Page(2, 1))
 	require.NoError(t, err)
 	require.Equal(t, 3, list.Total)
 	require.Equal(t, "b", list.TapFlows[0].Name)
@@ -90,7 +101,8 @@ func TestVerbs(t *testing.T) {
 	require.ErrorAs(t, c.TapServices().Delete(ctx, "other"), &refused)
 	require.Equal(t, http.StatusConflict, refused.Problem.Status)
 	require.NoError(t, c.TapFlows().Delete(ctx, "a"))
-	_, err = c.Wires().Update(ctx, "net0", api.WirePatch{Bridges: map[string]*string{h.ID: new("br0")}})
+	_, err = c.Wires().
+		Update(ctx, "net0", api.WirePatch{Bridges: map[string]*string{h.ID: new("br0")}})
 	require.NoError(t, err)
 
 	health, err := c.Health(ctx)

@@ -49,7 +49,9 @@ func TestCreateIsRepeated(t *testing.T) {
 				if tc.busy--; tc.busy >= 0 {
 					w.Header().Set("Content-Type", api.ProblemType)
 					w.WriteHeader(http.StatusConflict)
-					_, _ = w.Write([]byte(`{"type":"` + api.InProgress + `","status":409,"detail":"busy"}`))
+					_, _ = w.Write(
+						[]byte(`{"type":"` + api.InProgress + `","status":409,"detail":"busy"}`),
+					)
 					return
 				}
 				w.WriteHeader(answer.Code)
@@ -98,17 +100,21 @@ func TestCreateIsNotRepeated(t *testing.T) {
 
 func TestConditional(t *testing.T) {
 	_, c := newController(t)
-	h, err := c.Hosts().Create(t.Context(), api.HostCreate{Name: "h", OVSDB: "unix:/x"}, client.Key("my-key"))
+	h, err := c.Hosts().
+		Create(t.Context(), api.HostCreate{Name: "h", OVSDB: "unix:/x"}, client.Key("my-key"))
 	require.NoError(t, err)
-	same, err := c.Hosts().Create(t.Context(), api.HostCreate{Name: "h", OVSDB: "unix:/x"}, client.Key("my-key"))
+	same, err := c.Hosts().
+		Create(t.Context(), api.HostCreate{Name: "h", OVSDB: "unix:/x"}, client.Key("my-key"))
 	require.NoError(t, err)
 	require.Equal(t, h, same)
 	_, err = c.Hosts().Get(t.Context(), "h", client.IfNoneMatch(h.ETag))
 	require.ErrorIs(t, err, client.ErrNotModified)
-	_, err = c.Hosts().Update(t.Context(), "h", api.HostPatch{Name: new("i")}, client.IfMatch(h.ETag))
+	_, err = c.Hosts().
+		Update(t.Context(), "h", api.HostPatch{Name: new("i")}, client.IfMatch(h.ETag))
 	require.NoError(t, err)
 	_, err = c.Hosts().Get(t.Context(), "i", client.IfNoneMatch(h.ETag))
 	require.NoError(t, err)
-	_, err = c.Hosts().Update(t.Context(), "i", api.HostPatch{Name: new("j")}, client.IfMatch(h.ETag))
+	_, err = c.Hosts().
+		Update(t.Context(), "i", api.HostPatch{Name: new("j")}, client.IfMatch(h.ETag))
 	require.True(t, client.IsStatus(err, http.StatusPreconditionFailed), "%v", err)
 }

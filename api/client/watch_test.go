@@ -72,7 +72,11 @@ func TestWatch(t *testing.T) {
 	require.Equal(t, "reset", next())
 	require.Equal(t, "current host h2", next())
 
-	other := dial(t, server.New(server.Config{Engine: servertest.New(), Token: []byte("another")}), client.Config{})
+	other := dial(
+		t,
+		server.New(server.Config{Engine: servertest.New(), Token: []byte("another")}),
+		client.Config{},
+	)
 	_, err = other.Watch(t.Context())
 	require.True(t, client.IsStatus(err, http.StatusUnauthorized), "%v", err)
 }
@@ -150,7 +154,11 @@ func TestWatchBeforeItsFirstPlace(t *testing.T) {
 		first := len(calls) == 1
 		mu.Unlock()
 		if first {
-			_, _ = w.Write([]byte("event: current\ndata: {\"kind\":\"host\",\"object\":{\"name\":\"gone\"}}\n\n"))
+			_, _ = w.Write(
+				[]byte(
+					"event: current\ndata: {\"kind\":\"host\",\"object\":{\"name\":\"gone\"}}\n\n",
+				),
+			)
 			return
 		}
 		handler.ServeHTTP(w, r)
@@ -174,7 +182,13 @@ func TestWatchOfAnother(t *testing.T) {
 		"long":  "data: " + string(make([]byte, 5<<20)) + "\n\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			liar := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }), client.Config{})
+			liar := dial(
+				t,
+				http.HandlerFunc(
+					func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) },
+				),
+				client.Config{},
+			)
 			events, err := liar.Watch(t.Context())
 			require.NoError(t, err)
 			next := pulled(t, events)
@@ -183,7 +197,11 @@ func TestWatchOfAnother(t *testing.T) {
 		})
 	}
 	t.Run("late", func(t *testing.T) {
-		c := dial(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), client.Config{Timeout: 50 * time.Millisecond})
+		c := dial(
+			t,
+			http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+			client.Config{Timeout: 50 * time.Millisecond},
+		)
 		_, err := c.Watch(t.Context())
 		require.Error(t, err)
 	})

@@ -64,7 +64,8 @@ func ReadOne(name string, data []byte) (*Document, Errors) {
 	case 1:
 		return newDocument(name, nodes[0])
 	default:
-		return nil, Errors{errorAt(name, place(nodes[1]), "", "a second document begins here: want one")}
+		second := place(nodes[1])
+		return nil, Errors{errorAt(name, second, "", "a second document begins here: want one")}
 	}
 }
 
@@ -114,7 +115,8 @@ func splitJSON(data []byte) [][]byte {
 
 		before := data[:begin]
 		column := begin - (bytes.LastIndexByte(before, '\n') + 1)
-		lead := strings.Repeat("\n", bytes.Count(before, []byte("\n"))) + strings.Repeat(" ", column)
+		newlines := bytes.Count(before, []byte("\n"))
+		lead := strings.Repeat("\n", newlines) + strings.Repeat(" ", column)
 
 		// YAML does not accept tabs between values, as JSON does.
 		value = bytes.ReplaceAll(value, []byte("\t"), []byte(" "))

@@ -16,7 +16,12 @@ func TestReadAll(t *testing.T) {
 	}{
 		{"nothing", "", nil, ""},
 		{"empty documents", "---\n---\n# nothing\n", nil, ""},
-		{"YAML", "name: a\n---\nkind: x\nname: b\n", []string{`{"name":"a"}`, `{"kind":"x","name":"b"}`}, "f:4:1"},
+		{
+			"YAML",
+			"name: a\n---\nkind: x\nname: b\n",
+			[]string{`{"name":"a"}`, `{"kind":"x","name":"b"}`},
+			"f:4:1",
+		},
 		{"a JSON value", `{"name": "a", "n": 1e3}`, []string{`{"name":"a","n":1e3}`}, "f:1:2"},
 		{"a stream of JSON values", "{\"name\": \"a\"}\n  {\"kind\": 1,\n\t\"name\": \"b\"}\n",
 			[]string{`{"name":"a"}`, `{"kind":1,"name":"b"}`}, "f:3:2"},
@@ -35,7 +40,11 @@ func TestReadAll(t *testing.T) {
 			if tt.place != "" {
 				last := docs[len(docs)-1]
 				require.EqualError(t, last.Error("name", "no"), tt.place+": name: no")
-				require.EqualError(t, last.Error("name.of[3].what", "no"), tt.place+": name.of[3].what: no")
+				require.EqualError(
+					t,
+					last.Error("name.of[3].what", "no"),
+					tt.place+": name.of[3].what: no",
+				)
 			}
 		})
 	}
@@ -44,9 +53,13 @@ func TestReadAll(t *testing.T) {
 func TestReadAllReportsTheErrorsOfAllDocuments(t *testing.T) {
 	docs, errs := document.ReadAll("f", []byte("a: &x 1\n---\nb: !!str 2\nb: 3\n"))
 	require.Nil(t, docs)
-	require.EqualError(t, errs, "f:1:4: a: anchors and aliases are not supported: write the value itself\n"+
-		"f:3:4: b: tags are not supported: write the value itself\n"+
-		"f:4:1: b: the key stands twice, first in line 3: want it once")
+	require.EqualError(
+		t,
+		errs,
+		"f:1:4: a: anchors and aliases are not supported: write the value itself\n"+
+			"f:3:4: b: tags are not supported: write the value itself\n"+
+			"f:4:1: b: the key stands twice, first in line 3: want it once",
+	)
 }
 
 func TestReadOneRefusesASecondDocument(t *testing.T) {

@@ -184,7 +184,11 @@ func (c *converter) float(path string, n *ast.FloatNode) Value {
 
 // isNumber reports whether text is a JSON number (RFC 8259, section 6).
 func isNumber(text string) bool {
-	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
+	if text == "" || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+		return false
+	}
+
+	return json.Valid([]byte(text))
 }
 
 func (c *converter) list(path string, values []ast.Node, depth int) Value {

@@ -48,7 +48,8 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate,
 				`Bearer realm="tapline", error="insufficient_scope"`)
 			return problem.Refuse(http.StatusForbidden, "",
-				"this needs the role %s, and the %s %q has the role %s", op.Role, id.Kind, id.Name, id.Role)
+				"this needs the role %s, and the %s %q has the role %s",
+				op.Role, id.Kind, id.Name, id.Role)
 		}
 
 		// What takes long on purpose ends when the identity does, as it does when the server stops.
@@ -79,11 +80,13 @@ func (s *server) refuseStranger(c echo.Context, err error) error {
 
 	if errors.Is(err, access.ErrMissing) {
 		header.Set(echo.HeaderWWWAuthenticate, `Bearer realm="tapline"`)
-		return problem.Refuse(http.StatusUnauthorized, "", `%v: send "Authorization: Bearer TOKEN", `+
-			`with one of tapctl token-create or the content of admin.token in the controller's data_dir`, err)
+		return problem.Refuse(http.StatusUnauthorized, "",
+			`%v: send "Authorization: Bearer TOKEN", with one of tapctl token-create `+
+				`or the content of admin.token in the controller's data_dir`, err)
 	}
 
-	header.Set(echo.HeaderWWWAuthenticate, `Bearer realm="tapline", error="invalid_token"`) // RFC 6750, 3.1
+	// RFC 6750, section 3.1
+	header.Set(echo.HeaderWWWAuthenticate, `Bearer realm="tapline", error="invalid_token"`)
 	if errors.Is(err, access.ErrWrong) {
 		err = fmt.Errorf("%w; it may have been revoked, "+
 			"and admin.token in the controller's data_dir holds one that is right", err)

@@ -20,7 +20,13 @@ import (
 func (b *bench) newToken(name string, role access.Role) string {
 	b.t.Helper()
 	var made api.TokenCreated
-	w := b.must(http.StatusCreated, http.MethodPost, "/api/v1/tokens", `{"name":"`+name+`","role":"`+string(role)+`"}`, &made)
+	w := b.must(
+		http.StatusCreated,
+		http.MethodPost,
+		"/api/v1/tokens",
+		`{"name":"`+name+`","role":"`+string(role)+`"}`,
+		&made,
+	)
 	require.Equal(b.t, "/api/v1/tokens/"+made.ID, w.Header().Get("Location"))
 	require.Equal(b.t, "no-store", w.Header().Get("Cache-Control"))
 	require.NotEmpty(b.t, made.Secret)
@@ -60,11 +66,28 @@ func TestRoles(t *testing.T) {
 				require.Equal(t, http.StatusForbidden, w.Code)
 				var p api.Problem
 				require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
-				require.Equal(t, `this needs the role `+string(tc.need)+`, and the token "the-`+string(role)+`" has the role `+string(role), p.Detail)
+				require.Equal(
+					t,
+					`this needs the role `+string(
+						tc.need,
+					)+`, and the token "the-`+string(
+						role,
+					)+`" has the role `+string(
+						role,
+					),
+					p.Detail,
+				)
 			})
 		}
 	}
-	b.problem(http.StatusForbidden, http.MethodPost, "/api/v1/hosts", "not even JSON", "Authorization", "Bearer "+secrets[access.Operator])
+	b.problem(
+		http.StatusForbidden,
+		http.MethodPost,
+		"/api/v1/hosts",
+		"not even JSON",
+		"Authorization",
+		"Bearer "+secrets[access.Operator],
+	)
 	require.Len(t, b.engine.Hosts(), 2)
 }
 
@@ -74,7 +97,14 @@ func TestEveryWriteSaysItsRole(t *testing.T) {
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			if method != http.MethodGet {
-				require.Contains(t, op.Extensions, "x-role", "%s %s: want x-role: viewer, operator or admin", method, path)
+				require.Contains(
+					t,
+					op.Extensions,
+					"x-role",
+					"%s %s: want x-role: viewer, operator or admin",
+					method,
+					path,
+				)
 			}
 		}
 	}
@@ -83,9 +113,23 @@ func TestEveryWriteSaysItsRole(t *testing.T) {
 func TestTokens(t *testing.T) {
 	b := newBench(t)
 	secret := b.newToken("ci", access.Operator)
-	b.must(http.StatusOK, http.MethodGet, "/api/v1/hosts", "", nil, "Authorization", "Bearer "+secret)
+	b.must(
+		http.StatusOK,
+		http.MethodGet,
+		"/api/v1/hosts",
+		"",
+		nil,
+		"Authorization",
+		"Bearer "+secret,
+	)
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	b.must(http.StatusCreated, http.MethodPost, "/api/v1/tokens", `{"name":"board","role":"viewer","expires_at":"`+later+`"}`, nil)
+	b.must(
+		http.StatusCreated,
+		http.MethodPost,
+		"/api/v1/tokens",
+		`{"name":"board","role":"viewer","expires_at":"`+later+`"}`,
+		nil,
+	)
 
 	var list api.TokenList
 	w := b.must(http.StatusOK, http.MethodGet, "/api/v1/tokens", "", &list)
@@ -103,10 +147,25 @@ func TestTokens(t *testing.T) {
 	require.Empty(t, list.Tokens[1].LastUsedAt)
 	require.Equal(t, "admin", list.Tokens[2].CreatedBy)
 	require.NotEmpty(t, list.Tokens[2].LastUsedAt)
-	b.must(http.StatusOK, http.MethodGet, "/api/v1/tokens?role=operator&expired=false&order_by=last_used_at", "", &list)
+	b.must(
+		http.StatusOK,
+		http.MethodGet,
+		"/api/v1/tokens?role=operator&expired=false&order_by=last_used_at",
+		"",
+		&list,
+	)
 	require.Equal(t, []string{"ci"}, names())
 
-	require.Equal(t, "name", b.problem(http.StatusConflict, http.MethodPost, "/api/v1/tokens", `{"name":"ci","role":"viewer"}`).Field)
+	require.Equal(
+		t,
+		"name",
+		b.problem(
+			http.StatusConflict,
+			http.MethodPost,
+			"/api/v1/tokens",
+			`{"name":"ci","role":"viewer"}`,
+		).Field,
+	)
 	for body, field := range map[string]string{
 		`{"name":"x"}`:                                                     "role",
 		`{"name":"x","role":"root"}`:                                       "role",
@@ -115,13 +174,25 @@ func TestTokens(t *testing.T) {
 		`{"name":"x","role":"viewer","expires_at":"2020-01-01T00:00:00Z"}`: "expires_at",
 		`{"name":"x","role":"viewer","token":"abc"}`:                       "token",
 	} {
-		require.Equal(t, field, b.problem(http.StatusBadRequest, http.MethodPost, "/api/v1/tokens", body).Field, body)
+		require.Equal(
+			t,
+			field,
+			b.problem(http.StatusBadRequest, http.MethodPost, "/api/v1/tokens", body).Field,
+			body,
+		)
 	}
 	b.problem(http.StatusConflict, http.MethodDelete, "/api/v1/tokens/admin", "")
 	p := b.problem(http.StatusNotFound, http.MethodDelete, "/api/v1/tokens/"+secret, "")
 	require.NotContains(t, p.Detail, secret[14:])
 	b.must(http.StatusNoContent, http.MethodDelete, "/api/v1/tokens/ci", "", nil)
-	b.problem(http.StatusUnauthorized, http.MethodGet, "/api/v1/hosts", "", "Authorization", "Bearer "+secret)
+	b.problem(
+		http.StatusUnauthorized,
+		http.MethodGet,
+		"/api/v1/hosts",
+		"",
+		"Authorization",
+		"Bearer "+secret,
+	)
 	require.NotContains(t, b.log.String(), secret[14:], "no log has a secret")
 }
 

@@ -51,7 +51,11 @@ func TestAudit(t *testing.T) {
 	viewer := b.newToken("board", access.Viewer)
 	made := b.audited("kind=token")[0]
 	require.Equal(t, "create", made.Action)
-	require.Equal(t, api.AuditActor{Type: "token", ID: "admin", Name: "admin", Role: "admin"}, made.Actor)
+	require.Equal(
+		t,
+		api.AuditActor{Type: "token", ID: "admin", Name: "admin", Role: "admin"},
+		made.Actor,
+	)
 	require.Equal(t, "board", made.Name)
 	require.Equal(t, "null", string(made.Before))
 	require.Contains(t, string(made.After), `"role":"viewer"`)
@@ -78,15 +82,38 @@ func TestAudit(t *testing.T) {
 			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "wire", ID: "net0", Outcome: "refused", Status: 405}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := b.send(tc.method, tc.path, tc.body, "Authorization", "Bearer "+tc.auth, "User-Agent", "test/1")
+			w := b.send(
+				tc.method,
+				tc.path,
+				tc.body,
+				"Authorization",
+				"Bearer "+tc.auth,
+				"User-Agent",
+				"test/1",
+			)
 			require.Equal(t, tc.want.Status, w.Code, w.Body)
 			got := b.audited("limit=1")[0]
 			require.Equal(t, w.Header().Get("X-Request-Id"), got.RequestID)
 			path, _, _ := strings.Cut(tc.path, "?")
-			require.Equal(t, []string{tc.method, path, "test/1"}, []string{got.Method, got.Path, got.UserAgent})
+			require.Equal(
+				t,
+				[]string{tc.method, path, "test/1"},
+				[]string{got.Method, got.Path, got.UserAgent},
+			)
 			require.NotEmpty(t, got.Problem)
-			require.Equal(t, tc.want, api.AuditRecord{Actor: api.AuditActor{Name: got.Actor.Name}, Action: got.Action, Kind: got.Kind, ID: got.ID,
-				Name: got.Name, Outcome: got.Outcome, Status: got.Status})
+			require.Equal(
+				t,
+				tc.want,
+				api.AuditRecord{
+					Actor:   api.AuditActor{Name: got.Actor.Name},
+					Action:  got.Action,
+					Kind:    got.Kind,
+					ID:      got.ID,
+					Name:    got.Name,
+					Outcome: got.Outcome,
+					Status:  got.Status,
+				},
+			)
 		})
 	}
 	before := len(b.audited(""))
@@ -96,8 +123,16 @@ func TestAudit(t *testing.T) {
 
 	require.Len(t, b.audited("actor=board&outcome=denied&since=1h"), 3)
 	require.Empty(t, b.audited("until=1h"))
-	require.Equal(t, "since", b.problem(400, http.MethodGet, "/api/v1/audit?since=yesterday", "").Field)
-	require.Equal(t, "outcome", b.problem(400, http.MethodGet, "/api/v1/audit?outcome=good", "").Field)
+	require.Equal(
+		t,
+		"since",
+		b.problem(400, http.MethodGet, "/api/v1/audit?since=yesterday", "").Field,
+	)
+	require.Equal(
+		t,
+		"outcome",
+		b.problem(400, http.MethodGet, "/api/v1/audit?outcome=good", "").Field,
+	)
 	require.Equal(t, "limit", b.problem(400, http.MethodGet, "/api/v1/audit?limit=0", "").Field)
 
 	b.send("DELETE", "/api/v1/tokens/"+viewer, "", "User-Agent", viewer)
@@ -129,7 +164,13 @@ func TestAFloodOfDenialsIsSummed(t *testing.T) {
 
 		viewer := b.newToken("board", access.Viewer)
 		for range 300 {
-			w := b.send(http.MethodDelete, "/api/v1/hosts/h1", "", "Authorization", "Bearer "+viewer)
+			w := b.send(
+				http.MethodDelete,
+				"/api/v1/hosts/h1",
+				"",
+				"Authorization",
+				"Bearer "+viewer,
+			)
 			require.Equal(t, http.StatusForbidden, w.Code)
 		}
 		time.Sleep(11 * time.Second)
@@ -149,7 +190,11 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	w := b.send(http.MethodPost, "/api/v1/tokens", `{"name":"ci","role":"viewer"}`)
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.NotEmpty(t, w.Header().Get("Retry-After"))
-	require.Contains(t, b.problem(http.StatusServiceUnavailable, http.MethodGet, "/readyz", "").Detail, "audit log")
+	require.Contains(
+		t,
+		b.problem(http.StatusServiceUnavailable, http.MethodGet, "/readyz", "").Detail,
+		"audit log",
+	)
 	require.NoError(t, os.Remove(file))
 	b.newToken("ci", access.Viewer)
 	b.must(http.StatusOK, http.MethodGet, "/readyz", "", nil)
@@ -161,7 +206,14 @@ func TestAPanicIsAudited(t *testing.T) {
 	trail, err := audit.Open(file, audit.Options{})
 	require.NoError(t, err)
 	defer trail.Close()
-	b.handler = server.New(server.Config{Token: []byte(token), Engine: panicking{b.engine}, Audit: trail, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	b.handler = server.New(
+		server.Config{
+			Token:  []byte(token),
+			Engine: panicking{b.engine},
+			Audit:  trail,
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		},
+	)
 	b.problem(http.StatusInternalServerError, http.MethodDelete, "/api/v1/hosts/h1", "")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -41,10 +41,19 @@ func (c crowded) FlowViews(rows []engine.FlowRow) []engine.FlowView {
 func BenchmarkList(b *testing.B) {
 	e := crowded{Engine: servertest.New()}
 	for n := range 10_000 {
-		e.flows = append(e.flows, engine.FlowView{Health: engine.Health{State: tap.StateReady}, Flow: &store.Flow{Flow: tap.Flow{
-			ID: fmt.Sprintf("3f2504e0-4f89-41d3-9a0c-%012d", n), Name: fmt.Sprintf("flow-%05d", n), TapID: fmt.Sprint("s", n%100),
-			Type: tap.FlowVNIC, GuestID: fmt.Sprint("g", n%1000), Direction: tap.Both, Enabled: true,
-		}}})
+		e.flows = append(
+			e.flows,
+			engine.FlowView{
+				Health: engine.Health{State: tap.StateReady},
+				Flow: &store.Flow{Flow: tap.Flow{
+					ID: fmt.Sprintf(
+						"3f2504e0-4f89-41d3-9a0c-%012d",
+						n,
+					), Name: fmt.Sprintf("flow-%05d", n), TapID: fmt.Sprint("s", n%100),
+					Type: tap.FlowVNIC, GuestID: fmt.Sprint("g", n%1000), Direction: tap.Both, Enabled: true,
+				}},
+			},
+		)
 	}
 	h := server.New(server.Config{Engine: e, Token: []byte(token)})
 	for name, query := range map[string]string{

@@ -18,7 +18,14 @@ func TestConfig(t *testing.T) {
 	b := newBench(t)
 	b.problem(http.StatusNotFound, http.MethodGet, "/api/v1/config", "")
 	secret := b.newToken("op", access.Operator)
-	b.problem(http.StatusForbidden, http.MethodGet, "/api/v1/config", "", "Authorization", "Bearer "+secret)
+	b.problem(
+		http.StatusForbidden,
+		http.MethodGet,
+		"/api/v1/config",
+		"",
+		"Authorization",
+		"Bearer "+secret,
+	)
 	full, err := config.Load("../../controller/config/testdata/full.good.yml")
 	require.NoError(t, err)
 	for _, c := range []*config.Config{config.Default(), full} {

@@ -43,10 +43,22 @@ func TestIdempotencyKey(t *testing.T) {
 	b.t = t
 	p := b.problem(422, "POST", path, `{"name":"h2","ovsdb":"unix:/y"}`, key, `"k1"`)
 	require.Equal(t, key, p.Field)
-	b.problem(422, "POST", "/api/v1/guests", `{"name":"h","nics":[{"mac":"52:54:00:00:00:01"}]}`, key, `"k1"`)
+	b.problem(
+		422,
+		"POST",
+		"/api/v1/guests",
+		`{"name":"h","nics":[{"mac":"52:54:00:00:00:01"}]}`,
+		key,
+		`"k1"`,
+	)
 	require.Equal(t, "name", b.problem(409, "POST", path, newHost, key, `"k2"`).Field)
 	b.must(204, "DELETE", path+"/h", "", nil)
-	require.Equal(t, first.Body.String(), b.must(201, "POST", path, newHost, nil, key, `"k1"`).Body.String(), "nothing is created anew")
+	require.Equal(
+		t,
+		first.Body.String(),
+		b.must(201, "POST", path, newHost, nil, key, `"k1"`).Body.String(),
+		"nothing is created anew",
+	)
 	require.Empty(t, b.engine.Hosts())
 	b.must(201, "POST", path, newHost, nil, key, `"k2"`) // What failed may be tried again.
 
@@ -54,14 +66,27 @@ func TestIdempotencyKey(t *testing.T) {
 		p := b.problem(400, "POST", path, newHost, key, bad)
 		require.Equal(t, key, p.Field, bad)
 	}
-	b.must(200, "PATCH", path+"/h", `{"name":"i"}`, nil, key, `"k1"`) // It says nothing of other requests.
+	b.must(
+		200,
+		"PATCH",
+		path+"/h",
+		`{"name":"i"}`,
+		nil,
+		key,
+		`"k1"`,
+	) // It says nothing of other requests.
 }
 
 func TestIdempotencyKeyMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		post := func(ctx context.Context) *httptest.ResponseRecorder {
-			r := httptest.NewRequestWithContext(ctx, "POST", "/api/v1/hosts?wait=10s", strings.NewReader(newHost))
+			r := httptest.NewRequestWithContext(
+				ctx,
+				"POST",
+				"/api/v1/hosts?wait=10s",
+				strings.NewReader(newHost),
+			)
 			r.Header.Set("Authorization", "Bearer "+token)
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Idempotency-Key", `"k"`)
@@ -88,7 +113,12 @@ func TestIdempotencyKeyMeanwhile(t *testing.T) {
 		begin := time.Now()
 		again := post(t.Context())
 		require.Equal(t, 201, again.Code)
-		require.Contains(t, again.Body.String(), `"status":"ready"`, "it waits in place of the one that was lost")
+		require.Contains(
+			t,
+			again.Body.String(),
+			`"status":"ready"`,
+			"it waits in place of the one that was lost",
+		)
 		require.Equal(t, 3*time.Second, time.Since(begin))
 		require.Len(t, b.engine.Hosts(), 1)
 	})
@@ -105,7 +135,14 @@ func TestIdempotencyKeyRestart(t *testing.T) {
 		w := b.must(201, "POST", "/api/v1/hosts", newHost, &h, "Idempotency-Key", "k")
 		require.Equal(t, "renamed", h.Name, "as it is by now")
 		require.Equal(t, "true", w.Header().Get("Idempotency-Replayed"))
-		b.problem(422, "POST", "/api/v1/hosts", `{"name":"x","ovsdb":"unix:/x"}`, "Idempotency-Key", "k")
+		b.problem(
+			422,
+			"POST",
+			"/api/v1/hosts",
+			`{"name":"x","ovsdb":"unix:/x"}`,
+			"Idempotency-Key",
+			"k",
+		)
 		b.must(204, "DELETE", "/api/v1/hosts/renamed", "", nil)
 		b.problem(410, "POST", "/api/v1/hosts", newHost, "Idempotency-Key", "k")
 		require.Empty(t, b.engine.Hosts())
@@ -128,7 +165,9 @@ func TestALargeAnswerIsMadeAnew(t *testing.T) {
 			for i := range tc.wires {
 				wires[fmt.Sprintf("a-wire-with-a-long-name-%d", i)] = fmt.Sprintf("br%d", i)
 			}
-			body, err := json.Marshal(api.HostCreate{Name: "h9", OVSDB: "tcp:192.0.2.9:6640", Wires: wires})
+			body, err := json.Marshal(
+				api.HostCreate{Name: "h9", OVSDB: "tcp:192.0.2.9:6640", Wires: wires},
+			)
 			require.NoError(t, err)
 
 			for range 2 {

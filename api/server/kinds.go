@@ -165,9 +165,11 @@ func wires(e Wires, refs resolvers) kind {
 		update: func(ctx context.Context, ref string, _ uint64, p api.WirePatch) (view, error) {
 			return e.UpdateWire(ctx, ref, p.Bridges)
 		},
-		remove: func(ctx context.Context, ref string, _ uint64) error { return e.DeleteWire(ctx, ref) },
-		json:   convert.Wire,
-		id:     wireID,
+		remove: func(ctx context.Context, ref string, _ uint64) error {
+			return e.DeleteWire(ctx, ref)
+		},
+		json: convert.Wire,
+		id:   wireID,
 		list: listing.Of(e.Wires, map[string]listing.Column[view]{
 			"name":    listing.Text(func(v view) string { return v.Name }),
 			"host_id": listing.References(hostIDs, refs.host),
@@ -180,8 +182,9 @@ func wires(e Wires, refs resolvers) kind {
 func createWire(ctx context.Context, e Wires, body api.WireCreate) (engine.WireView, error) {
 	if _, err := e.Wire(body.Name); err == nil {
 		return engine.WireView{}, &engine.Error{
-			Kind: engine.Conflict, Field: "name", Message: fmt.Sprintf(
-				"wire %q exists: change it with PATCH %s/wires/%s", body.Name, api.Prefix, body.Name),
+			Kind: engine.Conflict, Field: "name",
+			Message: fmt.Sprintf("wire %q exists: change it with PATCH %s/wires/%s",
+				body.Name, api.Prefix, body.Name),
 		}
 	}
 

@@ -62,8 +62,10 @@ func (s *server) plan(c echo.Context, req request) error {
 	}
 
 	allow(c, planTime)
-	forecast, err := s.rehearse(c.Request().Context(),
-		func(ctx context.Context, imagined Resources) error { return applyAll(ctx, imagined, steps) })
+	change := func(ctx context.Context, imagined Resources) error {
+		return applyAll(ctx, imagined, steps)
+	}
+	forecast, err := s.rehearse(c.Request().Context(), change)
 	if err != nil {
 		return err
 	}

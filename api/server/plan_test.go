@@ -13,7 +13,13 @@ import (
 func TestPlan(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
-	b.must(http.StatusCreated, http.MethodPost, "/api/v1/tap_flows", `{"name":"web","type":"vnic","guest_id":"vm1","tap_id":"ids"}`, nil)
+	b.must(
+		http.StatusCreated,
+		http.MethodPost,
+		"/api/v1/tap_flows",
+		`{"name":"web","type":"vnic","guest_id":"vm1","tap_id":"ids"}`,
+		nil,
+	)
 	flows, services := b.engine.Flows(), b.engine.Services()
 	var p api.Plan
 	resp := b.send(http.MethodPost, "/api/v1/plan", `{"changes":[
@@ -27,7 +33,16 @@ func TestPlan(t *testing.T) {
 	for _, r := range p.Resources {
 		actions[r.Kind+" "+r.Name] = r.Action
 	}
-	require.Equal(t, map[string]string{"guest db": "create", "tap_flow db-all": "create", "tap_service ids": "update", "tap_flow web": "delete"}, actions)
+	require.Equal(
+		t,
+		map[string]string{
+			"guest db":        "create",
+			"tap_flow db-all": "create",
+			"tap_service ids": "update",
+			"tap_flow web":    "delete",
+		},
+		actions,
+	)
 	require.Equal(t, flows, b.engine.Flows())
 	require.Equal(t, services, b.engine.Services())
 

@@ -102,7 +102,12 @@ func TestBadRequests(t *testing.T) {
 
 func TestAllFaultsAreTold(t *testing.T) {
 	b := newBench(t)
-	p := b.problem(http.StatusBadRequest, "POST", "/api/v1/tap_flows", `{"type":"x","vlan_id":4095,"a":1,"b":2}`)
+	p := b.problem(
+		http.StatusBadRequest,
+		"POST",
+		"/api/v1/tap_flows",
+		`{"type":"x","vlan_id":4095,"a":1,"b":2}`,
+	)
 	var fields []string
 	for _, e := range p.Errors {
 		fields = append(fields, e.Field)
@@ -148,8 +153,24 @@ func TestBodies(t *testing.T) {
 
 	t.Run("charset and merge patch are fine", func(t *testing.T) {
 		b := newBench(t)
-		b.must(201, "POST", "/api/v1/hosts", `{"name":"h","ovsdb":"unix:/x"}`, nil, "Content-Type", "application/json; charset=utf-8")
-		b.must(200, "PATCH", "/api/v1/hosts/h", `{"name":"i"}`, nil, "Content-Type", "application/merge-patch+json")
+		b.must(
+			201,
+			"POST",
+			"/api/v1/hosts",
+			`{"name":"h","ovsdb":"unix:/x"}`,
+			nil,
+			"Content-Type",
+			"application/json; charset=utf-8",
+		)
+		b.must(
+			200,
+			"PATCH",
+			"/api/v1/hosts/h",
+			`{"name":"i"}`,
+			nil,
+			"Content-Type",
+			"application/merge-patch+json",
+		)
 	})
 }
 
@@ -188,7 +209,9 @@ func TestIfMatch(t *testing.T) {
 				b.furnish()
 				tag := tc.tag
 				if tag == "CURRENT" {
-					tag = b.must(200, "GET", "/api/v1/tap_services/ids", "", nil).Header().Get("ETag")
+					tag = b.must(200, "GET", "/api/v1/tap_services/ids", "", nil).
+						Header().
+						Get("ETag")
 				}
 				want := tc.want
 				if want == 200 && r.method == "DELETE" {
@@ -211,7 +234,14 @@ func TestIfMatch(t *testing.T) {
 	t.Run("wires have no revision", func(t *testing.T) {
 		b := newBench(t)
 		b.furnish()
-		p := b.problem(400, "PATCH", "/api/v1/wires/net0", `{"bridges":{"h1":"br9"}}`, "If-Match", `"1"`)
+		p := b.problem(
+			400,
+			"PATCH",
+			"/api/v1/wires/net0",
+			`{"bridges":{"h1":"br9"}}`,
+			"If-Match",
+			`"1"`,
+		)
 		require.Equal(t, "If-Match", p.Field)
 	})
 }
@@ -234,7 +264,13 @@ func TestPointers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b.t = t
 			p := b.problem(400, tc.method, "/api/v1/"+tc.path, tc.body)
-			require.Equal(t, []api.FieldProblem{{Field: tc.field, Pointer: tc.pointer, Detail: p.Errors[0].Detail}}, p.Errors)
+			require.Equal(
+				t,
+				[]api.FieldProblem{
+					{Field: tc.field, Pointer: tc.pointer, Detail: p.Errors[0].Detail},
+				},
+				p.Errors,
+			)
 		})
 	}
 }
@@ -259,7 +295,15 @@ func TestMergePatch(t *testing.T) {
 			p := b.problem(400, "PATCH", "/api/v1/"+tc.path, tc.body)
 			require.Equal(t, tc.field, p.Field, p.Detail)
 			require.Contains(t, p.Detail, "want")
-			b.must(304, "GET", "/api/v1/"+tc.path, "", nil, "If-None-Match", before.Header().Get("ETag"))
+			b.must(
+				304,
+				"GET",
+				"/api/v1/"+tc.path,
+				"",
+				nil,
+				"If-None-Match",
+				before.Header().Get("ETag"),
+			)
 		})
 	}
 }
@@ -288,7 +332,9 @@ func TestIfNoneMatch(t *testing.T) {
 		b.must(200, "POST", "/api/v1/tap_services/ids/enable", "", nil)
 		tag := b.must(200, "GET", "/api/v1/tap_services/ids", "", nil).Header().Get("ETag")
 		b.engine.SetHealth(b.engine.Services()[0].ID, "ready", "")
-		now := b.must(200, "GET", "/api/v1/tap_services/ids", "", nil, "If-None-Match", tag).Header().Get("ETag")
+		now := b.must(200, "GET", "/api/v1/tap_services/ids", "", nil, "If-None-Match", tag).
+			Header().
+			Get("ETag")
 		require.NotEqual(t, tag, now)
 		b.must(200, "PATCH", "/api/v1/tap_services/ids", `{"name":"x"}`, nil, "If-Match", tag)
 		b.problem(412, "PATCH", "/api/v1/tap_services/x", `{"name":"y"}`, "If-Match", now)

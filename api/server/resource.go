@@ -21,18 +21,20 @@ import (
 type resource[V, T, C, P any] struct {
 	kind string // as in a plan, such as tap_flow; its paths and lists are named kind + "s"
 
-	list     listing.List[V]
-	get      func(ref string) (V, error)
-	create   func(ctx context.Context, body C, by store.Request) (V, error)
-	update   func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
-	remove   func(ctx context.Context, ref string, ifRevision uint64) error
-	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error) // nil: cannot be enabled
-	wait     func(ctx context.Context, id string) (V, error)                              // nil: has no status
-	sample   func(ctx context.Context, refs ...string)                                    // reads counters; nil: has none
-	json     func(V) T
-	append   func([]byte, T) ([]byte, error) // appends JSON; nil: encoding/json does
-	id       func(V) string
-	revision func(V) uint64 // nil: has none
+	list   listing.List[V]
+	get    func(ref string) (V, error)
+	create func(ctx context.Context, body C, by store.Request) (V, error)
+	update func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
+	remove func(ctx context.Context, ref string, ifRevision uint64) error
+	json   func(V) T
+	id     func(V) string
+
+	// The rest is nil where a kind does not have it.
+	enable   func(ctx context.Context, ref string, ifRevision uint64, on bool) (V, error)
+	wait     func(ctx context.Context, id string) (V, error) // until the status is not pending
+	sample   func(ctx context.Context, refs ...string)       // reads counters
+	append   func([]byte, T) ([]byte, error)                 // appends JSON, as encoding/json does
+	revision func(V) uint64
 }
 
 const (
@@ -164,7 +166,9 @@ func (r *resource[V, T, C, P]) serveDelete(s *server, c echo.Context, req reques
 
 // answerWhenSettled answers a write once the resource is no longer pending, or at the request's
 // deadline, or when the server stops. The write itself is done in each case.
-func (r *resource[V, T, C, P]) answerWhenSettled(c echo.Context, req request, status int, v V) error {
+func (r *resource[V, T, C, P]) answerWhenSettled(
+	c echo.Context, req request, status int, v V,
+) error {
 	a, err := r.settled(c, req, v)
 	if err != nil {
 		return err

@@ -15,8 +15,13 @@ func TestTapFlow(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	var made api.TapFlow
-	w := b.must(201, "POST", "/api/v1/tap_flows",
-		`{"name":"web","type":"vnic","guest_id":"vm1","mac_addr":"52-54-00-00-00-01","ip_addr":"::ffff:10.0.0.1","direction":"IN","tap_id":"ids"}`, &made)
+	w := b.must(
+		201,
+		"POST",
+		"/api/v1/tap_flows",
+		`{"name":"web","type":"vnic","guest_id":"vm1","mac_addr":"52-54-00-00-00-01","ip_addr":"::ffff:10.0.0.1","direction":"IN","tap_id":"ids"}`,
+		&made,
+	)
 	require.Equal(t, "/api/v1/tap_flows/"+made.ID, w.Header().Get("Location"))
 	require.Equal(t, "52:54:00:00:00:01", made.MACAddr)
 	require.Equal(t, "10.0.0.1", made.IPAddr)
@@ -34,11 +39,22 @@ func TestTapFlow(t *testing.T) {
 	require.NoError(t, json.Unmarshal(again.Body.Bytes(), &names))
 	for _, field := range []string{"id", "name", "tap_id", "type", "guest_id", "host_id", "wire_id", "mac_addr", "ip_addr",
 		"vlan_id", "direction", "enabled", "status", "reason"} {
-		require.Contains(t, names, field, "scripts rely on the names, whether there is a value or not")
+		require.Contains(
+			t,
+			names,
+			field,
+			"scripts rely on the names, whether there is a value or not",
+		)
 	}
 
 	var changed api.TapFlow
-	b.must(200, "PATCH", "/api/v1/tap_flows/web", `{"direction":"OUT","enabled":false,"tap_id":"probe","name":"web2"}`, &changed)
+	b.must(
+		200,
+		"PATCH",
+		"/api/v1/tap_flows/web",
+		`{"direction":"OUT","enabled":false,"tap_id":"probe","name":"web2"}`,
+		&changed,
+	)
 	require.Equal(t, "OUT", changed.Direction)
 	require.False(t, changed.Enabled)
 	require.Equal(t, api.Disabled, changed.Status)
@@ -64,7 +80,13 @@ func TestTapFlowVLAN(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	var f api.TapFlow
-	b.must(201, "POST", "/api/v1/tap_flows", `{"name":"sw","type":"vswitch","host_id":"h1","wire_id":"net0","vlan_id":4094,"tap_id":"ids","enabled":false}`, &f)
+	b.must(
+		201,
+		"POST",
+		"/api/v1/tap_flows",
+		`{"name":"sw","type":"vswitch","host_id":"h1","wire_id":"net0","vlan_id":4094,"tap_id":"ids","enabled":false}`,
+		&f,
+	)
 	require.Equal(t, 4094, f.VLANID)
 	require.Equal(t, "BOTH", f.Direction)
 	require.Equal(t, api.Disabled, f.Status)
@@ -88,8 +110,19 @@ func TestTapService(t *testing.T) {
 	require.NotEmpty(t, s.MACAddr)
 	require.NotEmpty(t, w.Header().Get("ETag"))
 
-	b.must(201, "POST", "/api/v1/tap_services", `{"name":"off","type":"guest","target_id":"vm-1","enabled":false}`, nil)
-	p := b.problem(409, "POST", "/api/v1/tap_services", `{"name":"ids","type":"guest","target_id":"vm1"}`)
+	b.must(
+		201,
+		"POST",
+		"/api/v1/tap_services",
+		`{"name":"off","type":"guest","target_id":"vm-1","enabled":false}`,
+		nil,
+	)
+	p := b.problem(
+		409,
+		"POST",
+		"/api/v1/tap_services",
+		`{"name":"ids","type":"guest","target_id":"vm1"}`,
+	)
 	require.Equal(t, "name", p.Field)
 	b.must(200, "PATCH", "/api/v1/tap_services/ids", `{"enabled":true,"name":"ids2"}`, &s)
 	require.True(t, s.Enabled)
@@ -101,11 +134,23 @@ func TestHost(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	var h api.Host
-	b.must(200, "PATCH", "/api/v1/hosts/h1", `{"wires":{"net1":"br1"},"uplinks":{"br1":["eth1"]},"ovsdb":"ssl:[2001:db8::1]:6640"}`, &h)
+	b.must(
+		200,
+		"PATCH",
+		"/api/v1/hosts/h1",
+		`{"wires":{"net1":"br1"},"uplinks":{"br1":["eth1"]},"ovsdb":"ssl:[2001:db8::1]:6640"}`,
+		&h,
+	)
 	require.Equal(t, map[string]string{"net0": "br0", "net1": "br1"}, h.Wires, "merged")
 	require.Equal(t, map[string][]string{"br1": {"eth1"}}, h.Uplinks)
 	h = api.Host{} // or decoding would add to its maps
-	b.must(200, "PATCH", "/api/v1/hosts/h1", `{"wires":{"net0":null},"uplinks":{"br1":null},"tunnel_ip":null,"nics":[]}`, &h)
+	b.must(
+		200,
+		"PATCH",
+		"/api/v1/hosts/h1",
+		`{"wires":{"net0":null},"uplinks":{"br1":null},"tunnel_ip":null,"nics":[]}`,
+		&h,
+	)
 	require.Equal(t, map[string]string{"net1": "br1"}, h.Wires)
 	require.Empty(t, h.Uplinks)
 	require.Empty(t, h.TunnelIP)
@@ -124,7 +169,13 @@ func TestHost(t *testing.T) {
 func TestGuest(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
-	b.engine.LearnGuest(engine.GuestView{ID: "vm-9", Name: "learned", NICs: []engine.NICView{{HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet9"}}})
+	b.engine.LearnGuest(
+		engine.GuestView{
+			ID:   "vm-9",
+			Name: "learned",
+			NICs: []engine.NICView{{HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet9"}},
+		},
+	)
 
 	w := b.must(200, "GET", "/api/v1/guests/learned", "", nil)
 	require.Regexp(t, `^W/"`, w.Header().Get("ETag"), "what is learned has no revision")
@@ -132,7 +183,14 @@ func TestGuest(t *testing.T) {
 
 	var g api.Guest
 	b.must(200, "PATCH", "/api/v1/guests/vm1", `{"nics":[{"mac":"52:54:00:00:00:07"}]}`, &g)
-	require.Equal(t, []api.GuestNIC{{MAC: "52:54:00:00:00:07", IPAddrs: []string{}, Sources: map[string][]string{}}}, g.NICs, "replaced")
+	require.Equal(
+		t,
+		[]api.GuestNIC{
+			{MAC: "52:54:00:00:00:07", IPAddrs: []string{}, Sources: map[string][]string{}},
+		},
+		g.NICs,
+		"replaced",
+	)
 	var list api.GuestList
 	b.must(200, "GET", "/api/v1/guests?host_id=h1", "", &list)
 	require.Equal(t, 1, list.Total)
@@ -280,7 +338,11 @@ func TestServicesInOrder(t *testing.T) {
 	}
 	var s api.TapService
 	b.must(200, "GET", "/api/v1/tap_services/d-9", "", &s)
-	require.Equal(t, []string{"h9", "h9", "10.0.0.9"}, []string{s.TargetName, s.HostName, s.TargetIPs[0]})
+	require.Equal(
+		t,
+		[]string{"h9", "h9", "10.0.0.9"},
+		[]string{s.TargetName, s.HostName, s.TargetIPs[0]},
+	)
 	var f api.TapFlow
 	b.must(200, "GET", "/api/v1/tap_flows/f3", "", &f)
 	require.Equal(t, []string{"a-v6", "vm", ""}, []string{f.TapName, f.GuestName, f.HostName})

@@ -33,7 +33,9 @@ func stopping(ctx context.Context) context.Context {
 // Serve answers requests on ln until ctx ends. Then it accepts no more, ends event streams and
 // waits, finishes what is under way within 10 s, and returns nil. With a tlsConfig it speaks TLS.
 // Serve closes ln.
-func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig *tls.Config) error {
+func Serve(
+	ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig *tls.Config,
+) error {
 	srv := &http.Server{
 		Handler:           handler,
 		TLSConfig:         tlsConfig,
@@ -67,7 +69,8 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig
 	defer cancel()
 	err := srv.Shutdown(drain)
 	if err != nil {
-		err = fmt.Errorf("api: some answers on %s were cut off: %w", ln.Addr(), errors.Join(err, srv.Close()))
+		err = errors.Join(err, srv.Close())
+		err = fmt.Errorf("api: some answers on %s were cut off: %w", ln.Addr(), err)
 	}
 	<-served
 

@@ -30,7 +30,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const token = "s3cret"
 
 // document is read once, since answers are many.
-var document = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(api.Document()) })
+var document = sync.OnceValues(
+	func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(api.Document()) },
+)
 
 // bench is a server over an engine in memory. Every answer that it sees is held against the
 // document.
@@ -83,7 +85,12 @@ func (b *bench) checkAnswer(r *http.Request, w *httptest.ResponseRecorder) {
 	b.t.Helper()
 	route := b.find(r)
 	if route == nil {
-		require.Equal(b.t, api.ProblemType, w.Header().Get("Content-Type"), "outside of the document")
+		require.Equal(
+			b.t,
+			api.ProblemType,
+			w.Header().Get("Content-Type"),
+			"outside of the document",
+		)
 		return
 	}
 	err := openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
@@ -91,12 +98,18 @@ func (b *bench) checkAnswer(r *http.Request, w *httptest.ResponseRecorder) {
 		Status:                 w.Code,
 		Header:                 w.Header(),
 		Body:                   http.NoBody,
-		Options:                &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: w.Body.Len() == 0},
+		Options: &openapi3filter.Options{
+			IncludeResponseStatus: true,
+			ExcludeResponseBody:   w.Body.Len() == 0,
+		},
 	})
 	if w.Body.Len() > 0 {
 		input := &openapi3filter.ResponseValidationInput{
-			RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, Route: route},
-			Status:                 w.Code, Header: w.Header(),
+			RequestValidationInput: &openapi3filter.RequestValidationInput{
+				Request: r,
+				Route:   route,
+			},
+			Status: w.Code, Header: w.Header(),
 			Options: &openapi3filter.Options{IncludeResponseStatus: true},
 		}
 		err = openapi3filter.ValidateResponse(r.Context(), input.SetBodyBytes(w.Body.Bytes()))
@@ -108,7 +121,13 @@ func (b *bench) find(r *http.Request) *routers.Route {
 	for path, item := range b.doc.Paths.Map() {
 		op := item.GetOperation(r.Method)
 		if op != nil && matches(path, r.URL.EscapedPath()) {
-			return &routers.Route{Spec: b.doc, Path: path, PathItem: item, Method: r.Method, Operation: op}
+			return &routers.Route{
+				Spec:      b.doc,
+				Path:      path,
+				PathItem:  item,
+				Method:    r.Method,
+				Operation: op,
+			}
 		}
 	}
 	return nil
@@ -129,7 +148,12 @@ func matches(pattern, path string) bool {
 
 // must sends a request that has to succeed with a status and decodes the answer into out, which may
 // be nil.
-func (b *bench) must(status int, method, path, body string, out any, headers ...string) *httptest.ResponseRecorder {
+func (b *bench) must(
+	status int,
+	method, path, body string,
+	out any,
+	headers ...string,
+) *httptest.ResponseRecorder {
 	b.t.Helper()
 	w := b.send(method, path, body, headers...)
 	require.Equal(b.t, status, w.Code, "%s %s: %s", method, path, w.Body)
@@ -240,14 +264,22 @@ func TestHealth(t *testing.T) {
 	b.engine.SetReady(errors.New("the plugin is starting"))
 	p := b.problem(http.StatusServiceUnavailable, http.MethodGet, "/readyz", "")
 	require.Contains(t, p.Detail, "plugin: the plugin is starting")
-	require.Contains(t, p.Parts, api.Part{Name: "plugin", Status: api.PartFailed, Detail: "the plugin is starting"})
+	require.Contains(
+		t,
+		p.Parts,
+		api.Part{Name: "plugin", Status: api.PartFailed, Detail: "the plugin is starting"},
+	)
 	require.Contains(t, p.Parts, api.Part{Name: "audit", Status: api.PartOK})
 	b.must(http.StatusOK, http.MethodGet, "/healthz", "", nil)
 }
 
 func TestMetricsAndDocument(t *testing.T) {
 	b := newBench(t)
-	require.Equal(t, "tapline_up 1\n", b.must(http.StatusOK, http.MethodGet, "/metrics", "", nil).Body.String())
+	require.Equal(
+		t,
+		"tapline_up 1\n",
+		b.must(http.StatusOK, http.MethodGet, "/metrics", "", nil).Body.String(),
+	)
 
 	var doc struct {
 		OpenAPI string
@@ -276,12 +308,23 @@ func TestMethodNotAllowed(t *testing.T) {
 	b.handler.ServeHTTP(w, r)
 	require.Equal(t, http.StatusNoContent, w.Code)
 	require.Equal(t, "OPTIONS, GET, POST, HEAD", w.Header().Get("Allow"))
-	require.Equal(t, "OPTIONS, GET", b.send(http.MethodPost, "/api/v1/watch", "").Header().Get("Allow"), "a stream has no head")
+	require.Equal(
+		t,
+		"OPTIONS, GET",
+		b.send(http.MethodPost, "/api/v1/watch", "").Header().Get("Allow"),
+		"a stream has no head",
+	)
 }
 
 func TestAPanicIsOne500(t *testing.T) {
 	b := newBench(t)
-	b.handler = server.New(server.Config{Token: []byte(token), Engine: panicking{b.engine}, Logger: slog.New(slog.NewTextHandler(b.log, nil))})
+	b.handler = server.New(
+		server.Config{
+			Token:  []byte(token),
+			Engine: panicking{b.engine},
+			Logger: slog.New(slog.NewTextHandler(b.log, nil)),
+		},
+	)
 	p := b.problem(http.StatusInternalServerError, http.MethodGet, "/api/v1/hosts/h1", "")
 	require.NotContains(t, p.Detail, "out of order", "internals stay in the log")
 	require.Contains(t, b.log.String(), "out of order")
@@ -290,7 +333,12 @@ func TestAPanicIsOne500(t *testing.T) {
 func TestNamesWithSpecialCharacters(t *testing.T) {
 	b := newBench(t)
 	for i, name := range []string{"a b", "采集 1", "50%", "q?x=1", "...", "a#b", "enable"} {
-		body, err := json.Marshal(api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}}})
+		body, err := json.Marshal(
+			api.GuestCreate{
+				Name: name,
+				NICs: []api.GuestNICCreate{{MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}},
+			},
+		)
 		require.NoError(t, err)
 		b.must(http.StatusCreated, http.MethodPost, "/api/v1/guests", string(body), nil)
 		var g api.Guest
@@ -303,15 +351,29 @@ func TestNamesWithSpecialCharacters(t *testing.T) {
 		b.must(http.StatusOK, http.MethodGet, "/api/v1/guests/"+encoded, "", &g)
 		require.Equal(t, name, g.Name, "encoded more than need be, as many clients do")
 	}
-	b.must(http.StatusCreated, http.MethodPost, "/api/v1/guests", `{"name":"watch","nics":[{"mac":"52:54:00:00:00:98"}]}`, nil)
+	b.must(
+		http.StatusCreated,
+		http.MethodPost,
+		"/api/v1/guests",
+		`{"name":"watch","nics":[{"mac":"52:54:00:00:00:98"}]}`,
+		nil,
+	)
 	head := httptest.NewRequest(http.MethodHead, "/api/v1/guests/watch", nil)
 	head.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, head)
 	require.Equal(t, http.StatusOK, w.Code, "it is not the stream")
 	for _, name := range []string{"a/b", "-x", ".", "..", " a", "a ", "a\tb"} {
-		body, err := json.Marshal(api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:99"}}})
+		body, err := json.Marshal(
+			api.GuestCreate{Name: name, NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:99"}}},
+		)
 		require.NoError(t, err)
-		require.Equal(t, "name", b.problem(http.StatusBadRequest, http.MethodPost, "/api/v1/guests", string(body)).Field, "%q", name)
+		require.Equal(
+			t,
+			"name",
+			b.problem(http.StatusBadRequest, http.MethodPost, "/api/v1/guests", string(body)).Field,
+			"%q",
+			name,
+		)
 	}
 }

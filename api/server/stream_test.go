@@ -41,7 +41,10 @@ func TestWait(t *testing.T) {
 					b.furnish()
 					id := b.engine.Services()[0].ID
 					if tc.state != "" {
-						time.AfterFunc(3*time.Second, func() { b.engine.SetHealth(id, tc.state, "because") })
+						time.AfterFunc(
+							3*time.Second,
+							func() { b.engine.SetHealth(id, tc.state, "because") },
+						)
 					}
 					begin := time.Now()
 					var s api.TapService
@@ -60,7 +63,13 @@ func TestWaitWhereThereIsNothingToWaitFor(t *testing.T) {
 		b := newBench(t)
 		b.furnish()
 		begin := time.Now()
-		b.must(201, "POST", "/api/v1/guests?wait=10s", `{"name":"g","nics":[{"mac":"52:54:00:00:00:09"}]}`, nil)
+		b.must(
+			201,
+			"POST",
+			"/api/v1/guests?wait=10s",
+			`{"name":"g","nics":[{"mac":"52:54:00:00:00:09"}]}`,
+			nil,
+		)
 		b.must(200, "PATCH", "/api/v1/wires/net0?wait=10s", `{"bridges":{"h1":"br9"}}`, nil)
 		b.must(200, "POST", "/api/v1/tap_services/ids/disable?wait=10s", "", nil)
 		b.must(200, "POST", "/api/v1/tap_services/ids/enable?wait=0s", "", nil)
@@ -92,7 +101,11 @@ func TestWaitForADeletion(t *testing.T) {
 				begin := time.Now()
 				w := b.must(tc.want, "DELETE", "/api/v1/tap_services/ids"+tc.query, "", nil)
 				require.Equal(t, tc.took, time.Since(begin))
-				require.Equal(t, tc.want == 202, strings.Contains(w.Body.String(), `"status":"pending"`))
+				require.Equal(
+					t,
+					tc.want == 202,
+					strings.Contains(w.Body.String(), `"status":"pending"`),
+				)
 				b.problem(404, "GET", "/api/v1/tap_services/ids", "")
 			})
 		})
@@ -103,7 +116,10 @@ func TestWaitForWhatIsDeletedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.furnish()
-		time.AfterFunc(time.Second, func() { _ = b.engine.DeleteService(context.Background(), "ids", 0) })
+		time.AfterFunc(
+			time.Second,
+			func() { _ = b.engine.DeleteService(context.Background(), "ids", 0) },
+		)
 		b.problem(404, "POST", "/api/v1/tap_services/ids/enable?wait=10s", "")
 	})
 }
@@ -161,5 +177,9 @@ func TestServeOnAClosedListener(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, ln.Close())
-	require.ErrorContains(t, server.Serve(t.Context(), ln, http.NotFoundHandler(), nil), ln.Addr().String())
+	require.ErrorContains(
+		t,
+		server.Serve(t.Context(), ln, http.NotFoundHandler(), nil),
+		ln.Addr().String(),
+	)
 }

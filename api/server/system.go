@@ -57,8 +57,9 @@ func (s *server) ready(c echo.Context, _ request) error {
 
 	if len(failed) > 0 {
 		return &problem.Refusal{
-			Status: http.StatusServiceUnavailable, Detail: "not ready: " + strings.Join(failed, "; "),
-			Parts: parts,
+			Status: http.StatusServiceUnavailable,
+			Detail: "not ready: " + strings.Join(failed, "; "),
+			Parts:  parts,
 		}
 	}
 	return answer(c, http.StatusOK, api.Health{Status: "ok", Version: s.version, Parts: parts})

@@ -76,7 +76,9 @@ func (s *server) createToken(c echo.Context, req request) error {
 		return err
 	}
 
-	wanted := access.Token{Name: body.Name, Role: access.Role(body.Role), CreatedBy: identity(c).Name}
+	wanted := access.Token{
+		Name: body.Name, Role: access.Role(body.Role), CreatedBy: identity(c).Name,
+	}
 	if body.ExpiresAt != nil {
 		wanted.ExpiresAt = *body.ExpiresAt
 	}
@@ -108,7 +110,9 @@ func tokenError(c echo.Context, err error) error {
 		{access.ErrExpired, engine.Invalid, "expires_at"},
 	} {
 		if errors.Is(err, known.err) {
-			return &engine.Error{Kind: known.kind, Field: known.field, Message: err.Error(), Err: err}
+			return &engine.Error{
+				Kind: known.kind, Field: known.field, Message: err.Error(), Err: err,
+			}
 		}
 	}
 	return &engine.Error{Kind: engine.Unavailable, Message: err.Error(), Err: err}

@@ -61,7 +61,8 @@ func (s *server) watch(c echo.Context, req request) error {
 		case ctx.Err() != nil, errors.Is(err, engine.ErrStopped):
 			return nil
 		case errors.Is(err, engine.ErrLost):
-			s.log.Info("a reader of events was too slow and is cut off", "remote", c.Request().RemoteAddr)
+			s.log.Info("a reader of events was too slow and is cut off",
+				"remote", c.Request().RemoteAddr)
 			return nil
 		case err != nil:
 			return err

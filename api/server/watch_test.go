@@ -46,7 +46,13 @@ func (b *bench) watch(query, after string) *watching {
 	b.t.Helper()
 	near, far := net.Pipe()
 	ctx, cancel := context.WithCancel(b.t.Context())
-	x := &watching{b: b, lines: bufio.NewScanner(near), ended: make(chan struct{}), stop: cancel, w: &piped{Conn: far, header: http.Header{}}}
+	x := &watching{
+		b:     b,
+		lines: bufio.NewScanner(near),
+		ended: make(chan struct{}),
+		stop:  cancel,
+		w:     &piped{Conn: far, header: http.Header{}},
+	}
 	b.t.Cleanup(func() {
 		cancel()
 		near.Close()
@@ -86,7 +92,12 @@ func (x *watching) next() (words, id string) {
 		}
 		var generic any
 		require.NoError(x.b.t, json.Unmarshal([]byte(f["data"]), &generic))
-		require.NoError(x.b.t, x.b.doc.Components.Schemas["Event"].Value.VisitJSON(generic), "%s", f["data"])
+		require.NoError(
+			x.b.t,
+			x.b.doc.Components.Schemas["Event"].Value.VisitJSON(generic),
+			"%s",
+			f["data"],
+		)
 		e := api.Event{Type: api.EventType(f["event"])}
 		require.NoError(x.b.t, json.Unmarshal([]byte(f["data"]), &e))
 		if e.Object == nil {
@@ -110,7 +121,19 @@ func (x *watching) expect(events ...string) (id string) {
 
 func (b *bench) newFlow(name string) {
 	b.t.Helper()
-	_, err := b.engine.CreateFlow(b.t.Context(), store.Flow{Flow: tap.Flow{Name: name, TapID: "ids", Type: tap.FlowVNIC, GuestID: "vm1", Direction: tap.Both, Enabled: true}})
+	_, err := b.engine.CreateFlow(
+		b.t.Context(),
+		store.Flow{
+			Flow: tap.Flow{
+				Name:      name,
+				TapID:     "ids",
+				Type:      tap.FlowVNIC,
+				GuestID:   "vm1",
+				Direction: tap.Both,
+				Enabled:   true,
+			},
+		},
+	)
 	require.NoError(b.t, err)
 }
 
@@ -139,7 +162,8 @@ func TestWatch(t *testing.T) {
 
 		b.newFlow("g")
 		b.watch("", second).expect("deleted tap_flow f", "created tap_flow g")
-		b.watch("?snapshot=true", first).expect("created tap_flow f", "deleted tap_flow f", "created tap_flow g")
+		b.watch("?snapshot=true", first).
+			expect("created tap_flow f", "deleted tap_flow f", "created tap_flow g")
 
 		x = b.watch("", "")
 		x.expect("synced")
@@ -149,7 +173,14 @@ func TestWatch(t *testing.T) {
 }
 
 func TestWatchSnapshot(t *testing.T) {
-	all := []string{"current host h1", "current host h2", "current guest vm1", "current tap_service ids", "current tap_service probe", "current tap_flow f"}
+	all := []string{
+		"current host h1",
+		"current host h2",
+		"current guest vm1",
+		"current tap_service ids",
+		"current tap_service probe",
+		"current tap_flow f",
+	}
 	for name, tc := range map[string]struct {
 		query, after string
 		want         []string
@@ -191,7 +222,16 @@ func TestWatchFilter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.furnish()
-		flows, one, guests := b.watch("?kind=tap_flow", ""), b.watch("?id=b", ""), b.watch("?kind=guest", "")
+		flows, one, guests := b.watch(
+			"?kind=tap_flow",
+			"",
+		), b.watch(
+			"?id=b",
+			"",
+		), b.watch(
+			"?kind=guest",
+			"",
+		)
 		for _, x := range []*watching{flows, one, guests} {
 			x.expect("synced")
 		}
@@ -206,7 +246,12 @@ func TestWatchFilter(t *testing.T) {
 		for beat["id"] == "" {
 			beat = guests.block()
 		}
-		require.NotEqual(t, last, beat["id"], "a heartbeat moves the place, though nothing was told")
+		require.NotEqual(
+			t,
+			last,
+			beat["id"],
+			"a heartbeat moves the place, though nothing was told",
+		)
 		b.watch("?kind=tap_flow", last).expect("created tap_flow c")
 	})
 }
@@ -232,7 +277,12 @@ func TestWatchThatNeverReads(t *testing.T) {
 			}
 		}
 		<-dead.ended
-		require.Equal(t, 30*time.Second, time.Since(begin), "what was written to it was not taken in time")
+		require.Equal(
+			t,
+			30*time.Second,
+			time.Since(begin),
+			"what was written to it was not taken in time",
+		)
 		dead = b.watch("?kind=host", place)
 		dead.expect("reset", "current host h1", "current host h2", "synced")
 	})

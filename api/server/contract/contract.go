@@ -132,7 +132,9 @@ func (c *Contract) JSON() []byte { return c.json }
 
 // Operation returns what the document says about a method of a path such as /api/v1/hosts/{ref},
 // nil if nothing.
-func (c *Contract) Operation(method, path string) *Operation { return c.operations[method+" "+path] }
+func (c *Contract) Operation(method, path string) *Operation {
+	return c.operations[method+" "+path]
+}
 
 // Parameters returns the query parameters, with the values that each may have; none means any.
 func (o *Operation) Parameters() map[string][]any {

@@ -63,7 +63,8 @@ func describe(e *openapi3.SchemaError, root string) []api.FieldProblem {
 		object, _ := e.Value.(map[string]any)
 		for name := range object {
 			if e.Schema.Properties[name] == nil {
-				faults = append(faults, fault(root, append(e.JSONPointer(), name), unknown(e.Schema, name)))
+				at := append(e.JSONPointer(), name)
+				faults = append(faults, fault(root, at, unknown(e.Schema, name)))
 			}
 		}
 		return faults
@@ -93,7 +94,8 @@ func fault(root string, path []string, detail string) api.FieldProblem {
 
 // unknown says what to do about a field that a schema does not have.
 func unknown(schema *openapi3.Schema, name string) string {
-	if fixed, ok := schema.Extensions[immutableKey].([]any); ok && slices.Contains(fixed, any(name)) {
+	immutable, _ := schema.Extensions[immutableKey].([]any)
+	if slices.Contains(immutable, any(name)) {
 		return "cannot be changed: what can be is " + properties(schema)
 	}
 

@@ -19,16 +19,25 @@ const maxWait = 5 * time.Minute
 
 // formats returns the string formats of the document that OpenAPI does not define.
 func formats() map[string]openapi3.StringFormatValidator {
-	format := openapi3.NewCallbackValidator[string]
+	timestamp := func(s string) (time.Time, error) { return time.Parse(time.RFC3339, s) }
+	moment := func(s string) (time.Time, error) { return ParseTime(s, time.Now()) }
 
 	return map[string]openapi3.StringFormatValidator{
-		"mac":       format(func(s string) error { _, err := ParseMAC(s); return err }),
-		"ip":        format(func(s string) error { _, err := ParseIP(s); return err }),
-		"ovsdb":     format(checkOVSDB),
-		"date-time": format(func(s string) error { _, err := time.Parse(time.RFC3339, s); return err }),
-		"when":      format(func(s string) error { _, err := ParseTime(s, time.Now()); return err }),
-		"wait":      format(func(s string) error { _, err := parseWait(s); return err }),
+		"mac":       formatOf(ParseMAC),
+		"ip":        formatOf(ParseIP),
+		"ovsdb":     openapi3.NewCallbackValidator(checkOVSDB),
+		"date-time": formatOf(timestamp),
+		"when":      formatOf(moment),
+		"wait":      formatOf(parseWait),
 	}
+}
+
+// formatOf returns a format that accepts what parse does.
+func formatOf[T any](parse func(string) (T, error)) openapi3.StringFormatValidator {
+	return openapi3.NewCallbackValidator(func(s string) error {
+		_, err := parse(s)
+		return err
+	})
 }
 
 // ParseMAC parses the MAC address of a NIC: neither all zero nor a group address.
@@ -68,7 +77,8 @@ func checkOVSDB(s string) error {
 	case "tcp", "ssl":
 		host, port, err := net.SplitHostPort(rest)
 		n, numErr := strconv.ParseUint(port, 10, 16)
-		if err == nil && numErr == nil && host != "" && n != 0 && !strings.ContainsAny(host, " /%") {
+		validHost := host != "" && !strings.ContainsAny(host, " /%")
+		if err == nil && numErr == nil && validHost && n != 0 {
 			return nil
 		}
 	}

@@ -100,7 +100,11 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query, tag, key string) {
 		for _, o := range contract.operations {
-			r := &http.Request{Method: "GET", URL: &url.URL{RawQuery: query}, Header: http.Header{"If-Match": {tag}, "Idempotency-Key": {key}}}
+			r := &http.Request{
+				Method: "GET",
+				URL:    &url.URL{RawQuery: query},
+				Header: http.Header{"If-Match": {tag}, "Idempotency-Key": {key}},
+			}
 			_, err1 := o.readQuery(query)
 			revision, err2 := o.readIfMatch(r)
 			_, err3 := readIdempotencyKey(r)

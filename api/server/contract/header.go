@@ -56,7 +56,9 @@ func readIdempotencyKey(r *http.Request) (string, error) {
 		}
 	}
 
-	forbidden := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"\,;`, r) }
+	forbidden := func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"\,;`, r)
+	}
 	if len(values) > 1 || key == "" || len(key) > maxKey || strings.ContainsFunc(key, forbidden) {
 		return "", problem.Refuse(http.StatusBadRequest, "Idempotency-Key", `is malformed: `+
 			`want one string of 1 to 255 printable characters without blanks, `+

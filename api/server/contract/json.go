@@ -29,7 +29,8 @@ func parseJSON(body []byte) (any, error) {
 	if err := json.Unmarshal(body, &value); err != nil {
 		// Of valid JSON, only numbers can be out of range.
 		if t := (*json.UnmarshalTypeError)(nil); errors.As(err, &t) {
-			return nil, problem.Refuse(http.StatusBadRequest, "body", "the %s in it is out of range", t.Value)
+			return nil, problem.Refuse(http.StatusBadRequest, "body",
+				"the %s in it is out of range", t.Value)
 		}
 		return nil, problem.Refuse(http.StatusBadRequest, "",
 			"the body is not JSON: %s", syntaxFault(body, err))

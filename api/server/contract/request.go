@@ -68,7 +68,8 @@ func (o *Operation) Read(w http.ResponseWriter, r *http.Request) (Request, error
 func (o *Operation) readQuery(raw string) (map[string]string, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, problem.Refuse(http.StatusBadRequest, "", "the query of the URL is malformed: %v", err)
+		return nil, problem.Refuse(http.StatusBadRequest, "",
+			"the query of the URL is malformed: %v", err)
 	}
 
 	var faults []api.FieldProblem
@@ -138,7 +139,8 @@ func (o *Operation) readBody(w http.ResponseWriter, r *http.Request) ([]byte, an
 		return nil, nil, problem.Refuse(http.StatusRequestEntityTooLarge, "",
 			"the body is longer than %d bytes", tooLong.Limit)
 	} else if err != nil {
-		return nil, nil, problem.Refuse(http.StatusBadRequest, "", "the body could not be read: %v", err)
+		return nil, nil, problem.Refuse(http.StatusBadRequest, "",
+			"the body could not be read: %v", err)
 	}
 
 	value, err := parseJSON(body)

@@ -63,7 +63,9 @@ func hostSwitch(v engine.SwitchView) api.Switch {
 		})
 	}
 	for _, f := range v.Flows {
-		out.Flows = append(out.Flows, api.SwitchFlow{Owner: f.Owner, Text: f.Text, State: string(f.State)})
+		out.Flows = append(out.Flows, api.SwitchFlow{
+			Owner: f.Owner, Text: f.Text, State: string(f.State),
+		})
 	}
 	return out
 }

@@ -12,7 +12,8 @@ import (
 func Flow(v engine.FlowView) api.TapFlow {
 	return api.TapFlow{
 		ID: v.ID, Name: v.Name, TapID: v.TapID, TapName: v.Tap, Type: string(v.Type),
-		GuestID: v.GuestID, GuestName: v.Guest, HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
+		GuestID: v.GuestID, GuestName: v.Guest,
+		HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN),
 		Direction: string(v.Direction),
 		Enabled:   v.Enabled, Status: Status(v.State), Reason: v.Reason,

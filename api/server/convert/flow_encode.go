@@ -70,7 +70,8 @@ func appendFlowing(b []byte, f *api.Flowing) (_ []byte, err error) {
 	b = strconv.AppendUint(append(b, `{"packets":`...), f.Packets, 10)
 	b = strconv.AppendUint(append(b, `,"bytes":`...), f.Bytes, 10)
 
-	if b, err = appendNumber(append(b, `,"packets_per_second":`...), f.PacketsPerSecond); err != nil {
+	b = append(b, `,"packets_per_second":`...)
+	if b, err = appendNumber(b, f.PacketsPerSecond); err != nil {
 		return nil, err
 	}
 	if b, err = appendNumber(append(b, `,"bits_per_second":`...), f.BitsPerSecond); err != nil {

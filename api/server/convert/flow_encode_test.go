@@ -30,7 +30,8 @@ func TestFlowsAsEncodingJSONWritesThem(t *testing.T) {
 // fill draws a value for every field, so that one that is added is not forgotten.
 func fill(rt *rapid.T, v reflect.Value) {
 	if at, is := v.Addr().Interface().(*time.Time); is {
-		*at = time.Unix(rapid.Int64Range(0, 1<<33).Draw(rt, "s"), rapid.SampledFrom([]int64{0, 1, 1000, 999_999_999}).Draw(rt, "ns")).UTC()
+		*at = time.Unix(rapid.Int64Range(0, 1<<33).Draw(rt, "s"), rapid.SampledFrom([]int64{0, 1, 1000, 999_999_999}).Draw(rt, "ns")).
+			UTC()
 		return
 	}
 	switch v.Kind() {
@@ -44,13 +45,19 @@ func fill(rt *rapid.T, v reflect.Value) {
 			fill(rt, v.Elem())
 		}
 	case reflect.String:
-		v.SetString(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a", `"\<>&`, "\x7f", "\u2028", "\xff", "é"})).Draw(rt, "text"))
+		v.SetString(
+			rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a", `"\<>&`, "\x7f", "\u2028", "\xff", "é"})).
+				Draw(rt, "text"),
+		)
 	case reflect.Int:
 		v.SetInt(rapid.Int64().Draw(rt, "int"))
 	case reflect.Uint64:
 		v.SetUint(rapid.Uint64().Draw(rt, "uint"))
 	case reflect.Float64:
-		v.SetFloat(rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 0.1, 1e21, 1 << 53, -7})).Draw(rt, "float"))
+		v.SetFloat(
+			rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 0.1, 1e21, 1 << 53, -7})).
+				Draw(rt, "float"),
+		)
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(rt, "bool"))
 	default:

@@ -11,7 +11,8 @@ import (
 // Guest returns the JSON form of a guest.
 func Guest(v engine.GuestView) api.Guest {
 	g := api.Guest{
-		ID: v.ID, Name: v.Name, Declared: v.Declared, State: v.State, HostID: v.HostID, Host: v.Host,
+		ID: v.ID, Name: v.Name, Declared: v.Declared,
+		State: v.State, HostID: v.HostID, Host: v.Host,
 		NICs: make([]api.GuestNIC, len(v.NICs)), Sources: sources(v.Sources),
 		DeclaredNICs: []api.GuestNICCreate{},
 	}

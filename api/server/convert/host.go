@@ -13,7 +13,8 @@ func Host(v engine.HostView) api.Host {
 	h := api.Host{
 		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB,
 		TunnelIP: addrText(v.TunnelIP), DeclaredTunnelIP: addrText(v.Host.TunnelIP),
-		Wires: orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks), NICs: make([]api.HostNIC, len(v.NICs)),
+		Wires: orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks),
+		NICs:      make([]api.HostNIC, len(v.NICs)),
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
 		Status: Status(v.State), Reason: v.Reason, AppliedBy: v.AppliedBy,
 	}

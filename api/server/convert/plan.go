@@ -13,7 +13,8 @@ func Plan(f engine.Forecast) api.Plan {
 		host := api.PlannedHost{ID: h.ID, Name: h.Name, Items: []api.PlannedItem{}}
 		for _, i := range h.Items {
 			host.Items = append(host.Items, api.PlannedItem{
-				Action: i.Action, Kind: i.Kind, Name: i.Name, Text: i.Text, Was: i.Was, For: orNone(i.For),
+				Action: i.Action, Kind: i.Kind, Name: i.Name,
+				Text: i.Text, Was: i.Was, For: orNone(i.For),
 			})
 		}
 		out.Hosts = append(out.Hosts, host)

@@ -11,7 +11,7 @@ import (
 // Column is a field by which a list can be filtered or ordered.
 type Column[T any] struct {
 	matches func(v T, wanted string) bool // nil: a list cannot be filtered by it
-	key     func(T) string                // sorts as the field does; nil: a list cannot be ordered by it
+	key     func(T) string                // sorts as the field does; nil: no list is ordered by it
 	// resolve turns the name in a filter into the id that objects have; nil if the field is no
 	// reference.
 	resolve func(ref string) string

@@ -28,7 +28,9 @@ func Of[V any](list func() []V, columns map[string]Column[V]) List[V] {
 
 // FromRows lists rows, of which only those on the page become views. Rows are cheaper, and say
 // enough to choose by. The list function returns a new slice, ordered by name.
-func FromRows[R, V any](list func() []R, columns map[string]Column[R], views func([]R) []V) List[V] {
+func FromRows[R, V any](
+	list func() []R, columns map[string]Column[R], views func([]R) []V,
+) List[V] {
 	return List[V]{
 		filters: func(name string) bool { return columns[name].matches != nil },
 		orders:  func(name string) bool { return columns[name].key != nil },

@@ -136,7 +136,8 @@ func ofRouting(routing *echo.HTTPError) api.Problem {
 	case http.StatusNotFound:
 		p.Detail = "there is nothing at this path; /openapi.json lists what there is"
 	case http.StatusMethodNotAllowed:
-		p.Detail = "this path does not accept this method; the header Allow lists those that it accepts"
+		p.Detail = "this path does not accept this method; " +
+			"the header Allow lists those that it accepts"
 	default:
 		p.Detail = fmt.Sprint(routing.Message)
 	}

@@ -58,8 +58,8 @@ func New() *Engine {
 	return e
 }
 
-// SetHealth sets the state that the resource with an id has while it is enabled. It is pending until
-// then.
+// SetHealth sets the state that the resource with an id has while it is enabled. It is pending
+// until then.
 func (e *Engine) SetHealth(id string, state tap.State, reason string) {
 	e.set(func() { e.health[id] = engine.Health{State: state, Reason: reason} })
 }

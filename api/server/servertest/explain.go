@@ -46,7 +46,8 @@ func explanation(kind tap.Kind, id, name string, health engine.Health) engine.Ex
 		Counters: meter.Counters{Captured: captured, SampledAt: Epoch},
 		Path: []engine.Hop{
 			{
-				What: "source", HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet0", OFPort: 3,
+				What: "source", HostID: "host-1", Host: "h1",
+				Bridge: "br0", Port: "vnet0", OFPort: 3,
 				Text:   "NIC 52:54:00:00:00:01 of guest vm1, IN",
 				Found:  "external_ids:attached-mac, guest by external_ids:vm-id",
 				Health: engine.Health{State: tap.StateReady},
@@ -59,7 +60,8 @@ func explanation(kind tap.Kind, id, name string, health engine.Health) engine.Ex
 			{
 				What: "destination", Text: "NIC 02:74:61:00:00:01 (tapabcdef) of guest vm2",
 				Health: engine.Health{
-					State: tap.StatePending, Reason: "it is not plugged on any host that is connected",
+					State:  tap.StatePending,
+					Reason: "it is not plugged on any host that is connected",
 				},
 			},
 		},
@@ -75,11 +77,12 @@ func explanation(kind tap.Kind, id, name string, health engine.Health) engine.Ex
 	}
 }
 
-// switchView returns the switch of the explanation: a port that could not be opened, and a Mirror record
-// and an OpenFlow flow that are missing.
+// switchView returns the switch of the explanation: a port that could not be opened, and a Mirror
+// record and an OpenFlow flow that are missing.
 func switchView() engine.SwitchView {
 	return engine.SwitchView{
-		HostID: "host-1", Host: "h1", Health: portError(), OVSVersion: "3.1.0", TunnelIP: "192.0.2.1",
+		HostID: "host-1", Host: "h1", Health: portError(),
+		OVSVersion: "3.1.0", TunnelIP: "192.0.2.1",
 		OVSDB: engine.Connection{Connected: true, Since: Epoch},
 		OpenFlow: engine.Connection{
 			Problem: "it is not; the switch connects to tcp:192.0.2.9:6653: state=BACKOFF",
@@ -88,8 +91,8 @@ func switchView() engine.SwitchView {
 			{
 				Table: "Port", Name: "tlm-1a2b3c4d", UUID: "00000001-0000-4000-8000-000000000000",
 				Owner: captureID, State: engine.RowStands,
-				Text: `on br0 vlan_mode=trunk trunks=[4095] type=patch ofport=-1 peer=tlt-1a2b3c4d ` +
-					`error="could not open"`,
+				Text: `on br0 vlan_mode=trunk trunks=[4095] type=patch ofport=-1 ` +
+					`peer=tlt-1a2b3c4d error="could not open"`,
 			},
 			{
 				Table: "Mirror", Name: "tl-1a2b3c4d", Owner: captureID,

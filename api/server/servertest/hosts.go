@@ -23,7 +23,8 @@ func (e *Engine) newHosts() records[store.Host, engine.HostView] {
 // hostViewLocked returns the view of a host. It is connected if it is ready.
 func (e *Engine) hostViewLocked(h store.Host) engine.HostView {
 	v := engine.HostView{
-		Host: h, TunnelIP: h.TunnelIP, Wires: maps.Clone(h.Wires), Health: e.healthLocked(h.ID, true),
+		Host: h, TunnelIP: h.TunnelIP, Wires: maps.Clone(h.Wires),
+		Health: e.healthLocked(h.ID, true),
 	}
 	if !v.TunnelIP.IsValid() {
 		v.TunnelIP = e.tunnels[h.ID]

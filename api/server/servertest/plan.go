@@ -9,8 +9,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine"
 )
 
-// Rehearse makes changes to a copy of the engine. It returns which resources would be created, changed
-// or deleted. There are no switches.
+// Rehearse makes changes to a copy of the engine. It returns which resources would be created,
+// changed or deleted. There are no switches.
 func (e *Engine) Rehearse(
 	ctx context.Context, change func(context.Context, server.Resources) error,
 ) (engine.Forecast, error) {
@@ -21,7 +21,8 @@ func (e *Engine) Rehearse(
 
 	var out engine.Forecast
 	for _, kind := range []string{"host", "guest", "tap_service", "tap_flow"} {
-		out.Resources = append(out.Resources, differences(kind, e.revisions(kind), after.revisions(kind))...)
+		different := differences(kind, e.revisions(kind), after.revisions(kind))
+		out.Resources = append(out.Resources, different...)
 	}
 	return out, nil
 }
@@ -81,7 +82,8 @@ func differences(kind string, before, after []revision) (out []engine.ResourceFo
 		delete(old, r.id)
 
 		f := engine.ResourceForecast{
-			Kind: kind, ID: r.id, Name: r.name, Action: "update", Before: was.health, After: r.health,
+			Kind: kind, ID: r.id, Name: r.name,
+			Action: "update", Before: was.health, After: r.health,
 		}
 		switch {
 		case !existed:

@@ -23,7 +23,8 @@ func (e *Engine) Plugin(name string) (engine.PluginView, error) {
 
 	return engine.PluginView{
 		Status: plugin.Status{
-			Name: name, Path: "/usr/lib/tapline/tapline-mirror", Version: plugin.Version, Since: Epoch,
+			Name: name, Version: plugin.Version, Since: Epoch,
+			Path: "/usr/lib/tapline/tapline-mirror",
 		},
 		Health: engine.Health{State: tap.StateReady},
 	}, nil

@@ -103,7 +103,9 @@ func (t *records[R, V]) create(r R) (v V, err error) {
 	return t.storeLocked("created", r), nil
 }
 
-func (t *records[R, V]) update(ref string, ifRevision uint64, edit func(*R) error) (v V, err error) {
+func (t *records[R, V]) update(
+	ref string, ifRevision uint64, edit func(*R) error,
+) (v V, err error) {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
 

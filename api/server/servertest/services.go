@@ -61,7 +61,8 @@ func (e *Engine) serviceViewLocked(s store.Service) engine.ServiceView {
 	return v
 }
 
-// resolveServiceLocked turns the name of the target into its id. The tap NIC of a guest gets an address.
+// resolveServiceLocked turns the name of the target into its id. The tap NIC of a guest gets an
+// address.
 func (e *Engine) resolveServiceLocked(s *store.Service) error {
 	if s.ID != "" {
 		return nil // It was resolved when it was created.
