@@ -17,15 +17,16 @@ import (
 	"github.com/tapline-sdn/tapline/api/client"
 )
 
-// change measures what one change costs while hosts with their flows stand: the flows that turn names are disabled and enabled, each on
-// another host, one after another.
+// change measures what one change costs while hosts with their flows stand: the flows that turn
+// names, each on another host, are disabled and enabled one after the other.
 func (f *fleet) change(ctx context.Context, turn func(i int) string) error {
 	rounds := pick(f.b.quick, 4, 100)
 	sent, err := f.sent()
 	if err != nil {
 		return err
 	}
-	before, _ := f.use()
+
+	before, _ := f.usage()
 	begin := time.Now()
 	var times sample
 	for i := range rounds {
@@ -38,25 +39,34 @@ func (f *fleet) change(ctx context.Context, turn func(i int) string) error {
 			} else {
 				flow, err = f.api.TapFlows().Disable(ctx, name, client.Wait(settle))
 			}
+
 			if err != nil {
 				return err
 			}
+
 			if on && flow.Status != api.Ready {
 				return fmt.Errorf("flow %s is %s: %s", name, flow.Status, flow.Reason)
 			}
+
 			times = append(times, time.Since(called))
 		}
 	}
-	after, _ := f.use()
+
+	after, _ := f.usage()
 	now, err := f.sent()
 	if err != nil {
 		return err
 	}
-	idle := time.Duration(f.idling * float64(time.Since(begin))) // It is told apart, and longer changes have more of it.
+
+	// Idle processor time is not part of a change; subtract what this span has of it.
+	idle := time.Duration(f.idling * float64(time.Since(begin)))
 	cost := (after.since(before).cpu - idle) / time.Duration(2*rounds)
 	f.b.table.add(fmt.Sprintf("one change, %d flows on %d hosts", f.n*f.flows, f.n),
-		fmt.Sprintf("%.2f ms of processor time, without idle time", float64(cost)/float64(time.Millisecond)),
-		fmt.Sprintf("%d bytes to the switch; until it is read back %s", (now-sent)/uint64(2*rounds), times))
+		fmt.Sprintf("%.2f ms of processor time, without idle time",
+			float64(cost)/float64(time.Millisecond)),
+		fmt.Sprintf("%d bytes to the switch; until it is read back %s", (now-sent)/uint64(2*rounds),
+			times))
+
 	return nil
 }
 
@@ -70,18 +80,23 @@ func (f *fleet) sent() (uint64, error) {
 		}
 		ports = append(ports, port)
 	}
+
 	slices.Sort(ports)
 	sockets, err := netlink.SocketDiagTCPInfo(unix.AF_INET)
 	if err != nil {
 		return 0, fmt.Errorf("read what sockets have sent: %w", err)
 	}
-	more, err := netlink.SocketDiagTCPInfo(unix.AF_INET6) // The listener of OpenFlow is of both families.
+
+	// The OpenFlow listener accepts both families, so its sockets are listed under IPv6.
+	more, err := netlink.SocketDiagTCPInfo(unix.AF_INET6)
 	if err != nil {
 		return 0, fmt.Errorf("read what sockets have sent: %w", err)
 	}
+
 	var sum uint64
 	for _, s := range append(sockets, more...) {
-		if s.InetDiagMsg == nil || s.TCPInfo == nil || !net.IP(s.InetDiagMsg.ID.Source).IsLoopback() {
+		if s.InetDiagMsg == nil || s.TCPInfo == nil ||
+			!net.IP(s.InetDiagMsg.ID.Source).IsLoopback() {
 			continue
 		}
 		id := s.InetDiagMsg.ID
@@ -90,5 +105,6 @@ func (f *fleet) sent() (uint64, error) {
 			sum += s.TCPInfo.Bytes_acked
 		}
 	}
+
 	return sum, nil
 }

@@ -44,6 +44,7 @@ func (b *bench) start(ctx context.Context, at place) (*controller, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	c := &controller{
 		dataDir: at.dataDir, log: filepath.Join(dir, "log"), ended: make(chan struct{}),
 		http: &http.Transport{DialContext: at.dial, MaxIdleConnsPerHost: 256},
@@ -51,53 +52,70 @@ func (b *bench) start(ctx context.Context, at place) (*controller, error) {
 	if c.dataDir == "" {
 		c.dataDir = filepath.Join(dir, "data")
 	}
+
 	config := filepath.Join(dir, "tapline.yaml")
-	text := fmt.Sprintf("data_dir: %s\napi: {listen: 127.0.0.1:%d}\nopenflow: {listen: 0.0.0.0:%d}\n", c.dataDir, at.api, at.of)
+	text := fmt.Sprintf("data_dir: %s\napi: {listen: 127.0.0.1:%d}\n"+
+		"openflow: {listen: 0.0.0.0:%d}\n", c.dataDir, at.api, at.of)
+
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
+
 	out, err := os.Create(c.log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	c.cmd = at.command(context.WithoutCancel(ctx), filepath.Join(b.bin, "tapline"), "serve", "--config", config)
+
+	c.cmd = at.command(context.WithoutCancel(ctx), filepath.Join(b.bin, "tapline"), "serve",
+		"--config", config)
+
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	if c.cmd.SysProcAttr == nil {
 		c.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	c.cmd.SysProcAttr.Setsid = true // So that it has its share of the processors however many switches run beside it; see dummy.
+
+	// The kernel shares processors among sessions; with one of its own the controller gets a full
+	// share however many switches run (see package dummy).
+	c.cmd.SysProcAttr.Setsid = true
 	c.started = time.Now()
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
+
 	go func() {
-		_ = c.cmd.Wait() // How it ended stands in its log.
+		_ = c.cmd.Wait() // The log says how it ended.
 		close(c.ended)
 	}()
+
 	err = until(ctx, 30*time.Second, func() error {
 		select {
 		case <-c.ended:
 			return errors.New("it has ended")
 		default:
 		}
+
 		token, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
 		if err != nil {
 			return err
 		}
+
 		c.api, err = client.New(client.Config{
-			Server: fmt.Sprintf("http://127.0.0.1:%d", at.api), Token: strings.TrimSpace(string(token)),
+			Server:     fmt.Sprintf("http://127.0.0.1:%d", at.api),
+			Token:      strings.TrimSpace(string(token)),
 			HTTPClient: &http.Client{Transport: c.http}, Timeout: time.Minute,
 		})
 		if err != nil {
 			return err
 		}
+
 		return c.api.Ready(ctx)
 	})
 	if err != nil {
 		text, _ := os.ReadFile(c.log)
 		return nil, errors.Join(fmt.Errorf("start the controller: %w\n%s", err, text), c.stop())
 	}
+
 	return c, nil
 }
 
@@ -111,13 +129,15 @@ func (c *controller) stop() error {
 		err = errors.Join(errors.New("the controller does not end"), c.cmd.Process.Kill())
 		<-c.ended
 	}
+
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
+
 	return err
 }
 
-// until tries again every few milliseconds.
+// until calls a function every few milliseconds until it returns nil or the time is up.
 func until(ctx context.Context, limit time.Duration, try func() error) error {
 	return untilEvery(ctx, 5*time.Millisecond, limit, try)
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// contender mirrors what guest web of its scene sends and receives to the second host, by whatever means.
+// contender is one way to mirror what guest web of its scene sends and receives to the second host.
 type contender interface {
 	name() string
 	note() string
 	stage() *scene
-	// collector is the interface where copies arrive, and which frames there are copies.
+	// collector returns the interface where copies arrive and a function that recognises them.
 	collector() (node *lab.Node, device string, copies func(frame []byte) bool)
 	on(ctx context.Context) error
 	off(ctx context.Context) error
@@ -25,9 +25,10 @@ type contender interface {
 
 const (
 	frameEvery = 500 * time.Microsecond // of the steady traffic
-	warmUp     = 60 * time.Millisecond  // of steady traffic, until the switch has cached it
-	silence    = 60 * time.Millisecond  // without a copy: none comes any more
-	never      = 3 * time.Second        // without the first copy
+	// steady traffic before a run, so that the switch has cached it
+	warmUp  = 60 * time.Millisecond
+	silence = 60 * time.Millisecond // so long without a copy means that no more will come
+	never   = 3 * time.Second       // so long without the first copy means that none will come
 )
 
 // outcome is what was measured of one contender.
@@ -39,7 +40,7 @@ type outcome struct {
 	endless  int    // runs whose copies did not end
 }
 
-// firstCopy is measurement 1.
+// firstCopy is measurement 1: the time to the first copy and to the last.
 func (b *bench) firstCopy(ctx context.Context) (err error) {
 	var contenders []contender
 	defer func() {
@@ -47,17 +48,22 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 			err = errors.Join(err, c.close())
 		}
 	}()
-	for _, begin := range []func(context.Context) ([]contender, error){b.tapline, b.floor, b.script, b.ovn} {
+
+	for _, begin := range []func(context.Context) ([]contender, error){
+		b.tapline, b.floor, b.script, b.ovn,
+	} {
 		more, err := begin(ctx)
 		contenders = append(contenders, more...)
 		if err != nil {
 			return err
 		}
 	}
+
 	outcomes := make([]outcome, len(contenders))
 	for round := range b.runs {
 		for i := range contenders {
-			at := (i + round) % len(contenders) // Each follows each other in turn.
+			// Rotate the order, so that each contender follows each other.
+			at := (i + round) % len(contenders)
 			if err := outcomes[at].run(ctx, contenders[at]); err != nil {
 				return fmt.Errorf("%s, run %d: %w", contenders[at].name(), round+1, err)
 			}
@@ -66,6 +72,7 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 			b.say("  %d of %d runs", round+1, b.runs)
 		}
 	}
+
 	for i, c := range contenders {
 		o := &outcomes[i]
 		note := c.note()
@@ -74,6 +81,7 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 		}
 		b.table.add("first copy: "+c.name(), o.first.String(), note)
 	}
+
 	for i, c := range contenders {
 		o := &outcomes[i]
 		note := fmt.Sprintf("%s after the call", ms(o.lastCall.median()))
@@ -82,10 +90,11 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 		}
 		b.table.add("last copy after the answer: "+c.name(), o.last.String(), note)
 	}
+
 	return nil
 }
 
-// run turns the mirror on and off once, under traffic that never pauses.
+// run turns the mirror on and off once, while traffic flows without pause.
 func (o *outcome) run(ctx context.Context, c contender) (err error) {
 	s := c.stage()
 	hush, err := talk(s.web, s.app, frameEvery)
@@ -93,12 +102,14 @@ func (o *outcome) run(ctx context.Context, c contender) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, hush()) }()
+
 	node, device, copies := c.collector()
 	capture, err := node.Capture(device, lab.CaptureConfig{Direction: lab.In, Keep: copies})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, capture.Close()) }()
+
 	time.Sleep(warmUp)
 	if n := len(capture.Frames()); n > 0 {
 		return fmt.Errorf("%d copies came before the mirror was turned on", n)
@@ -108,6 +119,7 @@ func (o *outcome) run(ctx context.Context, c contender) (err error) {
 	if err := c.on(ctx); err != nil {
 		return err
 	}
+
 	patient, cancel := context.WithTimeout(ctx, never)
 	defer cancel()
 	if err := capture.WaitLen(patient, 1); err != nil {
@@ -115,12 +127,14 @@ func (o *outcome) run(ctx context.Context, c contender) (err error) {
 	} else {
 		o.first = append(o.first, capture.Frames()[0].Time.Sub(called))
 	}
+
 	time.Sleep(warmUp)
 
 	called = time.Now()
 	if err := c.off(ctx); err != nil {
 		return err
 	}
+
 	answered := time.Now()
 	patient, cancel = context.WithTimeout(ctx, never)
 	defer cancel()
@@ -128,10 +142,12 @@ func (o *outcome) run(ctx context.Context, c contender) (err error) {
 		o.endless++
 		return nil
 	}
+
 	if frames := capture.Frames(); len(frames) > 0 {
 		last := frames[len(frames)-1].Time
 		o.last = append(o.last, max(0, last.Sub(answered)))
 		o.lastCall = append(o.lastCall, last.Sub(called))
 	}
+
 	return nil
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/tapline-sdn/tapline/api/client"
 )
 
-// growth is measurement 3: the cost of one change on ten hosts while ever more flows stand on them. What changes is always the same: a
-// flow of a guest that has no other, to a service that stands and has another one.
+// growth is measurement 3: the cost of one change on ten hosts while ever more flows stand on them.
+// The change is always the same: a flow of a guest without other flows, to a service that already
+// has a flow.
 func (b *bench) growth(ctx context.Context) (err error) {
 	const hosts = 10
 	f, err := b.fleet(ctx, hosts, crowd{guests: 50, spare: 1, sinks: 10})
@@ -23,9 +24,10 @@ func (b *bench) growth(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+
 	touched := 0
 	for _, flows := range pick(b.quick, []int{10, 100}, []int{10, 100, 1000, 10000}) {
-		if err := f.plug(ctx, 0, touched); err != nil {
+		if err := f.plugGuests(ctx, 0, touched); err != nil {
 			return err
 		}
 		touched = hosts
@@ -34,34 +36,41 @@ func (b *bench) growth(ctx context.Context) (err error) {
 			return fmt.Errorf("%d flows: %w", flows, err)
 		}
 	}
+
 	return nil
 }
 
-// grown measures one change beside the flows that stand.
+// grown measures one change beside a number of existing flows.
 func (f *fleet) grown(ctx context.Context) (err error) {
 	dir := filepath.Join(f.b.work, fmt.Sprintf("growth%d", f.flows))
-	if err := f.want(ctx, dir, len(f.Hosts)); err != nil {
+	if err := f.storeIntent(ctx, dir, len(f.Hosts)); err != nil {
 		return err
 	}
 	if err := f.launch(ctx, dir, len(f.Hosts)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
-	if _, err := f.whole(ctx); err != nil {
+
+	if _, err := f.awaitReady(ctx); err != nil {
 		text, _ := os.ReadFile(f.log)
 		return fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):])
 	}
+
 	for i := range f.Hosts {
 		_, err := f.api.TapFlows().Create(ctx, api.TapFlowCreate{
-			Name: fmt.Sprintf("changes-%d", i), TapID: serviceName(i, 0), Type: "vnic", GuestID: guestID(i, f.guests),
+			Name: fmt.Sprintf("changes-%d", i), TapID: serviceName(i, 0), Type: "vnic",
+			GuestID: guestID(i, f.guests),
 		}, client.Wait(settle))
 		if err != nil {
 			return err
 		}
 	}
-	// The controller gives back what its start has left behind after 15 s, which is no part of a change.
-	if _, err := f.rest(ctx, pick(f.b.quick, time.Second, idleTime)); err != nil {
+
+	// 15 s after its start the controller returns free memory to the kernel. Wait for that: it is
+	// no part of a change.
+	if _, err := f.measureIdle(ctx, pick(f.b.quick, time.Second, idleTime)); err != nil {
 		return err
 	}
+
 	return f.change(ctx, func(i int) string { return fmt.Sprintf("changes-%d", i%len(f.Hosts)) })
 }

@@ -22,12 +22,12 @@ type bench struct {
 	bin   string // where the programs are
 	work  string // a directory of the measurement
 	quick bool
-	runs  int   // of each contender
-	hosts []int // of the fleets
+	runs  int   // runs of each contender
+	hosts []int // sizes of the fleets
 	table table
 }
 
-// measurement is a part of the table.
+// measurement is one section of the table.
 type measurement struct {
 	number string
 	title  string
@@ -36,11 +36,15 @@ type measurement struct {
 
 func measurements() []measurement {
 	return []measurement{
-		{"1", "from the call to the first mirrored packet, and from the answer to the last", (*bench).firstCopy},
-		{"1", "the same, where nobody waits for a processor (SCHED_RR)", realtime((*bench).firstCopy)},
-		{"2", "from the first packet of a guest on another host to the first copy from there", (*bench).arrival},
+		{"1", "from the call to the first mirrored packet, and from the answer to the last",
+			(*bench).firstCopy},
+		{"1", "the same, where nobody waits for a processor (SCHED_RR)",
+			realtime((*bench).firstCopy)},
+		{"2", "from the first packet of a guest on another host to the first copy from there",
+			(*bench).arrival},
 		{"3", "the cost of one change while few and many flows stand", (*bench).growth},
-		{"4, 5", "many hosts: start of the controller until everything is ready, by reading back; idle; memory; one change", (*bench).fleets},
+		{"4, 5", "many hosts: start of the controller until everything is ready, by reading " +
+			"back; idle; memory; one change", (*bench).fleets},
 		{"6", "requests", (*bench).throughput},
 		{"7", "what a guest's traffic reaches while it is mirrored to another host", (*bench).data},
 	}
@@ -59,10 +63,14 @@ func run(ctx context.Context, args []string) (err error) {
 	b := &bench{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&b.bin, "bin", "bin", "directory of tapline and tapline-mirror")
-	flags.BoolVar(&b.quick, "quick", false, "few runs and hosts: shows that everything still works, not how fast")
+	flags.BoolVar(&b.quick, "quick", false,
+		"few runs and hosts: shows that everything still works, not how fast")
+
 	flags.IntVar(&b.runs, "runs", 0, "runs of each contender (default 100; 3 with -quick)")
 	only := flags.String("only", "", "measurements to do, by number, such as 1,4 (default all)")
-	hosts := flags.String("hosts", "", "sizes of the fleets (default 10,100,300,1000; 10 with -quick)")
+	hosts := flags.String("hosts", "",
+		"sizes of the fleets (default 10,100,300,1000; 10 with -quick)")
+
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -75,6 +83,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if *hosts == "" {
 		*hosts = pick(b.quick, "10", "10,100,300,1000")
 	}
+
 	for text := range strings.SplitSeq(*hosts, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -82,22 +91,27 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 		b.hosts = append(b.hosts, n)
 	}
+
 	var chosen []string
 	if *only != "" {
 		chosen = strings.Split(*only, ",")
 	}
+
 	for _, m := range measurements() {
-		if chosen != nil && !slices.ContainsFunc(strings.Split(m.number, ", "), func(n string) bool { return slices.Contains(chosen, n) }) {
+		if chosen != nil && !slices.ContainsFunc(strings.Split(m.number, ", "),
+			func(n string) bool { return slices.Contains(chosen, n) }) {
 			continue
 		}
 		if err := b.measure(ctx, m); err != nil {
 			return fmt.Errorf("measurement %s: %w", m.number, err)
 		}
 	}
+
 	about, err := machine(ctx)
 	if err != nil {
 		return err
 	}
+
 	_, err = fmt.Printf("%s\n%s", about, &b.table)
 	return err
 }
@@ -110,14 +124,16 @@ func (b *bench) measure(ctx context.Context, m measurement) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+
 	if err := m.run(b, ctx); err != nil {
 		return err
 	}
+
 	b.say("took %v", time.Since(begin).Round(time.Second))
 	return nil
 }
 
-// say tells how far the run is.
+// say reports progress on stderr.
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 func pick[T any](yes bool, a, b T) T {

@@ -13,7 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// manual is a scene whose tap bridges are set up by hand, with a collector's NIC on the second host: what a good script finds.
+// manual is a scene with tap bridges that were set up by hand and a collector's NIC on the second
+// host: what a good script starts from.
 type manual struct {
 	*scene
 	nic *lab.NIC
@@ -37,10 +38,11 @@ func newManual(ctx context.Context, name string) (*manual, error) {
 	return m, nil
 }
 
-// byHand sets a scene's tap bridges up.
+// byHand starts a scene and sets its tap bridges up.
 func (s *scene) byHand(ctx context.Context) (*manual, error) {
 	for _, h := range s.Hosts {
-		if _, err := h.VSCtl("add-br", manualBridge, "--", "set", "bridge", manualBridge, "datapath_type=netdev", "fail_mode=secure"); err != nil {
+		if _, err := h.VSCtl("add-br", manualBridge, "--", "set", "bridge", manualBridge,
+			"datapath_type=netdev", "fail_mode=secure"); err != nil {
 			return nil, err
 		}
 	}
@@ -66,8 +68,9 @@ func tool(ctx context.Context, h *lab.Host, name string, args ...string) error {
 	return nil
 }
 
-// script mirrors with as few commands as possible: the destination's port, its flow, and the source's port with its Mirror in
-// one transaction, which also makes the switch look at its cached flows again.
+// script mirrors with as few commands as possible: the destination's port, its flow, and the
+// source's port with its Mirror in one transaction, which also makes the switch revalidate its
+// cache.
 type script struct{ *manual }
 
 func (b *bench) script(ctx context.Context) ([]contender, error) {
@@ -75,15 +78,18 @@ func (b *bench) script(ctx context.Context) ([]contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Neighbours are known, as they are to Tapline: a short mirror makes the switch find them.
+
+	// A short mirror makes the switch resolve its neighbours, which Tapline has done by its probes.
 	s := &script{m}
 	out := []contender{s}
 	if err := s.on(ctx); err != nil {
 		return out, err
 	}
+
 	for range 5 {
 		err = errors.Join(err, m.frames(m.web, m.app, 10))
 	}
+
 	return out, errors.Join(err, s.off(ctx))
 }
 
@@ -92,28 +98,41 @@ func (s *script) note() string { return "three commands on, three off" }
 
 func (s *script) on(ctx context.Context) error {
 	tunnel := func(remote *lab.Host, number string) []string {
-		return []string{"type=gre", "options:remote_ip=" + remote.TunnelIP.String(), fmt.Sprint("options:key=", manualKey), "ofport_request=" + number}
+		return []string{"type=gre", "options:remote_ip=" + remote.TunnelIP.String(),
+			fmt.Sprint("options:key=", manualKey), "ofport_request=" + number}
 	}
-	err := tool(ctx, s.h2, "ovs-vsctl", append([]string{"add-port", manualBridge, "from-h1", "--", "set", "interface", "from-h1"}, tunnel(s.h1, "101")...)...)
+
+	err := tool(ctx, s.h2, "ovs-vsctl", append([]string{"add-port", manualBridge, "from-h1", "--",
+		"set", "interface", "from-h1"}, tunnel(s.h1, "101")...)...)
 	if err != nil {
 		return err
 	}
-	if err := tool(ctx, s.h2, "ovs-ofctl", "add-flow", manualBridge, "in_port=101,actions=output:"+manualNIC); err != nil {
+
+	if err := tool(ctx, s.h2, "ovs-ofctl", "add-flow", manualBridge,
+		"in_port=101,actions=output:"+manualNIC); err != nil {
 		return err
 	}
-	args := append([]string{"add-port", lab.WireBridge, "to-h2", "--", "set", "interface", "to-h2"}, tunnel(s.h2, "102")...)
-	args = append(args, "--", "--id=@out", "get", "port", "to-h2", "--", "--id=@web", "get", "port", s.web.IfName(),
-		"--", "--id=@m", "create", "mirror", "name=web", "select_src_port=@web", "select_dst_port=@web", "output_port=@out",
+
+	args := append([]string{"add-port", lab.WireBridge, "to-h2", "--", "set", "interface", "to-h2"},
+		tunnel(s.h2, "102")...)
+
+	args = append(args, "--", "--id=@out", "get", "port", "to-h2", "--", "--id=@web", "get", "port",
+		s.web.IfName(),
+		"--", "--id=@m", "create", "mirror", "name=web", "select_src_port=@web",
+		"select_dst_port=@web", "output_port=@out",
 		"--", "add", "bridge", lab.WireBridge, "mirrors", "@m")
+
 	return tool(ctx, s.h1, "ovs-vsctl", args...)
 }
 
 func (s *script) off(ctx context.Context) error {
-	err := tool(ctx, s.h1, "ovs-vsctl", "--", "--id=@m", "get", "mirror", "web", "--", "remove", "bridge", lab.WireBridge, "mirrors", "@m",
+	err := tool(ctx, s.h1, "ovs-vsctl", "--", "--id=@m", "get", "mirror", "web", "--", "remove",
+		"bridge", lab.WireBridge, "mirrors", "@m",
 		"--", "del-port", lab.WireBridge, "to-h2")
 	if err != nil {
 		return err
 	}
+
 	if err := tool(ctx, s.h2, "ovs-ofctl", "del-flows", manualBridge, "in_port=101"); err != nil {
 		return err
 	}

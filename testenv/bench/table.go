@@ -14,13 +14,13 @@ import (
 	"unicode/utf8"
 )
 
-// table is what is printed: lines of what was measured, of whom, and how it came out, in Markdown.
+// table is the printed result in Markdown: what was measured, the figure, and a note.
 type table struct {
 	number string
 	rows   [][4]string
 }
 
-// begin starts a measurement.
+// begin starts the section of a measurement.
 func (t *table) begin(number, title string) {
 	t.number = number
 	t.rows = append(t.rows, [4]string{"**" + number + "**", "**" + title + "**"})
@@ -40,25 +40,29 @@ func (t *table) String() string {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
+
 	var out strings.Builder
 	line := func(row [4]string, fill string) {
 		for i, cell := range row {
-			fmt.Fprintf(&out, "| %s%s ", cell, strings.Repeat(fill, widths[i]-utf8.RuneCountInString(cell)))
+			fmt.Fprintf(&out, "| %s%s ", cell, strings.Repeat(fill,
+				widths[i]-utf8.RuneCountInString(cell)))
 		}
 		out.WriteString("|\n")
 	}
+
 	line(rows[0], " ")
 	line([4]string{}, "-")
 	for _, row := range rows[1:] {
 		line(row, " ")
 	}
+
 	return out.String()
 }
 
-// sample is a number of times, each measured alike.
+// sample is a number of durations of the same kind.
 type sample []time.Duration
 
-// at is the time that a share of the sample does not exceed.
+// at is the quantile of the sample: a share of it does not exceed the result.
 func (s sample) at(share float64) time.Duration {
 	if len(s) == 0 {
 		return 0
@@ -74,9 +78,12 @@ func (s sample) String() string {
 	return fmt.Sprintf("%s, p99 %s (%d runs)", ms(s.median()), ms(s.at(0.99)), len(s))
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms",
+		float64(d)/float64(time.Millisecond))
+}
 
-// machine says what the table was measured on.
+// machine describes the machine and the versions that were measured.
 func machine(ctx context.Context) (string, error) {
 	cpu := runtime.GOARCH
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -86,15 +93,19 @@ func machine(ctx context.Context) (string, error) {
 			}
 		}
 	}
+
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return "", err
 	}
+
 	ovs, err := exec.CommandContext(ctx, "ovs-vswitchd", "--version").Output()
 	if err != nil {
 		return "", fmt.Errorf("ovs-vswitchd --version: %w", err)
 	}
+
 	version, _, _ := strings.Cut(string(ovs), "\n")
-	return fmt.Sprintf("%s; %d cores of %s, Linux %s, %s, %s\n", time.Now().UTC().Format("January 2006"),
+	return fmt.Sprintf("%s; %d cores of %s, Linux %s, %s, %s\n",
+		time.Now().UTC().Format("January 2006"),
 		runtime.NumCPU(), cpu, strings.TrimSpace(string(kernel)), version, runtime.Version()), nil
 }

@@ -21,7 +21,7 @@ type product struct {
 	nic     *lab.NIC
 }
 
-// settle bounds how long something may be pending.
+// settle bounds how long a service or flow may be pending.
 const settle = 10 * time.Second
 
 // product starts a scene under a controller.
@@ -30,41 +30,54 @@ func (b *bench) product(ctx context.Context) (p *product, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	p = &product{scene: s}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	if p.controller, err = b.start(ctx, place{command: s.Controller.Command, dial: s.Controller.Dial, api: 8640, of: 6653}); err != nil {
+
+	if p.controller, err = b.start(ctx, place{command: s.Controller.Command,
+		dial: s.Controller.Dial, api: 8640, of: 6653}); err != nil {
 		return p, err
 	}
+
 	for _, h := range s.Hosts {
-		if _, err := p.api.Hosts().Create(ctx, api.HostCreate{Name: h.Name, OVSDB: h.OVSDB()}, client.Wait(settle)); err != nil {
+		if _, err := p.api.Hosts().Create(ctx, api.HostCreate{Name: h.Name, OVSDB: h.OVSDB()},
+			client.Wait(settle)); err != nil {
 			return p, err
 		}
 	}
+
 	p.service, p.nic, err = p.sink(ctx, "analysis", s.ids)
 	return p, err
 }
 
 // sink makes a tap service of a guest and waits until it is ready.
-func (p *product) sink(ctx context.Context, name string, g *lab.Guest) (api.TapService, *lab.NIC, error) {
-	s, err := p.api.TapServices().Create(ctx, api.TapServiceCreate{Name: name, Type: "guest", TargetID: g.ID})
+func (p *product) sink(ctx context.Context, name string, g *lab.Guest) (api.TapService, *lab.NIC,
+	error) {
+	s, err := p.api.TapServices().Create(ctx,
+		api.TapServiceCreate{Name: name, Type: "guest", TargetID: g.ID})
 	if err != nil {
 		return s, nil, err
 	}
+
 	mac, err := lab.ParseMAC(s.MACAddr)
 	if err != nil {
 		return s, nil, err
 	}
+
 	nic, err := g.PlugNIC(ctx, lab.GuestNIC{Bridge: lab.WireBridge, MAC: mac, IfName: s.IfName})
 	if err != nil {
 		return s, nil, err
 	}
-	if s, err = p.api.TapServices().Enable(ctx, s.ID, client.Wait(settle)); err == nil && s.Status != api.Ready {
+
+	if s, err = p.api.TapServices().Enable(ctx, s.ID, client.Wait(settle)); err == nil &&
+		s.Status != api.Ready {
 		err = fmt.Errorf("tap service %s is %s: %s", s.Name, s.Status, s.Reason)
 	}
+
 	return s, nic, err
 }
 
@@ -89,7 +102,7 @@ func (p *product) close() error {
 	return errors.Join(err, p.Lab.Close())
 }
 
-// ours is Tapline as a contender.
+// ours is the contender Tapline.
 type ours struct {
 	*product
 	title, about string
@@ -121,9 +134,10 @@ func (o *ours) close() error {
 	return nil
 }
 
-// tapline are the ways in which a mirror of web comes about: as the first flow of its service on its host, which makes a patch
-// pair, a Mirror and flows on both hosts, or as one more, which adds a port to the Mirror; created and deleted, or enabled and
-// disabled. Each has a scene of its own, since what stands beside it must not change.
+// tapline returns four contenders. The mirror of web is the first flow of its service on its host,
+// which makes patch ports, a Mirror and flows on both hosts; or it is one more flow, which adds a
+// port to a Mirror. Either is created and deleted, or enabled and disabled. Each contender has a
+// scene of its own, because what exists beside the flow must not change.
 func (b *bench) tapline(ctx context.Context) ([]contender, error) {
 	var out []contender
 	for _, more := range []bool{false, true} {
@@ -131,29 +145,46 @@ func (b *bench) tapline(ctx context.Context) ([]contender, error) {
 		if err != nil {
 			return out, err
 		}
+
 		flows := p.api.TapFlows()
 		text := pick(more, "one more flow", "a service's first flow")
 		out = append(out, &ours{
-			product: p, title: "Tapline, " + text + ", create and delete", about: "POST, DELETE tap_flows", owns: true,
-			begin: func(ctx context.Context) error { _, err := flows.Create(ctx, p.vnic("web", p.web)); return err },
-			end:   func(ctx context.Context) error { return flows.Delete(ctx, "web") },
+			product: p, title: "Tapline, " + text + ", create and delete",
+			about: "POST, DELETE tap_flows", owns: true,
+			begin: func(ctx context.Context) error {
+				_, err := flows.Create(ctx, p.vnic("web", p.web))
+				return err
+			},
+			end: func(ctx context.Context) error { return flows.Delete(ctx, "web") },
 		}, &ours{
-			product: p, title: "Tapline, " + text + ", enable and disable", about: "POST tap_flows/switched/enable, disable",
-			begin: func(ctx context.Context) error { _, err := flows.Enable(ctx, "switched"); return err },
-			end:   func(ctx context.Context) error { _, err := flows.Disable(ctx, "switched"); return err },
+			product: p, title: "Tapline, " + text + ", enable and disable",
+			about: "POST tap_flows/switched/enable, disable",
+			begin: func(ctx context.Context) error {
+				_, err := flows.Enable(ctx, "switched")
+				return err
+			},
+			end: func(ctx context.Context) error {
+				_, err := flows.Disable(ctx, "switched")
+				return err
+			},
 		})
+
 		if more {
 			err = p.mirror(ctx, "db", p.db)
 		}
+
 		if err == nil {
 			off := false
 			f := p.vnic("switched", p.web)
-			f.Direction, f.Enabled = "OUT", &off // Another direction, since two alike flows are refused.
+			// Another direction, since an identical flow is refused.
+			f.Direction, f.Enabled = "OUT", &off
 			_, err = flows.Create(ctx, f)
 		}
+
 		if err != nil {
 			return out, err
 		}
 	}
+
 	return out, nil
 }

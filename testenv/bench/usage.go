@@ -23,11 +23,12 @@ func (u usage) since(before usage) usage {
 	return usage{cpu: u.cpu - before.cpu, memory: u.memory - before.memory}
 }
 
-// clock is the clock of a process's processor time, user and system, of all its threads, in nanoseconds; clock_getcpuclockid(3), which
-// is a macro of the kernel's: MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED).
+// clock returns the id of the clock that measures a process's processor time, in nanoseconds, over
+// all threads, user and system: clock_getcpuclockid(3), which the kernel defines as
+// MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED).
 func clock(pid int) int32 { return int32(^pid<<3 | 2) }
 
-// used reads what processes use; those that have ended count as nothing.
+// used adds up the usage of processes; one that has ended counts as nothing.
 func used(pids []int) usage {
 	var sum usage
 	for _, pid := range pids {
@@ -35,6 +36,7 @@ func used(pids []int) usage {
 		if err := unix.ClockGettime(clock(pid), &cpu); err != nil {
 			continue
 		}
+
 		sum.cpu += time.Duration(cpu.Nano())
 		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 		if pages := strings.Fields(string(statm)); len(pages) > 2 {
@@ -43,6 +45,7 @@ func used(pids []int) usage {
 			sum.memory += (resident - shared) * int64(os.Getpagesize())
 		}
 	}
+
 	return sum
 }
 
@@ -58,5 +61,6 @@ func children(pid int) []int {
 			}
 		}
 	}
+
 	return pids
 }

@@ -63,18 +63,22 @@ func Start(ctx context.Context, n int) (*Fleet, error) {
 	if n < 1 || n > maxHosts {
 		return nil, fmt.Errorf("%d dummy hosts: want 1 to %d", n, maxHosts)
 	}
+
 	dir, err := os.MkdirTemp("", "ovs")
 	if err != nil {
 		return nil, fmt.Errorf("dummy hosts: %w", err)
 	}
+
 	f := &Fleet{dir: dir, starts: make(chan start), forker: make(chan struct{})}
 	go f.fork()
 	for i := 1; i <= n; i++ {
 		f.Hosts = append(f.Hosts, newHost(dir, i))
 	}
+
 	if err := f.start(ctx); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+
 	return f, nil
 }
 
@@ -93,10 +97,12 @@ func (f *Fleet) start(ctx context.Context) error {
 	if err := lab.CreateDB(ctx, empty); err != nil {
 		return fmt.Errorf("dummy hosts: %w", err)
 	}
+
 	db, err := os.ReadFile(empty)
 	if err != nil {
 		return fmt.Errorf("dummy hosts: %w", err)
 	}
+
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4 * runtime.NumCPU())
 	for _, h := range f.Hosts {
@@ -107,6 +113,7 @@ func (f *Fleet) start(ctx context.Context) error {
 			return nil
 		})
 	}
+
 	return group.Wait()
 }
 
@@ -114,27 +121,34 @@ func (f *Fleet) startHost(ctx context.Context, h *Host, db []byte) error {
 	if err := os.Mkdir(h.RunDir, 0o755); err != nil {
 		return err
 	}
+
 	conf := filepath.Join(h.RunDir, "conf.db")
 	if err := os.WriteFile(conf, db, 0o640); err != nil {
 		return err
 	}
-	err := f.startDaemon(ctx, h, "ovsdb-server", "--remote=punix:"+h.OVSDBSocket(), "--remote=ptcp:0:127.0.0.1",
+
+	err := f.startDaemon(ctx, h, "ovsdb-server", "--remote=punix:"+h.OVSDBSocket(),
+		"--remote=ptcp:0:127.0.0.1",
 		"--remote=db:Open_vSwitch,Open_vSwitch,manager_options", conf)
 	if err != nil {
 		return err
 	}
+
 	if err := h.awaitOVSDB(ctx); err != nil {
 		return err
 	}
-	if err := f.startDaemon(ctx, h, "ovs-vswitchd", "--enable-dummy=override", "--disable-system", "unix:"+h.OVSDBSocket()); err != nil {
+	if err := f.startDaemon(ctx, h, "ovs-vswitchd", "--enable-dummy=override", "--disable-system",
+		"unix:"+h.OVSDBSocket()); err != nil {
 		return err
 	}
+
 	_, err = h.VSCtl("add-br", lab.WireBridge, "--", "set", "Open_vSwitch", ".",
 		"external_ids:system-id="+h.SystemID,
 		"external_ids:hostname="+h.Name,
 		"external_ids:ovn-bridge-mappings="+lab.Wire+":"+lab.WireBridge,
 		"external_ids:ovn-encap-type=gre",
 		"external_ids:ovn-encap-ip="+h.TunnelIP.String())
+
 	return err
 }
 
@@ -150,13 +164,16 @@ func (h *Host) awaitOVSDB(ctx context.Context) error {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+
 		if found := listening.FindSubmatch(log); found != nil {
 			h.OVSDB = "tcp:127.0.0.1:" + string(found[1])
 			return nil
 		}
+
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for ovsdb-server to listen: %w: its log: %s", context.Cause(ctx), log)
+			return fmt.Errorf("wait for ovsdb-server to listen: %w: its log: %s",
+				context.Cause(ctx), log)
 		case <-tick.C:
 		}
 	}
@@ -172,16 +189,18 @@ func (h *Host) AddGuest(ifname string, mac lab.MAC, vmID string) error {
 	return err
 }
 
-// startDaemon has the forking thread start a daemon and reaps it when it ends.
+// startDaemon lets the forking thread start a daemon, and reaps the daemon when it ends.
 func (f *Fleet) startDaemon(ctx context.Context, h *Host, name string, args ...string) error {
 	stderr, err := os.Create(filepath.Join(h.RunDir, name+".stderr"))
 	if err != nil {
 		return err
 	}
 	defer stderr.Close()
+
 	cmd := h.Daemon(name, stderr, append([]string{"-vsyslog:off"}, args...)...)
-	// One session for all of them: the kernel shares the processors fairly among sessions (sched(7), the autogroup feature), and a
-	// thousand with one each would leave nothing to what they are there for.
+	// One session for all of them: the kernel shares the processors fairly among sessions
+	// (sched(7), autogroup). With a thousand sessions, the process under test would get a
+	// thousandth.
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	done := make(chan error, 1)
 	select {
@@ -189,11 +208,13 @@ func (f *Fleet) startDaemon(ctx context.Context, h *Host, name string, args ...s
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+
 	if err := <-done; err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
+
 	h.daemons = append(h.daemons, cmd)
-	f.reaper.Go(func() { cmd.Wait() }) // the way it ends is no news
+	f.reaper.Go(func() { cmd.Wait() }) // how it ended does not matter
 	return nil
 }
 
@@ -211,11 +232,13 @@ func (f *Fleet) Close() error {
 	var err error
 	for _, h := range f.Hosts {
 		for _, cmd := range h.daemons {
-			if killErr := cmd.Process.Kill(); killErr != nil && !errors.Is(killErr, os.ErrProcessDone) {
+			if killErr := cmd.Process.Kill(); killErr != nil &&
+				!errors.Is(killErr, os.ErrProcessDone) {
 				err = errors.Join(err, fmt.Errorf("dummy host %s: %w", h.Name, killErr))
 			}
 		}
 	}
+
 	close(f.starts)
 	<-f.forker
 	f.reaper.Wait()

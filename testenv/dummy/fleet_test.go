@@ -37,6 +37,7 @@ func TestFleet(t *testing.T) {
 			t.Errorf("directory left: %v", err)
 		}
 	}()
+
 	t.Logf("%d hosts in %v", n, time.Since(begin))
 	seen := map[string]bool{}
 	for _, h := range fleet.Hosts {
@@ -45,13 +46,16 @@ func TestFleet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
-		if id, err := h.VSCtl("get", "Open_vSwitch", ".", "external_ids:system-id"); err != nil || strings.Trim(id, `"`) != h.SystemID {
+		if id, err := h.VSCtl("get", "Open_vSwitch", ".", "external_ids:system-id"); err != nil ||
+			strings.Trim(id, `"`) != h.SystemID {
 			t.Errorf("%s: system-id %s, %v; want %s", h.Name, id, err, h.SystemID)
 		}
 	}
+
 	if len(seen) != 3*n {
 		t.Errorf("%d different addresses and ids, want %d: %v", len(seen), 3*n, seen)
 	}
@@ -63,14 +67,17 @@ func TestFleet(t *testing.T) {
 	if port, err := h.VSCtl("get", "Interface", "vnet0", "ofport"); err != nil || port != "1" {
 		t.Errorf("the guest's port is %s: %v", port, err)
 	}
-	if _, err := h.VSCtl("add-br", "brtap", "--", "set", "Bridge", "brtap", "protocols=OpenFlow13", "fail_mode=secure",
-		"--", "add-port", "brtap", "tl-gre", "--", "set", "Interface", "tl-gre", "type=gre", "options:remote_ip=flow", "options:key=flow"); err != nil {
+	if _, err := h.VSCtl("add-br", "brtap", "--", "set", "Bridge", "brtap", "protocols=OpenFlow13",
+		"fail_mode=secure",
+		"--", "add-port", "brtap", "tl-gre", "--", "set", "Interface", "tl-gre", "type=gre",
+		"options:remote_ip=flow", "options:key=flow"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.OFCtl("add-flow", "brtap", "in_port=tl-gre,tun_id=7,actions=drop"); err != nil {
 		t.Fatal(err)
 	}
-	if flows, err := h.OFCtl("dump-flows", "brtap"); err != nil || !strings.Contains(flows, "tun_id=0x7") {
+	if flows, err := h.OFCtl("dump-flows", "brtap"); err != nil ||
+		!strings.Contains(flows, "tun_id=0x7") {
 		t.Errorf("flows of brtap: %v: %s", err, flows)
 	}
 }

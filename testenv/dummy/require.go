@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// Require skips a test where something is missing that dummy hosts need (see [lab.SkipWithout]): what hosts of package lab need, but
-// for root and what comes with it.
+// Require skips a test if something is missing that dummy hosts need (see [lab.SkipWithout]). They
+// need the same as hosts of package lab, without root.
 func Require(t testing.TB) {
 	t.Helper()
 	lab.SkipWithout(t, "dummy hosts need", slices.DeleteFunc(lab.Missing(), func(what string) bool {

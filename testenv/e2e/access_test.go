@@ -16,10 +16,13 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// TestAccess: who may do what, and what is written down of it, through crashes of the controller and the loss of the admin's token.
+// TestAccess checks who may do what and what the audit log says of it, also after a crash of the
+// controller and after the loss of the admin's token.
 func TestAccess(t *testing.T) {
 	l := lab.Start(t, 0)
-	c := startController(t, l.Controller, settings{more: "hosts:\n  - {name: h1, ovsdb: \"tcp:10.200.0.11:6640\"}\n"})
+	c := startController(t, l.Controller,
+		settings{more: "hosts:\n  - {name: h1, ovsdb: \"tcp:10.200.0.11:6640\"}\n"})
+
 	run := func(code int, want string, args ...string) string {
 		t.Helper()
 		out, errs, got := c.tapctl(t, args...)
@@ -28,22 +31,28 @@ func TestAccess(t *testing.T) {
 		}
 		return out
 	}
+
 	create := func(name, role string) string {
 		t.Helper()
 		var made api.TokenCreated
-		must(t, json.Unmarshal([]byte(run(0, "", "token-create", name, "--role", role, "-o", "json")), &made))
+		must(t, json.Unmarshal([]byte(run(0, "", "token-create", name, "--role", role, "-o",
+			"json")), &made))
 		return made.Secret
 	}
+
 	operator, viewer := create("ci", "operator"), create("board", "viewer")
 	as := func(token string) string { return "--token=" + token }
 	run(0, "h1", "host-list", as(viewer))
 	run(0, "vm1", "guest-create", "vm1", "--nic", "mac=52:54:00:00:00:01", as(operator))
-	run(0, "ids", "tap-service-create", "--type", "guest", "--target-id", "vm1", "ids", as(operator))
+	run(0, "ids", "tap-service-create", "--type", "guest", "--target-id", "vm1", "ids",
+		as(operator))
+
 	run(1, "role operator", "tap-service-enable", "ids", as(viewer))
 	run(1, "role admin", "host-delete", "h1", as(operator))
 
-	// A revoked token ends at once, and what it has open.
-	watcher, err := client.New(client.Config{Server: c.server, Token: viewer, HTTPClient: &http.Client{Transport: c.http}})
+	// A revoked token ends at once, and with it the streams that it has open.
+	watcher, err := client.New(client.Config{Server: c.server, Token: viewer,
+		HTTPClient: &http.Client{Transport: c.http}})
 	must(t, err)
 	events, err := watcher.Watch(deadline(t))
 	must(t, err)
@@ -52,13 +61,15 @@ func TestAccess(t *testing.T) {
 	for _, err = range events {
 		continue
 	}
+
 	if !client.IsStatus(err, http.StatusUnauthorized) {
 		t.Errorf("the stream of a revoked token ends with %v, want a 401", err)
 	}
+
 	first, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
 	must(t, err)
 
-	// What was answered is kept, even by a controller that had no time to say goodbye.
+	// What was answered survives even if the controller is killed.
 	run(0, "", "tap-service-enable", "ids", as(operator))
 	c.stop(t, syscall.SIGKILL)
 	c.start(t)
@@ -66,8 +77,10 @@ func TestAccess(t *testing.T) {
 	must(t, json.Unmarshal([]byte(run(0, "", "audit-list", "--since", "1h", "-o", "json")), &list))
 	var got []string
 	for _, r := range list.Audit {
-		got = append(got, strings.Join([]string{either(r.Actor.Name, r.Actor.Type), r.Action, r.Kind, either(r.Name, r.ID), r.Outcome}, " "))
+		got = append(got, strings.Join([]string{either(r.Actor.Name, r.Actor.Type), r.Action,
+			r.Kind, either(r.Name, r.ID), r.Outcome}, " "))
 	}
+
 	want := []string{
 		"controller start  tapline devel success",
 		"ci enable tap_service ids success",
@@ -84,15 +97,20 @@ func TestAccess(t *testing.T) {
 		"controller create token admin success",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("the audit log says\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the audit log says\n%s\nwant\n%s", strings.Join(got, "\n"),
+			strings.Join(want, "\n"))
 	}
+
 	enabled := list.Audit[1]
-	if !strings.Contains(string(enabled.Before), `"enabled": false`) || !strings.Contains(string(enabled.After), `"enabled": true`) ||
-		enabled.Status != 200 || enabled.UserAgent != "tapctl/devel" || enabled.Actor.Role != "operator" || enabled.Remote == "" {
+	if !strings.Contains(string(enabled.Before), `"enabled": false`) ||
+		!strings.Contains(string(enabled.After), `"enabled": true`) ||
+		enabled.Status != 200 || enabled.UserAgent != "tapctl/devel" ||
+		enabled.Actor.Role != "operator" || enabled.Remote == "" {
 		t.Errorf("the record of a change is %+v", enabled)
 	}
 
-	// A deleted token file is how to get another, and the old one is worth nothing. Other tokens stay.
+	// Without its file, a new admin token is made at the next start and the old one is void. Other
+	// tokens stay.
 	c.stop(t, syscall.SIGTERM)
 	must(t, os.Remove(filepath.Join(c.dataDir, "admin.token")))
 	c.start(t)
@@ -102,7 +120,9 @@ func TestAccess(t *testing.T) {
 	// No secret is anywhere but in the token file.
 	second, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
 	must(t, err)
-	secrets := []string{operator[14:], viewer[14:], strings.TrimSpace(string(first)), strings.TrimSpace(string(second))}
+	secrets := []string{operator[14:], viewer[14:], strings.TrimSpace(string(first)),
+		strings.TrimSpace(string(second))}
+
 	run(1, "", "token-delete", viewer)
 	files, err := filepath.Glob(filepath.Join(c.dataDir, "*"))
 	must(t, err)
@@ -114,6 +134,7 @@ func TestAccess(t *testing.T) {
 				t.Errorf("%s holds a secret", file)
 			}
 		}
+
 		info, err := os.Stat(file)
 		must(t, err)
 		if info.Mode().Perm() != 0o600 {

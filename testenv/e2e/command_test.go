@@ -25,52 +25,72 @@ func (s *stage) commands(t *testing.T) {
 			}
 		}
 	}
+
 	flow := func(t *testing.T, want api.Status, args ...string) api.TapFlow {
 		t.Helper()
 		var f api.TapFlow
 		call(t, &f, append(args, "--wait", "10s")...)
 		if f.Status != want || f.Enabled != (want != api.Disabled) {
-			t.Errorf("tapctl %s: the flow is %s (%s), enabled %v; want %s", args[0], f.Status, f.Reason, f.Enabled, want)
+			t.Errorf("tapctl %s: the flow is %s (%s), enabled %v; want %s", args[0], f.Status,
+				f.Reason, f.Enabled, want)
 		}
 		return f
 	}
+
 	service := func(t *testing.T, want api.Status, args ...string) api.TapService {
 		t.Helper()
 		var v api.TapService
 		call(t, &v, append(args, "--wait", "10s")...)
 		if v.Status != want || v.Enabled != (want != api.Disabled) {
-			t.Errorf("tapctl %s: the service is %s (%s), enabled %v; want %s", args[0], v.Status, v.Reason, v.Enabled, want)
+			t.Errorf("tapctl %s: the service is %s (%s), enabled %v; want %s", args[0], v.Status,
+				v.Reason, v.Enabled, want)
 		}
 		return v
 	}
+
 	s.run(t, "guest service and vnic flow", func(t *testing.T) {
 		mac := s.web.MAC().String()
-		call(t, nil, "guest-create", "web-vm", "--id", s.web.ID, "--nic", "mac="+mac+",ip=10.220.0.1")
+		call(t, nil, "guest-create", "web-vm", "--id", s.web.ID, "--nic",
+			"mac="+mac+",ip=10.220.0.1")
+
 		t.Cleanup(func() { call(t, nil, "guest-delete", "web-vm") })
-		v := service(t, api.Disabled, "tap-service-create", "--type", "guest", "--target-id", s.ids2.ID, "ids")
+		v := service(t, api.Disabled, "tap-service-create", "--type", "guest", "--target-id",
+			s.ids2.ID, "ids")
+
 		s.deleteService(t, v.ID)
-		if v.NICXML == "" || v.MACAddr == "" || !strings.HasPrefix(v.IfName, "tap") || len(v.IfName) != 9 {
+		if v.NICXML == "" || v.MACAddr == "" || !strings.HasPrefix(v.IfName, "tap") ||
+			len(v.IfName) != 9 {
 			t.Errorf("the service has MAC %q, interface %q, XML %q", v.MACAddr, v.IfName, v.NICXML)
 		}
+
 		nic := plugTap(t, s.ids2, v, "brtap")
 		copies := capture(t, s.ids2.Node, nic.Device, lab.In)
 		service(t, api.Ready, "tap-service-enable", v.ID)
-		f := flow(t, api.Ready, "tap-flow-create", "--guest-id", s.web.ID, "--mac-addr", mac, "--ip-addr", "10.220.0.1",
+		f := flow(t, api.Ready, "tap-flow-create", "--guest-id", s.web.ID, "--mac-addr", mac,
+			"--ip-addr", "10.220.0.1",
 			"--direction", "OUT", "--tap-id", v.ID, "--type", "vnic", "web")
+
 		s.deleteFlow(t, f.ID)
 		s.commandFrames(t, copies, true, false)
 	})
+
 	s.run(t, "guest service", func(t *testing.T) {
-		v := service(t, api.Disabled, "tap-service-create", "--type", "guest", "--target-id", s.ids1.ID, "ids")
+		v := service(t, api.Disabled, "tap-service-create", "--type", "guest", "--target-id",
+			s.ids1.ID, "ids")
+
 		s.deleteService(t, v.ID)
 		nic := plugTap(t, s.ids1, v, "brtap")
 		copies := capture(t, s.ids1.Node, nic.Device, lab.In)
 		service(t, api.Ready, "tap-service-enable", v.ID)
-		f := flow(t, api.Ready, "tap-flow-create", "--guest-id", s.web.ID, "--mac-addr", s.web.MAC().String(), "--direction", "OUT",
+		f := flow(t, api.Ready, "tap-flow-create", "--guest-id", s.web.ID, "--mac-addr",
+			s.web.MAC().String(), "--direction", "OUT",
 			"--tap-id", v.ID, "--type", "vnic", "web")
+
 		s.deleteFlow(t, f.ID)
-		g := flow(t, api.Ready, "tap-flow-create", "--host-id", "h1", "--wire-id", lab.Wire, "--vlan-id", "7", "--direction", "IN",
+		g := flow(t, api.Ready, "tap-flow-create", "--host-id", "h1", "--wire-id", lab.Wire,
+			"--vlan-id", "7", "--direction", "IN",
 			"--tap-id", v.ID, "--type", "vswitch", "net")
+
 		s.deleteFlow(t, g.ID)
 		s.commandFrames(t, copies, true, true)
 		flow(t, api.Disabled, "tap-flow-disable", f.ID)
@@ -86,17 +106,23 @@ func (s *stage) commands(t *testing.T) {
 			t.Errorf("a service with flows was deleted: exit code %d, %s", code, errs)
 		}
 	})
+
 	s.run(t, "host service", func(t *testing.T) {
-		v := service(t, api.Disabled, "tap-service-create", "--type", "host", "--target-id", "h2", "--mac-addr", s.h2.SpareMAC.String(), "probe")
+		v := service(t, api.Disabled, "tap-service-create", "--type", "host", "--target-id", "h2",
+			"--mac-addr", s.h2.SpareMAC.String(), "probe")
+
 		s.deleteService(t, v.ID)
 		copies, err := s.h2.CaptureSpare(lab.CaptureConfig{Direction: lab.In})
 		must(t, err)
 		t.Cleanup(func() { must(t, copies.Close()) })
 		service(t, api.Ready, "tap-service-enable", v.ID)
-		f := flow(t, api.Ready, "tap-flow-create", "--guest-id", s.web.ID, "--direction", "OUT", "--tap-id", "probe", "--type", "vnic", "web")
+		f := flow(t, api.Ready, "tap-flow-create", "--guest-id", s.web.ID, "--direction", "OUT",
+			"--tap-id", "probe", "--type", "vnic", "web")
+
 		s.deleteFlow(t, f.ID)
 		s.commandFrames(t, copies, true, false)
 	})
+
 	s.run(t, "exit codes", func(t *testing.T) {
 		v := s.guestService(t, s.ids1) // nobody plugs its NIC
 		for _, c := range []struct {
@@ -108,11 +134,13 @@ func (s *stage) commands(t *testing.T) {
 			{0, []string{"tap-service-disable", v.ID, "--wait", "5s"}},
 			{0, []string{"tap-service-list"}},
 			{1, []string{"tap-service-show", "nothing"}},
-			{1, []string{"tap-flow-create", "--type", "vnic", "--guest-id", "nobody", "--tap-id", v.ID, "x"}},
+			{1, []string{"tap-flow-create", "--type", "vnic", "--guest-id", "nobody", "--tap-id",
+				v.ID, "x"}},
 			{1, []string{"tap-service-delete", "nothing"}},
 		} {
 			if out, errs, code := s.tapctl(t, c.args...); code != c.code {
-				t.Errorf("tapctl %s: exit code %d, want %d\n%s%s", strings.Join(c.args, " "), code, c.code, out, errs)
+				t.Errorf("tapctl %s: exit code %d, want %d\n%s%s", strings.Join(c.args, " "), code,
+					c.code, out, errs)
 			}
 		}
 	})
@@ -123,7 +151,9 @@ func (s *stage) commandFrames(t *testing.T, copies *lab.Capture, vnic, vlan bool
 	t.Helper()
 	must(t, copies.WaitQuiet(deadline(t), quiet))
 	before := copies.Multiset()
-	web, net := untaggedKinds(s.web.MAC(), s.db.MAC()), numbered(s.app.MAC(), s.web.MAC(), 7, 64, 1518)
+	web, net := untaggedKinds(s.web.MAC(), s.db.MAC()),
+		numbered(s.app.MAC(), s.web.MAC(), 7, 64, 1518)
+
 	send(t, s.web, web...)
 	send(t, s.app, net...)
 	want := before
@@ -133,5 +163,6 @@ func (s *stage) commandFrames(t *testing.T, copies *lab.Capture, vnic, vlan bool
 	if vlan {
 		want = sum(want, lab.MultisetOf(net))
 	}
+
 	exactly(t, "copies", want, copies)
 }

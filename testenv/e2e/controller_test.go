@@ -40,7 +40,8 @@ func deadline(t testing.TB) context.Context {
 	return ctx
 }
 
-// eventually looks every few milliseconds until the condition says nil, and returns how long that took.
+// eventually looks every few milliseconds until the condition says nil, and returns how long that
+// took.
 func eventually(t testing.TB, what string, condition func() error) time.Duration {
 	t.Helper()
 	took, err := await(patience, condition)
@@ -89,7 +90,8 @@ type settings struct {
 	more     string // YAML
 }
 
-// startController starts a controller and waits until it is ready. It is stopped when the test ends.
+// startController starts a controller and waits until it is ready. It is stopped when the test
+// ends.
 func startController(t testing.TB, node *lab.Node, s settings) *controller {
 	t.Helper()
 	c := newController(t, node, s)
@@ -114,11 +116,16 @@ func newController(t testing.TB, node *lab.Node, s settings) *controller {
 	if s.openflow == 0 {
 		s.openflow = 6653
 	}
+
 	c := &controller{
-		node: node, dataDir: s.dataDir, config: filepath.Join(dir, "tapline.yaml"), log: filepath.Join(dir, "tapline.log"),
-		server: fmt.Sprintf("http://127.0.0.1:%d", s.api), http: &http.Transport{DialContext: node.Dial},
+		node: node, dataDir: s.dataDir, config: filepath.Join(dir, "tapline.yaml"),
+		log:    filepath.Join(dir, "tapline.log"),
+		server: fmt.Sprintf("http://127.0.0.1:%d", s.api),
+		http:   &http.Transport{DialContext: node.Dial},
 	}
-	text := fmt.Sprintf("data_dir: %s\napi: {listen: 127.0.0.1:%d}\nopenflow: {listen: 0.0.0.0:%d, %s}\n%s", s.dataDir, s.api, s.openflow, s.secure, s.more)
+
+	text := fmt.Sprintf("data_dir: %s\napi: {listen: 127.0.0.1:%d}\n"+
+		"openflow: {listen: 0.0.0.0:%d, %s}\n%s", s.dataDir, s.api, s.openflow, s.secure, s.more)
 	must(t, os.WriteFile(c.config, []byte(text), 0o600))
 	return c
 }
@@ -134,16 +141,20 @@ func (c *controller) start(t testing.TB) {
 			t.Fatalf("the controller ended: %v\n%s", c.err, text)
 		default:
 		}
+
 		token, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
 		if err != nil {
 			return err
 		}
+
 		c.api, err = client.New(client.Config{
-			Server: c.server, Token: strings.TrimSpace(string(token)), HTTPClient: &http.Client{Transport: c.http},
+			Server: c.server, Token: strings.TrimSpace(string(token)),
+			HTTPClient: &http.Client{Transport: c.http},
 		})
 		if err != nil {
 			return err
 		}
+
 		return c.api.Ready(deadline(t))
 	})
 }
@@ -155,7 +166,9 @@ func (c *controller) launch(t testing.TB) {
 	must(t, err)
 	defer out.Close()
 	program(t, "tapline-mirror") // beside it
-	c.cmd = c.node.Command(context.Background(), program(t, "tapline"), "serve", "--config", c.config, "--log-level", "debug")
+	c.cmd = c.node.Command(context.Background(), program(t, "tapline"), "serve", "--config",
+		c.config, "--log-level", "debug")
+
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	must(t, c.cmd.Start())
 	c.ended = make(chan struct{})
@@ -171,10 +184,12 @@ func (c *controller) stop(t testing.TB, sig syscall.Signal) {
 	if c.cmd == nil {
 		return
 	}
+
 	children := c.children()
 	if err := c.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Error(err)
 	}
+
 	select {
 	case <-c.ended:
 	case <-time.After(patience):
@@ -182,9 +197,11 @@ func (c *controller) stop(t testing.TB, sig syscall.Signal) {
 		_ = c.cmd.Process.Kill()
 		<-c.ended
 	}
+
 	if sig == syscall.SIGTERM && c.err != nil {
 		t.Errorf("the controller ended on SIGTERM with %v, want exit code 0", c.err)
 	}
+
 	c.cmd = nil
 	for _, pid := range children {
 		if _, err := await(2*time.Second, func() error { return gone(pid) }); err != nil {
@@ -218,6 +235,7 @@ func (c *controller) children() []int {
 			}
 		}
 	}
+
 	return pids
 }
 
@@ -239,9 +257,10 @@ func (c *controller) logTail() string {
 	if err != nil {
 		return err.Error()
 	}
-	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), func(line string) bool {
-		return strings.Contains(line, "msg=request method=GET")
-	})
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"),
+		func(line string) bool {
+			return strings.Contains(line, "msg=request method=GET")
+		})
 	return strings.Join(lines[max(0, len(lines)-60):], "\n")
 }
 
@@ -251,7 +270,9 @@ func (c *controller) tapctl(t testing.TB, args ...string) (stdout, stderr string
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := c.node.Command(ctx, program(t, "tapctl"), args...)
-	cmd.Env = append(cmd.Env, "TAPLINE_SERVER="+c.server, "TAPLINE_TOKEN_FILE="+filepath.Join(c.dataDir, "admin.token"))
+	cmd.Env = append(cmd.Env, "TAPLINE_SERVER="+c.server,
+		"TAPLINE_TOKEN_FILE="+filepath.Join(c.dataDir, "admin.token"))
+
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -259,5 +280,6 @@ func (c *controller) tapctl(t testing.TB, args ...string) (stdout, stderr string
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
+
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }

@@ -25,6 +25,7 @@ func (s *stage) counters(t *testing.T) {
 			if v.Counters.Shared {
 				t.Error("the flow's counters are said to be shared")
 			}
+
 			list, err := s.api.TapFlows().List(deadline(t))
 			must(t, err)
 			for _, row := range list.TapFlows {
@@ -32,6 +33,7 @@ func (s *stage) counters(t *testing.T) {
 					t.Errorf("the list says %d packets", row.Counters.Captured.Packets)
 				}
 			}
+
 			g := s.flow(t, to, vnic(s.db, "OUT"))
 			send(t, s.db, numbered(s.db.MAC(), s.web.MAC(), 0, 500)...)
 			eventually(t, "shared", func() error {
@@ -41,25 +43,31 @@ func (s *stage) counters(t *testing.T) {
 				}
 				return err
 			})
+
 			s.counted(t, f.ID, to.ID, 5, 100+200+300+1514+500, 0)
 		})
 	}
+
 	s.run(t, "loss in the tunnel", func(t *testing.T) {
 		to := s.guestSink(t, s.ids2, "brtap")
 		f := s.flow(t, to, vnic(s.web, "OUT"))
 		send(t, s.web, numbered(s.web.MAC(), s.db.MAC(), 0, 100, 100)...)
 		s.counted(t, f.ID, to.ID, 2, 200, 0)
-		_, err := s.h2.OFCtl("add-flow", lab.UnderlayBridge, "priority=40000,ip,nw_proto=47,actions=drop")
+		_, err := s.h2.OFCtl("add-flow", lab.UnderlayBridge,
+			"priority=40000,ip,nw_proto=47,actions=drop")
 		must(t, err)
 		restore := func() {
-			_, err := s.h2.OFCtl("del-flows", "--strict", lab.UnderlayBridge, "priority=40000,ip,nw_proto=47")
+			_, err := s.h2.OFCtl("del-flows", "--strict", lab.UnderlayBridge,
+				"priority=40000,ip,nw_proto=47")
 			must(t, err)
 		}
+
 		t.Cleanup(restore)
 		send(t, s.web, numbered(s.web.MAC(), s.db.MAC(), 0, 100, 100, 100)...)
 		s.counted(t, f.ID, to.ID, 5, 500, 3)
 		restore()
 	})
+
 	s.run(t, "tunnel's own packets are left out, and not lost", func(t *testing.T) {
 		to := s.guestSink(t, s.ids2, "brtap")
 		f := s.flow(t, to, vswitch(s.h1, lab.UnderlayBridge, 0, "BOTH"))
@@ -76,7 +84,7 @@ func (s *stage) counters(t *testing.T) {
 	})
 }
 
-// counted waits until a flow and its service have counted so many packets and bytes, and lost so many.
+// counted waits until a flow and its service show the given numbers of packets, bytes and losses.
 func (s *stage) counted(t *testing.T, flow, service string, packets, bytes, lost uint64) {
 	t.Helper()
 	check := func(c api.Counters) error {
@@ -86,34 +94,43 @@ func (s *stage) counted(t *testing.T, flow, service string, packets, bytes, lost
 		case c.Lost.Packets > lost:
 			t.Fatalf("%d packets are said to be lost, %d are: %+v", c.Lost.Packets, lost, c)
 		case c.Captured.Packets > packets:
-			t.Fatalf("%d packets are said to be captured, %d were sent", c.Captured.Packets, packets)
-		case c.Captured.Packets != packets || c.Captured.Bytes != bytes || c.Delivered.Packets != packets-lost || c.Lost.Packets != lost:
-			return fmt.Errorf("captured %+v, delivered %+v, lost %+v", c.Captured, *c.Delivered, *c.Lost)
+			t.Fatalf("%d packets are said to be captured, %d were sent", c.Captured.Packets,
+				packets)
+		case c.Captured.Packets != packets || c.Captured.Bytes != bytes ||
+			c.Delivered.Packets != packets-lost || c.Lost.Packets != lost:
+			return fmt.Errorf("captured %+v, delivered %+v, lost %+v", c.Captured, *c.Delivered,
+				*c.Lost)
 		}
 		return nil
 	}
+
 	eventually(t, "counters", func() error {
 		f, err := s.api.TapFlows().Get(deadline(t), flow)
 		if err == nil {
 			err = check(f.Counters)
 		}
+
 		if err != nil {
 			return fmt.Errorf("flow: %w", err)
 		}
+
 		v, err := s.api.TapServices().Get(deadline(t), service)
 		if err == nil {
 			err = check(v.Counters)
 		}
+
 		if err != nil {
 			return fmt.Errorf("service: %w", err)
 		}
+
 		return nil
 	})
 }
 
-// countersGoOn holds that a controller that starts counts on from what the switches have, and that a switch that starts again
-// makes no counter shrink and no loss appear.
-func (w *world) countersGoOn(t *testing.T, sink *lab.Host, from, to *lab.Guest, flow string, ready func()) {
+// countersGoOn checks that a restarted controller continues from the switches' counters, and that a
+// restarted switch makes no counter shrink and no loss appear.
+func (w *world) countersGoOn(t *testing.T, sink *lab.Host, from, to *lab.Guest, flow string,
+	ready func()) {
 	before := api.Counters{Delivered: &api.Flowing{}, Lost: &api.Count{}}
 	reach := func(packets uint64) {
 		t.Helper()
@@ -122,19 +139,24 @@ func (w *world) countersGoOn(t *testing.T, sink *lab.Host, from, to *lab.Guest, 
 			if err != nil {
 				return err
 			}
+
 			c := f.Counters
 			switch {
 			case c.Lost == nil || c.Lost.Packets != 0:
 				t.Fatalf("packets are said to be lost: %+v", c.Lost)
-			case c.SampledAt != nil && (c.Captured.Packets < before.Captured.Packets || c.Delivered.Packets < before.Delivered.Packets):
+			case c.SampledAt != nil && (c.Captured.Packets < before.Captured.Packets ||
+				c.Delivered.Packets < before.Delivered.Packets):
 				t.Fatalf("counters shrank from %+v to %+v", before, c)
-			case c.SampledAt == nil || c.Captured.Packets != packets || c.Delivered.Packets != packets:
+			case c.SampledAt == nil || c.Captured.Packets != packets ||
+				c.Delivered.Packets != packets:
 				return fmt.Errorf("captured %+v, delivered %+v", c.Captured, *c.Delivered)
 			}
+
 			before = c
 			return nil
 		})
 	}
+
 	more := func() { send(t, from, numbered(from.MAC(), to.MAC(), 0, 100, 200, 300)...) }
 	more()
 	reach(3)
@@ -152,13 +174,17 @@ func (w *world) countersGoOn(t *testing.T, sink *lab.Host, from, to *lab.Guest, 
 		if err != nil {
 			return err
 		}
+
 		for _, at := range x.Switches {
-			if at.Host == sink.Name && (!at.OpenFlow.Connected || at.FlowsError != "" || len(at.Flows) == 0 || at.Flows[0].State != "stands") {
+			if at.Host == sink.Name && (!at.OpenFlow.Connected || at.FlowsError != "" ||
+				len(at.Flows) == 0 || at.Flows[0].State != "stands") {
 				return fmt.Errorf("host %+v", at)
 			}
 		}
+
 		return nil
 	})
+
 	more()
 	reach(9)
 }

@@ -17,79 +17,109 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// documents has resources made, tried, compared, exported and taken away by documents.
+// documents creates, plans, compares, exports and deletes resources by documents.
 func (s *stage) documents(t *testing.T) {
-	service := fmt.Sprintf("kind: tap_service\nname: probe\ntype: host\ntarget_id: h2\nmac_addr: %q\nenabled: true\n", s.h2.SpareMAC)
-	flow := fmt.Sprintf("---\nkind: tap_flow\nname: web\ntype: vnic\nguest_id: %s\nmac_addr: %q\ndirection: OUT\ntap_id: probe\n", s.web.ID, s.web.MAC())
+	service := fmt.Sprintf("kind: tap_service\nname: probe\ntype: host\ntarget_id: h2\n"+
+		"mac_addr: %q\nenabled: true\n", s.h2.SpareMAC)
+
+	flow := fmt.Sprintf("---\nkind: tap_flow\nname: web\ntype: vnic\nguest_id: %s\nmac_addr: %q\n"+
+		"direction: OUT\ntap_id: probe\n", s.web.ID, s.web.MAC())
+
 	both := document(t, service+flow)
 	cleanUp := func(t *testing.T) {
 		t.Cleanup(func() {
-			for _, args := range [][]string{{"tap-flow-delete", "web"}, {"tap-service-delete", "probe"}} {
-				if _, errs, code := s.tapctl(t, append(args, "--wait", "10s")...); code != 0 && !strings.Contains(errs, "there is no") {
+			for _, args := range [][]string{{"tap-flow-delete", "web"},
+				{"tap-service-delete", "probe"}} {
+				if _, errs, code := s.tapctl(t, append(args, "--wait", "10s")...); code != 0 &&
+					!strings.Contains(errs, "there is no") {
 					t.Errorf("tapctl %s: exit code %d\n%s", strings.Join(args, " "), code, errs)
 				}
 			}
 		})
 	}
+
 	s.run(t, "apply, diff and export", func(t *testing.T) {
 		cleanUp(t)
 		before := s.standing(t)
-		contains(t, s.call(t, 1, "diff", "-f", both), "+ tap-service/probe create", "+ tap-flow/web create")
-		bad := document(t, service+strings.Replace(flow, s.web.MAC().String(), s.app.MAC().String(), 1))
-		contains(t, s.call(t, 1, "apply", "-f", bad), "documents.yaml:12:1: mac_addr: ", "nothing was changed")
+		contains(t, s.call(t, 1, "diff", "-f", both), "+ tap-service/probe create",
+			"+ tap-flow/web create")
+
+		bad := document(t, service+strings.Replace(flow, s.web.MAC().String(), s.app.MAC().String(),
+			1))
+
+		contains(t, s.call(t, 1, "apply", "-f", bad), "documents.yaml:12:1: mac_addr: ",
+			"nothing was changed")
+
 		contains(t, s.call(t, 2, "diff", "-f", bad), "documents.yaml:12:1: mac_addr: ")
 		s.unchanged(t, before)
 
-		contains(t, s.call(t, 0, "apply", "-f", both, "--wait", "10s"), "tap-service/probe created", "tap-flow/web created")
+		contains(t, s.call(t, 0, "apply", "-f", both, "--wait", "10s"), "tap-service/probe created",
+			"tap-flow/web created")
+
 		copies, err := s.h2.CaptureSpare(lab.CaptureConfig{Direction: lab.In})
 		must(t, err)
 		t.Cleanup(func() { must(t, copies.Close()) })
 		sent := assorted(s.web.MAC(), s.db.MAC())
 		send(t, s.web, sent...)
 		exactly(t, "copies", lab.MultisetOf(sent), copies)
-		contains(t, s.call(t, 0, "wait", "tap-flow/web", "tap-service/probe"), `tap flow "web" is ready`)
+		contains(t, s.call(t, 0, "wait", "tap-flow/web", "tap-service/probe"),
+			`tap flow "web" is ready`)
 
 		before = s.standing(t)
-		contains(t, s.call(t, 0, "apply", "-f", both), "tap-service/probe unchanged", "tap-flow/web unchanged")
+		contains(t, s.call(t, 0, "apply", "-f", both), "tap-service/probe unchanged",
+			"tap-flow/web unchanged")
+
 		exported := s.call(t, 0, "export")
 		if strings.Contains(exported, "tunnel_ip") {
 			t.Errorf("an address that was only learned is exported:\n%s", exported)
 		}
+
 		contains(t, s.call(t, 0, "diff", "-f", document(t, exported)), "no difference")
 		call := s.call(t, 0, "apply", "-f", document(t, exported))
 		if strings.Contains(call, "updated") || strings.Contains(call, "created") {
 			t.Errorf("what was exported changes something where it comes from:\n%s", call)
 		}
+
 		s.unchanged(t, before)
-		contains(t, s.call(t, 0, "topology"), "tap flow web", "-> probe on h2 (tunnel)  ready", "h1 -> h2  web")
+		contains(t, s.call(t, 0, "topology"), "tap flow web", "-> probe on h2 (tunnel)  ready",
+			"h1 -> h2  web")
 	})
+
 	s.run(t, "prune", func(t *testing.T) {
 		cleanUp(t)
 		s.call(t, 0, "apply", "-f", both, "--wait", "10s")
 		to := s.guestSink(t, s.ids1, "brtap")
 		other := s.flow(t, to, vnic(s.db, "OUT"))
 		byHand := s.flow(t, &sink{TapService: to.TapService}, vnic(s.web, "IN"))
-		contains(t, s.call(t, 0, "apply", "-f", document(t, service), "--prune", "--wait", "10s"), "tap-service/probe unchanged", "tap-flow/web deleted")
+		contains(t, s.call(t, 0, "apply", "-f", document(t, service), "--prune", "--wait", "10s"),
+			"tap-service/probe unchanged", "tap-flow/web deleted")
+
 		left := s.call(t, 0, "tap-flow-list", "--columns", "name,status", "--no-headers")
 		contains(t, left, other.Name+"  ready", byHand.Name+"  ready")
 		if strings.Count(left, "\n") != 2 {
 			t.Errorf("these tap flows are left:\n%s", left)
 		}
+
 		db, app := assorted(s.db.MAC(), s.ids1.MAC()), assorted(s.app.MAC(), s.web.MAC())
 		send(t, s.db, db...)
 		send(t, s.app, app...)
-		exactly(t, "copies of what apply never made", sum(lab.MultisetOf(db), lab.MultisetOf(app)), to.Capture)
+		exactly(t, "copies of what apply never made", sum(lab.MultisetOf(db), lab.MultisetOf(app)),
+			to.Capture)
 	})
+
 	s.run(t, "configuration", func(t *testing.T) {
 		for _, form := range []string{"yaml", "json"} {
 			told := s.call(t, 0, "get-config", "-o", form)
-			contains(t, told, s.dataDir, "brtap", "127.0.0.1:8640", filepath.Dir(program(t, "tapline-mirror")))
-			out, err := exec.Command(program(t, "tapline"), "config", "check", document(t, told)).CombinedOutput()
+			contains(t, told, s.dataDir, "brtap", "127.0.0.1:8640",
+				filepath.Dir(program(t, "tapline-mirror")))
+			out, err := exec.Command(program(t, "tapline"), "config", "check",
+				document(t, told)).CombinedOutput()
 			if err != nil {
 				t.Errorf("%v: %s\n%s", err, out, told)
 			}
 		}
 	})
+
 	s.run(t, "plan", func(t *testing.T) {
 		to := s.guestSink(t, s.ids1, "brtap")
 		cleanUp(t)
@@ -102,12 +132,14 @@ func (s *stage) documents(t *testing.T) {
 			{"tap-service-disable", "probe"},
 			{"tap-service-enable", "probe"},
 			{"tap-flow-delete", "web"},
-			{"tap-flow-create", "--type", "vswitch", "--host-id", "h1", "--wire-id", lab.Wire, "--vlan-id", "7", "--tap-id", to.Name, "web"},
+			{"tap-flow-create", "--type", "vswitch", "--host-id", "h1", "--wire-id", lab.Wire,
+				"--vlan-id", "7", "--tap-id", to.Name, "web"},
 		} {
 			plan := append([]string{"plan", "-o", "json"}, args...)
 			if args[0] == "apply" {
 				plan = append([]string{"plan", "-o", "json"}, args[1:]...)
 			}
+
 			before, objects := s.standing(t), s.objects(t)
 			var p api.Plan
 			must(t, json.Unmarshal([]byte(s.call(t, 0, plan...)), &p))
@@ -117,20 +149,24 @@ func (s *stage) documents(t *testing.T) {
 			if planned == "" || done == "" {
 				t.Errorf("%s: nothing was planned, or nothing happened", strings.Join(args, " "))
 			}
-			if args[0] == "apply" || args[0] == "tap-flow-create" { // Names of what is made derive from ids that a plan cannot know.
+			// Derived names differ: a plan cannot know the ids of what will be created.
+			if args[0] == "apply" || args[0] == "tap-flow-create" {
 				planned, done = masked(planned), masked(done)
 			}
 			if d := difference(planned, done); d != "" {
-				t.Errorf("%s: what was planned (-) is not what happened (+):\n%s", strings.Join(args, " "), d)
+				t.Errorf("%s: what was planned (-) is not what happened (+):\n%s",
+					strings.Join(args, " "), d)
 			}
 		}
+
 		if now := s.children(); !slices.Equal(now, running) {
-			t.Errorf("the controller's plugins were %v and are %v: a plan asks one of its own, which ends with it", running, now)
+			t.Errorf("the controller's plugins were %v and are %v: a plan asks one of its own, "+
+				"which ends with it", running, now)
 		}
 	})
 }
 
-// objects are the ports, mirrors and flows on the switches of both hosts, one a line in the words of a plan.
+// objects lists the ports, mirrors and flows on both hosts, one a line, as a plan writes them.
 func (s *stage) objects(t *testing.T) string {
 	t.Helper()
 	var lines []string
@@ -138,18 +174,21 @@ func (s *stage) objects(t *testing.T) string {
 		d := dump(t, h)
 		of := func(column, name string) (bridge string) {
 			for key, r := range d {
-				if strings.HasPrefix(key, "Bridge/") && slices.Contains(strings.Fields(strings.Trim(r[column], "[]")), name) {
+				if strings.HasPrefix(key, "Bridge/") &&
+					slices.Contains(strings.Fields(strings.Trim(r[column], "[]")), name) {
 					bridge = r["name"]
 				}
 			}
 			return bridge
 		}
+
 		interfaces := map[string]row{}
 		for key, r := range d {
 			if strings.HasPrefix(key, "Interface/") {
 				interfaces[r["name"]] = r
 			}
 		}
+
 		for key, r := range d {
 			table, _, _ := strings.Cut(key, "/")
 			words := []string{h.Name, strings.ToLower(table), r["name"]}
@@ -169,24 +208,28 @@ func (s *stage) objects(t *testing.T) string {
 				if r["select_all"] == "true" {
 					words = append(words, "select_all=true")
 				}
-				for _, column := range []string{"select_src_port", "select_dst_port", "select_vlan", "output_port"} {
+				for _, column := range []string{"select_src_port", "select_dst_port", "select_vlan",
+					"output_port"} {
 					words = append(words, stated(column, r[column])...)
 				}
 			default:
 				continue
 			}
+
 			lines = append(lines, strings.Join(words, " "))
 		}
+
 		flows, err := h.OFCtl("--no-stats", "dump-flows", "brtap")
 		must(t, err)
 		flows = regexp.MustCompile(`(?m)^.*(cookie=0x7473|reply).*\n`).ReplaceAllString(flows, "")
 		lines = append(lines, parsed(t, h, flows)...)
 	}
+
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 
-// stated is a column that is set, in the words of a plan.
+// stated is one column that is set, as a plan writes it.
 func stated(column, value string) []string {
 	if value = strings.Trim(value, "[]"); value == "" {
 		return nil
@@ -194,12 +237,13 @@ func stated(column, value string) []string {
 	return []string{column + "=" + strings.ReplaceAll(value, " ", ",")}
 }
 
-// parsed are flows as Open vSwitch reads them, however they were written.
+// parsed normalises flows by having Open vSwitch parse them.
 func parsed(t *testing.T, h *lab.Host, flows string) []string {
 	t.Helper()
 	if strings.TrimSpace(flows) == "" {
 		return nil
 	}
+
 	out, err := h.OFCtl("parse-flows", document(t, flows))
 	must(t, err)
 	var lines []string
@@ -208,12 +252,14 @@ func parsed(t *testing.T, h *lab.Host, flows string) []string {
 			lines = append(lines, h.Name+" flow "+flow)
 		}
 	}
+
 	return lines
 }
 
-// masked leaves out what derives from ids.
+// masked replaces everything that derives from ids.
 func masked(objects string) string {
-	for _, derived := range []string{`tl[mt]?-()[0-9a-f]{8}`, `0x()[0-9a-f]{8,}`, `in_port=()[0-9]+`, `output:()[0-9]+`, `ofport_request=()[0-9]+`} {
+	for _, derived := range []string{`tl[mt]?-()[0-9a-f]{8}`, `0x()[0-9a-f]{8,}`,
+		`in_port=()[0-9]+`, `output:()[0-9]+`, `ofport_request=()[0-9]+`} {
 		find := regexp.MustCompile(derived)
 		objects = find.ReplaceAllStringFunc(objects, func(found string) string {
 			return found[:find.FindStringSubmatchIndex(found)[2]] + "X"
@@ -222,7 +268,8 @@ func masked(objects string) string {
 	return objects
 }
 
-// planned are the objects of a plan as difference tells them. Of tunnels there is nothing on a switch but their flows.
+// planned are the objects of a plan in the form of difference. Tunnels are left out: on a switch
+// there are only their flows.
 func (s *stage) planned(t *testing.T, p api.Plan) string {
 	t.Helper()
 	var lines []string
@@ -238,6 +285,7 @@ func (s *stage) planned(t *testing.T, p api.Plan) string {
 				lines = append(lines, sign+host.Name+" "+i.Kind+" "+i.Name+" "+text)
 			}
 		}
+
 		for _, i := range host.Items {
 			switch i.Action {
 			case "add":
@@ -250,6 +298,7 @@ func (s *stage) planned(t *testing.T, p api.Plan) string {
 			}
 		}
 	}
+
 	return strings.Join(lines, "\n")
 }
 
@@ -261,12 +310,13 @@ func document(t *testing.T, text string) string {
 	return path
 }
 
-// call runs a command line that has to end with a code, and returns all that it tells.
+// call runs a command line that must end with an exit code, and returns its output.
 func (c *controller) call(t *testing.T, want int, args ...string) string {
 	t.Helper()
 	out, errs, code := c.tapctl(t, args...)
 	if code != want {
-		t.Fatalf("tapctl %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), code, want, out, errs)
+		t.Fatalf("tapctl %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), code, want, out,
+			errs)
 	}
 	return out + errs
 }

@@ -22,7 +22,8 @@ func (s *stage) examples(t *testing.T) {
 	s.run(t, "Ansible", s.ansibleExample)
 }
 
-// script runs a command on the controller's machine and returns its output; it must end with the exit code.
+// script runs a command on the controller's machine and returns its output; it must end with the
+// exit code.
 func (s *stage) script(t *testing.T, code int, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -31,19 +32,25 @@ func (s *stage) script(t *testing.T, code int, name string, args ...string) stri
 		}
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // Ansible takes seconds for each task.
+
+	// Ansible takes seconds for each task.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := s.node.Command(ctx, name, args...)
-	cmd.Env = append(cmd.Env, "TAPLINE_SERVER="+s.server, "TAPLINE_TOKEN_FILE="+filepath.Join(s.dataDir, "admin.token"),
+	cmd.Env = append(cmd.Env, "TAPLINE_SERVER="+s.server,
+		"TAPLINE_TOKEN_FILE="+filepath.Join(s.dataDir, "admin.token"),
 		"HOME="+t.TempDir(), "LC_ALL=C.UTF-8")
+
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
 		t.Fatalf("%s %s: %v, want exit code %d\n%s", name, strings.Join(args, " "), err, code, out)
 	}
+
 	return string(out)
 }
 
-// disabledSink is a collector whose service is disabled, and the name of the flow that the examples make of s.web.
+// disabledSink is a collector whose service is disabled, and the name of the flow that the examples
+// make of s.web.
 func (s *stage) disabledSink(t *testing.T) (to *sink, flow string) {
 	t.Helper()
 	to = s.guestSink(t, s.ids2, "brtap")
@@ -75,7 +82,9 @@ func (s *stage) pythonExample(t *testing.T) {
 		}
 		s.mirrorsWeb(t, to)
 	}
-	if out := s.script(t, 1, "python3", script, "nobody", to.Name); !strings.Contains(out, `there is no guest "nobody"`) {
+
+	if out := s.script(t, 1, "python3", script, "nobody", to.Name); !strings.Contains(out,
+		`there is no guest "nobody"`) {
 		t.Errorf("of an unknown guest the script says %q", out)
 	}
 }
@@ -95,6 +104,7 @@ func (s *stage) ansibleExample(t *testing.T) {
     - ansible.builtin.include_tasks: %s
       vars: {tapline_guest: %q, tapline_service: %q, tapline_mac: %q}
 `, tasks, s.web.ID, to.Name, s.web.MAC()), 0o600))
+
 	token, err := os.ReadFile(filepath.Join(s.dataDir, "admin.token"))
 	must(t, err)
 	for _, changed := range []string{"changed=1", "changed=0"} {

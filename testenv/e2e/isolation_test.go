@@ -15,7 +15,8 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// isolation shows that nothing reaches a collector but the copies of its own flows, and nothing leaves one.
+// isolation shows that a collector gets the copies of its own flows and nothing else, and that
+// nothing from a collector gets anywhere.
 func (s *stage) isolation(t *testing.T) {
 	s.run(t, "what a collector sends reaches nobody", s.collectorSends)
 	s.run(t, "collectors of one host get their own copies", s.ownCopies)
@@ -24,15 +25,20 @@ func (s *stage) isolation(t *testing.T) {
 }
 
 func (s *stage) collectorSends(t *testing.T) {
-	one, two, far, nic := s.guestSink(t, s.ids1, "brtap"), s.guestSink(t, s.ids1b, "brtap"), s.guestSink(t, s.ids2, "brtap"), s.hostSink(t, s.h1)
+	one, two, far, nic := s.guestSink(t, s.ids1, "brtap"), s.guestSink(t, s.ids1b, "brtap"),
+		s.guestSink(t, s.ids2, "brtap"), s.hostSink(t, s.h1)
+
 	s.flow(t, one, vnic(s.web, "BOTH"))
 	s.flow(t, two, vnic(s.db, "BOTH"))
 	s.flow(t, far, vnic(s.web, "BOTH"))
 	s.flow(t, nic, vswitch(s.h1, lab.Wire, 0, "BOTH"))
-	quietly := map[string]*lab.Capture{"a collector beside": two.Capture, "a collector far away": far.Capture, "the spare NIC": nic.Capture}
+	quietly := map[string]*lab.Capture{"a collector beside": two.Capture,
+		"a collector far away": far.Capture, "the spare NIC": nic.Capture}
+
 	for _, g := range []*lab.Guest{s.web, s.db, s.app, s.acc} {
 		quietly[g.Name] = capture(t, g.Node, "eth0", lab.Both)
 	}
+
 	quietly["the wire"] = capture(t, s.h1.Node, lab.WireUplink, lab.Both)
 	underlay := capture(t, s.h1.Node, lab.UnderlayUplink, lab.Out)
 	from, err := s.ids1.Sender(one.nic.Device)
@@ -49,9 +55,11 @@ func (s *stage) collectorSends(t *testing.T) {
 	for name, c := range quietly {
 		must(t, c.WaitQuiet(deadline(t), quiet))
 		if frames := c.Frames(); len(frames) > 0 {
-			t.Errorf("%s got %d frames, such as %s", name, len(frames), lab.Describe(frames[0].Data))
+			t.Errorf("%s got %d frames, such as %s", name, len(frames),
+				lab.Describe(frames[0].Data))
 		}
 	}
+
 	for _, f := range underlay.Frames() {
 		if bytes.Contains(f.Data, mac[:]) {
 			t.Errorf("a frame of the collector left the host: %s", lab.Describe(f.Data))
@@ -70,22 +78,26 @@ func (s *stage) ownCopies(t *testing.T) {
 	exactly(t, "copies of db", lab.MultisetOf(db), two.Capture)
 }
 
-// failClosed has a guest that nobody mirrors broadcast all the time while flows come and go. The collectors' NICs are
-// captured from before their services are enabled.
+// failClosed lets an unmirrored guest broadcast all the time while flows come and go. The
+// collectors' NICs are captured from before their services are enabled.
 func (s *stage) failClosed(t *testing.T) {
 	near, far := s.guestSink(t, s.ids1, "brtap"), s.guestSink(t, s.ids2, "brtap")
 	nic := s.hostSink(t, s.h1)
 	frame := func(uint64) []byte {
 		return lab.UDP{Src: s.db.MAC(), Dst: lab.Broadcast(), Tag: 0xbad, Len: 60}.Frame()
 	}
+
 	loud, err := s.db.Sender("eth0")
 	must(t, err)
-	traffic := loud.Start(context.Background(), lab.Stream{PPS: 2000, For: time.Minute, Frame: frame})
+	traffic := loud.Start(context.Background(),
+		lab.Stream{PPS: 2000, For: time.Minute, Frame: frame})
+
 	source := capture(t, s.app.Node, "eth0", lab.In)
 	for round := range 6 {
 		for _, to := range []*sink{near, far, nic} {
 			f := s.flowAs(t, to.ID, vnic(s.web, "OUT"))
-			g := s.flowAs(t, to.ID, vnic(s.acc, []string{"OUT", "IN"}[round%2])) // acc is on VLAN 7 and hears no broadcast
+			// acc is on VLAN 7 and hears no broadcast
+			g := s.flowAs(t, to.ID, vnic(s.acc, []string{"OUT", "IN"}[round%2]))
 			_, err := s.api.TapFlows().Disable(deadline(t), f.ID)
 			must(t, err)
 			_, err = s.api.TapServices().Disable(deadline(t), to.ID, client.Wait(5*time.Second))
@@ -98,16 +110,19 @@ func (s *stage) failClosed(t *testing.T) {
 			must(t, s.api.TapFlows().Delete(deadline(t), g.ID, client.Wait(5*time.Second)))
 		}
 	}
+
 	_, err = traffic.Stop()
 	must(t, err)
 	must(t, loud.Close())
 	if n := len(source.Frames()); n < 100 {
 		t.Errorf("only %d broadcasts went over the wire meanwhile", n)
 	}
+
 	for name, to := range map[string]*sink{"local": near, "remote": far, "NIC": nic} {
 		must(t, to.WaitQuiet(deadline(t), quiet))
 		if frames := to.Frames(); len(frames) > 0 {
-			t.Errorf("%s collector got %d frames, such as %s", name, len(frames), lab.Describe(frames[0].Data))
+			t.Errorf("%s collector got %d frames, such as %s", name, len(frames),
+				lab.Describe(frames[0].Data))
 		}
 	}
 }
@@ -118,10 +133,12 @@ func (s *stage) injection(t *testing.T) {
 	s.flow(t, to, vnic(s.web, "OUT"))
 	flows, err := s.h2.OFCtl("--no-stats", "dump-flows", "brtap")
 	must(t, err)
-	match := regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=` + regexp.QuoteMeta(s.h1.TunnelIP.String())).FindStringSubmatch(flows)
+	match := regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=` +
+		regexp.QuoteMeta(s.h1.TunnelIP.String())).FindStringSubmatch(flows)
 	if match == nil {
 		t.Fatalf("no flow of h2 takes copies of h1:\n%s", flows)
 	}
+
 	key, err := strconv.ParseUint(match[1], 0, 32)
 	must(t, err)
 	from, err := s.Fabric.Sender("underlay")
@@ -135,16 +152,19 @@ func (s *stage) injection(t *testing.T) {
 		inner := lab.UDP{Src: s.web.MAC(), Dst: s.db.MAC(), Tag: tag}.Frame()
 		return encapsulated(mac, src, s.h2.TunnelIP.As4(), key, inner)
 	}
+
 	right := s.h1.TunnelIP.As4()
 	for i, p := range []struct {
 		src [4]byte
 		key uint32
 	}{
-		{[4]byte{10, 210, 0, 99}, uint32(key)}, {s.h3.TunnelIP.As4(), uint32(key)}, {s.h2.TunnelIP.As4(), uint32(key)},
+		{[4]byte{10, 210, 0, 99}, uint32(key)}, {s.h3.TunnelIP.As4(), uint32(key)},
+		{s.h2.TunnelIP.As4(), uint32(key)},
 		{right, uint32(key) + 1}, {right, 0}, {right, 0xffffffff}, {right, uint32(key) | 1<<31},
 	} {
 		must(t, from.Send(packet(p.src, p.key, uint32(i))))
 	}
+
 	must(t, from.Send(packet(right, uint32(key), 777))) // the last one shows that the test can tell
 	must(t, to.WaitLen(deadline(t), 1))
 	must(t, to.WaitQuiet(deadline(t), quiet))
@@ -170,9 +190,11 @@ func encapsulated(dst lab.MAC, from, to [4]byte, key uint32, inner []byte) []byt
 	for i := 0; i < 20; i += 2 {
 		total += uint32(binary.BigEndian.Uint16(ip[i:]))
 	}
+
 	for total > 0xffff {
 		total = total>>16 + total&0xffff
 	}
+
 	binary.BigEndian.PutUint16(ip[10:], ^uint16(total))
 	binary.BigEndian.PutUint16(packet[34:], 0x2000)
 	binary.BigEndian.PutUint16(packet[36:], 0x6558)

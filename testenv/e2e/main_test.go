@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// programs is the directory of the built binaries: the controller, its plugin, and the command line.
+// programs is the directory of the built binaries: the controller, its plugin, and the command
+// line.
 var programs = sync.OnceValues(func() (string, error) {
 	if len(lab.Missing()) > 0 {
 		return "", errors.New("nothing is built where no lab can run")
@@ -50,14 +51,18 @@ func build(path string) func() error {
 		if err != nil {
 			return err
 		}
+
 		args := []string{"build", "-o", dir + "/"}
 		if raceDetector {
 			args = append(args, "-race")
 		}
-		out, err := exec.Command("go", append(args, "github.com/tapline-sdn/tapline/"+path)...).CombinedOutput()
+
+		out, err := exec.Command("go", append(args,
+			"github.com/tapline-sdn/tapline/"+path)...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("build %s: %w\n%s", path, err, out)
 		}
+
 		return nil
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// ownership holds that all of ours is marked and that nothing of others is touched.
+// ownership checks that all our rows are marked and that no row of others is touched.
 func (s *stage) ownership(t *testing.T) {
 	s.run(t, "every row is marked and others stay", s.marks)
 	s.run(t, "host-delete leaves the switch as it was", s.hostDelete)
@@ -25,18 +25,25 @@ func (s *stage) ownership(t *testing.T) {
 func foreigners(t *testing.T, h *lab.Host) (removed func()) {
 	t.Helper()
 	_, err := h.VSCtl(
-		"add-br", "br-theirs", "--", "set", "Bridge", "br-theirs", "datapath_type=netdev", "external_ids:tapline-id=bridge",
-		"--", "add-port", "br0", "tlm-deadbeef", "--", "set", "Interface", "tlm-deadbeef", "type=patch", "options:peer=tlt-deadbeef",
-		"--", "add-port", "br-theirs", "tlt-deadbeef", "--", "set", "Interface", "tlt-deadbeef", "type=patch", "options:peer=tlm-deadbeef",
-		"--", "set", "Interface", "tlt-deadbeef", "external_ids:tapline=11111111-2222-3333-4444-555555555555",
-		"--", "--id=@out", "get", "Port", "tlm-deadbeef", "--", "--id=@m", "create", "Mirror", "name=tl-deadbeef", "select_all=true", "output_port=@out",
+		"add-br", "br-theirs", "--", "set", "Bridge", "br-theirs", "datapath_type=netdev",
+		"external_ids:tapline-id=bridge",
+		"--", "add-port", "br0", "tlm-deadbeef", "--", "set", "Interface", "tlm-deadbeef",
+		"type=patch", "options:peer=tlt-deadbeef",
+		"--", "add-port", "br-theirs", "tlt-deadbeef", "--", "set", "Interface", "tlt-deadbeef",
+		"type=patch", "options:peer=tlm-deadbeef",
+		"--", "set", "Interface", "tlt-deadbeef",
+		"external_ids:tapline=11111111-2222-3333-4444-555555555555",
+		"--", "--id=@out", "get", "Port", "tlm-deadbeef", "--", "--id=@m", "create", "Mirror",
+		"name=tl-deadbeef", "select_all=true", "output_port=@out",
 		"--", "--id=@n", "create", "Mirror", `name=""`, "output_vlan=4000",
 		"--", "set", "Bridge", "br0", "mirrors=@m,@n")
 	must(t, err)
-	_, err = h.OFCtl("add-flow", "br-theirs", "cookie=0x7461000200000001,priority=7,in_port=9,actions=drop")
+	_, err = h.OFCtl("add-flow", "br-theirs",
+		"cookie=0x7461000200000001,priority=7,in_port=9,actions=drop")
 	must(t, err)
 	return func() {
-		_, err := h.VSCtl("clear", "Bridge", "br0", "mirrors", "--", "del-port", "tlm-deadbeef", "--", "del-br", "br-theirs")
+		_, err := h.VSCtl("clear", "Bridge", "br0", "mirrors", "--", "del-port", "tlm-deadbeef",
+			"--", "del-br", "br-theirs")
 		must(t, err)
 	}
 }
@@ -55,6 +62,7 @@ func flowsOfOthers(t *testing.T, h *lab.Host) string {
 		must(t, err)
 		out.WriteString(b + "\n" + text + "\n")
 	}
+
 	return out.String()
 }
 
@@ -76,12 +84,15 @@ func (s *stage) marks(t *testing.T) {
 		if diff := before.differs(with.foreign()); diff != "" {
 			t.Errorf("rows of others:\n%s", diff)
 		}
+
 		for key, r := range with {
-			if clean[key] == nil && !(r.ours() && strings.Contains(r["external_ids"], "tapline-id=")) {
+			if clean[key] == nil && !(r.ours() && strings.Contains(r["external_ids"],
+				"tapline-id=")) {
 				t.Errorf("%s %s of ours is not marked: %s", key, r["name"], r["external_ids"])
 			}
 		}
 	})
+
 	if diff := before.differs(dump(t, s.h1).foreign()); diff != "" {
 		t.Errorf("rows of others after all flows are gone:\n%s", diff)
 	}
@@ -92,14 +103,18 @@ func (s *stage) marks(t *testing.T) {
 
 func (s *stage) hostDelete(t *testing.T) {
 	t.Cleanup(foreigners(t, s.h3))
-	before, flows := dump(t, s.h3).without("Open_vSwitch", "next_cfg", "cur_cfg"), flowsOfOthers(t, s.h3)
+	before, flows := dump(t, s.h3).without("Open_vSwitch", "next_cfg", "cur_cfg"),
+		flowsOfOthers(t, s.h3)
+
 	s.register(t, s.h3)
 	nic, near := s.hostSink(t, s.h3), s.guestSink(t, s.ids1, "brtap")
 	for _, f := range []api.TapFlow{
-		s.flow(t, nic, vswitch(s.h3, lab.Wire, 0, "BOTH")), s.flow(t, near, vswitch(s.h3, lab.Wire, 5, "BOTH")), s.flow(t, nic, vnic(s.web, "BOTH")),
+		s.flow(t, nic, vswitch(s.h3, lab.Wire, 0, "BOTH")),
+		s.flow(t, near, vswitch(s.h3, lab.Wire, 5, "BOTH")), s.flow(t, nic, vnic(s.web, "BOTH")),
 	} {
 		must(t, s.api.TapFlows().Delete(deadline(t), f.ID))
 	}
+
 	must(t, s.api.TapServices().Delete(deadline(t), nic.ID))
 	must(t, s.api.Hosts().Delete(deadline(t), s.h3.Name, client.Wait(10*time.Second)))
 	took := eventually(t, "the switch is as it was", func() error {
@@ -112,6 +127,7 @@ func (s *stage) hostDelete(t *testing.T) {
 		}
 		return nil
 	})
+
 	t.Logf("as before %v after the answer", took)
 	if now := flowsOfOthers(t, s.h3); now != flows {
 		t.Errorf("flows of others:\n%s", difference(flows, now))
@@ -132,21 +148,27 @@ func (s *stage) foreignBridge(t *testing.T) {
 			must(t, err)
 		}
 	})
+
 	before := dump(t, s.h3)
 	h, err := s.api.Hosts().Create(deadline(t), hostCreate(s.h3), client.Wait(5*time.Second))
 	must(t, err)
-	t.Cleanup(func() { must(t, s.api.Hosts().Delete(context.Background(), h.ID, client.Wait(5*time.Second))) })
+	t.Cleanup(func() {
+		must(t, s.api.Hosts().Delete(context.Background(), h.ID, client.Wait(5*time.Second)))
+	})
 	if h.Status != api.Error || !strings.Contains(h.Reason, "brtap") {
 		t.Errorf("the host is %s: %q", h.Status, h.Reason)
 	}
+
 	to := s.guestSink(t, s.ids1, "brtap")
 	f := s.flowAs(t, to.ID, vswitch(s.h3, lab.Wire, 0, "BOTH"))
 	if f.Status != api.Error {
 		t.Errorf("a flow there is %s: %q", f.Status, f.Reason)
 	}
+
 	if diff := before.differs(dump(t, s.h3)); diff != "" {
 		t.Errorf("the switch was touched:\n%s", diff)
 	}
+
 	_, err = s.h3.VSCtl("del-br", "brtap")
 	must(t, err)
 	gone = true
@@ -165,11 +187,13 @@ func (s *stage) secondCluster(t *testing.T) {
 	if h.Status != api.Error {
 		t.Errorf("the host is %s: %q", h.Status, h.Reason)
 	}
+
 	t.Log(h.Reason)
 	must(t, second.api.Hosts().Delete(deadline(t), h.ID, client.Wait(5*time.Second)))
 	if diff := before.differs(dump(t, s.h1)); diff != "" {
 		t.Errorf("the switch was touched:\n%s", diff)
 	}
+
 	sameFlows(t, flows, flowsOf(t, s.h1))
 	s.hostStatus(t, "h1", api.Ready, "")
 	web := untaggedKinds(s.web.MAC(), s.db.MAC())

@@ -16,33 +16,42 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// TestRestart ends the controller and its plugin in all ways while traffic flows: no row changes, no flow is written again
-// and no copy is missing.
+// TestRestart ends the controller and its plugin in every way while traffic flows. No row changes,
+// no flow is written again and no copy is missing.
 func TestRestart(t *testing.T) {
 	w := newWorld(t, 3, 3)
 	h1, h2, h3 := w.Hosts[0], w.Hosts[1], w.Hosts[2]
 	web, app, far := w.guest(t, h1, "web"), w.guest(t, h2, "app"), w.guest(t, h3, "far")
-	near, remote := w.guestSink(t, w.guest(t, h1, "ids1"), "brtap"), w.guestSink(t, w.guest(t, h2, "ids2"), "brtap")
+	near, remote := w.guestSink(t, w.guest(t, h1, "ids1"), "brtap"),
+		w.guestSink(t, w.guest(t, h2, "ids2"), "brtap")
+
 	nic := w.hostSink(t, h3)
 	flows := []api.TapFlow{
-		w.flow(t, near, vnic(web, "BOTH")), w.flow(t, remote, vnic(web, "OUT")), w.flow(t, nic, vswitch(h1, lab.Wire, 0, "BOTH")),
+		w.flow(t, near, vnic(web, "BOTH")), w.flow(t, remote, vnic(web, "OUT")),
+		w.flow(t, nic, vswitch(h1, lab.Wire, 0, "BOTH")),
 		w.flow(t, remote, vnic(far, "OUT")),
 	}
+
 	sinks := map[string]*sink{"local": near, "remote": remote, "NIC": nic}
 	hosts := []*lab.Host{h1, h2, h3}
 
-	// unchanged holds that what the action does leaves the hosts as they are and, if it is lossless, that no copy is missing.
-	// The switch with the userspace datapath forwards nothing at all while it has no database.
+	// unchanged checks that an action leaves the hosts as they are and, if it is lossless, that no
+	// copy is missing. (A switch with the userspace datapath forwards nothing while its database is
+	// away.)
 	unchanged := func(t *testing.T, lossless bool, action func(t *testing.T)) {
-		rows, installedFlows := make([]database, len(hosts)), make([]map[string]installed, len(hosts))
+		rows, installedFlows := make([]database, len(hosts)),
+			make([]map[string]installed, len(hosts))
+
 		for i, h := range hosts {
 			rows[i], installedFlows[i] = dump(t, h), flowsOf(t, h)
 		}
+
 		source := capture(t, web.Node, "eth0", lab.Out)
 		tag, traffic := stream(t, web, app.MAC(), 500)
 		for _, to := range sinks {
 			firstOf(t, to.Capture, tag, time.Time{})
 		}
+
 		action(t)
 		firstOf(t, source, tag, time.Now().Add(200*time.Millisecond))
 		err := traffic.Stop()
@@ -54,20 +63,25 @@ func TestRestart(t *testing.T) {
 				t.Errorf("%s: %s", name, missing)
 			}
 		}
+
 		for i, h := range hosts {
 			diff := ""
-			_, _ = await(3*time.Second, func() error { // the switch fills in again what a database forgets when it restarts
+			// the switch fills in again what a database forgets when it restarts
+			_, _ = await(3*time.Second, func() error {
 				if diff = rows[i].differs(dump(t, h)); diff != "" {
 					return errors.New(diff)
 				}
 				return nil
 			})
+
 			if diff != "" {
 				t.Errorf("rows of %s:\n%s", h.Name, diff)
 			}
+
 			sameFlows(t, installedFlows[i], flowsOf(t, h))
 		}
 	}
+
 	ready := func(t *testing.T) {
 		t.Helper()
 		took := eventually(t, "everything ready", func() error {
@@ -78,9 +92,14 @@ func TestRestart(t *testing.T) {
 			}
 			return all
 		})
+
 		t.Logf("everything ready %v after it answered", took)
 	}
-	w.run(t, "counters go on", func(t *testing.T) { w.countersGoOn(t, h2, web, app, flows[1].ID, func() { ready(t) }) })
+
+	w.run(t, "counters go on", func(t *testing.T) {
+		w.countersGoOn(t, h2, web, app, flows[1].ID, func() { ready(t) })
+	})
+
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		w.run(t, "controller ended by "+sig.String(), func(t *testing.T) {
 			unchanged(t, true, func(t *testing.T) {
@@ -92,6 +111,7 @@ func TestRestart(t *testing.T) {
 			})
 		})
 	}
+
 	w.run(t, "plugin killed", func(t *testing.T) {
 		unchanged(t, true, func(t *testing.T) {
 			for range 2 {
@@ -99,9 +119,11 @@ func TestRestart(t *testing.T) {
 				if len(old) == 0 {
 					t.Fatal("the controller has no plugin process")
 				}
+
 				for _, pid := range old {
 					must(t, syscall.Kill(pid, syscall.SIGKILL))
 				}
+
 				took := eventually(t, "another plugin", func() error {
 					for _, pid := range w.children() {
 						if pid != old[0] {
@@ -110,11 +132,13 @@ func TestRestart(t *testing.T) {
 					}
 					return fmt.Errorf("children %v", w.children())
 				})
+
 				t.Logf("another plugin after %v", took)
 				ready(t)
 			}
 		})
 	})
+
 	w.run(t, "plugin replaced while it runs", func(t *testing.T) {
 		unchanged(t, true, func(t *testing.T) {
 			for how, reload := range map[string]func(){
@@ -134,11 +158,13 @@ func TestRestart(t *testing.T) {
 					}
 					return w.api.Ready(deadline(t))
 				})
+
 				t.Logf("replaced %s within %v", how, time.Since(begin))
 				ready(t)
 			}
 		})
 	})
+
 	w.run(t, "plugin that is no good does not take over", func(t *testing.T) {
 		before, err := os.ReadFile(w.config)
 		must(t, err)
@@ -146,32 +172,42 @@ func TestRestart(t *testing.T) {
 		unchanged(t, true, func(t *testing.T) {
 			old := w.children()
 			for more, want := range map[string]string{
-				"plugins: [{name: mirror, path: /nowhere/at-all}]":                                                                     "/nowhere/at-all",
-				fmt.Sprintf("plugins: [{name: mirror, path: %s}]", program(t, "otherplugin")):                                          "version",
-				fmt.Sprintf("plugins: [{name: mirror, path: %s, sha256: %s}]", program(t, "tapline-mirror"), strings.Repeat("ab", 32)): "SHA-256",
-				fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {bridge: other}}]", program(t, "tapline-mirror")):              "restart the controller",
-				fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {bridge: brtap, x: 1}}]", program(t, "tapline-mirror")):        "x",
+				"plugins: [{name: mirror, path: /nowhere/at-all}]": "/nowhere/at-all",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s}]",
+					program(t, "otherplugin")): "version",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s, sha256: %s}]",
+					program(t, "tapline-mirror"), strings.Repeat("ab", 32)): "SHA-256",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {bridge: other}}]",
+					program(t, "tapline-mirror")): "restart the controller",
+				fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {bridge: brtap, x: 1}}]",
+					program(t, "tapline-mirror")): "x",
 			} {
 				must(t, os.WriteFile(w.config, append(append([]byte{}, before...), more...), 0o600))
 				_, err := w.api.Plugins().Reload(deadline(t), "mirror")
-				if !client.IsStatus(err, 409) || !strings.Contains(fmt.Sprint(err), want) || !strings.Contains(fmt.Sprint(err), "the plugin that runs goes on") {
+				if !client.IsStatus(err, 409) || !strings.Contains(fmt.Sprint(err), want) ||
+					!strings.Contains(fmt.Sprint(err), "the plugin that runs goes on") {
 					t.Errorf("%s: %v; want 409 with %q", more, err, want)
 				}
 			}
+
 			if now := w.children(); len(now) != 1 || now[0] != old[0] {
 				t.Errorf("children %v, before %v", now, old)
 			}
+
 			must(t, w.api.Ready(deadline(t)))
 		})
 	})
+
 	w.run(t, "commands while the plugin is away", func(t *testing.T) {
 		for _, pid := range w.children() {
 			must(t, syscall.Kill(pid, syscall.SIGKILL))
 		}
+
 		begin := time.Now()
 		eventually(t, "a flow can be made", func() error {
 			f, err := w.api.TapFlows().Create(deadline(t), api.TapFlowCreate{
-				Name: unique("flow"), TapID: near.ID, Type: "vnic", GuestID: web.ID, Direction: "IN"})
+				Name: unique("flow"), TapID: near.ID, Type: "vnic", GuestID: web.ID,
+				Direction: "IN"})
 			if err != nil {
 				return err
 			}
@@ -179,8 +215,10 @@ func TestRestart(t *testing.T) {
 			w.flowStatus(t, f.ID, api.Ready, "")
 			return nil
 		})
+
 		t.Logf("a flow stood %v after the plugin was killed", time.Since(begin))
 	})
+
 	for _, h := range hosts {
 		w.run(t, "database of "+h.Name+" restarts", func(t *testing.T) {
 			unchanged(t, false, func(t *testing.T) {
@@ -190,6 +228,7 @@ func TestRestart(t *testing.T) {
 			})
 		})
 	}
+
 	w.run(t, "a database is away for a while", func(t *testing.T) {
 		unchanged(t, false, func(t *testing.T) {
 			must(t, h3.StopOVSDB())
@@ -199,6 +238,7 @@ func TestRestart(t *testing.T) {
 			ready(t)
 		})
 	})
+
 	w.run(t, "restart while a host is down", func(t *testing.T) {
 		unchanged(t, false, func(t *testing.T) {
 			must(t, h3.StopOVSDB())
@@ -214,7 +254,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// missed says which frames of a stream that left the source after the first copy have not one copy; "" if all have.
+// missed lists the frames of a stream, sent after the first copy came, that were not copied exactly
+// once; "" if there are none.
 func missed(source, copies *lab.Capture, tag uint32) string {
 	seen, lowest := map[uint64]int{}, ^uint64(0)
 	for _, f := range copies.Frames() {
@@ -223,6 +264,7 @@ func missed(source, copies *lab.Capture, tag uint32) string {
 			lowest = min(lowest, seq)
 		}
 	}
+
 	var wrong []string
 	total := 0
 	for _, f := range source.Frames() {
@@ -233,8 +275,11 @@ func missed(source, copies *lab.Capture, tag uint32) string {
 			}
 		}
 	}
+
 	if len(wrong) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("of %d frames from %d on, %d were not copied once: %.300s", total, lowest, len(wrong), fmt.Sprint(wrong))
+
+	return fmt.Sprintf("of %d frames from %d on, %d were not copied once: %.300s", total, lowest,
+		len(wrong), fmt.Sprint(wrong))
 }

@@ -16,13 +16,16 @@ import (
 )
 
 // tables are those of the switch's configuration.
-var tables = []string{"Open_vSwitch", "Bridge", "Port", "Interface", "Mirror", "Controller", "Manager", "QoS", "Queue", "SSL"}
+var tables = []string{"Open_vSwitch", "Bridge", "Port", "Interface", "Mirror", "Controller",
+	"Manager", "QoS", "Queue", "SSL"}
 
 // volatile are columns that the switch writes on its own, whatever its configuration.
-var volatile = []string{"statistics", "status", "is_connected", "role", "link_resets", "link_state", "link_speed", "ifindex", "duplex",
+var volatile = []string{"statistics", "status", "is_connected", "role", "link_resets", "link_state",
+	"link_speed", "ifindex", "duplex",
 	"datapath_version", "mac_in_use", "admin_state", "mtu"}
 
-// row is a row of the database: column to value as text, in which rows go by their names where they have one.
+// row is a row of the database: column to value as text, in which rows go by their names where they
+// have one.
 type row map[string]string
 
 // database is what a switch's database holds, by TABLE/UUID.
@@ -51,10 +54,12 @@ func read(h *lab.Host) (database, error) {
 		}
 		args = append(args, "list", table)
 	}
+
 	lists, err := h.VSCtl(args...)
 	if err != nil {
 		return nil, err
 	}
+
 	decoder := json.NewDecoder(strings.NewReader(lists))
 	for _, table := range tables {
 		var list struct {
@@ -64,6 +69,7 @@ func read(h *lab.Host) (database, error) {
 		if err := decoder.Decode(&list); err != nil {
 			return nil, fmt.Errorf("%s: %w", table, err)
 		}
+
 		for _, values := range list.Data {
 			uuid := values[slices.Index(list.Headings, "_uuid")].([]any)[1].(string)
 			key := table + "/" + uuid
@@ -79,12 +85,15 @@ func read(h *lab.Host) (database, error) {
 			}
 		}
 	}
+
 	for _, c := range cells {
 		d[c.key][c.column] = text(c.value, names)
-		if c.column == "target" { // A nudge writes the same place otherwise (controller/session, nudge.go).
+		// A nudge writes the same target in another notation (package session).
+		if c.column == "target" {
 			d[c.key][c.column] = strings.ReplaceAll(d[c.key][c.column], ":0", ":")
 		}
 	}
+
 	return d, nil
 }
 
@@ -94,6 +103,7 @@ func text(v any, names map[string]string) string {
 	if !composite {
 		return fmt.Sprint(v)
 	}
+
 	switch list[0] {
 	case "uuid":
 		if name := names[list[1].(string)]; name != "" {
@@ -108,11 +118,13 @@ func text(v any, names map[string]string) string {
 		slices.Sort(items)
 		return "[" + strings.Join(items, " ") + "]"
 	}
+
 	var items []string
 	for _, item := range list[1].([]any) {
 		pair := item.([]any)
 		items = append(items, text(pair[0], names)+"="+text(pair[1], names))
 	}
+
 	slices.Sort(items)
 	return "{" + strings.Join(items, " ") + "}"
 }
@@ -132,11 +144,13 @@ func (d database) differs(other database) string {
 		default:
 			for _, column := range slices.Sorted(maps.Keys(before)) {
 				if before[column] != after[column] {
-					fmt.Fprintf(&out, "! %s (%s) %s: %s -> %s\n", key, before["name"], column, before[column], after[column])
+					fmt.Fprintf(&out, "! %s (%s) %s: %s -> %s\n", key, before["name"], column,
+						before[column], after[column])
 				}
 			}
 		}
 	}
+
 	return out.String()
 }
 
@@ -155,7 +169,8 @@ func (d database) without(table string, columns ...string) database {
 // ours says whether a row carries a cluster's id.
 func (r row) ours() bool { return strings.Contains(r["external_ids"], "tapline=") }
 
-// foreign is what others own: our rows are left out, and so are our rows' names in those that refer to them.
+// foreign is what others own: without our rows, and without the names of our rows where others'
+// rows list them.
 func (d database) foreign() database {
 	owned := map[string]bool{}
 	targets := map[string]bool{}
@@ -168,6 +183,7 @@ func (d database) foreign() database {
 			}
 		}
 	}
+
 	out := database{}
 	for key, r := range d {
 		table, uuid, _ := strings.Cut(key, "/")
@@ -175,28 +191,36 @@ func (d database) foreign() database {
 		if r.ours() || tapBridge || targets["["+uuid+"]"] || targets[uuid] {
 			continue
 		}
+
 		copied := row{}
 		for column, value := range r {
-			if inner, isSet := strings.CutPrefix(value, "["); isSet && (column == "ports" || column == "mirrors" || column == "bridges") {
-				kept := slices.DeleteFunc(strings.Fields(strings.TrimSuffix(inner, "]")), func(name string) bool { return owned[name] })
+			if inner, isSet := strings.CutPrefix(value, "["); isSet &&
+				(column == "ports" || column == "mirrors" || column == "bridges") {
+				kept := slices.DeleteFunc(strings.Fields(strings.TrimSuffix(inner, "]")),
+					func(name string) bool { return owned[name] })
 				value = strings.Join(kept, " ")
-			} else if (column == "ports" || column == "mirrors" || column == "bridges") && owned[value] {
+			} else if (column == "ports" || column == "mirrors" || column == "bridges") &&
+				owned[value] {
 				value = ""
 			}
 			copied[column] = value
 		}
+
 		out[key] = copied
 	}
+
 	return out.without("Open_vSwitch", "next_cfg", "cur_cfg")
 }
 
-// content is everything of ours on a switch by content: rows without ids that change when they are made anew, and flows
-// without statistics. The tag of the own port, which counts transactions, is left out.
+// content is everything of ours on a switch without what changes when it is made anew: rows without
+// UUIDs, flows without statistics. The tag of brtap's own port, which counts transactions, is left
+// out.
 func content(h *lab.Host) (string, error) {
 	d, err := read(h)
 	if err != nil {
 		return "", err
 	}
+
 	var lines []string
 	for key, r := range d {
 		table, _, _ := strings.Cut(key, "/")
@@ -204,23 +228,30 @@ func content(h *lab.Host) (string, error) {
 		if !r.ours() && !tapBridge {
 			continue
 		}
+
 		for _, column := range []string{
-			"name", "type", "options", "external_ids", "vlan_mode", "trunks", "tag", "fail_mode", "protocols", "other_config",
-			"datapath_type", "ports", "mirrors", "interfaces", "select_all", "select_src_port", "select_dst_port", "select_vlan",
-			"output_port", "output_vlan", "target", "connection_mode", "inactivity_probe", "max_backoff",
+			"name", "type", "options", "external_ids", "vlan_mode", "trunks", "tag", "fail_mode",
+			"protocols", "other_config",
+			"datapath_type", "ports", "mirrors", "interfaces", "select_all", "select_src_port",
+			"select_dst_port", "select_vlan",
+			"output_port", "output_vlan", "target", "connection_mode", "inactivity_probe",
+			"max_backoff",
 		} {
 			if value, exists := r[column]; exists && !(tapBridge && column == "tag") {
 				lines = append(lines, fmt.Sprintf("%s %s %s %s", table, r["name"], column, value))
 			}
 		}
 	}
+
 	flows, err := h.OFCtl("--no-stats", "--names", "dump-flows", "brtap")
 	if err != nil {
 		return "", err
 	}
+
 	for _, line := range strings.Split(flows, "\n") {
 		lines = append(lines, strings.TrimSpace(line))
 	}
+
 	slices.Sort(lines)
 	return strings.Join(lines, "\n"), nil
 }
@@ -234,21 +265,25 @@ func difference(before, after string) string {
 			out = append(out, "- "+line)
 		}
 	}
+
 	for _, line := range b {
 		if !slices.Contains(a, line) {
 			out = append(out, "+ "+line)
 		}
 	}
+
 	return strings.Join(out, "\n")
 }
 
-// installed is a flow of brtap as the switch tells it: what it does, its cookie, and for how many seconds.
+// installed is a flow of brtap as the switch tells it: what it does, its cookie, and for how many
+// seconds.
 type installed struct {
 	cookie string
 	age    float64
 }
 
-var flowLine = regexp.MustCompile(`cookie=(\S+), duration=([0-9.]+)s, (table=\d+), .*?((?:priority=|reset_counts|idle_|hard_).*)$`)
+var flowLine = regexp.MustCompile(`cookie=(\S+), duration=([0-9.]+)s, (table=\d+), ` +
+	`.*?((?:priority=|reset_counts|idle_|hard_).*)$`)
 
 // flowsOf reads brtap's flows.
 func flowsOf(t testing.TB, h *lab.Host) map[string]installed {
@@ -263,9 +298,11 @@ func flowsOf(t testing.TB, h *lab.Host) map[string]installed {
 			all[m[3]+" "+m[4]] = installed{cookie: m[1], age: age}
 		}
 	}
+
 	if len(all) == 0 {
 		t.Fatalf("no flows read from %q", text)
 	}
+
 	return all
 }
 
@@ -280,9 +317,11 @@ func sameFlows(t testing.TB, before, after map[string]installed) {
 		case a.cookie != b.cookie:
 			t.Errorf("flow %s: cookie %s became %s", flow, b.cookie, a.cookie)
 		case a.age < b.age:
-			t.Errorf("flow %s was written again: it was %.3f s old and is %.3f s", flow, b.age, a.age)
+			t.Errorf("flow %s was written again: it was %.3f s old and is %.3f s", flow, b.age,
+				a.age)
 		}
 	}
+
 	for flow := range after {
 		if _, existed := before[flow]; !existed {
 			t.Errorf("flow %s is new", flow)

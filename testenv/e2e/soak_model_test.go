@@ -76,6 +76,7 @@ func (m *intended) expected(soak *soak) map[*lab.Host]*standing {
 	for _, h := range soak.Hosts {
 		out[h] = &standing{ports: []string{"brtap tl-gre"}}
 	}
+
 	type where struct {
 		from    *lab.Host
 		service string
@@ -85,13 +86,17 @@ func (m *intended) expected(soak *soak) map[*lab.Host]*standing {
 		if s := m.services[f.TapID]; !f.Enabled || !s.enabled {
 			continue
 		}
+
 		from := soak.host(f)
 		at := where{from, f.TapID}
 		if captures[at] == nil {
-			captures[at] = &selection{src: map[string]bool{}, dst: map[string]bool{}, inVLAN: map[int]bool{}, outVLAN: map[int]bool{}, allVLAN: map[int]bool{}}
+			captures[at] = &selection{src: map[string]bool{}, dst: map[string]bool{},
+				inVLAN: map[int]bool{}, outVLAN: map[int]bool{}, allVLAN: map[int]bool{}}
 		}
+
 		captures[at].add(f, soak)
 	}
+
 	for id, s := range m.services {
 		if s.spare == nil || s.enabled {
 			out[s.at()].ports = append(out[s.at()].ports, "brtap "+s.port())
@@ -103,11 +108,14 @@ func (m *intended) expected(soak *soak) map[*lab.Host]*standing {
 					senders = append(senders, at.from.TunnelIP.String())
 				}
 			}
+
 			for _, ip := range senders {
-				out[s.at()].takes = append(out[s.at()].takes, fmt.Sprintf("from %s to %s", ip, s.port()))
+				out[s.at()].takes = append(out[s.at()].takes,
+					fmt.Sprintf("from %s to %s", ip, s.port()))
 			}
 		}
 	}
+
 	for at, sel := range captures {
 		s := m.services[at.service]
 		sum := sha256.Sum256([]byte(lab.WireBridge + "\x00" + at.service))
@@ -118,14 +126,17 @@ func (m *intended) expected(soak *soak) map[*lab.Host]*standing {
 		if s.at() != at.from {
 			to = "tunnel " + s.at().TunnelIP.String()
 		}
+
 		here.feeds = append(here.feeds, "tlt-"+suffix+" to "+to)
 		for _, text := range sel.records() {
 			here.mirrors = append(here.mirrors, lab.WireBridge+" "+text+" to tlm-"+suffix)
 		}
 	}
+
 	for _, s := range out {
 		s.sort()
 	}
+
 	return out
 }
 
@@ -137,6 +148,7 @@ func (s *selection) add(f api.TapFlow, soak *soak) {
 	} else {
 		src, dst = dst, src // what comes in from the network enters the switch
 	}
+
 	switch {
 	case f.Type == "vswitch" && f.Direction == "BOTH" && vlan == 0:
 		s.all = true
@@ -161,29 +173,38 @@ func (s *selection) records() []string {
 	if s.all {
 		return []string{"all"}
 	}
+
 	var out []string
 	if len(s.src)+len(s.dst) > 0 {
-		out = append(out, fmt.Sprintf("src%v dst%v", slices.Sorted(maps.Keys(s.src)), slices.Sorted(maps.Keys(s.dst))))
+		out = append(out, fmt.Sprintf("src%v dst%v", slices.Sorted(maps.Keys(s.src)),
+			slices.Sorted(maps.Keys(s.dst))))
 	}
 	if len(s.allVLAN) > 0 {
 		out = append(out, fmt.Sprintf("all vlan%v", slices.Sorted(maps.Keys(s.allVLAN))))
 	}
 	if len(s.inVLAN) > 0 {
-		out = append(out, fmt.Sprintf("src[%s] dst[] vlan%v", lab.WireUplink, slices.Sorted(maps.Keys(s.inVLAN))))
+		out = append(out, fmt.Sprintf("src[%s] dst[] vlan%v", lab.WireUplink,
+			slices.Sorted(maps.Keys(s.inVLAN))))
 	}
 	if len(s.outVLAN) > 0 {
-		out = append(out, fmt.Sprintf("src[] dst[%s] vlan%v", lab.WireUplink, slices.Sorted(maps.Keys(s.outVLAN))))
+		out = append(out, fmt.Sprintf("src[] dst[%s] vlan%v", lab.WireUplink,
+			slices.Sorted(maps.Keys(s.outVLAN))))
 	}
+
 	return out
 }
 
 var (
-	feedLine    = regexp.MustCompile(`priority=100,in_port="?(tlt-[0-9a-f]{8})"? actions=load:(0x[0-9a-f]+)->OXM_OF_METADATA|priority=100,in_port="?(tlt-[0-9a-f]{8})"? actions=write_metadata:(0x[0-9a-f]+)`)
-	takeLine    = regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=([0-9.]+),in_port="?tl-gre"? actions=write_metadata:(0x[0-9a-f]+)`)
+	feedLine = regexp.MustCompile(`priority=100,in_port="?(tlt-[0-9a-f]{8})"? ` +
+		`actions=load:(0x[0-9a-f]+)->OXM_OF_METADATA|priority=100,in_port="?(tlt-[0-9a-f]{8})"? ` +
+		`actions=write_metadata:(0x[0-9a-f]+)`)
+	takeLine = regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=([0-9.]+),` +
+		`in_port="?tl-gre"? actions=write_metadata:(0x[0-9a-f]+)`)
 	selectLine  = regexp.MustCompile(`table=2, priority=100,metadata=(0x[0-9a-f]+) `)
 	deliverLine = regexp.MustCompile(`table=3, priority=100,metadata=(0x[0-9a-f]+) actions=(.*)$`)
-	tunnelTo    = regexp.MustCompile(`load:(0x[0-9a-f]+)->NXM_NX_TUN_IPV4_DST|set_field:([0-9.]+)->tun_dst`)
-	portTo      = regexp.MustCompile(`output:"?([^"\s,]+)"?`)
+	tunnelTo    = regexp.MustCompile(
+		`load:(0x[0-9a-f]+)->NXM_NX_TUN_IPV4_DST|set_field:([0-9.]+)->tun_dst`)
+	portTo = regexp.MustCompile(`output:"?([^"\s,]+)"?`)
 )
 
 // seen reads what is on a host by the switch's own tools.
@@ -192,6 +213,7 @@ func (s *soak) seen(h *lab.Host) (*standing, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	out := &standing{}
 	for key, r := range d {
 		switch table, _, _ := strings.Cut(key, "/"); {
@@ -202,24 +224,31 @@ func (s *soak) seen(h *lab.Host) (*standing, error) {
 				}
 			}
 			for _, m := range d {
-				if m["output_port"] == "" || !strings.Contains(" "+strings.Trim(r["mirrors"], "[]")+" ", " "+m["name"]+" ") {
+				if m["output_port"] == "" || !strings.Contains(" "+strings.Trim(r["mirrors"],
+					"[]")+" ", " "+m["name"]+" ") {
 					continue
 				}
-				text := fmt.Sprintf("src%s dst%s", bracketed(m["select_src_port"]), bracketed(m["select_dst_port"]))
+
+				text := fmt.Sprintf("src%s dst%s", bracketed(m["select_src_port"]),
+					bracketed(m["select_dst_port"]))
+
 				if m["select_all"] == "true" {
 					text = "all"
 				}
 				if v := bracketed(m["select_vlan"]); v != "[]" {
 					text += " vlan" + v
 				}
+
 				out.mirrors = append(out.mirrors, r["name"]+" "+text+" to "+m["output_port"])
 			}
 		}
 	}
+
 	flows, err := h.OFCtl("--no-stats", "--names", "dump-flows", "brtap")
 	if err != nil {
 		return nil, err
 	}
+
 	delivers := map[string]string{}
 	var lines []string
 	for _, line := range strings.Split(flows, "\n") {
@@ -233,8 +262,10 @@ func (s *soak) seen(h *lab.Host) (*standing, error) {
 			}
 			delivers[match[1]] = to
 		}
+
 		lines = append(lines, line)
 	}
+
 	used := map[string]bool{}
 	for _, line := range lines {
 		if match := feedLine.FindStringSubmatch(line); match != nil {
@@ -244,14 +275,17 @@ func (s *soak) seen(h *lab.Host) (*standing, error) {
 		}
 		if match := takeLine.FindStringSubmatch(line); match != nil {
 			used[match[3]] = true
-			out.takes = append(out.takes, "from "+match[2]+" to "+strings.TrimPrefix(delivers[match[3]], "port "))
+			out.takes = append(out.takes, "from "+match[2]+" to "+
+				strings.TrimPrefix(delivers[match[3]], "port "))
 		}
 	}
+
 	for _, line := range lines {
 		if match := selectLine.FindStringSubmatch(line); match != nil && !used[match[1]] {
 			out.feeds = append(out.feeds, "left over: "+line)
 		}
 	}
+
 	out.sort()
 	return out, nil
 }
@@ -284,5 +318,6 @@ func (s *soak) compare(ctx context.Context) error {
 			all = errors.Join(all, fmt.Errorf("%s: want - have +\n%s", h.Name, diff))
 		}
 	}
+
 	return all
 }

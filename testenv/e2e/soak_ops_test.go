@@ -33,12 +33,15 @@ func (f faults) names() (all []string) {
 	if f.plugin {
 		all = append(all, "plugin")
 	}
+
 	for _, h := range f.vswitchd {
 		all = append(all, "vswitchd "+h.Name)
 	}
+
 	for _, h := range f.ovsdb {
 		all = append(all, "ovsdb "+h.Name)
 	}
+
 	return all
 }
 
@@ -47,7 +50,9 @@ func (f faults) String() string { return fmt.Sprintf("%v killed after %v", f.nam
 func (s *soak) chance(percent int) bool { return s.random.IntN(100) < percent }
 
 func (s *soak) pickFaults() faults {
-	f := faults{controller: s.chance(35), plugin: s.chance(35), after: time.Duration(s.random.IntN(40)) * time.Millisecond}
+	f := faults{controller: s.chance(35), plugin: s.chance(35),
+		after: time.Duration(s.random.IntN(40)) * time.Millisecond}
+
 	for _, h := range s.Hosts {
 		if s.chance(12) {
 			f.vswitchd = append(f.vswitchd, h)
@@ -56,10 +61,12 @@ func (s *soak) pickFaults() faults {
 			f.ovsdb = append(f.ovsdb, h)
 		}
 	}
+
 	for _, name := range f.names() {
 		what, _, _ := strings.Cut(name, " ")
 		s.ops["kill "+what]++
 	}
+
 	return f
 }
 
@@ -69,39 +76,48 @@ func (s *soak) inflict(f faults) {
 	if f.any() {
 		t.Log(f)
 	}
+
 	<-time.After(f.after) // A random moment is what is wanted.
 	if f.plugin {
 		for _, pid := range s.children() {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // It may have ended.
 		}
 	}
+
 	for _, h := range f.vswitchd {
 		must(t, h.KillVSwitchd())
 	}
+
 	for _, h := range f.ovsdb {
 		must(t, h.KillOVSDB())
 	}
+
 	if f.controller {
 		s.stop(t, syscall.SIGKILL)
 	}
+
 	ctx := deadline(t)
 	for _, h := range f.ovsdb {
 		must(t, h.StartOVSDB(ctx))
 	}
+
 	for _, h := range f.vswitchd {
 		must(t, h.StartVSwitchd(ctx))
 	}
+
 	if f.controller {
 		s.start(t)
 	}
 }
 
-// pickChanges chooses three changes of intent, and returns what makes them by one client. That may run while the controller dies.
+// pickChanges chooses three changes of intent, and returns what makes them by one client. That may
+// run while the controller dies.
 func (s *soak) pickChanges() func(*client.Client) []outcome {
 	var all []func(*client.Client) *outcome
 	for range 3 {
 		all = append(all, s.pickChange())
 	}
+
 	return func(c *client.Client) (unsure []outcome) {
 		for _, change := range all {
 			if o := change(c); o != nil {
@@ -114,7 +130,8 @@ func (s *soak) pickChanges() func(*client.Client) []outcome {
 
 const changeTime = 5 * time.Second
 
-// pickChange chooses a change. Where its answer does not come, what became of it is to be found out.
+// pickChange chooses a change. Where its answer does not come, what became of it is to be found
+// out.
 func (s *soak) pickChange() func(*client.Client) *outcome {
 	flows := sortedKeys(s.model.flows)
 	services := sortedKeys(s.model.services)
@@ -155,11 +172,14 @@ func (s *soak) newFlow(service string) api.TapFlowCreate {
 	if s.chance(30) && service != s.steady.ID {
 		f = vswitch(h, lab.Wire, []int{0, 5, 6}[s.random.IntN(3)], direction)
 	}
+
 	f.TapID, f.Name = service, unique("flow")
 	if service == s.steady.ID {
-		f = vnic(s.guests[1+s.random.IntN(len(s.guests)-1)], "OUT") // the copies of what the first one sends are counted
+		// the copies of what the first one sends are counted
+		f = vnic(s.guests[1+s.random.IntN(len(s.guests)-1)], "OUT")
 		f.TapID, f.Name = service, unique("flow")
 	}
+
 	return f
 }
 
@@ -171,9 +191,11 @@ func (s *soak) create(f api.TapFlowCreate) func(*client.Client) *outcome {
 		if err == nil {
 			s.takeFlow(made)
 		}
+
 		if err == nil || refusedOnly(err) { // such as a second one that is the same
 			return nil
 		}
+
 		return &outcome{name: f.Name, took: s.takeFlow, gone: func() {}}
 	}
 }
@@ -186,10 +208,13 @@ func (s *soak) remove(id string) func(*client.Client) *outcome {
 		if err == nil {
 			delete(s.model.flows, id)
 		}
+
 		if err == nil || refusedOnly(err) {
 			return nil
 		}
-		return &outcome{id: id, took: func(api.TapFlow) {}, gone: func() { delete(s.model.flows, id) }}
+
+		return &outcome{id: id, took: func(api.TapFlow) {},
+			gone: func() { delete(s.model.flows, id) }}
 	}
 }
 
@@ -204,19 +229,24 @@ func (s *soak) change(id string, edit func(*api.TapFlow)) func(*client.Client) *
 		if s.could[id] == nil {
 			s.could[id] = []changeable{changeableOf(want)}
 		}
+
 		edit(&want)
-		now, err := c.TapFlows().Update(ctx, id, api.TapFlowPatch{Enabled: &want.Enabled, Direction: &want.Direction})
+		now, err := c.TapFlows().Update(ctx, id,
+			api.TapFlowPatch{Enabled: &want.Enabled, Direction: &want.Direction})
 		if err == nil {
 			s.takeFlow(now)
 			s.could[id] = []changeable{changeableOf(now)}
 		}
+
 		if err == nil || refusedOnly(err) {
 			return nil
 		}
+
 		s.could[id] = append(s.could[id], changeableOf(want))
 		return &outcome{id: id, took: func(f api.TapFlow) {
 			if !slices.Contains(s.could[id], changeableOf(f)) {
-				s.t.Errorf("flow %s is %+v, and of its changes followed %+v", f.Name, changeableOf(f), s.could[id])
+				s.t.Errorf("flow %s is %+v, and of its changes followed %+v", f.Name,
+					changeableOf(f), s.could[id])
 			}
 			s.takeFlow(f)
 		}}
@@ -243,11 +273,13 @@ func (s *soak) switchService(id string) func(*client.Client) *outcome {
 		} else if !refusedOnly(err) {
 			s.unsure = append(s.unsure, id)
 		}
+
 		return nil
 	}
 }
 
-// disturb plugs guests elsewhere, and changes things on the switches by hand. It returns how many operations that were.
+// disturb plugs guests elsewhere, and changes things on the switches by hand. It returns how many
+// operations that were.
 func (s *soak) disturb() int {
 	t, ctx, n := s.t, deadline(s.t), 0
 	for _, id := range s.unsure {
@@ -255,6 +287,7 @@ func (s *soak) disturb() int {
 		must(t, err)
 		s.model.services[id].enabled = now.Enabled
 	}
+
 	s.unsure = nil
 	mobile := append([]*lab.Guest{}, s.guests[1:]...) // the first one's copies are counted
 	for _, id := range sortedKeys(s.model.services) {
@@ -262,6 +295,7 @@ func (s *soak) disturb() int {
 			mobile = append(mobile, v.sink.guest)
 		}
 	}
+
 	if g := mobile[s.random.IntN(len(mobile))]; s.chance(50) {
 		n++
 		if s.chance(50) {
@@ -272,15 +306,17 @@ func (s *soak) disturb() int {
 			must(t, g.MoveTo(ctx, s.Hosts[s.random.IntN(len(s.Hosts))]))
 		}
 	}
+
 	if s.chance(50) {
 		n++
 		s.vandalise(s.Hosts[s.random.IntN(len(s.Hosts))])
 	}
+
 	return n
 }
 
-// steadyPort is the port to which the steady service's frames are mirrored. Nobody widens what is mirrored there, so that it can be
-// told that nothing else comes.
+// steadyPort is the port to which the steady service's frames are mirrored. Nobody widens what is
+// mirrored there, so that it can be told that nothing else comes.
 func (s *soak) steadyPort() string {
 	sum := sha256.Sum256([]byte(lab.WireBridge + "\x00" + s.steady.ID))
 	return fmt.Sprintf("tlm-%x", sum[:4])
@@ -296,18 +332,24 @@ func (s *soak) vandalise(h *lab.Host) {
 		if !r.ours() {
 			continue
 		}
+
 		lines = append(lines, []string{"clear", table, uuid, "external_ids"})
 		switch {
 		case table == "Port" && r["name"] != "brtap":
-			lines = append(lines, []string{"del-port", r["name"]}, []string{"set", "Port", uuid, "tag=9"})
+			lines = append(lines, []string{"del-port", r["name"]},
+				[]string{"set", "Port", uuid, "tag=9"})
 		case table == "Mirror" && r["output_port"] == s.steadyPort():
-			lines = append(lines, []string{"clear", "Mirror", uuid, "output_port"}, []string{"clear", "Mirror", uuid, "select_src_port"})
+			lines = append(lines, []string{"clear", "Mirror", uuid, "output_port"},
+				[]string{"clear", "Mirror", uuid, "select_src_port"})
 		case table == "Mirror":
-			lines = append(lines, []string{"set", "Mirror", uuid, "select_all=true"}, []string{"clear", "Mirror", uuid, "output_port"})
+			lines = append(lines, []string{"set", "Mirror", uuid, "select_all=true"},
+				[]string{"clear", "Mirror", uuid, "output_port"})
 		case table == "Bridge":
-			lines = append(lines, []string{"set-fail-mode", "brtap", "standalone"}, []string{"del-controller", "brtap"})
+			lines = append(lines, []string{"set-fail-mode", "brtap", "standalone"},
+				[]string{"del-controller", "brtap"})
 		}
 	}
+
 	pick := s.random.IntN(len(lines) + 2)
 	var err error
 	switch {
@@ -322,6 +364,7 @@ func (s *soak) vandalise(h *lab.Host) {
 		s.ops["spoil flows"]++
 		_, err = h.OFCtl("add-flow", "brtap", "table=0,priority=40000,actions=drop")
 	}
+
 	if err != nil {
 		s.t.Logf("nothing was spoilt: %v", err) // It was no longer there.
 	}

@@ -22,7 +22,8 @@ import (
 const (
 	soakSeed = 6640 // SOAK_SEED sets another
 	soakOps  = 60   // operations and faults; SOAK_OPS sets another number, such as 300
-	// settleTime bounds how long all may take until it stands as intended, after everything that was killed runs again.
+	// settleTime bounds how long all may take until it stands as intended, after everything that
+	// was killed runs again.
 	settleTime = 30 * time.Second
 )
 
@@ -41,8 +42,9 @@ type soak struct {
 	shaken bool                    // a switch or its database was killed since all had settled
 }
 
-// TestSoak changes what is intended, and what stands, at random, and kills controller, plugin, switches and databases at random
-// moments. Now and then it waits until all has settled: then the switches hold exactly what is intended, and copies are exact.
+// TestSoak changes what is intended, and what stands, at random, and kills controller, plugin,
+// switches and databases at random moments. Now and then it waits until all has settled: then the
+// switches hold exactly what is intended, and copies are exact.
 func TestSoak(t *testing.T) {
 	seed, limit := uint64(soakSeed), soakOps
 	for name, set := range map[string]func(uint64){
@@ -54,18 +56,21 @@ func TestSoak(t *testing.T) {
 			set(n)
 		}
 	}
+
 	t.Logf("SOAK_SEED=%d SOAK_OPS=%d", seed, limit)
 	w := newWorld(t, 3, 3)
 	s := &soak{
 		world: w, t: t, random: rand.New(rand.NewPCG(seed, seed)), ops: map[string]int{},
 		model: intended{services: map[string]*intendedService{}, flows: map[string]api.TapFlow{}},
 	}
+
 	s.hosts = map[string]*lab.Host{}
 	for _, h := range w.Hosts {
 		v, err := w.api.Hosts().Get(deadline(t), h.Name)
 		must(t, err)
 		s.hosts[v.ID] = h
 	}
+
 	h1, h2, h3 := w.Hosts[0], w.Hosts[1], w.Hosts[2]
 	web := w.guest(t, h1, "web")
 	s.guests = []*lab.Guest{web, w.guest(t, h1, "db"), w.guest(t, h2, "app"), w.guest(t, h3, "far")}
@@ -79,21 +84,27 @@ func TestSoak(t *testing.T) {
 	for _, g := range []*lab.Guest{w.guest(t, h1, "ids1"), w.guest(t, h3, "ids3")} {
 		s.takeService(w.guestSink(t, g, "brtap"), nil)
 	}
+
 	s.takeService(w.hostSink(t, h2), h2)
 
-	// A guest that nobody mirrors to the steady service broadcasts without pause, through all that comes.
+	// A guest that nobody mirrors to the steady service broadcasts without pause, through all that
+	// comes.
 	loud, _ := stream(t, w.guest(t, h1, "loud"), lab.Broadcast(), 500)
 	t.Cleanup(func() {
-		heard := slices.DeleteFunc(s.steady.Frames(), func(f lab.Frame) bool { return !of(loud)(f) })
+		heard := slices.DeleteFunc(s.steady.Frames(),
+			func(f lab.Frame) bool { return !of(loud)(f) })
 		if len(heard) > 0 {
-			t.Errorf("%d frames of a guest that is not mirrored came, the first at %v", len(heard), heard[0].Time)
+			t.Errorf("%d frames of a guest that is not mirrored came, the first at %v", len(heard),
+				heard[0].Time)
 		}
 	})
+
 	t.Cleanup(func() {
 		for id := range s.model.flows {
 			must(t, w.api.TapFlows().Delete(context.Background(), id))
 		}
 	})
+
 	rounds, done := 0, 0
 	for done < limit && !t.Failed() {
 		rounds++
@@ -102,6 +113,7 @@ func TestSoak(t *testing.T) {
 			s.run(fmt.Sprint("settled after round ", rounds), s.settle)
 		}
 	}
+
 	t.Logf("%d rounds: %v", rounds, s.ops)
 }
 
@@ -122,7 +134,8 @@ func (s *soak) takeService(to *sink, spare *lab.Host) {
 func (s *soak) takeFlow(f api.TapFlow) { s.model.flows[f.ID] = f }
 
 func (s *soak) guestOf(f api.TapFlow) *lab.Guest {
-	return s.guests[slices.IndexFunc(s.guests, func(g *lab.Guest) bool { return g.ID == f.GuestID })]
+	return s.guests[slices.IndexFunc(s.guests,
+		func(g *lab.Guest) bool { return g.ID == f.GuestID })]
 }
 
 // host is where a flow's source is.
@@ -133,11 +146,13 @@ func (s *soak) host(f api.TapFlow) *lab.Host {
 	return s.hosts[f.HostID]
 }
 
-// round changes intent while something is killed, and then what is plugged where. It returns how many operations and faults that were.
+// round changes intent while something is killed, and then what is plugged where. It returns how
+// many operations and faults that were.
 func (s *soak) round() int {
 	faults := s.pickFaults()
 	changes := s.pickChanges()
-	// A switch that has lost its database forwards nothing for a moment, and again when it has found it, a second or more later.
+	// A switch that has lost its database forwards nothing for a moment, and again when it has
+	// found it, a second or more later.
 	s.shaken = s.shaken || faults.switches()
 	lossless := !s.shaken
 	var tag uint32
@@ -148,6 +163,7 @@ func (s *soak) round() int {
 		tag, sending = stream(s.t, s.guests[0], s.guests[2].MAC(), 300)
 		firstOf(s.t, s.steady.Capture, tag, time.Time{})
 	}
+
 	s.could = map[string][]changeable{}
 	done := make(chan []outcome)
 	go func() { done <- changes(s.api) }()
@@ -156,6 +172,7 @@ func (s *soak) round() int {
 	for _, o := range unsure {
 		s.resolve(o)
 	}
+
 	if sending != nil {
 		firstOf(s.t, source, tag, time.Now())
 		must(s.t, sending.Stop())
@@ -165,6 +182,7 @@ func (s *soak) round() int {
 			s.t.Errorf("while %v: %s", faults, wrong)
 		}
 	}
+
 	return len(faults.names()) + 3 + s.disturb()
 }
 
@@ -175,10 +193,12 @@ func (s *soak) settle() {
 	for _, h := range s.Hosts {
 		s.hostStatus(t, h.Name, api.Ready, "")
 	}
+
 	for _, h := range s.Hosts { // ovs-vsctl waits until the switch follows its database again.
 		_, err := h.VSCtl("set", "Open_vSwitch", ".", "external_ids:soak="+unique("settled"))
 		must(t, err)
 	}
+
 	s.shaken = false
 	took, err := await(settleTime, func() error {
 		if err := s.acknowledged(); err != nil {
@@ -192,18 +212,22 @@ func (s *soak) settle() {
 		t.Errorf("not settled: %v", err)
 		return
 	}
+
 	t.Logf("settled within %v: %d flows", took, len(s.model.flows))
-	// Where a station is, switches learn after it has moved in their own time; until then they flood, and copies are more.
+	// Where a station is, switches learn after it has moved in their own time; until then they
+	// flood, and copies are more.
 	for attempt := range 3 {
 		if err = errors.Join(s.frames()...); err == nil {
 			return
 		}
 		t.Logf("attempt %d: %v", attempt, err)
 	}
+
 	t.Error("copies are wrong again and again")
 }
 
-// acknowledged holds what the controller lists against what it has acknowledged, and each status against what it must be.
+// acknowledged holds what the controller lists against what it has acknowledged, and each status
+// against what it must be.
 func (s *soak) acknowledged() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -211,6 +235,7 @@ func (s *soak) acknowledged() error {
 	if err != nil {
 		return err
 	}
+
 	listed := map[string]bool{}
 	for _, f := range flows.TapFlows {
 		listed[f.ID] = true
@@ -218,23 +243,27 @@ func (s *soak) acknowledged() error {
 		switch {
 		case !known:
 			return fmt.Errorf("flow %s is listed and was not acknowledged, or was deleted", f.Name)
-		case f.Enabled != want.Enabled || f.Direction != want.Direction || f.TapID != want.TapID || f.GuestID != want.GuestID:
+		case f.Enabled != want.Enabled || f.Direction != want.Direction || f.TapID != want.TapID ||
+			f.GuestID != want.GuestID:
 			return fmt.Errorf("flow %s is %+v, acknowledged was %+v", f.Name, f, want)
 		case f.Enabled && s.model.services[f.TapID].enabled && f.Status != api.Ready:
 			return fmt.Errorf("flow %s is %s: %s", f.Name, f.Status, f.Reason)
 		}
 	}
+
 	for id, f := range s.model.flows {
 		if !listed[id] {
 			return fmt.Errorf("flow %s was acknowledged and is lost", f.Name)
 		}
 	}
+
 	services, err := s.api.TapServices().List(ctx)
 	for _, v := range services.TapServices {
 		if want := s.model.services[v.ID]; want == nil || v.Enabled != want.enabled {
 			err = errors.Join(err, fmt.Errorf("service %s is %+v", v.Name, v))
 		}
 	}
+
 	return err
 }
 
@@ -250,6 +279,7 @@ func (s *soak) frames() []error {
 	for _, v := range s.model.services {
 		captures[v.sink] = v.sink.again(s.t, v.spare)
 	}
+
 	for i, from := range s.guests {
 		to := s.guests[(i+1)%len(s.guests)]
 		send(s.t, to, lab.ARP{Src: to.MAC()}.Frame()) // now the switches know where it is
@@ -264,11 +294,14 @@ func (s *soak) frames() []error {
 			}
 			return errors.New("nothing arrives")
 		})
+
 		send(s.t, from, lab.UDP{Src: from.MAC(), Dst: to.MAC(), Tag: tag}.Frame())
 		for id, v := range s.model.services {
-			expect[v.sink] = append(expect[v.sink], expectation{tag, s.copies(id, from, to), from.Name + " to " + to.Name})
+			expect[v.sink] = append(expect[v.sink], expectation{tag, s.copies(id, from, to),
+				from.Name + " to " + to.Name})
 		}
 	}
+
 	count := func() (wrong []error) {
 		for to, list := range expect {
 			got := map[uint32]int{}
@@ -277,20 +310,24 @@ func (s *soak) frames() []error {
 					got[tag]++
 				}
 			}
+
 			for _, e := range list {
 				if got[e.tag] != e.want {
-					wrong = append(wrong, fmt.Errorf("%s: %d copies of a frame from %s, want %d", to.Name, got[e.tag], e.what, e.want))
+					wrong = append(wrong, fmt.Errorf("%s: %d copies of a frame from %s, want %d",
+						to.Name, got[e.tag], e.what, e.want))
 				}
 			}
 		}
 		return wrong
 	}
+
 	_, _ = await(2*time.Second, func() error { return errors.Join(count()...) })
 	<-time.After(2 * quiet) // One too many would come now; there is no silence to wait for.
 	return count()
 }
 
-// copies is how often an untagged frame between two guests is mirrored to a service: at most once on each host.
+// copies is how often an untagged frame between two guests is mirrored to a service: at most once
+// on each host.
 func (s *soak) copies(service string, from, to *lab.Guest) int {
 	seen := map[*lab.Host]bool{}
 	across := from.Host() != to.Host()
@@ -298,14 +335,19 @@ func (s *soak) copies(service string, from, to *lab.Guest) int {
 		if f.TapID != service || !f.Enabled || !s.model.services[service].enabled || f.VLANID != 0 {
 			continue
 		}
+
 		at := s.host(f)
 		switch {
-		case f.Type == "vnic" && (f.GuestID == from.ID && f.Direction != "IN" || f.GuestID == to.ID && f.Direction != "OUT"),
-			f.Type == "vswitch" && at == from.Host() && (f.Direction == "BOTH" || f.Direction == "OUT" && across),
-			f.Type == "vswitch" && at == to.Host() && (f.Direction == "BOTH" || f.Direction == "IN" && across):
+		case f.Type == "vnic" && (f.GuestID == from.ID && f.Direction != "IN" ||
+			f.GuestID == to.ID && f.Direction != "OUT"),
+			f.Type == "vswitch" && at == from.Host() &&
+				(f.Direction == "BOTH" || f.Direction == "OUT" && across),
+			f.Type == "vswitch" && at == to.Host() &&
+				(f.Direction == "BOTH" || f.Direction == "IN" && across):
 			seen[at] = true
 		}
 	}
+
 	return len(seen)
 }
 
@@ -323,6 +365,7 @@ func (s *soak) resolve(o outcome) {
 	if ref == "" {
 		ref = o.name
 	}
+
 	var found api.TapFlow
 	var err error
 	eventually(s.t, "an answer", func() error {
@@ -332,6 +375,7 @@ func (s *soak) resolve(o outcome) {
 		}
 		return err
 	})
+
 	switch {
 	case err == nil:
 		o.took(found)
@@ -342,7 +386,8 @@ func (s *soak) resolve(o outcome) {
 	}
 }
 
-// refusedOnly tells an error that came with an answer, which has changed nothing, from one that leaves it open.
+// refusedOnly tells an error that came with an answer, which has changed nothing, from one that
+// leaves it open.
 func refusedOnly(err error) bool {
 	var answered *client.Error
 	return errors.As(err, &answered)

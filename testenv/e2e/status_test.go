@@ -13,24 +13,28 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// status holds what the controller says against what is.
+// status compares the reported statuses with reality.
 func (s *stage) status(t *testing.T) {
 	s.run(t, "pending while the collector's NIC is not plugged", func(t *testing.T) {
 		v := s.guestService(t, s.ids1)
 		begin := time.Now()
 		got, err := s.api.TapServices().Enable(deadline(t), v.ID, client.Wait(300*time.Millisecond))
 		must(t, err)
-		if took := time.Since(begin); got.Status != api.Pending || got.Reason == "" || took < 290*time.Millisecond || took > 3*time.Second {
+		if took := time.Since(begin); got.Status != api.Pending || got.Reason == "" ||
+			took < 290*time.Millisecond || took > 3*time.Second {
 			t.Errorf("after %v of 300 ms the service is %s: %q", took, got.Status, got.Reason)
 		}
+
 		f := s.flowAsWithin(t, v.ID, vnic(s.web, "BOTH"), 200*time.Millisecond)
 		if f.Status != api.Pending || f.Reason == "" {
 			t.Errorf("the flow is %s: %q", f.Status, f.Reason)
 		}
+
 		plugTap(t, s.ids1, v, "brtap")
 		s.serviceStatus(t, v.ID, api.Ready, "")
 		t.Logf("flow ready %v after the service", s.flowStatus(t, f.ID, api.Ready, ""))
 	})
+
 	s.run(t, "pending while the guest is off", func(t *testing.T) {
 		to := s.guestSink(t, s.ids1, "brtap")
 		f := s.flow(t, to, vnic(s.app, "BOTH"))
@@ -40,20 +44,25 @@ func (s *stage) status(t *testing.T) {
 		must(t, s.app.Plug(context.Background()))
 		s.flowStatus(t, f.ID, api.Ready, "")
 	})
+
 	s.run(t, "pending while a host is not reached", func(t *testing.T) {
-		h, err := s.api.Hosts().Create(deadline(t), api.HostCreate{Name: "h9", OVSDB: "tcp:10.200.0.99:6640", TunnelIP: "10.210.0.99"},
+		h, err := s.api.Hosts().Create(deadline(t),
+			api.HostCreate{Name: "h9", OVSDB: "tcp:10.200.0.99:6640", TunnelIP: "10.210.0.99"},
 			client.Wait(200*time.Millisecond))
 		must(t, err)
 		t.Cleanup(func() { must(t, s.api.Hosts().Delete(context.Background(), h.ID)) })
 		if h.Status != api.Pending || h.Reason == "" || h.Connected {
 			t.Errorf("the host is %s %q, connected %v", h.Status, h.Reason, h.Connected)
 		}
+
 		to := s.guestSink(t, s.ids1, "brtap")
-		f := s.flowAsWithin(t, to.ID, vswitch(&lab.Host{Node: &lab.Node{Name: "h9"}}, lab.Wire, 0, "BOTH"), 100*time.Millisecond)
+		f := s.flowAsWithin(t, to.ID, vswitch(&lab.Host{Node: &lab.Node{Name: "h9"}}, lab.Wire, 0,
+			"BOTH"), 100*time.Millisecond)
 		if f.Status != api.Pending || f.Reason == "" {
 			t.Errorf("the flow is %s: %q", f.Status, f.Reason)
 		}
 	})
+
 	s.run(t, "disabled at once", func(t *testing.T) {
 		to := s.guestSink(t, s.ids2, "brtap")
 		f := s.flow(t, to, vnic(s.web, "BOTH"))
@@ -62,12 +71,14 @@ func (s *stage) status(t *testing.T) {
 		if got.Status != api.Disabled || got.Enabled {
 			t.Errorf("the flow is %s, enabled %v", got.Status, got.Enabled)
 		}
+
 		v, err := s.api.TapServices().Disable(deadline(t), to.ID, client.Wait(5*time.Second))
 		must(t, err)
 		if v.Status != api.Disabled || v.Enabled {
 			t.Errorf("the service is %s, enabled %v", v.Status, v.Enabled)
 		}
 	})
+
 	s.run(t, "error of the 33rd mirror", func(t *testing.T) {
 		to := s.guestSink(t, s.ids1, "brtap")
 		first := s.flow(t, to, vnic(s.web, "BOTH"))
@@ -78,8 +89,9 @@ func (s *stage) status(t *testing.T) {
 		if f.Status != api.Error {
 			t.Errorf("the flow of the 33rd mirror is %s: %q", f.Status, f.Reason)
 		}
+
 		t.Log(f.Reason)
-		// One that fits into the record that stands is fine.
+		// A flow that fits into an existing Mirror record is fine.
 		s.flow(t, to, vnic(s.db, "OUT"))
 		s.flowStatus(t, first.ID, api.Ready, "")
 		web := assorted(s.web.MAC(), s.app.MAC())
@@ -88,7 +100,7 @@ func (s *stage) status(t *testing.T) {
 		exactly(t, "copies of the one too many", nil, other.Capture)
 		s.clearForeignMirrors(t)
 		t.Logf("ready %v after there was room", s.flowStatus(t, f.ID, api.Ready, ""))
-		// Others' mirrors that come later take the room of the youngest of ours, and of no other.
+		// Mirrors of others that come later displace the youngest of ours, and only that one.
 		s.addForeignMirrors(t, 31)
 		s.flowStatus(t, f.ID, api.Error, "")
 		s.flowStatus(t, first.ID, api.Ready, "")
@@ -102,7 +114,8 @@ func (s *stage) addForeignMirrors(t *testing.T, n int) {
 	t.Helper()
 	var args []string
 	for i := range n {
-		args = append(args, "--", fmt.Sprintf("--id=@m%d", i), "create", "Mirror", fmt.Sprintf("name=foreign%d", i),
+		args = append(args, "--", fmt.Sprintf("--id=@m%d", i), "create", "Mirror",
+			fmt.Sprintf("name=foreign%d", i),
 			"--", "add", "Bridge", "br0", "mirrors", fmt.Sprintf("@m%d", i))
 	}
 	_, err := s.h1.VSCtl(args...)
@@ -110,7 +123,8 @@ func (s *stage) addForeignMirrors(t *testing.T, n int) {
 }
 
 // flowAsWithin makes a flow and returns it as it is after a time.
-func (w *world) flowAsWithin(t testing.TB, tapID string, f api.TapFlowCreate, wait time.Duration) api.TapFlow {
+func (w *world) flowAsWithin(t testing.TB, tapID string, f api.TapFlowCreate,
+	wait time.Duration) api.TapFlow {
 	t.Helper()
 	f.TapID, f.Name = tapID, unique("flow")
 	got, err := w.api.TapFlows().Create(deadline(t), f, client.Wait(wait))
@@ -128,6 +142,7 @@ func (s *stage) clearForeignMirrors(t *testing.T) {
 			args = append(args, "--", "remove", "Bridge", "br0", "mirrors", uuid)
 		}
 	}
+
 	if args != nil {
 		_, err := s.h1.VSCtl(args...)
 		must(t, err)

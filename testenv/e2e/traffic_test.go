@@ -19,7 +19,8 @@ import (
 // unique makes a name that no other resource has.
 func unique(kind string) string { return fmt.Sprintf("%s-%08x", kind, rand.Uint32()) }
 
-// quiet is how long nothing must come before nothing more is expected. The slowest copy passes two switches.
+// quiet is how long a capture must be silent before no more frames are expected. The slowest copy
+// passes two switches.
 const quiet = 60 * time.Millisecond
 
 func capture(t testing.TB, n *lab.Node, ifname string, d lab.Direction) *lab.Capture {
@@ -38,7 +39,8 @@ func send(t testing.TB, g *lab.Guest, frames ...[]byte) {
 	must(t, s.Close())
 }
 
-// settled waits until a capture at the source has n frames or more, and then for silence, and returns them.
+// settled waits until a capture at the source has n frames or more, and then for silence, and
+// returns them.
 func settled(t testing.TB, c *lab.Capture, n int) lab.Multiset {
 	t.Helper()
 	if err := c.WaitLen(deadline(t), n); err != nil {
@@ -98,7 +100,8 @@ func withTag(frame []byte, tpid, tci uint16) []byte {
 func numbered(src, dst lab.MAC, vlan uint16, lengths ...int) [][]byte {
 	var all [][]byte
 	for i, n := range lengths {
-		all = append(all, lab.UDP{Src: src, Dst: dst, VLAN: vlan, Tag: rand.Uint32(), Seq: uint64(i), Len: n}.Frame())
+		all = append(all, lab.UDP{Src: src, Dst: dst, VLAN: vlan, Tag: rand.Uint32(),
+			Seq: uint64(i), Len: n}.Frame())
 	}
 	return all
 }
@@ -124,7 +127,8 @@ func untaggedKinds(src, dst lab.MAC) [][]byte {
 		lab.UDP{Src: src, Dst: multicast, Tag: rand.Uint32()}.Frame(),
 		ipv6(src, dst, 62), ipv6(src, dst, 1514),
 		ipv6(src, lab.MAC{0x33, 0x33, 0, 0, 0, 1}, 90),
-		ethernet(src, dst, 0x88b5, 60), // a local experiment's, which the controller uses in tunnels
+		// a local experiment's, which the controller uses in tunnels
+		ethernet(src, dst, 0x88b5, 60),
 		ethernet(src, dst, 0x88b6, 333),
 		ethernet(src, dst, 0x8847, 100), // MPLS
 		gre(src, dst),
@@ -163,9 +167,11 @@ func gre(src, dst lab.MAC) []byte {
 	for i := 14; i < 34; i += 2 {
 		total += uint32(binary.BigEndian.Uint16(frame[i:]))
 	}
+
 	for total > 0xffff {
 		total = total>>16 + total&0xffff
 	}
+
 	binary.BigEndian.PutUint16(frame[14+10:], ^uint16(total))
 	copy(frame[34:], []byte{0, 0, 0x08, 0x00})
 	return frame
@@ -185,8 +191,8 @@ func (r *traffic) Stop() error {
 	return r.err
 }
 
-// stream is steady traffic between two stations until it is stopped, or the test ends. It goes on when the sender's
-// link was down for a while.
+// stream is steady traffic between two stations until it is stopped, or the test ends. It goes on
+// when the sender's link was down for a while.
 func stream(t testing.TB, from *lab.Guest, to lab.MAC, pps int) (tag uint32, running *traffic) {
 	t.Helper()
 	s, err := from.Sender("eth0")
@@ -198,21 +204,24 @@ func stream(t testing.TB, from *lab.Guest, to lab.MAC, pps int) (tag uint32, run
 		defer close(running.done)
 		var next uint64
 		for ctx.Err() == nil && running.err == nil {
-			_, err := s.Stream(ctx, lab.Stream{PPS: pps, For: time.Minute, Frame: func(uint64) []byte {
-				next++
-				return lab.UDP{Src: from.MAC(), Dst: to, Tag: tag, Seq: next - 1}.Frame()
-			}})
+			_, err := s.Stream(ctx, lab.Stream{PPS: pps, For: time.Minute,
+				Frame: func(uint64) []byte {
+					next++
+					return lab.UDP{Src: from.MAC(), Dst: to, Tag: tag, Seq: next - 1}.Frame()
+				}})
 			if !errors.Is(err, syscall.ENOBUFS) && !errors.Is(err, syscall.ENETDOWN) {
 				running.err = err
 			}
 		}
 	}()
+
 	t.Cleanup(func() {
 		if err := running.Stop(); err != nil {
 			t.Error(err)
 		}
 		must(t, s.Close())
 	})
+
 	return tag, running
 }
 
@@ -229,7 +238,9 @@ func firstOf(t testing.TB, c *lab.Capture, tag uint32, after time.Time) time.Tim
 	t.Helper()
 	var at time.Time
 	err := c.Wait(deadline(t), func(frames []lab.Frame) bool {
-		i := slices.IndexFunc(frames, func(f lab.Frame) bool { return f.Time.After(after) && of(tag)(f) })
+		i := slices.IndexFunc(frames, func(f lab.Frame) bool {
+			return f.Time.After(after) && of(tag)(f)
+		})
 		if i >= 0 {
 			at = frames[i].Time
 		}
@@ -238,6 +249,7 @@ func firstOf(t testing.TB, c *lab.Capture, tag uint32, after time.Time) time.Tim
 	if err != nil {
 		t.Fatalf("no frame of stream %d: %v", tag, err)
 	}
+
 	return at
 }
 

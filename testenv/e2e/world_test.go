@@ -21,7 +21,8 @@ type world struct {
 	*controller
 }
 
-// newWorld starts a lab and a controller, and registers the first so many hosts. Where a test fails it says how everything stands.
+// newWorld starts a lab and a controller, and registers the first hosts of the lab. If the test
+// fails, it logs all statuses.
 func newWorld(t *testing.T, hosts, registered int) *world {
 	t.Helper()
 	l := lab.Start(t, hosts)
@@ -55,7 +56,8 @@ func (w *world) run(t *testing.T, name string, test func(t *testing.T)) {
 }
 
 func hostCreate(h *lab.Host) api.HostCreate {
-	return api.HostCreate{Name: h.Name, OVSDB: h.OVSDB(), NICs: []api.HostNIC{{Name: lab.SpareNIC, MAC: h.SpareMAC.String()}}}
+	return api.HostCreate{Name: h.Name, OVSDB: h.OVSDB(),
+		NICs: []api.HostNIC{{Name: lab.SpareNIC, MAC: h.SpareMAC.String()}}}
 }
 
 func (w *world) register(t testing.TB, h *lab.Host) api.Host {
@@ -76,21 +78,25 @@ func (w *world) statuses() string {
 	if err != nil {
 		return err.Error()
 	}
+
 	for _, h := range hosts.Hosts {
 		fmt.Fprintf(&out, "host %s: %s %s\n", h.Name, h.Status, h.Reason)
 	}
+
 	services, _ := w.api.TapServices().List(ctx)
 	for _, s := range services.TapServices {
-		s.Counters = api.Counters{} // They are read now and then, whatever else happens.
+		s.Counters = api.Counters{} // Counters change by themselves.
 		text, _ := json.Marshal(s)
 		fmt.Fprintf(&out, "%s\n", text)
 	}
+
 	flows, _ := w.api.TapFlows().List(ctx)
 	for _, f := range flows.TapFlows {
 		f.Counters = api.Counters{}
 		text, _ := json.Marshal(f)
 		fmt.Fprintf(&out, "%s\n", text)
 	}
+
 	return out.String()
 }
 
@@ -100,12 +106,14 @@ func (w *world) guest(t testing.TB, h *lab.Host, name string, nics ...lab.GuestN
 	if nics == nil {
 		nics = []lab.GuestNIC{{}}
 	}
+
 	g, err := h.AddGuest(deadline(t), name, nics...)
 	must(t, err)
 	eventually(t, "guest "+name+" learned", func() error {
 		_, err := w.api.Guests().Get(deadline(t), g.ID)
 		return err
 	})
+
 	return g
 }
 
@@ -117,8 +125,8 @@ type sink struct {
 	nic   *lab.NIC
 }
 
-// guestSink makes a tap service of a guest, enables it, plugs its NIC on a bridge and waits until it is ready. All of it
-// is gone when the test ends.
+// guestSink makes a tap service of a guest, enables it, plugs its NIC on a bridge and waits until
+// it is ready. All of it is gone when the test ends.
 func (w *world) guestSink(t testing.TB, g *lab.Guest, bridge string) *sink {
 	t.Helper()
 	s := w.guestService(t, g)
@@ -128,13 +136,16 @@ func (w *world) guestSink(t testing.TB, g *lab.Guest, bridge string) *sink {
 	if enabled.Status != api.Ready {
 		t.Fatalf("service %s is %s: %s", s.Name, enabled.Status, enabled.Reason)
 	}
-	return &sink{TapService: enabled, guest: g, nic: nic, Capture: capture(t, g.Node, nic.Device, lab.In)}
+
+	return &sink{TapService: enabled, guest: g, nic: nic,
+		Capture: capture(t, g.Node, nic.Device, lab.In)}
 }
 
 // guestService makes a tap service of a guest and leaves it disabled.
 func (w *world) guestService(t testing.TB, g *lab.Guest) api.TapService {
 	t.Helper()
-	s, err := w.api.TapServices().Create(deadline(t), api.TapServiceCreate{Name: unique("sink"), Type: "guest", TargetID: g.ID})
+	s, err := w.api.TapServices().Create(deadline(t),
+		api.TapServiceCreate{Name: unique("sink"), Type: "guest", TargetID: g.ID})
 	must(t, err)
 	w.deleteService(t, s.ID)
 	return s
@@ -164,6 +175,7 @@ func (w *world) hostSink(t testing.TB, h *lab.Host) *sink {
 	if s.Status != api.Ready {
 		t.Fatalf("service %s is %s: %s", s.Name, s.Status, s.Reason)
 	}
+
 	c, err := h.CaptureSpare(lab.CaptureConfig{Direction: lab.In})
 	must(t, err)
 	t.Cleanup(func() { must(t, c.Close()) })
@@ -182,7 +194,8 @@ func (w *world) deleteService(t testing.TB, id string) {
 
 // vnic describes a flow of a guest's NIC.
 func vnic(g *lab.Guest, direction string) api.TapFlowCreate {
-	return api.TapFlowCreate{Type: "vnic", GuestID: g.ID, MACAddr: g.MAC().String(), Direction: direction}
+	return api.TapFlowCreate{Type: "vnic", GuestID: g.ID, MACAddr: g.MAC().String(),
+		Direction: direction}
 }
 
 // vswitch describes a flow of a wire's bridge; vlan 0 selects all.
@@ -227,7 +240,7 @@ func (w *world) deleteFlow(t testing.TB, id string) {
 	})
 }
 
-// flowStatus waits until a flow has a status, and a reason that holds a text.
+// flowStatus waits until a flow has a status and its reason contains a text.
 func (w *world) flowStatus(t testing.TB, id string, want api.Status, reason string) time.Duration {
 	t.Helper()
 	return eventually(t, fmt.Sprintf("flow %s: %s %q", id, want, reason), func() error {
@@ -236,7 +249,8 @@ func (w *world) flowStatus(t testing.TB, id string, want api.Status, reason stri
 	})
 }
 
-func (w *world) serviceStatus(t testing.TB, id string, want api.Status, reason string) time.Duration {
+func (w *world) serviceStatus(t testing.TB, id string, want api.Status,
+	reason string) time.Duration {
 	t.Helper()
 	return eventually(t, fmt.Sprintf("service %s: %s %q", id, want, reason), func() error {
 		s, err := w.api.TapServices().Get(deadline(t), id)

@@ -8,13 +8,15 @@ import (
 	"sync"
 )
 
-// Database speaks OVSDB (RFC 7047) as a server whose rows never change and that refuses every transaction.
+// Database speaks OVSDB (RFC 7047) as a server whose rows never change and that refuses every
+// transaction.
 type Database struct {
 	Schema []byte // of Open_vSwitch
-	Rows   []byte // <table-updates2>: what a monitor tells at first; nil: none
+	Rows   []byte // <table-updates2> that a monitor starts with; nil: none
 	// Answer may answer a request itself, and says whether it did.
 	Answer func(s *OVSDB, r Request) bool
-	// Monitored is called beside the answering when a monitor has told what there is. It ends when a write fails.
+	// Monitored runs in a goroutine of its own once a monitor has sent its initial rows. It returns
+	// when a write fails.
 	Monitored func(s *OVSDB, monitor json.RawMessage)
 }
 
@@ -28,7 +30,7 @@ type Request struct {
 // OVSDB is the server's end of a connection.
 type OVSDB struct{ Speaker }
 
-// Say writes a formatted message.
+// Say writes a message, formatted as by fmt.
 func (s *OVSDB) Say(format string, args ...any) error {
 	_, err := s.Write(fmt.Appendf(nil, format, args...))
 	return err
@@ -39,9 +41,10 @@ func (s *OVSDB) Reply(r Request, result string) error {
 	return s.Say(`{"id":%s,"error":null,"result":%s}`, r.ID, result)
 }
 
-// Update tells a monitor of changes, which are <table-updates2>.
+// Update sends a monitor changes: <table-updates2>.
 func (s *OVSDB) Update(monitor json.RawMessage, updates string) error {
-	return s.Say(`{"method":"update3","id":null,"params":[%s,"00000000-0000-0000-0000-000000000001",%s]}`, monitor, updates)
+	return s.Say(`{"method":"update3","id":null,"params":[%s,`+
+		`"00000000-0000-0000-0000-000000000001",%s]}`, monitor, updates)
 }
 
 // Serve answers over a connection until it ends.
@@ -49,7 +52,7 @@ func (d *Database) Serve(nc net.Conn) {
 	s := &OVSDB{Speaker{nc: nc}}
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	defer func() { _ = nc.Close() }() // So that Monitored ends.
+	defer func() { _ = nc.Close() }() // Ends Monitored, whose next write fails.
 	requests := json.NewDecoder(bufio.NewReader(nc))
 	for {
 		var r Request

@@ -1,8 +1,9 @@
 // Package fault breaks connections and plays peers that misbehave.
 //
-// A [Proxy] stands on a connection between two that behave, and delays, cuts, silences, slows or refuses it while it runs.
-// [Listen] and [Connect] put a peer at an address or bring it to one, again and again; [Switch] and [Database] are such peers, which
-// speak OpenFlow and OVSDB as well as a controller needs, and where they are told to, anything else.
+// A [Proxy] stands between two peers that behave, and delays, cuts, silences, slows or refuses
+// their connections. [Listen] serves a peer at an address and [Connect] connects it to one, again
+// and again. [Switch] and [Database] are such peers. They speak OpenFlow and OVSDB well enough for
+// a controller, and anything else where a test asks for it.
 //
 // Whatever is started here ends with its Close, which waits for its goroutines.
 package fault

@@ -14,7 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/fault"
 )
 
-// raw is a peer that says these bytes, again and again, and hears nothing.
+// raw is a peer that sends the same bytes again and again and reads nothing.
 func raw(b []byte, times int) func(net.Conn) {
 	return func(nc net.Conn) {
 		for range times {
@@ -26,7 +26,7 @@ func raw(b []byte, times int) func(net.Conn) {
 	}
 }
 
-// of is a message as bytes.
+// of encodes a message.
 func of(t *testing.T, xid uint32, m openflow.Message) []byte {
 	t.Helper()
 	b, err := openflow.AppendMessage(nil, xid, m)
@@ -34,8 +34,9 @@ func of(t *testing.T, xid uint32, m openflow.Message) []byte {
 	return b
 }
 
-// TestHostileOpenFlow: whoever connects to the OpenFlow port and whatever it says, it costs its own connection. A host's changes go on
-// as fast, its connection stays, memory and log are bounded.
+// TestHostileOpenFlow connects peers to the OpenFlow port that say all kinds of things. Each loses
+// its own connection only: a host's changes stay as fast, its connection stays, memory and log are
+// bounded.
 func TestHostileOpenFlow(t *testing.T) {
 	h := start(t, 1)[0]
 	r := newRig(t, nil)
@@ -49,9 +50,11 @@ func TestHostileOpenFlow(t *testing.T) {
 
 	claims := func(w fault.Switch) func(net.Conn) {
 		w.DatapathID = dpid
-		w.Ports = openflow.PortDescReply{{No: openflow.PortLocal, Name: "brtap", HWAddr: openflow.MAC{2, 3}}, {No: 4098, Name: "tl-gre", HWAddr: openflow.MAC{2, 4}}}
+		w.Ports = openflow.PortDescReply{{No: openflow.PortLocal, Name: "brtap",
+			HWAddr: openflow.MAC{2, 3}}, {No: 4098, Name: "tl-gre", HWAddr: openflow.MAC{2, 4}}}
 		return w.Serve
 	}
+
 	flood := func(m openflow.Message) func(*fault.OpenFlow) {
 		b := of(t, 7, m)
 		for len(b) < 32<<10 {
@@ -59,10 +62,12 @@ func TestHostileOpenFlow(t *testing.T) {
 		}
 		return func(s *fault.OpenFlow) { s.Repeat(b, 1<<20) }
 	}
+
 	noise := make([]byte, 64<<10-1)
 	for i := range noise {
 		noise[i] = byte(i * 7)
 	}
+
 	noise[0], noise[1], noise[2], noise[3] = 4, 10, 0xff, 0xff
 	endless := func(s *fault.OpenFlow, xid uint32) {
 		var ports openflow.PortDescReply
@@ -72,7 +77,8 @@ func TestHostileOpenFlow(t *testing.T) {
 		b := of(t, xid, &openflow.MultipartReply{Flags: openflow.MultipartMore, Body: ports})
 		s.Repeat(b, 1<<20)
 	}
-	// What floods falls behind before its ports are known, or is told by them.
+
+	// A flooding peer is ended because it falls behind, or because its ports are those of another.
 	const noUse = "OpenFlow connection is of no use"
 	for i, tc := range []struct {
 		name  string
@@ -84,24 +90,39 @@ func TestHostileOpenFlow(t *testing.T) {
 		{"unknown datapath id", 5, (&fault.Switch{DatapathID: 99}).Serve, "not registered", 40},
 		{"another's datapath id", 3, claims(fault.Switch{}), "its ports are not those", 40},
 		{"another's, very often", 20, claims(fault.Switch{}), "so do 4 others", 60},
-		{"another's, floods packet-ins", 3, claims(fault.Switch{Connected: flood(&openflow.PacketIn{Data: make([]byte, 1400)})}), noUse, 80},
-		{"another's, floods port statuses", 3, claims(fault.Switch{Connected: flood(&openflow.PortStatus{Port: openflow.Port{No: 1}})}), noUse, 80},
-		{"another's, floods echo requests", 3, claims(fault.Switch{Connected: flood(&openflow.EchoRequest{})}), "", 80},
-		{"noise of 64 KiB", 5, claims(fault.Switch{Connected: func(s *fault.OpenFlow) { s.Repeat(noise, 1) }}), "protocol violation", 40},
+		{"another's, floods packet-ins", 3,
+			claims(fault.Switch{Connected: flood(&openflow.PacketIn{Data: make([]byte, 1400)})}),
+			noUse, 80},
+		{"another's, floods port statuses", 3,
+			claims(fault.Switch{
+				Connected: flood(&openflow.PortStatus{Port: openflow.Port{No: 1}}),
+			}), noUse, 80},
+		{"another's, floods echo requests", 3,
+			claims(fault.Switch{Connected: flood(&openflow.EchoRequest{})}), "", 80},
+		{"noise of 64 KiB", 5,
+			claims(fault.Switch{Connected: func(s *fault.OpenFlow) {
+				s.Repeat(noise, 1)
+			}}), "protocol violation", 40},
 		{"noise at once", 5, raw(noise, 100), "handshake failed", 60},
 		{"another protocol", 5, raw([]byte("GET / HTTP/1.1\r\n\r\n"), 100), "handshake failed", 40},
-		{"wrong version", 5, raw([]byte{1, 0, 0, 8, 0, 0, 0, 1}, 1), "does not speak OpenFlow 1.3", 40},
+		{"wrong version", 5, raw([]byte{1, 0, 0, 8, 0, 0, 0, 1}, 1), "does not speak OpenFlow 1.3",
+			40},
 		{"truncated length", 5, raw([]byte{4, 0, 0, 3, 0, 0, 0, 1}, 1), "handshake failed", 40},
-		{"silent", 400, func(nc net.Conn) { _, _ = nc.Read(make([]byte, 64)); _, _ = nc.Read(make([]byte, 1)) }, "", 60},
+		{"silent", 400, func(nc net.Conn) {
+			_, _ = nc.Read(make([]byte, 64))
+			_, _ = nc.Read(make([]byte, 1))
+		}, "", 60},
 		{"never reads", 400, func(nc net.Conn) { <-time.After(2 * time.Second) }, "", 60},
-		{"multipart without end", 2, claims(fault.Switch{Answer: func(s *fault.OpenFlow, m openflow.Message, xid uint32) bool {
+		{"multipart without end", 2, claims(fault.Switch{Answer: func(s *fault.OpenFlow,
+			m openflow.Message, xid uint32) bool {
 			_, is := m.(*openflow.MultipartRequest)
 			if is {
 				endless(s, xid)
 			}
 			return is
 		}}), "multipart reply too long", 60},
-		{"foreign transaction ids", 3, claims(fault.Switch{Answer: func(s *fault.OpenFlow, m openflow.Message, xid uint32) bool {
+		{"foreign transaction ids", 3, claims(fault.Switch{Answer: func(s *fault.OpenFlow,
+			m openflow.Message, xid uint32) bool {
 			_, is := m.(*openflow.MultipartRequest)
 			if is {
 				s.Repeat(of(t, xid+1000, &openflow.BarrierReply{}), 1<<20)
@@ -113,23 +134,33 @@ func TestHostileOpenFlow(t *testing.T) {
 			r.t = t
 			at := r.log.len()
 			peak := peakHeap()
-			hostile := fault.Connect(fmt.Sprintf("127.0.1.%d", i+1), r.openflow, tc.peers, 50*time.Millisecond, tc.serve)
+			hostile := fault.Connect(fmt.Sprintf("127.0.1.%d", i+1), r.openflow, tc.peers,
+				50*time.Millisecond, tc.serve)
+
 			if tc.log != "" {
-				assert.Eventually(t, func() bool { return strings.Contains(r.log.since(at), tc.log) }, patience, 5*time.Millisecond, "log says %q", tc.log)
+				assert.Eventually(t, func() bool {
+					return strings.Contains(r.log.since(at), tc.log)
+				}, patience, 5*time.Millisecond, "log says %q", tc.log)
 			}
+
 			took := r.pace(flow, 5)
 			hostile.Close()
 			grown := peak()
 			text := r.log.since(at)
-			t.Logf("a change took %v, %v without; %d connections; heap grew by %d MiB; %d lines of log",
+			t.Logf("a change took %v, %v without; %d connections; heap grew by %d MiB; %d lines "+
+				"of log",
 				took, alone, hostile.Connections(), grown/mib, strings.Count(text, "\n"))
+
 			assert.Less(t, took, 10*alone+time.Second)
 			assert.Less(t, grown, tc.grows*mib)
 			assert.Less(t, strings.Count(text, "\n"), 150, "lines of log")
 			for line := range strings.Lines(text) {
-				assert.False(t, strings.Contains(line, "host=good") && strings.Contains(line, "msg=\"OpenFlow connected\""), "the connection of the host did not stay: %s", line)
+				assert.False(t, strings.Contains(line, "host=good") &&
+					strings.Contains(line, "msg=\"OpenFlow connected\""),
+					"the connection of the host did not stay: %s", line)
 			}
 		})
 	}
+
 	r.t = t
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Peer is one that is connected to, or that connects, any number of times.
+// Peer accepts or makes connections, any number of them.
 type Peer struct {
 	addr    string
 	end     chan struct{}
@@ -20,13 +20,17 @@ type Peer struct {
 	n    int
 }
 
-// Listen serves each connection to a free port of the loopback interface in a goroutine of its own, and closes it afterwards.
+// Listen serves each connection to a free port of the loopback interface in a goroutine of its own,
+// and closes it afterwards.
 func Listen(serve func(net.Conn)) (*Peer, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
-	p := &Peer{addr: ln.Addr().String(), end: make(chan struct{}), ln: ln, open: map[net.Conn]struct{}{}}
+
+	p := &Peer{addr: ln.Addr().String(), end: make(chan struct{}), ln: ln,
+		open: map[net.Conn]struct{}{}}
+
 	p.running.Go(func() {
 		for {
 			nc, err := ln.Accept()
@@ -36,11 +40,12 @@ func Listen(serve func(net.Conn)) (*Peer, error) {
 			p.running.Go(func() { p.serve(nc, serve) })
 		}
 	})
+
 	return p, nil
 }
 
-// Connect connects from an IP address of this machine to a TCP address so many times at once, serves each connection, and connects
-// again when that has ended and a pause has passed.
+// Connect connects from an IP address of this machine to a TCP address so many times at once,
+// serves each connection, and connects again when that has ended and a pause has passed.
 func Connect(from, address string, times int, pause time.Duration, serve func(net.Conn)) *Peer {
 	dialer := net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	p := &Peer{addr: address, end: make(chan struct{}), open: map[net.Conn]struct{}{}}
@@ -58,6 +63,7 @@ func Connect(from, address string, times int, pause time.Duration, serve func(ne
 			}
 		})
 	}
+
 	return p
 }
 
@@ -68,19 +74,21 @@ func (p *Peer) serve(nc net.Conn, serve func(net.Conn)) {
 		p.mu.Unlock()
 		return
 	}
+
 	p.open[nc] = struct{}{}
 	p.n++
 	p.mu.Unlock()
 	serve(nc)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	delete(p.open, nc)
 }
 
-// Target is where Listen listens, or Connect connects to, as a connection method.
+// Target is the address of Listen, or the one that Connect connects to, as a connection method.
 func (p *Peer) Target() string { return "tcp:" + p.addr }
 
-// Connections is how many there ever were.
+// Connections counts all connections so far.
 func (p *Peer) Connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,10 +101,12 @@ func (p *Peer) Close() {
 	if p.ln != nil {
 		_ = p.ln.Close() // The accepting goroutine sees it.
 	}
+
 	p.mu.Lock()
 	for nc := range p.open {
 		_ = nc.Close() // It may have ended already.
 	}
+
 	p.open = nil
 	p.mu.Unlock()
 	p.running.Wait()
@@ -115,7 +125,7 @@ func (s *Speaker) Write(b []byte) (int, error) {
 	return s.nc.Write(b)
 }
 
-// Repeat writes the same bytes until the other end goes, at most so many times.
+// Repeat writes the same bytes until the other end closes, at most a number of times.
 func (s *Speaker) Repeat(b []byte, times int) {
 	for range times {
 		if _, err := s.Write(b); err != nil {

@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// Way is what happens to the bytes of one direction. The zero value lets them pass.
+// Way says what happens to the bytes of one direction. The zero value lets them pass.
 type Way struct {
 	Delay  time.Duration // of each piece
-	Silent bool          // nothing passes, and no end either; what comes meanwhile waits
+	Silent bool          // nothing passes, not even the end of the connection; bytes wait
 	Rate   int           // bytes a second, through a small window; 0: any
 	CutAt  string        // a link is reset once this text has passed
 	// CutAfter resets a link once so many bytes have passed since it was set; 0: never.
 	CutAfter int
 }
 
-// Faults is what happens to a proxy's links. The zero value is nothing.
+// Faults says what happens to a proxy's links. The zero value is no fault.
 type Faults struct {
 	Refuse bool // new links are reset at once
 	Hang   bool // new links are accepted and lead nowhere
-	// ToServer and ToClient are the ways from the side that connected and back.
+	// ToServer is the direction from the side that connected, ToClient the direction back.
 	ToServer, ToClient Way
 }
 
-// HalfOpen is a connection of which both ends believe that it stands, and nothing passes.
+// HalfOpen is a connection that both ends believe to be open while nothing passes.
 func HalfOpen() Faults { return Faults{ToServer: Way{Silent: true}, ToClient: Way{Silent: true}} }
 
 // Proxy passes connections on to a target.
@@ -62,10 +62,11 @@ func (l *link) reached(server net.Conn) bool {
 	return !l.ended
 }
 
-// reset ends both sides without the courtesy of a FIN. It may be called again.
+// reset ends both sides by a TCP reset. It may be called again.
 func (l *link) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.ended = true
 	for _, nc := range []net.Conn{l.client, l.server} {
 		if tcp, is := nc.(*net.TCPConn); is {
@@ -77,17 +78,22 @@ func (l *link) reset() {
 	}
 }
 
-// NewProxy listens on a free port of the loopback interface. The target is tcp:HOST:PORT or unix:PATH. The caller closes it.
+// NewProxy listens on a free port of the loopback interface. The target is tcp:HOST:PORT or
+// unix:PATH. The caller closes it.
 func NewProxy(target string) (*Proxy, error) {
 	network, address, ok := strings.Cut(target, ":")
 	if !ok || network != "tcp" && network != "unix" {
 		return nil, fmt.Errorf("proxy to %q: want tcp:HOST:PORT or unix:PATH", target)
 	}
+
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("proxy to %s: %w", target, err)
 	}
-	p := &Proxy{network: network, target: address, ln: ln, changed: make(chan struct{}), links: map[*link]struct{}{}}
+
+	p := &Proxy{network: network, target: address, ln: ln, changed: make(chan struct{}),
+		links: map[*link]struct{}{}}
+
 	p.running.Go(p.accept)
 	return p, nil
 }
@@ -95,7 +101,7 @@ func NewProxy(target string) (*Proxy, error) {
 // Target is the proxy as a connection method: tcp:127.0.0.1:PORT.
 func (p *Proxy) Target() string { return "tcp:" + p.ln.Addr().String() }
 
-// Set makes these the faults, of links that stand too.
+// Set replaces the faults, for existing links too.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +119,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Accepted is how many links there ever were, those that were refused included.
+// Accepted counts all links so far, refused ones included.
 func (p *Proxy) Accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,6 +144,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
+
 		l := &link{client: nc}
 		p.mu.Lock()
 		p.accepted++
@@ -147,6 +154,7 @@ func (p *Proxy) accept() {
 			l.reset()
 			continue
 		}
+
 		p.links[l] = struct{}{}
 		p.mu.Unlock()
 		if !f.Hang {
@@ -162,13 +170,16 @@ func (p *Proxy) serve(l *link) {
 		delete(p.links, l)
 		p.mu.Unlock()
 	}()
+
 	server, err := net.DialTimeout(p.network, p.target, 5*time.Second)
 	if err != nil {
 		return
 	}
+
 	if !l.reached(server) {
 		return
 	}
+
 	var pumps sync.WaitGroup
 	pumps.Go(func() { p.pump(l, server, l.client, func(f *Faults) *Way { return &f.ToServer }) })
 	p.pump(l, l.client, server, func(f *Faults) *Way { return &f.ToClient })
@@ -179,7 +190,7 @@ func (p *Proxy) serve(l *link) {
 func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 	defer l.reset()
 	buf := make([]byte, 16<<10)
-	var tail []byte // what passed last, as long as CutAt
+	var tail []byte // the last bytes that passed, as many as CutAt has
 	passed := 0
 	var counting <-chan struct{}
 	for {
@@ -187,20 +198,24 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 		if closed {
 			return
 		}
+
 		if way.Silent {
 			<-changed
 			continue
 		}
+
 		piece := buf
 		if way.Rate > 0 {
 			narrow(src)
 			piece = buf[:min(len(buf), max(1, way.Rate/20))]
 		}
-		// A read that is under way when the faults change is subject to the new ones.
+
+		// Faults that change during a read apply to what it returns.
 		n, err := src.Read(piece)
 		if err != nil && err != io.EOF || n == 0 {
 			return
 		}
+
 		for {
 			if way, changed, closed = p.way(of); closed {
 				return
@@ -210,6 +225,7 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 			}
 			<-changed
 		}
+
 		if counting != changed {
 			counting, passed = changed, 0
 		}
@@ -219,17 +235,21 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 		if way.Delay > 0 {
 			<-time.After(way.Delay)
 		}
+
 		cut := way.CutAfter > 0 && passed+n >= way.CutAfter
 		if cut {
 			n = way.CutAfter - passed
 		}
+
 		passed += n
 		if _, err := dst.Write(buf[:n]); err != nil || cut {
 			return
 		}
-		if tail = append(tail, buf[:n]...); way.CutAt != "" && bytes.Contains(tail, []byte(way.CutAt)) {
+		if tail = append(tail, buf[:n]...); way.CutAt != "" &&
+			bytes.Contains(tail, []byte(way.CutAt)) {
 			return
 		}
+
 		tail = append([]byte(nil), tail[max(0, len(tail)-max(0, len(way.CutAt)-1)):]...)
 	}
 }
@@ -240,7 +260,7 @@ func (p *Proxy) way(of func(*Faults) *Way) (way Way, changed <-chan struct{}, cl
 	return *of(&p.faults), p.changed, p.closed
 }
 
-// narrow makes the window small, so that a sender soon feels a slow reader.
+// narrow makes the TCP window small, so that a slow reader soon blocks the sender.
 func narrow(nc net.Conn) {
 	if tcp, is := nc.(*net.TCPConn); is {
 		_ = tcp.SetReadBuffer(4 << 10) // Where it fails, the window stays as it is.

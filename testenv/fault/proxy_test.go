@@ -60,6 +60,7 @@ func TestProxy(t *testing.T) {
 		assert.NoError(t, err, what)
 		assert.Equal(t, "hello", got, what)
 	}
+
 	pass("no faults")
 
 	p.Set(fault.Faults{ToServer: fault.Way{Delay: soon}, ToClient: fault.Way{Delay: soon}})
@@ -68,7 +69,8 @@ func TestProxy(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(begin), 2*soon)
 
 	for name, f := range map[string]fault.Faults{
-		"half-open": fault.HalfOpen(), "to server": {ToServer: fault.Way{Silent: true}}, "to client": {ToClient: fault.Way{Silent: true}},
+		"half-open": fault.HalfOpen(), "to server": {ToServer: fault.Way{Silent: true}},
+		"to client": {ToClient: fault.Way{Silent: true}},
 	} {
 		p.Set(f)
 		got, err := hears(t, nc, "hello", soon)
@@ -123,5 +125,6 @@ func TestProxy(t *testing.T) {
 		assert.Error(t, err)
 		_ = nc.Close()
 	}
+
 	assert.Eventually(t, func() bool { return p.Accepted() == before+1 }, long, time.Millisecond)
 }

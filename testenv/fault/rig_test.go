@@ -32,7 +32,8 @@ import (
 
 const patience = 40 * time.Second
 
-// rig is a controller in this process, as tapline puts it together, without API and with the mirror logic in place.
+// rig is a controller in this process, assembled as in the command tapline, without an API and with
+// the mirror logic in the same process.
 type rig struct {
 	t *testing.T
 	*engine.Engine
@@ -40,12 +41,12 @@ type rig struct {
 	log      *logged
 }
 
-// inPlace is the mirror logic without a process of its own.
+// inPlace runs the mirror logic in this process.
 type inPlace struct{}
 
 func (inPlace) Run(ctx context.Context, use func(context.Context, plugin.Mirror) error) {
 	for ctx.Err() == nil {
-		_ = use(ctx, mirror.New()) // It ends with ctx.
+		_ = use(ctx, mirror.New()) // It returns when ctx ends.
 	}
 }
 
@@ -90,8 +91,8 @@ func (l *logged) len() int {
 	return l.text.Len()
 }
 
-// newRig starts a controller, with TLS if it is given a configuration. Switches are told to connect to it, or to what via makes of its
-// address.
+// newRig starts a controller, with TLS if it gets a configuration. Switches connect to its address,
+// or to the one that via makes of it.
 func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &logged{}}
@@ -100,6 +101,7 @@ func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string)
 	if secure != nil {
 		listen, scheme = "pssl:127.0.0.1:0", "ssl:"
 	}
+
 	ln, err := ofconn.Listen(t.Context(), listen, secure)
 	require.NoError(t, err)
 	r.openflow = ln.Addr().String()
@@ -107,20 +109,25 @@ func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string)
 		Store: store.NewMemory(), Plugin: inPlace{}, TapBridge: "brtap", Keys: engine.DefaultKeys(),
 		Advertise: scheme + r.openflow, Logger: log, Observer: uncounted{},
 	}
+
 	for _, f := range via {
 		config.Advertise = f(config.Advertise)
 	}
+
 	if secure != nil {
 		config.OVSDBTLS = client.ChainOnly(secure)
 	}
+
 	ctx, stop := context.WithCancel(context.Background())
 	r.Engine, err = engine.New(ctx, config)
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	running.Go(func() { r.Run(ctx) })
 	running.Go(func() {
-		assert.NoError(t, ofconn.Serve(ctx, ln, ofconn.Options{Logger: log, MaxReply: 64 << 20}, r.AcceptOpenFlow))
+		assert.NoError(t, ofconn.Serve(ctx, ln, ofconn.Options{Logger: log, MaxReply: 64 << 20},
+			r.AcceptOpenFlow))
 	})
+
 	t.Cleanup(func() {
 		stop()
 		running.Wait()
@@ -129,6 +136,7 @@ func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string)
 			t.Logf("log of the controller:\n%s", text[max(0, len(text)-6000):])
 		}
 	})
+
 	return r
 }
 
@@ -154,7 +162,8 @@ func (r *rig) register(name, target string) {
 	r.t.Helper()
 	_, err := r.CreateHost(r.t.Context(), store.Host{Name: name, OVSDB: target})
 	require.NoError(r.t, err)
-	r.t.Cleanup(func() { _ = r.DeleteHost(context.Background(), name, 0) }) // Where the test has not done it.
+	// Clean up if the test has not.
+	r.t.Cleanup(func() { _ = r.DeleteHost(context.Background(), name, 0) })
 }
 
 func (r *rig) ready(name string) time.Duration {
@@ -175,37 +184,48 @@ func datapathID(t *testing.T, h *dummy.Host) uint64 {
 	return dpid
 }
 
-// capture mirrors one guest of a host to another, and waits until that stands.
+// capture mirrors one guest of a host to another, and waits until the flow is ready.
 func (r *rig) capture(name string, h *dummy.Host) string {
 	r.t.Helper()
 	ctx := r.t.Context()
 	for i, guest := range []string{"src", "dst"} {
 		id := name + "-" + guest
-		require.NoError(r.t, h.AddGuest(guest, lab.MAC{0x52, 0x54, 0, 1, h.TunnelIP.As4()[3], byte(i)}, id))
+		require.NoError(r.t, h.AddGuest(guest, lab.MAC{0x52, 0x54, 0, 1, h.TunnelIP.As4()[3],
+			byte(i)}, id))
 		r.await(id+" is learned", func() bool { _, err := r.Guest(id); return err == nil })
 	}
-	s, err := r.CreateService(ctx, store.Service{Service: tap.Service{Name: name + "-sink", Type: tap.ServiceGuest, TargetID: name + "-dst"}})
+
+	s, err := r.CreateService(ctx, store.Service{Service: tap.Service{Name: name + "-sink",
+		Type: tap.ServiceGuest, TargetID: name + "-dst"}})
 	require.NoError(r.t, err)
-	_, err = h.VSCtl("add-port", "brtap", s.IfName, "--", "set", "Interface", s.IfName, fmt.Sprintf("external_ids:attached-mac=%q", s.MAC))
+	_, err = h.VSCtl("add-port", "brtap", s.IfName, "--", "set", "Interface", s.IfName,
+		fmt.Sprintf("external_ids:attached-mac=%q", s.MAC))
 	require.NoError(r.t, err)
-	_, err = r.UpdateService(ctx, s.ID, 0, func(s *store.Service) error { s.Enabled = true; return nil })
+	_, err = r.UpdateService(ctx, s.ID, 0,
+		func(s *store.Service) error { s.Enabled = true; return nil })
 	require.NoError(r.t, err)
 	f, err := r.CreateFlow(ctx, store.Flow{Flow: tap.Flow{
-		Name: name, Type: tap.FlowVNIC, TapID: s.ID, GuestID: name + "-src", Direction: tap.Both, Enabled: true,
+		Name: name, Type: tap.FlowVNIC, TapID: s.ID, GuestID: name + "-src", Direction: tap.Both,
+		Enabled: true,
 	}})
 	require.NoError(r.t, err)
-	r.await(name+" is mirrored", func() bool { v, err := r.Flow(f.ID); return err == nil && v.State == tap.StateReady })
+	r.await(name+" is mirrored", func() bool {
+		v, err := r.Flow(f.ID)
+		return err == nil && v.State == tap.StateReady
+	})
+
 	return f.ID
 }
 
-// toggle takes a flow away and brings it back, and says how long that took.
+// toggle disables a flow and enables it again, and returns how long that took.
 func (r *rig) toggle(id string) time.Duration {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	begin := time.Now()
 	for _, enabled := range []bool{false, true} {
-		_, err := r.UpdateFlow(ctx, id, 0, func(f *store.Flow) error { f.Enabled = enabled; return nil })
+		_, err := r.UpdateFlow(ctx, id, 0,
+			func(f *store.Flow) error { f.Enabled = enabled; return nil })
 		require.NoError(r.t, err)
 		v, err := r.WaitFlow(ctx, id)
 		require.NoError(r.t, err)
@@ -213,12 +233,14 @@ func (r *rig) toggle(id string) time.Duration {
 		if enabled {
 			want = tap.StateReady
 		}
+
 		require.Equal(r.t, want, v.State, v.Reason)
 	}
+
 	return time.Since(begin)
 }
 
-// pace is the median time of some toggles.
+// pace is the median time of several toggles.
 func (r *rig) pace(id string, n int) time.Duration {
 	r.t.Helper()
 	all := make([]time.Duration, n)
@@ -229,7 +251,8 @@ func (r *rig) pace(id string, n int) time.Duration {
 	return all[n/2]
 }
 
-// peakHeap samples the heap until it is called, and returns by how much it grew at most, in bytes.
+// peakHeap starts to sample the heap. The function that it returns stops that and gives the largest
+// growth in bytes.
 func peakHeap() (stop func() int64) {
 	runtime.GC()
 	read := func() int64 {
@@ -237,6 +260,7 @@ func peakHeap() (stop func() int64) {
 		metrics.Read(s)
 		return int64(s[0].Value.Uint64())
 	}
+
 	before, peak := read(), int64(0)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -252,6 +276,7 @@ func peakHeap() (stop func() int64) {
 			}
 		}
 	}()
+
 	return func() int64 {
 		close(end)
 		<-ended

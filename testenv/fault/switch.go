@@ -8,13 +8,14 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 )
 
-// Switch speaks OpenFlow 1.3 as a switch without flows that takes every bundle.
+// Switch speaks OpenFlow 1.3 as a switch without flows that accepts every bundle.
 type Switch struct {
 	DatapathID uint64
 	Ports      openflow.PortDescReply
 	// Answer may answer a message itself, and says whether it did.
 	Answer func(s *OpenFlow, m openflow.Message, xid uint32) bool
-	// Connected is called beside the answering when the features were told. It ends when a write fails.
+	// Connected runs in a goroutine of its own once the features were sent. It returns when a write
+	// fails.
 	Connected func(s *OpenFlow)
 }
 
@@ -35,21 +36,24 @@ func (w *Switch) Serve(nc net.Conn) {
 	s := &OpenFlow{Speaker{nc: nc}}
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	defer func() { _ = nc.Close() }() // So that Connected ends.
+	defer func() { _ = nc.Close() }() // Ends Connected, whose next write fails.
 	header := make([]byte, openflow.HeaderLen)
 	for {
 		if _, err := io.ReadFull(nc, header); err != nil {
 			return
 		}
+
 		b := append(make([]byte, 0, 1024), header...)
 		b = append(b, make([]byte, openflow.PeekLength(header)-openflow.HeaderLen)...)
 		if _, err := io.ReadFull(nc, b[openflow.HeaderLen:]); err != nil {
 			return
 		}
+
 		m, xid, err := openflow.Parse(b)
 		if err != nil {
 			return
 		}
+
 		if w.Answer != nil && w.Answer(s, m, xid) {
 			continue
 		}
@@ -62,7 +66,7 @@ func (w *Switch) Serve(nc net.Conn) {
 	}
 }
 
-// reply is what a switch answers; nil if nothing.
+// reply is the answer of a switch to a message; nil if it has none.
 func (w *Switch) reply(m openflow.Message) openflow.Message {
 	switch m := m.(type) {
 	case *openflow.Hello:

@@ -20,25 +20,29 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/fault"
 )
 
-// pki makes certificates as ovs-pki(8) does, each with its name and an id, and returns their directory and the authority's file.
+// pki makes certificates as ovs-pki(8) does, each with its name and an id, and returns their
+// directory and the authority's file.
 func pki(t *testing.T, names ...string) (dir, authority string) {
 	t.Helper()
 	dir = t.TempDir()
 	run := func(args ...string) {
-		cmd := exec.Command("ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "ca"), "--log=" + filepath.Join(dir, "log")}, args...)...)
+		cmd := exec.Command("ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "ca"),
+			"--log=" + filepath.Join(dir, "log")}, args...)...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "ovs-pki %v: %s", args, out)
 	}
+
 	run("init")
 	for _, name := range names {
 		run("req+sign", name, "switch")
 	}
+
 	return dir, filepath.Join(dir, "ca", "switchca", "cacert.pem")
 }
 
-// TestCertificates: with TLS a connection is bound to its host: the certificate of one host is of no use to claim another's tap bridge, nor
-// to pass for another's database.
+// TestCertificates shows that TLS binds a connection to its host: with the certificate of one host
+// nobody can claim another's tap bridge or pass for another's database.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	hosts := start(t, 2)
@@ -49,18 +53,24 @@ func TestCertificates(t *testing.T) {
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(text))
 	certificate := func(name string) tls.Certificate {
-		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+"-cert.pem"), filepath.Join(dir, name+"-privkey.pem"))
+		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+"-cert.pem"),
+			filepath.Join(dir, name+"-privkey.pem"))
 		require.NoError(t, err)
 		return pair
 	}
-	server := &tls.Config{Certificates: []tls.Certificate{certificate("ctl")}, ClientCAs: roots, RootCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert}
+
+	server := &tls.Config{Certificates: []tls.Certificate{certificate("ctl")}, ClientCAs: roots,
+		RootCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert}
+
 	r := newRig(t, server)
 	for name, h := range map[string]interface {
 		VSCtl(...string) (string, error)
 	}{"good": good, "other": other} {
-		_, err := h.VSCtl("set-ssl", filepath.Join(dir, name+"-privkey.pem"), filepath.Join(dir, name+"-cert.pem"), authority)
+		_, err := h.VSCtl("set-ssl", filepath.Join(dir, name+"-privkey.pem"),
+			filepath.Join(dir, name+"-cert.pem"), authority)
 		require.NoError(t, err)
 	}
+
 	r.register("good", good.OVSDB)
 	r.register("other", other.OVSDB)
 	r.ready("good")
@@ -68,14 +78,22 @@ func TestCertificates(t *testing.T) {
 
 	at := r.log.len()
 	secure := func(serve func(net.Conn)) func(net.Conn) {
-		config := client.ChainOnly(&tls.Config{Certificates: []tls.Certificate{certificate("other")}, RootCAs: roots})
+		config := client.ChainOnly(&tls.Config{
+			Certificates: []tls.Certificate{certificate("other")}, RootCAs: roots,
+		})
 		return func(nc net.Conn) { serve(tls.Client(nc, config)) }
 	}
-	claim := fault.Switch{DatapathID: datapathID(t, good), Ports: openflow.PortDescReply{{No: openflow.PortLocal}}}
+
+	claim := fault.Switch{DatapathID: datapathID(t, good),
+		Ports: openflow.PortDescReply{{No: openflow.PortLocal}}}
+
 	thief := fault.Connect("127.0.1.1", r.openflow, 1, 50*time.Millisecond, secure(claim.Serve))
 	defer thief.Close()
 	want := "is that of host other: want one that names host good"
-	assert.Eventually(t, func() bool { return strings.Contains(r.log.since(at), want) }, patience, time.Millisecond)
+	assert.Eventually(t, func() bool {
+		return strings.Contains(r.log.since(at), want)
+	}, patience, time.Millisecond)
+
 	assert.NotContains(t, r.log.since(at), "OpenFlow connected")
 
 	// A database that answers at another host's address with its own certificate.
@@ -90,6 +108,7 @@ func TestCertificates(t *testing.T) {
 		v, err := r.Host("third")
 		return err == nil && strings.Contains(v.Reason, "is that of host other")
 	})
+
 	v, err := r.Host("good")
 	require.NoError(t, err)
 	assert.True(t, v.Connected, fmt.Sprint(v.Reason))

@@ -82,12 +82,16 @@ func (n *Node) Capture(ifname string, c CaptureConfig) (*Capture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("capture on %s of %s: %w", ifname, n.Name, err)
 	}
+
 	conn, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("capture on %s of %s: %w", ifname, n.Name, err)
 	}
-	capture := &Capture{file: file, conn: conn, done: make(chan struct{}), changed: make(chan struct{})}
+
+	capture := &Capture{file: file, conn: conn, done: make(chan struct{}),
+		changed: make(chan struct{})}
+
 	go capture.read(c)
 	return capture, nil
 }
@@ -100,24 +104,31 @@ func (n *Node) packetSocket(ifname string, prepare func(fd int) error) (*os.File
 		if err != nil {
 			return err
 		}
+
 		// Protocol 0 receives nothing: no frame of another interface slips in
 		// before the socket is bound.
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK,
+			0)
 		if err != nil {
 			return os.NewSyscallError("socket", err)
 		}
+
 		err = prepare(fd)
 		if err == nil {
-			address := &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: device.Index}
+			address := &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL),
+				Ifindex: device.Index}
 			err = os.NewSyscallError("bind", unix.Bind(fd, address))
 		}
+
 		if err != nil {
 			unix.Close(fd)
 			return err
 		}
+
 		file = os.NewFile(uintptr(fd), "packet:"+ifname)
 		return nil
 	})
+
 	return file, err
 }
 
@@ -139,6 +150,7 @@ func (c *Capture) read(config CaptureConfig) {
 			batch, drained, broken = receive(int(fd), buffer, control, config)
 			return len(batch) > 0 || !drained || broken != nil
 		})
+
 		c.add(batch)
 		if err = errors.Join(err, broken); err != nil {
 			c.fail(err)
@@ -149,7 +161,8 @@ func (c *Capture) read(config CaptureConfig) {
 
 // receive reads frames until the socket is drained or there are enough for a
 // batch. Only a drained socket wakes its reader again.
-func receive(fd int, buffer, control []byte, config CaptureConfig) (batch []Frame, drained bool, err error) {
+func receive(fd int, buffer, control []byte, config CaptureConfig) (batch []Frame, drained bool,
+	err error) {
 	for range captureBatch {
 		n, oobn, _, from, err := unix.Recvmsg(fd, buffer, control, 0)
 		switch {
@@ -160,11 +173,13 @@ func receive(fd int, buffer, control []byte, config CaptureConfig) (batch []Fram
 		case err != nil:
 			return batch, false, os.NewSyscallError("recvmsg", err)
 		}
+
 		link, _ := from.(*unix.SockaddrLinklayer)
 		out := link != nil && link.Pkttype == unix.PACKET_OUTGOING
 		if config.Direction == In && out || config.Direction == Out && !out {
 			continue
 		}
+
 		frame := Frame{Out: out}
 		frame.Data, frame.Time = decodePacket(buffer[:n], control[:oobn])
 		if config.Keep == nil || config.Keep(frame.Data) {
@@ -190,14 +205,17 @@ func decodePacket(data, control []byte) ([]byte, time.Time) {
 			at = time.Unix((*unix.Timespec)(unsafe.Pointer(&m.Data[0])).Unix())
 		}
 	}
+
 	const addresses = 12
 	if aux.Status&unix.TP_STATUS_VLAN_VALID == 0 || len(data) < addresses {
 		return append([]byte(nil), data...), at
 	}
+
 	tpid := uint16(etherVLAN)
 	if aux.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
 		tpid = aux.Vlan_tpid
 	}
+
 	frame := make([]byte, 0, len(data)+vlanLen)
 	frame = append(frame, data[:addresses]...)
 	frame = binary.BigEndian.AppendUint16(frame, tpid)
@@ -263,6 +281,7 @@ func (c *Capture) Wait(ctx context.Context, condition func([]Frame) bool) error 
 		if err != nil {
 			return fmt.Errorf("wait for frames: capture ended after %d: %w", len(frames), err)
 		}
+
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for frames: have %d: %w", len(frames), context.Cause(ctx))
@@ -286,12 +305,15 @@ func (c *Capture) WaitQuiet(ctx context.Context, quiet time.Duration) error {
 	for {
 		frames, changed, err := c.look()
 		if err != nil {
-			return fmt.Errorf("wait for silence: capture ended after %d frames: %w", len(frames), err)
+			return fmt.Errorf("wait for silence: capture ended after %d frames: %w", len(frames),
+				err)
 		}
+
 		timer.Reset(quiet)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for silence: have %d frames: %w", len(frames), context.Cause(ctx))
+			return fmt.Errorf("wait for silence: have %d frames: %w", len(frames),
+				context.Cause(ctx))
 		case <-changed:
 		case <-timer.C:
 			return nil
@@ -313,11 +335,14 @@ func (c *Capture) Lost() (uint64, error) {
 	controlErr := c.conn.Control(func(fd uintptr) {
 		stats, err = unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	})
+
 	if err = errors.Join(controlErr, err); err != nil {
 		return 0, fmt.Errorf("capture statistics: %w", err)
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.dropped += uint64(stats.Drops) // reading resets the kernel's counter
 	return c.dropped + c.lost, nil
 }

@@ -42,6 +42,7 @@ func (l *Lab) StartController(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("lab %s: start a controller: %w", l.Name, err)
 	}
+
 	started, identifyErr := identify(cmd.Process.Pid)
 	l.daemons.Go(func() {
 		err := cmd.Wait()
@@ -52,7 +53,7 @@ func (l *Lab) StartController(cmd *exec.Cmd) error {
 	}
 
 	l.state.Processes[controllerKey] = started
-	return l.save()
+	return l.saveLocked()
 }
 
 // StopController ends the controller that StartController has started.
@@ -69,7 +70,7 @@ func (l *Lab) StopController() error {
 	}
 
 	delete(l.state.Processes, controllerKey)
-	return l.save()
+	return l.saveLocked()
 }
 
 // ErrNoController says that no controller runs in a lab.

@@ -62,6 +62,7 @@ func (u UDP) Frame() []byte {
 	if u.VLAN != 0 {
 		header += vlanLen
 	}
+
 	frame := make([]byte, max(u.Len, header+ipv4Len+udpLen+seqLen, MinFrame))
 	putEthernet(frame, u.Dst, u.Src, u.VLAN, u.PCP, etherIPv4)
 
@@ -86,10 +87,12 @@ func (u UDP) Frame() []byte {
 	for i := seqLen; i < len(payload); i++ {
 		payload[i] = byte(i)
 	}
+
 	checksum := ^sum(pseudoHeader(ip, len(udp)), udp)
 	if checksum == 0 {
 		checksum = 0xffff // 0 would mean "no checksum", RFC 768
 	}
+
 	binary.BigEndian.PutUint16(udp[6:], checksum)
 	return frame
 }
@@ -114,10 +117,12 @@ func ChecksumsRight(frame []byte) bool {
 	if len(ip) < ipv4Len || ip[0] != 0x45 {
 		return true
 	}
+
 	length := int(binary.BigEndian.Uint16(ip[2:]))
 	if length < ipv4Len || length > len(ip) || sum(0, ip[:ipv4Len]) != 0xffff {
 		return false
 	}
+
 	segment := ip[ipv4Len:length]
 	switch {
 	case ip[9] != 6 && ip[9] != 17: // neither TCP nor UDP
@@ -125,6 +130,7 @@ func ChecksumsRight(frame []byte) bool {
 	case ip[9] == 17 && len(segment) >= udpLen && binary.BigEndian.Uint16(segment[6:]) == 0:
 		return true // UDP without a checksum
 	}
+
 	return sum(pseudoHeader(ip, len(segment)), segment) == 0xffff
 }
 
@@ -141,6 +147,7 @@ func (a ARP) Frame() []byte {
 	if a.VLAN != 0 {
 		header += vlanLen
 	}
+
 	frame := make([]byte, MinFrame)
 	putEthernet(frame, Broadcast(), a.Src, a.VLAN, 0, etherARP)
 	sender, target := orDefault(a.SenderIP, 1), orDefault(a.Target, 2)
@@ -208,11 +215,14 @@ func sum(initial uint32, data []byte) uint16 {
 	for ; len(data) > 1; data = data[2:] {
 		total += uint32(binary.BigEndian.Uint16(data))
 	}
+
 	if len(data) == 1 {
 		total += uint32(data[0]) << 8
 	}
+
 	for total>>16 != 0 {
 		total = total&0xffff + total>>16
 	}
+
 	return uint16(total)
 }

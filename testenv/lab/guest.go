@@ -5,7 +5,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -65,11 +64,14 @@ type Guest struct {
 // h1, h2... If it fails, a part of the guest may remain until Remove or Close.
 func (h *Host) AddGuest(ctx context.Context, name string, nics ...GuestNIC) (*Guest, error) {
 	if !regexp.MustCompile(`^[a-z][a-z0-9-]{0,15}$`).MatchString(name) {
-		return nil, fmt.Errorf("guest name %q: want 1 to 16 lower-case letters, digits and dashes", name)
+		return nil, fmt.Errorf("guest name %q: want 1 to 16 lower-case letters, digits and dashes",
+			name)
 	}
-	if name == "mgmt" || regexp.MustCompile(`^h[0-9]+$`).MatchString(name) || h.lab.Node(name) != nil {
+	if name == "mgmt" || regexp.MustCompile(`^h[0-9]+$`).MatchString(name) ||
+		h.lab.Node(name) != nil {
 		return nil, fmt.Errorf("guest name %q is in use", name)
 	}
+
 	g := &Guest{
 		Node:     &Node{Name: name, Namespace: h.lab.Name + "-" + name},
 		ID:       uuid.NewSHA1(uuid.NameSpaceOID, []byte(h.lab.Name+"/"+name)).String(),
@@ -82,15 +84,18 @@ func (h *Host) AddGuest(ctx context.Context, name string, nics ...GuestNIC) (*Gu
 	if err := h.lab.claimNamespaces(g.Node); err != nil {
 		return nil, fmt.Errorf("guest %s: %w", name, err)
 	}
+
 	err := h.lab.update(func() { h.lab.state.Guests = append(h.lab.state.Guests, g) })
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", name, err)
 	}
+
 	for _, nic := range nics {
 		if _, err := g.PlugNIC(ctx, nic); err != nil {
 			return nil, err
 		}
 	}
+
 	return g, nil
 }
 
@@ -98,10 +103,10 @@ func (h *Host) AddGuest(ctx context.Context, name string, nics ...GuestNIC) (*Gu
 func (g *Guest) Host() *Host {
 	g.lab.mu.Lock()
 	defer g.lab.mu.Unlock()
-	return g.host()
+	return g.hostLocked()
 }
 
-func (g *Guest) host() *Host {
+func (g *Guest) hostLocked() *Host {
 	i := slices.IndexFunc(g.lab.Hosts, func(h *Host) bool { return h.Name == g.HostName })
 	return g.lab.Hosts[i]
 }
@@ -120,12 +125,14 @@ func (g *Guest) IfName() string { return g.NICs[0].IfName }
 // name of a tap service, to collect.
 func (g *Guest) PlugNIC(ctx context.Context, spec GuestNIC) (*NIC, error) {
 	nic := &NIC{GuestNIC: spec, guest: g}
-	if err := g.lab.update(func() { nic.complete() }); err != nil {
+	if err := g.lab.update(func() { nic.completeLocked() }); err != nil {
 		return nil, fmt.Errorf("guest %s: %w", g.Name, err)
 	}
 	if len(nic.IfName) > maxIfName {
-		return nil, fmt.Errorf("guest %s: interface name %q has %d characters, at most %d fit", g.Name, nic.IfName, len(nic.IfName), maxIfName)
+		return nil, fmt.Errorf("guest %s: interface name %q has %d characters, at most %d fit",
+			g.Name, nic.IfName, len(nic.IfName), maxIfName)
 	}
+
 	host := g.Host()
 	err := connect(
 		vethEnd{node: host.Node, ifname: nic.IfName},
@@ -133,14 +140,16 @@ func (g *Guest) PlugNIC(ctx context.Context, spec GuestNIC) (*NIC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guest %s: %w", g.Name, err)
 	}
+
 	if err := g.lab.update(func() { g.NICs = append(g.NICs, nic) }); err != nil {
 		return nil, fmt.Errorf("guest %s: %w", g.Name, err)
 	}
+
 	return nic, nic.Plug(ctx)
 }
 
-// complete fills in what the caller left open; the caller holds lab.mu.
-func (n *NIC) complete() {
+// completeLocked fills in what the caller left open.
+func (n *NIC) completeLocked() {
 	g, s := n.guest, &n.guest.lab.state
 	serial := s.NextNIC
 	s.NextNIC++
@@ -153,16 +162,19 @@ func (n *NIC) complete() {
 	if n.IfName == "" {
 		n.IfName = "vnet" + strconv.Itoa(serial)
 	}
+
 	for i := 0; n.Device == ""; i++ {
 		device := "eth" + strconv.Itoa(i)
 		if !slices.ContainsFunc(g.NICs, func(other *NIC) bool { return other.Device == device }) {
 			n.Device = device
 		}
 	}
+
 	if n.ExternalIDs == nil {
 		n.ExternalIDs = map[string]string{
 			"attached-mac": n.MAC.String(),
-			"iface-id":     uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", g.ID, serial)).String(),
+			"iface-id": uuid.NewSHA1(uuid.NameSpaceOID,
+				fmt.Appendf(nil, "%s/%d", g.ID, serial)).String(),
 			"iface-status": "active",
 			"vm-id":        g.ID,
 		}
@@ -176,16 +188,23 @@ func (n *NIC) Plug(ctx context.Context) error {
 	if err := host.SetLink(n.IfName, true); err != nil {
 		return fmt.Errorf("plug NIC %s of guest %s: %w", n.Device, n.guest.Name, err)
 	}
-	args := []string{"--", "--if-exists", "del-port", n.IfName, "--", "add-port", n.Bridge, n.IfName}
+
+	args := []string{"--", "--if-exists", "del-port", n.IfName, "--", "add-port", n.Bridge,
+		n.IfName}
+
 	if n.Tag != 0 {
 		args = append(args, "tag="+strconv.Itoa(n.Tag))
 	}
+
 	for key, value := range n.ExternalIDs {
-		args = append(args, "--", "set", "Interface", n.IfName, fmt.Sprintf("external_ids:%q=%q", key, value))
+		args = append(args, "--", "set", "Interface", n.IfName,
+			fmt.Sprintf("external_ids:%q=%q", key, value))
 	}
+
 	if _, err := host.vsctl(ctx, args...); err != nil {
 		return fmt.Errorf("plug NIC %s of guest %s: %w", n.Device, n.guest.Name, err)
 	}
+
 	return n.guest.lab.update(func() { n.Plugged = true })
 }
 
@@ -210,6 +229,7 @@ func (n *NIC) Remove(ctx context.Context) error {
 	if err := n.guest.deleteLink(n.Device); err != nil {
 		return fmt.Errorf("remove NIC of guest %s: %w", n.guest.Name, err)
 	}
+
 	g := n.guest
 	return g.lab.update(func() {
 		g.NICs = slices.DeleteFunc(g.NICs, func(other *NIC) bool { return other == n })
@@ -240,11 +260,13 @@ func (g *Guest) MoveTo(ctx context.Context, to *Host) error {
 	if err := g.Unplug(ctx); err != nil {
 		return err
 	}
+
 	ns, err := netns.GetFromName(to.Namespace)
 	if err != nil {
 		return fmt.Errorf("move guest %s: open network namespace %s: %w", g.Name, to.Namespace, err)
 	}
 	defer ns.Close()
+
 	for _, n := range g.NICs {
 		err := from.withLink(n.IfName, func(links *netlink.Handle, link netlink.Link) error {
 			return links.LinkSetNsFd(link, int(ns))
@@ -253,9 +275,11 @@ func (g *Guest) MoveTo(ctx context.Context, to *Host) error {
 			return fmt.Errorf("move guest %s to %s: %w", g.Name, to.Name, err)
 		}
 	}
+
 	if err := g.lab.update(func() { g.HostName = to.Name }); err != nil {
 		return err
 	}
+
 	return g.Plug(ctx)
 }
 
@@ -266,24 +290,15 @@ func (g *Guest) Remove(ctx context.Context) error {
 			return err
 		}
 	}
+
 	if err := deleteNamespace(g.Namespace); err != nil {
 		return fmt.Errorf("remove guest %s: %w", g.Name, err)
 	}
 	return g.lab.update(func() {
 		s := &g.lab.state
 		s.Guests = slices.DeleteFunc(s.Guests, func(other *Guest) bool { return other == g })
-		s.Namespaces = slices.DeleteFunc(s.Namespaces, func(name string) bool { return name == g.Namespace })
-	})
-}
-
-// AddNeighbor tells the guest the MAC address of another, so that it need not
-// ask by broadcast.
-func (g *Guest) AddNeighbor(ip netip.Addr, mac MAC) error {
-	return g.withLink(g.NICs[0].Device, func(links *netlink.Handle, link netlink.Link) error {
-		return links.NeighSet(&netlink.Neigh{
-			LinkIndex: link.Attrs().Index, State: netlink.NUD_PERMANENT,
-			IP: ip.AsSlice(), HardwareAddr: net.HardwareAddr(mac[:]),
-		})
+		s.Namespaces = slices.DeleteFunc(s.Namespaces,
+			func(name string) bool { return name == g.Namespace })
 	})
 }
 
@@ -298,13 +313,17 @@ func (g *Guest) each(ctx context.Context, do func(*NIC, context.Context) error) 
 
 // attach completes a guest that was read from the state file.
 func (g *Guest) attach(l *Lab) error {
-	if g.Node == nil || !slices.ContainsFunc(l.Hosts, func(h *Host) bool { return h.Name == g.HostName }) {
-		return fmt.Errorf("%s: a guest has no name or runs on an unknown host %q", stateFile, g.HostName)
+	if g.Node == nil || !slices.ContainsFunc(l.Hosts,
+		func(h *Host) bool { return h.Name == g.HostName }) {
+		return fmt.Errorf("%s: a guest has no name or runs on an unknown host %q", stateFile,
+			g.HostName)
 	}
+
 	g.lab = l
 	for _, n := range g.NICs {
 		n.guest = g
 	}
+
 	return nil
 }
 
@@ -313,5 +332,5 @@ func (l *Lab) update(change func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
-	return l.save()
+	return l.saveLocked()
 }

@@ -20,7 +20,8 @@ func TestGuestKeepsItsIdentity(t *testing.T) {
 	defer capture.Close()
 
 	ids := get(t, h1, "Interface", web.IfName(), "external_ids")
-	for _, want := range []string{"attached-mac=\"" + web.MAC().String() + "\"", "iface-id=", "iface-status=active", "vm-id=\"" + web.ID + "\""} {
+	for _, want := range []string{"attached-mac=\"" + web.MAC().String() + "\"", "iface-id=",
+		"iface-status=active", "vm-id=\"" + web.ID + "\""} {
 		if !strings.Contains(strings.ReplaceAll(ids, " ", ""), want) {
 			t.Errorf("external_ids %s, want %s among them", ids, want)
 		}
@@ -31,6 +32,7 @@ func TestGuestKeepsItsIdentity(t *testing.T) {
 	if again := get(t, h1, "Port", web.IfName(), "_uuid"); again == port {
 		t.Error("the restarted guest has the same Port row")
 	}
+
 	ping(t, web.Node, db.IP())
 
 	must(t, web.MoveTo(ctx, h2))
@@ -43,6 +45,7 @@ func TestGuestKeepsItsIdentity(t *testing.T) {
 	if web.Host() != h2 {
 		t.Errorf("the guest is on %s", web.Host().Name)
 	}
+
 	count := len(capture.Frames())
 	ping(t, web.Node, db.IP())
 	must(t, capture.WaitLen(ctx, count+2)) // it survived the migration
@@ -51,6 +54,7 @@ func TestGuestKeepsItsIdentity(t *testing.T) {
 	if l.Guest("web") != nil || l.Node("web") != nil {
 		t.Error("the removed guest is still known")
 	}
+
 	addGuest(t, h1, "web", "10.220.0.1") // its name is free again
 }
 
@@ -71,15 +75,18 @@ func TestGuestNICs(t *testing.T) {
 	if ids := get(t, h, "Interface", guest.NICs[1].IfName, "external_ids"); ids != "{}" {
 		t.Errorf("external_ids %s, want none", ids)
 	}
-	if ids := get(t, h, "Interface", guest.NICs[2].IfName, "external_ids"); ids != "{attached_mac=x, vm-uuid=y}" {
+	if ids := get(t, h, "Interface", guest.NICs[2].IfName,
+		"external_ids"); ids != "{attached_mac=x, vm-uuid=y}" {
 		t.Errorf("external_ids %s", ids)
 	}
+
 	out, err := guest.Run(ctx, "ip", "-brief", "link", "show", "eth2")
 	if err != nil || !strings.Contains(out, mac.String()) {
 		t.Errorf("eth2 of the guest: %v: %s", err, out)
 	}
 
-	_, err = h.VSCtl("add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=netdev", "fail_mode=secure")
+	_, err = h.VSCtl("add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=netdev",
+		"fail_mode=secure")
 	must(t, err)
 	tap, err := guest.PlugNIC(ctx, lab.GuestNIC{Bridge: "brtap", IfName: "tapabc123"})
 	must(t, err)
@@ -89,16 +96,19 @@ func TestGuestNICs(t *testing.T) {
 	if tap.Device != "eth3" {
 		t.Errorf("the tap NIC is %s in the guest, want eth3", tap.Device)
 	}
+
 	must(t, tap.Remove(ctx))
 	if ports, err := h.VSCtl("list-ports", "brtap"); err != nil || ports != "" {
 		t.Errorf("ports of brtap after removal: %v: %s", err, ports)
 	}
 
-	for _, name := range []string{"many", "h1", "mgmt", "controller", "fabric", "Upper", "", "seventeenletters1"} {
+	for _, name := range []string{"many", "h1", "mgmt", "controller", "fabric", "Upper", "",
+		"seventeenletters1"} {
 		if _, err := h.AddGuest(ctx, name); err == nil {
 			t.Errorf("guest name %q was accepted", name)
 		}
 	}
+
 	if _, err := guest.PlugNIC(ctx, lab.GuestNIC{IfName: "sixteenletters16"}); err == nil {
 		t.Error("an interface name of 16 characters was accepted")
 	}

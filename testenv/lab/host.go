@@ -73,10 +73,12 @@ func (h *Host) create(ctx context.Context, emptyDB string) error {
 	if err := os.Mkdir(h.RunDir, 0o755); err != nil {
 		return err
 	}
+
 	db, err := os.ReadFile(emptyDB)
 	if err != nil {
 		return err
 	}
+
 	if err := os.WriteFile(filepath.Join(h.RunDir, "conf.db"), db, 0o640); err != nil {
 		return err
 	}
@@ -92,6 +94,7 @@ func (h *Host) create(ctx context.Context, emptyDB string) error {
 	if err := h.configure(ctx); err != nil {
 		return err
 	}
+
 	return h.addressUnderlay(ctx)
 }
 
@@ -104,7 +107,8 @@ func (h *Host) connect() error {
 		mtu      int
 	}{
 		{
-			vethEnd{node: h.Node, ifname: "mgmt0", mac: hostMAC(macMgmt, h.Index), addr: netip.PrefixFrom(h.MgmtIP, 24)},
+			vethEnd{node: h.Node, ifname: "mgmt0", mac: hostMAC(macMgmt, h.Index),
+				addr: netip.PrefixFrom(h.MgmtIP, 24)},
 			vethEnd{node: mgmt, ifname: "mgmt-" + h.Name, master: "mgmt"}, ethernetMTU,
 		},
 		{
@@ -124,6 +128,7 @@ func (h *Host) connect() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -133,10 +138,12 @@ func (h *Host) configure(ctx context.Context) error {
 	// the uplink's packets too, and would take those for the tunnel address.
 	_, err := h.vsctl(ctx,
 		"add-br", UnderlayBridge, "--", "set", "Bridge", UnderlayBridge, "datapath_type=netdev",
-		"fail_mode=standalone", fmt.Sprintf("other_config:hwaddr=%q", hostMAC(macInternal, h.Index).String()),
+		"fail_mode=standalone", fmt.Sprintf("other_config:hwaddr=%q",
+			hostMAC(macInternal, h.Index).String()),
 		"--", "add-port", UnderlayBridge, UnderlayUplink,
 		"--", "add-br", WireBridge, "--", "set", "Bridge", WireBridge, "datapath_type=netdev",
-		"fail_mode=standalone", fmt.Sprintf("other_config:hwaddr=%q", hostMAC(macInternal+1, h.Index).String()),
+		"fail_mode=standalone", fmt.Sprintf("other_config:hwaddr=%q",
+			hostMAC(macInternal+1, h.Index).String()),
 		"--", "add-port", WireBridge, WireUplink,
 		"--", "set", "Open_vSwitch", ".",
 		"external_ids:system-id="+h.SystemID,
@@ -154,11 +161,15 @@ func (h *Host) addressUnderlay(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
 	err := waitFor(ctx, "interface "+UnderlayBridge, func() bool {
-		return h.withLink(UnderlayBridge, func(*netlink.Handle, netlink.Link) error { return nil }) == nil
+		return h.withLink(UnderlayBridge, func(*netlink.Handle,
+			netlink.Link) error {
+			return nil
+		}) == nil
 	})
 	if err != nil {
 		return err
 	}
+
 	end := vethEnd{node: h.Node, ifname: UnderlayBridge, addr: netip.PrefixFrom(h.TunnelIP, 24)}
 	return end.configure()
 }
@@ -180,6 +191,7 @@ func (h *Host) StartOVSDB(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
 	return waitFor(ctx, "the database at "+socket, func() bool {
@@ -199,19 +211,22 @@ func (h *Host) StartVSwitchd(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("host %s: %w", h.Name, err)
 	}
+
 	if err := h.startVSwitchd(); err != nil {
 		return err
 	}
 	if err := h.addressUnderlay(ctx); err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
-	// The database does not tell: cur_cfg equals next_cfg from before. The
-	// switch logs its version when it has configured itself for the first time.
+	// The database cannot show it: cur_cfg equals next_cfg since the last run. But the switch logs
+	// its version when it has configured itself for the first time.
 	return waitFor(ctx, "the first configuration of "+vswitchd, func() bool {
 		text, err := os.ReadFile(log)
-		return err == nil && bytes.Contains(text[min(before.Size(), int64(len(text))):], []byte(vswitchd+" (Open vSwitch)"))
+		return err == nil && bytes.Contains(text[min(before.Size(), int64(len(text))):],
+			[]byte(vswitchd+" (Open vSwitch)"))
 	})
 }
 
@@ -261,23 +276,28 @@ func (h *Host) daemon(name string) process {
 	return p
 }
 
-// startDaemon starts a daemon in the host's namespace and writes it down.
+// startDaemon starts a daemon in the host's namespace and records it in the lab's state.
 func (h *Host) startDaemon(name string, args ...string) error {
 	l, key := h.lab, h.Name+"/"+name
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.state.Processes[key].alive() {
 		return fmt.Errorf("%s runs already", name)
 	}
-	stderr, err := os.OpenFile(filepath.Join(h.RunDir, name+".stderr"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+
+	stderr, err := os.OpenFile(filepath.Join(h.RunDir, name+".stderr"),
+		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer stderr.Close()
+
 	cmd := h.Daemon(name, stderr, args...)
 	if err := h.Do(cmd.Start); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
+
 	started, identifyErr := identify(cmd.Process.Pid)
 	l.daemons.Go(func() {
 		err := cmd.Wait()
@@ -286,8 +306,9 @@ func (h *Host) startDaemon(name string, args ...string) error {
 	if identifyErr != nil {
 		return fmt.Errorf("start %s: ended at once: see %s", name, stderr.Name())
 	}
+
 	l.state.Processes[key] = started
-	return l.save()
+	return l.saveLocked()
 }
 
 func (h *Host) stopDaemon(name string, sig unix.Signal) error {

@@ -110,26 +110,32 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	if missing := Missing(); len(missing) > 0 {
 		return nil, fmt.Errorf("lab %s: this machine lacks %s", c.Name, strings.Join(missing, ", "))
 	}
+
 	owner, err := identify(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
+
 	l := &Lab{
-		Name:  c.Name,
-		Dir:   filepath.Join(c.Dir, c.Name),
-		state: state{Config: c, Owner: owner, Ephemeral: c.ephemeral, Processes: map[string]process{}},
+		Name: c.Name,
+		Dir:  filepath.Join(c.Dir, c.Name),
+		state: state{Config: c, Owner: owner, Ephemeral: c.ephemeral,
+			Processes: map[string]process{}},
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lab %s: %w", c.Name, err)
 	}
 	if err := os.Mkdir(l.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("lab %s: %w; \"tapline-lab down --name %s\" removes what is there", c.Name, err, c.Name)
+		return nil, fmt.Errorf("lab %s: %w; \"tapline-lab down --name %s\" removes what is there",
+			c.Name, err, c.Name)
 	}
+
 	start := time.Now()
 	l.build()
 	if err := l.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("lab %s: %w", c.Name, err), l.Close())
 	}
+
 	l.log().Info("lab is up", "lab", l.Name, "hosts", c.Hosts, "took", time.Since(start))
 	return l, nil
 }
@@ -149,14 +155,17 @@ func (l *Lab) start(ctx context.Context) error {
 	for _, h := range l.Hosts {
 		nodes = append(nodes, h.Node)
 	}
+
 	if err := l.claimNamespaces(nodes...); err != nil {
 		return err
 	}
+
 	mgmt := netip.PrefixFrom(ControllerIP(), 24)
 	if err := l.Controller.addBridge("mgmt", ethernetMTU, mgmt); err != nil {
 		return err
 	}
-	if err := l.Fabric.addBridge("underlay", l.state.Config.UnderlayMTU, netip.Prefix{}); err != nil {
+	if err := l.Fabric.addBridge("underlay", l.state.Config.UnderlayMTU,
+		netip.Prefix{}); err != nil {
 		return err
 	}
 	if err := l.Fabric.addBridge("net0", ethernetMTU, netip.Prefix{}); err != nil {
@@ -165,11 +174,13 @@ func (l *Lab) start(ctx context.Context) error {
 	if len(l.Hosts) == 0 {
 		return nil
 	}
+
 	// The hosts' databases start as copies of one.
 	empty := filepath.Join(l.Dir, "empty.db")
 	if err := CreateDB(ctx, empty); err != nil {
 		return err
 	}
+
 	group, ctx := errgroup.WithContext(ctx)
 	for _, h := range l.Hosts {
 		group.Go(func() error {
@@ -179,35 +190,43 @@ func (l *Lab) start(ctx context.Context) error {
 			return nil
 		})
 	}
+
 	return group.Wait()
 }
 
-// claimNamespaces writes the namespaces down and creates them.
+// claimNamespaces records the namespaces in the state and creates them.
 func (l *Lab) claimNamespaces(nodes ...*Node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	ours := len(l.state.Namespaces)
 	for _, n := range nodes {
 		l.state.Namespaces = append(l.state.Namespaces, n.Namespace)
 	}
-	if err := l.save(); err != nil {
+
+	if err := l.saveLocked(); err != nil {
 		return err
 	}
+
 	for _, n := range nodes {
 		err := n.createNamespace(l.state.Config.IPv6)
 		if errors.Is(err, fs.ErrExist) {
-			// Somebody else's: what stays written down is removed with the lab.
+			// It is somebody else's. Forget it, since recorded namespaces are removed with the lab.
 			l.state.Namespaces = l.state.Namespaces[:ours]
-			return errors.Join(fmt.Errorf("%w; it does not belong to this lab", err), l.save())
+			err = fmt.Errorf("%w; it does not belong to this lab", err)
+			return errors.Join(err, l.saveLocked())
 		}
+
 		if err != nil {
 			return err
 		}
+
 		ours++
 		if err := n.SetLink("lo", true); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -220,12 +239,14 @@ func (l *Lab) Close() error {
 	if written, err := readState(l.Dir); err == nil {
 		all = all.union(written)
 	}
+
 	err := all.remove(l.Dir)
 	l.mu.Unlock()
 	l.daemons.Wait()
 	if err != nil {
 		return fmt.Errorf("close lab %s: %w", l.Name, err)
 	}
+
 	return nil
 }
 
@@ -256,11 +277,13 @@ func (l *Lab) Node(name string) *Node {
 			return n
 		}
 	}
+
 	for _, h := range l.Hosts {
 		if h.Name == name {
 			return h.Node
 		}
 	}
+
 	if g := l.Guest(name); g != nil {
 		return g.Node
 	}
@@ -285,5 +308,6 @@ func waitFor(ctx context.Context, what string, condition func() bool) error {
 		case <-tick.C:
 		}
 	}
+
 	return nil
 }

@@ -38,10 +38,12 @@ func makeLabAndWait(dir string) {
 	if err == nil {
 		_, err = l.Hosts[0].AddGuest(ctx, "web", lab.GuestNIC{})
 	}
+
 	if err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		return
 	}
+
 	os.Stdout.WriteString("ready\n")
 	select {}
 }
@@ -105,6 +107,7 @@ func TestNetworksConnect(t *testing.T) {
 		must(t, err)
 		must(t, conn.Close())
 	}
+
 	listener, err := l.Controller.Listen(deadline(t), "tcp", lab.ControllerIP().String()+":0")
 	must(t, err)
 	defer listener.Close()
@@ -116,11 +119,13 @@ func TestNetworksConnect(t *testing.T) {
 func TestPlainOVSCommandsReachTheirHost(t *testing.T) {
 	l := lab.Start(t, 2)
 	for _, h := range l.Hosts {
-		out, err := h.Run(deadline(t), "ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids:system-id")
+		out, err := h.Run(deadline(t), "ovs-vsctl", "get", "Open_vSwitch", ".",
+			"external_ids:system-id")
 		must(t, err)
 		if got := strings.Trim(out, "\"\n"); got != h.SystemID {
 			t.Errorf("ovs-vsctl on %s: system-id %s, want %s", h.Name, got, h.SystemID)
 		}
+
 		for _, command := range [][]string{
 			{"ovs-appctl", "version"},
 			{"ovs-ofctl", "-O", "OpenFlow13", "dump-flows", lab.WireBridge},
@@ -130,6 +135,7 @@ func TestPlainOVSCommandsReachTheirHost(t *testing.T) {
 				t.Error(err)
 			}
 		}
+
 		dump, err := h.DBDump()
 		if err != nil || !strings.Contains(dump, h.SystemID) {
 			t.Errorf("DBDump of %s: %v\n%s", h.Name, err, dump)
@@ -142,12 +148,16 @@ func TestDaemonsRestart(t *testing.T) {
 		name    string
 		restart func(context.Context, *lab.Host) error
 	}{
-		{"switch in order", func(ctx context.Context, h *lab.Host) error { return h.RestartVSwitchd(ctx) }},
+		{"switch in order", func(ctx context.Context,
+			h *lab.Host) error {
+			return h.RestartVSwitchd(ctx)
+		}},
 		{"switch killed", func(ctx context.Context, h *lab.Host) error {
 			return errors.Join(h.KillVSwitchd(), h.StartVSwitchd(ctx))
 		}},
 		{"database", func(ctx context.Context, h *lab.Host) error { return h.RestartOVSDB(ctx) }},
 	}
+
 	l := lab.Start(t, 2)
 	addGuest(t, l.Hosts[0], "web", "10.220.0.1")
 	addGuest(t, l.Hosts[1], "db", "10.220.0.2")
@@ -163,6 +173,7 @@ func TestDaemonsRestart(t *testing.T) {
 			pingAgain(t, h.Node, l.Hosts[1].TunnelIP)
 		})
 	}
+
 	must(t, l.Hosts[0].KillVSwitchd())
 	if pid := l.Hosts[0].VSwitchdPID(); pid != 0 {
 		t.Errorf("the killed switch has pid %d", pid)
@@ -175,6 +186,7 @@ func TestLabsSideBySide(t *testing.T) {
 		addGuest(t, l.Hosts[0], "web", "10.220.0.1")
 		addGuest(t, l.Hosts[1], "db", "10.220.0.2")
 	}
+
 	ping(t, first.Guest("web").Node, first.Guest("db").IP())
 	ping(t, second.Guest("web").Node, second.Guest("db").IP())
 	must(t, first.Close())
@@ -192,6 +204,7 @@ func TestOpenAttachesToARunningLab(t *testing.T) {
 	if web == nil || web.MAC() != made.Guest("web").MAC() {
 		t.Fatalf("the opened lab has guest %+v", web)
 	}
+
 	must(t, web.MoveTo(deadline(t), opened.Hosts[1]))
 	db := addGuest(t, opened.Hosts[0], "db", "10.220.0.2")
 	ping(t, web.Node, db.IP())
@@ -210,7 +223,8 @@ func TestFailedNewLeavesNothing(t *testing.T) {
 	name := "late-" + filepath.Base(dir)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if l, err := lab.New(ctx, lab.Config{Name: name, Hosts: 4, Dir: dir}); !errors.Is(err, context.DeadlineExceeded) {
+	if l, err := lab.New(ctx, lab.Config{Name: name, Hosts: 4, Dir: dir}); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Fatalf("New within 50 ms: %v, %v; want the deadline's error", l, err)
 	}
 	if left, _ := filepath.Glob("/run/netns/" + name + "-*"); len(left) > 0 {
@@ -231,17 +245,21 @@ func TestNewRefuses(t *testing.T) {
 		want   string
 	}{
 		{"name in use", lab.Config{Name: l.Name, Dir: dir}, "removes what is there"},
-		{"namespace in use", lab.Config{Name: l.Name, Dir: shortDir(t)}, "it does not belong to this lab"},
+		{"namespace in use", lab.Config{Name: l.Name, Dir: shortDir(t)},
+			"it does not belong to this lab"},
 		{"bad name", lab.Config{Name: "a/b", Dir: dir}, `lab name "a/b"`},
 		{"too many hosts", lab.Config{Hosts: 201, Dir: dir}, "want 0 to 200"},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := lab.New(deadline(t), test.config); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := lab.New(deadline(t), test.config); err == nil ||
+				!strings.Contains(err.Error(), test.want) {
 				t.Errorf("New: error %v, want one with %q", err, test.want)
 			}
 		})
 	}
+
 	ping(t, l.Controller, lab.ControllerIP()) // the namespace of the first is untouched
 }
 
@@ -261,6 +279,7 @@ func TestPurgeAfterKill(t *testing.T) {
 	if line != "ready\n" {
 		t.Errorf("the process that makes a lab: %q, %v", line, err)
 	}
+
 	must(t, cmd.Process.Kill())
 	if err := cmd.Wait(); err == nil {
 		t.Error("the process ended by itself")
@@ -271,6 +290,7 @@ func TestPurgeAfterKill(t *testing.T) {
 	if l.Hosts[0].VSwitchdPID() == 0 || l.Hosts[0].OVSDBPID() == 0 {
 		t.Error("the daemons ended with the process that made the lab")
 	}
+
 	must(t, lab.Purge(dir, name))
 	assertGone(t, l)
 	must(t, lab.Purge(dir, name))
@@ -284,6 +304,7 @@ func assertGone(t *testing.T, l *lab.Lab) {
 	if _, err := os.Stat(l.Dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("directory left: %v", err)
 	}
+
 	for _, h := range l.Hosts {
 		if h.VSwitchdPID() != 0 || h.OVSDBPID() != 0 {
 			t.Errorf("daemons of %s left: %d, %d", h.Name, h.VSwitchdPID(), h.OVSDBPID())

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// libvirtPrograms is what a lab with virtual machines executes beside the rest.
+// libvirtPrograms lists what a lab with virtual machines executes beside [programs].
 var libvirtPrograms = [...]struct{ name, origin string }{
 	{"libvirtd", "libvirt-daemon"},
 	{"virsh", "libvirt-clients"},
@@ -41,13 +41,15 @@ func MissingLibvirt() []string {
 			missing = append(missing, fmt.Sprintf("%s (package %s)", p.name, p.origin))
 		}
 	}
+
 	if _, err := os.Stat(filepath.Join(KernelDir(), "vmlinuz")); err != nil {
 		missing = append(missing, filepath.Join(KernelDir(), "vmlinuz")+" (make deps fetches it)")
 	}
 	return missing
 }
 
-// RequireLibvirt skips the test where the machine cannot run virtual machines, or fails it if the environment has CI=true.
+// RequireLibvirt skips the test where the machine cannot run virtual machines, or fails it if the
+// environment has CI=true.
 func RequireLibvirt(t testing.TB) {
 	t.Helper()
 	Require(t)
@@ -59,27 +61,33 @@ func (h *Host) LibvirtURI() string { return fmt.Sprintf("qemu+tcp://%s/system", 
 
 func (h *Host) libvirtDir() string { return filepath.Join(h.RunDir, "libvirt") }
 
-// folders are those that libvirt has one of per machine, and each host of its own.
+// folders are the folders of libvirt on a machine; each host of a lab gets its own.
 var folders = [...][2]string{
-	{"run", "/run/libvirt"}, {"etc", "/etc/libvirt"}, {"lib", "/var/lib/libvirt"}, {"log", "/var/log/libvirt"}, {"cache", "/var/cache/libvirt"},
+	{"run", "/run/libvirt"}, {"etc", "/etc/libvirt"}, {"lib", "/var/lib/libvirt"},
+	{"log", "/var/log/libvirt"}, {"cache", "/var/cache/libvirt"},
 }
 
-// hold starts the process that holds the mount, process and host name namespaces of libvirtd and its guests. When it ends,
-// everything in them ends too. It reaps what its grandchildren leave.
+// hold starts the process that keeps the mount, process and host name namespaces of libvirtd and
+// its guests. When it ends, everything in them ends too. It reaps orphaned processes.
 func (h *Host) hold(ctx context.Context) error {
 	script := []string{"set -e", "hostname " + h.lab.Name + "-" + h.Name}
 	bind := func(from, to string) {
 		script = append(script, fmt.Sprintf("mkdir -p '%s'; mount --bind '%s' '%s'", to, from, to))
 	}
+
 	for _, f := range folders {
 		if err := os.MkdirAll(filepath.Join(h.libvirtDir(), f[0]), 0o755); err != nil {
 			return err
 		}
 		bind(filepath.Join(h.libvirtDir(), f[0]), f[1])
 	}
+
 	bind(h.RunDir, "/run/openvswitch") // where libvirt's ovs-vsctl looks
-	// libvirt does not start without the account of its own, which another package than the daemon's makes, even if it is not used.
-	for _, table := range [...][2]string{{"passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"}, {"group", "libvirt-qemu:x:64055:\n"}} {
+	// libvirt does not start without its own account, even if it does not use it. The Debian
+	// package that makes the account is not installed here.
+	for _, table := range [...][2]string{{"passwd",
+		"libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"},
+		{"group", "libvirt-qemu:x:64055:\n"}} {
 		from, to := filepath.Join(h.libvirtDir(), table[0]), "/etc/"+table[0]
 		text, err := os.ReadFile(to)
 		if err != nil {
@@ -90,22 +98,33 @@ func (h *Host) hold(ctx context.Context) error {
 		}
 		script = append(script, fmt.Sprintf("mount --bind '%s' '%s'", from, to))
 	}
-	script = append(script, "touch '"+h.libvirtDir()+"/held'", "set +e", "while :; do sleep 1000 & wait; done")
+
+	script = append(script, "touch '"+h.libvirtDir()+"/held'", "set +e",
+		"while :; do sleep 1000 & wait; done")
+
 	for name, text := range map[string]string{
-		"libvirtd.conf": fmt.Sprintf("listen_tls = 0\nlisten_tcp = 1\nlisten_addr = %q\nauth_tcp = \"none\"\nauth_unix_rw = \"none\"\n"+
-			"auth_unix_ro = \"none\"\nunix_sock_group = \"root\"\nhost_uuid = %q\nlog_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n", h.MgmtIP, h.SystemID),
-		"qemu.conf": "stdio_handler = \"file\"\nsecurity_driver = \"none\"\ncgroup_controllers = []\nnamespaces = []\n" +
+		"libvirtd.conf": fmt.Sprintf("listen_tls = 0\nlisten_tcp = 1\nlisten_addr = %q\n"+
+			"auth_tcp = \"none\"\nauth_unix_rw = \"none\"\n"+
+			"auth_unix_ro = \"none\"\nunix_sock_group = \"root\"\nhost_uuid = %q\n"+
+			"log_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n", h.MgmtIP, h.SystemID),
+		"qemu.conf": "stdio_handler = \"file\"\nsecurity_driver = \"none\"\n" +
+			"cgroup_controllers = []\nnamespaces = []\n" +
 			"user = \"root\"\ngroup = \"root\"\nremember_owner = 0\nmax_core = 0\n",
 	} {
-		if err := os.WriteFile(filepath.Join(h.libvirtDir(), "etc", name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(h.libvirtDir(), "etc", name), []byte(text),
+			0o644); err != nil {
 			return err
 		}
 	}
-	cmd := h.Command(context.Background(), program("unshare"), "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc",
+
+	cmd := h.Command(context.Background(), program("unshare"), "--mount", "--pid", "--uts",
+		"--fork", "--kill-child", "--mount-proc",
 		"--propagation", "private", "/bin/sh", "-c", strings.Join(script, "\n"))
+
 	if err := h.launch(machines, cmd); err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
 	return waitFor(ctx, "namespaces of libvirtd", func() bool {
@@ -114,21 +133,25 @@ func (h *Host) hold(ctx context.Context) error {
 	})
 }
 
-// launch starts a long-running command and writes it down.
+// launch starts a long-running command and records it in the lab's state.
 func (h *Host) launch(name string, cmd *exec.Cmd) error {
 	l := h.lab
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	stderr, err := os.OpenFile(filepath.Join(h.RunDir, name+".stderr"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+
+	stderr, err := os.OpenFile(filepath.Join(h.RunDir, name+".stderr"),
+		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer stderr.Close()
+
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
+
 	started, identifyErr := identify(cmd.Process.Pid)
 	l.daemons.Go(func() {
 		err := cmd.Wait()
@@ -137,8 +160,9 @@ func (h *Host) launch(name string, cmd *exec.Cmd) error {
 	if identifyErr != nil {
 		return fmt.Errorf("start %s: ended at once: see %s", name, stderr.Name())
 	}
+
 	l.state.Processes[h.Name+"/"+name] = started
-	return l.save()
+	return l.saveLocked()
 }
 
 // child waits for the one child of a process that was launched.
@@ -153,40 +177,54 @@ func (h *Host) child(ctx context.Context, name string) (process, error) {
 		if err != nil {
 			return false
 		}
+
 		if _, err := fmt.Sscan(string(text), &pid); err != nil {
 			return false
 		}
+
 		found, err = identify(pid)
 		return err == nil
 	})
+
 	return found, err
 }
 
-// StartLibvirt starts the host's libvirtd and returns when it answers. Guests that run already are found by it.
+// StartLibvirt starts the host's libvirtd and returns when it answers. It finds guests that are
+// running already.
 func (h *Host) StartLibvirt(ctx context.Context) error {
 	if h.daemon(machines).PID == 0 {
 		if err := h.hold(ctx); err != nil {
 			return fmt.Errorf("host %s: %w", h.Name, err)
 		}
 	}
+
 	holder, err := h.child(ctx, machines)
 	if err != nil {
 		return fmt.Errorf("host %s: %w", h.Name, err)
 	}
-	// nsenter(1) stays as its parent, as it has entered a process namespace, and ends with it.
-	cmd := exec.Command(program("nsenter"), "--target", fmt.Sprint(holder.PID), "--mount", "--pid", "--uts", "--net", "--", program(libvirtd), "--listen",
+
+	// nsenter(1) has entered a process namespace, so it stays as the parent and ends with its
+	// child.
+	cmd := exec.Command(program("nsenter"), "--target", fmt.Sprint(holder.PID), "--mount", "--pid",
+		"--uts", "--net", "--", program(libvirtd), "--listen",
 		"--pid-file", "/run/libvirt/libvirtd.pid")
+
 	cmd.Env = append(os.Environ(), h.env...)
 	if err := h.launch(libvirtd, cmd); err != nil {
 		return fmt.Errorf("host %s: %w", h.Name, err)
 	}
+
 	daemon, err := h.child(ctx, libvirtd)
 	if err != nil {
 		return fmt.Errorf("host %s: %w", h.Name, err)
 	}
-	if err := h.lab.update(func() { h.lab.state.Processes[h.Name+"/"+libvirtd] = daemon }); err != nil {
+
+	if err := h.lab.update(func() {
+		h.lab.state.Processes[h.Name+"/"+libvirtd] = daemon
+	}); err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
 	return waitFor(ctx, "libvirtd of host "+h.Name, func() bool {
@@ -198,12 +236,14 @@ func (h *Host) StartLibvirt(ctx context.Context) error {
 	})
 }
 
-// KillLibvirt ends libvirtd with SIGKILL, and leaves its guests running; StartLibvirt starts it again.
+// KillLibvirt ends libvirtd with SIGKILL, and leaves its guests running; StartLibvirt starts it
+// again.
 func (h *Host) KillLibvirt() error { return h.stopDaemon(libvirtd, unix.SIGKILL) }
 
 // Virsh runs virsh(1) against the host's libvirt and returns what it printed.
 func (h *Host) Virsh(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), libvirtGrace)
 	defer cancel()
-	return h.lab.Controller.Run(ctx, program("virsh"), append([]string{"-q", "-c", h.LibvirtURI()}, args...)...)
+	return h.lab.Controller.Run(ctx, program("virsh"),
+		append([]string{"-q", "-c", h.LibvirtURI()}, args...)...)
 }

@@ -32,6 +32,7 @@ func connect(a, b vethEnd, mtu int) error {
 			return fmt.Errorf("open network namespace %s: %w", b.node.Namespace, err)
 		}
 		defer peer.Close()
+
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU = a.ifname, mtu
 		pair := netlink.NewVeth(attrs)
@@ -42,21 +43,24 @@ func connect(a, b vethEnd, mtu int) error {
 		if b.mac != (MAC{}) {
 			pair.PeerHardwareAddr = net.HardwareAddr(b.mac[:])
 		}
+
 		return links.LinkAdd(pair)
 	})
 	if err != nil {
-		return fmt.Errorf("connect %s of %s with %s of %s: %w", a.ifname, a.node.Name, b.ifname, b.node.Name, err)
+		return fmt.Errorf("connect %s of %s with %s of %s: %w", a.ifname, a.node.Name, b.ifname,
+			b.node.Name, err)
 	}
+
 	for _, end := range []vethEnd{a, b} {
 		if err := end.configure(); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
 func (e vethEnd) configure() error {
-
 	if err := e.node.disableOffloads(e.ifname); err != nil {
 		return err
 	}
@@ -70,6 +74,7 @@ func (e vethEnd) configure() error {
 				return fmt.Errorf("join bridge %s: %w", e.master, err)
 			}
 		}
+
 		if e.addr.IsValid() {
 			if err := links.AddrReplace(link, &netlink.Addr{IPNet: ipNet(e.addr)}); err != nil {
 				return fmt.Errorf("add address %s: %w", e.addr, err)
@@ -95,6 +100,7 @@ func (n *Node) addBridge(name string, mtu int, addr netip.Prefix) error {
 				return fmt.Errorf("bridge %s: add address %s: %w", name, addr, err)
 			}
 		}
+
 		return links.LinkSetUp(bridge)
 	})
 }
@@ -127,16 +133,21 @@ func (n *Node) disableOffloads(ifname string) error {
 			return fmt.Errorf("open a socket for ethtool: %w", err)
 		}
 		defer unix.Close(fd)
+
 		for _, offload := range offloads {
 			v := &value{command: offload.command}
 			r := &request{data: unsafe.Pointer(v)}
 			copy(r.name[:unix.IFNAMSIZ-1], ifname)
-			_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(r)))
+			_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL,
+				uintptr(unsafe.Pointer(r)))
+
 			runtime.KeepAlive(v)
 			if errno != 0 && errno != unix.EOPNOTSUPP {
-				return fmt.Errorf("%s: interface %s: turn %s off: %w", n.Name, ifname, offload.name, errno)
+				return fmt.Errorf("%s: interface %s: turn %s off: %w", n.Name, ifname, offload.name,
+					errno)
 			}
 		}
+
 		return nil
 	})
 }

@@ -21,26 +21,28 @@ import (
 // bootGrace bounds how long a machine takes to boot: 3 s where nothing else runs.
 const bootGrace = 90 * time.Second
 
-// Machine is a virtual machine under a host's libvirt, without KVM. Its one NIC is on br0. What it tells of NICs and frames is
-// read from a serial port; see guestinit.
+// Machine is a virtual machine under a host's libvirt, without KVM. Its one NIC is on br0. It
+// reports its NICs and the frames that it receives on a serial port; see guestinit.
 type Machine struct {
 	Name string
 	ID   string // libvirt's uuid
 	MAC  MAC
-	Host *Host // where it was defined; a caller that migrates it sets another
+	Host *Host // where it is defined; a caller that migrates it by libvirt sets the new one
 
-	console string // what it tells, the same path on all hosts
+	console string // file of the serial port, the same path on all hosts
 }
 
 // MachineConfig says what machine to make.
 type MachineConfig struct {
 	// Ports is the number of PCIe root ports that are free for NICs to be plugged.
 	Ports int
-	// Bare leaves the machine without an operating system: it does not answer when a NIC is to leave.
+	// Bare leaves the machine without an operating system: it does not answer when a NIC is to
+	// leave.
 	Bare bool
 }
 
-// KernelDir holds vmlinuz and the modules of a virtual machine's kernel: $TAPLINE_LAB_KERNEL, or /var/cache/tapline-lab.
+// KernelDir holds vmlinuz and the modules of a virtual machine's kernel: $TAPLINE_LAB_KERNEL, or
+// /var/cache/tapline-lab.
 func KernelDir() string {
 	if dir := os.Getenv("TAPLINE_LAB_KERNEL"); dir != "" {
 		return dir
@@ -56,7 +58,10 @@ func (h *Host) AddMachine(ctx context.Context, name string, c MachineConfig) (*M
 			return nil, err
 		}
 	}
-	m := &Machine{Name: name, Host: h, ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(h.lab.Name+"/"+name)).String(), console: filepath.Join(h.lab.Dir, name+".console")}
+
+	m := &Machine{Name: name, Host: h, ID: uuid.NewSHA1(uuid.NameSpaceOID,
+		[]byte(h.lab.Name+"/"+name)).String(), console: filepath.Join(h.lab.Dir, name+".console")}
+
 	err := h.lab.update(func() {
 		h.lab.state.NextNIC++
 		m.MAC = guestMAC(h.lab.state.NextNIC)
@@ -64,19 +69,32 @@ func (h *Host) AddMachine(ctx context.Context, name string, c MachineConfig) (*M
 	if err != nil {
 		return nil, err
 	}
+
 	var d strings.Builder
-	fmt.Fprintf(&d, "<domain type='qemu'><name>%s</name><uuid>%s</uuid><memory unit='MiB'>96</memory><vcpu>1</vcpu>", m.Name, m.ID)
+	fmt.Fprintf(&d, "<domain type='qemu'><name>%s</name><uuid>%s</uuid><memory "+
+		"unit='MiB'>96</memory><vcpu>1</vcpu>", m.Name, m.ID)
+
 	d.WriteString("<os><type arch='x86_64' machine='q35'>hvm</type>")
 	if !c.Bare {
-		fmt.Fprintf(&d, "<kernel>%s</kernel><initrd>%s</initrd><cmdline>console=ttyS0 quiet edd=off ipv6.disable=1 panic=1</cmdline>",
+		fmt.Fprintf(&d, "<kernel>%s</kernel><initrd>%s</initrd><cmdline>console=ttyS0 quiet "+
+			"edd=off ipv6.disable=1 panic=1</cmdline>",
 			filepath.Join(KernelDir(), "vmlinuz"), initrd)
 	}
-	d.WriteString("</os><features><acpi/></features><devices><controller type='pci' model='pcie-root'/>")
+
+	d.WriteString("</os><features><acpi/></features><devices><controller type='pci' " +
+		"model='pcie-root'/>")
+
 	d.WriteString(strings.Repeat("<controller type='pci' model='pcie-root-port'/>", c.Ports+1))
-	fmt.Fprintf(&d, "<controller type='usb' model='none'/><memballoon model='none'/><serial type='file'><source path='%s.boot' append='on'/><target port='0'/></serial>"+
-		"<serial type='file'><source path='%s' append='on'/><target port='1'/></serial>", m.console, m.console)
-	fmt.Fprintf(&d, "<interface type='bridge'><mac address='%s'/><source bridge='%s'/><virtualport type='openvswitch'/>"+
-		"<target dev='m-%s'/><model type='virtio'/><rom enabled='no'/></interface></devices></domain>", m.MAC, WireBridge, m.Name)
+	fmt.Fprintf(&d, "<controller type='usb' model='none'/><memballoon model='none'/><serial "+
+		"type='file'><source path='%s.boot' append='on'/><target port='0'/></serial>"+
+		"<serial type='file'><source path='%s' append='on'/><target port='1'/></serial>", m.console,
+		m.console)
+
+	fmt.Fprintf(&d, "<interface type='bridge'><mac address='%s'/><source "+
+		"bridge='%s'/><virtualport type='openvswitch'/>"+
+		"<target dev='m-%s'/><model type='virtio'/><rom "+
+		"enabled='no'/></interface></devices></domain>", m.MAC, WireBridge, m.Name)
+
 	path := filepath.Join(h.lab.Dir, name+".xml")
 	if err := os.WriteFile(path, []byte(d.String()), 0o644); err != nil {
 		return nil, err
@@ -84,6 +102,7 @@ func (h *Host) AddMachine(ctx context.Context, name string, c MachineConfig) (*M
 	if _, err := h.Virsh("define", path); err != nil {
 		return nil, err
 	}
+
 	return m, nil
 }
 
@@ -93,13 +112,16 @@ func (m *Machine) Start(ctx context.Context) error {
 	if _, err := m.Host.Virsh("start", m.Name); err != nil {
 		return err
 	}
+
 	out, err := m.Host.Virsh("dumpxml", m.Name)
 	if err != nil {
 		return err
 	}
+
 	if !strings.Contains(out, "<kernel>") {
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, bootGrace)
 	defer cancel()
 	return waitFor(ctx, "machine "+m.Name, func() bool {
@@ -117,7 +139,8 @@ func (m *Machine) Stop() error {
 
 // MigrateTo moves the running machine and its definition.
 func (m *Machine) MigrateTo(to *Host) error {
-	_, err := m.Host.Virsh("migrate", "--live", "--persistent", "--undefinesource", m.Name, to.LibvirtURI(), "tcp://"+to.MgmtIP.String())
+	_, err := m.Host.Virsh("migrate", "--live", "--persistent", "--undefinesource", m.Name,
+		to.LibvirtURI(), "tcp://"+to.MgmtIP.String())
 	if err == nil {
 		m.Host = to
 	}
@@ -135,10 +158,12 @@ func (m *Machine) NICs(running bool) ([]MachineNIC, error) {
 	if !running {
 		args = append(args, "--inactive")
 	}
+
 	text, err := m.Host.Virsh(args...)
 	if err != nil {
 		return nil, err
 	}
+
 	var d struct {
 		Interfaces []struct {
 			MAC struct {
@@ -155,14 +180,16 @@ func (m *Machine) NICs(running bool) ([]MachineNIC, error) {
 	if err := xml.Unmarshal([]byte(text), &d); err != nil {
 		return nil, err
 	}
+
 	var nics []MachineNIC
 	for _, i := range d.Interfaces {
 		nics = append(nics, MachineNIC{i.Target.Dev, i.Source.Bridge, i.MAC.Address})
 	}
+
 	return nics, nil
 }
 
-// Tells are the complete lines that the machine has told.
+// Tells returns the complete lines that the machine has reported.
 func (m *Machine) Tells() []string {
 	text, err := os.ReadFile(m.console)
 	if err != nil {
@@ -172,7 +199,8 @@ func (m *Machine) Tells() []string {
 	return lines[:len(lines)-1]
 }
 
-// Devices are the machine's NICs as its operating system sees them since it was last started: MAC by name.
+// Devices are the machine's NICs as its operating system sees them since it was last started: MAC
+// by name.
 func (m *Machine) Devices() map[string]string {
 	devices := map[string]string{}
 	for _, line := range m.Tells() {
@@ -186,6 +214,7 @@ func (m *Machine) Devices() map[string]string {
 			delete(devices, fields[1])
 		}
 	}
+
 	return devices
 }
 
@@ -205,35 +234,43 @@ func (m *Machine) Frames(mac string) [][]byte {
 // buildInitrd makes the machines' initramfs: a cpio archive in the "newc" form (cpio(5)).
 func buildInitrd(ctx context.Context, path string) error {
 	init := path + ".init"
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", init, "github.com/tapline-sdn/tapline/testenv/lab/guestinit")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", init,
+		"github.com/tapline-sdn/tapline/testenv/lab/guestinit")
+
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if _, err := output(ctx, cmd); err != nil {
 		return fmt.Errorf("build the machines' init: %w", err)
 	}
+
 	program, err := os.ReadFile(init)
 	if err != nil {
 		return err
 	}
+
 	var archive bytes.Buffer
 	inode := 0
 	add := func(name string, mode, major, minor int, data []byte) {
 		inode++
-		fmt.Fprintf(&archive, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode, mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(name)+1, 0)
+		fmt.Fprintf(&archive, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode,
+			mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(name)+1, 0)
 		for _, part := range [][]byte{append([]byte(name), 0), data} {
 			archive.Write(part)
 			archive.Write(make([]byte, (4-archive.Len()%4)%4))
 		}
 	}
+
 	const folder, file, device = 0o040755, 0o100755, 0o020600
 	for _, name := range []string{"dev", "sys", "modules"} {
 		add(name, folder, 0, 0, nil)
 	}
+
 	add("dev/console", device, 5, 1, nil)
 	add("init", file, 0, 0, program)
 	modules, err := filepath.Glob(filepath.Join(KernelDir(), "*.ko"))
 	if err != nil {
 		return err
 	}
+
 	for _, module := range modules {
 		data, err := os.ReadFile(module)
 		if err != nil {
@@ -241,6 +278,7 @@ func buildInitrd(ctx context.Context, path string) error {
 		}
 		add("modules/"+filepath.Base(module), file, 0, 0, data)
 	}
+
 	add("TRAILER!!!", 0, 0, 0, nil)
 	return os.WriteFile(path, archive.Bytes(), 0o644)
 }

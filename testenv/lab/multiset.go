@@ -46,18 +46,23 @@ func Diff(want, got Multiset) string {
 	if all == nil {
 		all = Multiset{}
 	}
+
 	maps.Copy(all, got)
 	for frame := range all {
 		if want[frame] != got[frame] {
 			lines = append(lines, line{frame, want[frame], got[frame]})
 		}
 	}
+
 	if len(lines) == 0 {
 		return ""
 	}
+
 	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.frame, b.frame) })
 	var out strings.Builder
-	fmt.Fprintf(&out, "want %d frames, got %d; %d different frames differ in number:\n", want.Len(), got.Len(), len(lines))
+	fmt.Fprintf(&out, "want %d frames, got %d; %d different frames differ in number:\n", want.Len(),
+		got.Len(), len(lines))
+
 	for i, l := range lines {
 		if i == maxDiffLines {
 			fmt.Fprintf(&out, "  ... and %d more\n", len(lines)-i)
@@ -65,6 +70,7 @@ func Diff(want, got Multiset) string {
 		}
 		fmt.Fprintf(&out, "  want %d, got %d: %s\n", l.want, l.have, Describe([]byte(l.frame)))
 	}
+
 	return out.String()
 }
 
@@ -73,16 +79,19 @@ func Describe(frame []byte) string {
 	if len(frame) < ethernetLen {
 		return fmt.Sprintf("%d bytes %x", len(frame), frame)
 	}
+
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s > %s", MAC(frame[6:12]), MAC(frame[:6]))
 	if vlan := VLANOf(frame); vlan != 0 {
 		fmt.Fprintf(&out, " vlan %d", vlan)
 	}
+
 	if tag, seq, ok := Sequence(frame); ok {
 		fmt.Fprintf(&out, " udp tag %d seq %d", tag, seq)
 	} else {
 		fmt.Fprintf(&out, " %x", frame[12:min(len(frame), 54)])
 	}
+
 	fmt.Fprintf(&out, ", %d bytes", len(frame))
 	return out.String()
 }

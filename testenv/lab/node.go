@@ -40,12 +40,14 @@ func (n *Node) Do(fn func() error) error {
 		return fmt.Errorf("read the current network namespace: %w", err)
 	}
 	defer here.Close()
+
 	there, err := netns.GetFromName(n.Namespace)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("open network namespace %s: %w", n.Namespace, err)
 	}
 	defer there.Close()
+
 	if err := netns.Set(there); err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("enter network namespace %s: %w", n.Namespace, err)
@@ -57,6 +59,7 @@ func (n *Node) Do(fn func() error) error {
 			runtime.UnlockOSThread()
 		}
 	}()
+
 	return fn()
 }
 
@@ -143,14 +146,17 @@ func (n *Node) withLinks(fn func(*netlink.Handle) error) error {
 		return fmt.Errorf("open network namespace %s: %w", n.Namespace, err)
 	}
 	defer ns.Close()
+
 	links, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("netlink in namespace %s: %w", n.Namespace, err)
 	}
 	defer links.Close()
+
 	if err := fn(links); err != nil {
 		return fmt.Errorf("%s: %w", n.Name, err)
 	}
+
 	return nil
 }
 
@@ -169,6 +175,7 @@ func (n *Node) createNamespace(ipv6 bool) error {
 			runtime.UnlockOSThread()
 		}
 	}()
+
 	created, err := netns.NewNamed(n.Namespace)
 	if err != nil {
 		return fmt.Errorf("create network namespace %s: %w", n.Namespace, err)
@@ -180,10 +187,12 @@ func (n *Node) createNamespace(ipv6 bool) error {
 		// only the interface that holds an address may answer ARP for it.
 		"ipv4/conf/all/arp_ignore": "1",
 	}
+
 	if !ipv6 {
 		settings["ipv6/conf/all/disable_ipv6"] = "1"
 		settings["ipv6/conf/default/disable_ipv6"] = "1"
 	}
+
 	for name, value := range settings {
 		err := os.WriteFile(filepath.Join("/proc/sys/net", name), []byte(value), 0)
 		if errors.Is(err, os.ErrNotExist) {
@@ -193,6 +202,7 @@ func (n *Node) createNamespace(ipv6 bool) error {
 			return fmt.Errorf("namespace %s: set net/%s=%s: %w", n.Namespace, name, value, err)
 		}
 	}
+
 	return nil
 }
 
@@ -205,8 +215,10 @@ func deleteNamespace(name string) error {
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("unmount network namespace %s: %w", name, err)
 	}
+
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove network namespace %s: %w", name, err)
 	}
+
 	return nil
 }

@@ -42,7 +42,11 @@ func (s Switch) vsctl(ctx context.Context, args ...string) (string, error) {
 // OFCtl runs ovs-ofctl with OpenFlow 1.3 against a bridge:
 // OFCtl("dump-flows", "brtap").
 func (s Switch) OFCtl(args ...string) (string, error) {
-	return s.run(context.Background(), "ovs-ofctl", append([]string{"-O", "OpenFlow13"}, args...)...)
+	return s.ofctl(context.Background(), args...)
+}
+
+func (s Switch) ofctl(ctx context.Context, args ...string) (string, error) {
+	return s.run(ctx, "ovs-ofctl", append([]string{"-O", "OpenFlow13"}, args...)...)
 }
 
 // AppCtl runs ovs-appctl against ovs-vswitchd: AppCtl("dpctl/dump-flows").
@@ -52,7 +56,8 @@ func (s Switch) AppCtl(args ...string) (string, error) {
 
 // DBDump prints the whole database.
 func (s Switch) DBDump() (string, error) {
-	return s.run(context.Background(), "ovsdb-client", "dump", "unix:"+s.OVSDBSocket(), "Open_vSwitch")
+	return s.run(context.Background(), "ovsdb-client", "dump", "unix:"+s.OVSDBSocket(),
+		"Open_vSwitch")
 }
 
 // OVSDBSocket is the path of the database's unix socket.
@@ -63,7 +68,8 @@ func (s Switch) LogFile(daemon string) string { return filepath.Join(s.RunDir, d
 
 // Env makes the plain commands of Open vSwitch talk to this switch.
 func (s Switch) Env() []string {
-	return []string{"OVS_RUNDIR=" + s.RunDir, "OVS_LOGDIR=" + s.RunDir, "OVS_DBDIR=" + s.RunDir, "OVS_SYSCONFDIR=" + s.RunDir}
+	return []string{"OVS_RUNDIR=" + s.RunDir, "OVS_LOGDIR=" + s.RunDir, "OVS_DBDIR=" + s.RunDir,
+		"OVS_SYSCONFDIR=" + s.RunDir}
 }
 
 func (s Switch) run(ctx context.Context, name string, args ...string) (string, error) {
@@ -80,7 +86,8 @@ func (s Switch) run(ctx context.Context, name string, args ...string) (string, e
 
 // CreateDB makes an empty database file with the schema of Open vSwitch.
 func CreateDB(ctx context.Context, path string) error {
-	if _, err := output(ctx, exec.CommandContext(ctx, program("ovsdb-tool"), "create", path, schemaFile())); err != nil {
+	if _, err := output(ctx, exec.CommandContext(ctx, program("ovsdb-tool"), "create", path,
+		schemaFile())); err != nil {
 		return fmt.Errorf("create database %s: %w", path, err)
 	}
 	return nil

@@ -31,15 +31,20 @@ func identify(pid int) (process, error) {
 	if err != nil {
 		return process{}, fmt.Errorf("identify process %d: %w", pid, err)
 	}
+
 	// Field 2 is the command in parentheses and may itself hold any character.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 20 {
-		return process{}, fmt.Errorf("identify process %d: /proc/%d/stat has %d fields after the command, want 20 or more", pid, pid, len(fields))
+		return process{},
+			fmt.Errorf("identify process %d: /proc/%d/stat has %d fields after the command, want "+
+				"20 or more", pid, pid, len(fields))
 	}
+
 	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
 	if err != nil {
 		return process{}, fmt.Errorf("identify process %d: start time: %w", pid, err)
 	}
+
 	return process{PID: pid, Start: start}, nil
 }
 
@@ -59,16 +64,19 @@ func (p process) open() (int, error) {
 	if p.PID <= 0 {
 		return -1, unix.ESRCH
 	}
+
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
 		return -1, err
 	}
+
 	// Read after the pidfd is open: from here on the pid cannot be reused.
 	found, err := identify(p.PID)
 	if err != nil || found != p {
 		unix.Close(fd)
 		return -1, unix.ESRCH
 	}
+
 	return fd, nil
 }
 
@@ -79,10 +87,12 @@ func (p process) kill(sig unix.Signal) error {
 	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
+
 	if err != nil {
 		return fmt.Errorf("open process %d: %w", p.PID, err)
 	}
 	defer unix.Close(fd)
+
 	if sig == unix.SIGTERM {
 		if err := signal(fd, unix.SIGTERM); err != nil {
 			return fmt.Errorf("terminate process %d: %w", p.PID, err)
@@ -91,12 +101,14 @@ func (p process) kill(sig unix.Signal) error {
 			return nil
 		}
 	}
+
 	if err := signal(fd, unix.SIGKILL); err != nil {
 		return fmt.Errorf("kill process %d: %w", p.PID, err)
 	}
 	if !exited(fd, killGrace) {
 		return fmt.Errorf("kill process %d: still there %v after SIGKILL", p.PID, killGrace)
 	}
+
 	return nil
 }
 

@@ -15,10 +15,12 @@ func TestKillSparesARecycledPID(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	running, err := identify(child.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	older := process{PID: running.PID, Start: running.Start - 1}
 	if older.alive() {
 		t.Error("a process with another start time is alive")

@@ -32,16 +32,19 @@ func Missing() []string {
 	if os.Geteuid() != 0 {
 		missing = append(missing, "root")
 	}
+
 	for _, p := range programs {
 		if _, err := exec.LookPath(program(p.name)); err != nil {
 			missing = append(missing, fmt.Sprintf("%s (package %s)", p.name, p.origin))
 		}
 	}
+
 	for _, path := range []string{"/dev/net/tun", schemaFile()} {
 		if _, err := os.Stat(path); err != nil {
 			missing = append(missing, path)
 		}
 	}
+
 	return missing
 }
 
@@ -59,7 +62,8 @@ func program(name string) string {
 
 // schemaFile is the schema of the Open_vSwitch database.
 func schemaFile() string {
-	dirs := []string{os.Getenv("OVS_PKGDATADIR"), "/usr/share/openvswitch", "/usr/local/share/openvswitch"}
+	dirs := []string{os.Getenv("OVS_PKGDATADIR"), "/usr/share/openvswitch",
+		"/usr/local/share/openvswitch"}
 	i := slices.IndexFunc(dirs, func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, "vswitch.ovsschema"))
 		return dir != "" && err == nil

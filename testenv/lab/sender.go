@@ -24,16 +24,19 @@ type Sender struct {
 func (n *Node) Sender(ifname string) (*Sender, error) {
 	file, err := n.packetSocket(ifname, func(fd int) error {
 		// It only sends: what arrives must not pile up in its buffer.
-		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1))
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET,
+			unix.SO_RCVBUF, 1))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sender on %s of %s: %w", ifname, n.Name, err)
 	}
+
 	conn, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("sender on %s of %s: %w", ifname, n.Name, err)
 	}
+
 	return &Sender{file: file, conn: conn, name: n.Name + "/" + ifname}, nil
 }
 
@@ -50,7 +53,8 @@ func (s *Sender) Send(frames ...[]byte) error {
 			}
 		})
 		if err = errors.Join(err, sendErr); err != nil {
-			return fmt.Errorf("send frame %d of %d (%d bytes) on %s: %w", i+1, len(frames), len(frame), s.name, err)
+			return fmt.Errorf("send frame %d of %d (%d bytes) on %s: %w", i+1, len(frames),
+				len(frame), s.name, err)
 		}
 	}
 	return nil
@@ -84,11 +88,13 @@ const (
 // end of ctx is no error.
 func (s *Sender) Stream(ctx context.Context, stream Stream) (sent uint64, err error) {
 	if stream.PPS < 1 || stream.PPS > 1_000_000 {
-		return 0, fmt.Errorf("stream on %s: %d frames per second: want 1 to 1,000,000", s.name, stream.PPS)
+		return 0, fmt.Errorf("stream on %s: %d frames per second: want 1 to 1,000,000", s.name,
+			stream.PPS)
 	}
 	if stream.Count == 0 && stream.For == 0 {
 		return 0, fmt.Errorf("stream on %s: neither a count nor a duration bounds it", s.name)
 	}
+
 	tick := time.NewTicker(max(streamTick, time.Second/time.Duration(stream.PPS)))
 	defer tick.Stop()
 	begin := time.Now()
@@ -100,14 +106,18 @@ func (s *Sender) Stream(ctx context.Context, stream Stream) (sent uint64, err er
 			}
 			sent++
 		}
-		if stream.Count != 0 && sent >= stream.Count || stream.For != 0 && last.Sub(begin) >= stream.For {
+
+		if stream.Count != 0 && sent >= stream.Count || stream.For != 0 &&
+			last.Sub(begin) >= stream.For {
 			return sent, nil
 		}
+
 		select {
 		case <-ctx.Done():
 			return sent, nil
 		case <-tick.C:
 		}
+
 		now := time.Now()
 		due = min(due+now.Sub(last).Seconds()*float64(stream.PPS), streamBurst)
 		last = now

@@ -32,6 +32,7 @@ func Start(t testing.TB, n int, options ...Option) *Lab {
 	for _, option := range options {
 		option(&c)
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	dir := c.Dir
@@ -41,15 +42,18 @@ func Start(t testing.TB, n int, options ...Option) *Lab {
 	if err := purgeStale(ctx, dir); err != nil {
 		t.Logf("remove labs of dead tests: %v", err)
 	}
+
 	l, err := New(ctx, c)
 	if err != nil {
 		t.Fatalf("start a lab: %v", err)
 	}
+
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(l.Report())
 			if os.Getenv("TAPLINE_LAB_KEEP") != "" {
-				t.Logf("the lab stays: tapline-lab exec --dir %s --name %s h1 -- ovs-vsctl show", dir, l.Name)
+				t.Logf("the lab stays: tapline-lab exec --dir %s --name %s h1 -- ovs-vsctl show",
+					dir, l.Name)
 				if err := l.update(func() { l.state.Ephemeral = false }); err != nil {
 					t.Error(err)
 				}
@@ -60,6 +64,7 @@ func Start(t testing.TB, n int, options ...Option) *Lab {
 			t.Error(err)
 		}
 	})
+
 	return l
 }
 
@@ -70,7 +75,8 @@ func Require(t testing.TB) {
 	SkipWithout(t, "a lab needs", Missing())
 }
 
-// SkipWithout skips a test where something is missing, and fails it if the environment has CI=true. What tells who needs it.
+// SkipWithout skips a test where something is missing, and fails it if the environment has CI=true.
+// what says who needs it, such as "a lab needs".
 func SkipWithout(t testing.TB, what string, missing []string) {
 	t.Helper()
 	switch {
@@ -96,8 +102,13 @@ func (l *Lab) Report() string {
 			{"ovs-vsctl show", func() (string, error) { return h.VSCtl("--no-wait", "show") }},
 			{"flows of brtap", func() (string, error) { return h.OFCtl("dump-flows", "brtap") }},
 			{"mirrors", func() (string, error) { return h.VSCtl("--no-wait", "list", "Mirror") }},
-			{"log of ovs-vswitchd", func() (string, error) { return tail(h.LogFile(vswitchd), logTail) }},
-			{"stderr of ovs-vswitchd", func() (string, error) { return tail(h.RunDir+"/"+vswitchd+".stderr", logTail) }},
+			{"log of ovs-vswitchd", func() (string, error) {
+				return tail(h.LogFile(vswitchd), logTail)
+			}},
+			{"stderr of ovs-vswitchd", func() (string,
+				error) {
+				return tail(h.RunDir+"/"+vswitchd+".stderr", logTail)
+			}},
 		} {
 			text, err := part.read()
 			out.WriteString("--- " + l.Name + " " + h.Name + ": " + part.title + "\n" + text + "\n")
@@ -106,13 +117,15 @@ func (l *Lab) Report() string {
 			}
 		}
 	}
+
 	return out.String()
 }
 
 func tail(path string, lines int) (string, error) {
 	text, err := os.ReadFile(path)
-	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), func(line string) bool {
-		return strings.Contains(line, "Datapath supports") // said at each start
-	})
+	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"),
+		func(line string) bool {
+			return strings.Contains(line, "Datapath supports") // said at each start
+		})
 	return strings.Join(all[max(len(all)-lines, 0):], "\n"), err
 }

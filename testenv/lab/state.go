@@ -18,12 +18,12 @@ import (
 
 const stateFile = "lab.json"
 
-// state is what a lab writes down, before it makes something where possible,
-// so that another process can use the lab or remove what is left of it.
+// state is the content of lab.json. It is written before things are made, where possible, so that
+// another process can use the lab or remove what is left of it.
 type state struct {
 	Config     Config             `json:"config"`
 	Owner      process            `json:"owner"`     // who called New
-	Ephemeral  bool               `json:"ephemeral"` // worth nothing without its owner
+	Ephemeral  bool               `json:"ephemeral"` // to be removed when its owner is gone
 	Namespaces []string           `json:"namespaces"`
 	Processes  map[string]process `json:"processes"` // by HOST/DAEMON
 	Guests     []*Guest           `json:"guests"`
@@ -39,12 +39,13 @@ func DefaultDir() string {
 	return "/run/tapline-lab"
 }
 
-// save writes the state; the caller holds l.mu.
-func (l *Lab) save() error {
+// saveLocked writes the state file.
+func (l *Lab) saveLocked() error {
 	text, err := json.MarshalIndent(l.state, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the lab's state: %w", err)
 	}
+
 	path := filepath.Join(l.Dir, stateFile)
 	if err := os.WriteFile(path+".new", text, 0o644); err != nil {
 		return fmt.Errorf("write the lab's state: %w", err)
@@ -52,6 +53,7 @@ func (l *Lab) save() error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("write the lab's state: %w", err)
 	}
+
 	return nil
 }
 
@@ -61,17 +63,18 @@ func readState(dir string) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
+
 	var s state
 	if err := json.Unmarshal(text, &s); err != nil {
 		return state{}, fmt.Errorf("%s: %w", path, err)
 	}
+
 	return s, nil
 }
 
-// Open attaches to a running lab that some process made with New in the same
-// directory ("": DefaultDir). The error is fs.ErrNotExist if there is none. An
-// opened lab that is forgotten goes on running; several processes that change
-// the guests of one lab hold [Lock] from before Open until they are through.
+// Open attaches to a running lab that some process made with New in the same directory ("":
+// DefaultDir). The error is fs.ErrNotExist if there is none. Nothing needs to be closed: the lab
+// goes on running. A process that changes guests holds [Lock] from before Open until it is done.
 func Open(dir, name string) (*Lab, error) {
 	if dir == "" {
 		dir = DefaultDir()
@@ -79,10 +82,12 @@ func Open(dir, name string) (*Lab, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+
 	s, err := readState(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("open lab %s: %w", name, err)
 	}
+
 	l := &Lab{Name: name, Dir: filepath.Join(dir, name), state: s}
 	l.build()
 	for _, g := range l.state.Guests {
@@ -90,10 +95,12 @@ func Open(dir, name string) (*Lab, error) {
 			return nil, fmt.Errorf("open lab %s: %w", name, err)
 		}
 	}
+
 	return l, nil
 }
 
-// Lock waits until no other process changes the guests of a lab, and keeps them off until unlock is called or the process ends.
+// Lock takes the lock of a lab that processes hold while they change its guests or its controller.
+// It waits for others, and lasts until unlock is called or the process ends.
 func Lock(dir, name string) (unlock func() error, err error) {
 	if dir == "" {
 		dir = DefaultDir()
@@ -101,20 +108,24 @@ func Lock(dir, name string) (unlock func() error, err error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	// The directory itself is locked, so that nothing is left of it.
+
+	// The directory itself is locked, so that no lock file is left over.
 	file, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("lock lab %s: %w", name, err)
 	}
+
 	for {
 		if err = unix.Flock(int(file.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
+
 	if err != nil {
 		_ = file.Close() // The first error counts.
 		return nil, fmt.Errorf("lock lab %s: %w", name, err)
 	}
+
 	return file.Close, nil
 }
 
@@ -123,22 +134,24 @@ func List(dir string) ([]string, error) {
 	if dir == "" {
 		dir = DefaultDir()
 	}
+
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
+
 	var names []string
 	for _, entry := range entries {
 		if _, err := os.Stat(filepath.Join(dir, entry.Name(), stateFile)); err == nil {
 			names = append(names, entry.Name())
 		}
 	}
+
 	return names, err
 }
 
-// Purge removes what is left of a lab: its processes, namespaces and
-// directory. It needs nobody who runs the lab, and only the state file. A lab
-// that does not exist is no error.
+// Purge removes what is left of a lab: its processes, namespaces and directory. It works after a
+// crash, since it needs the state file alone. A lab that does not exist is no error.
 func Purge(dir, name string) error {
 	if dir == "" {
 		dir = DefaultDir()
@@ -146,6 +159,7 @@ func Purge(dir, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
+
 	labDir := filepath.Join(dir, name)
 	s, err := readState(labDir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -156,12 +170,15 @@ func Purge(dir, name string) error {
 		}
 		return nil
 	}
+
 	if err != nil {
 		return fmt.Errorf("purge lab %s: %w", name, err)
 	}
+
 	if err := s.remove(labDir); err != nil {
 		return fmt.Errorf("purge lab %s: %w", name, err)
 	}
+
 	return nil
 }
 
@@ -203,17 +220,21 @@ func (s state) remove(dir string) error {
 			}
 		})
 	}
+
 	all.Wait()
 	close(errs)
 	var err error
 	for e := range errs {
 		err = errors.Join(err, e)
 	}
+
 	for _, name := range slices.Backward(s.Namespaces) {
 		err = errors.Join(err, deleteNamespace(name))
 	}
+
 	if err != nil {
 		return err
 	}
+
 	return os.RemoveAll(dir)
 }

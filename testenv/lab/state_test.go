@@ -24,6 +24,7 @@ func TestPurgeStaleSparesTheLiving(t *testing.T) {
 		{"test that runs", true, false, false},
 		{"lab to play with", false, true, false},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -36,6 +37,7 @@ func TestPurgeStaleSparesTheLiving(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			if err := purgeStale(context.Background(), dir); err != nil {
 				t.Fatal(err)
 			}
@@ -53,18 +55,22 @@ func TestPurgeWithoutState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	files := map[string]string{"started": stateFile + ".new", "foreign": "thesis.txt"}
 	for name, file := range files {
 		if err := os.WriteFile(filepath.Join(dir, name, file), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"empty": "", "started": "", "nothing": "", "foreign": "holds no lab.json", "": "lab name", "../x": "lab name"} {
+
+	for name, want := range map[string]string{"empty": "", "started": "", "nothing": "",
+		"foreign": "holds no lab.json", "": "lab name", "../x": "lab name"} {
 		err := Purge(dir, name)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("Purge(%q): %v, want %q", name, err, want)
 		}
 	}
+
 	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) != 1 {
 		t.Errorf("files left: %v, want the foreign one", left)
 	}

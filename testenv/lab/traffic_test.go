@@ -22,11 +22,15 @@ const (
 func frames(src, dst lab.MAC) [][]byte {
 	var all [][]byte
 	for _, length := range []int{60, 61, 64, 1000, 1513, 1514} {
-		all = append(all, lab.UDP{Src: src, Dst: dst, Tag: dataTag, Seq: uint64(len(all)), Len: length}.Frame())
+		all = append(all, lab.UDP{Src: src, Dst: dst, Tag: dataTag, Seq: uint64(len(all)),
+			Len: length}.Frame())
 	}
+
 	for _, length := range []int{64, 1517, 1518} {
-		all = append(all, lab.UDP{Src: src, Dst: dst, VLAN: 100, PCP: 5, Tag: dataTag, Seq: uint64(len(all)), Len: length}.Frame())
+		all = append(all, lab.UDP{Src: src, Dst: dst, VLAN: 100, PCP: 5, Tag: dataTag,
+			Seq: uint64(len(all)), Len: length}.Frame())
 	}
+
 	return append(all,
 		lab.ARP{Src: src}.Frame(),
 		lab.ARP{Src: src, VLAN: 4094}.Frame(),
@@ -85,7 +89,8 @@ func TestAccessPortTags(t *testing.T) {
 	db, err := l.Hosts[1].AddGuest(ctx, "db", lab.GuestNIC{})
 	must(t, err)
 	capture := openCapture(t, db.Node, "eth0", lab.CaptureConfig{Direction: lab.In})
-	must(t, openSender(t, web.Node, "eth0").Send(lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: dataTag}.Frame()))
+	must(t, openSender(t, web.Node, "eth0").Send(lab.UDP{Src: web.MAC(), Dst: db.MAC(),
+		Tag: dataTag}.Frame()))
 	must(t, capture.WaitLen(ctx, 1))
 	if vlan := lab.VLANOf(capture.Frames()[0].Data); vlan != 7 {
 		t.Errorf("the frame has VLAN %d, want 7", vlan)
@@ -103,10 +108,12 @@ func TestMirrorThroughGRE(t *testing.T) {
 	collector, err := h2.AddGuest(ctx, "collector")
 	must(t, err)
 	for _, h := range l.Hosts {
-		vsctl(t, h, "add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=netdev", "fail_mode=secure", "protocols=OpenFlow13",
+		vsctl(t, h, "add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=netdev",
+			"fail_mode=secure", "protocols=OpenFlow13",
 			"--", "add-port", "brtap", "tl-gre", "--", "set", "Interface", "tl-gre", "type=gre",
 			"options:remote_ip=flow", "options:key=flow", "ofport_request=1")
 	}
+
 	_, err = collector.PlugNIC(ctx, lab.GuestNIC{Bridge: "brtap"})
 	must(t, err)
 	vsctl(t, h1,
@@ -115,27 +122,37 @@ func TestMirrorThroughGRE(t *testing.T) {
 		"--", "add-port", "brtap", "tlt-1",
 		"--", "set", "Interface", "tlt-1", "type=patch", "options:peer=tlm-1", "ofport_request=2",
 		"--", "--id=@out", "get", "Port", "tlm-1", "--", "--id=@web", "get", "Port", web.IfName(),
-		"--", "--id=@m", "create", "Mirror", "name=tl-1", "select_src_port=@web", "output_port=@out",
+		"--", "--id=@m", "create", "Mirror", "name=tl-1", "select_src_port=@web",
+		"output_port=@out",
 		"--", "set", "Bridge", "br0", "mirrors=@m")
-	ofctl(t, h1, "add-flow", "brtap", fmt.Sprintf("in_port=2,actions=set_field:77->tun_id,set_field:%s->tun_dst,output:1", h2.TunnelIP))
-	ofctl(t, h2, "add-flow", "brtap", fmt.Sprintf("in_port=1,tun_id=77,tun_src=%s,actions=output:%s",
-		h1.TunnelIP, get(t, h2, "Interface", collector.IfName(), "ofport")))
+
+	ofctl(t, h1, "add-flow", "brtap",
+		fmt.Sprintf("in_port=2,actions=set_field:77->tun_id,set_field:%s->tun_dst,output:1",
+			h2.TunnelIP))
+
+	ofctl(t, h2, "add-flow", "brtap",
+		fmt.Sprintf("in_port=1,tun_id=77,tun_src=%s,actions=output:%s",
+			h1.TunnelIP, get(t, h2, "Interface", collector.IfName(), "ofport")))
 
 	// The tunnel drops packets until the neighbour's address is known.
 	sender := openSender(t, web.Node, "eth0")
 	probes := openCapture(t, collector.Node, "eth0", lab.CaptureConfig{Direction: lab.In})
-	probing := sender.Start(ctx, lab.Stream{PPS: 100, For: 20 * time.Second, Frame: func(seq uint64) []byte {
-		return lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: probeTag, Seq: seq}.Frame()
-	}})
+	probing := sender.Start(ctx, lab.Stream{PPS: 100, For: 20 * time.Second,
+		Frame: func(seq uint64) []byte {
+			return lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: probeTag, Seq: seq}.Frame()
+		}})
+
 	waitErr := probes.WaitLen(ctx, 1)
 	_, err = probing.Stop()
 	must(t, waitErr)
 	must(t, err)
 
-	capture := openCapture(t, collector.Node, "eth0", lab.CaptureConfig{Direction: lab.In, Keep: func(frame []byte) bool {
-		tag, _, ok := lab.Sequence(frame)
-		return !ok || tag != probeTag
-	}})
+	capture := openCapture(t, collector.Node, "eth0",
+		lab.CaptureConfig{Direction: lab.In, Keep: func(frame []byte) bool {
+			tag, _, ok := lab.Sequence(frame)
+			return !ok || tag != probeTag
+		}})
+
 	sent := frames(web.MAC(), db.MAC())
 	must(t, sender.Send(sent...))
 	exactly(t, capture, sent)
@@ -151,6 +168,7 @@ func TestStreamIsSteadyAndComplete(t *testing.T) {
 	stream := lab.Stream{PPS: 1000, Count: 500, Frame: func(seq uint64) []byte {
 		return lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: dataTag, Seq: seq}.Frame()
 	}}
+
 	begin := time.Now()
 	sent, err := openSender(t, web.Node, "eth0").Stream(ctx, stream)
 	took := time.Since(begin)
@@ -158,18 +176,21 @@ func TestStreamIsSteadyAndComplete(t *testing.T) {
 	if sent != stream.Count || took < 450*time.Millisecond {
 		t.Errorf("sent %d frames in %v, want %d in 0.5 s", sent, took, stream.Count)
 	}
+
 	must(t, capture.WaitLen(ctx, int(sent)))
 	for i, frame := range capture.Frames() {
 		if _, seq, _ := lab.Sequence(frame.Data); seq != uint64(i) {
 			t.Fatalf("frame %d has sequence number %d", i, seq)
 		}
 	}
+
 	must(t, capture.WaitQuiet(ctx, 20*time.Millisecond))
 	if n := len(capture.Frames()); n != int(sent) {
 		t.Errorf("%d frames arrived, want %d", n, sent)
 	}
 
-	sent, err = openSender(t, web.Node, "eth0").Stream(ctx, lab.Stream{PPS: 1000, For: 50 * time.Millisecond, Frame: stream.Frame})
+	sent, err = openSender(t, web.Node, "eth0").Stream(ctx,
+		lab.Stream{PPS: 1000, For: 50 * time.Millisecond, Frame: stream.Frame})
 	if err != nil || sent < 10 || sent > 70 { // a loaded machine is late
 		t.Errorf("50 ms at 1,000 frames a second: sent %d, %v; want about 50", sent, err)
 	}
@@ -181,9 +202,12 @@ func TestSpareNICLeadsToTheFabric(t *testing.T) {
 	h := l.Hosts[1]
 	vsctl(t, h, "add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=netdev",
 		"--", "add-port", "brtap", lab.SpareNIC)
-	if mac := get(t, h, "Interface", lab.SpareNIC, "mac_in_use"); mac != `"`+h.SpareMAC.String()+`"` {
+
+	if mac := get(t, h, "Interface", lab.SpareNIC, "mac_in_use"); mac != `"`+h.SpareMAC.String()+
+		`"` {
 		t.Errorf("mac_in_use %s, want %s", mac, h.SpareMAC)
 	}
+
 	guest, err := h.AddGuest(ctx, "web", lab.GuestNIC{Bridge: "brtap"})
 	must(t, err)
 	capture, err := h.CaptureSpare(lab.CaptureConfig{Direction: lab.In})
@@ -215,6 +239,7 @@ func TestKernelTrafficHasChecksums(t *testing.T) {
 			received <- n
 		}
 	}()
+
 	conn, err := web.Dial(ctx, "tcp", listener.Addr().String())
 	must(t, err)
 	const size = 1 << 20
@@ -224,6 +249,7 @@ func TestKernelTrafficHasChecksums(t *testing.T) {
 	if n := <-received; n != size {
 		t.Errorf("%d bytes arrived through TCP, want %d", n, size)
 	}
+
 	must(t, conn.Close())
 	udp, err := web.Dial(ctx, "udp", db.IP().String()+":9")
 	must(t, err)
@@ -236,6 +262,7 @@ func TestKernelTrafficHasChecksums(t *testing.T) {
 	if len(seen) < size/1500 {
 		t.Errorf("%d frames on the wire, want %d or more", len(seen), size/1500)
 	}
+
 	for _, frame := range seen {
 		if len(frame.Data) > lab.MaxFrame || !lab.ChecksumsRight(frame.Data) {
 			t.Fatalf("a frame is too long or has a wrong checksum: %s", lab.Describe(frame.Data))

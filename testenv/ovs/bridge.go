@@ -17,13 +17,16 @@ func StartBridge(t testing.TB) Bridge {
 	t.Helper()
 	b := Bridge{StartServer(t)}
 	b.StartSwitch()
-	b.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail_mode=secure",
+	b.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy",
+		"fail_mode=secure",
 		"protocols=OpenFlow10,OpenFlow13", "other_config:disable-in-band=true")
+
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("flows of br0:\n%s", tail([]byte(b.Ofctl("dump-flows", "br0")), 8000))
 		}
 	})
+
 	return b
 }
 
@@ -33,7 +36,8 @@ func (b Bridge) Management() string { return "unix:" + filepath.Join(b.Dir, "br0
 // Ofctl runs ovs-ofctl with OpenFlow 1.3 and returns its output.
 func (b Bridge) Ofctl(args ...string) string {
 	b.t.Helper()
-	return Run(b.t, b.Dir, "ovs-ofctl", append([]string{"-O", "OpenFlow13", "--timeout=60"}, args...)...)
+	return Run(b.t, b.Dir, "ovs-ofctl", append([]string{"-O", "OpenFlow13", "--timeout=60"},
+		args...)...)
 }
 
 // Receive has a port of dummy type receive a packet, in the words of

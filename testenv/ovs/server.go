@@ -53,17 +53,20 @@ func StartServer(t testing.TB, options ...Option) *Server {
 	if _, err := os.Stat(schemaFile); err != nil {
 		missing(t, schemaFile)
 	}
+
 	// Not t.TempDir: the path of a unix socket must be short.
 	dir, err := os.MkdirTemp("", "ovsdb")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &Server{t: t, Dir: dir, Socket: filepath.Join(dir, "db.sock")}
 	s.Remote = "unix:" + s.Socket
 	for _, o := range options {
 		o(s)
 	}
+
 	Run(t, dir, "ovsdb-tool", "create", filepath.Join(dir, "conf.db"), schemaFile)
 	s.Start()
 	s.Vsctl("--no-wait", "init")
@@ -73,10 +76,14 @@ func StartServer(t testing.TB, options ...Option) *Server {
 // Start starts the server after Stop.
 func (s *Server) Start() {
 	s.t.Helper()
-	args := append([]string{"--remote=p" + s.Remote, "--log-file=" + filepath.Join(s.Dir, "ovsdb.log"), "--unixctl=" + s.ctl(), "-vconsole:off"}, s.flags...)
+	args := append([]string{"--remote=p" + s.Remote,
+		"--log-file=" + filepath.Join(s.Dir, "ovsdb.log"), "--unixctl=" + s.ctl(), "-vconsole:off"},
+		s.flags...)
+
 	for _, r := range s.remotes {
 		args = append(args, "--remote="+r)
 	}
+
 	s.daemon = start(s.t, s.Dir, "ovsdb-server", append(args, filepath.Join(s.Dir, "conf.db"))...)
 	WaitFor(s.t, "ovsdb-server to listen", func() bool {
 		c, err := net.Dial("unix", s.Socket)
@@ -113,13 +120,15 @@ func (s *Server) Appctl(args ...string) string {
 // Vsctl runs ovs-vsctl on the server's database.
 func (s *Server) Vsctl(args ...string) string {
 	s.t.Helper()
-	return strings.TrimSpace(Run(s.t, s.Dir, "ovs-vsctl", append([]string{"--timeout=20", "--db=" + s.Remote}, args...)...))
+	return strings.TrimSpace(Run(s.t, s.Dir, "ovs-vsctl",
+		append([]string{"--timeout=20", "--db=" + s.Remote}, args...)...))
 }
 
 // Dump runs ovsdb-client dump for columns of a table.
 func (s *Server) Dump(table string, columns ...string) string {
 	s.t.Helper()
-	return Run(s.t, s.Dir, "ovsdb-client", append([]string{"-f", "csv", "dump", s.Remote, "Open_vSwitch", table}, columns...)...)
+	return Run(s.t, s.Dir, "ovsdb-client", append([]string{"-f", "csv", "dump", s.Remote,
+		"Open_vSwitch", table}, columns...)...)
 }
 
 // StartSwitch starts an ovs-vswitchd with dummy devices on the server's
@@ -130,12 +139,14 @@ func (s *Server) StartSwitch() {
 	log := filepath.Join(s.Dir, "vswitchd.log")
 	start(s.t, s.Dir, "ovs-vswitchd", "--enable-dummy=override", "--disable-system", "--no-chdir",
 		"--log-file="+log, "--unixctl="+s.switchCtl(), "-vconsole:off", s.Remote)
+
 	s.t.Cleanup(func() {
 		if s.t.Failed() {
 			text, _ := os.ReadFile(log)
 			s.t.Logf("ovs-vswitchd:\n%s", tail(text, 4000))
 		}
 	})
+
 	WaitFor(s.t, "ovs-vswitchd to start", func() bool {
 		return strings.Contains(s.Vsctl("get", "Open_vSwitch", ".", "datapath_types"), "dummy")
 	})
@@ -168,6 +179,7 @@ func Run(t testing.TB, dir, name string, args ...string) string {
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
+
 	return string(out)
 }
 
@@ -190,7 +202,8 @@ func missing(t testing.TB, what string) {
 }
 
 func environment(dir string) []string {
-	return append(os.Environ(), "OVS_RUNDIR="+dir, "OVS_DBDIR="+dir, "OVS_LOGDIR="+dir, "OVS_SYSCONFDIR="+dir)
+	return append(os.Environ(), "OVS_RUNDIR="+dir, "OVS_DBDIR="+dir, "OVS_LOGDIR="+dir,
+		"OVS_SYSCONFDIR="+dir)
 }
 
 func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
@@ -212,12 +225,14 @@ func start(t testing.TB, dir, name string, args ...string) *daemon {
 	if err := d.cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+
 	t.Cleanup(func() {
 		d.stop()
 		if t.Failed() && d.out.Len() > 0 {
 			t.Logf("%s:\n%s", name, tail(d.out.Bytes(), 4000))
 		}
 	})
+
 	return d
 }
 

@@ -27,9 +27,10 @@ func newServe(t *target) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Start a controller in the lab, in the background",
-		Long: "Start tapline on the lab's controller machine, in the background, and wait until it\n" +
-			"answers. Its data lie in the lab's directory, so down removes them with the rest.\n" +
-			"\"tapline-lab exec controller -- tapctl ...\" then talks to it with its admin token.",
+		Long: `Start tapline on the lab's controller machine, in the background, and wait until
+it answers. Its data lie in the lab's directory, so down removes them with the
+rest. "tapline-lab exec controller -- tapctl ..." then talks to it with its
+admin token.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			release, err := lab.Lock(t.dir, t.name)
@@ -37,18 +38,23 @@ func newServe(t *target) *cobra.Command {
 				return err
 			}
 			defer release()
+
 			l, err := lab.Open(t.dir, t.name)
 			if err != nil {
 				return err
 			}
+
 			if err := serve(command.Context(), l, config); err != nil {
 				return err
 			}
 
-			_, err = fmt.Fprintf(command.OutOrStdout(), "the controller of lab %s answers; log: %s\n", l.Name, l.ControllerLog())
+			_, err = fmt.Fprintf(command.OutOrStdout(),
+				"the controller of lab %s answers; log: %s\n", l.Name, l.ControllerLog())
+
 			return err
 		},
 	}
+
 	command.Flags().StringVar(&config, "config", "", "configuration file (default: all defaults)")
 	return command
 }
@@ -63,8 +69,10 @@ func serve(ctx context.Context, l *lab.Lab, config string) error {
 		}
 		args = append(args, "--config", path)
 	}
+
 	// Not with ctx: the controller outlives this command.
-	if err := l.StartController(onController(context.Background(), l, "tapline", args...)); err != nil {
+	if err := l.StartController(onController(context.Background(), l, "tapline",
+		args...)); err != nil {
 		return err
 	}
 
@@ -77,6 +85,7 @@ func serve(ctx context.Context, l *lab.Lab, config string) error {
 		if err == nil {
 			return nil
 		}
+
 		if !l.ControllerRuns() {
 			return fmt.Errorf("the controller ended at once: see %s", l.ControllerLog())
 		}
@@ -84,7 +93,8 @@ func serve(ctx context.Context, l *lab.Lab, config string) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("the controller does not answer: %w", err), l.StopController())
+			return errors.Join(fmt.Errorf("the controller does not answer: %w", err),
+				l.StopController())
 		}
 	}
 }
@@ -100,10 +110,12 @@ func newStop(t *target) *cobra.Command {
 				return err
 			}
 			defer release()
+
 			l, err := lab.Open(t.dir, t.name)
 			if err != nil {
 				return err
 			}
+
 			return l.StopController()
 		},
 	}
@@ -123,8 +135,10 @@ func onController(ctx context.Context, l *lab.Lab, name string, args ...string) 
 	cmd := l.Controller.Command(ctx, name, args...)
 	cmd.Env = append(cmd.Env, "PATH="+path)
 	if os.Getenv("TAPLINE_TOKEN_FILE") == "" && os.Getenv("TAPLINE_TOKEN") == "" {
-		cmd.Env = append(cmd.Env, "TAPLINE_TOKEN_FILE="+filepath.Join(l.ControllerDir(), "admin.token"))
+		cmd.Env = append(cmd.Env, "TAPLINE_TOKEN_FILE="+filepath.Join(l.ControllerDir(),
+			"admin.token"))
 	}
+
 	return cmd
 }
 
@@ -138,7 +152,8 @@ func tapctl(ctx context.Context, l *lab.Lab, args ...string) ([]byte, error) {
 	out, err := onController(ctx, l, "tapctl", args...).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("tapctl %s: %s", strings.Join(args, " "), strings.TrimSpace(string(exit.Stderr)))
+		return nil, fmt.Errorf("tapctl %s: %s", strings.Join(args, " "),
+			strings.TrimSpace(string(exit.Stderr)))
 	}
 	return out, err
 }
@@ -149,13 +164,16 @@ func tapNIC(ctx context.Context, l *lab.Lab, service string) (lab.GuestNIC, erro
 	if err != nil {
 		return lab.GuestNIC{}, err
 	}
+
 	var wanted api.TapService
 	if err := json.Unmarshal(out, &wanted); err != nil {
 		return lab.GuestNIC{}, fmt.Errorf("tap service %s: %w", service, err)
 	}
+
 	mac, err := lab.ParseMAC(wanted.MACAddr)
 	if err != nil {
 		return lab.GuestNIC{}, fmt.Errorf("tap service %s: %w", service, err)
 	}
+
 	return lab.GuestNIC{MAC: mac, IfName: wanted.IfName}, nil
 }

@@ -53,10 +53,12 @@ func TestDocumentedRequests(t *testing.T) {
 		if err := os.WriteFile(path, []byte(shellHead+lines), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Join(before, "\n") + "\nbin/tapline-lab exec controller -- bash " + path + "\n"
+		return strings.Join(before, "\n") + "\nbin/tapline-lab exec controller -- bash " + path +
+			"\n"
 	})
 
-	for _, want := range []string{`"status":"ready"`, `"name":"web"`, `"direction":"IN"`, `"checks"`} {
+	for _, want := range []string{`"status":"ready"`, `"name":"web"`, `"direction":"IN"`,
+		`"checks"`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %s:\n%s", want, out)
 		}
@@ -91,6 +93,7 @@ func typed(t *testing.T, document, mark string, change func(string) string) stri
 	if err := os.WriteFile(script, []byte(shellHead+lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	shell := exec.CommandContext(ctx, "bash", script)
 	shell.Dir = root
 	shell.Env = append(os.Environ(), "TAPLINE_LAB="+name)
@@ -99,6 +102,7 @@ func typed(t *testing.T, document, mark string, change func(string) string) stri
 	if err != nil {
 		t.Fatalf("%s, as typed: %v\n%s", document, err, out)
 	}
+
 	return string(out)
 }
 
@@ -114,9 +118,11 @@ func marked(t *testing.T, document, mark string) string {
 			all.WriteString(found[2])
 		}
 	}
+
 	if all.Len() == 0 {
 		t.Fatalf("%s has no block that is marked %q", document, mark)
 	}
+
 	return all.String()
 }
 
@@ -149,12 +155,15 @@ func documents(t *testing.T) []string {
 	return append(pages, "README.md")
 }
 
-// TestDocumentedCommands finds verbs and flags of tapctl in the documents that tapctl does not have.
+// TestDocumentedCommands finds verbs and flags of tapctl in the documents that tapctl does not
+// have.
 func TestDocumentedCommands(t *testing.T) {
 	tapctl := filepath.Join(t.TempDir(), "tapctl")
-	if out, err := exec.Command("go", "build", "-o", tapctl, root+"/api/tapctl").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", tapctl,
+		root+"/api/tapctl").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+
 	help := map[string]string{} // verb -> its help
 	commands := 0
 	for _, document := range documents(t) {
@@ -170,11 +179,14 @@ func TestDocumentedCommands(t *testing.T) {
 						}
 						help[verb] = string(out)
 					}
+
 					if !strings.Contains(help[verb], "tapctl "+verb) {
 						t.Errorf("%s: tapctl has no verb %s: %s", document, verb, line)
 					}
+
 					for _, flag := range flags {
-						if !regexp.MustCompile(`(?m)^\s+(-\w, )?` + flag + `\b`).MatchString(help[verb]) {
+						if !regexp.MustCompile(`(?m)^\s+(-\w, )?` + flag +
+							`\b`).MatchString(help[verb]) {
 							t.Errorf("%s: tapctl %s has no flag %s: %s", document, verb, flag, line)
 						}
 					}
@@ -182,6 +194,7 @@ func TestDocumentedCommands(t *testing.T) {
 			}
 		}
 	}
+
 	if commands < 30 {
 		t.Errorf("only %d commands were found in the documents", commands)
 	}

@@ -25,6 +25,7 @@ func newPlug(t *target) *cobra.Command {
 				return err
 			}
 			defer unlock()
+
 			if service != "" {
 				wanted, err := tapNIC(command.Context(), l, service)
 				if err != nil {
@@ -37,12 +38,17 @@ func newPlug(t *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(command.OutOrStdout(), "%s of %s is %s, port %s of %s\n", nic.Device, guest.Name, nic.MAC, nic.IfName, nic.Bridge)
+
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s of %s is %s, port %s of %s\n",
+				nic.Device, guest.Name, nic.MAC, nic.IfName, nic.Bridge)
+
 			return err
 		},
 	}
+
 	command.Flags().StringVar(&service, "tap-service", "",
 		"take --ifname and --mac from this tap service of the lab's controller")
+
 	command.Flags().StringVar(&spec.Bridge, "bridge", "br0", "bridge that the NIC joins")
 	command.Flags().StringVar(&spec.IfName, "ifname", "", "name of the port (default vnetN)")
 	command.Flags().TextVar(&spec.MAC, "mac", lab.MAC{}, "MAC address (default a free one)")
@@ -63,11 +69,13 @@ func newMove(t *target) *cobra.Command {
 				return err
 			}
 			defer unlock()
+
 			for _, h := range l.Hosts {
 				if h.Name == args[1] {
 					return guest.MoveTo(command.Context(), h)
 				}
 			}
+
 			return fmt.Errorf("lab %s has no host %q", t.name, args[1])
 		},
 	}
@@ -99,6 +107,7 @@ func newGuestVerbs(t *target) []*cobra.Command {
 			},
 		})
 	}
+
 	return commands
 }
 
@@ -108,15 +117,18 @@ func (t *target) guest(name string) (l *lab.Lab, guest *lab.Guest, unlock func()
 	if err != nil {
 		return nil, nil, nil, err
 	}
+
 	unlock = func() { _ = release() } // At the end of the process at the latest.
 	if l, err = lab.Open(t.dir, t.name); err == nil {
 		if guest = l.Guest(name); guest == nil {
 			err = fmt.Errorf("lab %s has no guest %q", t.name, name)
 		}
 	}
+
 	if err != nil {
 		unlock()
 		return nil, nil, nil, err
 	}
+
 	return l, guest, unlock, nil
 }

@@ -51,6 +51,7 @@ func describe(l *lab.Lab) info {
 		Hosts:      []hostInfo{},
 		Guests:     l.Guests(),
 	}
+
 	for _, h := range l.Hosts {
 		i.Hosts = append(i.Hosts, hostInfo{
 			Name: h.Name, Namespace: h.Namespace, OVSDB: h.OVSDB(),
@@ -61,6 +62,7 @@ func describe(l *lab.Lab) info {
 			PIDs:     map[string]int{"ovsdb-server": h.OVSDBPID(), "ovs-vswitchd": h.VSwitchdPID()},
 		})
 	}
+
 	return i
 }
 
@@ -79,14 +81,18 @@ func (i info) table(out io.Writer) error {
 		if h.PIDs["ovs-vswitchd"] == 0 {
 			state = "down"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s=%s\t%s\n", h.Name, h.OVSDB, h.TunnelIP, h.SpareNIC.Name, h.SpareNIC.MAC, state)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s=%s\t%s\n", h.Name, h.OVSDB, h.TunnelIP, h.SpareNIC.Name,
+			h.SpareNIC.MAC, state)
 	}
+
 	fmt.Fprintln(table, "\nGUEST\tHOST\tNIC\tMAC\tIP\tPORT\tBRIDGE\tID")
 	for _, g := range i.Guests {
 		for _, n := range g.NICs {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.Name, g.HostName, n.Device, n.MAC, address(n.IP), n.IfName, n.Bridge, g.ID)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.Name, g.HostName, n.Device,
+				n.MAC, address(n.IP), n.IfName, n.Bridge, g.ID)
 		}
 	}
+
 	return table.Flush()
 }
 

@@ -36,12 +36,18 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.PersistentFlags().StringVar(&lab.dir, "dir", "", "directory of labs (default $XDG_RUNTIME_DIR/tapline-lab or /run/tapline-lab)")
-	commands := []*cobra.Command{newUp(lab), newExec(lab), newInfo(lab), newDown(lab), newServe(lab), newStop(lab), newPlug(lab), newMove(lab)}
+
+	root.PersistentFlags().StringVar(&lab.dir, "dir", "",
+		"directory of labs (default $XDG_RUNTIME_DIR/tapline-lab or /run/tapline-lab)")
+
+	commands := []*cobra.Command{newUp(lab), newExec(lab), newInfo(lab), newDown(lab),
+		newServe(lab), newStop(lab), newPlug(lab), newMove(lab)}
+
 	for _, command := range append(commands, newGuestVerbs(lab)...) {
 		command.Flags().StringVar(&lab.name, "name", defaultName(), "name of the lab (TAPLINE_LAB)")
 		root.AddCommand(command)
 	}
+
 	root.AddCommand(newList(lab))
 	return root
 }
@@ -92,6 +98,7 @@ func newInfo(t *target) *cobra.Command {
 			return show(command.OutOrStdout(), l, format)
 		},
 	}
+
 	addFormat(command, &format)
 	return command
 }

@@ -35,6 +35,7 @@ func run(t *testing.T, dir string, args ...string) (stdout string, exit int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append(os.Environ(), mainEnv+"=1", "XDG_RUNTIME_DIR="+dir)
 	var stderr strings.Builder
@@ -43,6 +44,7 @@ func run(t *testing.T, dir string, args ...string) (stdout string, exit int) {
 	if err != nil {
 		t.Logf("tapline-lab %s: %v: %s", strings.Join(args, " "), err, stderr.String())
 	}
+
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
@@ -52,6 +54,7 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := lab.Purge(dir+"/tapline-lab", "play"); err != nil {
 			t.Error(err)
@@ -60,12 +63,15 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if out, exit := run(t, dir, "up", "--name", "play", "--hosts", "2", "--guests", "1"); exit != 0 || !strings.Contains(out, "10.200.0.12") {
+
+	if out, exit := run(t, dir, "up", "--name", "play", "--hosts", "2", "--guests",
+		"1"); exit != 0 || !strings.Contains(out, "10.200.0.12") {
 		t.Fatalf("up: exit %d: %s", exit, out)
 	}
 	if out, _ := run(t, dir, "list"); out != "play\n" {
 		t.Errorf("list: %q", out)
 	}
+
 	out, _ := run(t, dir, "info", "--name", "play", "-o", "json")
 	var got info
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
@@ -74,28 +80,35 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 	if len(got.Hosts) != 2 || len(got.Guests) != 2 || got.Hosts[1].PIDs["ovs-vswitchd"] == 0 {
 		t.Fatalf("info: %s", out)
 	}
+
 	tests := []struct {
 		name string
 		args []string
 		want string
 		exit int
 	}{
-		{"plain ovs-vsctl", []string{"h2", "--", "ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids:ovn-encap-ip"}, "10.210.0.12", 0},
-		{"plain ovs-ofctl", []string{"h1", "ovs-ofctl", "-O", "OpenFlow13", "dump-flows", "br0"}, "actions=NORMAL", 0},
+		{"plain ovs-vsctl", []string{"h2", "--", "ovs-vsctl", "get", "Open_vSwitch", ".",
+			"external_ids:ovn-encap-ip"}, "10.210.0.12", 0},
+		{"plain ovs-ofctl", []string{"h1", "ovs-ofctl", "-O", "OpenFlow13", "dump-flows", "br0"},
+			"actions=NORMAL", 0},
 		{"plain ovs-appctl", []string{"h1", "--", "ovs-appctl", "version"}, "Open vSwitch", 0},
 		{"guest", []string{"g1", "--", "ping", "-c1", "-W5", "10.220.0.2"}, "1 received", 0},
-		{"controller", []string{"controller", "--", "ping", "-c1", "-W5", "10.200.0.11"}, "1 received", 0},
+		{"controller", []string{"controller", "--", "ping", "-c1", "-W5", "10.200.0.11"},
+			"1 received", 0},
 		{"exit status", []string{"g1", "--", "sh", "-c", "exit 7"}, "", 7},
 		{"unknown node", []string{"h3", "--", "true"}, "", 1},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			out, exit := run(t, dir, append([]string{"exec", "--name", "play"}, test.args...)...)
 			if exit != test.exit || !strings.Contains(out, test.want) {
-				t.Errorf("exit %d, want %d; printed %q, want %q in it", exit, test.exit, out, test.want)
+				t.Errorf("exit %d, want %d; printed %q, want %q in it", exit, test.exit, out,
+					test.want)
 			}
 		})
 	}
+
 	var moves sync.WaitGroup
 	for _, args := range [][]string{{"move", "g1", "h2"}, {"move", "g2", "h1"}} {
 		moves.Go(func() {
@@ -104,6 +117,7 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 			}
 		})
 	}
+
 	moves.Wait()
 	for _, args := range [][]string{
 		{"plug", "g2", "--bridge", "br0", "--ifname", "tap000001", "--mac", "52:54:00:00:00:99"},
@@ -114,11 +128,14 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 			t.Errorf("%v: exit %d: %s", args, exit, out)
 		}
 	}
+
 	l, err := lab.Open(dir+"/tapline-lab", "play")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ports, err := l.Hosts[0].VSCtl("list-ports", "br0"); err != nil || ports != "eth1\ntap000001\nvnet1" {
+
+	if ports, err := l.Hosts[0].VSCtl("list-ports", "br0"); err != nil ||
+		ports != "eth1\ntap000001\nvnet1" {
 		t.Errorf("ports of br0 on h1: %q, %v; want those of g2 alone", ports, err)
 	}
 	if ports, err := l.Hosts[1].VSCtl("list-ports", "br0"); err != nil || ports != "eth1" {

@@ -31,22 +31,28 @@ func newUp(t *target) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if guests < 0 || guests*hosts > maxGuests {
-				return fmt.Errorf("%d guests on each of %d hosts: want 0 to %d in all", guests, hosts, maxGuests)
+				return fmt.Errorf("%d guests on each of %d hosts: want 0 to %d in all", guests,
+					hosts, maxGuests)
 			}
+
 			config := lab.Config{Name: t.name, Dir: t.dir, Hosts: hosts, PlainIDs: true}
 			if verbose {
 				config.Logger = slog.New(slog.NewTextHandler(command.ErrOrStderr(), nil))
 			}
+
 			l, err := lab.New(command.Context(), config)
 			if err != nil {
 				return err
 			}
+
 			if err := addGuests(command.Context(), l, guests); err != nil {
 				return errors.Join(err, l.Close())
 			}
+
 			return show(command.OutOrStdout(), l, format)
 		},
 	}
+
 	command.Flags().IntVar(&hosts, "hosts", 3, "number of hosts")
 	command.Flags().IntVar(&guests, "guests", 2, "number of guests on each host")
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "log to stderr")
@@ -68,5 +74,6 @@ func addGuests(ctx context.Context, l *lab.Lab, perHost int) error {
 			}
 		}
 	}
+
 	return nil
 }

@@ -1,7 +1,8 @@
 //go:build linux
 
-// Command guestinit is the only program of a lab's virtual machine: it runs as /init of an initramfs, loads the kernel's modules,
-// brings each NIC up that comes, and tells of NICs and frames on the second serial port:
+// Command guestinit is the only program of a lab's virtual machine: it runs as /init of an
+// initramfs, loads the kernel's modules, brings each new NIC up, and reports NICs and frames on the
+// second serial port:
 //
 //	start
 //	nic eth1 02:74:61:01:02:03
@@ -30,28 +31,34 @@ func main() {
 
 func run() error {
 	for _, fs := range []struct{ kind, at string }{{"sysfs", "/sys"}, {"devtmpfs", "/dev"}} {
-		if err := unix.Mount(fs.kind, fs.at, fs.kind, 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
+		if err := unix.Mount(fs.kind, fs.at, fs.kind, 0, ""); err != nil &&
+			!errors.Is(err, unix.EBUSY) {
 			return fmt.Errorf("mount %s: %w", fs.at, err)
 		}
 	}
+
 	if err := load("/modules/*.ko"); err != nil {
 		return err
 	}
+
 	out, err := os.OpenFile("/dev/ttyS1", os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
+
 	if err := raw(out); err != nil {
 		return err
 	}
+
 	lines := make(chan string, 1024)
-	lines <- "\nstart" // What a machine that lost its power was telling may have no end.
+	lines <- "\nstart" // A machine that lost its power may have left an incomplete line.
 	go watch(lines)
 	for line := range lines {
 		if _, err := out.WriteString(line + "\n"); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -66,11 +73,14 @@ func load(pattern string) error {
 				err = fmt.Errorf("load %s: %w", path, e)
 			}
 		}
+
 		if len(later) < len(left) {
 			err = nil
 		}
+
 		left = later
 	}
+
 	return err
 }
 
@@ -93,7 +103,7 @@ func raw(port *os.File) error {
 	return unix.IoctlSetTermios(int(port.Fd()), unix.TCSETS, t)
 }
 
-// watch follows the NICs. Looking is enough: nothing here is in a hurry.
+// watch reports NICs that come and go. It polls, since nothing here is in a hurry.
 func watch(lines chan<- string) {
 	known := map[int]string{}
 	for {
@@ -101,6 +111,7 @@ func watch(lines chan<- string) {
 		if err != nil {
 			lines <- "error " + err.Error()
 		}
+
 		now := map[int]bool{}
 		for _, link := range links {
 			a := link.Attrs()
@@ -108,24 +119,28 @@ func watch(lines chan<- string) {
 			if _, seen := known[a.Index]; seen || !strings.HasPrefix(a.Name, "eth") {
 				continue
 			}
+
 			if err := open(link, lines); err != nil {
 				lines <- fmt.Sprintf("error %s: %v", a.Name, err)
 				continue
 			}
+
 			known[a.Index] = a.Name
 			lines <- fmt.Sprintf("nic %s %s", a.Name, a.HardwareAddr)
 		}
+
 		for index, name := range known {
 			if !now[index] {
 				delete(known, index)
 				lines <- "gone " + name
 			}
 		}
+
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// open brings a NIC up and tells of the frames that reach it.
+// open brings a NIC up and reports the frames that reach it.
 func open(link netlink.Link, lines chan<- string) error {
 	if err := netlink.LinkSetUp(link); err != nil {
 		return err
@@ -133,15 +148,19 @@ func open(link netlink.Link, lines chan<- string) error {
 	if err := netlink.SetPromiscOn(link); err != nil {
 		return err
 	}
+
 	all := uint16(unix.ETH_P_ALL<<8 | unix.ETH_P_ALL>>8)
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0) // Until it is bound, it must not hear other NICs.
+	// Protocol 0: an unbound socket must not receive frames of other NICs.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err != nil {
 		return err
 	}
+
 	at := &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Attrs().Index}
 	if err := unix.Bind(fd, at); err != nil {
 		return errors.Join(err, unix.Close(fd))
 	}
+
 	go read(fd, link.Attrs().HardwareAddr, lines)
 	return nil
 }
@@ -154,12 +173,15 @@ func read(fd int, mac net.HardwareAddr, lines chan<- string) {
 		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN) {
 			continue
 		}
+
 		if err != nil {
 			return
 		}
+
 		if ll, ok := from.(*unix.SockaddrLinklayer); ok && ll.Pkttype == unix.PACKET_OUTGOING {
 			continue
 		}
+
 		lines <- fmt.Sprintf("frame %s %x", mac, buf[:n])
 	}
 }
