@@ -61,9 +61,19 @@ func hostToPB(h *tap.Host) *pb.Host {
 	return &pb.Host{
 		Id: h.ID, Name: h.Name, TunnelIp: addrToPB(h.TunnelIP), Wires: h.Wires,
 		Observed: h.Observed, Connected: h.Connected, Refused: h.Refused,
-		Bridges:  convertAll(h.Bridges, bridgeToPB),
-		TapPorts: convertAll(h.TapPorts, tapPortToPB),
-		Nics:     convertAll(h.NICs, hostNICToPB),
+		UnderlayMtu: h.UnderlayMTU, NoGre: h.NoGRE,
+		ForeignTunnels: convertAll(h.ForeignTunnels, foreignTunnelToPB),
+		Bridges:        convertAll(h.Bridges, bridgeToPB),
+		TapPorts:       convertAll(h.TapPorts, tapPortToPB),
+		Nics:           convertAll(h.NICs, hostNICToPB),
+	}
+}
+
+func foreignTunnelToPB(t *tap.ForeignTunnel) *pb.ForeignTunnel {
+	return &pb.ForeignTunnel{
+		Name: t.Name, Bridge: t.Bridge, Type: t.Type,
+		LocalIp: addrToPB(t.LocalIP), RemoteIp: addrToPB(t.RemoteIP),
+		Key: t.Key, DstPort: uint32(t.DstPort),
 	}
 }
 
@@ -76,7 +86,8 @@ func bridgeToPB(b *tap.Bridge) *pb.Bridge {
 
 func tapPortToPB(p *tap.TapPort) *pb.TapPort {
 	return &pb.TapPort{
-		Name: p.Name, Ofport: p.OFPort, Mac: macToPB(p.MAC), Error: p.Error, Down: p.Down,
+		Name: p.Name, Ofport: p.OFPort, Mac: macToPB(p.MAC), Mtu: p.MTU,
+		Error: p.Error, Down: p.Down,
 	}
 }
 
@@ -92,8 +103,17 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		ID: intern(m.GetId()), Name: intern(m.GetName()),
 		TunnelIP: r.addr("tunnel_ip", m.GetTunnelIp()), Wires: m.GetWires(),
 		Observed: m.GetObserved(), Connected: m.GetConnected(), Refused: m.GetRefused(),
+		UnderlayMTU: m.GetUnderlayMtu(), NoGRE: m.GetNoGre(),
 	}
 
+	for _, t := range m.GetForeignTunnels() {
+		h.ForeignTunnels = append(h.ForeignTunnels, tap.ForeignTunnel{
+			Name: t.GetName(), Bridge: t.GetBridge(), Type: intern(t.GetType()),
+			LocalIP:  r.addr("foreign_tunnels.local_ip", t.GetLocalIp()),
+			RemoteIP: r.addr("foreign_tunnels.remote_ip", t.GetRemoteIp()),
+			Key:      t.GetKey(), DstPort: r.uint16("foreign_tunnels.dst_port", t.GetDstPort()),
+		})
+	}
 	for _, b := range m.GetBridges() {
 		if b.GetOtherMirrors() < 0 {
 			r.fail("bridges.other_mirrors", fmt.Errorf("%d: want 0 or more", b.GetOtherMirrors()))
@@ -107,7 +127,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 	for _, p := range m.GetTapPorts() {
 		h.TapPorts = append(h.TapPorts, tap.TapPort{
 			Name: p.GetName(), OFPort: p.GetOfport(), MAC: r.mac("tap_ports.mac", p.GetMac()),
-			Error: p.GetError(), Down: p.GetDown(),
+			MTU: p.GetMtu(), Error: p.GetError(), Down: p.GetDown(),
 		})
 	}
 	for _, n := range m.GetNics() {
@@ -120,14 +140,17 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 }
 
 func locationToPB(l *tap.Location) *pb.Location {
-	return &pb.Location{Host: l.Host, Bridge: l.Bridge, Port: l.Port, Ofport: l.OFPort}
+	return &pb.Location{
+		Host: l.Host, Bridge: l.Bridge, Port: l.Port, Ofport: l.OFPort, Mtu: l.MTU, Down: l.Down,
+	}
 }
 
 func locationsFromPB(list []*pb.Location) []tap.Location {
 	return convertAll(list, func(m **pb.Location) tap.Location {
 		return tap.Location{
 			Host: intern((*m).GetHost()), Bridge: intern((*m).GetBridge()),
-			Port: intern((*m).GetPort()), OFPort: (*m).GetOfport(),
+			Port: intern((*m).GetPort()), OFPort: (*m).GetOfport(), MTU: (*m).GetMtu(),
+			Down: intern((*m).GetDown()),
 		}
 	})
 }
@@ -138,7 +161,7 @@ func guestToPB(g *tap.Guest) *pb.Guest {
 
 func nicToPB(n *tap.NIC) *pb.NIC {
 	return &pb.NIC{
-		Mac: macToPB(n.MAC), Ifname: n.IfName,
+		Mac: macToPB(n.MAC), Ifname: n.IfName, Disputed: n.Disputed,
 		Ips:       convertAll(n.IPs, func(a *netip.Addr) []byte { return addrToPB(*a) }),
 		Locations: convertAll(n.Locations, locationToPB),
 	}
@@ -150,7 +173,7 @@ func guestFromPB(m *pb.Guest) (tap.Guest, error) {
 	for _, n := range m.GetNics() {
 		nic := tap.NIC{
 			MAC: r.mac("nics.mac", n.GetMac()), IfName: n.GetIfname(),
-			Locations: locationsFromPB(n.GetLocations()),
+			Disputed: n.GetDisputed(), Locations: locationsFromPB(n.GetLocations()),
 		}
 		for _, ip := range n.GetIps() {
 			nic.IPs = append(nic.IPs, r.addr("nics.ips", ip))
@@ -163,18 +186,20 @@ func guestFromPB(m *pb.Guest) (tap.Guest, error) {
 func attachmentToPB(a *tap.Attachment) *pb.Attachment {
 	return &pb.Attachment{
 		ServiceId: a.ServiceID, Locations: convertAll(a.Locations, locationToPB),
+		Claims: convertAll(a.Claims, locationToPB),
 	}
 }
 
 func attachmentFromPB(m *pb.Attachment) (tap.Attachment, error) {
 	return tap.Attachment{
 		ServiceID: intern(m.GetServiceId()), Locations: locationsFromPB(m.GetLocations()),
+		Claims: locationsFromPB(m.GetClaims()),
 	}, nil
 }
 
 func changeToPB(c *tap.Change) *pb.Change {
 	return &pb.Change{
-		Revision: c.Revision, Reset_: c.Reset,
+		Revision: c.Revision, Reset_: c.Reset, Secret: c.Secret,
 		Hosts:       convertAll(c.Hosts, hostToPB),
 		Guests:      convertAll(c.Guests, guestToPB),
 		Attachments: convertAll(c.Attachments, attachmentToPB),
@@ -187,7 +212,7 @@ func changeToPB(c *tap.Change) *pb.Change {
 
 func changeFromPB(m *pb.Change) (c tap.Change, err error) {
 	c = tap.Change{
-		Revision: m.GetRevision(), Reset: m.GetReset_(),
+		Revision: m.GetRevision(), Reset: m.GetReset_(), Secret: m.GetSecret(),
 		Gone: tap.Gone{
 			Hosts: m.GetGoneHosts(), Guests: m.GetGoneGuests(),
 			Services: m.GetGoneServices(), Flows: m.GetGoneFlows(),

@@ -89,17 +89,32 @@ func tapBridgeFromPB(m *pb.TapBridge) tap.TapBridge {
 }
 
 func tunnelToPB(t *tap.Tunnel) *pb.Tunnel {
-	return &pb.Tunnel{Port: t.Port, Peers: convertAll(t.Peers, func(p *tap.Peer) *pb.Peer {
-		return &pb.Peer{Addr: addrToPB(p.Addr), Owners: p.Owners}
-	})}
+	return &pb.Tunnel{
+		Port: t.Port, Ports: t.Ports,
+		Peers: convertAll(t.Peers, func(p *tap.Peer) *pb.Peer {
+			return &pb.Peer{
+				Addr: addrToPB(p.Addr), Port: p.Port, ProbeKey: p.ProbeKey, Owners: p.Owners,
+			}
+		}),
+		Senders: convertAll(t.Senders, func(s *tap.Sender) *pb.Sender {
+			return &pb.Sender{Addr: addrToPB(s.Addr), Port: s.Port, ProbeKey: s.ProbeKey}
+		}),
+	}
 }
 
 func tunnelFromPB(m *pb.Tunnel) (tap.Tunnel, error) {
 	var r fieldReader
-	t := tap.Tunnel{Port: m.GetPort()}
+	t := tap.Tunnel{Port: m.GetPort(), Ports: m.GetPorts()}
 	for _, p := range m.GetPeers() {
 		t.Peers = append(t.Peers, tap.Peer{
-			Addr: r.addr("tunnel.peers.addr", p.GetAddr()), Owners: p.GetOwners(),
+			Addr: r.addr("tunnel.peers.addr", p.GetAddr()), Port: intern(p.GetPort()),
+			ProbeKey: p.GetProbeKey(), Owners: p.GetOwners(),
+		})
+	}
+	for _, s := range m.GetSenders() {
+		t.Senders = append(t.Senders, tap.Sender{
+			Addr: r.addr("tunnel.senders.addr", s.GetAddr()), Port: intern(s.GetPort()),
+			ProbeKey: s.GetProbeKey(),
 		})
 	}
 	return t, r.err

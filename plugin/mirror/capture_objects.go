@@ -14,7 +14,7 @@ type captureObjects struct {
 // objectInputs are what the ports and flows of a capture depend on, beside its name.
 type objectInputs struct {
 	to          destination
-	key         uint32 // of its service
+	key         uint32 // tun_id of its copies in the tunnel
 	guarded     bool
 	local       bool   // the destination is on the same host
 	port        uint32 // number of its port on the tap bridge
@@ -68,7 +68,7 @@ func captureFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
 	case inputs.local:
 		flows.addLocalCapture(c, inputs.port)
 	default:
-		flows.addRemoteCapture(c, inputs.port, inputs.tunnelPort)
+		flows.addRemoteCapture(c, inputs)
 	}
 	return flows.entries
 }

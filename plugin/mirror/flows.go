@@ -83,14 +83,14 @@ func (t *flowTables) addLocalCapture(c *capture, port uint32) {
 }
 
 // addRemoteCapture sends a capture's packets through the tunnel to the host of the tap NIC.
-func (t *flowTables) addRemoteCapture(c *capture, port, tunnel uint32) {
-	t.addCapture(c, port)
+func (t *flowTables) addRemoteCapture(c *capture, inputs objectInputs) {
+	t.addCapture(c, inputs.port)
 	id := tag(kindCapture, c.id)
 	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		action.ApplyActions{
-			action.SetField{Field: oxm.TunnelID(uint64(c.service.Key))},
+			action.SetField{Field: oxm.TunnelID(uint64(inputs.key))},
 			action.SetField{Field: oxm.TunDst(c.to.tunnelIP)},
-			action.Output{Port: openflow.PortNo(tunnel)},
+			action.Output{Port: openflow.PortNo(inputs.tunnelPort)},
 		})
 }
 
@@ -109,17 +109,22 @@ func (t *flowTables) addCapture(c *capture, port uint32) {
 		action.GotoTable{Table: tableDeliver})
 }
 
+// tunnelSender is how one host's copies for a service arrive.
+type tunnelSender struct {
+	addr netip.Addr
+	port uint32 // number of the tunnel port at which they arrive
+	key  uint32 // tun_id
+}
+
 // addReceive delivers what the hosts of a service's sources send through the tunnel, and nothing
 // that others send.
-func (t *flowTables) addReceive(
-	s *tap.Service, to destination, tunnel uint32, senders []string,
-) {
+func (t *flowTables) addReceive(s *tap.Service, to destination, senders []tunnelSender) {
 	id := tag(kindService, s.ID)
-	for _, ip := range senders {
+	for _, from := range senders {
 		t.add(s.ID, id, tableClassify, prioritySpecific, oxm.Match{
-			oxm.InPort(openflow.PortNo(tunnel)),
-			oxm.TunnelID(uint64(s.Key)),
-			oxm.TunSrc(netip.MustParseAddr(ip)),
+			oxm.InPort(openflow.PortNo(from.port)),
+			oxm.TunnelID(uint64(from.key)),
+			oxm.TunSrc(from.addr),
 		}, action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableDeliver})
 	}
 	t.add(s.ID, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},

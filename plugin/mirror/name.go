@@ -51,7 +51,10 @@ func captureSuffix(capture string) string { return capture[len("capture-"):] }
 func sourcePort(capture string) string    { return "tlm-" + captureSuffix(capture) }
 func tapPort(capture string) string       { return "tlt-" + captureSuffix(capture) }
 
-const tunnelPort = "tl-gre"
+const (
+	tunnelPort  = "tl-gre"
+	greKeyWidth = 32 // bits of a GRE key (RFC 2890)
+)
 
 func mirrorName(capture string, group mirrorGroup) string {
 	name := "tl-" + captureSuffix(capture)

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -41,6 +42,7 @@ type programBuilder struct {
 	numbers  *portNumbers
 	tunnel   uint32 // number of the tunnel port, 0 if there is none
 	peers    map[netip.Addr][]string
+	senders  map[tap.Sender]struct{}
 	held     set // owners
 }
 
@@ -57,6 +59,7 @@ func (p *Planner) newProgram(h *tap.Host, datapath string, plan capturePlan) *pr
 		flows:   flowTables{entries: make([]tap.FlowEntry, 0, 3*(1+count))},
 		numbers: newPortNumbers(h),
 		peers:   map[netip.Addr][]string{},
+		senders: map[tap.Sender]struct{}{},
 		held:    plan.held,
 	}
 }
@@ -69,6 +72,7 @@ func (b *programBuilder) addTunnel() {
 
 	b.tunnel = b.numbers.current(tunnelPort)
 	b.program.Tunnel.Port = tunnelPort
+	b.program.Tunnel.Ports = []string{tunnelPort}
 	b.program.Ports = append(b.program.Ports, tap.Port{
 		Owner: ownerTunnel, Bridge: b.program.Bridge.Name, Name: tunnelPort, Type: "gre",
 		Options: map[string]string{
@@ -104,7 +108,8 @@ func (b *programBuilder) addGuard() {
 func (b *programBuilder) addCapture(c *capture) {
 	local := c.to.host == b.host.ID
 	objects := b.planner.objects(c, objectInputs{
-		to: c.to, key: c.service.Key, guarded: c.guarded, local: local,
+		to: c.to, guarded: c.guarded, local: local,
+		key:         b.planner.world.wireKey(b.host.ID, greKeyWidth, c.service.Key),
 		port:        b.numbers.current(tapPort(c.id)),
 		portRequest: b.numbers.request(tapPort(c.id)),
 		tunnelPort:  b.tunnel,
@@ -132,6 +137,12 @@ func (b *programBuilder) addService(s *tap.Service) {
 	if to.uncertain {
 		b.held.add(s.ID)
 	}
+
+	var senders []sender
+	if b.tunnel != 0 && (to.ok() || to.joining) {
+		senders = b.planner.sendersTo(s.ID, b.host)
+		b.addSenders(senders)
+	}
 	if !to.ok() {
 		return
 	}
@@ -139,9 +150,30 @@ func (b *programBuilder) addService(s *tap.Service) {
 	if t := b.planner.senderTallies[s.ID]; t != nil && t.uncertain > 0 {
 		b.held.add(s.ID)
 	}
-	senders := b.planner.sendersTo(s.ID, b.host)
-	if b.tunnel != 0 && len(senders) > 0 {
-		b.flows.addReceive(s, to, b.tunnel, senders)
+	if received := b.received(s, senders); len(received) > 0 {
+		b.flows.addReceive(s, to, received)
+	}
+}
+
+// received says how a service's copies arrive from other hosts.
+func (b *programBuilder) received(s *tap.Service, senders []sender) (from []tunnelSender) {
+	world := b.planner.world
+	for _, one := range senders {
+		from = append(from, tunnelSender{
+			addr: one.tunnelIP, port: b.tunnel, key: world.wireKey(one.host, greKeyWidth, s.Key),
+		})
+	}
+	// Two hosts may have the same address, and without a secret the same keys.
+	return slices.Compact(from)
+}
+
+// addSenders notes the hosts that send to this one, whose probes are to be answered.
+func (b *programBuilder) addSenders(senders []sender) {
+	for _, one := range senders {
+		b.senders[tap.Sender{
+			Addr: one.tunnelIP, Port: tunnelPort,
+			ProbeKey: b.planner.world.wireKey(one.host, greKeyWidth, probeIndex),
+		}] = struct{}{}
 	}
 }
 
@@ -150,10 +182,18 @@ func (b *programBuilder) finish() *tap.Program {
 	program := b.program
 	program.Flows = b.flows.entries
 
+	probeKey := b.planner.world.wireKey(b.host.ID, greKeyWidth, probeIndex)
 	for addr, owners := range b.peers {
-		program.Tunnel.Peers = append(program.Tunnel.Peers, tap.Peer{Addr: addr, Owners: owners})
+		program.Tunnel.Peers = append(program.Tunnel.Peers, tap.Peer{
+			Addr: addr, Port: tunnelPort, ProbeKey: probeKey, Owners: owners,
+		})
 	}
 	slices.SortFunc(program.Tunnel.Peers, func(a, b tap.Peer) int { return a.Addr.Compare(b.Addr) })
+
+	program.Tunnel.Senders = slices.SortedFunc(maps.Keys(b.senders), func(a, b tap.Sender) int {
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port),
+			cmp.Compare(a.ProbeKey, b.ProbeKey))
+	})
 
 	for _, owner := range sortedKeys(b.held) {
 		program.Held = append(program.Held, tap.Hold{

@@ -98,7 +98,11 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 		fmt.Fprintf(b, "  flow [%s] %v\n", p.Flows[i].Owner, &p.Flows[i].Mod)
 	}
 	for _, o := range p.Tunnel.Peers {
-		fmt.Fprintf(b, "  tunnel %s to %s for %s\n", p.Tunnel.Port, o.Addr, strings.Join(o.Owners, ","))
+		fmt.Fprintf(b, "  tunnel %s to %s for %s, probes %#x\n",
+			o.Port, o.Addr, strings.Join(o.Owners, ","), o.ProbeKey)
+	}
+	for _, o := range p.Tunnel.Senders {
+		fmt.Fprintf(b, "  tunnel %s from %s, probes %#x\n", o.Port, o.Addr, o.ProbeKey)
 	}
 	for _, h := range p.Held {
 		fmt.Fprintf(b, "  held %s cookie=%v\n", h.Owner, h.Cookie)

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -195,9 +196,8 @@ func (w *world) shouldRun(f *tap.Flow) bool {
 	return s != nil && f.Enabled && !tapsItself(f, s)
 }
 
-// sendersTo are the tunnel addresses from which a service receives copies on a host, as sorted
-// text.
-func (p *Planner) sendersTo(service string, h *tap.Host) (addrs []string) {
+// sendersTo are the other hosts from which a service receives copies on a host, sorted by address.
+func (p *Planner) sendersTo(service string, h *tap.Host) (senders []sender) {
 	t := p.senderTallies[service]
 	if t == nil {
 		return nil
@@ -206,9 +206,11 @@ func (p *Planner) sendersTo(service string, h *tap.Host) (addrs []string) {
 	for from := range t.places {
 		sameFamily := from.tunnelIP.IsValid() && from.tunnelIP.Is4() == h.TunnelIP.Is4()
 		if from.host != h.ID && sameFamily {
-			addrs = append(addrs, from.tunnelIP.String())
+			senders = append(senders, from)
 		}
 	}
-	slices.Sort(addrs)
-	return slices.Compact(addrs)
+	slices.SortFunc(senders, func(a, b sender) int {
+		return cmp.Or(a.tunnelIP.Compare(b.tunnelIP), cmp.Compare(a.host, b.host))
+	})
+	return senders
 }

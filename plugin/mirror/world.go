@@ -11,6 +11,7 @@ import (
 // touches.
 type world struct {
 	config   Config
+	secret   []byte        // see [tap.Change].Secret
 	bridge   tap.TapBridge // the tap bridge of each host, but for its datapath type
 	hosts    map[string]*tap.Host
 	guests   map[string]*tap.Guest
@@ -59,6 +60,9 @@ type worldChange struct {
 
 // apply takes a change in, and adds what it touches directly to t.
 func (w *world) apply(c *tap.Change, t touched) (effect worldChange) {
+	if c.Reset {
+		w.secret = c.Secret
+	}
 	anyUnseen := len(w.unseen) > 0
 	effect.tunnels = w.applyHosts(c, t)
 	effect.allSeen = anyUnseen != (len(w.unseen) > 0)

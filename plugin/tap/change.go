@@ -9,6 +9,10 @@ type Change struct {
 	// Reset drops everything known before: the Change is a snapshot.
 	Reset bool
 
+	// Secret is the cluster's secret, from which the keys on the wire are derived. It comes with
+	// Reset. Without one the keys are those of the services.
+	Secret []byte
+
 	Hosts       []Host
 	Guests      []Guest
 	Attachments []Attachment

@@ -24,18 +24,30 @@ type Program struct {
 	Held []Hold
 }
 
-// Tunnel is the flow-based tunnel port of the tap bridge and its peers. The controller probes the
-// path to each peer before it reports what uses that path as ready. A probe also makes the switch
-// resolve the peer's address before the first copy needs it.
+// Tunnel is the tunnel side of the tap bridge: its flow-based tunnel ports, and the hosts at the other
+// ends. The controller probes the path to each peer before it reports what uses that path as ready.
+// A probe also makes the switch resolve the peer's address before the first copy needs it.
 type Tunnel struct {
-	Port  string // "" if there is none
-	Peers []Peer // sorted by address
+	Port    string   // the GRE port; "" if there is none
+	Ports   []string // all tunnel ports of the tap bridge, sorted
+	Peers   []Peer   // sorted by address and port
+	Senders []Sender // sorted by address and port
 }
 
-// Peer is the tunnel address of another host, and the owners on this host that send to it.
+// Peer is the tunnel address of another host to which this one sends.
 type Peer struct {
-	Addr   netip.Addr
-	Owners []string
+	Addr     netip.Addr
+	Port     string   // our tunnel port that leads there
+	ProbeKey uint32   // tun_id of our probes
+	Owners   []string // the captures on this host that send there
+}
+
+// Sender is the tunnel address of another host that sends to this one. Probes from it, and from no
+// other address, are to be answered.
+type Sender struct {
+	Addr     netip.Addr
+	Port     string // our tunnel port at which they arrive
+	ProbeKey uint32 // tun_id of its probes
 }
 
 // Hold names an owner, and the cookie of its flows.
@@ -117,7 +129,17 @@ func (p *Program) Equal(o *Program) bool {
 		equalAll(p.Mirrors, o.Mirrors, (*Mirror).Equal) &&
 		equalAll(p.Flows, o.Flows, (*FlowEntry).Equal) &&
 		slices.Equal(p.Held, o.Held) &&
-		reflect.DeepEqual(p.Bridge, o.Bridge) && reflect.DeepEqual(p.Tunnel, o.Tunnel)
+		reflect.DeepEqual(p.Bridge, o.Bridge) && p.Tunnel.equal(&o.Tunnel)
+}
+
+func (t *Tunnel) equal(o *Tunnel) bool {
+	return t.Port == o.Port && slices.Equal(t.Ports, o.Ports) &&
+		slices.Equal(t.Senders, o.Senders) && equalAll(t.Peers, o.Peers, (*Peer).equal)
+}
+
+func (p *Peer) equal(o *Peer) bool {
+	return p.Addr == o.Addr && p.Port == o.Port && p.ProbeKey == o.ProbeKey &&
+		slices.Equal(p.Owners, o.Owners)
 }
 
 func equalAll[T any](a, b []T, equal func(a, b *T) bool) bool {

@@ -19,9 +19,28 @@ type Host struct {
 	// belongs to another cluster.
 	Refused string
 
+	// UnderlayMTU is the MTU of the port behind the tunnel address, in octets; 0 while unknown.
+	UnderlayMTU uint32
+	// NoGRE says why the switch cannot receive GRE, in its own words; "" if it can.
+	NoGRE string
+	// ForeignTunnels are tunnel ports on the switch that are not ours.
+	ForeignTunnels []ForeignTunnel
+
 	Bridges  []Bridge  // all but the tap bridge
 	TapPorts []TapPort // ports of the tap bridge, ours and others'
 	NICs     []HostNIC // physical NICs from the host's facts
+}
+
+// ForeignTunnel is a tunnel port that is not ours. Which packets it receives depends on its fields;
+// a field that is not set accepts any value.
+type ForeignTunnel struct {
+	Name     string
+	Bridge   string
+	Type     string     // Interface:type, such as "gre" or "vxlan"
+	LocalIP  netip.Addr // zero for any
+	RemoteIP netip.Addr // zero for any, also where flows choose it
+	Key      string     // options:key or options:in_key as configured; "" for none
+	DstPort  uint16     // UDP port; 0 where the type has none
 }
 
 // Bridge is a bridge of a host other than the tap bridge.
@@ -40,6 +59,7 @@ type TapPort struct {
 	Name   string
 	OFPort uint32 // OpenFlow port number; 0 while the switch has not assigned one
 	MAC    MAC    // mac_in_use
+	MTU    uint32 // Interface:mtu, in octets; 0 while unknown
 	Error  string // Interface:error
 	Down   string // why no packet can pass: "admin_state is down", "link_state is down", or ""
 }
@@ -68,6 +88,10 @@ type NIC struct {
 	IPs    []netip.Addr
 	IfName string // as declared; "" if not
 
+	// Disputed says why it is uncertain which port is this NIC, such as an interface name that stands
+	// on two hosts; "" if it is certain. Locations may then be empty or have all the places.
+	Disputed string
+
 	// Locations are where it is plugged now: none if the guest is off, two for a moment during a
 	// migration.
 	Locations []Location
@@ -79,10 +103,15 @@ type Location struct {
 	Bridge string
 	Port   string
 	OFPort uint32 // 0 while the switch has not assigned one
+	MTU    uint32 // Interface:mtu, in octets; 0 while unknown
+	Down   string // why no packet can pass, such as "link_state is down"; "" if packets can
 }
 
 // Attachment lists where the tap NIC of a service was seen, on any bridge.
 type Attachment struct {
 	ServiceID string
 	Locations []Location
+
+	// Claims are other places that show the NIC's address or name. Copies never go there.
+	Claims []Location
 }
