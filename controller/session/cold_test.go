@@ -32,9 +32,9 @@ func TestColdHost(t *testing.T) {
 	flows := ofctl(t, h, "dump-flows", tapBridge)
 	assert.Contains(t, flows, "dl_type=0x88b5", "the probe flow")
 	assert.NotContains(t, flows, "in_port=4097", "what nobody has probed")
-	k.Session.mu.Lock()
-	nonce := k.ways[peerA].nonce
-	k.Session.mu.Unlock()
+	k.paths.mu.Lock()
+	nonce := k.paths.byPeer[peerA].nonce
+	k.paths.mu.Unlock()
 	k.ProbeArrived(nonce + 1)
 	k.ProbeArrived(nonce)
 	k.ready(d)

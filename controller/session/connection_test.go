@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapline-sdn/tapline/openflow"
-	"github.com/tapline-sdn/tapline/openflow/ofconn"
+	"github.com/tapline-sdn/tapline/controller/session/link"
+	"github.com/tapline-sdn/tapline/controller/session/link/linktest"
 )
 
 // TestReconnect: whichever connection ends, it is made anew, and what stands is not written again.
@@ -142,7 +142,7 @@ func TestOfferWhileDialling(t *testing.T) {
 	d := k.use(program())
 	require.True(t, k.Offer(offered(t, h)))
 	k.ready(d)
-	assert.Less(t, time.Since(start), dialTime)
+	assert.Less(t, time.Since(start), link.DialTime)
 }
 
 // TestEndClosesOffered: a connection that nobody used is closed with the session, so that the host turns elsewhere.
@@ -158,14 +158,14 @@ func TestEndClosesOffered(t *testing.T) {
 	s := New(Config{})
 	mine, theirs = net.Pipe()
 	require.True(t, s.Offer(mine))
-	s.end()
+	s.link.Close()
 	_, err := theirs.Read(make([]byte, 1))
 	assert.ErrorIs(t, err, io.EOF)
 }
 
 // TestServeOpenFlowAfterEnd: a connection that comes when the session has ended is not kept from the next one.
 func TestServeOpenFlowAfterEnd(t *testing.T) {
-	conn, _ := fakeSwitch(t)
+	conn, _ := linktest.Switch(t)
 	k := keep(t, "unix:/nonexistent/db.sock")
 	k.stop()
 	ended(t, k)
@@ -180,61 +180,6 @@ func TestServeOpenFlowAfterEnd(t *testing.T) {
 		t.Fatal("ServeOpenFlow keeps the connection")
 	}
 	assert.NoError(t, conn.Err(), "its owner closes it")
-}
-
-// TestNewerOpenFlow: of two connections of a switch the newer counts.
-func TestNewerOpenFlow(t *testing.T) {
-	k := keep(t, "unix:/nonexistent/db.sock")
-	k.learn(fakeTrait)
-	serve := func() (*ofconn.Conn, chan struct{}) {
-		conn, _ := fakeSwitch(t)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			k.ServeOpenFlow(t.Context(), conn)
-		}()
-		k.await("it is in use", func() bool {
-			_, _, of := k.current()
-			return of != nil && of.conn == conn
-		})
-		return conn, done
-	}
-	older, done := serve()
-	newer, last := serve()
-	<-done
-	assert.Error(t, older.Err())
-	assert.NoError(t, newer.Err())
-	require.NoError(t, newer.Close())
-	<-last
-	_, _, of := k.current()
-	assert.Nil(t, of)
-}
-
-// TestStranger: a connection counts only once the switch at its end shows the ports that the host's database shows.
-func TestStranger(t *testing.T) {
-	k := keep(t, "unix:/nonexistent/db.sock")
-	k.learn(trait{7, openflow.MAC{2, 99}})
-	conn, _ := fakeSwitch(t)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		k.ServeOpenFlow(t.Context(), conn)
-	}()
-	k.await("it is a stranger", func() bool {
-		k.Session.mu.Lock()
-		defer k.Session.mu.Unlock()
-		return len(k.strangers) == 1
-	})
-	_, _, of := k.current()
-	assert.Nil(t, of)
-	assert.Contains(t, k.missing(), "other ports")
-	k.learn(fakeTrait) // A switch that has just started tells its database a little later.
-	k.await("it is in use", func() bool {
-		_, _, of := k.current()
-		return of != nil
-	})
-	require.NoError(t, conn.Close())
-	<-done
 }
 
 // TestDatapathID: it is the same for one host whenever a session is made, and differs between hosts and clusters.

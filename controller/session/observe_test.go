@@ -59,10 +59,7 @@ func stopSwitch(t *testing.T, k *kept, h *dummy.Host) {
 	t.Helper()
 	_, err := h.AppCtl("exit")
 	require.NoError(t, err)
-	k.await("the switch is away", func() bool {
-		_, _, of := k.current()
-		return of == nil
-	})
+	k.await("the switch is away", func() bool { return k.link.Switch() == nil })
 }
 
 // TestObservedWhileBusy: a port that appears while the switch is at what was written is told at once, and

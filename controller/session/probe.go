@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -16,114 +17,160 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// A probe is a small frame that a host's tap bridge sends through the tunnel to another's, which sends it to the controller:
+// A probe is a small frame that a host's tap bridge sends through the tunnel to another's, which sends it
+// to the controller:
 //
 //	+--------------+--------------+--------+------------------+-----------------+
 //	| destination  |    source    | 0x88b5 | datapath id of   |      nonce      |
 //	| 02:74:61:... | 02:74:61:... |        | sender (8)       |       (8)       |
 //	+--------------+--------------+--------+------------------+-----------------+
 //
-// The nonce makes it sure that the answer is to our question.
+// The nonce shows that the answer is to our question.
 const (
 	probeHeader = 14
 	probeSize   = probeHeader + 16
 
 	firstProbe = 2 * time.Millisecond // doubles until an answer comes
 	maxProbe   = 250 * time.Millisecond
-	// probeAgain is how often a way that works is probed. Open vSwitch forgets a neighbour after 15 minutes without use.
+	// probeAgain is how often a path that works is probed. Open vSwitch forgets a neighbour after
+	// 15 minutes without use.
 	probeAgain = time.Minute
-	// probeLost is how long a way may be without an answer before it counts as cut.
+	// probeLost is how long a path may be without an answer before it counts as cut.
 	probeLost = 3 * time.Second
-	// keepWay is how long a way that worked and that nothing takes any more is taken to work still.
-	keepWay = 10 * time.Minute
+	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work still.
+	keepPath = 10 * time.Minute
 )
 
-// ways are the ways through the tunnel that a session probes. They are guarded by the session's mu.
-type ways map[netip.Addr]*way
+// tunnelPaths are the paths through the tunnel that a session probes. They are safe for concurrent use.
+type tunnelPaths struct {
+	dpid uint64 // of the tap bridge that sends
+	wake func() // called when an answer comes
 
-type way struct {
+	mu     sync.Mutex
+	conn   *ofconn.Conn // over which they were probed last
+	byPeer map[netip.Addr]*tunnelPath
+}
+
+// tunnelPath leads to the tap bridge of one other host.
+type tunnelPath struct {
 	nonce    uint64
-	asked    time.Time // when the first probe since the last answer was sent
+	asked    time.Time // when the first probe since the last answer was sent; zero if none was
 	interval time.Duration
 	next     time.Time // when to probe
 	works    bool
 	answered time.Time // last
 }
 
-// ProbeArrived takes the answer to a probe. The engine calls it for the session whose probe arrived somewhere.
-func (s *Session) ProbeArrived(nonce uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, w := range s.ways {
-		if w.nonce == nonce && !w.asked.IsZero() {
+func newTunnelPaths(dpid uint64, wake func()) *tunnelPaths {
+	return &tunnelPaths{dpid: dpid, wake: wake, byPeer: map[netip.Addr]*tunnelPath{}}
+}
+
+// ProbeArrived takes the answer to a probe. The engine calls it for the session whose probe arrived
+// somewhere.
+func (s *Session) ProbeArrived(nonce uint64) { s.paths.answer(nonce) }
+
+func (t *tunnelPaths) answer(nonce uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, path := range t.byPeer {
+		if path.nonce == nonce && !path.asked.IsZero() {
 			now := time.Now()
-			w.works, w.asked, w.answered = true, time.Time{}, now
-			w.next, w.interval = now.Add(probeAgain), firstProbe
-			s.poke()
+			path.works, path.asked, path.answered = true, time.Time{}, now
+			path.next, path.interval = now.Add(probeAgain), firstProbe
+			t.wake()
 		}
 	}
 }
 
 // ParseProbe reads who sent a probe, and its nonce.
 func ParseProbe(p *openflow.PacketIn) (dpid, nonce uint64, ok bool) {
-	if !reconcile.IsProbe(p) || len(p.Data) < probeSize || binary.BigEndian.Uint16(p.Data[12:]) != reconcile.ProbeEtherType {
+	if !reconcile.IsProbe(p) || len(p.Data) < probeSize ||
+		binary.BigEndian.Uint16(p.Data[12:]) != reconcile.ProbeEtherType {
 		return 0, 0, false
 	}
-	return binary.BigEndian.Uint64(p.Data[probeHeader:]), binary.BigEndian.Uint64(p.Data[probeHeader+8:]), true
+	dpid = binary.BigEndian.Uint64(p.Data[probeHeader:])
+	return dpid, binary.BigEndian.Uint64(p.Data[probeHeader+8:]), true
 }
 
-// probe sends the probes that are due, and says which owners wait for an answer and when the next probe is due.
-func (s *Session) probe(ctx context.Context, conn *ofconn.Conn, peers []tap.Peer, tunnel openflow.PortNo, now time.Time) (waiting map[string]string, next time.Time) {
+// probe sends the probes that are due. It returns the owners that wait for an answer, and when the next
+// probe is due. Without a connection, or a number of the tunnel port, none is. An error says that the
+// connection has ended.
+func (t *tunnelPaths) probe(
+	ctx context.Context, conn *ofconn.Conn, peers []tap.Peer, tunnel openflow.PortNo, now time.Time,
+) (waiting map[string]string, next time.Time, err error) {
+	waiting, next, due := t.look(conn, peers, tunnel, now)
+	if len(due) > 0 {
+		err = conn.Send(ctx, due...)
+	}
+	return waiting, next, err
+}
+
+// look works out what probe does.
+func (t *tunnelPaths) look(
+	conn *ofconn.Conn, peers []tap.Peer, tunnel openflow.PortNo, now time.Time,
+) (waiting map[string]string, next time.Time, due []openflow.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if conn != nil && conn != t.conn {
+		// The switch may have restarted and forgotten its neighbours.
+		t.conn = conn
+		clear(t.byPeer)
+	}
+
 	waiting = map[string]string{}
-	var due []openflow.Message
-	s.mu.Lock()
-	current := make(ways, len(peers))
+	ready := conn != nil && tunnel != 0
+	current := make(map[netip.Addr]*tunnelPath, len(peers))
 	for _, peer := range peers {
-		w := s.ways[peer.Addr]
-		if w == nil {
-			w = &way{interval: firstProbe}
+		path := t.byPeer[peer.Addr]
+		if path == nil {
+			path = &tunnelPath{interval: firstProbe}
 		}
-		current[peer.Addr] = w
-		if conn != nil && tunnel != 0 && !now.Before(w.next) {
-			if w.asked.IsZero() {
-				w.asked, w.nonce = now, randomNonce()
-			}
-			w.next, w.interval = now.Add(w.interval), min(2*w.interval, maxProbe)
-			due = append(due, probeMessage(s.dpid, w.nonce, tunnel, peer.Addr))
+		current[peer.Addr] = path
+		if ready && path.ask(now) {
+			due = append(due, probeMessage(t.dpid, path.nonce, tunnel, peer.Addr))
 		}
-		if !w.asked.IsZero() && now.Sub(w.asked) > probeLost {
-			w.works = false
-		}
-		if !w.works {
+		if !path.usable(now) {
 			for _, owner := range peer.Owners {
 				waiting[owner] = fmt.Sprintf("no probe from its tunnel arrives at %s", peer.Addr)
 			}
 		}
-		if conn != nil && tunnel != 0 && (next.IsZero() || w.next.Before(next)) {
-			next = w.next
+		if ready && (next.IsZero() || path.next.Before(next)) {
+			next = path.next
 		}
 	}
-	for addr, w := range s.ways {
-		if current[addr] == nil && w.works && now.Sub(w.answered) < keepWay {
-			w.asked = time.Time{}
-			current[addr] = w
-		}
-	}
-	s.ways = current
-	s.mu.Unlock()
-	if len(due) > 0 {
-		if err := conn.Send(ctx, due...); err != nil {
-			s.log.Debug("probes could not be sent", "error", err) // The connection has ended; its goroutine tells.
-		}
-	}
-	return waiting, next
+	t.retain(current, now)
+	return waiting, next, due
 }
 
-// forgetWays makes every way be probed anew: the switch, and with it what it knew of its neighbours, may have restarted.
-func (s *Session) forgetWays() {
-	for _, w := range s.ways {
-		*w = way{interval: firstProbe}
+// ask notes the next question if it is due.
+func (p *tunnelPath) ask(now time.Time) (due bool) {
+	if now.Before(p.next) {
+		return false
 	}
+	if p.asked.IsZero() {
+		p.asked, p.nonce = now, randomNonce()
+	}
+	p.next, p.interval = now.Add(p.interval), min(2*p.interval, maxProbe)
+	return true
+}
+
+// usable reports whether the path works. One that has not answered for long is cut.
+func (p *tunnelPath) usable(now time.Time) bool {
+	if !p.asked.IsZero() && now.Sub(p.asked) > probeLost {
+		p.works = false
+	}
+	return p.works
+}
+
+// retain makes paths the current ones, and keeps those that worked lately.
+func (t *tunnelPaths) retain(current map[netip.Addr]*tunnelPath, now time.Time) {
+	for addr, path := range t.byPeer {
+		if current[addr] == nil && path.works && now.Sub(path.answered) < keepPath {
+			path.asked = time.Time{}
+			current[addr] = path
+		}
+	}
+	t.byPeer = current
 }
 
 func randomNonce() uint64 {

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"log/slog"
-	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/session/link/linktest"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -23,92 +22,13 @@ var (
 	peerB = netip.MustParseAddr("192.0.2.2")
 )
 
-// fakePorts are the ports of a fakeSwitch, and fakeTrait what its database would show.
-var (
-	fakePorts = openflow.PortDescReply{{No: openflow.PortLocal, HWAddr: openflow.MAC{2, 1}}, {No: 7, HWAddr: openflow.MAC{2, 2}}}
-	fakeTrait = trait{7, openflow.MAC{2, 2}}
-)
-
-// fakeSwitch is the controller's end of a connection to a switch that has no flows, and the packets that it was told to send.
-func fakeSwitch(t *testing.T) (*ofconn.Conn, <-chan *openflow.PacketOut) {
-	t.Helper()
-	mine, theirs := net.Pipe()
-	packets := make(chan *openflow.PacketOut, 256)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(packets)
-		play(theirs, packets)
-	}()
-	conn, err := ofconn.Handshake(t.Context(), mine, ofconn.Options{EchoInterval: -1})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = conn.Close() // It returns nil.
-		_ = theirs.Close()
-		<-done
-	})
-	return conn, packets
-}
-
-// play answers as a switch does, until the connection ends.
-func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
-	send := func(xid uint32, m openflow.Message) bool {
-		b, err := openflow.AppendMessage(nil, xid, m)
-		if err == nil {
-			_, err = nc.Write(b)
-		}
-		return err == nil
-	}
-	header := make([]byte, openflow.HeaderLen)
-	for {
-		if !readFull(nc, header) {
-			return
-		}
-		message := make([]byte, int(header[2])<<8|int(header[3]))
-		copy(message, header)
-		if !readFull(nc, message[openflow.HeaderLen:]) {
-			return
-		}
-		m, xid, err := openflow.Parse(message)
-		if err != nil {
-			return
-		}
-		ok := true
-		switch m := m.(type) {
-		case *openflow.Hello:
-			ok = send(xid, &openflow.Hello{Versions: []uint8{openflow.Version}})
-		case *openflow.FeaturesRequest:
-			ok = send(xid, &openflow.FeaturesReply{DatapathID: 1})
-		case *openflow.MultipartRequest:
-			var body openflow.MultipartReplyBody = openflow.FlowMonitorReply{}
-			if _, is := m.Body.(openflow.PortDescRequest); is {
-				body = fakePorts
-			}
-			ok = send(xid, &openflow.MultipartReply{Body: body})
-		case *openflow.PacketOut:
-			packets <- m
-		}
-		if !ok {
-			return
-		}
-	}
-}
-
-func readFull(nc net.Conn, b []byte) bool {
-	for len(b) > 0 {
-		n, err := nc.Read(b)
-		if err != nil {
-			return false
-		}
-		b = b[n:]
-	}
-	return true
-}
+const senderDPID = 0x42
 
 // prober calls probe with times of its own.
 type prober struct {
 	t       *testing.T
-	s       *Session
+	paths   *tunnelPaths
+	woken   chan struct{} // holds at most one
 	conn    *ofconn.Conn
 	packets <-chan *openflow.PacketOut
 	peers   []tap.Peer
@@ -117,9 +37,16 @@ type prober struct {
 }
 
 func newProber(t *testing.T) *prober {
-	conn, packets := fakeSwitch(t)
+	conn, packets := linktest.Switch(t)
+	woken := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	}
 	return &prober{
-		t: t, s: New(Config{Logger: slog.New(slog.DiscardHandler)}), conn: conn, packets: packets, tunnel: 100, start: time.Now(),
+		t: t, paths: newTunnelPaths(senderDPID, wake), woken: woken, conn: conn, packets: packets, tunnel: 100, start: time.Now(),
 		peers: []tap.Peer{{Addr: peerA, Owners: []string{"cap1", "cap2"}}},
 	}
 }
@@ -127,7 +54,8 @@ func newProber(t *testing.T) *prober {
 // at probes at a time after the start and tells who waits, and when to probe again.
 func (p *prober) at(after time.Duration) (waiting []string, next time.Duration) {
 	p.t.Helper()
-	reasons, when := p.s.probe(p.t.Context(), p.conn, p.peers, p.tunnel, p.start.Add(after))
+	reasons, when, err := p.paths.probe(p.t.Context(), p.conn, p.peers, p.tunnel, p.start.Add(after))
+	require.NoError(p.t, err)
 	for _, owner := range []string{"cap1", "cap2", "cap3"} {
 		if reasons[owner] != "" {
 			waiting = append(waiting, owner)
@@ -155,8 +83,8 @@ func (p *prober) answer(m *openflow.PacketOut) {
 	p.t.Helper()
 	dpid, nonce, ok := ParseProbe(&openflow.PacketIn{Cookie: 0x7470 << 48, Data: m.Data})
 	require.True(p.t, ok)
-	assert.Equal(p.t, p.s.DatapathID(), dpid)
-	p.s.ProbeArrived(nonce)
+	assert.Equal(p.t, uint64(senderDPID), dpid)
+	p.paths.answer(nonce)
 }
 
 // TestProbeUntilAnswered: probes go out at growing intervals, with one nonce, until an answer comes; then once a minute.
@@ -184,11 +112,11 @@ func TestProbeUntilAnswered(t *testing.T) {
 		action.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)}, action.SetField{Field: oxm.TunDst(peerA)}, action.Output{Port: 100},
 	}, first.Actions)
 
-	p.s.ProbeArrived(0)
+	p.paths.answer(0)
 	waiting, _ := p.at(due - time.Microsecond)
 	assert.Equal(t, both, waiting, "that was no answer to our question")
 	p.answer(first)
-	assert.Len(t, p.s.wake, 1, "the loop is to look again")
+	assert.Len(t, p.woken, 1, "the loop is to look again")
 	waiting, next := p.at(due)
 	assert.Empty(t, waiting)
 	assert.InDelta(t, probeAgain, next, float64(patience), "an answer counts from when it comes")
@@ -240,20 +168,18 @@ func TestProbeStates(t *testing.T) {
 
 	p.peers = p.peers[:1]
 	p.at(time.Microsecond)
-	assert.Len(t, p.s.ways, 2, "a way that worked is remembered")
+	assert.Len(t, p.paths.byPeer, 2, "a way that worked is remembered")
 	p.answer(a)
 	waiting, _ = p.at(time.Millisecond)
 	assert.Empty(t, waiting)
-	p.s.mu.Lock()
-	p.s.forgetWays()
-	p.s.mu.Unlock()
+	p.conn, p.packets = linktest.Switch(t)
 	waiting, _ = p.at(time.Millisecond)
 	assert.Equal(t, []string{"cap1", "cap2"}, waiting, "the switch may have forgotten its neighbours")
 	p.sent()
 }
 
-// TestUnusedWay: a way that worked and that nobody takes is not probed; taken again before long it works at once.
-func TestUnusedWay(t *testing.T) {
+// TestUnusedPath: a way that worked and that nobody takes is not probed; taken again before long it works at once.
+func TestUnusedPath(t *testing.T) {
 	p := newProber(t)
 	p.at(0)
 	p.answer(p.sent())
@@ -263,13 +189,13 @@ func TestUnusedWay(t *testing.T) {
 	assert.Zero(t, next)
 	assert.Empty(t, p.packets)
 	p.peers = taken
-	waiting, _ := p.at(keepWay / 2)
+	waiting, _ := p.at(keepPath / 2)
 	assert.Empty(t, waiting)
 	p.answer(p.sent())
 	p.peers = nil
-	p.at(2 * keepWay)
+	p.at(2 * keepPath)
 	p.peers = taken
-	waiting, _ = p.at(2 * keepWay)
+	waiting, _ = p.at(2 * keepPath)
 	assert.Equal(t, []string{"cap1", "cap2"}, waiting, "that was too long ago")
 }
 

@@ -1,143 +1,209 @@
 package session
 
 import (
-	"maps"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// reportTime bounds how long a report is put off while the switch applies what was written, or connects.
+// Report is what a session knows of its host.
+type Report struct {
+	Connected bool
+	Problem   string            // why not, if not Connected
+	Snapshot  *vswitch.Snapshot // the last one; nil before the first
+
+	// The rest is what stands of Program. It is empty until that was compared on this connection.
+	Program *reconcile.Desired
+	Owners  map[string]OwnerState
+	// Leaving are owners that are no longer in the program and whose objects the switch has not dropped
+	// yet.
+	Leaving map[string]bool
+}
+
+// State is how far an owner's objects have come.
+type State int
+
+// The states.
+const (
+	Busy    State = iota // the switch is at it
+	Waiting              // for what Reason says
+	Ready                // stands, read back
+	Failed               // for what Reason says
+)
+
+// OwnerState is what stands of an owner's objects.
+type OwnerState struct {
+	Fingerprint uint64 // of these objects, see reconcile.Desired
+	State       State
+	Reason      string
+}
+
+// reportTime bounds how long a report is put off.
 const reportTime = time.Second
+
+// sight is what has been seen of the host's database, and told.
+type sight struct {
+	before *vswitch.Snapshot // the last one of the connection before; nil if there was none
+	told   *vswitch.Snapshot // reported or observed last; nil before the first
+	looked *vswitch.Snapshot // of the last step
+}
 
 // observe tells at once what the database shows of ports, NICs and tunnels, since what is desired
 // depends on that. It waits for nothing that the switch is at: a report on what stands may be put off.
 func (l *loop) observe() {
 	now := l.watcher.Snapshot()
-	switch {
-	case l.seen != nil && reconcile.Observable(l.seen, now, l.self):
-		l.seen = now
+	switch told := l.sight.told; {
+	case told != nil && reconcile.Observable(told, now, l.self):
+		l.sight.told = now
 		l.s.config.Observed(now)
-	case l.seen == nil && (l.before == nil || reconcile.Observable(l.before, now, l.self)):
-		l.connected(now)
+	case told == nil && (l.sight.before == nil || reconcile.Observable(l.sight.before, now, l.self)):
+		l.reportConnected(now)
 	}
 }
 
-// connected reports that the database can be read, and nothing yet of what stands.
-func (l *loop) connected(now *vswitch.Snapshot) {
-	l.seen = now
+// reportConnected reports that the database can be read, and nothing yet of what stands.
+func (l *loop) reportConnected(now *vswitch.Snapshot) {
+	l.sight.told = now
 	l.s.config.Report(Report{Connected: true, Snapshot: now})
 }
 
-// applied forgets of what was changed that which the switch has applied by now.
-func (l *loop) applied(snap *vswitch.Snapshot, again *time.Time) {
-	now := time.Now()
-	if cfg := curCfg(snap); cfg != l.cfg {
-		l.cfg, l.taken = cfg, now
-	}
-	through := l.taken.Add(revalidateTime)
-	for owner, nextCfg := range l.changed {
-		switch {
-		case l.cfg < nextCfg:
-		case now.Before(through):
-			sooner(again, through)
-		default:
-			delete(l.changed, owner)
-		}
-	}
-}
-
-// putOff reports whether the report can wait for a later step, since the switch is still at what was written, or has not connected yet: it
-// would say no more than that, and take processor time while the first copy is due, or a thousand hosts are. Drift does not wait. What
-// was observed meanwhile has been told, see [loop.observe].
-func (l *loop) putOff(desired *reconcile.Desired, of *switchConn, again *time.Time) bool {
-	now := time.Now()
-	if l.owed.IsZero() {
-		l.owed = now
-	}
-	due := l.owed.Add(reportTime)
-	awaited := of == nil && l.of == nil
-	drifted := false
-	for owner := range l.changed {
-		print, stood := l.stood[owner]
-		drifted = drifted || stood && print == desired.Fingerprints[owner]
-	}
-	if len(l.changed) == 0 && !awaited || drifted || len(l.refused) > 0 || !now.Before(due) {
-		l.owed = time.Time{}
+// nothingNew reports whether the database shows no more than the last step has seen, or what a switch
+// counts, which it tells.
+func (l *loop) nothingNew() bool {
+	now := l.watcher.Snapshot()
+	if l.watcher.Err() != nil {
 		return false
 	}
-	sooner(again, due)
-	l.busy = len(l.changed) > 0
+	if now == l.sight.looked {
+		return true
+	}
+	if l.sight.told == nil || !now.OnlyCountersDiffer(l.sight.told) {
+		return false
+	}
+
+	if now != l.sight.told && l.s.config.Counted != nil {
+		l.s.config.Counted(now)
+	}
+	l.sight.told = now
 	return true
 }
 
-// report works out what stands, owner by owner, and tells it.
-func (l *loop) report(snap *vswitch.Snapshot, desired *reconcile.Desired, since time.Time, of *switchConn, rows reconcile.Rows, flows reconcile.Flows, unprobed map[string]string, again *time.Time) {
-	failed, opening := reconcile.PortTrouble(snap, desired)
-	if l.healPause < healPatience { // It is no error yet, since it is about to be gone.
-		for _, owner := range l.healing {
-			if why, is := failed[owner]; is {
-				opening[owner] = why
-				delete(failed, owner)
-			}
-		}
-	}
+// putOff reports whether the report on what stands can wait for a later step: the switch is still
+// applying what was written, or has not connected yet. It would say no more than that, and take
+// processor time while the first copy is due, or a thousand hosts are being brought up. Drift and
+// refusals do not wait.
+func (x *step) putOff() bool {
 	now := time.Now()
-	disputed, repairAt := l.s.quarrels.waiting(now)
-	sooner(again, repairAt)
-	uninstalled, look := l.mirrors.Check(snap, desired, now)
-	sooner(again, look)
-	report := Report{Connected: true, Snapshot: snap, Owners: make(map[string]OwnerState, len(desired.Owners)), Program: desired, Leaving: map[string]bool{}}
-	for owner := range l.changed {
-		report.Leaving[owner] = true
+	if x.owed.IsZero() {
+		x.owed = now
 	}
-	for _, outstanding := range []map[string]bool{rows.Outstanding, flows.Outstanding} {
-		maps.Copy(report.Leaving, outstanding)
+	due := x.owed.Add(reportTime)
+	neverConnected := x.flows == nil
+	waits := x.ledger.Busy() || neverConnected
+	if !waits || x.ledger.Disturbed(x.desired) || len(x.refused) > 0 || !now.Before(due) {
+		x.owed = time.Time{}
+		return false
 	}
-	maps.DeleteFunc(report.Leaving, func(owner string, _ bool) bool { _, stays := desired.Fingerprints[owner]; return stays })
+
+	x.lookAgain(due)
+	x.busy = x.ledger.Busy()
+	return true
+}
+
+// report works out what stands, owner by owner, and reports it.
+func (x *step) report() {
+	r := Report{
+		Connected: true, Snapshot: x.snap, Program: x.desired,
+		Owners:  make(map[string]OwnerState, len(x.desired.Owners)),
+		Leaving: x.ledger.Leaving(x.desired, x.rows.Outstanding, x.missing.Outstanding),
+	}
 	all := true
-	l.busy = len(l.changed) > 0
-	for _, owner := range desired.Owners {
-		state := OwnerState{Fingerprint: desired.Fingerprints[owner], State: Ready}
-		_, applying := l.changed[owner]
-		if l.silenced[owner] && disputed[owner] != "" {
-			disputed[owner] += "; nothing of it is delivered meanwhile"
-		}
-		if reason := l.intruders[owner]; reason != "" {
-			state.State, state.Reason = Failed, reason
-		}
-		for _, wrong := range []map[string]string{disputed, rows.Blocked, l.refused, failed, uninstalled} {
-			if reason := wrong[owner]; reason != "" && state.State != Failed {
-				state.State, state.Reason = Failed, reason
-			}
-		}
-		switch {
-		case state.State == Failed:
-		case of == nil:
-			state.State, state.Reason = Waiting, l.s.missing()
-		case unprobed[owner] != "":
-			state.State, state.Reason = Waiting, unprobed[owner]
-		case rows.Outstanding[owner], flows.Outstanding[owner], applying:
-			state.State = Busy
-		case opening[owner] != "":
-			state.State, state.Reason = Waiting, opening[owner]
+	x.busy = x.ledger.Busy()
+	judge := x.newJudge()
+	for _, owner := range x.desired.Owners {
+		state := judge.state(owner)
+		switch state.State {
+		case Ready:
+			x.ledger.Stands(owner, state.Fingerprint)
+		case Busy:
+			x.busy = true
 		}
 		all = all && state.State == Ready
-		l.busy = l.busy || state.State == Busy
-		if state.State == Ready {
-			l.stood[owner] = state.Fingerprint
-		}
-		report.Owners[owner] = state
+		r.Owners[owner] = state
 	}
-	maps.DeleteFunc(l.stood, func(owner string, _ uint64) bool { _, wanted := desired.Fingerprints[owner]; return !wanted })
-	if all && l.settled != desired {
-		l.settled = desired
-		if l.s.converged != desired { // Else it only stands again, on a new connection.
-			l.s.converged = desired
-			l.s.config.Converged(time.Since(since))
+	x.ledger.Forget(x.desired)
+
+	if all && x.ledger.Settle(x.desired) && x.s.converged != x.desired {
+		x.s.converged = x.desired // It may settle again on a new connection.
+		x.s.config.Converged(time.Since(x.since))
+	}
+	x.sight.told = x.snap
+	x.s.config.Report(r)
+}
+
+// judge works out the state of owners. Each map has a reason by owner.
+type judge struct {
+	*step
+	noSwitch string              // why there is no OpenFlow connection; "" if there is one
+	failures []map[string]string // first to last
+	opening  map[string]string   // the switch has yet to open a port
+}
+
+func (x *step) newJudge() *judge {
+	failed, opening := reconcile.PortTrouble(x.snap, x.desired)
+	for _, owner := range x.healing.Owners() {
+		if why, is := failed[owner]; is {
+			opening[owner] = why
+			delete(failed, owner)
 		}
 	}
-	l.seen = snap
-	l.s.config.Report(report)
+
+	now := time.Now()
+	disputed, repairAt := x.s.quarrels.Waiting(now)
+	x.lookAgain(repairAt)
+	for owner := range x.silence.Owners() {
+		if disputed[owner] != "" {
+			disputed[owner] += "; nothing of it is delivered meanwhile"
+		}
+	}
+	uninstalled, installedBy := x.mirrors.Check(x.snap, x.desired, now)
+	x.lookAgain(installedBy)
+
+	j := &judge{
+		step: x, opening: opening,
+		failures: []map[string]string{disputed, x.rows.Blocked, x.refused, failed, uninstalled},
+	}
+	if x.of == nil {
+		j.noSwitch = x.s.link.WhyNoSwitch()
+	}
+	return j
+}
+
+func (j *judge) state(owner string) OwnerState {
+	state := OwnerState{Fingerprint: j.desired.Fingerprints[owner], State: Ready}
+	set := func(s State, reason string) OwnerState {
+		state.State, state.Reason = s, reason
+		return state
+	}
+
+	if reason := j.silence.Intruder(owner); reason != "" {
+		return set(Failed, reason)
+	}
+	for _, failures := range j.failures {
+		if reason := failures[owner]; reason != "" {
+			return set(Failed, reason)
+		}
+	}
+	switch {
+	case j.of == nil:
+		return set(Waiting, j.noSwitch)
+	case j.unprobed[owner] != "":
+		return set(Waiting, j.unprobed[owner])
+	case j.rows.Outstanding[owner], j.missing.Outstanding[owner], j.ledger.Applying(owner):
+		return set(Busy, "")
+	case j.opening[owner] != "":
+		return set(Waiting, j.opening[owner])
+	}
+	return state
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/session/repair"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -245,7 +246,7 @@ func TestApplyLatest(t *testing.T) {
 func TestTakingAwayIsNoDrift(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
-	for range freeRepairs + 2 {
+	for range repair.FreeRepairs + 2 {
 		k.ready(k.use(program()))
 		k.ready(k.use(program(withoutCapture)))
 	}

@@ -1,65 +1,14 @@
 package session
 
 import (
-	"context"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+	"github.com/tapline-sdn/tapline/controller/session/link"
 )
 
-func TestTurns(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		end  func(*turn)
-		want time.Duration // that the next one waits
-	}{
-		{"given on when it is ended", (*turn).end, 0},
-		{"given on once, however often it is ended", func(t *turn) { t.end(); t.end() }, 0},
-		{"ends by itself", func(*turn) {}, turnTime},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				turns := NewTurns(1)
-				first, err := turns.take(t.Context(), nil)
-				require.NoError(t, err)
-				begin := time.Now()
-				tc.end(first)
-				second, err := turns.take(t.Context(), nil)
-				require.NoError(t, err)
-				assert.Equal(t, tc.want, time.Since(begin))
-				first.end() // It is the other's now.
-				assert.Empty(t, turns.free, "turns that can be taken")
-				second.end()
-				time.Sleep(2 * turnTime)
-				assert.Len(t, turns.free, 1, "turns that can be taken")
-			})
-		})
-	}
-}
-
-func TestWaitingForATurnEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		turns := NewTurns(1)
-		mine, err := turns.take(t.Context(), nil)
-		require.NoError(t, err)
-		defer mine.end()
-		gone := make(chan struct{})
-		time.AfterFunc(turnTime/10, func() { close(gone) })
-		_, err = turns.take(t.Context(), gone)
-		require.ErrorIs(t, err, errEnded)
-		ctx, cancel := context.WithTimeout(t.Context(), turnTime/10)
-		defer cancel()
-		_, err = turns.take(ctx, nil)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-	})
-}
-
-// A host that waits for something keeps no other out, and two hosts come up one after the other.
+// TestHostsTakeTurns: a host that waits for something keeps no other out, and two hosts come up one after the other.
 func TestHostsTakeTurns(t *testing.T) {
-	turns := NewTurns(1)
+	turns := link.NewTurns(1)
 	taking := func(c *Config) { c.Turns = turns }
 	idle := keep(t, startHost(t).OVSDB, taking) // It gets no program.
 	idle.await("a report", func() bool { return idle.last().Connected })
@@ -67,5 +16,5 @@ func TestHostsTakeTurns(t *testing.T) {
 		k := keep(t, startHost(t).OVSDB, taking)
 		k.ready(k.use(program()))
 	}
-	idle.await("all turns are over", func() bool { return len(turns.free) == 1 })
+	idle.await("all turns are over", func() bool { return turns.Free() == 1 })
 }

@@ -1,0 +1,188 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/session/link"
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// switchFlows is what the loop knows of the flows of one OpenFlow connection.
+type switchFlows struct {
+	sw   *link.Switch
+	have []openflow.FlowStats // as read, and as changed by us since
+	sent bool                 // we have changed flows on this connection
+
+	// matches is that with which have agrees, if it is known; compared that with which it was compared
+	// last.
+	matches, compared wantedFlows
+}
+
+// wantedFlows is what the flows of a switch are compared with, as far as that may change while the
+// flows of the switch do not.
+type wantedFlows struct {
+	known       bool
+	fingerprint uint64 // of the program's flows
+	tunnelPort  string
+	tunnel      openflow.PortNo
+}
+
+// changed notes that the switch has other flows.
+func (f *switchFlows) changed(have []openflow.FlowStats) {
+	f.have, f.matches = have, wantedFlows{}
+}
+
+// updateFlows brings the flows to what is desired. Fresh flows have to wait for the rows, see
+// [step.addFreshFlows]; all others come first, since what delivers must stand before what feeds it.
+func (x *step) updateFlows(ctx context.Context) {
+	if x.of == nil {
+		return
+	}
+
+	err := x.openBarredPorts(ctx)
+	if err == nil {
+		err = x.refreshFlows(ctx)
+	}
+	if err == nil {
+		x.missing = x.compareFlows()
+		if len(x.missing.Mods) > 0 && !x.missing.Fresh {
+			err = x.sendFlows(ctx)
+		}
+	}
+	if err != nil {
+		x.abandonSwitch()
+	}
+}
+
+// addFreshFlows adds the flows of owners that have none yet, after their rows. The switch takes a
+// transaction and flows that come right after it in one turn, and goes through its cache once for both.
+// If it had the flows first, the rows would wait for the next time, 5 ms later.
+func (x *step) addFreshFlows(ctx context.Context) {
+	if x.of == nil || !x.missing.Fresh || len(x.missing.Mods) == 0 {
+		return
+	}
+	if err := x.sendFlows(ctx); err != nil {
+		x.abandonSwitch()
+	}
+}
+
+// abandonSwitch closes the OpenFlow connection: it has ended, or the outcome of a change is unknown. A
+// new connection reads everything again.
+func (x *step) abandonSwitch() {
+	_ = x.of.sw.Conn.Close() // It returns nil.
+	x.of = nil
+}
+
+// openBarredPorts opens ports of the program that somebody has barred by OpenFlow.
+func (x *step) openBarredPorts(ctx context.Context) error {
+	var ports []openflow.Port
+	var changes []reconcile.Change
+	program := x.desired.Program
+	for _, p := range x.of.sw.Barred() {
+		i := slices.IndexFunc(program.Ports, func(want tap.Port) bool {
+			return want.Name == p.Name && want.Bridge == program.Bridge.Name
+		})
+		if i < 0 || !x.mayRepair(program.Ports[i].Owner) {
+			continue
+		}
+		ports = append(ports, p)
+		changes = append(changes, reconcile.Change{
+			Owner:  program.Ports[i].Owner,
+			Object: "port " + p.Name + " on " + program.Bridge.Name,
+			What:   "barred by OpenFlow",
+		})
+	}
+	if len(ports) == 0 {
+		return nil
+	}
+
+	if err := x.of.sw.Unbar(ctx, ports); err != nil {
+		return err
+	}
+	x.wrote(0, 0, changes)
+	return nil
+}
+
+// refreshFlows reads the flows again if somebody else may have changed them.
+func (x *step) refreshFlows(ctx context.Context) error {
+	have, changed, err := x.of.sw.Refresh(ctx)
+	if changed {
+		x.of.changed(have)
+	}
+	return err
+}
+
+// compareFlows compares the flows that the switch has with the desired ones. Once they agree it costs
+// nothing until either changes.
+func (x *step) compareFlows() reconcile.Flows {
+	silenced := x.silence.Owners()
+	want := wantedFlows{true, x.desired.FlowsFingerprint, x.desired.Program.Tunnel.Port, x.tunnelNumber()}
+	if len(silenced) == 0 && x.of.matches == want {
+		return reconcile.Flows{Whole: true}
+	}
+
+	may := func(owner string) bool { return silenced[owner] || x.mayRepair(owner) }
+	flows := reconcile.DiffFlows(x.of.have, x.desired.Silenced(silenced), want.tunnel, may)
+	x.of.matches, x.of.compared = wantedFlows{}, want
+	if len(silenced) == 0 && len(flows.Mods) == 0 && flows.Whole {
+		x.of.matches = want
+	}
+	return flows
+}
+
+// sendFlows sends the missing flows: by one bundle or, where the order does not matter, without, which
+// saves a round trip. What is missing then is all of it, if the switch has refused a part.
+func (x *step) sendFlows(ctx context.Context) error {
+	sent := x.missing
+	apply := flowtable.Apply
+	if sent.Fresh {
+		apply = flowtable.Add
+	}
+	err := apply(ctx, x.of.sw.Conn, sent.Mods)
+
+	var refused *flowtable.ModError
+	switch {
+	case errors.As(err, &refused):
+		if sent.Fresh {
+			x.of.sw.Distrust() // Some of them may stand.
+		}
+		x.s.log.Error("the switch refuses a flow", "error", err)
+		for owner := range sent.Outstanding {
+			x.refused[owner] = err.Error()
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+
+	drift := x.flowDrift(sent.Changes)
+	x.of.sent = true
+	x.silence.Restored()
+	x.of.changed(reconcile.Applied(x.of.have, sent.Mods))
+	x.ledger.WroteFlows(sent.Outstanding, time.Now())
+	x.wrote(0, len(sent.Mods), drift)
+
+	if len(x.silence.Owners()) == 0 && sent.Whole {
+		x.of.matches = x.of.compared
+		x.missing = reconcile.Flows{Whole: true}
+	} else {
+		x.missing = x.compareFlows()
+	}
+	return nil
+}
+
+// flowDrift returns the changes of flows that repair what somebody else has done. The first change on a
+// connection is none: the switch may have restarted and lost its flows.
+func (x *step) flowDrift(changes []reconcile.Change) []reconcile.Change {
+	if !x.of.sent {
+		return nil
+	}
+	drift := x.ledger.Drift(x.desired, changes, x.s.memory.WasSelected)
+	return slices.DeleteFunc(drift, func(c reconcile.Change) bool { return x.silence.Affects(c.Owner) })
+}

@@ -1,0 +1,139 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
+)
+
+// Switch is the OpenFlow connection of a tap bridge.
+type Switch struct {
+	Conn *ofconn.Conn
+	// Flows are those that the switch had when it connected.
+	Flows []openflow.FlowStats
+
+	number     uint64        // of its arrival
+	recognised chan struct{} // closed once it is known to be the host's
+
+	ports map[openflow.PortNo]openflow.MAC // guarded by the link's mu
+
+	mu     sync.Mutex
+	stale  bool                              // somebody else may have changed flows
+	barred map[openflow.PortNo]openflow.Port // see barring
+}
+
+const (
+	// maxPortList bounds what is read of the ports of a connection that may be anybody's, in bytes; a
+	// port has 64.
+	maxPortList = 1 << 20
+	maxPorts    = maxPortList / 64
+)
+
+// barring are settings that keep packets from passing a port. Somebody may make them by OpenFlow, and
+// no database shows them. That a port is down is not among them: a NIC shows it as its state.
+const barring = openflow.PortNoRecv | openflow.PortNoFwd | openflow.PortNoPacketIn
+
+func newSwitch(conn *ofconn.Conn) *Switch {
+	return &Switch{Conn: conn, recognised: make(chan struct{})}
+}
+
+// Refresh returns the flows that the switch has, if somebody else may have changed them since they
+// were read last.
+func (sw *Switch) Refresh(ctx context.Context) (flows []openflow.FlowStats, changed bool, err error) {
+	sw.mu.Lock()
+	stale := sw.stale
+	sw.stale = false // Before reading: what changes from now on is noticed again.
+	sw.mu.Unlock()
+	if !stale {
+		return nil, false, nil
+	}
+
+	flows, err = flowtable.Dump(ctx, sw.Conn)
+	return flows, err == nil, err
+}
+
+// Distrust has the next [Switch.Refresh] read the flows again.
+func (sw *Switch) Distrust() {
+	sw.mu.Lock()
+	defer sw.mu.Unlock()
+	sw.stale = true
+}
+
+// Barred returns the ports that somebody has barred by OpenFlow, ordered by number.
+func (sw *Switch) Barred() []openflow.Port {
+	sw.mu.Lock()
+	defer sw.mu.Unlock()
+	return slices.SortedFunc(maps.Values(sw.barred), func(a, b openflow.Port) int {
+		return cmp.Compare(a.No, b.No)
+	})
+}
+
+// Unbar opens ports again that [Switch.Barred] has returned.
+func (sw *Switch) Unbar(ctx context.Context, ports []openflow.Port) error {
+	var mods []openflow.Message
+	sw.mu.Lock()
+	for _, p := range ports {
+		delete(sw.barred, p.No) // Before it is sent: the switch tells if it is barred again.
+		mods = append(mods, &openflow.PortMod{Port: p.No, HWAddr: p.HWAddr, Mask: barring})
+	}
+	sw.mu.Unlock()
+	return sw.Conn.Send(ctx, mods...)
+}
+
+// noteConfig takes in how the switch shows a port. It reports whether the port is barred.
+func (sw *Switch) noteConfig(p openflow.Port, gone bool) bool {
+	sw.mu.Lock()
+	defer sw.mu.Unlock()
+	if gone || p.Config&barring == 0 {
+		delete(sw.barred, p.No)
+		return false
+	}
+
+	if sw.barred == nil {
+		sw.barred = map[openflow.PortNo]openflow.Port{}
+	}
+	if len(sw.barred) < maxPorts {
+		sw.barred[p.No] = p
+	}
+	return true
+}
+
+// readPorts asks the switch for its ports, before anybody else knows it.
+func (sw *Switch) readPorts(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	parts, err := sw.Conn.MultipartAtMost(ctx, openflow.PortDescRequest{}, maxPortList)
+	if err != nil {
+		return fmt.Errorf("list ports: %w", err)
+	}
+
+	sw.ports = map[openflow.PortNo]openflow.MAC{}
+	for _, part := range parts {
+		ports, _ := part.(openflow.PortDescReply)
+		for _, p := range ports {
+			sw.ports[p.No] = p.HWAddr
+			sw.noteConfig(p, false)
+		}
+	}
+	return nil
+}
+
+// readFlows reads the flows that the switch has, and has it report changes. A switch that cannot do
+// the latter has to be polled.
+func (sw *Switch) readFlows(ctx context.Context) (polled bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	sw.Flows, err = flowtable.Watch(ctx, sw.Conn)
+	if polled = errors.Is(err, flowtable.ErrUnsupported); polled {
+		sw.Flows, err = flowtable.Dump(ctx, sw.Conn)
+	}
+	return polled, err
+}
