@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -36,7 +37,7 @@ func (e *Engine) foretelling(after *store.Flow) committer {
 		if err != nil {
 			e.mu.Lock()
 			e.stored(id)
-			e.judge(ref{tap.KindFlow, id})
+			e.judge(intent.FlowRef(id))
 			e.dirty.flows.Add(id)
 			e.touched()
 			e.mu.Unlock()
@@ -50,7 +51,7 @@ func (e *Engine) flowToTell(id string) *tap.Flow {
 	if f := e.ahead[id]; f != nil {
 		return f.flow
 	}
-	if f := e.intent.flows.byID[id]; f != nil {
+	if f := e.intent.Flows.ByID[id]; f != nil {
 		return &f.Flow
 	}
 	return nil
@@ -67,13 +68,13 @@ func (e *Engine) stored(id string) {
 		e.heed(*f.status)
 	}
 	if f.revision <= e.planned {
-		delete(e.waiting, ref{tap.KindFlow, id})
+		delete(e.waiting, intent.FlowRef(id))
 	}
 }
 
 // heed notes what the plugin says of a service or a flow, and tells if there is such a one. The caller holds mu, and judges it.
 func (e *Engine) heed(s tap.Status) bool {
-	id := ref{s.Kind, s.ID}
+	id := intent.Ref{Kind: s.Kind, ID: s.ID}
 	if f := e.ahead[s.ID]; f != nil && s.Kind == tap.KindFlow {
 		f.status = &s
 		return false

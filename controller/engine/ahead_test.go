@@ -52,7 +52,7 @@ func newAheadTest(t *testing.T) *aheadTest {
 
 func (a *aheadTest) save(t *testing.T, f store.Flow, before *store.Flow) {
 	go func() {
-		err := save(t.Context(), a.Engine, a.intent.flows, &f, before, a.foretelling(&f))
+		err := save(t.Context(), a.Engine, a.intent.Flows, &f, before, a.foretelling(&f))
 		if err == nil {
 			a.tookFlow(&f, before)
 		}
@@ -64,7 +64,7 @@ func (a *aheadTest) save(t *testing.T, f store.Flow, before *store.Flow) {
 // turn begins to store the flow in another direction. It returns the flow as it was.
 func (a *aheadTest) turn(t *testing.T) *store.Flow {
 	t.Helper()
-	before, err := a.intent.flows.get("web")
+	before, err := a.intent.Flows.Get("web")
 	require.NoError(t, err)
 	other := *before
 	other.Direction = tap.In
@@ -107,7 +107,7 @@ func TestPlannedWhileStored(t *testing.T) {
 		_, more := a.nextChange()
 		assert.False(t, more)
 
-		before, err := a.intent.flows.get("web")
+		before, err := a.intent.Flows.Get("web")
 		require.NoError(t, err)
 		off := *before
 		off.Enabled = false

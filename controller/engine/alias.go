@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 )
@@ -35,6 +36,7 @@ type (
 	SwitchFlow      = explain.SwitchFlow
 	Sources         = inventory.Sources
 	Keys            = inventory.Keys
+	Creation        = intent.Creation
 )
 
 // Former names of constants, errors and functions.

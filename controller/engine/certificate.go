@@ -19,7 +19,7 @@ func (e *Engine) certified(id string, shown *x509.Certificate) (own bool, err er
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	other := ""
-	for _, h := range e.intent.hosts.byID {
+	for _, h := range e.intent.Hosts.ByID {
 		if !namedBy(h, names, addrs) {
 			continue
 		}
@@ -29,7 +29,7 @@ func (e *Engine) certified(id string, shown *x509.Certificate) (own bool, err er
 		other = h.Name
 	}
 	if other != "" {
-		return false, fmt.Errorf("certificate %q is that of host %s: want one that names host %s", shown.Subject.CommonName, other, e.hostName(id))
+		return false, fmt.Errorf("certificate %q is that of host %s: want one that names host %s", shown.Subject.CommonName, other, e.intent.HostName(id))
 	}
 	return false, nil
 }

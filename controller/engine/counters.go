@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -35,13 +36,13 @@ func (e *Engine) sampled(h *host, r meter.Reading) {
 
 // route says what an owner of flows on a host is: what services and flows need tells it. The caller holds mu.
 func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
-	if e.intent.services.byID[owner] != nil {
+	if e.intent.Services.ByID[owner] != nil {
 		return meter.Route{Service: owner, Receives: true}, true
 	}
 	var out meter.Route
 	for id := range e.needs[h.id][owner] {
-		f := e.intent.flows.byID[id.id]
-		if id.kind != tap.KindFlow || f == nil {
+		f := e.intent.Flows.ByID[id.ID]
+		if id.Kind != tap.KindFlow || f == nil {
 			continue
 		}
 		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
@@ -59,7 +60,7 @@ func (e *Engine) SampleServices(ctx context.Context, refs ...string) {
 	e.mu.Lock()
 	var needs []tap.Need
 	for _, name := range refs {
-		if s := e.intent.services.find(name); s != nil {
+		if s := e.intent.Services.Find(name); s != nil {
 			needs = append(needs, e.needsOf(s.ID)...)
 		}
 	}
@@ -72,8 +73,8 @@ func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 	e.mu.Lock()
 	var needs []tap.Need
 	for _, name := range refs {
-		if f := e.intent.flows.find(name); f != nil {
-			needs = append(needs, e.verdicts[ref{tap.KindFlow, f.ID}].status.Needs...)
+		if f := e.intent.Flows.Find(name); f != nil {
+			needs = append(needs, e.verdicts[intent.FlowRef(f.ID)].status.Needs...)
 		}
 	}
 	e.mu.Unlock()
@@ -82,9 +83,9 @@ func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 
 // needsOf is what a service and its flows have on the switches. The caller holds mu.
 func (e *Engine) needsOf(service string) []tap.Need {
-	needs := append([]tap.Need(nil), e.verdicts[ref{tap.KindService, service}].status.Needs...)
-	for flow := range e.intent.flowsOfService[service] {
-		needs = append(needs, e.verdicts[ref{tap.KindFlow, flow}].status.Needs...)
+	needs := append([]tap.Need(nil), e.verdicts[intent.ServiceRef(service)].status.Needs...)
+	for flow := range e.intent.FlowsOfService[service] {
+		needs = append(needs, e.verdicts[intent.FlowRef(flow)].status.Needs...)
 	}
 	return needs
 }
@@ -111,7 +112,7 @@ func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
 // ServiceCounters returns the counters of all tap services by name, as last read.
 func (e *Engine) ServiceCounters() []view.ServiceCounters {
 	e.mu.Lock()
-	services := e.intent.services.sorted()
+	services := e.intent.Services.Sorted()
 	e.mu.Unlock()
 	now := time.Now()
 	out := make([]view.ServiceCounters, len(services))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/inventory"
@@ -91,7 +92,7 @@ type Engine struct {
 	reporting sync.Mutex
 
 	mu       sync.Mutex
-	intent   *intent
+	intent   *intent.Intent
 	places   *inventory.Places
 	hosts    map[string]*host // by id
 	byDPID   map[uint64]*host
@@ -102,14 +103,14 @@ type Engine struct {
 	seq      uint64        // of the last change of intent or observation
 	sent     uint64        // seq up to which the plugin was told
 	planned  uint64        // seq up to which it has answered
-	verdicts map[ref]verdict
-	ahead    map[string]*foretold                   // flows that are being stored, by id
-	waiting  map[ref]uint64                         // changed at this seq, and the plugin has not answered yet
-	leaving  map[ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches
-	needs    map[string]map[string]map[ref]struct{} // host -> owner -> who waits for what that owner has there
-	unready  refs                                   // those that need something and are not ready
-	retiring map[string]*host                       // deleted, and still being stripped
-	told     sets.Set                               // guests that watchers know
+	verdicts map[intent.Ref]verdict
+	ahead    map[string]*foretold                          // flows that are being stored, by id
+	waiting  map[intent.Ref]uint64                         // changed at this seq, and the plugin has not answered yet
+	leaving  map[intent.Ref][]tap.Need                     // what disabled and deleted services and flows still have on the switches
+	needs    map[string]map[string]map[intent.Ref]struct{} // host -> owner -> who waits for what that owner has there
+	unready  refs                                          // those that need something and are not ready
+	retiring map[string]*host                              // deleted, and still being stripped
+	told     sets.Set                                      // guests that watchers know
 	events   *events.History
 	ordered  uint64   // number of the last list of orders that the hypervisors got
 	unasked  sets.Set // services about which some hypervisor has not answered yet
@@ -120,37 +121,6 @@ type Engine struct {
 
 	running sync.WaitGroup // sessions
 	ctx     context.Context
-}
-
-// ref names a service or a flow.
-type ref struct {
-	kind tap.Kind
-	id   string
-}
-
-// refs is a set that is walked through often: unlike a map it is no larger than what it has, however much it once had. The zero value is empty.
-type refs struct {
-	all  map[ref]struct{}
-	most int // that it had since it was made
-}
-
-func (r *refs) add(id ref) {
-	if r.all == nil {
-		r.all = map[ref]struct{}{}
-	}
-	r.all[id] = struct{}{}
-	r.most = max(r.most, len(r.all))
-}
-
-func (r *refs) remove(id ref) {
-	delete(r.all, id)
-	if small := len(r.all); r.most > 64 && small < r.most/4 {
-		all := make(map[ref]struct{}, small)
-		for id := range r.all {
-			all[id] = struct{}{}
-		}
-		r.all, r.most = all, small
-	}
 }
 
 // host is a registered host and its session.
@@ -179,7 +149,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := loadIntent(state)
+	in, err := intent.Load(state)
 	if err != nil {
 		return nil, err
 	}
@@ -189,20 +159,20 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		book:     meter.NewBook(),
 		intent:   in, places: inventory.NewPlaces(), hosts: map[string]*host{}, byDPID: map[uint64]*host{},
 		dirty: newDirty(), wake: make(chan struct{}, 1),
-		unasked: sets.Set{}, verdicts: map[ref]verdict{}, waiting: map[ref]uint64{}, leaving: map[ref][]tap.Need{}, needs: map[string]map[string]map[ref]struct{}{},
+		unasked: sets.Set{}, verdicts: map[intent.Ref]verdict{}, waiting: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{}, needs: map[string]map[string]map[intent.Ref]struct{}{},
 		ahead:    map[string]*foretold{},
 		retiring: map[string]*host{}, turns: session.NewTurns(0), told: sets.Set{}, events: events.New(events.DefaultSize),
 	}
-	for _, g := range in.guests.byID {
+	for _, g := range in.Guests.ByID {
 		e.places.ClaimGuest(g, true)
 		e.told.Add(g.ID)
 	}
-	for _, s := range in.services.byID {
+	for _, s := range in.Services.ByID {
 		e.places.ClaimService(&s.Service, true)
-		e.verdicts[ref{tap.KindService, s.ID}] = verdict{}
+		e.verdicts[intent.ServiceRef(s.ID)] = verdict{}
 	}
-	for id := range in.flows.byID {
-		e.verdicts[ref{tap.KindFlow, id}] = verdict{}
+	for id := range in.Flows.ByID {
+		e.verdicts[intent.FlowRef(id)] = verdict{}
 	}
 	for id := range e.verdicts {
 		e.judge(id)
@@ -214,7 +184,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 func (e *Engine) Run(ctx context.Context) {
 	e.mu.Lock()
 	e.ctx = ctx
-	for _, h := range e.intent.hosts.byID {
+	for _, h := range e.intent.Hosts.ByID {
 		e.startHost(h)
 	}
 	e.mu.Unlock()
@@ -256,7 +226,7 @@ func (e *Engine) AcceptOVSDB(nc net.Conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, h := range e.hosts {
-		record := e.intent.hosts.byID[h.id]
+		record := e.intent.Hosts.ByID[h.id]
 		if record != nil && (targetAddr(record.OVSDB) == from || record.TunnelIP == from) {
 			return h.session.Offer(nc)
 		}

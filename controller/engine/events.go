@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -21,19 +22,19 @@ func eventType(created bool) string {
 }
 
 // publishRef tells that a service or a flow has changed. The caller holds mu, as with all that follow.
-func (e *Engine) publishRef(id ref) {
+func (e *Engine) publishRef(id intent.Ref) {
 	if e.events.Unwatched() {
-		e.events.Touch(id.id)
+		e.events.Touch(id.ID)
 		return
 	}
-	if id.kind == tap.KindService {
-		if s := e.intent.services.byID[id.id]; s != nil {
+	if id.Kind == tap.KindService {
+		if s := e.intent.Services.ByID[id.ID]; s != nil {
 			v := e.serviceView(s)
 			e.events.Publish(events.Event{Type: "updated", Service: &v})
 		}
 		return
 	}
-	if f := e.intent.flows.byID[id.id]; f != nil {
+	if f := e.intent.Flows.ByID[id.ID]; f != nil {
 		v := e.flowView(f)
 		e.events.Publish(events.Event{Type: "updated", Flow: &v})
 	}
@@ -69,15 +70,15 @@ func (e *Engine) renamed(id string) {
 	if e.events.Unwatched() {
 		return
 	}
-	host := e.intent.hosts.byID[id] != nil
-	for _, s := range e.intent.services.byID {
+	host := e.intent.Hosts.ByID[id] != nil
+	for _, s := range e.intent.Services.ByID {
 		if s.TargetID == id || host && s.Type == tap.ServiceGuest && e.serviceView(s).HostID == id {
-			e.publishRef(ref{tap.KindService, s.ID})
+			e.publishRef(intent.ServiceRef(s.ID))
 		}
 	}
-	for _, f := range e.intent.flows.byID {
+	for _, f := range e.intent.Flows.ByID {
 		if f.TapID == id || f.GuestID == id || f.HostID == id {
-			e.publishRef(ref{tap.KindFlow, f.ID})
+			e.publishRef(intent.FlowRef(f.ID))
 		}
 	}
 }

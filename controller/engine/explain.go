@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
@@ -39,7 +40,7 @@ type explained struct {
 func (e *Engine) ExplainFlow(ctx context.Context, name string) (explain.Explanation, error) {
 	e.SampleFlows(ctx, name)
 	return e.explain(ctx, func(x *explainer) error {
-		f, err := e.intent.flows.get(name)
+		f, err := e.intent.Flows.Get(name)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func (e *Engine) ExplainFlow(ctx context.Context, name string) (explain.Explanat
 func (e *Engine) ExplainService(ctx context.Context, name string) (explain.Explanation, error) {
 	e.SampleServices(ctx, name)
 	return e.explain(ctx, func(x *explainer) error {
-		s, err := e.intent.services.get(name)
+		s, err := e.intent.Services.Get(name)
 		if err != nil {
 			return err
 		}
@@ -112,11 +113,11 @@ func (x *explainer) at(id string, owners ...string) *explained {
 }
 
 func (x *explainer) flow(f *store.Flow) {
-	id := ref{tap.KindFlow, f.ID}
+	id := intent.FlowRef(f.ID)
 	v := x.verdicts[id]
-	s := x.intent.services.byID[f.TapID]
+	s := x.intent.Services.ByID[f.TapID]
 	*x.out = explain.Explanation{
-		Kind: id.kind, ID: f.ID, Name: f.Name, Health: v.health, Since: v.since, Counters: x.book.Flow(f.ID, time.Now()),
+		Kind: id.Kind, ID: f.ID, Name: f.Name, Health: v.health, Since: v.since, Counters: x.book.Flow(f.ID, time.Now()),
 	}
 	x.check(explain.Check{What: "tap flow " + f.Name + " is enabled", Health: holds(f.Enabled, tap.StateDisabled, "it is disabled"),
 		Next: "tapctl tap-flow-enable " + f.Name})
@@ -147,10 +148,10 @@ func (x *explainer) flow(f *store.Flow) {
 }
 
 func (x *explainer) service(s *store.Service) {
-	id := ref{tap.KindService, s.ID}
+	id := intent.ServiceRef(s.ID)
 	v := x.verdicts[id]
 	*x.out = explain.Explanation{
-		Kind: id.kind, ID: s.ID, Name: s.Name, Health: v.health, Since: v.since, Counters: x.book.Service(s.ID, time.Now()),
+		Kind: id.Kind, ID: s.ID, Name: s.Name, Health: v.health, Since: v.since, Counters: x.book.Service(s.ID, time.Now()),
 	}
 	x.check(explain.Check{What: "tap service " + s.Name + " is enabled", Health: holds(s.Enabled, tap.StateDisabled, "it is disabled"),
 		Next: "tapctl tap-service-enable " + s.Name})
@@ -160,8 +161,8 @@ func (x *explainer) service(s *store.Service) {
 	}
 	x.destination(s)
 	x.needs(v)
-	for flow := range x.intent.flowsOfService[s.ID] {
-		x.out.Flows = append(x.out.Flows, x.flowView(x.intent.flows.byID[flow]))
+	for flow := range x.intent.FlowsOfService[s.ID] {
+		x.out.Flows = append(x.out.Flows, x.flowView(x.intent.Flows.ByID[flow]))
 	}
 	slices.SortFunc(x.out.Flows, func(a, b view.Flow) int { return cmp.Compare(a.Name, b.Name) })
 }
@@ -177,7 +178,7 @@ func holds(ok bool, state tap.State, reason string) view.Health {
 func (x *explainer) check(c explain.Check) {
 	c.Host = c.HostID
 	if c.HostID != "" {
-		c.Host = x.hostName(c.HostID)
+		c.Host = x.intent.HostName(c.HostID)
 	}
 	if c.State == tap.StateReady {
 		c.Next = ""
@@ -189,7 +190,7 @@ func (x *explainer) check(c explain.Check) {
 }
 
 // planned checks the plugin, and what it says.
-func (x *explainer) planned(id ref, v verdict) {
+func (x *explainer) planned(id intent.Ref, v verdict) {
 	silent := x.silent(time.Now())
 	if x.mirror == nil || silent != nil {
 		why := "it is being started"
@@ -240,7 +241,7 @@ func (x *explainer) needs(v verdict) {
 				}
 			}
 			if got := h.report.Owners[n.Owner]; got.State == session.Failed {
-				c.Next = fmt.Sprintf("on host %s: look at the row or flow that the reason names (below), and at ovs-vswitchd.log", x.hostName(n.Host))
+				c.Next = fmt.Sprintf("on host %s: look at the row or flow that the reason names (below), and at ovs-vswitchd.log", x.intent.HostName(n.Host))
 			}
 		}
 		x.check(c)
@@ -249,14 +250,14 @@ func (x *explainer) needs(v verdict) {
 
 // connected checks a host.
 func (x *explainer) connected(at *explained) {
-	name := x.hostName(at.id)
+	name := x.intent.HostName(at.id)
 	h := at.host
 	if h == nil {
 		x.check(explain.Check{What: "host " + name + " is registered", HostID: at.id, Health: view.Health{State: tap.StatePending, Reason: "it is not"},
 			Next: "tapctl host-create " + name + " --ovsdb tcp:IP:6640"})
 		return
 	}
-	record := x.intent.hosts.byID[at.id]
+	record := x.intent.Hosts.ByID[at.id]
 	if !h.report.Connected {
 		x.check(explain.Check{What: "OVSDB of host " + name + " is connected", HostID: at.id, Since: h.since[connection],
 			Health: view.Health{State: tap.StatePending, Reason: h.report.Problem},
@@ -280,7 +281,7 @@ func (x *explainer) connected(at *explained) {
 // describe fills in the switches.
 func (x *explainer) describe() {
 	for _, at := range x.hosts {
-		v := explain.Switch{HostID: at.id, Host: x.hostName(at.id)}
+		v := explain.Switch{HostID: at.id, Host: x.intent.HostName(at.id)}
 		if at.host == nil {
 			v.Health = view.Health{State: tap.StatePending, Reason: "it is not registered"}
 			x.out.Switches = append(x.out.Switches, v)
@@ -350,9 +351,9 @@ func (at *explained) passed(owner string, counts func(enters, leaves bool) bool)
 }
 
 // roomNext says what to do where the bridge of a flow's source has no room for a mirror.
-func (x *explainer) roomNext(id ref) string {
-	f := x.intent.flows.byID[id.id]
-	if id.kind != tap.KindFlow || f == nil {
+func (x *explainer) roomNext(id intent.Ref) string {
+	f := x.intent.Flows.ByID[id.ID]
+	if id.Kind != tap.KindFlow || f == nil {
 		return ""
 	}
 	for _, place := range x.sourcePlaces(f) {
@@ -362,7 +363,7 @@ func (x *explainer) roomNext(id ref) string {
 		}
 		if b, exists := h.report.Snapshot.Bridge(place.Bridge); exists && len(b.Mirrors) >= maxMirrors {
 			return fmt.Sprintf("bridge %s of host %s has all the %d mirrors that Open vSwitch takes: delete tap flows to other services there, or mirrors of others (listed below): ovs-vsctl -- --id=@m get mirror NAME -- remove bridge %s mirrors @m",
-				b.Name, x.hostName(h.id), maxMirrors, b.Name)
+				b.Name, x.intent.HostName(h.id), maxMirrors, b.Name)
 		}
 	}
 	return ""

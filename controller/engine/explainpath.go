@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -22,7 +23,7 @@ func (x *explainer) source(f *store.Flow) []explain.Hop {
 	what, _ := x.sourceWords(f)
 	var out []explain.Hop
 	for _, l := range x.sourcePlaces(f) {
-		out = append(out, explain.Hop{What: "source", HostID: l.Host, Host: x.hostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
+		out = append(out, explain.Hop{What: "source", HostID: l.Host, Host: x.intent.HostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
 			Found: x.foundWords(l, f.MAC, f.GuestID), Health: view.Health{State: tap.StateReady}})
 	}
 	ok := view.Health{State: tap.StateReady}
@@ -45,7 +46,7 @@ func (x *explainer) sourcePlaces(f *store.Flow) []tap.Location {
 		}
 		return []tap.Location{{Host: f.HostID, Bridge: bridge}}
 	}
-	guest, _ := x.places.Guest(f.GuestID, x.intent.guests.byID[f.GuestID])
+	guest, _ := x.places.Guest(f.GuestID, x.intent.Guests.ByID[f.GuestID])
 	for _, nic := range guest.NICs {
 		if nic.MAC == f.MAC {
 			return nic.Locations
@@ -61,9 +62,9 @@ func (x *explainer) wireSource(f *store.Flow) []explain.Hop {
 		x.at(f.HostID)
 		return nil
 	}
-	hop := explain.Hop{What: "source", HostID: h.id, Host: x.hostName(h.id), Text: what, Health: view.Health{State: tap.StateReady}}
+	hop := explain.Hop{What: "source", HostID: h.id, Host: x.intent.HostName(h.id), Text: what, Health: view.Health{State: tap.StateReady}}
 	bridge, told := h.observed.Host.Wires[f.WireID]
-	record := x.intent.hosts.byID[h.id]
+	record := x.intent.Hosts.ByID[h.id]
 	switch {
 	case record != nil && record.Wires[f.WireID] != "":
 		hop.Found = "wire and bridge were declared for the host"
@@ -87,7 +88,7 @@ func (x *explainer) wireSource(f *store.Flow) []explain.Hop {
 // sourceWords says what a flow's source is, and why it is not there in case that it is not.
 func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 	if f.Type == tap.FlowVSwitch {
-		what = fmt.Sprintf("wire %s on host %s, %s", f.WireID, x.hostName(f.HostID), f.Direction)
+		what = fmt.Sprintf("wire %s on host %s, %s", f.WireID, x.intent.HostName(f.HostID), f.Direction)
 		if f.VLAN != 0 {
 			what += fmt.Sprintf(", VLAN %d", f.VLAN)
 		}
@@ -97,7 +98,7 @@ func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 	var unseen []string
 	for _, h := range x.Engine.hosts {
 		if h.report.Snapshot == nil || !h.report.Connected {
-			unseen = append(unseen, x.hostName(h.id))
+			unseen = append(unseen, x.intent.HostName(h.id))
 		}
 	}
 	if slices.Sort(unseen); len(unseen) > 0 {
@@ -147,7 +148,7 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 
 // carry adds what takes a flow's packets from its source to the other end.
 func (x *explainer) carry(f *store.Flow, from explain.Hop) {
-	v := x.verdicts[ref{tap.KindFlow, f.ID}]
+	v := x.verdicts[intent.FlowRef(f.ID)]
 	at := x.at(from.HostID)
 	h := at.host
 	if h == nil || h.program == nil || v.status.State != tap.StateProgrammed {
@@ -198,7 +199,7 @@ func (x *explainer) carry(f *store.Flow, from explain.Hop) {
 	}
 	to := x.at(remote.Host)
 	key := uint32(0)
-	if s := x.intent.services.byID[f.TapID]; s != nil {
+	if s := x.intent.Services.ByID[f.TapID]; s != nil {
 		key = s.Key
 	}
 	there := "?"
@@ -211,7 +212,7 @@ func (x *explainer) carry(f *store.Flow, from explain.Hop) {
 		Count: at.passed(capture, func(_, leaves bool) bool { return leaves })}
 	x.out.Path = append(x.out.Path, tunnel)
 	if to.host != nil && to.host.program != nil {
-		x.out.Path = append(x.out.Path, explain.Hop{What: "tap bridge", HostID: remote.Host, Host: x.hostName(remote.Host), Bridge: x.config.TapBridge,
+		x.out.Path = append(x.out.Path, explain.Hop{What: "tap bridge", HostID: remote.Host, Host: x.intent.HostName(remote.Host), Bridge: x.config.TapBridge,
 			Port:   to.host.program.Program.Tunnel.Port,
 			OFPort: ofport(to.host.report.Snapshot, x.config.TapBridge, to.host.program.Program.Tunnel.Port),
 			Text:   fmt.Sprintf("from the tunnel, key %d, all sources of the service", key), Health: x.needHealth(remote),
@@ -233,12 +234,12 @@ func (x *explainer) unplugged(s *store.Service) (health view.Health, next string
 	if !s.Enabled {
 		return view.Health{State: tap.StatePending, Reason: "it is plugged when the tap service is enabled"}, ""
 	}
-	health, told := x.plugging(ref{tap.KindService, s.ID}, x.verdicts[ref{tap.KindService, s.ID}].status)
+	health, told := x.plugging(intent.ServiceRef(s.ID), x.verdicts[intent.ServiceRef(s.ID)].status)
 	if !told {
 		return view.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}, ""
 	}
 	if h, g := x.guestOff(s.ID); g != nil {
-		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.hostName(h.id))
+		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.intent.HostName(h.id))
 	}
 	if health.State == tap.StateError {
 		next = "mend what libvirt says; the NIC is then plugged by itself. tapctl guest-list and host-list tell which guests and hosts libvirt shows"
@@ -263,7 +264,7 @@ func (x *explainer) destination(s *store.Service) {
 			}
 		}
 		for _, l := range locations {
-			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.hostName(l.Host), l.Bridge, l.Port, l.OFPort
+			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.intent.HostName(l.Host), l.Bridge, l.Port, l.OFPort
 			hop.Found = x.foundWords(l, s.MAC, "")
 		}
 	} else {
@@ -280,7 +281,7 @@ func (x *explainer) destination(s *store.Service) {
 }
 
 func (x *explainer) hostNIC(s *store.Service, hop *explain.Hop, c *explain.Check) {
-	hop.HostID, hop.Host, hop.Text = s.TargetID, x.hostName(s.TargetID), fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.hostName(s.TargetID))
+	hop.HostID, hop.Host, hop.Text = s.TargetID, x.intent.HostName(s.TargetID), fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.intent.HostName(s.TargetID))
 	hop.Found = "the host's facts"
 	h := x.Engine.hosts[s.TargetID]
 	if h == nil {
@@ -340,8 +341,8 @@ func (x *explainer) delivered(at *explained, s *store.Service) *meter.Count {
 		return nil
 	}
 	counted := map[string]bool{}
-	for flow := range x.intent.flowsOfService[s.ID] {
-		for _, n := range x.verdicts[ref{tap.KindFlow, flow}].status.Needs {
+	for flow := range x.intent.FlowsOfService[s.ID] {
+		for _, n := range x.verdicts[intent.FlowRef(flow)].status.Needs {
 			if n.Host != at.id || n.Owner == s.ID || n.Owner == tap.OwnerBridge || counted[n.Owner] {
 				continue
 			}

@@ -176,13 +176,13 @@ func mirrorWords(m *tap.Mirror) string {
 
 // ownerWords says what a need is about.
 func (x *explainer) ownerWords(n tap.Need) string {
-	host := x.hostName(n.Host)
+	host := x.intent.HostName(n.Host)
 	switch {
 	case n.Owner == tap.OwnerBridge:
 		return fmt.Sprintf("bridge %s of host %s stands", x.config.TapBridge, host)
 	case n.Owner == "tunnel":
 		return fmt.Sprintf("the tunnel port of host %s stands", host)
-	case x.intent.services.byID[n.Owner] != nil:
+	case x.intent.Services.ByID[n.Owner] != nil:
 		return fmt.Sprintf("host %s delivers to the tap NIC", host)
 	}
 	return fmt.Sprintf("host %s captures (%s)", host, n.Owner)

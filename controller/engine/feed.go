@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -130,17 +131,17 @@ func (e *Engine) change(dirty dirty) tap.Change {
 		for id := range e.hosts {
 			dirty.hosts.Add(id)
 		}
-		for id := range e.intent.guests.byID {
+		for id := range e.intent.Guests.ByID {
 			dirty.guests.Add(id)
 		}
 		for id := range e.places.SeenGuests() {
 			dirty.guests.Add(id)
 		}
-		for id := range e.intent.services.byID {
+		for id := range e.intent.Services.ByID {
 			dirty.services.Add(id)
 			dirty.attachments.Add(id)
 		}
-		for id := range e.intent.flows.byID {
+		for id := range e.intent.Flows.ByID {
 			dirty.flows.Add(id)
 		}
 		for id := range e.ahead {
@@ -155,21 +156,21 @@ func (e *Engine) change(dirty dirty) tap.Change {
 		}
 	}
 	for id := range dirty.guests {
-		if g, exists := e.places.Guest(id, e.intent.guests.byID[id]); exists {
+		if g, exists := e.places.Guest(id, e.intent.Guests.ByID[id]); exists {
 			c.Guests = append(c.Guests, g)
 		} else {
 			c.Gone.Guests = append(c.Gone.Guests, id)
 		}
 	}
 	for id := range dirty.services {
-		if s := e.intent.services.byID[id]; s != nil {
+		if s := e.intent.Services.ByID[id]; s != nil {
 			c.Services = append(c.Services, s.Service)
 		} else {
 			c.Gone.Services = append(c.Gone.Services, id)
 		}
 	}
 	for id := range dirty.attachments {
-		if s := e.intent.services.byID[id]; s != nil {
+		if s := e.intent.Services.ByID[id]; s != nil {
 			c.Attachments = append(c.Attachments, e.places.Attachment(&s.Service))
 		}
 	}
@@ -193,7 +194,7 @@ func (e *Engine) take(r tap.Result) error {
 	if e.planned = max(e.planned, r.Revision); !e.dirty.empty() {
 		e.wakeFeed()
 	}
-	judge := map[ref]struct{}{}
+	judge := map[intent.Ref]struct{}{}
 	for i := range r.Programs {
 		h := e.hosts[r.Programs[i].Host]
 		if h == nil {
@@ -225,7 +226,7 @@ func (e *Engine) take(r tap.Result) error {
 	}
 	for _, s := range r.Statuses {
 		if e.heed(s) {
-			judge[ref{s.Kind, s.ID}] = struct{}{}
+			judge[intent.Ref{Kind: s.Kind, ID: s.ID}] = struct{}{}
 		}
 	}
 	for id, since := range e.waiting {
@@ -244,12 +245,12 @@ func (e *Engine) take(r tap.Result) error {
 // foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap service that owns the port; "" if
 // there is none. Without this a plugin could take any NIC away from its bridge or from the host.
 func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
-	record := e.intent.hosts.byID[h.id]
+	record := e.intent.Hosts.ByID[h.id]
 	for _, port := range p.Ports {
 		if port.Type != "" {
 			continue
 		}
-		s := e.intent.services.byID[port.Owner]
+		s := e.intent.Services.ByID[port.Owner]
 		switch {
 		case s == nil || record == nil || port.Plugged != (s.Type == tap.ServiceGuest):
 			return port.Name
@@ -267,7 +268,7 @@ func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
 	return ""
 }
 
-func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
+func (e *Engine) affected(need tap.Need, judge map[intent.Ref]struct{}) {
 	for id := range e.needs[need.Host][need.Owner] {
 		judge[id] = struct{}{}
 	}
@@ -275,7 +276,7 @@ func (e *Engine) affected(need tap.Need, judge map[ref]struct{}) {
 
 // stirred collects whom it concerns that the switch begins to work on what an owner has there, or that it has done so: those that are ready
 // stay it meanwhile, however many they are.
-func (e *Engine) stirred(need tap.Need, judge map[ref]struct{}) {
+func (e *Engine) stirred(need tap.Need, judge map[intent.Ref]struct{}) {
 	waiting := e.needs[need.Host][need.Owner]
 	if len(waiting) < len(e.unready.all) {
 		for id := range waiting {
@@ -293,13 +294,13 @@ func (e *Engine) stirred(need tap.Need, judge map[ref]struct{}) {
 }
 
 // affectedOn collects everything that waits for something on a host.
-func (e *Engine) affectedOn(host string, judge map[ref]struct{}) {
+func (e *Engine) affectedOn(host string, judge map[intent.Ref]struct{}) {
 	for owner := range e.needs[host] {
 		e.affected(tap.Need{Host: host, Owner: owner}, judge)
 	}
 }
 
-func (e *Engine) setNeeds(id ref, before, now []tap.Need) {
+func (e *Engine) setNeeds(id intent.Ref, before, now []tap.Need) {
 	for _, n := range before {
 		owners := e.needs[n.Host]
 		if delete(owners[n.Owner], id); len(owners[n.Owner]) == 0 {
@@ -311,10 +312,10 @@ func (e *Engine) setNeeds(id ref, before, now []tap.Need) {
 	}
 	for _, n := range now {
 		if e.needs[n.Host] == nil {
-			e.needs[n.Host] = map[string]map[ref]struct{}{}
+			e.needs[n.Host] = map[string]map[intent.Ref]struct{}{}
 		}
 		if e.needs[n.Host][n.Owner] == nil {
-			e.needs[n.Host][n.Owner] = map[ref]struct{}{}
+			e.needs[n.Host][n.Owner] = map[intent.Ref]struct{}{}
 		}
 		e.needs[n.Host][n.Owner][id] = struct{}{}
 	}

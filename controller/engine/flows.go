@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -14,9 +15,9 @@ import (
 func (e *Engine) FlowRows() []view.FlowRow {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]view.FlowRow, 0, len(e.intent.flows.byID))
-	for _, f := range e.intent.flows.sorted() {
-		out = append(out, view.FlowRow{Flow: f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health})
+	out := make([]view.FlowRow, 0, len(e.intent.Flows.ByID))
+	for _, f := range e.intent.Flows.Sorted() {
+		out = append(out, view.FlowRow{Flow: f, Health: e.verdicts[intent.FlowRef(f.ID)].health})
 	}
 	return out
 }
@@ -27,7 +28,7 @@ func (e *Engine) FlowViews(rows []view.FlowRow) []view.Flow {
 	defer e.mu.Unlock()
 	out := make([]view.Flow, 0, len(rows))
 	for _, r := range rows {
-		if f := e.intent.flows.byID[r.ID]; f != nil {
+		if f := e.intent.Flows.ByID[r.ID]; f != nil {
 			out = append(out, e.flowView(f))
 		}
 	}
@@ -38,7 +39,7 @@ func (e *Engine) FlowViews(rows []view.FlowRow) []view.Flow {
 func (e *Engine) Flow(ref string) (view.Flow, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	f, err := e.intent.flows.get(ref)
+	f, err := e.intent.Flows.Get(ref)
 	if err != nil {
 		return view.Flow{}, err
 	}
@@ -46,15 +47,15 @@ func (e *Engine) Flow(ref string) (view.Flow, error) {
 }
 
 func (e *Engine) flowView(f *store.Flow) view.Flow {
-	v := view.Flow{Flow: f, Health: e.verdicts[ref{tap.KindFlow, f.ID}].health, Counters: e.book.Flow(f.ID, time.Now())}
-	if s := e.intent.services.byID[f.TapID]; s != nil {
+	v := view.Flow{Flow: f, Health: e.verdicts[intent.FlowRef(f.ID)].health, Counters: e.book.Flow(f.ID, time.Now())}
+	if s := e.intent.Services.ByID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}
 	if f.GuestID != "" {
 		v.Guest = e.guestName(f.GuestID)
 	}
 	if f.HostID != "" {
-		v.Host = e.hostName(f.HostID)
+		v.Host = e.intent.HostName(f.HostID)
 	}
 	return v
 }
@@ -63,8 +64,8 @@ func (e *Engine) flowView(f *store.Flow) view.Flow {
 func (e *Engine) resolve(f *tap.Flow) error {
 	stored := "" // an id, whatever else is called so by now
 	e.mu.Lock()
-	s := e.intent.services.find(f.TapID)
-	if before := e.intent.flows.byID[f.ID]; before != nil {
+	s := e.intent.Services.Find(f.TapID)
+	if before := e.intent.Flows.ByID[f.ID]; before != nil {
 		stored = before.GuestID
 	}
 	e.mu.Unlock()
@@ -110,7 +111,7 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error
 		return view.Flow{}, err
 	}
 	f.Flow = *checked.Flow
-	if err := save(ctx, e, e.intent.flows, &f, nil, e.foretelling(&f)); err != nil {
+	if err := save(ctx, e, e.intent.Flows, &f, nil, e.foretelling(&f)); err != nil {
 		return view.Flow{}, err
 	}
 	return e.tookFlow(&f, nil), nil
@@ -120,7 +121,7 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error
 func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64, edit func(*store.Flow) error) (view.Flow, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	before, f, err := begin(e, e.intent.flows, name, ifRevision)
+	before, f, err := begin(e, e.intent.Flows, name, ifRevision)
 	if err != nil {
 		return view.Flow{}, err
 	}
@@ -145,7 +146,7 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 		}
 		f.Flow = *checked.Flow
 	}
-	if err := save(ctx, e, e.intent.flows, &f, before, e.foretelling(&f)); err != nil {
+	if err := save(ctx, e, e.intent.Flows, &f, before, e.foretelling(&f)); err != nil {
 		return view.Flow{}, err
 	}
 	return e.tookFlow(&f, before), nil
@@ -160,11 +161,11 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 		if f.Flow == before.Flow {
 			return e.flowView(f)
 		}
-		e.intent.flowsOfService.Remove(before.TapID, f.ID)
+		e.intent.FlowsOfService.Remove(before.TapID, f.ID)
 	}
-	id := ref{tap.KindFlow, f.ID}
-	e.intent.flows.put(f)
-	e.intent.flowsOfService.Add(f.TapID, f.ID)
+	id := intent.FlowRef(f.ID)
+	e.intent.Flows.Put(f)
+	e.intent.FlowsOfService.Add(f.TapID, f.ID)
 	if before == nil {
 		e.verdicts[id] = verdict{}
 	}
@@ -176,10 +177,10 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	v := e.flowView(f)
 	e.events.Publish(events.Event{Type: eventType(before == nil), Flow: &v})
 	if before == nil || before.TapID != f.TapID { // It counts its flows.
-		e.publishRef(ref{tap.KindService, f.TapID})
+		e.publishRef(intent.ServiceRef(f.TapID))
 	}
 	if before != nil && before.TapID != f.TapID {
-		e.publishRef(ref{tap.KindService, before.TapID})
+		e.publishRef(intent.ServiceRef(before.TapID))
 	}
 	return v
 }
@@ -188,23 +189,23 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64) error {
 	e.write.Lock()
 	defer e.write.Unlock()
-	f, _, err := begin(e, e.intent.flows, name, ifRevision)
+	f, _, err := begin(e, e.intent.Flows, name, ifRevision)
 	if err != nil {
 		return err
 	}
-	if err := erase(ctx, e, e.intent.flows, f, e.foretelling(nil)); err != nil {
+	if err := erase(ctx, e, e.intent.Flows, f, e.foretelling(nil)); err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v := e.flowView(f)
-	e.intent.flows.remove(f.ID)
-	e.intent.flowsOfService.Remove(f.TapID, f.ID)
-	e.forget(ref{tap.KindFlow, f.ID})
+	e.intent.Flows.Remove(f.ID)
+	e.intent.FlowsOfService.Remove(f.TapID, f.ID)
+	e.forget(intent.FlowRef(f.ID))
 	e.stored(f.ID)
 	e.checkLeaving()
 	e.events.Publish(events.Event{Type: "deleted", Flow: &v})
-	e.publishRef(ref{tap.KindService, f.TapID})
+	e.publishRef(intent.ServiceRef(f.TapID))
 	return nil
 }
 
@@ -217,6 +218,6 @@ func (e *Engine) WaitFlow(ctx context.Context, name string) (view.Flow, error) {
 	id := v.ID
 	return wait(ctx, e, id, func() (view.Flow, bool, error) {
 		v, err := e.Flow(id)
-		return v, e.settled(ref{tap.KindFlow, id}, v.Health), err
+		return v, e.settled(intent.FlowRef(id), v.Health), err
 	})
 }

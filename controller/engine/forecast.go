@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -72,35 +73,35 @@ func (e *Engine) outlook() outlook {
 	defer e.mu.Unlock()
 	out := outlook{hosts: map[string]programView{}, resources: map[resourceKey]resourceView{}}
 	for id, h := range e.hosts {
-		v := programView{name: e.hostName(id), users: map[string][]string{}}
+		v := programView{name: e.intent.HostName(id), users: map[string][]string{}}
 		if h.program != nil {
 			v.program = h.program.Program
 		}
 		out.hosts[id] = v
 	}
-	for id, r := range e.intent.hosts.byID {
+	for id, r := range e.intent.Hosts.ByID {
 		record := *r
 		record.Meta = store.Meta{}
 		out.resources[resourceKey{"host", id}] = resourceView{r.Name, record, e.foreseeHost(id)}
 	}
-	for id, r := range e.intent.guests.byID {
+	for id, r := range e.intent.Guests.ByID {
 		record := *r
 		record.Meta = store.Meta{}
 		out.resources[resourceKey{"guest", id}] = resourceView{r.Name, record, view.Health{}}
 	}
-	for id, r := range e.intent.services.byID {
-		out.resources[resourceKey{"tap_service", id}] = resourceView{r.Name, r.Service, e.foresee(ref{tap.KindService, id})}
-		e.noteUser(out, ref{tap.KindService, id}, r.Name)
+	for id, r := range e.intent.Services.ByID {
+		out.resources[resourceKey{"tap_service", id}] = resourceView{r.Name, r.Service, e.foresee(intent.ServiceRef(id))}
+		e.noteUser(out, intent.ServiceRef(id), r.Name)
 	}
-	for id, r := range e.intent.flows.byID {
-		out.resources[resourceKey{"tap_flow", id}] = resourceView{r.Name, r.Flow, e.foresee(ref{tap.KindFlow, id})}
-		e.noteUser(out, ref{tap.KindFlow, id}, r.Name)
+	for id, r := range e.intent.Flows.ByID {
+		out.resources[resourceKey{"tap_flow", id}] = resourceView{r.Name, r.Flow, e.foresee(intent.FlowRef(id))}
+		e.noteUser(out, intent.FlowRef(id), r.Name)
 	}
 	return out
 }
 
 // noteUser notes whom the objects of an owner serve. The tap bridge and the tunnel serve everybody.
-func (e *Engine) noteUser(to outlook, id ref, name string) {
+func (e *Engine) noteUser(to outlook, id intent.Ref, name string) {
 	for _, need := range e.verdicts[id].status.Needs {
 		if v, exists := to.hosts[need.Host]; exists && need.Owner != tap.OwnerBridge {
 			v.users[need.Owner] = append(v.users[need.Owner], name)
@@ -109,10 +110,10 @@ func (e *Engine) noteUser(to outlook, id ref, name string) {
 }
 
 // foresee is the health of a service or a flow once the switches that can be reached have what is planned.
-func (e *Engine) foresee(id ref) view.Health {
+func (e *Engine) foresee(id intent.Ref) view.Health {
 	v := e.verdicts[id]
 	switch {
-	case !e.enabled(id):
+	case !e.intent.Enabled(id):
 		return view.Health{State: tap.StateDisabled}
 	case v.status.State != tap.StateProgrammed:
 		return e.foreseeNIC(id, v.status)
@@ -126,11 +127,11 @@ func (e *Engine) foresee(id ref) view.Health {
 }
 
 // foreseeNIC is the health of a service whose NIC no hypervisor would plug, and of the flows that wait for it.
-func (e *Engine) foreseeNIC(id ref, status tap.Status) view.Health {
+func (e *Engine) foreseeNIC(id intent.Ref, status tap.Status) view.Health {
 	health := view.Health{State: status.State, Reason: status.Reason}
-	s := e.intent.services.byID[id.id]
-	if f := e.intent.flows.byID[id.id]; id.kind == tap.KindFlow && f != nil {
-		if s = e.intent.services.byID[f.TapID]; s == nil || e.verdicts[ref{tap.KindService, s.ID}].status.Reason != status.Reason {
+	s := e.intent.Services.ByID[id.ID]
+	if f := e.intent.Flows.ByID[id.ID]; id.Kind == tap.KindFlow && f != nil {
+		if s = e.intent.Services.ByID[f.TapID]; s == nil || e.verdicts[intent.ServiceRef(s.ID)].status.Reason != status.Reason {
 			return health // It waits for something else, such as its source.
 		}
 	}
@@ -139,7 +140,7 @@ func (e *Engine) foreseeNIC(id ref, status tap.Status) view.Health {
 	}
 	if _, g := e.guestOff(s.ID); g != nil {
 		health.Reason = fmt.Sprintf("guest %s is off", g.Name)
-		if id.kind == tap.KindFlow {
+		if id.Kind == tap.KindFlow {
 			health.Reason = fmt.Sprintf("tap service %s: %s", s.Name, health.Reason)
 		}
 	}

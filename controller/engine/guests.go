@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -18,7 +19,7 @@ func (e *Engine) Guests() []view.Guest {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ids := e.places.SeenGuests()
-	for id := range e.intent.guests.byID {
+	for id := range e.intent.Guests.ByID {
 		ids.Add(id)
 	}
 	out := make([]view.Guest, 0, len(ids))
@@ -46,7 +47,7 @@ func (e *Engine) Guest(ref string) (view.Guest, error) {
 }
 
 func (e *Engine) guestView(id string) (view.Guest, bool) {
-	return e.viewGuest(id, e.intent.guests.byID[id])
+	return e.viewGuest(id, e.intent.Guests.ByID[id])
 }
 
 // viewGuest shows a guest as declared by record, or nil, and as it is seen. It is false if it is neither.
@@ -60,12 +61,12 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (view.Guest, bool) {
 	known := e.places.DomainsOf(id, record)
 	v.Sources = inventory.GuestSources(record, known)
 	if len(known) > 0 {
-		v.State, v.HostID, v.Host = e.places.Domain(known[0]).State, known[0].Host, e.hostName(known[0].Host)
+		v.State, v.HostID, v.Host = e.places.Domain(known[0]).State, known[0].Host, e.intent.HostName(known[0].Host)
 	}
 	for _, n := range g.NICs {
 		nic := view.NIC{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName, Sources: e.places.NICSources(&n, record, known)}
 		for _, l := range n.Locations {
-			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.hostName(l.Host), l.Bridge, l.Port
+			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.intent.HostName(l.Host), l.Bridge, l.Port
 		}
 		v.NICs = append(v.NICs, nic)
 	}
@@ -74,7 +75,7 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (view.Guest, bool) {
 
 // guestName is the name of a guest: as declared, as its hypervisor knows it, or else its id.
 func (e *Engine) guestName(id string) string {
-	if g := e.intent.guests.byID[id]; g != nil {
+	if g := e.intent.Guests.ByID[id]; g != nil {
 		return g.Name
 	}
 	if known := e.places.DomainsOf(id, nil); len(known) > 0 {
@@ -116,7 +117,7 @@ func (e *Engine) checkGuest(g *store.Guest) error {
 		var other string
 		for id := range e.places.GuestsClaiming(n.MAC, n.IfName) {
 			if id != g.ID {
-				other = e.intent.guests.byID[id].Name
+				other = e.intent.Guests.ByID[id].Name
 			}
 		}
 		e.mu.Unlock()
@@ -134,11 +135,11 @@ func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (view.Guest, er
 	g.Meta = store.Meta{Request: g.Request, AppliedBy: g.AppliedBy}
 	if g.ID == "" {
 		g.ID = newID()
-	} else if err := checkWord("id", g.ID); err != nil {
+	} else if err := intent.CheckWord("id", g.ID); err != nil {
 		return view.Guest{}, err
 	}
 	e.mu.Lock()
-	other := e.intent.guests.find(g.ID)
+	other := e.intent.Guests.Find(g.ID)
 	e.mu.Unlock()
 	if other != nil {
 		return view.Guest{}, view.Errorf(view.Conflict, "id", "guest %q already exists", g.ID)
@@ -146,7 +147,7 @@ func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (view.Guest, er
 	if err := e.checkGuest(&g); err != nil {
 		return view.Guest{}, err
 	}
-	if err := save(ctx, e, e.intent.guests, &g, nil, e.commit); err != nil {
+	if err := save(ctx, e, e.intent.Guests, &g, nil, e.commit); err != nil {
 		return view.Guest{}, err
 	}
 	return e.tookGuest(&g, nil), nil
@@ -156,7 +157,7 @@ func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (view.Guest, er
 func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64, edit func(*store.Guest) error) (view.Guest, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	before, g, err := begin(e, e.intent.guests, name, ifRevision)
+	before, g, err := begin(e, e.intent.Guests, name, ifRevision)
 	if err != nil {
 		return view.Guest{}, e.undeclared(name, err)
 	}
@@ -170,7 +171,7 @@ func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64
 	if err := e.checkGuest(&g); err != nil {
 		return view.Guest{}, err
 	}
-	if err := save(ctx, e, e.intent.guests, &g, before, e.commit); err != nil {
+	if err := save(ctx, e, e.intent.Guests, &g, before, e.commit); err != nil {
 		return view.Guest{}, err
 	}
 	return e.tookGuest(&g, before), nil
@@ -193,12 +194,12 @@ func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 	if before != nil {
 		id = before.ID
 		e.places.ClaimGuest(before, false)
-		e.intent.guests.remove(id)
+		e.intent.Guests.Remove(id)
 		e.relookNICs(before)
 	}
 	if g != nil {
 		id = g.ID
-		e.intent.guests.put(g)
+		e.intent.Guests.Put(g)
 		e.places.ClaimGuest(g, true)
 		e.relookNICs(g)
 	}
@@ -223,14 +224,14 @@ func (e *Engine) relookNICs(g *store.Guest) {
 func (e *Engine) DeleteGuest(ctx context.Context, name string, ifRevision uint64) error {
 	e.write.Lock()
 	defer e.write.Unlock()
-	g, _, err := begin(e, e.intent.guests, name, ifRevision)
+	g, _, err := begin(e, e.intent.Guests, name, ifRevision)
 	if err != nil {
 		return e.undeclared(name, err)
 	}
 	if err := e.unused(g.ID, "guest "+g.Name); err != nil {
 		return err
 	}
-	if err := erase(ctx, e, e.intent.guests, g, e.commit); err != nil {
+	if err := erase(ctx, e, e.intent.Guests, g, e.commit); err != nil {
 		return err
 	}
 	e.tookGuest(nil, g)
@@ -241,12 +242,12 @@ func (e *Engine) DeleteGuest(ctx context.Context, name string, ifRevision uint64
 func (e *Engine) unused(id, what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.intent.services.byID {
+	for _, s := range e.intent.Services.ByID {
 		if s.TargetID == id {
 			return view.Errorf(view.Conflict, "", "%s is the destination of tap service %s; delete that first", what, s.Name)
 		}
 	}
-	for _, f := range e.intent.flows.byID {
+	for _, f := range e.intent.Flows.ByID {
 		if f.Type == tap.FlowVNIC && f.GuestID == id || f.Type == tap.FlowVSwitch && f.HostID == id {
 			return view.Errorf(view.Conflict, "", "%s is the source of tap flow %s; delete that first", what, f.Name)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -25,7 +26,7 @@ type verdict struct {
 }
 
 // judge works out the health of a service or a flow again, and tells its watchers if it is another. The caller holds mu.
-func (e *Engine) judge(id ref) {
+func (e *Engine) judge(id intent.Ref) {
 	if e.rejudged(id) {
 		e.publishRef(id)
 		e.judgeFeeding(id)
@@ -33,14 +34,14 @@ func (e *Engine) judge(id ref) {
 }
 
 // rejudged works out the health of a service or a flow again, and reports whether it is another.
-func (e *Engine) rejudged(id ref) bool {
+func (e *Engine) rejudged(id intent.Ref) bool {
 	v, exists := e.verdicts[id]
 	if !exists {
 		return false
 	}
 	before := v.health
 	v.nic = false
-	delete(e.unasked, id.id)
+	delete(e.unasked, id.ID)
 	v.health = e.assess(id, &v)
 	if v.health != before {
 		v.since = time.Now()
@@ -55,16 +56,16 @@ func (e *Engine) rejudged(id ref) bool {
 }
 
 // judgeFeeding judges the flows of a service whose health is another: they may wait for its NIC.
-func (e *Engine) judgeFeeding(id ref) {
-	if id.kind == tap.KindService && e.config.Hypervisor != nil {
-		for flow := range e.intent.flowsOfService[id.id] {
-			e.judge(ref{tap.KindFlow, flow})
+func (e *Engine) judgeFeeding(id intent.Ref) {
+	if id.Kind == tap.KindService && e.config.Hypervisor != nil {
+		for flow := range e.intent.FlowsOfService[id.ID] {
+			e.judge(intent.FlowRef(flow))
 		}
 	}
 }
 
-func (e *Engine) assess(id ref, v *verdict) view.Health {
-	if !e.enabled(id) {
+func (e *Engine) assess(id intent.Ref, v *verdict) view.Health {
+	if !e.intent.Enabled(id) {
 		v.ready = false
 		return view.Health{State: tap.StateDisabled}
 	}
@@ -108,7 +109,7 @@ func (e *Engine) met(need tap.Need) (state tap.State, reason string, busy bool) 
 	case h == nil:
 		return tap.StatePending, fmt.Sprintf("host %s is not registered", need.Host), false
 	case !h.report.Connected:
-		return tap.StatePending, fmt.Sprintf("host %s is not connected: %s", e.hostName(need.Host), h.report.Problem), false
+		return tap.StatePending, fmt.Sprintf("host %s is not connected: %s", e.intent.HostName(need.Host), h.report.Problem), false
 	case h.refused != "":
 		return tap.StateError, h.refused + "; what stands there stays", false
 	case h.program == nil, h.stale:
@@ -125,30 +126,14 @@ func (e *Engine) met(need tap.Need) (state tap.State, reason string, busy bool) 
 	case got.State == session.Ready:
 		return tap.StateReady, "", false
 	case got.State == session.Failed:
-		return tap.StateError, fmt.Sprintf("host %s: %s", e.hostName(need.Host), got.Reason), false
+		return tap.StateError, fmt.Sprintf("host %s: %s", e.intent.HostName(need.Host), got.Reason), false
 	}
-	return tap.StatePending, fmt.Sprintf("host %s: %s", e.hostName(need.Host), got.Reason), false
-}
-
-func (e *Engine) enabled(id ref) bool {
-	if id.kind == tap.KindService {
-		s := e.intent.services.byID[id.id]
-		return s != nil && s.Enabled
-	}
-	f := e.intent.flows.byID[id.id]
-	return f != nil && f.Enabled
-}
-
-func (e *Engine) hostName(id string) string {
-	if h := e.intent.hosts.byID[id]; h != nil {
-		return h.Name
-	}
-	return id
+	return tap.StatePending, fmt.Sprintf("host %s: %s", e.intent.HostName(need.Host), got.Reason), false
 }
 
 // gone reports whether what a disabled service or flow had on the switches is gone, as far as they can be reached. What others
 // share with it must be as they need it.
-func (e *Engine) gone(id ref) bool {
+func (e *Engine) gone(id intent.Ref) bool {
 	if _, waits := e.waiting[id]; waits {
 		return false
 	}
@@ -169,15 +154,15 @@ func (e *Engine) gone(id ref) bool {
 
 // leave remembers what a service or flow that was just disabled or deleted has on the switches; enabled again, it is
 // forgotten.
-func (e *Engine) leave(id ref, enabled bool) {
+func (e *Engine) leave(id intent.Ref, enabled bool) {
 	if enabled {
 		delete(e.leaving, id)
 		return
 	}
 	needs := slices.Concat(e.leaving[id], e.verdicts[id].status.Needs)
-	if id.kind == tap.KindService {
-		for flow := range e.intent.flowsOfService[id.id] {
-			needs = append(needs, e.verdicts[ref{tap.KindFlow, flow}].status.Needs...)
+	if id.Kind == tap.KindService {
+		for flow := range e.intent.FlowsOfService[id.ID] {
+			needs = append(needs, e.verdicts[intent.FlowRef(flow)].status.Needs...)
 		}
 	}
 	e.leaving[id] = needs
@@ -188,20 +173,20 @@ func (e *Engine) checkLeaving() {
 	for id := range e.leaving {
 		if e.gone(id) {
 			delete(e.leaving, id)
-			e.events.Touch(id.id)
+			e.events.Touch(id.ID)
 		}
 	}
 }
 
 // changedRecord marks a service or a flow as changed by its user: what was known of it no longer counts, but for what the plugin has said
 // meanwhile. It reports whether its health is another by that, which its caller tells together with the change.
-func (e *Engine) changedRecord(id ref) bool {
+func (e *Engine) changedRecord(id intent.Ref) bool {
 	v := e.verdicts[id]
 	v.ready = false
 	e.verdicts[id] = v
 	e.waiting[id] = e.seq
-	if id.kind == tap.KindFlow {
-		e.stored(id.id)
+	if id.Kind == tap.KindFlow {
+		e.stored(id.ID)
 	}
 	return e.rejudged(id)
 }
@@ -244,7 +229,7 @@ func (e *Engine) Count() (hosts, flows, services view.Counts) {
 		hosts[h.health.State]++
 	}
 	for id, v := range e.verdicts {
-		if id.kind == tap.KindFlow {
+		if id.Kind == tap.KindFlow {
 			flows[v.health.State]++
 		} else {
 			services[v.health.State]++

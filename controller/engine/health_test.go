@@ -221,14 +221,14 @@ func TestStaleProgram(t *testing.T) {
 	before := r.program("h1")
 	r.e.mu.Lock()
 	program, revision := *before.Program, r.e.seq
-	record := r.e.intent.services.byID[s.ID]
-	r.e.intent.services.remove(s.ID)
+	record := r.e.intent.Services.ByID[s.ID]
+	r.e.intent.Services.Remove(s.ID)
 	r.e.dirty.services.Add(s.ID)
 	r.e.touched()
 	r.e.mu.Unlock()
 	assert.NoError(t, r.e.take(tap.Result{Revision: revision, Programs: []tap.Program{program}}))
 	r.e.mu.Lock()
-	r.e.intent.services.put(record)
+	r.e.intent.Services.Put(record)
 	r.e.dirty.services.Add(s.ID)
 	r.e.dirty.attachments.Add(s.ID)
 	r.e.touched()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
@@ -120,7 +121,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {
 		e.compareNICs(h)
 	}
-	judge := map[ref]struct{}{}
+	judge := map[intent.Ref]struct{}{}
 	if r.Connected != before.Connected || r.Problem != before.Problem {
 		e.affectedOn(h.id, judge)
 	} else {
@@ -186,7 +187,7 @@ func (e *Engine) counted(h *host, s *vswitch.Snapshot) {
 
 // look reads the host's latest snapshot again, and marks what differs.
 func (e *Engine) look(h *host) {
-	record := e.intent.hosts.byID[h.id]
+	record := e.intent.Hosts.ByID[h.id]
 	if record == nil {
 		return
 	}
@@ -219,7 +220,7 @@ func (e *Engine) replug(before, now []*inventory.Port) {
 		e.publishGuest(id, nil)
 	}
 	for _, id := range slices.Sorted(maps.Keys(services)) {
-		e.publishRef(ref{tap.KindService, id})
+		e.publishRef(intent.ServiceRef(id))
 	}
 }
 
@@ -254,7 +255,7 @@ func (e *Engine) judgeHost(h *host) {
 		e.events.Touch(h.id)
 		return
 	}
-	if record := e.intent.hosts.byID[h.id]; record != nil {
+	if record := e.intent.Hosts.ByID[h.id]; record != nil {
 		e.publishHost(record, "updated")
 	}
 }

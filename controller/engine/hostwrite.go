@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -20,8 +21,8 @@ import (
 func (e *Engine) Hosts() []view.Host {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]view.Host, 0, len(e.intent.hosts.byID))
-	for _, h := range e.intent.hosts.sorted() {
+	out := make([]view.Host, 0, len(e.intent.Hosts.ByID))
+	for _, h := range e.intent.Hosts.Sorted() {
 		out = append(out, e.hostView(h))
 	}
 	return out
@@ -31,7 +32,7 @@ func (e *Engine) Hosts() []view.Host {
 func (e *Engine) Host(ref string) (view.Host, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	h, err := e.intent.hosts.get(ref)
+	h, err := e.intent.Hosts.Get(ref)
 	if err != nil {
 		return view.Host{}, err
 	}
@@ -68,7 +69,7 @@ func (e *Engine) checkHost(h *store.Host) error {
 	}
 	h.TunnelIP = h.TunnelIP.Unmap()
 	for wire, bridge := range h.Wires {
-		if err := checkWord("wires", wire); err != nil {
+		if err := intent.CheckWord("wires", wire); err != nil {
 			return err
 		}
 		if bridge == "" || len(bridge) > 15 {
@@ -95,7 +96,7 @@ func (e *Engine) checkHost(h *store.Host) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, o := range e.intent.hosts.byID {
+	for _, o := range e.intent.Hosts.ByID {
 		if o.ID == h.ID {
 			continue
 		}
@@ -116,11 +117,11 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
 	if h.ID == "" {
 		h.ID = newID()
-	} else if err := checkWord("id", h.ID); err != nil {
+	} else if err := intent.CheckWord("id", h.ID); err != nil {
 		return view.Host{}, err
 	}
 	e.mu.Lock()
-	other := e.intent.hosts.find(h.ID)
+	other := e.intent.Hosts.Find(h.ID)
 	e.mu.Unlock()
 	if other != nil {
 		return view.Host{}, view.Errorf(view.Conflict, "id", "host %q already exists", h.ID)
@@ -128,12 +129,12 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	if err := e.checkHost(&h); err != nil {
 		return view.Host{}, err
 	}
-	if err := save(ctx, e, e.intent.hosts, &h, nil, e.commit); err != nil {
+	if err := save(ctx, e, e.intent.Hosts, &h, nil, e.commit); err != nil {
 		return view.Host{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.intent.hosts.put(&h)
+	e.intent.Hosts.Put(&h)
 	e.startHost(&h)
 	return e.publishHost(&h, "created"), nil
 }
@@ -142,7 +143,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64, edit func(*store.Host) error) (view.Host, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	before, h, err := begin(e, e.intent.hosts, name, ifRevision)
+	before, h, err := begin(e, e.intent.Hosts, name, ifRevision)
 	if err != nil {
 		return view.Host{}, err
 	}
@@ -152,7 +153,7 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	if reflect.DeepEqual(&h, before) {
 		return e.Host(h.ID)
 	}
-	if err := save(ctx, e, e.intent.hosts, &h, before, e.commit); err != nil {
+	if err := save(ctx, e, e.intent.Hosts, &h, before, e.commit); err != nil {
 		return view.Host{}, err
 	}
 	e.mu.Lock()
@@ -174,7 +175,7 @@ func (e *Engine) editHost(h, before *store.Host, edit func(*store.Host) error) e
 
 // tookHost takes the changed record of a host over. The caller holds mu.
 func (e *Engine) tookHost(h, before *store.Host) view.Host {
-	e.intent.hosts.put(h)
+	e.intent.Hosts.Put(h)
 	running := e.hosts[h.ID]
 	switch {
 	case running == nil || h.OVSDB != before.OVSDB || h.Name != before.Name:
@@ -208,7 +209,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	}
 	e.write.Lock()
 	defer e.write.Unlock()
-	h, _, err := begin(e, e.intent.hosts, name, ifRevision)
+	h, _, err := begin(e, e.intent.Hosts, name, ifRevision)
 	if err != nil {
 		return err
 	}
@@ -221,7 +222,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	if err := e.defined(h); err != nil {
 		return err
 	}
-	if err := erase(ctx, e, e.intent.hosts, h, e.commit); err != nil {
+	if err := erase(ctx, e, e.intent.Hosts, h, e.commit); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -232,7 +233,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 		running.session.Retire()
 		e.retiring[h.ID] = running
 	}
-	e.intent.hosts.remove(h.ID)
+	e.intent.Hosts.Remove(h.ID)
 	e.events.Publish(events.Event{Type: "deleted", Host: &v})
 	return nil
 }
@@ -267,7 +268,7 @@ func (e *Engine) unplugging(id string) bool {
 		return false
 	}
 	for _, g := range h.guests.Guests {
-		if slices.ContainsFunc(g.Services, func(s string) bool { return e.intent.services.byID[s] == nil }) {
+		if slices.ContainsFunc(g.Services, func(s string) bool { return e.intent.Services.ByID[s] == nil }) {
 			return true
 		}
 	}
@@ -284,7 +285,7 @@ func (e *Engine) unplugging(id string) bool {
 func (e *Engine) pluggedAt(host string) (service, port string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.intent.services.byID {
+	for _, s := range e.intent.Services.ByID {
 		for _, at := range e.places.Attachment(&s.Service).Locations {
 			if at.Host == host {
 				return s.Name, at.Port
@@ -305,7 +306,7 @@ func (e *Engine) defined(record *store.Host) error {
 	}
 	for _, g := range h.guests.Guests {
 		for _, id := range g.Services {
-			if s := e.intent.services.byID[id]; s != nil {
+			if s := e.intent.Services.ByID[id]; s != nil {
 				return view.Errorf(view.Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
 					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
 			}

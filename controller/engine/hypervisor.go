@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/inventory"
@@ -55,12 +56,12 @@ func (e *Engine) order() {
 // orderNICs lists the tap NICs of all services of guests. That of a disabled service stays where it is.
 func (e *Engine) orderNICs() []hypervisor.Order {
 	list := []hypervisor.Order{}
-	for _, s := range e.intent.services.sorted() {
+	for _, s := range e.intent.Services.Sorted() {
 		if s.Type != tap.ServiceGuest {
 			continue
 		}
 		o := hypervisor.Order{Service: s.Service, Guest: hypervisor.Target{ID: s.TargetID}, Plug: s.Enabled}
-		if record := e.intent.guests.byID[s.TargetID]; record != nil {
+		if record := e.intent.Guests.ByID[s.TargetID]; record != nil {
 			o.Guest.Name = record.Name
 			for _, n := range record.NICs {
 				o.Guest.MACs = append(o.Guest.MACs, n.MAC)
@@ -83,7 +84,7 @@ func (e *Engine) heard(h *host, r hypervisor.Report) {
 	e.events.Touch(h.id)                                        // Its deletion may wait for this.
 	if before.Orders = r.Orders; reflect.DeepEqual(before, r) { // Orders were taken, and there is nothing to do here.
 		for id := range e.unasked {
-			e.judge(ref{tap.KindService, id})
+			e.judge(intent.ServiceRef(id))
 		}
 		return
 	}
@@ -91,7 +92,7 @@ func (e *Engine) heard(h *host, r hypervisor.Report) {
 		e.replaceDomains(h.id, before.Guests, r.Guests)
 	}
 	for id := range e.verdicts {
-		if id.kind == tap.KindService {
+		if id.Kind == tap.KindService {
 			e.judge(id)
 		}
 	}
@@ -107,7 +108,7 @@ func (e *Engine) compareNICs(h *host) {
 	var unseen []string
 	if h.report.Connected && h.observed.Host.Observed {
 		for id := range h.guests.NICs {
-			s := e.intent.services.byID[id]
+			s := e.intent.Services.ByID[id]
 			if s != nil && !slices.ContainsFunc(e.places.PortsOf(s.MAC, s.IfName), func(p inventory.Port) bool { return p.Host == h.id }) {
 				unseen = append(unseen, id)
 			}
@@ -141,7 +142,7 @@ func (e *Engine) replaceDomains(host string, before, now []hypervisor.Guest) {
 func (e *Engine) guestsOf(g *hypervisor.Guest, guest func(id string)) {
 	guest(g.ID)
 	for _, ref := range []string{g.ID, g.Name} {
-		if record := e.intent.guests.find(ref); record != nil {
+		if record := e.intent.Guests.Find(ref); record != nil {
 			guest(record.ID)
 		}
 	}
@@ -154,16 +155,16 @@ func (e *Engine) guestsOf(g *hypervisor.Guest, guest func(id string)) {
 
 // plugging says how far the NIC of an enabled tap service that no switch shows has come with the hypervisors; false where there
 // is nothing to say beyond the plugin's word.
-func (e *Engine) plugging(id ref, status tap.Status) (view.Health, bool) {
-	s := e.intent.services.byID[id.id]
-	if e.config.Hypervisor == nil || id.kind != tap.KindService || status.State != tap.StatePending || s == nil ||
+func (e *Engine) plugging(id intent.Ref, status tap.Status) (view.Health, bool) {
+	s := e.intent.Services.ByID[id.ID]
+	if e.config.Hypervisor == nil || id.Kind != tap.KindService || status.State != tap.StatePending || s == nil ||
 		s.Type != tap.ServiceGuest || len(e.places.Attachment(&s.Service).Locations) > 0 {
 		return view.Health{}, false
 	}
 	var off, unread, silent []string
 	found := false
 	for _, h := range e.sortedHosts() {
-		name := e.hostName(h.id)
+		name := e.intent.HostName(h.id)
 		outcome, here := h.guests.NICs[s.ID]
 		found = found || here
 		switch {
@@ -188,29 +189,29 @@ func (e *Engine) plugging(id ref, status tap.Status) (view.Health, bool) {
 	case found:
 		return view.Health{}, false
 	case unread != nil:
-		e.unasked.Add(id.id)
+		e.unasked.Add(id.ID)
 		return view.Health{State: tap.StatePending, Reason: fmt.Sprintf("libvirt of host %s was not asked yet", unread[0])}, true
 	}
 	return e.unknownGuest(s, silent), true
 }
 
 // serviceWaits says of a flow that waits for the NIC of its service what the hypervisors say of that.
-func (e *Engine) serviceWaits(id ref, status tap.Status) (view.Health, bool) {
-	f := e.intent.flows.byID[id.id]
-	if id.kind != tap.KindFlow || f == nil || status.State != tap.StatePending {
+func (e *Engine) serviceWaits(id intent.Ref, status tap.Status) (view.Health, bool) {
+	f := e.intent.Flows.ByID[id.ID]
+	if id.Kind != tap.KindFlow || f == nil || status.State != tap.StatePending {
 		return view.Health{}, false
 	}
-	service := e.verdicts[ref{tap.KindService, f.TapID}]
+	service := e.verdicts[intent.ServiceRef(f.TapID)]
 	if !service.nic || service.status.Reason != status.Reason { // It waits for something else, such as its source.
 		return view.Health{}, false
 	}
-	return view.Health{State: service.health.State, Reason: fmt.Sprintf("tap service %s: %s", e.intent.services.byID[f.TapID].Name, service.health.Reason)}, true
+	return view.Health{State: service.health.State, Reason: fmt.Sprintf("tap service %s: %s", e.intent.Services.ByID[f.TapID].Name, service.health.Reason)}, true
 }
 
 // unknownGuest says why no hypervisor has the guest of a service: that of the host where its NICs are seen counts, if they are.
 func (e *Engine) unknownGuest(s *store.Service, silent []string) view.Health {
 	if host := e.seenOn(s.TargetID); host != "" {
-		prefix := fmt.Sprintf("host %s: libvirt: ", e.hostName(host))
+		prefix := fmt.Sprintf("host %s: libvirt: ", e.intent.HostName(host))
 		for _, problem := range silent {
 			if strings.HasPrefix(problem, prefix) {
 				return view.Health{State: tap.StateError, Reason: problem}
@@ -226,7 +227,7 @@ func (e *Engine) unknownGuest(s *store.Service, silent []string) view.Health {
 
 // seenOn is a host where the switch shows a NIC of a guest, "" if none does.
 func (e *Engine) seenOn(guest string) string {
-	g, _ := e.places.Guest(guest, e.intent.guests.byID[guest])
+	g, _ := e.places.Guest(guest, e.intent.Guests.ByID[guest])
 	for _, n := range g.NICs {
 		if len(n.Locations) > 0 {
 			return n.Locations[0].Host
@@ -240,7 +241,7 @@ func (e *Engine) sortedHosts() []*host {
 	for _, h := range e.hosts {
 		out = append(out, h)
 	}
-	slices.SortFunc(out, func(a, b *host) int { return strings.Compare(e.hostName(a.id), e.hostName(b.id)) })
+	slices.SortFunc(out, func(a, b *host) int { return strings.Compare(e.intent.HostName(a.id), e.intent.HostName(b.id)) })
 	return out
 }
 

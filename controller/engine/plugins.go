@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/plugin"
@@ -96,7 +97,7 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 	defer cancel()
 	changes := make(chan tap.Change, 1)
 	changes <- snapshot
-	answered := map[ref]bool{}
+	answered := map[intent.Ref]bool{}
 	err := mirror.Run(ctx, changes, func(r tap.Result) error {
 		for i := range r.Programs {
 			if err := e.tryProgram(&r.Programs[i]); err != nil {
@@ -107,18 +108,18 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 			return err
 		}
 		for _, s := range r.Statuses {
-			answered[ref{s.Kind, s.ID}] = true
+			answered[intent.Ref{Kind: s.Kind, ID: s.ID}] = true
 		}
 		if r.Revision < snapshot.Revision {
 			return nil // The rest follows.
 		}
 		for _, s := range snapshot.Services {
-			if !answered[ref{tap.KindService, s.ID}] {
+			if !answered[intent.ServiceRef(s.ID)] {
 				return fmt.Errorf("it says nothing of tap service %s", s.Name)
 			}
 		}
 		for _, f := range snapshot.Flows {
-			if !answered[ref{tap.KindFlow, f.ID}] {
+			if !answered[intent.FlowRef(f.ID)] {
 				return fmt.Errorf("it says nothing of tap flow %s", f.Name)
 			}
 		}
@@ -171,7 +172,7 @@ func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.hostName(h.id), err)
+		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.intent.HostName(h.id), err)
 	}
 	return desired, nil
 }
@@ -191,12 +192,12 @@ type foreignNIC struct{ name string }
 func (e *foreignNIC) Error() string { return "NIC " + e.name + " is no tap service's" }
 
 // refuse keeps a host at its last good program. Other hosts go on. The caller holds mu.
-func (e *Engine) refuse(h *host, why error, judge map[ref]struct{}) {
+func (e *Engine) refuse(h *host, why error, judge map[intent.Ref]struct{}) {
 	text := ""
 	if why != nil {
 		text = why.Error()
 		if h.refused != text {
-			e.log.Error("a program is refused; what stands on the host stays", "host", e.hostName(h.id), "error", why)
+			e.log.Error("a program is refused; what stands on the host stays", "host", e.intent.HostName(h.id), "error", why)
 		}
 	}
 	if h.refused == text {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -43,7 +44,7 @@ func TestListen(t *testing.T) {
 		assert.ErrorContains(t, e.silence(time.Now()), "has not answered since")
 		x := explainer{Engine: &e, out: &explain.Explanation{}}
 		e.mirror, e.config.Plugin = &m, new(plugin.Supervisor)
-		x.planned(ref{}, verdict{})
+		x.planned(intent.Ref{}, verdict{})
 		assert.Equal(t, tap.StatePending, x.out.Checks[0].State, "an explanation says so")
 		assert.False(t, e.PluginUp())
 		assert.Empty(t, ended, "it is given up at once")

@@ -92,7 +92,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, h := range e.hosts {
-		record := out.intent.hosts.byID[id]
+		record := out.intent.Hosts.ByID[id]
 		if record == nil {
 			continue
 		}

@@ -193,7 +193,7 @@ func (r *ring) host(name string, adjust ...func(*store.Host)) view.Host {
 func (r *ring) running(name string) *host {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	return r.e.hosts[r.e.intent.hosts.find(name).ID]
+	return r.e.hosts[r.e.intent.Hosts.Find(name).ID]
 }
 
 // report plays a host's session: this is what the switch shows, and everything that is desired stands, but for what

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -18,8 +19,8 @@ import (
 func (e *Engine) Services() []view.Service {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]view.Service, 0, len(e.intent.services.byID))
-	for _, s := range e.intent.services.sorted() {
+	out := make([]view.Service, 0, len(e.intent.Services.ByID))
+	for _, s := range e.intent.Services.Sorted() {
 		out = append(out, e.serviceView(s))
 	}
 	return out
@@ -29,7 +30,7 @@ func (e *Engine) Services() []view.Service {
 func (e *Engine) Service(ref string) (view.Service, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s, err := e.intent.services.get(ref)
+	s, err := e.intent.Services.Get(ref)
 	if err != nil {
 		return view.Service{}, err
 	}
@@ -38,23 +39,23 @@ func (e *Engine) Service(ref string) (view.Service, error) {
 
 func (e *Engine) serviceView(s *store.Service) view.Service {
 	v := view.Service{
-		Service: *s, Health: e.verdicts[ref{tap.KindService, s.ID}].health, FlowCount: len(e.intent.flowsOfService[s.ID]),
+		Service: *s, Health: e.verdicts[intent.ServiceRef(s.ID)].health, FlowCount: len(e.intent.FlowsOfService[s.ID]),
 		Counters: e.book.Service(s.ID, time.Now()),
 	}
 	if s.Type == tap.ServiceHost {
-		v.HostID, v.Host, v.Target = s.TargetID, e.hostName(s.TargetID), e.hostName(s.TargetID)
+		v.HostID, v.Host, v.Target = s.TargetID, e.intent.HostName(s.TargetID), e.intent.HostName(s.TargetID)
 		if h := e.hosts[s.TargetID]; h != nil && h.observed.Host.TunnelIP.IsValid() {
 			v.TargetIPs = []netip.Addr{h.observed.Host.TunnelIP}
 		}
 		return v
 	}
-	guest, _ := e.places.Guest(s.TargetID, e.intent.guests.byID[s.TargetID])
+	guest, _ := e.places.Guest(s.TargetID, e.intent.Guests.ByID[s.TargetID])
 	v.Target = guest.Name
 	for _, n := range guest.NICs {
 		v.TargetIPs = append(v.TargetIPs, n.IPs...)
 	}
 	for _, at := range e.places.Attachment(&s.Service).Locations {
-		v.HostID, v.Host = at.Host, e.hostName(at.Host)
+		v.HostID, v.Host = at.Host, e.intent.HostName(at.Host)
 	}
 	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.Cluster, e.config.TapBridge) // It marshals text alone.
 	return v
@@ -87,7 +88,7 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
 		return view.Service{}, &view.Error{Kind: view.Unavailable, Message: "no key could be stored: " + err.Error(), Err: err}
 	}
-	if err := save(ctx, e, e.intent.services, &s, nil, e.commit); err != nil {
+	if err := save(ctx, e, e.intent.Services, &s, nil, e.commit); err != nil {
 		return view.Service{}, err
 	}
 	return e.tookService(&s, nil), nil
@@ -123,7 +124,7 @@ func (e *Engine) nameNIC(s *tap.Service) {
 func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	before, s, err := begin(e, e.intent.services, ref, ifRevision)
+	before, s, err := begin(e, e.intent.Services, ref, ifRevision)
 	if err != nil {
 		return view.Service{}, err
 	}
@@ -135,7 +136,7 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 		return view.Service{}, view.Errorf(view.Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
 	}
 	if s.Service != before.Service {
-		if err := save(ctx, e, e.intent.services, &s, before, e.commit); err != nil {
+		if err := save(ctx, e, e.intent.Services, &s, before, e.commit); err != nil {
 			return view.Service{}, err
 		}
 	}
@@ -149,8 +150,8 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	if before != nil && s.Service == before.Service {
 		return e.serviceView(s)
 	}
-	id := ref{tap.KindService, s.ID}
-	e.intent.services.put(s)
+	id := intent.ServiceRef(s.ID)
+	e.intent.Services.Put(s)
 	e.dirty.services.Add(s.ID)
 	e.dirty.attachments.Add(s.ID)
 	if before == nil {
@@ -174,8 +175,8 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 		e.judgeFeeding(id)
 	}
 	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
-		for flow := range e.intent.flowsOfService[s.ID] {
-			if id := (ref{tap.KindFlow, flow}); e.changedRecord(id) {
+		for flow := range e.intent.FlowsOfService[s.ID] {
+			if id := (intent.FlowRef(flow)); e.changedRecord(id) {
 				e.publishRef(id)
 			}
 		}
@@ -190,15 +191,15 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint64) error {
 	e.write.Lock()
 	defer e.write.Unlock()
-	s, _, err := begin(e, e.intent.services, name, ifRevision)
+	s, _, err := begin(e, e.intent.Services, name, ifRevision)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
-	flows := e.intent.flowsOfService[s.ID]
+	flows := e.intent.FlowsOfService[s.ID]
 	var some string
 	for id := range flows {
-		some = e.intent.flows.byID[id].Name
+		some = e.intent.Flows.ByID[id].Name
 	}
 	count := len(flows)
 	e.mu.Unlock()
@@ -209,13 +210,13 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	default:
 		return view.Errorf(view.Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
 	}
-	if err := erase(ctx, e, e.intent.services, s, e.commit); err != nil {
+	if err := erase(ctx, e, e.intent.Services, s, e.commit); err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v := e.serviceView(s)
-	e.intent.services.remove(s.ID)
+	e.intent.Services.Remove(s.ID)
 	e.places.ClaimService(&s.Service, false)
 	e.dirty.services.Add(s.ID)
 	e.order()
@@ -223,30 +224,30 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	if s.Type == tap.ServiceGuest {
 		e.relook(s.MAC, s.IfName)
 	}
-	e.forget(ref{tap.KindService, s.ID})
+	e.forget(intent.ServiceRef(s.ID))
 	e.events.Publish(events.Event{Type: "deleted", Service: &v})
 	return nil
 }
 
 // forget drops what is known of a deleted service or flow, but for what it still has on the switches.
-func (e *Engine) forget(id ref) {
+func (e *Engine) forget(id intent.Ref) {
 	e.leave(id, false)
-	if id.kind == tap.KindService { // Its NIC stays on the tap bridge while it is merely disabled.
+	if id.Kind == tap.KindService { // Its NIC stays on the tap bridge while it is merely disabled.
 		for _, h := range e.hosts {
-			if h.program != nil && slices.Contains(h.program.Owners, id.id) {
-				e.leaving[id] = append(e.leaving[id], tap.Need{Host: h.id, Owner: id.id})
+			if h.program != nil && slices.Contains(h.program.Owners, id.ID) {
+				e.leaving[id] = append(e.leaving[id], tap.Need{Host: h.id, Owner: id.ID})
 			}
 		}
 	}
 	e.waiting[id] = e.seq
 	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
 	delete(e.verdicts, id)
-	delete(e.unasked, id.id)
+	delete(e.unasked, id.ID)
 	e.unready.remove(id)
-	if id.kind == tap.KindService {
-		e.book.ForgetService(id.id)
+	if id.Kind == tap.KindService {
+		e.book.ForgetService(id.ID)
 	} else {
-		e.book.ForgetFlow(id.id)
+		e.book.ForgetFlow(id.ID)
 	}
 }
 
@@ -256,8 +257,8 @@ func (e *Engine) WaitGone(ctx context.Context, id string) error {
 	_, err := wait(ctx, e, id, func() (struct{}, bool, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		_, service := e.leaving[ref{tap.KindService, id}]
-		_, flow := e.leaving[ref{tap.KindFlow, id}]
+		_, service := e.leaving[intent.ServiceRef(id)]
+		_, flow := e.leaving[intent.FlowRef(id)]
 		return struct{}{}, !service && !flow && e.retiring[id] == nil, nil
 	})
 	return err
@@ -273,11 +274,11 @@ func (e *Engine) WaitService(ctx context.Context, name string) (view.Service, er
 	id := v.ID
 	return wait(ctx, e, id, func() (view.Service, bool, error) {
 		v, err := e.Service(id)
-		return v, e.settled(ref{tap.KindService, v.ID}, v.Health), err
+		return v, e.settled(intent.ServiceRef(v.ID), v.Health), err
 	})
 }
 
-func (e *Engine) settled(id ref, health view.Health) bool {
+func (e *Engine) settled(id intent.Ref, health view.Health) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, leaving := e.leaving[id]

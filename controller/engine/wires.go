@@ -18,7 +18,7 @@ func (e *Engine) Wires() []view.Wire {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	byName := map[string]*view.Wire{}
-	for _, record := range e.intent.hosts.sorted() {
+	for _, record := range e.intent.Hosts.Sorted() {
 		h := e.hosts[record.ID]
 		if h == nil {
 			continue
@@ -79,7 +79,7 @@ func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[strin
 	var ops []store.Op
 	given := sets.Set{}
 	for _, ref := range slices.Sorted(maps.Keys(bridges)) {
-		before, h, err := begin(e, e.intent.hosts, ref, 0)
+		before, h, err := begin(e, e.intent.Hosts, ref, 0)
 		if err != nil {
 			return view.Errorf(view.Invalid, "bridges", "there is no host %q", ref)
 		}
@@ -106,7 +106,7 @@ func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[strin
 		}
 	}
 	for _, c := range changes {
-		op, err := prepare(ctx, e, e.intent.hosts, c.now, c.before)
+		op, err := prepare(ctx, e, e.intent.Hosts, c.now, c.before)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (e *Engine) DeleteWire(ctx context.Context, wire string) error {
 	}
 	e.mu.Lock()
 	var user string
-	for _, f := range e.intent.flows.byID {
+	for _, f := range e.intent.Flows.ByID {
 		if f.WireID == wire {
 			user = f.Name
 		}

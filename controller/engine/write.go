@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -21,77 +19,54 @@ import (
 
 // The parts that every change of intent shares. All of them are called with write held.
 
-// word is what ids look like, and the names of hosts and wires: they stand in URLs, addresses and certificates.
-var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$`)
-
-func checkWord(field, s string) error {
-	if !word.MatchString(s) {
-		return view.Errorf(view.Invalid, field, "%q is not accepted: want 1 to 128 letters, digits, '.', '_', ':', '@' or '-', the first a letter or digit", s)
-	}
-	return nil
-}
-
-// checkName accepts what people call their guests and mirrors, if it can be the last part of a path, and an argument of a command.
-func checkName(name string) error {
-	good := utf8.ValidString(name) && name != "" && utf8.RuneCountInString(name) <= 128 && strings.TrimSpace(name) == name &&
-		!strings.HasPrefix(name, "-") && name != "." && name != ".."
-	for _, r := range name {
-		good = good && unicode.IsPrint(r) && r != '/' && r != utf8.RuneError
-	}
-	if !good {
-		return view.Errorf(view.Invalid, "name", "%q is not a name: want 1 to 128 printable characters without '/', a '-' at the beginning, or blanks at its ends", name)
-	}
-	return nil
-}
-
 func newID() string { return uuid.NewString() }
 
 // committer stores what was prepared, and returns its revision; [Engine.commit] is one.
 type committer func(context.Context, ...store.Op) (uint64, error)
 
 // prepare makes the operation that stores a record, which was created, or changed from before.
-func prepare[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) (store.Op, error) {
-	id, name := c.key(record)
-	check := checkName
-	if c.kind == store.KindHost {
-		check = func(name string) error { return checkWord("name", name) }
+func prepare[T any](ctx context.Context, e *Engine, c *intent.Collection[T], record, before *T) (store.Op, error) {
+	id, name := c.Key(record)
+	check := intent.CheckName
+	if c.Kind == store.KindHost {
+		check = func(name string) error { return intent.CheckWord("name", name) }
 	}
 	if err := check(name); err != nil {
 		return store.Op{}, err
 	}
 	e.mu.Lock()
-	err := c.free(id, name)
+	err := c.CheckFree(id, name)
 	e.mu.Unlock()
 	if err != nil {
 		return store.Op{}, err
 	}
-	meta := c.meta(record)
+	meta := c.Meta(record)
 	meta.UpdatedAt = time.Now().UTC()
-	op := store.Op{Kind: c.kind, ID: id}
+	op := store.Op{Kind: c.Kind, ID: id}
 	if before == nil {
 		meta.CreatedAt = meta.UpdatedAt
 	} else {
-		meta.CreatedAt = c.meta(before).CreatedAt
-		op.IfRevision = c.meta(before).Revision
+		meta.CreatedAt = c.Meta(before).CreatedAt
+		op.IfRevision = c.Meta(before).Revision
 	}
 	if op.Value, err = json.Marshal(record); err != nil {
-		return store.Op{}, fmt.Errorf("%s %s: %w", c.noun, name, err)
+		return store.Op{}, fmt.Errorf("%s %s: %w", c.Noun, name, err)
 	}
 	return op, tellAudit(ctx, e, c, record, before)
 }
 
 // save commits a record that was created, or changed from before; it is then the caller's turn to take it over.
-func save[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T, commit committer) error {
+func save[T any](ctx context.Context, e *Engine, c *intent.Collection[T], record, before *T, commit committer) error {
 	op, err := prepare(ctx, e, c, record, before)
 	if err != nil {
 		return err
 	}
-	c.meta(record).Revision, err = commit(ctx, op)
+	c.Meta(record).Revision, err = commit(ctx, op)
 	return err
 }
 
 // tellAudit has a change written down before it is stored; record is nil, or before is.
-func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, before *T) (err error) {
+func tellAudit[T any](ctx context.Context, e *Engine, c *intent.Collection[T], record, before *T) (err error) {
 	if e.config.Audit == nil {
 		return nil
 	}
@@ -99,13 +74,13 @@ func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, 
 	if about == nil {
 		about = before
 	}
-	change := audit.Change{Kind: strings.ReplaceAll(c.noun, " ", "_")}
-	change.ID, change.Name = c.key(about)
+	change := audit.Change{Kind: strings.ReplaceAll(c.Noun, " ", "_")}
+	change.ID, change.Name = c.Key(about)
 	if change.Before, err = noted(c, before); err == nil {
 		change.After, err = noted(c, record)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", c.noun, change.Name, err)
+		return fmt.Errorf("%s %s: %w", c.Noun, change.Name, err)
 	}
 	if err := e.config.Audit.Change(ctx, change); err != nil {
 		return &view.Error{Kind: view.Unavailable, Message: err.Error(), Err: err}
@@ -114,12 +89,12 @@ func tellAudit[T any](ctx context.Context, e *Engine, c *collection[T], record, 
 }
 
 // noted is a record as the audit log has it: without the key of its creation, which says nothing of it. It is nil of none.
-func noted[T any](c *collection[T], record *T) (json.RawMessage, error) {
+func noted[T any](c *intent.Collection[T], record *T) (json.RawMessage, error) {
 	if record == nil {
 		return nil, nil
 	}
 	v := *record
-	c.meta(&v).Request = store.Request{}
+	c.Meta(&v).Request = store.Request{}
 	return json.Marshal(v)
 }
 
@@ -135,26 +110,26 @@ func (e *Engine) commit(ctx context.Context, ops ...store.Op) (uint64, error) {
 }
 
 // begin looks up the record to change and makes a copy of it.
-func begin[T any](e *Engine, c *collection[T], ref string, ifRevision uint64) (before *T, copied T, err error) {
+func begin[T any](e *Engine, c *intent.Collection[T], ref string, ifRevision uint64) (before *T, copied T, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	before, err = c.get(ref)
+	before, err = c.Get(ref)
 	if err != nil {
 		return nil, copied, err
 	}
-	if has := c.meta(before).Revision; ifRevision != 0 && has != ifRevision {
-		return nil, copied, view.Errorf(view.Stale, "", "%s %q is at revision %d, not %d; read it again", c.noun, ref, has, ifRevision)
+	if has := c.Meta(before).Revision; ifRevision != 0 && has != ifRevision {
+		return nil, copied, view.Errorf(view.Stale, "", "%s %q is at revision %d, not %d; read it again", c.Noun, ref, has, ifRevision)
 	}
 	return before, *before, nil
 }
 
 // erase commits the deletion of a record.
-func erase[T any](ctx context.Context, e *Engine, c *collection[T], record *T, commit committer) error {
-	id, _ := c.key(record)
+func erase[T any](ctx context.Context, e *Engine, c *intent.Collection[T], record *T, commit committer) error {
+	id, _ := c.Key(record)
 	if err := tellAudit(ctx, e, c, nil, record); err != nil {
 		return err
 	}
-	_, err := commit(ctx, store.Op{Kind: c.kind, ID: id, IfRevision: c.meta(record).Revision})
+	_, err := commit(ctx, store.Op{Kind: c.Kind, ID: id, IfRevision: c.Meta(record).Revision})
 	return err
 }
 
@@ -196,7 +171,7 @@ const checkTime = 10 * time.Second
 func (e *Engine) guestRef(field, ref string, missing view.ErrorKind) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	g := e.intent.guests.find(ref)
+	g := e.intent.Guests.Find(ref)
 	seen := e.seesGuest(ref)
 	switch {
 	case g != nil && g.ID != ref && seen:
@@ -220,14 +195,22 @@ func (e *Engine) seesGuest(id string) bool {
 
 // existsGuest reports whether there is a guest of that id, declared or seen. The caller holds mu.
 func (e *Engine) existsGuest(id string) bool {
-	return e.intent.guests.byID[id] != nil || e.seesGuest(id)
+	return e.intent.Guests.ByID[id] != nil || e.seesGuest(id)
 }
 
 func (e *Engine) hostID(ref string) (string, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if h := e.intent.hosts.find(ref); h != nil {
+	if h := e.intent.Hosts.Find(ref); h != nil {
 		return h.ID, true
 	}
 	return ref, false
+}
+
+// Creations are those of all records that there are, the oldest first.
+func (e *Engine) Creations() []intent.Creation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.intent.Creations()
 }

@@ -1,4 +1,4 @@
-package engine
+package intent
 
 import (
 	"slices"
@@ -15,21 +15,20 @@ type Creation struct {
 }
 
 // Creations are those of all records that there are, the oldest first.
-func (e *Engine) Creations() []Creation {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (in *Intent) Creations() []Creation {
 	var out []Creation
-	out = creations(out, e.intent.hosts)
-	out = creations(out, e.intent.guests)
-	out = creations(out, e.intent.services)
-	out = creations(out, e.intent.flows)
+	out = creations(out, in.Hosts)
+	out = creations(out, in.Guests)
+	out = creations(out, in.Services)
+	out = creations(out, in.Flows)
+
 	slices.SortFunc(out, func(a, b Creation) int { return a.At.Compare(b.At) })
 	return out
 }
 
-func creations[T any](to []Creation, of *collection[T]) []Creation {
-	for id, record := range of.byID {
-		if meta := of.meta(record); meta.Request.Key != "" {
+func creations[T any](to []Creation, of *Collection[T]) []Creation {
+	for id, record := range of.ByID {
+		if meta := of.Meta(record); meta.Request.Key != "" {
 			to = append(to, Creation{meta.Request, id, meta.CreatedAt})
 		}
 	}

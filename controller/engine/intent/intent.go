@@ -1,0 +1,90 @@
+package intent
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/controller/sets"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// intent is what users asked for, in memory.
+type Intent struct {
+	Hosts    *Collection[store.Host]
+	Guests   *Collection[store.Guest]
+	Services *Collection[store.Service]
+	Flows    *Collection[store.Flow]
+
+	FlowsOfService sets.Multimap[string, string]
+}
+
+func New() *Intent {
+	return &Intent{
+		Hosts: newCollection(store.KindHost, "host",
+			func(h *store.Host) (string, string) { return h.ID, h.Name }, func(h *store.Host) *store.Meta { return &h.Meta }),
+		Guests: newCollection(store.KindGuest, "guest",
+			func(g *store.Guest) (string, string) { return g.ID, g.Name }, func(g *store.Guest) *store.Meta { return &g.Meta }),
+		Services: newCollection(store.KindService, "tap service",
+			func(s *store.Service) (string, string) { return s.ID, s.Name }, func(s *store.Service) *store.Meta { return &s.Meta }),
+		Flows: newCollection(store.KindFlow, "tap flow",
+			func(f *store.Flow) (string, string) { return f.ID, f.Name }, func(f *store.Flow) *store.Meta { return &f.Meta }),
+		FlowsOfService: sets.Multimap[string, string]{},
+	}
+}
+
+func Load(state store.State) (*Intent, error) {
+	in := New()
+	for _, r := range state.Records {
+		var err error
+		switch r.Kind {
+		case store.KindHost:
+			err = addRecord(in.Hosts, r)
+		case store.KindGuest:
+			err = addRecord(in.Guests, r)
+		case store.KindService:
+			err = addRecord(in.Services, r)
+		case store.KindFlow:
+			err = addRecord(in.Flows, r)
+		case store.KindToken: // Of package access.
+		default:
+			err = fmt.Errorf("unknown kind; was it written by a newer version?")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stored %s %s: %w", r.Kind, r.ID, err)
+		}
+	}
+	for _, f := range in.Flows.ByID {
+		f.Created = f.CreatedAt
+		in.FlowsOfService.Add(f.TapID, f.ID)
+	}
+	return in, nil
+}
+
+func addRecord[T any](c *Collection[T], r store.Record) error {
+	record := new(T)
+	if err := json.Unmarshal(r.Value, record); err != nil {
+		return err
+	}
+	c.Meta(record).Revision = r.Revision
+	c.Put(record)
+	return nil
+}
+
+// hostName is the name of a host, or its id where there is no such host.
+func (in *Intent) HostName(id string) string {
+	if h := in.Hosts.ByID[id]; h != nil {
+		return h.Name
+	}
+	return id
+}
+
+// enabled reports whether there is a service or a flow of that id, and it is enabled.
+func (in *Intent) Enabled(id Ref) bool {
+	if id.Kind == tap.KindService {
+		s := in.Services.ByID[id.ID]
+		return s != nil && s.Enabled
+	}
+	f := in.Flows.ByID[id.ID]
+	return f != nil && f.Enabled
+}
