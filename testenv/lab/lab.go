@@ -250,6 +250,16 @@ func (l *Lab) Close() error {
 	return nil
 }
 
+// Host finds a host by name; nil if there is none.
+func (l *Lab) Host(name string) *Host {
+	for _, h := range l.Hosts {
+		if h.Name == name {
+			return h
+		}
+	}
+	return nil
+}
+
 // Guest finds a guest by name; nil if there is none.
 func (l *Lab) Guest(name string) *Guest {
 	l.mu.Lock()

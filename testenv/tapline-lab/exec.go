@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
-
-	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
 func newExec(t *target) *cobra.Command {
@@ -23,15 +21,9 @@ are in the PATH, and tapctl finds the token of the controller that serve has
 started. Without a command it is a shell.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			l, err := lab.Open(t.dir, t.name)
+			l, node, err := t.node(args[0])
 			if err != nil {
 				return err
-			}
-
-			node := l.Node(args[0])
-			if node == nil {
-				return fmt.Errorf("lab %s has no node %q: want controller, fabric, or a host or "+
-					"guest that info shows", t.name, args[0])
 			}
 
 			args = args[1:]

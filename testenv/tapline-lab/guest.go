@@ -70,13 +70,11 @@ func newMove(t *target) *cobra.Command {
 			}
 			defer unlock()
 
-			for _, h := range l.Hosts {
-				if h.Name == args[1] {
-					return guest.MoveTo(command.Context(), h)
-				}
+			h := l.Host(args[1])
+			if h == nil {
+				return fmt.Errorf("lab %s has no host %q", t.name, args[1])
 			}
-
-			return fmt.Errorf("lab %s has no host %q", t.name, args[1])
+			return guest.MoveTo(command.Context(), h)
 		},
 	}
 }

@@ -40,9 +40,11 @@ func newCommand() *cobra.Command {
 	root.PersistentFlags().StringVar(&lab.dir, "dir", "",
 		"directory of labs (default $XDG_RUNTIME_DIR/tapline-lab or /run/tapline-lab)")
 
-	commands := []*cobra.Command{newUp(lab), newExec(lab), newInfo(lab), newDown(lab),
-		newServe(lab), newStop(lab), newPlug(lab), newMove(lab)}
-
+	commands := []*cobra.Command{
+		newUp(lab), newExec(lab), newInfo(lab), newDown(lab),
+		newServe(lab), newStop(lab), newPlug(lab), newMove(lab), newForward(lab),
+		newLink(lab), newMTU(lab), newRebuild(lab), newTagUnderlay(lab), newOverlay(lab),
+	}
 	for _, command := range append(commands, newGuestVerbs(lab)...) {
 		command.Flags().StringVar(&lab.name, "name", defaultName(), "name of the lab (TAPLINE_LAB)")
 		root.AddCommand(command)

@@ -120,6 +120,15 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 
 	moves.Wait()
 	for _, args := range [][]string{
+		{"link", "h1", "mgmt0", "down"},
+		{"link", "h1", "mgmt0", "up"},
+		{"mtu", "h1", "underlay", "1600"},
+		{"mtu", "g2", "eth0", "1400"},
+		{"rebuild", "h2"},
+		{"tag-underlay", "h1", "7", "8"},
+		{"tag-underlay", "h1"},
+		{"overlay", "h1", "h2", "--type", "vxlan"},
+		{"forward", "g2"},
 		{"plug", "g2", "--bridge", "br0", "--ifname", "tap000001", "--mac", "52:54:00:00:00:99"},
 		{"restart", "g1"},
 		{"remove", "g1"},
@@ -140,6 +149,19 @@ func TestUpSurvivesItselfUntilDown(t *testing.T) {
 	}
 	if ports, err := l.Hosts[1].VSCtl("list-ports", "br0"); err != nil || ports != "eth1" {
 		t.Errorf("ports of br0 on h2: %q, %v; want the uplink alone", ports, err)
+	}
+	for _, args := range [][]string{
+		{"stop"}, // No controller runs.
+		{"link", "h1", "mgmt0", "sideways"},
+		{"mtu", "h1", "underlay", "large"},
+		{"tag-underlay", "h1", "0"},
+		{"tag-underlay", "h9", "7"},
+		{"rebuild", "g2"},
+		{"plug", "g2", "--tap-service", "nothing"},
+	} {
+		if _, exit := run(t, dir, append(args, "--name", "play")...); exit != 1 {
+			t.Errorf("%v: exit %d, want 1", args, exit)
+		}
 	}
 	if _, exit := run(t, dir, "up", "--name", "play"); exit != 1 {
 		t.Errorf("a second up of the same name: exit %d, want 1", exit)
