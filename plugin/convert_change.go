@@ -61,7 +61,10 @@ func hostToPB(h *tap.Host) *pb.Host {
 	return &pb.Host{
 		Id: h.ID, Name: h.Name, TunnelIp: addrToPB(h.TunnelIP), Wires: h.Wires,
 		Observed: h.Observed, Connected: h.Connected, Refused: h.Refused,
-		UnderlayMtu: h.UnderlayMTU, NoGre: h.NoGRE,
+		NoGre: h.NoGRE, TapDatapath: h.TapDatapath, UnderlayDatapath: h.UnderlayDatapath,
+		Paths: convertAll(h.Paths, func(p *tap.Path) *pb.Path {
+			return &pb.Path{Addr: addrToPB(p.Addr), Frame: p.Frame}
+		}),
 		ForeignTunnels: convertAll(h.ForeignTunnels, foreignTunnelToPB),
 		Bridges:        convertAll(h.Bridges, bridgeToPB),
 		TapPorts:       convertAll(h.TapPorts, tapPortToPB),
@@ -103,7 +106,13 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		ID: intern(m.GetId()), Name: intern(m.GetName()),
 		TunnelIP: r.addr("tunnel_ip", m.GetTunnelIp()), Wires: m.GetWires(),
 		Observed: m.GetObserved(), Connected: m.GetConnected(), Refused: m.GetRefused(),
-		UnderlayMTU: m.GetUnderlayMtu(), NoGRE: m.GetNoGre(),
+		NoGRE: m.GetNoGre(), TapDatapath: intern(m.GetTapDatapath()),
+		UnderlayDatapath: intern(m.GetUnderlayDatapath()),
+	}
+	for _, p := range m.GetPaths() {
+		h.Paths = append(h.Paths, tap.Path{
+			Addr: r.addr("paths.addr", p.GetAddr()), Frame: p.GetFrame(),
+		})
 	}
 
 	for _, t := range m.GetForeignTunnels() {

@@ -94,6 +94,7 @@ func tunnelToPB(t *tap.Tunnel) *pb.Tunnel {
 		Peers: convertAll(t.Peers, func(p *tap.Peer) *pb.Peer {
 			return &pb.Peer{
 				Addr: addrToPB(p.Addr), Port: p.Port, ProbeKey: p.ProbeKey, Owners: p.Owners,
+				FrameSize: p.FrameSize,
 			}
 		}),
 		Senders: convertAll(t.Senders, func(s *tap.Sender) *pb.Sender {
@@ -108,7 +109,7 @@ func tunnelFromPB(m *pb.Tunnel) (tap.Tunnel, error) {
 	for _, p := range m.GetPeers() {
 		t.Peers = append(t.Peers, tap.Peer{
 			Addr: r.addr("tunnel.peers.addr", p.GetAddr()), Port: intern(p.GetPort()),
-			ProbeKey: p.GetProbeKey(), Owners: p.GetOwners(),
+			ProbeKey: p.GetProbeKey(), Owners: p.GetOwners(), FrameSize: p.GetFrameSize(),
 		})
 	}
 	for _, s := range m.GetSenders() {

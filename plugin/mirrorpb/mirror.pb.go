@@ -741,22 +741,24 @@ func (x *Flow) GetCreatedUnixNano() int64 {
 }
 
 type Host struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	TunnelIp       []byte                 `protobuf:"bytes,3,opt,name=tunnel_ip,json=tunnelIp,proto3" json:"tunnel_ip,omitempty"`
-	Wires          map[string]string      `protobuf:"bytes,4,rep,name=wires,proto3" json:"wires,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Observed       bool                   `protobuf:"varint,5,opt,name=observed,proto3" json:"observed,omitempty"`
-	Connected      bool                   `protobuf:"varint,6,opt,name=connected,proto3" json:"connected,omitempty"`
-	Refused        string                 `protobuf:"bytes,7,opt,name=refused,proto3" json:"refused,omitempty"`
-	Bridges        []*Bridge              `protobuf:"bytes,8,rep,name=bridges,proto3" json:"bridges,omitempty"`
-	TapPorts       []*TapPort             `protobuf:"bytes,9,rep,name=tap_ports,json=tapPorts,proto3" json:"tap_ports,omitempty"`
-	Nics           []*HostNIC             `protobuf:"bytes,10,rep,name=nics,proto3" json:"nics,omitempty"`
-	UnderlayMtu    uint32                 `protobuf:"varint,11,opt,name=underlay_mtu,json=underlayMtu,proto3" json:"underlay_mtu,omitempty"`
-	NoGre          string                 `protobuf:"bytes,12,opt,name=no_gre,json=noGre,proto3" json:"no_gre,omitempty"`
-	ForeignTunnels []*ForeignTunnel       `protobuf:"bytes,13,rep,name=foreign_tunnels,json=foreignTunnels,proto3" json:"foreign_tunnels,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name             string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	TunnelIp         []byte                 `protobuf:"bytes,3,opt,name=tunnel_ip,json=tunnelIp,proto3" json:"tunnel_ip,omitempty"`
+	Wires            map[string]string      `protobuf:"bytes,4,rep,name=wires,proto3" json:"wires,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Observed         bool                   `protobuf:"varint,5,opt,name=observed,proto3" json:"observed,omitempty"`
+	Connected        bool                   `protobuf:"varint,6,opt,name=connected,proto3" json:"connected,omitempty"`
+	Refused          string                 `protobuf:"bytes,7,opt,name=refused,proto3" json:"refused,omitempty"`
+	Bridges          []*Bridge              `protobuf:"bytes,8,rep,name=bridges,proto3" json:"bridges,omitempty"`
+	TapPorts         []*TapPort             `protobuf:"bytes,9,rep,name=tap_ports,json=tapPorts,proto3" json:"tap_ports,omitempty"`
+	Nics             []*HostNIC             `protobuf:"bytes,10,rep,name=nics,proto3" json:"nics,omitempty"`
+	NoGre            string                 `protobuf:"bytes,12,opt,name=no_gre,json=noGre,proto3" json:"no_gre,omitempty"`
+	ForeignTunnels   []*ForeignTunnel       `protobuf:"bytes,13,rep,name=foreign_tunnels,json=foreignTunnels,proto3" json:"foreign_tunnels,omitempty"`
+	TapDatapath      string                 `protobuf:"bytes,14,opt,name=tap_datapath,json=tapDatapath,proto3" json:"tap_datapath,omitempty"`
+	UnderlayDatapath string                 `protobuf:"bytes,15,opt,name=underlay_datapath,json=underlayDatapath,proto3" json:"underlay_datapath,omitempty"`
+	Paths            []*Path                `protobuf:"bytes,16,rep,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -859,13 +861,6 @@ func (x *Host) GetNics() []*HostNIC {
 	return nil
 }
 
-func (x *Host) GetUnderlayMtu() uint32 {
-	if x != nil {
-		return x.UnderlayMtu
-	}
-	return 0
-}
-
 func (x *Host) GetNoGre() string {
 	if x != nil {
 		return x.NoGre
@@ -878,6 +873,79 @@ func (x *Host) GetForeignTunnels() []*ForeignTunnel {
 		return x.ForeignTunnels
 	}
 	return nil
+}
+
+func (x *Host) GetTapDatapath() string {
+	if x != nil {
+		return x.TapDatapath
+	}
+	return ""
+}
+
+func (x *Host) GetUnderlayDatapath() string {
+	if x != nil {
+		return x.UnderlayDatapath
+	}
+	return ""
+}
+
+func (x *Host) GetPaths() []*Path {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+type Path struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
+	Frame         uint32                 `protobuf:"varint,2,opt,name=frame,proto3" json:"frame,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Path) Reset() {
+	*x = Path{}
+	mi := &file_mirror_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Path) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Path) ProtoMessage() {}
+
+func (x *Path) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Path.ProtoReflect.Descriptor instead.
+func (*Path) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Path) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *Path) GetFrame() uint32 {
+	if x != nil {
+		return x.Frame
+	}
+	return 0
 }
 
 type ForeignTunnel struct {
@@ -895,7 +963,7 @@ type ForeignTunnel struct {
 
 func (x *ForeignTunnel) Reset() {
 	*x = ForeignTunnel{}
-	mi := &file_mirror_proto_msgTypes[11]
+	mi := &file_mirror_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +975,7 @@ func (x *ForeignTunnel) String() string {
 func (*ForeignTunnel) ProtoMessage() {}
 
 func (x *ForeignTunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[11]
+	mi := &file_mirror_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +988,7 @@ func (x *ForeignTunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForeignTunnel.ProtoReflect.Descriptor instead.
 func (*ForeignTunnel) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{11}
+	return file_mirror_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ForeignTunnel) GetName() string {
@@ -985,7 +1053,7 @@ type Bridge struct {
 
 func (x *Bridge) Reset() {
 	*x = Bridge{}
-	mi := &file_mirror_proto_msgTypes[12]
+	mi := &file_mirror_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1065,7 @@ func (x *Bridge) String() string {
 func (*Bridge) ProtoMessage() {}
 
 func (x *Bridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[12]
+	mi := &file_mirror_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1078,7 @@ func (x *Bridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bridge.ProtoReflect.Descriptor instead.
 func (*Bridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{12}
+	return file_mirror_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Bridge) GetName() string {
@@ -1062,7 +1130,7 @@ type TapPort struct {
 
 func (x *TapPort) Reset() {
 	*x = TapPort{}
-	mi := &file_mirror_proto_msgTypes[13]
+	mi := &file_mirror_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1074,7 +1142,7 @@ func (x *TapPort) String() string {
 func (*TapPort) ProtoMessage() {}
 
 func (x *TapPort) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[13]
+	mi := &file_mirror_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1087,7 +1155,7 @@ func (x *TapPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapPort.ProtoReflect.Descriptor instead.
 func (*TapPort) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{13}
+	return file_mirror_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TapPort) GetName() string {
@@ -1144,7 +1212,7 @@ type HostNIC struct {
 
 func (x *HostNIC) Reset() {
 	*x = HostNIC{}
-	mi := &file_mirror_proto_msgTypes[14]
+	mi := &file_mirror_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1224,7 @@ func (x *HostNIC) String() string {
 func (*HostNIC) ProtoMessage() {}
 
 func (x *HostNIC) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[14]
+	mi := &file_mirror_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1237,7 @@ func (x *HostNIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostNIC.ProtoReflect.Descriptor instead.
 func (*HostNIC) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{14}
+	return file_mirror_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HostNIC) GetName() string {
@@ -1211,7 +1279,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_mirror_proto_msgTypes[15]
+	mi := &file_mirror_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1291,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[15]
+	mi := &file_mirror_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1304,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{15}
+	return file_mirror_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Guest) GetId() string {
@@ -1273,7 +1341,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_mirror_proto_msgTypes[16]
+	mi := &file_mirror_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1353,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[16]
+	mi := &file_mirror_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1366,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{16}
+	return file_mirror_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NIC) GetMac() []byte {
@@ -1350,7 +1418,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_mirror_proto_msgTypes[17]
+	mi := &file_mirror_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1430,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[17]
+	mi := &file_mirror_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1443,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{17}
+	return file_mirror_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Location) GetHost() string {
@@ -1431,7 +1499,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_mirror_proto_msgTypes[18]
+	mi := &file_mirror_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1511,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[18]
+	mi := &file_mirror_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1524,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{18}
+	return file_mirror_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Attachment) GetServiceId() string {
@@ -1502,7 +1570,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_mirror_proto_msgTypes[19]
+	mi := &file_mirror_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1582,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[19]
+	mi := &file_mirror_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1595,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{19}
+	return file_mirror_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Change) GetRevision() uint64 {
@@ -1633,7 +1701,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_mirror_proto_msgTypes[20]
+	mi := &file_mirror_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +1713,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[20]
+	mi := &file_mirror_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +1726,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{20}
+	return file_mirror_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Result) GetRevision() uint64 {
@@ -1704,7 +1772,7 @@ type Program struct {
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1784,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1797,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{21}
+	return file_mirror_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Program) GetHost() string {
@@ -1793,7 +1861,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1873,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1886,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{22}
+	return file_mirror_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Tunnel) GetPort() string {
@@ -1855,13 +1923,14 @@ type Peer struct {
 	Owners        []string               `protobuf:"bytes,2,rep,name=owners,proto3" json:"owners,omitempty"`
 	Port          string                 `protobuf:"bytes,3,opt,name=port,proto3" json:"port,omitempty"`
 	ProbeKey      uint32                 `protobuf:"varint,4,opt,name=probe_key,json=probeKey,proto3" json:"probe_key,omitempty"`
+	FrameSize     uint32                 `protobuf:"varint,5,opt,name=frame_size,json=frameSize,proto3" json:"frame_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +1942,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +1955,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{23}
+	return file_mirror_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Peer) GetAddr() []byte {
@@ -1917,6 +1986,13 @@ func (x *Peer) GetProbeKey() uint32 {
 	return 0
 }
 
+func (x *Peer) GetFrameSize() uint32 {
+	if x != nil {
+		return x.FrameSize
+	}
+	return 0
+}
+
 type Sender struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
@@ -1928,7 +2004,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1940,7 +2016,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1953,7 +2029,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{24}
+	return file_mirror_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Sender) GetAddr() []byte {
@@ -1987,7 +2063,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2075,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +2088,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{25}
+	return file_mirror_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Hold) GetOwner() string {
@@ -2042,7 +2118,7 @@ type TapBridge struct {
 
 func (x *TapBridge) Reset() {
 	*x = TapBridge{}
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2054,7 +2130,7 @@ func (x *TapBridge) String() string {
 func (*TapBridge) ProtoMessage() {}
 
 func (x *TapBridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2067,7 +2143,7 @@ func (x *TapBridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapBridge.ProtoReflect.Descriptor instead.
 func (*TapBridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{26}
+	return file_mirror_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TapBridge) GetName() string {
@@ -2126,7 +2202,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2214,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2227,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{27}
+	return file_mirror_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Port) GetOwner() string {
@@ -2249,7 +2325,7 @@ type MirrorRecord struct {
 
 func (x *MirrorRecord) Reset() {
 	*x = MirrorRecord{}
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2337,7 @@ func (x *MirrorRecord) String() string {
 func (*MirrorRecord) ProtoMessage() {}
 
 func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2350,7 @@ func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MirrorRecord.ProtoReflect.Descriptor instead.
 func (*MirrorRecord) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{28}
+	return file_mirror_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MirrorRecord) GetOwner() string {
@@ -2359,7 +2435,7 @@ type FlowEntry struct {
 
 func (x *FlowEntry) Reset() {
 	*x = FlowEntry{}
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +2447,7 @@ func (x *FlowEntry) String() string {
 func (*FlowEntry) ProtoMessage() {}
 
 func (x *FlowEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +2460,7 @@ func (x *FlowEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlowEntry.ProtoReflect.Descriptor instead.
 func (*FlowEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{29}
+	return file_mirror_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FlowEntry) GetOwner() string {
@@ -2425,7 +2501,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2513,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2526,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{30}
+	return file_mirror_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Need) GetHost() string {
@@ -2481,7 +2557,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2569,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2582,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{31}
+	return file_mirror_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Status) GetKind() string {
@@ -2608,7 +2684,7 @@ const file_mirror_proto_rawDesc = "" +
 	" \x01(\rR\x04vlan\x12\x1c\n" +
 	"\tdirection\x18\v \x01(\tR\tdirection\x12\x18\n" +
 	"\aenabled\x18\f \x01(\bR\aenabled\x12*\n" +
-	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\xb2\x04\n" +
+	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\x8e\x05\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2620,14 +2696,19 @@ const file_mirror_proto_rawDesc = "" +
 	"\abridges\x18\b \x03(\v2\x19.tapline.mirror.v1.BridgeR\abridges\x127\n" +
 	"\ttap_ports\x18\t \x03(\v2\x1a.tapline.mirror.v1.TapPortR\btapPorts\x12.\n" +
 	"\x04nics\x18\n" +
-	" \x03(\v2\x1a.tapline.mirror.v1.HostNICR\x04nics\x12!\n" +
-	"\funderlay_mtu\x18\v \x01(\rR\vunderlayMtu\x12\x15\n" +
+	" \x03(\v2\x1a.tapline.mirror.v1.HostNICR\x04nics\x12\x15\n" +
 	"\x06no_gre\x18\f \x01(\tR\x05noGre\x12I\n" +
-	"\x0fforeign_tunnels\x18\r \x03(\v2 .tapline.mirror.v1.ForeignTunnelR\x0eforeignTunnels\x1a8\n" +
+	"\x0fforeign_tunnels\x18\r \x03(\v2 .tapline.mirror.v1.ForeignTunnelR\x0eforeignTunnels\x12!\n" +
+	"\ftap_datapath\x18\x0e \x01(\tR\vtapDatapath\x12+\n" +
+	"\x11underlay_datapath\x18\x0f \x01(\tR\x10underlayDatapath\x12-\n" +
+	"\x05paths\x18\x10 \x03(\v2\x17.tapline.mirror.v1.PathR\x05paths\x1a8\n" +
 	"\n" +
 	"WiresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"0\n" +
+	"\x04Path\x12\x12\n" +
+	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x14\n" +
+	"\x05frame\x18\x02 \x01(\rR\x05frame\"\xb4\x01\n" +
 	"\rForeignTunnel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06bridge\x18\x02 \x01(\tR\x06bridge\x12\x12\n" +
@@ -2713,12 +2794,14 @@ const file_mirror_proto_rawDesc = "" +
 	"\x04port\x18\x01 \x01(\tR\x04port\x12-\n" +
 	"\x05peers\x18\x02 \x03(\v2\x17.tapline.mirror.v1.PeerR\x05peers\x12\x14\n" +
 	"\x05ports\x18\x03 \x03(\tR\x05ports\x123\n" +
-	"\asenders\x18\x04 \x03(\v2\x19.tapline.mirror.v1.SenderR\asenders\"c\n" +
+	"\asenders\x18\x04 \x03(\v2\x19.tapline.mirror.v1.SenderR\asenders\"\x82\x01\n" +
 	"\x04Peer\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06owners\x18\x02 \x03(\tR\x06owners\x12\x12\n" +
 	"\x04port\x18\x03 \x01(\tR\x04port\x12\x1b\n" +
-	"\tprobe_key\x18\x04 \x01(\rR\bprobeKey\"M\n" +
+	"\tprobe_key\x18\x04 \x01(\rR\bprobeKey\x12\x1d\n" +
+	"\n" +
+	"frame_size\x18\x05 \x01(\rR\tframeSize\"M\n" +
 	"\x06Sender\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\tR\x04port\x12\x1b\n" +
@@ -2800,7 +2883,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -2813,30 +2896,31 @@ var file_mirror_proto_goTypes = []any{
 	(*Service)(nil),           // 8: tapline.mirror.v1.Service
 	(*Flow)(nil),              // 9: tapline.mirror.v1.Flow
 	(*Host)(nil),              // 10: tapline.mirror.v1.Host
-	(*ForeignTunnel)(nil),     // 11: tapline.mirror.v1.ForeignTunnel
-	(*Bridge)(nil),            // 12: tapline.mirror.v1.Bridge
-	(*TapPort)(nil),           // 13: tapline.mirror.v1.TapPort
-	(*HostNIC)(nil),           // 14: tapline.mirror.v1.HostNIC
-	(*Guest)(nil),             // 15: tapline.mirror.v1.Guest
-	(*NIC)(nil),               // 16: tapline.mirror.v1.NIC
-	(*Location)(nil),          // 17: tapline.mirror.v1.Location
-	(*Attachment)(nil),        // 18: tapline.mirror.v1.Attachment
-	(*Change)(nil),            // 19: tapline.mirror.v1.Change
-	(*Result)(nil),            // 20: tapline.mirror.v1.Result
-	(*Program)(nil),           // 21: tapline.mirror.v1.Program
-	(*Tunnel)(nil),            // 22: tapline.mirror.v1.Tunnel
-	(*Peer)(nil),              // 23: tapline.mirror.v1.Peer
-	(*Sender)(nil),            // 24: tapline.mirror.v1.Sender
-	(*Hold)(nil),              // 25: tapline.mirror.v1.Hold
-	(*TapBridge)(nil),         // 26: tapline.mirror.v1.TapBridge
-	(*Port)(nil),              // 27: tapline.mirror.v1.Port
-	(*MirrorRecord)(nil),      // 28: tapline.mirror.v1.MirrorRecord
-	(*FlowEntry)(nil),         // 29: tapline.mirror.v1.FlowEntry
-	(*Need)(nil),              // 30: tapline.mirror.v1.Need
-	(*Status)(nil),            // 31: tapline.mirror.v1.Status
-	nil,                       // 32: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 33: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 34: tapline.mirror.v1.Port.OptionsEntry
+	(*Path)(nil),              // 11: tapline.mirror.v1.Path
+	(*ForeignTunnel)(nil),     // 12: tapline.mirror.v1.ForeignTunnel
+	(*Bridge)(nil),            // 13: tapline.mirror.v1.Bridge
+	(*TapPort)(nil),           // 14: tapline.mirror.v1.TapPort
+	(*HostNIC)(nil),           // 15: tapline.mirror.v1.HostNIC
+	(*Guest)(nil),             // 16: tapline.mirror.v1.Guest
+	(*NIC)(nil),               // 17: tapline.mirror.v1.NIC
+	(*Location)(nil),          // 18: tapline.mirror.v1.Location
+	(*Attachment)(nil),        // 19: tapline.mirror.v1.Attachment
+	(*Change)(nil),            // 20: tapline.mirror.v1.Change
+	(*Result)(nil),            // 21: tapline.mirror.v1.Result
+	(*Program)(nil),           // 22: tapline.mirror.v1.Program
+	(*Tunnel)(nil),            // 23: tapline.mirror.v1.Tunnel
+	(*Peer)(nil),              // 24: tapline.mirror.v1.Peer
+	(*Sender)(nil),            // 25: tapline.mirror.v1.Sender
+	(*Hold)(nil),              // 26: tapline.mirror.v1.Hold
+	(*TapBridge)(nil),         // 27: tapline.mirror.v1.TapBridge
+	(*Port)(nil),              // 28: tapline.mirror.v1.Port
+	(*MirrorRecord)(nil),      // 29: tapline.mirror.v1.MirrorRecord
+	(*FlowEntry)(nil),         // 30: tapline.mirror.v1.FlowEntry
+	(*Need)(nil),              // 31: tapline.mirror.v1.Need
+	(*Status)(nil),            // 32: tapline.mirror.v1.Status
+	nil,                       // 33: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 34: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 35: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -2845,46 +2929,47 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	32, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
-	12, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
-	13, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
-	14, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
-	11, // 10: tapline.mirror.v1.Host.foreign_tunnels:type_name -> tapline.mirror.v1.ForeignTunnel
-	16, // 11: tapline.mirror.v1.Guest.nics:type_name -> tapline.mirror.v1.NIC
-	17, // 12: tapline.mirror.v1.NIC.locations:type_name -> tapline.mirror.v1.Location
-	17, // 13: tapline.mirror.v1.Attachment.locations:type_name -> tapline.mirror.v1.Location
-	17, // 14: tapline.mirror.v1.Attachment.claims:type_name -> tapline.mirror.v1.Location
-	10, // 15: tapline.mirror.v1.Change.hosts:type_name -> tapline.mirror.v1.Host
-	15, // 16: tapline.mirror.v1.Change.guests:type_name -> tapline.mirror.v1.Guest
-	18, // 17: tapline.mirror.v1.Change.attachments:type_name -> tapline.mirror.v1.Attachment
-	8,  // 18: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
-	9,  // 19: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
-	21, // 20: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
-	31, // 21: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
-	26, // 22: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
-	27, // 23: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
-	28, // 24: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
-	29, // 25: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
-	25, // 26: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
-	22, // 27: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
-	23, // 28: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
-	24, // 29: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
-	33, // 30: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	34, // 31: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
-	30, // 32: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	0,  // 33: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 34: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 35: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	19, // 36: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 37: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 38: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 39: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	20, // 40: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	37, // [37:41] is the sub-list for method output_type
-	33, // [33:37] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	33, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	13, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
+	14, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
+	15, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
+	12, // 10: tapline.mirror.v1.Host.foreign_tunnels:type_name -> tapline.mirror.v1.ForeignTunnel
+	11, // 11: tapline.mirror.v1.Host.paths:type_name -> tapline.mirror.v1.Path
+	17, // 12: tapline.mirror.v1.Guest.nics:type_name -> tapline.mirror.v1.NIC
+	18, // 13: tapline.mirror.v1.NIC.locations:type_name -> tapline.mirror.v1.Location
+	18, // 14: tapline.mirror.v1.Attachment.locations:type_name -> tapline.mirror.v1.Location
+	18, // 15: tapline.mirror.v1.Attachment.claims:type_name -> tapline.mirror.v1.Location
+	10, // 16: tapline.mirror.v1.Change.hosts:type_name -> tapline.mirror.v1.Host
+	16, // 17: tapline.mirror.v1.Change.guests:type_name -> tapline.mirror.v1.Guest
+	19, // 18: tapline.mirror.v1.Change.attachments:type_name -> tapline.mirror.v1.Attachment
+	8,  // 19: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
+	9,  // 20: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
+	22, // 21: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
+	32, // 22: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
+	27, // 23: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
+	28, // 24: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
+	29, // 25: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
+	30, // 26: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
+	26, // 27: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
+	23, // 28: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
+	24, // 29: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
+	25, // 30: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
+	34, // 31: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	35, // 32: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	31, // 33: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
+	0,  // 34: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 35: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 36: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	20, // 37: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 38: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 39: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 40: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	21, // 41: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	38, // [38:42] is the sub-list for method output_type
+	34, // [34:38] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -2906,7 +2991,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -40,6 +40,9 @@ type Peer struct {
 	Port     string   // our tunnel port that leads there
 	ProbeKey uint32   // tun_id of our probes
 	Owners   []string // the captures on this host that send there
+
+	// FrameSize is the largest copy that may be sent there, in octets from its Ethernet header on.
+	FrameSize uint32
 }
 
 // Sender is the tunnel address of another host that sends to this one. Probes from it, and from no
@@ -139,6 +142,7 @@ func (t *Tunnel) equal(o *Tunnel) bool {
 
 func (p *Peer) equal(o *Peer) bool {
 	return p.Addr == o.Addr && p.Port == o.Port && p.ProbeKey == o.ProbeKey &&
+		p.FrameSize == o.FrameSize &&
 		slices.Equal(p.Owners, o.Owners)
 }
 

@@ -19,8 +19,13 @@ type Host struct {
 	// belongs to another cluster.
 	Refused string
 
-	// UnderlayMTU is the MTU of the port behind the tunnel address, in octets; 0 while unknown.
-	UnderlayMTU uint32
+	// TapDatapath is the datapath type that the tap bridge has now; "" if there is no tap bridge.
+	TapDatapath string
+	// UnderlayDatapath is the datapath type of the bridge with the tunnel address; "" if unknown.
+	UnderlayDatapath string
+	// Paths are the paths to other hosts through which no full-size copy passes, sorted by address.
+	Paths []Path
+
 	// NoGRE says why the switch cannot receive GRE, in its own words; "" if it can.
 	NoGRE string
 	// ForeignTunnels are tunnel ports on the switch that are not ours.
@@ -29,6 +34,12 @@ type Host struct {
 	Bridges  []Bridge  // all but the tap bridge
 	TapPorts []TapPort // ports of the tap bridge, ours and others'
 	NICs     []HostNIC // physical NICs from the host's facts
+}
+
+// Path is the path to another host's tunnel address.
+type Path struct {
+	Addr  netip.Addr
+	Frame uint32 // the largest copy that passes, in octets from its Ethernet header on
 }
 
 // ForeignTunnel is a tunnel port that is not ours. Which packets it receives depends on its fields;
