@@ -2,7 +2,6 @@ package hypervisor
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -59,38 +58,41 @@ func (v virsh) addresses(ctx context.Context, limit time.Duration, domains []dom
 		return found
 	}
 
-	var script strings.Builder
+	mark := newMark()
+	var s script
 	for _, d := range domains {
-		fmt.Fprintf(&script, "echo domain %s; ", d.ID)
-		fmt.Fprintf(&script, "domifaddr %s --full --source lease; ", d.ID)
-		fmt.Fprintf(&script, "domifaddr %s --full --source arp; ", d.ID)
+		s.mark(mark, "addresses", d.id)
+		s.add("domifaddr", d.id, "--full --source lease")
+		s.add("domifaddr", d.id, "--full --source arp")
 		if d.agent {
-			fmt.Fprintf(&script, "domifaddr %s --full --source agent; ", d.ID)
+			s.add("domifaddr", d.id, "--full --source agent")
 		}
 	}
-	script.WriteString("echo end")
 
-	out, err := v.run(ctx, limit, "", script.String())
+	out, err := v.run(ctx, limit, "", s.end(mark))
 	if err != nil {
 		return found
 	}
-	readAddresses(out, domains, found)
+	readAddresses(out, mark, domains, found)
 	return found
 }
 
+// maxAddresses bounds the addresses of a NIC.
+const maxAddresses = 64
+
 // readAddresses reads lines such as
 //
-//	domain c5140c9c-494a-417e-8839-ec6a365ea1e3
+//	MARK addresses c5140c9c-494a-417e-8839-ec6a365ea1e3
 //	 vnet2      52:54:00:aa:00:01    ipv4         10.0.0.5/24
 //
 // and adds to found the addresses that other machines can use, on NICs that the domain has.
-func readAddresses(out string, domains []domain, found addresses) {
+func readAddresses(out string, m mark, domains []domain, found addresses) {
 	var current *domain
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
 		switch {
-		case len(fields) == 2 && fields[0] == "domain":
-			current = findDomain(domains, fields[1])
+		case len(fields) == 3 && fields[0] == string(m):
+			current = findDomain(domains, fields[2])
 		case len(fields) == 4 && current != nil:
 			readAddress(current, fields[1], fields[3], found)
 		}
@@ -110,7 +112,7 @@ func readAddress(d *domain, macText, prefixText string, found addresses) {
 
 	ip, key := prefix.Addr().Unmap(), nicKey{d.ID, mac}
 	local := ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()
-	if local || slices.Contains(found[key], ip) {
+	if local || slices.Contains(found[key], ip) || len(found[key]) >= maxAddresses {
 		return
 	}
 	found[key] = append(found[key], ip)

@@ -4,8 +4,13 @@ import (
 	"cmp"
 	"encoding/xml"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -14,9 +19,10 @@ import (
 // domain is a guest with its NICs as libvirt describes them.
 type domain struct {
 	Guest
-	live   []device // NICs of the running process; empty if there is none
-	config []device // NICs of the persistent definition; empty if there is none
-	agent  bool     // a guest agent is connected
+	id     uuid.UUID // Guest.ID is its textual form
+	live   []device  // NICs of the running process; empty if there is none
+	config []device  // NICs of the persistent definition; empty if there is none
+	agent  bool      // a guest agent is connected
 }
 
 // device is a NIC in a domain's description. It is comparable.
@@ -45,9 +51,42 @@ type domainXML struct {
 func parseDomain(text string) (domainXML, error) {
 	var d domainXML
 	if err := xml.Unmarshal([]byte(text), &d); err != nil {
-		return domainXML{}, fmt.Errorf("the description of a domain cannot be read: %w", err)
+		return domainXML{}, fmt.Errorf("its description cannot be read: %s", printable(err.Error()))
 	}
-	return d, nil
+	return d, d.check()
+}
+
+// check refuses what no libvirt describes. The texts of a host end up in logs, in messages and on
+// terminals.
+func (d *domainXML) check() error {
+	const maxText, maxNICs = 255, 256
+	if !isPlain(d.Name, maxText) {
+		return fmt.Errorf("its name is not plain text of at most %d bytes", maxText)
+	}
+	nics := d.nics()
+	if len(nics) > maxNICs {
+		return fmt.Errorf("it has %d NICs: at most %d are supported", len(nics), maxNICs)
+	}
+	for _, n := range nics {
+		for _, text := range []string{n.dev, n.bridge, n.alias} {
+			if !isPlain(text, maxText) {
+				return fmt.Errorf("a NIC has a text that is not plain, or over %d bytes", maxText)
+			}
+		}
+		if strings.HasPrefix(n.alias, aliasPrefix) && !aliasForm.MatchString(n.alias) {
+			return fmt.Errorf("a NIC has the alias %q, which libvirt would not accept", n.alias)
+		}
+	}
+	return nil
+}
+
+// aliasForm matches what libvirt accepts as an alias of a user.
+var aliasForm = regexp.MustCompile(`^ua-[A-Za-z0-9_-]+$`)
+
+// isPlain reports whether a text is printable and not too long.
+func isPlain(s string, most int) bool {
+	return len(s) <= most && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // nics returns the domain's Ethernet NICs. Interfaces with another kind of address, such as

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,8 +23,10 @@ type Config struct {
 	URIs      map[string]string
 	TapBridge string
 	Virsh     string // path of the program; "": virsh, looked up in PATH
-	Logger    *slog.Logger
-	Timing    Timing // zero: defaults for hosts with hundreds of guests
+	// Environment has variables for virsh, beside the few that it inherits.
+	Environment []string
+	Logger      *slog.Logger
+	Timing      Timing // zero: defaults for hosts with hundreds of guests
 }
 
 // Timing holds the time limits and intervals of a worker.
@@ -58,8 +61,9 @@ type Host struct {
 
 // Libvirt looks after the guests of hosts with virsh.
 type Libvirt struct {
-	config Config
-	hosts  atomic.Int64 // number of hosts that have a worker
+	config   Config
+	registry *registry
+	hosts    atomic.Int64 // number of hosts that have a worker
 }
 
 // NewLibvirt returns a driver. It does nothing until Run is called.
@@ -68,8 +72,12 @@ func NewLibvirt(c Config) *Libvirt {
 	if c.Timing == (Timing{}) {
 		c.Timing = defaultTiming
 	}
-	return &Libvirt{config: c}
+	return &Libvirt{config: c, registry: newRegistry()}
 }
+
+// hostForm matches the names that may stand for {host}. Others could add a user, a port or an
+// option to the URI.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?$`)
 
 // uri returns the URI of a host's libvirt, or "" if the host has none.
 func (l *Libvirt) uri(h Host) (string, error) {
@@ -78,10 +86,13 @@ func (l *Libvirt) uri(h Host) (string, error) {
 		uri = l.config.URI
 	}
 
-	address := h.Addr.String()
+	address := h.Addr.WithZone("").String()
 	switch {
 	case !h.Addr.IsValid() && strings.Contains(uri, "{ip}"):
 		return "", fmt.Errorf("%s needs an IP address, but the host's OVSDB target has none", uri)
+	case strings.Contains(uri, "{host}") && !hostForm.MatchString(h.Name):
+		return "", fmt.Errorf("%s needs a host name of letters, digits, '.', '-' and '_', "+
+			"and %q is none: set hypervisor.hosts for it", uri, h.Name)
 	case h.Addr.Is6():
 		address = "[" + address + "]"
 	}
@@ -105,13 +116,15 @@ func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(R
 		return
 	}
 
+	l.registry.join(h.Name, orders.signal)
+	defer l.registry.leave(h.Name)
 	hosts := l.hosts.Add(1)
 	defer l.hosts.Add(-1)
 	if sleep(ctx, rand.N(time.Duration(hosts)*startSpread)) != nil {
 		return
 	}
 
-	w := newWorker(l.config, h, uri, orders, report)
+	w := newWorker(l.config, h, uri, orders, report, l.registry)
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()

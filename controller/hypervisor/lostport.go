@@ -86,5 +86,6 @@ func (w *worker) plan(orders []Order) plan {
 			lost[service] = true
 		}
 	}
-	return makePlan(w.cluster, w.config.TapBridge, w.domains, orders, lost)
+	matches := func(t Target, g *Guest) match { return w.registry.match(t, w.host, g) }
+	return makePlan(w.cluster, w.config.TapBridge, w.domains, orders, lost, matches)
 }

@@ -41,7 +41,14 @@ func NICXML(s tap.Service, cluster, bridge string) (string, error) {
 		},
 		Target: &libvirtxml.DomainInterfaceTarget{Dev: s.IfName},
 		Model:  &libvirtxml.DomainInterfaceModel{Type: "virtio"},
-		Alias:  &libvirtxml.DomainAlias{Name: alias(cluster, s.ID)},
+		Driver: &libvirtxml.DomainInterfaceDriver{
+			// With offloads the guest would get merged segments and partial checksums, instead of
+			// the frames that were on the wire.
+			Guest: &libvirtxml.DomainInterfaceDriverGuest{
+				CSum: "off", TSO4: "off", TSO6: "off", ECN: "off", UFO: "off",
+			},
+		},
+		Alias: &libvirtxml.DomainAlias{Name: alias(cluster, s.ID)},
 	}
 	text, err := nic.Marshal()
 	if err != nil {

@@ -27,6 +27,9 @@ func TestNICXML(t *testing.T) {
   </virtualport>
   <target dev="tapa1b2c3"></target>
   <model type="virtio"></model>
+  <driver>
+    <guest csum="off" tso4="off" tso6="off" ecn="off" ufo="off"></guest>
+  </driver>
   <alias name="ua-tapline-c1-s1"></alias>
 </interface>`, got)
 

@@ -17,23 +17,6 @@ type Order struct {
 	Plug bool
 }
 
-// Target names a guest in several ways. A guest that matches any of them is the target.
-type Target struct {
-	ID   string    // libvirt's UUID, or the domain's name
-	Name string    // domain name of a declared guest; "" if it is not declared
-	MACs []tap.MAC // NICs of a declared guest
-}
-
-// Matches reports whether a guest is the target.
-func (t Target) Matches(g *Guest) bool {
-	if t.ID == g.ID || t.ID == g.Name || t.Name != "" && t.Name == g.Name {
-		return true
-	}
-	return slices.ContainsFunc(g.NICs, func(n GuestNIC) bool {
-		return !n.MAC.IsZero() && slices.Contains(t.MACs, n.MAC)
-	})
-}
-
 // Orders hands the latest list of orders to a worker. A new list replaces one that the worker has
 // not taken yet. No method blocks.
 type Orders struct {

@@ -34,24 +34,37 @@ type plan struct {
 	nics  map[string]Outcome // by service id
 }
 
-// makePlan compares a host's domains with the orders. It is pure.
+// matcher says what a guest is to a target.
+type matcher func(Target, *Guest) match
+
+// makePlan compares a host's domains with the orders. It is pure, but for the matcher.
+//
+// A NIC is plugged only into a guest that is certainly the target. While that is not certain, a NIC
+// that is plugged already stays.
 //
 // A NIC with the service's alias or MAC address fulfils an order, whoever plugged it. Only NICs
 // with our alias are unplugged. Two kinds are unplugged in order to be plugged again: in a
 // definition, a NIC on another bridge; in a running guest, a NIC whose service is in lost, that is,
 // whose port has vanished from the switch. In a running guest the bridge does not matter, since the
 // port is moved.
-func makePlan(cluster, bridge string, domains []domain, orders []Order, lost map[string]bool) plan {
+func makePlan(
+	cluster, bridge string, domains []domain, orders []Order, lost map[string]bool, matches matcher,
+) plan {
 	p := plan{nics: map[string]Outcome{}}
 	for i := range domains {
 		d := &domains[i]
-		ordered := map[string]bool{} // services whose NIC belongs into this domain
+		ordered := map[string]bool{} // services whose NIC may be in this domain
 		for _, o := range orders {
-			if !o.Guest.Matches(&d.Guest) {
+			m := matches(o.Guest, &d.Guest)
+			if m.kind == noMatch {
 				continue
 			}
 			ordered[o.Service.ID] = true
 			t := planner{plan: &p, cluster: cluster, domain: d, order: o}
+			if m.kind != isTarget {
+				p.setOutcome(o.Service.ID, t.uncertain(m))
+				continue
+			}
 			t.planConfig(bridge)
 			p.setOutcome(o.Service.ID, t.planLive(lost[o.Service.ID]))
 		}
@@ -95,6 +108,22 @@ type planner struct {
 	cluster string
 	domain  *domain
 	order   Order
+}
+
+// uncertain returns the outcome of an order whose target is not certainly this guest.
+func (t planner) uncertain(m match) Outcome {
+	outcome := Outcome{State: Off, Guest: t.domain.Name}
+	switch {
+	case t.domain.Running && t.isIn(t.domain.live):
+		outcome.State = Plugged
+	case !t.order.Plug:
+		outcome.State = Absent
+	case m.kind == isAmbiguous:
+		outcome.State, outcome.Reason = Failed, m.reason
+	case m.kind == isUndecided:
+		outcome.State = Plugging
+	}
+	return outcome
 }
 
 // planLive plans for the running guest, and returns how far the order has come.

@@ -21,6 +21,14 @@ var (
 	}
 )
 
+// alone matches as if there were no other host.
+func alone(t Target, g *Guest) match {
+	if t.evidence(g) == noEvidence {
+		return match{}
+	}
+	return match{kind: isTarget}
+}
+
 // planDomain is a persistent domain with NICs in its process (nil: it is off) and its definition.
 func planDomain(live, config []device) domain {
 	return domain{
@@ -104,7 +112,7 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lost := map[string]bool{"s1": tc.lost}
-			p := makePlan("c1", "brtap", []domain{tc.domain}, tc.orders, lost)
+			p := makePlan("c1", "brtap", []domain{tc.domain}, tc.orders, lost, alone)
 			assert.Equal(t, tc.steps, p.steps)
 			assert.Equal(t, tc.outcome, p.nics["s1"].State)
 		})
@@ -120,26 +128,8 @@ func TestPlanOfSeveralDomains(t *testing.T) {
 	running.NICs = off.NICs
 	orders := []Order{order(true, Target{ID: "x", MACs: []tap.MAC{webMAC}})}
 	for _, domains := range [][]domain{{off, running}, {running, off}} {
-		p := makePlan("c1", "brtap", domains, orders, nil)
+		p := makePlan("c1", "brtap", domains, orders, nil, alone)
 		assert.Equal(t, map[string]Outcome{"s1": {State: Plugged, Guest: "web1"}}, p.nics)
-	}
-}
-
-func TestTargetMatches(t *testing.T) {
-	g := &Guest{ID: webID, Name: "web1", NICs: []GuestNIC{{MAC: webMAC}, {}}}
-	for name, tc := range map[string]struct {
-		target Target
-		want   bool
-	}{
-		"uuid":           {Target{ID: webID}, true},
-		"name as id":     {Target{ID: "web1"}, true},
-		"declared name":  {Target{ID: "g7", Name: "web1"}, true},
-		"MAC":            {Target{ID: "g7", MACs: []tap.MAC{tapMAC, webMAC}}, true},
-		"other":          {Target{ID: dbID, Name: "db1", MACs: []tap.MAC{tapMAC}}, false},
-		"zero MAC":       {Target{ID: dbID, MACs: []tap.MAC{{}}}, false},
-		"no name at all": {Target{ID: dbID, Name: ""}, false},
-	} {
-		assert.Equal(t, tc.want, tc.target.Matches(g), name)
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -22,8 +25,16 @@ const (
 
 // virsh runs virsh(1) against one host.
 type virsh struct {
-	path string // of the program
-	uri  string // of the host's libvirt
+	path        string // of the program
+	uri         string // of the host's libvirt
+	environment []string
+}
+
+// inherited are the variables that virsh, and ssh under it, take from our environment. Others, such
+// as secrets of the controller, are none of their business.
+var inherited = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
+	"SSH_AUTH_SOCK", "KRB5CCNAME", "KRB5_CONFIG", "LIBVIRT_AUTH_FILE",
 }
 
 // virshError is the failure of a command.
@@ -39,7 +50,13 @@ func (e *virshError) Unwrap() error { return e.err }
 // passwords. (Option -q is not used: with it, virsh prints no line ends after echo.)
 func (v virsh) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, v.path, append([]string{"-c", v.uri}, args...)...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "SSH_ASKPASS_REQUIRE=never")
+	cmd.Dir = "/"
+	cmd.Env = append(slices.Clone(v.environment), "LC_ALL=C", "SSH_ASKPASS_REQUIRE=never")
+	for _, name := range inherited {
+		if value, set := os.LookupEnv(name); set {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
 	cmd.SysProcAttr = processAttributes()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = pipeWait
@@ -75,7 +92,8 @@ func (v virsh) run(
 }
 
 // errorText extracts libvirt's message from what virsh printed to standard error. The first of
-// several lines only repeats the command, such as "Failed to attach device from /dev/stdin".
+// several lines only repeats the command, such as "Failed to attach device from /dev/stdin". The
+// host chooses the words, so they are cut, and control characters are replaced.
 func errorText(stderr string, err error) string {
 	if missing := (*exec.Error)(nil); errors.As(err, &missing) {
 		const advice = "install libvirt's client programs on the controller's machine"
@@ -94,10 +112,26 @@ func errorText(stderr string, err error) string {
 	case 0:
 		return err.Error()
 	case 1:
-		return lines[0]
+		return printable(lines[0])
 	default:
-		return strings.Join(lines[1:], "; ")
+		return printable(strings.Join(lines[1:], "; "))
 	}
+}
+
+// maxMessage bounds an error message of libvirt, in bytes.
+const maxMessage = 1024
+
+// printable cuts a text of a host, and replaces what is not printable.
+func printable(s string) string {
+	if len(s) > maxMessage {
+		s = s[:maxMessage] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // boundedBuffer keeps the first bytes that are written to it, and drops the rest. It must not embed

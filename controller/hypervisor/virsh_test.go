@@ -24,6 +24,10 @@ func TestErrorText(t *testing.T) {
 	} {
 		assert.Equal(t, tc.want, errorText(tc.stderr, exit), name)
 	}
+	hostile := "error: x\nerror: \x1b[2Jnothing is wrong\xff" + strings.Repeat("y", 5000)
+	text := errorText(hostile, exit)
+	assert.True(t, strings.HasPrefix(text, "?[2Jnothing is wrong?y"), text)
+	assert.LessOrEqual(t, len(text), maxMessage+3)
 	missing := &exec.Error{Name: "virsh", Err: exec.ErrNotFound}
 	assert.Contains(t, errorText("", missing), "virsh cannot be executed")
 }
@@ -39,11 +43,16 @@ func TestBoundedBuffer(t *testing.T) {
 	assert.True(t, b.overflowed)
 }
 
-func TestOutputIsBounded(t *testing.T) {
+func TestCommandAndBounds(t *testing.T) {
+	t.Setenv("TAPLINE_TOKEN", "s3cret")
 	v := virsh{path: "/bin/sh", uri: "unused"}
 	cmd := v.command(t.Context(), "list")
 	assert.Equal(t, []string{"/bin/sh", "-c", "unused", "list"}, cmd.Args)
-	assert.Contains(t, strings.Join(cmd.Env, " "), "LC_ALL=C")
+	assert.Contains(t, cmd.Env, "LC_ALL=C")
+	for _, variable := range cmd.Env {
+		assert.NotContains(t, variable, "s3cret", "a secret of the controller's environment")
+	}
+	assert.Equal(t, "/", cmd.Dir)
 
 	// sh -c URI runs the URI as a script, which serves as a command that prints too much.
 	v.uri = "head -c 70000000 /dev/zero"
@@ -102,15 +111,13 @@ func TestOrders(t *testing.T) {
 
 // TestLostPort follows a NIC whose port vanishes, without a libvirt.
 func TestLostPort(t *testing.T) {
-	w := newWorker(
-		Config{TapBridge: "brtap", Timing: Timing{Lost: time.Hour}, Logger: discard},
-		Host{Cluster: "c1"},
-		"",
-		NewOrders(),
-		nil,
-	)
+	r := newRegistry()
+	r.join("h1", func() {})
+	config := Config{TapBridge: "brtap", Timing: Timing{Lost: time.Hour}, Logger: discard}
+	w := newWorker(config, Host{Name: "h1", Cluster: "c1"}, "", NewOrders(), nil, r)
 	w.domains = []domain{planDomain([]device{ourNIC}, nil)}
 	w.domains[0].State = "running"
+	w.settle()
 	w.orders.Unseen([]string{"s1"})
 	orders := []Order{order(true, Target{ID: webID})}
 	livePlan := func() (detaches bool) {

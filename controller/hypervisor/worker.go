@@ -15,12 +15,14 @@ const maxRounds = 3
 // worker looks after the guests of one host. The goroutine of run owns all fields but the channels
 // and hasEvents.
 type worker struct {
-	config  Config
-	cluster string
-	virsh   virsh
-	log     *slog.Logger
-	orders  *Orders
-	report  func(Report)
+	config   Config
+	host     string // name
+	cluster  string
+	virsh    virsh
+	log      *slog.Logger
+	orders   *Orders
+	report   func(Report)
+	registry *registry
 
 	domains    []domain
 	known      bool      // the domains were read once
@@ -42,14 +44,18 @@ type worker struct {
 	addresses     chan addresses
 }
 
-func newWorker(c Config, h Host, uri string, orders *Orders, report func(Report)) *worker {
+func newWorker(
+	c Config, h Host, uri string, orders *Orders, report func(Report), r *registry,
+) *worker {
 	return &worker{
-		config:  c,
-		cluster: h.Cluster,
-		virsh:   virsh{c.Virsh, uri},
-		log:     c.Logger.With("host", h.Name),
-		orders:  orders,
-		report:  report,
+		config:   c,
+		host:     h.Name,
+		cluster:  h.Cluster,
+		virsh:    virsh{path: c.Virsh, uri: uri, environment: c.Environment},
+		log:      c.Logger.With("host", h.Name),
+		orders:   orders,
+		report:   report,
+		registry: r,
 
 		attempts:  map[step]*attempt{},
 		lostPorts: map[string]*lostPort{},
@@ -162,6 +168,7 @@ func (w *worker) survey(ctx context.Context) {
 
 	before := w.domains
 	w.domains, w.known, w.downReason, w.failures = domains, true, "", 0
+	w.settle()
 	for s := range w.attempts {
 		if !reflect.DeepEqual(findDomain(before, s.domain), findDomain(domains, s.domain)) {
 			delete(w.attempts, s)
@@ -179,6 +186,16 @@ func (w *worker) surveyFailed(err error) {
 		w.log.Warn("libvirt does not answer", "uri", w.virsh.uri, "error", err)
 	}
 	w.downReason = err.Error()
+	w.settle()
+}
+
+// settle tells the registry the guests that are known.
+func (w *worker) settle() {
+	guests := make([]Guest, len(w.domains))
+	for i := range w.domains {
+		guests[i] = w.domains[i].Guest
+	}
+	w.registry.settle(w.host, guests)
 }
 
 // work does the steps that are due, and reads the domains again, until no step is due.

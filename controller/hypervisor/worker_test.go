@@ -72,8 +72,13 @@ type scene struct {
 
 func newScene(t *testing.T, domains map[string]*virshtest.Domain) *scene {
 	t.Helper()
-	s := &scene{t: t, Fake: virshtest.Fake{Dir: t.TempDir()}}
-	t.Setenv(virshtest.Env, s.Dir)
+	return newSceneIn(t, t.TempDir(), domains)
+}
+
+func newSceneIn(t *testing.T, dir string, domains map[string]*virshtest.Domain) *scene {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	s := &scene{t: t, Fake: virshtest.Fake{Dir: dir}}
 	s.Change(func(now *virshtest.State) { now.Domains = domains })
 	return s
 }
@@ -108,6 +113,23 @@ func (s *scene) begin(orders ...Order) {
 
 func (s *scene) beginWith(c Config, orders ...Order) {
 	s.t.Helper()
+	c.Environment = []string{virshtest.Env + "=" + s.Dir}
+	s.start(newDriver(s.t, c), Host{Name: "h1", Addr: netip.MustParseAddr("192.0.2.1")}, orders...)
+}
+
+// newDriver returns a driver that runs the fake virsh, unless the configuration names a program.
+func newDriver(t *testing.T, c Config) *Libvirt {
+	t.Helper()
+	if c.Virsh == "" {
+		c.Virsh = must(program())(t)
+	}
+	c.URI, c.TapBridge, c.Logger = "qemu+tcp://{ip}/system", "brtap", discard
+	return NewLibvirt(c)
+}
+
+// start starts a worker for a host.
+func (s *scene) start(driver *Libvirt, h Host, orders ...Order) {
+	s.t.Helper()
 	s.orders = NewOrders()
 	if !slices.ContainsFunc(
 		orders,
@@ -115,17 +137,13 @@ func (s *scene) beginWith(c Config, orders ...Order) {
 	) {
 		s.orders.Put(1, orders)
 	}
-	if c.Virsh == "" {
-		c.Virsh = must(program())(s.t)
-	}
-	c.URI, c.TapBridge, c.Logger = "qemu+tcp://{ip}/system", "brtap", slog.New(slog.DiscardHandler)
+	h.Cluster = "c1"
+
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		NewLibvirt(
-			c,
-		).Run(ctx, Host{Name: "h1", Addr: netip.MustParseAddr("192.0.2.1"), Cluster: "c1"}, s.orders, func(r Report) {
+		driver.Run(ctx, h, s.orders, func(r Report) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.last = r
@@ -295,9 +313,7 @@ func TestUnplug(t *testing.T) {
 			"c1",
 			"brtap",
 			[]domain{{Guest: Guest{ID: webID, Running: true}, live: []device{{alias: ours}}}},
-			nil,
-			nil,
-		)
+			nil, nil, alone)
 		assert.Len(t, p.steps, 1, "an empty list takes it out")
 		s := newScene(t, map[string]*virshtest.Domain{webID: d})
 		s.beginWith(Config{Timing: quick}, noOrders)

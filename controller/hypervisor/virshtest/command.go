@@ -194,6 +194,10 @@ func (d *Domain) xml(id string, live bool) string {
 		nics, attr = d.Live, " id='3'"
 	}
 
+	if d.Describes != "" {
+		id = d.Describes
+	}
+
 	var b strings.Builder
 	fmt.Fprintf(&b, "<domain type='qemu'%s>\n", attr)
 	fmt.Fprintf(&b, "  <name>%s</name>\n  <uuid>%s</uuid>\n  <devices>\n", d.Name, id)

@@ -13,7 +13,8 @@ import (
 	"syscall"
 )
 
-// Env is the environment variable that names the program's folder.
+// Env is the environment variable that names the program's folder. In it, a folder that is named
+// like the host of a URI has the state of that host alone.
 const Env = "TAPLINE_TEST_FAKE_VIRSH"
 
 // Build builds the program into a folder and returns its path.
@@ -34,9 +35,10 @@ type NIC struct{ MAC, Dev, Bridge, Alias string }
 type Domain struct {
 	Name                string
 	Running, Persistent bool
-	Live, Config        []NIC // of the process and of the definition
-	Slots               int   // free PCI slots of the process
-	Stubborn            bool  // the guest does not release NICs
+	Live, Config        []NIC  // of the process and of the definition
+	Slots               int    // free PCI slots of the process
+	Stubborn            bool   // the guest does not release NICs
+	Describes           string // UUID in its description, if not its own: a lie
 }
 
 // State is all that libvirt knows.
