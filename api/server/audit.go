@@ -119,6 +119,8 @@ func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) 
 		return
 	}
 
+	record.Unchanged = !about.Changed()
+
 	// A failure is logged, /readyz shows it, and the next change is refused.
 	_ = s.audit.Write(record)
 }

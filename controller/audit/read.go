@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -39,29 +40,24 @@ func (q Query) matches(r Record) bool {
 // maxClockStep is how far the clock may have been set back without hiding records from Since.
 const maxClockStep = time.Minute
 
-// Read returns the selected records, newest first, and whether there are more. Lines that are not
-// records are skipped.
+// Read returns the selected records of changes and denials, newest first, and whether there are
+// more. Lines that are not records are skipped.
 func (l *Log) Read(ctx context.Context, q Query) (records []Record, more bool, err error) {
 	if l == nil {
 		return nil, false, nil
 	}
-	files, err := l.openAll()
-	defer func() {
-		for _, f := range files {
-			_ = f.Close()
-		}
-	}()
+	changes, denied, err := l.openAll()
+	defer closeAll(changes, denied)
 	if err != nil {
 		return nil, false, err
 	}
 
 	skip := q.Offset
-	for r, err := range recordsIn(ctx, files) {
+	both := newestFirst(recordsIn(ctx, changes, q.Since), recordsIn(ctx, denied, q.Since))
+	for r, err := range both {
 		switch {
 		case err != nil:
 			return nil, false, err
-		case r.Time.Before(q.Since.Add(-maxClockStep)):
-			return records, false, nil
 		case !q.matches(r):
 		case skip > 0:
 			skip--
@@ -74,8 +70,9 @@ func (l *Log) Read(ctx context.Context, q Query) (records []Record, more bool, e
 	return records, false, nil
 }
 
-// recordsIn yields the records of files, each file from its end. It ends after the first error.
-func recordsIn(ctx context.Context, files []*os.File) iter.Seq2[Record, error] {
+// recordsIn yields the records of files, each file from its end, until they are too old. It ends
+// after the first error.
+func recordsIn(ctx context.Context, files []*os.File, since time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for _, f := range files {
 			for line, err := range linesBackwards(f) {
@@ -87,8 +84,12 @@ func recordsIn(ctx context.Context, files []*os.File) iter.Seq2[Record, error] {
 					yield(Record{}, ctx.Err())
 					return
 				}
+
 				var r Record
-				if json.Unmarshal(line, &r) == nil && !yield(r, nil) {
+				if json.Unmarshal(line, &r) != nil {
+					continue
+				}
+				if r.Time.Before(since.Add(-maxClockStep)) || !yield(r, nil) {
 					return
 				}
 			}
@@ -96,14 +97,51 @@ func recordsIn(ctx context.Context, files []*os.File) iter.Seq2[Record, error] {
 	}
 }
 
-// openAll opens all files, newest first. It holds mu, so that no file is rotated meanwhile.
-func (l *Log) openAll() ([]*os.File, error) {
+// newestFirst merges two sequences of records, each of which has the newest first.
+func newestFirst(a, b iter.Seq2[Record, error]) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		nextA, stopA := iter.Pull2(a)
+		defer stopA()
+		nextB, stopB := iter.Pull2(b)
+		defer stopB()
+
+		ra, errA, okA := nextA()
+		rb, errB, okB := nextB()
+		for okA || okB {
+			fromA := okA && (!okB || errA != nil || !ra.Time.Before(rb.Time))
+			if fromA {
+				if !yield(ra, errA) || errA != nil {
+					return
+				}
+				ra, errA, okA = nextA()
+				continue
+			}
+			if !yield(rb, errB) || errB != nil {
+				return
+			}
+			rb, errB, okB = nextB()
+		}
+	}
+}
+
+// openAll opens the files of both journals, newest first. It holds mu, so that no file is rotated
+// meanwhile.
+func (l *Log) openAll() (changes, denied []*os.File, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
+	if changes, err = l.changes.openFilesLocked(); err != nil {
+		return changes, nil, err
+	}
+	denied, err = l.denied.openFilesLocked()
+	return changes, denied, err
+}
+
+// openFilesLocked opens all files of a journal, newest first.
+func (j *journal) openFilesLocked() ([]*os.File, error) {
 	var files []*os.File
-	for i := range l.opts.Keep + 1 {
-		f, err := os.Open(l.fileName(i))
+	for i := range j.keep + 1 {
+		f, err := os.Open(j.fileName(i))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -113,6 +151,12 @@ func (l *Log) openAll() ([]*os.File, error) {
 		files = append(files, f)
 	}
 	return files, nil
+}
+
+func closeAll(lists ...[]*os.File) {
+	for _, f := range slices.Concat(lists...) {
+		_ = f.Close()
+	}
 }
 
 // blockSize is how much is read at a time, in bytes.

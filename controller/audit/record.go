@@ -70,6 +70,8 @@ type Record struct {
 	Status  int     `json:"status,omitempty"`  // of HTTP
 	Problem string  `json:"problem,omitempty"` // the error that the client got
 	Count   int     `json:"count,omitempty"`   // requests that the record stands for; 0: one
+	// Unchanged marks a request that changed nothing. Its record may be overwritten, as a denial's.
+	Unchanged bool `json:"-"`
 }
 
 // Limits on text that clients choose, in bytes. They keep records short.

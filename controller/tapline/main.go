@@ -48,7 +48,8 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 
 	cmd.AddCommand(
-		serveCommand(), configCommand(), pluginCommand(), manCommand(), versionCommand(),
+		serveCommand(), configCommand(), auditCommand(), pluginCommand(), manCommand(),
+		versionCommand(),
 	)
 	return cmd
 }

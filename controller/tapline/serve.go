@@ -147,7 +147,9 @@ func (ctl *controller) openFiles() error {
 func (ctl *controller) build(ctx context.Context, token []byte) error {
 	c := ctl.config
 	ctl.metrics = newMetrics(ctl.plugin)
-	ctl.timedStore = &timedStore{Store: ctl.store, observe: ctl.metrics.Committed}
+	ctl.timedStore = &timedStore{
+		Store: ctl.store, flush: ctl.audit.Flush, observe: ctl.metrics.Committed,
+	}
 
 	ring, err := engine.New(ctx, engine.Config{
 		Store:      ctl.timedStore,
@@ -176,7 +178,7 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 	ctl.keys, err = access.New(ctx, access.Config{
 		Admin:   token,
 		Clients: c.API.ClientRoles,
-		Records: ctl.store,
+		Records: ctl.timedStore,
 		Audit:   ctl.audit,
 		Logger:  ctl.log,
 	})

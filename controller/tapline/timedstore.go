@@ -9,9 +9,11 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// timedStore measures how long commits take, and remembers whether the last one failed.
+// timedStore measures how long commits take, and remembers whether the last one failed. A commit
+// has ended when also the records of the audit log that were written before it are on disk.
 type timedStore struct {
 	store.Store
+	flush   func() error        // waits for the audit log
 	observe func(time.Duration) // called after each successful commit
 
 	mu  sync.Mutex
@@ -22,6 +24,9 @@ type timedStore struct {
 func (s *timedStore) Commit(ctx context.Context, ops ...store.Op) (uint64, error) {
 	begin := time.Now()
 	revision, err := s.Store.Commit(ctx, ops...)
+	if err == nil && len(ops) > 0 {
+		err = s.flush()
+	}
 	if err == nil {
 		s.observe(time.Since(begin))
 	}
