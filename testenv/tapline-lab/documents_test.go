@@ -201,8 +201,8 @@ func TestDocumentedCommands(t *testing.T) {
 }
 
 var (
-	command = regexp.MustCompile(`\btapctl ([a-z-]+)([^|;]*)`)
-	flag    = regexp.MustCompile(`--[a-z-]+`)
+	command  = regexp.MustCompile(`\btapctl ([a-z-]+)([^|;]*)`)
+	flagWord = regexp.MustCompile(`--[a-z-]+`)
 )
 
 // verbs finds tapctl's verbs in a line, with their flags.
@@ -213,7 +213,7 @@ func verbs(line string) map[string][]string {
 		if verb == "plan" {
 			rest = "" // What is planned has a verb and flags of its own.
 		}
-		found[verb] = append(found[verb], flag.FindAllString(rest, -1)...)
+		found[verb] = append(found[verb], flagWord.FindAllString(rest, -1)...)
 	}
 	return found
 }
