@@ -65,6 +65,9 @@ wait $capture
 cat "$work/copies"
 [ "$(grep -c 'ICMP echo' "$work/copies")" = 8 ] || { echo "not every packet was copied" >&2; exit 1; }
 
+say "The way of the packets, and what each place has counted"
+tapctl explain tap-flow web | sed '/^CHECKS/,$d'
+
 say "What stands on the source's switch"
 on h1 ovs-vsctl --columns=name,select_src_port,select_dst_port,output_port,statistics,external_ids list mirror
 on h1 ovs-ofctl -O OpenFlow13 --no-stats dump-flows brtap
