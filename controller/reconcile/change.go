@@ -14,17 +14,18 @@ import (
 type Change struct {
 	Owner  string
 	Object string // such as "port tlm-0badcafe on br0"
-	// What is what is wrong with it: "missing", "unwanted", or the names of columns. Together with Object it tells whether the same
-	// comes back again.
+	// What is what is wrong with it: "missing", "unwanted", or the names of columns. Together with
+	// Object it tells whether the same difference comes back again.
 	What   string
 	Detail func() string // what stands and what must; nil where What says it all
+
 	// Gains are ports that a mirror has to select in addition, if nothing else is wrong with it.
 	Gains []vswitch.UUID
-	// Surplus is set for a flow that the program does not have, and the one before perhaps had.
+	// Surplus is set for a flow that the program does not have; the program before perhaps had it.
 	Surplus bool
 }
 
-// Key tells whether the same comes back again, whatever the values are.
+// Key identifies the difference, whatever the values are.
 func (c Change) Key() string { return c.Object + ": " + c.What }
 
 // String says what was found.
@@ -44,50 +45,66 @@ func object(kind, name, bridge string) string { return kind + " " + name + " on 
 
 // differing describes a row that must change.
 func differing[T vswitch.Row](owner, object string, have, want *T) Change {
-	must := *want // The caller's goes on to change.
-	return Change{Owner: owner, Object: object, What: strings.Join(vswitch.DifferentColumns(have, want), " "), Detail: func() string {
+	must := *want // The caller goes on to change its own.
+	detail := func() string {
 		var details []string
 		for _, d := range vswitch.Differences(have, &must) {
 			details = append(details, fmt.Sprintf("%s is %s, want %s", d.Column, d.Was, d.Now))
 		}
 		return strings.Join(details, ", ")
-	}}
+	}
+
+	columns := strings.Join(vswitch.DifferentColumns(have, want), " ")
+	return Change{Owner: owner, Object: object, What: columns, Detail: detail}
 }
 
-// gains are the ports that a mirror has to select in addition; nil if it selects one that it must not.
+// gains are the ports that a mirror has to select in addition; nil if it selects one that it must
+// not.
 func gains(have, want *vswitch.Mirror) []vswitch.UUID {
+	sides := [][2][]vswitch.UUID{
+		{have.SelectSrcPort, want.SelectSrcPort},
+		{have.SelectDstPort, want.SelectDstPort},
+	}
+
 	var out []vswitch.UUID
-	for _, pair := range [][2][]vswitch.UUID{{have.SelectSrcPort, want.SelectSrcPort}, {have.SelectDstPort, want.SelectDstPort}} {
-		if slices.ContainsFunc(pair[0], func(port vswitch.UUID) bool { return !selects(pair[1], port) }) {
+	for _, side := range sides {
+		have, want := side[0], side[1]
+		if slices.ContainsFunc(have, func(port vswitch.UUID) bool { return !selects(want, port) }) {
 			return nil
 		}
-		for _, port := range pair[1] {
-			if !selects(pair[0], port) {
+		for _, port := range want {
+			if !selects(have, port) {
 				out = append(out, port)
 			}
 		}
 	}
+
 	return out
 }
 
-// selects looks a port up among those that a mirror selects, which are sorted.
+// selects looks a port up in a set of ports, which is sorted.
 func selects(ports []vswitch.UUID, port vswitch.UUID) bool {
 	_, found := slices.BinarySearchFunc(ports, port, vswitch.UUID.Compare)
 	return found
 }
 
-// flowChange describes a modification of flows.
-func flowChange(owner, bridge string, m *openflow.FlowMod, have map[flowtable.Key]*openflow.FlowStats) Change {
-	stands := have[flowtable.KeyOf(m.Table, m.Priority, m.Match)]
+// flowChange describes a modification of flows; stands is the flow that the switch has there, or
+// nil.
+func flowChange(owner, bridge string, m *openflow.FlowMod, stands *openflow.FlowStats) Change {
+	c := Change{Owner: owner, Object: object("flow", m.String(), bridge)}
 	switch {
-	case m.Command != openflow.FlowAdd && stands != nil:
-		return Change{Owner: owner, Object: object("flow", asAdded(stands), bridge), What: wasUnwanted, Surplus: true}
 	case m.Command != openflow.FlowAdd:
-		return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: wasUnwanted, Surplus: true}
+		if stands != nil {
+			c.Object = object("flow", asAdded(stands), bridge)
+		}
+		c.What, c.Surplus = wasUnwanted, true
 	case stands == nil:
-		return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: wasMissing}
+		c.What = wasMissing
+	default:
+		c.What, c.Detail = "altered", func() string { return "it is " + asAdded(stands) }
 	}
-	return Change{Owner: owner, Object: object("flow", m.String(), bridge), What: "altered", Detail: func() string { return "it is " + asAdded(stands) }}
+
+	return c
 }
 
 // asAdded writes an installed flow as the message that would add it.

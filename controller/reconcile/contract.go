@@ -10,11 +10,13 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// maxOFPort is the highest number that may be requested (ovs-vswitchd.conf.db(5), Interface:ofport_request).
+// maxOFPort is the highest number that may be requested (ovs-vswitchd.conf.db(5),
+// Interface:ofport_request).
 const maxOFPort = 65279
 
-// check holds a program against the contract: it touches nothing but the tap bridge and mirror ports of its own, copies
-// leave the tap bridge by ports with a number alone, and no two of its objects are one to the switch. What it takes down of them goes into d.
+// check holds a program against the contract: it touches nothing but the tap bridge and mirror
+// ports of its own, copies leave the tap bridge only by ports with a number, and no two of its
+// objects are the same to the switch. It fills in what d takes from that.
 func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 	if d.ports, err = checkPorts(p, tapBridge); err != nil {
 		return err
@@ -25,6 +27,10 @@ func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 	if d.mirrors, err = checkMirrors(p, d.ports, tapBridge); err != nil {
 		return err
 	}
+	if err := checkHeld(p); err != nil {
+		return err
+	}
+
 	d.flowOwner, err = checkFlows(p)
 	return err
 }
@@ -35,122 +41,187 @@ func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) e
 	case p.Bridge.Name != tapBridge:
 		return fmt.Errorf("its tap bridge is %q, not %q", p.Bridge.Name, tapBridge)
 	case p.Bridge.FailMode != "secure":
-		return fmt.Errorf("bridge %s: fail_mode is %q: want secure", p.Bridge.Name, p.Bridge.FailMode)
+		return fmt.Errorf("bridge %s: fail_mode is %q: want secure", p.Bridge.Name,
+			p.Bridge.FailMode)
 	case !slices.Contains(p.Bridge.Protocols, "OpenFlow13"):
-		return fmt.Errorf("bridge %s: protocols are %q: want OpenFlow13 among them", p.Bridge.Name, p.Bridge.Protocols)
-	case p.Tunnel.Port != "" && (tunnel == nil || tunnel.Bridge != tapBridge || tunnel.Type != tunnelType):
+		return fmt.Errorf("bridge %s: protocols are %q: want OpenFlow13 among them", p.Bridge.Name,
+			p.Bridge.Protocols)
+	case p.Tunnel.Port != "" && (tunnel == nil || tunnel.Bridge != tapBridge ||
+		tunnel.Type != tunnelType):
 		return fmt.Errorf("tunnel port %s is no tunnel of bridge %s", p.Tunnel.Port, tapBridge)
 	}
+
 	return nil
 }
 
-const tunnelType = "gre"
+// Types of interfaces.
+const (
+	patchType  = "patch"
+	tunnelType = "gre"
+)
 
 // checkPorts returns the ports by name, which is unique in a switch.
 func checkPorts(p *tap.Program, tapBridge string) (map[string]*tap.Port, error) {
 	ports := make(map[string]*tap.Port, len(p.Ports))
 	for i := range p.Ports {
 		port := &p.Ports[i]
-		wrong := ""
-		_, twice := ports[port.Name]
-		switch {
-		case port.Owner == "" || port.Name == "" || port.Bridge == "" || len(port.Name) > 15:
-			wrong = "a part is missing, or the name is over 15 characters"
-		case twice:
+		wrong := checkPort(port, tapBridge)
+		if _, twice := ports[port.Name]; twice && wrong == "" {
 			wrong = "another port of the program has this name"
-		case port.Name == tapBridge:
-			wrong = "the name is that of the tap bridge's own port"
-		case port.OFPortRequest > maxOFPort:
-			wrong = fmt.Sprintf("ofport_request is %d: want 1 to %d, or 0 for none", port.OFPortRequest, maxOFPort)
-		case port.Plugged && (port.Bridge != tapBridge || port.Type != "" || len(port.Options) > 0):
-			wrong = "what a guest's NIC is plugged into can only be a port of the tap bridge, and is not configured"
 		}
 		if wrong != "" {
-			return nil, fmt.Errorf("port %q on bridge %q of owner %q: %s", port.Name, port.Bridge, port.Owner, wrong)
+			return nil, fmt.Errorf("port %q on bridge %q of owner %q: %s", port.Name, port.Bridge,
+				port.Owner, wrong)
 		}
 		ports[port.Name] = port
 	}
+
 	for i := range p.Ports {
 		port := &p.Ports[i]
-		peer := ports[port.Options["peer"]]
-		paired := port.Type == "patch" && peer != nil && peer.Type == "patch" && peer.Options["peer"] == port.Name && peer.Owner == port.Owner &&
-			(port.Bridge == tapBridge) != (peer.Bridge == tapBridge)
-		wrong := ""
-		switch {
-		case port.Bridge != tapBridge && !paired:
-			wrong = "only a patch port to bridge " + tapBridge + " may stand there"
-		case port.Bridge != tapBridge && (port.VLANMode != "trunk" || !slices.Equal(port.Trunks, []uint16{tap.MaxVLAN + 1})):
-			wrong = "it is not closed to ordinary traffic by trunks=4095"
-		case port.Type == "patch" && !paired:
-			wrong = "its peer is no patch port of the same owner on a source bridge"
-		case port.Type == tunnelType && (port.Options["remote_ip"] != "flow" || port.Options["key"] != "flow"):
-			wrong = "want a tunnel with remote_ip=flow and key=flow"
-		case port.Type != "" && port.Type != "patch" && port.Type != tunnelType:
-			wrong = fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s)", port.Type, tunnelType)
-		}
-		if wrong != "" {
+		if wrong := checkKind(port, ports, tapBridge); wrong != "" {
 			return nil, fmt.Errorf("port %s on bridge %s: %s", port.Name, port.Bridge, wrong)
 		}
 	}
+
 	return ports, nil
 }
 
-// checkMirrors returns the mirrors by name.
-func checkMirrors(p *tap.Program, ports map[string]*tap.Port, tapBridge string) (map[portKey]*tap.Mirror, error) {
+// checkPort says what is wrong with a port by itself, or "".
+func checkPort(port *tap.Port, tapBridge string) string {
+	switch {
+	case port.Owner == "" || port.Name == "" || port.Bridge == "" || len(port.Name) > 15:
+		return "a part is missing, or the name is over 15 characters"
+	case port.Name == tapBridge:
+		return "the name is that of the tap bridge's own port"
+	case port.OFPortRequest > maxOFPort:
+		return fmt.Sprintf("ofport_request is %d: want 1 to %d, or 0 for none", port.OFPortRequest,
+			maxOFPort)
+	case port.Plugged && (port.Bridge != tapBridge || port.Type != "" || len(port.Options) > 0):
+		return "what a guest's NIC is plugged into can only be a port of the tap bridge, and is " +
+			"not configured"
+	}
+	return ""
+}
+
+// checkKind says what is wrong with a port as a NIC, a patch port or a tunnel, or "".
+func checkKind(port *tap.Port, ports map[string]*tap.Port, tapBridge string) string {
+	paired := isPair(port, ports[port.Options["peer"]], tapBridge)
+	switch {
+	case port.Bridge != tapBridge && !paired:
+		return "only a patch port to bridge " + tapBridge + " may stand there"
+	case port.Bridge != tapBridge && (port.VLANMode != "trunk" ||
+		!slices.Equal(port.Trunks, closedTrunks)):
+		return "it is not closed to ordinary traffic by trunks=4095"
+	case port.Type == patchType && !paired:
+		return "its peer is no patch port of the same owner on a source bridge"
+	case port.Type == tunnelType && (port.Options["remote_ip"] != "flow" ||
+		port.Options["key"] != "flow"):
+		return "want a tunnel with remote_ip=flow and key=flow"
+	case port.Type != "" && port.Type != patchType && port.Type != tunnelType:
+		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s)", port.Type,
+			tunnelType)
+	}
+
+	return ""
+}
+
+// closedTrunks are the trunks of a port that takes no ordinary traffic: the reserved VLAN alone.
+var closedTrunks = []uint16{tap.MaxVLAN + 1}
+
+// isPair reports whether two ports are patch ports of one owner that join a source bridge and the
+// tap bridge. peer may be nil.
+func isPair(port, peer *tap.Port, tapBridge string) bool {
+	return port.Type == patchType && peer != nil && peer.Type == patchType &&
+		peer.Options["peer"] == port.Name && peer.Owner == port.Owner &&
+		(port.Bridge == tapBridge) != (peer.Bridge == tapBridge)
+}
+
+// checkMirrors returns the mirrors by bridge and name.
+func checkMirrors(
+	p *tap.Program, ports map[string]*tap.Port, tapBridge string,
+) (map[portKey]*tap.Mirror, error) {
 	mirrors := make(map[portKey]*tap.Mirror, len(p.Mirrors))
 	for i := range p.Mirrors {
 		m := &p.Mirrors[i]
 		out, key := ports[m.Output], portKey{m.Bridge, m.Name}
+		fits := out != nil && out.Type == patchType && out.Bridge == m.Bridge &&
+			out.Owner == m.Owner
 		switch {
-		case m.Owner == "" || m.Name == "" || out == nil || out.Type != "patch" || out.Bridge != m.Bridge || m.Bridge == tapBridge || out.Owner != m.Owner:
-			return nil, fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that this program has there for owner %q", m.Name, m.Bridge, m.Output, m.Owner)
+		case m.Owner == "" || m.Name == "" || m.Bridge == tapBridge || !fits:
+			return nil, fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that "+
+				"this program "+
+				"has there for owner %q", m.Name, m.Bridge, m.Output, m.Owner)
 		case mirrors[key] != nil:
-			return nil, fmt.Errorf("mirror %s on bridge %s: another mirror of the program has this name", m.Name, m.Bridge)
+			return nil, fmt.Errorf("mirror %s on bridge %s: another mirror of the program has "+
+				"this name",
+				m.Name, m.Bridge)
 		}
+
 		mirrors[key] = m
 	}
+
 	return mirrors, nil
 }
 
-// checkFlows returns whose the flows are.
+// checkFlows returns the owner of each flow.
 func checkFlows(p *tap.Program) (map[flowtable.Key]string, error) {
 	owners := make(map[flowtable.Key]string, len(p.Flows))
 	for i := range p.Flows {
 		f := &p.Flows[i]
-		m := &f.Mod
-		key := flowtable.KeyOf(m.Table, m.Priority, m.Match)
-		other, taken := owners[key]
-		switch {
-		case f.Owner == "" || m.Command != openflow.FlowAdd:
-			return nil, fmt.Errorf("flow %v of owner %q: want an addition with an owner", m, f.Owner)
-		case m.Table > openflow.TableMax:
-			return nil, fmt.Errorf("flow %v of %s: want a table of 0 to %d", m, f.Owner, openflow.TableMax)
-		case m.IdleTimeout != 0 || m.HardTimeout != 0 || m.Flags != 0 || m.BufferID != 0:
-			return nil, fmt.Errorf("flow %v of %s: want no timeout, no flags and no buffer: what must stand does not expire", m, f.Owner)
-		case isReserved(m.Cookie) || m.Priority == probePriority && m.Table == 0:
-			return nil, fmt.Errorf("flow %v of %s: cookies that begin with tp, and priority %d of table 0, are the controller's", m, f.Owner, probePriority)
-		case taken:
-			return nil, fmt.Errorf("flow %v of %s: %s has the same flow", m, f.Owner, other)
+		key := flowtable.KeyOf(f.Mod.Table, f.Mod.Priority, f.Mod.Match)
+		if other, taken := owners[key]; taken {
+			return nil, fmt.Errorf("flow %v of %s: %s has the same flow", &f.Mod, f.Owner, other)
+		}
+		if wrong := checkFlow(f); wrong != "" {
+			return nil, fmt.Errorf("flow %v of %q: %s", &f.Mod, f.Owner, wrong)
 		}
 		owners[key] = f.Owner
-		for _, i := range m.Instructions {
-			if why := forbiddenInstruction(i); why != "" {
-				return nil, fmt.Errorf("flow %v of %s: %s", m, f.Owner, why)
-			}
-		}
 	}
-	for _, h := range p.Held {
-		if h.Owner == "" || h.Cookie == 0 || isReserved(h.Cookie) {
-			return nil, fmt.Errorf("held owner %q with cookie %v: want an owner, and a cookie that is its own", h.Owner, h.Cookie)
-		}
-	}
+
 	return owners, nil
 }
 
-// isReserved tells the cookies of flows that the controller adds: their first two bytes are its own.
+// checkFlow says what is wrong with a flow, or "".
+func checkFlow(f *tap.FlowEntry) string {
+	m := &f.Mod
+	switch {
+	case f.Owner == "" || m.Command != openflow.FlowAdd:
+		return "want an addition with an owner"
+	case m.Table > openflow.TableMax:
+		return fmt.Sprintf("want a table of 0 to %d", openflow.TableMax)
+	case m.IdleTimeout != 0 || m.HardTimeout != 0 || m.Flags != 0 || m.BufferID != 0:
+		return "want no timeout, no flags and no buffer: what must stand does not expire"
+	case isReserved(m.Cookie) || m.Priority == probePriority && m.Table == 0:
+		return fmt.Sprintf("cookies that begin with tp, and priority %d of table 0, are the "+
+			"controller's",
+			probePriority)
+	}
+
+	for _, i := range m.Instructions {
+		if why := forbiddenInstruction(i); why != "" {
+			return why
+		}
+	}
+
+	return ""
+}
+
+func checkHeld(p *tap.Program) error {
+	for _, h := range p.Held {
+		if h.Owner == "" || h.Cookie == 0 || isReserved(h.Cookie) {
+			return fmt.Errorf("held owner %q with cookie %v: want an owner, and a cookie that is "+
+				"its own",
+				h.Owner, h.Cookie)
+		}
+	}
+	return nil
+}
+
+// isReserved reports whether a cookie is the controller's own: its first two bytes say so.
 func isReserved(c openflow.Cookie) bool { return c>>48 == probeMagic>>48 }
 
-// forbiddenInstruction says why an instruction must not be, or "". Whatever is not known to be harmless is forbidden.
+// forbiddenInstruction says why an instruction is not allowed, or "". Whatever is not known to be
+// harmless is forbidden.
 func forbiddenInstruction(i action.Instruction) string {
 	switch i := i.(type) {
 	case action.GotoTable, action.WriteMetadata, action.ClearActions:
@@ -163,8 +234,9 @@ func forbiddenInstruction(i action.Instruction) string {
 	return fmt.Sprintf("instruction %v is not allowed", i)
 }
 
-// forbiddenAction finds an action by which a packet would go where no port with a number says so: copies must not be
-// learned from, flooded or sent to a controller, and no flow may come about that the program does not have.
+// forbiddenAction finds an action by which a packet could leave other than by a port with a number:
+// copies must not be learned from, flooded or sent to a controller, and no flow may come about that
+// the program does not have.
 func forbiddenAction(actions []action.Action) string {
 	for _, a := range actions {
 		switch a := a.(type) {
@@ -180,7 +252,8 @@ func forbiddenAction(actions []action.Action) string {
 			if why := forbiddenAction(a.Actions); why != "" {
 				return why
 			}
-		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN, action.Exit:
+		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,
+			action.Exit:
 		default:
 			return fmt.Sprintf("action %v is not allowed", a)
 		}

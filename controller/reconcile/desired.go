@@ -19,19 +19,22 @@ const (
 type Desired struct {
 	Program *tap.Program
 	Flows   []flowtable.Flow
-	// Fingerprints are fingerprints of each owner's objects; they differ when anything of an owner's differs.
+	Owners  []string // sorted
+
+	// Fingerprints are those of each owner's objects: they differ if anything of the owner differs.
 	Fingerprints map[string]uint64
-	Owners       []string // sorted
-	// FlowsFingerprint is that of all flows, and of whose are left alone: programs with the same want the same flows.
+	// FlowsFingerprint is that of all flows and of the held owners: programs that have the same
+	// want the same flows.
 	FlowsFingerprint uint64
-	// portsFingerprint is that of all ports, rowsFingerprint that of all that stands in the database, both with whose is left alone.
+	// portsFingerprint is that of all ports and rowsFingerprint that of all rows, both with the
+	// held owners.
 	portsFingerprint, rowsFingerprint uint64
 	objects                           fingerprints
 
 	ports       map[string]*tap.Port // by name
 	mirrors     map[portKey]*tap.Mirror
 	flowOwner   map[flowtable.Key]string
-	delivers    map[string]bool
+	delivers    map[string]bool // owners that have flows
 	held        map[string]bool
 	heldCookies map[openflow.Cookie]bool
 }
@@ -44,69 +47,93 @@ func (d *Desired) tunnelOwner() string {
 	return tap.OwnerBridge
 }
 
-// Delivers reports whether an owner has flows. A capture has none while the number of the port that it goes to is not known.
+// Delivers reports whether an owner has flows. A capture has none while the number of the port that
+// it goes to is not known.
 func (d *Desired) Delivers(owner string) bool { return d.delivers[owner] }
 
-// Silenced returns the program without the flows of some owners, of which nothing may be delivered for now.
+// Silenced returns the program without the flows of some owners, which may deliver nothing for now.
 func (d *Desired) Silenced(owners map[string]bool) *Desired {
 	if len(owners) == 0 {
 		return d
 	}
 	out := *d
-	out.Flows = slices.DeleteFunc(slices.Clone(d.Flows), func(f flowtable.Flow) bool { return owners[d.flowOwner[f.Key()]] })
+	out.Flows = slices.DeleteFunc(slices.Clone(d.Flows),
+		func(f flowtable.Flow) bool { return owners[d.flowOwner[f.Key()]] })
 	return &out
 }
 
-// NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own, and prepares it.
+// NewDesired checks that a program touches nothing but the tap bridge and mirror ports of its own,
+// and prepares it.
 func NewDesired(p *tap.Program, tapBridge string) (*Desired, error) {
 	return (&Desired{Program: &tap.Program{}}).Next(p, tapBridge)
 }
 
-// Next is [NewDesired] for a program that follows another one, from which it takes what they have in common.
+// Next is [NewDesired] for a program that follows another one, from which it takes what both have.
 func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
-	before := d
-	d = &Desired{
-		Program: p, Fingerprints: map[string]uint64{},
-		delivers: map[string]bool{}, held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{}, portsFingerprint: 1, // Not that of no program.
+	next := &Desired{
+		Program: p, Fingerprints: map[string]uint64{}, delivers: map[string]bool{},
+		held: map[string]bool{}, heldCookies: map[openflow.Cookie]bool{},
+		portsFingerprint: 1, // An empty program differs from none.
 	}
-	if err := check(p, tapBridge, d); err != nil {
+
+	if err := check(p, tapBridge, next); err != nil {
 		return nil, err
 	}
-	var of fingerprinter
-	if d.objects = of.program(p, before); of.err != nil {
-		return nil, of.err
+
+	var f fingerprinter
+	if next.objects = f.program(p, d); f.err != nil {
+		return nil, f.err
 	}
-	add := func(all *uint64, owner string, print uint64) {
-		d.Fingerprints[owner] = of.with(d.Fingerprints[owner], print)
-		*all = of.with(*all, print)
-	}
+
+	next.addRows(&f)
+	next.addFlows(&f)
+	next.Owners = slices.Sorted(maps.Keys(next.Fingerprints))
+	next.addHeld(&f)
+	return next, nil
+}
+
+// add adds the fingerprint of an object to that of its owner and of all objects of its kind.
+func (d *Desired) add(f *fingerprinter, all *uint64, owner string, fingerprint uint64) {
+	d.Fingerprints[owner] = f.with(d.Fingerprints[owner], fingerprint)
+	*all = f.with(*all, fingerprint)
+}
+
+func (d *Desired) addRows(f *fingerprinter) {
+	p := d.Program
 	for i := range p.Ports {
-		add(&d.portsFingerprint, p.Ports[i].Owner, d.objects.ports[i])
+		d.add(f, &d.portsFingerprint, p.Ports[i].Owner, d.objects.ports[i])
 	}
 	d.rowsFingerprint = d.portsFingerprint
-	add(&d.rowsFingerprint, tap.OwnerBridge, of.bridge(&p.Bridge))
+	d.add(f, &d.rowsFingerprint, tap.OwnerBridge, f.bridge(&p.Bridge))
 	for i := range p.Mirrors {
-		add(&d.rowsFingerprint, p.Mirrors[i].Owner, d.objects.mirrors[i])
+		d.add(f, &d.rowsFingerprint, p.Mirrors[i].Owner, d.objects.mirrors[i])
 	}
+}
+
+func (d *Desired) addFlows(f *fingerprinter) {
+	p := d.Program
 	d.Flows = make([]flowtable.Flow, 0, len(p.Flows))
 	for i := range p.Flows {
-		f := &p.Flows[i]
-		flow := flowtable.Flow{
-			Table: f.Mod.Table, Priority: f.Mod.Priority, Match: f.Mod.Match, Cookie: f.Mod.Cookie,
-			Instructions: f.Mod.Instructions, IdleTimeout: f.Mod.IdleTimeout, HardTimeout: f.Mod.HardTimeout, Flags: f.Mod.Flags,
-		}
-		d.Flows = append(d.Flows, flow)
-		d.delivers[f.Owner] = true
-		add(&d.FlowsFingerprint, f.Owner, d.objects.flows[i])
+		entry := &p.Flows[i]
+		m := &entry.Mod
+		d.Flows = append(d.Flows, flowtable.Flow{
+			Table: m.Table, Priority: m.Priority, Match: m.Match, Cookie: m.Cookie,
+			Instructions: m.Instructions, IdleTimeout: m.IdleTimeout, HardTimeout: m.HardTimeout,
+			Flags: m.Flags,
+		})
+		d.delivers[entry.Owner] = true
+		d.add(f, &d.FlowsFingerprint, entry.Owner, d.objects.flows[i])
 	}
-	d.Owners = slices.Sorted(maps.Keys(d.Fingerprints))
-	for i := range p.Held {
-		h := &p.Held[i]
+}
+
+func (d *Desired) addHeld(f *fingerprinter) {
+	for i := range d.Program.Held {
+		h := &d.Program.Held[i]
 		d.held[h.Owner] = true
 		d.heldCookies[h.Cookie] = true
-		for _, all := range []*uint64{&d.FlowsFingerprint, &d.portsFingerprint, &d.rowsFingerprint} {
-			*all = of.with(*all, of.hold(h))
+		for _, all := range []*uint64{&d.FlowsFingerprint, &d.portsFingerprint,
+			&d.rowsFingerprint} {
+			*all = f.with(*all, f.hold(h))
 		}
 	}
-	return d, nil
 }

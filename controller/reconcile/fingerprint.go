@@ -11,7 +11,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// fingerprintSeed makes fingerprints different in each process, so that no plugin can choose objects that have the same.
+// fingerprintSeed makes fingerprints differ from process to process, so that no plugin can choose
+// two objects with the same fingerprint.
 var fingerprintSeed = maphash.MakeSeed()
 
 // fingerprinter makes fingerprints, and keeps the first error.
@@ -34,11 +35,11 @@ func (p *fingerprinter) begin(kind byte) { p.buf = append(p.buf[:0], kind) }
 
 func (p *fingerprinter) end() uint64 { return maphash.Bytes(fingerprintSeed, p.buf) }
 
-// with is the fingerprint of what went before and of an object after it.
-func (p *fingerprinter) with(before uint64, print uint64) uint64 {
+// with is the fingerprint of a sequence that one more object follows.
+func (p *fingerprinter) with(before, object uint64) uint64 {
 	p.begin(kindOther)
 	p.buf = binary.BigEndian.AppendUint64(p.buf, before)
-	p.buf = binary.BigEndian.AppendUint64(p.buf, print)
+	p.buf = binary.BigEndian.AppendUint64(p.buf, object)
 	return p.end()
 }
 
@@ -131,17 +132,23 @@ type fingerprints struct{ ports, mirrors, flows []uint64 }
 func (p *fingerprinter) program(now *tap.Program, before *Desired) fingerprints {
 	was := before.Program
 	return fingerprints{
-		ports:   fingerprintAll(was.Ports, now.Ports, before.objects.ports, (*tap.Port).Equal, p.port),
-		mirrors: fingerprintAll(was.Mirrors, now.Mirrors, before.objects.mirrors, (*tap.Mirror).Equal, p.mirror),
-		flows:   fingerprintAll(was.Flows, now.Flows, before.objects.flows, (*tap.FlowEntry).Equal, p.flow),
+		ports: fingerprintAll(was.Ports, now.Ports, before.objects.ports, (*tap.Port).Equal,
+			p.port),
+		mirrors: fingerprintAll(was.Mirrors, now.Mirrors, before.objects.mirrors,
+			(*tap.Mirror).Equal, p.mirror),
+		flows: fingerprintAll(was.Flows, now.Flows, before.objects.flows, (*tap.FlowEntry).Equal,
+			p.flow),
 	}
 }
 
 // reach is how far ahead an object of a program is looked for in the one before.
 const reach = 8
 
-// fingerprintAll makes the fingerprints of objects. What stands as in the program before keeps the one that it had.
-func fingerprintAll[T any](before, now []T, prints []uint64, same func(a, b *T) bool, print func(*T) uint64) []uint64 {
+// fingerprintAll makes the fingerprints of objects. An object that the program before had keeps its
+// fingerprint.
+func fingerprintAll[T any](
+	before, now []T, known []uint64, same func(a, b *T) bool, fingerprint func(*T) uint64,
+) []uint64 {
 	out := make([]uint64, len(now))
 	next := 0
 	for i := range now {
@@ -150,10 +157,11 @@ func fingerprintAll[T any](before, now []T, prints []uint64, same func(a, b *T) 
 			at++
 		}
 		if at < end {
-			out[i], next = prints[at], at+1
+			out[i], next = known[at], at+1
 		} else {
-			out[i] = print(&now[i])
+			out[i] = fingerprint(&now[i])
 		}
 	}
+
 	return out
 }

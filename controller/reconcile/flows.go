@@ -10,12 +10,14 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// The probe flow sends probes of other hosts, and nothing else, from the tunnel to the controller (see package session).
+// The probe flow sends probes of other hosts, and nothing else, from the tunnel to the controller
+// (see package session).
 const (
 	probeMagic = 0x7470 << 48 // "tp"
 	// ProbeKey is the tunnel key of probes. Services never have it.
 	ProbeKey = 0xffffffff
-	// ProbeEtherType is one of the two that IEEE 802 leaves for local experiments (IEEE 802, 9.2.4).
+	// ProbeEtherType is one of the two that IEEE 802 leaves for local experiments (IEEE 802,
+	// 9.2.4).
 	ProbeEtherType = 0x88b5
 
 	probePriority = 0xffff
@@ -40,25 +42,31 @@ func IsProbe(p *openflow.PacketIn) bool { return p.Cookie == probeMagic }
 type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
-	Changes     []Change        // what is wrong, one for each of Mods, but for the controller's own flows where they go on by themselves
-	// Fresh says that Mods only add the flows of owners that have none yet. Until they stand the tap bridge drops what comes from
-	// those, so it does not matter which comes first: they, or the rows that feed them.
+	// what is wrong, one for each of Mods, but for the controller's own flows where they go on by
+	// themselves
+	Changes []Change
+	// Fresh says that Mods only add the flows of owners that have none yet. Until they stand the
+	// tap bridge drops what comes from those, so it does not matter which comes first: they, or the
+	// rows that feed them.
 	Fresh bool
 	// Whole says that Mods leave nothing undone.
 	Whole bool
 }
 
-// DiffFlows compares a program, and the probe flow of the tunnel port, if it has a number yet, with the flows of the tap bridge, all of
-// which are ours. What belongs to an owner that repair does not let through stays as it is.
+// DiffFlows compares a program, and the probe flow of the tunnel port, if it has a number yet, with
+// the flows of the tap bridge, all of which are ours. What belongs to an owner that repair does not
+// let through stays as it is.
 func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, repair Gate) Flows {
 	want := d.Flows
 	if tunnel != 0 {
 		want = append(slices.Clip(want), ProbeFlow(tunnel))
 	}
+
 	out := Flows{
 		Mods: flowtable.Diff(want, have, flowtable.Options{
 			Ignore: func(f openflow.FlowStats) bool {
-				if d.heldCookies[f.Cookie] && d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)] == "" {
+				if d.heldCookies[f.Cookie] && d.flowOwner[flowtable.KeyOf(f.Table, f.Priority,
+					f.Match)] == "" {
 					return true
 				}
 				return tunnel == 0 && d.Program.Tunnel.Port != "" && probePort(&f) != 0
@@ -69,6 +77,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, re
 	if out.Whole = true; len(out.Mods) == 0 {
 		return out
 	}
+
 	stands := make(map[flowtable.Key]*openflow.FlowStats, len(have))
 	cookies := map[openflow.Cookie]bool{}
 	renumbered := false
@@ -79,6 +88,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, re
 		cookies[have[i].Cookie] = true
 		stands[flowtable.KeyOf(have[i].Table, have[i].Priority, have[i].Match)] = &have[i]
 	}
+
 	var mods []openflow.FlowMod
 	out.Fresh = true
 	for i := range out.Mods {
@@ -87,6 +97,7 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, re
 		if !known {
 			owner = tap.OwnerBridge
 		}
+
 		out.Outstanding[owner] = true
 		was := stands[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
 		// The probe flow goes on by itself, and others depend on it.
@@ -95,21 +106,24 @@ func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, re
 			out.Whole = false
 			continue
 		}
+
 		mods = append(mods, *mod)
-		out.Fresh = out.Fresh && owner != tap.OwnerBridge && mod.Command == openflow.FlowAdd && !cookies[mod.Cookie]
+		out.Fresh = out.Fresh && owner != tap.OwnerBridge && mod.Command == openflow.FlowAdd &&
+			!cookies[mod.Cookie]
 		if !goesOn {
 			if own {
 				owner = d.tunnelOwner()
 			}
-			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, stands))
+			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, was))
 		}
 	}
+
 	out.Mods = mods
 	return out
 }
 
-// ownFlow tells whether a modification is of the probe flow, which is the controller's own, and then whether it comes about by itself:
-// the tunnel port has another number.
+// ownFlow tells whether a modification is of the probe flow, which is the controller's own, and
+// then whether it comes about by itself: the tunnel port has another number.
 func ownFlow(mod *openflow.FlowMod, was *openflow.FlowStats, renumbered bool) (own, goesOn bool) {
 	if mod.Command == openflow.FlowAdd {
 		own = mod.Cookie == probeMagic
@@ -124,12 +138,14 @@ func probePort(f *openflow.FlowStats) openflow.PortNo {
 	if f.Cookie != probeMagic {
 		return 0
 	}
+
 	in, _ := f.Match.Get(oxm.FieldInPort)
 	port := openflow.PortNo(in.Uint64())
 	want := ProbeFlow(port)
 	if flowtable.KeyOf(f.Table, f.Priority, f.Match) != want.Key() {
 		return 0
 	}
+
 	return port
 }
 
@@ -139,19 +155,23 @@ func Applied(have []openflow.FlowStats, mods []openflow.FlowMod) []openflow.Flow
 	for i := range mods {
 		changed[flowtable.KeyOf(mods[i].Table, mods[i].Priority, mods[i].Match)] = &mods[i]
 	}
+
 	var out []openflow.FlowStats
 	for _, f := range have {
 		if changed[flowtable.KeyOf(f.Table, f.Priority, f.Match)] == nil {
 			out = append(out, f)
 		}
 	}
+
 	for _, m := range changed {
 		if m.Command == openflow.FlowAdd {
 			out = append(out, openflow.FlowStats{
-				Table: m.Table, Priority: m.Priority, Match: m.Match, Cookie: m.Cookie, Instructions: m.Instructions,
-				IdleTimeout: m.IdleTimeout, HardTimeout: m.HardTimeout, Flags: m.Flags,
+				Table: m.Table, Priority: m.Priority, Match: m.Match, Cookie: m.Cookie,
+				Instructions: m.Instructions,
+				IdleTimeout:  m.IdleTimeout, HardTimeout: m.HardTimeout, Flags: m.Flags,
 			})
 		}
 	}
+
 	return out
 }

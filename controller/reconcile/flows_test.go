@@ -28,13 +28,16 @@ func texts(mods []openflow.FlowMod) []string {
 
 func TestDiffFlows(t *testing.T) {
 	const (
-		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001,actions=output:7"
-		addGuard   = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
-		addProbe   = "ADD table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128"
+		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001," +
+			"actions=output:7"
+		addGuard = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
+		addProbe = "ADD table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5," +
+			"cookie=0x7470000000000000,actions=CONTROLLER:128"
 	)
 	base := desired(t, program())
 	all := installed(base, 100)
-	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009, Match: oxm.Match{oxm.InPort(9)}}
+	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009,
+		Match: oxm.Match{oxm.InPort(9)}}
 	edited := func(edit func(*openflow.FlowStats)) []openflow.FlowStats {
 		out := append([]openflow.FlowStats{}, all...)
 		for i := range out {
@@ -44,6 +47,7 @@ func TestDiffFlows(t *testing.T) {
 		}
 		return out
 	}
+
 	for _, tc := range []struct {
 		name   string
 		have   []openflow.FlowStats
@@ -53,36 +57,58 @@ func TestDiffFlows(t *testing.T) {
 		owners map[string]bool
 	}{
 		{"everything stands", all, base, 100, []string{}, map[string]bool{}},
-		{"fresh switch", nil, base, 100, []string{addGuard, addProbe, addCapture}, map[string]bool{"bridge": true, "cap1": true}},
-		{"tunnel has no number yet", nil, base, 0, []string{addGuard, addCapture}, map[string]bool{"bridge": true, "cap1": true}},
-		{"flow is missing", append([]openflow.FlowStats{}, installed(desired(t, program(without("cap1"))), 100)...), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"flow too many", append(append([]openflow.FlowStats{}, all...), foreign), base, 100, []string{"DELETE_STRICT table=2,priority=9,in_port=9,cookie=0x0"}, map[string]bool{"bridge": true}},
-		{"action differs", edited(func(f *openflow.FlowStats) { f.Instructions = nil }), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"cookie differs", edited(func(f *openflow.FlowStats) { f.Cookie = 0 }), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"flow expires", edited(func(f *openflow.FlowStats) { f.IdleTimeout = 5 }), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
-		{"capture leaves", all, desired(t, program(without("cap1"))), 100, []string{"DELETE_STRICT table=0,priority=100,in_port=4097,cookie=0x0"}, map[string]bool{"bridge": true}},
+		{"fresh switch", nil, base, 100, []string{addGuard, addProbe, addCapture},
+			map[string]bool{"bridge": true, "cap1": true}},
+		{"tunnel has no number yet", nil, base, 0, []string{addGuard, addCapture},
+			map[string]bool{"bridge": true, "cap1": true}},
+		{"flow is missing", append([]openflow.FlowStats{},
+			installed(desired(t, program(without("cap1"))), 100)...), base, 100,
+			[]string{addCapture}, map[string]bool{"cap1": true}},
+		{"flow too many", append(append([]openflow.FlowStats{}, all...), foreign), base, 100,
+			[]string{"DELETE_STRICT table=2,priority=9,in_port=9,cookie=0x0"},
+			map[string]bool{"bridge": true}},
+		{"action differs", edited(func(f *openflow.FlowStats) {
+			f.Instructions = nil
+		}), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"cookie differs", edited(func(f *openflow.FlowStats) {
+			f.Cookie = 0
+		}), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"flow expires", edited(func(f *openflow.FlowStats) {
+			f.IdleTimeout = 5
+		}), base, 100, []string{addCapture}, map[string]bool{"cap1": true}},
+		{"capture leaves", all, desired(t, program(without("cap1"))), 100,
+			[]string{"DELETE_STRICT table=0,priority=100,in_port=4097,cookie=0x0"},
+			map[string]bool{"bridge": true}},
 		{"held owner's flow stays", append(append([]openflow.FlowStats{}, all...), foreign),
-			desired(t, program(func(p *tap.Program) { p.Held = []tap.Hold{{Owner: "cap9", Cookie: foreign.Cookie}} })), 100, []string{}, map[string]bool{}},
-		{"held owner's flow that is in the program is kept right", edited(func(f *openflow.FlowStats) { f.Instructions = nil }),
-			desired(t, program(held("cap1"))), 100, []string{addCapture}, map[string]bool{"cap1": true}},
+			desired(t, program(func(p *tap.Program) {
+				p.Held = []tap.Hold{{Owner: "cap9", Cookie: foreign.Cookie}}
+			})), 100, []string{}, map[string]bool{}},
+		{"held owner's flow that is in the program is kept right",
+			edited(func(f *openflow.FlowStats) { f.Instructions = nil }),
+			desired(t, program(held("cap1"))), 100, []string{addCapture},
+			map[string]bool{"cap1": true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := reconcile.DiffFlows(tc.have, tc.d, tc.tunnel, reconcile.Open)
 			assert.Equal(t, tc.want, texts(got.Mods))
 			assert.Equal(t, tc.owners, got.Outstanding)
 			after := reconcile.Applied(tc.have, got.Mods)
-			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.tunnel, reconcile.Open).Mods), "applying twice is not applying once")
+			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.tunnel, reconcile.Open).Mods),
+				"applying twice is not applying once")
 		})
 	}
 }
 
-// TestToldFlows: what somebody has done to flows is told of the controller's own flow too, but not that it goes on.
+// TestToldFlows: what somebody has done to flows is told of the controller's own flow too, but not
+// that it goes on.
 func TestToldFlows(t *testing.T) {
 	d := desired(t, program())
 	all := installed(d, 100)
 	without := func(cookie, mask openflow.Cookie) []openflow.FlowStats {
-		return slices.DeleteFunc(slices.Clone(all), func(f openflow.FlowStats) bool { return f.Cookie&mask == cookie })
+		return slices.DeleteFunc(slices.Clone(all),
+			func(f openflow.FlowStats) bool { return f.Cookie&mask == cookie })
 	}
+
 	edited := func(priority uint16, edit func(*openflow.FlowStats)) []openflow.FlowStats {
 		out := slices.Clone(all)
 		for i := range out {
@@ -92,11 +118,16 @@ func TestToldFlows(t *testing.T) {
 		}
 		return out
 	}
-	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5,cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
-	drop := func(f *openflow.FlowStats) { f.Instructions = []action.Instruction{action.GotoTable{Table: 3}} }
+
+	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5," +
+		"cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
+	drop := func(f *openflow.FlowStats) {
+		f.Instructions = []action.Instruction{action.GotoTable{Table: 3}}
+	}
 	stray := func(in openflow.PortNo) openflow.FlowStats {
 		return openflow.FlowStats{Table: 9, Priority: 7, Match: oxm.Match{oxm.InPort(in)}}
 	}
+
 	for _, tc := range []struct {
 		name   string
 		have   []openflow.FlowStats
@@ -104,14 +135,17 @@ func TestToldFlows(t *testing.T) {
 		owners []string
 		want   []string
 	}{
-		{"the probe flow is gone", without(0x7470<<48, 0xffff<<48), 100, []string{"tunnel"}, []string{probe + "missing"}},
-		{"the probe flow does something else", edited(0xffff, drop), 100, []string{"tunnel"}, []string{probe + "altered"}},
+		{"the probe flow is gone", without(0x7470<<48, 0xffff<<48), 100, []string{"tunnel"},
+			[]string{probe + "missing"}},
+		{"the probe flow does something else", edited(0xffff, drop), 100, []string{"tunnel"},
+			[]string{probe + "altered"}},
 		{"the tunnel port has another number", all, 101, nil, nil},
 		{"the tunnel port has no number", all, 0, nil, nil},
-		{"flows that are not ours", append(slices.Clone(all), stray(1), stray(2)), 100, []string{"bridge", "bridge"}, []string{
-			"flow table=9,priority=7,in_port=1,cookie=0x0,actions=drop on brtap: unwanted",
-			"flow table=9,priority=7,in_port=2,cookie=0x0,actions=drop on brtap: unwanted",
-		}},
+		{"flows that are not ours", append(slices.Clone(all), stray(1), stray(2)), 100,
+			[]string{"bridge", "bridge"}, []string{
+				"flow table=9,priority=7,in_port=1,cookie=0x0,actions=drop on brtap: unwanted",
+				"flow table=9,priority=7,in_port=2,cookie=0x0,actions=drop on brtap: unwanted",
+			}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var owners, keys []string
@@ -122,17 +156,22 @@ func TestToldFlows(t *testing.T) {
 			assert.Equal(t, tc.want, keys)
 		})
 	}
-	assert.Empty(t, texts(reconcile.DiffFlows(all, d, 0, reconcile.Open).Mods), "the probe flow stays while the tunnel port has no number")
+
+	assert.Empty(t, texts(reconcile.DiffFlows(all, d, 0, reconcile.Open).Mods),
+		"the probe flow stays while the tunnel port has no number")
 }
 
 // TestFreshFlows: only of what has no flow yet may come beside the rows that feed it.
 func TestFreshFlows(t *testing.T) {
 	flow := func(owner string, cookie openflow.Cookie, in openflow.PortNo) tap.FlowEntry {
-		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Priority: 100, Match: oxm.Match{oxm.InPort(in)}}}
+		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Priority: 100,
+			Match: oxm.Match{oxm.InPort(in)}}}
 	}
+
 	with := func(flows ...tap.FlowEntry) *reconcile.Desired {
 		return desired(t, program(func(p *tap.Program) { p.Flows = append(p.Flows, flows...) }))
 	}
+
 	one, two, guard := flow("cap1", 71, 1), flow("cap1", 71, 2), flow(tap.OwnerBridge, 72, 3)
 	for name, tc := range map[string]struct {
 		have, want *reconcile.Desired
@@ -145,7 +184,8 @@ func TestFreshFlows(t *testing.T) {
 		"a new owner, and the bridge's guard": {with(), with(one, guard), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tc.fresh, reconcile.DiffFlows(installed(tc.have, 100), tc.want, 100, reconcile.Open).Fresh)
+			assert.Equal(t, tc.fresh, reconcile.DiffFlows(installed(tc.have, 100), tc.want, 100,
+				reconcile.Open).Fresh)
 		})
 	}
 }

@@ -8,62 +8,87 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Memory knows the rows of one host that carried our marks when they were last seen, so that a row whose marks somebody takes off
-// is known to be ours still. Rows that lost theirs while nobody looked are recognised by what they are: the tap bridge by its
-// datapath id, which no other cluster gives, and all else by its name together with its place in what is ours. The zero value is
+// Memory knows the rows of one host that carried our marks when they were last seen. So a row whose
+// marks somebody takes off is known to be ours still. Rows that lost their marks while nobody
+// looked are recognised by what they are: the tap bridge by its datapath id, which no other cluster
+// gives, and all else by its name together with its place among our objects. The zero value is
 // ready for use.
 type Memory struct {
 	ids      map[vswitch.UUID]string  // owner, of rows that are ours
 	selected map[vswitch.UUID]bool    // ports that stand and that a mirror of ours has selected
 	mirrors  map[*vswitch.Mirror]bool // rows whose ports are among those
-	// claimed and agreed are of what Claim and Diff found nothing to do at all; zero if they found something.
-	claimed, agreed asked
+	// claimed and agreed are the last questions for which Claim and Diff found nothing to do; zero
+	// if they found something.
+	claimed, agreed question
 	matched         matched // see [Memory.Diff]
 }
 
-// asked is what a comparison was asked about.
-type asked struct {
+// question is what a comparison depends on.
+type question struct {
 	snap *vswitch.Snapshot // nil: nothing
-	with uint64            // what of the program it depends on
+	with uint64            // fingerprint of what it needs of the program
 	self Self
 }
 
-// again reports whether the same was asked before.
-func (a asked) again(before asked) bool {
-	return before.snap != nil && a.with == before.with && a.self == before.self && a.snap.SameObjects(before.snap)
+// same reports whether the same was asked before.
+func (a question) same(before question) bool {
+	return before.snap != nil && a.with == before.with && a.self == before.self &&
+		a.snap.SameObjects(before.snap)
 }
 
 // WasSelected reports whether a port that stands has been selected by a mirror of ours before.
 func (m *Memory) WasSelected(port vswitch.UUID) bool { return m.selected[port] }
 
-// Names of what belongs to captures, and what the other end of a patch port is called.
+// Names of the ports and mirrors of captures.
 var (
 	patchName  = regexp.MustCompile(`^tl[mt]-[0-9a-f]{8}$`)
 	mirrorName = regexp.MustCompile(`^tl-[0-9a-f]{8}(-[0-9]+)?$`)
 )
 
-// Claim looks at a snapshot, and returns the transaction that puts our marks back on rows of ours that have lost them. It is
-// empty where there are none. d is the program, or nil if it is not known yet. Owners that repair does not let through are left.
-func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge string, repair Gate) Rows {
-	now := asked{snap: snap, self: self}
+// Claim returns the transaction that puts our marks back on rows of ours that have lost them; it is
+// empty if there are none. d is the program, or nil if it is not known yet. Owners that repair does
+// not let through are left alone.
+func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge string,
+	repair Gate) Rows {
+	now := question{snap: snap, self: self}
 	if d != nil {
 		now.with = d.portsFingerprint
 	}
-	if now.again(m.claimed) {
+	if now.same(m.claimed) {
 		return Rows{}
 	}
+
 	c := &claimer{
-		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m, ids: make(map[vswitch.UUID]string, len(m.ids)),
-		out: Rows{Txn: vswitch.NewTxn(snap, vswitch.Owner{}), Outstanding: map[string]bool{}, Blocked: map[string]string{}},
+		snap: snap, d: d, self: self, tapBridge: tapBridge, repair: repair, memory: m,
+		ids: make(map[vswitch.UUID]string, len(m.ids)),
+		out: Rows{
+			Txn:         vswitch.NewTxn(snap, vswitch.Owner{}),
+			Outstanding: map[string]bool{}, Blocked: map[string]string{},
+		},
 	}
+
 	if tap, exists := snap.Bridge(tapBridge); exists {
 		c.bridge(tap)
 	}
+
 	for _, b := range snap.Bridges() {
 		for p := range snap.EachPort(b) {
 			c.port(b, p)
 		}
 	}
+
+	m.forgetPorts(snap)
+	m.claimMirrors(c)
+	m.ids, m.claimed = c.ids, question{}
+	if len(c.out.Outstanding) == 0 {
+		m.claimed = now
+	}
+
+	return c.out
+}
+
+// forgetPorts forgets the selected ports that are gone.
+func (m *Memory) forgetPorts(snap *vswitch.Snapshot) {
 	if m.selected == nil {
 		m.selected = map[vswitch.UUID]bool{}
 	}
@@ -72,15 +97,20 @@ func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge 
 			delete(m.selected, port)
 		}
 	}
+}
+
+// claimMirrors claims the mirrors, and notes the ports that ours select.
+func (m *Memory) claimMirrors(c *claimer) {
 	mirrors := make(map[*vswitch.Mirror]bool, len(m.mirrors))
-	for _, b := range snap.Bridges() {
-		for row := range snap.EachMirror(b) {
+	for _, b := range c.snap.Bridges() {
+		for row := range c.snap.EachMirror(b) {
 			if !c.mirror(b, row) {
 				continue
 			}
 			if mirrors[row] = true; m.mirrors[row] {
-				continue
+				continue // Its ports are noted already.
 			}
+
 			for _, ports := range [][]vswitch.UUID{row.SelectSrcPort, row.SelectDstPort} {
 				for _, port := range ports {
 					m.selected[port] = true
@@ -88,14 +118,12 @@ func (m *Memory) Claim(snap *vswitch.Snapshot, d *Desired, self Self, tapBridge 
 			}
 		}
 	}
-	m.ids, m.mirrors, m.claimed = c.ids, mirrors, asked{}
-	if len(c.out.Outstanding) == 0 {
-		m.claimed = now
-	}
-	return c.out
+
+	m.mirrors = mirrors
 }
 
-// ownPort stands for the owner of the tap bridge's own port and interface, which come with the bridge and name none.
+// ownPort stands for the owner of the tap bridge's own port and interface, which come with the
+// bridge and name no owner.
 const ownPort = "\x00own port"
 
 // claimer is one run of [Memory.Claim].
@@ -111,9 +139,11 @@ type claimer struct {
 	out       Rows
 }
 
-// settle takes down whose a row is. It returns what the row must have for external_ids, which differs if it has lost our marks. known says
-// that the row is ours by what it is, and owner whose it then is.
-func (c *claimer) settle(id vswitch.UUID, have vswitch.Pairs, known bool, owner string) (marks vswitch.Pairs, ours bool) {
+// claim notes whose a row is, and returns the external_ids that the row must have. They differ from
+// have if it has lost our marks. known says that the row is ours by what it is, and owner whose it
+// then is.
+func (c *claimer) claim(id vswitch.UUID, have vswitch.Pairs, known bool,
+	owner string) (marks vswitch.Pairs, ours bool) {
 	if c.self.owns(have) && (owner != ownPort || have.Get(IDKey) == "") {
 		c.ids[id] = have.Get(IDKey)
 		if owner == ownPort {
@@ -121,10 +151,13 @@ func (c *claimer) settle(id vswitch.UUID, have vswitch.Pairs, known bool, owner 
 		}
 		return have, true
 	}
+
 	before, remembered := c.memory.ids[id]
 	if !remembered && (!known || have.Get(OwnerKey) != "" && !c.self.owns(have)) {
-		return have, false // Another cluster's mark is respected where nothing says that it was ours.
+		// Another cluster's mark is respected where nothing says that it was ours.
+		return have, false
 	}
+
 	switch {
 	case owner == ownPort:
 	case remembered:
@@ -132,18 +165,21 @@ func (c *claimer) settle(id vswitch.UUID, have vswitch.Pairs, known bool, owner 
 	case have.Get(IDKey) != "":
 		owner = have.Get(IDKey)
 	}
+
 	if owner == "" && (c.d == nil || len(c.d.held) > 0) {
 		return have, false // Perhaps that of an owner who must be left alone: later.
 	}
+
 	c.ids[id] = owner
 	marks = have.With(OwnerKey, c.self.Cluster)
 	if owner == ownPort || owner == "" {
 		return marks.Without(IDKey), true
 	}
+
 	return marks.With(IDKey, owner), true
 }
 
-// may notes a row that gets its marks back, unless that has to wait.
+// may notes a row that has lost its marks, and reports whether it gets them back now.
 func (c *claimer) may(change Change) bool {
 	if change.Owner == ownPort {
 		change.Owner = tap.OwnerBridge
@@ -158,10 +194,11 @@ func (c *claimer) may(change Change) bool {
 
 func (c *claimer) bridge(b *vswitch.Bridge) {
 	ours := b.OtherConfig.Get("datapath-id") == c.self.datapathID()
-	marks, known := c.settle(b.UUID, b.ExternalIDs, ours, tap.OwnerBridge)
+	marks, known := c.claim(b.UUID, b.ExternalIDs, ours, tap.OwnerBridge)
 	if !known {
 		return
 	}
+
 	c.home = b
 	if marks != b.ExternalIDs {
 		want := *b
@@ -170,11 +207,14 @@ func (c *claimer) bridge(b *vswitch.Bridge) {
 			c.out.Txn.UpdateBridge(want)
 		}
 	}
+
 	for _, row := range c.snap.Controllers(b) {
-		if marks, known := c.settle(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target), tap.OwnerBridge); known && marks != row.ExternalIDs {
+		if marks, known := c.claim(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target),
+			tap.OwnerBridge); known && marks != row.ExternalIDs {
 			want := *row
 			want.ExternalIDs = marks
-			if c.may(differing(tap.OwnerBridge, "controller "+row.Target+" of "+b.Name, row, &want)) {
+			if c.may(differing(tap.OwnerBridge, "controller "+row.Target+" of "+b.Name, row,
+				&want)) {
 				c.out.Txn.UpdateController(want)
 			}
 		}
@@ -189,10 +229,12 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 	if p.Name == b.Name && !known {
 		return // A bridge's own port is ours if the bridge is, whoever has marked it.
 	}
-	marks, ours := c.settle(p.UUID, p.ExternalIDs, known, owner)
+
+	marks, ours := c.claim(p.UUID, p.ExternalIDs, known, owner)
 	if !ours {
 		return
 	}
+
 	owner = c.ids[p.UUID]
 	if marks != p.ExternalIDs {
 		want := *p
@@ -201,8 +243,10 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 			c.out.Txn.UpdatePort(want)
 		}
 	}
+
 	for i := range c.snap.EachInterface(p) {
-		if marks, ours := c.settle(i.UUID, i.ExternalIDs, i.Name == p.Name, owner); ours && marks != i.ExternalIDs {
+		if marks, ours := c.claim(i.UUID, i.ExternalIDs, i.Name == p.Name, owner); ours &&
+			marks != i.ExternalIDs {
 			want := *i
 			want.ExternalIDs = marks
 			if c.may(differing(owner, object("interface", i.Name, b.Name), i, &want)) {
@@ -212,8 +256,10 @@ func (c *claimer) port(b *vswitch.Bridge, p *vswitch.Port) {
 	}
 }
 
-// recognise tells whether a port is ours by what it is, and whose: "" if that cannot be told. device is nil of a bond.
-func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, device *vswitch.Interface) (known bool, owner string) {
+// recognise reports whether a port is ours by what it is, and whose: "" if that cannot be told.
+// device is nil if the port is a bond.
+func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port,
+	device *vswitch.Interface) (known bool, owner string) {
 	home := c.home != nil && b.UUID == c.home.UUID
 	if home && p.Name == b.Name {
 		return true, ownPort
@@ -224,22 +270,27 @@ func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port, device *vswitch.
 	if c.d != nil {
 		if want := c.d.ports[p.Name]; want != nil && want.Bridge == b.Name && !want.Plugged {
 			owner = want.Owner
-			known = home && want.OFPortRequest != 0 && device.OFPortRequest == int(want.OFPortRequest)
+			known = home && want.OFPortRequest != 0 &&
+				device.OFPortRequest == int(want.OFPortRequest)
 		}
 	}
 	if c.self.owns(device.ExternalIDs) && (home || patchName.MatchString(p.Name)) {
 		return true, device.ExternalIDs.Get(IDKey)
 	}
+
 	switch {
 	case device.Type == tunnelType:
-		known = known || home && device.Options.Get("remote_ip") == "flow" && device.Options.Get("key") == "flow"
-	case device.Type == "patch" && patchName.MatchString(p.Name) && device.Options.Get("peer") == counterpart(p.Name):
+		known = known || home && device.Options.Get("remote_ip") == "flow" &&
+			device.Options.Get("key") == "flow"
+	case device.Type == "patch" && patchName.MatchString(p.Name) &&
+		device.Options.Get("peer") == counterpart(p.Name):
 		peer, stands := c.snap.PortOnBridge(c.tapBridge, device.Options.Get("peer"))
 		known = home || stands
 		if stands && owner == "" && c.self.owns(peer.ExternalIDs) {
 			owner = peer.ExternalIDs.Get(IDKey)
 		}
 	}
+
 	return known, owner
 }
 
@@ -257,7 +308,8 @@ func (c *claimer) mirror(b *vswitch.Bridge, m *vswitch.Mirror) bool {
 	if m.OutputPort != nil && mirrorName.MatchString(m.Name) {
 		owner, known = c.ids[*m.OutputPort]
 	}
-	marks, ours := c.settle(m.UUID, m.ExternalIDs, known, owner)
+
+	marks, ours := c.claim(m.UUID, m.ExternalIDs, known, owner)
 	if ours && marks != m.ExternalIDs {
 		want := *m
 		want.ExternalIDs = marks
@@ -265,6 +317,7 @@ func (c *claimer) mirror(b *vswitch.Bridge, m *vswitch.Mirror) bool {
 			c.out.Txn.UpdateMirror(want)
 		}
 	}
+
 	return ours
 }
 

@@ -26,14 +26,17 @@ func marked(snap *vswitch.Snapshot) map[string]string {
 			out[table+" "+name] = owner + "/" + id
 		}
 	}
+
 	for _, b := range snap.Bridges() {
 		note("Bridge", b.Name, b.ExternalIDs)
 		for _, c := range snap.Controllers(b) {
 			note("Controller", b.Name, c.ExternalIDs)
 		}
+
 		for _, m := range snap.BridgeMirrors(b) {
 			note("Mirror", m.Name, m.ExternalIDs)
 		}
+
 		for _, p := range snap.BridgePorts(b) {
 			note("Port", p.Name, p.ExternalIDs)
 			for _, i := range snap.PortInterfaces(p) {
@@ -41,6 +44,7 @@ func marked(snap *vswitch.Snapshot) map[string]string {
 			}
 		}
 	}
+
 	return out
 }
 
@@ -57,19 +61,22 @@ func (db *database) restore(m *reconcile.Memory, d *reconcile.Desired) (found []
 		}
 		db.commit(rows.Txn)
 	}
+
 	assert.True(db.t, m.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty(), "claiming twice is not claiming once")
 	db.settle(d)
 	return found
 }
 
-// TestLostMarks takes our marks off each row, with a memory of what was ours and with none, as after a restart.
+// TestLostMarks takes our marks off each row, with a memory of what was ours and with none, as
+// after a restart.
 func TestLostMarks(t *testing.T) {
 	db := newDatabase(t)
 	db.twoBridges()
 	d := desired(t, named())
 	db.settle(d)
 	want := marked(db.snapshot())
-	require.Len(t, want, 2+2+2*2+2+2+1, "%v", want) // bridge, controller, its port, patch pair, tunnel, NIC, mirror
+	// bridge, controller, its port, patch pair, tunnel, NIC, mirror
+	require.Len(t, want, 2+2+2*2+2+2+1, "%v", want)
 	for row := range want {
 		for _, c := range []struct {
 			name, command string
@@ -91,6 +98,7 @@ func TestLostMarks(t *testing.T) {
 					if !restarted {
 						require.True(t, memory.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty())
 					}
+
 					before := db.snapshot()
 					db.vsctl(fmt.Sprintf(c.command, row))
 					found := db.restore(&memory, d)
@@ -102,6 +110,7 @@ func TestLostMarks(t *testing.T) {
 			}
 		}
 	}
+
 	t.Run("all at once", func(t *testing.T) {
 		db := *db
 		db.t = t
@@ -109,6 +118,7 @@ func TestLostMarks(t *testing.T) {
 		for row := range want {
 			lines = append(lines, "clear "+row+" external_ids")
 		}
+
 		for _, restarted := range []bool{false, true} {
 			var memory reconcile.Memory
 			if !restarted {
@@ -120,11 +130,13 @@ func TestLostMarks(t *testing.T) {
 			assert.Equal(t, want, marked(db.snapshot()))
 		}
 	})
+
 	t.Run("without a program, what may be held is left", func(t *testing.T) {
 		db := *db
 		db.t = t
 		db.vsctl("clear Port tlm-0badcafe external_ids -- clear Interface tlm-0badcafe external_ids -- clear Port tlt-0badcafe external_ids" +
 			" -- clear Interface tlt-0badcafe external_ids -- clear Bridge brtap external_ids")
+
 		var memory reconcile.Memory
 		rows := memory.Claim(db.snapshot(), nil, self, tapBridge, reconcile.Open)
 		require.Len(t, rows.Changes, 1)
@@ -133,6 +145,7 @@ func TestLostMarks(t *testing.T) {
 		db.restore(&memory, d)
 		assert.Equal(t, want, marked(db.snapshot()))
 	})
+
 	t.Run("nobody wants it any more", func(t *testing.T) {
 		db := *db
 		db.t = t
@@ -164,6 +177,7 @@ func TestNotClaimed(t *testing.T) {
 			if !strings.HasPrefix(name, "bridge") {
 				db.settle(desired(t, program(without("cap1"), without("tunnel"), func(p *tap.Program) { p.Tunnel = tap.Tunnel{} })))
 			}
+
 			db.vsctl(behind)
 			d := desired(t, named())
 			var memory reconcile.Memory
@@ -172,6 +186,7 @@ func TestNotClaimed(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("a bridge that was marked by mistake", func(t *testing.T) {
 		db := newDatabase(t)
 		db.twoBridges()
@@ -213,11 +228,13 @@ func TestRepairGate(t *testing.T) {
 			db.restore(&memory, d)
 		})
 	}
+
 	have := installed(d, 100)[1:]
 	flows := reconcile.DiffFlows(have, d, 100, reconcile.Shut)
 	for i := range flows.Mods {
 		assert.Contains(t, flows.Mods[i].String(), "cookie=0x747", "only the controller's own flows go on")
 	}
+
 	assert.NotEmpty(t, flows.Outstanding)
 }
 
@@ -247,12 +264,14 @@ func TestChanges(t *testing.T) {
 			db.restore(new(reconcile.Memory), d)
 		})
 	}
+
 	have := installed(d, 100)
 	for i := range have {
 		if have[i].Table == 1 {
 			have[i].Instructions = nil
 		}
 	}
+
 	flows := reconcile.DiffFlows(have, d, 100, reconcile.Open)
 	require.Len(t, flows.Changes, 1)
 	assert.Contains(t, flows.Changes[0].String(), "actions=drop")

@@ -10,13 +10,14 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Meter says what the packets that a flow counts are to its owner: those that enter the tap bridge in the owner's name, which they
-// do in table 0, and those that leave it, by a flow with an output.
+// Meter says what the packets that a flow counts are to its owner: those that enter the tap bridge
+// in the owner's name, which they do in table 0, and those that leave it, by a flow with an output.
 type Meter struct {
 	Owner  string
 	Enters bool
 	Leaves bool
-	From   netip.Addr // the tunnel address that packets of this flow come from; zero if the flow does not say
+	// the tunnel address that packets of this flow come from; zero if the flow does not say
+	From   netip.Addr
 }
 
 // Meters are the flows of a program whose statistics count what is mirrored.
@@ -35,17 +36,21 @@ func (d *Desired) Meters() Meters {
 		if f.Owner == tap.OwnerBridge || !m.Enters && !m.Leaves {
 			continue
 		}
+
 		for _, id := range []oxm.FieldID{oxm.FieldTunIPv4Src, oxm.FieldTunIPv6Src} {
 			if field, has := f.Mod.Match.Get(id); has {
 				m.From, _ = field.Addr()
 			}
 		}
+
 		if len(out.Of) == 0 {
 			out.Cookie = f.Mod.Cookie
 		}
+
 		out.Mask &^= out.Cookie ^ f.Mod.Cookie
 		out.Of[flowtable.KeyOf(f.Mod.Table, f.Mod.Priority, f.Mod.Match)] = m
 	}
+
 	out.Cookie &= out.Mask
 	return out
 }
@@ -59,6 +64,7 @@ func outputs(list []action.Instruction) bool {
 		case action.WriteActions:
 			actions = i
 		}
+
 		for _, a := range actions {
 			switch a.(type) {
 			case action.Output, action.OutputTrunc:

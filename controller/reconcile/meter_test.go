@@ -16,33 +16,43 @@ import (
 
 func TestMeters(t *testing.T) {
 	from := netip.MustParseAddr("10.0.0.1")
-	entry := func(owner string, cookie openflow.Cookie, table openflow.TableID, match oxm.Match, do ...action.Instruction) tap.FlowEntry {
-		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Table: table, Priority: 1, Match: match, Instructions: do}}
+	entry := func(owner string, cookie openflow.Cookie, table openflow.TableID, match oxm.Match,
+		do ...action.Instruction) tap.FlowEntry {
+		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: cookie, Table: table,
+			Priority: 1, Match: match, Instructions: do}}
 	}
+
 	output := action.ApplyActions{action.Output{Port: 5}}
 	program := &tap.Program{Flows: []tap.FlowEntry{
-		entry("cap", 0x7461_0002_0000_0001, 0, oxm.Match{oxm.InPort(1)}, action.GotoTable{Table: 2}),
+		entry("cap", 0x7461_0002_0000_0001, 0, oxm.Match{oxm.InPort(1)},
+			action.GotoTable{Table: 2}),
 		entry("cap", 0x7461_0002_0000_0001, 2, nil, action.GotoTable{Table: 3}),
 		entry("cap", 0x7461_0002_0000_0001, 3, oxm.Match{oxm.Metadata(1)}, output),
-		entry("svc", 0x7461_0003_0000_0003, 0, oxm.Match{oxm.InPort(2), oxm.TunSrc(from)}, action.GotoTable{Table: 3}),
+		entry("svc", 0x7461_0003_0000_0003, 0, oxm.Match{oxm.InPort(2), oxm.TunSrc(from)},
+			action.GotoTable{Table: 3}),
 		entry("svc", 0x7461_0003_0000_0003, 3, oxm.Match{oxm.Metadata(2)}, output),
 		entry(tap.OwnerBridge, 0x7461_0001_0000_0009, 1, nil, action.GotoTable{Table: 2}),
 	}}
+
 	d := &reconcile.Desired{Program: program}
 	m := d.Meters()
 	key := func(i int) flowtable.Key {
 		f := &program.Flows[i].Mod
 		return flowtable.KeyOf(f.Table, f.Priority, f.Match)
 	}
+
 	assert.Equal(t, map[flowtable.Key]reconcile.Meter{
 		key(0): {Owner: "cap", Enters: true},
 		key(2): {Owner: "cap", Leaves: true},
 		key(3): {Owner: "svc", Enters: true, From: from},
 		key(4): {Owner: "svc", Leaves: true},
 	}, m.Of)
+
 	for i, f := range program.Flows {
 		selected := f.Mod.Cookie&m.Mask == m.Cookie
-		assert.Equal(t, f.Owner != tap.OwnerBridge, selected, "flow %d with cookie %v, asked for %v/%v", i, f.Mod.Cookie, m.Cookie, m.Mask)
+		assert.Equal(t, f.Owner != tap.OwnerBridge, selected,
+			"flow %d with cookie %v, asked for %v/%v", i, f.Mod.Cookie, m.Cookie, m.Mask)
 	}
+
 	assert.Empty(t, (&reconcile.Desired{Program: &tap.Program{}}).Meters().Of)
 }

@@ -6,13 +6,15 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// Nudge makes a switch that is not connected to us try at once: our row names the same place, written otherwise, and for Open vSwitch
-// that is another controller. It is empty where no row of ours stands, or the switch is connected.
+// Nudge makes a switch that is not connected to us try at once: our row names the same place,
+// written otherwise, and for Open vSwitch that is another controller. It is empty where no row of
+// ours stands, or the switch is connected.
 //
-// Nothing less does it (tried on 3.1.0). Left alone, a switch that was never connected tries after 1, 2, 4 and then 8 seconds: it heeds
-// max_backoff only once it was. A row that is written anew with the same target changes nothing, nor does any other column of it; other
-// protocols do, but for every controller of the bridge; and a bridge whose last controller goes loses its flows, even with
-// fail_mode secure.
+// Nothing less does it (tried on 3.1.0). Left alone, a switch that was never connected tries after
+// 1, 2, 4 and then 8 seconds: it heeds max_backoff only once it was. A row that is written anew
+// with the same target changes nothing, nor does any other column of it; other protocols do, but
+// for every controller of the bridge; and a bridge whose last controller goes loses its flows, even
+// with fail_mode secure.
 func Nudge(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
 	txn := vswitch.NewTxn(snap, self.owner())
 	row := ourController(snap, self, tapBridge)
@@ -25,7 +27,8 @@ func Nudge(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
 	return txn
 }
 
-// NeverConnected reports whether the switch says that it tries to reach us and never has since it started, or since our row stands.
+// NeverConnected reports whether the switch says that it tries to reach us and never has since it
+// started, or since our row stands.
 func NeverConnected(snap *vswitch.Snapshot, self Self, tapBridge string) bool {
 	row := ourController(snap, self, tapBridge)
 	if row == nil || row.IsConnected || row.Status.Get("state") == "" {
@@ -40,11 +43,13 @@ func ourController(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch
 	if !exists || !self.owns(bridge.ExternalIDs) {
 		return nil
 	}
+
 	for _, c := range snap.Controllers(bridge) {
 		if self.owns(c.ExternalIDs) && self.leadsHere(c.Target) {
 			return c
 		}
 	}
+
 	return nil
 }
 

@@ -23,7 +23,8 @@ func controllers(t *testing.T, snap *vswitch.Snapshot) map[string]bool {
 	return out
 }
 
-// TestNudge: our controller's target is written otherwise and nothing else is changed, which is as good as it was before.
+// TestNudge: our controller's target is written otherwise and nothing else is changed, which is as
+// good as it was before.
 func TestNudge(t *testing.T) {
 	const respelled = "tcp:192.0.2.10:06653"
 	for _, tc := range []struct {
@@ -32,10 +33,13 @@ func TestNudge(t *testing.T) {
 		after        []string
 	}{
 		{"not connected", "", []string{self.Target}, []string{respelled}},
-		{"nudged before", "set Controller @C target=" + strings.ReplaceAll(respelled, ":", `\:`), []string{respelled}, []string{self.Target}},
-		{"connected", "set Controller @C is_connected=true", []string{self.Target}, []string{self.Target}},
+		{"nudged before", "set Controller @C target=" + strings.ReplaceAll(respelled, ":", `\:`),
+			[]string{respelled}, []string{self.Target}},
+		{"connected", "set Controller @C is_connected=true", []string{self.Target},
+			[]string{self.Target}},
 		{"no row", "clear Bridge brtap controller", nil, nil},
-		{"another's bridge", "set Bridge brtap external_ids:tapline=c2", []string{self.Target}, []string{self.Target}},
+		{"another's bridge", "set Bridge brtap external_ids:tapline=c2", []string{self.Target},
+			[]string{self.Target}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			db := newDatabase(t)
@@ -47,7 +51,9 @@ func TestNudge(t *testing.T) {
 			if tc.behind != "" {
 				db.vsctl(strings.ReplaceAll(tc.behind, "@C", ours))
 			}
-			db.vsctl("-- --id=@other create Controller target=tcp\\:192.0.2.99\\:6653 -- add Bridge brtap controller @other")
+
+			db.vsctl("-- --id=@other create Controller target=tcp\\:192.0.2.99\\:6653 -- add " +
+				"Bridge brtap controller @other")
 			want := func(targets []string) map[string]bool {
 				all := map[string]bool{"tcp:192.0.2.99:6653": false}
 				for _, target := range targets {
@@ -55,13 +61,15 @@ func TestNudge(t *testing.T) {
 				}
 				return all
 			}
+
 			assert.Equal(t, want(tc.before), controllers(t, db.snapshot()))
 			db.commit(reconcile.Nudge(db.snapshot(), self, tapBridge))
 			assert.Equal(t, want(tc.after), controllers(t, db.snapshot()))
 			if tc.name == "not connected" {
 				db.idle(d) // It is no drift.
 				db.vsctl("clear Controller " + ours + " external_ids")
-				assert.Equal(t, []string{"controller " + respelled + " of brtap: external_ids"}, db.restore(&reconcile.Memory{}, d),
+				assert.Equal(t, []string{"controller " + respelled + " of brtap: external_ids"},
+					db.restore(&reconcile.Memory{}, d),
 					"the row is known by its place, as after a restart")
 			}
 		})
@@ -84,7 +92,8 @@ func TestNeverConnected(t *testing.T) {
 			db.settle(desired(t, program()))
 			bridge, _ := db.snapshot().Bridge(tapBridge)
 			if tc.status != "" {
-				db.vsctl("set Controller " + db.snapshot().Controllers(bridge)[0].UUID.String() + " " + tc.status)
+				db.vsctl("set Controller " + db.snapshot().Controllers(bridge)[0].UUID.String() +
+					" " + tc.status)
 			}
 			assert.Equal(t, tc.want, reconcile.NeverConnected(db.snapshot(), self, tapBridge))
 		})

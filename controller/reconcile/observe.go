@@ -63,6 +63,7 @@ func (o observation) bridge(id vswitch.UUID) bool {
 		was.ExternalIDs != is.ExternalIDs || was.OtherConfig != is.OtherConfig) {
 		return true
 	}
+
 	return slices.ContainsFunc(is.Ports, func(port vswitch.UUID) bool {
 		return !selects(was.Ports, port) && o.moved(port)
 	})

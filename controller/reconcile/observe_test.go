@@ -18,12 +18,16 @@ func TestObservable(t *testing.T) {
 		{"nothing", "", false},
 		{"a port comes", "add-port br0 vnet9", true},
 		{"a port goes", "del-port vnet2", true},
-		{"a port moves to another bridge", "-- --id=@p get Port vnet2 -- remove Bridge br0 ports @p -- add Bridge br1 ports @p", true},
-		{"a guest is named", "set Interface vnet2 external_ids:attached-mac=52:54:00:00:00:09", true},
+		{"a port moves to another bridge",
+			"-- --id=@p get Port vnet2 -- remove Bridge br0 ports @p -- add Bridge br1 ports @p",
+			true},
+		{"a guest is named", "set Interface vnet2 external_ids:attached-mac=52:54:00:00:00:09",
+			true},
 		{"a bridge comes", "add-br br9", true},
 		{"a bridge goes", "del-br br1", true},
 		{"another datapath", "set Bridge br1 datapath_type=netdev", true},
-		{"a mirror of others comes", "-- --id=@m create Mirror name=theirs -- add Bridge br0 mirrors @m", true},
+		{"a mirror of others comes",
+			"-- --id=@m create Mirror name=theirs -- add Bridge br0 mirrors @m", true},
 		{"the tunnel's address", "set Open_vSwitch . external_ids:ovn-encap-ip=192.0.2.9", true},
 		{"the tunnel port is opened", "set Interface tl-gre ofport=100", true},
 		{"a patch port is opened", "set Interface tlm-1 ofport=7", false},
@@ -45,7 +49,8 @@ func TestObservable(t *testing.T) {
 	}
 }
 
-// TestWritingIsNotObservable: a program that is put in place, and taken away, shows nothing that others have done.
+// TestWritingIsNotObservable: a program that is put in place, and taken away, shows nothing that
+// others have done.
 func TestWritingIsNotObservable(t *testing.T) {
 	db := newDatabase(t)
 	db.twoBridges()

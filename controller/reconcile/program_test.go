@@ -19,7 +19,8 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 	p := &tap.Program{
 		Host: "h1",
 		Bridge: tap.TapBridge{
-			Name: tapBridge, DatapathType: "netdev", FailMode: "secure", Protocols: []string{"OpenFlow13"},
+			Name: tapBridge, DatapathType: "netdev", FailMode: "secure",
+			Protocols:   []string{"OpenFlow13"},
 			OtherConfig: map[string]string{"disable-in-band": "true"},
 		},
 		Ports: []tap.Port{{
@@ -29,10 +30,12 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 		Tunnel: tap.Tunnel{Port: "tl-gre"},
 		Flows:  []tap.FlowEntry{flow("bridge", 1, 1, nil, action.GotoTable{Table: 2})},
 	}
+
 	capture("cap1", "1", "br0", "vnet1")(p)
 	for _, f := range adjust {
 		f(p)
 	}
+
 	return p
 }
 
@@ -42,22 +45,29 @@ func capture(owner, suffix, bridge string, selected ...string) func(*tap.Program
 		in := uint32(4096 + len(p.Ports))
 		p.Ports = append(p.Ports,
 			tap.Port{
-				Owner: owner, Bridge: bridge, Name: "tlm-" + suffix, Type: "patch", Options: map[string]string{"peer": "tlt-" + suffix},
+				Owner: owner, Bridge: bridge, Name: "tlm-" + suffix, Type: "patch",
+				Options:  map[string]string{"peer": "tlt-" + suffix},
 				VLANMode: "trunk", Trunks: []uint16{4095},
 			},
-			tap.Port{Owner: owner, Bridge: tapBridge, Name: "tlt-" + suffix, Type: "patch", Options: map[string]string{"peer": "tlm-" + suffix}, OFPortRequest: in},
+			tap.Port{Owner: owner, Bridge: tapBridge, Name: "tlt-" + suffix, Type: "patch",
+				Options: map[string]string{"peer": "tlm-" + suffix}, OFPortRequest: in},
 		)
+
 		p.Mirrors = append(p.Mirrors, tap.Mirror{
 			Owner: owner, Bridge: bridge, Name: "tl-" + suffix, Output: "tlm-" + suffix,
 			SelectAll: len(selected) == 0, SelectSrc: selected, SelectDst: selected,
 		})
-		p.Flows = append(p.Flows, flow(owner, 0, 100, oxm.Match{oxm.InPort(openflow.PortNo(in))}, apply(action.Output{Port: 7})))
+
+		p.Flows = append(p.Flows, flow(owner, 0, 100, oxm.Match{oxm.InPort(openflow.PortNo(in))},
+			apply(action.Output{Port: 7})))
 	}
 }
 
-func flow(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...action.Instruction) tap.FlowEntry {
+func flow(owner string, table openflow.TableID, priority uint16, match oxm.Match,
+	do ...action.Instruction) tap.FlowEntry {
 	return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{
-		Cookie: 0x7461000000000001, Table: table, Priority: priority, Match: match, Instructions: do,
+		Cookie: 0x7461000000000001, Table: table, Priority: priority, Match: match,
+		Instructions: do,
 	}}
 }
 
@@ -72,14 +82,16 @@ func desired(t require.TestingT, p *tap.Program) *reconcile.Desired {
 // plugged adds the tap NIC of a guest.
 func plugged(name string) func(*tap.Program) {
 	return func(p *tap.Program) {
-		p.Ports = append(p.Ports, tap.Port{Owner: "s1", Bridge: tapBridge, Name: name, Plugged: true})
+		p.Ports = append(p.Ports, tap.Port{Owner: "s1", Bridge: tapBridge, Name: name,
+			Plugged: true})
 	}
 }
 
 // nic adds a physical NIC.
 func nic(name string) func(*tap.Program) {
 	return func(p *tap.Program) {
-		p.Ports = append(p.Ports, tap.Port{Owner: "s2", Bridge: tapBridge, Name: name, OFPortRequest: 200})
+		p.Ports = append(p.Ports, tap.Port{Owner: "s2", Bridge: tapBridge, Name: name,
+			OFPortRequest: 200})
 	}
 }
 
@@ -91,24 +103,29 @@ func without(owner string) func(*tap.Program) {
 				ports = append(ports, port)
 			}
 		}
+
 		var mirrors []tap.Mirror
 		for _, m := range p.Mirrors {
 			if m.Owner != owner {
 				mirrors = append(mirrors, m)
 			}
 		}
+
 		var flows []tap.FlowEntry
 		for _, f := range p.Flows {
 			if f.Owner != owner {
 				flows = append(flows, f)
 			}
 		}
+
 		p.Ports, p.Mirrors, p.Flows = ports, mirrors, flows
 	}
 }
 
 func held(owner string) func(*tap.Program) {
-	return func(p *tap.Program) { p.Held = append(p.Held, tap.Hold{Owner: owner, Cookie: 0x7461000000000001}) }
+	return func(p *tap.Program) {
+		p.Held = append(p.Held, tap.Hold{Owner: owner, Cookie: 0x7461000000000001})
+	}
 }
 
 // gate is open or shut for everybody.

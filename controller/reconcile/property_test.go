@@ -16,9 +16,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestConverges: whatever stands on a switch, of ours and of others, and whatever the program, some transactions lead to
-// where nothing is left to do, and none of them writes a row of others, but for moving a guest's tap NIC. Who remembers what was as it
-// must be finds the same.
+// TestConverges: whatever stands on a switch, of ours and of others, and whatever the program, some
+// transactions lead to where nothing is left to do, and none of them writes a row of others, but
+// for moving a guest's tap NIC. Who remembers what was as it must be finds the same.
 func TestConverges(t *testing.T) {
 	db := newDatabase(t)
 	var memory reconcile.Memory
@@ -38,18 +38,22 @@ func TestConverges(t *testing.T) {
 				rows := reconcile.Diff(snap, d, self, gate(open), reconcile.Open)
 				remembering := memory.Diff(snap, d, self, gate(open), reconcile.Open)
 				assert.Equal(rt, writes(t, snap, rows.Txn), writes(t, snap, remembering.Txn))
-				assert.Equal(rt, slices.Sorted(maps.Keys(rows.Outstanding)), slices.Sorted(maps.Keys(remembering.Outstanding)))
+				assert.Equal(rt, slices.Sorted(maps.Keys(rows.Outstanding)),
+					slices.Sorted(maps.Keys(remembering.Outstanding)))
 				touchesOurs(rt, snap, rows.Txn, d.Program)
 				if rows.Txn.Empty() {
 					break
 				}
+
 				require.Less(rt, round, 3, "does not end: %v", writes(t, db.snapshot(), rows.Txn))
 				_, err := rows.Txn.Commit(db.ctx, db.conn)
 				require.NoError(rt, err)
 			}
+
 			assert.Equal(rt, foreign, foreignRows(db.snapshot()))
 			db.spoil(rt)
 		}
+
 		db.strip(rt)
 	})
 }
@@ -75,16 +79,21 @@ func (db *database) populate(rt *rapid.T) {
 	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
 		"vnet1", "vnet2", "vnet3", "eth0", "eth9", "tlm-1", "tlt-2", "tl-gre", "tapabc", "x",
 	}), 0, 8, rapid.ID[string]).Draw(rt, "ports")
-	for i, bridge := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"br0", "br1", "br2"}), rapid.ID[string]).Draw(rt, "bridges") {
+
+	for i, bridge := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"br0", "br1", "br2"}),
+		rapid.ID[string]).Draw(rt, "bridges") {
 		b := txn.InsertBridge(vswitch.Bridge{Name: bridge})
 		for j := i; j < len(names); j += 3 {
 			txn.InsertPort(b, vswitch.Port{Name: names[j]})
 		}
 		for range rapid.IntRange(0, 2).Draw(rt, "mirrors") {
-			ids := rapid.SampledFrom([]map[string]string{nil, {"tapline": "c2", "tapline-id": "cap1"}}).Draw(rt, "ids")
-			txn.InsertMirror(b, vswitch.Mirror{Name: "tl-1", SelectAll: true, ExternalIDs: vswitch.PairsOf(ids)})
+			ids := rapid.SampledFrom([]map[string]string{nil,
+				{"tapline": "c2", "tapline-id": "cap1"}}).Draw(rt, "ids")
+			txn.InsertMirror(b, vswitch.Mirror{Name: "tl-1", SelectAll: true,
+				ExternalIDs: vswitch.PairsOf(ids)})
 		}
 	}
+
 	db.commitOn(rt, txn)
 }
 
@@ -96,6 +105,7 @@ func (db *database) spoil(rt *rapid.T) {
 	for _, b := range snap.Bridges() {
 		ports = append(ports, snap.BridgePorts(b)...)
 	}
+
 	for _, p := range ports {
 		if p.ExternalIDs.Get("tapline") != self.Cluster || p.Name == tapBridge {
 			continue
@@ -112,6 +122,7 @@ func (db *database) spoil(rt *rapid.T) {
 			txn.UpdatePort(changed)
 		}
 	}
+
 	for _, b := range snap.Bridges() {
 		for _, m := range snap.BridgeMirrors(b) {
 			if m.ExternalIDs.Get("tapline") != self.Cluster {
@@ -127,6 +138,7 @@ func (db *database) spoil(rt *rapid.T) {
 			}
 		}
 	}
+
 	db.commitOn(rt, txn)
 }
 
@@ -140,6 +152,7 @@ func (db *database) strip(rt *rapid.T) {
 			assert.Contains(rt, after, name)
 		}
 	}
+
 	for p := range db.snapshot().Ports() {
 		assert.NotEqual(rt, self.Cluster, p.ExternalIDs.Get("tapline"), p.Name)
 	}
@@ -149,14 +162,17 @@ func drawProgram(rt *rapid.T) *tap.Program {
 	p := program(without("cap1"))
 	for i := range rapid.IntRange(0, 3).Draw(rt, "captures") {
 		bridge := rapid.SampledFrom([]string{"br0", "br1", "br2"}).Draw(rt, "source")
-		selected := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"vnet1", "vnet2", "vnet3", "eth0"}), rapid.ID[string]).Draw(rt, "selected")
+		selected := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"vnet1", "vnet2", "vnet3",
+			"eth0"}), rapid.ID[string]).Draw(rt, "selected")
 		capture(fmt.Sprintf("cap%d", i+1), fmt.Sprint(i+1), bridge, selected...)(p)
 	}
+
 	for _, adjust := range []func(*tap.Program){nic("eth9"), plugged("tapabc"), held("cap1"), held("cap3")} {
 		if rapid.Bool().Draw(rt, "adjust") {
 			adjust(p)
 		}
 	}
+
 	return p
 }
 
@@ -175,6 +191,7 @@ func foreignRows(snap *vswitch.Snapshot) map[string]any {
 			}
 		}
 	}
+
 	for p := range snap.Ports() {
 		if p.ExternalIDs.Get("tapline") != self.Cluster {
 			out["port "+p.Name] = *p
@@ -183,14 +200,17 @@ func foreignRows(snap *vswitch.Snapshot) map[string]any {
 			}
 		}
 	}
+
 	return out
 }
 
-// touchesOurs makes sure that no operation writes a row of others, but for the references of their bridges to rows of ours.
+// touchesOurs makes sure that no operation writes a row of others, but for the references of their
+// bridges to rows of ours.
 func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.Program) {
 	if txn.Empty() {
 		return
 	}
+
 	ours, renumbered := map[ovsdb.UUID]bool{}, map[ovsdb.UUID]bool{}
 	for p := range snap.Ports() {
 		ours[p.UUID] = p.ExternalIDs.Get("tapline") == self.Cluster
@@ -198,6 +218,7 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 			ours[i.UUID] = i.ExternalIDs.Get("tapline") == self.Cluster
 		}
 	}
+
 	for _, b := range snap.Bridges() {
 		ours[b.UUID] = b.ExternalIDs.Get("tapline") == self.Cluster
 		for _, m := range snap.BridgeMirrors(b) {
@@ -207,6 +228,7 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 			ours[c.UUID] = c.ExternalIDs.Get("tapline") == self.Cluster
 		}
 	}
+
 	for _, port := range p.Ports {
 		if row, found := snap.PortByName(port.Name); found && port.Plugged {
 			ours[row.UUID] = true // To be moved, by which it loses its number.
@@ -215,6 +237,7 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 			}
 		}
 	}
+
 	ops, err := txn.Ops()
 	require.NoError(rt, err)
 	for _, op := range ops {

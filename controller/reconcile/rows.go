@@ -23,7 +23,8 @@ func (s Self) owns(ids vswitch.Pairs) bool { return ids.Get(OwnerKey) == s.Clust
 // Rows is what must change in a switch's database.
 type Rows struct {
 	Txn *vswitch.Txn // empty, or nil, where nothing must
-	// Outstanding are owners some of whose rows are not as they must be: the transaction mends them, or waits for Gate.
+	// Outstanding are owners some of whose rows are not as they must be: the transaction mends
+	// them, or waits for Gate.
 	Outstanding map[string]bool
 	// Blocked are owners whose rows cannot be put in place, with the reason.
 	Blocked map[string]string
@@ -43,8 +44,9 @@ type differ struct {
 	inserted  map[portKey]vswitch.UUID // ports
 	anew      map[string]bool          // ports that are to be made anew
 	replaced  map[string]bool          // ports that are
-	members   map[string]string        // interface of another name's port -> that port; nil before the first use
-	mirrors   bool                     // a mirror, or a port of one, is touched
+	// interface of another name's port -> that port; nil before the first use
+	members map[string]string
+	mirrors bool // a mirror, or a port of one, is touched
 
 	standing map[string][]*vswitch.Mirror // mirrors of source bridges that were looked at
 	matched  *matched
@@ -52,8 +54,9 @@ type differ struct {
 
 type portKey struct{ bridge, name string }
 
-// Gate says which owners are let through. The gate of new captures, which is not asked for what stands already, opens once the
-// bridge has its flows and the way that the copies take is known to work: then they may start to feed the tap bridge.
+// Gate says which owners are let through. The gate of new captures, which is not asked for what
+// stands already, opens once the bridge has its flows and the way that the copies take is known to
+// work: then they may start to feed the tap bridge.
 type Gate func(owner string) bool
 
 // Open lets everybody through.
@@ -62,25 +65,28 @@ func Open(string) bool { return true }
 // Shut lets nobody through.
 func Shut(string) bool { return false }
 
-// Diff compares a program with a snapshot. What belongs to an owner that repair does not let through stays as it is.
+// Diff compares a program with a snapshot. What belongs to an owner that repair does not let
+// through stays as it is.
 func Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
 	return diff(snap, d, self, gate, repair, nil, new(Memory))
 }
 
-// Diff is [Diff] for who compares again and again: ports and mirrors are compared only where something of them has changed.
+// Diff is [Diff] for who compares again and again: ports and mirrors are compared only where
+// something of them has changed.
 func (m *Memory) Diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate) Rows {
-	now := asked{snap, d.rowsFingerprint, self}
-	if now.again(m.agreed) { // So nobody was held back by a gate.
+	now := question{snap, d.rowsFingerprint, self}
+	if now.same(m.agreed) { // So nobody was held back by a gate.
 		return Rows{}
 	}
 	rows := diff(snap, d, self, gate, repair, nil, m)
-	if m.agreed = (asked{}); len(rows.Outstanding)+len(rows.Blocked) == 0 && rows.Txn.Empty() {
+	if m.agreed = (question{}); len(rows.Outstanding)+len(rows.Blocked) == 0 && rows.Txn.Empty() {
 		m.agreed = now
 	}
 	return rows
 }
 
-func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew map[string]bool, m *Memory) Rows {
+func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew map[string]bool,
+	m *Memory) Rows {
 	x := &differ{
 		standing: map[string][]*vswitch.Mirror{}, matched: &m.matched,
 		snap: snap, d: d, self: self, gate: gate, repair: repair, anew: anew,
@@ -90,6 +96,7 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 		},
 		inserted: map[portKey]vswitch.UUID{}, replaced: map[string]bool{},
 	}
+
 	m.matched.next(d)
 	bridge, exists := snap.Bridge(d.Program.Bridge.Name)
 	if exists && !self.owns(bridge.ExternalIDs) {
@@ -98,10 +105,12 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 		}
 		return x.out
 	}
+
 	switch {
 	case exists:
 		x.tapBridge = bridge.UUID
-	case x.may(Change{Owner: tap.OwnerBridge, Object: "bridge " + d.Program.Bridge.Name, What: wasMissing}):
+	case x.may(Change{Owner: tap.OwnerBridge, Object: "bridge " + d.Program.Bridge.Name,
+		What: wasMissing}):
 		x.insertBridge()
 	default: // Nothing else can stand without it.
 		for _, owner := range d.Owners {
@@ -109,21 +118,26 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 		}
 		return x.out
 	}
+
 	x.deletePorts()
 	for i := range d.Program.Ports {
 		x.port(&d.Program.Ports[i])
 	}
+
 	x.deleteMirrors()
 	for i := range d.Program.Mirrors {
 		x.mirror(&d.Program.Mirrors[i])
 	}
+
 	if exists {
 		x.updateBridge(bridge)
 		x.ownPort(bridge)
 	}
+
 	if !x.out.Txn.Empty() {
 		x.out.Txn.IncrementNextCfg()
 	}
+
 	return x.out
 }
 
@@ -147,13 +161,14 @@ func (x *differ) withIDs(have vswitch.Pairs, owner string) vswitch.Pairs {
 func (x *differ) controller() vswitch.Controller {
 	probe := 5000
 	return vswitch.Controller{
-		Target: x.self.Target, ConnectionMode: "out-of-band", InactivityProbe: &probe, MaxBackoff: 1000,
+		Target: x.self.Target, ConnectionMode: "out-of-band", InactivityProbe: &probe,
+		MaxBackoff:  1000,
 		ExternalIDs: ids(tap.OwnerBridge),
 	}
 }
 
-// bridgeConfig is the part of other_config that is ours. The datapath id is fixed, since the one that a switch makes
-// changes with its ports.
+// bridgeConfig is the part of other_config that is ours. The datapath id is fixed, since the one
+// that a switch makes changes with its ports.
 func (x *differ) bridgeConfig() map[string]string {
 	config := maps.Clone(x.d.Program.Bridge.OtherConfig)
 	if config == nil {
@@ -166,7 +181,8 @@ func (x *differ) bridgeConfig() map[string]string {
 func (x *differ) insertBridge() {
 	want := x.d.Program.Bridge
 	x.tapBridge = x.out.Txn.InsertBridge(vswitch.Bridge{
-		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode, Protocols: want.Protocols,
+		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode,
+		Protocols:   want.Protocols,
 		OtherConfig: vswitch.PairsOf(x.bridgeConfig()),
 		ExternalIDs: ids(tap.OwnerBridge),
 	})
@@ -179,15 +195,19 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 	if program.DatapathType != "" && program.DatapathType != defaulted(have.DatapathType) {
 		want.DatapathType = program.DatapathType
 	}
-	want.FailMode, want.Protocols = program.FailMode, slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
+
+	want.FailMode, want.Protocols = program.FailMode,
+		slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
 	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs, want.FlowTables = false, false, false, nil, nil
 	config := have.OtherConfig.Map() // Much of it is somebody else's, such as a MAC address.
 	maps.Copy(config, x.bridgeConfig())
 	want.OtherConfig = vswitch.PairsOf(config)
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
-	if !vswitch.Same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have, &want)) {
+	if !vswitch.Same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have,
+		&want)) {
 		x.out.Txn.UpdateBridge(want)
 	}
+
 	x.updateController(have)
 }
 
@@ -197,6 +217,7 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		if !x.self.owns(c.ExternalIDs) {
 			continue // Somebody else watches; the flows are compared anyway.
 		}
+
 		name := "controller " + c.Target + " of " + bridge.Name
 		if found || !x.self.leadsHere(c.Target) {
 			if x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasUnwanted}) {
@@ -204,14 +225,17 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 			}
 			continue
 		}
+
 		found = true
 		want := x.controller()
-		want.UUID, want.Target, want.IsConnected, want.Role, want.Status = c.UUID, c.Target, c.IsConnected, c.Role, c.Status
+		want.UUID, want.Target, want.IsConnected, want.Role, want.Status = c.UUID, c.Target,
+			c.IsConnected, c.Role, c.Status
 		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
 		if !vswitch.Same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
 			x.out.Txn.UpdateController(want)
 		}
 	}
+
 	name := "controller " + x.self.Target + " of " + bridge.Name
 	if !found && x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasMissing}) {
 		x.out.Txn.InsertController(x.tapBridge, x.controller())
@@ -243,17 +267,20 @@ func Strip(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
 			txn.DeleteBridge(b.UUID)
 			continue
 		}
+
 		for _, m := range snap.BridgeMirrors(b) {
 			if self.owns(m.ExternalIDs) {
 				txn.DeleteMirror(m.UUID)
 			}
 		}
+
 		for _, p := range snap.BridgePorts(b) {
 			if self.owns(p.ExternalIDs) {
 				txn.DeletePort(p.UUID)
 			}
 		}
 	}
+
 	if !txn.Empty() {
 		txn.IncrementNextCfg()
 	}

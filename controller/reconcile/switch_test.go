@@ -85,7 +85,8 @@ func (db *database) idle(d *reconcile.Desired) {
 // twoBridges makes a host with bridges br0 (uplink eth0, guests' vnet1 and vnet2) and br1 (vnet3).
 func (db *database) twoBridges() {
 	db.t.Helper()
-	db.vsctl("add-br br0 -- add-port br0 eth0 -- add-port br0 vnet1 -- add-port br0 vnet2 -- add-br br1 -- add-port br1 vnet3")
+	db.vsctl("add-br br0 -- add-port br0 eth0 -- add-port br0 vnet1 -- add-port br0 vnet2 -- " +
+		"add-br br1 -- add-port br1 vnet3")
 }
 
 var uuidText = regexp.MustCompile(`\["(?:named-)?uuid","([^"]*)"\]`)
@@ -96,6 +97,7 @@ func render(t testing.TB, snap *vswitch.Snapshot, txn *vswitch.Txn) string {
 	if txn.Empty() {
 		return ""
 	}
+
 	ops, err := txn.Ops()
 	require.NoError(t, err)
 	names := rowNames(snap)
@@ -111,8 +113,10 @@ func render(t testing.TB, snap *vswitch.Snapshot, txn *vswitch.Txn) string {
 			}
 			return "<" + id + ">"
 		}))
+
 		out.WriteByte('\n')
 	}
+
 	return out.String()
 }
 
@@ -121,6 +125,7 @@ func rowNames(snap *vswitch.Snapshot) map[vswitch.UUID]string {
 	if s := snap.System(); s != nil {
 		names[s.UUID] = "system"
 	}
+
 	for _, b := range snap.Bridges() {
 		names[b.UUID] = b.Name
 		for _, m := range snap.BridgeMirrors(b) {
@@ -130,12 +135,14 @@ func rowNames(snap *vswitch.Snapshot) map[vswitch.UUID]string {
 			names[c.UUID] = "controller " + c.Target
 		}
 	}
+
 	for p := range snap.Ports() {
 		names[p.UUID] = "port " + p.Name
 		for _, i := range snap.PortInterfaces(p) {
 			names[i.UUID] = "interface " + i.Name
 		}
 	}
+
 	return names
 }
 
@@ -145,6 +152,7 @@ func writes(t testing.TB, snap *vswitch.Snapshot, txn *vswitch.Txn) []string {
 	if txn.Empty() {
 		return nil
 	}
+
 	ops, err := txn.Ops()
 	require.NoError(t, err)
 	names := rowNames(snap)
@@ -164,18 +172,21 @@ func writes(t testing.TB, snap *vswitch.Snapshot, txn *vswitch.Txn) []string {
 				columns = append(columns, c)
 			}
 			slices.Sort(columns)
-			out = append(out, fmt.Sprintf("update %s: %s", row(op.Where), strings.Join(columns, " ")))
+			out = append(out, fmt.Sprintf("update %s: %s", row(op.Where),
+				strings.Join(columns, " ")))
 		case ovsdb.Mutate:
 			var columns []string
 			for _, m := range op.Mutations {
 				columns = append(columns, m.Column)
 			}
-			out = append(out, fmt.Sprintf("mutate %s: %s", row(op.Where), strings.Join(slices.Compact(columns), " ")))
+			out = append(out, fmt.Sprintf("mutate %s: %s", row(op.Where),
+				strings.Join(slices.Compact(columns), " ")))
 		case ovsdb.Wait, ovsdb.Select:
 		default:
 			t.Fatalf("operation %T", op)
 		}
 	}
+
 	return out
 }
 

@@ -15,9 +15,14 @@ func TestPortTrouble(t *testing.T) {
 		failed, waiting map[string]string
 	}{
 		{"numbers", "", map[string]string{}, map[string]string{}},
-		{"not opened yet", "set Interface tl-gre ofport=[]", map[string]string{}, map[string]string{"tunnel": "the switch has not opened port tl-gre yet"}},
-		{"not opened", "set Interface tlt-1 ofport=-1", map[string]string{"cap1": "the switch could not open port tlt-1; see its log"}, map[string]string{}},
-		{"error", "set Interface tlm-1 ofport=-1 error=no_such_peer", map[string]string{"cap1": "the switch says of port tlm-1: no_such_peer"}, map[string]string{}},
+		{"not opened yet", "set Interface tl-gre ofport=[]", map[string]string{},
+			map[string]string{"tunnel": "the switch has not opened port tl-gre yet"}},
+		{"not opened", "set Interface tlt-1 ofport=-1",
+			map[string]string{"cap1": "the switch could not open port tlt-1; see its log"},
+			map[string]string{}},
+		{"error", "set Interface tlm-1 ofport=-1 error=no_such_peer",
+			map[string]string{"cap1": "the switch says of port tlm-1: no_such_peer"},
+			map[string]string{}},
 		{"gone", "del-port tl-gre", map[string]string{}, map[string]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -25,10 +30,12 @@ func TestPortTrouble(t *testing.T) {
 			db.twoBridges()
 			d := desired(t, program())
 			db.settle(d)
-			db.vsctl("set Interface tlm-1 ofport=1 -- set Interface tlt-1 ofport=2 -- set Interface tl-gre ofport=3")
+			db.vsctl("set Interface tlm-1 ofport=1 -- set Interface tlt-1 ofport=2 -- set " +
+				"Interface tl-gre ofport=3")
 			if tc.behind != "" {
 				db.vsctl(tc.behind)
 			}
+
 			failed, waiting := reconcile.PortTrouble(db.snapshot(), d)
 			assert.Equal(t, tc.failed, failed)
 			assert.Equal(t, tc.waiting, waiting)
@@ -36,7 +43,8 @@ func TestPortTrouble(t *testing.T) {
 	}
 }
 
-// TestMirrorWatch: a mirror without statistics is given time to get some, and is then said to be not installed.
+// TestMirrorWatch: a mirror without statistics is given time to get some, and is then said to be
+// not installed.
 func TestMirrorWatch(t *testing.T) {
 	const notInstalled = "the switch has not installed mirror tl-1; see its log"
 	db := newDatabase(t)
@@ -56,6 +64,7 @@ func TestMirrorWatch(t *testing.T) {
 			assert.Equal(t, after(again), when)
 		}
 	}
+
 	none := map[string]string{}
 	check(0, none, 12)
 	check(5, none, 12)
