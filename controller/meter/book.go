@@ -50,7 +50,8 @@ type tally struct {
 // NewBook returns a book without entries.
 func NewBook() *Book {
 	return &Book{
-		hosts: map[string]map[flowtable.Key]series{}, captures: map[captureKey]*capture{}, ways: map[wayKey]*way{},
+		hosts: map[string]map[flowtable.Key]series{}, captures: map[captureKey]*capture{},
+		ways:     map[wayKey]*way{},
 		services: map[string]*tally{}, flows: map[string]*tally{},
 	}
 }
@@ -58,34 +59,41 @@ func NewBook() *Book {
 // growth is what the flows of an owner have counted since the last reading.
 type growth struct {
 	entered, left Count
-	anew          time.Time // when the flows that packets enter by were written, if they count from 0 now
-	from          map[netip.Addr]*growth
+	// when the flows that packets enter by were written, if they count from 0 now
+	anew time.Time
+	from map[netip.Addr]*growth
 }
 
 // Take enters a reading of a host. Owners without a route are left for a later reading.
 func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	before, now := b.hosts[host], make(map[flowtable.Key]series, len(r.Flows))
 	grown := map[string]*growth{}
 	for _, f := range r.Flows {
 		if _, routed := routes[f.Owner]; !routed {
 			continue
 		}
+
 		s := series{owner: f.Owner, from: f.From, written: r.At.Add(-f.Age), count: f.Count}
 		now[f.Key] = s
 		old, known := before[f.Key]
 		more := s.count
-		// A flow that was written anew counts from 0. Its age tells, within what the two clocks and the way here may differ.
-		anew := !known || s.count.Packets < old.count.Packets || s.written.Sub(old.written) > time.Second
+		// A flow that was written anew counts from 0. Its age tells, within what the two clocks and
+		// the way here may differ.
+		anew := !known || s.count.Packets < old.count.Packets ||
+			s.written.Sub(old.written) > time.Second
 		if !anew {
 			more = s.count.minus(old.count)
 		}
+
 		g := grown[f.Owner]
 		if g == nil {
 			g = &growth{from: map[netip.Addr]*growth{}}
 			grown[f.Owner] = g
 		}
+
 		g.add(&f, more, anew, s.written)
 		if f.Enters && f.From.IsValid() {
 			if g.from[f.From] == nil {
@@ -94,6 +102,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 			g.from[f.From].add(&f, more, anew, s.written)
 		}
 	}
+
 	b.hosts[host] = now
 	sending := map[wayKey]*growth{}
 	for owner, g := range grown {
@@ -103,6 +112,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 			b.capture(captureKey{host, owner}, route, g, r.At, sending)
 		}
 	}
+
 	b.vanish(host, before, now)
 	for key, g := range sending {
 		w := b.ways[key]
@@ -127,13 +137,15 @@ func (g *growth) add(f *FlowCount, more Count, anew bool, written time.Time) {
 }
 
 // capture enters what a capture took.
-func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sending map[wayKey]*growth) {
+func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
+	sending map[wayKey]*growth) {
 	c := b.captures[key]
 	first := c == nil
 	if first {
 		c = &capture{}
 		b.captures[key] = c
 	}
+
 	c.route = route
 	c.entered, c.left = c.entered.plus(g.entered), c.left.plus(g.left)
 	guarded := c.entered.minus(c.left).minus(c.guarded)
@@ -146,13 +158,16 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 			t.deliver(at, g.left, Count{})
 		}
 	}
+
 	if !route.Tunnel.IsValid() {
 		return
 	}
+
 	way := b.way(wayKey{route.Service, route.Tunnel})
 	if !first && !g.anew.IsZero() && way.sent.seen && len(way.feeders) <= 1 {
 		way.gone(&way.sent) // It counts from 0, and what it had counted last is not known.
 	}
+
 	way.feeders[key] = c
 	way.flows = route.Flows
 	if len(way.feeders) > 1 {
@@ -168,11 +183,13 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time, sen
 		}
 		way.early = Count{}
 	}
+
 	sum := sending[wayKey{route.Service, route.Tunnel}]
 	if sum == nil {
 		sum = &growth{}
 		sending[wayKey{route.Service, route.Tunnel}] = sum
 	}
+
 	sum.left = sum.left.plus(g.left)
 	if g.anew.After(sum.anew) {
 		sum.anew = g.anew
@@ -191,6 +208,7 @@ func (b *Book) receive(service string, g *growth, at time.Time) {
 		if !came.anew.IsZero() {
 			w.begin(&w.received, came.anew)
 		}
+
 		w.received.total = w.received.total.plus(came.entered)
 		lost := w.arrived(at)
 		t := b.tallyOf(b.services, service)
@@ -199,9 +217,11 @@ func (b *Book) receive(service string, g *growth, at time.Time) {
 			w.early = w.early.plus(came.entered)
 			continue
 		}
+
 		for _, id := range w.flows {
 			b.tallyOf(b.flows, id).deliver(at, w.early.plus(came.entered), lost)
 		}
+
 		w.early = Count{}
 	}
 }
@@ -212,17 +232,20 @@ func (b *Book) vanish(host string, before, now map[flowtable.Key]series) {
 		if _, still := now[key]; still {
 			continue
 		}
+
 		if s.from.IsValid() {
 			if w := b.ways[wayKey{s.owner, s.from}]; w != nil {
 				w.gone(&w.received)
 			}
 			continue
 		}
+
 		at := captureKey{host, s.owner}
 		c := b.captures[at]
 		if c == nil || stands(now, s.owner) {
 			continue
 		}
+
 		delete(b.captures, at)
 		if w := b.ways[wayKey{c.route.Service, c.route.Tunnel}]; w != nil {
 			if delete(w.feeders, at); len(w.feeders) == 0 {

@@ -29,7 +29,8 @@ const size = 100 // bytes of a packet
 func packets(n int) meter.Count { return meter.Count{Packets: uint64(n), Bytes: uint64(size * n)} }
 
 // flow is the statistics of a flow that was written at some second and has counted so many packets.
-func flow(m reconcile.Meter, table openflow.TableID, now time.Time, written float64, n int) meter.FlowCount {
+func flow(m reconcile.Meter, table openflow.TableID, now time.Time, written float64,
+	n int) meter.FlowCount {
 	match := oxm.Match{oxm.Metadata(uint64(len(m.Owner)))}
 	if m.From.IsValid() {
 		match = append(match, oxm.TunSrc(m.From))
@@ -37,7 +38,8 @@ func flow(m reconcile.Meter, table openflow.TableID, now time.Time, written floa
 	for _, c := range m.Owner {
 		match = append(match, oxm.Reg(int(c)%8, uint32(c)))
 	}
-	return meter.FlowCount{Meter: m, Key: flowtable.KeyOf(table, 1, match), Age: now.Sub(at(written)), Count: packets(n)}
+	return meter.FlowCount{Meter: m, Key: flowtable.KeyOf(table, 1, match),
+		Age: now.Sub(at(written)), Count: packets(n)}
 }
 
 // captured is a capture's flows: what entered, and what left.
@@ -69,14 +71,17 @@ func TestLocal(t *testing.T) {
 	routes := map[string]meter.Route{"cap": {Service: "svc", Flows: []string{"f"}}}
 	b.Take("h1", meter.Reading{At: at(10), Flows: captured("cap", at(10), 5, 100, 90)}, routes)
 	b.Take("h1", meter.Reading{At: at(20), Flows: captured("cap", at(20), 5, 300, 280)}, routes)
-	for name, c := range map[string]meter.Counters{"service": b.Service("svc", at(21)), "flow": b.Flow("f", at(21))} {
-		assert.Equal(t, meter.Flowing{Count: packets(300), PacketsPerSecond: 20, BitsPerSecond: 16000}, c.Captured, name)
+	for name, c := range map[string]meter.Counters{"service": b.Service("svc", at(21)),
+		"flow": b.Flow("f", at(21))} {
+		assert.Equal(t, meter.Flowing{Count: packets(300), PacketsPerSecond: 20,
+			BitsPerSecond: 16000}, c.Captured, name)
 		assert.Equal(t, packets(20), c.Guarded, name)
 		assert.Equal(t, packets(280), c.Delivered.Count, name)
 		assert.Zero(t, c.Lost, name)
 		assert.Equal(t, at(20), c.SampledAt, name)
 		assert.False(t, c.Shared || c.Undivided, name)
 	}
+
 	assert.Zero(t, b.Flow("f", at(60)).Captured.PacketsPerSecond, "a rate without readings")
 	assert.Zero(t, b.Flow("other", at(21)))
 
@@ -102,9 +107,11 @@ func TestCountersOnlyGrow(t *testing.T) {
 		{written: 40, counted: 50, want: 1570}, // written anew, and counted more than before
 	} {
 		now := at(10 * float64(i+1))
-		b.Take("h1", meter.Reading{At: now, Flows: captured("cap", now, step.written, step.counted, step.counted)}, routes)
+		b.Take("h1", meter.Reading{At: now, Flows: captured("cap", now, step.written, step.counted,
+			step.counted)}, routes)
 		assert.Equal(t, packets(step.want), b.Service("svc", now).Captured.Count, "step %d", i)
 	}
+
 	b.Take("h1", meter.Reading{At: at(60)}, routes) // disabled
 	b.Take("h1", meter.Reading{At: at(70), Flows: captured("cap", at(70), 65, 7, 7)}, routes)
 	assert.Equal(t, packets(1577), b.Service("svc", at(70)).Captured.Count, "disabled and enabled")
@@ -125,7 +132,8 @@ func TestSharedAndUndivided(t *testing.T) {
 	b := meter.NewBook()
 	routes := map[string]meter.Route{"cap": remote("f", "g"), "caption": remote("h")}
 	now := at(10)
-	b.Take("h1", meter.Reading{At: now, Flows: append(captured("cap", now, 5, 10, 10), captured("caption", now, 5, 5, 5)...)}, routes)
+	b.Take("h1", meter.Reading{At: now, Flows: append(captured("cap", now, 5, 10, 10),
+		captured("caption", now, 5, 5, 5)...)}, routes)
 	b.Take("h2", meter.Reading{At: now, Flows: received(now, 5, 15)}, sink())
 	assert.True(t, b.Flow("f", now).Shared)
 	assert.True(t, b.Flow("f", now).Undivided)
@@ -138,12 +146,14 @@ func TestSharedAndUndivided(t *testing.T) {
 	assert.False(t, b.Service("svc", now).Undivided)
 }
 
-// TestDestinationReadFirst: when a controller starts the two ends are read in any order, and what was delivered is told at once.
+// TestDestinationReadFirst: when a controller starts the two ends are read in any order, and what
+// was delivered is told at once.
 func TestDestinationReadFirst(t *testing.T) {
 	b := meter.NewBook()
 	b.Take("h2", meter.Reading{At: at(10), Flows: received(at(10), -100, 90)}, sink())
 	assert.Equal(t, packets(90), b.Service("svc", at(10)).Delivered.Count)
-	b.Take("h1", meter.Reading{At: at(10.1), Flows: captured("cap", at(10.1), -100, 100, 100)}, map[string]meter.Route{"cap": remote("f")})
+	b.Take("h1", meter.Reading{At: at(10.1), Flows: captured("cap", at(10.1), -100, 100, 100)},
+		map[string]meter.Route{"cap": remote("f")})
 	assert.Equal(t, packets(90), b.Flow("f", at(10.1)).Delivered.Count)
 	b.Take("h2", meter.Reading{At: at(11), Flows: received(at(11), -100, 100)}, sink())
 	assert.Equal(t, packets(100), b.Flow("f", at(11)).Delivered.Count, "nothing twice")
@@ -155,9 +165,12 @@ func TestControllerStarts(t *testing.T) {
 		sent, arrived         int
 		want                  int
 	}{
-		"both since long ago":           {written: -1000, writtenThere: -1001, sent: 5000, arrived: 4900, want: 100 + 5},
-		"the destination was restarted": {written: -1000, writtenThere: -50, sent: 5000, arrived: 100, want: 5},
-		"the source was restarted":      {written: -50, writtenThere: -1000, sent: 100, arrived: 5000, want: 5},
+		"both since long ago": {written: -1000, writtenThere: -1001, sent: 5000,
+			arrived: 4900, want: 100 + 5},
+		"the destination was restarted": {written: -1000, writtenThere: -50, sent: 5000,
+			arrived: 100, want: 5},
+		"the source was restarted": {written: -50, writtenThere: -1000, sent: 100, arrived: 5000,
+			want: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := meter.NewBook()
@@ -166,11 +179,15 @@ func TestControllerStarts(t *testing.T) {
 				if i > 4 {
 					lost = 5
 				}
-				b.Take("h1", meter.Reading{At: now, Flows: captured("cap", now, test.written, test.sent+10*i, test.sent+10*i)},
+				b.Take("h1", meter.Reading{At: now, Flows: captured("cap", now, test.written,
+					test.sent+10*i, test.sent+10*i)},
 					map[string]meter.Route{"cap": remote("f")})
-				b.Take("h2", meter.Reading{At: now, Flows: received(now, test.writtenThere, test.arrived+10*i-lost)}, sink())
+				b.Take("h2", meter.Reading{At: now, Flows: received(now, test.writtenThere,
+					test.arrived+10*i-lost)}, sink())
 			}
-			b.Take("h2", meter.Reading{At: at(80), Flows: received(at(80), test.writtenThere, test.arrived+70-5)}, sink())
+
+			b.Take("h2", meter.Reading{At: at(80), Flows: received(at(80), test.writtenThere,
+				test.arrived+70-5)}, sink())
 			got := int(b.Service("svc", at(80)).Lost.Packets)
 			assert.LessOrEqual(t, got, test.want)
 			assert.GreaterOrEqual(t, got, test.want-10, "what hides in one interval")
@@ -201,15 +218,18 @@ func (w *world) counted(end int, now float64) (n int) {
 			}
 			arrives += 0.01
 		}
+
 		if arrives <= seen && arrives > w.born[end] {
 			n++
 		}
 	}
+
 	return n
 }
 
-// The switches are read at moments that have nothing to do with each other, count late, lose packets and restart: no loss is ever
-// told that did not happen, nothing shrinks, and what was lost is told exactly where no switch restarted.
+// The switches are read at moments that have nothing to do with each other, count late, lose
+// packets and restart: no loss is ever told that did not happen, nothing shrinks, and what was lost
+// is told exactly where no switch restarted.
 func TestLossIsHonest(t *testing.T) {
 	for seed := range uint64(60) {
 		restarts := seed%2 == 1
@@ -225,6 +245,7 @@ func TestLossIsHonest(t *testing.T) {
 				}
 				w.sent = append(w.sent, p)
 			}
+
 			b := meter.NewBook()
 			var before meter.Counters
 			last := [2]int{}
@@ -232,15 +253,19 @@ func TestLossIsHonest(t *testing.T) {
 				if end := rng.IntN(2); restarts && rng.Float64() < 0.1 && now < 40 {
 					w.born[end], last[end] = now, 0
 				}
+
 				for _, end := range rng.Perm(2)[:1+rng.IntN(2)] {
 					last[end] = max(last[end], w.counted(end, now))
 					if end == 0 {
-						b.Take("h1", meter.Reading{At: at(now), Flows: captured("cap", at(now), w.born[0], last[0], last[0])},
+						b.Take("h1", meter.Reading{At: at(now), Flows: captured("cap", at(now),
+							w.born[0], last[0], last[0])},
 							map[string]meter.Route{"cap": remote("f")})
 					} else {
-						b.Take("h2", meter.Reading{At: at(now), Flows: received(at(now), w.born[1], last[1])}, sink())
+						b.Take("h2", meter.Reading{At: at(now), Flows: received(at(now), w.born[1],
+							last[1])}, sink())
 					}
 				}
+
 				got := b.Flow("f", at(now))
 				require.LessOrEqual(t, int(got.Lost.Packets), lost, "lost at %v", now)
 				require.GreaterOrEqual(t, got.Lost.Packets, before.Lost.Packets)
@@ -249,9 +274,12 @@ func TestLossIsHonest(t *testing.T) {
 				require.Equal(t, got.Lost.Packets*size, got.Lost.Bytes)
 				before = got
 			}
+
 			if !restarts {
-				b.Take("h1", meter.Reading{At: at(65), Flows: captured("cap", at(65), 0, 2000, 2000)}, map[string]meter.Route{"cap": remote("f")})
-				b.Take("h2", meter.Reading{At: at(68), Flows: received(at(68), 0, 2000-lost)}, sink())
+				b.Take("h1", meter.Reading{At: at(65), Flows: captured("cap", at(65), 0, 2000,
+					2000)}, map[string]meter.Route{"cap": remote("f")})
+				b.Take("h2", meter.Reading{At: at(68), Flows: received(at(68), 0, 2000-lost)},
+					sink())
 				before = b.Flow("f", at(68))
 				assert.Equal(t, lost, int(before.Lost.Packets), "lost after the traffic has ended")
 				assert.Equal(t, 2000, int(before.Captured.Packets))

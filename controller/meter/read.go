@@ -11,20 +11,25 @@ func (b *Book) Flow(id string, now time.Time) Counters { return b.read(b.flows, 
 func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	t := of[id]
 	if t == nil {
 		return Counters{}
 	}
+
 	out := Counters{
-		Captured: t.captured.flowing(now), Guarded: t.guarded, Delivered: t.delivered.flowing(now), Lost: t.lost,
+		Captured: t.captured.flowing(now), Guarded: t.guarded, Delivered: t.delivered.flowing(now),
+		Lost:      t.lost,
 		Undivided: t.undivided, Shared: t.shared, SampledAt: t.captured.at,
 	}
-	if sink := t.delivered.at; !sink.IsZero() && sink.Before(out.SampledAt) || out.SampledAt.IsZero() {
+	if sink := t.delivered.at; !sink.IsZero() && sink.Before(out.SampledAt) ||
+		out.SampledAt.IsZero() {
 		out.SampledAt = sink
 	}
 	if out.Undivided {
 		out.Delivered, out.Lost = Flowing{}, Count{}
 	}
+
 	return out
 }
 
@@ -55,7 +60,8 @@ func (b *Book) ForgetHost(id string) {
 	delete(b.hosts, id)
 }
 
-// side is what was counted at one end, with the rates between the last two readings that were rateSpan apart.
+// side is what was counted at one end, with the rates between the last two readings that were
+// rateSpan apart.
 type side struct {
 	Flowing
 	at    time.Time // of the last reading; zero before the first
@@ -63,7 +69,8 @@ type side struct {
 	was   Count     // then
 }
 
-// rateSpan is the time that rates are taken over, at least: Open vSwitch's statistics are up to half a second old.
+// rateSpan is the time that rates are taken over, at least: Open vSwitch's statistics are up to
+// half a second old.
 const rateSpan = 4 * time.Second
 
 // stale is how long rates are shown without a new reading.
@@ -79,8 +86,10 @@ func (s *side) take(at time.Time, more Count) {
 		return
 	default:
 		grown := s.minus(s.was)
-		s.PacketsPerSecond, s.BitsPerSecond = float64(grown.Packets)/span.Seconds(), 8*float64(grown.Bytes)/span.Seconds()
+		s.PacketsPerSecond, s.BitsPerSecond = float64(grown.Packets)/span.Seconds(),
+			8*float64(grown.Bytes)/span.Seconds()
 	}
+
 	s.since, s.was = at, s.Count
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
 )
 
-// Interval is how often the counters of a switch are read in the background where something is mirrored.
+// Interval is how often the counters of a switch are read in the background where something is
+// mirrored.
 const Interval = 10 * time.Second
 
 // Reading is what the flows of a host's tap bridge have counted since each was written.
@@ -25,7 +26,8 @@ type FlowCount struct {
 	Count
 }
 
-// Count is a number of packets, and of their bytes as frames on the source bridge, without the tunnel's headers.
+// Count is a number of packets, and of their bytes as frames on the source bridge, without the
+// tunnel's headers.
 type Count struct{ Packets, Bytes uint64 }
 
 func (c Count) plus(d Count) Count { return Count{c.Packets + d.Packets, c.Bytes + d.Bytes} }
@@ -42,8 +44,8 @@ func (c Count) minus(d Count) Count {
 	return out
 }
 
-// Route says what an owner of flows on a host is: a capture that takes packets to a service, or the service itself, which
-// receives them there.
+// Route says what an owner of flows on a host is: a capture that takes packets to a service, or the
+// service itself, which receives them there.
 type Route struct {
 	Service  string
 	Receives bool // the owner is the service
@@ -59,10 +61,12 @@ type Counters struct {
 	Guarded   Count   // of these, packets of our own tunnels, which are not mirrored
 	Delivered Flowing // given to the tap NIC
 	Lost      Count   // sent, and not arrived at the other end of the tunnel
-	// Undivided is set for a tap flow whose copies share the way to the destination with those of another bridge of the host, so
-	// that the destination cannot tell them apart: Delivered and Lost are then not known.
+	// Undivided is set for a tap flow whose copies share the way to the destination with those of
+	// another bridge of the host, so that the destination cannot tell them apart: Delivered and
+	// Lost are then not known.
 	Undivided bool
-	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the counters are of all of them.
+	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the
+	// counters are of all of them.
 	Shared bool
 
 	SampledAt time.Time // of the older end; zero if nothing was read yet

@@ -2,19 +2,23 @@ package meter
 
 import "time"
 
-// settle is how long after it was sent a packet has surely been counted at the other end, if it arrives. Open vSwitch adds up
-// what its datapath has counted every half second at most (max-revalidator, ovs-vswitchd.conf.db(5)).
+// settle is how long after it was sent a packet has surely been counted at the other end, if it
+// arrives. Open vSwitch adds up what its datapath has counted every half second at most
+// (max-revalidator, ovs-vswitchd.conf.db(5)).
 const settle = 2 * time.Second
 
-// together is how much later than the source's flows those of the destination may be written by one change.
+// together is how much later than the source's flows those of the destination may be written by one
+// change.
 const together = 250 * time.Millisecond
 
-// way is the tunnel from one host to one service. What is lost on it is what was sent until some moment and has not arrived
-// settle later. That is never too much, however far apart the two switches are read, and exact once the traffic pauses.
+// way is the tunnel from one host to one service. What is lost on it is what was sent until some
+// moment and has not arrived settle later. That is never too much, however far apart the two
+// switches are read, and exact once the traffic pauses.
 type way struct {
 	feeders map[captureKey]*capture // as of the last reading of the source
-	flows   []string                // of the one feeder, also after it is gone; nil if there are several
-	early   Count                   // arrived before it was known which flows feed this way
+	// of the one feeder, also after it is gone; nil if there are several
+	flows []string
+	early Count // arrived before it was known which flows feed this way
 
 	sent, received end
 	exact          bool // base is where both ends counted the same packets from
@@ -47,8 +51,9 @@ func (w *way) begin(e *end, written time.Time) {
 	if !w.sent.seen || !w.received.seen {
 		return
 	}
-	// Written together, both count the same packets. Where the destination's were written noticeably later, it had counted some of
-	// the packets before; where much earlier, it had counted others.
+	// Written together, both count the same packets. Where the destination's were written
+	// noticeably later, it had counted some of the packets before; where much earlier, it had
+	// counted others.
 	if later := w.received.written.Sub(w.sent.written); -settle <= later && later <= together {
 		w.rebase(w.sent.start, w.received.start)
 	}
@@ -68,7 +73,8 @@ func (w *way) gone(e *end) {
 func (w *way) sample(at time.Time) {
 	w.sent.at = at
 	if !w.exact && w.pivot != nil && at.Sub(w.pivot.at) >= settle {
-		// What is counted as sent from now on was sent after the destination was read, so nothing is missing there.
+		// What is counted as sent from now on was sent after the destination was read, so nothing
+		// is missing there.
 		w.rebase(w.sent.total, w.pivot.total)
 	}
 	w.marks = append(w.marks, mark{at, w.sent.total})
@@ -86,6 +92,7 @@ func (w *way) arrived(at time.Time) (more Count) {
 		}
 		return Count{}
 	}
+
 	for _, m := range w.marks {
 		if at.Sub(m.at) >= settle {
 			lost := m.total.minus(w.base.sent).minus(w.received.total.minus(w.base.received))
@@ -93,5 +100,6 @@ func (w *way) arrived(at time.Time) (more Count) {
 			w.lost = w.lost.plus(lost.minus(w.lost))
 		}
 	}
+
 	return more
 }

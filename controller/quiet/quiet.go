@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Lines about one host or one address are held to a rate: of the same message a burst, then one each pause, which says how
-// many were left out. Debug lines and requests to the API are not held back.
+// Lines about one host or one address are held to a rate: of the same message a burst, then one
+// each pause, which says how many were left out. Debug lines and requests to the API are not held
+// back.
 const (
 	burst    = 20
 	pause    = 10 * time.Second
@@ -42,6 +43,7 @@ func (q *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level < slog.LevelInfo {
 		return q.next.Handle(ctx, r)
 	}
+
 	key := line{message: r.Message, host: q.host}
 	request := false
 	r.Attrs(func(a slog.Attr) bool {
@@ -50,7 +52,8 @@ func (q *Handler) Handle(ctx context.Context, r slog.Record) error {
 			request = true
 		case "host":
 			key.host = a.Value.String()
-		case "found": // Each repair is told; the same one again and again is backed off by whoever repairs.
+		// Each repair is told; the same one again and again is backed off by whoever repairs.
+		case "found":
 			key.found = a.Value.String()
 			key.found = key.found[:min(len(key.found), maxFound)]
 		case "remote":
@@ -58,17 +61,21 @@ func (q *Handler) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
+
 	if key.host == "" && key.remote == "" || request {
 		return q.next.Handle(ctx, r)
 	}
+
 	left, allowed := q.lines.take(key)
 	if !allowed {
 		return nil
 	}
+
 	if left > 0 {
 		r = r.Clone()
 		r.AddAttrs(slog.Int("left_out", left))
 	}
+
 	return q.next.Handle(ctx, r)
 }
 
@@ -120,6 +127,7 @@ func (a *allowance) refill(now time.Time) {
 func (l *lines) take(key line) (left int, allowed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	now := l.now()
 	a := l.seen[key]
 	if a == nil {
@@ -131,14 +139,17 @@ func (l *lines) take(key line) (left int, allowed bool) {
 			a = l.seen[key]
 		}
 	}
+
 	if a == nil {
 		a = &allowance{at: now}
 		l.seen[key] = a
 	}
+
 	if a.refill(now); a.used+1 > burst {
 		a.left++
 		return 0, false
 	}
+
 	a.used++
 	left, a.left = a.left, 0
 	return left, true

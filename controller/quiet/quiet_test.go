@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestQuiet: who returns without end does not fill the log, hides nobody else, and what was left out is told.
+// TestQuiet: who returns without end does not fill the log, hides nobody else, and what was left
+// out is told.
 func TestQuiet(t *testing.T) {
 	var out strings.Builder
 	now := time.Unix(1000, 0)
@@ -25,6 +26,7 @@ func TestQuiet(t *testing.T) {
 		log.With("host", "h1").Debug("details")
 		log.Info("request", "method", "POST", "remote", "192.0.2.1:9")
 	}
+
 	log.Warn("refused", "remote", "192.0.2.2:1")
 	log.With("host", "h2").Warn("ended")
 	assert.Equal(t, burst, count("msg=refused remote=192.0.2.1"))
@@ -39,6 +41,7 @@ func TestQuiet(t *testing.T) {
 	for range 10 {
 		log.Warn("refused", "remote", "192.0.2.1:1")
 	}
+
 	assert.Equal(t, 1, count("refused"))
 	assert.Contains(t, out.String(), "left_out=980")
 
@@ -46,12 +49,14 @@ func TestQuiet(t *testing.T) {
 	for i := range 3 * burst {
 		log.With("host", "h1").Warn("repaired", "found", []string{fmt.Sprint("port ", i)})
 	}
+
 	assert.Equal(t, 3*burst, count("repaired"), "each repair is told")
 
 	out.Reset()
 	for i := range 100_000 {
 		log.Warn("strange", "remote", fmt.Sprintf("192.0.%d.%d:1", i>>8, i&255))
 	}
+
 	assert.LessOrEqual(t, count("strange"), maxKinds+burst)
 	assert.LessOrEqual(t, len(handler.lines.seen), maxKinds+1)
 	now = now.Add(time.Hour)

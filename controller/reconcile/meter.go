@@ -17,7 +17,7 @@ type Meter struct {
 	Enters bool
 	Leaves bool
 	// the tunnel address that packets of this flow come from; zero if the flow does not say
-	From   netip.Addr
+	From netip.Addr
 }
 
 // Meters are the flows of a program whose statistics count what is mirrored.

@@ -8,18 +8,16 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// deleteMirrors takes our mirrors away that must not stand, and twins of those that must.
+// deleteMirrors takes away the mirrors of ours that the program does not have.
 func (x *differ) deleteMirrors() {
 	for _, b := range x.snap.Bridges() {
 		for m := range x.snap.EachMirror(b) {
-			if !x.self.owns(m.ExternalIDs) {
+			owner := m.ExternalIDs.Get(IDKey)
+			wanted := x.d.mirrors[portKey{b.Name, m.Name}] != nil || x.d.held[owner]
+			if !x.self.owns(m.ExternalIDs) || wanted {
 				continue
 			}
-			key := portKey{b.Name, m.Name}
-			owner := m.ExternalIDs.Get(IDKey)
-			if x.d.mirrors[key] == nil && !x.d.held[owner] &&
-				x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name),
-					What: wasUnwanted}) {
+			if x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true
 			}
@@ -60,17 +58,17 @@ func (m *matched) next(d *Desired) {
 }
 
 type matchedPort struct {
-	port   *vswitch.Port
-	device *vswitch.Interface
-	print  uint64 // of its owner
+	port        *vswitch.Port
+	device      *vswitch.Interface
+	fingerprint uint64 // of its owner
 }
 
 // matchedMirror depends on the ports that it selects too. They keep their names, and when they
 // come, go or move the row of their bridge changes.
 type matchedMirror struct {
-	bridge *vswitch.Bridge
-	mirror *vswitch.Mirror
-	print  uint64 // of its owner
+	bridge      *vswitch.Bridge
+	mirror      *vswitch.Mirror
+	fingerprint uint64 // of its owner
 }
 
 // mirrorsOf are the mirrors of a bridge.
@@ -95,112 +93,138 @@ func (x *differ) output(m *tap.Mirror) (vswitch.UUID, bool) {
 	return p.UUID, true
 }
 
+// mirror compares a mirror of the program with the mirrors of its bridge.
 func (x *differ) mirror(m *tap.Mirror) {
 	bridge, exists := x.snap.Bridge(m.Bridge)
 	output, ready := x.output(m)
 	if !exists || !ready {
-		x.out.Outstanding[m.Owner] = true // Told as Blocked or gated with its port.
+		x.out.Outstanding[m.Owner] = true // Its port is blocked, or the gate holds it back.
 		return
 	}
-
-	key := portKey{m.Bridge, m.Name}
-	if was, known := x.matched.mirrors[key]; known && was.bridge == bridge &&
-		was.print == x.d.Fingerprints[m.Owner] && *was.mirror.OutputPort == output {
-		twin := func(r *vswitch.Mirror) bool {
-			return r != was.mirror && r.Name == m.Name && x.self.owns(r.ExternalIDs)
-		}
-		if all := x.mirrorsOf(bridge); slices.Contains(all, was.mirror) &&
-			!slices.ContainsFunc(all, twin) {
-			return
-		}
+	if x.mirrorMatched(m, bridge, output) {
+		return
 	}
-
 	row := vswitch.Mirror{
 		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output,
 		ExternalIDs: ids(m.Owner),
 	}
+	if !x.selectPorts(m, bridge, &row) {
+		x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
+		return
+	}
 
+	var first *vswitch.Mirror
+	for _, have := range x.mirrorsOf(bridge) {
+		switch {
+		case have.Name != m.Name || !x.self.owns(have.ExternalIDs):
+		case first == nil:
+			first = have
+			x.updateMirror(m, bridge, have, &row)
+		default:
+			x.deleteTwin(m, have)
+		}
+	}
+	change := Change{Owner: m.Owner, Object: object("mirror", m.Name, m.Bridge), What: wasMissing}
+	if first == nil && x.may(change) {
+		x.out.Txn.InsertMirror(bridge.UUID, row)
+		x.mirrors = true
+	}
+}
+
+// mirrorMatched reports whether a mirror matched before, and neither it nor what it depends on has
+// changed.
+func (x *differ) mirrorMatched(m *tap.Mirror, bridge *vswitch.Bridge, output vswitch.UUID) bool {
+	was, known := x.matched.mirrors[portKey{m.Bridge, m.Name}]
+	if !known || was.bridge != bridge || was.fingerprint != x.d.Fingerprints[m.Owner] ||
+		*was.mirror.OutputPort != output {
+		return false
+	}
+	twin := func(r *vswitch.Mirror) bool {
+		return r != was.mirror && r.Name == m.Name && x.self.owns(r.ExternalIDs)
+	}
+	all := x.mirrorsOf(bridge)
+	return slices.Contains(all, was.mirror) && !slices.ContainsFunc(all, twin)
+}
+
+// selectPorts fills in the ports that a mirror selects. It returns false if one does not stand.
+func (x *differ) selectPorts(m *tap.Mirror, bridge *vswitch.Bridge, row *vswitch.Mirror) bool {
+	key := portKey{m.Bridge, m.Name}
 	selects := x.matched.selects[key]
 	if selects == nil {
 		selects = &selections{}
 	}
 
-	for _, side := range []struct {
-		names []string
-		ports *selection
-		to    *[]vswitch.UUID
-	}{{m.SelectSrc, &selects.sources, &row.SelectSrcPort},
-		{m.SelectDst, &selects.destinations, &row.SelectDstPort}} {
-		now, found := side.ports.named(x.snap, bridge, side.names)
-		if !found {
-			x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
-			return
-		}
-		*side.ports, *side.to = now, now.ports
+	sources, found := selects.sources.named(x.snap, bridge, m.SelectSrc)
+	if !found {
+		return false
 	}
+	selects.sources = sources
+	destinations, found := selects.destinations.named(x.snap, bridge, m.SelectDst)
+	if !found {
+		return false
+	}
+	selects.destinations = destinations
 
+	row.SelectSrcPort, row.SelectDstPort = sources.ports, destinations.ports
 	x.matched.selects[key] = selects
-	found := false
-	for _, have := range x.mirrorsOf(bridge) {
-		if have.Name != m.Name || !x.self.owns(have.ExternalIDs) {
-			continue
-		}
+	return true
+}
 
-		if found {
-			if x.may(Change{Owner: m.Owner, Object: object("second mirror", m.Name, m.Bridge),
-				What: wasUnwanted}) {
-				x.out.Txn.DeleteMirror(have.UUID)
-				x.mirrors = true
-			}
-			continue
-		}
-
-		found = true
-		want := *have
-		want.SelectAll, want.SelectVLAN, want.OutputPort = row.SelectAll, row.SelectVLAN,
-			row.OutputPort
-		want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
-		want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
-		want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
-		if vswitch.Same(have, &want) {
-			x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Fingerprints[m.Owner]}
-			// The same, in memory once.
-			selects.sources.ports, selects.destinations.ports = have.SelectSrcPort,
-				have.SelectDstPort
-			continue
-		}
-
-		if x.d.held[m.Owner] {
-			continue
-		}
-
-		if x.replaced[m.Output] { // It follows.
-			kept := want
-			kept.OutputPort = have.OutputPort
-			if vswitch.Same(have, &kept) {
-				x.out.Txn.UpdateMirror(want)
-				continue
-			}
-		}
-
-		change := differing(m.Owner, object("mirror", m.Name, m.Bridge), have, &want)
-		if added := gains(have, &want); added != nil {
-			kept := want
-			kept.SelectSrcPort, kept.SelectDstPort = have.SelectSrcPort, have.SelectDstPort
-			if vswitch.Same(have, &kept) {
-				change.Gains = added
-			}
-		}
-
-		if x.may(change) {
-			x.out.Txn.UpdateMirror(want)
-			x.mirrors = true
-		}
-	}
-
-	if !found && x.may(Change{Owner: m.Owner, Object: object("mirror", m.Name, m.Bridge),
-		What: wasMissing}) {
-		x.out.Txn.InsertMirror(bridge.UUID, row)
+// deleteTwin takes away a second mirror of the same name.
+func (x *differ) deleteTwin(m *tap.Mirror, have *vswitch.Mirror) {
+	change := Change{Owner: m.Owner, Object: object("second mirror", m.Name, m.Bridge), What: wasUnwanted}
+	if x.may(change) {
+		x.out.Txn.DeleteMirror(have.UUID)
 		x.mirrors = true
 	}
+}
+
+// updateMirror brings a mirror that stands to what row says.
+func (x *differ) updateMirror(m *tap.Mirror, bridge *vswitch.Bridge, have, row *vswitch.Mirror) {
+	want := *have
+	want.SelectAll, want.SelectVLAN, want.OutputPort = row.SelectAll, row.SelectVLAN, row.OutputPort
+	want.SelectSrcPort, want.SelectDstPort = row.SelectSrcPort, row.SelectDstPort
+	want.OutputVLAN, want.Snaplen, want.Filter = nil, 0, ""
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, m.Owner)
+	if vswitch.Same(have, &want) {
+		x.noteMatch(m, bridge, have)
+		return
+	}
+	if x.d.held[m.Owner] {
+		return
+	}
+
+	if x.replaced[m.Output] && sameButOutput(have, &want) {
+		x.out.Txn.UpdateMirror(want) // It follows its port, which is made anew.
+		return
+	}
+	change := differing(m.Owner, object("mirror", m.Name, m.Bridge), have, &want)
+	if sameButSelection(have, &want) {
+		change.Gains = gains(have, &want)
+	}
+	if x.may(change) {
+		x.out.Txn.UpdateMirror(want)
+		x.mirrors = true
+	}
+}
+
+// noteMatch remembers that a mirror is as it must be.
+func (x *differ) noteMatch(m *tap.Mirror, bridge *vswitch.Bridge, have *vswitch.Mirror) {
+	key := portKey{m.Bridge, m.Name}
+	x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Fingerprints[m.Owner]}
+	// The same ports; those of the snapshot are in memory already.
+	selects := x.matched.selects[key]
+	selects.sources.ports, selects.destinations.ports = have.SelectSrcPort, have.SelectDstPort
+}
+
+func sameButOutput(have, want *vswitch.Mirror) bool {
+	kept := *want
+	kept.OutputPort = have.OutputPort
+	return vswitch.Same(have, &kept)
+}
+
+func sameButSelection(have, want *vswitch.Mirror) bool {
+	kept := *want
+	kept.SelectSrcPort, kept.SelectDstPort = have.SelectSrcPort, have.SelectDstPort
+	return vswitch.Same(have, &kept)
 }

@@ -14,8 +14,8 @@ func nextCfg(k *kept) int64 { return k.last().Snapshot.System().NextCfg }
 // remote makes the capture of a program go through the tunnel.
 func remote(p *tap.Program) { p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Owners: []string{"cap1"}}} }
 
-// TestColdHost: everything of a host on which nothing stands is made by one transaction, but what goes through the tunnel is not
-// delivered before its way has been probed.
+// TestColdHost: everything of a host on which nothing stands is made by one transaction, but what
+// goes through the tunnel is not delivered before its way has been probed.
 func TestColdHost(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
@@ -27,6 +27,7 @@ func TestColdHost(t *testing.T) {
 		return owners["tunnel"].State == Ready && owners["cap1"].State == Waiting &&
 			owners["cap1"].Reason == "no probe from its tunnel arrives at 192.0.2.1"
 	})
+
 	standing(t, k)
 	assert.Equal(t, before+1, nextCfg(k))
 	flows := ofctl(t, h, "dump-flows", tapBridge)
@@ -42,7 +43,8 @@ func TestColdHost(t *testing.T) {
 	assert.Equal(t, before+1, nextCfg(k))
 }
 
-// TestCaptureWithoutFlows: where the tap bridge stands already, a capture of which it is not known yet where it goes waits for that.
+// TestCaptureWithoutFlows: where the tap bridge stands already, a capture of which it is not known
+// yet where it goes waits for that.
 func TestCaptureWithoutFlows(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)

@@ -34,6 +34,7 @@ func TestReconnect(t *testing.T) {
 		defer k.mu.Unlock()
 		return len(k.conns) > conns
 	})
+
 	k.ready(d)
 
 	k.mu.Lock()
@@ -46,8 +47,10 @@ func TestReconnect(t *testing.T) {
 		defer k.mu.Unlock()
 		return k.reports > reports+1 && allReady(k.report, d)
 	})
+
 	k.mu.Lock()
 	defer k.mu.Unlock()
+
 	assert.Equal(t, applied, k.applied, "nothing had to be written")
 	assert.Equal(t, 1, k.converged, "it converged when it was new")
 }
@@ -69,12 +72,15 @@ func TestSwitchRestarts(t *testing.T) {
 		_, err := os.Stat(filepath.Join(h.RunDir, "ovs-vswitchd.pid"))
 		return os.IsNotExist(err)
 	})
-	restart(t, h.Daemon("ovs-vswitchd", nil, "--enable-dummy=override", "--disable-system", "unix:"+h.OVSDBSocket()))
+
+	restart(t, h.Daemon("ovs-vswitchd", nil, "--enable-dummy=override", "--disable-system",
+		"unix:"+h.OVSDBSocket()))
 	k.await("everything is there again", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.applied > applied && allReady(k.report, d)
 	})
+
 	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
 }
 
@@ -98,7 +104,8 @@ func TestOffer(t *testing.T) {
 	older := offered(t, h)
 	require.True(t, k.Offer(older), "for when the present one ends")
 	require.True(t, k.Offer(offered(t, h)), "in place of the one that waits")
-	_, err := h.AppCtl("-t", "ovsdb-server", "ovsdb-server/reconnect") // The one that waits is cut too, and of no use.
+	// The one that waits is cut too, and of no use.
+	_, err := h.AppCtl("-t", "ovsdb-server", "ovsdb-server/reconnect")
 	require.NoError(t, err)
 	k.await("it is noticed", func() bool { return !k.last().Connected })
 	k.await("a new one is taken", func() bool {
@@ -109,7 +116,8 @@ func TestOffer(t *testing.T) {
 	})
 }
 
-// TestOfferWhileDialling: a host that connects to us is not kept waiting by a target that does not answer.
+// TestOfferWhileDialling: a host that connects to us is not kept waiting by a target that does not
+// answer.
 func TestOfferWhileDialling(t *testing.T) {
 	h := startHost(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -128,15 +136,19 @@ func TestOfferWhileDialling(t *testing.T) {
 				close(dialled)
 			}
 		}
+
 		for _, nc := range all {
 			_ = nc.Close()
 		}
 	}()
+
 	t.Cleanup(func() {
 		_ = silent.Close()
 		<-accepting
 	})
-	k := keep(t, "ssl:"+silent.Addr().String(), func(c *Config) { c.TLS = &tls.Config{InsecureSkipVerify: true} })
+
+	k := keep(t, "ssl:"+silent.Addr().String(),
+		func(c *Config) { c.TLS = &tls.Config{InsecureSkipVerify: true} })
 	start := time.Now()
 	<-dialled
 	d := k.use(program())
@@ -145,7 +157,8 @@ func TestOfferWhileDialling(t *testing.T) {
 	assert.Less(t, time.Since(start), link.DialTime)
 }
 
-// TestEndClosesOffered: a connection that nobody used is closed with the session, so that the host turns elsewhere.
+// TestEndClosesOffered: a connection that nobody used is closed with the session, so that the host
+// turns elsewhere.
 func TestEndClosesOffered(t *testing.T) {
 	k := keep(t, "unix:/nonexistent/db.sock")
 	k.stop()
@@ -163,7 +176,8 @@ func TestEndClosesOffered(t *testing.T) {
 	assert.ErrorIs(t, err, io.EOF)
 }
 
-// TestServeOpenFlowAfterEnd: a connection that comes when the session has ended is not kept from the next one.
+// TestServeOpenFlowAfterEnd: a connection that comes when the session has ended is not kept from
+// the next one.
 func TestServeOpenFlowAfterEnd(t *testing.T) {
 	conn, _ := linktest.Switch(t)
 	k := keep(t, "unix:/nonexistent/db.sock")
@@ -174,17 +188,22 @@ func TestServeOpenFlowAfterEnd(t *testing.T) {
 		defer close(served)
 		k.ServeOpenFlow(t.Context(), conn)
 	}()
+
 	select {
 	case <-served:
 	case <-time.After(patience):
 		t.Fatal("ServeOpenFlow keeps the connection")
 	}
+
 	assert.NoError(t, conn.Err(), "its owner closes it")
 }
 
-// TestDatapathID: it is the same for one host whenever a session is made, and differs between hosts and clusters.
+// TestDatapathID: it is the same for one host whenever a session is made, and differs between hosts
+// and clusters.
 func TestDatapathID(t *testing.T) {
-	id := func(cluster, host string) uint64 { return New(Config{Cluster: cluster, HostID: host}).DatapathID() }
+	id := func(cluster, host string) uint64 {
+		return New(Config{Cluster: cluster, HostID: host}).DatapathID()
+	}
 	assert.Equal(t, id("c1", "h1"), id("c1", "h1"))
 	assert.NotEqual(t, id("c1", "h1"), id("c1", "h2"))
 	assert.NotEqual(t, id("c1", "h1"), id("c2", "h1"))
@@ -204,13 +223,18 @@ func TestTarget(t *testing.T) {
 		local  net.Addr
 		want   string
 	}{
-		{"advertised", Config{Advertise: "ssl:tap.example:6653", OpenFlowPort: 1}, tcp("192.0.2.1:5"), "ssl:tap.example:6653"},
+		{"advertised", Config{Advertise: "ssl:tap.example:6653", OpenFlowPort: 1},
+			tcp("192.0.2.1:5"), "ssl:tap.example:6653"},
 		{"local address", Config{OpenFlowPort: 6653}, tcp("192.0.2.1:5"), "tcp:192.0.2.1:6653"},
-		{"with TLS", Config{OpenFlowPort: 6653, OpenFlowTLS: true}, tcp("192.0.2.1:5"), "ssl:192.0.2.1:6653"},
+		{"with TLS", Config{OpenFlowPort: 6653, OpenFlowTLS: true}, tcp("192.0.2.1:5"),
+			"ssl:192.0.2.1:6653"},
 		{"IPv6", Config{OpenFlowPort: 6653}, tcp("[2001:db8::1]:5"), "tcp:[2001:db8::1]:6653"},
 		{"mapped", Config{OpenFlowPort: 6653}, tcp("[::ffff:192.0.2.1]:5"), "tcp:192.0.2.1:6653"},
-		{"unix socket", Config{OpenFlowPort: 6653}, &net.UnixAddr{Name: "x", Net: "unix"}, "tcp:127.0.0.1:6653"},
+		{"unix socket", Config{OpenFlowPort: 6653}, &net.UnixAddr{Name: "x", Net: "unix"},
+			"tcp:127.0.0.1:6653"},
 	} {
-		t.Run(tc.name, func(t *testing.T) { assert.Equal(t, tc.want, New(tc.config).target(tc.local)) })
+		t.Run(tc.name, func(t *testing.T) {
+			assert.Equal(t, tc.want, New(tc.config).target(tc.local))
+		})
 	}
 }

@@ -19,8 +19,8 @@ type switchFlows struct {
 	have []openflow.FlowStats // as read, and as changed by us since
 	sent bool                 // we have changed flows on this connection
 
-	// matches is that with which have agrees, if it is known; compared that with which it was compared
-	// last.
+	// matches is that with which have agrees, if it is known; compared that with which it was
+	// compared last.
 	matches, compared wantedFlows
 }
 
@@ -49,20 +49,22 @@ func (x *step) updateFlows(ctx context.Context) {
 	if err == nil {
 		err = x.refreshFlows(ctx)
 	}
+
 	if err == nil {
 		x.missing = x.compareFlows()
 		if len(x.missing.Mods) > 0 && !x.missing.Fresh {
 			err = x.sendFlows(ctx)
 		}
 	}
+
 	if err != nil {
 		x.abandonSwitch()
 	}
 }
 
 // addFreshFlows adds the flows of owners that have none yet, after their rows. The switch takes a
-// transaction and flows that come right after it in one turn, and goes through its cache once for both.
-// If it had the flows first, the rows would wait for the next time, 5 ms later.
+// transaction and flows that come right after it in one turn, and goes through its cache once for
+// both. If it had the flows first, the rows would wait for the next time, 5 ms later.
 func (x *step) addFreshFlows(ctx context.Context) {
 	if x.of == nil || !x.missing.Fresh || len(x.missing.Mods) == 0 {
 		return
@@ -72,8 +74,8 @@ func (x *step) addFreshFlows(ctx context.Context) {
 	}
 }
 
-// abandonSwitch closes the OpenFlow connection: it has ended, or the outcome of a change is unknown. A
-// new connection reads everything again.
+// abandonSwitch closes the OpenFlow connection: it has ended, or the outcome of a change is
+// unknown. A new connection reads everything again.
 func (x *step) abandonSwitch() {
 	_ = x.of.sw.Conn.Close() // It returns nil.
 	x.of = nil
@@ -91,6 +93,7 @@ func (x *step) openBarredPorts(ctx context.Context) error {
 		if i < 0 || !x.mayRepair(program.Ports[i].Owner) {
 			continue
 		}
+
 		ports = append(ports, p)
 		changes = append(changes, reconcile.Change{
 			Owner:  program.Ports[i].Owner,
@@ -98,6 +101,7 @@ func (x *step) openBarredPorts(ctx context.Context) error {
 			What:   "barred by OpenFlow",
 		})
 	}
+
 	if len(ports) == 0 {
 		return nil
 	}
@@ -105,6 +109,7 @@ func (x *step) openBarredPorts(ctx context.Context) error {
 	if err := x.of.sw.Unbar(ctx, ports); err != nil {
 		return err
 	}
+
 	x.wrote(0, 0, changes)
 	return nil
 }
@@ -118,11 +123,12 @@ func (x *step) refreshFlows(ctx context.Context) error {
 	return err
 }
 
-// compareFlows compares the flows that the switch has with the desired ones. Once they agree it costs
-// nothing until either changes.
+// compareFlows compares the flows that the switch has with the desired ones. Once they agree it
+// costs nothing until either changes.
 func (x *step) compareFlows() reconcile.Flows {
 	silenced := x.silence.Owners()
-	want := wantedFlows{true, x.desired.FlowsFingerprint, x.desired.Program.Tunnel.Port, x.tunnelNumber()}
+	want := wantedFlows{true, x.desired.FlowsFingerprint, x.desired.Program.Tunnel.Port,
+		x.tunnelNumber()}
 	if len(silenced) == 0 && x.of.matches == want {
 		return reconcile.Flows{Whole: true}
 	}
@@ -133,17 +139,19 @@ func (x *step) compareFlows() reconcile.Flows {
 	if len(silenced) == 0 && len(flows.Mods) == 0 && flows.Whole {
 		x.of.matches = want
 	}
+
 	return flows
 }
 
-// sendFlows sends the missing flows: by one bundle or, where the order does not matter, without, which
-// saves a round trip. What is missing then is all of it, if the switch has refused a part.
+// sendFlows sends the missing flows: by one bundle or, where the order does not matter, without,
+// which saves a round trip. What is missing then is all of it, if the switch has refused a part.
 func (x *step) sendFlows(ctx context.Context) error {
 	sent := x.missing
 	apply := flowtable.Apply
 	if sent.Fresh {
 		apply = flowtable.Add
 	}
+
 	err := apply(ctx, x.of.sw.Conn, sent.Mods)
 
 	var refused *flowtable.ModError
@@ -174,15 +182,17 @@ func (x *step) sendFlows(ctx context.Context) error {
 	} else {
 		x.missing = x.compareFlows()
 	}
+
 	return nil
 }
 
-// flowDrift returns the changes of flows that repair what somebody else has done. The first change on a
-// connection is none: the switch may have restarted and lost its flows.
+// flowDrift returns the changes of flows that repair what somebody else has done. The first change
+// on a connection is none: the switch may have restarted and lost its flows.
 func (x *step) flowDrift(changes []reconcile.Change) []reconcile.Change {
 	if !x.of.sent {
 		return nil
 	}
 	drift := x.ledger.Drift(x.desired, changes, x.s.memory.WasSelected)
-	return slices.DeleteFunc(drift, func(c reconcile.Change) bool { return x.silence.Affects(c.Owner) })
+	return slices.DeleteFunc(drift,
+		func(c reconcile.Change) bool { return x.silence.Affects(c.Owner) })
 }

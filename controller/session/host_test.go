@@ -33,7 +33,8 @@ const (
 	cluster   = "c1"
 )
 
-// startHost starts a real ovsdb-server and ovs-vswitchd, whose datapath is a dummy, with a guest's port vnet1.
+// startHost starts a real ovsdb-server and ovs-vswitchd, whose datapath is a dummy, with a guest's
+// port vnet1.
 func startHost(t *testing.T) *dummy.Host {
 	t.Helper()
 	dummy.Require(t)
@@ -51,6 +52,7 @@ func startHost(t *testing.T) *dummy.Host {
 			t.Logf("%s\n%s\n%s\n%s", show, mirrors, flows, log[max(0, len(log)-2000):])
 		}
 	})
+
 	return h
 }
 
@@ -79,8 +81,10 @@ func keep(t *testing.T, target string, adjust ...func(*Config)) *kept {
 	k := &kept{t: t, done: make(chan struct{}), stop: stop}
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
-		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+		log = slog.New(slog.NewTextHandler(t.Output(),
+			&slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+
 	config := Config{
 		HostID: "id-1", Host: "h1", Target: target, Cluster: cluster, TapBridge: tapBridge,
 		Advertise: "tcp:" + ln.Addr().String(), Logger: log,
@@ -106,30 +110,36 @@ func keep(t *testing.T, target string, adjust ...func(*Config)) *kept {
 		},
 		Probed: func(uint64, uint64) {},
 	}
+
 	for _, f := range adjust {
 		f(&config)
 	}
+
 	k.Session = New(config)
 	var running sync.WaitGroup
 	running.Go(func() {
-		assert.NoError(t, ofconn.Serve(ctx, ln, ofconn.Options{}, func(ctx context.Context, c *ofconn.Conn) {
-			if c.Features().DatapathID != k.DatapathID() {
-				return
-			}
-			k.mu.Lock()
-			k.conns = append(k.conns, c)
-			k.mu.Unlock()
-			k.ServeOpenFlow(ctx, c)
-		}))
+		assert.NoError(t, ofconn.Serve(ctx, ln, ofconn.Options{},
+			func(ctx context.Context, c *ofconn.Conn) {
+				if c.Features().DatapathID != k.DatapathID() {
+					return
+				}
+				k.mu.Lock()
+				k.conns = append(k.conns, c)
+				k.mu.Unlock()
+				k.ServeOpenFlow(ctx, c)
+			}))
 	})
+
 	running.Go(func() {
 		defer close(k.done)
 		k.Run(ctx)
 	})
+
 	t.Cleanup(func() {
 		stop()
 		running.Wait()
 	})
+
 	return k
 }
 
@@ -182,29 +192,41 @@ func (k *kept) use(p *tap.Program) *reconcile.Desired {
 
 // program is a tap bridge with a capture of vnet1, adjusted.
 func program(adjust ...func(*tap.Program)) *tap.Program {
-	flow := func(owner string, table openflow.TableID, priority uint16, match oxm.Match, do ...action.Instruction) tap.FlowEntry {
-		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: 0x7461 << 48, Table: table, Priority: priority, Match: match, Instructions: do}}
+	flow := func(owner string, table openflow.TableID, priority uint16, match oxm.Match,
+		do ...action.Instruction) tap.FlowEntry {
+		return tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Cookie: 0x7461 << 48, Table: table,
+			Priority: priority, Match: match, Instructions: do}}
 	}
+
 	p := &tap.Program{
 		Host: "id-1",
 		Bridge: tap.TapBridge{
-			Name: tapBridge, FailMode: "secure", Protocols: []string{"OpenFlow13"}, OtherConfig: map[string]string{"disable-in-band": "true"},
+			Name: tapBridge, FailMode: "secure", Protocols: []string{"OpenFlow13"},
+			OtherConfig: map[string]string{"disable-in-band": "true"},
 		},
 		Ports: []tap.Port{
-			{Owner: "cap1", Bridge: lab.WireBridge, Name: "tlm-1", Type: "patch", Options: map[string]string{"peer": "tlt-1"}, VLANMode: "trunk", Trunks: []uint16{4095}},
-			{Owner: "cap1", Bridge: tapBridge, Name: "tlt-1", Type: "patch", Options: map[string]string{"peer": "tlm-1"}, OFPortRequest: 4097},
-			{Owner: "tunnel", Bridge: tapBridge, Name: "tl-gre", Type: "gre", Options: map[string]string{"remote_ip": "flow", "key": "flow"}, OFPortRequest: 4098},
+			{Owner: "cap1", Bridge: lab.WireBridge, Name: "tlm-1", Type: "patch",
+				Options: map[string]string{"peer": "tlt-1"}, VLANMode: "trunk",
+				Trunks: []uint16{4095}},
+			{Owner: "cap1", Bridge: tapBridge, Name: "tlt-1", Type: "patch",
+				Options: map[string]string{"peer": "tlm-1"}, OFPortRequest: 4097},
+			{Owner: "tunnel", Bridge: tapBridge, Name: "tl-gre", Type: "gre",
+				Options:       map[string]string{"remote_ip": "flow", "key": "flow"},
+				OFPortRequest: 4098},
 		},
-		Tunnel:  tap.Tunnel{Port: "tl-gre"},
-		Mirrors: []tap.Mirror{{Owner: "cap1", Bridge: lab.WireBridge, Name: "tl-1", Output: "tlm-1", SelectSrc: []string{"vnet1"}, SelectDst: []string{"vnet1"}}},
+		Tunnel: tap.Tunnel{Port: "tl-gre"},
+		Mirrors: []tap.Mirror{{Owner: "cap1", Bridge: lab.WireBridge, Name: "tl-1", Output: "tlm-1",
+			SelectSrc: []string{"vnet1"}, SelectDst: []string{"vnet1"}}},
 		Flows: []tap.FlowEntry{
 			flow("cap1", 0, 100, oxm.Match{oxm.InPort(4097)}, action.GotoTable{Table: 3}),
 			flow("cap1", 3, 100, nil, action.ApplyActions{action.Output{Port: 9}}),
 		},
 	}
+
 	for _, f := range adjust {
 		f(p)
 	}
+
 	return p
 }
 

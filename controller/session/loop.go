@@ -34,7 +34,8 @@ type loop struct {
 	busy bool      // the last step left something that the switch, or the planner, is at
 }
 
-func newLoop(s *Session, conn *client.Conn, watcher *vswitch.Watcher, before *vswitch.Snapshot) *loop {
+func newLoop(s *Session, conn *client.Conn, watcher *vswitch.Watcher,
+	before *vswitch.Snapshot) *loop {
 	l := &loop{
 		s: s, conn: conn, watcher: watcher, ledger: ledger.New(), sight: sight{before: before},
 		self: reconcile.Self{
@@ -51,8 +52,8 @@ func newLoop(s *Session, conn *client.Conn, watcher *vswitch.Watcher, before *vs
 const (
 	// retryTime is how long a refused change rests before it is tried again.
 	retryTime = time.Second
-	// maxRounds bounds how often one step compares and writes. If more is needed, somebody else keeps
-	// changing what we write; the rest then waits as refused changes do.
+	// maxRounds bounds how often one step compares and writes. If more is needed, somebody else
+	// keeps changing what we write; the rest then waits as refused changes do.
 	maxRounds = 8
 )
 
@@ -73,8 +74,8 @@ type step struct {
 	probeAt time.Time
 }
 
-// step compares, changes what differs, and reports. It returns when to look again at the latest, zero
-// for no such time. An error ends the OVSDB connection.
+// step compares, changes what differs, and reports. It returns when to look again at the latest,
+// zero for no such time. An error ends the OVSDB connection.
 func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -82,12 +83,14 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	if x.desired == nil {
 		return time.Time{}, x.awaitProgram(ctx)
 	}
+
 	l.observe()
 
 	settled, err := x.converge(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
+
 	if !settled || len(x.refused) > 0 {
 		x.lookAgain(time.Now().Add(retryTime))
 	}
@@ -105,6 +108,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	if !x.putOff() {
 		x.report()
 	}
+
 	return x.again, nil
 }
 
@@ -116,6 +120,7 @@ func (l *loop) begin() *step {
 	if x.desired != nil {
 		tunnel = x.desired.Program.Tunnel.Port
 	}
+
 	l.s.link.Learn(l.watcher.Snapshot(), tunnel)
 
 	if sw := l.s.link.Switch(); sw != nil {
@@ -124,6 +129,7 @@ func (l *loop) begin() *step {
 		}
 		x.of = l.flows
 	}
+
 	return x
 }
 
@@ -144,14 +150,15 @@ func (x *step) lookAgain(t time.Time) {
 	}
 }
 
-// converge compares and writes until nothing differs, or until what was written has to be applied by
-// the switch first. It returns false if something is left to do.
+// converge compares and writes until nothing differs, or until what was written has to be applied
+// by the switch first. It returns false if something is left to do.
 func (x *step) converge(ctx context.Context) (settled bool, err error) {
 	for range maxRounds {
 		written, err := x.round(ctx)
 		if err != nil {
 			return false, err
 		}
+
 		if x.dispute() && x.of != nil {
 			continue // The flows have to follow.
 		}
@@ -165,12 +172,13 @@ func (x *step) converge(ctx context.Context) (settled bool, err error) {
 	return false, nil
 }
 
-// round compares everything once, and writes what differs. It reports whether rows were written that
-// the switch has yet to apply.
+// round compares everything once, and writes what differs. It reports whether rows were written
+// that the switch has yet to apply.
 func (x *step) round(ctx context.Context) (written bool, err error) {
 	if err := x.claim(ctx, x.desired); err != nil {
 		return false, err
 	}
+
 	x.snap = x.watcher.Snapshot()
 	x.silence.Intruders(reconcile.Intruders(x.snap, x.desired, x.self))
 
@@ -196,9 +204,11 @@ func (x *step) probe(ctx context.Context) {
 	if x.of == nil {
 		return
 	}
+
 	peers := x.desired.Program.Tunnel.Peers
 	var err error
-	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, x.tunnelNumber(), time.Now())
+	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, x.tunnelNumber(),
+		time.Now())
 	if err != nil {
 		x.s.log.Debug("probes could not be sent", "error", err) // The connection has ended.
 	}
@@ -206,7 +216,8 @@ func (x *step) probe(ctx context.Context) {
 
 // tunnelNumber is the OpenFlow number of the tunnel port, or 0 while it has none.
 func (x *step) tunnelNumber() openflow.PortNo {
-	port, stands := x.snap.PortOnBridge(x.desired.Program.Bridge.Name, x.desired.Program.Tunnel.Port)
+	port, stands := x.snap.PortOnBridge(x.desired.Program.Bridge.Name,
+		x.desired.Program.Tunnel.Port)
 	if !stands {
 		return 0
 	}
@@ -226,13 +237,14 @@ func (x *step) heal(ctx context.Context) error {
 			return err
 		}
 	}
+
 	x.lookAgain(x.healing.Next())
 	return nil
 }
 
 // nudge makes a switch connect whose OpenFlow connection has been missing for too long though its
-// database is connected. While many hosts are being brought up it is left alone: then it is we who are
-// slow.
+// database is connected. While many hosts are being brought up it is left alone: then it is we who
+// are slow.
 func (x *step) nudge(ctx context.Context) error {
 	lastArrival := x.s.link.LastArrival()
 	if x.of != nil {
@@ -246,6 +258,7 @@ func (x *step) nudge(ctx context.Context) error {
 	if !x.nudging.Due(now, lastArrival, waits) {
 		return nil
 	}
+
 	if x.s.link.Crowded() {
 		x.nudging.Postpone(now)
 		return nil
@@ -256,11 +269,14 @@ func (x *step) nudge(ctx context.Context) error {
 	if txn.Empty() {
 		return nil
 	}
+
 	x.s.log.Info("the switch has made no OpenFlow connection: "+
 		"its controller's target is written otherwise, so that it tries at once",
 		"missing", now.Sub(x.nudging.Since()).Round(time.Second/10))
+
 	if _, err := txn.Commit(ctx, x.conn); err != nil && !errors.Is(err, vswitch.ErrConflict) {
 		return fmt.Errorf("transaction: %w", err)
 	}
+
 	return nil
 }

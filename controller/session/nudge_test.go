@@ -14,8 +14,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
-// TestNudge: a switch that found nobody listening backs off up to 8 s. It is made to try at once, which costs no flow, is no drift,
-// and leaves the row of another controller alone.
+// TestNudge: a switch that found nobody listening backs off up to 8 s. It is made to try at once,
+// which costs no flow, is no drift, and leaves the row of another controller alone.
 func TestNudge(t *testing.T) {
 	h := startHost(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -23,14 +23,17 @@ func TestNudge(t *testing.T) {
 	address := ln.Addr().String()
 	require.NoError(t, ln.Close()) // Nobody listens there, for now.
 	target := "tcp:" + address
-	respelled := target[:strings.LastIndexByte(target, ':')+1] + "0" + target[strings.LastIndexByte(target, ':')+1:]
+	respelled := target[:strings.LastIndexByte(target, ':')+1] + "0" +
+		target[strings.LastIndexByte(target, ':')+1:]
 	k := keep(t, h.OVSDB, func(c *Config) { c.Advertise = target })
 	d := k.use(program())
 	k.await("the tap bridge", func() bool {
 		_, err := h.OFCtl("dump-flows", tapBridge)
 		return err == nil
 	})
-	vsctl(t, h, "-- --id=@other create Controller target=tcp\\:127.0.0.1\\:9 -- add Bridge brtap controller @other")
+
+	vsctl(t, h, "-- --id=@other create Controller target=tcp\\:127.0.0.1\\:9 -- add Bridge brtap "+
+		"controller @other")
 	ofctl(t, h, "add-flow", tapBridge, "table=9,priority=9,actions=drop")
 	targets := func() string { return vsctl(t, h, "get-controller brtap") }
 	k.await("a nudge", func() bool { return strings.Contains(targets(), respelled) })
@@ -44,7 +47,9 @@ func TestNudge(t *testing.T) {
 	again, err := ofconn.Listen(ctx, "ptcp:"+address, nil)
 	require.NoError(t, err)
 	begin := time.Now()
-	running.Go(func() { assert.NoError(t, ofconn.Serve(ctx, again, ofconn.Options{}, k.ServeOpenFlow)) })
+	running.Go(func() {
+		assert.NoError(t, ofconn.Serve(ctx, again, ofconn.Options{}, k.ServeOpenFlow))
+	})
 	k.ready(d)
 	t.Logf("ready %v after somebody listened", time.Since(begin))
 	_, drifts, _ := k.told()

@@ -62,15 +62,16 @@ func stopSwitch(t *testing.T, k *kept, h *dummy.Host) {
 	k.await("the switch is away", func() bool { return k.link.Switch() == nil })
 }
 
-// TestObservedWhileBusy: a port that appears while the switch is at what was written is told at once, and
-// not with the report on what stands, which is put off meanwhile.
+// TestObservedWhileBusy: a port that appears while the switch is at what was written is told at
+// once, and not with the report on what stands, which is put off meanwhile.
 func TestObservedWhileBusy(t *testing.T) {
 	h := startHost(t)
 	var seen sightings
 	k := keep(t, h.OVSDB, seen.watch)
 	k.ready(k.use(program(withoutCapture)))
 	stopSwitch(t, k, h)
-	d := k.use(program(withoutCapture, func(p *tap.Program) { p.Bridge.OtherConfig["forward-bpdu"] = "true" }))
+	d := k.use(program(withoutCapture,
+		func(p *tap.Program) { p.Bridge.OtherConfig["forward-bpdu"] = "true" }))
 	k.await("it is written, and not applied", func() bool {
 		r := k.last()
 		return r.Program == d && r.Snapshot.System().CurCfg < r.Snapshot.System().NextCfg
@@ -88,8 +89,8 @@ func TestObservedWhileBusy(t *testing.T) {
 	})
 }
 
-// TestObservedOnReturn: what has changed while a host could not be reached is told as soon as its database is open again, though
-// its OpenFlow connection is not.
+// TestObservedOnReturn: what has changed while a host could not be reached is told as soon as its
+// database is open again, though its OpenFlow connection is not.
 func TestObservedOnReturn(t *testing.T) {
 	h := startHost(t)
 	var seen sightings

@@ -17,8 +17,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// A probe is a small frame that a host's tap bridge sends through the tunnel to another's, which sends it
-// to the controller:
+// A probe is a small frame that a host's tap bridge sends through the tunnel to another's, which
+// sends it to the controller:
 //
 //	+--------------+--------------+--------+------------------+-----------------+
 //	| destination  |    source    | 0x88b5 | datapath id of   |      nonce      |
@@ -37,11 +37,13 @@ const (
 	probeAgain = time.Minute
 	// probeLost is how long a path may be without an answer before it counts as cut.
 	probeLost = 3 * time.Second
-	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work still.
+	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work
+	// still.
 	keepPath = 10 * time.Minute
 )
 
-// tunnelPaths are the paths through the tunnel that a session probes. They are safe for concurrent use.
+// tunnelPaths are the paths through the tunnel that a session probes. They are safe for concurrent
+// use.
 type tunnelPaths struct {
 	dpid uint64 // of the tap bridge that sends
 	wake func() // called when an answer comes
@@ -72,6 +74,7 @@ func (s *Session) ProbeArrived(nonce uint64) { s.paths.answer(nonce) }
 func (t *tunnelPaths) answer(nonce uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	for _, path := range t.byPeer {
 		if path.nonce == nonce && !path.asked.IsZero() {
 			now := time.Now()
@@ -92,9 +95,9 @@ func ParseProbe(p *openflow.PacketIn) (dpid, nonce uint64, ok bool) {
 	return dpid, binary.BigEndian.Uint64(p.Data[probeHeader+8:]), true
 }
 
-// probe sends the probes that are due. It returns the owners that wait for an answer, and when the next
-// probe is due. Without a connection, or a number of the tunnel port, none is. An error says that the
-// connection has ended.
+// probe sends the probes that are due. It returns the owners that wait for an answer, and when the
+// next probe is due. Without a connection, or a number of the tunnel port, none is. An error says
+// that the connection has ended.
 func (t *tunnelPaths) probe(
 	ctx context.Context, conn *ofconn.Conn, peers []tap.Peer, tunnel openflow.PortNo, now time.Time,
 ) (waiting map[string]string, next time.Time, err error) {
@@ -111,6 +114,7 @@ func (t *tunnelPaths) look(
 ) (waiting map[string]string, next time.Time, due []openflow.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	if conn != nil && conn != t.conn {
 		// The switch may have restarted and forgotten its neighbours.
 		t.conn = conn
@@ -125,6 +129,7 @@ func (t *tunnelPaths) look(
 		if path == nil {
 			path = &tunnelPath{interval: firstProbe}
 		}
+
 		current[peer.Addr] = path
 		if ready && path.ask(now) {
 			due = append(due, probeMessage(t.dpid, path.nonce, tunnel, peer.Addr))
@@ -138,6 +143,7 @@ func (t *tunnelPaths) look(
 			next = path.next
 		}
 	}
+
 	t.retain(current, now)
 	return waiting, next, due
 }

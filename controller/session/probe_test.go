@@ -45,8 +45,10 @@ func newProber(t *testing.T) *prober {
 		default:
 		}
 	}
+
 	return &prober{
-		t: t, paths: newTunnelPaths(senderDPID, wake), woken: woken, conn: conn, packets: packets, tunnel: 100, start: time.Now(),
+		t: t, paths: newTunnelPaths(senderDPID, wake), woken: woken, conn: conn, packets: packets,
+		tunnel: 100, start: time.Now(),
 		peers: []tap.Peer{{Addr: peerA, Owners: []string{"cap1", "cap2"}}},
 	}
 }
@@ -54,16 +56,19 @@ func newProber(t *testing.T) *prober {
 // at probes at a time after the start and tells who waits, and when to probe again.
 func (p *prober) at(after time.Duration) (waiting []string, next time.Duration) {
 	p.t.Helper()
-	reasons, when, err := p.paths.probe(p.t.Context(), p.conn, p.peers, p.tunnel, p.start.Add(after))
+	reasons, when, err := p.paths.probe(p.t.Context(), p.conn, p.peers, p.tunnel,
+		p.start.Add(after))
 	require.NoError(p.t, err)
 	for _, owner := range []string{"cap1", "cap2", "cap3"} {
 		if reasons[owner] != "" {
 			waiting = append(waiting, owner)
 		}
 	}
+
 	if when.IsZero() {
 		return waiting, 0
 	}
+
 	return waiting, when.Sub(p.start)
 }
 
@@ -87,7 +92,8 @@ func (p *prober) answer(m *openflow.PacketOut) {
 	p.paths.answer(nonce)
 }
 
-// TestProbeUntilAnswered: probes go out at growing intervals, with one nonce, until an answer comes; then once a minute.
+// TestProbeUntilAnswered: probes go out at growing intervals, with one nonce, until an answer
+// comes; then once a minute.
 func TestProbeUntilAnswered(t *testing.T) {
 	p := newProber(t)
 	both := []string{"cap1", "cap2"}
@@ -101,15 +107,18 @@ func TestProbeUntilAnswered(t *testing.T) {
 		if first == nil {
 			first = m
 		}
+
 		assert.Equal(t, first, m)
 		waiting, again := p.at(next - time.Microsecond)
 		assert.Equal(t, both, waiting)
 		assert.Equal(t, next, again, "it is not due yet")
 		due = next
 	}
+
 	assert.Empty(t, p.packets)
 	assert.Equal(t, []action.Action{
-		action.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)}, action.SetField{Field: oxm.TunDst(peerA)}, action.Output{Port: 100},
+		action.SetField{Field: oxm.TunnelID(reconcile.ProbeKey)},
+		action.SetField{Field: oxm.TunDst(peerA)}, action.Output{Port: 100},
 	}, first.Actions)
 
 	p.paths.answer(0)
@@ -174,11 +183,13 @@ func TestProbeStates(t *testing.T) {
 	assert.Empty(t, waiting)
 	p.conn, p.packets = linktest.Switch(t)
 	waiting, _ = p.at(time.Millisecond)
-	assert.Equal(t, []string{"cap1", "cap2"}, waiting, "the switch may have forgotten its neighbours")
+	assert.Equal(t, []string{"cap1", "cap2"}, waiting,
+		"the switch may have forgotten its neighbours")
 	p.sent()
 }
 
-// TestUnusedPath: a way that worked and that nobody takes is not probed; taken again before long it works at once.
+// TestUnusedPath: a way that worked and that nobody takes is not probed; taken again before long it
+// works at once.
 func TestUnusedPath(t *testing.T) {
 	p := newProber(t)
 	p.at(0)
@@ -206,6 +217,7 @@ func TestParseProbe(t *testing.T) {
 		out[at] = v
 		return out
 	}
+
 	for _, tc := range []struct {
 		name   string
 		cookie openflow.Cookie

@@ -16,8 +16,8 @@ type Report struct {
 	// The rest is what stands of Program. It is empty until that was compared on this connection.
 	Program *reconcile.Desired
 	Owners  map[string]OwnerState
-	// Leaving are owners that are no longer in the program and whose objects the switch has not dropped
-	// yet.
+	// Leaving are owners that are no longer in the program and whose objects the switch has not
+	// dropped yet.
 	Leaving map[string]bool
 }
 
@@ -50,14 +50,16 @@ type sight struct {
 }
 
 // observe tells at once what the database shows of ports, NICs and tunnels, since what is desired
-// depends on that. It waits for nothing that the switch is at: a report on what stands may be put off.
+// depends on that. It waits for nothing that the switch is at: a report on what stands may be put
+// off.
 func (l *loop) observe() {
 	now := l.watcher.Snapshot()
 	switch told := l.sight.told; {
 	case told != nil && reconcile.Observable(told, now, l.self):
 		l.sight.told = now
 		l.s.config.Observed(now)
-	case told == nil && (l.sight.before == nil || reconcile.Observable(l.sight.before, now, l.self)):
+	case told == nil && (l.sight.before == nil ||
+		reconcile.Observable(l.sight.before, now, l.self)):
 		l.reportConnected(now)
 	}
 }
@@ -68,13 +70,14 @@ func (l *loop) reportConnected(now *vswitch.Snapshot) {
 	l.s.config.Report(Report{Connected: true, Snapshot: now})
 }
 
-// nothingNew reports whether the database shows no more than the last step has seen, or what a switch
-// counts, which it tells.
+// nothingNew reports whether the database shows no more than the last step has seen, or what a
+// switch counts, which it tells.
 func (l *loop) nothingNew() bool {
 	now := l.watcher.Snapshot()
 	if l.watcher.Err() != nil {
 		return false
 	}
+
 	if now == l.sight.looked {
 		return true
 	}
@@ -85,6 +88,7 @@ func (l *loop) nothingNew() bool {
 	if now != l.sight.told && l.s.config.Counted != nil {
 		l.s.config.Counted(now)
 	}
+
 	l.sight.told = now
 	return true
 }
@@ -98,6 +102,7 @@ func (x *step) putOff() bool {
 	if x.owed.IsZero() {
 		x.owed = now
 	}
+
 	due := x.owed.Add(reportTime)
 	neverConnected := x.flows == nil
 	waits := x.ledger.Busy() || neverConnected
@@ -118,6 +123,7 @@ func (x *step) report() {
 		Owners:  make(map[string]OwnerState, len(x.desired.Owners)),
 		Leaving: x.ledger.Leaving(x.desired, x.rows.Outstanding, x.missing.Outstanding),
 	}
+
 	all := true
 	x.busy = x.ledger.Busy()
 	judge := x.newJudge()
@@ -132,12 +138,14 @@ func (x *step) report() {
 		all = all && state.State == Ready
 		r.Owners[owner] = state
 	}
+
 	x.ledger.Forget(x.desired)
 
 	if all && x.ledger.Settle(x.desired) && x.s.converged != x.desired {
 		x.s.converged = x.desired // It may settle again on a new connection.
 		x.s.config.Converged(time.Since(x.since))
 	}
+
 	x.sight.told = x.snap
 	x.s.config.Report(r)
 }
@@ -167,6 +175,7 @@ func (x *step) newJudge() *judge {
 			disputed[owner] += "; nothing of it is delivered meanwhile"
 		}
 	}
+
 	uninstalled, installedBy := x.mirrors.Check(x.snap, x.desired, now)
 	x.lookAgain(installedBy)
 
@@ -174,9 +183,11 @@ func (x *step) newJudge() *judge {
 		step: x, opening: opening,
 		failures: []map[string]string{disputed, x.rows.Blocked, x.refused, failed, uninstalled},
 	}
+
 	if x.of == nil {
 		j.noSwitch = x.s.link.WhyNoSwitch()
 	}
+
 	return j
 }
 
@@ -190,11 +201,13 @@ func (j *judge) state(owner string) OwnerState {
 	if reason := j.silence.Intruder(owner); reason != "" {
 		return set(Failed, reason)
 	}
+
 	for _, failures := range j.failures {
 		if reason := failures[owner]; reason != "" {
 			return set(Failed, reason)
 		}
 	}
+
 	switch {
 	case j.of == nil:
 		return set(Waiting, j.noSwitch)
@@ -205,5 +218,6 @@ func (j *judge) state(owner string) OwnerState {
 	case j.opening[owner] != "":
 		return set(Waiting, j.opening[owner])
 	}
+
 	return state
 }

@@ -21,6 +21,7 @@ func (x *step) claim(ctx context.Context, desired *reconcile.Desired) error {
 		if rows.Txn.Empty() {
 			return nil
 		}
+
 		_, err := rows.Txn.Commit(ctx, x.conn)
 		switch {
 		case err == nil:
@@ -32,12 +33,12 @@ func (x *step) claim(ctx context.Context, desired *reconcile.Desired) error {
 	return nil // Rows that keep losing their marks are reported like rows that are not ours.
 }
 
-// gate lets new captures through. A copy without a working path makes the switch look for its neighbour
-// by ARP. Where the underlay is mirrored, that is mirrored too, and so on: so what delivers must stand,
-// and the tunnel path must work, before the first copy.
+// gate lets new captures through. A copy without a working path makes the switch look for its
+// neighbour by ARP. Where the underlay is mirrored, that is mirrored too, and so on: so what
+// delivers must stand, and the tunnel path must work, before the first copy.
 //
-// A tap bridge that is yet to be made is made together with what feeds it: until it has flows it drops
-// everything, and it gets no flows for captures whose path is not known to work.
+// A tap bridge that is yet to be made is made together with what feeds it: until it has flows it
+// drops everything, and it gets no flows for captures whose path is not known to work.
 func (x *step) gate() reconcile.Gate {
 	if _, stands := x.snap.Bridge(x.s.config.TapBridge); !stands {
 		unproven := map[string]bool{}
@@ -49,6 +50,7 @@ func (x *step) gate() reconcile.Gate {
 		x.silence.Unproven(unproven)
 		return reconcile.Open
 	}
+
 	if x.of == nil {
 		return reconcile.Shut
 	}
@@ -57,11 +59,12 @@ func (x *step) gate() reconcile.Gate {
 	if len(x.refused) > 0 {
 		return reconcile.Shut
 	}
+
 	return func(owner string) bool { return x.unprobed[owner] == "" && x.desired.Delivers(owner) }
 }
 
-// commit writes rows by one transaction, and reports whether they are written. A conflict is no error:
-// the next round sees the new snapshot.
+// commit writes rows by one transaction, and reports whether they are written. A conflict is no
+// error: the next round sees the new snapshot.
 func (x *step) commit(ctx context.Context, rows *reconcile.Rows) (written bool, err error) {
 	result, err := rows.Txn.Commit(ctx, x.conn)
 	switch {
@@ -83,8 +86,8 @@ func (x *step) commit(ctx context.Context, rows *reconcile.Rows) (written bool, 
 	return true, nil
 }
 
-// dispute finds the captures whose rows are not as they must be and may not be repaired yet. It reports
-// whether other flows are wanted for that.
+// dispute finds the captures whose rows are not as they must be and may not be repaired yet. It
+// reports whether other flows are wanted for that.
 func (x *step) dispute() (changed bool) {
 	disputed := map[string]bool{}
 	for _, m := range x.desired.Program.Mirrors {
@@ -92,9 +95,11 @@ func (x *step) dispute() (changed bool) {
 			disputed[m.Owner] = true
 		}
 	}
+
 	for _, c := range x.rows.Changes { // Just repaired; the next repair has to wait.
 		delete(disputed, c.Owner)
 	}
+
 	return x.silence.Dispute(disputed)
 }
 
@@ -106,7 +111,8 @@ func (x *step) wrote(rows, flows int, drift []reconcile.Change) {
 	if len(drift) > 0 {
 		x.logDrift(rows, flows, drift)
 		if disputed := x.s.quarrels.Repaired(drift, time.Now()); disputed != nil {
-			x.s.log.Error("somebody else changes what we repair again and again: the next repair waits",
+			x.s.log.Error("somebody else changes what we repair again and again: the next repair "+
+				"waits",
 				"found", disputed[:min(len(disputed), maxLogged)])
 		}
 	}
@@ -121,7 +127,8 @@ func (x *step) logDrift(rows, flows int, drift []reconcile.Change) {
 	if len(drift) > maxLogged {
 		found = append(found, fmt.Sprintf("%d more", len(drift)-maxLogged))
 	}
-	x.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "found", found)
+	x.s.log.Warn("repaired what somebody else has changed", "rows", rows, "flows", flows, "found",
+		found)
 }
 
 // curCfg is the number of the transaction that the switch has applied last. A database that is not
@@ -146,13 +153,16 @@ func (l *loop) strip(ctx context.Context) error {
 		if txn.Empty() {
 			return nil
 		}
+
 		_, err := txn.Commit(ctx, l.conn)
 		if err == nil {
 			l.s.log.Info("host removed: its switch is as it was before")
 			return nil
 		}
+
 		if !errors.Is(err, vswitch.ErrConflict) {
-			l.s.log.Warn("host is removed, and what stands on its switch could not be", "error", err)
+			l.s.log.Warn("host is removed, and what stands on its switch could not be", "error",
+				err)
 			return err
 		}
 	}

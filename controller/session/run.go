@@ -18,13 +18,13 @@ import (
 const (
 	answerTime = 10 * time.Second // for a transaction, a bundle, a dump
 	signTime   = time.Second      // for a sign of life
-	// spreadTime is within which a database is asked for a sign of life once. A server asks for ours
-	// 5 s after it has heard from us last, again and again: the servers of hosts that connected
-	// together would all do so together.
+	// spreadTime is within which a database is asked for a sign of life once. A server asks for
+	// ours 5 s after it has heard from us last, again and again: the servers of hosts that
+	// connected together would all do so together.
 	spreadTime = 5 * time.Second
 
-	// Reconnecting starts at once and then backs off up to a second, so that a switch that returns is
-	// whole again soon.
+	// Reconnecting starts at once and then backs off up to a second, so that a switch that returns
+	// is whole again soon.
 	firstReconnect = 50 * time.Millisecond
 	maxReconnect   = time.Second
 
@@ -41,8 +41,10 @@ func (s *Session) Run(ctx context.Context) {
 	var offered net.Conn           // to be used next
 	// Jitter keeps many hosts apart that return together.
 	pauses := &backoff.ExponentialBackOff{
-		InitialInterval: firstReconnect, MaxInterval: maxReconnect, Multiplier: 2, RandomizationFactor: 0.5,
+		InitialInterval: firstReconnect, MaxInterval: maxReconnect, Multiplier: 2,
+		RandomizationFactor: 0.5,
 	}
+
 	for {
 		conn, err := s.link.Connect(ctx, offered)
 		if err == nil {
@@ -52,11 +54,13 @@ func (s *Session) Run(ctx context.Context) {
 			if retired || ctx.Err() != nil {
 				return
 			}
+
 			s.log.Warn("OVSDB connection ended", "error", err)
 			if time.Since(connected) > maxReconnect {
 				pauses.Reset()
 			}
 		}
+
 		if ctx.Err() != nil {
 			return
 		}
@@ -69,20 +73,23 @@ func (s *Session) Run(ctx context.Context) {
 	}
 }
 
-// rest waits for the next attempt to connect, and cuts that short for a connection that the host makes.
-// It returns false if there is to be no other attempt.
-func (s *Session) rest(ctx context.Context, pause time.Duration, err error) (offered net.Conn, again bool) {
+// rest waits for the next attempt to connect, and cuts that short for a connection that the host
+// makes. It returns false if there is to be no other attempt.
+func (s *Session) rest(ctx context.Context, pause time.Duration, err error) (offered net.Conn,
+	again bool) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return nil, false
 	case <-s.retire:
-		s.log.Warn("host is removed while it cannot be reached: what stands there stays", "error", err)
+		s.log.Warn("host is removed while it cannot be reached: what stands there stays", "error",
+			err)
 		return nil, false
 	case offered = <-s.link.Offered():
 	case <-timer.C:
 	}
+
 	return offered, true
 }
 
@@ -101,14 +108,17 @@ func (s *Session) keep(
 	if err != nil {
 		return before, false, err
 	}
+
 	if retired, err = l.run(ctx); retired {
 		err = l.strip(ctx)
 	}
+
 	return l.watcher.Snapshot(), retired, err
 }
 
 // watch begins to follow the database of a connection.
-func (s *Session) watch(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*loop, error) {
+func (s *Session) watch(ctx context.Context, conn *client.Conn, before *vswitch.Snapshot) (*loop,
+	error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	watcher, err := vswitch.WatchWith(ctx, conn, s.config.Models)
@@ -135,13 +145,15 @@ func (l *loop) run(ctx context.Context) (retired bool, err error) {
 		if !again.IsZero() {
 			timer.Reset(time.Until(again))
 		}
+
 		retired, err = l.idle(ctx, timer.C, sign.C)
 	}
+
 	return retired, err
 }
 
-// advance makes a step, if the database is still followed. A host that is up by then needs its turn no
-// more.
+// advance makes a step, if the database is still followed. A host that is up by then needs its turn
+// no more.
 func (l *loop) advance(ctx context.Context) (again time.Time, err error) {
 	if err := l.watcher.Err(); err != nil {
 		return time.Time{}, err
@@ -188,6 +200,7 @@ func (s *Session) target(local net.Addr) string {
 	if s.config.OpenFlowTLS {
 		scheme = "ssl"
 	}
+
 	if tcp, ok := local.(*net.TCPAddr); ok {
 		addr := tcp.AddrPort().Addr().Unmap()
 		address = addr.WithZone("").String()
@@ -195,5 +208,6 @@ func (s *Session) target(local net.Addr) string {
 			address = "[" + address + "]"
 		}
 	}
+
 	return fmt.Sprintf("%s:%s:%d", scheme, address, s.config.OpenFlowPort)
 }

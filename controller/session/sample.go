@@ -46,10 +46,12 @@ func (s *Session) Sample(ctx context.Context, maxAge time.Duration) error {
 	if time.Since(s.sampler.last) < maxAge || desired == nil || s.config.Sampled == nil {
 		return nil
 	}
+
 	sw, err := s.connectedSwitch()
 	if err != nil {
 		return err
 	}
+
 	meters := s.sampler.metersOf(desired)
 	if len(meters.Of) == 0 {
 		return nil
@@ -59,6 +61,7 @@ func (s *Session) Sample(ctx context.Context, maxAge time.Duration) error {
 	if err != nil {
 		return err
 	}
+
 	s.sampler.last = reading.At
 	s.config.Sampled(reading)
 	return nil
@@ -92,6 +95,7 @@ func read(ctx context.Context, sw *link.Switch, meters reconcile.Meters) (meter.
 			})
 		}
 	}
+
 	return reading, nil
 }
 

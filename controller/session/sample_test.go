@@ -45,6 +45,7 @@ func TestSample(t *testing.T) {
 		guard.Owner, guard.Mod.Table, guard.Mod.Cookie = tap.OwnerBridge, 1, 0x7461<<48|1
 		p.Flows = append(p.Flows, guard)
 	})))
+
 	before := len(got.all())
 	require.NoError(t, k.Sample(t.Context(), 0))
 	all := got.all()
@@ -62,6 +63,7 @@ func TestSample(t *testing.T) {
 			leaves++
 		}
 	}
+
 	assert.Equal(t, []int{1, 1}, []int{enters, leaves})
 
 	require.NoError(t, k.Sample(t.Context(), time.Hour))
@@ -73,7 +75,8 @@ func TestSample(t *testing.T) {
 }
 
 func TestSampleWithoutSwitch(t *testing.T) {
-	k := keep(t, "unix:/nonexistent/db.sock", func(c *Config) { c.Sampled = func(meter.Reading) {} })
+	k := keep(t, "unix:/nonexistent/db.sock",
+		func(c *Config) { c.Sampled = func(meter.Reading) {} })
 	k.use(program())
 	assert.ErrorContains(t, k.Sample(t.Context(), 0), "OpenFlow connection")
 	assert.False(t, k.OpenFlowConnected())

@@ -31,16 +31,18 @@ type Config struct {
 	Cluster   string      // id that marks our rows
 	TapBridge string      // name
 
-	Advertise    string // OpenFlow target for the switch; "": the local address of the OVSDB connection
+	// OpenFlow target for the switch; "": the local address of the OVSDB connection
+	Advertise    string
 	OpenFlowPort uint16
 	OpenFlowTLS  bool
 
-	// Certified reports whether a certificate names the host. An error says that it must not be taken
-	// for the host's. Nil: nobody can tell.
+	// Certified reports whether a certificate names the host. An error says that it must not be
+	// taken for the host's. Nil: nobody can tell.
 	Certified func(*x509.Certificate) (own bool, err error)
 
 	Turns *Turns // bounds how many hosts are brought up at once; nil: any number
-	// Schemas and Models are shared by sessions whose switches have them in common; nil: not shared.
+	// Schemas and Models are shared by sessions whose switches have them in common; nil: not
+	// shared.
 	Schemas *client.Schemas
 	Models  *vswitch.Models
 
@@ -54,12 +56,13 @@ type Config struct {
 	// Counted takes a snapshot that differs from the last one in nothing but numbers that a switch
 	// counts. May be nil.
 	Counted func(*vswitch.Snapshot)
-	// Applied is called after each write to the switch; drift: it repaired what somebody else changed.
+	// Applied is called after each write to the switch; drift: it repaired what somebody else
+	// changed.
 	Applied func(rows, flows int, drift bool)
 	// Converged takes the time from a new program until all of it was read back.
 	Converged func(time.Duration)
-	// Probed is called for a probe that arrived on this host: the datapath id of the tap bridge that
-	// sent it, and its nonce.
+	// Probed is called for a probe that arrived on this host: the datapath id of the tap bridge
+	// that sent it, and its nonce.
 	Probed func(sender, nonce uint64)
 	// Sampled takes what the flows have counted. May be nil.
 	Sampled func(meter.Reading)
@@ -102,16 +105,21 @@ func New(config Config) *Session {
 		retire:  make(chan struct{}),
 		sampler: newSampler(),
 	}
+
 	s.paths = newTunnelPaths(s.dpid, s.poke)
 	s.link = link.New(link.Config{
-		Target: config.Target, TLS: config.TLS, AcceptTLS: config.AcceptTLS, TapBridge: config.TapBridge,
-		Certified: config.Certified, Turns: config.Turns, Schemas: config.Schemas, Logger: config.Logger,
-		Wake: s.poke, PacketIn: s.packetIn, Sample: s.sampleInBackground,
+		Target: config.Target, TLS: config.TLS, AcceptTLS: config.AcceptTLS,
+		TapBridge: config.TapBridge,
+		Certified: config.Certified, Turns: config.Turns, Schemas: config.Schemas,
+		Logger: config.Logger,
+		Wake:   s.poke, PacketIn: s.packetIn, Sample: s.sampleInBackground,
 	})
+
 	return s
 }
 
-// DatapathID is that of the host's tap bridge; an OpenFlow connection that claims it may be the host's.
+// DatapathID is that of the host's tap bridge; an OpenFlow connection that claims it may be the
+// host's.
 func (s *Session) DatapathID() uint64 { return s.dpid }
 
 // Apply makes a program the desired one. Only the latest counts. It does not block.
@@ -122,8 +130,8 @@ func (s *Session) Apply(d *reconcile.Desired) {
 	s.poke()
 }
 
-// Offer hands over an OVSDB connection that the host made to us. It reports whether the session takes
-// it; see [link.Link.Offer].
+// Offer hands over an OVSDB connection that the host made to us. It reports whether the session
+// takes it; see [link.Link.Offer].
 func (s *Session) Offer(nc net.Conn) bool { return s.link.Offer(nc) }
 
 // ServeOpenFlow uses a connection that claims to be the host's tap bridge until it ends; see
@@ -133,8 +141,8 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) { s.link
 // OpenFlowConnected reports whether the switch's OpenFlow connection is in use.
 func (s *Session) OpenFlowConnected() bool { return s.link.Switch() != nil }
 
-// Retire makes Run take everything of ours off the switch, if it is connected, and return. It is called
-// once.
+// Retire makes Run take everything of ours off the switch, if it is connected, and return. It is
+// called once.
 func (s *Session) Retire() { close(s.retire) }
 
 // poke wakes the loop.

@@ -43,6 +43,7 @@ func TestProgramAndDrift(t *testing.T) {
 	for _, want := range []string{"in_port=4097 ", "dl_type=0x88b5"} {
 		assert.Contains(t, flows, want)
 	}
+
 	_, drifts, converged := k.told()
 	assert.Equal(t, 1, converged)
 	assert.Zero(t, drifts)
@@ -52,23 +53,38 @@ func TestProgramAndDrift(t *testing.T) {
 		spoil func() error
 		gone  func() bool // what was spoiled is not as it should be
 	}{
-		{"patch port", func() error { _, err := h.VSCtl("--no-wait", "del-port", "tlm-1"); return err }, func() bool {
+		{"patch port", func() error {
+			_, err := h.VSCtl("--no-wait", "del-port", "tlm-1")
+			return err
+		}, func() bool {
 			_, stands := k.last().Snapshot.PortByName("tlm-1")
 			return !stands
 		}},
-		{"mirror", func() error { _, err := h.VSCtl("--no-wait", "clear", "Bridge", "br0", "mirrors"); return err }, func() bool {
+		{"mirror", func() error {
+			_, err := h.VSCtl("--no-wait", "clear", "Bridge", "br0", "mirrors")
+			return err
+		}, func() bool {
 			b, _ := k.last().Snapshot.Bridge("br0")
 			return len(b.Mirrors) == 0
 		}},
-		{"flows", func() error { _, err := h.OFCtl("del-flows", tapBridge); return err }, func() bool {
+		{"flows", func() error {
+			_, err := h.OFCtl("del-flows", tapBridge)
+			return err
+		}, func() bool {
 			out, err := h.OFCtl("dump-flows", tapBridge)
 			return err != nil || !strings.Contains(out, "in_port=4097 ")
 		}},
-		{"foreign flow", func() error { _, err := h.OFCtl("add-flow", tapBridge, "table=7,priority=7,actions=drop"); return err }, func() bool {
+		{"foreign flow", func() error {
+			_, err := h.OFCtl("add-flow", tapBridge, "table=7,priority=7,actions=drop")
+			return err
+		}, func() bool {
 			out, err := h.OFCtl("dump-flows", tapBridge, "table=7")
 			return err != nil || strings.Contains(out, "priority=7")
 		}},
-		{"tap bridge", func() error { _, err := h.VSCtl("--no-wait", "del-br", tapBridge); return err }, func() bool {
+		{"tap bridge", func() error {
+			_, err := h.VSCtl("--no-wait", "del-br", tapBridge)
+			return err
+		}, func() bool {
 			_, stands := k.last().Snapshot.Bridge(tapBridge)
 			return !stands
 		}},
@@ -81,11 +97,13 @@ func TestProgramAndDrift(t *testing.T) {
 				_, now, _ := k.told()
 				return now > before
 			})
+
 			k.await("drift is repaired", func() bool { return !tc.gone() && allReady(k.last(), d) })
 			t.Logf("repaired and read back after %v", time.Since(start))
 			standing(t, k)
 		})
 	}
+
 	_, _, converged = k.told()
 	assert.Equal(t, 1, converged, "repairing is not converging")
 	gone := k.use(program(withoutCapture))
@@ -125,7 +143,8 @@ func TestRetireUnreachable(t *testing.T) {
 	ended(t, k)
 }
 
-// TestRefused: what the switch refuses is told with its reason, tried again, and forgotten once it is no longer wanted.
+// TestRefused: what the switch refuses is told with its reason, tried again, and forgotten once it
+// is no longer wanted.
 func TestRefused(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
@@ -136,7 +155,9 @@ func TestRefused(t *testing.T) {
 		adjust func(*tap.Program)
 		reason string
 	}{
-		{"transaction", func(p *tap.Program) { p.Ports[1].VLANMode = "sideways" }, "constraint violation"},
+		{"transaction", func(p *tap.Program) {
+			p.Ports[1].VLANMode = "sideways"
+		}, "constraint violation"},
 		{"flow", func(p *tap.Program) {
 			p.Flows[1].Mod.Match = oxm.Match{oxm.TCPDst(80)}
 		}, "BAD_PREREQ"},
@@ -145,8 +166,10 @@ func TestRefused(t *testing.T) {
 			bad := k.use(program(tc.adjust))
 			k.await("it is told", func() bool {
 				r := k.last()
-				return r.Program == bad && r.Owners["cap1"].State == Failed && strings.Contains(r.Owners["cap1"].Reason, tc.reason)
+				return r.Program == bad && r.Owners["cap1"].State == Failed &&
+					strings.Contains(r.Owners["cap1"].Reason, tc.reason)
 			})
+
 			assert.Equal(t, Ready, k.last().Owners["tunnel"].State, "others do not suffer")
 			k.mu.Lock()
 			reports := k.reports
@@ -156,12 +179,14 @@ func TestRefused(t *testing.T) {
 				defer k.mu.Unlock()
 				return k.reports > reports && k.report.Owners["cap1"].State == Failed
 			})
+
 			k.ready(k.use(program()))
 		})
 	}
 }
 
-// TestQuarrel: transactions of others between our snapshot and our commit make us plan again, and not fail.
+// TestQuarrel: transactions of others between our snapshot and our commit make us plan again, and
+// not fail.
 func TestQuarrel(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
@@ -174,14 +199,17 @@ func TestQuarrel(t *testing.T) {
 				return
 			default:
 			}
-			for _, line := range []string{"--if-exists del-port tlm-1", "--if-exists del-port vnet1", "--may-exist add-port br0 vnet1"} {
-				if _, err := h.VSCtl(append([]string{"--no-wait"}, strings.Fields(line)...)...); err != nil {
+			for _, line := range []string{"--if-exists del-port tlm-1",
+				"--if-exists del-port vnet1", "--may-exist add-port br0 vnet1"} {
+				if _, err := h.VSCtl(append([]string{"--no-wait"},
+					strings.Fields(line)...)...); err != nil {
 					assert.NoError(t, err)
 					return
 				}
 			}
 		}
 	}()
+
 	for i := range 10 {
 		p := program()
 		if i%2 == 1 {
@@ -193,13 +221,15 @@ func TestQuarrel(t *testing.T) {
 			assert.NotEqual(t, Failed, state.State, "%s: %s", owner, state.Reason)
 		}
 	}
+
 	close(stop)
 	<-quarrelled
 	k.ready(k.use(program()))
 	standing(t, k)
 }
 
-// TestUninitializedDatabase: a database that loses its one row, as before `ovs-vsctl init`, is told, survived, and kept again.
+// TestUninitializedDatabase: a database that loses its one row, as before `ovs-vsctl init`, is
+// told, survived, and kept again.
 func TestUninitializedDatabase(t *testing.T) {
 	h := startHost(t)
 	k := keep(t, h.OVSDB)
@@ -210,8 +240,10 @@ func TestUninitializedDatabase(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	k.await("it is told", func() bool {
 		r := k.last()
-		return r.Snapshot.System() == nil && r.Owners["bridge"].State == Failed && strings.Contains(r.Owners["bridge"].Reason, "not initialized")
+		return r.Snapshot.System() == nil && r.Owners["bridge"].State == Failed &&
+			strings.Contains(r.Owners["bridge"].Reason, "not initialized")
 	})
+
 	vsctl(t, h, "--no-wait init -- add-br br0 -- add-port br0 vnet1")
 	k.ready(d)
 	standing(t, k)
@@ -224,7 +256,8 @@ func TestBlocked(t *testing.T) {
 	k := keep(t, h.OVSDB)
 	d := k.use(program())
 	k.await("it is told", func() bool { return k.last().Owners["cap1"].State == Failed })
-	assert.Equal(t, OwnerState{Fingerprint: d.Fingerprints["cap1"], State: Failed, Reason: "port tlm-1 exists and is not ours"}, k.last().Owners["cap1"])
+	assert.Equal(t, OwnerState{Fingerprint: d.Fingerprints["cap1"], State: Failed,
+		Reason: "port tlm-1 exists and is not ours"}, k.last().Owners["cap1"])
 	vsctl(t, h, "--no-wait del-port tlm-1")
 	k.ready(d)
 }
@@ -254,7 +287,8 @@ func TestTakingAwayIsNoDrift(t *testing.T) {
 	assert.Zero(t, drifts)
 }
 
-// TestCounts: what a switch merely counts is handed on instead of waking the session; here for how long its connections have stood.
+// TestCounts: what a switch merely counts is handed on instead of waking the session; here for how
+// long its connections have stood.
 func TestCounts(t *testing.T) {
 	h := startHost(t)
 	var counts atomic.Int64

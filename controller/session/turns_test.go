@@ -6,7 +6,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session/link"
 )
 
-// TestHostsTakeTurns: a host that waits for something keeps no other out, and two hosts come up one after the other.
+// TestHostsTakeTurns: a host that waits for something keeps no other out, and two hosts come up one
+// after the other.
 func TestHostsTakeTurns(t *testing.T) {
 	turns := link.NewTurns(1)
 	taking := func(c *Config) { c.Turns = turns }

@@ -9,18 +9,18 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// revalidateTime is how long Open vSwitch is given, after it has applied a change, to go through the
-// datapath flows that it has cached. Its revalidators begin at once, but no sooner than 5 ms after they
-// last began (udpif_revalidator in ofproto-dpif-upcall.c), and nothing tells a controller when they are
-// through. On 3.1.0 and a quiet machine that takes 2 to 5 ms; a frame that comes earlier may still be
-// handled as before.
+// revalidateTime is how long Open vSwitch is given, after it has applied a change, to go through
+// the datapath flows that it has cached. Its revalidators begin at once, but no sooner than 5 ms
+// after they last began (udpif_revalidator in ofproto-dpif-upcall.c), and nothing tells a
+// controller when they are through. On 3.1.0 and a quiet machine that takes 2 to 5 ms; a frame that
+// comes earlier may still be handled as before.
 const revalidateTime = 10 * time.Millisecond
 
 // Ledger follows the changes of one switch while its database is connected. Owners are those of
 // programs. Use [New].
 type Ledger struct {
-	// changed holds the owners whose rows or flows were written, until the switch has applied that and
-	// has revalidated its cache: the next_cfg of the transaction that wrote rows, or 0.
+	// changed holds the owners whose rows or flows were written, until the switch has applied that
+	// and has revalidated its cache: the next_cfg of the transaction that wrote rows, or 0.
 	changed map[string]int64
 	applied int64     // cur_cfg
 	last    time.Time // when the switch applied rows, or took flows, last
@@ -53,6 +53,7 @@ func (l *Ledger) Follow(curCfg int64, now time.Time) (again time.Time) {
 	if curCfg != l.applied {
 		l.applied, l.last = curCfg, now
 	}
+
 	complete := l.last.Add(revalidateTime)
 	for owner, nextCfg := range l.changed {
 		switch {
@@ -63,6 +64,7 @@ func (l *Ledger) Follow(curCfg int64, now time.Time) (again time.Time) {
 			delete(l.changed, owner)
 		}
 	}
+
 	return again
 }
 
@@ -75,8 +77,8 @@ func (l *Ledger) Applying(owner string) bool {
 	return is
 }
 
-// Leaving returns the owners whose objects are still being taken away: those that are being applied or
-// are outstanding, and not in the program.
+// Leaving returns the owners whose objects are still being taken away: those that are being applied
+// or are outstanding, and not in the program.
 func (l *Ledger) Leaving(d *reconcile.Desired, outstanding ...map[string]bool) map[string]bool {
 	leaving := map[string]bool{}
 	add := func(owner string) {
@@ -88,11 +90,13 @@ func (l *Ledger) Leaving(d *reconcile.Desired, outstanding ...map[string]bool) m
 	for owner := range l.changed {
 		add(owner)
 	}
+
 	for _, owners := range outstanding {
 		for owner := range owners {
 			add(owner)
 		}
 	}
+
 	return leaving
 }
 
@@ -124,10 +128,10 @@ func (l *Ledger) Disturbed(d *reconcile.Desired) bool {
 	return false
 }
 
-// Drift returns the changes to objects that were correct before: somebody else has altered them. It is
-// not drift if a guest has come back with another port, which the mirror then has to select; selected
-// reports whether a mirror has selected a port before. Owners whose other objects were written have to
-// stand again before a difference of theirs is drift.
+// Drift returns the changes to objects that were correct before: somebody else has altered them. It
+// is not drift if a guest has come back with another port, which the mirror then has to select;
+// selected reports whether a mirror has selected a port before. Owners whose other objects were
+// written have to stand again before a difference of theirs is drift.
 func (l *Ledger) Drift(
 	d *reconcile.Desired, changes []reconcile.Change, selected func(port vswitch.UUID) bool,
 ) []reconcile.Change {
@@ -142,6 +146,7 @@ func (l *Ledger) Drift(
 		}
 		return slices.ContainsFunc(c.Gains, func(port vswitch.UUID) bool { return !selected(port) })
 	}
+
 	drift := slices.DeleteFunc(slices.Clone(changes), expected)
 
 	for _, c := range changes {
@@ -149,5 +154,6 @@ func (l *Ledger) Drift(
 			delete(l.stood, c.Owner)
 		}
 	}
+
 	return drift
 }

@@ -17,8 +17,8 @@ var (
 
 func never(vswitch.UUID) bool { return false }
 
-// TestApplied: a change is complete once the switch has applied its transaction and has had the time to
-// revalidate its cache.
+// TestApplied: a change is complete once the switch has applied its transaction and has had the
+// time to revalidate its cache.
 func TestApplied(t *testing.T) {
 	l := New()
 	l.Follow(4, start)
@@ -48,7 +48,8 @@ func TestLeaving(t *testing.T) {
 // TestDrift: only a change to what stood before, in the same form, is somebody else's doing.
 func TestDrift(t *testing.T) {
 	missing := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "missing"}
-	gained := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_src_port", Gains: []vswitch.UUID{{1}}}
+	gained := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_src_port",
+		Gains: []vswitch.UUID{{1}}}
 	surplus := reconcile.Change{Owner: "cap1", Object: "flow", What: "unwanted", Surplus: true}
 	unwanted := reconcile.Change{Owner: "other", Object: "port", What: "unwanted"}
 	always := func(vswitch.UUID) bool { return true }
@@ -76,10 +77,12 @@ func TestDrift(t *testing.T) {
 			if tc.stood != 0 {
 				l.Stands("cap1", tc.stood)
 			}
+
 			if tc.settled {
 				assert.True(t, l.Settle(d))
 				assert.False(t, l.Settle(d))
 			}
+
 			drift := l.Drift(d, []reconcile.Change{tc.change}, tc.selected)
 			assert.Equal(t, tc.drift, len(drift) == 1)
 
@@ -89,15 +92,16 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// TestStandsAgain: an owner that was written in another form has to stand again before a difference is
-// drift.
+// TestStandsAgain: an owner that was written in another form has to stand again before a difference
+// is drift.
 func TestStandsAgain(t *testing.T) {
 	l := New()
 	d := &reconcile.Desired{Fingerprints: map[string]uint64{"cap1": 2}}
 	change := []reconcile.Change{{Owner: "cap1", Object: "mirror tl-1 on br0", What: "missing"}}
 	l.Stands("cap1", 1)
 	assert.Empty(t, l.Drift(d, change, never))
-	assert.Empty(t, l.Drift(&reconcile.Desired{Fingerprints: map[string]uint64{"cap1": 1}}, change, never))
+	assert.Empty(t, l.Drift(&reconcile.Desired{Fingerprints: map[string]uint64{"cap1": 1}}, change,
+		never))
 	l.Stands("cap1", 2)
 	assert.Len(t, l.Drift(d, change, never), 1)
 	l.Forget(&reconcile.Desired{})

@@ -15,12 +15,13 @@ const DialTime = 5 * time.Second
 
 const signTime = time.Second // for a sign of life
 
-// Offer hands over an OVSDB connection that the host made to us. It reports whether the link takes it.
-// One that waits already gives way, since it may be dead. The connection in use stays in use if it
-// still answers.
+// Offer hands over an OVSDB connection that the host made to us. It reports whether the link takes
+// it. One that waits already gives way, since it may be dead. The connection in use stays in use if
+// it still answers.
 func (l *Link) Offer(nc net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.closed {
 		return false
 	}
@@ -30,20 +31,22 @@ func (l *Link) Offer(nc net.Conn) bool {
 		_ = older.Close() // Nobody is interested in how.
 	default:
 	}
+
 	l.offered <- nc
 
 	if used := l.database; used != nil && !l.doubted {
 		l.doubted = true
 		l.doubts.Go(func() { l.doubt(used) })
 	}
+
 	return true
 }
 
 // Offered receives a connection that the host has made. The receiver owns it.
 func (l *Link) Offered() <-chan net.Conn { return l.offered }
 
-// doubt asks for a sign of life, and closes the connection if none comes: a host that connects again
-// may have lost the connection it had, although no packet has told us.
+// doubt asks for a sign of life, and closes the connection if none comes: a host that connects
+// again may have lost the connection it had, although no packet has told us.
 func (l *Link) doubt(conn *client.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), signTime) // It ends with conn too.
 	defer cancel()
@@ -73,6 +76,7 @@ func (l *Link) Connect(ctx context.Context, offered net.Conn) (*client.Conn, err
 			return nil, fmt.Errorf("OVSDB connection to %v: %w", conn.RemoteAddr(), err)
 		}
 	}
+
 	l.log.Info("OVSDB connected", "remote", conn.RemoteAddr())
 	return conn, nil
 }
@@ -107,10 +111,12 @@ func (l *Link) dial(ctx context.Context) (conn *client.Conn, offered net.Conn, e
 		return conn, nil, err
 	case offered = <-l.offered:
 	}
+
 	stop()
 	if <-done; err == nil {
 		_ = conn.Close() // It returns nil.
 	}
+
 	return nil, offered, nil
 }
 

@@ -15,14 +15,15 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Anybody can present a host's datapath id, and a switch that was cloned with its database does so in
-// good faith. An OpenFlow connection is therefore used only once it is known to be that of the switch
-// whose database is open. Both show the number and MAC address of the tunnel port, and Open vSwitch
-// draws that address at random when it starts: 46 bits that nobody else knows. This works through NAT
-// and with several addresses of a host, and needs no write. With TLS, the certificate counts as well.
+// Anybody can present a host's datapath id, and a switch that was cloned with its database does so
+// in good faith. An OpenFlow connection is therefore used only once it is known to be that of the
+// switch whose database is open. Both show the number and MAC address of the tunnel port, and Open
+// vSwitch draws that address at random when it starts: 46 bits that nobody else knows. This works
+// through NAT and with several addresses of a host, and needs no write. With TLS, the certificate
+// counts as well.
 
-// switchIdentity is a port as a switch shows it both in its database and by OpenFlow: the tunnel port
-// or, while there is none, the tap bridge's own. The zero value is no identity.
+// switchIdentity is a port as a switch shows it both in its database and by OpenFlow: the tunnel
+// port or, while there is none, the tap bridge's own. The zero value is no identity.
 type switchIdentity struct {
 	port openflow.PortNo
 	mac  openflow.MAC
@@ -40,14 +41,15 @@ func (id switchIdentity) matches(ports map[openflow.PortNo]openflow.MAC) bool {
 // OpenFlow 1.0.
 const localInDatabase = 0xfffe
 
-// identityIn reads the identity from the database. Ports that the switch has not filled in yet do not
-// count.
+// identityIn reads the identity from the database. Ports that the switch has not filled in yet do
+// not count.
 func identityIn(snap *vswitch.Snapshot, bridge, tunnel string) switchIdentity {
 	for _, name := range []string{tunnel, bridge} {
 		port, stands := snap.PortOnBridge(bridge, name)
 		if !stands {
 			continue
 		}
+
 		for device := range snap.EachInterface(port) {
 			mac, err := tap.ParseMAC(device.MACInUse)
 			if err != nil || mac.IsZero() || device.OFPort <= 0 {
@@ -70,13 +72,13 @@ const (
 	// maxUnverified bounds those whose ports are not those of the database. More are refused: the
 	// host's own switch needs no place among them when it connects again.
 	maxUnverified = 4
-	// verifyTime is how long such a connection may stay while the database is open: a switch that has
-	// just started writes the addresses of its ports to its database within some 100 ms.
+	// verifyTime is how long such a connection may stay while the database is open: a switch that
+	// has just started writes the addresses of its ports to its database within some 100 ms.
 	verifyTime = 3 * time.Second
 )
 
-// Learn takes the identity of the host's switch from its database. The name of the tunnel port may be
-// empty.
+// Learn takes the identity of the host's switch from its database. The name of the tunnel port may
+// be empty.
 func (l *Link) Learn(snap *vswitch.Snapshot, tunnel string) {
 	l.learn(identityIn(snap, l.config.TapBridge, tunnel))
 }
@@ -94,12 +96,14 @@ func (l *Link) identify(ctx context.Context, sw *Switch) error {
 		return err
 	}
 	defer l.forget(sw)
+
 	if err := sw.readPorts(ctx); err != nil {
 		return err
 	}
 	if err := l.present(sw); err != nil {
 		return err
 	}
+
 	return l.awaitRecognition(ctx, sw)
 }
 
@@ -138,6 +142,7 @@ func (l *Link) arrive(sw *Switch) error {
 		l.mu.Unlock()
 		return errClosed
 	}
+
 	l.arrived++
 	sw.number = l.arrived
 	l.arrivals = append(l.arrivals, sw)
@@ -146,11 +151,13 @@ func (l *Link) arrive(sw *Switch) error {
 		oldest = l.arrivals[0]
 		l.arrivals = slices.Delete(l.arrivals, 0, 1)
 	}
+
 	l.mu.Unlock()
 
 	if oldest != nil {
 		_ = oldest.Conn.Close() // It returns nil.
 	}
+
 	return nil
 }
 
@@ -158,6 +165,7 @@ func (l *Link) arrive(sw *Switch) error {
 func (l *Link) present(sw *Switch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.closed {
 		return errClosed
 	}
@@ -169,6 +177,7 @@ func (l *Link) present(sw *Switch) error {
 		return fmt.Errorf("it claims to be the host's tap bridge, and so do %d others "+
 			"whose ports are not those of the host's database", maxUnverified)
 	}
+
 	return nil
 }
 
@@ -179,12 +188,14 @@ func (l *Link) followPort(sw *Switch, status *openflow.PortStatus) {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	switch {
 	case gone:
 		delete(sw.ports, status.Port.No)
 	case len(sw.ports) < maxPorts:
 		sw.ports[status.Port.No] = status.Port.HWAddr
 	}
+
 	l.recogniseLocked()
 }
 
@@ -206,13 +217,14 @@ func (l *Link) comparable() bool {
 	return l.database != nil && l.identity.known()
 }
 
-// checkCertificate checks the certificate of an OpenFlow connection, if it has one: it must name the
-// host or, if it names no host at all, be the one that the host's database shows.
+// checkCertificate checks the certificate of an OpenFlow connection, if it has one: it must name
+// the host or, if it names no host at all, be the one that the host's database shows.
 func (l *Link) checkCertificate(conn *ofconn.Conn) error {
 	state, secure := conn.TLS()
 	if !secure || len(state.PeerCertificates) == 0 {
 		return nil
 	}
+
 	shown := state.PeerCertificates[0]
 	own, err := l.config.certified(shown)
 	if own || err != nil {
@@ -221,6 +233,7 @@ func (l *Link) checkCertificate(conn *ofconn.Conn) error {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.database == nil {
 		return nil
 	}
@@ -228,6 +241,7 @@ func (l *Link) checkCertificate(conn *ofconn.Conn) error {
 		return fmt.Errorf("certificate %q is not the one that the host's database shows, "+
 			"and does not name the host", shown.Subject.CommonName)
 	}
+
 	return nil
 }
 

@@ -39,12 +39,15 @@ func TestNewerOpenFlow(t *testing.T) {
 			defer close(done)
 			l.Serve(t.Context(), conn)
 		}()
+
 		await(t, "it is in use", func() bool {
 			sw := l.Switch()
 			return sw != nil && sw.Conn == conn
 		})
+
 		return conn, done
 	}
+
 	older, done := serve()
 	newer, last := serve()
 	<-done
@@ -55,7 +58,8 @@ func TestNewerOpenFlow(t *testing.T) {
 	assert.Nil(t, l.Switch())
 }
 
-// TestUnverified: a connection counts only once the switch at its end shows the ports that the host's database shows.
+// TestUnverified: a connection counts only once the switch at its end shows the ports that the
+// host's database shows.
 func TestUnverified(t *testing.T) {
 	l := newLink()
 	l.learn(switchIdentity{7, openflow.MAC{2, 99}})
@@ -65,7 +69,10 @@ func TestUnverified(t *testing.T) {
 		defer close(done)
 		l.Serve(t.Context(), conn)
 	}()
-	await(t, "it is not verified", func() bool { return strings.Contains(l.WhyNoSwitch(), "other ports") })
+
+	await(t, "it is not verified", func() bool {
+		return strings.Contains(l.WhyNoSwitch(), "other ports")
+	})
 	assert.Nil(t, l.Switch())
 	l.learn(known) // A switch that has just started tells its database a little later.
 	await(t, "it is in use", func() bool { return l.Switch() != nil })

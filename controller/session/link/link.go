@@ -17,16 +17,16 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 )
 
-// Config says whose connections a [Link] keeps. Its functions are called from several goroutines and
-// must not block, except Sample.
+// Config says whose connections a [Link] keeps. Its functions are called from several goroutines
+// and must not block, except Sample.
 type Config struct {
 	Target    string      // OVSDB server to dial, such as ssl:192.0.2.1:6640
 	TLS       *tls.Config // to dial it, if it is ssl:
 	AcceptTLS *tls.Config // for connections that the host makes; nil: without TLS
 	TapBridge string      // name, for messages
 
-	// Certified reports whether a certificate names the host. An error says that it must not be taken
-	// for the host's. Nil: nobody can tell.
+	// Certified reports whether a certificate names the host. An error says that it must not be
+	// taken for the host's. Nil: nobody can tell.
 	Certified func(*x509.Certificate) (own bool, err error)
 
 	Turns   *Turns          // bounds how many hosts are brought up at once; nil: any number
@@ -56,11 +56,12 @@ type Link struct {
 	doubted  bool         // database is being asked for a sign of life
 	turn     *turn        // to be brought up; nil: none
 
-	current     *Switch        // in use; nil: none
-	arrivals    []*Switch      // are being asked for their ports; the oldest first
-	unverified  []*Switch      // claim to be the host's and are not known to be; the oldest first
-	arrived     uint64         // how many connections ever
-	lastArrival time.Time      // of a connection that claims to be the host's, whatever became of it
+	current    *Switch   // in use; nil: none
+	arrivals   []*Switch // are being asked for their ports; the oldest first
+	unverified []*Switch // claim to be the host's and are not known to be; the oldest first
+	arrived    uint64    // how many connections ever
+	// of a connection that claims to be the host's, whatever became of it
+	lastArrival time.Time
 	identity    switchIdentity // by which the host's switch is known
 
 	doubts sync.WaitGroup // of database; grows only while there is one
@@ -99,8 +100,8 @@ func (l *Link) WhyNoSwitch() string {
 	return why
 }
 
-// LastArrival is when a switch that claims to be the host's connected last. One that is being checked
-// is arriving now.
+// LastArrival is when a switch that claims to be the host's connected last. One that is being
+// checked is arriving now.
 func (l *Link) LastArrival() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,20 +111,23 @@ func (l *Link) LastArrival() time.Time {
 	return l.lastArrival
 }
 
-// Close closes the OpenFlow connections, so that the switch makes a new one to whoever keeps the host
-// next, and an OVSDB connection that was offered and not used. No connection is taken any more.
+// Close closes the OpenFlow connections, so that the switch makes a new one to whoever keeps the
+// host next, and an OVSDB connection that was offered and not used. No connection is taken any
+// more.
 func (l *Link) Close() {
 	l.mu.Lock()
 	all := slices.Concat(l.arrivals, l.unverified)
 	if l.current != nil {
 		all = append(all, l.current)
 	}
+
 	l.current, l.arrivals, l.unverified, l.closed = nil, nil, nil, true
 	l.mu.Unlock()
 
 	for _, sw := range all {
 		_ = sw.Conn.Close() // It returns nil.
 	}
+
 	select {
 	case nc := <-l.offered:
 		_ = nc.Close() // Nobody is interested in how.

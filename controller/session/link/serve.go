@@ -16,8 +16,8 @@ import (
 
 const (
 	answerTime = 10 * time.Second // for the ports or the flows of a switch
-	// pollFlows is how often the flows of a switch are read that cannot report changes (Open vSwitch
-	// before 2.18).
+	// pollFlows is how often the flows of a switch are read that cannot report changes (Open
+	// vSwitch before 2.18).
 	pollFlows = 2 * time.Second
 )
 
@@ -62,6 +62,7 @@ func (l *Link) admit(ctx context.Context, sw *Switch) (polled bool, err error) {
 	if polled, err = sw.readFlows(ctx); err != nil {
 		return false, err
 	}
+
 	return polled, l.adopt(sw)
 }
 
@@ -78,12 +79,14 @@ func (l *Link) adopt(sw *Switch) error {
 		l.mu.Unlock()
 		return errors.New("the switch has made another one meanwhile")
 	}
+
 	l.current = sw
 	l.mu.Unlock()
 
 	if older != nil {
 		_ = older.Conn.Close() // It returns nil.
 	}
+
 	return nil
 }
 
@@ -151,6 +154,7 @@ func (l *Link) take(sw *Switch, events []ofconn.Event) {
 		}
 		changed = changed || len(flowtable.Updates(event)) > 0
 	}
+
 	if changed {
 		sw.Distrust()
 		l.config.Wake()

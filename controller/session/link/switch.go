@@ -31,14 +31,14 @@ type Switch struct {
 }
 
 const (
-	// maxPortList bounds what is read of the ports of a connection that may be anybody's, in bytes; a
-	// port has 64.
+	// maxPortList bounds what is read of the ports of a connection that may be anybody's, in bytes;
+	// a port has 64.
 	maxPortList = 1 << 20
 	maxPorts    = maxPortList / 64
 )
 
-// barring are settings that keep packets from passing a port. Somebody may make them by OpenFlow, and
-// no database shows them. That a port is down is not among them: a NIC shows it as its state.
+// barring are settings that keep packets from passing a port. Somebody may make them by OpenFlow,
+// and no database shows them. That a port is down is not among them: a NIC shows it as its state.
 const barring = openflow.PortNoRecv | openflow.PortNoFwd | openflow.PortNoPacketIn
 
 func newSwitch(conn *ofconn.Conn) *Switch {
@@ -47,7 +47,8 @@ func newSwitch(conn *ofconn.Conn) *Switch {
 
 // Refresh returns the flows that the switch has, if somebody else may have changed them since they
 // were read last.
-func (sw *Switch) Refresh(ctx context.Context) (flows []openflow.FlowStats, changed bool, err error) {
+func (sw *Switch) Refresh(ctx context.Context) (flows []openflow.FlowStats, changed bool,
+	err error) {
 	sw.mu.Lock()
 	stale := sw.stale
 	sw.stale = false // Before reading: what changes from now on is noticed again.
@@ -92,6 +93,7 @@ func (sw *Switch) Unbar(ctx context.Context, ports []openflow.Port) error {
 func (sw *Switch) noteConfig(p openflow.Port, gone bool) bool {
 	sw.mu.Lock()
 	defer sw.mu.Unlock()
+
 	if gone || p.Config&barring == 0 {
 		delete(sw.barred, p.No)
 		return false
@@ -103,6 +105,7 @@ func (sw *Switch) noteConfig(p openflow.Port, gone bool) bool {
 	if len(sw.barred) < maxPorts {
 		sw.barred[p.No] = p
 	}
+
 	return true
 }
 
@@ -123,6 +126,7 @@ func (sw *Switch) readPorts(ctx context.Context) error {
 			sw.noteConfig(p, false)
 		}
 	}
+
 	return nil
 }
 

@@ -8,16 +8,18 @@ import (
 )
 
 // Turns bounds how many hosts are brought up at once: their database is read, missing rows are
-// written, their flows are compared. When many hosts come together, as at a start of the controller,
-// all would otherwise be begun and none finished: a switch would wait for our greeting longer than the
-// second that it gives us, and requests would wait for every host. A host that is up needs no turn.
+// written, their flows are compared. When many hosts come together, as at a start of the
+// controller, all would otherwise be begun and none finished: a switch would wait for our greeting
+// longer than the second that it gives us, and requests would wait for every host. A host that is
+// up needs no turn.
 type Turns struct {
 	free chan struct{} // holds a token for each place
 }
 
 const (
-	// defaultTurns are few enough for two processors to greet all of them within a tenth of a second,
-	// and enough for a thousand hosts within some seconds if each takes half a second to connect.
+	// defaultTurns are few enough for two processors to greet all of them within a tenth of a
+	// second, and enough for a thousand hosts within some seconds if each takes half a second to
+	// connect.
 	defaultTurns = 64
 	// turnTime is how long a host may keep a turn. One that is not up by then waits for something
 	// that takes longer.
@@ -42,12 +44,13 @@ func (t *Turns) Free() int { return len(t.free) }
 // errEnded says that the connection that a turn was for has ended.
 var errEnded = errors.New("it has ended meanwhile")
 
-// take waits for a turn, which ends by itself after turnTime. With a nil t nobody waits. It fails when
-// ctx or gone ends first.
+// take waits for a turn, which ends by itself after turnTime. With a nil t nobody waits. It fails
+// when ctx or gone ends first.
 func (t *Turns) take(ctx context.Context, gone <-chan struct{}) (*turn, error) {
 	if t == nil {
 		return nil, nil
 	}
+
 	select {
 	case <-t.free:
 	case <-ctx.Done():
@@ -61,7 +64,8 @@ func (t *Turns) take(ctx context.Context, gone <-chan struct{}) (*turn, error) {
 	return mine, nil
 }
 
-// scarce reports whether so many hosts are being brought up that a slow one may be slow because of us.
+// scarce reports whether so many hosts are being brought up that a slow one may be slow because of
+// us.
 func (t *Turns) scarce() bool { return t != nil && len(t.free) <= cap(t.free)/2 }
 
 // turn is one that was taken. A nil pointer is none.
@@ -87,8 +91,8 @@ func (t *turn) release() {
 	}
 }
 
-// TakeTurn waits until it is the host's turn to be brought up, or gone is closed. A host has one turn
-// at most: its OpenFlow connection shares that of its database.
+// TakeTurn waits until it is the host's turn to be brought up, or gone is closed. A host has one
+// turn at most: its OpenFlow connection shares that of its database.
 func (l *Link) TakeTurn(ctx context.Context, gone <-chan struct{}) error {
 	l.mu.Lock()
 	has := l.turn.held()
@@ -119,5 +123,6 @@ func (l *Link) EndTurn() {
 	mine.end()
 }
 
-// Crowded reports whether so many hosts are being brought up that this one may be slow because of us.
+// Crowded reports whether so many hosts are being brought up that this one may be slow because of
+// us.
 func (l *Link) Crowded() bool { return l.config.Turns.scarce() }

@@ -9,13 +9,13 @@ import (
 const (
 	firstHeal = time.Second
 	maxHeal   = time.Minute
-	// healPatience is the pause between two attempts from which on a port that does not heal counts as
-	// an error.
+	// healPatience is the pause between two attempts from which on a port that does not heal counts
+	// as an error.
 	healPatience = 4 * time.Second
 )
 
-// Healing decides when ports are made anew that the switch has given up on: ever more seldom if it does
-// not help. The zero value is ready for use.
+// Healing decides when ports are made anew that the switch has given up on: ever more seldom if it
+// does not help. The zero value is ready for use.
 type Healing struct {
 	owners []string // whose ports are to be made anew
 	next   time.Time
@@ -35,8 +35,10 @@ func (h *Healing) Found(owners []string, now time.Time) (due bool) {
 		return false
 	}
 	if h.pauses == nil {
-		h.pauses = &backoff.ExponentialBackOff{InitialInterval: firstHeal, MaxInterval: maxHeal, Multiplier: 2}
+		h.pauses = &backoff.ExponentialBackOff{InitialInterval: firstHeal, MaxInterval: maxHeal,
+			Multiplier: 2}
 	}
+
 	h.pause = h.pauses.NextBackOff()
 	h.next = now.Add(h.pause)
 	return true

@@ -9,14 +9,14 @@ import (
 
 const (
 	// nudgeAfter is how long a switch has to make its OpenFlow connection by itself. One that was
-	// connected before tries every second, takes half a second more to see our greeting, and may miss
-	// that once or twice.
+	// connected before tries every second, takes half a second more to see our greeting, and may
+	// miss that once or twice.
 	nudgeAfter = 5 * time.Second
 	// nudgeSoon applies to a switch that was never connected and, by its own account, waits: it may
 	// wait for 8 s.
 	nudgeSoon = time.Second
-	// maxNudge bounds the pause between two nudges, which doubles. Each costs the switch a look at its
-	// whole configuration.
+	// maxNudge bounds the pause between two nudges, which doubles. Each costs the switch a look at
+	// its whole configuration.
 	maxNudge = time.Minute
 )
 
@@ -30,21 +30,23 @@ type Nudging struct {
 	pauses *backoff.ExponentialBackOff
 }
 
-// newNudgePauses double from nudgeAfter to maxNudge. Up to half is added at random, so that hosts do
-// not come together.
+// newNudgePauses double from nudgeAfter to maxNudge. Up to half is added at random, so that hosts
+// do not come together.
 func newNudgePauses() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
-		InitialInterval: nudgeAfter * 5 / 4, MaxInterval: maxNudge * 5 / 4, Multiplier: 2, RandomizationFactor: 0.2,
+		InitialInterval: nudgeAfter * 5 / 4, MaxInterval: maxNudge * 5 / 4, Multiplier: 2,
+		RandomizationFactor: 0.2,
 	}
 }
 
-// Due reports whether the switch is to be nudged now. It is given when the switch connected last, and
-// whether it waits longer than it should.
+// Due reports whether the switch is to be nudged now. It is given when the switch connected last,
+// and whether it waits longer than it should.
 func (n *Nudging) Due(now, lastArrival time.Time, waits bool) bool {
 	if n.since.IsZero() {
 		n.since, n.pauses = now, newNudgePauses()
 		n.wait(now)
 	}
+
 	if waits && !n.nudged {
 		if soon := n.since.Add(nudgeSoon); soon.Before(n.next) {
 			n.next = soon.Add(rand.N(nudgeSoon / 2))

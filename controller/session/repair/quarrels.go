@@ -8,10 +8,11 @@ import (
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 )
 
-// Another program that looks after the switch may undo our repairs, and the same difference comes back
-// again and again. The first repairs of a difference are made at once; after them each waits twice as
-// long as the one before. An owner that is left in peace for a while starts over. A difference that
-// comes back seldom is always repaired at once: it would be wrong for longer if it had to wait.
+// Another program that looks after the switch may undo our repairs, and the same difference comes
+// back again and again. The first repairs of a difference are made at once; after them each waits
+// twice as long as the one before. An owner that is left in peace for a while starts over. A
+// difference that comes back seldom is always repaired at once: it would be wrong for longer if it
+// had to wait.
 const (
 	FreeRepairs = 16 // of the same difference
 
@@ -56,6 +57,7 @@ func (q *Quarrels) Repaired(changes []reconcile.Change, now time.Time) (disputed
 	if *q == nil {
 		*q = Quarrels{}
 	}
+
 	q.forgive(now)
 
 	type difference struct{ owner, key string }
@@ -65,15 +67,18 @@ func (q *Quarrels) Repaired(changes []reconcile.Change, now time.Time) (disputed
 		if mine == nil {
 			continue
 		}
+
 		key := mine.key(c)
 		if counted[difference{c.Owner, key}] {
 			continue
 		}
+
 		counted[difference{c.Owner, key}] = true
 		if mine.repaired(key, now) {
 			disputed = append(disputed, key)
 		}
 	}
+
 	return disputed
 }
 
@@ -121,6 +126,7 @@ func (q *quarrel) repaired(key string, now time.Time) (waits bool) {
 	if until := now.Add(pause); until.After(q.until) {
 		q.until, q.subject = until, key
 	}
+
 	return true
 }
 
@@ -144,5 +150,6 @@ func (q Quarrels) Waiting(now time.Time) (why map[string]string, next time.Time)
 			next = mine.until
 		}
 	}
+
 	return why, next
 }

@@ -16,14 +16,17 @@ import (
 func TestQuarrels(t *testing.T) {
 	var q Quarrels
 	now := time.Unix(1000, 0)
-	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all", Detail: func() string { return "select_all is true, want false" }}
+	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all",
+		Detail: func() string { return "select_all is true, want false" }}
 	port := reconcile.Change{Owner: "cap1", Object: "port tlm-1 on br0", What: "missing"}
 	repaired := func(c ...reconcile.Change) bool { return len(q.Repaired(c, now)) > 0 }
 	for range FreeRepairs {
-		assert.False(t, repaired(mirror, mirror, mirror), "what is repaired by one write counts once")
+		assert.False(t, repaired(mirror, mirror, mirror),
+			"what is repaired by one write counts once")
 		assert.False(t, repaired(port), "other differences are counted on their own")
 		assert.True(t, q.Allows("cap1", now))
 	}
+
 	var pauses []time.Duration
 	for range 14 {
 		mirror.Detail = func() string { return "select_all is false, want true" }
@@ -37,6 +40,7 @@ func TestQuarrels(t *testing.T) {
 		now = next
 		assert.True(t, q.Allows("cap1", now))
 	}
+
 	assert.Equal(t, firstPause, pauses[0])
 	assert.Equal(t, 2*firstPause, pauses[1])
 	assert.Equal(t, maxPause, pauses[len(pauses)-1])
@@ -48,24 +52,31 @@ func TestQuarrels(t *testing.T) {
 	for range FreeRepairs {
 		assert.False(t, repaired(mirror), "after a minute in peace all is forgotten")
 	}
+
 	for range 10 * FreeRepairs {
 		now = now.Add(seldom)
 		assert.False(t, repaired(mirror), "what comes back seldom need not wait")
 	}
+
 	now = now.Add(peace + time.Millisecond)
 	many := make([]reconcile.Change, 20*maxDisputed)
 	for i := range many {
-		many[i] = reconcile.Change{Owner: "bridge", Object: fmt.Sprintf("flow %d", i), What: "unwanted"}
+		many[i] = reconcile.Change{Owner: "bridge", Object: fmt.Sprintf("flow %d", i),
+			What: "unwanted"}
 	}
+
 	assert.False(t, repaired(many...), "many at once are not the same again")
 	assert.LessOrEqual(t, len(q["bridge"].repairs), maxDisputed+1)
 	war := false
 	for i := range 100 * maxDisputed {
-		war = war || repaired(reconcile.Change{Owner: "bridge", Object: fmt.Sprintf("another %d", i), What: "unwanted"})
+		war = war || repaired(reconcile.Change{Owner: "bridge",
+			Object: fmt.Sprintf("another %d", i), What: "unwanted"})
 	}
+
 	assert.True(t, war, "without end, each time another")
 	for i := range 2 * maxQuarrels {
 		repaired(reconcile.Change{Owner: strings.Repeat("x", i), Object: "port", What: "unwanted"})
 	}
+
 	assert.LessOrEqual(t, len(q), maxQuarrels)
 }

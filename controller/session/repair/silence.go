@@ -2,24 +2,24 @@ package repair
 
 import "maps"
 
-// Silence knows the captures that deliver nothing for now. Nobody can know what is mirrored while the
-// rows of a capture are not as they must be, and nothing of that is to reach a collector. The zero
-// value is ready for use.
+// Silence knows the captures that deliver nothing for now. Nobody can know what is mirrored while
+// the rows of a capture are not as they must be, and nothing of that is to reach a collector. The
+// zero value is ready for use.
 type Silence struct {
 	// Disputed captures have rows that are not as they must be and may not be repaired yet.
 	disputed map[string]bool
 	// Intruders have ports to which mirrors of somebody else copy, with what is wrong.
 	intruders map[string]string
-	// Unproven captures were made together with the tap bridge, and their tunnel path is not known to
-	// work yet.
+	// Unproven captures were made together with the tap bridge, and their tunnel path is not known
+	// to work yet.
 	unproven map[string]bool
 
 	silenced map[string]bool // all of them
 	restored map[string]bool // those of before, which get their flows back
 }
 
-// Intruders says which owners' ports get what somebody else copies. Like the methods that follow, it
-// reports whether other flows are wanted now.
+// Intruders says which owners' ports get what somebody else copies. Like the methods that follow,
+// it reports whether other flows are wanted now.
 func (s *Silence) Intruders(found map[string]string) (changed bool) {
 	s.intruders = found
 	return s.update()
@@ -44,9 +44,11 @@ func (s *Silence) update() (changed bool) {
 	if now == nil {
 		now = map[string]bool{}
 	}
+
 	for owner := range s.intruders {
 		now[owner] = true
 	}
+
 	maps.Copy(now, s.unproven)
 	if maps.Equal(now, s.silenced) {
 		return false
@@ -59,7 +61,8 @@ func (s *Silence) update() (changed bool) {
 // Owners are the captures that deliver nothing. The caller does not change it.
 func (s *Silence) Owners() map[string]bool { return s.silenced }
 
-// Affects reports whether the flows of an owner are taken away, or come back, for this reason alone.
+// Affects reports whether the flows of an owner are taken away, or come back, for this reason
+// alone.
 func (s *Silence) Affects(owner string) bool { return s.silenced[owner] || s.restored[owner] }
 
 // Restored notes that the flows of captures that deliver again have been written.

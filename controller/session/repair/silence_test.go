@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestSilence: a capture is silent for any of three reasons, and gets its flows back when none is left.
+// TestSilence: a capture is silent for any of three reasons, and gets its flows back when none is
+// left.
 func TestSilence(t *testing.T) {
 	var s Silence
 	assert.False(t, s.Intruders(nil))
@@ -27,8 +28,8 @@ func TestSilence(t *testing.T) {
 	assert.Equal(t, map[string]bool{"cap4": true}, s.Owners())
 }
 
-// TestHealing: attempts come ever more seldom; what does not heal becomes an error, and starts over once
-// it has healed.
+// TestHealing: attempts come ever more seldom; what does not heal becomes an error, and starts over
+// once it has healed.
 func TestHealing(t *testing.T) {
 	var h Healing
 	now := time.Unix(1000, 0)
@@ -40,6 +41,7 @@ func TestHealing(t *testing.T) {
 		assert.Equal(t, pause*time.Second < healPatience, len(h.Owners()) == 1)
 		now = h.Next()
 	}
+
 	assert.False(t, h.Found(nil, now))
 	assert.Zero(t, h.Next())
 	assert.True(t, h.Found([]string{"cap1"}, now))

@@ -12,10 +12,11 @@ import (
 )
 
 // Ports are the ports of a [Switch].
-var Ports = openflow.PortDescReply{{No: openflow.PortLocal, HWAddr: openflow.MAC{2, 1}}, {No: 7, HWAddr: openflow.MAC{2, 2}}}
+var Ports = openflow.PortDescReply{{No: openflow.PortLocal, HWAddr: openflow.MAC{2, 1}},
+	{No: 7, HWAddr: openflow.MAC{2, 2}}}
 
-// Switch returns the controller's end of a connection to a switch that has no flows, and the packets
-// that the switch is told to send.
+// Switch returns the controller's end of a connection to a switch that has no flows, and the
+// packets that the switch is told to send.
 func Switch(t *testing.T) (*ofconn.Conn, <-chan *openflow.PacketOut) {
 	t.Helper()
 	mine, theirs := net.Pipe()
@@ -26,6 +27,7 @@ func Switch(t *testing.T) (*ofconn.Conn, <-chan *openflow.PacketOut) {
 		defer close(packets)
 		play(theirs, packets)
 	}()
+
 	conn, err := ofconn.Handshake(t.Context(), mine, ofconn.Options{EchoInterval: -1})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -33,6 +35,7 @@ func Switch(t *testing.T) (*ofconn.Conn, <-chan *openflow.PacketOut) {
 		_ = theirs.Close()
 		<-done
 	})
+
 	return conn, packets
 }
 
@@ -45,20 +48,24 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 		}
 		return err == nil
 	}
+
 	header := make([]byte, openflow.HeaderLen)
 	for {
 		if !readFull(nc, header) {
 			return
 		}
+
 		message := make([]byte, int(header[2])<<8|int(header[3]))
 		copy(message, header)
 		if !readFull(nc, message[openflow.HeaderLen:]) {
 			return
 		}
+
 		m, xid, err := openflow.Parse(message)
 		if err != nil {
 			return
 		}
+
 		ok := true
 		switch m := m.(type) {
 		case *openflow.Hello:
@@ -74,6 +81,7 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 		case *openflow.PacketOut:
 			packets <- m
 		}
+
 		if !ok {
 			return
 		}
