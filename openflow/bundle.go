@@ -59,7 +59,8 @@ func parseBundleControl(c *wire.Cursor) Message {
 		Flags:    BundleFlags(c.Uint16("flags")),
 	}
 	if m.Ctrl > maxBundleControlType {
-		c.Fail(c.Pos()-4, "type", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Ctrl, maxBundleControlType))
+		c.Fail(c.Pos()-4, "type",
+			fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Ctrl, maxBundleControlType))
 	}
 
 	m.Properties = c.Rest()
@@ -113,9 +114,11 @@ func parseBundleAdd(c *wire.Cursor) Message {
 	case c.Err() != nil:
 		return nil
 	case version != Version:
-		c.Fail(start, "message.version", fmt.Errorf("%w: %d, want %d", wire.ErrVersion, version, Version))
+		c.Fail(start, "message.version",
+			fmt.Errorf("%w: %d, want %d", wire.ErrVersion, version, Version))
 	case xid != be.Uint32(c.Message()[4:]):
-		c.Fail(start+4, "message.xid", fmt.Errorf("%w: %#x differs from that of the bundle's message", wire.ErrValue, xid))
+		c.Fail(start+4, "message.xid",
+			fmt.Errorf("%w: %#x differs from that of the bundle's message", wire.ErrValue, xid))
 	case typ == TypeExperimenter:
 		if m.Message = parseExperimenterIn(&inner); m.Message == nil {
 			return nil
@@ -133,8 +136,8 @@ func parseBundleAdd(c *wire.Cursor) Message {
 	return m
 }
 
-// parseExperimenterIn reads an experimenter's message inside a bundle, where
-// another bundle message must not be.
+// parseExperimenterIn reads an experimenter's message inside a BundleAdd. Another BundleAdd must not
+// be there.
 func parseExperimenterIn(c *wire.Cursor) Message {
 	start := c.Pos()
 	m := parseExperimenter(c)

@@ -66,13 +66,21 @@ type FlowMod struct {
 // Type implements [Message].
 func (*FlowMod) Type() Type { return TypeFlowMod }
 
-// Equal reports whether two modifications say the same. Instructions that they share are not looked into.
+// Equal reports whether two flow-mods are the same. Instructions that both share are not compared one
+// by one.
 func (m *FlowMod) Equal(o *FlowMod) bool {
-	return m.Cookie == o.Cookie && m.CookieMask == o.CookieMask && m.Table == o.Table && m.Command == o.Command &&
-		m.IdleTimeout == o.IdleTimeout && m.HardTimeout == o.HardTimeout && m.Priority == o.Priority && m.BufferID == o.BufferID &&
-		m.OutPort == o.OutPort && m.OutGroup == o.OutGroup && m.Flags == o.Flags && slices.Equal(m.Match, o.Match) &&
-		len(m.Instructions) == len(o.Instructions) &&
-		(len(m.Instructions) == 0 || &m.Instructions[0] == &o.Instructions[0] || reflect.DeepEqual(m.Instructions, o.Instructions))
+	// Flow-mods of one plan share their instructions: an equal start means equal lists.
+	sameInstructions := func() bool {
+		return len(m.Instructions) == 0 || &m.Instructions[0] == &o.Instructions[0] ||
+			reflect.DeepEqual(m.Instructions, o.Instructions)
+	}
+
+	return m.Command == o.Command && m.Table == o.Table && m.Priority == o.Priority &&
+		m.Cookie == o.Cookie && m.CookieMask == o.CookieMask &&
+		m.IdleTimeout == o.IdleTimeout && m.HardTimeout == o.HardTimeout &&
+		m.BufferID == o.BufferID && m.OutPort == o.OutPort && m.OutGroup == o.OutGroup &&
+		m.Flags == o.Flags && slices.Equal(m.Match, o.Match) &&
+		len(m.Instructions) == len(o.Instructions) && sameInstructions()
 }
 
 func (m *FlowMod) appendBody(b []byte, _ uint32) ([]byte, error) {
@@ -107,7 +115,8 @@ func parseFlowMod(c *wire.Cursor) Message {
 		BufferID:    BufferID(c.Uint32("buffer_id") + 1),
 	}
 	if m.Command > FlowDeleteStrict {
-		c.Fail(HeaderLen+17, "command", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, FlowDeleteStrict))
+		c.Fail(HeaderLen+17, "command",
+			fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, FlowDeleteStrict))
 	}
 
 	if m.Command == FlowDelete || m.Command == FlowDeleteStrict {

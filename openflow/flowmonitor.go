@@ -77,7 +77,8 @@ func parseMonitorMatch(c *wire.Cursor, n uint16) oxm.Match {
 	start := c.Pos()
 	m := oxm.ParseMatch(c)
 	if c.Err() == nil && be.Uint16(c.Message()[start+2:]) != n {
-		c.Fail(start+2, "match_len", fmt.Errorf("%w: differs from that of the match, %d", wire.ErrLength, n))
+		c.Fail(start+2, "match_len",
+			fmt.Errorf("%w: differs from that of the match, %d", wire.ErrLength, n))
 	}
 
 	return m
@@ -101,7 +102,7 @@ const (
 	FlowAdded    FlowEvent = 0
 	FlowDeleted  FlowEvent = 1
 	FlowModified FlowEvent = 2
-	FlowAbbrev   FlowEvent = 3 // A change by this connection, of which only the xid is told.
+	FlowAbbrev   FlowEvent = 3 // A change by this connection; only XID is set.
 )
 
 // String names the event.
@@ -133,7 +134,8 @@ type FlowMonitorReply []FlowUpdate
 func (FlowMonitorReply) multipartType() MultipartType { return MultipartExperimenter }
 
 func (r FlowMonitorReply) appendReply(b []byte) ([]byte, error) {
-	return appendList(appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitor), r, appendFlowUpdate)
+	return appendList(appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitor), r,
+		appendFlowUpdate)
 }
 
 const (
@@ -172,7 +174,8 @@ func parseFlowUpdate(c *wire.Cursor) FlowUpdate {
 	e.Skip(2)
 	u := FlowUpdate{Event: FlowEvent(e.Uint16("event"))}
 	if u.Event > FlowAbbrev {
-		c.Fail(e.Pos()-2, "event", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, u.Event, FlowAbbrev))
+		c.Fail(e.Pos()-2, "event",
+			fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, u.Event, FlowAbbrev))
 	}
 
 	if u.Event == FlowAbbrev {
@@ -201,7 +204,8 @@ type FlowMonitorCancel struct{ ID uint32 }
 func (*FlowMonitorCancel) Type() Type { return TypeExperimenter }
 
 func (m *FlowMonitorCancel) appendBody(b []byte, _ uint32) ([]byte, error) {
-	return be.AppendUint32(appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitorCancel), m.ID), nil
+	b = appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitorCancel)
+	return be.AppendUint32(b, m.ID), nil
 }
 
 func parseFlowMonitorCancel(c *wire.Cursor) Message {
@@ -210,8 +214,8 @@ func parseFlowMonitorCancel(c *wire.Cursor) Message {
 	return m
 }
 
-// FlowMonitorPaused says that the switch sends no events for now because the
-// connection does not take them fast enough.
+// FlowMonitorPaused says that the switch sends no events for now, because the connection does not
+// read them fast enough.
 type FlowMonitorPaused struct{}
 
 // Type implements [Message].
@@ -221,8 +225,8 @@ func (*FlowMonitorPaused) appendBody(b []byte, _ uint32) ([]byte, error) {
 	return appendExperimenter(b, wire.ExperimenterONF, onfFlowMonitorPaused), nil
 }
 
-// FlowMonitorResumed says that all changes since FlowMonitorPaused have been
-// reported, abbreviated to their outcome, and that events go on.
+// FlowMonitorResumed ends a pause. Before it the switch has reported the outcome of all changes
+// since FlowMonitorPaused; from now on events go on as before.
 type FlowMonitorResumed struct{}
 
 // Type implements [Message].

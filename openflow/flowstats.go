@@ -174,5 +174,6 @@ func (r AggregateReply) appendReply(b []byte) ([]byte, error) {
 }
 
 func parseAggregate(c *wire.Cursor) MultipartReplyBody {
-	return AggregateReply{c.Uint64("packet_count"), c.Uint64("byte_count"), parseAligned(c, "flow_count")}
+	return AggregateReply{c.Uint64("packet_count"), c.Uint64("byte_count"),
+		parseAligned(c, "flow_count")}
 }

@@ -55,7 +55,8 @@ func writeFlow(s *strings.Builder, table TableID, priority uint16, match oxm.Mat
 	}
 }
 
-var flowFlagNames = []string{"send_flow_rem", "check_overlap", "reset_counts", "no_packet_counts", "no_byte_counts"}
+var flowFlagNames = []string{"send_flow_rem", "check_overlap", "reset_counts", "no_packet_counts",
+	"no_byte_counts"}
 
 func writeTimeouts(s *strings.Builder, idle, hard uint16, flags FlowFlags) {
 	if idle != 0 {

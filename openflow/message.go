@@ -53,9 +53,8 @@ func AppendMessage(dst []byte, xid uint32, m Message) ([]byte, error) {
 	return b, nil
 }
 
-// Parse decodes the message that fills b exactly. It returns a nil message if
-// and only if it returns an error, which is a [*ParseError]. The xid is valid
-// also with an error if b holds a header.
+// Parse decodes the message that fills b exactly. It returns a nil message if and only if it returns
+// an error, which is a [*wire.ParseError]. If b holds a header, the xid is valid even then.
 func Parse(b []byte) (m Message, xid uint32, err error) {
 	c := wire.NewCursor(b, "header")
 	version, typ := c.Uint8("version"), Type(c.Uint8("type"))
@@ -68,7 +67,8 @@ func Parse(b []byte) (m Message, xid uint32, err error) {
 	c.SetName(typ.String())
 
 	if length != len(b) {
-		c.Fail(2, "length", fmt.Errorf("%w: %d, but the message has %d bytes", wire.ErrLength, length, len(b)))
+		c.Fail(2, "length",
+			fmt.Errorf("%w: %d, but the message has %d bytes", wire.ErrLength, length, len(b)))
 	}
 
 	// "version" of a Hello is the highest that the sender speaks (7.5.1).
@@ -84,8 +84,8 @@ func Parse(b []byte) (m Message, xid uint32, err error) {
 	return m, xid, nil
 }
 
-// parseBody reads what follows the header. It is a switch, not a table,
-// because a bundle's message holds a message.
+// parseBody reads what follows the header. It is a switch because a table would refer to itself: a
+// BundleAdd holds a message.
 func parseBody(c *wire.Cursor, version uint8, typ Type) Message {
 	switch typ {
 	case TypeHello:

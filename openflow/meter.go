@@ -74,7 +74,8 @@ func parseBands(c *wire.Cursor) []Band {
 		b := c.TLV(2, bandLen, 8, "band")
 		kind := BandType(b.Uint16("band.type"))
 		b.Skip(2)
-		bands = append(bands, Band{kind, b.Uint32("rate"), b.Uint32("burst_size"), b.Uint32("band.param")})
+		bands = append(bands,
+			Band{kind, b.Uint32("rate"), b.Uint32("burst_size"), b.Uint32("band.param")})
 		b.Done("band")
 	}
 
@@ -105,7 +106,8 @@ func parseMeterMod(c *wire.Cursor) Message {
 		ID:      c.Uint32("meter_id"),
 	}
 	if m.Command > MeterDelete {
-		c.Fail(c.Pos()-8, "command", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, MeterDelete))
+		c.Fail(c.Pos()-8, "command",
+			fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Command, MeterDelete))
 	}
 
 	m.Bands = parseBands(c)

@@ -149,17 +149,25 @@ var replyBodies = map[MultipartType]func(*wire.Cursor) MultipartReplyBody{
 	MultipartDesc:          parseDesc,
 	MultipartFlow:          parseFlowStatsReply,
 	MultipartAggregate:     parseAggregate,
-	MultipartTable:         func(c *wire.Cursor) MultipartReplyBody { return TableStatsReply(parseList(c, parseTableStats)) },
-	MultipartPortStats:     func(c *wire.Cursor) MultipartReplyBody { return PortStatsReply(parseList(c, parsePortStats)) },
-	MultipartQueue:         func(c *wire.Cursor) MultipartReplyBody { return QueueStatsReply(parseList(c, parseQueueStats)) },
-	MultipartGroup:         func(c *wire.Cursor) MultipartReplyBody { return GroupStatsReply(parseList(c, parseGroupStats)) },
-	MultipartGroupDesc:     func(c *wire.Cursor) MultipartReplyBody { return GroupDescReply(parseList(c, parseGroupDesc)) },
+	MultipartTable:         listOf[TableStatsReply](parseTableStats),
+	MultipartPortStats:     listOf[PortStatsReply](parsePortStats),
+	MultipartQueue:         listOf[QueueStatsReply](parseQueueStats),
+	MultipartGroup:         listOf[GroupStatsReply](parseGroupStats),
+	MultipartGroupDesc:     listOf[GroupDescReply](parseGroupDesc),
 	MultipartGroupFeatures: parseGroupFeatures,
-	MultipartMeter:         func(c *wire.Cursor) MultipartReplyBody { return MeterStatsReply(parseList(c, parseMeterStats)) },
-	MultipartMeterConfig:   func(c *wire.Cursor) MultipartReplyBody { return MeterConfigReply(parseList(c, parseMeterConfig)) },
+	MultipartMeter:         listOf[MeterStatsReply](parseMeterStats),
+	MultipartMeterConfig:   listOf[MeterConfigReply](parseMeterConfig),
 	MultipartMeterFeatures: parseMeterFeatures,
-	MultipartPortDesc:      func(c *wire.Cursor) MultipartReplyBody { return PortDescReply(parseList(c, parsePort)) },
+	MultipartPortDesc:      listOf[PortDescReply](parsePort),
 	MultipartExperimenter:  parseExperimenterReply,
+}
+
+// listOf reads a body that is a list of entries.
+func listOf[L interface {
+	~[]E
+	MultipartReplyBody
+}, E any](parse func(*wire.Cursor) E) func(*wire.Cursor) MultipartReplyBody {
+	return func(c *wire.Cursor) MultipartReplyBody { return L(parseList(c, parse)) }
 }
 
 func parseReplyBody(c *wire.Cursor, typ MultipartType) MultipartReplyBody {
@@ -187,7 +195,9 @@ func parseList[E any](c *wire.Cursor, parse func(*wire.Cursor) E) []E {
 }
 
 // appendList appends entries, each with its own error.
-func appendList[E any](b []byte, list []E, appendEntry func([]byte, *E) ([]byte, error)) ([]byte, error) {
+func appendList[E any](
+	b []byte, list []E, appendEntry func([]byte, *E) ([]byte, error),
+) ([]byte, error) {
 	var err error
 	for i := range list {
 		if b, err = appendEntry(b, &list[i]); err != nil {

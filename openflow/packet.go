@@ -92,7 +92,8 @@ func (m *PacketOut) appendBody(b []byte, _ uint32) ([]byte, error) {
 }
 
 func parsePacketOut(c *wire.Cursor) Message {
-	m := &PacketOut{BufferID: BufferID(c.Uint32("buffer_id") + 1), InPort: PortNo(c.Uint32("in_port"))}
+	m := &PacketOut{BufferID: BufferID(c.Uint32("buffer_id") + 1),
+		InPort: PortNo(c.Uint32("in_port"))}
 	if m.InPort == 0 {
 		c.Fail(c.Pos()-4, "in_port", fmt.Errorf("%w: 0 is no port", wire.ErrValue))
 	}

@@ -69,7 +69,8 @@ func parsePort(c *wire.Cursor) Port {
 	p.Name = c.Text(portNameLen, "name")
 	p.Config = PortConfig(c.Uint32("config"))
 	p.State = PortState(c.Uint32("state"))
-	for _, v := range [...]*uint32{&p.Curr, &p.Advertised, &p.Supported, &p.Peer, &p.CurrSpeed, &p.MaxSpeed} {
+	for _, v := range [...]*uint32{&p.Curr, &p.Advertised, &p.Supported, &p.Peer, &p.CurrSpeed,
+		&p.MaxSpeed} {
 		*v = c.Uint32("features")
 	}
 

@@ -51,7 +51,7 @@ func parseHello(c *wire.Cursor, version uint8) Message {
 		e.Skip(2)
 
 		if typ == helloVersionBitmap {
-			// Bitmaps beyond version 255 say nothing that a header could.
+			// The version in a header has 8 bits: ignore higher ones.
 			for base := 0; e.Len() > 0; base += 32 {
 				for w := e.Uint32("hello.bitmap"); w != 0 && base < 256; w &= w - 1 {
 					m.Versions = append(m.Versions, uint8(base+bits.TrailingZeros32(w)))
@@ -87,7 +87,9 @@ type EchoReply struct{ Data []byte }
 // Type implements [Message].
 func (*EchoReply) Type() Type { return TypeEchoReply }
 
-func (m *EchoReply) appendBody(b []byte, _ uint32) ([]byte, error) { return append(b, m.Data...), nil }
+func (m *EchoReply) appendBody(b []byte, _ uint32) ([]byte, error) {
+	return append(b, m.Data...), nil
+}
 
 // BarrierRequest is answered once all earlier messages are processed (7.3.8).
 type BarrierRequest struct{}
@@ -227,7 +229,7 @@ const (
 // RoleRequest changes or asks for the role (7.3.9).
 type RoleRequest struct {
 	Role         Role
-	GenerationID uint64 // Of the election; a stale one is refused.
+	GenerationID uint64 // Of the election; the switch refuses a stale one.
 }
 
 // Type implements [Message].
@@ -243,7 +245,8 @@ func parseRole(c *wire.Cursor) RoleRequest {
 	m.GenerationID = c.Uint64("generation_id")
 	c.Done("body")
 	if m.Role > RoleSlave {
-		c.Fail(HeaderLen, "role", fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Role, RoleSlave))
+		c.Fail(HeaderLen, "role",
+			fmt.Errorf("%w: %d, want 0 to %d", wire.ErrValue, m.Role, RoleSlave))
 	}
 
 	return m

@@ -111,7 +111,8 @@ func appendDuration(b []byte, d time.Duration) ([]byte, error) {
 
 	sec := d / time.Second
 	if d < 0 || sec > math.MaxUint32 {
-		return b, fmt.Errorf("duration: %w: %v, want 0 to %d s", wire.ErrValue, d, uint32(math.MaxUint32))
+		return b, fmt.Errorf("duration: %w: %v, want 0 to %d s", wire.ErrValue, d,
+			uint32(math.MaxUint32))
 	}
 
 	b = be.AppendUint32(b, uint32(sec))

@@ -71,7 +71,7 @@ type BaseType struct {
 	WeakRef    bool   // a reference that vanishes with the row, rather than keep it
 }
 
-// IsScalar tells whether the column holds exactly one atom.
+// IsScalar reports whether the column holds exactly one atom.
 func (t *ColumnType) IsScalar() bool { return t.Value == nil && t.Min == 1 && t.Max == 1 }
 
 // String describes the type for an error message.
@@ -135,7 +135,8 @@ func parseColumnType(c *jsontext.Cursor) ColumnType {
 	case t.Key.Type == TypeAny:
 		c.Fail(errors.New("type of a column without a key"))
 	case t.Min != 0 && t.Min != 1, t.Max < 1:
-		c.Fail(fmt.Errorf("a column of %d to %d elements; min must be 0 or 1, and max 1 or more", t.Min, t.Max))
+		c.Fail(fmt.Errorf("a column of %d to %d elements; min must be 0 or 1, and max 1 or more",
+			t.Min, t.Max))
 	}
 
 	return t
@@ -172,7 +173,8 @@ func parseBaseType(c *jsontext.Cursor) BaseType {
 
 	var t BaseType
 	integers := map[string]**int64{
-		"minInteger": &t.MinInteger, "maxInteger": &t.MaxInteger, "minLength": &t.MinLength, "maxLength": &t.MaxLength,
+		"minInteger": &t.MinInteger, "maxInteger": &t.MaxInteger, "minLength": &t.MinLength,
+		"maxLength": &t.MaxLength,
 	}
 	reals := map[string]**float64{"minReal": &t.MinReal, "maxReal": &t.MaxReal}
 	var enum []byte // read once the type is known, which may stand behind it

@@ -53,7 +53,9 @@ func appendTriple(b []byte, column, verb string, v Value) ([]byte, error) {
 }
 
 // appendArray appends a JSON array.
-func appendArray[E any](b []byte, list []E, appendElement func([]byte, E) ([]byte, error)) ([]byte, error) {
+func appendArray[E any](
+	b []byte, list []E, appendElement func([]byte, E) ([]byte, error),
+) ([]byte, error) {
 	var err error
 	b = append(b, '[')
 	for i, e := range list {

@@ -30,14 +30,15 @@ func (r MonitorRequest) Prune(db *DatabaseSchema) MonitorRequest {
 			continue
 		}
 
-		tr.Columns = slices.DeleteFunc(slices.Clone(tr.Columns), func(c string) bool { return table.Column(c) == nil })
+		tr.Columns = slices.DeleteFunc(slices.Clone(tr.Columns),
+			func(c string) bool { return table.Column(c) == nil })
 		pruned[name] = tr
 	}
 
 	return pruned
 }
 
-// HasConditions tells whether r needs monitor_cond.
+// HasConditions reports whether r needs monitor_cond.
 func (r MonitorRequest) HasConditions() bool {
 	for _, tr := range r {
 		if len(tr.Where) > 0 {
@@ -81,7 +82,9 @@ func AppendMonitorRequest(b []byte, r MonitorRequest) ([]byte, error) {
 
 // AppendMonitorParams appends the "params" of a monitor request: database,
 // monitor id, requests, and for monitor_cond_since the last transaction seen.
-func AppendMonitorParams(b []byte, db string, id uint64, r MonitorRequest, since *UUID) ([]byte, error) {
+func AppendMonitorParams(
+	b []byte, db string, id uint64, r MonitorRequest, since *UUID,
+) ([]byte, error) {
 	b = jsontext.AppendString(append(b, '['), db)
 	b = strconv.AppendUint(append(b, ','), id, 10)
 	b, err := AppendMonitorRequest(append(b, ','), r)

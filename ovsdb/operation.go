@@ -155,7 +155,9 @@ func (op Insert) appendMembers(b []byte) ([]byte, error) {
 
 	if op.UUIDName != "" {
 		if !isID(string(op.UUIDName)) {
-			return nil, fmt.Errorf("table %s: name of a UUID %q: not letters, digits and underscores", op.Table, op.UUIDName)
+			return nil,
+				fmt.Errorf("table %s: name of a UUID %q: not letters, digits and underscores",
+					op.Table, op.UUIDName)
 		}
 		b = jsontext.AppendString(append(b, `,"uuid-name":`...), string(op.UUIDName))
 	}
@@ -192,9 +194,10 @@ func (op Mutate) appendMembers(b []byte) ([]byte, error) {
 		return nil, err
 	}
 
-	b, err = appendArray(append(b, `,"mutations":`...), op.Mutations, func(b []byte, m Mutation) ([]byte, error) {
-		return appendTriple(b, m.Column, string(m.Mutator), m.Value)
-	})
+	b, err = appendArray(append(b, `,"mutations":`...), op.Mutations,
+		func(b []byte, m Mutation) ([]byte, error) {
+			return appendTriple(b, m.Column, string(m.Mutator), m.Value)
+		})
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", op.Table, err)
 	}
@@ -245,7 +248,9 @@ func (op Assert) appendMembers(b []byte) ([]byte, error) {
 }
 
 // appendTableAnd appends the member "table" and one more.
-func appendTableAnd[T any](b []byte, table, name string, v T, appendMember func([]byte, T) ([]byte, error)) ([]byte, error) {
+func appendTableAnd[T any](
+	b []byte, table, name string, v T, appendMember func([]byte, T) ([]byte, error),
+) ([]byte, error) {
 	b = jsontext.AppendString(append(b, `,"table":`...), table)
 	b = append(append(append(b, `,"`...), name...), `":`...)
 	b, err := appendMember(b, v)

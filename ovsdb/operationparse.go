@@ -55,10 +55,13 @@ var operationForms = map[string]struct {
 	hasTable bool
 	make     func(m operationMembers) Operation
 }{
-	"insert": {true, func(m operationMembers) Operation { return Insert{m.table, m.row, m.uuidName, m.uuid} }},
-	"select": {true, func(m operationMembers) Operation { return Select{m.table, m.where, m.columns} }},
+	"insert": {true,
+		func(m operationMembers) Operation { return Insert{m.table, m.row, m.uuidName, m.uuid} }},
+	"select": {true,
+		func(m operationMembers) Operation { return Select{m.table, m.where, m.columns} }},
 	"update": {true, func(m operationMembers) Operation { return Update{m.table, m.where, m.row} }},
-	"mutate": {true, func(m operationMembers) Operation { return Mutate{m.table, m.where, m.mutations} }},
+	"mutate": {true,
+		func(m operationMembers) Operation { return Mutate{m.table, m.where, m.mutations} }},
 	"delete": {true, func(m operationMembers) Operation { return Delete{m.table, m.where} }},
 	"wait": {true, func(m operationMembers) Operation {
 		return Wait{m.table, m.where, m.columns, m.until, m.rows, m.timeout}

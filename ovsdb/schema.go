@@ -43,7 +43,8 @@ func (t *TableSchema) Column(name string) *ColumnSchema {
 
 	switch name {
 	case "_uuid", "_version":
-		return &ColumnSchema{Name: name, Immutable: true, Type: ColumnType{Key: BaseType{Type: TypeUUID}, Min: 1, Max: 1}}
+		return &ColumnSchema{Name: name, Immutable: true,
+			Type: ColumnType{Key: BaseType{Type: TypeUUID}, Min: 1, Max: 1}}
 	}
 
 	return nil
@@ -63,7 +64,8 @@ func ParseSchema(text []byte) (*DatabaseSchema, error) {
 			db.Checksum = c.String()
 		case "tables":
 			for table := range c.Object() {
-				t := &TableSchema{Name: string(table), MaxRows: math.MaxInt64, Columns: map[string]*ColumnSchema{}}
+				t := &TableSchema{Name: string(table), MaxRows: math.MaxInt64,
+					Columns: map[string]*ColumnSchema{}}
 				parseTable(c, t)
 				db.Tables[t.Name] = t
 			}

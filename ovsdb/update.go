@@ -58,7 +58,9 @@ func ParseTableUpdates2(text []byte, db *DatabaseSchema) (TableUpdates, error) {
 
 type rowUpdateParser func(*reader, *TableSchema, *RowUpdate)
 
-func parseTableUpdates(text []byte, db *DatabaseSchema, parse rowUpdateParser) (TableUpdates, error) {
+func parseTableUpdates(
+	text []byte, db *DatabaseSchema, parse rowUpdateParser,
+) (TableUpdates, error) {
 	c := newReader(text)
 	updates := TableUpdates{}
 	for name := range c.Object() {
@@ -77,7 +79,8 @@ func parseTableUpdates(text []byte, db *DatabaseSchema, parse rowUpdateParser) (
 			}
 
 			if parse(c, table, &row); row.Change == 0 {
-				c.Fail(fmt.Errorf("table %s: update of row %v that says nothing", table.Name, row.UUID))
+				c.Fail(fmt.Errorf("table %s: update of row %v that says nothing", table.Name,
+					row.UUID))
 			}
 
 			u.Rows = append(u.Rows, row)
@@ -162,10 +165,12 @@ func parseRow(c *reader, table *TableSchema) Row {
 	return row
 }
 
-// ParseSinceReply reads the reply to "monitor_cond_since": found tells whether
+// ParseSinceReply reads the reply to "monitor_cond_since": found reports whether
 // the updates go on from the transaction that was asked for, last is the
 // latest transaction in them (ovsdb-server(7), 4.1.15).
-func ParseSinceReply(text []byte, db *DatabaseSchema) (found bool, last UUID, updates TableUpdates, err error) {
+func ParseSinceReply(
+	text []byte, db *DatabaseSchema,
+) (found bool, last UUID, updates TableUpdates, err error) {
 	c := newReader(text)
 	var raw []byte
 	for i := range c.Array() {

@@ -14,14 +14,16 @@ type UUID [16]byte
 func ParseUUID(s string) (UUID, error) { return parseUUID([]byte(s)) }
 
 // uuidGroups are the offsets of a UUID's five groups in its text.
-var uuidGroups = [5]struct{ text, bin, digits int }{{0, 0, 8}, {9, 4, 4}, {14, 6, 4}, {19, 8, 4}, {24, 10, 12}}
+var uuidGroups = [5]struct{ text, bin, digits int }{{0, 0, 8}, {9, 4, 4}, {14, 6, 4}, {19, 8, 4},
+	{24, 10, 12}}
 
 func parseUUID(s []byte) (UUID, error) {
 	var u UUID
 	ok := len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-'
 	for _, g := range uuidGroups {
 		if !ok {
-			return UUID{}, fmt.Errorf("%.40q is not a UUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)", s)
+			return UUID{}, fmt.Errorf("%.40q is not a UUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)",
+				s)
 		}
 		_, err := hex.Decode(u[g.bin:], s[g.text:g.text+g.digits])
 		ok = err == nil
@@ -48,7 +50,7 @@ func (u UUID) appendText(b []byte) []byte {
 	return b
 }
 
-// IsZero tells whether u identifies no row.
+// IsZero reports whether u identifies no row.
 func (u UUID) IsZero() bool { return u == UUID{} }
 
 // Compare orders UUIDs as their text is ordered.

@@ -143,7 +143,7 @@ func boolRank(b Boolean) int {
 	return 0
 }
 
-// Equal tells whether a and b are the same value. A set of one element is not
+// Equal reports whether a and b are the same value. A set of one element is not
 // equal to its element.
 func Equal(a, b Value) bool {
 	switch a := a.(type) {
@@ -215,7 +215,9 @@ func appendPair(b []byte, p Pair) ([]byte, error) {
 }
 
 // appendList appends the elements of a set or a map and closes both brackets.
-func appendList[E any](b []byte, list []E, appendElement func([]byte, E) ([]byte, error)) ([]byte, error) {
+func appendList[E any](
+	b []byte, list []E, appendElement func([]byte, E) ([]byte, error),
+) ([]byte, error) {
 	var err error
 	for i, e := range list {
 		if i > 0 {
@@ -272,7 +274,7 @@ func AppendRow(b []byte, r Row) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// isID tells whether s is an <id> (RFC 7047, 3.1).
+// isID reports whether s is an <id> (RFC 7047, 3.1).
 func isID(s string) bool {
 	for i := range len(s) {
 		c := s[i]

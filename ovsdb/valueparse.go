@@ -122,7 +122,7 @@ func (t *ColumnType) valueType() AtomType {
 	return t.Value.Type
 }
 
-// isSet and isMap tell whether a ["set",..] or a ["map",..] may stand for a
+// isSet and isMap report whether a ["set",..] or a ["map",..] may stand for a
 // value of type t.
 func (t *ColumnType) isSet() bool { return t == nil || t.Value == nil && !t.IsScalar() }
 func (t *ColumnType) isMap() bool { return t == nil || t.Value != nil }
@@ -183,7 +183,7 @@ func parseScalar(c *reader, want AtomType) Atom {
 	return a
 }
 
-// looksReal tells whether the number that comes next has a fraction or an
+// looksReal reports whether the number that comes next has a fraction or an
 // exponent.
 func looksReal(c *reader) bool {
 	ahead := *c.Cursor

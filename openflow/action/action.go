@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/wire"
 )
 
-// An Action does something to a packet (7.2.5). The set of types is sealed;
-// what is not known is a [RawAction].
+// An Action does something to a packet (7.2.5). The set of types is sealed; an unknown action is a
+// [RawAction].
 type Action interface {
 	appendAction(b []byte) ([]byte, error)
 	// String is the action as ovs-ofctl writes it.
@@ -161,7 +161,9 @@ func (a PushVLAN) appendAction(b []byte) ([]byte, error) {
 	return appendAction8(b, actionPushVLAN, uint32(a.EtherType)<<16), nil
 }
 
-func (PopVLAN) appendAction(b []byte) ([]byte, error) { return appendAction8(b, actionPopVLAN, 0), nil }
+func (PopVLAN) appendAction(b []byte) ([]byte, error) {
+	return appendAction8(b, actionPopVLAN, 0), nil
+}
 
 func (a PushMPLS) appendAction(b []byte) ([]byte, error) {
 	return appendAction8(b, actionPushMPLS, uint32(a.EtherType)<<16), nil
@@ -175,7 +177,9 @@ func (a PushPBB) appendAction(b []byte) ([]byte, error) {
 	return appendAction8(b, actionPushPBB, uint32(a.EtherType)<<16), nil
 }
 
-func (PopPBB) appendAction(b []byte) ([]byte, error) { return appendAction8(b, actionPopPBB, 0), nil }
+func (PopPBB) appendAction(b []byte) ([]byte, error) {
+	return appendAction8(b, actionPopPBB, 0), nil
+}
 
 func (a SetMPLSTTL) appendAction(b []byte) ([]byte, error) {
 	return appendAction8(b, actionSetMPLSTTL, uint32(a.TTL)<<24), nil
@@ -189,7 +193,9 @@ func (a SetTTL) appendAction(b []byte) ([]byte, error) {
 	return appendAction8(b, actionSetNwTTL, uint32(a.TTL)<<24), nil
 }
 
-func (DecTTL) appendAction(b []byte) ([]byte, error) { return appendAction8(b, actionDecNwTTL, 0), nil }
+func (DecTTL) appendAction(b []byte) ([]byte, error) {
+	return appendAction8(b, actionDecNwTTL, 0), nil
+}
 
 func (CopyTTLOut) appendAction(b []byte) ([]byte, error) {
 	return appendAction8(b, actionCopyTTLOut, 0), nil
@@ -202,7 +208,8 @@ func (CopyTTLIn) appendAction(b []byte) ([]byte, error) {
 func (a RawAction) appendAction(b []byte) ([]byte, error) {
 	n := 4 + len(a.Data)
 	if n%8 != 0 || n > wire.MaxMessage {
-		return b, fmt.Errorf("action %d: %w: %d bytes, want a multiple of 8", a.Type, wire.ErrLength, n)
+		return b, fmt.Errorf("action %d: %w: %d bytes, want a multiple of 8", a.Type,
+			wire.ErrLength, n)
 	}
 	return append(appendActionHeader(b, a.Type, uint16(n)), a.Data...), nil
 }
@@ -234,7 +241,8 @@ func parseActions(c *wire.Cursor, depth int) []Action {
 		return nil
 	}
 	if depth > maxActionDepth {
-		c.Fail(c.Pos(), "action", fmt.Errorf("%w: nested deeper than %d", wire.ErrValue, maxActionDepth))
+		c.Fail(c.Pos(), "action",
+			fmt.Errorf("%w: nested deeper than %d", wire.ErrValue, maxActionDepth))
 		return nil
 	}
 
@@ -248,7 +256,7 @@ func parseActions(c *wire.Cursor, depth int) []Action {
 
 func parseAction(c *wire.Cursor, depth int) Action {
 	a := c.TLV(2, 8, 8, "action")
-	raw := a
+	raw := a // Reads the action again if it is not known.
 	typ := a.Uint16("action.type")
 	a.Skip(2)
 	act := parseStandardAction(&a, typ)
@@ -264,7 +272,8 @@ func parseAction(c *wire.Cursor, depth int) Action {
 	return act
 }
 
-// parseStandardAction returns nil for an action that it does not know.
+// parseStandardAction reads an action of OpenFlow 1.3, without its header. It returns nil for any
+// other.
 func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 	if typ == actionOutput {
 		a := Output{wire.PortNo(c.Uint32("output.port")), c.Uint16("output.max_len")}

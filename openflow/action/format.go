@@ -105,7 +105,8 @@ func (a Conjunction) String() string {
 // String implements [Action]. The specs are written in hexadecimal, which
 // ovs-ofctl does not read.
 func (a Learn) String() string {
-	return fmt.Sprintf("learn(table=%d,idle_timeout=%d,hard_timeout=%d,priority=%d,cookie=%v,specs=%x)",
+	return fmt.Sprintf("learn(table=%d,idle_timeout=%d,hard_timeout=%d,priority=%d,cookie=%v,"+
+		"specs=%x)",
 		a.Table, a.IdleTimeout, a.HardTimeout, a.Priority, a.Cookie, a.Specs)
 }
 

@@ -101,7 +101,8 @@ var (
 //	+-------------------------------+
 func appendNicira(b []byte, subtype, length uint16) []byte {
 	b = appendActionHeader(b, actionExperimenter, length)
-	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(b, wire.ExperimenterNicira), subtype)
+	b = binary.BigEndian.AppendUint32(b, wire.ExperimenterNicira)
+	return binary.BigEndian.AppendUint16(b, subtype)
 }
 
 // offsetBits is a subfield's range: ofs << 6 | n_bits - 1.
@@ -162,7 +163,8 @@ func (a RegLoad) appendAction(b []byte) ([]byte, error) {
 		return b, fmt.Errorf("load: %w", err)
 	}
 	if a.Value&^lowBits(a.Dst.Bits) != 0 {
-		return b, fmt.Errorf("load: %w: %#x has more than %d bits", wire.ErrValue, a.Value, a.Dst.Bits)
+		return b, fmt.Errorf("load: %w: %#x has more than %d bits", wire.ErrValue, a.Value,
+			a.Dst.Bits)
 	}
 
 	b = binary.BigEndian.AppendUint16(appendNicira(b, nxRegLoad, 24), offsetBits(a.Dst))
@@ -224,8 +226,8 @@ func (Exit) appendAction(b []byte) ([]byte, error) {
 	return wire.AppendZeros(appendNicira(b, nxExit, 16), 6), nil
 }
 
-// parseExperimenterAction returns nil for an action that it does not know, or
-// one of a form that it would not write back unchanged.
+// parseExperimenterAction reads an action of Nicira. It returns nil for an action that it does not
+// know, and for one that it could not write back unchanged.
 func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 	if c.Uint32("experimenter") != wire.ExperimenterNicira {
 		return nil
@@ -289,6 +291,7 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 	return nil
 }
 
+// known returns a if it was read completely, else nil: the action is then kept raw.
 func known(a Action, ok bool) Action {
 	if !ok {
 		return nil

@@ -69,7 +69,9 @@ func Dump(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error) 
 }
 
 // DumpSelected reads the flows that the request selects.
-func DumpSelected(ctx context.Context, conn *ofconn.Conn, req openflow.FlowStatsRequest) ([]openflow.FlowStats, error) {
+func DumpSelected(
+	ctx context.Context, conn *ofconn.Conn, req openflow.FlowStatsRequest,
+) ([]openflow.FlowStats, error) {
 	flows, err := ofconn.List[openflow.FlowStatsReply](ctx, conn, req)
 	if err != nil {
 		return nil, fmt.Errorf("dump flows: %w", err)
@@ -148,7 +150,8 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 		return refused(mods, out.Refused)
 	}
 
-	if r, ok := out.Reply.(*openflow.BundleControl); !ok || r.Ctrl != openflow.BundleCommitReply || r.BundleID != id {
+	if r, ok := out.Reply.(*openflow.BundleControl); !ok || r.Ctrl != openflow.BundleCommitReply ||
+		r.BundleID != id {
 		return fmt.Errorf("%w: the reply to the commit is %T", ErrOutcomeUnknown, out.Reply)
 	}
 

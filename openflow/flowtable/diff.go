@@ -91,7 +91,8 @@ func (f Flow) Add() openflow.FlowMod {
 // Delete is the message that deletes the flow of this key and no other.
 func (f Flow) Delete() openflow.FlowMod {
 	return openflow.FlowMod{
-		Command: openflow.FlowDeleteStrict, Table: f.Table, Priority: f.Priority, Match: f.Match.Normalize(),
+		Command: openflow.FlowDeleteStrict, Table: f.Table, Priority: f.Priority,
+		Match: f.Match.Normalize(),
 	}
 }
 

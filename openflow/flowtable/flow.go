@@ -28,8 +28,9 @@ func (f Flow) Key() Key { return KeyOf(f.Table, f.Priority, f.Match) }
 // FlowOf is the desired flow that equals an installed one.
 func FlowOf(s openflow.FlowStats) Flow {
 	return Flow{
-		Table: s.Table, Priority: s.Priority, Match: s.Match, Cookie: s.Cookie, Instructions: s.Instructions,
-		IdleTimeout: s.IdleTimeout, HardTimeout: s.HardTimeout, Flags: s.Flags,
+		Table: s.Table, Priority: s.Priority, Match: s.Match, Cookie: s.Cookie,
+		Instructions: s.Instructions,
+		IdleTimeout:  s.IdleTimeout, HardTimeout: s.HardTimeout, Flags: s.Flags,
 	}
 }
 

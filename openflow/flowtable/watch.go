@@ -43,7 +43,8 @@ func Watch(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error)
 		if u.Event == openflow.FlowAdded {
 			flows = append(flows, openflow.FlowStats{
 				Table: u.Table, Priority: u.Priority, Cookie: u.Cookie, Match: u.Match,
-				IdleTimeout: u.IdleTimeout, HardTimeout: u.HardTimeout, Instructions: u.Instructions,
+				IdleTimeout: u.IdleTimeout, HardTimeout: u.HardTimeout,
+				Instructions: u.Instructions,
 			})
 		}
 	}

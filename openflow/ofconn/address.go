@@ -29,7 +29,9 @@ func splitAddress(address string, config *tls.Config) (network, target string, e
 	return "", "", fmt.Errorf("address %q: want tcp:HOST:PORT, ssl:HOST:PORT or unix:PATH", address)
 }
 
-func isTLS(address string) bool { return strings.HasPrefix(strings.TrimPrefix(address, "p"), "ssl:") }
+func isTLS(address string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(address, "p"), "ssl:")
+}
 
 // Dial connects to a switch that listens, such as
 // unix:/var/run/openvswitch/br0.mgmt, and does the handshake. The
@@ -84,7 +86,9 @@ const acceptPause = 100 * time.Millisecond
 // failed handshake is logged and costs nobody else anything: those under way
 // are bounded, in all and for each address, and where all places are taken one
 // that has stalled gives way.
-func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(context.Context, *Conn)) error {
+func Serve(
+	ctx context.Context, ln net.Listener, opts Options, handle func(context.Context, *Conn),
+) error {
 	opts = opts.withDefaults()
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -120,7 +124,8 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 		if err != nil {
 			nc.Close()
 			if ctx.Err() == nil {
-				opts.Logger.Warn("openflow connection refused", "remote", nc.RemoteAddr().String(), "err", err)
+				opts.Logger.Warn("openflow connection refused", "remote", nc.RemoteAddr().String(),
+					"err", err)
 			}
 			continue
 		}
@@ -138,7 +143,8 @@ func Serve(ctx context.Context, ln net.Listener, opts Options, handle func(conte
 			c, err := c.establish(ctx)
 			leave()
 			if err != nil {
-				opts.Logger.Info("openflow handshake failed", "remote", nc.RemoteAddr().String(), "err", err)
+				opts.Logger.Info("openflow handshake failed", "remote", nc.RemoteAddr().String(),
+					"err", err)
 				return
 			}
 			c.serve(ctx, handle)

@@ -31,7 +31,8 @@ func (f *framer) next() ([]byte, error) {
 		if have >= openflow.HeaderLen {
 			need = openflow.PeekLength(f.buf[f.start:f.end])
 			if need < openflow.HeaderLen {
-				return nil, fmt.Errorf("%w: header claims %d bytes, want at least %d", ErrProtocol, need, openflow.HeaderLen)
+				return nil, fmt.Errorf("%w: header claims %d bytes, want at least %d", ErrProtocol,
+					need, openflow.HeaderLen)
 			}
 			if have >= need {
 				m := f.buf[f.start : f.start+need : f.start+need]

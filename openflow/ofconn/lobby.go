@@ -40,7 +40,8 @@ type guest struct {
 }
 
 func newLobby(places, share int) *lobby {
-	return &lobby{places: places, share: share, inside: list.New(), from: map[netip.Addr]int{}, left: make(chan struct{}, 1)}
+	return &lobby{places: places, share: share, inside: list.New(), from: map[netip.Addr]int{},
+		left: make(chan struct{}, 1)}
 }
 
 // enter takes a connection in, and waits for a place if need be. The function
@@ -52,7 +53,8 @@ func (l *lobby) enter(ctx context.Context, nc net.Conn) (leave func(), err error
 		l.mu.Lock()
 		if n := l.from[g.addr]; n >= l.share && g.addr.IsValid() && !g.addr.IsLoopback() {
 			l.mu.Unlock()
-			return nil, fmt.Errorf("%d handshakes with %v are under way: want fewer than %d", n, g.addr, l.share)
+			return nil, fmt.Errorf("%d handshakes with %v are under way: want fewer than %d", n,
+				g.addr, l.share)
 		}
 
 		if l.inside.Len() < l.places {

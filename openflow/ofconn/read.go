@@ -135,7 +135,8 @@ func (c *Conn) deliver(e Event, size int) error {
 		c.queued = 0
 	}
 
-	fits := len(waiting) == 0 || len(waiting) < c.opts.MaxEvents && c.queued+size <= c.opts.MaxEventBytes
+	fits := len(waiting) == 0 || len(waiting) < c.opts.MaxEvents &&
+		c.queued+size <= c.opts.MaxEventBytes
 	if fits {
 		waiting = append(waiting, e)
 		c.queued += size

@@ -56,15 +56,20 @@ func (c *Conn) Request(ctx context.Context, m openflow.Message) (openflow.Messag
 
 // Multipart sends a request and returns the bodies of all parts of its reply,
 // at least one.
-func (c *Conn) Multipart(ctx context.Context, body openflow.MultipartRequestBody) ([]openflow.MultipartReplyBody, error) {
+func (c *Conn) Multipart(
+	ctx context.Context, body openflow.MultipartRequestBody,
+) ([]openflow.MultipartReplyBody, error) {
 	return c.MultipartAtMost(ctx, body, c.opts.MaxReply)
 }
 
 // MultipartAtMost is Multipart for a reply whose parts have at most so many
 // bytes, else its error is [ErrReplyTooLong]: for a peer that is not trusted
 // with Options.MaxReply yet.
-func (c *Conn) MultipartAtMost(ctx context.Context, body openflow.MultipartRequestBody, most int) ([]openflow.MultipartReplyBody, error) {
-	replies, refusals, err := c.roundTripAtMost(ctx, []openflow.Message{&openflow.MultipartRequest{Body: body}}, most)
+func (c *Conn) MultipartAtMost(
+	ctx context.Context, body openflow.MultipartRequestBody, most int,
+) ([]openflow.MultipartReplyBody, error) {
+	replies, refusals, err := c.roundTripAtMost(ctx,
+		[]openflow.Message{&openflow.MultipartRequest{Body: body}}, most)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,8 @@ func (c *Conn) MultipartAtMost(ctx context.Context, body openflow.MultipartReque
 	for i, m := range replies {
 		part, ok := m.(*openflow.MultipartReply)
 		if !ok {
-			return nil, fmt.Errorf("openflow: reply to %T: %w: part %d is %v", body, ErrProtocol, i, m.Type())
+			return nil, fmt.Errorf("openflow: reply to %T: %w: part %d is %v", body, ErrProtocol, i,
+				m.Type())
 		}
 		bodies[i] = part.Body
 	}
@@ -88,7 +94,9 @@ func (c *Conn) MultipartAtMost(ctx context.Context, body openflow.MultipartReque
 // elements of all parts:
 //
 //	ports, err := ofconn.List[openflow.PortDescReply](ctx, conn, openflow.PortDescRequest{})
-func List[L ~[]E, E any](ctx context.Context, c *Conn, body openflow.MultipartRequestBody) (L, error) {
+func List[L ~[]E, E any](
+	ctx context.Context, c *Conn, body openflow.MultipartRequestBody,
+) (L, error) {
 	parts, err := c.Multipart(ctx, body)
 	if err != nil {
 		return nil, err
@@ -98,7 +106,8 @@ func List[L ~[]E, E any](ctx context.Context, c *Conn, body openflow.MultipartRe
 	for i, p := range parts {
 		part, ok := p.(any).(L)
 		if !ok {
-			return nil, fmt.Errorf("openflow: reply to %T: %w: part %d is %T, want %T", body, ErrProtocol, i, p, list)
+			return nil, fmt.Errorf("openflow: reply to %T: %w: part %d is %T, want %T", body,
+				ErrProtocol, i, p, list)
 		}
 
 		if list == nil {
@@ -122,7 +131,9 @@ func (c *Conn) Barrier(ctx context.Context) error {
 // switch refused the request, and all messages that the switch refused, in the
 // order of its answers. The error is about the batch as a whole: if it is not
 // nil, what took effect is unknown, unless [Conn.Err] was set before.
-func (c *Conn) Batch(ctx context.Context, msgs []openflow.Message) (openflow.Message, []*RequestError, error) {
+func (c *Conn) Batch(
+	ctx context.Context, msgs []openflow.Message,
+) (openflow.Message, []*RequestError, error) {
 	replies, refusals, err := c.roundTrip(ctx, msgs)
 	if err != nil || len(replies) == 0 {
 		return nil, refusals, err
@@ -130,11 +141,15 @@ func (c *Conn) Batch(ctx context.Context, msgs []openflow.Message) (openflow.Mes
 	return replies[len(replies)-1], refusals, nil
 }
 
-func (c *Conn) roundTrip(ctx context.Context, msgs []openflow.Message) ([]openflow.Message, []*RequestError, error) {
+func (c *Conn) roundTrip(
+	ctx context.Context, msgs []openflow.Message,
+) ([]openflow.Message, []*RequestError, error) {
 	return c.roundTripAtMost(ctx, msgs, c.opts.MaxReply)
 }
 
-func (c *Conn) roundTripAtMost(ctx context.Context, msgs []openflow.Message, most int) ([]openflow.Message, []*RequestError, error) {
+func (c *Conn) roundTripAtMost(
+	ctx context.Context, msgs []openflow.Message, most int,
+) ([]openflow.Message, []*RequestError, error) {
 	if len(msgs) == 0 {
 		return nil, nil, fmt.Errorf("openflow: empty batch")
 	}
@@ -163,7 +178,9 @@ type Outcome struct {
 // refused none of them, sends commit and waits for its reply. Messages of
 // prepare may be refused until the commit is answered. The error is about the
 // whole; if it is not nil and Outcome.Committed, the outcome is unknown.
-func (c *Conn) TwoPhase(ctx context.Context, prepare []openflow.Message, commit openflow.Message) (Outcome, error) {
+func (c *Conn) TwoPhase(
+	ctx context.Context, prepare []openflow.Message, commit openflow.Message,
+) (Outcome, error) {
 	n := len(prepare)
 	if n == 0 {
 		return Outcome{}, fmt.Errorf("openflow: nothing to prepare")
@@ -242,7 +259,8 @@ func (c *Conn) register(msgs []openflow.Message, n, most int) *call {
 		c.xid = 0
 	}
 
-	k := &call{first: c.xid + 1, last: c.xid + size, most: most, msgs: msgs, done: make(chan struct{}), passed: make(chan struct{})}
+	k := &call{first: c.xid + 1, last: c.xid + size, most: most, msgs: msgs,
+		done: make(chan struct{}), passed: make(chan struct{})}
 	c.xid += size
 	c.calls[k.last] = k
 	if n > 0 {
@@ -335,7 +353,8 @@ func (c *Conn) refuse(xid uint32, e *openflow.Error) bool {
 
 		i := int(xid - k.first)
 		if len(k.refusals) < maxRefusals || xid == k.last || xid == k.gate {
-			k.refusals = append(k.refusals, &RequestError{XID: xid, Index: i, Message: k.msgs[i], Reply: e})
+			k.refusals = append(k.refusals,
+				&RequestError{XID: xid, Index: i, Message: k.msgs[i], Reply: e})
 		}
 
 		switch xid {

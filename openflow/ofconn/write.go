@@ -26,7 +26,9 @@ type outbox struct {
 
 // add appends a message unless limit bytes wait already; then it returns the
 // channel that tells of room. It starts a writer where there is none.
-func (o *outbox) add(xid uint32, m openflow.Message, limit int, start func()) (<-chan struct{}, error) {
+func (o *outbox) add(
+	xid uint32, m openflow.Message, limit int, start func(),
+) (<-chan struct{}, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 

@@ -27,9 +27,8 @@ func ones(n int) Uint128 {
 	return Uint128{0, 1<<n - 1}
 }
 
-// A Field is the value of one field, and the mask that says which of its bits
-// count (7.2.3, OXM TLV). Fields are comparable with ==; two fields that match
-// the same packets are equal once [Match.Normalize] has seen them.
+// A Field is the value of one field, and the mask of the bits that count (7.2.3, OXM TLV). Fields are
+// comparable with ==; two fields that match the same packets are equal after [Match.Normalize].
 //
 // Constructors such as [InPort] exist for the fields in common use, and
 // [NewField] and [NewMaskedField] for all.
@@ -130,7 +129,7 @@ func addrValue(a netip.Addr) Uint128 {
 // oxmMaskBit is oxm_hasmask in the third byte of a header.
 const oxmMaskBit = 1
 
-// appendField appends the OXM TLV, without padding.
+// AppendField appends the OXM TLV, without padding.
 //
 //	 0               1               2               3
 //	+-------------------------------+-------------+-+---------------+
@@ -150,7 +149,8 @@ func AppendField(b []byte, f Field) ([]byte, error) {
 	info := &fieldTable[f.id]
 	all := ones(8 * info.Bytes)
 	if f.value.and(all) != f.value || f.mask.and(all) != f.mask {
-		return b, fmt.Errorf("%s: %w: %#x%016x/%#x%016x does not fit in %d bits", info.Name, wire.ErrValue,
+		return b, fmt.Errorf("%s: %w: %#x%016x/%#x%016x does not fit in %d bits", info.Name,
+			wire.ErrValue,
 			f.value.Hi, f.value.Lo, f.mask.Hi, f.mask.Lo, 8*info.Bytes)
 	}
 
@@ -204,7 +204,7 @@ func uintOf(b []byte) Uint128 {
 	return v
 }
 
-// parseField reads one OXM TLV.
+// ParseField reads one OXM TLV.
 func ParseField(c *wire.Cursor) Field {
 	start := c.Pos()
 	id := oxmID{class: c.Uint16("oxm_class")}
@@ -233,7 +233,8 @@ func ParseField(c *wire.Cursor) Field {
 	}
 
 	if body.Len() != want {
-		c.Fail(start+3, "oxm_length", fmt.Errorf("%w: %d bytes for %s, want %d", wire.ErrLength, body.Len(), fid, want))
+		c.Fail(start+3, "oxm_length",
+			fmt.Errorf("%w: %d bytes for %s, want %d", wire.ErrLength, body.Len(), fid, want))
 		return Field{}
 	}
 

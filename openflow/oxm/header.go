@@ -31,7 +31,10 @@ func onf(field uint8) oxmID  { return oxmID{classExperimenter, field, wire.Exper
 func nxet(field uint8) oxmID { return oxmID{classExperimenter, field, wire.ExperimenterNicira} }
 func nsh(field uint8) oxmID  { return oxmID{classExperimenter, field, experimenterNSH} }
 
-// oxmIndex finds the field of a header. It is made once and never changed.
+// headers lists the headers of a field; the first is written.
+func headers(ids ...oxmID) []oxmID { return ids }
+
+// oxmIndex maps headers to fields. It is made once and never changed.
 type oxmIndex struct {
 	byClass [4][1 << 7]FieldID // By compactClass and field.
 	others  map[oxmID]FieldID
@@ -41,6 +44,7 @@ type oxmIndex struct {
 // 0x8001.
 func compactClass(class uint16) int { return int(class>>14&2 | class&1) }
 
+// common reports whether compactClass has a number for a class.
 func common(class uint16) bool {
 	return class&^(classOpenFlow|1) == 0
 }
@@ -148,21 +152,22 @@ var (
 )
 
 var prerequisites = [...][]demand{
-	needNone:      nil,
-	needVLAN:      {{FieldVLANVID, nil}},
-	needMPLS:      {{FieldEthType, []uint64{0x8847, 0x8848}}},
-	needPBB:       {{FieldEthType, []uint64{0x88e7}}},
-	needIP:        {demandIP},
-	needIPv4:      {{FieldEthType, []uint64{0x0800}}},
-	needIPv6:      {demandIPv6},
-	needCT:        {{FieldCTState, nil}, demandIP},
-	needARP:       {{FieldEthType, []uint64{0x0806, 0x8035}}},
-	needTCP:       {demandIP, {FieldIPProto, []uint64{6}}},
-	needUDP:       {demandIP, {FieldIPProto, []uint64{17}}},
-	needSCTP:      {demandIP, {FieldIPProto, []uint64{132}}},
-	needICMPv4:    {{FieldEthType, []uint64{0x0800}}, {FieldIPProto, []uint64{1}}},
-	needICMPv6:    {demandIPv6, {FieldIPProto, []uint64{58}}},
-	needND:        {demandIPv6, {FieldIPProto, []uint64{58}}, {FieldICMPv6Type, []uint64{135, 136}}},
+	needNone:   nil,
+	needVLAN:   {{FieldVLANVID, nil}},
+	needMPLS:   {{FieldEthType, []uint64{0x8847, 0x8848}}},
+	needPBB:    {{FieldEthType, []uint64{0x88e7}}},
+	needIP:     {demandIP},
+	needIPv4:   {{FieldEthType, []uint64{0x0800}}},
+	needIPv6:   {demandIPv6},
+	needCT:     {{FieldCTState, nil}, demandIP},
+	needARP:    {{FieldEthType, []uint64{0x0806, 0x8035}}},
+	needTCP:    {demandIP, {FieldIPProto, []uint64{6}}},
+	needUDP:    {demandIP, {FieldIPProto, []uint64{17}}},
+	needSCTP:   {demandIP, {FieldIPProto, []uint64{132}}},
+	needICMPv4: {{FieldEthType, []uint64{0x0800}}, {FieldIPProto, []uint64{1}}},
+	needICMPv6: {demandIPv6, {FieldIPProto, []uint64{58}}},
+	needND: {demandIPv6, {FieldIPProto, []uint64{58}},
+		{FieldICMPv6Type, []uint64{135, 136}}},
 	needNDSolicit: {demandIPv6, {FieldIPProto, []uint64{58}}, {FieldICMPv6Type, []uint64{135}}},
 	needNDAdvert:  {demandIPv6, {FieldIPProto, []uint64{58}}, {FieldICMPv6Type, []uint64{136}}},
 	needNSH:       {{FieldEthType, []uint64{0x894f}}},

@@ -19,8 +19,7 @@ type Match []Field
 
 const matchTypeOXM = 1
 
-// appendMatch appends an ofp_match with its padding (7.2.3.1). Its length does
-// not count the padding.
+// AppendMatch appends an ofp_match with its padding (7.2.3.1). Its length does not count the padding.
 func AppendMatch(b []byte, m Match) ([]byte, error) {
 	start := len(b)
 	b = binary.BigEndian.AppendUint16(b, matchTypeOXM)
@@ -39,7 +38,7 @@ func AppendMatch(b []byte, m Match) ([]byte, error) {
 	return wire.AppendPad(b, start), nil
 }
 
-// parseMatch reads an ofp_match and its padding.
+// ParseMatch reads an ofp_match and its padding.
 func ParseMatch(c *wire.Cursor) Match {
 	start := c.Pos()
 	m := c.TLV(2, 4, 1, "match")
@@ -116,7 +115,7 @@ func (m Match) Normalize() Match {
 	return n
 }
 
-// canonical reports whether Normalize has nothing to do.
+// canonical reports whether m is in canonical form already.
 func (m Match) canonical() bool {
 	last := FieldUnknown
 	for _, f := range m {
@@ -130,7 +129,8 @@ func (m Match) canonical() bool {
 		}
 
 		all := ones(fieldTable[f.id].Bits)
-		if f.mask == (Uint128{}) || f.mask == all || f.mask.and(all) != f.mask || f.value.and(f.mask) != f.value {
+		if f.mask == (Uint128{}) || f.mask == all || f.mask.and(all) != f.mask ||
+			f.value.and(f.mask) != f.value {
 			return false
 		}
 	}
@@ -152,6 +152,7 @@ func canonicalRank(id FieldID) int {
 	return int(id)
 }
 
+// appendNormal appends the canonical form of one field, which may be several fields or none.
 func appendNormal(m Match, f Field) Match {
 	switch {
 	case f.id >= FieldXReg0 && f.id <= FieldXReg7:
@@ -220,10 +221,10 @@ func appendRegs(m Match, f Field, first FieldID, n int) Match {
 	return m
 }
 
-// Validate says what a switch would refuse: a field twice, a value or mask
-// with bits that the field does not have, a value outside its mask, a mask on
-// a field that has none, or a missing prerequisite. Order does not matter to
-// it. Fields kept raw are not judged.
+// Validate returns an error for what a switch would refuse: a field that appears twice, a value or
+// mask with bits that the field does not have, a value outside its mask, a mask on a field that
+// cannot be masked, or a missing prerequisite. The order of fields does not matter. Fields that are
+// kept raw are not checked.
 func (m Match) Validate() error {
 	for i, f := range m {
 		if f.id == FieldUnknown {
@@ -257,6 +258,7 @@ func (m Match) Validate() error {
 	return nil
 }
 
+// satisfies reports whether m has a field that meets the demand.
 func (m Match) satisfies(d demand) bool {
 	f, ok := m.Get(d.field)
 	if !ok || d.values == nil {

@@ -16,6 +16,7 @@ type Subfield struct {
 // WholeField is the subfield of all bits of a field.
 func WholeField(id FieldID) Subfield { return Subfield{Field: id, Bits: uint8(id.Info().Bits)} }
 
+// Validate reports a range that the field does not have, or that is wider than maxBits.
 func (s Subfield) Validate(maxBits int) error {
 	info := s.Field.Info()
 	if info.Bits == 0 {
@@ -33,8 +34,8 @@ func (s Subfield) Validate(maxBits int) error {
 	return nil
 }
 
-// appendFieldHeader appends the header of a field. Nicira's actions are older
-// than OXM, and Open vSwitch writes a field's NXM header in them if it has one.
+// AppendNXMHeader appends the header of a field for an action of Nicira. These actions are older
+// than OXM: Open vSwitch writes a field's NXM header in them if it has one.
 func AppendNXMHeader(b []byte, id FieldID) []byte {
 	info := &fieldTable[id]
 	w := info.wire[0]
@@ -47,11 +48,15 @@ func AppendNXMHeader(b []byte, id FieldID) []byte {
 	return appendOXMHeader(b, w, info.Bytes, false)
 }
 
+// ParseSubfield reads the header of a field in an action of Nicira. It returns false for a field
+// that it does not know, a masked one, and a range that the field does not have.
 func ParseSubfield(c *wire.Cursor, offset, bits uint16) (Subfield, bool) {
 	h := c.Uint32("field")
 	id := fieldByOXM.find(oxmID{class: uint16(h >> 16), field: uint8(h >> 9 & 0x7f)})
 	s := Subfield{id, uint8(min(offset, 255)), uint8(min(bits, 255))}
-	return s, id != FieldUnknown && h&(oxmMaskBit<<8) == 0 && int(h&0xff) == fieldTable[id].Bytes && s.Validate(128) == nil
+
+	plain := h&(oxmMaskBit<<8) == 0 && int(h&0xff) == fieldTable[id].Bytes
+	return s, id != FieldUnknown && plain && s.Validate(128) == nil
 }
 
 // String writes the subfield in the syntax of ovs-actions(7).

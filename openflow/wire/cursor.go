@@ -71,7 +71,8 @@ func (c *Cursor) Take(n int, field string) []byte {
 		return nil
 	}
 	if n < 0 || c.end-c.pos < n {
-		c.Fail(c.pos, field, fmt.Errorf("%w: %d bytes needed, %d left", ErrTruncated, n, c.end-c.pos))
+		c.Fail(c.pos, field,
+			fmt.Errorf("%w: %d bytes needed, %d left", ErrTruncated, n, c.end-c.pos))
 		return nil
 	}
 
@@ -160,14 +161,16 @@ func (c *Cursor) TLV(lenAt, min, align int, field string) Cursor {
 
 	left := c.end - c.pos
 	if left < lenAt+2 {
-		c.Fail(c.pos, field, fmt.Errorf("%w: %d bytes needed, %d left", ErrTruncated, lenAt+2, left))
+		c.Fail(c.pos, field,
+			fmt.Errorf("%w: %d bytes needed, %d left", ErrTruncated, lenAt+2, left))
 		return *c
 	}
 
 	n := int(binary.BigEndian.Uint16(c.msg[c.pos+lenAt:]))
 	if n < min || n > left || n%align != 0 {
 		c.Fail(c.pos+lenAt, field+".length",
-			fmt.Errorf("%w: %d, want a multiple of %d from %d to %d", ErrLength, n, align, min, left))
+			fmt.Errorf("%w: %d, want a multiple of %d from %d to %d", ErrLength, n, align, min,
+				left))
 		return *c
 	}
 

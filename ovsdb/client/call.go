@@ -21,7 +21,9 @@ type call struct {
 // call sends a request and waits for the reply. Where the context or the
 // connection ends first, decode may still run later: what it writes to must
 // not be read then.
-func (c *Conn) call(ctx context.Context, method string, params []byte, decode func([]byte) error) error {
+func (c *Conn) call(
+	ctx context.Context, method string, params []byte, decode func([]byte) error,
+) error {
 	p, err := c.start(ctx, method, params, decode)
 	if err != nil {
 		return err
@@ -36,7 +38,9 @@ type pending struct {
 }
 
 // start hands a request over; where it fails, nothing was sent.
-func (c *Conn) start(ctx context.Context, method string, params []byte, decode func([]byte) error) (pending, error) {
+func (c *Conn) start(
+	ctx context.Context, method string, params []byte, decode func([]byte) error,
+) (pending, error) {
 	// Asked first, for a select takes any case that is ready.
 	err := ctx.Err()
 	if err == nil {
@@ -68,7 +72,7 @@ func (c *Conn) start(ctx context.Context, method string, params []byte, decode f
 	return p, nil
 }
 
-// take removes a call from those that wait. It tells whether there ever was a
+// take removes a call from those that wait. It reports whether there ever was a
 // request of that id.
 func (c *Conn) take(id uint64) (p *call, issued bool) {
 	c.mu.Lock()

@@ -6,12 +6,11 @@
 //
 // # Order
 //
-// A server sends the update of a transaction before the reply to it
-// (ovsdb-server(7), 4.1.5), and a Conn keeps the order: when [Conn.Transact]
-// returns, [Monitor.Next] has every update that the server sent before that
-// reply. So a caller that takes all of them after its transaction has seen the transaction's effects. [Update.Seq] and
-// the number that [Conn.TransactSeq] returns count the messages of the
-// connection and say the same where updates are consumed somewhere else.
+// A server sends the update of a transaction before the reply to it (ovsdb-server(7), 4.1.5), and a
+// Conn keeps the order: when [Conn.Transact] returns, [Monitor.Next] has every update that the
+// server sent before that reply. So a caller that takes all of them after its transaction has seen
+// the transaction's effects. [Update.Seq] and the number that [Conn.TransactSeq] returns count the
+// messages of the connection and say the same where updates are consumed somewhere else.
 //
 // # Bounds
 //

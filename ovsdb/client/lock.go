@@ -70,7 +70,7 @@ func (c *Conn) forget(l *Lock) {
 	l.set(false)
 }
 
-// Held tells whether the lock is held, as far as the server has said.
+// Held reports whether the lock is held, as far as the server has said.
 func (l *Lock) Held() bool { return l.held.Load() && l.conn.Err() == nil }
 
 // Changed receives when Held may have changed since the last receive.

@@ -50,8 +50,8 @@ type Monitor struct {
 // tablesParser reads the tables of an update.
 type tablesParser func(text []byte, db *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error)
 
-// arrival is an update as it has arrived. Who takes it reads its text: what waits is no larger than on the wire, and the reader of a
-// connection on which little comes does with a small stack.
+// arrival is an update as it has arrived. Who takes it reads its text: what waits is no larger than
+// on the wire, and the reader of a connection on which little comes does with a small stack.
 type arrival struct {
 	Update
 	method string       // by which it came
@@ -91,14 +91,18 @@ const plainMonitor monitorMethod = 2
 //
 // From then on, the connection ends with ErrDatabaseGone when the server
 // stops to serve the database.
-func (c *Conn) Monitor(ctx context.Context, db string, request ovsdb.MonitorRequest) (*Monitor, error) {
+func (c *Conn) Monitor(
+	ctx context.Context, db string, request ovsdb.MonitorRequest,
+) (*Monitor, error) {
 	return c.MonitorSince(ctx, db, request, ovsdb.UUID{})
 }
 
 // MonitorSince is Monitor for a caller that has the contents as of the
 // transaction since, of an earlier connection. Where the server still knows
 // that transaction the first update is Resumed.
-func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.MonitorRequest, since ovsdb.UUID) (*Monitor, error) {
+func (c *Conn) MonitorSince(
+	ctx context.Context, db string, request ovsdb.MonitorRequest, since ovsdb.UUID,
+) (*Monitor, error) {
 	question := c.askSchema(ctx, db)
 	if err := c.watchDatabase(ctx, db); err != nil {
 		return nil, fmt.Errorf("monitor of %s: %w", db, err)
@@ -137,7 +141,10 @@ func (c *Conn) MonitorSince(ctx context.Context, db string, request ovsdb.Monito
 }
 
 // monitor starts m by one method.
-func (c *Conn) monitor(ctx context.Context, m *Monitor, method monitorMethod, request ovsdb.MonitorRequest, since ovsdb.UUID) error {
+func (c *Conn) monitor(
+	ctx context.Context, m *Monitor, method monitorMethod, request ovsdb.MonitorRequest,
+	since ovsdb.UUID,
+) error {
 	how := monitorMethods[method]
 	if !how.cond && request.HasConditions() {
 		return errors.New("the server knows no monitor with conditions")
@@ -269,7 +276,8 @@ func (m *Monitor) enqueue(a arrival, size int) error {
 	}
 
 	// One update alone may be as large as a message may be.
-	if n := len(m.waiting); n == m.conn.opts.QueueUpdates || n > 0 && m.queued+size > m.conn.opts.QueueBytes {
+	if n := len(m.waiting); n == m.conn.opts.QueueUpdates || n > 0 &&
+		m.queued+size > m.conn.opts.QueueBytes {
 		return ErrSlowConsumer
 	}
 
@@ -313,11 +321,13 @@ func (c *Conn) monitorOf(id []byte) (*Monitor, error) {
 }
 
 func (c *Conn) update(params [][]byte, size int) error {
-	return c.deliver(params[0], arrival{method: "update", text: params[1], parse: ovsdb.ParseTableUpdates}, size)
+	return c.deliver(params[0],
+		arrival{method: "update", text: params[1], parse: ovsdb.ParseTableUpdates}, size)
 }
 
 func (c *Conn) update2(params [][]byte, size int) error {
-	return c.deliver(params[0], arrival{method: "update2", text: params[1], parse: ovsdb.ParseTableUpdates2}, size)
+	return c.deliver(params[0],
+		arrival{method: "update2", text: params[1], parse: ovsdb.ParseTableUpdates2}, size)
 }
 
 func (c *Conn) update3(params [][]byte, size int) error {
@@ -332,7 +342,8 @@ func (c *Conn) update3(params [][]byte, size int) error {
 	}
 
 	return c.deliver(params[0], arrival{
-		Update: Update{LastTransaction: last}, method: "update3", text: params[2], parse: ovsdb.ParseTableUpdates2,
+		Update: Update{LastTransaction: last}, method: "update3", text: params[2],
+		parse: ovsdb.ParseTableUpdates2,
 	}, size)
 }
 

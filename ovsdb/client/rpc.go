@@ -49,7 +49,9 @@ func (c *Conn) Echo(ctx context.Context) error {
 // so changed nothing, the error is an *ovsdb.OperationError (an operation or
 // the commit failed) or an *RPCError (the server refused the request). Where
 // it was sent and no reply came the error is ErrOutcomeUnknown and the cause.
-func (c *Conn) Transact(ctx context.Context, db string, ops ...ovsdb.Operation) ([]ovsdb.OperationResult, error) {
+func (c *Conn) Transact(
+	ctx context.Context, db string, ops ...ovsdb.Operation,
+) ([]ovsdb.OperationResult, error) {
 	results, _, err := c.TransactSeq(ctx, db, ops...)
 	return results, err
 }
@@ -57,7 +59,9 @@ func (c *Conn) Transact(ctx context.Context, db string, ops ...ovsdb.Operation) 
 // TransactSeq is Transact and tells the number of the reply among the
 // messages of the connection. Every Update with a smaller Seq came before it,
 // those of this transaction among them.
-func (c *Conn) TransactSeq(ctx context.Context, db string, ops ...ovsdb.Operation) ([]ovsdb.OperationResult, uint64, error) {
+func (c *Conn) TransactSeq(
+	ctx context.Context, db string, ops ...ovsdb.Operation,
+) ([]ovsdb.OperationResult, uint64, error) {
 	params, err := appendTransact(nil, db, ops)
 	if err != nil {
 		return nil, 0, fmt.Errorf("transact: %w", err)
@@ -92,7 +96,9 @@ type transaction struct {
 }
 
 // startTransact hands the params of a transaction over, which are of ops.
-func (c *Conn) startTransact(ctx context.Context, params []byte, ops []ovsdb.Operation) (t *transaction, err error) {
+func (c *Conn) startTransact(
+	ctx context.Context, params []byte, ops []ovsdb.Operation,
+) (t *transaction, err error) {
 	t = &transaction{}
 	t.pending, err = c.start(ctx, "transact", params, func(result []byte) error {
 		t.seq = c.seq

@@ -91,7 +91,8 @@ func (s *Schemas) learn(db, text string) *ovsdb.DatabaseSchema {
 	if before := s.last(db); len(text) <= maxTold && (before == nil || before.schema != schema) {
 		told := &toldSchema{schema: schema, ops: []ovsdb.Operation{ovsdb.Select{
 			Table: serverTable, Columns: []string{"name"},
-			Where: []ovsdb.Condition{nameIs(db), ovsdb.Where("schema", ovsdb.Equals, ovsdb.String(text))},
+			Where: []ovsdb.Condition{nameIs(db),
+				ovsdb.Where("schema", ovsdb.Equals, ovsdb.String(text))},
 		}}}
 		if told.params, err = appendTransact(nil, serverDatabase, told.ops); err != nil {
 			return nil
@@ -110,7 +111,9 @@ func (s *Schemas) learn(db, text string) *ovsdb.DatabaseSchema {
 	return schema
 }
 
-func nameIs(db string) ovsdb.Condition { return ovsdb.Where("name", ovsdb.Equals, ovsdb.String(db)) }
+func nameIs(db string) ovsdb.Condition {
+	return ovsdb.Where("name", ovsdb.Equals, ovsdb.String(db))
+}
 
 // schemaQuestion is whether a server has the schema that another has told.
 type schemaQuestion struct {
@@ -118,7 +121,8 @@ type schemaQuestion struct {
 	asked *transaction
 }
 
-// askSchema asks that, where there is one to ask about, so that what comes next need not wait for the answer.
+// askSchema asks that, where there is one to ask about, so that what comes next need not wait for
+// the answer.
 func (c *Conn) askSchema(ctx context.Context, db string) *schemaQuestion {
 	told := c.opts.Schemas.last(db)
 	if told == nil || c.schemaOf(db) != nil {
@@ -140,12 +144,15 @@ func (c *Conn) schemaOf(db string) *ovsdb.DatabaseSchema {
 }
 
 // schema finds the schema of a database in the cheapest way that works.
-func (c *Conn) schema(ctx context.Context, db string, q *schemaQuestion) (schema *ovsdb.DatabaseSchema, err error) {
+func (c *Conn) schema(
+	ctx context.Context, db string, q *schemaQuestion,
+) (schema *ovsdb.DatabaseSchema, err error) {
 	if schema = c.schemaOf(db); schema != nil {
 		return schema, nil
 	}
 
-	if q != nil && c.await(ctx, q.asked.pending) == nil && q.asked.err == nil && len(q.asked.results[0].Rows) == 1 {
+	if q != nil && c.await(ctx, q.asked.pending) == nil && q.asked.err == nil &&
+		len(q.asked.results[0].Rows) == 1 {
 		schema = q.about
 	}
 
@@ -168,9 +175,12 @@ func (c *Conn) schema(ctx context.Context, db string, q *schemaQuestion) (schema
 	return schema, nil
 }
 
-// toldSchema reads the schema where a server tells what it serves. It is nil where a server tells none: it is older than Open vSwitch 2.9.
+// toldSchema reads the schema where a server tells what it serves. It is nil where a server tells
+// none: it is older than Open vSwitch 2.9.
 func (c *Conn) toldSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema, error) {
-	results, err := c.Transact(ctx, serverDatabase, ovsdb.Select{Table: serverTable, Where: []ovsdb.Condition{nameIs(db)}, Columns: []string{"schema"}})
+	results, err := c.Transact(ctx, serverDatabase,
+		ovsdb.Select{Table: serverTable, Where: []ovsdb.Condition{nameIs(db)},
+			Columns: []string{"schema"}})
 	var refused *RPCError
 	var failed *ovsdb.OperationError
 	switch {

@@ -31,7 +31,8 @@ type served struct {
 
 func servedOf(row ovsdb.Row) served {
 	name, _ := row["name"].(ovsdb.String)
-	return served{string(name), row["connected"] == ovsdb.Boolean(true), row["leader"] == ovsdb.Boolean(true)}
+	return served{string(name), row["connected"] == ovsdb.Boolean(true),
+		row["leader"] == ovsdb.Boolean(true)}
 }
 
 // The database and the table in which a server tells that.
@@ -84,7 +85,8 @@ func (c *Conn) watchDatabase(ctx context.Context, db string) error {
 
 // startServerWatch sends both requests at once.
 func (c *Conn) startServerWatch(ctx context.Context) error {
-	aware, err := c.start(ctx, "set_db_change_aware", []byte("[true]"), func([]byte) error { return nil })
+	aware, err := c.start(ctx, "set_db_change_aware", []byte("[true]"),
+		func([]byte) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func (c *Conn) serverChanged(u arrival, _ int) error {
 	return w.check(c.opts.LeaderOnly)
 }
 
-// check tells whether every database of interest is served. The caller holds
+// check reports whether every database of interest is served. The caller holds
 // mu.
 func (w *serverWatch) check(leaderOnly bool) error {
 	if w.absent {

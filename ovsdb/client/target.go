@@ -29,7 +29,9 @@ func ParseTarget(target string) (Target, error) {
 		return Target{Network: "unix", Address: rest}, nil
 	}
 	if kind != "tcp" && kind != "ssl" || rest == "" {
-		return Target{}, fmt.Errorf("OVSDB target %q is none of tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH", target)
+		return Target{},
+			fmt.Errorf("OVSDB target %q is none of tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH",
+				target)
 	}
 
 	host, port, err := net.SplitHostPort(rest)
@@ -41,12 +43,15 @@ func ParseTarget(target string) (Target, error) {
 		}
 
 		if bracketed != strings.Contains(host, ":") || strings.ContainsAny(host, "[]") {
-			return Target{}, fmt.Errorf("OVSDB target %q: write an IPv6 address in brackets, as %s:[::1]:%d", target, kind, DefaultPort)
+			return Target{},
+				fmt.Errorf("OVSDB target %q: write an IPv6 address in brackets, as %s:[::1]:%d",
+					target, kind, DefaultPort)
 		}
 	}
 
 	if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 {
-		return Target{}, fmt.Errorf("OVSDB target %q: want a host, and a port of 1 to 65535", target)
+		return Target{}, fmt.Errorf("OVSDB target %q: want a host, and a port of 1 to 65535",
+			target)
 	}
 
 	return Target{Network: "tcp", Address: net.JoinHostPort(host, port), TLS: kind == "ssl"}, nil

@@ -31,7 +31,7 @@ type Change struct {
 // Changes are the rows in which two snapshots differ.
 type Changes []Change
 
-// Has tells whether a row of the table changed.
+// Has reports whether a row of the table changed.
 func (c Changes) Has(t Table) bool {
 	return slices.ContainsFunc(c, func(ch Change) bool { return ch.Table == t })
 }
@@ -74,15 +74,19 @@ func (s *Snapshot) Since(old *Snapshot) Changes {
 	return c
 }
 
-// SameObjects tells whether s surely has the same bridges and all that they have as an older snapshot of the same switch. It costs nothing;
-// rows that were written anew with the same contents count as others.
+// SameObjects reports whether s surely has the same bridges and all that they have as an older
+// snapshot of the same switch. It costs nothing; rows that were written anew with the same contents
+// count as others.
 func (s *Snapshot) SameObjects(old *Snapshot) bool {
-	return s == old || old != nil && s.model == old.model && s.bridges == old.bridges && s.ports == old.ports &&
-		s.interfaces == old.interfaces && s.mirrors == old.mirrors && s.controllers == old.controllers
+	return s == old || old != nil && s.model == old.model && s.bridges == old.bridges &&
+		s.ports == old.ports &&
+		s.interfaces == old.interfaces && s.mirrors == old.mirrors &&
+		s.controllers == old.controllers
 }
 
-// OnlyCountersDiffer tells whether s differs from old in nothing but numbers that a switch writes anew every few seconds: what mirrors have copied,
-// and for how long connections have stood. The first numbers of a mirror are more than that: they say that the switch has installed it.
+// OnlyCountersDiffer reports whether s differs from old in nothing but numbers that a switch writes
+// anew every few seconds: what mirrors have copied, and for how long connections have stood. The
+// first numbers of a mirror are more than that: they say that the switch has installed it.
 func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 	for _, c := range s.Since(old) {
 		if c.Kind != Modified {
@@ -95,17 +99,20 @@ func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 		case TableMirror:
 			was, _ := old.Mirror(c.UUID)
 			now, _ := s.Mirror(c.UUID)
-			same = len(was.Statistics) > 0 == (len(now.Statistics) > 0) && different(was, now) == nil
+			same = len(was.Statistics) > 0 == (len(now.Statistics) > 0) &&
+				different(was, now) == nil
 
 		case TableController:
 			was, _ := old.Controller(c.UUID)
 			now, _ := s.Controller(c.UUID)
-			same = was.IsConnected == now.IsConnected && was.Role == now.Role && sameButTime(was.Status, now.Status) && different(was, now) == nil
+			same = was.IsConnected == now.IsConnected && was.Role == now.Role &&
+				sameButTime(was.Status, now.Status) && different(was, now) == nil
 
 		case TableManager:
 			was, _ := old.managers.get(c.UUID)
 			now, _ := s.managers.get(c.UUID)
-			same = was.IsConnected == now.IsConnected && sameButTime(was.Status, now.Status) && different(was, now) == nil
+			same = was.IsConnected == now.IsConnected && sameButTime(was.Status, now.Status) &&
+				different(was, now) == nil
 		}
 
 		if !same {
@@ -116,7 +123,8 @@ func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 	return true
 }
 
-// sameButTime compares the status of two connections without the seconds since they were made or lost.
+// sameButTime compares the status of two connections without the seconds since they were made or
+// lost.
 func sameButTime(was, now Pairs) bool {
 	a, b := was.packed, now.packed
 	for a != "" && b != "" {

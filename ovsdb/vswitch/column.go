@@ -74,7 +74,8 @@ func mapCol[T any](name string, field func(*T) *Pairs, a access) column[T] {
 	return c
 }
 
-// refsCol is col for a set of references that may be large, such as the ports that a mirror selects: a Txn writes what comes and goes.
+// refsCol is col for a set of references that may be large, such as the ports that a mirror
+// selects: a Txn writes what comes and goes.
 func refsCol[T any](name string, field func(*T) *[]UUID) column[T] {
 	c := col(name, field, uuids(), config)
 	c.refs = func(row *T) []UUID { return *field(row) }
@@ -197,7 +198,9 @@ func set[F comparable, A ovsdb.Atom](wrap func(F) A, unwrap func(A) F) codec[[]F
 }
 
 // mapping is the codec of a map; empty is nil.
-func mapping[K, F comparable, KA, A ovsdb.Atom](wrapKey func(K) KA, unwrapKey func(KA) K, wrap func(F) A, unwrap func(A) F) codec[map[K]F] {
+func mapping[K, F comparable, KA, A ovsdb.Atom](
+	wrapKey func(K) KA, unwrapKey func(KA) K, wrap func(F) A, unwrap func(A) F,
+) codec[map[K]F] {
 	return codec[map[K]F]{
 		encode: func(m map[K]F) ovsdb.Value {
 			pairs := make(ovsdb.Map, 0, len(m))
@@ -217,7 +220,8 @@ func mapping[K, F comparable, KA, A ovsdb.Atom](wrapKey func(K) KA, unwrapKey fu
 				k, isKey := p.Key.(KA)
 				a, ok := p.Value.(A)
 				if !isKey || !ok {
-					return nil, fmt.Errorf("a pair of %T and %T where %T and %T should be", p.Key, p.Value, k, a)
+					return nil, fmt.Errorf("a pair of %T and %T where %T and %T should be", p.Key,
+						p.Value, k, a)
 				}
 				m[unwrapKey(k)] = unwrap(a)
 			}
@@ -260,7 +264,8 @@ func intMap() codec[map[string]int64] {
 	return mapping(wrapString, unwrapString, wrapInt[int64], unwrapInt[int64])
 }
 
-// uuids is the codec of a set of references, of which a bridge or a mirror may have thousands: a difference is applied as it comes.
+// uuids is the codec of a set of references, of which a bridge or a mirror may have thousands: a
+// difference is applied as it comes.
 func uuids() codec[[]UUID] {
 	c := set(wrapUUID, wrapUUID)
 	c.apply = func(have []UUID, diff ovsdb.Value) ([]UUID, error) {

@@ -21,7 +21,8 @@ var ErrOutcomeUnknown = client.ErrOutcomeUnknown
 
 // Transactor executes operations; *client.Conn is one.
 type Transactor interface {
-	Transact(ctx context.Context, db string, ops ...ovsdb.Operation) ([]ovsdb.OperationResult, error)
+	Transact(ctx context.Context, db string, ops ...ovsdb.Operation) ([]ovsdb.OperationResult,
+		error)
 }
 
 // Result is what a transaction yielded.
@@ -69,7 +70,8 @@ func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
 	if at.nextCfg >= 0 {
 		rows := results[at.nextCfg].Rows
 		if len(rows) != 1 {
-			return Result{}, fmt.Errorf("transaction: %d rows in table %s where one should be: %w", len(rows), TableOpenVSwitch, ErrOutcomeUnknown)
+			return Result{}, fmt.Errorf("transaction: %d rows in table %s where one should be: %w",
+				len(rows), TableOpenVSwitch, ErrOutcomeUnknown)
 		}
 
 		n, _, err := as[ovsdb.Integer](rows[0]["next_cfg"])
@@ -93,7 +95,8 @@ func (at layout) conflict(err error, ops int) error {
 
 	guard := failed.Index < at.guards && failed.Err == ovsdb.ErrorTimedOut
 	commit := failed.Index == ops &&
-		(failed.Err == ovsdb.ErrorConstraintViolation || failed.Err == ovsdb.ErrorReferentialIntegrity)
+		(failed.Err == ovsdb.ErrorConstraintViolation ||
+			failed.Err == ovsdb.ErrorReferentialIntegrity)
 	if guard || commit {
 		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}

@@ -11,7 +11,8 @@ type Difference struct {
 	Was, Now string
 }
 
-// Differences tells in which columns of configuration two rows differ, in the order of the row type's fields.
+// Differences tells in which columns of configuration two rows differ, in the order of the row
+// type's fields.
 func Differences[T Row](was, now *T) []Difference {
 	var out []Difference
 	for _, c := range different(was, now) {
@@ -29,7 +30,8 @@ func DifferentColumns[T Row](was, now *T) []string {
 	return out
 }
 
-// Same tells whether two rows have the same contents, status and references among them. Empty columns are nil or empty on both sides.
+// Same reports whether two rows have the same contents, status and references among them. Empty
+// columns are nil or empty on both sides.
 func Same[T Row](a, b *T) bool {
 	return !slices.ContainsFunc(columnsOf[T](), func(c column[T]) bool { return !c.equal(a, b) })
 }

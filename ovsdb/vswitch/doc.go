@@ -30,5 +30,5 @@
 // slices and maps in them. Copy the struct, and what changes in it, to make a
 // new one. A column that the switch's schema does not have, an empty optional
 // column and an empty set or map read as the zero value; sets are sorted; so
-// go-cmp or reflect.DeepEqual tell whether two rows are the same.
+// go-cmp or reflect.DeepEqual report whether two rows are the same.
 package vswitch

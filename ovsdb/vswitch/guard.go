@@ -20,13 +20,16 @@ type guard struct {
 
 // guardRow makes the transaction depend on a row: that it is there, has its
 // name, and, where it carries the owner's mark, carries it still.
-func (t *Txn) guardRow(table Table, id UUID, column string, name ovsdb.Value, externalIDs Pairs) *guard {
+func (t *Txn) guardRow(
+	table Table, id UUID, column string, name ovsdb.Value, externalIDs Pairs,
+) *guard {
 	g := t.guarded[id]
 	if g != nil {
 		return g
 	}
 
-	g = &guard{table: table, id: id, column: column, name: name, where: []ovsdb.Condition{ovsdb.ByUUID(id)}, needs: map[string][]UUID{}}
+	g = &guard{table: table, id: id, column: column, name: name,
+		where: []ovsdb.Condition{ovsdb.ByUUID(id)}, needs: map[string][]UUID{}}
 	if t.owner.Key != "" && t.owner.owns(externalIDs) {
 		mark := ovsdb.StringMap(map[string]string{t.owner.Key: t.owner.Value})
 		g.where = append(g.where, ovsdb.Where("external_ids", ovsdb.Includes, mark))
@@ -53,7 +56,8 @@ func (g *guard) operation() ovsdb.Operation {
 func (t *Txn) guardSystem() *guard {
 	s := t.snap.System()
 	if s == nil {
-		t.fail(fmt.Errorf("table %s is empty: the database was not initialized (ovs-vsctl init)", TableOpenVSwitch))
+		t.fail(fmt.Errorf("table %s is empty: the database was not initialized (ovs-vsctl init)",
+			TableOpenVSwitch))
 		return nil
 	}
 	return t.guardRow(TableOpenVSwitch, s.UUID, "_uuid", s.UUID, Pairs{})
@@ -95,7 +99,8 @@ func (t *Txn) guardMirrorPorts(have, m *Mirror) {
 		have = &Mirror{}
 	}
 
-	ports := append(without(m.SelectSrcPort, have.SelectSrcPort), without(m.SelectDstPort, have.SelectDstPort)...)
+	ports := append(without(m.SelectSrcPort, have.SelectSrcPort),
+		without(m.SelectDstPort, have.SelectDstPort)...)
 	if m.OutputPort != nil {
 		ports = append(ports, *m.OutputPort)
 	}

@@ -24,7 +24,8 @@ const (
 func (s *Snapshot) size() int {
 	m := s.model
 	return sizeOf(m.systems, s.systems) + sizeOf(m.bridges, s.bridges) + sizeOf(m.ports, s.ports) +
-		sizeOf(m.interfaces, s.interfaces) + sizeOf(m.mirrors, s.mirrors) + sizeOf(m.controllers, s.controllers) +
+		sizeOf(m.interfaces, s.interfaces) + sizeOf(m.mirrors, s.mirrors) +
+		sizeOf(m.controllers, s.controllers) +
 		sizeOf(m.managers, s.managers)
 }
 

@@ -75,7 +75,7 @@ func (p Pairs) Get(key string) string {
 	return ""
 }
 
-// Empty tells whether there are none.
+// Empty reports whether there are none.
 func (p Pairs) Empty() bool { return p == Pairs{} }
 
 // Map returns them as a map, which is the caller's.
@@ -127,7 +127,8 @@ func pairs() codec[Pairs] {
 				key, isKey := pair.Key.(ovsdb.String)
 				value, ok := pair.Value.(ovsdb.String)
 				if !isKey || !ok {
-					return Pairs{}, fmt.Errorf("a pair of %T and %T where %T and %T should be", pair.Key, pair.Value, key, value)
+					return Pairs{}, fmt.Errorf("a pair of %T and %T where %T and %T should be",
+						pair.Key, pair.Value, key, value)
 				}
 				b = appendText(appendText(b, key), value)
 			}

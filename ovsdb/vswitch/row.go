@@ -90,7 +90,7 @@ type Interface struct {
 	IngressPolicingPktsBurst int64 // thousands of packets; 0: the switch's default
 }
 
-// Open tells whether the switch has opened the interface: it has a number and no error.
+// Open reports whether the switch has opened the interface: it has a number and no error.
 func (i *Interface) Open() bool { return i.OFPort > 0 && i.Error == "" }
 
 // Mirror is a row of table Mirror.

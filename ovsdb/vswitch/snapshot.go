@@ -43,7 +43,8 @@ func NewSnapshot(db *ovsdb.DatabaseSchema) (*Snapshot, error) {
 	return &Snapshot{model: m}, nil
 }
 
-// nameSeeds make the keys of names different in each process, so that no switch can choose names that have the same.
+// nameSeeds make the keys of names different in each process, so that no switch can choose names
+// that have the same.
 var nameSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 // nameKey makes a key for a tree of a name.
@@ -130,13 +131,15 @@ func (s *Snapshot) Interface(id UUID) (*Interface, bool) { return s.interfaces.g
 // Interfaces yields all interfaces, in the order of their UUIDs.
 func (s *Snapshot) Interfaces() iter.Seq[*Interface] { return rowsOf(s.interfaces) }
 
-// AllOpen tells whether the switch has opened all interfaces, and none has an error; it costs nothing.
+// AllOpen reports whether the switch has opened all interfaces, and none has an error; it costs
+// nothing.
 func (s *Snapshot) AllOpen() bool { return s.closed == 0 }
 
 // PortInterfaces returns the interfaces of a port, sorted by name: one, but for
 // bonds.
 func (s *Snapshot) PortInterfaces(p *Port) []*Interface {
-	return sortedBy(resolve(s.interfaces, p.Interfaces), func(i *Interface) string { return i.Name })
+	return sortedBy(resolve(s.interfaces, p.Interfaces),
+		func(i *Interface) string { return i.Name })
 }
 
 // EachInterface yields the interfaces of a port in the order of their UUIDs.
@@ -178,7 +181,8 @@ func (s *Snapshot) Controller(id UUID) (*Controller, bool) { return s.controller
 
 // Controllers returns the OpenFlow controllers of a bridge, sorted by target.
 func (s *Snapshot) Controllers(b *Bridge) []*Controller {
-	return sortedBy(resolve(s.controllers, b.Controllers), func(c *Controller) string { return c.Target })
+	return sortedBy(resolve(s.controllers, b.Controllers),
+		func(c *Controller) string { return c.Target })
 }
 
 // Managers returns the OVSDB connections of the switch, sorted by target.
@@ -190,7 +194,7 @@ func (s *Snapshot) Managers() []*Manager {
 	return sortedBy(list, func(m *Manager) string { return m.Target })
 }
 
-// HasColumn tells whether the switch's schema has a column that this package
+// HasColumn reports whether the switch's schema has a column that this package
 // knows, such as "filter" of TableMirror.
 func (s *Snapshot) HasColumn(t Table, column string) bool { return s.model.has(t, column) }
 
@@ -241,7 +245,8 @@ func (s *Snapshot) Apply(updates ovsdb.TableUpdates) (*Snapshot, Changes, error)
 	}
 
 	if next.rows > maxRows {
-		return nil, nil, fmt.Errorf("update: %w: %d rows, want at most %d", ErrTooLarge, next.rows, maxRows)
+		return nil, nil, fmt.Errorf("update: %w: %d rows, want at most %d", ErrTooLarge, next.rows,
+			maxRows)
 	}
 
 	return &next, changes, nil
@@ -252,7 +257,8 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 
 	switch name {
 	case TableOpenVSwitch:
-		s.systems, err = m.systems.apply(s.systems, u, func(old, now *OpenVSwitch) { s.count(changes, name, u.UUID, old == nil, now == nil) })
+		s.systems, err = m.systems.apply(s.systems, u,
+			func(old, now *OpenVSwitch) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableBridge:
 		s.bridges, err = m.bridges.apply(s.bridges, u, func(old, now *Bridge) {
 			s.count(changes, name, u.UUID, old == nil, now == nil)
@@ -278,11 +284,14 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 		})
 
 	case TableMirror:
-		s.mirrors, err = m.mirrors.apply(s.mirrors, u, func(old, now *Mirror) { s.count(changes, name, u.UUID, old == nil, now == nil) })
+		s.mirrors, err = m.mirrors.apply(s.mirrors, u,
+			func(old, now *Mirror) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableController:
-		s.controllers, err = m.controllers.apply(s.controllers, u, func(old, now *Controller) { s.count(changes, name, u.UUID, old == nil, now == nil) })
+		s.controllers, err = m.controllers.apply(s.controllers, u,
+			func(old, now *Controller) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableManager:
-		s.managers, err = m.managers.apply(s.managers, u, func(old, now *Manager) { s.count(changes, name, u.UUID, old == nil, now == nil) })
+		s.managers, err = m.managers.apply(s.managers, u,
+			func(old, now *Manager) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	}
 
 	return err

@@ -41,13 +41,16 @@ type bound[T any] struct {
 
 // bind keeps of the columns those that the schema has. A table without its
 // first column, the name of its rows, is none of Open vSwitch's.
-func bind[T Row](db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, columns []column[T]) (*table[T], error) {
+func bind[T Row](
+	db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, columns []column[T],
+) (*table[T], error) {
 	schema := db.Tables[string(name)]
 	if schema == nil {
 		return nil, fmt.Errorf("database %s %s has no table %s", db.Name, db.Version, name)
 	}
 
-	t := &table[T]{name: name, version: db.Version, id: id, columns: columns, bound: map[string]*bound[T]{}}
+	t := &table[T]{name: name, version: db.Version, id: id, columns: columns,
+		bound: map[string]*bound[T]{}}
 	for _, c := range columns {
 		if cs := schema.Columns[c.name]; cs != nil {
 			t.bound[c.name] = &bound[T]{c, &cs.Type}
@@ -55,7 +58,8 @@ func bind[T Row](db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, column
 	}
 
 	if t.bound[columns[0].name] == nil {
-		return nil, fmt.Errorf("table %s of database %s %s has no column %s", name, db.Name, db.Version, columns[0].name)
+		return nil, fmt.Errorf("table %s of database %s %s has no column %s", name, db.Name,
+			db.Version, columns[0].name)
 	}
 
 	return t, nil
@@ -105,7 +109,9 @@ func (t *table[T]) assign(out *T, id UUID, row ovsdb.Row, diff bool) error {
 
 // apply makes the change u of rows. It tells touch of the old row and the new
 // one; nil is none.
-func (t *table[T]) apply(rows tree[*T], u ovsdb.RowUpdate, touch func(old, new *T)) (tree[*T], error) {
+func (t *table[T]) apply(
+	rows tree[*T], u ovsdb.RowUpdate, touch func(old, new *T),
+) (tree[*T], error) {
 	old, exists := rows.get(u.UUID)
 	var now *T
 	var err error
@@ -131,7 +137,7 @@ func (t *table[T]) apply(rows tree[*T], u ovsdb.RowUpdate, touch func(old, new *
 	return rows.with(u.UUID, now), nil
 }
 
-// equal tells whether two rows have the same contents.
+// equal reports whether two rows have the same contents.
 func (t *table[T]) equal(a, b *T) bool {
 	for _, c := range t.columns {
 		if !c.equal(a, b) {

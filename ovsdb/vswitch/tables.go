@@ -12,7 +12,8 @@ var openVSwitchColumns = []column[OpenVSwitch]{
 	col("next_cfg", func(r *OpenVSwitch) *int64 { return &r.NextCfg }, number(), status),
 	col("cur_cfg", func(r *OpenVSwitch) *int64 { return &r.CurCfg }, number(), status),
 	col("bridges", func(r *OpenVSwitch) *[]UUID { return &r.Bridges }, uuids(), reference),
-	col("manager_options", func(r *OpenVSwitch) *[]UUID { return &r.ManagerOptions }, uuids(), reference),
+	col("manager_options", func(r *OpenVSwitch) *[]UUID { return &r.ManagerOptions }, uuids(),
+		reference),
 	col("ssl", func(r *OpenVSwitch) **UUID { return &r.SSL }, ptrUUID(), reference),
 	mapCol("external_ids", func(r *OpenVSwitch) *Pairs { return &r.ExternalIDs }, config),
 	mapCol("other_config", func(r *OpenVSwitch) *Pairs { return &r.OtherConfig }, config),
@@ -29,12 +30,14 @@ var bridgeColumns = []column[Bridge]{
 	col("fail_mode", func(r *Bridge) *string { return &r.FailMode }, optText(), config),
 	col("protocols", func(r *Bridge) *[]string { return &r.Protocols }, texts(), config),
 	col("flood_vlans", func(r *Bridge) *[]int { return &r.FloodVLANs }, ints(), config),
-	col("flow_tables", func(r *Bridge) *map[int]UUID { return &r.FlowTables }, uuidsByNumber(), config),
+	col("flow_tables", func(r *Bridge) *map[int]UUID { return &r.FlowTables }, uuidsByNumber(),
+		config),
 	mapCol("external_ids", func(r *Bridge) *Pairs { return &r.ExternalIDs }, config),
 	mapCol("other_config", func(r *Bridge) *Pairs { return &r.OtherConfig }, config),
 	col("stp_enable", func(r *Bridge) *bool { return &r.STPEnable }, flag(), config),
 	col("rstp_enable", func(r *Bridge) *bool { return &r.RSTPEnable }, flag(), config),
-	col("mcast_snooping_enable", func(r *Bridge) *bool { return &r.McastSnoopingEnable }, flag(), config),
+	col("mcast_snooping_enable", func(r *Bridge) *bool { return &r.McastSnoopingEnable }, flag(),
+		config),
 }
 
 var portColumns = []column[Port]{
@@ -62,7 +65,8 @@ var interfaceColumns = []column[Interface]{
 	col("type", func(r *Interface) *string { return &r.Type }, text(), config),
 	mapCol("options", func(r *Interface) *Pairs { return &r.Options }, config),
 	col("ofport", func(r *Interface) *int { return &r.OFPort }, optInt[int](), status),
-	col("ofport_request", func(r *Interface) *int { return &r.OFPortRequest }, optInt[int](), config),
+	col("ofport_request", func(r *Interface) *int { return &r.OFPortRequest }, optInt[int](),
+		config),
 	col("mac", func(r *Interface) *string { return &r.MAC }, optText(), config),
 	col("mac_in_use", func(r *Interface) *string { return &r.MACInUse }, optText(), status),
 	col("mtu_request", func(r *Interface) *int { return &r.MTURequest }, optInt[int](), config),
@@ -75,10 +79,14 @@ var interfaceColumns = []column[Interface]{
 	mapCol("bfd", func(r *Interface) *Pairs { return &r.BFD }, config),
 	mapCol("lldp", func(r *Interface) *Pairs { return &r.LLDP }, config),
 	col("cfm_mpid", func(r *Interface) **int { return &r.CFMMPID }, ptrInt(), config),
-	col("ingress_policing_rate", func(r *Interface) *int64 { return &r.IngressPolicing }, number(), config),
-	col("ingress_policing_kpkts_rate", func(r *Interface) *int64 { return &r.IngressPolicingPkts }, number(), config),
-	col("ingress_policing_burst", func(r *Interface) *int64 { return &r.IngressPolicingBurst }, number(), config),
-	col("ingress_policing_kpkts_burst", func(r *Interface) *int64 { return &r.IngressPolicingPktsBurst }, number(), config),
+	col("ingress_policing_rate", func(r *Interface) *int64 { return &r.IngressPolicing }, number(),
+		config),
+	col("ingress_policing_kpkts_rate", func(r *Interface) *int64 { return &r.IngressPolicingPkts },
+		number(), config),
+	col("ingress_policing_burst", func(r *Interface) *int64 { return &r.IngressPolicingBurst },
+		number(), config),
+	col("ingress_policing_kpkts_burst",
+		func(r *Interface) *int64 { return &r.IngressPolicingPktsBurst }, number(), config),
 }
 
 var mirrorColumns = []column[Mirror]{
@@ -98,13 +106,19 @@ var mirrorColumns = []column[Mirror]{
 var controllerColumns = []column[Controller]{
 	col("target", func(r *Controller) *string { return &r.Target }, text(), config),
 	col("type", func(r *Controller) *string { return &r.Type }, optText(), config),
-	col("connection_mode", func(r *Controller) *string { return &r.ConnectionMode }, optText(), config),
-	col("inactivity_probe", func(r *Controller) **int { return &r.InactivityProbe }, ptrInt(), config),
+	col("connection_mode", func(r *Controller) *string { return &r.ConnectionMode }, optText(),
+		config),
+	col("inactivity_probe", func(r *Controller) **int { return &r.InactivityProbe }, ptrInt(),
+		config),
 	col("max_backoff", func(r *Controller) *int { return &r.MaxBackoff }, optInt[int](), config),
-	col("controller_rate_limit", func(r *Controller) *int { return &r.RateLimit }, optInt[int](), config),
-	col("controller_burst_limit", func(r *Controller) *int { return &r.BurstLimit }, optInt[int](), config),
-	col("controller_queue_size", func(r *Controller) *int { return &r.QueueSize }, optInt[int](), config),
-	col("enable_async_messages", func(r *Controller) **bool { return &r.AsyncMessages }, ptrBool(), config),
+	col("controller_rate_limit", func(r *Controller) *int { return &r.RateLimit }, optInt[int](),
+		config),
+	col("controller_burst_limit", func(r *Controller) *int { return &r.BurstLimit }, optInt[int](),
+		config),
+	col("controller_queue_size", func(r *Controller) *int { return &r.QueueSize }, optInt[int](),
+		config),
+	col("enable_async_messages", func(r *Controller) **bool { return &r.AsyncMessages }, ptrBool(),
+		config),
 	col("local_ip", func(r *Controller) *string { return &r.LocalIP }, optText(), config),
 	col("local_netmask", func(r *Controller) *string { return &r.LocalNetmask }, optText(), config),
 	col("local_gateway", func(r *Controller) *string { return &r.LocalGateway }, optText(), config),
@@ -117,7 +131,8 @@ var controllerColumns = []column[Controller]{
 
 var managerColumns = []column[Manager]{
 	col("target", func(r *Manager) *string { return &r.Target }, text(), config),
-	col("connection_mode", func(r *Manager) *string { return &r.ConnectionMode }, optText(), config),
+	col("connection_mode", func(r *Manager) *string { return &r.ConnectionMode }, optText(),
+		config),
 	col("inactivity_probe", func(r *Manager) **int { return &r.InactivityProbe }, ptrInt(), config),
 	col("max_backoff", func(r *Manager) *int { return &r.MaxBackoff }, optInt[int](), config),
 	col("is_connected", func(r *Manager) *bool { return &r.IsConnected }, flag(), status),
@@ -137,9 +152,9 @@ type model struct {
 	managers    *table[Manager]
 }
 
-// Models keeps what was worked out of schemas, for watchers of many switches of few versions; see also [client.Schemas], without which
-// no two connections have the same schema. Its methods may be called at the same time. The zero value is ready for use; nil keeps
-// nothing.
+// Models keeps what was worked out of schemas, for watchers of many switches of few versions; see
+// also [client.Schemas], without which no two connections have the same schema. Its methods may be
+// called at the same time. The zero value is ready for use; nil keeps nothing.
 type Models struct {
 	mu    sync.Mutex
 	known map[*ovsdb.DatabaseSchema]*model
@@ -176,13 +191,19 @@ func (m *Models) of(db *ovsdb.DatabaseSchema) (*model, error) {
 func newModel(db *ovsdb.DatabaseSchema) (*model, error) {
 	m := &model{}
 	errs := [...]error{
-		bindTo(&m.systems, db, TableOpenVSwitch, func(r *OpenVSwitch) *UUID { return &r.UUID }, openVSwitchColumns),
-		bindTo(&m.bridges, db, TableBridge, func(r *Bridge) *UUID { return &r.UUID }, bridgeColumns),
+		bindTo(&m.systems, db, TableOpenVSwitch, func(r *OpenVSwitch) *UUID { return &r.UUID },
+			openVSwitchColumns),
+		bindTo(&m.bridges, db, TableBridge, func(r *Bridge) *UUID { return &r.UUID },
+			bridgeColumns),
 		bindTo(&m.ports, db, TablePort, func(r *Port) *UUID { return &r.UUID }, portColumns),
-		bindTo(&m.interfaces, db, TableInterface, func(r *Interface) *UUID { return &r.UUID }, interfaceColumns),
-		bindTo(&m.mirrors, db, TableMirror, func(r *Mirror) *UUID { return &r.UUID }, mirrorColumns),
-		bindTo(&m.controllers, db, TableController, func(r *Controller) *UUID { return &r.UUID }, controllerColumns),
-		bindTo(&m.managers, db, TableManager, func(r *Manager) *UUID { return &r.UUID }, managerColumns),
+		bindTo(&m.interfaces, db, TableInterface, func(r *Interface) *UUID { return &r.UUID },
+			interfaceColumns),
+		bindTo(&m.mirrors, db, TableMirror, func(r *Mirror) *UUID { return &r.UUID },
+			mirrorColumns),
+		bindTo(&m.controllers, db, TableController, func(r *Controller) *UUID { return &r.UUID },
+			controllerColumns),
+		bindTo(&m.managers, db, TableManager, func(r *Manager) *UUID { return &r.UUID },
+			managerColumns),
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -193,7 +214,7 @@ func newModel(db *ovsdb.DatabaseSchema) (*model, error) {
 	return m, nil
 }
 
-// has tells whether the schema has a column.
+// has reports whether the schema has a column.
 func (m *model) has(t Table, column string) bool {
 	switch t {
 	case TableOpenVSwitch:
@@ -215,7 +236,9 @@ func (m *model) has(t Table, column string) bool {
 	return false
 }
 
-func bindTo[T Row](to **table[T], db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, columns []column[T]) (err error) {
+func bindTo[T Row](
+	to **table[T], db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, columns []column[T],
+) (err error) {
 	*to, err = bind(db, name, id, columns)
 	return err
 }

@@ -37,7 +37,8 @@ func nibble(key UUID, level int) byte {
 
 // place is where key stands in a list, or belongs.
 func (n *node[V]) place(key UUID) (at int, stands bool) {
-	return slices.BinarySearchFunc(n.entries, key, func(e entry[V], key UUID) int { return e.key.Compare(key) })
+	return slices.BinarySearchFunc(n.entries, key,
+		func(e entry[V], key UUID) int { return e.key.Compare(key) })
 }
 
 func (t tree[V]) get(key UUID) (value V, stands bool) {

@@ -96,7 +96,7 @@ func NewTxn(snap *Snapshot, owner Owner) *Txn {
 	}
 }
 
-// Empty tells whether the transaction changes no row. IncrementNextCfg alone
+// Empty reports whether the transaction changes no row. IncrementNextCfg alone
 // does not count. The nil Txn is empty.
 func (t *Txn) Empty() bool { return t == nil || len(t.inserts)+len(t.updates)+len(t.edits) == 0 }
 
@@ -145,7 +145,8 @@ func insert[T Row](t *Txn, tab *table[T], name string, row T) UUID {
 		switch {
 		case c.access != config, c.empty(&row):
 		case tab.bound[c.name] == nil:
-			t.fail(fmt.Errorf("%s %s: the switch's schema %s has no column %s", tab.name, name, tab.version, c.name))
+			t.fail(fmt.Errorf("%s %s: the switch's schema %s has no column %s", tab.name, name,
+				tab.version, c.name))
 		default:
 			out[c.name] = c.value(&row)
 		}
@@ -176,9 +177,11 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 		switch {
 		case c.access != config, c.equal(have, want):
 		case tab.bound[c.name] == nil:
-			t.fail(fmt.Errorf("update of %s %v: the switch's schema %s has no column %s", tab.name, id, tab.version, c.name))
+			t.fail(fmt.Errorf("update of %s %v: the switch's schema %s has no column %s", tab.name,
+				id, tab.version, c.name))
 		case c.pairs != nil:
-			u.mutations = append(u.mutations, mapMutations(c.name, c.pairs(have).Map(), c.pairs(want).Map())...)
+			u.mutations = append(u.mutations,
+				mapMutations(c.name, c.pairs(have).Map(), c.pairs(want).Map())...)
 		case c.refs != nil:
 			u.mutations = append(u.mutations, refMutations(c.name, c.refs(have), c.refs(want))...)
 		default:
@@ -220,22 +223,27 @@ func mapMutations(column string, have, want map[string]string) []ovsdb.Mutation 
 		}
 	}
 
-	mutations := []ovsdb.Mutation{{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.StringSet(gone...)}}
+	mutations := []ovsdb.Mutation{{Column: column, Mutator: ovsdb.SetDelete,
+		Value: ovsdb.StringSet(gone...)}}
 	if len(put) > 0 {
-		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.StringMap(put)})
+		mutations = append(mutations,
+			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.StringMap(put)})
 	}
 
 	return mutations
 }
 
-// refMutations changes a set of references element by element: what stays is not sent again, and what others write meanwhile stays.
+// refMutations changes a set of references element by element: what stays is not sent again, and
+// what others write meanwhile stays.
 func refMutations(column string, have, want []UUID) (mutations []ovsdb.Mutation) {
 	if gone := without(have, want); gone != nil {
-		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(gone...)})
+		mutations = append(mutations,
+			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(gone...)})
 	}
 
 	if more := without(want, have); more != nil {
-		mutations = append(mutations, ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(more...)})
+		mutations = append(mutations,
+			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(more...)})
 	}
 
 	return mutations
@@ -302,7 +310,8 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 	}
 
 	for i, in := range t.inserts {
-		ops = append(ops, ovsdb.Insert{Table: string(in.name.Table), Row: rows[i], UUIDName: t.uuidName(in.id)})
+		ops = append(ops,
+			ovsdb.Insert{Table: string(in.name.Table), Row: rows[i], UUIDName: t.uuidName(in.id)})
 	}
 
 	for _, u := range t.updates {
@@ -312,13 +321,15 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 		}
 
 		if len(u.mutations) > 0 {
-			ops = append(ops, ovsdb.Mutate{Table: string(u.table), Where: where, Mutations: u.mutations})
+			ops = append(ops,
+				ovsdb.Mutate{Table: string(u.table), Where: where, Mutations: u.mutations})
 		}
 	}
 
 	for _, id := range t.renumbered {
 		ops = append(ops, ovsdb.Update{
-			Table: string(TableInterface), Where: []ovsdb.Condition{ovsdb.ByUUID(id)}, Row: ovsdb.Row{"ofport": ovsdb.Set{}},
+			Table: string(TableInterface), Where: []ovsdb.Condition{ovsdb.ByUUID(id)},
+			Row: ovsdb.Row{"ofport": ovsdb.Set{}},
 		})
 	}
 
@@ -331,9 +342,13 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 	if t.nextCfg {
 		where := []ovsdb.Condition{ovsdb.ByUUID(t.snap.System().UUID)}
 		count := ovsdb.Mutation{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}
-		ops = append(ops, ovsdb.Mutate{Table: string(TableOpenVSwitch), Where: where, Mutations: []ovsdb.Mutation{count}})
+		ops = append(ops,
+			ovsdb.Mutate{Table: string(TableOpenVSwitch), Where: where,
+				Mutations: []ovsdb.Mutation{count}})
 		at.nextCfg = len(ops)
-		ops = append(ops, ovsdb.Select{Table: string(TableOpenVSwitch), Where: where, Columns: []string{"next_cfg"}})
+		ops = append(ops,
+			ovsdb.Select{Table: string(TableOpenVSwitch), Where: where,
+				Columns: []string{"next_cfg"}})
 	}
 
 	if t.comment != "" {
@@ -350,11 +365,15 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 func (e *edit) operation() ovsdb.Operation {
 	op := ovsdb.Mutate{Table: string(e.table), Where: []ovsdb.Condition{ovsdb.ByUUID(e.id)}}
 	if len(e.remove) > 0 {
-		op.Mutations = append(op.Mutations, ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(e.remove...)})
+		op.Mutations = append(op.Mutations,
+			ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetDelete,
+				Value: ovsdb.NewSet(e.remove...)})
 	}
 
 	if len(e.add) > 0 {
-		op.Mutations = append(op.Mutations, ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(e.add...)})
+		op.Mutations = append(op.Mutations,
+			ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetInsert,
+				Value: ovsdb.NewSet(e.add...)})
 	}
 
 	return op

@@ -81,7 +81,8 @@ func (t *Txn) UpdateSystem(want OpenVSwitch) {
 // snapshot: configuration only, neither status nor references. A column that
 // equals the snapshot's is not written, maps are changed key by key.
 func (t *Txn) UpdateBridge(want Bridge) {
-	if row, ok := t.snap.bridges.get(want.UUID); t.mayChange(TableBridge, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
+	if row, ok := t.snap.bridges.get(want.UUID); t.mayChange(TableBridge, want.UUID, ok,
+		func() Pairs { return row.ExternalIDs }) {
 		t.guardBridge(want.UUID)
 		update(t, t.snap.model.bridges, t.snap.bridges, &want)
 	}
@@ -108,7 +109,8 @@ func (t *Txn) UpdatePort(want Port) {
 
 // UpdateInterface does for an interface what UpdateBridge does for a bridge.
 func (t *Txn) UpdateInterface(want Interface) {
-	if row, ok := t.snap.interfaces.get(want.UUID); t.mayChange(TableInterface, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
+	if row, ok := t.snap.interfaces.get(want.UUID); t.mayChange(TableInterface, want.UUID, ok,
+		func() Pairs { return row.ExternalIDs }) {
 		t.guardRow(TableInterface, row.UUID, "name", ovsdb.String(row.Name), row.ExternalIDs)
 		update(t, t.snap.model.interfaces, t.snap.interfaces, &want)
 	}
@@ -118,9 +120,11 @@ func (t *Txn) UpdateInterface(want Interface) {
 // selected ports are added and taken out one by one. The ports that want names
 // and the mirror did not must be there at the commit, and its output.
 func (t *Txn) UpdateMirror(want Mirror) {
-	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
+	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok,
+		func() Pairs { return row.ExternalIDs }) {
 		t.guardMirror(row)
-		want.SelectSrcPort, want.SelectDstPort = inOrder(want.SelectSrcPort), inOrder(want.SelectDstPort)
+		want.SelectSrcPort, want.SelectDstPort = inOrder(want.SelectSrcPort),
+			inOrder(want.SelectDstPort)
 		t.guardMirrorPorts(row, &want)
 		update(t, t.snap.model.mirrors, t.snap.mirrors, &want)
 	}
@@ -128,7 +132,8 @@ func (t *Txn) UpdateMirror(want Mirror) {
 
 // UpdateController does for a controller what UpdateBridge does for a bridge.
 func (t *Txn) UpdateController(want Controller) {
-	if row, ok := t.snap.controllers.get(want.UUID); t.mayChange(TableController, want.UUID, ok, func() Pairs { return row.ExternalIDs }) {
+	if row, ok := t.snap.controllers.get(want.UUID); t.mayChange(TableController, want.UUID, ok,
+		func() Pairs { return row.ExternalIDs }) {
 		t.guardController(row)
 		update(t, t.snap.model.controllers, t.snap.controllers, &want)
 	}
@@ -138,7 +143,8 @@ func (t *Txn) UpdateController(want Controller) {
 // Deleting what the snapshot does not have changes nothing, here and below.
 func (t *Txn) DeleteBridge(id UUID) {
 	row, ok := t.snap.bridges.get(id)
-	if !ok || !t.mayChange(TableBridge, id, ok, func() Pairs { return row.ExternalIDs }) || t.guardSystem() == nil {
+	if !ok || !t.mayChange(TableBridge, id, ok, func() Pairs { return row.ExternalIDs }) ||
+		t.guardSystem() == nil {
 		return
 	}
 
@@ -198,7 +204,8 @@ func (t *Txn) MovePort(port, to UUID) {
 		t.fail(fmt.Errorf("move of port %v: %w", port, errNoRow))
 		return
 	}
-	if from, _ := t.snap.bridgeOfPort.get(port); from == to || !t.guardBridge(to) || !t.settle(port, to) {
+	if from, _ := t.snap.bridgeOfPort.get(port); from == to || !t.guardBridge(to) ||
+		!t.settle(port, to) {
 		return
 	}
 
@@ -208,7 +215,7 @@ func (t *Txn) MovePort(port, to UUID) {
 	t.renumbered = append(t.renumbered, row.Interfaces...)
 }
 
-// settle takes down where a port will be; zero is nowhere. It tells whether that
+// settle takes down where a port will be; zero is nowhere. It reports whether that
 // is news. A transaction cannot want two things.
 func (t *Txn) settle(port, home UUID) bool {
 	old, settled := t.homes[port]
@@ -238,13 +245,14 @@ func (t *Txn) removeRef(bridge UUID, column string, id UUID) {
 	t.refer(TableBridge, bridge, column, UUID{}, id)
 }
 
-// mayChange tells whether a row is there and the owner's.
+// mayChange reports whether a row is there and the owner's.
 func (t *Txn) mayChange(table Table, id UUID, exists bool, externalIDs func() Pairs) bool {
 	switch {
 	case !exists:
 		t.fail(fmt.Errorf("change of %s %v: %w", table, id, errNoRow))
 	case !t.owner.owns(externalIDs()):
-		t.fail(fmt.Errorf("change of %s %v, which lacks external_ids:%s=%s: %w", table, id, t.owner.Key, t.owner.Value, ErrNotOwned))
+		t.fail(fmt.Errorf("change of %s %v, which lacks external_ids:%s=%s: %w", table, id,
+			t.owner.Key, t.owner.Value, ErrNotOwned))
 	default:
 		return true
 	}

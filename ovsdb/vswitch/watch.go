@@ -64,8 +64,8 @@ func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher
 	return w, nil
 }
 
-// drain applies every update that has come, but not those that come meanwhile, of which a server may send any number. The caller
-// holds mu, or is alone.
+// drain applies every update that has come, but not those that come meanwhile, of which a server
+// may send any number. The caller holds mu, or is alone.
 func (w *Watcher) drain() {
 	for left := w.monitor.Waiting(); w.err == nil && left >= 0; left-- { // One more tells of the end.
 		u, open := w.monitor.Next()
@@ -92,7 +92,8 @@ func (w *Watcher) take(u *client.Update, open bool) {
 
 	w.snap = next
 
-	// A server that adds to its rows without end is found out in time; measuring after each update would cost too much.
+	// A server that adds to its rows without end is found out in time; measuring after each update
+	// would cost too much.
 	if w.come += u.Size; w.come > measureAfter {
 		w.come = 0
 		if size := w.snap.size(); size > maxSize {
@@ -142,8 +143,9 @@ func (w *Watcher) Next(ctx context.Context) (*Snapshot, error) {
 // things too. It may receive once too often.
 func (w *Watcher) Ready() <-chan struct{} { return w.monitor.Ready() }
 
-// Err is nil while Snapshot follows the database. Else it is why it no longer does: the connection has ended, or the server
-// sent what does not fit what it sent before; the connection is then of no use.
+// Err is nil while Snapshot follows the database. Else it is why it no longer does: the connection
+// has ended, or the server sent what does not fit what it sent before; the connection is then of no
+// use.
 func (w *Watcher) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,7 +1,6 @@
-// Package generate makes random flows that Open vSwitch accepts, for tests: a
-// match has the prerequisites of its fields, masks only where they are
-// allowed, and instructions in an order that is valid. The same seed gives the
-// same flows.
+// Package generate makes random flows that Open vSwitch accepts, for tests. A match has the
+// prerequisites of its fields, masks only where they are allowed, and instructions stand in a valid
+// order. The same seed gives the same flows.
 package generate
 
 import (
@@ -80,7 +79,8 @@ var (
 
 	ipFields = []oxm.FieldID{oxm.FieldIPDSCP, oxm.FieldIPECN, oxm.FieldIPTTL, oxm.FieldIPFrag}
 	v4Fields = append([]oxm.FieldID{oxm.FieldIPv4Src, oxm.FieldIPv4Dst}, ipFields...)
-	v6Fields = append([]oxm.FieldID{oxm.FieldIPv6Src, oxm.FieldIPv6Dst, oxm.FieldIPv6Label}, ipFields...)
+	v6Fields = append([]oxm.FieldID{oxm.FieldIPv6Src, oxm.FieldIPv6Dst, oxm.FieldIPv6Label},
+		ipFields...)
 )
 
 func with(m oxm.Match, fields ...oxm.Field) oxm.Match {
@@ -95,15 +95,19 @@ var layers = []layer{
 	{},
 	{ipv4, v4Fields},
 	{ipv6, v6Fields},
-	{with(ipv4, oxm.IPProto(6)), fields(v4Fields, oxm.FieldTCPSrc, oxm.FieldTCPDst, oxm.FieldTCPFlags)},
-	{with(ipv6, oxm.IPProto(6)), fields(v6Fields, oxm.FieldTCPSrc, oxm.FieldTCPDst, oxm.FieldTCPFlags)},
+	{with(ipv4, oxm.IPProto(6)),
+		fields(v4Fields, oxm.FieldTCPSrc, oxm.FieldTCPDst, oxm.FieldTCPFlags)},
+	{with(ipv6, oxm.IPProto(6)),
+		fields(v6Fields, oxm.FieldTCPSrc, oxm.FieldTCPDst, oxm.FieldTCPFlags)},
 	{with(ipv4, oxm.IPProto(17)), fields(v4Fields, oxm.FieldUDPSrc, oxm.FieldUDPDst)},
 	{with(ipv6, oxm.IPProto(132)), fields(v6Fields, oxm.FieldSCTPSrc, oxm.FieldSCTPDst)},
 	{with(ipv4, oxm.IPProto(1)), fields(v4Fields, oxm.FieldICMPv4Type, oxm.FieldICMPv4Code)},
 	{with(ipv6, oxm.IPProto(58)), fields(v6Fields, oxm.FieldICMPv6Type, oxm.FieldICMPv6Code)},
-	{with(ipv6, oxm.IPProto(58), oxm.ICMPv6Type(135), oxm.NewField(oxm.FieldICMPv6Code, oxm.Uint128{})),
+	{with(ipv6, oxm.IPProto(58), oxm.ICMPv6Type(135),
+		oxm.NewField(oxm.FieldICMPv6Code, oxm.Uint128{})),
 		fields(v6Fields, oxm.FieldNDTarget, oxm.FieldNDSLL)},
-	{with(ipv6, oxm.IPProto(58), oxm.ICMPv6Type(136), oxm.NewField(oxm.FieldICMPv6Code, oxm.Uint128{})),
+	{with(ipv6, oxm.IPProto(58), oxm.ICMPv6Type(136),
+		oxm.NewField(oxm.FieldICMPv6Code, oxm.Uint128{})),
 		fields(v6Fields, oxm.FieldNDTarget, oxm.FieldNDTLL)},
 	{oxm.Match{oxm.EthType(0x0806)}, []oxm.FieldID{
 		oxm.FieldARPOp, oxm.FieldARPSPA, oxm.FieldARPTPA, oxm.FieldARPSHA, oxm.FieldARPTHA}},
@@ -192,7 +196,8 @@ func (s Source) port() openflow.PortNo { return openflow.PortNo(1 + s.IntN(0xfef
 
 func (s Source) outPort() openflow.PortNo {
 	reserved := []openflow.PortNo{
-		openflow.PortInPort, openflow.PortNormal, openflow.PortFlood, openflow.PortAll, openflow.PortLocal,
+		openflow.PortInPort, openflow.PortNormal, openflow.PortFlood, openflow.PortAll,
+		openflow.PortLocal,
 	}
 	if s.chance(4) {
 		return reserved[s.IntN(len(reserved))]
@@ -218,8 +223,9 @@ func (s Source) FlowMod() *openflow.FlowMod {
 	}
 
 	if s.chance(3) {
-		m.Flags = openflow.FlowFlags(s.Uint32()) & (openflow.FlowSendRemoved | openflow.FlowResetCounts |
-			openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts)
+		const flags = openflow.FlowSendRemoved | openflow.FlowResetCounts |
+			openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts
+		m.Flags = openflow.FlowFlags(s.Uint32()) & flags
 	}
 
 	return m
@@ -238,7 +244,9 @@ func (s Source) Instructions() []action.Instruction {
 	}
 
 	if s.chance(4) {
-		list = append(list, action.WriteActions{action.SetQueue{Queue: s.Uint32()}, action.Output{Port: s.outPort()}})
+		list = append(list,
+			action.WriteActions{action.SetQueue{Queue: s.Uint32()},
+				action.Output{Port: s.outPort()}})
 	}
 
 	if s.chance(4) {
@@ -278,7 +286,8 @@ func (s Source) Action() action.Action {
 		id := settable[s.IntN(len(settable))]
 		all := ones(id.Info().Bits)
 		v := s.uint128()
-		return action.SetField{Field: oxm.NewField(id, oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
+		return action.SetField{Field: oxm.NewField(id,
+			oxm.Uint128{Hi: v.Hi & all.Hi, Lo: v.Lo & all.Lo})}
 
 	case 2:
 		return action.SetQueue{Queue: s.Uint32()}
@@ -289,11 +298,13 @@ func (s Source) Action() action.Action {
 	case 6:
 		return action.Resubmit{InPort: s.port(), Table: openflow.TableAll}
 	case 7:
-		return action.OutputReg{Source: oxm.Subfield{Field: oxm.FieldReg0 + 2, Offset: 16, Bits: 16}, MaxLen: uint16(s.Uint32())}
+		return action.OutputReg{Source: oxm.Subfield{Field: oxm.FieldReg0 + 2, Offset: 16,
+			Bits: 16}, MaxLen: uint16(s.Uint32())}
 	case 8:
 		return action.OutputTrunc{Port: s.port(), MaxLen: 14 + s.Uint32N(65000)}
 	case 9:
-		dst := oxm.Subfield{Field: oxm.FieldReg0 + 5, Offset: uint8(s.IntN(20)), Bits: uint8(1 + s.IntN(12))}
+		dst := oxm.Subfield{Field: oxm.FieldReg0 + 5, Offset: uint8(s.IntN(20)),
+			Bits: uint8(1 + s.IntN(12))}
 		return action.RegLoad{Dst: dst, Value: s.Uint64() & (1<<dst.Bits - 1)}
 	case 10:
 		return action.RegMove{Src: oxm.WholeField(oxm.FieldEthSrc),

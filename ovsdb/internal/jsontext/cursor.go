@@ -318,7 +318,8 @@ func (c *Cursor) Int() int64 {
 	}
 
 	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || f != float64(int64(f)) || f >= 1<<63 || f < -1<<63 || !bytes.ContainsAny(text, ".eE") {
+	if err != nil || f != float64(int64(f)) || f >= 1<<63 || f < -1<<63 ||
+		!bytes.ContainsAny(text, ".eE") {
 		c.Fail(errNotInteger)
 		return 0
 	}

@@ -19,7 +19,7 @@ type scanner struct {
 }
 
 // scan consumes bytes of b up to and including the end of the value. done
-// tells whether it found the end; if not, all of b belongs to the value.
+// reports whether it found the end; if not, all of b belongs to the value.
 func (s *scanner) scan(b []byte) (n int, done bool) {
 	for n < len(b) {
 		if s.inString {
@@ -136,7 +136,9 @@ func (f *Framer) buffered() ([]byte, error) {
 			return nil, nil
 		}
 		if b := f.buf[f.start]; b != '{' {
-			return nil, &SyntaxError{Err: fmt.Errorf("message starts with %q; every message is an object", b)}
+			return nil,
+				&SyntaxError{Err: fmt.Errorf("message starts with %q; every message is an object",
+					b)}
 		}
 	}
 

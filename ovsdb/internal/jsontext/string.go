@@ -43,7 +43,8 @@ func (c *Cursor) StringBytes() []byte {
 	return nil
 }
 
-var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r',
+	't': '\t'}
 
 // unescape consumes a string whose first backslash is at body[i].
 func (c *Cursor) unescape(body []byte, i int) []byte {
