@@ -68,7 +68,7 @@ type BaseType struct {
 	MinLength  *int64 // in characters
 	MaxLength  *int64
 	RefTable   string // of a UUID: the table that it must point into
-	WeakRef    bool   // a reference that vanishes with the row, rather than keep it
+	WeakRef    bool   // a reference that does not keep the row alive
 }
 
 // IsScalar reports whether the column holds exactly one atom.

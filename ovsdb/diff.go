@@ -7,8 +7,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/internal/sorted"
 )
 
-// ApplyDiff returns old with the difference that an "update2" tells for a
-// column of type t (ovsdb-server(7), 4.1.14). Of a column of at most one
+// ApplyDiff returns old with a difference applied, as an "update2" has it for a column of type t
+// (ovsdb-server(7), 4.1.14). Of a column of at most one
 // element the difference is the new value; of a set, the elements that are in
 // one of old and new; of a map, the pairs whose key is in one of them, and the
 // new pairs of keys whose value changed.

@@ -1,5 +1,5 @@
-// Package ovsdb is the notation of the Open vSwitch Database Management
-// Protocol: values, conditions, operations and their results, schemas, monitor
+// Package ovsdb has the data types of the Open vSwitch Database Management Protocol and their JSON
+// notation: values, conditions, operations and their results, schemas, monitor
 // requests and table updates, as RFC 7047 defines them and as ovsdb-server(7)
 // extended them (update2, update3, the uuid of an insert).
 //
@@ -20,9 +20,8 @@
 //		"external_ids": ovsdb.StringMap(map[string]string{"owner": "me"}),
 //	}}
 //
-// Sets and maps are sorted and without duplicates wherever this package makes
-// them; a set that a column's type allows to be written as a bare atom is still
-// a Set once it was parsed with that type.
+// Sets and maps that this package makes are sorted and without duplicates. RFC 7047 allows a set of
+// one element to be written as a bare atom; parsed with its column's type it is a Set all the same.
 //
 // # Parsing
 //

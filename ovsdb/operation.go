@@ -66,18 +66,17 @@ type Wait struct {
 	Timeout time.Duration
 }
 
-// Commit asks, with Durable, that the reply wait until the transaction is on
-// disk.
+// Commit with Durable makes the reply wait until the transaction is on disk.
 type Commit struct{ Durable bool }
 
-// Abort gives the transaction up; the reply says "aborted".
+// Abort makes the transaction fail with the error "aborted".
 type Abort struct{}
 
 // Comment is written to the database's log.
 type Comment struct{ Text string }
 
-// Assert gives the transaction up, with the error "not owner", unless this
-// connection holds the lock.
+// Assert makes the transaction fail with the error "not owner" unless this connection holds the lock
+// (RFC 7047, 5.2.10). The lock is an <id>: letters, digits and underscores.
 type Assert struct{ Lock string }
 
 // Mutator is the verb of a Mutation (RFC 7047, 5.1).

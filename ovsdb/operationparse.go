@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ParseOperation reads an operation as AppendOperation writes it, for a server,
-// or for whoever looks at what a client sends. Values are read without a type;
+// ParseOperation reads an operation as AppendOperation writes it, for servers and for tools that look
+// at what a client sends. Values are read without a type;
 // see ParseValue.
 func ParseOperation(text []byte) (Operation, error) {
 	c := newReader(text)
@@ -27,7 +27,7 @@ func ParseOperation(text []byte) (Operation, error) {
 	case !known:
 		return nil, fmt.Errorf("operation %.40q is none of RFC 7047, 5.2", m.op)
 	case form.hasTable != (m.table != ""):
-		return nil, fmt.Errorf("operation %s: has a table, or none, where it should not", m.op)
+		return nil, fmt.Errorf("operation %s: a table is missing or misplaced", m.op)
 	}
 
 	return form.make(m), nil
@@ -50,7 +50,7 @@ type operationMembers struct {
 	lock      string
 }
 
-// operationForms make operations of their members.
+// operationForms says which operations have a table, and makes them from their members.
 var operationForms = map[string]struct {
 	hasTable bool
 	make     func(m operationMembers) Operation

@@ -11,7 +11,7 @@ import (
 type OperationResult struct {
 	Count int64 // Update, Mutate, Delete: rows that matched
 	UUID  UUID  // Insert: the new row
-	Rows  []Row // Select: values as ParseValue makes them without a type; see TableSchema.ConvertRow
+	Rows  []Row // Select: parsed without types; see TableSchema.ConvertRow
 }
 
 // OperationError says that a transaction was not executed, and why. Nothing of
@@ -41,7 +41,7 @@ func (e *OperationError) Error() string {
 
 // The <error> strings of RFC 7047 that a client may want to tell apart.
 const (
-	ErrorTimedOut             = "timed out"            // a Wait that did not come true
+	ErrorTimedOut             = "timed out"            // a Wait whose condition did not hold
 	ErrorConstraintViolation  = "constraint violation" // a value, or an index, is violated
 	ErrorReferentialIntegrity = "referential integrity violation"
 	ErrorDuplicateUUIDName    = "duplicate uuid-name"
@@ -126,8 +126,7 @@ func operationTable(op Operation) string {
 	return ""
 }
 
-// parseResult consumes one object. It returns an error where the object is
-// one.
+// parseResult consumes one object: a result, or an error, which it returns.
 func parseResult(c *reader, r *OperationResult) *OperationError {
 	var e OperationError
 	for name := range c.Object() {
@@ -138,7 +137,7 @@ func parseResult(c *reader, r *OperationResult) *OperationError {
 			if u, ok := parseAtom(c, TypeUUID).(UUID); ok {
 				r.UUID = u
 			} else {
-				c.Fail(fmt.Errorf("uuid of an inserted row is none"))
+				c.Fail(fmt.Errorf("the uuid of an inserted row is not a UUID"))
 			}
 
 		case "rows":

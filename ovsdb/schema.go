@@ -12,7 +12,7 @@ import (
 // parsed.
 type DatabaseSchema struct {
 	Name     string
-	Version  string // x.y.z, or empty: ovsdb-server(7), 3.2
+	Version  string // x.y.z; may be empty (ovsdb-server(7), 3.2)
 	Checksum string // of ovsdb-tool(1), may be empty
 	Tables   map[string]*TableSchema
 }

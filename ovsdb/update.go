@@ -39,8 +39,8 @@ type TableUpdate struct {
 	Rows  []RowUpdate
 }
 
-// TableUpdates is what one transaction, or several together, changed, in the
-// order of the text. All of it takes effect at once.
+// TableUpdates are the changes of one transaction, or of several together, in the order of the text.
+// Apply all of them at once: between them the database is not consistent.
 type TableUpdates []TableUpdate
 
 // ParseTableUpdates reads <table-updates>, the "update" notification and the
@@ -165,9 +165,9 @@ func parseRow(c *reader, table *TableSchema) Row {
 	return row
 }
 
-// ParseSinceReply reads the reply to "monitor_cond_since": found reports whether
-// the updates go on from the transaction that was asked for, last is the
-// latest transaction in them (ovsdb-server(7), 4.1.15).
+// ParseSinceReply reads the reply to "monitor_cond_since" (ovsdb-server(7), 4.1.15). Found reports
+// whether the updates go on from the transaction that was asked for; last is the latest transaction
+// in them.
 func ParseSinceReply(
 	text []byte, db *DatabaseSchema,
 ) (found bool, last UUID, updates TableUpdates, err error) {

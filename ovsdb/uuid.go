@@ -13,9 +13,10 @@ type UUID [16]byte
 // either case.
 func ParseUUID(s string) (UUID, error) { return parseUUID([]byte(s)) }
 
-// uuidGroups are the offsets of a UUID's five groups in its text.
-var uuidGroups = [5]struct{ text, bin, digits int }{{0, 0, 8}, {9, 4, 4}, {14, 6, 4}, {19, 8, 4},
-	{24, 10, 12}}
+// uuidGroups are the five groups of a UUID: offset in the text, offset in the UUID, digits.
+var uuidGroups = [5]struct{ text, bin, digits int }{
+	{0, 0, 8}, {9, 4, 4}, {14, 6, 4}, {19, 8, 4}, {24, 10, 12},
+}
 
 func parseUUID(s []byte) (UUID, error) {
 	var u UUID

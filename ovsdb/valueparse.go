@@ -10,9 +10,9 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
 )
 
-// ParseValue reads a value of type t. With t nil it takes the text for what it
-// looks like: a number with neither fraction nor exponent is an Integer, and a
-// set of one element that was written as a bare atom is an Atom.
+// ParseValue reads a value of type t. If t is nil it guesses from the text: a number with neither
+// fraction nor exponent is an Integer, and a set of one element that was written as a bare atom is an
+// Atom.
 //
 // The constraints of t (range, length, enumeration, number of elements) are
 // the server's to enforce and are not checked.
@@ -25,13 +25,12 @@ func ParseValue(text []byte, t *ColumnType) (Value, error) {
 	return v, nil
 }
 
-// reader is a cursor over values. In a large text, strings that come again
-// share their memory, as the keys of external_ids and words like "up" do in
-// thousands of rows.
+// reader is a cursor over values. In a large text, equal strings share their memory: the keys of
+// external_ids and words like "up" appear in thousands of rows.
 type reader struct {
 	*jsontext.Cursor
 	seed maphash.Seed
-	seen []Atom // the last string seen of each hash; nil: nothing is shared
+	seen []Atom // by hash, the last string with it; nil: strings are not shared
 }
 
 const (
@@ -63,7 +62,8 @@ func (c *reader) stringAtom() Atom {
 	return *slot
 }
 
-var errValue = errors.New(`an array that is none of ["uuid",..], ["named-uuid",..], ["set",[..]], ["map",[..]]`)
+var errValue = errors.New(`an array that is none of ` +
+	`["uuid",..], ["named-uuid",..], ["set",[..]], ["map",[..]]`)
 
 // parseValue consumes a value of type t, or any value where t is nil.
 func parseValue(c *reader, t *ColumnType) Value {
@@ -127,7 +127,7 @@ func (t *ColumnType) valueType() AtomType {
 func (t *ColumnType) isSet() bool { return t == nil || t.Value == nil && !t.IsScalar() }
 func (t *ColumnType) isMap() bool { return t == nil || t.Value != nil }
 
-// wrap makes of an atom the value that t wants.
+// wrap returns the value of type t that an atom stands for; nil if there is none.
 func (t *ColumnType) wrap(a Atom) Value {
 	switch {
 	case a == nil:

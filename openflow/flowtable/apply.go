@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
-// ErrOutcomeUnknown says that a bundle was sent but its outcome was not heard:
-// a timeout, or the connection ended. All of it took effect, or nothing.
+// ErrOutcomeUnknown says that a bundle was sent, and then a timeout or the end of the connection came
+// before the reply. Either all of the bundle took effect or nothing.
 var ErrOutcomeUnknown = errors.New("outcome of the bundle is unknown")
 
 // ErrUnsupported says that the switch does not know what was asked of it.
@@ -86,10 +86,9 @@ const bundleFlags = openflow.BundleAtomic | openflow.BundleOrdered
 // (ONF EXT-230): all of them take effect, at one instant, or none. When it
 // returns nil the switch has committed. Without mods it sends nothing.
 //
-// The messages are sent without waiting in between, but the commit waits until
-// the switch has taken all of them: Open vSwitch commits what it took of a
-// bundle even if it refused some. With a single one there is nothing to wait
-// for.
+// The messages are sent without waiting in between. The commit is sent only when the switch has
+// accepted all of them: Open vSwitch commits what it accepted of a bundle even if it refused some.
+// A bundle of one message needs no such wait.
 //
 // If the switch refuses messages the error is [ModErrors], and nothing has
 // changed. If errors.Is(err, [ErrOutcomeUnknown]), read the flows
@@ -136,8 +135,8 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	}
 
 	if !out.Committed {
-		// The switch need not keep what will not be committed. If this fails
-		// the connection has ended, and the bundle with it.
+		// Have the switch drop the bundle. If sending fails, the connection has ended, and the
+		// bundle with it.
 		_ = conn.Send(ctx, control(openflow.BundleDiscard))
 	}
 
@@ -158,11 +157,10 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	return nil
 }
 
-// Add has the switch execute additions one after another without a bundle, in
-// one round trip, and returns when it has. What it refuses is [ModErrors]; the
-// others took effect, so read the flows again. After any other error the
-// outcome is unknown. It is for flows whose order makes it harmless that some
-// of them stand before the others.
+// Add has the switch execute additions one after another, without a bundle, in one round trip. Use it
+// where it is harmless that some of the flows are installed before others. If the switch refuses
+// some, the error is [ModErrors], and the others took effect: read the flows again. After any other
+// error the outcome is unknown.
 func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
 	if err := validate(mods); err != nil {
 		return fmt.Errorf("add %d flows: %w", len(mods), err)

@@ -23,14 +23,13 @@ type Options struct {
 // others concern the message that adds it.
 const statsFlags = openflow.FlowSendRemoved | openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts
 
-// Diff returns the messages that turn the flows of have into those of want, in
-// the order in which they are to be applied: strict deletes first, so that
-// what must fall silent does so first, then additions. Deletes go through the
-// tables from the first to the last, which cuts traffic at its entry, and
-// additions from the last to the first, so that a flow's target is there
-// before the flow. A flow whose content differs, be it in the cookie only, is
-// added over the installed one, which resets its counters. No difference gives
-// nil. If want has a key twice, the last flow counts.
+// Diff returns the flow-mods that turn the flows of have into those of want, in the order in which to
+// apply them. No difference gives nil. If want has a key twice, the last flow counts.
+//
+// Strict deletes come first, so that traffic stops before other traffic starts. They go from the
+// first table to the last, which cuts traffic where it enters. Additions follow, from the last table
+// to the first, so that the target of a goto_table is there before the flow. A flow whose content
+// differs, even in its cookie alone, is added over the installed one, which resets its counters.
 func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowMod {
 	wanted := make(map[Key]int, len(want))
 	for i := range want {

@@ -1,7 +1,6 @@
-// Package flowtable brings the flows of a switch to what they should be:
-// [Dump] reads what is installed, [Diff] compares it with what is wanted,
-// [Apply] sends the difference as one atomic bundle, and [Watch] tells of
-// changes that somebody else makes.
+// Package flowtable brings the OpenFlow flows of a switch to a wanted state: [Dump] reads what is
+// installed, [Diff] compares it with what is wanted, [Apply] sends the difference as one atomic
+// bundle, and [Watch] reports changes that other controllers make.
 //
 // Diff is pure and its result is sorted: the same input gives the same
 // messages, and after they are applied it gives none. It compares what the

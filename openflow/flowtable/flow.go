@@ -10,7 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
-// A Flow is a flow as it should be.
+// A Flow is a wanted OpenFlow flow.
 type Flow struct {
 	Table        openflow.TableID
 	Priority     uint16
@@ -116,7 +116,7 @@ func canonicalActions(list []action.Action) []action.Action {
 		switch a := a.(type) {
 		case action.Output:
 			if a.Port != openflow.PortController {
-				a.MaxLen = 0 // Means nothing for other ports, and is not kept.
+				a.MaxLen = 0 // Switches do not keep it for other ports.
 			}
 			c[i] = a
 
@@ -130,11 +130,11 @@ func canonicalActions(list []action.Action) []action.Action {
 	return c
 }
 
-// comparison holds the two wire forms that are compared, to be written over by the next two.
+// comparison holds the buffers of two wire forms, which the next comparison reuses.
 type comparison struct{ a, b []byte }
 
-// sameInstructions compares by wire form, at first as it is and, if that
-// differs, in canonical form.
+// sameInstructions compares wire forms: as they are, and if they differ in canonical form. The first
+// step is the cheaper one and usually decides.
 func (c *comparison) sameInstructions(a, b []action.Instruction) bool {
 	return c.sameWire(a, b) || c.sameWire(canonicalInstructions(a), canonicalInstructions(b))
 }

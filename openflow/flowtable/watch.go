@@ -13,15 +13,14 @@ import (
 // which has one owner.
 const monitorID = 1
 
-// Watch asks the switch to report changes of all flows of the bridge that
-// other connections make, and expiries (ONF EXT-187, flow monitor). It returns
-// the flows that exist now, without counters, ages and flags, in the same
-// instant from which changes are reported. From then on the updates arrive in conn.Events; use
-// [Updates] to get them from an event.
+// Watch asks the switch to report the changes that other connections make to any flow of the bridge,
+// and expiries (ONF EXT-187, flow monitor). It returns the flows at the instant from which changes
+// are reported, without counters, ages and flags. Updates then arrive in conn.Events; use [Updates]
+// to get them from an event.
 //
-// Changes of this connection are reported as openflow.FlowAbbrev, that is,
-// without the flow. A switch that cannot do it gives [ErrUnsupported]; its
-// owner may [Dump] on a timer instead.
+// Changes of this connection are reported as openflow.FlowAbbrev, that is, without the flow. If the
+// switch has no flow monitor, the error is [ErrUnsupported]; the caller may [Dump] on a timer
+// instead.
 func Watch(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error) {
 	updates, err := ofconn.List[openflow.FlowMonitorReply](ctx, conn, openflow.FlowMonitorRequest{
 		ID: monitorID,
@@ -53,7 +52,7 @@ func Watch(ctx context.Context, conn *ofconn.Conn) ([]openflow.FlowStats, error)
 }
 
 // Updates returns the updates of a flow monitor that an event carries, if it
-// is one. Updates of the own connection are left out.
+// is one. Updates for changes of this connection are left out.
 func Updates(e ofconn.Event) []openflow.FlowUpdate {
 	reply, ok := e.Message.(*openflow.MultipartReply)
 	if !ok {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// splitAddress reads an address as ovs-vsctl(8) writes it for controllers and
-// managers: tcp:HOST:PORT, ssl:HOST:PORT or unix:PATH, where a listening side
-// has a leading p in its scheme (ptcp:, pssl:, punix:), which is accepted.
+// splitAddress reads an address as ovs-vsctl(8) writes it for controllers and managers:
+// tcp:HOST:PORT, ssl:HOST:PORT or unix:PATH. The passive forms (ptcp:, pssl:, punix:) are accepted
+// too.
 func splitAddress(address string, config *tls.Config) (network, target string, err error) {
 	scheme, target, ok := strings.Cut(address, ":")
 	switch scheme = strings.TrimPrefix(scheme, "p"); {
@@ -83,9 +83,8 @@ const acceptPause = 100 * time.Millisecond
 // handle for each in a goroutine of its own. The connection is closed when
 // handle returns, and ended when ctx ends. Serve closes ln, waits for all
 // handlers, and returns nil if ctx ended, else the error of the listener. A
-// failed handshake is logged and costs nobody else anything: those under way
-// are bounded, in all and for each address, and where all places are taken one
-// that has stalled gives way.
+// failed handshake is logged and affects no other connection. The handshakes under way are bounded,
+// in all and for each address; if all places are taken, a handshake that has stalled gives way.
 func Serve(
 	ctx context.Context, ln net.Listener, opts Options, handle func(context.Context, *Conn),
 ) error {
@@ -109,7 +108,7 @@ func Serve(
 				return fmt.Errorf("accept: %w", err)
 			}
 
-			// Such as too many open files: it passes, so go on, but not at once.
+			// An error such as "too many open files" passes: try again after a pause.
 			opts.Logger.Warn("accept failed", "err", err)
 
 			select {
@@ -132,10 +131,10 @@ func Serve(
 
 		c := newConn(nc, opts)
 		if _, plain := nc.(*net.TCPConn); plain {
-			// At once: Open vSwitch hangs up after a second, looks for a
-			// greeting as soon as it has connected, and if there is none
-			// looks again only when something else wakes it (seen on 3.1.0).
-			// So few bytes never wait, and an error comes again.
+			// Greet at once: Open vSwitch looks for a hello as soon as it has connected. If
+			// there is none, it looks again only when something else wakes it, and hangs up
+			// after a second (seen on 3.1.0). So few bytes never block, and an error returns
+			// in the handshake.
 			_ = c.greet()
 		}
 
@@ -152,7 +151,7 @@ func Serve(
 	}
 }
 
-// serve hands the connection to its owner, and closes it afterwards.
+// serve calls the handler and closes the connection afterwards.
 func (c *Conn) serve(ctx context.Context, handle func(context.Context, *Conn)) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.fail(ctx.Err()) })()

@@ -19,9 +19,9 @@ type Conn struct {
 	in       framer
 	early    []Event      // Arrived during the handshake.
 	greeted  bool         // Our hello was sent.
-	events   chan []Event // Holds at most one list: of all that wait.
+	events   chan []Event // Holds at most one list: all events that wait.
 	dropped  atomic.Uint64
-	queued   int // The bytes of what waits in events; the reader's alone.
+	queued   int // Bytes of the events that wait; used by the reader alone.
 
 	ctx     context.Context // Ends with the connection; the cause says why.
 	end     context.CancelCauseFunc
@@ -98,11 +98,11 @@ func (c *Conn) TLS() (tls.ConnectionState, bool) {
 	return tls.ConnectionState{}, false
 }
 
-// Events yields what the switch sends unasked, in wire order, each time all
-// that has come since the last time. It is closed when the connection ends. The
-// owner must read it: when Options.MaxEvents or MaxEventBytes wait, packet-ins
-// are dropped and counted in [Conn.Dropped], and any other event ends the
-// connection with [ErrOverrun], because state would be lost.
+// Events yields the messages that the switch sends unasked, in wire order. Each receive gets all
+// that have come since the last one. The channel is closed when the connection ends. The owner must
+// read it: while Options.MaxEvents or MaxEventBytes wait, packet-ins are dropped and counted in
+// [Conn.Dropped], and any other event ends the connection with [ErrOverrun], because state would be
+// lost.
 func (c *Conn) Events() <-chan []Event { return c.events }
 
 // Dropped is the number of packet-ins that were dropped because Events was

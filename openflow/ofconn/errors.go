@@ -14,9 +14,8 @@ var (
 	ErrClosed = errors.New("connection closed")
 	// ErrSilent says that the peer sent no message for two echo intervals.
 	ErrSilent = errors.New("peer is silent")
-	// ErrOverrun says that a queue was full: events that nobody read, or
-	// replies that the peer did not read. What the switch holds must be read
-	// again on a new connection.
+	// ErrOverrun says that a queue was full: events that the owner did not read, or answers that
+	// the peer did not read. Read the switch's state again on a new connection.
 	ErrOverrun = errors.New("queue overrun")
 	// ErrProtocol says that the peer broke the protocol.
 	ErrProtocol = errors.New("protocol violation")

@@ -7,9 +7,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 )
 
-// framer cuts a byte stream into messages by the length in their headers. It
-// keeps one buffer of at most 128 KiB; most connections idle most of the time,
-// with echoes in a small one.
+// framer cuts a byte stream into messages by the length in their headers. It keeps one buffer of at
+// most 128 KiB. Most connections are idle most of the time: a small buffer is enough for echoes.
 type framer struct {
 	r          io.Reader
 	buf        []byte

@@ -25,7 +25,7 @@ func Handshake(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 	return newConn(nc, opts.withDefaults()).establish(ctx)
 }
 
-// establish does the handshake of a connection that perhaps has been greeted.
+// establish does the handshake, after a hello that Serve may have sent already.
 func (c *Conn) establish(ctx context.Context) (*Conn, error) {
 	nc := c.nc
 	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })

@@ -14,23 +14,22 @@ const (
 	// maxHandshakes bounds the handshakes under way at once. Further
 	// connections wait in the kernel.
 	maxHandshakes = 1024
-	// maxFromAddress bounds those from one address, so that one machine cannot
-	// keep the others out. It does not hold for this machine's own addresses,
-	// behind which are the switches of a lab.
+	// maxFromAddress bounds the handshakes with one address, so that one machine cannot keep
+	// the others out. Loopback addresses are exempt: the switches of a lab are behind them.
 	maxFromAddress = 256
-	// stalled is the time after which a handshake gives way to a newcomer that
-	// finds no place. A switch needs milliseconds.
+	// stalled is the age at which a handshake gives way to a newcomer, if all places are taken.
+	// A switch needs milliseconds.
 	stalled = 2 * time.Second
 )
 
-// lobby is where connections are until their handshake is over.
+// lobby holds the connections whose handshake is under way.
 type lobby struct {
 	places, share int
 
 	mu     sync.Mutex
 	inside *list.List // Of *guest, the oldest first.
 	from   map[netip.Addr]int
-	left   chan struct{} // Has one element when somebody has left.
+	left   chan struct{} // Capacity 1; receives when a connection has left.
 }
 
 type guest struct {
@@ -44,9 +43,9 @@ func newLobby(places, share int) *lobby {
 		left: make(chan struct{}, 1)}
 }
 
-// enter takes a connection in, and waits for a place if need be. The function
-// that it returns is to be called after the handshake. On error the connection
-// is not taken in: its address has too many handshakes under way, or ctx ended.
+// enter admits a connection, and waits for a place if all are taken. Call the function that it
+// returns after the handshake. The error says why the connection is not admitted: its address has
+// too many handshakes under way, or ctx ended.
 func (l *lobby) enter(ctx context.Context, nc net.Conn) (leave func(), err error) {
 	g := &guest{nc: nc, addr: addressOf(nc)}
 	for {

@@ -18,12 +18,11 @@ type Options struct {
 	EchoInterval time.Duration
 	// MaxEvents bounds the events that wait in Conn.Events; 0 means 4096.
 	MaxEvents int
-	// MaxEventBytes bounds the bytes of these events as they were received; 0
-	// means 4 MiB. One event alone may be larger.
+	// MaxEventBytes bounds the wire size of these events; 0 means 4 MiB. A single event may be
+	// larger.
 	MaxEventBytes int
-	// MaxUnasked bounds the messages a second that are read which nobody has
-	// asked for, after a burst of 8192. A switch that sends more is read more
-	// slowly. 0 means 2000, a negative value any number.
+	// MaxUnasked is how many unasked messages are read a second, after a burst of 8192. A switch
+	// that sends more is read more slowly. 0 means 2000, a negative value any number.
 	MaxUnasked int
 	// MaxUnsent bounds the bytes that wait to be written; senders block above
 	// it. 0 means 256 KiB.

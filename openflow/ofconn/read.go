@@ -51,9 +51,9 @@ func (c *Conn) readAll() error {
 			}
 
 			if !asked {
-				// Who sends too much finds that its messages pile up on its
-				// side. Its answers do too.
-				_ = unasked.Wait(c.ctx) // A connection that has ended is not read any more.
+				// A peer that sends too much is read more slowly, its replies included. The error
+				// says that the connection has ended; the next read notices that.
+				_ = unasked.Wait(c.ctx)
 			}
 
 			continue
@@ -81,8 +81,8 @@ func (c *Conn) readAll() error {
 func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 	m, xid, err := openflow.Parse(b)
 	if err != nil {
-		// The reply to a request that cannot be read fails the request; an
-		// event that cannot be read is lost state and ends the connection.
+		// A malformed reply fails its request. A malformed event is lost state and ends the
+		// connection.
 		if c.failCall(xid, err) {
 			return true, nil
 		}
@@ -120,13 +120,12 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 		}
 	}
 
-	// The answer to an echo of our own or to a request that was given up.
+	// The answer to our own echo, or to a request that was given up.
 	return false, nil
 }
 
-// deliver queues an event of so many bytes: it takes the list that waits back,
-// and puts it in again with one more. Only the reader fills the channel, so
-// there is room.
+// deliver queues an event of size bytes. It takes the waiting list back out of the channel and puts
+// it in again with one more event. Only the reader fills the channel, so there is room.
 func (c *Conn) deliver(e Event, size int) error {
 	var waiting []Event
 	select {
@@ -154,8 +153,8 @@ func (c *Conn) deliver(e Event, size int) error {
 	return fmt.Errorf("%w: %d events of %d bytes wait unread", ErrOverrun, len(waiting), c.queued)
 }
 
-// onlyOwn reports whether a flow monitor tells of nothing but changes that this
-// connection has made, which its owner knows and which would fill the queue.
+// onlyOwn reports whether all updates are abbreviated changes of this connection. Its owner knows
+// those, and they would fill the queue.
 func onlyOwn(updates openflow.FlowMonitorReply) bool {
 	for _, u := range updates {
 		if u.Event != openflow.FlowAbbrev {

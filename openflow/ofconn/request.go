@@ -11,7 +11,7 @@ import (
 // together, and collects the errors of all of them.
 type call struct {
 	first, last uint32        // Transaction ids.
-	gate        uint32        // Of the last message before the commit; 0 if there is none.
+	gate        uint32        // Id of the last message before the commit; 0 if there is none.
 	passed      chan struct{} // Closed when the gate is answered.
 	msgs        []openflow.Message
 	replies     []openflow.Message
@@ -62,9 +62,8 @@ func (c *Conn) Multipart(
 	return c.MultipartAtMost(ctx, body, c.opts.MaxReply)
 }
 
-// MultipartAtMost is Multipart for a reply whose parts have at most so many
-// bytes, else its error is [ErrReplyTooLong]: for a peer that is not trusted
-// with Options.MaxReply yet.
+// MultipartAtMost is Multipart with a lower limit than Options.MaxReply, for a peer that is not
+// trusted yet. A reply whose parts have more than most bytes is [ErrReplyTooLong].
 func (c *Conn) MultipartAtMost(
 	ctx context.Context, body openflow.MultipartRequestBody, most int,
 ) ([]openflow.MultipartReplyBody, error) {
@@ -241,15 +240,15 @@ func (c *Conn) await(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-// prepared is what happened up to the gate.
+// prepared returns the refusals and the error up to the gate.
 func (c *Conn) prepared(k *call) ([]*RequestError, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return k.refusals, k.err
 }
 
-// register gives the messages successive transaction ids. The gate is behind
-// the first n messages; 0 is none.
+// register starts a call: it gives the messages successive transaction ids. The gate is the n-th
+// message; with n = 0 there is none.
 func (c *Conn) register(msgs []openflow.Message, n, most int) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -274,18 +273,18 @@ func (c *Conn) register(msgs []openflow.Message, n, most int) *call {
 func (c *Conn) unregister(k *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(k)
+	c.forgetLocked(k)
 }
 
-func (c *Conn) forget(k *call) {
+func (c *Conn) forgetLocked(k *call) {
 	delete(c.calls, k.last)
 	if k.gate != 0 {
 		delete(c.calls, k.gate)
 	}
 }
 
-// pass records the answer to the gate. The caller holds mu.
-func (c *Conn) pass(k *call) {
+// passLocked records the answer to the gate.
+func (c *Conn) passLocked(k *call) {
 	delete(c.calls, k.gate)
 	k.gate = 0
 	close(k.passed)
@@ -302,10 +301,10 @@ func (c *Conn) nextXID() uint32 {
 	return c.xid
 }
 
-// finish completes a call. The caller holds mu.
-func (c *Conn) finish(k *call, err error) {
+// finishLocked completes a call.
+func (c *Conn) finishLocked(k *call, err error) {
 	k.err = err
-	c.forget(k)
+	c.forgetLocked(k)
 	if k.gate != 0 {
 		k.gate = 0
 		close(k.passed)
@@ -314,7 +313,7 @@ func (c *Conn) finish(k *call, err error) {
 	close(k.done)
 }
 
-// answer takes m as a reply, and reports whether somebody waits for it.
+// answer hands m to the call that waits for it, and reports whether there is one.
 func (c *Conn) answer(xid uint32, m openflow.Message, size int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -324,24 +323,24 @@ func (c *Conn) answer(xid uint32, m openflow.Message, size int) bool {
 		return false
 	}
 	if xid == k.gate {
-		c.pass(k)
+		c.passLocked(k)
 		return true
 	}
 	if k.size += size; k.size > k.most {
-		c.finish(k, fmt.Errorf("%w: more than %d bytes", ErrReplyTooLong, k.most))
+		c.finishLocked(k, fmt.Errorf("%w: more than %d bytes", ErrReplyTooLong, k.most))
 		return true
 	}
 
 	k.replies = append(k.replies, m)
 	if part, ok := m.(*openflow.MultipartReply); !ok || !part.More() {
-		c.finish(k, nil)
+		c.finishLocked(k, nil)
 	}
 
 	return true
 }
 
-// refuse takes e as the error of a message of a call, and reports whether
-// there is one. The error of the last message completes the call.
+// refuse hands e to the call whose message was refused, and reports whether there is one. The error
+// of the last message completes the call.
 func (c *Conn) refuse(xid uint32, e *openflow.Error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -360,9 +359,9 @@ func (c *Conn) refuse(xid uint32, e *openflow.Error) bool {
 		switch xid {
 		case k.last:
 			k.replies = nil
-			c.finish(k, nil)
+			c.finishLocked(k, nil)
 		case k.gate:
-			c.pass(k)
+			c.passLocked(k)
 		}
 
 		return true
@@ -378,7 +377,7 @@ func (c *Conn) failCall(xid uint32, err error) bool {
 
 	k, ok := c.calls[xid]
 	if ok {
-		c.finish(k, err)
+		c.finishLocked(k, err)
 	}
 
 	return ok

@@ -13,19 +13,19 @@ import (
 // echoes of the connection itself, which must not wait.
 const controlReserve = 64 << 10
 
-// outbox is the bytes that wait to be written. Senders append whole messages,
-// the writer takes all at once. There is a writer while something waits.
+// outbox holds the bytes that wait to be written. Senders append whole messages; the writer takes
+// all of them at once. A writer runs while something waits.
 type outbox struct {
 	mu      sync.Mutex
 	buf     []byte
 	limit   int
-	room    chan struct{} // Closed when the writer takes buf; nil while nobody waits for that.
+	room    chan struct{} // Closed when the writer takes buf; nil while nobody waits for room.
 	writing bool          // There is a writer.
-	closed  bool          // None starts any more.
+	closed  bool          // No writer starts any more.
 }
 
-// add appends a message unless limit bytes wait already; then it returns the
-// channel that tells of room. It starts a writer where there is none.
+// add appends a message and starts a writer if there is none. If limit bytes wait already, it
+// appends nothing and returns the channel that is closed when there is room.
 func (o *outbox) add(
 	xid uint32, m openflow.Message, limit int, start func(),
 ) (<-chan struct{}, error) {
@@ -53,8 +53,8 @@ func (o *outbox) add(
 	return nil, nil
 }
 
-// take returns what waits and leaves spare, emptied, in its place. It is false
-// where nothing waits: the writer is then none any more.
+// take returns the bytes that wait, and reuses spare as the next buffer. If nothing waits it returns
+// false, and the writer must end.
 func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -74,7 +74,7 @@ func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	return b, true
 }
 
-// close lets no further writer start.
+// close prevents further writers from starting.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -103,7 +103,7 @@ func (c *Conn) enqueue(ctx context.Context, xid uint32, m openflow.Message) erro
 }
 
 // enqueueControl appends a message of the connection itself without waiting.
-// If a peer asks and asks but does not read the answers, the connection ends.
+// If a peer keeps asking but does not read the answers, the connection ends.
 func (c *Conn) enqueueControl(xid uint32, m openflow.Message) error {
 	full, err := c.out.add(xid, m, c.out.limit+controlReserve, c.startWriter)
 	if full != nil {

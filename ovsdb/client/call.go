@@ -12,15 +12,14 @@ import (
 // call is a request that waits for its reply.
 type call struct {
 	method string
-	// decode runs in the reader, so that what it does is in the order of the
-	// wire. It gets the result; its error is a breach of the protocol.
+	// decode gets the result. It runs in the reader, so its effects are in wire order. An error
+	// ends the connection as a breach of the protocol.
 	decode func(result []byte) error
 	reply  chan error // nil or *RPCError; capacity 1
 }
 
-// call sends a request and waits for the reply. Where the context or the
-// connection ends first, decode may still run later: what it writes to must
-// not be read then.
+// call sends a request and waits for the reply. If it returns because ctx or the connection ended,
+// decode may still run later: the caller must not read what decode writes.
 func (c *Conn) call(
 	ctx context.Context, method string, params []byte, decode func([]byte) error,
 ) error {
@@ -31,17 +30,17 @@ func (c *Conn) call(
 	return c.await(ctx, p)
 }
 
-// pending is a call that was handed to the writer.
+// pending is a call that was queued for the writer.
 type pending struct {
 	id uint64
 	*call
 }
 
-// start hands a request over; where it fails, nothing was sent.
+// start queues a request. If it fails, nothing was sent.
 func (c *Conn) start(
 	ctx context.Context, method string, params []byte, decode func([]byte) error,
 ) (pending, error) {
-	// Asked first, for a select takes any case that is ready.
+	// Check first: a select takes any case that is ready.
 	err := ctx.Err()
 	if err == nil {
 		err = c.Err()
@@ -72,8 +71,8 @@ func (c *Conn) start(
 	return p, nil
 }
 
-// take removes a call from those that wait. It reports whether there ever was a
-// request of that id.
+// take removes and returns the call that waits for a reply with this id, or nil. Issued reports
+// whether a request ever had the id.
 func (c *Conn) take(id uint64) (p *call, issued bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,8 +149,8 @@ func (c *Conn) receive(text []byte) error {
 	return breach(m.method, err)
 }
 
-// breach makes a ProtocolError of an error in handling a message, unless it is
-// one of those that are not about its form.
+// breach wraps an error in handling a message in a ProtocolError, unless the error is not about the
+// form of the message.
 func breach(doing string, err error) error {
 	if err == nil || errors.Is(err, ErrDatabaseGone) || errors.Is(err, ErrSlowConsumer) {
 		return err
@@ -188,7 +187,7 @@ func (c *Conn) receiveReply(m message) error {
 	return nil
 }
 
-// maxEcho bounds what of an echo request is sent back, in bytes.
+// maxEcho bounds the echo requests that are answered, in bytes.
 const maxEcho = 64 << 10
 
 // echo answers the server's probe (RFC 7047, 4.1.11).
@@ -221,9 +220,9 @@ func appendReply(b []byte, resultAndError string, id []byte) []byte {
 	return append(append(append(b, `,"id":`...), id...), '}')
 }
 
-// cancel tells the server to give a transaction up (RFC 7047, 4.1.4), which
-// is a courtesy and dropped where the writer is busy. The call no longer waits,
-// for ovsdb-server does not reply to what was canceled while it waited.
+// cancel asks the server to drop a transaction (RFC 7047, 4.1.4). This is a courtesy, left out if the
+// writer is busy. The call is removed, because ovsdb-server does not reply to a transaction that was
+// canceled while it waited.
 func (c *Conn) cancel(id uint64) {
 	c.take(id)
 	text := strconv.AppendUint([]byte(`{"method":"cancel","id":null,"params":[`), id, 10)

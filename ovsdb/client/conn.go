@@ -30,21 +30,20 @@ type Conn struct {
 	err  error
 	wg   sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows; held for moments only
+	mu       sync.Mutex // guards the fields below, up to the blank line; never held while waiting
 	lastID   uint64     // of requests and of monitors
 	calls    map[uint64]*call
 	monitors map[uint64]*Monitor
 	locks    map[string]*Lock
 	schemas  map[string]*ovsdb.DatabaseSchema
-	method   monitorMethod // the best that the server is known to have
+	method   monitorMethod // the best one that the server may have
 
 	server serverWatch
-	seq    uint64 // of the message being read; the reader's alone
+	seq    uint64 // of the message being read; used by the reader alone
 }
 
-// New takes over an established connection, whoever opened it: a switch that
-// was told `ovs-vsctl set-manager tcp:...` connects to its manager and then
-// serves its database there. With Options.TLS it is the server of the
+// New takes over an established connection, whoever opened it. After `ovs-vsctl set-manager tcp:...`
+// it is the switch that connects, and it serves its database on that connection. With Options.TLS it is the server of the
 // handshake. ctx bounds the handshake only. On error nc is closed.
 func New(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 	opts = opts.withDefaults()
@@ -146,7 +145,7 @@ func (c *Conn) read() {
 	}
 }
 
-// readError tells a peer that lies from one that left.
+// readError distinguishes a peer that breaks the protocol from one that is gone.
 func readError(err error) error {
 	var syntax *jsontext.SyntaxError
 	switch {
@@ -159,11 +158,10 @@ func readError(err error) error {
 	return fmt.Errorf("connection lost: %w", err)
 }
 
-// probingReader reads from the connection and sends an echo request when
-// nothing comes.
+// probingReader reads from the connection, and sends an echo request when the peer is silent.
 type probingReader struct {
 	c       *Conn
-	waiting bool // for the answer
+	waiting bool // for the answer to an echo request
 }
 
 func (r *probingReader) Read(b []byte) (int, error) {

@@ -14,8 +14,7 @@
 //
 // # Bounds
 //
-// Nothing that a peer does costs more than its own connection and the memory
-// that [Options] grants: a message is refused before it is buffered beyond
+// A peer can cost no more than its own connection and the memory that [Options] grants it: a message is refused before it is buffered beyond
 // MaxMessage; at most MaxInFlight requests wait for replies; a monitor whose
 // consumer falls behind by QueueUpdates updates or QueueBytes of text ends the
 // connection with [ErrSlowConsumer], because an update must not be dropped and

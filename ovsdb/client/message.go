@@ -8,9 +8,9 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
 )
 
-// message is a JSON-RPC 1.0 message (RFC 7047, 4.1): a request, a notification
-// (a request without id) or a reply. Its members alias the text; they are
-// well-bracketed but not yet checked JSON, and nil where they are null.
+// message is a JSON-RPC 1.0 message (RFC 7047, 4.1): a request, a notification (a request without id)
+// or a reply. Its members alias the text, and are nil if they are null. Their brackets are balanced;
+// otherwise they are not checked yet.
 type message struct {
 	method string // empty in a reply
 	params []byte
@@ -104,8 +104,7 @@ func appendRequest(b []byte, method string, params []byte, id uint64) []byte {
 	return append(strconv.AppendUint(b, id, 10), '}')
 }
 
-// refusal makes an error of the "error" of a reply, which is an <error> of
-// RFC 7047, 3.1, a string, or anything else.
+// refusal converts the "error" of a reply: an <error> of RFC 7047, 3.1, a string, or anything else.
 func refusal(method string, text []byte) *RPCError {
 	e := &RPCError{Method: method}
 	c := jsontext.NewCursor(text)

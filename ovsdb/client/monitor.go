@@ -35,26 +35,26 @@ type Monitor struct {
 	db     string
 	schema *ovsdb.DatabaseSchema
 	ready  chan struct{}
-	silent atomic.Bool // canceled: no more updates, please
+	silent atomic.Bool // canceled: drop further updates
 
 	// deliver runs in the reader; its error ends the connection.
 	deliver func(u arrival, size int) error
 
 	mu      sync.Mutex // guards what follows
-	waiting []arrival  // the oldest first; nil while none does, which is most of the time
+	waiting []arrival  // the oldest first; nil while none waits, which is usual
 	queued  int        // bytes, the sum of their sizes
 	ended   bool       // no more will come
-	broken  bool       // one could not be read, and what comes after it counts for nothing
+	broken  bool       // an update was malformed; later ones are dropped
 }
 
 // tablesParser reads the tables of an update.
 type tablesParser func(text []byte, db *ovsdb.DatabaseSchema) (ovsdb.TableUpdates, error)
 
-// arrival is an update as it has arrived. Who takes it reads its text: what waits is no larger than
-// on the wire, and the reader of a connection on which little comes does with a small stack.
+// arrival is an update as it was received. The consumer parses its text. So the queue is no larger
+// than the text on the wire, and the reader goroutine keeps a small stack.
 type arrival struct {
 	Update
-	method string       // by which it came
+	method string       // of the notification
 	text   []byte       // of Tables
 	parse  tablesParser // nil: Tables is complete
 }
@@ -129,7 +129,7 @@ func (c *Conn) MonitorSince(
 			continue
 		}
 		if err != nil {
-			m.silent.Store(true) // it may start yet, where ctx ended
+			m.silent.Store(true) // If ctx ended, the server may still start it.
 			return nil, fmt.Errorf("monitor of %s: %w", db, err)
 		}
 
@@ -188,10 +188,9 @@ func (c *Conn) monitor(
 // Schema is the schema of the database as the server has it.
 func (m *Monitor) Schema() *ovsdb.DatabaseSchema { return m.schema }
 
-// Next takes the oldest update that waits, without waiting for one: first the
-// initial contents and then every change, in the order of the wire. It is nil
-// where none waits; open is false where, besides, the monitor or the connection
-// has ended, so that none will come. One that is malformed ends both.
+// Next returns the oldest update that waits: first the initial contents, then every change, in wire
+// order. It does not block: u is nil if none waits. Then open reports whether more may come; it is
+// false once the monitor or the connection has ended. A malformed update ends both.
 func (m *Monitor) Next() (u *Update, open bool) {
 	a, waits, open := m.take()
 	if !waits {
@@ -209,7 +208,7 @@ func (m *Monitor) Next() (u *Update, open bool) {
 	return &a.Update, true
 }
 
-// take takes the oldest update that waits.
+// take removes the oldest update from the queue.
 func (m *Monitor) take() (a arrival, waits, open bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -226,7 +225,7 @@ func (m *Monitor) take() (a arrival, waits, open bool) {
 	return a, true, true
 }
 
-// Waiting is how many updates Next has to give now.
+// Waiting returns the number of updates that wait.
 func (m *Monitor) Waiting() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -260,8 +259,7 @@ func (m *Monitor) Cancel(ctx context.Context) error {
 	})
 }
 
-// enqueue hands an update to the consumer, or fails where that one is too far
-// behind.
+// enqueue queues an update for the consumer. It fails if the consumer is too far behind.
 func (m *Monitor) enqueue(a arrival, size int) error {
 	if m.silent.Load() {
 		return nil
@@ -275,9 +273,9 @@ func (m *Monitor) enqueue(a arrival, size int) error {
 		return nil
 	}
 
-	// One update alone may be as large as a message may be.
-	if n := len(m.waiting); n == m.conn.opts.QueueUpdates || n > 0 &&
-		m.queued+size > m.conn.opts.QueueBytes {
+	// A single update may be as large as a message may be.
+	n, opts := len(m.waiting), &m.conn.opts
+	if n == opts.QueueUpdates || n > 0 && m.queued+size > opts.QueueBytes {
 		return ErrSlowConsumer
 	}
 
@@ -292,7 +290,7 @@ func (m *Monitor) enqueue(a arrival, size int) error {
 	return nil
 }
 
-// end tells that no more will come. Only the reader calls it.
+// end marks the monitor as ended. Only the reader calls it.
 func (m *Monitor) end() {
 	m.mu.Lock()
 	m.ended = true
@@ -357,8 +355,8 @@ func (c *Conn) deliver(id []byte, a arrival, size int) error {
 	return m.deliver(a, size)
 }
 
-// monitorCanceled is the server's word that the database was removed or
-// converted (ovsdb-server(7), 4.1.7).
+// monitorCanceled handles the notification that the database was removed or converted
+// (ovsdb-server(7), 4.1.7).
 func (c *Conn) monitorCanceled(params [][]byte, _ int) error {
 	m, err := c.monitorOf(params[0])
 	if err != nil {

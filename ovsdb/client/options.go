@@ -46,8 +46,12 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		field *int
 		value int
-	}{{&o.MaxMessage, 64 << 20}, {&o.MaxInFlight, 256}, {&o.QueueUpdates, 1024}, {&o.QueueBytes,
-		64 << 20}} {
+	}{
+		{&o.MaxMessage, 64 << 20},
+		{&o.MaxInFlight, 256},
+		{&o.QueueUpdates, 1024},
+		{&o.QueueBytes, 64 << 20},
+	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}

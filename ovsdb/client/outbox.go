@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// outbox is what waits to be written. There is a writer while something does.
+// outbox holds the bytes that wait to be written. A writer runs while something waits.
 type outbox struct {
 	mu      sync.Mutex
 	buf     []byte
-	echoes  int  // messages in buf that nobody waits for an answer to
+	echoes  int  // control messages in buf
 	writing bool // there is a writer
 	closed  bool // nothing is written any more
 }
 
-// maxEchoes bounds what waits of what the reader itself has to say, which must
-// not wait for the writer.
+// maxEchoes bounds the control messages that wait. The reader sends them, and it must not wait for
+// the writer.
 const maxEchoes = 16
 
-// close lets no further writer start.
+// close prevents further writers from starting.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
 }
 
-// take returns what waits and leaves spare, emptied, in its place. It is false
-// where nothing waits: the writer is then none any more.
+// take returns the bytes that wait, and reuses spare as the next buffer. If nothing waits it returns
+// false, and the writer must end.
 func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -42,16 +42,15 @@ func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	return b, true
 }
 
-// send hands a request over, of which there are no more than may wait for
-// replies.
+// send queues a request. Options.MaxInFlight bounds how many there are.
 func (c *Conn) send(text []byte) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.put(text)
+	c.putLocked(text)
 }
 
-// sendControl hands a small message over. The reader must not wait: a peer
-// that makes us answer faster than it reads loses its connection.
+// sendControl queues a small message without waiting, for the reader. A peer that asks faster than it
+// reads the answers loses its connection.
 func (c *Conn) sendControl(text []byte) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
@@ -61,13 +60,12 @@ func (c *Conn) sendControl(text []byte) error {
 	}
 
 	c.out.echoes++
-	c.put(text)
+	c.putLocked(text)
 	return nil
 }
 
-// put adds a message, and starts a writer where there is none. The caller holds
-// the mutex of the outbox.
-func (c *Conn) put(text []byte) {
+// putLocked queues a message, and starts a writer if there is none. The outbox is locked.
+func (c *Conn) putLocked(text []byte) {
 	if c.out.closed {
 		return
 	}
@@ -79,7 +77,7 @@ func (c *Conn) put(text []byte) {
 	}
 }
 
-// write is the writer. What is waiting goes out in one piece.
+// write is the writer: it writes all that waits at once, until nothing waits.
 func (c *Conn) write() {
 	var spare []byte
 	for {

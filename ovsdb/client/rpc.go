@@ -56,9 +56,8 @@ func (c *Conn) Transact(
 	return results, err
 }
 
-// TransactSeq is Transact and tells the number of the reply among the
-// messages of the connection. Every Update with a smaller Seq came before it,
-// those of this transaction among them.
+// TransactSeq is Transact and returns the sequence number of the reply as well. Every Update with a
+// smaller Seq came before it, those of this transaction among them.
 func (c *Conn) TransactSeq(
 	ctx context.Context, db string, ops ...ovsdb.Operation,
 ) ([]ovsdb.OperationResult, uint64, error) {
@@ -86,8 +85,8 @@ func (c *Conn) TransactSeq(
 	return t.results, t.seq, t.err
 }
 
-// transaction is one that was handed to the writer. What it has yielded may be
-// read when the reply has come.
+// transaction is a transaction that was queued for the writer. Its results may be read once the reply
+// has come.
 type transaction struct {
 	pending
 	results []ovsdb.OperationResult
@@ -95,7 +94,7 @@ type transaction struct {
 	err     error // an *ovsdb.OperationError
 }
 
-// startTransact hands the params of a transaction over, which are of ops.
+// startTransact queues a transaction; params is the encoding of its ops.
 func (c *Conn) startTransact(
 	ctx context.Context, params []byte, ops []ovsdb.Operation,
 ) (t *transaction, err error) {

@@ -9,31 +9,30 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// Schemas keeps parsed schemas by their text, so that connections to many
-// servers of few versions share them: that of Open vSwitch takes 30 KB. A
-// server is asked whether it has the one that another has told last, which
-// costs it a quarter of telling its own. Its methods may be called at the same
-// time. The zero value is ready for use; nil keeps nothing.
+// Schemas caches parsed schemas by their text, so that connections to many servers of few versions
+// share them: the schema of Open vSwitch takes 30 KB. A new server is asked whether it has the schema
+// that another one served last, which costs it a quarter of sending its own. Methods may be called
+// concurrently. The zero value is ready for use; a nil *Schemas caches nothing.
 type Schemas struct {
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]*ovsdb.DatabaseSchema
-	told  map[string]*toldSchema // by database: the last one
+	mu     sync.Mutex
+	known  map[[sha256.Size]byte]*ovsdb.DatabaseSchema
+	recent map[string]*servedSchema // by database: the schema that a server served last
 }
 
-// toldSchema is a schema as a server tells it in its database _Server, and the
-// transaction that finds a row there if a server has the same.
-type toldSchema struct {
+// servedSchema is a schema as the database _Server has it, and the transaction that finds a row there
+// if a server has the same schema.
+type servedSchema struct {
 	schema *ovsdb.DatabaseSchema
 	ops    []ovsdb.Operation
 	params []byte
 }
 
 const (
-	// maxSchemas bounds what a peer that makes schemas up can fill.
+	// maxSchemas bounds the cache, for peers that make schemas up.
 	maxSchemas = 64
-	// maxTold bounds the schema that a server is asked about, in bytes. That of
-	// Open vSwitch has 15 KB.
-	maxTold = 64 << 10
+	// maxServedSchema bounds the schema that a server is asked about, in bytes. The one of Open
+	// vSwitch has 15 KB.
+	maxServedSchema = 64 << 10
 )
 
 func (s *Schemas) parse(text []byte) (*ovsdb.DatabaseSchema, error) {
@@ -69,8 +68,8 @@ func (s *Schemas) parse(text []byte) (*ovsdb.DatabaseSchema, error) {
 	return parsed, nil
 }
 
-// last is the schema of a database that a server has told last; nil where none has.
-func (s *Schemas) last(db string) *toldSchema {
+// latest returns the schema of a database that a server served last; nil if none has.
+func (s *Schemas) latest(db string) *servedSchema {
 	if s == nil {
 		return nil
 	}
@@ -78,34 +77,34 @@ func (s *Schemas) last(db string) *toldSchema {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.told[db]
+	return s.recent[db]
 }
 
-// learn takes in what a server tells in _Server. It returns nil where that is no schema.
-func (s *Schemas) learn(db, text string) *ovsdb.DatabaseSchema {
+// remember parses and caches a schema from _Server. It returns nil if the text is no schema.
+func (s *Schemas) remember(db, text string) *ovsdb.DatabaseSchema {
 	schema, err := s.parse([]byte(text))
 	if err != nil {
 		return nil
 	}
 
-	if before := s.last(db); len(text) <= maxTold && (before == nil || before.schema != schema) {
-		told := &toldSchema{schema: schema, ops: []ovsdb.Operation{ovsdb.Select{
+	if before := s.latest(db); len(text) <= maxServedSchema && (before == nil || before.schema != schema) {
+		served := &servedSchema{schema: schema, ops: []ovsdb.Operation{ovsdb.Select{
 			Table: serverTable, Columns: []string{"name"},
 			Where: []ovsdb.Condition{nameIs(db),
 				ovsdb.Where("schema", ovsdb.Equals, ovsdb.String(text))},
 		}}}
-		if told.params, err = appendTransact(nil, serverDatabase, told.ops); err != nil {
+		if served.params, err = appendTransact(nil, serverDatabase, served.ops); err != nil {
 			return nil
 		}
 
 		s.mu.Lock()
 		defer s.mu.Unlock()
 
-		if s.told == nil {
-			s.told = map[string]*toldSchema{}
+		if s.recent == nil {
+			s.recent = map[string]*servedSchema{}
 		}
 
-		s.told[db] = told
+		s.recent[db] = served
 	}
 
 	return schema
@@ -115,26 +114,26 @@ func nameIs(db string) ovsdb.Condition {
 	return ovsdb.Where("name", ovsdb.Equals, ovsdb.String(db))
 }
 
-// schemaQuestion is whether a server has the schema that another has told.
+// schemaQuestion is whether a server has the schema that another has served.
 type schemaQuestion struct {
 	about *ovsdb.DatabaseSchema
 	asked *transaction
 }
 
-// askSchema asks that, where there is one to ask about, so that what comes next need not wait for
-// the answer.
+// askSchema sends a schemaQuestion, if there is a schema to ask about. It does not wait for the
+// answer, so that further requests can follow at once.
 func (c *Conn) askSchema(ctx context.Context, db string) *schemaQuestion {
-	told := c.opts.Schemas.last(db)
-	if told == nil || c.schemaOf(db) != nil {
+	served := c.opts.Schemas.latest(db)
+	if served == nil || c.schemaOf(db) != nil {
 		return nil
 	}
 
-	asked, err := c.startTransact(ctx, told.params, told.ops)
+	asked, err := c.startTransact(ctx, served.params, served.ops)
 	if err != nil {
-		return nil // What is asked next fails too.
+		return nil // The next request fails too, and reports the error.
 	}
 
-	return &schemaQuestion{told.schema, asked}
+	return &schemaQuestion{served.schema, asked}
 }
 
 func (c *Conn) schemaOf(db string) *ovsdb.DatabaseSchema {
@@ -157,7 +156,7 @@ func (c *Conn) schema(
 	}
 
 	if schema == nil && c.opts.Schemas != nil {
-		schema, err = c.toldSchema(ctx, db)
+		schema, err = c.serverSchema(ctx, db)
 	}
 
 	if schema == nil && err == nil {
@@ -175,12 +174,12 @@ func (c *Conn) schema(
 	return schema, nil
 }
 
-// toldSchema reads the schema where a server tells what it serves. It is nil where a server tells
-// none: it is older than Open vSwitch 2.9.
-func (c *Conn) toldSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema, error) {
-	results, err := c.Transact(ctx, serverDatabase,
-		ovsdb.Select{Table: serverTable, Where: []ovsdb.Condition{nameIs(db)},
-			Columns: []string{"schema"}})
+// serverSchema reads the schema from the database _Server. It is nil if the server has none: it is
+// older than Open vSwitch 2.9.
+func (c *Conn) serverSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema, error) {
+	results, err := c.Transact(ctx, serverDatabase, ovsdb.Select{
+		Table: serverTable, Where: []ovsdb.Condition{nameIs(db)}, Columns: []string{"schema"},
+	})
 	var refused *RPCError
 	var failed *ovsdb.OperationError
 	switch {
@@ -192,14 +191,14 @@ func (c *Conn) toldSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema
 
 	for _, row := range results[0].Rows {
 		if text, is := row["schema"].(ovsdb.String); is {
-			return c.opts.Schemas.learn(db, string(text)), nil
+			return c.opts.Schemas.remember(db, string(text)), nil
 		}
 	}
 
 	return nil, nil
 }
 
-// fetchSchema has the server tell its schema.
+// fetchSchema requests the schema by get_schema, which every server has.
 func (c *Conn) fetchSchema(ctx context.Context, db string) (*ovsdb.DatabaseSchema, error) {
 	var schema *ovsdb.DatabaseSchema
 	err := c.call(ctx, "get_schema", stringParams(db), func(result []byte) (err error) {

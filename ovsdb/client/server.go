@@ -10,9 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// serverWatch follows the Database table of the _Server database
-// (ovsdb-server(5)), where a server tells which databases it serves and how
-// well.
+// serverWatch follows the table Database of the database _Server (ovsdb-server(5)), which lists the
+// databases that a server serves and their state.
 type serverWatch struct {
 	starting sync.Mutex // held while the watch is being set up
 
@@ -20,7 +19,7 @@ type serverWatch struct {
 	started  bool
 	absent   bool // the server is older than Open vSwitch 2.9
 	served   map[ovsdb.UUID]served
-	interest []string // databases that must stay
+	interest []string // databases without which the connection ends
 }
 
 // served is a row of the Database table.
@@ -35,11 +34,11 @@ func servedOf(row ovsdb.Row) served {
 		row["leader"] == ovsdb.Boolean(true)}
 }
 
-// The database and the table in which a server tells that.
+// The database and the table in which a server describes itself.
 const serverDatabase, serverTable = "_Server", "Database"
 
-// serverSchema is as much of _Server's schema as is read, by all connections.
-// The columns are as old as the database itself.
+// serverSchema is the part of _Server's schema that is read. All connections share it: these columns
+// are as old as the database itself.
 var serverSchema = makeServerSchema()
 
 func makeServerSchema() *ovsdb.DatabaseSchema {
@@ -58,9 +57,8 @@ func makeServerSchema() *ovsdb.DatabaseSchema {
 	}
 }
 
-// watchDatabase makes the connection end when db is no longer served. Where
-// the server tells nothing about that it closes the connection itself
-// (ovsdb-server(7), 4.1.18).
+// watchDatabase makes the connection end when db is no longer served. A server without _Server closes
+// the connection itself (ovsdb-server(7), 4.1.18).
 func (c *Conn) watchDatabase(ctx context.Context, db string) error {
 	w := &c.server
 	w.starting.Lock()
@@ -80,10 +78,11 @@ func (c *Conn) watchDatabase(ctx context.Context, db string) error {
 		w.interest = append(w.interest, db)
 	}
 
-	return w.check(c.opts.LeaderOnly)
+	return w.checkLocked(c.opts.LeaderOnly)
 }
 
-// startServerWatch sends both requests at once.
+// startServerWatch starts the monitor of _Server. It sends both requests before it waits, which
+// saves a round trip.
 func (c *Conn) startServerWatch(ctx context.Context) error {
 	aware, err := c.start(ctx, "set_db_change_aware", []byte("[true]"),
 		func([]byte) error { return nil })
@@ -114,7 +113,7 @@ func (c *Conn) startServerWatch(ctx context.Context) error {
 	return err
 }
 
-// serverChanged takes an update of _Server, in the reader.
+// serverChanged applies an update of _Server. The reader calls it.
 func (c *Conn) serverChanged(u arrival, _ int) error {
 	if err := u.read(serverSchema); err != nil {
 		return err
@@ -138,12 +137,11 @@ func (c *Conn) serverChanged(u arrival, _ int) error {
 		}
 	}
 
-	return w.check(c.opts.LeaderOnly)
+	return w.checkLocked(c.opts.LeaderOnly)
 }
 
-// check reports whether every database of interest is served. The caller holds
-// mu.
-func (w *serverWatch) check(leaderOnly bool) error {
+// checkLocked returns an error if a database of interest is not served.
+func (w *serverWatch) checkLocked(leaderOnly bool) error {
 	if w.absent {
 		return nil
 	}
