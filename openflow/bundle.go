@@ -136,8 +136,8 @@ func parseBundleAdd(c *wire.Cursor) Message {
 	return m
 }
 
-// parseExperimenterIn reads an experimenter's message inside a BundleAdd. Another BundleAdd must not
-// be there.
+// parseExperimenterIn reads an experimenter's message inside a BundleAdd. Another BundleAdd must
+// not be there.
 func parseExperimenterIn(c *wire.Cursor) Message {
 	start := c.Pos()
 	m := parseExperimenter(c)

@@ -66,8 +66,8 @@ type FlowMod struct {
 // Type implements [Message].
 func (*FlowMod) Type() Type { return TypeFlowMod }
 
-// Equal reports whether two flow-mods are the same. Instructions that both share are not compared one
-// by one.
+// Equal reports whether two flow-mods are the same. Instructions that both share are not compared
+// one by one.
 func (m *FlowMod) Equal(o *FlowMod) bool {
 	// Flow-mods of one plan share their instructions: an equal start means equal lists.
 	sameInstructions := func() bool {

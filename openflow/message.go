@@ -53,8 +53,8 @@ func AppendMessage(dst []byte, xid uint32, m Message) ([]byte, error) {
 	return b, nil
 }
 
-// Parse decodes the message that fills b exactly. It returns a nil message if and only if it returns
-// an error, which is a [*wire.ParseError]. If b holds a header, the xid is valid even then.
+// Parse decodes the message that fills b exactly. It returns a nil message if and only if it
+// returns an error, which is a [*wire.ParseError]. If b holds a header, the xid is valid even then.
 func Parse(b []byte) (m Message, xid uint32, err error) {
 	c := wire.NewCursor(b, "header")
 	version, typ := c.Uint8("version"), Type(c.Uint8("type"))

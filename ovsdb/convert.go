@@ -2,8 +2,8 @@ package ovsdb
 
 import "fmt"
 
-// ConvertRow returns r with its values typed by the table's columns. Use it for the rows of a Select,
-// which are parsed without a schema.
+// ConvertRow returns r with its values typed by the table's columns. Use it for the rows of a
+// Select, which are parsed without a schema.
 func (t *TableSchema) ConvertRow(r Row) (Row, error) {
 	out := make(Row, len(r))
 	for name, v := range r {

@@ -75,8 +75,8 @@ type Abort struct{}
 // Comment is written to the database's log.
 type Comment struct{ Text string }
 
-// Assert makes the transaction fail with the error "not owner" unless this connection holds the lock
-// (RFC 7047, 5.2.10). The lock is an <id>: letters, digits and underscores.
+// Assert makes the transaction fail with the error "not owner" unless this connection holds the
+// lock (RFC 7047, 5.2.10). The lock is an <id>: letters, digits and underscores.
 type Assert struct{ Lock string }
 
 // Mutator is the verb of a Mutation (RFC 7047, 5.1).

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// ParseOperation reads an operation as AppendOperation writes it, for servers and for tools that look
-// at what a client sends. Values are read without a type;
-// see ParseValue.
+// ParseOperation reads an operation as AppendOperation writes it, for servers and for tools that
+// look at what a client sends. Values are read without a type; see ParseValue.
 func ParseOperation(text []byte) (Operation, error) {
 	c := newReader(text)
 	m := operationMembers{timeout: -1}

@@ -39,8 +39,8 @@ type TableUpdate struct {
 	Rows  []RowUpdate
 }
 
-// TableUpdates are the changes of one transaction, or of several together, in the order of the text.
-// Apply all of them at once: between them the database is not consistent.
+// TableUpdates are the changes of one transaction, or of several together, in the order of the
+// text. Apply all of them at once: between them the database is not consistent.
 type TableUpdates []TableUpdate
 
 // ParseTableUpdates reads <table-updates>, the "update" notification and the

@@ -11,8 +11,8 @@ import (
 )
 
 // ParseValue reads a value of type t. If t is nil it guesses from the text: a number with neither
-// fraction nor exponent is an Integer, and a set of one element that was written as a bare atom is an
-// Atom.
+// fraction nor exponent is an Integer, and a set of one element that was written as a bare atom is
+// an Atom.
 //
 // The constraints of t (range, length, enumeration, number of elements) are
 // the server's to enforce and are not checked.

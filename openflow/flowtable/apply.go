@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
-// ErrOutcomeUnknown says that a bundle was sent, and then a timeout or the end of the connection came
-// before the reply. Either all of the bundle took effect or nothing.
+// ErrOutcomeUnknown says that a bundle was sent, and then a timeout or the end of the connection
+// came before the reply. Either all of the bundle took effect or nothing.
 var ErrOutcomeUnknown = errors.New("outcome of the bundle is unknown")
 
 // ErrUnsupported says that the switch does not know what was asked of it.
@@ -157,8 +157,8 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	return nil
 }
 
-// Add has the switch execute additions one after another, without a bundle, in one round trip. Use it
-// where it is harmless that some of the flows are installed before others. If the switch refuses
+// Add has the switch execute additions one after another, without a bundle, in one round trip. Use
+// it where it is harmless that some of the flows are installed before others. If the switch refuses
 // some, the error is [ModErrors], and the others took effect: read the flows again. After any other
 // error the outcome is unknown.
 func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {

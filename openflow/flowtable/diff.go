@@ -23,13 +23,14 @@ type Options struct {
 // others concern the message that adds it.
 const statsFlags = openflow.FlowSendRemoved | openflow.FlowNoPacketCnts | openflow.FlowNoByteCnts
 
-// Diff returns the flow-mods that turn the flows of have into those of want, in the order in which to
-// apply them. No difference gives nil. If want has a key twice, the last flow counts.
+// Diff returns the flow-mods that turn the flows of have into those of want, in the order in which
+// to apply them. No difference gives nil. If want has a key twice, the last flow counts.
 //
 // Strict deletes come first, so that traffic stops before other traffic starts. They go from the
-// first table to the last, which cuts traffic where it enters. Additions follow, from the last table
-// to the first, so that the target of a goto_table is there before the flow. A flow whose content
-// differs, even in its cookie alone, is added over the installed one, which resets its counters.
+// first table to the last, which cuts traffic where it enters. Additions follow, from the last
+// table to the first, so that the target of a goto_table is there before the flow. A flow whose
+// content differs, even in its cookie alone, is added over the installed one, which resets its
+// counters.
 func Diff(want []Flow, have []openflow.FlowStats, opts Options) []openflow.FlowMod {
 	wanted := make(map[Key]int, len(want))
 	for i := range want {

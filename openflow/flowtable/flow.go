@@ -133,8 +133,8 @@ func canonicalActions(list []action.Action) []action.Action {
 // comparison holds the buffers of two wire forms, which the next comparison reuses.
 type comparison struct{ a, b []byte }
 
-// sameInstructions compares wire forms: as they are, and if they differ in canonical form. The first
-// step is the cheaper one and usually decides.
+// sameInstructions compares wire forms: as they are, and if they differ in canonical form. The
+// first step is the cheaper one and usually decides.
 func (c *comparison) sameInstructions(a, b []action.Instruction) bool {
 	return c.sameWire(a, b) || c.sameWire(canonicalInstructions(a), canonicalInstructions(b))
 }

@@ -13,10 +13,10 @@ import (
 // which has one owner.
 const monitorID = 1
 
-// Watch asks the switch to report the changes that other connections make to any flow of the bridge,
-// and expiries (ONF EXT-187, flow monitor). It returns the flows at the instant from which changes
-// are reported, without counters, ages and flags. Updates then arrive in conn.Events; use [Updates]
-// to get them from an event.
+// Watch asks the switch to report the changes that other connections make to any flow of the
+// bridge, and expiries (ONF EXT-187, flow monitor). It returns the flows at the instant from which
+// changes are reported, without counters, ages and flags. Updates then arrive in conn.Events; use
+// [Updates] to get them from an event.
 //
 // Changes of this connection are reported as openflow.FlowAbbrev, that is, without the flow. If the
 // switch has no flow monitor, the error is [ErrUnsupported]; the caller may [Dump] on a timer

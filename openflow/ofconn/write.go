@@ -53,8 +53,8 @@ func (o *outbox) add(
 	return nil, nil
 }
 
-// take returns the bytes that wait, and reuses spare as the next buffer. If nothing waits it returns
-// false, and the writer must end.
+// take returns the bytes that wait, and reuses spare as the next buffer. If nothing waits it
+// returns false, and the writer must end.
 func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -27,8 +27,8 @@ func ones(n int) Uint128 {
 	return Uint128{0, 1<<n - 1}
 }
 
-// A Field is the value of one field, and the mask of the bits that count (7.2.3, OXM TLV). Fields are
-// comparable with ==; two fields that match the same packets are equal after [Match.Normalize].
+// A Field is the value of one field, and the mask of the bits that count (7.2.3, OXM TLV). Fields
+// are comparable with ==; two fields that match the same packets are equal after [Match.Normalize].
 //
 // Constructors such as [InPort] exist for the fields in common use, and
 // [NewField] and [NewMaskedField] for all.

@@ -19,7 +19,8 @@ type Match []Field
 
 const matchTypeOXM = 1
 
-// AppendMatch appends an ofp_match with its padding (7.2.3.1). Its length does not count the padding.
+// AppendMatch appends an ofp_match with its padding (7.2.3.1). Its length does not count the
+// padding.
 func AppendMatch(b []byte, m Match) ([]byte, error) {
 	start := len(b)
 	b = binary.BigEndian.AppendUint16(b, matchTypeOXM)

@@ -220,9 +220,9 @@ func appendReply(b []byte, resultAndError string, id []byte) []byte {
 	return append(append(append(b, `,"id":`...), id...), '}')
 }
 
-// cancel asks the server to drop a transaction (RFC 7047, 4.1.4). This is a courtesy, left out if the
-// writer is busy. The call is removed, because ovsdb-server does not reply to a transaction that was
-// canceled while it waited.
+// cancel asks the server to drop a transaction (RFC 7047, 4.1.4). This is a courtesy, left out if
+// the writer is busy. The call is removed, because ovsdb-server does not reply to a transaction
+// that was canceled while it waited.
 func (c *Conn) cancel(id uint64) {
 	c.take(id)
 	text := strconv.AppendUint([]byte(`{"method":"cancel","id":null,"params":[`), id, 10)

@@ -42,9 +42,10 @@ type Conn struct {
 	seq    uint64 // of the message being read; used by the reader alone
 }
 
-// New takes over an established connection, whoever opened it. After `ovs-vsctl set-manager tcp:...`
-// it is the switch that connects, and it serves its database on that connection. With Options.TLS it is the server of the
-// handshake. ctx bounds the handshake only. On error nc is closed.
+// New takes over an established connection, whoever opened it. After `ovs-vsctl set-manager
+// tcp:...` it is the switch that connects, and it serves its database on that connection. With
+// Options.TLS it is the server of the handshake. ctx bounds the handshake only. On error nc is
+// closed.
 func New(ctx context.Context, nc net.Conn, opts Options) (*Conn, error) {
 	opts = opts.withDefaults()
 	if opts.TLS != nil {

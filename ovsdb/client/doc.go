@@ -14,12 +14,12 @@
 //
 // # Bounds
 //
-// A peer can cost no more than its own connection and the memory that [Options] grants it: a message is refused before it is buffered beyond
-// MaxMessage; at most MaxInFlight requests wait for replies; a monitor whose
-// consumer falls behind by QueueUpdates updates or QueueBytes of text ends the
-// connection with [ErrSlowConsumer], because an update must not be dropped and
-// the reader must not wait. A peer that does not read runs into WriteTimeout,
-// one that does not write into ProbeInterval.
+// A peer can cost no more than its own connection and the memory that [Options] grants it: a
+// message is refused before it is buffered beyond MaxMessage; at most MaxInFlight requests wait for
+// replies; a monitor whose consumer falls behind by QueueUpdates updates or QueueBytes of text ends
+// the connection with [ErrSlowConsumer], because an update must not be dropped and the reader must
+// not wait. A peer that does not read runs into WriteTimeout, one that does not write into
+// ProbeInterval.
 //
 // # Goroutines
 //

@@ -8,9 +8,9 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
 )
 
-// message is a JSON-RPC 1.0 message (RFC 7047, 4.1): a request, a notification (a request without id)
-// or a reply. Its members alias the text, and are nil if they are null. Their brackets are balanced;
-// otherwise they are not checked yet.
+// message is a JSON-RPC 1.0 message (RFC 7047, 4.1): a request, a notification (a request without
+// id) or a reply. Its members alias the text, and are nil if they are null. Their brackets are
+// balanced; otherwise they are not checked yet.
 type message struct {
 	method string // empty in a reply
 	params []byte

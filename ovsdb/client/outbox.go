@@ -27,8 +27,8 @@ func (o *outbox) close() {
 	o.closed = true
 }
 
-// take returns the bytes that wait, and reuses spare as the next buffer. If nothing waits it returns
-// false, and the writer must end.
+// take returns the bytes that wait, and reuses spare as the next buffer. If nothing waits it
+// returns false, and the writer must end.
 func (o *outbox) take(spare []byte) (b []byte, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -49,8 +49,8 @@ func (c *Conn) send(text []byte) {
 	c.putLocked(text)
 }
 
-// sendControl queues a small message without waiting, for the reader. A peer that asks faster than it
-// reads the answers loses its connection.
+// sendControl queues a small message without waiting, for the reader. A peer that asks faster than
+// it reads the answers loses its connection.
 func (c *Conn) sendControl(text []byte) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()

@@ -85,8 +85,8 @@ func (c *Conn) TransactSeq(
 	return t.results, t.seq, t.err
 }
 
-// transaction is a transaction that was queued for the writer. Its results may be read once the reply
-// has come.
+// transaction is a transaction that was queued for the writer. Its results may be read once the
+// reply has come.
 type transaction struct {
 	pending
 	results []ovsdb.OperationResult

@@ -10,17 +10,17 @@ import (
 )
 
 // Schemas caches parsed schemas by their text, so that connections to many servers of few versions
-// share them: the schema of Open vSwitch takes 30 KB. A new server is asked whether it has the schema
-// that another one served last, which costs it a quarter of sending its own. Methods may be called
-// concurrently. The zero value is ready for use; a nil *Schemas caches nothing.
+// share them: the schema of Open vSwitch takes 30 KB. A new server is asked whether it has the
+// schema that another one served last, which costs it a quarter of sending its own. Methods may be
+// called concurrently. The zero value is ready for use; a nil *Schemas caches nothing.
 type Schemas struct {
 	mu     sync.Mutex
 	known  map[[sha256.Size]byte]*ovsdb.DatabaseSchema
 	recent map[string]*servedSchema // by database: the schema that a server served last
 }
 
-// servedSchema is a schema as the database _Server has it, and the transaction that finds a row there
-// if a server has the same schema.
+// servedSchema is a schema as the database _Server has it, and the transaction that finds a row
+// there if a server has the same schema.
 type servedSchema struct {
 	schema *ovsdb.DatabaseSchema
 	ops    []ovsdb.Operation
@@ -87,7 +87,8 @@ func (s *Schemas) remember(db, text string) *ovsdb.DatabaseSchema {
 		return nil
 	}
 
-	if before := s.latest(db); len(text) <= maxServedSchema && (before == nil || before.schema != schema) {
+	if before := s.latest(db); len(text) <= maxServedSchema &&
+		(before == nil || before.schema != schema) {
 		served := &servedSchema{schema: schema, ops: []ovsdb.Operation{ovsdb.Select{
 			Table: serverTable, Columns: []string{"name"},
 			Where: []ovsdb.Condition{nameIs(db),

@@ -37,8 +37,8 @@ func servedOf(row ovsdb.Row) served {
 // The database and the table in which a server describes itself.
 const serverDatabase, serverTable = "_Server", "Database"
 
-// serverSchema is the part of _Server's schema that is read. All connections share it: these columns
-// are as old as the database itself.
+// serverSchema is the part of _Server's schema that is read. All connections share it: these
+// columns are as old as the database itself.
 var serverSchema = makeServerSchema()
 
 func makeServerSchema() *ovsdb.DatabaseSchema {
@@ -57,8 +57,8 @@ func makeServerSchema() *ovsdb.DatabaseSchema {
 	}
 }
 
-// watchDatabase makes the connection end when db is no longer served. A server without _Server closes
-// the connection itself (ovsdb-server(7), 4.1.18).
+// watchDatabase makes the connection end when db is no longer served. A server without _Server
+// closes the connection itself (ovsdb-server(7), 4.1.18).
 func (c *Conn) watchDatabase(ctx context.Context, db string) error {
 	w := &c.server
 	w.starting.Lock()

@@ -50,10 +50,10 @@ func (c *Changes) note(t Table, id UUID, inserted, deleted bool) {
 	*c = append(*c, Change{t, id, kind})
 }
 
-// Since returns what changed from old to s, sorted by table and UUID, however
-// many updates lie between. It visits only what the two do not share, and rows
-// that were written anew with the same contents do not count; so it also serves
-// to compare the states before and after a reconnection. Old may be nil.
+// Since returns the changes from old to s, sorted by table and UUID, whatever number of updates
+// lies between. It visits only what the two do not share. Rows that were written again with the
+// same contents do not count, so it also compares the states before and after a reconnection. Old
+// may be nil.
 func (s *Snapshot) Since(old *Snapshot) Changes {
 	if old == nil {
 		old = &Snapshot{}
@@ -74,19 +74,18 @@ func (s *Snapshot) Since(old *Snapshot) Changes {
 	return c
 }
 
-// SameObjects reports whether s surely has the same bridges and all that they have as an older
-// snapshot of the same switch. It costs nothing; rows that were written anew with the same contents
-// count as others.
+// SameObjects is a quick test: true means that s has the same bridges, ports, interfaces, mirrors
+// and controllers as old, a snapshot of the same switch. False means nothing: a row that was
+// written again with the same contents counts as another one.
 func (s *Snapshot) SameObjects(old *Snapshot) bool {
-	return s == old || old != nil && s.model == old.model && s.bridges == old.bridges &&
-		s.ports == old.ports &&
-		s.interfaces == old.interfaces && s.mirrors == old.mirrors &&
-		s.controllers == old.controllers
+	return s == old || old != nil && s.model == old.model &&
+		s.bridges == old.bridges && s.ports == old.ports && s.interfaces == old.interfaces &&
+		s.mirrors == old.mirrors && s.controllers == old.controllers
 }
 
-// OnlyCountersDiffer reports whether s differs from old in nothing but numbers that a switch writes
-// anew every few seconds: what mirrors have copied, and for how long connections have stood. The
-// first numbers of a mirror are more than that: they say that the switch has installed it.
+// OnlyCountersDiffer reports whether s differs from old only in what a switch writes every few
+// seconds: the counters of mirrors and the ages of connections. The first counters of a mirror
+// count as a difference: they say that the switch has installed it.
 func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 	for _, c := range s.Since(old) {
 		if c.Kind != Modified {
@@ -123,12 +122,12 @@ func (s *Snapshot) OnlyCountersDiffer(old *Snapshot) bool {
 	return true
 }
 
-// sameButTime compares the status of two connections without the seconds since they were made or
+// sameButTime compares the status of two connections, without the seconds since they were made or
 // lost.
 func sameButTime(was, now Pairs) bool {
 	a, b := was.packed, now.packed
 	for a != "" && b != "" {
-		var pair, other [2]string
+		var pair, other [2]string // key and value
 		pair[0], a = cutText(a)
 		pair[1], a = cutText(a)
 		other[0], b = cutText(b)

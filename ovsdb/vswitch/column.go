@@ -14,10 +14,10 @@ type access uint8
 const (
 	config    access = iota // a manager: a Txn writes it
 	status                  // ovs-vswitchd: a Txn leaves it alone
-	reference               // strong references: a Txn changes them by insert, move and delete
+	reference               // strong references: a Txn changes them by Insert, Move and Delete
 )
 
-// column connects a column with a field of the row type T.
+// column connects a column of the database with a field of the row type T.
 type column[T any] struct {
 	name   string
 	access access
@@ -26,20 +26,20 @@ type column[T any] struct {
 	equal  func(a, b *T) bool
 	empty  func(*T) bool
 	text   func(*T) string // for people
-	// apply is set where a difference can be applied without making values of what stays.
+	// apply, if set, applies a difference without converting the elements that stay.
 	apply func(*T, ovsdb.Value) error
-	// pairs is set where the column is a map of strings.
+	// pairs is set if the column is a map of strings.
 	pairs func(*T) Pairs
-	// refs is set where the column is a set of references that a Txn changes element by element.
+	// refs is set if the column is a set of references that a Txn changes element by element.
 	refs func(*T) []UUID
 }
 
-// codec is how a Go type F stands in a column.
+// codec converts between a column's value and the Go type F.
 type codec[F any] struct {
 	encode func(F) ovsdb.Value
 	decode func(ovsdb.Value) (F, error)
 	equal  func(a, b F) bool
-	// apply applies a difference (ovsdb-server(7), 4.1.14); nil: by way of values.
+	// apply applies a difference (ovsdb-server(7), 4.1.14); nil: ovsdb.ApplyDiff does.
 	apply func(F, ovsdb.Value) (F, error)
 }
 
@@ -75,7 +75,7 @@ func mapCol[T any](name string, field func(*T) *Pairs, a access) column[T] {
 }
 
 // refsCol is col for a set of references that may be large, such as the ports that a mirror
-// selects: a Txn writes what comes and goes.
+// selects. A Txn writes only the elements that are added and removed.
 func refsCol[T any](name string, field func(*T) *[]UUID) column[T] {
 	c := col(name, field, uuids(), config)
 	c.refs = func(row *T) []UUID { return *field(row) }
@@ -264,8 +264,8 @@ func intMap() codec[map[string]int64] {
 	return mapping(wrapString, unwrapString, wrapInt[int64], unwrapInt[int64])
 }
 
-// uuids is the codec of a set of references, of which a bridge or a mirror may have thousands: a
-// difference is applied as it comes.
+// uuids is the codec of a set of references. A bridge or a mirror may have thousands, so a
+// difference is applied directly.
 func uuids() codec[[]UUID] {
 	c := set(wrapUUID, wrapUUID)
 	c.apply = func(have []UUID, diff ovsdb.Value) ([]UUID, error) {

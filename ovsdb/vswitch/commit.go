@@ -9,10 +9,9 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 )
 
-// ErrConflict says that the switch is no longer what the transaction's snapshot
-// showed: a guarded row is gone, was renamed or has changed hands, a name is
-// taken, or a reference leads nowhere. Nothing was changed. Plan again with a
-// new snapshot.
+// ErrConflict says that the switch is no longer as the transaction's snapshot showed it: a guarded
+// row is gone, was renamed or has another owner, a name is taken, or a reference dangles. Nothing
+// was changed. Plan again with a new snapshot.
 var ErrConflict = errors.New("the switch's database has changed since the snapshot")
 
 // ErrOutcomeUnknown says that the transaction may or may not have taken effect.
@@ -21,11 +20,12 @@ var ErrOutcomeUnknown = client.ErrOutcomeUnknown
 
 // Transactor executes operations; *client.Conn is one.
 type Transactor interface {
-	Transact(ctx context.Context, db string, ops ...ovsdb.Operation) ([]ovsdb.OperationResult,
-		error)
+	Transact(
+		ctx context.Context, db string, ops ...ovsdb.Operation,
+	) ([]ovsdb.OperationResult, error)
 }
 
-// Result is what a transaction yielded.
+// Result is the result of a transaction.
 type Result struct {
 	// NextCfg is Open_vSwitch.next_cfg after IncrementNextCfg, else 0.
 	NextCfg int64
@@ -85,8 +85,8 @@ func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
 	return out, nil
 }
 
-// conflict adds ErrConflict to the errors that mean it: a guard that did not
-// hold, and a commit that violates an index or leaves a reference dangling.
+// conflict adds ErrConflict to the errors that mean it: a guard did not hold, or the commit would
+// violate an index or leave a dangling reference.
 func (at layout) conflict(err error, ops int) error {
 	var failed *ovsdb.OperationError
 	if !errors.As(err, &failed) {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Difference is a column in which two rows of a table differ, with the values for people to read.
+// Difference is a column in which two rows of a table differ, with both values as text for people.
 type Difference struct {
 	Column   string
 	Was, Now string
 }
 
-// Differences tells in which columns of configuration two rows differ, in the order of the row
-// type's fields.
+// Differences returns the columns of configuration in which two rows differ, in the order of the
+// row type's fields.
 func Differences[T Row](was, now *T) []Difference {
 	var out []Difference
 	for _, c := range different(was, now) {
@@ -30,8 +30,8 @@ func DifferentColumns[T Row](was, now *T) []string {
 	return out
 }
 
-// Same reports whether two rows have the same contents, status and references among them. Empty
-// columns are nil or empty on both sides.
+// Same reports whether two rows have the same contents, status and references included. A nil
+// column equals an empty one.
 func Same[T Row](a, b *T) bool {
 	return !slices.ContainsFunc(columnsOf[T](), func(c column[T]) bool { return !c.equal(a, b) })
 }
@@ -71,7 +71,7 @@ func columnsOf[T Row]() []column[T] {
 	return columns.([]column[T])
 }
 
-// show writes a field for people; an empty column is [].
+// show formats a field for people; an empty column is [].
 func show(v any) string {
 	switch v := v.(type) {
 	case string:

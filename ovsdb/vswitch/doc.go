@@ -1,14 +1,13 @@
 // Package vswitch is the Open_vSwitch database (ovs-vswitchd.conf.db(5)) as Go
 // types: rows, snapshots of them, and transactions.
 //
-// A [Watcher] monitors the columns that the row types have, as far as the
-// server's schema has them, and yields one immutable [Snapshot] after another.
-// The row types have all configuration, and of what a switch tells about itself
-// that which somebody reads: each other column costs updates, and memory.
-// A [Txn] is built against a snapshot and committed on a connection; it writes
-// what differs, touches sets and maps that others write too by mutation only,
-// and guards what it relies on, so that it fails with [ErrConflict] rather
-// than do the wrong thing to a switch that has changed meanwhile:
+// A [Watcher] monitors the columns of the row types, as far as the server's schema has them, and
+// yields one immutable [Snapshot] after another. The row types have all configuration. Of the
+// status they have only what somebody reads: every column costs updates and memory.
+//
+// A [Txn] is built against a snapshot and committed on a connection. It writes only what differs,
+// and changes sets and maps that others write too element by element. It guards what it relies on:
+// if the switch has changed meanwhile, it fails with [ErrConflict] and changes nothing:
 //
 //	snap, err := watcher.Next(ctx)
 //	br, _ := snap.Bridge("br0")
@@ -20,9 +19,8 @@
 // The switch has applied the change once the snapshot's System().CurCfg has
 // reached result.NextCfg.
 //
-// The package decides nothing: what ought to be on a switch is its caller's
-// affair. It needs no I/O but the connection that it is given, and it starts
-// no goroutine.
+// The package decides nothing: its caller knows what ought to be on a switch. It does no I/O but on
+// the connection that it is given, and starts no goroutine.
 //
 // # Rows
 //

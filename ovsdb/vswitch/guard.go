@@ -8,18 +8,18 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// guard is a row that must still be what it was in the snapshot.
+// guard is a row that must still be as in the snapshot when the transaction commits.
 type guard struct {
 	table  Table
 	id     UUID
-	column string // that names the row
+	column string // the column that names the row
 	name   ovsdb.Value
 	where  []ovsdb.Condition
-	needs  map[string][]UUID // elements that sets of the row must still have, by column
+	needs  map[string][]UUID // by column, the elements that the set must still have
 }
 
-// guardRow makes the transaction depend on a row: that it is there, has its
-// name, and, where it carries the owner's mark, carries it still.
+// guardRow makes the transaction depend on a row: it must exist and have its name, and if it
+// carries the owner's mark, it must still carry it.
 func (t *Txn) guardRow(
 	table Table, id UUID, column string, name ovsdb.Value, externalIDs Pairs,
 ) *guard {
@@ -91,9 +91,9 @@ func (t *Txn) guardController(c *Controller) {
 	t.guardRow(TableController, c.UUID, "target", ovsdb.String(c.Target), c.ExternalIDs)
 }
 
-// guardMirrorPorts guards the ports that a mirror names and did not name
-// before; have is nil of a mirror that is new. The database would silently drop
-// the reference to one that is gone.
+// guardMirrorPorts guards the output port of a mirror and the ports that it selects and did not
+// select before; have is nil for a new mirror. The database would silently drop a reference to a
+// port that is gone.
 func (t *Txn) guardMirrorPorts(have, m *Mirror) {
 	if have == nil {
 		have = &Mirror{}

@@ -6,12 +6,12 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// ErrTooLarge says that a database has more in it than a switch can have, so
-// that its server is broken or hostile. The connection is of no use.
+// ErrTooLarge says that a database is larger than that of any real switch: its server is broken or
+// hostile. The connection is of no use.
 var ErrTooLarge = errors.New("the database is larger than that of any switch")
 
 const (
-	// maxRows is that of 32,000 ports, each with its interface.
+	// maxRows is enough for 32,000 ports, each with its interface.
 	maxRows = 1 << 16
 	// maxSize bounds the values of all rows, as JSON, in bytes. A port with
 	// its interface has some 500.
@@ -20,7 +20,7 @@ const (
 	measureAfter = 16 << 20
 )
 
-// size is that of the values of all rows, as JSON, in bytes.
+// size is the size of the values of all rows, as JSON, in bytes.
 func (s *Snapshot) size() int {
 	m := s.model
 	return sizeOf(m.systems, s.systems) + sizeOf(m.bridges, s.bridges) + sizeOf(m.ports, s.ports) +
@@ -37,7 +37,8 @@ func sizeOf[T Row](t *table[T], rows tree[*T]) (size int) {
 				continue
 			}
 
-			if b, err := ovsdb.AppendValue(text[:0], c.value(row)); err == nil { // It was read from JSON.
+			// Encoding cannot fail: the value was read from JSON.
+			if b, err := ovsdb.AppendValue(text[:0], c.value(row)); err == nil {
 				text = b
 				size += len(b)
 			}

@@ -10,11 +10,11 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// Pairs is what a column holds that maps strings to strings, such as
-// external_ids. It is immutable, and the same (==) as another that holds the
-// same. There are many rows with few pairs each, so they are packed: a Go map
-// takes ten times as much. The zero value is empty.
-type Pairs struct{ packed string } // sorted by key; in front of each string its length as a uvarint
+// Pairs is the value of a column that maps strings to strings, such as external_ids. It is
+// immutable and comparable with ==. It is packed because there are many rows with few pairs each: a
+// Go map takes ten times the memory. The zero value is empty. The keys are sorted; each string is
+// preceded by its length as a uvarint.
+type Pairs struct{ packed string }
 
 // PairsOf packs a map.
 func PairsOf(m map[string]string) Pairs {
@@ -75,13 +75,13 @@ func (p Pairs) Get(key string) string {
 	return ""
 }
 
-// Empty reports whether there are none.
+// Empty reports whether there are no pairs.
 func (p Pairs) Empty() bool { return p == Pairs{} }
 
-// Map returns them as a map, which is the caller's.
+// Map returns the pairs as a new map.
 func (p Pairs) Map() map[string]string { return maps.Collect(p.All()) }
 
-// With returns the pairs with that of key, in place of the one that it had.
+// With returns the pairs with key set to value.
 func (p Pairs) With(key, value string) Pairs {
 	if have, has := p.Lookup(key); has && have == value {
 		return p
@@ -92,7 +92,7 @@ func (p Pairs) With(key, value string) Pairs {
 	return PairsOf(m)
 }
 
-// Without returns the pairs without that of key.
+// Without returns the pairs without key.
 func (p Pairs) Without(key string) Pairs {
 	if _, has := p.Lookup(key); !has {
 		return p
@@ -103,7 +103,7 @@ func (p Pairs) Without(key string) Pairs {
 	return PairsOf(m)
 }
 
-// String shows them as a map.
+// String formats the pairs as a map.
 func (p Pairs) String() string { return fmt.Sprintf("%q", p.Map()) }
 
 func pairs() codec[Pairs] {

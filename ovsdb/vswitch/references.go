@@ -8,7 +8,7 @@ import (
 
 // Sets of references are sorted, as rows have them.
 
-// without is the elements of a set that another one does not have; nil if there are none.
+// without returns the elements of a set that the other one does not have; nil if there are none.
 func without(set, other []UUID) (out []UUID) {
 	for _, id := range set {
 		for len(other) > 0 && other[0].Compare(id) < 0 {
@@ -23,7 +23,7 @@ func without(set, other []UUID) (out []UUID) {
 	return out
 }
 
-// toggle applies a difference to a set; nil if nothing is left.
+// toggle applies a difference to a set. An empty result is nil.
 func toggle(set, diff []UUID) []UUID {
 	if out := sorted.Toggle(set, diff, UUID.Compare); len(out) > 0 {
 		return out
@@ -31,7 +31,7 @@ func toggle(set, diff []UUID) []UUID {
 	return nil
 }
 
-// inOrder is a set of references as rows have them, of a list in any order.
+// inOrder returns a list of references as a set: sorted and without duplicates.
 func inOrder(list []UUID) []UUID {
 	if slices.IsSortedFunc(list, UUID.Compare) {
 		return list

@@ -11,7 +11,7 @@ type OpenVSwitch struct {
 	Bridges        []UUID
 	ManagerOptions []UUID // of table Manager
 	SSL            *UUID
-	NextCfg        int64 // counts changes that a client wants to be told about
+	NextCfg        int64 // incremented by clients that wait for their changes
 	CurCfg         int64 // the NextCfg that ovs-vswitchd has applied
 	ExternalIDs    Pairs
 	OtherConfig    Pairs
@@ -46,7 +46,7 @@ type Port struct {
 	Tag           *int // 0..4095; nil: none
 	Trunks        []int
 	CVLANs        []int
-	VLANMode      string // "trunk", "access", "native-tagged", "native-untagged", "dot1q-tunnel" or ""
+	VLANMode      string // "access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"
 	MAC           string
 	BondMode      string
 	BondFakeIface bool
@@ -79,7 +79,7 @@ type Interface struct {
 	OtherConfig   Pairs
 	Status        Pairs
 
-	// Frames that the switch itself sends from the port, and a limit on what it takes from there.
+	// Frames that the switch itself sends from the port, and a limit on what it accepts there.
 	BFD                 Pairs
 	LLDP                Pairs
 	CFMMPID             *int
@@ -98,7 +98,7 @@ type Mirror struct {
 	UUID          UUID
 	Name          string
 	SelectAll     bool
-	SelectSrcPort []UUID // of table Port; a port that is deleted vanishes here
+	SelectSrcPort []UUID // of table Port; the database removes deleted ports
 	SelectDstPort []UUID
 	SelectVLAN    []int
 	OutputPort    *UUID
@@ -119,9 +119,9 @@ type Controller struct {
 	MaxBackoff      int    // milliseconds, at least 1000; 0: the switch's default
 	RateLimit       int    // packets per second, at least 100; 0: none
 	BurstLimit      int    // packets
-	QueueSize       int    // packets of what nobody asked for that may wait; 0: the switch's default
-	AsyncMessages   *bool  // whether messages are sent that nobody asked for; nil: the switch's default
-	LocalIP         string // of the bridge's own port, where the controller is in band; also the next two
+	QueueSize       int    // packet-ins that may wait; 0: the switch's default
+	AsyncMessages   *bool  // whether unasked messages are sent; nil: the switch's default
+	LocalIP         string // LocalIP, LocalNetmask and LocalGateway are for in-band control
 	LocalNetmask    string
 	LocalGateway    string
 	IsConnected     bool

@@ -26,11 +26,11 @@ type Snapshot struct {
 
 	bridgeOfPort   tree[UUID]
 	bridgeOfMirror tree[UUID]
-	bridgeNamed    tree[UUID] // by nameKey
-	portNamed      tree[UUID]
+	bridgeByName   tree[UUID] // by nameKey
+	portByName     tree[UUID]
 
 	rows   int
-	closed int // interfaces that are not open
+	closed int // number of interfaces that are not open
 }
 
 // NewSnapshot returns the empty state of a database with this schema. It fails
@@ -43,11 +43,10 @@ func NewSnapshot(db *ovsdb.DatabaseSchema) (*Snapshot, error) {
 	return &Snapshot{model: m}, nil
 }
 
-// nameSeeds make the keys of names different in each process, so that no switch can choose names
-// that have the same.
+// nameSeeds are random in each process, so that no switch can choose names whose keys collide.
 var nameSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
-// nameKey makes a key for a tree of a name.
+// nameKey hashes a name to the key of an index by name.
 func nameKey(name string) (key UUID) {
 	binary.BigEndian.PutUint64(key[:8], maphash.String(nameSeeds[0], name))
 	binary.BigEndian.PutUint64(key[8:], maphash.String(nameSeeds[1], name))
@@ -65,7 +64,7 @@ func (s *Snapshot) System() *OpenVSwitch {
 
 // Bridge returns the bridge of that name.
 func (s *Snapshot) Bridge(name string) (*Bridge, bool) {
-	id, _ := s.bridgeNamed.get(nameKey(name))
+	id, _ := s.bridgeByName.get(nameKey(name))
 	return s.bridges.get(id)
 }
 
@@ -86,7 +85,7 @@ func (s *Snapshot) Port(id UUID) (*Port, bool) { return s.ports.get(id) }
 
 // PortByName returns the port of that name, which is unique in a switch.
 func (s *Snapshot) PortByName(name string) (*Port, bool) {
-	id, _ := s.portNamed.get(nameKey(name))
+	id, _ := s.portByName.get(nameKey(name))
 	return s.ports.get(id)
 }
 
@@ -113,7 +112,7 @@ func (s *Snapshot) BridgePorts(b *Bridge) []*Port {
 	return sortedBy(resolve(s.ports, b.Ports), func(p *Port) string { return p.Name })
 }
 
-// EachPort yields the ports of a bridge in the order of their UUIDs, which takes no sorting.
+// EachPort yields the ports of a bridge in the order of their UUIDs, without sorting.
 func (s *Snapshot) EachPort(b *Bridge) iter.Seq[*Port] { return each(s.ports, b.Ports) }
 
 // BridgeOfPort returns the bridge that a port is on.
@@ -131,8 +130,8 @@ func (s *Snapshot) Interface(id UUID) (*Interface, bool) { return s.interfaces.g
 // Interfaces yields all interfaces, in the order of their UUIDs.
 func (s *Snapshot) Interfaces() iter.Seq[*Interface] { return rowsOf(s.interfaces) }
 
-// AllOpen reports whether the switch has opened all interfaces, and none has an error; it costs
-// nothing.
+// AllOpen reports whether the switch has opened all interfaces without an error. It is a quick
+// test.
 func (s *Snapshot) AllOpen() bool { return s.closed == 0 }
 
 // PortInterfaces returns the interfaces of a port, sorted by name: one, but for
@@ -208,8 +207,8 @@ func rowsOf[T any](rows tree[*T]) iter.Seq[*T] {
 	}
 }
 
-// each looks references up. One that dangles, which the database does not
-// allow, is left out.
+// each yields the rows of some references. It leaves out dangling ones, which the database does not
+// allow.
 func each[T any](rows tree[*T], ids []UUID) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for _, id := range ids {
@@ -229,10 +228,9 @@ func sortedBy[T any](list []*T, name func(*T) string) []*T {
 	return list
 }
 
-// Apply returns the snapshot after an update of a monitor of Request. It fails,
-// leaving s the truth as far as it is known, where the update does not fit:
-// then the monitor has to be started again. It also fails, with ErrTooLarge,
-// where the database grows beyond what a switch can have.
+// Apply returns the snapshot after an update of a monitor of Request. If the update does not fit it
+// fails, and the monitor must be started again; s stays as it is. It also fails, with ErrTooLarge,
+// if the database grows beyond what a switch can have.
 func (s *Snapshot) Apply(updates ovsdb.TableUpdates) (*Snapshot, Changes, error) {
 	next := *s
 	var changes Changes
@@ -268,7 +266,8 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 	case TablePort:
 		s.ports, err = m.ports.apply(s.ports, u, func(old, now *Port) {
 			s.count(changes, name, u.UUID, old == nil, now == nil)
-			s.portNamed = reindex(s.portNamed, u.UUID, nameOf(old, portName), nameOf(now, portName))
+			s.portByName = reindex(s.portByName, u.UUID, nameOf(old, portName),
+				nameOf(now, portName))
 		})
 
 	case TableInterface:
@@ -297,7 +296,7 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 	return err
 }
 
-// count notes a change, and follows how many rows there are.
+// count records a change, and keeps the number of rows.
 func (s *Snapshot) count(changes *Changes, name Table, id UUID, inserted, deleted bool) {
 	changes.note(name, id, inserted, deleted)
 	if inserted {
@@ -309,9 +308,9 @@ func (s *Snapshot) count(changes *Changes, name Table, id UUID, inserted, delete
 	}
 }
 
-// indexBridge follows what a bridge refers to.
+// indexBridge updates the indexes of what a bridge refers to.
 func (s *Snapshot) indexBridge(id UUID, old, now *Bridge) {
-	s.bridgeNamed = reindex(s.bridgeNamed, id, nameOf(old, bridgeName), nameOf(now, bridgeName))
+	s.bridgeByName = reindex(s.bridgeByName, id, nameOf(old, bridgeName), nameOf(now, bridgeName))
 	var was, is Bridge
 	if old != nil {
 		was = *old
@@ -335,9 +334,9 @@ func nameOf[T any](row *T, name func(*T) string) []UUID {
 	return []UUID{nameKey(name(row))}
 }
 
-// reindex makes an index say id for the keys of now, which are sorted, and no
-// longer for those of was. Another row may have taken a key over in the same
-// update, before or after; it keeps it.
+// reindex makes an index map the keys of now to id, and no longer those of was. Both are sorted.
+// Another row may take a key over in the same update, before or after this one: then its entry
+// stays.
 func reindex(index tree[UUID], id UUID, was, now []UUID) tree[UUID] {
 	for _, key := range was {
 		if owner, _ := index.get(key); owner == id && !containsSorted(now, key) {

@@ -31,7 +31,7 @@ type table[T Row] struct {
 	version string // of the schema
 	id      func(*T) *UUID
 	columns []column[T]
-	bound   map[string]*bound[T] // those that the schema has
+	bound   map[string]*bound[T] // the columns that the schema has
 }
 
 type bound[T any] struct {
@@ -39,8 +39,8 @@ type bound[T any] struct {
 	typ *ovsdb.ColumnType
 }
 
-// bind keeps of the columns those that the schema has. A table without its
-// first column, the name of its rows, is none of Open vSwitch's.
+// bind returns the table with those columns that the schema has. The first column names the rows; a
+// table without it is not one of Open vSwitch.
 func bind[T Row](
 	db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, columns []column[T],
 ) (*table[T], error) {
@@ -65,15 +65,15 @@ func bind[T Row](
 	return t, nil
 }
 
-// decode makes a row of its columns. Those left out have their default, which
-// is the zero value of the field.
+// decode makes a row from its columns. Columns left out have their default, which is the zero value
+// of the field.
 func (t *table[T]) decode(id UUID, row ovsdb.Row) (*T, error) {
 	out := new(T)
 	*t.id(out) = id
 	return out, t.assign(out, id, row, false)
 }
 
-// patch makes a row of old and the differences of some of its columns.
+// patch makes a row from the old one and the differences of some columns.
 func (t *table[T]) patch(old *T, id UUID, diff ovsdb.Row) (*T, error) {
 	out := new(T)
 	*out = *old
@@ -107,8 +107,8 @@ func (t *table[T]) assign(out *T, id UUID, row ovsdb.Row, diff bool) error {
 	return nil
 }
 
-// apply makes the change u of rows. It tells touch of the old row and the new
-// one; nil is none.
+// apply applies the change u to rows. It calls touch with the old row and the new one; nil means
+// that there is none.
 func (t *table[T]) apply(
 	rows tree[*T], u ovsdb.RowUpdate, touch func(old, new *T),
 ) (tree[*T], error) {
@@ -135,6 +135,16 @@ func (t *table[T]) apply(
 	}
 
 	return rows.with(u.UUID, now), nil
+}
+
+// externalIDs returns the column external_ids of a row, by which its owner is known.
+func (t *table[T]) externalIDs(row *T) Pairs {
+	for i := range t.columns {
+		if c := &t.columns[i]; c.name == "external_ids" {
+			return c.pairs(row)
+		}
+	}
+	return Pairs{}
 }
 
 // equal reports whether two rows have the same contents.

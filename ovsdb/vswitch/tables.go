@@ -6,7 +6,7 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// The columns of each table, the one that names a row first.
+// The columns of each table. The first one names the rows.
 
 var openVSwitchColumns = []column[OpenVSwitch]{
 	col("next_cfg", func(r *OpenVSwitch) *int64 { return &r.NextCfg }, number(), status),
@@ -152,15 +152,15 @@ type model struct {
 	managers    *table[Manager]
 }
 
-// Models keeps what was worked out of schemas, for watchers of many switches of few versions; see
-// also [client.Schemas], without which no two connections have the same schema. Its methods may be
-// called at the same time. The zero value is ready for use; nil keeps nothing.
+// Models caches the bindings of the row types to schemas, for watchers of many switches of few
+// versions. Use it with [client.Schemas]: without that, no two connections share a schema. Methods
+// may be called concurrently. The zero value is ready for use; a nil *Models caches nothing.
 type Models struct {
 	mu    sync.Mutex
 	known map[*ovsdb.DatabaseSchema]*model
 }
 
-// maxModels bounds what servers that make schemas up can fill.
+// maxModels bounds the cache, for servers that make schemas up.
 const maxModels = 64
 
 func (m *Models) of(db *ovsdb.DatabaseSchema) (*model, error) {
@@ -243,8 +243,8 @@ func bindTo[T Row](
 	return err
 }
 
-// Request is the monitor request for everything that the row types hold.
-// Tables and columns that a server does not have are to be pruned.
+// Request is the monitor request for everything that the row types hold. Prune it to the tables and
+// columns that a server has.
 func Request() ovsdb.MonitorRequest {
 	return ovsdb.MonitorRequest{
 		string(TableOpenVSwitch): {Columns: names(openVSwitchColumns)},

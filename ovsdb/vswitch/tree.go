@@ -5,16 +5,15 @@ import (
 	"slices"
 )
 
-// tree is an immutable map from UUID: with and without return a new tree that
-// shares all but the path to the changed entry, so that a change costs the same
-// however many rows there are. Each level branches by four bits of the key, down
-// to where few entries are left, which stand in one list.
+// tree is an immutable map by UUID: with and without return a new tree that shares all but the path
+// to the changed entry, so that a change costs the same whatever the number of rows. Each level
+// branches by four bits of the key. Few entries are kept in one sorted list instead.
 type tree[V comparable] struct{ root *node[V] }
 
 // node is a list of at most maxLeaf entries, sorted by key, or a branch.
 type node[V comparable] struct {
 	entries []entry[V]
-	kids    *[16]*node[V] // nil where it is a list
+	kids    *[16]*node[V] // nil if it is a list
 }
 
 type entry[V comparable] struct {
@@ -22,8 +21,7 @@ type entry[V comparable] struct {
 	value V
 }
 
-// maxLeaf is how many entries may stand in one list: those of the tables of
-// most hosts. A change copies it.
+// maxLeaf is the longest list, enough for the tables of most hosts. A change copies the list.
 const maxLeaf = 16
 
 // nibble is the branch that key takes at a level, which is 0..31.
@@ -35,13 +33,13 @@ func nibble(key UUID, level int) byte {
 	return b & 15
 }
 
-// place is where key stands in a list, or belongs.
-func (n *node[V]) place(key UUID) (at int, stands bool) {
+// place returns the index of key in the list, or the index where it belongs.
+func (n *node[V]) place(key UUID) (at int, found bool) {
 	return slices.BinarySearchFunc(n.entries, key,
 		func(e entry[V], key UUID) int { return e.key.Compare(key) })
 }
 
-func (t tree[V]) get(key UUID) (value V, stands bool) {
+func (t tree[V]) get(key UUID) (value V, found bool) {
 	n := t.root
 	for level := 0; n != nil && n.kids != nil; level++ {
 		n = n.kids[nibble(key, level)]
@@ -51,12 +49,12 @@ func (t tree[V]) get(key UUID) (value V, stands bool) {
 		return value, false
 	}
 
-	at, stands := n.place(key)
-	if stands {
+	at, found := n.place(key)
+	if found {
 		value = n.entries[at].value
 	}
 
-	return value, stands
+	return value, found
 }
 
 func (t tree[V]) with(key UUID, value V) tree[V] {
@@ -74,9 +72,9 @@ func (n *node[V]) with(e entry[V], level int) *node[V] {
 		return &node[V]{kids: &kids}
 	}
 
-	at, stands := n.place(e.key)
+	at, found := n.place(e.key)
 	rest := n.entries[at:]
-	if stands {
+	if found {
 		rest = rest[1:]
 	}
 
@@ -85,7 +83,7 @@ func (n *node[V]) with(e entry[V], level int) *node[V] {
 	return build(entries, level)
 }
 
-// build makes a node of entries that are sorted.
+// build makes a node of sorted entries.
 func build[V comparable](entries []entry[V], level int) *node[V] {
 	if len(entries) <= maxLeaf {
 		return &node[V]{entries: entries}
@@ -113,9 +111,9 @@ func (n *node[V]) without(key UUID, level int) *node[V] {
 		return nil
 	}
 	if n.kids == nil {
-		at, stands := n.place(key)
+		at, found := n.place(key)
 		switch {
-		case !stands:
+		case !found:
 			return n
 		case len(n.entries) == 1:
 			return nil
@@ -133,8 +131,8 @@ func (n *node[V]) without(key UUID, level int) *node[V] {
 	kids := *n.kids
 	kids[i] = kid
 
-	// What is left of a branch becomes a list again, but not before there is
-	// room in it for more.
+	// A small branch becomes a list again, but only once it is half empty, so that it does not
+	// change back at the next insertion.
 	size := 0
 	for _, k := range kids {
 		switch {
@@ -198,8 +196,8 @@ func (n *node[V]) list() []entry[V] {
 	return list
 }
 
-// differences yields each key whose value is not the same in old and now, and
-// visits only what they do not share. One of the entries may be nil.
+// differences yields the entries whose values are not the same in old and now, and visits only what
+// the two do not share. A nil entry means that the key is not there.
 func differences[V comparable](old, now *node[V], yield func(old, now *entry[V])) {
 	if old == now {
 		return

@@ -15,23 +15,21 @@ import (
 // does not carry its owner's mark.
 var ErrNotOwned = errors.New("row belongs to somebody else")
 
-// Owner marks rows: each that a Txn inserts carries external_ids:Key=Value, and
-// with it set a Txn refuses to update or delete a row that does not. The zero
-// Owner marks nothing and refuses nothing.
+// Owner marks rows: every row that a Txn inserts carries external_ids:Key=Value, and the Txn
+// refuses to update or delete a row that does not carry it. The zero Owner marks nothing and
+// refuses nothing.
 type Owner struct{ Key, Value string }
 
 func (o Owner) owns(externalIDs Pairs) bool {
 	return o.Key == "" || externalIDs.Get(o.Key) == o.Value && o.Value != ""
 }
 
-// Txn collects changes of a switch's database, to be committed as one
-// transaction. It is built against a snapshot; what it relies on there is
-// guarded. Use it once, from one goroutine.
+// Txn collects changes of a switch's database and commits them as one transaction. It is built
+// against a snapshot, and guards what it relies on there. Use it once, from one goroutine.
 //
-// Methods that insert return a UUID by which the same Txn refers to the new
-// row; the row's real UUID is known after Commit. The first mistake made in
-// building, such as a row that the snapshot does not have, is reported by Ops
-// and Commit.
+// Methods that insert return a UUID by which the same Txn refers to the new row; the row's real
+// UUID is known after Commit. Ops and Commit report the first mistake in building, such as a row
+// that the snapshot does not have.
 type Txn struct {
 	snap    *Snapshot
 	owner   Owner
@@ -46,13 +44,12 @@ type Txn struct {
 	updated map[UUID]*rowUpdate
 	edits   []*edit
 	edited  map[editKey]*edit
-	homes   map[UUID]UUID // the bridge that a port was moved to; zero: deleted
+	homes   map[UUID]UUID // by port that was moved or deleted: its new bridge, or zero
 	// renumbered are interfaces of ports that were moved.
 	renumbered []UUID
 }
 
-// insertion is a row to be inserted. Its references are complete only when all
-// has been collected.
+// insertion is a row to insert. Its references are among the edits.
 type insertion struct {
 	id   UUID
 	name RowName
@@ -100,25 +97,25 @@ func NewTxn(snap *Snapshot, owner Owner) *Txn {
 // does not count. The nil Txn is empty.
 func (t *Txn) Empty() bool { return t == nil || len(t.inserts)+len(t.updates)+len(t.edits) == 0 }
 
-// IncrementNextCfg makes the transaction count Open_vSwitch.next_cfg up. When
-// cur_cfg of a later snapshot has reached Result.NextCfg the switch has applied
-// the transaction.
+// IncrementNextCfg makes the transaction increment Open_vSwitch.next_cfg. The switch has applied
+// the transaction once cur_cfg of a later snapshot has reached Result.NextCfg.
 func (t *Txn) IncrementNextCfg() { t.nextCfg = true }
 
 // Comment writes a line to the log of the database.
 func (t *Txn) Comment(text string) { t.comment = text }
 
+// fail records the first mistake.
 func (t *Txn) fail(err error) {
 	if t.err == nil {
 		t.err = err
 	}
 }
 
-// placeholderPrefix begins the UUIDs that stand for rows to be inserted. Its
-// version is 15, which no generated UUID has.
+// placeholderPrefix begins the UUIDs of rows that are not inserted yet. Its version is 15, which no
+// generated UUID has.
 var placeholderPrefix = [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// placeholder makes the UUID that stands for the insertion of that index.
+// placeholder returns the UUID that stands for the insertion of that index.
 func placeholder(index int) UUID {
 	var u UUID
 	copy(u[:], placeholderPrefix[:])
@@ -128,8 +125,7 @@ func placeholder(index int) UUID {
 
 func isPlaceholder(u UUID) bool { return [8]byte(u[:8]) == placeholderPrefix }
 
-// insertedIndex is the index that a placeholder was made of, or out of range
-// for any other UUID.
+// insertedIndex is the index of a placeholder, and out of range for any other UUID.
 func insertedIndex(u UUID) int {
 	if n := binary.BigEndian.Uint64(u[8:]); isPlaceholder(u) && n < math.MaxInt {
 		return int(n)
@@ -137,7 +133,7 @@ func insertedIndex(u UUID) int {
 	return math.MaxInt
 }
 
-// insert takes down a row. What of it is status or a reference is left out.
+// insert records the insertion of a row, without its status columns and references.
 func insert[T Row](t *Txn, tab *table[T], name string, row T) UUID {
 	id := placeholder(len(t.inserts))
 	out := ovsdb.Row{}
@@ -162,8 +158,8 @@ func insert[T Row](t *Txn, tab *table[T], name string, row T) UUID {
 	return id
 }
 
-// update takes down what differs between a row of the snapshot and the row that
-// is wanted. The last update of a row counts.
+// update records the differences between a row of the snapshot and the wanted row. The last update
+// of a row counts.
 func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 	id := *tab.id(want)
 	have, ok := rows.get(id)
@@ -203,49 +199,51 @@ func update[T Row](t *Txn, tab *table[T], rows tree[*T], want *T) {
 
 var errNoRow = errors.New("the snapshot has no such row")
 
-// mapMutations changes a map key by key, so that what others write meanwhile
-// stays. An insert keeps the value of a key that exists, so a key that changes
-// is deleted first.
+// mapMutations changes a map key by key, so that other writers' keys stay. A mutation by insert
+// keeps the value of a key that exists, so a key that changes is deleted first.
 func mapMutations(column string, have, want map[string]string) []ovsdb.Mutation {
 	var gone []string
 	put := map[string]string{}
-
 	for k, v := range have {
 		if w, keep := want[k]; !keep || w != v {
 			gone = append(gone, k)
 		}
 	}
-
 	for k, w := range want {
 		if v, exists := have[k]; !exists || v != w {
 			put[k] = w
-			gone = append(gone, k) // somebody may have written it meanwhile
+			gone = append(gone, k) // Somebody may have written it meanwhile.
 		}
 	}
 
-	mutations := []ovsdb.Mutation{{Column: column, Mutator: ovsdb.SetDelete,
-		Value: ovsdb.StringSet(gone...)}}
+	mutations := []ovsdb.Mutation{
+		{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.StringSet(gone...)},
+	}
 	if len(put) > 0 {
 		mutations = append(mutations,
 			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.StringMap(put)})
 	}
-
 	return mutations
 }
 
-// refMutations changes a set of references element by element: what stays is not sent again, and
-// what others write meanwhile stays.
-func refMutations(column string, have, want []UUID) (mutations []ovsdb.Mutation) {
-	if gone := without(have, want); gone != nil {
-		mutations = append(mutations,
-			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetDelete, Value: ovsdb.NewSet(gone...)})
-	}
+// refMutations changes a set of references element by element: it sends only what changes, and
+// keeps what others write meanwhile.
+func refMutations(column string, have, want []UUID) []ovsdb.Mutation {
+	return setMutations(column, without(have, want), without(want, have))
+}
 
-	if more := without(want, have); more != nil {
+// setMutations removes elements from a set and adds others.
+func setMutations(column string, remove, add []UUID) (mutations []ovsdb.Mutation) {
+	if len(remove) > 0 {
+		set := ovsdb.NewSet(remove...)
 		mutations = append(mutations,
-			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(more...)})
+			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetDelete, Value: set})
 	}
-
+	if len(add) > 0 {
+		set := ovsdb.NewSet(add...)
+		mutations = append(mutations,
+			ovsdb.Mutation{Column: column, Mutator: ovsdb.SetInsert, Value: set})
+	}
 	return mutations
 }
 
@@ -268,71 +266,37 @@ func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
 	}
 }
 
-// Ops returns the operations: guards, inserts, updates, references, the count
-// of next_cfg. It returns the first mistake made in building.
+// Ops returns the operations: guards, inserts, updates, references, next_cfg, comment. It returns
+// the first mistake in building.
 func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 	ops, _, err := t.build()
 	return ops, err
 }
 
-// layout tells where in the operations stands what.
+// layout says where the results of each kind of operation are.
 type layout struct {
-	guards  int // the first so many
-	inserts int // index of the first
+	guards  int // how many: they come first
+	inserts int // index of the first one
 	nextCfg int // index of the select, or -1
 }
 
+// build returns the operations in the order that Ops documents.
 func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 	at := layout{nextCfg: -1}
+	if t.nextCfg && t.err == nil {
+		t.guardSystem()
+	}
 	if t.err != nil {
 		return nil, at, t.err
 	}
 
-	var ops []ovsdb.Operation
-	if t.nextCfg && t.guardSystem() == nil {
-		return nil, at, t.err
-	}
-
+	ops := make([]ovsdb.Operation, 0, len(t.guards)+len(t.inserts)+len(t.updates)+len(t.edits)+3)
 	for _, g := range t.guards {
 		ops = append(ops, g.operation())
 	}
-
-	at.guards, at.inserts = len(t.guards), len(t.guards)
-	rows := make([]ovsdb.Row, len(t.inserts))
-	for i, in := range t.inserts {
-		rows[i] = maps.Clone(in.row)
-	}
-
-	for _, e := range t.edits {
-		if i := insertedIndex(e.id); i < len(rows) {
-			rows[i][e.column] = ovsdb.NewSet(e.add...)
-		}
-	}
-
-	for i, in := range t.inserts {
-		ops = append(ops,
-			ovsdb.Insert{Table: string(in.name.Table), Row: rows[i], UUIDName: t.uuidName(in.id)})
-	}
-
-	for _, u := range t.updates {
-		where := []ovsdb.Condition{ovsdb.ByUUID(u.id)}
-		if len(u.row) > 0 {
-			ops = append(ops, ovsdb.Update{Table: string(u.table), Where: where, Row: u.row})
-		}
-
-		if len(u.mutations) > 0 {
-			ops = append(ops,
-				ovsdb.Mutate{Table: string(u.table), Where: where, Mutations: u.mutations})
-		}
-	}
-
-	for _, id := range t.renumbered {
-		ops = append(ops, ovsdb.Update{
-			Table: string(TableInterface), Where: []ovsdb.Condition{ovsdb.ByUUID(id)},
-			Row: ovsdb.Row{"ofport": ovsdb.Set{}},
-		})
-	}
-
+	at.guards, at.inserts = len(ops), len(ops)
+	ops = t.appendInserts(ops)
+	ops = t.appendUpdates(ops)
 	for _, e := range t.edits {
 		if !isPlaceholder(e.id) {
 			ops = append(ops, e.operation())
@@ -340,17 +304,9 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 	}
 
 	if t.nextCfg {
-		where := []ovsdb.Condition{ovsdb.ByUUID(t.snap.System().UUID)}
-		count := ovsdb.Mutation{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}
-		ops = append(ops,
-			ovsdb.Mutate{Table: string(TableOpenVSwitch), Where: where,
-				Mutations: []ovsdb.Mutation{count}})
-		at.nextCfg = len(ops)
-		ops = append(ops,
-			ovsdb.Select{Table: string(TableOpenVSwitch), Where: where,
-				Columns: []string{"next_cfg"}})
+		ops = t.appendNextCfg(ops)
+		at.nextCfg = len(ops) - 1
 	}
-
 	if t.comment != "" {
 		ops = append(ops, ovsdb.Comment{Text: t.comment})
 	}
@@ -358,25 +314,64 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 	for i, op := range ops {
 		ops[i] = t.nameRows(op)
 	}
-
 	return ops, at, t.err
 }
 
+// appendInserts appends the inserts. References between new rows are part of the rows.
+func (t *Txn) appendInserts(ops []ovsdb.Operation) []ovsdb.Operation {
+	rows := make([]ovsdb.Row, len(t.inserts))
+	for i, in := range t.inserts {
+		rows[i] = maps.Clone(in.row)
+	}
+	for _, e := range t.edits {
+		if i := insertedIndex(e.id); i < len(rows) {
+			rows[i][e.column] = ovsdb.NewSet(e.add...)
+		}
+	}
+
+	for i, in := range t.inserts {
+		table := string(in.name.Table)
+		ops = append(ops, ovsdb.Insert{Table: table, Row: rows[i], UUIDName: t.uuidName(in.id)})
+	}
+	return ops
+}
+
+// appendUpdates appends the changes of rows, and clears the numbers of interfaces that were moved.
+func (t *Txn) appendUpdates(ops []ovsdb.Operation) []ovsdb.Operation {
+	for _, u := range t.updates {
+		table, where := string(u.table), []ovsdb.Condition{ovsdb.ByUUID(u.id)}
+		if len(u.row) > 0 {
+			ops = append(ops, ovsdb.Update{Table: table, Where: where, Row: u.row})
+		}
+		if len(u.mutations) > 0 {
+			ops = append(ops, ovsdb.Mutate{Table: table, Where: where, Mutations: u.mutations})
+		}
+	}
+
+	for _, id := range t.renumbered {
+		where := []ovsdb.Condition{ovsdb.ByUUID(id)}
+		none := ovsdb.Row{"ofport": ovsdb.Set{}}
+		ops = append(ops, ovsdb.Update{Table: string(TableInterface), Where: where, Row: none})
+	}
+	return ops
+}
+
+// appendNextCfg increments next_cfg and reads it.
+func (t *Txn) appendNextCfg(ops []ovsdb.Operation) []ovsdb.Operation {
+	const table, column = string(TableOpenVSwitch), "next_cfg"
+	where := []ovsdb.Condition{ovsdb.ByUUID(t.snap.System().UUID)}
+	add := []ovsdb.Mutation{{Column: column, Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}}
+
+	return append(ops,
+		ovsdb.Mutate{Table: table, Where: where, Mutations: add},
+		ovsdb.Select{Table: table, Where: where, Columns: []string{column}})
+}
+
 func (e *edit) operation() ovsdb.Operation {
-	op := ovsdb.Mutate{Table: string(e.table), Where: []ovsdb.Condition{ovsdb.ByUUID(e.id)}}
-	if len(e.remove) > 0 {
-		op.Mutations = append(op.Mutations,
-			ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetDelete,
-				Value: ovsdb.NewSet(e.remove...)})
+	return ovsdb.Mutate{
+		Table: string(e.table), Where: []ovsdb.Condition{ovsdb.ByUUID(e.id)},
+		Mutations: setMutations(e.column, e.remove, e.add),
 	}
-
-	if len(e.add) > 0 {
-		op.Mutations = append(op.Mutations,
-			ovsdb.Mutation{Column: e.column, Mutator: ovsdb.SetInsert,
-				Value: ovsdb.NewSet(e.add...)})
-	}
-
-	return op
 }
 
 // uuidName is the name of an inserted row within the transaction.
@@ -389,7 +384,7 @@ func (t *Txn) uuidName(id UUID) ovsdb.NamedUUID {
 	return ovsdb.NamedUUID("row" + strconv.Itoa(n+1))
 }
 
-// nameRows puts the names of inserted rows where UUIDs stand for them.
+// nameRows replaces the placeholders of inserted rows by their names.
 func (t *Txn) nameRows(op ovsdb.Operation) ovsdb.Operation {
 	switch op := op.(type) {
 	case ovsdb.Insert:

@@ -6,9 +6,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// InsertBridge adds a bridge, with the port and the interface of type internal
-// that carry its name. Ports, mirrors and controllers of b are not looked at:
-// they have methods of their own.
+// InsertBridge adds a bridge, with the port and the internal interface of its name. Ports, Mirrors
+// and Controllers of b are ignored: they have Insert methods of their own.
 func (t *Txn) InsertBridge(b Bridge) UUID {
 	id := insert(t, t.snap.model.bridges, b.Name, b)
 	if t.guardSystem() != nil {
@@ -19,10 +18,9 @@ func (t *Txn) InsertBridge(b Bridge) UUID {
 	return id
 }
 
-// InsertPort adds a port to a bridge, which is in the snapshot or was inserted
-// by t. The port's interfaces are those given: none means one of the port's
-// name and the type "", a device of the system; an interface without a name
-// gets the port's.
+// InsertPort adds a port with its interfaces to a bridge, which is in the snapshot or was inserted
+// by t. Without interfaces it gets one of the port's name and type "", a device of the system. An
+// interface without a name gets the port's name.
 func (t *Txn) InsertPort(bridge UUID, p Port, interfaces ...Interface) UUID {
 	if !t.guardBridge(bridge) {
 		return UUID{}
@@ -45,8 +43,8 @@ func (t *Txn) InsertPort(bridge UUID, p Port, interfaces ...Interface) UUID {
 	return id
 }
 
-// InsertMirror adds a mirror to a bridge. The ports that m names are in the
-// snapshot, and then must still be there at the commit, or were inserted by t.
+// InsertMirror adds a mirror to a bridge. The ports that m names were inserted by t, or are in the
+// snapshot and must still be there at the commit.
 func (t *Txn) InsertMirror(bridge UUID, m Mirror) UUID {
 	if !t.guardBridge(bridge) {
 		return UUID{}
@@ -69,62 +67,62 @@ func (t *Txn) InsertController(bridge UUID, c Controller) UUID {
 	return id
 }
 
-// UpdateSystem writes what differs in external_ids and other_config, which
-// belong to everybody: no owner is asked.
+// UpdateSystem writes the differences in external_ids and other_config. These belong to everybody,
+// so the owner is not checked.
 func (t *Txn) UpdateSystem(want OpenVSwitch) {
 	if t.guardSystem() != nil {
 		update(t, t.snap.model.systems, t.snap.systems, &want)
 	}
 }
 
-// UpdateBridge writes what differs between want and the row of its UUID in the
-// snapshot: configuration only, neither status nor references. A column that
-// equals the snapshot's is not written, maps are changed key by key.
+// UpdateBridge writes the differences between want and the row of its UUID in the snapshot:
+// configuration only, neither status nor references. A column that equals the snapshot's is not
+// written; maps are changed key by key.
 func (t *Txn) UpdateBridge(want Bridge) {
-	if row, ok := t.snap.bridges.get(want.UUID); t.mayChange(TableBridge, want.UUID, ok,
-		func() Pairs { return row.ExternalIDs }) {
+	if row := changeable(t, t.snap.model.bridges, t.snap.bridges, want.UUID); row != nil {
 		t.guardBridge(want.UUID)
 		update(t, t.snap.model.bridges, t.snap.bridges, &want)
 	}
 }
 
-// UpdatePort does for a port what UpdateBridge does for a bridge. The port that
-// a bridge has of its own is the bridge's owner's too.
+// UpdatePort does for a port what UpdateBridge does for a bridge. The bridge's owner also owns the
+// port that has the bridge's name.
 func (t *Txn) UpdatePort(want Port) {
 	row, ok := t.snap.ports.get(want.UUID)
-	ids := func() Pairs {
-		if id, on := t.snap.bridgeOfPort.get(want.UUID); on && !t.owner.owns(row.ExternalIDs) {
-			if bridge, stands := t.snap.bridges.get(id); stands && bridge.Name == row.Name {
-				return bridge.ExternalIDs
-			}
-		}
-
-		return row.ExternalIDs
-	}
-	if t.mayChange(TablePort, want.UUID, ok, ids) {
+	if t.mayChange(TablePort, want.UUID, ok, func() Pairs { return t.portOwnership(row) }) {
 		t.guardPort(row)
 		update(t, t.snap.model.ports, t.snap.ports, &want)
 	}
 }
 
+// portOwnership returns the external_ids that decide who owns a port: its own, or those of the
+// bridge whose name it has.
+func (t *Txn) portOwnership(row *Port) Pairs {
+	if t.owner.owns(row.ExternalIDs) {
+		return row.ExternalIDs
+	}
+	if bridge, ok := t.snap.BridgeOfPort(row.UUID); ok && bridge.Name == row.Name {
+		return bridge.ExternalIDs
+	}
+	return row.ExternalIDs
+}
+
 // UpdateInterface does for an interface what UpdateBridge does for a bridge.
 func (t *Txn) UpdateInterface(want Interface) {
-	if row, ok := t.snap.interfaces.get(want.UUID); t.mayChange(TableInterface, want.UUID, ok,
-		func() Pairs { return row.ExternalIDs }) {
+	if row := changeable(t, t.snap.model.interfaces, t.snap.interfaces, want.UUID); row != nil {
 		t.guardRow(TableInterface, row.UUID, "name", ovsdb.String(row.Name), row.ExternalIDs)
 		update(t, t.snap.model.interfaces, t.snap.interfaces, &want)
 	}
 }
 
-// UpdateMirror does for a mirror what UpdateBridge does for a bridge, but that
-// selected ports are added and taken out one by one. The ports that want names
-// and the mirror did not must be there at the commit, and its output.
+// UpdateMirror does for a mirror what UpdateBridge does for a bridge, except that selected ports
+// are added and removed one by one. Its output port, and the ports that the mirror did not select
+// before, must still be there at the commit.
 func (t *Txn) UpdateMirror(want Mirror) {
-	if row, ok := t.snap.mirrors.get(want.UUID); t.mayChange(TableMirror, want.UUID, ok,
-		func() Pairs { return row.ExternalIDs }) {
+	if row := changeable(t, t.snap.model.mirrors, t.snap.mirrors, want.UUID); row != nil {
 		t.guardMirror(row)
-		want.SelectSrcPort, want.SelectDstPort = inOrder(want.SelectSrcPort),
-			inOrder(want.SelectDstPort)
+		want.SelectSrcPort = inOrder(want.SelectSrcPort)
+		want.SelectDstPort = inOrder(want.SelectDstPort)
 		t.guardMirrorPorts(row, &want)
 		update(t, t.snap.model.mirrors, t.snap.mirrors, &want)
 	}
@@ -132,19 +130,17 @@ func (t *Txn) UpdateMirror(want Mirror) {
 
 // UpdateController does for a controller what UpdateBridge does for a bridge.
 func (t *Txn) UpdateController(want Controller) {
-	if row, ok := t.snap.controllers.get(want.UUID); t.mayChange(TableController, want.UUID, ok,
-		func() Pairs { return row.ExternalIDs }) {
+	if row := changeable(t, t.snap.model.controllers, t.snap.controllers, want.UUID); row != nil {
 		t.guardController(row)
 		update(t, t.snap.model.controllers, t.snap.controllers, &want)
 	}
 }
 
-// DeleteBridge removes a bridge with its ports, mirrors and controllers.
-// Deleting what the snapshot does not have changes nothing, here and below.
+// DeleteBridge removes a bridge with its ports, mirrors and controllers. Deleting a row that the
+// snapshot does not have changes nothing; this holds for all Delete methods.
 func (t *Txn) DeleteBridge(id UUID) {
-	row, ok := t.snap.bridges.get(id)
-	if !ok || !t.mayChange(TableBridge, id, ok, func() Pairs { return row.ExternalIDs }) ||
-		t.guardSystem() == nil {
+	row := deletable(t, t.snap.model.bridges, t.snap.bridges, id)
+	if row == nil || t.guardSystem() == nil {
 		return
 	}
 
@@ -152,16 +148,11 @@ func (t *Txn) DeleteBridge(id UUID) {
 	t.refer(TableOpenVSwitch, t.snap.System().UUID, "bridges", UUID{}, id)
 }
 
-// DeletePort removes a port from its bridge. The row and its interfaces, which
-// nothing refers to any more, are gone with the commit, and mirrors that name
-// the port forget it.
+// DeletePort removes a port from its bridge. Nothing refers to the row and its interfaces any more,
+// so the database deletes them with the commit, and removes the port from all mirrors.
 func (t *Txn) DeletePort(id UUID) {
-	row, ok := t.snap.ports.get(id)
-	if !ok || !t.mayChange(TablePort, id, ok, func() Pairs { return row.ExternalIDs }) {
-		return
-	}
-
-	if t.settle(id, UUID{}) {
+	row := deletable(t, t.snap.model.ports, t.snap.ports, id)
+	if row != nil && t.setHome(id, UUID{}) {
 		t.guardPort(row)
 		t.takeFrom(t.snap.bridgeOfPort, "ports", id)
 	}
@@ -169,24 +160,20 @@ func (t *Txn) DeletePort(id UUID) {
 
 // DeleteMirror removes a mirror from its bridge.
 func (t *Txn) DeleteMirror(id UUID) {
-	row, ok := t.snap.mirrors.get(id)
-	if !ok || !t.mayChange(TableMirror, id, ok, func() Pairs { return row.ExternalIDs }) {
-		return
+	if row := deletable(t, t.snap.model.mirrors, t.snap.mirrors, id); row != nil {
+		t.guardMirror(row)
+		t.takeFrom(t.snap.bridgeOfMirror, "mirrors", id)
 	}
-
-	t.guardMirror(row)
-	t.takeFrom(t.snap.bridgeOfMirror, "mirrors", id)
 }
 
 // DeleteController removes a controller from the bridge that has it.
 func (t *Txn) DeleteController(id UUID) {
-	row, ok := t.snap.controllers.get(id)
-	if !ok || !t.mayChange(TableController, id, ok, func() Pairs { return row.ExternalIDs }) {
+	row := deletable(t, t.snap.model.controllers, t.snap.controllers, id)
+	if row == nil {
 		return
 	}
 
 	t.guardController(row)
-
 	for _, b := range t.snap.bridges.all() {
 		if containsSorted(b.Controllers, id) {
 			t.removeRef(b.UUID, "controller", id)
@@ -194,18 +181,18 @@ func (t *Txn) DeleteController(id UUID) {
 	}
 }
 
-// MovePort takes a port, with its row and its interfaces, from the bridge that
-// it is on to another. Whose port it is does not matter. Its OpenFlow number is
-// forgotten: until the switch has told the one on the other bridge it would be
-// taken for that, and there it may be another port's.
+// MovePort moves a port, with its row and its interfaces, to another bridge. The owner is not
+// checked. Its OpenFlow number is cleared: until the switch has assigned one on the new bridge, the
+// old number would be taken for it, and there it may be another port's.
 func (t *Txn) MovePort(port, to UUID) {
 	row, ok := t.snap.ports.get(port)
 	if !ok {
 		t.fail(fmt.Errorf("move of port %v: %w", port, errNoRow))
 		return
 	}
-	if from, _ := t.snap.bridgeOfPort.get(port); from == to || !t.guardBridge(to) ||
-		!t.settle(port, to) {
+
+	from, _ := t.snap.bridgeOfPort.get(port)
+	if from == to || !t.guardBridge(to) || !t.setHome(port, to) {
 		return
 	}
 
@@ -215,16 +202,16 @@ func (t *Txn) MovePort(port, to UUID) {
 	t.renumbered = append(t.renumbered, row.Interfaces...)
 }
 
-// settle takes down where a port will be; zero is nowhere. It reports whether that
-// is news. A transaction cannot want two things.
-func (t *Txn) settle(port, home UUID) bool {
-	old, settled := t.homes[port]
-	if settled && old != home {
+// setHome records the bridge that a port will be on; zero means that it is deleted. It returns
+// false if that was recorded before. Two different homes are a mistake.
+func (t *Txn) setHome(port, home UUID) bool {
+	old, known := t.homes[port]
+	if known && old != home {
 		t.fail(fmt.Errorf("port %v is to be moved or deleted, and then something else", port))
 	}
 
 	t.homes[port] = home
-	return !settled
+	return !known
 }
 
 // takeFrom removes a reference from the bridge that the index names.
@@ -234,7 +221,7 @@ func (t *Txn) takeFrom(index tree[UUID], column string, id UUID) {
 	}
 }
 
-// removeRef removes a reference of a bridge, which must still have it.
+// removeRef removes a reference of a bridge, and guards that the bridge still has it.
 func (t *Txn) removeRef(bridge UUID, column string, id UUID) {
 	if !t.guardBridge(bridge) {
 		return
@@ -245,17 +232,34 @@ func (t *Txn) removeRef(bridge UUID, column string, id UUID) {
 	t.refer(TableBridge, bridge, column, UUID{}, id)
 }
 
-// mayChange reports whether a row is there and the owner's.
+// changeable returns a row of the snapshot that the owner may change. If there is none it records
+// the mistake and returns nil.
+func changeable[T Row](t *Txn, tab *table[T], rows tree[*T], id UUID) *T {
+	row, ok := rows.get(id)
+	if !t.mayChange(tab.name, id, ok, func() Pairs { return tab.externalIDs(row) }) {
+		return nil
+	}
+	return row
+}
+
+// deletable is changeable for a delete, where a row that is not in the snapshot is no mistake.
+func deletable[T Row](t *Txn, tab *table[T], rows tree[*T], id UUID) *T {
+	if _, ok := rows.get(id); !ok {
+		return nil
+	}
+	return changeable(t, tab, rows, id)
+}
+
+// mayChange reports whether a row exists and belongs to the owner, and records the mistake if not.
 func (t *Txn) mayChange(table Table, id UUID, exists bool, externalIDs func() Pairs) bool {
 	switch {
 	case !exists:
 		t.fail(fmt.Errorf("change of %s %v: %w", table, id, errNoRow))
 	case !t.owner.owns(externalIDs()):
-		t.fail(fmt.Errorf("change of %s %v, which lacks external_ids:%s=%s: %w", table, id,
-			t.owner.Key, t.owner.Value, ErrNotOwned))
+		t.fail(fmt.Errorf("change of %s %v, which lacks external_ids:%s=%s: %w",
+			table, id, t.owner.Key, t.owner.Value, ErrNotOwned))
 	default:
 		return true
 	}
-
 	return false
 }

@@ -15,10 +15,9 @@ const Database = "Open_vSwitch"
 // queue until Next or Snapshot applies all of them at once: a slow caller sees
 // fewer snapshots, and always the latest.
 //
-// Either call, when made after a Commit on the same connection has returned,
-// works with all that the server had committed until then: the transaction's
-// effects, or what was in its way where it failed with ErrConflict. For the
-// server sends what has changed before it sends the reply.
+// After a Commit on the same connection has returned, both calls see all that the server had
+// committed until then: the transaction's effects, or, if it failed with ErrConflict, what was in
+// its way. For the server sends changes before it sends the reply.
 //
 // A caller that takes no snapshot for long loses the connection with
 // client.ErrSlowConsumer; see client.Options.QueueUpdates.
@@ -26,14 +25,14 @@ type Watcher struct {
 	conn    *client.Conn
 	monitor *client.Monitor
 
-	mu   sync.Mutex
-	snap *Snapshot
-	told *Snapshot // what Next returned last
-	err  error
-	come int // bytes of updates since the snapshot was measured
+	mu         sync.Mutex
+	snap       *Snapshot
+	returned   *Snapshot // by the last call of Next
+	err        error
+	unmeasured int // bytes of updates since the snapshot was measured
 }
 
-// watched is the request of all watchers, which nobody changes.
+// watched is the request that all watchers share; nobody changes it.
 var watched = sync.OnceValue(Request)
 
 // Watch starts to monitor the Open_vSwitch database of a connection.
@@ -52,7 +51,7 @@ func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher
 	model, err := models.of(m.Schema())
 	if err == nil {
 		w.snap = &Snapshot{model: model}
-		w.drain()
+		w.drainLocked()
 		err = w.err
 	}
 
@@ -64,19 +63,20 @@ func WatchWith(ctx context.Context, conn *client.Conn, models *Models) (*Watcher
 	return w, nil
 }
 
-// drain applies every update that has come, but not those that come meanwhile, of which a server
-// may send any number. The caller holds mu, or is alone.
-func (w *Watcher) drain() {
-	for left := w.monitor.Waiting(); w.err == nil && left >= 0; left-- { // One more tells of the end.
+// drainLocked applies the updates that wait. It does not wait for those that come meanwhile: a
+// server may send any number of them. WatchWith calls it before anybody else has w.
+func (w *Watcher) drainLocked() {
+	// One turn more than there are updates, to notice the end.
+	for left := w.monitor.Waiting(); w.err == nil && left >= 0; left-- {
 		u, open := w.monitor.Next()
 		if u == nil && open {
 			return
 		}
-		w.take(u, open)
+		w.takeLocked(u, open)
 	}
 }
 
-func (w *Watcher) take(u *client.Update, open bool) {
+func (w *Watcher) takeLocked(u *client.Update, open bool) {
 	if !open {
 		if w.err = w.conn.Err(); w.err == nil {
 			w.err = client.ErrClosed // the monitor alone was canceled
@@ -92,10 +92,10 @@ func (w *Watcher) take(u *client.Update, open bool) {
 
 	w.snap = next
 
-	// A server that adds to its rows without end is found out in time; measuring after each update
-	// would cost too much.
-	if w.come += u.Size; w.come > measureAfter {
-		w.come = 0
+	// Measuring after each update would cost too much; a server whose rows grow without end is
+	// still noticed in time.
+	if w.unmeasured += u.Size; w.unmeasured > measureAfter {
+		w.unmeasured = 0
 		if size := w.snap.size(); size > maxSize {
 			w.err = fmt.Errorf("%w: %d bytes of rows, want at most %d", ErrTooLarge, size, maxSize)
 		}
@@ -107,21 +107,20 @@ func (w *Watcher) take(u *client.Update, open bool) {
 func (w *Watcher) Snapshot() *Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.drain()
+	w.drainLocked()
 	return w.snap
 }
 
-// Next waits until there is a snapshot that it has not returned yet, and
-// returns the latest: at first the initial state. What changed is what
-// Snapshot.Since says. Once the connection has ended and its last updates were
-// told, it returns the connection's error.
+// Next waits until there is a snapshot that it has not returned yet, and returns the latest one; at
+// first that is the initial state. Use Snapshot.Since to see what changed. Once the connection has
+// ended and its last updates were returned, it returns the connection's error.
 func (w *Watcher) Next(ctx context.Context) (*Snapshot, error) {
 	for {
 		w.mu.Lock()
-		w.drain()
+		w.drainLocked()
 		snap, err := w.snap, w.err
-		fresh := snap != w.told
-		w.told = snap
+		fresh := snap != w.returned
+		w.returned = snap
 		w.mu.Unlock()
 
 		switch {
@@ -139,17 +138,15 @@ func (w *Watcher) Next(ctx context.Context) (*Snapshot, error) {
 	}
 }
 
-// Ready receives when Next would not wait, for a caller that waits for other
-// things too. It may receive once too often.
+// Ready receives when Next would not block, for use in a select. It may receive once too often.
 func (w *Watcher) Ready() <-chan struct{} { return w.monitor.Ready() }
 
-// Err is nil while Snapshot follows the database. Else it is why it no longer does: the connection
-// has ended, or the server sent what does not fit what it sent before; the connection is then of no
-// use.
+// Err is nil while Snapshot follows the database. Otherwise it says why it does not: the connection
+// has ended, or the server sent an update that does not fit, and the connection is of no use.
 func (w *Watcher) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.drain()
+	w.drainLocked()
 	return w.err
 }
 

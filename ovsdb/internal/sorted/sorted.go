@@ -3,8 +3,8 @@ package sorted
 
 import "slices"
 
-// Toggle returns the elements that only one of the two sets has. So it applies a difference to a set
-// (ovsdb-server(7), 4.1.14). The result is a new slice.
+// Toggle returns the elements that only one of the two sets has. So it applies a difference to a
+// set (ovsdb-server(7), 4.1.14). The result is a new slice.
 func Toggle[S ~[]E, E any](a, b S, compare func(E, E) int) S {
 	out := make(S, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
