@@ -56,8 +56,9 @@ type App struct {
 
 	connection connection
 	verbose    int
-	started    bool // the command line was right, and the verb runs
-	outcome    int  // the exit code if there is no error
+	started    bool   // the command line was right, and the verb runs
+	outcome    int    // the exit code if there is no error
+	lastBody   []byte // of the last request that had one
 }
 
 // New returns an App for one call.

@@ -44,6 +44,9 @@ func (c *connection) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.keyFile, "key-file", "", "key of --cert-file (TAPLINE_KEY_FILE)")
 }
 
+// AdoptConnection has the App connect as another does whose flags were parsed.
+func (a *App) AdoptConnection(other *App) { a.connection = other.connection }
+
 // Client returns a client of the controller. Nothing is sent before its first request.
 func (a *App) Client() (*client.Client, error) {
 	server := format.First(a.connection.server, a.Env("TAPLINE_SERVER"), defaultServer)

@@ -33,7 +33,7 @@ func (a *App) httpClient() (*http.Client, error) {
 	default:
 		transport = &progressTransport{next: transport, app: a}
 	}
-	return &http.Client{Transport: transport}, nil
+	return &http.Client{Transport: &bodyKeeper{next: transport, app: a}}, nil
 }
 
 func (a *App) tlsConfig() (*tls.Config, error) {

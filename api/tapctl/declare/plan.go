@@ -91,9 +91,8 @@ func planVerb(
 		app.Style.Format = output.Value.String()
 	}
 
-	// The inner App, since its flags may say where the controller is.
-	inner.Transport = nil
-	c, err := inner.Client()
+	app.AdoptConnection(inner) // The verb's flags may say where the controller is.
+	c, err := app.Client()
 	if err != nil {
 		return err
 	}
