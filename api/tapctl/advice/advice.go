@@ -57,5 +57,6 @@ func Of(err error) (lines []string, next string, ok bool) {
 	if errors.As(err, &one) {
 		return []string{err.Error()}, one.Next, true
 	}
+
 	return nil, "", false
 }

@@ -148,6 +148,7 @@ func JoinWords(root *cobra.Command, args []string) []string {
 			return args // The rest are its arguments.
 		}
 	}
+
 	return args
 }
 
@@ -176,5 +177,6 @@ func oneLine(err error) string {
 	if !found {
 		return wrong
 	}
+
 	return wrong + "; did you mean " + strings.Join(strings.Fields(proposals), ", ") + "?"
 }

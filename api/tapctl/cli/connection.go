@@ -31,16 +31,21 @@ type connection struct {
 func (c *connection) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.server, "server", "",
 		"URL of the controller (TAPLINE_SERVER; default "+defaultServer+")")
+
 	flags.StringVar(&c.token, "token", "",
 		"token (TAPLINE_TOKEN); other users of this machine can see it in the process list")
+
 	flags.StringVar(&c.tokenFile, "token-file", "",
 		"file that holds the token (TAPLINE_TOKEN_FILE; default admin.token in the controller's "+
 			"data directory)")
+
 	flags.StringVar(&c.caFile, "ca-file", "",
 		"CA certificates that the controller's certificate is checked against (TAPLINE_CA_FILE; "+
 			"default those of the system)")
+
 	flags.StringVar(&c.certFile, "cert-file", "",
 		"client certificate, if the controller asks for one (TAPLINE_CERT_FILE)")
+
 	flags.StringVar(&c.keyFile, "key-file", "", "key of --cert-file (TAPLINE_KEY_FILE)")
 }
 
@@ -58,6 +63,7 @@ func (a *App) Client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	httpClient, err := a.httpClient()
 	if err != nil {
 		return nil, err
@@ -75,6 +81,7 @@ func (a *App) Client() (*client.Client, error) {
 			Next: "correct --server, --token or their environment variables",
 		}
 	}
+
 	return c, nil
 }
 
@@ -97,6 +104,7 @@ func (a *App) findToken() (string, error) {
 	if path == "" {
 		return a.findDefaultToken()
 	}
+
 	token, err := readToken(path)
 	if err != nil {
 		return "", &advice.Error{
@@ -104,6 +112,7 @@ func (a *App) findToken() (string, error) {
 			Next: "give the controller's admin.token with --token-file or TAPLINE_TOKEN_FILE",
 		}
 	}
+
 	return token, nil
 }
 
@@ -115,6 +124,7 @@ func (a *App) findDefaultToken() (string, error) {
 		if err == nil {
 			return token, nil
 		}
+
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", &advice.Error{
 				Err:  err,
@@ -126,6 +136,7 @@ func (a *App) findDefaultToken() (string, error) {
 	if format.First(a.connection.certFile, a.Env("TAPLINE_CERT_FILE")) != "" {
 		return "", nil // The certificate may have a role of its own (client_roles).
 	}
+
 	return "", advice.New(
 		"give the controller's admin.token with --token-file or TAPLINE_TOKEN_FILE, "+
 			"or its content with TAPLINE_TOKEN",
@@ -147,6 +158,7 @@ func (a *App) defaultTokenFiles() []string {
 	if a.Root || len(paths) == 0 {
 		paths = append(paths, filepath.Join(systemDir, tokenFile))
 	}
+
 	return paths
 }
 
@@ -160,5 +172,6 @@ func readToken(path string) (string, error) {
 	if token == "" {
 		return "", fmt.Errorf("the token file %s is empty", path)
 	}
+
 	return token, nil
 }

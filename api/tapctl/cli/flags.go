@@ -50,6 +50,7 @@ func Pairs(flag, form string, texts []string, mayBeEmpty bool) (map[string]*stri
 		if err != nil {
 			return nil, err
 		}
+
 		if _, twice := out[name]; twice {
 			return nil, Usage("--%s %s is given twice", flag, name)
 		}
@@ -59,5 +60,6 @@ func Pairs(flag, form string, texts []string, mayBeEmpty bool) (map[string]*stri
 			out[name] = &value
 		}
 	}
+
 	return out, nil
 }

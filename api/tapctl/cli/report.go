@@ -29,6 +29,7 @@ func (a *App) Each(cmd *cobra.Command, args []string, do func(ref string) error)
 		if err == nil {
 			continue
 		}
+
 		if len(args) == 1 || errors.Is(err, context.Canceled) {
 			return err
 		}
@@ -36,6 +37,7 @@ func (a *App) Each(cmd *cobra.Command, args []string, do func(ref string) error)
 		a.report(cmd.Context(), cmd.CommandPath()+": "+format.Printable(ref), err)
 		failed = errReported
 	}
+
 	return failed
 }
 
@@ -45,6 +47,7 @@ func (a *App) Settle(noun, name string, health kind.Health) {
 	if a.Wait == 0 {
 		return
 	}
+
 	reason := format.First(health.Reason, "no reason is given")
 
 	switch health.Status {
@@ -95,6 +98,7 @@ func (a *App) reportRefusal(path string, refused *client.Error) {
 	if len(p.Errors) == 0 {
 		fmt.Fprintf(a.Err, "%s: %s\n", path, format.Printable(p.Detail))
 	}
+
 	for _, f := range p.Errors {
 		fmt.Fprintf(a.Err, "%s: %s: %s\n",
 			path, format.Printable(f.Field), format.Printable(f.Detail))
@@ -102,6 +106,7 @@ func (a *App) reportRefusal(path string, refused *client.Error) {
 
 	fmt.Fprintf(a.Err, "  where: %s %s answered %d %s\n",
 		refused.Method, refused.URL, p.Status, http.StatusText(p.Status))
+
 	if next := nextAfterStatus[p.Status]; next != "" {
 		fmt.Fprintf(a.Err, "  next: %s\n", next)
 	}
@@ -128,6 +133,7 @@ func nextAfterNoAnswer(err error) string {
 		return "the controller refuses our certificate, or the lack of one: give one that " +
 			"api.tls.client_ca has signed with --cert-file and --key-file"
 	}
+
 	return "check that the controller runs (tapline serve) and that --server or TAPLINE_SERVER " +
 		"names it"
 }

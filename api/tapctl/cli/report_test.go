@@ -34,6 +34,7 @@ func TestNamesThatDoNotExistGetProposals(t *testing.T) {
 
 	require.Contains(t, d.Fails(cli.ExitUsage, "tap-flow-lst"),
 		`unknown command "tap-flow-lst" for "tapctl"; did you mean tap-flow-`)
+
 	require.NotContains(t, d.Fails(cli.ExitFailed, "tap-flow-show entirely-different"),
 		"did you mean")
 }
@@ -64,12 +65,14 @@ func TestStatusesGetAdvice(t *testing.T) {
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(`{"detail":"no, \u001b[2J never"}`))
 	}))
+
 	t.Cleanup(refuse.Close)
 	d := tapctltest.New(t)
 	d.Env["TAPLINE_SERVER"] = refuse.URL
 
 	for code, want := range map[int]string{
-		400: "correct the value", 401: "give the content of admin.token", 403: "use a token of that role",
+		400: "correct the value", 401: "give the content of admin.token",
+		403: "use a token of that role",
 		404: "the list commands show", 409: "look at what it conflicts with", 412: "look again",
 		429: "give a valid token", 500: "the controller's log", 503: "nothing was changed",
 	} {
@@ -96,6 +99,7 @@ func TestInterruption(t *testing.T) {
 		close(arrived)
 		<-r.Context().Done()
 	}))
+
 	t.Cleanup(slow.Close)
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -103,6 +107,7 @@ func TestInterruption(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
+
 	var stderr strings.Builder
 	code := cmd.Run(ctx, cli.World{
 		Name: "tapctl", Out: &strings.Builder{}, Err: &stderr, In: strings.NewReader(""),
@@ -110,6 +115,7 @@ func TestInterruption(t *testing.T) {
 			return map[string]string{"TAPLINE_SERVER": slow.URL, "TAPLINE_TOKEN": "x"}[name]
 		},
 	}, []string{"tap-flow-enable", "web"})
+
 	require.Equal(t, cli.ExitFailed, code)
 	require.Contains(t, stderr.String(),
 		"interrupted\n  next: it is not known whether a change took effect")

@@ -63,6 +63,7 @@ func (a *App) Lookup(ctx context.Context, k kind.Any) []kind.Object {
 	if err != nil {
 		return nil
 	}
+
 	return all
 }
 
@@ -84,6 +85,7 @@ func referenceOfPath(refused *client.Error) (reference, bool) {
 	if !found || len(parts) < 2 {
 		return reference{}, false
 	}
+
 	k, ok := kind.Find(parts[0])
 	return reference{k, parts[1]}, ok
 }
@@ -106,6 +108,7 @@ func referencesAt(body []byte, problems []api.FieldProblem) []reference {
 		if !ok {
 			continue
 		}
+
 		switch value := value.(type) {
 		case string:
 			refs = append(refs, reference{k, value})
@@ -115,6 +118,7 @@ func referencesAt(body []byte, problems []api.FieldProblem) []reference {
 			}
 		}
 	}
+
 	return refs
 }
 
@@ -151,6 +155,7 @@ func pathOf(p api.FieldProblem) []string {
 		}
 		path[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
 	}
+
 	return path
 }
 
@@ -171,6 +176,7 @@ func valueAt(root any, path []string) (object map[string]any, field string, valu
 			return nil, "", nil
 		}
 	}
+
 	return object, field, value
 }
 

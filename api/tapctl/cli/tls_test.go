@@ -28,6 +28,7 @@ func TestTLS(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"tap_flows":[],"total":0}`)
 	})
+
 	secured, plain := httptest.NewUnstartedServer(answer), httptest.NewServer(answer)
 	t.Cleanup(plain.Close)
 	secured.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
@@ -41,6 +42,7 @@ func TestTLS(t *testing.T) {
 			os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 		return path
 	}
+
 	cert := file("cert.pem", "CERTIFICATE", secured.Certificate().Raw)
 	der, err := x509.MarshalPKCS8PrivateKey(secured.TLS.Certificates[0].PrivateKey)
 	require.NoError(t, err)
@@ -50,13 +52,18 @@ func TestTLS(t *testing.T) {
 	for name, tc := range map[string]struct{ args, want string }{
 		"unknown authority": {"--server " + secured.URL + ours, "with --ca-file"},
 		"no certificate":    {"--server " + secured.URL + " --ca-file " + cert, "with --cert-file"},
-		"no TLS there":      {"--server " + strings.Replace(plain.URL, "http:", "https:", 1), "with http:// in front"},
+		"no TLS there": {"--server " + strings.Replace(plain.URL, "http:", "https:", 1),
+			"with http:// in front"},
 	} {
 		t.Run(
 			name,
-			func(t *testing.T) { require.Contains(t, d.Fails(1, "tap-flow-list "+tc.args), tc.want) },
+			func(t *testing.T) {
+				require.Contains(t, d.Fails(1, "tap-flow-list "+tc.args),
+					tc.want)
+			},
 		)
 	}
+
 	require.Equal(t, "nothing", sent)
 
 	delete(d.Env, "TAPLINE_TOKEN")

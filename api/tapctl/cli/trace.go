@@ -44,6 +44,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 		fmt.Fprintf(t.out, "< %v (%v)\n", err, took)
 		return nil, err
 	}
+
 	fmt.Fprintf(t.out, "< %s (%v)\n", resp.Status, took)
 
 	// An answer that is not JSON may be a stream without an end.
@@ -56,6 +57,7 @@ func (t *tracer) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.printBody("< ", data)
 		resp.Body = io.NopCloser(bytes.NewReader(data))
 	}
+
 	return resp, nil
 }
 

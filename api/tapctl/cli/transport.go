@@ -33,6 +33,7 @@ func (a *App) httpClient() (*http.Client, error) {
 	default:
 		transport = &progressTransport{next: transport, app: a}
 	}
+
 	return &http.Client{Transport: &bodyKeeper{next: transport, app: a}}, nil
 }
 
@@ -62,5 +63,6 @@ func (a *App) tlsConfig() (*tls.Config, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
+
 	return config, nil
 }

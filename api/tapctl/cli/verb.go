@@ -43,6 +43,7 @@ func (a *App) Command(v Verb) *cobra.Command {
 		Args:                  v.Args,
 		DisableFlagsInUseLine: true,
 	}
+
 	if len(v.Formats) > 0 {
 		cmd.Annotations = map[string]string{formatsKey: strings.Join(v.Formats, ",")}
 	}
@@ -57,6 +58,7 @@ func (a *App) Command(v Verb) *cobra.Command {
 		a.started = true
 		return v.Run(cmd, args)
 	}
+
 	return cmd
 }
 
@@ -90,6 +92,7 @@ func checkNotEmpty(cmd *cobra.Command, args []string) error {
 			err = fmt.Errorf("--%s is given but empty", f.Name)
 		}
 	})
+
 	return err
 }
 

@@ -27,18 +27,22 @@ func Read(ctx context.Context, c *client.Client) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+
 	guests, err := c.Guests().List(ctx)
 	if err != nil {
 		return State{}, err
 	}
+
 	wires, err := c.Wires().List(ctx)
 	if err != nil {
 		return State{}, err
 	}
+
 	services, err := c.TapServices().List(ctx)
 	if err != nil {
 		return State{}, err
 	}
+
 	flows, err := c.TapFlows().List(ctx)
 	if err != nil {
 		return State{}, err
@@ -51,9 +55,11 @@ func Read(ctx context.Context, c *client.Client) (State, error) {
 		TapServices: services.TapServices,
 		TapFlows:    flows.TapFlows,
 	}
+
 	for _, g := range guests.Guests {
 		state.Guests[g.ID] = g
 	}
+
 	return state, nil
 }
 

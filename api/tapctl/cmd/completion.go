@@ -46,6 +46,7 @@ func completion(app *cli.App, root *cobra.Command) *cobra.Command {
 			return script()
 		},
 	})
+
 	cmd.ValidArgs = []string{"bash", "zsh", "fish"}
 	return cmd
 }
@@ -137,6 +138,7 @@ func (c completer) flag(word, flag string) cobra.CompletionFunc {
 			"tap-service": words("guest", "host"), "tap-flow": words("vnic", "vswitch"),
 		}[word]
 	}
+
 	return nil
 }
 
@@ -170,6 +172,7 @@ func (c completer) names(words ...string) cobra.CompletionFunc {
 				}
 			}
 		}
+
 		return out, cobra.ShellCompDirectiveNoFileComp
 	}
 }
@@ -194,6 +197,7 @@ func (c completer) targets(
 	for _, o := range c.lookup(cmd, word) {
 		out = append(out, describe(word+"/"+shellRef(o), o))
 	}
+
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 

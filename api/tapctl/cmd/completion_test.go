@@ -73,6 +73,7 @@ func complete(t *testing.T, d *tapctltest.Desk, line string) []string {
 		"TAPLINE_SERVER=" + d.Env["TAPLINE_SERVER"],
 		"TAPLINE_TOKEN=" + d.Env["TAPLINE_TOKEN"],
 	}
+
 	out, err := shell.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
@@ -81,6 +82,7 @@ func complete(t *testing.T, d *tapctltest.Desk, line string) []string {
 		word, _, _ := strings.Cut(w, "  ")
 		words = append(words, strings.TrimSpace(word))
 	}
+
 	return words
 }
 
@@ -100,12 +102,13 @@ func TestCompletionInBash(t *testing.T) {
 		"tapctl tap-flow-create --direction I":           {"IN"},
 		"tapctl tap-flow-create --type vnic --guest-id ": {"vm1", "vm77"},
 		"tapctl tap-service-create --type ":              {"guest", "host"},
-		"tapctl topology -o ":                            {"tree", "dot", "mermaid", "json", "yaml"},
-		"tapctl wait --for d":                            {"disabled", "deleted"},
-		"tapctl wait tap-f":                              {"tap-flow/"},
-		"tapctl wait tap-flow/n":                         {"tap-flow/net0-100"},
-		"tapctl wait host h":                             {"h1", "h2"},
-		"climc tap-service-disable pr":                   {"probe"},
+		"tapctl topology -o ": {"tree", "dot", "mermaid", "json",
+			"yaml"},
+		"tapctl wait --for d":          {"disabled", "deleted"},
+		"tapctl wait tap-f":            {"tap-flow/"},
+		"tapctl wait tap-flow/n":       {"tap-flow/net0-100"},
+		"tapctl wait host h":           {"h1", "h2"},
+		"climc tap-service-disable pr": {"probe"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			require.ElementsMatch(t, want, complete(t, d, line))

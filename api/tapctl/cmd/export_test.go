@@ -19,6 +19,7 @@ func Words(world cli.World) []string {
 			walk(sub)
 		}
 	}
+
 	walk(Root(cli.New(world)))
 	return out
 }

@@ -29,6 +29,7 @@ func man(app *cli.App, root *cobra.Command) *cobra.Command {
 				Source:  "Tapline " + app.Version,
 				Manual:  "Tapline",
 			}
+
 			return doc.GenManTree(root, header, dir)
 		},
 	}

@@ -56,6 +56,7 @@ func Root(app *cli.App) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+
 	root.SetIn(app.In)
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
@@ -64,6 +65,7 @@ func Root(app *cli.App) *cobra.Command {
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g[0], Title: g[1]})
 	}
+
 	root.AddCommand(manage.Verbs(app)...)
 	root.AddCommand(declare.Verbs(app, Root)...)
 	root.AddCommand(observe.Verbs(app)...)

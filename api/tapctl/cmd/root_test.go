@@ -17,6 +17,7 @@ func TestVerbsThatScriptsRelyOn(t *testing.T) {
 			words = append(words, resource+"-"+verb)
 		}
 	}
+
 	words = append(words, "host-create", "guest-create", "tap-service-create", "tap-flow-create",
 		"tap-service-enable", "tap-service-disable", "tap-flow-enable", "tap-flow-disable",
 		"host-facts", "version", "token-create", "token-list", "token-show", "token-delete",

@@ -95,6 +95,7 @@ func runApply(ctx context.Context, app *cli.App, source sourceFlags, dryRun bool
 	if err != nil {
 		return err
 	}
+
 	if _, err := desired.Try(ctx, p.client, p.steps); err != nil {
 		return err
 	}
@@ -105,6 +106,7 @@ func runApply(ctx context.Context, app *cli.App, source sourceFlags, dryRun bool
 	if err := desired.Pin(ctx, p.client, p.current, p.steps); err != nil {
 		return err
 	}
+
 	for i, step := range p.steps {
 		if err := step.Send(ctx, p.client); err != nil {
 			if i > 0 {
@@ -118,6 +120,7 @@ func runApply(ctx context.Context, app *cli.App, source sourceFlags, dryRun bool
 	if err := writeChanges(app, source.set, p.changes, false); err != nil {
 		return err
 	}
+
 	return awaitApplied(ctx, app, p)
 }
 
@@ -139,6 +142,7 @@ func awaitApplied(ctx context.Context, app *cli.App, p prepared) error {
 		if err != nil {
 			return err
 		}
+
 		if o.Health.Status != api.Disabled {
 			targets = append(targets, observe.NewTarget(o))
 		}

@@ -77,9 +77,11 @@ func TestApply(t *testing.T) {
 
 	require.Equal(
 		t,
-		"host/h1 created\nguest/vm1 created\nguest/vm2 created\ntap-service/ids created\ntap-flow/web created\n",
+		"host/h1 created\nguest/vm1 created\nguest/vm2 created\ntap-service/ids created\n"+
+			"tap-flow/web created\n",
 		d.Must("apply -f", path),
 	)
+
 	s, err := d.Engine.Service("ids")
 	require.NoError(t, err)
 	require.True(t, s.Enabled)
@@ -99,6 +101,7 @@ func TestApply(t *testing.T) {
 		"enabled: false",
 		1,
 	)
+
 	tapctltest.Golden(t, "apply-update.txt", d.Must("apply --dry-run -f", d.File(changed)))
 	require.Contains(t, d.Must("apply -f", d.File(changed)), "tap-flow/web updated (direction)\n")
 	f, err := d.Engine.Flow("web")
@@ -114,6 +117,7 @@ func TestApply(t *testing.T) {
 	moved = strings.Replace(moved, "target_id: vm2", "target_id: vm2", 1)
 	require.Contains(t, d.Must("apply -f", d.File(moved)),
 		"tap-flow/web replaced (direction, guest_id)\n")
+
 	f, err = d.Engine.Flow("web")
 	require.NoError(t, err)
 	require.False(t, f.Enabled)
@@ -130,6 +134,7 @@ func TestPrune(t *testing.T) {
 
 	require.NotContains(t, d.Must("apply -f", d.File(without("name: web"))), "deleted",
 		"nothing is deleted without --prune")
+
 	less := d.File(without("name: web"))
 	require.Contains(t, d.Must("apply --prune --dry-run -f", less), "- tap-flow/web delete\n")
 	require.Contains(t, d.Must("apply --prune -f", less), "tap-flow/web deleted\n")
@@ -142,6 +147,7 @@ func TestPrune(t *testing.T) {
 		}
 		return out
 	}
+
 	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names(),
 		"what apply never made stays")
 
@@ -149,6 +155,7 @@ func TestPrune(t *testing.T) {
 	stderr := d.Fails(cli.ExitFailed, "apply --prune -f", other)
 	require.Contains(t, stderr,
 		`tap service "ids" cannot be deleted: tap service "ids" still has 1 tap flows`)
+
 	require.Contains(t, stderr, "nothing was changed")
 	require.Equal(t, []string{"by-hand", "vm1", "vm2", "vm8", "vm9"}, names())
 	d.Must("tap-flow-delete by-hand")
@@ -161,6 +168,7 @@ func TestPrune(t *testing.T) {
 
 	stderr = d.Fails(cli.ExitFailed, "apply --set other -f",
 		d.File(strings.Replace(lab, "52-54-00-00-00-33", "52:54:00:00:00:44", 1)))
+
 	require.Contains(t, stderr,
 		`host "h1" belongs to apply set "default": apply it with --set default`)
 }
@@ -171,21 +179,38 @@ func TestBadDocuments(t *testing.T) {
 	before := []any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()}
 	good := "kind: guest\nname: new\nnics: [{mac: '52:54:00:00:00:0a'}]\n---\n"
 	for name, tc := range map[string]struct{ text, want string }{
-		"no YAML":           {"kind: [", "lab.yaml:5:7: this is not YAML"},
-		"no kind":           {"name: x", "lab.yaml:5:1: kind is missing: want one of host, guest, tap_service, tap_flow"},
-		"unknown kind":      {"kind: pod\nname: x", `lab.yaml:5:1: kind: "pod" is no kind of resource`},
-		"no name":           {"kind: host\novsdb: tcp:192.0.2.9:6640", "lab.yaml:5:1: name is missing"},
-		"no mapping":        {"- 7", "lab.yaml:5:3: [0]: this is no resource"},
-		"unknown field":     {"kind: tap_flow\nname: f\nvlan: 7", "lab.yaml:7:1: vlan: is not a field of a tap flow: want some of direction"},
-		"unknown inner":     {"kind: guest\nname: g\nnics:\n- mac: '52:54:00:00:00:0b'\n  vlan: 7", `nics: "vlan" is not a field here`},
-		"wrong type":        {"kind: tap_flow\nname: f\nvlan_id: seven", "lab.yaml:7:1: vlan_id: this is a string: want a whole number"},
-		"twice":             {"kind: guest\nname: new\nnics: [{mac: '52:54:00:00:00:0b'}]", `guest "new" is described twice, first at`},
-		"reference":         {"kind: tap_flow\nname: f\ntype: vnic\nguest_id: vm2\ntap_id: ids", `lab.yaml:8:1: guest_id: there is no guest "vm2", neither at the controller nor in these documents; did you mean "vm1"?`},
-		"fixed":             {"kind: tap_service\nname: ids\ntype: guest\ntarget_id: new", "lab.yaml:8:1: target_id: the target_id of tap service \"ids\" cannot be changed from vm1 to new"},
-		"range":             {"kind: tap_flow\nname: f\ntype: vswitch\nhost_id: h1\nwire_id: net0\ntap_id: ids\nvlan_id: 4095", "lab.yaml:11:1: vlan_id: 4095 is not accepted: want a VLAN id 1..4094"},
-		"inner":             {"kind: host\nname: h9\novsdb: tcp:192.0.2.9:6640\nnics:\n- name: eth0\n  mac: zz", "lab.yaml:10:3: nics[0].mac: \"zz\" is not accepted: want six octets"},
-		"what the API says": {"kind: tap_service\nname: p2\ntype: host\ntarget_id: h1", "lab.yaml:5:1: mac_addr: is missing: want that of an unused NIC of the host"},
-		"enabled":           {"kind: tap_service\nname: ids\nenabled: perhaps", "lab.yaml:7:1: enabled: perhaps is not accepted: want true or false"},
+		"no YAML": {"kind: [", "lab.yaml:5:7: this is not YAML"},
+		"no kind": {"name: x",
+			"lab.yaml:5:1: kind is missing: want one of host, guest, tap_service, tap_flow"},
+		"unknown kind": {"kind: pod\nname: x",
+			`lab.yaml:5:1: kind: "pod" is no kind of resource`},
+		"no name": {"kind: host\novsdb: tcp:192.0.2.9:6640",
+			"lab.yaml:5:1: name is missing"},
+		"no mapping": {"- 7", "lab.yaml:5:3: [0]: this is no resource"},
+		"unknown field": {"kind: tap_flow\nname: f\nvlan: 7",
+			"lab.yaml:7:1: vlan: is not a field of a tap flow: want some of direction"},
+		"unknown inner": {"kind: guest\nname: g\nnics:\n- mac: '52:54:00:00:00:0b'\n  vlan: 7",
+			`nics: "vlan" is not a field here`},
+		"wrong type": {"kind: tap_flow\nname: f\nvlan_id: seven",
+			"lab.yaml:7:1: vlan_id: this is a string: want a whole number"},
+		"twice": {"kind: guest\nname: new\nnics: [{mac: '52:54:00:00:00:0b'}]",
+			`guest "new" is described twice, first at`},
+		"reference": {"kind: tap_flow\nname: f\ntype: vnic\nguest_id: vm2\ntap_id: ids",
+			`lab.yaml:8:1: guest_id: there is no guest "vm2", neither at the controller nor in ` +
+				`these documents; did you mean "vm1"?`},
+		"fixed": {"kind: tap_service\nname: ids\ntype: guest\ntarget_id: new",
+			"lab.yaml:8:1: target_id: the target_id of tap service \"ids\" cannot be changed " +
+				"from vm1 to new"},
+		"range": {"kind: tap_flow\nname: f\ntype: vswitch\nhost_id: h1\n" +
+			"wire_id: net0\ntap_id: ids\nvlan_id: 4095",
+			"lab.yaml:11:1: vlan_id: 4095 is not accepted: want a VLAN id 1..4094"},
+		"inner": {"kind: host\nname: h9\novsdb: tcp:192.0.2.9:6640\nnics:\n" +
+			"- name: eth0\n  mac: zz",
+			"lab.yaml:10:3: nics[0].mac: \"zz\" is not accepted: want six octets"},
+		"what the API says": {"kind: tap_service\nname: p2\ntype: host\ntarget_id: h1",
+			"lab.yaml:5:1: mac_addr: is missing: want that of an unused NIC of the host"},
+		"enabled": {"kind: tap_service\nname: ids\nenabled: perhaps",
+			"lab.yaml:7:1: enabled: perhaps is not accepted: want true or false"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, verb := range []string{"apply", "diff", "plan"} {
@@ -198,8 +223,10 @@ func TestBadDocuments(t *testing.T) {
 				[]any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()})
 		})
 	}
+
 	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f", d.File("# nothing\n")),
 		"there are no documents")
+
 	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f /nonexistent"), "next: name a file")
 	require.Contains(t, d.Fails(cli.ExitUsage, "apply"), "-f is missing")
 	require.Contains(t, d.Fails(2, "diff -f /nonexistent"), "/nonexistent")
@@ -209,11 +236,14 @@ func TestBadDocuments(t *testing.T) {
 
 func TestJSONDocuments(t *testing.T) {
 	d := tapctltest.New(t)
-	text := "{\n\t\"kind\": \"guest\", \"name\": \"vm1\",\n\t\"nics\": [{\"mac\": \"52:54:00:00:00:01\"}]\n}\n{\"kind\": \"guest\",\n \"name\": \"vm2\", \"nics\": [{\"mac\": \"52:54:00:00:00:02\"}]}\n"
+	text := "{\n\t\"kind\": \"guest\", \"name\": \"vm1\",\n" +
+		"\t\"nics\": [{\"mac\": \"52:54:00:00:00:01\"}]\n}\n{\"kind\": \"guest\",\n" +
+		" \"name\": \"vm2\", \"nics\": [{\"mac\": \"52:54:00:00:00:02\"}]}\n"
 	require.Equal(t, "guest/vm1 created\nguest/vm2 created\n", d.Must("apply -f", d.File(text)))
 	require.Contains(t,
 		d.Fails(cli.ExitFailed, "apply -f", d.File(strings.Replace(text, `"vm2"`, `7`, 1))),
 		"lab.yaml:6:2: name: 7 is not a name")
+
 	dir := t.TempDir()
 	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f", dir), "has no file that ends in .yaml")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.json"), []byte(text), 0o600))
@@ -235,12 +265,14 @@ func TestExport(t *testing.T) {
 	require.Equal(t, "no difference\n", d.Must("diff -f", d.File(exported)))
 	require.NotContains(t, d.Must("apply -f", d.File(exported)), "updated")
 	require.Equal(t, "no difference\n", d.Must("diff -f", d.File(d.Must("export -o json"))))
-	for _, list := range []string{"host-list -o yaml", "guest-list -o json", "tap-service-list -o yaml", "tap-flow-list -o json"} {
+	for _, list := range []string{"host-list -o yaml", "guest-list -o json",
+		"tap-service-list -o yaml", "tap-flow-list -o json"} {
 		if strings.HasPrefix(list, "guest") {
 			continue // It shows what was learned, too.
 		}
 		require.Equal(t, "no difference\n", d.Must("diff -f", d.File(d.Must(list))), list)
 	}
+
 	other := tapctltest.New(t)
 	db := strings.ReplaceAll(exported, "guest_id: db", "guest_id: vm1")
 	db = strings.ReplaceAll(db, "52:54:00:00:00:09", "52:54:00:00:00:01")
@@ -256,6 +288,7 @@ func TestExport(t *testing.T) {
 		require.NoError(t, yaml.Unmarshal([]byte(text), &doc))
 		docs = append(docs, doc)
 	}
+
 	require.Len(t, docs, 9)
 }
 
@@ -271,16 +304,20 @@ func TestExportDeclares(t *testing.T) {
 		}
 		return out
 	}
+
 	before := declared()
 	require.Equal(t, []string{"192.0.2.1", "invalid IP"}, before)
 	require.Contains(t, d.Must("host-show h2"),
 		"tunnel_ip           192.0.2.2\ndeclared_tunnel_ip  -\n")
-	for _, form := range []string{"export", "export -o json", "host-list -o yaml", "host-list -o json"} {
+
+	for _, form := range []string{"export", "export -o json", "host-list -o yaml",
+		"host-list -o json"} {
 		out := d.File(d.Must(form))
 		require.Equal(t, "no difference\n", d.Must("diff -f", out), form)
 		d.Must("apply -f", out)
 		require.Equal(t, before, declared(), form)
 	}
+
 	d.Engine.LearnGuest(
 		engine.GuestView{
 			ID:   "vm9",
@@ -288,11 +325,14 @@ func TestExportDeclares(t *testing.T) {
 			NICs: []engine.NICView{{Port: "vnet9", HostID: "host-1"}},
 		},
 	)
+
 	require.Contains(t, d.Must("guest-list -o json"), `"vm nine"`)
 	require.Equal(t, "no difference\n", d.Must("diff -f", d.File(d.Must("guest-list -o json"))),
 		"guests are as they were declared, and those that were not are none")
+
 	require.Contains(t, d.Must("apply -f", d.File("kind: host\nname: h2\ntunnel_ip: 192.0.2.2\n")),
 		"host/h2 updated (tunnel_ip)")
+
 	require.Equal(t, []string{"192.0.2.1", "192.0.2.2"}, declared(),
 		"who writes the address declares it, also if it is the one that was learned")
 }
@@ -313,6 +353,7 @@ func TestApplyBesideOthers(t *testing.T) {
 				)
 				require.NoError(t, err)
 			})
+
 			inner := d.Server.Config.Handler
 			between := httptest.NewServer(
 				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -322,11 +363,13 @@ func TestApplyBesideOthers(t *testing.T) {
 					inner.ServeHTTP(w, r)
 				}),
 			)
+
 			t.Cleanup(between.Close)
 			d.Env["TAPLINE_SERVER"] = between.URL
 			file := d.File("kind: tap_flow\nname: web\ndirection: BOTH\n")
 			require.Regexp(t, "changed by somebody else|changed meanwhile",
 				d.Fails(cli.ExitFailed, "apply -f", file))
+
 			require.Contains(t, d.Must("tap-flow-show web"), "direction   OUT")
 			require.Contains(t, d.Must("apply -f", file), "tap-flow/web updated (direction)")
 		})
@@ -340,6 +383,7 @@ func TestApplyWaits(t *testing.T) {
 	require.Contains(t, out, "tap-flow/web created")
 	require.Contains(t, stderr,
 		`host "h1" is not ready after 20ms: pending: waiting for the switch`)
+
 	var told struct {
 		DryRun  bool `json:"dry_run"`
 		Changes []struct{ Kind, Action string }
@@ -368,6 +412,7 @@ func TestPlanVerb(t *testing.T) {
 		require.Equal(t, before,
 			[]any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()}, line)
 	}
+
 	for line, tc := range map[string]struct {
 		code int
 		want string

@@ -32,9 +32,11 @@ func writeChanges(app *cli.App, set string, changes []*desired.Change, dryRun bo
 			fmt.Fprintf(&b, "%s %s%s\n", title(c), pastTense(c.Action), changedFields(c))
 		}
 	}
+
 	if dryRun {
 		b.WriteString(summary(changes))
 	}
+
 	_, err := io.WriteString(app.Out, b.String())
 	return err
 }
@@ -67,6 +69,7 @@ func writeDifference(b *strings.Builder, c *desired.Change) {
 	signs := map[string]string{
 		desired.Create: "+", desired.Update: "~", desired.Replace: "-/+", desired.Delete: "-",
 	}
+
 	sign, ok := signs[c.Action]
 	if !ok {
 		return

@@ -38,12 +38,14 @@ Exit codes: 0 no difference; 1 differences; 2 or more an error, such as a bad do
 			if err != nil {
 				return err
 			}
+
 			if _, err := desired.Try(cmd.Context(), p.client, p.steps); err != nil {
 				return err
 			}
 			if len(p.steps) > 0 {
 				app.SetOutcome(exitDifferences)
 			}
+
 			return writeChanges(app, source.set, p.changes, true)
 		},
 	})

@@ -31,14 +31,17 @@ controller.`,
 			if err != nil {
 				return err
 			}
+
 			c, err := app.Client()
 			if err != nil {
 				return err
 			}
+
 			state, err := cloud.Read(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
+
 			return writeDocuments(app, documents(desired.NewCurrent(state), kinds, set))
 		},
 	})

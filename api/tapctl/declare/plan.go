@@ -82,6 +82,7 @@ func planVerb(
 	if err != nil {
 		return err
 	}
+
 	if len(recorded.changes) == 0 {
 		return cli.Usage(
 			"%s changes nothing: want a verb that creates, updates, enables, disables or deletes",
@@ -96,10 +97,12 @@ func planVerb(
 	if err != nil {
 		return err
 	}
+
 	result, err := c.Plan(cmd.Context(), recorded.changes)
 	if err != nil {
 		return err
 	}
+
 	return writePlan(app, result)
 }
 

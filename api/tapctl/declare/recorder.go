@@ -31,10 +31,12 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodGet {
 		return r.next.RoundTrip(req)
 	}
+
 	change, err := plannedChange(req)
 	if err != nil {
 		return nil, err
 	}
+
 	r.changes = append(r.changes, change)
 
 	status := http.StatusOK
@@ -44,6 +46,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	case desired.Delete:
 		status = http.StatusNoContent
 	}
+
 	return &http.Response{
 		StatusCode: status,
 		Status:     http.StatusText(status),
@@ -93,5 +96,6 @@ func plannedChange(req *http.Request) (api.PlannedChange, error) {
 			change.Body = body
 		}
 	}
+
 	return change, nil
 }

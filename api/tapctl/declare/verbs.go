@@ -75,6 +75,7 @@ func (f *sourceFlags) prepare(ctx context.Context, app *cli.App) (prepared, erro
 	if err != nil {
 		return prepared{}, err
 	}
+
 	state, err := cloud.Read(ctx, c)
 	if err != nil {
 		return prepared{}, err
@@ -85,6 +86,7 @@ func (f *sourceFlags) prepare(ctx context.Context, app *cli.App) (prepared, erro
 	if err != nil {
 		return prepared{}, err
 	}
+
 	p.steps, err = desired.Steps(p.changes, f.set)
 	return p, err
 }

@@ -72,10 +72,12 @@ func Compare(current *Current, want []*Resource, o Options) ([]*Change, error) {
 	if len(c.errs) > 0 {
 		return nil, mistakes(c.errs)
 	}
+
 	slices.SortStableFunc(
 		changes,
 		func(a, b *Change) int { return cmp.Compare(a.rank(), b.rank()) },
 	)
+
 	return changes, nil
 }
 
@@ -106,6 +108,7 @@ func (c *comparison) compare(r *Resource) *Change {
 		Kind: r.Kind, Name: r.Name, Action: Unchanged, Fields: []FieldChange{},
 		want: r, have: c.current.find(r.Kind, r.Name),
 	}
+
 	fields := r.effectiveFields()
 	c.resolve(r, fields)
 
@@ -129,6 +132,7 @@ func (c *comparison) compare(r *Resource) *Change {
 		c.fail(r, "", "%s %q belongs to apply set %q: apply it with --set %s, or leave it out here",
 			kind.Noun(r.Kind), r.Name, owner, owner)
 	}
+
 	return change
 }
 
@@ -193,6 +197,7 @@ func (c *comparison) resolve(r *Resource, fields map[string]any) {
 		if !given {
 			continue
 		}
+
 		if id := c.current.idOf(kinds[name], ref); id != "" {
 			fields[name] = id
 			continue
@@ -216,6 +221,7 @@ func (c *comparison) proposal(kindKey, ref string) string {
 			names = append(names, e.Name)
 		}
 	}
+
 	for _, r := range c.want {
 		if r.Kind == kindKey {
 			names = append(names, r.Name)
@@ -225,5 +231,6 @@ func (c *comparison) proposal(kindKey, ref string) string {
 	if near := kind.Nearest(ref, names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
+
 	return ""
 }

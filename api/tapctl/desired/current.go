@@ -77,6 +77,7 @@ func NewCurrent(state cloud.State) *Current {
 			},
 		)
 	}
+
 	return c
 }
 
@@ -116,12 +117,15 @@ func nicFields(nics []api.HostNIC) []map[string]any {
 			"driver":  n.Driver,
 			"used_by": n.UsedBy,
 		}
+
 		maps.DeleteFunc(fields, func(_ string, v any) bool { return v == "" })
 		if n.Speed != 0 {
 			fields["speed"] = n.Speed
 		}
+
 		out = append(out, fields)
 	}
+
 	return out
 }
 
@@ -137,6 +141,7 @@ func tapFlowFields(f api.TapFlow) map[string]any {
 		"direction": f.Direction,
 		"enabled":   f.Enabled,
 	}
+
 	if f.VLANID != 0 {
 		fields["vlan_id"] = json.Number(fmt.Sprint(f.VLANID))
 	}
@@ -178,11 +183,13 @@ func (c *Current) idOf(kind, ref string) string {
 	if g, ok := c.state.Guests[ref]; ok {
 		return g.ID
 	}
+
 	for _, g := range c.state.Guests {
 		if g.Name == ref {
 			return g.ID
 		}
 	}
+
 	return ""
 }
 
@@ -206,6 +213,7 @@ func (c *Current) refOf(field, id string) string {
 			return e.Name
 		}
 	}
+
 	return id
 }
 
@@ -233,5 +241,6 @@ func (e *Existing) wiresFor(documented any) any {
 			out[wire] = bridge
 		}
 	}
+
 	return out
 }

@@ -47,6 +47,7 @@ func compare(documents string, options desired.Options) ([]string, []*desired.Ch
 	if err != nil {
 		return nil, nil, err
 	}
+
 	changes, err := desired.Compare(desired.NewCurrent(state()), want, options)
 
 	var lines []string
@@ -57,6 +58,7 @@ func compare(documents string, options desired.Options) ([]string, []*desired.Ch
 		}
 		lines = append(lines, line)
 	}
+
 	return lines, changes, err
 }
 
@@ -70,7 +72,8 @@ func TestCompare(t *testing.T) {
 			flow + "direction: in\n", []string{"unchanged tap_flow web"},
 		},
 		"MAC addresses in another form": {
-			flow + "direction: IN\nmac_addr: 52-54-00-00-00-01\n", []string{"unchanged tap_flow web"},
+			flow + "direction: IN\nmac_addr: 52-54-00-00-00-01\n",
+			[]string{"unchanged tap_flow web"},
 		},
 		"a tap flow without a direction mirrors both": {
 			flow, []string{"update tap_flow web direction: IN -> BOTH"},
@@ -88,7 +91,8 @@ func TestCompare(t *testing.T) {
 			[]string{"unchanged guest vm1"},
 		},
 		"a wire that the switch announces needs no declaration": {
-			"kind: host\nname: h1\nwires: {net0: br0, phys: br-phy}\n", []string{"unchanged host h1"},
+			"kind: host\nname: h1\nwires: {net0: br0, phys: br-phy}\n",
+			[]string{"unchanged host h1"},
 		},
 		"a wire on another bridge is declared": {
 			"kind: host\nname: h1\nwires: {net0: br0, phys: br9}\n",
@@ -149,6 +153,7 @@ kind: guest
 name: vm9
 nics: [{mac: '52:54:00:00:00:09'}]
 `
+
 	_, changes, err := compare(documents, desired.Options{Set: "lab", Prune: true})
 	require.NoError(t, err)
 	steps, err := desired.Steps(changes, "lab")
@@ -158,8 +163,10 @@ nics: [{mac: '52:54:00:00:00:09'}]
 	for _, step := range desired.Planned(steps) {
 		got = append(got, strings.TrimSpace(step.Action+" "+step.Kind+" "+step.Ref))
 	}
+
 	require.Equal(t, []string{
-		"delete tap_flow flow-1", "delete tap_service svc-1", "delete guest vm-1", "delete host host-1",
+		"delete tap_flow flow-1", "delete tap_service svc-1", "delete guest vm-1",
+		"delete host host-1",
 		"create guest", "create tap_service", "enable tap_service new", "create tap_flow",
 	}, got, "a tap flow whose service is deleted is made anew")
 }
@@ -170,6 +177,7 @@ func TestStepBodies(t *testing.T) {
 - {kind: tap_flow, name: web, guest_id: vm2, direction: OUT}
 - {kind: tap_service, name: new, type: guest, target_id: vm2, enabled: true}
 `
+
 	_, changes, err := compare(documents, desired.Options{Set: "lab"})
 	require.NoError(t, err)
 	steps, err := desired.Steps(changes, "lab")
@@ -179,9 +187,11 @@ func TestStepBodies(t *testing.T) {
 	for _, step := range desired.Planned(steps) {
 		bodies[step.Action+" "+step.Kind] = string(step.Body)
 	}
+
 	require.JSONEq(t, `{"wires": {"net0": null, "net1": "br1"}}`, bodies["update host"])
 	require.JSONEq(t, `{"name": "new", "type": "guest", "target_id": "vm2", "applied_by": "lab"}`,
 		bodies["create tap_service"], "a service is enabled by a request of its own")
+
 	require.JSONEq(t, `{"name": "web", "guest_id": "vm2", "direction": "OUT", "applied_by": "lab",
 		"enabled": true}`, bodies["create tap_flow"], "a replacement stays enabled and in its set")
 }
@@ -199,16 +209,20 @@ func TestExportedDocumentsChangeNothing(t *testing.T) {
 
 func TestDocumentsRefuseWhatCannotBeChanged(t *testing.T) {
 	for document, want := range map[string]string{
-		"{kind: guest, name: vm1, id: other}":                               "the id of guest \"vm1\" cannot be changed from vm-1 to other",
-		"{kind: tap_service, name: ids, target_id: vm1}":                    "cannot be changed from vm2 to vm1",
-		"{kind: tap_flow, name: f, type: vnic, guest_id: vm3, tap_id: ids}": "there is no guest \"vm3\"",
-		"{kind: host, name: h1, nics: {a: b}}":                              "nics: this is a object: want a list",
+		"{kind: guest, name: vm1, id: other}": "the id of guest " +
+			"\"vm1\" cannot be changed from vm-1 to other",
+		"{kind: tap_service, name: ids, target_id: vm1}": "cannot be changed " +
+			"from vm2 to vm1",
+		"{kind: tap_flow, name: f, type: vnic, guest_id: vm3, tap_id: ids}": "there is no guest " +
+			"\"vm3\"",
+		"{kind: host, name: h1, nics: {a: b}}": "nics: this is a object: want a list",
 	} {
 		_, _, err := compare(document, desired.Options{Set: "lab"})
 		require.ErrorContains(t, err, want, document)
 		require.ErrorContains(t, err, "<stdin>:1:", document)
 	}
 
-	_, _, err := compare("{kind: tap_flow, name: web, direction: OUT}", desired.Options{Set: "other"})
+	_, _, err := compare("{kind: tap_flow, name: web, direction: OUT}",
+		desired.Options{Set: "other"})
 	require.ErrorContains(t, err, `belongs to apply set "lab": apply it with --set lab`)
 }

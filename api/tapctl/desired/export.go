@@ -26,5 +26,6 @@ func (c *Current) Document(e *Existing) format.Object {
 		}
 		out = append(out, format.Field{Name: name, Value: value})
 	}
+
 	return out
 }

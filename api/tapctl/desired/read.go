@@ -28,6 +28,7 @@ func Read(paths []string, stdin io.Reader) ([]*Resource, error) {
 		if err != nil {
 			return nil, fileError(err)
 		}
+
 		for _, file := range files {
 			name, data, err := readFile(file, stdin)
 			if err != nil {
@@ -42,11 +43,13 @@ func Read(paths []string, stdin io.Reader) ([]*Resource, error) {
 	if len(errs) > 0 {
 		return nil, mistakes(errs)
 	}
+
 	if len(all) == 0 {
 		return nil, advice.New(
 			"nothing was changed; the output of export shows what documents look like",
 			"%s: there are no documents", strings.Join(paths, ", "))
 	}
+
 	return all, nil
 }
 
@@ -80,10 +83,12 @@ func expand(path string) ([]string, error) {
 	if path == "-" {
 		return []string{path}, nil
 	}
+
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
+
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
@@ -92,6 +97,7 @@ func expand(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var files []string
 	for _, e := range entries {
 		extension := filepath.Ext(e.Name())
@@ -99,9 +105,11 @@ func expand(path string) ([]string, error) {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}
+
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%s has no file that ends in .yaml, .yml or .json", path)
 	}
+
 	return files, nil
 }
 
@@ -119,6 +127,7 @@ func parse(name string, data []byte) ([]*Resource, document.Errors) {
 		found, wrong := parseValue(doc, "", value, "")
 		all, errs = append(all, found...), append(errs, wrong...)
 	}
+
 	return all, errs
 }
 
@@ -165,10 +174,12 @@ func parseValue(
 	if len(errs) > 0 {
 		return nil, errs
 	}
+
 	if r.Kind == guest && object["declared"] == false {
 		// The API shows a guest that was only detected: there is nothing to declare.
 		return nil, nil
 	}
+
 	return []*Resource{r}, nil
 }
 
@@ -200,6 +211,7 @@ func parseLists(
 				"is no list of resources: want hosts, guests, tap_services or tap_flows"))
 		}
 	}
+
 	return all, errs
 }
 
@@ -219,5 +231,6 @@ func duplicates(all []*Resource) document.Errors {
 		errs = append(errs, r.fault("", "%s %q is described twice, first at %s:%d:%d",
 			kind.Noun(r.Kind), r.Name, at.File, at.Line, at.Column))
 	}
+
 	return errs
 }

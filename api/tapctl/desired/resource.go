@@ -58,6 +58,7 @@ func newResource(
 	if err := r.checkTypes(); err != nil {
 		errs = append(errs, err)
 	}
+
 	r.normalize()
 	return r, errs
 }
@@ -76,6 +77,7 @@ func (r *Resource) readKind(object map[string]any) *document.Error {
 		return r.fault("kind", "%q is no kind of resource: want one of %s", fmt.Sprint(word),
 			kindNames)
 	}
+
 	r.Kind = key
 	return nil
 }
@@ -109,6 +111,7 @@ func (r *Resource) readFields(object map[string]any) document.Errors {
 				kind.Noun(r.Kind), strings.Join(shape.settable, ", ")))
 		}
 	}
+
 	return errs
 }
 
@@ -133,6 +136,7 @@ func (r *Resource) normalize() {
 	if isZero(r.fields["vlan_id"]) {
 		delete(r.fields, "vlan_id") // The API shows 0 for a tap flow without a VLAN.
 	}
+
 	normalizeMACs(r.fields)
 
 	nics, _ := r.fields["nics"].([]any)

@@ -48,8 +48,10 @@ func nicsByKey(v any) map[string]any {
 		if a := address(fields["ip"]); a.IsValid() {
 			fields["ip"] = a.String()
 		}
+
 		out[fmt.Sprint(fields["name"], fields["mac"], fields["ifname"])] = fields
 	}
+
 	return out
 }
 

@@ -37,6 +37,7 @@ func Try(ctx context.Context, c *client.Client, steps []Step) (api.Plan, error) 
 		}
 		errs = append(errs, e)
 	}
+
 	return plan, mistakes(errs)
 }
 
@@ -50,6 +51,7 @@ func locate(steps []Step, problem api.FieldProblem) (*document.Error, bool) {
 	if match == nil {
 		return nil, false
 	}
+
 	i, err := strconv.Atoi(match[1])
 	if err != nil || i >= len(steps) {
 		return nil, false
@@ -60,6 +62,7 @@ func locate(steps []Step, problem api.FieldProblem) (*document.Error, bool) {
 		return &document.Error{Message: fmt.Sprintf("%s %q cannot be deleted: %s",
 			kind.Noun(change.Kind), change.Name, problem.Detail)}, true
 	}
+
 	return change.want.fault(match[2], "%s", problem.Detail), true
 }
 
@@ -79,6 +82,7 @@ func Pin(ctx context.Context, c *client.Client, current *Current, steps []Step) 
 		if err != nil && !gone {
 			return err
 		}
+
 		if gone || !reflect.DeepEqual(now.fields, have.fields) || now.Name != have.Name {
 			return fmt.Errorf("%s %q was changed by somebody else at the same time: "+
 				"nothing is changed; apply again", kind.Noun(step.Kind), step.change.Name)
@@ -123,6 +127,7 @@ func readAgain(
 	if err != nil {
 		return nil, "", err
 	}
+
 	return NewCurrent(state).All[0], etag, nil
 }
 
@@ -153,6 +158,7 @@ func (s Step) send(ctx context.Context, c *client.Client) error {
 		default:
 			err = sendTo(ctx, c.TapServices().Resource, s)
 		}
+
 		return err
 	}
 	return fmt.Errorf("%s is no kind that can be applied", s.Kind)

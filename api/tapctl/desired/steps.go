@@ -46,6 +46,7 @@ func Steps(changes []*Change, set string) ([]Step, error) {
 			steps = append(steps, more...)
 		}
 	}
+
 	return steps, nil
 }
 
@@ -107,10 +108,12 @@ func (c *Change) createSteps(set string) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	steps := []Step{step}
 	if c.Kind == tapService && enabled {
 		steps = append(steps, c.step(enable, c.Name))
 	}
+
 	return steps, nil
 }
 
@@ -128,6 +131,7 @@ func (c *Change) patch() map[string]any {
 		}
 		out[f.Name] = is
 	}
+
 	return out
 }
 

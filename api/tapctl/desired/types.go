@@ -46,6 +46,7 @@ func (r *Resource) checkTypes() *document.Error {
 	case errors.As(err, &unknown):
 		return r.fault(unknown.within, "%q is not a field here", unknown.name)
 	}
+
 	return r.fault("", "%v", err)
 }
 
@@ -76,6 +77,7 @@ func convert(fields map[string]any, to any) error {
 	if err != nil {
 		return err
 	}
+
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err = decoder.Decode(to); err == nil {
@@ -87,12 +89,14 @@ func convert(fields map[string]any, to any) error {
 	if !found {
 		return err
 	}
+
 	unknown := &unknownFieldError{name: strings.TrimSuffix(name, `"`)}
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if hasKey(fields[field], unknown.name) {
 			unknown.within = field
 		}
 	}
+
 	return unknown
 }
 

@@ -24,6 +24,7 @@ func Read(all bool) (api.HostFacts, error) {
 	if err != nil {
 		return api.HostFacts{}, fmt.Errorf("the list of network interfaces: %w", err)
 	}
+
 	found, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {
 		return api.HostFacts{}, fmt.Errorf("the addresses of the network interfaces: %w", err)
@@ -36,6 +37,7 @@ func Read(all bool) (api.HostFacts, error) {
 			addrs[f.LinkIndex] = append(addrs[f.LinkIndex], netip.PrefixFrom(ip.Unmap(), ones))
 		}
 	}
+
 	return fromLinks(links, addrs, os.DirFS("/sys/class/net"), all), nil
 }
 
@@ -64,6 +66,7 @@ func fromLinks(
 		facts.NICs,
 		func(a, b api.HostNIC) int { return strings.Compare(a.Name, b.Name) },
 	)
+
 	return facts
 }
 
@@ -123,6 +126,7 @@ func usedBy(attrs *netlink.LinkAttrs, links []netlink.Link, addrs []netip.Prefix
 			above = append(above, link.Type()+" "+other.Name)
 		}
 	}
+
 	slices.Sort(above)
 	uses = append(uses, above...)
 
@@ -132,10 +136,12 @@ func usedBy(attrs *netlink.LinkAttrs, links []netlink.Link, addrs []netip.Prefix
 			texts = append(texts, a.String())
 		}
 	}
+
 	if len(texts) > 0 {
 		slices.Sort(texts)
 		uses = append(uses, "addresses "+strings.Join(texts, " "))
 	}
+
 	return strings.Join(uses, "; ")
 }
 
@@ -150,5 +156,6 @@ func isOnTop(link netlink.Link, nic *netlink.LinkAttrs) bool {
 	case link.Type() == "veth": // The parent of a veth device is its peer.
 		return false
 	}
+
 	return true
 }

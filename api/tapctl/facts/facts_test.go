@@ -25,17 +25,21 @@ func TestFacts(t *testing.T) {
 			0,
 			byte(index),
 		}
+
 		if change != nil {
 			change(&a)
 		}
 		return a
 	}
+
 	under := func(master int) func(*netlink.LinkAttrs) {
 		return func(a *netlink.LinkAttrs) { a.MasterIndex = master }
 	}
+
 	on := func(parent int) func(*netlink.LinkAttrs) {
 		return func(a *netlink.LinkAttrs) { a.ParentIndex = parent }
 	}
+
 	links := []netlink.Link{
 		&netlink.Device{
 			LinkAttrs: attrs(1, "lo", func(a *netlink.LinkAttrs) { a.HardwareAddr = nil }),
@@ -59,10 +63,12 @@ func TestFacts(t *testing.T) {
 			),
 		},
 	}
+
 	addrs := map[int][]netip.Prefix{
 		2: {netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("fe80::1/64")},
 		5: {netip.MustParsePrefix("fe80::5/64")},
 	}
+
 	sys := fstest.MapFS{}
 	for _, name := range []string{"eth0", "eth1", "eth2", "eth3", "eth4", "eth5"} {
 		sys[name+"/device/driver"] = &fstest.MapFile{
@@ -71,6 +77,7 @@ func TestFacts(t *testing.T) {
 		}
 		sys[name+"/speed"] = &fstest.MapFile{Data: []byte("10000\n")}
 	}
+
 	sys["eth3/speed"] = &fstest.MapFile{Data: []byte("-1\n")}
 	delete(sys, "eth4/speed")
 
@@ -83,6 +90,7 @@ func TestFacts(t *testing.T) {
 			UsedBy: usedBy,
 		}
 	}
+
 	require.Equal(t, []api.HostNIC{
 		nic("eth0", 2, 10000, "addresses 192.0.2.1/24"),
 		nic("eth1", 3, 10000, "bond bond0"),
@@ -98,13 +106,17 @@ func TestFacts(t *testing.T) {
 		}
 		return out
 	}
+
 	require.Equal(t, []string{
-		"bond0 bond", "eth0 ixgbe", "eth1 ixgbe", "eth2 ixgbe", "eth3 ixgbe", "eth4 ixgbe", "eth4.100 vlan", "eth5 ixgbe",
+		"bond0 bond", "eth0 ixgbe", "eth1 ixgbe", "eth2 ixgbe", "eth3 ixgbe", "eth4 ixgbe",
+		"eth4.100 vlan", "eth5 ixgbe",
 		"ovs-system openvswitch", "veth0 veth", "veth1 veth", "virbr0 bridge",
 	}, names(fromLinks(links, addrs, sys, true)))
+
 	told := &netlink.Device{
 		LinkAttrs: attrs(2, "eth0", func(a *netlink.LinkAttrs) { a.ParentDev = "0000:03:00.0" }),
 	}
+
 	require.Equal(t, []string{"eth0 "},
 		names(fromLinks([]netlink.Link{told}, nil, fstest.MapFS{}, false)),
 		"the kernel alone tells the device")

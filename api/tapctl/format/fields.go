@@ -13,6 +13,7 @@ func Fields(w io.Writer, v any, texts map[string]string) error {
 	if err != nil {
 		return err
 	}
+
 	object, ok := root.(Object)
 	if !ok {
 		return fmt.Errorf("%T has no fields", v)
@@ -36,6 +37,7 @@ func Fields(w io.Writer, v any, texts map[string]string) error {
 			name = ""
 		}
 	}
+
 	_, err = io.WriteString(w, b.String())
 	return err
 }
@@ -82,5 +84,6 @@ func inline(v any) string {
 		}
 		return strings.Join(parts, ",")
 	}
+
 	return fmt.Sprint(v)
 }

@@ -17,6 +17,7 @@ func Scaled(n float64, unit string) string {
 	if i > 0 && n < 99.95 {
 		digits = 1
 	}
+
 	return strconv.FormatFloat(n, 'f', digits, 64) + " " + prefixes[i] + unit
 }
 

@@ -64,5 +64,6 @@ func Cut(s string, columns int) string {
 		}
 		kept.WriteRune(r)
 	}
+
 	return kept.String() + "…"
 }

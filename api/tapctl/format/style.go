@@ -62,5 +62,6 @@ func EncodeAll[T any](w io.Writer, s Style, values []T) error {
 			return err
 		}
 	}
+
 	return nil
 }

@@ -40,6 +40,7 @@ func Table[T any](w io.Writer, columns []Column[T], rows []T, s Style) error {
 	if err != nil {
 		return err
 	}
+
 	cells, widths := layout(shown, rows)
 
 	if s.Terminal > 0 && !s.Wide() {
@@ -53,6 +54,7 @@ func Table[T any](w io.Writer, columns []Column[T], rows []T, s Style) error {
 	for _, row := range cells {
 		writeRow(&b, row, widths)
 	}
+
 	_, err = io.WriteString(w, b.String())
 	return err
 }
@@ -79,6 +81,7 @@ func choose[T any](columns []Column[T], s Style) ([]Column[T], error) {
 		c.Drop = false // It was asked for by name.
 		shown = append(shown, c)
 	}
+
 	return shown, nil
 }
 
@@ -106,6 +109,7 @@ func layout[T any](columns []Column[T], rows []T) (cells [][]string, widths []in
 			widths[i] = max(widths[i], Width(cell))
 		}
 	}
+
 	return cells, widths
 }
 
@@ -125,9 +129,11 @@ func fit[T any](columns []Column[T], widths []int, terminal int) {
 				widest = i
 			}
 		}
+
 		if widest < 0 {
 			return
 		}
+
 		widths[widest]--
 	}
 }

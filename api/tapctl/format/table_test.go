@@ -14,13 +14,17 @@ func TestTableFits(t *testing.T) {
 		{Title: "STATUS", Value: func(r [3]string) string { return r[1] }},
 		{Title: "ID", Value: func(r [3]string) string { return r[2] }, Drop: true},
 	}
+
 	rows := [][3]string{{"采集服务器名称很长很长", "ready", "0123456789"}, {"", "error", "1"}}
 	for name, tc := range map[string]struct {
 		width int
 		want  string
 	}{
-		"no terminal": {0, "NAME                    STATUS  ID\n采集服务器名称很长很长  ready   0123456789\n-                       error   1\n"},
-		"id goes":     {35, "NAME                    STATUS\n采集服务器名称很长很长  ready\n-                       error\n"},
+		"no terminal": {0,
+			"NAME                    STATUS  ID\n" +
+				"采集服务器名称很长很长  ready   0123456789\n-                       error   1\n"},
+		"id goes": {35,
+			"NAME                    STATUS\n采集服务器名称很长很长  ready\n-                       error\n"},
 		"name is cut": {20, "NAME          STATUS\n采集服务器…   ready\n-             error\n"},
 		"too narrow":  {3, "NAME      STATUS\n采集服…   ready\n-         error\n"},
 	} {

@@ -80,6 +80,7 @@ func TestFields(t *testing.T) {
 		{"object", Object{{"k", []any{"x", "y"}}}}, {"lines", "1\n2\n"}, {"no", []any{}},
 		{"counters", Object{{"n", json.Number("1")}}}, {"evil", "\x1b[2J"},
 	}
+
 	var b strings.Builder
 	require.NoError(t, Fields(&b, value, map[string]string{"counters": "for people"}))
 	require.Equal(t, `name      web
@@ -93,6 +94,7 @@ no        -
 counters  for people
 evil      ?[2J
 `, b.String())
+
 	require.Error(t, Fields(&b, "text", nil))
 }
 
@@ -102,14 +104,19 @@ func TestChosenColumns(t *testing.T) {
 		{Title: "LAST-USED", Value: func(string) string { return "" }},
 		{Title: "ID", Value: strings.ToUpper, Drop: true, Wide: true},
 	}
+
 	write := func(s Style) string {
 		t.Helper()
 		var b strings.Builder
 		require.NoError(t, Table(&b, columns, []string{"web"}, s))
 		return b.String()
 	}
+
 	require.Equal(t, "NAME  LAST-USED\nweb   -\n", write(Style{Format: "table"}))
-	require.Equal(t, "NAME  LAST-USED  ID\nweb   -          WEB\n", write(Style{Format: "wide", Terminal: 5}))
-	require.Equal(t, "WEB  -\n", write(Style{Columns: []string{"id", "last_used"}, NoHeaders: true}))
-	require.Equal(t, "ID\nWEB\n", write(Style{Columns: []string{"ID"}, Terminal: 1}), "it was asked for")
+	require.Equal(t, "NAME  LAST-USED  ID\nweb   -          WEB\n",
+		write(Style{Format: "wide", Terminal: 5}))
+	require.Equal(t, "WEB  -\n", write(Style{Columns: []string{"id", "last_used"},
+		NoHeaders: true}))
+	require.Equal(t, "ID\nWEB\n", write(Style{Columns: []string{"ID"}, Terminal: 1}),
+		"it was asked for")
 }

@@ -24,14 +24,17 @@ func (o Object) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
+
 		name, err := json.Marshal(f.Name)
 		if err != nil {
 			return nil, err
 		}
+
 		value, err := json.Marshal(f.Value)
 		if err != nil {
 			return nil, err
 		}
+
 		b.Write(name)
 		b.WriteByte(':')
 		b.Write(value)
@@ -66,6 +69,7 @@ func readValue(d *json.Decoder) (any, error) {
 	case json.Delim('['):
 		return readList(d)
 	}
+
 	return t, nil
 }
 

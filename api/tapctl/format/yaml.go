@@ -30,6 +30,7 @@ func YAML(w io.Writer, v any) error {
 	if err := encoder.Encode(yamlNode(root)); err != nil {
 		return err
 	}
+
 	return encoder.Close()
 }
 

@@ -95,6 +95,7 @@ func erase[T, L any](k Kind[T, L], reader func(*client.Client) Reader[T, L]) Any
 		}
 		return object(t), true
 	}
+
 	return out
 }
 

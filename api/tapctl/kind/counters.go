@@ -64,6 +64,7 @@ func CounterText(c api.Counters) string {
 		lines = append(lines,
 			"shared     with other tap flows from this bridge to this tap service")
 	}
+
 	lines = append(lines, "read at    "+format.Time(*c.SampledAt))
 	return strings.Join(lines, "\n")
 }

@@ -14,13 +14,16 @@ import (
 
 func TestFind(t *testing.T) {
 	for word, want := range map[string]string{
-		"tap-flow": "tap-flow", "tap_flow": "tap-flow", "tap_flows": "tap-flow", "TAP-FLOWS": "tap-flow",
-		"host": "host", "hosts": "host", "wires": "wire", "guest": "guest", "tap-services": "tap-service",
+		"tap-flow": "tap-flow", "tap_flow": "tap-flow", "tap_flows": "tap-flow",
+		"TAP-FLOWS": "tap-flow",
+		"host":      "host", "hosts": "host", "wires": "wire", "guest": "guest",
+		"tap-services": "tap-service",
 	} {
 		k, ok := kind.Find(word)
 		require.True(t, ok, word)
 		require.Equal(t, want, k.Word, word)
 	}
+
 	for _, word := range []string{"", "s", "pod", "token", "tapflow"} {
 		_, ok := kind.Find(word)
 		require.False(t, ok, word)
@@ -71,14 +74,17 @@ func TestCounterText(t *testing.T) {
 		"read at    2026-11-01T12:00:00Z",
 	}, "\n"), kind.CounterText(counters))
 
-	counters = api.Counters{SampledAt: &at, Captured: captured, Delivered: &captured, Lost: &api.Count{}}
+	counters = api.Counters{SampledAt: &at, Captured: captured, Delivered: &captured,
+		Lost: &api.Count{}}
 	require.Contains(t, kind.CounterText(counters), "lost       0 (0 B)")
 }
 
 func TestWriteOfSeveralForms(t *testing.T) {
 	flows := kind.TapFlows()
-	web := api.TapFlow{ID: "1", Name: "web", Type: "vnic", GuestName: "vm1", MACAddr: "02:00:00:00:00:01"}
-	wire := api.TapFlow{ID: "2", Name: "sw", Type: "vswitch", HostID: "h", WireID: "net0", VLANID: 7}
+	web := api.TapFlow{ID: "1", Name: "web", Type: "vnic", GuestName: "vm1",
+		MACAddr: "02:00:00:00:00:01"}
+	wire := api.TapFlow{ID: "2", Name: "sw", Type: "vswitch", HostID: "h", WireID: "net0",
+		VLANID: 7}
 	require.Equal(t, "vm1/02:00:00:00:00:01", kind.Source(web))
 	require.Equal(t, "h/net0 vlan 7", kind.Source(wire))
 
@@ -88,6 +94,7 @@ func TestWriteOfSeveralForms(t *testing.T) {
 		require.NoError(t, flows.Write(&b, s, rows...))
 		return b.String()
 	}
+
 	require.Empty(t, write(format.Style{Format: "table"}))
 	require.Equal(t, "1\n2\n", write(format.Style{Format: "id"}, web, wire))
 	require.Contains(t, write(format.Style{Format: "table"}, web), "guest_name  vm1\n")

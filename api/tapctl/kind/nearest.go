@@ -44,5 +44,6 @@ func distance(a, b string) int {
 			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
 		}
 	}
+
 	return row[len(to)]
 }

@@ -28,6 +28,7 @@ func (v verbs[T, L]) remove() *cobra.Command {
 				})
 				err = nil
 			}
+
 			if err != nil {
 				return err
 			}

@@ -46,12 +46,14 @@ func (v switchVerbs[T, L]) command(
 		if err != nil {
 			return err
 		}
+
 		requests := v.requests(c)
 		if all {
 			if args, err = v.ids(cmd.Context(), requests); err != nil {
 				return err
 			}
 		}
+
 		return v.switchEach(cmd, args, act(requests))
 	}
 
@@ -59,6 +61,7 @@ func (v switchVerbs[T, L]) command(
 		"  tapctl %[1]s-"+word+` NAME
   tapctl %[1]s-`+word+` NAME ANOTHER --wait 10s
   tapctl %[1]s-`+word+" --all", cobra.ArbitraryArgs, run)))
+
 	cmd.Flags().BoolVar(&all, "all", false, word+" all "+v.kind.Plural())
 	return cmd
 }
@@ -77,6 +80,7 @@ func (v switchVerbs[T, L]) ids(
 	for _, r := range v.kind.Items(list) {
 		out = append(out, v.kind.ID(r))
 	}
+
 	return out, nil
 }
 
@@ -94,8 +98,10 @@ func (v switchVerbs[T, L]) switchEach(cmd *cobra.Command, refs []string, act swi
 	if err := v.kind.Write(v.app.Out, v.app.Style, done...); err != nil {
 		return err
 	}
+
 	for _, r := range done {
 		settle(v.app, v.kind, r)
 	}
+
 	return failed
 }

@@ -40,6 +40,7 @@ func createGuest(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		guest, err := c.Guests().Create(cmd.Context(), body, client.Wait(app.Wait))
 		return written(app, kind.Guests(), guest, err)
 	}
@@ -49,8 +50,10 @@ func createGuest(app *cli.App) *cobra.Command {
 		"Declare a guest that cannot be identified from its ports",
 		"  tapctl %[1]s-create web-vm --nic mac=52:54:00:12:34:56,ip=10.0.0.5,ifname=vnet3",
 		cobra.ExactArgs(1), run)))
+
 	cmd.Flags().
 		StringVar(&id, "id", "", "id of the guest, such as its UUID; generated if not given")
+
 	cmd.Flags().StringArrayVar(&nics, "nic", nil, nicForm+" of a NIC; may be repeated")
 	cli.Require(cmd, "nic")
 	return cmd
@@ -63,10 +66,12 @@ func updateGuest(app *cli.App) *cobra.Command {
 		if err := cli.RequireAny(cmd, "name", "nic"); err != nil {
 			return err
 		}
+
 		list, err := readNICs(nics)
 		if err != nil {
 			return err
 		}
+
 		patch := api.GuestPatch{
 			Name: cli.Given(cmd, "name", name),
 			NICs: cli.Given(cmd, "nic", list),
@@ -76,6 +81,7 @@ func updateGuest(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		guest, err := c.Guests().Update(cmd.Context(), args[0], patch, client.Wait(app.Wait))
 		return written(app, kind.Guests(), guest, err)
 	}
@@ -83,9 +89,11 @@ func updateGuest(app *cli.App) *cobra.Command {
 	cmd := app.Waits(app.Command(verb("guest", "update ID [flags]", "Change a declared guest",
 		"  tapctl %[1]s-update web-vm --nic mac=52:54:00:12:34:56 --nic mac=52:54:00:12:34:57",
 		cobra.ExactArgs(1), run)))
+
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	cmd.Flags().StringArrayVar(&nics, "nic", nil,
 		nicForm+" of a NIC; may be repeated; replaces all NICs")
+
 	return cmd
 }
 
@@ -111,6 +119,7 @@ func readNIC(text string) (api.GuestNICCreate, error) {
 		if err != nil {
 			return api.GuestNICCreate{}, err
 		}
+
 		field, ok := fields[name]
 		if !ok {
 			return api.GuestNICCreate{}, cli.Usage("--nic %q: %q is not known: want %s", text, name,
@@ -120,11 +129,13 @@ func readNIC(text string) (api.GuestNICCreate, error) {
 			return api.GuestNICCreate{}, cli.Usage("--nic %q: %s is given twice: want %s", text,
 				name, nicForm)
 		}
+
 		*field = value
 	}
 
 	if nic.MAC == "" {
 		return api.GuestNICCreate{}, cli.Usage("--nic %q has no mac: want %s", text, nicForm)
 	}
+
 	return nic, nil
 }

@@ -35,9 +35,11 @@ func (f *hostFlags) bind(cmd *cobra.Command, removal string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.ovsdb, "ovsdb", "",
 		"OVSDB connection: tcp:IP:6640, ssl:IP:6640 or unix:PATH")
+
 	flags.StringVar(&f.tunnelIP, "tunnel-ip", "", "the host's address of the tunnels between hosts")
 	flags.StringArrayVar(&f.wires, "wire", nil,
 		"WIRE=BRIDGE: the bridge that carries a wire; may be repeated"+removal)
+
 	flags.StringArrayVar(
 		&f.uplinks,
 		"uplink",
@@ -46,6 +48,7 @@ func (f *hostFlags) bind(cmd *cobra.Command, removal string) {
 			"may be repeated"+
 			removal,
 	)
+
 	flags.StringArrayVar(&f.nics, "nic", nil, "NAME=MAC of a physical NIC; may be repeated")
 	flags.StringVar(&f.facts, "facts", "",
 		"file with the output of host-facts on that host (- = standard input)")
@@ -58,10 +61,12 @@ func createHost(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		c, err := app.Client()
 		if err != nil {
 			return err
 		}
+
 		host, err := c.Hosts().Create(cmd.Context(), body, client.Wait(app.Wait))
 		return written(app, kind.Hosts(), host, err)
 	}
@@ -77,6 +82,7 @@ func createHost(app *cli.App) *cobra.Command {
 		cobra.ExactArgs(1),
 		run,
 	)))
+
 	f.bind(cmd, "")
 	cli.Require(cmd, "ovsdb")
 	return cmd
@@ -90,6 +96,7 @@ func (f *hostFlags) create(app *cli.App, name string) (api.HostCreate, error) {
 	if err != nil {
 		return body, err
 	}
+
 	uplinks, err := cli.Pairs("uplink", "BRIDGE=PORT[,PORT], such as br0=eth0", f.uplinks, false)
 	if err != nil {
 		return body, err
@@ -98,12 +105,15 @@ func (f *hostFlags) create(app *cli.App, name string) (api.HostCreate, error) {
 	if len(wires) > 0 {
 		body.Wires = make(map[string]string, len(wires))
 	}
+
 	for wire, bridge := range wires {
 		body.Wires[wire] = *bridge
 	}
+
 	if len(uplinks) > 0 {
 		body.Uplinks = make(map[string][]string, len(uplinks))
 	}
+
 	for bridge, ports := range uplinks {
 		body.Uplinks[bridge] = strings.Split(*ports, ",")
 	}
@@ -122,10 +132,12 @@ func updateHost(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		patch, err := f.patch(app, cmd)
 		if err != nil {
 			return err
 		}
+
 		patch.Name = cli.Given(cmd, "name", name)
 		if learn {
 			patch.TunnelIP = api.Remove[string]()
@@ -135,6 +147,7 @@ func updateHost(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		host, err := c.Hosts().Update(cmd.Context(), args[0], patch, client.Wait(app.Wait))
 		return written(app, kind.Hosts(), host, err)
 	}
@@ -142,14 +155,17 @@ func updateHost(app *cli.App) *cobra.Command {
 	cmd := app.Waits(app.Command(verb("host", "update ID [flags]", "Change a host",
 		`  tapctl %[1]s-update h1 --wire net1=br1 --wire net0=
   ssh h1 tapctl host-facts | tapctl %[1]s-update h1 --facts -`, cobra.ExactArgs(1), run)))
+
 	f.bind(cmd, "; an empty value removes it")
 
 	flags := cmd.Flags()
 	flags.Lookup("nic").Usage = "NAME=MAC of a physical NIC; may be repeated; " +
 		"--nic and --facts together replace all NICs"
+
 	flags.StringVar(&name, "name", "", "new name")
 	flags.BoolVar(&learn, "learn-tunnel-ip", false,
 		"use the tunnel address that the switch reports")
+
 	cmd.MarkFlagsMutuallyExclusive("tunnel-ip", "learn-tunnel-ip")
 	return cmd
 }
@@ -172,6 +188,7 @@ func (f *hostFlags) patch(app *cli.App, cmd *cobra.Command) (api.HostPatch, erro
 	if err != nil {
 		return patch, err
 	}
+
 	patch.Uplinks = make(map[string]*[]string, len(uplinks))
 	for bridge, ports := range uplinks {
 		patch.Uplinks[bridge] = nil
@@ -191,5 +208,6 @@ func (f *hostFlags) patch(app *cli.App, cmd *cobra.Command) (api.HostPatch, erro
 		}
 		patch.NICs = &nics
 	}
+
 	return patch, nil
 }

@@ -39,6 +39,7 @@ controller sees that in OVSDB.`,
 					Next: "run it on the host itself, which must be Linux",
 				}
 			}
+
 			if app.Style.Format == "yaml" {
 				return format.YAML(app.Out, facts)
 			}
@@ -48,6 +49,7 @@ controller sees that in OVSDB.`,
 
 	cmd.Flags().BoolVar(&all, "all", false,
 		"include virtual Ethernet devices, such as the veth devices of a lab")
+
 	return cmd
 }
 
@@ -67,13 +69,16 @@ func (f *hostFlags) physicalNICs(stdin io.Reader) ([]api.HostNIC, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		i := slices.IndexFunc(nics, func(n api.HostNIC) bool { return n.Name == name })
 		if i >= 0 {
 			nics[i].MAC = mac
 			continue
 		}
+
 		nics = append(nics, api.HostNIC{Name: name, MAC: mac})
 	}
+
 	return nics, nil
 }
 
@@ -88,6 +93,7 @@ func readFacts(path string, stdin io.Reader) (api.HostFacts, error) {
 	} else {
 		data, err = os.ReadFile(path)
 	}
+
 	if err != nil {
 		return api.HostFacts{}, &advice.Error{Err: fmt.Errorf("--facts: %w", err), Next: next}
 	}
@@ -104,5 +110,6 @@ func readFacts(path string, stdin io.Reader) (api.HostFacts, error) {
 	if facts.NICs == nil {
 		return api.HostFacts{}, advice.New(next, `--facts %s has no "nics"`, path)
 	}
+
 	return api.HostFacts{NICs: *facts.NICs}, nil
 }

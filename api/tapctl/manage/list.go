@@ -35,10 +35,12 @@ func (v verbs[T, L]) list(parameters ...parameter) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		list, err := v.requests(c).List(cmd.Context(), opts...)
 		if err != nil {
 			return err
 		}
+
 		return v.kind.WriteList(v.app.Out, v.app.Style, list)
 	}
 
@@ -51,6 +53,7 @@ func (v verbs[T, L]) list(parameters ...parameter) *cobra.Command {
 	for _, p := range parameters {
 		flags.String(p.flag, "", p.usage)
 	}
+
 	flags.IntVar(&limit, "limit", 0, "maximum number of results (0 = all)")
 	flags.IntVar(&offset, "offset", 0, "results to skip")
 	flags.StringVar(&orderBy, "order-by", "", "field to order by")
@@ -72,5 +75,6 @@ func queryOptions(cmd *cobra.Command, parameters []parameter) []client.Option {
 		}
 		opts = append(opts, client.Where(p.query, value))
 	}
+
 	return opts
 }

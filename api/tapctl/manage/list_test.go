@@ -54,7 +54,8 @@ func TestGoldenShows(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
 	for _, line := range []string{
-		"host-show h1", "guest-show vm1", "wire-show net0", "tap-service-show ids", "tap-flow-show web",
+		"host-show h1", "guest-show vm1", "wire-show net0", "tap-service-show ids",
+		"tap-flow-show web",
 	} {
 		t.Run(line, func(t *testing.T) {
 			tapctltest.Golden(t, strings.ReplaceAll(line, " ", "-")+".txt", d.With(t).Must(line))
@@ -94,6 +95,7 @@ func TestColumnsAndHeaders(t *testing.T) {
 	require.Equal(t, "net0-100  pending\nweb       error\n", bare)
 	require.Equal(t, "TUNNEL IP  NAME\n192.0.2.1  h1\n",
 		d.Must("host-show h1 --columns tunnel_ip,NAME"))
+
 	require.Regexp(t, `^LAST-USED\n20\S+Z\n$`, d.Must("token-list --columns last-used"))
 
 	require.Equal(t, d.Must("tap-flow-list -o wide"), d.Must("tap-flow list -owide"))

@@ -15,6 +15,7 @@ import (
 func tapFlowVerbs(app *cli.App) []*cobra.Command {
 	v := verbs[api.TapFlow, api.TapFlowList]{app, kind.TapFlows(),
 		func(c *client.Client) requests[api.TapFlow, api.TapFlowList] { return c.TapFlows() }}
+
 	switches := switchVerbs[api.TapFlow, api.TapFlowList]{app, kind.TapFlows(),
 		func(c *client.Client) switchRequests[api.TapFlow, api.TapFlowList] { return c.TapFlows() }}
 
@@ -45,6 +46,7 @@ func createTapFlow(app *cli.App) *cobra.Command {
 			}
 			body.VLANID = &n
 		}
+
 		if disabled {
 			body.Enabled = new(bool)
 		}
@@ -53,6 +55,7 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		flow, err := c.TapFlows().Create(cmd.Context(), body, client.Wait(app.Wait))
 		return written(app, kind.TapFlows(), flow, err)
 	}
@@ -82,12 +85,15 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire "+
 			"on a host",
 	)
+
 	flags.StringVar(&body.TapID, "tap-id", "", "tap service that collects")
 	flags.StringVar(&body.GuestID, "guest-id", "", "vnic: the guest")
 	flags.StringVar(&body.MACAddr, "mac-addr", "",
 		"vnic: MAC address of the NIC, if the guest has several")
+
 	flags.StringVar(&body.IPAddr, "ip-addr", "",
 		"vnic: IP address of the NIC, if the guest has several")
+
 	flags.StringVar(&body.HostID, "host-id", "", "vswitch: the host")
 	flags.StringVar(&body.WireID, "wire-id", "", "vswitch: the wire")
 	flags.StringVar(&vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
@@ -98,6 +104,7 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		"IN: traffic that reaches the guest, or arrives from the physical network; "+
 			"OUT: traffic that leaves; BOTH (default)",
 	)
+
 	flags.BoolVar(&disabled, "disabled", false, "create it disabled")
 	cli.Require(cmd, "type", "tap-id")
 	return cmd
@@ -117,6 +124,7 @@ func updateTapFlow(app *cli.App) *cobra.Command {
 			TapID:     cli.Given(cmd, "tap-id", tapID),
 			Direction: cli.Given(cmd, "direction", strings.ToUpper(direction)),
 		}
+
 		if cmd.Flags().Changed("vlan-id") {
 			n, err := readVLAN(vlan)
 			if err != nil {
@@ -124,6 +132,7 @@ func updateTapFlow(app *cli.App) *cobra.Command {
 			}
 			patch.VLANID = api.Set(n)
 		}
+
 		if allVLANs {
 			patch.VLANID = api.Remove[int]()
 		}
@@ -132,6 +141,7 @@ func updateTapFlow(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		flow, err := c.TapFlows().Update(cmd.Context(), args[0], patch, client.Wait(app.Wait))
 		return written(app, kind.TapFlows(), flow, err)
 	}

@@ -14,6 +14,7 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 		func(c *client.Client) requests[api.TapService, api.TapServiceList] {
 			return c.TapServices()
 		}}
+
 	switches := switchVerbs[api.TapService, api.TapServiceList]{app, kind.TapServices(),
 		func(c *client.Client) switchRequests[api.TapService, api.TapServiceList] {
 			return c.TapServices()
@@ -68,6 +69,7 @@ func createTapService(app *cli.App) *cobra.Command {
 	flags.StringVar(&body.TargetID, "target-id", "", "guest or host that collects")
 	flags.StringVar(&body.MACAddr, "mac-addr", "",
 		"with --type host: MAC address of the unused NIC that collects")
+
 	cli.Require(cmd, "type", "target-id")
 	return cmd
 }
@@ -78,18 +80,22 @@ func updateTapService(app *cli.App) *cobra.Command {
 		if err := cli.RequireAny(cmd, "name"); err != nil {
 			return err
 		}
+
 		c, err := app.Client()
 		if err != nil {
 			return err
 		}
+
 		service, err := c.TapServices().
 			Update(cmd.Context(), args[0], api.TapServicePatch{Name: &name},
 				client.Wait(app.Wait))
+
 		return written(app, kind.TapServices(), service, err)
 	}
 
 	cmd := app.Waits(app.Command(verb("tap-service", "update ID [flags]", "Change a tap service",
 		"  tapctl %[1]s-update ids --name ids2", cobra.ExactArgs(1), run)))
+
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	return cmd
 }

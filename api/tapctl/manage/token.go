@@ -16,6 +16,7 @@ import (
 func tokenVerbs(app *cli.App) []*cobra.Command {
 	v := verbs[api.Token, api.TokenList]{app, kind.Tokens(),
 		func(c *client.Client) requests[api.Token, api.TokenList] { return c.Tokens() }}
+
 	revoke := v.remove()
 	revoke.Short = "Revoke tokens, at once"
 
@@ -43,10 +44,12 @@ func createToken(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		token, err := c.Tokens().Create(cmd.Context(), body)
 		if err != nil {
 			return err
 		}
+
 		return kind.CreatedTokens().Write(app.Out, app.Style, token)
 	}
 
@@ -57,12 +60,15 @@ func createToken(app *cli.App) *cobra.Command {
   # for a script that manages mirrors; the token alone, into a file
   (umask 077; tapctl %[1]s-create --role operator ci -o json | jq -r .token > ci.token)`,
 		cobra.ExactArgs(1), run))
+
 	cmd.Flags().StringVar(&role, "role", "",
 		"viewer: read; operator: also write guests, tap services and tap flows; admin: everything")
+
 	cmd.Flags().StringVar(&expires, "expires", "",
 		"when it expires: after a time (90d, 12h30m) or at one (2027-01-31, "+
 			"2027-01-31T08:00:00Z); "+
 			"default: never")
+
 	cli.Require(cmd, "role")
 	return cmd
 }
@@ -83,6 +89,7 @@ func readExpiry(text string, now time.Time) (time.Time, error) {
 	if t, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
 		return t, nil
 	}
+
 	return time.Time{}, cli.Usage("--expires %q is neither a duration nor a time: "+
 		"want 90d, 12h, 2027-01-31 or 2027-01-31T08:00:00Z", text)
 }

@@ -21,6 +21,7 @@ func TestTokens(t *testing.T) {
 		json.Unmarshal([]byte(d.Must("token-create --role viewer --expires 90d board -o json")),
 			&made),
 	)
+
 	at, err := time.Parse(time.RFC3339Nano, made.ExpiresAt)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().AddDate(0, 0, 90), at, time.Minute)
@@ -30,13 +31,16 @@ func TestTokens(t *testing.T) {
 
 	require.Regexp(
 		t,
-		`(?s)^NAME +ROLE +EXPIRES +LAST-USED +ID\nadmin +admin +never .*\nboard +viewer +20.*\nci +operator +2999-.* never .*\nops +admin +never +never `,
+		`(?s)^NAME +ROLE +EXPIRES +LAST-USED +ID\nadmin +admin +never .*\nboard +viewer `+
+			`+20.*\nci +operator +2999-.* never .*\nops +admin +never +never `,
 		d.Must("token-list"),
 	)
+
 	wide := d.Must("token-list -o wide")
 	require.Contains(t, wide, "CREATED-BY")
 	require.NotContains(t, wide+d.Must("token-list -o json")+d.Must("token-show board"),
 		made.Secret[14:])
+
 	require.Equal(t, made.ID+"\n", d.Must("token-list --role viewer -o id"))
 
 	d.Env["TAPLINE_TOKEN"] = made.Secret
@@ -44,12 +48,14 @@ func TestTokens(t *testing.T) {
 	stderr := d.Fails(cli.ExitFailed, "guest-create g --nic mac=52:54:00:00:00:01")
 	require.Contains(t, stderr,
 		`this needs the role operator, and the token "board" has the role viewer`)
+
 	require.Contains(t, stderr, "next: use a token of that role")
 	d.Fails(cli.ExitFailed, "token-list")
 
 	d.Env["TAPLINE_TOKEN"] = tapctltest.Token
 	require.Equal(t, "token \"board\" deleted\ntoken \"ci\" deleted\n",
 		d.Must("token-delete board ci"))
+
 	d.Env["TAPLINE_TOKEN"] = made.Secret
 	require.Contains(t, d.Fails(cli.ExitFailed, "tap-flow-list"),
 		"next: give the content of admin.token")
@@ -61,14 +67,16 @@ func TestWrongTokenCommandLines(t *testing.T) {
 		code int
 		want string
 	}{
-		"token-create x":                                    {2, `required flag(s) "role" not set`},
-		"token-create --role root x":                        {1, "role: \"root\" is not accepted: want one of viewer, operator, admin"},
+		"token-create x": {2, `required flag(s) "role" not set`},
+		"token-create --role root x": {1,
+			"role: \"root\" is not accepted: want one of viewer, operator, admin"},
 		"token-create --role viewer --expires soon x":       {2, "--expires \"soon\" is neither"},
 		"token-create --role viewer --expires -3d x":        {2, "--expires \"-3d\" is neither"},
 		"token-create --role viewer --expires 2020-01-01 x": {1, "has passed"},
 		"token-create --role viewer admin":                  {1, "name: the name is taken"},
 		"token-delete admin":                                {1, "delete the file and restart"},
-		"token-delete nobody":                               {1, `there is no such token as "nobody"`},
+		"token-delete nobody": {1,
+			`there is no such token as "nobody"`},
 	} {
 		t.Run(line, func(t *testing.T) {
 			stderr := d.Fails(tc.code, line)
@@ -76,5 +84,6 @@ func TestWrongTokenCommandLines(t *testing.T) {
 			require.Contains(t, stderr, "next: ")
 		})
 	}
+
 	require.Equal(t, 1, strings.Count(d.Must("token-list -o id"), "\n"))
 }

@@ -22,7 +22,8 @@ func TestWrongCommandLines(t *testing.T) {
 		"tap-flow-lst":               {2, `unknown command "tap-flow-lst"`},
 		"tap-flow-list --colour red": {2, "unknown flag: --colour"},
 		"tap-flow-list all":          {2, `unknown command "all"`},
-		"tap-flow-list -o xml":       {2, `--output "xml" is not known: want table, wide, json, yaml or id`},
+		"tap-flow-list -o xml": {2,
+			`--output "xml" is not known: want table, wide, json, yaml or id`},
 		"tap-flow-list --columns name,colour": {2,
 			`--columns: there is no column "colour": want some of NAME, TYPE`},
 
@@ -33,15 +34,17 @@ func TestWrongCommandLines(t *testing.T) {
 		"tap-flow-enable":                  {2, "requires at least 1 arg(s), or --all"},
 		"tap-flow-enable web --all":        {2, "--all is given together with ids"},
 
-		"tap-flow-create f":               {2, `required flag(s) "tap-id", "type" not set`},
-		"tap-flow-update web":             {2, "there is nothing to change: want some of --name, --tap-id"},
+		"tap-flow-create f": {2, `required flag(s) "tap-id", "type" not set`},
+		"tap-flow-update web": {2,
+			"there is nothing to change: want some of --name, --tap-id"},
 		"tap-flow-update web --wait 10":   {2, "invalid argument"},
 		"tap-flow-update web --vlan-id 0": {1, "want a VLAN id 1..4094"},
-		flow + "--vlan-id abc":            {2, `--vlan-id "abc" is not a number: want a VLAN id 1..4094`},
-		flow + "--vlan-id 4095":           {1, "vlan_id: 4095 is not accepted: want a VLAN id 1..4094"},
-		flow + "--vlan-id 0":              {1, "vlan_id: 0 is not accepted: want a VLAN id 1..4094"},
-		flow + "--vlan-id -1":             {1, "want a VLAN id 1..4094"},
-		flow + "--vlan-id=":               {2, "--vlan-id is given but empty"},
+		flow + "--vlan-id abc": {2,
+			`--vlan-id "abc" is not a number: want a VLAN id 1..4094`},
+		flow + "--vlan-id 4095": {1, "vlan_id: 4095 is not accepted: want a VLAN id 1..4094"},
+		flow + "--vlan-id 0":    {1, "vlan_id: 0 is not accepted: want a VLAN id 1..4094"},
+		flow + "--vlan-id -1":   {1, "want a VLAN id 1..4094"},
+		flow + "--vlan-id=":     {2, "--vlan-id is given but empty"},
 		flow + "--direction sideways": {1,
 			`direction: "SIDEWAYS" is not accepted: want one of IN, OUT, BOTH`},
 		flow + "--mac-addr zz": {1, "mac_addr: \"zz\" is not accepted: want six octets"},
@@ -50,9 +53,10 @@ func TestWrongCommandLines(t *testing.T) {
 		"tap-flow-create --type vnic --guest-id vm1 --tap-id ids --mac-addr= web": {2,
 			"--mac-addr is given but empty"},
 
-		"guest-create g --nic ip=10.0.0.1":                                 {2, "has no mac"},
-		"guest-create g --nic mac":                                         {2, "is malformed"},
-		"guest-create g --nic mac=52:54:00:00:00:01,vlan=1":                {2, `"vlan" is not known`},
+		"guest-create g --nic ip=10.0.0.1": {2, "has no mac"},
+		"guest-create g --nic mac":         {2, "is malformed"},
+		"guest-create g --nic mac=52:54:00:00:00:01,vlan=1": {2,
+			`"vlan" is not known`},
 		"guest-create g --nic mac=52:54:00:00:00:01,mac=52:54:00:00:00:02": {2, "given twice"},
 
 		host + "--wire net0":                                     {2, "want WIRE=BRIDGE"},
@@ -63,9 +67,10 @@ func TestWrongCommandLines(t *testing.T) {
 		"host-update h1 --tunnel-ip 192.0.2.1 --learn-tunnel-ip": {2, "none of the others can be"},
 		"wire-update net0 --bridge h9=br0":                       {1, `there is no host "h9"`},
 
-		"tap-service-create --type vm --target-id vm1 s":    {1, "want one of guest, host"},
-		"tap-service-create --type guest --target-id vm7 s": {1, `target_id: there is no guest "vm7"`},
-		"tap-service-delete ids":                            {1, "next: look at what it conflicts with"},
+		"tap-service-create --type vm --target-id vm1 s": {1, "want one of guest, host"},
+		"tap-service-create --type guest --target-id vm7 s": {1,
+			`target_id: there is no guest "vm7"`},
+		"tap-service-delete ids": {1, "next: look at what it conflicts with"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			stderr := d.With(t).Fails(tc.code, line)

@@ -26,12 +26,15 @@ func updateWire(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		c, err := app.Client()
 		if err != nil {
 			return err
 		}
+
 		wire, err := c.Wires().Update(cmd.Context(), args[0], api.WirePatch{Bridges: patch},
 			client.Wait(app.Wait))
+
 		return written(app, kind.Wires(), wire, err)
 	}
 
@@ -39,8 +42,10 @@ func updateWire(app *cli.App) *cobra.Command {
 		"Declare which bridge carries a wire on a host",
 		`  tapctl %[1]s-update net0 --bridge h1=br0 --bridge h2=br0
   tapctl %[1]s-update net0 --bridge h2=`, cobra.ExactArgs(1), run)))
+
 	cmd.Flags().StringArrayVar(&bridges, "bridge", nil,
 		"HOST=BRIDGE: the bridge that carries it; may be repeated; an empty value removes it")
+
 	cli.Require(cmd, "bridge")
 	return cmd
 }

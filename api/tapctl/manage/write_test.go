@@ -84,6 +84,7 @@ func TestHostUpdate(t *testing.T) {
 		"host-update h1 --wire net1=br1 --wire net0= --uplink br1=eth1,eth2 "+
 			"--learn-tunnel-ip --name h9",
 	)
+
 	require.Equal(t, map[string]string{"net1": "br1"}, h.Wires)
 	require.Equal(t, map[string][]string{"br1": {"eth1", "eth2"}}, h.Uplinks)
 	require.Empty(t, h.TunnelIP)
@@ -100,6 +101,7 @@ func TestHostFacts(t *testing.T) {
 	d.Stdin = facts
 	h := object[api.Host](t, d, "host-create h3 --ovsdb tcp:192.0.2.3:6640 --facts - "+
 		"--nic eth9=52:54:00:00:00:99")
+
 	require.Equal(t, []api.HostNIC{
 		{Name: "eth3", MAC: "52:54:00:00:00:33", Speed: 10000, Driver: "ixgbe"},
 		{Name: "eth9", MAC: "52:54:00:00:00:99"},
@@ -110,6 +112,7 @@ func TestHostFacts(t *testing.T) {
 		t.Helper()
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	}
+
 	write(`{"nics":[]}`)
 	require.Empty(t, object[api.Host](t, d, "host-update h3 --facts", file).NICs)
 	write(`{}`)
@@ -117,6 +120,7 @@ func TestHostFacts(t *testing.T) {
 	write(`{`)
 	require.Contains(t, d.Fails(cli.ExitFailed, "host-update h3 --facts", file),
 		"next: run host-facts")
+
 	require.Contains(t, d.Must("host-facts -o yaml"), "driver: ixgbe")
 }
 
@@ -125,6 +129,7 @@ func TestGuestAndWireUpdates(t *testing.T) {
 	d.Furnish()
 	g := object[api.Guest](t, d, "guest-update vm1 --name vm2 --nic mac=52:54:00:00:00:07 "+
 		"--nic mac=52:54:00:00:00:08")
+
 	require.Equal(t, "vm2", g.Name)
 	require.Len(t, g.NICs, 2)
 
@@ -158,6 +163,7 @@ func TestWaitOfWrites(t *testing.T) {
 
 	d.WaitFails(cli.ExitPending,
 		"tap-flow-create --type vnic --guest-id vm1 --tap-id ids new --wait 20ms")
+
 	d.Must("tap-flow-enable new") // Without --wait, pending is no failure.
 
 	d.Engine.SetHealth("svc-4", tap.StateError, "no such NIC")

@@ -47,10 +47,12 @@ func auditList(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		list, err := c.Audit(cmd.Context(), opts...)
 		if err != nil {
 			return err
 		}
+
 		return kind.AuditRecords().WriteList(app.Out, app.Style, list)
 	}
 
@@ -65,9 +67,11 @@ func auditList(app *cli.App) *cobra.Command {
 		Args:  cobra.NoArgs,
 		Run:   run,
 	})
+
 	for _, f := range auditFilters {
 		cmd.Flags().String(f.flag, "", f.usage)
 	}
+
 	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of results, up to 10000")
 	cmd.Flags().IntVar(&offset, "offset", 0, "results to skip")
 	return cmd

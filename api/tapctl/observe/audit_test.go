@@ -31,9 +31,11 @@ func TestAuditList(t *testing.T) {
 
 	require.Equal(t, "TIME  ACTOR  FROM  ACTION  KIND  NAME  OUTCOME  PROBLEM\n",
 		d.Must("audit-list"))
+
 	var made api.TokenCreated
 	require.NoError(t,
 		json.Unmarshal([]byte(d.Must("token-create --role viewer board -o json")), &made))
+
 	code, _, trace := d.Run("token-create --role viewer other -o json -vv")
 	require.Equal(t, cli.ExitDone, code)
 	require.NotRegexp(t, `tl_[a-z2-7]{10}_[A-Z2-7]`, trace, "a trace has no secret")
@@ -42,10 +44,13 @@ func TestAuditList(t *testing.T) {
 
 	require.Regexp(
 		t,
-		`(?s)^TIME .*\n20\S+Z +admin +127\S+ +delete +tap_flow +web +refused +there is no tap flow "web"\n`+
-			`\S+ +admin +\S+ +delete +token +other +success +-\n\S+ +admin +\S+ +create +token +other +success +-\n\S+ +admin +\S+ +create +token +board `,
+		`(?s)^TIME .*\n20\S+Z +admin +127\S+ +delete +tap_flow +web +refused +there is no tap `+
+			`flow "web"\n`+
+			`\S+ +admin +\S+ +delete +token +other +success +-\n\S+ +admin +\S+ +create +token `+
+			`+other +success +-\n\S+ +admin +\S+ +create +token +board `,
 		d.Must("audit-list"),
 	)
+
 	var list api.AuditList
 	require.NoError(
 		t,
@@ -56,12 +61,14 @@ func TestAuditList(t *testing.T) {
 			&list,
 		),
 	)
+
 	require.Len(t, list.Audit, 1)
 	require.Equal(t, "tapctl/1.2.3", list.Audit[0].UserAgent)
 	require.Contains(t, d.Must("audit-list -o wide"), "USER-AGENT")
 	require.Equal(t, list.Audit[0].RequestID+"\n", d.Must("audit-list -o id --limit 1"))
 	require.Contains(t, d.Fails(cli.ExitFailed, "audit-list --since yesterday"),
 		"or how long ago, such as 30m, 12h or 7d")
+
 	d.Env["TAPLINE_TOKEN"] = made.Secret
 	require.Contains(t, d.Fails(cli.ExitFailed, "audit-list"), "this needs the role admin")
 }

@@ -59,6 +59,7 @@ func Await(
 			t.kind.Noun, format.Printable(t.name), goal, timeout, format.Printable(t.lastSeen))
 		app.SetOutcome(cli.ExitPending)
 	}
+
 	return writeReached(app, reached, goal)
 }
 
@@ -87,6 +88,7 @@ func poll(
 				still = append(still, t)
 			}
 		}
+
 		if open = still; len(open) == 0 {
 			return reached, nil, nil
 		}
@@ -131,6 +133,7 @@ func (t *Target) look(
 			"fix the cause; the controller then tries again by itself", "%s %q is in error: %s",
 			t.kind.Noun, o.Name, o.Health.Reason)
 	}
+
 	return o, false, nil
 }
 
@@ -176,5 +179,6 @@ func writeReached(app *cli.App, reached []kind.Object, goal string) error {
 		}
 		errs = append(errs, err)
 	}
+
 	return errors.Join(errs...)
 }

@@ -19,6 +19,7 @@ func TestGetConfig(t *testing.T) {
 	d := tapctltest.New(t)
 	require.Contains(t, d.Fails(cli.ExitFailed, "get-config"),
 		"this controller has no configuration")
+
 	c, err := config.Load("../../../controller/config/testdata/full.good.yml")
 	require.NoError(t, err)
 	here, err := os.Getwd()
@@ -26,8 +27,10 @@ func TestGetConfig(t *testing.T) {
 	text, err := c.Encode(here)
 	require.NoError(t, err)
 	srv := httptest.NewServer(server.New(server.Config{
-		Engine: d.Engine, Token: []byte(tapctltest.Token), Settings: func() (json.RawMessage, error) { return text, nil },
+		Engine: d.Engine, Token: []byte(tapctltest.Token),
+		Settings: func() (json.RawMessage, error) { return text, nil },
 	}))
+
 	t.Cleanup(srv.Close)
 	d.Env["TAPLINE_SERVER"] = srv.URL
 	require.Equal(t, d.Must("get-config"), d.Must("get-config -o yaml"))
@@ -38,5 +41,6 @@ func TestGetConfig(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(text), string(again), form)
 	}
+
 	require.Contains(t, d.Fails(cli.ExitUsage, "get-config -o table"), "want yaml or json")
 }

@@ -36,6 +36,7 @@ func explain(app *cli.App) *cobra.Command {
 			} else {
 				word, ref, _ = strings.Cut(word, "/")
 			}
+
 			if ref == "" {
 				return cli.Usage("want tap-flow ID or tap-service ID")
 			}
@@ -44,9 +45,11 @@ func explain(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if encode := app.Style.Encoder(); encode != nil {
 				return encode(app.Out, explanation)
 			}
+
 			_, err = io.WriteString(app.Out, picture.Explanation(explanation))
 			return err
 		},
@@ -64,8 +67,10 @@ func getExplanation(ctx context.Context, app *cli.App, word, ref string) (api.Ex
 	if err != nil {
 		return api.Explanation{}, err
 	}
+
 	if k.Word == "tap-flow" {
 		return c.TapFlows().Explain(ctx, ref)
 	}
+
 	return c.TapServices().Explain(ctx, ref)
 }

@@ -18,27 +18,32 @@ func TestWatch(t *testing.T) {
 	lines, stop := d.Start("watch tap-flow")
 	require.Contains(t, tapctltest.Next(t, lines),
 		"present  tap-flow     net0-100              pending   waiting for the switch")
+
 	require.Contains(t, tapctltest.Next(t, lines), "present  tap-flow     web ")
 	d.Must("guest-update vm1 --name vm9")
 	d.Must("tap-flow-disable web")
 	require.Regexp(t,
 		`^\d\d:\d\d:\d\d\.\d{3}  updated  tap-flow     web                   disabled$`,
 		tapctltest.Next(t, lines))
+
 	d.Must("tap-flow-delete web")
 	require.Regexp(t, `deleted  tap-flow     web                   -$`, tapctltest.Next(t, lines))
 	d.Server.CloseClientConnections()
 	d.Must("tap-flow-disable net0-100")
 	require.Contains(t, tapctltest.Next(t, lines), "updated  tap-flow     net0-100",
 		"the stream goes on where it was")
+
 	require.Equal(t, cli.ExitDone, stop())
 
 	lines, stop = d.Start("watch -o json")
-	for _, want := range []string{"host", "host", "guest", "tap_service", "tap_service", "tap_flow"} {
+	for _, want := range []string{"host", "host", "guest", "tap_service", "tap_service",
+		"tap_flow"} {
 		var e struct{ Type, Kind string }
 		require.NoError(t, json.Unmarshal([]byte(tapctltest.Next(t, lines)), &e))
 		require.Equal(t, want, e.Kind)
 		require.Equal(t, "present", e.Type)
 	}
+
 	require.Equal(t, cli.ExitDone, stop())
 
 	require.Contains(t, d.Fails(cli.ExitUsage, "watch wire"), "no kind that can be watched")
@@ -54,8 +59,10 @@ func TestWait(t *testing.T) {
 	require.Equal(t, "flow-6\nhost-1\n", d.Must("wait tap_flows/flow-6 host/h1 -o id"))
 	require.Contains(t, d.Must("wait tap-flow net0-100 --for condition=ready -o json"),
 		`"name": "net0-100"`)
+
 	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/web"),
 		`tap flow "web" is in error: the guest vm1 has no NIC`)
+
 	require.Equal(t, "tap flow \"web\" is error\n", d.Must("wait tap-flow/web --for error"))
 	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/wbe"),
 		`did you mean tap flow "web"?`)
@@ -64,6 +71,7 @@ func TestWait(t *testing.T) {
 	require.Equal(t, cli.ExitPending, code)
 	require.Equal(t, "host \"h2\" is not ready after 20ms: pending: waiting for the switch\n",
 		stderr)
+
 	code, _, stderr = d.Run("wait guest/new --for created --timeout 0")
 	require.Equal(t, cli.ExitPending, code)
 	require.Contains(t, stderr, "it does not exist")
@@ -94,16 +102,20 @@ func TestDeleteAndWait(t *testing.T) {
 	for _, output := range []string{"table", "json"} {
 		d.Must("tap-flow-delete net0-100")
 		d.Must(
-			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100",
+			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id " +
+				"ids net0-100",
 		)
+
 		id := strings.TrimSpace(d.Must("tap-flow-show net0-100 -o id"))
 		d.Engine.SetLeaving(id, true)
 		code, _, stderr := d.Run("tap-flow-delete net0-100 --wait 10ms -o " + output)
 		require.Equal(t, cli.ExitPending, code, stderr)
 		require.Contains(t, stderr, "it is deleted, but not all switches")
 		d.Must(
-			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id ids net0-100",
+			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id " +
+				"ids net0-100",
 		)
 	}
+
 	d.Must("tap-flow-delete net0-100 --wait 10s")
 }

@@ -32,11 +32,13 @@ tunnels between hosts. With arguments, only these hosts and those that they have
 			if err != nil {
 				return err
 			}
+
 			for _, ref := range args {
 				if _, err := c.Hosts().Get(cmd.Context(), ref); err != nil {
 					return err
 				}
 			}
+
 			state, err := cloud.Read(cmd.Context(), c)
 			if err != nil {
 				return err
@@ -46,6 +48,7 @@ tunnels between hosts. With arguments, only these hosts and those that they have
 			if draw, ok := drawings[app.Style.Format]; ok {
 				return draw(app.Out, t)
 			}
+
 			return app.Style.Encoder()(app.Out, t)
 		},
 	})

@@ -16,14 +16,19 @@ func TestTopology(t *testing.T) {
 	for _, form := range []string{"tree", "dot", "mermaid", "json", "yaml"} {
 		t.Run(
 			form,
-			func(t *testing.T) { tapctltest.Golden(t, "topology-"+form+".txt", d.Must("topology -o "+form)) },
+			func(t *testing.T) {
+				tapctltest.Golden(t, "topology-"+form+".txt",
+					d.Must("topology -o "+form))
+			},
 		)
 	}
+
 	require.Equal(t, d.Must("topology -o tree"), d.Must("topology"))
 	t.Run(
 		"one host",
 		func(t *testing.T) { tapctltest.Golden(t, "topology-h2.txt", d.Must("topology h2")) },
 	)
+
 	require.Contains(t, tapctltest.New(t).Must("topology"), "no host is registered")
 	require.Contains(t, d.Fails(cli.ExitFailed, "topology h22"), `did you mean host "h2"?`)
 	require.Contains(t, d.Fails(cli.ExitUsage, "topology -o wide"),

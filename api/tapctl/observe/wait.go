@@ -47,22 +47,27 @@ exist; 3 the time is over.`,
 			if err != nil {
 				return err
 			}
+
 			targets, err := readTargets(args, goal)
 			if err != nil {
 				return err
 			}
+
 			c, err := app.Client()
 			if err != nil {
 				return err
 			}
+
 			return Await(cmd.Context(), app, c, targets, goal, timeout)
 		},
 	})
 
 	cmd.Flags().
 		StringVar(&goal, "for", string(api.Ready), "what to wait for: "+strings.Join(Goals, ", "))
+
 	cmd.Flags().
 		DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait (0 = check once)")
+
 	return cmd
 }
 
@@ -79,10 +84,12 @@ func readGoal(text string) (string, error) {
 	case "delete":
 		goal = deleted
 	}
+
 	if !slices.Contains(Goals, goal) {
 		return "", cli.Usage("--for %q is not known: want one of %s", goal,
 			strings.Join(Goals, ", "))
 	}
+
 	return goal, nil
 }
 
@@ -119,5 +126,6 @@ func readTargets(args []string, goal string) ([]*Target, error) {
 				t.kind.Noun)
 		}
 	}
+
 	return targets, nil
 }

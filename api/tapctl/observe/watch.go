@@ -56,6 +56,7 @@ func watch(app *cli.App) *cobra.Command {
 
 	cmd.Flags().
 		BoolVar(&changesOnly, "changes-only", false, "leave out what exists at the beginning")
+
 	return cmd
 }
 
@@ -84,6 +85,7 @@ func newWatcher(app *cli.App, args []string) (*watcher, error) {
 	if hasRef {
 		w.refs = append(w.refs, ref)
 	}
+
 	w.refs = append(w.refs, args[1:]...)
 	return w, nil
 }
@@ -98,6 +100,7 @@ func (w *watcher) follow(ctx context.Context, c *client.Client, withPresent bool
 		}
 		broken = true
 	})}
+
 	if w.kind != nil {
 		opts = append(opts, client.Where("kind", w.kind.Key()))
 	}
@@ -109,10 +112,12 @@ func (w *watcher) follow(ctx context.Context, c *client.Client, withPresent bool
 	if err != nil {
 		return err
 	}
+
 	for event, err := range events {
 		if err != nil {
 			return err
 		}
+
 		broken = false
 
 		err := w.handle(event)
@@ -120,10 +125,12 @@ func (w *watcher) follow(ctx context.Context, c *client.Client, withPresent bool
 		if errors.As(err, &closed) {
 			return nil // Whoever reads the output has had enough.
 		}
+
 		if err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -147,6 +154,7 @@ func (w *watcher) handle(e api.Event) error {
 	if !ok {
 		return nil
 	}
+
 	o, ok := k.Of(e.Object)
 	if !ok || !w.wants(o) {
 		return nil
@@ -154,6 +162,7 @@ func (w *watcher) handle(e api.Event) error {
 	if err := w.write(what, e, o); err != nil {
 		return &outputError{err}
 	}
+
 	return nil
 }
 
@@ -179,13 +188,16 @@ func (w *watcher) write(what string, e api.Event, o kind.Object) error {
 	if what == string(api.Deleted) {
 		health = kind.Health{}
 	}
+
 	line := fmt.Sprintf("%s  %-7s  %-11s  %-20s  %-8s  %s",
 		time.Now().Format("15:04:05.000"), what, o.Kind.Word, format.Printable(o.Name),
 		format.OrDash(string(health.Status)), format.Printable(health.Reason))
+
 	line = strings.TrimRight(line, " ")
 	if w.app.Width > 0 {
 		line = format.Cut(line, w.app.Width)
 	}
+
 	_, err := fmt.Fprintln(w.app.Out, line)
 	return err
 }
@@ -198,6 +210,7 @@ func (w *watcher) wants(o kind.Object) bool {
 	if len(w.refs) == 0 || w.known[o.ID] {
 		return true
 	}
+
 	if slices.ContainsFunc(w.refs, o.Is) {
 		w.known[o.ID] = true
 		return true

@@ -60,6 +60,7 @@ func (d *dot) edge(e edge) {
 	if e.tunnel {
 		width = ", penwidth=2"
 	}
+
 	fmt.Fprintf(&d.edges, "  %s -> %s [label=%s%s%s];\n",
 		dotText(e.from), dotText(e.to), dotText(e.label), dotColour(e.status), width)
 }

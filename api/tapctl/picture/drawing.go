@@ -56,6 +56,7 @@ func draw(c canvas, t Topology) {
 	for _, s := range t.Unplaced.Services {
 		c.node(serviceNode(s))
 	}
+
 	for _, f := range t.Unplaced.Flows {
 		c.node(sourceNode(f))
 		c.edge(flowEdge(f))

@@ -19,9 +19,11 @@ func Explanation(x api.Explanation) string {
 	var p page
 	p.line("%s %s is %s%s",
 		kind.Noun(x.Kind), x.Name, strings.ToUpper(string(x.Status)), format.Since(x.Since))
+
 	if x.Reason != "" {
 		p.line("  %s", x.Reason)
 	}
+
 	p.line("  id %s", x.ID)
 
 	p.section("PATH")
@@ -60,6 +62,7 @@ func Explanation(x api.Explanation) string {
 	for _, s := range x.Switches {
 		p.host(s)
 	}
+
 	return p.text.String()
 }
 
@@ -103,6 +106,7 @@ func (p *page) hop(h api.Hop) {
 			at = append(at, part.name+" "+part.value)
 		}
 	}
+
 	if h.OFPort != 0 {
 		at = append(at, fmt.Sprintf("ofport %d", h.OFPort))
 	}
@@ -113,6 +117,7 @@ func (p *page) hop(h api.Hop) {
 	if h.Found != "" {
 		detail("found by %s", h.Found)
 	}
+
 	if h.Count != nil {
 		remark := ""
 		if h.What == "mirror" {
@@ -121,6 +126,7 @@ func (p *page) hop(h api.Hop) {
 		detail("%d packets, %s%s", h.Count.Packets, format.Scaled(float64(h.Count.Bytes), "B"),
 			remark)
 	}
+
 	if h.Reason != "" {
 		detail("%s: %s", h.Status, h.Reason)
 	}
@@ -142,9 +148,11 @@ func (p *page) host(s api.Switch) {
 		p.line("  %-8s  %s %s %s", rowState(r.State), r.Table, r.Name, r.UUID)
 		p.line("            %s", r.Text)
 	}
+
 	for _, f := range s.Flows {
 		p.line("  %-8s  %s", rowState(f.State), f.Text)
 	}
+
 	if s.FlowsError != "" {
 		p.line("  flows could not be read: %s", s.FlowsError)
 	}

@@ -69,6 +69,7 @@ func (m *mermaid) edge(e edge) {
 	if e.tunnel {
 		arrow = "==>"
 	}
+
 	label := strings.ReplaceAll(e.label, "\n", " ")
 	fmt.Fprintf(&m.edges, "  %s %s|\"%s\"| %s\n", from, arrow, mermaidText(label), to)
 }

@@ -18,6 +18,7 @@ func Plan(p api.Plan) string {
 			writeItem(&b, item)
 		}
 	}
+
 	if len(p.Hosts) == 0 {
 		b.WriteString("no switch would be changed\n")
 	}
@@ -25,6 +26,7 @@ func Plan(p api.Plan) string {
 	for _, r := range p.Resources {
 		fmt.Fprintln(&b, format.Printable(resourceLine(r)))
 	}
+
 	return b.String()
 }
 
@@ -62,5 +64,6 @@ func resourceLine(r api.PlannedResource) string {
 	case was != "":
 		line += ": was " + was
 	}
+
 	return line
 }

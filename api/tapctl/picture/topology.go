@@ -85,14 +85,17 @@ func NewTopology(state cloud.State, only []string) Topology {
 	for _, s := range state.TapServices {
 		b.addService(s)
 	}
+
 	for _, f := range state.TapFlows {
 		b.addFlow(f)
 	}
+
 	b.addTunnels()
 
 	if len(only) > 0 {
 		b.topology.keep(only)
 	}
+
 	return b.topology
 }
 
@@ -112,6 +115,7 @@ func newBuilder(state cloud.State) *builder {
 		services: map[string]api.TapService{},
 		tunnels:  map[[2]string][]string{},
 	}
+
 	b.topology = Topology{Hosts: []Host{}, Tunnels: []Tunnel{}, Unplaced: nothingUnplaced()}
 
 	for i, h := range state.Hosts {
@@ -123,6 +127,7 @@ func newBuilder(state cloud.State) *builder {
 			Bridges: bridges(state, h), Services: []Service{},
 		})
 	}
+
 	return b
 }
 
@@ -161,6 +166,7 @@ func (b *builder) addFlow(f api.TapFlow) {
 		b.topology.Unplaced.Flows = append(b.topology.Unplaced.Flows, flow)
 		return
 	}
+
 	b.topology.Hosts[fromIndex].add(bridge, flow)
 	if flow.Tunnel && f.Enabled {
 		ends := [2]string{b.topology.Hosts[fromIndex].Name, flow.To}
@@ -189,6 +195,7 @@ func (b *builder) findSource(f api.TapFlow, flow *Flow) (hostID, bridge string) 
 			return nic.HostID, nic.Bridge
 		}
 	}
+
 	return "", ""
 }
 
@@ -222,6 +229,7 @@ func (t *Topology) keep(only []string) {
 		t.Hosts,
 		func(h Host) bool { return !wanted[h.Name] && !kept[h.Name] },
 	)
+
 	t.Unplaced = nothingUnplaced()
 }
 
@@ -246,6 +254,7 @@ func bridges(state cloud.State, h api.Host) []Bridge {
 	for _, bridge := range h.Wires {
 		names = append(names, bridge)
 	}
+
 	slices.Sort(names)
 
 	var out []Bridge
@@ -262,7 +271,9 @@ func bridges(state cloud.State, h api.Host) []Bridge {
 				}
 			}
 		}
+
 		out = append(out, b)
 	}
+
 	return out
 }

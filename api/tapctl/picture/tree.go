@@ -40,6 +40,7 @@ func Tree(w io.Writer, t Topology) error {
 	if b.Len() == 0 {
 		b.WriteString("nothing: no host is registered\n")
 	}
+
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -74,6 +75,7 @@ func hostBranch(h Host) branch {
 	for _, s := range h.Services {
 		out.sub = append(out.sub, branch{text: serviceLine(s)})
 	}
+
 	return out
 }
 

@@ -49,6 +49,7 @@ func New(t *testing.T) *Desk {
 			{Name: "eth3", MAC: "52:54:00:00:00:33", Speed: 10000, Driver: "ixgbe"},
 		}}, nil
 	}}
+
 	return d
 }
 

@@ -27,6 +27,7 @@ func Spread(t *testing.T) *Desk {
 	d.Must("tap-flow-create --type vnic --guest-id db --tap-id probe db-all")
 	d.Must(
 		"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --tap-id probe --disabled all")
+
 	d.Engine.SetHealth("svc-4", tap.StateReady, "")
 	d.Engine.SetHealth("flow-7", tap.StateReady, "")
 	d.Must("tap-service-enable probe")
