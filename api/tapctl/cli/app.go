@@ -78,7 +78,7 @@ func (a *App) ProgramName() string {
 func (a *App) BindGlobalFlags(flags *pflag.FlagSet) {
 	a.connection.bind(flags)
 	flags.StringVarP(&a.Style.Format, "output", "o", "table",
-		"output format: table, wide, json, yaml or id")
+		"output format: table, wide, csv, json, yaml, jsonpath=EXPR, id or name")
 	flags.BoolVar(&a.Style.NoHeaders, "no-headers", false, "print tables without their header line")
 	flags.StringSliceVar(&a.Style.Columns, "columns", nil,
 		"show only these columns of a table, in this order, such as NAME,STATUS")
@@ -151,12 +151,6 @@ func JoinWords(root *cobra.Command, args []string) []string {
 
 	return args
 }
-
-// usageError is a wrong command line that only the verb itself can find.
-type usageError struct{ error }
-
-// Usage is an error about the command line. It makes the exit code 2.
-func Usage(message string, args ...any) error { return usageError{fmt.Errorf(message, args...)} }
 
 // isUsageError reports whether an error is about the command line: cobra's own, until the verb
 // runs.

@@ -7,12 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/api/tapctl/advice"
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
@@ -23,6 +25,8 @@ const LookupTime = 2 * time.Second
 // suggest proposes names that are close to those that a refused request refers to and that do not
 // exist. The request itself says what it refers to; the controller's text is not looked at.
 func (a *App) suggest(ctx context.Context, refused *client.Error) {
+	a.suggestWords(refused)
+
 	refs := referencesAt(a.lastBody, refused.Problem.Errors)
 	if ref, ok := referenceOfPath(refused); ok {
 		refs = append(refs, ref)
@@ -33,8 +37,39 @@ func (a *App) suggest(ctx context.Context, refused *client.Error) {
 		if exists {
 			continue
 		}
-		if near := kind.Nearest(ref.ref, names); near != "" {
+		if near := advice.Nearest(ref.ref, names); near != "" {
 			fmt.Fprintf(a.Err, "  did you mean %s %q?\n", ref.kind.Noun, format.Printable(near))
+		}
+	}
+}
+
+// suggestWords proposes words for values that are none of the words that their field accepts.
+func (a *App) suggestWords(refused *client.Error) {
+	at, err := url.Parse(refused.URL)
+	if err != nil {
+		return
+	}
+	_, path, _ := strings.Cut(at.Path, api.Prefix+"/")
+	list, _, _ := strings.Cut(path, "/")
+	k, _ := kind.Find(list)
+	var body any
+	_ = json.Unmarshal(a.lastBody, &body) // nil without a body
+
+	for _, p := range refused.Problem.Errors {
+		fieldPath := pathOf(p)
+		_, field, value := valueAt(body, fieldPath)
+		if value == nil { // a parameter
+			field = fieldPath[len(fieldPath)-1]
+			value = at.Query().Get(field)
+		}
+
+		typed, _ := value.(string)
+		words := kind.WordsOf(k.Word, field)
+		if slices.Contains(words, typed) {
+			continue
+		}
+		if near := advice.Nearest(typed, words); near != "" && typed != "" {
+			fmt.Fprintf(a.Err, "  did you mean %s %s?\n", format.Printable(p.Field), near)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,7 @@ func Formats(cmd *cobra.Command) []string {
 	if own := cmd.Annotations[formatsKey]; own != "" {
 		return strings.Split(own, ",")
 	}
-	return []string{"table", "wide", "json", "yaml", "id"}
+	return []string{"table", "wide", "csv", "json", "yaml", "id", "name"}
 }
 
 // Command makes a command that runs its verb once the command line is known to be right.
@@ -41,6 +40,7 @@ func (a *App) Command(v Verb) *cobra.Command {
 		Example:               v.Example,
 		GroupID:               v.Group,
 		Args:                  v.Args,
+		PreRunE:               checkRequired,
 		DisableFlagsInUseLine: true,
 	}
 
@@ -69,10 +69,8 @@ func (a *App) checkFormat(cmd *cobra.Command) error {
 		a.Style.Format = known[0]
 	}
 
-	if !slices.Contains(known, a.Style.Format) {
-		last := len(known) - 1
-		return fmt.Errorf("--output %q is not known: want %s or %s",
-			a.Style.Format, strings.Join(known[:last], ", "), known[last])
+	if err := a.Style.Check(known); err != nil {
+		return fmt.Errorf("--output: %w", err)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func completion(app *cli.App, root *cobra.Command) *cobra.Command {
   tapctl completion bash > /etc/bash_completion.d/tapctl
   tapctl completion zsh > "${fpath[1]}/_tapctl"
   tapctl completion fish > ~/.config/fish/completions/tapctl.fish`,
-		Args: cobra.ExactArgs(1),
+		Args: cli.OneArg("name of the shell"),
 		Run: func(_ *cobra.Command, args []string) error {
 			script, ok := scripts[args[0]]
 			if !ok {
@@ -123,22 +123,16 @@ func (c completer) flag(word, flag string) cobra.CompletionFunc {
 		return c.names(strings.TrimSuffix(flag, "-id"))
 	case "target-id":
 		return c.names("guest", "host")
-	case "direction":
-		return words("IN", "OUT", "BOTH")
-	case "status":
-		return words("disabled", "pending", "ready", "error")
-	case "enabled", "connected", "declared":
-		return words("true", "false")
 	case "for":
 		if word == "wait" {
 			return words(observe.Goals...)
 		}
-	case "type":
-		return map[string]cobra.CompletionFunc{
-			"tap-service": words("guest", "host"), "tap-flow": words("vnic", "vswitch"),
-		}[word]
 	}
 
+	field := strings.ReplaceAll(flag, "-", "_")
+	if accepted := kind.WordsOf(word, field); accepted != nil {
+		return words(accepted...)
+	}
 	return nil
 }
 

@@ -61,6 +61,10 @@ func Root(app *cli.App) *cobra.Command {
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
 	app.BindGlobalFlags(root.PersistentFlags())
+	root.SetFlagErrorFunc(cli.FlagError)
+	root.Version = app.Version
+	root.Flags().Bool("version", false, "print the version")
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g[0], Title: g[1]})
@@ -89,7 +93,7 @@ func version(app *cli.App, root *cobra.Command) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  tapctl version",
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArgs,
 		Run: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(app.Out, "%s %s\n", root.Name(), app.Version)
 			return err

@@ -47,6 +47,12 @@ func TestCalledAsClimc(t *testing.T) {
 	require.Equal(t, "climc 1.2.3\n", d.Must("version"))
 }
 
+func TestVersion(t *testing.T) {
+	d := tapctltest.New(t)
+	require.Equal(t, "tapctl 1.2.3\n", d.Must("version"))
+	require.Equal(t, "tapctl 1.2.3\n", d.Must("--version"))
+}
+
 func TestManPages(t *testing.T) {
 	d := tapctltest.New(t)
 	dir := filepath.Join(t.TempDir(), "man")

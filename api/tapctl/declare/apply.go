@@ -59,7 +59,7 @@ func apply(app *cli.App) *cobra.Command {
 		Short:   "Bring resources to what documents describe",
 		Long:    applyHelp,
 		Example: applyExample,
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArgs,
 		Formats: []string{"text", "json", "yaml"},
 		Run: func(cmd *cobra.Command, _ []string) error {
 			if err := source.requireFiles(); err != nil {

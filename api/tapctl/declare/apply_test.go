@@ -197,7 +197,7 @@ func TestBadDocuments(t *testing.T) {
 			`guest "new" is described twice, first at`},
 		"reference": {"kind: tap_flow\nname: f\ntype: vnic\nguest_id: vm2\ntap_id: ids",
 			`lab.yaml:8:1: guest_id: there is no guest "vm2", neither at the controller nor in ` +
-				`these documents; did you mean "vm1"?`},
+				`these documents; did you mean vm1?`},
 		"fixed": {"kind: tap_service\nname: ids\ntype: guest\ntarget_id: new",
 			"lab.yaml:8:1: target_id: the target_id of tap service \"ids\" cannot be changed " +
 				"from vm1 to new"},
@@ -419,7 +419,7 @@ func TestPlanVerb(t *testing.T) {
 	}{
 		"plan":                             {2, "want a verb that changes something"},
 		"plan tap-flow-list":               {2, "tap-flow-list changes nothing"},
-		"plan tap-flow-create --type vnic": {2, "accepts 1 arg"},
+		"plan tap-flow-create --type vnic": {2, "the NAME is missing"},
 		"plan tap-flow-lst":                {2, "unknown command"},
 		"plan tap-flow-delete wbe":         {1, `did you mean tap flow "web"?`},
 		"plan tap-service-delete ids":      {1, "still has 1 tap flows"},

@@ -26,7 +26,7 @@ Exit codes: 0 no difference; 1 differences; 2 or more an error, such as a bad do
 		Example: `  tapctl diff -f lab.yaml
   tapctl diff -f mirrors/ --set mirrors --prune
   tapctl diff -f lab.yaml >/dev/null || tapctl apply -f lab.yaml`,
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArgs,
 		Formats: []string{"text", "json", "yaml"},
 		Run: func(cmd *cobra.Command, _ []string) error {
 			app.FailureCode = exitTrouble

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/api/document"
+	"github.com/tapline-sdn/tapline/api/tapctl/advice"
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
@@ -228,9 +229,5 @@ func (c *comparison) proposal(kindKey, ref string) string {
 		}
 	}
 
-	if near := kind.Nearest(ref, names); near != "" {
-		return fmt.Sprintf("; did you mean %q?", near)
-	}
-
-	return ""
+	return advice.DidYouMean(ref, names)
 }

@@ -2,12 +2,18 @@ package format
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/advice"
 )
 
 // Style says how results are written.
 type Style struct {
-	Format    string   // table, wide, json, yaml, id, or a name that only one command knows
+	Format    string   // table, wide, csv, json, yaml, jsonpath=EXPR, id, name, or one command's own
 	NoHeaders bool     // tables without their titles
 	Columns   []string // titles of the columns to show, in this order; none: the usual ones
 	Terminal  int      // columns of the terminal that is written to; 0 if it is none
@@ -19,6 +25,9 @@ func (s Style) Wide() bool { return s.Format == "wide" }
 // IDs reports whether only ids are written.
 func (s Style) IDs() bool { return s.Format == "id" }
 
+// Names reports whether only KIND/NAME is written.
+func (s Style) Names() bool { return s.Format == "name" }
+
 // Encoder returns the function that writes values in the style's format, or nil if the format is
 // not an encoding, such as a table.
 func (s Style) Encoder() func(io.Writer, any) error {
@@ -27,6 +36,34 @@ func (s Style) Encoder() func(io.Writer, any) error {
 		return JSON
 	case "yaml":
 		return YAML
+	}
+
+	if expression, ok := strings.CutPrefix(s.Format, jsonPathPrefix); ok {
+		return func(w io.Writer, v any) error {
+			path, err := NewJSONPath(expression)
+			if err != nil {
+				return err
+			}
+			return path.Write(w, v)
+		}
+	}
+	return nil
+}
+
+// Check checks a format against those that a command knows: a JSONPath is possible where JSON is.
+func (s Style) Check(known []string) error {
+	if expression, ok := strings.CutPrefix(s.Format, jsonPathPrefix); ok {
+		if !slices.Contains(known, "json") {
+			return errors.New("there is no JSON here to look into")
+		}
+		_, err := NewJSONPath(expression)
+		return err
+	}
+
+	if !slices.Contains(known, s.Format) {
+		last := len(known) - 1
+		return fmt.Errorf("%q is not known: want %s or %s%s", s.Format,
+			strings.Join(known[:last], ", "), known[last], advice.DidYouMean(s.Format, known))
 	}
 	return nil
 }

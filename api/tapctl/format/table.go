@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/advice"
 )
 
 // Column is a column of a table whose rows are of type T.
@@ -29,8 +31,8 @@ type UnknownColumnError struct {
 
 // Error implements error.
 func (e *UnknownColumnError) Error() string {
-	return fmt.Sprintf("there is no column %q: want some of %s", e.Title,
-		strings.Join(e.Known, ", "))
+	return fmt.Sprintf("there is no column %q: want some of %s%s",
+		e.Title, strings.Join(e.Known, ", "), advice.DidYouMean(e.Title, e.Known))
 }
 
 // Table writes rows under the titles of their columns. A terminal gets columns left out and cut

@@ -41,6 +41,14 @@ func Tokens() Kind[api.Token, api.TokenList] {
 func CreatedTokens() Kind[api.TokenCreated, api.TokenList] {
 	return Kind[api.TokenCreated, api.TokenList]{
 		Word: "token", Noun: "token",
+		Columns: []format.Column[api.TokenCreated]{
+			{Title: "NAME", Value: func(v api.TokenCreated) string { return v.Name }},
+			{Title: "ROLE", Value: func(v api.TokenCreated) string { return v.Role }},
+			{Title: "EXPIRES", Value: func(v api.TokenCreated) string {
+				return format.First(format.TimeText(v.ExpiresAt), "never")
+			}},
+			{Title: "TOKEN", Value: func(v api.TokenCreated) string { return v.Secret }},
+		},
 		ID:   func(v api.TokenCreated) string { return v.ID },
 		Name: func(v api.TokenCreated) string { return v.Name },
 	}

@@ -55,7 +55,7 @@ func (k Kind[T, L]) Write(w io.Writer, s format.Style, resources ...T) error {
 		return format.EncodeAll(w, s, resources)
 	case len(resources) == 0:
 		return nil
-	case s.IDs() || len(resources) > 1 || len(s.Columns) > 0:
+	case s.Format != "table" && s.Format != "wide", len(resources) > 1, len(s.Columns) > 0:
 		return k.writeRows(w, s, resources)
 	}
 
@@ -67,10 +67,14 @@ func (k Kind[T, L]) Write(w io.Writer, s format.Style, resources ...T) error {
 }
 
 func (k Kind[T, L]) writeRows(w io.Writer, s format.Style, resources []T) error {
-	if s.IDs() {
+	if s.IDs() || s.Names() {
 		var b strings.Builder
 		for _, v := range resources {
-			fmt.Fprintln(&b, k.ID(v))
+			if s.IDs() {
+				fmt.Fprintln(&b, k.ID(v))
+			} else {
+				fmt.Fprintf(&b, "%s/%s\n", k.Word, format.Printable(k.Name(v)))
+			}
 		}
 		_, err := io.WriteString(w, b.String())
 		return err
@@ -82,6 +86,9 @@ func (k Kind[T, L]) writeRows(w io.Writer, s format.Style, resources []T) error 
 		for _, v := range resources {
 			rows = append(rows, k.Lines(v)...)
 		}
+	}
+	if s.Format == "csv" {
+		return format.CSV(w, k.Columns, rows, s)
 	}
 	return format.Table(w, k.Columns, rows, s)
 }

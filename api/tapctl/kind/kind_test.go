@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/tapctl/advice"
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
@@ -53,9 +54,9 @@ func TestNearest(t *testing.T) {
 		"wbe": "web", "web-vn": "web-vm", "WEB": "web", "databse": "database", "idss": "ids",
 		"entirely-different": "", "": "",
 	} {
-		require.Equal(t, want, kind.Nearest(ref, names), ref)
+		require.Equal(t, want, advice.Nearest(ref, names), ref)
 	}
-	require.Empty(t, kind.Nearest("web", nil))
+	require.Empty(t, advice.Nearest("web", nil))
 }
 
 func TestCounterText(t *testing.T) {

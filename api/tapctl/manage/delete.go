@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
@@ -39,7 +40,7 @@ func (v verbs[T, L]) remove() *cobra.Command {
 	return v.app.Waits(
 		v.app.Command(verb(v.kind.Word, "delete ID... [flags]", "Delete "+v.kind.Plural(),
 			`  tapctl %[1]s-delete NAME
-  tapctl %[1]s-delete NAME ANOTHER`, cobra.MinimumNArgs(1), run)),
+  tapctl %[1]s-delete NAME ANOTHER`, cli.SomeArgs("ID"), run)),
 	)
 }
 
@@ -50,6 +51,8 @@ func (v verbs[T, L]) writeDeleted(ref string) error {
 	switch {
 	case v.app.Style.IDs():
 		_, err = fmt.Fprintln(v.app.Out, ref)
+	case v.app.Style.Names():
+		_, err = fmt.Fprintf(v.app.Out, "%s/%s\n", v.kind.Word, ref)
 	case v.app.Style.Encoder() == nil:
 		_, err = fmt.Fprintf(v.app.Out, "%s %q deleted\n", v.kind.Noun, ref)
 	}

@@ -39,7 +39,7 @@ func (v switchVerbs[T, L]) command(
 		case all && len(args) > 0:
 			return cli.Usage("--all is given together with ids: want one or the other")
 		case !all && len(args) == 0:
-			return cli.Usage("requires at least 1 arg(s), or --all")
+			return cli.Usage("the ID is missing: want one or more, or --all")
 		}
 
 		c, err := v.app.Client()

@@ -49,7 +49,7 @@ func createGuest(app *cli.App) *cobra.Command {
 		"create NAME [--id ID] --nic mac=..[,ip=..][,ifname=..]...",
 		"Declare a guest that cannot be identified from its ports",
 		"  tapctl %[1]s-create web-vm --nic mac=52:54:00:12:34:56,ip=10.0.0.5,ifname=vnet3",
-		cobra.ExactArgs(1), run)))
+		cli.OneArg("NAME"), run)))
 
 	cmd.Flags().
 		StringVar(&id, "id", "", "id of the guest, such as its UUID; generated if not given")
@@ -88,7 +88,7 @@ func updateGuest(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb("guest", "update ID [flags]", "Change a declared guest",
 		"  tapctl %[1]s-update web-vm --nic mac=52:54:00:12:34:56 --nic mac=52:54:00:12:34:57",
-		cobra.ExactArgs(1), run)))
+		cli.OneArg("ID"), run)))
 
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	cmd.Flags().StringArrayVar(&nics, "nic", nil,

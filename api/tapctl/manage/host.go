@@ -79,7 +79,7 @@ func createHost(app *cli.App) *cobra.Command {
 		`  tapctl %[1]s-create h1 --ovsdb tcp:192.0.2.1:6640 --tunnel-ip 192.0.2.1 --wire net0=br0
   ssh h1 tapctl host-facts |
     tapctl %[1]s-create h1 --ovsdb tcp:192.0.2.1:6640 --tunnel-ip 192.0.2.1 --facts - --wait 10s`,
-		cobra.ExactArgs(1),
+		cli.OneArg("NAME"),
 		run,
 	)))
 
@@ -154,7 +154,7 @@ func updateHost(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb("host", "update ID [flags]", "Change a host",
 		`  tapctl %[1]s-update h1 --wire net1=br1 --wire net0=
-  ssh h1 tapctl host-facts | tapctl %[1]s-update h1 --facts -`, cobra.ExactArgs(1), run)))
+  ssh h1 tapctl host-facts | tapctl %[1]s-update h1 --facts -`, cli.OneArg("ID"), run)))
 
 	f.bind(cmd, "; an empty value removes it")
 

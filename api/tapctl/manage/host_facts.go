@@ -30,7 +30,7 @@ controller sees that in OVSDB.`,
 		Example: `  ssh h1 tapctl host-facts > h1.json
   tapctl host-create h1 --ovsdb tcp:192.0.2.1:6640 --tunnel-ip 192.0.2.1 --facts h1.json`,
 		Group: "host",
-		Args:  cobra.NoArgs,
+		Args:  cli.NoArgs,
 		Run: func(*cobra.Command, []string) error {
 			facts, err := app.Facts(all)
 			if err != nil {

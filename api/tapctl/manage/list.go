@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
 // parameter is a flag of a list command and the query parameter that it sets.
@@ -47,7 +48,7 @@ func (v verbs[T, L]) list(parameters ...parameter) *cobra.Command {
 	cmd := v.app.Command(verb(v.kind.Word, "list [flags]", "List "+v.kind.Plural(),
 		`  tapctl %[1]s-list
   tapctl %[1]s-list -o wide
-  tapctl %[1]s-list --order-by name --limit 20 -o json`, cobra.NoArgs, run))
+  tapctl %[1]s-list --order-by name --limit 20 -o json`, cli.NoArgs, run))
 
 	flags := cmd.Flags()
 	for _, p := range parameters {

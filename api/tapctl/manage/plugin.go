@@ -26,7 +26,7 @@ func listPlugins(app *cli.App) *cobra.Command {
 
 	return app.Command(verb("plugin", "list [flags]", "List the controller's plugins",
 		`  tapctl %[1]s-list
-  tapctl %[1]s-list -o wide`, cobra.NoArgs, run))
+  tapctl %[1]s-list -o wide`, cli.NoArgs, run))
 }
 
 func showPlugin(app *cli.App) *cobra.Command {
@@ -43,7 +43,7 @@ func showPlugin(app *cli.App) *cobra.Command {
 	}
 
 	return app.Command(verb("plugin", "show NAME [flags]", "Show a plugin",
-		"  tapctl %[1]s-show mirror -o yaml", cobra.ExactArgs(1), run))
+		"  tapctl %[1]s-show mirror -o yaml", cli.OneArg("NAME"), run))
 }
 
 func reloadPlugin(app *cli.App) *cobra.Command {
@@ -59,5 +59,5 @@ func reloadPlugin(app *cli.App) *cobra.Command {
 	return app.Command(verb("plugin", "reload NAME",
 		"Replace a running plugin by its current file and configuration",
 		`  # after a new tapline-mirror was installed; nothing on the switches is rewritten
-  tapctl %[1]s-reload mirror`, cobra.ExactArgs(1), run))
+  tapctl %[1]s-reload mirror`, cli.OneArg("NAME"), run))
 }

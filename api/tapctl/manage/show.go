@@ -1,6 +1,9 @@
 package manage
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
+)
 
 // show is the command that shows one resource.
 func (v verbs[T, L]) show() *cobra.Command {
@@ -18,5 +21,5 @@ func (v verbs[T, L]) show() *cobra.Command {
 
 	return v.app.Command(verb(v.kind.Word, "show ID [flags]", "Show a "+v.kind.Noun,
 		`  tapctl %[1]s-show NAME
-  tapctl %[1]s-show NAME -o yaml`, cobra.ExactArgs(1), run))
+  tapctl %[1]s-show NAME -o yaml`, cli.OneArg("ID"), run))
 }

@@ -73,7 +73,7 @@ func createTapFlow(app *cli.App) *cobra.Command {
   # one VLAN of a wire on a host, both directions
   tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 \
     --tap-id ids --wait 10s net0-100`,
-		cobra.ExactArgs(1),
+		cli.OneArg("NAME"),
 		run,
 	)))
 
@@ -149,7 +149,7 @@ func updateTapFlow(app *cli.App) *cobra.Command {
 	cmd := app.Waits(app.Command(verb("tap-flow", "update ID [flags]", "Change a tap flow",
 		`  tapctl %[1]s-update web-in --direction BOTH
   tapctl %[1]s-update net0-100 --vlan-id 200 --wait 10s
-  tapctl %[1]s-update net0-100 --all-vlans`, cobra.ExactArgs(1), run)))
+  tapctl %[1]s-update net0-100 --all-vlans`, cli.OneArg("ID"), run)))
 
 	flags := cmd.Flags()
 	flags.StringVar(&name, "name", "", "new name")

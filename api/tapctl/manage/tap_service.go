@@ -60,7 +60,7 @@ func createTapService(app *cli.App) *cobra.Command {
   # collect on an unused physical NIC of a host
   tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 probe
   tapctl %[1]s-enable ids --wait 10s`,
-		cobra.ExactArgs(1),
+		cli.OneArg("NAME"),
 		run,
 	)))
 
@@ -94,7 +94,7 @@ func updateTapService(app *cli.App) *cobra.Command {
 	}
 
 	cmd := app.Waits(app.Command(verb("tap-service", "update ID [flags]", "Change a tap service",
-		"  tapctl %[1]s-update ids --name ids2", cobra.ExactArgs(1), run)))
+		"  tapctl %[1]s-update ids --name ids2", cli.OneArg("ID"), run)))
 
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	return cmd

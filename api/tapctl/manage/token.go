@@ -59,7 +59,7 @@ func createToken(app *cli.App) *cobra.Command {
   tapctl %[1]s-create --role viewer --expires 90d grafana
   # for a script that manages mirrors; the token alone, into a file
   (umask 077; tapctl %[1]s-create --role operator ci -o json | jq -r .token > ci.token)`,
-		cobra.ExactArgs(1), run))
+		cli.OneArg("NAME"), run))
 
 	cmd.Flags().StringVar(&role, "role", "",
 		"viewer: read; operator: also write guests, tap services and tap flows; admin: everything")

@@ -67,7 +67,7 @@ func TestWrongTokenCommandLines(t *testing.T) {
 		code int
 		want string
 	}{
-		"token-create x": {2, `required flag(s) "role" not set`},
+		"token-create x": {2, "--role is missing"},
 		"token-create --role root x": {1,
 			"role: \"root\" is not accepted: want one of viewer, operator, admin"},
 		"token-create --role viewer --expires soon x":       {2, "--expires \"soon\" is neither"},

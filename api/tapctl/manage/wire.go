@@ -41,7 +41,7 @@ func updateWire(app *cli.App) *cobra.Command {
 	cmd := app.Waits(app.Command(verb("wire", "update ID --bridge HOST=BRIDGE...",
 		"Declare which bridge carries a wire on a host",
 		`  tapctl %[1]s-update net0 --bridge h1=br0 --bridge h2=br0
-  tapctl %[1]s-update net0 --bridge h2=`, cobra.ExactArgs(1), run)))
+  tapctl %[1]s-update net0 --bridge h2=`, cli.OneArg("ID"), run)))
 
 	cmd.Flags().StringArrayVar(&bridges, "bridge", nil,
 		"HOST=BRIDGE: the bridge that carries it; may be repeated; an empty value removes it")

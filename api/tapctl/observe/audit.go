@@ -64,7 +64,7 @@ func auditList(app *cli.App) *cobra.Command {
   tapctl audit-list --kind tap_flow --id web -o json
   tapctl audit-list --outcome denied -o wide`,
 		Group: "token",
-		Args:  cobra.NoArgs,
+		Args:  cli.NoArgs,
 		Run:   run,
 	})
 

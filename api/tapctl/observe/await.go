@@ -171,9 +171,12 @@ func writeReached(app *cli.App, reached []kind.Object, goal string) error {
 	var errs []error
 	for _, o := range reached {
 		var err error
-		if app.Style.IDs() {
+		switch {
+		case app.Style.IDs():
 			_, err = fmt.Fprintln(app.Out, o.ID)
-		} else {
+		case app.Style.Names():
+			_, err = fmt.Fprintf(app.Out, "%s/%s\n", o.Kind.Word, format.Printable(o.Name))
+		default:
 			name := format.Printable(o.Name)
 			_, err = fmt.Fprintf(app.Out, "%s %q is %s\n", o.Kind.Noun, name, goal)
 		}

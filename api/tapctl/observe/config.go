@@ -22,7 +22,7 @@ func getConfig(app *cli.App) *cobra.Command {
 		Example: `  tapctl get-config
   tapctl get-config > tapline.yaml && tapline config check tapline.yaml
   tapctl get-config -o json | jq .openflow.listen`,
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArgs,
 		Formats: []string{"yaml", "json"},
 		Run: func(cmd *cobra.Command, _ []string) error {
 			c, err := app.Client()

@@ -40,8 +40,8 @@ exist; 3 the time is over.`,
   tapctl wait tap-service/ids tap-flow/web tap-flow/db --for ready --timeout 1m
   tapctl wait tap-flow web db --for disabled
   tapctl wait guest/web-vm --for created --timeout 5m`,
-		Args:    cobra.MinimumNArgs(1),
-		Formats: []string{"table", "json", "yaml", "id"},
+		Args:    cli.SomeArgs("KIND/ID"),
+		Formats: []string{"table", "json", "yaml", "id", "name"},
 		Run: func(cmd *cobra.Command, args []string) error {
 			goal, err := readGoal(goal)
 			if err != nil {
