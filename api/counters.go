@@ -2,17 +2,25 @@ package api
 
 import "time"
 
-// Counters is what was mirrored, as last read from the switches.
+// Counters are what was mirrored, as last read from the switches.
 type Counters struct {
-	Captured  Flowing    `json:"captured"`   // taken at the source
-	Guarded   Count      `json:"guarded"`    // of these, packets of the tunnels themselves, which are not mirrored
-	Delivered *Flowing   `json:"delivered"`  // given to the tap NIC; nil where the destination cannot tell this flow from others
-	Lost      *Count     `json:"lost"`       // sent and not arrived; nil as Delivered
-	Shared    bool       `json:"shared"`     // of a flow: the capture carries, or has carried, other flows too; the counters are of all
-	SampledAt *time.Time `json:"sampled_at"` // when the older end was read; nil if nothing was read yet
+	// Captured are packets at the source.
+	Captured Flowing `json:"captured"`
+	// Guarded are captured packets of the tunnels themselves, which are not mirrored.
+	Guarded Count `json:"guarded"`
+	// Delivered are packets at the tap NIC; nil if the destination cannot tell this flow from
+	// others.
+	Delivered *Flowing `json:"delivered"`
+	// Lost are packets that were sent into the tunnel and did not arrive; nil if Delivered is.
+	Lost *Count `json:"lost"`
+	// Shared is true if the counters of a flow include other flows of the same capture, now or
+	// earlier.
+	Shared bool `json:"shared"`
+	// SampledAt is when the older of the two ends was read; nil before the first reading.
+	SampledAt *time.Time `json:"sampled_at"`
 }
 
-// Count is packets and their bytes as frames on the source bridge.
+// Count is a number of packets, and the bytes of their whole frames on the source bridge.
 type Count struct {
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`

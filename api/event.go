@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// Event is one change, or what a reader of the stream of events has to know of the stream itself. ID and Type travel as the
-// id and the event of the server-sent event, the rest as its data.
+// Event is a change, or something that a reader must know about the stream itself. ID and Type are
+// the id and the event field of the server-sent event, and the rest is its data.
 type Event struct {
-	// ID is the place in the stream, from which it can be resumed. It is "" of Current and Reset, which cannot be.
+	// ID is the place in the stream, from which a reader can resume; "" for Current and Reset.
 	ID     string    `json:"-"`
 	Type   EventType `json:"-"`
-	Object Object    `json:"-"` // nil of Synced and Reset; as it was, if it is Deleted
-	Reason string    `json:"-"` // of Reset
+	Object Object    `json:"-"` // nil for Synced and Reset; as it was for Deleted
+	Reason string    `json:"-"` // for Reset
 }
 
-// EventType says what an event tells.
+// EventType is the type of an event.
 type EventType string
 
 // The types of events.
@@ -24,15 +24,15 @@ const (
 	Updated EventType = "updated"
 	Deleted EventType = "deleted"
 
-	Current EventType = "current" // the object exists; it did not change just now
-	Synced  EventType = "synced"  // everything up to here was told; from here on, what changes
-	Reset   EventType = "reset"   // events were lost: forget what you know; what exists follows, up to Synced
+	Current EventType = "current" // the object exists; it has not changed just now
+	Synced  EventType = "synced"  // the state up to here is complete, and changes follow
+	Reset   EventType = "reset"   // events were lost: forget what you know; all that exists follows, then Synced
 )
 
-// Object is what an event is about: a [Host], [Guest], [TapService] or [TapFlow].
+// Object is the object of an event: a [Host], [Guest], [TapService] or [TapFlow].
 type Object interface {
 	kind() string
-	// Ident is the id and the name.
+	// Ident returns the id and the name.
 	Ident() (id, name string)
 }
 
@@ -60,11 +60,12 @@ var (
 	_ Object = TapFlow{}
 )
 
-// Kind is host, guest, tap_service or tap_flow, or "" for the zero event.
+// Kind returns host, guest, tap_service or tap_flow; "" for an event without an object.
 func (e Event) Kind() string {
 	if e.Object == nil {
 		return ""
 	}
+
 	return e.Object.kind()
 }
 
@@ -77,8 +78,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	}{e.Kind(), e.Object, e.Reason})
 }
 
-// UnmarshalJSON implements json.Unmarshaler for the data of an event. Of its Type, which is set before,
-// it expects an object or none; ID and Type stay as they are.
+// UnmarshalJSON implements json.Unmarshaler for the data of an event. Type is set before, since it
+// says whether there is an object. ID and Type stay as they are.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	var raw struct {
 		Kind   string          `json:"kind"`
@@ -88,10 +89,12 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return fmt.Errorf("event: %w", err)
 	}
+
 	if e.Type == Synced || e.Type == Reset {
 		e.Reason = raw.Reason
 		return nil
 	}
+
 	decode, ok := map[string]func([]byte) (Object, error){
 		"host":        object[Host],
 		"guest":       object[Guest],
@@ -99,8 +102,10 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		"tap_flow":    object[TapFlow],
 	}[raw.Kind]
 	if !ok {
-		return fmt.Errorf("event: kind %q is not known: want host, guest, tap_service or tap_flow", raw.Kind)
+		return fmt.Errorf(
+			"event: kind %q is not known: want host, guest, tap_service or tap_flow", raw.Kind)
 	}
+
 	o, err := decode(raw.Object)
 	if err != nil {
 		return fmt.Errorf("event of a %s: %w", raw.Kind, err)
@@ -112,5 +117,6 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 func object[T Object](data []byte) (Object, error) {
 	var v T
 	err := json.Unmarshal(data, &v)
+
 	return v, err
 }

@@ -2,24 +2,24 @@ package api
 
 import "time"
 
-// Explanation is everything that is known of a tap service or a tap flow: the way that packets take, what must hold for it, and
-// what stands on the switches.
+// Explanation is all that is known about a tap service or tap flow: the path of its packets, what
+// must hold for it, and what stands on the switches.
 type Explanation struct {
 	Kind     string     `json:"kind"` // tap_service or tap_flow
 	ID       string     `json:"id"`
 	Name     string     `json:"name"`
 	Status   Status     `json:"status"`
 	Reason   string     `json:"reason"`
-	Since    *time.Time `json:"since"` // of the status; nil if it has not changed since the controller started
+	Since    *time.Time `json:"since"` // nil if the status has not changed since the controller started
 	Counters Counters   `json:"counters"`
-	Path     []Hop      `json:"path"`   // from the source to the collector; of a service its end alone
-	Checks   []Check    `json:"checks"` // in the order in which to look
-	Next     []string   `json:"next"`   // what to do about the checks that fail
-	Flows    []FlowLine `json:"flows"`  // of a service: those that feed it
+	Path     []Hop      `json:"path"`   // from the source to the collector; for a service, its end
+	Checks   []Check    `json:"checks"` // in the order in which to look at them
+	Next     []string   `json:"next"`   // what to do about failed checks
+	Flows    []FlowLine `json:"flows"`  // for a service: those that feed it
 	Switches []Switch   `json:"switches"`
 }
 
-// Hop is a place that packets pass.
+// Hop is a place on the path of packets.
 type Hop struct {
 	What   string `json:"what"` // source, mirror, tap bridge, tunnel, destination
 	HostID string `json:"host_id"`
@@ -28,18 +28,20 @@ type Hop struct {
 	Port   string `json:"port"`
 	OFPort int    `json:"ofport"` // 0 while there is none
 	Text   string `json:"text"`
-	Found  string `json:"found"` // of the ends: how they were found
+	Found  string `json:"found"` // for source and destination: how they were found
 	Status Status `json:"status"`
 	Reason string `json:"reason"`
-	Count  *Count `json:"count"` // as the switch has counted since what counts was written; nil where nothing is counted
+	// Count is what the switch has counted since the row or flow that counts was written; nil where
+	// nothing is counted.
+	Count *Count `json:"count"`
 }
 
-// Check is something that must hold, and whether it does.
+// Check is a condition, and whether it holds.
 type Check struct {
 	What   string     `json:"what"`
 	HostID string     `json:"host_id"`
 	Host   string     `json:"host"`
-	Owner  string     `json:"owner"` // of the objects on the switch that it is about
+	Owner  string     `json:"owner"` // of the objects on the switch that are checked
 	Status Status     `json:"status"`
 	Reason string     `json:"reason"`
 	Since  *time.Time `json:"since"`
@@ -55,7 +57,7 @@ type FlowLine struct {
 	Counters Counters `json:"counters"`
 }
 
-// Switch is what stands on a host.
+// Switch is what stands on the switch of a host.
 type Switch struct {
 	HostID     string       `json:"host_id"`
 	Host       string       `json:"host"`

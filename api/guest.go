@@ -5,22 +5,22 @@ type Guest struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Declared bool   `json:"declared"`
-	// State is the hypervisor's word, such as running or shut off; "" where no hypervisor is asked.
+	// State is that of the hypervisor, such as running or shut off; "" without a hypervisor.
 	State string `json:"state"`
-	// Host is where the hypervisor has the guest, also while it is off; "" where no hypervisor is asked.
+	// HostID is the host that has the guest, also while it is off; "" without a hypervisor.
 	HostID string     `json:"host_id"`
 	Host   string     `json:"host"`
 	NICs   []GuestNIC `json:"nics"`
-	// Sources says where facts come from (declared, ovsdb, libvirt), by name of the field.
+	// Sources is where the value of each field comes from: declared, ovsdb, libvirt.
 	Sources map[string][]string `json:"sources"`
-	// DeclaredNICs are what was declared of NICs, to which NICs adds what is seen.
+	// DeclaredNICs are the declared NICs. NICs also has what was observed.
 	DeclaredNICs []GuestNICCreate `json:"declared_nics"`
-	AppliedBy    string           `json:"applied_by"` // apply set that made it; "" if none did
+	AppliedBy    string           `json:"applied_by"` // apply set that created it; "" if none did
 
-	ETag string `json:"-"` // header of answers with one declared guest; "" elsewhere
+	ETag string `json:"-"` // of answers with one declared guest; "" elsewhere
 }
 
-// GuestNIC is a NIC of a guest and where it is plugged; HostID is "" while it is not.
+// GuestNIC is a NIC of a guest, and where it is plugged. HostID is "" while it is not plugged.
 type GuestNIC struct {
 	MAC     string   `json:"mac"`
 	IPAddrs []string `json:"ip_addrs"`
@@ -29,11 +29,11 @@ type GuestNIC struct {
 	Host    string   `json:"host"`
 	Bridge  string   `json:"bridge"`
 	Port    string   `json:"port"`
-	// Sources says where facts come from (declared, ovsdb, libvirt), by name of the field.
+	// Sources is where the value of each field comes from: declared, ovsdb, libvirt.
 	Sources map[string][]string `json:"sources"`
 }
 
-// GuestNICCreate is a NIC of a guest as it is declared.
+// GuestNICCreate is a declared NIC of a guest.
 type GuestNICCreate struct {
 	MAC    string `json:"mac"`
 	IP     string `json:"ip,omitempty"`
@@ -42,20 +42,20 @@ type GuestNICCreate struct {
 
 // GuestCreate declares a guest.
 type GuestCreate struct {
-	ID   string           `json:"id,omitempty"` // made if ""
+	ID   string           `json:"id,omitempty"` // "": the server makes one
 	Name string           `json:"name"`
 	NICs []GuestNICCreate `json:"nics"`
 
-	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
-// GuestPatch changes a declared guest. NICs replaces.
+// GuestPatch changes a declared guest. NICs replaces all NICs.
 type GuestPatch struct {
 	Name *string           `json:"name,omitempty"`
 	NICs *[]GuestNICCreate `json:"nics,omitempty"`
 }
 
-// GuestList answers a list of guests.
+// GuestList is the answer to a list of guests.
 type GuestList struct {
 	Guests []Guest `json:"guests"`
 	Total  int     `json:"total"`

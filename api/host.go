@@ -6,7 +6,7 @@ type Host struct {
 	Name     string `json:"name"`
 	OVSDB    string `json:"ovsdb"`     // tcp:IP:PORT, ssl:IP:PORT or unix:PATH
 	TunnelIP string `json:"tunnel_ip"` // declared or learned; "" while unknown
-	// DeclaredTunnelIP is "" if the address is to be learned from the switch.
+	// DeclaredTunnelIP is "" if the address is learned from the switch.
 	DeclaredTunnelIP string              `json:"declared_tunnel_ip"`
 	Wires            map[string]string   `json:"wires"`   // wire -> bridge, declared and learned
 	Uplinks          map[string][]string `json:"uplinks"` // bridge -> physical ports, where declared
@@ -16,9 +16,9 @@ type Host struct {
 	Bridges          []string            `json:"bridges"`
 	Status           Status              `json:"status"`
 	Reason           string              `json:"reason"`
-	AppliedBy        string              `json:"applied_by"` // apply set that made it; "" if none did
+	AppliedBy        string              `json:"applied_by"` // apply set that created it; "" if none did
 
-	ETag string `json:"-"` // header of answers with one host; "" in lists and events
+	ETag string `json:"-"` // of answers with one host; "" in lists and events
 }
 
 // HostNIC is a physical NIC of a host.
@@ -30,7 +30,7 @@ type HostNIC struct {
 	UsedBy string `json:"used_by"` // "" if free
 }
 
-// HostFacts is what a host says about itself.
+// HostFacts are what a host reports about itself.
 type HostFacts struct {
 	NICs []HostNIC `json:"nics"`
 }
@@ -44,10 +44,11 @@ type HostCreate struct {
 	Uplinks  map[string][]string `json:"uplinks,omitempty"`
 	NICs     []HostNIC           `json:"nics,omitempty"`
 
-	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
-// HostPatch changes a host. Wires and Uplinks are merged into what is declared, nil removes; NICs replaces.
+// HostPatch changes a host. Wires and Uplinks are merged into the declared ones, nil removes one.
+// NICs replaces all NICs.
 type HostPatch struct {
 	Name     *string              `json:"name,omitempty"`
 	OVSDB    *string              `json:"ovsdb,omitempty"`
@@ -57,7 +58,8 @@ type HostPatch struct {
 	NICs     *[]HostNIC           `json:"nics,omitempty"`
 }
 
-// HostList answers a list of hosts. Total counts what matches, whatever limit and offset.
+// HostList is the answer to a list of hosts. Total counts all matches, regardless of limit and
+// offset.
 type HostList struct {
 	Hosts []Host `json:"hosts"`
 	Total int    `json:"total"`

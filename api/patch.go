@@ -2,17 +2,17 @@ package api
 
 import "encoding/json"
 
-// Field is a field of a JSON merge patch (RFC 7396) that can be removed: left alone (the zero Field), removed
-// ([Remove]) or set ([Set]). Its struct tag must carry omitzero.
+// Field is a field of a JSON merge patch (RFC 7396) that can be removed. The zero Field leaves the
+// value alone, [Remove] removes it and [Set] sets it. Its struct tag must have omitzero.
 type Field[T any] struct {
 	Given bool
 	Value *T // nil removes
 }
 
-// Set sets a field to v.
+// Set returns a Field that sets the value to v.
 func Set[T any](v T) Field[T] { return Field[T]{Given: true, Value: &v} }
 
-// Remove removes a field.
+// Remove returns a Field that removes the value.
 func Remove[T any]() Field[T] { return Field[T]{Given: true} }
 
 // MarshalJSON implements json.Marshaler.
@@ -21,5 +21,6 @@ func (f Field[T]) MarshalJSON() ([]byte, error) { return json.Marshal(f.Value) }
 // UnmarshalJSON implements json.Unmarshaler.
 func (f *Field[T]) UnmarshalJSON(data []byte) error {
 	f.Given = true
+
 	return json.Unmarshal(data, &f.Value)
 }

@@ -3,15 +3,15 @@ package api
 // Plugin is a plugin of the controller.
 type Plugin struct {
 	Name     string `json:"name"`
-	Version  string `json:"version"` // of the process that runs, or ran last
+	Version  string `json:"version"` // of the running process, or the last one that ran
 	Path     string `json:"path"`
 	Status   Status `json:"status"` // ready or error
 	Reason   string `json:"reason"`
-	Since    string `json:"since"`    // RFC 3339: when that process was started
-	Restarts int    `json:"restarts"` // because the plugin had ended
+	Since    string `json:"since"`    // RFC 3339: when that process started
+	Restarts int    `json:"restarts"` // after the plugin had ended
 }
 
-// PluginList answers a list of plugins.
+// PluginList is the answer to a list of plugins.
 type PluginList struct {
 	Plugins []Plugin `json:"plugins"`
 	Total   int      `json:"total"`

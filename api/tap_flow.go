@@ -24,9 +24,9 @@ type TapFlow struct {
 	Counters  Counters  `json:"counters"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	AppliedBy string    `json:"applied_by"` // apply set that made it; "" if none did
+	AppliedBy string    `json:"applied_by"` // apply set that created it; "" if none did
 
-	ETag string `json:"-"` // header of answers with one tap flow; "" in lists and events
+	ETag string `json:"-"` // of answers with one tap flow; "" in lists and events
 }
 
 // TapFlowCreate creates a tap flow.
@@ -42,19 +42,19 @@ type TapFlowCreate struct {
 	VLANID    *int   `json:"vlan_id,omitempty"`    // nil selects all traffic
 	Direction string `json:"direction,omitempty"`  // BOTH if ""
 	Enabled   *bool  `json:"enabled,omitempty"`    // true if nil
-	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
 // TapFlowPatch changes a tap flow.
 type TapFlowPatch struct {
 	Name      *string    `json:"name,omitempty"`
 	TapID     *string    `json:"tap_id,omitempty"`
-	VLANID    Field[int] `json:"vlan_id,omitzero"` // removed: select all traffic
+	VLANID    Field[int] `json:"vlan_id,omitzero"` // Remove: select all traffic
 	Direction *string    `json:"direction,omitempty"`
 	Enabled   *bool      `json:"enabled,omitempty"`
 }
 
-// TapFlowList answers a list of tap flows.
+// TapFlowList is the answer to a list of tap flows.
 type TapFlowList struct {
 	TapFlows []TapFlow `json:"tap_flows"`
 	Total    int       `json:"total"`

@@ -2,7 +2,7 @@ package api
 
 import "time"
 
-// Status is how far a resource has come.
+// Status is the status of a resource.
 type Status string
 
 // The statuses.
@@ -26,26 +26,26 @@ type TapService struct {
 	Enabled    bool      `json:"enabled"`
 	Status     Status    `json:"status"`
 	Reason     string    `json:"reason"`
-	HostID     string    `json:"host_id"` // where the tap NIC is; "" while unknown
+	HostID     string    `json:"host_id"` // host of the tap NIC; "" while unknown
 	HostName   string    `json:"host_name"`
 	FlowCount  int       `json:"flow_count"`
-	NICXML     string    `json:"nic_xml"` // of a guest: the libvirt element to plug
+	NICXML     string    `json:"nic_xml"` // for a guest: the libvirt XML element to plug
 	Counters   Counters  `json:"counters"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
-	AppliedBy  string    `json:"applied_by"` // apply set that made it; "" if none did
+	AppliedBy  string    `json:"applied_by"` // apply set that created it; "" if none did
 
-	ETag string `json:"-"` // header of answers with one tap service; "" in lists and events
+	ETag string `json:"-"` // of answers with one tap service; "" in lists and events
 }
 
-// TapServiceCreate creates a tap service, which is disabled at first.
+// TapServiceCreate creates a tap service, disabled.
 type TapServiceCreate struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`
 	TargetID string `json:"target_id"`
 	MACAddr  string `json:"mac_addr,omitempty"`
 
-	AppliedBy string `json:"applied_by,omitempty"` // apply set that makes it
+	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
 // TapServicePatch changes a tap service.
@@ -54,7 +54,7 @@ type TapServicePatch struct {
 	Enabled *bool   `json:"enabled,omitempty"`
 }
 
-// TapServiceList answers a list of tap services.
+// TapServiceList is the answer to a list of tap services.
 type TapServiceList struct {
 	TapServices []TapService `json:"tap_services"`
 	Total       int          `json:"total"`

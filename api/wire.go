@@ -7,13 +7,13 @@ type Wire struct {
 	Hosts []WireHost `json:"hosts"`
 }
 
-// WireHost says how a host carries a wire.
+// WireHost is a host that carries a wire.
 type WireHost struct {
 	HostID   string   `json:"host_id"`
 	Host     string   `json:"host"`
 	Bridge   string   `json:"bridge"`
 	Uplinks  []string `json:"uplinks"`
-	Declared bool     `json:"declared"` // by a user, not learned from the switch
+	Declared bool     `json:"declared"` // declared by a user, not learned from the switch
 }
 
 // WireCreate declares a new wire: host (id or name) -> bridge.
@@ -22,12 +22,13 @@ type WireCreate struct {
 	Bridges map[string]string `json:"bridges"`
 }
 
-// WirePatch changes what is declared of a wire: host (id or name) -> bridge, nil takes the declaration back.
+// WirePatch changes what is declared about a wire: host (id or name) -> bridge. nil removes the
+// declaration of a host.
 type WirePatch struct {
 	Bridges map[string]*string `json:"bridges"`
 }
 
-// WireList answers a list of wires.
+// WireList is the answer to a list of wires.
 type WireList struct {
 	Wires []Wire `json:"wires"`
 	Total int    `json:"total"`

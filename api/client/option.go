@@ -6,14 +6,17 @@ import (
 	"time"
 )
 
+// Option changes a request.
+type Option func(*options)
+
 type options struct {
-	query   url.Values
-	wait    time.Duration
-	ifMatch string
-	known   string // If-None-Match
-	key     string // Idempotency-Key
-	after   string
-	broken  func(error)
+	query          url.Values
+	wait           time.Duration // added to the timeout
+	ifMatch        string
+	ifNoneMatch    string
+	idempotencyKey string
+	after          string      // event to resume after
+	broken         func(error) // see Broken
 }
 
 func collect(opts []Option) options {
@@ -21,6 +24,7 @@ func collect(opts []Option) options {
 	for _, opt := range opts {
 		opt(&o)
 	}
+
 	return o
 }
 
@@ -31,10 +35,8 @@ func (o *options) set(name, value string) {
 	o.query.Set(name, value)
 }
 
-// Option changes a request.
-type Option func(*options)
-
-// Wait has a write answer once the resource has left pending, or after d (at most 5 minutes) as it is then.
+// Wait lets a write answer once the resource has left pending, or after d, whichever is first. The
+// longest d is 5 minutes.
 func Wait(d time.Duration) Option {
 	return func(o *options) {
 		if d != 0 {
@@ -44,28 +46,23 @@ func Wait(d time.Duration) Option {
 	}
 }
 
-// IfMatch makes a write fail with status 412 if the resource no longer has this ETag. "" checks nothing.
+// IfMatch makes a write fail with status 412 if the ETag of the resource is another by now. ""
+// checks nothing.
 func IfMatch(etag string) Option { return func(o *options) { o.ifMatch = etag } }
 
-// IfNoneMatch makes a read fail with [ErrNotModified] if the answer would still have this ETag. "" checks nothing.
-func IfNoneMatch(etag string) Option { return func(o *options) { o.known = etag } }
+// IfNoneMatch makes a read fail with [ErrNotModified] if the answer still has this ETag. "" checks
+// nothing.
+func IfNoneMatch(etag string) Option { return func(o *options) { o.ifNoneMatch = etag } }
 
-// Key gives a creation its Idempotency-Key, so that it can be repeated by somebody else. Without it, a new one is made.
-func Key(key string) Option { return func(o *options) { o.key = key } }
+// Key sets the Idempotency-Key of a creation, so that another client can repeat it. Without it,
+// each creation has a new key.
+func Key(key string) Option { return func(o *options) { o.idempotencyKey = key } }
 
-// Where lists only objects whose field (as in the JSON object) has a value; fields that hold an id take a name as well.
+// Where lists only objects with a value in a field of their JSON form. Fields that hold an id
+// accept a name too.
 func Where(field, value string) Option { return func(o *options) { o.set(field, value) } }
 
-// Snapshot begins a watch with an event of type [api.Current] for each object that exists, and then one of type [api.Synced].
-func Snapshot() Option { return func(o *options) { o.set("snapshot", "true") } }
-
-// After begins a watch after the event of an id, if the server still knows it, and else with [api.Reset]. "" is now.
-func After(id string) Option { return func(o *options) { o.after = id } }
-
-// Broken is told, by the goroutine that reads events, each time that the stream of a watch breaks off or cannot be opened again.
-func Broken(f func(error)) Option { return func(o *options) { o.broken = f } }
-
-// OrderBy lists in the order of a field.
+// OrderBy orders a list by a field.
 func OrderBy(field string, descending bool) Option {
 	return func(o *options) {
 		o.set("order_by", field)
@@ -75,10 +72,22 @@ func OrderBy(field string, descending bool) Option {
 	}
 }
 
-// Page lists at most limit objects (0: all) after the first offset ones.
+// Page skips the first offset objects of a list, and returns limit objects at most; 0 is no limit.
 func Page(limit, offset int) Option {
 	return func(o *options) {
 		o.set("limit", strconv.Itoa(limit))
 		o.set("offset", strconv.Itoa(offset))
 	}
 }
+
+// Snapshot begins a watch with an event of type [api.Current] for each object that exists, followed
+// by one of type [api.Synced].
+func Snapshot() Option { return func(o *options) { o.set("snapshot", "true") } }
+
+// After begins a watch after the event with an id. If the server does not remember that event any
+// more, the watch begins with [api.Reset]. "" is now.
+func After(id string) Option { return func(o *options) { o.after = id } }
+
+// Broken sets a function that is called each time that the stream of a watch breaks off or cannot
+// be opened again. The goroutine that reads the events calls it.
+func Broken(f func(error)) Option { return func(o *options) { o.broken = f } }

@@ -8,13 +8,15 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 )
 
-// planTime is how long a plan may take.
+// planTime is the longest that a plan may take, in addition to the timeout of a request.
 const planTime = time.Minute
 
-// Plan asks what changes would do; nothing is changed.
+// Plan asks what changes would do. It changes nothing.
 func (c *Client) Plan(ctx context.Context, changes []api.PlannedChange) (api.Plan, error) {
-	var out api.Plan
 	longer := func(o *options) { o.wait = planTime }
-	_, err := c.do(ctx, http.MethodPost, api.Prefix+"/plan", []Option{longer}, api.PlanRequest{Changes: changes}, &out)
+	request := api.PlanRequest{Changes: changes}
+
+	var out api.Plan
+	_, err := c.do(ctx, http.MethodPost, api.Prefix+"/plan", []Option{longer}, request, &out)
 	return out, err
 }

@@ -12,9 +12,9 @@ type Plugins struct {
 	r Resource[api.Plugin, api.PluginList, struct{}, struct{}]
 }
 
-// Plugins are the plugins of the controller.
+// Plugins returns the plugins of the controller.
 func (c *Client) Plugins() Plugins {
-	return Plugins{Resource[api.Plugin, api.PluginList, struct{}, struct{}]{c: c, path: "plugins", tag: func(*api.Plugin, string) {}}}
+	return Plugins{newResource[api.Plugin, api.PluginList, struct{}, struct{}](c, "plugins", nil)}
 }
 
 // List lists plugins.
@@ -22,10 +22,13 @@ func (p Plugins) List(ctx context.Context, opts ...Option) (api.PluginList, erro
 	return p.r.List(ctx, opts...)
 }
 
-// Get reads one.
-func (p Plugins) Get(ctx context.Context, name string) (api.Plugin, error) { return p.r.Get(ctx, name) }
+// Get reads a plugin.
+func (p Plugins) Get(ctx context.Context, name string) (api.Plugin, error) {
+	return p.r.Get(ctx, name)
+}
 
-// Reload starts a plugin anew and lets it take over from the process that runs, which goes on if anything is wrong with the new one.
+// Reload starts a new process of a plugin, which takes over from the running one. If anything is
+// wrong with the new process, the running one goes on.
 func (p Plugins) Reload(ctx context.Context, name string) (api.Plugin, error) {
 	return p.r.do(ctx, http.MethodPost, p.r.one(name)+"/reload", nil, nil)
 }

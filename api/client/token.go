@@ -6,28 +6,35 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 )
 
-// Tokens creates, lists and revokes tokens. A ref is an id or a name.
+// Tokens creates, lists and revokes access tokens. A token cannot be changed.
 type Tokens struct {
 	r Resource[api.TokenCreated, api.TokenList, api.TokenCreate, struct{}]
 }
 
-// Create creates a token. Its secret is in this answer alone.
+// Tokens returns the access tokens of the controller.
+func (c *Client) Tokens() Tokens {
+	return Tokens{newResource[api.TokenCreated, api.TokenList, api.TokenCreate, struct{}](
+		c, "tokens", nil)}
+}
+
+// Create creates a token. Only this answer has its secret.
 func (t Tokens) Create(ctx context.Context, body api.TokenCreate) (api.TokenCreated, error) {
 	return t.r.Create(ctx, body)
 }
 
-// List lists tokens; [Where], [OrderBy] and [Page] choose which.
+// List lists tokens. [Where], [OrderBy] and [Page] choose which.
 func (t Tokens) List(ctx context.Context, opts ...Option) (api.TokenList, error) {
 	return t.r.List(ctx, opts...)
 }
 
-// Get reads one.
+// Get reads a token, without its secret.
 func (t Tokens) Get(ctx context.Context, ref string, opts ...Option) (api.Token, error) {
 	v, err := t.r.Get(ctx, ref, opts...)
+
 	return v.Token, err
 }
 
-// Delete revokes one, at once.
+// Delete revokes a token at once.
 func (t Tokens) Delete(ctx context.Context, ref string, opts ...Option) error {
 	return t.r.Delete(ctx, ref, opts...)
 }

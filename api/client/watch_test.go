@@ -81,7 +81,8 @@ func TestWatch(t *testing.T) {
 	require.True(t, client.IsStatus(err, http.StatusUnauthorized), "%v", err)
 }
 
-// TestWatchResumes: what happens while the stream is broken is not missed, and nothing is told twice.
+// TestWatchResumes: what happens while the stream is broken is not missed, and nothing is told
+// twice.
 func TestWatchResumes(t *testing.T) {
 	e := servertest.New()
 	handler := server.New(server.Config{Engine: e, Token: []byte(token)})
