@@ -13,12 +13,15 @@ type AuditRecord struct {
 	Method    string     `json:"method"`
 	Path      string     `json:"path"`
 	// Action is create, update, enable, disable, delete, reload, read, start or stop.
-	Action  string          `json:"action"`
-	Kind    string          `json:"kind"` // host, guest, wire, tap_service, tap_flow, token or plugin
-	ID      string          `json:"id"`   // of the resource; if nothing was changed, as the request names it
-	Name    string          `json:"name"`
-	Before  json.RawMessage `json:"before"` // the record, without what is only observed; null if there was none
-	After   json.RawMessage `json:"after"`  // null if it was deleted
+	Action string `json:"action"`
+	// host, guest, wire, tap_service, tap_flow, token or plugin
+	Kind string `json:"kind"`
+	// of the resource; if nothing was changed, as the request names it
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// the record, without what is only observed; null if there was none
+	Before  json.RawMessage `json:"before"`
+	After   json.RawMessage `json:"after"` // null if it was deleted
 	Outcome string          `json:"outcome"`
 	Status  int             `json:"status"` // HTTP status
 	Problem string          `json:"problem"`

@@ -26,7 +26,8 @@ const (
 
 	Current EventType = "current" // the object exists; it has not changed just now
 	Synced  EventType = "synced"  // the state up to here is complete, and changes follow
-	Reset   EventType = "reset"   // events were lost: forget what you know; all that exists follows, then Synced
+	// events were lost: forget what you know; all that exists follows, then Synced
+	Reset EventType = "reset"
 )
 
 // Object is the object of an event: a [Host], [Guest], [TapService] or [TapFlow].
@@ -110,6 +111,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("event of a %s: %w", raw.Kind, err)
 	}
+
 	e.Object = o
 	return nil
 }

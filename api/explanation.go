@@ -5,12 +5,13 @@ import "time"
 // Explanation is all that is known about a tap service or tap flow: the path of its packets, what
 // must hold for it, and what stands on the switches.
 type Explanation struct {
-	Kind     string     `json:"kind"` // tap_service or tap_flow
-	ID       string     `json:"id"`
-	Name     string     `json:"name"`
-	Status   Status     `json:"status"`
-	Reason   string     `json:"reason"`
-	Since    *time.Time `json:"since"` // nil if the status has not changed since the controller started
+	Kind   string `json:"kind"` // tap_service or tap_flow
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	Reason string `json:"reason"`
+	// nil if the status has not changed since the controller started
+	Since    *time.Time `json:"since"`
 	Counters Counters   `json:"counters"`
 	Path     []Hop      `json:"path"`   // from the source to the collector; for a service, its end
 	Checks   []Check    `json:"checks"` // in the order in which to look at them

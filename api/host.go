@@ -7,16 +7,18 @@ type Host struct {
 	OVSDB    string `json:"ovsdb"`     // tcp:IP:PORT, ssl:IP:PORT or unix:PATH
 	TunnelIP string `json:"tunnel_ip"` // declared or learned; "" while unknown
 	// DeclaredTunnelIP is "" if the address is learned from the switch.
-	DeclaredTunnelIP string              `json:"declared_tunnel_ip"`
-	Wires            map[string]string   `json:"wires"`   // wire -> bridge, declared and learned
-	Uplinks          map[string][]string `json:"uplinks"` // bridge -> physical ports, where declared
-	NICs             []HostNIC           `json:"nics"`
-	Connected        bool                `json:"connected"`
-	OVSVersion       string              `json:"ovs_version"`
-	Bridges          []string            `json:"bridges"`
-	Status           Status              `json:"status"`
-	Reason           string              `json:"reason"`
-	AppliedBy        string              `json:"applied_by"` // apply set that created it; "" if none did
+	DeclaredTunnelIP string            `json:"declared_tunnel_ip"`
+	Wires            map[string]string `json:"wires"` // wire -> bridge, declared and learned
+	// bridge -> physical ports, where declared
+	Uplinks    map[string][]string `json:"uplinks"`
+	NICs       []HostNIC           `json:"nics"`
+	Connected  bool                `json:"connected"`
+	OVSVersion string              `json:"ovs_version"`
+	Bridges    []string            `json:"bridges"`
+	Status     Status              `json:"status"`
+	Reason     string              `json:"reason"`
+	// apply set that created it; "" if none did
+	AppliedBy string `json:"applied_by"`
 
 	ETag string `json:"-"` // of answers with one host; "" in lists and events
 }

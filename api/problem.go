@@ -10,20 +10,22 @@ const InProgress = "urn:tapline:problem:in-progress"
 // Problem is the answer to a request that failed (RFC 9457): what is wrong, where, and what would
 // be right.
 type Problem struct {
-	Type     string         `json:"type"`
-	Title    string         `json:"title"`
-	Status   int            `json:"status"`
-	Detail   string         `json:"detail"`
-	Instance string         `json:"instance,omitempty"`
-	Field    string         `json:"field,omitempty"`  // the field at fault, the first if there are several
-	Errors   []FieldProblem `json:"errors,omitempty"` // all fields at fault
-	Parts    []Part         `json:"parts,omitempty"`  // of /readyz: the state of each part
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Instance string `json:"instance,omitempty"`
+	// the field at fault, the first if there are several
+	Field  string         `json:"field,omitempty"`
+	Errors []FieldProblem `json:"errors,omitempty"` // all fields at fault
+	Parts  []Part         `json:"parts,omitempty"`  // of /readyz: the state of each part
 }
 
 // FieldProblem is what is wrong with one field or parameter.
 type FieldProblem struct {
-	Field   string `json:"field"`
-	Pointer string `json:"pointer,omitempty"` // JSON pointer of a field of the body, as a URI fragment
+	Field string `json:"field"`
+	// JSON pointer of a field of the body, as a URI fragment
+	Pointer string `json:"pointer,omitempty"`
 	Detail  string `json:"detail"`
 }
 

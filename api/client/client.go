@@ -46,7 +46,8 @@ func New(cfg Config) (*Client, error) {
 	}
 
 	c := &Client{
-		base: base, token: cfg.Token, http: cfg.HTTPClient, timeout: cfg.Timeout, agent: cfg.UserAgent,
+		base: base, token: cfg.Token, http: cfg.HTTPClient, timeout: cfg.Timeout,
+		agent: cfg.UserAgent,
 	}
 	if c.http == nil {
 		c.http = http.DefaultClient
