@@ -57,6 +57,7 @@ check: deps
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
+	@$(MAKE) --no-print-directory vulncheck
 	$(MAKE) --no-print-directory generate-check
 
 # Lines of Go are at most 100 columns wide, a tab being 4; generated files are exempt. In the C locale awk counts bytes, so
@@ -67,6 +68,19 @@ check-width:
 		{ line = $$0; gsub(/\t/, "    ", line); gsub(/[\200-\277]/, "", line) } \
 		length(line) > 100 { print FILENAME ":" FNR ": " length(line) " columns, at most 100 fit"; wide++ } \
 		END { exit wide > 0 }'
+
+# Known vulnerabilities in what we call. Where the database cannot be reached, nothing is said of them.
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: vulncheck
+vulncheck:
+	@getent hosts vuln.go.dev >/dev/null || { echo "vulnerabilities were not checked: no way to vuln.go.dev"; exit 0; }; \
+	code=0; out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1) || code=$$?; \
+	case $$code-$$out in \
+	0-*) echo "no known vulnerability is called" ;; \
+	*"exit status 3"*|3-*) printf '%s\n' "$$out"; exit 1 ;; \
+	*) echo "vulnerabilities were not checked: $$(printf '%s\n' "$$out" | grep -v '^exit status' | tail -1)" ;; \
+	esac
 
 .PHONY: generate
 generate: deps
