@@ -9,9 +9,13 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/internal/jsontext"
 )
 
-// Lock is this connection's claim on a lock of the server (RFC 7047, 4.1.8).
-// Whether it is held may change at any time; a transaction that relies on it
-// contains an ovsdb.Assert.
+// Lock is this connection's claim on a lock of the server (RFC 7047, 4.1.8). Whether it is held may
+// change at any time, so a transaction that relies on it contains an ovsdb.Assert.
+//
+// The name of a lock is an <id>: letters, digits and underscores. A lock belongs to a connection: the
+// assert of another connection fails, a new connection must claim the lock again, and a server that
+// restarts has forgotten all claims. A lock that was stolen stays claimed. It comes back by itself
+// when the thief's connection ends, unless Unlock or the end of this connection drops the claim.
 type Lock struct {
 	conn    *Conn
 	name    string
@@ -19,14 +23,14 @@ type Lock struct {
 	changed chan struct{}
 }
 
-// Lock asks for a lock. It returns at once; where somebody else holds the lock,
-// the claim waits in line. Where ctx ends before the server has answered, the
-// server may hold the claim all the same; only closing the connection ends it.
+// Lock claims a lock. It returns once the server has answered, with or without the lock: if somebody
+// else holds it, the claim waits in line. If ctx ends before the answer, the server may have recorded
+// the claim; only the end of the connection drops it.
 func (c *Conn) Lock(ctx context.Context, name string) (*Lock, error) {
 	return c.claim(ctx, "lock", name)
 }
 
-// Steal takes a lock, whoever holds it.
+// Steal takes a lock from whoever holds it.
 func (c *Conn) Steal(ctx context.Context, name string) (*Lock, error) {
 	return c.claim(ctx, "steal", name)
 }
@@ -70,13 +74,13 @@ func (c *Conn) forget(l *Lock) {
 	l.set(false)
 }
 
-// Held reports whether the lock is held, as far as the server has said.
+// Held reports whether the lock is held, by what the server said last.
 func (l *Lock) Held() bool { return l.held.Load() && l.conn.Err() == nil }
 
 // Changed receives when Held may have changed since the last receive.
 func (l *Lock) Changed() <-chan struct{} { return l.changed }
 
-// Unlock gives the lock, or the place in line, back.
+// Unlock gives up the lock, or the place in line.
 func (l *Lock) Unlock(ctx context.Context) error {
 	l.conn.forget(l)
 	return l.conn.call(ctx, "unlock", stringParams(l.name), func([]byte) error { return nil })
@@ -103,7 +107,7 @@ func (c *Conn) setLock(param []byte, held bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if l := c.locks[name]; l != nil { // none: it crossed our unlock
+	if l := c.locks[name]; l != nil { // nil: the notification crossed our unlock
 		l.set(held)
 	}
 

@@ -240,6 +240,62 @@ func TestServerLocks(t *testing.T) {
 	require.False(t, lb.Held(), "a lock ends with its connection")
 }
 
+// TestServerLockOfTheRobbed: a connection that was robbed of a lock stays in line, and holds the lock
+// again when the thief's connection ends; after Unlock it does not. A new connection claims anew.
+func TestServerLockOfTheRobbed(t *testing.T) {
+	s := ovs.StartServer(t)
+	ctx := timeout(t)
+	until := func(l *client.Lock, held bool) {
+		t.Helper()
+		for l.Held() != held {
+			select {
+			case <-l.Changed():
+			case <-ctx.Done():
+				t.Fatalf("lock is not held=%v in time", held)
+			}
+		}
+	}
+
+	robbed := dial(t, s.Remote, client.Options{})
+	lock, err := robbed.Lock(ctx, "tapline_test")
+	require.NoError(t, err)
+	until(lock, true)
+
+	for _, unlock := range []bool{false, true} {
+		thief := dial(t, s.Remote, client.Options{})
+		stolen, err := thief.Steal(ctx, "tapline_test")
+		require.NoError(t, err)
+		require.True(t, stolen.Held(), "the reply to steal says that it is held")
+		until(lock, false)
+
+		if unlock {
+			require.NoError(t, lock.Unlock(ctx))
+		}
+		require.NoError(t, thief.Close())
+		if !unlock {
+			until(lock, true)
+		}
+	}
+
+	next := dial(t, s.Remote, client.Options{})
+	fresh, err := next.Lock(ctx, "tapline_test")
+	require.NoError(t, err)
+	until(fresh, true)
+	require.False(t, lock.Held(), "who has unlocked is not in line")
+	_, err = robbed.Transact(ctx, vswitchDB, ovsdb.Assert{Lock: "tapline_test"}, bump(1))
+	require.Equal(t, ovsdb.ErrorNotOwner, as[*ovsdb.OperationError](t, err).Err, "error")
+}
+
+// TestServerLockName: the server refuses a name that is no <id>, and the connection goes on.
+func TestServerLockName(t *testing.T) {
+	s := ovs.StartServer(t)
+	ctx := timeout(t)
+	conn := dial(t, s.Remote, client.Options{})
+	_, err := conn.Lock(ctx, "tapline-test")
+	require.NotEmpty(t, as[*client.RPCError](t, err).Err, "error")
+	require.NoError(t, conn.Echo(ctx))
+}
+
 // TestServerConditionsAndCancel: a monitor with a condition sees only the rows
 // for which it holds; a canceled one nothing.
 func TestServerConditionsAndCancel(t *testing.T) {

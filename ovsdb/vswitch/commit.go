@@ -14,6 +14,10 @@ import (
 // was changed. Plan again with a new snapshot.
 var ErrConflict = errors.New("the switch's database has changed since the snapshot")
 
+// ErrLockLost says that the connection does not hold the lock that the transaction asserts. Nothing
+// was changed.
+var ErrLockLost = errors.New("the lock of the switch's database is not held")
+
 // ErrOutcomeUnknown says that the transaction may or may not have taken effect.
 // Read the state again.
 var ErrOutcomeUnknown = client.ErrOutcomeUnknown
@@ -45,7 +49,7 @@ func (r Result) UUID(id UUID) UUID {
 	return id
 }
 
-// Commit executes the transaction. Its error is ErrConflict, or
+// Commit executes the transaction. Its error is ErrConflict, ErrLockLost, or
 // ErrOutcomeUnknown, or a mistake in building, or an error of the connection or
 // the server, such as an *ovsdb.OperationError for a value that the schema does
 // not allow.
@@ -85,12 +89,16 @@ func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
 	return out, nil
 }
 
-// conflict adds ErrConflict to the errors that mean it: a guard did not hold, or the commit would
-// violate an index or leave a dangling reference.
+// conflict adds ErrLockLost or ErrConflict to the errors that mean it. A conflict is a guard that did
+// not hold, or a commit that would violate an index or leave a dangling reference.
 func (at layout) conflict(err error, ops int) error {
 	var failed *ovsdb.OperationError
 	if !errors.As(err, &failed) {
 		return err
+	}
+
+	if failed.Err == ovsdb.ErrorNotOwner {
+		return fmt.Errorf("%w: %w", ErrLockLost, err)
 	}
 
 	guard := failed.Index < at.guards && failed.Err == ovsdb.ErrorTimedOut

@@ -71,6 +71,7 @@ type Interface struct {
 	OFPortRequest int // 1..65279; 0: none
 	MAC           string
 	MACInUse      string
+	MTU           int // of the device, in bytes; 0: not known
 	MTURequest    int
 	AdminState    string // "up", "down" or ""
 	LinkState     string // "up", "down" or ""

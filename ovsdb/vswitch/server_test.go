@@ -91,6 +91,57 @@ func TestSnapshotFollows(t *testing.T) {
 	sameSnapshots(t, fresh.Snapshot(), w.Snapshot())
 }
 
+// TestAssertLock: a transaction that asserts a lock fails with ErrLockLost and changes nothing while
+// another connection holds the lock, and takes effect once this one does.
+func TestAssertLock(t *testing.T) {
+	s := ovs.StartServer(t)
+	ctx, conn, w := watch(t, s)
+	other, err := client.Dial(ctx, s.Remote, client.Options{})
+	require.NoError(t, err)
+	defer other.Close()
+	held, err := other.Lock(ctx, "tapline_test")
+	require.NoError(t, err)
+	require.True(t, held.Held())
+	mine, err := conn.Lock(ctx, "tapline_test")
+	require.NoError(t, err)
+
+	locked := func() error {
+		txn := vswitch.NewTxn(w.Snapshot(), owner)
+		addBridge("br0", "p0")(txn)
+		txn.IncrementNextCfg()
+		txn.AssertLock("tapline_test")
+		_, err := txn.Commit(ctx, conn)
+		return err
+	}
+	before := w.Snapshot()
+	err = locked()
+	require.ErrorIs(t, err, vswitch.ErrLockLost)
+	require.NotErrorIs(t, err, vswitch.ErrConflict)
+	require.NoError(t, conn.Echo(ctx))
+	require.Empty(t, w.Snapshot().Since(before), "nothing changed")
+
+	require.NoError(t, held.Unlock(ctx))
+	for !mine.Held() {
+		select {
+		case <-mine.Changed():
+		case <-ctx.Done():
+			t.Fatal("the lock does not pass on in time")
+		}
+	}
+	require.NoError(t, locked())
+	_, ok := w.Snapshot().PortOnBridge("br0", "p0")
+	require.True(t, ok)
+
+	// A conflict is still told apart.
+	txn := vswitch.NewTxn(w.Snapshot(), owner)
+	br, _ := w.Snapshot().Bridge("br0")
+	txn.InsertPort(br.UUID, vswitch.Port{Name: "p1"})
+	txn.AssertLock("tapline_test")
+	s.Vsctl("--no-wait", "del-br", "br0")
+	_, err = txn.Commit(ctx, conn)
+	require.ErrorIs(t, err, vswitch.ErrConflict)
+}
+
 // TestConflicts: a switch that is not what the snapshot showed makes the commit
 // fail with ErrConflict, and nothing of it takes effect.
 func TestConflicts(t *testing.T) {

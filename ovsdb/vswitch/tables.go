@@ -69,6 +69,7 @@ var interfaceColumns = []column[Interface]{
 		config),
 	col("mac", func(r *Interface) *string { return &r.MAC }, optText(), config),
 	col("mac_in_use", func(r *Interface) *string { return &r.MACInUse }, optText(), status),
+	col("mtu", func(r *Interface) *int { return &r.MTU }, optInt[int](), status),
 	col("mtu_request", func(r *Interface) *int { return &r.MTURequest }, optInt[int](), config),
 	col("admin_state", func(r *Interface) *string { return &r.AdminState }, optText(), status),
 	col("link_state", func(r *Interface) *string { return &r.LinkState }, optText(), status),

@@ -35,6 +35,7 @@ type Txn struct {
 	owner   Owner
 	err     error
 	comment string
+	lock    string // that the connection must hold; "": none
 	nextCfg bool
 
 	inserts []insertion
@@ -100,6 +101,11 @@ func (t *Txn) Empty() bool { return t == nil || len(t.inserts)+len(t.updates)+le
 // IncrementNextCfg makes the transaction increment Open_vSwitch.next_cfg. The switch has applied
 // the transaction once cur_cfg of a later snapshot has reached Result.NextCfg.
 func (t *Txn) IncrementNextCfg() { t.nextCfg = true }
+
+// AssertLock makes the transaction fail with ErrLockLost, and change nothing, unless the connection
+// that commits it holds this lock (RFC 7047, 5.2.10). The name is an <id>: letters, digits and
+// underscores. See client.Conn.Lock.
+func (t *Txn) AssertLock(name string) { t.lock = name }
 
 // Comment writes a line to the log of the database.
 func (t *Txn) Comment(text string) { t.comment = text }
@@ -266,7 +272,7 @@ func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
 	}
 }
 
-// Ops returns the operations: guards, inserts, updates, references, next_cfg, comment. It returns
+// Ops returns the operations: assert of a lock, guards, inserts, updates, references, next_cfg, comment. It returns
 // the first mistake in building.
 func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 	ops, _, err := t.build()
@@ -275,7 +281,7 @@ func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 
 // layout says where the results of each kind of operation are.
 type layout struct {
-	guards  int // how many: they come first
+	guards  int // how many: the assert of a lock and the guards come first
 	inserts int // index of the first one
 	nextCfg int // index of the select, or -1
 }
@@ -290,7 +296,10 @@ func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
 		return nil, at, t.err
 	}
 
-	ops := make([]ovsdb.Operation, 0, len(t.guards)+len(t.inserts)+len(t.updates)+len(t.edits)+3)
+	ops := make([]ovsdb.Operation, 0, len(t.guards)+len(t.inserts)+len(t.updates)+len(t.edits)+4)
+	if t.lock != "" {
+		ops = append(ops, ovsdb.Assert{Lock: t.lock})
+	}
 	for _, g := range t.guards {
 		ops = append(ops, g.operation())
 	}
