@@ -8,6 +8,15 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
+// Selector returns table, priority and match, by which a flow differs from all others of a switch, as ovs-ofctl(8) prints
+// them.
+func (m *FlowMod) Selector() string {
+	var s strings.Builder
+	writeFlow(&s, m.Table, m.Priority, m.Match)
+
+	return s.String()
+}
+
 // String writes the flow of the message in the syntax that "ovs-ofctl
 // add-flow" reads, without its command.
 func (m *FlowMod) String() string {

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
@@ -10,33 +11,37 @@ import (
 
 // Former names of types that moved to view, events, explain and inventory.
 type (
-	Error           = view.Error
-	ErrorKind       = view.ErrorKind
-	Health          = view.Health
-	HostView        = view.Host
-	GuestView       = view.Guest
-	NICView         = view.NIC
-	WireView        = view.Wire
-	WireHost        = view.WireHost
-	ServiceView     = view.Service
-	FlowView        = view.Flow
-	FlowRow         = view.FlowRow
-	PluginView      = view.Plugin
-	Counts          = view.Counts
-	ServiceCounters = view.ServiceCounters
-	Event           = events.Event
-	History         = events.History
-	Watch           = events.Watch
-	Explanation     = explain.Explanation
-	SwitchView      = explain.Switch
-	RowView         = explain.Row
-	Hop             = explain.Hop
-	Check           = explain.Check
-	Connection      = explain.Connection
-	SwitchFlow      = explain.SwitchFlow
-	Sources         = inventory.Sources
-	Keys            = inventory.Keys
-	Creation        = intent.Creation
+	Error            = view.Error
+	ErrorKind        = view.ErrorKind
+	Health           = view.Health
+	HostView         = view.Host
+	GuestView        = view.Guest
+	NICView          = view.NIC
+	WireView         = view.Wire
+	WireHost         = view.WireHost
+	ServiceView      = view.Service
+	FlowView         = view.Flow
+	FlowRow          = view.FlowRow
+	PluginView       = view.Plugin
+	Counts           = view.Counts
+	ServiceCounters  = view.ServiceCounters
+	Event            = events.Event
+	History          = events.History
+	Watch            = events.Watch
+	Explanation      = explain.Explanation
+	SwitchView       = explain.Switch
+	RowView          = explain.Row
+	Hop              = explain.Hop
+	Check            = explain.Check
+	Connection       = explain.Connection
+	SwitchFlow       = explain.SwitchFlow
+	Sources          = inventory.Sources
+	Keys             = inventory.Keys
+	Creation         = intent.Creation
+	Forecast         = forecast.Forecast
+	HostForecast     = forecast.Host
+	ForecastItem     = forecast.Item
+	ResourceForecast = forecast.Resource
 )
 
 // Former names of constants, errors and functions.

@@ -27,10 +27,10 @@ func (e *Engine) sampled(h *host, r meter.Reading) {
 			routes[owner] = route
 		}
 	}
-	gone := e.hosts[h.id] != h
+	gone := e.hosts[h.ID] != h
 	e.mu.Unlock()
 	if !gone {
-		e.book.Take(h.id, r, routes)
+		e.book.Take(h.ID, r, routes)
 	}
 }
 
@@ -40,15 +40,15 @@ func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
 		return meter.Route{Service: owner, Receives: true}, true
 	}
 	var out meter.Route
-	for id := range e.needs[h.id][owner] {
+	for id := range e.standing.NeededBy(tap.Need{Host: h.ID, Owner: owner}) {
 		f := e.intent.Flows.ByID[id.ID]
 		if id.Kind != tap.KindFlow || f == nil {
 			continue
 		}
 		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
-		for _, n := range e.verdicts[id].status.Needs {
-			if n.Owner == f.TapID && n.Host != h.id {
-				out.Tunnel = h.observed.Host.TunnelIP
+		for _, n := range e.standing.Needs(id) {
+			if n.Owner == f.TapID && n.Host != h.ID {
+				out.Tunnel = h.Observed.Host.TunnelIP
 			}
 		}
 	}
@@ -74,7 +74,7 @@ func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 	var needs []tap.Need
 	for _, name := range refs {
 		if f := e.intent.Flows.Find(name); f != nil {
-			needs = append(needs, e.verdicts[intent.FlowRef(f.ID)].status.Needs...)
+			needs = append(needs, e.standing.Needs(intent.FlowRef(f.ID))...)
 		}
 	}
 	e.mu.Unlock()
@@ -83,9 +83,9 @@ func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 
 // needsOf is what a service and its flows have on the switches. The caller holds mu.
 func (e *Engine) needsOf(service string) []tap.Need {
-	needs := append([]tap.Need(nil), e.verdicts[intent.ServiceRef(service)].status.Needs...)
+	needs := append([]tap.Need(nil), e.standing.Needs(intent.ServiceRef(service))...)
 	for flow := range e.intent.FlowsOfService[service] {
-		needs = append(needs, e.verdicts[intent.FlowRef(flow)].status.Needs...)
+		needs = append(needs, e.standing.Needs(intent.FlowRef(flow))...)
 	}
 	return needs
 }
@@ -127,7 +127,7 @@ func (e *Engine) Connections() (registered, ovsdb, openflow int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, h := range e.hosts {
-		if h.report.Connected {
+		if h.Report.Connected {
 			ovsdb++
 		}
 		if h.session.OpenFlowConnected() {

@@ -43,12 +43,12 @@ func (e *Engine) publishRef(id intent.Ref) {
 // publishGuest tells that a guest has changed, has come or is gone, whichever it is. One that is gone is told as record, if
 // it was declared.
 func (e *Engine) publishGuest(id string, record *store.Guest) {
-	_, existed := e.told[id]
+	_, existed := e.published[id]
 	if e.events.Unwatched() {
 		if e.existsGuest(id) {
-			e.told.Add(id)
+			e.published.Add(id)
 		} else {
-			delete(e.told, id)
+			delete(e.published, id)
 		}
 		e.events.Touch(id)
 		return
@@ -56,10 +56,10 @@ func (e *Engine) publishGuest(id string, record *store.Guest) {
 	v, exists := e.guestView(id)
 	switch {
 	case exists:
-		e.told.Add(id)
+		e.published.Add(id)
 		e.events.Publish(events.Event{Type: eventType(!existed), Guest: &v})
 	case existed:
-		delete(e.told, id)
+		delete(e.published, id)
 		v, _ = e.viewGuest(id, record)
 		e.events.Publish(events.Event{Type: "deleted", Guest: &v})
 	}

@@ -17,7 +17,7 @@ func (e *Engine) FlowRows() []view.FlowRow {
 	defer e.mu.Unlock()
 	out := make([]view.FlowRow, 0, len(e.intent.Flows.ByID))
 	for _, f := range e.intent.Flows.Sorted() {
-		out = append(out, view.FlowRow{Flow: f, Health: e.verdicts[intent.FlowRef(f.ID)].health})
+		out = append(out, view.FlowRow{Flow: f, Health: e.standing.Health(intent.FlowRef(f.ID))})
 	}
 	return out
 }
@@ -47,7 +47,7 @@ func (e *Engine) Flow(ref string) (view.Flow, error) {
 }
 
 func (e *Engine) flowView(f *store.Flow) view.Flow {
-	v := view.Flow{Flow: f, Health: e.verdicts[intent.FlowRef(f.ID)].health, Counters: e.book.Flow(f.ID, time.Now())}
+	v := view.Flow{Flow: f, Health: e.standing.Health(intent.FlowRef(f.ID)), Counters: e.book.Flow(f.ID, time.Now())}
 	if s := e.intent.Services.ByID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}
@@ -111,7 +111,7 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error
 		return view.Flow{}, err
 	}
 	f.Flow = *checked.Flow
-	if err := save(ctx, e, e.intent.Flows, &f, nil, e.foretelling(&f)); err != nil {
+	if err := save(ctx, e, e.intent.Flows, &f, nil, e.commitAnnounced(&f)); err != nil {
 		return view.Flow{}, err
 	}
 	return e.tookFlow(&f, nil), nil
@@ -146,7 +146,7 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 		}
 		f.Flow = *checked.Flow
 	}
-	if err := save(ctx, e, e.intent.Flows, &f, before, e.foretelling(&f)); err != nil {
+	if err := save(ctx, e, e.intent.Flows, &f, before, e.commitAnnounced(&f)); err != nil {
 		return view.Flow{}, err
 	}
 	return e.tookFlow(&f, before), nil
@@ -167,13 +167,13 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	e.intent.Flows.Put(f)
 	e.intent.FlowsOfService.Add(f.TapID, f.ID)
 	if before == nil {
-		e.verdicts[id] = verdict{}
+		e.standing.Add(id)
 	}
 	if before != nil && before.Enabled != f.Enabled {
 		e.leave(id, f.Enabled)
 	}
-	e.changedRecord(id)
-	e.checkLeaving()
+	e.markChanged(id)
+	e.wakeLeft()
 	v := e.flowView(f)
 	e.events.Publish(events.Event{Type: eventType(before == nil), Flow: &v})
 	if before == nil || before.TapID != f.TapID { // It counts its flows.
@@ -193,7 +193,7 @@ func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64)
 	if err != nil {
 		return err
 	}
-	if err := erase(ctx, e, e.intent.Flows, f, e.foretelling(nil)); err != nil {
+	if err := erase(ctx, e, e.intent.Flows, f, e.commitAnnounced(nil)); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -202,8 +202,8 @@ func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64)
 	e.intent.Flows.Remove(f.ID)
 	e.intent.FlowsOfService.Remove(f.TapID, f.ID)
 	e.forget(intent.FlowRef(f.ID))
-	e.stored(f.ID)
-	e.checkLeaving()
+	e.settle(f.ID)
+	e.wakeLeft()
 	e.events.Publish(events.Event{Type: "deleted", Flow: &v})
 	e.publishRef(intent.ServiceRef(f.TapID))
 	return nil

@@ -203,9 +203,8 @@ func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 		e.places.ClaimGuest(g, true)
 		e.relookNICs(g)
 	}
-	e.dirty.guests.Add(id)
+	e.planning.MarkGuest(id)
 	e.order()
-	e.touched()
 	e.publishGuest(id, before)
 	if g == nil || before == nil || g.Name != before.Name {
 		e.renamed(id)

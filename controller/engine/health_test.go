@@ -60,11 +60,11 @@ func TestHealth(t *testing.T) {
 		host          tap.State
 	}{
 		{"busy with what stood", capture, state(session.Busy, ""), view.Health{State: tap.StateReady}, view.Health{State: tap.StateReady}, tap.StatePending},
-		{"capture waits", capture, state(session.Waiting, "no answer"), view.Health{State: tap.StateReady}, view.Health{State: tap.StatePending, Reason: "host h1: no answer"}, tap.StatePending},
-		{"capture fails", capture, state(session.Failed, "no such device"), view.Health{State: tap.StateReady}, view.Health{State: tap.StateError, Reason: "host h1: no such device"}, tap.StateError},
-		{"busy with what failed", capture, state(session.Busy, ""), view.Health{State: tap.StateReady}, view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}, tap.StatePending},
-		{"NIC fails", s.ID, state(session.Failed, "gone"), view.Health{State: tap.StateError, Reason: "host h1: gone"}, view.Health{State: tap.StateError, Reason: "host h1: gone"}, tap.StateError},
-		{"tap bridge fails", tap.OwnerBridge, state(session.Failed, "refused"), view.Health{State: tap.StateError, Reason: "host h1: refused"}, view.Health{State: tap.StateError, Reason: "host h1: refused"}, tap.StateError},
+		{"capture waits", capture, state(session.Waiting, "no answer"), view.Health{State: tap.StateReady}, view.Pending(view.CodeSwitchWaiting, "host h1: no answer"), tap.StatePending},
+		{"capture fails", capture, state(session.Failed, "no such device"), view.Health{State: tap.StateReady}, view.Failed(view.CodeSwitchFailed, "host h1: no such device"), tap.StateError},
+		{"busy with what failed", capture, state(session.Busy, ""), view.Health{State: tap.StateReady}, view.Pending(view.CodeProgramming, "the switch is being programmed"), tap.StatePending},
+		{"NIC fails", s.ID, state(session.Failed, "gone"), view.Failed(view.CodeSwitchFailed, "host h1: gone"), view.Failed(view.CodeSwitchFailed, "host h1: gone"), tap.StateError},
+		{"tap bridge fails", tap.OwnerBridge, state(session.Failed, "refused"), view.Failed(view.CodeSwitchFailed, "host h1: refused"), view.Failed(view.CodeSwitchFailed, "host h1: refused"), tap.StateError},
 		{"all stands again", "", session.OwnerState{}, view.Health{State: tap.StateReady}, view.Health{State: tap.StateReady}, tap.StateReady},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -78,10 +78,10 @@ func TestHealth(t *testing.T) {
 
 	r.lose("h1", "connection refused")
 	service, flow = health()
-	lost := view.Health{State: tap.StatePending, Reason: "host h1 is not connected: connection refused"}
+	lost := view.Pending(view.CodeHostDisconnected, "host h1 is not connected: connection refused")
 	assert.Equal(t, lost, service)
 	assert.Equal(t, lost, flow)
-	assert.Equal(t, view.Health{State: tap.StatePending, Reason: "it is not connected: connection refused"}, must(r.e.Host("h1"))(t).Health)
+	assert.Equal(t, view.Pending(view.CodeHostDisconnected, "it is not connected: connection refused"), must(r.e.Host("h1"))(t).Health)
 	r.report("h1", plugged, nil)
 	_, flow = health()
 	assert.Equal(t, view.Health{State: tap.StateReady}, flow)
@@ -220,18 +220,16 @@ func TestStaleProgram(t *testing.T) {
 	r.ready(s)
 	before := r.program("h1")
 	r.e.mu.Lock()
-	program, revision := *before.Program, r.e.seq
+	program, revision := *before.Program, r.e.planning.Last()
 	record := r.e.intent.Services.ByID[s.ID]
 	r.e.intent.Services.Remove(s.ID)
-	r.e.dirty.services.Add(s.ID)
-	r.e.touched()
+	r.e.planning.MarkService(s.ID)
 	r.e.mu.Unlock()
 	assert.NoError(t, r.e.take(tap.Result{Revision: revision, Programs: []tap.Program{program}}))
 	r.e.mu.Lock()
 	r.e.intent.Services.Put(record)
-	r.e.dirty.services.Add(s.ID)
-	r.e.dirty.attachments.Add(s.ID)
-	r.e.touched()
+	r.e.planning.MarkService(s.ID)
+	r.e.planning.MarkAttachment(s.ID)
 	r.e.mu.Unlock()
 	r.idle()
 	assert.Equal(t, before.Fingerprints, r.prints("h1"))
@@ -332,8 +330,9 @@ func TestWaitGone(t *testing.T) {
 	assert.NoError(t, gone(id, patience), "its session has ended")
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	assert.Empty(t, r.e.leaving)
-	assert.Empty(t, r.e.waiting)
+	left := r.e.standing.Sizes()
+	assert.Zero(t, left.Leaving)
+	assert.Zero(t, left.Unanswered)
 	assert.Empty(t, r.e.retiring)
 }
 

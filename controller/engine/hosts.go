@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
@@ -28,7 +29,7 @@ func (e *Engine) startHost(record *store.Host) {
 		return // Run starts it; or has.
 	}
 	ctx, stop := context.WithCancel(e.ctx)
-	h := &host{id: record.ID, stop: stop, seenMAC: map[string]tap.MAC{}, since: map[string]time.Time{}}
+	h := &host{Host: standing.NewHost(record.ID), stop: stop}
 	h.session = session.New(session.Config{
 		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS, AcceptTLS: e.config.AcceptTLS,
 		Cluster: e.observer.Cluster, TapBridge: e.config.TapBridge,
@@ -46,13 +47,12 @@ func (e *Engine) startHost(record *store.Host) {
 		Probed:    e.probed,
 		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
 	})
-	h.observed = e.observer.Observe(record, nil, e.places.Claimed)
-	h.report.Problem = "connecting"
-	h.health = e.hostHealth(h)
-	e.hosts[h.id] = h
+	h.Observed = e.observer.Observe(record, nil, e.places.Claimed)
+	h.Health = h.CurrentHealth()
+	e.hosts[h.ID] = h
+	e.standing.AddHost(&h.Host)
 	e.byDPID[h.session.DatapathID()] = h
-	e.dirty.hosts.Add(h.id)
-	e.touched()
+	e.planning.MarkHost(h.ID)
 	if e.config.imagined {
 		return
 	}
@@ -69,22 +69,22 @@ func (e *Engine) stopHost(h *host) {
 	if h.unmanage != nil {
 		h.unmanage() // Nothing is to be plugged into a bridge that goes.
 	}
-	delete(e.hosts, h.id)
+	delete(e.hosts, h.ID)
+	e.standing.RemoveHost(h.ID)
 	delete(e.byDPID, h.session.DatapathID())
-	e.replug(h.observed.Ports, nil)
-	e.replaceDomains(h.id, h.guests.Guests, nil)
-	e.book.ForgetHost(h.id)
-	e.dirty.hosts.Add(h.id)
-	e.touched()
+	e.replug(h.Observed.Ports, nil)
+	e.replaceDomains(h.ID, h.Guests.Guests, nil)
+	e.book.ForgetHost(h.ID)
+	e.planning.MarkHost(h.ID)
 }
 
 // stripped tells who waits for the end of a deleted host.
 func (e *Engine) stripped(h *host) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.retiring[h.id] == h {
-		delete(e.retiring, h.id)
-		e.events.Touch(h.id)
+	if e.retiring[h.ID] == h {
+		delete(e.retiring, h.ID)
+		e.events.Touch(h.ID)
 	}
 }
 
@@ -104,56 +104,30 @@ func (e *Engine) observe(h *host, r session.Report) {
 	defer e.reporting.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.hosts[h.id] != h {
+	if e.hosts[h.ID] != h {
 		return // Deleted meanwhile.
 	}
-	before := h.report
-	h.report = r
+	before := h.Report
+	h.Report = r
+	h.NoteSince(&before, time.Now())
+
 	if r.Snapshot != before.Snapshot && e.observer.MayDiffer(before.Snapshot, r.Snapshot) {
 		e.look(h)
 	}
 	if r.Connected != before.Connected {
-		e.dirty.hosts.Add(h.id)
-		e.touched()
+		e.planning.MarkHost(h.ID)
 		h.altered = true
-		h.since[connection] = time.Now()
 	}
 	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {
 		e.compareNICs(h)
 	}
-	judge := map[intent.Ref]struct{}{}
-	if r.Connected != before.Connected || r.Problem != before.Problem {
-		e.affectedOn(h.id, judge)
-	} else {
-		for owner, now := range r.Owners {
-			if was := before.Owners[owner]; now != was {
-				if now.State != was.State || now.Reason != was.Reason {
-					h.since[owner] = time.Now()
-				}
-				need := tap.Need{Host: h.id, Owner: owner}
-				if working(now) && working(was) {
-					e.stirred(need, judge)
-				} else {
-					e.affected(need, judge)
-				}
-			}
-		}
-		for owner := range before.Owners {
-			if _, still := r.Owners[owner]; !still {
-				delete(h.since, owner)
-				e.affected(tap.Need{Host: h.id, Owner: owner}, judge)
-			}
-		}
-	}
-	for id := range judge {
-		e.judge(id)
-	}
-	e.judgeHost(h)
-	e.checkLeaving()
-}
 
-// working says that what an owner has on a switch stands, or that the switch is at it.
-func working(s session.OwnerState) bool { return s.State == session.Ready || s.State == session.Busy }
+	affected := standing.Affected{}
+	e.standing.AddAffectedByReport(h.ID, &before, &r, affected)
+	e.judgeAll(affected)
+	e.judgeHost(h)
+	e.wakeLeft()
+}
 
 // observed takes in a snapshot that shows something new of ports, NICs or tunnels. What stands of the host's program is as
 // it was reported last.
@@ -163,11 +137,11 @@ func (e *Engine) observed(h *host, s *vswitch.Snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	before := h.report.Snapshot
-	if e.hosts[h.id] != h || s == before {
+	before := h.Report.Snapshot
+	if e.hosts[h.ID] != h || s == before {
 		return // Deleted meanwhile, or nothing new.
 	}
-	h.report.Snapshot = s
+	h.Report.Snapshot = s
 
 	if e.observer.MayDiffer(before, s) {
 		e.look(h)
@@ -182,28 +156,27 @@ func (e *Engine) counted(h *host, s *vswitch.Snapshot) {
 	defer e.reporting.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	h.report.Snapshot = s
+	h.Report.Snapshot = s
 }
 
 // look reads the host's latest snapshot again, and marks what differs.
 func (e *Engine) look(h *host) {
-	record := e.intent.Hosts.ByID[h.id]
+	record := e.intent.Hosts.ByID[h.ID]
 	if record == nil {
 		return
 	}
-	now := e.observer.Observe(record, h.report.Snapshot, e.places.Claimed)
+	now := e.observer.Observe(record, h.Report.Snapshot, e.places.Claimed)
 	for _, port := range now.Host.TapPorts {
 		for _, nic := range now.Host.NICs {
 			if nic.Name == port.Name && !port.MAC.IsZero() {
-				h.seenMAC[nic.Name] = port.MAC
+				h.SeenMAC[nic.Name] = port.MAC
 			}
 		}
 	}
-	before := h.observed
-	h.observed = now
+	before := h.Observed
+	h.Observed = now
 	if !reflect.DeepEqual(before.Host, now.Host) {
-		e.dirty.hosts.Add(h.id)
-		e.touched()
+		e.planning.MarkHost(h.ID)
 		h.altered = true
 	}
 	e.replug(before.Ports, now.Ports)
@@ -226,37 +199,9 @@ func (e *Engine) replug(before, now []*inventory.Port) {
 
 // portChanged marks whom a port concerns.
 func (e *Engine) portChanged(p inventory.Port) {
-	e.places.Concerned(p, e.dirty.guests.Add, e.dirty.attachments.Add)
+	e.places.Concerned(p, e.planning.MarkGuest, e.planning.MarkAttachment)
 	if h := e.hosts[p.Host]; h != nil && h.orders != nil && p.Guest != "" {
 		h.orders.Look()
-	}
-	e.touched()
-}
-
-// topology is a host as the plugin gets it.
-func (e *Engine) topology(h *host) tap.Host {
-	out := h.observed.Host
-	out.Connected = h.report.Connected
-	out.NICs = slices.Clone(out.NICs)
-	for i := range out.NICs {
-		out.NICs[i].SeenMAC = h.seenMAC[out.NICs[i].Name]
-	}
-	return out
-}
-
-func (e *Engine) judgeHost(h *host) {
-	now := withHypervisor(h, e.hostHealth(h))
-	if now == h.health && !h.altered {
-		return
-	}
-	h.health, h.altered = now, false
-	if e.events.Unwatched() {
-		h.told = nil
-		e.events.Touch(h.id)
-		return
-	}
-	if record := e.intent.Hosts.ByID[h.id]; record != nil {
-		e.publishHost(record, "updated")
 	}
 }
 
@@ -265,11 +210,11 @@ func (e *Engine) judgeHost(h *host) {
 func (e *Engine) publishHost(record *store.Host, event string) view.Host {
 	v := e.hostView(record)
 	h := e.hosts[record.ID]
-	if h != nil && h.told != nil && reflect.DeepEqual(*h.told, v) {
+	if h != nil && h.published != nil && reflect.DeepEqual(*h.published, v) {
 		return v
 	}
 	if h != nil {
-		h.told = &v
+		h.published = &v
 	}
 	e.events.Publish(events.Event{Type: event, Host: &v})
 	return v

@@ -45,12 +45,12 @@ func (e *Engine) hostView(record *store.Host) view.Host {
 	if h == nil {
 		return v
 	}
-	v.Health, v.Connected = h.health, h.report.Connected
-	v.TunnelIP, v.Wires = h.observed.Host.TunnelIP, h.observed.Host.Wires
-	for _, b := range h.observed.Host.Bridges {
+	v.Health, v.Connected = h.Health, h.Report.Connected
+	v.TunnelIP, v.Wires = h.Observed.Host.TunnelIP, h.Observed.Host.Wires
+	for _, b := range h.Observed.Host.Bridges {
 		v.Bridges = append(v.Bridges, b.Name)
 	}
-	if snap := h.report.Snapshot; snap != nil && snap.System() != nil {
+	if snap := h.Report.Snapshot; snap != nil && snap.System() != nil {
 		v.OVSVersion = snap.System().OVSVersion
 		if _, exists := snap.Bridge(e.config.TapBridge); exists {
 			v.Bridges = append(v.Bridges, e.config.TapBridge)
@@ -185,11 +185,10 @@ func (e *Engine) tookHost(h, before *store.Host) view.Host {
 		}
 		e.startHost(h)
 	default:
-		running.seenMAC = map[string]tap.MAC{} // The NICs may be others now.
+		running.SeenMAC = map[string]tap.MAC{} // The NICs may be others now.
 		e.look(running)
 		running.altered = false
-		e.dirty.hosts.Add(h.ID)
-		e.touched()
+		e.planning.MarkHost(h.ID)
 	}
 	v := e.publishHost(h, "updated")
 	if h.Name != before.Name {
@@ -264,20 +263,20 @@ func (e *Engine) unplugging(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	h := e.hosts[id]
-	if h == nil || h.orders == nil || h.guests.Problem != "" {
+	if h == nil || h.orders == nil || h.Guests.Problem != "" {
 		return false
 	}
-	for _, g := range h.guests.Guests {
+	for _, g := range h.Guests.Guests {
 		if slices.ContainsFunc(g.Services, func(s string) bool { return e.intent.Services.ByID[s] == nil }) {
 			return true
 		}
 	}
-	for _, outcome := range h.guests.NICs {
+	for _, outcome := range h.Guests.NICs {
 		if outcome.State == hypervisor.Plugging {
 			return true
 		}
 	}
-	return h.guests.Orders < e.ordered
+	return h.Guests.Orders < e.standing.OrderNumber()
 }
 
 // pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if there is none. It would lose the
@@ -304,7 +303,7 @@ func (e *Engine) defined(record *store.Host) error {
 	if h == nil {
 		return nil
 	}
-	for _, g := range h.guests.Guests {
+	for _, g := range h.Guests.Guests {
 		for _, id := range g.Services {
 			if s := e.intent.Services.ByID[id]; s != nil {
 				return view.Errorf(view.Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",

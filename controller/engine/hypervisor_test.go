@@ -110,29 +110,30 @@ func TestPluggingStatus(t *testing.T) {
 		name   string
 		report hypervisor.Report
 		state  tap.State
+		code   tap.Code
 		reason string
 	}{
-		{"nothing yet", hypervisor.Report{}, tap.StatePending, "libvirt of host h1 was not asked yet"},
-		{"down", hypervisor.Report{Problem: "Connection refused"}, tap.StateError, "host h1: libvirt: Connection refused"},
-		{"unknown", hypervisor.Report{Known: true}, tap.StateError, "host h1: libvirt: Domain not found: no domain with matching uuid or name 'g1'"},
-		{"off", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Off, Guest: "web1"}}}, tap.StatePending, "guest web1 is off"},
+		{"nothing yet", hypervisor.Report{}, tap.StatePending, view.CodeLibvirtUnasked, "libvirt of host h1 was not asked yet"},
+		{"down", hypervisor.Report{Problem: "Connection refused"}, tap.StateError, view.CodeLibvirtFailed, "host h1: libvirt: Connection refused"},
+		{"unknown", hypervisor.Report{Known: true}, tap.StateError, view.CodeGuestAbsent, "host h1: libvirt: Domain not found: no domain with matching uuid or name 'g1'"},
+		{"off", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Off, Guest: "web1"}}}, tap.StatePending, view.CodeGuestOff, "guest web1 is off"},
 		{"full", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Failed, Guest: "web1", Reason: "No more available PCI slots"}}},
-			tap.StateError, "host h1: guest web1: libvirt: No more available PCI slots"},
+			tap.StateError, view.CodeLibvirtFailed, "host h1: guest web1: libvirt: No more available PCI slots"},
 		{"at it", hypervisor.Report{Known: true, NICs: map[string]hypervisor.Outcome{s.ID: {State: hypervisor.Plugging, Guest: "web1"}}},
-			tap.StatePending, "NIC " + s.IfName + " is being plugged into guest web1 on host h1"},
+			tap.StatePending, view.CodeNICPlugging, "NIC " + s.IfName + " is being plugged into guest web1 on host h1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h.tell(t, "h1", tc.report)
 			r.idle()
-			assert.Equal(t, view.Health{State: tc.state, Reason: tc.reason}, must(r.e.Service("col"))(t).Health)
-			assert.Equal(t, view.Health{State: tc.state, Reason: "tap service col: " + tc.reason}, must(r.e.Flow(waits.ID))(t).Health)
+			assert.Equal(t, view.Health{State: tc.state, Code: tc.code, Reason: tc.reason}, must(r.e.Service("col"))(t).Health)
+			assert.Equal(t, view.Health{State: tc.state, Code: tc.code, Reason: "tap service col: " + tc.reason}, must(r.e.Flow(waits.ID))(t).Health)
 		})
 	}
 	// What is wrong with it keeps no mirror from running.
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	h.tell(t, "h1", hypervisor.Report{Known: true, Problem: "Connection refused"})
 	assert.Equal(t, tap.StateReady, must(r.e.Service("col"))(t).State)
-	assert.Equal(t, view.Health{State: tap.StateReady, Reason: "libvirt: Connection refused"}, must(r.e.Host("h1"))(t).Health)
+	assert.Equal(t, view.Health{State: tap.StateReady, Code: view.CodeLibvirtFailed, Reason: "libvirt: Connection refused"}, must(r.e.Host("h1"))(t).Health)
 }
 
 func TestDeleteHostWithDefinedNIC(t *testing.T) {
@@ -173,7 +174,7 @@ func TestOrdersNotTaken(t *testing.T) {
 	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "web1"}}))(t)
 	must(r.e.UpdateService(t.Context(), "col", 0, enable))(t)
 	r.idle()
-	assert.Equal(t, view.Health{State: tap.StatePending, Reason: "libvirt of host h1 was not asked yet"}, must(r.e.Service("col"))(t).Health)
+	assert.Equal(t, view.Pending(view.CodeLibvirtUnasked, "libvirt of host h1 was not asked yet"), must(r.e.Service("col"))(t).Health)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	v, err := r.e.WaitService(ctx, "col")

@@ -11,8 +11,11 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -89,9 +92,7 @@ var errTried = errors.New("tried")
 // try has a plugin plan everything, and looks at what it answers. Nothing of it is applied.
 func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 	e.mu.Lock()
-	everything := newDirty()
-	everything.all = true
-	snapshot := e.change(everything)
+	snapshot := e.planning.Snapshot()
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -104,7 +105,7 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 				return err
 			}
 		}
-		if err := nonsense(&r, snapshot.Revision); err != nil {
+		if err := checkAnswer(&r, snapshot.Revision); err != nil {
 			return err
 		}
 		for _, s := range r.Statuses {
@@ -148,8 +149,8 @@ func (e *Engine) tryProgram(p *tap.Program) error {
 	return err
 }
 
-// nonsense says what no plugin can mean in an answer to what it was told up to a revision; nil if there is nothing.
-func nonsense(r *tap.Result, told uint64) error {
+// checkAnswer says what no plugin can mean in an answer to what it was told up to a revision; nil if there is nothing.
+func checkAnswer(r *tap.Result, told uint64) error {
 	if r.Revision > told {
 		return fmt.Errorf("the plugin answers revision %d, and was told no more than %d", r.Revision, told)
 	}
@@ -168,43 +169,43 @@ func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
 	desired, err := h.prepare(p, e.config.TapBridge)
 	if err == nil {
 		if name := e.foreignNIC(h, p); name != "" {
-			err = &foreignNIC{name}
+			err = &foreignNICError{name}
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.intent.HostName(h.id), err)
+		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.intent.HostName(h.ID), err)
 	}
 	return desired, nil
 }
 
 // prepare makes of a program what its session applies.
 func (h *host) prepare(p *tap.Program, tapBridge string) (*reconcile.Desired, error) {
-	if h.program == nil {
+	if h.Program == nil {
 		return reconcile.NewDesired(p, tapBridge)
 	}
-	return h.program.Next(p, tapBridge)
+	return h.Program.Next(p, tapBridge)
 }
 
-// foreignNIC says that a program takes a NIC that no tap service has.
-type foreignNIC struct{ name string }
+// foreignNICError says that a program takes a NIC that no tap service has.
+type foreignNICError struct{ name string }
 
 // Error implements error.
-func (e *foreignNIC) Error() string { return "NIC " + e.name + " is no tap service's" }
+func (e *foreignNICError) Error() string { return "NIC " + e.name + " is no tap service's" }
 
 // refuse keeps a host at its last good program. Other hosts go on. The caller holds mu.
-func (e *Engine) refuse(h *host, why error, judge map[intent.Ref]struct{}) {
+func (e *Engine) refuse(h *host, why error, affected standing.Affected) {
 	text := ""
 	if why != nil {
 		text = why.Error()
-		if h.refused != text {
-			e.log.Error("a program is refused; what stands on the host stays", "host", e.intent.HostName(h.id), "error", why)
+		if h.Refused != text {
+			e.log.Error("a program is refused; what stands on the host stays", "host", e.intent.HostName(h.ID), "error", why)
 		}
 	}
-	if h.refused == text {
+	if h.Refused == text {
 		return
 	}
-	h.refused = text
-	e.affectedOn(h.id, judge)
+	h.Refused = text
+	e.standing.AddAffectedByHost(h.ID, affected)
 	e.judgeHost(h)
 }
 
@@ -214,8 +215,8 @@ func (e *Engine) refusals() error {
 	defer e.mu.Unlock()
 	var all []string
 	for _, h := range e.hosts {
-		if h.refused != "" {
-			all = append(all, h.refused)
+		if h.Refused != "" {
+			all = append(all, h.Refused)
 		}
 	}
 	if all == nil {
@@ -226,4 +227,30 @@ func (e *Engine) refusals() error {
 		return fmt.Errorf("%s; and %d more hosts", all[0], len(all)-1)
 	}
 	return errors.New(all[0])
+}
+
+// foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap service that owns the port; "" if
+// there is none. Without this a plugin could take any NIC away from its bridge or from the host.
+func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
+	record := e.intent.Hosts.ByID[h.ID]
+	for _, port := range p.Ports {
+		if port.Type != "" {
+			continue
+		}
+		s := e.intent.Services.ByID[port.Owner]
+		switch {
+		case s == nil || record == nil || port.Plugged != (s.Type == tap.ServiceGuest):
+			return port.Name
+		case s.Type == tap.ServiceHost:
+			if s.TargetID != h.ID || !slices.ContainsFunc(record.NICs, func(n store.HostNIC) bool { return n.Name == port.Name && n.MAC == s.MAC }) {
+				return port.Name
+			}
+		case port.Name != s.IfName:
+			plugged := e.places.PortsOf(s.MAC, s.IfName)
+			if !slices.ContainsFunc(plugged, func(p inventory.Port) bool { return p.Host == h.ID && p.Name == port.Name }) {
+				return port.Name
+			}
+		}
+	}
+	return ""
 }

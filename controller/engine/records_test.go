@@ -110,8 +110,8 @@ func TestGuests(t *testing.T) {
 		nicFrom.Add(field, inventory.FromOVSDB)
 	}
 	assert.Equal(t, []view.Guest{
-		{ID: "g1", Name: "g1", NICs: []view.NIC{{MAC: switchtest.MAC(1), IfName: "vnet1", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet1", Sources: nicFrom}}, Sources: from},
-		{ID: "g2", Name: "g2", NICs: []view.NIC{{MAC: switchtest.MAC(2), IfName: "vnet2", HostID: r.running("h1").id, Host: "h1", Bridge: "br0", Port: "vnet2", Sources: nicFrom}}, Sources: from},
+		{ID: "g1", Name: "g1", NICs: []view.NIC{{MAC: switchtest.MAC(1), IfName: "vnet1", HostID: r.running("h1").ID, Host: "h1", Bridge: "br0", Port: "vnet1", Sources: nicFrom}}, Sources: from},
+		{ID: "g2", Name: "g2", NICs: []view.NIC{{MAC: switchtest.MAC(2), IfName: "vnet2", HostID: r.running("h1").ID, Host: "h1", Bridge: "br0", Port: "vnet2", Sources: nicFrom}}, Sources: from},
 	}, r.e.Guests())
 
 	nic := func(n byte) []store.GuestNIC { return []store.GuestNIC{{MAC: switchtest.MAC(n)}} }
@@ -193,7 +193,7 @@ func TestDeclaredUplink(t *testing.T) {
 func TestServicesAndFlows(t *testing.T) {
 	r, s, f := newWorld(t)
 	ctx := t.Context()
-	h1 := r.running("h1").id
+	h1 := r.running("h1").ID
 	assert.False(t, s.Enabled, "disabled when created")
 	assert.Equal(t, tap.StateDisabled, s.State)
 	assert.Regexp(t, "^tap[a-z0-9]{6}$", s.IfName)
@@ -289,10 +289,7 @@ func TestServicesAndFlows(t *testing.T) {
 	r.idle()
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	assert.Empty(t, r.e.verdicts)
-	assert.Empty(t, r.e.waiting)
-	assert.Empty(t, r.e.leaving)
-	assert.Empty(t, r.e.needs)
+	assert.Zero(t, r.e.standing.Sizes())
 	assert.Equal(t, inventory.NewPlaces(), r.e.places)
 	assert.Empty(t, r.e.byDPID)
 }

@@ -162,7 +162,7 @@ func (r *ring) idle() {
 	require.Eventually(r.t, func() bool {
 		r.e.mu.Lock()
 		defer r.e.mu.Unlock()
-		return r.e.mirror != nil && r.e.dirty.empty() && r.e.planned == r.e.seq
+		return r.e.mirror != nil && r.e.planning.Idle()
 	}, patience, time.Millisecond)
 }
 
@@ -203,13 +203,13 @@ func (r *ring) report(name string, snap *vswitch.Snapshot, states map[string]ses
 	h := r.running(name)
 	for range 2 { // What is seen may change what is desired.
 		r.e.mu.Lock()
-		now := session.Report{Connected: true, Snapshot: snap, Program: h.program, Owners: map[string]session.OwnerState{}}
-		if h.program != nil {
-			for owner, print := range h.program.Fingerprints {
+		now := session.Report{Connected: true, Snapshot: snap, Program: h.Program, Owners: map[string]session.OwnerState{}}
+		if h.Program != nil {
+			for owner, print := range h.Program.Fingerprints {
 				now.Owners[owner] = session.OwnerState{Fingerprint: print, State: session.Ready}
 			}
 			for owner, state := range states {
-				if print, wanted := h.program.Fingerprints[owner]; wanted {
+				if print, wanted := h.Program.Fingerprints[owner]; wanted {
 					state.Fingerprint = print
 					now.Owners[owner] = state
 				}
@@ -224,7 +224,7 @@ func (r *ring) report(name string, snap *vswitch.Snapshot, states map[string]ses
 func (r *ring) lose(name, problem string) {
 	h := r.running(name)
 	r.e.mu.Lock()
-	now := session.Report{Problem: problem, Snapshot: h.report.Snapshot}
+	now := session.Report{Problem: problem, Snapshot: h.Report.Snapshot}
 	r.e.mu.Unlock()
 	r.e.observe(h, now)
 	r.idle()
@@ -234,7 +234,7 @@ func (r *ring) program(name string) *reconcile.Desired {
 	h := r.running(name)
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	return h.program
+	return h.Program
 }
 
 func (r *ring) prints(name string) map[string]uint64 {

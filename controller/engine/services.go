@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
@@ -39,13 +38,13 @@ func (e *Engine) Service(ref string) (view.Service, error) {
 
 func (e *Engine) serviceView(s *store.Service) view.Service {
 	v := view.Service{
-		Service: *s, Health: e.verdicts[intent.ServiceRef(s.ID)].health, FlowCount: len(e.intent.FlowsOfService[s.ID]),
+		Service: *s, Health: e.standing.Health(intent.ServiceRef(s.ID)), FlowCount: len(e.intent.FlowsOfService[s.ID]),
 		Counters: e.book.Service(s.ID, time.Now()),
 	}
 	if s.Type == tap.ServiceHost {
 		v.HostID, v.Host, v.Target = s.TargetID, e.intent.HostName(s.TargetID), e.intent.HostName(s.TargetID)
-		if h := e.hosts[s.TargetID]; h != nil && h.observed.Host.TunnelIP.IsValid() {
-			v.TargetIPs = []netip.Addr{h.observed.Host.TunnelIP}
+		if h := e.hosts[s.TargetID]; h != nil && h.Observed.Host.TunnelIP.IsValid() {
+			v.TargetIPs = []netip.Addr{h.Observed.Host.TunnelIP}
 		}
 		return v
 	}
@@ -152,8 +151,8 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	}
 	id := intent.ServiceRef(s.ID)
 	e.intent.Services.Put(s)
-	e.dirty.services.Add(s.ID)
-	e.dirty.attachments.Add(s.ID)
+	e.planning.MarkService(s.ID)
+	e.planning.MarkAttachment(s.ID)
 	if before == nil {
 		e.places.ClaimService(&s.Service, true)
 		if s.Type == tap.ServiceGuest {
@@ -162,21 +161,20 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	}
 	e.order()
 	if before == nil {
-		e.verdicts[id] = verdict{ordered: e.ordered}
+		e.standing.Add(id)
 	}
-	e.touched()
 	if before != nil && before.Enabled != s.Enabled {
 		e.leave(id, s.Enabled)
 	}
-	changed := e.changedRecord(id)
+	changed := e.markChanged(id)
 	v := e.serviceView(s)
 	e.events.Publish(events.Event{Type: eventType(before == nil), Service: &v})
 	if changed {
-		e.judgeFeeding(id)
+		e.publishRefs(e.standing.JudgeFeeding(id))
 	}
 	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
 		for flow := range e.intent.FlowsOfService[s.ID] {
-			if id := (intent.FlowRef(flow)); e.changedRecord(id) {
+			if id := (intent.FlowRef(flow)); e.markChanged(id) {
 				e.publishRef(id)
 			}
 		}
@@ -218,9 +216,8 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	v := e.serviceView(s)
 	e.intent.Services.Remove(s.ID)
 	e.places.ClaimService(&s.Service, false)
-	e.dirty.services.Add(s.ID)
+	e.planning.MarkService(s.ID)
 	e.order()
-	e.touched()
 	if s.Type == tap.ServiceGuest {
 		e.relook(s.MAC, s.IfName)
 	}
@@ -231,19 +228,7 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 
 // forget drops what is known of a deleted service or flow, but for what it still has on the switches.
 func (e *Engine) forget(id intent.Ref) {
-	e.leave(id, false)
-	if id.Kind == tap.KindService { // Its NIC stays on the tap bridge while it is merely disabled.
-		for _, h := range e.hosts {
-			if h.program != nil && slices.Contains(h.program.Owners, id.ID) {
-				e.leaving[id] = append(e.leaving[id], tap.Need{Host: h.id, Owner: id.ID})
-			}
-		}
-	}
-	e.waiting[id] = e.seq
-	e.setNeeds(id, e.verdicts[id].status.Needs, nil)
-	delete(e.verdicts, id)
-	delete(e.unasked, id.ID)
-	e.unready.remove(id)
+	e.standing.Forget(id, e.planning.Last())
 	if id.Kind == tap.KindService {
 		e.book.ForgetService(id.ID)
 	} else {
@@ -257,9 +242,8 @@ func (e *Engine) WaitGone(ctx context.Context, id string) error {
 	_, err := wait(ctx, e, id, func() (struct{}, bool, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		_, service := e.leaving[intent.ServiceRef(id)]
-		_, flow := e.leaving[intent.FlowRef(id)]
-		return struct{}{}, !service && !flow && e.retiring[id] == nil, nil
+		leaves := e.standing.Leaves(intent.ServiceRef(id)) || e.standing.Leaves(intent.FlowRef(id))
+		return struct{}{}, !leaves && e.retiring[id] == nil, nil
 	})
 	return err
 }
@@ -281,6 +265,5 @@ func (e *Engine) WaitService(ctx context.Context, name string) (view.Service, er
 func (e *Engine) settled(id intent.Ref, health view.Health) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, leaving := e.leaving[id]
-	return health.State != tap.StatePending && !leaving
+	return health.State != tap.StatePending && !e.standing.Leaves(id)
 }

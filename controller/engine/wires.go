@@ -23,8 +23,8 @@ func (e *Engine) Wires() []view.Wire {
 		if h == nil {
 			continue
 		}
-		carried := maps.Clone(h.observed.Host.Wires)
-		for _, b := range h.observed.Host.Bridges {
+		carried := maps.Clone(h.Observed.Host.Wires)
+		for _, b := range h.Observed.Host.Bridges {
 			if _, told := carried[b.Name]; !told {
 				carried[b.Name] = b.Name
 			}
@@ -36,8 +36,8 @@ func (e *Engine) Wires() []view.Wire {
 				byName[wire] = v
 			}
 			at := view.WireHost{HostID: record.ID, Host: record.Name, Bridge: bridge, Declared: record.Wires[wire] == bridge}
-			if i := slices.IndexFunc(h.observed.Host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge }); i >= 0 {
-				at.Uplinks = h.observed.Host.Bridges[i].Uplinks
+			if i := slices.IndexFunc(h.Observed.Host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge }); i >= 0 {
+				at.Uplinks = h.Observed.Host.Bridges[i].Uplinks
 			}
 			v.Hosts = append(v.Hosts, at)
 		}

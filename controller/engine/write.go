@@ -136,7 +136,7 @@ func erase[T any](ctx context.Context, e *Engine, c *intent.Collection[T], recor
 // check asks the plugin whether a service or a flow fits what exists, as of everything that happened so far.
 func (e *Engine) check(ctx context.Context, r tap.Resource) (tap.Resource, error) {
 	e.mu.Lock()
-	mirror, revision := e.mirror, e.seq
+	mirror, revision := e.mirror, e.planning.Last()
 	e.mu.Unlock()
 	if mirror == nil {
 		return tap.Resource{}, view.Errorf(view.Unavailable, "", "the mirror plugin is being restarted; try again")

@@ -10,12 +10,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Health is the state of a service, a flow or a host as users see it.
-type Health struct {
-	State  tap.State // disabled, pending, ready or error
-	Reason string    // of pending and error
-}
-
 // HostView is a registered host with what its switch shows. What was learned fills in what the record leaves open.
 type Host struct {
 	store.Host

@@ -18,7 +18,7 @@ import (
 // TestWritingBeside: those of different keys go side by side, those that share one after the other, and who is alone is alone.
 func TestWritingBeside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var w writing
+		var w writeLock
 		first := w.beside("name a", "source x")
 		w.beside("name b", "source y")() // It does not wait.
 		var entered atomic.Int32

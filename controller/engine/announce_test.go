@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -52,7 +53,7 @@ func newAheadTest(t *testing.T) *aheadTest {
 
 func (a *aheadTest) save(t *testing.T, f store.Flow, before *store.Flow) {
 	go func() {
-		err := save(t.Context(), a.Engine, a.intent.Flows, &f, before, a.foretelling(&f))
+		err := save(t.Context(), a.Engine, a.intent.Flows, &f, before, a.commitAnnounced(&f))
 		if err == nil {
 			a.tookFlow(&f, before)
 		}
@@ -118,7 +119,7 @@ func TestPlannedWhileStored(t *testing.T) {
 		v, err := a.Flow("web")
 		require.NoError(t, err)
 		assert.Equal(t, view.Health{State: tap.StateDisabled}, v.Health)
-		assert.Empty(t, a.leaving, "nothing of it is anywhere")
+		assert.False(t, a.standing.Leaves(intent.FlowRef("f1")), "nothing of it is anywhere")
 	})
 }
 
@@ -142,7 +143,7 @@ func TestStoringFails(t *testing.T) {
 		require.ErrorContains(t, a.finish(errors.New("disk full")), "disk full")
 		assert.Equal(t, []string{"f1"}, a.tell(t).Gone.Flows)
 		assert.Empty(t, a.FlowRows())
-		assert.Empty(t, a.verdicts)
+		assert.Zero(t, a.standing.Sizes())
 
 		a = newAheadTest(t)
 		require.NoError(t, a.finish(nil))
@@ -161,8 +162,7 @@ func TestPluginReturnsMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAheadTest(t)
 		a.mu.Lock()
-		a.dirty.all = true
-		a.touched()
+		a.planning.MarkEverything()
 		a.mu.Unlock()
 		assert.Len(t, a.tell(t).Flows, 1)
 		require.NoError(t, a.finish(nil))

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
-	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -42,10 +43,16 @@ func TestListen(t *testing.T) {
 		m.stopped.Store(true)
 		time.Sleep(askEvery + doubtTime)
 		assert.ErrorContains(t, e.silence(time.Now()), "has not answered since")
-		x := explainer{Engine: &e, out: &explain.Explanation{}}
 		e.mirror, e.config.Plugin = &m, new(plugin.Supervisor)
-		x.planned(intent.Ref{}, verdict{})
-		assert.Equal(t, tap.StatePending, x.out.Checks[0].State, "an explanation says so")
+		e.mu.Lock()
+		problem := e.pluginProblem()
+		e.mu.Unlock()
+		assert.Contains(t, problem, "has not answered since")
+		x := explain.Explain(&explain.Scene{Flow: &store.Flow{}, PluginProblem: problem})
+		says := slices.ContainsFunc(x.Checks, func(c explain.Check) bool {
+			return c.What == "the mirror plugin runs" && c.State == tap.StatePending && c.Reason == problem
+		})
+		assert.True(t, says, "an explanation says so")
 		assert.False(t, e.PluginUp())
 		assert.Empty(t, ended, "it is given up at once")
 		assert.ErrorContains(t, <-ended, "silent for 15s")
@@ -59,25 +66,4 @@ func TestListen(t *testing.T) {
 		cancel()
 		assert.ErrorIs(t, <-ended, context.Canceled)
 	})
-}
-
-func TestPulse(t *testing.T) {
-	var p pulse
-	now := time.Unix(1000, 0)
-	tick := func(planned uint64) bool {
-		now = now.Add(answerTime / 4)
-		return p.hangs(planned, now, answerTime)
-	}
-	for range 20 {
-		assert.False(t, tick(0), "nothing was asked")
-	}
-	for sent := uint64(1); sent < 20; sent++ {
-		p.sent = sent
-		assert.False(t, tick(sent-1), "it is behind, but goes on")
-	}
-	hung := 0
-	for hung = 1; !tick(18) && hung < 20; hung++ {
-	}
-	assert.Equal(t, 5, hung, "looks until it counts as hung")
-	assert.False(t, tick(19), "it has answered")
 }

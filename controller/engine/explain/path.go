@@ -1,12 +1,10 @@
-package engine
+package explain
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/tapline-sdn/tapline/controller/engine/explain"
-	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -16,14 +14,14 @@ import (
 )
 
 // source finds the places of a flow's source; there are two of them for moments of a migration.
-func (x *explainer) source(f *store.Flow) []explain.Hop {
+func (x *explainer) source(f *store.Flow) []Hop {
 	if f.Type == tap.FlowVSwitch {
 		return x.wireSource(f)
 	}
 	what, _ := x.sourceWords(f)
-	var out []explain.Hop
-	for _, l := range x.sourcePlaces(f) {
-		out = append(out, explain.Hop{What: "source", HostID: l.Host, Host: x.intent.HostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
+	var out []Hop
+	for _, l := range x.scene.Sources {
+		out = append(out, Hop{What: "source", HostID: l.Host, Host: x.hostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
 			Found: x.foundWords(l, f.MAC, f.GuestID), Health: view.Health{State: tap.StateReady}})
 	}
 	ok := view.Health{State: tap.StateReady}
@@ -31,40 +29,22 @@ func (x *explainer) source(f *store.Flow) []explain.Hop {
 		_, why := x.sourceWords(f)
 		ok = view.Health{State: tap.StatePending, Reason: why}
 	}
-	x.check(explain.Check{What: "the source, " + what + ", is plugged on a host that is connected", Health: ok, Next: fmt.Sprintf(
+	x.check(Check{What: "the source, " + what + ", is plugged on a host that is connected", Health: ok, Next: fmt.Sprintf(
 		"start the guest; if it runs, its port is not known by external_ids or address: tapctl guest-show %s, and on its host ovs-vsctl find interface external_ids:attached-mac='\"%s\"'; declare it with tapctl guest-create where its port tells nothing",
 		f.GuestID, f.MAC)})
 	return out
 }
 
-// sourcePlaces are the ports of a vnic's NIC, or the bridge of a vswitch.
-func (x *explainer) sourcePlaces(f *store.Flow) []tap.Location {
-	if f.Type == tap.FlowVSwitch {
-		bridge := f.WireID
-		if h := x.Engine.hosts[f.HostID]; h != nil && h.observed.Host.Wires[f.WireID] != "" {
-			bridge = h.observed.Host.Wires[f.WireID]
-		}
-		return []tap.Location{{Host: f.HostID, Bridge: bridge}}
-	}
-	guest, _ := x.places.Guest(f.GuestID, x.intent.Guests.ByID[f.GuestID])
-	for _, nic := range guest.NICs {
-		if nic.MAC == f.MAC {
-			return nic.Locations
-		}
-	}
-	return nil
-}
-
-func (x *explainer) wireSource(f *store.Flow) []explain.Hop {
+func (x *explainer) wireSource(f *store.Flow) []Hop {
 	what, _ := x.sourceWords(f)
-	h := x.Engine.hosts[f.HostID]
+	h := x.host(f.HostID)
 	if h == nil {
 		x.at(f.HostID)
 		return nil
 	}
-	hop := explain.Hop{What: "source", HostID: h.id, Host: x.intent.HostName(h.id), Text: what, Health: view.Health{State: tap.StateReady}}
-	bridge, told := h.observed.Host.Wires[f.WireID]
-	record := x.intent.Hosts.ByID[h.id]
+	hop := Hop{What: "source", HostID: h.ID, Host: x.hostName(h.ID), Text: what, Health: view.Health{State: tap.StateReady}}
+	bridge, told := h.Observed.Wires[f.WireID]
+	record := h.Record
 	switch {
 	case record != nil && record.Wires[f.WireID] != "":
 		hop.Found = "wire and bridge were declared for the host"
@@ -74,51 +54,45 @@ func (x *explainer) wireSource(f *store.Flow) []explain.Hop {
 		bridge, hop.Found = f.WireID, "the wire has the bridge's name"
 	}
 	hop.Bridge = bridge
-	at := slices.IndexFunc(h.observed.Host.Bridges, func(b tap.Bridge) bool { return b.Name == bridge })
+	at := slices.IndexFunc(h.Observed.Bridges, func(b tap.Bridge) bool { return b.Name == bridge })
 	if at < 0 {
 		hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("host %s has no bridge %s", hop.Host, bridge)}
-	} else if uplinks := h.observed.Host.Bridges[at].Uplinks; len(uplinks) > 0 {
+	} else if uplinks := h.Observed.Bridges[at].Uplinks; len(uplinks) > 0 {
 		hop.Text += ", uplinks " + strings.Join(uplinks, " ")
 	}
-	x.check(explain.Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID), HostID: h.id, Health: hop.Health,
+	x.check(Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID), HostID: h.ID, Health: hop.Health,
 		Next: fmt.Sprintf("tapctl wire-show %s; tapctl host-update %s --wire %s=BRIDGE", f.WireID, hop.Host, f.WireID)})
-	return []explain.Hop{hop}
+	return []Hop{hop}
 }
 
 // sourceWords says what a flow's source is, and why it is not there in case that it is not.
 func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 	if f.Type == tap.FlowVSwitch {
-		what = fmt.Sprintf("wire %s on host %s, %s", f.WireID, x.intent.HostName(f.HostID), f.Direction)
+		what = fmt.Sprintf("wire %s on host %s, %s", f.WireID, x.hostName(f.HostID), f.Direction)
 		if f.VLAN != 0 {
 			what += fmt.Sprintf(", VLAN %d", f.VLAN)
 		}
 		return what, "the host is not registered"
 	}
 	absent = "it is not plugged on any host"
-	var unseen []string
-	for _, h := range x.Engine.hosts {
-		if h.report.Snapshot == nil || !h.report.Connected {
-			unseen = append(unseen, x.intent.HostName(h.id))
-		}
-	}
-	if slices.Sort(unseen); len(unseen) > 0 {
+	if unseen := x.scene.Disconnected; len(unseen) > 0 {
 		absent += " that is connected; not connected: " + strings.Join(unseen, " ")
 	}
-	return fmt.Sprintf("NIC %s of guest %s, %s", f.MAC, x.guestName(f.GuestID), f.Direction), absent
+	return fmt.Sprintf("NIC %s of guest %s, %s", f.MAC, x.scene.SourceGuest, f.Direction), absent
 }
 
 // foundWords says how a NIC was found at a place.
 func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string {
-	h := x.Engine.hosts[l.Host]
-	if h == nil || h.report.Snapshot == nil {
+	h := x.host(l.Host)
+	if h == nil || h.Report.Snapshot == nil {
 		return ""
 	}
-	row, stands := h.report.Snapshot.PortOnBridge(l.Bridge, l.Port)
+	row, stands := h.Report.Snapshot.PortOnBridge(l.Bridge, l.Port)
 	if !stands {
 		return ""
 	}
 	told := func(keys []string, is func(string) bool) string {
-		for _, i := range h.report.Snapshot.PortInterfaces(row) {
+		for _, i := range h.Report.Snapshot.PortInterfaces(row) {
 			for _, key := range keys {
 				if is(i.ExternalIDs.Get(key)) {
 					return key
@@ -130,9 +104,9 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 	isMAC := func(v string) bool { m, err := tap.ParseMAC(v); return err == nil && !m.IsZero() && m == mac }
 	isGuest := func(v string) bool { return v != "" && v == guest }
 	var by string
-	if key := told(x.config.Keys.MAC, isMAC); key != "" {
+	if key := told(x.scene.Observer.Keys.MAC, isMAC); key != "" {
 		by = "external_ids:" + key
-	} else if i := h.report.Snapshot.PortInterfaces(row); len(i) == 1 && isMAC(i[0].MACInUse) {
+	} else if i := h.Report.Snapshot.PortInterfaces(row); len(i) == 1 && isMAC(i[0].MACInUse) {
 		by = "mac_in_use of its interface"
 	} else {
 		by = "the declared interface name"
@@ -140,55 +114,55 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 	if guest == "" {
 		return by
 	}
-	if key := told(append(slices.Clone(x.config.Keys.Guest), x.config.Keys.Iface...), isGuest); key != "" {
+	if key := told(append(slices.Clone(x.scene.Observer.Keys.Guest), x.scene.Observer.Keys.Iface...), isGuest); key != "" {
 		return by + ", guest by external_ids:" + key
 	}
 	return by + ", guest as declared"
 }
 
 // carry adds what takes a flow's packets from its source to the other end.
-func (x *explainer) carry(f *store.Flow, from explain.Hop) {
-	v := x.verdicts[intent.FlowRef(f.ID)]
+func (x *explainer) carry(f *store.Flow, from Hop) {
+	v := x.scene.Verdict
 	at := x.at(from.HostID)
 	h := at.host
-	if h == nil || h.program == nil || v.status.State != tap.StateProgrammed {
+	if h == nil || h.Program == nil || v.Status.State != tap.StateProgrammed {
 		return
 	}
 	var capture string
 	remote := tap.Need{}
-	for _, n := range v.status.Needs {
-		for i := range h.program.Program.Ports {
-			if p := &h.program.Program.Ports[i]; n.Host == h.id && n.Owner == p.Owner && p.Bridge == from.Bridge {
+	for _, n := range v.Status.Needs {
+		for i := range h.Program.Program.Ports {
+			if p := &h.Program.Program.Ports[i]; n.Host == h.ID && n.Owner == p.Owner && p.Bridge == from.Bridge {
 				capture = n.Owner
 			}
 		}
-		if n.Owner == f.TapID && n.Host != h.id {
+		if n.Owner == f.TapID && n.Host != h.ID {
 			remote = n
 		}
 	}
 	if capture == "" {
 		return
 	}
-	health := x.needHealth(tap.Need{Host: h.id, Owner: capture})
-	for i := range h.program.Program.Mirrors {
-		m := &h.program.Program.Mirrors[i]
+	health := x.needHealth(tap.Need{Host: h.ID, Owner: capture})
+	for i := range h.Program.Program.Mirrors {
+		m := &h.Program.Program.Mirrors[i]
 		if m.Owner == capture {
-			hop := explain.Hop{What: "mirror", HostID: h.id, Host: from.Host, Bridge: m.Bridge, Port: m.Output, Text: m.Name + ": " + mirrorWords(m), Health: health}
-			hop.Count = mirrored(h.report.Snapshot, m)
+			hop := Hop{What: "mirror", HostID: h.ID, Host: from.Host, Bridge: m.Bridge, Port: m.Output, Text: m.Name + ": " + view.MirrorText(m), Health: health}
+			hop.Count = mirrored(h.Report.Snapshot, m)
 			x.out.Path = append(x.out.Path, hop)
 		}
 	}
 	var in *tap.Port
-	for i := range h.program.Program.Ports {
-		if p := &h.program.Program.Ports[i]; p.Owner == capture && p.Bridge == x.config.TapBridge {
+	for i := range h.Program.Program.Ports {
+		if p := &h.Program.Program.Ports[i]; p.Owner == capture && p.Bridge == x.scene.Observer.TapBridge {
 			in = p
 		}
 	}
 	if in == nil {
 		return
 	}
-	hop := explain.Hop{What: "tap bridge", HostID: h.id, Host: from.Host, Bridge: x.config.TapBridge, Port: in.Name,
-		OFPort: ofport(h.report.Snapshot, in.Bridge, in.Name), Text: "patch port from " + from.Bridge, Health: health,
+	hop := Hop{What: "tap bridge", HostID: h.ID, Host: from.Host, Bridge: x.scene.Observer.TapBridge, Port: in.Name,
+		OFPort: ofport(h.Report.Snapshot, in.Bridge, in.Name), Text: "patch port from " + from.Bridge, Health: health,
 		Count: at.passed(capture, func(enters, _ bool) bool { return enters })}
 	if left := at.passed(capture, func(_, leaves bool) bool { return leaves }); left != nil && hop.Count != nil && left.Packets < hop.Count.Packets {
 		hop.Text += fmt.Sprintf("; the guard leaves out %d packets of the tunnels", hop.Count.Packets-left.Packets)
@@ -199,47 +173,41 @@ func (x *explainer) carry(f *store.Flow, from explain.Hop) {
 	}
 	to := x.at(remote.Host)
 	key := uint32(0)
-	if s := x.intent.Services.ByID[f.TapID]; s != nil {
+	if s := x.scene.Service; s != nil {
 		key = s.Key
 	}
 	there := "?"
 	if to.host != nil {
-		there = to.host.observed.Host.TunnelIP.String()
+		there = to.host.Observed.TunnelIP.String()
 	}
-	tunnel := explain.Hop{What: "tunnel", HostID: h.id, Host: from.Host, Bridge: x.config.TapBridge, Port: h.program.Program.Tunnel.Port,
-		OFPort: ofport(h.report.Snapshot, x.config.TapBridge, h.program.Program.Tunnel.Port),
-		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.observed.Host.TunnelIP, there, key), Health: x.needHealth(tap.Need{Host: h.id, Owner: "tunnel"}),
+	tunnel := Hop{What: "tunnel", HostID: h.ID, Host: from.Host, Bridge: x.scene.Observer.TapBridge, Port: h.Program.Program.Tunnel.Port,
+		OFPort: ofport(h.Report.Snapshot, x.scene.Observer.TapBridge, h.Program.Program.Tunnel.Port),
+		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.Observed.TunnelIP, there, key), Health: x.needHealth(tap.Need{Host: h.ID, Owner: "tunnel"}),
 		Count: at.passed(capture, func(_, leaves bool) bool { return leaves })}
 	x.out.Path = append(x.out.Path, tunnel)
-	if to.host != nil && to.host.program != nil {
-		x.out.Path = append(x.out.Path, explain.Hop{What: "tap bridge", HostID: remote.Host, Host: x.intent.HostName(remote.Host), Bridge: x.config.TapBridge,
-			Port:   to.host.program.Program.Tunnel.Port,
-			OFPort: ofport(to.host.report.Snapshot, x.config.TapBridge, to.host.program.Program.Tunnel.Port),
+	if to.host != nil && to.host.Program != nil {
+		x.out.Path = append(x.out.Path, Hop{What: "tap bridge", HostID: remote.Host, Host: x.hostName(remote.Host), Bridge: x.scene.Observer.TapBridge,
+			Port:   to.host.Program.Program.Tunnel.Port,
+			OFPort: ofport(to.host.Report.Snapshot, x.scene.Observer.TapBridge, to.host.Program.Program.Tunnel.Port),
 			Text:   fmt.Sprintf("from the tunnel, key %d, all sources of the service", key), Health: x.needHealth(remote),
 			Count: to.passed(f.TapID, func(enters, _ bool) bool { return enters })})
 	}
 }
 
 // needHealth is whether what an owner needs stands.
-func (x *explainer) needHealth(n tap.Need) view.Health {
-	state, reason, busy := x.met(n)
-	if busy {
-		return view.Health{State: tap.StatePending, Reason: "the switch is being programmed"}
-	}
-	return view.Health{State: state, Reason: reason}
-}
+func (x *explainer) needHealth(n tap.Need) view.Health { return x.scene.Needs[n].Health }
 
 // unplugged says how far a hypervisor has come with a tap NIC that no switch shows, and what to do about it.
 func (x *explainer) unplugged(s *store.Service) (health view.Health, next string) {
 	if !s.Enabled {
 		return view.Health{State: tap.StatePending, Reason: "it is plugged when the tap service is enabled"}, ""
 	}
-	health, told := x.plugging(intent.ServiceRef(s.ID), x.verdicts[intent.ServiceRef(s.ID)].status)
-	if !told {
-		return view.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}, ""
+	if x.scene.NIC == nil {
+		return view.Pending(tap.CodeNICAbsent, "it is not plugged on any host that is connected"), ""
 	}
-	if h, g := x.guestOff(s.ID); g != nil {
-		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", g.Name, x.intent.HostName(h.id))
+	health = *x.scene.NIC
+	if off := x.scene.GuestOff; off != nil {
+		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", off.Guest, off.Host)
 	}
 	if health.State == tap.StateError {
 		next = "mend what libvirt says; the NIC is then plugged by itself. tapctl guest-list and host-list tell which guests and hosts libvirt shows"
@@ -249,22 +217,22 @@ func (x *explainer) unplugged(s *store.Service) (health view.Health, next string
 
 // destination adds a service's tap NIC.
 func (x *explainer) destination(s *store.Service) {
-	hop := explain.Hop{What: "destination", Health: view.Health{State: tap.StateReady}}
-	c := explain.Check{What: "the tap NIC is on bridge " + x.config.TapBridge}
+	hop := Hop{What: "destination", Health: view.Health{State: tap.StateReady}}
+	c := Check{What: "the tap NIC is on bridge " + x.scene.Observer.TapBridge}
 	if s.Type == tap.ServiceGuest {
-		name := x.guestName(s.TargetID)
+		name := x.scene.Collector
 		hop.Text = fmt.Sprintf("NIC %s (%s) of guest %s", s.MAC, s.IfName, name)
-		locations := x.places.Attachment(&s.Service).Locations
+		locations := x.scene.Attachments
 		if len(locations) == 0 {
 			hop.Health = view.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}
 			c.Next = fmt.Sprintf("plug it into the guest: tapctl tap-service-show %s -o json has the libvirt element in nic_xml, for virsh attach-device %s FILE --live --config",
 				s.Name, name)
-			if x.config.Hypervisor != nil {
+			if x.scene.Plugged {
 				hop.Health, c.Next = x.unplugged(s)
 			}
 		}
 		for _, l := range locations {
-			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.intent.HostName(l.Host), l.Bridge, l.Port, l.OFPort
+			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.hostName(l.Host), l.Bridge, l.Port, l.OFPort
 			hop.Found = x.foundWords(l, s.MAC, "")
 		}
 	} else {
@@ -280,22 +248,22 @@ func (x *explainer) destination(s *store.Service) {
 	x.out.Path = append(x.out.Path, hop)
 }
 
-func (x *explainer) hostNIC(s *store.Service, hop *explain.Hop, c *explain.Check) {
-	hop.HostID, hop.Host, hop.Text = s.TargetID, x.intent.HostName(s.TargetID), fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.intent.HostName(s.TargetID))
+func (x *explainer) hostNIC(s *store.Service, hop *Hop, c *Check) {
+	hop.HostID, hop.Host, hop.Text = s.TargetID, x.hostName(s.TargetID), fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.hostName(s.TargetID))
 	hop.Found = "the host's facts"
-	h := x.Engine.hosts[s.TargetID]
+	h := x.host(s.TargetID)
 	if h == nil {
 		return
 	}
-	i := slices.IndexFunc(h.observed.Host.NICs, func(n tap.HostNIC) bool { return n.MAC == s.MAC })
+	i := slices.IndexFunc(h.Observed.NICs, func(n tap.HostNIC) bool { return n.MAC == s.MAC })
 	if i < 0 {
 		hop.Health = view.Health{State: tap.StateError, Reason: "the host has no NIC with this address"}
 		c.Next = fmt.Sprintf("on host %s: tapctl host-facts | tapctl host-update %s --facts -", hop.Host, hop.Host)
 		return
 	}
-	nic := h.observed.Host.NICs[i]
-	hop.Port, hop.Bridge = nic.Name, x.config.TapBridge
-	hop.OFPort = ofport(h.report.Snapshot, x.config.TapBridge, nic.Name)
+	nic := h.Observed.NICs[i]
+	hop.Port, hop.Bridge = nic.Name, x.scene.Observer.TapBridge
+	hop.OFPort = ofport(h.Report.Snapshot, x.scene.Observer.TapBridge, nic.Name)
 	if nic.UsedBy != "" {
 		hop.Health = view.Health{State: tap.StateError, Reason: "it is in use: " + nic.UsedBy}
 		c.Next = fmt.Sprintf("on host %s: take NIC %s out of use (%s), then send its facts again: tapctl host-facts | tapctl host-update %s --facts -",
@@ -304,19 +272,19 @@ func (x *explainer) hostNIC(s *store.Service, hop *explain.Hop, c *explain.Check
 }
 
 // linked looks at the tap NIC's port.
-func (x *explainer) linked(at *explained, hop *explain.Hop, c *explain.Check) {
+func (x *explainer) linked(at *involved, hop *Hop, c *Check) {
 	if at.host == nil || hop.State != tap.StateReady {
 		return
 	}
 	switch h := at.host; {
-	case h.observed.Host.Refused != "":
-		hop.Health = view.Health{State: tap.StateError, Reason: h.observed.Host.Refused}
+	case h.Observed.Refused != "":
+		hop.Health = view.Health{State: tap.StateError, Reason: h.Observed.Refused}
 		return
-	case hop.Bridge != x.config.TapBridge:
+	case hop.Bridge != x.scene.Observer.TapBridge:
 		hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is on bridge %s, and is moved once the host is connected", hop.Bridge)}
 		return
 	}
-	for _, p := range at.host.observed.Host.TapPorts {
+	for _, p := range at.host.Observed.TapPorts {
 		if p.Name != hop.Port {
 			continue
 		}
@@ -330,26 +298,19 @@ func (x *explainer) linked(at *explained, hop *explain.Hop, c *explain.Check) {
 		}
 		return
 	}
-	hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is not on bridge %s yet", x.config.TapBridge)}
+	hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is not on bridge %s yet", x.scene.Observer.TapBridge)}
 }
 
 // delivered is what the tap NIC was given: what came by the tunnel, and what captures of its own host have.
-func (x *explainer) delivered(at *explained, s *store.Service) *meter.Count {
+func (x *explainer) delivered(at *involved, s *store.Service) *meter.Count {
 	leaves := func(_, leaves bool) bool { return leaves }
 	sum := at.passed(s.ID, leaves)
 	if sum == nil {
 		return nil
 	}
-	counted := map[string]bool{}
-	for flow := range x.intent.FlowsOfService[s.ID] {
-		for _, n := range x.verdicts[intent.FlowRef(flow)].status.Needs {
-			if n.Host != at.id || n.Owner == s.ID || n.Owner == tap.OwnerBridge || counted[n.Owner] {
-				continue
-			}
-			counted[n.Owner] = true
-			if local := at.passed(n.Owner, leaves); local != nil {
-				sum.Packets, sum.Bytes = sum.Packets+local.Packets, sum.Bytes+local.Bytes
-			}
+	for capture := range x.scene.Captures[at.id] {
+		if local := at.passed(capture, leaves); local != nil {
+			sum.Packets, sum.Bytes = sum.Packets+local.Packets, sum.Bytes+local.Bytes
 		}
 	}
 	return sum

@@ -9,35 +9,36 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
 const (
-	// maxRehearsals is how many changes may be tried out at the same time; each costs a process and a copy of what is known.
-	maxRehearsals = 2
-	// rehearsalTime bounds one of them.
-	rehearsalTime = 30 * time.Second
+	// maxSimulations is how many changes may be tried out at the same time; each costs a process and a copy of what is known.
+	maxSimulations = 2
+	// simulationTime bounds one of them.
+	simulationTime = 30 * time.Second
 )
 
 // Rehearse tells what a change would do. The change is made to an imagined engine that knows what this one knows now, stores
 // nothing, has no connection to any switch, and asks a plugin of its own. Errors of change are returned as they are; whatever it
 // has done until then is not told.
-func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, imagined *Engine) error) (Forecast, error) {
-	ctx, cancel := context.WithTimeout(ctx, rehearsalTime)
+func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, imagined *Engine) error) (forecast.Forecast, error) {
+	ctx, cancel := context.WithTimeout(ctx, simulationTime)
 	defer cancel()
 	select {
 	case e.trials <- struct{}{}:
 		defer func() { <-e.trials }()
 	case <-ctx.Done():
-		return Forecast{}, view.Errorf(view.Unavailable, "", "%d other plans are being made; try again", maxRehearsals)
+		return forecast.Forecast{}, view.Errorf(view.Unavailable, "", "%d other plans are being made; try again", maxSimulations)
 	}
 	imagined, err := e.imagine(ctx)
 	if err != nil {
-		return Forecast{}, err
+		return forecast.Forecast{}, err
 	}
-	var told Forecast
+	var result forecast.Forecast
 	var refused error
 	err = e.config.Plugin.Aside(ctx, func(ctx context.Context, mirror plugin.Mirror) error {
 		var running sync.WaitGroup
@@ -52,25 +53,25 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 		if err := imagined.planToTheEnd(ctx); err != nil {
 			return err
 		}
-		before.hosts = imagined.outlook().hosts // What is on its way already comes of no change.
+		before.Hosts = imagined.outlook().Hosts // What is on its way already comes of no change.
 		if refused = change(ctx, imagined); refused != nil {
 			return nil
 		}
 		if err := imagined.planToTheEnd(ctx); err != nil {
 			return err
 		}
-		told = compare(before, imagined.outlook())
+		result = forecast.Compare(before, imagined.outlook())
 		return nil
 	})
 	switch {
 	case refused != nil:
-		return Forecast{}, refused
+		return forecast.Forecast{}, refused
 	case err != nil && ctx.Err() != nil:
-		return Forecast{}, view.Errorf(view.Unavailable, "", "the plan was not made within %v; try again", rehearsalTime)
+		return forecast.Forecast{}, view.Errorf(view.Unavailable, "", "the plan was not made within %v; try again", simulationTime)
 	case err != nil:
-		return Forecast{}, &view.Error{Kind: view.Unavailable, Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
+		return forecast.Forecast{}, &view.Error{Kind: view.Unavailable, Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
 	}
-	return told, nil
+	return result, nil
 }
 
 // imagine is an engine that knows what this one knows, whose hosts have no session.
@@ -99,10 +100,10 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 		out.mu.Lock()
 		out.startHost(record)
 		at := out.hosts[id]
-		maps.Copy(at.seenMAC, h.seenMAC)
+		maps.Copy(at.SeenMAC, h.SeenMAC)
 		out.mu.Unlock()
-		out.observe(at, h.report)
-		out.heard(at, h.guests)
+		out.observe(at, h.Report)
+		out.heard(at, h.Guests)
 	}
 	return out, nil
 }
@@ -113,7 +114,7 @@ func (e *Engine) planEverything(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		e.mu.Lock()
-		done := e.mirror != nil && e.dirty.empty() && e.planned == e.seq
+		done := e.mirror != nil && e.planning.Idle()
 		e.mu.Unlock()
 		if done {
 			return nil

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // written writes a forecast for readers.
-func written(f Forecast) string {
+func written(f forecast.Forecast) string {
 	var b strings.Builder
 	for _, r := range f.Resources {
 		fmt.Fprintf(&b, "%s %s [%s] %s -> %s %s\n", r.Kind, r.Name, r.Action, r.Before.State, r.After.State, r.After.Reason)
@@ -108,7 +109,7 @@ func TestRehearse(t *testing.T) {
 	t.Run("too many", func(t *testing.T) {
 		entered, leave := make(chan struct{}), make(chan struct{})
 		done := make(chan error)
-		for range maxRehearsals {
+		for range maxSimulations {
 			go func() {
 				_, err := r.e.Rehearse(t.Context(), func(context.Context, *Engine) error {
 					entered <- struct{}{}
@@ -124,7 +125,7 @@ func TestRehearse(t *testing.T) {
 		_, err := r.e.Rehearse(ctx, func(context.Context, *Engine) error { return nil })
 		wantError(t, err, view.Unavailable, "", "other plans are being made")
 		close(leave)
-		for range maxRehearsals {
+		for range maxSimulations {
 			assert.NoError(t, <-done)
 		}
 	})

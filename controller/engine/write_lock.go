@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// writing orders changes of intent. Flows are created side by side, so that they share writes to the disk, and hold only the keys of
+// writeLock orders changes of intent. Flows are created side by side, so that they share writes to the disk, and hold only the keys of
 // what they may contradict; every other change is alone.
 //
 // Two new flows contradict each other if they have the same name, or the same source and tap service. What a flow refers to does
 // not change meanwhile, since that is changed alone.
-type writing struct {
+type writeLock struct {
 	sync.RWMutex // Lock to be alone
 
 	mu   sync.Mutex
@@ -19,7 +19,7 @@ type writing struct {
 
 // beside lets the caller create flows until it calls done, with these keys to itself. It is called once a change: who holds keys and
 // waits for more could wait for ever.
-func (w *writing) beside(keys ...string) (done func()) {
+func (w *writeLock) beside(keys ...string) (done func()) {
 	w.RLock()
 	slices.Sort(keys) // All take them in one order.
 	keys = slices.Compact(keys)
@@ -37,7 +37,7 @@ func (w *writing) beside(keys ...string) (done func()) {
 	}
 }
 
-func (w *writing) take(key string) {
+func (w *writeLock) take(key string) {
 	for {
 		w.mu.Lock()
 		held, is := w.keys[key]

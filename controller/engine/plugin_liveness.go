@@ -10,9 +10,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
-// answerTime is how long a plugin may take to answer a change. One that takes longer hangs.
-const answerTime = 30 * time.Second
-
 // A plugin is asked who it is every askEvery, which it can answer whatever it is at. It is said to be silent after doubtTime
 // without an answer, and given up after silentTime. Otherwise a plugin that was stopped would count as well for as long as
 // nothing changes, and, since changes are checked by it first, nothing could.
@@ -56,11 +53,11 @@ func (e *Engine) asks(since time.Time) {
 func (e *Engine) silence(now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.silent(now)
+	return e.silenceLocked(now)
 }
 
-// silent is silence for a caller who holds mu.
-func (e *Engine) silent(now time.Time) error {
+// silenceLocked is silence for a caller who holds mu.
+func (e *Engine) silenceLocked(now time.Time) error {
 	if e.asked.IsZero() || now.Sub(e.asked) < doubtTime {
 		return nil
 	}
@@ -78,19 +75,4 @@ func (e *Engine) PluginUp() bool {
 // Ready is nil if the controller can do its work, and otherwise says what it lacks.
 func (e *Engine) Ready() error {
 	return cmp.Or(e.pluginErr(), e.refusals())
-}
-
-// pulse notices a plugin that has stopped to answer.
-type pulse struct {
-	sent    uint64    // revision of the last change
-	planned uint64    // as answered when last looked
-	since   time.Time // since when an answer is due without one having come
-}
-
-// hangs reports whether no answer has come for a time though one is due.
-func (p *pulse) hangs(planned uint64, now time.Time, limit time.Duration) bool {
-	if planned >= p.sent || planned != p.planned || p.since.IsZero() {
-		p.planned, p.since = planned, now
-	}
-	return planned < p.sent && now.Sub(p.since) > limit
 }

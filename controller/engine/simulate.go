@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -29,61 +28,35 @@ func (e *Engine) plugAll() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	any := false
-	for _, o := range e.orderNICs() {
+	for _, o := range e.standing.Orders() {
 		if !o.Plug || e.config.Hypervisor == nil || len(e.places.Attachment(&o.Service).Locations) > 0 {
 			continue
 		}
-		if h, g := e.domainOf(&o); g != nil && g.Running && h.observed.Host.Observed {
-			e.plug(h, &o.Service)
+		if h, g := e.standing.DomainOf(&o); g != nil && g.Running && h.Observed.Host.Observed {
+			e.plug(e.hosts[h.ID], &o.Service)
 			any = true
 		}
 	}
 	return any
 }
 
-// domainOf finds the guest of an order, and its host: the one that runs, if there are several; nil if there is none.
-func (e *Engine) domainOf(o *hypervisor.Order) (at *host, found *hypervisor.Guest) {
-	for _, h := range e.sortedHosts() {
-		for i := range h.guests.Guests {
-			if g := &h.guests.Guests[i]; o.Guest.Matches(g) && (found == nil || g.Running && !found.Running) {
-				at, found = h, g
-			}
-		}
-	}
-	return at, found
-}
-
-// guestOff finds the guest of a service, and its host, where the guest is to have the service's NIC and does not run; nil if there is none.
-func (e *Engine) guestOff(service string) (*host, *hypervisor.Guest) {
-	for _, o := range e.orderNICs() {
-		if o.Service.ID != service {
-			continue
-		}
-		if h, g := e.domainOf(&o); g != nil && !g.Running {
-			return h, g
-		}
-	}
-	return nil, nil
-}
-
 // plug imagines that a tap NIC is on the tap bridge of its guest's host. The caller holds mu.
 func (e *Engine) plug(h *host, s *tap.Service) {
-	before := h.observed
+	before := h.Observed
 	now := inventory.Observation{Host: before.Host, Ports: slices.Clone(before.Ports)}
 	port := tap.TapPort{Name: s.IfName, OFPort: freePort(before.Host.TapPorts), MAC: s.MAC}
 	now.Host.TapPorts = append(slices.Clone(before.Host.TapPorts), port)
-	now.Ports = append(now.Ports, &inventory.Port{Host: h.id, Bridge: e.config.TapBridge, Name: s.IfName, OFPort: port.OFPort, MAC: s.MAC, InUse: s.MAC})
+	now.Ports = append(now.Ports, &inventory.Port{Host: h.ID, Bridge: e.config.TapBridge, Name: s.IfName, OFPort: port.OFPort, MAC: s.MAC, InUse: s.MAC})
 	e.imagineSeen(h, now)
 }
 
 // imagineSeen takes a host from what is seen there to what would be.
 func (e *Engine) imagineSeen(h *host, now inventory.Observation) {
-	before := h.observed
+	before := h.Observed
 	slices.SortFunc(now.Ports, inventory.ComparePorts)
 	slices.SortFunc(now.Host.TapPorts, func(a, b tap.TapPort) int { return cmp.Compare(a.Name, b.Name) })
-	h.observed = now
-	e.dirty.hosts.Add(h.id)
-	e.touched()
+	h.Observed = now
+	e.planning.MarkHost(h.ID)
 	e.replug(before.Ports, now.Ports)
 }
 
@@ -93,11 +66,11 @@ func (e *Engine) joinAll() bool {
 	defer e.mu.Unlock()
 	any := false
 	for _, h := range e.hosts {
-		if h.program == nil {
+		if h.Program == nil {
 			continue
 		}
-		for _, port := range h.program.Program.Ports {
-			onBridge := slices.ContainsFunc(h.observed.Host.TapPorts, func(p tap.TapPort) bool { return p.Name == port.Name })
+		for _, port := range h.Program.Program.Ports {
+			onBridge := slices.ContainsFunc(h.Observed.Host.TapPorts, func(p tap.TapPort) bool { return p.Name == port.Name })
 			if port.Bridge == e.config.TapBridge && port.Type == "" && !onBridge {
 				e.join(h, port)
 				any = true
@@ -109,7 +82,7 @@ func (e *Engine) joinAll() bool {
 
 // join imagines that a NIC is on the tap bridge, and on no other. The caller holds mu.
 func (e *Engine) join(h *host, port tap.Port) {
-	before := h.observed
+	before := h.Observed
 	now := inventory.Observation{Host: before.Host, Ports: slices.Clone(before.Ports)}
 	joined := tap.TapPort{Name: port.Name, OFPort: cmp.Or(port.OFPortRequest, freePort(before.Host.TapPorts))}
 	now.Host.NICs = slices.Clone(before.Host.NICs)

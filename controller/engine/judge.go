@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/standing"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+)
+
+// The parts that work out how things stand and tell watchers of it. The caller holds mu.
+
+// judge works out the health of a service or a flow again, and publishes what is another.
+func (e *Engine) judge(id intent.Ref) { e.publishRefs(e.standing.Judge(id)) }
+
+// judgeAll is judge for all that may be affected by something.
+func (e *Engine) judgeAll(affected standing.Affected) { e.publishRefs(e.standing.JudgeAll(affected)) }
+
+func (e *Engine) publishRefs(changed []intent.Ref) {
+	for _, id := range changed {
+		e.publishRef(id)
+	}
+}
+
+// judgeHost works out the health of a host again, and publishes the host if its view may be another.
+func (e *Engine) judgeHost(h *host) {
+	now := h.CurrentHealth()
+	if now == h.Health && !h.altered {
+		return
+	}
+	h.Health, h.altered = now, false
+
+	if e.events.Unwatched() {
+		h.published = nil
+		e.events.Touch(h.ID)
+		return
+	}
+	if record := e.intent.Hosts.ByID[h.ID]; record != nil {
+		e.publishHost(record, "updated")
+	}
+}
+
+// markChanged notes that a service or a flow was changed by its user: what was known of it no longer counts, but for what
+// the plugin has said meanwhile. It reports whether its health is another by that, which the caller publishes together with the
+// change.
+func (e *Engine) markChanged(id intent.Ref) bool {
+	e.standing.MarkChanged(id, e.planning.Last())
+	e.settle(id.ID)
+	return e.standing.JudgeOne(id)
+}
+
+// leave notes that a service or a flow was disabled or enabled: what a disabled one has on the switches is to leave them.
+func (e *Engine) leave(id intent.Ref, enabled bool) {
+	if enabled {
+		e.standing.Return(id)
+	} else {
+		e.standing.Leave(id)
+	}
+}
+
+// wakeLeft wakes WaitGone and other callers whose objects have left the switches. No view shows that.
+func (e *Engine) wakeLeft() {
+	for _, id := range e.standing.Left() {
+		e.events.Touch(id.ID)
+	}
+}
+
+// Count tells how many hosts, tap flows and tap services are in each state.
+func (e *Engine) Count() (hosts, flows, services view.Counts) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.standing.Count()
+}

@@ -1,0 +1,80 @@
+package planning
+
+import "github.com/tapline-sdn/tapline/plugin/tap"
+
+// change tells what is marked as it is now.
+func (q *Queue) change(m marks) tap.Change {
+	if m.everything {
+		q.markAll(&m)
+	}
+	c := tap.Change{Revision: q.last, Reset: m.everything}
+
+	for id := range m.hosts {
+		if h, exists := q.hosts.Topology(id); exists {
+			c.Hosts = append(c.Hosts, h)
+		} else {
+			c.Gone.Hosts = append(c.Gone.Hosts, id)
+		}
+	}
+	for id := range m.guests {
+		if g, exists := q.places.Guest(id, q.intent.Guests.ByID[id]); exists {
+			c.Guests = append(c.Guests, g)
+		} else {
+			c.Gone.Guests = append(c.Gone.Guests, id)
+		}
+	}
+	for id := range m.services {
+		if s := q.intent.Services.ByID[id]; s != nil {
+			c.Services = append(c.Services, s.Service)
+		} else {
+			c.Gone.Services = append(c.Gone.Services, id)
+		}
+	}
+	for id := range m.attachments {
+		if s := q.intent.Services.ByID[id]; s != nil {
+			c.Attachments = append(c.Attachments, q.places.Attachment(&s.Service))
+		}
+	}
+	for id := range m.flows {
+		if f := q.flow(id); f != nil {
+			c.Flows = append(c.Flows, *f)
+		} else {
+			c.Gone.Flows = append(c.Gone.Flows, id)
+		}
+	}
+	return c
+}
+
+// markAll adds the ids of everything that there is.
+func (q *Queue) markAll(m *marks) {
+	for id := range q.hosts.HostIDs() {
+		m.hosts.Add(id)
+	}
+	for id := range q.intent.Guests.ByID {
+		m.guests.Add(id)
+	}
+	for id := range q.places.SeenGuests() {
+		m.guests.Add(id)
+	}
+	for id := range q.intent.Services.ByID {
+		m.services.Add(id)
+		m.attachments.Add(id)
+	}
+	for id := range q.intent.Flows.ByID {
+		m.flows.Add(id)
+	}
+	for id := range q.ahead {
+		m.flows.Add(id)
+	}
+}
+
+// flow is a tap flow as the plugin is to know it; nil if there is none.
+func (q *Queue) flow(id string) *tap.Flow {
+	if a := q.ahead[id]; a != nil {
+		return a.flow
+	}
+	if f := q.intent.Flows.ByID[id]; f != nil {
+		return &f.Flow
+	}
+	return nil
+}

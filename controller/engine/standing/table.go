@@ -1,0 +1,187 @@
+package standing
+
+import (
+	"iter"
+	"maps"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/sets"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Table is how everything stands.
+type Table struct {
+	intent  *intent.Intent
+	places  *inventory.Places
+	plugged bool // hypervisors plug the tap NICs of guests
+
+	hosts    map[string]*Host // by id
+	verdicts map[intent.Ref]Verdict
+	needs    needIndex
+	unready  unreadySet
+	changed  map[intent.Ref]uint64     // changed at this revision, which the plugin has not answered yet
+	leaving  map[intent.Ref][]tap.Need // what disabled and deleted services and flows still have on the switches
+
+	orderList uint64   // number of the last list of orders for the hypervisors
+	unasked   sets.Set // services about which some hypervisor has not answered yet
+}
+
+// Verdict is what is known of a service or a flow.
+type Verdict struct {
+	Status   tap.Status // the plugin's word
+	Answered bool       // the plugin has given it
+	Health   view.Health
+	Since    time.Time // when the health became what it is; zero if it has not changed since the controller started
+
+	// NICReason says that the health is a hypervisor's word on a service's tap NIC.
+	NICReason bool
+	// FirstOrder is the number of the first list of orders that had the service's tap NIC.
+	FirstOrder uint64
+	// ready stays set while a switch is being changed for the sake of others on the same objects. What the switch then
+	// shows decides.
+	ready bool
+}
+
+// New returns a table of all services and flows, in which no host is. With plugged, hypervisors plug the NICs of guests.
+func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
+	t := &Table{
+		intent: in, places: places, plugged: plugged,
+		hosts: map[string]*Host{}, verdicts: map[intent.Ref]Verdict{}, needs: needIndex{},
+		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
+	}
+	for id := range in.Services.ByID {
+		t.verdicts[intent.ServiceRef(id)] = Verdict{}
+	}
+	for id := range in.Flows.ByID {
+		t.verdicts[intent.FlowRef(id)] = Verdict{}
+	}
+	for id := range t.verdicts {
+		t.judge(id)
+	}
+	return t
+}
+
+// AddHost adds a registered host, which is then changed in place.
+func (t *Table) AddHost(h *Host) { t.hosts[h.ID] = h }
+
+// RemoveHost removes a host.
+func (t *Table) RemoveHost(id string) { delete(t.hosts, id) }
+
+// Add adds a service or a flow that was just created.
+func (t *Table) Add(id intent.Ref) {
+	v := Verdict{}
+	if id.Kind == tap.KindService {
+		v.FirstOrder = t.orderList
+	}
+	t.verdicts[id] = v
+}
+
+// Verdict returns what is known of a service or a flow; the zero Verdict if there is no such one.
+func (t *Table) Verdict(id intent.Ref) Verdict { return t.verdicts[id] }
+
+// Health is how a service or a flow stands.
+func (t *Table) Health(id intent.Ref) view.Health { return t.verdicts[id].Health }
+
+// Needs is what a service or a flow needs on the switches, by the plugin's word. It must not be changed.
+func (t *Table) Needs(id intent.Ref) []tap.Need { return t.verdicts[id].Status.Needs }
+
+// Services iterates over all services.
+func (t *Table) Services() iter.Seq[intent.Ref] {
+	return func(yield func(intent.Ref) bool) {
+		for id := range t.verdicts {
+			if id.Kind == tap.KindService && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// Take notes the plugin's word on a service or a flow, and reports whether there is such a one; its health is then to be
+// judged.
+func (t *Table) Take(s tap.Status) bool {
+	id := intent.Ref{Kind: s.Kind, ID: s.ID}
+	v, exists := t.verdicts[id]
+	if !exists {
+		return false
+	}
+	t.needs.replace(id, v.Status.Needs, s.Needs)
+	v.Status, v.Answered, v.ready = s, true, false
+	t.verdicts[id] = v
+	return true
+}
+
+// MarkChanged notes that a service or a flow was changed by its user, of which the plugin learns at a revision: what it
+// said before no longer counts.
+func (t *Table) MarkChanged(id intent.Ref, revision uint64) {
+	v := t.verdicts[id]
+	v.ready = false
+	t.verdicts[id] = v
+	t.changed[id] = revision
+}
+
+// Unanswered reports whether the plugin has not yet answered a change of a service or a flow.
+func (t *Table) Unanswered(id intent.Ref) bool {
+	_, waits := t.changed[id]
+	return waits
+}
+
+// Answered notes that the plugin has answered a change of a service or a flow.
+func (t *Table) Answered(id intent.Ref) { delete(t.changed, id) }
+
+// AnsweredUpTo notes that the plugin has answered all changes up to a revision, and adds those whose health may be another.
+func (t *Table) AnsweredUpTo(revision uint64, to Affected) {
+	for id, since := range t.changed {
+		if since <= revision {
+			delete(t.changed, id)
+			to.Add(id)
+		}
+	}
+}
+
+// Forget drops what is known of a deleted service or flow, but for what it still has on the switches. The plugin learns
+// of the deletion at a revision.
+func (t *Table) Forget(id intent.Ref, revision uint64) {
+	t.Leave(id)
+	if id.Kind == tap.KindService { // Its NIC stays on the tap bridge while it is merely disabled.
+		for _, h := range t.hosts {
+			if h.Program == nil {
+				continue
+			}
+			if _, stands := h.Program.Fingerprints[id.ID]; stands {
+				t.leaving[id] = append(t.leaving[id], tap.Need{Host: h.ID, Owner: id.ID})
+			}
+		}
+	}
+	t.changed[id] = revision
+	t.needs.replace(id, t.Needs(id), nil)
+	delete(t.verdicts, id)
+	delete(t.unasked, id.ID)
+	t.unready.remove(id)
+}
+
+// Count tells how many hosts, tap flows and tap services are in each state.
+func (t *Table) Count() (hosts, flows, services view.Counts) {
+	hosts, flows, services = view.Counts{}, view.Counts{}, view.Counts{}
+	for h := range maps.Values(t.hosts) {
+		hosts[h.Health.State]++
+	}
+	for id, v := range t.verdicts {
+		if id.Kind == tap.KindFlow {
+			flows[v.Health.State]++
+		} else {
+			services[v.Health.State]++
+		}
+	}
+	return hosts, flows, services
+}
+
+// Sizes is how much a table holds of each kind.
+type Sizes struct{ Verdicts, Needs, Unanswered, Leaving, Unready int }
+
+// Sizes tells how much the table holds, by which tests see that nothing is left behind.
+func (t *Table) Sizes() Sizes {
+	return Sizes{len(t.verdicts), len(t.needs), len(t.changed), len(t.leaving), len(t.unready.members)}
+}
