@@ -209,7 +209,7 @@ func TestLaunchErrors(t *testing.T) {
 		{"a program that talks", spec(script(t, "echo hello; echo world")), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
 		{"plugin of another program", spec(build(t, "./testdata/otherplugin", "-ldflags=-X main.kind=cookie")), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
 		{"another protocol version", spec(build(t, "./testdata/otherplugin", "-ldflags=-X main.kind=version")), []string{"version", "2", "1"}},
-		{"configuration", with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "vxlan"}`) }), []string{`tunnel: "vxlan" is not a tunnel type: want "gre"`}},
+		{"configuration", with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "ipip"}`) }), []string{`tunnel: "ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p, err := plugin.Launch(t.Context(), test.spec)
@@ -228,10 +228,10 @@ func TestLaunchErrors(t *testing.T) {
 	}
 	_, err := plugin.Launch(t.Context(), spec(filepath.Join(dir, "absent")))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = plugin.Launch(t.Context(), with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "vxlan"}`) }))
+	_, err = plugin.Launch(t.Context(), with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "ipip"}`) }))
 	var wrong *plugin.ConfigError
 	require.ErrorAs(t, err, &wrong)
-	assert.Equal(t, []plugin.FieldError{{Field: "tunnel", Message: `"vxlan" is not a tunnel type: want "gre"`}}, wrong.Fields)
+	assert.Equal(t, []plugin.FieldError{{Field: "tunnel", Message: `"ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}}, wrong.Fields)
 }
 
 func script(t *testing.T, body string) string {

@@ -15,7 +15,7 @@ type capture struct {
 	bridge  string
 	service *tap.Service
 	to      destination
-	guarded bool // it may see the underlay, so packets of our tunnels must not be mirrored
+	encap   *encapsulation // nil if the destination is on the same host
 	records []*mirrorRecord
 	tally   *captureTally
 }
@@ -43,14 +43,15 @@ func (p *Planner) planCaptures(h *tap.Host, datapath string) capturePlan {
 		if !to.ok() && !to.joining {
 			continue
 		}
-		if why, blocked := pathBlocked(h, tally.bridge, datapath, to); blocked {
+		encap, why := p.path(h, tally.bridge, datapath, to)
+		if why != (reason{}) {
 			tally.refuse(plan.refused, why, func(*tap.Flow) bool { return true })
 			continue
 		}
 
 		plan.captures = append(plan.captures, &capture{
 			id: id, bridge: tally.bridge, service: p.world.services[tally.service], to: to,
-			guarded: tally.guarded > 0, records: tally.neededRecords(), tally: tally,
+			encap: encap, records: tally.neededRecords(), tally: tally,
 		})
 	}
 
@@ -58,30 +59,30 @@ func (p *Planner) planCaptures(h *tap.Host, datapath string) capturePlan {
 	return plan
 }
 
-// pathBlocked reports why a copy cannot get from a bridge to its destination.
-func pathBlocked(
+// path finds how a copy gets from a bridge to its destination, or why it cannot. The encapsulation
+// is nil on one host.
+func (p *Planner) path(
 	h *tap.Host, name, datapath string, to destination,
-) (why reason, blocked bool) {
+) (*encapsulation, reason) {
+	here := p.world.ends[h.ID]
 	switch bridge := bridgeByName(h, name); {
 	case bridge == nil:
-		why = because(tap.CodeBridgeAbsent, "host %s has no bridge %s", h.Name, name)
+		return nil, because(tap.CodeBridgeAbsent, "host %s has no bridge %s", h.Name, name)
 	case bridge.DatapathType != datapath:
-		why = because(tap.CodeDatapathOther,
+		return nil, because(tap.CodeDatapathOther,
 			"bridge %s of host %s has datapath_type %s and the tap bridge has %s: "+
 				"no patch port can join them", bridge.Name, h.Name, bridge.DatapathType, datapath)
 	case to.host == h.ID:
-		return reason{}, false
-	case !h.TunnelIP.IsValid():
-		why = because(tap.CodeTunnelIPAbsent, "host %s has no tunnel_ip", h.Name)
-	case !to.tunnelIP.IsValid():
-		why = because(tap.CodePeerIPAbsent, "the host of NIC %s has no tunnel_ip", to.port)
-	case h.TunnelIP.Is4() != to.tunnelIP.Is4():
-		why = because(tap.CodeTunnelIPFamily,
-			"tunnel addresses %s and %s are of different families", h.TunnelIP, to.tunnelIP)
-	default:
-		return reason{}, false
+		return nil, reason{}
+	case !here.addr.IsValid():
+		return nil, because(tap.CodeTunnelIPAbsent, "host %s has no tunnel_ip", h.Name)
+	case !to.tunnel.addr.IsValid():
+		return nil, because(tap.CodePeerIPAbsent, "the host of NIC %s has no tunnel_ip", to.port)
+	case here.addr.Is4() != to.tunnel.addr.Is4():
+		return nil, because(tap.CodeTunnelIPFamily,
+			"tunnel addresses %s and %s are of different families", here.addr, to.tunnel.addr)
 	}
-	return why, true
+	return p.world.encapsulate(here, to.tunnel)
 }
 
 // recordCandidate is a record that competes for room on its bridge.

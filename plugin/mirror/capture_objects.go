@@ -14,12 +14,14 @@ type captureObjects struct {
 // objectInputs are what the ports and flows of a capture depend on, beside its name.
 type objectInputs struct {
 	to          destination
-	key         uint32 // tun_id of its copies in the tunnel
-	guarded     bool
-	local       bool   // the destination is on the same host
 	port        uint32 // number of its port on the tap bridge
 	portRequest uint32 // number that this port requests
-	tunnelPort  uint32 // number of the tunnel port
+	frame       uint32 // size of the largest frame that it may see, 0 while unknown
+
+	// Of a destination on another host:
+	tunnelPort uint32 // number of the tunnel port; 0 on the same host
+	key        uint32 // tun_id of its copies in the tunnel
+	pathLimit  uint32 // size of the largest copy that passes, 0 for no limit
 }
 
 // objects returns the objects of a capture.
@@ -43,6 +45,10 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 	return cache
 }
 
+// closedVLAN is the reserved VLAN (IEEE 802.1Q, table 9-2), to which captures' ports are closed
+// off.
+const closedVLAN = tap.MaxVLAN + 1
+
 // patchPorts is the pair of ports that joins a capture's bridge and the tap bridge.
 func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
 	return [2]tap.Port{
@@ -51,7 +57,7 @@ func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
 			Options: map[string]string{"peer": tapPort(c.id)},
 			// A trunk of the reserved VLAN alone: ordinary traffic is never flooded to the port,
 			// even while no Mirror reserves it.
-			VLANMode: "trunk", Trunks: []uint16{tap.MaxVLAN + 1},
+			VLANMode: "trunk", Trunks: []uint16{closedVLAN},
 		},
 		{
 			Owner: c.id, Bridge: p.world.config.Bridge, Name: tapPort(c.id), Type: "patch",
@@ -65,8 +71,8 @@ func captureFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
 	switch {
 	case inputs.to.joining:
 		// The flows follow once there is a port to deliver to.
-	case inputs.local:
-		flows.addLocalCapture(c, inputs.port)
+	case inputs.tunnelPort == 0:
+		flows.addLocalCapture(c, inputs)
 	default:
 		flows.addRemoteCapture(c, inputs)
 	}

@@ -15,12 +15,23 @@ import (
 
 // Config is the plugin's configuration. The zero value is not valid; start from [DefaultConfig].
 type Config struct {
-	Bridge string `json:"bridge"` // name of the tap bridge on every host
-	Tunnel string `json:"tunnel"` // encapsulation between hosts: "gre"
+	Bridge    string `json:"bridge"`     // name of the tap bridge on every host
+	Tunnel    string `json:"tunnel"`     // encapsulation between hosts
+	VXLANPort uint16 `json:"vxlan_port"` // UDP port of our VXLAN tunnels
 }
 
-// DefaultConfig is the configuration that an empty one stands for.
-func DefaultConfig() Config { return Config{Bridge: "brtap", Tunnel: "gre"} }
+// The values of Config.Tunnel.
+const (
+	TunnelGRE   = "gre"
+	TunnelVXLAN = "vxlan"
+	TunnelAuto  = "auto" // GRE where it works and harms no other tunnel, else VXLAN
+)
+
+// DefaultConfig is the configuration that an empty one stands for. The UDP port is not that of
+// other VXLAN tunnels, so that both may stand on a host.
+func DefaultConfig() Config {
+	return Config{Bridge: "brtap", Tunnel: TunnelAuto, VXLANPort: 24789}
+}
 
 // Schema is the JSON Schema of the configuration.
 const Schema = `{
@@ -33,8 +44,12 @@ const Schema = `{
       "description": "name of the tap bridge on every host"
     },
     "tunnel": {
-      "type": "string", "default": "gre", "enum": ["gre"],
-      "description": "encapsulation between hosts"
+      "type": "string", "default": "auto", "enum": ["gre", "vxlan", "auto"],
+      "description": "encapsulation between hosts; auto is GRE where it harms no other tunnel, else VXLAN"
+    },
+    "vxlan_port": {
+      "type": "integer", "default": 24789, "minimum": 1, "maximum": 65535,
+      "description": "UDP port of VXLAN tunnels between hosts"
     }
   }
 }`
@@ -46,24 +61,46 @@ var bridgeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,15}$`)
 // setting is one setting of the configuration.
 type setting struct {
 	name  string
-	value *string
-	wrong func(string) string // what is wrong with a value, "" if nothing is
+	parse func(json.RawMessage) (problem string) // sets the value, or says what is wrong with it
 }
 
 func (c *Config) settings() []setting {
 	return []setting{
-		{"bridge", &c.Bridge, func(s string) string {
+		{"bridge", parseText(&c.Bridge, func(s string) string {
 			if !bridgeName.MatchString(s) || s == "." || s == ".." {
 				return "is not a bridge name: want 1 to 15 letters, digits, '_', '.' or '-'"
 			}
 			return ""
-		}},
-		{"tunnel", &c.Tunnel, func(s string) string {
-			if s != "gre" {
-				return `is not a tunnel type: want "gre"`
+		})},
+		{"tunnel", parseText(&c.Tunnel, func(s string) string {
+			if s != TunnelGRE && s != TunnelVXLAN && s != TunnelAuto {
+				return `is not a tunnel type: want "gre", "vxlan" or "auto"`
 			}
 			return ""
-		}},
+		})},
+		{"vxlan_port", parsePort(&c.VXLANPort)},
+	}
+}
+
+// parseText parses a text; wrong says what is wrong with it, "" if nothing is.
+func parseText(into *string, wrong func(string) string) func(json.RawMessage) string {
+	return func(value json.RawMessage) string {
+		if err := json.Unmarshal(value, into); err != nil || string(value) == "null" {
+			return fmt.Sprintf("%s is not a string", value)
+		}
+		if problem := wrong(*into); problem != "" {
+			return fmt.Sprintf("%q %s", *into, problem)
+		}
+		return ""
+	}
+}
+
+func parsePort(into *uint16) func(json.RawMessage) string {
+	return func(value json.RawMessage) string {
+		if err := json.Unmarshal(value, into); err != nil || *into == 0 || string(value) == "null" {
+			return fmt.Sprintf("%s is not a UDP port: want 1 to 65535", value)
+		}
+		return ""
 	}
 }
 
@@ -117,15 +154,4 @@ func parseObject(data []byte) (map[string]json.RawMessage, error) {
 		return nil, errors.New("more than one value")
 	}
 	return raw, nil
-}
-
-// parse sets the value, and returns what is wrong with it.
-func (s setting) parse(value json.RawMessage) (problem string) {
-	if err := json.Unmarshal(value, s.value); err != nil || string(value) == "null" {
-		return fmt.Sprintf("%s is not a string", value)
-	}
-	if problem := s.wrong(*s.value); problem != "" {
-		return fmt.Sprintf("%q %s", *s.value, problem)
-	}
-	return ""
 }

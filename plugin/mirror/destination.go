@@ -1,8 +1,9 @@
 package mirror
 
 import (
-	"net/netip"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -17,8 +18,10 @@ type destination struct {
 	onBridge bool       // the port must be on the tap bridge
 	joining  bool       // its port number is not known yet: what feeds it is planned without flows
 	ofport   uint32     // not 0 if ok
+	mtu      uint32     // of the port, 0 while unknown
 	down     reason     // why no packet can pass at present though everything stands
-	tunnelIP netip.Addr // of host
+	disputed reason     // which other places claim to be the tap NIC
+	tunnel   *tunnelEnd // of host
 }
 
 func (w *world) destination(s *tap.Service) destination {
@@ -34,7 +37,7 @@ func (w *world) destination(s *tap.Service) destination {
 	if !s.Enabled {
 		// The tap NIC of a guest stays on the tap bridge: an ordinary bridge would send it ordinary
 		// traffic.
-		d.resolution, d.ofport, d.down, d.joining = disabled, 0, reason{}, false
+		d.resolution, d.ofport, d.mtu, d.down, d.joining = disabled, 0, 0, reason{}, false
 	}
 	return d
 }
@@ -42,13 +45,17 @@ func (w *world) destination(s *tap.Service) destination {
 func (w *world) guestDestination(s *tap.Service) destination {
 	at := w.bestLocation(s.ID)
 	if at == nil {
-		return destination{resolution: w.absent(because(tap.CodeNICAbsent,
-			"NIC %s (%s) is not plugged on any host", s.IfName, s.MAC))}
+		return destination{
+			disputed: w.disputed(s, nil),
+			resolution: w.absent(because(tap.CodeNICAbsent,
+				"NIC %s (%s) is not plugged on any host", s.IfName, s.MAC)),
+		}
 	}
 
 	h := w.hosts[at.Host]
 	d := destination{
-		host: h.ID, port: at.Port, plugged: true, onBridge: true, tunnelIP: h.TunnelIP,
+		host: h.ID, port: at.Port, plugged: true, onBridge: true, tunnel: w.ends[h.ID],
+		disputed: w.disputed(s, h),
 	}
 	switch port := tapPortByName(h, at.Port); {
 	case h.Refused != "":
@@ -68,6 +75,31 @@ func (w *world) guestDestination(s *tap.Service) destination {
 	return d
 }
 
+// disputed says which ports claim to be a service's tap NIC beside the one that is.
+func (w *world) disputed(s *tap.Service, at *tap.Host) reason {
+	var claims []string
+	for _, l := range w.attached[s.ID].Claims {
+		host := l.Host
+		if h := w.hosts[l.Host]; h != nil {
+			host = h.Name
+		}
+		claims = append(claims, fmt.Sprintf("port %s on bridge %s of host %s", l.Port, l.Bridge,
+			host))
+	}
+	if claims == nil {
+		return reason{}
+	}
+
+	slices.Sort(claims)
+	where := "is not plugged at its place"
+	if at != nil {
+		where = "is on host " + at.Name
+	}
+	return because(tap.CodeDestinationDisputed,
+		"NIC %s (%s) %s, and %s shows its address or name too",
+		s.IfName, s.MAC, where, strings.Join(claims, ", "))
+}
+
 // bestLocation chooses where a service's tap NIC is. During a migration it is on two hosts: a
 // switch that is connected and has given the port a number comes first.
 func (w *world) bestLocation(service string) *tap.Location {
@@ -82,8 +114,9 @@ func (w *world) bestLocation(service string) *tap.Location {
 	}
 
 	var best *tap.Location
-	for i := range w.attached[service] {
-		l := &w.attached[service][i]
+	locations := w.attached[service].Locations
+	for i := range locations {
+		l := &locations[i]
 		if w.hosts[l.Host] == nil {
 			continue
 		}
@@ -113,7 +146,7 @@ func (w *world) hostDestination(s *tap.Service) destination {
 			"host %s has no NIC with address %s", h.Name, s.MAC))}
 	}
 	nic := &h.NICs[at]
-	d := destination{host: h.ID, port: nic.Name, tunnelIP: h.TunnelIP}
+	d := destination{host: h.ID, port: nic.Name, tunnel: w.ends[h.ID]}
 	port := tapPortByName(h, nic.Name)
 	if d.resolution = checkNIC(h, nic, port); d.ok() {
 		d.onBridge = true
@@ -167,7 +200,7 @@ func (d *destination) setPort(h *tap.Host, port *tap.TapPort) {
 		d.joining = true
 		d.resolution = pending(nicOpening(h, port.Name))
 	default:
-		d.ofport = port.OFPort
+		d.ofport, d.mtu = port.OFPort, port.MTU
 		if port.Down != "" {
 			d.down = because(tap.CodeNICDown, "NIC %s of host %s: %s", port.Name, h.Name, port.Down)
 		}

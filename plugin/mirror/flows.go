@@ -12,17 +12,17 @@ import (
 // Tables of the tap bridge.
 const (
 	tableClassify openflow.TableID = 0 // which capture or service a packet belongs to
-	tableGuard    openflow.TableID = 1 // drops packets of our own tunnels
+	tableGuard    openflow.TableID = 1 // drops packets of tunnels
 	tableSelect   openflow.TableID = 2 // the capture's filter
 	tableDeliver  openflow.TableID = 3 // to the tap NIC or into the tunnel
 )
 
 const (
+	priorityClosed   = 200
+	priorityTagged   = 110
 	prioritySpecific = 100
 	priorityRest     = 1
 )
-
-const protoGRE = 47
 
 // flowTables collects the OpenFlow flows of one tap bridge. A packet that matches no flow is
 // dropped (OpenFlow 1.3.5, 5.4).
@@ -40,73 +40,49 @@ func (t *flowTables) add(
 	}})
 }
 
-// addGuard drops packets of this host's tunnel in both directions, and passes the rest.
-func (t *flowTables) addGuard(tunnelIP netip.Addr) {
-	t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, priorityRest, nil,
-		action.GotoTable{Table: tableSelect})
-	if tunnelIP.IsValid() {
-		from, to := tunnelPackets(tunnelIP)
-		t.addGuardDrop(from)
-		t.addGuardDrop(to)
-	}
+// addBridgeFlow adds a flow that belongs to the tap bridge as such.
+func (t *flowTables) addBridgeFlow(
+	table openflow.TableID, priority uint16, match oxm.Match, instructions ...action.Instruction,
+) {
+	t.add(ownerBridge, tag(kindBridge, ownerBridge), table, priority, match, instructions...)
 }
 
-// addGuardOthers drops tunnel packets of other hosts, which an underlay that floods may show us.
-// Mirrored, they would be copies of copies, without end where two hosts see each other's.
-func (t *flowTables) addGuardOthers(tunnelIPs []netip.Addr) {
-	for _, ip := range tunnelIPs {
-		from, _ := tunnelPackets(ip)
-		t.addGuardDrop(from)
-	}
-}
-
-func (t *flowTables) addGuardDrop(match oxm.Match) {
-	t.add(ownerBridge, tag(kindBridge, ownerBridge), tableGuard, prioritySpecific, match)
-}
-
-// tunnelPackets matches the packets that a tunnel address sends and those that it receives.
-func tunnelPackets(ip netip.Addr) (from, to oxm.Match) {
-	ether, src, dst := oxm.EthType(0x0800), oxm.IPv4Src, oxm.IPv4Dst
-	if ip.Is6() {
-		ether, src, dst = oxm.EthType(0x86dd), oxm.IPv6Src, oxm.IPv6Dst
-	}
-	gre, host := oxm.IPProto(protoGRE), netip.PrefixFrom(ip, ip.BitLen())
-	return oxm.Match{ether, gre, src(host)}, oxm.Match{ether, gre, dst(host)}
-}
-
-// addLocalCapture delivers a capture's packets to a tap NIC on the same host.
-func (t *flowTables) addLocalCapture(c *capture, port uint32) {
-	t.addCapture(c, port)
-	id := tag(kindCapture, c.id)
-	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		output(c.to.ofport))
-}
-
-// addRemoteCapture sends a capture's packets through the tunnel to the host of the tap NIC.
-func (t *flowTables) addRemoteCapture(c *capture, inputs objectInputs) {
-	t.addCapture(c, inputs.port)
-	id := tag(kindCapture, c.id)
-	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		action.ApplyActions{
-			action.SetField{Field: oxm.TunnelID(uint64(inputs.key))},
-			action.SetField{Field: oxm.TunDst(c.to.tunnelIP)},
-			action.Output{Port: openflow.PortNo(inputs.tunnelPort)},
-		})
+// addClosed drops packets of the reserved VLAN. The patch port of a capture is a trunk of that VLAN
+// alone, so whatever a source bridge sends to the port by itself, such as what it floods in that
+// VLAN, arrives with this tag. The flow stands while no controller runs.
+func (t *flowTables) addClosed() {
+	t.addBridgeFlow(tableClassify, priorityClosed, oxm.Match{oxm.VLANVID(closedVLAN)})
 }
 
 // addCapture takes a capture's packets from its patch port to the table that delivers them.
 func (t *flowTables) addCapture(c *capture, port uint32) {
 	id := tag(kindCapture, c.id)
-	next := tableSelect
-	if c.guarded {
-		next = tableGuard
-	}
-
 	t.add(c.id, id, tableClassify, prioritySpecific,
 		oxm.Match{oxm.InPort(openflow.PortNo(port))},
-		action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: next})
+		action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableGuard})
 	t.add(c.id, id, tableSelect, prioritySpecific, oxm.Match{oxm.Metadata(id)},
 		action.GotoTable{Table: tableDeliver})
+}
+
+// addLocalCapture delivers a capture's packets to a tap NIC on the same host.
+func (t *flowTables) addLocalCapture(c *capture, inputs objectInputs) {
+	t.addCapture(c, inputs.port)
+	t.addToNIC(c.id, tag(kindCapture, c.id), c.to, inputs.frame)
+}
+
+// addRemoteCapture sends a capture's packets through the tunnel to the host of the tap NIC.
+func (t *flowTables) addRemoteCapture(c *capture, inputs objectInputs) {
+	limit := inputs.pathLimit
+	if !mayExceed(inputs.frame, limit) {
+		limit = 0
+	}
+
+	t.addCapture(c, inputs.port)
+	id := tag(kindCapture, c.id)
+	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
+		action.ApplyActions(cutOutput(inputs.tunnelPort, limit,
+			action.SetField{Field: oxm.TunnelID(uint64(inputs.key))},
+			action.SetField{Field: oxm.TunDst(c.to.tunnel.addr)})))
 }
 
 // tunnelSender is how one host's copies for a service arrive.
@@ -117,8 +93,10 @@ type tunnelSender struct {
 }
 
 // addReceive delivers what the hosts of a service's sources send through the tunnel, and nothing
-// that others send.
-func (t *flowTables) addReceive(s *tap.Service, to destination, senders []tunnelSender) {
+// that others send. No frame is larger than given.
+func (t *flowTables) addReceive(
+	s *tap.Service, to destination, frame uint32, senders []tunnelSender,
+) {
 	id := tag(kindService, s.ID)
 	for _, from := range senders {
 		t.add(s.ID, id, tableClassify, prioritySpecific, oxm.Match{
@@ -127,10 +105,5 @@ func (t *flowTables) addReceive(s *tap.Service, to destination, senders []tunnel
 			oxm.TunSrc(from.addr),
 		}, action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableDeliver})
 	}
-	t.add(s.ID, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		output(to.ofport))
-}
-
-func output(port uint32) action.Instruction {
-	return action.ApplyActions{action.Output{Port: openflow.PortNo(port)}}
+	t.addToNIC(s.ID, id, to, frame)
 }

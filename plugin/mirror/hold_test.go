@@ -44,6 +44,7 @@ func TestNothingIsTakenDownForWhatIsNotKnown(t *testing.T) {
 		w.renumber(t)
 		before := mirror.Full(mirror.DefaultConfig(), w.Change)
 		for i := range w.Hosts {
+			w.showTunnels(i, before.Programs[i])
 			for j := range w.Hosts[i].Bridges {
 				b := &w.Hosts[i].Bridges[j]
 				for _, m := range before.Programs[i].Mirrors {
@@ -79,6 +80,18 @@ func TestNothingIsTakenDownForWhatIsNotKnown(t *testing.T) {
 			}
 		}
 	})
+}
+
+// showTunnels lets a switch show its tunnel ports, as every switch does that was reached.
+func (w *plant) showTunnels(host int, p tap.Program) {
+	h := &w.Hosts[host]
+	for _, o := range p.Ports {
+		tunnel := slices.Contains(p.Tunnel.Ports, o.Name)
+		shown := slices.ContainsFunc(h.TapPorts, func(q tap.TapPort) bool { return q.Name == o.Name })
+		if tunnel && !shown {
+			h.TapPorts = append(h.TapPorts, tap.TapPort{Name: o.Name, OFPort: o.OFPortRequest})
+		}
+	}
 }
 
 // stays fails for each object that stood, is not planned again, and is not held.

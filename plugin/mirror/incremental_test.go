@@ -102,9 +102,11 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 				MAC:   rapid.SampledFrom([]tap.MAC{nicMAC(0x900), nicMAC(0x900), nicMAC(0x901), {}}).Draw(t, "seen"),
 				Error: rapid.SampledFrom([]string{"", "", "", "no such device"}).Draw(t, "error"),
 				Down:  rapid.SampledFrom([]string{"", "", "link_state is down"}).Draw(t, "down"),
+				MTU:   rapid.SampledFrom([]uint32{0, 1500}).Draw(t, "tap mtu"),
 			})
 		}
 	}
+	m.drawUnderlay(t, &h)
 	if rapid.Bool().Draw(t, "has eth9") {
 		h.NICs = []tap.HostNIC{{
 			Name: "eth9", MAC: nicMAC(0x900), UsedBy: rapid.SampledFrom([]string{"", "", "bond0"}).Draw(t, "used by"),
@@ -112,6 +114,26 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 		}}
 	}
 	return h
+}
+
+// drawUnderlay fills in what the copies' way to other hosts depends on.
+func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
+	datapaths := rapid.SampledFrom([]string{"", "system", "netdev"})
+	h.TapDatapath, h.UnderlayDatapath = datapaths.Draw(t, "tap datapath"), datapaths.Draw(t, "underlay datapath")
+	h.NoGRE = rapid.SampledFrom([]string{"", "", "", "not supported"}).Draw(t, "no GRE")
+	for _, o := range []tap.ForeignTunnel{
+		{Name: "gre0", Bridge: "br1", Type: "gre", LocalIP: netip.MustParseAddr("203.0.113.1")},
+		{Name: "vx0", Bridge: "br1", Type: "vxlan", DstPort: 24789},
+	} {
+		if seldom(t, 5, o.Name) {
+			h.ForeignTunnels = append(h.ForeignTunnels, o)
+		}
+	}
+	for n := range byte(3) {
+		if seldom(t, 3, "narrow path") {
+			h.Paths = append(h.Paths, tap.Path{Addr: netip.AddrFrom4([4]byte{192, 0, 2, n}), Frame: 1400})
+		}
+	}
 }
 
 // calmHost fills in a host on which everything can run.
@@ -132,6 +154,7 @@ func drawLocations(t *rapid.T, port string) (all []tap.Location) {
 	for range rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "places") {
 		all = append(all, tap.Location{
 			Host: hostIDs.Draw(t, "at"), Bridge: bridgeIDs.Draw(t, "on"), Port: port, OFPort: uint32(rapid.IntRange(0, 2).Draw(t, "ofport")),
+			MTU: rapid.SampledFrom([]uint32{0, 1500, 9000}).Draw(t, "mtu"), Down: rapid.SampledFrom([]string{"", "", "link_state is down"}).Draw(t, "down"),
 		})
 	}
 	return all
@@ -140,7 +163,10 @@ func drawLocations(t *rapid.T, port string) (all []tap.Location) {
 func drawGuest(t *rapid.T, id string) tap.Guest {
 	g := tap.Guest{ID: id, Name: rapid.SampledFrom([]string{"vm-" + id, "renamed-" + id}).Draw(t, "name")}
 	for i := range rapid.IntRange(0, 2).Draw(t, "nics") {
-		g.NICs = append(g.NICs, tap.NIC{MAC: nicMAC(int(id[1]-'0')*2 + i + 1), Locations: drawLocations(t, fmt.Sprintf("vnet-%s-%d", id, i))})
+		g.NICs = append(g.NICs, tap.NIC{
+			MAC: nicMAC(int(id[1]-'0')*2 + i + 1), Locations: drawLocations(t, fmt.Sprintf("vnet-%s-%d", id, i)),
+			Disputed: rapid.SampledFrom([]string{"", "", "", "two ports have this name"}).Draw(t, "disputed"),
+		})
 	}
 	return g
 }
@@ -214,7 +240,11 @@ func (m *model) drawChange(t *rapid.T) (c tap.Change) {
 			m.flows[id] = drawFlow(t, id)
 			c.Flows = append(c.Flows, m.flows[id])
 		default:
-			m.attached[id] = tap.Attachment{ServiceID: id, Locations: drawLocations(t, "tap"+id[1:])}
+			a := tap.Attachment{ServiceID: id, Locations: drawLocations(t, "tap"+id[1:])}
+			if seldom(t, 4, "claimed") {
+				a.Claims = drawLocations(t, "claim")
+			}
+			m.attached[id] = a
 			for i := range m.attached[id].Locations {
 				if m.calm {
 					m.attached[id].Locations[i].Bridge = "brtap"

@@ -13,7 +13,8 @@ import (
 // Owners other than captures and services.
 const (
 	ownerBridge = tap.OwnerBridge // the tap bridge itself and its guard flows
-	ownerTunnel = "tunnel"        // the tunnel port
+	ownerTunnel = "tunnel"        // the GRE port
+	ownerVXLAN  = "tunnel-vxlan"  // the VXLAN port
 )
 
 // The tag of a capture or a service stands in metadata and, below the magic, in cookies:
@@ -50,11 +51,6 @@ func captureID(bridge, service string) string {
 func captureSuffix(capture string) string { return capture[len("capture-"):] }
 func sourcePort(capture string) string    { return "tlm-" + captureSuffix(capture) }
 func tapPort(capture string) string       { return "tlt-" + captureSuffix(capture) }
-
-const (
-	tunnelPort  = "tl-gre"
-	greKeyWidth = 32 // bits of a GRE key (RFC 2890)
-)
 
 func mirrorName(capture string, group mirrorGroup) string {
 	name := "tl-" + captureSuffix(capture)

@@ -22,7 +22,9 @@ type packet struct {
 	in           string   // port of arrival
 	out          []string // ports of departure
 	vlan         uint16   // 0 if untagged
-	gre          bool     // carried by IP protocol 47
+	proto        uint8    // IP protocol
+	port         uint16   // UDP destination port
+	fragment     bool     // of a larger packet: its port is not readable
 	src, dst     netip.Addr
 }
 
@@ -34,6 +36,7 @@ type envelope struct {
 	tunID    uint64
 	tunSrc   netip.Addr
 	tunDst   netip.Addr
+	limit    uint32 // octets to which it was cut, 0 for all
 }
 
 // fabric is a model of switches that run programs: mirrors as ovs-vswitchd.conf.db(5) tells of
@@ -130,7 +133,7 @@ func (f *fabric) tapBridge(host string, e envelope) {
 				}
 				next = i.Table
 			case action.ApplyActions:
-				f.act(host, e, i)
+				f.act(host, e, i, false)
 			default:
 				f.t.Fatalf("host %s: the model knows no %T", host, i)
 			}
@@ -182,7 +185,14 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 		case oxm.FieldEthType:
 			ok = e.src.IsValid() && field.Uint64() == map[bool]uint64{true: 0x800, false: 0x86dd}[e.src.Is4()]
 		case oxm.FieldIPProto:
-			ok = e.gre == (field.Uint64() == 47)
+			ok = field.Uint64() == uint64(e.proto)
+		case oxm.FieldUDPDst:
+			ok = !e.fragment && field.Uint64() == uint64(e.port)
+		case oxm.FieldIPFrag:
+			ok = e.fragment
+		case oxm.FieldVLANVID:
+			masked := field.Mask().Lo == 0x1000
+			ok = e.vlan != 0 && (masked || field.Uint64() == 0x1000|uint64(e.vlan))
 		case oxm.FieldIPv4Src, oxm.FieldIPv6Src:
 			ok = within(field, e.src)
 		case oxm.FieldIPv4Dst, oxm.FieldIPv6Dst:
@@ -197,7 +207,7 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 	return true
 }
 
-func (f *fabric) act(host string, e envelope, actions action.ApplyActions) {
+func (f *fabric) act(host string, e envelope, actions []action.Action, cloned bool) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case action.SetField:
@@ -210,6 +220,14 @@ func (f *fabric) act(host string, e envelope, actions action.ApplyActions) {
 				f.t.Fatalf("the model sets no field %v", a.Field)
 			}
 		case action.Output:
+			f.output(host, e, a.Port)
+		case action.Clone:
+			f.act(host, e, a.Actions, true)
+		case action.OutputTrunc:
+			if !cloned {
+				f.t.Fatalf("host %s: %v outside a clone may cut the guest's own frame", host, a)
+			}
+			e.limit = a.MaxLen
 			f.output(host, e, a.Port)
 		default:
 			f.t.Fatalf("the model knows no %T", a)
@@ -226,8 +244,8 @@ func (f *fabric) output(host string, e envelope, number openflow.PortNo) {
 			continue
 		}
 		switch o.Type {
-		case "gre":
-			f.tunnel(e, netip.MustParseAddr(o.Options["local_ip"]))
+		case "gre", "vxlan":
+			f.tunnel(e, netip.MustParseAddr(o.Options["local_ip"]), o.Name)
 		case "patch":
 			f.t.Fatalf("host %s: a copy leaves by %s into a bridge of others", host, o.Name)
 		default:
@@ -238,10 +256,10 @@ func (f *fabric) output(host string, e envelope, number openflow.PortNo) {
 	f.t.Fatalf("host %s: no port has number %v", host, number)
 }
 
-func (f *fabric) tunnel(e envelope, local netip.Addr) {
+func (f *fabric) tunnel(e envelope, local netip.Addr, port string) {
 	for _, h := range f.hosts {
 		if h.TunnelIP == e.tunDst && f.programs[h.ID].Host != "" {
-			f.tapBridge(h.ID, envelope{packet: e.packet, inPort: f.number(h.ID, "tl-gre"), tunID: e.tunID, tunSrc: local})
+			f.tapBridge(h.ID, envelope{packet: e.packet, inPort: f.number(h.ID, port), tunID: e.tunID, tunSrc: local, limit: e.limit})
 			return
 		}
 	}
@@ -258,7 +276,7 @@ type plant struct {
 }
 
 func drawPlant(t *rapid.T) *plant {
-	w := &plant{Change: tap.Change{Revision: 1, Reset: true}, ports: map[string][]string{}, uplinks: map[string][]string{}, nic: map[string]string{}}
+	w := &plant{Change: tap.Change{Revision: 1, Reset: true, Secret: rapid.SliceOfN(rapid.Byte(), 0, 2).Draw(t, "secret")}, ports: map[string][]string{}, uplinks: map[string][]string{}, nic: map[string]string{}}
 	six := rapid.Bool().Draw(t, "ipv6")
 	for i := range rapid.IntRange(1, 3).Draw(t, "hosts") {
 		h := tap.Host{ID: fmt.Sprintf("h%d", i), Name: fmt.Sprintf("host-%d", i), Observed: true, Connected: true}
@@ -268,6 +286,9 @@ func drawPlant(t *rapid.T) *plant {
 			h.TunnelIP = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i+1))
 		default:
 			h.TunnelIP = netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})
+		}
+		if seldom(t, 4, "foreign tunnel") {
+			h.ForeignTunnels = []tap.ForeignTunnel{{Name: "gre0", Bridge: "br1", Type: "gre"}}
 		}
 		h.Wires = map[string]string{"net0": "br0", "net1": "br1"}
 		for _, name := range []string{"br0", "br1"} {
@@ -284,7 +305,7 @@ func drawPlant(t *rapid.T) *plant {
 	for i := range rapid.IntRange(1, 4).Draw(t, "guests") {
 		g := tap.Guest{ID: fmt.Sprintf("g%d", i), Name: fmt.Sprintf("vm-%d", i)}
 		for n := range rapid.IntRange(1, 2).Draw(t, "nics") {
-			l := tap.Location{Host: host("guest on").ID, Bridge: rapid.SampledFrom([]string{"br0", "br1"}).Draw(t, "bridge"), Port: fmt.Sprintf("vnet%d-%d", i, n), OFPort: 1}
+			l := tap.Location{Host: host("guest on").ID, Bridge: rapid.SampledFrom([]string{"br0", "br1"}).Draw(t, "bridge"), Port: fmt.Sprintf("vnet%d-%d", i, n), OFPort: 1, MTU: rapid.SampledFrom([]uint32{0, 1500, 9000}).Draw(t, "mtu")}
 			w.ports[l.Host+"/"+l.Bridge] = append(w.ports[l.Host+"/"+l.Bridge], l.Port)
 			g.NICs = append(g.NICs, tap.NIC{MAC: nicMAC(2*i + n + 1), Locations: []tap.Location{l}})
 		}
@@ -294,7 +315,7 @@ func drawPlant(t *rapid.T) *plant {
 		h := host("service on")
 		s := tap.Service{ID: fmt.Sprintf("s%d", i), Name: fmt.Sprintf("collector-%d", i), Enabled: !seldom(t, 4, "disabled"), Key: uint32(16 + i)}
 		free := !slices.ContainsFunc(h.TapPorts, func(o tap.TapPort) bool { return o.Name == "eth9" })
-		port := tap.TapPort{Name: fmt.Sprintf("tap%d", i), OFPort: uint32(len(h.TapPorts) + 1)}
+		port := tap.TapPort{Name: fmt.Sprintf("tap%d", i), OFPort: uint32(len(h.TapPorts) + 1), MTU: rapid.SampledFrom([]uint32{0, 1500}).Draw(t, "tap mtu")}
 		if free && rapid.Bool().Draw(t, "physical") {
 			s.Type, s.TargetID, s.MAC = tap.ServiceHost, h.ID, h.NICs[0].MAC
 			port.Name, port.MAC = "eth9", s.MAC
@@ -348,7 +369,8 @@ func (w *plant) drawPacket(t *rapid.T) packet {
 	ports := rapid.Permutation(w.ports[at]).Draw(t, "ports")
 	return packet{
 		host: at[:2], bridge: at[3:], in: ports[0], out: ports[1 : 1+rapid.IntRange(1, len(ports)-1).Draw(t, "copies")],
-		vlan: rapid.SampledFrom([]uint16{0, 10, 20, 30}).Draw(t, "vlan"), gre: rapid.Bool().Draw(t, "gre"),
+		vlan: rapid.SampledFrom([]uint16{0, 10, 20, 30}).Draw(t, "vlan"), proto: rapid.SampledFrom([]uint8{1, 17, 47}).Draw(t, "proto"),
+		port: rapid.SampledFrom([]uint16{53, 4789, 24789}).Draw(t, "port"), fragment: rapid.Bool().Draw(t, "fragment"),
 		src: netip.AddrFrom4([4]byte{203, 0, 113, 1}), dst: netip.AddrFrom4([4]byte{203, 0, 113, 2}),
 	}
 }
@@ -411,8 +433,14 @@ func TestPacketArrivesOnceAndNowhereElse(t *testing.T) {
 	})
 }
 
-// TestUnderlayIsNotMirrored sends the tunnel's own packets over the bridge that carries the
-// underlay, and a stranger's packets and a collector's into the tap bridge.
+// tunnelled are the packets of the encapsulations that the guard knows.
+var tunnelled = []packet{
+	{proto: 47}, {proto: 47, fragment: true}, {proto: 17, fragment: true},
+	{proto: 17, port: 4789}, {proto: 17, port: 8472}, {proto: 17, port: 6081}, {proto: 17, port: 24789},
+}
+
+// TestUnderlayIsNotMirrored sends packets of tunnels over the bridge that carries the underlay, and
+// a stranger's packets and a collector's into the tap bridge.
 func TestUnderlayIsNotMirrored(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawPlant(t)
@@ -426,18 +454,23 @@ func TestUnderlayIsNotMirrored(t *testing.T) {
 			if h.TunnelIP.IsValid() {
 				for _, b := range h.Bridges {
 					for _, up := range b.Uplinks {
-						leaving := packet{host: h.ID, bridge: b.Name, in: b.Name, out: []string{up}, gre: true, src: h.TunnelIP, dst: other}
-						coming := packet{host: h.ID, bridge: b.Name, in: up, out: []string{b.Name}, gre: true, src: other, dst: h.TunnelIP}
+						p := rapid.SampledFrom(tunnelled).Draw(t, "packet")
+						p.host, p.bridge, p.vlan = h.ID, b.Name, rapid.SampledFrom([]uint16{0, 10}).Draw(t, "vlan")
+						leaving, coming := p, p
+						leaving.in, leaving.out, leaving.src, leaving.dst = b.Name, []string{up}, h.TunnelIP, other
+						coming.in, coming.out, coming.src, coming.dst = up, []string{b.Name}, other, h.TunnelIP
 						if n := len(f.send(leaving)) + len(f.send(coming)); n > 0 {
-							t.Fatalf("the tunnel's own packets on %s of %s are mirrored %d times", b.Name, h.ID, n)
+							t.Fatalf("packets of a tunnel on %s of %s are mirrored %d times: %+v", b.Name, h.ID, n, p)
 						}
 					}
 				}
 				for _, s := range w.Services {
-					f.arrived = map[string]int{}
-					f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other, dst: other}, inPort: f.number(h.ID, "tl-gre"), tunID: uint64(s.Key), tunSrc: other})
-					if len(f.arrived) > 0 {
-						t.Fatalf("host %s takes packets of a stranger: %v", h.ID, f.arrived)
+					for _, tunnel := range f.programs[h.ID].Tunnel.Ports {
+						f.arrived = map[string]int{}
+						f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other, dst: other}, inPort: f.number(h.ID, tunnel), tunID: uint64(s.Key), tunSrc: other})
+						if len(f.arrived) > 0 {
+							t.Fatalf("host %s takes packets of a stranger: %v", h.ID, f.arrived)
+						}
 					}
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -21,7 +22,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	datapath := p.tapDatapath(h)
 	captures := p.planCaptures(h, datapath)
 	b := p.newProgram(h, datapath, captures)
-	b.addTunnel()
+	b.addTunnels()
 	b.addGuard()
 	for _, c := range captures.captures {
 		b.addCapture(c)
@@ -34,16 +35,23 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 
 // programBuilder puts the program of one host together.
 type programBuilder struct {
+	world    *world
 	planner  *Planner
 	host     *tap.Host
+	end      *tunnelEnd // of host
 	program  *tap.Program
 	captures []*capture
 	flows    flowTables
 	numbers  *portNumbers
-	tunnel   uint32 // number of the tunnel port, 0 if there is none
-	peers    map[netip.Addr][]string
+	tunnels  map[*encapsulation]uint32 // number of the tunnel port
+	peers    map[peerKey]*tap.Peer
 	senders  map[tap.Sender]struct{}
 	held     set // owners
+}
+
+type peerKey struct {
+	addr netip.Addr
+	port string
 }
 
 func (p *Planner) newProgram(h *tap.Host, datapath string, plan capturePlan) *programBuilder {
@@ -55,71 +63,115 @@ func (p *Planner) newProgram(h *tap.Host, datapath string, plan capturePlan) *pr
 	}
 	program.Bridge.DatapathType = datapath
 	return &programBuilder{
-		planner: p, host: h, program: program, captures: plan.captures,
-		flows:   flowTables{entries: make([]tap.FlowEntry, 0, 3*(1+count))},
+		world: p.world, planner: p, host: h, end: p.world.ends[h.ID],
+		program: program, captures: plan.captures,
+		flows:   flowTables{entries: make([]tap.FlowEntry, 0, 15+3*count)},
 		numbers: newPortNumbers(h),
-		peers:   map[netip.Addr][]string{},
+		tunnels: map[*encapsulation]uint32{},
+		peers:   map[peerKey]*tap.Peer{},
 		senders: map[tap.Sender]struct{}{},
 		held:    plan.held,
 	}
 }
 
-// addTunnel adds the port for tunnels to all other hosts.
-func (b *programBuilder) addTunnel() {
-	if !b.host.TunnelIP.IsValid() {
+// addTunnels adds the tunnel port that most copies will use, before there are any. So the first
+// copy need not wait for it.
+func (b *programBuilder) addTunnels() {
+	if !b.end.addr.IsValid() {
 		return
 	}
+	if encap, _ := b.world.encapsulate(b.end, b.end); encap != nil {
+		b.tunnel(encap)
+	}
 
-	b.tunnel = b.numbers.current(tunnelPort)
-	b.program.Tunnel.Port = tunnelPort
-	b.program.Tunnel.Ports = []string{tunnelPort}
-	b.program.Ports = append(b.program.Ports, tap.Port{
-		Owner: ownerTunnel, Bridge: b.program.Bridge.Name, Name: tunnelPort, Type: "gre",
-		Options: map[string]string{
-			"remote_ip": "flow", "key": "flow", "local_ip": b.host.TunnelIP.String(),
-			// The encapsulation takes 42 octets. Where the underlay has no room for them, a
-			// fragment arrives and a dropped packet does not.
-			"df_default": "false",
-		},
-		OFPortRequest: b.numbers.request(tunnelPort),
-	})
+	// A VXLAN port that stands is kept, used or not: after a controller's start its users may be on
+	// hosts that were not seen yet.
+	possible := b.world.config.Tunnel != TunnelGRE && b.end.noVXLAN == reason{}
+	if possible && tapPortByName(b.host, encapVXLAN.port) != nil {
+		b.tunnel(encapVXLAN)
+	}
 }
 
-// addGuard adds the flows that keep packets of our tunnels out of captures.
+// tunnel returns the number of a tunnel port, and adds the port if need be.
+func (b *programBuilder) tunnel(encap *encapsulation) uint32 {
+	if number, exists := b.tunnels[encap]; exists {
+		return number
+	}
+
+	port := tap.Port{
+		Owner: encap.owner, Bridge: b.program.Bridge.Name, Name: encap.port, Type: encap.kind,
+		Options: map[string]string{
+			"remote_ip": "flow", "key": "flow", "local_ip": b.end.addr.String(),
+			// Where the underlay has no room for the encapsulation, a fragment arrives and a
+			// dropped packet does not.
+			"df_default": "false",
+		},
+		OFPortRequest: b.numbers.request(encap.port),
+	}
+	if encap == encapVXLAN {
+		port.Options["dst_port"] = strconv.Itoa(int(b.world.config.VXLANPort))
+	}
+	b.program.Ports = append(b.program.Ports, port)
+	b.program.Tunnel.Ports = append(b.program.Tunnel.Ports, encap.port)
+	b.tunnels[encap] = b.numbers.current(encap.port)
+	return b.tunnels[encap]
+}
+
+// addGuard adds the flows that keep ordinary traffic and packets of tunnels out of captures. What
+// other hosts send through our tunnels can only be seen by a capture of a whole switch.
 func (b *programBuilder) addGuard() {
 	p := b.planner
-	b.flows.addGuard(b.host.TunnelIP)
+	b.flows.addClosed()
+	b.flows.addGuard(b.host, b.world.config.VXLANPort)
 
-	guarded := slices.ContainsFunc(b.captures, func(c *capture) bool { return c.guarded })
-	if guarded {
+	vswitch := slices.ContainsFunc(b.captures, func(c *capture) bool { return c.tally.vswitch > 0 })
+	if vswitch {
 		p.guarded.add(b.host.ID)
-		b.flows.addGuardOthers(p.world.otherTunnels(b.host))
+		b.flows.addGuardOthers(b.world.otherTunnels(b.host), b.world.config.VXLANPort)
 	} else {
 		delete(p.guarded, b.host.ID)
 	}
 
 	// A held capture may need the guard, and hosts that were not seen yet may have tunnel addresses
 	// that are not known.
-	if len(b.held) > 0 || guarded && len(p.world.unseen) > 0 {
+	if len(b.held) > 0 || vswitch && len(b.world.unseen) > 0 {
 		b.held.add(ownerBridge)
 	}
 }
 
 func (b *programBuilder) addCapture(c *capture) {
-	local := c.to.host == b.host.ID
-	objects := b.planner.objects(c, objectInputs{
-		to: c.to, guarded: c.guarded, local: local,
-		key:         b.planner.world.wireKey(b.host.ID, greKeyWidth, c.service.Key),
+	inputs := objectInputs{
+		to:          c.to,
 		port:        b.numbers.current(tapPort(c.id)),
 		portRequest: b.numbers.request(tapPort(c.id)),
-		tunnelPort:  b.tunnel,
-	})
+		frame:       c.tally.largestFrame(),
+	}
+	if c.encap != nil {
+		inputs.tunnelPort = b.tunnel(c.encap)
+		inputs.key = b.world.wireKey(b.host.ID, c.encap.keyWidth, c.service.Key)
+		inputs.pathLimit = pathLimit(b.host, c.to.tunnel.addr)
+		b.addPeer(c, inputs.frame)
+	}
+
+	objects := b.planner.objects(c, inputs)
 	b.program.Ports = append(b.program.Ports, objects.ports[:]...)
 	b.program.Mirrors = append(b.program.Mirrors, objects.mirrors...)
 	b.flows.entries = append(b.flows.entries, objects.flows...)
-	if !local {
-		b.peers[c.to.tunnelIP] = append(b.peers[c.to.tunnelIP], c.id)
+}
+
+// addPeer notes that a capture sends frames of a size to another host.
+func (b *programBuilder) addPeer(c *capture, frame uint32) {
+	key := peerKey{c.to.tunnel.addr, c.encap.port}
+	peer := b.peers[key]
+	if peer == nil {
+		peer = &tap.Peer{
+			Addr: key.addr, Port: key.port,
+			ProbeKey: b.world.wireKey(b.host.ID, c.encap.keyWidth, probeIndex),
+		}
+		b.peers[key] = peer
 	}
+	peer.Owners = append(peer.Owners, c.id)
+	peer.FrameSize = max(peer.FrameSize, cmp.Or(frame, fullFrame))
 }
 
 // addService adds what a service needs on the host of its tap NIC.
@@ -138,10 +190,10 @@ func (b *programBuilder) addService(s *tap.Service) {
 		b.held.add(s.ID)
 	}
 
-	var senders []sender
-	if b.tunnel != 0 && (to.ok() || to.joining) {
-		senders = b.planner.sendersTo(s.ID, b.host)
-		b.addSenders(senders)
+	var received []tunnelSender
+	var frame uint32
+	if b.end.addr.IsValid() && (to.ok() || to.joining) {
+		received, frame = b.receive(s)
 	}
 	if !to.ok() {
 		return
@@ -150,50 +202,47 @@ func (b *programBuilder) addService(s *tap.Service) {
 	if t := b.planner.senderTallies[s.ID]; t != nil && t.uncertain > 0 {
 		b.held.add(s.ID)
 	}
-	if received := b.received(s, senders); len(received) > 0 {
-		b.flows.addReceive(s, to, received)
+	if len(received) > 0 {
+		b.flows.addReceive(s, to, frame, received)
 	}
 }
 
-// received says how a service's copies arrive from other hosts.
-func (b *programBuilder) received(s *tap.Service, senders []sender) (from []tunnelSender) {
-	world := b.planner.world
-	for _, one := range senders {
-		from = append(from, tunnelSender{
-			addr: one.tunnelIP, port: b.tunnel, key: world.wireKey(one.host, greKeyWidth, s.Key),
+// receive finds how a service's copies arrive from other hosts, and the size of the largest one, 0
+// while unknown. It notes the hosts, whose probes are to be answered.
+func (b *programBuilder) receive(s *tap.Service) (received []tunnelSender, largest uint32) {
+	unknown := false
+	for _, from := range b.planner.sendersTo(s.ID, b.host) {
+		encap, _ := b.world.encapsulate(b.end, from.tunnel)
+		if encap == nil {
+			continue
+		}
+
+		received = append(received, tunnelSender{
+			addr: from.tunnel.addr, port: b.tunnel(encap),
+			key: b.world.wireKey(from.host, encap.keyWidth, s.Key),
 		})
-	}
-	// Two hosts may have the same address, and without a secret the same keys.
-	return slices.Compact(from)
-}
-
-// addSenders notes the hosts that send to this one, whose probes are to be answered.
-func (b *programBuilder) addSenders(senders []sender) {
-	for _, one := range senders {
 		b.senders[tap.Sender{
-			Addr: one.tunnelIP, Port: tunnelPort,
-			ProbeKey: b.planner.world.wireKey(one.host, greKeyWidth, probeIndex),
+			Addr: from.tunnel.addr, Port: encap.port,
+			ProbeKey: b.world.wireKey(from.host, encap.keyWidth, probeIndex),
 		}] = struct{}{}
+
+		unknown = unknown || from.frame == 0
+		largest = max(largest, from.frame)
 	}
+	if unknown {
+		largest = 0
+	}
+
+	// A host may send frames of several sizes. Two hosts may have the same address and, without a
+	// secret, the same keys.
+	return slices.Compact(received), largest
 }
 
 // finish sorts the program and adds what depends on all of it.
 func (b *programBuilder) finish() *tap.Program {
 	program := b.program
 	program.Flows = b.flows.entries
-
-	probeKey := b.planner.world.wireKey(b.host.ID, greKeyWidth, probeIndex)
-	for addr, owners := range b.peers {
-		program.Tunnel.Peers = append(program.Tunnel.Peers, tap.Peer{
-			Addr: addr, Port: tunnelPort, ProbeKey: probeKey, Owners: owners,
-		})
-	}
-	slices.SortFunc(program.Tunnel.Peers, func(a, b tap.Peer) int { return a.Addr.Compare(b.Addr) })
-
-	program.Tunnel.Senders = slices.SortedFunc(maps.Keys(b.senders), func(a, b tap.Sender) int {
-		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port),
-			cmp.Compare(a.ProbeKey, b.ProbeKey))
-	})
+	b.finishTunnel(&program.Tunnel)
 
 	for _, owner := range sortedKeys(b.held) {
 		program.Held = append(program.Held, tap.Hold{
@@ -208,6 +257,25 @@ func (b *programBuilder) finish() *tap.Program {
 	return program
 }
 
+func (b *programBuilder) finishTunnel(t *tap.Tunnel) {
+	slices.Sort(t.Ports)
+	if len(t.Ports) > 0 {
+		t.Port = t.Ports[0]
+	}
+
+	for _, peer := range b.peers {
+		t.Peers = append(t.Peers, *peer)
+	}
+	slices.SortFunc(t.Peers, func(a, b tap.Peer) int {
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
+	})
+
+	t.Senders = slices.SortedFunc(maps.Keys(b.senders), func(a, b tap.Sender) int {
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port),
+			cmp.Compare(a.ProbeKey, b.ProbeKey))
+	})
+}
+
 // kindOf is the kind of a held owner, as in its tag.
 func (p *Planner) kindOf(owner string) uint64 {
 	switch {
@@ -220,28 +288,41 @@ func (p *Planner) kindOf(owner string) uint64 {
 }
 
 // tapDatapath chooses the datapath type of the tap bridge: patch ports join bridges of one type
-// only. It is the type with the most sources of enabled flows, and of those with equally many the
-// type of most bridges. It is "" on a host without bridges.
+// only. To change the type means to make the bridge anew, so the present type stays while it serves
+// an enabled flow, or no other type would. Otherwise the type with the most sources of enabled
+// flows wins, then that of the underlay, whose bridge a userspace tap bridge must share to send
+// through it, then the type of most bridges. It is "" on a host without bridges.
 func (p *Planner) tapDatapath(h *tap.Host) string {
-	type weight struct{ sources, bridges int }
+	type weight struct{ present, sources, underlay, bridges int }
 	weights := map[string]weight{}
 	for _, b := range h.Bridges {
 		w := weights[b.DatapathType]
 		w.bridges++
 		weights[b.DatapathType] = w
 	}
+	flows := 0
 	for _, t := range p.tallies[h.ID] {
 		if b := bridgeByName(h, t.bridge); b != nil {
 			w := weights[b.DatapathType]
 			w.sources += t.enabled
 			weights[b.DatapathType] = w
+			flows += t.enabled
 		}
+	}
+	if w, known := weights[h.TapDatapath]; known && (w.sources > 0 || flows == 0) {
+		w.present = 1
+		weights[h.TapDatapath] = w
+	}
+	if w, known := weights[h.UnderlayDatapath]; known {
+		w.underlay = 1
+		weights[h.UnderlayDatapath] = w
 	}
 
 	best := ""
 	for _, t := range sortedKeys(weights) {
 		w, top := weights[t], weights[best]
-		more := cmp.Or(cmp.Compare(w.sources, top.sources), cmp.Compare(w.bridges, top.bridges))
+		more := cmp.Or(cmp.Compare(w.present, top.present), cmp.Compare(w.sources, top.sources),
+			cmp.Compare(w.underlay, top.underlay), cmp.Compare(w.bridges, top.bridges))
 		if best == "" || more > 0 {
 			best = t
 		}

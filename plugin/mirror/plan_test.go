@@ -331,16 +331,20 @@ func TestPlan(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScene(t)
 			test.scene(s)
-			p := mirror.New()
-			var text strings.Builder
-			text.WriteString(render(p.Apply(s.Change)))
-			for i, step := range test.steps {
-				step.change.Revision = uint64(i + 2)
-				fmt.Fprintf(&text, "\n== %s ==\n%s", step.what, render(p.Apply(step.change)))
-			}
-			golden(t, test.name, text.String())
+			golden(t, test.name, renderSteps(mirror.New(), s, test.steps))
 		})
 	}
+}
+
+// renderSteps is what a planner answers to a scene, and to each later change.
+func renderSteps(p *mirror.Planner, s *scene, steps []step) string {
+	var text strings.Builder
+	text.WriteString(render(p.Apply(s.Change)))
+	for i, step := range steps {
+		step.change.Revision = uint64(i + 2)
+		fmt.Fprintf(&text, "\n== %s ==\n%s", step.what, render(p.Apply(step.change)))
+	}
+	return text.String()
 }
 
 // joined is host a, b or c of a scene with one port on brtap and a physical NIC.
@@ -396,5 +400,5 @@ func TestBridgeNameOfConfig(t *testing.T) {
 	s.guestTap("t1", on("a", "spy", "tapt1"))
 	tapPort(tap.TapPort{Name: "tapt1", OFPort: 9})(s.at("a"))
 	s.vnic("f1", "t1", "g1", 1, tap.Both)
-	golden(t, "config-bridge", render(mirror.Full(mirror.Config{Bridge: "spy", Tunnel: "gre"}, s.Change)))
+	golden(t, "config-bridge", render(mirror.Full(mirror.Config{Bridge: "spy", Tunnel: "gre", VXLANPort: 24789}, s.Change)))
 }

@@ -3,7 +3,6 @@ package mirror
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -61,10 +60,12 @@ func hostUnseen(h *tap.Host) reason {
 
 // place is where a flow's source is on one host.
 type place struct {
-	host     string
-	bridge   string
-	ports    []string // the port of a vnic, the uplinks of a vswitch
-	tunnelIP netip.Addr
+	host   string
+	bridge string
+	ports  []string // the port of a vnic, the uplinks of a vswitch
+	tunnel *tunnelEnd
+	mtu    uint32 // of a vnic's port, 0 while unknown
+	down   string // why no packet can pass there; "" if packets can
 }
 
 // source is a resolved mirror source. A NIC has two places for a moment during a migration. Both
@@ -72,6 +73,22 @@ type place struct {
 type source struct {
 	resolution
 	places []place
+
+	// disputed says why it is uncertain which port is meant. What the places name is mirrored all
+	// the same.
+	disputed reason
+}
+
+// down says why no packet can pass at any place of the source; zero if packets can.
+func (s *source) down(w *world) reason {
+	up := slices.ContainsFunc(s.places, func(at place) bool { return at.down == "" })
+	if up || len(s.places) == 0 {
+		return reason{}
+	}
+
+	at := s.places[0]
+	return because(tap.CodeSourceDown, "port %s on bridge %s of host %s: %s",
+		at.ports[0], at.bridge, w.hosts[at.host].Name, at.down)
 }
 
 func (w *world) source(f *tap.Flow) source {
@@ -93,21 +110,41 @@ func (w *world) vnicSource(f *tap.Flow) source {
 			"NIC %s of guest %s is not seen on any host", f.MAC, guest.Name))}
 	}
 
-	var s source
-	for _, l := range guest.NICs[at].Locations {
-		if h := w.hosts[l.Host]; h != nil && l.Bridge != w.config.Bridge {
-			s.places = append(s.places, place{l.Host, l.Bridge, []string{l.Port}, h.TunnelIP})
-		}
-	}
-	if s.places == nil {
+	nic := &guest.NICs[at]
+	s := source{places: w.nicPlaces(nic)}
+	switch {
+	case nic.Disputed != "":
+		s.disputed = reason{tap.CodeSourceAmbiguous, nic.Disputed}
+	case s.places == nil:
 		s.resolution = w.absent(because(tap.CodeSourceAbsent,
 			"NIC %s of guest %s is not plugged on any host", f.MAC, guest.Name))
 	}
-	slices.SortFunc(s.places, func(a, b place) int {
+	return s
+}
+
+// nicPlaces are the places of a NIC, sorted. A place on a host that cannot be reached counts only
+// where there is no other: the guest may have been evacuated from there.
+func (w *world) nicPlaces(nic *tap.NIC) (places []place) {
+	connected := slices.ContainsFunc(nic.Locations, func(l tap.Location) bool {
+		h := w.hosts[l.Host]
+		return h != nil && h.Connected && l.Bridge != w.config.Bridge
+	})
+	for _, l := range nic.Locations {
+		h := w.hosts[l.Host]
+		if h == nil || l.Bridge == w.config.Bridge || connected && !h.Connected {
+			continue
+		}
+		places = append(places, place{
+			host: l.Host, bridge: l.Bridge, ports: []string{l.Port},
+			tunnel: w.ends[l.Host], mtu: l.MTU, down: l.Down,
+		})
+	}
+
+	slices.SortFunc(places, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge),
 			slices.Compare(a.ports, b.ports))
 	})
-	return s
+	return places
 }
 
 func (w *world) vswitchSource(f *tap.Flow) source {
@@ -129,7 +166,9 @@ func (w *world) vswitchSource(f *tap.Flow) source {
 			"bridge %s of host %s has no uplink, so there is no traffic in direction %s",
 			bridge.Name, h.Name, f.Direction))}
 	}
-	return source{places: []place{{h.ID, bridge.Name, bridge.Uplinks, h.TunnelIP}}}
+	return source{places: []place{{
+		host: h.ID, bridge: bridge.Name, ports: bridge.Uplinks, tunnel: w.ends[h.ID],
+	}}}
 }
 
 // wireBridge finds the bridge that carries a wire: the declared one, or the one of the same name.

@@ -75,6 +75,8 @@ func (p *Planner) serviceStatus(s *tap.Service) tap.Status {
 // delivered to it.
 func destinationStatus(to destination) (status tap.Status, blocked bool) {
 	switch {
+	case to.disputed != reason{}:
+		return withReason(tap.StateError, to.disputed), true
 	case !to.ok():
 		return withReason(to.state(), to.reason), true
 	case to.down.text != "":
@@ -100,6 +102,8 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 			because(tap.CodeServiceAbsent, "tap service %s does not exist", f.TapID))
 	case tapsItself(f, s):
 		return withReason(tap.StateError, because(tap.CodeSelfTap, "a guest cannot tap itself"))
+	case from.disputed != reason{}:
+		return withReason(tap.StateError, from.disputed)
 	case !from.ok():
 		return withReason(from.state(), from.reason)
 	}
@@ -116,6 +120,9 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	if status, blocked := destinationStatus(p.destinations[f.TapID]); blocked {
 		return status
 	}
+	if down := from.down(p.world); down != (reason{}) {
+		return withReason(tap.StatePending, down)
+	}
 	return tap.Status{State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places)}
 }
 
@@ -127,10 +134,13 @@ func (p *Planner) flowNeeds(s *tap.Service, places []place) []tap.Need {
 		needs = append(needs,
 			tap.Need{Host: at.host, Owner: ownerBridge},
 			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID)})
-		if at.host != to.host {
+		if at.host == to.host {
+			continue
+		}
+		if encap, _ := p.world.encapsulate(at.tunnel, to.tunnel); encap != nil {
 			needs = append(needs,
-				tap.Need{Host: at.host, Owner: ownerTunnel},
-				tap.Need{Host: to.host, Owner: ownerTunnel})
+				tap.Need{Host: at.host, Owner: encap.owner},
+				tap.Need{Host: to.host, Owner: encap.owner})
 		}
 	}
 

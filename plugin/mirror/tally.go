@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -28,8 +27,9 @@ type captureTally struct {
 
 	enabled int // places of enabled flows
 	active  int // places of active flows
-	guarded int // of these, places of vswitch flows
+	vswitch int // of these, places of vswitch flows
 	records [mirrorGroups]*mirrorRecord
+	frames  map[uint32]int // by size of the largest frame: places of active flows
 
 	objects captureObjects // as in the last program
 }
@@ -41,8 +41,9 @@ type senderTally struct {
 }
 
 type sender struct {
-	host     string
-	tunnelIP netip.Addr
+	host   string
+	tunnel *tunnelEnd
+	frame  uint32 // size of the largest frame that it sends, 0 while unknown
 }
 
 // addToTallies adds a flow to the tallies.
@@ -69,6 +70,7 @@ func (p *Planner) tallyOf(at place, service string) *captureTally {
 	if t == nil {
 		t = &captureTally{
 			bridge: at.bridge, service: service, flows: map[*resolvedFlow]struct{}{},
+			frames: map[uint32]int{},
 		}
 		captures[id] = t
 	}
@@ -115,7 +117,7 @@ func (p *Planner) countSender(f *resolvedFlow, by int) {
 		t.uncertain += by
 	}
 	for _, at := range f.places {
-		from := sender{at.host, at.tunnelIP}
+		from := sender{at.host, at.tunnel, frameSize(at.mtu)}
 		if t.places[from] += by; t.places[from] == 0 {
 			delete(t.places, from)
 		}
@@ -136,7 +138,11 @@ func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 
 	t.active += by
 	if f.flow.Type == tap.FlowVSwitch {
-		t.guarded += by
+		t.vswitch += by
+	}
+	frame := frameSize(at.mtu)
+	if t.frames[frame] += by; t.frames[frame] == 0 {
+		delete(t.frames, frame)
 	}
 
 	group := groupOf(f.flow)
@@ -148,6 +154,17 @@ func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 		t.records[group] = nil
 	}
 	t.objects.mirrors = nil
+}
+
+// largestFrame is the size of the largest frame that the capture may see; 0 while unknown.
+func (t *captureTally) largestFrame() (largest uint32) {
+	for frame := range t.frames {
+		if frame == 0 {
+			return 0
+		}
+		largest = max(largest, frame)
+	}
+	return largest
 }
 
 // neededRecords are the records that the capture needs. One that selects all traffic makes the
@@ -204,13 +221,15 @@ func (p *Planner) sendersTo(service string, h *tap.Host) (senders []sender) {
 	}
 
 	for from := range t.places {
-		sameFamily := from.tunnelIP.IsValid() && from.tunnelIP.Is4() == h.TunnelIP.Is4()
+		addr := from.tunnel.addr
+		sameFamily := addr.IsValid() && addr.Is4() == h.TunnelIP.Is4()
 		if from.host != h.ID && sameFamily {
 			senders = append(senders, from)
 		}
 	}
 	slices.SortFunc(senders, func(a, b sender) int {
-		return cmp.Or(a.tunnelIP.Compare(b.tunnelIP), cmp.Compare(a.host, b.host))
+		return cmp.Or(a.tunnel.addr.Compare(b.tunnel.addr), cmp.Compare(a.host, b.host),
+			cmp.Compare(a.frame, b.frame))
 	})
 	return senders
 }

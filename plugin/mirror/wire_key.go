@@ -6,15 +6,16 @@ import (
 	"encoding/binary"
 )
 
-// probeIndex is the index of a host's probes. Services have indexes from 1 on (see [tap.Service].Key).
+// probeIndex is the index of a host's probes. Services have indexes from 1 on (see
+// [tap.Service].Key).
 const probeIndex = 0
 
 // A wireKey is the tun_id of tunnel packets. It is derived from the cluster's secret, the sending
 // host and the index of a service, so that it looks random to everybody else and differs for each
 // pair of host and service. Both ends compute the same.
 //
-// For each host it is a permutation of all indexes of its width, so that no two services share a key:
-// a Feistel network with keyed SHA-256 as its round function.
+// For each host it is a permutation of all indexes of its width, so that no two services share a
+// key: a Feistel network with keyed SHA-256 as its round function.
 
 // wireKeyRounds is twice the number of rounds from which such a network counts as secure (Luby and
 // Rackoff, 1988).

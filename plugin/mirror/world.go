@@ -17,7 +17,8 @@ type world struct {
 	guests   map[string]*tap.Guest
 	services map[string]*tap.Service
 	flows    map[string]*tap.Flow
-	attached map[string][]tap.Location // by service: where its tap NIC was seen
+	attached map[string]tap.Attachment // by service
+	ends     map[string]*tunnelEnd     // by host; replaced only when it changes
 
 	unseen set // hosts that were not seen yet
 
@@ -27,7 +28,7 @@ type world struct {
 	servicesAtHost  smallIndex // services of type host
 	servicesOfGuest smallIndex
 	guestsSeenAt    largeIndex // by host: guests with a NIC there
-	servicesSeenAt  smallIndex // by host: services with their tap NIC there
+	servicesSeenAt  smallIndex // by host: services with their tap NIC or a claim to it there
 }
 
 func newWorld(config Config) *world {
@@ -39,7 +40,8 @@ func newWorld(config Config) *world {
 		},
 		hosts: map[string]*tap.Host{}, guests: map[string]*tap.Guest{},
 		services: map[string]*tap.Service{}, flows: map[string]*tap.Flow{},
-		attached:       map[string][]tap.Location{},
+		attached:       map[string]tap.Attachment{},
+		ends:           map[string]*tunnelEnd{},
 		unseen:         set{},
 		flowsOfService: largeIndex{}, flowsOfSource: smallIndex{},
 		servicesAtHost: smallIndex{}, servicesOfGuest: smallIndex{},
@@ -86,6 +88,9 @@ func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 		tunnelsChanged = tunnelsChanged || lastIP != h.TunnelIP
 
 		w.hosts[h.ID] = h
+		if end := w.newTunnelEnd(h); w.ends[h.ID] == nil || *w.ends[h.ID] != *end {
+			w.ends[h.ID] = end
+		}
 		delete(w.unseen, h.ID)
 		if !h.Observed {
 			w.unseen.add(h.ID)
@@ -95,6 +100,7 @@ func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 		w.touchHost(id, t)
 		tunnelsChanged = tunnelsChanged || w.hosts[id] != nil
 		delete(w.hosts, id)
+		delete(w.ends, id)
 		delete(w.unseen, id)
 	}
 	return tunnelsChanged
@@ -115,7 +121,7 @@ func (w *world) applyGuests(c *tap.Change, t touched) {
 
 func (w *world) applyServices(c *tap.Change, t touched) {
 	for _, a := range c.Attachments {
-		w.attach(a.ServiceID, a.Locations)
+		w.attach(a)
 		t.services.add(a.ServiceID)
 	}
 	for i := range c.Services {
@@ -128,7 +134,7 @@ func (w *world) applyServices(c *tap.Change, t touched) {
 		w.touchService(id, t)
 		w.forgetService(id)
 		delete(w.services, id)
-		w.attach(id, nil)
+		w.attach(tap.Attachment{ServiceID: id})
 	}
 }
 
@@ -181,16 +187,19 @@ func (w *world) forgetGuest(id string) {
 }
 
 // attach sets where the tap NIC of a service was seen.
-func (w *world) attach(service string, at []tap.Location) {
-	for _, l := range w.attached[service] {
+func (w *world) attach(a tap.Attachment) {
+	service := a.ServiceID
+	last := w.attached[service]
+	for _, l := range slices.Concat(last.Locations, last.Claims) {
 		w.servicesSeenAt.remove(l.Host, service)
 	}
-	for _, l := range at {
-		w.servicesSeenAt.add(l.Host, service)
-	}
-	w.attached[service] = at
-	if len(at) == 0 {
+
+	w.attached[service] = a
+	if len(a.Locations)+len(a.Claims) == 0 {
 		delete(w.attached, service)
+	}
+	for _, l := range slices.Concat(a.Locations, a.Claims) {
+		w.servicesSeenAt.add(l.Host, service)
 	}
 }
 

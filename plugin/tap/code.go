@@ -16,6 +16,9 @@ const (
 	CodeDatapathOther Code = "datapath_other" // no patch port joins bridges of two datapath types
 	CodeMirrorsFull   Code = "mirrors_full"   // the bridge takes no more Mirror records
 	CodeSelfTap       Code = "self_tap"       // a guest would mirror itself to itself
+
+	CodeSourceAmbiguous Code = "source_ambiguous" // it is uncertain which port is the NIC
+	CodeSourceDown      Code = "source_down"      // no packet can pass at the NIC's port
 )
 
 // The codes of reasons about a tap service and its NIC. The service and the tap flows that feed it
@@ -33,6 +36,8 @@ const (
 	CodeNICReplaced     Code = "tap_nic_replaced"     // its address is not the declared one
 	CodeNICFailed       Code = "tap_nic_failed"       // the switch reports an error (Interface:error)
 	CodeNICDown         Code = "tap_nic_down"         // admin_state or link_state is down
+
+	CodeDestinationDisputed Code = "destination_disputed" // another place claims the tap NIC
 )
 
 // The codes of reasons about hosts and the path between them.
@@ -43,6 +48,8 @@ const (
 	CodeTunnelIPAbsent Code = "tunnel_ip_absent" // the source's host has no tunnel address
 	CodePeerIPAbsent   Code = "peer_ip_absent"   // the destination's host has no tunnel address
 	CodeTunnelIPFamily Code = "tunnel_ip_family" // IPv4 at one end, IPv6 at the other
+	CodeTunnelConflict Code = "tunnel_conflict"  // a tunnel port that is not ours is in the way
+	CodeGREUnavailable Code = "gre_unavailable"  // the switch or its kernel does not carry GRE
 )
 
 // CodeUndefined stands for a reason of a plugin that gave no code.

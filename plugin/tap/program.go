@@ -24,9 +24,9 @@ type Program struct {
 	Held []Hold
 }
 
-// Tunnel is the tunnel side of the tap bridge: its flow-based tunnel ports, and the hosts at the other
-// ends. The controller probes the path to each peer before it reports what uses that path as ready.
-// A probe also makes the switch resolve the peer's address before the first copy needs it.
+// Tunnel is the tunnel side of the tap bridge: its flow-based tunnel ports, and the hosts at the
+// other ends. The controller probes the path to each peer before it reports what uses that path as
+// ready. A probe also makes the switch resolve the peer's address before the first copy needs it.
 type Tunnel struct {
 	Port    string   // the GRE port; "" if there is none
 	Ports   []string // all tunnel ports of the tap bridge, sorted

@@ -99,8 +99,8 @@ type NIC struct {
 	IPs    []netip.Addr
 	IfName string // as declared; "" if not
 
-	// Disputed says why it is uncertain which port is this NIC, such as an interface name that stands
-	// on two hosts; "" if it is certain. Locations may then be empty or have all the places.
+	// Disputed says why it is uncertain which port is this NIC, such as an interface name that
+	// stands on two hosts; "" if it is certain. Locations may then be empty or have all the places.
 	Disputed string
 
 	// Locations are where it is plugged now: none if the guest is off, two for a moment during a

@@ -1,0 +1,94 @@
+package mirror
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// encapsulation is how copies travel between two hosts.
+type encapsulation struct {
+	port     string // name of our tunnel port
+	owner    string
+	kind     string // Interface:type
+	keyWidth uint   // bits of a key
+}
+
+// The encapsulations. GRE copies carry the key in the GRE header (RFC 2890), VXLAN copies carry it
+// as the VNI (RFC 7348).
+var (
+	encapGRE   = &encapsulation{"tl-gre", ownerTunnel, "gre", 32}
+	encapVXLAN = &encapsulation{"tl-vxlan", ownerVXLAN, "vxlan", 24}
+)
+
+// tunnelEnd is what the choice of an encapsulation needs to know of a host.
+type tunnelEnd struct {
+	addr    netip.Addr // zero while unknown
+	noGRE   reason     // why there must be no GRE port of ours; zero if there may be one
+	noVXLAN reason     // the same for VXLAN
+}
+
+// vxlanDefaultPort is the UDP port of VXLAN where none is configured (RFC 7348, 8).
+const vxlanDefaultPort = 4789
+
+// The types of tunnel ports that receive IP protocol 47.
+var greTypes = []string{"gre", "ip6gre", "erspan", "ip6erspan"}
+
+func (w *world) newTunnelEnd(h *tap.Host) *tunnelEnd {
+	end := &tunnelEnd{addr: h.TunnelIP}
+	kernel := slices.ContainsFunc(h.Bridges, func(b tap.Bridge) bool {
+		return b.DatapathType == "system"
+	})
+
+	for i := range h.ForeignTunnels {
+		t := &h.ForeignTunnels[i]
+		if slices.Contains(greTypes, t.Type) && end.noGRE == (reason{}) {
+			end.noGRE = tunnelConflict(h, t)
+		}
+		port := t.DstPort
+		if port == 0 {
+			port = vxlanDefaultPort
+		}
+		if t.Type == "vxlan" && port == w.config.VXLANPort && end.noVXLAN == (reason{}) {
+			end.noVXLAN = tunnelConflict(h, t)
+		}
+	}
+
+	switch {
+	case end.noGRE != reason{}:
+	case h.NoGRE != "":
+		end.noGRE = because(tap.CodeGREUnavailable,
+			"the switch of host %s cannot receive GRE: %s", h.Name, h.NoGRE)
+	case h.TunnelIP.Is6() && kernel:
+		// The kernel's gretap device has no metadata mode for IPv6.
+		end.noGRE = because(tap.CodeGREUnavailable,
+			"the kernel datapath of host %s does not carry GRE over IPv6", h.Name)
+	}
+	return end
+}
+
+// tunnelConflict says that a tunnel port of ours would change what a foreign one receives, or lose
+// copies to it: Open vSwitch gives each packet to the most specific port of its type.
+func tunnelConflict(h *tap.Host, t *tap.ForeignTunnel) reason {
+	return because(tap.CodeTunnelConflict,
+		"port %s on bridge %s of host %s is a %s tunnel that is "+
+			"not ours, and a %s port of ours would change what it receives",
+		t.Name, t.Bridge, h.Name, t.Type, t.Type)
+}
+
+// encapsulate chooses the encapsulation between two hosts. Both ends compute the same. If there is
+// none, it says why.
+func (w *world) encapsulate(a, b *tunnelEnd) (*encapsulation, reason) {
+	noGRE, noVXLAN := cmp.Or(a.noGRE, b.noGRE), cmp.Or(a.noVXLAN, b.noVXLAN)
+	switch {
+	case w.config.Tunnel != TunnelVXLAN && noGRE == reason{}:
+		return encapGRE, reason{}
+	case w.config.Tunnel == TunnelGRE:
+		return nil, noGRE
+	case noVXLAN == reason{}:
+		return encapVXLAN, reason{}
+	}
+	return nil, noVXLAN
+}
