@@ -36,7 +36,6 @@ func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 }
 
 func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
-	tunnel := ports[p.Tunnel.Port]
 	switch {
 	case p.Bridge.Name != tapBridge:
 		return fmt.Errorf("its tap bridge is %q, not %q", p.Bridge.Name, tapBridge)
@@ -46,19 +45,23 @@ func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) e
 	case !slices.Contains(p.Bridge.Protocols, "OpenFlow13"):
 		return fmt.Errorf("bridge %s: protocols are %q: want OpenFlow13 among them", p.Bridge.Name,
 			p.Bridge.Protocols)
-	case p.Tunnel.Port != "" && (tunnel == nil || tunnel.Bridge != tapBridge ||
-		tunnel.Type != tunnelType):
-		return fmt.Errorf("tunnel port %s is no tunnel of bridge %s", p.Tunnel.Port, tapBridge)
 	}
 
+	named := append(slices.Clone(p.Tunnel.Ports), p.Tunnel.Port)
+	for _, name := range named {
+		tunnel := ports[name]
+		if name != "" && (tunnel == nil || tunnel.Bridge != tapBridge || !isTunnel(tunnel.Type)) {
+			return fmt.Errorf("tunnel port %s is no tunnel of bridge %s", name, tapBridge)
+		}
+	}
 	return nil
 }
 
-// Types of interfaces.
-const (
-	patchType  = "patch"
-	tunnelType = "gre"
-)
+// patchType is the Interface:type of a patch port.
+const patchType = "patch"
+
+// isTunnel reports whether an Interface:type is that of a tunnel through which copies may go.
+func isTunnel(kind string) bool { return kind == "gre" || kind == "vxlan" }
 
 // checkPorts returns the ports by name, which is unique in a switch.
 func checkPorts(p *tap.Program, tapBridge string) (map[string]*tap.Port, error) {
@@ -114,12 +117,11 @@ func checkKind(port *tap.Port, ports map[string]*tap.Port, tapBridge string) str
 		return "it is not closed to ordinary traffic by trunks=4095"
 	case port.Type == patchType && !paired:
 		return "its peer is no patch port of the same owner on a source bridge"
-	case port.Type == tunnelType && (port.Options["remote_ip"] != "flow" ||
+	case isTunnel(port.Type) && (port.Options["remote_ip"] != "flow" ||
 		port.Options["key"] != "flow"):
 		return "want a tunnel with remote_ip=flow and key=flow"
-	case port.Type != "" && port.Type != patchType && port.Type != tunnelType:
-		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s)", port.Type,
-			tunnelType)
+	case port.Type != "" && port.Type != patchType && !isTunnel(port.Type):
+		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (gre, vxlan)", port.Type)
 	}
 
 	return ""
@@ -227,9 +229,9 @@ func forbiddenInstruction(i action.Instruction) string {
 	case action.GotoTable, action.WriteMetadata, action.ClearActions:
 		return ""
 	case action.ApplyActions:
-		return forbiddenAction(i)
+		return forbiddenAction(i, false)
 	case action.WriteActions:
-		return forbiddenAction(i)
+		return forbiddenAction(i, false)
 	}
 	return fmt.Sprintf("instruction %v is not allowed", i)
 }
@@ -237,7 +239,10 @@ func forbiddenInstruction(i action.Instruction) string {
 // forbiddenAction finds an action by which a packet could leave other than by a port with a number:
 // copies must not be learned from, flooded or sent to a controller, and no flow may come about that
 // the program does not have.
-func forbiddenAction(actions []action.Action) string {
+//
+// A cut output must be inside a clone: where it cannot be sent, Open vSwitch cuts the next output
+// instead, which may be the guest's own frame.
+func forbiddenAction(actions []action.Action, cloned bool) string {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case action.Output:
@@ -248,8 +253,11 @@ func forbiddenAction(actions []action.Action) string {
 			if a.Port == 0 || a.Port > openflow.PortMax {
 				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
 			}
+			if !cloned {
+				return fmt.Sprintf("%v: a cut output must be inside a clone", a)
+			}
 		case action.Clone:
-			if why := forbiddenAction(a.Actions); why != "" {
+			if why := forbiddenAction(a.Actions, true); why != "" {
 				return why
 			}
 		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,

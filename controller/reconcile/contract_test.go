@@ -27,7 +27,7 @@ func TestContractHolds(t *testing.T) {
 					action.SetField{Field: oxm.TunnelID(7)}, action.PushVLAN{EtherType: 0x8100},
 					action.PopVLAN{},
 					action.Clone{Actions: []action.Action{action.Output{Port: 9}}},
-					action.OutputTrunc{Port: 4, MaxLen: 64}, action.Exit{})))
+					action.Clone{Actions: []action.Action{action.OutputTrunc{Port: 4, MaxLen: 64}}}, action.Exit{})))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +184,8 @@ func TestContractRefuses(t *testing.T) {
 			does(action.WriteActions{action.Output{Port: openflow.PortFlood}}), "output to FLOOD"},
 		{"truncated output", acts(action.OutputTrunc{Port: openflow.PortController, MaxLen: 64}),
 			"output to CONTROLLER"},
+		{"truncated output outside a clone", acts(action.OutputTrunc{Port: 4, MaxLen: 64}),
+			"inside a clone"},
 		{"output in a clone",
 			acts(action.Clone{Actions: []action.Action{action.Clone{Actions: []action.Action{action.Output{Port: openflow.PortNormal}}}}}),
 			"output to NORMAL"},

@@ -279,7 +279,7 @@ func (c *claimer) recognise(b *vswitch.Bridge, p *vswitch.Port,
 	}
 
 	switch {
-	case device.Type == tunnelType:
+	case isTunnel(device.Type):
 		known = known || home && device.Options.Get("remote_ip") == "flow" &&
 			device.Options.Get("key") == "flow"
 	case device.Type == "patch" && patchName.MatchString(p.Name) &&
