@@ -56,9 +56,10 @@ type App struct {
 
 	connection connection
 	verbose    int
-	started    bool   // the command line was right, and the verb runs
-	outcome    int    // the exit code if there is no error
-	lastBody   []byte // of the last request that had one
+	started    bool      // the command line was right, and the verb runs
+	outcome    int       // the exit code if there is no error
+	failover   *failover // of the last client, if it has several servers
+	lastBody   []byte    // of the last request that had one
 }
 
 // New returns an App for one call.

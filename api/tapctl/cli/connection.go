@@ -12,7 +12,6 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/api/tapctl/advice"
-	"github.com/tapline-sdn/tapline/api/tapctl/format"
 )
 
 const (
@@ -24,14 +23,17 @@ const (
 // connection says where the controller is and who calls. Each value comes from its flag or, without
 // the flag, from its environment variable.
 type connection struct {
+	context                   string
 	server, token, tokenFile  string
 	caFile, certFile, keyFile string
 }
 
 func (c *connection) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&c.context, "context", "",
+		"context of the client file to use; see the command config")
 	flags.StringVar(&c.server, "server", "",
-		"URL of the controller (TAPLINE_SERVER; default "+defaultServer+")")
-
+		"URL of the controller, or several, separated by commas, of which the first that can be "+
+			"reached is used (TAPLINE_SERVER; default "+defaultServer+")")
 	flags.StringVar(&c.token, "token", "",
 		"token (TAPLINE_TOKEN); other users of this machine can see it in the process list")
 
@@ -54,23 +56,21 @@ func (a *App) AdoptConnection(other *App) { a.connection = other.connection }
 
 // Client returns a client of the controller. Nothing is sent before its first request.
 func (a *App) Client() (*client.Client, error) {
-	server := format.First(a.connection.server, a.Env("TAPLINE_SERVER"), defaultServer)
-	if !strings.Contains(server, "://") {
-		server = "http://" + server
-	}
-
-	token, err := a.findToken()
+	s, err := a.settings()
 	if err != nil {
 		return nil, err
 	}
-
-	httpClient, err := a.httpClient()
+	token, err := a.findToken(s)
+	if err != nil {
+		return nil, err
+	}
+	httpClient, err := a.httpClient(s)
 	if err != nil {
 		return nil, err
 	}
 
 	c, err := client.New(client.Config{
-		Server:     server,
+		Server:     s.servers[0],
 		Token:      token,
 		HTTPClient: httpClient,
 		UserAgent:  "tapctl/" + a.Version,
@@ -78,34 +78,23 @@ func (a *App) Client() (*client.Client, error) {
 	if err != nil {
 		return nil, &advice.Error{
 			Err:  err,
-			Next: "correct --server, --token or their environment variables",
+			Next: "correct --server, --token, their environment variables or the client file",
 		}
 	}
 
 	return c, nil
 }
 
-// findToken returns the token of the flags, else of the environment, else of the files that a
-// controller writes by default.
-func (a *App) findToken() (string, error) {
-	c := &a.connection
-	var path string
-	switch {
-	case c.token != "":
-		return c.token, nil
-	case c.tokenFile != "":
-		path = c.tokenFile
-	case a.Env("TAPLINE_TOKEN") != "":
-		return a.Env("TAPLINE_TOKEN"), nil
-	default:
-		path = a.Env("TAPLINE_TOKEN_FILE")
+// findToken returns the token of the settings, else of the files that a controller writes by default.
+func (a *App) findToken(s settings) (string, error) {
+	if s.token != "" {
+		return s.token, nil
+	}
+	if s.tokenFile == "" {
+		return a.findDefaultToken(s)
 	}
 
-	if path == "" {
-		return a.findDefaultToken()
-	}
-
-	token, err := readToken(path)
+	token, err := readToken(s.tokenFile)
 	if err != nil {
 		return "", &advice.Error{
 			Err:  err,
@@ -117,7 +106,7 @@ func (a *App) findToken() (string, error) {
 }
 
 // findDefaultToken returns the token of the first file that exists.
-func (a *App) findDefaultToken() (string, error) {
+func (a *App) findDefaultToken(s settings) (string, error) {
 	paths := a.defaultTokenFiles()
 	for _, path := range paths {
 		token, err := readToken(path)
@@ -133,7 +122,7 @@ func (a *App) findDefaultToken() (string, error) {
 		}
 	}
 
-	if format.First(a.connection.certFile, a.Env("TAPLINE_CERT_FILE")) != "" {
+	if s.certFile != "" {
 		return "", nil // The certificate may have a role of its own (client_roles).
 	}
 

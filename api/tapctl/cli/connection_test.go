@@ -24,9 +24,7 @@ func TestTokenAndServer(t *testing.T) {
 	}
 
 	right, wrong := write(filepath.Join(state, "tapline"), tapctltest.Token+"\n"), write(
-		filepath.Join(state, "wrong"),
-		"other",
-	)
+		filepath.Join(state, "wrong"), "other")
 
 	home := t.TempDir()
 	write(filepath.Join(home, ".local", "state", "tapline"), tapctltest.Token)

@@ -104,8 +104,12 @@ func (a *App) reportRefusal(path string, refused *client.Error) {
 			path, format.Printable(f.Field), format.Printable(f.Detail))
 	}
 
+	url := refused.URL
+	if a.failover != nil {
+		url = a.failover.urlOf(url)
+	}
 	fmt.Fprintf(a.Err, "  where: %s %s answered %d %s\n",
-		refused.Method, refused.URL, p.Status, http.StatusText(p.Status))
+		refused.Method, url, p.Status, http.StatusText(p.Status))
 
 	if next := nextAfterStatus[p.Status]; next != "" {
 		fmt.Fprintf(a.Err, "  next: %s\n", next)

@@ -4,25 +4,42 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api/tapctl/advice"
-	"github.com/tapline-sdn/tapline/api/tapctl/format"
 )
 
-// httpClient returns the HTTP client for the flags of the connection.
-func (a *App) httpClient() (*http.Client, error) {
-	config, err := a.tlsConfig()
+// dialTimeout is how long a connection may take to be made if there is another server to try.
+const dialTimeout = 3 * time.Second
+
+// httpClient returns the HTTP client for the settings.
+func (a *App) httpClient(s settings) (*http.Client, error) {
+	config, err := s.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
 
+	dialer := &net.Dialer{}
+	if len(s.servers) > 1 {
+		dialer.Timeout = dialTimeout
+	}
 	var transport http.RoundTripper = &http.Transport{
+		DialContext:       dialer.DialContext,
 		Proxy:             http.ProxyFromEnvironment,
 		ForceAttemptHTTP2: true,
 		DisableKeepAlives: true, // A call sends few requests; no connection must outlive it.
 		TLSClientConfig:   config,
+	}
+
+	a.failover = nil
+	if len(s.servers) > 1 {
+		if a.failover, err = newFailover(transport, s.servers); err != nil {
+			return nil, &advice.Error{Err: err, Next: "correct --server or TAPLINE_SERVER"}
+		}
+		transport = a.failover
 	}
 
 	switch {
@@ -37,24 +54,22 @@ func (a *App) httpClient() (*http.Client, error) {
 	return &http.Client{Transport: &bodyKeeper{next: transport, app: a}}, nil
 }
 
-func (a *App) tlsConfig() (*tls.Config, error) {
+func (s settings) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 
-	if ca := format.First(a.connection.caFile, a.Env("TAPLINE_CA_FILE")); ca != "" {
-		pem, err := os.ReadFile(ca)
+	if s.caFile != "" {
+		pem, err := os.ReadFile(s.caFile)
 		if err != nil {
 			return nil, &advice.Error{Err: fmt.Errorf("--ca-file: %w", err)}
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, advice.New("", "--ca-file %s holds no certificate in PEM form", ca)
+			return nil, advice.New("", "--ca-file %s holds no certificate in PEM form", s.caFile)
 		}
 	}
 
-	cert := format.First(a.connection.certFile, a.Env("TAPLINE_CERT_FILE"))
-	key := format.First(a.connection.keyFile, a.Env("TAPLINE_KEY_FILE"))
-	if cert != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+	if s.certFile != "" || s.keyFile != "" {
+		pair, err := tls.LoadX509KeyPair(s.certFile, s.keyFile)
 		if err != nil {
 			return nil, &advice.Error{
 				Err:  fmt.Errorf("--cert-file and --key-file: %w", err),

@@ -86,7 +86,8 @@ func FlagError(cmd *cobra.Command, err error) error {
 			return err
 		}
 		name := unknown.GetSpecifiedName()
-		return fmt.Errorf("there is no flag --%s%s", name, advice.DidYouMean("--"+name, flagNames(cmd)))
+		return fmt.Errorf("there is no flag --%s%s", name,
+			advice.DidYouMean("--"+name, flagNames(cmd)))
 
 	case errors.As(err, &value):
 		f := value.GetFlag()

@@ -80,11 +80,12 @@ func Root(app *cli.App) *cobra.Command {
 	return root
 }
 
-// callBy has usage and examples call the program by its name.
+// callBy has usage and examples, also of all subcommands, call the program by its name.
 func callBy(root *cobra.Command, name string) {
-	for _, cmd := range append(root.Commands(), root) {
-		cmd.Example = strings.ReplaceAll(cmd.Example, "tapctl ", name+" ")
-		cmd.Use = strings.ReplaceAll(cmd.Use, "tapctl ", name+" ")
+	root.Example = strings.ReplaceAll(root.Example, "tapctl ", name+" ")
+	root.Use = strings.ReplaceAll(root.Use, "tapctl ", name+" ")
+	for _, sub := range root.Commands() {
+		callBy(sub, name)
 	}
 }
 

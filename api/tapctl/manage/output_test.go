@@ -38,8 +38,10 @@ func TestOutputCSV(t *testing.T) {
 	require.Contains(t, rows[0], "ID", "all columns are written")
 	require.Contains(t, rows[2], `one, "two"?three`)
 
-	require.Equal(t, "web,error\n", d.Must("tap-flow-show web -o csv --no-headers --columns name,status"))
-	require.Equal(t, 4, strings.Count(d.Must("wire-list -o csv"), "\n")+1, "a row for each host of a wire")
+	require.Equal(t, "web,error\n",
+		d.Must("tap-flow-show web -o csv --no-headers --columns name,status"))
+	require.Equal(t, 4, strings.Count(d.Must("wire-list -o csv"), "\n")+1,
+		"a row for each host of a wire")
 	require.Regexp(t, `^NAME,ROLE,EXPIRES,TOKEN\nx,viewer,never,tl_\S+\n$`,
 		d.Must("token-create --role viewer x -o csv"))
 }
