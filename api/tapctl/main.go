@@ -33,6 +33,8 @@ func main() {
 		Width:   terminalWidth(os.Stdout),
 		Live:    terminalWidth(os.Stderr) > 0,
 		Facts:   facts.Read,
+
+		Interactive: terminalWidth(os.Stdin) > 0 && terminalWidth(os.Stderr) > 0,
 	}, os.Args[1:])
 
 	stop()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,8 @@ const (
 	ExitFailed  = 1
 	ExitUsage   = 2
 	ExitPending = 3
+	// ExitInterrupted is 128 and the number of SIGINT, as of a shell.
+	ExitInterrupted = 130
 )
 
 // World is what one call of the command line sees of the world.
@@ -36,6 +39,8 @@ type World struct {
 	Root    bool // runs as root
 	Width   int  // columns of the terminal that Out is; 0 if it is none
 	Live    bool // Err is a terminal, so long work shows that it goes on
+	// Interactive says that In and Err are a terminal, so questions can be asked.
+	Interactive bool
 	// Facts reads the physical NICs of this machine; with all, every Ethernet device.
 	Facts func(all bool) (api.HostFacts, error)
 }
@@ -56,10 +61,13 @@ type App struct {
 
 	connection connection
 	verbose    int
-	started    bool      // the command line was right, and the verb runs
-	outcome    int       // the exit code if there is no error
-	failover   *failover // of the last client, if it has several servers
-	lastBody   []byte    // of the last request that had one
+	yes        bool // flag --yes
+	// progressing says that a Progress is shown.
+	progressing atomic.Bool
+	started     bool      // the command line was right, and the verb runs
+	outcome     int       // the exit code if there is no error
+	failover    *failover // of the last client, if it has several servers
+	lastBody    []byte    // of the last request that had one
 }
 
 // New returns an App for one call.
@@ -107,6 +115,9 @@ func (a *App) Execute(ctx context.Context, root *cobra.Command, args []string) i
 	}
 
 	a.report(ctx, called.CommandPath(), err)
+	if errors.Is(err, context.Canceled) {
+		return ExitInterrupted
+	}
 	return a.FailureCode
 }
 

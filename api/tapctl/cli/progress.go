@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
 )
 
 // progressDelay is how long work may take before the terminal shows that it goes on.
@@ -13,22 +15,50 @@ const progressDelay = time.Second
 // Working shows on a terminal that something takes long. The function that it returns ends that and
 // clears the line; it must be called once.
 func (a *App) Working(what string) (stop func()) {
-	if !a.Live || a.verbose > 0 {
-		return func() {}
-	}
-
-	done := make(chan struct{})
-	var running sync.WaitGroup
-	running.Go(func() { a.showProgress(what, done) })
-
-	return func() {
-		close(done)
-		running.Wait()
-	}
+	p := a.Progress()
+	p.Set("%s", what)
+	return p.Stop
 }
 
-// showProgress rewrites one line every second until done is closed.
-func (a *App) showProgress(what string, done <-chan struct{}) {
+// Progress is a line on a terminal that says what goes on, once it takes long.
+type Progress struct {
+	app    *App
+	done   chan struct{}
+	writer sync.WaitGroup // the goroutine that writes the line
+
+	mu   sync.Mutex
+	text string
+}
+
+// Progress begins to show what goes on. The caller stops it once. Only the outermost of several that
+// run at the same time is shown.
+func (a *App) Progress() *Progress {
+	p := &Progress{app: a, done: make(chan struct{})}
+	isShown := a.Live && a.verbose == 0 && a.progressing.CompareAndSwap(false, true)
+	if isShown {
+		p.writer.Go(func() {
+			defer a.progressing.Store(false)
+			p.show()
+		})
+	}
+	return p
+}
+
+// Set says what goes on.
+func (p *Progress) Set(text string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = format.Printable(fmt.Sprintf(text, args...))
+}
+
+// Stop clears the line.
+func (p *Progress) Stop() {
+	close(p.done)
+	p.writer.Wait()
+}
+
+// show rewrites the line every second until it is stopped.
+func (p *Progress) show() {
 	const clearLine = "\r\x1b[K"
 	begin := time.Now()
 	tick := time.NewTicker(progressDelay)
@@ -37,11 +67,14 @@ func (a *App) showProgress(what string, done <-chan struct{}) {
 	for shown := false; ; shown = true {
 		select {
 		case <-tick.C:
+			p.mu.Lock()
+			text := p.text
+			p.mu.Unlock()
 			elapsed := time.Since(begin).Round(time.Second)
-			fmt.Fprintf(a.Err, "%s%s (%v)", clearLine, what, elapsed)
-		case <-done:
+			fmt.Fprintf(p.app.Err, "%s%s (%v)", clearLine, text, elapsed)
+		case <-p.done:
 			if shown {
-				fmt.Fprint(a.Err, clearLine)
+				fmt.Fprint(p.app.Err, clearLine)
 			}
 			return
 		}

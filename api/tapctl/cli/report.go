@@ -62,6 +62,14 @@ func (a *App) Settle(noun, name string, health kind.Health) {
 	}
 }
 
+// SettleDeletion prints that a deletion is not complete, and why, and sets the exit code.
+func (a *App) SettleDeletion(noun, name, reason string) {
+	reason = format.First(reason, "not all switches have dropped it yet")
+	fmt.Fprintf(a.Err, "%s %q is being deleted: %s\n",
+		noun, format.Printable(name), format.Printable(reason))
+	a.SetOutcome(ExitPending)
+}
+
 // report prints an error: what is wrong, where, and what to do next.
 func (a *App) report(ctx context.Context, path string, err error) {
 	if lines, next, ok := advice.Of(err); ok {

@@ -116,7 +116,7 @@ func TestInterruption(t *testing.T) {
 		},
 	}, []string{"tap-flow-enable", "web"})
 
-	require.Equal(t, cli.ExitFailed, code)
+	require.Equal(t, cli.ExitInterrupted, code)
 	require.Contains(t, stderr.String(),
 		"interrupted\n  next: it is not known whether a change took effect")
 }

@@ -2,7 +2,6 @@ package declare
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -62,7 +61,7 @@ func apply(app *cli.App) *cobra.Command {
 		Args:    cli.NoArgs,
 		Formats: []string{"text", "json", "yaml"},
 		Run: func(cmd *cobra.Command, _ []string) error {
-			if err := source.requireFiles(); err != nil {
+			if err := source.requireSource(cmd); err != nil {
 				return err
 			}
 			dry, err := readDryRun(dryRun)
@@ -74,9 +73,14 @@ func apply(app *cli.App) *cobra.Command {
 	}))
 
 	source.bind(cmd)
-	cmd.Flags().StringVar(&dryRun, "dry-run", "false", "show what would change, and change nothing")
-	cmd.Flags().Lookup("dry-run").NoOptDefVal = "true"
+	bindDryRun(cmd, &dryRun)
 	return cmd
+}
+
+// bindDryRun adds flag --dry-run.
+func bindDryRun(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "dry-run", "false", "show what would change, and change nothing")
+	cmd.Flags().Lookup("dry-run").NoOptDefVal = "true"
 }
 
 // readDryRun reads --dry-run; the words of kubectl work too.
@@ -103,24 +107,9 @@ func runApply(ctx context.Context, app *cli.App, source sourceFlags, dryRun bool
 		return writeChanges(app, source.set, p.changes, true)
 	}
 
-	if err := desired.Pin(ctx, p.client, p.current, p.steps); err != nil {
+	if err := p.make(ctx, app, source.set); err != nil {
 		return err
 	}
-
-	for i, step := range p.steps {
-		if err := step.Send(ctx, p.client); err != nil {
-			if i > 0 {
-				fmt.Fprintf(app.Err, "%d of %d changes were made; apply again to make the others\n",
-					i, len(p.steps))
-			}
-			return err
-		}
-	}
-
-	if err := writeChanges(app, source.set, p.changes, false); err != nil {
-		return err
-	}
-
 	return awaitApplied(ctx, app, p)
 }
 

@@ -30,7 +30,7 @@ Exit codes: 0 no difference; 1 differences; 2 or more an error, such as a bad do
 		Formats: []string{"text", "json", "yaml"},
 		Run: func(cmd *cobra.Command, _ []string) error {
 			app.FailureCode = exitTrouble
-			if err := source.requireFiles(); err != nil {
+			if err := source.requireSource(cmd); err != nil {
 				return err
 			}
 

@@ -39,7 +39,7 @@ func plan(app *cli.App, newRoot func(*cli.App) *cobra.Command) *cobra.Command {
 			switch {
 			case len(source.files) > 0 && len(args) > 0:
 				return cli.Usage("-f is given together with a verb: want one or the other")
-			case len(source.files) > 0:
+			case len(source.files) > 0, source.emptiesSet(cmd) && len(args) == 0:
 				return planDocuments(cmd.Context(), app, source)
 			case len(args) > 0:
 				return planVerb(app, newRoot, cmd, args)

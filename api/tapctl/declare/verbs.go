@@ -14,7 +14,7 @@ import (
 // Verbs returns the commands of this package. Verb plan runs other verbs: it gets a root command
 // for an App from newRoot.
 func Verbs(app *cli.App, newRoot func(*cli.App) *cobra.Command) []*cobra.Command {
-	return []*cobra.Command{apply(app), diff(app), export(app), plan(app, newRoot)}
+	return []*cobra.Command{apply(app), diff(app), remove(app), export(app), plan(app, newRoot)}
 }
 
 // defaultSet is the apply set of documents that are applied without --set.
@@ -38,14 +38,20 @@ type sourceFlags struct {
 	prune bool
 }
 
-func (f *sourceFlags) bind(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.files, "filename", "f", nil,
+// bindFiles adds flag -f alone.
+func (f *sourceFlags) bindFiles(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&f.files, "filename", "f", nil,
 		"file, directory, or - for standard input; may be repeated")
+}
+
+func (f *sourceFlags) bind(cmd *cobra.Command) {
+	f.bindFiles(cmd)
+	flags := cmd.Flags()
 	flags.StringVar(&f.set, "set", defaultSet,
 		"apply set that new resources belong to; --prune deletes only from it")
 	flags.BoolVar(&f.prune, "prune", false,
-		"also delete resources of the apply set that the documents no longer describe")
+		"also delete resources of the apply set that the documents no longer describe; "+
+			"without -f, all of a --set")
 }
 
 // requireFiles fails if no documents are named.
@@ -56,6 +62,20 @@ func (f *sourceFlags) requireFiles() error {
 	return nil
 }
 
+// requireSource fails if it is not said what to apply: documents or, with --prune and a --set that is
+// named, none.
+func (f *sourceFlags) requireSource(cmd *cobra.Command) error {
+	if f.emptiesSet(cmd) {
+		return nil
+	}
+	return f.requireFiles()
+}
+
+// emptiesSet reports whether a whole apply set is to be deleted.
+func (f *sourceFlags) emptiesSet(cmd *cobra.Command) bool {
+	return len(f.files) == 0 && f.prune && cmd.Flags().Changed("set")
+}
+
 // prepared is what has to be done so that the controller has what documents describe.
 type prepared struct {
 	client  *client.Client
@@ -64,24 +84,35 @@ type prepared struct {
 	steps   []desired.Step
 }
 
+// read reads documents and the controller's resources.
+func (f *sourceFlags) read(
+	ctx context.Context, app *cli.App,
+) (p prepared, want []*desired.Resource, err error) {
+	if len(f.files) > 0 {
+		if want, err = desired.Read(f.files, app.In); err != nil {
+			return prepared{}, nil, err
+		}
+	}
+
+	p.client, err = app.Client()
+	if err != nil {
+		return prepared{}, nil, err
+	}
+	state, err := cloud.Read(ctx, p.client)
+	if err != nil {
+		return prepared{}, nil, err
+	}
+	p.current = desired.NewCurrent(state)
+	return p, want, nil
+}
+
 // prepare reads documents and the controller's resources, and finds the changes.
 func (f *sourceFlags) prepare(ctx context.Context, app *cli.App) (prepared, error) {
-	want, err := desired.Read(f.files, app.In)
+	p, want, err := f.read(ctx, app)
 	if err != nil {
 		return prepared{}, err
 	}
 
-	c, err := app.Client()
-	if err != nil {
-		return prepared{}, err
-	}
-
-	state, err := cloud.Read(ctx, c)
-	if err != nil {
-		return prepared{}, err
-	}
-
-	p := prepared{client: c, current: desired.NewCurrent(state)}
 	p.changes, err = desired.Compare(p.current, want, desired.Options{Set: f.set, Prune: f.prune})
 	if err != nil {
 		return prepared{}, err

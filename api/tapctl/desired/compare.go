@@ -74,12 +74,13 @@ func Compare(current *Current, want []*Resource, o Options) ([]*Change, error) {
 		return nil, mistakes(c.errs)
 	}
 
-	slices.SortStableFunc(
-		changes,
-		func(a, b *Change) int { return cmp.Compare(a.rank(), b.rank()) },
-	)
-
+	sortChanges(changes)
 	return changes, nil
+}
+
+// sortChanges sorts changes by kind, deletions last.
+func sortChanges(changes []*Change) {
+	slices.SortStableFunc(changes, func(a, b *Change) int { return cmp.Compare(a.rank(), b.rank()) })
 }
 
 // rank orders changes by kind. Deletions come last, in reverse order.

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
@@ -66,6 +67,9 @@ func locate(steps []Step, problem api.FieldProblem) (*document.Error, bool) {
 	return change.want.fault(match[2], "%s", problem.Detail), true
 }
 
+// ErrChanged means that a resource is no longer as it was when the changes were found.
+var ErrChanged = errors.New("was changed by somebody else at the same time; nothing was changed")
+
 // Pin reads again what the steps are about to change. It must be as it was when the changes were
 // found. From then on the steps carry its ETag, so that a change of somebody else is never
 // overwritten.
@@ -84,8 +88,7 @@ func Pin(ctx context.Context, c *client.Client, current *Current, steps []Step) 
 		}
 
 		if gone || !reflect.DeepEqual(now.fields, have.fields) || now.Name != have.Name {
-			return fmt.Errorf("%s %q was changed by somebody else at the same time: "+
-				"nothing is changed; apply again", kind.Noun(step.Kind), step.change.Name)
+			return fmt.Errorf("%s %q %w", step.Noun(), step.Name(), ErrChanged)
 		}
 		if step.Action != Create { // A replacement creates a new resource, without an ETag.
 			step.ifMatch = etag
@@ -111,7 +114,7 @@ func readAgain(
 		var v api.Guest
 		v, err = c.Guests().Get(ctx, e.ID)
 		if err == nil && !v.Declared {
-			err = fmt.Errorf("guest %q is not declared any more: apply again", e.ID)
+			err = fmt.Errorf("guest %q %w: it is not declared any more", e.Name, ErrChanged)
 		}
 		state.Guests, etag = map[string]api.Guest{v.ID: v}, v.ETag
 	case tapService:
@@ -131,23 +134,34 @@ func readAgain(
 	return NewCurrent(state).All[0], etag, nil
 }
 
-// Send makes the request of a step.
-func (s Step) Send(ctx context.Context, c *client.Client) error {
-	err := s.send(ctx, c)
+// Send makes the request of a step. A deletion waits for the switches; it is [client.ErrPending] if
+// they have not followed in that time.
+func (s Step) Send(ctx context.Context, c *client.Client, wait time.Duration) error {
+	err := s.send(ctx, c, wait)
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", kind.Noun(s.Kind), s.change.Name, err)
+		return fmt.Errorf("%s: %w", s, err)
 	}
 	return nil
 }
 
-func (s Step) send(ctx context.Context, c *client.Client) error {
+// Reason is why a resource that the step has deleted is not gone yet; "" if it cannot be said.
+func (s Step) Reason(ctx context.Context, c *client.Client) string {
+	k, _ := kind.Find(s.Kind)
+	o, err := k.Get(ctx, c, s.Ref)
+	if err != nil {
+		return ""
+	}
+	return o.Health.Reason
+}
+
+func (s Step) send(ctx context.Context, c *client.Client, wait time.Duration) error {
 	switch s.Kind {
 	case host:
-		return sendTo(ctx, c.Hosts(), s)
+		return sendTo(ctx, c.Hosts(), s, wait)
 	case guest:
-		return sendTo(ctx, c.Guests(), s)
+		return sendTo(ctx, c.Guests(), s, wait)
 	case tapFlow:
-		return sendTo(ctx, c.TapFlows().Resource, s)
+		return sendTo(ctx, c.TapFlows().Resource, s, wait)
 	case tapService:
 		var err error
 		switch s.Action {
@@ -156,7 +170,7 @@ func (s Step) send(ctx context.Context, c *client.Client) error {
 		case disable:
 			_, err = c.TapServices().Disable(ctx, s.Ref, client.IfMatch(s.ifMatch))
 		default:
-			err = sendTo(ctx, c.TapServices().Resource, s)
+			err = sendTo(ctx, c.TapServices().Resource, s, wait)
 		}
 
 		return err
@@ -165,7 +179,9 @@ func (s Step) send(ctx context.Context, c *client.Client) error {
 }
 
 // sendTo creates, updates or deletes a resource of one kind.
-func sendTo[T, L, C, P any](ctx context.Context, r client.Resource[T, L, C, P], s Step) error {
+func sendTo[T, L, C, P any](
+	ctx context.Context, r client.Resource[T, L, C, P], s Step, wait time.Duration,
+) error {
 	switch s.Action {
 	case Create:
 		body, err := toBody[C](s.Body)
@@ -183,5 +199,5 @@ func sendTo[T, L, C, P any](ctx context.Context, r client.Resource[T, L, C, P], 
 		_, err = r.Update(ctx, s.Ref, patch, client.IfMatch(s.ifMatch))
 		return err
 	}
-	return r.Delete(ctx, s.Ref, client.IfMatch(s.ifMatch))
+	return r.Delete(ctx, s.Ref, client.IfMatch(s.ifMatch), client.Wait(wait))
 }

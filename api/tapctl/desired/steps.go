@@ -2,10 +2,12 @@ package desired
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
 // The actions of steps beside Create, Update and Delete.
@@ -21,22 +23,31 @@ type Step struct {
 	ifMatch string // ETag that the resource must still have; "" for a creation
 }
 
+// Noun is the kind of the step's resource in sentences.
+func (s Step) Noun() string { return kind.Noun(s.Kind) }
+
+// Name is the name of the step's resource.
+func (s Step) Name() string { return s.change.Name }
+
+// String is the resource that the step is about.
+func (s Step) String() string { return fmt.Sprintf("%s %q", s.Noun(), s.Name()) }
+
 // Steps returns the requests that make changes, in an order in which none is refused because of
 // another: first deletions, each kind before those it refers to; then the rest, the other way
 // round.
 func Steps(changes []*Change, set string) ([]Step, error) {
 	var steps []Step
-	for _, kind := range slices.Backward(Kinds[:]) {
+	for _, key := range slices.Backward(Kinds[:]) {
 		for _, c := range changes {
-			if c.Kind == kind && (c.Action == Delete || c.Action == Replace) {
+			if c.Kind == key && (c.Action == Delete || c.Action == Replace) {
 				steps = append(steps, c.step(Delete, c.have.ID))
 			}
 		}
 	}
 
-	for _, kind := range Kinds {
+	for _, key := range Kinds {
 		for _, c := range changes {
-			if c.Kind != kind {
+			if c.Kind != key {
 				continue
 			}
 			more, err := c.steps(set)

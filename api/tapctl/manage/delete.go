@@ -1,19 +1,18 @@
 package manage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
-	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
-// remove is the command that deletes resources.
-func (v verbs[T, L]) remove() *cobra.Command {
+// remove is the command that deletes resources. The options of its requests may be nil.
+func (v verbs[T, L]) remove(options func() []client.Option) *cobra.Command {
 	run := func(cmd *cobra.Command, args []string) error {
 		c, err := v.app.Client()
 		if err != nil {
@@ -21,12 +20,13 @@ func (v verbs[T, L]) remove() *cobra.Command {
 		}
 
 		return v.app.Each(cmd, args, func(ref string) error {
-			err := v.requests(c).Delete(cmd.Context(), ref, client.Wait(v.app.Wait))
+			opts := []client.Option{client.Wait(v.app.Wait)}
+			if options != nil {
+				opts = append(opts, options()...)
+			}
+			err := v.requests(c).Delete(cmd.Context(), ref, opts...)
 			if errors.Is(err, client.ErrPending) {
-				v.app.Settle(v.kind.Noun, ref, kind.Health{
-					Status: api.Pending,
-					Reason: "it is deleted, but not all switches have dropped it yet",
-				})
+				v.app.SettleDeletion(v.kind.Noun, ref, v.reason(cmd.Context(), c, ref))
 				err = nil
 			}
 
@@ -42,6 +42,15 @@ func (v verbs[T, L]) remove() *cobra.Command {
 			`  tapctl %[1]s-delete NAME
   tapctl %[1]s-delete NAME ANOTHER`, cli.SomeArgs("ID"), run)),
 	)
+}
+
+// reason is why a resource is not gone yet; "" if it cannot be said.
+func (v verbs[T, L]) reason(ctx context.Context, c *client.Client, ref string) string {
+	found, err := v.requests(c).Get(ctx, ref)
+	if err != nil || v.kind.Health == nil {
+		return ""
+	}
+	return v.kind.Health(found).Reason
 }
 
 // writeDeleted says that a resource was deleted. An encoding says nothing, since there is no

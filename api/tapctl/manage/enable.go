@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
@@ -54,6 +55,13 @@ func (v switchVerbs[T, L]) command(
 			}
 		}
 
+		if all && len(args) > 0 {
+			err := v.app.Confirm("%s %s?", word, format.Counted(len(args), v.kind.Noun))
+			if err != nil {
+				return err
+			}
+		}
+
 		return v.switchEach(cmd, args, act(requests))
 	}
 
@@ -62,6 +70,7 @@ func (v switchVerbs[T, L]) command(
   tapctl %[1]s-`+word+` NAME ANOTHER --wait 10s
   tapctl %[1]s-`+word+" --all", cobra.ArbitraryArgs, run)))
 
+	v.app.BindYes(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, word+" all "+v.kind.Plural())
 	return cmd
 }

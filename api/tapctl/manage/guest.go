@@ -16,7 +16,7 @@ func guestVerbs(app *cli.App) []*cobra.Command {
 		func(c *client.Client) requests[api.Guest, api.GuestList] { return c.Guests() }}
 
 	return []*cobra.Command{
-		createGuest(app), updateGuest(app), v.show(), v.remove(),
+		createGuest(app), updateGuest(app), v.show(), v.remove(nil),
 		v.list(filter("name", "of this name"), filter("host-id", "that run on this host"),
 			filter("declared", "that were declared (true) or only detected (false)"),
 			filter("applied-by", "that this apply set made")),

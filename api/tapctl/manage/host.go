@@ -16,12 +16,29 @@ func hostVerbs(app *cli.App) []*cobra.Command {
 		func(c *client.Client) requests[api.Host, api.HostList] { return c.Hosts() }}
 
 	return []*cobra.Command{
-		createHost(app), updateHost(app), v.show(), v.remove(), hostFacts(app),
+		createHost(app), updateHost(app), v.show(), deleteHost(v), hostFacts(app),
 		v.list(filter("name", "of this name"),
 			filter("status", "of this status: pending, ready or error"),
 			filter("connected", "whose switch is connected, or not: true or false"),
 			filter("applied-by", "that this apply set made")),
 	}
+}
+
+// deleteHost is the command that deletes hosts. A host that cannot be reached takes --force.
+func deleteHost(v verbs[api.Host, api.HostList]) *cobra.Command {
+	var force bool
+	cmd := v.remove(func() []client.Option {
+		if !force {
+			return nil
+		}
+		return []client.Option{client.Where("force", "true")}
+	})
+
+	cmd.Example += "\n  tapctl host-delete h1 --force"
+	cmd.Flags().BoolVar(&force, "force", false,
+		"delete a host that cannot be reached although it may still mirror; it is cleaned when it "+
+			"returns")
+	return cmd
 }
 
 // hostFlags are the flags that host-create and host-update share.

@@ -20,7 +20,7 @@ func tapFlowVerbs(app *cli.App) []*cobra.Command {
 		func(c *client.Client) switchRequests[api.TapFlow, api.TapFlowList] { return c.TapFlows() }}
 
 	return []*cobra.Command{
-		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(),
+		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(nil),
 		switches.enable(), switches.disable(),
 		v.list(filter("name", "of this name"), filter("tap-id", "that go to this tap service"),
 			filter("type", "of this type: vnic or vswitch"), filter("guest-id", "of this guest"),

@@ -1,6 +1,9 @@
 package manage
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/tapline-sdn/tapline/api"
@@ -21,7 +24,7 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 		}}
 
 	return []*cobra.Command{
-		createTapService(app), updateTapService(app), v.show(), v.remove(),
+		createTapService(app), updateTapService(app), v.show(), v.remove(nil),
 		switches.enable(), switches.disable(),
 		v.list(
 			filter("name", "of this name"),
@@ -41,11 +44,16 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 
 func createTapService(app *cli.App) *cobra.Command {
 	var body api.TapServiceCreate
+	var enable bool
 	run := func(cmd *cobra.Command, args []string) error {
 		body.Name = args[0]
 		c, err := app.Client()
 		if err != nil {
 			return err
+		}
+		if enable {
+			service, err := createEnabled(cmd.Context(), app, c, body)
+			return written(app, kind.TapServices(), service, err)
 		}
 		service, err := c.TapServices().Create(cmd.Context(), body, client.Wait(app.Wait))
 		return written(app, kind.TapServices(), service, err)
@@ -53,12 +61,12 @@ func createTapService(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb(
 		"tap-service",
-		"create --type guest|host --target-id ID [--mac-addr MAC] NAME",
-		"Create a tap service, disabled",
+		"create --type guest|host --target-id ID [--mac-addr MAC] [--enable] NAME",
+		"Create a tap service, disabled unless --enable is given",
 		`  # collect in a guest, on a NIC that is added to it
   tapctl %[1]s-create --type guest --target-id ids-vm ids
   # collect on an unused physical NIC of a host
-  tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 probe
+  tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 --enable probe
   tapctl %[1]s-enable ids --wait 10s`,
 		cli.OneArg("NAME"),
 		run,
@@ -70,8 +78,24 @@ func createTapService(app *cli.App) *cobra.Command {
 	flags.StringVar(&body.MACAddr, "mac-addr", "",
 		"with --type host: MAC address of the unused NIC that collects")
 
+	flags.BoolVar(&enable, "enable", false, "enable it at once")
 	cli.Require(cmd, "type", "target-id")
 	return cmd
+}
+
+// createEnabled creates a tap service and enables it, which takes a request of its own.
+func createEnabled(
+	ctx context.Context, app *cli.App, c *client.Client, body api.TapServiceCreate,
+) (api.TapService, error) {
+	if _, err := c.TapServices().Create(ctx, body); err != nil {
+		return api.TapService{}, err
+	}
+
+	service, err := c.TapServices().Enable(ctx, body.Name, client.Wait(app.Wait))
+	if err != nil {
+		return api.TapService{}, fmt.Errorf("the tap service is created, but not enabled: %w", err)
+	}
+	return service, nil
 }
 
 func updateTapService(app *cli.App) *cobra.Command {

@@ -17,7 +17,7 @@ func tokenVerbs(app *cli.App) []*cobra.Command {
 	v := verbs[api.Token, api.TokenList]{app, kind.Tokens(),
 		func(c *client.Client) requests[api.Token, api.TokenList] { return c.Tokens() }}
 
-	revoke := v.remove()
+	revoke := v.remove(nil)
 	revoke.Short = "Revoke tokens, at once"
 
 	return []*cobra.Command{

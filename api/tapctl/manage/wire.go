@@ -14,7 +14,7 @@ func wireVerbs(app *cli.App) []*cobra.Command {
 		func(c *client.Client) requests[api.Wire, api.WireList] { return c.Wires() }}
 
 	return []*cobra.Command{
-		updateWire(app), v.show(), v.remove(),
+		updateWire(app), v.show(), v.remove(nil),
 		v.list(filter("name", "of this name"), filter("host-id", "that this host carries")),
 	}
 }

@@ -2,6 +2,8 @@ package manage_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -182,7 +184,7 @@ func TestDeleteWaitsForTheSwitches(t *testing.T) {
 
 			code, stdout, stderr := d.Run("tap-flow-delete sw --wait 10ms -o " + output)
 			require.Equal(t, cli.ExitPending, code, stderr)
-			require.Contains(t, stderr, "it is deleted, but not all switches have dropped it yet")
+			require.Contains(t, stderr, `tap flow "sw" is being deleted: not all switches have dropped it yet`)
 			require.Equal(t, map[string]string{
 				"table": "tap flow \"sw\" deleted\n", "json": "", "id": "sw\n",
 			}[output], stdout)
@@ -190,9 +192,73 @@ func TestDeleteWaitsForTheSwitches(t *testing.T) {
 	}
 }
 
+func TestServiceIsCreatedEnabled(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	d.Must("guest-create vm2 --nic mac=52:54:00:00:00:02")
+	const create = "tap-service-create --type guest --target-id vm2 --enable "
+
+	require.Contains(t, d.Must("plan "+create+"new"), "tap-service/new create")
+	require.Len(t, d.Engine.Services(), 2)
+	require.True(t, object[api.TapService](t, d, create+"new").Enabled)
+	d.WaitFails(cli.ExitPending, "tap-service-create --type guest --target-id vm1 --wait 20ms --enable other")
+	require.Contains(t, d.Fails(cli.ExitFailed, create+"new"), "name")
+}
+
+func TestHostDeleteForce(t *testing.T) {
+	var queries []string
+	controller := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		queries = append(queries, r.Method+" "+r.URL.RequestURI())
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(controller.Close)
+
+	d := tapctltest.New(t)
+	d.Env["TAPLINE_SERVER"] = controller.URL
+	require.Equal(t, "host \"h1\" deleted\n", d.Must("host-delete h1 --force"))
+	require.Equal(t, "host \"h1\" deleted\n", d.Must("host-delete h1"))
+	require.Equal(t, []string{"DELETE /api/v1/hosts/h1?force=true", "DELETE /api/v1/hosts/h1"}, queries)
+}
+
 func TestPluginVerbs(t *testing.T) {
 	d := tapctltest.New(t)
 	require.Contains(t, d.Must("plugin-list"), "NAME")
 	require.Contains(t, d.Fails(cli.ExitFailed, "plugin-show nobody"), "next: ")
 	require.Contains(t, d.Fails(cli.ExitFailed, "plugin-reload nobody"), "next: ")
+}
+
+func TestAllAsksOnATerminal(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	enabled := func() (n int) {
+		for _, f := range d.Engine.Flows() {
+			if f.Enabled {
+				n++
+			}
+		}
+		return n
+	}
+	d.World.Interactive = true
+
+	for _, answer := range []string{"", "\n", "n\n", "nay\n", "yesterday\n"} {
+		d.Stdin = answer
+		stderr := d.Fails(cli.ExitFailed, "tap-flow-disable --all")
+		require.Contains(t, stderr, "disable 2 tap flows? [y/N] ")
+		require.Contains(t, stderr, "nothing was changed\n  next: answer y, or give --yes")
+		require.Equal(t, 2, enabled(), "%q", answer)
+	}
+
+	d.Stdin = "y\n"
+	code, _, _ := d.Run("tap-flow-disable --all")
+	require.Equal(t, cli.ExitDone, code)
+	require.Equal(t, 0, enabled())
+
+	d.Stdin = ""
+	d.Must("tap-flow-enable --all --yes")
+	require.Equal(t, 2, enabled())
+	d.Must("tap-flow-disable web") // One that is named needs no answer.
+
+	d.World.Interactive = false
+	d.Must("tap-flow-disable --all")
+	require.Equal(t, 0, enabled(), "a script is not asked")
 }

@@ -110,7 +110,7 @@ func TestDeleteAndWait(t *testing.T) {
 		d.Engine.SetLeaving(id, true)
 		code, _, stderr := d.Run("tap-flow-delete net0-100 --wait 10ms -o " + output)
 		require.Equal(t, cli.ExitPending, code, stderr)
-		require.Contains(t, stderr, "it is deleted, but not all switches")
+		require.Contains(t, stderr, "is being deleted: not all switches")
 		d.Must(
 			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id " +
 				"ids net0-100",
