@@ -21,8 +21,11 @@ import (
 // root is the top folder of the project.
 const root = "../.."
 
-// documentTime bounds how long a document's commands may take, with the building of the programs.
-const documentTime = 5 * time.Minute
+// documentTime bounds how long a document's commands may take; buildTime, the programs.
+const (
+	documentTime = 5 * time.Minute
+	buildTime    = 15 * time.Minute
+)
 
 // TestReadmeWalk types the walk through the lab as README has it, line by line, in one shell.
 func TestReadmeWalk(t *testing.T) {
@@ -86,6 +89,14 @@ func typed(t *testing.T, document, mark string, change func(string) string) stri
 			t.Error(err)
 		}
 	})
+
+	// The document builds too. That it finds everything built keeps a busy machine out of the test.
+	build, cancel := context.WithTimeout(t.Context(), buildTime)
+	defer cancel()
+	if out, err := exec.CommandContext(build, "make", "-C", root,
+		"build").CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), documentTime)
 	defer cancel()
