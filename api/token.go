@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Token is an access token without its secret, which only [TokenCreated] has.
 type Token struct {
@@ -24,9 +27,24 @@ type TokenCreated struct {
 
 // TokenCreate creates a token.
 type TokenCreate struct {
-	Name      string     `json:"name"`
-	Role      string     `json:"role"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty"` // nil: never
+	Name string `json:"name"`
+	Role string `json:"role"`
+	// ExpiresAt is nil for the lifetime that the controller is configured with, and points to a zero
+	// time for never.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler: never is null.
+func (t TokenCreate) MarshalJSON() ([]byte, error) {
+	type plain TokenCreate
+	if t.ExpiresAt == nil || !t.ExpiresAt.IsZero() {
+		return json.Marshal(plain(t))
+	}
+	return json.Marshal(struct {
+		Name      string     `json:"name"`
+		Role      string     `json:"role"`
+		ExpiresAt *time.Time `json:"expires_at"`
+	}{Name: t.Name, Role: t.Role})
 }
 
 // TokenList is the answer to a list of tokens.

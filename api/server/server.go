@@ -34,6 +34,8 @@ type Config struct {
 	Observer Observer
 	// Parts returns the parts of the controller that the engine does not know; nil: none.
 	Parts func() []api.Part
+	// TokenLifetime is the validity of tokens that are created without a choice; 0: without end.
+	TokenLifetime time.Duration
 	// Settings returns the effective configuration, without secrets; nil: 404.
 	Settings func() (json.RawMessage, error)
 	Logger   *slog.Logger // nil discards
@@ -67,6 +69,8 @@ type server struct {
 	settings func() (json.RawMessage, error)
 	log      *slog.Logger
 	version  string
+
+	tokenLifetime time.Duration
 
 	echo       *echo.Echo
 	contract   *contract.Contract
@@ -102,6 +106,8 @@ func newServer(cfg Config) *server {
 		settings: cfg.Settings,
 		log:      cfg.Logger,
 		version:  cfg.Version,
+
+		tokenLifetime: cfg.TokenLifetime,
 
 		echo:       echo.New(),
 		contract:   document,

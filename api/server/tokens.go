@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -79,8 +80,16 @@ func (s *server) createToken(c echo.Context, req request) error {
 	wanted := access.Token{
 		Name: body.Name, Role: access.Role(body.Role), CreatedBy: identity(c).Name,
 	}
-	if body.ExpiresAt != nil {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(req.Body, &fields); err != nil {
+		return err
+	}
+	_, chosen := fields["expires_at"] // Null is a choice, too: never.
+	switch {
+	case body.ExpiresAt != nil:
 		wanted.ExpiresAt = *body.ExpiresAt
+	case !chosen && s.tokenLifetime > 0:
+		wanted.ExpiresAt = time.Now().Add(s.tokenLifetime).Truncate(time.Second)
 	}
 
 	t, secret, err := s.keys.Create(c.Request().Context(), wanted)

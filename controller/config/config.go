@@ -2,9 +2,11 @@ package config
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api/document"
 	"github.com/tapline-sdn/tapline/controller/access"
@@ -16,15 +18,74 @@ type Config struct {
 	// DataDir is the folder of the store, the admin token and the audit log. Relative paths in a
 	// file, here and in all fields that name a file, start at the folder of that file.
 	DataDir    string
+	Store      Store
+	Log        Log
+	Audit      Audit
 	API        API
 	OpenFlow   OpenFlow
 	OVSDB      OVSDB
 	Plugins    []Plugin // exactly one, "mirror"
 	Hypervisor Hypervisor
 	Inventory  Inventory
-	Hosts      []Host // registered at the start, or updated
+	// TunnelNetworks are where a host may move its tunnel address by itself. Elsewhere the first
+	// address that was learned stays until somebody updates the host.
+	TunnelNetworks []netip.Prefix
+	Destinations   Destinations
+	Hosts          []Host // registered at the start, or updated
 
 	source *document.Document // nil if the configuration does not come from a file
+}
+
+// StoreDriver names what keeps intent.
+type StoreDriver string
+
+// DriverBbolt keeps intent in a file of the data directory.
+const DriverBbolt StoreDriver = "bbolt"
+
+// Store says where intent is kept.
+type Store struct {
+	Driver StoreDriver
+}
+
+// LogFormat is the form of log messages.
+type LogFormat string
+
+// The formats.
+const (
+	LogText LogFormat = "text" // key=value
+	LogJSON LogFormat = "json"
+)
+
+// Log configures the log, which goes to standard error.
+type Log struct {
+	Level  slog.Level
+	Format LogFormat
+}
+
+// Audit configures the audit log.
+type Audit struct {
+	Reads bool // also record reads of content, such as of the audit log itself
+	// Retention is how long changes are kept; 0 is for ever. Changes are refused when there is no
+	// room for them beside those that must be kept.
+	Retention time.Duration
+	// Syslog also gets each record: udp:HOST:PORT, tcp:HOST:PORT, or "local" for the syslog of this
+	// machine; "": none.
+	Syslog string
+}
+
+// Evacuation says what happens when the place of a destination cannot be reached and its NIC is
+// seen elsewhere.
+type Evacuation string
+
+// The evacuations.
+const (
+	EvacuationAsk  Evacuation = "ask"  // nothing, until an operator accepts the new place
+	EvacuationAuto Evacuation = "auto" // the destination moves
+)
+
+// Destinations configures where copies may go.
+type Destinations struct {
+	Evacuation Evacuation
 }
 
 // API is the REST interface.
@@ -34,6 +95,12 @@ type API struct {
 	// ClientRoles (key "client_roles" of tls) lets a client certificate replace a token: it maps
 	// common names to roles. With any other common name a token is still required.
 	ClientRoles map[string]access.Role
+	// Origins are web origins (https://HOST[:PORT]) whose pages may change something. Pages of other
+	// origins may not, whatever identity the browser sends.
+	Origins []string
+	// TokenLifetime is the validity of tokens that are created without an expiry.
+	TokenLifetime time.Duration
+	Insecure      bool // plain HTTP outside loopback is meant
 }
 
 // OpenFlow is the listener that the tap bridges connect to.
@@ -42,13 +109,16 @@ type OpenFlow struct {
 	// Advertise is the address that switches connect to: tcp:IP:PORT, or ssl:IP:PORT with TLS. If
 	// it is "", each switch gets the local address of the OVSDB connection to its host.
 	Advertise string
-	TLS       TLS // zero: plain TCP
+	TLS       TLS  // zero: plain TCP
+	Insecure  bool // plain TCP is meant
 }
 
 // OVSDB configures the connections to hosts' databases.
 type OVSDB struct {
 	Listen string // IP:PORT for hosts that connect to us; "": none does
 	TLS    TLS    // for both directions; zero: no "ssl:" hosts, and a plain listener
+	// Insecure lets Listen work without TLS. A host is then known by its source address alone.
+	Insecure bool
 }
 
 // TLS names PEM files. Cert and Key come together.
@@ -116,8 +186,13 @@ type NIC struct {
 // home folder (XDG Base Directory Specification). Without both it is "", which is not valid.
 func Default() *Config {
 	return &Config{
-		DataDir:    defaultDataDir(),
-		API:        API{Listen: "127.0.0.1:8640"},
+		DataDir: defaultDataDir(),
+		Store:   Store{Driver: DriverBbolt},
+		Log:     Log{Level: slog.LevelInfo, Format: LogText},
+		Audit:   Audit{Retention: 365 * day},
+		API: API{
+			Listen: "127.0.0.1:8640", Origins: []string{}, TokenLifetime: 90 * day,
+		},
 		OpenFlow:   OpenFlow{Listen: "0.0.0.0:6653"},
 		Plugins:    []Plugin{{Name: "mirror"}},
 		Hypervisor: Hypervisor{Driver: DriverNone},
@@ -127,6 +202,8 @@ func Default() *Config {
 			IfaceKeys: []string{"iface-id"},
 			IPKeys:    []string{"ip_addresses", "ip"},
 		},
+		TunnelNetworks: []netip.Prefix{},
+		Destinations:   Destinations{Evacuation: EvacuationAsk},
 	}
 }
 

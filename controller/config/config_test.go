@@ -133,18 +133,18 @@ func TestPosition(t *testing.T) {
 	}{
 		{"", 2, 1},
 		{"data_dir", 2, 1},
-		{"api.tls.client_ca", 5, 47},
-		{"plugins", 16, 1},
-		{"plugins[0]", 17, 5},
-		{"plugins[0].sha256", 19, 5},
-		{"plugins[0].config.tunnel", 22, 7},
-		{"plugins[0].config.list[3].four", 31, 30},
-		{`plugins[0].config["dotted.word"]`, 32, 7},
-		{"plugins[0].config.absent", 20, 5},
-		{"plugins[0].config.absent.deeper[1]", 20, 5},
-		{"plugins[7].config", 16, 1},
-		{`hosts[0].wires["net.1"]`, 45, 84},
-		{"hosts[1].nics[1].mac", 53, 9},
+		{"api.tls.client_ca", 11, 47},
+		{"plugins", 24, 1},
+		{"plugins[0]", 25, 5},
+		{"plugins[0].sha256", 27, 5},
+		{"plugins[0].config.tunnel", 30, 7},
+		{"plugins[0].config.list[3].four", 39, 30},
+		{`plugins[0].config["dotted.word"]`, 40, 7},
+		{"plugins[0].config.absent", 28, 5},
+		{"plugins[0].config.absent.deeper[1]", 28, 5},
+		{"plugins[7].config", 24, 1},
+		{`hosts[0].wires["net.1"]`, 55, 84},
+		{"hosts[1].nics[1].mac", 63, 9},
 	}
 	for _, tt := range tests {
 		line, column, ok := c.Position(tt.path)
@@ -165,7 +165,7 @@ func TestError(t *testing.T) {
 	require.EqualError(
 		t,
 		c.Error("plugins[0].config.tunnel", "%q is not supported: want gre", "vxlan"),
-		`testdata/full.good.yml:22:7: plugins[0].config.tunnel: "vxlan" is not supported: want gre`,
+		`testdata/full.good.yml:30:7: plugins[0].config.tunnel: "vxlan" is not supported: want gre`,
 	)
 	require.EqualError(t, c.Error("", "no"), "testdata/full.good.yml:2:1: no")
 	require.EqualError(t, config.Default().Error("api.listen", "no"), "api.listen: no")
@@ -182,8 +182,8 @@ func TestValidateAfterChange(t *testing.T) {
 	require.EqualError(
 		t,
 		err,
-		`testdata/full.good.yml:4:3: api.listen: "x" is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
-testdata/full.good.yml:50:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`,
+		`testdata/full.good.yml:7:3: api.listen: "x" is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
+testdata/full.good.yml:60:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`,
 	)
 	var one *config.Error
 	require.ErrorAs(t, err, &one)

@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api/document"
 )
@@ -30,18 +34,33 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 	}
 	return objectOf(
 		setting("data_dir", textOf(c.DataDir)),
+		setting("store", objectOf(setting("driver", textOf(c.Store.Driver)))),
+		setting("log", objectOf(
+			setting("level", textOf(strings.ToLower(c.Log.Level.String()))),
+			setting("format", textOf(c.Log.Format)),
+		)),
+		setting("audit", objectOf(
+			setting("reads", boolOf(c.Audit.Reads)),
+			setting("retention", textOf(durationText(c.Audit.Retention))),
+			setting("syslog", textOf(c.Audit.Syslog)),
+		)),
 		setting("api", objectOf(
 			setting("listen", textOf(c.API.Listen)),
+			setting("origins", listOf(c.API.Origins)),
+			setting("token_lifetime", textOf(durationText(c.API.TokenLifetime))),
+			setting("insecure", boolOf(c.API.Insecure)),
 			setting("tls", c.API.TLS.encode("client_ca",
 				setting("client_roles", textsOf(c.API.ClientRoles)))),
 		)),
 		setting("openflow", objectOf(
 			setting("listen", textOf(c.OpenFlow.Listen)),
 			setting("advertise", textOf(c.OpenFlow.Advertise)),
+			setting("insecure", boolOf(c.OpenFlow.Insecure)),
 			setting("tls", c.OpenFlow.TLS.encode("ca")),
 		)),
 		setting("ovsdb", objectOf(
 			setting("listen", textOf(c.OVSDB.Listen)),
+			setting("insecure", boolOf(c.OVSDB.Insecure)),
 			setting("tls", c.OVSDB.TLS.encode("ca")),
 		)),
 		setting("plugins", plugins),
@@ -55,6 +74,10 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 			setting("guest_keys", listOf(c.Inventory.GuestKeys)),
 			setting("iface_keys", listOf(c.Inventory.IfaceKeys)),
 			setting("ip_keys", listOf(c.Inventory.IPKeys)),
+		)),
+		setting("tunnel_networks", listOf(prefixTexts(c.TunnelNetworks))),
+		setting("destinations", objectOf(
+			setting("evacuation", textOf(c.Destinations.Evacuation)),
 		)),
 		setting("hosts", hosts),
 	).JSON(), nil
@@ -122,6 +145,26 @@ func (n NIC) encode() (document.Value, error) {
 
 func setting(name string, v document.Value) document.Field {
 	return document.Field{Name: name, Value: v}
+}
+
+// durationText returns a duration in days if it is a whole number of them.
+func durationText(d time.Duration) string {
+	if d > 0 && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return d.String()
+}
+
+func prefixTexts(networks []netip.Prefix) []string {
+	var out []string
+	for _, n := range networks {
+		out = append(out, n.String())
+	}
+	return out
+}
+
+func boolOf(b bool) document.Value {
+	return document.Value{Kind: document.Bool, Text: strconv.FormatBool(b)}
 }
 
 func objectOf(fields ...document.Field) document.Value {

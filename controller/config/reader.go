@@ -68,6 +68,15 @@ func text[T ~string](to *T) reader {
 	}
 }
 
+// boolean reads true or false.
+func boolean(to *bool) reader {
+	return func(d *decoder, path string, v document.Value) {
+		if expect(d, path, v, document.Bool, ", true or false") {
+			*to = v.Text == "true"
+		}
+	}
+}
+
 // texts reads a mapping from any name to text.
 func texts[T ~string](to *map[string]T) reader {
 	return func(d *decoder, path string, v document.Value) {

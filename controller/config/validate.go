@@ -51,7 +51,11 @@ func (c *Config) check() Errors {
 		k.fail("data_dir", "it is missing, and there is no home folder: "+
 			"want a folder such as /var/lib/tapline")
 	}
+	k.storage()
+	k.audit()
 	k.listeners()
+	k.security()
+	k.origins()
 	k.tls("api.tls", c.API.TLS, "client_ca")
 	k.clientRoles()
 	k.tls("openflow.tls", c.OpenFlow.TLS, "ca")
@@ -63,6 +67,7 @@ func (c *Config) check() Errors {
 	k.keys("inventory.guest_keys", c.Inventory.GuestKeys)
 	k.keys("inventory.iface_keys", c.Inventory.IfaceKeys)
 	k.keys("inventory.ip_keys", c.Inventory.IPKeys)
+	k.tunnelNetworks()
 	k.hosts()
 	return k.errs
 }

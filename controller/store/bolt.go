@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ var (
 	bucketMeta   = []byte("meta")
 	metaSchema   = []byte("schema")     // 8 bytes
 	metaCluster  = []byte("cluster_id") // text
+	metaSecret   = []byte("secret")     // SecretSize bytes
 	metaRevision = []byte("revision")   // 8 bytes
 	metaKeyLimit = []byte("key_limit")  // 8 bytes; no key above it was given out
 )
@@ -66,6 +68,7 @@ type Bolt struct {
 	file    os.FileInfo // of the file at path when it was opened
 	db      *bolt.DB
 	cluster string
+	secret  []byte
 	history *history
 	keys    keys
 
@@ -203,6 +206,9 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 		}
 
 		s.cluster = string(meta.Get(metaCluster))
+		if s.secret, err = secretOf(meta); err != nil {
+			return err
+		}
 		revision = number(meta, metaRevision)
 
 		// Keys up to the stored limit may have been given out, so the first block starts after it.
@@ -216,6 +222,26 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 		return 0, err
 	}
 	return revision, syncFolder(filepath.Dir(s.path))
+}
+
+// secretOf returns the secret of the cluster. It makes one in a store that has none, such as that of
+// an earlier release.
+func secretOf(meta *bolt.Bucket) ([]byte, error) {
+	if secret := meta.Get(metaSecret); secret != nil {
+		if len(secret) != SecretSize {
+			return nil, fmt.Errorf("its secret has %d bytes: want %d", len(secret), SecretSize)
+		}
+		return bytes.Clone(secret), nil
+	}
+	secret := newSecret()
+	return secret, meta.Put(metaSecret, secret)
+}
+
+// newSecret makes a secret of a cluster.
+func newSecret() []byte {
+	secret := make([]byte, SecretSize)
+	rand.Read(secret) // It never fails.
+	return secret
 }
 
 // create makes an empty store in an empty file.
@@ -255,7 +281,9 @@ func (s *Bolt) Load(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 
-	state := State{ClusterID: s.cluster, LastKey: s.keys.lastTaken()}
+	state := State{
+		ClusterID: s.cluster, Secret: bytes.Clone(s.secret), LastKey: s.keys.lastTaken(),
+	}
 	err := s.db.View(func(tx *bolt.Tx) error {
 		state.Revision = number(tx.Bucket(bucketMeta), metaRevision)
 		for _, kind := range kinds {

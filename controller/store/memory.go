@@ -14,6 +14,7 @@ import (
 // Memory is a [Store] in memory, for tests.
 type Memory struct {
 	cluster string
+	secret  []byte
 	history *history
 
 	mu      sync.Mutex
@@ -33,6 +34,7 @@ var _ Store = (*Memory)(nil)
 func NewMemory() *Memory {
 	return &Memory{
 		cluster: uuid.NewString(),
+		secret:  newSecret(),
 		history: newHistory(4096, 0),
 		records: make(map[recordID]Record),
 	}
@@ -46,7 +48,12 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 
-	state := State{ClusterID: m.cluster, LastKey: m.lastKey, Revision: m.history.revision()}
+	state := State{
+		ClusterID: m.cluster,
+		Secret:    bytes.Clone(m.secret),
+		LastKey:   m.lastKey,
+		Revision:  m.history.revision(),
+	}
 	for _, r := range m.records {
 		r.Value = bytes.Clone(r.Value)
 		state.Records = append(state.Records, r)

@@ -54,9 +54,15 @@ type Record struct {
 	Value    json.RawMessage
 }
 
+// SecretSize is the size of [State.Secret], in bytes.
+const SecretSize = 32
+
 // State is everything that is stored.
 type State struct {
 	ClusterID string // made when the store was created
+	// Secret is made once, at random, and never leaves the controller but for its plugin. Keys that
+	// others must not guess are derived from it. It has SecretSize bytes.
+	Secret []byte
 	// LastKey is an upper bound of the service keys that were given out. Right after the store was
 	// opened it may be some keys too high.
 	LastKey  uint32

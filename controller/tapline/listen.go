@@ -13,31 +13,33 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
-// listeners are the open ports, with their TLS configurations; a nil configuration means plain TCP.
+// listeners are the open ports, with their certificates; nil certificates mean plain TCP.
 type listeners struct {
-	openflow    net.Listener
-	openflowTLS *tls.Config
-	api         net.Listener
-	apiTLS      *tls.Config
-	ovsdb       net.Listener // nil if hosts do not connect to us
-	ovsdbTLS    *tls.Config  // also for the connections that we make
+	openflow      net.Listener
+	openflowCerts *certificates
+	api           net.Listener
+	apiCerts      *certificates
+	ovsdb         net.Listener  // nil if hosts do not connect to us
+	ovsdbCerts    *certificates // also for the connections that we make
 }
 
 // listen loads the certificates and opens the ports.
 func (ctl *controller) listen(ctx context.Context) (err error) {
 	c, l := ctl.config, &ctl.listeners
-	if l.apiTLS, err = renewedTLS(c.API.TLS, ctl.log); err != nil {
-		return fmt.Errorf("api.tls: %w", err)
+	if l.apiCerts, err = loadCertificates("api", c.API.TLS, ctl.log, "h2", "http/1.1"); err != nil {
+		return err
 	}
-	if l.openflowTLS, err = serverTLS(c.OpenFlow.TLS); err != nil {
-		return fmt.Errorf("openflow.tls: %w", err)
+	if l.openflowCerts, err = loadCertificates("openflow", c.OpenFlow.TLS, ctl.log); err != nil {
+		return err
 	}
-	if l.ovsdbTLS, err = serverTLS(c.OVSDB.TLS); err != nil {
-		return fmt.Errorf("ovsdb.tls: %w", err)
+	if l.ovsdbCerts, err = loadCertificates("ovsdb", c.OVSDB.TLS, ctl.log); err != nil {
+		return err
 	}
+	ctl.warnOfPlainText()
 
-	target := openflowTarget(c.OpenFlow.Listen, l.openflowTLS)
-	if l.openflow, err = ofconn.Listen(ctx, target, l.openflowTLS); err != nil {
+	secure := l.openflowCerts.server()
+	target := openflowTarget(c.OpenFlow.Listen, secure)
+	if l.openflow, err = ofconn.Listen(ctx, target, secure); err != nil {
 		return fmt.Errorf("openflow.listen: %w", err)
 	}
 	ctl.onClose(func() { _ = l.openflow.Close() })
@@ -46,7 +48,6 @@ func (ctl *controller) listen(ctx context.Context) (err error) {
 		return fmt.Errorf("api.listen: %w", err)
 	}
 	ctl.onClose(func() { _ = l.api.Close() })
-	ctl.warnOfPlainAPI()
 
 	if c.OVSDB.Listen != "" {
 		if l.ovsdb, err = net.Listen("tcp", c.OVSDB.Listen); err != nil {
@@ -57,12 +58,19 @@ func (ctl *controller) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// warnOfPlainAPI warns if tokens are sent over the network unencrypted.
-func (ctl *controller) warnOfPlainAPI() {
-	tcp, ok := ctl.listeners.api.Addr().(*net.TCPAddr)
-	if ok && ctl.listeners.apiTLS == nil && !tcp.IP.IsLoopback() {
-		ctl.log.Warn("tokens are sent over the network unencrypted: "+
-			"configure api.tls, or listen on 127.0.0.1", "api", tcp)
+// plainOpenFlow is what is wrong with OpenFlow without TLS.
+const plainOpenFlow = "OpenFlow is not encrypted, and any station that reaches the port can pose " +
+	"as a switch: configure openflow.tls, or say openflow.insecure: true"
+
+// warnOfPlainText warns of what is sent unencrypted and is not said to be meant, and of our own
+// certificates that have expired.
+func (ctl *controller) warnOfPlainText() {
+	c := ctl.config
+	if c.OpenFlow.TLS.IsZero() && !c.OpenFlow.Insecure {
+		ctl.log.Warn(plainOpenFlow)
+	}
+	if err := c.CheckCertificates(time.Now()); err != nil {
+		ctl.log.Warn("a certificate has expired", "error", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,9 @@ func configCommand() *cobra.Command {
 				return err
 			}
 			if err := checkPluginConfig(loaded); err != nil {
+				return invalidConfig(err)
+			}
+			if err := loaded.CheckCertificates(time.Now()); err != nil {
 				return invalidConfig(err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[0]+": ok")

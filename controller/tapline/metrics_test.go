@@ -245,7 +245,7 @@ func TestDashboardAndAlertsUseExistingMetrics(t *testing.T) {
 }
 
 func TestParts(t *testing.T) {
-	got := parts(errors.New("no space left on device"), fakeRing{}, "api 127.0.0.1:8640", "")
+	got := parts(errors.New("no space left on device"), fakeRing{}, "api 127.0.0.1:8640", "", false)
 	assert.Equal(t, []api.Part{
 		{Name: "store", Status: api.PartFailed, Detail: "no space left on device"},
 		{Name: "listeners", Status: api.PartOK, Detail: "api 127.0.0.1:8640"},
@@ -254,8 +254,14 @@ func TestParts(t *testing.T) {
 	assert.True(
 		t,
 		slices.ContainsFunc(
-			parts(nil, fakeRing{}, "", ""),
+			parts(nil, fakeRing{}, "", "", false),
 			func(p api.Part) bool { return p.Name == "store" && p.Status == api.PartOK },
 		),
 	)
+}
+
+func TestPlainOpenFlowIsSaid(t *testing.T) {
+	ports := parts(nil, fakeRing{}, "openflow [::]:6653", "", true)[1]
+	assert.Equal(t, api.PartDegraded, ports.Status)
+	assert.Contains(t, ports.Detail, "openflow [::]:6653; OpenFlow is not encrypted")
 }

@@ -8,8 +8,9 @@ import (
 
 // parts returns the state of the controller's parts, for /readyz. The ports are always open: the
 // controller exits when one of them fails. Hosts that are not connected degrade the controller, but
-// do not make it unready, since it works for the others.
-func parts(storeErr error, ring state, listening, ovsdb string) []api.Part {
+// do not make it unready, since it works for the others. The same goes for OpenFlow that is plain
+// without being said to be.
+func parts(storeErr error, ring state, listening, ovsdb string, plain bool) []api.Part {
 	store := api.Part{Name: "store", Status: api.PartOK}
 	if storeErr != nil {
 		store.Status, store.Detail = api.PartFailed, storeErr.Error()
@@ -19,6 +20,10 @@ func parts(storeErr error, ring state, listening, ovsdb string) []api.Part {
 		listening += ", ovsdb " + ovsdb
 	}
 	ports := api.Part{Name: "listeners", Status: api.PartOK, Detail: listening}
+	if plain {
+		ports.Status = api.PartDegraded
+		ports.Detail += "; " + plainOpenFlow
+	}
 
 	registered, byOVSDB, byOpenFlow := ring.Connections()
 	connected := min(byOVSDB, byOpenFlow)

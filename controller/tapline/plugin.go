@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
@@ -41,10 +43,7 @@ has to run, and nothing is changed.`,
 			if output != "text" && output != "json" {
 				return usageError{fmt.Errorf("--output %q: want text or json", output)}
 			}
-			log, err := newLogger(cmd.ErrOrStderr(), "warn")
-			if err != nil {
-				return err
-			}
+			log := newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelWarn})
 			c, err := loadConfig(file)
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -32,10 +33,6 @@ func serveCommand() *cobra.Command {
 		Short: "Run the controller",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger(cmd.ErrOrStderr(), logLevel)
-			if err != nil {
-				return usageError{err}
-			}
 			read := func() (*config.Config, error) {
 				c, err := loadConfig(file)
 				if err != nil {
@@ -44,6 +41,12 @@ func serveCommand() *cobra.Command {
 				if dataDir != "" {
 					c.DataDir = dataDir
 				}
+				if logLevel != "" {
+					if err := c.Log.Level.UnmarshalText([]byte(logLevel)); err != nil {
+						return nil, usageError{fmt.Errorf(
+							"--log-level %q: want debug, info, warn or error", logLevel)}
+					}
+				}
 				return c, c.Validate()
 			}
 			c, err := read()
@@ -51,6 +54,7 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 
+			log := newLogger(cmd.ErrOrStderr(), c.Log)
 			slog.SetDefault(log) // For packages that log through package log, such as net/http.
 			return serve(cmd.Context(), c, read, log)
 		},
@@ -61,7 +65,8 @@ func serveCommand() *cobra.Command {
 		"configuration `FILE` (default: none, with the default of every setting)")
 	flags.StringVar(&dataDir, "data-dir", "",
 		"`DIR` of the store and the admin token (default: data_dir of the configuration)")
-	flags.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&logLevel, "log-level", "",
+		"debug, info, warn or error (default: log.level of the configuration)")
 	return cmd
 }
 
@@ -122,7 +127,7 @@ func (ctl *controller) close() {
 // openFiles opens the store and the audit log in the data directory.
 func (ctl *controller) openFiles() error {
 	dir := ctl.config.DataDir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := privateFolder(dir); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 
@@ -133,13 +138,49 @@ func (ctl *controller) openFiles() error {
 	ctl.store = intent
 	ctl.onClose(func() { ctl.log.Debug("store closed", "error", intent.Close()) })
 
-	trail, err := audit.Open(filepath.Join(dir, "audit.log"), audit.Options{Logger: ctl.log})
+	trail, err := openAudit(filepath.Join(dir, "audit.log"), ctl.config.Audit, ctl.log)
 	if err != nil {
 		return err
 	}
 	ctl.audit = trail
 	ctl.onClose(trail.Close)
 	return nil
+}
+
+// privateFolder makes a folder that nobody else can read. The store, the tokens and the audit log
+// are in it.
+func privateFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return fmt.Errorf("others can read it, and that cannot be changed: %w", err)
+	}
+	return nil
+}
+
+// openAudit opens the audit log, and the syslog that gets a copy.
+func openAudit(path string, c config.Audit, log *slog.Logger) (*audit.Log, error) {
+	options := audit.Options{Retention: c.Retention, Logger: log}
+	if c.Syslog != "" {
+		network, address, _ := strings.Cut(c.Syslog, ":")
+		if c.Syslog == "local" {
+			network, address = "", ""
+		}
+		syslog, err := audit.DialSyslog(network, address, log)
+		if err != nil {
+			return nil, fmt.Errorf("audit.syslog: %w", err)
+		}
+		options.Syslog = syslog
+	}
+	return audit.Open(path, options)
 }
 
 // build makes the engine and the keyring. The listeners must be open, since the engine tells
@@ -162,9 +203,9 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 		},
 		Advertise:    c.OpenFlow.Advertise,
 		OpenFlowPort: portOf(ctl.listeners.openflow.Addr()),
-		OpenFlowTLS:  ctl.listeners.openflowTLS != nil,
-		OVSDBTLS:     dialTLS(ctl.listeners.ovsdbTLS),
-		AcceptTLS:    ctl.listeners.ovsdbTLS,
+		OpenFlowTLS:  ctl.listeners.openflowCerts != nil,
+		OVSDBTLS:     ctl.listeners.ovsdbCerts.client(),
+		AcceptTLS:    ctl.listeners.ovsdbCerts.server(),
 		Logger:       ctl.log,
 		Observer:     ctl.metrics,
 		Audit:        ctl.audit,
@@ -294,10 +335,13 @@ func (ctl *controller) serveAPI(ctx context.Context) error {
 		Observer: ctl.metrics,
 		Logger:   ctl.log,
 		Version:  version,
+
+		TokenLifetime: ctl.config.API.TokenLifetime,
 		Parts: func() []api.Part {
 			ports, ovsdb := ctl.listeners.describe(), ctl.config.OVSDB.Listen
-			return parts(ctl.timedStore.Err(), ctl.engine, ports, ovsdb)
+			plain := ctl.config.OpenFlow.TLS.IsZero() && !ctl.config.OpenFlow.Insecure
+			return parts(ctl.timedStore.Err(), ctl.engine, ports, ovsdb, plain)
 		},
 	})
-	return server.Serve(ctx, ctl.listeners.api, handler, ctl.listeners.apiTLS)
+	return server.Serve(ctx, ctl.listeners.api, handler, ctl.listeners.apiCerts.server())
 }

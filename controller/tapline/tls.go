@@ -38,51 +38,72 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 	return out, nil
 }
 
-// dialTLS returns the configuration for connections that we make with the same certificates. The
-// certificates of switches come from ovs-pki(8) and name no host, so only their chain is verified.
-func dialTLS(c *tls.Config) *tls.Config {
-	if c == nil {
-		return nil
-	}
-	return client.ChainOnly(c)
-}
-
-// renewedTLS is serverTLS for the API, whose certificates can be renewed without a restart. A new
-// connection gets the certificates that the files hold then. Files that do not fit each other, as
-// while they are being replaced, change nothing.
-func renewedTLS(t config.TLS, log *slog.Logger) (*tls.Config, error) {
-	r := &renewal{files: t, log: log}
-	r.stamp = r.readStamp()
-	current, err := serverTLS(t)
-	if current == nil || err != nil {
-		return nil, err
-	}
-
-	current.NextProtos = httpProtocols()
-	r.current = current
-	outer := current.Clone()
-	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return r.latest(), nil
-	}
-	return outer, nil
-}
-
-func httpProtocols() []string { return []string{"h2", "http/1.1"} }
-
-// renewal holds certificates, and reads them again when their files change.
-type renewal struct {
-	files config.TLS
-	log   *slog.Logger
+// certificates hold the TLS configuration of a part, and read its files again when they change, so
+// that certificates can be renewed without a restart. New connections get what the files hold then.
+// Files that do not fit each other, as while they are being replaced, change nothing.
+type certificates struct {
+	part   string // for messages: api, openflow or ovsdb
+	files  config.TLS
+	protos []string // of ALPN
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	current *tls.Config
 	stamp   string // of the files that current comes from
 }
 
+// loadCertificates returns the certificates of a part, or nil if none are configured.
+func loadCertificates(
+	part string, files config.TLS, log *slog.Logger, protos ...string,
+) (*certificates, error) {
+	c := &certificates{part: part, files: files, protos: protos, log: log}
+	c.stamp = c.readStamp()
+	current, err := serverTLS(files)
+	if err != nil {
+		return nil, fmt.Errorf("%s.tls: %w", part, err)
+	}
+	if current == nil {
+		return nil, nil
+	}
+	current.NextProtos = protos
+	c.current = current
+	return c, nil
+}
+
+// server returns the configuration of a listener; nil for nil certificates.
+func (c *certificates) server() *tls.Config {
+	if c == nil {
+		return nil
+	}
+	outer := c.latest().Clone()
+	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return c.latest(), nil
+	}
+	return outer
+}
+
+// client returns the configuration for connections that we make to switches with the same
+// certificates; nil for nil certificates. The certificates of switches come from ovs-pki(8) and name
+// no host, so only their chain is verified.
+func (c *certificates) client() *tls.Config {
+	if c == nil {
+		return nil
+	}
+	outer := client.ChainOnly(c.latest())
+	outer.Certificates = nil
+	outer.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return &c.latest().Certificates[0], nil
+	}
+	outer.VerifyConnection = func(state tls.ConnectionState) error {
+		return client.ChainOnly(c.latest()).VerifyConnection(state)
+	}
+	return outer
+}
+
 // readStamp returns a text that changes when the files change.
-func (r *renewal) readStamp() string {
+func (c *certificates) readStamp() string {
 	stamp := ""
-	for _, path := range []string{r.files.Cert, r.files.Key, r.files.CA} {
+	for _, path := range []string{c.files.Cert, c.files.Key, c.files.CA} {
 		if info, err := os.Stat(path); err == nil {
 			stamp += fmt.Sprintln(info.ModTime().UnixNano(), info.Size())
 		}
@@ -90,25 +111,25 @@ func (r *renewal) readStamp() string {
 	return stamp
 }
 
-// latest returns the certificates that are in the files now. It locks mu.
-func (r *renewal) latest() *tls.Config {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// latest returns the configuration that is in the files now. It locks mu.
+func (c *certificates) latest() *tls.Config {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	stamp := r.readStamp()
-	if stamp == r.stamp {
-		return r.current
+	stamp := c.readStamp()
+	if stamp == c.stamp {
+		return c.current
 	}
-	r.stamp = stamp
+	c.stamp = stamp
 
-	renewed, err := serverTLS(r.files)
+	renewed, err := serverTLS(c.files)
 	if err != nil {
-		r.log.Warn("the new certificates of the API cannot be used; the old ones stay",
-			"error", err)
-		return r.current
+		c.log.Warn("the new certificates cannot be used; the old ones stay",
+			"part", c.part, "error", err)
+		return c.current
 	}
-	renewed.NextProtos = httpProtocols()
-	r.current = renewed
-	r.log.Info("the certificates of the API were renewed", "cert", r.files.Cert)
-	return r.current
+	renewed.NextProtos = c.protos
+	c.current = renewed
+	c.log.Info("the certificates were renewed", "part", c.part, "cert", c.files.Cert)
+	return c.current
 }

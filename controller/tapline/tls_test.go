@@ -9,7 +9,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
@@ -103,10 +106,8 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(ca, a.pem, 0o600))
 	cert, key := a.pair(dir, "controller")
 	var log bytes.Buffer
-	secure, err := renewedTLS(
-		config.TLS{Cert: cert, Key: key, CA: ca},
-		slog.New(slog.NewTextHandler(&log, nil)),
-	)
+	files := config.TLS{Cert: cert, Key: key, CA: ca}
+	certs, err := loadCertificates("api", files, slog.New(slog.NewTextHandler(&log, nil)), "h2", "http/1.1")
 	require.NoError(t, err)
 	keys, err := access.New(
 		t.Context(),
@@ -125,8 +126,7 @@ func TestTLS(t *testing.T) {
 		if err := server.Serve(
 			ctx,
 			ln,
-			server.New(server.Config{Engine: servertest.New(), Keys: keys}),
-			secure,
+			server.New(server.Config{Engine: servertest.New(), Keys: keys}), certs.server(),
 		); err != nil {
 			t.Error(err)
 		}
@@ -231,4 +231,113 @@ func TestAdminToken(t *testing.T) {
 	require.ErrorContains(t, err, "is empty; delete it")
 	require.NotContains(t, log.String(), first)
 	require.NotContains(t, log.String(), other)
+}
+
+// TestSwitchCertificatesAreRenewed: listeners for switches, and connections that we make to
+// switches, use the certificates that the files hold at that time, and trust the authority that they
+// hold then.
+func TestSwitchCertificatesAreRenewed(t *testing.T) {
+	dir := t.TempDir()
+	first, second := newAuthority(t), newAuthority(t)
+	files := config.TLS{CA: filepath.Join(dir, "ca.pem")}
+	replace := func(a *authority) {
+		require.NoError(t, os.WriteFile(files.CA, a.pem, 0o600))
+		files.Cert, files.Key = a.pair(dir, "controller")
+	}
+	replace(first)
+	ours, err := loadCertificates("ovsdb", files, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+
+	peer := func(a *authority) *tls.Config {
+		pair, err := tls.LoadX509KeyPair(a.pair(t.TempDir(), "switch"))
+		require.NoError(t, err)
+		pool := x509.NewCertPool()
+		pool.AddCert(a.cert)
+		return &tls.Config{
+			Certificates: []tls.Certificate{pair}, RootCAs: pool, ClientCAs: pool,
+			ClientAuth: tls.RequireAnyClientCert,
+		}
+	}
+	handshake := func(client, server *tls.Config) error {
+		client = client.Clone()
+		client.ServerName = "controller"
+		ln, err := net.Listen("tcp", "127.0.0.1:0") // A net.Pipe would block on alerts.
+		require.NoError(t, err)
+		defer ln.Close()
+		answered := make(chan error, 1)
+		go func() {
+			conn, err := ln.Accept()
+			if err == nil {
+				err = tls.Server(conn, server).HandshakeContext(t.Context())
+				_ = conn.Close()
+			}
+			answered <- err
+		}()
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		return errors.Join(tls.Client(conn, client).HandshakeContext(t.Context()), <-answered)
+	}
+	both := func(a *authority) (accept, dial error) {
+		there := peer(a)
+		listening := there.Clone()
+		there.InsecureSkipVerify = true // Only what we accept is of interest.
+		return handshake(there, ours.server()), handshake(ours.client(), listening)
+	}
+
+	accept, dial := both(first)
+	require.NoError(t, accept)
+	require.NoError(t, dial)
+	accept, dial = both(second)
+	require.Error(t, accept, "another authority")
+	require.Error(t, dial, "another authority")
+
+	server, client := ours.server(), ours.client()
+	replace(second)
+	there := peer(second)
+	there.InsecureSkipVerify = true
+	require.NoError(t, handshake(there, server), "a listener that was open before")
+	require.NoError(t, handshake(client, peer(second)))
+	require.Error(t, handshake(client, peer(first)), "the old authority is not trusted any more")
+
+	none, err := loadCertificates("ovsdb", config.TLS{}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.Nil(t, none.server())
+	require.Nil(t, none.client())
+}
+
+func TestPrivateFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, privateFolder(dir))
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	require.Error(t, privateFolder("/proc/1"))
+}
+
+func TestExpiredCertificateFailsTheCheck(t *testing.T) {
+	dir := t.TempDir()
+	a := newAuthority(t)
+	cert, key := a.pair(dir, "controller")
+	file := filepath.Join(dir, "tapline.yaml")
+	text := fmt.Sprintf("openflow: {tls: {cert: %s, key: %s}}\n", cert, key)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	c, err := config.Load(file)
+	require.NoError(t, err)
+	require.NoError(t, c.CheckCertificates(time.Now()))
+	err = c.CheckCertificates(time.Now().AddDate(100, 0, 0))
+	require.ErrorContains(t, err, file+":1:18: openflow.tls.cert:")
+	require.ErrorContains(t, err, "expired on")
+}
+
+func TestLogFormat(t *testing.T) {
+	var out bytes.Buffer
+	log := newLogger(&out, config.Log{Level: slog.LevelWarn, Format: config.LogJSON})
+	log.Info("not shown")
+	log.Warn("shown", "host", "h1")
+	var message map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &message))
+	require.Equal(t, "h1", message["host"])
+	require.Equal(t, "WARN", message["level"])
 }

@@ -66,15 +66,17 @@ func createToken(app *cli.App) *cobra.Command {
 
 	cmd.Flags().StringVar(&expires, "expires", "",
 		"when it expires: after a time (90d, 12h30m) or at one (2027-01-31, "+
-			"2027-01-31T08:00:00Z); "+
-			"default: never")
-
+			"2027-01-31T08:00:00Z), or never; "+
+			"default: as configured, 90d")
 	cli.Require(cmd, "role")
 	return cmd
 }
 
-// readExpiry reads a duration from now, or a time.
+// readExpiry reads a duration from now, a time, or "never", which is the zero time.
 func readExpiry(text string, now time.Time) (time.Time, error) {
+	if text == "never" {
+		return time.Time{}, nil
+	}
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n > 0 {
 			return now.AddDate(0, 0, n), nil
@@ -91,5 +93,5 @@ func readExpiry(text string, now time.Time) (time.Time, error) {
 	}
 
 	return time.Time{}, cli.Usage("--expires %q is neither a duration nor a time: "+
-		"want 90d, 12h, 2027-01-31 or 2027-01-31T08:00:00Z", text)
+		"want 90d, 12h, 2027-01-31, 2027-01-31T08:00:00Z or never", text)
 }

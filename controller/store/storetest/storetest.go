@@ -88,7 +88,8 @@ func load(t testing.TB, s store.Store) store.State {
 func testEmpty(t *testing.T, s store.Store) {
 	state := load(t, s)
 	require.NotEmpty(t, state.ClusterID)
-	require.Equal(t, store.State{ClusterID: state.ClusterID}, state)
+	require.Len(t, state.Secret, store.SecretSize)
+	require.Equal(t, store.State{ClusterID: state.ClusterID, Secret: state.Secret}, state)
 	require.Zero(t, commit(t, s), "a batch without operations makes no revision")
 	require.Equal(t, state.ClusterID, load(t, s).ClusterID)
 }
@@ -330,6 +331,7 @@ func testReopen(t *testing.T, h Harness) {
 		s = h.Reopen(t, s)
 		after := load(t, s)
 		require.Equal(t, want.ClusterID, after.ClusterID)
+		require.Equal(t, want.Secret, after.Secret)
 		require.Equal(t, before.Revision, after.Revision)
 		require.Equal(t, before.Records, after.Records)
 		require.GreaterOrEqual(t, after.LastKey, before.LastKey)

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// storage checks the settings store and log.
+func (k *checker) storage() {
+	c := k.config
+	if c.Store.Driver != DriverBbolt {
+		k.fail("store.driver", "%q is not supported: want %s", c.Store.Driver, DriverBbolt)
+	}
+	if c.Log.Format != LogText && c.Log.Format != LogJSON {
+		k.fail("log.format", "%q is not a format: want %s or %s", c.Log.Format, LogText, LogJSON)
+	}
+	if e := c.Destinations.Evacuation; e != EvacuationAsk && e != EvacuationAuto {
+		k.fail("destinations.evacuation", "%q is not supported: want %s or %s",
+			e, EvacuationAsk, EvacuationAuto)
+	}
+}
+
+// audit checks the audit log's syslog.
+func (k *checker) audit() {
+	target := k.config.Audit.Syslog
+	if target == "" || target == "local" {
+		return
+	}
+	network, address, _ := strings.Cut(target, ":")
+	host, port, err := net.SplitHostPort(address)
+	if network != "udp" && network != "tcp" || err != nil || host == "" || port == "" {
+		k.fail("audit.syslog", "%q is not a syslog: want local, udp:HOST:PORT or tcp:HOST:PORT", target)
+	}
+}
+
+// security checks that traffic which must be protected is, unless the file says that it is meant
+// not to be.
+func (k *checker) security() {
+	c := k.config
+	host, _, err := splitListen(c.API.Listen)
+	if err == nil && c.API.TLS.IsZero() && !c.API.Insecure && !isLoopback(host) {
+		k.fail("api.listen", "%q sends tokens over the network unencrypted: "+
+			"want api.tls, an address such as 127.0.0.1:8640, or api.insecure: true", c.API.Listen)
+	}
+	if c.OVSDB.Listen != "" && c.OVSDB.TLS.IsZero() && !c.OVSDB.Insecure {
+		k.fail("ovsdb.listen", "without TLS a host is known by its source address alone: "+
+			"want ovsdb.tls, or ovsdb.insecure: true")
+	}
+}
+
+// isLoopback reports whether a listener at a host can be reached from this machine alone.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (k *checker) origins() {
+	seen := map[string]string{}
+	for i, origin := range k.config.API.Origins {
+		path := fmt.Sprintf("api.origins[%d]", i)
+		u, err := url.Parse(origin)
+		if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Host == "" ||
+			origin != u.Scheme+"://"+u.Host {
+			k.fail(path, "%q is not a web origin: want one such as https://tapline.example", origin)
+			continue
+		}
+		k.once(seen, path, origin)
+	}
+}
+
+func (k *checker) tunnelNetworks() {
+	seen := map[string]string{}
+	for i, network := range k.config.TunnelNetworks {
+		if network.IsValid() {
+			k.once(seen, fmt.Sprintf("tunnel_networks[%d]", i), network.String())
+		}
+	}
+}
