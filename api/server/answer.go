@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/redact"
 	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
@@ -93,7 +94,7 @@ func (s *server) answerError(err error, c echo.Context) {
 		return
 	}
 
-	p.Instance = path(c)
+	p.Instance = redact.Tokens(c.Request().URL.EscapedPath())
 	if p.Status == http.StatusServiceUnavailable || p.Type == api.InProgress {
 		c.Response().Header().Set(echo.HeaderRetryAfter, "1")
 	}

@@ -108,15 +108,18 @@ func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) 
 	switch {
 	case record.Status == http.StatusTooManyRequests:
 		return // A summary has it.
-	case record.Status == http.StatusForbidden:
-		actor := about.Actor.Type + " " + about.Actor.ID
-		if s.denials.Fail(actor, record, time.Now()) > 0 {
+	case record.Outcome == audit.Denied && record.Status != http.StatusForbidden:
+		// Strangers are limited by their network; see refuseStranger.
+	case record.Outcome == audit.Denied:
+		if s.overLimit(about.Actor, "denied", record) {
 			return // A summary has it.
 		}
-	case record.Outcome == audit.Denied:
-		// It is always recorded.
 	case s.reads(c), err == nil && about.Changed():
 		return
+	case record.Outcome == audit.Refused:
+		if s.overLimit(about.Actor, "refused", record) {
+			return // A summary has it.
+		}
 	}
 
 	record.Unchanged = !about.Changed()
@@ -125,15 +128,22 @@ func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) 
 	_ = s.audit.Write(record)
 }
 
-// reads reports whether a request cannot change anything, by its method or since viewers may send
-// it.
+// overLimit reports whether an actor's requests end with an outcome so often that a summary replaces
+// their records.
+func (s *server) overLimit(actor audit.Actor, outcome string, record audit.Record) bool {
+	source := outcome + " " + actor.Type + " " + actor.ID
+
+	return s.denials.Fail(source, record, time.Now()) > 0
+}
+
+// reads reports whether a request cannot change anything.
 func (s *server) reads(c echo.Context) bool {
 	switch method := c.Request().Method; method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return true
 	default:
 		op := s.operations[method+" "+c.Path()]
-		return op != nil && op.Role == access.Viewer
+		return op != nil && op.ReadOnly
 	}
 }
 
@@ -194,7 +204,7 @@ func (s *server) summarizeSometimes(now time.Time) {
 	s.summarizeDenials()
 }
 
-// summarizeDenials records the denials beyond the limit: the last one of each address or token,
+// summarizeDenials records the denials and refusals beyond the limit: the last one of each address or token,
 // with their count. Records of each would rotate older files of the log away, and somebody who may
 // change nothing could erase it that way.
 func (s *server) summarizeDenials() {

@@ -39,7 +39,7 @@ func (r *resource[V, T, C, P]) serveCreate(s *server, c echo.Context, req reques
 
 	before, err := s.creations.Begin(by)
 	if err != nil {
-		return refuseRepetition(by.Key, err)
+		return refuseRepetition(req.IdempotencyKey, err)
 	}
 	if before != nil {
 		return r.repeat(c, req, before)
@@ -73,7 +73,15 @@ func creationOf(c echo.Context, req request) store.Request {
 	operation := c.Request().Method + " " + c.Request().URL.Path + "\n"
 	sum := sha256.Sum256(append([]byte(operation), canonical...))
 
-	return store.Request{Key: req.IdempotencyKey, Digest: hex.EncodeToString(sum[:16])}
+	return store.Request{Key: keyOf(c, req), Digest: hex.EncodeToString(sum[:16])}
+}
+
+// keyOf returns the key of a creation. Each identity has keys of its own: nobody can learn or block
+// what another one creates by guessing its keys.
+func keyOf(c echo.Context, req request) string {
+	id := identity(c)
+
+	return id.Kind + ":" + id.ID + ":" + req.IdempotencyKey
 }
 
 // refuseRepetition turns an error of idempotency.Memory into a refusal.

@@ -61,6 +61,12 @@ func (s *server) plan(c echo.Context, req request) error {
 		return problem.RefuseAll(faults)
 	}
 
+	end, err := s.planners.begin(c, identity(c))
+	if err != nil {
+		return err
+	}
+	defer end()
+
 	allow(c, planTime)
 	change := func(ctx context.Context, imagined Resources) error {
 		return applyAll(ctx, imagined, steps)

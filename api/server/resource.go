@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -64,7 +65,7 @@ func (r *resource[V, T, C, P]) mount(s *server) {
 	s.route(http.MethodPost, all, func(c echo.Context, req request) error {
 		return r.serveCreate(s, c, req)
 	})
-	s.route(http.MethodPatch, one, r.serveUpdate)
+	s.routePatch(http.MethodPatch, one, r.fields, r.serveUpdate)
 	s.route(http.MethodDelete, one, func(c echo.Context, req request) error {
 		return r.serveDelete(s, c, req)
 	})
@@ -138,7 +139,29 @@ func (r *resource[V, T, C, P]) sampleNow(c echo.Context, refs ...string) {
 	r.sample(ctx, refs...)
 }
 
+// fields returns the fields of a resource as GET answers them, nil if there is no such resource.
+func (r *resource[V, T, C, P]) fields(ref string) map[string]any {
+	v, err := r.get(ref)
+	if err != nil {
+		return nil
+	}
+
+	text, err := json.Marshal(r.json(v))
+	if err != nil {
+		return nil
+	}
+	var out map[string]any
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil
+	}
+	return out
+}
+
 func (r *resource[V, T, C, P]) serveUpdate(c echo.Context, req request) error {
+	if req.Unchanged {
+		return r.serveGet(c, req)
+	}
+
 	body, err := contract.Decode[P](req.Body)
 	if err != nil {
 		return err

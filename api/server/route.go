@@ -23,9 +23,19 @@ type request struct {
 	ref string // the id or name in the path
 }
 
-// route serves an operation of the document. The handler sees only requests that satisfy the
-// document.
-func (s *server) route(method, path string, handle func(echo.Context, request) error) {
+// handler answers a request that satisfies the document.
+type handler func(echo.Context, request) error
+
+// route serves an operation of the document.
+func (s *server) route(method, path string, handle handler) {
+	s.routePatch(method, path, nil, handle)
+}
+
+// routePatch serves an operation of the document. Its body may be a whole resource, as current returns
+// it by its id or name; a nil current rules that out.
+func (s *server) routePatch(
+	method, path string, current func(ref string) map[string]any, handle handler,
+) {
 	op := s.contract.Operation(method, path)
 	if op == nil {
 		panic(fmt.Sprintf("api/server: %s %s is not in the OpenAPI document", method, path))
@@ -39,7 +49,11 @@ func (s *server) route(method, path string, handle func(echo.Context, request) e
 			return err
 		}
 
-		read, err := op.Read(c.Response(), c.Request())
+		var before contract.Current
+		if current != nil {
+			before = func() map[string]any { return current(ref) }
+		}
+		read, err := op.Read(c.Response(), c.Request(), before)
 		noteName(c, read.Value)
 		if err != nil {
 			return err

@@ -32,10 +32,12 @@ func stopping(ctx context.Context) context.Context {
 
 // Serve answers requests on ln until ctx ends. Then it accepts no more, ends event streams and
 // waits, finishes what is under way within 10 s, and returns nil. With a tlsConfig it speaks TLS.
-// Serve closes ln.
+// Serve closes ln. It bounds the connections, so that clients cannot take the file descriptors that
+// hosts need.
 func Serve(
 	ctx context.Context, ln net.Listener, handler http.Handler, tlsConfig *tls.Config,
 ) error {
+	bounded := newConnections(ln, connectionLimit())
 	srv := &http.Server{
 		Handler:           handler,
 		TLSConfig:         tlsConfig,
@@ -44,6 +46,7 @@ func Serve(
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         bounded.noteState,
 		// Requests outlive ctx, so that a write that is under way is finished.
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx)
@@ -53,9 +56,9 @@ func Serve(
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
-			served <- srv.ServeTLS(ln, "", "")
+			served <- srv.ServeTLS(bounded, "", "")
 		} else {
-			served <- srv.Serve(ln)
+			served <- srv.Serve(bounded)
 		}
 	}()
 

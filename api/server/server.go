@@ -38,8 +38,11 @@ type Config struct {
 	TokenLifetime time.Duration
 	// Settings returns the effective configuration, without secrets; nil: 404.
 	Settings func() (json.RawMessage, error)
-	Logger   *slog.Logger // nil discards
-	Version  string       // of the program, for /healthz
+	// Origins are the sites, such as https://tapline.example, whose pages may send requests that change
+	// something. The API's own site may in any case.
+	Origins []string
+	Logger  *slog.Logger // nil discards
+	Version string       // of the program, for /healthz
 }
 
 // Observer counts what operators watch.
@@ -76,10 +79,13 @@ type server struct {
 	contract   *contract.Contract
 	operations map[string]*contract.Operation // by "METHOD /path/:ref"
 	kinds      map[string]kind                // by name
+	origins    *http.CrossOriginProtection
+	planners   planners
+	streams    *streams
 	creations  *idempotency.Memory[recorded]
 	buffers    sync.Pool // *[]byte, of answers to lists
 
-	// denials counts requests of networks without credentials, and of tokens without the role.
+	// denials counts requests without credentials by network, and denied and refused ones by identity.
 	denials *access.Limiter[audit.Record]
 	// summarized is when denials beyond the limit were last recorded, in UnixNano.
 	summarized atomic.Int64
@@ -113,6 +119,8 @@ func newServer(cfg Config) *server {
 		contract:   document,
 		operations: make(map[string]*contract.Operation),
 		kinds:      kindsByName(cfg.Engine),
+		planners:   planners{busy: make(map[string]bool)},
+		streams:    newStreams(streamLimits(connectionLimit())),
 		creations:  idempotency.New[recorded](time.Now),
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
 		denials:    access.NewLimiter[audit.Record](),
@@ -130,11 +138,12 @@ func newServer(cfg Config) *server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 
+	s.origins = newOriginCheck(cfg.Origins, s.log)
 	for _, c := range s.engine.Creations() {
 		s.creations.Learn(c.Request, c.ID, c.At)
 	}
 	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.Use(s.observe, s.audited, s.authorize)
+	s.echo.Use(s.observe, compress(), s.audited, s.sameOrigin, s.authorize)
 	s.mountAll()
 	return s
 }

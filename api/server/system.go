@@ -10,6 +10,9 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
+// metricsPath is where Prometheus reads metrics.
+const metricsPath = "/metrics"
+
 // mountSystem serves what is about the controller itself.
 func (s *server) mountSystem() {
 	s.route(http.MethodGet, "/healthz", func(c echo.Context, _ request) error {
@@ -17,7 +20,7 @@ func (s *server) mountSystem() {
 	})
 	s.route(http.MethodGet, "/readyz", s.ready)
 
-	s.route(http.MethodGet, "/metrics", func(c echo.Context, _ request) error {
+	s.route(http.MethodGet, metricsPath, func(c echo.Context, _ request) error {
 		if s.metrics == nil {
 			return problem.Refuse(http.StatusNotFound, "", "this controller collects no metrics")
 		}
@@ -41,17 +44,27 @@ func (s *server) mountSystem() {
 	})
 }
 
-// ready answers 200 if all parts of the controller work, and else 503 with those that do not.
+// ready answers 200 if all parts of the controller work, and else 503 with those that do not. Details
+// are for those who may read them: they name files, addresses and hosts.
 func (s *server) ready(c echo.Context, _ request) error {
 	parts := []api.Part{part("plugin", s.engine.Ready()), part("audit", s.audit.Err())}
 	if s.parts != nil {
 		parts = append(parts, s.parts()...)
 	}
 
+	known := s.knows(c.Request())
 	var failed []string
-	for _, p := range parts {
-		if p.Status == api.PartFailed {
+	for i, p := range parts {
+		if !known {
+			parts[i].Detail = ""
+		}
+
+		switch {
+		case p.Status != api.PartFailed:
+		case known:
 			failed = append(failed, p.Name+": "+p.Detail)
+		default:
+			failed = append(failed, p.Name)
 		}
 	}
 
@@ -63,6 +76,17 @@ func (s *server) ready(c echo.Context, _ request) error {
 		}
 	}
 	return answer(c, http.StatusOK, api.Health{Status: "ok", Version: s.version, Parts: parts})
+}
+
+// knows reports whether the sender of a request that needs no credentials has some.
+func (s *server) knows(r *http.Request) bool {
+	id, err := s.keys.Authenticate(r.Header.Get(echo.HeaderAuthorization), certificate(r))
+	if err != nil {
+		return false
+	}
+
+	id.Release()
+	return true
 }
 
 // part describes a part of the controller; err is why it does not work.

@@ -31,6 +31,12 @@ const (
 // the server stops, or the reader is too slow. A reader has no queue of its own, but a place in the
 // engine's bounded history.
 func (s *server) watch(c echo.Context, req request) error {
+	end, err := s.streams.begin(c, identity(c))
+	if err != nil {
+		return err
+	}
+	defer end()
+
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
 	defer context.AfterFunc(stopping(ctx), cancel)()

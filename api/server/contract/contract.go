@@ -20,6 +20,10 @@ const (
 	roleKey = "x-role"
 	// wantKey says in words what a schema accepts.
 	wantKey = "x-want"
+	// readOnlyKey marks an operation that changes nothing, though its method is POST.
+	readOnlyKey = "x-read-only"
+	// observedKey lists the fields of a resource that are only observed.
+	observedKey = "x-observed"
 	// immutableKey lists the fields of a resource that its patch cannot change.
 	immutableKey = "x-immutable"
 )
@@ -35,12 +39,14 @@ type Contract struct {
 
 // Operation is one method of one path.
 type Operation struct {
-	Role    access.Role // the least role that may use it; "": everybody, without a token
-	Success int         // HTTP status of a success
+	Role     access.Role // the least role that may use it; "": everybody, without a token
+	Success  int         // HTTP status of a success
+	ReadOnly bool        // it changes nothing
 
 	query          map[string]*openapi3.Schema // by the name of the parameter
 	body           map[string]*openapi3.Schema // by media type; empty if the request has no body
 	maxBody        int64                       // bytes
+	observed       []string                    // fields of a resource that its patch ignores
 	ifMatch        bool                        // takes If-Match
 	idempotencyKey bool                        // takes Idempotency-Key
 }
@@ -78,6 +84,9 @@ func newOperation(method string, described *openapi3.Operation) (*Operation, err
 		maxBody: maxBody,
 	}
 
+	readOnly, _ := described.Extensions[readOnlyKey].(bool)
+	op.ReadOnly = readOnly || method == http.MethodGet
+
 	var err error
 	if op.Role, err = roleOf(method, described); err != nil {
 		return nil, err
@@ -106,9 +115,23 @@ func newOperation(method string, described *openapi3.Operation) (*Operation, err
 	if described.RequestBody != nil {
 		for media, content := range described.RequestBody.Value.Content {
 			op.body[media] = content.Schema.Value
+			op.observed = stringsOf(content.Schema.Value.Extensions[observedKey])
 		}
 	}
 	return op, nil
+}
+
+// stringsOf returns the strings of an extension that is a list.
+func stringsOf(extension any) []string {
+	list, _ := extension.([]any)
+
+	var out []string
+	for _, item := range list {
+		if s, ok := item.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // roleOf returns the role that an operation needs. Where the document does not say, reading needs a

@@ -41,7 +41,8 @@ func FuzzBody(f *testing.F) {
 		for name, decode := range kinds {
 			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
 			r.Header.Set("Content-Type", "application/json")
-			given, value, err := contract.operations[name].readBody(httptest.NewRecorder(), r)
+			req, err := contract.operations[name].Read(httptest.NewRecorder(), r, nil)
+			given, value := req.Body, req.Value
 			if err != nil {
 				p, ours := problem.Of(err)
 				if ours || p.Status/100 != 4 || p.Detail == "" || given != nil {

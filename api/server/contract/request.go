@@ -28,11 +28,19 @@ type Request struct {
 	IdempotencyKey string            // "" if there is none
 	Wait           time.Duration     // the parameter "wait"
 	IfRevision     uint64            // of If-Match; 0: any revision
+	Unchanged      bool              // the body is a whole resource, and nothing in it has changed
 }
 
+// Current returns the resource that a patch changes, as GET answers it, so that its body may be a whole
+// resource; nil if there is none.
+type Current func() map[string]any
+
 // Read checks a request against the document, and reads its body. If the body is JSON that the
-// schema refuses, the error comes with a Request that has Value alone.
-func (o *Operation) Read(w http.ResponseWriter, r *http.Request) (Request, error) {
+// schema refuses, the error comes with a Request that has Value alone. Current is nil if the operation
+// is no patch.
+func (o *Operation) Read(
+	w http.ResponseWriter, r *http.Request, current Current,
+) (Request, error) {
 	var req Request
 	var err error
 
@@ -55,12 +63,19 @@ func (o *Operation) Read(w http.ResponseWriter, r *http.Request) (Request, error
 	}
 
 	if len(o.body) == 0 {
-		err = refuseBody(r)
-	} else {
-		req.Body, req.Value, err = o.readBody(w, r)
+		return req, refuseBody(r)
 	}
+
+	schema, err := o.readBody(w, r, &req)
 	if err != nil {
-		return Request{Value: req.Value}, err
+		return Request{}, err
+	}
+	if current != nil && o.reduce(&req, current) {
+		req.Unchanged = true
+		return req, nil
+	}
+	if faults := faultsOf(schema, req.Value, ""); len(faults) > 0 {
+		return Request{Value: req.Value}, problem.RefuseAll(faults)
 	}
 	return req, nil
 }
@@ -124,33 +139,34 @@ func queryValue(schema *openapi3.Schema, s string) (any, string) {
 	return s, s
 }
 
-// readBody returns the value even if the schema refuses it.
-func (o *Operation) readBody(w http.ResponseWriter, r *http.Request) ([]byte, any, error) {
+// readBody reads the body of a request, and returns the schema that it must satisfy.
+func (o *Operation) readBody(
+	w http.ResponseWriter, r *http.Request, req *Request,
+) (*openapi3.Schema, error) {
 	contentType := r.Header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(contentType)
 	schema, ok := o.body[media]
 	if err != nil || !ok {
-		return nil, nil, problem.Refuse(http.StatusUnsupportedMediaType, "Content-Type",
+		return nil, problem.Refuse(http.StatusUnsupportedMediaType, "Content-Type",
 			"is %q: want %s", contentType, names(o.body))
 	}
 
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, o.maxBody))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return nil, nil, problem.Refuse(http.StatusRequestEntityTooLarge, "",
+		return nil, problem.Refuse(http.StatusRequestEntityTooLarge, "",
 			"the body is longer than %d bytes", tooLong.Limit)
 	} else if err != nil {
-		return nil, nil, problem.Refuse(http.StatusBadRequest, "",
+		return nil, problem.Refuse(http.StatusBadRequest, "",
 			"the body could not be read: %v", err)
 	}
 
 	value, err := parseJSON(body)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if faults := faultsOf(schema, value, ""); len(faults) > 0 {
-		return nil, value, problem.RefuseAll(faults)
-	}
-	return body, value, nil
+
+	req.Body, req.Value = body, value
+	return schema, nil
 }
 
 // refuseBody refuses a body where the document has none, since it would be ignored. An empty object
