@@ -43,7 +43,7 @@ deps: deps-demo
 
 .PHONY: build
 build:
-	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./,$(COMMANDS))
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./,$(COMMANDS))
 
 .PHONY: demo
 demo: deps-demo build
@@ -154,8 +154,13 @@ install: build docs
 		install -D -m 644 bin/docs/completion/$$p.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/$$p.fish || exit 1; \
 	done
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system controller/package/tapline.service
+	install -D -m 644 controller/package/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/tapline.conf
 	@[ -e $(DESTDIR)/etc/tapline/tapline.yaml ] || install -D -m 640 -t $(DESTDIR)/etc/tapline controller/package/tapline.yaml
 	install -D -m 644 -t $(DESTDIR)/usr/share/tapline controller/package/grafana-dashboard.json controller/package/alerts.yaml
+	@[ -n "$(DESTDIR)" ] || getent passwd tapline >/dev/null || \
+		useradd --system --user-group --home-dir /var/lib/tapline --no-create-home --shell /usr/sbin/nologin tapline
+	@[ -n "$(DESTDIR)" ] || chgrp tapline /etc/tapline/tapline.yaml
+	GO='$(GO)' controller/package/licenses $(DESTDIR)/usr/share/doc/tapline/licenses
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline README.md ARCHITECTURE.md BENCHMARKS.md NOTICE LICENSE
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline/api/docs api/docs/*.md
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/tapline/api/examples api/examples/*

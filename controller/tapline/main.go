@@ -43,14 +43,16 @@ func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "tapline",
 		Short:         "Mirror traffic of guests and virtual switches across Open vSwitch hosts",
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetVersionTemplate("tapline {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 
 	cmd.AddCommand(
-		serveCommand(), configCommand(), auditCommand(), pluginCommand(), manCommand(),
-		versionCommand(),
+		serveCommand(), configCommand(), auditCommand(), cleanupCommand(), pluginCommand(),
+		manCommand(), versionCommand(),
 	)
 	return cmd
 }

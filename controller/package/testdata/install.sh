@@ -23,6 +23,8 @@ as_tapline() { setpriv --reuid tapline --regid tapline --clear-groups "$@"; }
 dpkg --no-triggers -i /tmp/tapline.deb
 for program in tapline tapctl climc tapline-mirror; do [ -x "/usr/bin/$program" ] || fail "no $program"; done
 /usr/bin/tapline version
+[ "$(/usr/bin/tapline --version)" = "$(/usr/bin/tapline version)" ] || fail "--version is not version"
+! strings -a /usr/bin/tapline 2>/dev/null | grep -q "$HOME/go/pkg/mod" || fail "the program has paths of the build"
 /usr/bin/tapctl version
 id tapline
 
@@ -36,7 +38,13 @@ done
 bash -c 'source /usr/share/bash-completion/completions/tapctl && complete -p tapctl'
 bash -n /usr/share/bash-completion/completions/tapline
 
+echo "-- licences of what the programs contain"
+for module in go github.com/spf13/cobra go.etcd.io/bbolt google.golang.org/grpc; do
+	ls /usr/share/doc/tapline/licenses/$module/LICENSE* >/dev/null || fail "no licence of $module"
+done
+
 echo "-- the unit"
+grep -q '^u tapline ' /usr/lib/sysusers.d/tapline.conf || fail "no sysusers.d"
 if command -v systemd-analyze >/dev/null; then systemd-analyze verify /usr/lib/systemd/system/tapline.service; fi
 
 echo "-- the configuration, as the service's user"
@@ -66,7 +74,8 @@ grep -q '^# changed' /etc/tapline/tapline.yaml || fail "the configuration was ov
 echo "-- gone again"
 dpkg --no-triggers -r tapline
 [ -e /etc/tapline/tapline.yaml ] || fail "remove took the configuration away"
-dpkg --no-triggers -P tapline
+dpkg --no-triggers -P tapline 2>&1 | tee /tmp/purge
+grep -q 'the switches still mirror' /tmp/purge || fail "purge does not say that mirrors go on"
 for left in /usr/bin/tapline /usr/lib/tapline /etc/tapline /var/lib/tapline /usr/lib/systemd/system/tapline.service; do
 	[ ! -e $left ] || fail "purge left $left"
 done
