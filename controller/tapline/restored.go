@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
@@ -139,6 +140,14 @@ func (r restored) String() string {
 		parts = append(parts, fmt.Sprintf("%d changed, and as before", r.reverted))
 	}
 	return "the store is older than the audit log, as after a restore: " + strings.Join(parts, "; ")
+}
+
+// parts returns a part of /readyz that says what was restored, if anything was.
+func (r restored) parts() []api.Part {
+	if r.isZero() {
+		return nil
+	}
+	return []api.Part{{Name: "restore", Status: api.PartDegraded, Detail: r.String()}}
 }
 
 func listNames(names []string) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/audit"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
@@ -87,6 +88,8 @@ func TestRestoredStore(t *testing.T) {
 	require.Equal(t, "the store is older than the audit log, as after a restore: "+
 		"deleted, and there again: tap flow n-f1, token n-tk1; created, and not there: tap flow n-f3; "+
 		"1 changed, and as before", found.String())
+	require.Equal(t, api.PartDegraded, found.parts()[0].Status)
+	require.Empty(t, restored{}.parts())
 }
 
 // TestFailedChangeIsNoRestore: a change that was recorded, and could not be stored, says nothing

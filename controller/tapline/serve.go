@@ -80,6 +80,7 @@ type controller struct {
 	audit      *audit.Log
 	plugin     *plugin.Supervisor
 	settings   mirror.Config // of the plugin at the start
+	restored   restored
 	listeners  listeners
 	metrics    *metrics
 	engine     *engine.Engine
@@ -96,6 +97,9 @@ func serve(
 	defer ctl.close()
 
 	if err := ctl.openFiles(); err != nil {
+		return err
+	}
+	if err := ctl.checkRestored(ctx); err != nil {
 		return err
 	}
 	token, err := adminToken(ctx, filepath.Join(c.DataDir, "admin.token"), ctl.audit, log)
@@ -145,6 +149,28 @@ func (ctl *controller) openFiles() error {
 	ctl.audit = trail
 	ctl.onClose(trail.Close)
 	return nil
+}
+
+// checkRestored says if the store is older than the audit log.
+func (ctl *controller) checkRestored(ctx context.Context) error {
+	state, err := ctl.store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if ctl.restored, err = findRestored(ctx, state, ctl.audit); err != nil {
+		return err
+	}
+	if ctl.restored.isZero() {
+		return nil
+	}
+
+	ctl.log.Warn(ctl.restored.String())
+	return ctl.audit.Write(audit.Record{
+		Actor:   audit.Actor{Type: "controller"},
+		Action:  "restore",
+		Outcome: audit.Success,
+		Problem: ctl.restored.String(),
+	})
 }
 
 // privateFolder makes a folder that nobody else can read. The store, the tokens and the audit log
@@ -340,7 +366,8 @@ func (ctl *controller) serveAPI(ctx context.Context) error {
 		Parts: func() []api.Part {
 			ports, ovsdb := ctl.listeners.describe(), ctl.config.OVSDB.Listen
 			plain := ctl.config.OpenFlow.TLS.IsZero() && !ctl.config.OpenFlow.Insecure
-			return parts(ctl.timedStore.Err(), ctl.engine, ports, ovsdb, plain)
+			all := parts(ctl.timedStore.Err(), ctl.engine, ports, ovsdb, plain)
+			return append(all, ctl.restored.parts()...)
 		},
 	})
 	return server.Serve(ctx, ctl.listeners.api, handler, ctl.listeners.apiCerts.server())
