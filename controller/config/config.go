@@ -95,8 +95,8 @@ type API struct {
 	// ClientRoles (key "client_roles" of tls) lets a client certificate replace a token: it maps
 	// common names to roles. With any other common name a token is still required.
 	ClientRoles map[string]access.Role
-	// Origins are web origins (https://HOST[:PORT]) whose pages may change something. Pages of other
-	// origins may not, whatever identity the browser sends.
+	// Origins are web origins (https://HOST[:PORT]) whose pages may change something. Pages of
+	// other origins may not, whatever identity the browser sends.
 	Origins []string
 	// TokenLifetime is the validity of tokens that are created without an expiry.
 	TokenLifetime time.Duration

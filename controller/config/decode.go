@@ -17,49 +17,16 @@ import (
 func (c *Config) decode(root document.Value) Errors {
 	d := decoder{config: c}
 	object(map[string]reader{
-		"data_dir": text(&c.DataDir),
-		"store":    object(map[string]reader{"driver": text(&c.Store.Driver)}),
-		"log": object(map[string]reader{
-			"level":  parsed(&c.Log.Level, parseLevel),
-			"format": text(&c.Log.Format),
-		}),
-		"audit": object(map[string]reader{
-			"reads":     boolean(&c.Audit.Reads),
-			"retention": parsed(&c.Audit.Retention, parseDuration),
-			"syslog":    text(&c.Audit.Syslog),
-		}),
-		"api": object(map[string]reader{
-			"listen":         text(&c.API.Listen),
-			"origins":        list(&c.API.Origins, text),
-			"token_lifetime": parsed(&c.API.TokenLifetime, parseDuration),
-			"insecure":       boolean(&c.API.Insecure),
-			"tls": c.API.TLS.reader("client_ca", map[string]reader{
-				"client_roles": texts(&c.API.ClientRoles),
-			}),
-		}),
-		"openflow": object(map[string]reader{
-			"listen":    text(&c.OpenFlow.Listen),
-			"advertise": text(&c.OpenFlow.Advertise),
-			"insecure":  boolean(&c.OpenFlow.Insecure),
-			"tls":       c.OpenFlow.TLS.reader("ca", nil),
-		}),
-		"ovsdb": object(map[string]reader{
-			"listen":   text(&c.OVSDB.Listen),
-			"tls":      c.OVSDB.TLS.reader("ca", nil),
-			"insecure": boolean(&c.OVSDB.Insecure),
-		}),
-		"plugins": list(&c.Plugins, (*Plugin).reader),
-		"hypervisor": object(map[string]reader{
-			"driver": text(&c.Hypervisor.Driver),
-			"uri":    text(&c.Hypervisor.URI),
-			"hosts":  texts(&c.Hypervisor.Hosts),
-		}),
-		"inventory": object(map[string]reader{
-			"mac_keys":   list(&c.Inventory.MACKeys, text),
-			"guest_keys": list(&c.Inventory.GuestKeys, text),
-			"iface_keys": list(&c.Inventory.IfaceKeys, text),
-			"ip_keys":    list(&c.Inventory.IPKeys, text),
-		}),
+		"data_dir":        text(&c.DataDir),
+		"store":           object(map[string]reader{"driver": text(&c.Store.Driver)}),
+		"log":             c.Log.reader(),
+		"audit":           c.Audit.reader(),
+		"api":             c.API.reader(),
+		"openflow":        c.OpenFlow.reader(),
+		"ovsdb":           c.OVSDB.reader(),
+		"plugins":         list(&c.Plugins, (*Plugin).reader),
+		"hypervisor":      c.Hypervisor.reader(),
+		"inventory":       c.Inventory.reader(),
 		"tunnel_networks": list(&c.TunnelNetworks, prefix),
 		"destinations": object(map[string]reader{
 			"evacuation": text(&c.Destinations.Evacuation),
@@ -67,6 +34,67 @@ func (c *Config) decode(root document.Value) Errors {
 		"hosts": list(&c.Hosts, (*Host).reader),
 	})(&d, "", root)
 	return d.errs
+}
+
+func (l *Log) reader() reader {
+	return object(map[string]reader{
+		"level":  parsed(&l.Level, parseLevel),
+		"format": text(&l.Format),
+	})
+}
+
+func (a *Audit) reader() reader {
+	return object(map[string]reader{
+		"reads":     boolean(&a.Reads),
+		"retention": parsed(&a.Retention, parseDuration),
+		"syslog":    text(&a.Syslog),
+	})
+}
+
+func (a *API) reader() reader {
+	return object(map[string]reader{
+		"listen":         text(&a.Listen),
+		"origins":        list(&a.Origins, text),
+		"token_lifetime": parsed(&a.TokenLifetime, parseDuration),
+		"insecure":       boolean(&a.Insecure),
+		"tls": a.TLS.reader("client_ca", map[string]reader{
+			"client_roles": texts(&a.ClientRoles),
+		}),
+	})
+}
+
+func (o *OpenFlow) reader() reader {
+	return object(map[string]reader{
+		"listen":    text(&o.Listen),
+		"advertise": text(&o.Advertise),
+		"insecure":  boolean(&o.Insecure),
+		"tls":       o.TLS.reader("ca", nil),
+	})
+}
+
+func (o *OVSDB) reader() reader {
+	return object(map[string]reader{
+		"listen":   text(&o.Listen),
+		"insecure": boolean(&o.Insecure),
+		"tls":      o.TLS.reader("ca", nil),
+	})
+}
+
+func (h *Hypervisor) reader() reader {
+	return object(map[string]reader{
+		"driver": text(&h.Driver),
+		"uri":    text(&h.URI),
+		"hosts":  texts(&h.Hosts),
+	})
+}
+
+func (i *Inventory) reader() reader {
+	return object(map[string]reader{
+		"mac_keys":   list(&i.MACKeys, text),
+		"guest_keys": list(&i.GuestKeys, text),
+		"iface_keys": list(&i.IfaceKeys, text),
+		"ip_keys":    list(&i.IPKeys, text),
+	})
 }
 
 // reader reads a mapping tls. Its key of the authorities is ca, and more are keys that only some

@@ -35,52 +35,72 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 	return objectOf(
 		setting("data_dir", textOf(c.DataDir)),
 		setting("store", objectOf(setting("driver", textOf(c.Store.Driver)))),
-		setting("log", objectOf(
-			setting("level", textOf(strings.ToLower(c.Log.Level.String()))),
-			setting("format", textOf(c.Log.Format)),
-		)),
-		setting("audit", objectOf(
-			setting("reads", boolOf(c.Audit.Reads)),
-			setting("retention", textOf(durationText(c.Audit.Retention))),
-			setting("syslog", textOf(c.Audit.Syslog)),
-		)),
-		setting("api", objectOf(
-			setting("listen", textOf(c.API.Listen)),
-			setting("origins", listOf(c.API.Origins)),
-			setting("token_lifetime", textOf(durationText(c.API.TokenLifetime))),
-			setting("insecure", boolOf(c.API.Insecure)),
-			setting("tls", c.API.TLS.encode("client_ca",
-				setting("client_roles", textsOf(c.API.ClientRoles)))),
-		)),
-		setting("openflow", objectOf(
-			setting("listen", textOf(c.OpenFlow.Listen)),
-			setting("advertise", textOf(c.OpenFlow.Advertise)),
-			setting("insecure", boolOf(c.OpenFlow.Insecure)),
-			setting("tls", c.OpenFlow.TLS.encode("ca")),
-		)),
-		setting("ovsdb", objectOf(
-			setting("listen", textOf(c.OVSDB.Listen)),
-			setting("insecure", boolOf(c.OVSDB.Insecure)),
-			setting("tls", c.OVSDB.TLS.encode("ca")),
-		)),
+		setting("log", c.Log.encode()),
+		setting("audit", c.Audit.encode()),
+		setting("api", c.API.encode()),
+		setting("openflow", c.OpenFlow.encode()),
+		setting("ovsdb", c.OVSDB.encode()),
 		setting("plugins", plugins),
-		setting("hypervisor", objectOf(
-			setting("driver", textOf(c.Hypervisor.Driver)),
-			setting("uri", textOf(withoutPassword(c.Hypervisor.URI))),
-			setting("hosts", c.Hypervisor.encodeHosts()),
-		)),
-		setting("inventory", objectOf(
-			setting("mac_keys", listOf(c.Inventory.MACKeys)),
-			setting("guest_keys", listOf(c.Inventory.GuestKeys)),
-			setting("iface_keys", listOf(c.Inventory.IfaceKeys)),
-			setting("ip_keys", listOf(c.Inventory.IPKeys)),
-		)),
+		setting("hypervisor", c.Hypervisor.encode()),
+		setting("inventory", c.Inventory.encode()),
 		setting("tunnel_networks", listOf(prefixTexts(c.TunnelNetworks))),
 		setting("destinations", objectOf(
 			setting("evacuation", textOf(c.Destinations.Evacuation)),
 		)),
 		setting("hosts", hosts),
 	).JSON(), nil
+}
+
+func (l Log) encode() document.Value {
+	return objectOf(
+		setting("level", textOf(strings.ToLower(l.Level.String()))),
+		setting("format", textOf(l.Format)),
+	)
+}
+
+func (a Audit) encode() document.Value {
+	return objectOf(
+		setting("reads", boolOf(a.Reads)),
+		setting("retention", textOf(durationText(a.Retention))),
+		setting("syslog", textOf(a.Syslog)),
+	)
+}
+
+func (a API) encode() document.Value {
+	return objectOf(
+		setting("listen", textOf(a.Listen)),
+		setting("origins", listOf(a.Origins)),
+		setting("token_lifetime", textOf(durationText(a.TokenLifetime))),
+		setting("insecure", boolOf(a.Insecure)),
+		setting("tls", a.TLS.encode("client_ca",
+			setting("client_roles", textsOf(a.ClientRoles)))),
+	)
+}
+
+func (o OpenFlow) encode() document.Value {
+	return objectOf(
+		setting("listen", textOf(o.Listen)),
+		setting("advertise", textOf(o.Advertise)),
+		setting("insecure", boolOf(o.Insecure)),
+		setting("tls", o.TLS.encode("ca")),
+	)
+}
+
+func (o OVSDB) encode() document.Value {
+	return objectOf(
+		setting("listen", textOf(o.Listen)),
+		setting("insecure", boolOf(o.Insecure)),
+		setting("tls", o.TLS.encode("ca")),
+	)
+}
+
+func (i Inventory) encode() document.Value {
+	return objectOf(
+		setting("mac_keys", listOf(i.MACKeys)),
+		setting("guest_keys", listOf(i.GuestKeys)),
+		setting("iface_keys", listOf(i.IfaceKeys)),
+		setting("ip_keys", listOf(i.IPKeys)),
+	)
 }
 
 // encode returns a mapping tls. Its key of the authorities is ca, and more are keys that only some
@@ -113,12 +133,16 @@ func (p Plugin) encode() (document.Value, error) {
 	), nil
 }
 
-func (h Hypervisor) encodeHosts() document.Value {
+func (h Hypervisor) encode() document.Value {
 	hosts := maps.Clone(h.Hosts)
 	for name, uri := range hosts {
 		hosts[name] = withoutPassword(uri)
 	}
-	return textsOf(hosts)
+	return objectOf(
+		setting("driver", textOf(h.Driver)),
+		setting("uri", textOf(withoutPassword(h.URI))),
+		setting("hosts", textsOf(hosts)),
+	)
 }
 
 func (h Host) encode() (document.Value, error) {

@@ -33,7 +33,8 @@ func (k *checker) audit() {
 	network, address, _ := strings.Cut(target, ":")
 	host, port, err := net.SplitHostPort(address)
 	if network != "udp" && network != "tcp" || err != nil || host == "" || port == "" {
-		k.fail("audit.syslog", "%q is not a syslog: want local, udp:HOST:PORT or tcp:HOST:PORT", target)
+		k.fail("audit.syslog", "%q is not a syslog: want local, udp:HOST:PORT or tcp:HOST:PORT",
+			target)
 	}
 }
 

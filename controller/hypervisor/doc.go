@@ -8,8 +8,8 @@
 // the tap service, so after a restart it is known which NICs are ours and which of them are no
 // longer ordered. NICs without our alias are never changed.
 //
-// A host is believed about the guests that it runs, and about nothing else. A guest keeps the UUID by
-// which it was asked for. A name or an address that guests on two hosts have plugs a NIC into
+// A host is believed about the guests that it runs, and about nothing else. A guest keeps the UUID
+// by which it was asked for. A name or an address that guests on two hosts have plugs a NIC into
 // neither.
 //
 // Without a driver, somebody else plugs the NIC into any bridge of the host. Tapline recognises

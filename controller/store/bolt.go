@@ -224,8 +224,8 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 	return revision, syncFolder(filepath.Dir(s.path))
 }
 
-// secretOf returns the secret of the cluster. It makes one in a store that has none, such as that of
-// an earlier release.
+// secretOf returns the secret of the cluster. It makes one in a store that has none, such as that
+// of an earlier release.
 func secretOf(meta *bolt.Bucket) ([]byte, error) {
 	if secret := meta.Get(metaSecret); secret != nil {
 		if len(secret) != SecretSize {

@@ -15,11 +15,12 @@ func auditCommand() *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "verify DIR|FILE",
 		Short: "Check that no change was altered, removed or inserted in the audit log",
-		Long: `Check the chain of hashes of the changes in an audit log: the data directory of a controller, or
-one file that was kept elsewhere. The controller may run. The exit code is 1 if the chain is broken.
+		Long: `Check the chain of hashes of the changes in an audit log: the data directory of
+a controller, or one file that was kept elsewhere. The controller may run. The exit
+code is 1 if the chain is broken.
 
-The chain does not show that the last records were cut off, nor that somebody who can write the
-files made all of them anew. A copy on another machine (audit.syslog) shows that.`,
+The chain does not show that the last records were cut off, nor that somebody who can
+write the files made all of them anew. A copy on another machine (audit.syslog) does.`,
 		Example: `  tapline audit verify /var/lib/tapline`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,7 +45,8 @@ func printVerification(w io.Writer, v audit.Verification) error {
 	if v.Unchained > 0 {
 		fmt.Fprintf(w, "%d records of an earlier release are not part of the chain\n", v.Unchained)
 	}
-	fmt.Fprintf(w, "%d changes in %d files, numbers %d to %d\n", v.Records, v.Files, v.First, v.Last)
+	fmt.Fprintf(w, "%d changes in %d files, numbers %d to %d\n",
+		v.Records, v.Files, v.First, v.Last)
 
 	if len(v.Faults) > 0 {
 		return errors.New("the audit log is not what the controller wrote")

@@ -29,16 +29,19 @@ func cleanupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cleanup --ovsdb TARGET",
 		Short: "Remove everything of Tapline from a host's switch, without a controller",
-		Long: `Remove the tap bridge, ports and mirrors of Tapline from the switch of one host. It needs no
-controller, and is for hosts whose controller or data directory is gone. Objects of others stay.
+		Long: `Remove the tap bridge, ports and mirrors of Tapline from the switch of one host.
+It needs no controller, and is for hosts whose controller or data directory is gone.
+Objects of others stay.
 
-A controller that still manages the host puts everything back: there, use tapctl host-delete.`,
+A controller that still manages the host puts everything back: there, use
+tapctl host-delete.`,
 		Example: `  tapline cleanup --ovsdb tcp:10.0.0.1:6640 --dry-run
   tapline cleanup --ovsdb unix:/run/openvswitch/db.sock`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if target == "" {
-				return usageError{errors.New("--ovsdb is missing: want a target such as tcp:10.0.0.1:6640")}
+				return usageError{errors.New(
+					"--ovsdb is missing: want a target such as tcp:10.0.0.1:6640")}
 			}
 			secure, err := serverTLS(files)
 			if err != nil {
@@ -64,7 +67,8 @@ A controller that still manages the host puts everything back: there, use tapctl
 
 // cleanup removes the objects of one cluster, or of all if cluster is "".
 func cleanup(
-	ctx context.Context, out io.Writer, target string, secure *tls.Config, cluster string, dryRun bool,
+	ctx context.Context, out io.Writer, target string, secure *tls.Config, cluster string,
+	dryRun bool,
 ) error {
 	options := client.Options{}
 	if secure != nil {

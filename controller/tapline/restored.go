@@ -13,8 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// restored says how a store differs from what the audit log says last: it was restored from an older
-// copy. The zero value is a store that is not older.
+// restored says how a store differs from what the audit log says last, since it was restored from
+// an older copy. The zero value is a store that is not older.
 type restored struct {
 	revived  []string // objects that were deleted, and are there again
 	lost     []string // objects that were created, and are not there
@@ -44,8 +44,8 @@ type objectID struct {
 	id   string
 }
 
-// findRestored compares a store with the audit log. It reads the changes since the last one that the
-// store knows, which are few unless the store is older.
+// findRestored compares a store with the audit log. It reads the changes since the last one that
+// the store knows, which are few unless the store is older.
 func findRestored(ctx context.Context, state store.State, trail *audit.Log) (restored, error) {
 	written := map[objectID]time.Time{}
 	var newest time.Time

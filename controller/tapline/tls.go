@@ -83,8 +83,8 @@ func (c *certificates) server() *tls.Config {
 }
 
 // client returns the configuration for connections that we make to switches with the same
-// certificates; nil for nil certificates. The certificates of switches come from ovs-pki(8) and name
-// no host, so only their chain is verified.
+// certificates; nil for nil certificates. The certificates of switches come from ovs-pki(8) and
+// name no host, so only their chain is verified.
 func (c *certificates) client() *tls.Config {
 	if c == nil {
 		return nil
