@@ -164,6 +164,7 @@ func TestAppendErrors(t *testing.T) {
 	}
 	match := func(f oxm.Field) openflow.Message { return &openflow.FlowMod{Match: oxm.Match{f}} }
 	reg := oxm.Subfield{Field: oxm.FieldReg0, Bits: 8}
+	fourBits := oxm.Subfield{Field: oxm.FieldReg0, Bits: 4}
 	tests := map[string]openflow.Message{
 		"too long":           &openflow.EchoRequest{Data: make([]byte, openflow.MaxMessageLen)},
 		"empty field":        match(oxm.Field{}),
@@ -184,6 +185,10 @@ func TestAppendErrors(t *testing.T) {
 		"port of 16 bits":    apply(action.Resubmit{InPort: 0x10000}),
 		"truncate to port":   apply(action.OutputTrunc{Port: 0xff01}),
 		"conjunction":        apply(action.Conjunction{Clause: 3, Clauses: 2}),
+		"multipath links":    apply(action.Multipath{Links: 17, Dst: fourBits}),
+		"multipath no link":  apply(action.Multipath{Dst: fourBits}),
+		"multipath fields":   apply(action.Multipath{Fields: 7, Links: 1, Dst: fourBits}),
+		"multipath no field": apply(action.Multipath{Links: 1}),
 		"inside clone":       apply(action.Clone{Actions: []action.Action{nil}}),
 		"port name":          &openflow.PortStatus{Port: openflow.Port{Name: "seventeen bytes!!"}},
 		"negative duration":  &openflow.FlowRemoved{Duration: -2},

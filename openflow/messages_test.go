@@ -44,6 +44,8 @@ func allActions() []action.Action {
 		action.RegMove{Src: oxm.WholeField(oxm.FieldIPv6Src), Dst: oxm.WholeField(oxm.FieldXXReg0)},
 		action.Clone{Actions: []action.Action{action.Output{Port: 1}, action.Clone{}}},
 		action.Conjunction{ID: 1, Clause: 2, Clauses: 3},
+		action.Multipath{Fields: action.HashSymmetricL3L4UDP, Basis: 7, Links: 64,
+			Dst: oxm.Subfield{Field: oxm.FieldReg0 + 3, Offset: 4, Bits: 6}},
 		action.Learn{IdleTimeout: 1, HardTimeout: 2, Priority: 3, Cookie: 4, Flags: 1, Table: 5, FinIdleTimeout: 6,
 			FinHardTimeout: 7, Specs: "\x00\x10\x00\x00\x00\x00\x00\x00"},
 		action.Exit{}, action.RawAction{Type: 0xffff, Data: "\x00\x00\x23\x20\x03\xe7\x00\x00\x00\x00\x00\x00"},

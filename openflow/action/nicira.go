@@ -13,6 +13,7 @@ const (
 	nxResubmit      = 1
 	nxRegMove       = 6
 	nxRegLoad       = 7
+	nxMultipath     = 10
 	nxResubmitTable = 14
 	nxOutputReg     = 15
 	nxLearn         = 16
@@ -271,6 +272,8 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		c.Done("move")
 		return known(RegMove{src, dst}, ok1 && ok2)
 
+	case nxMultipath:
+		return parseMultipath(c)
 	case nxClone:
 		c.Skip(6)
 		return Clone{parseActions(c, depth+1)}

@@ -279,7 +279,7 @@ var settable = []oxm.FieldID{
 
 // Action makes one action that needs no prerequisites.
 func (s Source) Action() action.Action {
-	switch s.IntN(13) {
+	switch s.IntN(14) {
 	case 0:
 		return action.Output{Port: openflow.PortController, MaxLen: uint16(s.Uint32())}
 	case 1:
@@ -309,9 +309,24 @@ func (s Source) Action() action.Action {
 	case 10:
 		return action.RegMove{Src: oxm.WholeField(oxm.FieldEthSrc),
 			Dst: oxm.Subfield{Field: oxm.FieldXReg3, Offset: uint8(s.IntN(17)), Bits: 48}}
+	case 12:
+		return s.multipath()
 	case 11:
 		return action.Clone{Actions: []action.Action{action.Output{Port: s.outPort()}}}
 	}
 
 	return action.Output{Port: s.outPort()}
+}
+
+// multipath makes a choice among links that fit into 12 bits of a register.
+func (s Source) multipath() action.Multipath {
+	a := action.Multipath{
+		Fields: action.HashFields(s.IntN(7)), Basis: uint16(s.Uint32()),
+		Algorithm: action.LinkAlgorithm(s.IntN(4)), Links: uint16(1 + s.IntN(1<<12)),
+		Dst: oxm.Subfield{Field: oxm.FieldReg0 + 6, Offset: uint8(s.IntN(20)), Bits: 12},
+	}
+	if a.Algorithm == action.LinkIterHash {
+		a.Arg = s.Uint32()
+	}
+	return a
 }
