@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
-// Selector returns table, priority and match, by which a flow differs from all others of a switch, as ovs-ofctl(8) prints
-// them.
+// Selector returns table, priority and match, by which a flow differs from all others of a switch,
+// as ovs-ofctl(8) prints them.
 func (m *FlowMod) Selector() string {
 	var s strings.Builder
 	writeFlow(&s, m.Table, m.Priority, m.Match)

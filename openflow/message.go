@@ -84,8 +84,8 @@ func Parse(b []byte) (m Message, xid uint32, err error) {
 	return m, xid, nil
 }
 
-// parseBody reads what follows the header. It is a switch because a table would refer to itself: a
-// BundleAdd holds a message.
+// parseBody reads what follows the header. It is long because it lists every type of message. It is
+// a switch because a table would refer to itself: a BundleAdd holds a message.
 func parseBody(c *wire.Cursor, version uint8, typ Type) Message {
 	switch typ {
 	case TypeHello:

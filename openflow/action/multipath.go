@@ -127,9 +127,8 @@ func parseMultipath(c *wire.Cursor) Action {
 	a.Arg = c.Uint32("arg")
 	c.Skip(2)
 
-	ofsBits := c.Uint16("ofs_nbits")
-	dst, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
-	a.Dst = dst
+	var ok bool
+	a.Dst, ok = parsePackedSubfield(c)
 	c.Done("multipath")
 	return known(a, ok && a.valid())
 }

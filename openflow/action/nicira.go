@@ -236,53 +236,26 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 
 	switch subtype := c.Uint16("subtype"); subtype {
 	case nxResubmit, nxResubmitTable:
-		a := Resubmit{portOf16(c.Uint16("in_port")), wire.TableID(c.Uint8("table"))}
-		c.Skip(3)
-		c.Done("resubmit")
-		if subtype == nxResubmit {
-			a.Table = wire.TableAll // NXAST_RESUBMIT ignores the byte.
-		}
-
-		return a
-
+		return parseResubmit(c, subtype)
 	case nxOutputReg:
-		ofsBits := c.Uint16("ofs_nbits")
-		src, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
-		a := OutputReg{src, c.Uint16("max_len")}
-		c.Skip(6)
-		c.Done("output_reg")
-		return known(a, ok)
-
+		return parseOutputReg(c)
 	case nxOutputTrunc:
 		a := OutputTrunc{portOf16(c.Uint16("port")), c.Uint32("max_len")}
 		c.Done("output")
 		return a
 
 	case nxRegLoad:
-		ofsBits := c.Uint16("ofs_nbits")
-		dst, ok := oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
-		a := RegLoad{dst, c.Uint64("value")}
-		c.Done("load")
-		return known(a, ok && a.Value&^lowBits(dst.Bits) == 0)
-
+		return parseRegLoad(c)
 	case nxRegMove:
-		bits, srcOfs, dstOfs := c.Uint16("n_bits"), c.Uint16("src_ofs"), c.Uint16("dst_ofs")
-		src, ok1 := oxm.ParseSubfield(c, srcOfs, bits)
-		dst, ok2 := oxm.ParseSubfield(c, dstOfs, bits)
-		c.Done("move")
-		return known(RegMove{src, dst}, ok1 && ok2)
-
+		return parseRegMove(c)
 	case nxMultipath:
 		return parseMultipath(c)
 	case nxClone:
 		c.Skip(6)
 		return Clone{parseActions(c, depth+1)}
-	case nxConjunction:
-		clause, n := c.Uint8("clause"), c.Uint8("n_clauses")
-		a := Conjunction{c.Uint32("id"), clause + 1, n}
-		c.Done("conjunction")
-		return known(a, clause < n)
 
+	case nxConjunction:
+		return parseConjunction(c)
 	case nxLearn:
 		return parseLearn(c)
 	case nxExit:
@@ -292,6 +265,53 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 	}
 
 	return nil
+}
+
+func parseResubmit(c *wire.Cursor, subtype uint16) Action {
+	a := Resubmit{portOf16(c.Uint16("in_port")), wire.TableID(c.Uint8("table"))}
+	c.Skip(3)
+	c.Done("resubmit")
+	if subtype == nxResubmit {
+		a.Table = wire.TableAll // NXAST_RESUBMIT ignores the byte.
+	}
+	return a
+}
+
+func parseOutputReg(c *wire.Cursor) Action {
+	src, ok := parsePackedSubfield(c)
+	a := OutputReg{src, c.Uint16("max_len")}
+	c.Skip(6)
+	c.Done("output_reg")
+	return known(a, ok)
+}
+
+func parseRegLoad(c *wire.Cursor) Action {
+	dst, ok := parsePackedSubfield(c)
+	a := RegLoad{dst, c.Uint64("value")}
+	c.Done("load")
+	return known(a, ok && a.Value&^lowBits(dst.Bits) == 0)
+}
+
+func parseRegMove(c *wire.Cursor) Action {
+	bits, srcOfs, dstOfs := c.Uint16("n_bits"), c.Uint16("src_ofs"), c.Uint16("dst_ofs")
+	src, srcOK := oxm.ParseSubfield(c, srcOfs, bits)
+	dst, dstOK := oxm.ParseSubfield(c, dstOfs, bits)
+	c.Done("move")
+	return known(RegMove{src, dst}, srcOK && dstOK)
+}
+
+func parseConjunction(c *wire.Cursor) Action {
+	clause, n := c.Uint8("clause"), c.Uint8("n_clauses")
+	a := Conjunction{c.Uint32("id"), clause + 1, n}
+	c.Done("conjunction")
+	return known(a, clause < n)
+}
+
+// parsePackedSubfield reads a subfield whose range is ofs << 6 | n_bits - 1, as offsetBits writes
+// it.
+func parsePackedSubfield(c *wire.Cursor) (oxm.Subfield, bool) {
+	ofsBits := c.Uint16("ofs_nbits")
+	return oxm.ParseSubfield(c, ofsBits>>6, ofsBits&63+1)
 }
 
 // known returns a if it was read completely, else nil: the action is then kept raw.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -99,24 +100,9 @@ func Serve(
 
 	lobby := newLobby(maxHandshakes, maxFromAddress)
 	for {
-		nc, err := ln.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("accept: %w", err)
-			}
-
-			// An error such as "too many open files" passes: try again after a pause.
-			opts.Logger.Warn("accept failed", "err", err)
-
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
-			}
-
-			continue
+		nc, err := accept(ctx, ln, opts.Logger)
+		if nc == nil {
+			return err
 		}
 
 		leave, err := lobby.enter(ctx, nc)
@@ -148,6 +134,29 @@ func Serve(
 			}
 			c.serve(ctx, handle)
 		})
+	}
+}
+
+// accept waits for a connection. It returns none when ctx ends, with a nil error, or when the
+// listener is closed. Other errors, such as "too many open files", pass: it tries again after a
+// pause.
+func accept(ctx context.Context, ln net.Listener, log *slog.Logger) (net.Conn, error) {
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			return nc, nil
+		case ctx.Err() != nil:
+			return nil, nil
+		case errors.Is(err, net.ErrClosed):
+			return nil, fmt.Errorf("accept: %w", err)
+		}
+
+		log.Warn("accept failed", "err", err)
+		select {
+		case <-time.After(acceptPause):
+		case <-ctx.Done():
+		}
 	}
 }
 

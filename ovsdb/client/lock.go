@@ -12,10 +12,11 @@ import (
 // Lock is this connection's claim on a lock of the server (RFC 7047, 4.1.8). Whether it is held may
 // change at any time, so a transaction that relies on it contains an ovsdb.Assert.
 //
-// The name of a lock is an <id>: letters, digits and underscores. A lock belongs to a connection: the
-// assert of another connection fails, a new connection must claim the lock again, and a server that
-// restarts has forgotten all claims. A lock that was stolen stays claimed. It comes back by itself
-// when the thief's connection ends, unless Unlock or the end of this connection drops the claim.
+// The name of a lock is an <id>: letters, digits and underscores. A lock belongs to a connection:
+// the assert of another connection fails, a new connection must claim the lock again, and a server
+// that restarts has forgotten all claims. A lock that was stolen stays claimed. It comes back by
+// itself when the thief's connection ends, unless Unlock or the end of this connection drops the
+// claim.
 type Lock struct {
 	conn    *Conn
 	name    string
@@ -23,9 +24,9 @@ type Lock struct {
 	changed chan struct{}
 }
 
-// Lock claims a lock. It returns once the server has answered, with or without the lock: if somebody
-// else holds it, the claim waits in line. If ctx ends before the answer, the server may have recorded
-// the claim; only the end of the connection drops it.
+// Lock claims a lock. It returns once the server has answered, with or without the lock: if
+// somebody else holds it, the claim waits in line. If ctx ends before the answer, the server may
+// have recorded the claim; only the end of the connection drops it.
 func (c *Conn) Lock(ctx context.Context, name string) (*Lock, error) {
 	return c.claim(ctx, "lock", name)
 }

@@ -272,8 +272,8 @@ func (t *Txn) refer(table Table, id UUID, column string, add, remove UUID) {
 	}
 }
 
-// Ops returns the operations: assert of a lock, guards, inserts, updates, references, next_cfg, comment. It returns
-// the first mistake in building.
+// Ops returns the operations: assert of a lock, guards, inserts, updates, references, next_cfg,
+// comment. It returns the first mistake in building.
 func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 	ops, _, err := t.build()
 	return ops, err
