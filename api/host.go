@@ -7,8 +7,10 @@ type Host struct {
 	OVSDB    string `json:"ovsdb"`     // tcp:IP:PORT, ssl:IP:PORT or unix:PATH
 	TunnelIP string `json:"tunnel_ip"` // declared or learned; "" while unknown
 	// DeclaredTunnelIP is "" if the address is learned from the switch.
-	DeclaredTunnelIP string            `json:"declared_tunnel_ip"`
-	Wires            map[string]string `json:"wires"` // wire -> bridge, declared and learned
+	DeclaredTunnelIP string `json:"declared_tunnel_ip"`
+	// SystemID is that of the host's switch, declared or first seen; "" while unknown.
+	SystemID string            `json:"system_id"`
+	Wires    map[string]string `json:"wires"` // wire -> bridge, declared and learned
 	// bridge -> physical ports, where declared
 	Uplinks    map[string][]string `json:"uplinks"`
 	NICs       []HostNIC           `json:"nics"`
@@ -42,6 +44,7 @@ type HostCreate struct {
 	Name     string              `json:"name"`
 	OVSDB    string              `json:"ovsdb"`
 	TunnelIP string              `json:"tunnel_ip,omitempty"`
+	SystemID string              `json:"system_id,omitempty"`
 	Wires    map[string]string   `json:"wires,omitempty"`
 	Uplinks  map[string][]string `json:"uplinks,omitempty"`
 	NICs     []HostNIC           `json:"nics,omitempty"`
@@ -55,6 +58,7 @@ type HostPatch struct {
 	Name     *string              `json:"name,omitempty"`
 	OVSDB    *string              `json:"ovsdb,omitempty"`
 	TunnelIP Field[string]        `json:"tunnel_ip,omitzero"`
+	SystemID *string              `json:"system_id,omitempty"` // "" for the first one that it shows
 	Wires    map[string]*string   `json:"wires,omitempty"`
 	Uplinks  map[string]*[]string `json:"uplinks,omitempty"`
 	NICs     *[]HostNIC           `json:"nics,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
@@ -20,6 +21,10 @@ type Config struct {
 	Hypervisor Hypervisor
 	TapBridge  string // as the plugin is configured
 	Keys       inventory.Keys
+	// Identify looks which switch answers at an OVSDB target; nil where a new host is not looked at.
+	Identify func(ctx context.Context, target string) (inventory.Identity, error)
+	// TunnelNetworks are where a host may move its tunnel address by itself.
+	TunnelNetworks []netip.Prefix
 	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "", it is the local address of
 	// the host's OVSDB connection, with OpenFlowPort.
 	Advertise    string

@@ -47,6 +47,8 @@ type Engine struct {
 	ctx       context.Context // of Run; nil before
 	intent    *intent.Intent
 	places    *inventory.Places
+	lessons   lessons
+	switches  switches
 	planning  *planning.Queue
 	standing  *standing.Table
 	hosts     hosts            // registered, and running
@@ -68,7 +70,8 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		return nil, err
 	}
 
-	places := inventory.NewPlaces()
+	running := hosts{}
+	places := inventory.NewPlaces(directory{in, running})
 	for _, g := range in.Guests.ByID {
 		places.ClaimGuest(g, true)
 	}
@@ -78,10 +81,14 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 
 	e := &Engine{
 		config: config, log: config.Logger, trials: make(chan struct{}, maxSimulations),
-		observer: inventory.Observer{Cluster: state.ClusterID, TapBridge: config.TapBridge, Keys: config.Keys},
-		book:     meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
+		observer: inventory.Observer{
+			Cluster: state.ClusterID, TapBridge: config.TapBridge, Keys: config.Keys,
+			TunnelNetworks: config.TunnelNetworks,
+		},
+		lessons: newLessons(in.Learned), switches: newSwitches(),
+		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
 		intent: in, places: places, standing: standing.New(in, places, config.Hypervisor != nil),
-		hosts: hosts{}, byDPID: map[uint64]*host{}, retiring: map[string]*host{}, published: sets.Set{},
+		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{}, published: sets.Set{},
 	}
 	e.planning = planning.New(in, places, e.hosts)
 	for id := range in.Guests.ByID {
@@ -99,6 +106,7 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 	e.mu.Unlock()
 
+	e.running.Go(func() { e.storeLessons(ctx) })
 	e.config.Plugin.Run(ctx, e.feed)
 	e.running.Wait()
 	e.events.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/planning"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
@@ -22,6 +23,8 @@ type host struct {
 
 	orders   *hypervisor.Orders // nil without a hypervisor
 	unmanage context.CancelFunc // ends what its hypervisor does; nil without one
+
+	nicPauses map[string]time.Duration // until a NIC that was another device is tried again
 
 	altered   bool       // something that its view shows has changed since it was published
 	published *view.Host // as watchers know it; nil if they know nothing

@@ -29,7 +29,7 @@ func (e *Engine) startHost(record *store.Host) {
 		return // Run starts it; or has.
 	}
 	ctx, stop := context.WithCancel(e.ctx)
-	h := &host{Host: standing.NewHost(record.ID), stop: stop}
+	h := &host{Host: standing.NewHost(record.ID), stop: stop, nicPauses: map[string]time.Duration{}}
 	h.session = session.New(session.Config{
 		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS, AcceptTLS: e.config.AcceptTLS,
 		Cluster: e.observer.Cluster, TapBridge: e.config.TapBridge,
@@ -39,6 +39,7 @@ func (e *Engine) startHost(record *store.Host) {
 		Schemas:   &e.schemas,
 		Models:    &e.models,
 		Logger:    e.log.With("host", record.Name),
+		Refused:   func(s *vswitch.Snapshot) string { return e.refusal(h, s) },
 		Report:    func(r session.Report) { e.observe(h, r) },
 		Observed:  func(s *vswitch.Snapshot) { e.observed(h, s) },
 		Counted:   func(s *vswitch.Snapshot) { e.counted(h, s) },
@@ -47,7 +48,8 @@ func (e *Engine) startHost(record *store.Host) {
 		Probed:    e.probed,
 		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
 	})
-	h.Observed = e.observer.Observe(record, nil, e.places.Claimed)
+	h.Observed = e.observer.Observe(record, e.lessons.known[h.ID], nil, e.places.Claimed)
+	e.identifyLocked(h.ID, &inventory.Observation{}, &h.Observed)
 	h.Health = h.CurrentHealth()
 	e.hosts[h.ID] = h
 	e.standing.AddHost(&h.Host)
@@ -73,6 +75,7 @@ func (e *Engine) stopHost(h *host) {
 	e.standing.RemoveHost(h.ID)
 	delete(e.byDPID, h.session.DatapathID())
 	e.replug(h.Observed.Ports, nil)
+	e.identifyLocked(h.ID, &h.Observed, &inventory.Observation{})
 	e.replaceDomains(h.ID, h.Guests.Guests, nil)
 	e.book.ForgetHost(h.ID)
 	e.planning.MarkHost(h.ID)
@@ -116,7 +119,11 @@ func (e *Engine) observe(h *host, r session.Report) {
 	}
 	if r.Connected != before.Connected {
 		e.planning.MarkHost(h.ID)
+		e.places.EachShared(h.Observed.Ports, e.portChanged) // A live place beats a dead one.
 		h.altered = true
+		if r.Connected { // The switch may be another release, or have other modules.
+			h.Observed.Host.NoGRE = ""
+		}
 	}
 	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {
 		e.compareNICs(h)
@@ -165,16 +172,24 @@ func (e *Engine) look(h *host) {
 	if record == nil {
 		return
 	}
-	now := e.observer.Observe(record, h.Report.Snapshot, e.places.Claimed)
-	for _, port := range now.Host.TapPorts {
-		for _, nic := range now.Host.NICs {
-			if nic.Name == port.Name && !port.MAC.IsZero() {
-				h.SeenMAC[nic.Name] = port.MAC
-			}
-		}
+
+	now := e.observer.Observe(record, e.lessons.known[h.ID], h.Report.Snapshot, e.places.Claimed)
+	if !now.Host.Observed {
+		// There is nothing to refuse yet.
+	} else if why := e.refusalLocked(record, now.Identity, now.Host.TunnelIP); why != "" {
+		now.Host.Refused = why
+		now.Ports = nil // Nothing that this record shows counts.
+	} else {
+		e.learnSwitchLocked(h.ID, &now)
 	}
+	e.noteNICsLocked(h, &now.Host)
+
 	before := h.Observed
+	if now.Host.NoGRE == "" { // Without the port that said so, nothing says it any more.
+		now.Host.NoGRE = before.Host.NoGRE
+	}
 	h.Observed = now
+	e.identifyLocked(h.ID, &before, &now)
 	if !reflect.DeepEqual(before.Host, now.Host) {
 		e.planning.MarkHost(h.ID)
 		h.altered = true

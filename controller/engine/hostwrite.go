@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"time"
@@ -41,6 +43,7 @@ func (e *Engine) Host(ref string) (view.Host, error) {
 
 func (e *Engine) hostView(record *store.Host) view.Host {
 	v := view.Host{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires, Health: view.Health{State: tap.StatePending, Reason: "it was not reached yet"}}
+	v.SystemID = cmp.Or(record.SystemID, e.lessons.known[record.ID].SystemID)
 	h := e.hosts[record.ID]
 	if h == nil {
 		return v
@@ -112,6 +115,9 @@ func (e *Engine) checkHost(h *store.Host) error {
 
 // CreateHost registers a host.
 func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error) {
+	if err := e.unregistered(ctx, &h); err != nil {
+		return view.Host{}, err
+	}
 	e.write.Lock()
 	defer e.write.Unlock()
 	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
@@ -150,6 +156,10 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	if err := e.editHost(&h, before, edit); err != nil {
 		return view.Host{}, err
 	}
+	if h.RelearnTunnelIP {
+		h.RelearnTunnelIP = false
+		e.forgetTunnelIP(h.ID)
+	}
 	if reflect.DeepEqual(&h, before) {
 		return e.Host(h.ID)
 	}
@@ -159,6 +169,20 @@ func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.tookHost(&h, before), nil
+}
+
+// forgetTunnelIP has the tunnel address that a host's switch shows now count from now on. It takes mu.
+func (e *Engine) forgetTunnelIP(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	fact := e.lessons.known[id]
+	fact.TunnelIP = netip.Addr{}
+	e.learnLocked(id, fact)
+
+	if h := e.hosts[id]; h != nil {
+		e.look(h)
+		e.judgeHost(h)
+	}
 }
 
 // editHost changes a copy of a host's record, and checks it.
@@ -228,10 +252,17 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64)
 	defer e.mu.Unlock()
 	v := e.hostView(h)
 	if running := e.hosts[h.ID]; running != nil {
+		seen := &running.Observed
+		refused := seen.Host.Observed && e.refusalLocked(h, seen.Identity, seen.Host.TunnelIP) != ""
 		e.stopHost(running)
-		running.session.Retire()
-		e.retiring[h.ID] = running
+		if refused { // It is another host's switch: what stands there stays.
+			running.stop()
+		} else {
+			running.session.Retire()
+			e.retiring[h.ID] = running
+		}
 	}
+	e.learnLocked(h.ID, store.Learned{})
 	e.intent.Hosts.Remove(h.ID)
 	e.events.Publish(events.Event{Type: "deleted", Host: &v})
 	return nil

@@ -290,7 +290,7 @@ func TestServicesAndFlows(t *testing.T) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 	assert.Zero(t, r.e.standing.Sizes())
-	assert.Equal(t, inventory.NewPlaces(), r.e.places)
+	assert.Equal(t, inventory.NewPlaces(directory{r.e.intent, r.e.hosts}), r.e.places)
 	assert.Empty(t, r.e.byDPID)
 }
 

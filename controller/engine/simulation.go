@@ -84,7 +84,8 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	}
 	out, err := New(ctx, Config{ // It has nothing that acts.
 		Store: &imaginedStore{state: state}, TapBridge: e.config.TapBridge, Keys: e.config.Keys,
-		Logger: slog.New(slog.DiscardHandler), Observer: unobserved{}, Hypervisor: e.config.Hypervisor, imagined: true,
+		TunnelNetworks: e.config.TunnelNetworks,
+		Logger:         slog.New(slog.DiscardHandler), Observer: unobserved{}, Hypervisor: e.config.Hypervisor, imagined: true,
 	})
 	if err != nil {
 		return nil, err
@@ -92,6 +93,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	out.ctx = ctx
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	maps.Copy(out.lessons.known, e.lessons.known) // Some may not be stored yet.
 	for id, h := range e.hosts {
 		record := out.intent.Hosts.ByID[id]
 		if record == nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// domainAt names a guest of a host's hypervisor.
+// DomainAt names a guest of a host's hypervisor.
 type DomainAt struct{ Host, ID string }
 
 // netdev names an interface of a host.
 type netdev struct{ host, name string }
 
-// domains are the guests that the hypervisors of hosts know. A guest may be on several hosts: it runs on one, and the definition
-// that it had on another may still be there.
+// domains are the guests that the hypervisors of hosts know. A guest may be on several hosts: it runs
+// on one, and another may still have the definition that it left there.
 type domains struct {
 	at       map[DomainAt]*hypervisor.Guest
 	byID     sets.Multimap[string, string] // hosts
@@ -29,8 +29,11 @@ type domains struct {
 
 func newDomains() domains {
 	return domains{
-		at: map[DomainAt]*hypervisor.Guest{}, byID: sets.Multimap[string, string]{}, byName: sets.Multimap[string, string]{},
-		byMAC: sets.Multimap[tap.MAC, string]{}, byDevice: sets.Multimap[netdev, string]{},
+		at:       map[DomainAt]*hypervisor.Guest{},
+		byID:     sets.Multimap[string, string]{},
+		byName:   sets.Multimap[string, string]{},
+		byMAC:    sets.Multimap[tap.MAC, string]{},
+		byDevice: sets.Multimap[netdev, string]{},
 	}
 }
 
@@ -44,7 +47,9 @@ func (x *domains) replace(host string, before, now []hypervisor.Guest) {
 		x.at[DomainAt{host, now[i].ID}] = &now[i]
 		x.index(host, &now[i], true)
 	}
-	for i := range before { // What another host still tells of the same guest stays known.
+
+	// What another host still says of the same guest stays known.
+	for i := range before {
 		for other := range x.byID[before[i].ID] {
 			x.index(other, x.at[DomainAt{other, before[i].ID}], true)
 		}
@@ -54,14 +59,16 @@ func (x *domains) replace(host string, before, now []hypervisor.Guest) {
 func (x *domains) index(host string, g *hypervisor.Guest, add bool) {
 	setMember(x.byID, g.ID, host, add)
 	setMember(x.byName, g.Name, g.ID, add)
+
 	for _, n := range g.NICs {
-		setMember(x.byMAC, n.MAC, g.ID, add && !n.Ours)
-		setMember(x.byDevice, netdev{host, n.IfName}, g.ID, add && !n.Ours && n.IfName != "" && g.Running)
+		ofGuest := add && !n.Ours
+		setMember(x.byMAC, n.MAC, g.ID, ofGuest)
+		setMember(x.byDevice, netdev{host, n.IfName}, g.ID, ofGuest && n.IfName != "" && g.Running)
 	}
 }
 
-// ids finds the guests that an id and, if it was declared, a record mean: that of the id, else those of its name or with one of
-// its NICs.
+// ids returns the guests that an id and, if it was declared, a record mean: that of the id, else those
+// of its name or with one of its NICs.
 func (x *domains) ids(id string, record *store.Guest) []string {
 	if len(x.byID[id]) > 0 {
 		return []string{id}
@@ -69,6 +76,7 @@ func (x *domains) ids(id string, record *store.Guest) []string {
 	if record == nil {
 		return nil
 	}
+
 	found := sets.Set{}
 	maps.Copy(found, x.byName[record.ID])
 	maps.Copy(found, x.byName[record.Name])
@@ -80,27 +88,29 @@ func (x *domains) ids(id string, record *store.Guest) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// of returns what the hosts know of a guest, the running one first.
+// of returns where hypervisors know a guest, the running one first.
 func (x *domains) of(id string, record *store.Guest) []DomainAt {
-	var out []DomainAt
+	var all []DomainAt
 	for _, id := range x.ids(id, record) {
 		for host := range x.byID[id] {
-			out = append(out, DomainAt{host, id})
+			all = append(all, DomainAt{host, id})
 		}
 	}
+
 	rank := func(d DomainAt) int {
 		if x.at[d].Running {
 			return 0
 		}
 		return 1
 	}
-	slices.SortFunc(out, func(a, b DomainAt) int {
+	slices.SortFunc(all, func(a, b DomainAt) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Host, b.Host), cmp.Compare(a.ID, b.ID))
 	})
-	return out
+	return all
 }
 
-// named finds the one guest of a name; of several the one that runs. It is false if there is none, or no saying which.
+// named returns the one guest of a name; of several the one that runs. It is false where no one guest
+// can be told.
 func (x *domains) named(name string) (id string, one bool) {
 	ids := slices.Sorted(maps.Keys(x.byName[name]))
 	if len(ids) > 1 {
@@ -112,6 +122,7 @@ func (x *domains) named(name string) (id string, one bool) {
 	return ids[0], true
 }
 
+// runs reports whether a guest runs on some host.
 func (x *domains) runs(id string) bool {
 	for host := range x.byID[id] {
 		if x.at[DomainAt{host, id}].Running {
@@ -121,59 +132,70 @@ func (x *domains) runs(id string) bool {
 	return false
 }
 
-// merge adds to a guest what the hypervisors know of it: its name where nobody declared one, addresses, NICs that no port tells
-// of, and the ports that its NICs have by their names. Tap NICs are none of its NICs.
-func (x *Places) merge(g *tap.Guest, id string, record *store.Guest) (exists bool) {
-	nic := func(m tap.MAC) int { return slices.IndexFunc(g.NICs, func(n tap.NIC) bool { return n.MAC == m }) }
-	for i, at := range x.domains.of(id, record) {
-		d := x.domains.at[at]
-		exists = true
-		if record == nil && i == 0 {
-			g.Name = d.Name
-		}
-		for _, n := range d.NICs {
-			known := nic(n.MAC)
-			switch tapNIC := n.Ours || len(x.servicesByMAC[n.MAC]) > 0; {
-			case tapNIC && known >= 0:
-				g.NICs = slices.Delete(g.NICs, known, known+1)
-				continue
-			case tapNIC:
-				continue
-			case known < 0:
-				known = len(g.NICs)
-				g.NICs = append(g.NICs, tap.NIC{MAC: n.MAC, IfName: n.IfName})
-			}
-			to := &g.NICs[known]
-			for _, ip := range n.IPs {
-				if !slices.Contains(to.IPs, ip) {
-					to.IPs = append(to.IPs, ip)
-				}
-			}
-			if d.Running {
-				for _, p := range x.byName[n.IfName] {
-					if l := p.Location(); p.Host == at.Host && !slices.Contains(to.Locations, l) {
-						to.Locations = append(to.Locations, l)
-					}
-				}
-			}
-		}
-	}
-	return exists
-}
-
-// replaceDomains takes the guests of a host's hypervisor from one report to the next.
+// ReplaceDomains takes the guests of a host's hypervisor from one report to the next.
 func (x *Places) ReplaceDomains(host string, before, now []hypervisor.Guest) {
 	x.domains.replace(host, before, now)
 }
 
-// domainNamed finds the one guest of a name that hypervisors know; of several the one that runs. It is false if there is
-// none, or no telling which.
+// DomainNamed returns the one guest of a name that hypervisors know; of several the one that runs. It
+// is false where no one guest can be told.
 func (x *Places) DomainNamed(name string) (id string, one bool) { return x.domains.named(name) }
 
-// domainsOf returns what hypervisors know of a guest, the running domain first.
+// DomainsOf returns where hypervisors know a guest, the running one first.
 func (x *Places) DomainsOf(id string, record *store.Guest) []DomainAt {
 	return x.domains.of(id, record)
 }
 
-// domain returns the domain at a place that domainsOf has named.
+// Domain returns the guest at a place that [Places.DomainsOf] has named.
 func (x *Places) Domain(at DomainAt) *hypervisor.Guest { return x.domains.at[at] }
+
+// merge adds to a guest what hypervisors know of it: its name where nobody declared one, addresses,
+// NICs that no port shows, and the ports that its NICs have by their names. It reports whether some
+// hypervisor knows the guest. Tap NICs are none of its NICs.
+func (x *Places) merge(g *tap.Guest, id string, record *store.Guest) (known bool) {
+	for i, at := range x.domains.of(id, record) {
+		known = true
+		domain := x.domains.at[at]
+		if record == nil && i == 0 {
+			g.Name = domain.Name
+		}
+		for _, n := range domain.NICs {
+			x.mergeNIC(g, at.Host, domain, &n)
+		}
+	}
+	return known
+}
+
+// mergeNIC adds what a hypervisor knows of one NIC.
+func (x *Places) mergeNIC(g *tap.Guest, host string, domain *hypervisor.Guest, n *hypervisor.GuestNIC) {
+	at := slices.IndexFunc(g.NICs, func(nic tap.NIC) bool { return nic.MAC == n.MAC })
+	if n.Ours || len(x.servicesByMAC[n.MAC]) > 0 {
+		if at >= 0 {
+			g.NICs = slices.Delete(g.NICs, at, at+1)
+		}
+		return
+	}
+
+	if at < 0 {
+		at = len(g.NICs)
+		g.NICs = append(g.NICs, tap.NIC{MAC: n.MAC, IfName: n.IfName})
+	}
+	nic := &g.NICs[at]
+	for _, ip := range n.IPs {
+		if !slices.Contains(nic.IPs, ip) {
+			nic.IPs = append(nic.IPs, ip)
+		}
+	}
+
+	if !domain.Running {
+		return
+	}
+	for _, p := range x.byName[n.IfName] {
+		if p.Host != host || p.contradicts(n.MAC) {
+			continue
+		}
+		if l := p.Location(); !slices.Contains(nic.Locations, l) {
+			nic.Locations = append(nic.Locations, l)
+		}
+	}
+}

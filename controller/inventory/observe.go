@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -14,286 +13,297 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Keys are the external_ids of Interface rows that tell whose a port is. The first key that is set counts.
-// The defaults are what libvirt, Neutron, OVN, ovn-kubernetes and Kube-OVN write (ovs-vswitchd.conf.db(5), Interface:external_ids).
-type Keys struct {
-	MAC   []string // attached-mac, attached_mac
-	Guest []string // vm-id, vm-uuid
-	Iface []string // iface-id: the guest's id where no key of Guest is set
-	IP    []string // ip_addresses (ovn-kubernetes), ip (Kube-OVN): a list of addresses, with or without prefix lengths
-}
+// Claimed reports whether a declared guest or a tap service claims a device by its name or address,
+// so that the device is no uplink.
+type Claimed func(name string, mac tap.MAC) bool
 
-// DefaultKeys are the keys of the systems named at [Keys].
-func DefaultKeys() Keys {
-	return Keys{
-		MAC: []string{"attached-mac", "attached_mac"}, Guest: []string{"vm-id", "vm-uuid"}, Iface: []string{"iface-id"},
-		IP: []string{"ip_addresses", "ip"},
-	}
-}
-
-func firstOf(ids vswitch.Pairs, keys []string) string {
-	for _, key := range keys {
-		if v := ids.Get(key); v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-// seenPort is a port of some bridge that may be a guest's. It is comparable.
-type Port struct {
-	Host   string
-	Bridge string
-	Name   string
-	OFPort uint32
-	MAC    tap.MAC // of the guest, as its external_ids tell
-	InUse  tap.MAC // mac_in_use
-	Guest  string  // id, "" if the port does not tell
-	IPs    string  // of the guest, as its external_ids tell, separated by spaces
-}
-
-func (p Port) Location() tap.Location {
-	return tap.Location{Host: p.Host, Bridge: p.Bridge, Port: p.Name, OFPort: p.OFPort}
-}
-
-func ComparePorts(a, b *Port) int {
-	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
-}
-
-// observation is what a snapshot of one switch says, in our words.
+// Observation is what a snapshot of one switch shows, in the words of the plugin and of [Places].
 type Observation struct {
-	Host  tap.Host // as the plugin gets it, but for what only the engine knows
+	Host  tap.Host // without what only the engine knows
 	Ports []*Port  // sorted
+	// Identity is that of the switch; it is zero before the first snapshot.
+	Identity Identity
+	// GuessedUplinks are the bridges, sorted, whose uplinks are a guess: veth devices that nobody has
+	// declared.
+	GuessedUplinks []string
+	// ShownTunnelIP is the tunnel address that the switch shows and that is to be stored as learned;
+	// zero where there is none, or where it is stored already. RejectedTunnelIP is one that it shows
+	// and that does not count, since another was learned first.
+	ShownTunnelIP, RejectedTunnelIP netip.Addr
+	// ForeignClusters are the ids, sorted, of other Tapline clusters that have objects on the switch.
+	ForeignClusters []string
 }
 
-// observer turns snapshots into observations. It is pure.
+// Identity is by what a switch is known, whatever address it is reached by.
+type Identity struct {
+	SystemID string // Open_vSwitch:external_ids:system-id, "" if it has none
+	Root     string // UUID of its row of table Open_vSwitch
+}
+
+// IdentityOf returns the identity that a snapshot shows. It is false for a database that is not
+// initialized.
+func IdentityOf(snap *vswitch.Snapshot) (Identity, bool) {
+	system := snap.System()
+	if system == nil {
+		return Identity{}, false
+	}
+	return Identity{
+		SystemID: system.ExternalIDs.Get("system-id"), Root: system.UUID.String(),
+	}, true
+}
+
+// Observer turns snapshots into observations. It is pure.
 type Observer struct {
 	Cluster   string
 	TapBridge string
 	Keys      Keys
+	// TunnelNetworks are where a host may move its tunnel address by itself. Elsewhere the address
+	// that was learned first is kept.
+	TunnelNetworks []netip.Prefix
 }
 
-// ours reports whether external_ids carry our cluster id.
+// Owns reports whether external_ids carry our cluster id.
 func (o Observer) Owns(ids vswitch.Pairs) bool { return ids.Get(reconcile.OwnerKey) == o.Cluster }
 
-// observe reads a snapshot. known tells of an interface name or MAC that it is a guest's or a tap NIC's by declaration, so
-// that the port is no uplink.
-func (o Observer) Observe(record *store.Host, snap *vswitch.Snapshot, known func(name string, mac tap.MAC) bool) Observation {
-	h := tap.Host{ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP, Wires: maps.Clone(record.Wires)}
+// Observe reads a snapshot; nil is a switch that was never seen.
+func (o Observer) Observe(
+	record *store.Host, learned store.Learned, snap *vswitch.Snapshot, claimed Claimed,
+) Observation {
+	h := declaredHost(record, learned)
+	if snap == nil || snap.System() == nil { // Its database may not be initialized (ovs-vsctl init).
+		return Observation{Host: h}
+	}
+
+	h.Observed = true
+	system := snap.System()
+	seen := Observation{}
+	seen.Identity, _ = IdentityOf(snap)
+	o.learnFromOVN(&h, &seen, record, learned, system)
+
+	for _, b := range snap.Bridges() {
+		for _, p := range snap.BridgePorts(b) {
+			if port, is := o.guestPort(record.ID, b, p, snap); is {
+				seen.Ports = append(seen.Ports, port)
+			}
+		}
+		h.ForeignTunnels = append(h.ForeignTunnels, o.foreignTunnels(b, snap)...)
+
+		if b.Name == o.TapBridge {
+			o.tapBridge(&h, b, snap)
+			continue
+		}
+		bridge, guessed := o.bridge(b, snap, record.Uplinks[b.Name], claimed)
+		h.Bridges = append(h.Bridges, bridge)
+		if guessed {
+			seen.GuessedUplinks = append(seen.GuessedUplinks, b.Name)
+		}
+		useNICs(&h, b, snap, "bridge "+b.Name)
+	}
+
+	h.NoGRE = o.noGRE(snap)
+	slices.SortFunc(h.ForeignTunnels, func(a, b tap.ForeignTunnel) int {
+		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(seen.Ports, ComparePorts)
+	slices.Sort(seen.GuessedUplinks)
+	seen.ForeignClusters = o.foreignClusters(snap)
+	seen.Host = h
+	return seen
+}
+
+// declaredHost is a host as its record and what was learned earlier have it.
+func declaredHost(record *store.Host, learned store.Learned) tap.Host {
+	h := tap.Host{
+		ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP, Wires: maps.Clone(record.Wires),
+	}
 	if h.Wires == nil {
 		h.Wires = map[string]string{}
+	}
+	if !h.TunnelIP.IsValid() {
+		h.TunnelIP = learned.TunnelIP
 	}
 	for _, n := range record.NICs {
 		h.NICs = append(h.NICs, tap.HostNIC{Name: n.Name, MAC: n.MAC, UsedBy: n.UsedBy})
 	}
 	slices.SortFunc(h.NICs, func(a, b tap.HostNIC) int { return cmp.Compare(a.Name, b.Name) })
-	if snap == nil || snap.System() == nil { // Never seen, or a database that is not initialized yet (ovs-vsctl init).
-		return Observation{Host: h}
+	return h
+}
+
+// learnFromOVN adds wires and the tunnel address that ovn-controller(8) is configured with, where
+// nobody declared them. A key that ends in the host's system-id comes before the plain one.
+func (o Observer) learnFromOVN(
+	h *tap.Host, seen *Observation, record *store.Host, learned store.Learned, system *vswitch.OpenVSwitch,
+) {
+	id := system.ExternalIDs.Get("system-id")
+	setting := func(key string) string {
+		return cmp.Or(system.ExternalIDs.Get(key+"-"+id), system.ExternalIDs.Get(key))
 	}
-	h.Observed = true
-	system := snap.System()
-	for wire, bridge := range bridgeMappings(system.ExternalIDs.Get("ovn-bridge-mappings")) {
-		if _, told := h.Wires[wire]; !told {
+
+	for wire, bridge := range bridgeMappings(setting("ovn-bridge-mappings")) {
+		if _, declared := h.Wires[wire]; !declared {
 			h.Wires[wire] = bridge
 		}
 	}
-	if !h.TunnelIP.IsValid() {
-		h.TunnelIP = firstAddr(system.ExternalIDs.Get("ovn-encap-ip"))
+
+	if record.TunnelIP.IsValid() {
+		return // Declared.
 	}
-	var ports []*Port
-	for _, b := range snap.Bridges() {
-		devices := map[string]bool{} // members of bonds too
-		for _, p := range snap.BridgePorts(b) {
-			ports = o.seen(ports, record.ID, b, p, snap)
-			for _, i := range snap.PortInterfaces(p) {
-				devices[i.Name] = true
-			}
-		}
-		if b.Name == o.TapBridge {
-			if !o.Owns(b.ExternalIDs) {
-				h.Refused = foreignBridge(b)
-			}
-			h.TapPorts = tapPorts(b, snap)
-			for i := range h.NICs {
-				if devices[h.NICs[i].Name] {
-					h.NICs[i].UsedBy = "" // By us, which the facts cannot know.
-				}
-			}
-			continue
-		}
-		h.Bridges = append(h.Bridges, o.bridge(b, snap, record.Uplinks[b.Name], known))
-		for i := range h.NICs {
-			if devices[h.NICs[i].Name] {
-				h.NICs[i].UsedBy = "bridge " + b.Name
-			}
-		}
+	shown := encapAddr(setting("ovn-encap-ip"))
+	switch {
+	case !shown.IsValid(), shown == learned.TunnelIP:
+		h.TunnelIP = learned.TunnelIP
+	case !learned.TunnelIP.IsValid(), o.mayMoveTo(shown):
+		h.TunnelIP, seen.ShownTunnelIP = shown, shown
+	default:
+		h.TunnelIP, seen.RejectedTunnelIP = learned.TunnelIP, shown
 	}
-	slices.SortFunc(ports, ComparePorts)
-	return Observation{Host: h, Ports: ports}
 }
 
-// shows reports whether a snapshot may show something else than an earlier one to [observer.observe]. What a change of ours writes
-// on its way, such as a mirror's ports and the numbers of configurations, is not looked at there.
+// mayMoveTo reports whether a host may move its tunnel address to addr without an operator's word.
+func (o Observer) mayMoveTo(addr netip.Addr) bool {
+	return slices.ContainsFunc(o.TunnelNetworks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// tapBridge reads the tap bridge, or why it cannot be used.
+func (o Observer) tapBridge(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot) {
+	if !o.Owns(b.ExternalIDs) {
+		h.Refused = foreignBridge(b)
+	}
+	h.TapDatapath = cmp.Or(b.DatapathType, "system")
+	h.TapPorts = tapPorts(b, snap)
+	useNICs(h, b, snap, "") // By us, whatever the host's facts say.
+}
+
+// useNICs marks the host's NICs that are devices of a bridge, members of bonds too.
+func useNICs(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot, by string) {
+	for _, p := range snap.BridgePorts(b) {
+		for _, device := range snap.PortInterfaces(p) {
+			for i := range h.NICs {
+				if h.NICs[i].Name == device.Name {
+					h.NICs[i].UsedBy = by
+				}
+			}
+		}
+	}
+}
+
+// grePort is the name of our GRE port on the tap bridge.
+const grePort = "tl-gre"
+
+// noGRE is why the switch cannot receive GRE, in its own words, or "". A kernel without ip_gre says
+// so of our port.
+func (o Observer) noGRE(snap *vswitch.Snapshot) string {
+	port, stands := snap.PortOnBridge(o.TapBridge, grePort)
+	if !stands {
+		return ""
+	}
+	for device := range snap.EachInterface(port) {
+		if strings.Contains(device.Error, "not supported") {
+			return device.Error
+		}
+	}
+	return ""
+}
+
+// foreignClusters lists the other Tapline clusters that have bridges, ports or mirrors on the switch.
+func (o Observer) foreignClusters(snap *vswitch.Snapshot) []string {
+	var all []string
+	note := func(ids vswitch.Pairs) {
+		if other := ids.Get(reconcile.OwnerKey); other != "" && other != o.Cluster {
+			all = append(all, other)
+		}
+	}
+	for _, b := range snap.Bridges() {
+		note(b.ExternalIDs)
+		for _, p := range snap.BridgePorts(b) {
+			note(p.ExternalIDs)
+		}
+		for _, m := range snap.BridgeMirrors(b) {
+			note(m.ExternalIDs)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// MayDiffer reports whether a snapshot may show something else than an earlier one to
+// [Observer.Observe]. What a change of ours writes on its way, such as a mirror's ports and the
+// numbers of configurations, is not looked at there.
 func (o Observer) MayDiffer(before, now *vswitch.Snapshot) bool {
 	if before == nil || now == nil {
 		return true
 	}
 	for _, c := range now.Since(before) {
-		same := false
-		switch {
-		case c.Table == vswitch.TableController, c.Table == vswitch.TableManager:
-			same = true
-		case c.Kind != vswitch.Modified:
-		case c.Table == vswitch.TableOpenVSwitch:
-			same = before.System() != nil && now.System() != nil && before.System().ExternalIDs == now.System().ExternalIDs
-		case c.Table == vswitch.TableBridge:
-			a, _ := before.BridgeByUUID(c.UUID)
-			b, _ := now.BridgeByUUID(c.UUID)
-			same = a.Name == b.Name && a.DatapathType == b.DatapathType && slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Mirrors, b.Mirrors) &&
-				a.ExternalIDs.Get(reconcile.OwnerKey) == b.ExternalIDs.Get(reconcile.OwnerKey)
-		case c.Table == vswitch.TablePort: // The stamp is a tag.
-			a, _ := before.Port(c.UUID)
-			b, _ := now.Port(c.UUID)
-			same = a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) && a.ExternalIDs.Get(reconcile.OwnerKey) == b.ExternalIDs.Get(reconcile.OwnerKey)
-		case c.Table == vswitch.TableMirror:
-			a, _ := before.Mirror(c.UUID)
-			b, _ := now.Mirror(c.UUID)
-			same = a.Name == b.Name && a.ExternalIDs.Get(reconcile.OwnerKey) == b.ExternalIDs.Get(reconcile.OwnerKey)
-		}
-		if !same {
+		if !looksAlike(c, before, now) {
 			return true
 		}
 	}
 	return false
 }
 
-func foreignBridge(b *vswitch.Bridge) string {
-	if other := b.ExternalIDs.Get(reconcile.OwnerKey); other != "" {
-		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s", b.Name, other)
+// looksAlike reports whether a changed row is the same to [Observer.Observe].
+func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
+	sameMark := func(a, b vswitch.Pairs) bool {
+		return a.Get(reconcile.OwnerKey) == b.Get(reconcile.OwnerKey)
 	}
-	return fmt.Sprintf("bridge %s exists and is not Tapline's; delete it, or choose another name by the setting bridge of the mirror plugin", b.Name)
+	switch {
+	case c.Table == vswitch.TableController, c.Table == vswitch.TableManager:
+		return true
+	case c.Kind != vswitch.Modified:
+		return false
+	}
+
+	switch c.Table {
+	case vswitch.TableOpenVSwitch:
+		a, b := before.System(), now.System()
+		return a != nil && b != nil && a.ExternalIDs == b.ExternalIDs
+	case vswitch.TableBridge:
+		a, _ := before.BridgeByUUID(c.UUID)
+		b, _ := now.BridgeByUUID(c.UUID)
+		return a.Name == b.Name && a.DatapathType == b.DatapathType &&
+			slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Mirrors, b.Mirrors) &&
+			sameMark(a.ExternalIDs, b.ExternalIDs)
+	case vswitch.TablePort: // The stamp is a tag.
+		a, _ := before.Port(c.UUID)
+		b, _ := now.Port(c.UUID)
+		return a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) &&
+			sameMark(a.ExternalIDs, b.ExternalIDs)
+	case vswitch.TableMirror:
+		a, _ := before.Mirror(c.UUID)
+		b, _ := now.Mirror(c.UUID)
+		return a.Name == b.Name && sameMark(a.ExternalIDs, b.ExternalIDs)
+	}
+	return false
 }
 
-func (o Observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, uplinks []string, known func(string, tap.MAC) bool) tap.Bridge {
-	out := tap.Bridge{Name: b.Name, DatapathType: cmp.Or(b.DatapathType, "system"), Uplinks: slices.Sorted(slices.Values(uplinks))}
-	for _, m := range snap.BridgeMirrors(b) {
-		if o.Owns(m.ExternalIDs) {
-			out.OurMirrors = append(out.OurMirrors, m.Name)
-		} else {
-			out.OtherMirrors++
+// bridgeMappings reads external_ids:ovn-bridge-mappings, a list of network:bridge
+// (ovn-controller(8)).
+func bridgeMappings(list string) map[string]string {
+	all := map[string]string{}
+	for pair := range strings.SplitSeq(list, ",") {
+		wire, bridge, ok := strings.Cut(strings.TrimSpace(pair), ":")
+		if ok && wire != "" && bridge != "" {
+			all[wire] = bridge
 		}
 	}
-	slices.Sort(out.OurMirrors)
-	if len(uplinks) == 0 {
-		out.Uplinks = o.physical(b, snap, known)
-	}
-	return out
+	return all
 }
 
-// physical finds the uplinks of a bridge: ports of the system, or bonds of them, that are nobody's NIC. Where some of them are
-// driven by real drivers, veth devices among them are containers.
-func (o Observer) physical(b *vswitch.Bridge, snap *vswitch.Snapshot, known func(string, tap.MAC) bool) []string {
-	var real, virtual []string
-	for _, p := range snap.BridgePorts(b) {
-		if p.Name == b.Name || o.Owns(p.ExternalIDs) {
+// encapAddr reads external_ids:ovn-encap-ip, which may hold several addresses. Of several the first
+// IPv4 address counts, so that hosts that list two families in different orders agree.
+func encapAddr(list string) netip.Addr {
+	var first netip.Addr
+	for s := range strings.SplitSeq(list, ",") {
+		addr, err := netip.ParseAddr(strings.TrimSpace(s))
+		if err != nil {
 			continue
 		}
-		candidate, driver := true, ""
-		for _, i := range snap.PortInterfaces(p) {
-			driver = i.Status.Get("driver_name")
-			switch i.Type {
-			case "", "system", "dpdk", "afxdp", "afxdp-nonpmd":
-			default:
-				candidate = false
-			}
-			told := firstOf(i.ExternalIDs, o.Keys.MAC) + firstOf(i.ExternalIDs, o.Keys.Guest) + firstOf(i.ExternalIDs, o.Keys.Iface)
-			inUse, _ := tap.ParseMAC(i.MACInUse)
-			if told != "" || driver == "tun" || known(i.Name, inUse) {
-				candidate = false
-			}
+		if addr = addr.Unmap(); addr.Is4() {
+			return addr
 		}
-		switch {
-		case !candidate:
-		case driver == "veth":
-			virtual = append(virtual, p.Name)
-		default:
-			real = append(real, p.Name)
+		if !first.IsValid() {
+			first = addr
 		}
 	}
-	if real == nil {
-		real = virtual
-	}
-	slices.Sort(real)
-	return real
-}
-
-// seen adds the ports that can be a guest's.
-func (o Observer) seen(to []*Port, host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) []*Port {
-	interfaces := snap.PortInterfaces(p)
-	if len(interfaces) != 1 || p.Name == b.Name || interfaces[0].Type == "patch" {
-		return to
-	}
-	i := interfaces[0]
-	mac, _ := tap.ParseMAC(firstOf(i.ExternalIDs, o.Keys.MAC))
-	inUse, _ := tap.ParseMAC(i.MACInUse)
-	return append(to, &Port{
-		Host: host, Bridge: b.Name, Name: p.Name, OFPort: uint32(max(0, i.OFPort)), MAC: mac, InUse: inUse,
-		Guest: cmp.Or(firstOf(i.ExternalIDs, o.Keys.Guest), firstOf(i.ExternalIDs, o.Keys.Iface)),
-		IPs:   addresses(firstOf(i.ExternalIDs, o.Keys.IP)),
-	})
-}
-
-// addresses reads a list of IP addresses, each with or without a prefix length, and leaves out what is none.
-func addresses(list string) string {
-	var out []string
-	for _, s := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
-		s, _, _ = strings.Cut(s, "/")
-		if addr, err := netip.ParseAddr(s); err == nil {
-			out = append(out, addr.Unmap().WithZone("").String())
-		}
-	}
-	return strings.Join(out, " ")
-}
-
-func tapPorts(b *vswitch.Bridge, snap *vswitch.Snapshot) []tap.TapPort {
-	var out []tap.TapPort
-	for _, p := range snap.BridgePorts(b) {
-		for _, i := range snap.PortInterfaces(p) {
-			port := tap.TapPort{Name: p.Name, OFPort: uint32(max(0, i.OFPort)), Error: i.Error}
-			port.MAC, _ = tap.ParseMAC(i.MACInUse)
-			if port.Error == "" && i.OFPort < 0 {
-				port.Error = "it could not be opened"
-			}
-			switch {
-			case i.AdminState == "down":
-				port.Down = "admin_state is down"
-			case i.LinkState == "down":
-				port.Down = "link_state is down"
-			}
-			out = append(out, port)
-		}
-	}
-	slices.SortFunc(out, func(a, b tap.TapPort) int { return cmp.Compare(a.Name, b.Name) })
-	return out
-}
-
-// bridgeMappings reads external_ids:ovn-bridge-mappings, a list of network:bridge (ovn-controller(8)).
-func bridgeMappings(s string) map[string]string {
-	out := map[string]string{}
-	for pair := range strings.SplitSeq(s, ",") {
-		if wire, bridge, ok := strings.Cut(strings.TrimSpace(pair), ":"); ok && wire != "" && bridge != "" {
-			out[wire] = bridge
-		}
-	}
-	return out
-}
-
-// firstAddr reads external_ids:ovn-encap-ip, which may hold several addresses.
-func firstAddr(s string) netip.Addr {
-	first, _, _ := strings.Cut(s, ",")
-	addr, err := netip.ParseAddr(strings.TrimSpace(first))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap()
+	return first
 }

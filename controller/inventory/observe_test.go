@@ -47,16 +47,16 @@ func TestObserveGuests(t *testing.T) {
 			[]*Port{{OFPort: 6, Guest: "g", IPs: "10.16.0.7 10.16.0.8"}}},
 		{"no ids", switchtest.GuestPort("vnet1", 7, nil), []*Port{{OFPort: 7}}},
 		{"no number yet", switchtest.GuestPort("vnet1", 0, nil), []*Port{{}}},
-		{"could not be opened", switchtest.GuestPort("vnet1", -1, nil), []*Port{{}}},
+		{"could not be opened", switchtest.GuestPort("vnet1", -1, nil), []*Port{{Down: "the switch could not open it"}}},
 		{"address that is none", switchtest.GuestPort("vnet1", 7, map[string]string{"attached-mac": "02-00", "vm-id": "g"}), []*Port{{OFPort: 7, Guest: "g"}}},
 		{"patch port", switchtest.Port{Name: "patch0", Devices: []switchtest.Device{{Type: "patch", OFPort: 2}}}, nil},
 		{"bond", switchtest.Port{Name: "bond0", Devices: []switchtest.Device{{Name: "eth0"}, {Name: "eth1"}}}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := observing.Observe(&store.Host{ID: "h1", Name: "host1"}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0", Ports: []switchtest.Port{tc.port}}), nobody)
+			got := observing.Observe(&store.Host{ID: "h1", Name: "host1"}, store.Learned{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0", Ports: []switchtest.Port{tc.port}}), nobody)
 			for i := range tc.want {
 				tc.want[i].Host, tc.want[i].Bridge, tc.want[i].Name = "h1", "br0", tc.port.Name
-				tc.want[i].InUse = tap.MAC{0xfe, 0x54, 0, 0, 0, 1}
+				tc.want[i].InUse, tc.want[i].Tap = tap.MAC{0xfe, 0x54, 0, 0, 0, 1}, true
 			}
 			assert.Equal(t, tc.want, got.Ports)
 		})
@@ -90,7 +90,7 @@ func TestObserveUplinks(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			record := &store.Host{ID: "h1", Uplinks: map[string][]string{"br0": tc.told}}
-			got := observing.Observe(record, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0", Ports: tc.ports}), tc.known)
+			got := observing.Observe(record, store.Learned{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0", Ports: tc.ports}), tc.known)
 			assert.Equal(t, []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: tc.want}}, got.Host.Bridges)
 		})
 	}
@@ -152,9 +152,9 @@ func TestObserveHost(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.record.ID, tc.record.Name = "h1", "host1"
 			tc.want.ID, tc.want.Name = "h1", "host1"
-			got := observing.Observe(&tc.record, tc.snap, nobody)
+			got := observing.Observe(&tc.record, store.Learned{}, tc.snap, nobody)
 			assert.Equal(t, tc.want, got.Host)
-			again := observing.Observe(&tc.record, tc.snap, nobody)
+			again := observing.Observe(&tc.record, store.Learned{}, tc.snap, nobody)
 			assert.Equal(t, got, again)
 		})
 	}

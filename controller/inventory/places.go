@@ -1,49 +1,28 @@
 package inventory
 
 import (
-	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// portLists holds ports under a key, sorted; each is one record, however many lists it is in, that of the host's observation.
-type portLists[K comparable] map[K][]*Port
-
-// place is where a port stands in a list, or belongs.
-func (m portLists[K]) place(k K, p *Port) (at int, stands bool) {
-	return slices.BinarySearchFunc(m[k], p, ComparePorts)
+// Hosts is what [Places] asks of its owner about hosts.
+type Hosts interface {
+	// HostName returns the name of the host with an id.
+	HostName(id string) string
+	// Connected reports whether the host's switch can be reached now.
+	Connected(id string) bool
 }
 
-func (m portLists[K]) add(k K, p *Port) {
-	if at, stands := m.place(k, p); stands {
-		m[k][at] = p
-	} else {
-		m[k] = slices.Insert(m[k], at, p)
-	}
-}
-
-func (m portLists[K]) remove(k K, p *Port) {
-	ports := m[k]
-	switch at, stands := m.place(k, p); {
-	case !stands || *ports[at] != *p:
-	case len(ports) == 1:
-		delete(m, k)
-	case at == 0: // As where all go, one after the other.
-		ports[0], m[k] = nil, ports[1:]
-	default:
-		m[k] = slices.Delete(ports, at, at+1)
-	}
-}
-
-// places says where NICs are plugged: the ports of all switches, and who claims which NIC by declaration.
+// Places says where NICs are plugged: the ports of all switches, and who claims which NIC by
+// declaration.
 type Places struct {
-	byMAC   portLists[tap.MAC] // by what external_ids tell, else by mac_in_use
-	byInUse portLists[tap.MAC]
+	hosts Hosts
+
+	byMAC   portLists[tap.MAC] // by their effective address
+	byInUse portLists[tap.MAC] // by mac_in_use
 	byName  portLists[string]
 	byGuest portLists[string]
 
@@ -55,31 +34,50 @@ type Places struct {
 	domains domains
 }
 
-func NewPlaces() *Places {
+// NewPlaces returns places that know nothing.
+func NewPlaces(hosts Hosts) *Places {
 	return &Places{
-		byMAC: portLists[tap.MAC]{}, byInUse: portLists[tap.MAC]{},
-		byName: portLists[string]{}, byGuest: portLists[string]{},
-		guestsByMAC: sets.Multimap[tap.MAC, string]{}, guestsByName: sets.Multimap[string, string]{},
-		servicesByMAC: sets.Multimap[tap.MAC, string]{}, servicesByName: sets.Multimap[string, string]{},
-		domains: newDomains(),
+		hosts:          hosts,
+		byMAC:          portLists[tap.MAC]{},
+		byInUse:        portLists[tap.MAC]{},
+		byName:         portLists[string]{},
+		byGuest:        portLists[string]{},
+		guestsByMAC:    sets.Multimap[tap.MAC, string]{},
+		guestsByName:   sets.Multimap[string, string]{},
+		servicesByMAC:  sets.Multimap[tap.MAC, string]{},
+		servicesByName: sets.Multimap[string, string]{},
+		domains:        newDomains(),
 	}
 }
 
-// effective is the address of the guest's NIC: where the port does not tell it, that of the device itself.
-func (p Port) EffectiveMAC() tap.MAC {
-	if !p.MAC.IsZero() {
-		return p.MAC
-	}
-	return p.InUse
+// portLists holds ports under a key, sorted. Each port is one record, however many lists it is in:
+// that of the host's observation.
+type portLists[K comparable] map[K][]*Port
+
+// find returns where a port stands in a list, or belongs.
+func (m portLists[K]) find(k K, p *Port) (at int, stands bool) {
+	return slices.BinarySearchFunc(m[k], p, ComparePorts)
 }
 
-// addrs are the IP addresses that the port tells.
-func (p Port) addrs() []netip.Addr {
-	var out []netip.Addr
-	for _, s := range strings.Fields(p.IPs) {
-		out = append(out, netip.MustParseAddr(s)) // As observed.
+func (m portLists[K]) add(k K, p *Port) {
+	if at, stands := m.find(k, p); stands {
+		m[k][at] = p
+	} else {
+		m[k] = slices.Insert(m[k], at, p)
 	}
-	return out
+}
+
+func (m portLists[K]) remove(k K, p *Port) {
+	ports := m[k]
+	switch at, stands := m.find(k, p); {
+	case !stands || *ports[at] != *p:
+	case len(ports) == 1:
+		delete(m, k)
+	case at == 0: // As where all go, one after the other.
+		ports[0], m[k] = nil, ports[1:]
+	default:
+		m[k] = slices.Delete(ports, at, at+1)
+	}
 }
 
 func (x *Places) addPort(p *Port) {
@@ -102,18 +100,21 @@ func (x *Places) removePort(p *Port) {
 	x.byGuest.remove(p.Guest, p)
 }
 
-// replace takes the ports of a host from one observation to the next, both sorted, and tells each port that came or went. The next gets the
-// records of ports that are as they were.
+// ReplacePorts takes the ports of a host from one observation to the next, both sorted, and calls
+// changed for each port that came or went. The next observation gets the records of the ports that
+// are as they were.
 func (x *Places) ReplacePorts(before, now []*Port, changed func(Port)) {
 	for len(before) > 0 || len(now) > 0 {
 		switch {
 		case len(before) > 0 && len(now) > 0 && *before[0] == *now[0]:
 			now[0] = before[0]
 			before, now = before[1:], now[1:]
+
 		case len(now) == 0 || len(before) > 0 && ComparePorts(before[0], now[0]) <= 0:
 			x.removePort(before[0])
 			changed(*before[0])
 			before = before[1:]
+
 		default:
 			x.addPort(now[0])
 			changed(*now[0])
@@ -122,6 +123,21 @@ func (x *Places) ReplacePorts(before, now []*Port, changed func(Port)) {
 	}
 }
 
+// EachShared calls f for each of a host's ports whose NIC other hosts show as well, so that it
+// depends on which hosts can be reached where the NIC is.
+func (x *Places) EachShared(ports []*Port, f func(Port)) {
+	elsewhere := func(all []*Port, host string) bool {
+		return slices.ContainsFunc(all, func(p *Port) bool { return p.Host != host })
+	}
+	for _, p := range ports {
+		if elsewhere(x.byMAC[p.EffectiveMAC()], p.Host) || elsewhere(x.byInUse[p.InUse], p.Host) ||
+			elsewhere(x.byName[p.Name], p.Host) || elsewhere(x.byGuest[p.Guest], p.Host) {
+			f(*p)
+		}
+	}
+}
+
+// ClaimGuest notes which NICs a declared guest claims, or that it claims them no more.
 func (x *Places) ClaimGuest(g *store.Guest, claim bool) {
 	for _, n := range g.NICs {
 		setMember(x.guestsByMAC, n.MAC, g.ID, claim && !n.MAC.IsZero())
@@ -129,6 +145,7 @@ func (x *Places) ClaimGuest(g *store.Guest, claim bool) {
 	}
 }
 
+// ClaimService notes which NIC a tap service of type guest claims, or that it claims it no more.
 func (x *Places) ClaimService(s *tap.Service, claim bool) {
 	if s.Type == tap.ServiceGuest {
 		setMember(x.servicesByMAC, s.MAC, s.ID, claim)
@@ -136,25 +153,28 @@ func (x *Places) ClaimService(s *tap.Service, claim bool) {
 	}
 }
 
-func setMember[K, V comparable](m sets.Multimap[K, V], k K, v V, add bool) {
-	if add {
+func setMember[K, V comparable](m sets.Multimap[K, V], k K, v V, member bool) {
+	if member {
 		m.Add(k, v)
 	} else {
 		m.Remove(k, v)
 	}
 }
 
-// known reports whether a device is claimed by a declared guest or a service, so that it is no uplink.
+// Claimed reports whether a declared guest or a tap service claims a device, so that it is no uplink.
 func (x *Places) Claimed(name string, mac tap.MAC) bool {
-	return len(x.guestsByName[name])+len(x.servicesByName[name])+len(x.guestsByMAC[mac])+len(x.servicesByMAC[mac]) > 0
+	return len(x.guestsByName[name]) > 0 || len(x.servicesByName[name]) > 0 ||
+		len(x.guestsByMAC[mac]) > 0 || len(x.servicesByMAC[mac]) > 0
 }
 
 // isTapNIC reports whether a port is the tap NIC of some service, and thus no NIC of its guest.
 func (x *Places) isTapNIC(p Port) bool {
-	return len(x.servicesByName[p.Name])+len(x.servicesByMAC[p.EffectiveMAC()])+len(x.servicesByMAC[p.InUse]) > 0
+	return len(x.servicesByName[p.Name]) > 0 || len(x.servicesByMAC[p.EffectiveMAC()]) > 0 ||
+		len(x.servicesByMAC[p.InUse]) > 0
 }
 
-// whose tells the guests and services that a port concerns.
+// Concerned calls guest and service with the ids of the guests and the tap services that a port
+// concerns.
 func (x *Places) Concerned(p Port, guest, service func(id string)) {
 	if p.Guest != "" {
 		guest(p.Guest)
@@ -162,130 +182,21 @@ func (x *Places) Concerned(p Port, guest, service func(id string)) {
 	for id := range x.domains.byDevice[netdev{p.Host, p.Name}] {
 		guest(id)
 	}
-	for _, owners := range []map[string]struct{}{x.guestsByMAC[p.EffectiveMAC()], x.guestsByMAC[p.InUse], x.guestsByName[p.Name]} {
+
+	each := func(owners map[string]struct{}, f func(string)) {
 		for id := range owners {
-			guest(id)
+			f(id)
 		}
 	}
-	for _, owners := range []map[string]struct{}{x.servicesByMAC[p.EffectiveMAC()], x.servicesByMAC[p.InUse], x.servicesByName[p.Name]} {
-		for id := range owners {
-			service(id)
-		}
-	}
+	each(x.guestsByMAC[p.EffectiveMAC()], guest)
+	each(x.guestsByMAC[p.InUse], guest)
+	each(x.guestsByName[p.Name], guest)
+	each(x.servicesByMAC[p.EffectiveMAC()], service)
+	each(x.servicesByMAC[p.InUse], service)
+	each(x.servicesByName[p.Name], service)
 }
 
-// portsOf finds the ports of a NIC by its address or name, whichever is given.
-func (x *Places) PortsOf(mac tap.MAC, name string) []Port {
-	found := map[Port]struct{}{}
-	if !mac.IsZero() {
-		for _, p := range x.byMAC[mac] {
-			found[*p] = struct{}{}
-		}
-		for _, p := range x.byInUse[mac] {
-			found[*p] = struct{}{}
-		}
-	}
-	if name != "" {
-		for _, p := range x.byName[name] {
-			found[*p] = struct{}{}
-		}
-	}
-	out := make([]Port, 0, len(found))
-	for p := range found {
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b Port) int { return ComparePorts(&a, &b) })
-	return out
-}
-
-// attachment tells where the tap NIC of a service is.
-func (x *Places) Attachment(s *tap.Service) tap.Attachment {
-	a := tap.Attachment{ServiceID: s.ID}
-	if s.Type == tap.ServiceGuest {
-		for _, p := range x.PortsOf(s.MAC, s.IfName) {
-			a.Locations = append(a.Locations, p.Location())
-		}
-	}
-	return a
-}
-
-// guest assembles a guest of what was declared (record, or nil) and what is seen. It is false where there is neither.
-func (x *Places) Guest(id string, record *store.Guest) (tap.Guest, bool) {
-	g := tap.Guest{ID: id, Name: id}
-	byMAC := map[tap.MAC]int{}
-	if record != nil {
-		g.Name = record.Name
-		for _, n := range record.NICs {
-			nic := tap.NIC{MAC: n.MAC, IfName: n.IfName}
-			if n.IP.IsValid() {
-				nic.IPs = append(nic.IPs, n.IP)
-			}
-			for _, p := range x.PortsOf(n.MAC, n.IfName) {
-				if !x.isTapNIC(p) {
-					nic.Locations = append(nic.Locations, p.Location())
-					if nic.MAC.IsZero() {
-						nic.MAC = p.EffectiveMAC()
-					}
-				}
-			}
-			byMAC[nic.MAC] = len(g.NICs)
-			g.NICs = append(g.NICs, nic)
-		}
-	}
-	for _, p := range x.byGuest[id] {
-		if x.isTapNIC(*p) || p.EffectiveMAC().IsZero() {
-			continue
-		}
-		at, have := byMAC[p.EffectiveMAC()]
-		if !have {
-			at = len(g.NICs)
-			byMAC[p.EffectiveMAC()] = at
-			g.NICs = append(g.NICs, tap.NIC{MAC: p.EffectiveMAC(), IfName: p.Name})
-		}
-		nic := &g.NICs[at]
-		for _, ip := range p.addrs() {
-			if !slices.Contains(nic.IPs, ip) {
-				nic.IPs = append(nic.IPs, ip)
-			}
-		}
-		if l := p.Location(); !slices.Contains(nic.Locations, l) {
-			nic.Locations = append(nic.Locations, l)
-		}
-	}
-	managed := x.merge(&g, id, record)
-	if record == nil { // What was declared keeps its order; what was seen has none.
-		slices.SortFunc(g.NICs, func(a, b tap.NIC) int { return slices.Compare(a.MAC[:], b.MAC[:]) })
-	}
-	return g, record != nil || len(x.byGuest[id]) > 0 || managed
-}
-
-// guestsClaiming returns the ids of the declared guests that claim a NIC by its address or its interface name.
-func (x *Places) GuestsClaiming(mac tap.MAC, name string) sets.Set {
-	claimants := sets.Set{}
-	for _, owners := range []map[string]struct{}{x.guestsByMAC[mac], x.guestsByName[name]} {
-		maps.Copy(claimants, owners)
-	}
-	return claimants
-}
-
-// nameTaken reports whether a port has an interface name, or a tap service claims it.
+// NameTaken reports whether a port has an interface name, or a tap service claims it.
 func (x *Places) NameTaken(name string) bool {
-	return len(x.servicesByName[name])+len(x.byName[name]) > 0
-}
-
-// seenGuests returns the ids of all guests that ports or hypervisors show.
-func (x *Places) SeenGuests() sets.Set {
-	ids := sets.Set{}
-	for id := range x.byGuest {
-		ids.Add(id)
-	}
-	for id := range x.domains.byID {
-		ids.Add(id)
-	}
-	return ids
-}
-
-// seesGuest reports whether a port or a hypervisor shows the guest of an id.
-func (x *Places) SeesGuest(id string) bool {
-	return len(x.byGuest[id]) > 0 || len(x.domains.byID[id]) > 0
+	return len(x.servicesByName[name]) > 0 || len(x.byName[name]) > 0
 }

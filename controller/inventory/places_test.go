@@ -22,7 +22,7 @@ func on(host, bridge, name string) tap.Location {
 
 // index makes an index of ports, declared guests and services.
 func index(ports []*Port, guests []store.Guest, services []tap.Service) *Places {
-	x := NewPlaces()
+	x := NewPlaces(allHosts{})
 	for i := range guests {
 		x.ClaimGuest(&guests[i], true)
 	}
@@ -102,9 +102,11 @@ func TestAttachment(t *testing.T) {
 		{Host: "h3", Bridge: "br0", Name: "x", InUse: switchtest.MAC(9), MAC: switchtest.MAC(1)},
 		{Host: "h4", Bridge: "br0", Name: "y", MAC: switchtest.MAC(8)},
 	}
+	assert.Equal(t, tap.Attachment{ServiceID: "s", Locations: []tap.Location{on("h2", "br0", "vnet3")}},
+		index(ports, nil, nil).Attachment(&s), "the address beats the name, and a row that tells another address")
 	assert.Equal(t, tap.Attachment{ServiceID: "s", Locations: []tap.Location{
-		{Host: "h1", Bridge: "brtap", Port: "tapabc", OFPort: 4}, on("h2", "br0", "vnet3"), on("h3", "br0", "x"),
-	}}, index(ports, nil, nil).Attachment(&s))
+		{Host: "h1", Bridge: "brtap", Port: "tapabc", OFPort: 4},
+	}}, index(ports[:1], nil, nil).Attachment(&s), "the name alone")
 	s.Type = tap.ServiceHost
 	assert.Equal(t, tap.Attachment{ServiceID: "s"}, index(ports, nil, nil).Attachment(&s), "where a host's NIC is, its host tells")
 }
@@ -176,5 +178,5 @@ func TestClaimsGo(t *testing.T) {
 	assert.True(t, x.Claimed("a", tap.MAC{}) && x.Claimed("", switchtest.MAC(2)) && x.Claimed("c", tap.MAC{}) && !x.Claimed("d", switchtest.MAC(9)) && !x.Claimed("", tap.MAC{}))
 	x.ClaimGuest(&g, false)
 	x.ClaimService(&s, false)
-	assert.Equal(t, NewPlaces(), x)
+	assert.Equal(t, NewPlaces(allHosts{}), x)
 }

@@ -18,10 +18,11 @@ const (
 	FromLibvirt  Source = "libvirt"
 )
 
-// Sources says where facts come from: a bit for each pair of a field and a source. There are many of them, in views and their history.
+// Sources says where facts come from: a bit for each pair of a field and a source, since views and
+// their history hold many of them.
 type Sources uint32
 
-// What facts there are, by JSON name of the field, and in which order their sources are told.
+// The facts by the JSON names of their fields, and the order in which sources are listed.
 var (
 	sourcedFields = [...]string{"name", "state", "host", "mac", "ifname", "ip_addrs", "port"}
 	sources       = [...]Source{FromDeclared, FromOVSDB, FromLibvirt}
@@ -29,9 +30,10 @@ var (
 
 func sourceBit(field, source int) Sources { return 1 << (field*len(sources) + source) }
 
-// Fields tells the sources of each field that has any.
+// Fields returns the sources of each field that has any.
 func (s Sources) Fields() map[string][]Source {
 	fields := map[string][]Source{}
+
 	for i, field := range sourcedFields {
 		for j, source := range sources {
 			if s&sourceBit(i, j) != 0 {
@@ -42,11 +44,12 @@ func (s Sources) Fields() map[string][]Source {
 	return fields
 }
 
+// Add notes that a fact comes from a source.
 func (s *Sources) Add(field string, from Source) {
 	*s |= sourceBit(slices.Index(sourcedFields[:], field), slices.Index(sources[:], from))
 }
 
-// guestSources says where a guest's own facts come from.
+// GuestSources says where a guest's own facts come from.
 func GuestSources(record *store.Guest, known []DomainAt) (s Sources) {
 	switch {
 	case record != nil:
@@ -63,9 +66,10 @@ func GuestSources(record *store.Guest, known []DomainAt) (s Sources) {
 	return s
 }
 
-// nicSources says where the facts of a guest's NIC come from. A fact that several sources tell has all of them.
+// NICSources says where the facts of a guest's NIC come from. A fact that several sources agree on
+// has all of them.
 func (x *Places) NICSources(n *tap.NIC, record *store.Guest, known []DomainAt) (s Sources) {
-	tells := func(from Source, mac tap.MAC, name string, ips ...netip.Addr) {
+	agrees := func(from Source, mac tap.MAC, name string, ips ...netip.Addr) {
 		if mac == n.MAC && !mac.IsZero() {
 			s.Add("mac", from)
 		}
@@ -76,24 +80,28 @@ func (x *Places) NICSources(n *tap.NIC, record *store.Guest, known []DomainAt) (
 			s.Add("ip_addrs", from)
 		}
 	}
+
 	if record != nil {
 		for _, d := range record.NICs {
 			if d.MAC == n.MAC || d.MAC.IsZero() && d.IfName == n.IfName {
-				tells(FromDeclared, d.MAC, d.IfName, d.IP)
+				agrees(FromDeclared, d.MAC, d.IfName, d.IP)
 			}
 		}
 	}
+
 	for _, l := range n.Locations {
 		s.Add("port", FromOVSDB)
-		if at, stands := x.byName.place(l.Port, &Port{Host: l.Host, Bridge: l.Bridge, Name: l.Port}); stands {
+		port := &Port{Host: l.Host, Bridge: l.Bridge, Name: l.Port}
+		if at, stands := x.byName.find(l.Port, port); stands {
 			p := x.byName[l.Port][at]
-			tells(FromOVSDB, p.EffectiveMAC(), p.Name, p.addrs()...)
+			agrees(FromOVSDB, p.EffectiveMAC(), p.Name, p.addrs()...)
 		}
 	}
+
 	for _, at := range known {
 		for _, d := range x.domains.at[at].NICs {
 			if d.MAC == n.MAC {
-				tells(FromLibvirt, d.MAC, d.IfName, d.IPs...)
+				agrees(FromLibvirt, d.MAC, d.IfName, d.IPs...)
 			}
 		}
 	}

@@ -79,6 +79,11 @@ type step struct {
 func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	if l.s.refuses(l.watcher.Snapshot()) {
+		l.reportConnected(l.watcher.Snapshot())
+		return time.Time{}, nil
+	}
+
 	x := l.begin()
 	if x.desired == nil {
 		return time.Time{}, x.awaitProgram(ctx)

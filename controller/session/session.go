@@ -40,6 +40,10 @@ type Config struct {
 	// taken for the host's. Nil: nobody can tell.
 	Certified func(*x509.Certificate) (own bool, err error)
 
+	// Refused says why nothing may be written to a switch that shows this, such as one that is not
+	// the host's, or "". It is asked in each step, before anything is written. Nil refuses none.
+	Refused func(*vswitch.Snapshot) string
+
 	Turns *Turns // bounds how many hosts are brought up at once; nil: any number
 	// Schemas and Models are shared by sessions whose switches have them in common; nil: not
 	// shared.
@@ -144,6 +148,14 @@ func (s *Session) OpenFlowConnected() bool { return s.link.Switch() != nil }
 // Retire makes Run take everything of ours off the switch, if it is connected, and return. It is
 // called once.
 func (s *Session) Retire() { close(s.retire) }
+
+// refuses reports whether nothing may be written to a switch that shows this.
+func (s *Session) refuses(snap *vswitch.Snapshot) bool {
+	return s.config.Refused != nil && s.config.Refused(snap) != ""
+}
+
+// Wake makes the session look again. It does not block.
+func (s *Session) Wake() { s.poke() }
 
 // poke wakes the loop.
 func (s *Session) poke() {

@@ -42,6 +42,13 @@ type Host struct {
 	// Uplinks maps bridges to ports; for other bridges the physical ports are uplinks.
 	Uplinks map[string][]string `json:"uplinks,omitempty"`
 	NICs    []HostNIC           `json:"nics,omitempty"`
+	// SystemID is the system-id that the host's switch must have; "" if the first one that it shows
+	// counts.
+	SystemID string `json:"system_id,omitempty"`
+
+	// RelearnTunnelIP is part of a change and not of what is stored: the tunnel address that was
+	// learned no longer counts.
+	RelearnTunnelIP bool `json:"-"`
 }
 
 // HostNIC is a physical NIC, from host-facts or from the user.
@@ -78,4 +85,15 @@ type Service struct {
 type Flow struct {
 	Meta
 	tap.Flow
+}
+
+// Learned is what the switches have shown of an object, and what counts from then on. It is kept apart
+// from the object's record, so that learning changes no revision that a user has read.
+type Learned struct {
+	// SystemID is Open_vSwitch:external_ids:system-id of a host's switch when it was first seen; ""
+	// before. A switch with another one is not programmed.
+	SystemID string `json:"system_id,omitempty"`
+	// TunnelIP is the first address that external_ids:ovn-encap-ip of a host's switch showed, or one
+	// of tunnel_networks that it showed later; zero before.
+	TunnelIP netip.Addr `json:"tunnel_ip,omitzero"`
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,6 +22,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/plugin"
@@ -226,7 +230,11 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 		Keys: engine.Keys{
 			MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys,
 			Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys,
+			Container: engine.DefaultKeys().Container,
 		},
+		TunnelNetworks: c.TunnelNetworks,
+		Identify:       identifier(ctl.listeners.ovsdbCerts.client()),
+
 		Advertise:    c.OpenFlow.Advertise,
 		OpenFlowPort: portOf(ctl.listeners.openflow.Addr()),
 		OpenFlowTLS:  ctl.listeners.openflowCerts != nil,
@@ -254,6 +262,21 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 	}
 	ctl.onClose(ctl.keys.Close)
 	return nil
+}
+
+// identifier returns what looks which switch answers at an OVSDB target.
+func identifier(secure *tls.Config) func(context.Context, string) (inventory.Identity, error) {
+	return func(ctx context.Context, target string) (inventory.Identity, error) {
+		snapshot, err := link.Look(ctx, target, secure)
+		if err != nil {
+			return inventory.Identity{}, err
+		}
+		shown, known := inventory.IdentityOf(snapshot)
+		if !known {
+			return inventory.Identity{}, errors.New("the database has no row of the switch")
+		}
+		return shown, nil
+	}
 }
 
 // newHypervisor returns what plugs the tap NICs of guests, or nil if the configuration leaves that

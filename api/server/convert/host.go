@@ -13,7 +13,8 @@ func Host(v engine.HostView) api.Host {
 	h := api.Host{
 		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB,
 		TunnelIP: addrText(v.TunnelIP), DeclaredTunnelIP: addrText(v.Host.TunnelIP),
-		Wires: orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks),
+		SystemID: v.SystemID,
+		Wires:    orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks),
 		NICs:      make([]api.HostNIC, len(v.NICs)),
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
 		Status: Status(v.State), Reason: v.Reason, AppliedBy: v.AppliedBy,
@@ -31,7 +32,7 @@ func Host(v engine.HostView) api.Host {
 func NewHost(b api.HostCreate, by store.Request) (store.Host, error) {
 	h := store.Host{
 		Meta: store.Meta{AppliedBy: b.AppliedBy, Request: by},
-		Name: b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks,
+		Name: b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks, SystemID: b.SystemID,
 	}
 
 	var err error
@@ -49,6 +50,7 @@ func EditHost(h *store.Host, p api.HostPatch) error {
 	var err error
 
 	if p.TunnelIP.Given {
+		h.RelearnTunnelIP = p.TunnelIP.Value == nil
 		text := ""
 		if p.TunnelIP.Value != nil {
 			text = *p.TunnelIP.Value
@@ -65,6 +67,7 @@ func EditHost(h *store.Host, p api.HostPatch) error {
 
 	setGiven(&h.Name, p.Name)
 	setGiven(&h.OVSDB, p.OVSDB)
+	setGiven(&h.SystemID, p.SystemID)
 	h.Wires = merged(h.Wires, p.Wires)
 	h.Uplinks = merged(h.Uplinks, p.Uplinks)
 	return nil

@@ -141,11 +141,11 @@ func (f *hostFlags) create(app *cli.App, name string) (api.HostCreate, error) {
 
 func updateHost(app *cli.App) *cobra.Command {
 	var f hostFlags
-	var name string
+	var name, systemID string
 	var learn bool
 	run := func(cmd *cobra.Command, args []string) error {
 		err := cli.RequireAny(cmd,
-			"name", "ovsdb", "tunnel-ip", "learn-tunnel-ip", "wire", "uplink", "nic", "facts")
+			"name", "ovsdb", "tunnel-ip", "learn-tunnel-ip", "system-id", "wire", "uplink", "nic", "facts")
 		if err != nil {
 			return err
 		}
@@ -156,6 +156,7 @@ func updateHost(app *cli.App) *cobra.Command {
 		}
 
 		patch.Name = cli.Given(cmd, "name", name)
+		patch.SystemID = cli.Given(cmd, "system-id", systemID)
 		if learn {
 			patch.TunnelIP = api.Remove[string]()
 		}
@@ -180,6 +181,8 @@ func updateHost(app *cli.App) *cobra.Command {
 		"--nic and --facts together replace all NICs"
 
 	flags.StringVar(&name, "name", "", "new name")
+	flags.StringVar(&systemID, "system-id", "",
+		"system-id that the host's switch must have, as after the host was installed anew")
 	flags.BoolVar(&learn, "learn-tunnel-ip", false,
 		"use the tunnel address that the switch reports")
 

@@ -17,6 +17,9 @@ type Intent struct {
 	Flows    *Collection[store.Flow]
 
 	FlowsOfService sets.Multimap[string, string]
+
+	// Learned is what switches had shown when the intent was loaded, by the id of the host or service.
+	Learned map[string]store.Learned
 }
 
 func New() *Intent {
@@ -30,6 +33,7 @@ func New() *Intent {
 		Flows: newCollection(store.KindFlow, "tap flow",
 			func(f *store.Flow) (string, string) { return f.ID, f.Name }, func(f *store.Flow) *store.Meta { return &f.Meta }),
 		FlowsOfService: sets.Multimap[string, string]{},
+		Learned:        map[string]store.Learned{},
 	}
 }
 
@@ -46,6 +50,10 @@ func Load(state store.State) (*Intent, error) {
 			err = addRecord(in.Services, r)
 		case store.KindFlow:
 			err = addRecord(in.Flows, r)
+		case store.KindLearned:
+			var fact store.Learned
+			err = json.Unmarshal(r.Value, &fact)
+			in.Learned[r.ID] = fact
 		case store.KindToken: // Of package access.
 		default:
 			err = fmt.Errorf("unknown kind; was it written by a newer version?")

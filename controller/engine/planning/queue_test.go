@@ -24,7 +24,7 @@ func (f fakeHosts) Topology(id string) (tap.Host, bool) {
 
 // TestSnapshotTellsEverything: a plugin on trial learns of guests that only a hypervisor knows, and what is marked stays so.
 func TestSnapshotTellsEverything(t *testing.T) {
-	places := inventory.NewPlaces()
+	places := inventory.NewPlaces(nobody{})
 	places.ReplaceDomains("h1", nil, []hypervisor.Guest{{ID: "g1", Name: "web1"}})
 	q := New(intent.New(), places, fakeHosts{"h1": {ID: "h1", Name: "host1"}})
 
@@ -47,7 +47,7 @@ func TestSnapshotTellsEverything(t *testing.T) {
 
 // TestChangesCoalesce: while an answer is due, what is marked waits, and is then told once.
 func TestChangesCoalesce(t *testing.T) {
-	q := New(intent.New(), inventory.NewPlaces(), fakeHosts{"h1": {ID: "h1"}})
+	q := New(intent.New(), inventory.NewPlaces(nobody{}), fakeHosts{"h1": {ID: "h1"}})
 	assert.True(t, q.Idle())
 
 	q.MarkHost("h1")
@@ -68,3 +68,9 @@ func TestChangesCoalesce(t *testing.T) {
 	q.Answer(next.Revision)
 	assert.True(t, q.Idle())
 }
+
+// nobody is no host.
+type nobody struct{}
+
+func (nobody) HostName(id string) string { return id }
+func (nobody) Connected(string) bool     { return false }

@@ -1,0 +1,122 @@
+package inventory
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/controller/sets"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// Attachment says where the tap NIC of a service is.
+func (x *Places) Attachment(s *tap.Service) tap.Attachment {
+	a := tap.Attachment{ServiceID: s.ID}
+	if s.Type != tap.ServiceGuest {
+		return a
+	}
+	for _, p := range x.PortsOf(s.MAC, s.IfName) {
+		a.Locations = append(a.Locations, p.Location())
+	}
+	return a
+}
+
+// Guest assembles a guest of what was declared (record, or nil), of what ports show, and of what the
+// hypervisors know. It is false where there is none of these.
+func (x *Places) Guest(id string, record *store.Guest) (tap.Guest, bool) {
+	g := tap.Guest{ID: id, Name: id}
+	if record != nil {
+		g.Name = record.Name
+		for _, n := range record.NICs {
+			g.NICs = append(g.NICs, x.declaredNIC(n))
+		}
+	}
+
+	x.addSeenNICs(&g)
+	managed := x.merge(&g, id, record)
+
+	if record == nil { // What was declared keeps its order; what was seen has none.
+		slices.SortFunc(g.NICs, func(a, b tap.NIC) int { return slices.Compare(a.MAC[:], b.MAC[:]) })
+	}
+	return g, record != nil || len(x.byGuest[id]) > 0 || managed
+}
+
+// declaredNIC finds the places of a NIC that a user declared.
+func (x *Places) declaredNIC(n store.GuestNIC) tap.NIC {
+	nic := tap.NIC{MAC: n.MAC, IfName: n.IfName}
+	if n.IP.IsValid() {
+		nic.IPs = append(nic.IPs, n.IP)
+	}
+
+	ports, disputed := x.weigh(n.MAC, n.IfName)
+	ports = slices.DeleteFunc(ports, x.isTapNIC)
+	if disputed == "" {
+		disputed = x.disputeOf(n.MAC, ports)
+	}
+	nic.Disputed = disputed
+
+	for _, p := range ports {
+		nic.Locations = append(nic.Locations, p.Location())
+		if nic.MAC.IsZero() {
+			nic.MAC = p.EffectiveMAC()
+		}
+	}
+	return nic
+}
+
+// addSeenNICs adds what ports that name the guest show: NICs, and addresses and places of NICs.
+func (x *Places) addSeenNICs(g *tap.Guest) {
+	byMAC := map[tap.MAC]int{}
+	for i, nic := range g.NICs {
+		byMAC[nic.MAC] = i
+	}
+
+	for _, p := range x.byGuest[g.ID] {
+		mac := p.EffectiveMAC()
+		if x.isTapNIC(*p) || mac.IsZero() {
+			continue
+		}
+		at, known := byMAC[mac]
+		if !known {
+			at = len(g.NICs)
+			byMAC[mac] = at
+			g.NICs = append(g.NICs, tap.NIC{MAC: mac, IfName: p.Name})
+		}
+
+		nic := &g.NICs[at]
+		for _, ip := range p.addrs() {
+			if !slices.Contains(nic.IPs, ip) {
+				nic.IPs = append(nic.IPs, ip)
+			}
+		}
+		if l := p.Location(); !slices.Contains(nic.Locations, l) {
+			nic.Locations = append(nic.Locations, l)
+		}
+	}
+}
+
+// GuestsClaiming returns the ids of the declared guests that claim a NIC by its address or its
+// interface name.
+func (x *Places) GuestsClaiming(mac tap.MAC, name string) sets.Set {
+	claimants := sets.Set{}
+	maps.Copy(claimants, x.guestsByMAC[mac])
+	maps.Copy(claimants, x.guestsByName[name])
+	return claimants
+}
+
+// SeenGuests returns the ids of all guests that ports or hypervisors show.
+func (x *Places) SeenGuests() sets.Set {
+	ids := sets.Set{}
+	for id := range x.byGuest {
+		ids.Add(id)
+	}
+	for id := range x.domains.byID {
+		ids.Add(id)
+	}
+	return ids
+}
+
+// SeesGuest reports whether a port or a hypervisor shows the guest of an id.
+func (x *Places) SeesGuest(id string) bool {
+	return len(x.byGuest[id]) > 0 || len(x.domains.byID[id]) > 0
+}
