@@ -50,6 +50,11 @@ func TestPlanPath(t *testing.T) {
 			*s = *remote(s.t)
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
+		{name: "guard-own-port-is-a-standard-one", config: `{"vxlan_port": 4789}`, scene: func(s *scene) {
+			*s = *local(s.t)
+			foreign(tap.ForeignTunnel{Name: "ov0", Type: "geneve", LocalIP: netip.MustParseAddr("203.0.113.1")})(s.at("a"))
+			s.vnic("f1", "t1", "g1", 1, tap.Both)
+		}},
 		{name: "tunnel-vxlan-forced-beside-foreign", config: `{"tunnel": "vxlan", "vxlan_port": 4789}`, scene: func(s *scene) {
 			*s = *remote(s.t, foreign(tap.ForeignTunnel{Name: "vx0", Bridge: "br-int", Type: "vxlan"}))
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
@@ -77,6 +82,19 @@ func TestPlanPath(t *testing.T) {
 		}, steps: []step{
 			{"the foreign tunnel is gone", tap.Change{Hosts: []tap.Host{
 				joined("c", tap.TapPort{Name: "tapt2", OFPort: 1}, "52:54:00:aa:00:01", "")}}},
+		}},
+		{name: "guard-foreign-tunnels", scene: func(s *scene) {
+			far := netip.MustParseAddr("203.0.113.9")
+			*s = *local(s.t)
+			for _, t := range []tap.ForeignTunnel{
+				{Name: "ov0", Type: "geneve", LocalIP: netip.MustParseAddr("203.0.113.1"), RemoteIP: far},
+				{Name: "vx0", Type: "vxlan", RemoteIP: far}, {Name: "vx1", Type: "vxlan", RemoteIP: far, Key: "7"},
+				{Name: "vx2", Type: "vxlan", RemoteIP: far, DstPort: 8472}, {Name: "stt0", Type: "stt", RemoteIP: far},
+				{Name: "gv0", Type: "geneve"},
+			} {
+				foreign(t)(s.at("a"))
+			}
+			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
 		{name: "tunnel-secret-keys", scene: func(s *scene) {
 			*s = *remote(s.t)

@@ -121,16 +121,16 @@ func (b *programBuilder) tunnel(encap *encapsulation) uint32 {
 // other hosts send through our tunnels can only be seen by a capture of a whole switch.
 func (b *programBuilder) addGuard() {
 	p := b.planner
-	b.flows.addClosed()
-	b.flows.addGuard(b.host, b.world.config.VXLANPort)
-
+	var others []netip.Addr
 	vswitch := slices.ContainsFunc(b.captures, func(c *capture) bool { return c.tally.vswitch > 0 })
 	if vswitch {
 		p.guarded.add(b.host.ID)
-		b.flows.addGuardOthers(b.world.otherTunnels(b.host), b.world.config.VXLANPort)
+		others = b.world.otherTunnels(b.host)
 	} else {
 		delete(p.guarded, b.host.ID)
 	}
+	b.flows.addClosed()
+	b.flows.addGuard(guard(b.host, b.world.config.VXLANPort, others))
 
 	// A held capture may need the guard, and hosts that were not seen yet may have tunnel addresses
 	// that are not known.
