@@ -2,11 +2,8 @@ package plugin
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -25,7 +22,7 @@ import (
 type Spec struct {
 	Name   string
 	Path   string
-	SHA256 string // hexadecimal checksum of the binary; "" skips the check
+	SHA256 string // hexadecimal checksum of the binary; "" for none
 	Config []byte // JSON for [Mirror.Configure]
 	Logger *slog.Logger
 
@@ -63,28 +60,21 @@ func launch(
 	ctx context.Context, spec Spec, prepare func(context.Context, Mirror) error,
 ) (*Process, error) {
 	p, err := start(ctx, spec, prepare)
-	switch {
-	case errors.Is(err, hplugin.ErrChecksumsDoNotMatch):
-		err = fmt.Errorf("the binary's SHA-256 is not %s: %w", spec.SHA256, err)
-	case err != nil:
-		err = firstLine{err}
-	default:
-		return p, nil
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s (%s): %w", spec.Name, spec.Path, firstLine{err})
 	}
-	return nil, fmt.Errorf("plugin %s (%s): %w", spec.Name, spec.Path, err)
+	return p, nil
 }
 
 func start(
 	ctx context.Context, spec Spec, prepare func(context.Context, Mirror) error,
 ) (*Process, error) {
-	if err := checkExecutable(spec.Path); err != nil {
-		return nil, err
-	}
-	if err := checkTempDir(os.TempDir()); err != nil {
-		return nil, err
-	}
-	checksum, err := spec.checksum()
+	binary, err := spec.openBinary()
 	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = binary.Close() }()
+	if err := checkTempDir(os.TempDir()); err != nil {
 		return nil, err
 	}
 
@@ -96,11 +86,11 @@ func start(
 	}
 	defer func() { _ = pluginEnd.Close() }()
 
-	cmd := command(spec.Path, pluginEnd)
+	cmd := spec.command(binary, pluginEnd)
 	stderr := &lineWriter{log: func(line string) {
 		spec.Logger.Warn("plugin says", "plugin", spec.Name, "line", line)
 	}}
-	client := hplugin.NewClient(clientConfig(cmd, checksum, stderr))
+	client := hplugin.NewClient(clientConfig(cmd, stderr))
 	p := &Process{client: client, command: cmd, stderr: stderr, lifeline: controllerEnd}
 
 	// go-plugin waits for the handshake without ctx.
@@ -112,20 +102,6 @@ func start(
 		return nil, err
 	}
 	return p, nil
-}
-
-func checkExecutable(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no such file; set plugins[].path to the binary: %w",
-			fs.ErrNotExist)
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return errors.New("the file is not executable")
-	}
-	return nil
 }
 
 // checkTempDir checks that a Unix socket can be made in a directory: the plugin listens on one in
@@ -153,41 +129,11 @@ func checkTempDir(dir string) error {
 	return listener.Close()
 }
 
-// checksum returns what the binary is checked against, nil for no check.
-func (s *Spec) checksum() (*hplugin.SecureConfig, error) {
-	if s.SHA256 == "" {
-		return nil, nil
-	}
-
-	sum, err := hex.DecodeString(s.SHA256)
-	if err != nil || len(sum) != sha256.Size {
-		return nil, fmt.Errorf("sha256 %q: want 64 hexadecimal digits", s.SHA256)
-	}
-	return &hplugin.SecureConfig{Checksum: sum, Hash: sha256.New()}, nil
-}
-
-// command prepares a plugin's process. Of the controller's environment it inherits TMPDIR alone.
-func command(path string, lifeline *os.File) *exec.Cmd {
-	cmd := exec.Command(path)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Kill then reaches its children too.
-
-	// The first of ExtraFiles is descriptor 3 in the new process.
-	cmd.ExtraFiles = []*os.File{lifeline}
-	cmd.Env = []string{lifelineKey + "=3"}
-	if dir := os.Getenv("TMPDIR"); dir != "" {
-		cmd.Env = append(cmd.Env, "TMPDIR="+dir)
-	}
-	return cmd
-}
-
-func clientConfig(
-	cmd *exec.Cmd, checksum *hplugin.SecureConfig, stderr *lineWriter,
-) *hplugin.ClientConfig {
+func clientConfig(cmd *exec.Cmd, stderr *lineWriter) *hplugin.ClientConfig {
 	return &hplugin.ClientConfig{
 		HandshakeConfig:  Handshake,
 		Plugins:          hplugin.PluginSet{pluginName: &grpcPlugin{}},
 		Cmd:              cmd,
-		SecureConfig:     checksum,
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
 		StartTimeout:     answerTimeout,

@@ -110,6 +110,10 @@ func TestLaunch(t *testing.T) {
 		assert.True(t, given, "the plugin inherits %s", name)
 	}
 
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", onlyChild(t, binary)))
+	require.NoError(t, err)
+	assert.Regexp(t, `Max core file size +0 +0 `, string(limits))
+
 	p.Kill()
 	assert.True(t, p.Exited())
 	assert.Empty(t, children(t, binary))

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	hplugin "github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
 )
 
 // killTimeout is how long a plugin may take to end by itself before it is killed.
@@ -35,6 +37,9 @@ func (p *Process) handshake(
 	if err != nil {
 		return fmt.Errorf("it did not start as a mirror plugin: %w", err)
 	}
+	if err := p.forbidCore(); err != nil {
+		return err
+	}
 	dispensed, err := protocol.Dispense(pluginName)
 	if err != nil {
 		return err
@@ -51,6 +56,16 @@ func (p *Process) handshake(
 		return err
 	}
 	return prepare(ctx, mirror)
+}
+
+// forbidCore keeps the process from leaving its memory, and so what it knows of the network, in a
+// core file.
+func (p *Process) forbidCore() error {
+	err := unix.Prlimit(p.command.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
+	if err != nil && !errors.Is(err, unix.ESRCH) { // The process may have ended.
+		return fmt.Errorf("its core files cannot be forbidden: %w", err)
+	}
+	return nil
 }
 
 // Kill ends the process and waits until it is gone. Processes that it started and left behind are

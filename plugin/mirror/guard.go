@@ -71,7 +71,8 @@ func anyFragment() oxm.Field {
 	return oxm.NewMaskedField(oxm.FieldIPFrag, oxm.Uint128{Lo: fragment}, oxm.Uint128{Lo: fragment})
 }
 
-// guardSet collects the packets that the guard of a host drops, each once, in the order of addition.
+// guardSet collects the packets that the guard of a host drops, each once, in the order of
+// addition.
 type guardSet struct {
 	known map[guardedPackets]bool
 	list  []guardedPackets
@@ -92,8 +93,8 @@ func (s *guardSet) addBothWays(g guardedPackets) {
 }
 
 // guard lists the packets that must not be mirrored on a host. others are the tunnel addresses of
-// hosts whose copies an underlay that floods may show here. Where two hosts see each other's, copies
-// of copies would have no end.
+// hosts whose copies an underlay that floods may show here. Where two hosts see each other's,
+// copies of copies would have no end.
 func guard(h *tap.Host, ourPort uint16, others []netip.Addr) []guardedPackets {
 	s := guardSet{known: map[guardedPackets]bool{}}
 	ports := append([]uint16{ourPort}, overlayPorts...)
