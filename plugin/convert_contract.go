@@ -60,10 +60,13 @@ func checkRequestToPB(revision uint64, r tap.Resource) *pb.CheckRequest {
 }
 
 func checkResponseToPB(r tap.Resource) *pb.CheckResponse {
+	m := &pb.CheckResponse{}
 	if r.Service != nil {
-		return &pb.CheckResponse{Resource: &pb.CheckResponse_Service{Service: serviceToPB(r.Service)}}
+		m.Resource = &pb.CheckResponse_Service{Service: serviceToPB(r.Service)}
+	} else {
+		m.Resource = &pb.CheckResponse_Flow{Flow: flowToPB(r.Flow)}
 	}
-	return &pb.CheckResponse{Resource: &pb.CheckResponse_Flow{Flow: flowToPB(r.Flow)}}
+	return m
 }
 
 // resourceFromPB converts the resource of a check's request or response. A message without one is

@@ -137,7 +137,10 @@ func programToPB(p *tap.Program, last *tap.Program) (*pb.Program, error) {
 		func(o *tap.Port) (*pb.Port, error) { return portToPB(o), nil })
 	if err == nil {
 		m.Mirrors, err = listToPB(last.Mirrors, p.Mirrors, (*tap.Mirror).Equal,
-			func(n, from uint32) *pb.MirrorRecord { return &pb.MirrorRecord{Kept: n, KeptFrom: from} },
+			func(n, from uint32) *pb.MirrorRecord {
+				return &pb.MirrorRecord{Kept: n,
+					KeptFrom: from}
+			},
 			func(o *tap.Mirror) (*pb.MirrorRecord, error) { return mirrorToPB(o), nil })
 	}
 	if err == nil {
@@ -154,7 +157,8 @@ func programToPB(p *tap.Program, last *tap.Program) (*pb.Program, error) {
 func programFromPB(m *pb.Program, last *tap.Program) (p tap.Program, err error) {
 	p = tap.Program{Host: intern(m.GetHost()), Bridge: tapBridgeFromPB(m.GetBridge())}
 	for _, h := range m.GetHeld() {
-		p.Held = append(p.Held, tap.Hold{Owner: h.GetOwner(), Cookie: openflow.Cookie(h.GetCookie())})
+		p.Held = append(p.Held, tap.Hold{Owner: h.GetOwner(),
+			Cookie: openflow.Cookie(h.GetCookie())})
 	}
 
 	if p.Tunnel, err = tunnelFromPB(m.GetTunnel()); err != nil {
@@ -174,7 +178,8 @@ func programFromPB(m *pb.Program, last *tap.Program) (p tap.Program, err error) 
 
 func statusToPB(s *tap.Status) *pb.Status {
 	return &pb.Status{
-		Kind: string(s.Kind), Id: s.ID, State: string(s.State), Reason: s.Reason, Code: string(s.Code),
+		Kind: string(s.Kind), Id: s.ID, State: string(s.State), Reason: s.Reason,
+		Code: string(s.Code),
 		Needs: convertAll(s.Needs, func(n *tap.Need) *pb.Need {
 			return &pb.Need{Host: n.Host, Owner: n.Owner}
 		}),

@@ -59,7 +59,8 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 			f.fill(t, v.Index(i))
 		}
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]string{fmt.Sprint("key-", f.n): fmt.Sprint("value-", f.n), "empty": ""}))
+		v.Set(reflect.ValueOf(map[string]string{fmt.Sprint("key-", f.n): fmt.Sprint("value-", f.n),
+			"empty": ""}))
 	case reflect.String:
 		v.SetString(fmt.Sprint("text-", f.n))
 	case reflect.Bool:
@@ -79,7 +80,8 @@ func requireAllSet(t *testing.T, m protoreflect.Message) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if slices.Contains([]protoreflect.Name{"kept", "kept_from", "forgotten_hosts", "remembers_programs"}, f.Name()) {
+		if slices.Contains([]protoreflect.Name{"kept", "kept_from", "forgotten_hosts",
+			"remembers_programs"}, f.Name()) {
 			continue // See TestKeptPrograms.
 		}
 		assert.True(t, m.Has(f), "%s is never written", f.FullName())
@@ -108,7 +110,8 @@ func TestConvertChange(t *testing.T) {
 	var full tap.Change
 	new(filler).fill(t, reflect.ValueOf(&full).Elem())
 	for name, c := range map[string]tap.Change{"full": full, "zero": {}, "zero objects": {
-		Hosts: []tap.Host{{}}, Guests: []tap.Guest{{NICs: []tap.NIC{{}}}}, Attachments: []tap.Attachment{{}}, Services: []tap.Service{{}}, Flows: []tap.Flow{{}},
+		Hosts: []tap.Host{{}}, Guests: []tap.Guest{{NICs: []tap.NIC{{}}}},
+		Attachments: []tap.Attachment{{}}, Services: []tap.Service{{}}, Flows: []tap.Flow{{}},
 	}} {
 		t.Run(name, func(t *testing.T) {
 			m := changeToPB(&c)
@@ -126,7 +129,8 @@ func TestConvertResult(t *testing.T) {
 	var full tap.Result
 	new(filler).fill(t, reflect.ValueOf(&full).Elem())
 	for name, r := range map[string]tap.Result{"full": full, "zero": {}, "zero objects": {
-		Programs: []tap.Program{{Ports: []tap.Port{{}}, Mirrors: []tap.Mirror{{}}, Flows: []tap.FlowEntry{{}}, Held: []tap.Hold{{}}}},
+		Programs: []tap.Program{{Ports: []tap.Port{{}}, Mirrors: []tap.Mirror{{}},
+			Flows: []tap.FlowEntry{{}}, Held: []tap.Hold{{}}}},
 		Statuses: []tap.Status{{}},
 	}} {
 		t.Run(name, func(t *testing.T) {
@@ -154,17 +158,32 @@ func TestConvertMalformedChange(t *testing.T) {
 		give *pb.Change
 		want string
 	}{
-		{"tunnel address", &pb.Change{Hosts: []*pb.Host{{}, {TunnelIp: make([]byte, 5)}}}, "hosts[1]: tunnel_ip: 5 octets: want 4 or 16"},
-		{"address of a tap port", &pb.Change{Hosts: []*pb.Host{{TapPorts: []*pb.TapPort{{Mac: make([]byte, 5)}}}}}, "hosts[0]: tap_ports.mac: 5 octets: want 6"},
-		{"address of a NIC", &pb.Change{Hosts: []*pb.Host{{Nics: []*pb.HostNIC{{Mac: make([]byte, 7)}}}}}, "hosts[0]: nics.mac: 7 octets: want 6"},
-		{"seen address of a NIC", &pb.Change{Hosts: []*pb.Host{{Nics: []*pb.HostNIC{{SeenMac: make([]byte, 1)}}}}}, "hosts[0]: nics.seen_mac: 1 octets: want 6"},
-		{"number of mirrors", &pb.Change{Hosts: []*pb.Host{{Bridges: []*pb.Bridge{{OtherMirrors: -1}}}}}, "hosts[0]: bridges.other_mirrors: -1: want 0 or more"},
-		{"address of a guest", &pb.Change{Guests: []*pb.Guest{{Nics: []*pb.NIC{{Mac: make([]byte, 5)}}}}}, "guests[0]: nics.mac: 5 octets: want 6"},
-		{"IP of a guest", &pb.Change{Guests: []*pb.Guest{{Nics: []*pb.NIC{{Ips: [][]byte{make([]byte, 3)}}}}}}, "guests[0]: nics.ips: 3 octets: want 4 or 16"},
-		{"address of a service", &pb.Change{Services: []*pb.Service{{Mac: make([]byte, 5)}}}, "services[0]: mac: 5 octets: want 6"},
-		{"address of a flow", &pb.Change{Flows: []*pb.Flow{{Mac: make([]byte, 5)}}}, "flows[0]: mac: 5 octets: want 6"},
-		{"IP of a flow", &pb.Change{Flows: []*pb.Flow{{Ip: make([]byte, 5)}}}, "flows[0]: ip: 5 octets: want 4 or 16"},
-		{"VLAN of a flow", &pb.Change{Flows: []*pb.Flow{{}, {}, {Vlan: 65536}}}, "flows[2]: vlan: 65536 does not fit 16 bits"},
+		{"tunnel address", &pb.Change{Hosts: []*pb.Host{{}, {TunnelIp: make([]byte, 5)}}},
+			"hosts[1]: tunnel_ip: 5 octets: want 4 or 16"},
+		{"address of a tap port",
+			&pb.Change{Hosts: []*pb.Host{{TapPorts: []*pb.TapPort{{Mac: make([]byte, 5)}}}}},
+			"hosts[0]: tap_ports.mac: 5 octets: want 6"},
+		{"address of a NIC", &pb.Change{Hosts: []*pb.Host{{Nics: []*pb.HostNIC{{Mac: make([]byte,
+			7)}}}}}, "hosts[0]: nics.mac: 7 octets: want 6"},
+		{"seen address of a NIC",
+			&pb.Change{Hosts: []*pb.Host{{Nics: []*pb.HostNIC{{SeenMac: make([]byte, 1)}}}}},
+			"hosts[0]: nics.seen_mac: 1 octets: want 6"},
+		{"number of mirrors",
+			&pb.Change{Hosts: []*pb.Host{{Bridges: []*pb.Bridge{{OtherMirrors: -1}}}}},
+			"hosts[0]: bridges.other_mirrors: -1: want 0 or more"},
+		{"address of a guest", &pb.Change{Guests: []*pb.Guest{{Nics: []*pb.NIC{{Mac: make([]byte,
+			5)}}}}}, "guests[0]: nics.mac: 5 octets: want 6"},
+		{"IP of a guest",
+			&pb.Change{Guests: []*pb.Guest{{Nics: []*pb.NIC{{Ips: [][]byte{make([]byte, 3)}}}}}},
+			"guests[0]: nics.ips: 3 octets: want 4 or 16"},
+		{"address of a service", &pb.Change{Services: []*pb.Service{{Mac: make([]byte, 5)}}},
+			"services[0]: mac: 5 octets: want 6"},
+		{"address of a flow", &pb.Change{Flows: []*pb.Flow{{Mac: make([]byte, 5)}}},
+			"flows[0]: mac: 5 octets: want 6"},
+		{"IP of a flow", &pb.Change{Flows: []*pb.Flow{{Ip: make([]byte, 5)}}},
+			"flows[0]: ip: 5 octets: want 4 or 16"},
+		{"VLAN of a flow", &pb.Change{Flows: []*pb.Flow{{}, {}, {Vlan: 65536}}},
+			"flows[2]: vlan: 65536 does not fit 16 bits"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := changeFromPB(test.give)
@@ -185,14 +204,25 @@ func TestConvertMalformedResult(t *testing.T) {
 		give *pb.Result
 		want string
 	}{
-		{"tunnel address", program(&pb.Program{Tunnel: &pb.Tunnel{Peers: []*pb.Peer{{Addr: []byte{1}}}}}), "programs[1]: tunnel.peers.addr: 1 octets: want 4 or 16"},
-		{"trunk", program(&pb.Program{Ports: []*pb.Port{{Trunks: []uint32{1, 70000}}}}), "programs[1]: ports[0]: trunks: 70000 does not fit 16 bits"},
-		{"VLAN", program(&pb.Program{Mirrors: []*pb.MirrorRecord{{SelectVlan: []uint32{70000}}}}), "programs[1]: mirrors[0]: select_vlan: 70000 does not fit 16 bits"},
-		{"no flow", program(&pb.Program{Flows: []*pb.FlowEntry{{}}}), "programs[1]: flows[0]: flow_mod: "},
-		{"a flow cut short", program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: flow[:len(flow)-1]}}}), "programs[1]: flows[0]: flow_mod: "},
-		{"two flows in one", program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: append(flow[:len(flow):len(flow)], flow...)}}}), "programs[1]: flows[0]: flow_mod: "},
-		{"kept of nothing", program(&pb.Program{Ports: []*pb.Port{{}, {Kept: 1}}}), "programs[1]: ports[1]: 1 are kept from place 0 of 0"},
-		{"another message", program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: hello}}}), "programs[1]: flows[0]: flow_mod: the message is a *openflow.Hello"},
+		{"tunnel address",
+			program(&pb.Program{Tunnel: &pb.Tunnel{Peers: []*pb.Peer{{Addr: []byte{1}}}}}),
+			"programs[1]: tunnel.peers.addr: 1 octets: want 4 or 16"},
+		{"trunk", program(&pb.Program{Ports: []*pb.Port{{Trunks: []uint32{1, 70000}}}}),
+			"programs[1]: ports[0]: trunks: 70000 does not fit 16 bits"},
+		{"VLAN", program(&pb.Program{Mirrors: []*pb.MirrorRecord{{SelectVlan: []uint32{70000}}}}),
+			"programs[1]: mirrors[0]: select_vlan: 70000 does not fit 16 bits"},
+		{"no flow", program(&pb.Program{Flows: []*pb.FlowEntry{{}}}),
+			"programs[1]: flows[0]: flow_mod: "},
+		{"a flow cut short",
+			program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: flow[:len(flow)-1]}}}),
+			"programs[1]: flows[0]: flow_mod: "},
+		{"two flows in one",
+			program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: append(flow[:len(flow):len(flow)],
+				flow...)}}}), "programs[1]: flows[0]: flow_mod: "},
+		{"kept of nothing", program(&pb.Program{Ports: []*pb.Port{{}, {Kept: 1}}}),
+			"programs[1]: ports[1]: 1 are kept from place 0 of 0"},
+		{"another message", program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: hello}}}),
+			"programs[1]: flows[0]: flow_mod: the message is a *openflow.Hello"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, err := resultFromPB(test.give, map[string]tap.Program{})

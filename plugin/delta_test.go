@@ -54,8 +54,10 @@ func TestKeptPrograms(t *testing.T) {
 			back, err := resultFromPB(&arrived, there)
 			require.NoError(t, err)
 			assert.Equal(t, r, back)
-			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)), slices.Collect(maps.Keys(there)))
-			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)), slices.Collect(maps.Keys(here.byHost)))
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)),
+				slices.Collect(maps.Keys(there)))
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)),
+				slices.Collect(maps.Keys(here.byHost)))
 		}
 	})
 }
@@ -63,12 +65,16 @@ func TestKeptPrograms(t *testing.T) {
 // drawProgram is a program of few kinds of objects, so that many are as before.
 func drawProgram(t *rapid.T, host string) tap.Program {
 	p := tap.Program{Host: host}
-	for _, i := range rapid.SliceOfDistinct(rapid.IntRange(0, 9), func(i int) int { return i }).Draw(t, "objects") {
+	for _, i := range rapid.SliceOfDistinct(rapid.IntRange(0, 9),
+		func(i int) int { return i }).Draw(t, "objects") {
 		owner := fmt.Sprint("cap", i)
 		kind := rapid.IntRange(0, 2).Draw(t, "kind")
-		p.Ports = append(p.Ports, tap.Port{Owner: owner, Name: fmt.Sprint("port", i), OFPortRequest: uint32(kind)})
-		p.Mirrors = append(p.Mirrors, tap.Mirror{Owner: owner, Name: fmt.Sprint("mirror", i), SelectSrc: slices.Repeat([]string{"vnet"}, 1+kind)})
-		p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner, Mod: openflow.FlowMod{Priority: uint16(i), Cookie: openflow.Cookie(kind)}})
+		p.Ports = append(p.Ports, tap.Port{Owner: owner, Name: fmt.Sprint("port", i),
+			OFPortRequest: uint32(kind)})
+		p.Mirrors = append(p.Mirrors, tap.Mirror{Owner: owner, Name: fmt.Sprint("mirror", i),
+			SelectSrc: slices.Repeat([]string{"vnet"}, 1+kind)})
+		p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner,
+			Mod: openflow.FlowMod{Priority: uint16(i), Cookie: openflow.Cookie(kind)}})
 	}
 	return p
 }
@@ -79,7 +85,8 @@ func TestKeptIsSmall(t *testing.T) {
 	program := func(last string) tap.Program {
 		p := tap.Program{Host: "h1"}
 		for i := range 1000 {
-			p.Mirrors = append(p.Mirrors, tap.Mirror{Owner: "cap1", Name: fmt.Sprint("mirror", i), SelectSrc: slices.Repeat([]string{"vnet1"}, 20)})
+			p.Mirrors = append(p.Mirrors, tap.Mirror{Owner: "cap1", Name: fmt.Sprint("mirror", i),
+				SelectSrc: slices.Repeat([]string{"vnet1"}, 20)})
 		}
 		p.Mirrors[500].SelectSrc = []string{last}
 		return p

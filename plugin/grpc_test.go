@@ -30,7 +30,10 @@ func serve(t *testing.T, register func(*grpc.Server)) *grpc.ClientConn {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	conn, err := grpc.NewClient("passthrough:///in-process",
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn,
+			error) {
+			return listener.DialContext(ctx)
+		}),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -59,11 +62,13 @@ func TestServerRefusesMalformed(t *testing.T) {
 		want string
 	}{
 		"service": {func() error {
-			_, err := raw.Check(t.Context(), &pb.CheckRequest{Resource: &pb.CheckRequest_Service{Service: &pb.Service{Mac: []byte{1}}}})
+			_, err := raw.Check(t.Context(),
+				&pb.CheckRequest{Resource: &pb.CheckRequest_Service{Service: &pb.Service{Mac: []byte{1}}}})
 			return err
 		}, "mac: 1 octets: want 6"},
 		"flow": {func() error {
-			_, err := raw.Check(t.Context(), &pb.CheckRequest{Resource: &pb.CheckRequest_Flow{Flow: &pb.Flow{Vlan: 1 << 20}}})
+			_, err := raw.Check(t.Context(),
+				&pb.CheckRequest{Resource: &pb.CheckRequest_Flow{Flow: &pb.Flow{Vlan: 1 << 20}}})
 			return err
 		}, "vlan: 1048576 does not fit 16 bits"},
 		"change": {func() error {
@@ -108,12 +113,16 @@ func TestClientRefusesMalformed(t *testing.T) {
 		want   string
 	}{
 		"nothing": {&pb.CheckResponse{}, "check: the answer holds no resource"},
-		"service": {&pb.CheckResponse{Resource: &pb.CheckResponse_Service{Service: &pb.Service{Mac: []byte{1}}}}, "check: answer: mac: 1 octets: want 6"},
-		"flow":    {&pb.CheckResponse{Resource: &pb.CheckResponse_Flow{Flow: &pb.Flow{Ip: []byte{1}}}}, "check: answer: ip: 1 octets: want 4 or 16"},
+		"service": {&pb.CheckResponse{Resource: &pb.CheckResponse_Service{Service: &pb.Service{Mac: []byte{1}}}},
+			"check: answer: mac: 1 octets: want 6"},
+		"flow": {&pb.CheckResponse{Resource: &pb.CheckResponse_Flow{Flow: &pb.Flow{Ip: []byte{1}}}},
+			"check: answer: ip: 1 octets: want 4 or 16"},
 	}
 	for name, test := range checks {
 		t.Run(name, func(t *testing.T) {
-			m := plugin.NewClient(serve(t, func(s *grpc.Server) { pb.RegisterMirrorServer(s, &liar{check: test.answer}) }))
+			m := plugin.NewClient(serve(t, func(s *grpc.Server) {
+				pb.RegisterMirrorServer(s, &liar{check: test.answer})
+			}))
 			got, err := m.Check(t.Context(), 0, tap.Resource{})
 			assert.EqualError(t, err, test.want)
 			assert.Equal(t, tap.Resource{}, got)
@@ -121,7 +130,8 @@ func TestClientRefusesMalformed(t *testing.T) {
 	}
 	t.Run("result", func(t *testing.T) {
 		m := plugin.NewClient(serve(t, func(s *grpc.Server) {
-			pb.RegisterMirrorServer(s, &liar{result: &pb.Result{Programs: []*pb.Program{{Flows: []*pb.FlowEntry{{}}}}}})
+			pb.RegisterMirrorServer(s,
+				&liar{result: &pb.Result{Programs: []*pb.Program{{Flows: []*pb.FlowEntry{{}}}}}})
 		}))
 		err := m.Run(t.Context(), make(chan tap.Change), func(tap.Result) error {
 			t.Error("the result was told")

@@ -60,7 +60,8 @@ func children(t *testing.T, binary string) (pids []int) {
 		}
 		// pid (comm) state ppid, see proc_pid_stat(5); comm may hold blanks and parentheses.
 		_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+		if fields := strings.Fields(rest); len(fields) > 1 &&
+			fields[1] == strconv.Itoa(os.Getpid()) {
 			pids = append(pids, pid)
 		}
 	}
@@ -106,7 +107,8 @@ func TestLaunch(t *testing.T) {
 	require.NoError(t, err)
 	for _, entry := range strings.Split(strings.TrimRight(string(environ), "\x00"), "\x00") {
 		name, _, _ := strings.Cut(entry, "=")
-		given := name == plugin.Handshake.MagicCookieKey || name == "TAPLINE_PLUGIN_LIFELINE" || strings.HasPrefix(name, "PLUGIN_")
+		given := name == plugin.Handshake.MagicCookieKey || name == "TAPLINE_PLUGIN_LIFELINE" ||
+			strings.HasPrefix(name, "PLUGIN_")
 		assert.True(t, given, "the plugin inherits %s", name)
 	}
 
@@ -157,8 +159,9 @@ func TestLaunchWithoutTempDir(t *testing.T) {
 				p.Kill()
 				return
 			}
-			assert.EqualError(t, err, "plugin mirror (/bin/true): no socket can be made in the temporary "+
-				"directory "+test.dir+": "+test.want+"; set TMPDIR to another directory")
+			assert.EqualError(t, err,
+				"plugin mirror (/bin/true): no socket can be made in the temporary "+
+					"directory "+test.dir+": "+test.want+"; set TMPDIR to another directory")
 		})
 	}
 }
@@ -202,18 +205,33 @@ func TestLaunchErrors(t *testing.T) {
 		spec plugin.Spec
 		want []string // after "plugin mirror (PATH): "
 	}{
-		{"no such file", spec(filepath.Join(dir, "absent")), []string{"there is no such file; set plugins[].path to the binary"}},
+		{"no such file", spec(filepath.Join(dir, "absent")),
+			[]string{"there is no such file; set plugins[].path to the binary"}},
 		{"a directory", spec(dir), []string{"the file is not executable"}},
 		{"not executable", spec(plain), []string{"the file is not executable"}},
 		{"not a program", spec(garbage), []string{"exec format error"}},
-		{"no checksum", with(ours, func(s *plugin.Spec) { s.SHA256 = "sha256:0" }), []string{`sha256 "sha256:0": want 64 hexadecimal digits`}},
-		{"checksum too short", with(ours, func(s *plugin.Spec) { s.SHA256 = "00ff" }), []string{`sha256 "00ff": want 64 hexadecimal digits`}},
-		{"wrong checksum", with(ours, func(s *plugin.Spec) { s.SHA256 = strings.Repeat("0", 64) }), []string{"the binary's SHA-256 is not " + strings.Repeat("0", 64)}},
-		{"no plugin", spec("/bin/true"), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
-		{"a program that talks", spec(script(t, "echo hello; echo world")), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
-		{"plugin of another program", spec(build(t, "./testdata/otherplugin", "-ldflags=-X main.kind=cookie")), []string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
-		{"another protocol version", spec(build(t, "./testdata/otherplugin", "-ldflags=-X main.kind=version")), []string{"version", "2", "1"}},
-		{"configuration", with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "ipip"}`) }), []string{`tunnel: "ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}},
+		{"no checksum", with(ours, func(s *plugin.Spec) {
+			s.SHA256 = "sha256:0"
+		}), []string{`sha256 "sha256:0": want 64 hexadecimal digits`}},
+		{"checksum too short", with(ours, func(s *plugin.Spec) {
+			s.SHA256 = "00ff"
+		}), []string{`sha256 "00ff": want 64 hexadecimal digits`}},
+		{"wrong checksum", with(ours, func(s *plugin.Spec) {
+			s.SHA256 = strings.Repeat("0", 64)
+		}), []string{"the binary's SHA-256 is not " + strings.Repeat("0", 64)}},
+		{"no plugin", spec("/bin/true"),
+			[]string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
+		{"a program that talks", spec(script(t, "echo hello; echo world")),
+			[]string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
+		{"plugin of another program", spec(build(t, "./testdata/otherplugin",
+			"-ldflags=-X main.kind=cookie")),
+			[]string{"it did not start as a mirror plugin: Unrecognized remote plugin message:"}},
+		{"another protocol version", spec(build(t, "./testdata/otherplugin",
+			"-ldflags=-X main.kind=version")), []string{"version", "2", "1"}},
+		{"configuration",
+			with(ours, func(s *plugin.Spec) {
+				s.Config = []byte(`{"tunnel": "ipip"}`)
+			}), []string{`tunnel: "ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p, err := plugin.Launch(t.Context(), test.spec)
@@ -232,10 +250,12 @@ func TestLaunchErrors(t *testing.T) {
 	}
 	_, err := plugin.Launch(t.Context(), spec(filepath.Join(dir, "absent")))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = plugin.Launch(t.Context(), with(ours, func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "ipip"}`) }))
+	_, err = plugin.Launch(t.Context(), with(ours,
+		func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "ipip"}`) }))
 	var wrong *plugin.ConfigError
 	require.ErrorAs(t, err, &wrong)
-	assert.Equal(t, []plugin.FieldError{{Field: "tunnel", Message: `"ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}}, wrong.Fields)
+	assert.Equal(t, []plugin.FieldError{{Field: "tunnel",
+		Message: `"ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}}, wrong.Fields)
 }
 
 func script(t *testing.T, body string) string {
@@ -249,7 +269,10 @@ func script(t *testing.T, body string) string {
 // without end.
 func TestLaunchScript(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >$0.pid\necho nonsense\nsleep 1000\n"), 0o755))
+	require.NoError(t,
+		os.WriteFile(script,
+			[]byte("#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >$0.pid\necho nonsense\n"+
+				"sleep 1000\n"), 0o755))
 	done := make(chan error, 1)
 	go func() {
 		_, err := plugin.Launch(context.WithoutCancel(t.Context()), spec(script))
@@ -352,7 +375,8 @@ func TestSuperviseRestarts(t *testing.T) {
 		again := next()
 		assert.Error(t, <-ends, "use learns that the plugin is gone")
 		assert.NotEqual(t, first.pid, again.pid)
-		assert.GreaterOrEqual(t, again.at.Sub(killed), least, "restart %d comes without its backoff", n+1)
+		assert.GreaterOrEqual(t, again.at.Sub(killed), least,
+			"restart %d comes without its backoff", n+1)
 		assert.EqualValues(t, n+1, s.Restarts())
 		assert.NoError(t, s.Err(), "the plugin runs")
 		first = again
@@ -374,7 +398,10 @@ func TestSuperviseTellsWhyItDoesNotRun(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Run(ctx, func(context.Context, plugin.Mirror) error { return errors.New("the plugin is gone") })
+		s.Run(ctx, func(context.Context,
+			plugin.Mirror) error {
+			return errors.New("the plugin is gone")
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -435,10 +462,16 @@ func TestSuperviseReload(t *testing.T) {
 		try  func(context.Context, plugin.Mirror) error
 		want string
 	}{
-		"does not start":      {spec("/bin/true"), fine, "did not start"},
-		"another checksum":    {plugin.Spec{Name: "mirror", Path: other, SHA256: strings.Repeat("0", 64), Logger: slog.New(slog.DiscardHandler)}, fine, "SHA-256"},
-		"wrong configuration": {plugin.Spec{Name: "mirror", Path: other, Config: []byte("{"), Logger: slog.New(slog.DiscardHandler)}, fine, other},
-		"fails its trial":     {spec(other), func(context.Context, plugin.Mirror) error { return errors.New("answers nonsense") }, "answers nonsense"},
+		"does not start": {spec("/bin/true"), fine, "did not start"},
+		"another checksum": {plugin.Spec{Name: "mirror", Path: other,
+			SHA256: strings.Repeat("0", 64), Logger: slog.New(slog.DiscardHandler)}, fine,
+			"SHA-256"},
+		"wrong configuration": {plugin.Spec{Name: "mirror", Path: other, Config: []byte("{"),
+			Logger: slog.New(slog.DiscardHandler)}, fine, other},
+		"fails its trial": {spec(other), func(context.Context,
+			plugin.Mirror) error {
+			return errors.New("answers nonsense")
+		}, "answers nonsense"},
 	} {
 		c.spec.Renew = start.Renew
 		next = c.spec
@@ -451,7 +484,9 @@ func TestSuperviseReload(t *testing.T) {
 	next.Renew = start.Renew
 	require.NoError(t, s.Reload(t.Context(), fine))
 	await()
-	require.Eventually(t, func() bool { return len(children(t, binary)) == 0 && len(children(t, other)) == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return len(children(t, binary)) == 0 && len(children(t, other)) == 1
+	}, patience, time.Millisecond)
 	assert.Zero(t, s.Restarts(), "a reload is no restart")
 	assert.Equal(t, other, s.Status().Path)
 

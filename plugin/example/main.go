@@ -1,6 +1,7 @@
-// Command example shows how an SDN controller of one's own loads a mirror plugin: it starts the plugin, tells it two hosts, a
-// guest on each, and what is to be mirrored, and prints the programs that the plugin answers with. A real controller applies
-// them to its switches, tells what it then observes, and so gets the next programs, for as long as it runs.
+// Command example shows how an SDN controller of one's own loads a mirror plugin: it starts the
+// plugin, tells it two hosts, a guest on each, and what is to be mirrored, and prints the programs
+// that the plugin answers with. A real controller applies them to its switches, tells what it then
+// observes, and so gets the next programs, for as long as it runs.
 //
 //	make build && go run ./plugin/example bin/tapline-mirror
 package main
@@ -29,6 +30,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: example PATH-OF-TAPLINE-MIRROR")
 		os.Exit(2)
 	}
+
 	if err := run(ctx, os.Args[1], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "example:", err)
 		os.Exit(1)
@@ -37,12 +39,14 @@ func main() {
 
 func run(ctx context.Context, path string, out io.Writer) error {
 	p, err := plugin.Launch(ctx, plugin.Spec{
-		Name: "mirror", Path: path, Config: []byte(`{"bridge": "brtap"}`), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Name: "mirror", Path: path, Config: []byte(`{"bridge": "brtap"}`),
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err
 	}
 	defer p.Kill()
+
 	fmt.Fprintf(out, "plugin %s %s\n", p.Description.Name, p.Description.Version)
 
 	// Changes go in as they happen, results come out as they follow.
@@ -59,6 +63,7 @@ func run(ctx context.Context, path string, out io.Writer) error {
 			}
 		})
 	}()
+
 	for _, change := range []tap.Change{snapshot(), moved()} {
 		select {
 		case changes <- change:
@@ -75,22 +80,28 @@ func run(ctx context.Context, path string, out io.Writer) error {
 
 	// A check answers what a user is told before anything is stored.
 	_, err = p.Check(ctx, moved().Revision, tap.Resource{Flow: &tap.Flow{
-		ID: "f2", Name: "self", TapID: "ids", Type: tap.FlowVNIC, GuestID: "analysis", Direction: tap.Both,
+		ID: "f2", Name: "self", TapID: "ids", Type: tap.FlowVNIC, GuestID: "analysis",
+		Direction: tap.Both,
 	}})
+
 	fmt.Fprintf(out, "\nCheck of a flow from guest analysis to its own tap service:\n  %v\n", err)
 	close(changes)
 	return <-ended
 }
 
-// snapshot is all that the controller knows: guest web on h1 is mirrored to the extra NIC of guest analysis on h2.
+// snapshot is all that the controller knows: guest web on h1 is mirrored to the extra NIC of guest
+// analysis on h2.
 func snapshot() tap.Change {
 	host := func(id, addr string, ports ...tap.TapPort) tap.Host {
 		return tap.Host{
-			ID: id, Name: id, TunnelIP: netip.MustParseAddr(addr), Observed: true, Connected: true, TapPorts: ports,
-			Bridges: []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: []string{"eth0"}}},
-			Wires:   map[string]string{"net0": "br0"},
+			ID: id, Name: id, TunnelIP: netip.MustParseAddr(addr), Observed: true, Connected: true,
+			TapPorts: ports,
+			Bridges: []tap.Bridge{{Name: "br0", DatapathType: "system",
+				Uplinks: []string{"eth0"}}},
+			Wires: map[string]string{"net0": "br0"},
 		}
 	}
+
 	extra := mac("02:74:61:00:00:01")
 	return tap.Change{
 		Revision: 1, Reset: true,
@@ -99,15 +110,20 @@ func snapshot() tap.Change {
 			host("h2", "192.0.2.2", tap.TapPort{Name: "tapids", OFPort: 4, MAC: extra}),
 		},
 		Guests: []tap.Guest{
-			{ID: "web", Name: "web", NICs: []tap.NIC{{MAC: mac("52:54:00:00:00:01"), Locations: []tap.Location{{Host: "h1", Bridge: "br0", Port: "vnet0", OFPort: 3}}}}},
-			{ID: "analysis", Name: "analysis", NICs: []tap.NIC{{MAC: mac("52:54:00:00:00:02"), Locations: []tap.Location{{Host: "h2", Bridge: "br0", Port: "vnet1", OFPort: 5}}}}},
+			{ID: "web", Name: "web", NICs: []tap.NIC{{MAC: mac("52:54:00:00:00:01"),
+				Locations: []tap.Location{{Host: "h1", Bridge: "br0", Port: "vnet0", OFPort: 3}}}}},
+			{ID: "analysis", Name: "analysis", NICs: []tap.NIC{{MAC: mac("52:54:00:00:00:02"),
+				Locations: []tap.Location{{Host: "h2", Bridge: "br0", Port: "vnet1", OFPort: 5}}}}},
 		},
 		Services: []tap.Service{
-			{ID: "ids", Name: "ids", Type: tap.ServiceGuest, TargetID: "analysis", MAC: extra, IfName: "tapids", Enabled: true, Key: 7},
+			{ID: "ids", Name: "ids", Type: tap.ServiceGuest, TargetID: "analysis", MAC: extra,
+				IfName: "tapids", Enabled: true, Key: 7},
 		},
-		Attachments: []tap.Attachment{{ServiceID: "ids", Locations: []tap.Location{{Host: "h2", Bridge: "brtap", Port: "tapids", OFPort: 4}}}},
+		Attachments: []tap.Attachment{{ServiceID: "ids",
+			Locations: []tap.Location{{Host: "h2", Bridge: "brtap", Port: "tapids", OFPort: 4}}}},
 		Flows: []tap.Flow{
-			{ID: "f1", Name: "web", TapID: "ids", Type: tap.FlowVNIC, GuestID: "web", MAC: mac("52:54:00:00:00:01"), Direction: tap.Both, Enabled: true},
+			{ID: "f1", Name: "web", TapID: "ids", Type: tap.FlowVNIC, GuestID: "web",
+				MAC: mac("52:54:00:00:00:01"), Direction: tap.Both, Enabled: true},
 		},
 	}
 }
@@ -115,7 +131,8 @@ func snapshot() tap.Change {
 // moved says that guest web was migrated to h2: only what differs is told.
 func moved() tap.Change {
 	return tap.Change{Revision: 2, Guests: []tap.Guest{{ID: "web", Name: "web", NICs: []tap.NIC{
-		{MAC: mac("52:54:00:00:00:01"), Locations: []tap.Location{{Host: "h2", Bridge: "br0", Port: "vnet9", OFPort: 6}}}}}}}
+		{MAC: mac("52:54:00:00:00:01"), Locations: []tap.Location{{Host: "h2", Bridge: "br0",
+			Port: "vnet9", OFPort: 6}}}}}}}
 }
 
 func mac(s string) tap.MAC {
@@ -133,13 +150,17 @@ func printResult(out io.Writer, r tap.Result) {
 		for _, port := range p.Ports {
 			fmt.Fprintf(out, "    port   %s on %s%s\n", port.Name, port.Bridge, options(port))
 		}
+
 		for _, m := range p.Mirrors {
-			fmt.Fprintf(out, "    mirror %s on %s from %s to %s into %s\n", m.Name, m.Bridge, list(m.SelectSrc), list(m.SelectDst), m.Output)
+			fmt.Fprintf(out, "    mirror %s on %s from %s to %s into %s\n", m.Name, m.Bridge,
+				list(m.SelectSrc), list(m.SelectDst), m.Output)
 		}
+
 		for _, f := range p.Flows {
 			fmt.Fprintf(out, "    flow   %s\n", flow(f.Mod))
 		}
 	}
+
 	for _, s := range r.Statuses {
 		fmt.Fprintf(out, "  %s %s is %s %s", s.Kind, s.ID, s.State, s.Reason)
 		for _, n := range s.Needs {
@@ -167,13 +188,16 @@ func flow(m openflow.FlowMod) string {
 	if text := m.Match.String(); text != "" {
 		match = append(match, text)
 	}
+
 	actions := []string{}
 	for _, i := range m.Instructions {
 		actions = append(actions, fmt.Sprint(i))
 	}
+
 	if len(actions) == 0 {
 		actions = []string{"drop"}
 	}
+
 	return strings.Join(match, ",") + " actions=" + strings.Join(actions, ",")
 }
 

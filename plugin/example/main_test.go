@@ -29,5 +29,6 @@ func TestExample(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(want), got.String())
 
-	require.ErrorContains(t, run(t.Context(), filepath.Join(t.TempDir(), "absent"), &got), "there is no such file")
+	require.ErrorContains(t, run(t.Context(), filepath.Join(t.TempDir(), "absent"), &got),
+		"there is no such file")
 }

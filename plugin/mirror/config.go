@@ -45,7 +45,7 @@ const Schema = `{
     },
     "tunnel": {
       "type": "string", "default": "auto", "enum": ["gre", "vxlan", "auto"],
-      "description": "encapsulation between hosts; auto is GRE where it harms no other tunnel, else VXLAN"
+      "description": "between hosts; auto: GRE where it harms no other tunnel, else VXLAN"
     },
     "vxlan_port": {
       "type": "integer", "default": 24789, "minimum": 1, "maximum": 65535,

@@ -23,31 +23,62 @@ func TestParseConfig(t *testing.T) {
 		{name: "blanks", give: " \n\t", want: mirror.DefaultConfig()},
 		{name: "empty", give: "{}", want: mirror.DefaultConfig()},
 		{name: "null", give: "null", want: mirror.DefaultConfig()},
-		{name: "all", give: `{"bridge": "spy", "tunnel": "gre"}`, want: mirror.Config{Bridge: "spy", Tunnel: "gre", VXLANPort: 24789}},
-		{name: "VXLAN", give: `{"tunnel": "vxlan", "vxlan_port": 4789}`, want: mirror.Config{Bridge: "brtap", Tunnel: "vxlan", VXLANPort: 4789}},
-		{name: "no port", give: `{"vxlan_port": 0}`, errors: []plugin.FieldError{{Field: "vxlan_port", Message: "0 is not a UDP port: want 1 to 65535"}}},
-		{name: "port too large", give: `{"vxlan_port": 65536}`, errors: []plugin.FieldError{{Field: "vxlan_port", Message: "65536 is not a UDP port: want 1 to 65535"}}},
-		{name: "a port in words", give: `{"vxlan_port": "high"}`, errors: []plugin.FieldError{{Field: "vxlan_port", Message: `"high" is not a UDP port: want 1 to 65535`}}},
-		{name: "no port at all", give: `{"vxlan_port": null}`, errors: []plugin.FieldError{{Field: "vxlan_port", Message: "null is not a UDP port: want 1 to 65535"}}},
-		{name: "one", give: `{"bridge": "br-tap_0.1"}`, want: mirror.Config{Bridge: "br-tap_0.1", Tunnel: "auto", VXLANPort: 24789}},
-		{name: "longest name", give: `{"bridge": "abcdefghijklmno"}`, want: mirror.Config{Bridge: "abcdefghijklmno", Tunnel: "auto", VXLANPort: 24789}},
-		{name: "name too long", give: `{"bridge": "abcdefghijklmnop"}`, errors: []plugin.FieldError{{Field: "bridge", Message: `"abcdefghijklmnop"` + name}}},
-		{name: "no name", give: `{"bridge": ""}`, errors: []plugin.FieldError{{Field: "bridge", Message: `""` + name}}},
-		{name: "name with a slash", give: `{"bridge": "a/b"}`, errors: []plugin.FieldError{{Field: "bridge", Message: `"a/b"` + name}}},
-		{name: "name of dots", give: `{"bridge": ".."}`, errors: []plugin.FieldError{{Field: "bridge", Message: `".."` + name}}},
-		{name: "name with a line end", give: `{"bridge": "a\n"}`, errors: []plugin.FieldError{{Field: "bridge", Message: `"a\n"` + name}}},
-		{name: "another tunnel", give: `{"tunnel": "ipip"}`, errors: []plugin.FieldError{{Field: "tunnel", Message: `"ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}}},
-		{name: "a number", give: `{"bridge": 7}`, errors: []plugin.FieldError{{Field: "bridge", Message: "7 is not a string"}}},
-		{name: "a null", give: `{"bridge": null}`, errors: []plugin.FieldError{{Field: "bridge", Message: "null is not a string"}}},
-		{name: "an unknown setting", give: `{"brige": "spy"}`, errors: []plugin.FieldError{{Field: "brige", Message: "is not a setting of this plugin: it has bridge, tunnel, vxlan_port"}}},
-		{name: "everything wrong at once", give: `{"bridge": [], "tunnel": "", "color": "red"}`, errors: []plugin.FieldError{
-			{Field: "bridge", Message: "[] is not a string"},
-			{Field: "color", Message: "is not a setting of this plugin: it has bridge, tunnel, vxlan_port"},
-			{Field: "tunnel", Message: `"" is not a tunnel type: want "gre", "vxlan" or "auto"`},
-		}},
-		{name: "a list", give: `[]`, errors: []plugin.FieldError{{Message: "want a mapping of settings: json: cannot unmarshal array into Go value of type map[string]json.RawMessage"}}},
-		{name: "no JSON", give: `bridge: spy`, errors: []plugin.FieldError{{Message: "want a mapping of settings: invalid character 'b' looking for beginning of value"}}},
-		{name: "two values", give: `{} {}`, errors: []plugin.FieldError{{Message: "more than one value"}}},
+		{name: "all", give: `{"bridge": "spy", "tunnel": "gre"}`,
+			want: mirror.Config{Bridge: "spy", Tunnel: "gre", VXLANPort: 24789}},
+		{name: "VXLAN", give: `{"tunnel": "vxlan", "vxlan_port": 4789}`,
+			want: mirror.Config{Bridge: "brtap", Tunnel: "vxlan", VXLANPort: 4789}},
+		{name: "no port", give: `{"vxlan_port": 0}`,
+			errors: []plugin.FieldError{{Field: "vxlan_port",
+				Message: "0 is not a UDP port: want 1 to 65535"}}},
+		{name: "port too large", give: `{"vxlan_port": 65536}`,
+			errors: []plugin.FieldError{{Field: "vxlan_port",
+				Message: "65536 is not a UDP port: want 1 to 65535"}}},
+		{name: "a port in words", give: `{"vxlan_port": "high"}`,
+			errors: []plugin.FieldError{{Field: "vxlan_port",
+				Message: `"high" is not a UDP port: want 1 to 65535`}}},
+		{name: "no port at all", give: `{"vxlan_port": null}`,
+			errors: []plugin.FieldError{{Field: "vxlan_port",
+				Message: "null is not a UDP port: want 1 to 65535"}}},
+		{name: "one", give: `{"bridge": "br-tap_0.1"}`,
+			want: mirror.Config{Bridge: "br-tap_0.1", Tunnel: "auto", VXLANPort: 24789}},
+		{name: "longest name", give: `{"bridge": "abcdefghijklmno"}`,
+			want: mirror.Config{Bridge: "abcdefghijklmno", Tunnel: "auto", VXLANPort: 24789}},
+		{name: "name too long", give: `{"bridge": "abcdefghijklmnop"}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: `"abcdefghijklmnop"` + name}}},
+		{name: "no name", give: `{"bridge": ""}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: `""` + name}}},
+		{name: "name with a slash", give: `{"bridge": "a/b"}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: `"a/b"` + name}}},
+		{name: "name of dots", give: `{"bridge": ".."}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: `".."` + name}}},
+		{name: "name with a line end", give: `{"bridge": "a\n"}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: `"a\n"` + name}}},
+		{name: "another tunnel", give: `{"tunnel": "ipip"}`,
+			errors: []plugin.FieldError{{Field: "tunnel",
+				Message: `"ipip" is not a tunnel type: want "gre", "vxlan" or "auto"`}}},
+		{name: "a number", give: `{"bridge": 7}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: "7 is not a string"}}},
+		{name: "a null", give: `{"bridge": null}`,
+			errors: []plugin.FieldError{{Field: "bridge", Message: "null is not a string"}}},
+		{name: "an unknown setting", give: `{"brige": "spy"}`,
+			errors: []plugin.FieldError{{Field: "brige",
+				Message: "is not a setting of this plugin: it has bridge, tunnel, vxlan_port"}}},
+		{name: "everything wrong at once", give: `{"bridge": [], "tunnel": "", "color": "red"}`,
+			errors: []plugin.FieldError{
+				{Field: "bridge", Message: "[] is not a string"},
+				{Field: "color",
+					Message: "is not a setting of this plugin: it has bridge, tunnel, vxlan_port"},
+				{Field: "tunnel",
+					Message: `"" is not a tunnel type: want "gre", "vxlan" or "auto"`},
+			}},
+		{name: "a list", give: `[]`,
+			errors: []plugin.FieldError{{Message: "want a mapping of settings: json: cannot " +
+				"unmarshal array into Go value of type map[string]json.RawMessage"}}},
+		{name: "no JSON", give: `bridge: spy`,
+			errors: []plugin.FieldError{{Message: "want a mapping of settings: invalid character " +
+				"'b' looking for beginning of value"}}},
+		{name: "two values", give: `{} {}`,
+			errors: []plugin.FieldError{{Message: "more than one value"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := mirror.ParseConfig([]byte(test.give))
@@ -64,7 +95,9 @@ func TestParseConfig(t *testing.T) {
 
 func TestConfigErrorText(t *testing.T) {
 	_, err := mirror.ParseConfig([]byte(`{"bridge": 7, "x": 1}`))
-	assert.EqualError(t, err, "bridge: 7 is not a string; x: is not a setting of this plugin: it has bridge, tunnel, vxlan_port")
+	assert.EqualError(t, err,
+		"bridge: 7 is not a string; x: is not a setting of this plugin: it has bridge, tunnel, "+
+			"vxlan_port")
 }
 
 // TestSchemaTellsTheSettings holds the published schema against what is parsed.
@@ -94,7 +127,8 @@ func TestSchemaTellsTheSettings(t *testing.T) {
 // FuzzParseConfig: there is a configuration if and only if there is no error, errors are of the one
 // type and name fields, and a configuration survives being written and read.
 func FuzzParseConfig(f *testing.F) {
-	for _, seed := range []string{"", "{}", "null", `{"bridge": "spy", "tunnel": "gre"}`, `{"bridge": 7}`, `[]`, `{} {}`, `{"bridge":"a","bridge":1}`} {
+	for _, seed := range []string{"", "{}", "null", `{"bridge": "spy", "tunnel": "gre"}`,
+		`{"bridge": 7}`, `[]`, `{} {}`, `{"bridge":"a","bridge":1}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -14,11 +14,13 @@ import (
 // amnesia is the snapshot of a controller that was started again and has not reached some hosts
 // yet: nothing is known of their bridges, and nobody was seen there.
 func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
-	c.Hosts, c.Guests, c.Attachments = slices.Clone(c.Hosts), slices.Clone(c.Guests), slices.Clone(c.Attachments)
+	c.Hosts, c.Guests, c.Attachments = slices.Clone(c.Hosts), slices.Clone(c.Guests),
+		slices.Clone(c.Attachments)
 	elsewhere := func(l tap.Location) bool { return !reached(l.Host) }
 	for i, h := range c.Hosts {
 		if !reached(h.ID) {
-			c.Hosts[i] = tap.Host{ID: h.ID, Name: h.Name, TunnelIP: h.TunnelIP, Wires: h.Wires, NICs: h.NICs}
+			c.Hosts[i] = tap.Host{ID: h.ID, Name: h.Name, TunnelIP: h.TunnelIP, Wires: h.Wires,
+				NICs: h.NICs}
 		}
 	}
 	for i := range c.Guests {
@@ -27,7 +29,8 @@ func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
 			c.Guests[i].NICs[j].Locations = slices.DeleteFunc(slices.Clone(n.Locations), elsewhere)
 		}
 		// A guest that nobody declared is known by what its switch shows.
-		c.Guests[i].NICs = slices.DeleteFunc(c.Guests[i].NICs, func(n tap.NIC) bool { return n.Locations == nil })
+		c.Guests[i].NICs = slices.DeleteFunc(c.Guests[i].NICs,
+			func(n tap.NIC) bool { return n.Locations == nil })
 	}
 	c.Guests = slices.DeleteFunc(c.Guests, func(g tap.Guest) bool { return len(g.NICs) == 0 })
 	for i, a := range c.Attachments {
@@ -59,14 +62,17 @@ func TestNothingIsTakenDownForWhatIsNotKnown(t *testing.T) {
 			known[h.ID] = rapid.Bool().Draw(t, "reached")
 		}
 		after := newTold()
-		after.take(mirror.Full(mirror.DefaultConfig(), amnesia(w.Change, func(host string) bool { return known[host] })))
+		after.take(mirror.Full(mirror.DefaultConfig(),
+			amnesia(w.Change, func(host string) bool { return known[host] })))
 		for _, was := range before.Programs {
 			is, planned := after.programs[was.Host]
 			if planned != known[was.Host] {
-				t.Fatalf("host %s: reached %v, has a program %v", was.Host, known[was.Host], planned)
+				t.Fatalf("host %s: reached %v, has a program %v", was.Host, known[was.Host],
+					planned)
 			}
 			held := func(owner string) bool {
-				return !planned || slices.ContainsFunc(is.Held, func(h tap.Hold) bool { return h.Owner == owner })
+				return !planned || slices.ContainsFunc(is.Held,
+					func(h tap.Hold) bool { return h.Owner == owner })
 			}
 			stays(t, was.Ports, is.Ports, func(o tap.Port) string { return o.Owner }, held)
 			stays(t, was.Mirrors, is.Mirrors, func(o tap.Mirror) string { return o.Owner }, held)
@@ -74,7 +80,8 @@ func TestNothingIsTakenDownForWhatIsNotKnown(t *testing.T) {
 			for _, h := range is.Held {
 				for _, o := range was.Flows {
 					if o.Owner == h.Owner && o.Mod.Cookie != h.Cookie {
-						t.Fatalf("host %s: %s is held by cookie %v and its flows have %v", was.Host, h.Owner, h.Cookie, o.Mod.Cookie)
+						t.Fatalf("host %s: %s is held by cookie %v and its flows have %v", was.Host,
+							h.Owner, h.Cookie, o.Mod.Cookie)
 					}
 				}
 			}
@@ -87,7 +94,8 @@ func (w *plant) showTunnels(host int, p tap.Program) {
 	h := &w.Hosts[host]
 	for _, o := range p.Ports {
 		tunnel := slices.Contains(p.Tunnel.Ports, o.Name)
-		shown := slices.ContainsFunc(h.TapPorts, func(q tap.TapPort) bool { return q.Name == o.Name })
+		shown := slices.ContainsFunc(h.TapPorts,
+			func(q tap.TapPort) bool { return q.Name == o.Name })
 		if tunnel && !shown {
 			h.TapPorts = append(h.TapPorts, tap.TapPort{Name: o.Name, OFPort: o.OFPortRequest})
 		}

@@ -23,14 +23,18 @@ type model struct {
 	services map[string]tap.Service
 	flows    map[string]tap.Flow
 	attached map[string]tap.Attachment
-	mirrors  map[string][]string // host and bridge -> mirrors of the last program, which a switch may show
-	calm     bool                // hosts are well and tap NICs are where they belong, so that most flows run
+	// mirrors are those of the last program by host and bridge, which a switch may show.
+	mirrors map[string][]string
+	// calm: hosts are well and tap NICs are where they belong, so that most flows run.
+	calm bool
 }
 
 func newModel() *model {
 	return &model{
-		hosts: map[string]tap.Host{}, guests: map[string]tap.Guest{}, services: map[string]tap.Service{},
-		flows: map[string]tap.Flow{}, attached: map[string]tap.Attachment{}, mirrors: map[string][]string{},
+		hosts: map[string]tap.Host{}, guests: map[string]tap.Guest{},
+		services: map[string]tap.Service{},
+		flows:    map[string]tap.Flow{}, attached: map[string]tap.Attachment{},
+		mirrors: map[string][]string{},
 	}
 }
 
@@ -43,8 +47,9 @@ func values[V any](m map[string]V) (all []V) {
 
 func (m *model) snapshot() tap.Change {
 	return tap.Change{
-		Revision: 1, Reset: true, Hosts: values(m.hosts), Guests: values(m.guests), Services: values(m.services),
-		Flows: values(m.flows), Attachments: values(m.attached),
+		Revision: 1, Reset: true, Hosts: values(m.hosts), Guests: values(m.guests),
+		Services: values(m.services),
+		Flows:    values(m.flows), Attachments: values(m.attached),
 	}
 }
 
@@ -59,19 +64,25 @@ var (
 )
 
 // seldom is true one time in n.
-func seldom(t *rapid.T, n int, label string) bool { return rapid.IntRange(1, n).Draw(t, label) == n }
+func seldom(t *rapid.T, n int, label string) bool {
+	return rapid.IntRange(1, n).Draw(t,
+		label) == n
+}
 
 func (m *model) drawHost(t *rapid.T, id string) tap.Host {
-	h := tap.Host{ID: id, Name: rapid.SampledFrom([]string{"host-" + id, "renamed-" + id}).Draw(t, "name")}
+	h := tap.Host{ID: id, Name: rapid.SampledFrom([]string{"host-" + id, "renamed-" + id}).Draw(t,
+		"name")}
 	n := id[1] - '0' + 1
 	if m.calm {
 		return m.calmHost(h, n)
 	}
 	h.TunnelIP = rapid.SampledFrom([]netip.Addr{
-		netip.AddrFrom4([4]byte{192, 0, 2, n}), netip.AddrFrom4([4]byte{192, 0, 2, n}), netip.AddrFrom4([4]byte{198, 51, 100, n}),
+		netip.AddrFrom4([4]byte{192, 0, 2, n}), netip.AddrFrom4([4]byte{192, 0, 2, n}),
+		netip.AddrFrom4([4]byte{198, 51, 100, n}),
 		{}, netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", n)),
 	}).Draw(t, "tunnel")
-	h.Wires = map[string]string{"net0": rapid.SampledFrom([]string{"br0", "br1", "br9"}).Draw(t, "wire")}
+	h.Wires = map[string]string{"net0": rapid.SampledFrom([]string{"br0", "br1", "br9"}).Draw(t,
+		"wire")}
 	if seldom(t, 4, "unseen") {
 		return h
 	}
@@ -83,7 +94,8 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 		if seldom(t, 5, "no "+name) {
 			continue
 		}
-		b := tap.Bridge{Name: name, DatapathType: "system", OtherMirrors: rapid.SampledFrom([]int{0, 0, 30, 31, 32, 40}).Draw(t, "other mirrors")}
+		b := tap.Bridge{Name: name, DatapathType: "system",
+			OtherMirrors: rapid.SampledFrom([]int{0, 0, 30, 31, 32, 40}).Draw(t, "other mirrors")}
 		if seldom(t, 5, "netdev") {
 			b.DatapathType = "netdev"
 		}
@@ -98,8 +110,10 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 	for i, name := range tapNames {
 		if rapid.Bool().Draw(t, "has "+name) {
 			h.TapPorts = append(h.TapPorts, tap.TapPort{
-				Name: name, OFPort: rapid.SampledFrom([]uint32{0, 1, 2}).Draw(t, "ofport") * uint32(i+1),
-				MAC:   rapid.SampledFrom([]tap.MAC{nicMAC(0x900), nicMAC(0x900), nicMAC(0x901), {}}).Draw(t, "seen"),
+				Name: name, OFPort: rapid.SampledFrom([]uint32{0, 1, 2}).Draw(t,
+					"ofport") * uint32(i+1),
+				MAC: rapid.SampledFrom([]tap.MAC{nicMAC(0x900), nicMAC(0x900), nicMAC(0x901),
+					{}}).Draw(t, "seen"),
 				Error: rapid.SampledFrom([]string{"", "", "", "no such device"}).Draw(t, "error"),
 				Down:  rapid.SampledFrom([]string{"", "", "link_state is down"}).Draw(t, "down"),
 				MTU:   rapid.SampledFrom([]uint32{0, 1500}).Draw(t, "tap mtu"),
@@ -109,8 +123,10 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 	m.drawUnderlay(t, &h)
 	if rapid.Bool().Draw(t, "has eth9") {
 		h.NICs = []tap.HostNIC{{
-			Name: "eth9", MAC: nicMAC(0x900), UsedBy: rapid.SampledFrom([]string{"", "", "bond0"}).Draw(t, "used by"),
-			SeenMAC: rapid.SampledFrom([]tap.MAC{{}, {}, nicMAC(0x900), nicMAC(0x901)}).Draw(t, "seen mac"),
+			Name: "eth9", MAC: nicMAC(0x900), UsedBy: rapid.SampledFrom([]string{"", "",
+				"bond0"}).Draw(t, "used by"),
+			SeenMAC: rapid.SampledFrom([]tap.MAC{{}, {}, nicMAC(0x900), nicMAC(0x901)}).Draw(t,
+				"seen mac"),
 		}}
 	}
 	return h
@@ -119,7 +135,8 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 // drawUnderlay fills in what the copies' way to other hosts depends on.
 func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 	datapaths := rapid.SampledFrom([]string{"", "system", "netdev"})
-	h.TapDatapath, h.UnderlayDatapath = datapaths.Draw(t, "tap datapath"), datapaths.Draw(t, "underlay datapath")
+	h.TapDatapath, h.UnderlayDatapath = datapaths.Draw(t, "tap datapath"),
+		datapaths.Draw(t, "underlay datapath")
 	h.NoGRE = rapid.SampledFrom([]string{"", "", "", "not supported"}).Draw(t, "no GRE")
 	for _, o := range []tap.ForeignTunnel{
 		{Name: "gre0", Bridge: "br1", Type: "gre", LocalIP: netip.MustParseAddr("203.0.113.1")},
@@ -131,7 +148,8 @@ func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 	}
 	for n := range byte(3) {
 		if seldom(t, 3, "narrow path") {
-			h.Paths = append(h.Paths, tap.Path{Addr: netip.AddrFrom4([4]byte{192, 0, 2, n}), Frame: 1400})
+			h.Paths = append(h.Paths, tap.Path{Addr: netip.AddrFrom4([4]byte{192, 0, 2, n}),
+				Frame: 1400})
 		}
 	}
 }
@@ -141,10 +159,12 @@ func (m *model) calmHost(h tap.Host, n byte) tap.Host {
 	h.Observed, h.Connected, h.TunnelIP = true, true, netip.AddrFrom4([4]byte{192, 0, 2, n})
 	h.Wires = map[string]string{"net0": "br0"}
 	for _, name := range []string{"br0", "br1"} {
-		h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: "system", Uplinks: []string{"eth-" + name}, OurMirrors: m.mirrors[h.ID+"/"+name]})
+		h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: "system",
+			Uplinks: []string{"eth-" + name}, OurMirrors: m.mirrors[h.ID+"/"+name]})
 	}
 	for i, name := range tapNames {
-		h.TapPorts = append(h.TapPorts, tap.TapPort{Name: name, OFPort: uint32(i + 1), MAC: nicMAC(0x900)})
+		h.TapPorts = append(h.TapPorts, tap.TapPort{Name: name, OFPort: uint32(i + 1),
+			MAC: nicMAC(0x900)})
 	}
 	h.NICs = []tap.HostNIC{{Name: "eth9", MAC: nicMAC(0x900)}}
 	return h
@@ -153,19 +173,24 @@ func (m *model) calmHost(h tap.Host, n byte) tap.Host {
 func drawLocations(t *rapid.T, port string) (all []tap.Location) {
 	for range rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "places") {
 		all = append(all, tap.Location{
-			Host: hostIDs.Draw(t, "at"), Bridge: bridgeIDs.Draw(t, "on"), Port: port, OFPort: uint32(rapid.IntRange(0, 2).Draw(t, "ofport")),
-			MTU: rapid.SampledFrom([]uint32{0, 1500, 9000}).Draw(t, "mtu"), Down: rapid.SampledFrom([]string{"", "", "link_state is down"}).Draw(t, "down"),
+			Host: hostIDs.Draw(t, "at"), Bridge: bridgeIDs.Draw(t, "on"), Port: port,
+			OFPort: uint32(rapid.IntRange(0, 2).Draw(t, "ofport")),
+			MTU:    rapid.SampledFrom([]uint32{0, 1500, 9000}).Draw(t, "mtu"),
+			Down:   rapid.SampledFrom([]string{"", "", "link_state is down"}).Draw(t, "down"),
 		})
 	}
 	return all
 }
 
 func drawGuest(t *rapid.T, id string) tap.Guest {
-	g := tap.Guest{ID: id, Name: rapid.SampledFrom([]string{"vm-" + id, "renamed-" + id}).Draw(t, "name")}
+	g := tap.Guest{ID: id, Name: rapid.SampledFrom([]string{"vm-" + id, "renamed-" + id}).Draw(t,
+		"name")}
 	for i := range rapid.IntRange(0, 2).Draw(t, "nics") {
 		g.NICs = append(g.NICs, tap.NIC{
-			MAC: nicMAC(int(id[1]-'0')*2 + i + 1), Locations: drawLocations(t, fmt.Sprintf("vnet-%s-%d", id, i)),
-			Disputed: rapid.SampledFrom([]string{"", "", "", "two ports have this name"}).Draw(t, "disputed"),
+			MAC: nicMAC(int(id[1]-'0')*2 + i + 1), Locations: drawLocations(t,
+				fmt.Sprintf("vnet-%s-%d", id, i)),
+			Disputed: rapid.SampledFrom([]string{"", "", "", "two ports have this name"}).Draw(t,
+				"disputed"),
 		})
 	}
 	return g
@@ -174,7 +199,8 @@ func drawGuest(t *rapid.T, id string) tap.Guest {
 func drawService(t *rapid.T, id string) tap.Service {
 	s := tap.Service{
 		ID: id, Name: "collector-" + id, Enabled: !seldom(t, 4, "disabled"),
-		Key: rapid.SampledFrom([]uint32{1, 2}).Draw(t, "key")*16 + uint32(id[1]-'0'), IfName: "tap" + id[1:], MAC: nicMAC(0x100 + int(id[1])),
+		Key:    rapid.SampledFrom([]uint32{1, 2}).Draw(t, "key")*16 + uint32(id[1]-'0'),
+		IfName: "tap" + id[1:], MAC: nicMAC(0x100 + int(id[1])),
 		Type: tap.ServiceGuest, TargetID: guestIDs.Draw(t, "target"),
 	}
 	if seldom(t, 3, "on a host") {
@@ -185,8 +211,10 @@ func drawService(t *rapid.T, id string) tap.Service {
 
 func drawFlow(t *rapid.T, id string) tap.Flow {
 	f := tap.Flow{
-		ID: id, Name: "flow-" + id, TapID: serviceIDs.Draw(t, "service"), Direction: directions.Draw(t, "direction"),
-		Enabled: !seldom(t, 5, "disabled"), Created: epoch.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "created")) * time.Hour),
+		ID: id, Name: "flow-" + id, TapID: serviceIDs.Draw(t, "service"),
+		Direction: directions.Draw(t, "direction"),
+		Enabled:   !seldom(t, 5, "disabled"), Created: epoch.Add(time.Duration(rapid.IntRange(0,
+			3).Draw(t, "created")) * time.Hour),
 	}
 	if rapid.Bool().Draw(t, "vswitch") {
 		f.Type, f.HostID = tap.FlowVSwitch, hostIDs.Draw(t, "host")
@@ -205,9 +233,11 @@ func (m *model) drawChange(t *rapid.T) (c tap.Change) {
 	for range rapid.IntRange(1, 5).Draw(t, "objects") {
 		kind := rapid.IntRange(0, 4).Draw(t, "kind")
 		gone := seldom(t, 4, "gone")
-		id := [...]*rapid.Generator[string]{hostIDs, guestIDs, serviceIDs, flowIDs, serviceIDs}[kind].Draw(t, "id")
+		id := [...]*rapid.Generator[string]{hostIDs, guestIDs, serviceIDs, flowIDs,
+			serviceIDs}[kind].Draw(t, "id")
 		// An attachment and the end of its service do not come in one change.
-		if key := fmt.Sprint(min(kind, 3)%4, kind == 4, id); done[key] || kind == 4 && m.services[id].ID == "" {
+		if key := fmt.Sprint(min(kind, 3)%4, kind == 4, id); done[key] || kind == 4 &&
+			m.services[id].ID == "" {
 			continue
 		} else {
 			done[key] = true
@@ -229,7 +259,8 @@ func (m *model) drawChange(t *rapid.T) (c tap.Change) {
 			delete(m.services, id)
 			delete(m.attached, id)
 			c.Gone.Services = append(c.Gone.Services, id)
-			c.Attachments = slices.DeleteFunc(c.Attachments, func(a tap.Attachment) bool { return a.ServiceID == id })
+			c.Attachments = slices.DeleteFunc(c.Attachments,
+				func(a tap.Attachment) bool { return a.ServiceID == id })
 		case kind == 2:
 			m.services[id] = drawService(t, id)
 			c.Services = append(c.Services, m.services[id])
@@ -264,7 +295,8 @@ func (m *model) populate(t *rapid.T) {
 		m.guests[guest] = drawGuest(t, guest)
 		m.services[service] = drawService(t, service)
 		m.attached[service] = tap.Attachment{ServiceID: service, Locations: []tap.Location{
-			{Host: hostIDs.Draw(t, "at"), Bridge: "brtap", Port: fmt.Sprint("tap", i), OFPort: uint32(i + 1)}}}
+			{Host: hostIDs.Draw(t, "at"), Bridge: "brtap", Port: fmt.Sprint("tap", i),
+				OFPort: uint32(i + 1)}}}
 	}
 	for i := range 6 {
 		flow := fmt.Sprint("f", i)
@@ -329,7 +361,8 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			sofar.take(p.Apply(m.snapshot()))
 			q.Apply(m.snapshot())
 		}
-		for revision := uint64(1); revision <= uint64(rapid.IntRange(3, 20).Draw(t, "changes")); revision++ {
+		for revision := uint64(1); revision <= uint64(rapid.IntRange(3, 20).Draw(t,
+			"changes")); revision++ {
 			c := m.drawChange(t)
 			c.Revision = revision
 			result := p.Apply(c)
@@ -337,7 +370,8 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			sofar.forget(m)
 
 			if diff := cmp.Diff(result, q.Apply(shuffled(t, c)), opaque); diff != "" {
-				t.Fatalf("revision %d: the order of objects matters (-given +shuffled):\n%s", revision, diff)
+				t.Fatalf("revision %d: the order of objects matters (-given +shuffled):\n%s",
+					revision, diff)
 			}
 			if again := p.Apply(c); len(again.Programs)+len(again.Statuses) > 0 {
 				t.Fatalf("revision %d: applied twice, it tells\n%s", revision, render(again))
@@ -352,7 +386,8 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			}
 			for _, status := range full.statuses {
 				if explained := status.Code != ""; explained != (status.Reason != "") {
-					t.Fatalf("revision %d: a reason and its code go together: %+v", revision, status)
+					t.Fatalf("revision %d: a reason and its code go together: %+v", revision,
+						status)
 				}
 			}
 			for _, program := range full.programs {

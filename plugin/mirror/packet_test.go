@@ -89,7 +89,9 @@ func (f *fabric) send(p packet) map[string]int {
 			continue // Open vSwitch ignores it.
 		}
 		port := m.SelectAll || slices.Contains(m.SelectSrc, p.in) ||
-			slices.ContainsFunc(p.out, func(o string) bool { return slices.Contains(m.SelectDst, o) })
+			slices.ContainsFunc(p.out, func(o string) bool {
+				return slices.Contains(m.SelectDst, o)
+			})
 		if port && (len(m.SelectVLAN) == 0 || slices.Contains(m.SelectVLAN, p.vlan)) {
 			outputs[m.Output] = true
 		}
@@ -153,7 +155,8 @@ func (f *fabric) lookup(host string, table openflow.TableID, e *envelope) *openf
 		if mod.Table != table || !f.matches(mod.Match, e) {
 			continue
 		}
-		if best != nil && best.Priority == mod.Priority && fmt.Sprint(best.Instructions) != fmt.Sprint(mod.Instructions) {
+		if best != nil && best.Priority == mod.Priority &&
+			fmt.Sprint(best.Instructions) != fmt.Sprint(mod.Instructions) {
 			f.t.Fatalf("host %s: %v and %v both match and differ", host, best, mod)
 		}
 		if best == nil || mod.Priority > best.Priority {
@@ -183,7 +186,8 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 		case oxm.FieldTunIPv4Src, oxm.FieldTunIPv6Src:
 			ok = within(field, e.tunSrc)
 		case oxm.FieldEthType:
-			ok = e.src.IsValid() && field.Uint64() == map[bool]uint64{true: 0x800, false: 0x86dd}[e.src.Is4()]
+			ok = e.src.IsValid() && field.Uint64() == map[bool]uint64{true: 0x800,
+				false: 0x86dd}[e.src.Is4()]
 		case oxm.FieldIPProto:
 			ok = field.Uint64() == uint64(e.proto)
 		case oxm.FieldUDPDst:
@@ -259,7 +263,8 @@ func (f *fabric) output(host string, e envelope, number openflow.PortNo) {
 func (f *fabric) tunnel(e envelope, local netip.Addr, port string) {
 	for _, h := range f.hosts {
 		if h.TunnelIP == e.tunDst && f.programs[h.ID].Host != "" {
-			f.tapBridge(h.ID, envelope{packet: e.packet, inPort: f.number(h.ID, port), tunID: e.tunID, tunSrc: local, limit: e.limit})
+			f.tapBridge(h.ID, envelope{packet: e.packet, inPort: f.number(h.ID, port),
+				tunID: e.tunID, tunSrc: local, limit: e.limit})
 			return
 		}
 	}
@@ -276,10 +281,13 @@ type plant struct {
 }
 
 func drawPlant(t *rapid.T) *plant {
-	w := &plant{Change: tap.Change{Revision: 1, Reset: true, Secret: rapid.SliceOfN(rapid.Byte(), 0, 2).Draw(t, "secret")}, ports: map[string][]string{}, uplinks: map[string][]string{}, nic: map[string]string{}}
+	w := &plant{Change: tap.Change{Revision: 1, Reset: true,
+		Secret: rapid.SliceOfN(rapid.Byte(), 0, 2).Draw(t, "secret")}, ports: map[string][]string{},
+		uplinks: map[string][]string{}, nic: map[string]string{}}
 	six := rapid.Bool().Draw(t, "ipv6")
 	for i := range rapid.IntRange(1, 3).Draw(t, "hosts") {
-		h := tap.Host{ID: fmt.Sprintf("h%d", i), Name: fmt.Sprintf("host-%d", i), Observed: true, Connected: true}
+		h := tap.Host{ID: fmt.Sprintf("h%d", i), Name: fmt.Sprintf("host-%d", i), Observed: true,
+			Connected: true}
 		switch {
 		case seldom(t, 5, "no tunnel"):
 		case six:
@@ -292,8 +300,10 @@ func drawPlant(t *rapid.T) *plant {
 		}
 		h.Wires = map[string]string{"net0": "br0", "net1": "br1"}
 		for _, name := range []string{"br0", "br1"} {
-			uplinks := rapid.SampledFrom([][]string{{"eth0-" + name}, {"eth0-" + name, "eth1-" + name}, nil}).Draw(t, "uplinks")
-			h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: "system", Uplinks: uplinks})
+			uplinks := rapid.SampledFrom([][]string{{"eth0-" + name},
+				{"eth0-" + name, "eth1-" + name}, nil}).Draw(t, "uplinks")
+			h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: "system",
+				Uplinks: uplinks})
 			at := h.ID + "/" + name
 			w.uplinks[at] = uplinks
 			w.ports[at] = append([]string{name, "port-of-nobody"}, uplinks...)
@@ -301,11 +311,16 @@ func drawPlant(t *rapid.T) *plant {
 		h.NICs = []tap.HostNIC{{Name: "eth9", MAC: nicMAC(0x900 + i)}}
 		w.Hosts = append(w.Hosts, h)
 	}
-	host := func(label string) *tap.Host { return &w.Hosts[rapid.IntRange(0, len(w.Hosts)-1).Draw(t, label)] }
+	host := func(label string) *tap.Host {
+		return &w.Hosts[rapid.IntRange(0, len(w.Hosts)-1).Draw(t, label)]
+	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "guests") {
 		g := tap.Guest{ID: fmt.Sprintf("g%d", i), Name: fmt.Sprintf("vm-%d", i)}
 		for n := range rapid.IntRange(1, 2).Draw(t, "nics") {
-			l := tap.Location{Host: host("guest on").ID, Bridge: rapid.SampledFrom([]string{"br0", "br1"}).Draw(t, "bridge"), Port: fmt.Sprintf("vnet%d-%d", i, n), OFPort: 1, MTU: rapid.SampledFrom([]uint32{0, 1500, 9000}).Draw(t, "mtu")}
+			l := tap.Location{Host: host("guest on").ID,
+				Bridge: rapid.SampledFrom([]string{"br0", "br1"}).Draw(t, "bridge"),
+				Port:   fmt.Sprintf("vnet%d-%d", i, n), OFPort: 1,
+				MTU: rapid.SampledFrom([]uint32{0, 1500, 9000}).Draw(t, "mtu")}
 			w.ports[l.Host+"/"+l.Bridge] = append(w.ports[l.Host+"/"+l.Bridge], l.Port)
 			g.NICs = append(g.NICs, tap.NIC{MAC: nicMAC(2*i + n + 1), Locations: []tap.Location{l}})
 		}
@@ -313,16 +328,20 @@ func drawPlant(t *rapid.T) *plant {
 	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "services") {
 		h := host("service on")
-		s := tap.Service{ID: fmt.Sprintf("s%d", i), Name: fmt.Sprintf("collector-%d", i), Enabled: !seldom(t, 4, "disabled"), Key: uint32(16 + i)}
-		free := !slices.ContainsFunc(h.TapPorts, func(o tap.TapPort) bool { return o.Name == "eth9" })
-		port := tap.TapPort{Name: fmt.Sprintf("tap%d", i), OFPort: uint32(len(h.TapPorts) + 1), MTU: rapid.SampledFrom([]uint32{0, 1500}).Draw(t, "tap mtu")}
+		s := tap.Service{ID: fmt.Sprintf("s%d", i), Name: fmt.Sprintf("collector-%d", i),
+			Enabled: !seldom(t, 4, "disabled"), Key: uint32(16 + i)}
+		free := !slices.ContainsFunc(h.TapPorts,
+			func(o tap.TapPort) bool { return o.Name == "eth9" })
+		port := tap.TapPort{Name: fmt.Sprintf("tap%d", i), OFPort: uint32(len(h.TapPorts) + 1),
+			MTU: rapid.SampledFrom([]uint32{0, 1500}).Draw(t, "tap mtu")}
 		if free && rapid.Bool().Draw(t, "physical") {
 			s.Type, s.TargetID, s.MAC = tap.ServiceHost, h.ID, h.NICs[0].MAC
 			port.Name, port.MAC = "eth9", s.MAC
 		} else {
 			s.Type, s.TargetID, s.MAC = tap.ServiceGuest, fmt.Sprintf("g%d", i), nicMAC(0x100+i)
-			w.Attachments = append(w.Attachments, tap.Attachment{ServiceID: s.ID, Locations: []tap.Location{
-				{Host: h.ID, Bridge: "brtap", Port: port.Name, OFPort: port.OFPort}}})
+			w.Attachments = append(w.Attachments, tap.Attachment{ServiceID: s.ID,
+				Locations: []tap.Location{
+					{Host: h.ID, Bridge: "brtap", Port: port.Name, OFPort: port.OFPort}}})
 		}
 		h.TapPorts = append(h.TapPorts, port)
 		w.nic[s.ID] = h.ID + "/" + port.Name
@@ -330,7 +349,8 @@ func drawPlant(t *rapid.T) *plant {
 	}
 	for i := range rapid.IntRange(0, 8).Draw(t, "flows") {
 		f := tap.Flow{
-			ID: fmt.Sprintf("f%d", i), Name: fmt.Sprintf("flow-%d", i), Enabled: !seldom(t, 5, "disabled"), Direction: directions.Draw(t, "direction"),
+			ID: fmt.Sprintf("f%d", i), Name: fmt.Sprintf("flow-%d", i),
+			Enabled: !seldom(t, 5, "disabled"), Direction: directions.Draw(t, "direction"),
 			TapID: w.Services[rapid.IntRange(0, len(w.Services)-1).Draw(t, "to")].ID,
 		}
 		if rapid.Bool().Draw(t, "vswitch") {
@@ -339,7 +359,8 @@ func drawPlant(t *rapid.T) *plant {
 			f.VLAN = rapid.SampledFrom([]uint16{0, 10, 20}).Draw(t, "vlan")
 		} else {
 			g := w.Guests[rapid.IntRange(0, len(w.Guests)-1).Draw(t, "from")]
-			f.Type, f.GuestID, f.MAC = tap.FlowVNIC, g.ID, rapid.SampledFrom(g.NICs).Draw(t, "nic").MAC
+			f.Type, f.GuestID, f.MAC = tap.FlowVNIC, g.ID,
+				rapid.SampledFrom(g.NICs).Draw(t, "nic").MAC
 		}
 		w.Flows = append(w.Flows, f)
 	}
@@ -352,7 +373,8 @@ func (w *plant) renumber(t *rapid.T) {
 	for _, p := range mirror.Full(mirror.DefaultConfig(), w.Change).Programs {
 		h := &w.Hosts[slices.IndexFunc(w.Hosts, func(h tap.Host) bool { return h.ID == p.Host })]
 		for _, o := range p.Ports {
-			shown := slices.ContainsFunc(h.TapPorts, func(q tap.TapPort) bool { return q.Name == o.Name })
+			shown := slices.ContainsFunc(h.TapPorts,
+				func(q tap.TapPort) bool { return q.Name == o.Name })
 			if o.Bridge == "brtap" && !shown && rapid.Bool().Draw(t, "shown") {
 				number := o.OFPortRequest
 				if rapid.Bool().Draw(t, "renumbered") {
@@ -368,29 +390,37 @@ func (w *plant) drawPacket(t *rapid.T) packet {
 	at := rapid.SampledFrom(slices.Sorted(maps.Keys(w.ports))).Draw(t, "bridge")
 	ports := rapid.Permutation(w.ports[at]).Draw(t, "ports")
 	return packet{
-		host: at[:2], bridge: at[3:], in: ports[0], out: ports[1 : 1+rapid.IntRange(1, len(ports)-1).Draw(t, "copies")],
-		vlan: rapid.SampledFrom([]uint16{0, 10, 20, 30}).Draw(t, "vlan"), proto: rapid.SampledFrom([]uint8{1, 17, 47}).Draw(t, "proto"),
-		port: rapid.SampledFrom([]uint16{53, 4789, 24789}).Draw(t, "port"), fragment: rapid.Bool().Draw(t, "fragment"),
-		src: netip.AddrFrom4([4]byte{203, 0, 113, 1}), dst: netip.AddrFrom4([4]byte{203, 0, 113, 2}),
+		host: at[:2], bridge: at[3:], in: ports[0],
+		out:      ports[1 : 1+rapid.IntRange(1, len(ports)-1).Draw(t, "copies")],
+		vlan:     rapid.SampledFrom([]uint16{0, 10, 20, 30}).Draw(t, "vlan"),
+		proto:    rapid.SampledFrom([]uint8{1, 17, 47}).Draw(t, "proto"),
+		port:     rapid.SampledFrom([]uint16{53, 4789, 24789}).Draw(t, "port"),
+		fragment: rapid.Bool().Draw(t, "fragment"),
+		src:      netip.AddrFrom4([4]byte{203, 0, 113, 1}),
+		dst:      netip.AddrFrom4([4]byte{203, 0, 113, 2}),
 	}
 }
 
 // selects is what a tap flow means, in the words of its documentation and not of mirrors.
 func (w *plant) selects(f tap.Flow, p packet) bool {
 	toward := func(ports []string) (in, out bool) {
-		return slices.Contains(ports, p.in), slices.ContainsFunc(p.out, func(o string) bool { return slices.Contains(ports, o) })
+		return slices.Contains(ports, p.in), slices.ContainsFunc(p.out,
+			func(o string) bool { return slices.Contains(ports, o) })
 	}
 	if f.Type == tap.FlowVSwitch {
-		bridge := map[string]string{"net0": "br0", "br0": "br0", "net1": "br1", "br1": "br1"}[f.WireID]
+		bridge := map[string]string{"net0": "br0", "br0": "br0", "net1": "br1",
+			"br1": "br1"}[f.WireID]
 		if f.HostID != p.host || bridge != p.bridge || f.VLAN != 0 && f.VLAN != p.vlan {
 			return false
 		}
 		arrives, leaves := toward(w.uplinks[p.host+"/"+p.bridge])
-		return f.Direction == tap.Both || f.Direction == tap.In && arrives || f.Direction == tap.Out && leaves
+		return f.Direction == tap.Both || f.Direction == tap.In && arrives ||
+			f.Direction == tap.Out && leaves
 	}
 	for _, g := range w.Guests {
 		for _, n := range g.NICs {
-			if g.ID == f.GuestID && n.MAC == f.MAC && n.Locations[0].Host == p.host && n.Locations[0].Bridge == p.bridge {
+			if g.ID == f.GuestID && n.MAC == f.MAC && n.Locations[0].Host == p.host &&
+				n.Locations[0].Bridge == p.bridge {
 				fromGuest, toGuest := toward([]string{n.Locations[0].Port})
 				return f.Direction != tap.In && fromGuest || f.Direction != tap.Out && toGuest
 			}
@@ -407,7 +437,8 @@ func (w *plant) wanted(p packet) map[string]int {
 		tunnel[h.ID] = h.TunnelIP.IsValid()
 	}
 	for _, f := range w.Flows {
-		s := w.Services[slices.IndexFunc(w.Services, func(s tap.Service) bool { return s.ID == f.TapID })]
+		s := w.Services[slices.IndexFunc(w.Services,
+			func(s tap.Service) bool { return s.ID == f.TapID })]
 		nic := w.nic[s.ID]
 		self := f.Type == tap.FlowVNIC && s.Type == tap.ServiceGuest && s.TargetID == f.GuestID
 		way := nic[:2] == p.host || tunnel[nic[:2]] && tunnel[p.host]
@@ -427,7 +458,8 @@ func TestPacketArrivesOnceAndNowhereElse(t *testing.T) {
 		for range 8 {
 			p := w.drawPacket(t)
 			if want, got := w.wanted(p), f.send(p); !maps.Equal(want, got) {
-				t.Fatalf("%+v arrives at %v: want %v\n%s", p, got, want, render(mirror.Full(mirror.DefaultConfig(), w.Change)))
+				t.Fatalf("%+v arrives at %v: want %v\n%s", p, got, want,
+					render(mirror.Full(mirror.DefaultConfig(), w.Change)))
 			}
 		}
 	})
@@ -436,7 +468,8 @@ func TestPacketArrivesOnceAndNowhereElse(t *testing.T) {
 // tunnelled are the packets of the encapsulations that the guard knows.
 var tunnelled = []packet{
 	{proto: 47}, {proto: 47, fragment: true}, {proto: 17, fragment: true},
-	{proto: 17, port: 4789}, {proto: 17, port: 8472}, {proto: 17, port: 6081}, {proto: 17, port: 24789},
+	{proto: 17, port: 4789}, {proto: 17, port: 8472}, {proto: 17, port: 6081},
+	{proto: 17, port: 24789},
 }
 
 // TestUnderlayIsNotMirrored sends packets of tunnels over the bridge that carries the underlay, and
@@ -455,19 +488,25 @@ func TestUnderlayIsNotMirrored(t *testing.T) {
 				for _, b := range h.Bridges {
 					for _, up := range b.Uplinks {
 						p := rapid.SampledFrom(tunnelled).Draw(t, "packet")
-						p.host, p.bridge, p.vlan = h.ID, b.Name, rapid.SampledFrom([]uint16{0, 10}).Draw(t, "vlan")
+						p.host, p.bridge, p.vlan = h.ID, b.Name,
+							rapid.SampledFrom([]uint16{0, 10}).Draw(t, "vlan")
 						leaving, coming := p, p
-						leaving.in, leaving.out, leaving.src, leaving.dst = b.Name, []string{up}, h.TunnelIP, other
-						coming.in, coming.out, coming.src, coming.dst = up, []string{b.Name}, other, h.TunnelIP
+						leaving.in, leaving.out, leaving.src, leaving.dst = b.Name, []string{up},
+							h.TunnelIP, other
+						coming.in, coming.out, coming.src, coming.dst = up, []string{b.Name}, other,
+							h.TunnelIP
 						if n := len(f.send(leaving)) + len(f.send(coming)); n > 0 {
-							t.Fatalf("packets of a tunnel on %s of %s are mirrored %d times: %+v", b.Name, h.ID, n, p)
+							t.Fatalf("packets of a tunnel on %s of %s are mirrored %d times: %+v",
+								b.Name, h.ID, n, p)
 						}
 					}
 				}
 				for _, s := range w.Services {
 					for _, tunnel := range f.programs[h.ID].Tunnel.Ports {
 						f.arrived = map[string]int{}
-						f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other, dst: other}, inPort: f.number(h.ID, tunnel), tunID: uint64(s.Key), tunSrc: other})
+						f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other,
+							dst: other}, inPort: f.number(h.ID, tunnel), tunID: uint64(s.Key),
+							tunSrc: other})
 						if len(f.arrived) > 0 {
 							t.Fatalf("host %s takes packets of a stranger: %v", h.ID, f.arrived)
 						}
@@ -479,9 +518,11 @@ func TestUnderlayIsNotMirrored(t *testing.T) {
 					continue
 				}
 				f.arrived = map[string]int{}
-				f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other, dst: other}, inPort: openflow.PortNo(o.OFPort)})
+				f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other, dst: other},
+					inPort: openflow.PortNo(o.OFPort)})
 				if len(f.arrived) > 0 {
-					t.Fatalf("host %s passes on what collector %s sends: %v", h.ID, o.Name, f.arrived)
+					t.Fatalf("host %s passes on what collector %s sends: %v", h.ID, o.Name,
+						f.arrived)
 				}
 			}
 		}

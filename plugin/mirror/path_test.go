@@ -20,7 +20,8 @@ func foreign(t tap.ForeignTunnel) func(*tap.Host) {
 // TestPlanPath holds what is planned where the way of the copies matters, and where their ends are
 // uncertain.
 func TestPlanPath(t *testing.T) {
-	foreignGRE := tap.ForeignTunnel{Name: "gre0", Bridge: "br-int", Type: "gre", LocalIP: netip.MustParseAddr("203.0.113.1")}
+	foreignGRE := tap.ForeignTunnel{Name: "gre0", Bridge: "br-int", Type: "gre",
+		LocalIP: netip.MustParseAddr("203.0.113.1")}
 	foreignVXLAN := tap.ForeignTunnel{Name: "vx0", Bridge: "br-int", Type: "vxlan", DstPort: 24789}
 	for _, test := range []struct {
 		name   string
@@ -42,25 +43,32 @@ func TestPlanPath(t *testing.T) {
 			*s = *remote(s.t, foreign(foreignGRE), foreign(foreignVXLAN))
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
-		{name: "tunnel-gre-forced-beside-foreign", config: `{"tunnel": "gre"}`, scene: func(s *scene) {
-			*s = *remote(s.t, foreign(foreignGRE))
-			s.vnic("f1", "t1", "g1", 1, tap.Both)
-		}},
-		{name: "tunnel-vxlan-forced", config: `{"tunnel": "vxlan", "vxlan_port": 4789}`, scene: func(s *scene) {
-			*s = *remote(s.t)
-			s.vnic("f1", "t1", "g1", 1, tap.Both)
-		}},
-		{name: "guard-own-port-is-a-standard-one", config: `{"vxlan_port": 4789}`, scene: func(s *scene) {
-			*s = *local(s.t)
-			foreign(tap.ForeignTunnel{Name: "ov0", Type: "geneve", LocalIP: netip.MustParseAddr("203.0.113.1")})(s.at("a"))
-			s.vnic("f1", "t1", "g1", 1, tap.Both)
-		}},
-		{name: "tunnel-vxlan-forced-beside-foreign", config: `{"tunnel": "vxlan", "vxlan_port": 4789}`, scene: func(s *scene) {
-			*s = *remote(s.t, foreign(tap.ForeignTunnel{Name: "vx0", Bridge: "br-int", Type: "vxlan"}))
-			s.vnic("f1", "t1", "g1", 1, tap.Both)
-		}},
+		{name: "tunnel-gre-forced-beside-foreign", config: `{"tunnel": "gre"}`,
+			scene: func(s *scene) {
+				*s = *remote(s.t, foreign(foreignGRE))
+				s.vnic("f1", "t1", "g1", 1, tap.Both)
+			}},
+		{name: "tunnel-vxlan-forced", config: `{"tunnel": "vxlan", "vxlan_port": 4789}`,
+			scene: func(s *scene) {
+				*s = *remote(s.t)
+				s.vnic("f1", "t1", "g1", 1, tap.Both)
+			}},
+		{name: "guard-own-port-is-a-standard-one", config: `{"vxlan_port": 4789}`,
+			scene: func(s *scene) {
+				*s = *local(s.t)
+				foreign(tap.ForeignTunnel{Name: "ov0", Type: "geneve",
+					LocalIP: netip.MustParseAddr("203.0.113.1")})(s.at("a"))
+				s.vnic("f1", "t1", "g1", 1, tap.Both)
+			}},
+		{name: "tunnel-vxlan-forced-beside-foreign",
+			config: `{"tunnel": "vxlan", "vxlan_port": 4789}`, scene: func(s *scene) {
+				*s = *remote(s.t, foreign(tap.ForeignTunnel{Name: "vx0", Bridge: "br-int",
+					Type: "vxlan"}))
+				s.vnic("f1", "t1", "g1", 1, tap.Both)
+			}},
 		{name: "tunnel-kernel-without-gre", scene: func(s *scene) {
-			*s = *remote(s.t, func(h *tap.Host) { h.NoGRE = "Address family not supported by protocol" })
+			*s = *remote(s.t,
+				func(h *tap.Host) { h.NoGRE = "Address family not supported by protocol" })
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
 		{name: "tunnel-ipv6-netdev", scene: func(s *scene) {
@@ -87,9 +95,12 @@ func TestPlanPath(t *testing.T) {
 			far := netip.MustParseAddr("203.0.113.9")
 			*s = *local(s.t)
 			for _, t := range []tap.ForeignTunnel{
-				{Name: "ov0", Type: "geneve", LocalIP: netip.MustParseAddr("203.0.113.1"), RemoteIP: far},
-				{Name: "vx0", Type: "vxlan", RemoteIP: far}, {Name: "vx1", Type: "vxlan", RemoteIP: far, Key: "7"},
-				{Name: "vx2", Type: "vxlan", RemoteIP: far, DstPort: 8472}, {Name: "stt0", Type: "stt", RemoteIP: far},
+				{Name: "ov0", Type: "geneve", LocalIP: netip.MustParseAddr("203.0.113.1"),
+					RemoteIP: far},
+				{Name: "vx0", Type: "vxlan", RemoteIP: far},
+				{Name: "vx1", Type: "vxlan", RemoteIP: far, Key: "7"},
+				{Name: "vx2", Type: "vxlan", RemoteIP: far, DstPort: 8472},
+				{Name: "stt0", Type: "stt", RemoteIP: far},
 				{Name: "gv0", Type: "geneve"},
 			} {
 				foreign(t)(s.at("a"))
@@ -109,17 +120,22 @@ func TestPlanPath(t *testing.T) {
 			})
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}, steps: []step{
-			{"a source whose frames fit", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
-				{MAC: nicMAC(1), Locations: []tap.Location{{Host: "a", Bridge: "br0", Port: "vnet1", OFPort: 7, MTU: 1400}}}}}}}},
+			{"a source whose frames fit", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1",
+				NICs: []tap.NIC{
+					{MAC: nicMAC(1), Locations: []tap.Location{{Host: "a", Bridge: "br0",
+						Port: "vnet1", OFPort: 7, MTU: 1400}}}}}}}},
 		}},
 		{name: "cut-to-nic", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.at("a").TapPorts[0].MTU = 1500
-			s.guest("g2", 2, tap.Location{Host: "a", Bridge: "br0", Port: "vnet2", OFPort: 8, MTU: 8000})
+			s.guest("g2", 2, tap.Location{Host: "a", Bridge: "br0", Port: "vnet2", OFPort: 8,
+				MTU: 8000})
 			s.vnic("f1", "t1", "g2", 2, tap.Both)
 		}, steps: []step{
-			{"a source whose frames fit", tap.Change{Guests: []tap.Guest{{ID: "g2", Name: "vm-g2", NICs: []tap.NIC{
-				{MAC: nicMAC(2), Locations: []tap.Location{{Host: "a", Bridge: "br0", Port: "vnet2", OFPort: 8, MTU: 1500}}}}}}}},
+			{"a source whose frames fit", tap.Change{Guests: []tap.Guest{{ID: "g2", Name: "vm-g2",
+				NICs: []tap.NIC{
+					{MAC: nicMAC(2), Locations: []tap.Location{{Host: "a", Bridge: "br0",
+						Port: "vnet2", OFPort: 8, MTU: 1500}}}}}}}},
 		}},
 		{name: "cut-to-remote-nic", scene: func(s *scene) {
 			*s = *remote(s.t)
@@ -133,14 +149,17 @@ func TestPlanPath(t *testing.T) {
 			*s = *remote(s.t)
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}, steps: []step{
-			{"another port shows the NIC's address", tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1",
-				Locations: []tap.Location{on("b", "brtap", "tapt1")}, Claims: []tap.Location{on("a", "br0", "vnet66")}}}}},
+			{"another port shows the NIC's address",
+				tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1",
+					Locations: []tap.Location{on("b", "brtap", "tapt1")},
+					Claims:    []tap.Location{on("a", "br0", "vnet66")}}}}},
 			{"it is gone", tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1",
 				Locations: []tap.Location{on("b", "brtap", "tapt1")}}}}},
 		}},
 		{name: "claimed-destination-absent", scene: func(s *scene) {
 			*s = *remote(s.t)
-			s.Attachments[0] = tap.Attachment{ServiceID: "t1", Claims: []tap.Location{on("a", "br0", "vnet66"), on("z", "br0", "vnet67")}}
+			s.Attachments[0] = tap.Attachment{ServiceID: "t1",
+				Claims: []tap.Location{on("a", "br0", "vnet66"), on("z", "br0", "vnet67")}}
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
 		{name: "disputed-source", scene: func(s *scene) {
@@ -157,7 +176,8 @@ func TestPlanPath(t *testing.T) {
 			*s = *remote(s.t)
 			s.host("c")
 			s.at("c").Connected = false
-			s.Guests[0].NICs[0].Locations = []tap.Location{on("c", "br0", "vnet9"), on("a", "br0", "vnet1")}
+			s.Guests[0].NICs[0].Locations = []tap.Location{on("c", "br0", "vnet9"),
+				on("a", "br0", "vnet1")}
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
 	} {
@@ -184,7 +204,8 @@ func TestTapDatapath(t *testing.T) {
 		{name: "what stands and serves nothing goes", present: "system", netdev: 1, want: "netdev"},
 		{name: "empty bridges change nothing", present: "system", empty: 3, want: "system"},
 		{name: "a type that is gone", present: "gone", netdev: 1, want: "netdev"},
-		{name: "the underlay decides between equals", underlay: "netdev", system: 1, netdev: 1, want: "netdev"},
+		{name: "the underlay decides between equals", underlay: "netdev", system: 1, netdev: 1,
+			want: "netdev"},
 		{name: "most bridges", empty: 3, want: "netdev"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -241,6 +262,7 @@ func TestKeysOfSenders(t *testing.T) {
 	require.Len(t, senders, 2)
 	for i, host := range []string{"a", "c"} {
 		peer := programs[host].Tunnel.Peers[0]
-		assert.Equal(t, senders[i], tap.Sender{Addr: s.at(host).TunnelIP, Port: peer.Port, ProbeKey: peer.ProbeKey})
+		assert.Equal(t, senders[i], tap.Sender{Addr: s.at(host).TunnelIP, Port: peer.Port,
+			ProbeKey: peer.ProbeKey})
 	}
 }

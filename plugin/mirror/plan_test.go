@@ -30,17 +30,50 @@ func TestPlan(t *testing.T) {
 		steps []step
 	}{
 		// What a flow selects.
-		{name: "vnic-in", scene: func(s *scene) { *s = *local(s.t); s.vnic("f1", "t1", "g1", 1, tap.In) }},
-		{name: "vnic-out", scene: func(s *scene) { *s = *local(s.t); s.vnic("f1", "t1", "g1", 1, tap.Out) }},
-		{name: "vnic-both", scene: func(s *scene) { *s = *local(s.t); s.vnic("f1", "t1", "g1", 1, tap.Both) }},
-		{name: "vswitch-in", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net0", 0, tap.In) }},
-		{name: "vswitch-out", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net0", 0, tap.Out) }},
-		{name: "vswitch-both", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net0", 0, tap.Both) }},
-		{name: "vswitch-in-vlan", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net0", 100, tap.In) }},
-		{name: "vswitch-out-vlan", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net0", 100, tap.Out) }},
-		{name: "vswitch-both-vlan", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net0", 100, tap.Both) }},
-		{name: "vswitch-by-bridge-name", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "br0", 0, tap.Both) }},
-		{name: "vswitch-unknown-wire", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "a", "net9", 0, tap.Both) }},
+		{name: "vnic-in", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vnic("f1", "t1", "g1", 1, tap.In)
+		}},
+		{name: "vnic-out", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vnic("f1", "t1", "g1", 1, tap.Out)
+		}},
+		{name: "vnic-both", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vnic("f1", "t1", "g1", 1, tap.Both)
+		}},
+		{name: "vswitch-in", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 0, tap.In)
+		}},
+		{name: "vswitch-out", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 0, tap.Out)
+		}},
+		{name: "vswitch-both", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 0, tap.Both)
+		}},
+		{name: "vswitch-in-vlan", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 100, tap.In)
+		}},
+		{name: "vswitch-out-vlan", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 100, tap.Out)
+		}},
+		{name: "vswitch-both-vlan", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 100, tap.Both)
+		}},
+		{name: "vswitch-by-bridge-name", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "br0", 0, tap.Both)
+		}},
+		{name: "vswitch-unknown-wire", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vswitch("f1", "t1", "a", "net9", 0, tap.Both)
+		}},
 		{name: "vswitch-no-uplink", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.at("a").Bridges[0].Uplinks = nil
@@ -53,7 +86,11 @@ func TestPlan(t *testing.T) {
 			s.at("a").Bridges[0].Uplinks = []string{"eth0", "eth1"}
 			s.vswitch("f1", "t1", "a", "net0", 0, tap.In)
 		}},
-		{name: "vswitch-host-unregistered", scene: func(s *scene) { *s = *local(s.t); s.vswitch("f1", "t1", "z", "net0", 0, tap.Both) }},
+		{name: "vswitch-host-unregistered",
+			scene: func(s *scene) {
+				*s = *local(s.t)
+				s.vswitch("f1", "t1", "z", "net0", 0, tap.Both)
+			}},
 
 		// How flows share a capture.
 		{name: "several-vnics-one-record", scene: func(s *scene) {
@@ -99,8 +136,14 @@ func TestPlan(t *testing.T) {
 		}},
 
 		// Both ends on two hosts.
-		{name: "remote", scene: func(s *scene) { *s = *remote(s.t); s.vnic("f1", "t1", "g1", 1, tap.Both) }},
-		{name: "remote-vswitch", scene: func(s *scene) { *s = *remote(s.t); s.vswitch("f1", "t1", "a", "net0", 0, tap.Both) }},
+		{name: "remote", scene: func(s *scene) {
+			*s = *remote(s.t)
+			s.vnic("f1", "t1", "g1", 1, tap.Both)
+		}},
+		{name: "remote-vswitch", scene: func(s *scene) {
+			*s = *remote(s.t)
+			s.vswitch("f1", "t1", "a", "net0", 0, tap.Both)
+		}},
 		{name: "remote-and-local", scene: func(s *scene) {
 			*s = *remote(s.t)
 			s.guest("g2", 2, on("b", "br0", "vnet2"))
@@ -165,7 +208,10 @@ func TestPlan(t *testing.T) {
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 			s.Flows[0].Enabled = false
 		}},
-		{name: "service-gone", scene: func(s *scene) { *s = *local(s.t); s.vnic("f1", "t9", "g1", 1, tap.Both) }},
+		{name: "service-gone", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vnic("f1", "t9", "g1", 1, tap.Both)
+		}},
 		{name: "guest-nic-not-plugged", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.guestTap("t2")
@@ -183,7 +229,8 @@ func TestPlan(t *testing.T) {
 		}},
 		{name: "guest-nic-in-error", scene: func(s *scene) {
 			*s = *local(s.t)
-			s.at("a").TapPorts[0] = tap.TapPort{Name: "tapt1", Error: "could not open network device tapt1 (No such device)"}
+			s.at("a").TapPorts[0] = tap.TapPort{Name: "tapt1",
+				Error: "could not open network device tapt1 (No such device)"}
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
 		{name: "guest-nic-down", scene: func(s *scene) {
@@ -200,13 +247,18 @@ func TestPlan(t *testing.T) {
 			{"the switch shows the port, and not its address yet", tap.Change{Hosts: []tap.Host{
 				joined("a", tap.TapPort{Name: "eth9", OFPort: 44}, physical, "")}}},
 			{"the switch shows the address", tap.Change{Hosts: []tap.Host{
-				joined("a", tap.TapPort{Name: "eth9", OFPort: 44, MAC: mac6(physical)}, physical, "")}}},
+				joined("a", tap.TapPort{Name: "eth9", OFPort: 44, MAC: mac6(physical)}, physical,
+					"")}}},
 			{"the NIC is down", tap.Change{Hosts: []tap.Host{
-				joined("a", tap.TapPort{Name: "eth9", OFPort: 44, MAC: mac6(physical), Down: "admin_state is down"}, physical, "")}}},
+				joined("a", tap.TapPort{Name: "eth9", OFPort: 44, MAC: mac6(physical),
+					Down: "admin_state is down"}, physical, "")}}},
 			{"the address is another", tap.Change{Hosts: []tap.Host{
-				joined("a", tap.TapPort{Name: "eth9", OFPort: 44, MAC: mac6("52:54:00:aa:00:02")}, physical, "52:54:00:aa:00:02")}}},
-			{"the NIC has been taken out, and the other address is remembered", tap.Change{Hosts: []tap.Host{
-				joined("a", tap.TapPort{Name: "tapt1", OFPort: 1}, physical, "52:54:00:aa:00:02")}}},
+				joined("a", tap.TapPort{Name: "eth9", OFPort: 44, MAC: mac6("52:54:00:aa:00:02")},
+					physical, "52:54:00:aa:00:02")}}},
+			{"the NIC has been taken out, and the other address is remembered",
+				tap.Change{Hosts: []tap.Host{
+					joined("a", tap.TapPort{Name: "tapt1", OFPort: 1}, physical,
+						"52:54:00:aa:00:02")}}},
 		}},
 		{name: "host-nic-used", scene: func(s *scene) {
 			*s = *local(s.t)
@@ -222,7 +274,8 @@ func TestPlan(t *testing.T) {
 		{name: "host-nic-in-error", scene: func(s *scene) {
 			*s = *local(s.t)
 			free(s.at("a"))
-			tapPort(tap.TapPort{Name: "eth9", Error: "could not open network device eth9 (No such device)"})(s.at("a"))
+			tapPort(tap.TapPort{Name: "eth9",
+				Error: "could not open network device eth9 (No such device)"})(s.at("a"))
 			s.hostTap("t2", "a", physical)
 		}},
 		{name: "host-nic-remote", scene: func(s *scene) {
@@ -239,8 +292,14 @@ func TestPlan(t *testing.T) {
 			s.guest("g2", 2)
 			s.vnic("f1", "t1", "g2", 2, tap.Both)
 		}},
-		{name: "guest-unknown", scene: func(s *scene) { *s = *local(s.t); s.vnic("f1", "t1", "g9", 9, tap.Both) }},
-		{name: "guest-nic-unknown", scene: func(s *scene) { *s = *local(s.t); s.vnic("f1", "t1", "g1", 9, tap.Both) }},
+		{name: "guest-unknown", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vnic("f1", "t1", "g9", 9, tap.Both)
+		}},
+		{name: "guest-nic-unknown", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.vnic("f1", "t1", "g1", 9, tap.Both)
+		}},
 		{name: "guest-taps-itself", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.service("t1").TargetID = "g1"
@@ -251,24 +310,32 @@ func TestPlan(t *testing.T) {
 			s.host("c")
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}, steps: []step{
-			{"the NIC is on two hosts", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
-				{MAC: nicMAC(1), Locations: []tap.Location{on("c", "br0", "vnet8"), on("a", "br0", "vnet1")}}}}}}},
-			{"the NIC has left the first", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
-				{MAC: nicMAC(1), Locations: []tap.Location{on("c", "br0", "vnet8")}}}}}}},
+			{"the NIC is on two hosts", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1",
+				NICs: []tap.NIC{
+					{MAC: nicMAC(1), Locations: []tap.Location{on("c", "br0", "vnet8"),
+						on("a", "br0", "vnet1")}}}}}}},
+			{"the NIC has left the first", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1",
+				NICs: []tap.NIC{
+					{MAC: nicMAC(1), Locations: []tap.Location{on("c", "br0", "vnet8")}}}}}}},
 		}},
 		{name: "migration-of-destination", scene: func(s *scene) {
 			*s = *remote(s.t)
 			s.host("c", tapPort(tap.TapPort{Name: "tap8", OFPort: 3, MAC: nicMAC(0x101)}))
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}, steps: []step{
-			{"the NIC is on two hosts, not opened on the second", tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1", Locations: []tap.Location{
-				{Host: "c", Bridge: "brtap", Port: "tap8"}, on("b", "brtap", "tapt1")}}}}},
-			{"the NIC has left the first", tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1", Locations: []tap.Location{on("c", "brtap", "tap8")}}}}},
+			{"the NIC is on two hosts, not opened on the second",
+				tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1",
+					Locations: []tap.Location{
+						{Host: "c", Bridge: "brtap", Port: "tap8"}, on("b", "brtap", "tapt1")}}}}},
+			{"the NIC has left the first",
+				tap.Change{Attachments: []tap.Attachment{{ServiceID: "t1",
+					Locations: []tap.Location{on("c", "brtap", "tap8")}}}}},
 		}},
 		{name: "destination-on-two-hosts", scene: func(s *scene) {
 			*s = *remote(s.t)
 			s.host("c", tapPort(tap.TapPort{Name: "tap8", OFPort: 3, MAC: nicMAC(0x101)}))
-			s.Attachments[0].Locations = []tap.Location{on("c", "brtap", "tap8"), on("b", "brtap", "tapt1")}
+			s.Attachments[0].Locations = []tap.Location{on("c", "brtap", "tap8"),
+				on("b", "brtap", "tapt1")}
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}, steps: []step{
 			{"the first is out of reach", tap.Change{Hosts: []tap.Host{func() tap.Host {
@@ -276,7 +343,8 @@ func TestPlan(t *testing.T) {
 				h.Connected = false
 				return h
 			}()}}},
-			{"the first is back", tap.Change{Hosts: []tap.Host{joined("b", tap.TapPort{Name: "tapt1", OFPort: 1}, physical, "")}}},
+			{"the first is back", tap.Change{Hosts: []tap.Host{joined("b",
+				tap.TapPort{Name: "tapt1", OFPort: 1}, physical, "")}}},
 		}},
 
 		// What is not known.
@@ -293,8 +361,10 @@ func TestPlan(t *testing.T) {
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}, steps: []step{
 			{"the host shows itself", tap.Change{
-				Hosts:       []tap.Host{joined("b", tap.TapPort{Name: "tapt1", OFPort: 1}, physical, "")},
-				Attachments: []tap.Attachment{{ServiceID: "t1", Locations: []tap.Location{on("b", "brtap", "tapt1")}}},
+				Hosts: []tap.Host{joined("b", tap.TapPort{Name: "tapt1", OFPort: 1}, physical,
+					"")},
+				Attachments: []tap.Attachment{{ServiceID: "t1",
+					Locations: []tap.Location{on("b", "brtap", "tapt1")}}},
 			}},
 		}},
 		{name: "destination-nic-nowhere-after-all", scene: func(s *scene) {
@@ -400,5 +470,6 @@ func TestBridgeNameOfConfig(t *testing.T) {
 	s.guestTap("t1", on("a", "spy", "tapt1"))
 	tapPort(tap.TapPort{Name: "tapt1", OFPort: 9})(s.at("a"))
 	s.vnic("f1", "t1", "g1", 1, tap.Both)
-	golden(t, "config-bridge", render(mirror.Full(mirror.Config{Bridge: "spy", Tunnel: "gre", VXLANPort: 24789}, s.Change)))
+	golden(t, "config-bridge", render(mirror.Full(mirror.Config{Bridge: "spy", Tunnel: "gre",
+		VXLANPort: 24789}, s.Change)))
 }

@@ -33,7 +33,8 @@ func TestChangeReaches(t *testing.T) {
 			name:  "a flow that goes to another service: the first one's host forgets the sender",
 			scene: other,
 			change: tap.Change{Flows: []tap.Flow{
-				{ID: "f1", Name: "flow-f1", Enabled: true, TapID: "t2", Type: tap.FlowVNIC, GuestID: "g1", MAC: nicMAC(1), Direction: tap.Both, Created: epoch}}},
+				{ID: "f1", Name: "flow-f1", Enabled: true, TapID: "t2", Type: tap.FlowVNIC,
+					GuestID: "g1", MAC: nicMAC(1), Direction: tap.Both, Created: epoch}}},
 			edit: func(s *scene) { s.Flows[0].TapID = "t2" },
 		},
 		{
@@ -43,7 +44,9 @@ func TestChangeReaches(t *testing.T) {
 				s.Guests[0].NICs[0].Locations = []tap.Location{on("c", "br0", "vnet1")}
 			},
 			change: tap.Change{Hosts: []tap.Host{joined("c", tap.TapPort{}, "", "")}},
-			edit:   func(s *scene) { s.Hosts = append(s.Hosts, joined("c", tap.TapPort{}, "", "")) },
+			edit: func(s *scene) {
+				s.Hosts = append(s.Hosts, joined("c", tap.TapPort{}, "", ""))
+			},
 		},
 		{
 			name: "a host that is registered after a tap NIC was seen there",
@@ -51,9 +54,11 @@ func TestChangeReaches(t *testing.T) {
 				other(s)
 				s.Attachments[0].Locations = []tap.Location{on("c", "brtap", "tapt1")}
 			},
-			change: tap.Change{Hosts: []tap.Host{joined("c", tap.TapPort{Name: "tapt1", OFPort: 5}, "", "")}},
+			change: tap.Change{Hosts: []tap.Host{joined("c", tap.TapPort{Name: "tapt1", OFPort: 5},
+				"", "")}},
 			edit: func(s *scene) {
-				s.Hosts = append(s.Hosts, joined("c", tap.TapPort{Name: "tapt1", OFPort: 5}, "", ""))
+				s.Hosts = append(s.Hosts, joined("c", tap.TapPort{Name: "tapt1", OFPort: 5}, "",
+					""))
 			},
 		},
 		{
@@ -63,10 +68,12 @@ func TestChangeReaches(t *testing.T) {
 				away := joined("c", tap.TapPort{Name: "tapt1", OFPort: 5}, "", "")
 				away.Connected = false
 				s.Hosts = append(s.Hosts, away)
-				s.Attachments[0].Locations = []tap.Location{{Host: "b", Bridge: "brtap", Port: "tapt1"}, on("c", "brtap", "tapt1")}
+				s.Attachments[0].Locations = []tap.Location{{Host: "b", Bridge: "brtap",
+					Port: "tapt1"}, on("c", "brtap", "tapt1")}
 			},
-			change: tap.Change{Hosts: []tap.Host{joined("c", tap.TapPort{Name: "tapt1", OFPort: 5}, "", "")}},
-			edit:   func(s *scene) { s.at("c").Connected = true },
+			change: tap.Change{Hosts: []tap.Host{joined("c", tap.TapPort{Name: "tapt1", OFPort: 5},
+				"", "")}},
+			edit: func(s *scene) { s.at("c").Connected = true },
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,10 +113,12 @@ func TestServiceTakesItsAttachmentAlong(t *testing.T) {
 	s := local(t)
 	p := mirror.New()
 	p.Apply(s.Change)
-	p.Apply(tap.Change{Revision: 2, Attachments: s.Attachments, Gone: tap.Gone{Services: []string{"t1"}}})
+	p.Apply(tap.Change{Revision: 2, Attachments: s.Attachments,
+		Gone: tap.Gone{Services: []string{"t1"}}})
 	r := p.Apply(tap.Change{Revision: 3, Services: s.Services})
 	status := find(t, r.Statuses, func(o tap.Status) bool { return o.ID == "t1" })
 	if status.State != tap.StatePending {
-		t.Errorf("the service is %s %q: want pending, since its NIC was not seen again", status.State, status.Reason)
+		t.Errorf("the service is %s %q: want pending, since its NIC was not seen again",
+			status.State, status.Reason)
 	}
 }

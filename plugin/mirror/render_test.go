@@ -42,7 +42,8 @@ func render(r tap.Result) string {
 			fmt.Fprintf(&b, " (%s): %s", s.Code, s.Reason)
 		}
 		for i, n := range s.Needs {
-			fmt.Fprintf(&b, "%s%s/%s", map[bool]string{true: "; needs ", false: " "}[i == 0], n.Host, n.Owner)
+			fmt.Fprintf(&b, "%s%s/%s", map[bool]string{true: "; needs ", false: " "}[i == 0],
+				n.Host, n.Owner)
 		}
 		b.WriteByte('\n')
 	}
@@ -57,7 +58,8 @@ func render(r tap.Result) string {
 
 func renderProgram(b *strings.Builder, p *tap.Program) {
 	fmt.Fprintf(b, "\nhost %s\n", p.Host)
-	fmt.Fprintf(b, "  bridge %s datapath_type=%s fail_mode=%s protocols=%s%s\n", p.Bridge.Name, p.Bridge.DatapathType, p.Bridge.FailMode,
+	fmt.Fprintf(b, "  bridge %s datapath_type=%s fail_mode=%s protocols=%s%s\n", p.Bridge.Name,
+		p.Bridge.DatapathType, p.Bridge.FailMode,
 		strings.Join(p.Bridge.Protocols, ","), settings("other_config", p.Bridge.OtherConfig))
 	for _, o := range p.Ports {
 		fmt.Fprintf(b, "  port %s %s [%s]", o.Bridge, o.Name, o.Owner)

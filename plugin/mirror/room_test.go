@@ -56,7 +56,8 @@ func mirrorOf(t *testing.T, s *scene, flow string) string {
 // TestRoom: a bridge takes 32 mirrors, of whomever.
 func TestRoom(t *testing.T) {
 	noRoom := func(used, foreign int) string {
-		return fmt.Sprintf("bridge br0 of host host-a has no room: Open vSwitch takes 32 mirrors a bridge, %d are in use and %d of them are not ours", used, foreign)
+		return fmt.Sprintf("bridge br0 of host host-a has no room: Open vSwitch takes 32 mirrors "+
+			"a bridge, %d are in use and %d of them are not ours", used, foreign)
 	}
 	for _, test := range []struct {
 		name    string
@@ -67,41 +68,52 @@ func TestRoom(t *testing.T) {
 		because string
 	}{
 		{name: "32 fit", crowd: 32, left: 32},
-		{name: "of 33 the latest does not", crowd: 33, left: 32, failed: []string{"f32"}, because: noRoom(32, 0)},
-		{name: "the latest by creation, not by name", crowd: 33, left: 32, failed: []string{"f05"}, because: noRoom(32, 0), adjust: func(s *scene) {
-			s.Flows[5].Created = epoch.AddDate(1, 0, 0)
-		}},
-		{name: "foreign mirrors count", crowd: 5, left: 2, failed: []string{"f02", "f03", "f04"}, because: noRoom(32, 30), adjust: func(s *scene) {
-			s.Hosts[0].Bridges[0].OtherMirrors = 30
-		}},
-		{name: "more foreign mirrors than can work", crowd: 1, left: 0, failed: []string{"f00"}, because: noRoom(40, 40), adjust: func(s *scene) {
-			s.Hosts[0].Bridges[0].OtherMirrors = 40
-		}},
-		{name: "those that stand keep their place", crowd: 33, left: 32, failed: []string{"f31"}, because: noRoom(32, 0), adjust: func(s *scene) {
-			s.Hosts[0].Bridges[0].OurMirrors = []string{mirrorOf(s.t, s, "f32")}
-		}},
-		{name: "room on another bridge is room of its own", crowd: 32, left: 33, adjust: func(s *scene) {
-			bridge("br1", "system")(&s.Hosts[0])
-			s.guest("g2", 2, on("a", "br1", "vnet2"))
-			s.vnic("f99", "t00", "g2", 2, tap.Both)
-		}},
-		{name: "a second record of a capture may be the one too many", crowd: 32, left: 32, failed: []string{"f99"}, because: noRoom(32, 0), adjust: func(s *scene) {
-			s.vswitch("f99", "t00", "a", "net0", 10, tap.Both)
-		}},
-		{name: "a flow that is disabled takes no room", crowd: 33, left: 32, adjust: func(s *scene) { s.Flows[3].Enabled = false }},
-		{name: "a flow that shares a record takes no room", crowd: 32, left: 32, adjust: func(s *scene) {
-			s.guest("g2", 2, on("a", "br0", "vnet2"))
-			s.vnic("f99", "t07", "g2", 2, tap.In)
-		}},
-		{name: "a mirror that stands for a destination not known yet keeps its room", crowd: 33, left: 31, failed: []string{"f32"}, because: noRoom(32, 0), adjust: func(s *scene) {
-			s.Hosts[0].Bridges[0].OurMirrors = []string{mirrorOf(s.t, s, "f00")}
-			s.host("b", unseen)
-			s.Attachments = s.Attachments[1:]
-		}},
-		{name: "what does not stand for a destination not known yet takes no room", crowd: 33, left: 32, adjust: func(s *scene) {
-			s.host("b", unseen)
-			s.Attachments = s.Attachments[1:]
-		}},
+		{name: "of 33 the latest does not", crowd: 33, left: 32, failed: []string{"f32"},
+			because: noRoom(32, 0)},
+		{name: "the latest by creation, not by name", crowd: 33, left: 32, failed: []string{"f05"},
+			because: noRoom(32, 0), adjust: func(s *scene) {
+				s.Flows[5].Created = epoch.AddDate(1, 0, 0)
+			}},
+		{name: "foreign mirrors count", crowd: 5, left: 2, failed: []string{"f02", "f03", "f04"},
+			because: noRoom(32, 30), adjust: func(s *scene) {
+				s.Hosts[0].Bridges[0].OtherMirrors = 30
+			}},
+		{name: "more foreign mirrors than can work", crowd: 1, left: 0, failed: []string{"f00"},
+			because: noRoom(40, 40), adjust: func(s *scene) {
+				s.Hosts[0].Bridges[0].OtherMirrors = 40
+			}},
+		{name: "those that stand keep their place", crowd: 33, left: 32, failed: []string{"f31"},
+			because: noRoom(32, 0), adjust: func(s *scene) {
+				s.Hosts[0].Bridges[0].OurMirrors = []string{mirrorOf(s.t, s, "f32")}
+			}},
+		{name: "room on another bridge is room of its own", crowd: 32, left: 33,
+			adjust: func(s *scene) {
+				bridge("br1", "system")(&s.Hosts[0])
+				s.guest("g2", 2, on("a", "br1", "vnet2"))
+				s.vnic("f99", "t00", "g2", 2, tap.Both)
+			}},
+		{name: "a second record of a capture may be the one too many", crowd: 32, left: 32,
+			failed: []string{"f99"}, because: noRoom(32, 0), adjust: func(s *scene) {
+				s.vswitch("f99", "t00", "a", "net0", 10, tap.Both)
+			}},
+		{name: "a flow that is disabled takes no room", crowd: 33, left: 32,
+			adjust: func(s *scene) { s.Flows[3].Enabled = false }},
+		{name: "a flow that shares a record takes no room", crowd: 32, left: 32,
+			adjust: func(s *scene) {
+				s.guest("g2", 2, on("a", "br0", "vnet2"))
+				s.vnic("f99", "t07", "g2", 2, tap.In)
+			}},
+		{name: "a mirror that stands for a destination not known yet keeps its room", crowd: 33,
+			left: 31, failed: []string{"f32"}, because: noRoom(32, 0), adjust: func(s *scene) {
+				s.Hosts[0].Bridges[0].OurMirrors = []string{mirrorOf(s.t, s, "f00")}
+				s.host("b", unseen)
+				s.Attachments = s.Attachments[1:]
+			}},
+		{name: "what does not stand for a destination not known yet takes no room", crowd: 33,
+			left: 32, adjust: func(s *scene) {
+				s.host("b", unseen)
+				s.Attachments = s.Attachments[1:]
+			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := crowd(t, test.crowd)
@@ -115,7 +127,9 @@ func TestRoom(t *testing.T) {
 			assert.Len(t, r.Programs[0].Mirrors, test.left)
 			for _, p := range r.Programs[0].Ports {
 				if peer, ok := strings.CutPrefix(p.Name, "tlm-"); ok {
-					assert.True(t, slices.ContainsFunc(r.Programs[0].Mirrors, func(m tap.Mirror) bool { return m.Output == p.Name }), "no mirror reserves port %s", peer)
+					assert.True(t, slices.ContainsFunc(r.Programs[0].Mirrors,
+						func(m tap.Mirror) bool { return m.Output == p.Name }),
+						"no mirror reserves port %s", peer)
 				}
 			}
 		})

@@ -18,7 +18,10 @@ type scene struct {
 	tap.Change
 }
 
-func newScene(t *testing.T) *scene { return &scene{t: t, Change: tap.Change{Revision: 1, Reset: true}} }
+func newScene(t *testing.T) *scene {
+	return &scene{t: t,
+		Change: tap.Change{Revision: 1, Reset: true}}
+}
 
 // host adds a host with bridge br0, uplink eth0, that carries wire net0. Its tunnel address ends
 // with its number.
@@ -56,13 +59,15 @@ func refused(why string) func(*tap.Host) { return func(h *tap.Host) { h.Refused 
 
 func bridge(name, datapath string, uplinks ...string) func(*tap.Host) {
 	return func(h *tap.Host) {
-		h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: datapath, Uplinks: uplinks})
+		h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: datapath,
+			Uplinks: uplinks})
 	}
 }
 
 func hostNIC(name, mac, usedBy, seen string) func(*tap.Host) {
 	return func(h *tap.Host) {
-		h.NICs = append(h.NICs, tap.HostNIC{Name: name, MAC: mac6(mac), UsedBy: usedBy, SeenMAC: mac6(seen)})
+		h.NICs = append(h.NICs, tap.HostNIC{Name: name, MAC: mac6(mac), UsedBy: usedBy,
+			SeenMAC: mac6(seen)})
 	}
 }
 
@@ -87,7 +92,8 @@ func on(host, bridge, port string) tap.Location {
 
 // guest adds a guest with one NIC, plugged at the given places.
 func (s *scene) guest(id string, n int, places ...tap.Location) {
-	s.Guests = append(s.Guests, tap.Guest{ID: id, Name: "vm-" + id, NICs: []tap.NIC{{MAC: nicMAC(n), Locations: places}}})
+	s.Guests = append(s.Guests, tap.Guest{ID: id, Name: "vm-" + id,
+		NICs: []tap.NIC{{MAC: nicMAC(n), Locations: places}}})
 }
 
 // guestTap adds an enabled service to a guest; where its NIC is on brtap, the host shows the port
@@ -95,7 +101,8 @@ func (s *scene) guest(id string, n int, places ...tap.Location) {
 func (s *scene) guestTap(id string, places ...tap.Location) {
 	n := len(s.Services) + 1
 	s.Services = append(s.Services, tap.Service{
-		ID: id, Name: "collector-" + id, Type: tap.ServiceGuest, TargetID: "collector-vm-" + id, MAC: nicMAC(0x100 + n),
+		ID: id, Name: "collector-" + id, Type: tap.ServiceGuest, TargetID: "collector-vm-" + id,
+		MAC:    nicMAC(0x100 + n),
 		IfName: "tap" + id, Enabled: true, Key: uint32(0x10 + n),
 	})
 	if len(places) == 0 {
@@ -105,14 +112,16 @@ func (s *scene) guestTap(id string, places ...tap.Location) {
 	for _, l := range places {
 		if l.Bridge == "brtap" {
 			h := s.at(l.Host)
-			h.TapPorts = append(h.TapPorts, tap.TapPort{Name: l.Port, OFPort: uint32(len(h.TapPorts) + 1), MAC: nicMAC(0x100 + n)})
+			h.TapPorts = append(h.TapPorts, tap.TapPort{Name: l.Port,
+				OFPort: uint32(len(h.TapPorts) + 1), MAC: nicMAC(0x100 + n)})
 		}
 	}
 }
 
 func (s *scene) hostTap(id, host, mac string) {
 	s.Services = append(s.Services, tap.Service{
-		ID: id, Name: "collector-" + id, Type: tap.ServiceHost, TargetID: host, MAC: mac6(mac), Enabled: true, Key: uint32(0x11 + len(s.Services)),
+		ID: id, Name: "collector-" + id, Type: tap.ServiceHost, TargetID: host, MAC: mac6(mac),
+		Enabled: true, Key: uint32(0x11 + len(s.Services)),
 	})
 }
 
@@ -132,11 +141,13 @@ func (s *scene) flow(f tap.Flow) {
 }
 
 func (s *scene) vnic(id, service, guest string, n int, d tap.Direction) {
-	s.flow(tap.Flow{ID: id, TapID: service, Type: tap.FlowVNIC, GuestID: guest, MAC: nicMAC(n), Direction: d})
+	s.flow(tap.Flow{ID: id, TapID: service, Type: tap.FlowVNIC, GuestID: guest, MAC: nicMAC(n),
+		Direction: d})
 }
 
 func (s *scene) vswitch(id, service, host, wire string, vlan uint16, d tap.Direction) {
-	s.flow(tap.Flow{ID: id, TapID: service, Type: tap.FlowVSwitch, HostID: host, WireID: wire, VLAN: vlan, Direction: d})
+	s.flow(tap.Flow{ID: id, TapID: service, Type: tap.FlowVSwitch, HostID: host, WireID: wire,
+		VLAN: vlan, Direction: d})
 }
 
 // local is the plainest scene: guest g1 with NIC 1 and the tap NIC of t1, all on host a.

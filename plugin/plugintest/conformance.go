@@ -18,8 +18,8 @@ import (
 // patience bounds each wait of the suite.
 const patience = 20 * time.Second
 
-// Conformance runs the suite. Each test asks for a Mirror that was not configured and knows nothing, and that is closed by
-// the test's cleanup.
+// Conformance runs the suite. Each test asks for a Mirror that was not configured and knows
+// nothing, and that is closed by the test's cleanup.
 func Conformance(t *testing.T, fresh func(*testing.T) plugin.Mirror) {
 	for _, test := range []struct {
 		name string
@@ -30,7 +30,10 @@ func Conformance(t *testing.T, fresh func(*testing.T) plugin.Mirror) {
 		{"Snapshot", snapshot},
 		{"SnapshotWithoutAnything", snapshotWithoutAnything},
 		{"ChangeTellsWhatDiffers", changeTellsWhatDiffers},
-		{"ChangesLeadWhereASnapshotLeads", func(t *testing.T, m plugin.Mirror) { changesLeadWhereASnapshotLeads(t, m, fresh(t)) }},
+		{"ChangesLeadWhereASnapshotLeads", func(t *testing.T,
+			m plugin.Mirror) {
+			changesLeadWhereASnapshotLeads(t, m, fresh(t))
+		}},
 		{"SnapshotForgets", snapshotForgets},
 		{"HostsWithoutProgram", hostsWithoutProgram},
 		{"RunEndsWithItsChannel", runEndsWithItsChannel},
@@ -59,10 +62,12 @@ func configure(t *testing.T, m plugin.Mirror) {
 	for _, bad := range []string{"[]", "{", `{"no-such-setting": 1}`} {
 		err := m.Configure(t.Context(), []byte(bad))
 		var wrong *plugin.ConfigError
-		if assert.ErrorAs(t, err, &wrong, "configuration %s", bad) && assert.NotEmpty(t, wrong.Fields) {
+		if assert.ErrorAs(t, err, &wrong, "configuration %s", bad) &&
+			assert.NotEmpty(t, wrong.Fields) {
 			assert.NotEmpty(t, wrong.Fields[0].Message)
 		}
 	}
+
 	err := m.Configure(t.Context(), []byte(`{"no-such-setting": 1}`))
 	var wrong *plugin.ConfigError
 	require.ErrorAs(t, err, &wrong)
@@ -76,12 +81,17 @@ func snapshot(t *testing.T, m plugin.Mirror) {
 	require.Contains(t, d.programs, "h1")
 	require.Contains(t, d.programs, "h2")
 	for _, status := range d.statuses {
-		assert.Equal(t, tap.StateProgrammed, status.State, "%s %s: %s", status.Kind, status.ID, status.Reason)
-		assert.NotEmpty(t, status.Needs, "%s %s is programmed and needs nothing", status.Kind, status.ID)
+		assert.Equal(t, tap.StateProgrammed, status.State, "%s %s: %s", status.Kind, status.ID,
+			status.Reason)
+		assert.NotEmpty(t, status.Needs, "%s %s is programmed and needs nothing", status.Kind,
+			status.ID)
 		for _, n := range status.Needs {
-			assert.True(t, owns(d.programs[n.Host], n.Owner), "%s %s needs %s of host %s, which is in no program", status.Kind, status.ID, n.Owner, n.Host)
+			assert.True(t, owns(d.programs[n.Host], n.Owner),
+				"%s %s needs %s of host %s, which is in no program", status.Kind, status.ID,
+				n.Owner, n.Host)
 		}
 	}
+
 	assert.Len(t, d.statuses, 3)
 	for _, p := range d.programs {
 		within(t, p)
@@ -93,17 +103,20 @@ func owns(p tap.Program, owner string) bool {
 	for _, o := range p.Ports {
 		found = found || o.Owner == owner
 	}
+
 	for _, o := range p.Mirrors {
 		found = found || o.Owner == owner
 	}
+
 	for _, o := range p.Flows {
 		found = found || o.Owner == owner
 	}
+
 	return found
 }
 
-// within holds a program to what a controller applies: objects that have an owner and names that fit, mirrors whose output is
-// a port of the program on their bridge, flows that can be encoded.
+// within holds a program to what a controller applies: objects that have an owner and names that
+// fit, mirrors whose output is a port of the program on their bridge, flows that can be encoded.
 func within(t *testing.T, p tap.Program) {
 	t.Helper()
 	const nameMax = 15 // IFNAMSIZ less the NUL
@@ -115,18 +128,24 @@ func within(t *testing.T, p tap.Program) {
 		assert.False(t, ports[o.Bridge+" "+o.Name], "port %s twice", o.Name)
 		ports[o.Bridge+" "+o.Name] = true
 	}
+
 	for _, o := range p.Mirrors {
 		assert.NotEmpty(t, o.Owner, "mirror %s has no owner", o.Name)
 		assert.NotEqual(t, p.Bridge.Name, o.Bridge, "mirror %s is on the tap bridge", o.Name)
-		assert.True(t, ports[o.Bridge+" "+o.Output], "mirror %s outputs to %s, which is no port of the program", o.Name, o.Output)
+		assert.True(t, ports[o.Bridge+" "+o.Output],
+			"mirror %s outputs to %s, which is no port of the program", o.Name, o.Output)
 	}
+
 	for _, o := range p.Tunnel.Peers {
-		assert.True(t, ports[p.Bridge.Name+" "+p.Tunnel.Port], "the tunnel leads to %s by %q, which is no port of the tap bridge", o.Addr, p.Tunnel.Port)
+		assert.True(t, ports[p.Bridge.Name+" "+p.Tunnel.Port],
+			"the tunnel leads to %s by %q, which is no port of the tap bridge", o.Addr,
+			p.Tunnel.Port)
 		assert.True(t, o.Addr.IsValid())
 		for _, owner := range o.Owners {
 			assert.True(t, owns(p, owner), "%s sends to %s and owns nothing", owner, o.Addr)
 		}
 	}
+
 	for _, o := range p.Flows {
 		assert.NotEmpty(t, o.Owner, "flow %v has no owner", &o.Mod)
 		assert.NotZero(t, o.Mod.Cookie, "flow %v has no cookie", &o.Mod)
@@ -148,7 +167,9 @@ func changeTellsWhatDiffers(t *testing.T, m plugin.Mirror) {
 	d.send(w)
 	d.wait(1)
 	d.forget()
-	d.send(tap.Change{Revision: 2, Hosts: w.Hosts, Guests: w.Guests, Attachments: w.Attachments, Services: w.Services, Flows: w.Flows})
+	d.send(tap.Change{Revision: 2, Hosts: w.Hosts, Guests: w.Guests, Attachments: w.Attachments,
+		Services: w.Services, Flows: w.Flows})
+
 	d.wait(2)
 	assert.Empty(t, d.programs, "nothing changed")
 	assert.Empty(t, d.statuses, "nothing changed")
@@ -203,7 +224,9 @@ func hostsWithoutProgram(t *testing.T, m plugin.Mirror) {
 	w.Hosts[1].Refused = "bridge brtap belongs to somebody else"
 	d.send(w)
 	d.wait(1)
-	assert.Empty(t, d.programs, "a host that was never observed, and one on which nothing may be programmed")
+	assert.Empty(t, d.programs,
+		"a host that was never observed, and one on which nothing may be programmed")
+
 	for _, s := range d.statuses {
 		assert.NotEqual(t, tap.StateProgrammed, s.State, "%s %s", s.Kind, s.ID)
 		assert.NotEmpty(t, s.Reason, "%s %s", s.Kind, s.ID)
@@ -237,7 +260,9 @@ func runEndsWithAnErrorOfTell(t *testing.T, m plugin.Mirror) {
 func checkAccepts(t *testing.T, m plugin.Mirror) {
 	d := drive(t, m)
 	d.send(world())
-	f := tap.Flow{ID: "f9", Name: "new", TapID: "s1", Type: tap.FlowVNIC, GuestID: "g2", Direction: tap.In, Enabled: true}
+	f := tap.Flow{ID: "f9", Name: "new", TapID: "s1", Type: tap.FlowVNIC, GuestID: "g2",
+		Direction: tap.In, Enabled: true}
+
 	got, err := m.Check(d.ctx, 1, tap.Resource{Flow: &f})
 	require.NoError(t, err)
 	require.NotNil(t, got.Flow)
@@ -246,7 +271,9 @@ func checkAccepts(t *testing.T, m plugin.Mirror) {
 	assert.Equal(t, want, *got.Flow, "the only NIC of the guest is filled in, and nothing else")
 	assert.True(t, f.MAC.IsZero(), "what was asked is left alone")
 
-	s := tap.Service{ID: "s9", Name: "new", Type: tap.ServiceGuest, TargetID: "g2", MAC: mac(9), IfName: "tap9", Key: 9}
+	s := tap.Service{ID: "s9", Name: "new", Type: tap.ServiceGuest, TargetID: "g2", MAC: mac(9),
+		IfName: "tap9", Key: 9}
+
 	got, err = m.Check(d.ctx, 1, tap.Resource{Service: &s})
 	require.NoError(t, err)
 	require.NotNil(t, got.Service)
@@ -263,11 +290,16 @@ func checkRejects(t *testing.T, m plugin.Mirror) {
 		conflict bool
 	}{
 		{"nothing", tap.Resource{}, "", false},
-		{"no such service", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s9", Type: tap.FlowVNIC, GuestID: "g2", Direction: tap.Both}}, "tap_id", false},
-		{"no such guest", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1", Type: tap.FlowVNIC, GuestID: "g9", Direction: tap.Both}}, "guest_id", false},
-		{"VLAN", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1", Type: tap.FlowVSwitch, HostID: "h1", WireID: "net0", VLAN: 4095, Direction: tap.Both}}, "vlan_id", false},
-		{"identical flow", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1", Type: tap.FlowVSwitch, HostID: "h1", WireID: "net0", Direction: tap.Both}}, "", true},
-		{"second service of a guest", tap.Resource{Service: &tap.Service{ID: "s9", Type: tap.ServiceGuest, TargetID: "g3"}}, "target_id", true},
+		{"no such service", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s9", Type: tap.FlowVNIC,
+			GuestID: "g2", Direction: tap.Both}}, "tap_id", false},
+		{"no such guest", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1", Type: tap.FlowVNIC,
+			GuestID: "g9", Direction: tap.Both}}, "guest_id", false},
+		{"VLAN", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1", Type: tap.FlowVSwitch,
+			HostID: "h1", WireID: "net0", VLAN: 4095, Direction: tap.Both}}, "vlan_id", false},
+		{"identical flow", tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1",
+			Type: tap.FlowVSwitch, HostID: "h1", WireID: "net0", Direction: tap.Both}}, "", true},
+		{"second service of a guest", tap.Resource{Service: &tap.Service{ID: "s9",
+			Type: tap.ServiceGuest, TargetID: "g3"}}, "target_id", true},
 	} {
 		_, err := m.Check(d.ctx, 1, test.give)
 		var no *tap.Rejection
@@ -288,15 +320,18 @@ func checkWaits(t *testing.T, m plugin.Mirror) {
 	d.send(w)
 	answer := make(chan error, 1)
 	go func() {
-		_, err := m.Check(d.ctx, 2, tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1", Type: tap.FlowVNIC, GuestID: late.ID, Direction: tap.Both}})
+		_, err := m.Check(d.ctx, 2, tap.Resource{Flow: &tap.Flow{ID: "f9", TapID: "s1",
+			Type: tap.FlowVNIC, GuestID: late.ID, Direction: tap.Both}})
 		answer <- err
 	}()
+
 	d.wait(1)
 	select {
 	case err := <-answer:
 		t.Fatalf("answered before its revision: %v", err)
 	default:
 	}
+
 	d.send(tap.Change{Revision: 2, Guests: []tap.Guest{late}})
 	select {
 	case err := <-answer:

@@ -39,17 +39,21 @@ type driver struct {
 func drive(t *testing.T, m plugin.Mirror) *driver {
 	t.Helper()
 	require.NoError(t, m.Configure(t.Context(), nil))
-	d := &driver{t: t, changes: make(chan tap.Change), ended: make(chan struct{}), arrived: make(chan struct{}, 1)}
+	d := &driver{t: t, changes: make(chan tap.Change), ended: make(chan struct{}),
+		arrived: make(chan struct{}, 1)}
+
 	d.forget()
 	d.ctx, d.cancel = context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	go func() {
 		defer close(d.ended)
 		d.err = m.Run(d.ctx, d.changes, d.tell)
 	}()
+
 	t.Cleanup(func() {
 		d.cancel()
 		<-d.ended
 	})
+
 	return d
 }
 
@@ -60,20 +64,25 @@ func (d *driver) tell(r tap.Result) error {
 	defer d.telling.Store(false)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+
 	if r.Revision < d.revision {
 		d.t.Errorf("revision %d was told after %d", r.Revision, d.revision)
 	}
+
 	d.revision = r.Revision
 	for _, p := range r.Programs {
 		d.programs[p.Host] = p
 	}
+
 	for _, s := range r.Statuses {
 		d.statuses[string(s.Kind)+" "+s.ID] = s
 	}
+
 	select {
 	case d.arrived <- struct{}{}:
 	default:
 	}
+
 	return d.refuse
 }
 
@@ -104,6 +113,7 @@ func (d *driver) wait(revision uint64) {
 		if now >= revision {
 			return
 		}
+
 		select {
 		case <-d.arrived:
 		case <-d.ended:
@@ -127,32 +137,41 @@ func (d *driver) end() error {
 
 func mac(n byte) tap.MAC { return tap.MAC{0x52, 0x54, 0, 0, 0, n} }
 
-// world is a snapshot, revision 1: guest g1 and bridge br0 of host h1 are mirrored to guest g3, whose tap NIC is on host h2.
+// world is a snapshot, revision 1: guest g1 and bridge br0 of host h1 are mirrored to guest g3,
+// whose tap NIC is on host h2.
 func world() tap.Change {
 	host := func(id string, n byte) tap.Host {
 		return tap.Host{
-			ID: "h" + id, Name: "host-" + id, TunnelIP: netip.AddrFrom4([4]byte{192, 0, 2, n}), Wires: map[string]string{"net0": "br0"},
+			ID: "h" + id, Name: "host-" + id, TunnelIP: netip.AddrFrom4([4]byte{192, 0, 2, n}),
+			Wires:    map[string]string{"net0": "br0"},
 			Observed: true, Connected: true,
 			Bridges: []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: []string{"eth0"}}},
 		}
 	}
+
 	guest := func(id string, n byte, port string) tap.Guest {
 		return tap.Guest{ID: id, Name: "vm-" + id, NICs: []tap.NIC{{
-			MAC: mac(n), Locations: []tap.Location{{Host: "h1", Bridge: "br0", Port: port, OFPort: uint32(n)}}}}}
+			MAC: mac(n), Locations: []tap.Location{{Host: "h1", Bridge: "br0", Port: port,
+				OFPort: uint32(n)}}}}}
 	}
+
 	h1, h2 := host("1", 1), host("2", 2)
 	h2.TapPorts = []tap.TapPort{{Name: "tap1", OFPort: 1, MAC: mac(0x31)}}
 	return tap.Change{
 		Revision: 1, Reset: true,
-		Hosts:       []tap.Host{h1, h2},
-		Guests:      []tap.Guest{guest("g1", 1, "vnet1"), guest("g2", 2, "vnet2")},
-		Attachments: []tap.Attachment{{ServiceID: "s1", Locations: []tap.Location{{Host: "h2", Bridge: "brtap", Port: "tap1", OFPort: 1}}}},
+		Hosts:  []tap.Host{h1, h2},
+		Guests: []tap.Guest{guest("g1", 1, "vnet1"), guest("g2", 2, "vnet2")},
+		Attachments: []tap.Attachment{{ServiceID: "s1",
+			Locations: []tap.Location{{Host: "h2", Bridge: "brtap", Port: "tap1", OFPort: 1}}}},
 		Services: []tap.Service{
-			{ID: "s1", Name: "collector", Type: tap.ServiceGuest, TargetID: "g3", MAC: mac(0x31), IfName: "tap1", Enabled: true, Key: 7},
+			{ID: "s1", Name: "collector", Type: tap.ServiceGuest, TargetID: "g3", MAC: mac(0x31),
+				IfName: "tap1", Enabled: true, Key: 7},
 		},
 		Flows: []tap.Flow{
-			{ID: "f1", Name: "nic", TapID: "s1", Type: tap.FlowVNIC, GuestID: "g1", MAC: mac(1), Direction: tap.Out, Enabled: true, Created: time.Unix(1, 0).UTC()},
-			{ID: "f2", Name: "switch", TapID: "s1", Type: tap.FlowVSwitch, HostID: "h1", WireID: "net0", Direction: tap.Both, Enabled: true, Created: time.Unix(2, 0).UTC()},
+			{ID: "f1", Name: "nic", TapID: "s1", Type: tap.FlowVNIC, GuestID: "g1", MAC: mac(1),
+				Direction: tap.Out, Enabled: true, Created: time.Unix(1, 0).UTC()},
+			{ID: "f2", Name: "switch", TapID: "s1", Type: tap.FlowVSwitch, HostID: "h1",
+				WireID: "net0", Direction: tap.Both, Enabled: true, Created: time.Unix(2, 0).UTC()},
 		},
 	}
 }

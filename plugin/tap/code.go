@@ -26,15 +26,15 @@ const (
 const (
 	CodeServiceAbsent   Code = "tap_service_absent"   // the service does not exist
 	CodeServiceDisabled Code = "tap_service_disabled" // the service is disabled
-	CodeNICAbsent       Code = "tap_nic_absent"       // a guest's tap NIC is not plugged on any host
-	CodeNICUnknown      Code = "tap_nic_unknown"      // the host has no physical NIC of that address
+	CodeNICAbsent       Code = "tap_nic_absent"       // a guest's NIC is not plugged on any host
+	CodeNICUnknown      Code = "tap_nic_unknown"      // the host has no NIC of that address
 	CodeNICOpening      Code = "tap_nic_opening"      // the switch has given it no port number yet
 	CodeNICMoving       Code = "tap_nic_moving"       // it is being moved to the tap bridge
 	CodeNICJoining      Code = "tap_nic_joining"      // a physical NIC is joining the tap bridge
 	CodeNICUnidentified Code = "tap_nic_unidentified" // the switch has not reported its address yet
 	CodeNICInUse        Code = "tap_nic_in_use"       // something else on the host uses it
 	CodeNICReplaced     Code = "tap_nic_replaced"     // its address is not the declared one
-	CodeNICFailed       Code = "tap_nic_failed"       // the switch reports an error (Interface:error)
+	CodeNICFailed       Code = "tap_nic_failed"       // the switch reports an Interface:error
 	CodeNICDown         Code = "tap_nic_down"         // admin_state or link_state is down
 
 	CodeDestinationDisputed Code = "destination_disputed" // another place claims the tap NIC

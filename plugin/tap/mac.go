@@ -22,7 +22,8 @@ func ParseMAC(s string) (MAC, error) {
 		valid = err == nil && (len(octet) == 2 || octet[2] == ':' || octet[2] == '-')
 	}
 	if !valid {
-		return MAC{}, fmt.Errorf("%q is not a MAC address: want six octets such as 52:54:00:12:34:56", s)
+		return MAC{}, fmt.Errorf("%q is not a MAC address: want six octets such as "+
+			"52:54:00:12:34:56", s)
 	}
 	return m, nil
 }

@@ -51,7 +51,8 @@ func TestMACInJSON(t *testing.T) {
 }
 
 func TestMulticast(t *testing.T) {
-	for text, want := range map[string]bool{"52:54:00:12:34:56": false, "01:00:5e:00:00:01": true, "ff:ff:ff:ff:ff:ff": true} {
+	for text, want := range map[string]bool{"52:54:00:12:34:56": false, "01:00:5e:00:00:01": true,
+		"ff:ff:ff:ff:ff:ff": true} {
 		m, err := tap.ParseMAC(text)
 		require.NoError(t, err)
 		assert.Equal(t, want, m.IsMulticast(), text)
@@ -59,7 +60,8 @@ func TestMulticast(t *testing.T) {
 }
 
 func TestParseDirection(t *testing.T) {
-	for give, want := range map[string]tap.Direction{"": tap.Both, "IN": tap.In, "in": tap.In, "Out": tap.Out, "BOTH": tap.Both} {
+	for give, want := range map[string]tap.Direction{"": tap.Both, "IN": tap.In, "in": tap.In,
+		"Out": tap.Out, "BOTH": tap.Both} {
 		got, err := tap.ParseDirection(give)
 		require.NoError(t, err, give)
 		assert.Equal(t, want, got, give)
@@ -94,7 +96,8 @@ func FuzzParseMAC(f *testing.F) {
 }
 
 func TestParseMACWantsSeparatorsInPlace(t *testing.T) {
-	for _, wrong := range []string{"5:254:00:12:34:56", "52540012345600000", "52:54:00:12:34", "52:54:00:12:34:5", "52:54:00:12:34:56:", "52:54:00:12:34:567", "g2:54:00:12:34:56"} {
+	for _, wrong := range []string{"5:254:00:12:34:56", "52540012345600000", "52:54:00:12:34",
+		"52:54:00:12:34:5", "52:54:00:12:34:56:", "52:54:00:12:34:567", "g2:54:00:12:34:56"} {
 		if m, err := tap.ParseMAC(wrong); err == nil || !m.IsZero() {
 			t.Errorf("ParseMAC(%q) = %v, %v", wrong, m, err)
 		}

@@ -1,5 +1,5 @@
-// Command tapline-mirror is the mirror logic as a plugin for SDN controllers. A controller starts it; started by hand it
-// says so and exits.
+// Command tapline-mirror is the mirror logic as a plugin for SDN controllers. A controller starts
+// it. Started by hand it says so and exits.
 package main
 
 import (
@@ -10,12 +10,14 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 )
 
-// gcPercent is how much garbage there may be beside what lives, in percent of that. A change makes little of it.
+// gcPercent is GOGC: garbage may take this percentage of the live heap. Most of the heap lives as
+// long as the process, and a change makes little garbage.
 const gcPercent = 25
 
 func main() {
 	if _, chosen := os.LookupEnv("GOGC"); !chosen {
 		debug.SetGCPercent(gcPercent)
 	}
+
 	plugin.Serve(mirror.New())
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
-// kind is set by the linker: "version" speaks another protocol version, "cookie" is a plugin of another program.
+// kind is set by the linker: "version" speaks another protocol version, "cookie" is a plugin of
+// another program.
 var kind string
 
 func main() {
