@@ -28,7 +28,7 @@ func TestClosedPortWithoutController(t *testing.T) {
 
 	closed := func(when string) {
 		t.Helper()
-		atNear, atFar := near.anew(t), far.anew(t)
+		atNear, atFar := near.again(t, nil), far.again(t, nil)
 		sent := capture(t, dead.Node, "eth0", lab.Out)
 		broadcast := lab.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 		frames := numbered(dead.MAC(), broadcast, 0, 64, 200)
