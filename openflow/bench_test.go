@@ -28,7 +28,8 @@ func TestAppendFlowModDoesNotAllocate(t *testing.T) {
 	add := &openflow.BundleAdd{BundleID: 1, Message: m}
 	buf := make([]byte, 0, 1024)
 	for _, m := range []openflow.Message{m, add} {
-		if n := testing.AllocsPerRun(100, func() { _, _ = openflow.AppendMessage(buf, 1, m) }); n != 0 {
+		if n := testing.AllocsPerRun(100,
+			func() { _, _ = openflow.AppendMessage(buf, 1, m) }); n != 0 {
 			t.Errorf("AppendMessage(%T) allocates %v times", m, n)
 		}
 	}
@@ -40,8 +41,10 @@ func BenchmarkAppendFlowMod(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
+
 	for b.Loop() {
 		if buf, err = openflow.AppendMessage(buf[:0], 1, m); err != nil {
 			b.Fatal(err)
@@ -63,16 +66,21 @@ func BenchmarkParseFlowMod(b *testing.B) {
 // statsReply is a reply with the statistics of 1,000 flows, in as many messages as it takes.
 func statsReply(b *testing.B) (parts []*openflow.MultipartReply) {
 	b.Helper()
+
 	for len(parts) < 3 {
 		flows := make(openflow.FlowStatsReply, 0, 400)
 		for i := range min(400, 1000-400*len(parts)) {
 			m := deliver()
 			m.Match[0] = oxm.InPort(openflow.PortNo(i + 1))
-			flows = append(flows, openflow.FlowStats{Table: m.Table, Duration: time.Second, Priority: m.Priority, Match: m.Match,
-				Instructions: m.Instructions})
+			flows = append(flows,
+				openflow.FlowStats{Table: m.Table, Duration: time.Second, Priority: m.Priority,
+					Match:        m.Match,
+					Instructions: m.Instructions})
 		}
+
 		parts = append(parts, &openflow.MultipartReply{Body: flows})
 	}
+
 	return parts
 }
 
@@ -83,8 +91,10 @@ func BenchmarkParseFlowStats1000(b *testing.B) {
 		messages = append(messages, encode(b, 1, part))
 		size += len(messages[len(messages)-1])
 	}
+
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
+
 	for b.Loop() {
 		for _, msg := range messages {
 			if _, _, err := openflow.Parse(msg); err != nil {
@@ -98,6 +108,7 @@ func BenchmarkAppendFlowStats1000(b *testing.B) {
 	parts := statsReply(b)
 	buf := make([]byte, 0, 1<<16)
 	b.ReportAllocs()
+
 	for b.Loop() {
 		for _, part := range parts {
 			if _, err := openflow.AppendMessage(buf, 1, part); err != nil {

@@ -16,13 +16,16 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(b)
 	}
+
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > openflow.MaxMessageLen {
 			return
 		}
+
 		if len(b) >= openflow.HeaderLen {
 			b[2], b[3] = byte(len(b)>>8), byte(len(b))
 		}
+
 		m, _, err := openflow.Parse(b)
 		checkParse(t, b, m, err)
 	})

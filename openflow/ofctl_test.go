@@ -21,6 +21,7 @@ func ofctl(t *testing.T, args ...string) []string {
 	if err != nil {
 		t.Fatalf("ovs-ofctl %s: %v\n%.2000s", strings.Join(args, " "), err, out)
 	}
+
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
@@ -30,6 +31,7 @@ func writeFile(t *testing.T, name string, data []byte) string {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	return path
 }
 
@@ -44,6 +46,7 @@ func printed(t *testing.T, stream []byte) []string {
 			lines = append(lines, xids.ReplaceAllString(line, ""))
 		}
 	}
+
 	return lines
 }
 
@@ -63,18 +66,24 @@ func TestFlowModsAgainstOVS(t *testing.T) {
 		if stream, err = openflow.AppendMessage(stream, uint32(i+1), mods[i]); err != nil {
 			t.Fatal(err)
 		}
+
 		text.WriteString(mods[i].String() + "\n")
 	}
+
 	ours := printed(t, stream)
 	var theirs []string
-	for _, line := range ofctl(t, "--no-names", "-O", "OpenFlow13", "parse-flows", writeFile(t, "flows", []byte(text.String()))) {
+	for _, line := range ofctl(t, "--no-names", "-O", "OpenFlow13", "parse-flows",
+		writeFile(t, "flows", []byte(text.String()))) {
 		if strings.HasPrefix(line, "OFPT_") {
 			theirs = append(theirs, xids.ReplaceAllString(line, ""))
 		}
 	}
+
 	if len(ours) != n || len(theirs) != n {
-		t.Fatalf("ovs-ofctl printed %d of our messages and %d of its own, want %d of each", len(ours), len(theirs), n)
+		t.Fatalf("ovs-ofctl printed %d of our messages and %d of its own, want %d of each",
+			len(ours), len(theirs), n)
 	}
+
 	for i := range mods {
 		if ours[i] != theirs[i] {
 			t.Errorf("flow %d, %v\n ours   %s\n theirs %s", i, mods[i], ours[i], theirs[i])
@@ -86,14 +95,19 @@ func TestFlowModsAgainstOVS(t *testing.T) {
 // for those of types that it does not know, and what it reads is what we meant.
 func TestMessagesAgainstOVS(t *testing.T) {
 	ovs.Need(t, "ovs-ofctl")
+
 	// What Open vSwitch 3.1 does not take: prerequisites missing on purpose,
 	// raw parts, PBB, and messages that it never receives or sends.
 	refused := map[string]bool{
-		"experimenter": true, "type 99": true, "flow mod": true, "bundle add": true, "flow removed": true,
-		"packet out": true, "group mod": true, "flow stats request": true, "flow stats reply": true,
-		"flow monitor request": true, "flow monitor reply": true, "experimenter request": true, "experimenter reply": true,
+		"experimenter": true, "type 99": true, "flow mod": true, "bundle add": true,
+		"flow removed": true,
+		"packet out":   true, "group mod": true, "flow stats request": true,
+		"flow stats reply":     true,
+		"flow monitor request": true, "flow monitor reply": true, "experimenter request": true,
+		"experimenter reply":   true,
 		"table features reply": true, "bundle add padded": true,
 	}
+
 	want := map[string]string{
 		"features reply":      "dpid:0000000000000001",
 		"get config reply":    "miss_send_len=128",
@@ -118,11 +132,13 @@ func TestMessagesAgainstOVS(t *testing.T) {
 	}
 	for name, m := range messages() {
 		t.Run(name, func(t *testing.T) {
-			out := strings.Join(ofctl(t, "--no-names", "ofp-parse", writeFile(t, "message", encode(t, 1, m))), "\n")
+			out := strings.Join(ofctl(t, "--no-names", "ofp-parse",
+				writeFile(t, "message", encode(t, 1, m))), "\n")
 			bad := strings.Contains(out, "***decode error")
 			if bad != refused[name] {
 				t.Errorf("ovs-ofctl prints %.600s", out)
 			}
+
 			if !strings.Contains(out, want[name]) {
 				t.Errorf("ovs-ofctl prints %.600s, want %q", out, want[name])
 			}
@@ -141,16 +157,20 @@ func TestErrorNamesAgainstOVS(t *testing.T) {
 			if !ok {
 				continue
 			}
+
 			out, err := exec.Command("ovs-ofctl", "print-error", "OFP"+name).CombinedOutput()
 			if err != nil {
 				continue // Open vSwitch does not use all of them.
 			}
+
 			compared++
-			if want := fmt.Sprintf("OpenFlow 1.3: vendor 0, type %d, code %d\n", typ, code); !strings.Contains(string(out), want) {
+			if want := fmt.Sprintf("OpenFlow 1.3: vendor 0, type %d, code %d\n", typ,
+				code); !strings.Contains(string(out), want) {
 				t.Errorf("%v is type %d code %d here, but ovs-ofctl says\n%s", &e, typ, code, out)
 			}
 		}
 	}
+
 	if compared < 70 {
 		t.Errorf("only %d names compared", compared)
 	}

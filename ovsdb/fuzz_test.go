@@ -19,30 +19,39 @@ func FuzzValue(f *testing.F) {
 		types = append(types, tc.typ)
 		f.Add([]byte(tc.text), i)
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte, n int) {
 		typ := types[int(uint(n)%uint(len(types)))]
 		v, err := ovsdb.ParseValue(text, typ)
 		if (v == nil) != (err != nil) {
 			t.Fatalf("%s is %v, %v", text, v, err)
 		}
+
 		if err != nil {
 			return
 		}
+
 		out, err := ovsdb.AppendValue(nil, v)
 		if err != nil {
 			t.Fatalf("%s is %v: %v", text, v, err)
 		}
+
 		again, err := ovsdb.ParseValue(out, typ)
 		if err != nil || !ovsdb.Equal(v, again) {
 			t.Fatalf("%s is %v, written as %s is %v, %v", text, v, out, again, err)
 		}
+
 		if typ == nil {
 			return
 		}
-		if now, err := ovsdb.ApplyDiff(typ.Default(), v, typ); err != nil || !ovsdb.Equal(now, v) && typ.Min == 0 {
+
+		if now, err := ovsdb.ApplyDiff(typ.Default(), v, typ); err != nil || !ovsdb.Equal(now, v) &&
+			typ.Min == 0 {
 			t.Fatalf("difference %v to nothing makes %v, %v", v, now, err)
 		}
-		if now, err := ovsdb.ApplyDiff(v, v, typ); err != nil || typ.Max > 1 && !ovsdb.Equal(now, typ.Default()) {
+
+		if now, err := ovsdb.ApplyDiff(v, v, typ); err != nil || typ.Max > 1 &&
+			!ovsdb.Equal(now, typ.Default()) {
 			t.Fatalf("difference of %v to itself makes %v, %v", v, now, err)
 		}
 	})
@@ -57,16 +66,20 @@ func FuzzSchema(f *testing.F) {
 		if (db == nil) != (err != nil) {
 			t.Fatalf("%v, %v", db, err)
 		}
+
 		if err != nil {
 			return
 		}
+
 		for _, table := range db.Tables {
 			for _, c := range table.Columns {
 				out, err := ovsdb.AppendValue(nil, c.Type.Default())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if v, err := ovsdb.ParseValue(out, &c.Type); err != nil || !ovsdb.Equal(v, c.Type.Default()) {
+
+				if v, err := ovsdb.ParseValue(out, &c.Type); err != nil ||
+					!ovsdb.Equal(v, c.Type.Default()) {
 					t.Fatalf("default %s of %v reads as %v, %v", out, &c.Type, v, err)
 				}
 			}
@@ -78,7 +91,8 @@ func FuzzSchema(f *testing.F) {
 // change of every row.
 func FuzzUpdates(f *testing.F) {
 	db := schema(f)
-	f.Add([]byte(`{"T":{"` + text1 + `":{"modify":{"refs":["set",[["uuid","` + text2 + `"]]],"ids":["map",[["a","b"]]]}}}}`))
+	f.Add([]byte(`{"T":{"` + text1 + `":{"modify":{"refs":["set",[["uuid","` + text2 +
+		`"]]],"ids":["map",[["a","b"]]]}}}}`))
 	f.Add([]byte(`{"T":{"` + text1 + `":{"new":{"name":"x"},"old":{}}}}`))
 	f.Add([]byte(`[true,"` + text1 + `",{"Empty":{"` + text2 + `":{"delete":null}}}]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -89,11 +103,13 @@ func FuzzUpdates(f *testing.F) {
 			if err := []error{err1, err2, err3}[i]; (u == nil) != (err != nil) {
 				t.Fatalf("form %d: %v, %v", i+1, u, err)
 			}
+
 			for _, table := range u {
 				for _, row := range table.Rows {
 					if row.Change == 0 || (row.Row == nil) != (row.Change == ovsdb.RowDelete) {
 						t.Fatalf("form %d: %+v", i+1, row)
 					}
+
 					if _, err := ovsdb.AppendRow(nil, row.Row); err != nil {
 						t.Fatal(err)
 					}
@@ -112,14 +128,17 @@ func FuzzResults(f *testing.F) {
 		for i := range ops {
 			ops[i] = ovsdb.Select{Table: "T"}
 		}
+
 		results, err := ovsdb.ParseResults(text, ops)
 		if (results == nil) != (err != nil) || err == nil && len(results) != len(ops) {
 			t.Fatalf("%v, %v", results, err)
 		}
+
 		again, err2 := ovsdb.ParseResults(text, ops)
 		if !cmp.Equal(results, again) || (err == nil) != (err2 == nil) {
 			t.Fatalf("%v, then %v", results, again)
 		}
+
 		var failed *ovsdb.OperationError
 		if errors.As(err, &failed) && failed.Index > len(ops) {
 			t.Fatalf("operation %d of %d failed", failed.Index, len(ops))
@@ -132,27 +151,34 @@ func FuzzResults(f *testing.F) {
 func FuzzOperation(f *testing.F) {
 	for _, seed := range []string{
 		`{"op":"insert","table":"T","row":{"a":["set",[["named-uuid","r2"]]],"b":1},"uuid-name":"r1","uuid":"` + text1 + `"}`,
-		`{"op":"mutate","table":"T","where":[["_uuid","==",["uuid","` + text1 + `"]]],"mutations":[["n","+=",1.5]]}`,
+		`{"op":"mutate","table":"T","where":[["_uuid","==",["uuid","` + text1 +
+			`"]]],"mutations":[["n","+=",1.5]]}`,
 		`{"op":"wait","table":"T","where":[],"columns":["a"],"until":"==","rows":[{"a":true}],"timeout":0}`,
-		`{"op":"assert","lock":"l"}`, `{"op":"comment","comment":"c"}`, `{"op":"commit","durable":true}`,
+		`{"op":"assert","lock":"l"}`, `{"op":"comment","comment":"c"}`,
+		`{"op":"commit","durable":true}`,
 	} {
 		f.Add([]byte(seed))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		op, err := ovsdb.ParseOperation(text)
 		if (op == nil) != (err != nil) {
 			t.Fatalf("%v, %v", op, err)
 		}
+
 		if err != nil {
 			return
 		}
+
 		out, err := ovsdb.AppendOperation(nil, op)
 		if assert, ok := op.(ovsdb.Assert); ok && assert.Lock == "" {
 			return // has no lock, and cannot be written
 		}
+
 		if err != nil {
 			t.Fatalf("%s is %#v: %v", text, op, err)
 		}
+
 		again, err := ovsdb.ParseOperation(out)
 		if d := cmp.Diff(op, again, cmpopts.EquateEmpty()); d != "" || err != nil {
 			t.Fatalf("%s, written as %s: %v\n%s", text, out, err, d)

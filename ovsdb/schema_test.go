@@ -28,6 +28,7 @@ func schema(t testing.TB) *ovsdb.DatabaseSchema {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return db
 }
 
@@ -36,19 +37,32 @@ func TestSchema(t *testing.T) {
 	if db.Name != "Test" || db.Version != "1.2.3" || db.Checksum != "1 2" || len(db.Tables) != 2 {
 		t.Fatalf("got %+v", db)
 	}
+
 	table := db.Tables["T"]
-	if !table.IsRoot || table.MaxRows != 7 || !cmp.Equal(table.Indexes, [][]string{{"name", "n"}}) || db.Tables["Empty"].MaxRows != math.MaxInt64 {
+	if !table.IsRoot || table.MaxRows != 7 ||
+		!cmp.Equal(table.Indexes, [][]string{{"name", "n"}}) ||
+		db.Tables["Empty"].MaxRows != math.MaxInt64 {
 		t.Fatalf("got %+v", table)
 	}
+
 	want := map[string]ovsdb.ColumnSchema{
 		"name": {Immutable: true, Type: *scalar(ovsdb.TypeString)},
-		"n":    {Ephemeral: true, Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeInteger, MinInteger: new(int64(-1)), MaxInteger: new(int64(4095))}, Min: 1, Max: 1}},
-		"r":    {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeReal, MinReal: new(0.5)}, Max: 1}},
-		"mode": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeString, Enum: ovsdb.StringSet("a", "b")}, Max: 1}},
-		"refs": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeUUID, RefTable: "T", WeakRef: true}, Max: ovsdb.Unlimited}},
-		"ids":  {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeString}, Value: &ovsdb.BaseType{Type: ovsdb.TypeString, MaxLength: new(int64(9))}, Max: ovsdb.Unlimited}},
-		"one":  {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeString}, Value: &ovsdb.BaseType{Type: ovsdb.TypeInteger}, Min: 1, Max: 1}},
-		"many": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeInteger}, Min: 1, Max: 3}},
+		"n": {Ephemeral: true,
+			Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeInteger,
+				MinInteger: new(int64(-1)), MaxInteger: new(int64(4095))}, Min: 1, Max: 1}},
+		"r": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeReal,
+			MinReal: new(0.5)}, Max: 1}},
+		"mode": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeString,
+			Enum: ovsdb.StringSet("a", "b")}, Max: 1}},
+		"refs": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeUUID, RefTable: "T",
+			WeakRef: true}, Max: ovsdb.Unlimited}},
+		"ids": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeString},
+			Value: &ovsdb.BaseType{Type: ovsdb.TypeString,
+				MaxLength: new(int64(9))}, Max: ovsdb.Unlimited}},
+		"one": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeString},
+			Value: &ovsdb.BaseType{Type: ovsdb.TypeInteger}, Min: 1, Max: 1}},
+		"many": {Type: ovsdb.ColumnType{Key: ovsdb.BaseType{Type: ovsdb.TypeInteger}, Min: 1,
+			Max: 3}},
 	}
 	for name, w := range want {
 		w.Name = name
@@ -56,8 +70,10 @@ func TestSchema(t *testing.T) {
 			t.Errorf("column %s: %s", name, d)
 		}
 	}
+
 	defaults := map[string]ovsdb.Value{
-		"name": ovsdb.String(""), "n": ovsdb.Integer(0), "r": ovsdb.Set{}, "refs": ovsdb.Set{}, "ids": ovsdb.Map{},
+		"name": ovsdb.String(""), "n": ovsdb.Integer(0), "r": ovsdb.Set{}, "refs": ovsdb.Set{},
+		"ids": ovsdb.Map{},
 		"one": ovsdb.Map{{ovsdb.String(""), ovsdb.Integer(0)}}, "many": ovsdb.Set{ovsdb.Integer(0)},
 	}
 	for name, w := range defaults {
@@ -70,13 +86,19 @@ func TestSchema(t *testing.T) {
 func TestSchemaRefuses(t *testing.T) {
 	column := func(typ string) string { return `{"name":"D","tables":{"T":{"columns":{"c":{"type":` + typ + `}}}}}` }
 	for name, text := range map[string]string{
-		"no name": `{"tables":{}}`, "wrong name": `{"name":"a b"}`, "no tables": `{"name":"D","tables":[]}`,
-		"wrong table": `{"name":"D","tables":{"a-b":{}}}`, "wrong column": `{"name":"D","tables":{"T":{"columns":{"-":{"type":"string"}}}}}`,
-		"maxRows": `{"name":"D","tables":{"T":{"maxRows":0}}}`, "no type": `{"name":"D","tables":{"T":{"columns":{"c":{}}}}}`,
-		"unknown type": column(`"text"`), "no key": column(`{}`), "min": column(`{"key":"string","min":2,"max":3}`),
-		"max": column(`{"key":"string","max":0}`), "max word": column(`{"key":"string","max":"many"}`),
-		"no base type": column(`{"key":{}}`), "refType": column(`{"key":{"type":"uuid","refType":"soft"}}`),
-		"enum": column(`{"key":{"type":"integer","enum":["set",["a"]]}}`),
+		"no name": `{"tables":{}}`, "wrong name": `{"name":"a b"}`,
+		"no tables":    `{"name":"D","tables":[]}`,
+		"wrong table":  `{"name":"D","tables":{"a-b":{}}}`,
+		"wrong column": `{"name":"D","tables":{"T":{"columns":{"-":{"type":"string"}}}}}`,
+		"maxRows":      `{"name":"D","tables":{"T":{"maxRows":0}}}`,
+		"no type":      `{"name":"D","tables":{"T":{"columns":{"c":{}}}}}`,
+		"unknown type": column(`"text"`), "no key": column(`{}`),
+		"min":          column(`{"key":"string","min":2,"max":3}`),
+		"max":          column(`{"key":"string","max":0}`),
+		"max word":     column(`{"key":"string","max":"many"}`),
+		"no base type": column(`{"key":{}}`),
+		"refType":      column(`{"key":{"type":"uuid","refType":"soft"}}`),
+		"enum":         column(`{"key":{"type":"integer","enum":["set",["a"]]}}`),
 	} {
 		if db, err := ovsdb.ParseSchema([]byte(text)); err == nil || db != nil {
 			t.Errorf("%s: %s became %+v", name, text, db)
@@ -92,8 +114,10 @@ func TestSchemaOfOpenVSwitch(t *testing.T) {
 		}
 		t.Skip(err)
 	}
+
 	db, err := ovsdb.ParseSchema(text)
-	if err != nil || db.Name != "Open_vSwitch" || db.Tables["Mirror"].Columns["output_port"].Type.Key.RefTable != "Port" {
+	if err != nil || db.Name != "Open_vSwitch" ||
+		db.Tables["Mirror"].Columns["output_port"].Type.Key.RefTable != "Port" {
 		t.Fatalf("got %+v, %v", db, err)
 	}
 }

@@ -28,16 +28,18 @@ func delivery(n int) []flowtable.Flow {
 			Match: oxm.Match{oxm.Metadata(uint64(i))},
 			Instructions: []action.Instruction{action.ApplyActions{
 				action.SetField{Field: oxm.TunnelID(uint64(i))},
-				action.SetField{Field: oxm.TunDst(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))},
+				action.SetField{Field: oxm.TunDst(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8),
+					byte(i)}))},
 				action.Output{Port: 1},
 			}},
 		}
 	}
+
 	return list
 }
 
-// BenchmarkBundle installs flows in one bundle in a real switch, by Apply and by ovs-ofctl in turn, and tells the rates of both
-// and their ratio: above 1, Apply is the faster.
+// BenchmarkBundle installs flows in one bundle in a real switch, by Apply and by ovs-ofctl in turn,
+// and tells the rates of both and their ratio: above 1, Apply is the faster.
 func BenchmarkBundle(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -49,9 +51,11 @@ func BenchmarkBundle(b *testing.B) {
 			var ours, peers []time.Duration
 			for b.Loop() {
 				start := time.Now()
+
 				if err := flowtable.Apply(b.Context(), conn, adds); err != nil {
 					b.Fatal(err)
 				}
+
 				ours = append(ours, time.Since(start))
 				clearFlows(b, s)
 				start = time.Now()
@@ -59,6 +63,7 @@ func BenchmarkBundle(b *testing.B) {
 				peers = append(peers, time.Since(start))
 				clearFlows(b, s)
 			}
+
 			mine, peer := median(ours), median(peers)
 			b.ReportMetric(float64(n)/mine.Seconds(), "ours-flow-mods/s")
 			b.ReportMetric(float64(n)/peer.Seconds(), "ovs-ofctl-flow-mods/s")
@@ -80,10 +85,12 @@ func flowFile(b *testing.B, flows []flowtable.Flow) string {
 		m := f.Add()
 		fmt.Fprintln(&text, &m)
 	}
+
 	path := filepath.Join(b.TempDir(), "flows")
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
+
 	return path
 }
 
@@ -109,9 +116,11 @@ func BenchmarkApplyOne(b *testing.B) {
 func BenchmarkDump(b *testing.B) {
 	s := ovs.StartBridge(b)
 	conn := dial(b, s)
-	if err := flowtable.Apply(b.Context(), conn, flowtable.Diff(delivery(benchFlows), nil, flowtable.Options{})); err != nil {
+	if err := flowtable.Apply(b.Context(), conn,
+		flowtable.Diff(delivery(benchFlows), nil, flowtable.Options{})); err != nil {
 		b.Fatal(err)
 	}
+
 	for b.Loop() {
 		if have, err := flowtable.Dump(b.Context(), conn); err != nil || len(have) != benchFlows {
 			b.Fatalf("%d flows, %v", len(have), err)
@@ -126,7 +135,9 @@ func BenchmarkDiff(b *testing.B) {
 	for i := range 10 {
 		have[i*100].Cookie++
 	}
+
 	b.ReportAllocs()
+
 	for b.Loop() {
 		if mods := flowtable.Diff(want, have, flowtable.Options{}); len(mods) != 10 {
 			b.Fatalf("%d mods, want 10", len(mods))

@@ -27,14 +27,17 @@ func connectTo(t *testing.T, answer func(openflow.Message) openflow.Message) *of
 		defer far.Close()
 		speak(far, answer)
 	}()
+
 	conn, err := ofconn.Handshake(t.Context(), near, ofconn.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		conn.Close()
 		<-done
 	})
+
 	return conn
 }
 
@@ -46,15 +49,19 @@ func speak(nc net.Conn, answer func(openflow.Message) openflow.Message) {
 		if _, err := io.ReadFull(nc, buf[:openflow.HeaderLen]); err != nil {
 			return
 		}
+
 		b := buf[:openflow.PeekLength(buf)]
 		if _, err := io.ReadFull(nc, b[openflow.HeaderLen:]); err != nil {
 			return
 		}
+
 		m, xid, err := openflow.Parse(b)
 		if err != nil {
 			return
 		}
+
 		var reply openflow.Message
+
 		switch m.(type) {
 		case *openflow.Hello:
 			reply = &openflow.Hello{}
@@ -65,9 +72,11 @@ func speak(nc net.Conn, answer func(openflow.Message) openflow.Message) {
 		default:
 			reply = answer(m)
 		}
+
 		if reply == nil {
 			continue
 		}
+
 		out, err := openflow.AppendMessage(nil, xid, reply)
 		if err != nil || reply == hangUp {
 			return
@@ -89,6 +98,7 @@ func bundles(commit func() openflow.Message) func(openflow.Message) openflow.Mes
 		case c.Ctrl == openflow.BundleCommit:
 			return commit()
 		}
+
 		return &openflow.BundleControl{BundleID: c.BundleID, Ctrl: c.Ctrl + 1}
 	}
 }
@@ -104,15 +114,21 @@ func TestOutcomeUnknown(t *testing.T) {
 		unknown bool
 		cause   func(error) bool
 	}{
-		"commit unanswered":   {bundles(silent), 2, true, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
-		"single unanswered":   {bundles(silent), 1, true, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
-		"cut at commit":       {bundles(func() openflow.Message { return hangUp }), 2, true, func(err error) bool { return errors.As(err, &ended) }},
-		"cut at single":       {bundles(func() openflow.Message { return hangUp }), 1, true, func(err error) bool { return errors.As(err, &ended) }},
+		"commit unanswered": {bundles(silent), 2, true,
+			func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
+		"single unanswered": {bundles(silent), 1, true,
+			func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
+		"cut at commit": {bundles(func() openflow.Message { return hangUp }), 2, true,
+			func(err error) bool { return errors.As(err, &ended) }},
+		"cut at single": {bundles(func() openflow.Message { return hangUp }), 1, true,
+			func(err error) bool { return errors.As(err, &ended) }},
 		"nonsense for commit": {bundles(func() openflow.Message { return &openflow.BarrierReply{} }), 2, true, func(error) bool { return true }},
-		"cut before commit":   {func(openflow.Message) openflow.Message { return hangUp }, 2, false, func(err error) bool { return errors.As(err, &ended) }},
-		"silent before commit": {func(openflow.Message) openflow.Message { return nil }, 2, false, func(err error) bool {
-			return errors.Is(err, context.DeadlineExceeded)
-		}},
+		"cut before commit": {func(openflow.Message) openflow.Message { return hangUp }, 2, false,
+			func(err error) bool { return errors.As(err, &ended) }},
+		"silent before commit": {func(openflow.Message) openflow.Message { return nil }, 2, false,
+			func(err error) bool {
+				return errors.Is(err, context.DeadlineExceeded)
+			}},
 		"refused": {bundles(func() openflow.Message { return &openflow.Error{ErrType: openflow.ErrorExperimenter} }), 2, false, func(err error) bool {
 			var refused *ofconn.RequestError
 			return errors.As(err, &refused)
@@ -125,7 +141,8 @@ func TestOutcomeUnknown(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				err := flowtable.Apply(ctx, conn, make([]openflow.FlowMod, tt.mods))
-				if err == nil || errors.Is(err, flowtable.ErrOutcomeUnknown) != tt.unknown || !tt.cause(err) {
+				if err == nil || errors.Is(err, flowtable.ErrOutcomeUnknown) != tt.unknown ||
+					!tt.cause(err) {
 					t.Errorf("Apply: %v; want outcome unknown: %v", err, tt.unknown)
 				}
 			})
@@ -141,6 +158,7 @@ func TestApplyOnEndedConnection(t *testing.T) {
 		if !errors.Is(err, ofconn.ErrClosed) || errors.Is(err, flowtable.ErrOutcomeUnknown) {
 			t.Errorf("Apply: %v, want ErrClosed, and the outcome is known", err)
 		}
+
 		if err := flowtable.Apply(t.Context(), conn, nil); err != nil {
 			t.Errorf("Apply of nothing: %v, want nil", err)
 		}
@@ -153,7 +171,8 @@ func TestApplyRefusesWhatCannotBeEncoded(t *testing.T) {
 			t.Errorf("%v was sent", m.Type())
 			return nil
 		})
-		err := flowtable.Apply(t.Context(), conn, []openflow.FlowMod{{}, {Match: oxm.Match{oxm.Reg(99, 1)}}})
+		err := flowtable.Apply(t.Context(), conn,
+			[]openflow.FlowMod{{}, {Match: oxm.Match{oxm.Reg(99, 1)}}})
 		var bad *flowtable.ModError
 		if !errors.As(err, &bad) || bad.Index != 1 {
 			t.Errorf("Apply: %v, want a ModError with index 1", err)
@@ -170,8 +189,10 @@ func TestUnsupported(t *testing.T) {
 		if _, err := flowtable.Watch(t.Context(), conn); !errors.Is(err, flowtable.ErrUnsupported) {
 			t.Errorf("Watch: %v, want ErrUnsupported", err)
 		}
+
 		for n := 1; n < 3; n++ {
-			if err := flowtable.Apply(t.Context(), conn, make([]openflow.FlowMod, n)); !errors.Is(err, flowtable.ErrUnsupported) {
+			if err := flowtable.Apply(t.Context(), conn,
+				make([]openflow.FlowMod, n)); !errors.Is(err, flowtable.ErrUnsupported) {
 				t.Errorf("Apply of %d: %v, want ErrUnsupported", n, err)
 			}
 		}

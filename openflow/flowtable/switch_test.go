@@ -28,6 +28,7 @@ func dial(t testing.TB, s ovs.Bridge) *ofconn.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -45,6 +46,7 @@ func dump(t testing.TB, ctx context.Context, conn *ofconn.Conn) []openflow.FlowS
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return have
 }
 
@@ -56,14 +58,16 @@ func flows(seed uint64, n int) []flowtable.Flow {
 	for len(list) < n {
 		m := s.FlowMod()
 		f := flowtable.Flow{
-			Table: m.Table, Priority: m.Priority, Match: m.Match, Cookie: m.Cookie, Instructions: m.Instructions,
-			Flags: m.Flags,
+			Table: m.Table, Priority: m.Priority, Match: m.Match, Cookie: m.Cookie,
+			Instructions: m.Instructions,
+			Flags:        m.Flags,
 		}
 		if !seen[f.Key()] {
 			seen[f.Key()] = true
 			list = append(list, f)
 		}
 	}
+
 	return list
 }
 
@@ -79,15 +83,18 @@ func TestApplyMakesTheTableEqual(t *testing.T) {
 	for i := range half {
 		half[i].Cookie++
 	}
+
 	for _, want := range [][]flowtable.Flow{random, random[500:], half, nil, random[:10]} {
 		mods := flowtable.Diff(want, dump(t, ctx, conn), flowtable.Options{})
 		if err := flowtable.Apply(ctx, conn, mods); err != nil {
 			t.Fatal(err)
 		}
+
 		have := dump(t, ctx, conn)
 		if len(have) != len(want) {
 			t.Errorf("%d flows are installed, want %d", len(have), len(want))
 		}
+
 		for i, m := range flowtable.Diff(want, have, flowtable.Options{}) {
 			if i < 10 {
 				t.Errorf("still different: %v %v", m.Command, &m)
@@ -123,18 +130,23 @@ func TestOtherFormsOfMatch(t *testing.T) {
 		{ipv4, oxm.IPv4Src(netip.MustParsePrefix("0.0.0.0/0")), oxm.IPProto(6)},
 		{oxm.EthDstMasked(openflow.MAC{1, 2}, openflow.MAC{1})},
 	}
+
 	s := ovs.StartBridge(t)
 	conn := dial(t, s)
 	ctx := within(t)
 	for i, m := range matches {
 		t.Run(m.String(), func(t *testing.T) {
 			want := []flowtable.Flow{{Table: openflow.TableID(i), Match: m}}
-			if err := flowtable.Apply(ctx, conn, flowtable.Diff(want, dump(t, ctx, conn), flowtable.Options{})); err != nil {
+			if err := flowtable.Apply(ctx, conn,
+				flowtable.Diff(want, dump(t, ctx, conn), flowtable.Options{})); err != nil {
 				t.Fatal(err)
 			}
+
 			have := dump(t, ctx, conn)
-			if mods := flowtable.Diff(want, have, flowtable.Options{}); mods != nil || len(have) != 1 {
-				t.Errorf("wanted %v, normal form %v, have %v, still different:%s", m, m.Normalize(), have, text(mods))
+			if mods := flowtable.Diff(want, have, flowtable.Options{}); mods != nil ||
+				len(have) != 1 {
+				t.Errorf("wanted %v, normal form %v, have %v, still different:%s", m, m.Normalize(),
+					have, text(mods))
 			}
 		})
 	}
@@ -154,16 +166,20 @@ func TestApplyReportsWhatTheSwitchRefuses(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Index != 1 || refused.Mod.Table != 7 {
 		t.Fatalf("Apply: %v, want a ModError with index 1", err)
 	}
+
 	var reply *ofconn.RequestError
 	if !errors.As(err, &reply) || reply.Reply.ErrType != openflow.ErrorBadInstruction {
 		t.Errorf("Apply: %v, want a RequestError with OFPET_BAD_INSTRUCTION", err)
 	}
+
 	if errors.Is(err, flowtable.ErrOutcomeUnknown) {
 		t.Errorf("Apply: %v, but the outcome is known", err)
 	}
+
 	if have := dump(t, ctx, conn); len(have) != 0 {
 		t.Errorf("after a refused bundle the table has %v, want nothing", have)
 	}
+
 	if err := conn.Err(); err != nil {
 		t.Errorf("the connection ended: %v", err)
 	}
@@ -183,9 +199,11 @@ func TestAddReportsWhatTheSwitchRefuses(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Index != 1 || refused.Mod.Table != 7 {
 		t.Fatalf("Add: %v, want a ModError with index 1", err)
 	}
+
 	if have := dump(t, ctx, conn); len(have) != 2 {
 		t.Errorf("the table has %v, want the two that were not refused", have)
 	}
+
 	if err := flowtable.Add(ctx, conn, mods[:1]); err != nil {
 		t.Errorf("Add of what stands: %v", err)
 	}
@@ -206,6 +224,7 @@ func TestApplyRefusedAtCommit(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Index != 1 {
 		t.Fatalf("Apply: %v, want a ModError with index 1", err)
 	}
+
 	if have := dump(t, ctx, conn); len(have) != 0 {
 		t.Errorf("after a refused bundle the table has %v, want nothing", have)
 	}
@@ -217,14 +236,18 @@ func TestWatch(t *testing.T) {
 	ctx := within(t)
 	before := []flowtable.Flow{{Table: 1, Priority: 4, Cookie: 9,
 		Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 3}}}}}
-	if err := flowtable.Apply(ctx, conn, flowtable.Diff(before, nil, flowtable.Options{})); err != nil {
+	if err := flowtable.Apply(ctx, conn,
+		flowtable.Diff(before, nil, flowtable.Options{})); err != nil {
 		t.Fatal(err)
 	}
+
 	initial, err := flowtable.Watch(ctx, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mods := flowtable.Diff(before, initial, flowtable.Options{}); len(initial) != 1 || mods != nil {
+
+	if mods := flowtable.Diff(before, initial, flowtable.Options{}); len(initial) != 1 ||
+		mods != nil {
 		t.Errorf("initial flows %v, want %v", initial, before)
 	}
 
@@ -233,6 +256,7 @@ func TestWatch(t *testing.T) {
 	if err := flowtable.Apply(ctx, conn, []openflow.FlowMod{own}); err != nil {
 		t.Fatal(err)
 	}
+
 	s.Ofctl("add-flow", "br0", "table=3,priority=5,cookie=0x99,tcp,tp_dst=80,actions=output:1")
 	s.Ofctl("mod-flows", "br0", "table=3,actions=drop")
 	s.Ofctl("del-flows", "br0", "table=3")
@@ -241,8 +265,10 @@ func TestWatch(t *testing.T) {
 		{Event: openflow.FlowAdded, Table: 3, Priority: 5, Cookie: 0x99, Match: match,
 			Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 1}}}},
 		{Event: openflow.FlowModified, Table: 3, Priority: 5, Cookie: 0x99, Match: match},
-		{Event: openflow.FlowDeleted, Table: 3, Priority: 5, Cookie: 0x99, Match: match, Reason: openflow.RemovedDelete},
+		{Event: openflow.FlowDeleted, Table: 3, Priority: 5, Cookie: 0x99, Match: match,
+			Reason: openflow.RemovedDelete},
 	}
+
 	var got []openflow.FlowUpdate
 	for len(got) < len(want) {
 		select {
@@ -254,6 +280,7 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("got %v, then no more events", got)
 		}
 	}
+
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(oxm.Field{})); diff != "" {
 		t.Errorf("updates (-want +got):\n%s", diff)
 	}
@@ -261,13 +288,17 @@ func TestWatch(t *testing.T) {
 	if err := flowtable.Unwatch(ctx, conn); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := conn.Barrier(ctx); err != nil {
 		t.Fatal(err)
 	}
+
 	s.Ofctl("add-flow", "br0", "table=3,actions=drop")
+
 	if err := conn.Barrier(ctx); err != nil {
 		t.Fatal(err)
 	}
+
 	if n := len(conn.Events()); n != 0 {
 		t.Errorf("%d events after Unwatch", n)
 	}

@@ -22,6 +22,7 @@ func TestFloodIsReadSlowly(t *testing.T) {
 				sent.Add(1)
 			}
 		})()
+
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
@@ -29,16 +30,21 @@ func TestFloodIsReadSlowly(t *testing.T) {
 				continue
 			}
 		}()
+
 		<-time.After(10 * time.Second)
+
 		if n := sent.Load(); n < 8192+900 || n > 8192+1100 {
 			t.Errorf("%d messages were read in 10s, want 8192 and 100 a second", n)
 		}
+
 		if c.Err() != nil {
 			t.Errorf("the connection ended: %v", c.Err())
 		}
+
 		start := time.Now()
 		c.Close()
 		<-read
+
 		if d := time.Since(start); d > 0 {
 			t.Errorf("Close took %v", d)
 		}
@@ -57,13 +63,17 @@ func TestEventBytes(t *testing.T) {
 			synctest.Wait()
 		}
 		large(5)
+
 		if n := c.Dropped(); n != 2 {
 			t.Errorf("%d of 5 dropped, want 2", n)
 		}
+
 		if n := len(<-c.Events()); n != 3 {
 			t.Errorf("%d events, want 3", n)
 		}
+
 		large(4)
+
 		if n := c.Dropped(); n != 3 {
 			t.Errorf("%d dropped, want 3: three more had room", n)
 		}

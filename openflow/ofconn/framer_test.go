@@ -15,10 +15,12 @@ func FuzzFramer(f *testing.F) {
 	var stream []byte
 	for _, n := range []int{0, 1, 5000, 0, 65527, 65527, 3} {
 		var err error
-		if stream, err = openflow.AppendMessage(stream, 1, &openflow.EchoRequest{Data: make([]byte, n)}); err != nil {
+		if stream, err = openflow.AppendMessage(stream, 1,
+			&openflow.EchoRequest{Data: make([]byte, n)}); err != nil {
 			f.Fatal(err)
 		}
 	}
+
 	f.Add(stream)
 	f.Add(stream[:len(stream)-1])
 	f.Add([]byte{4, 0, 0, 7, 0, 0, 0, 0})
@@ -27,9 +29,11 @@ func FuzzFramer(f *testing.F) {
 		if n := len(bytes.Join(want, nil)); !bytes.Equal(bytes.Join(want, nil), stream[:n]) {
 			t.Fatal("the messages are not the stream")
 		}
+
 		if end := errors.Is(wantErr, io.EOF); end != (len(bytes.Join(want, nil)) == len(stream)) {
 			t.Fatalf("the stream ends with %v", wantErr)
 		}
+
 		for name, r := range map[string]io.Reader{
 			"byte by byte": iotest.OneByteReader(bytes.NewReader(stream)),
 			"in halves":    iotest.HalfReader(bytes.NewReader(stream)),
@@ -37,8 +41,10 @@ func FuzzFramer(f *testing.F) {
 		} {
 			got, err := cut(r)
 			if len(got) != len(want) || err.Error() != wantErr.Error() {
-				t.Fatalf("%s: %d messages, %v; want %d, %v", name, len(got), err, len(want), wantErr)
+				t.Fatalf("%s: %d messages, %v; want %d, %v", name, len(got), err, len(want),
+					wantErr)
 			}
+
 			for i := range got {
 				if !bytes.Equal(got[i], want[i]) {
 					t.Fatalf("%s: message %d differs", name, i)
@@ -68,11 +74,14 @@ func TestFramerGoesOnAfterTimeout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	f := framer{r: iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(stream)))}
 	if _, err := f.next(); !errors.Is(err, iotest.ErrTimeout) {
 		t.Fatalf("next: %v, want a timeout", err)
 	}
+
 	f.shrink() // Must keep what has arrived.
+
 	if b, err := f.next(); err != nil || !bytes.Equal(b, stream) {
 		t.Errorf("next: %x, %v; want %x", b, err, stream)
 	}

@@ -42,14 +42,17 @@ func (p peer) receive() (openflow.Message, uint32) {
 	if _, err := io.ReadFull(p.nc, header); err != nil {
 		return nil, 0
 	}
+
 	b := append(header, make([]byte, openflow.PeekLength(header)-openflow.HeaderLen)...)
 	if _, err := io.ReadFull(p.nc, b[openflow.HeaderLen:]); err != nil {
 		return nil, 0
 	}
+
 	m, xid, err := openflow.Parse(b)
 	if err != nil {
 		p.t.Errorf("we sent %x: %v", b, err)
 	}
+
 	return m, xid
 }
 
@@ -82,15 +85,18 @@ func connectWith(t *testing.T, opts ofconn.Options, early func(peer)) (*ofconn.C
 		defer close(shook)
 		p.handshake(early)
 	}()
+
 	c, err := ofconn.Handshake(t.Context(), near, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	<-shook
 	t.Cleanup(func() {
 		far.Close()
 		c.Close()
 	})
+
 	return c, p
 }
 
@@ -102,6 +108,7 @@ func wantEnd(t *testing.T, c *ofconn.Conn, want error) {
 	if err := c.Err(); !errors.As(err, &ended) || !errors.Is(err, want) {
 		t.Errorf("the connection ended with %v, want %v in a ConnError", err, want)
 	}
+
 	for range c.Events() {
 		continue // Closed: this ends.
 	}
@@ -115,6 +122,7 @@ func run(p peer, do func(peer)) (stop func()) {
 		defer close(done)
 		do(p)
 	}()
+
 	return func() {
 		p.nc.Close()
 		<-done

@@ -20,7 +20,11 @@ func TestRequest(t *testing.T) {
 	}{
 		"reply": {
 			func(p peer, xid uint32) { _ = p.send(xid, &openflow.BarrierReply{}) },
-			func(m openflow.Message, err error) bool { _, ok := m.(*openflow.BarrierReply); return ok && err == nil },
+			func(m openflow.Message, err error) bool {
+				_,
+					ok := m.(*openflow.BarrierReply)
+				return ok && err == nil
+			},
 		},
 		"others first": {
 			func(p peer, xid uint32) {
@@ -29,13 +33,18 @@ func TestRequest(t *testing.T) {
 				_ = p.send(0, refusal)
 				_ = p.send(xid, &openflow.RoleReply{})
 			},
-			func(m openflow.Message, err error) bool { _, ok := m.(*openflow.RoleReply); return ok && err == nil },
+			func(m openflow.Message, err error) bool {
+				_,
+					ok := m.(*openflow.RoleReply)
+				return ok && err == nil
+			},
 		},
 		"refused": {
 			func(p peer, xid uint32) { _ = p.send(xid, refusal) },
 			func(m openflow.Message, err error) bool {
 				var r *ofconn.RequestError
-				return m == nil && errors.As(err, &r) && r.Reply.Code == 1 && r.Message.Type() == openflow.TypeBarrierRequest
+				return m == nil && errors.As(err, &r) && r.Reply.Code == 1 &&
+					r.Message.Type() == openflow.TypeBarrierRequest
 			},
 		},
 		"malformed": {
@@ -55,9 +64,11 @@ func TestRequest(t *testing.T) {
 					_, xid := p.receive()
 					tt.peer(p, xid)
 				})()
+
 				if m, err := c.Request(t.Context(), &openflow.BarrierRequest{}); !tt.want(m, err) {
 					t.Errorf("Request: %+v, %v", m, err)
 				}
+
 				if err := c.Err(); err != nil {
 					t.Errorf("the connection ended: %v", err)
 				}
@@ -77,10 +88,12 @@ func TestRequestsAtOnce(t *testing.T) {
 				m, xid := p.receive()
 				got[xid] = m
 			}
+
 			for xid, m := range got { // In random order.
 				_ = p.send(xid, &openflow.EchoReply{Data: m.(*openflow.EchoRequest).Data})
 			}
 		})()
+
 		results := make(chan error, n)
 		for i := range n {
 			go func() {
@@ -91,6 +104,7 @@ func TestRequestsAtOnce(t *testing.T) {
 				results <- err
 			}()
 		}
+
 		for range n {
 			if err := <-results; err != nil {
 				t.Error(err)
@@ -110,9 +124,11 @@ func TestRequestGivenUp(t *testing.T) {
 			_ = p.send(first, &openflow.BarrierReply{}) // Too late, and harmless.
 			_ = p.send(second, &openflow.BarrierReply{})
 		})()
+
 		if err := c.Barrier(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("Barrier: %v, want Canceled", err)
 		}
+
 		if err := c.Barrier(t.Context()); err != nil {
 			t.Errorf("second Barrier: %v", err)
 		}
@@ -145,11 +161,14 @@ func TestMultipart(t *testing.T) {
 		err   error
 	}{
 		"empty": {[]openflow.Message{part(false)}, 0, nil},
-		"parts": {[]openflow.Message{part(true, openflow.FlowStats{}, openflow.FlowStats{}), part(true), part(false, openflow.FlowStats{})}, 3, nil},
-		"other list": {[]openflow.Message{part(true, openflow.FlowStats{}), &openflow.MultipartReply{Body: openflow.PortDescReply{}}},
+		"parts": {[]openflow.Message{part(true, openflow.FlowStats{}, openflow.FlowStats{}),
+			part(true), part(false, openflow.FlowStats{})}, 3, nil},
+		"other list": {[]openflow.Message{part(true, openflow.FlowStats{}),
+			&openflow.MultipartReply{Body: openflow.PortDescReply{}}},
 			-1, ofconn.ErrProtocol},
 		"no multipart": {[]openflow.Message{&openflow.BarrierReply{}}, -1, ofconn.ErrProtocol},
-		"without end": {[]openflow.Message{part(true, make([]openflow.FlowStats, 900)...), part(true, make([]openflow.FlowStats, 900)...),
+		"without end": {[]openflow.Message{part(true, make([]openflow.FlowStats, 900)...),
+			part(true, make([]openflow.FlowStats, 900)...),
 			part(true, make([]openflow.FlowStats, 900)...)}, -1, ofconn.ErrReplyTooLong},
 	}
 	for name, tt := range tests {
@@ -162,10 +181,13 @@ func TestMultipart(t *testing.T) {
 						_ = p.send(xid, m)
 					}
 				})()
-				flows, err := ofconn.List[openflow.FlowStatsReply](t.Context(), c, openflow.FlowStatsRequest{})
+
+				flows, err := ofconn.List[openflow.FlowStatsReply](t.Context(), c,
+					openflow.FlowStatsRequest{})
 				if !errors.Is(err, tt.err) || err == nil && len(flows) != tt.want {
 					t.Errorf("List: %d flows, %v; want %d, %v", len(flows), err, tt.want, tt.err)
 				}
+
 				if err := c.Err(); err != nil {
 					t.Errorf("the connection ended: %v", err)
 				}
@@ -176,7 +198,8 @@ func TestMultipart(t *testing.T) {
 
 func TestTwoPhase(t *testing.T) {
 	control := func(t openflow.BundleType) openflow.Message { return &openflow.BundleControl{Ctrl: t} }
-	prepare := []openflow.Message{control(openflow.BundleOpen), &openflow.FlowMod{}, control(openflow.BundleClose)}
+	prepare := []openflow.Message{control(openflow.BundleOpen), &openflow.FlowMod{},
+		control(openflow.BundleClose)}
 	refusal := &openflow.Error{}
 	tests := map[string]struct {
 		peer func(p peer, xid uint32) // Gets the id of the first message.
@@ -191,7 +214,8 @@ func TestTwoPhase(t *testing.T) {
 			},
 			func(out ofconn.Outcome, err error) bool {
 				r, ok := out.Reply.(*openflow.BundleControl)
-				return err == nil && out.Committed && ok && r.Ctrl == openflow.BundleCommitReply && out.Refused == nil
+				return err == nil && out.Committed && ok && r.Ctrl == openflow.BundleCommitReply &&
+					out.Refused == nil
 			},
 		},
 		"refused before": {
@@ -200,13 +224,15 @@ func TestTwoPhase(t *testing.T) {
 				_ = p.send(xid+2, control(openflow.BundleCloseReply))
 			},
 			func(out ofconn.Outcome, err error) bool {
-				return err == nil && !out.Committed && len(out.Refused) == 1 && out.Refused[0].Index == 1
+				return err == nil && !out.Committed && len(out.Refused) == 1 &&
+					out.Refused[0].Index == 1
 			},
 		},
 		"close refused": {
 			func(p peer, xid uint32) { _ = p.send(xid+2, refusal) },
 			func(out ofconn.Outcome, err error) bool {
-				return err == nil && !out.Committed && len(out.Refused) == 1 && out.Refused[0].Index == 2
+				return err == nil && !out.Committed && len(out.Refused) == 1 &&
+					out.Refused[0].Index == 2
 			},
 		},
 		"refused at commit": {
@@ -248,6 +274,7 @@ func TestTwoPhase(t *testing.T) {
 					p.receive()
 					tt.peer(p, xid)
 				})()
+
 				out, err := c.TwoPhase(t.Context(), prepare, control(openflow.BundleCommit))
 				if !tt.want(out, err) {
 					t.Errorf("TwoPhase: %+v, %v", out, err)

@@ -29,23 +29,27 @@ func serve(t *testing.T, address string, config *tls.Config) (net.Addr, <-chan *
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	conns, served := make(chan *ofconn.Conn), make(chan error, 1)
 	go func() {
-		served <- ofconn.Serve(ctx, ln, ofconn.Options{HandshakeTimeout: 5 * time.Second}, func(ctx context.Context, c *ofconn.Conn) {
-			select {
-			case conns <- c:
-			case <-ctx.Done():
-			}
-			<-c.Done()
-		})
+		served <- ofconn.Serve(ctx, ln, ofconn.Options{HandshakeTimeout: 5 * time.Second},
+			func(ctx context.Context, c *ofconn.Conn) {
+				select {
+				case conns <- c:
+				case <-ctx.Done():
+				}
+				<-c.Done()
+			})
 	}()
+
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
+
 	return ln.Addr(), conns
 }
 
@@ -64,7 +68,8 @@ func next(t *testing.T, conns <-chan *ofconn.Conn) *ofconn.Conn {
 func checkSwitch(t *testing.T, c *ofconn.Conn) {
 	t.Helper()
 	ports, err := ofconn.List[openflow.PortDescReply](t.Context(), c, openflow.PortDescRequest{})
-	if err != nil || len(ports) != 1 || ports[0].Name != "br0" || ports[0].No != openflow.PortLocal {
+	if err != nil || len(ports) != 1 || ports[0].Name != "br0" ||
+		ports[0].No != openflow.PortLocal {
 		t.Errorf("ports %+v, %v; want br0 alone", ports, err)
 	}
 }
@@ -86,13 +91,16 @@ func TestServeAmongHostile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		t.Cleanup(func() { nc.Close() })
+
 		if i%2 == 0 {
 			if _, err := nc.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+
 	s.Vsctl("set-controller", "br0", "tcp:"+addr.String())
 	checkSwitch(t, next(t, conns))
 }
@@ -110,24 +118,31 @@ func TestServeTLS(t *testing.T) {
 	}
 	addr, conns := serve(t, "pssl:127.0.0.1:0", config)
 
-	if c, err := ofconn.Dial(t.Context(), "ssl:"+addr.String(), &tls.Config{RootCAs: ca.pool}, ofconn.Options{}); err == nil {
+	if c, err := ofconn.Dial(t.Context(), "ssl:"+addr.String(), &tls.Config{RootCAs: ca.pool},
+		ofconn.Options{}); err == nil {
 		c.Close()
 		t.Error("a peer without a certificate got in")
 	}
+
 	stranger := newAuthority(t).issue(t, "stranger")
 	if c, err := ofconn.Dial(t.Context(), "ssl:"+addr.String(),
-		&tls.Config{RootCAs: ca.pool, Certificates: []tls.Certificate{stranger}}, ofconn.Options{}); err == nil {
+		&tls.Config{RootCAs: ca.pool,
+			Certificates: []tls.Certificate{stranger}}, ofconn.Options{}); err == nil {
 		c.Close()
 		t.Error("a peer with a certificate of another authority got in")
 	}
 
 	cert := ca.issue(t, "switch")
 	s.Vsctl("set-ssl", writePEM(t, "key.pem", "EC PRIVATE KEY", marshalKey(t, cert)),
-		writePEM(t, "cert.pem", "CERTIFICATE", cert.Certificate[0]), writePEM(t, "ca.pem", "CERTIFICATE", ca.cert.Raw),
+		writePEM(t, "cert.pem", "CERTIFICATE", cert.Certificate[0]), writePEM(t, "ca.pem",
+			"CERTIFICATE", ca.cert.Raw),
 		"--", "set-controller", "br0", "ssl:"+addr.String())
+
 	c := next(t, conns)
 	checkSwitch(t, c)
-	if state, ok := c.TLS(); !ok || len(state.PeerCertificates) == 0 || state.PeerCertificates[0].Subject.CommonName != "switch" {
+
+	if state, ok := c.TLS(); !ok || len(state.PeerCertificates) == 0 ||
+		state.PeerCertificates[0].Subject.CommonName != "switch" {
 		t.Errorf("TLS: %v, certificates %v; want that of the switch", ok, state.PeerCertificates)
 	}
 }
@@ -140,7 +155,9 @@ func TestServePKI(t *testing.T) {
 	work := t.TempDir()
 	certify := func(args ...string) {
 		t.Helper()
-		cmd := exec.Command("ovs-pki", append([]string{"--dir=" + pki, "--log=" + filepath.Join(s.Dir, "pki.log")}, args...)...)
+		cmd := exec.Command("ovs-pki",
+			append([]string{"--dir=" + pki, "--log=" + filepath.Join(s.Dir, "pki.log")},
+				args...)...)
 		cmd.Dir = work
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("ovs-pki %v: %v\n%s", args, err, out)
@@ -149,30 +166,38 @@ func TestServePKI(t *testing.T) {
 	certify("init")
 	certify("req+sign", "ctl", "controller")
 	certify("req+sign", "sw", "switch")
-	cert, err := tls.LoadX509KeyPair(filepath.Join(work, "ctl-cert.pem"), filepath.Join(work, "ctl-privkey.pem"))
+	cert, err := tls.LoadX509KeyPair(filepath.Join(work, "ctl-cert.pem"),
+		filepath.Join(work, "ctl-privkey.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	switches, err := os.ReadFile(filepath.Join(pki, "switchca", "cacert.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+
+	config := &tls.Config{Certificates: []tls.Certificate{cert},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
 	if !config.ClientCAs.AppendCertsFromPEM(switches) {
 		t.Fatal("no certificate in switchca/cacert.pem")
 	}
+
 	addr, conns := serve(t, "pssl:127.0.0.1:0", config)
 	s.Vsctl("set-ssl", filepath.Join(work, "sw-privkey.pem"), filepath.Join(work, "sw-cert.pem"),
-		filepath.Join(pki, "controllerca", "cacert.pem"), "--", "set-controller", "br0", "ssl:"+addr.String())
+		filepath.Join(pki, "controllerca",
+			"cacert.pem"), "--", "set-controller", "br0", "ssl:"+addr.String())
 	checkSwitch(t, next(t, conns))
 }
 
 func TestAddresses(t *testing.T) {
-	for _, address := range []string{"", "tcp", "tcp:", "udp:127.0.0.1:1", "127.0.0.1:6653", "ssl:127.0.0.1:1"} {
+	for _, address := range []string{"", "tcp", "tcp:", "udp:127.0.0.1:1", "127.0.0.1:6653",
+		"ssl:127.0.0.1:1"} {
 		if c, err := ofconn.Dial(t.Context(), address, nil, ofconn.Options{}); err == nil {
 			c.Close()
 			t.Errorf("Dial(%q) succeeds", address)
 		}
+
 		if ln, err := ofconn.Listen(t.Context(), address, nil); err == nil {
 			ln.Close()
 			t.Errorf("Listen(%q) succeeds", address)
@@ -190,17 +215,20 @@ type authority struct {
 func newAuthority(t *testing.T) authority {
 	t.Helper()
 	key := newKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1),
+		Subject:   pkix.Name{CommonName: "authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true,
 		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
 	return authority{key, cert, pool}
@@ -212,6 +240,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return key
 }
 
@@ -226,6 +255,7 @@ func (a authority) issue(t *testing.T, name string) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
@@ -235,14 +265,17 @@ func marshalKey(t *testing.T, cert tls.Certificate) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return der
 }
 
 func writePEM(t *testing.T, name, kind string, der []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	return path
 }

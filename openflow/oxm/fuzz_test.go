@@ -14,6 +14,7 @@ func FuzzNormalize(f *testing.F) {
 		if err := m.Validate(); err != nil {
 			t.Fatalf("%v: %v", m, err)
 		}
+
 		once := m.Normalize()
 		twice := once.Normalize()
 		if once.String() != twice.String() || len(once) != len(twice) {

@@ -17,10 +17,11 @@ func TestMatchString(t *testing.T) {
 		return oxm.NewMaskedField(id, oxm.Uint128{Lo: v}, oxm.Uint128{Lo: mask})
 	}
 	tests := map[string]oxm.Match{
-		"":                               nil,
-		"in_port=1,metadata=0x5/0xff":    {oxm.InPort(1), oxm.MetadataMasked(5, 0xff)},
-		"in_port=LOCAL":                  {oxm.InPort(openflow.PortLocal)},
-		"tun_id=0x7,tun_src=192.0.2.1":   {oxm.TunnelID(7), oxm.TunSrc(netip.MustParseAddr("192.0.2.1"))},
+		"":                            nil,
+		"in_port=1,metadata=0x5/0xff": {oxm.InPort(1), oxm.MetadataMasked(5, 0xff)},
+		"in_port=LOCAL":               {oxm.InPort(openflow.PortLocal)},
+		"tun_id=0x7,tun_src=192.0.2.1": {oxm.TunnelID(7),
+			oxm.TunSrc(netip.MustParseAddr("192.0.2.1"))},
 		"tun_src=192.0.2.1":              {oxm.TunSrc(netip.MustParseAddr("::ffff:192.0.2.1"))},
 		"tun_ipv6_dst=2001:db8::1":       {oxm.TunDst(netip.MustParseAddr("2001:db8::1"))},
 		"dl_vlan=5":                      {oxm.VLANVID(5)},
@@ -60,10 +61,12 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%v: %v, want nil", m, err)
 		}
 	}
+
 	bad := []oxm.Match{
 		{src}, {src, ipv6}, {oxm.TCPDst(1), ipv4}, {oxm.TCPDst(1), ipv4, oxm.IPProto(17)},
 		{oxm.VLANPCP(1)}, {tcp}, {ipv4, ipv4}, {oxm.InPort(1), oxm.InPort(2)},
-		{ipv4, oxm.IPDSCP(64)}, {oxm.NewMaskedField(oxm.FieldEthType, oxm.Uint128{Lo: 1}, oxm.Uint128{Lo: 1})},
+		{ipv4, oxm.IPDSCP(64)},
+		{oxm.NewMaskedField(oxm.FieldEthType, oxm.Uint128{Lo: 1}, oxm.Uint128{Lo: 1})},
 	}
 	for _, m := range bad {
 		if err := m.Validate(); !errors.Is(err, wire.ErrValue) {
@@ -75,9 +78,11 @@ func TestValidate(t *testing.T) {
 func TestNormalizeDoesNotChangeItsReceiver(t *testing.T) {
 	m := oxm.Match{oxm.IPProto(6), oxm.EthType(0x0800), oxm.MetadataMasked(1, 0)}
 	n := m.Normalize()
+
 	if got := m.String(); got != "nw_proto=6,eth_type=0x800,metadata=0x0/0x0" {
 		t.Errorf("the receiver became %s", got)
 	}
+
 	if got := n.String(); got != "eth_type=0x800,nw_proto=6" {
 		t.Errorf("Normalize: %s", got)
 	}
@@ -91,11 +96,14 @@ func TestFieldsAgainstOVS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer conn.Close()
-	bodies, err := conn.Multipart(t.Context(), openflow.RawRequest{Multipart: openflow.MultipartTableFeatures})
+	bodies, err := conn.Multipart(t.Context(),
+		openflow.RawRequest{Multipart: openflow.MultipartTableFeatures})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	const propertyMatch, firstProperty = 8, 64 // 7.3.5.5.2
 	known := 0
 	table := bodies[0].(openflow.RawReply).Data
@@ -105,6 +113,7 @@ func TestFieldsAgainstOVS(t *testing.T) {
 			p = p[(n+7)/8*8:]
 			continue
 		}
+
 		for h := p[4:n]; len(h) >= 4; {
 			tlv := append([]byte{}, h[:4]...)
 			length := int(h[3])
@@ -114,6 +123,7 @@ func TestFieldsAgainstOVS(t *testing.T) {
 				h = h[4:]
 				length -= 4
 			}
+
 			f, err := oxm.RawField(append(tlv, make([]byte, length)...))
 			if err != nil {
 				t.Errorf("header %x: %v", tlv, err)
@@ -125,13 +135,17 @@ func TestFieldsAgainstOVS(t *testing.T) {
 				}
 				continue
 			}
+
 			known++
 			if info := f.ID().Info(); f.Masked() != info.Maskable {
-				t.Errorf("%s: maskable is %v, the switch says %v", info.Name, info.Maskable, f.Masked())
+				t.Errorf("%s: maskable is %v, the switch says %v", info.Name, info.Maskable,
+					f.Masked())
 			}
 		}
+
 		break
 	}
+
 	if known < 90 {
 		t.Errorf("only %d fields compared", known)
 	}

@@ -21,32 +21,44 @@ import (
 func TestPeerBreaksProtocol(t *testing.T) {
 	deep := strings.Repeat(`[`, 10000) + strings.Repeat(`]`, 10000)
 	for name, tc := range map[string]struct{ says, err string }{
-		"text":                     {"HTTP/1.1 400 Bad Request\r\n", "every message is an object"},
-		"array":                    {`[1,2]`, "every message is an object"},
-		"neither":                  {`{"id":1}`, "neither a method nor a result"},
-		"reply without id":         {`{"id":null,"result":{},"error":null}`, "without an id"},
-		"reply nobody waits for":   {`{"id":77,"result":{},"error":null}`, "no request waits for id 77"},
-		"reply of a foreign id":    {`{"id":"x","result":{},"error":null}`, "none of ours"},
-		"unbalanced":               {`{"id":1]`, "neither ','"},
-		"params no array":          {`{"method":"update","params":{},"id":null}`, "an array should be"},
-		"too few params":           {`{"method":"update","params":[1],"id":null}`, "1 params where 2"},
-		"too many params":          {`{"method":"locked","params":["a","b"],"id":null}`, "more than 1"},
-		"unknown monitor":          {`{"method":"update2","params":[5,{}],"id":null}`, "no monitor 5"},
-		"monitor of no number":     {`{"method":"update3","params":["x","` + rowID + `",{}],"id":null}`, "none of ours"},
-		"no transaction id":        {`{"method":"update3","params":[1,"x",{}],"id":null}`, "transaction id"},
-		"lock of no name":          {`{"method":"locked","params":[{}],"id":null}`, "no string"},
-		"deep echo":                {`{"method":"echo","params":` + deep + `,"id":1}`, "nested deeper"},
-		"large echo":               {`{"method":"echo","params":["` + strings.Repeat("x", 100<<10) + `"],"id":1}`, "more than 65536 bytes"},
-		"malformed echo":           {`{"method":"echo","params":[tru],"id":1}`, "misspelt"},
-		"canceled unknown monitor": {`{"method":"monitor_canceled","params":[9],"id":null}`, "no monitor 9"},
+		"text":             {"HTTP/1.1 400 Bad Request\r\n", "every message is an object"},
+		"array":            {`[1,2]`, "every message is an object"},
+		"neither":          {`{"id":1}`, "neither a method nor a result"},
+		"reply without id": {`{"id":null,"result":{},"error":null}`, "without an id"},
+		"reply nobody waits for": {`{"id":77,"result":{},"error":null}`,
+			"no request waits for id 77"},
+		"reply of a foreign id": {`{"id":"x","result":{},"error":null}`, "none of ours"},
+		"unbalanced":            {`{"id":1]`, "neither ','"},
+		"params no array": {`{"method":"update","params":{},"id":null}`,
+			"an array should be"},
+		"too few params": {`{"method":"update","params":[1],"id":null}`,
+			"1 params where 2"},
+		"too many params": {`{"method":"locked","params":["a","b"],"id":null}`,
+			"more than 1"},
+		"unknown monitor": {`{"method":"update2","params":[5,{}],"id":null}`,
+			"no monitor 5"},
+		"monitor of no number": {`{"method":"update3","params":["x","` + rowID +
+			`",{}],"id":null}`, "none of ours"},
+		"no transaction id": {`{"method":"update3","params":[1,"x",{}],"id":null}`,
+			"transaction id"},
+		"lock of no name": {`{"method":"locked","params":[{}],"id":null}`, "no string"},
+		"deep echo": {`{"method":"echo","params":` + deep + `,"id":1}`,
+			"nested deeper"},
+		"large echo": {`{"method":"echo","params":["` + strings.Repeat("x", 100<<10) +
+			`"],"id":1}`, "more than 65536 bytes"},
+		"malformed echo": {`{"method":"echo","params":[tru],"id":1}`, "misspelt"},
+		"canceled unknown monitor": {`{"method":"monitor_canceled","params":[9],"id":null}`,
+			"no monitor 9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, p := dialPeer(t, client.Options{})
 			go func() { _ = p.say("%s", tc.says) }() // ends when the client hangs up
 			err := ended(t, conn)
-			if breach := as[*client.ProtocolError](t, err); !strings.Contains(breach.Error(), tc.err) {
+			if breach := as[*client.ProtocolError](t, err); !strings.Contains(breach.Error(),
+				tc.err) {
 				t.Fatalf("error is %q, want %q", err, tc.err)
 			}
+
 			if _, err := conn.ListDBs(t.Context()); err == nil {
 				t.Fatal("a request succeeds after the end")
 			}
@@ -61,7 +73,8 @@ func TestReplyThatIsWrong(t *testing.T) {
 		"databases": {"list_dbs", `["a",1]`, "a number where a string"},
 		"schema":    {"get_schema", `{"tables":{}}`, "without a name"},
 		"transact":  {"transact", `[]`, "0 results for 1 operations"},
-		"deep":      {"transact", `[` + strings.Repeat(`{"rows":[`, 40) + strings.Repeat(`]}`, 40) + `]`, ""},
+		"deep": {"transact", `[` + strings.Repeat(`{"rows":[`, 40) + strings.Repeat(`]}`, 40) +
+			`]`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, p := dialPeer(t, client.Options{})
@@ -69,6 +82,7 @@ func TestReplyThatIsWrong(t *testing.T) {
 				p.serve(map[string]string{tc.method: tc.reply})
 			}()
 			var err error
+
 			switch tc.method {
 			case "list_dbs":
 				_, err = conn.ListDBs(t.Context())
@@ -78,10 +92,13 @@ func TestReplyThatIsWrong(t *testing.T) {
 				_, err = conn.Transact(t.Context(), "D", ovsdb.Select{Table: "T"})
 				require.ErrorIs(t, err, client.ErrOutcomeUnknown)
 			}
+
 			as[*client.ProtocolError](t, err)
+
 			if !strings.Contains(err.Error(), tc.err) {
 				t.Fatalf("error is %q, want %q", err, tc.err)
 			}
+
 			ended(t, conn)
 		})
 	}
@@ -103,6 +120,7 @@ func TestEndlessMessage(t *testing.T) {
 				if name == "string" {
 					chunk = []byte(strings.Repeat("x", 4096))
 				}
+
 				_ = p.say("%s", begin)
 				n := 0
 				for n < 1<<30 {
@@ -111,14 +129,18 @@ func TestEndlessMessage(t *testing.T) {
 						break
 					}
 				}
+
 				written <- n
 			}()
+
 			err := ended(t, conn)
 			n := <-written
 			as[*client.ProtocolError](t, err)
+
 			if n > 2*limit {
 				t.Errorf("the peer could write %d bytes", n)
 			}
+
 			if grown := heap() - before; grown > 8*limit {
 				t.Errorf("the heap grew by %d bytes", grown)
 			}
@@ -144,7 +166,8 @@ func TestPeerNeverReads(t *testing.T) {
 		require.Equal(t, 3*time.Second, time.Since(start), "time to give up")
 		_, err = conn.Transact(t.Context(), "D", ovsdb.Comment{Text: "x"})
 		require.True(t, err != nil, "an error")
-		require.False(t, errors.Is(err, client.ErrOutcomeUnknown), "the outcome of what was never sent is known")
+		require.False(t, errors.Is(err, client.ErrOutcomeUnknown),
+			"the outcome of what was never sent is known")
 	})
 }
 
@@ -194,11 +217,13 @@ func TestProbe(t *testing.T) {
 		for i := range 3 {
 			r := p.receive()
 			require.Equal(t, "echo", r.Method, "request")
-			require.Equal(t, time.Duration(i+1)*4*time.Second, time.Since(start), "time of the probe")
+			require.Equal(t, time.Duration(i+1)*4*time.Second, time.Since(start),
+				"time of the probe")
 			require.NoError(t, p.reply(r, `[]`))
 			synctest.Wait()
 			require.NoError(t, conn.Err())
 		}
+
 		r := p.receive() // and no answer
 		require.Equal(t, "echo", r.Method, "request")
 		require.ErrorIs(t, ended(t, conn), client.ErrProbe)
@@ -212,15 +237,20 @@ func TestRepliesOutOfOrder(t *testing.T) {
 	const n = 5
 	got := make(chan int64, n)
 	requests := make([]*request, n)
+
 	for i := range n {
 		go func() {
-			results, err := conn.Transact(t.Context(), "D", ovsdb.Mutate{Table: "T", Where: []ovsdb.Condition{ovsdb.Where("n", ovsdb.Equals, ovsdb.Integer(i))}})
+			results, err := conn.Transact(t.Context(), "D",
+				ovsdb.Mutate{Table: "T",
+					Where: []ovsdb.Condition{ovsdb.Where("n", ovsdb.Equals, ovsdb.Integer(i))}})
 			if err != nil || results[0].Count != int64(i) {
 				t.Errorf("transaction %d: %v, %v", i, results, err)
 			}
+
 			got <- int64(i)
 		}()
 	}
+
 	for range n {
 		r := p.receive()
 		var i int
@@ -228,10 +258,12 @@ func TestRepliesOutOfOrder(t *testing.T) {
 		}
 		requests[i] = r
 	}
+
 	for i := n - 1; i >= 0; i-- {
 		require.NoError(t, p.reply(requests[i], `[{"count":`+string(rune('0'+i))+`}]`))
 		require.Equal(t, int64(i), <-got, "caller that is served")
 	}
+
 	_ = conn
 }
 
@@ -245,6 +277,7 @@ func TestContextEnds(t *testing.T) {
 		_, err := conn.Transact(ctx, "D", ovsdb.Abort{})
 		done <- err
 	}()
+
 	r := p.receive()
 	cancel()
 	err := <-done
@@ -260,7 +293,8 @@ func TestContextEnds(t *testing.T) {
 	require.Equal(t, []string{"D"}, names, "databases")
 
 	_, err = conn.Transact(ctx, "D", ovsdb.Abort{})
-	require.True(t, errors.Is(err, context.Canceled) && !errors.Is(err, client.ErrOutcomeUnknown), "what a dead context did not send is known")
+	require.True(t, errors.Is(err, context.Canceled) && !errors.Is(err, client.ErrOutcomeUnknown),
+		"what a dead context did not send is known")
 }
 
 // TestInFlight: requests beyond the limit wait to be sent.
@@ -271,6 +305,7 @@ func TestInFlight(t *testing.T) {
 		for range 3 {
 			go func() { served <- conn.Echo(t.Context()) }()
 		}
+
 		first := p.receive()
 		p.receive()
 		arrived := make(chan *request, 1)
@@ -291,6 +326,7 @@ func TestClose(t *testing.T) {
 		_, err := conn.ListDBs(t.Context())
 		done <- err
 	}()
+
 	p.receive()
 	require.NoError(t, conn.Close())
 	require.ErrorIs(t, <-done, client.ErrClosed)

@@ -23,12 +23,15 @@ func TestServerMethods(t *testing.T) {
 		watchers[n], err = vswitch.Watch(ctx, conns[n])
 		require.NoError(t, err)
 	}
+
 	for _, args := range [][]string{
-		{"add-br", "br0", "--", "add-port", "br0", "p0", "tag=7", "trunks=1,2,3", "external_ids:a=1", "external_ids:b=2"},
+		{"add-br", "br0", "--", "add-port", "br0", "p0", "tag=7", "trunks=1,2,3",
+			"external_ids:a=1", "external_ids:b=2"},
 		{"set", "Port", "p0", "tag=8", "trunks=2,4", "external_ids:a=2"},
 		{"clear", "Port", "p0", "tag"},
 		{"remove", "Port", "p0", "external_ids", "a", "--", "set", "Port", "p0", "vlan_mode=trunk"},
-		{"--", "--id=@p", "get", "Port", "p0", "--", "--id=@m", "create", "Mirror", "name=m", "select_src_port=@p", "output_port=@p", "--", "add", "Bridge", "br0", "mirrors", "@m"},
+		{"--", "--id=@p", "get", "Port", "p0", "--", "--id=@m", "create", "Mirror", "name=m",
+			"select_src_port=@p", "output_port=@p", "--", "add", "Bridge", "br0", "mirrors", "@m"},
 		{"del-port", "p0"},
 		{"set-controller", "br0", "tcp:127.0.0.1:1", "tcp:127.0.0.1:2"},
 		{"del-controller", "br0"},
@@ -36,11 +39,14 @@ func TestServerMethods(t *testing.T) {
 	} {
 		before := watchers[0].Snapshot()
 		s.Vsctl(append([]string{"--no-wait"}, args...)...)
+
 		for n := range 3 {
 			require.NoError(t, conns[n].Echo(ctx))
 		}
+
 		now := watchers[0].Snapshot()
 		require.True(t, len(now.Since(before)) > 0, "something has changed")
+
 		for n, w := range watchers {
 			require.Len(t, w.Snapshot().Since(now), 0, "differences of method "+string(rune('0'+n)))
 		}

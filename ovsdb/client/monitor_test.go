@@ -36,6 +36,7 @@ func monitorPeer(t *testing.T, opts client.Options) (*client.Conn, *client.Monit
 		id <- string(r.Params[1])
 		_ = p.reply(r, `[false,"00000000-0000-0000-0000-000000000000",`+initial2+`]`)
 	}()
+
 	m, err := conn.Monitor(t.Context(), "D", everything)
 	require.NoError(t, err)
 	return conn, m, p, <-id
@@ -44,6 +45,7 @@ func monitorPeer(t *testing.T, opts client.Options) (*client.Conn, *client.Monit
 // next waits for an update.
 func next(t *testing.T, m *client.Monitor) *client.Update {
 	t.Helper()
+
 	for {
 		u, open := m.Next()
 		switch {
@@ -52,6 +54,7 @@ func next(t *testing.T, m *client.Monitor) *client.Update {
 		case !open:
 			t.Fatal("the monitor has ended")
 		}
+
 		select {
 		case <-m.Ready():
 		case <-t.Context().Done():
@@ -70,9 +73,13 @@ func TestMonitorFallsBack(t *testing.T) {
 		answers map[string]string
 		change  ovsdb.RowChange
 	}{
-		{"2.12", with(modern, "monitor_cond_since", `[false,"`+rowID+`",`+initial2+`]`), ovsdb.RowInitial},
-		{"2.9", with(modern, "monitor_cond_since", unknown, "monitor_cond", initial2), ovsdb.RowInitial},
-		{"2.6", with(old, "monitor", "!unknown database", "monitor_cond_since", unknown, "monitor_cond", initial2), ovsdb.RowInitial},
+		{"2.12", with(modern, "monitor_cond_since", `[false,"`+rowID+`",`+initial2+`]`),
+			ovsdb.RowInitial},
+		{"2.9", with(modern, "monitor_cond_since", unknown, "monitor_cond", initial2),
+			ovsdb.RowInitial},
+		{"2.6",
+			with(old, "monitor", "!unknown database", "monitor_cond_since", unknown, "monitor_cond",
+				initial2), ovsdb.RowInitial},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			conn, p := dialPeer(t, client.Options{})
@@ -85,6 +92,7 @@ func TestMonitorFallsBack(t *testing.T) {
 			require.Equal(t, "D", m.Schema().Name, "schema")
 		})
 	}
+
 	t.Run("2.5", func(t *testing.T) { // only monitor, and nothing of _Server
 		conn, p := dialPeer(t, client.Options{})
 		go func() {
@@ -100,10 +108,13 @@ func TestMonitorFallsBack(t *testing.T) {
 				}
 			}
 		}()
+
 		m, err := conn.Monitor(t.Context(), "D", everything)
 		require.NoError(t, err)
 		require.Equal(t, ovsdb.RowInsert, next(t, m).Tables[0].Rows[0].Change, "change")
-		_, err = conn.Monitor(t.Context(), "D", ovsdb.MonitorRequest{"T": {Columns: []string{"a"}, Where: []ovsdb.Condition{ovsdb.ByUUID(ovsdb.UUID{})}}})
+		_, err = conn.Monitor(t.Context(), "D",
+			ovsdb.MonitorRequest{"T": {Columns: []string{"a"},
+				Where: []ovsdb.Condition{ovsdb.ByUUID(ovsdb.UUID{})}}})
 		require.True(t, err != nil, "conditions are refused")
 	})
 }
@@ -124,6 +135,7 @@ func TestMonitorRefused(t *testing.T) {
 func TestOrder(t *testing.T) {
 	conn, m, p, id := monitorPeer(t, client.Options{})
 	next(t, m)
+
 	for range 200 {
 		go func() {
 			r := p.receive()
@@ -132,12 +144,15 @@ func TestOrder(t *testing.T) {
 			}
 			_ = p.reply(r, `[{}]`)
 		}()
+
 		_, seq, err := conn.TransactSeq(t.Context(), "D", ovsdb.Comment{Text: "x"})
 		require.NoError(t, err)
 		require.EqualValues(t, 3, m.Waiting(), "updates that wait")
+
 		for i := range 3 {
 			u := next(t, m)
-			require.Equal(t, ovsdb.Value(ovsdb.String(fmt.Sprint(i))), u.Tables[0].Rows[0].Row["a"], "contents")
+			require.Equal(t, ovsdb.Value(ovsdb.String(fmt.Sprint(i))), u.Tables[0].Rows[0].Row["a"],
+				"contents")
 			require.Equal(t, seq-3+uint64(i), u.Seq, "number")
 			require.Equal(t, rowID, u.LastTransaction.String(), "transaction")
 		}
@@ -156,17 +171,22 @@ func TestSlowConsumer(t *testing.T) {
 				for p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID) == nil {
 				}
 			}()
+
 			require.ErrorIs(t, ended(t, conn), client.ErrSlowConsumer)
+
 			for range m.Ready() { // until the monitor has ended too
 			}
+
 			n := 0
 			for u, open := m.Next(); open; u, open = m.Next() {
 				require.True(t, u != nil, "an update")
 				n++
 			}
+
 			require.True(t, n >= 4 && n <= 6, fmt.Sprintf("a few updates came: %d", n))
 		})
 	}
+
 	t.Run("one that keeps up", func(t *testing.T) {
 		conn, m, p, id := monitorPeer(t, client.Options{QueueUpdates: 5, QueueBytes: 600})
 		next(t, m)
@@ -174,17 +194,23 @@ func TestSlowConsumer(t *testing.T) {
 			require.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID))
 			next(t, m)
 		}
+
 		require.NoError(t, conn.Err())
 	})
 }
 
-// TestMalformedUpdate: an update that cannot be read ends the connection when it is taken, and none that stands behind it is told.
+// TestMalformedUpdate: an update that cannot be read ends the connection when it is taken, and none
+// that stands behind it is told.
 func TestMalformedUpdate(t *testing.T) {
 	conn, m, p, id := monitorPeer(t, client.Options{})
 	next(t, m)
+
 	for _, table := range []string{"None", "T"} {
-		require.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"%s":{"%s":{"modify":{"a":"x"}}}}]}`, id, table, rowID))
+		require.NoError(t,
+			p.say(`{"method":"update2","id":null,"params":[%s,{"%s":{"%s":{"modify":{"a":"x"}}}}]}`,
+				id, table, rowID))
 	}
+
 	<-m.Ready()
 	u, open := m.Next()
 	require.True(t, u == nil && !open, "the malformed update")
@@ -208,11 +234,14 @@ func TestCancel(t *testing.T) {
 			}
 			_ = p.reply(r, `{}`)
 		}()
+
 		require.NoError(t, m.Cancel(t.Context()))
 		u, open := m.Next()
 		require.True(t, u == nil && !open, "no update after the cancellation, and its end")
+
 		for range m.Ready() { // was told once, and is closed
 		}
+
 		require.NoError(t, conn.Err())
 	})
 }
@@ -242,16 +271,21 @@ func TestDatabaseGone(t *testing.T) {
 				_ = p.reply(r, modern["monitor"])
 				p.serve(with(answers, "monitor_cond_since", `[false,"`+rowID+`",{}]`, "echo", `[]`))
 			}()
+
 			_, err := conn.Monitor(t.Context(), "D", everything)
 			require.NoError(t, err)
-			require.NoError(t, p.say(`{"method":"update","id":null,"params":[%s,{"Database":{"%s":%s}}]}`, <-server, rowID, tc.change))
+			require.NoError(t,
+				p.say(`{"method":"update","id":null,"params":[%s,{"Database":{"%s":%s}}]}`,
+					<-server, rowID, tc.change))
 			if tc.gone {
 				require.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
 				return
 			}
+
 			require.NoError(t, conn.Echo(t.Context()))
 		})
 	}
+
 	t.Run("never there", func(t *testing.T) {
 		conn, p := dialPeer(t, client.Options{})
 		go func() { p.serve(with(modern, "monitor", `{}`)) }()

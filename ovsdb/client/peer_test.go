@@ -38,11 +38,13 @@ func dialPeer(t *testing.T, opts client.Options) (*client.Conn, *peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	p := &peer{nc: theirs, dec: json.NewDecoder(bufio.NewReader(theirs))}
 	t.Cleanup(func() {
 		conn.Close()
 		p.nc.Close()
 	})
+
 	return conn, p
 }
 
@@ -84,6 +86,7 @@ func (p *peer) serve(answers map[string]string) *request {
 		if r == nil {
 			return nil
 		}
+
 		answer, ok := answers[r.Method]
 		var err error
 		switch {
@@ -94,6 +97,7 @@ func (p *peer) serve(answers map[string]string) *request {
 		default:
 			err = p.reply(r, answer)
 		}
+
 		if err != nil {
 			return nil
 		}
@@ -103,8 +107,9 @@ func (p *peer) serve(answers map[string]string) *request {
 // modern are the answers of a server on the way to monitor_cond_since.
 var modern = map[string]string{
 	"set_db_change_aware": `{}`,
-	"monitor":             `{"Database":{"` + rowID + `":{"new":{"name":"D","connected":true,"leader":true}}}}`,
-	"get_schema":          schemaText,
+	"monitor": `{"Database":{"` + rowID +
+		`":{"new":{"name":"D","connected":true,"leader":true}}}}`,
+	"get_schema": schemaText,
 }
 
 // ended waits for the connection's end and returns why it ended.
@@ -112,6 +117,7 @@ func ended(t *testing.T, conn *client.Conn) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+
 	select {
 	case <-conn.Done():
 		return conn.Err()

@@ -49,12 +49,15 @@ func port(t testing.TB, s *ovs.Server) string {
 		match = listens.FindSubmatch(log)
 		return match != nil
 	})
+
 	return string(match[1])
 }
 
 // serverRow are the operations that touch the one row of Open_vSwitch.
 func bump(by int) ovsdb.Operation {
-	return ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(by)}}}
+	return ovsdb.Mutate{Table: vswitchDB,
+		Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add,
+			Value: ovsdb.Integer(by)}}}
 }
 
 var readCfg = ovsdb.Select{Table: vswitchDB, Columns: []string{"next_cfg"}}
@@ -63,7 +66,8 @@ func TestServerBasics(t *testing.T) {
 	s := ovs.StartServer(t, ovs.WithRemote("ptcp:0:127.0.0.1"))
 	ctx := timeout(t)
 	conn := dial(t, "tcp:127.0.0.1:"+port(t, s), client.Options{})
-	require.True(t, strings.HasPrefix(conn.LocalAddr().String(), "127.0.0.1:") && strings.HasPrefix(conn.RemoteAddr().String(), "127.0.0.1:"), "addresses are known")
+	require.True(t, strings.HasPrefix(conn.LocalAddr().String(), "127.0.0.1:") &&
+		strings.HasPrefix(conn.RemoteAddr().String(), "127.0.0.1:"), "addresses are known")
 	names, err := conn.ListDBs(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{"Open_vSwitch", "_Server"}, names, "databases")
@@ -80,7 +84,8 @@ func TestServerBasics(t *testing.T) {
 		op  ovsdb.Operation
 		err string
 	}{
-		"wait":   {ovsdb.Wait{Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(77)}}}, ovsdb.ErrorTimedOut},
+		"wait": {ovsdb.Wait{Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals,
+			Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(77)}}}, ovsdb.ErrorTimedOut},
 		"abort":  {ovsdb.Abort{}, ovsdb.ErrorAborted},
 		"assert": {ovsdb.Assert{Lock: "mine"}, ovsdb.ErrorNotOwner},
 	} {
@@ -89,21 +94,35 @@ func TestServerBasics(t *testing.T) {
 		require.Equal(t, [2]string{tc.err, tc.op.Name()}, [2]string{failed.Err, failed.Op}, name)
 		require.EqualValues(t, 1, failed.Index, "index")
 	}
+
 	// The commit fails: two rows where one is allowed.
 	_, err = conn.Transact(ctx, vswitchDB, ovsdb.Insert{Table: vswitchDB, Row: ovsdb.Row{}})
 	failed := as[*ovsdb.OperationError](t, err)
-	require.Equal(t, ovsdb.OperationError{Index: 1, Op: "commit", Err: ovsdb.ErrorConstraintViolation}, ovsdb.OperationError{Index: failed.Index, Op: failed.Op, Err: failed.Err}, "what failed")
+	require.Equal(t,
+		ovsdb.OperationError{Index: 1, Op: "commit", Err: ovsdb.ErrorConstraintViolation},
+		ovsdb.OperationError{Index: failed.Index, Op: failed.Op, Err: failed.Err}, "what failed")
 
 	// Every operation, as the server understands it.
 	br, iface := ovsdb.NamedUUID("br"), ovsdb.NamedUUID("iface")
 	results, err := conn.Transact(ctx, vswitchDB,
-		ovsdb.Wait{Table: "Bridge", Columns: []string{"name"}, Until: ovsdb.NotEquals, Rows: []ovsdb.Row{{"name": ovsdb.String("br0")}}},
-		ovsdb.Insert{Table: "Interface", UUIDName: iface, Row: ovsdb.Row{"name": ovsdb.String("br0"), "ofport_request": ovsdb.NewSet(ovsdb.Integer(7))}},
-		ovsdb.Insert{Table: "Port", UUIDName: "port", Row: ovsdb.Row{"name": ovsdb.String("br0"), "interfaces": ovsdb.NewSet(iface)}},
-		ovsdb.Insert{Table: "Bridge", UUIDName: br, Row: ovsdb.Row{"name": ovsdb.String("br0"), "ports": ovsdb.NewSet(ovsdb.NamedUUID("port"))}},
-		ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "bridges", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(br)}}},
-		ovsdb.Update{Table: "Bridge", Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("br0"))}, Row: ovsdb.Row{"external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"})}},
-		ovsdb.Select{Table: "Bridge", Columns: []string{"name", "external_ids", "fail_mode", "stp_enable"}},
+		ovsdb.Wait{Table: "Bridge", Columns: []string{"name"}, Until: ovsdb.NotEquals,
+			Rows: []ovsdb.Row{{"name": ovsdb.String("br0")}}},
+		ovsdb.Insert{Table: "Interface", UUIDName: iface,
+			Row: ovsdb.Row{"name": ovsdb.String("br0"),
+				"ofport_request": ovsdb.NewSet(ovsdb.Integer(7))}},
+		ovsdb.Insert{Table: "Port", UUIDName: "port",
+			Row: ovsdb.Row{"name": ovsdb.String("br0"), "interfaces": ovsdb.NewSet(iface)}},
+		ovsdb.Insert{Table: "Bridge", UUIDName: br,
+			Row: ovsdb.Row{"name": ovsdb.String("br0"),
+				"ports": ovsdb.NewSet(ovsdb.NamedUUID("port"))}},
+		ovsdb.Mutate{Table: vswitchDB,
+			Mutations: []ovsdb.Mutation{{Column: "bridges", Mutator: ovsdb.SetInsert,
+				Value: ovsdb.NewSet(br)}}},
+		ovsdb.Update{Table: "Bridge",
+			Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("br0"))},
+			Row:   ovsdb.Row{"external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"})}},
+		ovsdb.Select{Table: "Bridge",
+			Columns: []string{"name", "external_ids", "fail_mode", "stp_enable"}},
 		ovsdb.Delete{Table: "Mirror"},
 		ovsdb.Comment{Text: "all of them"},
 		ovsdb.Commit{Durable: true},
@@ -112,16 +131,24 @@ func TestServerBasics(t *testing.T) {
 	require.True(t, !results[1].UUID.IsZero() && !results[3].UUID.IsZero(), "inserts tell UUIDs")
 	require.EqualValues(t, 1, results[5].Count, "rows updated")
 	require.Equal(t, []ovsdb.Row{{
-		"name": ovsdb.String("br0"), "external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"}), "fail_mode": ovsdb.Set{}, "stp_enable": ovsdb.Boolean(false),
+		"name":         ovsdb.String("br0"),
+		"external_ids": ovsdb.StringMap(map[string]string{"k": "é\"\n"}),
+		"fail_mode":    ovsdb.Set{}, "stp_enable": ovsdb.Boolean(false),
 	}}, results[6].Rows, "row")
+
 	require.Equal(t, "br0", s.Vsctl("list-br"), "bridges")
-	require.True(t, strings.Contains(s.Dump("Interface", "name", "ofport_request"), "br0,7"), "ovsdb-client sees the port's number")
+	require.True(t, strings.Contains(s.Dump("Interface", "name", "ofport_request"), "br0,7"),
+		"ovsdb-client sees the port's number")
 
 	// An insert with the UUID of the client's choice.
 	want, err := ovsdb.ParseUUID(rowID)
 	require.NoError(t, err)
-	results, err = conn.Transact(ctx, vswitchDB, ovsdb.Insert{Table: "Manager", UUID: want, Row: ovsdb.Row{"target": ovsdb.String("ptcp:1")}},
-		ovsdb.Mutate{Table: vswitchDB, Mutations: []ovsdb.Mutation{{Column: "manager_options", Mutator: ovsdb.SetInsert, Value: ovsdb.NewSet(want)}}})
+	results, err = conn.Transact(ctx, vswitchDB,
+		ovsdb.Insert{Table: "Manager", UUID: want,
+			Row: ovsdb.Row{"target": ovsdb.String("ptcp:1")}},
+		ovsdb.Mutate{Table: vswitchDB,
+			Mutations: []ovsdb.Mutation{{Column: "manager_options", Mutator: ovsdb.SetInsert,
+				Value: ovsdb.NewSet(want)}}})
 	require.NoError(t, err)
 	require.Equal(t, want, results[0].UUID, "UUID")
 }
@@ -142,13 +169,17 @@ func TestServerPipelining(t *testing.T) {
 				t.Error(err)
 				return
 			}
+
 			mu.Lock()
 			defer mu.Unlock()
+
 			seen[results[1].Rows[0]["next_cfg"]]++
 		})
 	}
+
 	wg.Wait()
 	require.Len(t, seen, 500, "different results")
+
 	for v, n := range seen {
 		require.Equal(t, 1, n, fmt.Sprint(v))
 	}
@@ -160,7 +191,8 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn, other := dial(t, s.Remote, client.Options{}), dial(t, s.Remote, client.Options{})
-	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
+	m, err := conn.Monitor(ctx, vswitchDB,
+		ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
 	require.NoError(t, err)
 	next(t, m)
 	stop := make(chan struct{})
@@ -178,6 +210,7 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 			}
 		}
 	})
+
 	last, lastSeq := ovsdb.Integer(0), uint64(0)
 	for range 300 {
 		results, seq, err := conn.TransactSeq(ctx, vswitchDB, bump(1), readCfg)
@@ -188,14 +221,17 @@ func TestServerUpdateBeforeReply(t *testing.T) {
 			if u == nil {
 				t.Fatalf("transaction made %d, updates only came to %d", mine, last)
 			}
+
 			now := u.Tables[0].Rows[0].Row["next_cfg"].(ovsdb.Integer)
 			require.True(t, now > last && u.Seq > lastSeq, "values and numbers grow")
 			last, lastSeq = now, u.Seq
 		}
+
 		if last == mine {
 			require.True(t, lastSeq < seq, "the transaction's own update has the smaller number")
 		}
 	}
+
 	close(stop)
 	wg.Wait()
 }
@@ -216,6 +252,7 @@ func TestServerLocks(t *testing.T) {
 			}
 		}
 	}
+
 	la, err := a.Lock(ctx, "l")
 	require.NoError(t, err)
 	become(la, true)
@@ -240,8 +277,9 @@ func TestServerLocks(t *testing.T) {
 	require.False(t, lb.Held(), "a lock ends with its connection")
 }
 
-// TestServerLockOfTheRobbed: a connection that was robbed of a lock stays in line, and holds the lock
-// again when the thief's connection ends; after Unlock it does not. A new connection claims anew.
+// TestServerLockOfTheRobbed: a connection that was robbed of a lock stays in line, and holds the
+// lock again when the thief's connection ends; after Unlock it does not. A new connection claims
+// anew.
 func TestServerLockOfTheRobbed(t *testing.T) {
 	s := ovs.StartServer(t)
 	ctx := timeout(t)
@@ -271,7 +309,9 @@ func TestServerLockOfTheRobbed(t *testing.T) {
 		if unlock {
 			require.NoError(t, lock.Unlock(ctx))
 		}
+
 		require.NoError(t, thief.Close())
+
 		if !unlock {
 			until(lock, true)
 		}
@@ -303,7 +343,8 @@ func TestServerConditionsAndCancel(t *testing.T) {
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{})
 	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Bridge": {
-		Columns: []string{"name"}, Where: []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("b"))},
+		Columns: []string{"name"},
+		Where:   []ovsdb.Condition{ovsdb.Where("name", ovsdb.Equals, ovsdb.String("b"))},
 	}})
 	require.NoError(t, err)
 	next(t, m)
@@ -325,7 +366,8 @@ func TestServerCompactsAndPauses(t *testing.T) {
 	s := ovs.StartServer(t)
 	ctx := timeout(t)
 	conn := dial(t, s.Remote, client.Options{ProbeInterval: time.Second})
-	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
+	m, err := conn.Monitor(ctx, vswitchDB,
+		ovsdb.MonitorRequest{vswitchDB: {Columns: []string{"next_cfg"}}})
 	require.NoError(t, err)
 	next(t, m)
 	s.Appctl("ovsdb-server/compact")
@@ -348,10 +390,12 @@ func TestServerRestart(t *testing.T) {
 	failed := make(chan error)
 	go func() {
 		_, err := conn.Transact(ctx, vswitchDB, ovsdb.Wait{ // for what never comes
-			Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
+			Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals,
+			Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
 		})
 		failed <- err
 	}()
+
 	require.NoError(t, conn.Echo(ctx))
 	s.Stop()
 	require.ErrorIs(t, <-failed, client.ErrOutcomeUnknown)
@@ -371,9 +415,11 @@ func TestServerCancelsTransaction(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := conn.Transact(ctx, vswitchDB, ovsdb.Wait{
-		Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
+		Table: vswitchDB, Columns: []string{"next_cfg"}, Until: ovsdb.Equals,
+		Rows: []ovsdb.Row{{"next_cfg": ovsdb.Integer(-1)}}, Timeout: -1,
 	}, bump(100))
 	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
+
 	// The only slot is free again, and the transaction never takes effect.
 	results, err := conn.Transact(timeout(t), vswitchDB, readCfg)
 	require.NoError(t, err)
@@ -386,13 +432,15 @@ func TestServerDropsDatabase(t *testing.T) {
 	for name, change := range map[string]func(*ovs.Server){
 		"removed": func(s *ovs.Server) { s.Appctl("ovsdb-server/remove-db", vswitchDB) },
 		"converted": func(s *ovs.Server) {
-			ovs.Run(t, s.Dir, "ovsdb-client", "convert", s.Remote, "/usr/share/openvswitch/vswitch.ovsschema")
+			ovs.Run(t, s.Dir, "ovsdb-client", "convert", s.Remote,
+				"/usr/share/openvswitch/vswitch.ovsschema")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := ovs.StartServer(t)
 			conn := dial(t, s.Remote, client.Options{})
-			_, err := conn.Monitor(timeout(t), vswitchDB, ovsdb.MonitorRequest{"Bridge": {Columns: []string{"name"}}})
+			_, err := conn.Monitor(timeout(t), vswitchDB,
+				ovsdb.MonitorRequest{"Bridge": {Columns: []string{"name"}}})
 			require.NoError(t, err)
 			change(s)
 			require.ErrorIs(t, ended(t, conn), client.ErrDatabaseGone)
@@ -414,7 +462,9 @@ func TestServerConnectsToUs(t *testing.T) {
 	conn, err := client.New(ctx, nc, client.Options{})
 	require.NoError(t, err)
 	defer conn.Close()
-	m, err := conn.Monitor(ctx, vswitchDB, ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
+	m, err := conn.Monitor(ctx, vswitchDB,
+		ovsdb.MonitorRequest{"Manager": {Columns: []string{"target", "is_connected"}}})
 	require.NoError(t, err)
-	require.Equal(t, ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())), next(t, m).Tables[0].Rows[0].Row["target"], "target")
+	require.Equal(t, ovsdb.Value(ovsdb.String("tcp:"+l.Addr().String())),
+		next(t, m).Tables[0].Rows[0].Row["target"], "target")
 }

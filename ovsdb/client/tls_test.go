@@ -46,16 +46,22 @@ func newKeyPair(t *testing.T, dir, name string, ca *keyPair) *keyPair {
 	if ca != nil {
 		parent, signer = ca.cert, ca.key
 	}
+
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
 	require.NoError(t, err)
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	require.NoError(t, err)
-	p := &keyPair{key: key, certFile: filepath.Join(dir, name+"-cert.pem"), keyFile: filepath.Join(dir, name+"-key.pem")}
+	p := &keyPair{key: key, certFile: filepath.Join(dir, name+"-cert.pem"),
+		keyFile: filepath.Join(dir, name+"-key.pem")}
 	p.cert, err = x509.ParseCertificate(der)
 	require.NoError(t, err)
 	p.tlsConfig = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	require.NoError(t, os.WriteFile(p.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	require.NoError(t, os.WriteFile(p.keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
+	require.NoError(t,
+		os.WriteFile(p.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+			0o600))
+	require.NoError(t,
+		os.WriteFile(p.keyFile,
+			pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
 	return p
 }
 
@@ -78,19 +84,26 @@ func (c *countingConn) Write(b []byte) (int, error) {
 func TestServerTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca := newKeyPair(t, dir, "ca", nil)
-	server, us, stranger := newKeyPair(t, dir, "server", ca), newKeyPair(t, dir, "us", ca), newKeyPair(t, dir, "stranger", nil)
+	server, us, stranger := newKeyPair(t, dir, "server", ca), newKeyPair(t, dir, "us",
+		ca), newKeyPair(t, dir, "stranger", nil)
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)
-	s := ovs.StartServer(t, ovs.WithRemote("pssl:0:127.0.0.1"), ovs.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"),
-		ovs.WithFlags("--private-key="+server.keyFile, "--certificate="+server.certFile, "--ca-cert="+ca.certFile))
+	s := ovs.StartServer(t, ovs.WithRemote("pssl:0:127.0.0.1"),
+		ovs.WithRemote("db:Open_vSwitch,Open_vSwitch,manager_options"),
+		ovs.WithFlags("--private-key="+server.keyFile, "--certificate="+server.certFile,
+			"--ca-cert="+ca.certFile))
 	target := "ssl:127.0.0.1:" + port(t, s)
 	ctx := timeout(t)
 
 	good := &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{us.tlsConfig}}
-	for _, config := range map[string]*tls.Config{"names checked": good, "chain only": client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: good.Certificates, ServerName: "another"})} {
+	for _, config := range map[string]*tls.Config{"names checked": good,
+		"chain only": client.ChainOnly(&tls.Config{RootCAs: roots, Certificates: good.Certificates,
+			ServerName: "another"})} {
 		counter := &countingConn{}
-		conn := dial(t, target, client.Options{TLS: config, ProbeInterval: 300 * time.Millisecond, Dial: counter.dial})
+		conn := dial(t, target,
+			client.Options{TLS: config, ProbeInterval: 300 * time.Millisecond, Dial: counter.dial})
 		require.NoError(t, conn.Echo(ctx))
+
 		// Reads that time out for the probe must not break the session.
 		before := counter.writes.Load()
 		ovs.WaitFor(t, "probes", func() bool { return counter.writes.Load() >= before+3 })
@@ -98,19 +111,26 @@ func TestServerTLS(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, conn.Close())
 	}
+
 	for name, config := range map[string]*tls.Config{
-		"unknown authority":             {Certificates: good.Certificates},
-		"other name":                    {RootCAs: roots, Certificates: good.Certificates, ServerName: "another"},
-		"chain only, unknown authority": client.ChainOnly(&tls.Config{RootCAs: x509.NewCertPool(), Certificates: good.Certificates}),
+		"unknown authority": {Certificates: good.Certificates},
+		"other name": {RootCAs: roots, Certificates: good.Certificates,
+			ServerName: "another"},
+		"chain only, unknown authority": client.ChainOnly(&tls.Config{RootCAs: x509.NewCertPool(),
+			Certificates: good.Certificates}),
 	} {
 		if _, err := client.Dial(ctx, target, client.Options{TLS: config}); err == nil {
 			t.Errorf("%s: connected", name)
 		}
 	}
+
 	_, err := client.Dial(ctx, target, client.Options{})
 	require.True(t, err != nil, "without a configuration it is refused")
+
 	// TLS 1.3 tells the client only after the handshake that it is not welcome.
-	if conn, err := client.Dial(ctx, target, client.Options{TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{stranger.tlsConfig}}}); err == nil {
+	if conn, err := client.Dial(ctx, target,
+		client.Options{TLS: &tls.Config{RootCAs: roots,
+			Certificates: []tls.Certificate{stranger.tlsConfig}}}); err == nil {
 		_, err = conn.ListDBs(ctx)
 		require.True(t, err != nil, "a stranger is not served")
 		conn.Close()
@@ -124,7 +144,8 @@ func TestServerTLS(t *testing.T) {
 	nc, err := l.Accept()
 	require.NoError(t, err)
 	conn, err := client.New(ctx, nc, client.Options{TLS: client.ChainOnly(&tls.Config{
-		ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert, Certificates: []tls.Certificate{us.tlsConfig},
+		ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+		Certificates: []tls.Certificate{us.tlsConfig},
 	})})
 	require.NoError(t, err)
 	defer conn.Close()
@@ -136,15 +157,19 @@ func TestServerOVSPKI(t *testing.T) {
 	ovs.Need(t, "ovs-pki", "openssl")
 	dir := t.TempDir()
 	pki := func(args ...string) {
-		ovs.Run(t, dir, "ovs-pki", append([]string{"--dir=" + filepath.Join(dir, "pki"), "--log=" + filepath.Join(dir, "log")}, args...)...)
+		ovs.Run(t, dir, "ovs-pki",
+			append([]string{"--dir=" + filepath.Join(dir, "pki"), "--log=" +
+				filepath.Join(dir, "log")}, args...)...)
 	}
 	pki("init")
 	pki("-u", "req+sign", "sw", "switch")
 	pki("-u", "req+sign", "us", "switch")
 	ca := filepath.Join(dir, "pki", "switchca", "cacert.pem")
 	s := ovs.StartServer(t, ovs.WithRemote("pssl:0:127.0.0.1"), ovs.WithFlags(
-		"--private-key="+filepath.Join(dir, "sw-privkey.pem"), "--certificate="+filepath.Join(dir, "sw-cert.pem"), "--ca-cert="+ca))
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "us-cert.pem"), filepath.Join(dir, "us-privkey.pem"))
+		"--private-key="+filepath.Join(dir, "sw-privkey.pem"), "--certificate="+filepath.Join(dir,
+			"sw-cert.pem"), "--ca-cert="+ca))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "us-cert.pem"),
+		filepath.Join(dir, "us-privkey.pem"))
 	require.NoError(t, err)
 	text, err := os.ReadFile(ca)
 	require.NoError(t, err)

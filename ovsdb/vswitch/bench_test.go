@@ -34,9 +34,11 @@ func initial(n int) []byte {
 			"admin_state":"up","link_state":"up","link_speed":10000000,"duplex":"full","status":["map",[["driver_name","tun"],["driver_version","1.6"],["firmware_version",""]]],
 			"external_ids":["map",[["attached-mac","02:00:00:00:00:01"],["iface-id","6d2ac2cc-9d50-4b0b-a3c1-%012d"],["iface-status","active"],["vm-uuid","%v"]]]}}`, iface, i, i, i, i, port))
 	}
+
 	br := id()
 	return fmt.Appendf(nil, `{"Open_vSwitch":{"%v":{"initial":{"bridges":["uuid","%v"]}}},"Bridge":{"%v":{"initial":{"name":"br0","ports":["set",[%s]]}}},"Port":{%s},"Interface":{%s}}`,
-		id(), br, br, strings.Join(ids, ","), strings.Join(ports, ","), strings.Join(interfaces, ","))
+		id(), br, br, strings.Join(ids, ","), strings.Join(ports, ","), strings.Join(interfaces,
+			","))
 }
 
 // BenchmarkInitial is the way from the text of 10,000 rows to a snapshot.
@@ -47,6 +49,7 @@ func BenchmarkInitial(b *testing.B) {
 	require.NoError(b, err)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
+
 	for b.Loop() {
 		updates, err := ovsdb.ParseTableUpdates2(text, db)
 		require.NoError(b, err)
@@ -64,8 +67,10 @@ func BenchmarkApply(b *testing.B) {
 			require.NoError(b, err)
 			s, _ := apply(b, db, empty, string(initial(n)))
 			port, _ := s.PortByName(fmt.Sprint("vnet", n/2))
-			text := fmt.Appendf(nil, `{"Interface":{"%v":{"modify":{"link_state":"down"}}}}`, port.Interfaces[0])
+			text := fmt.Appendf(nil, `{"Interface":{"%v":{"modify":{"link_state":"down"}}}}`,
+				port.Interfaces[0])
 			b.ReportAllocs()
+
 			for b.Loop() {
 				updates, err := ovsdb.ParseTableUpdates2(text, db)
 				require.NoError(b, err)
@@ -82,13 +87,16 @@ func BenchmarkTransactions(b *testing.B) {
 	s := ovs.StartServer(b)
 	ctx, conn, w := watch(b, s)
 	require.NoError(b, w.Close(ctx))
-	bump := ovsdb.Mutate{Table: "Open_vSwitch", Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add, Value: ovsdb.Integer(1)}}}
+	bump := ovsdb.Mutate{Table: "Open_vSwitch",
+		Mutations: []ovsdb.Mutation{{Column: "next_cfg", Mutator: ovsdb.Add,
+			Value: ovsdb.Integer(1)}}}
 	b.Run("one-by-one", func(b *testing.B) {
 		for b.Loop() {
 			_, err := conn.Transact(ctx, vswitch.Database, bump)
 			require.NoError(b, err)
 		}
 	})
+
 	b.Run("pipelined", func(b *testing.B) {
 		var wg sync.WaitGroup
 		work := make(chan struct{})
@@ -101,15 +109,20 @@ func BenchmarkTransactions(b *testing.B) {
 				}
 			})
 		}
+
 		for b.Loop() {
 			work <- struct{}{}
 		}
+
 		close(work)
 		wg.Wait()
 	})
+
 	b.Run("ovs-vsctl", func(b *testing.B) {
 		for b.Loop() {
-			require.NoError(b, exec.Command("ovs-vsctl", "--no-wait", "--db="+s.Remote, "set", "Open_vSwitch", ".", "external_ids:a=b").Run())
+			require.NoError(b,
+				exec.Command("ovs-vsctl", "--no-wait", "--db="+s.Remote, "set", "Open_vSwitch", ".",
+					"external_ids:a=b").Run())
 		}
 	})
 }

@@ -25,12 +25,15 @@ func TestPairs(t *testing.T) {
 	value, has := p.Lookup("a")
 	assert.True(t, has)
 	assert.Empty(t, value)
+
 	for _, absent := range []string{"aa", "c"} {
 		_, has = p.Lookup(absent)
 		assert.False(t, has, absent)
 	}
+
 	assert.Equal(t, `map["a":""]`, p.Without("").Without("b").String())
 	assert.Equal(t, p, p.With("b", long), "the same value changes nothing")
+
 	for key := range p.All() {
 		assert.Empty(t, key, "the first key comes first, and leaving the loop early is possible")
 		break

@@ -19,8 +19,10 @@ func TestSetsOfReferences(t *testing.T) {
 				out = append(out, UUID{15: byte(n)})
 			}
 		}
+
 		return out
 	})
+
 	unlimited := &ovsdb.ColumnType{Min: 0, Max: ovsdb.Unlimited}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := anySet.Draw(t, "a"), anySet.Draw(t, "b")
@@ -30,6 +32,7 @@ func TestSetsOfReferences(t *testing.T) {
 				only = append(only, id)
 			}
 		}
+
 		assert.Equal(t, only, without(a, b))
 
 		want, err := ovsdb.ApplyDiff(ovsdb.NewSet(a...), ovsdb.NewSet(b...), unlimited)
@@ -40,6 +43,7 @@ func TestSetsOfReferences(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, decoded, got)
 	})
+
 	shuffled := []UUID{{15: 3}, {15: 1}, {15: 3}, {15: 2}}
 	assert.Equal(t, []UUID{{15: 1}, {15: 2}, {15: 3}}, inOrder(shuffled))
 	_, err := uuids().apply(nil, ovsdb.String("no reference"))

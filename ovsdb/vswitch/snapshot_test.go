@@ -44,7 +44,9 @@ func set(ids ...int) string {
 }
 
 // apply applies the text of an update2.
-func apply(t testing.TB, db *ovsdb.DatabaseSchema, s *vswitch.Snapshot, text string) (*vswitch.Snapshot, vswitch.Changes) {
+func apply(
+	t testing.TB, db *ovsdb.DatabaseSchema, s *vswitch.Snapshot, text string,
+) (*vswitch.Snapshot, vswitch.Changes) {
 	t.Helper()
 	updates, err := ovsdb.ParseTableUpdates2([]byte(text), db)
 	require.NoError(t, err)
@@ -60,7 +62,10 @@ func twoBridges(t testing.TB) (*ovsdb.DatabaseSchema, *vswitch.Snapshot) {
 	db := schemaOf(t, asItIs)
 	s, err := vswitch.NewSnapshot(db)
 	require.NoError(t, err)
-	row := func(n int, columns string) string { return fmt.Sprintf(`"%v":{"initial":{%s}}`, id(n), columns) }
+	row := func(n int,
+		columns string) string {
+		return fmt.Sprintf(`"%v":{"initial":{%s}}`, id(n), columns)
+	}
 	s, _ = apply(t, db, s, `{
 		"Open_vSwitch":{`+row(100, `"bridges":`+set(1, 2)+`,"next_cfg":3,"cur_cfg":2,"ovs_version":"3.1.0","datapath_types":["set",["netdev","system"]],"external_ids":["map",[["a","1"]]]`)+`},
 		"Bridge":{`+row(1, `"name":"br1","ports":`+set(12, 11)+`,"mirrors":`+set(51)+`,"controller":`+set(61)+`,"fail_mode":"secure","protocols":["set",["OpenFlow13","OpenFlow10"]]`)+`,
@@ -78,15 +83,19 @@ func twoBridges(t testing.TB) (*ovsdb.DatabaseSchema, *vswitch.Snapshot) {
 func TestSnapshotQueries(t *testing.T) {
 	_, s := twoBridges(t)
 	require.Equal(t, &vswitch.OpenVSwitch{
-		UUID: id(100), Bridges: []vswitch.UUID{id(1), id(2)}, NextCfg: 3, CurCfg: 2, OVSVersion: "3.1.0",
+		UUID: id(100), Bridges: []vswitch.UUID{id(1),
+			id(2)}, NextCfg: 3, CurCfg: 2, OVSVersion: "3.1.0",
 		ExternalIDs: vswitch.PairsOf(map[string]string{"a": "1"}),
 	}, s.System(), "system")
+
 	b, ok := s.Bridge("br1")
 	require.True(t, ok, "br1 is there")
 	require.Equal(t, &vswitch.Bridge{
-		UUID: id(1), Name: "br1", Ports: []vswitch.UUID{id(11), id(12)}, Mirrors: []vswitch.UUID{id(51)}, Controllers: []vswitch.UUID{id(61)},
+		UUID: id(1), Name: "br1", Ports: []vswitch.UUID{id(11),
+			id(12)}, Mirrors: []vswitch.UUID{id(51)}, Controllers: []vswitch.UUID{id(61)},
 		FailMode: "secure", Protocols: []string{"OpenFlow10", "OpenFlow13"},
 	}, b, "bridge")
+
 	names := func(ports []*vswitch.Port) (list []string) {
 		for _, p := range ports {
 			list = append(list, p.Name)
@@ -99,17 +108,27 @@ func TestSnapshotQueries(t *testing.T) {
 	p, ok := s.PortByName("b")
 	require.True(t, ok, "b is there")
 	require.Equal(t, &vswitch.Port{
-		UUID: id(11), Name: "b", Interfaces: []vswitch.UUID{id(31)}, Tag: new(7), Trunks: []int{1, 2, 3}, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
+		UUID: id(11), Name: "b", Interfaces: []vswitch.UUID{id(31)}, Tag: new(7), Trunks: []int{1,
+			2, 3}, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
 	}, p, "port")
+
 	require.Equal(t, []*vswitch.Interface{{
-		UUID: id(31), Name: "b", Type: "patch", OFPort: -1, Error: "no", Options: vswitch.PairsOf(map[string]string{"peer": "x"}), MACInUse: "02:00:00:00:00:01",
+		UUID: id(31), Name: "b", Type: "patch", OFPort: -1, Error: "no",
+		Options: vswitch.PairsOf(map[string]string{"peer": "x"}), MACInUse: "02:00:00:00:00:01",
 	}}, s.PortInterfaces(p), "interfaces")
+
 	require.Equal(t, []*vswitch.Mirror{{
-		UUID: id(51), Name: "m", SelectSrcPort: []vswitch.UUID{id(11)}, OutputPort: new(id(12)), Snaplen: 64,
-		Statistics: map[string]int64{"tx_packets": 9}, ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
+		UUID: id(51), Name: "m", SelectSrcPort: []vswitch.UUID{id(11)}, OutputPort: new(id(12)),
+		Snaplen:     64,
+		Statistics:  map[string]int64{"tx_packets": 9},
+		ExternalIDs: vswitch.PairsOf(map[string]string{"owner": "test"}),
 	}}, s.BridgeMirrors(b), "mirrors")
-	require.Equal(t, []*vswitch.Controller{{UUID: id(61), Target: "tcp:1", IsConnected: true, Role: "master", InactivityProbe: new(0)}}, s.Controllers(b), "controllers")
-	require.Equal(t, []*vswitch.Manager{{UUID: id(71), Target: "ptcp:6640"}}, s.Managers(), "managers")
+
+	require.Equal(t,
+		[]*vswitch.Controller{{UUID: id(61), Target: "tcp:1", IsConnected: true, Role: "master",
+			InactivityProbe: new(0)}}, s.Controllers(b), "controllers")
+	require.Equal(t, []*vswitch.Manager{{UUID: id(71), Target: "ptcp:6640"}}, s.Managers(),
+		"managers")
 	c, _ := s.PortByName("c")
 	require.Equal(t, "e0", s.PortInterfaces(c)[0].Name, "bond")
 	owner, ok := s.BridgeOfPort(id(21))
@@ -122,7 +141,8 @@ func TestSnapshotQueries(t *testing.T) {
 	require.True(t, ok, "c is on br2")
 	_, ok = s.Bridge("b")
 	require.False(t, ok, "a port is no bridge")
-	require.True(t, s.HasColumn(vswitch.TableMirror, "snaplen") && !s.HasColumn(vswitch.TableMirror, "later"), "columns are known")
+	require.True(t, s.HasColumn(vswitch.TableMirror, "snaplen") &&
+		!s.HasColumn(vswitch.TableMirror, "later"), "columns are known")
 	require.False(t, s.HasColumn("QoS", "type"), "nothing is known of tables that are not ours")
 }
 
@@ -141,17 +161,31 @@ func TestSnapshotApply(t *testing.T) {
 		check        func(s *vswitch.Snapshot) bool
 	}{
 		{
-			"port moves to the other bridge", `{"Bridge":{"` + id(1).String() + `":{"modify":{"ports":` + set(11) + `}},"` + id(2).String() + `":{"modify":{"ports":` + set(11) + `}}}}`,
+			"port moves to the other bridge", `{"Bridge":{"` + id(1).String() +
+				`":{"modify":{"ports":` + set(11) + `}},"` + id(2).String() +
+				`":{"modify":{"ports":` + set(11) + `}}}}`,
 			[]string{"Bridge modified 00000001", "Bridge modified 00000002"},
-			func(s *vswitch.Snapshot) bool { b, ok := s.BridgeOfPort(id(11)); return ok && b.Name == "br2" },
+			func(s *vswitch.Snapshot) bool {
+				b,
+					ok := s.BridgeOfPort(id(11))
+				return ok && b.Name == "br2"
+			},
 		},
 		{
-			"port moves, told the other way round", `{"Bridge":{"` + id(2).String() + `":{"modify":{"ports":` + set(11) + `}},"` + id(1).String() + `":{"modify":{"ports":` + set(11) + `}}}}`,
+			"port moves, told the other way round", `{"Bridge":{"` + id(2).String() +
+				`":{"modify":{"ports":` + set(11) + `}},"` + id(1).String() +
+				`":{"modify":{"ports":` + set(11) + `}}}}`,
 			[]string{"Bridge modified 00000001", "Bridge modified 00000002"},
-			func(s *vswitch.Snapshot) bool { b, ok := s.BridgeOfPort(id(11)); return ok && b.Name == "br2" },
+			func(s *vswitch.Snapshot) bool {
+				b,
+					ok := s.BridgeOfPort(id(11))
+				return ok && b.Name == "br2"
+			},
 		},
 		{
-			"port is replaced by one of its name", `{"Port":{"` + id(13).String() + `":{"insert":{"name":"b","interfaces":` + set(31) + `}},"` + id(11).String() + `":{"delete":null}},
+			"port is replaced by one of its name", `{"Port":{"` + id(13).String() +
+				`":{"insert":{"name":"b","interfaces":` + set(31) + `}},"` + id(11).String() +
+				`":{"delete":null}},
 				"Bridge":{"` + id(1).String() + `":{"modify":{"ports":` + set(11, 13) + `}}}}`,
 			[]string{"Bridge modified 00000001", "Port deleted 0000000b", "Port inserted 0000000d"},
 			func(s *vswitch.Snapshot) bool {
@@ -165,11 +199,14 @@ func TestSnapshotApply(t *testing.T) {
 			[]string{"Port modified 0000000b"},
 			func(s *vswitch.Snapshot) bool {
 				p, _ := s.Port(id(11))
-				return *p.Tag == 8 && slices.Equal(p.Trunks, []int{1, 3, 9}) && p.ExternalIDs == vswitch.PairsOf(map[string]string{"k": "v"})
+				return *p.Tag == 8 && slices.Equal(p.Trunks, []int{1, 3, 9}) &&
+					p.ExternalIDs == vswitch.PairsOf(map[string]string{"k": "v"})
 			},
 		},
 		{
-			"optional is emptied", `{"Port":{"` + id(11).String() + `":{"modify":{"tag":["set",[]]}}},"Mirror":{"` + id(51).String() + `":{"modify":{"output_port":["set",[]],"select_src_port":` + set(11) + `}}}}`,
+			"optional is emptied", `{"Port":{"` + id(11).String() +
+				`":{"modify":{"tag":["set",[]]}}},"Mirror":{"` + id(51).String() +
+				`":{"modify":{"output_port":["set",[]],"select_src_port":` + set(11) + `}}}}`,
 			[]string{"Mirror modified 00000033", "Port modified 0000000b"},
 			func(s *vswitch.Snapshot) bool {
 				p, _ := s.Port(id(11))
@@ -178,7 +215,8 @@ func TestSnapshotApply(t *testing.T) {
 			},
 		},
 		{
-			"bridge is deleted", `{"Bridge":{"` + id(2).String() + `":{"delete":null}},"Port":{"` + id(21).String() + `":{"delete":null}}}`,
+			"bridge is deleted", `{"Bridge":{"` + id(2).String() + `":{"delete":null}},"Port":{"` +
+				id(21).String() + `":{"delete":null}}}`,
 			[]string{"Bridge deleted 00000002", "Port deleted 00000015"},
 			func(s *vswitch.Snapshot) bool {
 				_, bridge := s.Bridge("br2")
@@ -207,8 +245,10 @@ func sameSnapshots(t testing.TB, want, got *vswitch.Snapshot) {
 	require.Equal(t, want.System(), got.System(), "system")
 	require.Equal(t, want.Managers(), got.Managers(), "managers")
 	require.Equal(t, slices.Collect(want.Ports()), slices.Collect(got.Ports()), "ports")
-	require.Equal(t, slices.Collect(want.Interfaces()), slices.Collect(got.Interfaces()), "interfaces")
+	require.Equal(t, slices.Collect(want.Interfaces()), slices.Collect(got.Interfaces()),
+		"interfaces")
 	require.Equal(t, want.Bridges(), got.Bridges(), "bridges")
+
 	for _, b := range want.Bridges() {
 		named, ok := got.Bridge(b.Name)
 		require.True(t, ok && named.UUID == b.UUID, "bridge "+b.Name+" is found")
@@ -219,12 +259,14 @@ func sameSnapshots(t testing.TB, want, got *vswitch.Snapshot) {
 			require.True(t, ok && on.UUID == b.UUID, "mirror's bridge")
 		}
 	}
+
 	for p := range want.Ports() {
 		named, ok := got.PortByName(p.Name)
 		require.True(t, ok && named.UUID == p.UUID, "port "+p.Name+" is found")
 		a, okA := want.BridgeOfPort(p.UUID)
 		b, okB := got.BridgeOfPort(p.UUID)
-		require.True(t, okA == okB && (!okA || a.UUID == b.UUID), "port "+p.Name+" is on its bridge")
+		require.True(t, okA == okB && (!okA || a.UUID == b.UUID),
+			"port "+p.Name+" is on its bridge")
 	}
 }
 
@@ -258,13 +300,18 @@ func TestPlainMonitor(t *testing.T) {
 // TestOtherSchemas: a column that a schema lacks is not asked for and reads as
 // zero; a database that is not Open vSwitch's is refused.
 func TestOtherSchemas(t *testing.T) {
-	db := schemaOf(t, func(text string) string { return strings.Replace(text, `"snaplen"`, `"snaplength"`, 1) })
+	db := schemaOf(t,
+		func(text string) string { return strings.Replace(text, `"snaplen"`, `"snaplength"`, 1) })
 	s, err := vswitch.NewSnapshot(db)
 	require.NoError(t, err)
 	require.False(t, s.HasColumn(vswitch.TableMirror, "snaplen"), "snaplen is not there")
-	require.False(t, slices.Contains(vswitch.Request().Prune(db)["Mirror"].Columns, "snaplen"), "nor asked for")
-	for name, edit := range map[string][2]string{"table": {`"Mirror":`, `"Mirage":`}, "name": {`"target"`, `"aim"`}} {
-		db := schemaOf(t, func(text string) string { return strings.ReplaceAll(text, edit[0], edit[1]) })
+	require.False(t, slices.Contains(vswitch.Request().Prune(db)["Mirror"].Columns, "snaplen"),
+		"nor asked for")
+
+	for name, edit := range map[string][2]string{"table": {`"Mirror":`, `"Mirage":`},
+		"name": {`"target"`, `"aim"`}} {
+		db := schemaOf(t,
+			func(text string) string { return strings.ReplaceAll(text, edit[0], edit[1]) })
 		_, err := vswitch.NewSnapshot(db)
 		require.True(t, err != nil, "refused for want of "+name)
 	}
@@ -273,7 +320,8 @@ func TestOtherSchemas(t *testing.T) {
 // TestNeverStatistics: the statistics of interfaces, which change every few
 // seconds, are not watched.
 func TestNeverStatistics(t *testing.T) {
-	require.False(t, slices.Contains(vswitch.Request()["Interface"].Columns, "statistics"), "not watched")
+	require.False(t, slices.Contains(vswitch.Request()["Interface"].Columns, "statistics"),
+		"not watched")
 }
 
 func TestCounted(t *testing.T) {
@@ -290,7 +338,8 @@ func TestCounted(t *testing.T) {
 		"a port's number comes": {`{"Interface":{"31":{"modify":{"ofport":7}}}}`, false},
 		"time passes": {`{"Controller":{"61":{"modify":{"status":["map",[["sec_since_connect","9"]]]}}},
 			"Manager":{"71":{"modify":{"status":["map",[["sec_since_connect","10"]]]}}}}`, true},
-		"a connection is lost":   {`{"Controller":{"61":{"modify":{"is_connected":false}}}}`, false},
+		"a connection is lost": {`{"Controller":{"61":{"modify":{"is_connected":false}}}}`,
+			false},
 		"a role changes":         {`{"Controller":{"61":{"modify":{"role":"slave"}}}}`, false},
 		"an error comes":         {`{"Controller":{"61":{"modify":{"status":["map",[["last_error","no"]]]}}}}`, false},
 		"one listens elsewhere":  {`{"Manager":{"71":{"modify":{"target":"ptcp:6641"}}}}`, false},
@@ -304,6 +353,7 @@ func TestCounted(t *testing.T) {
 			for _, n := range []int{51, 11, 31, 61, 71, 100} {
 				text = strings.ReplaceAll(text, fmt.Sprintf(`"%d"`, n), fmt.Sprintf(`"%v"`, id(n)))
 			}
+
 			after, _ := apply(t, db, before, text)
 			require.Equal(t, c.counted, after.OnlyCountersDiffer(before), "counted")
 		})
@@ -313,6 +363,7 @@ func TestCounted(t *testing.T) {
 func TestAllOpen(t *testing.T) {
 	db, s := twoBridges(t)
 	require.False(t, s.AllOpen(), "of four interfaces one has an error, and two no number")
+
 	for _, step := range []struct {
 		row    int
 		change string

@@ -28,13 +28,17 @@ func watch(t testing.TB, s *ovs.Server) (context.Context, *client.Conn, *vswitch
 }
 
 // applied waits until the switch has applied a transaction.
-func applied(ctx context.Context, t testing.TB, w *vswitch.Watcher, nextCfg int64) *vswitch.Snapshot {
+func applied(
+	ctx context.Context, t testing.TB, w *vswitch.Watcher, nextCfg int64,
+) *vswitch.Snapshot {
 	t.Helper()
+
 	for {
 		snap := w.Snapshot()
 		if snap.System().CurCfg >= nextCfg {
 			return snap
 		}
+
 		_, err := w.Next(ctx)
 		require.NoError(t, err)
 	}
@@ -50,10 +54,16 @@ func TestTxnOnSwitch(t *testing.T) {
 		Name: "br0", DatapathType: "dummy", FailMode: "secure", Protocols: []string{"OpenFlow13"},
 		OtherConfig: vswitch.PairsOf(map[string]string{"disable-in-band": "true"}),
 	})
-	p1 := txn.InsertPort(br, vswitch.Port{Name: "p1", Tag: new(100)}, vswitch.Interface{Type: "dummy", OFPortRequest: 11})
-	p2 := txn.InsertPort(br, vswitch.Port{Name: "p2", VLANMode: "trunk", Trunks: []int{4095}}, vswitch.Interface{Type: "dummy", OFPortRequest: 12})
-	m := txn.InsertMirror(br, vswitch.Mirror{Name: "m1", SelectSrcPort: []vswitch.UUID{p1}, SelectDstPort: []vswitch.UUID{p1}, OutputPort: &p2})
-	txn.InsertController(br, vswitch.Controller{Target: "tcp:127.0.0.1:6653", ConnectionMode: "out-of-band", InactivityProbe: new(5000), MaxBackoff: 1000})
+	p1 := txn.InsertPort(br, vswitch.Port{Name: "p1", Tag: new(100)},
+		vswitch.Interface{Type: "dummy", OFPortRequest: 11})
+	p2 := txn.InsertPort(br, vswitch.Port{Name: "p2", VLANMode: "trunk", Trunks: []int{4095}},
+		vswitch.Interface{Type: "dummy", OFPortRequest: 12})
+	m := txn.InsertMirror(br,
+		vswitch.Mirror{Name: "m1", SelectSrcPort: []vswitch.UUID{p1},
+			SelectDstPort: []vswitch.UUID{p1}, OutputPort: &p2})
+	txn.InsertController(br,
+		vswitch.Controller{Target: "tcp:127.0.0.1:6653", ConnectionMode: "out-of-band",
+			InactivityProbe: new(5000), MaxBackoff: 1000})
 	txn.IncrementNextCfg()
 	result, err := txn.Commit(ctx, conn)
 	require.NoError(t, err)
@@ -63,7 +73,8 @@ func TestTxnOnSwitch(t *testing.T) {
 	b, ok := snap.Bridge("br0")
 	require.True(t, ok, "it is there")
 	require.Equal(t, result.UUID(br), b.UUID, "contents")
-	require.Equal(t, b.UUID, result.Inserted[vswitch.RowName{Table: vswitch.TableBridge, Name: "br0"}], "contents")
+	require.Equal(t, b.UUID,
+		result.Inserted[vswitch.RowName{Table: vswitch.TableBridge, Name: "br0"}], "contents")
 	require.Equal(t, []string{"OpenFlow13"}, b.Protocols, "contents")
 	require.Equal(t, vswitch.PairsOf(map[string]string{"owner": "test"}), b.ExternalIDs, "contents")
 
@@ -77,5 +88,7 @@ func TestTxnOnSwitch(t *testing.T) {
 	require.Equal(t, []vswitch.UUID{port.UUID}, mirror.SelectSrcPort, "contents")
 	require.Equal(t, result.UUID(p2), *mirror.OutputPort, "contents")
 	require.Equal(t, "p1\np2", s.Vsctl("list-ports", "br0"), "ports of the bridge")
-	require.Equal(t, "p1", s.Vsctl("--", "--id=@p", "get", "Port", "p1", "--", "get", "Port", "p1", "name"), "contents")
+	require.Equal(t, "p1",
+		s.Vsctl("--", "--id=@p", "get", "Port", "p1", "--", "get", "Port", "p1",
+			"name"), "contents")
 }

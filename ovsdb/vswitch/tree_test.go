@@ -20,10 +20,12 @@ func TestTree(t *testing.T) {
 			}
 			return u
 		})
+
 		type version struct {
 			tree tree[int]
 			want map[UUID]int
 		}
+
 		versions := []version{{want: map[UUID]int{}}}
 		for i := range rapid.IntRange(1, 80).Draw(t, "steps") {
 			last := versions[len(versions)-1]
@@ -34,25 +36,31 @@ func TestTree(t *testing.T) {
 				now.tree = last.tree.without(k)
 				delete(now.want, k)
 			}
+
 			versions = append(versions, now)
 		}
+
 		for _, v := range versions {
 			if got := maps.Collect(v.tree.all()); !maps.Equal(got, v.want) {
 				t.Fatalf("got %v, want %v", got, v.want)
 			}
+
 			for k, want := range v.want {
 				if got, ok := v.tree.get(k); !ok || got != want {
 					t.Fatalf("%v is %v, %v; want %v", k, got, ok, want)
 				}
 			}
+
 			var keys []UUID
 			for k := range v.tree.all() {
 				keys = append(keys, k)
 			}
+
 			if !slices.IsSortedFunc(keys, UUID.Compare) {
 				t.Fatal("keys are not sorted")
 			}
 		}
+
 		a := versions[rapid.IntRange(0, len(versions)-1).Draw(t, "a")]
 		b := versions[rapid.IntRange(0, len(versions)-1).Draw(t, "b")]
 		type change struct{ Old, Now int }
@@ -63,13 +71,16 @@ func TestTree(t *testing.T) {
 			if old != nil {
 				c.Old, k = old.value, old.key
 			}
+
 			if now != nil {
 				c.Now, k = now.value, now.key
 			}
+
 			if c.Old != c.Now {
 				got[k] = c
 			}
 		})
+
 		for k, v := range a.want {
 			if w, ok := b.want[k]; !ok {
 				want[k] = change{v, -1}
@@ -77,11 +88,13 @@ func TestTree(t *testing.T) {
 				want[k] = change{v, w}
 			}
 		}
+
 		for k, w := range b.want {
 			if _, ok := a.want[k]; !ok {
 				want[k] = change{-1, w}
 			}
 		}
+
 		if d := cmp.Diff(want, got); d != "" {
 			t.Fatal(d)
 		}

@@ -21,21 +21,27 @@ func walk(c *Cursor, out *bytes.Buffer) {
 			if !first {
 				out.WriteByte(',')
 			}
+
 			first = false
 			out.Write(AppendString(nil, string(name)))
 			out.WriteByte(':')
 			walk(c, out)
 		}
+
 		out.WriteByte('}')
+
 	case Array:
 		out.WriteByte('[')
+
 		for i := range c.Array() {
 			if i > 0 {
 				out.WriteByte(',')
 			}
 			walk(c, out)
 		}
+
 		out.WriteByte(']')
+
 	case String:
 		out.Write(AppendString(nil, c.String()))
 	case Number:
@@ -50,8 +56,11 @@ func walk(c *Cursor, out *bytes.Buffer) {
 
 func TestCursor(t *testing.T) {
 	for _, tc := range []struct{ name, text, want, err string }{
-		{name: "object", text: ` { "a" : [ 1 , -2.5e+3 , true , false , null , "x" ] , "b" : { } } `, want: `{"a":[1,-2.5e+3,true,false,null,"x"],"b":{}}`},
-		{name: "escapes", text: `"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"`, want: `"\"\\/\u0008\u000c\n\u000d\té😀"`},
+		{name: "object",
+			text: ` { "a" : [ 1 , -2.5e+3 , true , false , null , "x" ] , "b" : { } } `,
+			want: `{"a":[1,-2.5e+3,true,false,null,"x"],"b":{}}`},
+		{name: "escapes", text: `"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"`,
+			want: `"\"\\/\u0008\u000c\n\u000d\té😀"`},
 		{name: "empty", text: ``, err: "at byte 0"},
 		{name: "trailing text", text: `{} x`, err: "text follows"},
 		{name: "trailing comma", text: `[1,]`, err: "where"},
@@ -71,7 +80,9 @@ func TestCursor(t *testing.T) {
 		{name: "open string behind an escape", text: `"abc\n`, err: "does not end"},
 		{name: "not UTF-8", text: "\"\xff\"", err: "not UTF-8"},
 		{name: "not UTF-8 behind an escape", text: "\"\\n\xff\"", err: "not UTF-8"},
-		{name: "deep", text: strings.Repeat("[", DefaultMaxDepth) + strings.Repeat("]", DefaultMaxDepth), want: strings.Repeat("[", DefaultMaxDepth) + strings.Repeat("]", DefaultMaxDepth)},
+		{name: "deep", text: strings.Repeat("[", DefaultMaxDepth) +
+			strings.Repeat("]", DefaultMaxDepth), want: strings.Repeat("[", DefaultMaxDepth) +
+			strings.Repeat("]", DefaultMaxDepth)},
 		{name: "too deep", text: strings.Repeat("[", 1000), err: "nested deeper than 64"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -83,6 +94,7 @@ func TestCursor(t *testing.T) {
 				}
 				return
 			}
+
 			err := c.End()
 			var syntax *SyntaxError
 			if err == nil || !strings.Contains(err.Error(), tc.err) || !errors.As(err, &syntax) {
@@ -94,9 +106,11 @@ func TestCursor(t *testing.T) {
 
 func TestInt(t *testing.T) {
 	for text, want := range map[string]any{
-		"0": int64(0), "-0": int64(0), "9223372036854775807": int64(1<<63 - 1), "-9223372036854775808": int64(-1 << 63),
-		"1.0": int64(1), "1e3": int64(1000),
-		"9223372036854775808": errNotInteger, "1.5": errNotInteger, "1e300": errNotInteger, "9.3e18": errNotInteger,
+		"0": int64(0), "-0": int64(0), "9223372036854775807": int64(1<<63 - 1),
+		"-9223372036854775808": int64(-1 << 63),
+		"1.0":                  int64(1), "1e3": int64(1000),
+		"9223372036854775808": errNotInteger, "1.5": errNotInteger, "1e300": errNotInteger,
+		"9.3e18": errNotInteger,
 	} {
 		c := NewCursor([]byte(text))
 		n := c.Int()
@@ -114,9 +128,11 @@ func TestInt(t *testing.T) {
 // lone surrogates and text that is not UTF-8, and what it wrote it reads again
 // as the same.
 func FuzzCursor(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,-2.5e3,true,null,"\u00e9\n"],"b":{}}`, `["set",[["uuid","x"]]]`, `"\ud83d\ude00"`, `[[[]]]`, `{"a":1,"a":2}`, `1e5 `} {
+	for _, seed := range []string{`{"a":[1,-2.5e3,true,null,"\u00e9\n"],"b":{}}`,
+		`["set",[["uuid","x"]]]`, `"\ud83d\ude00"`, `[[[]]]`, `{"a":1,"a":2}`, `1e5 `} {
 		f.Add([]byte(seed))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c := NewCursor(text)
 		var out bytes.Buffer
@@ -128,14 +144,17 @@ func FuzzCursor(f *testing.F) {
 			}
 			return
 		}
+
 		if !json.Valid(text) || !json.Valid(out.Bytes()) {
 			t.Fatalf("accepted %q, which is not JSON; wrote %q", text, &out)
 		}
+
 		again := NewCursor(out.Bytes())
 		var out2 bytes.Buffer
 		if walk(again, &out2); again.End() != nil || !bytes.Equal(out.Bytes(), out2.Bytes()) {
 			t.Fatalf("%q became %q became %q (%v)", text, &out, &out2, again.Err())
 		}
+
 		if raw := NewCursor(text); !bytes.Equal(bytes.TrimSpace(text), raw.Raw()) {
 			t.Fatalf("Raw of %q is %q", text, NewCursor(text).Raw())
 		}
@@ -146,7 +165,8 @@ func TestFramer(t *testing.T) {
 	stream := `{"a":"}{\"\\"} {"b":[{},"[",{"c":1}]}` + "\n\t" + `{}`
 	want := []string{`{"a":"}{\"\\"}`, `{"b":[{},"[",{"c":1}]}`, `{}`}
 	for name, r := range map[string]io.Reader{
-		"at once": strings.NewReader(stream), "byte by byte": iotest.OneByteReader(strings.NewReader(stream)),
+		"at once":         strings.NewReader(stream),
+		"byte by byte":    iotest.OneByteReader(strings.NewReader(stream)),
 		"error with data": iotest.DataErrReader(strings.NewReader(stream)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,6 +176,7 @@ func TestFramer(t *testing.T) {
 					t.Fatalf("got %s, %v; want %s", msg, err, w)
 				}
 			}
+
 			if _, err := f.Next(); err != io.EOF {
 				t.Fatalf("at the end: %v", err)
 			}
@@ -170,12 +191,14 @@ func TestFramerLarge(t *testing.T) {
 		stream = append(append(append(stream, `{"a":"`...), strings.Repeat("x", n)...), `"}`...)
 		want = append(want, n+8)
 	}
+
 	f := NewFramer(bytes.NewReader(stream), 1<<20)
 	for _, n := range want {
 		if msg, err := f.Next(); err != nil || len(msg) != n || !json.Valid(msg) {
 			t.Fatalf("got %d bytes, %v; want %d", len(msg), err, n)
 		}
 	}
+
 	if len(f.buf) > 2*keepBuffer*2 {
 		t.Fatalf("buffer is still %d bytes", len(f.buf))
 	}
@@ -187,10 +210,14 @@ func TestFramerRefuses(t *testing.T) {
 		want         func(error) bool
 	}{
 		{"no object", `[1]`, func(err error) bool { return errors.As(err, new(*SyntaxError)) }},
-		{"text", "GET / HTTP/1.1\r\n", func(err error) bool { return errors.As(err, new(*SyntaxError)) }},
-		{"too large", `{"a":"` + strings.Repeat("x", 200) + `"}`, func(err error) bool { return errors.Is(err, ErrTooLarge) }},
-		{"endless string", `{"a":"` + strings.Repeat("x", 20000), func(err error) bool { return errors.Is(err, ErrTooLarge) }},
-		{"endless nesting", strings.Repeat(`{"a":`, 5000), func(err error) bool { return errors.Is(err, ErrTooLarge) }},
+		{"text", "GET / HTTP/1.1\r\n",
+			func(err error) bool { return errors.As(err, new(*SyntaxError)) }},
+		{"too large", `{"a":"` + strings.Repeat("x", 200) + `"}`,
+			func(err error) bool { return errors.Is(err, ErrTooLarge) }},
+		{"endless string", `{"a":"` + strings.Repeat("x", 20000),
+			func(err error) bool { return errors.Is(err, ErrTooLarge) }},
+		{"endless nesting", strings.Repeat(`{"a":`, 5000),
+			func(err error) bool { return errors.Is(err, ErrTooLarge) }},
 		{"cut", `{"a":`, func(err error) bool { return err == io.ErrUnexpectedEOF }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -198,6 +225,7 @@ func TestFramerRefuses(t *testing.T) {
 			if msg, err := f.Next(); !tc.want(err) {
 				t.Fatalf("got %s, %v", msg, err)
 			}
+
 			if len(f.buf) > 2*firstRead {
 				t.Fatalf("buffered %d bytes for a limit of 100", len(f.buf))
 			}
@@ -236,6 +264,7 @@ func (r *chunkReader) Read(b []byte) (int, error) {
 	if len(r.data) == 0 {
 		return 0, io.EOF
 	}
+
 	n := copy(b[:min(len(b), r.n)], r.data)
 	r.data = r.data[n:]
 	return n, nil
