@@ -115,7 +115,7 @@ func nameIs(db string) ovsdb.Condition {
 	return ovsdb.Where("name", ovsdb.Equals, ovsdb.String(db))
 }
 
-// schemaQuestion is whether a server has the schema that another has served.
+// schemaQuestion asks a server whether it has the schema that another one served last.
 type schemaQuestion struct {
 	about *ovsdb.DatabaseSchema
 	asked *transaction

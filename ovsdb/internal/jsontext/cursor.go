@@ -12,7 +12,7 @@ import (
 // of OVSDB, a schema inside a reply, needs 12.
 const DefaultMaxDepth = 64
 
-// Kind tells what the next JSON value is by the character it starts with.
+// Kind is the kind of a JSON value, named by the character that it starts with.
 type Kind byte
 
 // The kinds of JSON values.
@@ -35,16 +35,16 @@ var kindNames = map[Kind]string{
 // String names the kind for an error message.
 func (k Kind) String() string { return kindNames[k] }
 
-// A SyntaxError is the first thing in a text that is not what it must be.
+// A SyntaxError says where a text stops being valid, and why.
 type SyntaxError struct {
 	Offset int // in bytes from the start of the text
 	Err    error
 }
 
-// Error tells the offset and what was wrong there.
+// Error returns the offset and what is wrong there.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("at byte %d: %v", e.Offset, e.Err) }
 
-// Unwrap returns what was wrong.
+// Unwrap returns what is wrong.
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
 // Cursor reads one JSON value. Its methods consume what they return; after
@@ -109,7 +109,7 @@ func (c *Cursor) peek() byte {
 	return c.data[c.pos]
 }
 
-// Kind tells what comes next without consuming it.
+// Kind returns the kind of the next value without consuming it.
 func (c *Cursor) Kind() Kind {
 	switch b := c.peek(); b {
 	case 'n', 'f', 't', '"', '{', '[':
@@ -175,9 +175,8 @@ func (c *Cursor) next(closing byte) bool {
 	return false
 }
 
-// Object yields the name of each member of the object that comes next. The
-// body of the loop consumes the member's value, or does not, and then it is
-// skipped. Leave the loop early only after Fail.
+// Object yields the name of each member of the next object. The body of the loop may consume the
+// member's value; if it does not, the value is skipped. Leave the loop early only after Fail.
 func (c *Cursor) Object() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if !c.open(Object) || c.tryClose('}') {
@@ -208,8 +207,7 @@ func (c *Cursor) Object() iter.Seq[[]byte] {
 	}
 }
 
-// Array yields the index of each element of the array that comes next, under
-// the same rules as Object.
+// Array yields the index of each element of the next array, under the same rules as Object.
 func (c *Cursor) Array() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if !c.open(Array) || c.tryClose(']') {
@@ -365,8 +363,8 @@ func (c *Cursor) Skip() {
 	}
 }
 
-// Raw consumes the next value and returns its text. It only finds the end of
-// the value: whoever reads the text with a cursor of its own checks it.
+// Raw consumes the next value and returns its text. It only finds the end of the value: the text is
+// checked when another cursor reads it.
 func (c *Cursor) Raw() []byte {
 	k := c.Kind()
 	start := c.pos

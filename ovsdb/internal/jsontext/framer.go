@@ -77,8 +77,8 @@ func (s *scanner) scanString(b []byte, n int) int {
 	return n
 }
 
-// firstRead is the size of an idle framer's buffer, and keepBuffer what it
-// keeps at most once a larger message has been read.
+// firstRead is the size of an idle framer's buffer; keepBuffer is the largest buffer that it keeps
+// after a message has been read.
 const (
 	firstRead  = 1 << 9
 	keepBuffer = 2 << 10
@@ -156,8 +156,8 @@ func (f *Framer) buffered() ([]byte, error) {
 	return msg, nil
 }
 
-// makeRoom sees to it that something can be read. A large buffer is given
-// back as soon as nothing of it is in use.
+// makeRoom makes room in the buffer for the next read. It releases a large buffer as soon as nothing
+// of it is in use.
 func (f *Framer) makeRoom() {
 	used := f.end - f.start
 	to := f.buf
