@@ -37,7 +37,7 @@ func TestEffectiveConfig(t *testing.T) {
 		config.Plugin{
 			Name:   "mirror",
 			Path:   "/opt/tapline-mirror",
-			Config: json.RawMessage(`{"bridge":"spy","tunnel":"gre"}`),
+			Config: json.RawMessage(`{"bridge":"spy","tunnel":"auto","vxlan_port":24789}`),
 		},
 		got.Plugins[0],
 	)
