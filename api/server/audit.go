@@ -114,7 +114,8 @@ func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) 
 		if s.overLimit(about.Actor, "denied", record) {
 			return // A summary has it.
 		}
-	case s.reads(c), err == nil && about.Changed():
+	case s.reads(c) && !(s.auditReads && readsContent(about.Path)),
+		err == nil && about.Changed():
 		return
 	case record.Outcome == audit.Refused:
 		if s.overLimit(about.Actor, "refused", record) {
@@ -136,7 +137,14 @@ func (s *server) overLimit(actor audit.Actor, outcome string, record audit.Recor
 	return s.denials.Fail(source, record, time.Now()) > 0
 }
 
-// reads reports whether a request cannot change anything.
+// readsContent reports whether a path shows what is mirrored for whom, or who did what: explanations
+// and the audit log itself.
+func readsContent(path string) bool {
+	return path == api.Prefix+"/audit" || strings.HasSuffix(path, "/explain")
+}
+
+// reads reports whether a request cannot change anything, by its method or since viewers may send
+// it.
 func (s *server) reads(c echo.Context) bool {
 	switch method := c.Request().Method; method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:

@@ -246,3 +246,30 @@ func TestWhatWasCountedIsWrittenDownAtTheEnd(t *testing.T) {
 	require.Contains(t, text, `"status":429`)
 	require.Contains(t, text, `"count":2`)
 }
+
+// TestReadsAreAudited: with AuditReads, reads of explanations and of the audit log are recorded, and
+// other reads are not.
+func TestReadsAreAudited(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		b := newBench(t)
+		trail, err := audit.Open(filepath.Join(t.TempDir(), "audit.log"), audit.Options{})
+		require.NoError(t, err)
+		t.Cleanup(trail.Close)
+		b.handler = server.New(server.Config{
+			Token: []byte(token), Engine: b.engine, Audit: trail, AuditReads: reads,
+		})
+		b.send(http.MethodGet, "/api/v1/hosts", "")
+		b.send(http.MethodGet, "/api/v1/tap_flows/f1/explain", "")
+		b.audited("")
+		var paths []string
+		for _, r := range b.audited("") {
+			require.Equal(t, "read", r.Action)
+			paths = append(paths, r.Path)
+		}
+		if reads {
+			require.Equal(t, []string{"/api/v1/audit", "/api/v1/tap_flows/f1/explain"}, paths)
+		} else {
+			require.Empty(t, paths)
+		}
+	}
+}

@@ -34,6 +34,8 @@ type Config struct {
 	Observer Observer
 	// Parts returns the parts of the controller that the engine does not know; nil: none.
 	Parts func() []api.Part
+	// AuditReads records reads of content in the audit log: of explanations, and of the log itself.
+	AuditReads bool
 	// TokenLifetime is the validity of tokens that are created without a choice; 0: without end.
 	TokenLifetime time.Duration
 	// Settings returns the effective configuration, without secrets; nil: 404.
@@ -74,6 +76,7 @@ type server struct {
 	version  string
 
 	tokenLifetime time.Duration
+	auditReads    bool
 
 	echo       *echo.Echo
 	contract   *contract.Contract
@@ -114,6 +117,7 @@ func newServer(cfg Config) *server {
 		version:  cfg.Version,
 
 		tokenLifetime: cfg.TokenLifetime,
+		auditReads:    cfg.AuditReads,
 
 		echo:       echo.New(),
 		contract:   document,

@@ -386,6 +386,7 @@ func (ctl *controller) serveAPI(ctx context.Context) error {
 		Version:  version,
 
 		TokenLifetime: ctl.config.API.TokenLifetime,
+		AuditReads:    ctl.config.Audit.Reads,
 		Parts: func() []api.Part {
 			ports, ovsdb := ctl.listeners.describe(), ctl.config.OVSDB.Listen
 			plain := ctl.config.OpenFlow.TLS.IsZero() && !ctl.config.OpenFlow.Insecure
