@@ -385,6 +385,7 @@ func (ctl *controller) serveAPI(ctx context.Context) error {
 		Logger:   ctl.log,
 		Version:  version,
 
+		Origins:       ctl.config.API.Origins,
 		TokenLifetime: ctl.config.API.TokenLifetime,
 		AuditReads:    ctl.config.Audit.Reads,
 		Parts: func() []api.Part {
