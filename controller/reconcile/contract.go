@@ -21,7 +21,10 @@ func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 	if d.ports, err = checkPorts(p, tapBridge); err != nil {
 		return err
 	}
-	if err := checkBridge(p, d.ports, tapBridge); err != nil {
+	if err := checkBridge(p, tapBridge); err != nil {
+		return err
+	}
+	if err := checkTunnel(p, d.ports, tapBridge); err != nil {
 		return err
 	}
 	if d.mirrors, err = checkMirrors(p, d.ports, tapBridge); err != nil {
@@ -35,7 +38,7 @@ func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 	return err
 }
 
-func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
+func checkBridge(p *tap.Program, tapBridge string) error {
 	switch {
 	case p.Bridge.Name != tapBridge:
 		return fmt.Errorf("its tap bridge is %q, not %q", p.Bridge.Name, tapBridge)
@@ -46,22 +49,45 @@ func checkBridge(p *tap.Program, ports map[string]*tap.Port, tapBridge string) e
 		return fmt.Errorf("bridge %s: protocols are %q: want OpenFlow13 among them", p.Bridge.Name,
 			p.Bridge.Protocols)
 	}
+	return nil
+}
 
-	named := append(slices.Clone(p.Tunnel.Ports), p.Tunnel.Port)
-	for _, name := range named {
-		tunnel := ports[name]
-		if name != "" && (tunnel == nil || tunnel.Bridge != tapBridge || !isTunnel(tunnel.Type)) {
+// checkTunnel checks that tunnel ports are tunnels of the tap bridge, and that peers and senders are
+// reached by them.
+func checkTunnel(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
+	t := &p.Tunnel
+	for _, name := range append(slices.Clip(t.Ports), t.Port) {
+		port := ports[name]
+		if name != "" && (port == nil || port.Bridge != tapBridge || !isTunnel(port.Type)) {
 			return fmt.Errorf("tunnel port %s is no tunnel of bridge %s", name, tapBridge)
+		}
+	}
+
+	for _, peer := range t.Peers {
+		if !peer.Addr.IsValid() || !slices.Contains(t.Ports, peer.Port) {
+			return fmt.Errorf("peer %v: want an address, and one of the tunnel ports %q instead of %q",
+				peer.Addr, t.Ports, peer.Port)
+		}
+	}
+	for _, sender := range t.Senders {
+		if !sender.Addr.IsValid() || !slices.Contains(t.Ports, sender.Port) {
+			return fmt.Errorf("sender %v: want an address, and one of the tunnel ports %q instead of %q",
+				sender.Addr, t.Ports, sender.Port)
 		}
 	}
 	return nil
 }
 
-// patchType is the Interface:type of a patch port.
-const patchType = "patch"
+func isTunnel(interfaceType string) bool {
+	return interfaceType == tunnelType || interfaceType == vxlanType
+}
 
-// isTunnel reports whether an Interface:type is that of a tunnel through which copies may go.
-func isTunnel(kind string) bool { return kind == "gre" || kind == "vxlan" }
+// Types of interfaces.
+const (
+	patchType  = "patch"
+	tunnelType = "gre"
+	vxlanType  = "vxlan"
+)
 
 // checkPorts returns the ports by name, which is unique in a switch.
 func checkPorts(p *tap.Program, tapBridge string) (map[string]*tap.Port, error) {
@@ -121,7 +147,8 @@ func checkKind(port *tap.Port, ports map[string]*tap.Port, tapBridge string) str
 		port.Options["key"] != "flow"):
 		return "want a tunnel with remote_ip=flow and key=flow"
 	case port.Type != "" && port.Type != patchType && !isTunnel(port.Type):
-		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (gre, vxlan)", port.Type)
+		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s, %s)", port.Type,
+			tunnelType, vxlanType)
 	}
 
 	return ""

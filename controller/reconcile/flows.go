@@ -4,149 +4,107 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
-	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
-	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// The probe flow sends probes of other hosts, and nothing else, from the tunnel to the controller
-// (see package session).
-const (
-	probeMagic = 0x7470 << 48 // "tp"
-	// ProbeKey is the tunnel key of probes. Services never have it.
-	ProbeKey = 0xffffffff
-	// ProbeEtherType is one of the two that IEEE 802 leaves for local experiments (IEEE 802,
-	// 9.2.4).
-	ProbeEtherType = 0x88b5
-
-	probePriority = 0xffff
-	probeMaxLen   = 128
-)
-
-// ProbeFlow is the flow for probes that arrive at a tunnel port.
-func ProbeFlow(tunnel openflow.PortNo) flowtable.Flow {
-	return flowtable.Flow{
-		Priority: probePriority, Cookie: probeMagic,
-		Match: oxm.Match{oxm.InPort(tunnel), oxm.EthType(ProbeEtherType), oxm.TunnelID(ProbeKey)},
-		Instructions: []action.Instruction{action.ApplyActions{
-			action.Output{Port: openflow.PortController, MaxLen: probeMaxLen},
-		}},
-	}
-}
-
-// IsProbe reports whether a packet came by the probe flow.
-func IsProbe(p *openflow.PacketIn) bool { return p.Cookie == probeMagic }
 
 // Flows is what must change among the flows of the tap bridge.
 type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
-	// what is wrong, one for each of Mods, but for the controller's own flows where they go on by
-	// themselves
+	// Changes are what is wrong, one for each of Mods, except for probe flows that follow the program.
 	Changes []Change
-	// Fresh says that Mods only add the flows of owners that have none yet. Until they stand the
-	// tap bridge drops what comes from those, so it does not matter which comes first: they, or the
-	// rows that feed them.
+	// Fresh says that Mods only add flows for owners that have none yet. Until these stand, the tap
+	// bridge drops the packets of the owners, so it does not matter which comes first: the flows, or
+	// the rows that feed them.
 	Fresh bool
 	// Whole says that Mods leave nothing undone.
 	Whole bool
 }
 
-// DiffFlows compares a program, and the probe flow of the tunnel port, if it has a number yet, with
-// the flows of the tap bridge, all of which are ours. What belongs to an owner that repair does not
-// let through stays as it is.
-func DiffFlows(have []openflow.FlowStats, d *Desired, tunnel openflow.PortNo, repair Gate) Flows {
-	want := d.Flows
-	if tunnel != 0 {
-		want = append(slices.Clip(want), ProbeFlow(tunnel))
+// DiffFlows compares a program and the controller's own flows with the flows of the tap bridge, all
+// of which are ours. settled says that the probe flows stood before, so that a difference is somebody
+// else's doing. What belongs to an owner that repair does not let through stays as it is.
+func DiffFlows(
+	have []openflow.FlowStats, d *Desired, probes *Probes, settled bool, repair Gate,
+) Flows {
+	want := append(slices.Clip(d.Flows), probes.flows...)
+	x := flowDiffer{d: d, settled: settled, repair: repair, out: Flows{
+		Mods:        flowtable.Diff(want, have, flowtable.Options{Ignore: d.ignores(probes)}),
+		Outstanding: map[string]bool{}, Whole: true,
+	}}
+	if len(x.out.Mods) == 0 {
+		return x.out
 	}
 
-	out := Flows{
-		Mods: flowtable.Diff(want, have, flowtable.Options{
-			Ignore: func(f openflow.FlowStats) bool {
-				if d.heldCookies[f.Cookie] && d.flowOwner[flowtable.KeyOf(f.Table, f.Priority,
-					f.Match)] == "" {
-					return true
-				}
-				return tunnel == 0 && d.Program.Tunnel.Port != "" && probePort(&f) != 0
-			},
-		}),
-		Outstanding: map[string]bool{},
+	x.index(have)
+	mods := x.out.Mods
+	x.out.Mods, x.out.Fresh = nil, true
+	for i := range mods {
+		x.mod(&mods[i])
 	}
-	if out.Whole = true; len(out.Mods) == 0 {
-		return out
-	}
+	return x.out
+}
 
-	stands := make(map[flowtable.Key]*openflow.FlowStats, len(have))
-	cookies := map[openflow.Cookie]bool{}
-	renumbered := false
+// ignores returns which flows of the switch are left alone: those of held owners, and probe flows
+// while a tunnel port has no number.
+func (d *Desired) ignores(probes *Probes) func(openflow.FlowStats) bool {
+	return func(f openflow.FlowStats) bool {
+		if d.heldCookies[f.Cookie] &&
+			d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)] == "" {
+			return true
+		}
+		return probes.pending && isProbeFlow(&f)
+	}
+}
+
+// flowDiffer builds Flows.
+type flowDiffer struct {
+	d       *Desired
+	settled bool
+	repair  Gate
+	out     Flows
+
+	stands  map[flowtable.Key]*openflow.FlowStats
+	cookies map[openflow.Cookie]bool // of flows that stand
+}
+
+func (x *flowDiffer) index(have []openflow.FlowStats) {
+	x.stands = make(map[flowtable.Key]*openflow.FlowStats, len(have))
+	x.cookies = map[openflow.Cookie]bool{}
 	for i := range have {
-		if at := probePort(&have[i]); at != 0 && at != tunnel {
-			renumbered = true
-		}
-		cookies[have[i].Cookie] = true
-		stands[flowtable.KeyOf(have[i].Table, have[i].Priority, have[i].Match)] = &have[i]
+		f := &have[i]
+		x.cookies[f.Cookie] = true
+		x.stands[flowtable.KeyOf(f.Table, f.Priority, f.Match)] = f
 	}
-
-	var mods []openflow.FlowMod
-	out.Fresh = true
-	for i := range out.Mods {
-		mod := &out.Mods[i]
-		owner, known := d.flowOwner[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
-		if !known {
-			owner = tap.OwnerBridge
-		}
-
-		out.Outstanding[owner] = true
-		was := stands[flowtable.KeyOf(mod.Table, mod.Priority, mod.Match)]
-		// The probe flow goes on by itself, and others depend on it.
-		own, goesOn := ownFlow(mod, was, renumbered)
-		if !own && !repair(owner) {
-			out.Whole = false
-			continue
-		}
-
-		mods = append(mods, *mod)
-		out.Fresh = out.Fresh && owner != tap.OwnerBridge && mod.Command == openflow.FlowAdd &&
-			!cookies[mod.Cookie]
-		if !goesOn {
-			if own {
-				owner = d.tunnelOwner()
-			}
-			out.Changes = append(out.Changes, flowChange(owner, d.Program.Bridge.Name, mod, was))
-		}
-	}
-
-	out.Mods = mods
-	return out
 }
 
-// ownFlow tells whether a modification is of the probe flow, which is the controller's own, and
-// then whether it comes about by itself: the tunnel port has another number.
-func ownFlow(mod *openflow.FlowMod, was *openflow.FlowStats, renumbered bool) (own, goesOn bool) {
-	if mod.Command == openflow.FlowAdd {
-		own = mod.Cookie == probeMagic
-		return own, own && was == nil && renumbered
+// mod takes a modification, unless it has to wait.
+func (x *flowDiffer) mod(m *openflow.FlowMod) {
+	key := flowtable.KeyOf(m.Table, m.Priority, m.Match)
+	owner, known := x.d.flowOwner[key]
+	if !known {
+		owner = tap.OwnerBridge
 	}
-	own = was != nil && probePort(was) != 0
-	return own, own
-}
+	x.out.Outstanding[owner] = true
 
-// probePort is the port of a probe flow, or 0 if the flow is none.
-func probePort(f *openflow.FlowStats) openflow.PortNo {
-	if f.Cookie != probeMagic {
-		return 0
-	}
-
-	in, _ := f.Match.Get(oxm.FieldInPort)
-	port := openflow.PortNo(in.Uint64())
-	want := ProbeFlow(port)
-	if flowtable.KeyOf(f.Table, f.Priority, f.Match) != want.Key() {
-		return 0
+	was := x.stands[key]
+	add := m.Command == openflow.FlowAdd
+	probe := add && m.Cookie == probeMagic || !add && was != nil && isProbeFlow(was)
+	if !probe && !x.repair(owner) { // Others depend on probes.
+		x.out.Whole = false
+		return
 	}
 
-	return port
+	x.out.Mods = append(x.out.Mods, *m)
+	fresh := add && (probe || owner != tap.OwnerBridge && !x.cookies[m.Cookie])
+	x.out.Fresh = x.out.Fresh && fresh
+	if probe {
+		owner = x.d.tunnelOwner()
+	}
+	if !probe || x.settled {
+		x.out.Changes = append(x.out.Changes, flowChange(owner, x.d.Program.Bridge.Name, m, was))
+	}
 }
 
 // Applied is what a switch has after it took the modifications of [DiffFlows].

@@ -13,9 +13,17 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
+// diffFlows compares as a session does whose tunnel port has a number, or 0.
+func diffFlows(have []openflow.FlowStats, d *reconcile.Desired, tunnel openflow.PortNo,
+	settled bool) reconcile.Flows {
+	number := func(string) openflow.PortNo { return tunnel }
+	probes := reconcile.NewProbes(d.Program.Tunnel.Senders, number, nil)
+	return reconcile.DiffFlows(have, d, probes, settled, reconcile.Open)
+}
+
 // installed is what a switch has that took all of a program.
 func installed(d *reconcile.Desired, tunnel openflow.PortNo) []openflow.FlowStats {
-	return reconcile.Applied(nil, reconcile.DiffFlows(nil, d, tunnel, reconcile.Open).Mods)
+	return reconcile.Applied(nil, diffFlows(nil, d, tunnel, false).Mods)
 }
 
 func texts(mods []openflow.FlowMod) []string {
@@ -31,7 +39,7 @@ func TestDiffFlows(t *testing.T) {
 		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001," +
 			"actions=output:7"
 		addGuard = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
-		addProbe = "ADD table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5," +
+		addProbe = "ADD table=0,priority=65535,in_port=100,tun_id=0x2a,tun_src=192.0.2.1,eth_type=0x88b5," +
 			"cookie=0x7470000000000000,actions=CONTROLLER:128"
 	)
 	base := desired(t, program())
@@ -89,11 +97,11 @@ func TestDiffFlows(t *testing.T) {
 			map[string]bool{"cap1": true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := reconcile.DiffFlows(tc.have, tc.d, tc.tunnel, reconcile.Open)
+			got := diffFlows(tc.have, tc.d, tc.tunnel, true)
 			assert.Equal(t, tc.want, texts(got.Mods))
 			assert.Equal(t, tc.owners, got.Outstanding)
 			after := reconcile.Applied(tc.have, got.Mods)
-			assert.Empty(t, texts(reconcile.DiffFlows(after, tc.d, tc.tunnel, reconcile.Open).Mods),
+			assert.Empty(t, texts(diffFlows(after, tc.d, tc.tunnel, true).Mods),
 				"applying twice is not applying once")
 		})
 	}
@@ -119,7 +127,7 @@ func TestToldFlows(t *testing.T) {
 		return out
 	}
 
-	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0xffffffff,eth_type=0x88b5," +
+	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0x2a,tun_src=192.0.2.1,eth_type=0x88b5," +
 		"cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
 	drop := func(f *openflow.FlowStats) {
 		f.Instructions = []action.Instruction{action.GotoTable{Table: 3}}
@@ -129,19 +137,20 @@ func TestToldFlows(t *testing.T) {
 	}
 
 	for _, tc := range []struct {
-		name   string
-		have   []openflow.FlowStats
-		tunnel openflow.PortNo
-		owners []string
-		want   []string
+		name    string
+		have    []openflow.FlowStats
+		tunnel  openflow.PortNo
+		settled bool
+		owners  []string
+		want    []string
 	}{
-		{"the probe flow is gone", without(0x7470<<48, 0xffff<<48), 100, []string{"tunnel"},
+		{"the probe flow is gone", without(0x7470<<48, 0xffff<<48), 100, true, []string{"tunnel"},
 			[]string{probe + "missing"}},
-		{"the probe flow does something else", edited(0xffff, drop), 100, []string{"tunnel"},
+		{"the probe flow does something else", edited(0xffff, drop), 100, true, []string{"tunnel"},
 			[]string{probe + "altered"}},
-		{"the tunnel port has another number", all, 101, nil, nil},
-		{"the tunnel port has no number", all, 0, nil, nil},
-		{"flows that are not ours", append(slices.Clone(all), stray(1), stray(2)), 100,
+		{"the tunnel port has another number", all, 101, false, nil, nil},
+		{"the tunnel port has no number", all, 0, false, nil, nil},
+		{"flows that are not ours", append(slices.Clone(all), stray(1), stray(2)), 100, true,
 			[]string{"bridge", "bridge"}, []string{
 				"flow table=9,priority=7,in_port=1,cookie=0x0,actions=drop on brtap: unwanted",
 				"flow table=9,priority=7,in_port=2,cookie=0x0,actions=drop on brtap: unwanted",
@@ -149,7 +158,7 @@ func TestToldFlows(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var owners, keys []string
-			for _, c := range reconcile.DiffFlows(tc.have, d, tc.tunnel, reconcile.Open).Changes {
+			for _, c := range diffFlows(tc.have, d, tc.tunnel, tc.settled).Changes {
 				owners, keys = append(owners, c.Owner), append(keys, c.Key())
 			}
 			assert.Equal(t, tc.owners, owners)
@@ -157,7 +166,7 @@ func TestToldFlows(t *testing.T) {
 		})
 	}
 
-	assert.Empty(t, texts(reconcile.DiffFlows(all, d, 0, reconcile.Open).Mods),
+	assert.Empty(t, texts(diffFlows(all, d, 0, true).Mods),
 		"the probe flow stays while the tunnel port has no number")
 }
 
@@ -184,8 +193,7 @@ func TestFreshFlows(t *testing.T) {
 		"a new owner, and the bridge's guard": {with(), with(one, guard), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tc.fresh, reconcile.DiffFlows(installed(tc.have, 100), tc.want, 100,
-				reconcile.Open).Fresh)
+			assert.Equal(t, tc.fresh, diffFlows(installed(tc.have, 100), tc.want, 100, true).Fresh)
 		})
 	}
 }

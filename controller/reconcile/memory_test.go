@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -230,7 +231,9 @@ func TestRepairGate(t *testing.T) {
 	}
 
 	have := installed(d, 100)[1:]
-	flows := reconcile.DiffFlows(have, d, 100, reconcile.Shut)
+	number := func(string) openflow.PortNo { return 100 }
+	probes := reconcile.NewProbes(d.Program.Tunnel.Senders, number, nil)
+	flows := reconcile.DiffFlows(have, d, probes, true, reconcile.Shut)
 	for i := range flows.Mods {
 		assert.Contains(t, flows.Mods[i].String(), "cookie=0x747", "only the controller's own flows go on")
 	}
@@ -272,7 +275,7 @@ func TestChanges(t *testing.T) {
 		}
 	}
 
-	flows := reconcile.DiffFlows(have, d, 100, reconcile.Open)
+	flows := diffFlows(have, d, 100, true)
 	require.Len(t, flows.Changes, 1)
 	assert.Contains(t, flows.Changes[0].String(), "actions=drop")
 	assert.Contains(t, flows.Changes[0].Key(), "altered")

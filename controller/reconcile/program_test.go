@@ -1,6 +1,8 @@
 package reconcile_test
 
 import (
+	"net/netip"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -27,7 +29,7 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 			Owner: "tunnel", Bridge: tapBridge, Name: "tl-gre", Type: "gre", OFPortRequest: 100,
 			Options: map[string]string{"remote_ip": "flow", "key": "flow"},
 		}},
-		Tunnel: tap.Tunnel{Port: "tl-gre"},
+		Tunnel: tap.Tunnel{Port: "tl-gre", Ports: []string{"tl-gre"}, Senders: []tap.Sender{{Addr: netip.MustParseAddr("192.0.2.1"), Port: "tl-gre", ProbeKey: 0x2a}}},
 		Flows:  []tap.FlowEntry{flow("bridge", 1, 1, nil, action.GotoTable{Table: 2})},
 	}
 

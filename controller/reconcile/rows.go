@@ -14,6 +14,9 @@ type Self struct {
 	Cluster    string // cluster id
 	DatapathID uint64 // of the tap bridge
 	Target     string // where the switch finds our OpenFlow port, such as tcp:192.0.2.10:6653
+
+	// Nonce is what a tap bridge gets as dp-desc that has no nonce yet; see [NewNonce]. Empty: none.
+	Nonce string
 }
 
 func (s Self) owner() vswitch.Owner { return vswitch.Owner{Key: OwnerKey, Value: s.Cluster} }
@@ -158,23 +161,33 @@ func (x *differ) withIDs(have vswitch.Pairs, owner string) vswitch.Pairs {
 	return have.With(OwnerKey, x.self.Cluster).With(IDKey, owner)
 }
 
+// What a switch sends to the controller without being asked: probes, of up to a thousand hosts at once.
+// More is dropped by the switch, so that it never delays replies.
+const (
+	packetInRate  = 1000 // packets a second
+	packetInBurst = 1000
+)
+
 func (x *differ) controller() vswitch.Controller {
 	probe := 5000
 	return vswitch.Controller{
 		Target: x.self.Target, ConnectionMode: "out-of-band", InactivityProbe: &probe,
-		MaxBackoff:  1000,
+		MaxBackoff: 1000, RateLimit: packetInRate, BurstLimit: packetInBurst,
 		ExternalIDs: ids(tap.OwnerBridge),
 	}
 }
 
-// bridgeConfig is the part of other_config that is ours. The datapath id is fixed, since the one
-// that a switch makes changes with its ports.
-func (x *differ) bridgeConfig() map[string]string {
+// bridgeConfig is the part of other_config that is ours, on a bridge that has have. The datapath id
+// is fixed, since the one that a switch makes changes with its ports. A nonce that stands is kept.
+func (x *differ) bridgeConfig(have vswitch.Pairs) map[string]string {
 	config := maps.Clone(x.d.Program.Bridge.OtherConfig)
 	if config == nil {
 		config = map[string]string{}
 	}
 	config["datapath-id"] = x.self.datapathID()
+	if x.self.Nonce != "" && !isNonce(have.Get(nonceKey)) {
+		config[nonceKey] = x.self.Nonce
+	}
 	return config
 }
 
@@ -183,7 +196,7 @@ func (x *differ) insertBridge() {
 	x.tapBridge = x.out.Txn.InsertBridge(vswitch.Bridge{
 		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode,
 		Protocols:   want.Protocols,
-		OtherConfig: vswitch.PairsOf(x.bridgeConfig()),
+		OtherConfig: vswitch.PairsOf(x.bridgeConfig(vswitch.Pairs{})),
 		ExternalIDs: ids(tap.OwnerBridge),
 	})
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
@@ -200,7 +213,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 		slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
 	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs, want.FlowTables = false, false, false, nil, nil
 	config := have.OtherConfig.Map() // Much of it is somebody else's, such as a MAC address.
-	maps.Copy(config, x.bridgeConfig())
+	maps.Copy(config, x.bridgeConfig(have.OtherConfig))
 	want.OtherConfig = vswitch.PairsOf(config)
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
 	if !vswitch.Same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have,

@@ -12,7 +12,9 @@ import (
 func nextCfg(k *kept) int64 { return k.last().Snapshot.System().NextCfg }
 
 // remote makes the capture of a program go through the tunnel.
-func remote(p *tap.Program) { p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Owners: []string{"cap1"}}} }
+func remote(p *tap.Program) {
+	p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Port: "tl-gre", ProbeKey: 7, Owners: []string{"cap1"}}}
+}
 
 // TestColdHost: everything of a host on which nothing stands is made by one transaction, but what
 // goes through the tunnel is not delivered before its way has been probed.
@@ -34,7 +36,7 @@ func TestColdHost(t *testing.T) {
 	assert.Contains(t, flows, "dl_type=0x88b5", "the probe flow")
 	assert.NotContains(t, flows, "in_port=4097", "what nobody has probed")
 	k.paths.mu.Lock()
-	nonce := k.paths.byPeer[peerA].nonce
+	nonce := k.paths.byPeer[pathKey{peerA, "tl-gre"}].nonce
 	k.paths.mu.Unlock()
 	k.ProbeArrived(nonce + 1)
 	k.ProbeArrived(nonce)

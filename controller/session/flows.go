@@ -22,15 +22,15 @@ type switchFlows struct {
 	// matches is that with which have agrees, if it is known; compared that with which it was
 	// compared last.
 	matches, compared wantedFlows
+	// settled are the probe flows that stood last.
+	settled *reconcile.Probes
 }
 
 // wantedFlows is what the flows of a switch are compared with, as far as that may change while the
-// flows of the switch do not.
+// flows of the switch do not. The zero value is nothing.
 type wantedFlows struct {
-	known       bool
 	fingerprint uint64 // of the program's flows
-	tunnelPort  string
-	tunnel      openflow.PortNo
+	probes      *reconcile.Probes
 }
 
 // changed notes that the switch has other flows.
@@ -127,19 +127,22 @@ func (x *step) refreshFlows(ctx context.Context) error {
 // costs nothing until either changes.
 func (x *step) compareFlows() reconcile.Flows {
 	silenced := x.silence.Owners()
-	want := wantedFlows{true, x.desired.FlowsFingerprint, x.desired.Program.Tunnel.Port,
-		x.tunnelNumber()}
+	x.probes = reconcile.NewProbes(x.desired.Program.Tunnel.Senders, x.number, x.probes)
+	want := wantedFlows{x.desired.FlowsFingerprint, x.probes}
 	if len(silenced) == 0 && x.of.matches == want {
 		return reconcile.Flows{Whole: true}
 	}
 
 	may := func(owner string) bool { return silenced[owner] || x.mayRepair(owner) }
-	flows := reconcile.DiffFlows(x.of.have, x.desired.Silenced(silenced), want.tunnel, may)
+	settled := x.of.settled == x.probes
+	flows := reconcile.DiffFlows(x.of.have, x.desired.Silenced(silenced), x.probes, settled, may)
 	x.of.matches, x.of.compared = wantedFlows{}, want
-	if len(silenced) == 0 && len(flows.Mods) == 0 && flows.Whole {
-		x.of.matches = want
+	if len(flows.Mods) == 0 && flows.Whole {
+		x.of.settled = x.probes
+		if len(silenced) == 0 {
+			x.of.matches = want
+		}
 	}
-
 	return flows
 }
 
@@ -177,7 +180,7 @@ func (x *step) sendFlows(ctx context.Context) error {
 	x.wrote(0, len(sent.Mods), drift)
 
 	if len(x.silence.Owners()) == 0 && sent.Whole {
-		x.of.matches = x.of.compared
+		x.of.matches, x.of.settled = x.of.compared, x.of.compared.probes
 		x.missing = reconcile.Flows{Whole: true}
 	} else {
 		x.missing = x.compareFlows()

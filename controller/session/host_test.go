@@ -214,7 +214,8 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 				Options:       map[string]string{"remote_ip": "flow", "key": "flow"},
 				OFPortRequest: 4098},
 		},
-		Tunnel: tap.Tunnel{Port: "tl-gre"},
+		Tunnel: tap.Tunnel{Port: "tl-gre", Ports: []string{"tl-gre"},
+			Senders: []tap.Sender{{Addr: peerB, Port: "tl-gre", ProbeKey: 42}}},
 		Mirrors: []tap.Mirror{{Owner: "cap1", Bridge: lab.WireBridge, Name: "tl-1", Output: "tlm-1",
 			SelectSrc: []string{"vnet1"}, SelectDst: []string{"vnet1"}}},
 		Flows: []tap.FlowEntry{

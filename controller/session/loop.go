@@ -23,12 +23,14 @@ type loop struct {
 	self    reconcile.Self
 	sight   sight
 
-	flows   *switchFlows // of the OpenFlow connection that was used last; nil before the first
-	ledger  *ledger.Ledger
-	silence repair.Silence
-	healing repair.Healing
-	nudging repair.Nudging
-	mirrors reconcile.MirrorWatch
+	flows      *switchFlows // of the OpenFlow connection that was used last; nil before the first
+	ledger     *ledger.Ledger
+	silence    repair.Silence
+	healing    repair.Healing
+	nudging    repair.Nudging
+	mirrors    reconcile.MirrorWatch
+	probes     *reconcile.Probes // of the last program; nil before the first
+	keepAlives keepAlives
 
 	owed time.Time // since when a report is put off; zero if none is
 	busy bool      // the last step left something that the switch, or the planner, is at
@@ -100,6 +102,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		x.lookAgain(time.Now().Add(retryTime))
 	}
 
+	x.keepAlive(ctx)
 	if err := x.heal(ctx); err != nil {
 		return time.Time{}, err
 	}
@@ -122,8 +125,8 @@ func (l *loop) begin() *step {
 	x := &step{loop: l, refused: map[string]string{}}
 	tunnel := ""
 	x.desired, x.since = l.s.current()
-	if x.desired != nil {
-		tunnel = x.desired.Program.Tunnel.Port
+	if x.desired != nil && len(x.desired.Program.Tunnel.Ports) > 0 {
+		tunnel = x.desired.Program.Tunnel.Ports[0]
 	}
 
 	l.s.link.Learn(l.watcher.Snapshot(), tunnel)
@@ -212,17 +215,16 @@ func (x *step) probe(ctx context.Context) {
 
 	peers := x.desired.Program.Tunnel.Peers
 	var err error
-	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, x.tunnelNumber(),
+	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, x.number,
 		time.Now())
 	if err != nil {
 		x.s.log.Debug("probes could not be sent", "error", err) // The connection has ended.
 	}
 }
 
-// tunnelNumber is the OpenFlow number of the tunnel port, or 0 while it has none.
-func (x *step) tunnelNumber() openflow.PortNo {
-	port, stands := x.snap.PortOnBridge(x.desired.Program.Bridge.Name,
-		x.desired.Program.Tunnel.Port)
+// number is the OpenFlow number of a port of the tap bridge, or 0 while it has none.
+func (x *step) number(name string) openflow.PortNo {
+	port, stands := x.snap.PortOnBridge(x.desired.Program.Bridge.Name, name)
 	if !stands {
 		return 0
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -19,6 +20,9 @@ type Report struct {
 	// Leaving are owners that are no longer in the program and whose objects the switch has not
 	// dropped yet.
 	Leaving map[string]bool
+	// Paths are the largest inner frames in octets that pass through the tunnel, by peer, where it is
+	// known that not all pass that copies may need.
+	Paths map[netip.Addr]uint32
 }
 
 // State is how far an owner's objects have come.
@@ -121,6 +125,7 @@ func (x *step) report() {
 	r := Report{
 		Connected: true, Snapshot: x.snap, Program: x.desired,
 		Owners:  make(map[string]OwnerState, len(x.desired.Owners)),
+		Paths:   x.s.paths.frames(x.desired.Program.Tunnel.Peers),
 		Leaving: x.ledger.Leaving(x.desired, x.rows.Outstanding, x.missing.Outstanding),
 	}
 

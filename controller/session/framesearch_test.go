@@ -1,0 +1,89 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// searcher lets frames of up to a size pass.
+type searcher struct {
+	frameSearch
+	limit    int
+	now      time.Time
+	answered time.Time // last small probe
+	sent     int
+}
+
+// run goes on until nothing is due for long.
+func (s *searcher) run(t *testing.T, wanted int) {
+	t.Helper()
+	for range 1000 {
+		nonce, size := s.due(true, s.answered, wanted, s.now)
+		if size > 0 {
+			s.sent++
+			if size <= s.limit {
+				assert.True(t, s.answer(nonce))
+				continue
+			}
+		}
+		if s.frameSearch.size == 0 {
+			return
+		}
+		s.now = s.now.Add(time.Millisecond)
+	}
+	t.Fatal("the search does not end")
+}
+
+// TestFrameSearch: the largest frame that passes is found exactly, with few probes.
+func TestFrameSearch(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		wanted, limit int
+		passes, most  int
+	}{
+		{"all pass", 0, 9000, 0, 1},
+		{"exactly the usual one passes", 0, fullFrame, 0, 1},
+		{"a tunnel in an underlay of 1500", 0, 1476, 1476, 42},
+		{"one less", 0, fullFrame - 1, fullFrame - 1, 42},
+		{"jumbo frames pass", 9018, 9018, 0, 1},
+		{"jumbo frames do not pass", 9018, 1476, 1476, 54},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := searcher{limit: tc.limit, now: time.Unix(1000, 0), answered: time.Unix(1001, 0)}
+			s.run(t, tc.wanted)
+			assert.Equal(t, tc.passes, s.passes)
+			assert.LessOrEqual(t, s.sent, tc.most)
+
+			// It is measured again later, and when copies may be larger.
+			s.limit, s.answered = 9000, s.now.Add(time.Hour)
+			_, size := s.due(true, s.answered, tc.wanted, s.now.Add(frameAgain-time.Millisecond))
+			assert.Zero(t, size)
+			s.now = s.now.Add(frameAgain)
+			s.run(t, tc.wanted)
+			assert.Equal(t, max(tc.wanted, fullFrame) > 9000, s.passes != 0)
+		})
+	}
+}
+
+// TestFrameSearchOnCutPath: a path that is cut while it is measured says nothing about sizes.
+func TestFrameSearchOnCutPath(t *testing.T) {
+	s := searcher{limit: 9000, now: time.Unix(1000, 0), answered: time.Unix(999, 0)}
+	s.run(t, 0)
+	s.limit = 0
+	s.now = s.now.Add(frameAgain)
+	for range 10_000 {
+		s.due(true, s.answered, 0, s.now)
+		s.now = s.now.Add(time.Millisecond)
+		assert.Zero(t, s.passes)
+	}
+	assert.True(t, s.doubtful(s.answered), "a small probe has to show that the path works")
+	_, size := s.due(false, s.answered, 0, s.now)
+	assert.Zero(t, size)
+
+	s.limit, s.answered = 1476, s.now.Add(time.Hour)
+	s.restart()
+	s.run(t, 0)
+	assert.Equal(t, 1476, s.passes)
+}
