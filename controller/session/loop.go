@@ -42,6 +42,7 @@ func newLoop(s *Session, conn *client.Conn, watcher *vswitch.Watcher,
 		s: s, conn: conn, watcher: watcher, ledger: ledger.New(), sight: sight{before: before},
 		self: reconcile.Self{
 			Cluster: s.config.Cluster, DatapathID: s.dpid, Target: s.target(conn.LocalAddr()),
+			Nonce: s.nonce,
 		},
 	}
 	if system := watcher.Snapshot().System(); system != nil && system.CurCfg < system.NextCfg {
@@ -129,7 +130,8 @@ func (l *loop) begin() *step {
 		tunnel = x.desired.Program.Tunnel.Ports[0]
 	}
 
-	l.s.link.Learn(l.watcher.Snapshot(), tunnel)
+	snap := l.watcher.Snapshot()
+	l.s.link.Learn(snap, tunnel, reconcile.NonceIn(snap, l.self, l.s.config.TapBridge))
 
 	if sw := l.s.link.Switch(); sw != nil {
 		if l.flows == nil || l.flows.sw != sw {

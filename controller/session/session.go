@@ -82,6 +82,7 @@ func NewTurns(n int) *Turns { return link.NewTurns(n) }
 type Session struct {
 	config  Config
 	dpid    uint64
+	nonce   string // for a tap bridge that has none
 	log     *slog.Logger
 	wake    chan struct{} // holds at most one
 	retire  chan struct{}
@@ -105,6 +106,7 @@ func New(config Config) *Session {
 	s := &Session{
 		config: config, log: config.Logger,
 		dpid:    binary.BigEndian.Uint64(sum[:]) | 1, // The switch refuses a datapath id of 0.
+		nonce:   reconcile.NewNonce(),
 		wake:    make(chan struct{}, 1),
 		retire:  make(chan struct{}),
 		sampler: newSampler(),

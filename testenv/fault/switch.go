@@ -12,6 +12,7 @@ import (
 type Switch struct {
 	DatapathID uint64
 	Ports      openflow.PortDescReply
+	Datapath   string // description
 	// Answer may answer a message itself, and says whether it did.
 	Answer func(s *OpenFlow, m openflow.Message, xid uint32) bool
 	// Connected runs in a goroutine of its own once the features were sent. It returns when a write
@@ -85,6 +86,8 @@ func (w *Switch) reply(m openflow.Message) openflow.Message {
 		switch m.Body.(type) {
 		case openflow.PortDescRequest:
 			return &openflow.MultipartReply{Body: w.Ports}
+		case openflow.DescRequest:
+			return &openflow.MultipartReply{Body: openflow.Desc{Datapath: w.Datapath}}
 		case openflow.FlowMonitorRequest:
 			return &openflow.MultipartReply{Body: openflow.FlowMonitorReply{}}
 		case openflow.FlowStatsRequest:

@@ -15,26 +15,37 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Anybody can present a host's datapath id, and a switch that was cloned with its database does so
-// in good faith. An OpenFlow connection is therefore used only once it is known to be that of the
-// switch whose database is open. Both show the number and MAC address of the tunnel port, and Open
-// vSwitch draws that address at random when it starts: 46 bits that nobody else knows. This works
-// through NAT and with several addresses of a host, and needs no write. With TLS, the certificate
-// counts as well.
+// Anybody can present a host's datapath id, and a switch that was cloned with its database does so in
+// good faith. An OpenFlow connection is therefore used only once it is known to be that of the switch
+// whose database is open. Both show two things:
+//
+//   - the number and MAC address of the tunnel port. Open vSwitch draws that address at random when
+//     it starts, so a clone has another one;
+//   - a nonce of 128 bits that we have written to the database, and that OpenFlow shows as the
+//     datapath description. Nobody else can guess it.
+//
+// This works through NAT and with several addresses of a host. With TLS, the certificate counts as
+// well.
 
-// switchIdentity is a port as a switch shows it both in its database and by OpenFlow: the tunnel
+// switchIdentity is what a switch shows both in its database and by OpenFlow. The port is the tunnel
 // port or, while there is none, the tap bridge's own. The zero value is no identity.
 type switchIdentity struct {
-	port openflow.PortNo
-	mac  openflow.MAC
+	port  openflow.PortNo
+	mac   openflow.MAC
+	nonce string // "" while the database has none
 }
 
 func (id switchIdentity) known() bool { return id != switchIdentity{} }
 
-// matches reports whether a switch with these ports by OpenFlow has this identity.
-func (id switchIdentity) matches(ports map[openflow.PortNo]openflow.MAC) bool {
+// matchesPorts reports whether a switch with these ports by OpenFlow may have this identity.
+func (id switchIdentity) matchesPorts(ports map[openflow.PortNo]openflow.MAC) bool {
 	mac, stands := ports[id.port]
 	return id.known() && stands && mac == id.mac
+}
+
+// matches reports whether a switch has this identity.
+func (id switchIdentity) matches(sw *Switch) bool {
+	return id.matchesPorts(sw.ports) && (id.nonce == "" || id.nonce == sw.description)
 }
 
 // localInDatabase is the number of a bridge's own port in ovs-vswitchd.conf.db(5), which is that of
@@ -59,7 +70,7 @@ func identityIn(snap *vswitch.Snapshot, bridge, tunnel string) switchIdentity {
 			if no == localInDatabase {
 				no = openflow.PortLocal
 			}
-			return switchIdentity{no, openflow.MAC(mac)}
+			return switchIdentity{port: no, mac: openflow.MAC(mac)}
 		}
 	}
 	return switchIdentity{}
@@ -69,18 +80,24 @@ const (
 	// maxArrivals bounds the connections of a host that are being asked for their ports. The oldest
 	// goes first: a switch answers within a round trip.
 	maxArrivals = 16
-	// maxUnverified bounds those whose ports are not those of the database. More are refused: the
+	// maxUnverified bounds those that do not show what the database shows. More are refused: the
 	// host's own switch needs no place among them when it connects again.
 	maxUnverified = 4
 	// verifyTime is how long such a connection may stay while the database is open: a switch that
 	// has just started writes the addresses of its ports to its database within some 100 ms.
 	verifyTime = 3 * time.Second
+	// guessTime is how often its description is read again, so that it has few guesses.
+	guessTime = 250 * time.Millisecond
 )
 
-// Learn takes the identity of the host's switch from its database. The name of the tunnel port may
-// be empty.
-func (l *Link) Learn(snap *vswitch.Snapshot, tunnel string) {
-	l.learn(identityIn(snap, l.config.TapBridge, tunnel))
+// Learn takes the identity of the host's switch from its database, which shows a nonce, or "". The
+// name of the tunnel port may be empty.
+func (l *Link) Learn(snap *vswitch.Snapshot, tunnel, nonce string) {
+	id := identityIn(snap, l.config.TapBridge, tunnel)
+	if id.known() {
+		id.nonce = nonce
+	}
+	l.learn(id)
 }
 
 func (l *Link) learn(id switchIdentity) {
@@ -100,6 +117,11 @@ func (l *Link) identify(ctx context.Context, sw *Switch) error {
 	if err := sw.readPorts(ctx); err != nil {
 		return err
 	}
+	description, err := sw.readDescription(ctx)
+	if err != nil {
+		return err
+	}
+	sw.description = description
 	if err := l.present(sw); err != nil {
 		return err
 	}
@@ -111,6 +133,8 @@ func (l *Link) identify(ctx context.Context, sw *Switch) error {
 func (l *Link) awaitRecognition(ctx context.Context, sw *Switch) error {
 	check := time.NewTicker(verifyTime)
 	defer check.Stop()
+	guess := time.NewTicker(guessTime)
+	defer guess.Stop()
 	for {
 		select {
 		case <-sw.recognised:
@@ -123,6 +147,10 @@ func (l *Link) awaitRecognition(ctx context.Context, sw *Switch) error {
 				if status, is := event.Message.(*openflow.PortStatus); is {
 					l.followPort(sw, status)
 				}
+			}
+		case <-guess.C:
+			if err := l.reread(ctx, sw); err != nil {
+				return err
 			}
 		case <-check.C:
 			if l.comparable() {
@@ -181,6 +209,27 @@ func (l *Link) present(sw *Switch) error {
 	return nil
 }
 
+// reread reads the description of an unverified connection again if it alone does not match: a nonce
+// that was just written comes to the switch a little later than to its database.
+func (l *Link) reread(ctx context.Context, sw *Switch) error {
+	l.mu.Lock()
+	wrong := l.identity.matchesPorts(sw.ports) && l.identity.nonce != sw.description
+	l.mu.Unlock()
+	if !wrong {
+		return nil
+	}
+
+	description, err := sw.readDescription(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sw.description = description
+	l.recogniseLocked()
+	return nil
+}
+
 // followPort keeps the ports of an unverified connection up to date.
 func (l *Link) followPort(sw *Switch, status *openflow.PortStatus) {
 	gone := status.Reason == openflow.PortDeleted
@@ -202,7 +251,7 @@ func (l *Link) followPort(sw *Switch, status *openflow.PortStatus) {
 // recogniseLocked wakes the newest unverified connection that matches the database.
 func (l *Link) recogniseLocked() {
 	for _, sw := range slices.Backward(l.unverified) {
-		if l.identity.matches(sw.ports) {
+		if l.identity.matches(sw) {
 			l.unverified = without(l.unverified, sw)
 			close(sw.recognised)
 			return

@@ -17,7 +17,7 @@ import (
 const patience = 30 * time.Second
 
 // known is what the database of a linktest.Switch would show.
-var known = switchIdentity{linktest.Ports[1].No, linktest.Ports[1].HWAddr}
+var known = switchIdentity{linktest.Ports[1].No, linktest.Ports[1].HWAddr, linktest.Nonce}
 
 func newLink() *Link {
 	return New(Config{Logger: slog.New(slog.DiscardHandler), Wake: func() {}})
@@ -62,7 +62,7 @@ func TestNewerOpenFlow(t *testing.T) {
 // host's database shows.
 func TestUnverified(t *testing.T) {
 	l := newLink()
-	l.learn(switchIdentity{7, openflow.MAC{2, 99}})
+	l.learn(switchIdentity{7, openflow.MAC{2, 99}, linktest.Nonce})
 	conn, _ := linktest.Switch(t)
 	done := make(chan struct{})
 	go func() {
@@ -78,4 +78,42 @@ func TestUnverified(t *testing.T) {
 	await(t, "it is in use", func() bool { return l.Switch() != nil })
 	require.NoError(t, conn.Close())
 	<-done
+}
+
+// TestNonce: ports that match are not enough where the database has a nonce; a description that
+// follows a little later is.
+func TestNonce(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		nonce string
+		fits  bool
+	}{
+		{"the database has none yet", "", true},
+		{"the same", linktest.Nonce, true},
+		{"another", "tapline ffeeddccbbaa99887766554433221100", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLink()
+			l.learn(switchIdentity{known.port, known.mac, tc.nonce})
+			conn, _ := linktest.Switch(t)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				l.Serve(t.Context(), conn)
+			}()
+			if !tc.fits {
+				await(t, "it is not verified", func() bool {
+					return strings.Contains(l.WhyNoSwitch(), "other ports")
+				})
+				assert.Nil(t, l.Switch())
+				l.mu.Lock() // What the switch showed before it applied what the database shows.
+				l.unverified[0].description = tc.nonce
+				l.identity = known
+				l.mu.Unlock()
+			}
+			await(t, "it is in use", func() bool { return l.Switch() != nil })
+			require.NoError(t, conn.Close())
+			<-done
+		})
+	}
 }

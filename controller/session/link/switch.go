@@ -23,7 +23,9 @@ type Switch struct {
 	number     uint64        // of its arrival
 	recognised chan struct{} // closed once it is known to be the host's
 
-	ports map[openflow.PortNo]openflow.MAC // guarded by the link's mu
+	// Guarded by the link's mu, once others know the connection.
+	ports       map[openflow.PortNo]openflow.MAC
+	description string // of the datapath
 
 	mu     sync.Mutex
 	stale  bool                              // somebody else may have changed flows
@@ -35,6 +37,8 @@ const (
 	// a port has 64.
 	maxPortList = 1 << 20
 	maxPorts    = maxPortList / 64
+	// maxDescription bounds what is read of its description, which has 1,056 bytes.
+	maxDescription = 1 << 12
 )
 
 // barring are settings that keep packets from passing a port. Somebody may make them by OpenFlow,
@@ -128,6 +132,23 @@ func (sw *Switch) readPorts(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// readDescription asks the switch how it describes its datapath.
+func (sw *Switch) readDescription(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	parts, err := sw.Conn.MultipartAtMost(ctx, openflow.DescRequest{}, maxDescription)
+	if err != nil {
+		return "", fmt.Errorf("read description: %w", err)
+	}
+
+	for _, part := range parts {
+		if d, is := part.(openflow.Desc); is {
+			return d.Datapath, nil
+		}
+	}
+	return "", nil
 }
 
 // readFlows reads the flows that the switch has, and has it report changes. A switch that cannot do

@@ -11,6 +11,9 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
+// Nonce is how a [Switch] describes its datapath.
+const Nonce = "tapline 00112233445566778899aabbccddeeff"
+
 // Ports are the ports of a [Switch].
 var Ports = openflow.PortDescReply{{No: openflow.PortLocal, HWAddr: openflow.MAC{2, 1}},
 	{No: 7, HWAddr: openflow.MAC{2, 2}}}
@@ -74,8 +77,11 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 			ok = send(xid, &openflow.FeaturesReply{DatapathID: 1})
 		case *openflow.MultipartRequest:
 			var body openflow.MultipartReplyBody = openflow.FlowMonitorReply{}
-			if _, is := m.Body.(openflow.PortDescRequest); is {
+			switch m.Body.(type) {
+			case openflow.PortDescRequest:
 				body = Ports
+			case openflow.DescRequest:
+				body = openflow.Desc{Datapath: Nonce}
 			}
 			ok = send(xid, &openflow.MultipartReply{Body: body})
 		case *openflow.PacketOut:
