@@ -19,6 +19,7 @@ import (
 type loop struct {
 	s       *Session
 	conn    *client.Conn
+	lock    *client.Lock // nil if the server has none
 	watcher *vswitch.Watcher
 	self    reconcile.Self
 	sight   sight
@@ -197,7 +198,7 @@ func (x *step) round(ctx context.Context) (written bool, err error) {
 
 	x.rows = x.s.memory.Diff(x.snap, x.desired, x.self, x.gate(), x.mayRepair)
 	if !x.rows.Txn.Empty() {
-		if written, err = x.commit(ctx, &x.rows); err != nil {
+		if written, err = x.commitRows(ctx, &x.rows); err != nil {
 			return false, err
 		}
 		x.snap = x.watcher.Snapshot()
@@ -242,7 +243,7 @@ func (x *step) heal(ctx context.Context) error {
 	rows, owners := reconcile.Heal(snap, x.desired, x.self, reconcile.Shut, x.mayRepair)
 	if x.healing.Found(owners, time.Now()) {
 		x.s.log.Warn("ports are made anew, since the switch has given up on them")
-		if _, err := x.commit(ctx, &rows); err != nil {
+		if _, err := x.commitRows(ctx, &rows); err != nil {
 			return err
 		}
 	}
@@ -283,7 +284,7 @@ func (x *step) nudge(ctx context.Context) error {
 		"its controller's target is written otherwise, so that it tries at once",
 		"missing", now.Sub(x.nudging.Since()).Round(time.Second/10))
 
-	if _, err := txn.Commit(ctx, x.conn); err != nil && !errors.Is(err, vswitch.ErrConflict) {
+	if _, err := x.commit(ctx, txn); err != nil && !errors.Is(err, vswitch.ErrConflict) {
 		return fmt.Errorf("transaction: %w", err)
 	}
 

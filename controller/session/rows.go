@@ -22,7 +22,7 @@ func (x *step) claim(ctx context.Context, desired *reconcile.Desired) error {
 			return nil
 		}
 
-		_, err := rows.Txn.Commit(ctx, x.conn)
+		_, err := x.commit(ctx, rows.Txn)
 		switch {
 		case err == nil:
 			x.wrote(len(rows.Changes), 0, rows.Changes)
@@ -63,15 +63,16 @@ func (x *step) gate() reconcile.Gate {
 	return func(owner string) bool { return x.unprobed[owner] == "" && x.desired.Delivers(owner) }
 }
 
-// commit writes rows by one transaction, and reports whether they are written. A conflict is no
+// commitRows writes rows by one transaction, and reports whether they are written. A conflict is no
 // error: the next round sees the new snapshot.
-func (x *step) commit(ctx context.Context, rows *reconcile.Rows) (written bool, err error) {
-	result, err := rows.Txn.Commit(ctx, x.conn)
+func (x *step) commitRows(ctx context.Context, rows *reconcile.Rows) (written bool, err error) {
+	result, err := x.commit(ctx, rows.Txn)
 	switch {
 	case errors.Is(err, vswitch.ErrConflict):
 		x.s.log.Debug("the switch's database has changed meanwhile", "error", err)
 		return false, nil
-	case err != nil && (x.conn.Err() != nil || errors.Is(err, vswitch.ErrOutcomeUnknown)):
+	case err != nil && (x.conn.Err() != nil || errors.Is(err, vswitch.ErrOutcomeUnknown) ||
+		errors.Is(err, vswitch.ErrLockLost)):
 		return false, fmt.Errorf("transaction: %w", err)
 	case err != nil:
 		x.s.log.Error("the switch refuses a transaction", "error", err)
@@ -154,7 +155,7 @@ func (l *loop) strip(ctx context.Context) error {
 			return nil
 		}
 
-		_, err := txn.Commit(ctx, l.conn)
+		_, err := l.commit(ctx, txn)
 		if err == nil {
 			l.s.log.Info("host removed: its switch is as it was before")
 			return nil

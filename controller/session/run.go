@@ -104,10 +104,15 @@ func (s *Session) keep(
 	}
 	defer s.link.EndTurn()
 
+	lock, retired, err := s.takeLock(ctx, conn, before)
+	if retired || err != nil {
+		return before, retired, err
+	}
 	l, err := s.watch(ctx, conn, before)
 	if err != nil {
 		return before, false, err
 	}
+	l.lock = lock
 
 	if retired, err = l.run(ctx); retired {
 		err = l.strip(ctx)
@@ -180,6 +185,8 @@ func (l *loop) idle(ctx context.Context, again, sign <-chan time.Time) (retired 
 			}
 		case <-l.s.wake:
 			return false, nil
+		case <-l.lockChanged():
+			return false, l.checkLock()
 		case <-again:
 			return false, nil
 		case <-sign:
