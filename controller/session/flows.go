@@ -133,7 +133,9 @@ func (x *step) compareFlows() reconcile.Flows {
 		return reconcile.Flows{Whole: true}
 	}
 
-	may := func(owner string) bool { return silenced[owner] || x.mayRepair(owner) }
+	may := func(owner string) bool {
+		return silenced[owner] || x.mayRepair(owner) && !x.awaitsPath(owner)
+	}
 	settled := x.of.settled == x.probes
 	flows := reconcile.DiffFlows(x.of.have, x.desired.Silenced(silenced), x.probes, settled, may)
 	x.of.matches, x.of.compared = wantedFlows{}, want

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
@@ -32,6 +33,7 @@ type loop struct {
 	mirrors    reconcile.MirrorWatch
 	probes     *reconcile.Probes // of the last program; nil before the first
 	keepAlives keepAlives
+	proven     map[string]pathKey // owners -> the path that worked last
 
 	owed time.Time // since when a report is put off; zero if none is
 	busy bool      // the last step left something that the switch, or the planner, is at
@@ -193,8 +195,8 @@ func (x *step) round(ctx context.Context) (written bool, err error) {
 	x.snap = x.watcher.Snapshot()
 	x.silence.Intruders(reconcile.Intruders(x.snap, x.desired, x.self))
 
-	x.updateFlows(ctx)
 	x.probe(ctx)
+	x.updateFlows(ctx)
 
 	x.rows = x.s.memory.Diff(x.snap, x.desired, x.self, x.gate(), x.mayRepair)
 	if !x.rows.Txn.Empty() {
@@ -223,6 +225,34 @@ func (x *step) probe(ctx context.Context) {
 	if err != nil {
 		x.s.log.Debug("probes could not be sent", "error", err) // The connection has ended.
 	}
+	x.noteProven(peers)
+}
+
+// noteProven remembers by which path the copies of each owner arrive.
+func (x *step) noteProven(peers []tap.Peer) {
+	proven := make(map[string]pathKey, len(x.proven))
+	for i := range peers {
+		for _, owner := range peers[i].Owners {
+			if x.unprobed[owner] == "" {
+				proven[owner] = pathKey{peers[i].Addr, peers[i].Port}
+			} else if before, worked := x.proven[owner]; worked {
+				proven[owner] = before
+			}
+		}
+	}
+	x.proven = proven
+}
+
+// awaitsPath reports whether an owner is to use another path than the one that worked last, and the
+// other one is not known to work yet. Its flows stay until then.
+func (x *step) awaitsPath(owner string) bool {
+	before, worked := x.proven[owner]
+	if !worked || x.unprobed[owner] == "" {
+		return false
+	}
+	return !slices.ContainsFunc(x.desired.Program.Tunnel.Peers, func(p tap.Peer) bool {
+		return before == pathKey{p.Addr, p.Port} && slices.Contains(p.Owners, owner)
+	})
 }
 
 // number is the OpenFlow number of a port of the tap bridge, or 0 while it has none.

@@ -25,12 +25,15 @@ type Healing struct {
 
 // Found notes whose ports are to be made anew, and reports whether to do so now.
 func (h *Healing) Found(owners []string, now time.Time) (due bool) {
+	h.owners = owners
 	if len(owners) == 0 {
-		*h = Healing{}
+		// A port that was just made anew has no error for a moment.
+		if now.After(h.next.Add(h.pause)) {
+			*h = Healing{}
+		}
 		return false
 	}
 
-	h.owners = owners
 	if now.Before(h.next) {
 		return false
 	}
@@ -45,7 +48,12 @@ func (h *Healing) Found(owners []string, now time.Time) (due bool) {
 }
 
 // Next is when to look again; zero for no such time.
-func (h *Healing) Next() time.Time { return h.next }
+func (h *Healing) Next() time.Time {
+	if len(h.owners) == 0 {
+		return time.Time{}
+	}
+	return h.next
+}
 
 // Owners returns those whose trouble is no error yet, since it is about to be gone.
 func (h *Healing) Owners() []string {

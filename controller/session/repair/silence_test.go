@@ -42,7 +42,12 @@ func TestHealing(t *testing.T) {
 		now = h.Next()
 	}
 
-	assert.False(t, h.Found(nil, now))
+	h.Found([]string{"cap1"}, now)
+	assert.False(t, h.Found(nil, h.Next()), "the new port has no error yet")
 	assert.Zero(t, h.Next())
+	assert.False(t, h.Found([]string{"cap1"}, now.Add(time.Second)), "pauses go on growing")
+	now = now.Add(3 * maxHeal)
+	assert.False(t, h.Found(nil, now))
 	assert.True(t, h.Found([]string{"cap1"}, now))
+	assert.Equal(t, now.Add(firstHeal), h.Next(), "it has healed")
 }
