@@ -13,14 +13,14 @@ type Book struct {
 	mu       sync.Mutex
 	hosts    map[string]map[flowtable.Key]series
 	captures map[captureKey]*capture
-	ways     map[wayKey]*way
+	paths     map[pathKey]*tunnelPath
 	services map[string]*tally
 	flows    map[string]*tally
 }
 
 type captureKey struct{ host, owner string }
 
-type wayKey struct {
+type pathKey struct {
 	service string
 	from    netip.Addr
 }
@@ -51,7 +51,7 @@ type tally struct {
 func NewBook() *Book {
 	return &Book{
 		hosts: map[string]map[flowtable.Key]series{}, captures: map[captureKey]*capture{},
-		ways:     map[wayKey]*way{},
+		paths:     map[pathKey]*tunnelPath{},
 		services: map[string]*tally{}, flows: map[string]*tally{},
 	}
 }
@@ -104,10 +104,10 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 	}
 
 	b.hosts[host] = now
-	sending := map[wayKey]*growth{}
+	sending := map[pathKey]*growth{}
 	for owner, g := range grown {
 		if route := routes[owner]; route.Receives {
-			b.receive(route.Service, g, r.At)
+			b.receive(host, route.Service, g, r.At)
 		} else {
 			b.capture(captureKey{host, owner}, route, g, r.At, sending)
 		}
@@ -115,7 +115,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 
 	b.vanish(host, before, now)
 	for key, g := range sending {
-		w := b.ways[key]
+		w := b.paths[key]
 		if !w.sent.seen {
 			w.begin(&w.sent, g.anew)
 		}
@@ -138,7 +138,7 @@ func (g *growth) add(f *FlowCount, more Count, anew bool, written time.Time) {
 
 // capture enters what a capture took.
 func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
-	sending map[wayKey]*growth) {
+	sending map[pathKey]*growth) {
 	c := b.captures[key]
 	first := c == nil
 	if first {
@@ -151,11 +151,12 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 	guarded := c.entered.minus(c.left).minus(c.guarded)
 	c.guarded = c.guarded.plus(guarded)
 
+	stream := streamKey{host: key.host, owner: key.owner}
 	for _, t := range b.tallies(route.Service, route.Flows) {
-		t.captured.take(at, g.entered)
+		t.captured.take(stream, at, g.entered)
 		t.guarded = t.guarded.plus(guarded)
 		if !route.Tunnel.IsValid() {
-			t.deliver(at, g.left, Count{})
+			t.deliver(stream, at, g.left, Count{})
 		}
 	}
 
@@ -163,31 +164,31 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 		return
 	}
 
-	way := b.way(wayKey{route.Service, route.Tunnel})
-	if !first && !g.anew.IsZero() && way.sent.seen && len(way.feeders) <= 1 {
-		way.gone(&way.sent) // It counts from 0, and what it had counted last is not known.
+	path := b.path(pathKey{route.Service, route.Tunnel})
+	if !first && !g.anew.IsZero() && path.sent.seen && len(path.feeders) <= 1 {
+		path.gone(&path.sent) // It counts from 0, and what it had counted last is not known.
 	}
 
-	way.feeders[key] = c
-	way.flows = route.Flows
-	if len(way.feeders) > 1 {
-		way.flows, way.early = nil, Count{}
-		for _, feeder := range way.feeders {
+	path.feeders[key] = c
+	path.flows = route.Flows
+	if len(path.feeders) > 1 {
+		path.flows, path.early = nil, Count{}
+		for _, feeder := range path.feeders {
 			for _, id := range feeder.route.Flows {
 				b.tallyOf(b.flows, id).undivided = true
 			}
 		}
-	} else if way.early != (Count{}) { // The destination was read first.
-		for _, id := range way.flows {
-			b.tallyOf(b.flows, id).deliver(way.received.at, way.early, Count{})
+	} else if path.early != (Count{}) { // The destination was read first.
+		for _, id := range path.flows {
+			b.tallyOf(b.flows, id).deliver(path.receiver, path.received.at, path.early, Count{})
 		}
-		way.early = Count{}
+		path.early = Count{}
 	}
 
-	sum := sending[wayKey{route.Service, route.Tunnel}]
+	sum := sending[pathKey{route.Service, route.Tunnel}]
 	if sum == nil {
 		sum = &growth{}
-		sending[wayKey{route.Service, route.Tunnel}] = sum
+		sending[pathKey{route.Service, route.Tunnel}] = sum
 	}
 
 	sum.left = sum.left.plus(g.left)
@@ -196,15 +197,16 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 	}
 }
 
-func (t *tally) deliver(at time.Time, came, lost Count) {
-	t.delivered.take(at, came)
+func (t *tally) deliver(by streamKey, at time.Time, came, lost Count) {
+	t.delivered.take(by, at, came)
 	t.lost = t.lost.plus(lost)
 }
 
 // receive enters what arrived for a service.
-func (b *Book) receive(service string, g *growth, at time.Time) {
+func (b *Book) receive(host, service string, g *growth, at time.Time) {
 	for from, came := range g.from {
-		w := b.way(wayKey{service, from})
+		w := b.path(pathKey{service, from})
+		w.receiver = streamKey{host, service, from}
 		if !came.anew.IsZero() {
 			w.begin(&w.received, came.anew)
 		}
@@ -212,14 +214,14 @@ func (b *Book) receive(service string, g *growth, at time.Time) {
 		w.received.total = w.received.total.plus(came.entered)
 		lost := w.arrived(at)
 		t := b.tallyOf(b.services, service)
-		t.deliver(at, came.entered, lost)
+		t.deliver(w.receiver, at, came.entered, lost)
 		if w.flows == nil {
 			w.early = w.early.plus(came.entered)
 			continue
 		}
 
 		for _, id := range w.flows {
-			b.tallyOf(b.flows, id).deliver(at, w.early.plus(came.entered), lost)
+			b.tallyOf(b.flows, id).deliver(w.receiver, at, w.early.plus(came.entered), lost)
 		}
 
 		w.early = Count{}
@@ -234,7 +236,7 @@ func (b *Book) vanish(host string, before, now map[flowtable.Key]series) {
 		}
 
 		if s.from.IsValid() {
-			if w := b.ways[wayKey{s.owner, s.from}]; w != nil {
+			if w := b.paths[pathKey{s.owner, s.from}]; w != nil {
 				w.gone(&w.received)
 			}
 			continue
@@ -247,7 +249,7 @@ func (b *Book) vanish(host string, before, now map[flowtable.Key]series) {
 		}
 
 		delete(b.captures, at)
-		if w := b.ways[wayKey{c.route.Service, c.route.Tunnel}]; w != nil {
+		if w := b.paths[pathKey{c.route.Service, c.route.Tunnel}]; w != nil {
 			if delete(w.feeders, at); len(w.feeders) == 0 {
 				w.gone(&w.sent)
 			}
@@ -264,11 +266,11 @@ func stands(now map[flowtable.Key]series, owner string) bool {
 	return false
 }
 
-func (b *Book) way(key wayKey) *way {
-	w := b.ways[key]
+func (b *Book) path(key pathKey) *tunnelPath {
+	w := b.paths[key]
 	if w == nil {
-		w = &way{feeders: map[captureKey]*capture{}}
-		b.ways[key] = w
+		w = &tunnelPath{feeders: map[captureKey]*capture{}}
+		b.paths[key] = w
 	}
 	return w
 }

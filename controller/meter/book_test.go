@@ -134,6 +134,7 @@ func TestSharedAndUndivided(t *testing.T) {
 	now := at(10)
 	b.Take("h1", meter.Reading{At: now, Flows: append(captured("cap", now, 5, 10, 10),
 		captured("caption", now, 5, 5, 5)...)}, routes)
+
 	b.Take("h2", meter.Reading{At: now, Flows: received(now, 5, 15)}, sink())
 	assert.True(t, b.Flow("f", now).Shared)
 	assert.True(t, b.Flow("f", now).Undivided)
@@ -188,6 +189,7 @@ func TestControllerStarts(t *testing.T) {
 
 			b.Take("h2", meter.Reading{At: at(80), Flows: received(at(80), test.writtenThere,
 				test.arrived+70-5)}, sink())
+
 			got := int(b.Service("svc", at(80)).Lost.Packets)
 			assert.LessOrEqual(t, got, test.want)
 			assert.GreaterOrEqual(t, got, test.want-10, "what hides in one interval")

@@ -61,7 +61,7 @@ type Counters struct {
 	Guarded   Count   // of these, packets of our own tunnels, which are not mirrored
 	Delivered Flowing // given to the tap NIC
 	Lost      Count   // sent, and not arrived at the other end of the tunnel
-	// Undivided is set for a tap flow whose copies share the way to the destination with those of
+	// Undivided is set for a tap flow whose copies share the path to the destination with those of
 	// another bridge of the host, so that the destination cannot tell them apart: Delivered and
 	// Lost are then not known.
 	Undivided bool

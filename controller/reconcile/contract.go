@@ -52,8 +52,8 @@ func checkBridge(p *tap.Program, tapBridge string) error {
 	return nil
 }
 
-// checkTunnel checks that tunnel ports are tunnels of the tap bridge, and that peers and senders are
-// reached by them.
+// checkTunnel checks that tunnel ports are tunnels of the tap bridge, and that peers and senders
+// are reached by them.
 func checkTunnel(p *tap.Program, ports map[string]*tap.Port, tapBridge string) error {
 	t := &p.Tunnel
 	for _, name := range append(slices.Clip(t.Ports), t.Port) {
@@ -65,16 +65,20 @@ func checkTunnel(p *tap.Program, ports map[string]*tap.Port, tapBridge string) e
 
 	for _, peer := range t.Peers {
 		if !peer.Addr.IsValid() || !slices.Contains(t.Ports, peer.Port) {
-			return fmt.Errorf("peer %v: want an address, and one of the tunnel ports %q instead of %q",
+			return fmt.Errorf("peer %v: want an address, and one of the tunnel ports %q instead "+
+				"of %q",
 				peer.Addr, t.Ports, peer.Port)
 		}
 	}
+
 	for _, sender := range t.Senders {
 		if !sender.Addr.IsValid() || !slices.Contains(t.Ports, sender.Port) {
-			return fmt.Errorf("sender %v: want an address, and one of the tunnel ports %q instead of %q",
+			return fmt.Errorf("sender %v: want an address, and one of the tunnel ports %q "+
+				"instead of %q",
 				sender.Addr, t.Ports, sender.Port)
 		}
 	}
+
 	return nil
 }
 
@@ -102,6 +106,7 @@ func checkPorts(p *tap.Program, tapBridge string) (map[string]*tap.Port, error) 
 			return nil, fmt.Errorf("port %q on bridge %q of owner %q: %s", port.Name, port.Bridge,
 				port.Owner, wrong)
 		}
+
 		ports[port.Name] = port
 	}
 
@@ -175,6 +180,7 @@ func checkMirrors(
 		out, key := ports[m.Output], portKey{m.Bridge, m.Name}
 		fits := out != nil && out.Type == patchType && out.Bridge == m.Bridge &&
 			out.Owner == m.Owner
+
 		switch {
 		case m.Owner == "" || m.Name == "" || m.Bridge == tapBridge || !fits:
 			return nil, fmt.Errorf("mirror %s on bridge %s: its output %q is no patch port that "+

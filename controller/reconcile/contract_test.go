@@ -65,6 +65,7 @@ func TestContractRefuses(t *testing.T) {
 	does := func(i ...action.Instruction) func(*tap.Program) {
 		return added(flow("s1", 3, 5, nil, i...))
 	}
+
 	acts := func(a ...action.Action) func(*tap.Program) { return does(apply(a...)) }
 	foreign := func(typ string) tap.Port {
 		return tap.Port{Owner: "s1", Bridge: "br0", Name: "x", Type: typ, VLANMode: "trunk",

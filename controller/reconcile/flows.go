@@ -12,19 +12,20 @@ import (
 type Flows struct {
 	Mods        []openflow.FlowMod
 	Outstanding map[string]bool // owners some of whose flows are not as they must be
-	// Changes are what is wrong, one for each of Mods, except for probe flows that follow the program.
+	// Changes are what is wrong, one for each of Mods, except for probe flows that follow the
+	// program.
 	Changes []Change
 	// Fresh says that Mods only add flows for owners that have none yet. Until these stand, the tap
-	// bridge drops the packets of the owners, so it does not matter which comes first: the flows, or
-	// the rows that feed them.
+	// bridge drops the packets of the owners, so it does not matter which comes first: the flows,
+	// or the rows that feed them.
 	Fresh bool
 	// Whole says that Mods leave nothing undone.
 	Whole bool
 }
 
 // DiffFlows compares a program and the controller's own flows with the flows of the tap bridge, all
-// of which are ours. settled says that the probe flows stood before, so that a difference is somebody
-// else's doing. What belongs to an owner that repair does not let through stays as it is.
+// of which are ours. settled says that the probe flows stood before, so that a difference is
+// somebody else's doing. What belongs to an owner that repair does not let through stays as it is.
 func DiffFlows(
 	have []openflow.FlowStats, d *Desired, probes *Probes, settled bool, repair Gate,
 ) Flows {
@@ -43,6 +44,7 @@ func DiffFlows(
 	for i := range mods {
 		x.mod(&mods[i])
 	}
+
 	return x.out
 }
 
@@ -86,6 +88,7 @@ func (x *flowDiffer) mod(m *openflow.FlowMod) {
 	if !known {
 		owner = tap.OwnerBridge
 	}
+
 	x.out.Outstanding[owner] = true
 
 	was := x.stands[key]

@@ -39,13 +39,15 @@ func TestDiffFlows(t *testing.T) {
 		addCapture = "ADD table=0,priority=100,in_port=4097,cookie=0x7461000000000001," +
 			"actions=output:7"
 		addGuard = "ADD table=1,priority=1,cookie=0x7461000000000001,actions=goto_table:2"
-		addProbe = "ADD table=0,priority=65535,in_port=100,tun_id=0x2a,tun_src=192.0.2.1,eth_type=0x88b5," +
+		addProbe = "ADD table=0,priority=65535,in_port=100,tun_id=0x2a,tun_src=192.0.2.1," +
+			"eth_type=0x88b5," +
 			"cookie=0x7470000000000000,actions=CONTROLLER:128"
 	)
 	base := desired(t, program())
 	all := installed(base, 100)
 	foreign := openflow.FlowStats{Table: 2, Priority: 9, Cookie: 0x7461000000000009,
 		Match: oxm.Match{oxm.InPort(9)}}
+
 	edited := func(edit func(*openflow.FlowStats)) []openflow.FlowStats {
 		out := append([]openflow.FlowStats{}, all...)
 		for i := range out {
@@ -127,11 +129,13 @@ func TestToldFlows(t *testing.T) {
 		return out
 	}
 
-	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0x2a,tun_src=192.0.2.1,eth_type=0x88b5," +
+	const probe = "flow table=0,priority=65535,in_port=100,tun_id=0x2a,tun_src=192.0.2.1," +
+		"eth_type=0x88b5," +
 		"cookie=0x7470000000000000,actions=CONTROLLER:128 on brtap: "
 	drop := func(f *openflow.FlowStats) {
 		f.Instructions = []action.Instruction{action.GotoTable{Table: 3}}
 	}
+
 	stray := func(in openflow.PortNo) openflow.FlowStats {
 		return openflow.FlowStats{Table: 9, Priority: 7, Match: oxm.Match{oxm.InPort(in)}}
 	}

@@ -36,6 +36,7 @@ func TestHeal(t *testing.T) {
 			db.settle(d)
 			db.vsctl("set Interface tlm-1 ofport=1 -- set Interface tlt-1 ofport=2 -- set " +
 				"Interface tl-gre ofport=3")
+
 			if tc.behind != "" {
 				db.vsctl(tc.behind)
 			}

@@ -17,7 +17,8 @@ func (x *differ) deleteMirrors() {
 			if !x.self.owns(m.ExternalIDs) || wanted {
 				continue
 			}
-			if x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name), What: wasUnwanted}) {
+			if x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name),
+				What: wasUnwanted}) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true
 			}
@@ -43,14 +44,17 @@ func (m *matched) next(d *Desired) {
 		m.ports, m.mirrors, m.selects = map[portKey]matchedPort{}, map[portKey]matchedMirror{},
 			map[portKey]*selections{}
 	}
+
 	maps.DeleteFunc(m.ports, func(key portKey,
 		_ matchedPort) bool {
 		return d.ports[key.name] == nil
 	})
+
 	maps.DeleteFunc(m.mirrors, func(key portKey,
 		_ matchedMirror) bool {
 		return d.mirrors[key] == nil
 	})
+
 	maps.DeleteFunc(m.selects, func(key portKey,
 		_ *selections) bool {
 		return d.mirrors[key] == nil
@@ -101,9 +105,11 @@ func (x *differ) mirror(m *tap.Mirror) {
 		x.out.Outstanding[m.Owner] = true // Its port is blocked, or the gate holds it back.
 		return
 	}
+
 	if x.mirrorMatched(m, bridge, output) {
 		return
 	}
+
 	row := vswitch.Mirror{
 		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output,
 		ExternalIDs: ids(m.Owner),
@@ -124,6 +130,7 @@ func (x *differ) mirror(m *tap.Mirror) {
 			x.deleteTwin(m, have)
 		}
 	}
+
 	change := Change{Owner: m.Owner, Object: object("mirror", m.Name, m.Bridge), What: wasMissing}
 	if first == nil && x.may(change) {
 		x.out.Txn.InsertMirror(bridge.UUID, row)
@@ -139,9 +146,11 @@ func (x *differ) mirrorMatched(m *tap.Mirror, bridge *vswitch.Bridge, output vsw
 		*was.mirror.OutputPort != output {
 		return false
 	}
+
 	twin := func(r *vswitch.Mirror) bool {
 		return r != was.mirror && r.Name == m.Name && x.self.owns(r.ExternalIDs)
 	}
+
 	all := x.mirrorsOf(bridge)
 	return slices.Contains(all, was.mirror) && !slices.ContainsFunc(all, twin)
 }
@@ -158,11 +167,13 @@ func (x *differ) selectPorts(m *tap.Mirror, bridge *vswitch.Bridge, row *vswitch
 	if !found {
 		return false
 	}
+
 	selects.sources = sources
 	destinations, found := selects.destinations.named(x.snap, bridge, m.SelectDst)
 	if !found {
 		return false
 	}
+
 	selects.destinations = destinations
 
 	row.SelectSrcPort, row.SelectDstPort = sources.ports, destinations.ports
@@ -172,7 +183,8 @@ func (x *differ) selectPorts(m *tap.Mirror, bridge *vswitch.Bridge, row *vswitch
 
 // deleteTwin takes away a second mirror of the same name.
 func (x *differ) deleteTwin(m *tap.Mirror, have *vswitch.Mirror) {
-	change := Change{Owner: m.Owner, Object: object("second mirror", m.Name, m.Bridge), What: wasUnwanted}
+	change := Change{Owner: m.Owner, Object: object("second mirror", m.Name, m.Bridge),
+		What: wasUnwanted}
 	if x.may(change) {
 		x.out.Txn.DeleteMirror(have.UUID)
 		x.mirrors = true
@@ -190,6 +202,7 @@ func (x *differ) updateMirror(m *tap.Mirror, bridge *vswitch.Bridge, have, row *
 		x.noteMatch(m, bridge, have)
 		return
 	}
+
 	if x.d.held[m.Owner] {
 		return
 	}
@@ -198,10 +211,12 @@ func (x *differ) updateMirror(m *tap.Mirror, bridge *vswitch.Bridge, have, row *
 		x.out.Txn.UpdateMirror(want) // It follows its port, which is made anew.
 		return
 	}
+
 	change := differing(m.Owner, object("mirror", m.Name, m.Bridge), have, &want)
 	if sameButSelection(have, &want) {
 		change.Gains = gains(have, &want)
 	}
+
 	if x.may(change) {
 		x.out.Txn.UpdateMirror(want)
 		x.mirrors = true

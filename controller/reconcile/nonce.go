@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// nonceKey is the key of Bridge:other_config that a switch shows by OpenFlow as well, as the datapath
-// description of OFPMP_DESC (ovs-vswitchd.conf.db(5); OpenFlow 1.3.5, 7.3.5.1).
+// nonceKey is the key of Bridge:other_config that a switch shows by OpenFlow as well, as the
+// datapath description of OFPMP_DESC (ovs-vswitchd.conf.db(5); OpenFlow 1.3.5, 7.3.5.1).
 const nonceKey = "dp-desc"
 
 // nonceForm is that of a nonce: 128 random bits.

@@ -18,6 +18,7 @@ func TestNonce(t *testing.T) {
 	apply := func(self reconcile.Self) {
 		db.commit(reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open).Txn)
 	}
+
 	nonce := func() string { return reconcile.NonceIn(db.snapshot(), with, tapBridge) }
 
 	apply(self)
@@ -28,7 +29,8 @@ func TestNonce(t *testing.T) {
 	other := with
 	other.Nonce = reconcile.NewNonce()
 	assert.NotEqual(t, with.Nonce, other.Nonce)
-	assert.True(t, reconcile.Diff(db.snapshot(), d, other, reconcile.Open, reconcile.Open).Txn.Empty())
+	assert.True(t, reconcile.Diff(db.snapshot(), d, other, reconcile.Open,
+		reconcile.Open).Txn.Empty())
 	db.vsctl("set Bridge brtap other_config:dp-desc=mine")
 	assert.Empty(t, nonce())
 	apply(other)

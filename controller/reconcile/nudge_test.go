@@ -54,6 +54,7 @@ func TestNudge(t *testing.T) {
 
 			db.vsctl("-- --id=@other create Controller target=tcp\\:192.0.2.99\\:6653 -- add " +
 				"Bridge brtap controller @other")
+
 			want := func(targets []string) map[string]bool {
 				all := map[string]bool{"tcp:192.0.2.99:6653": false}
 				for _, target := range targets {

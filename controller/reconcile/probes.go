@@ -40,6 +40,7 @@ func NewProbes(
 	for _, s := range senders {
 		p.numbers = append(p.numbers, number(s.Port))
 	}
+
 	if before != nil && slices.Equal(p.senders, before.senders) &&
 		slices.Equal(p.numbers, before.numbers) {
 		return before
@@ -52,6 +53,7 @@ func NewProbes(
 		}
 		p.flows = append(p.flows, probeFlow(p.numbers[i], s))
 	}
+
 	return p
 }
 

@@ -29,8 +29,10 @@ func program(adjust ...func(*tap.Program)) *tap.Program {
 			Owner: "tunnel", Bridge: tapBridge, Name: "tl-gre", Type: "gre", OFPortRequest: 100,
 			Options: map[string]string{"remote_ip": "flow", "key": "flow"},
 		}},
-		Tunnel: tap.Tunnel{Port: "tl-gre", Ports: []string{"tl-gre"}, Senders: []tap.Sender{{Addr: netip.MustParseAddr("192.0.2.1"), Port: "tl-gre", ProbeKey: 0x2a}}},
-		Flows:  []tap.FlowEntry{flow("bridge", 1, 1, nil, action.GotoTable{Table: 2})},
+		Tunnel: tap.Tunnel{Port: "tl-gre", Ports: []string{"tl-gre"},
+			Senders: []tap.Sender{{Addr: netip.MustParseAddr("192.0.2.1"), Port: "tl-gre",
+				ProbeKey: 0x2a}}},
+		Flows: []tap.FlowEntry{flow("bridge", 1, 1, nil, action.GotoTable{Table: 2})},
 	}
 
 	capture("cap1", "1", "br0", "vnet1")(p)

@@ -40,6 +40,7 @@ func TestConverges(t *testing.T) {
 				assert.Equal(rt, writes(t, snap, rows.Txn), writes(t, snap, remembering.Txn))
 				assert.Equal(rt, slices.Sorted(maps.Keys(rows.Outstanding)),
 					slices.Sorted(maps.Keys(remembering.Outstanding)))
+
 				touchesOurs(rt, snap, rows.Txn, d.Program)
 				if rows.Txn.Empty() {
 					break
@@ -86,6 +87,7 @@ func (db *database) populate(rt *rapid.T) {
 		for j := i; j < len(names); j += 3 {
 			txn.InsertPort(b, vswitch.Port{Name: names[j]})
 		}
+
 		for range rapid.IntRange(0, 2).Draw(rt, "mirrors") {
 			ids := rapid.SampledFrom([]map[string]string{nil,
 				{"tapline": "c2", "tapline-id": "cap1"}}).Draw(rt, "ids")

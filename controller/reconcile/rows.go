@@ -15,7 +15,8 @@ type Self struct {
 	DatapathID uint64 // of the tap bridge
 	Target     string // where the switch finds our OpenFlow port, such as tcp:192.0.2.10:6653
 
-	// Nonce is what a tap bridge gets as dp-desc that has no nonce yet; see [NewNonce]. Empty: none.
+	// Nonce is what a tap bridge gets as dp-desc that has no nonce yet; see [NewNonce]. Empty:
+	// none.
 	Nonce string
 }
 
@@ -161,8 +162,8 @@ func (x *differ) withIDs(have vswitch.Pairs, owner string) vswitch.Pairs {
 	return have.With(OwnerKey, x.self.Cluster).With(IDKey, owner)
 }
 
-// What a switch sends to the controller without being asked: probes, of up to a thousand hosts at once.
-// More is dropped by the switch, so that it never delays replies.
+// What a switch sends to the controller without being asked: probes, of up to a thousand hosts at
+// once. More is dropped by the switch, so that it never delays replies.
 const (
 	packetInRate  = 1000 // packets a second
 	packetInBurst = 1000
@@ -211,6 +212,7 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 
 	want.FailMode, want.Protocols = program.FailMode,
 		slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
+
 	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs, want.FlowTables = false, false, false, nil, nil
 	config := have.OtherConfig.Map() // Much of it is somebody else's, such as a MAC address.
 	maps.Copy(config, x.bridgeConfig(have.OtherConfig))
@@ -243,6 +245,7 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		want := x.controller()
 		want.UUID, want.Target, want.IsConnected, want.Role, want.Status = c.UUID, c.Target,
 			c.IsConnected, c.Role, c.Status
+
 		want.ExternalIDs = x.withIDs(c.ExternalIDs, tap.OwnerBridge)
 		if !vswitch.Same(c, &want) && x.may(differing(tap.OwnerBridge, name, c, &want)) {
 			x.out.Txn.UpdateController(want)

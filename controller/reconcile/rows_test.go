@@ -54,11 +54,13 @@ func TestGate(t *testing.T) {
 	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, map[string]bool{"bridge": true, "tunnel": true, "cap1": true, "s2": true},
 		rows.Outstanding)
+
 	db.commit(rows.Txn)
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.True(t, rows.Txn.Empty())
 	assert.Equal(t, map[string]bool{"cap1": true}, rows.Outstanding,
 		"the capture waits for the gate")
+
 	for p := range db.snapshot().Ports() {
 		assert.False(t, strings.HasPrefix(p.Name, "tlm-") || strings.HasPrefix(p.Name, "tlt-"),
 			p.Name)
@@ -70,8 +72,10 @@ func TestGate(t *testing.T) {
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, []string{"update mirror tl-1: select_all", "update port brtap: tag",
 		"mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
+
 	rows = reconcile.Diff(db.snapshot(), desired(t, program(without("cap1"))), self, reconcile.Shut,
 		reconcile.Open)
+
 	assert.Equal(t, []string{"update port brtap: tag", "mutate br0: ports", "mutate brtap: ports",
 		"mutate br0: mirrors", "mutate system: next_cfg"},
 		writes(t, db.snapshot(), rows.Txn), "on the way out nothing waits")
@@ -86,8 +90,10 @@ func TestDrift(t *testing.T) {
 	inserted := func(name string) []string {
 		return []string{"insert Port " + name, "insert Interface " + name}
 	}
+
 	anew := append(inserted("tlm-1"), "update mirror tl-1: output_port", stamped,
 		"mutate br0: ports")
+
 	for _, tc := range []struct {
 		name   string
 		behind string // what ovs-vsctl does behind our back
@@ -367,6 +373,7 @@ func TestForeignOnTapBridge(t *testing.T) {
 		" -- --id=@c create Controller target=\"tcp:192.0.2.77:6653\" -- add Bridge brtap " +
 		"controller @c" +
 		" -- set Port tlm-1 external_ids:seen=yes")
+
 	db.idle(d)
 }
 
@@ -391,11 +398,13 @@ func TestPluggedNIC(t *testing.T) {
 
 	db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5 -- set Interface tapabc " +
 		"external_ids:vm-id=g1")
+
 	row, _ := db.snapshot().PortByName("tapabc")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.Equal(t, []string{"update port brtap: tag", "update interface tapabc: ofport",
 		"mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"},
 		writes(t, db.snapshot(), rows.Txn))
+
 	db.settle(d)
 	moved, on := db.snapshot().PortOnBridge(tapBridge, "tapabc")
 	require.True(t, on)
@@ -414,9 +423,11 @@ func TestNICJoinsAndLeaves(t *testing.T) {
 	rows := reconcile.Diff(db.snapshot(), d, self, reconcile.Shut, reconcile.Open)
 	assert.Equal(t, []string{"insert Port eth9", "insert Interface eth9", "mutate brtap: ports",
 		"mutate system: next_cfg"}, writes(t, db.snapshot(), rows.Txn))
+
 	db.settle(d)
 	rows = reconcile.Diff(db.snapshot(), desired(t, program()), self, reconcile.Open,
 		reconcile.Open)
+
 	assert.Equal(t, map[string]bool{"s2": true}, rows.Outstanding)
 	db.settle(desired(t, program()))
 	_, still := db.snapshot().PortByName("eth9")
@@ -431,12 +442,15 @@ func TestHeld(t *testing.T) {
 	gone := desired(t, program(held("cap2")))
 	assert.Empty(t, writes(t, db.snapshot(),
 		reconcile.Diff(db.snapshot(), gone, self, reconcile.Open, reconcile.Open).Txn))
+
 	db.vsctl("set Mirror tl-2 select_all=false -- set Port tlm-2 trunks=4095,7")
 	assert.Empty(t, writes(t, db.snapshot(),
 		reconcile.Diff(db.snapshot(), gone, self, reconcile.Open, reconcile.Open).Txn))
+
 	still := desired(t, program(capture("cap2", "2", "br1", "vnet3"), held("cap2")))
 	assert.Empty(t, writes(t, db.snapshot(),
 		reconcile.Diff(db.snapshot(), still, self, reconcile.Open, reconcile.Open).Txn))
+
 	db.settle(desired(t, program()))
 	_, stands := db.snapshot().PortByName("tlm-2")
 	assert.False(t, stands, "no longer held")

@@ -13,7 +13,8 @@ func nextCfg(k *kept) int64 { return k.last().Snapshot.System().NextCfg }
 
 // remote makes the capture of a program go through the tunnel.
 func remote(p *tap.Program) {
-	p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Port: "tl-gre", ProbeKey: 7, Owners: []string{"cap1"}}}
+	p.Tunnel.Peers = []tap.Peer{{Addr: peerA, Port: "tl-gre", ProbeKey: 7,
+		Owners: []string{"cap1"}}}
 }
 
 // TestColdHost: everything of a host on which nothing stands is made by one transaction, but what

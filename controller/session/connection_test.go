@@ -75,6 +75,7 @@ func TestSwitchRestarts(t *testing.T) {
 
 	restart(t, h.Daemon("ovs-vswitchd", nil, "--enable-dummy=override", "--disable-system",
 		"unix:"+h.OVSDBSocket()))
+
 	k.await("everything is there again", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -149,6 +150,7 @@ func TestOfferWhileDialling(t *testing.T) {
 
 	k := keep(t, "ssl:"+silent.Addr().String(),
 		func(c *Config) { c.TLS = &tls.Config{InsecureSkipVerify: true} })
+
 	start := time.Now()
 	<-dialled
 	d := k.use(program())

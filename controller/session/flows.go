@@ -136,6 +136,7 @@ func (x *step) compareFlows() reconcile.Flows {
 	may := func(owner string) bool {
 		return silenced[owner] || x.mayRepair(owner) && !x.awaitsPath(owner)
 	}
+
 	settled := x.of.settled == x.probes
 	flows := reconcile.DiffFlows(x.of.have, x.desired.Silenced(silenced), x.probes, settled, may)
 	x.of.matches, x.of.compared = wantedFlows{}, want
@@ -145,6 +146,7 @@ func (x *step) compareFlows() reconcile.Flows {
 			x.of.matches = want
 		}
 	}
+
 	return flows
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// A probe is a frame that a host's tap bridge sends through the tunnel to another's, which sends it to
-// the controller:
+// A probe is a frame that a host's tap bridge sends through the tunnel to another's, which sends it
+// to the controller:
 //
 //	+--------------+--------------+--------+------------------+-----------------+---------+
 //	| destination  |    source    | 0x88b5 | datapath id of   |      nonce      |  zeros  |

@@ -9,8 +9,8 @@ const (
 	frameAgain = time.Minute
 )
 
-// frameSearch measures the largest frame that passes a path that works: the size that copies may have
-// is tried first; if it does not pass, a binary search finds the exact one.
+// frameSearch measures the largest frame that passes a path that works: the size that copies may
+// have is tried first; if it does not pass, a binary search finds the exact one.
 type frameSearch struct {
 	passes int // largest frame that passes; 0: all that copies may have, or unknown
 
@@ -30,14 +30,15 @@ func (s *frameSearch) restart() {
 	*s = frameSearch{passes: s.passes}
 }
 
-// due returns the next probe to send, or no size. works says that small probes pass, answered when the
-// last of them did; wanted is the size of a frame that copies may have, 0 for the usual one.
+// due returns the next probe to send, or no size. works says that small probes pass, answered when
+// the last of them did; wanted is the size of a frame that copies may have, 0 for the usual one.
 func (s *frameSearch) due(
 	works bool, answered time.Time, wanted int, now time.Time,
 ) (nonce uint64, size int) {
 	if wanted == 0 {
 		wanted = fullFrame
 	}
+
 	switch {
 	case !works:
 		s.next = time.Time{}
@@ -55,6 +56,7 @@ func (s *frameSearch) due(
 		s.high = s.size
 		s.choose(answered, now)
 	}
+
 	if s.size == 0 {
 		return 0, 0
 	}
@@ -74,8 +76,8 @@ func (s *frameSearch) test(size int) {
 	s.size, s.tries, s.arrived, s.nonce = size, 0, false, randomNonce()
 }
 
-// doubtful reports whether frames do not pass, and no small one has passed since: perhaps the path is
-// cut.
+// doubtful reports whether frames do not pass, and no small one has passed since: perhaps the path
+// is cut.
 func (s *frameSearch) doubtful(answered time.Time) bool {
 	return s.size != 0 && s.high <= s.wanted && answered.Before(s.began)
 }

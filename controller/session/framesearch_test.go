@@ -28,11 +28,14 @@ func (s *searcher) run(t *testing.T, wanted int) {
 				continue
 			}
 		}
+
 		if s.frameSearch.size == 0 {
 			return
 		}
+
 		s.now = s.now.Add(time.Millisecond)
 	}
+
 	t.Fatal("the search does not end")
 }
 
@@ -78,6 +81,7 @@ func TestFrameSearchOnCutPath(t *testing.T) {
 		s.now = s.now.Add(time.Millisecond)
 		assert.Zero(t, s.passes)
 	}
+
 	assert.True(t, s.doubtful(s.answered), "a small probe has to show that the path works")
 	_, size := s.due(false, s.answered, 0, s.now)
 	assert.Zero(t, size)

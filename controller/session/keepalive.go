@@ -16,10 +16,10 @@ import (
 
 // Open vSwitch's userspace datapath keeps the MAC address of a tunnel's far end, and does not ask
 // again when it changes, for instance when the host there is rebuilt: copies then go to the old
-// address. It does take the address from each packet that arrives through the tunnel (since 2.17; the
-// kernel datapath uses the kernel's neighbours, which look after themselves). So a host that receives
-// sends a frame back to each host that sends to it, now and then, and at once when its own addresses
-// have changed.
+// address. It does take the address from each packet that arrives through the tunnel (since 2.17;
+// the kernel datapath uses the kernel's neighbours, which look after themselves). So a host that
+// receives sends a frame back to each host that sends to it, now and then, and at once when its own
+// addresses have changed.
 const (
 	keepAliveTime = 5 * time.Second
 	// maxKeepAlives bounds how many frames one step sends.
@@ -27,8 +27,8 @@ const (
 	keepAlivePace = 20 * time.Millisecond // between steps that have more to send
 )
 
-// keepAlives says when to send a frame to which sender. It is used by Run's goroutine alone. The zero
-// value is ready for use.
+// keepAlives says when to send a frame to which sender. It is used by Run's goroutine alone. The
+// zero value is ready for use.
 type keepAlives struct {
 	conn      *ofconn.Conn
 	addresses string // of the host's bridges, as shown last
@@ -37,8 +37,8 @@ type keepAlives struct {
 	next      time.Time   // the first of them
 }
 
-// look returns the frames that are due. A connection that is new, or another address of the host, makes
-// all due.
+// look returns the frames that are due. A connection that is new, or another address of the host,
+// makes all due.
 func (k *keepAlives) look(
 	conn *ofconn.Conn, snap *vswitch.Snapshot, senders []tap.Sender, number numberOf, now time.Time,
 ) (frames []openflow.Message) {
@@ -51,6 +51,7 @@ func (k *keepAlives) look(
 	case now.Before(k.next):
 		return nil
 	}
+
 	k.conn, k.addresses, k.senders = conn, addresses, senders
 
 	k.next = time.Time{}
@@ -59,6 +60,7 @@ func (k *keepAlives) look(
 		if tunnel == 0 {
 			continue // The step that sees its number looks again.
 		}
+
 		if !now.Before(k.due[i]) {
 			if len(frames) == maxKeepAlives {
 				k.next = now.Add(keepAlivePace)
@@ -67,8 +69,10 @@ func (k *keepAlives) look(
 			k.due[i] = now.Add(keepAliveTime*9/10 + rand.N(keepAliveTime/5))
 			frames = append(frames, keepAlive(tunnel, &senders[i]))
 		}
+
 		k.next = earliest(k.next, k.due[i])
 	}
+
 	return frames
 }
 
@@ -97,6 +101,7 @@ func bridgeAddresses(snap *vswitch.Snapshot) string {
 			all = append(all, b.Name, device.MACInUse)
 		}
 	}
+
 	return strings.Join(all, " ")
 }
 
@@ -112,12 +117,15 @@ func (x *step) keepAlive(ctx context.Context) {
 	if x.of == nil {
 		return
 	}
+
 	senders := x.desired.Program.Tunnel.Senders
 	frames := x.keepAlives.look(x.of.sw.Conn, x.snap, senders, x.number, time.Now())
 	if len(frames) > 0 {
 		if err := x.of.sw.Conn.Send(ctx, frames...); err != nil {
-			x.s.log.Debug("keep-alives could not be sent", "error", err) // The connection has ended.
+			// The connection has ended.
+			x.s.log.Debug("keep-alives could not be sent", "error", err)
 		}
 	}
+
 	x.lookAgain(x.keepAlives.next)
 }

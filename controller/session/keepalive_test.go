@@ -26,8 +26,11 @@ func TestKeepAlives(t *testing.T) {
 		addr := netip.AddrFrom4([4]byte{10, 0, byte(i / 256), byte(i)})
 		senders = append(senders, tap.Sender{Addr: addr, Port: "tl-gre", ProbeKey: uint32(i)})
 	}
+
 	var k keepAlives
-	look := func(conn *ofconn.Conn, n int) int { return len(k.look(conn, snap, senders[:n], number, now)) }
+	look := func(conn *ofconn.Conn, n int) int {
+		return len(k.look(conn, snap, senders[:n], number, now))
+	}
 
 	assert.Equal(t, 1, look(one, 1))
 	assert.Equal(t, 0, look(one, 1))
@@ -45,6 +48,7 @@ func TestKeepAlives(t *testing.T) {
 		assert.Equal(t, want, look(other, all))
 		now = now.Add(keepAlivePace)
 	}
+
 	message := keepAlive(9, &senders[3]).(*openflow.PacketOut)
 	_, _, probe := ParseProbe(&openflow.PacketIn{Cookie: 0x7470 << 48, Data: message.Data})
 	assert.False(t, probe, "it is no probe")

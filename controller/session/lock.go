@@ -10,10 +10,10 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// Two controllers that start from copies of one data directory have the same cluster id, and would each
-// take the other's rows for their own: the switch would follow one and then the other. So a session
-// writes only while it holds a lock of the switch's database (RFC 7047, 4.1.8). It never steals the
-// lock: who comes second stands back, says so, and goes on when the first has ended.
+// Two controllers that start from copies of one data directory have the same cluster id, and would
+// each take the other's rows for their own: the switch would follow one and then the other. So a
+// session writes only while it holds a lock of the switch's database (RFC 7047, 4.1.8). It never
+// steals the lock: who comes second stands back, says so, and goes on when the first has ended.
 
 // errRival says that the lock is not held.
 type errRival struct{ lock string }
@@ -35,8 +35,8 @@ func lockName(cluster string) string {
 	return "tapline_" + strings.Map(allowed, cluster)
 }
 
-// takeLock waits until the session holds the lock of its cluster. It returns nil, and no error, if the
-// server has no locks.
+// takeLock waits until the session holds the lock of its cluster. It returns nil, and no error, if
+// the server has no locks.
 func (s *Session) takeLock(
 	ctx context.Context, conn *client.Conn, before *vswitch.Snapshot,
 ) (lock *client.Lock, retired bool, err error) {
@@ -71,6 +71,7 @@ func (s *Session) takeLock(
 			return nil, false, ctx.Err()
 		}
 	}
+
 	s.log.Info("this switch is kept from now on")
 	return lock, false, s.link.TakeTurn(ctx, conn.Done())
 }

@@ -19,8 +19,8 @@ func TestLockName(t *testing.T) {
 	assert.Equal(t, "tapline_0b3c_4d", lockName("0b3c-4d"))
 }
 
-// TestRival: of two controllers with one cluster id the second writes nothing, says why, and takes over
-// when the first has ended.
+// TestRival: of two controllers with one cluster id the second writes nothing, says why, and takes
+// over when the first has ended.
 func TestRival(t *testing.T) {
 	h := startHost(t)
 	first := keep(t, h.OVSDB)
@@ -32,6 +32,7 @@ func TestRival(t *testing.T) {
 	second.await("it stands back", func() bool {
 		return strings.Contains(second.last().Problem, "the lock tapline_c1")
 	})
+
 	applied, _, _ := second.told()
 	assert.Zero(t, applied)
 	targets := vsctl(t, h, "get-controller brtap")

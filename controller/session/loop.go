@@ -225,6 +225,7 @@ func (x *step) probe(ctx context.Context) {
 	if err != nil {
 		x.s.log.Debug("probes could not be sent", "error", err) // The connection has ended.
 	}
+
 	x.noteProven(peers)
 }
 
@@ -240,6 +241,7 @@ func (x *step) noteProven(peers []tap.Peer) {
 			}
 		}
 	}
+
 	x.proven = proven
 }
 

@@ -21,12 +21,14 @@ func TestPeerMoves(t *testing.T) {
 			if peer == "b" {
 				addr = peerB
 			}
-			p.Tunnel.Peers = []tap.Peer{{Addr: addr, Port: "tl-gre", ProbeKey: 7, Owners: []string{"cap1"}}}
+			p.Tunnel.Peers = []tap.Peer{{Addr: addr, Port: "tl-gre", ProbeKey: 7,
+				Owners: []string{"cap1"}}}
 			p.Flows[1].Mod.Instructions = []action.Instruction{action.ApplyActions{
 				action.SetField{Field: oxm.TunDst(addr)}, action.Output{Port: 4098},
 			}}
 		}
 	}
+
 	arrive := func(key pathKey) {
 		k.await("the path is probed", func() bool {
 			k.paths.mu.Lock()
@@ -36,13 +38,16 @@ func TestPeerMoves(t *testing.T) {
 			if asked {
 				nonce = path.nonce
 			}
+
 			k.paths.mu.Unlock()
 			if asked {
 				k.ProbeArrived(nonce)
 			}
+
 			return asked
 		})
 	}
+
 	delivers := func() string { return ofctl(t, h, "dump-flows", tapBridge, "table=3") }
 
 	d := k.use(program(to("a")))
@@ -55,6 +60,7 @@ func TestPeerMoves(t *testing.T) {
 		r := k.last()
 		return r.Program == moved && r.Owners["cap1"].State == Waiting
 	})
+
 	assert.Contains(t, delivers(), "192.0.2.1", "copies go the old way")
 	narrowed := k.use(program(to("a"), func(p *tap.Program) { p.Flows[1].Mod.Priority = 7 }))
 	k.ready(narrowed)

@@ -25,6 +25,7 @@ func TestNudge(t *testing.T) {
 	target := "tcp:" + address
 	respelled := target[:strings.LastIndexByte(target, ':')+1] + "0" +
 		target[strings.LastIndexByte(target, ':')+1:]
+
 	k := keep(t, h.OVSDB, func(c *Config) { c.Advertise = target })
 	d := k.use(program())
 	k.await("the tap bridge", func() bool {
@@ -34,6 +35,7 @@ func TestNudge(t *testing.T) {
 
 	vsctl(t, h, "-- --id=@other create Controller target=tcp\\:127.0.0.1\\:9 -- add Bridge brtap "+
 		"controller @other")
+
 	ofctl(t, h, "add-flow", tapBridge, "table=9,priority=9,actions=drop")
 	targets := func() string { return vsctl(t, h, "get-controller brtap") }
 	k.await("a nudge", func() bool { return strings.Contains(targets(), respelled) })
@@ -50,6 +52,7 @@ func TestNudge(t *testing.T) {
 	running.Go(func() {
 		assert.NoError(t, ofconn.Serve(ctx, again, ofconn.Options{}, k.ServeOpenFlow))
 	})
+
 	k.ready(d)
 	t.Logf("ready %v after somebody listened", time.Since(begin))
 	_, drifts, _ := k.told()

@@ -72,6 +72,7 @@ func TestObservedWhileBusy(t *testing.T) {
 	stopSwitch(t, k, h)
 	d := k.use(program(withoutCapture,
 		func(p *tap.Program) { p.Bridge.OtherConfig["forward-bpdu"] = "true" }))
+
 	k.await("it is written, and not applied", func() bool {
 		r := k.last()
 		return r.Program == d && r.Snapshot.System().CurCfg < r.Snapshot.System().NextCfg

@@ -17,16 +17,18 @@ import (
 const (
 	firstProbe = 2 * time.Millisecond // doubles until an answer comes
 	maxProbe   = 250 * time.Millisecond
-	// probeAgain is how often a path that works is probed. The switch then renews its neighbour too,
-	// which Open vSwitch forgets after 15 minutes without use.
+	// probeAgain is how often a path that works is probed. The switch then renews its neighbour
+	// too, which Open vSwitch forgets after 15 minutes without use.
 	probeAgain = 5 * time.Second
 	// probeLost is how long a path may be without an answer before it counts as cut.
 	probeLost = 3 * time.Second
-	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work still.
+	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work
+	// still.
 	keepPath = 10 * time.Minute
 )
 
-// tunnelPaths are the paths through the tunnel that a session probes. They are safe for concurrent use.
+// tunnelPaths are the paths through the tunnel that a session probes. They are safe for concurrent
+// use.
 type tunnelPaths struct {
 	dpid uint64 // of the tap bridge that sends
 	wake func() // called when an answer comes
@@ -74,6 +76,7 @@ func (s *Session) ProbeAgain(peer netip.Addr) {
 func (t *tunnelPaths) answer(nonce uint64, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	for _, path := range t.byPeer {
 		if path.nonce == nonce && !path.asked.IsZero() {
 			path.works, path.asked, path.answered = true, time.Time{}, now
@@ -100,8 +103,8 @@ func (t *tunnelPaths) again(peer netip.Addr) {
 }
 
 // probe sends the probes that are due. It returns the owners that wait for an answer, and when the
-// next probe is due. Without a connection, or a number of the tunnel port, none is. An error says that
-// the connection has ended.
+// next probe is due. Without a connection, or a number of the tunnel port, none is. An error says
+// that the connection has ended.
 func (t *tunnelPaths) probe(
 	ctx context.Context, conn *ofconn.Conn, peers []tap.Peer, number numberOf, now time.Time,
 ) (waiting map[string]string, next time.Time, err error) {
@@ -118,6 +121,7 @@ func (t *tunnelPaths) look(
 ) (waiting map[string]string, next time.Time, due []openflow.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	if conn != nil && conn != t.conn {
 		// The switch may have restarted and forgotten its neighbours.
 		t.conn = conn
@@ -133,18 +137,21 @@ func (t *tunnelPaths) look(
 		if path == nil {
 			path = &tunnelPath{interval: firstProbe}
 		}
+
 		current[key] = path
 
 		if tunnel := number(peer.Port); conn != nil && tunnel != 0 {
 			due = append(due, path.due(t.dpid, tunnel, peer, now)...)
 			next = earliest(next, path.next, path.size.next)
 		}
+
 		if !path.usable(now) {
 			for _, owner := range peer.Owners {
 				waiting[owner] = fmt.Sprintf("no probe from its tunnel arrives at %s", peer.Addr)
 			}
 		}
 	}
+
 	t.retain(current, now)
 	return waiting, next, due
 }
@@ -192,6 +199,7 @@ func (t *tunnelPaths) retain(current map[pathKey]*tunnelPath, now time.Time) {
 func (t *tunnelPaths) frames(peers []tap.Peer) map[netip.Addr]uint32 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	var found map[netip.Addr]uint32
 	for i := range peers {
 		path := t.byPeer[pathKey{peers[i].Addr, peers[i].Port}]
@@ -203,6 +211,7 @@ func (t *tunnelPaths) frames(peers []tap.Peer) map[netip.Addr]uint32 {
 		}
 		found[peers[i].Addr] = uint32(path.size.passes)
 	}
+
 	return found
 }
 

@@ -48,14 +48,15 @@ func newProber(t *testing.T) *prober {
 	return &prober{
 		t: t, paths: newTunnelPaths(senderDPID, wake), woken: woken, conn: conn,
 		tunnel: 100, start: time.Now(),
-		peers: []tap.Peer{{Addr: peerA, Port: "tl-gre", ProbeKey: 7, Owners: []string{"cap1", "cap2"}}},
+		peers: []tap.Peer{{Addr: peerA, Port: "tl-gre", ProbeKey: 7,
+			Owners: []string{"cap1", "cap2"}}},
 	}
 }
 
 func (p *prober) number(string) openflow.PortNo { return p.tunnel }
 
-// at probes at a time after the start and tells who waits, and when to probe again. Frames of full size
-// arrive at once.
+// at probes at a time after the start and tells who waits, and when to probe again. Frames of full
+// size arrive at once.
 func (p *prober) at(after time.Duration) (waiting []string, next time.Duration) {
 	p.t.Helper()
 	reasons, when := p.look(p.start.Add(after))
@@ -64,9 +65,11 @@ func (p *prober) at(after time.Duration) (waiting []string, next time.Duration) 
 			waiting = append(waiting, owner)
 		}
 	}
+
 	if when.IsZero() {
 		return waiting, 0
 	}
+
 	return waiting, when.Sub(p.start)
 }
 
@@ -84,6 +87,7 @@ func (p *prober) look(now time.Time) (waiting map[string]string, next time.Time)
 			full = true
 			p.answer(packet)
 		}
+
 		if !full {
 			return waiting, next
 		}
@@ -170,7 +174,8 @@ func TestProbeLost(t *testing.T) {
 
 func TestProbeStates(t *testing.T) {
 	p := newProber(t)
-	p.peers = append(p.peers, tap.Peer{Addr: peerB, Port: "tl-gre", ProbeKey: 7, Owners: []string{"cap3"}})
+	p.peers = append(p.peers, tap.Peer{Addr: peerB, Port: "tl-gre", ProbeKey: 7,
+		Owners: []string{"cap3"}})
 	tunnel, conn := p.tunnel, p.conn
 	p.tunnel = 0
 	waiting, next := p.at(0)
@@ -200,6 +205,7 @@ func TestProbeStates(t *testing.T) {
 	waiting, _ = p.at(time.Millisecond)
 	assert.Equal(t, []string{"cap1", "cap2"}, waiting,
 		"the switch may have forgotten its neighbours")
+
 	p.sent()
 }
 

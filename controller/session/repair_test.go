@@ -86,6 +86,7 @@ func TestIntruder(t *testing.T) {
 	k.ready(d)
 	vsctl(t, h, "--no-wait -- --id=@p get Port tlm-1 -- --id=@m create Mirror name=theirs "+
 		"select_all=true output_port=@p -- add Bridge br0 mirrors @m")
+
 	told := func() bool {
 		cap1 := k.last().Owners["cap1"]
 		return cap1.State == Failed && strings.Contains(cap1.Reason,

@@ -20,8 +20,8 @@ type Report struct {
 	// Leaving are owners that are no longer in the program and whose objects the switch has not
 	// dropped yet.
 	Leaving map[string]bool
-	// Paths are the largest inner frames in octets that pass through the tunnel, by peer, where it is
-	// known that not all pass that copies may need.
+	// Paths are the largest inner frames in octets that pass through the tunnel, by peer, where it
+	// is known that not all pass that copies may need.
 	Paths map[netip.Addr]uint32
 }
 

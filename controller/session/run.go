@@ -108,10 +108,12 @@ func (s *Session) keep(
 	if retired || err != nil {
 		return before, retired, err
 	}
+
 	l, err := s.watch(ctx, conn, before)
 	if err != nil {
 		return before, false, err
 	}
+
 	l.lock = lock
 
 	if retired, err = l.run(ctx); retired {

@@ -50,6 +50,7 @@ func TestDrift(t *testing.T) {
 	missing := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "missing"}
 	gained := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_src_port",
 		Gains: []vswitch.UUID{{1}}}
+
 	surplus := reconcile.Change{Owner: "cap1", Object: "flow", What: "unwanted", Surplus: true}
 	unwanted := reconcile.Change{Owner: "other", Object: "port", What: "unwanted"}
 	always := func(vswitch.UUID) bool { return true }
@@ -102,6 +103,7 @@ func TestStandsAgain(t *testing.T) {
 	assert.Empty(t, l.Drift(d, change, never))
 	assert.Empty(t, l.Drift(&reconcile.Desired{Fingerprints: map[string]uint64{"cap1": 1}}, change,
 		never))
+
 	l.Stands("cap1", 2)
 	assert.Len(t, l.Drift(d, change, never), 1)
 	l.Forget(&reconcile.Desired{})

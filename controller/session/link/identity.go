@@ -15,9 +15,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Anybody can present a host's datapath id, and a switch that was cloned with its database does so in
-// good faith. An OpenFlow connection is therefore used only once it is known to be that of the switch
-// whose database is open. Both show two things:
+// Anybody can present a host's datapath id, and a switch that was cloned with its database does so
+// in good faith. An OpenFlow connection is therefore used only once it is known to be that of the
+// switch whose database is open. Both show two things:
 //
 //   - the number and MAC address of the tunnel port. Open vSwitch draws that address at random when
 //     it starts, so a clone has another one;
@@ -27,8 +27,8 @@ import (
 // This works through NAT and with several addresses of a host. With TLS, the certificate counts as
 // well.
 
-// switchIdentity is what a switch shows both in its database and by OpenFlow. The port is the tunnel
-// port or, while there is none, the tap bridge's own. The zero value is no identity.
+// switchIdentity is what a switch shows both in its database and by OpenFlow. The port is the
+// tunnel port or, while there is none, the tap bridge's own. The zero value is no identity.
 type switchIdentity struct {
 	port  openflow.PortNo
 	mac   openflow.MAC
@@ -117,10 +117,12 @@ func (l *Link) identify(ctx context.Context, sw *Switch) error {
 	if err := sw.readPorts(ctx); err != nil {
 		return err
 	}
+
 	description, err := sw.readDescription(ctx)
 	if err != nil {
 		return err
 	}
+
 	sw.description = description
 	if err := l.present(sw); err != nil {
 		return err
@@ -209,8 +211,8 @@ func (l *Link) present(sw *Switch) error {
 	return nil
 }
 
-// reread reads the description of an unverified connection again if it alone does not match: a nonce
-// that was just written comes to the switch a little later than to its database.
+// reread reads the description of an unverified connection again if it alone does not match: a
+// nonce that was just written comes to the switch a little later than to its database.
 func (l *Link) reread(ctx context.Context, sw *Switch) error {
 	l.mu.Lock()
 	wrong := l.identity.matchesPorts(sw.ports) && l.identity.nonce != sw.description
@@ -223,8 +225,10 @@ func (l *Link) reread(ctx context.Context, sw *Switch) error {
 	if err != nil {
 		return err
 	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	sw.description = description
 	l.recogniseLocked()
 	return nil

@@ -73,6 +73,7 @@ func TestUnverified(t *testing.T) {
 	await(t, "it is not verified", func() bool {
 		return strings.Contains(l.WhyNoSwitch(), "other ports")
 	})
+
 	assert.Nil(t, l.Switch())
 	l.learn(known) // A switch that has just started tells its database a little later.
 	await(t, "it is in use", func() bool { return l.Switch() != nil })
@@ -101,6 +102,7 @@ func TestNonce(t *testing.T) {
 				defer close(done)
 				l.Serve(t.Context(), conn)
 			}()
+
 			if !tc.fits {
 				await(t, "it is not verified", func() bool {
 					return strings.Contains(l.WhyNoSwitch(), "other ports")
@@ -111,6 +113,7 @@ func TestNonce(t *testing.T) {
 				l.identity = known
 				l.mu.Unlock()
 			}
+
 			await(t, "it is in use", func() bool { return l.Switch() != nil })
 			require.NoError(t, conn.Close())
 			<-done

@@ -29,7 +29,8 @@ func (l *Link) Serve(ctx context.Context, conn *ofconn.Conn) {
 	polled, err := l.admit(ctx, sw)
 	if err != nil {
 		if ctx.Err() == nil {
-			l.log.Warn("OpenFlow connection is of no use", "remote", conn.RemoteAddr(), "error", err)
+			l.log.Warn("OpenFlow connection is of no use", "remote", conn.RemoteAddr(), "error",
+				err)
 		}
 		return
 	}

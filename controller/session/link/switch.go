@@ -148,6 +148,7 @@ func (sw *Switch) readDescription(ctx context.Context) (string, error) {
 			return d.Datapath, nil
 		}
 	}
+
 	return "", nil
 }
 

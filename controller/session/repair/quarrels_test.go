@@ -18,6 +18,7 @@ func TestQuarrels(t *testing.T) {
 	now := time.Unix(1000, 0)
 	mirror := reconcile.Change{Owner: "cap1", Object: "mirror tl-1 on br0", What: "select_all",
 		Detail: func() string { return "select_all is true, want false" }}
+
 	port := reconcile.Change{Owner: "cap1", Object: "port tlm-1 on br0", What: "missing"}
 	repaired := func(c ...reconcile.Change) bool { return len(q.Repaired(c, now)) > 0 }
 	for range FreeRepairs {

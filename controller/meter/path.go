@@ -11,14 +11,15 @@ const settle = 2 * time.Second
 // change.
 const together = 250 * time.Millisecond
 
-// way is the tunnel from one host to one service. What is lost on it is what was sent until some
+// tunnelPath is the tunnel from one host to one service. What is lost on it is what was sent until some
 // moment and has not arrived settle later. That is never too much, however far apart the two
 // switches are read, and exact once the traffic pauses.
-type way struct {
+type tunnelPath struct {
 	feeders map[captureKey]*capture // as of the last reading of the source
 	// of the one feeder, also after it is gone; nil if there are several
-	flows []string
-	early Count // arrived before it was known which flows feed this way
+	flows    []string
+	early    Count     // arrived before it was known which flows feed this path
+	receiver streamKey // of the destination
 
 	sent, received end
 	exact          bool // base is where both ends counted the same packets from
@@ -29,7 +30,7 @@ type way struct {
 	pivot *mark  // of the destination, while a new base is sought
 }
 
-// end is one end of a way.
+// end is one end of a path.
 type end struct {
 	total   Count
 	at      time.Time // of the last reading
@@ -45,7 +46,7 @@ type mark struct {
 }
 
 // begin notes that an end's flows count from 0, since they were written.
-func (w *way) begin(e *end, written time.Time) {
+func (w *tunnelPath) begin(e *end, written time.Time) {
 	e.seen, e.written, e.start = true, written, e.total
 	w.exact, w.pivot, w.marks = false, nil, nil
 	if !w.sent.seen || !w.received.seen {
@@ -59,24 +60,25 @@ func (w *way) begin(e *end, written time.Time) {
 	}
 }
 
-func (w *way) rebase(sent, received Count) {
+func (w *tunnelPath) rebase(sent, received Count) {
 	w.exact, w.lost, w.pivot = true, Count{}, nil
 	w.base.sent, w.base.received = sent, received
 }
 
 // gone notes that an end's flows are no longer there.
-func (w *way) gone(e *end) {
+func (w *tunnelPath) gone(e *end) {
 	e.seen, w.exact, w.pivot, w.marks = false, false, nil, nil
 }
 
 // sample takes a reading of the source.
-func (w *way) sample(at time.Time) {
+func (w *tunnelPath) sample(at time.Time) {
 	w.sent.at = at
 	if !w.exact && w.pivot != nil && at.Sub(w.pivot.at) >= settle {
 		// What is counted as sent from now on was sent after the destination was read, so nothing
 		// is missing there.
 		w.rebase(w.sent.total, w.pivot.total)
 	}
+
 	w.marks = append(w.marks, mark{at, w.sent.total})
 	for len(w.marks) > 1 && at.Sub(w.marks[1].at) >= settle {
 		w.marks = w.marks[1:]
@@ -84,7 +86,7 @@ func (w *way) sample(at time.Time) {
 }
 
 // arrived takes a reading of the destination, and returns what is lost more than was known.
-func (w *way) arrived(at time.Time) (more Count) {
+func (w *tunnelPath) arrived(at time.Time) (more Count) {
 	w.received.at = at
 	if !w.exact {
 		if w.pivot == nil {
