@@ -154,6 +154,9 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	}
 
 	quietInterface(&now)
+	if p.Type == patchType {
+		keepPolicing(&now, device)
+	}
 	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
 	interfaceMatches := vswitch.Same(device, &now)
 	changed := !interfaceMatches && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge),
@@ -169,6 +172,9 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 
 	want := *have
 	plainPort(&want)
+	if p.Type == patchType {
+		want.QoS = have.QoS // It does nothing there, as policing.
+	}
 	want.Trunks, want.VLANMode = ints(p.Trunks), p.VLANMode
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
 	portMatches := vswitch.Same(have, &want)
@@ -201,6 +207,14 @@ func quietInterface(i *vswitch.Interface) {
 	i.BFD, i.LLDP, i.CFMMPID, i.IngressPolicing, i.IngressPolicingPkts = vswitch.Pairs{},
 		vswitch.Pairs{}, nil, 0, 0
 	i.IngressPolicingBurst, i.IngressPolicingPktsBurst = 0, 0
+}
+
+// keepPolicing leaves limits as they are on what the switch takes from an interface. They do nothing on
+// patch ports, which have no device, and an operator's agent may set them on every port.
+func keepPolicing(to, have *vswitch.Interface) {
+	to.IngressPolicing, to.IngressPolicingPkts = have.IngressPolicing, have.IngressPolicingPkts
+	to.IngressPolicingBurst = have.IngressPolicingBurst
+	to.IngressPolicingPktsBurst = have.IngressPolicingPktsBurst
 }
 
 // ownPort keeps the port that each bridge has of its own as it was made, but for its tag, which
