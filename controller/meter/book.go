@@ -13,7 +13,7 @@ type Book struct {
 	mu       sync.Mutex
 	hosts    map[string]map[flowtable.Key]series
 	captures map[captureKey]*capture
-	paths     map[pathKey]*tunnelPath
+	paths    map[pathKey]*tunnelPath
 	services map[string]*tally
 	flows    map[string]*tally
 }
@@ -51,7 +51,7 @@ type tally struct {
 func NewBook() *Book {
 	return &Book{
 		hosts: map[string]map[flowtable.Key]series{}, captures: map[captureKey]*capture{},
-		paths:     map[pathKey]*tunnelPath{},
+		paths:    map[pathKey]*tunnelPath{},
 		services: map[string]*tally{}, flows: map[string]*tally{},
 	}
 }
