@@ -5,11 +5,12 @@ import "time"
 // Explanation is all that is known about a tap service or tap flow: the path of its packets, what
 // must hold for it, and what stands on the switches.
 type Explanation struct {
-	Kind   string `json:"kind"` // tap_service or tap_flow
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Status Status `json:"status"`
-	Reason string `json:"reason"`
+	Kind       string `json:"kind"` // tap_service or tap_flow
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Status     Status `json:"status"`
+	Reason     string `json:"reason"`
+	ReasonCode string `json:"reason_code"`
 	// nil if the status has not changed since the controller started
 	Since    *time.Time `json:"since"`
 	Counters Counters   `json:"counters"`
@@ -22,16 +23,17 @@ type Explanation struct {
 
 // Hop is a place on the path of packets.
 type Hop struct {
-	What   string `json:"what"` // source, mirror, tap bridge, tunnel, destination
-	HostID string `json:"host_id"`
-	Host   string `json:"host"`
-	Bridge string `json:"bridge"`
-	Port   string `json:"port"`
-	OFPort int    `json:"ofport"` // 0 while there is none
-	Text   string `json:"text"`
-	Found  string `json:"found"` // for source and destination: how they were found
-	Status Status `json:"status"`
-	Reason string `json:"reason"`
+	What       string `json:"what"` // source, mirror, tap bridge, tunnel, destination
+	HostID     string `json:"host_id"`
+	Host       string `json:"host"`
+	Bridge     string `json:"bridge"`
+	Port       string `json:"port"`
+	OFPort     int    `json:"ofport"` // 0 while there is none
+	Text       string `json:"text"`
+	Found      string `json:"found"` // for source and destination: how they were found
+	Status     Status `json:"status"`
+	Reason     string `json:"reason"`
+	ReasonCode string `json:"reason_code"`
 	// Count is what the switch has counted since the row or flow that counts was written; nil where
 	// nothing is counted.
 	Count *Count `json:"count"`
@@ -39,23 +41,25 @@ type Hop struct {
 
 // Check is a condition, and whether it holds.
 type Check struct {
-	What   string     `json:"what"`
-	HostID string     `json:"host_id"`
-	Host   string     `json:"host"`
-	Owner  string     `json:"owner"` // of the objects on the switch that are checked
-	Status Status     `json:"status"`
-	Reason string     `json:"reason"`
-	Since  *time.Time `json:"since"`
-	Next   string     `json:"next"` // what to do
+	What       string     `json:"what"`
+	HostID     string     `json:"host_id"`
+	Host       string     `json:"host"`
+	Owner      string     `json:"owner"` // of the objects on the switch that are checked
+	Status     Status     `json:"status"`
+	Reason     string     `json:"reason"`
+	ReasonCode string     `json:"reason_code"`
+	Since      *time.Time `json:"since"`
+	Next       string     `json:"next"` // what to do
 }
 
 // FlowLine is a tap flow in the explanation of its service.
 type FlowLine struct {
-	ID       string   `json:"id"`
-	Name     string   `json:"name"`
-	Status   Status   `json:"status"`
-	Reason   string   `json:"reason"`
-	Counters Counters `json:"counters"`
+	ID         string   `json:"id"`
+	Name       string   `json:"name"`
+	Status     Status   `json:"status"`
+	Reason     string   `json:"reason"`
+	ReasonCode string   `json:"reason_code"`
+	Counters   Counters `json:"counters"`
 }
 
 // Switch is what stands on the switch of a host.
@@ -64,6 +68,7 @@ type Switch struct {
 	Host       string       `json:"host"`
 	Status     Status       `json:"status"`
 	Reason     string       `json:"reason"`
+	ReasonCode string       `json:"reason_code"`
 	OVSVersion string       `json:"ovs_version"`
 	TunnelIP   string       `json:"tunnel_ip"`
 	OVSDB      Connection   `json:"ovsdb"`

@@ -19,6 +19,7 @@ type Host struct {
 	Bridges    []string            `json:"bridges"`
 	Status     Status              `json:"status"`
 	Reason     string              `json:"reason"`
+	ReasonCode string              `json:"reason_code"`
 	// apply set that created it; "" if none did
 	AppliedBy string `json:"applied_by"`
 

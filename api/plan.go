@@ -50,6 +50,7 @@ type PlannedResource struct {
 
 // Standing is a status and its reason.
 type Standing struct {
-	Status Status `json:"status"`
-	Reason string `json:"reason"`
+	Status     Status `json:"status"`
+	Reason     string `json:"reason"`
+	ReasonCode string `json:"reason_code"`
 }

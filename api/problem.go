@@ -29,13 +29,6 @@ type FieldProblem struct {
 	Detail  string `json:"detail"`
 }
 
-// Deletion is the answer to a deletion if the switches still had something of the resource when the
-// time to wait was over.
-type Deletion struct {
-	Status Status `json:"status"` // pending
-	Reason string `json:"reason"`
-}
-
 // Health is the answer of /healthz and /readyz.
 type Health struct {
 	Status  string `json:"status"` // ok

@@ -4,27 +4,28 @@ import "time"
 
 // TapFlow is a mirror source.
 type TapFlow struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	TapID     string    `json:"tap_id"` // id of the tap service
-	TapName   string    `json:"tap_name"`
-	Type      string    `json:"type"` // vnic or vswitch
-	GuestID   string    `json:"guest_id"`
-	GuestName string    `json:"guest_name"`
-	HostID    string    `json:"host_id"`
-	HostName  string    `json:"host_name"`
-	WireID    string    `json:"wire_id"`
-	MACAddr   string    `json:"mac_addr"`
-	IPAddr    string    `json:"ip_addr"`
-	VLANID    int       `json:"vlan_id"`   // 0 selects all traffic
-	Direction string    `json:"direction"` // IN, OUT or BOTH
-	Enabled   bool      `json:"enabled"`
-	Status    Status    `json:"status"`
-	Reason    string    `json:"reason"`
-	Counters  Counters  `json:"counters"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-	AppliedBy string    `json:"applied_by"` // apply set that created it; "" if none did
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	TapID      string    `json:"tap_id"` // id of the tap service
+	TapName    string    `json:"tap_name"`
+	Type       string    `json:"type"` // vnic or vswitch
+	GuestID    string    `json:"guest_id"`
+	GuestName  string    `json:"guest_name"`
+	HostID     string    `json:"host_id"`
+	HostName   string    `json:"host_name"`
+	WireID     string    `json:"wire_id"`
+	MACAddr    string    `json:"mac_addr"`
+	IPAddr     string    `json:"ip_addr"`
+	VLANID     int       `json:"vlan_id"`   // 0 selects all traffic
+	Direction  string    `json:"direction"` // IN, OUT or BOTH
+	Enabled    bool      `json:"enabled"`
+	Status     Status    `json:"status"`
+	Reason     string    `json:"reason"`
+	ReasonCode string    `json:"reason_code"`
+	Counters   Counters  `json:"counters"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	AppliedBy  string    `json:"applied_by"` // apply set that created it; "" if none did
 
 	ETag string `json:"-"` // of answers with one tap flow; "" in lists and events
 }

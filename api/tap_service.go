@@ -11,6 +11,7 @@ const (
 	Pending  Status = "pending"
 	Ready    Status = "ready"
 	Error    Status = "error"
+	Deleting Status = "deleting" // deleted, and some switch may still have something of it
 )
 
 // TapService is a mirror destination.
@@ -26,6 +27,7 @@ type TapService struct {
 	Enabled    bool      `json:"enabled"`
 	Status     Status    `json:"status"`
 	Reason     string    `json:"reason"`
+	ReasonCode string    `json:"reason_code"`
 	HostID     string    `json:"host_id"` // host of the tap NIC; "" while unknown
 	HostName   string    `json:"host_name"`
 	FlowCount  int       `json:"flow_count"`
@@ -52,6 +54,8 @@ type TapServiceCreate struct {
 type TapServicePatch struct {
 	Name    *string `json:"name,omitempty"`
 	Enabled *bool   `json:"enabled,omitempty"`
+	// AcceptPlace is the id or name of a host. The tap NIC is expected there from now on.
+	AcceptPlace *string `json:"accept_place,omitempty"`
 }
 
 // TapServiceList is the answer to a list of tap services.

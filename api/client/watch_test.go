@@ -50,7 +50,7 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, err)
 	_, err = e.CreateGuest(ctx, store.Guest{Name: "vm"})
 	require.NoError(t, err)
-	require.NoError(t, e.DeleteHost(ctx, "h1", 0))
+	require.NoError(t, e.DeleteHost(ctx, "h1", 0, false))
 	require.Equal(t, "synced", next())
 	require.Equal(t, "created host h1", next())
 	require.Equal(t, "deleted host h1", next())
@@ -121,7 +121,7 @@ func TestWatchResumes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "created host "+name, next())
 		cutAll(n % 3)
-		require.NoError(t, e.DeleteHost(t.Context(), name, 0))
+		require.NoError(t, e.DeleteHost(t.Context(), name, 0, false))
 		require.Equal(t, "deleted host "+name, next())
 		require.Error(t, <-broken)
 	}

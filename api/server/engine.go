@@ -37,8 +37,16 @@ type Hosts interface {
 	CreateHost(ctx context.Context, h store.Host) (engine.HostView, error)
 	UpdateHost(ctx context.Context, ref string, ifRevision uint64,
 		edit func(*store.Host) error) (engine.HostView, error)
-	DeleteHost(ctx context.Context, ref string, ifRevision uint64) error
+	// DeleteHost refuses to delete a host that cannot be reached and may have something of ours, unless it
+	// is forced.
+	DeleteHost(ctx context.Context, ref string, ifRevision uint64, force bool) error
 	WaitHost(ctx context.Context, id string) (engine.HostView, error)
+}
+
+// placeAccepter declares where the tap NIC of a service is expected from now on.
+type placeAccepter interface {
+	AcceptPlace(ctx context.Context, serviceRef string, ifRevision uint64, hostRef string) (
+		engine.ServiceView, error)
 }
 
 // Guests are the guests, declared and learned. Only declared ones can be changed.

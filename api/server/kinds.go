@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/listing"
+	"github.com/tapline-sdn/tapline/api/server/problem"
 	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -88,6 +90,15 @@ func updating[P, R, V any](
 	}
 }
 
+// unforced returns a remove function of a kind whose deletion cannot be forced.
+func unforced(
+	remove func(ctx context.Context, ref string, ifRevision uint64) error,
+) func(context.Context, string, uint64, bool) error {
+	return func(ctx context.Context, ref string, ifRevision uint64, _ bool) error {
+		return remove(ctx, ref, ifRevision)
+	}
+}
+
 func hosts(e Hosts) kind {
 	type view = engine.HostView
 
@@ -132,7 +143,7 @@ func guests(e Guests, refs resolvers) kind {
 		get:      e.Guest,
 		create:   creating(convert.NewGuest, e.CreateGuest),
 		update:   updating(e.UpdateGuest, convert.EditGuest),
-		remove:   e.DeleteGuest,
+		remove:   unforced(e.DeleteGuest),
 		json:     convert.Guest,
 		id:       guestID,
 		revision: func(v view) uint64 { return v.Revision },
@@ -165,7 +176,7 @@ func wires(e Wires, refs resolvers) kind {
 		update: func(ctx context.Context, ref string, _ uint64, p api.WirePatch) (view, error) {
 			return e.UpdateWire(ctx, ref, p.Bridges)
 		},
-		remove: func(ctx context.Context, ref string, _ uint64) error {
+		remove: func(ctx context.Context, ref string, _ uint64, _ bool) error {
 			return e.DeleteWire(ctx, ref)
 		},
 		json: convert.Wire,
@@ -201,11 +212,15 @@ func services(e Services, refs resolvers) kind {
 	enable := func(s *store.Service, on bool) error { s.Enabled = on; return nil }
 
 	return &resource[view, api.TapService, api.TapServiceCreate, api.TapServicePatch]{
-		kind:     "tap_service",
-		get:      e.Service,
-		create:   creating(convert.NewService, e.CreateService),
-		update:   updating(e.UpdateService, convert.EditService),
-		remove:   e.DeleteService,
+		kind:   "tap_service",
+		get:    e.Service,
+		create: creating(convert.NewService, e.CreateService),
+		update: func(
+			ctx context.Context, ref string, ifRevision uint64, p api.TapServicePatch,
+		) (view, error) {
+			return updateService(ctx, e, ref, ifRevision, p)
+		},
+		remove:   unforced(e.DeleteService),
 		enable:   updating(e.UpdateService, enable),
 		wait:     e.WaitService,
 		sample:   e.SampleServices,
@@ -228,6 +243,30 @@ func services(e Services, refs resolvers) kind {
 	}
 }
 
+// updateService applies a patch to a tap service. The place is accepted first: if that is refused,
+// nothing has changed.
+func updateService(
+	ctx context.Context, e Services, ref string, ifRevision uint64, p api.TapServicePatch,
+) (engine.ServiceView, error) {
+	if p.AcceptPlace != nil {
+		accepter, ok := e.(placeAccepter)
+		if !ok {
+			return engine.ServiceView{}, problem.Refuse(http.StatusBadRequest, "accept_place",
+				"this controller does not pin destinations to a place")
+		}
+
+		v, err := accepter.AcceptPlace(ctx, ref, ifRevision, *p.AcceptPlace)
+		if err != nil || p.Name == nil && p.Enabled == nil {
+			return v, err
+		}
+		ifRevision = 0 // Accepting the place has made a revision.
+	}
+
+	return e.UpdateService(ctx, ref, ifRevision, func(s *store.Service) error {
+		return convert.EditService(s, p)
+	})
+}
+
 func flows(e Flows, refs resolvers) kind {
 	type view = engine.FlowView
 	type row = engine.FlowRow
@@ -239,7 +278,7 @@ func flows(e Flows, refs resolvers) kind {
 		get:      e.Flow,
 		create:   creating(convert.NewFlow, e.CreateFlow),
 		update:   updating(e.UpdateFlow, convert.EditFlow),
-		remove:   e.DeleteFlow,
+		remove:   unforced(e.DeleteFlow),
 		enable:   updating(e.UpdateFlow, enable),
 		wait:     e.WaitFlow,
 		sample:   e.SampleFlows,

@@ -17,8 +17,8 @@ import (
 // panicking is an engine with a fault.
 type panicking struct{ *servertest.Engine }
 
-func (panicking) Host(string) (engine.HostView, error)             { panic("out of order") }
-func (panicking) DeleteHost(context.Context, string, uint64) error { panic("out of order") }
+func (panicking) Host(string) (engine.HostView, error)                   { panic("out of order") }
+func (panicking) DeleteHost(context.Context, string, uint64, bool) error { panic("out of order") }
 
 func TestBadRequests(t *testing.T) {
 	const flow = `{"name":"f","tap_id":"ids","type":"vnic","guest_id":"vm1"`
@@ -64,10 +64,10 @@ func TestBadRequests(t *testing.T) {
 		"within a map":       {"POST", "hosts", `{"name":"h","ovsdb":"unix:/x","wires":{"net0":7}}`, "wires.net0", "7 is not accepted: want the name of a bridge"},
 		"guest without NIC":  {"POST", "guests", `{"name":"g","nics":[]}`, "nics", "at least one NIC"},
 		"wire without host":  {"POST", "wires", `{"name":"w","bridges":{}}`, "bridges", "at least one host"},
-		"empty patch":        {"PATCH", "tap_services/ids", `{}`, "body", "nothing is given to change: want some of enabled, name"},
-		"id cannot change":   {"PATCH", "tap_services/ids", `{"id":"x"}`, "id", "cannot be changed: what can be is enabled, name"},
-		"type cannot change": {"PATCH", "tap_services/ids", `{"name":"n","type":"host"}`, "type", "cannot be changed: what can be is enabled, name"},
-		"unknown in a patch": {"PATCH", "tap_services/ids", `{"nam":"n"}`, "nam", "is not a field: want some of enabled, name"},
+		"empty patch":        {"PATCH", "tap_services/ids", `{}`, "body", "nothing is given to change: want some of accept_place, enabled, name"},
+		"id cannot change":   {"PATCH", "tap_services/ids", `{"id":"x"}`, "id", "cannot be changed: what can be is accept_place, enabled, name"},
+		"type cannot change": {"PATCH", "tap_services/ids", `{"name":"n","type":"host"}`, "type", "cannot be changed: what can be is accept_place, enabled, name"},
+		"unknown in a patch": {"PATCH", "tap_services/ids", `{"nam":"n"}`, "nam", "is not a field: want some of accept_place, enabled, name"},
 		"unknown parameter":  {"GET", "tap_flows?direcion=IN", "", "direcion", "is not a parameter: want one of applied_by, direction, enabled"},
 		"parameter twice":    {"GET", "tap_flows?name=a&name=b", "", "name", "given 2 times"},
 		"no parameters":      {"GET", "tap_flows/x?name=a", "", "name", "this request has none"},

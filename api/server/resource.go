@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/contract"
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/listing"
+	"github.com/tapline-sdn/tapline/controller/engine"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -26,7 +28,7 @@ type resource[V, T, C, P any] struct {
 	get    func(ref string) (V, error)
 	create func(ctx context.Context, body C, by store.Request) (V, error)
 	update func(ctx context.Context, ref string, ifRevision uint64, body P) (V, error)
-	remove func(ctx context.Context, ref string, ifRevision uint64) error
+	remove func(ctx context.Context, ref string, ifRevision uint64, force bool) error
 	json   func(V) T
 	id     func(V) string
 
@@ -39,6 +41,8 @@ type resource[V, T, C, P any] struct {
 }
 
 const (
+	// deletionWait is how long a deletion waits for the switches if the request does not say.
+	deletionWait = 2 * time.Second
 	// sampleTime is the longest that a reader waits for fresh counters. Then it gets the last ones.
 	sampleTime = 500 * time.Millisecond
 	// maxSampled is the length of the longest list whose counters are read for its reader. Counters
@@ -104,7 +108,7 @@ func (r *resource[V, T, C, P]) apply(ctx context.Context, change api.PlannedChan
 		return err
 
 	case "delete":
-		return r.remove(ctx, change.Ref, 0)
+		return r.remove(ctx, change.Ref, 0, false)
 
 	case "enable", "disable":
 		_, err := r.enable(ctx, change.Ref, 0, change.Action == "enable")
@@ -181,10 +185,49 @@ func (r *resource[V, T, C, P]) serveDelete(s *server, c echo.Context, req reques
 		return err
 	}
 
-	if err := r.remove(c.Request().Context(), r.id(v), req.IfRevision); err != nil {
+	force := req.Query["force"] == "true"
+	if err := r.remove(c.Request().Context(), r.id(v), req.IfRevision, force); err != nil {
 		return err
 	}
-	return s.answerWhenGone(c, req, r.id(v))
+
+	if r.wait == nil { // It has nothing on switches.
+		return c.NoContent(http.StatusNoContent)
+	}
+	return r.answerWhenGone(s, c, req, v)
+}
+
+// answerWhenGone answers a deletion with 204 once all that belonged to the resource was read back as
+// gone. At the request's deadline it answers 202 with the resource, which is still listed.
+func (r *resource[V, T, C, P]) answerWhenGone(s *server, c echo.Context, req request, v V) error {
+	limit := deletionWait
+	if _, given := req.Query["wait"]; given {
+		limit = req.Wait
+	}
+	ctx, stop := waiting(c, limit)
+	defer stop()
+
+	err := s.engine.WaitGone(ctx, r.id(v))
+	if err == nil {
+		return c.NoContent(http.StatusNoContent)
+	}
+	if !overdue(err) || c.Request().Context().Err() != nil {
+		return err
+	}
+
+	latest, err := r.get(r.id(v))
+	var failure *engine.Error
+	switch {
+	case errors.As(err, &failure) && failure.Kind == engine.NotFound:
+		return c.NoContent(http.StatusNoContent) // It went in this moment.
+	case err != nil:
+		return err
+	}
+
+	a, err := r.encode(latest)
+	if err != nil {
+		return err
+	}
+	return a.send(c, http.StatusAccepted)
 }
 
 // answerWhenSettled answers a write once the resource is no longer pending, or at the request's

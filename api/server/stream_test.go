@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -87,29 +88,60 @@ func TestWaitForADeletion(t *testing.T) {
 		want  int
 		took  time.Duration
 	}{
-		"dropped":     {3 * time.Second, "?wait=10s", 204, 3 * time.Second},
-		"deadline":    {time.Hour, "?wait=10s", 202, 10 * time.Second},
-		"not waiting": {time.Hour, "", 204, 0},
+		"dropped":             {3 * time.Second, "?wait=10s", 204, 3 * time.Second},
+		"deadline":            {time.Hour, "?wait=10s", 202, 10 * time.Second},
+		"soon dropped":        {time.Second, "", 204, time.Second},
+		"default deadline":    {time.Hour, "", 202, 2 * time.Second},
+		"asked not to wait":   {time.Hour, "?wait=0s", 202, 0},
+		"never on any switch": {0, "?wait=0s", 204, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t)
 				b.furnish()
 				id := b.engine.Services()[0].ID
-				b.engine.SetLeaving(id, true)
-				time.AfterFunc(tc.drops, func() { b.engine.SetLeaving(id, false) })
+				if tc.drops > 0 {
+					b.engine.SetLeaving(id, true)
+					time.AfterFunc(tc.drops, func() { b.engine.SetLeaving(id, false) })
+				}
+
 				begin := time.Now()
 				w := b.must(tc.want, "DELETE", "/api/v1/tap_services/ids"+tc.query, "", nil)
 				require.Equal(t, tc.took, time.Since(begin))
-				require.Equal(
-					t,
-					tc.want == 202,
-					strings.Contains(w.Body.String(), `"status":"pending"`),
-				)
+
+				if tc.want == 202 {
+					var s, listed api.TapService
+					require.NoError(t, json.Unmarshal(w.Body.Bytes(), &s))
+					require.Equal(t, api.Deleting, s.Status)
+					require.Equal(t, "may_still_copy", s.ReasonCode)
+					b.must(200, "GET", "/api/v1/tap_services/ids", "", &listed)
+					require.Equal(t, s, listed, "it stays listed")
+					time.Sleep(2 * time.Hour)
+				}
 				b.problem(404, "GET", "/api/v1/tap_services/ids", "")
 			})
 		})
 	}
+}
+
+func TestAHostIsDeletedByForce(t *testing.T) {
+	b := newBench(t)
+	b.must(201, "POST", "/api/v1/hosts", newHost, nil)
+	id := b.engine.Hosts()[0].ID
+	b.engine.SetLeaving(id, true)
+
+	require.Contains(t, b.problem(409, "DELETE", "/api/v1/hosts/h?wait=0s", "").Detail, "cannot be reached")
+	var h api.Host
+	b.must(200, "GET", "/api/v1/hosts/h", "", &h)
+	require.Equal(t, api.Pending, h.Status, "nothing was changed")
+
+	b.must(202, "DELETE", "/api/v1/hosts/h?force=true&wait=0s", "", &h)
+	require.Equal(t, api.Deleting, h.Status)
+	b.engine.SetLeaving(id, false)
+	b.problem(404, "GET", "/api/v1/hosts/h", "")
+
+	require.Equal(t, "force",
+		b.problem(400, "DELETE", "/api/v1/tap_flows/x?force=true", "").Field, "of hosts alone")
 }
 
 func TestWaitForWhatIsDeletedMeanwhile(t *testing.T) {

@@ -71,7 +71,7 @@ func TestEvents(t *testing.T) {
 	expect("deleted", "deleted flow f1b ready", "updated service col 0 flows")
 	require.NoError(t, r.e.DeleteService(t.Context(), s.ID, 0))
 	expect("deleted", "deleted service col 0 flows")
-	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0))
+	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0, false))
 	expect("deleted", "deleted guest g1 0 ports", "deleted host h1 ready")
 	r.end()
 	_, err := w.Next(t.Context())

@@ -326,7 +326,7 @@ func TestWaitGone(t *testing.T) {
 	assert.NoError(t, gone(s.ID, patience), "what cannot be reached is not waited for")
 
 	id := must(r.e.Host("h1"))(t).ID
-	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0))
+	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0, false))
 	assert.NoError(t, gone(id, patience), "its session has ended")
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()

@@ -226,7 +226,9 @@ const unplugTime = 10 * time.Second
 
 // DeleteHost takes everything of ours off a host that nothing refers to, and forgets it. It waits a while for tap NICs that are
 // being plugged or unplugged there, as after the deletion of a service.
-func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64) error {
+func (e *Engine) DeleteHost(
+	ctx context.Context, name string, ifRevision uint64, _ bool,
+) error {
 	if err := e.untilUnplugged(ctx, name); err != nil {
 		return err
 	}

@@ -145,14 +145,14 @@ func TestDeleteHostWithDefinedNIC(t *testing.T) {
 	off := web1("shut off")
 	off.Services = []string{s.ID}
 	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}})
-	assert.ErrorContains(t, r.e.DeleteHost(t.Context(), "h1", 0), "guest web1 on host h1 has NIC "+s.IfName+" of tap service col, and would not start without bridge brtap")
+	assert.ErrorContains(t, r.e.DeleteHost(t.Context(), "h1", 0, false), "guest web1 on host h1 has NIC "+s.IfName+" of tap service col, and would not start without bridge brtap")
 	require.NoError(t, r.e.DeleteService(t.Context(), "col", 0))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	assert.ErrorContains(t, r.e.DeleteHost(ctx, "h1", 0), "libvirt of host h1 is still plugging or unplugging the NIC of a tap service; try again")
+	assert.ErrorContains(t, r.e.DeleteHost(ctx, "h1", 0, false), "libvirt of host h1 is still plugging or unplugging the NIC of a tap service; try again")
 	// Without a hurry it waits for the hypervisor.
 	deleted := make(chan error, 1)
-	go func() { deleted <- r.e.DeleteHost(t.Context(), "h1", 0) }()
+	go func() { deleted <- r.e.DeleteHost(t.Context(), "h1", 0, false) }()
 	off.Services = nil
 	h.tell(t, "h1", hypervisor.Report{Guests: []hypervisor.Guest{off}})
 	require.NoError(t, <-deleted)
@@ -160,7 +160,7 @@ func TestDeleteHostWithDefinedNIC(t *testing.T) {
 	r.host("h2")
 	off.Services = []string{s.ID}
 	h.tell(t, "h2", hypervisor.Report{Guests: []hypervisor.Guest{off}, Problem: "Connection refused"})
-	require.NoError(t, r.e.DeleteHost(t.Context(), "h2", 0))
+	require.NoError(t, r.e.DeleteHost(t.Context(), "h2", 0, false))
 }
 
 // TestOrdersNotTaken: before the hypervisors have heard of a service, nothing is concluded from what they do not tell of it.

@@ -219,7 +219,7 @@ func TestStampede(t *testing.T) {
 	}
 
 	for i := range n {
-		require.NoError(t, r.DeleteHost(t.Context(), fmt.Sprintf("h%d", i), 0))
+		require.NoError(t, r.DeleteHost(t.Context(), fmt.Sprintf("h%d", i), 0, false))
 	}
 
 	for _, p := range proxies {

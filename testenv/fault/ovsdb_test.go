@@ -184,7 +184,7 @@ func TestHostileOVSDB(t *testing.T) {
 			assert.NoError(t, err)
 			assert.NotEqual(t, tap.StateReady, v.State)
 			begin := time.Now()
-			assert.NoError(t, r.DeleteHost(t.Context(), "bad", 0))
+			assert.NoError(t, r.DeleteHost(t.Context(), "bad", 0, false))
 			r.await("the bad host is forgotten", func() bool {
 				_, err := r.Host("bad")
 				return err != nil

@@ -163,7 +163,7 @@ func (r *rig) register(name, target string) {
 	_, err := r.CreateHost(r.t.Context(), store.Host{Name: name, OVSDB: target})
 	require.NoError(r.t, err)
 	// Clean up if the test has not.
-	r.t.Cleanup(func() { _ = r.DeleteHost(context.Background(), name, 0) })
+	r.t.Cleanup(func() { _ = r.DeleteHost(context.Background(), name, 0, false) })
 }
 
 func (r *rig) ready(name string) time.Duration {

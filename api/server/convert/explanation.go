@@ -9,7 +9,7 @@ import (
 func Explanation(x engine.Explanation) api.Explanation {
 	out := api.Explanation{
 		Kind: string(x.Kind), ID: x.ID, Name: x.Name,
-		Status: Status(x.State), Reason: x.Reason, Since: Time(x.Since),
+		Status: Status(x.State), Reason: x.Reason, ReasonCode: string(x.Code), Since: Time(x.Since),
 		Counters: Counters(x.Counters), Next: orNone(x.Next),
 		Path: []api.Hop{}, Checks: []api.Check{}, Flows: []api.FlowLine{}, Switches: []api.Switch{},
 	}
@@ -20,12 +20,12 @@ func Explanation(x engine.Explanation) api.Explanation {
 	for _, c := range x.Checks {
 		out.Checks = append(out.Checks, api.Check{
 			What: c.What, HostID: c.HostID, Host: c.Host, Owner: c.Owner,
-			Status: Status(c.State), Reason: c.Reason, Since: Time(c.Since), Next: c.Next,
+			Status: Status(c.State), Reason: c.Reason, ReasonCode: string(c.Code), Since: Time(c.Since), Next: c.Next,
 		})
 	}
 	for _, f := range x.Flows {
 		out.Flows = append(out.Flows, api.FlowLine{
-			ID: f.ID, Name: f.Name, Status: Status(f.State), Reason: f.Reason,
+			ID: f.ID, Name: f.Name, Status: Status(f.State), Reason: f.Reason, ReasonCode: string(f.Code),
 			Counters: Counters(f.Counters),
 		})
 	}
@@ -39,7 +39,7 @@ func hop(h engine.Hop) api.Hop {
 	out := api.Hop{
 		What: h.What, HostID: h.HostID, Host: h.Host, Bridge: h.Bridge, Port: h.Port,
 		OFPort: int(h.OFPort), Text: h.Text, Found: h.Found,
-		Status: Status(h.State), Reason: h.Reason,
+		Status: Status(h.State), Reason: h.Reason, ReasonCode: string(h.Code),
 	}
 	if h.Count != nil {
 		out.Count = &api.Count{Packets: h.Count.Packets, Bytes: h.Count.Bytes}
@@ -50,7 +50,7 @@ func hop(h engine.Hop) api.Hop {
 
 func hostSwitch(v engine.SwitchView) api.Switch {
 	out := api.Switch{
-		HostID: v.HostID, Host: v.Host, Status: Status(v.State), Reason: v.Reason,
+		HostID: v.HostID, Host: v.Host, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		OVSVersion: v.OVSVersion, TunnelIP: v.TunnelIP,
 		OVSDB: connection(v.OVSDB), OpenFlow: connection(v.OpenFlow), FlowsError: v.FlowsError,
 		Rows: []api.Row{}, Flows: []api.SwitchFlow{},

@@ -16,7 +16,7 @@ func Flow(v engine.FlowView) api.TapFlow {
 		HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN),
 		Direction: string(v.Direction),
-		Enabled:   v.Enabled, Status: Status(v.State), Reason: v.Reason,
+		Enabled:   v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		AppliedBy: v.AppliedBy,
 	}

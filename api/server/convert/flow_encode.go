@@ -28,6 +28,7 @@ func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	b = strconv.AppendBool(append(b, `,"enabled":`...), f.Enabled)
 	b = appendText(append(b, `,"status":`...), string(f.Status))
 	b = appendText(append(b, `,"reason":`...), f.Reason)
+	b = appendText(append(b, `,"reason_code":`...), f.ReasonCode)
 
 	if b, err = appendCounters(append(b, `,"counters":`...), f.Counters); err != nil {
 		return nil, err

@@ -30,5 +30,5 @@ func Plan(f engine.Forecast) api.Plan {
 }
 
 func standing(h engine.Health) api.Standing {
-	return api.Standing{Status: Status(h.State), Reason: h.Reason}
+	return api.Standing{Status: Status(h.State), Reason: h.Reason, ReasonCode: string(h.Code)}
 }

@@ -9,7 +9,7 @@ import (
 func Plugin(v engine.PluginView) api.Plugin {
 	return api.Plugin{
 		Name: v.Name, Version: v.Version, Path: v.Path,
-		Status: api.Status(v.State), Reason: v.Reason,
+		Status: api.Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		Since: TimeText(v.Since), Restarts: int(v.Restarts),
 	}
 }

@@ -13,7 +13,7 @@ func Service(v engine.ServiceView) api.TapService {
 		ID: v.ID, Name: v.Name, Type: string(v.Type),
 		TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
 		MACAddr: v.MAC.String(), IfName: v.IfName,
-		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason,
+		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		HostID: v.HostID, HostName: v.Host, FlowCount: v.FlowCount, NICXML: v.NICXML,
 		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		AppliedBy: v.AppliedBy,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -31,6 +32,7 @@ type Engine struct {
 	idsMade  int
 	health   map[string]engine.Health // by id, of enabled resources
 	leaving  map[string]bool          // by id: the switches still have something of it
+	deleting map[string]bool          // by id: it was deleted, and is leaving
 	tunnels  map[string]netip.Addr    // by id of the host: learned address
 	changed  chan struct{}            // closed at each change
 	unready  error
@@ -44,11 +46,12 @@ type Engine struct {
 // New returns an engine without resources.
 func New() *Engine {
 	e := &Engine{
-		health:  make(map[string]engine.Health),
-		leaving: make(map[string]bool),
-		tunnels: make(map[string]netip.Addr),
-		changed: make(chan struct{}),
-		events:  engine.NewHistory(historyLen),
+		health:   make(map[string]engine.Health),
+		leaving:  make(map[string]bool),
+		deleting: make(map[string]bool),
+		tunnels:  make(map[string]netip.Addr),
+		changed:  make(chan struct{}),
+		events:   engine.NewHistory(historyLen),
 	}
 	e.hosts = e.newHosts()
 	e.guests = e.newGuests()
@@ -67,8 +70,21 @@ func (e *Engine) SetHealth(id string, state tap.State, reason string) {
 // SetReady sets what Ready returns.
 func (e *Engine) SetReady(err error) { e.set(func() { e.unready = err }) }
 
-// SetLeaving sets whether the switches still have something of the resource with an id.
-func (e *Engine) SetLeaving(id string, leaving bool) { e.set(func() { e.leaving[id] = leaving }) }
+// SetLeaving sets whether the switches still have something of the resource with an id. If it was
+// deleted, it goes when they have nothing any more.
+func (e *Engine) SetLeaving(id string, leaving bool) {
+	e.set(func() {
+		e.leaving[id] = leaving
+		if leaving || !e.deleting[id] {
+			return
+		}
+
+		delete(e.deleting, id)
+		e.hosts.dropLocked(id)
+		e.services.dropLocked(id)
+		e.flows.dropLocked(id)
+	})
+}
 
 // LearnTunnel sets the tunnel address that the switch of a host reports. It counts where none is
 // declared.
@@ -128,6 +144,12 @@ func (e *Engine) newIDLocked(prefix string) string {
 
 // healthLocked returns the health of a resource.
 func (e *Engine) healthLocked(id string, enabled bool) engine.Health {
+	if e.deleting[id] {
+		return engine.Health{
+			State: "deleting", Code: view.CodeMayStillCopy,
+			Reason: "host h1 cannot be reached and may still copy",
+		}
+	}
 	if !enabled {
 		return engine.Health{State: tap.StateDisabled}
 	}
@@ -135,7 +157,7 @@ func (e *Engine) healthLocked(id string, enabled bool) engine.Health {
 		return h
 	}
 
-	return engine.Health{State: tap.StatePending, Reason: "waiting for the switch"}
+	return engine.Health{State: tap.StatePending, Reason: "waiting for the switch", Code: view.CodeProgramming}
 }
 
 func (e *Engine) Ready() error {

@@ -104,7 +104,7 @@ func (e *Engine) UpdateFlow(
 }
 
 func (e *Engine) DeleteFlow(_ context.Context, ref string, ifRevision uint64) error {
-	return e.flows.remove(ref, ifRevision)
+	return e.flows.remove(ref, ifRevision, false)
 }
 
 func (e *Engine) WaitFlow(ctx context.Context, id string) (engine.FlowView, error) {

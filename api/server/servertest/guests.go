@@ -63,5 +63,5 @@ func (e *Engine) UpdateGuest(
 }
 
 func (e *Engine) DeleteGuest(_ context.Context, ref string, ifRevision uint64) error {
-	return e.guests.remove(ref, ifRevision)
+	return e.guests.remove(ref, ifRevision, false)
 }

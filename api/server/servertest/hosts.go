@@ -11,7 +11,7 @@ import (
 
 func (e *Engine) newHosts() records[store.Host, engine.HostView] {
 	return records[store.Host, engine.HostView]{
-		e: e, kind: "host", idForm: "host",
+		e: e, kind: "host", idForm: "host", hard: true,
 		ident:  func(h *store.Host) (*string, string) { return &h.ID, h.Name },
 		meta:   func(h *store.Host) *store.Meta { return &h.Meta },
 		view:   e.hostViewLocked,
@@ -48,8 +48,8 @@ func (e *Engine) UpdateHost(
 	return e.hosts.update(ref, ifRevision, edit)
 }
 
-func (e *Engine) DeleteHost(_ context.Context, ref string, ifRevision uint64) error {
-	return e.hosts.remove(ref, ifRevision)
+func (e *Engine) DeleteHost(_ context.Context, ref string, ifRevision uint64, force bool) error {
+	return e.hosts.remove(ref, ifRevision, force)
 }
 
 func (e *Engine) WaitHost(ctx context.Context, id string) (engine.HostView, error) {

@@ -24,6 +24,7 @@ type records[R, V any] struct {
 	event   func(v *V) engine.Event
 	resolve func(r *R) error // turns names into ids, and checks the record; nil: nothing to do
 	removal func(r R) error  // why it cannot be deleted; nil: it always can
+	hard    bool             // it cannot be deleted while it is on switches, unless that is forced
 
 	rows []R // ordered by name
 }
@@ -141,7 +142,9 @@ func (t *records[R, V]) storeLocked(what string, r R) V {
 	return v
 }
 
-func (t *records[R, V]) remove(ref string, ifRevision uint64) error {
+// remove deletes a record. While the switches have something of it, it stays listed as deleting. A kind
+// with hard deletions refuses that unless it is forced.
+func (t *records[R, V]) remove(ref string, ifRevision uint64, force bool) error {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
 
@@ -159,10 +162,31 @@ func (t *records[R, V]) remove(ref string, ifRevision uint64) error {
 		}
 	}
 
-	t.rows = slices.Delete(t.rows, i, i+1)
+	id, name := t.ident(&r)
+	if !t.e.leaving[*id] {
+		t.dropLocked(*id)
+		return nil
+	}
+
+	if t.hard && !force {
+		return conflict("", "host %q cannot be reached, and may have something of ours", name)
+	}
+	t.e.deleting[*id] = true
 	v := t.view(r)
-	t.e.publishLocked("deleted", t.event(&v))
+	t.e.publishLocked("updated", t.event(&v))
 	return nil
+}
+
+// dropLocked drops the record with an id, if there is one.
+func (t *records[R, V]) dropLocked(id string) {
+	i, err := t.findLocked(id)
+	if err != nil {
+		return
+	}
+
+	v := t.view(t.rows[i])
+	t.rows = slices.Delete(t.rows, i, i+1)
+	t.e.publishLocked("deleted", t.event(&v))
 }
 
 // wait reads a view until it is no longer pending, or ctx ends.

@@ -104,7 +104,7 @@ func (e *Engine) UpdateService(
 }
 
 func (e *Engine) DeleteService(_ context.Context, ref string, ifRevision uint64) error {
-	return e.services.remove(ref, ifRevision)
+	return e.services.remove(ref, ifRevision, false)
 }
 
 func (e *Engine) WaitService(ctx context.Context, id string) (engine.ServiceView, error) {
