@@ -142,7 +142,17 @@ func (s *server) logRequest(c echo.Context, took time.Duration) {
 	}
 	s.log.Log(context.WithoutCancel(c.Request().Context()), level, "request",
 		"id", c.Response().Header().Get(echo.HeaderXRequestID), "method", method, "path", path(c),
-		"status", status, "duration", took, "remote", c.Request().RemoteAddr)
+		"status", status, "duration", took, "remote", c.Request().RemoteAddr,
+		"actor", actorOf(c))
+}
+
+// actorOf returns the name of who sent a request, "" if that is not known.
+func actorOf(c echo.Context) string {
+	if about := requestOf(c); about != nil {
+		return about.Actor.Name
+	}
+
+	return ""
 }
 
 // path returns the request's path. It hides the secret of a token that was sent in place of its
