@@ -54,7 +54,7 @@ func (e *Engine) serviceViewLocked(s store.Service) engine.ServiceView {
 	}
 
 	for _, f := range e.flows.rows {
-		if f.TapID == s.ID {
+		if f.TapID == s.ID && !e.deleting[f.ID] {
 			v.FlowCount++
 		}
 	}

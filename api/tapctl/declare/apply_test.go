@@ -370,7 +370,7 @@ func TestApplyBesideOthers(t *testing.T) {
 			require.Regexp(t, "changed by somebody else|changed meanwhile",
 				d.Fails(cli.ExitFailed, "apply -f", file))
 
-			require.Contains(t, d.Must("tap-flow-show web"), "direction   OUT")
+			require.Contains(t, d.Must("tap-flow-show web"), "direction    OUT")
 			require.Contains(t, d.Must("apply -f", file), "tap-flow/web updated (direction)")
 		})
 	}

@@ -118,7 +118,7 @@ func TestDeletionsThatSwitchesHaveNotFollowed(t *testing.T) {
 	code, stdout, stderr := d.Run("delete --wait 10ms -f", d.File(lab))
 	require.Equal(t, cli.ExitPending, code)
 	require.Contains(t, stdout, "tap-flow/web deleted\n")
-	require.Contains(t, stderr, `tap flow "web" is being deleted: not all switches have dropped it yet`)
+	require.Contains(t, stderr, `tap flow "web" is being deleted: host h1 cannot be reached and may still copy`)
 }
 
 func TestAnApplySetIsEmptied(t *testing.T) {

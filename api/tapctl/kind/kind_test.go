@@ -98,7 +98,7 @@ func TestWriteOfSeveralForms(t *testing.T) {
 
 	require.Empty(t, write(format.Style{Format: "table"}))
 	require.Equal(t, "1\n2\n", write(format.Style{Format: "id"}, web, wire))
-	require.Contains(t, write(format.Style{Format: "table"}, web), "guest_name  vm1\n")
+	require.Contains(t, write(format.Style{Format: "table"}, web), "guest_name   vm1\n")
 	require.Contains(t, write(format.Style{Format: "table"}, web, wire), "vm1/02:00")
 	require.Equal(t, 1, strings.Count(write(format.Style{Format: "yaml"}, web, wire), "\n---\n"))
 

@@ -184,7 +184,7 @@ func TestDeleteWaitsForTheSwitches(t *testing.T) {
 
 			code, stdout, stderr := d.Run("tap-flow-delete sw --wait 10ms -o " + output)
 			require.Equal(t, cli.ExitPending, code, stderr)
-			require.Contains(t, stderr, `tap flow "sw" is being deleted: not all switches have dropped it yet`)
+			require.Contains(t, stderr, `tap flow "sw" is being deleted: host h1 cannot be reached and may still copy`)
 			require.Equal(t, map[string]string{
 				"table": "tap flow \"sw\" deleted\n", "json": "", "id": "sw\n",
 			}[output], stdout)
