@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -140,7 +141,7 @@ func describeGuestNICs(guest *tap.Guest) string {
 
 	var list []string
 	for _, n := range guest.NICs {
-		text := n.MAC.String()
+		text := cmp.Or(n.MAC.String(), "one of unknown address")
 		for _, ip := range n.IPs {
 			text += " " + ip.String()
 		}

@@ -172,6 +172,17 @@ func TestPlanPath(t *testing.T) {
 			s.Guests[0].NICs[0].Locations[0].Down = "link_state is down"
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
+		{name: "source-without-address", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.Guests[0].NICs[0].MAC = tap.MAC{}
+			s.flow(tap.Flow{ID: "f1", TapID: "t1", Type: tap.FlowVNIC, GuestID: "g1", Direction: tap.Both})
+		}, steps: []step{
+			{"its address is known", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
+				{MAC: nicMAC(1), Locations: []tap.Location{on("a", "br0", "vnet1")}}}}}}},
+			{"another NIC is there", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
+				{MAC: nicMAC(1), Locations: []tap.Location{on("a", "br0", "vnet1")}},
+				{MAC: nicMAC(2), Locations: []tap.Location{on("a", "br0", "vnet2")}}}}}}},
+		}},
 		{name: "source-evacuated", scene: func(s *scene) {
 			*s = *remote(s.t)
 			s.host("c")

@@ -104,13 +104,16 @@ func (w *world) vnicSource(f *tap.Flow) source {
 		return source{resolution: w.absent(because(tap.CodeGuestAbsent,
 			"guest %s is not seen on any host", f.GuestID))}
 	}
-	at := slices.IndexFunc(guest.NICs, func(n tap.NIC) bool { return n.MAC == f.MAC })
-	if at < 0 {
+	nic := sourceNIC(guest, f)
+	if nic == nil && f.MAC.IsZero() {
+		return source{resolution: w.absent(because(tap.CodeSourceUnknown,
+			"the tap flow names no address, and guest %s has %d NICs", guest.Name, len(guest.NICs)))}
+	}
+	if nic == nil {
 		return source{resolution: w.absent(because(tap.CodeSourceUnknown,
 			"NIC %s of guest %s is not seen on any host", f.MAC, guest.Name))}
 	}
 
-	nic := &guest.NICs[at]
 	s := source{places: w.nicPlaces(nic)}
 	switch {
 	case nic.Disputed != "":
@@ -120,6 +123,20 @@ func (w *world) vnicSource(f *tap.Flow) source {
 			"NIC %s of guest %s is not plugged on any host", f.MAC, guest.Name))
 	}
 	return s
+}
+
+// sourceNIC finds the NIC that a flow means. A flow without an address was made for the only NIC of
+// its guest while the address of that NIC was not known.
+func sourceNIC(guest *tap.Guest, f *tap.Flow) *tap.NIC {
+	for i := range guest.NICs {
+		if guest.NICs[i].MAC == f.MAC {
+			return &guest.NICs[i]
+		}
+	}
+	if f.MAC.IsZero() && len(guest.NICs) == 1 {
+		return &guest.NICs[0]
+	}
+	return nil
 }
 
 // nicPlaces are the places of a NIC, sorted. A place on a host that cannot be reached counts only
