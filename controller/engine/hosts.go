@@ -111,6 +111,9 @@ func (e *Engine) observe(h *host, r session.Report) {
 		return // Deleted meanwhile.
 	}
 	before := h.Report
+	if !r.Connected {
+		r.Paths = before.Paths // They are as they were last measured.
+	}
 	h.Report = r
 	h.NoteSince(&before, time.Now())
 
@@ -124,6 +127,9 @@ func (e *Engine) observe(h *host, r session.Report) {
 		if r.Connected { // The switch may be another release, or have other modules.
 			h.Observed.Host.NoGRE = ""
 		}
+	}
+	if r.Connected && !maps.Equal(r.Paths, before.Paths) {
+		e.planning.MarkHost(h.ID)
 	}
 	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {
 		e.compareNICs(h)

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -42,11 +43,22 @@ func NewHost(id string) Host {
 func (h *Host) Topology() tap.Host {
 	out := h.Observed.Host
 	out.Connected = h.Report.Connected
+	out.Paths = paths(h.Report.Paths)
 	out.NICs = slices.Clone(out.NICs)
 	for i := range out.NICs {
 		out.NICs[i].SeenMAC = h.SeenMAC[out.NICs[i].Name]
 	}
 	return out
+}
+
+// paths lists the largest frames that pass the tunnel to other hosts, sorted by address.
+func paths(measured map[netip.Addr]uint32) []tap.Path {
+	var all []tap.Path
+	for addr, frame := range measured {
+		all = append(all, tap.Path{Addr: addr, Frame: frame})
+	}
+	slices.SortFunc(all, func(a, b tap.Path) int { return a.Addr.Compare(b.Addr) })
+	return all
 }
 
 // CurrentHealth works out how the host stands now. What is wrong with its hypervisor is added to the reason of a ready
