@@ -22,13 +22,13 @@ const (
 	CodeSwitchFailed     tap.Code = "switch_failed"     // the switch reports an error, or somebody else interferes
 	CodeSwitchWaiting    tap.Code = "switch_waiting"    // OpenFlow, a probe or a port is awaited
 	CodeMayStillCopy     tap.Code = "may_still_copy"    // a switch that held something cannot be read back
-	CodeGuestOff         tap.Code = "guest_off"
-	CodeGuestAbsent      tap.Code = "guest_absent"     // no hypervisor has the guest
-	CodeNICPlugging      tap.Code = "tap_nic_plugging" // the hypervisor is at it
-	CodeNICPlugged       tap.Code = "tap_nic_plugged"  // the hypervisor has done it; the switch does not show it yet
-	CodeLibvirtFailed    tap.Code = "libvirt_failed"   // libvirt refuses, or cannot be reached
-	CodeLibvirtUnasked   tap.Code = "libvirt_unasked"  // libvirt of some host has not answered yet
-	CodePluginFailed     tap.Code = "plugin_failed"    // the plugin's process is away, silent or wrong
+	CodeGuestOff         tap.Code = "guest_off"         // the guest is switched off
+	CodeGuestAbsent      tap.Code = "guest_absent"      // no hypervisor has the guest
+	CodeNICPlugging      tap.Code = "tap_nic_plugging"  // the hypervisor is at it
+	CodeNICPlugged       tap.Code = "tap_nic_plugged"   // the hypervisor has done it; the switch does not show it yet
+	CodeLibvirtFailed    tap.Code = "libvirt_failed"    // libvirt refuses, or cannot be reached
+	CodeLibvirtUnasked   tap.Code = "libvirt_unasked"   // libvirt of some host has not answered yet
+	CodePluginFailed     tap.Code = "plugin_failed"     // the plugin's process is away, silent or wrong
 )
 
 // Ready is the health of what stands.
