@@ -41,10 +41,10 @@ func eventually(t *testing.T, condition func() error) {
 func TestNetworkChanges(t *testing.T) {
 	l := lab.Start(t, 2)
 	h1, h2 := l.Hosts[0], l.Hosts[1]
-	ctx := deadline(t)
 	passes(t, h1, h2)
 
 	t.Run("management link", func(t *testing.T) {
+		ctx := deadline(t)
 		reach := func() error {
 			dial, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
@@ -64,6 +64,7 @@ func TestNetworkChanges(t *testing.T) {
 	})
 
 	t.Run("rebuilt host", func(t *testing.T) {
+		ctx := deadline(t)
 		mac, err := h2.Rebuild(ctx)
 		must(t, err)
 		shown := get(t, h2, "Interface", lab.UnderlayBridge, "mac_in_use")
@@ -75,6 +76,7 @@ func TestNetworkChanges(t *testing.T) {
 
 	for name, vlans := range map[string][]int{"VLAN": {7}, "two VLANs": {8, 9}} {
 		t.Run(name, func(t *testing.T) {
+			ctx := deadline(t)
 			wire, err := l.Fabric.Capture("underlay-h1", lab.CaptureConfig{Direction: lab.In})
 			must(t, err)
 			t.Cleanup(func() { must(t, wire.Close()) })
@@ -103,6 +105,7 @@ func TestNetworkChanges(t *testing.T) {
 	}
 
 	t.Run("underlay MTU", func(t *testing.T) {
+		ctx := deadline(t)
 		large := []string{"-s", "4000", "-M", "do"}
 		for _, h := range l.Hosts {
 			must(t, h.SetUnderlayMTU(ctx, 9000))
@@ -119,6 +122,7 @@ func TestNetworkChanges(t *testing.T) {
 	})
 
 	t.Run("routing guest", func(t *testing.T) {
+		ctx := deadline(t)
 		router, err := h1.AddGuest(ctx, "router", lab.GuestNIC{
 			Bridge: lab.UnderlayBridge, IP: netip.MustParsePrefix("10.210.0.254/24"),
 		})
