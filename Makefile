@@ -44,6 +44,7 @@ deps: deps-demo
 .PHONY: build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./,$(COMMANDS))
+	@chmod go-w $(addprefix bin/,$(notdir $(COMMANDS))) # A plugin that others may write is refused.
 
 .PHONY: demo
 demo: deps-demo build
