@@ -103,11 +103,13 @@ func hosts(e Hosts) kind {
 	type view = engine.HostView
 
 	return &resource[view, api.Host, api.HostCreate, api.HostPatch]{
-		kind:     "host",
-		get:      e.Host,
-		create:   creating(convert.NewHost, e.CreateHost),
-		update:   updating(e.UpdateHost, convert.EditHost),
-		remove:   e.DeleteHost,
+		kind:   "host",
+		get:    e.Host,
+		create: creating(convert.NewHost, e.CreateHost),
+		update: updating(e.UpdateHost, convert.EditHost),
+		remove: func(ctx context.Context, ref string, ifRevision uint64) error {
+			return e.DeleteHost(ctx, ref, ifRevision, false)
+		},
 		wait:     e.WaitHost,
 		json:     convert.Host,
 		id:       hostID,

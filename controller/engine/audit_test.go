@@ -38,6 +38,7 @@ func TestChangesAreAuditedBeforeTheyAreStored(t *testing.T) {
 	must(r.e.UpdateService(ctx, "ids", 0, enable))(t)
 	must(r.e.UpdateService(ctx, "ids", 0, enable))(t) // changes nothing
 	require.NoError(t, r.e.DeleteService(ctx, "ids", 0))
+	require.NoError(t, r.e.WaitGone(ctx, s.ID))
 
 	var told []string
 	for _, c := range n.changes {

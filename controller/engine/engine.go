@@ -34,7 +34,10 @@ type Engine struct {
 	turns   *session.Turns // of hosts that are brought up
 	schemas client.Schemas // of all switches
 	models  vswitch.Models
-	running sync.WaitGroup // sessions
+	running sync.WaitGroup // sessions, and finish
+
+	finishWake chan struct{} // holds at most one
+	started    time.Time
 
 	// write is held by changes of intent, while they are checked, stored and taken over.
 	write writeLock
@@ -51,12 +54,13 @@ type Engine struct {
 	switches  switches
 	planning  *planning.Queue
 	standing  *standing.Table
-	hosts     hosts            // registered, and running
-	byDPID    map[uint64]*host // the same, by the datapath id of their tap bridge
-	retiring  map[string]*host // deleted, and still being stripped; by id
-	mirror    plugin.Mirror    // nil while the plugin is away
-	asked     time.Time        // since when the plugin owes an answer to who it is; zero if it owes none
-	published sets.Set         // ids of guests that watchers know
+	hosts     hosts             // registered, and running
+	byDPID    map[uint64]*host  // the same, by the datapath id of their tap bridge
+	retiring  map[string]*host  // deleted, and still being stripped; by id
+	mirror    plugin.Mirror     // nil while the plugin is away
+	asked     time.Time         // since when the plugin owes an answer to who it is; zero if it owes none
+	published sets.Set          // ids of guests that watchers know
+	finishing standing.Affected // have left the switches, which is not written down yet; see finish.go
 }
 
 // New loads the intent and returns an engine that is not running yet.
@@ -76,7 +80,9 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		places.ClaimGuest(g, true)
 	}
 	for _, s := range in.Services.ByID {
-		places.ClaimService(&s.Service, true)
+		if !s.Deleting {
+			places.ClaimService(&s.Service, true)
+		}
 	}
 
 	e := &Engine{
@@ -89,6 +95,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
 		intent: in, places: places, standing: standing.New(in, places, config.Hypervisor != nil),
 		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{}, published: sets.Set{},
+		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1), started: time.Now(),
 	}
 	e.planning = planning.New(in, places, e.hosts)
 	for id := range in.Guests.ByID {
@@ -105,6 +112,7 @@ func (e *Engine) Run(ctx context.Context) {
 		e.startHost(h)
 	}
 	e.mu.Unlock()
+	e.running.Go(func() { e.finish(ctx) })
 
 	e.running.Go(func() { e.storeLessons(ctx) })
 	e.config.Plugin.Run(ctx, e.feed)

@@ -146,7 +146,11 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 		}
 		f.Flow = *checked.Flow
 	}
-	if err := save(ctx, e, e.intent.Flows, &f, before, e.commitAnnounced(&f)); err != nil {
+	commit := e.commitAnnounced(&f)
+	if f.Enabled != before.Enabled {
+		commit = e.withHold(intent.FlowRef(f.ID), f.Enabled, commit)
+	}
+	if err := save(ctx, e, e.intent.Flows, &f, before, commit); err != nil {
 		return view.Flow{}, err
 	}
 	return e.tookFlow(&f, before), nil
@@ -183,30 +187,6 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 		e.publishRef(intent.ServiceRef(before.TapID))
 	}
 	return v
-}
-
-// DeleteFlow deletes a tap flow.
-func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64) error {
-	e.write.Lock()
-	defer e.write.Unlock()
-	f, _, err := begin(e, e.intent.Flows, name, ifRevision)
-	if err != nil {
-		return err
-	}
-	if err := erase(ctx, e, e.intent.Flows, f, e.commitAnnounced(nil)); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	v := e.flowView(f)
-	e.intent.Flows.Remove(f.ID)
-	e.intent.FlowsOfService.Remove(f.TapID, f.ID)
-	e.forget(intent.FlowRef(f.ID))
-	e.settle(f.ID)
-	e.wakeLeft()
-	e.events.Publish(events.Event{Type: "deleted", Flow: &v})
-	e.publishRef(intent.ServiceRef(f.TapID))
-	return nil
 }
 
 // WaitFlow does for a tap flow what WaitService does for a tap service.

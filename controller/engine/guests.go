@@ -242,11 +242,14 @@ func (e *Engine) unused(id, what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.intent.Services.ByID {
-		if s.TargetID == id {
+		if s.TargetID == id && !s.Deleting {
 			return view.Errorf(view.Conflict, "", "%s is the destination of tap service %s; delete that first", what, s.Name)
 		}
 	}
 	for _, f := range e.intent.Flows.ByID {
+		if f.Deleting {
+			continue
+		}
 		if f.Type == tap.FlowVNIC && f.GuestID == id || f.Type == tap.FlowVSwitch && f.HostID == id {
 			return view.Errorf(view.Conflict, "", "%s is the source of tap flow %s; delete that first", what, f.Name)
 		}

@@ -92,6 +92,9 @@ func TestHealth(t *testing.T) {
 	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
 	r.idle()
 	_, flow = health()
+	assert.Equal(t, view.Pending(view.CodeMayStillCopy, "the switch of host h1 is being changed, and may still copy"), flow)
+	r.report("h1", plugged, nil)
+	_, flow = health()
 	assert.Equal(t, view.Health{State: tap.StateDisabled}, flow)
 
 	r.report("h1", hostSnapshot(t, switchtest.Bridge{Name: "brtap"}), nil)
@@ -291,16 +294,25 @@ func TestWaitDisabled(t *testing.T) {
 	defer cancel()
 	v, err := r.e.WaitFlow(short, "f1")
 	assert.ErrorIs(t, err, context.DeadlineExceeded, "the switch still has it")
-	assert.Equal(t, tap.StateDisabled, v.State)
+	assert.Equal(t, tap.StatePending, v.State)
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
-	must(r.e.WaitFlow(t.Context(), "f1"))(t)
+	assert.Equal(t, tap.StateDisabled, must(r.e.WaitFlow(t.Context(), "f1"))(t).State)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = true; return nil }))(t)
+	r.idle()
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	must(r.e.UpdateService(t.Context(), "col", 0, disable))(t)
 	r.idle()
 	r.lose("h1", "away")
-	must(r.e.WaitService(t.Context(), "col"))(t)
+	again, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	away, err := r.e.WaitService(again, "col")
+	assert.ErrorIs(t, err, context.DeadlineExceeded, "nobody knows")
+	assert.Equal(t, view.Pending(view.CodeMayStillCopy, "host h1 cannot be reached and may still copy"), away.Health)
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	assert.Equal(t, tap.StateDisabled, must(r.e.WaitService(t.Context(), "col"))(t).State)
 }
 
-// TestWaitGone: waiting for something deleted ends when the switch has dropped what it had there, or cannot be asked.
+// TestWaitGone: waiting for something deleted ends when the switch was read back without what it had there.
 func TestWaitGone(t *testing.T) {
 	r, s, f := newWorld(t)
 	r.ready(s)
@@ -323,10 +335,14 @@ func TestWaitGone(t *testing.T) {
 	r.idle()
 	assert.ErrorIs(t, gone(s.ID, 20*time.Millisecond), context.DeadlineExceeded, "what it had when it was disabled still stands")
 	r.lose("h1", "away")
-	assert.NoError(t, gone(s.ID, patience), "what cannot be reached is not waited for")
+	assert.ErrorIs(t, gone(s.ID, 20*time.Millisecond), context.DeadlineExceeded, "nobody knows")
+	r.report("h1", hostSnapshot(t), nil)
+	assert.NoError(t, gone(s.ID, patience))
 
 	id := must(r.e.Host("h1"))(t).ID
 	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0, false))
+	assert.ErrorIs(t, gone(id, 20*time.Millisecond), context.DeadlineExceeded, "it is being cleaned")
+	r.strip(id)
 	assert.NoError(t, gone(id, patience), "its session has ended")
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()

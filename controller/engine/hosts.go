@@ -25,7 +25,7 @@ import (
 
 // startHost begins a session with a host. The caller holds mu.
 func (e *Engine) startHost(record *store.Host) {
-	if e.ctx == nil || e.hosts[record.ID] != nil {
+	if e.ctx == nil || e.hosts[record.ID] != nil || e.retiring[record.ID] != nil {
 		return // Run starts it; or has.
 	}
 	ctx, stop := context.WithCancel(e.ctx)
@@ -49,24 +49,39 @@ func (e *Engine) startHost(record *store.Host) {
 		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
 	})
 	h.Observed = e.observer.Observe(record, e.lessons.known[h.ID], nil, e.places.Claimed)
-	e.identifyLocked(h.ID, &inventory.Observation{}, &h.Observed)
+	if !record.Deleting {
+		e.identifyLocked(h.ID, &inventory.Observation{}, &h.Observed)
+	}
+	h.Retiring = record.Deleting
 	h.Health = h.CurrentHealth()
-	e.hosts[h.ID] = h
 	e.standing.AddHost(&h.Host)
-	e.byDPID[h.session.DatapathID()] = h
-	e.planning.MarkHost(h.ID)
+	if h.Retiring {
+		e.retiring[h.ID] = h
+		h.session.Retire()
+	} else {
+		e.hosts[h.ID] = h
+		e.byDPID[h.session.DatapathID()] = h
+		e.planning.MarkHost(h.ID)
+	}
 	if e.config.imagined {
 		return
 	}
+
 	e.running.Go(func() {
 		defer stop()
 		h.session.Run(ctx)
-		e.stripped(h)
+		if ctx.Err() == nil {
+			e.stripped(h)
+		}
 	})
-	e.manage(ctx, h, record)
+	if !h.Retiring {
+		e.manage(ctx, h, record)
+	}
+	e.publishRefs(e.standing.JudgeLeaving(h.ID))
 }
 
-// stopHost forgets a host's session; its caller stops or retires it. The caller holds mu.
+// stopHost forgets what is seen on a host, and what is planned for it. Its caller stops or retires the session. The caller
+// holds mu.
 func (e *Engine) stopHost(h *host) {
 	if h.unmanage != nil {
 		h.unmanage() // Nothing is to be plugged into a bridge that goes.
@@ -79,16 +94,6 @@ func (e *Engine) stopHost(h *host) {
 	e.replaceDomains(h.ID, h.Guests.Guests, nil)
 	e.book.ForgetHost(h.ID)
 	e.planning.MarkHost(h.ID)
-}
-
-// stripped tells who waits for the end of a deleted host.
-func (e *Engine) stripped(h *host) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.retiring[h.ID] == h {
-		delete(e.retiring, h.ID)
-		e.events.Touch(h.ID)
-	}
 }
 
 // probed hands the answer to a probe to the session that sent it.
@@ -108,7 +113,8 @@ func (e *Engine) observe(h *host, r session.Report) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.hosts[h.ID] != h {
-		return // Deleted meanwhile.
+		e.observeRetiring(h, r)
+		return
 	}
 	before := h.Report
 	if !r.Connected {
@@ -138,8 +144,25 @@ func (e *Engine) observe(h *host, r session.Report) {
 	affected := standing.Affected{}
 	e.standing.AddAffectedByReport(h.ID, &before, &r, affected)
 	e.judgeAll(affected)
+	if r.Connected != before.Connected {
+		e.publishRefs(e.standing.JudgeLeaving(h.ID))
+	}
 	e.judgeHost(h)
 	e.wakeLeft()
+}
+
+// observeRetiring takes in what the session of a deleted host reports: whether the host can be reached. The caller holds mu.
+func (e *Engine) observeRetiring(h *host, r session.Report) {
+	if e.retiring[h.ID] != h {
+		return // It was stripped, or is registered again.
+	}
+	before := h.Report
+	h.Report.Connected, h.Report.Problem = r.Connected, r.Problem
+	h.NoteSince(&before, time.Now())
+	if r.Connected != before.Connected {
+		e.publishRefs(e.standing.JudgeLeaving(h.ID))
+	}
+	e.judgeHost(h)
 }
 
 // observed takes in a snapshot that shows something new of ports, NICs or tunnels. What stands of the host's program is as

@@ -8,12 +8,9 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
-	"time"
 
-	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
-	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -46,9 +43,13 @@ func (e *Engine) hostView(record *store.Host) view.Host {
 	v.SystemID = cmp.Or(record.SystemID, e.lessons.known[record.ID].SystemID)
 	h := e.hosts[record.ID]
 	if h == nil {
+		h = e.retiring[record.ID]
+	}
+	if h == nil {
 		return v
 	}
 	v.Health, v.Connected = h.Health, h.Report.Connected
+	v.MayStillCopy = e.mayStillCopy(h.ID)
 	v.TunnelIP, v.Wires = h.Observed.Host.TunnelIP, h.Observed.Host.Wires
 	for _, b := range h.Observed.Host.Bridges {
 		v.Bridges = append(v.Bridges, b.Name)
@@ -121,7 +122,10 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	e.write.Lock()
 	defer e.write.Unlock()
 	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
-	if h.ID == "" {
+	tombstone := e.tombstone(&h)
+	if tombstone != nil && h.ID == "" {
+		h.ID = tombstone.ID // Services and flows that may still copy there are known by it.
+	} else if h.ID == "" {
 		h.ID = newID()
 	} else if err := intent.CheckWord("id", h.ID); err != nil {
 		return view.Host{}, err
@@ -129,17 +133,21 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	e.mu.Lock()
 	other := e.intent.Hosts.Find(h.ID)
 	e.mu.Unlock()
-	if other != nil {
+	if other != nil && other != tombstone {
 		return view.Host{}, view.Errorf(view.Conflict, "id", "host %q already exists", h.ID)
 	}
 	if err := e.checkHost(&h); err != nil {
 		return view.Host{}, err
 	}
-	if err := save(ctx, e, e.intent.Hosts, &h, nil, e.commit); err != nil {
+	if err := save(ctx, e, e.intent.Hosts, &h, tombstone, e.commit); err != nil {
 		return view.Host{}, err
 	}
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if tombstone != nil {
+		e.abandonTombstone(tombstone)
+	}
 	e.intent.Hosts.Put(&h)
 	e.startHost(&h)
 	return e.publishHost(&h, "created"), nil
@@ -219,132 +227,6 @@ func (e *Engine) tookHost(h, before *store.Host) view.Host {
 		e.renamed(h.ID)
 	}
 	return v
-}
-
-// unplugTime is how long the deletion of a host waits for its hypervisor to be done with tap NICs.
-const unplugTime = 10 * time.Second
-
-// DeleteHost takes everything of ours off a host that nothing refers to, and forgets it. It waits a while for tap NICs that are
-// being plugged or unplugged there, as after the deletion of a service.
-func (e *Engine) DeleteHost(
-	ctx context.Context, name string, ifRevision uint64, _ bool,
-) error {
-	if err := e.untilUnplugged(ctx, name); err != nil {
-		return err
-	}
-	e.write.Lock()
-	defer e.write.Unlock()
-	h, _, err := begin(e, e.intent.Hosts, name, ifRevision)
-	if err != nil {
-		return err
-	}
-	if err := e.unused(h.ID, "host "+h.Name); err != nil {
-		return err
-	}
-	if s, nic := e.pluggedAt(h.ID); s != "" {
-		return view.Errorf(view.Conflict, "", "NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the NIC first", nic, s, h.Name)
-	}
-	if err := e.defined(h); err != nil {
-		return err
-	}
-	if err := erase(ctx, e, e.intent.Hosts, h, e.commit); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	v := e.hostView(h)
-	if running := e.hosts[h.ID]; running != nil {
-		seen := &running.Observed
-		refused := seen.Host.Observed && e.refusalLocked(h, seen.Identity, seen.Host.TunnelIP) != ""
-		e.stopHost(running)
-		if refused { // It is another host's switch: what stands there stays.
-			running.stop()
-		} else {
-			running.session.Retire()
-			e.retiring[h.ID] = running
-		}
-	}
-	e.learnLocked(h.ID, store.Learned{})
-	e.intent.Hosts.Remove(h.ID)
-	e.events.Publish(events.Event{Type: "deleted", Host: &v})
-	return nil
-}
-
-// untilUnplugged waits until the hypervisor of a host that could be deleted is done with its orders.
-func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
-	id, known := e.hostID(name)
-	if !known || e.unused(id, name) != nil {
-		return nil // Which is refused anyway.
-	}
-	ctx, cancel := context.WithTimeout(ctx, unplugTime)
-	defer cancel()
-	for {
-		changed, stopped := e.events.Changed(id)
-		if stopped || !e.unplugging(id) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return view.Errorf(view.Conflict, "", "libvirt of host %s is still plugging or unplugging the NIC of a tap service; try again in a moment", name)
-		}
-	}
-}
-
-// unplugging reports whether a host's hypervisor has something to do that changes whether the host can be deleted.
-func (e *Engine) unplugging(id string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	h := e.hosts[id]
-	if h == nil || h.orders == nil || h.Guests.Problem != "" {
-		return false
-	}
-	for _, g := range h.Guests.Guests {
-		if slices.ContainsFunc(g.Services, func(s string) bool { return e.intent.Services.ByID[s] == nil }) {
-			return true
-		}
-	}
-	for _, outcome := range h.Guests.NICs {
-		if outcome.State == hypervisor.Plugging {
-			return true
-		}
-	}
-	return h.Guests.Orders < e.standing.OrderNumber()
-}
-
-// pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if there is none. It would lose the
-// tap bridge with the host.
-func (e *Engine) pluggedAt(host string) (service, port string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.intent.Services.ByID {
-		for _, at := range e.places.Attachment(&s.Service).Locations {
-			if at.Host == host {
-				return s.Name, at.Port
-			}
-		}
-	}
-	return "", ""
-}
-
-// defined refuses to delete a host with a guest, perhaps off, whose definition has a tap NIC: it names the tap bridge, so that the
-// guest would not start there any more.
-func (e *Engine) defined(record *store.Host) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	h := e.hosts[record.ID]
-	if h == nil {
-		return nil
-	}
-	for _, g := range h.Guests.Guests {
-		for _, id := range g.Services {
-			if s := e.intent.Services.ByID[id]; s != nil {
-				return view.Errorf(view.Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
-					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
-			}
-		}
-	}
-	return nil
 }
 
 // WaitHost does for a host what WaitService does for a tap service.

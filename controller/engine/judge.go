@@ -56,10 +56,13 @@ func (e *Engine) leave(id intent.Ref, enabled bool) {
 	}
 }
 
-// wakeLeft wakes WaitGone and other callers whose objects have left the switches. No view shows that.
+// wakeLeft tells of services and flows whose objects have left the switches, and has that written down.
 func (e *Engine) wakeLeft() {
 	for _, id := range e.standing.Left() {
+		e.judge(id)
 		e.events.Touch(id.ID)
+		e.finishing[id] = struct{}{}
+		e.wakeFinish()
 	}
 }
 

@@ -42,10 +42,16 @@ func (e *Engine) outlook() forecast.Outlook {
 		put("guest", id, r.Name, record, view.Health{})
 	}
 	for id, r := range e.intent.Services.ByID {
+		if r.Deleting {
+			continue
+		}
 		put("tap_service", id, r.Name, r.Service, e.standing.Foresee(intent.ServiceRef(id)))
 		e.noteUser(out, intent.ServiceRef(id), r.Name)
 	}
 	for id, r := range e.intent.Flows.ByID {
+		if r.Deleting {
+			continue
+		}
 		put("tap_flow", id, r.Name, r.Flow, e.standing.Foresee(intent.FlowRef(id)))
 		e.noteUser(out, intent.FlowRef(id), r.Name)
 	}

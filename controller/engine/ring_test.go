@@ -230,6 +230,16 @@ func (r *ring) lose(name, problem string) {
 	r.idle()
 }
 
+// strip plays the session of a deleted host, which has taken everything off its switch.
+func (r *ring) strip(id string) {
+	r.t.Helper()
+	r.e.mu.Lock()
+	h := r.e.retiring[id]
+	r.e.mu.Unlock()
+	require.NotNil(r.t, h, "the host is being deleted")
+	r.e.stripped(h)
+}
+
 func (r *ring) program(name string) *reconcile.Desired {
 	h := r.running(name)
 	r.e.mu.Lock()
@@ -288,13 +298,18 @@ func (r *ring) tapBridge(s view.Service) switchtest.Bridge {
 // world is a ring with a host h1, its guests, and a disabled service col of guest g2 with an enabled flow of guest g1.
 func newWorld(t *testing.T) (*ring, view.Service, view.Flow) {
 	t.Helper()
-	r := newRing(t, store.NewMemory())
+	return newWorldIn(t, store.NewMemory())
+}
+
+func newWorldIn(t *testing.T, s store.Store) (*ring, view.Service, view.Flow) {
+	t.Helper()
+	r := newRing(t, s)
 	r.host("h1")
 	r.report("h1", hostSnapshot(t), nil)
-	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
+	service := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
 	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Enabled: true}}))(t)
 	r.idle()
-	return r, s, f
+	return r, service, f
 }
 
 func enable(s *store.Service) error  { s.Enabled = true; return nil }

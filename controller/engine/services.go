@@ -38,7 +38,7 @@ func (e *Engine) Service(ref string) (view.Service, error) {
 
 func (e *Engine) serviceView(s *store.Service) view.Service {
 	v := view.Service{
-		Service: *s, Health: e.standing.Health(intent.ServiceRef(s.ID)), FlowCount: len(e.intent.FlowsOfService[s.ID]),
+		Service: *s, Health: e.standing.Health(intent.ServiceRef(s.ID)), FlowCount: len(e.intent.FlowsTo(s.ID)),
 		Counters: e.book.Service(s.ID, time.Now()),
 	}
 	if s.Type == tap.ServiceHost {
@@ -135,7 +135,11 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 		return view.Service{}, view.Errorf(view.Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
 	}
 	if s.Service != before.Service {
-		if err := save(ctx, e, e.intent.Services, &s, before, e.commit); err != nil {
+		commit := committer(e.commit)
+		if s.Enabled != before.Enabled {
+			commit = e.withHold(intent.ServiceRef(s.ID), s.Enabled, commit)
+		}
+		if err := save(ctx, e, e.intent.Services, &s, before, commit); err != nil {
 			return view.Service{}, err
 		}
 	}
@@ -185,65 +189,15 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	return v
 }
 
-// DeleteService deletes a tap service that no flow feeds.
-func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint64) error {
-	e.write.Lock()
-	defer e.write.Unlock()
-	s, _, err := begin(e, e.intent.Services, name, ifRevision)
-	if err != nil {
-		return err
-	}
-	e.mu.Lock()
-	flows := e.intent.FlowsOfService[s.ID]
-	var some string
-	for id := range flows {
-		some = e.intent.Flows.ByID[id].Name
-	}
-	count := len(flows)
-	e.mu.Unlock()
-	switch count {
-	case 0:
-	case 1:
-		return view.Errorf(view.Conflict, "", "tap service %s is where tap flow %s goes; delete that first", s.Name, some)
-	default:
-		return view.Errorf(view.Conflict, "", "tap service %s still has %d tap flows, such as %s; delete them first", s.Name, count, some)
-	}
-	if err := erase(ctx, e, e.intent.Services, s, e.commit); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	v := e.serviceView(s)
-	e.intent.Services.Remove(s.ID)
-	e.places.ClaimService(&s.Service, false)
-	e.planning.MarkService(s.ID)
-	e.order()
-	if s.Type == tap.ServiceGuest {
-		e.relook(s.MAC, s.IfName)
-	}
-	e.forget(intent.ServiceRef(s.ID))
-	e.events.Publish(events.Event{Type: "deleted", Service: &v})
-	return nil
-}
-
-// forget drops what is known of a deleted service or flow, but for what it still has on the switches.
-func (e *Engine) forget(id intent.Ref) {
-	e.standing.Forget(id, e.planning.Last())
-	if id.Kind == tap.KindService {
-		e.book.ForgetService(id.ID)
-	} else {
-		e.book.ForgetFlow(id.ID)
-	}
-}
-
-// WaitGone waits until the switches have dropped what a deleted resource had there, as far as they can be reached. When ctx
-// ends before, it returns ctx's error.
+// WaitGone waits until a deleted resource has left the switches and the store. When ctx ends before, it returns ctx's error.
 func (e *Engine) WaitGone(ctx context.Context, id string) error {
 	_, err := wait(ctx, e, id, func() (struct{}, bool, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		leaves := e.standing.Leaves(intent.ServiceRef(id)) || e.standing.Leaves(intent.FlowRef(id))
-		return struct{}{}, !leaves && e.retiring[id] == nil, nil
+
+		service, flow := e.intent.Services.ByID[id], e.intent.Flows.ByID[id]
+		stays := service != nil && service.Deleting || flow != nil && flow.Deleting || e.retiring[id] != nil
+		return struct{}{}, !stays, nil
 	})
 	return err
 }

@@ -137,7 +137,7 @@ func (e *Engine) DeleteWire(ctx context.Context, wire string) error {
 	e.mu.Lock()
 	var user string
 	for _, f := range e.intent.Flows.ByID {
-		if f.WireID == wire {
+		if f.WireID == wire && !f.Deleting {
 			user = f.Name
 		}
 	}

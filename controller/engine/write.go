@@ -117,6 +117,9 @@ func begin[T any](e *Engine, c *intent.Collection[T], ref string, ifRevision uin
 	if err != nil {
 		return nil, copied, err
 	}
+	if c.Meta(before).Deleting {
+		return nil, copied, view.Errorf(view.Conflict, "", "%s %q is being deleted", c.Noun, ref)
+	}
 	if has := c.Meta(before).Revision; ifRevision != 0 && has != ifRevision {
 		return nil, copied, view.Errorf(view.Stale, "", "%s %q is at revision %d, not %d; read it again", c.Noun, ref, has, ifRevision)
 	}

@@ -51,7 +51,7 @@ func (s *Session) Run(ctx context.Context) {
 			connected := time.Now()
 			var retired bool
 			snapshot, retired, err = s.keep(ctx, conn, snapshot)
-			if retired || ctx.Err() != nil {
+			if retired && err == nil || ctx.Err() != nil {
 				return
 			}
 
@@ -81,10 +81,6 @@ func (s *Session) rest(ctx context.Context, pause time.Duration, err error) (off
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return nil, false
-	case <-s.retire:
-		s.log.Warn("host is removed while it cannot be reached: what stands there stays", "error",
-			err)
 		return nil, false
 	case offered = <-s.link.Offered():
 	case <-timer.C:

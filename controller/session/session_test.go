@@ -135,11 +135,26 @@ func TestRetire(t *testing.T) {
 	assert.False(t, k.Offer(nil), "nobody takes a connection any more")
 }
 
+// TestRetireUnreachable: a host that is removed while it cannot be reached is tried again until the session is given up.
 func TestRetireUnreachable(t *testing.T) {
 	k := keep(t, "unix:/nonexistent/db.sock")
 	k.await("a problem", func() bool { return k.last().Problem != "" })
 	assert.False(t, k.last().Connected)
 	k.Retire()
+	k.mu.Lock()
+	before := k.reports
+	k.mu.Unlock()
+	k.await("another attempt", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.reports > before+1
+	})
+	select {
+	case <-k.done:
+		t.Fatal("it was given up")
+	default:
+	}
+	k.stop()
 	ended(t, k)
 }
 

@@ -20,6 +20,10 @@ type Meta struct {
 	// AppliedBy names the apply set that created the record and may delete it; "" if it was created
 	// by hand.
 	AppliedBy string `json:"applied_by,omitempty"`
+
+	// Deleting says that the record was deleted, and stays until every switch was read back without
+	// what it had there.
+	Deleting bool `json:"deleting,omitempty"`
 }
 
 // Request identifies a creation.
@@ -96,4 +100,11 @@ type Learned struct {
 	// TunnelIP is the first address that external_ids:ovn-encap-ip of a host's switch showed, or one
 	// of tunnel_networks that it showed later; zero before.
 	TunnelIP netip.Addr `json:"tunnel_ip,omitzero"`
+}
+
+// Hold names the hosts whose switches may still have something of a disabled or deleted service or
+// flow. It has the id of that, and a record of its own so that the other's revision stays when the
+// switches have been read back.
+type Hold struct {
+	Hosts []string `json:"hosts"` // ids
 }

@@ -21,6 +21,9 @@ const (
 	StateProgrammed State = "programmed"
 	StateReady      State = "ready"
 	StateError      State = "error"
+	// StateDeleting is that of what was deleted while some switch may still have something of it. A
+	// planner never returns it.
+	StateDeleting State = "deleting"
 )
 
 // Status is what the planner says of one service or flow.

@@ -75,6 +75,9 @@ func (c *Collection[T]) place(name string) int {
 func (c *Collection[T]) CheckFree(id, name string) error {
 	if other := c.Find(name); other != nil {
 		if otherID, _ := c.Key(other); otherID != id {
+			if c.Meta(other).Deleting {
+				return view.Errorf(view.Conflict, "name", "%s %q (%s) is being deleted: some switch may still have something of it", c.Noun, name, otherID)
+			}
 			return view.Errorf(view.Conflict, "name", "%s %q already exists (%s)", c.Noun, name, otherID)
 		}
 	}

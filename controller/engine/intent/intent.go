@@ -16,6 +16,9 @@ type Intent struct {
 	Services *Collection[store.Service]
 	Flows    *Collection[store.Flow]
 
+	// Holds are the hosts that may still have something of a disabled or deleted service or flow, by its id.
+	Holds map[string][]string
+
 	FlowsOfService sets.Multimap[string, string]
 
 	// Learned is what switches had shown when the intent was loaded, by the id of the host or service.
@@ -32,6 +35,7 @@ func New() *Intent {
 			func(s *store.Service) (string, string) { return s.ID, s.Name }, func(s *store.Service) *store.Meta { return &s.Meta }),
 		Flows: newCollection(store.KindFlow, "tap flow",
 			func(f *store.Flow) (string, string) { return f.ID, f.Name }, func(f *store.Flow) *store.Meta { return &f.Meta }),
+		Holds:          map[string][]string{},
 		FlowsOfService: sets.Multimap[string, string]{},
 		Learned:        map[string]store.Learned{},
 	}
@@ -54,6 +58,8 @@ func Load(state store.State) (*Intent, error) {
 			var fact store.Learned
 			err = json.Unmarshal(r.Value, &fact)
 			in.Learned[r.ID] = fact
+		case store.KindHold:
+			err = in.loadHold(r)
 		case store.KindToken: // Of package access.
 		default:
 			err = fmt.Errorf("unknown kind; was it written by a newer version?")
@@ -67,6 +73,15 @@ func Load(state store.State) (*Intent, error) {
 		in.FlowsOfService.Add(f.TapID, f.ID)
 	}
 	return in, nil
+}
+
+func (in *Intent) loadHold(r store.Record) error {
+	var hold store.Hold
+	if err := json.Unmarshal(r.Value, &hold); err != nil {
+		return err
+	}
+	in.Holds[r.ID] = hold.Hosts
+	return nil
 }
 
 func addRecord[T any](c *Collection[T], r store.Record) error {
@@ -87,12 +102,54 @@ func (in *Intent) HostName(id string) string {
 	return id
 }
 
-// enabled reports whether there is a service or a flow of that id, and it is enabled.
+// Enabled reports whether there is a service or a flow of that id that is enabled and not being deleted.
 func (in *Intent) Enabled(id Ref) bool {
 	if id.Kind == tap.KindService {
 		s := in.Services.ByID[id.ID]
-		return s != nil && s.Enabled
+		return s != nil && s.Enabled && !s.Deleting
 	}
 	f := in.Flows.ByID[id.ID]
-	return f != nil && f.Enabled
+	return f != nil && f.Enabled && !f.Deleting
+}
+
+// Meta returns the common part of the record of a service or a flow; nil if there is no such one.
+func (in *Intent) Meta(id Ref) *store.Meta {
+	if id.Kind == tap.KindService {
+		if s := in.Services.ByID[id.ID]; s != nil {
+			return &s.Meta
+		}
+		return nil
+	}
+	if f := in.Flows.ByID[id.ID]; f != nil {
+		return &f.Meta
+	}
+	return nil
+}
+
+// Deleting reports whether a service or a flow is being deleted.
+func (in *Intent) Deleting(id Ref) bool {
+	meta := in.Meta(id)
+	return meta != nil && meta.Deleting
+}
+
+// Name is the name of a service or a flow; its id if there is no such one.
+func (in *Intent) Name(id Ref) string {
+	if id.Kind == tap.KindService {
+		if s := in.Services.ByID[id.ID]; s != nil {
+			return s.Name
+		}
+	} else if f := in.Flows.ByID[id.ID]; f != nil {
+		return f.Name
+	}
+	return id.ID
+}
+
+// FlowsTo returns the ids of the flows of a service that are not being deleted.
+func (in *Intent) FlowsTo(service string) (ids []string) {
+	for id := range in.FlowsOfService[service] {
+		if !in.Flows.ByID[id].Deleting {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

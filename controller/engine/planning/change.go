@@ -24,14 +24,14 @@ func (q *Queue) change(m marks) tap.Change {
 		}
 	}
 	for id := range m.services {
-		if s := q.intent.Services.ByID[id]; s != nil {
+		if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
 			c.Services = append(c.Services, s.Service)
 		} else {
 			c.Gone.Services = append(c.Gone.Services, id)
 		}
 	}
 	for id := range m.attachments {
-		if s := q.intent.Services.ByID[id]; s != nil {
+		if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
 			c.Attachments = append(c.Attachments, q.places.Attachment(&s.Service))
 		}
 	}
@@ -68,12 +68,12 @@ func (q *Queue) markAll(m *marks) {
 	}
 }
 
-// flow is a tap flow as the plugin is to know it; nil if there is none.
+// flow is a tap flow as the plugin is to know it; nil if there is none. What is being deleted is none.
 func (q *Queue) flow(id string) *tap.Flow {
 	if a := q.ahead[id]; a != nil {
 		return a.flow
 	}
-	if f := q.intent.Flows.ByID[id]; f != nil {
+	if f := q.intent.Flows.ByID[id]; f != nil && !f.Deleting {
 		return &f.Flow
 	}
 	return nil

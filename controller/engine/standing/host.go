@@ -28,6 +28,8 @@ type Host struct {
 	Stale   bool               // a later program was left out, and the plugin is asked for it again
 	Refused string             // why the plugin's latest program is not applied; "" if it is
 
+	Retiring bool // deleted: nothing is planned for it, and what it has is being taken off
+
 	Health view.Health
 	Since  map[string]time.Time // since when each owner is in its state, and the connection in its
 }
@@ -73,6 +75,11 @@ func (h *Host) CurrentHealth() view.Health {
 
 func (h *Host) switchHealth() view.Health {
 	switch {
+	case h.Retiring && h.Report.Connected:
+		return view.Health{State: tap.StateDeleting, Code: view.CodeMayStillCopy, Reason: "its switch is being cleaned"}
+	case h.Retiring:
+		return view.Health{State: tap.StateDeleting, Code: view.CodeMayStillCopy,
+			Reason: "it cannot be reached and may still copy; it is cleaned when it returns: " + h.Report.Problem}
 	case h.Report.Snapshot == nil && !h.Report.Connected:
 		return view.Pending(tap.CodeHostUnseen, "it was not reached yet: "+h.Report.Problem)
 	case !h.Report.Connected:

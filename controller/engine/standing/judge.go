@@ -70,6 +70,10 @@ func (t *Table) judge(id intent.Ref) (changed bool) {
 // assess says how a service or a flow stands. It sets ready where all that it needs stands.
 func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
 	switch {
+	case t.intent.Deleting(id):
+		return t.leavingHealth(id, tap.StateDeleting)
+	case !t.intent.Enabled(id) && t.Leaves(id):
+		return t.leavingHealth(id, tap.StatePending)
 	case !t.intent.Enabled(id):
 		return view.Disabled()
 	case t.Unanswered(id) || !v.Answered:
@@ -121,6 +125,8 @@ func StatusHealth(s tap.Status) view.Health {
 func (t *Table) Foresee(id intent.Ref) view.Health {
 	v := t.verdicts[id]
 	switch {
+	case !t.intent.Enabled(id) && t.leavesUnreachable(id):
+		return t.leavingHealth(id, tap.StatePending)
 	case !t.intent.Enabled(id):
 		return view.Disabled()
 	case v.Status.State != tap.StateProgrammed:

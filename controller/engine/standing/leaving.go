@@ -1,20 +1,81 @@
 package standing
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Leave remembers what a service or a flow that was just disabled or deleted has on the switches.
-func (t *Table) Leave(id intent.Ref) {
-	needs := slices.Concat(t.leaving[id], t.Needs(id))
+// anyOwner is the owner of a need of which only the host is known, as after a restart of the controller.
+const anyOwner = ""
+
+// Leave remembers what a service or a flow that was just disabled or deleted may have on the switches.
+func (t *Table) Leave(id intent.Ref) { t.leaving[id] = t.mayHave(id) }
+
+// collectLeaving adds what the plugin has planned for a service or a flow until it learned that it was disabled or deleted.
+func (t *Table) collectLeaving(id intent.Ref) {
+	if t.Leaves(id) {
+		t.leaving[id] = t.mayHave(id)
+	}
+}
+
+// mayHave is what a service or a flow may have on the switches: what it needs now, what it needed before and was not read
+// back as gone, and of a service what its flows have and where its NIC is.
+func (t *Table) mayHave(id intent.Ref) []tap.Need {
+	needs := slices.Concat(t.leaving[id], t.outdated[id], t.Needs(id))
 	if id.Kind == tap.KindService {
 		for flow := range t.intent.FlowsOfService[id.ID] {
-			needs = append(needs, t.Needs(intent.FlowRef(flow))...)
+			flow := intent.FlowRef(flow)
+			needs = slices.Concat(needs, t.outdated[flow], t.Needs(flow))
 		}
+		for _, h := range t.hosts {
+			if h.Program == nil {
+				continue
+			}
+			if _, stands := h.Program.Fingerprints[id.ID]; stands && t.intent.Deleting(id) {
+				needs = append(needs, tap.Need{Host: h.ID, Owner: id.ID}) // Its NIC stays while it is merely disabled.
+			}
+		}
+	}
+	slices.SortFunc(needs, compareNeeds)
+	return slices.Compact(needs)
+}
+
+func compareNeeds(a, b tap.Need) int {
+	if a.Host != b.Host {
+		return strings.Compare(a.Host, b.Host)
+	}
+	return strings.Compare(a.Owner, b.Owner)
+}
+
+// MayHold returns the ids of the hosts on which a service or a flow may have something, sorted.
+func (t *Table) MayHold(id intent.Ref) []string {
+	hosts := sets.Set{}
+	for _, need := range t.mayHave(id) {
+		hosts.Add(need.Host)
+	}
+	for h := range t.hosts {
+		if id.Kind != tap.KindService || t.hosts[h].Program == nil {
+			continue
+		}
+		if _, stands := t.hosts[h].Program.Fingerprints[id.ID]; stands {
+			hosts.Add(h)
+		}
+	}
+	return slices.Sorted(maps.Keys(hosts))
+}
+
+// restore notes hosts that may have something of a service or a flow, as it was stored before the controller started.
+func (t *Table) restore(id intent.Ref, hosts []string) {
+	needs := make([]tap.Need, 0, len(hosts))
+	for _, host := range hosts {
+		needs = append(needs, tap.Need{Host: host, Owner: anyOwner})
 	}
 	t.leaving[id] = needs
 }
@@ -28,34 +89,118 @@ func (t *Table) Leaves(id intent.Ref) bool {
 	return leaves
 }
 
-// Left returns the services and flows whose objects have left the switches since the last call.
+// Left returns the services and flows whose objects have left all switches since the last call. Their health may be another.
 func (t *Table) Left() (left []intent.Ref) {
-	for id := range t.leaving {
-		if t.gone(id) {
+	for id, needs := range t.leaving {
+		if t.Unanswered(id) {
+			continue
+		}
+		needs = slices.DeleteFunc(needs, t.gone)
+		if t.leaving[id] = needs; len(needs) == 0 {
 			delete(t.leaving, id)
 			left = append(left, id)
+		}
+	}
+	for id, needs := range t.outdated {
+		if t.Unanswered(id) {
+			continue
+		}
+		if needs = slices.DeleteFunc(needs, t.gone); len(needs) > 0 {
+			t.outdated[id] = needs
+		} else {
+			delete(t.outdated, id)
 		}
 	}
 	return left
 }
 
-// gone reports whether what a disabled or deleted service or flow had is off all switches that can be reached. Objects that
-// it shares with others must be as those need them.
-func (t *Table) gone(id intent.Ref) bool {
-	if t.Unanswered(id) {
+// gone reports whether a switch was read back without what an owner had there for a service or flow that no longer needs
+// it. Objects that the owner has for others must be as those need them.
+func (t *Table) gone(need tap.Need) bool {
+	h := t.hosts[need.Host]
+	switch {
+	case h == nil:
+		return true // It was stripped, or was never programmed.
+	case h.Retiring, !h.Report.Connected, h.Program == nil, h.Stale, h.Refused != "", h.Report.Program != h.Program:
+		return false
+	case need.Owner == anyOwner:
+		return h.settled()
+	}
+
+	held := slices.ContainsFunc(h.Program.Program.Held, func(o tap.Hold) bool { return o.Owner == need.Owner })
+	got, stays := h.Report.Owners[need.Owner]
+	return !held && !h.Report.Leaving[need.Owner] && (!stays || got.State != session.Busy)
+}
+
+// settled reports whether nothing on a switch is being changed or left as it is.
+func (h *Host) settled() bool {
+	if len(h.Report.Leaving) > 0 || len(h.Program.Program.Held) > 0 {
 		return false
 	}
-	for _, need := range t.leaving[id] {
-		h := t.hosts[need.Host]
-		if h == nil || !h.Report.Connected {
-			continue
-		}
-		if h.Stale || h.Report.Program != h.Program || h.Report.Leaving[need.Owner] {
-			return false
-		}
-		if got, stays := h.Report.Owners[need.Owner]; stays && got.State == session.Busy {
+	for _, got := range h.Report.Owners {
+		if got.State == session.Busy {
 			return false
 		}
 	}
 	return true
+}
+
+// leavingHealth is the health of a disabled or deleted service or flow of which something may still be on a switch.
+func (t *Table) leavingHealth(id intent.Ref, state tap.State) view.Health {
+	unreachable, changing := sets.Set{}, sets.Set{}
+	for _, need := range t.leaving[id] {
+		if h := t.hosts[need.Host]; h != nil && !h.Report.Connected {
+			unreachable.Add(t.intent.HostName(need.Host))
+		} else if h != nil {
+			changing.Add(t.intent.HostName(need.Host))
+		}
+	}
+
+	health := view.Health{State: state, Code: view.CodeMayStillCopy}
+	switch {
+	case len(unreachable) > 0:
+		health.Reason = hostList(unreachable) + " cannot be reached and may still copy"
+	case len(changing) > 0:
+		health.Reason = "the switch of " + hostList(changing) + " is being changed, and may still copy"
+	default:
+		health.Reason, health.Code = "it is being planned", view.CodePlanning
+	}
+	return health
+}
+
+// hostList names hosts in a sentence.
+func hostList(names sets.Set) string {
+	all := slices.Sorted(maps.Keys(names))
+	if len(all) == 1 {
+		return "host " + all[0]
+	}
+	return "hosts " + strings.Join(all, ", ")
+}
+
+// MayStillCopy returns the services and flows of which something may still be on a host, in no order.
+func (t *Table) MayStillCopy(host string) (ids []intent.Ref) {
+	for id, needs := range t.leaving {
+		if slices.ContainsFunc(needs, func(n tap.Need) bool { return n.Host == host }) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// JudgeLeaving judges the services and flows of which something may still be on a host, and returns those whose health is
+// another.
+func (t *Table) JudgeLeaving(host string) (changed []intent.Ref) {
+	for _, id := range t.MayStillCopy(host) {
+		changed = append(changed, t.Judge(id)...)
+	}
+	return changed
+}
+
+// leavesUnreachable reports whether something of a disabled or deleted service or flow may be on a switch that cannot be
+// reached.
+func (t *Table) leavesUnreachable(id intent.Ref) bool {
+	return slices.ContainsFunc(t.leaving[id], func(n tap.Need) bool {
+		h := t.hosts[n.Host]
+		return h != nil && !h.Report.Connected
+	})
 }

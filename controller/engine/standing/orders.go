@@ -25,7 +25,7 @@ func (t *Table) OrderNumber() uint64 { return t.orderList }
 func (t *Table) Orders() []hypervisor.Order {
 	list := []hypervisor.Order{}
 	for _, s := range t.intent.Services.Sorted() {
-		if s.Type != tap.ServiceGuest {
+		if s.Type != tap.ServiceGuest || s.Deleting {
 			continue
 		}
 		order := hypervisor.Order{Service: s.Service, Guest: hypervisor.Target{ID: s.TargetID}, Plug: s.Enabled}

@@ -3,12 +3,14 @@ package standing
 import (
 	"iter"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/sets"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -23,7 +25,8 @@ type Table struct {
 	needs    needIndex
 	unready  unreadySet
 	changed  map[intent.Ref]uint64     // changed at this revision, which the plugin has not answered yet
-	leaving  map[intent.Ref][]tap.Need // what disabled and deleted services and flows still have on the switches
+	leaving  map[intent.Ref][]tap.Need // what disabled and deleted services and flows may still have on the switches
+	outdated map[intent.Ref][]tap.Need // what the others needed before, and was not read back as gone
 
 	orderList uint64   // number of the last list of orders for the hypervisors
 	unasked   sets.Set // services about which some hypervisor has not answered yet
@@ -50,18 +53,26 @@ func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
 	t := &Table{
 		intent: in, places: places, plugged: plugged,
 		hosts: map[string]*Host{}, verdicts: map[intent.Ref]Verdict{}, needs: needIndex{},
-		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
+		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{}, outdated: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
 	}
-	for id := range in.Services.ByID {
-		t.verdicts[intent.ServiceRef(id)] = Verdict{}
+	for id, s := range in.Services.ByID {
+		t.load(intent.ServiceRef(id), &s.Meta)
 	}
-	for id := range in.Flows.ByID {
-		t.verdicts[intent.FlowRef(id)] = Verdict{}
+	for id, f := range in.Flows.ByID {
+		t.load(intent.FlowRef(id), &f.Meta)
 	}
 	for id := range t.verdicts {
 		t.judge(id)
 	}
 	return t
+}
+
+// load adds a service or a flow that was stored before the controller started.
+func (t *Table) load(id intent.Ref, meta *store.Meta) {
+	t.verdicts[id] = Verdict{}
+	if hosts, holds := t.intent.Holds[id.ID]; holds || meta.Deleting {
+		t.restore(id, hosts)
+	}
 }
 
 // AddHost adds a registered host, which is then changed in place.
@@ -108,9 +119,19 @@ func (t *Table) Take(s tap.Status) bool {
 		return false
 	}
 	t.needs.replace(id, v.Status.Needs, s.Needs)
+	t.noteOutdated(id, v.Status.Needs, s.Needs)
 	v.Status, v.Answered, v.ready = s, true, false
 	t.verdicts[id] = v
 	return true
+}
+
+// noteOutdated remembers what a service or a flow needed before and needs no longer, until it was read back as gone.
+func (t *Table) noteOutdated(id intent.Ref, before, now []tap.Need) {
+	for _, need := range before {
+		if !slices.Contains(now, need) && !slices.Contains(t.outdated[id], need) {
+			t.outdated[id] = append(t.outdated[id], need)
+		}
+	}
 }
 
 // MarkChanged notes that a service or a flow was changed by its user, of which the plugin learns at a revision: what it
@@ -129,35 +150,28 @@ func (t *Table) Unanswered(id intent.Ref) bool {
 }
 
 // Answered notes that the plugin has answered a change of a service or a flow.
-func (t *Table) Answered(id intent.Ref) { delete(t.changed, id) }
+func (t *Table) Answered(id intent.Ref) {
+	delete(t.changed, id)
+	t.collectLeaving(id)
+}
 
 // AnsweredUpTo notes that the plugin has answered all changes up to a revision, and adds those whose health may be another.
 func (t *Table) AnsweredUpTo(revision uint64, to Affected) {
 	for id, since := range t.changed {
 		if since <= revision {
-			delete(t.changed, id)
+			t.Answered(id)
 			to.Add(id)
 		}
 	}
 }
 
-// Forget drops what is known of a deleted service or flow, but for what it still has on the switches. The plugin learns
-// of the deletion at a revision.
-func (t *Table) Forget(id intent.Ref, revision uint64) {
-	t.Leave(id)
-	if id.Kind == tap.KindService { // Its NIC stays on the tap bridge while it is merely disabled.
-		for _, h := range t.hosts {
-			if h.Program == nil {
-				continue
-			}
-			if _, stands := h.Program.Fingerprints[id.ID]; stands {
-				t.leaving[id] = append(t.leaving[id], tap.Need{Host: h.ID, Owner: id.ID})
-			}
-		}
-	}
-	t.changed[id] = revision
+// Forget drops what is known of a service or a flow that is no longer stored.
+func (t *Table) Forget(id intent.Ref) {
 	t.needs.replace(id, t.Needs(id), nil)
 	delete(t.verdicts, id)
+	delete(t.changed, id)
+	delete(t.leaving, id)
+	delete(t.outdated, id)
 	delete(t.unasked, id.ID)
 	t.unready.remove(id)
 }
@@ -179,9 +193,9 @@ func (t *Table) Count() (hosts, flows, services view.Counts) {
 }
 
 // Sizes is how much a table holds of each kind.
-type Sizes struct{ Verdicts, Needs, Unanswered, Leaving, Unready int }
+type Sizes struct{ Verdicts, Needs, Unanswered, Leaving, Outdated, Unready int }
 
 // Sizes tells how much the table holds, by which tests see that nothing is left behind.
 func (t *Table) Sizes() Sizes {
-	return Sizes{len(t.verdicts), len(t.needs), len(t.changed), len(t.leaving), len(t.unready.members)}
+	return Sizes{len(t.verdicts), len(t.needs), len(t.changed), len(t.leaving), len(t.outdated), len(t.unready.members)}
 }

@@ -1,6 +1,10 @@
 package view
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
 
 // ErrorKind says what a caller may do about an [Error].
 type ErrorKind int
@@ -17,9 +21,10 @@ const (
 // Error is a request that was refused; nothing was changed.
 type Error struct {
 	Kind    ErrorKind
-	Field   string // JSON name of the field at fault, or ""
-	Message string // what is wrong, and what would be right
-	Err     error  // cause, or nil
+	Field   string   // JSON name of the field at fault, or ""
+	Message string   // what is wrong, and what would be right
+	Code    tap.Code // stable name of the reason; "" where Kind says all
+	Err     error    // cause, or nil
 }
 
 // Error implements error.

@@ -21,6 +21,7 @@ const (
 	CodeProgramRefused   tap.Code = "program_refused"   // the plugin's program breaks the contract
 	CodeSwitchFailed     tap.Code = "switch_failed"     // the switch reports an error, or somebody else interferes
 	CodeSwitchWaiting    tap.Code = "switch_waiting"    // OpenFlow, a probe or a port is awaited
+	CodeHostUnreachable  tap.Code = "host_unreachable"  // it may have something of ours, and only force deletes it
 	CodeMayStillCopy     tap.Code = "may_still_copy"    // a switch that held something cannot be read back
 	CodeGuestOff         tap.Code = "guest_off"         // the guest is switched off
 	CodeGuestAbsent      tap.Code = "guest_absent"      // no hypervisor has the guest

@@ -19,6 +19,8 @@ type Host struct {
 	TunnelIP   netip.Addr        // effective: the record's, else the learned one
 	Wires      map[string]string // effective: learned and the record's; bridge names are wires too
 	Bridges    []string
+	// MayStillCopy names the disabled and deleted services and flows of which something may still be on the switch, sorted.
+	MayStillCopy []string
 }
 
 // GuestView is a guest, declared or learned.

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// finishRetry is how long to wait after the store has failed.
+const finishRetry = time.Second
+
+// finish writes down what the switches have been read back without, until ctx ends: records that were deleted are erased, and
+// holds of disabled ones.
+func (e *Engine) finish(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.finishWake:
+		}
+		if err := e.finishLeft(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("what left the switches could not be stored; it is tried again", "error", err)
+			time.AfterFunc(finishRetry, e.wakeFinish)
+		}
+	}
+}
+
+func (e *Engine) wakeFinish() {
+	select {
+	case e.finishWake <- struct{}{}:
+	default: // It is awake already.
+	}
+}
+
+// finishLeft writes down all that has left the switches. It takes write and mu.
+func (e *Engine) finishLeft(ctx context.Context) error {
+	e.write.Lock()
+	defer e.write.Unlock()
+
+	done, ops := e.finishOps()
+	if len(ops) > 0 {
+		if _, err := e.commit(ctx, ops...); err != nil {
+			return err
+		}
+	}
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range done {
+		delete(e.finishing, id)
+		delete(e.intent.Holds, id.ID)
+		switch meta := e.intent.Meta(id); {
+		case meta == nil || !meta.Deleting:
+		case id.Kind == tap.KindService:
+			e.removeService(e.intent.Services.ByID[id.ID])
+		default:
+			e.removeFlow(e.intent.Flows.ByID[id.ID])
+			e.wakeFinish() // Its service may have waited for that.
+		}
+	}
+	return nil
+}
+
+// finishOps returns what has left the switches, and the operations that write it down. It takes mu.
+func (e *Engine) finishOps() (done []intent.Ref, ops []store.Op) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	for id := range e.finishing {
+		meta := e.intent.Meta(id)
+		deleting := meta != nil && meta.Deleting
+		switch {
+		case meta != nil && e.standing.Leaves(id):
+			continue // It was disabled or deleted again meanwhile.
+		case deleting && id.Kind == tap.KindService && len(e.intent.FlowsOfService[id.ID]) > 0:
+			continue // Its flows go first.
+		}
+
+		done = append(done, id)
+		if _, holds := e.intent.Holds[id.ID]; holds {
+			ops = append(ops, store.Op{Kind: store.KindHold, ID: id.ID})
+		}
+		switch {
+		case deleting && id.Kind == tap.KindService:
+			ops = append(ops, store.Op{Kind: store.KindService, ID: id.ID, IfRevision: meta.Revision})
+		case deleting:
+			ops = append(ops, store.Op{Kind: store.KindFlow, ID: id.ID, IfRevision: meta.Revision})
+		}
+	}
+	return done, ops
+}
