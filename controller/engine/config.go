@@ -36,6 +36,9 @@ type Config struct {
 	Observer     Observer
 	Audit        Audit // nil: nobody is told
 
+	// Evacuate lets a destination leave a host that cannot be reached by itself, where its guest's NICs are seen elsewhere.
+	Evacuate bool
+
 	imagined bool // of a rehearsal: sessions are not run
 }
 

@@ -238,6 +238,9 @@ func (e *Engine) removeService(s *store.Service) {
 	v := e.serviceView(s)
 	e.intent.Services.Remove(s.ID)
 	delete(e.intent.Holds, s.ID)
+	delete(e.intent.Places, s.ID)
+	delete(e.unstoredPlaces, s.ID)
+	e.intent.ServicesOf.Remove(s.TargetID, s.ID)
 	e.standing.Forget(intent.ServiceRef(s.ID))
 	e.book.ForgetService(s.ID)
 

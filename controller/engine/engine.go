@@ -46,21 +46,22 @@ type Engine struct {
 	reporting sync.Mutex
 
 	// mu guards what follows, and everything that it points to but the sessions.
-	mu        sync.Mutex
-	ctx       context.Context // of Run; nil before
-	intent    *intent.Intent
-	places    *inventory.Places
-	lessons   lessons
-	switches  switches
-	planning  *planning.Queue
-	standing  *standing.Table
-	hosts     hosts             // registered, and running
-	byDPID    map[uint64]*host  // the same, by the datapath id of their tap bridge
-	retiring  map[string]*host  // deleted, and still being stripped; by id
-	mirror    plugin.Mirror     // nil while the plugin is away
-	asked     time.Time         // since when the plugin owes an answer to who it is; zero if it owes none
-	published sets.Set          // ids of guests that watchers know
-	finishing standing.Affected // have left the switches, which is not written down yet; see finish.go
+	mu             sync.Mutex
+	ctx            context.Context // of Run; nil before
+	intent         *intent.Intent
+	places         *inventory.Places
+	lessons        lessons
+	switches       switches
+	planning       *planning.Queue
+	standing       *standing.Table
+	hosts          hosts             // registered, and running
+	byDPID         map[uint64]*host  // the same, by the datapath id of their tap bridge
+	retiring       map[string]*host  // deleted, and still being stripped; by id
+	mirror         plugin.Mirror     // nil while the plugin is away
+	asked          time.Time         // since when the plugin owes an answer to who it is; zero if it owes none
+	published      sets.Set          // ids of guests that watchers know
+	unstoredPlaces sets.Set          // ids of services whose place is not stored yet
+	finishing      standing.Affected // have left the switches, which is not written down yet; see finish.go
 }
 
 // New loads the intent and returns an engine that is not running yet.
@@ -94,10 +95,10 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		lessons: newLessons(in.Learned), switches: newSwitches(),
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
 		intent: in, places: places, standing: standing.New(in, places, config.Hypervisor != nil),
-		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{}, published: sets.Set{},
+		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{}, published: sets.Set{}, unstoredPlaces: sets.Set{},
 		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1), started: time.Now(),
 	}
-	e.planning = planning.New(in, places, e.hosts)
+	e.planning = planning.New(in, places, e.hosts, e.standing)
 	for id := range in.Guests.ByID {
 		e.published.Add(id)
 	}

@@ -169,7 +169,7 @@ func (e *Engine) addService(scene *explain.Scene, s *store.Service) {
 	} else {
 		scene.Collector = e.guestName(s.TargetID)
 	}
-	scene.Attachments = e.places.Attachment(&s.Service).Locations
+	scene.Attachments = e.standing.Attachment(s).Locations
 	for _, at := range scene.Attachments {
 		e.addHost(scene, at.Host)
 	}

@@ -12,8 +12,8 @@ import (
 // finishRetry is how long to wait after the store has failed.
 const finishRetry = time.Second
 
-// finish writes down what the switches have been read back without, until ctx ends: records that were deleted are erased, and
-// holds of disabled ones.
+// finish writes down what was learned from switches, until ctx ends: what they were read back without, so that records that
+// were deleted are erased, and holds of disabled ones; and where tap NICs are.
 func (e *Engine) finish(ctx context.Context) {
 	for {
 		select {
@@ -41,6 +41,7 @@ func (e *Engine) finishLeft(ctx context.Context) error {
 	defer e.write.Unlock()
 
 	done, ops := e.finishOps()
+	stored := e.placeOps(&ops)
 	if len(ops) > 0 {
 		if _, err := e.commit(ctx, ops...); err != nil {
 			return err
@@ -49,6 +50,11 @@ func (e *Engine) finishLeft(ctx context.Context) error {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for service, host := range stored {
+		if e.intent.Places[service] == host {
+			delete(e.unstoredPlaces, service)
+		}
+	}
 	for _, id := range done {
 		delete(e.finishing, id)
 		delete(e.intent.Holds, id.ID)
@@ -85,10 +91,25 @@ func (e *Engine) finishOps() (done []intent.Ref, ops []store.Op) {
 		}
 		switch {
 		case deleting && id.Kind == tap.KindService:
-			ops = append(ops, store.Op{Kind: store.KindService, ID: id.ID, IfRevision: meta.Revision})
+			ops = append(ops, store.Op{Kind: store.KindService, ID: id.ID, IfRevision: meta.Revision},
+				store.Op{Kind: store.KindPlace, ID: id.ID})
 		case deleting:
 			ops = append(ops, store.Op{Kind: store.KindFlow, ID: id.ID, IfRevision: meta.Revision})
 		}
 	}
 	return done, ops
+}
+
+// placeOps adds the operations that store places, and returns these. It takes mu.
+func (e *Engine) placeOps(ops *[]store.Op) map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	places := map[string]string{}
+	for service := range e.unstoredPlaces {
+		host := e.intent.Places[service]
+		places[service] = host
+		*ops = append(*ops, placeOp(service, host))
+	}
+	return places
 }

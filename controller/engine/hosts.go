@@ -133,6 +133,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 		if r.Connected { // The switch may be another release, or have other modules.
 			h.Observed.Host.NoGRE = ""
 		}
+		e.repinOn(h)
 	}
 	if r.Connected && !maps.Equal(r.Paths, before.Paths) {
 		e.planning.MarkHost(h.ID)
@@ -236,7 +237,13 @@ func (e *Engine) replug(before, now []*inventory.Port) {
 	for _, id := range slices.Sorted(maps.Keys(guests)) {
 		e.publishGuest(id, nil)
 	}
+	for id := range guests {
+		for service := range e.intent.ServicesOf[id] {
+			services.Add(service)
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(services)) {
+		e.repin(id)
 		e.publishRef(intent.ServiceRef(id))
 	}
 }

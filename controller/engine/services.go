@@ -53,8 +53,11 @@ func (e *Engine) serviceView(s *store.Service) view.Service {
 	for _, n := range guest.NICs {
 		v.TargetIPs = append(v.TargetIPs, n.IPs...)
 	}
-	for _, at := range e.places.Attachment(&s.Service).Locations {
+	for _, at := range e.standing.Attachment(s).Locations {
 		v.HostID, v.Host = at.Host, e.intent.HostName(at.Host)
+	}
+	if v.Place = e.intent.Places[s.ID]; v.Place != "" {
+		v.PlaceHost = e.intent.HostName(v.Place)
 	}
 	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.Cluster, e.config.TapBridge) // It marshals text alone.
 	return v
@@ -99,15 +102,16 @@ func (e *Engine) nameNIC(s *tap.Service) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
-		var random [9]byte
+		var random [12]byte
 		_, _ = rand.Read(random[:]) // It never fails.
 		mac := s.MAC
 		if mac.IsZero() {
-			// Locally administered; "ta" marks it for people who read captures.
-			mac = tap.MAC{0x02, 't', 'a', random[0], random[1], random[2]}
+			// Locally administered and unicast; nobody can guess the other 46 bits.
+			mac = tap.MAC(random[6:])
+			mac[0] = mac[0]&^3 | 2
 		}
 		name := []byte("tap")
-		for _, b := range random[3:] {
+		for _, b := range random[:6] {
 			name = append(name, letters[int(b)%len(letters)])
 		}
 		if e.places.NameTaken(string(name)) ||
@@ -155,12 +159,14 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	}
 	id := intent.ServiceRef(s.ID)
 	e.intent.Services.Put(s)
+	e.intent.ServicesOf.Add(s.TargetID, s.ID)
 	e.planning.MarkService(s.ID)
 	e.planning.MarkAttachment(s.ID)
 	if before == nil {
 		e.places.ClaimService(&s.Service, true)
 		if s.Type == tap.ServiceGuest {
 			e.relook(s.MAC, s.IfName)
+			e.repin(s.ID)
 		}
 	}
 	e.order()

@@ -108,3 +108,10 @@ type Learned struct {
 type Hold struct {
 	Hosts []string `json:"hosts"` // ids
 }
+
+// Place names the host on which the tap NIC of a service was accepted; copies go nowhere else. It has
+// the id of the service, and a record of its own so that the service's revision stays when the
+// controller learns the place.
+type Place struct {
+	Host string `json:"host"` // id
+}

@@ -17,12 +17,13 @@ const (
 	KindFlow    Kind = "tap_flows"
 	KindToken   Kind = "tokens"
 	KindHold    Kind = "holds"
+	KindPlace   Kind = "places"
 	// KindLearned has what switches have shown, by the id of the host or service that it is about.
 	KindLearned Kind = "learned"
 )
 
 // kinds is sorted like the records of a [State].
-var kinds = [...]Kind{KindGuest, KindHold, KindHost, KindLearned, KindFlow, KindService, KindToken}
+var kinds = [...]Kind{KindGuest, KindHold, KindHost, KindLearned, KindPlace, KindFlow, KindService, KindToken}
 
 // Errors that callers distinguish.
 var (

@@ -16,9 +16,13 @@ type Intent struct {
 	Services *Collection[store.Service]
 	Flows    *Collection[store.Flow]
 
+	// Places are the hosts on which the tap NICs of services were accepted, by the service's id.
+	Places map[string]string
 	// Holds are the hosts that may still have something of a disabled or deleted service or flow, by its id.
 	Holds map[string][]string
 
+	// ServicesOf are the services that have a guest or host as their target, by its id.
+	ServicesOf     sets.Multimap[string, string]
 	FlowsOfService sets.Multimap[string, string]
 
 	// Learned is what switches had shown when the intent was loaded, by the id of the host or service.
@@ -36,6 +40,8 @@ func New() *Intent {
 		Flows: newCollection(store.KindFlow, "tap flow",
 			func(f *store.Flow) (string, string) { return f.ID, f.Name }, func(f *store.Flow) *store.Meta { return &f.Meta }),
 		Holds:          map[string][]string{},
+		Places:         map[string]string{},
+		ServicesOf:     sets.Multimap[string, string]{},
 		FlowsOfService: sets.Multimap[string, string]{},
 		Learned:        map[string]store.Learned{},
 	}
@@ -60,6 +66,8 @@ func Load(state store.State) (*Intent, error) {
 			in.Learned[r.ID] = fact
 		case store.KindHold:
 			err = in.loadHold(r)
+		case store.KindPlace:
+			err = in.loadPlace(r)
 		case store.KindToken: // Of package access.
 		default:
 			err = fmt.Errorf("unknown kind; was it written by a newer version?")
@@ -68,11 +76,23 @@ func Load(state store.State) (*Intent, error) {
 			return nil, fmt.Errorf("stored %s %s: %w", r.Kind, r.ID, err)
 		}
 	}
+	for _, service := range in.Services.ByID {
+		in.ServicesOf.Add(service.TargetID, service.ID)
+	}
 	for _, f := range in.Flows.ByID {
 		f.Created = f.CreatedAt
 		in.FlowsOfService.Add(f.TapID, f.ID)
 	}
 	return in, nil
+}
+
+func (in *Intent) loadPlace(r store.Record) error {
+	var place store.Place
+	if err := json.Unmarshal(r.Value, &place); err != nil {
+		return err
+	}
+	in.Places[r.ID] = place.Host
+	return nil
 }
 
 func (in *Intent) loadHold(r store.Record) error {

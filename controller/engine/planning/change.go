@@ -32,7 +32,7 @@ func (q *Queue) change(m marks) tap.Change {
 	}
 	for id := range m.attachments {
 		if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
-			c.Attachments = append(c.Attachments, q.places.Attachment(&s.Service))
+			c.Attachments = append(c.Attachments, q.nics.Attachment(s))
 		}
 	}
 	for id := range m.flows {

@@ -6,6 +6,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/sets"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -17,11 +18,17 @@ type Hosts interface {
 	Topology(id string) (tap.Host, bool)
 }
 
+// Attachments tell where the tap NICs of services are.
+type Attachments interface {
+	Attachment(s *store.Service) tap.Attachment
+}
+
 // Queue holds what the plugin has not been told yet.
 type Queue struct {
 	intent *intent.Intent
 	places *inventory.Places
 	hosts  Hosts
+	nics   Attachments
 
 	marks    marks
 	wake     chan struct{} // holds at most one
@@ -32,9 +39,9 @@ type Queue struct {
 }
 
 // New returns a queue in which nothing is marked.
-func New(in *intent.Intent, places *inventory.Places, hosts Hosts) *Queue {
+func New(in *intent.Intent, places *inventory.Places, hosts Hosts, nics Attachments) *Queue {
 	return &Queue{
-		intent: in, places: places, hosts: hosts,
+		intent: in, places: places, hosts: hosts, nics: nics,
 		marks: newMarks(), wake: make(chan struct{}, 1), ahead: map[string]*ahead{},
 	}
 }

@@ -26,7 +26,7 @@ func (f fakeHosts) Topology(id string) (tap.Host, bool) {
 func TestSnapshotTellsEverything(t *testing.T) {
 	places := inventory.NewPlaces(nobody{})
 	places.ReplaceDomains("h1", nil, []hypervisor.Guest{{ID: "g1", Name: "web1"}})
-	q := New(intent.New(), places, fakeHosts{"h1": {ID: "h1", Name: "host1"}})
+	q := New(intent.New(), places, fakeHosts{"h1": {ID: "h1", Name: "host1"}}, nil)
 
 	trial := q.Snapshot()
 	assert.True(t, trial.Reset)
@@ -47,7 +47,7 @@ func TestSnapshotTellsEverything(t *testing.T) {
 
 // TestChangesCoalesce: while an answer is due, what is marked waits, and is then told once.
 func TestChangesCoalesce(t *testing.T) {
-	q := New(intent.New(), inventory.NewPlaces(nobody{}), fakeHosts{"h1": {ID: "h1"}})
+	q := New(intent.New(), inventory.NewPlaces(nobody{}), fakeHosts{"h1": {ID: "h1"}}, nil)
 	assert.True(t, q.Idle())
 
 	q.MarkHost("h1")

@@ -22,7 +22,7 @@ type hostProblem struct {
 func (t *Table) Plugging(id intent.Ref, status tap.Status) (view.Health, bool) {
 	s := t.intent.Services.ByID[id.ID]
 	if !t.plugged || id.Kind != tap.KindService || status.State != tap.StatePending || s == nil ||
-		s.Type != tap.ServiceGuest || len(t.places.Attachment(&s.Service).Locations) > 0 {
+		s.Type != tap.ServiceGuest || len(t.Attachment(s).Locations) > 0 {
 		return view.Health{}, false
 	}
 

@@ -73,6 +73,8 @@ type Service struct {
 	TargetIPs []netip.Addr // of the guest's NICs, or the host's tunnel
 	HostID    string       // where its NIC is, "" while unknown
 	Host      string       // name
+	Place     string       // id of the host to which its NIC is pinned; "" before it was first seen
+	PlaceHost string       // name of that
 	FlowCount int
 	NICXML    string // libvirt interface element to plug, for services of type guest
 	Counters  meter.Counters
