@@ -46,6 +46,8 @@ type Verdict struct {
 	// ready stays set while a switch is being changed for the sake of others on the same objects. What the switch then
 	// shows decides.
 	ready bool
+	// noted is the state of which NewState has told last.
+	noted tap.State
 }
 
 // New returns a table of all services and flows, in which no host is. With plugged, hypervisors plug the NICs of guests.
@@ -95,6 +97,18 @@ func (t *Table) Verdict(id intent.Ref) Verdict { return t.verdicts[id] }
 
 // Health is how a service or a flow stands.
 func (t *Table) Health(id intent.Ref) view.Health { return t.verdicts[id].Health }
+
+// NewState returns how a service or a flow stands, and whether its state is another than at the last call. States that last
+// for moments, while something is being planned or programmed, are left out.
+func (t *Table) NewState(id intent.Ref) (health view.Health, differs bool) {
+	v, exists := t.verdicts[id]
+	if !exists || v.Health.State == v.noted || v.Health.Code == view.CodePlanning || v.Health.Code == view.CodeProgramming {
+		return v.Health, false
+	}
+	v.noted = v.Health.State
+	t.verdicts[id] = v
+	return v.Health, true
+}
 
 // Needs is what a service or a flow needs on the switches, by the plugin's word. It must not be changed.
 func (t *Table) Needs(id intent.Ref) []tap.Need { return t.verdicts[id].Status.Needs }
