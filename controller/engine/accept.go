@@ -8,7 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
-// AcceptOpenFlow gives a switch's connection to the session whose tap bridge it is, until the connection ends.
+// AcceptOpenFlow passes a switch's connection to the session of its host, and returns when the
+// connection ends.
 func (e *Engine) AcceptOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 	if h := e.ofSwitch(conn); h != nil {
 		h.session.ServeOpenFlow(ctx, conn)
@@ -22,26 +23,31 @@ func (e *Engine) ofSwitch(conn *ofconn.Conn) *host {
 	defer e.mu.Unlock()
 	h := e.byDPID[dpid]
 	if h == nil {
-		e.log.Warn("OpenFlow connection of a switch that is not registered", "remote", conn.RemoteAddr(), "datapath_id", dpid)
+		e.log.Warn("OpenFlow connection of a switch that is not registered", "remote",
+			conn.RemoteAddr(), "datapath_id", dpid)
 	}
 	return h
 }
 
-// AcceptOVSDB gives a connection that a host made to us to its session: that of the host with the remote address in its
-// OVSDB target, or as tunnel_ip. It reports whether there is one; if not, the caller closes the connection.
+// AcceptOVSDB gives a connection that a host made to us to its session: that of the host with the
+// remote address in its OVSDB target, or as tunnel_ip. It reports whether there is one; if not, the
+// caller closes the connection.
 func (e *Engine) AcceptOVSDB(nc net.Conn) bool {
 	remote, err := netip.ParseAddrPort(nc.RemoteAddr().String())
 	if err != nil {
 		return false
 	}
+
 	from := remote.Addr().Unmap().WithZone("")
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for _, h := range e.hosts {
 		record := e.intent.Hosts.ByID[h.ID]
 		if record != nil && (targetAddr(record.OVSDB) == from || record.TunnelIP == from) {
 			return h.session.Offer(nc)
 		}
 	}
+
 	return false
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// commitAnnounced returns a committer for a flow as it will be, nil if it will be deleted. The plugin learns of the flow
-// before the write finishes; a failed write is withdrawn. After a write that succeeded, the caller settles it with the record.
+// commitAnnounced returns a committer for a flow as it will be, nil if it will be deleted. The
+// plugin learns of the flow before the write finishes; a failed write is withdrawn. After a write
+// that succeeded, the caller settles it with the record.
 func (e *Engine) commitAnnounced(after *store.Flow) committer {
 	return func(ctx context.Context, ops ...store.Op) (uint64, error) {
 		id := ops[0].ID
@@ -30,12 +31,14 @@ func (e *Engine) announce(id string, after *store.Flow) {
 		e.planning.Announce(id, nil)
 		return
 	}
+
 	flow := after.Flow
 	flow.Created = after.CreatedAt
 	e.planning.Announce(id, &flow)
 }
 
-// withdraw has the plugin told of a flow as it was, since its change could not be stored. It takes mu.
+// withdraw has the plugin told of a flow as it was, since its change could not be stored. It takes
+// mu.
 func (e *Engine) withdraw(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -45,8 +48,8 @@ func (e *Engine) withdraw(id string) {
 	e.planning.MarkFlow(id)
 }
 
-// settle takes in what the plugin has said of a flow while it was stored, if anything. The caller holds mu, and judges the
-// flow afterwards.
+// settle takes in what the plugin has said of a flow while it was stored, if anything. The caller
+// holds mu, and judges the flow afterwards.
 func (e *Engine) settle(id string) {
 	status, answered := e.planning.Settle(id)
 	if status != nil {

@@ -11,13 +11,15 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// certified says whether a certificate names a host: by the host's name, or by an address of its. One that names another host
-// and not this one is an error, so that no host can pass for another. One that names none is neither: certificates are also
-// made for roles, and then say no more than that their bearer is one of ours.
+// certified reports whether a certificate names a host, by the host's name or by one of its
+// addresses. A certificate that names only another host is an error, so that no host can pass for
+// another. One that names no host is accepted without being the host's own, since certificates are
+// also issued for roles. It takes mu.
 func (e *Engine) certified(id string, shown *x509.Certificate) (own bool, err error) {
 	names, addrs := subjects(shown)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	other := ""
 	for _, h := range e.intent.Hosts.ByID {
 		if !namedBy(h, names, addrs) {
@@ -28,13 +30,17 @@ func (e *Engine) certified(id string, shown *x509.Certificate) (own bool, err er
 		}
 		other = h.Name
 	}
+
 	if other != "" {
-		return false, fmt.Errorf("certificate %q is that of host %s: want one that names host %s", shown.Subject.CommonName, other, e.intent.HostName(id))
+		return false, fmt.Errorf("certificate %q is that of host %s: want one that names host %s",
+			shown.Subject.CommonName, other, e.intent.HostName(id))
 	}
+
 	return false, nil
 }
 
-// subjects are the names and addresses in a certificate. ovs-pki(8) adds an id to the name that it is given.
+// subjects are the names and addresses in a certificate. ovs-pki(8) adds an id to the name that it
+// is given.
 func subjects(shown *x509.Certificate) (names []string, addrs []netip.Addr) {
 	for _, name := range append([]string{shown.Subject.CommonName}, shown.DNSNames...) {
 		name, _, _ = strings.Cut(name, " id:")
@@ -43,15 +49,21 @@ func subjects(shown *x509.Certificate) (names []string, addrs []netip.Addr) {
 			addrs = append(addrs, addr.Unmap())
 		}
 	}
+
 	for _, ip := range shown.IPAddresses {
 		if addr, ok := netip.AddrFromSlice(net.IP(ip)); ok {
 			addrs = append(addrs, addr.Unmap())
 		}
 	}
+
 	return names, addrs
 }
 
 func namedBy(h *store.Host, names []string, addrs []netip.Addr) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, h.Name) || name == h.ID }) ||
-		slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a == targetAddr(h.OVSDB) || a == h.TunnelIP })
+	return slices.ContainsFunc(names, func(name string) bool {
+		return strings.EqualFold(name, h.Name) || name == h.ID
+	}) ||
+		slices.ContainsFunc(addrs, func(a netip.Addr) bool {
+			return a == targetAddr(h.OVSDB) || a == h.TunnelIP
+		})
 }

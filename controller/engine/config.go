@@ -21,12 +21,13 @@ type Config struct {
 	Hypervisor Hypervisor
 	TapBridge  string // as the plugin is configured
 	Keys       inventory.Keys
-	// Identify looks which switch answers at an OVSDB target; nil where a new host is not looked at.
+	// Identify looks which switch answers at an OVSDB target; nil where a new host is not looked
+	// at.
 	Identify func(ctx context.Context, target string) (inventory.Identity, error)
 	// TunnelNetworks are where a host may move its tunnel address by itself.
 	TunnelNetworks []netip.Prefix
-	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "", it is the local address of
-	// the host's OVSDB connection, with OpenFlowPort.
+	// Advertise is the OpenFlow target that switches are told, such as tcp:192.0.2.10:6653. If "",
+	// it is the local address of the host's OVSDB connection, with OpenFlowPort.
 	Advertise    string
 	OpenFlowPort uint16
 	OpenFlowTLS  bool
@@ -36,7 +37,8 @@ type Config struct {
 	Observer     Observer
 	Audit        Audit // nil: nobody is told
 
-	// Evacuate lets a destination leave a host that cannot be reached by itself, where its guest's NICs are seen elsewhere.
+	// Evacuate lets a destination leave a host that cannot be reached by itself, where its guest's
+	// NICs are seen elsewhere.
 	Evacuate bool
 
 	imagined bool // of a rehearsal: sessions are not run
@@ -48,22 +50,27 @@ type Plugin interface {
 	Run(ctx context.Context, use func(context.Context, plugin.Mirror) error)
 	// Err is nil while the plugin runs, and otherwise says why it does not.
 	Err() error
-	// Reload starts the plugin anew and, if try finds nothing wrong with it, has it take over: use then returns and is called again.
+	// Reload starts the plugin anew and, if try finds nothing wrong with it, has it take over: use
+	// then returns and is called again.
 	Reload(ctx context.Context, try func(context.Context, plugin.Mirror) error) error
 	Status() plugin.Status
-	// Aside hands another plugin of the same kind to use, which knows nothing yet, and ends it afterwards.
+	// Aside hands another plugin of the same kind to use, which knows nothing yet, and ends it
+	// afterwards.
 	Aside(ctx context.Context, use func(context.Context, plugin.Mirror) error) error
 }
 
-// Audit is told of each change of intent before it is stored; its error prevents it. *audit.Log is one.
+// Audit is told of each change of intent before it is stored; its error prevents it. *audit.Log is
+// one.
 type Audit interface {
 	Change(context.Context, audit.Change) error
 }
 
 // Observer is told what operators count.
 type Observer interface {
-	// Converged tells how long it took from a change of a host's program until its switch was read back.
+	// Converged tells how long it took from a change of a host's program until its switch was read
+	// back.
 	Converged(time.Duration)
-	// Applied counts writes to switches; drift tells those that repaired what somebody else had changed.
+	// Applied counts writes to switches; drift tells those that repaired what somebody else had
+	// changed.
 	Applied(rows, flows int, drift bool)
 }

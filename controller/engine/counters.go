@@ -11,10 +11,11 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// freshCounters is how old the counters may be that somebody gets who looks at services or flows.
+// freshCounters is the maximum age of counters that are shown on request.
 const freshCounters = time.Second
 
-// sampled takes in what the flows of a host have counted. It is called by the session's goroutines.
+// sampled takes in what the OpenFlow flows of a host have counted. It is called by the session's
+// goroutines.
 func (e *Engine) sampled(h *host, r meter.Reading) {
 	routes := map[string]meter.Route{}
 	e.mu.Lock()
@@ -27,6 +28,7 @@ func (e *Engine) sampled(h *host, r meter.Reading) {
 			routes[owner] = route
 		}
 	}
+
 	gone := e.hosts[h.ID] != h
 	e.mu.Unlock()
 	if !gone {
@@ -34,17 +36,20 @@ func (e *Engine) sampled(h *host, r meter.Reading) {
 	}
 }
 
-// route says what an owner of flows on a host is: what services and flows need tells it. The caller holds mu.
+// route finds the service and the tap flows that an owner of OpenFlow flows on a host serves, by
+// what these need. The caller holds mu.
 func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
 	if e.intent.Services.ByID[owner] != nil {
 		return meter.Route{Service: owner, Receives: true}, true
 	}
+
 	var out meter.Route
 	for id := range e.standing.NeededBy(tap.Need{Host: h.ID, Owner: owner}) {
 		f := e.intent.Flows.ByID[id.ID]
 		if id.Kind != tap.KindFlow || f == nil {
 			continue
 		}
+
 		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
 		for _, n := range e.standing.Needs(id) {
 			if n.Owner == f.TapID && n.Host != h.ID {
@@ -52,10 +57,12 @@ func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
 			}
 		}
 	}
+
 	return out, out.Service != ""
 }
 
-// SampleServices has the counters of tap services and their sources read anew, unless they are fresh, for as long as ctx lasts.
+// SampleServices reads the counters of tap services and their sources again, unless they are fresh,
+// for as long as ctx lasts.
 func (e *Engine) SampleServices(ctx context.Context, refs ...string) {
 	e.mu.Lock()
 	var needs []tap.Need
@@ -81,7 +88,7 @@ func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 	e.sample(ctx, needs)
 }
 
-// needsOf is what a service and its flows have on the switches. The caller holds mu.
+// needsOf is what a service and its flows need on the switches. The caller holds mu.
 func (e *Engine) needsOf(service string) []tap.Need {
 	needs := append([]tap.Need(nil), e.standing.Needs(intent.ServiceRef(service))...)
 	for flow := range e.intent.FlowsOfService[service] {
@@ -90,7 +97,8 @@ func (e *Engine) needsOf(service string) []tap.Need {
 	return needs
 }
 
-// maxSampled bounds how many hosts are asked because somebody looks; of others counters are those of the background.
+// maxSampled bounds how many hosts one request asks. Counters of the others are as old as the last
+// background reading.
 const maxSampled = 16
 
 func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
@@ -101,11 +109,14 @@ func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
 			ask[h] = struct{}{}
 		}
 	}
+
 	e.mu.Unlock()
 	var asked sync.WaitGroup
 	for h := range ask {
-		asked.Go(func() { _ = h.session.Sample(ctx, freshCounters) }) // What cannot be read is as old as sampled_at says.
+		// What cannot be read is as old as sampled_at says.
+		asked.Go(func() { _ = h.session.Sample(ctx, freshCounters) })
 	}
+
 	asked.Wait()
 }
 
@@ -126,6 +137,7 @@ func (e *Engine) ServiceCounters() []view.ServiceCounters {
 func (e *Engine) Connections() (registered, ovsdb, openflow int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for _, h := range e.hosts {
 		if h.Report.Connected {
 			ovsdb++
@@ -134,5 +146,6 @@ func (e *Engine) Connections() (registered, ovsdb, openflow int) {
 			openflow++
 		}
 	}
+
 	return len(e.hosts), ovsdb, openflow
 }

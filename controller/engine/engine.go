@@ -21,8 +21,9 @@ import (
 
 // Engine is the ring.
 //
-// Lock order: write, then reporting, then mu, then that of the events. Sessions call observe and its like from goroutines of
-// their own, which take mu. The engine calls into sessions while it holds mu, but only methods that do not block.
+// Lock order: write, then reporting, then mu, then that of the events. Sessions call observe and
+// its like from goroutines of their own, which take mu. The engine calls into sessions while it
+// holds mu, but only methods that do not block.
 type Engine struct {
 	config   Config
 	log      *slog.Logger
@@ -42,26 +43,29 @@ type Engine struct {
 	// write is held by changes of intent, while they are checked, stored and taken over.
 	write writeLock
 
-	// reporting serializes the sessions' reports, so that a request queues behind one report at most.
+	// reporting serializes the sessions' reports, so that a request queues behind one report at
+	// most.
 	reporting sync.Mutex
 
 	// mu guards what follows, and everything that it points to but the sessions.
-	mu             sync.Mutex
-	ctx            context.Context // of Run; nil before
-	intent         *intent.Intent
-	places         *inventory.Places
-	lessons        lessons
-	switches       switches
-	planning       *planning.Queue
-	standing       *standing.Table
-	hosts          hosts             // registered, and running
-	byDPID         map[uint64]*host  // the same, by the datapath id of their tap bridge
-	retiring       map[string]*host  // deleted, and still being stripped; by id
-	mirror         plugin.Mirror     // nil while the plugin is away
-	asked          time.Time         // since when the plugin owes an answer to who it is; zero if it owes none
-	published      sets.Set          // ids of guests that watchers know
-	unstoredPlaces sets.Set          // ids of services whose place is not stored yet
-	finishing      standing.Affected // have left the switches, which is not written down yet; see finish.go
+	mu       sync.Mutex
+	ctx      context.Context // of Run; nil before
+	intent   *intent.Intent
+	places   *inventory.Places
+	lessons  lessons
+	switches switches
+	planning *planning.Queue
+	standing *standing.Table
+	hosts    hosts            // registered, and running
+	byDPID   map[uint64]*host // the same, by the datapath id of their tap bridge
+	retiring map[string]*host // deleted, and still being stripped; by id
+	mirror   plugin.Mirror    // nil while the plugin is away
+	// since when the plugin owes an answer to who it is; zero if it owes none
+	asked          time.Time
+	published      sets.Set // ids of guests that watchers know
+	unstoredPlaces sets.Set // ids of services whose place is not stored yet
+	// have left the switches, which is not written down yet; see finish.go
+	finishing standing.Affected
 }
 
 // New loads the intent and returns an engine that is not running yet.
@@ -70,6 +74,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	in, err := intent.Load(state)
 	if err != nil {
 		return nil, err
@@ -80,6 +85,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	for _, g := range in.Guests.ByID {
 		places.ClaimGuest(g, true)
 	}
+
 	for _, s := range in.Services.ByID {
 		if !s.Deleting {
 			places.ClaimService(&s.Service, true)
@@ -95,23 +101,28 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		lessons: newLessons(in.Learned), switches: newSwitches(),
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
 		intent: in, places: places, standing: standing.New(in, places, config.Hypervisor != nil),
-		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{}, published: sets.Set{}, unstoredPlaces: sets.Set{},
+		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{},
+		published: sets.Set{}, unstoredPlaces: sets.Set{},
 		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1), started: time.Now(),
 	}
+
 	e.planning = planning.New(in, places, e.hosts, e.standing)
 	for id := range in.Guests.ByID {
 		e.published.Add(id)
 	}
+
 	return e, nil
 }
 
-// Run drives the ring until ctx ends: sessions to all hosts, and the plugin. It returns after all of them have ended.
+// Run drives the ring until ctx ends: sessions to all hosts, and the plugin. It returns after all
+// of them have ended.
 func (e *Engine) Run(ctx context.Context) {
 	e.mu.Lock()
 	e.ctx = ctx
 	for _, h := range e.intent.Hosts.ByID {
 		e.startHost(h)
 	}
+
 	e.mu.Unlock()
 	e.running.Go(func() { e.finish(ctx) })
 

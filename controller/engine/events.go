@@ -21,12 +21,13 @@ func eventType(created bool) string {
 	return "updated"
 }
 
-// publishRef tells that a service or a flow has changed. The caller holds mu, as with all that follow.
+// publishRef publishes a service or a flow that has changed. The caller holds mu, here and below.
 func (e *Engine) publishRef(id intent.Ref) {
 	if e.events.Unwatched() {
 		e.events.Touch(id.ID)
 		return
 	}
+
 	if id.Kind == tap.KindService {
 		if s := e.intent.Services.ByID[id.ID]; s != nil {
 			v := e.serviceView(s)
@@ -34,14 +35,15 @@ func (e *Engine) publishRef(id intent.Ref) {
 		}
 		return
 	}
+
 	if f := e.intent.Flows.ByID[id.ID]; f != nil {
 		v := e.flowView(f)
 		e.events.Publish(events.Event{Type: "updated", Flow: &v})
 	}
 }
 
-// publishGuest tells that a guest has changed, has come or is gone, whichever it is. One that is gone is told as record, if
-// it was declared.
+// publishGuest publishes that a guest has changed, appeared or disappeared. One that has
+// disappeared is shown as record, if it was declared.
 func (e *Engine) publishGuest(id string, record *store.Guest) {
 	_, existed := e.published[id]
 	if e.events.Unwatched() {
@@ -53,6 +55,7 @@ func (e *Engine) publishGuest(id string, record *store.Guest) {
 		e.events.Touch(id)
 		return
 	}
+
 	v, exists := e.guestView(id)
 	switch {
 	case exists:
@@ -65,17 +68,19 @@ func (e *Engine) publishGuest(id string, record *store.Guest) {
 	}
 }
 
-// renamed tells of everything whose view carries the name of a service, guest or host.
+// renamed publishes everything whose view shows the name of a service, guest or host.
 func (e *Engine) renamed(id string) {
 	if e.events.Unwatched() {
 		return
 	}
+
 	host := e.intent.Hosts.ByID[id] != nil
 	for _, s := range e.intent.Services.ByID {
 		if s.TargetID == id || host && s.Type == tap.ServiceGuest && e.serviceView(s).HostID == id {
 			e.publishRef(intent.ServiceRef(s.ID))
 		}
 	}
+
 	for _, f := range e.intent.Flows.ByID {
 		if f.TapID == id || f.GuestID == id || f.HostID == id {
 			e.publishRef(intent.FlowRef(f.ID))
@@ -83,8 +88,10 @@ func (e *Engine) renamed(id string) {
 	}
 }
 
-// wait reads the view of an object again whenever something happens to it, until it has settled.
-func wait[V any](ctx context.Context, e *Engine, id string, read func() (V, bool, error)) (V, error) {
+// wait reads the view of an object again after each of its events, until read reports that it has
+// settled.
+func wait[V any](ctx context.Context, e *Engine, id string, read func() (V, bool, error)) (V,
+	error) {
 	for {
 		changed, stopped := e.events.Changed(id)
 		v, settled, err := read()
@@ -92,8 +99,10 @@ func wait[V any](ctx context.Context, e *Engine, id string, read func() (V, bool
 		case err != nil || settled:
 			return v, err
 		case stopped:
-			return v, view.Errorf(view.Unavailable, "", "the controller is stopping; what was asked for is stored")
+			return v, view.Errorf(view.Unavailable, "",
+				"the controller is stopping; what was asked for is stored")
 		}
+
 		select {
 		case <-changed:
 		case <-ctx.Done():

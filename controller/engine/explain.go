@@ -16,7 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// ExplainFlow explains a tap flow. The switches of both ends are asked for their flows, for as long as ctx lasts.
+// ExplainFlow explains a tap flow. The switches of both ends are asked for their flows, for as long
+// as ctx lasts.
 func (e *Engine) ExplainFlow(ctx context.Context, name string) (explain.Explanation, error) {
 	e.SampleFlows(ctx, name)
 	return e.explain(ctx, func() (*explain.Scene, error) { return e.flowScene(name) })
@@ -28,34 +29,40 @@ func (e *Engine) ExplainService(ctx context.Context, name string) (explain.Expla
 	return e.explain(ctx, func() (*explain.Scene, error) { return e.serviceScene(name) })
 }
 
-// explain looks twice, since a switch must not be asked while mu is held: first which hosts matter, and after their switches
-// have answered at everything.
-func (e *Engine) explain(ctx context.Context, look func() (*explain.Scene, error)) (explain.Explanation, error) {
+// explain looks twice, since a switch must not be asked while mu is held: first which hosts matter,
+// and after their switches have answered at everything.
+func (e *Engine) explain(ctx context.Context,
+	look func() (*explain.Scene, error)) (explain.Explanation, error) {
 	scene, err := look()
 	if err != nil {
 		return explain.Explanation{}, err
 	}
+
 	asked := scene.Hosts
 	e.readFlows(ctx, asked)
 
 	if scene, err = look(); err != nil {
 		return explain.Explanation{}, err
 	}
+
 	for id, h := range scene.Hosts {
 		if answered := asked[id]; answered != nil {
 			h.OFFlows, h.Err = answered.OFFlows, answered.Err
 		}
 	}
+
 	return explain.Explain(scene), nil
 }
 
-// readFlows asks the switches of hosts for their flows. It takes mu, and does not hold it meanwhile.
+// readFlows asks the switches of hosts for their flows. It takes mu, and does not hold it
+// meanwhile.
 func (e *Engine) readFlows(ctx context.Context, of map[string]*explain.Host) {
 	var reading sync.WaitGroup
 	defer reading.Wait()
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for id, at := range of {
 		if h := e.hosts[id]; h != nil {
 			reading.Go(func() { at.OFFlows, at.Err = h.session.Flows(ctx) })
@@ -72,21 +79,26 @@ func (e *Engine) flowScene(name string) (*explain.Scene, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	scene := e.newScene(intent.FlowRef(f.ID))
 	scene.Flow, scene.Counters = f, e.book.Flow(f.ID, time.Now())
 	if f.GuestID != "" {
 		scene.SourceGuest = e.guestName(f.GuestID)
 	}
+
 	scene.Sources = e.sources(f)
 	if f.HostID != "" {
 		e.addHost(scene, f.HostID)
 	}
+
 	for _, at := range scene.Sources {
 		e.addHost(scene, at.Host)
 	}
+
 	if s := e.intent.Services.ByID[f.TapID]; s != nil {
 		e.addService(scene, s)
 	}
+
 	return scene, nil
 }
 
@@ -99,6 +111,7 @@ func (e *Engine) serviceScene(name string) (*explain.Scene, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	scene := e.newScene(intent.ServiceRef(s.ID))
 	scene.Counters = e.book.Service(s.ID, time.Now())
 	e.addService(scene, s)
@@ -106,6 +119,7 @@ func (e *Engine) serviceScene(name string) (*explain.Scene, error) {
 	for id := range e.intent.FlowsOfService[s.ID] {
 		scene.Feeding = append(scene.Feeding, e.flowView(e.intent.Flows.ByID[id]))
 	}
+
 	slices.SortFunc(scene.Feeding, func(a, b view.Flow) int { return cmp.Compare(a.Name, b.Name) })
 	return scene, nil
 }
@@ -117,16 +131,19 @@ func (e *Engine) newScene(id intent.Ref) *explain.Scene {
 		Verdict: e.standing.Verdict(id), Planning: e.standing.Unanswered(id),
 		Needs: map[tap.Need]explain.NeedState{}, Hosts: map[string]*explain.Host{},
 	}
+
 	for _, need := range scene.Verdict.Status.Needs {
 		health, busy := e.standing.Met(need)
 		scene.Needs[need] = explain.NeedState{Health: health, Busy: busy}
 		e.addHost(scene, need.Host)
 	}
+
 	for id, h := range e.hosts {
 		if h.Report.Snapshot == nil || !h.Report.Connected {
 			scene.Disconnected = append(scene.Disconnected, e.intent.HostName(id))
 		}
 	}
+
 	slices.Sort(scene.Disconnected)
 	return scene
 }
@@ -148,19 +165,22 @@ func (e *Engine) addHost(scene *explain.Scene, id string) {
 	if scene.Hosts[id] != nil {
 		return
 	}
+
 	to := &explain.Host{ID: id, Name: e.intent.HostName(id)}
 	scene.Hosts[id] = to
 	h := e.hosts[id]
 	if h == nil {
 		return
 	}
+
 	to.Registered, to.Record = true, e.intent.Hosts.ByID[id]
 	to.Health, to.Since = h.Health, maps.Clone(h.Since)
 	to.Report, to.Observed, to.Program = h.Report, h.Observed.Host, h.Program
 	to.OpenFlow = h.session.OpenFlowConnected()
 }
 
-// addService copies a tap service into a scene, where its NIC is, and what feeds it. The caller holds mu.
+// addService copies a tap service into a scene, where its NIC is, and what feeds it. The caller
+// holds mu.
 func (e *Engine) addService(scene *explain.Scene, s *store.Service) {
 	scene.Service = s
 	if s.Type == tap.ServiceHost {
@@ -169,6 +189,7 @@ func (e *Engine) addService(scene *explain.Scene, s *store.Service) {
 	} else {
 		scene.Collector = e.guestName(s.TargetID)
 	}
+
 	scene.Attachments = e.standing.Attachment(s).Locations
 	for _, at := range scene.Attachments {
 		e.addHost(scene, at.Host)
@@ -205,11 +226,13 @@ func (e *Engine) sources(f *store.Flow) []tap.Location {
 		}
 		return []tap.Location{{Host: f.HostID, Bridge: bridge}}
 	}
+
 	guest, _ := e.places.Guest(f.GuestID, e.intent.Guests.ByID[f.GuestID])
 	for _, nic := range guest.NICs {
 		if nic.MAC == f.MAC {
 			return nic.Locations
 		}
 	}
+
 	return nil
 }

@@ -43,11 +43,14 @@ func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
 	if err == nil {
 		err = errors.New("the plugin ended its run")
 	}
+
 	return err
 }
 
-// sendChanges sends changes as they come, until the plugin ends, hangs or is silent. What has ended stays readable.
-func (e *Engine) sendChanges(ctx context.Context, changes chan<- tap.Change, ended, silent chan error) error {
+// sendChanges sends changes as they come, until the plugin ends, hangs or is silent. What has ended
+// stays readable.
+func (e *Engine) sendChanges(ctx context.Context, changes chan<- tap.Change, ended,
+	silent chan error) error {
 	look := time.NewTicker(answerTime / 4)
 	defer look.Stop()
 
@@ -58,6 +61,7 @@ func (e *Engine) sendChanges(ctx context.Context, changes chan<- tap.Change, end
 		if len(pending) > 0 {
 			wake, out, next = nil, changes, pending[0]
 		}
+
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -105,17 +109,20 @@ func (e *Engine) take(r tap.Result) error {
 	if err := checkAnswer(&r, e.planning.Last()); err != nil {
 		return err
 	}
+
 	e.planning.Answer(r.Revision)
 
 	affected := standing.Affected{}
 	for i := range r.Programs {
 		e.takeProgram(&r.Programs[i], r.Revision, affected)
 	}
+
 	for _, s := range r.Statuses {
 		if !e.planning.Defer(s) && e.standing.Take(s) {
 			affected.Add(intent.Ref{Kind: s.Kind, ID: s.ID})
 		}
 	}
+
 	e.standing.AnsweredUpTo(e.planning.Answered(), affected)
 
 	e.judgeAll(affected)
@@ -123,8 +130,8 @@ func (e *Engine) take(r tap.Result) error {
 	return nil
 }
 
-// takeProgram has a host's program applied, if it keeps the contract; else the host stays at its last good one. It adds
-// those whose health may be another. The caller holds mu.
+// takeProgram has a host's program applied, if it keeps the contract; else the host stays at its
+// last good one. It adds those whose health may be another. The caller holds mu.
 func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.Affected) {
 	h := e.hosts[p.Host]
 	if h == nil {
@@ -134,14 +141,17 @@ func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.
 	desired, err := e.accept(h, p)
 	var nic *foreignNICError
 	if errors.As(err, &nic) && revision != e.planning.Last() {
-		e.planning.MarkEverything() // Perhaps a service was deleted meanwhile: have everything planned as it is now.
+		// Perhaps a service was deleted meanwhile: have everything planned as it is now.
+		e.planning.MarkEverything()
 		h.Stale = true
 		return
 	}
+
 	if h.Stale {
 		h.Stale = false
 		e.standing.AddAffectedByHost(h.ID, affected)
 	}
+
 	e.refuse(h, err, affected)
 	if err != nil {
 		return
@@ -152,6 +162,7 @@ func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.
 			e.standing.AddUnready(tap.Need{Host: h.ID, Owner: owner}, affected)
 		}
 	}
+
 	h.Program = desired
 	h.session.Apply(desired)
 }

@@ -12,8 +12,9 @@ import (
 // finishRetry is how long to wait after the store has failed.
 const finishRetry = time.Second
 
-// finish writes down what was learned from switches, until ctx ends: what they were read back without, so that records that
-// were deleted are erased, and holds of disabled ones; and where tap NICs are.
+// finish writes down what was learned from switches, until ctx ends: what they were read back
+// without, so that records that were deleted are erased, and holds of disabled ones; and where tap
+// NICs are.
 func (e *Engine) finish(ctx context.Context) {
 	for {
 		select {
@@ -22,7 +23,8 @@ func (e *Engine) finish(ctx context.Context) {
 		case <-e.finishWake:
 		}
 		if err := e.finishLeft(ctx); err != nil && ctx.Err() == nil {
-			e.log.Error("what left the switches could not be stored; it is tried again", "error", err)
+			e.log.Error("what left the switches could not be stored; it is tried again", "error",
+				err)
 			time.AfterFunc(finishRetry, e.wakeFinish)
 		}
 	}
@@ -50,11 +52,13 @@ func (e *Engine) finishLeft(ctx context.Context) error {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for service, host := range stored {
 		if e.intent.Places[service] == host {
 			delete(e.unstoredPlaces, service)
 		}
 	}
+
 	for _, id := range done {
 		delete(e.finishing, id)
 		delete(e.intent.Holds, id.ID)
@@ -67,6 +71,7 @@ func (e *Engine) finishLeft(ctx context.Context) error {
 			e.wakeFinish() // Its service may have waited for that.
 		}
 	}
+
 	return nil
 }
 
@@ -89,14 +94,17 @@ func (e *Engine) finishOps() (done []intent.Ref, ops []store.Op) {
 		if _, holds := e.intent.Holds[id.ID]; holds {
 			ops = append(ops, store.Op{Kind: store.KindHold, ID: id.ID})
 		}
+
 		switch {
 		case deleting && id.Kind == tap.KindService:
-			ops = append(ops, store.Op{Kind: store.KindService, ID: id.ID, IfRevision: meta.Revision},
+			ops = append(ops, store.Op{Kind: store.KindService, ID: id.ID,
+				IfRevision: meta.Revision},
 				store.Op{Kind: store.KindPlace, ID: id.ID})
 		case deleting:
 			ops = append(ops, store.Op{Kind: store.KindFlow, ID: id.ID, IfRevision: meta.Revision})
 		}
 	}
+
 	return done, ops
 }
 
@@ -111,5 +119,6 @@ func (e *Engine) placeOps(ops *[]store.Op) map[string]string {
 		places[service] = host
 		*ops = append(*ops, placeOp(service, host))
 	}
+
 	return places
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// FlowRows returns all tap flows by name, as little of them as it takes to choose among them.
+// FlowRows returns all tap flows by name, with the fields by which lists are filtered and sorted.
 func (e *Engine) FlowRows() []view.FlowRow {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -22,7 +22,7 @@ func (e *Engine) FlowRows() []view.FlowRow {
 	return out
 }
 
-// FlowViews returns the tap flows of rows as they are now, without those that are gone by now.
+// FlowViews returns the current views of rows, without flows that were deleted meanwhile.
 func (e *Engine) FlowViews(rows []view.FlowRow) []view.Flow {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -47,7 +47,8 @@ func (e *Engine) Flow(ref string) (view.Flow, error) {
 }
 
 func (e *Engine) flowView(f *store.Flow) view.Flow {
-	v := view.Flow{Flow: f, Health: e.standing.Health(intent.FlowRef(f.ID)), Counters: e.book.Flow(f.ID, time.Now())}
+	v := view.Flow{Flow: f, Health: e.standing.Health(intent.FlowRef(f.ID)),
+		Counters: e.book.Flow(f.ID, time.Now())}
 	if s := e.intent.Services.ByID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}
@@ -57,10 +58,11 @@ func (e *Engine) flowView(f *store.Flow) view.Flow {
 	if f.HostID != "" {
 		v.Host = e.intent.HostName(f.HostID)
 	}
+
 	return v
 }
 
-// resolve replaces names by ids, and says which of them there is not.
+// resolve replaces names in a flow by ids. A name that does not exist is an error. It takes mu.
 func (e *Engine) resolve(f *tap.Flow) error {
 	stored := "" // an id, whatever else is called so by now
 	e.mu.Lock()
@@ -68,10 +70,12 @@ func (e *Engine) resolve(f *tap.Flow) error {
 	if before := e.intent.Flows.ByID[f.ID]; before != nil {
 		stored = before.GuestID
 	}
+
 	e.mu.Unlock()
 	if s == nil {
 		return view.Errorf(view.Invalid, "tap_id", "there is no tap service %q", f.TapID)
 	}
+
 	f.TapID = s.ID
 	var known bool
 	if f.GuestID != "" && f.GuestID != stored {
@@ -80,11 +84,13 @@ func (e *Engine) resolve(f *tap.Flow) error {
 			return err
 		}
 	}
+
 	if f.HostID != "" {
 		if f.HostID, known = e.hostID(f.HostID); !known {
 			return view.Errorf(view.Invalid, "host_id", "there is no host %q", f.HostID)
 		}
 	}
+
 	return nil
 }
 
@@ -94,46 +100,57 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error
 	if f.Direction == "" {
 		f.Direction = tap.Both
 	}
+
 	asked := f.Flow
 	if err := e.resolve(&f.Flow); err != nil {
 		return view.Flow{}, err
 	}
 	defer e.write.beside("name "+f.Name, "source "+f.TapID+" "+f.GuestID+f.HostID)()
+
 	again := asked // What it names may have been deleted while it waited.
 	if err := e.resolve(&again); err != nil {
 		return view.Flow{}, err
 	}
 	if again != f.Flow {
-		return view.Flow{}, view.Errorf(view.Stale, "", "what it refers to was changed meanwhile; try again")
+		return view.Flow{}, view.Errorf(view.Stale, "",
+			"what it refers to was changed meanwhile; try again")
 	}
+
 	checked, err := e.check(ctx, tap.Resource{Flow: &f.Flow})
 	if err != nil {
 		return view.Flow{}, err
 	}
+
 	f.Flow = *checked.Flow
 	if err := save(ctx, e, e.intent.Flows, &f, nil, e.commitAnnounced(&f)); err != nil {
 		return view.Flow{}, err
 	}
+
 	return e.tookFlow(&f, nil), nil
 }
 
 // UpdateFlow changes a tap flow.
-func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64, edit func(*store.Flow) error) (view.Flow, error) {
+func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
+	edit func(*store.Flow) error) (view.Flow, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	before, f, err := begin(e, e.intent.Flows, name, ifRevision)
 	if err != nil {
 		return view.Flow{}, err
 	}
+
 	if err := edit(&f); err != nil {
 		return view.Flow{}, err
 	}
 	if f.ID != before.ID || f.Type != before.Type {
-		return view.Flow{}, view.Errorf(view.Invalid, "", "id and type of a tap flow cannot be changed; create another one instead")
+		return view.Flow{}, view.Errorf(view.Invalid, "",
+			"id and type of a tap flow cannot be changed; create another one instead")
 	}
 	if f.Flow == before.Flow {
 		return e.tookFlow(&f, before), nil
 	}
+
 	same := before.Flow
 	same.Name, same.Enabled = f.Name, f.Enabled
 	if f.Flow != same { // More than its name or whether it runs.
@@ -146,6 +163,7 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 		}
 		f.Flow = *checked.Flow
 	}
+
 	commit := e.commitAnnounced(&f)
 	if f.Enabled != before.Enabled {
 		commit = e.withHold(intent.FlowRef(f.ID), f.Enabled, commit)
@@ -153,13 +171,15 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 	if err := save(ctx, e, e.intent.Flows, &f, before, commit); err != nil {
 		return view.Flow{}, err
 	}
+
 	return e.tookFlow(&f, before), nil
 }
 
-// tookFlow takes a stored flow over.
+// tookFlow takes over a stored flow. It takes mu.
 func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	f.Created = f.CreatedAt
 	if before != nil {
 		if f.Flow == before.Flow {
@@ -167,6 +187,7 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 		}
 		e.intent.FlowsOfService.Remove(before.TapID, f.ID)
 	}
+
 	id := intent.FlowRef(f.ID)
 	e.intent.Flows.Put(f)
 	e.intent.FlowsOfService.Add(f.TapID, f.ID)
@@ -176,6 +197,7 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	if before != nil && before.Enabled != f.Enabled {
 		e.leave(id, f.Enabled)
 	}
+
 	e.markChanged(id)
 	e.wakeLeft()
 	v := e.flowView(f)
@@ -186,10 +208,11 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	if before != nil && before.TapID != f.TapID {
 		e.publishRef(intent.ServiceRef(before.TapID))
 	}
+
 	return v
 }
 
-// WaitFlow does for a tap flow what WaitService does for a tap service.
+// WaitFlow waits until a tap flow has settled; see [Engine.WaitService].
 func (e *Engine) WaitFlow(ctx context.Context, name string) (view.Flow, error) {
 	v, err := e.Flow(name)
 	if err != nil {

@@ -18,17 +18,22 @@ import (
 func (e *Engine) Guests() []view.Guest {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	ids := e.places.SeenGuests()
 	for id := range e.intent.Guests.ByID {
 		ids.Add(id)
 	}
+
 	out := make([]view.Guest, 0, len(ids))
 	for id := range ids {
 		if v, exists := e.guestView(id); exists {
 			out = append(out, v)
 		}
 	}
-	slices.SortFunc(out, func(a, b view.Guest) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+
+	slices.SortFunc(out, func(a, b view.Guest) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
 	return out
 }
 
@@ -38,11 +43,14 @@ func (e *Engine) Guest(ref string) (view.Guest, error) {
 	if err != nil {
 		return view.Guest{}, err
 	}
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if v, exists := e.guestView(id); exists {
 		return v, nil
 	}
+
 	return view.Guest{}, view.Errorf(view.NotFound, "", "guest %q has just gone", ref)
 }
 
@@ -50,7 +58,8 @@ func (e *Engine) guestView(id string) (view.Guest, bool) {
 	return e.viewGuest(id, e.intent.Guests.ByID[id])
 }
 
-// viewGuest shows a guest as declared by record, or nil, and as it is seen. It is false if it is neither.
+// viewGuest returns the view of a guest as it was declared by record, if that is not nil, and as it
+// is seen. It is false if the guest is neither.
 func (e *Engine) viewGuest(id string, record *store.Guest) (view.Guest, bool) {
 	g, exists := e.places.Guest(id, record)
 	v := view.Guest{ID: g.ID, Name: g.Name, Declared: record != nil}
@@ -58,18 +67,24 @@ func (e *Engine) viewGuest(id string, record *store.Guest) (view.Guest, bool) {
 		v.Revision = record.Revision
 		v.Record = record
 	}
+
 	known := e.places.DomainsOf(id, record)
 	v.Sources = inventory.GuestSources(record, known)
 	if len(known) > 0 {
-		v.State, v.HostID, v.Host = e.places.Domain(known[0]).State, known[0].Host, e.intent.HostName(known[0].Host)
+		v.State, v.HostID, v.Host = e.places.Domain(known[0]).State, known[0].Host,
+			e.intent.HostName(known[0].Host)
 	}
+
 	for _, n := range g.NICs {
-		nic := view.NIC{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName, Sources: e.places.NICSources(&n, record, known)}
+		nic := view.NIC{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName,
+			Sources: e.places.NICSources(&n, record, known)}
 		for _, l := range n.Locations {
-			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.intent.HostName(l.Host), l.Bridge, l.Port
+			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.intent.HostName(l.Host),
+				l.Bridge, l.Port
 		}
 		v.NICs = append(v.NICs, nic)
 	}
+
 	return v, exists
 }
 
@@ -86,33 +101,44 @@ func (e *Engine) guestName(id string) string {
 
 func (e *Engine) checkGuest(g *store.Guest) error {
 	if len(g.NICs) == 0 {
-		return view.Errorf(view.Invalid, "nics", "guest %s has no NIC; a declared guest needs at least one with its mac or ifname", g.Name)
+		return view.Errorf(view.Invalid, "nics",
+			"guest %s has no NIC; a declared guest needs at least one with its mac or ifname",
+			g.Name)
 	}
+
 	e.mu.Lock()
 	taken := g.Name != g.ID && e.seesGuest(g.Name)
 	e.mu.Unlock()
 	if taken {
-		return view.Errorf(view.Conflict, "name", "%q is the id of a guest that the switches show; declare that one by --id %s, or choose another name", g.Name, g.Name)
+		return view.Errorf(view.Conflict, "name",
+			"%q is the id of a guest that the switches show; declare that one by --id %s, or "+
+				"choose another name", g.Name, g.Name)
 	}
+
 	seen := map[string]bool{}
 	for i, n := range g.NICs {
 		field := fmt.Sprintf("nics[%d]", i)
 		switch {
 		case n.MAC.IsZero() && n.IfName == "":
-			return view.Errorf(view.Invalid, field, "the NIC has neither mac nor ifname; by one of them its port is found")
+			return view.Errorf(view.Invalid, field,
+				"the NIC has neither mac nor ifname; by one of them its port is found")
 		case n.MAC.IsMulticast():
-			return view.Errorf(view.Invalid, field+".mac", "%s is a multicast address; a NIC has a unicast address", n.MAC)
+			return view.Errorf(view.Invalid, field+".mac",
+				"%s is a multicast address; a NIC has a unicast address", n.MAC)
 		case len(n.IfName) > 15:
-			return view.Errorf(view.Invalid, field+".ifname", "%q has over 15 characters, the most that an interface name has", n.IfName)
+			return view.Errorf(view.Invalid, field+".ifname",
+				"%q has over 15 characters, the most that an interface name has", n.IfName)
 		case !n.MAC.IsZero() && seen[n.MAC.String()] || n.IfName != "" && seen[n.IfName]:
 			return view.Errorf(view.Invalid, field, "two NICs of the guest are the same")
 		}
+
 		if !n.MAC.IsZero() {
 			seen[n.MAC.String()] = true
 		}
 		if n.IfName != "" {
 			seen[n.IfName] = true
 		}
+
 		e.mu.Lock()
 		var other string
 		for id := range e.places.GuestsClaiming(n.MAC, n.IfName) {
@@ -120,11 +146,13 @@ func (e *Engine) checkGuest(g *store.Guest) error {
 				other = e.intent.Guests.ByID[id].Name
 			}
 		}
+
 		e.mu.Unlock()
 		if other != "" {
 			return view.Errorf(view.Conflict, field, "the NIC already belongs to guest %s", other)
 		}
 	}
+
 	return nil
 }
 
@@ -132,12 +160,14 @@ func (e *Engine) checkGuest(g *store.Guest) error {
 func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (view.Guest, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	g.Meta = store.Meta{Request: g.Request, AppliedBy: g.AppliedBy}
 	if g.ID == "" {
 		g.ID = newID()
 	} else if err := intent.CheckWord("id", g.ID); err != nil {
 		return view.Guest{}, err
 	}
+
 	e.mu.Lock()
 	other := e.intent.Guests.Find(g.ID)
 	e.mu.Unlock()
@@ -150,17 +180,21 @@ func (e *Engine) CreateGuest(ctx context.Context, g store.Guest) (view.Guest, er
 	if err := save(ctx, e, e.intent.Guests, &g, nil, e.commit); err != nil {
 		return view.Guest{}, err
 	}
+
 	return e.tookGuest(&g, nil), nil
 }
 
 // UpdateGuest changes a declared guest.
-func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64, edit func(*store.Guest) error) (view.Guest, error) {
+func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64,
+	edit func(*store.Guest) error) (view.Guest, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	before, g, err := begin(e, e.intent.Guests, name, ifRevision)
 	if err != nil {
 		return view.Guest{}, e.undeclared(name, err)
 	}
+
 	g.NICs = slices.Clone(g.NICs)
 	if err := edit(&g); err != nil {
 		return view.Guest{}, err
@@ -174,22 +208,28 @@ func (e *Engine) UpdateGuest(ctx context.Context, name string, ifRevision uint64
 	if err := save(ctx, e, e.intent.Guests, &g, before, e.commit); err != nil {
 		return view.Guest{}, err
 	}
+
 	return e.tookGuest(&g, before), nil
 }
 
-// undeclared explains that a guest that was only seen has no record to change.
+// undeclared replaces the error about a guest without a record by one that explains how to declare
+// the guest.
 func (e *Engine) undeclared(name string, err error) error {
 	var missing *view.Error
-	if _, none := e.guestRef("", name, view.NotFound); none == nil && errors.As(err, &missing) && missing.Kind == view.NotFound {
-		return view.Errorf(view.Conflict, "", "guest %q is learned from the switches and not declared; declare it by guest-create --id %s", name, name)
+	if _, none := e.guestRef("", name, view.NotFound); none == nil && errors.As(err, &missing) &&
+		missing.Kind == view.NotFound {
+		return view.Errorf(view.Conflict, "",
+			"guest %q is learned from the switches and not declared; declare it by guest-create "+
+				"--id %s", name, name)
 	}
 	return err
 }
 
-// tookGuest takes a stored guest over. With nil for g it is gone.
+// tookGuest takes over a stored guest; with nil for g, its deletion. It takes mu.
 func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	id := ""
 	if before != nil {
 		id = before.ID
@@ -197,18 +237,21 @@ func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 		e.intent.Guests.Remove(id)
 		e.relookNICs(before)
 	}
+
 	if g != nil {
 		id = g.ID
 		e.intent.Guests.Put(g)
 		e.places.ClaimGuest(g, true)
 		e.relookNICs(g)
 	}
+
 	e.planning.MarkGuest(id)
 	e.order()
 	e.publishGuest(id, before)
 	if g == nil || before == nil || g.Name != before.Name {
 		e.renamed(id)
 	}
+
 	v, _ := e.guestView(id)
 	return v
 }
@@ -223,36 +266,45 @@ func (e *Engine) relookNICs(g *store.Guest) {
 func (e *Engine) DeleteGuest(ctx context.Context, name string, ifRevision uint64) error {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	g, _, err := begin(e, e.intent.Guests, name, ifRevision)
 	if err != nil {
 		return e.undeclared(name, err)
 	}
+
 	if err := e.unused(g.ID, "guest "+g.Name); err != nil {
 		return err
 	}
 	if err := erase(ctx, e, e.intent.Guests, g, e.commit); err != nil {
 		return err
 	}
+
 	e.tookGuest(nil, g)
 	return nil
 }
 
-// unused makes sure that no service and no flow refers to a guest or host.
+// unused returns an error if a service or a flow refers to a guest or host. It takes mu.
 func (e *Engine) unused(id, what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for _, s := range e.intent.Services.ByID {
 		if s.TargetID == id && !s.Deleting {
-			return view.Errorf(view.Conflict, "", "%s is the destination of tap service %s; delete that first", what, s.Name)
+			return view.Errorf(view.Conflict, "",
+				"%s is the destination of tap service %s; delete that first", what, s.Name)
 		}
 	}
+
 	for _, f := range e.intent.Flows.ByID {
 		if f.Deleting {
 			continue
 		}
-		if f.Type == tap.FlowVNIC && f.GuestID == id || f.Type == tap.FlowVSwitch && f.HostID == id {
-			return view.Errorf(view.Conflict, "", "%s is the source of tap flow %s; delete that first", what, f.Name)
+		if f.Type == tap.FlowVNIC && f.GuestID == id || f.Type == tap.FlowVSwitch &&
+			f.HostID == id {
+			return view.Errorf(view.Conflict, "",
+				"%s is the source of tap flow %s; delete that first", what, f.Name)
 		}
 	}
+
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// host is a registered host, its session and its hypervisor. All but the session is guarded by the engine's mu.
+// host is a registered host, its session and its hypervisor. All but the session is guarded by the
+// engine's mu.
 type host struct {
 	standing.Host
 

@@ -13,36 +13,43 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// A host that is deleted stays in the store, marked, until everything of ours was taken off its switch. Such a tombstone
-// outlives the controller: its session goes on trying to reach the host.
+// A host that is deleted stays in the store, marked, until everything of ours was taken off its
+// switch. Such a tombstone outlives the controller: its session goes on trying to reach the host.
 
 // unplugTime is how long the deletion of a host waits for its hypervisor to be done with tap NICs.
 const unplugTime = 10 * time.Second
 
-// DeleteHost takes everything of ours off a host that nothing refers to, and forgets it then. It waits a while for tap NICs
-// that are being plugged or unplugged there, as after the deletion of a service. A host that cannot be reached, and may have
-// something of ours, is deleted by force alone: it stays with the state deleting until it returns and is cleaned.
+// DeleteHost takes everything of ours off a host that nothing refers to, and forgets it then. It
+// waits a while for tap NICs that are being plugged or unplugged there, as after the deletion of a
+// service. A host that cannot be reached, and may have something of ours, is deleted by force
+// alone: it stays with the state deleting until it returns and is cleaned.
 func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64, force bool) error {
 	if err := e.untilUnplugged(ctx, name); err != nil {
 		return err
 	}
+
 	e.write.Lock()
 	defer e.write.Unlock()
 
 	if e.hostDeleting(name) {
 		return nil
 	}
+
 	before, h, err := begin(e, e.intent.Hosts, name, ifRevision)
 	if err != nil {
 		return err
 	}
+
 	if err := e.checkHostFree(before); err != nil {
 		return err
 	}
+
 	stays, reachable := e.mayHaveOurs(before)
 	if stays && !reachable && !force {
-		return &view.Error{Kind: view.Conflict, Code: view.CodeHostUnreachable, Message: fmt.Sprintf("host %s cannot be reached, "+
-			"and what it has of ours may copy on; delete it with force (--force) to have it cleaned when it returns", h.Name)}
+		return &view.Error{Kind: view.Conflict, Code: view.CodeHostUnreachable,
+			Message: fmt.Sprintf("host %s cannot be reached, "+
+				"and what it has of ours may copy on; delete it with force (--force) to have it "+
+				"cleaned when it returns", h.Name)}
 	}
 	if err := e.storeHostDeletion(ctx, &h, before, stays); err != nil {
 		return err
@@ -50,21 +57,26 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64,
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if stays {
 		e.retire(&h)
 	} else {
 		e.removeHost(before)
 	}
+
 	return nil
 }
 
-// checkHostFree refuses to delete a host to which something refers, or that has tap NICs of guests. It takes mu.
+// checkHostFree refuses to delete a host to which something refers, or that has tap NICs of guests.
+// It takes mu.
 func (e *Engine) checkHostFree(h *store.Host) error {
 	if err := e.unused(h.ID, "host "+h.Name); err != nil {
 		return err
 	}
 	if s, nic := e.pluggedAt(h.ID); s != "" {
-		return view.Errorf(view.Conflict, "", "NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the NIC first",
+		return view.Errorf(view.Conflict, "",
+			"NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the "+
+				"NIC first",
 			nic, s, h.Name)
 	}
 	return e.defined(h)
@@ -79,8 +91,9 @@ func (e *Engine) hostDeleting(name string) bool {
 	return h != nil && h.Deleting
 }
 
-// mayHaveOurs reports whether a host's switch may have something of ours, and whether it can be reached. One that was
-// registered since the controller started, and never reached, has nothing. It takes mu.
+// mayHaveOurs reports whether a host's switch may have something of ours, and whether it can be
+// reached. One that was registered since the controller started, and never reached, has nothing. It
+// takes mu.
 func (e *Engine) mayHaveOurs(record *store.Host) (stays, reachable bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,12 +124,14 @@ func (e *Engine) storeHostDeletion(ctx context.Context, h, before *store.Host, s
 	if err != nil {
 		return fmt.Errorf("host %s: %w", h.Name, err)
 	}
-	h.Revision, err = e.commit(ctx, store.Op{Kind: store.KindHost, ID: h.ID, Value: value, IfRevision: before.Revision})
+
+	h.Revision, err = e.commit(ctx, store.Op{Kind: store.KindHost, ID: h.ID, Value: value,
+		IfRevision: before.Revision})
 	return err
 }
 
-// retire takes over that a host was marked as deleted: nothing is planned for it any more, and its session takes everything
-// of ours off. The caller holds mu.
+// retire takes over that a host was marked as deleted: nothing is planned for it any more, and its
+// session takes everything of ours off. The caller holds mu.
 func (e *Engine) retire(record *store.Host) {
 	e.intent.Hosts.Put(record)
 	running := e.hosts[record.ID]
@@ -135,6 +150,7 @@ func (e *Engine) removeHost(record *store.Host) {
 		e.stopHost(running)
 		running.stop()
 	}
+
 	e.standing.RemoveHost(record.ID)
 	delete(e.retiring, record.ID)
 	e.learnLocked(record.ID, store.Learned{})
@@ -143,7 +159,8 @@ func (e *Engine) removeHost(record *store.Host) {
 	e.wakeLeft()
 }
 
-// stripped erases a deleted host from which everything of ours was taken. It is called by the goroutine of its session.
+// stripped erases a deleted host from which everything of ours was taken. It is called by the
+// goroutine of its session.
 func (e *Engine) stripped(h *host) {
 	e.write.Lock()
 	defer e.write.Unlock()
@@ -155,15 +172,20 @@ func (e *Engine) stripped(h *host) {
 	if !ours {
 		return // It was registered again.
 	}
+
 	for {
-		_, err := e.commit(ctx, store.Op{Kind: store.KindHost, ID: h.ID, IfRevision: record.Revision})
+		_, err := e.commit(ctx, store.Op{Kind: store.KindHost, ID: h.ID,
+			IfRevision: record.Revision})
 		if err == nil {
 			break
 		}
+
 		if ctx.Err() != nil {
 			return // The tombstone is there at the next start, and finds nothing to clean.
 		}
-		e.log.Error("a deleted host could not be erased; it is tried again", "host", record.Name, "error", err)
+
+		e.log.Error("a deleted host could not be erased; it is tried again", "host", record.Name,
+			"error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(finishRetry):
@@ -172,11 +194,12 @@ func (e *Engine) stripped(h *host) {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	e.removeHost(record)
 }
 
-// tombstone returns the deleted host, not cleaned yet, that has the OVSDB target of a host that is being registered, and its
-// id if one is given; nil if there is none. It takes mu.
+// tombstone returns the deleted host, not cleaned yet, that has the OVSDB target of a host that is
+// being registered, and its id if one is given; nil if there is none. It takes mu.
 func (e *Engine) tombstone(h *store.Host) *store.Host {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -189,8 +212,8 @@ func (e *Engine) tombstone(h *store.Host) *store.Host {
 	return nil
 }
 
-// abandonTombstone ends the session of a deleted host that is registered again, which adopts what stands. The caller holds
-// mu.
+// abandonTombstone ends the session of a deleted host that is registered again, which adopts what
+// stands. The caller holds mu.
 func (e *Engine) abandonTombstone(record *store.Host) {
 	if h := e.retiring[record.ID]; h != nil {
 		delete(e.retiring, record.ID)
@@ -199,7 +222,8 @@ func (e *Engine) abandonTombstone(record *store.Host) {
 	}
 }
 
-// mayStillCopy names the services and flows of which something may still be on a host, sorted. The caller holds mu.
+// mayStillCopy names the services and flows of which something may still be on a host, sorted. The
+// caller holds mu.
 func (e *Engine) mayStillCopy(host string) []string {
 	var names []string
 	for _, id := range e.standing.MayStillCopy(host) {
@@ -209,12 +233,14 @@ func (e *Engine) mayStillCopy(host string) []string {
 	return names
 }
 
-// untilUnplugged waits until the hypervisor of a host that could be deleted is done with its orders.
+// untilUnplugged waits until the hypervisor of a host that can be deleted has carried out its
+// orders.
 func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
 	id, known := e.hostID(name)
 	if !known || e.unused(id, name) != nil {
 		return nil // Which is refused anyway.
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, unplugTime)
 	defer cancel()
 	for {
@@ -225,43 +251,52 @@ func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return view.Errorf(view.Conflict, "", "libvirt of host %s is still plugging or unplugging the NIC of a tap service; try again in a moment", name)
+			return view.Errorf(view.Conflict, "",
+				"libvirt of host %s is still plugging or unplugging the NIC of a tap service; "+
+					"try again in a moment", name)
 		}
 	}
 }
 
-// unplugging reports whether a host's hypervisor has something to do that changes whether the host can be deleted.
+// unplugging reports whether a host's hypervisor is doing something on which it depends whether the
+// host can be deleted.
 func (e *Engine) unplugging(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	h := e.hosts[id]
 	if h == nil || h.orders == nil || h.Guests.Problem != "" {
 		return false
 	}
+
 	for _, g := range h.Guests.Guests {
 		if slices.ContainsFunc(g.Services, func(s string) bool { return !e.wanted(s) }) {
 			return true
 		}
 	}
+
 	for _, outcome := range h.Guests.NICs {
 		if outcome.State == hypervisor.Plugging {
 			return true
 		}
 	}
+
 	return h.Guests.Orders < e.standing.OrderNumber()
 }
 
-// wanted reports whether there is a tap service of an id that is not being deleted. The caller holds mu.
+// wanted reports whether there is a tap service of an id that is not being deleted. The caller
+// holds mu.
 func (e *Engine) wanted(service string) bool {
 	s := e.intent.Services.ByID[service]
 	return s != nil && !s.Deleting
 }
 
-// pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if there is none. It would lose the
-// tap bridge with the host.
+// pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if
+// there is none. The NIC would lose its tap bridge with the host.
 func (e *Engine) pluggedAt(host string) (service, port string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for _, s := range e.intent.Services.ByID {
 		if s.Deleting {
 			continue
@@ -272,25 +307,31 @@ func (e *Engine) pluggedAt(host string) (service, port string) {
 			}
 		}
 	}
+
 	return "", ""
 }
 
-// defined refuses to delete a host with a guest, perhaps off, whose definition has a tap NIC: it names the tap bridge, so that the
-// guest would not start there any more.
+// defined refuses to delete a host with a guest, perhaps off, whose definition has a tap NIC. The
+// definition names the tap bridge, so the guest would no longer start there.
 func (e *Engine) defined(record *store.Host) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	h := e.hosts[record.ID]
 	if h == nil {
 		return nil
 	}
+
 	for _, g := range h.Guests.Guests {
 		for _, id := range g.Services {
 			if s := e.intent.Services.ByID[id]; e.wanted(id) {
-				return view.Errorf(view.Conflict, "", "guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; delete that service first, or move the guest",
+				return view.Errorf(view.Conflict, "",
+					"guest %s on host %s has NIC %s of tap service %s, and would not start "+
+						"without bridge %s; delete that service first, or move the guest",
 					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
 			}
 		}
 	}
+
 	return nil
 }

@@ -28,13 +28,19 @@ func (e *Engine) startHost(record *store.Host) {
 	if e.ctx == nil || e.hosts[record.ID] != nil || e.retiring[record.ID] != nil {
 		return // Run starts it; or has.
 	}
+
 	ctx, stop := context.WithCancel(e.ctx)
 	h := &host{Host: standing.NewHost(record.ID), stop: stop, nicPauses: map[string]time.Duration{}}
 	h.session = session.New(session.Config{
-		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS, AcceptTLS: e.config.AcceptTLS,
-		Cluster: e.observer.Cluster, TapBridge: e.config.TapBridge,
-		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort, OpenFlowTLS: e.config.OpenFlowTLS,
-		Certified: func(shown *x509.Certificate) (bool, error) { return e.certified(record.ID, shown) },
+		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS,
+		AcceptTLS: e.config.AcceptTLS,
+		Cluster:   e.observer.Cluster, TapBridge: e.config.TapBridge,
+		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort,
+		OpenFlowTLS: e.config.OpenFlowTLS,
+		Certified: func(shown *x509.Certificate) (bool,
+			error) {
+			return e.certified(record.ID, shown)
+		},
 		Turns:     e.turns,
 		Schemas:   &e.schemas,
 		Models:    &e.models,
@@ -48,10 +54,12 @@ func (e *Engine) startHost(record *store.Host) {
 		Probed:    e.probed,
 		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
 	})
+
 	h.Observed = e.observer.Observe(record, e.lessons.known[h.ID], nil, e.places.Claimed)
 	if !record.Deleting {
 		e.identifyLocked(h.ID, &inventory.Observation{}, &h.Observed)
 	}
+
 	h.Retiring = record.Deleting
 	h.Health = h.CurrentHealth()
 	e.standing.AddHost(&h.Host)
@@ -63,6 +71,7 @@ func (e *Engine) startHost(record *store.Host) {
 		e.byDPID[h.session.DatapathID()] = h
 		e.planning.MarkHost(h.ID)
 	}
+
 	if e.config.imagined {
 		return
 	}
@@ -74,18 +83,21 @@ func (e *Engine) startHost(record *store.Host) {
 			e.stripped(h)
 		}
 	})
+
 	if !h.Retiring {
 		e.manage(ctx, h, record)
 	}
+
 	e.publishRefs(e.standing.JudgeLeaving(h.ID))
 }
 
-// stopHost forgets what is seen on a host, and what is planned for it. Its caller stops or retires the session. The caller
-// holds mu.
+// stopHost forgets what is seen on a host, and what is planned for it. Its caller stops or retires
+// the session. The caller holds mu.
 func (e *Engine) stopHost(h *host) {
 	if h.unmanage != nil {
 		h.unmanage() // Nothing is to be plugged into a bridge that goes.
 	}
+
 	delete(e.hosts, h.ID)
 	e.standing.RemoveHost(h.ID)
 	delete(e.byDPID, h.session.DatapathID())
@@ -106,16 +118,20 @@ func (e *Engine) probed(sender, nonce uint64) {
 	}
 }
 
-// observe takes in what a session reports. It is called by the session's goroutine, one report at a time.
+// observe takes in what a session reports. It is called by the session's goroutine, one report at a
+// time.
 func (e *Engine) observe(h *host, r session.Report) {
 	e.reporting.Lock()
 	defer e.reporting.Unlock()
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if e.hosts[h.ID] != h {
 		e.observeRetiring(h, r)
 		return
 	}
+
 	before := h.Report
 	if !r.Connected {
 		r.Paths = before.Paths // They are as they were last measured.
@@ -126,6 +142,7 @@ func (e *Engine) observe(h *host, r session.Report) {
 	if r.Snapshot != before.Snapshot && e.observer.MayDiffer(before.Snapshot, r.Snapshot) {
 		e.look(h)
 	}
+
 	if r.Connected != before.Connected {
 		e.planning.MarkHost(h.ID)
 		e.places.EachShared(h.Observed.Ports, e.portChanged) // A live place beats a dead one.
@@ -148,29 +165,34 @@ func (e *Engine) observe(h *host, r session.Report) {
 	if r.Connected != before.Connected {
 		e.publishRefs(e.standing.JudgeLeaving(h.ID))
 	}
+
 	e.judgeHost(h)
 	e.wakeLeft()
 }
 
-// observeRetiring takes in what the session of a deleted host reports: whether the host can be reached. The caller holds mu.
+// observeRetiring takes in what the session of a deleted host reports: whether the host can be
+// reached. The caller holds mu.
 func (e *Engine) observeRetiring(h *host, r session.Report) {
 	if e.retiring[h.ID] != h {
 		return // It was stripped, or is registered again.
 	}
+
 	before := h.Report
 	h.Report.Connected, h.Report.Problem = r.Connected, r.Problem
 	h.NoteSince(&before, time.Now())
 	if r.Connected != before.Connected {
 		e.publishRefs(e.standing.JudgeLeaving(h.ID))
 	}
+
 	e.judgeHost(h)
 }
 
-// observed takes in a snapshot that shows something new of ports, NICs or tunnels. What stands of the host's program is as
-// it was reported last.
+// observed takes in a snapshot that shows something new of ports, NICs or tunnels. What stands of
+// the host's program is as it was reported last.
 func (e *Engine) observed(h *host, s *vswitch.Snapshot) {
 	e.reporting.Lock()
 	defer e.reporting.Unlock()
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
@@ -178,16 +200,19 @@ func (e *Engine) observed(h *host, s *vswitch.Snapshot) {
 	if e.hosts[h.ID] != h || s == before {
 		return // Deleted meanwhile, or nothing new.
 	}
+
 	h.Report.Snapshot = s
 
 	if e.observer.MayDiffer(before, s) {
 		e.look(h)
 	}
+
 	e.compareNICs(h)
 	e.judgeHost(h)
 }
 
-// counted takes in a snapshot in which a switch has counted, and nothing else has happened: only who looks at it finds a difference.
+// counted takes in a snapshot in which a switch has counted, and nothing else has happened: only
+// who looks at it finds a difference.
 func (e *Engine) counted(h *host, s *vswitch.Snapshot) {
 	e.reporting.Lock()
 	defer e.reporting.Unlock()
@@ -212,36 +237,43 @@ func (e *Engine) look(h *host) {
 	} else {
 		e.learnSwitchLocked(h.ID, &now)
 	}
+
 	e.noteNICsLocked(h, &now.Host)
 
 	before := h.Observed
 	if now.Host.NoGRE == "" { // Without the port that said so, nothing says it any more.
 		now.Host.NoGRE = before.Host.NoGRE
 	}
+
 	h.Observed = now
 	e.identifyLocked(h.ID, &before, &now)
 	if !reflect.DeepEqual(before.Host, now.Host) {
 		e.planning.MarkHost(h.ID)
 		h.altered = true
 	}
+
 	e.replug(before.Ports, now.Ports)
 }
 
-// replug takes the ports of a host from one observation to the next, and tells of the guests and services whose NICs moved.
+// replug takes the ports of a host from one observation to the next, and tells of the guests and
+// services whose NICs moved.
 func (e *Engine) replug(before, now []*inventory.Port) {
 	guests, services := sets.Set{}, sets.Set{}
 	e.places.ReplacePorts(before, now, func(p inventory.Port) {
 		e.portChanged(p)
 		e.places.Concerned(p, guests.Add, services.Add)
 	})
+
 	for _, id := range slices.Sorted(maps.Keys(guests)) {
 		e.publishGuest(id, nil)
 	}
+
 	for id := range guests {
 		for service := range e.intent.ServicesOf[id] {
 			services.Add(service)
 		}
 	}
+
 	for _, id := range slices.Sorted(maps.Keys(services)) {
 		e.repin(id)
 		e.publishRef(intent.ServiceRef(id))
@@ -256,8 +288,8 @@ func (e *Engine) portChanged(p inventory.Port) {
 	}
 }
 
-// publishHost tells that a host was created or updated, unless its watchers have seen it so: most of what a snapshot shows is not
-// in a view.
+// publishHost tells that a host was created or updated, unless its watchers have seen it so: most
+// of what a snapshot shows is not in a view.
 func (e *Engine) publishHost(record *store.Host, event string) view.Host {
 	v := e.hostView(record)
 	h := e.hosts[record.ID]
@@ -267,12 +299,13 @@ func (e *Engine) publishHost(record *store.Host, event string) view.Host {
 	if h != nil {
 		h.published = &v
 	}
+
 	e.events.Publish(events.Event{Type: event, Host: &v})
 	return v
 }
 
-// relook reads the hosts again on which a NIC with this address or name is plugged, since it now counts, or no longer
-// counts, as an uplink.
+// relook reads the hosts again on which a NIC with this address or name is plugged, since it now
+// counts, or no longer counts, as an uplink.
 func (e *Engine) relook(mac tap.MAC, name string) {
 	hosts := sets.Set{}
 	for _, p := range e.places.PortsOf(mac, name) {

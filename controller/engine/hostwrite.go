@@ -39,7 +39,8 @@ func (e *Engine) Host(ref string) (view.Host, error) {
 }
 
 func (e *Engine) hostView(record *store.Host) view.Host {
-	v := view.Host{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires, Health: view.Health{State: tap.StatePending, Reason: "it was not reached yet"}}
+	v := view.Host{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires,
+		Health: view.Health{State: tap.StatePending, Reason: "it was not reached yet"}}
 	v.SystemID = cmp.Or(record.SystemID, e.lessons.known[record.ID].SystemID)
 	h := e.hosts[record.ID]
 	if h == nil {
@@ -48,18 +49,21 @@ func (e *Engine) hostView(record *store.Host) view.Host {
 	if h == nil {
 		return v
 	}
+
 	v.Health, v.Connected = h.Health, h.Report.Connected
 	v.MayStillCopy = e.mayStillCopy(h.ID)
 	v.TunnelIP, v.Wires = h.Observed.Host.TunnelIP, h.Observed.Host.Wires
 	for _, b := range h.Observed.Host.Bridges {
 		v.Bridges = append(v.Bridges, b.Name)
 	}
+
 	if snap := h.Report.Snapshot; snap != nil && snap.System() != nil {
 		v.OVSVersion = snap.System().OVSVersion
 		if _, exists := snap.Bridge(e.config.TapBridge); exists {
 			v.Bridges = append(v.Bridges, e.config.TapBridge)
 		}
 	}
+
 	slices.Sort(v.Bridges)
 	return v
 }
@@ -68,27 +72,34 @@ func (e *Engine) checkHost(h *store.Host) error {
 	if _, err := client.ParseTarget(h.OVSDB); err != nil {
 		return view.Errorf(view.Invalid, "ovsdb", "%v", err)
 	}
-	if ip := h.TunnelIP; ip.IsValid() && (ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip.Zone() != "") {
-		return view.Errorf(view.Invalid, "tunnel_ip", "%s is no address that other hosts can send to", ip)
+	if ip := h.TunnelIP; ip.IsValid() && (ip.IsUnspecified() || ip.IsMulticast() ||
+		ip.IsLoopback() || ip.Zone() != "") {
+		return view.Errorf(view.Invalid, "tunnel_ip",
+			"%s is no address that other hosts can send to", ip)
 	}
+
 	h.TunnelIP = h.TunnelIP.Unmap()
 	for wire, bridge := range h.Wires {
 		if err := intent.CheckWord("wires", wire); err != nil {
 			return err
 		}
 		if bridge == "" || len(bridge) > 15 {
-			return view.Errorf(view.Invalid, "wires", "wire %s: %q is not a bridge name of 1 to 15 characters", wire, bridge)
+			return view.Errorf(view.Invalid, "wires",
+				"wire %s: %q is not a bridge name of 1 to 15 characters", wire, bridge)
 		}
 		if bridge == e.config.TapBridge {
-			return view.Errorf(view.Invalid, "wires", "wire %s: bridge %s carries the copies, not a wire", wire, bridge)
+			return view.Errorf(view.Invalid, "wires",
+				"wire %s: bridge %s carries the copies, not a wire", wire, bridge)
 		}
 	}
+
 	names, addresses := map[string]bool{}, map[tap.MAC]bool{}
 	for i, n := range h.NICs {
 		field := fmt.Sprintf("nics[%d]", i)
 		switch {
 		case n.Name == "" || len(n.Name) > 15:
-			return view.Errorf(view.Invalid, field+".name", "%q is not an interface name of 1 to 15 characters", n.Name)
+			return view.Errorf(view.Invalid, field+".name",
+				"%q is not an interface name of 1 to 15 characters", n.Name)
 		case n.MAC.IsZero() || n.MAC.IsMulticast():
 			return view.Errorf(view.Invalid, field+".mac", "NIC %s has no unicast address", n.Name)
 		case names[n.Name]:
@@ -96,10 +107,13 @@ func (e *Engine) checkHost(h *store.Host) error {
 		case addresses[n.MAC] && n.UsedBy == "":
 			return view.Errorf(view.Invalid, field+".mac", "two NICs have address %s", n.MAC)
 		}
+
 		names[n.Name], addresses[n.MAC] = true, n.UsedBy == ""
 	}
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for _, o := range e.intent.Hosts.ByID {
 		if o.ID == h.ID {
 			continue
@@ -108,9 +122,11 @@ func (e *Engine) checkHost(h *store.Host) error {
 			return view.Errorf(view.Conflict, "ovsdb", "%s already is host %s", h.OVSDB, o.Name)
 		}
 		if o.TunnelIP == h.TunnelIP && h.TunnelIP.IsValid() {
-			return view.Errorf(view.Conflict, "tunnel_ip", "%s already is that of host %s", h.TunnelIP, o.Name)
+			return view.Errorf(view.Conflict, "tunnel_ip", "%s already is that of host %s",
+				h.TunnelIP, o.Name)
 		}
 	}
+
 	return nil
 }
 
@@ -119,8 +135,10 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	if err := e.unregistered(ctx, &h); err != nil {
 		return view.Host{}, err
 	}
+
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
 	tombstone := e.tombstone(&h)
 	if tombstone != nil && h.ID == "" {
@@ -130,6 +148,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	} else if err := intent.CheckWord("id", h.ID); err != nil {
 		return view.Host{}, err
 	}
+
 	e.mu.Lock()
 	other := e.intent.Hosts.Find(h.ID)
 	e.mu.Unlock()
@@ -145,44 +164,55 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if tombstone != nil {
 		e.abandonTombstone(tombstone)
 	}
+
 	e.intent.Hosts.Put(&h)
 	e.startHost(&h)
 	return e.publishHost(&h, "created"), nil
 }
 
 // UpdateHost changes a host's record, such as its facts.
-func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64, edit func(*store.Host) error) (view.Host, error) {
+func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
+	edit func(*store.Host) error) (view.Host, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	before, h, err := begin(e, e.intent.Hosts, name, ifRevision)
 	if err != nil {
 		return view.Host{}, err
 	}
+
 	if err := e.editHost(&h, before, edit); err != nil {
 		return view.Host{}, err
 	}
+
 	if h.RelearnTunnelIP {
 		h.RelearnTunnelIP = false
 		e.forgetTunnelIP(h.ID)
 	}
+
 	if reflect.DeepEqual(&h, before) {
 		return e.Host(h.ID)
 	}
 	if err := save(ctx, e, e.intent.Hosts, &h, before, e.commit); err != nil {
 		return view.Host{}, err
 	}
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	return e.tookHost(&h, before), nil
 }
 
-// forgetTunnelIP has the tunnel address that a host's switch shows now count from now on. It takes mu.
+// forgetTunnelIP has the tunnel address that a host's switch shows now count from now on. It takes
+// mu.
 func (e *Engine) forgetTunnelIP(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	fact := e.lessons.known[id]
 	fact.TunnelIP = netip.Addr{}
 	e.learnLocked(id, fact)
@@ -222,10 +252,12 @@ func (e *Engine) tookHost(h, before *store.Host) view.Host {
 		running.altered = false
 		e.planning.MarkHost(h.ID)
 	}
+
 	v := e.publishHost(h, "updated")
 	if h.Name != before.Name {
 		e.renamed(h.ID)
 	}
+
 	return v
 }
 

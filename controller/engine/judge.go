@@ -28,8 +28,8 @@ func (e *Engine) publishRefs(changed []intent.Ref) {
 // maxStateLines bounds how many services and flows that change together get a line of the log each.
 const maxStateLines = 32
 
-// logStates writes a line for each service and flow that became ready, pending, disabled or failed; of many one for each
-// state.
+// logStates writes a line for each service and flow that became ready, pending, disabled or failed;
+// of many one for each state.
 func (e *Engine) logStates(changed []intent.Ref) {
 	counts := map[tap.State]int{}
 	lines := 0
@@ -38,15 +38,19 @@ func (e *Engine) logStates(changed []intent.Ref) {
 		if !differs {
 			continue
 		}
+
 		if lines++; lines > maxStateLines {
 			counts[health.State]++
 			continue
 		}
+
 		e.log.Log(context.Background(), stateLevel(health.State), "state is "+string(health.State),
 			string(id.Kind), e.intent.Name(id), "reason", health.Reason, "reason_code", health.Code)
 	}
+
 	for state, n := range counts {
-		e.log.Log(context.Background(), stateLevel(state), "state of more tap flows and services is "+string(state), "count", n)
+		e.log.Log(context.Background(), stateLevel(state),
+			"state of more tap flows and services is "+string(state), "count", n)
 	}
 }
 
@@ -57,12 +61,14 @@ func stateLevel(state tap.State) slog.Level {
 	return slog.LevelInfo
 }
 
-// judgeHost works out the health of a host again, and publishes the host if its view may be another.
+// judgeHost works out the health of a host again, and publishes the host if its view may be
+// another.
 func (e *Engine) judgeHost(h *host) {
 	now := h.CurrentHealth()
 	if now == h.Health && !h.altered {
 		return
 	}
+
 	h.Health, h.altered = now, false
 
 	if e.events.Unwatched() {
@@ -70,21 +76,23 @@ func (e *Engine) judgeHost(h *host) {
 		e.events.Touch(h.ID)
 		return
 	}
+
 	if record := e.intent.Hosts.ByID[h.ID]; record != nil {
 		e.publishHost(record, "updated")
 	}
 }
 
-// markChanged notes that a service or a flow was changed by its user: what was known of it no longer counts, but for what
-// the plugin has said meanwhile. It reports whether its health is another by that, which the caller publishes together with the
-// change.
+// markChanged notes that a service or a flow was changed by its user: what was known of it no
+// longer counts, but for what the plugin has said meanwhile. It reports whether its health is
+// another by that, which the caller publishes together with the change.
 func (e *Engine) markChanged(id intent.Ref) bool {
 	e.standing.MarkChanged(id, e.planning.Last())
 	e.settle(id.ID)
 	return e.standing.JudgeOne(id)
 }
 
-// leave notes that a service or a flow was disabled or enabled: what a disabled one has on the switches is to leave them.
+// leave notes that a service or a flow was disabled or enabled: what a disabled one has on the
+// switches is to leave them.
 func (e *Engine) leave(id intent.Ref, enabled bool) {
 	if enabled {
 		e.standing.Return(id)
@@ -93,7 +101,8 @@ func (e *Engine) leave(id intent.Ref, enabled bool) {
 	}
 }
 
-// wakeLeft tells of services and flows whose objects have left the switches, and has that written down.
+// wakeLeft tells of services and flows whose objects have left the switches, and has that written
+// down.
 func (e *Engine) wakeLeft() {
 	for _, id := range e.standing.Left() {
 		e.judge(id)

@@ -8,14 +8,17 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// outlook tells how everything stands, and will stand once the switches have what is planned. It takes mu.
+// outlook tells how everything stands, and will stand once the switches have what is planned. It
+// takes mu.
 func (e *Engine) outlook() forecast.Outlook {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
 	out := forecast.Outlook{
-		Hosts: map[string]forecast.Program{}, Resources: map[forecast.ResourceKey]forecast.ResourceState{},
+		Hosts:     map[string]forecast.Program{},
+		Resources: map[forecast.ResourceKey]forecast.ResourceState{},
 	}
+
 	for id, h := range e.hosts {
 		p := forecast.Program{Host: e.intent.HostName(id), Users: map[string][]string{}}
 		if h.Program != nil {
@@ -23,8 +26,10 @@ func (e *Engine) outlook() forecast.Outlook {
 		}
 		out.Hosts[id] = p
 	}
+
 	put := func(kind, id, name string, record any, health view.Health) {
-		out.Resources[forecast.ResourceKey{Kind: kind, ID: id}] = forecast.ResourceState{Name: name, Record: record, Health: health}
+		out.Resources[forecast.ResourceKey{Kind: kind, ID: id}] = forecast.ResourceState{Name: name,
+			Record: record, Health: health}
 	}
 
 	for id, r := range e.intent.Hosts.ByID {
@@ -36,11 +41,13 @@ func (e *Engine) outlook() forecast.Outlook {
 		}
 		put("host", id, r.Name, record, health)
 	}
+
 	for id, r := range e.intent.Guests.ByID {
 		record := *r
 		record.Meta = store.Meta{}
 		put("guest", id, r.Name, record, view.Health{})
 	}
+
 	for id, r := range e.intent.Services.ByID {
 		if r.Deleting {
 			continue
@@ -48,6 +55,7 @@ func (e *Engine) outlook() forecast.Outlook {
 		put("tap_service", id, r.Name, r.Service, e.standing.Foresee(intent.ServiceRef(id)))
 		e.noteUser(out, intent.ServiceRef(id), r.Name)
 	}
+
 	for id, r := range e.intent.Flows.ByID {
 		if r.Deleting {
 			continue
@@ -55,10 +63,12 @@ func (e *Engine) outlook() forecast.Outlook {
 		put("tap_flow", id, r.Name, r.Flow, e.standing.Foresee(intent.FlowRef(id)))
 		e.noteUser(out, intent.FlowRef(id), r.Name)
 	}
+
 	return out
 }
 
-// noteUser notes that the objects that a service or a flow needs serve it. The tap bridge serves everybody.
+// noteUser notes that the objects that a service or a flow needs serve it. The tap bridge serves
+// everybody.
 func (e *Engine) noteUser(to forecast.Outlook, id intent.Ref, name string) {
 	for _, need := range e.standing.Needs(id) {
 		if h, exists := to.Hosts[need.Host]; exists && need.Owner != tap.OwnerBridge {

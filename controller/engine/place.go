@@ -10,17 +10,19 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// repin looks whether the tap NIC of a service is to be pinned to another host, or to its first one. The place counts at once,
-// and is stored by finish. The caller holds mu.
+// repin looks whether the tap NIC of a service is to be pinned to another host, or to its first
+// one. The place counts at once, and is stored by finish. The caller holds mu.
 func (e *Engine) repin(service string) {
 	s := e.intent.Services.ByID[service]
 	if s == nil {
 		return
 	}
+
 	host, moves := e.standing.NextPlace(s, e.config.Evacuate)
 	if !moves {
 		return
 	}
+
 	before := e.intent.Places[service]
 	e.intent.Places[service] = host
 	e.planning.MarkAttachment(service)
@@ -35,7 +37,8 @@ func (e *Engine) repin(service string) {
 	}
 }
 
-// repinOn is repin for the services that are pinned to a host or claimed there. The caller holds mu.
+// repinOn is repin for the services that are pinned to a host or claimed there. The caller holds
+// mu.
 func (e *Engine) repinOn(h *host) {
 	for service, place := range e.intent.Places {
 		if place == h.ID {
@@ -45,7 +48,8 @@ func (e *Engine) repinOn(h *host) {
 }
 
 // AcceptPlace pins the tap NIC of a service to a host by an operator's word.
-func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uint64, host string) (view.Service, error) {
+func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uint64,
+	host string) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
 
@@ -53,15 +57,20 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 	if err != nil {
 		return view.Service{}, err
 	}
+
 	id, known := e.hostID(host)
 	switch {
 	case !known:
-		return view.Service{}, view.Errorf(view.Invalid, "accept_place", "there is no host %q", host)
+		return view.Service{}, view.Errorf(view.Invalid, "accept_place", "there is no host %q",
+			host)
 	case s.Type != tap.ServiceGuest:
-		return view.Service{}, view.Errorf(view.Invalid, "accept_place", "the NIC of tap service %s is one of a host, which does not move", s.Name)
+		return view.Service{}, view.Errorf(view.Invalid, "accept_place",
+			"the NIC of tap service %s is one of a host, which does not move", s.Name)
 	case !e.claimedAt(before, id):
-		return view.Service{}, view.Errorf(view.Conflict, "accept_place", "host %s does not show NIC %s (%s)", host, s.IfName, s.MAC)
+		return view.Service{}, view.Errorf(view.Conflict, "accept_place",
+			"host %s does not show NIC %s (%s)", host, s.IfName, s.MAC)
 	}
+
 	if err := tellAudit(ctx, e, e.intent.Services, &s, before); err != nil {
 		return view.Service{}, err
 	}
@@ -71,6 +80,7 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	e.intent.Places[s.ID] = id
 	e.planning.MarkAttachment(s.ID)
 	e.publishRef(intent.ServiceRef(s.ID))

@@ -10,16 +10,18 @@ import (
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
-// A plugin is asked who it is every askEvery, which it can answer whatever it is at. It is said to be silent after doubtTime
-// without an answer, and given up after silentTime. Otherwise a plugin that was stopped would count as well for as long as
-// nothing changes, and, since changes are checked by it first, nothing could.
+// Every askEvery a plugin is asked to describe itself, which it can answer however busy it is.
+// After doubtTime without an answer it counts as silent, and after silentTime it is given up.
+// Without this, a stopped plugin would go unnoticed for as long as nothing changes; and since it
+// checks every change first, nothing could change.
 const (
 	askEvery   = 2 * time.Second
 	doubtTime  = 3 * time.Second
 	silentTime = 15 * time.Second
 )
 
-// listen asks a plugin again and again whether it is there. It returns once the plugin was silent for too long, or ctx has ended.
+// listen asks a plugin regularly whether it is alive. It returns when the plugin was silent for too
+// long, or ctx has ended.
 func (e *Engine) listen(ctx context.Context, mirror plugin.Mirror) error {
 	every := time.NewTicker(askEvery)
 	defer every.Stop()
@@ -30,6 +32,7 @@ func (e *Engine) listen(ctx context.Context, mirror plugin.Mirror) error {
 			return ctx.Err()
 		case <-every.C:
 		}
+
 		e.asks(time.Now())
 		asked, cancel := context.WithTimeout(ctx, silentTime)
 		_, err := mirror.Describe(asked)
@@ -38,18 +41,20 @@ func (e *Engine) listen(ctx context.Context, mirror plugin.Mirror) error {
 		if silent {
 			return fmt.Errorf("the plugin was silent for %v", silentTime)
 		}
+
 		e.asks(time.Time{}) // Any other error is one of its process, which ends Run too.
 	}
 }
 
-// asks notes since when the plugin owes the answer to a question; zero if it owes none.
+// asks notes since when the plugin owes an answer; zero if it owes none. It takes mu.
 func (e *Engine) asks(since time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked = since
 }
 
-// silence is an error while the plugin takes suspiciously long to say who it is.
+// silence returns an error while the plugin takes suspiciously long to describe itself. It takes
+// mu.
 func (e *Engine) silence(now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,7 +77,8 @@ func (e *Engine) PluginUp() bool {
 	return e.pluginErr() == nil
 }
 
-// Ready is nil if the controller can do its work, and otherwise says what it lacks.
+// Ready returns nil if the controller can do its work, and otherwise an error that says what is
+// missing.
 func (e *Engine) Ready() error {
 	return cmp.Or(e.pluginErr(), e.refusals())
 }

@@ -41,31 +41,37 @@ func (e *Engine) Plugin(name string) (view.Plugin, error) {
 	return view.Plugin{}, view.Errorf(view.NotFound, "", "there is no plugin %q", name)
 }
 
-// ReloadPlugin starts a plugin anew, tries it, and lets it take over from the one that runs. If anything is wrong with it, the one
-// that runs goes on, and the error says what.
+// ReloadPlugin starts a plugin anew, tries it, and has it take over from the running one. If
+// anything is wrong with it, the running one goes on, and the error says what is wrong.
 func (e *Engine) ReloadPlugin(ctx context.Context, name string) (view.Plugin, error) {
 	before, err := e.Plugin(name)
 	if err != nil {
 		return view.Plugin{}, err
 	}
+
 	if err := e.auditReload(ctx, before); err != nil {
 		return view.Plugin{}, err
 	}
+
 	if err := e.config.Plugin.Reload(ctx, e.try); err != nil {
 		if ctx.Err() != nil {
 			return view.Plugin{}, ctx.Err()
 		}
-		e.log.Error("plugin is not replaced: the one that runs goes on", "plugin", name, "error", err)
-		return view.Plugin{}, &view.Error{Kind: view.Conflict, Message: fmt.Sprintf("%v; the plugin that runs goes on", err), Err: err}
+		e.log.Error("plugin is not replaced: the one that runs goes on", "plugin", name, "error",
+			err)
+		return view.Plugin{}, &view.Error{Kind: view.Conflict,
+			Message: fmt.Sprintf("%v; the plugin that runs goes on", err), Err: err}
 	}
+
 	return e.Plugin(name)
 }
 
-// auditReload has it written down that a plugin is about to be replaced by what its file is now.
+// auditReload records in the audit log that a plugin is about to be replaced.
 func (e *Engine) auditReload(ctx context.Context, v view.Plugin) error {
 	if e.config.Audit == nil {
 		return nil
 	}
+
 	type program struct {
 		Name    string `json:"name"`
 		Path    string `json:"path"`
@@ -75,21 +81,24 @@ func (e *Engine) auditReload(ctx context.Context, v view.Plugin) error {
 	if err != nil {
 		return fmt.Errorf("plugin %s: %w", v.Name, err)
 	}
+
 	after, err := json.Marshal(program{Name: v.Name, Path: v.Path})
 	if err != nil {
 		return fmt.Errorf("plugin %s: %w", v.Name, err)
 	}
+
 	change := audit.Change{Kind: "plugin", ID: v.Name, Name: v.Name, Before: before, After: after}
 	if err := e.config.Audit.Change(ctx, change); err != nil {
 		return &view.Error{Kind: view.Unavailable, Message: err.Error(), Err: err}
 	}
+
 	return nil
 }
 
-// errTried ends a trial that went well.
+// errTried ends a successful trial.
 var errTried = errors.New("tried")
 
-// try has a plugin plan everything, and looks at what it answers. Nothing of it is applied.
+// try has a plugin on trial plan everything, and checks its answer. Nothing is applied.
 func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 	e.mu.Lock()
 	snapshot := e.planning.Snapshot()
@@ -105,27 +114,34 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 				return err
 			}
 		}
+
 		if err := checkAnswer(&r, snapshot.Revision); err != nil {
 			return err
 		}
+
 		for _, s := range r.Statuses {
 			answered[intent.Ref{Kind: s.Kind, ID: s.ID}] = true
 		}
+
 		if r.Revision < snapshot.Revision {
 			return nil // The rest follows.
 		}
+
 		for _, s := range snapshot.Services {
 			if !answered[intent.ServiceRef(s.ID)] {
 				return fmt.Errorf("it says nothing of tap service %s", s.Name)
 			}
 		}
+
 		for _, f := range snapshot.Flows {
 			if !answered[intent.FlowRef(f.ID)] {
 				return fmt.Errorf("it says nothing of tap flow %s", f.Name)
 			}
 		}
+
 		return errTried
 	})
+
 	switch {
 	case errors.Is(err, errTried):
 		return nil
@@ -134,10 +150,11 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("on trial it has not answered within %v", answerTime)
 	}
+
 	return fmt.Errorf("on trial: %w", err)
 }
 
-// tryProgram holds a program against the contract.
+// tryProgram checks a program against the contract. It takes mu.
 func (e *Engine) tryProgram(p *tap.Program) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -149,11 +166,14 @@ func (e *Engine) tryProgram(p *tap.Program) error {
 	return err
 }
 
-// checkAnswer says what no plugin can mean in an answer to what it was told up to a revision; nil if there is nothing.
+// checkAnswer returns an error if an answer makes no sense for a plugin that was told changes up to
+// a revision.
 func checkAnswer(r *tap.Result, told uint64) error {
 	if r.Revision > told {
-		return fmt.Errorf("the plugin answers revision %d, and was told no more than %d", r.Revision, told)
+		return fmt.Errorf("the plugin answers revision %d, and was told no more than %d",
+			r.Revision, told)
 	}
+
 	for _, s := range r.Statuses {
 		switch s.State {
 		case tap.StateDisabled, tap.StatePending, tap.StateError, tap.StateProgrammed:
@@ -161,6 +181,7 @@ func checkAnswer(r *tap.Result, told uint64) error {
 			return fmt.Errorf("the plugin gives %s %s the state %q", s.Kind, s.ID, s.State)
 		}
 	}
+
 	return nil
 }
 
@@ -172,13 +193,16 @@ func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
 			err = &foreignNICError{name}
 		}
 	}
+
 	if err != nil {
-		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w", e.intent.HostName(h.ID), err)
+		return nil, fmt.Errorf("the plugin programs what it must not: host %s: %w",
+			e.intent.HostName(h.ID), err)
 	}
+
 	return desired, nil
 }
 
-// prepare makes of a program what its session applies.
+// prepare makes the program that the session applies.
 func (h *host) prepare(p *tap.Program, tapBridge string) (*reconcile.Desired, error) {
 	if h.Program == nil {
 		return reconcile.NewDesired(p, tapBridge)
@@ -186,7 +210,7 @@ func (h *host) prepare(p *tap.Program, tapBridge string) (*reconcile.Desired, er
 	return h.Program.Next(p, tapBridge)
 }
 
-// foreignNICError says that a program takes a NIC that no tap service has.
+// foreignNICError says that a program takes a NIC that belongs to no tap service.
 type foreignNICError struct{ name string }
 
 // Error implements error.
@@ -198,59 +222,73 @@ func (e *Engine) refuse(h *host, why error, affected standing.Affected) {
 	if why != nil {
 		text = why.Error()
 		if h.Refused != text {
-			e.log.Error("a program is refused; what stands on the host stays", "host", e.intent.HostName(h.ID), "error", why)
+			e.log.Error("a program is refused; what stands on the host stays", "host",
+				e.intent.HostName(h.ID), "error", why)
 		}
 	}
+
 	if h.Refused == text {
 		return
 	}
+
 	h.Refused = text
 	e.standing.AddAffectedByHost(h.ID, affected)
 	e.judgeHost(h)
 }
 
-// refusals names a host whose program was refused; nil if there is none.
+// refusals is an error that names a host whose program was refused; nil if there is none. It takes
+// mu.
 func (e *Engine) refusals() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	var all []string
 	for _, h := range e.hosts {
 		if h.Refused != "" {
 			all = append(all, h.Refused)
 		}
 	}
+
 	if all == nil {
 		return nil
 	}
+
 	slices.Sort(all)
 	if len(all) > 1 {
 		return fmt.Errorf("%s; and %d more hosts", all[0], len(all)-1)
 	}
+
 	return errors.New(all[0])
 }
 
-// foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap service that owns the port; "" if
-// there is none. Without this a plugin could take any NIC away from its bridge or from the host.
+// foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap
+// service that owns the port; "" if there is none. Without this a plugin could take any NIC away
+// from its bridge or from the host.
 func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
 	record := e.intent.Hosts.ByID[h.ID]
 	for _, port := range p.Ports {
 		if port.Type != "" {
 			continue
 		}
+
 		s := e.intent.Services.ByID[port.Owner]
 		switch {
 		case s == nil || record == nil || port.Plugged != (s.Type == tap.ServiceGuest):
 			return port.Name
 		case s.Type == tap.ServiceHost:
-			if s.TargetID != h.ID || !slices.ContainsFunc(record.NICs, func(n store.HostNIC) bool { return n.Name == port.Name && n.MAC == s.MAC }) {
+			if s.TargetID != h.ID || !slices.ContainsFunc(record.NICs,
+				func(n store.HostNIC) bool { return n.Name == port.Name && n.MAC == s.MAC }) {
 				return port.Name
 			}
 		case port.Name != s.IfName:
 			plugged := e.places.PortsOf(s.MAC, s.IfName)
-			if !slices.ContainsFunc(plugged, func(p inventory.Port) bool { return p.Host == h.ID && p.Name == port.Name }) {
+			if !slices.ContainsFunc(plugged, func(p inventory.Port) bool {
+				return p.Host == h.ID && p.Name == port.Name
+			}) {
 				return port.Name
 			}
 		}
 	}
+
 	return ""
 }

@@ -38,40 +38,51 @@ func (e *Engine) Service(ref string) (view.Service, error) {
 
 func (e *Engine) serviceView(s *store.Service) view.Service {
 	v := view.Service{
-		Service: *s, Health: e.standing.Health(intent.ServiceRef(s.ID)), FlowCount: len(e.intent.FlowsTo(s.ID)),
-		Counters: e.book.Service(s.ID, time.Now()),
+		Service: *s, Health: e.standing.Health(intent.ServiceRef(s.ID)),
+		FlowCount: len(e.intent.FlowsTo(s.ID)),
+		Counters:  e.book.Service(s.ID, time.Now()),
 	}
+
 	if s.Type == tap.ServiceHost {
-		v.HostID, v.Host, v.Target = s.TargetID, e.intent.HostName(s.TargetID), e.intent.HostName(s.TargetID)
+		v.HostID, v.Host, v.Target = s.TargetID, e.intent.HostName(s.TargetID),
+			e.intent.HostName(s.TargetID)
 		if h := e.hosts[s.TargetID]; h != nil && h.Observed.Host.TunnelIP.IsValid() {
 			v.TargetIPs = []netip.Addr{h.Observed.Host.TunnelIP}
 		}
 		return v
 	}
+
 	guest, _ := e.places.Guest(s.TargetID, e.intent.Guests.ByID[s.TargetID])
 	v.Target = guest.Name
 	for _, n := range guest.NICs {
 		v.TargetIPs = append(v.TargetIPs, n.IPs...)
 	}
+
 	for _, at := range e.standing.Attachment(s).Locations {
 		v.HostID, v.Host = at.Host, e.intent.HostName(at.Host)
 	}
+
 	if v.Place = e.intent.Places[s.ID]; v.Place != "" {
 		v.PlaceHost = e.intent.HostName(v.Place)
 	}
-	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.Cluster, e.config.TapBridge) // It marshals text alone.
+
+	// It marshals text alone.
+	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.Cluster, e.config.TapBridge)
 	return v
 }
 
-// CreateService stores a tap service. Its key, and for a guest the address and name of its NIC, are made here. It is disabled.
+// CreateService stores a tap service. Its key, and for a guest the address and name of its NIC, are
+// made here. It is disabled.
 func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{Request: s.Request, AppliedBy: s.AppliedBy}
 	if s.Type == tap.ServiceHost {
 		var known bool
 		if s.TargetID, known = e.hostID(s.TargetID); !known {
-			return view.Service{}, view.Errorf(view.Invalid, "target_id", "there is no host %q", s.TargetID)
+			return view.Service{}, view.Errorf(view.Invalid, "target_id", "there is no host %q",
+				s.TargetID)
 		}
 	} else {
 		var err error
@@ -79,28 +90,35 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 			return view.Service{}, err
 		}
 	}
+
 	if s.Type == tap.ServiceGuest {
 		e.nameNIC(&s.Service)
 	}
+
 	checked, err := e.check(ctx, tap.Resource{Service: &s.Service})
 	if err != nil {
 		return view.Service{}, err
 	}
+
 	s.Service = *checked.Service
 	if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
-		return view.Service{}, &view.Error{Kind: view.Unavailable, Message: "no key could be stored: " + err.Error(), Err: err}
+		return view.Service{}, &view.Error{Kind: view.Unavailable,
+			Message: "no key could be stored: " + err.Error(), Err: err}
 	}
 	if err := save(ctx, e, e.intent.Services, &s, nil, e.commit); err != nil {
 		return view.Service{}, err
 	}
+
 	return e.tookService(&s, nil), nil
 }
 
-// nameNIC allocates the address, unless the user chose one, and the interface name of a tap NIC.
+// nameNIC allocates the interface name of a tap NIC, and its address unless the user chose one. It
+// takes mu.
 func (e *Engine) nameNIC(s *tap.Service) {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for {
 		var random [12]byte
 		_, _ = rand.Read(random[:]) // It never fails.
@@ -110,34 +128,43 @@ func (e *Engine) nameNIC(s *tap.Service) {
 			mac = tap.MAC(random[6:])
 			mac[0] = mac[0]&^3 | 2
 		}
+
 		name := []byte("tap")
 		for _, b := range random[:6] {
 			name = append(name, letters[int(b)%len(letters)])
 		}
+
 		if e.places.NameTaken(string(name)) ||
 			s.MAC.IsZero() && len(e.places.PortsOf(mac, "")) > 0 {
 			continue
 		}
+
 		s.MAC, s.IfName = mac, string(name)
 		return
 	}
 }
 
 // UpdateService changes the name of a tap service, or whether it is enabled.
-func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64, edit func(*store.Service) error) (view.Service, error) {
+func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64,
+	edit func(*store.Service) error) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
+
 	before, s, err := begin(e, e.intent.Services, ref, ifRevision)
 	if err != nil {
 		return view.Service{}, err
 	}
+
 	if err := edit(&s); err != nil {
 		return view.Service{}, err
 	}
-	if fixed := before.Service; s.ID != fixed.ID || s.Type != fixed.Type || s.TargetID != fixed.TargetID || s.MAC != fixed.MAC ||
+	if fixed := before.Service; s.ID != fixed.ID || s.Type != fixed.Type ||
+		s.TargetID != fixed.TargetID || s.MAC != fixed.MAC ||
 		s.IfName != fixed.IfName || s.Key != fixed.Key {
-		return view.Service{}, view.Errorf(view.Invalid, "", "only name and enabled of a tap service can be changed; create another one instead")
+		return view.Service{}, view.Errorf(view.Invalid, "",
+			"only name and enabled of a tap service can be changed; create another one instead")
 	}
+
 	if s.Service != before.Service {
 		commit := committer(e.commit)
 		if s.Enabled != before.Enabled {
@@ -147,16 +174,19 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 			return view.Service{}, err
 		}
 	}
+
 	return e.tookService(&s, before), nil
 }
 
-// tookService takes a stored service over.
+// tookService takes over a stored service. It takes mu.
 func (e *Engine) tookService(s, before *store.Service) view.Service {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if before != nil && s.Service == before.Service {
 		return e.serviceView(s)
 	}
+
 	id := intent.ServiceRef(s.ID)
 	e.intent.Services.Put(s)
 	e.intent.ServicesOf.Add(s.TargetID, s.ID)
@@ -169,6 +199,7 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 			e.repin(s.ID)
 		}
 	}
+
 	e.order()
 	if before == nil {
 		e.standing.Add(id)
@@ -176,13 +207,15 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	if before != nil && before.Enabled != s.Enabled {
 		e.leave(id, s.Enabled)
 	}
+
 	changed := e.markChanged(id)
 	v := e.serviceView(s)
 	e.events.Publish(events.Event{Type: eventType(before == nil), Service: &v})
 	if changed {
 		e.publishRefs(e.standing.JudgeFeeding(id))
 	}
-	if before == nil || before.Enabled != s.Enabled { // The plugin's word on its flows is about to change.
+	// The plugin's word on its flows is about to change.
+	if before == nil || before.Enabled != s.Enabled {
 		for flow := range e.intent.FlowsOfService[s.ID] {
 			if id := (intent.FlowRef(flow)); e.markChanged(id) {
 				e.publishRef(id)
@@ -192,24 +225,28 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	if before != nil && before.Name != s.Name {
 		e.renamed(s.ID)
 	}
+
 	return v
 }
 
-// WaitGone waits until a deleted resource has left the switches and the store. When ctx ends before, it returns ctx's error.
+// WaitGone waits until a deleted resource has left the switches and the store. When ctx ends
+// before, it returns ctx's error.
 func (e *Engine) WaitGone(ctx context.Context, id string) error {
 	_, err := wait(ctx, e, id, func() (struct{}, bool, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 
 		service, flow := e.intent.Services.ByID[id], e.intent.Flows.ByID[id]
-		stays := service != nil && service.Deleting || flow != nil && flow.Deleting || e.retiring[id] != nil
+		stays := service != nil && service.Deleting || flow != nil && flow.Deleting ||
+			e.retiring[id] != nil
 		return struct{}{}, !stays, nil
 	})
 	return err
 }
 
-// WaitService waits until a tap service is no longer pending and, if it is disabled, until the switches have dropped what it
-// had there. It returns the service; when ctx ends, as it is then, with ctx's error.
+// WaitService waits until a tap service is no longer pending and, if it is disabled, until the
+// switches have dropped what it had there. It returns the service; when ctx ends, as it is then,
+// with ctx's error.
 func (e *Engine) WaitService(ctx context.Context, name string) (view.Service, error) {
 	v, err := e.Service(name)
 	if err != nil {

@@ -16,28 +16,33 @@ import (
 )
 
 const (
-	// maxSimulations is how many changes may be tried out at the same time; each costs a process and a copy of what is known.
+	// maxSimulations is how many changes may be tried out at the same time; each costs a process
+	// and a copy of what is known.
 	maxSimulations = 2
 	// simulationTime bounds one of them.
 	simulationTime = 30 * time.Second
 )
 
-// Rehearse tells what a change would do. The change is made to an imagined engine that knows what this one knows now, stores
-// nothing, has no connection to any switch, and asks a plugin of its own. Errors of change are returned as they are; whatever it
-// has done until then is not told.
-func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, imagined *Engine) error) (forecast.Forecast, error) {
+// Rehearse tells what a change would do. The change is made to an imagined engine that knows what
+// this one knows now, stores nothing, has no connection to any switch, and asks a plugin of its
+// own. Errors of change are returned as they are; whatever it has done until then is not told.
+func (e *Engine) Rehearse(ctx context.Context,
+	change func(ctx context.Context, imagined *Engine) error) (forecast.Forecast, error) {
 	ctx, cancel := context.WithTimeout(ctx, simulationTime)
 	defer cancel()
 	select {
 	case e.trials <- struct{}{}:
 		defer func() { <-e.trials }()
 	case <-ctx.Done():
-		return forecast.Forecast{}, view.Errorf(view.Unavailable, "", "%d other plans are being made; try again", maxSimulations)
+		return forecast.Forecast{}, view.Errorf(view.Unavailable, "",
+			"%d other plans are being made; try again", maxSimulations)
 	}
+
 	imagined, err := e.imagine(ctx)
 	if err != nil {
 		return forecast.Forecast{}, err
 	}
+
 	var result forecast.Forecast
 	var refused error
 	err = e.config.Plugin.Aside(ctx, func(ctx context.Context, mirror plugin.Mirror) error {
@@ -49,10 +54,12 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 		if err := imagined.planEverything(ctx); err != nil {
 			return err
 		}
+
 		before := imagined.outlook()
 		if err := imagined.planToTheEnd(ctx); err != nil {
 			return err
 		}
+
 		before.Hosts = imagined.outlook().Hosts // What is on its way already comes of no change.
 		if refused = change(ctx, imagined); refused != nil {
 			return nil
@@ -60,17 +67,22 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 		if err := imagined.planToTheEnd(ctx); err != nil {
 			return err
 		}
+
 		result = forecast.Compare(before, imagined.outlook())
 		return nil
 	})
+
 	switch {
 	case refused != nil:
 		return forecast.Forecast{}, refused
 	case err != nil && ctx.Err() != nil:
-		return forecast.Forecast{}, view.Errorf(view.Unavailable, "", "the plan was not made within %v; try again", simulationTime)
+		return forecast.Forecast{}, view.Errorf(view.Unavailable, "",
+			"the plan was not made within %v; try again", simulationTime)
 	case err != nil:
-		return forecast.Forecast{}, &view.Error{Kind: view.Unavailable, Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
+		return forecast.Forecast{}, &view.Error{Kind: view.Unavailable,
+			Message: "the mirror plugin does not plan: " + err.Error(), Err: err}
 	}
+
 	return result, nil
 }
 
@@ -78,27 +90,33 @@ func (e *Engine) Rehearse(ctx context.Context, change func(ctx context.Context, 
 func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	e.write.Lock() // What is stored and what is known are the same.
 	defer e.write.Unlock()
+
 	state, err := e.config.Store.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	out, err := New(ctx, Config{ // It has nothing that acts.
 		Store: &imaginedStore{state: state}, TapBridge: e.config.TapBridge, Keys: e.config.Keys,
 		TunnelNetworks: e.config.TunnelNetworks,
-		Logger:         slog.New(slog.DiscardHandler), Observer: unobserved{}, Hypervisor: e.config.Hypervisor, imagined: true,
+		Logger:         slog.New(slog.DiscardHandler), Observer: unobserved{},
+		Hypervisor: e.config.Hypervisor, imagined: true,
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	out.ctx = ctx
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	maps.Copy(out.lessons.known, e.lessons.known) // Some may not be stored yet.
 	for id, h := range e.hosts {
 		record := out.intent.Hosts.ByID[id]
 		if record == nil {
 			continue
 		}
+
 		out.mu.Lock()
 		out.startHost(record)
 		at := out.hosts[id]
@@ -107,6 +125,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 		out.observe(at, h.Report)
 		out.heard(at, h.Guests)
 	}
+
 	return out, nil
 }
 
@@ -121,6 +140,7 @@ func (e *Engine) planEverything(ctx context.Context) error {
 		if done {
 			return nil
 		}
+
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -5,11 +5,12 @@ import (
 	"sync"
 )
 
-// writeLock orders changes of intent. Flows are created side by side, so that they share writes to the disk, and hold only the keys of
-// what they may contradict; every other change is alone.
+// writeLock serializes changes of intent. Creations of flows run concurrently, so that they share
+// writes to the disk; each holds the keys of what it could conflict with. Every other change is
+// exclusive.
 //
-// Two new flows contradict each other if they have the same name, or the same source and tap service. What a flow refers to does
-// not change meanwhile, since that is changed alone.
+// Two new flows conflict if they have the same name, or the same source and tap service. What a
+// flow refers to cannot change meanwhile, since such a change is exclusive.
 type writeLock struct {
 	sync.RWMutex // Lock to be alone
 
@@ -17,8 +18,8 @@ type writeLock struct {
 	keys map[string]chan struct{} // that are held; closed when they are free
 }
 
-// beside lets the caller create flows until it calls done, with these keys to itself. It is called once a change: who holds keys and
-// waits for more could wait for ever.
+// beside locks some keys for the creation of a flow, until done is called. It is called once for
+// each change: a caller that holds keys and waits for more could deadlock.
 func (w *writeLock) beside(keys ...string) (done func()) {
 	w.RLock()
 	slices.Sort(keys) // All take them in one order.
@@ -26,6 +27,7 @@ func (w *writeLock) beside(keys ...string) (done func()) {
 	for _, key := range keys {
 		w.take(key)
 	}
+
 	return func() {
 		w.mu.Lock()
 		for _, key := range keys {
@@ -49,6 +51,7 @@ func (w *writeLock) take(key string) {
 			w.mu.Unlock()
 			return
 		}
+
 		w.mu.Unlock()
 		<-held
 	}

@@ -14,10 +14,10 @@ type Event struct {
 	Flow    *view.Flow
 }
 
-// ID tells the event from all others, those of other runs of the controller included.
+// ID identifies the event, also among events of other runs of the controller.
 func (e Event) ID() string { return eventID(e.run, e.seq) }
 
-// object is the id of what the event is about.
+// Object is the id of what the event is about.
 func (e Event) Object() string {
 	switch {
 	case e.Host != nil:

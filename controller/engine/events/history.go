@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// historySize is how many events an engine remembers. All flows of a large controller may change at once, and who reads
-// them over a network must be able to follow. It takes some 10 MB when it is full.
+// DefaultSize is how many events an engine remembers. All flows of a large controller may change at
+// once, and a watcher on a network must be able to follow. A full history takes some 10 MB.
 const DefaultSize = 1 << 14
 
 // Errors of [Watch.Next].
@@ -22,35 +22,40 @@ var (
 	ErrStopped = errors.New("the engine has stopped")
 )
 
-// History holds the last events for those who watch. They have no queues of their own: each walks through the one history
-// at its own pace, so memory stays bounded however many there are and however slow, and nobody holds up who publishes.
-// Its methods may be called at the same time.
+// History holds the last events for watchers. Watchers have no queues of their own: each walks
+// through the one history at its own pace. So memory stays bounded however many watch and however
+// slow they are, and publishing never blocks. Its methods may be called concurrently.
 type History struct {
 	run  string // tells this history's ids from those of other runs of the controller
 	size int
 
-	mu      sync.Mutex
-	watched bool                     // somebody has begun to watch; before that nobody can ask for what was, so nothing is kept
-	events  []Event                  // grows to size, and is then a ring: event n is at n-1 modulo size
+	mu sync.Mutex
+	// somebody has begun to watch; before that nobody can ask for what was, so nothing is kept
+	watched bool
+	// grows to size, and is then a ring: event n is at n-1 modulo size
+	events  []Event
 	seq     uint64                   // of the last event; the first that is kept is 1
 	grown   chan struct{}            // closed at the next event; nil if nobody waits for it
 	about   map[string]chan struct{} // by id of the object: closed at its next event
 	stopped bool
 }
 
-// NewHistory returns an empty history that remembers up to size events.
+// New returns an empty history that remembers up to size events.
 func New(size int) *History {
-	return &History{run: strings.ToLower(rand.Text()[:8]), size: size, about: map[string]chan struct{}{}}
+	return &History{run: strings.ToLower(rand.Text()[:8]), size: size,
+		about: map[string]chan struct{}{}}
 }
 
 // Publish adds an event. It never blocks.
 func (h *History) Publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	defer h.signal(e.Object())
 	if !h.watched {
 		return
 	}
+
 	h.seq++
 	e.run, e.seq = h.run, h.seq
 	if len(h.events) < h.size {
@@ -58,10 +63,11 @@ func (h *History) Publish(e Event) {
 	} else {
 		h.events[(h.seq-1)%uint64(h.size)] = e
 	}
+
 	h.wake()
 }
 
-// idle reports whether nobody has watched yet, so that who publishes need not work out what to tell.
+// Unwatched reports whether nobody has watched yet. Publishers then need not make views.
 func (h *History) Unwatched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -93,14 +99,15 @@ func (h *History) signal(id string) {
 	}
 }
 
-// touch wakes those who wait for an object about which there is no event.
+// Touch wakes callers that wait for an object, without an event.
 func (h *History) Touch(id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.signal(id)
 }
 
-// changed returns a channel that is closed at the next event about an object, or when the engine stops.
+// Changed returns a channel that is closed at the next event about an object, or when the engine
+// stops.
 func (h *History) Changed(id string) (c <-chan struct{}, stopped bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -119,22 +126,25 @@ type Watch struct {
 	after   uint64
 }
 
-// Watch starts a walk: after the event of an id, or with "" after the last one. It is false if the event of that id is not
-// known, or not any more, or is of another run of the controller: the walk then starts after the last one too, and what is
-// missing has to be read again.
+// Watch starts a walk: after the event of an id, or with "" after the last one. It is false if the
+// event of that id is not known, or not any more, or is of another run of the controller: the walk
+// then starts after the last one too, and what is missing has to be read again.
 func (h *History) Watch(after string) (w *Watch, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	h.watched = true
 	w = &Watch{history: h, after: h.seq}
 	if after == "" {
 		return w, true
 	}
+
 	run, digits, _ := strings.Cut(after, "-")
 	seq, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || run != h.run || seq > h.seq || h.lost(seq) {
 		return w, false
 	}
+
 	w.after = seq
 	return w, true
 }
@@ -148,7 +158,8 @@ func (w *Watch) ID() string { return eventID(w.history.run, w.after) }
 // batch is how many events Next returns at most.
 const batch = 256
 
-// Next returns the next events, in their order, and waits until there is one. Events that are shared must not be changed.
+// Next returns the next events, in their order, and waits until there is one. Events that are
+// shared must not be changed.
 func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	for {
 		events, grown, err := w.Poll()
@@ -163,10 +174,12 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	}
 }
 
+// Poll returns the next events without waiting. If there are none, grown is closed at the next one.
 func (w *Watch) Poll() (events []Event, grown <-chan struct{}, err error) {
 	h := w.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	switch {
 	case h.lost(w.after):
 		return nil, nil, ErrLost
@@ -180,9 +193,11 @@ func (w *Watch) Poll() (events []Event, grown <-chan struct{}, err error) {
 	case h.stopped:
 		return nil, nil, ErrStopped
 	}
+
 	if h.grown == nil {
 		h.grown = make(chan struct{})
 	}
+
 	return nil, h.grown, nil
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Explanation is everything that is known of a tap service or a tap flow: the way that packets take, what must hold for it, and
-// what stands on the switches.
+// Explanation is everything that is known of a tap service or a tap flow: the path of its packets,
+// what must hold for it, and what is on the switches.
 type Explanation struct {
 	Kind tap.Kind
 	ID   string
@@ -49,7 +49,7 @@ type Check struct {
 	Next  string    // what to do; "" if it holds, or nothing but waiting helps
 }
 
-// SwitchView is what stands on a host for a service or a flow.
+// Switch is what stands on a host for a service or a flow.
 type Switch struct {
 	HostID      string
 	Host        string
@@ -70,7 +70,7 @@ type Connection struct {
 	Since     time.Time // zero if not known
 }
 
-// RowView is a row of the switch's database as it is, or as it should be where it is missing.
+// Row is a row of the switch's database as it is or, if it is missing, as it should be.
 type Row struct {
 	Table string
 	Name  string

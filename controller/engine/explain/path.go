@@ -18,20 +18,29 @@ func (x *explainer) source(f *store.Flow) []Hop {
 	if f.Type == tap.FlowVSwitch {
 		return x.wireSource(f)
 	}
+
 	what, _ := x.sourceWords(f)
 	var out []Hop
 	for _, l := range x.scene.Sources {
-		out = append(out, Hop{What: "source", HostID: l.Host, Host: x.hostName(l.Host), Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
+		out = append(out, Hop{What: "source", HostID: l.Host, Host: x.hostName(l.Host),
+			Bridge: l.Bridge, Port: l.Port, OFPort: l.OFPort, Text: what,
 			Found: x.foundWords(l, f.MAC, f.GuestID), Health: view.Health{State: tap.StateReady}})
 	}
+
 	ok := view.Health{State: tap.StateReady}
 	if len(out) == 0 {
 		_, why := x.sourceWords(f)
 		ok = view.Health{State: tap.StatePending, Reason: why}
 	}
-	x.check(Check{What: "the source, " + what + ", is plugged on a host that is connected", Health: ok, Next: fmt.Sprintf(
-		"start the guest; if it runs, its port is not known by external_ids or address: tapctl guest-show %s, and on its host ovs-vsctl find interface external_ids:attached-mac='\"%s\"'; declare it with tapctl guest-create where its port tells nothing",
-		f.GuestID, f.MAC)})
+
+	x.check(Check{What: "the source, " + what + ", is plugged on a host that is connected",
+		Health: ok, Next: fmt.Sprintf(
+			"start the guest; if it runs, its port is not known by external_ids or address: "+
+				"tapctl guest-show %s, and on its host ovs-vsctl find interface "+
+				"external_ids:attached-mac='\"%s\"'; declare it with tapctl guest-create where "+
+				"its port tells nothing",
+			f.GuestID, f.MAC)})
+
 	return out
 }
 
@@ -42,7 +51,10 @@ func (x *explainer) wireSource(f *store.Flow) []Hop {
 		x.at(f.HostID)
 		return nil
 	}
-	hop := Hop{What: "source", HostID: h.ID, Host: x.hostName(h.ID), Text: what, Health: view.Health{State: tap.StateReady}}
+
+	hop := Hop{What: "source", HostID: h.ID, Host: x.hostName(h.ID), Text: what,
+		Health: view.Health{State: tap.StateReady}}
+
 	bridge, told := h.Observed.Wires[f.WireID]
 	record := h.Record
 	switch {
@@ -53,15 +65,21 @@ func (x *explainer) wireSource(f *store.Flow) []Hop {
 	default:
 		bridge, hop.Found = f.WireID, "the wire has the bridge's name"
 	}
+
 	hop.Bridge = bridge
 	at := slices.IndexFunc(h.Observed.Bridges, func(b tap.Bridge) bool { return b.Name == bridge })
 	if at < 0 {
-		hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("host %s has no bridge %s", hop.Host, bridge)}
+		hop.Health = view.Health{State: tap.StatePending,
+			Reason: fmt.Sprintf("host %s has no bridge %s", hop.Host, bridge)}
 	} else if uplinks := h.Observed.Bridges[at].Uplinks; len(uplinks) > 0 {
 		hop.Text += ", uplinks " + strings.Join(uplinks, " ")
 	}
-	x.check(Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID), HostID: h.ID, Health: hop.Health,
-		Next: fmt.Sprintf("tapctl wire-show %s; tapctl host-update %s --wire %s=BRIDGE", f.WireID, hop.Host, f.WireID)})
+
+	x.check(Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID),
+		HostID: h.ID, Health: hop.Health,
+		Next: fmt.Sprintf("tapctl wire-show %s; tapctl host-update %s --wire %s=BRIDGE", f.WireID,
+			hop.Host, f.WireID)})
+
 	return []Hop{hop}
 }
 
@@ -74,10 +92,12 @@ func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 		}
 		return what, "the host is not registered"
 	}
+
 	absent = "it is not plugged on any host"
 	if unseen := x.scene.Disconnected; len(unseen) > 0 {
 		absent += " that is connected; not connected: " + strings.Join(unseen, " ")
 	}
+
 	return fmt.Sprintf("NIC %s of guest %s, %s", f.MAC, x.scene.SourceGuest, f.Direction), absent
 }
 
@@ -87,10 +107,12 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 	if h == nil || h.Report.Snapshot == nil {
 		return ""
 	}
+
 	row, stands := h.Report.Snapshot.PortOnBridge(l.Bridge, l.Port)
 	if !stands {
 		return ""
 	}
+
 	told := func(keys []string, is func(string) bool) string {
 		for _, i := range h.Report.Snapshot.PortInterfaces(row) {
 			for _, key := range keys {
@@ -101,7 +123,12 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 		}
 		return ""
 	}
-	isMAC := func(v string) bool { m, err := tap.ParseMAC(v); return err == nil && !m.IsZero() && m == mac }
+
+	isMAC := func(v string) bool {
+		m, err := tap.ParseMAC(v)
+		return err == nil && !m.IsZero() && m == mac
+	}
+
 	isGuest := func(v string) bool { return v != "" && v == guest }
 	var by string
 	if key := told(x.scene.Observer.Keys.MAC, isMAC); key != "" {
@@ -111,28 +138,45 @@ func (x *explainer) foundWords(l tap.Location, mac tap.MAC, guest string) string
 	} else {
 		by = "the declared interface name"
 	}
+
 	if guest == "" {
 		return by
 	}
-	if key := told(append(slices.Clone(x.scene.Observer.Keys.Guest), x.scene.Observer.Keys.Iface...), isGuest); key != "" {
+	if key := told(append(slices.Clone(x.scene.Observer.Keys.Guest),
+		x.scene.Observer.Keys.Iface...), isGuest); key != "" {
 		return by + ", guest by external_ids:" + key
 	}
+
 	return by + ", guest as declared"
 }
 
 // carry adds what takes a flow's packets from its source to the other end.
 func (x *explainer) carry(f *store.Flow, from Hop) {
-	v := x.scene.Verdict
-	at := x.at(from.HostID)
-	h := at.host
-	if h == nil || h.Program == nil || v.Status.State != tap.StateProgrammed {
+	h := x.at(from.HostID).host
+	if h == nil || h.Program == nil || x.scene.Verdict.Status.State != tap.StateProgrammed {
 		return
 	}
-	var capture string
-	remote := tap.Need{}
-	for _, n := range v.Status.Needs {
+
+	capture, remote := x.captureOf(f, h, from.Bridge)
+	if capture == "" {
+		return
+	}
+
+	x.addMirrors(h, capture)
+	if !x.addPatchPort(h, from.Bridge, capture) || remote.Host == "" {
+		return
+	}
+
+	x.addTunnel(h, capture, remote)
+}
+
+// captureOf finds the capture of a flow on a bridge of its source's host and, if the collector is
+// on another host, the need there.
+func (x *explainer) captureOf(f *store.Flow, h *Host, bridge string) (capture string, remote tap.Need) {
+	for _, n := range x.scene.Verdict.Status.Needs {
 		for i := range h.Program.Program.Ports {
-			if p := &h.Program.Program.Ports[i]; n.Host == h.ID && n.Owner == p.Owner && p.Bridge == from.Bridge {
+			p := &h.Program.Program.Ports[i]
+			if n.Host == h.ID && n.Owner == p.Owner && p.Bridge == bridge {
 				capture = n.Owner
 			}
 		}
@@ -140,78 +184,120 @@ func (x *explainer) carry(f *store.Flow, from Hop) {
 			remote = n
 		}
 	}
-	if capture == "" {
-		return
-	}
+	return capture, remote
+}
+
+// addMirrors adds the Mirror records of a capture.
+func (x *explainer) addMirrors(h *Host, capture string) {
 	health := x.needHealth(tap.Need{Host: h.ID, Owner: capture})
 	for i := range h.Program.Program.Mirrors {
 		m := &h.Program.Program.Mirrors[i]
 		if m.Owner == capture {
-			hop := Hop{What: "mirror", HostID: h.ID, Host: from.Host, Bridge: m.Bridge, Port: m.Output, Text: m.Name + ": " + view.MirrorText(m), Health: health}
-			hop.Count = mirrored(h.Report.Snapshot, m)
-			x.out.Path = append(x.out.Path, hop)
+			x.out.Path = append(x.out.Path, Hop{
+				What: "mirror", HostID: h.ID, Host: h.Name, Bridge: m.Bridge, Port: m.Output,
+				Text: m.Name + ": " + view.MirrorText(m), Health: health,
+				Count: mirrored(h.Report.Snapshot, m),
+			})
 		}
 	}
-	var in *tap.Port
-	for i := range h.Program.Program.Ports {
-		if p := &h.Program.Program.Ports[i]; p.Owner == capture && p.Bridge == x.scene.Observer.TapBridge {
-			in = p
-		}
+}
+
+// addPatchPort adds the port by which the copies of a capture reach the tap bridge. It is false if
+// there is none.
+func (x *explainer) addPatchPort(h *Host, bridge, capture string) bool {
+	tapBridge := x.scene.Observer.TapBridge
+	i := slices.IndexFunc(h.Program.Program.Ports, func(p tap.Port) bool {
+		return p.Owner == capture && p.Bridge == tapBridge
+	})
+	if i < 0 {
+		return false
 	}
-	if in == nil {
-		return
+
+	port := h.Program.Program.Ports[i].Name
+	at := x.at(h.ID)
+	hop := Hop{
+		What: "tap bridge", HostID: h.ID, Host: h.Name, Bridge: tapBridge, Port: port,
+		OFPort: ofport(h.Report.Snapshot, tapBridge, port), Text: "patch port from " + bridge,
+		Health: x.needHealth(tap.Need{Host: h.ID, Owner: capture}),
+		Count:  at.passed(capture, entering),
 	}
-	hop := Hop{What: "tap bridge", HostID: h.ID, Host: from.Host, Bridge: x.scene.Observer.TapBridge, Port: in.Name,
-		OFPort: ofport(h.Report.Snapshot, in.Bridge, in.Name), Text: "patch port from " + from.Bridge, Health: health,
-		Count: at.passed(capture, func(enters, _ bool) bool { return enters })}
-	if left := at.passed(capture, func(_, leaves bool) bool { return leaves }); left != nil && hop.Count != nil && left.Packets < hop.Count.Packets {
-		hop.Text += fmt.Sprintf("; the guard leaves out %d packets of the tunnels", hop.Count.Packets-left.Packets)
+
+	left := at.passed(capture, leaving)
+	if left != nil && hop.Count != nil && left.Packets < hop.Count.Packets {
+		hop.Text += fmt.Sprintf("; the guard leaves out %d packets of the tunnels",
+			hop.Count.Packets-left.Packets)
 	}
+
 	x.out.Path = append(x.out.Path, hop)
-	if remote.Host == "" {
-		return
-	}
-	to := x.at(remote.Host)
-	key := uint32(0)
+	return true
+}
+
+// addTunnel adds both ends of the tunnel to the collector's host.
+func (x *explainer) addTunnel(h *Host, capture string, remote tap.Need) {
+	tapBridge, key := x.scene.Observer.TapBridge, uint32(0)
 	if s := x.scene.Service; s != nil {
 		key = s.Key
 	}
+
+	to := x.at(remote.Host)
 	there := "?"
 	if to.host != nil {
 		there = to.host.Observed.TunnelIP.String()
 	}
-	tunnel := Hop{What: "tunnel", HostID: h.ID, Host: from.Host, Bridge: x.scene.Observer.TapBridge, Port: h.Program.Program.Tunnel.Port,
-		OFPort: ofport(h.Report.Snapshot, x.scene.Observer.TapBridge, h.Program.Program.Tunnel.Port),
-		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.Observed.TunnelIP, there, key), Health: x.needHealth(tap.Need{Host: h.ID, Owner: "tunnel"}),
-		Count: at.passed(capture, func(_, leaves bool) bool { return leaves })}
-	x.out.Path = append(x.out.Path, tunnel)
-	if to.host != nil && to.host.Program != nil {
-		x.out.Path = append(x.out.Path, Hop{What: "tap bridge", HostID: remote.Host, Host: x.hostName(remote.Host), Bridge: x.scene.Observer.TapBridge,
-			Port:   to.host.Program.Program.Tunnel.Port,
-			OFPort: ofport(to.host.Report.Snapshot, x.scene.Observer.TapBridge, to.host.Program.Program.Tunnel.Port),
-			Text:   fmt.Sprintf("from the tunnel, key %d, all sources of the service", key), Health: x.needHealth(remote),
-			Count: to.passed(f.TapID, func(enters, _ bool) bool { return enters })})
+
+	port := h.Program.Program.Tunnel.Port
+	x.out.Path = append(x.out.Path, Hop{
+		What: "tunnel", HostID: h.ID, Host: h.Name, Bridge: tapBridge, Port: port,
+		OFPort: ofport(h.Report.Snapshot, tapBridge, port),
+		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.Observed.TunnelIP, there, key),
+		Health: x.needHealth(tap.Need{Host: h.ID, Owner: "tunnel"}),
+		Count:  x.at(h.ID).passed(capture, leaving),
+	})
+
+	if to.host == nil || to.host.Program == nil {
+		return
 	}
+
+	port = to.host.Program.Program.Tunnel.Port
+	x.out.Path = append(x.out.Path, Hop{
+		What: "tap bridge", HostID: remote.Host, Host: to.host.Name, Bridge: tapBridge, Port: port,
+		OFPort: ofport(to.host.Report.Snapshot, tapBridge, port),
+		Text:   fmt.Sprintf("from the tunnel, key %d, all sources of the service", key),
+		Health: x.needHealth(remote), Count: to.passed(remote.Owner, entering),
+	})
 }
+
+// entering and leaving select the OpenFlow flows that count packets which enter, and leave, an
+// owner's part of the tap bridge.
+func entering(enters, _ bool) bool { return enters }
+
+func leaving(_, leaves bool) bool { return leaves }
 
 // needHealth is whether what an owner needs stands.
 func (x *explainer) needHealth(n tap.Need) view.Health { return x.scene.Needs[n].Health }
 
-// unplugged says how far a hypervisor has come with a tap NIC that no switch shows, and what to do about it.
+// unplugged says how far a hypervisor has come with a tap NIC that no switch shows, and what to do
+// about it.
 func (x *explainer) unplugged(s *store.Service) (health view.Health, next string) {
 	if !s.Enabled {
-		return view.Health{State: tap.StatePending, Reason: "it is plugged when the tap service is enabled"}, ""
+		return view.Health{State: tap.StatePending,
+			Reason: "it is plugged when the tap service is enabled"}, ""
 	}
 	if x.scene.NIC == nil {
-		return view.Pending(tap.CodeNICAbsent, "it is not plugged on any host that is connected"), ""
+		return view.Pending(tap.CodeNICAbsent, "it is not plugged on any host that is connected"),
+			""
 	}
+
 	health = *x.scene.NIC
 	if off := x.scene.GuestOff; off != nil {
-		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC", off.Guest, off.Host)
+		return health, fmt.Sprintf("start guest %s, on host %s: its definition has the NIC",
+			off.Guest, off.Host)
 	}
 	if health.State == tap.StateError {
-		next = "mend what libvirt says; the NIC is then plugged by itself. tapctl guest-list and host-list tell which guests and hosts libvirt shows"
+		next = "mend what libvirt says; the NIC is then plugged by itself. tapctl guest-list and " +
+			"host-list tell which guests and hosts libvirt shows"
 	}
+
 	return health, next
 }
 
@@ -224,49 +310,62 @@ func (x *explainer) destination(s *store.Service) {
 		hop.Text = fmt.Sprintf("NIC %s (%s) of guest %s", s.MAC, s.IfName, name)
 		locations := x.scene.Attachments
 		if len(locations) == 0 {
-			hop.Health = view.Health{State: tap.StatePending, Reason: "it is not plugged on any host that is connected"}
-			c.Next = fmt.Sprintf("plug it into the guest: tapctl tap-service-show %s -o json has the libvirt element in nic_xml, for virsh attach-device %s FILE --live --config",
+			hop.Health = view.Health{State: tap.StatePending,
+				Reason: "it is not plugged on any host that is connected"}
+			c.Next = fmt.Sprintf("plug it into the guest: tapctl tap-service-show %s -o json has "+
+				"the libvirt element in nic_xml, for virsh attach-device %s FILE --live --config",
 				s.Name, name)
 			if x.scene.Plugged {
 				hop.Health, c.Next = x.unplugged(s)
 			}
 		}
+
 		for _, l := range locations {
-			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.hostName(l.Host), l.Bridge, l.Port, l.OFPort
+			hop.HostID, hop.Host, hop.Bridge, hop.Port, hop.OFPort = l.Host, x.hostName(l.Host),
+				l.Bridge, l.Port, l.OFPort
 			hop.Found = x.foundWords(l, s.MAC, "")
 		}
 	} else {
 		x.hostNIC(s, &hop, &c)
 	}
+
 	if hop.HostID != "" {
 		at := x.at(hop.HostID, s.ID)
 		x.linked(at, &hop, &c)
 		hop.Count = x.delivered(at, s)
 	}
+
 	c.HostID, c.Health = hop.HostID, hop.Health
 	x.check(c)
 	x.out.Path = append(x.out.Path, hop)
 }
 
 func (x *explainer) hostNIC(s *store.Service, hop *Hop, c *Check) {
-	hop.HostID, hop.Host, hop.Text = s.TargetID, x.hostName(s.TargetID), fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.hostName(s.TargetID))
+	hop.HostID, hop.Host, hop.Text = s.TargetID, x.hostName(s.TargetID),
+		fmt.Sprintf("physical NIC %s of host %s", s.MAC, x.hostName(s.TargetID))
+
 	hop.Found = "the host's facts"
 	h := x.host(s.TargetID)
 	if h == nil {
 		return
 	}
+
 	i := slices.IndexFunc(h.Observed.NICs, func(n tap.HostNIC) bool { return n.MAC == s.MAC })
 	if i < 0 {
-		hop.Health = view.Health{State: tap.StateError, Reason: "the host has no NIC with this address"}
-		c.Next = fmt.Sprintf("on host %s: tapctl host-facts | tapctl host-update %s --facts -", hop.Host, hop.Host)
+		hop.Health = view.Health{State: tap.StateError,
+			Reason: "the host has no NIC with this address"}
+		c.Next = fmt.Sprintf("on host %s: tapctl host-facts | tapctl host-update %s --facts -",
+			hop.Host, hop.Host)
 		return
 	}
+
 	nic := h.Observed.NICs[i]
 	hop.Port, hop.Bridge = nic.Name, x.scene.Observer.TapBridge
 	hop.OFPort = ofport(h.Report.Snapshot, x.scene.Observer.TapBridge, nic.Name)
 	if nic.UsedBy != "" {
 		hop.Health = view.Health{State: tap.StateError, Reason: "it is in use: " + nic.UsedBy}
-		c.Next = fmt.Sprintf("on host %s: take NIC %s out of use (%s), then send its facts again: tapctl host-facts | tapctl host-update %s --facts -",
+		c.Next = fmt.Sprintf("on host %s: take NIC %s out of use (%s), then send its facts "+
+			"again: tapctl host-facts | tapctl host-update %s --facts -",
 			hop.Host, nic.Name, nic.UsedBy, hop.Host)
 	}
 }
@@ -276,43 +375,55 @@ func (x *explainer) linked(at *involved, hop *Hop, c *Check) {
 	if at.host == nil || hop.State != tap.StateReady {
 		return
 	}
+
 	switch h := at.host; {
 	case h.Observed.Refused != "":
 		hop.Health = view.Health{State: tap.StateError, Reason: h.Observed.Refused}
 		return
 	case hop.Bridge != x.scene.Observer.TapBridge:
-		hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is on bridge %s, and is moved once the host is connected", hop.Bridge)}
+		hop.Health = view.Health{State: tap.StatePending,
+			Reason: fmt.Sprintf("it is on bridge %s, and is moved once the host is connected",
+				hop.Bridge)}
 		return
 	}
+
 	for _, p := range at.host.Observed.TapPorts {
 		if p.Name != hop.Port {
 			continue
 		}
+
 		switch {
 		case p.Error != "":
 			hop.Health = view.Health{State: tap.StateError, Reason: "the switch says: " + p.Error}
-			c.Next = fmt.Sprintf("on host %s: see with ip link whether device %s exists, and in ovs-vswitchd.log why it cannot be opened", hop.Host, hop.Port)
+			c.Next = fmt.Sprintf("on host %s: see with ip link whether device %s exists, and in "+
+				"ovs-vswitchd.log why it cannot be opened", hop.Host, hop.Port)
 		case p.Down != "":
 			hop.Health = view.Health{State: tap.StatePending, Reason: p.Down}
-			c.Next = fmt.Sprintf("on host %s: ip link set dev %s up; if that is so, look at the cable, or the guest's side", hop.Host, hop.Port)
+			c.Next = fmt.Sprintf("on host %s: ip link set dev %s up; if that is so, look at the "+
+				"cable, or the guest's side", hop.Host, hop.Port)
 		}
+
 		return
 	}
-	hop.Health = view.Health{State: tap.StatePending, Reason: fmt.Sprintf("it is not on bridge %s yet", x.scene.Observer.TapBridge)}
+
+	hop.Health = view.Health{State: tap.StatePending,
+		Reason: fmt.Sprintf("it is not on bridge %s yet", x.scene.Observer.TapBridge)}
 }
 
-// delivered is what the tap NIC was given: what came by the tunnel, and what captures of its own host have.
+// delivered is what the tap NIC was given: what came by the tunnel, and what captures of its own
+// host have.
 func (x *explainer) delivered(at *involved, s *store.Service) *meter.Count {
-	leaves := func(_, leaves bool) bool { return leaves }
-	sum := at.passed(s.ID, leaves)
+	sum := at.passed(s.ID, leaving)
 	if sum == nil {
 		return nil
 	}
+
 	for capture := range x.scene.Captures[at.id] {
-		if local := at.passed(capture, leaves); local != nil {
+		if local := at.passed(capture, leaving); local != nil {
 			sum.Packets, sum.Bytes = sum.Packets+local.Packets, sum.Bytes+local.Bytes
 		}
 	}
+
 	return sum
 }
 
@@ -334,14 +445,19 @@ func mirrored(snap *vswitch.Snapshot, m *tap.Mirror) *meter.Count {
 	if snap == nil {
 		return nil
 	}
+
 	bridge, exists := snap.Bridge(m.Bridge)
 	if !exists {
 		return nil
 	}
+
 	for _, row := range snap.BridgeMirrors(bridge) {
-		if row.Name == m.Name && row.ExternalIDs.Get(reconcile.OwnerKey) != "" && len(row.Statistics) > 0 {
-			return &meter.Count{Packets: uint64(row.Statistics["tx_packets"]), Bytes: uint64(row.Statistics["tx_bytes"])}
+		if row.Name == m.Name && row.ExternalIDs.Get(reconcile.OwnerKey) != "" &&
+			len(row.Statistics) > 0 {
+			return &meter.Count{Packets: uint64(row.Statistics["tx_packets"]),
+				Bytes: uint64(row.Statistics["tx_bytes"])}
 		}
 	}
+
 	return nil
 }

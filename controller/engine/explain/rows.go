@@ -15,7 +15,8 @@ import (
 // maxMirrors is how many mirrors a bridge of Open vSwitch takes.
 const maxMirrors = 32
 
-// rows are the rows of a switch that matter to some owners: what stands, what is missing, and what is in the way.
+// rows are the rows of a switch that matter to some owners: what stands, what is missing, and what
+// is in the way.
 func (x *explainer) rows(h *Host, owners []string) []Row {
 	snap := h.Report.Snapshot
 	var out []Row
@@ -24,22 +25,32 @@ func (x *explainer) rows(h *Host, owners []string) []Row {
 		if !x.scene.Observer.Owns(b.ExternalIDs) {
 			state = RowForeign
 		}
-		out = append(out, Row{Table: "Bridge", Name: b.Name, UUID: b.UUID.String(), Owner: tap.OwnerBridge, State: state,
-			Text: fmt.Sprintf("fail_mode=%s datapath_type=%s datapath_id=%s protocols=%s", view.OrNone(b.FailMode), view.OrNone(b.DatapathType), view.OrNone(b.DatapathID), strings.Join(b.Protocols, ","))})
+
+		out = append(out, Row{Table: "Bridge", Name: b.Name, UUID: b.UUID.String(),
+			Owner: tap.OwnerBridge, State: state,
+			Text: fmt.Sprintf("fail_mode=%s datapath_type=%s datapath_id=%s protocols=%s",
+				view.OrNone(b.FailMode), view.OrNone(b.DatapathType), view.OrNone(b.DatapathID),
+				strings.Join(b.Protocols, ","))})
+
 		for _, c := range snap.Controllers(b) {
 			state := RowStands
 			if !x.scene.Observer.Owns(c.ExternalIDs) {
 				state = RowForeign
 			}
+
 			text := "connected" // The row itself is written every 5 seconds.
 			if state == RowForeign || !h.OpenFlow {
 				text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status.Map()))
 			}
-			out = append(out, Row{Table: "Controller", Name: c.Target, UUID: c.UUID.String(), Owner: tap.OwnerBridge, State: state, Text: text})
+
+			out = append(out, Row{Table: "Controller", Name: c.Target, UUID: c.UUID.String(),
+				Owner: tap.OwnerBridge, State: state, Text: text})
 		}
 	} else if h.Program != nil {
-		out = append(out, Row{Table: "Bridge", Name: x.scene.Observer.TapBridge, Owner: tap.OwnerBridge, State: RowMissing})
+		out = append(out, Row{Table: "Bridge", Name: x.scene.Observer.TapBridge,
+			Owner: tap.OwnerBridge, State: RowMissing})
 	}
+
 	wanted := map[string]bool{} // table and name
 	if h.Program != nil {
 		for i := range h.Program.Program.Ports {
@@ -55,72 +66,91 @@ func (x *explainer) rows(h *Host, owners []string) []Row {
 			}
 		}
 	}
+
 	return append(out, x.otherRows(h, owners, wanted)...)
 }
 
-// otherRows are rows of ours that the program does not have, and other people's mirrors on bridges that have no room.
+// otherRows are rows of ours that the program does not have, and other people's mirrors on bridges
+// that have no room.
 func (x *explainer) otherRows(h *Host, owners []string, wanted map[string]bool) []Row {
 	snap := h.Report.Snapshot
 	var out []Row
 	for _, b := range snap.Bridges() {
 		for _, p := range snap.BridgePorts(b) {
-			if owner := p.ExternalIDs.Get(reconcile.IDKey); x.scene.Observer.Owns(p.ExternalIDs) && slices.Contains(owners, owner) && p.Name != b.Name && !wanted["Port "+p.Name] {
-				out = append(out, Row{Table: "Port", Name: p.Name, UUID: p.UUID.String(), Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
+			if owner := p.ExternalIDs.Get(reconcile.IDKey); x.scene.Observer.Owns(p.ExternalIDs) &&
+				slices.Contains(owners, owner) && p.Name != b.Name && !wanted["Port "+p.Name] {
+				out = append(out, Row{Table: "Port", Name: p.Name, UUID: p.UUID.String(),
+					Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
 			}
 		}
+
 		mirrors := snap.BridgeMirrors(b)
 		for _, m := range mirrors {
 			owner := m.ExternalIDs.Get(reconcile.IDKey)
 			switch {
 			case !x.scene.Observer.Owns(m.ExternalIDs) && len(mirrors) >= maxMirrors:
-				out = append(out, Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), State: RowForeign,
-					Text: fmt.Sprintf("on %s, which has %d of %d mirrors", b.Name, len(mirrors), maxMirrors)})
-			case x.scene.Observer.Owns(m.ExternalIDs) && slices.Contains(owners, owner) && !wanted["Mirror "+b.Name+" "+m.Name]:
-				out = append(out, Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(), Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
+				out = append(out, Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(),
+					State: RowForeign,
+					Text: fmt.Sprintf("on %s, which has %d of %d mirrors", b.Name, len(mirrors),
+						maxMirrors)})
+			case x.scene.Observer.Owns(m.ExternalIDs) && slices.Contains(owners, owner) &&
+				!wanted["Mirror "+b.Name+" "+m.Name]:
+				out = append(out, Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(),
+					Owner: owner, Text: "on " + b.Name, State: RowUnwanted})
 			}
 		}
 	}
+
 	return out
 }
 
 func portView(snap *vswitch.Snapshot, p *tap.Port) Row {
 	out := Row{Table: "Port", Name: p.Name, Owner: p.Owner, State: RowMissing,
 		Text: fmt.Sprintf("on %s type=%s %s", p.Bridge, view.OrNone(p.Type), pairsText(p.Options))}
+
 	row, stands := snap.PortOnBridge(p.Bridge, p.Name)
 	if !stands {
 		return out
 	}
+
 	out.UUID, out.State = row.UUID.String(), RowStands
 	parts := []string{"on " + p.Bridge}
 	if row.VLANMode != "" {
 		parts = append(parts, "vlan_mode="+row.VLANMode, fmt.Sprintf("trunks=%v", row.Trunks))
 	}
+
 	for _, i := range snap.PortInterfaces(row) {
 		parts = append(parts, fmt.Sprintf("type=%s ofport=%d", view.OrNone(i.Type), i.OFPort))
 		if !i.Options.Empty() {
 			parts = append(parts, pairsText(i.Options.Map()))
 		}
 		if i.Type == "" {
-			parts = append(parts, fmt.Sprintf("mac_in_use=%s admin_state=%s link_state=%s", view.OrNone(i.MACInUse), view.OrNone(i.AdminState), view.OrNone(i.LinkState)))
+			parts = append(parts, fmt.Sprintf("mac_in_use=%s admin_state=%s link_state=%s",
+				view.OrNone(i.MACInUse), view.OrNone(i.AdminState), view.OrNone(i.LinkState)))
 		}
 		if i.Error != "" {
 			parts = append(parts, fmt.Sprintf("error=%q", i.Error))
 		}
 	}
+
 	out.Text = strings.Join(parts, " ")
 	return out
 }
 
 func (x *explainer) mirrorView(snap *vswitch.Snapshot, m *tap.Mirror) Row {
-	out := Row{Table: "Mirror", Name: m.Name, Owner: m.Owner, State: RowMissing, Text: "on " + m.Bridge + " " + view.MirrorText(m)}
+	out := Row{Table: "Mirror", Name: m.Name, Owner: m.Owner, State: RowMissing,
+		Text: "on " + m.Bridge + " " + view.MirrorText(m)}
+
 	bridge, exists := snap.Bridge(m.Bridge)
 	if !exists {
 		return out
 	}
+
 	for _, row := range snap.BridgeMirrors(bridge) {
 		if row.Name != m.Name || !x.scene.Observer.Owns(row.ExternalIDs) {
 			continue
 		}
+
 		names := func(ids []vswitch.UUID) []string {
 			var list []string
 			for _, id := range ids {
@@ -131,21 +161,28 @@ func (x *explainer) mirrorView(snap *vswitch.Snapshot, m *tap.Mirror) Row {
 			slices.Sort(list)
 			return list
 		}
-		have := tap.Mirror{SelectAll: row.SelectAll, SelectSrc: names(row.SelectSrcPort), SelectDst: names(row.SelectDstPort)}
+
+		have := tap.Mirror{SelectAll: row.SelectAll, SelectSrc: names(row.SelectSrcPort),
+			SelectDst: names(row.SelectDstPort)}
+
 		for _, v := range row.SelectVLAN {
 			have.SelectVLAN = append(have.SelectVLAN, uint16(v))
 		}
+
 		if row.OutputPort != nil {
 			have.Output = strings.Join(names([]vswitch.UUID{*row.OutputPort}), "")
 		}
+
 		out.UUID, out.State = row.UUID.String(), RowStands
 		out.Text = "on " + m.Bridge + " " + view.MirrorText(&have)
 		if len(row.Statistics) > 0 {
-			out.Text += fmt.Sprintf(" tx_packets=%d tx_bytes=%d", row.Statistics["tx_packets"], row.Statistics["tx_bytes"])
+			out.Text += fmt.Sprintf(" tx_packets=%d tx_bytes=%d", row.Statistics["tx_packets"],
+				row.Statistics["tx_bytes"])
 		} else {
 			out.Text += " statistics={} (written every 5 s once it is installed)"
 		}
 	}
+
 	return out
 }
 
@@ -160,6 +197,7 @@ func (x *explainer) ownerWords(n tap.Need) string {
 	case x.scene.Service != nil && n.Owner == x.scene.Service.ID:
 		return fmt.Sprintf("host %s delivers to the tap NIC", host)
 	}
+
 	return fmt.Sprintf("host %s captures (%s)", host, n.Owner)
 }
 
@@ -169,10 +207,12 @@ func (x *explainer) controllerWords(h *Host) string {
 		if b, exists := snap.Bridge(x.scene.Observer.TapBridge); exists {
 			for _, c := range snap.Controllers(b) {
 				if x.scene.Observer.Owns(c.ExternalIDs) {
-					return fmt.Sprintf("it is not; the switch connects to %s: %s", c.Target, view.OrNone(pairsText(c.Status.Map())))
+					return fmt.Sprintf("it is not; the switch connects to %s: %s", c.Target,
+						view.OrNone(pairsText(c.Status.Map())))
 				}
 			}
-			return fmt.Sprintf("bridge %s has no controller row of ours", x.scene.Observer.TapBridge)
+			return fmt.Sprintf("bridge %s has no controller row of ours",
+				x.scene.Observer.TapBridge)
 		}
 		return fmt.Sprintf("there is no bridge %s", x.scene.Observer.TapBridge)
 	}

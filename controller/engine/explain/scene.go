@@ -15,8 +15,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Scene is all that an explanation is made from: a copy of what the engine knew at one moment of one tap flow or one tap
-// service, and of the hosts that matter to it. Records, snapshots and programs in it are shared, and must not be changed.
+// Scene is all that an explanation is made from: a copy of what the engine knew at one moment of
+// one tap flow or one tap service, and of the hosts that matter to it. Records, snapshots and
+// programs in it are shared, and must not be changed.
 type Scene struct {
 	Observer inventory.Observer // tells rows of ours and ports of guests
 	Plugged  bool               // hypervisors plug the tap NICs of guests
@@ -24,8 +25,8 @@ type Scene struct {
 	// PluginProblem says why the plugin does not answer; "" if it does.
 	PluginProblem string
 
-	// Flow is what is explained, if it is a flow; Service is its service, or else what is explained. A flow's service is nil
-	// if there is none.
+	// Flow is what is explained, if it is a flow; Service is its service, or else what is
+	// explained. A flow's service is nil if there is none.
 	Flow     *store.Flow
 	Service  *store.Service
 	Verdict  standing.Verdict // on what is explained
@@ -39,11 +40,12 @@ type Scene struct {
 	Sources     []tap.Location // ports of its NIC, or the bridge of its wire
 
 	// Of the service.
-	Collector   string              // name of its guest or host
-	Attachments []tap.Location      // ports of its tap NIC
-	NIC         *view.Health        // how far hypervisors have come with a tap NIC that no switch shows; nil if unknown
-	GuestOff    *Domain             // the guest, where it is off and is to have the NIC
-	Captures    map[string]sets.Set // ids of the captures that feed it, by host
+	Collector   string         // name of its guest or host
+	Attachments []tap.Location // ports of its tap NIC
+	// how far hypervisors have come with a tap NIC that no switch shows; nil if unknown
+	NIC      *view.Health
+	GuestOff *Domain             // the guest, where it is off and is to have the NIC
+	Captures map[string]sets.Set // ids of the captures that feed it, by host
 
 	Hosts        map[string]*Host // that matter, by id; also those that are not registered
 	Disconnected []string         // names of all registered hosts without a connection, sorted

@@ -15,19 +15,24 @@ func Compare(before, after Outlook) Forecast {
 			out.Resources = append(out.Resources, r)
 		}
 	}
+
 	for id := range union(before.Hosts, after.Hosts) {
 		if h := compareHost(id, before.Hosts[id], after.Hosts[id]); len(h.Items) > 0 {
 			out.Hosts = append(out.Hosts, h)
 		}
 	}
-	slices.SortFunc(out.Hosts, func(a, b Host) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+
+	slices.SortFunc(out.Hosts, func(a, b Host) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
 	return out
 }
 
 func compareResource(key ResourceKey, before, after Outlook) (r Resource, differs bool) {
 	was, existed := before.Resources[key]
 	is, exists := after.Resources[key]
-	r = Resource{Kind: key.Kind, ID: key.ID, Name: cmp.Or(is.Name, was.Name), Before: was.Health, After: is.Health}
+	r = Resource{Kind: key.Kind, ID: key.ID, Name: cmp.Or(is.Name, was.Name), Before: was.Health,
+		After: is.Health}
 	switch {
 	case !existed:
 		r.Action = "create"
@@ -38,6 +43,7 @@ func compareResource(key ResourceKey, before, after Outlook) (r Resource, differ
 	case was.Health == is.Health:
 		return Resource{}, false
 	}
+
 	return r, true
 }
 
@@ -52,8 +58,10 @@ func compareHost(id string, was, is Program) Host {
 
 	order := []string{"bridge", "port", "mirror", "tunnel", "flow"}
 	slices.SortFunc(out.Items, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
+			cmp.Compare(a.Name, b.Name))
 	})
+
 	return out
 }
 

@@ -1,2 +1,3 @@
-// Package forecast says what a change would do: it compares how everything stands before and after the change. It is pure.
+// Package forecast says what a change would do: it compares how everything stands before and after
+// the change. It is pure.
 package forecast

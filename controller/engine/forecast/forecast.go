@@ -7,8 +7,9 @@ import (
 
 // Forecast is what a change would do.
 type Forecast struct {
-	Hosts     []Host     // whose switch would be changed, by name
-	Resources []Resource // that would be made, changed or deleted, or come to stand otherwise; by kind and name
+	Hosts []Host // whose switch would be changed, by name
+	// that would be made, changed or deleted, or come to stand otherwise; by kind and name
+	Resources []Resource
 }
 
 // Host is what would be changed on a switch.
@@ -20,12 +21,13 @@ type Host struct {
 
 // Item is an object on a switch that would be added, changed or removed.
 type Item struct {
-	Action string   // [Add], [Change] or [Remove]
-	Kind   string   // "bridge", "port", "mirror", "flow" or "tunnel"
-	Name   string   // of a bridge, port or mirror; the peer of a tunnel; table and match of a flow
-	Text   string   // in the words of ovs-vsctl and ovs-ofctl, as it would be; of what is removed: as it is
-	Was    string   // as it is, if it would be changed
-	For    []string // names of the tap services and tap flows that it serves; none: all on the host
+	Action string // [Add], [Change] or [Remove]
+	Kind   string // "bridge", "port", "mirror", "flow" or "tunnel"
+	Name   string // of a bridge, port or mirror; the peer of a tunnel; table and match of a flow
+	// in the words of ovs-vsctl and ovs-ofctl, as it would be; of what is removed: as it is
+	Text string
+	Was  string   // as it is, if it would be changed
+	For  []string // names of the tap services and tap flows that it serves; none: all on the host
 }
 
 // Resource is a resource that would be touched.
@@ -38,7 +40,8 @@ type Resource struct {
 	After  view.Health // zero of what would be deleted, and of guests
 }
 
-// Outlook is everything that a forecast compares: how all resources stand, and what is planned for all hosts.
+// Outlook is everything that a forecast compares: how all resources stand, and what is planned for
+// all hosts.
 type Outlook struct {
 	Hosts     map[string]Program // by id
 	Resources map[ResourceKey]ResourceState

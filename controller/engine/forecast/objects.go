@@ -22,8 +22,10 @@ func objects(v Program) map[objectKey]Item {
 	if p == nil {
 		return out
 	}
+
 	put := func(kind, name, owner, text string) {
-		out[objectKey{kind: kind, name: name}] = Item{Kind: kind, Name: name, Text: text, For: v.users(owner)}
+		out[objectKey{kind: kind, name: name}] = Item{Kind: kind, Name: name, Text: text,
+			For: v.users(owner)}
 	}
 
 	put("bridge", p.Bridge.Name, tap.OwnerBridge, bridgeText(&p.Bridge))
@@ -31,6 +33,7 @@ func objects(v Program) map[objectKey]Item {
 		port := &p.Ports[i]
 		put("port", port.Name, port.Owner, view.PortText(port))
 	}
+
 	for i := range p.Mirrors {
 		m := &p.Mirrors[i]
 		put("mirror", m.Name, m.Owner, "bridge="+m.Bridge+" "+view.MirrorText(m))
@@ -39,14 +42,19 @@ func objects(v Program) map[objectKey]Item {
 	for _, peer := range p.Tunnel.Peers {
 		addr := peer.Addr.String()
 		out[objectKey{kind: "tunnel", name: addr}] = Item{
-			Kind: "tunnel", Name: addr, Text: "by " + p.Tunnel.Port + " to " + addr, For: v.users(peer.Owners...),
+			Kind: "tunnel", Name: addr, Text: "by " + p.Tunnel.Port + " to " + addr,
+			For: v.users(peer.Owners...),
 		}
 	}
+
 	for i := range p.Flows {
 		f := &p.Flows[i]
-		key := objectKey{kind: "flow", ofFlow: flowtable.KeyOf(f.Mod.Table, f.Mod.Priority, f.Mod.Match)}
-		out[key] = Item{Kind: "flow", Name: f.Mod.Selector(), Text: f.Mod.String(), For: v.users(f.Owner)}
+		key := objectKey{kind: "flow", ofFlow: flowtable.KeyOf(f.Mod.Table, f.Mod.Priority,
+			f.Mod.Match)}
+		out[key] = Item{Kind: "flow", Name: f.Mod.Selector(), Text: f.Mod.String(),
+			For: v.users(f.Owner)}
 	}
+
 	return out
 }
 
@@ -62,7 +70,8 @@ func (v Program) users(owners ...string) []string {
 
 func bridgeText(b *tap.TapBridge) string {
 	words := []string{
-		"datapath_type=" + b.DatapathType, "fail_mode=" + b.FailMode, "protocols=" + strings.Join(b.Protocols, ","),
+		"datapath_type=" + b.DatapathType, "fail_mode=" + b.FailMode, "protocols=" +
+			strings.Join(b.Protocols, ","),
 	}
 	return strings.Join(append(words, view.Settings("other_config", b.OtherConfig)...), " ")
 }

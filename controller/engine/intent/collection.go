@@ -9,7 +9,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// collection holds the records of one kind. Records are replaced, never changed in place.
+// Collection holds the records of one kind. Records are replaced, never changed in place.
 type Collection[T any] struct {
 	Kind   store.Kind
 	Noun   string // for messages
@@ -20,11 +20,13 @@ type Collection[T any] struct {
 	Meta   func(*T) *store.Meta
 }
 
-func newCollection[T any](kind store.Kind, noun string, key func(*T) (string, string), meta func(*T) *store.Meta) *Collection[T] {
-	return &Collection[T]{Kind: kind, Noun: noun, ByID: map[string]*T{}, byName: map[string]string{}, Key: key, Meta: meta}
+func newCollection[T any](kind store.Kind, noun string, key func(*T) (string, string),
+	meta func(*T) *store.Meta) *Collection[T] {
+	return &Collection[T]{Kind: kind, Noun: noun, ByID: map[string]*T{},
+		byName: map[string]string{}, Key: key, Meta: meta}
 }
 
-// find looks a record up by id or name.
+// Find looks a record up by id or name; nil if there is none.
 func (c *Collection[T]) Find(ref string) *T {
 	if r := c.ByID[ref]; r != nil {
 		return r
@@ -32,7 +34,7 @@ func (c *Collection[T]) Find(ref string) *T {
 	return c.ByID[c.byName[ref]]
 }
 
-// get is find, or an error that says what there is not.
+// Get looks a record up by id or name, or returns a NotFound error.
 func (c *Collection[T]) Get(ref string) (*T, error) {
 	if r := c.Find(ref); r != nil {
 		return r, nil
@@ -40,6 +42,7 @@ func (c *Collection[T]) Get(ref string) (*T, error) {
 	return nil, view.Errorf(view.NotFound, "", "there is no %s %q", c.Noun, ref)
 }
 
+// Put adds a record, or replaces the one of the same id.
 func (c *Collection[T]) Put(r *T) {
 	id, name := c.Key(r)
 	c.Remove(id)
@@ -50,6 +53,7 @@ func (c *Collection[T]) Put(r *T) {
 	}
 }
 
+// Remove removes the record of an id, if there is one.
 func (c *Collection[T]) Remove(id string) {
 	if old := c.ByID[id]; old != nil {
 		_, name := c.Key(old)
@@ -62,7 +66,7 @@ func (c *Collection[T]) Remove(id string) {
 	}
 }
 
-// place is where a name is, or belongs, in the order.
+// place is the index in the order at which a name is, or would be inserted.
 func (c *Collection[T]) place(name string) int {
 	at, _ := slices.BinarySearchFunc(c.order, name, func(r *T, name string) int {
 		_, has := c.Key(r)
@@ -71,20 +75,24 @@ func (c *Collection[T]) place(name string) int {
 	return at
 }
 
-// free reports whether a name can be given to the record of an id: no other record has it as name or id.
+// CheckFree returns a Conflict error if another record than that of an id has a name as its name or
+// id.
 func (c *Collection[T]) CheckFree(id, name string) error {
 	if other := c.Find(name); other != nil {
 		if otherID, _ := c.Key(other); otherID != id {
 			if c.Meta(other).Deleting {
-				return view.Errorf(view.Conflict, "name", "%s %q (%s) is being deleted: some switch may still have something of it", c.Noun, name, otherID)
+				return view.Errorf(view.Conflict, "name",
+					"%s %q (%s) is being deleted: some switch may still have something of it",
+					c.Noun, name, otherID)
 			}
-			return view.Errorf(view.Conflict, "name", "%s %q already exists (%s)", c.Noun, name, otherID)
+			return view.Errorf(view.Conflict, "name", "%s %q already exists (%s)", c.Noun, name,
+				otherID)
 		}
 	}
 	return nil
 }
 
-// sorted returns all records by name. The slice is valid until something is put or removed.
+// Sorted returns all records by name. The slice is valid until a record is put or removed.
 func (c *Collection[T]) Sorted() []*T {
 	if c.order == nil {
 		c.order = slices.AppendSeq(make([]*T, 0, len(c.ByID)), maps.Values(c.ByID))

@@ -7,14 +7,15 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// Creation is a record that was created with a key, by which the request is known again when it is repeated.
+// Creation is a record that was created with an idempotency key, by which a repetition of the
+// request is recognised.
 type Creation struct {
 	store.Request
 	ID string
 	At time.Time
 }
 
-// Creations are those of all records that there are, the oldest first.
+// Creations returns the creations of all records, the oldest first.
 func (in *Intent) Creations() []Creation {
 	var out []Creation
 	out = creations(out, in.Hosts)

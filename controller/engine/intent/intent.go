@@ -9,7 +9,7 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// intent is what users asked for, in memory.
+// Intent is what users asked for, in memory.
 type Intent struct {
 	Hosts    *Collection[store.Host]
 	Guests   *Collection[store.Guest]
@@ -18,7 +18,8 @@ type Intent struct {
 
 	// Places are the hosts on which the tap NICs of services were accepted, by the service's id.
 	Places map[string]string
-	// Holds are the hosts that may still have something of a disabled or deleted service or flow, by its id.
+	// Holds are the hosts that may still have something of a disabled or deleted service or flow,
+	// by its id.
 	Holds map[string][]string
 
 	// ServicesOf are the services that have a guest or host as their target, by its id.
@@ -29,16 +30,21 @@ type Intent struct {
 	Learned map[string]store.Learned
 }
 
+// New returns an intent without records.
 func New() *Intent {
 	return &Intent{
 		Hosts: newCollection(store.KindHost, "host",
-			func(h *store.Host) (string, string) { return h.ID, h.Name }, func(h *store.Host) *store.Meta { return &h.Meta }),
+			func(h *store.Host) (string, string) { return h.ID, h.Name },
+			func(h *store.Host) *store.Meta { return &h.Meta }),
 		Guests: newCollection(store.KindGuest, "guest",
-			func(g *store.Guest) (string, string) { return g.ID, g.Name }, func(g *store.Guest) *store.Meta { return &g.Meta }),
+			func(g *store.Guest) (string, string) { return g.ID, g.Name },
+			func(g *store.Guest) *store.Meta { return &g.Meta }),
 		Services: newCollection(store.KindService, "tap service",
-			func(s *store.Service) (string, string) { return s.ID, s.Name }, func(s *store.Service) *store.Meta { return &s.Meta }),
+			func(s *store.Service) (string, string) { return s.ID, s.Name },
+			func(s *store.Service) *store.Meta { return &s.Meta }),
 		Flows: newCollection(store.KindFlow, "tap flow",
-			func(f *store.Flow) (string, string) { return f.ID, f.Name }, func(f *store.Flow) *store.Meta { return &f.Meta }),
+			func(f *store.Flow) (string, string) { return f.ID, f.Name },
+			func(f *store.Flow) *store.Meta { return &f.Meta }),
 		Holds:          map[string][]string{},
 		Places:         map[string]string{},
 		ServicesOf:     sets.Multimap[string, string]{},
@@ -47,6 +53,7 @@ func New() *Intent {
 	}
 }
 
+// Load reads the records of a store.
 func Load(state store.State) (*Intent, error) {
 	in := New()
 	for _, r := range state.Records {
@@ -72,17 +79,21 @@ func Load(state store.State) (*Intent, error) {
 		default:
 			err = fmt.Errorf("unknown kind; was it written by a newer version?")
 		}
+
 		if err != nil {
 			return nil, fmt.Errorf("stored %s %s: %w", r.Kind, r.ID, err)
 		}
 	}
+
 	for _, service := range in.Services.ByID {
 		in.ServicesOf.Add(service.TargetID, service.ID)
 	}
+
 	for _, f := range in.Flows.ByID {
 		f.Created = f.CreatedAt
 		in.FlowsOfService.Add(f.TapID, f.ID)
 	}
+
 	return in, nil
 }
 
@@ -114,7 +125,7 @@ func addRecord[T any](c *Collection[T], r store.Record) error {
 	return nil
 }
 
-// hostName is the name of a host, or its id where there is no such host.
+// HostName is the name of a host, or its id if there is no such host.
 func (in *Intent) HostName(id string) string {
 	if h := in.Hosts.ByID[id]; h != nil {
 		return h.Name
@@ -122,7 +133,8 @@ func (in *Intent) HostName(id string) string {
 	return id
 }
 
-// Enabled reports whether there is a service or a flow of that id that is enabled and not being deleted.
+// Enabled reports whether there is a service or a flow of that id that is enabled and not being
+// deleted.
 func (in *Intent) Enabled(id Ref) bool {
 	if id.Kind == tap.KindService {
 		s := in.Services.ByID[id.ID]
@@ -140,6 +152,7 @@ func (in *Intent) Meta(id Ref) *store.Meta {
 		}
 		return nil
 	}
+
 	if f := in.Flows.ByID[id.ID]; f != nil {
 		return &f.Meta
 	}

@@ -2,7 +2,7 @@ package intent
 
 import "github.com/tapline-sdn/tapline/plugin/tap"
 
-// ref names a service or a flow.
+// Ref names a tap service or a tap flow.
 type Ref struct {
 	Kind tap.Kind
 	ID   string

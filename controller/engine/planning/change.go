@@ -7,6 +7,7 @@ func (q *Queue) change(m marks) tap.Change {
 	if m.everything {
 		q.markAll(&m)
 	}
+
 	c := tap.Change{Revision: q.last, Reset: m.everything}
 
 	for id := range m.hosts {
@@ -16,6 +17,7 @@ func (q *Queue) change(m marks) tap.Change {
 			c.Gone.Hosts = append(c.Gone.Hosts, id)
 		}
 	}
+
 	for id := range m.guests {
 		if g, exists := q.places.Guest(id, q.intent.Guests.ByID[id]); exists {
 			c.Guests = append(c.Guests, g)
@@ -23,6 +25,7 @@ func (q *Queue) change(m marks) tap.Change {
 			c.Gone.Guests = append(c.Gone.Guests, id)
 		}
 	}
+
 	for id := range m.services {
 		if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
 			c.Services = append(c.Services, s.Service)
@@ -30,11 +33,13 @@ func (q *Queue) change(m marks) tap.Change {
 			c.Gone.Services = append(c.Gone.Services, id)
 		}
 	}
+
 	for id := range m.attachments {
 		if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
 			c.Attachments = append(c.Attachments, q.nics.Attachment(s))
 		}
 	}
+
 	for id := range m.flows {
 		if f := q.flow(id); f != nil {
 			c.Flows = append(c.Flows, *f)
@@ -42,6 +47,7 @@ func (q *Queue) change(m marks) tap.Change {
 			c.Gone.Flows = append(c.Gone.Flows, id)
 		}
 	}
+
 	return c
 }
 
@@ -50,25 +56,31 @@ func (q *Queue) markAll(m *marks) {
 	for id := range q.hosts.HostIDs() {
 		m.hosts.Add(id)
 	}
+
 	for id := range q.intent.Guests.ByID {
 		m.guests.Add(id)
 	}
+
 	for id := range q.places.SeenGuests() {
 		m.guests.Add(id)
 	}
+
 	for id := range q.intent.Services.ByID {
 		m.services.Add(id)
 		m.attachments.Add(id)
 	}
+
 	for id := range q.intent.Flows.ByID {
 		m.flows.Add(id)
 	}
+
 	for id := range q.ahead {
 		m.flows.Add(id)
 	}
 }
 
-// flow is a tap flow as the plugin is to know it; nil if there is none. What is being deleted is none.
+// flow is a tap flow as the plugin is to know it; nil if there is none. What is being deleted is
+// none.
 func (q *Queue) flow(id string) *tap.Flow {
 	if a := q.ahead[id]; a != nil {
 		return a.flow

@@ -53,11 +53,13 @@ type marks struct {
 }
 
 func newMarks() marks {
-	return marks{hosts: sets.Set{}, guests: sets.Set{}, services: sets.Set{}, flows: sets.Set{}, attachments: sets.Set{}}
+	return marks{hosts: sets.Set{}, guests: sets.Set{}, services: sets.Set{}, flows: sets.Set{},
+		attachments: sets.Set{}}
 }
 
 func (m *marks) empty() bool {
-	return !m.everything && len(m.hosts)+len(m.guests)+len(m.services)+len(m.flows)+len(m.attachments) == 0
+	return !m.everything && len(m.hosts)+len(m.guests)+len(m.services)+len(m.flows)+
+		len(m.attachments) == 0
 }
 
 // MarkHost marks a host as changed, come or gone.
@@ -125,8 +127,9 @@ func (q *Queue) Answer(revision uint64) {
 	}
 }
 
-// Next returns what is marked as a change, once the plugin has answered the one before: what comes meanwhile, as from many
-// hosts that connect together, is one change more and not one each. It is false if there is nothing to tell now.
+// Next returns what is marked as a change, once the plugin has answered the one before: what comes
+// meanwhile, as from many hosts that connect together, is one change more and not one each. It is
+// false if there is nothing to tell now.
 func (q *Queue) Next() (tap.Change, bool) {
 	if q.marks.empty() || q.answered < q.sent {
 		return tap.Change{}, false
@@ -136,7 +139,8 @@ func (q *Queue) Next() (tap.Change, bool) {
 	return change, true
 }
 
-// Snapshot returns a change that tells everything, as for a plugin on trial. What is marked stays marked.
+// Snapshot returns a change that tells everything, as for a plugin on trial. What is marked stays
+// marked.
 func (q *Queue) Snapshot() tap.Change {
 	everything := newMarks()
 	everything.everything = true

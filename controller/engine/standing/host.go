@@ -13,7 +13,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// OVSDBConnection is the key in [Host.Since] for the host's OVSDB connection, beside those of owners.
+// OVSDBConnection is the key in [Host.Since] for the host's OVSDB connection, beside those of
+// owners.
 const OVSDBConnection = ""
 
 // Host is what is known of a registered host.
@@ -37,7 +38,8 @@ type Host struct {
 // NewHost returns a host that was not reached yet.
 func NewHost(id string) Host {
 	return Host{
-		ID: id, Report: session.Report{Problem: "connecting"}, SeenMAC: map[string]tap.MAC{}, Since: map[string]time.Time{},
+		ID: id, Report: session.Report{Problem: "connecting"}, SeenMAC: map[string]tap.MAC{},
+		Since: map[string]time.Time{},
 	}
 }
 
@@ -63,8 +65,8 @@ func paths(measured map[netip.Addr]uint32) []tap.Path {
 	return all
 }
 
-// CurrentHealth works out how the host stands now. What is wrong with its hypervisor is added to the reason of a ready
-// host, since it keeps no mirror from running.
+// CurrentHealth works out how the host stands now. What is wrong with its hypervisor is added to
+// the reason of a ready host, since it keeps no mirror from running.
 func (h *Host) CurrentHealth() view.Health {
 	health := h.switchHealth()
 	if health.State == tap.StateReady && h.Guests.Problem != "" {
@@ -76,10 +78,12 @@ func (h *Host) CurrentHealth() view.Health {
 func (h *Host) switchHealth() view.Health {
 	switch {
 	case h.Retiring && h.Report.Connected:
-		return view.Health{State: tap.StateDeleting, Code: view.CodeMayStillCopy, Reason: "its switch is being cleaned"}
+		return view.Health{State: tap.StateDeleting, Code: view.CodeMayStillCopy,
+			Reason: "its switch is being cleaned"}
 	case h.Retiring:
 		return view.Health{State: tap.StateDeleting, Code: view.CodeMayStillCopy,
-			Reason: "it cannot be reached and may still copy; it is cleaned when it returns: " + h.Report.Problem}
+			Reason: "it cannot be reached and may still copy; it is cleaned when it returns: " +
+				h.Report.Problem}
 	case h.Report.Snapshot == nil && !h.Report.Connected:
 		return view.Pending(tap.CodeHostUnseen, "it was not reached yet: "+h.Report.Problem)
 	case !h.Report.Connected:
@@ -105,6 +109,7 @@ func (h *Host) switchHealth() view.Health {
 			worst = view.Pending(view.CodeSwitchWaiting, got.Reason)
 		}
 	}
+
 	return worst
 }
 
@@ -125,11 +130,13 @@ func (h *Host) NoteSince(before *session.Report, now time.Time) {
 	if h.Report.Connected != before.Connected || h.Report.Problem != before.Problem {
 		return
 	}
+
 	for owner, is := range h.Report.Owners {
 		if was := before.Owners[owner]; is.State != was.State || is.Reason != was.Reason {
 			h.Since[owner] = now
 		}
 	}
+
 	for owner := range before.Owners {
 		if _, still := h.Report.Owners[owner]; !still {
 			delete(h.Since, owner)

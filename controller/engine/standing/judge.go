@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Judge works out the health of a service or a flow again, and of the flows that wait for a service's NIC. It returns those
-// whose health is another.
+// Judge works out the health of a service or a flow again, and of the flows that wait for a
+// service's NIC. It returns those whose health is another.
 func (t *Table) Judge(id intent.Ref) (changed []intent.Ref) {
 	if !t.judge(id) {
 		return nil
@@ -25,12 +25,12 @@ func (t *Table) JudgeAll(affected Affected) (changed []intent.Ref) {
 	return changed
 }
 
-// JudgeOne works out the health of a service or a flow again, and reports whether it is another. The flows that wait for a
-// service are left for [Table.JudgeFeeding].
+// JudgeOne works out the health of a service or a flow again, and reports whether it is another.
+// The flows that wait for a service are left for [Table.JudgeFeeding].
 func (t *Table) JudgeOne(id intent.Ref) bool { return t.judge(id) }
 
-// JudgeFeeding judges the flows of a service whose health is another, since they may wait for its NIC. It returns those
-// whose health is another too.
+// JudgeFeeding judges the flows of a service whose health is another, since they may wait for its
+// NIC. It returns those whose health is another too.
 func (t *Table) JudgeFeeding(service intent.Ref) (changed []intent.Ref) {
 	if service.Kind != tap.KindService || !t.plugged {
 		return nil
@@ -48,6 +48,7 @@ func (t *Table) judge(id intent.Ref) (changed bool) {
 	if !exists {
 		return false
 	}
+
 	before := v.Health
 	v.NICReason = false
 	delete(t.unasked, id.ID)
@@ -57,6 +58,7 @@ func (t *Table) judge(id intent.Ref) (changed bool) {
 	if v.Health != before {
 		v.Since = time.Now()
 	}
+
 	t.verdicts[id] = v
 
 	if v.ready || len(v.Status.Needs) == 0 {
@@ -64,6 +66,7 @@ func (t *Table) judge(id intent.Ref) (changed bool) {
 	} else {
 		t.unready.add(id)
 	}
+
 	return v.Health != before
 }
 
@@ -92,15 +95,17 @@ func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
 			return health
 		}
 	}
+
 	if changing && !v.ready {
 		return programming()
 	}
+
 	v.ready = true
 	return view.Ready()
 }
 
-// unprogrammed says how a service or a flow stands that the plugin has not planned, by the plugin's word or, where a tap NIC
-// is not plugged, by that of the hypervisors.
+// unprogrammed says how a service or a flow stands that the plugin has not planned, by the plugin's
+// word or, where a tap NIC is not plugged, by that of the hypervisors.
 func (t *Table) unprogrammed(id intent.Ref, v *Verdict) view.Health {
 	if health, known := t.Plugging(id, v.Status); known {
 		v.NICReason = true
@@ -121,7 +126,8 @@ func StatusHealth(s tap.Status) view.Health {
 	return health
 }
 
-// Foresee is the health of a service or a flow once the switches that can be reached have what is planned.
+// Foresee is the health of a service or a flow once the switches that can be reached have what is
+// planned.
 func (t *Table) Foresee(id intent.Ref) view.Health {
 	v := t.verdicts[id]
 	switch {
@@ -132,10 +138,12 @@ func (t *Table) Foresee(id intent.Ref) view.Health {
 	case v.Status.State != tap.StateProgrammed:
 		return t.foreseeNIC(id, v.Status)
 	}
+
 	for _, need := range v.Status.Needs {
 		if health, busy := t.Met(need); !busy && health.State != tap.StateReady {
 			return health
 		}
 	}
+
 	return view.Ready()
 }

@@ -12,21 +12,24 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// anyOwner is the owner of a need of which only the host is known, as after a restart of the controller.
+// anyOwner is the owner of a need of which only the host is known, as after a restart of the
+// controller.
 const anyOwner = ""
 
-// Leave remembers what a service or a flow that was just disabled or deleted may have on the switches.
+// Leave remembers what a service or a flow that was just disabled or deleted may have on the
+// switches.
 func (t *Table) Leave(id intent.Ref) { t.leaving[id] = t.mayHave(id) }
 
-// collectLeaving adds what the plugin has planned for a service or a flow until it learned that it was disabled or deleted.
+// collectLeaving adds what the plugin has planned for a service or a flow until it learned that it
+// was disabled or deleted.
 func (t *Table) collectLeaving(id intent.Ref) {
 	if t.Leaves(id) {
 		t.leaving[id] = t.mayHave(id)
 	}
 }
 
-// mayHave is what a service or a flow may have on the switches: what it needs now, what it needed before and was not read
-// back as gone, and of a service what its flows have and where its NIC is.
+// mayHave is what a service or a flow may have on the switches: what it needs now, what it needed
+// before and was not read back as gone, and of a service what its flows have and where its NIC is.
 func (t *Table) mayHave(id intent.Ref) []tap.Need {
 	needs := slices.Concat(t.leaving[id], t.outdated[id], t.Needs(id))
 	if id.Kind == tap.KindService {
@@ -39,10 +42,12 @@ func (t *Table) mayHave(id intent.Ref) []tap.Need {
 				continue
 			}
 			if _, stands := h.Program.Fingerprints[id.ID]; stands && t.intent.Deleting(id) {
-				needs = append(needs, tap.Need{Host: h.ID, Owner: id.ID}) // Its NIC stays while it is merely disabled.
+				// Its NIC stays while it is merely disabled.
+				needs = append(needs, tap.Need{Host: h.ID, Owner: id.ID})
 			}
 		}
 	}
+
 	slices.SortFunc(needs, compareNeeds)
 	return slices.Compact(needs)
 }
@@ -60,6 +65,7 @@ func (t *Table) MayHold(id intent.Ref) []string {
 	for _, need := range t.mayHave(id) {
 		hosts.Add(need.Host)
 	}
+
 	for h := range t.hosts {
 		if id.Kind != tap.KindService || t.hosts[h].Program == nil {
 			continue
@@ -68,10 +74,12 @@ func (t *Table) MayHold(id intent.Ref) []string {
 			hosts.Add(h)
 		}
 	}
+
 	return slices.Sorted(maps.Keys(hosts))
 }
 
-// restore notes hosts that may have something of a service or a flow, as it was stored before the controller started.
+// restore notes hosts that may have something of a service or a flow, as it was stored before the
+// controller started.
 func (t *Table) restore(id intent.Ref, hosts []string) {
 	needs := make([]tap.Need, 0, len(hosts))
 	for _, host := range hosts {
@@ -83,13 +91,15 @@ func (t *Table) restore(id intent.Ref, hosts []string) {
 // Return forgets what a service or a flow was to take off the switches, since it was enabled again.
 func (t *Table) Return(id intent.Ref) { delete(t.leaving, id) }
 
-// Leaves reports whether something of a disabled or deleted service or flow may still be on a switch.
+// Leaves reports whether something of a disabled or deleted service or flow may still be on a
+// switch.
 func (t *Table) Leaves(id intent.Ref) bool {
 	_, leaves := t.leaving[id]
 	return leaves
 }
 
-// Left returns the services and flows whose objects have left all switches since the last call. Their health may be another.
+// Left returns the services and flows whose objects have left all switches since the last call.
+// Their health may be another.
 func (t *Table) Left() (left []intent.Ref) {
 	for id, needs := range t.leaving {
 		if t.Unanswered(id) {
@@ -101,6 +111,7 @@ func (t *Table) Left() (left []intent.Ref) {
 			left = append(left, id)
 		}
 	}
+
 	for id, needs := range t.outdated {
 		if t.Unanswered(id) {
 			continue
@@ -111,23 +122,26 @@ func (t *Table) Left() (left []intent.Ref) {
 			delete(t.outdated, id)
 		}
 	}
+
 	return left
 }
 
-// gone reports whether a switch was read back without what an owner had there for a service or flow that no longer needs
-// it. Objects that the owner has for others must be as those need them.
+// gone reports whether a switch was read back without what an owner had there for a service or flow
+// that no longer needs it. Objects that the owner has for others must be as those need them.
 func (t *Table) gone(need tap.Need) bool {
 	h := t.hosts[need.Host]
 	switch {
 	case h == nil:
 		return true // It was stripped, or was never programmed.
-	case h.Retiring, !h.Report.Connected, h.Program == nil, h.Stale, h.Refused != "", h.Report.Program != h.Program:
+	case h.Retiring, !h.Report.Connected, h.Program == nil, h.Stale, h.Refused != "",
+		h.Report.Program != h.Program:
 		return false
 	case need.Owner == anyOwner:
 		return h.settled()
 	}
 
-	held := slices.ContainsFunc(h.Program.Program.Held, func(o tap.Hold) bool { return o.Owner == need.Owner })
+	held := slices.ContainsFunc(h.Program.Program.Held,
+		func(o tap.Hold) bool { return o.Owner == need.Owner })
 	got, stays := h.Report.Owners[need.Owner]
 	return !held && !h.Report.Leaving[need.Owner] && (!stays || got.State != session.Busy)
 }
@@ -145,7 +159,8 @@ func (h *Host) settled() bool {
 	return true
 }
 
-// leavingHealth is the health of a disabled or deleted service or flow of which something may still be on a switch.
+// leavingHealth is the health of a disabled or deleted service or flow of which something may still
+// be on a switch.
 func (t *Table) leavingHealth(id intent.Ref, state tap.State) view.Health {
 	unreachable, changing := sets.Set{}, sets.Set{}
 	for _, need := range t.leaving[id] {
@@ -161,10 +176,12 @@ func (t *Table) leavingHealth(id intent.Ref, state tap.State) view.Health {
 	case len(unreachable) > 0:
 		health.Reason = hostList(unreachable) + " cannot be reached and may still copy"
 	case len(changing) > 0:
-		health.Reason = "the switch of " + hostList(changing) + " is being changed, and may still copy"
+		health.Reason = "the switch of " + hostList(changing) +
+			" is being changed, and may still copy"
 	default:
 		health.Reason, health.Code = "it is being planned", view.CodePlanning
 	}
+
 	return health
 }
 
@@ -177,7 +194,8 @@ func hostList(names sets.Set) string {
 	return "hosts " + strings.Join(all, ", ")
 }
 
-// MayStillCopy returns the services and flows of which something may still be on a host, in no order.
+// MayStillCopy returns the services and flows of which something may still be on a host, in no
+// order.
 func (t *Table) MayStillCopy(host string) (ids []intent.Ref) {
 	for id, needs := range t.leaving {
 		if slices.ContainsFunc(needs, func(n tap.Need) bool { return n.Host == host }) {
@@ -187,8 +205,8 @@ func (t *Table) MayStillCopy(host string) (ids []intent.Ref) {
 	return ids
 }
 
-// JudgeLeaving judges the services and flows of which something may still be on a host, and returns those whose health is
-// another.
+// JudgeLeaving judges the services and flows of which something may still be on a host, and returns
+// those whose health is another.
 func (t *Table) JudgeLeaving(host string) (changed []intent.Ref) {
 	for _, id := range t.MayStillCopy(host) {
 		changed = append(changed, t.Judge(id)...)
@@ -196,8 +214,8 @@ func (t *Table) JudgeLeaving(host string) (changed []intent.Ref) {
 	return changed
 }
 
-// leavesUnreachable reports whether something of a disabled or deleted service or flow may be on a switch that cannot be
-// reached.
+// leavesUnreachable reports whether something of a disabled or deleted service or flow may be on a
+// switch that cannot be reached.
 func (t *Table) leavesUnreachable(id intent.Ref) bool {
 	return slices.ContainsFunc(t.leaving[id], func(n tap.Need) bool {
 		h := t.hosts[n.Host]

@@ -38,7 +38,8 @@ func (x needIndex) replace(id intent.Ref, before, now []tap.Need) {
 	}
 }
 
-// NeededBy returns the services and flows that need what an owner has on a host. It must not be changed.
+// NeededBy returns the services and flows that need what an owner has on a host. It must not be
+// changed.
 func (t *Table) NeededBy(need tap.Need) Affected { return t.needs[need.Host][need.Owner] }
 
 // AddAffected adds the services and flows that need an owner's objects on a host.
@@ -48,8 +49,8 @@ func (t *Table) AddAffected(need tap.Need, to Affected) {
 	}
 }
 
-// AddUnready adds the services and flows that depend on a need and are not ready. Ready ones stay ready while the switch
-// works on the same objects for the sake of others, however many they are.
+// AddUnready adds the services and flows that depend on a need and are not ready. Ready ones stay
+// ready while the switch works on the same objects for the sake of others, however many they are.
 func (t *Table) AddUnready(need tap.Need, to Affected) {
 	needing := t.NeededBy(need)
 	if len(needing) < len(t.unready.members) {
@@ -60,6 +61,7 @@ func (t *Table) AddUnready(need tap.Need, to Affected) {
 		}
 		return
 	}
+
 	for id := range t.unready.members {
 		if _, needs := needing[id]; needs {
 			to.Add(id)
@@ -74,12 +76,14 @@ func (t *Table) AddAffectedByHost(host string, to Affected) {
 	}
 }
 
-// AddAffectedByReport adds everything whose health may be another because a session has reported something new.
+// AddAffectedByReport adds everything whose health may be another because a session has reported
+// something new.
 func (t *Table) AddAffectedByReport(host string, before, now *session.Report, to Affected) {
 	if now.Connected != before.Connected || now.Problem != before.Problem {
 		t.AddAffectedByHost(host, to)
 		return
 	}
+
 	for owner, is := range now.Owners {
 		was := before.Owners[owner]
 		need := tap.Need{Host: host, Owner: owner}
@@ -91,6 +95,7 @@ func (t *Table) AddAffectedByReport(host string, before, now *session.Report, to
 			t.AddAffected(need, to)
 		}
 	}
+
 	for owner := range before.Owners {
 		if _, still := now.Owners[owner]; !still {
 			t.AddAffected(tap.Need{Host: host, Owner: owner}, to)
@@ -103,7 +108,8 @@ func standsOrBusy(s session.OwnerState) bool {
 	return s.State == session.Ready || s.State == session.Busy
 }
 
-// Met says whether what an owner needs stands on a host. It is busy while the switch is working on it.
+// Met says whether what an owner needs stands on a host. It is busy while the switch is working on
+// it.
 func (t *Table) Met(need tap.Need) (health view.Health, busy bool) {
 	h := t.hosts[need.Host]
 	name := t.intent.HostName(need.Host)
@@ -111,7 +117,8 @@ func (t *Table) Met(need tap.Need) (health view.Health, busy bool) {
 	case h == nil:
 		return view.Pending(tap.CodeHostAbsent, "host %s is not registered", need.Host), false
 	case !h.Report.Connected:
-		return view.Pending(view.CodeHostDisconnected, "host %s is not connected: %s", name, h.Report.Problem), false
+		return view.Pending(view.CodeHostDisconnected, "host %s is not connected: %s", name,
+			h.Report.Problem), false
 	case h.Refused != "":
 		return view.Failed(view.CodeProgramRefused, h.Refused+"; what stands there stays"), false
 	case h.Program == nil, h.Stale:
@@ -122,6 +129,7 @@ func (t *Table) Met(need tap.Need) (health view.Health, busy bool) {
 	if !wanted {
 		return view.Ready(), false // Nothing of this owner has to stand here.
 	}
+
 	got, read := h.Report.Owners[need.Owner]
 	switch {
 	case !read || got.Fingerprint != fingerprint || got.State == session.Busy:
@@ -131,6 +139,7 @@ func (t *Table) Met(need tap.Need) (health view.Health, busy bool) {
 	case got.State == session.Failed:
 		return view.Failed(view.CodeSwitchFailed, "host %s: %s", name, got.Reason), false
 	}
+
 	return view.Pending(view.CodeSwitchWaiting, "host %s: %s", name, got.Reason), false
 }
 

@@ -5,8 +5,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// NewOrders lists the tap NICs of all services of guests for the hypervisors, and numbers the list. The NIC of a disabled
-// service stays where it is.
+// NewOrders lists the tap NICs of all services of guests for the hypervisors, and numbers the list.
+// The NIC of a disabled service stays where it is.
 func (t *Table) NewOrders() (number uint64, list []hypervisor.Order) {
 	t.orderList++
 	return t.orderList, t.Orders()
@@ -28,19 +28,24 @@ func (t *Table) Orders() []hypervisor.Order {
 		if s.Type != tap.ServiceGuest || s.Deleting {
 			continue
 		}
-		order := hypervisor.Order{Service: s.Service, Guest: hypervisor.Target{ID: s.TargetID}, Plug: s.Enabled}
+
+		order := hypervisor.Order{Service: s.Service, Guest: hypervisor.Target{ID: s.TargetID},
+			Plug: s.Enabled}
 		if record := t.intent.Guests.ByID[s.TargetID]; record != nil {
 			order.Guest.Name = record.Name
 			for _, n := range record.NICs {
 				order.Guest.MACs = append(order.Guest.MACs, n.MAC)
 			}
 		}
+
 		list = append(list, order)
 	}
+
 	return list
 }
 
-// DomainOf finds the guest of an order, and its host: the one that runs, if there are several; nil if there is none.
+// DomainOf finds the guest of an order, and its host: the one that runs, if there are several; nil
+// if there is none.
 func (t *Table) DomainOf(order *hypervisor.Order) (at *Host, found *hypervisor.Guest) {
 	for _, h := range t.sortedHosts() {
 		for i := range h.Guests.Guests {
@@ -53,8 +58,8 @@ func (t *Table) DomainOf(order *hypervisor.Order) (at *Host, found *hypervisor.G
 	return at, found
 }
 
-// GuestOff finds the guest of a service, and its host, where the guest is to have the service's NIC and does not run; nil
-// if there is none.
+// GuestOff finds the guest of a service, and its host, where the guest is to have the service's NIC
+// and does not run; nil if there is none.
 func (t *Table) GuestOff(service string) (*Host, *hypervisor.Guest) {
 	for _, order := range t.Orders() {
 		if order.Service.ID != service {

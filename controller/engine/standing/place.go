@@ -9,8 +9,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// The tap NIC of a guest is pinned to the host on which it was accepted: copies go there alone. What any other switch shows
-// of its address or name is a claim.
+// The tap NIC of a guest is pinned to the host on which it was accepted: copies go there alone.
+// What any other switch shows of its address or name is a claim.
 
 // Attachment tells where the tap NIC of a service is, and who else claims it.
 func (t *Table) Attachment(s *store.Service) tap.Attachment {
@@ -24,19 +24,23 @@ func (t *Table) Attachment(s *store.Service) tap.Attachment {
 			out.Claims = append(out.Claims, at)
 		}
 	}
+
 	return out
 }
 
-// NextPlace returns the host to which the tap NIC of a service is to be pinned now. It is false if the NIC stays where it is
-// pinned, or cannot be pinned. With evacuate, a NIC leaves a host that cannot be reached.
+// NextPlace returns the host to which the tap NIC of a service is to be pinned now. It is false if
+// the NIC stays where it is pinned, or cannot be pinned. With evacuate, a NIC leaves a host that
+// cannot be reached.
 func (t *Table) NextPlace(s *store.Service, evacuate bool) (host string, moves bool) {
 	if s.Type != tap.ServiceGuest || s.Deleting {
 		return "", false
 	}
+
 	claimed := sets.Set{}
 	for _, at := range t.places.Attachment(&s.Service).Locations {
 		claimed.Add(at.Host)
 	}
+
 	place := t.intent.Places[s.ID]
 	at := t.hosts[place]
 	_, stays := claimed[place]
@@ -52,6 +56,7 @@ func (t *Table) NextPlace(s *store.Service, evacuate bool) (host string, moves b
 	if len(claimed) != 1 {
 		return "", false
 	}
+
 	host = slices.Collect(maps.Keys(claimed))[0]
 	seenAt := t.guestHosts(s.TargetID)
 	_, guestHere := seenAt[host]
@@ -61,6 +66,7 @@ func (t *Table) NextPlace(s *store.Service, evacuate bool) (host string, moves b
 	case at == nil && len(seenAt) == 0: // Nothing contradicts.
 		return host, true
 	}
+
 	return "", false
 }
 

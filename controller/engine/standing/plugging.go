@@ -17,8 +17,8 @@ type hostProblem struct {
 	text string
 }
 
-// Plugging says how far the hypervisors have come with the NIC of an enabled tap service that no switch shows. It is
-// false where there is nothing to say beyond the plugin's word.
+// Plugging says how far the hypervisors have come with the NIC of an enabled tap service that no
+// switch shows. It is false where there is nothing to say beyond the plugin's word.
 func (t *Table) Plugging(id intent.Ref, status tap.Status) (view.Health, bool) {
 	s := t.intent.Services.ByID[id.ID]
 	if !t.plugged || id.Kind != tap.KindService || status.State != tap.StatePending || s == nil ||
@@ -53,23 +53,31 @@ func (t *Table) Plugging(id intent.Ref, status tap.Status) (view.Health, bool) {
 		return view.Health{}, false
 	case unread != nil:
 		t.unasked.Add(id.ID)
-		return view.Pending(view.CodeLibvirtUnasked, "libvirt of host %s was not asked yet", unread[0]), true
+		return view.Pending(view.CodeLibvirtUnasked, "libvirt of host %s was not asked yet",
+			unread[0]), true
 	}
+
 	return t.unknownGuest(s, silent), true
 }
 
-// outcomeHealth says how a tap NIC stands by what a host's hypervisor has come to, if that decides it.
-func (t *Table) outcomeHealth(h *Host, s *store.Service, outcome hypervisor.Outcome) (view.Health, bool) {
+// outcomeHealth says how a tap NIC stands by what a host's hypervisor has come to, if that decides
+// it.
+func (t *Table) outcomeHealth(h *Host, s *store.Service, outcome hypervisor.Outcome) (view.Health,
+	bool) {
 	host := t.intent.HostName(h.ID)
 	switch outcome.State {
 	case hypervisor.Failed:
-		return view.Failed(view.CodeLibvirtFailed, "host %s: guest %s: libvirt: %s", host, outcome.Guest, outcome.Reason), true
+		return view.Failed(view.CodeLibvirtFailed, "host %s: guest %s: libvirt: %s", host,
+			outcome.Guest, outcome.Reason), true
 	case hypervisor.Plugging:
-		return view.Pending(view.CodeNICPlugging, "NIC %s is being plugged into guest %s on host %s", s.IfName, outcome.Guest, host), true
+		return view.Pending(view.CodeNICPlugging,
+			"NIC %s is being plugged into guest %s on host %s", s.IfName, outcome.Guest, host), true
 	case hypervisor.Plugged:
-		return view.Pending(view.CodeNICPlugged, "NIC %s is plugged into guest %s, and the switch of host %s does not show it yet",
+		return view.Pending(view.CodeNICPlugged,
+			"NIC %s is plugged into guest %s, and the switch of host %s does not show it yet",
 			s.IfName, outcome.Guest, host), true
 	}
+
 	return view.Health{}, false
 }
 
@@ -88,10 +96,12 @@ func (t *Table) serviceNIC(id intent.Ref, status tap.Status) (view.Health, bool)
 	if id.Kind != tap.KindFlow || f == nil || !waitsForNIC(status) {
 		return view.Health{}, false
 	}
+
 	service := t.verdicts[intent.ServiceRef(f.TapID)]
 	if !service.NICReason {
 		return view.Health{}, false
 	}
+
 	health := service.Health
 	health.Reason = "tap service " + t.intent.Services.ByID[f.TapID].Name + ": " + health.Reason
 	return health, true
@@ -102,8 +112,8 @@ func waitsForNIC(s tap.Status) bool {
 	return s.State == tap.StatePending && s.Code == tap.CodeNICAbsent
 }
 
-// unknownGuest says why no hypervisor has the guest of a service. Where a switch shows the guest's NICs, the hypervisor of
-// that host counts.
+// unknownGuest says why no hypervisor has the guest of a service. Where a switch shows the guest's
+// NICs, the hypervisor of that host counts.
 func (t *Table) unknownGuest(s *store.Service, silent []hostProblem) view.Health {
 	const libvirtSays = "Domain not found: no domain with matching uuid or name '%s'"
 
@@ -112,11 +122,14 @@ func (t *Table) unknownGuest(s *store.Service, silent []hostProblem) view.Health
 		host = silent[0].host
 	}
 	if i := slices.IndexFunc(silent, func(p hostProblem) bool { return p.host == host }); i >= 0 {
-		return view.Failed(view.CodeLibvirtFailed, "host %s: libvirt: %s", t.intent.HostName(host), silent[i].text)
+		return view.Failed(view.CodeLibvirtFailed, "host %s: libvirt: %s", t.intent.HostName(host),
+			silent[i].text)
 	}
 	if host != "" {
-		return view.Failed(view.CodeGuestAbsent, "host %s: libvirt: "+libvirtSays, t.intent.HostName(host), s.TargetID)
+		return view.Failed(view.CodeGuestAbsent, "host %s: libvirt: "+libvirtSays,
+			t.intent.HostName(host), s.TargetID)
 	}
+
 	return view.Failed(view.CodeGuestAbsent, "libvirt: "+libvirtSays+" on any host", s.TargetID)
 }
 
@@ -143,7 +156,8 @@ func (t *Table) sortedHosts() []*Host {
 	return out
 }
 
-// foreseeNIC is the health of a service whose NIC no hypervisor would plug, and of the flows that wait for it.
+// foreseeNIC is the health of a service whose NIC no hypervisor would plug, and of the flows that
+// wait for it.
 func (t *Table) foreseeNIC(id intent.Ref, status tap.Status) view.Health {
 	health := StatusHealth(status)
 	s := t.intent.Services.ByID[id.ID]
@@ -153,6 +167,7 @@ func (t *Table) foreseeNIC(id intent.Ref, status tap.Status) view.Health {
 	if !t.plugged || !waitsForNIC(status) || s == nil || s.Type != tap.ServiceGuest {
 		return health
 	}
+
 	_, guest := t.GuestOff(s.ID)
 	if guest == nil {
 		return health
@@ -162,5 +177,6 @@ func (t *Table) foreseeNIC(id intent.Ref, status tap.Status) view.Health {
 	if id.Kind == tap.KindFlow {
 		health.Reason = "tap service " + s.Name + ": " + health.Reason
 	}
+
 	return health
 }

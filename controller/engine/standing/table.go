@@ -24,9 +24,12 @@ type Table struct {
 	verdicts map[intent.Ref]Verdict
 	needs    needIndex
 	unready  unreadySet
-	changed  map[intent.Ref]uint64     // changed at this revision, which the plugin has not answered yet
-	leaving  map[intent.Ref][]tap.Need // what disabled and deleted services and flows may still have on the switches
-	outdated map[intent.Ref][]tap.Need // what the others needed before, and was not read back as gone
+	// changed at this revision, which the plugin has not answered yet
+	changed map[intent.Ref]uint64
+	// what disabled and deleted services and flows may still have on the switches
+	leaving map[intent.Ref][]tap.Need
+	// what the others needed before, and was not read back as gone
+	outdated map[intent.Ref][]tap.Need
 
 	orderList uint64   // number of the last list of orders for the hypervisors
 	unasked   sets.Set // services about which some hypervisor has not answered yet
@@ -37,35 +40,42 @@ type Verdict struct {
 	Status   tap.Status // the plugin's word
 	Answered bool       // the plugin has given it
 	Health   view.Health
-	Since    time.Time // when the health became what it is; zero if it has not changed since the controller started
+	// when the health became what it is; zero if it has not changed since the controller started
+	Since time.Time
 
 	// NICReason says that the health is a hypervisor's word on a service's tap NIC.
 	NICReason bool
 	// FirstOrder is the number of the first list of orders that had the service's tap NIC.
 	FirstOrder uint64
-	// ready stays set while a switch is being changed for the sake of others on the same objects. What the switch then
-	// shows decides.
+	// ready stays set while a switch is being changed for the sake of others on the same objects.
+	// What the switch then shows decides.
 	ready bool
 	// noted is the state of which NewState has told last.
 	noted tap.State
 }
 
-// New returns a table of all services and flows, in which no host is. With plugged, hypervisors plug the NICs of guests.
+// New returns a table of all services and flows, in which no host is. With plugged, hypervisors
+// plug the NICs of guests.
 func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
 	t := &Table{
 		intent: in, places: places, plugged: plugged,
 		hosts: map[string]*Host{}, verdicts: map[intent.Ref]Verdict{}, needs: needIndex{},
-		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{}, outdated: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
+		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{},
+		outdated: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
 	}
+
 	for id, s := range in.Services.ByID {
 		t.load(intent.ServiceRef(id), &s.Meta)
 	}
+
 	for id, f := range in.Flows.ByID {
 		t.load(intent.FlowRef(id), &f.Meta)
 	}
+
 	for id := range t.verdicts {
 		t.judge(id)
 	}
+
 	return t
 }
 
@@ -98,11 +108,13 @@ func (t *Table) Verdict(id intent.Ref) Verdict { return t.verdicts[id] }
 // Health is how a service or a flow stands.
 func (t *Table) Health(id intent.Ref) view.Health { return t.verdicts[id].Health }
 
-// NewState returns how a service or a flow stands, and whether its state is another than at the last call. States that last
-// for moments, while something is being planned or programmed, are left out.
+// NewState returns how a service or a flow stands, and whether its state is another than at the
+// last call. States that last for moments, while something is being planned or programmed, are left
+// out.
 func (t *Table) NewState(id intent.Ref) (health view.Health, differs bool) {
 	v, exists := t.verdicts[id]
-	if !exists || v.Health.State == v.noted || v.Health.Code == view.CodePlanning || v.Health.Code == view.CodeProgramming {
+	if !exists || v.Health.State == v.noted || v.Health.Code == view.CodePlanning ||
+		v.Health.Code == view.CodeProgramming {
 		return v.Health, false
 	}
 	v.noted = v.Health.State
@@ -110,7 +122,8 @@ func (t *Table) NewState(id intent.Ref) (health view.Health, differs bool) {
 	return v.Health, true
 }
 
-// Needs is what a service or a flow needs on the switches, by the plugin's word. It must not be changed.
+// Needs is what a service or a flow needs on the switches, by the plugin's word. It must not be
+// changed.
 func (t *Table) Needs(id intent.Ref) []tap.Need { return t.verdicts[id].Status.Needs }
 
 // Services iterates over all services.
@@ -124,14 +137,15 @@ func (t *Table) Services() iter.Seq[intent.Ref] {
 	}
 }
 
-// Take notes the plugin's word on a service or a flow, and reports whether there is such a one; its health is then to be
-// judged.
+// Take notes the plugin's word on a service or a flow, and reports whether there is such a one; its
+// health is then to be judged.
 func (t *Table) Take(s tap.Status) bool {
 	id := intent.Ref{Kind: s.Kind, ID: s.ID}
 	v, exists := t.verdicts[id]
 	if !exists {
 		return false
 	}
+
 	t.needs.replace(id, v.Status.Needs, s.Needs)
 	t.noteOutdated(id, v.Status.Needs, s.Needs)
 	v.Status, v.Answered, v.ready = s, true, false
@@ -139,7 +153,8 @@ func (t *Table) Take(s tap.Status) bool {
 	return true
 }
 
-// noteOutdated remembers what a service or a flow needed before and needs no longer, until it was read back as gone.
+// noteOutdated remembers what a service or a flow needed before and needs no longer, until it was
+// read back as gone.
 func (t *Table) noteOutdated(id intent.Ref, before, now []tap.Need) {
 	for _, need := range before {
 		if !slices.Contains(now, need) && !slices.Contains(t.outdated[id], need) {
@@ -148,8 +163,8 @@ func (t *Table) noteOutdated(id intent.Ref, before, now []tap.Need) {
 	}
 }
 
-// MarkChanged notes that a service or a flow was changed by its user, of which the plugin learns at a revision: what it
-// said before no longer counts.
+// MarkChanged notes that a service or a flow was changed by its user, of which the plugin learns at
+// a revision: what it said before no longer counts.
 func (t *Table) MarkChanged(id intent.Ref, revision uint64) {
 	v := t.verdicts[id]
 	v.ready = false
@@ -169,7 +184,8 @@ func (t *Table) Answered(id intent.Ref) {
 	t.collectLeaving(id)
 }
 
-// AnsweredUpTo notes that the plugin has answered all changes up to a revision, and adds those whose health may be another.
+// AnsweredUpTo notes that the plugin has answered all changes up to a revision, and adds those
+// whose health may be another.
 func (t *Table) AnsweredUpTo(revision uint64, to Affected) {
 	for id, since := range t.changed {
 		if since <= revision {
@@ -196,6 +212,7 @@ func (t *Table) Count() (hosts, flows, services view.Counts) {
 	for h := range maps.Values(t.hosts) {
 		hosts[h.Health.State]++
 	}
+
 	for id, v := range t.verdicts {
 		if id.Kind == tap.KindFlow {
 			flows[v.Health.State]++
@@ -203,6 +220,7 @@ func (t *Table) Count() (hosts, flows, services view.Counts) {
 			services[v.Health.State]++
 		}
 	}
+
 	return hosts, flows, services
 }
 
@@ -211,5 +229,6 @@ type Sizes struct{ Verdicts, Needs, Unanswered, Leaving, Outdated, Unready int }
 
 // Sizes tells how much the table holds, by which tests see that nothing is left behind.
 func (t *Table) Sizes() Sizes {
-	return Sizes{len(t.verdicts), len(t.needs), len(t.changed), len(t.leaving), len(t.outdated), len(t.unready.members)}
+	return Sizes{len(t.verdicts), len(t.needs), len(t.changed), len(t.leaving), len(t.outdated),
+		len(t.unready.members)}
 }

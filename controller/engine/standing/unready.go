@@ -2,8 +2,9 @@ package standing
 
 import "github.com/tapline-sdn/tapline/controller/engine/intent"
 
-// unreadySet holds the services and flows that need something and are not ready. It is walked through often, so it is
-// made anew when it has shrunk: a Go map keeps the size that it once had. The zero value is empty.
+// unreadySet holds the services and flows that need something and are not ready. It is walked
+// through often, so it is made anew when it has shrunk: a Go map keeps the size that it once had.
+// The zero value is empty.
 type unreadySet struct {
 	members map[intent.Ref]struct{}
 	peak    int // most members since the map was made
@@ -33,5 +34,6 @@ func (s *unreadySet) remove(id intent.Ref) {
 	for id := range s.members {
 		smaller[id] = struct{}{}
 	}
+
 	s.members, s.peak = smaller, size
 }

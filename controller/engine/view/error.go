@@ -11,11 +11,12 @@ type ErrorKind int
 
 // The kinds of errors, with the HTTP status that fits each.
 const (
-	Invalid     ErrorKind = iota + 1 // 400: a value is wrong
-	NotFound                         // 404: there is no such resource
-	Conflict                         // 409: it clashes with what exists
-	Stale                            // 412: the resource is no longer at the given revision
-	Unavailable                      // 503: the plugin or the store cannot answer now; nothing was changed
+	Invalid  ErrorKind = iota + 1 // 400: a value is wrong
+	NotFound                      // 404: there is no such resource
+	Conflict                      // 409: it clashes with what exists
+	Stale                         // 412: the resource is no longer at the given revision
+	// 503: the plugin or the store cannot answer now; nothing was changed
+	Unavailable
 )
 
 // Error is a request that was refused; nothing was changed.

@@ -19,17 +19,22 @@ const (
 	CodeProgramming      tap.Code = "programming"       // the switch is being changed
 	CodeHostDisconnected tap.Code = "host_disconnected" // no OVSDB connection now
 	CodeProgramRefused   tap.Code = "program_refused"   // the plugin's program breaks the contract
-	CodeSwitchFailed     tap.Code = "switch_failed"     // the switch reports an error, or somebody else interferes
-	CodeSwitchWaiting    tap.Code = "switch_waiting"    // OpenFlow, a probe or a port is awaited
-	CodeHostUnreachable  tap.Code = "host_unreachable"  // it may have something of ours, and only force deletes it
-	CodeMayStillCopy     tap.Code = "may_still_copy"    // a switch that held something cannot be read back
-	CodeGuestOff         tap.Code = "guest_off"         // the guest is switched off
-	CodeGuestAbsent      tap.Code = "guest_absent"      // no hypervisor has the guest
-	CodeNICPlugging      tap.Code = "tap_nic_plugging"  // the hypervisor is at it
-	CodeNICPlugged       tap.Code = "tap_nic_plugged"   // the hypervisor has done it; the switch does not show it yet
-	CodeLibvirtFailed    tap.Code = "libvirt_failed"    // libvirt refuses, or cannot be reached
-	CodeLibvirtUnasked   tap.Code = "libvirt_unasked"   // libvirt of some host has not answered yet
-	CodePluginFailed     tap.Code = "plugin_failed"     // the plugin's process is away, silent or wrong
+	// the switch reports an error, or somebody else interferes
+	CodeSwitchFailed  tap.Code = "switch_failed"
+	CodeSwitchWaiting tap.Code = "switch_waiting" // OpenFlow, a probe or a port is awaited
+	// it may have something of ours, and only force deletes it
+	CodeHostUnreachable tap.Code = "host_unreachable"
+	// a switch that held something cannot be read back
+	CodeMayStillCopy tap.Code = "may_still_copy"
+	CodeGuestOff     tap.Code = "guest_off"
+	CodeGuestAbsent  tap.Code = "guest_absent"     // no hypervisor has the guest
+	CodeNICPlugging  tap.Code = "tap_nic_plugging" // the hypervisor is at it
+	// the hypervisor has done it; the switch does not show it yet
+	CodeNICPlugged     tap.Code = "tap_nic_plugged"
+	CodeLibvirtFailed  tap.Code = "libvirt_failed"  // libvirt refuses, or cannot be reached
+	CodeLibvirtUnasked tap.Code = "libvirt_unasked" // libvirt of some host has not answered yet
+	// the plugin's process is away, silent or wrong
+	CodePluginFailed tap.Code = "plugin_failed"
 )
 
 // Ready is the health of what stands.

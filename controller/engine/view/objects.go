@@ -18,6 +18,7 @@ func PortText(p *tap.Port) string {
 	if p.Type != "" {
 		words = append(words, "type="+p.Type)
 	}
+
 	words = append(words, Settings("options", p.Options)...)
 	if p.OFPortRequest != 0 {
 		words = append(words, fmt.Sprintf("ofport_request=%d", p.OFPortRequest))
@@ -25,6 +26,7 @@ func PortText(p *tap.Port) string {
 	if p.VLANMode != "" {
 		words = append(words, "vlan_mode="+p.VLANMode, "trunks="+numbers(p.Trunks))
 	}
+
 	return strings.Join(words, " ")
 }
 
@@ -46,6 +48,7 @@ func MirrorText(m *tap.Mirror) string {
 	if words == nil {
 		words = append(words, "selects nothing")
 	}
+
 	return strings.Join(append(words, "output_port="+OrNone(m.Output)), " ")
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// HostView is a registered host with what its switch shows. What was learned fills in what the record leaves open.
+// Host is a registered host with what its switch shows. Learned values fill in what the record
+// leaves open.
 type Host struct {
 	store.Host
 	Health
@@ -19,11 +20,12 @@ type Host struct {
 	TunnelIP   netip.Addr        // effective: the record's, else the learned one
 	Wires      map[string]string // effective: learned and the record's; bridge names are wires too
 	Bridges    []string
-	// MayStillCopy names the disabled and deleted services and flows of which something may still be on the switch, sorted.
+	// MayStillCopy names the disabled and deleted services and flows of which something may still
+	// be on the switch, sorted.
 	MayStillCopy []string
 }
 
-// GuestView is a guest, declared or learned.
+// Guest is a guest, declared or learned.
 type Guest struct {
 	ID       string
 	Name     string
@@ -37,7 +39,7 @@ type Guest struct {
 	Record   *store.Guest // what was declared; nil if nothing was
 }
 
-// NICView is a NIC of a guest and where it is plugged; HostID is "" while it is not.
+// NIC is a NIC of a guest and where it is plugged. HostID is "" while it is not plugged.
 type NIC struct {
 	MAC     tap.MAC
 	IPs     []netip.Addr
@@ -49,7 +51,7 @@ type NIC struct {
 	Sources inventory.Sources
 }
 
-// WireView is a wire and the hosts that carry it.
+// Wire is a wire and the hosts that carry it.
 type Wire struct {
 	ID    string // the name
 	Name  string
@@ -65,7 +67,7 @@ type WireHost struct {
 	Declared bool // by the host's record, not learned
 }
 
-// ServiceView is a tap service with its state.
+// Service is a tap service with its state.
 type Service struct {
 	store.Service
 	Health
@@ -80,7 +82,7 @@ type Service struct {
 	Counters  meter.Counters
 }
 
-// FlowView is a tap flow with its state. The record is shared by all views of it, and must not be changed.
+// Flow is a tap flow with its state. All views share the record, which must not be changed.
 type Flow struct {
 	*store.Flow
 	Health
@@ -89,13 +91,14 @@ type Flow struct {
 	Counters         meter.Counters
 }
 
-// FlowRow is what lists of tap flows are chosen by. The record must not be changed.
+// FlowRow is the part of a tap flow by which lists are filtered and sorted. The record must not be
+// changed.
 type FlowRow struct {
 	*store.Flow
 	Health
 }
 
-// PluginView is a plugin as users see it.
+// Plugin is a plugin as users see it.
 type Plugin struct {
 	plugin.Status
 	Health
