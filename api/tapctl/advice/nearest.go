@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Nearest returns the word that takes the fewest edits to reach from what was typed, or "" if none is
-// near enough to be explained by a typing error.
+// Nearest returns the word that takes the fewest edits to reach from what was typed, or "" if none
+// is near enough to be explained by a typing error.
 func Nearest(typed string, words []string) string {
 	best, least := "", len([]rune(typed))/3+2
 	for _, word := range words {

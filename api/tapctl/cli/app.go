@@ -118,6 +118,7 @@ func (a *App) Execute(ctx context.Context, root *cobra.Command, args []string) i
 	if errors.Is(err, context.Canceled) {
 		return ExitInterrupted
 	}
+
 	return a.FailureCode
 }
 

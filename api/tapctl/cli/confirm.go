@@ -15,8 +15,8 @@ func (a *App) BindYes(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask on a terminal")
 }
 
-// Confirm asks a question on a terminal, and fails unless the answer is yes. Scripts are not asked, nor
-// is anybody with --yes.
+// Confirm asks a question on a terminal, and fails unless the answer is yes. Scripts are not asked,
+// nor is anybody with --yes.
 func (a *App) Confirm(question string, args ...any) error {
 	if !a.Interactive || a.yes {
 		return nil
@@ -28,5 +28,6 @@ func (a *App) Confirm(question string, args ...any) error {
 	case "y", "yes":
 		return nil
 	}
+
 	return advice.New("answer y, or give --yes", "nothing was changed")
 }

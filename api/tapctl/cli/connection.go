@@ -31,9 +31,11 @@ type connection struct {
 func (c *connection) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.context, "context", "",
 		"context of the client file to use; see the command config")
+
 	flags.StringVar(&c.server, "server", "",
 		"URL of the controller, or several, separated by commas, of which the first that can be "+
 			"reached is used (TAPLINE_SERVER; default "+defaultServer+")")
+
 	flags.StringVar(&c.token, "token", "",
 		"token (TAPLINE_TOKEN); other users of this machine can see it in the process list")
 
@@ -60,10 +62,12 @@ func (a *App) Client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	token, err := a.findToken(s)
 	if err != nil {
 		return nil, err
 	}
+
 	httpClient, err := a.httpClient(s)
 	if err != nil {
 		return nil, err
@@ -85,7 +89,8 @@ func (a *App) Client() (*client.Client, error) {
 	return c, nil
 }
 
-// findToken returns the token of the settings, else of the files that a controller writes by default.
+// findToken returns the token of the settings, else of the files that a controller writes by
+// default.
 func (a *App) findToken(s settings) (string, error) {
 	if s.token != "" {
 		return s.token, nil

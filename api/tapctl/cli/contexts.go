@@ -16,16 +16,18 @@ type settings struct {
 	caFile, certFile, keyFile string
 }
 
-// settings returns what flags say, else the environment, else the context of the client file in use.
+// settings returns what flags say, else the environment, else the context of the client file in
+// use.
 //
-// The credentials of a context go to its own servers alone: with --server or TAPLINE_SERVER no context
-// is used. With --context it is the environment that is not looked at.
+// The credentials of a context go to its own servers alone: with --server or TAPLINE_SERVER no
+// context is used. With --context it is the environment that is not looked at.
 func (a *App) settings() (settings, error) {
 	c := &a.connection
 	context, err := a.context()
 	if err != nil {
 		return settings{}, err
 	}
+
 	env := a.Env
 	if c.context != "" {
 		env = func(string) string { return "" }
@@ -55,6 +57,7 @@ func (a *App) settings() (settings, error) {
 			break
 		}
 	}
+
 	return s, nil
 }
 
@@ -73,6 +76,7 @@ func (a *App) context() (profile.Context, error) {
 			Next: "correct the client file, or do without it with --server",
 		}
 	}
+
 	if c.context == "" {
 		return file.Contexts[file.Current], nil
 	}
@@ -82,6 +86,7 @@ func (a *App) context() (profile.Context, error) {
 		return profile.Context{}, advice.New("tapctl config list shows the contexts",
 			"there is no context %q%s", c.context, advice.DidYouMean(c.context, file.Names()))
 	}
+
 	return context, nil
 }
 
@@ -107,5 +112,6 @@ func splitServers(text string) []string {
 			servers = append(servers, fmt.Sprintf("http://%s", server))
 		}
 	}
+
 	return servers
 }

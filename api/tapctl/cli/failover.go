@@ -70,6 +70,7 @@ func (f *failover) RoundTrip(req *http.Request) (*http.Response, error) {
 			break
 		}
 	}
+
 	return nil, errors.Join(errs...)
 }
 
@@ -90,6 +91,7 @@ func (f *failover) request(req *http.Request, server *url.URL) (*http.Request, e
 	if err != nil {
 		return nil, err
 	}
+
 	attempt.URL, attempt.Host = target, target.Host
 	return attempt, nil
 }

@@ -38,6 +38,7 @@ func TestARequestIsNotSentTwice(t *testing.T) {
 			_ = conn.Close()
 		}
 	}))
+
 	t.Cleanup(hangUp.Close)
 
 	d := tapctltest.New(t)
@@ -56,6 +57,7 @@ func TestServersBehindAProxyHavePaths(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"hosts":[],"total":0}`))
 	}))
+
 	t.Cleanup(proxy.Close)
 
 	d := tapctltest.New(t)

@@ -30,8 +30,8 @@ type Progress struct {
 	text string
 }
 
-// Progress begins to show what goes on. The caller stops it once. Only the outermost of several that
-// run at the same time is shown.
+// Progress begins to show what goes on. The caller stops it once. Only the outermost of several
+// that run at the same time is shown.
 func (a *App) Progress() *Progress {
 	p := &Progress{app: a, done: make(chan struct{})}
 	isShown := a.Live && a.verbose == 0 && a.progressing.CompareAndSwap(false, true)

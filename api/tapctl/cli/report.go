@@ -116,6 +116,7 @@ func (a *App) reportRefusal(path string, refused *client.Error) {
 	if a.failover != nil {
 		url = a.failover.urlOf(url)
 	}
+
 	fmt.Fprintf(a.Err, "  where: %s %s answered %d %s\n",
 		refused.Method, url, p.Status, http.StatusText(p.Status))
 

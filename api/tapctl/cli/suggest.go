@@ -49,6 +49,7 @@ func (a *App) suggestWords(refused *client.Error) {
 	if err != nil {
 		return
 	}
+
 	_, path, _ := strings.Cut(at.Path, api.Prefix+"/")
 	list, _, _ := strings.Cut(path, "/")
 	k, _ := kind.Find(list)

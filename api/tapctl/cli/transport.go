@@ -26,6 +26,7 @@ func (a *App) httpClient(s settings) (*http.Client, error) {
 	if len(s.servers) > 1 {
 		dialer.Timeout = dialTimeout
 	}
+
 	var transport http.RoundTripper = &http.Transport{
 		DialContext:       dialer.DialContext,
 		Proxy:             http.ProxyFromEnvironment,

@@ -69,6 +69,7 @@ func checkRequired(cmd *cobra.Command, _ []string) error {
 	case 1:
 		return fmt.Errorf("%s is missing", missing[0])
 	}
+
 	last := len(missing) - 1
 	return fmt.Errorf("%s and %s are missing", strings.Join(missing[:last], ", "), missing[last])
 }
@@ -98,6 +99,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 		f := noValue.GetFlag()
 		return fmt.Errorf("--%s needs a value: want %s", f.Name, typeInWords(f.Value.Type()))
 	}
+
 	return err
 }
 

@@ -133,6 +133,7 @@ func (c completer) flag(word, flag string) cobra.CompletionFunc {
 	if accepted := kind.WordsOf(word, field); accepted != nil {
 		return words(accepted...)
 	}
+
 	return nil
 }
 

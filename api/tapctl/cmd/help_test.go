@@ -26,5 +26,6 @@ func TestHelp(t *testing.T) {
 		}
 		fmt.Fprintf(&all, "$ %s\n%s\n", strings.TrimSpace("tapctl "+words)+" --help", own)
 	}
+
 	tapctltest.Golden(t, "help.txt", all.String())
 }

@@ -110,6 +110,7 @@ func runApply(ctx context.Context, app *cli.App, source sourceFlags, dryRun bool
 	if err := p.make(ctx, app, source.set); err != nil {
 		return err
 	}
+
 	return awaitApplied(ctx, app, p)
 }
 

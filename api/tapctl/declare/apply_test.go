@@ -239,6 +239,7 @@ func TestJSONDocuments(t *testing.T) {
 	text := "{\n\t\"kind\": \"guest\", \"name\": \"vm1\",\n" +
 		"\t\"nics\": [{\"mac\": \"52:54:00:00:00:01\"}]\n}\n{\"kind\": \"guest\",\n" +
 		" \"name\": \"vm2\", \"nics\": [{\"mac\": \"52:54:00:00:00:02\"}]}\n"
+
 	require.Equal(t, "guest/vm1 created\nguest/vm2 created\n", d.Must("apply -f", d.File(text)))
 	require.Contains(t,
 		d.Fails(cli.ExitFailed, "apply -f", d.File(strings.Replace(text, `"vm2"`, `7`, 1))),

@@ -9,9 +9,9 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/desired"
 )
 
-const deleteHelp = `Delete the resources that documents describe, by kind and name. What they refer to is deleted after
-them. All deletions are checked before the first one: if one is refused, nothing is deleted. What does
-not exist is left out.`
+const deleteHelp = `Delete the resources that documents describe, by kind and name. What they refer
+to is deleted after them. All deletions are checked before the first one: if one is refused, nothing
+is deleted. What does not exist is left out.`
 
 func remove(app *cli.App) *cobra.Command {
 	var source sourceFlags
@@ -48,6 +48,7 @@ func runDelete(ctx context.Context, app *cli.App, source sourceFlags, dryRun boo
 	if err != nil {
 		return err
 	}
+
 	p.changes = desired.Deletions(p.current, want)
 	if p.steps, err = desired.Steps(p.changes, source.set); err != nil {
 		return err
@@ -59,5 +60,6 @@ func runDelete(ctx context.Context, app *cli.App, source sourceFlags, dryRun boo
 	if dryRun {
 		return writeChanges(app, source.set, p.changes, true)
 	}
+
 	return p.make(ctx, app, source.set)
 }

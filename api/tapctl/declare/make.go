@@ -12,8 +12,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/desired"
 )
 
-// make makes the changes, and prints those that it has made. If it cannot make them all it says what
-// was made and what to do.
+// make makes the changes, and prints those that it has made. If it cannot make them all it says
+// what was made and what to do.
 func (p prepared) make(ctx context.Context, app *cli.App, set string) error {
 	if err := desired.Pin(ctx, p.client, p.current, p.steps); err != nil {
 		return conflict(err)
@@ -28,6 +28,7 @@ func (p prepared) make(ctx context.Context, app *cli.App, set string) error {
 			app.SettleDeletion(step.Noun(), step.Name(), step.Reason(ctx, p.client))
 			err = nil
 		}
+
 		if err != nil {
 			progress.Stop()
 			return p.stopped(app, set, i, err)
@@ -48,8 +49,10 @@ func (p prepared) stopped(app *cli.App, set string, made int, err error) error {
 	for _, c := range partial {
 		fmt.Fprintf(app.Err, "%s was begun and is not complete: %s\n", title(c), c.Action)
 	}
+
 	fmt.Fprintf(app.Err, "%d of %d changes were made; run the command again to make the others\n",
 		len(complete), count(p.changes))
+
 	return conflict(err)
 }
 
@@ -67,7 +70,8 @@ func count(changes []*desired.Change) int {
 // conflict says what to do about a change of somebody else; other errors stay as they are.
 func conflict(err error) error {
 	isConflict := errors.Is(err, desired.ErrChanged) ||
-		client.IsStatus(err, http.StatusPreconditionFailed) || client.IsStatus(err, http.StatusConflict)
+		client.IsStatus(err, http.StatusPreconditionFailed) ||
+		client.IsStatus(err, http.StatusConflict)
 	if !isConflict {
 		return err
 	}

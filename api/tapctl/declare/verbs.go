@@ -62,8 +62,8 @@ func (f *sourceFlags) requireFiles() error {
 	return nil
 }
 
-// requireSource fails if it is not said what to apply: documents or, with --prune and a --set that is
-// named, none.
+// requireSource fails if it is not said what to apply: documents or, with --prune and a --set that
+// is named, none.
 func (f *sourceFlags) requireSource(cmd *cobra.Command) error {
 	if f.emptiesSet(cmd) {
 		return nil
@@ -98,10 +98,12 @@ func (f *sourceFlags) read(
 	if err != nil {
 		return prepared{}, nil, err
 	}
+
 	state, err := cloud.Read(ctx, p.client)
 	if err != nil {
 		return prepared{}, nil, err
 	}
+
 	p.current = desired.NewCurrent(state)
 	return p, want, nil
 }

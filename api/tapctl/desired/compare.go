@@ -80,7 +80,9 @@ func Compare(current *Current, want []*Resource, o Options) ([]*Change, error) {
 
 // sortChanges sorts changes by kind, deletions last.
 func sortChanges(changes []*Change) {
-	slices.SortStableFunc(changes, func(a, b *Change) int { return cmp.Compare(a.rank(), b.rank()) })
+	slices.SortStableFunc(changes, func(a, b *Change) int {
+		return cmp.Compare(a.rank(), b.rank())
+	})
 }
 
 // rank orders changes by kind. Deletions come last, in reverse order.

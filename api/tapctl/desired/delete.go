@@ -1,7 +1,7 @@
 package desired
 
-// Deletions returns the changes that delete what documents describe, by kind and name. What does not
-// exist is unchanged. They are in the order of [Compare].
+// Deletions returns the changes that delete what documents describe, by kind and name. What does
+// not exist is unchanged. They are in the order of [Compare].
 func Deletions(current *Current, want []*Resource) []*Change {
 	var changes []*Change
 	for _, r := range want {
@@ -39,5 +39,6 @@ func Done(changes []*Change, steps []Step, made int) (complete, partial []*Chang
 			partial = append(partial, c)
 		}
 	}
+
 	return complete, partial
 }

@@ -224,5 +224,6 @@ func TestDocumentsRefuseWhatCannotBeChanged(t *testing.T) {
 
 	_, _, err := compare("{kind: tap_flow, name: web, direction: OUT}",
 		desired.Options{Set: "other"})
+
 	require.ErrorContains(t, err, `belongs to apply set "lab": apply it with --set lab`)
 }

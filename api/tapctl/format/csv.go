@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// CSV writes rows as comma-separated values (RFC 4180, with line breaks of one character): the columns
-// that were asked for, else all of them. Cells are written whole.
+// CSV writes rows as comma-separated values (RFC 4180, with line breaks of one character): the
+// columns that were asked for, else all of them. Cells are written whole.
 func CSV[T any](w io.Writer, columns []Column[T], rows []T, s Style) error {
 	s.Format = "wide" // for all columns
 	shown, err := choose(columns, s)

@@ -13,7 +13,8 @@ import (
 // jsonPathPrefix begins the name of a format that is a JSONPath expression.
 const jsonPathPrefix = "jsonpath="
 
-// JSONPath is a parsed expression of kubectl's JSONPath: {.tap_flows[*].name}, or .name without braces.
+// JSONPath is a parsed expression of kubectl's JSONPath: {.tap_flows[*].name}, or .name without
+// braces.
 type JSONPath struct{ parsed *jsonpath.JSONPath }
 
 // NewJSONPath parses an expression.
@@ -27,6 +28,7 @@ func NewJSONPath(expression string) (*JSONPath, error) {
 	if err := parsed.Parse(template); err != nil {
 		return nil, fmt.Errorf("the expression %q is not understood: %w", expression, err)
 	}
+
 	return &JSONPath{parsed}, nil
 }
 
@@ -51,12 +53,13 @@ func (p *JSONPath) Write(w io.Writer, v any) error {
 	if !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
 		b.WriteByte('\n')
 	}
+
 	_, err = w.Write(b.Bytes())
 	return err
 }
 
-// plainNumbers has numbers as Go's types, so that expressions can compare them: whole ones as int64,
-// which are printed without an exponent.
+// plainNumbers has numbers as Go's types, so that expressions can compare them: whole ones as
+// int64, which are printed without an exponent.
 func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -13,7 +13,8 @@ import (
 
 // Style says how results are written.
 type Style struct {
-	Format    string   // table, wide, csv, json, yaml, jsonpath=EXPR, id, name, or one command's own
+	// table, wide, csv, json, yaml, jsonpath=EXPR, id, name, or one command's own
+	Format    string
 	NoHeaders bool     // tables without their titles
 	Columns   []string // titles of the columns to show, in this order; none: the usual ones
 	Terminal  int      // columns of the terminal that is written to; 0 if it is none

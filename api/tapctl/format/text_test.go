@@ -115,8 +115,10 @@ func TestChosenColumns(t *testing.T) {
 	require.Equal(t, "NAME  LAST-USED\nweb   -\n", write(Style{Format: "table"}))
 	require.Equal(t, "NAME  LAST-USED  ID\nweb   -          WEB\n",
 		write(Style{Format: "wide", Terminal: 5}))
+
 	require.Equal(t, "WEB  -\n", write(Style{Columns: []string{"id", "last_used"},
 		NoHeaders: true}))
+
 	require.Equal(t, "ID\nWEB\n", write(Style{Columns: []string{"ID"}, Terminal: 1}),
 		"it was asked for")
 }

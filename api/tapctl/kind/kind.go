@@ -76,6 +76,7 @@ func (k Kind[T, L]) writeRows(w io.Writer, s format.Style, resources []T) error 
 				fmt.Fprintf(&b, "%s/%s\n", k.Word, format.Printable(k.Name(v)))
 			}
 		}
+
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
@@ -87,8 +88,10 @@ func (k Kind[T, L]) writeRows(w io.Writer, s format.Style, resources []T) error 
 			rows = append(rows, k.Lines(v)...)
 		}
 	}
+
 	if s.Format == "csv" {
 		return format.CSV(w, k.Columns, rows, s)
 	}
+
 	return format.Table(w, k.Columns, rows, s)
 }

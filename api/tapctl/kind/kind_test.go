@@ -77,6 +77,7 @@ func TestCounterText(t *testing.T) {
 
 	counters = api.Counters{SampledAt: &at, Captured: captured, Delivered: &captured,
 		Lost: &api.Count{}}
+
 	require.Contains(t, kind.CounterText(counters), "lost       0 (0 B)")
 }
 
@@ -84,8 +85,10 @@ func TestWriteOfSeveralForms(t *testing.T) {
 	flows := kind.TapFlows()
 	web := api.TapFlow{ID: "1", Name: "web", Type: "vnic", GuestName: "vm1",
 		MACAddr: "02:00:00:00:00:01"}
+
 	wire := api.TapFlow{ID: "2", Name: "sw", Type: "vswitch", HostID: "h", WireID: "net0",
 		VLANID: 7}
+
 	require.Equal(t, "vm1/02:00:00:00:00:01", kind.Source(web))
 	require.Equal(t, "h/net0 vlan 7", kind.Source(wire))
 

@@ -1,8 +1,8 @@
 package kind
 
-// WordsOf are the words that a field of a kind accepts, such as IN, OUT and BOTH for the direction of a
-// tap flow; nil for fields that accept other values too. Completion and proposals use them; the
-// controller says whether a word is right.
+// WordsOf are the words that a field of a kind accepts, such as IN, OUT and BOTH for the direction
+// of a tap flow; nil for fields that accept other values too. Completion and proposals use them;
+// the controller says whether a word is right.
 func WordsOf(kindWord, field string) []string {
 	switch field {
 	case "type":

@@ -33,8 +33,10 @@ func contextVerbs(app *cli.App) []*cobra.Command {
   tapctl config use lab
   tapctl tap-flow-list --context prod`,
 	}
+
 	config.AddCommand(
 		useContext(app), listContexts(app), showContext(app), setContext(app), deleteContext(app))
+
 	return []*cobra.Command{config}
 }
 
@@ -81,6 +83,7 @@ func useContext(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if err := checkContext(file, args[0]); err != nil {
 				return err
 			}
@@ -89,6 +92,7 @@ func useContext(app *cli.App) *cobra.Command {
 			if err := writeClientFile(app, file); err != nil {
 				return err
 			}
+
 			_, err = fmt.Fprintf(app.Out, "context %q is in use\n", args[0])
 			return err
 		},
@@ -114,6 +118,7 @@ func newContextRow(file profile.File, name string) contextRow {
 	case c.CertFile != "":
 		credentials = c.CertFile
 	}
+
 	return contextRow{name, name == file.Current, append([]string{}, c.Servers...), credentials}
 }
 
@@ -143,6 +148,7 @@ func listContexts(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			rows := []contextRow{}
 			for _, name := range file.Names() {
 				rows = append(rows, newContextRow(file, name))
@@ -159,6 +165,7 @@ func listContexts(app *cli.App) *cobra.Command {
 			case app.Style.Format == "csv":
 				return format.CSV(app.Out, columns, rows, app.Style)
 			}
+
 			return format.Table(app.Out, columns, rows, app.Style)
 		},
 	})
@@ -176,6 +183,7 @@ func showContext(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			name := file.Current
 			if len(args) == 1 {
 				name = args[0]
@@ -192,13 +200,16 @@ func showContext(app *cli.App) *cobra.Command {
 			if context.Token != "" {
 				context.Token = "REDACTED"
 			}
+
 			shown := struct {
 				Name string `json:"name"`
 				profile.Context
 			}{name, context}
+
 			if encode := app.Style.Encoder(); encode != nil {
 				return encode(app.Out, shown)
 			}
+
 			return format.Fields(app.Out, shown, nil)
 		},
 	})
@@ -208,7 +219,7 @@ func setContext(app *cli.App) *cobra.Command {
 	return app.Command(cli.Verb{
 		Use:   "set NAME [--server URL[,URL]...] [--token-file FILE] [flags]",
 		Short: "Create or change a context from the connection flags that are given",
-		Example: `  tapctl config set lab --server https://10.0.0.5:8640 --token-file t --ca-file ca.pem
+		Example: `  tapctl config set lab --server https://10.0.0.5:8640 --token-file t --ca-file ca
   tapctl config set lab --server https://10.0.0.5:8640,https://10.0.0.6:8640`,
 		Args: cli.OneArg("NAME"),
 		Run: func(cmd *cobra.Command, args []string) error {
@@ -217,10 +228,12 @@ func setContext(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			file, err := clientFile(app)
 			if err != nil {
 				return err
 			}
+
 			context, err := mergeContext(file.Contexts[args[0]], app.GivenContext())
 			if err != nil {
 				return err
@@ -233,6 +246,7 @@ func setContext(app *cli.App) *cobra.Command {
 			if err := writeClientFile(app, file); err != nil {
 				return err
 			}
+
 			_, err = fmt.Fprintf(app.Out, "context %q is set\n", args[0])
 			return err
 		},
@@ -261,15 +275,19 @@ func mergeContext(context, given profile.Context) (profile.Context, error) {
 		if file.path == "" {
 			continue
 		}
+
 		path, err := filepath.Abs(file.path)
 		if err == nil {
 			_, err = os.Stat(path)
 		}
+
 		if err != nil {
 			return profile.Context{}, &advice.Error{Err: err, Next: "name a file that exists"}
 		}
+
 		*file.to = path
 	}
+
 	return context, nil
 }
 
@@ -284,6 +302,7 @@ func deleteContext(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if err := checkContext(file, args[0]); err != nil {
 				return err
 			}
@@ -295,6 +314,7 @@ func deleteContext(app *cli.App) *cobra.Command {
 			if err := writeClientFile(app, file); err != nil {
 				return err
 			}
+
 			_, err = fmt.Fprintf(app.Out, "context %q deleted\n", args[0])
 			return err
 		},

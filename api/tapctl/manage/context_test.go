@@ -70,14 +70,16 @@ func TestContextMistakes(t *testing.T) {
 	} {
 		require.Contains(t, d.Fails(cli.ExitFailed, line), want, line)
 	}
+
 	require.Contains(t, d.Fails(cli.ExitUsage, "config set lab"), "there is nothing to change")
 	require.Contains(t, d.Fails(cli.ExitUsage, "config use"), "the NAME is missing")
 
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	d.Env["TAPLINE_CONFIG"] = file
 	for text, want := range map[string]string{
-		"current: [":               "config.yaml:1:10: this is not YAML",
-		"current: nobody":          `config.yaml:1:1: current: there is no context "nobody" in the file`,
+		"current: [": "config.yaml:1:10: this is not YAML",
+		"current: nobody": `config.yaml:1:1: current: there is no context "nobody" in ` +
+			`the file`,
 		"contexts: {a: {host: b}}": `unknown field "host"`,
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -99,6 +101,7 @@ func TestCredentialsGoToTheirOwnServers(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
+
 	lab, away := serve("lab"), serve("away")
 	d, _, _ := contextDesk(t)
 	d.Must("config set lab --server " + lab + " --token of-lab")
@@ -108,13 +111,17 @@ func TestCredentialsGoToTheirOwnServers(t *testing.T) {
 		env  map[string]string
 		want map[string]string
 	}{
-		"the context in use":            {"", nil, map[string]string{"lab": "Bearer of-lab"}},
-		"the environment's token wins":  {"", map[string]string{"TAPLINE_TOKEN": "of-env"}, map[string]string{"lab": "Bearer of-env"}},
-		"another server, no credential": {"--server " + away + " --token x", nil, map[string]string{"away": "Bearer x"}},
-		"the environment's server": {"", map[string]string{"TAPLINE_SERVER": away, "TAPLINE_TOKEN": "of-env"},
+		"the context in use": {"", nil, map[string]string{"lab": "Bearer of-lab"}},
+		"the environment's token wins": {"", map[string]string{"TAPLINE_TOKEN": "of-env"},
+			map[string]string{"lab": "Bearer of-env"}},
+		"another server, no credential": {"--server " + away + " --token x", nil,
+			map[string]string{"away": "Bearer x"}},
+		"the environment's server": {"", map[string]string{"TAPLINE_SERVER": away,
+			"TAPLINE_TOKEN": "of-env"},
 			map[string]string{"away": "Bearer of-env"}},
 		"a context by name beats the environment": {"--context lab",
-			map[string]string{"TAPLINE_SERVER": away, "TAPLINE_TOKEN": "of-env"}, map[string]string{"lab": "Bearer of-lab"}},
+			map[string]string{"TAPLINE_SERVER": away, "TAPLINE_TOKEN": "of-env"},
+			map[string]string{"lab": "Bearer of-lab"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clear(received)

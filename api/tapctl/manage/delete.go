@@ -24,6 +24,7 @@ func (v verbs[T, L]) remove(options func() []client.Option) *cobra.Command {
 			if options != nil {
 				opts = append(opts, options()...)
 			}
+
 			err := v.requests(c).Delete(cmd.Context(), ref, opts...)
 			if errors.Is(err, client.ErrPending) {
 				v.app.SettleDeletion(v.kind.Noun, ref, v.reason(cmd.Context(), c, ref))
@@ -33,6 +34,7 @@ func (v verbs[T, L]) remove(options func() []client.Option) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			return v.writeDeleted(ref)
 		})
 	}
@@ -65,5 +67,6 @@ func (v verbs[T, L]) writeDeleted(ref string) error {
 	case v.app.Style.Encoder() == nil:
 		_, err = fmt.Fprintf(v.app.Out, "%s %q deleted\n", v.kind.Noun, ref)
 	}
+
 	return err
 }

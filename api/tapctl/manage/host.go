@@ -38,6 +38,7 @@ func deleteHost(v verbs[api.Host, api.HostList]) *cobra.Command {
 	cmd.Flags().BoolVar(&force, "force", false,
 		"delete a host that cannot be reached although it may still mirror; it is cleaned when it "+
 			"returns")
+
 	return cmd
 }
 

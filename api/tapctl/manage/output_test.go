@@ -40,8 +40,10 @@ func TestOutputCSV(t *testing.T) {
 
 	require.Equal(t, "web,error\n",
 		d.Must("tap-flow-show web -o csv --no-headers --columns name,status"))
+
 	require.Equal(t, 4, strings.Count(d.Must("wire-list -o csv"), "\n")+1,
 		"a row for each host of a wire")
+
 	require.Regexp(t, `^NAME,ROLE,EXPIRES,TOKEN\nx,viewer,never,tl_\S+\n$`,
 		d.Must("token-create --role viewer x -o csv"))
 }
@@ -64,13 +66,15 @@ func TestOutputJSONPath(t *testing.T) {
 	}
 
 	for line, want := range map[string]string{
-		"tap-flow-list -o jsonpath={.a":         "is not understood",
-		"completion bash -o jsonpath={.a[}":     "is not understood",
-		"tap-flow-list -o ymal":                 "did you mean yaml?",
-		"tap-flow-list --columns nmae":          "did you mean NAME?",
-		"tap-flow-list --colums name":           "did you mean --columns?",
-		"tap-flow-list --limit many":            `--limit: "many" is not accepted: want a whole number`,
-		"tap-flow-create --disabled=x f":        `--disabled: "x" is not accepted: want true or false`,
+		"tap-flow-list -o jsonpath={.a":     "is not understood",
+		"completion bash -o jsonpath={.a[}": "is not understood",
+		"tap-flow-list -o ymal":             "did you mean yaml?",
+		"tap-flow-list --columns nmae":      "did you mean NAME?",
+		"tap-flow-list --colums name":       "did you mean --columns?",
+		"tap-flow-list --limit many": `--limit: "many" is not accepted: want a whole ` +
+			`number`,
+		"tap-flow-create --disabled=x f": `--disabled: "x" is not accepted: want true or ` +
+			`false`,
 		"tap-flow-create f --type":              "--type needs a value: want text",
 		"tap-flow-show web sw":                  `"sw" is too much: the command takes one argument`,
 		"token-create":                          "the NAME is missing",

@@ -51,10 +51,12 @@ func createTapService(app *cli.App) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		if enable {
 			service, err := createEnabled(cmd.Context(), app, c, body)
 			return written(app, kind.TapServices(), service, err)
 		}
+
 		service, err := c.TapServices().Create(cmd.Context(), body, client.Wait(app.Wait))
 		return written(app, kind.TapServices(), service, err)
 	}

@@ -14,7 +14,8 @@ import (
 func Verbs(app *cli.App) []*cobra.Command {
 	var all []*cobra.Command
 	for _, verbs := range []func(*cli.App) []*cobra.Command{
-		hostVerbs, guestVerbs, wireVerbs, tapServiceVerbs, tapFlowVerbs, tokenVerbs, pluginVerbs, contextVerbs,
+		hostVerbs, guestVerbs, wireVerbs, tapServiceVerbs, tapFlowVerbs, tokenVerbs, pluginVerbs,
+		contextVerbs,
 	} {
 		all = append(all, verbs(app)...)
 	}

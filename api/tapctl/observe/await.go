@@ -180,6 +180,7 @@ func writeReached(app *cli.App, reached []kind.Object, goal string) error {
 			name := format.Printable(o.Name)
 			_, err = fmt.Fprintf(app.Out, "%s %q is %s\n", o.Kind.Noun, name, goal)
 		}
+
 		errs = append(errs, err)
 	}
 

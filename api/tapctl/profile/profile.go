@@ -1,8 +1,9 @@
 // Package profile reads and writes the client file: the controllers that a user works with, each a
 // context with its addresses and credentials, and which of them is in use.
 //
-// The file is YAML, by default ~/.config/tapline/config.yaml (XDG Base Directory Specification 0.8). It
-// is written whole, readable by its owner alone, and takes the place of the old one at once.
+// The file is YAML, by default ~/.config/tapline/config.yaml (XDG Base Directory Specification
+// 0.8). It is written whole, readable by its owner alone, and takes the place of the old one at
+// once.
 package profile
 
 import (
@@ -58,6 +59,7 @@ func Read(path string) (File, error) {
 	if path == "" || errors.Is(err, fs.ErrNotExist) {
 		return File{Contexts: map[string]Context{}}, nil
 	}
+
 	if err != nil {
 		return File{}, fmt.Errorf("the client file: %w", err)
 	}
@@ -66,6 +68,7 @@ func Read(path string) (File, error) {
 	if len(errs) > 0 {
 		return File{}, errs
 	}
+
 	decoder := json.NewDecoder(bytes.NewReader(doc.Root.JSON()))
 	decoder.DisallowUnknownFields()
 	var file File
@@ -79,6 +82,7 @@ func Read(path string) (File, error) {
 	if _, ok := file.Contexts[file.Current]; !ok && file.Current != "" {
 		return File{}, doc.Error("current", "there is no context %q in the file", file.Current)
 	}
+
 	return file, nil
 }
 
@@ -99,11 +103,13 @@ func (f File) Write(path string) error {
 		return err
 	}
 	defer os.Remove(temporary.Name())
+
 	_, err = temporary.Write(b.Bytes())
 	err = errors.Join(err, temporary.Sync(), temporary.Close())
 	if err != nil {
 		return err
 	}
+
 	return os.Rename(temporary.Name(), path)
 }
 
