@@ -31,25 +31,19 @@ type connection struct {
 func (c *connection) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.context, "context", "",
 		"context of the client file to use; see the command config")
-
 	flags.StringVar(&c.server, "server", "",
 		"URL of the controller, or several, separated by commas, of which the first that can be "+
 			"reached is used (TAPLINE_SERVER; default "+defaultServer+")")
-
 	flags.StringVar(&c.token, "token", "",
 		"token (TAPLINE_TOKEN); other users of this machine can see it in the process list")
-
 	flags.StringVar(&c.tokenFile, "token-file", "",
 		"file that holds the token (TAPLINE_TOKEN_FILE; default admin.token in the controller's "+
 			"data directory)")
-
 	flags.StringVar(&c.caFile, "ca-file", "",
 		"CA certificates that the controller's certificate is checked against (TAPLINE_CA_FILE; "+
 			"default those of the system)")
-
 	flags.StringVar(&c.certFile, "cert-file", "",
 		"client certificate, if the controller asks for one (TAPLINE_CERT_FILE)")
-
 	flags.StringVar(&c.keyFile, "key-file", "", "key of --cert-file (TAPLINE_KEY_FILE)")
 }
 

@@ -50,32 +50,16 @@ func NewCurrent(state cloud.State) *Current {
 	}
 
 	for _, s := range state.TapServices {
-		c.add(
-			&Existing{
-				Kind: tapService,
-				ID:   s.ID,
-				Name: s.Name,
-				Set:  s.AppliedBy,
-				fields: map[string]any{
-					"type":      s.Type,
-					"target_id": s.TargetID,
-					"mac_addr":  s.MACAddr,
-					"enabled":   s.Enabled,
-				},
-			},
-		)
+		c.add(&Existing{
+			Kind: tapService, ID: s.ID, Name: s.Name, Set: s.AppliedBy,
+			fields: tapServiceFields(s),
+		})
 	}
 
 	for _, f := range state.TapFlows {
-		c.add(
-			&Existing{
-				Kind:   tapFlow,
-				ID:     f.ID,
-				Name:   f.Name,
-				Set:    f.AppliedBy,
-				fields: tapFlowFields(f),
-			},
-		)
+		c.add(&Existing{
+			Kind: tapFlow, ID: f.ID, Name: f.Name, Set: f.AppliedBy, fields: tapFlowFields(f),
+		})
 	}
 
 	return c
@@ -127,6 +111,15 @@ func nicFields(nics []api.HostNIC) []map[string]any {
 	}
 
 	return out
+}
+
+func tapServiceFields(s api.TapService) map[string]any {
+	return map[string]any{
+		"type":      s.Type,
+		"target_id": s.TargetID,
+		"mac_addr":  s.MACAddr,
+		"enabled":   s.Enabled,
+	}
 }
 
 func tapFlowFields(f api.TapFlow) map[string]any {

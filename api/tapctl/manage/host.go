@@ -53,11 +53,9 @@ func (f *hostFlags) bind(cmd *cobra.Command, removal string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.ovsdb, "ovsdb", "",
 		"OVSDB connection: tcp:IP:6640, ssl:IP:6640 or unix:PATH")
-
 	flags.StringVar(&f.tunnelIP, "tunnel-ip", "", "the host's address of the tunnels between hosts")
 	flags.StringArrayVar(&f.wires, "wire", nil,
 		"WIRE=BRIDGE: the bridge that carries a wire; may be repeated"+removal)
-
 	flags.StringArrayVar(
 		&f.uplinks,
 		"uplink",

@@ -33,24 +33,12 @@ func tapFlowVerbs(app *cli.App) []*cobra.Command {
 }
 
 func createTapFlow(app *cli.App) *cobra.Command {
-	var body api.TapFlowCreate
-	var vlan string
-	var disabled bool
+	var f tapFlowFlags
 	run := func(cmd *cobra.Command, args []string) error {
-		body.Name = args[0]
-		body.Direction = strings.ToUpper(body.Direction)
-		if cmd.Flags().Changed("vlan-id") {
-			n, err := readVLAN(vlan)
-			if err != nil {
-				return err
-			}
-			body.VLANID = &n
+		body, err := f.body(cmd, args[0])
+		if err != nil {
+			return err
 		}
-
-		if disabled {
-			body.Enabled = new(bool)
-		}
-
 		c, err := app.Client()
 		if err != nil {
 			return err
@@ -60,8 +48,7 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		return written(app, kind.TapFlows(), flow, err)
 	}
 
-	cmd := app.Waits(app.Command(verb(
-		"tap-flow",
+	cmd := app.Waits(app.Command(verb("tap-flow",
 		`create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D]
     --tap-id T NAME
   tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D]
@@ -73,41 +60,56 @@ func createTapFlow(app *cli.App) *cobra.Command {
   # one VLAN of a wire on a host, both directions
   tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 \
     --tap-id ids --wait 10s net0-100`,
-		cli.OneArg("NAME"),
-		run,
-	)))
-
-	flags := cmd.Flags()
-	flags.StringVar(
-		&body.Type,
-		"type",
-		"",
-		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire "+
-			"on a host",
-	)
-
-	flags.StringVar(&body.TapID, "tap-id", "", "tap service that collects")
-	flags.StringVar(&body.GuestID, "guest-id", "", "vnic: the guest")
-	flags.StringVar(&body.MACAddr, "mac-addr", "",
-		"vnic: MAC address of the NIC, if the guest has several")
-
-	flags.StringVar(&body.IPAddr, "ip-addr", "",
-		"vnic: IP address of the NIC, if the guest has several")
-
-	flags.StringVar(&body.HostID, "host-id", "", "vswitch: the host")
-	flags.StringVar(&body.WireID, "wire-id", "", "vswitch: the wire")
-	flags.StringVar(&vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
-	flags.StringVar(
-		&body.Direction,
-		"direction",
-		"",
-		"IN: traffic that reaches the guest, or arrives from the physical network; "+
-			"OUT: traffic that leaves; BOTH (default)",
-	)
-
-	flags.BoolVar(&disabled, "disabled", false, "create it disabled")
-	cli.Require(cmd, "type", "tap-id")
+		cli.OneArg("NAME"), run)))
+	f.bind(cmd)
 	return cmd
+}
+
+// tapFlowFlags are the flags of tap-flow-create. Most of them are fields of the request.
+type tapFlowFlags struct {
+	request  api.TapFlowCreate
+	vlan     string
+	disabled bool
+}
+
+func (f *tapFlowFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.request.Type, "type", "",
+		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire "+
+			"on a host")
+	flags.StringVar(&f.request.TapID, "tap-id", "", "tap service that collects")
+	flags.StringVar(&f.request.GuestID, "guest-id", "", "vnic: the guest")
+	flags.StringVar(&f.request.MACAddr, "mac-addr", "",
+		"vnic: MAC address of the NIC, if the guest has several")
+	flags.StringVar(&f.request.IPAddr, "ip-addr", "",
+		"vnic: IP address of the NIC, if the guest has several")
+	flags.StringVar(&f.request.HostID, "host-id", "", "vswitch: the host")
+	flags.StringVar(&f.request.WireID, "wire-id", "", "vswitch: the wire")
+	flags.StringVar(&f.vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
+	flags.StringVar(&f.request.Direction, "direction", "",
+		"IN: traffic that reaches the guest, or arrives from the physical network; "+
+			"OUT: traffic that leaves; BOTH (default)")
+	flags.BoolVar(&f.disabled, "disabled", false, "create it disabled")
+	cli.Require(cmd, "type", "tap-id")
+}
+
+// body is the body of the request that creates the tap flow.
+func (f *tapFlowFlags) body(cmd *cobra.Command, name string) (api.TapFlowCreate, error) {
+	body := f.request
+	body.Name = name
+	body.Direction = strings.ToUpper(body.Direction)
+	if f.disabled {
+		body.Enabled = new(bool)
+	}
+
+	if cmd.Flags().Changed("vlan-id") {
+		n, err := readVLAN(f.vlan)
+		if err != nil {
+			return body, err
+		}
+		body.VLANID = &n
+	}
+	return body, nil
 }
 
 func updateTapFlow(app *cli.App) *cobra.Command {

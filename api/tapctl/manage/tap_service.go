@@ -79,7 +79,6 @@ func createTapService(app *cli.App) *cobra.Command {
 	flags.StringVar(&body.TargetID, "target-id", "", "guest or host that collects")
 	flags.StringVar(&body.MACAddr, "mac-addr", "",
 		"with --type host: MAC address of the unused NIC that collects")
-
 	flags.BoolVar(&enable, "enable", false, "enable it at once")
 	cli.Require(cmd, "type", "target-id")
 	return cmd

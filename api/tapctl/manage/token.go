@@ -63,7 +63,6 @@ func createToken(app *cli.App) *cobra.Command {
 
 	cmd.Flags().StringVar(&role, "role", "",
 		"viewer: read; operator: also write guests, tap services and tap flows; admin: everything")
-
 	cmd.Flags().StringVar(&expires, "expires", "",
 		"when it expires: after a time (90d, 12h30m) or at one (2027-01-31, "+
 			"2027-01-31T08:00:00Z), or never; "+
