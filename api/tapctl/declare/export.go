@@ -77,7 +77,7 @@ func documents(current *desired.Current, kinds []string, set string) []format.Ob
 	docs := []format.Object{}
 	for _, key := range kinds {
 		for _, e := range current.All {
-			if e.Kind == key && (set == "" || e.Set == set) {
+			if e.Kind == key && (set == "" || e.Set == set) && !e.IsDeleting() {
 				docs = append(docs, current.Document(e))
 			}
 		}

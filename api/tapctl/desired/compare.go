@@ -61,7 +61,7 @@ func Compare(current *Current, want []*Resource, o Options) ([]*Change, error) {
 
 	if o.Prune {
 		for _, e := range current.All {
-			if e.Set == o.Set && !kept[e] {
+			if e.Set == o.Set && !kept[e] && e.deleting == "" {
 				changes = append(changes, &Change{
 					Kind: e.Kind, Name: e.Name, Action: Delete, Fields: []FieldChange{}, have: e,
 				})
@@ -115,6 +115,15 @@ func (c *comparison) compare(r *Resource) *Change {
 
 	fields := r.effectiveFields()
 	c.resolve(r, fields)
+
+	if e := change.have; e != nil && e.deleting != "" {
+		if e.Kind != host {
+			c.fail(r, "", "%s %q is being deleted: %s: apply again once it is gone",
+				kind.Noun(r.Kind), r.Name, e.deleting)
+			return change
+		}
+		change.have = nil // A host that is created again is no longer deleted.
+	}
 
 	if change.have == nil {
 		change.Action = Create

@@ -9,6 +9,8 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/cloud"
+	"github.com/tapline-sdn/tapline/api/tapctl/format"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
 // Existing is a resource of the controller in the words of documents.
@@ -16,8 +18,9 @@ type Existing struct {
 	Kind, ID, Name string
 	Set            string // apply set that made it; "" if none did
 
-	fields map[string]any
-	wires  map[string]string // of a host: declared and detected
+	fields   map[string]any
+	wires    map[string]string // of a host: declared and detected
+	deleting string            // why it is deleted and not gone yet; "" if it is not deleted
 }
 
 // Current are the resources of the controller that documents can describe.
@@ -35,6 +38,7 @@ func NewCurrent(state cloud.State) *Current {
 		c.add(&Existing{
 			Kind: host, ID: h.ID, Name: h.Name, Set: h.AppliedBy,
 			fields: hostFields(h, state.Wires), wires: h.Wires,
+			deleting: deletingReason(h.Status, h.Reason),
 		})
 	}
 
@@ -52,17 +56,26 @@ func NewCurrent(state cloud.State) *Current {
 	for _, s := range state.TapServices {
 		c.add(&Existing{
 			Kind: tapService, ID: s.ID, Name: s.Name, Set: s.AppliedBy,
-			fields: tapServiceFields(s),
+			fields: tapServiceFields(s), deleting: deletingReason(s.Status, s.Reason),
 		})
 	}
 
 	for _, f := range state.TapFlows {
 		c.add(&Existing{
-			Kind: tapFlow, ID: f.ID, Name: f.Name, Set: f.AppliedBy, fields: tapFlowFields(f),
+			Kind: tapFlow, ID: f.ID, Name: f.Name, Set: f.AppliedBy,
+			fields: tapFlowFields(f), deleting: deletingReason(f.Status, f.Reason),
 		})
 	}
 
 	return c
+}
+
+// deletingReason is why a resource is not gone yet, "" unless it is being deleted.
+func deletingReason(status api.Status, reason string) string {
+	if status != kind.Deleting {
+		return ""
+	}
+	return format.First(reason, "not all switches have dropped it yet")
 }
 
 // add adds a resource without its empty fields.
@@ -155,9 +168,9 @@ func plain(v any) any {
 }
 
 // find returns the resource that a reference means, or nil.
-func (c *Current) find(kind, ref string) *Existing {
+func (c *Current) find(key, ref string) *Existing {
 	for _, e := range c.All {
-		if e.Kind == kind && (e.ID == ref || e.Name == ref) {
+		if e.Kind == key && (e.ID == ref || e.Name == ref) {
 			return e
 		}
 	}
@@ -165,9 +178,9 @@ func (c *Current) find(kind, ref string) *Existing {
 }
 
 // idOf is the id that a reference means, or "". Guests that were only detected count too.
-func (c *Current) idOf(kind, ref string) string {
-	if kind != guest {
-		if e := c.find(kind, ref); e != nil {
+func (c *Current) idOf(key, ref string) string {
+	if key != guest {
+		if e := c.find(key, ref); e != nil {
 			return e.ID
 		}
 		return ""

@@ -9,7 +9,7 @@ func Deletions(current *Current, want []*Resource) []*Change {
 			Kind: r.Kind, Name: r.Name, Action: Unchanged, Fields: []FieldChange{},
 			want: r, have: current.find(r.Kind, r.Name),
 		}
-		if change.have != nil {
+		if change.have != nil && change.have.deleting == "" {
 			change.Action = Delete
 		}
 		changes = append(changes, change)

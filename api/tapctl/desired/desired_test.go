@@ -227,3 +227,38 @@ func TestDocumentsRefuseWhatCannotBeChanged(t *testing.T) {
 
 	require.ErrorContains(t, err, `belongs to apply set "lab": apply it with --set lab`)
 }
+
+// TestWhatIsBeingDeleted has a cloud whose resources are all deleted and not gone yet.
+func TestWhatIsBeingDeleted(t *testing.T) {
+	leaving := state()
+	leaving.Hosts[0].Status = "deleting"
+	leaving.TapServices[0].Status = "deleting"
+	leaving.TapFlows[0].Status = "deleting"
+	leaving.TapFlows[0].Reason = "host h1 cannot be reached and may still copy"
+	current := desired.NewCurrent(leaving)
+	read := func(document string) []*desired.Resource {
+		t.Helper()
+		want, err := desired.Read([]string{"-"}, strings.NewReader(document))
+		require.NoError(t, err)
+		return want
+	}
+
+	flow := read("{kind: tap_flow, name: web, direction: IN}")
+	_, err := desired.Compare(current, flow, desired.Options{Set: "lab"})
+	require.ErrorContains(t, err, `tap flow "web" is being deleted: host h1 cannot be reached and may `+
+		`still copy: apply again once it is gone`)
+	require.Equal(t, desired.Unchanged, desired.Deletions(current, flow)[0].Action)
+
+	again := read("{kind: host, name: h1, ovsdb: 'tcp:192.0.2.1:6640'}")
+	changes, err := desired.Compare(current, again, desired.Options{Set: "lab"})
+	require.NoError(t, err)
+	require.Equal(t, desired.Create, changes[0].Action, "a host that is created again is adopted")
+
+	guest := read("{kind: guest, name: vm1}")
+	changes, err = desired.Compare(current, guest, desired.Options{Set: "lab", Prune: true})
+	require.NoError(t, err)
+	require.Len(t, changes, 1, "what is being deleted is not deleted again")
+	for _, e := range current.All {
+		require.Equal(t, e.Kind != "guest", e.IsDeleting())
+	}
+}

@@ -12,6 +12,9 @@ var documentFields = []string{
 	"direction", "tap_id", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled",
 }
 
+// IsDeleting reports whether a resource is deleted and only not gone yet.
+func (e *Existing) IsDeleting() bool { return e.deleting != "" }
+
 // Document describes a resource so that applying the document changes nothing. It refers to others
 // by their names, so that it means the same at another controller.
 func (c *Current) Document(e *Existing) format.Object {

@@ -22,6 +22,10 @@ type Kind[T, L any] struct {
 	Texts   func(T) map[string]string // fields whose JSON form reads badly; may be nil
 }
 
+// Deleting is the status of a resource that was deleted and whose traces are not gone from every
+// switch yet.
+const Deleting api.Status = "deleting"
+
 // Health is how a resource is doing.
 type Health struct {
 	Status api.Status

@@ -13,7 +13,7 @@ func WordsOf(kindWord, field string) []string {
 	case "direction":
 		return []string{"IN", "OUT", "BOTH"}
 	case "status":
-		return []string{"disabled", "pending", "ready", "error"}
+		return []string{"disabled", "pending", "ready", "error", "deleting"}
 	case "role":
 		return []string{"viewer", "operator", "admin"}
 	case "outcome":

@@ -124,10 +124,15 @@ func (t *Target) look(
 	t.ref, t.name, t.lastSeen = o.ID, o.Name, o.Health.String()
 	switch {
 	case goal == deleted:
-		t.lastSeen = "it exists"
+		if o.Health.Status != kind.Deleting {
+			t.lastSeen = "it exists"
+		}
 		return o, false, nil
 	case goal == created || string(o.Health.Status) == goal:
 		return o, true, nil
+	case o.Health.Status == kind.Deleting:
+		return kind.Object{}, false, advice.New("wait for it with --for deleted",
+			"%s %q is being deleted: %s", t.kind.Noun, o.Name, o.Health.Reason)
 	case o.Health.Status == api.Error:
 		return kind.Object{}, false, advice.New(
 			"fix the cause; the controller then tries again by itself", "%s %q is in error: %s",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
 // canvas is a language that drawings are written in. Ids are free text.
@@ -102,5 +103,5 @@ func flowEdge(f Flow) edge {
 
 // colours are those of statuses.
 var colours = map[api.Status]string{
-	api.Ready: "darkgreen", api.Error: "red", api.Pending: "orange", api.Disabled: "gray",
+	api.Ready: "darkgreen", api.Error: "red", api.Pending: "orange", api.Disabled: "gray", kind.Deleting: "orange",
 }

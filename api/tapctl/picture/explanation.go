@@ -12,6 +12,7 @@ import (
 // marks show a status at a glance, in letters that every terminal has.
 var marks = map[api.Status]string{
 	api.Ready: "ok", api.Pending: "..", api.Error: "!!", api.Disabled: "--",
+	kind.Deleting: "..",
 }
 
 // Explanation is an explanation as text for people.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
+	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 )
 
 // Mermaid draws a topology in the language of Mermaid, which wikis and README files show.
@@ -14,7 +15,9 @@ func Mermaid(w io.Writer, t Topology) error {
 	m := &mermaid{indent: "  ", ids: map[string]string{}}
 	draw(m, t)
 
-	for _, s := range []api.Status{api.Ready, api.Pending, api.Error, api.Disabled} {
+	for _, s := range []api.Status{
+		api.Ready, api.Pending, api.Error, api.Disabled, kind.Deleting,
+	} {
 		fmt.Fprintf(&m.classes, "  classDef %s stroke:%s\n", s, colours[s])
 	}
 	_, err := io.WriteString(w, "graph LR\n"+m.nodes.String()+m.edges.String()+m.classes.String())
