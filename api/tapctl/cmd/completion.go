@@ -13,6 +13,7 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
 	"github.com/tapline-sdn/tapline/api/tapctl/kind"
 	"github.com/tapline-sdn/tapline/api/tapctl/observe"
+	"github.com/tapline-sdn/tapline/api/tapctl/profile"
 )
 
 const completionHelp = `Print a script that completes commands, flags, and the names of resources.
@@ -74,6 +75,13 @@ func addCompletions(app *cli.App, root *cobra.Command) {
 	} {
 		if cmd, _, err := root.Find([]string{name}); err == nil {
 			cmd.ValidArgsFunction = propose
+		}
+	}
+
+	mustRegister(root, "context", c.contexts)
+	for _, verb := range []string{"use", "show", "set", "delete"} {
+		if cmd, _, err := root.Find([]string{"config", verb}); err == nil {
+			cmd.ValidArgsFunction = c.arguments(false, c.contexts)
 		}
 	}
 
@@ -194,6 +202,15 @@ func (c completer) targets(
 	}
 
 	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// contexts proposes the contexts of the client file.
+func (c completer) contexts(_ *cobra.Command, _ []string, _ string) (completions, directive) {
+	file, err := profile.Read(profile.Path(c.app.Env))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return file.Names(), cobra.ShellCompDirectiveNoFileComp
 }
 
 func (c completer) lookup(cmd *cobra.Command, word string) []kind.Object {

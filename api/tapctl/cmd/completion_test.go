@@ -72,6 +72,7 @@ func complete(t *testing.T, d *tapctltest.Desk, line string) []string {
 		"PATH=" + dir + ":" + os.Getenv("PATH"),
 		"TAPLINE_SERVER=" + d.Env["TAPLINE_SERVER"],
 		"TAPLINE_TOKEN=" + d.Env["TAPLINE_TOKEN"],
+		"TAPLINE_CONFIG=" + d.Env["TAPLINE_CONFIG"],
 	}
 
 	out, err := shell.CombinedOutput()
@@ -114,6 +115,15 @@ func TestCompletionInBash(t *testing.T) {
 			require.ElementsMatch(t, want, complete(t, d, line))
 		})
 	}
+
+	t.Run("contexts", func(t *testing.T) {
+		d := d.With(t)
+		file := filepath.Join(t.TempDir(), "config.yaml")
+		require.NoError(t, os.WriteFile(file, []byte("contexts: {lab: {}, prod: {}}"), 0o600))
+		d.Env = map[string]string{"TAPLINE_CONFIG": file}
+		require.ElementsMatch(t, []string{"lab", "prod"}, complete(t, d, "tapctl config use "))
+		require.Equal(t, []string{"prod"}, complete(t, d, "tapctl host-list --context p"))
+	})
 
 	t.Run("a controller that does not answer", func(t *testing.T) {
 		away := d.With(t)
