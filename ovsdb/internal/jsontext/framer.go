@@ -156,8 +156,8 @@ func (f *Framer) buffered() ([]byte, error) {
 	return msg, nil
 }
 
-// makeRoom makes room in the buffer for the next read. It releases a large buffer as soon as nothing
-// of it is in use.
+// makeRoom makes room in the buffer for the next read. It releases a large buffer as soon as
+// nothing of it is in use.
 func (f *Framer) makeRoom() {
 	used := f.end - f.start
 	to := f.buf
