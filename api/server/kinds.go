@@ -107,9 +107,7 @@ func hosts(e Hosts) kind {
 		get:    e.Host,
 		create: creating(convert.NewHost, e.CreateHost),
 		update: updating(e.UpdateHost, convert.EditHost),
-		remove: func(ctx context.Context, ref string, ifRevision uint64) error {
-			return e.DeleteHost(ctx, ref, ifRevision, false)
-		},
+		remove:   e.DeleteHost,
 		wait:     e.WaitHost,
 		json:     convert.Host,
 		id:       hostID,
