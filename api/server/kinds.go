@@ -103,10 +103,10 @@ func hosts(e Hosts) kind {
 	type view = engine.HostView
 
 	return &resource[view, api.Host, api.HostCreate, api.HostPatch]{
-		kind:   "host",
-		get:    e.Host,
-		create: creating(convert.NewHost, e.CreateHost),
-		update: updating(e.UpdateHost, convert.EditHost),
+		kind:     "host",
+		get:      e.Host,
+		create:   creating(convert.NewHost, e.CreateHost),
+		update:   updating(e.UpdateHost, convert.EditHost),
 		remove:   e.DeleteHost,
 		wait:     e.WaitHost,
 		json:     convert.Host,

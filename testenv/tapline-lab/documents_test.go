@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -222,6 +223,33 @@ func TestArchitecturePaths(t *testing.T) {
 	}
 	if len(found) < 20 {
 		t.Errorf("only %d paths were found", len(found))
+	}
+}
+
+// TestNamedTestsExist finds tests that the security page names and that do not exist.
+func TestNamedTestsExist(t *testing.T) {
+	named := regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]+)`").FindAllStringSubmatch(
+		read(t, "api/docs/security.md"), -1)
+	if len(named) < 10 {
+		t.Fatalf("only %d tests are named", len(named))
+	}
+
+	var sources strings.Builder
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		sources.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, match := range named {
+		if !strings.Contains(sources.String(), "\nfunc "+match[1]+"(") {
+			t.Errorf("the security page names %s, and there is no such test", match[1])
+		}
 	}
 }
 
