@@ -48,15 +48,15 @@ func DiffFlows(
 	return x.out
 }
 
-// ignores returns which flows of the switch are left alone: those of held owners, and probe flows
-// while a tunnel port has no number.
+// ignores returns which flows of the switch are left alone: those of held owners, and probe flows while
+// a tunnel port has no number, or some hosts that may send here were not seen yet.
 func (d *Desired) ignores(probes *Probes) func(openflow.FlowStats) bool {
 	return func(f openflow.FlowStats) bool {
 		if d.heldCookies[f.Cookie] &&
 			d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)] == "" {
 			return true
 		}
-		return probes.pending && isProbeFlow(&f)
+		return (probes.pending || len(d.held) > 0) && isProbeFlow(&f)
 	}
 }
 

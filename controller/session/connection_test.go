@@ -15,6 +15,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/controller/session/link/linktest"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // TestReconnect: whichever connection ends, it is made anew, and what stands is not written again.
@@ -49,10 +50,26 @@ func TestReconnect(t *testing.T) {
 	})
 
 	k.mu.Lock()
+	applied++ // A program that follows is written before the database ends once more.
+	k.mu.Unlock()
+	d = k.use(program(func(p *tap.Program) { p.Flows[1].Mod.Priority = 7 }))
+	k.ready(d)
+	k.mu.Lock()
+	reports = k.reports
+	k.mu.Unlock()
+	out, err = h.AppCtl("-t", "ovsdb-server", "ovsdb-server/reconnect")
+	require.NoError(t, err, out)
+	k.await("OVSDB is back again", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.reports > reports+1 && allReady(k.report, d)
+	})
+
+	k.mu.Lock()
 	defer k.mu.Unlock()
 
 	assert.Equal(t, applied, k.applied, "nothing had to be written")
-	assert.Equal(t, 1, k.converged, "it converged when it was new")
+	assert.Equal(t, 2, k.converged, "each program converged when it was new")
 }
 
 // TestSwitchRestarts: flows that a switch has lost are there again.

@@ -17,7 +17,6 @@ import (
 type switchFlows struct {
 	sw   *link.Switch
 	have []openflow.FlowStats // as read, and as changed by us since
-	sent bool                 // we have changed flows on this connection
 
 	// matches is that with which have agrees, if it is known; compared that with which it was
 	// compared last.
@@ -177,7 +176,7 @@ func (x *step) sendFlows(ctx context.Context) error {
 	}
 
 	drift := x.flowDrift(sent.Changes)
-	x.of.sent = true
+	x.sentOn = x.of.sw
 	x.silence.Restored()
 	x.of.changed(reconcile.Applied(x.of.have, sent.Mods))
 	x.ledger.WroteFlows(sent.Outstanding, time.Now())
@@ -196,7 +195,7 @@ func (x *step) sendFlows(ctx context.Context) error {
 // flowDrift returns the changes of flows that repair what somebody else has done. The first change
 // on a connection is none: the switch may have restarted and lost its flows.
 func (x *step) flowDrift(changes []reconcile.Change) []reconcile.Change {
-	if !x.of.sent {
+	if x.sentOn != x.of.sw {
 		return nil
 	}
 	drift := x.ledger.Drift(x.desired, changes, x.s.memory.WasSelected)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session/ledger"
+	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/controller/session/repair"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
@@ -25,7 +26,8 @@ type loop struct {
 	self    reconcile.Self
 	sight   sight
 
-	flows      *switchFlows // of the OpenFlow connection that was used last; nil before the first
+	connected  bool         // an OpenFlow connection was in use meanwhile
+	sentOn     *link.Switch // where flows were changed last; nil: nowhere yet
 	ledger     *ledger.Ledger
 	silence    repair.Silence
 	healing    repair.Healing
@@ -137,10 +139,10 @@ func (l *loop) begin() *step {
 	l.s.link.Learn(snap, tunnel, reconcile.NonceIn(snap, l.self, l.s.config.TapBridge))
 
 	if sw := l.s.link.Switch(); sw != nil {
-		if l.flows == nil || l.flows.sw != sw {
-			l.flows = &switchFlows{sw: sw, have: sw.Flows}
+		if l.s.flows == nil || l.s.flows.sw != sw {
+			l.s.flows = &switchFlows{sw: sw, have: sw.Flows}
 		}
-		x.of = l.flows
+		x.of, l.connected = l.s.flows, true
 	}
 
 	return x

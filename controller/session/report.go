@@ -108,7 +108,7 @@ func (x *step) putOff() bool {
 	}
 
 	due := x.owed.Add(reportTime)
-	neverConnected := x.flows == nil
+	neverConnected := !x.connected
 	waits := x.ledger.Busy() || neverConnected
 	if !waits || x.ledger.Disturbed(x.desired) || len(x.refused) > 0 || !now.Before(due) {
 		x.owed = time.Time{}

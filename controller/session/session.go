@@ -94,6 +94,7 @@ type Session struct {
 	converged *reconcile.Desired // of which Converged was called
 	memory    reconcile.Memory
 	quarrels  repair.Quarrels
+	flows     *switchFlows // of the OpenFlow connection that was used last; nil before the first
 
 	mu      sync.Mutex
 	desired *reconcile.Desired
