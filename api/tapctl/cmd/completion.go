@@ -127,6 +127,8 @@ func (c completer) flag(word, flag string) cobra.CompletionFunc {
 	switch flag {
 	case "tap-id":
 		return c.names("tap-service")
+	case "accept-place":
+		return c.names("host")
 	case "guest-id", "host-id", "wire-id":
 		return c.names(strings.TrimSuffix(flag, "-id"))
 	case "target-id":

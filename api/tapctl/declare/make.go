@@ -19,6 +19,7 @@ func (p prepared) make(ctx context.Context, app *cli.App, set string) error {
 		return conflict(err)
 	}
 
+	pending := 0 // deletions that are not complete
 	progress := app.Progress()
 	for i, step := range p.steps {
 		progress.Set("change %d of %d: %s", i+1, len(p.steps), step)
@@ -26,12 +27,19 @@ func (p prepared) make(ctx context.Context, app *cli.App, set string) error {
 		err := step.Send(ctx, p.client, app.Wait)
 		if errors.Is(err, client.ErrPending) {
 			app.SettleDeletion(step.Noun(), step.Name(), step.Reason(ctx, p.client))
+			pending++
 			err = nil
 		}
 
 		if err != nil {
 			progress.Stop()
-			return p.stopped(app, set, i, err)
+			err = p.stopped(app, set, i, err)
+			if pending > 0 && client.IsStatus(err, http.StatusConflict) {
+				fmt.Fprintln(app.Err, "the rest waits for what is being deleted; "+
+					"run the command again once it is gone")
+				return nil // The exit code says that something is pending.
+			}
+			return err
 		}
 	}
 

@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// before has a server that calls f before it answers a request that changes something: the method and
-// the path are given, and the number of the request, from 1. Planning changes nothing.
+// before has a server that calls f before it answers a request that changes something: the method
+// and the path are given, and the number of the request, from 1. Planning changes nothing.
 func before(d *tapctltest.Desk, t *testing.T, f func(n int)) {
 	t.Helper()
 	n := 0
@@ -32,6 +32,7 @@ func before(d *tapctltest.Desk, t *testing.T, f func(n int)) {
 		}
 		inner.ServeHTTP(w, r)
 	}))
+
 	t.Cleanup(s.Close)
 	d.Env["TAPLINE_SERVER"] = s.URL
 }
@@ -51,6 +52,7 @@ func TestInterruptedApplyTellsWhatWasMade(t *testing.T) {
 		Name: "tapctl", In: strings.NewReader(lab), Out: &stdout, Err: &stderr,
 		Env: func(name string) string { return d.Env[name] },
 	}, []string{"apply", "-f", "-"})
+
 	require.Equal(t, cli.ExitInterrupted, code)
 	require.Equal(t, "host/h1 created\nguest/vm1 created\n", stdout.String())
 	require.Contains(t, stderr.String(), "2 of 5 changes were made; run the command again")
@@ -90,6 +92,7 @@ func TestDeleteDocuments(t *testing.T) {
 	require.Len(t, d.Engine.Flows(), 1)
 	require.Equal(t, "tap-flow/web deleted\ntap-service/ids deleted\n"+
 		"guest/vm1 deleted\nguest/vm2 deleted\nhost/h1 deleted\n", d.Must("delete -f", file))
+
 	require.Empty(t, d.Engine.Flows())
 	require.Equal(t, "other\n", d.Must("guest-list -o jsonpath={.guests[*].name}"))
 	require.Equal(t, 5, strings.Count(d.Must("delete -f", file), " unchanged\n"), "nothing is left")
@@ -105,7 +108,8 @@ func TestADeletionThatIsRefusedDeletesNothing(t *testing.T) {
 	d.Must("tap-flow-create --type vnic --guest-id vm1 --tap-id ids by-hand")
 
 	stderr := d.Fails(cli.ExitFailed, "delete -f", d.File(lab))
-	require.Contains(t, stderr, "lab.yaml:9:1: tap service \"ids\" still has 1 tap flows: delete them first")
+	require.Contains(t, stderr,
+		"lab.yaml:9:1: tap service \"ids\" still has 1 tap flows: delete them first")
 	require.Len(t, d.Engine.Flows(), 2)
 	require.Len(t, d.Engine.Hosts(), 1)
 }
@@ -113,12 +117,14 @@ func TestADeletionThatIsRefusedDeletesNothing(t *testing.T) {
 func TestDeletionsThatSwitchesHaveNotFollowed(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Must("apply -f", d.File(lab))
-	d.Engine.SetLeaving(d.Engine.Flows()[0].ID, true)
+	flow := d.Engine.Flows()[0].ID
+	d.Engine.SetLeaving(flow, true)
 
 	code, stdout, stderr := d.Run("delete --wait 10ms -f", d.File(lab))
-	require.Equal(t, cli.ExitPending, code)
+	require.Equal(t, cli.ExitPending, code, stderr)
 	require.Contains(t, stdout, "tap-flow/web deleted\n")
-	require.Contains(t, stderr, `tap flow "web" is being deleted: host h1 cannot be reached and may still copy`)
+	require.Contains(t, stderr,
+		`tap flow "web" is being deleted: host h1 cannot be reached and may still copy`)
 }
 
 func TestAnApplySetIsEmptied(t *testing.T) {
@@ -151,5 +157,6 @@ func TestConflictsSayWhatToDo(t *testing.T) {
 
 	stderr := d.Fails(cli.ExitFailed, "apply -f", d.File("kind: tap_flow\nname: web\n"))
 	require.Contains(t, stderr, "0 of 1 changes were made")
-	require.Contains(t, stderr, "next: run it again: it compares the documents with what exists now")
+	require.Contains(t, stderr,
+		"next: run it again: it compares the documents with what exists now")
 }

@@ -23,6 +23,7 @@ func Hosts() Kind[api.Host, api.HostList] {
 			}},
 			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+			{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
 			{Title: "OVS", Value: func(v row) string { return v.OVSVersion }, Wide: true},
 			{Title: "WIRES", Value: func(v row) string { return pairs(v.Wires) }, Wide: true},
 			{Title: "BRIDGES", Value: func(v row) string {

@@ -24,7 +24,7 @@ type Kind[T, L any] struct {
 
 // Deleting is the status of a resource that was deleted and whose traces are not gone from every
 // switch yet.
-const Deleting api.Status = "deleting"
+const Deleting = api.Deleting
 
 // Health is how a resource is doing.
 type Health struct {

@@ -17,6 +17,7 @@ func Plugins() Kind[api.Plugin, api.PluginList] {
 			{Title: "VERSION", Value: func(v row) string { return v.Version }},
 			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+			{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
 			{Title: "SINCE", Value: func(v row) string { return format.TimeText(v.Since) }},
 			{Title: "RESTARTS", Value: func(v row) string {
 				return strconv.Itoa(v.Restarts)

@@ -25,6 +25,7 @@ func TapFlows() Kind[api.TapFlow, api.TapFlowList] {
 				}, Flex: true},
 				{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 				{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+				{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
 				{Title: "ENABLED", Value: func(v row) string {
 					return strconv.FormatBool(v.Enabled)
 				}, Wide: true},

@@ -24,6 +24,7 @@ func TapServices() Kind[api.TapService, api.TapServiceList] {
 				{Title: "FLOWS", Value: func(v row) string { return strconv.Itoa(v.FlowCount) }},
 				{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
 				{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+				{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
 				{Title: "IFNAME", Value: func(v row) string { return v.IfName }, Wide: true},
 				{Title: "HOST", Value: func(v row) string {
 					return format.First(v.HostName, v.HostID)

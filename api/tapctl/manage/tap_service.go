@@ -100,10 +100,14 @@ func createEnabled(
 }
 
 func updateTapService(app *cli.App) *cobra.Command {
-	var name string
+	var name, place string
 	run := func(cmd *cobra.Command, args []string) error {
-		if err := cli.RequireAny(cmd, "name"); err != nil {
+		if err := cli.RequireAny(cmd, "name", "accept-place"); err != nil {
 			return err
+		}
+		patch := api.TapServicePatch{
+			Name:        cli.Given(cmd, "name", name),
+			AcceptPlace: cli.Given(cmd, "accept-place", place),
 		}
 
 		c, err := app.Client()
@@ -111,16 +115,16 @@ func updateTapService(app *cli.App) *cobra.Command {
 			return err
 		}
 
-		service, err := c.TapServices().
-			Update(cmd.Context(), args[0], api.TapServicePatch{Name: &name},
-				client.Wait(app.Wait))
-
+		service, err := c.TapServices().Update(cmd.Context(), args[0], patch, client.Wait(app.Wait))
 		return written(app, kind.TapServices(), service, err)
 	}
 
 	cmd := app.Waits(app.Command(verb("tap-service", "update ID [flags]", "Change a tap service",
-		"  tapctl %[1]s-update ids --name ids2", cli.OneArg("ID"), run)))
+		`  tapctl %[1]s-update ids --name ids2
+  tapctl %[1]s-update ids --accept-place h2`, cli.OneArg("ID"), run)))
 
 	cmd.Flags().StringVar(&name, "name", "", "new name")
+	cmd.Flags().StringVar(&place, "accept-place", "",
+		"host on which the tap NIC is expected from now on")
 	return cmd
 }

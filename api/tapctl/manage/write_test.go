@@ -184,7 +184,8 @@ func TestDeleteWaitsForTheSwitches(t *testing.T) {
 
 			code, stdout, stderr := d.Run("tap-flow-delete sw --wait 10ms -o " + output)
 			require.Equal(t, cli.ExitPending, code, stderr)
-			require.Contains(t, stderr, `tap flow "sw" is being deleted: host h1 cannot be reached and may still copy`)
+			require.Contains(t, stderr,
+				`tap flow "sw" is being deleted: host h1 cannot be reached and may still copy`)
 			require.Equal(t, map[string]string{
 				"table": "tap flow \"sw\" deleted\n", "json": "", "id": "sw\n",
 			}[output], stdout)
@@ -201,8 +202,27 @@ func TestServiceIsCreatedEnabled(t *testing.T) {
 	require.Contains(t, d.Must("plan "+create+"new"), "tap-service/new create")
 	require.Len(t, d.Engine.Services(), 2)
 	require.True(t, object[api.TapService](t, d, create+"new").Enabled)
-	d.WaitFails(cli.ExitPending, "tap-service-create --type guest --target-id vm1 --wait 20ms --enable other")
+	d.WaitFails(cli.ExitPending,
+		"tap-service-create --type guest --target-id vm1 --wait 20ms --enable other")
 	require.Contains(t, d.Fails(cli.ExitFailed, create+"new"), "name")
+}
+
+func TestAcceptPlace(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	_, _, trace := d.Run("tap-service-update ids --accept-place h2 -vv")
+	require.Contains(t, trace, `>   {"accept_place":"h2"}`)
+	require.Contains(t, d.Fails(cli.ExitFailed, "tap-service-update ids --accept-place nowhere"), "next: ")
+}
+
+func TestReasonCodes(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	require.Contains(t, d.Must("tap-flow-show web"), "\nreason_code  ")
+	for _, word := range []string{"host", "tap-service", "tap-flow", "plugin"} {
+		require.Contains(t, d.Must(word+"-list -o wide"), "  CODE  ", word)
+		require.NotContains(t, d.Must(word+"-list"), "CODE", word)
+	}
 }
 
 func TestHostDeleteForce(t *testing.T) {
@@ -211,13 +231,15 @@ func TestHostDeleteForce(t *testing.T) {
 		queries = append(queries, r.Method+" "+r.URL.RequestURI())
 		w.WriteHeader(http.StatusNoContent)
 	}))
+
 	t.Cleanup(controller.Close)
 
 	d := tapctltest.New(t)
 	d.Env["TAPLINE_SERVER"] = controller.URL
 	require.Equal(t, "host \"h1\" deleted\n", d.Must("host-delete h1 --force"))
 	require.Equal(t, "host \"h1\" deleted\n", d.Must("host-delete h1"))
-	require.Equal(t, []string{"DELETE /api/v1/hosts/h1?force=true", "DELETE /api/v1/hosts/h1"}, queries)
+	require.Equal(t, []string{"DELETE /api/v1/hosts/h1?force=true", "DELETE /api/v1/hosts/h1"},
+		queries)
 }
 
 func TestPluginVerbs(t *testing.T) {
@@ -238,6 +260,7 @@ func TestAllAsksOnATerminal(t *testing.T) {
 		}
 		return n
 	}
+
 	d.World.Interactive = true
 
 	for _, answer := range []string{"", "\n", "n\n", "nay\n", "yesterday\n"} {

@@ -2,7 +2,6 @@ package observe_test
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -94,28 +93,4 @@ func TestWait(t *testing.T) {
 	} {
 		require.Contains(t, d.Fails(cli.ExitUsage, line), want)
 	}
-}
-
-func TestDeleteAndWait(t *testing.T) {
-	d := tapctltest.New(t)
-	d.Furnish()
-	for _, output := range []string{"table", "json"} {
-		d.Must("tap-flow-delete net0-100")
-		d.Must(
-			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id " +
-				"ids net0-100",
-		)
-
-		id := strings.TrimSpace(d.Must("tap-flow-show net0-100 -o id"))
-		d.Engine.SetLeaving(id, true)
-		code, _, stderr := d.Run("tap-flow-delete net0-100 --wait 10ms -o " + output)
-		require.Equal(t, cli.ExitPending, code, stderr)
-		require.Contains(t, stderr, "is being deleted: not all switches")
-		d.Must(
-			"tap-flow-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 --tap-id " +
-				"ids net0-100",
-		)
-	}
-
-	d.Must("tap-flow-delete net0-100 --wait 10s")
 }

@@ -25,6 +25,9 @@ func Explanation(x api.Explanation) string {
 		p.line("  %s", x.Reason)
 	}
 
+	if x.ReasonCode != "" {
+		p.line("  code %s", x.ReasonCode)
+	}
 	p.line("  id %s", x.ID)
 
 	p.section("PATH")

@@ -25,6 +25,7 @@ type Host struct {
 	Connected  bool       `json:"connected"`
 	Status     api.Status `json:"status"`
 	Reason     string     `json:"reason"`
+	ReasonCode string     `json:"reason_code"`
 	Bridges    []Bridge   `json:"bridges"`
 	Services   []Service  `json:"tap_services"`
 }
@@ -39,30 +40,32 @@ type Bridge struct {
 
 // Service is a tap service.
 type Service struct {
-	ID     string     `json:"id"`
-	Name   string     `json:"name"`
-	Type   string     `json:"type"`
-	Target string     `json:"target"` // name of the guest or host
-	IfName string     `json:"ifname"`
-	MAC    string     `json:"mac_addr"`
-	Flows  int        `json:"flow_count"`
-	Status api.Status `json:"status"`
-	Reason string     `json:"reason"`
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Type       string     `json:"type"`
+	Target     string     `json:"target"` // name of the guest or host
+	IfName     string     `json:"ifname"`
+	MAC        string     `json:"mac_addr"`
+	Flows      int        `json:"flow_count"`
+	Status     api.Status `json:"status"`
+	Reason     string     `json:"reason"`
+	ReasonCode string     `json:"reason_code"`
 }
 
 // Flow is a tap flow.
 type Flow struct {
-	ID        string     `json:"id"`
-	Name      string     `json:"name"`
-	Type      string     `json:"type"`
-	Source    string     `json:"source"` // guest and NIC, or wire and VLAN
-	Port      string     `json:"port"`   // of a vnic
-	Direction string     `json:"direction"`
-	Service   string     `json:"tap_service"`
-	To        string     `json:"to"` // name of the service's host; "" while unknown
-	Tunnel    bool       `json:"tunnel"`
-	Status    api.Status `json:"status"`
-	Reason    string     `json:"reason"`
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Type       string     `json:"type"`
+	Source     string     `json:"source"` // guest and NIC, or wire and VLAN
+	Port       string     `json:"port"`   // of a vnic
+	Direction  string     `json:"direction"`
+	Service    string     `json:"tap_service"`
+	To         string     `json:"to"` // name of the service's host; "" while unknown
+	Tunnel     bool       `json:"tunnel"`
+	Status     api.Status `json:"status"`
+	Reason     string     `json:"reason"`
+	ReasonCode string     `json:"reason_code"`
 }
 
 // Tunnel is a path of copies from one host to another.
@@ -137,7 +140,7 @@ func (b *builder) addService(s api.TapService) {
 	b.services[s.ID] = s
 	service := Service{
 		ID: s.ID, Name: s.Name, Type: s.Type, Target: b.state.NameOf(s.TargetID), IfName: s.IfName,
-		MAC: s.MACAddr, Flows: s.FlowCount, Status: s.Status, Reason: s.Reason,
+		MAC: s.MACAddr, Flows: s.FlowCount, Status: s.Status, Reason: s.Reason, ReasonCode: s.ReasonCode,
 	}
 
 	if i, ok := b.hostAt[s.HostID]; ok {
@@ -151,7 +154,7 @@ func (b *builder) addFlow(f api.TapFlow) {
 	service := b.services[f.TapID]
 	flow := Flow{
 		ID: f.ID, Name: f.Name, Type: f.Type, Direction: f.Direction,
-		Service: cmp.Or(service.Name, f.TapID), Status: f.Status, Reason: f.Reason,
+		Service: cmp.Or(service.Name, f.TapID), Status: f.Status, Reason: f.Reason, ReasonCode: f.ReasonCode,
 	}
 
 	from, bridge := b.findSource(f, &flow)
