@@ -126,7 +126,7 @@ func TestAcceptPlace(t *testing.T) {
 	r.host("h2")
 	r.ready(s)
 	r.lose("h1", "dead")
-	r.report("h2", hostSnapshot(t, r.tapBridge(s)), nil)
+	r.report("h2", hostSnapshot(t, r.tapBridge(s), switchtest.Bridge{Name: "br9"}), nil)
 	to, claims := r.deliversTo(s.ID)
 	assert.Equal(t, []string{"h1"}, to)
 	assert.Equal(t, []string{"h2"}, claims)
@@ -148,7 +148,7 @@ func TestEvacuation(t *testing.T) {
 	r.e.mu.Lock()
 	r.e.config.Evacuate = true
 	r.e.mu.Unlock()
-	r.report("h2", hostSnapshot(t, r.tapBridge(s)), nil)
+	r.report("h2", hostSnapshot(t, r.tapBridge(s), switchtest.Bridge{Name: "br9"}), nil)
 	to, _ := r.deliversTo(s.ID)
 	assert.Equal(t, []string{"h1"}, to, "it lives")
 	r.lose("h1", "dead")

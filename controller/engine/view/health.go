@@ -26,9 +26,9 @@ const (
 	CodeHostUnreachable tap.Code = "host_unreachable"
 	// a switch that held something cannot be read back
 	CodeMayStillCopy tap.Code = "may_still_copy"
-	CodeGuestOff     tap.Code = "guest_off"
-	CodeGuestAbsent  tap.Code = "guest_absent"     // no hypervisor has the guest
-	CodeNICPlugging  tap.Code = "tap_nic_plugging" // the hypervisor is at it
+	CodeGuestOff     tap.Code = "guest_off"            // the guest is off, and is to have the tap NIC
+	CodeGuestAbsent  tap.Code = "libvirt_guest_absent" // no hypervisor has the guest
+	CodeNICPlugging  tap.Code = "tap_nic_plugging"     // the hypervisor is at it
 	// the hypervisor has done it; the switch does not show it yet
 	CodeNICPlugged     tap.Code = "tap_nic_plugged"
 	CodeLibvirtFailed  tap.Code = "libvirt_failed"  // libvirt refuses, or cannot be reached
