@@ -233,6 +233,7 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 			Container: engine.DefaultKeys().Container,
 		},
 		TunnelNetworks: c.TunnelNetworks,
+		Evacuate:       c.Destinations.Evacuation == config.EvacuationAuto,
 		Identify:       identifier(ctl.listeners.ovsdbCerts.client()),
 
 		Advertise:    c.OpenFlow.Advertise,
