@@ -31,9 +31,11 @@ type connection struct {
 func (c *connection) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.context, "context", "",
 		"context of the client file to use; see the command config")
+
 	flags.StringVar(&c.server, "server", "",
 		"URL of the controller, or several, separated by commas, of which the first that can be "+
 			"reached is used (TAPLINE_SERVER; default "+defaultServer+")")
+
 	flags.StringVar(&c.token, "token", "",
 		"token (TAPLINE_TOKEN); other users of this machine can see it in the process list")
 	flags.StringVar(&c.tokenFile, "token-file", "",
