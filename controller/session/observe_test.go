@@ -110,3 +110,35 @@ func TestObservedOnReturn(t *testing.T) {
 	assert.True(t, seen.noted.Connected)
 	assert.Nil(t, seen.noted.Program, "what stands is told later")
 }
+
+// TestNotObservedBeforeFilled: a database that has restarted says nothing of ports until the switch
+// has filled it in, so what it shows before then is not told.
+func TestNotObservedBeforeFilled(t *testing.T) {
+	h := startHost(t)
+	var seen sightings
+	k := keep(t, "unix:/nonexistent/db.sock", seen.watch)
+	nc := offered(t, h)
+	require.True(t, k.Offer(nc))
+	d := k.use(program(withoutCapture))
+	k.ready(d)
+	stopSwitch(t, k, h)
+	require.NoError(t, nc.Close())
+	k.await("the database is away", func() bool { return !k.last().Connected })
+
+	clear := "--no-wait add-port br0 vnet2 -- clear Interface br0 mac_in_use -- clear Interface brtap " +
+		"mac_in_use"
+	vsctl(t, h, clear)
+	require.True(t, k.Offer(offered(t, h)))
+	k.await("what stands is reported", func() bool {
+		r := k.last()
+		return r.Connected && r.Program == d
+	})
+	_, stands := k.last().Snapshot.PortByName("vnet2")
+	assert.False(t, stands, "what it shows is not told yet")
+
+	seen.await("vnet2")
+	vsctl(t, h, "--no-wait set Interface br0 mac_in_use=\"02:00:00:00:00:01\" -- set Interface brtap "+
+		"mac_in_use=\"02:00:00:00:00:02\"")
+	k.await("the port is seen", func() bool { return seen.how() != "" })
+	assert.Equal(t, "observed", seen.how())
+}

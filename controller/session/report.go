@@ -59,6 +59,7 @@ type sight struct {
 func (l *loop) observe() {
 	now := l.watcher.Snapshot()
 	switch told := l.sight.told; {
+	case unfilled(now):
 	case told != nil && reconcile.Observable(told, now, l.self):
 		l.sight.told = now
 		l.s.config.Observed(now)
@@ -68,10 +69,41 @@ func (l *loop) observe() {
 	}
 }
 
+// unfilled reports whether a database has restarted and the switch has not filled it in since: of ports
+// it then has what is configured, and their numbers, but neither addresses nor states, which are not
+// kept over a restart.
+func unfilled(snap *vswitch.Snapshot) bool {
+	for _, b := range snap.Bridges() {
+		port, stands := snap.PortOnBridge(b.Name, b.Name)
+		if !stands {
+			continue
+		}
+		for device := range snap.EachInterface(port) {
+			if device.OFPort > 0 && device.MACInUse == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shown is the snapshot that is reported: the last one that the switch had filled in, if there is one.
+func (s *sight) shown(now *vswitch.Snapshot) *vswitch.Snapshot {
+	switch {
+	case !unfilled(now):
+		return now
+	case s.told != nil:
+		return s.told
+	case s.before != nil:
+		return s.before
+	}
+	return now
+}
+
 // reportConnected reports that the database can be read, and nothing yet of what stands.
 func (l *loop) reportConnected(now *vswitch.Snapshot) {
-	l.sight.told = now
-	l.s.config.Report(Report{Connected: true, Snapshot: now})
+	l.sight.told = l.sight.shown(now)
+	l.s.config.Report(Report{Connected: true, Snapshot: l.sight.told})
 }
 
 // nothingNew reports whether the database shows no more than the last step has seen, or what a
@@ -123,7 +155,7 @@ func (x *step) putOff() bool {
 // report works out what stands, owner by owner, and reports it.
 func (x *step) report() {
 	r := Report{
-		Connected: true, Snapshot: x.snap, Program: x.desired,
+		Connected: true, Snapshot: x.sight.shown(x.snap), Program: x.desired,
 		Owners:  make(map[string]OwnerState, len(x.desired.Owners)),
 		Paths:   x.s.paths.frames(x.desired.Program.Tunnel.Peers),
 		Leaving: x.ledger.Leaving(x.desired, x.rows.Outstanding, x.missing.Outstanding),
@@ -151,7 +183,7 @@ func (x *step) report() {
 		x.s.config.Converged(time.Since(x.since))
 	}
 
-	x.sight.told = x.snap
+	x.sight.told = r.Snapshot
 	x.s.config.Report(r)
 }
 
