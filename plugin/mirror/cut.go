@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/openflow"
@@ -28,10 +29,11 @@ func frameSize(mtu uint32) uint32 {
 	return mtu + ethernetHeader + vlanTag
 }
 
-// mayExceed reports whether frames may be larger than a limit. A limit of 0 is none, frames of size
-// 0 are of unknown size.
+// mayExceed reports whether frames may be larger than a limit; a limit of 0 is none. Frames of unknown
+// size, 0, are taken for those of an ordinary network. So a program is the same while the hosts of
+// some sources have not been seen yet.
 func mayExceed(frame, limit uint32) bool {
-	return limit != 0 && (frame == 0 || frame > limit)
+	return limit != 0 && cmp.Or(frame, fullFrame) > limit
 }
 
 // pathLimit is the largest copy that passes from a host to a tunnel address; 0 if every copy does.
