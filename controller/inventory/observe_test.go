@@ -118,17 +118,17 @@ func TestObserveHost(t *testing.T) {
 			{Name: "b", IDs: ours}, {Name: "a", IDs: ours}, {Name: "x", IDs: nil}, {Name: "y", IDs: map[string]string{"tapline": "c2"}}}}),
 			tap.Host{Observed: true, Wires: map[string]string{}, Bridges: []tap.Bridge{{Name: "br0", DatapathType: "netdev", OurMirrors: []string{"a", "b"}, OtherMirrors: 2}}}},
 		{"tap bridge of others", store.Host{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap"}),
-			tap.Host{Observed: true, Wires: map[string]string{}, TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}},
+			tap.Host{Observed: true, Wires: map[string]string{}, TapDatapath: "system", TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}},
 				Refused: "bridge brtap exists and is not Tapline's; delete it, or choose another name by the setting bridge of the mirror plugin"}},
 		{"tap bridge of another cluster", store.Host{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap", IDs: map[string]string{"tapline": "c2"}}),
-			tap.Host{Observed: true, Wires: map[string]string{}, TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}},
+			tap.Host{Observed: true, Wires: map[string]string{}, TapDatapath: "system", TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}},
 				Refused: "bridge brtap belongs to another Tapline cluster, c2"}},
 		{"ports of the tap bridge", store.Host{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap", IDs: ours, Ports: []switchtest.Port{
 			{Name: "tapb", Devices: []switchtest.Device{{OFPort: 4, MAC: "52:54:00:00:00:02", Admin: "up", Link: "down"}}},
 			{Name: "tapa", Devices: []switchtest.Device{{OFPort: 3, MAC: "52:54:00:00:00:01", Admin: "down", Link: "down"}}},
 			{Name: "tapc", Devices: []switchtest.Device{{OFPort: -1}}},
 			{Name: "tapd", Devices: []switchtest.Device{{OFPort: -1, Error: "no such device"}}},
-		}}), tap.Host{Observed: true, Wires: map[string]string{}, TapPorts: []tap.TapPort{
+		}}), tap.Host{Observed: true, Wires: map[string]string{}, TapDatapath: "system", TapPorts: []tap.TapPort{
 			{Name: "brtap", OFPort: 65534},
 			{Name: "tapa", OFPort: 3, MAC: switchtest.MAC(1), Down: "admin_state is down"},
 			{Name: "tapb", OFPort: 4, MAC: switchtest.MAC(2), Down: "link_state is down"},
@@ -141,13 +141,13 @@ func TestObserveHost(t *testing.T) {
 		}}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0", Ports: []switchtest.Port{switchtest.NICPort("eth2", "ixgbe"), {Name: "bond0", Devices: []switchtest.Device{{Name: "eth4"}, {Name: "eth5"}}}}},
 			switchtest.Bridge{Name: "brtap", IDs: ours, Ports: []switchtest.Port{{Name: "eth0"}}}),
 			tap.Host{Observed: true, Wires: map[string]string{},
-				Bridges:  []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: []string{"bond0", "eth2"}}},
-				TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}, {Name: "eth0", OFPort: 1}},
+				Bridges:     []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: []string{"bond0", "eth2"}}},
+				TapDatapath: "system", TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}, {Name: "eth0", OFPort: 1}},
 				NICs: []tap.HostNIC{
 					{Name: "eth0", MAC: switchtest.MAC(0)}, {Name: "eth1", MAC: switchtest.MAC(1), UsedBy: "addresses"}, {Name: "eth2", MAC: switchtest.MAC(2), UsedBy: "bridge br0"},
 					{Name: "eth3", MAC: switchtest.MAC(3)}, {Name: "eth4", MAC: switchtest.MAC(4), UsedBy: "bridge br0"},
 				}}},
-		{"tap bridge is no source", store.Host{}, switchtest.Snapshot(t, nil, tapOurs), tap.Host{Observed: true, Wires: map[string]string{}, TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}}}},
+		{"tap bridge is no source", store.Host{}, switchtest.Snapshot(t, nil, tapOurs), tap.Host{Observed: true, Wires: map[string]string{}, TapDatapath: "netdev", TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.record.ID, tc.record.Name = "h1", "host1"
