@@ -147,9 +147,6 @@ func (e *Engine) observe(h *host, r session.Report) {
 		e.planning.MarkHost(h.ID)
 		e.places.EachShared(h.Observed.Ports, e.portChanged) // A live place beats a dead one.
 		h.altered = true
-		if r.Connected { // The switch may be another release, or have other modules.
-			h.Observed.Host.NoGRE = ""
-		}
 		e.repinOn(h)
 	}
 	if r.Connected && !maps.Equal(r.Paths, before.Paths) {
@@ -241,9 +238,6 @@ func (e *Engine) look(h *host) {
 	e.noteNICsLocked(h, &now.Host)
 
 	before := h.Observed
-	if now.Host.NoGRE == "" { // Without the port that said so, nothing says it any more.
-		now.Host.NoGRE = before.Host.NoGRE
-	}
 
 	h.Observed = now
 	e.identifyLocked(h.ID, &before, &now)

@@ -100,7 +100,6 @@ func (o Observer) Observe(
 		useNICs(&h, b, snap, "bridge "+b.Name)
 	}
 
-	h.NoGRE = o.noGRE(snap)
 	slices.SortFunc(h.ForeignTunnels, func(a, b tap.ForeignTunnel) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
 	})
@@ -185,24 +184,6 @@ func useNICs(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot, by string) 
 			}
 		}
 	}
-}
-
-// grePort is the name of our GRE port on the tap bridge.
-const grePort = "tl-gre"
-
-// noGRE is why the switch cannot receive GRE, in its own words, or "". A kernel without ip_gre says
-// so of our port.
-func (o Observer) noGRE(snap *vswitch.Snapshot) string {
-	port, stands := snap.PortOnBridge(o.TapBridge, grePort)
-	if !stands {
-		return ""
-	}
-	for device := range snap.EachInterface(port) {
-		if strings.Contains(device.Error, "not supported") {
-			return device.Error
-		}
-	}
-	return ""
 }
 
 // foreignClusters lists the other Tapline clusters that have bridges, ports or mirrors on the switch.
