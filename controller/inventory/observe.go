@@ -86,12 +86,12 @@ func (o Observer) Observe(
 				seen.Ports = append(seen.Ports, port)
 			}
 		}
-		h.ForeignTunnels = append(h.ForeignTunnels, o.foreignTunnels(b, snap)...)
-
 		if b.Name == o.TapBridge {
 			o.tapBridge(&h, b, snap)
 			continue
 		}
+		// A tunnel port of the tap bridge is ours, also while its marks are missing.
+		h.ForeignTunnels = append(h.ForeignTunnels, o.foreignTunnels(b, snap)...)
 		bridge, guessed := o.bridge(b, snap, record.Uplinks[b.Name], claimed)
 		h.Bridges = append(h.Bridges, bridge)
 		if guessed {
