@@ -218,9 +218,15 @@ func TestStampede(t *testing.T) {
 		}
 	}
 
+	// A host is deleted while it can be reached, so that it is cleaned.
+	for _, p := range proxies {
+		p.Set(fault.Faults{})
+	}
+	r.await("all are there again", func() bool { return connected() == n+1 })
 	for i := range n {
 		require.NoError(t, r.DeleteHost(t.Context(), fmt.Sprintf("h%d", i), 0, false))
 	}
+	r.await("all are cleaned", func() bool { return connected() == 1 })
 
 	for _, p := range proxies {
 		p.Close()
