@@ -238,7 +238,6 @@ func (e *Engine) look(h *host) {
 	e.noteNICsLocked(h, &now.Host)
 
 	before := h.Observed
-
 	h.Observed = now
 	e.identifyLocked(h.ID, &before, &now)
 	if !reflect.DeepEqual(before.Host, now.Host) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -287,6 +288,13 @@ func TestServicesAndFlows(t *testing.T) {
 	require.NoError(t, r.e.DeleteGuest(ctx, "web", 0))
 	require.NoError(t, r.e.DeleteHost(ctx, "h1", 0, false))
 	r.idle()
+
+	// What was deleted is erased by goroutines of the engine.
+	assert.Eventually(t, func() bool {
+		r.e.mu.Lock()
+		defer r.e.mu.Unlock()
+		return assert.Zero(new(testing.T), r.e.standing.Sizes())
+	}, patience, time.Millisecond)
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 	assert.Zero(t, r.e.standing.Sizes())

@@ -30,8 +30,6 @@ type Observation struct {
 	// zero where there is none, or where it is stored already. RejectedTunnelIP is one that it shows
 	// and that does not count, since another was learned first.
 	ShownTunnelIP, RejectedTunnelIP netip.Addr
-	// ForeignClusters are the ids, sorted, of other Tapline clusters that have objects on the switch.
-	ForeignClusters []string
 }
 
 // Identity is by what a switch is known, whatever address it is reached by.
@@ -105,7 +103,6 @@ func (o Observer) Observe(
 	})
 	slices.SortFunc(seen.Ports, ComparePorts)
 	slices.Sort(seen.GuessedUplinks)
-	seen.ForeignClusters = o.foreignClusters(snap)
 	seen.Host = h
 	return seen
 }
@@ -184,27 +181,6 @@ func useNICs(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot, by string) 
 			}
 		}
 	}
-}
-
-// foreignClusters lists the other Tapline clusters that have bridges, ports or mirrors on the switch.
-func (o Observer) foreignClusters(snap *vswitch.Snapshot) []string {
-	var all []string
-	note := func(ids vswitch.Pairs) {
-		if other := ids.Get(reconcile.OwnerKey); other != "" && other != o.Cluster {
-			all = append(all, other)
-		}
-	}
-	for _, b := range snap.Bridges() {
-		note(b.ExternalIDs)
-		for _, p := range snap.BridgePorts(b) {
-			note(p.ExternalIDs)
-		}
-		for _, m := range snap.BridgeMirrors(b) {
-			note(m.ExternalIDs)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // MayDiffer reports whether a snapshot may show something else than an earlier one to
