@@ -10,7 +10,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/api/server/servertest"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -18,21 +18,21 @@ import (
 // crowded lists the same many flows each time, as an engine does that keeps them in order.
 type crowded struct {
 	*servertest.Engine
-	flows []engine.FlowView
+	flows []view.Flow
 }
 
-func (c crowded) FlowRows() []engine.FlowRow {
-	rows := make([]engine.FlowRow, len(c.flows))
+func (c crowded) FlowRows() []view.FlowRow {
+	rows := make([]view.FlowRow, len(c.flows))
 	for i := range c.flows {
-		rows[i] = engine.FlowRow{Flow: c.flows[i].Flow, Health: c.flows[i].Health}
+		rows[i] = view.FlowRow{Flow: c.flows[i].Flow, Health: c.flows[i].Health}
 	}
 	return rows
 }
 
-func (c crowded) FlowViews(rows []engine.FlowRow) []engine.FlowView {
-	views := make([]engine.FlowView, len(rows))
+func (c crowded) FlowViews(rows []view.FlowRow) []view.Flow {
+	views := make([]view.Flow, len(rows))
 	for i, r := range rows {
-		views[i] = engine.FlowView{Flow: r.Flow, Health: r.Health}
+		views[i] = view.Flow{Flow: r.Flow, Health: r.Health}
 	}
 	return views
 }
@@ -43,8 +43,8 @@ func BenchmarkList(b *testing.B) {
 	for n := range 10_000 {
 		e.flows = append(
 			e.flows,
-			engine.FlowView{
-				Health: engine.Health{State: tap.StateReady},
+			view.Flow{
+				Health: view.Health{State: tap.StateReady},
 				Flow: &store.Flow{Flow: tap.Flow{
 					ID: fmt.Sprintf(
 						"3f2504e0-4f89-41d3-9a0c-%012d",

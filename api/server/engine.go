@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -11,7 +14,7 @@ import (
 // group of routes takes the one that it uses.
 //
 // A ref is an id or a name. An ifRevision other than 0 must be the revision of the record. Every
-// error is or wraps an *engine.Error or the error of ctx. Methods that wait return once the state
+// error is or wraps an *view.Error or the error of ctx. Methods that wait return once the state
 // is no longer pending, or when ctx is done: then with the latest view and the error of ctx.
 type Engine interface {
 	Resources
@@ -32,93 +35,93 @@ type Resources interface {
 
 // Hosts are the registered hosts.
 type Hosts interface {
-	Hosts() []engine.HostView
-	Host(ref string) (engine.HostView, error)
-	CreateHost(ctx context.Context, h store.Host) (engine.HostView, error)
+	Hosts() []view.Host
+	Host(ref string) (view.Host, error)
+	CreateHost(ctx context.Context, h store.Host) (view.Host, error)
 	UpdateHost(ctx context.Context, ref string, ifRevision uint64,
-		edit func(*store.Host) error) (engine.HostView, error)
+		edit func(*store.Host) error) (view.Host, error)
 	// DeleteHost refuses to delete a host that cannot be reached and may have something of ours, unless it
 	// is forced.
 	DeleteHost(ctx context.Context, ref string, ifRevision uint64, force bool) error
-	WaitHost(ctx context.Context, id string) (engine.HostView, error)
+	WaitHost(ctx context.Context, id string) (view.Host, error)
 }
 
 // placeAccepter declares where the tap NIC of a service is expected from now on.
 type placeAccepter interface {
 	AcceptPlace(ctx context.Context, serviceRef string, ifRevision uint64, hostRef string) (
-		engine.ServiceView, error)
+		view.Service, error)
 }
 
 // Guests are the guests, declared and learned. Only declared ones can be changed.
 type Guests interface {
-	Guests() []engine.GuestView
-	Guest(ref string) (engine.GuestView, error)
-	CreateGuest(ctx context.Context, g store.Guest) (engine.GuestView, error)
+	Guests() []view.Guest
+	Guest(ref string) (view.Guest, error)
+	CreateGuest(ctx context.Context, g store.Guest) (view.Guest, error)
 	UpdateGuest(ctx context.Context, ref string, ifRevision uint64,
-		edit func(*store.Guest) error) (engine.GuestView, error)
+		edit func(*store.Guest) error) (view.Guest, error)
 	DeleteGuest(ctx context.Context, ref string, ifRevision uint64) error
 }
 
 // Wires are the wires. They have no records of their own: the records of hosts declare them.
 type Wires interface {
-	Wires() []engine.WireView
-	Wire(ref string) (engine.WireView, error)
+	Wires() []view.Wire
+	Wire(ref string) (view.Wire, error)
 	// UpdateWire declares the bridge that carries the wire on each host; nil removes the
 	// declaration. A wire that nobody has declared before comes into being.
-	UpdateWire(ctx context.Context, ref string, bridges map[string]*string) (engine.WireView, error)
+	UpdateWire(ctx context.Context, ref string, bridges map[string]*string) (view.Wire, error)
 	DeleteWire(ctx context.Context, ref string) error
 }
 
 // Services are the tap services.
 type Services interface {
-	Services() []engine.ServiceView
-	Service(ref string) (engine.ServiceView, error)
-	CreateService(ctx context.Context, s store.Service) (engine.ServiceView, error)
+	Services() []view.Service
+	Service(ref string) (view.Service, error)
+	CreateService(ctx context.Context, s store.Service) (view.Service, error)
 	UpdateService(ctx context.Context, ref string, ifRevision uint64,
-		edit func(*store.Service) error) (engine.ServiceView, error)
+		edit func(*store.Service) error) (view.Service, error)
 	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
-	WaitService(ctx context.Context, id string) (engine.ServiceView, error)
+	WaitService(ctx context.Context, id string) (view.Service, error)
 	// SampleServices has the switches' counters for some services read at once.
 	SampleServices(ctx context.Context, refs ...string)
-	ExplainService(ctx context.Context, ref string) (engine.Explanation, error)
+	ExplainService(ctx context.Context, ref string) (explain.Explanation, error)
 }
 
 // Flows are the tap flows.
 type Flows interface {
-	FlowRows() []engine.FlowRow
-	FlowViews(rows []engine.FlowRow) []engine.FlowView
-	Flow(ref string) (engine.FlowView, error)
-	CreateFlow(ctx context.Context, f store.Flow) (engine.FlowView, error)
+	FlowRows() []view.FlowRow
+	FlowViews(rows []view.FlowRow) []view.Flow
+	Flow(ref string) (view.Flow, error)
+	CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error)
 	UpdateFlow(ctx context.Context, ref string, ifRevision uint64,
-		edit func(*store.Flow) error) (engine.FlowView, error)
+		edit func(*store.Flow) error) (view.Flow, error)
 	DeleteFlow(ctx context.Context, ref string, ifRevision uint64) error
-	WaitFlow(ctx context.Context, id string) (engine.FlowView, error)
+	WaitFlow(ctx context.Context, id string) (view.Flow, error)
 	// SampleFlows has the switches' counters for some flows read at once.
 	SampleFlows(ctx context.Context, refs ...string)
-	ExplainFlow(ctx context.Context, ref string) (engine.Explanation, error)
+	ExplainFlow(ctx context.Context, ref string) (explain.Explanation, error)
 }
 
 // Records tells about records how they came, and when nothing is left of them.
 type Records interface {
 	// Creations returns the creations with an Idempotency-Key, the oldest first.
-	Creations() []engine.Creation
+	Creations() []intent.Creation
 	// WaitGone waits until the switches have removed what a deleted resource had there.
 	WaitGone(ctx context.Context, id string) error
 }
 
 // Events are the changes of resources.
 type Events interface {
-	// Watch begins a walk through the events that follow one; see engine.History.
-	Watch(after string) (w *engine.Watch, known bool)
+	// Watch begins a walk through the events that follow one; see events.History.
+	Watch(after string) (w *events.Watch, known bool)
 }
 
 // Plugins are the plugins of the controller.
 type Plugins interface {
-	Plugins() []engine.PluginView
-	Plugin(name string) (engine.PluginView, error)
+	Plugins() []view.Plugin
+	Plugin(name string) (view.Plugin, error)
 	// ReloadPlugin starts the plugin anew from its file and configuration. If that fails, the
 	// running one goes on.
-	ReloadPlugin(ctx context.Context, name string) (engine.PluginView, error)
+	ReloadPlugin(ctx context.Context, name string) (view.Plugin, error)
 }
 
 // Health tells whether the controller can do its work.

@@ -17,7 +17,7 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/controller/access"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
 )
 
 func TestCrossSiteRequestsAreRefused(t *testing.T) {
@@ -157,11 +157,11 @@ func TestPlansAreForOperatorsOneAtATime(t *testing.T) {
 	b.handler = server.New(server.Config{
 		Engine: b.engine, Keys: keys,
 		Rehearse: func(context.Context, func(context.Context, server.Resources) error) (
-			engine.Forecast, error,
+			forecast.Forecast, error,
 		) {
 			begun <- struct{}{}
 			<-release
-			return engine.Forecast{}, nil
+			return forecast.Forecast{}, nil
 		},
 	})
 

@@ -12,7 +12,7 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/listing"
 	"github.com/tapline-sdn/tapline/api/server/problem"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -56,11 +56,11 @@ type resolvers struct {
 	target                     func(ref string) string // a guest or host
 }
 
-func hostID(v engine.HostView) string       { return v.ID }
-func guestID(v engine.GuestView) string     { return v.ID }
-func wireID(v engine.WireView) string       { return v.ID }
-func serviceID(v engine.ServiceView) string { return v.ID }
-func flowID(v engine.FlowView) string       { return v.ID }
+func hostID(v view.Host) string       { return v.ID }
+func guestID(v view.Guest) string     { return v.ID }
+func wireID(v view.Wire) string       { return v.ID }
+func serviceID(v view.Service) string { return v.ID }
+func flowID(v view.Flow) string       { return v.ID }
 
 // creating returns a create function: newRecord makes the record that create stores.
 func creating[C, R, V any](
@@ -100,9 +100,7 @@ func unforced(
 }
 
 func hosts(e Hosts) kind {
-	type view = engine.HostView
-
-	return &resource[view, api.Host, api.HostCreate, api.HostPatch]{
+	return &resource[view.Host, api.Host, api.HostCreate, api.HostPatch]{
 		kind:     "host",
 		get:      e.Host,
 		create:   creating(convert.NewHost, e.CreateHost),
@@ -111,34 +109,34 @@ func hosts(e Hosts) kind {
 		wait:     e.WaitHost,
 		json:     convert.Host,
 		id:       hostID,
-		revision: func(v view) uint64 { return v.Revision },
-		list: listing.Of(e.Hosts, map[string]listing.Column[view]{
-			"name":       listing.Text(func(v view) string { return v.Name }),
-			"applied_by": listing.Text(func(v view) string { return v.AppliedBy }),
-			"status":     listing.Text(func(v view) api.Status { return convert.Status(v.State) }),
-			"connected":  listing.Flag(func(v view) bool { return v.Connected }),
+		revision: func(v view.Host) uint64 { return v.Revision },
+		list: listing.Of(e.Hosts, map[string]listing.Column[view.Host]{
+			"name":       listing.Text(func(v view.Host) string { return v.Name }),
+			"applied_by": listing.Text(func(v view.Host) string { return v.AppliedBy }),
+			"status": listing.Text(func(v view.Host) api.Status {
+				return convert.Status(v.State)
+			}),
+			"connected": listing.Flag(func(v view.Host) bool { return v.Connected }),
 		}),
 	}
 }
 
 func guests(e Guests, refs resolvers) kind {
-	type view = engine.GuestView
-
-	hostIDs := func(v view) []string {
+	hostIDs := func(v view.Guest) []string {
 		ids := make([]string, len(v.NICs))
 		for i, n := range v.NICs {
 			ids[i] = n.HostID
 		}
 		return ids
 	}
-	appliedBy := func(v view) string {
+	appliedBy := func(v view.Guest) string {
 		if v.Record == nil {
 			return ""
 		}
 		return v.Record.AppliedBy
 	}
 
-	return &resource[view, api.Guest, api.GuestCreate, api.GuestPatch]{
+	return &resource[view.Guest, api.Guest, api.GuestCreate, api.GuestPatch]{
 		kind:     "guest",
 		get:      e.Guest,
 		create:   creating(convert.NewGuest, e.CreateGuest),
@@ -146,20 +144,18 @@ func guests(e Guests, refs resolvers) kind {
 		remove:   unforced(e.DeleteGuest),
 		json:     convert.Guest,
 		id:       guestID,
-		revision: func(v view) uint64 { return v.Revision },
-		list: listing.Of(e.Guests, map[string]listing.Column[view]{
-			"name":       listing.Text(func(v view) string { return v.Name }),
+		revision: func(v view.Guest) uint64 { return v.Revision },
+		list: listing.Of(e.Guests, map[string]listing.Column[view.Guest]{
+			"name":       listing.Text(func(v view.Guest) string { return v.Name }),
 			"applied_by": listing.Text(appliedBy),
-			"declared":   listing.Flag(func(v view) bool { return v.Declared }),
+			"declared":   listing.Flag(func(v view.Guest) bool { return v.Declared }),
 			"host_id":    listing.References(hostIDs, refs.host),
 		}),
 	}
 }
 
 func wires(e Wires, refs resolvers) kind {
-	type view = engine.WireView
-
-	hostIDs := func(v view) []string {
+	hostIDs := func(v view.Wire) []string {
 		ids := make([]string, len(v.Hosts))
 		for i, h := range v.Hosts {
 			ids[i] = h.HostID
@@ -167,13 +163,15 @@ func wires(e Wires, refs resolvers) kind {
 		return ids
 	}
 
-	return &resource[view, api.Wire, api.WireCreate, api.WirePatch]{
+	return &resource[view.Wire, api.Wire, api.WireCreate, api.WirePatch]{
 		kind: "wire",
 		get:  e.Wire,
-		create: func(ctx context.Context, body api.WireCreate, _ store.Request) (view, error) {
+		create: func(ctx context.Context, body api.WireCreate, _ store.Request) (view.Wire, error) {
 			return createWire(ctx, e, body)
 		},
-		update: func(ctx context.Context, ref string, _ uint64, p api.WirePatch) (view, error) {
+		update: func(
+			ctx context.Context, ref string, _ uint64, p api.WirePatch,
+		) (view.Wire, error) {
 			return e.UpdateWire(ctx, ref, p.Bridges)
 		},
 		remove: func(ctx context.Context, ref string, _ uint64, _ bool) error {
@@ -181,8 +179,8 @@ func wires(e Wires, refs resolvers) kind {
 		},
 		json: convert.Wire,
 		id:   wireID,
-		list: listing.Of(e.Wires, map[string]listing.Column[view]{
-			"name":    listing.Text(func(v view) string { return v.Name }),
+		list: listing.Of(e.Wires, map[string]listing.Column[view.Wire]{
+			"name":    listing.Text(func(v view.Wire) string { return v.Name }),
 			"host_id": listing.References(hostIDs, refs.host),
 		}),
 	}
@@ -190,10 +188,10 @@ func wires(e Wires, refs resolvers) kind {
 
 // createWire declares a wire that no host has yet. Two requests that create the same wire at once
 // both succeed, as two updates would: a wire is only what the records of hosts say about it.
-func createWire(ctx context.Context, e Wires, body api.WireCreate) (engine.WireView, error) {
+func createWire(ctx context.Context, e Wires, body api.WireCreate) (view.Wire, error) {
 	if _, err := e.Wire(body.Name); err == nil {
-		return engine.WireView{}, &engine.Error{
-			Kind: engine.Conflict, Field: "name",
+		return view.Wire{}, &view.Error{
+			Kind: view.Conflict, Field: "name",
 			Message: fmt.Sprintf("wire %q exists: change it with PATCH %s/wires/%s",
 				body.Name, api.Prefix, body.Name),
 		}
@@ -207,17 +205,15 @@ func createWire(ctx context.Context, e Wires, body api.WireCreate) (engine.WireV
 }
 
 func services(e Services, refs resolvers) kind {
-	type view = engine.ServiceView
-
 	enable := func(s *store.Service, on bool) error { s.Enabled = on; return nil }
 
-	return &resource[view, api.TapService, api.TapServiceCreate, api.TapServicePatch]{
+	return &resource[view.Service, api.TapService, api.TapServiceCreate, api.TapServicePatch]{
 		kind:   "tap_service",
 		get:    e.Service,
 		create: creating(convert.NewService, e.CreateService),
 		update: func(
 			ctx context.Context, ref string, ifRevision uint64, p api.TapServicePatch,
-		) (view, error) {
+		) (view.Service, error) {
 			return updateService(ctx, e, ref, ifRevision, p)
 		},
 		remove:   unforced(e.DeleteService),
@@ -226,19 +222,23 @@ func services(e Services, refs resolvers) kind {
 		sample:   e.SampleServices,
 		json:     convert.Service,
 		id:       serviceID,
-		revision: func(v view) uint64 { return v.Revision },
-		list: listing.Of(e.Services, map[string]listing.Column[view]{
-			"name":       listing.Text(func(v view) string { return v.Name }),
-			"applied_by": listing.Text(func(v view) string { return v.AppliedBy }),
-			"type":       listing.Text(func(v view) tap.ServiceType { return v.Type }),
-			"target_id":  listing.Reference(func(v view) string { return v.TargetID }, refs.target),
-			"target_ip":  listing.Address(func(v view) []netip.Addr { return v.TargetIPs }),
-			"flow_count": listing.Count(func(v view) int { return v.FlowCount }),
-			"host_id":    listing.Reference(func(v view) string { return v.HostID }, refs.host),
-			"enabled":    listing.Flag(func(v view) bool { return v.Enabled }),
-			"status":     listing.Text(func(v view) api.Status { return convert.Status(v.State) }),
-			"created_at": listing.Date(func(v view) time.Time { return v.CreatedAt }),
-			"updated_at": listing.Date(func(v view) time.Time { return v.UpdatedAt }),
+		revision: func(v view.Service) uint64 { return v.Revision },
+		list: listing.Of(e.Services, map[string]listing.Column[view.Service]{
+			"name":       listing.Text(func(v view.Service) string { return v.Name }),
+			"applied_by": listing.Text(func(v view.Service) string { return v.AppliedBy }),
+			"type":       listing.Text(func(v view.Service) tap.ServiceType { return v.Type }),
+			"target_id": listing.Reference(
+				func(v view.Service) string { return v.TargetID }, refs.target),
+			"target_ip":  listing.Address(func(v view.Service) []netip.Addr { return v.TargetIPs }),
+			"flow_count": listing.Count(func(v view.Service) int { return v.FlowCount }),
+			"host_id": listing.Reference(
+				func(v view.Service) string { return v.HostID }, refs.host),
+			"enabled": listing.Flag(func(v view.Service) bool { return v.Enabled }),
+			"status": listing.Text(func(v view.Service) api.Status {
+				return convert.Status(v.State)
+			}),
+			"created_at": listing.Date(func(v view.Service) time.Time { return v.CreatedAt }),
+			"updated_at": listing.Date(func(v view.Service) time.Time { return v.UpdatedAt }),
 		}),
 	}
 }
@@ -247,11 +247,11 @@ func services(e Services, refs resolvers) kind {
 // nothing has changed.
 func updateService(
 	ctx context.Context, e Services, ref string, ifRevision uint64, p api.TapServicePatch,
-) (engine.ServiceView, error) {
+) (view.Service, error) {
 	if p.AcceptPlace != nil {
 		accepter, ok := e.(placeAccepter)
 		if !ok {
-			return engine.ServiceView{}, problem.Refuse(http.StatusBadRequest, "accept_place",
+			return view.Service{}, problem.Refuse(http.StatusBadRequest, "accept_place",
 				"this controller does not pin destinations to a place")
 		}
 
@@ -268,12 +268,11 @@ func updateService(
 }
 
 func flows(e Flows, refs resolvers) kind {
-	type view = engine.FlowView
-	type row = engine.FlowRow
+	type row = view.FlowRow
 
 	enable := func(f *store.Flow, on bool) error { f.Enabled = on; return nil }
 
-	return &resource[view, api.TapFlow, api.TapFlowCreate, api.TapFlowPatch]{
+	return &resource[view.Flow, api.TapFlow, api.TapFlowCreate, api.TapFlowPatch]{
 		kind:     "tap_flow",
 		get:      e.Flow,
 		create:   creating(convert.NewFlow, e.CreateFlow),
@@ -285,7 +284,7 @@ func flows(e Flows, refs resolvers) kind {
 		json:     convert.Flow,
 		append:   convert.AppendFlow,
 		id:       flowID,
-		revision: func(v view) uint64 { return v.Revision },
+		revision: func(v view.Flow) uint64 { return v.Revision },
 		list: listing.FromRows(e.FlowRows, map[string]listing.Column[row]{
 			"name":       listing.Text(func(v row) string { return v.Name }),
 			"applied_by": listing.Text(func(v row) string { return v.AppliedBy }),

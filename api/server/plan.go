@@ -16,6 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/problem"
 	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // planTime is the longest that a plan may take. It exceeds the deadline of the plan itself.
@@ -25,13 +27,13 @@ const planTime = time.Minute
 // engine.Rehearse.
 type Rehearse func(
 	ctx context.Context, change func(ctx context.Context, imagined Resources) error,
-) (engine.Forecast, error)
+) (forecast.Forecast, error)
 
 // RehearseWith returns a Rehearse of the real engine.
 func RehearseWith(e *engine.Engine) Rehearse {
 	return func(
 		ctx context.Context, change func(context.Context, Resources) error,
-	) (engine.Forecast, error) {
+	) (forecast.Forecast, error) {
 		return e.Rehearse(ctx, func(ctx context.Context, imagined *engine.Engine) error {
 			return change(ctx, imagined)
 		})
@@ -71,11 +73,11 @@ func (s *server) plan(c echo.Context, req request) error {
 	change := func(ctx context.Context, imagined Resources) error {
 		return applyAll(ctx, imagined, steps)
 	}
-	forecast, err := s.rehearse(c.Request().Context(), change)
+	found, err := s.rehearse(c.Request().Context(), change)
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, convert.Plan(forecast))
+	return answer(c, http.StatusOK, convert.Plan(found))
 }
 
 // readSteps checks each change against the document: its body as that of the request which would
@@ -186,16 +188,16 @@ func applyAll(ctx context.Context, r Resources, steps []step) error {
 
 // follows reports whether a change fails because a resource that it names could not be created.
 func (st step) follows(err error, failed map[string]bool) bool {
-	var failure *engine.Error
+	var failure *view.Error
 	if !errors.As(err, &failure) {
 		return false
 	}
 
 	switch failure.Kind {
-	case engine.NotFound:
+	case view.NotFound:
 		return failed[st.Ref]
 
-	case engine.Invalid:
+	case view.Invalid:
 		// The field holds the name, as tap_id does, or its last part is the name, as in bridges.h1.
 		if name, ok := st.fields[failure.Field].(string); ok {
 			return failed[name]

@@ -11,13 +11,13 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/servertest"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // panicking is an engine with a fault.
 type panicking struct{ *servertest.Engine }
 
-func (panicking) Host(string) (engine.HostView, error)                   { panic("out of order") }
+func (panicking) Host(string) (view.Host, error)                         { panic("out of order") }
 func (panicking) DeleteHost(context.Context, string, uint64, bool) error { panic("out of order") }
 
 func TestBadRequests(t *testing.T) {
@@ -311,7 +311,7 @@ func TestMergePatch(t *testing.T) {
 func TestIfNoneMatch(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
-	b.engine.LearnGuest(engine.GuestView{ID: "vm-9", Name: "learned"})
+	b.engine.LearnGuest(view.Guest{ID: "vm-9", Name: "learned"})
 	for _, path := range []string{"hosts/h1", "guests/vm1", "guests/learned", "wires/net0", "tap_services/ids", "hosts", "guests", "wires", "tap_services", "tap_flows", "hosts?name=h1"} {
 		t.Run(path, func(t *testing.T) {
 			b.t = t

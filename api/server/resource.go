@@ -14,7 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/contract"
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/listing"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -215,9 +215,9 @@ func (r *resource[V, T, C, P]) answerWhenGone(s *server, c echo.Context, req req
 	}
 
 	latest, err := r.get(r.id(v))
-	var failure *engine.Error
+	var failure *view.Error
 	switch {
-	case errors.As(err, &failure) && failure.Kind == engine.NotFound:
+	case errors.As(err, &failure) && failure.Kind == view.NotFound:
 		return c.NoContent(http.StatusNoContent) // It went in this moment.
 	case err != nil:
 		return err

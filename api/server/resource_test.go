@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 func TestTapFlow(t *testing.T) {
@@ -170,10 +170,10 @@ func TestGuest(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	b.engine.LearnGuest(
-		engine.GuestView{
+		view.Guest{
 			ID:   "vm-9",
 			Name: "learned",
-			NICs: []engine.NICView{{HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet9"}},
+			NICs: []view.NIC{{HostID: "host-1", Host: "h1", Bridge: "br0", Port: "vnet9"}},
 		},
 	)
 

@@ -15,7 +15,7 @@ import (
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/listing"
 	"github.com/tapline-sdn/tapline/controller/access"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 const tokensPath = api.Prefix + "/tokens"
@@ -110,19 +110,19 @@ func tokenError(c echo.Context, err error) error {
 
 	for _, known := range []struct {
 		err   error
-		kind  engine.ErrorKind
+		kind  view.ErrorKind
 		field string
 	}{
-		{access.ErrNotFound, engine.NotFound, ""},
-		{access.ErrTaken, engine.Conflict, "name"},
-		{access.ErrBuiltIn, engine.Conflict, ""},
-		{access.ErrExpired, engine.Invalid, "expires_at"},
+		{access.ErrNotFound, view.NotFound, ""},
+		{access.ErrTaken, view.Conflict, "name"},
+		{access.ErrBuiltIn, view.Conflict, ""},
+		{access.ErrExpired, view.Invalid, "expires_at"},
 	} {
 		if errors.Is(err, known.err) {
-			return &engine.Error{
+			return &view.Error{
 				Kind: known.kind, Field: known.field, Message: err.Error(), Err: err,
 			}
 		}
 	}
-	return &engine.Error{Kind: engine.Unavailable, Message: err.Error(), Err: err}
+	return &view.Error{Kind: view.Unavailable, Message: err.Error(), Err: err}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/contract"
 	"github.com/tapline-sdn/tapline/api/server/convert"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // watchPath is the path of the event stream.
@@ -64,9 +65,9 @@ func (s *server) watch(c echo.Context, req request) error {
 	for ctx.Err() == nil {
 		err := out.relay(ctx, walk)
 		switch {
-		case ctx.Err() != nil, errors.Is(err, engine.ErrStopped):
+		case ctx.Err() != nil, errors.Is(err, events.ErrStopped):
 			return nil
-		case errors.Is(err, engine.ErrLost):
+		case errors.Is(err, events.ErrLost):
 			s.log.Info("a reader of events was too slow and is cut off",
 				"remote", c.Request().RemoteAddr)
 			return nil
@@ -103,7 +104,7 @@ func (s *server) beginStream(out *eventStream, place, after string, known, snaps
 
 // writeCurrent writes all resources that exist, those that others refer to first.
 func (s *server) writeCurrent(out *eventStream) error {
-	flowViews := func() []engine.FlowView { return s.engine.FlowViews(s.engine.FlowRows()) }
+	flowViews := func() []view.Flow { return s.engine.FlowViews(s.engine.FlowRows()) }
 
 	if err := writeEach(out, s.engine.Hosts, convert.Host); err != nil {
 		return err
@@ -144,15 +145,15 @@ type eventStream struct {
 
 // relay waits for the next events of a walk, and sends those that the reader wants. If there are
 // none, it sends a heartbeat in time.
-func (o *eventStream) relay(ctx context.Context, walk *engine.Watch) error {
+func (o *eventStream) relay(ctx context.Context, walk *events.Watch) error {
 	beat, stop := context.WithDeadline(ctx, o.written.Add(heartbeat))
-	events, err := walk.Next(beat)
+	changes, err := walk.Next(beat)
 	stop()
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return err
 	}
 
-	for _, e := range events {
+	for _, e := range changes {
 		if err := o.writeChange(e); err != nil {
 			return err
 		}
@@ -170,7 +171,7 @@ func (o *eventStream) relay(ctx context.Context, walk *engine.Watch) error {
 }
 
 // writeChange writes an event of the engine if the reader wants it.
-func (o *eventStream) writeChange(e engine.Event) error {
+func (o *eventStream) writeChange(e events.Event) error {
 	out, err := convert.Event(e)
 	if err != nil || !o.filter.wantsKind(out.Kind()) || !o.filter.wantsObject(out.Object) {
 		return err

@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -237,7 +238,7 @@ func TestWatchFilter(t *testing.T) {
 		}
 		b.newFlow("a")
 		b.newFlow("b")
-		b.engine.LearnGuest(engine.GuestView{ID: "vm-9", Name: "learned"})
+		b.engine.LearnGuest(view.Guest{ID: "vm-9", Name: "learned"})
 		flows.expect("created tap_flow a", "created tap_flow b")
 		one.expect("created tap_flow b")
 		last := guests.expect("created guest learned")
@@ -269,7 +270,7 @@ func TestWatchThatNeverReads(t *testing.T) {
 		begin := time.Now()
 		for n := range 5000 {
 			v := b.engine.Services()[0]
-			b.engine.Publish(engine.Event{Type: "updated", Service: &v})
+			b.engine.Publish(events.Event{Type: "updated", Service: &v})
 			if n%100 == 99 {
 				for range 100 {
 					live.expect("updated tap_service ids")
@@ -298,7 +299,7 @@ func TestWatchThatLags(t *testing.T) {
 		publish := func(n int) {
 			for range n {
 				v := b.engine.Services()[0]
-				b.engine.Publish(engine.Event{Type: "updated", Service: &v})
+				b.engine.Publish(events.Event{Type: "updated", Service: &v})
 			}
 		}
 		read := 0

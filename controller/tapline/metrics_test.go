@@ -17,20 +17,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 )
 
 // fakeRing is an engine with a number of services.
 type fakeRing struct{ services int }
 
-func (fakeRing) Count() (hosts, flows, services engine.Counts) {
-	return engine.Counts{
+func (fakeRing) Count() (hosts, flows, services view.Counts) {
+	return view.Counts{
 			"ready":   2,
 			"pending": 1,
-		}, engine.Counts{
+		}, view.Counts{
 			"error": 3,
-		}, engine.Counts{
+		}, view.Counts{
 			"disabled": 4,
 		}
 }
@@ -39,12 +39,12 @@ func (fakeRing) PluginUp() bool { return false }
 
 func (fakeRing) Connections() (registered, ovsdb, openflow int) { return 3, 2, 1 }
 
-func (r fakeRing) ServiceCounters() []engine.ServiceCounters {
-	var out []engine.ServiceCounters
+func (r fakeRing) ServiceCounters() []view.ServiceCounters {
+	var out []view.ServiceCounters
 	for i := range r.services {
 		out = append(
 			out,
-			engine.ServiceCounters{Name: fmt.Sprintf("s%04d", i), Counters: meter.Counters{
+			view.ServiceCounters{Name: fmt.Sprintf("s%04d", i), Counters: meter.Counters{
 				Captured: meter.Flowing{
 					Count: meter.Count{Packets: 10, Bytes: 1000},
 				},

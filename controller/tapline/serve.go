@@ -227,10 +227,10 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 		Plugin:     ctl.plugin,
 		Hypervisor: newHypervisor(c, ctl.settings.Bridge, ctl.log),
 		TapBridge:  ctl.settings.Bridge,
-		Keys: engine.Keys{
+		Keys: inventory.Keys{
 			MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys,
 			Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys,
-			Container: engine.DefaultKeys().Container,
+			Container: inventory.DefaultKeys().Container,
 		},
 		TunnelNetworks: c.TunnelNetworks,
 		Evacuate:       c.Destinations.Evacuation == config.EvacuationAuto,

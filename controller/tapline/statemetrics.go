@@ -3,16 +3,16 @@ package main
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
 )
 
 // state is what is read from the engine at each scrape; *engine.Engine has it.
 type state interface {
-	Count() (hosts, flows, services engine.Counts)
+	Count() (hosts, flows, services view.Counts)
 	Connections() (registered, ovsdb, openflow int)
 	PluginUp() bool
-	ServiceCounters() []engine.ServiceCounters
+	ServiceCounters() []view.ServiceCounters
 }
 
 // watch adds the metrics that are read from the engine at each scrape.
@@ -115,7 +115,7 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 
 // collectStates sends the number of resources in each state. The usual states are always sent, so
 // that their graphs have no gaps.
-func collectStates(out chan<- prometheus.Metric, desc *prometheus.Desc, counts engine.Counts) {
+func collectStates(out chan<- prometheus.Metric, desc *prometheus.Desc, counts view.Counts) {
 	byState := map[string]int{"disabled": 0, "pending": 0, "ready": 0, "error": 0}
 	for state, n := range counts {
 		byState[string(state)] += n
@@ -133,7 +133,7 @@ const (
 )
 
 // collect sends the counter for each of the first services by name, and one sum for the others.
-func (m trafficMetric) collect(out chan<- prometheus.Metric, all []engine.ServiceCounters) {
+func (m trafficMetric) collect(out chan<- prometheus.Metric, all []view.ServiceCounters) {
 	send := func(name string, n meter.Count) {
 		out <- prometheus.MustNewConstMetric(
 			m.packets, prometheus.CounterValue, float64(n.Packets), name)

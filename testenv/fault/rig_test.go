@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/quiet"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
@@ -106,7 +107,8 @@ func newRig(t *testing.T, secure *tls.Config, via ...func(target string) string)
 	require.NoError(t, err)
 	r.openflow = ln.Addr().String()
 	config := engine.Config{
-		Store: store.NewMemory(), Plugin: inPlace{}, TapBridge: "brtap", Keys: engine.DefaultKeys(),
+		Store: store.NewMemory(), Plugin: inPlace{}, TapBridge: "brtap",
+		Keys:      inventory.DefaultKeys(),
 		Advertise: scheme + r.openflow, Logger: log, Observer: uncounted{},
 	}
 

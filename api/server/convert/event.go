@@ -4,11 +4,11 @@ import (
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
 )
 
 // Event returns the JSON form of an event.
-func Event(e engine.Event) (api.Event, error) {
+func Event(e events.Event) (api.Event, error) {
 	out := api.Event{ID: e.ID(), Type: api.EventType(e.Type)}
 
 	switch {

@@ -2,11 +2,11 @@ package convert
 
 import (
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
 )
 
 // Explanation returns the JSON form of an explanation.
-func Explanation(x engine.Explanation) api.Explanation {
+func Explanation(x explain.Explanation) api.Explanation {
 	out := api.Explanation{
 		Kind: string(x.Kind), ID: x.ID, Name: x.Name,
 		Status: Status(x.State), Reason: x.Reason, ReasonCode: string(x.Code), Since: Time(x.Since),
@@ -35,7 +35,7 @@ func Explanation(x engine.Explanation) api.Explanation {
 	return out
 }
 
-func hop(h engine.Hop) api.Hop {
+func hop(h explain.Hop) api.Hop {
 	out := api.Hop{
 		What: h.What, HostID: h.HostID, Host: h.Host, Bridge: h.Bridge, Port: h.Port,
 		OFPort: int(h.OFPort), Text: h.Text, Found: h.Found,
@@ -48,7 +48,7 @@ func hop(h engine.Hop) api.Hop {
 	return out
 }
 
-func hostSwitch(v engine.SwitchView) api.Switch {
+func hostSwitch(v explain.Switch) api.Switch {
 	out := api.Switch{
 		HostID: v.HostID, Host: v.Host, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		OVSVersion: v.OVSVersion, TunnelIP: v.TunnelIP,
@@ -70,6 +70,6 @@ func hostSwitch(v engine.SwitchView) api.Switch {
 	return out
 }
 
-func connection(c engine.Connection) api.Connection {
+func connection(c explain.Connection) api.Connection {
 	return api.Connection{Connected: c.Connected, Problem: c.Problem, Since: Time(c.Since)}
 }

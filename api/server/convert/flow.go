@@ -3,13 +3,13 @@ package convert
 import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/problem"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Flow returns the JSON form of a tap flow.
-func Flow(v engine.FlowView) api.TapFlow {
+func Flow(v view.Flow) api.TapFlow {
 	return api.TapFlow{
 		ID: v.ID, Name: v.Name, TapID: v.TapID, TapName: v.Tap, Type: string(v.Type),
 		GuestID: v.GuestID, GuestName: v.Guest,

@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
 // Guest returns the JSON form of a guest.
-func Guest(v engine.GuestView) api.Guest {
+func Guest(v view.Guest) api.Guest {
 	g := api.Guest{
 		ID: v.ID, Name: v.Name, Declared: v.Declared,
 		State: v.State, HostID: v.HostID, Host: v.Host,
@@ -37,7 +38,7 @@ func Guest(v engine.GuestView) api.Guest {
 }
 
 // sources returns where each field of an object was learned.
-func sources(s engine.Sources) map[string][]string {
+func sources(s inventory.Sources) map[string][]string {
 	out := map[string][]string{}
 	for field, sources := range s.Fields() {
 		for _, from := range sources {

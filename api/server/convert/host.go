@@ -4,12 +4,12 @@ import (
 	"fmt"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
 // Host returns the JSON form of a host.
-func Host(v engine.HostView) api.Host {
+func Host(v view.Host) api.Host {
 	h := api.Host{
 		ID: v.ID, Name: v.Name, OVSDB: v.OVSDB,
 		TunnelIP: addrText(v.TunnelIP), DeclaredTunnelIP: addrText(v.Host.TunnelIP),

@@ -2,11 +2,12 @@ package convert
 
 import (
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // Plan returns the JSON form of a forecast.
-func Plan(f engine.Forecast) api.Plan {
+func Plan(f forecast.Forecast) api.Plan {
 	out := api.Plan{Hosts: []api.PlannedHost{}, Resources: []api.PlannedResource{}}
 
 	for _, h := range f.Hosts {
@@ -29,6 +30,6 @@ func Plan(f engine.Forecast) api.Plan {
 	return out
 }
 
-func standing(h engine.Health) api.Standing {
+func standing(h view.Health) api.Standing {
 	return api.Standing{Status: Status(h.State), Reason: h.Reason, ReasonCode: string(h.Code)}
 }

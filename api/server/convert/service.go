@@ -2,13 +2,13 @@ package convert
 
 import (
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Service returns the JSON form of a tap service.
-func Service(v engine.ServiceView) api.TapService {
+func Service(v view.Service) api.TapService {
 	return api.TapService{
 		ID: v.ID, Name: v.Name, Type: string(v.Type),
 		TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),

@@ -2,11 +2,11 @@ package convert
 
 import (
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // Wire returns the JSON form of a wire.
-func Wire(v engine.WireView) api.Wire {
+func Wire(v view.Wire) api.Wire {
 	w := api.Wire{ID: v.ID, Name: v.Name, Hosts: make([]api.WireHost, len(v.Hosts))}
 	for i, h := range v.Hosts {
 		w.Hosts[i] = api.WireHost{

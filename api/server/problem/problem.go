@@ -18,7 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // Refusal is the error of a request that did not reach the engine.
@@ -64,16 +64,16 @@ func RefuseAll(fields []api.FieldProblem) error {
 
 // Invalid returns a 400 about a field whose value cannot be converted.
 func Invalid(field string, err error) error {
-	return &engine.Error{Kind: engine.Invalid, Field: field, Message: err.Error(), Err: err}
+	return &view.Error{Kind: view.Invalid, Field: field, Message: err.Error(), Err: err}
 }
 
 // statuses are the HTTP statuses of the engine's errors. Other kinds are internal.
-var statuses = map[engine.ErrorKind]int{
-	engine.Invalid:     http.StatusBadRequest,
-	engine.NotFound:    http.StatusNotFound,
-	engine.Conflict:    http.StatusConflict,
-	engine.Stale:       http.StatusPreconditionFailed,
-	engine.Unavailable: http.StatusServiceUnavailable,
+var statuses = map[view.ErrorKind]int{
+	view.Invalid:     http.StatusBadRequest,
+	view.NotFound:    http.StatusNotFound,
+	view.Conflict:    http.StatusConflict,
+	view.Stale:       http.StatusPreconditionFailed,
+	view.Unavailable: http.StatusServiceUnavailable,
 }
 
 // Of returns the problem that clients see for an error. An internal error belongs in the log, since
@@ -81,7 +81,7 @@ var statuses = map[engine.ErrorKind]int{
 func Of(err error) (p api.Problem, internal bool) {
 	var (
 		refusal *Refusal
-		failure *engine.Error
+		failure *view.Error
 		routing *echo.HTTPError
 	)
 
@@ -115,7 +115,7 @@ func Of(err error) (p api.Problem, internal bool) {
 	return p, internal
 }
 
-func ofEngine(failure *engine.Error) (p api.Problem, internal bool) {
+func ofEngine(failure *view.Error) (p api.Problem, internal bool) {
 	p.Status, p.Detail = statuses[failure.Kind], failure.Error()
 	if failure.Field != "" {
 		p.Errors = []api.FieldProblem{{

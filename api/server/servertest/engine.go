@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/api/server"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -25,33 +26,33 @@ const historyLen = 1024
 
 // Engine is a server.Engine in memory. Its methods without comments are those of server.Engine.
 type Engine struct {
-	events *engine.History
+	events *events.History
 
 	mu       sync.Mutex
 	revision uint64
 	idsMade  int
-	health   map[string]engine.Health // by id, of enabled resources
-	leaving  map[string]bool          // by id: the switches still have something of it
-	deleting map[string]bool          // by id: it was deleted, and is leaving
-	tunnels  map[string]netip.Addr    // by id of the host: learned address
-	changed  chan struct{}            // closed at each change
+	health   map[string]view.Health // by id, of enabled resources
+	leaving  map[string]bool        // by id: the switches still have something of it
+	deleting map[string]bool        // by id: it was deleted, and is leaving
+	tunnels  map[string]netip.Addr  // by id of the host: learned address
+	changed  chan struct{}          // closed at each change
 	unready  error
 
-	hosts    records[store.Host, engine.HostView]
-	guests   records[guestRecord, engine.GuestView]
-	services records[store.Service, engine.ServiceView]
-	flows    records[store.Flow, engine.FlowView]
+	hosts    records[store.Host, view.Host]
+	guests   records[guestRecord, view.Guest]
+	services records[store.Service, view.Service]
+	flows    records[store.Flow, view.Flow]
 }
 
 // New returns an engine without resources.
 func New() *Engine {
 	e := &Engine{
-		health:   make(map[string]engine.Health),
+		health:   make(map[string]view.Health),
 		leaving:  make(map[string]bool),
 		deleting: make(map[string]bool),
 		tunnels:  make(map[string]netip.Addr),
 		changed:  make(chan struct{}),
-		events:   engine.NewHistory(historyLen),
+		events:   events.New(historyLen),
 	}
 	e.hosts = e.newHosts()
 	e.guests = e.newGuests()
@@ -64,7 +65,7 @@ func New() *Engine {
 // SetHealth sets the state that the resource with an id has while it is enabled. It is pending
 // until then.
 func (e *Engine) SetHealth(id string, state tap.State, reason string) {
-	e.set(func() { e.health[id] = engine.Health{State: state, Reason: reason} })
+	e.set(func() { e.health[id] = view.Health{State: state, Reason: reason} })
 }
 
 // SetReady sets what Ready returns.
@@ -91,10 +92,10 @@ func (e *Engine) SetLeaving(id string, leaving bool) {
 func (e *Engine) LearnTunnel(id string, addr netip.Addr) { e.set(func() { e.tunnels[id] = addr }) }
 
 // LearnGuest adds a guest that the switches report.
-func (e *Engine) LearnGuest(g engine.GuestView) {
+func (e *Engine) LearnGuest(g view.Guest) {
 	e.set(func() {
 		e.guests.putLocked(guestRecord{Guest: store.Guest{ID: g.ID, Name: g.Name}, learned: &g})
-		e.publishLocked("created", engine.Event{Guest: &g})
+		e.publishLocked("created", events.Event{Guest: &g})
 	})
 }
 
@@ -116,9 +117,9 @@ func (e *Engine) wakeLocked() {
 func (e *Engine) Stop() { e.events.Close() }
 
 // Publish publishes an event that no change of the engine causes.
-func (e *Engine) Publish(ev engine.Event) { e.events.Publish(ev) }
+func (e *Engine) Publish(ev events.Event) { e.events.Publish(ev) }
 
-func (e *Engine) publishLocked(what string, ev engine.Event) {
+func (e *Engine) publishLocked(what string, ev events.Event) {
 	ev.Type = what
 	e.events.Publish(ev)
 	e.wakeLocked()
@@ -143,21 +144,22 @@ func (e *Engine) newIDLocked(prefix string) string {
 }
 
 // healthLocked returns the health of a resource.
-func (e *Engine) healthLocked(id string, enabled bool) engine.Health {
+func (e *Engine) healthLocked(id string, enabled bool) view.Health {
 	if e.deleting[id] {
-		return engine.Health{
+		return view.Health{
 			State: "deleting", Code: view.CodeMayStillCopy,
 			Reason: "host h1 cannot be reached and may still copy",
 		}
 	}
 	if !enabled {
-		return engine.Health{State: tap.StateDisabled}
+		return view.Health{State: tap.StateDisabled}
 	}
 	if h, ok := e.health[id]; ok {
 		return h
 	}
 
-	return engine.Health{State: tap.StatePending, Reason: "waiting for the switch", Code: view.CodeProgramming}
+	return view.Health{State: tap.StatePending, Reason: "waiting for the switch",
+		Code: view.CodeProgramming}
 }
 
 func (e *Engine) Ready() error {
@@ -167,9 +169,9 @@ func (e *Engine) Ready() error {
 	return e.unready
 }
 
-func (e *Engine) Watch(after string) (*engine.Watch, bool) { return e.events.Watch(after) }
+func (e *Engine) Watch(after string) (*events.Watch, bool) { return e.events.Watch(after) }
 
-func (e *Engine) Creations() []engine.Creation {
+func (e *Engine) Creations() []intent.Creation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 

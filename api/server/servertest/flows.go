@@ -4,25 +4,26 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func (e *Engine) newFlows() records[store.Flow, engine.FlowView] {
-	return records[store.Flow, engine.FlowView]{
+func (e *Engine) newFlows() records[store.Flow, view.Flow] {
+	return records[store.Flow, view.Flow]{
 		e: e, kind: "tap flow", idForm: "flow",
 		ident:   func(f *store.Flow) (*string, string) { return &f.ID, f.Name },
 		meta:    func(f *store.Flow) *store.Meta { return &f.Meta },
 		view:    e.flowViewLocked,
-		health:  func(v engine.FlowView) engine.Health { return v.Health },
-		event:   func(v *engine.FlowView) engine.Event { return engine.Event{Flow: v} },
+		health:  func(v view.Flow) view.Health { return v.Health },
+		event:   func(v *view.Flow) events.Event { return events.Event{Flow: v} },
 		resolve: e.resolveFlowLocked,
 	}
 }
 
-func (e *Engine) flowViewLocked(f store.Flow) engine.FlowView {
-	v := engine.FlowView{Flow: &f, Health: e.healthLocked(f.ID, f.Enabled)}
+func (e *Engine) flowViewLocked(f store.Flow) view.Flow {
+	v := view.Flow{Flow: &f, Health: e.healthLocked(f.ID, f.Enabled)}
 
 	if s, err := e.services.getLocked(f.TapID); err == nil {
 		v.Tap = s.Name
@@ -68,20 +69,20 @@ func (e *Engine) resolveFlowLocked(f *store.Flow) error {
 }
 
 // Flows returns all tap flows.
-func (e *Engine) Flows() []engine.FlowView { return e.flows.list() }
+func (e *Engine) Flows() []view.Flow { return e.flows.list() }
 
-func (e *Engine) FlowRows() []engine.FlowRow {
+func (e *Engine) FlowRows() []view.FlowRow {
 	views := e.Flows()
 
-	out := make([]engine.FlowRow, len(views))
+	out := make([]view.FlowRow, len(views))
 	for i, v := range views {
-		out[i] = engine.FlowRow{Flow: v.Flow, Health: v.Health}
+		out[i] = view.FlowRow{Flow: v.Flow, Health: v.Health}
 	}
 	return out
 }
 
-func (e *Engine) FlowViews(rows []engine.FlowRow) []engine.FlowView {
-	var out []engine.FlowView
+func (e *Engine) FlowViews(rows []view.FlowRow) []view.Flow {
+	var out []view.Flow
 	for _, r := range rows {
 		if v, err := e.Flow(r.ID); err == nil {
 			out = append(out, v)
@@ -91,15 +92,15 @@ func (e *Engine) FlowViews(rows []engine.FlowRow) []engine.FlowView {
 	return out
 }
 
-func (e *Engine) Flow(ref string) (engine.FlowView, error) { return e.flows.get(ref) }
+func (e *Engine) Flow(ref string) (view.Flow, error) { return e.flows.get(ref) }
 
-func (e *Engine) CreateFlow(_ context.Context, f store.Flow) (engine.FlowView, error) {
+func (e *Engine) CreateFlow(_ context.Context, f store.Flow) (view.Flow, error) {
 	return e.flows.create(f)
 }
 
 func (e *Engine) UpdateFlow(
 	_ context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error,
-) (engine.FlowView, error) {
+) (view.Flow, error) {
 	return e.flows.update(ref, ifRevision, edit)
 }
 
@@ -107,7 +108,7 @@ func (e *Engine) DeleteFlow(_ context.Context, ref string, ifRevision uint64) er
 	return e.flows.remove(ref, ifRevision, false)
 }
 
-func (e *Engine) WaitFlow(ctx context.Context, id string) (engine.FlowView, error) {
+func (e *Engine) WaitFlow(ctx context.Context, id string) (view.Flow, error) {
 	return e.flows.wait(ctx, id)
 }
 

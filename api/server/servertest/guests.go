@@ -3,37 +3,38 @@ package servertest
 import (
 	"context"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
 // guestRecord is a guest that was declared or learned.
 type guestRecord struct {
 	store.Guest
-	learned *engine.GuestView // nil if it was declared
+	learned *view.Guest // nil if it was declared
 }
 
-func (e *Engine) newGuests() records[guestRecord, engine.GuestView] {
-	return records[guestRecord, engine.GuestView]{
+func (e *Engine) newGuests() records[guestRecord, view.Guest] {
+	return records[guestRecord, view.Guest]{
 		e: e, kind: "guest", idForm: "guest",
 		ident:  func(g *guestRecord) (*string, string) { return &g.ID, g.Name },
 		meta:   func(g *guestRecord) *store.Meta { return &g.Meta },
 		view:   guestView,
-		health: func(engine.GuestView) engine.Health { return engine.Health{} },
-		event:  func(v *engine.GuestView) engine.Event { return engine.Event{Guest: v} },
+		health: func(view.Guest) view.Health { return view.Health{} },
+		event:  func(v *view.Guest) events.Event { return events.Event{Guest: v} },
 	}
 }
 
-func guestView(g guestRecord) engine.GuestView {
+func guestView(g guestRecord) view.Guest {
 	if g.learned != nil {
 		return *g.learned
 	}
 
-	v := engine.GuestView{
+	v := view.Guest{
 		ID: g.ID, Name: g.Name, Declared: true, Revision: g.Revision, Record: &g.Guest,
 	}
 	for _, n := range g.NICs {
-		nic := engine.NICView{MAC: n.MAC, IfName: n.IfName}
+		nic := view.NIC{MAC: n.MAC, IfName: n.IfName}
 		if n.IP.IsValid() {
 			nic.IPs = append(nic.IPs, n.IP)
 		}
@@ -42,17 +43,17 @@ func guestView(g guestRecord) engine.GuestView {
 	return v
 }
 
-func (e *Engine) Guests() []engine.GuestView { return e.guests.list() }
+func (e *Engine) Guests() []view.Guest { return e.guests.list() }
 
-func (e *Engine) Guest(ref string) (engine.GuestView, error) { return e.guests.get(ref) }
+func (e *Engine) Guest(ref string) (view.Guest, error) { return e.guests.get(ref) }
 
-func (e *Engine) CreateGuest(_ context.Context, g store.Guest) (engine.GuestView, error) {
+func (e *Engine) CreateGuest(_ context.Context, g store.Guest) (view.Guest, error) {
 	return e.guests.create(guestRecord{Guest: g})
 }
 
 func (e *Engine) UpdateGuest(
 	_ context.Context, ref string, ifRevision uint64, edit func(*store.Guest) error,
-) (engine.GuestView, error) {
+) (view.Guest, error) {
 	return e.guests.update(ref, ifRevision, func(g *guestRecord) error {
 		if g.learned != nil {
 			return conflict("",

@@ -4,25 +4,26 @@ import (
 	"context"
 	"maps"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func (e *Engine) newHosts() records[store.Host, engine.HostView] {
-	return records[store.Host, engine.HostView]{
+func (e *Engine) newHosts() records[store.Host, view.Host] {
+	return records[store.Host, view.Host]{
 		e: e, kind: "host", idForm: "host", hard: true,
 		ident:  func(h *store.Host) (*string, string) { return &h.ID, h.Name },
 		meta:   func(h *store.Host) *store.Meta { return &h.Meta },
 		view:   e.hostViewLocked,
-		health: func(v engine.HostView) engine.Health { return v.Health },
-		event:  func(v *engine.HostView) engine.Event { return engine.Event{Host: v} },
+		health: func(v view.Host) view.Health { return v.Health },
+		event:  func(v *view.Host) events.Event { return events.Event{Host: v} },
 	}
 }
 
 // hostViewLocked returns the view of a host. It is connected if it is ready.
-func (e *Engine) hostViewLocked(h store.Host) engine.HostView {
-	v := engine.HostView{
+func (e *Engine) hostViewLocked(h store.Host) view.Host {
+	v := view.Host{
 		Host: h, TunnelIP: h.TunnelIP, Wires: maps.Clone(h.Wires),
 		Health: e.healthLocked(h.ID, true),
 	}
@@ -34,17 +35,17 @@ func (e *Engine) hostViewLocked(h store.Host) engine.HostView {
 	return v
 }
 
-func (e *Engine) Hosts() []engine.HostView { return e.hosts.list() }
+func (e *Engine) Hosts() []view.Host { return e.hosts.list() }
 
-func (e *Engine) Host(ref string) (engine.HostView, error) { return e.hosts.get(ref) }
+func (e *Engine) Host(ref string) (view.Host, error) { return e.hosts.get(ref) }
 
-func (e *Engine) CreateHost(_ context.Context, h store.Host) (engine.HostView, error) {
+func (e *Engine) CreateHost(_ context.Context, h store.Host) (view.Host, error) {
 	return e.hosts.create(h)
 }
 
 func (e *Engine) UpdateHost(
 	_ context.Context, ref string, ifRevision uint64, edit func(*store.Host) error,
-) (engine.HostView, error) {
+) (view.Host, error) {
 	return e.hosts.update(ref, ifRevision, edit)
 }
 
@@ -52,6 +53,6 @@ func (e *Engine) DeleteHost(_ context.Context, ref string, ifRevision uint64, fo
 	return e.hosts.remove(ref, ifRevision, force)
 }
 
-func (e *Engine) WaitHost(ctx context.Context, id string) (engine.HostView, error) {
+func (e *Engine) WaitHost(ctx context.Context, id string) (view.Host, error) {
 	return e.hosts.wait(ctx, id)
 }

@@ -6,20 +6,21 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/api/server"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // Rehearse makes changes to a copy of the engine. It returns which resources would be created,
 // changed or deleted. There are no switches.
 func (e *Engine) Rehearse(
 	ctx context.Context, change func(context.Context, server.Resources) error,
-) (engine.Forecast, error) {
+) (forecast.Forecast, error) {
 	after := e.clone()
 	if err := change(ctx, after); err != nil {
-		return engine.Forecast{}, err
+		return forecast.Forecast{}, err
 	}
 
-	var out engine.Forecast
+	var out forecast.Forecast
 	for _, kind := range []string{"host", "guest", "tap_service", "tap_flow"} {
 		different := differences(kind, e.revisions(kind), after.revisions(kind))
 		out.Resources = append(out.Resources, different...)
@@ -43,7 +44,7 @@ func (e *Engine) clone() *Engine {
 type revision struct {
 	id, name string
 	number   uint64
-	health   engine.Health
+	health   view.Health
 }
 
 // revisions returns the resources of a kind, ordered by name.
@@ -55,7 +56,7 @@ func (e *Engine) revisions(kind string) (out []revision) {
 		}
 	case "guest":
 		for _, v := range e.Guests() {
-			out = append(out, revision{v.ID, v.Name, v.Revision, engine.Health{}})
+			out = append(out, revision{v.ID, v.Name, v.Revision, view.Health{}})
 		}
 	case "tap_service":
 		for _, v := range e.Services() {
@@ -71,7 +72,7 @@ func (e *Engine) revisions(kind string) (out []revision) {
 }
 
 // differences returns the resources of a kind that differ.
-func differences(kind string, before, after []revision) (out []engine.ResourceForecast) {
+func differences(kind string, before, after []revision) (out []forecast.Resource) {
 	old := map[string]revision{}
 	for _, r := range before {
 		old[r.id] = r
@@ -81,7 +82,7 @@ func differences(kind string, before, after []revision) (out []engine.ResourceFo
 		was, existed := old[r.id]
 		delete(old, r.id)
 
-		f := engine.ResourceForecast{
+		f := forecast.Resource{
 			Kind: kind, ID: r.id, Name: r.name,
 			Action: "update", Before: was.health, After: r.health,
 		}
@@ -95,7 +96,7 @@ func differences(kind string, before, after []revision) (out []engine.ResourceFo
 	}
 
 	for _, id := range slices.Sorted(maps.Keys(old)) {
-		out = append(out, engine.ResourceForecast{
+		out = append(out, forecast.Resource{
 			Kind: kind, ID: id, Name: old[id].name, Action: "delete", Before: old[id].health,
 		})
 	}

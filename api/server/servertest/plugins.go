@@ -3,33 +3,33 @@ package servertest
 import (
 	"context"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func (e *Engine) Plugins() []engine.PluginView {
+func (e *Engine) Plugins() []view.Plugin {
 	v, _ := e.Plugin("mirror")
 
-	return []engine.PluginView{v}
+	return []view.Plugin{v}
 }
 
-func (e *Engine) Plugin(name string) (engine.PluginView, error) {
+func (e *Engine) Plugin(name string) (view.Plugin, error) {
 	if name != "mirror" {
-		return engine.PluginView{}, &engine.Error{
-			Kind: engine.NotFound, Message: "there is no plugin " + name,
+		return view.Plugin{}, &view.Error{
+			Kind: view.NotFound, Message: "there is no plugin " + name,
 		}
 	}
 
-	return engine.PluginView{
+	return view.Plugin{
 		Status: plugin.Status{
 			Name: name, Version: plugin.Version, Since: Epoch,
 			Path: "/usr/lib/tapline/tapline-mirror",
 		},
-		Health: engine.Health{State: tap.StateReady},
+		Health: view.Health{State: tap.StateReady},
 	}, nil
 }
 
-func (e *Engine) ReloadPlugin(_ context.Context, name string) (engine.PluginView, error) {
+func (e *Engine) ReloadPlugin(_ context.Context, name string) (view.Plugin, error) {
 	return e.Plugin(name)
 }

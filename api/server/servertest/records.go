@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -20,8 +22,8 @@ type records[R, V any] struct {
 	ident   func(r *R) (id *string, name string)
 	meta    func(r *R) *store.Meta
 	view    func(r R) V
-	health  func(v V) engine.Health
-	event   func(v *V) engine.Event
+	health  func(v V) view.Health
+	event   func(v *V) events.Event
 	resolve func(r *R) error // turns names into ids, and checks the record; nil: nothing to do
 	removal func(r R) error  // why it cannot be deleted; nil: it always can
 	hard    bool             // it cannot be deleted while it is on switches, unless that is forced
@@ -63,8 +65,8 @@ func (t *records[R, V]) findLocked(ref string) (int, error) {
 		}
 	}
 
-	return -1, &engine.Error{
-		Kind: engine.NotFound, Message: fmt.Sprintf("there is no %s %q", t.kind, ref),
+	return -1, &view.Error{
+		Kind: view.NotFound, Message: fmt.Sprintf("there is no %s %q", t.kind, ref),
 	}
 }
 
@@ -210,11 +212,11 @@ func (t *records[R, V]) wait(ctx context.Context, id string) (V, error) {
 }
 
 // creations returns the creations with an Idempotency-Key.
-func (t *records[R, V]) creationsLocked() (out []engine.Creation) {
+func (t *records[R, V]) creationsLocked() (out []intent.Creation) {
 	for _, r := range t.rows {
 		id, _ := t.ident(&r)
 		if meta := t.meta(&r); meta.Request.Key != "" {
-			out = append(out, engine.Creation{Request: meta.Request, ID: *id, At: meta.CreatedAt})
+			out = append(out, intent.Creation{Request: meta.Request, ID: *id, At: meta.CreatedAt})
 		}
 	}
 
@@ -222,11 +224,11 @@ func (t *records[R, V]) creationsLocked() (out []engine.Creation) {
 }
 
 func invalid(field, format string, args ...any) error {
-	return &engine.Error{Kind: engine.Invalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	return &view.Error{Kind: view.Invalid, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
 func conflict(field, format string, args ...any) error {
-	return &engine.Error{Kind: engine.Conflict, Field: field, Message: fmt.Sprintf(format, args...)}
+	return &view.Error{Kind: view.Conflict, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
 func checkRevision(have, want uint64) error {
@@ -234,6 +236,6 @@ func checkRevision(have, want uint64) error {
 		return nil
 	}
 
-	return &engine.Error{Kind: engine.Stale, Message: fmt.Sprintf(
+	return &view.Error{Kind: view.Stale, Message: fmt.Sprintf(
 		"it was changed meanwhile: its revision is %d, not %d", have, want)}
 }

@@ -4,19 +4,20 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-func (e *Engine) newServices() records[store.Service, engine.ServiceView] {
-	return records[store.Service, engine.ServiceView]{
+func (e *Engine) newServices() records[store.Service, view.Service] {
+	return records[store.Service, view.Service]{
 		e: e, kind: "tap service", idForm: "svc",
 		ident:   func(s *store.Service) (*string, string) { return &s.ID, s.Name },
 		meta:    func(s *store.Service) *store.Meta { return &s.Meta },
 		view:    e.serviceViewLocked,
-		health:  func(v engine.ServiceView) engine.Health { return v.Health },
-		event:   func(v *engine.ServiceView) engine.Event { return engine.Event{Service: v} },
+		health:  func(v view.Service) view.Health { return v.Health },
+		event:   func(v *view.Service) events.Event { return events.Event{Service: v} },
 		resolve: e.resolveServiceLocked,
 		removal: func(s store.Service) error {
 			v := e.serviceViewLocked(s)
@@ -29,8 +30,8 @@ func (e *Engine) newServices() records[store.Service, engine.ServiceView] {
 	}
 }
 
-func (e *Engine) serviceViewLocked(s store.Service) engine.ServiceView {
-	v := engine.ServiceView{Service: s, Health: e.healthLocked(s.ID, s.Enabled)}
+func (e *Engine) serviceViewLocked(s store.Service) view.Service {
+	v := view.Service{Service: s, Health: e.healthLocked(s.ID, s.Enabled)}
 
 	switch s.Type {
 	case tap.ServiceHost:
@@ -89,17 +90,17 @@ func (e *Engine) resolveServiceLocked(s *store.Service) error {
 	return nil
 }
 
-func (e *Engine) Services() []engine.ServiceView { return e.services.list() }
+func (e *Engine) Services() []view.Service { return e.services.list() }
 
-func (e *Engine) Service(ref string) (engine.ServiceView, error) { return e.services.get(ref) }
+func (e *Engine) Service(ref string) (view.Service, error) { return e.services.get(ref) }
 
-func (e *Engine) CreateService(_ context.Context, s store.Service) (engine.ServiceView, error) {
+func (e *Engine) CreateService(_ context.Context, s store.Service) (view.Service, error) {
 	return e.services.create(s)
 }
 
 func (e *Engine) UpdateService(
 	_ context.Context, ref string, ifRevision uint64, edit func(*store.Service) error,
-) (engine.ServiceView, error) {
+) (view.Service, error) {
 	return e.services.update(ref, ifRevision, edit)
 }
 
@@ -107,7 +108,7 @@ func (e *Engine) DeleteService(_ context.Context, ref string, ifRevision uint64)
 	return e.services.remove(ref, ifRevision, false)
 }
 
-func (e *Engine) WaitService(ctx context.Context, id string) (engine.ServiceView, error) {
+func (e *Engine) WaitService(ctx context.Context, id string) (view.Service, error) {
 	return e.services.wait(ctx, id)
 }
 

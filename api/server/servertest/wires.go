@@ -7,57 +7,57 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 )
 
 // wiresLocked returns the wires that the records of hosts declare, ordered by name.
-func (e *Engine) wiresLocked() []engine.WireView {
-	byName := map[string]*engine.WireView{}
+func (e *Engine) wiresLocked() []view.Wire {
+	byName := map[string]*view.Wire{}
 	for _, h := range e.hosts.rows { // ordered by name
 		for wire, bridge := range h.Wires {
 			if byName[wire] == nil {
-				byName[wire] = &engine.WireView{ID: wire, Name: wire}
+				byName[wire] = &view.Wire{ID: wire, Name: wire}
 			}
 			byName[wire].Hosts = append(byName[wire].Hosts,
-				engine.WireHost{HostID: h.ID, Host: h.Name, Bridge: bridge, Declared: true})
+				view.WireHost{HostID: h.ID, Host: h.Name, Bridge: bridge, Declared: true})
 		}
 	}
 
-	out := make([]engine.WireView, 0, len(byName))
+	out := make([]view.Wire, 0, len(byName))
 	for _, w := range byName {
 		out = append(out, *w)
 	}
-	slices.SortFunc(out, func(a, b engine.WireView) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b view.Wire) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
-func (e *Engine) Wires() []engine.WireView {
+func (e *Engine) Wires() []view.Wire {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
 	return e.wiresLocked()
 }
 
-func (e *Engine) Wire(ref string) (engine.WireView, error) {
+func (e *Engine) Wire(ref string) (view.Wire, error) {
 	for _, w := range e.Wires() {
 		if w.Name == ref {
 			return w, nil
 		}
 	}
 
-	return engine.WireView{}, &engine.Error{
-		Kind: engine.NotFound, Message: fmt.Sprintf("there is no wire %q", ref),
+	return view.Wire{}, &view.Error{
+		Kind: view.NotFound, Message: fmt.Sprintf("there is no wire %q", ref),
 	}
 }
 
 func (e *Engine) UpdateWire(
 	_ context.Context, ref string, bridges map[string]*string,
-) (engine.WireView, error) {
+) (view.Wire, error) {
 	e.mu.Lock()
 	for _, host := range slices.Sorted(maps.Keys(bridges)) {
 		if _, err := e.hosts.findLocked(host); err != nil {
 			e.mu.Unlock()
-			return engine.WireView{}, invalid("bridges."+host, "there is no host %q", host)
+			return view.Wire{}, invalid("bridges."+host, "there is no host %q", host)
 		}
 	}
 
@@ -78,7 +78,7 @@ func (e *Engine) UpdateWire(
 	if w, err := e.Wire(ref); err == nil {
 		return w, nil
 	}
-	return engine.WireView{ID: ref, Name: ref}, nil
+	return view.Wire{ID: ref, Name: ref}, nil
 }
 
 func (e *Engine) DeleteWire(ctx context.Context, ref string) error {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -320,10 +320,10 @@ func TestExportDeclares(t *testing.T) {
 	}
 
 	d.Engine.LearnGuest(
-		engine.GuestView{
+		view.Guest{
 			ID:   "vm9",
 			Name: "vm nine",
-			NICs: []engine.NICView{{Port: "vnet9", HostID: "host-1"}},
+			NICs: []view.NIC{{Port: "vnet9", HostID: "host-1"}},
 		},
 	)
 

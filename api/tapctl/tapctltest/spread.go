@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapline-sdn/tapline/controller/engine"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -18,7 +18,7 @@ func Spread(t *testing.T) *Desk {
 
 	mac, err := tap.ParseMAC("52:54:00:00:00:09")
 	require.NoError(t, err)
-	d.Engine.LearnGuest(engine.GuestView{ID: "vm-9", Name: "db", NICs: []engine.NICView{{
+	d.Engine.LearnGuest(view.Guest{ID: "vm-9", Name: "db", NICs: []view.NIC{{
 		MAC:    mac,
 		IPs:    []netip.Addr{netip.MustParseAddr("10.0.0.9")},
 		HostID: "host-2", Host: "h2", Bridge: "br1", Port: "vnet9",
