@@ -18,7 +18,8 @@ const generator = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.5
 // and needs modules that are not ours.
 func TestGeneratedClientCompiles(t *testing.T) {
 	if os.Getenv("CI") != "true" && os.Getenv("TAPLINE_GENERATE") == "" {
-		t.Skip("neither CI nor TAPLINE_GENERATE is set: it builds a code generator, which takes minutes")
+		t.Skip("neither CI nor TAPLINE_GENERATE is set: it builds a code generator, which takes " +
+			"minutes")
 	}
 
 	dir := t.TempDir()

@@ -214,7 +214,8 @@ func record(t *testing.T) []byte {
 		action.ApplyActions{action.Group{ID: 5}}}})
 	barrier()
 	s.Receive("p1",
-		"in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),ipv4(src=192.168.0.1,dst=192.168.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)")
+		"in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),"+
+			"ipv4(src=192.168.0.1,dst=192.168.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)")
 	until(func(m openflow.Message) bool { return m.Type() == openflow.TypePacketIn })
 
 	for _, body := range []openflow.MultipartRequestBody{

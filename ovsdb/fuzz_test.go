@@ -60,7 +60,8 @@ func FuzzValue(f *testing.F) {
 // FuzzSchema: nil if and only if error; and a schema serves to read updates.
 func FuzzSchema(f *testing.F) {
 	f.Add([]byte(schemaText))
-	f.Add([]byte(`{"name":"D","tables":{"T":{"columns":{"c":{"type":{"key":{"type":"integer","enum":5},"max":9}}}}}}`))
+	f.Add([]byte(`{"name":"D","tables":{"T":{"columns":{"c":{"type":{"key":{"type":"integer",` +
+		`"enum":5},"max":9}}}}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		db, err := ovsdb.ParseSchema(text)
 		if (db == nil) != (err != nil) {
@@ -150,10 +151,12 @@ func FuzzResults(f *testing.F) {
 // reads as the same operation.
 func FuzzOperation(f *testing.F) {
 	for _, seed := range []string{
-		`{"op":"insert","table":"T","row":{"a":["set",[["named-uuid","r2"]]],"b":1},"uuid-name":"r1","uuid":"` + text1 + `"}`,
+		`{"op":"insert","table":"T","row":{"a":["set",[["named-uuid","r2"]]],"b":1},` +
+			`"uuid-name":"r1","uuid":"` + text1 + `"}`,
 		`{"op":"mutate","table":"T","where":[["_uuid","==",["uuid","` + text1 +
 			`"]]],"mutations":[["n","+=",1.5]]}`,
-		`{"op":"wait","table":"T","where":[],"columns":["a"],"until":"==","rows":[{"a":true}],"timeout":0}`,
+		`{"op":"wait","table":"T","where":[],"columns":["a"],"until":"==","rows":[{"a":true}],` +
+			`"timeout":0}`,
 		`{"op":"assert","lock":"l"}`, `{"op":"comment","comment":"c"}`,
 		`{"op":"commit","durable":true}`,
 	} {

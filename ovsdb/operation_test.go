@@ -27,7 +27,8 @@ func TestOperations(t *testing.T) {
 			ovsdb.Insert{Table: "T",
 				Row: ovsdb.Row{"b": ovsdb.Integer(1),
 					"a": ovsdb.NewSet(ovsdb.NamedUUID("r2"))}, UUIDName: "r1"},
-			`{"op":"insert","table":"T","row":{"a":["set",[["named-uuid","r2"]]],"b":1},"uuid-name":"r1"}`},
+			`{"op":"insert","table":"T","row":{"a":["set",[["named-uuid","r2"]]],"b":1},` +
+				`"uuid-name":"r1"}`},
 		{"insert with uuid", ovsdb.Insert{Table: "T", UUID: id1},
 			`{"op":"insert","table":"T","row":{},"uuid":"` + text1 + `"}`},
 		{"insert with a name that is none", ovsdb.Insert{Table: "T", UUIDName: "r-1"}, ""},
@@ -42,7 +43,8 @@ func TestOperations(t *testing.T) {
 			ovsdb.Mutate{Table: "T",
 				Mutations: []ovsdb.Mutation{{"n", ovsdb.Add, ovsdb.Integer(1)},
 					{"s", ovsdb.SetDelete, ovsdb.StringSet("k")}}},
-			`{"op":"mutate","table":"T","where":[],"mutations":[["n","+=",1],["s","delete",["set",["k"]]]]}`},
+			`{"op":"mutate","table":"T","where":[],"mutations":[["n","+=",1],["s","delete",` +
+				`["set",["k"]]]]}`},
 		{"mutate by nothing",
 			ovsdb.Mutate{Table: "T", Mutations: []ovsdb.Mutation{{"n", ovsdb.Add, nil}}}, ""},
 		{"delete", ovsdb.Delete{Table: "T", Where: where}, `{"op":"delete","table":"T","where":` +
@@ -52,10 +54,12 @@ func TestOperations(t *testing.T) {
 		{"wait",
 			ovsdb.Wait{Table: "T", Columns: []string{"a"}, Until: ovsdb.Equals,
 				Rows: []ovsdb.Row{{"a": ovsdb.Boolean(true)}}},
-			`{"op":"wait","table":"T","where":[],"columns":["a"],"until":"==","rows":[{"a":true}],"timeout":0}`},
+			`{"op":"wait","table":"T","where":[],"columns":["a"],"until":"==",` +
+				`"rows":[{"a":true}],"timeout":0}`},
 		{"wait for long",
 			ovsdb.Wait{Table: "T", Until: ovsdb.NotEquals, Timeout: 1500 * time.Millisecond},
-			`{"op":"wait","table":"T","where":[],"columns":[],"until":"!=","rows":[],"timeout":1500}`},
+			`{"op":"wait","table":"T","where":[],"columns":[],"until":"!=","rows":[],` +
+				`"timeout":1500}`},
 		{"wait for ever", ovsdb.Wait{Table: "T", Until: ovsdb.NotEquals, Timeout: -1},
 			`{"op":"wait","table":"T","where":[],"columns":[],"until":"!=","rows":[]}`},
 		{"commit", ovsdb.Commit{Durable: true}, `{"op":"commit","durable":true}`},
@@ -98,7 +102,8 @@ func TestParseOperationRefuses(t *testing.T) {
 		"timeout":          `{"op":"wait","table":"T","timeout":-1}`,
 		"long timeout":     `{"op":"wait","table":"T","timeout":9223372036854775807}`,
 		"name":             `{"op":"insert","table":"T","uuid-name":"-"}`,
-		"uuid":             `{"op":"insert","table":"T","uuid":"x"}`, "lock": `{"op":"assert","lock":""}`,
+		"uuid":             `{"op":"insert","table":"T","uuid":"x"}`,
+		"lock":             `{"op":"assert","lock":""}`,
 	} {
 		if op, err := ovsdb.ParseOperation([]byte(text)); err == nil || op != nil {
 			t.Errorf("%s: %s became %#v", name, text, op)

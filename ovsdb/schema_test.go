@@ -84,7 +84,9 @@ func TestSchema(t *testing.T) {
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	column := func(typ string) string { return `{"name":"D","tables":{"T":{"columns":{"c":{"type":` + typ + `}}}}}` }
+	column := func(typ string) string {
+		return `{"name":"D","tables":{"T":{"columns":{"c":{"type":` + typ + `}}}}}`
+	}
 	for name, text := range map[string]string{
 		"no name": `{"tables":{}}`, "wrong name": `{"name":"a b"}`,
 		"no tables":    `{"name":"D","tables":[]}`,

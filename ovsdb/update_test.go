@@ -144,7 +144,8 @@ func TestMonitorRequest(t *testing.T) {
 	}
 
 	got, err := ovsdb.AppendMonitorParams(nil, "Test", 7, r.Prune(schema(t)), &id1)
-	want := `["Test",7,{"Empty":[{"columns":[]}],"T":[{"columns":["name","_version"],"where":[["n",">",1]]}]},"` + text1 + `"]`
+	want := `["Test",7,{"Empty":[{"columns":[]}],"T":[{"columns":["name","_version"],` +
+		`"where":[["n",">",1]]}]},"` + text1 + `"]`
 	if err != nil || string(got) != want {
 		t.Fatalf("got %s, %v; want %s", got, err, want)
 	}

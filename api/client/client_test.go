@@ -58,14 +58,16 @@ func TestVerbs(t *testing.T) {
 	require.Equal(t, h, same)
 	require.NotEmpty(t, h.ETag)
 	odd, err := c.Guests().
-		Create(ctx, api.GuestCreate{Name: "vm 0%?#", NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:09"}}})
+		Create(ctx, api.GuestCreate{Name: "vm 0%?#",
+			NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:09"}}})
 	require.NoError(t, err)
 	again, err := c.Guests().Get(ctx, "vm 0%?#")
 	require.NoError(t, err)
 	require.Equal(t, odd, again)
 
 	_, err = c.Guests().
-		Create(ctx, api.GuestCreate{Name: "vm1", NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:01"}}})
+		Create(ctx, api.GuestCreate{Name: "vm1",
+			NICs: []api.GuestNICCreate{{MAC: "52:54:00:00:00:01"}}})
 	require.NoError(t, err)
 	s, err := c.TapServices().
 		Create(ctx, api.TapServiceCreate{Name: "ids", Type: "guest", TargetID: "vm1"})
@@ -119,16 +121,26 @@ func TestAnswersOfOthers(t *testing.T) {
 		want    string
 		status  int
 	}{
-		"a proxy's page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) },
+		"a proxy's page": {func(w http.ResponseWriter,
+			_ *http.Request) {
+			http.Error(w, "<html>", http.StatusBadGateway)
+		},
 			"does not come from a tapline controller", http.StatusBadGateway},
 		"a status that lies": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", api.ProblemType)
 			w.WriteHeader(http.StatusConflict)
 			_, _ = w.Write([]byte(`{"status":200,"detail":"taken"}`))
 		}, "taken", http.StatusConflict},
-		"a page":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, "not what a tapline controller says", 0},
-		"nothing":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF", 0},
-		"too late": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline", 0},
+		"a page": {func(w http.ResponseWriter,
+			_ *http.Request) {
+			_, _ = w.Write([]byte("<html>"))
+		}, "not what a tapline controller says", 0},
+		"nothing": {func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, "EOF", 0},
+		"too late": {func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		}, "deadline", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, tc.handler, client.Config{Timeout: 200 * time.Millisecond})
@@ -142,7 +154,8 @@ func TestAnswersOfOthers(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for _, bad := range []client.Config{
-		{Server: ""}, {Server: "127.0.0.1:8640"}, {Server: "ftp://x"}, {Server: "http://"}, {Server: "http://x", Token: "a\nb"},
+		{Server: ""}, {Server: "127.0.0.1:8640"}, {Server: "ftp://x"}, {Server: "http://"},
+		{Server: "http://x", Token: "a\nb"},
 	} {
 		_, err := client.New(bad)
 		require.Error(t, err, "%+v", bad)

@@ -70,7 +70,8 @@ func TestReadOneRefusesASecondDocument(t *testing.T) {
 
 func TestParseJSONRoundTrip(t *testing.T) {
 	for _, text := range []string{
-		`{"b":[1,2.50,{"a":null}],"a":"x","c":true}`, `[]`, `{}`, `12345678901234567890123`, `"\u2028"`,
+		`{"b":[1,2.50,{"a":null}],"a":"x","c":true}`, `[]`, `{}`, `12345678901234567890123`,
+		`"\u2028"`,
 	} {
 		v, err := document.ParseJSON([]byte(text))
 		require.NoError(t, err)

@@ -257,7 +257,8 @@ func TestTokenLifetime(t *testing.T) {
 	keys, err := access.New(t.Context(), access.Config{Admin: []byte(token)})
 	require.NoError(t, err)
 	t.Cleanup(keys.Close)
-	b.handler = server.New(server.Config{Engine: b.engine, Keys: keys, TokenLifetime: 90 * 24 * time.Hour})
+	b.handler = server.New(server.Config{Engine: b.engine, Keys: keys,
+		TokenLifetime: 90 * 24 * time.Hour})
 	expiry := func(body string) string {
 		var made api.TokenCreated
 		b.must(http.StatusCreated, http.MethodPost, "/api/v1/tokens", body, &made)
@@ -268,14 +269,18 @@ func TestTokenLifetime(t *testing.T) {
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(90*24*time.Hour), at, time.Minute)
 	require.Empty(t, expiry(`{"name":"b","role":"viewer","expires_at":null}`))
-	require.Equal(t, "2099-01-01T00:00:00Z", expiry(`{"name":"c","role":"viewer","expires_at":"2099-01-01T00:00:00Z"}`))
+	require.Equal(t, "2099-01-01T00:00:00Z",
+		expiry(`{"name":"c","role":"viewer","expires_at":"2099-01-01T00:00:00Z"}`))
 
 	// What clients send for these three.
 	never, later := time.Time{}, time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 	for want, create := range map[string]api.TokenCreate{
-		`{"name":"d","role":"viewer"}`:                                     {Name: "d", Role: "viewer"},
-		`{"name":"d","role":"viewer","expires_at":null}`:                   {Name: "d", Role: "viewer", ExpiresAt: &never},
-		`{"name":"d","role":"viewer","expires_at":"2099-01-01T00:00:00Z"}`: {Name: "d", Role: "viewer", ExpiresAt: &later},
+		`{"name":"d","role":"viewer"}`: {Name: "d",
+			Role: "viewer"},
+		`{"name":"d","role":"viewer","expires_at":null}`: {Name: "d",
+			Role: "viewer", ExpiresAt: &never},
+		`{"name":"d","role":"viewer","expires_at":"2099-01-01T00:00:00Z"}`: {Name: "d",
+			Role: "viewer", ExpiresAt: &later},
 	} {
 		got, err := json.Marshal(create)
 		require.NoError(t, err)

@@ -33,7 +33,8 @@ func withAudit(t *testing.T, b *bench) (file string) {
 	require.NoError(t, err)
 	t.Cleanup(keys.Close)
 	b.handler = server.New(server.Config{
-		Engine: b.engine, Keys: keys, Audit: trail, Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Engine: b.engine, Keys: keys, Audit: trail,
+		Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return file
 }
@@ -78,19 +79,26 @@ func TestAudit(t *testing.T) {
 		want                           api.AuditRecord // what is compared
 	}{
 		{"a viewer that writes", "PATCH", "/api/v1/guests/vm1", `{"name":"x"}`, viewer,
-			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "update", Kind: "guest", ID: "vm1", Outcome: "denied", Status: 403}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "update", Kind: "guest",
+				ID: "vm1", Outcome: "denied", Status: 403}},
 		{"a viewer that reads what he may not", "GET", "/api/v1/audit", "", viewer,
-			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "read", Kind: "audit", Outcome: "denied", Status: 403}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "read", Kind: "audit",
+				Outcome: "denied", Status: 403}},
 		{"nobody", "GET", "/api/v1/tap_flows/web", "", "wrong",
-			api.AuditRecord{Action: "read", Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 401}},
+			api.AuditRecord{Action: "read", Kind: "tap_flow", ID: "web", Outcome: "denied",
+				Status: 401}},
 		{"malformed", "POST", "/api/v1/hosts", `{"name":"h9","ovsdb":"what"}`, token,
-			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Action: "create", Kind: "host", Name: "h9", Outcome: "refused", Status: 400}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Action: "create", Kind: "host",
+				Name: "h9", Outcome: "refused", Status: 400}},
 		{"not there", "DELETE", "/api/v1/tap_services/none?wait=1s", "", token,
-			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Action: "delete", Kind: "tap_service", ID: "none", Outcome: "refused", Status: 404}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Action: "delete",
+				Kind: "tap_service", ID: "none", Outcome: "refused", Status: 404}},
 		{"a verb", "POST", "/api/v1/tap_flows/web/disable", "", viewer,
-			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "disable", Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 403}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "board"}, Action: "disable",
+				Kind: "tap_flow", ID: "web", Outcome: "denied", Status: 403}},
 		{"no such method", "PUT", "/api/v1/wires/net0", `{}`, token,
-			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "wire", ID: "net0", Outcome: "refused", Status: 405}},
+			api.AuditRecord{Actor: api.AuditActor{Name: "admin"}, Kind: "wire", ID: "net0",
+				Outcome: "refused", Status: 405}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := b.send(

@@ -50,14 +50,16 @@ func BenchmarkList(b *testing.B) {
 						"3f2504e0-4f89-41d3-9a0c-%012d",
 						n,
 					), Name: fmt.Sprintf("flow-%05d", n), TapID: fmt.Sprint("s", n%100),
-					Type: tap.FlowVNIC, GuestID: fmt.Sprint("g", n%1000), Direction: tap.Both, Enabled: true,
+					Type: tap.FlowVNIC, GuestID: fmt.Sprint("g", n%1000), Direction: tap.Both,
+					Enabled: true,
 				}},
 			},
 		)
 	}
 	h := server.New(server.Config{Engine: e, Token: []byte(token)})
 	for name, query := range map[string]string{
-		"all": "", "page": "?limit=50&offset=5000", "filter": "?tap_id=s7", "order": "?order_by=guest_id&order=desc&limit=50",
+		"all": "", "page": "?limit=50&offset=5000", "filter": "?tap_id=s7",
+		"order":  "?order_by=guest_id&order=desc&limit=50",
 		"newest": "?order_by=created_at&order=desc&limit=10",
 	} {
 		b.Run(name, func(b *testing.B) {

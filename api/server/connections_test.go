@@ -77,7 +77,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 	for range 3 {
 		require.NoError(t, <-ends)
 	}
-	require.Eventually(t, func() bool { return get("/short") == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return get("/short") == nil
+	}, 10*time.Second, time.Millisecond)
 }
 
 func TestStreamsLeaveRoomForOthers(t *testing.T) {

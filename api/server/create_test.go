@@ -62,7 +62,8 @@ func TestIdempotencyKey(t *testing.T) {
 	require.Empty(t, b.engine.Hosts())
 	b.must(201, "POST", path, newHost, nil, key, `"k2"`) // What failed may be tried again.
 
-	for _, bad := range []string{`""`, `"`, `"a`, `"a b"`, `"a","b"`, `a,b`, `a;q=1`, `"ä"`, strings.Repeat("x", 256)} {
+	for _, bad := range []string{`""`, `"`, `"a`, `"a b"`, `"a","b"`, `a,b`, `a;q=1`, `"ä"`,
+		strings.Repeat("x", 256)} {
 		p := b.problem(400, "POST", path, newHost, key, bad)
 		require.Equal(t, key, p.Field, bad)
 	}

@@ -24,7 +24,8 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	b.handler = server.New(server.Config{
-		Engine: b.engine, Token: []byte(token), Origins: []string{"https://console.example", "junk"},
+		Engine: b.engine, Token: []byte(token), Origins: []string{"https://console.example",
+			"junk"},
 	})
 
 	const path = "/api/v1/tap_services/ids/enable"
@@ -33,7 +34,8 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 	require.Equal(t, api.Disabled, serviceStatus(b, "ids"), "nothing was changed")
 
 	b.must(200, "GET", "/api/v1/tap_services/ids", "", nil, cross...)
-	b.must(200, "POST", path, "", nil, "Sec-Fetch-Site", "same-origin", "Origin", "https://a.example")
+	b.must(200, "POST", path, "", nil, "Sec-Fetch-Site", "same-origin", "Origin",
+		"https://a.example")
 	b.must(200, "POST", path, "", nil,
 		"Sec-Fetch-Site", "cross-site", "Origin", "https://console.example")
 	b.must(200, "POST", path, "", nil)
@@ -197,7 +199,8 @@ func TestReadinessTellsDetailsToNobodyUnknown(t *testing.T) {
 	for _, part := range p.Parts {
 		require.Empty(t, part.Detail, part.Name)
 	}
-	require.NotContains(t, b.problem(503, "GET", "/readyz", "", "Authorization", "Bearer x").Detail, "/usr")
+	require.NotContains(t, b.problem(503, "GET", "/readyz", "", "Authorization", "Bearer x").Detail,
+		"/usr")
 
 	require.Contains(t, b.problem(503, "GET", "/readyz", "").Detail, "/usr/lib/tapline")
 }
@@ -217,7 +220,8 @@ func TestAFloodOfRefusalsIsSummed(t *testing.T) {
 		withAudit(t, b)
 		operator := b.newToken("ops", access.Operator)
 		for range 300 {
-			b.problem(404, "DELETE", "/api/v1/tap_flows/none", "", "Authorization", "Bearer "+operator)
+			b.problem(404, "DELETE", "/api/v1/tap_flows/none", "", "Authorization",
+				"Bearer "+operator)
 		}
 		time.Sleep(11 * time.Second)
 		b.audited("")

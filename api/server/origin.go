@@ -27,7 +27,8 @@ func newOriginCheck(origins []string, log *slog.Logger) *http.CrossOriginProtect
 // CheckOrigin returns what is wrong with an origin, which must be like https://host or https://host:port.
 func CheckOrigin(origin string) error {
 	if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil {
-		return fmt.Errorf("%q is not an origin: want one such as https://tapline.example:8640", origin)
+		return fmt.Errorf("%q is not an origin: want one such as https://tapline.example:8640",
+			origin)
 	}
 
 	return nil

@@ -19,7 +19,8 @@ func TestTapFlow(t *testing.T) {
 		201,
 		"POST",
 		"/api/v1/tap_flows",
-		`{"name":"web","type":"vnic","guest_id":"vm1","mac_addr":"52-54-00-00-00-01","ip_addr":"::ffff:10.0.0.1","direction":"IN","tap_id":"ids"}`,
+		`{"name":"web","type":"vnic","guest_id":"vm1","mac_addr":"52-54-00-00-00-01",`+
+			`"ip_addr":"::ffff:10.0.0.1","direction":"IN","tap_id":"ids"}`,
 		&made,
 	)
 	require.Equal(t, "/api/v1/tap_flows/"+made.ID, w.Header().Get("Location"))
@@ -37,7 +38,8 @@ func TestTapFlow(t *testing.T) {
 
 	var names map[string]any
 	require.NoError(t, json.Unmarshal(again.Body.Bytes(), &names))
-	for _, field := range []string{"id", "name", "tap_id", "type", "guest_id", "host_id", "wire_id", "mac_addr", "ip_addr",
+	for _, field := range []string{"id", "name", "tap_id", "type", "guest_id", "host_id", "wire_id",
+		"mac_addr", "ip_addr",
 		"vlan_id", "direction", "enabled", "status", "reason"} {
 		require.Contains(
 			t,
@@ -84,7 +86,8 @@ func TestTapFlowVLAN(t *testing.T) {
 		201,
 		"POST",
 		"/api/v1/tap_flows",
-		`{"name":"sw","type":"vswitch","host_id":"h1","wire_id":"net0","vlan_id":4094,"tap_id":"ids","enabled":false}`,
+		`{"name":"sw","type":"vswitch","host_id":"h1","wire_id":"net0","vlan_id":4094,`+
+			`"tap_id":"ids","enabled":false}`,
 		&f,
 	)
 	require.Equal(t, 4094, f.VLANID)
@@ -224,7 +227,8 @@ func TestLists(t *testing.T) {
 	b.furnish()
 	for _, body := range []string{
 		`{"name":"a","type":"vnic","guest_id":"vm1","tap_id":"ids","direction":"IN"}`,
-		`{"name":"b","type":"vnic","guest_id":"vm1","tap_id":"probe","direction":"OUT","enabled":false}`,
+		`{"name":"b","type":"vnic","guest_id":"vm1","tap_id":"probe","direction":"OUT",` +
+			`"enabled":false}`,
 		`{"name":"c","type":"vswitch","host_id":"h1","wire_id":"net0","tap_id":"probe"}`,
 		`{"name":"d","type":"vswitch","host_id":"h2","wire_id":"net0","tap_id":"probe"}`,
 	} {
@@ -291,14 +295,19 @@ func TestLists(t *testing.T) {
 func TestServicesInOrder(t *testing.T) {
 	b := newBench(t)
 	for _, r := range [][2]string{
-		{"hosts", `{"name":"h9","ovsdb":"unix:/a","tunnel_ip":"10.0.0.9","nics":[{"name":"e","mac":"52:54:00:00:00:91"}]}`},
-		{"hosts", `{"name":"h6","ovsdb":"unix:/b","tunnel_ip":"2001:db8::1","nics":[{"name":"e","mac":"52:54:00:00:00:92"}]}`},
+		{"hosts", `{"name":"h9","ovsdb":"unix:/a","tunnel_ip":"10.0.0.9","nics":[{"name":"e",` +
+			`"mac":"52:54:00:00:00:91"}]}`},
+		{"hosts", `{"name":"h6","ovsdb":"unix:/b","tunnel_ip":"2001:db8::1","nics":[{"name":"e",` +
+			`"mac":"52:54:00:00:00:92"}]}`},
 		{"hosts", `{"name":"h0","ovsdb":"unix:/c","nics":[{"name":"e","mac":"52:54:00:00:00:93"}]}`},
 		{"guests", `{"name":"vm","nics":[{"mac":"52:54:00:00:00:01","ip":"10.0.0.10"}]}`},
-		{"tap_services", `{"name":"a-v6","type":"host","target_id":"h6","mac_addr":"52:54:00:00:00:92"}`},
+		{"tap_services",
+			`{"name":"a-v6","type":"host","target_id":"h6","mac_addr":"52:54:00:00:00:92"}`},
 		{"tap_services", `{"name":"b-10","type":"guest","target_id":"vm"}`},
-		{"tap_services", `{"name":"c-none","type":"host","target_id":"h0","mac_addr":"52:54:00:00:00:93"}`},
-		{"tap_services", `{"name":"d-9","type":"host","target_id":"h9","mac_addr":"52:54:00:00:00:91"}`},
+		{"tap_services",
+			`{"name":"c-none","type":"host","target_id":"h0","mac_addr":"52:54:00:00:00:93"}`},
+		{"tap_services",
+			`{"name":"d-9","type":"host","target_id":"h9","mac_addr":"52:54:00:00:00:91"}`},
 		{"tap_flows", `{"name":"f1","type":"vnic","guest_id":"vm","tap_id":"d-9"}`},
 		{"tap_flows", `{"name":"f2","type":"vnic","guest_id":"vm","tap_id":"d-9"}`},
 		{"tap_flows", `{"name":"f3","type":"vnic","guest_id":"vm","tap_id":"a-v6"}`},

@@ -178,12 +178,15 @@ func (b *bench) problem(status int, method, path, body string, headers ...string
 func (b *bench) furnish() {
 	b.t.Helper()
 	for _, r := range []struct{ path, body string }{
-		{"hosts", `{"name":"h1","ovsdb":"tcp:192.0.2.1:6640","tunnel_ip":"192.0.2.1","nics":[{"name":"eth3","mac":"52:54:00:00:00:33"}]}`},
+		{"hosts", `{"name":"h1","ovsdb":"tcp:192.0.2.1:6640","tunnel_ip":"192.0.2.1",` +
+			`"nics":[{"name":"eth3","mac":"52:54:00:00:00:33"}]}`},
 		{"hosts", `{"name":"h2","ovsdb":"tcp:192.0.2.2:6640"}`},
-		{"guests", `{"id":"vm-1","name":"vm1","nics":[{"mac":"52:54:00:00:00:01","ip":"10.0.0.1","ifname":"vnet0"}]}`},
+		{"guests", `{"id":"vm-1","name":"vm1","nics":[{"mac":"52:54:00:00:00:01","ip":"10.0.0.1",` +
+			`"ifname":"vnet0"}]}`},
 		{"wires", `{"name":"net0","bridges":{"h1":"br0","h2":"br0"}}`},
 		{"tap_services", `{"name":"ids","type":"guest","target_id":"vm1"}`},
-		{"tap_services", `{"name":"probe","type":"host","target_id":"h1","mac_addr":"52:54:00:00:00:33"}`},
+		{"tap_services",
+			`{"name":"probe","type":"host","target_id":"h1","mac_addr":"52:54:00:00:00:33"}`},
 	} {
 		b.must(http.StatusCreated, http.MethodPost, "/api/v1/"+r.path, r.body, nil)
 	}

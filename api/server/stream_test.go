@@ -130,7 +130,8 @@ func TestAHostIsDeletedByForce(t *testing.T) {
 	id := b.engine.Hosts()[0].ID
 	b.engine.SetLeaving(id, true)
 
-	require.Contains(t, b.problem(409, "DELETE", "/api/v1/hosts/h?wait=0s", "").Detail, "cannot be reached")
+	require.Contains(t, b.problem(409, "DELETE", "/api/v1/hosts/h?wait=0s", "").Detail,
+		"cannot be reached")
 	var h api.Host
 	b.must(200, "GET", "/api/v1/hosts/h", "", &h)
 	require.Equal(t, api.Pending, h.Status, "nothing was changed")

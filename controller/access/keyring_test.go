@@ -227,8 +227,9 @@ func TestWhatCannotBeStoredIsNotThere(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	for have, includes := range map[access.Role][]bool{
-		access.Viewer: {true, false, false}, access.Operator: {true, true, false}, access.Admin: {true, true, true},
-		"": {false, false, false}, "root": {false, false, false},
+		access.Viewer: {true, false, false}, access.Operator: {true, true, false},
+		access.Admin: {true, true, true},
+		"":           {false, false, false}, "root": {false, false, false},
 	} {
 		for i, want := range access.Roles() {
 			require.Equal(t, includes[i], have.Includes(want), "%q includes %q", have, want)

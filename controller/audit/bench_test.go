@@ -28,7 +28,8 @@ func BenchmarkChange(b *testing.B) {
 		},
 	)
 	flow := json.RawMessage(
-		`{"created_at":"2026-11-01T12:00:00Z","id":"6f0b","name":"web","tap_id":"1f","type":"vnic","guest_id":"vm","direction":"BOTH","enabled":true}`,
+		`{"created_at":"2026-11-01T12:00:00Z","id":"6f0b","name":"web","tap_id":"1f",` +
+			`"type":"vnic","guest_id":"vm","direction":"BOTH","enabled":true}`,
 	)
 	for b.Loop() {
 		if err := l.Change(

@@ -80,14 +80,26 @@ func TestChainShowsWhatWasDone(t *testing.T) {
 			l[0] = strings.Replace(l[0], `"name":"h0"`, `"name":"hX"`, 1)
 			return l
 		}, fault: ":1: record 1, or the one before it, was altered"},
-		"removed":           {change: func(l []string) []string { return append(l[:1:1], l[3:]...) }, fault: ":2: records 2 to 3 are missing"},
-		"beginning removed": {change: func(l []string) []string { return l[2:] }, fault: ":1: the records before 3 are missing"},
-		"moved":             {change: func(l []string) []string { return []string{l[0], l[1], l[2], l[4], l[3]} }, fault: ":4: records 4 to 4 are missing"},
-		"replayed":          {change: func(l []string) []string { return append(l, l[1]) }, fault: ":6: record 2 stands after record 5"},
+		"removed": {change: func(l []string) []string {
+			return append(l[:1:1], l[3:]...)
+		}, fault: ":2: records 2 to 3 are missing"},
+		"beginning removed": {change: func(l []string) []string {
+			return l[2:]
+		}, fault: ":1: the records before 3 are missing"},
+		"moved": {change: func(l []string) []string {
+			return []string{l[0], l[1], l[2], l[4], l[3]}
+		}, fault: ":4: records 4 to 4 are missing"},
+		"replayed": {change: func(l []string) []string {
+			return append(l, l[1])
+		}, fault: ":6: record 2 stands after record 5"},
 		"inserted": {change: func(l []string) []string {
-			return append(l[:3:3], append([]string{`{"time":"2026-11-01T12:00:03Z","name":"x","outcome":"success"}` + "\n"}, l[3:]...)...)
+			return append(l[:3:3],
+				append([]string{`{"time":"2026-11-01T12:00:03Z","name":"x","outcome":"success"}` +
+					"\n"}, l[3:]...)...)
 		}, fault: ":4: a record without a hash, after record 3"},
-		"cut off by a crash": {change: func(l []string) []string { return append(l, `{"time":"20`) }, cutOff: 1},
+		"cut off by a crash": {change: func(l []string) []string {
+			return append(l, `{"time":"20`)
+		}, cutOff: 1},
 		"record made unreadable": {change: func(l []string) []string {
 			l[2] = "garbage\n"
 			return l
@@ -118,7 +130,8 @@ func TestChainShowsWhatWasDone(t *testing.T) {
 // begins after them.
 func TestChainBeginsAfterOldRecords(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
-	old := `{"time":"2026-10-01T00:00:00Z","actor":{"type":"token"},"name":"old","outcome":"success"}` + "\n"
+	old := `{"time":"2026-10-01T00:00:00Z","actor":{"type":"token"},"name":"old",` +
+		`"outcome":"success"}` + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(old+old), 0o600))
 	l, err := audit.Open(path, audit.Options{})
 	require.NoError(t, err)

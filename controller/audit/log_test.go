@@ -148,7 +148,8 @@ func TestQuery(t *testing.T) {
 		"request":  {audit.Query{Request: "r2"}, "h2", false},
 		"since":    {audit.Query{Since: begin.Add(5 * time.Second)}, "h5 h4", false},
 		"until":    {audit.Query{Until: begin.Add(3 * time.Second)}, "h1 h0", false},
-		"between":  {audit.Query{Since: begin.Add(2 * time.Second), Until: begin.Add(4 * time.Second)}, "h2 h1", false},
+		"between": {audit.Query{Since: begin.Add(2 * time.Second),
+			Until: begin.Add(4 * time.Second)}, "h2 h1", false},
 		"nobody's": {audit.Query{Actor: "x"}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -84,7 +84,8 @@ func TestDefault(t *testing.T) {
 				require.EqualError(
 					t,
 					c.Validate(),
-					"data_dir: it is missing, and there is no home folder: want a folder such as /var/lib/tapline",
+					"data_dir: it is missing, and there is no home folder: want a folder such as "+
+						"/var/lib/tapline",
 				)
 				return
 			}

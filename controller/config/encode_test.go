@@ -76,7 +76,8 @@ func TestEncodeEverything(t *testing.T) {
 			for i := range v.Len() {
 				look(path+"[]", v.Index(i))
 			}
-		case v.Kind() == reflect.Struct && v.Type().PkgPath() == reflect.TypeFor[config.Config]().PkgPath():
+		case v.Kind() == reflect.Struct &&
+			v.Type().PkgPath() == reflect.TypeFor[config.Config]().PkgPath():
 			for i := range v.NumField() {
 				if f := v.Type().Field(i); f.IsExported() {
 					look(path+"."+f.Name, v.Field(i))
@@ -125,8 +126,10 @@ func TestEncodeKeepsSecrets(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &got))
 	require.Equal(
 		t,
-		`{"bridge":"brtap","api_key":"REDACTED","db":{"Password":"REDACTED","users":[{"token":"REDACTED","name":"u"}]},`+
-			`"secrets":"REDACTED","private":"REDACTED","password":null,"token_file":"/etc/token","key_path":"/etc/key","keys":2}`,
+		`{"bridge":"brtap","api_key":"REDACTED","db":{"Password":"REDACTED",`+
+			`"users":[{"token":"REDACTED","name":"u"}]},`+
+			`"secrets":"REDACTED","private":"REDACTED","password":null,"token_file":"/etc/token",`+
+			`"key_path":"/etc/key","keys":2}`,
 		string(got.Plugins[0].Config),
 	)
 	require.Equal(t, "/srv/bin/tapline-mirror", got.Plugins[0].Path)

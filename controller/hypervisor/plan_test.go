@@ -81,7 +81,8 @@ func TestPlan(t *testing.T) {
 			outcome: Plugged,
 		},
 		"lost port is plugged again": {
-			domain: planDomain(plugged, plugged), orders: []Order{order(true, Target{ID: webID})}, lost: true,
+			domain: planDomain(plugged, plugged), orders: []Order{order(true, Target{ID: webID})},
+			lost:  true,
 			steps: []step{detach(scopeLive, ourNIC, true)}, outcome: Plugging,
 		},
 		"lost port of a NIC plugged by hand is left alone": {
@@ -91,15 +92,18 @@ func TestPlan(t *testing.T) {
 			outcome: Plugged,
 		},
 		"definition on another bridge is replaced": {
-			domain: planDomain([]device{onBr0}, []device{onBr0}), orders: []Order{order(true, Target{ID: webID})},
-			steps: []step{detach(scopeConfig, onBr0, true)}, outcome: Plugged,
+			domain: planDomain([]device{onBr0}, []device{onBr0}),
+			orders: []Order{order(true, Target{ID: webID})},
+			steps:  []step{detach(scopeConfig, onBr0, true)}, outcome: Plugged,
 		},
 		"disabled service without NIC": {
-			domain: planDomain([]device{}, nil), orders: []Order{order(false, Target{ID: webID})}, outcome: Absent,
+			domain: planDomain([]device{}, nil), orders: []Order{order(false, Target{ID: webID})},
+			outcome: Absent,
 		},
 		"disabled service keeps its NIC": {
-			domain: planDomain([]device{onBr0}, []device{onBr0}), orders: []Order{order(false, Target{ID: webID})},
-			lost: true, outcome: Plugged,
+			domain: planDomain([]device{onBr0}, []device{onBr0}),
+			orders: []Order{order(false, Target{ID: webID})},
+			lost:   true, outcome: Plugged,
 		},
 		"NIC without order is unplugged, that of another cluster is not": {
 			domain: planDomain([]device{foreign, ourNIC}, []device{ourNIC, foreign, byHand}),

@@ -20,14 +20,18 @@ func TestEvidence(t *testing.T) {
 		target Target
 		want   evidence
 	}{
-		"uuid":                       {Target{ID: webID}, byUUID},
-		"uuid in capitals":           {Target{ID: strings.ToUpper(webID)}, byUUID},
-		"name as id":                 {Target{ID: "web1"}, byNameOrMAC},
-		"declared name":              {Target{ID: "g7", Name: "web1"}, byNameOrMAC},
-		"MAC":                        {Target{ID: "g7", MACs: []tap.MAC{tapMAC, webMAC}}, byNameOrMAC},
-		"name and MAC":               {Target{ID: "g7", Name: "web1", MACs: []tap.MAC{webMAC}}, byNameAndMAC},
-		"name, but another MAC":      {Target{ID: "g7", Name: "web1", MACs: []tap.MAC{tapMAC}}, noEvidence},
-		"other":                      {Target{ID: dbID, Name: "db1", MACs: []tap.MAC{tapMAC}}, noEvidence},
+		"uuid":             {Target{ID: webID}, byUUID},
+		"uuid in capitals": {Target{ID: strings.ToUpper(webID)}, byUUID},
+		"name as id":       {Target{ID: "web1"}, byNameOrMAC},
+		"declared name":    {Target{ID: "g7", Name: "web1"}, byNameOrMAC},
+		"MAC": {Target{ID: "g7", MACs: []tap.MAC{tapMAC, webMAC}},
+			byNameOrMAC},
+		"name and MAC": {Target{ID: "g7", Name: "web1", MACs: []tap.MAC{webMAC}},
+			byNameAndMAC},
+		"name, but another MAC": {Target{ID: "g7", Name: "web1", MACs: []tap.MAC{tapMAC}},
+			noEvidence},
+		"other": {Target{ID: dbID, Name: "db1", MACs: []tap.MAC{tapMAC}},
+			noEvidence},
 		"zero MAC":                   {Target{ID: dbID, MACs: []tap.MAC{{}}}, noEvidence},
 		"no name does not match one": {Target{ID: dbID, Name: ""}, noEvidence},
 	} {
@@ -50,15 +54,24 @@ func TestRegistry(t *testing.T) {
 		h1, h2 []Guest
 		want   [2]matchKind // of the first guest of each host
 	}{
-		"one guest":                       {Target{ID: "web1"}, []Guest{web}, nil, [2]matchKind{isTarget}},
-		"one name on two hosts":           {Target{ID: "web1"}, []Guest{web}, []Guest{sameName}, [2]matchKind{isAmbiguous, isAmbiguous}},
-		"a UUID beats a name":             {Target{ID: webID, Name: "web1"}, []Guest{web}, []Guest{sameName}, [2]matchKind{isTarget, noMatch}},
-		"name and MAC beat a name":        {Target{ID: "g1", Name: "web1", MACs: []tap.MAC{webMAC}}, []Guest{web}, []Guest{sameName}, [2]matchKind{isTarget, noMatch}},
-		"a UUID that another host claims": {Target{ID: webID}, []Guest{web}, []Guest{sameID}, [2]matchKind{isAmbiguous, isAmbiguous}},
-		"a definition left behind":        {Target{ID: webID}, []Guest{off}, []Guest{web}, [2]matchKind{isStandby, isTarget}},
-		"a migration":                     {Target{ID: webID}, []Guest{web}, []Guest{paused}, [2]matchKind{isTarget, isStandby}},
-		"one definition on two hosts":     {Target{ID: webID}, []Guest{off}, []Guest{off}, [2]matchKind{isAmbiguous, isAmbiguous}},
-		"names are not compared by state": {Target{ID: "web1"}, []Guest{off}, []Guest{sameName}, [2]matchKind{isAmbiguous, isAmbiguous}},
+		"one guest": {Target{ID: "web1"}, []Guest{web}, nil,
+			[2]matchKind{isTarget}},
+		"one name on two hosts": {Target{ID: "web1"}, []Guest{web}, []Guest{sameName},
+			[2]matchKind{isAmbiguous, isAmbiguous}},
+		"a UUID beats a name": {Target{ID: webID, Name: "web1"}, []Guest{web},
+			[]Guest{sameName}, [2]matchKind{isTarget, noMatch}},
+		"name and MAC beat a name": {Target{ID: "g1", Name: "web1", MACs: []tap.MAC{webMAC}},
+			[]Guest{web}, []Guest{sameName}, [2]matchKind{isTarget, noMatch}},
+		"a UUID that another host claims": {Target{ID: webID}, []Guest{web}, []Guest{sameID},
+			[2]matchKind{isAmbiguous, isAmbiguous}},
+		"a definition left behind": {Target{ID: webID}, []Guest{off}, []Guest{web},
+			[2]matchKind{isStandby, isTarget}},
+		"a migration": {Target{ID: webID}, []Guest{web}, []Guest{paused},
+			[2]matchKind{isTarget, isStandby}},
+		"one definition on two hosts": {Target{ID: webID}, []Guest{off}, []Guest{off},
+			[2]matchKind{isAmbiguous, isAmbiguous}},
+		"names are not compared by state": {Target{ID: "web1"}, []Guest{off}, []Guest{sameName},
+			[2]matchKind{isAmbiguous, isAmbiguous}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRegistry()

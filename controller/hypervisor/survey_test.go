@@ -89,7 +89,8 @@ func TestReadSurveyRefusesWhatIsNotXML(t *testing.T) {
 }
 
 func TestFindIDs(t *testing.T) {
-	out := webID + "\n" + dbID + "\n" + webID + "\n\nnot-a-uuid\n" + webID + ";destroy\n{" + webID + "}\n"
+	out := webID + "\n" + dbID + "\n" + webID + "\n\nnot-a-uuid\n" + webID + ";destroy\n{" + webID +
+		"}\n"
 	assert.Equal(
 		t,
 		[]uuid.UUID{uuid.MustParse(dbID), uuid.MustParse(webID)},
@@ -102,21 +103,30 @@ func TestFindIDs(t *testing.T) {
 // an id or a word of a command.
 func TestHostileDescriptions(t *testing.T) {
 	describe := func(name, id, nics string) string {
-		return "<domain id='1'><name>" + name + "</name><uuid>" + id + "</uuid><devices>" + nics + "</devices></domain>"
+		return "<domain id='1'><name>" + name + "</name><uuid>" + id + "</uuid><devices>" + nics +
+			"</devices></domain>"
 	}
 	nic := func(dev, alias string) string {
-		return "<interface type='bridge'><mac address='52:54:00:aa:00:01'/><target dev='" + dev + "'/><alias name='" + alias + "'/></interface>"
+		return "<interface type='bridge'><mac address='52:54:00:aa:00:01'/><target dev='" + dev +
+			"'/><alias name='" + alias + "'/></interface>"
 	}
 	for name, tc := range map[string]struct{ xml, want string }{
-		"another domain":    {describe("web1", dbID, ""), "libvirt describes another domain, " + dbID},
-		"commands as id":    {describe("web1", webID+"; destroy "+dbID, ""), "libvirt describes another domain"},
-		"no id":             {describe("web1", "", ""), "libvirt describes another domain"},
-		"escapes in a name": {describe("web1\n2026 INFO all is well", webID, ""), "its name is not plain text"},
-		"long name":         {describe(strings.Repeat("x", 256), webID, ""), "its name is not plain text"},
-		"escapes in a NIC":  {describe("web1", webID, nic("vnet\t0", "net0")), "a NIC has a text that is not plain"},
-		"words in an alias": {describe("web1", webID, nic("vnet0", "ua-tapline-c1-s1 --config")), "which libvirt would not accept"},
-		"many NICs":         {describe("web1", webID, strings.Repeat(nic("vnet0", "net0"), 300)), "it has 300 NICs"},
-		"deep nesting":      {strings.Repeat("<domain>", 20_000), "its description cannot be read"},
+		"another domain": {describe("web1", dbID, ""),
+			"libvirt describes another domain, " + dbID},
+		"commands as id": {describe("web1", webID+"; destroy "+dbID, ""),
+			"libvirt describes another domain"},
+		"no id": {describe("web1", "", ""), "libvirt describes another domain"},
+		"escapes in a name": {describe("web1\n2026 INFO all is well", webID, ""),
+			"its name is not plain text"},
+		"long name": {describe(strings.Repeat("x", 256), webID, ""),
+			"its name is not plain text"},
+		"escapes in a NIC": {describe("web1", webID, nic("vnet\t0", "net0")),
+			"a NIC has a text that is not plain"},
+		"words in an alias": {describe("web1", webID, nic("vnet0", "ua-tapline-c1-s1 --config")),
+			"which libvirt would not accept"},
+		"many NICs": {describe("web1", webID, strings.Repeat(nic("vnet0", "net0"), 300)),
+			"it has 300 NICs"},
+		"deep nesting": {strings.Repeat("<domain>", 20_000), "its description cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readSurvey(
@@ -141,7 +151,8 @@ func TestScriptHoldsNothingOfTheHost(t *testing.T) {
 	for _, command := range strings.Split(text, "; ") {
 		assert.Regexp(
 			t,
-			`^(echo MARK( (state|live|config) [0-9a-f-]{36})?|(domstate|dumpxml) [0-9a-f-]{36} (--inactive)?)$`,
+			`^(echo MARK( (state|live|config) [0-9a-f-]{36})?|(domstate|dumpxml) [0-9a-f-]{36} `+
+				`(--inactive)?)$`,
 			command,
 		)
 	}

@@ -17,7 +17,8 @@ func TestErrorText(t *testing.T) {
 		"nothing":  {"\n", "exit status 1"},
 		"one line": {"error: failed to get domain 'x'\n", "failed to get domain 'x'"},
 		"the first line repeats the command": {
-			"error: Failed to attach device from /dev/stdin\nerror: internal error: No more available PCI slots\n\n",
+			"error: Failed to attach device from /dev/stdin\n" +
+				"error: internal error: No more available PCI slots\n\n",
 			"internal error: No more available PCI slots",
 		},
 		"several lines": {"error: a\nerror: b\nc\n", "b; c"},

@@ -218,7 +218,8 @@ var noOrders = Order{Service: tap.Service{ID: "none"}}
 const ours = "ua-tapline-c1-s1"
 
 func TestPlug(t *testing.T) {
-	for _, target := range []Target{{ID: webID}, {ID: "web1"}, {ID: "x", Name: "web1"}, {ID: "x", MACs: []tap.MAC{webMAC}}} {
+	for _, target := range []Target{{ID: webID}, {ID: "web1"}, {ID: "x", Name: "web1"},
+		{ID: "x", MACs: []tap.MAC{webMAC}}} {
 		t.Run(fmt.Sprint(target), func(t *testing.T) {
 			s := newScene(
 				t,
@@ -239,7 +240,9 @@ func TestPlug(t *testing.T) {
 			assert.Equal(t, want, now[webID].Live[1])
 			assert.Equal(t, want, now[webID].Config[1])
 			assert.Empty(t, now[dbID].Live)
-			g := s.until("two guests", func(r Report) bool { return len(r.Guests) == 2 && len(r.Guests[1].NICs) == 2 }).Guests[1]
+			g := s.until("two guests", func(r Report) bool {
+				return len(r.Guests) == 2 && len(r.Guests[1].NICs) == 2
+			}).Guests[1]
 			assert.True(t, g.NICs[1].Ours)
 			assert.Equal(t, "running", g.State)
 		})
@@ -331,7 +334,11 @@ func TestUnplug(t *testing.T) {
 		s.begin()
 		require.Eventually(
 			t,
-			func() bool { now := s.State().Domains[webID]; return len(now.Live) == 2 && len(now.Config) == 2 },
+			func() bool {
+				now := s.State().Domains[webID]
+				return len(now.Live) == 2 &&
+					len(now.Config) == 2
+			},
 			patience,
 			time.Millisecond,
 		)
@@ -526,7 +533,10 @@ func TestVirshIsMissing(t *testing.T) {
 	s.beginWith(Config{Virsh: "virsh-that-nobody-has", Timing: quick})
 	s.until(
 		"it says so",
-		func(r Report) bool { return strings.Contains(r.Problem, "virsh-that-nobody-has cannot be executed") },
+		func(r Report) bool {
+			return strings.Contains(r.Problem,
+				"virsh-that-nobody-has cannot be executed")
+		},
 	)
 }
 
@@ -564,7 +574,8 @@ func TestHostWithout(t *testing.T) {
 		{host: Host{Name: "h1"}, want: "qemu+ssh://h1/system"},
 		{host: Host{Name: "h2"}},
 		{host: Host{Name: "h3"}, bad: true},
-		{host: Host{Name: "h3", Addr: netip.MustParseAddr("2001:db8::3")}, want: "qemu+tls://[2001:db8::3]/system"},
+		{host: Host{Name: "h3", Addr: netip.MustParseAddr("2001:db8::3")},
+			want: "qemu+tls://[2001:db8::3]/system"},
 	} {
 		got, err := l.uri(tc.host)
 		assert.Equal(t, tc.want, got)

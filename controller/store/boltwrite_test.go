@@ -129,7 +129,9 @@ func TestNothingIsWrittenAfterAFailedWrite(t *testing.T) {
 	require.EqualError(
 		t,
 		err,
-		"commit: write "+s.path+": input/output error: the disk cannot be trusted, nothing more is written until the store is opened again",
+		"commit: write "+s.path+
+			": input/output error: the disk cannot be trusted, nothing more is written until the "+
+			"store is opened again",
 	)
 	state, err := s.Load(t.Context())
 	require.NoError(t, err)

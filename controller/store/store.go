@@ -23,7 +23,8 @@ const (
 )
 
 // kinds is sorted like the records of a [State].
-var kinds = [...]Kind{KindGuest, KindHold, KindHost, KindLearned, KindPlace, KindFlow, KindService, KindToken}
+var kinds = [...]Kind{KindGuest, KindHold, KindHost, KindLearned, KindPlace, KindFlow, KindService,
+	KindToken}
 
 // Errors that callers distinguish.
 var (

@@ -221,7 +221,8 @@ func BenchmarkCommitSerial(b *testing.B) {
 	s := opened(b)
 	flow := op(
 		"f1",
-		`{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH","enabled":true}`,
+		`{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH",`+
+			`"enabled":true}`,
 	)
 	for b.Loop() {
 		if _, err := s.Commit(b.Context(), flow); err != nil {
@@ -234,7 +235,8 @@ func BenchmarkCommitParallel64(b *testing.B) {
 	s := opened(b)
 	flow := op(
 		"f1",
-		`{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH","enabled":true}`,
+		`{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1","direction":"BOTH",`+
+			`"enabled":true}`,
 	)
 	work := make(chan struct{})
 	done := make(chan error, 64)

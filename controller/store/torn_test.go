@@ -49,7 +49,8 @@ func TestTornWrites(t *testing.T) {
 		var data, meta []int
 		for page := 0; page*size < len(after); page++ {
 			switch {
-			case page*size < len(before) && bytes.Equal(pageOf(before, page, size), pageOf(after, page, size)):
+			case page*size < len(before) && bytes.Equal(pageOf(before, page, size),
+				pageOf(after, page, size)):
 			case page < metaPages:
 				meta = append(meta, page)
 			default:

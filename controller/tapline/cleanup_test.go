@@ -11,7 +11,8 @@ import (
 
 func TestCleanup(t *testing.T) {
 	s := ovs.StartServer(t)
-	s.Vsctl("--no-wait", "add-br", "br0", "--", "add-port", "br0", "vnet0", "--", "add-port", "br0", "theirs")
+	s.Vsctl("--no-wait", "add-br", "br0", "--", "add-port", "br0", "vnet0", "--", "add-port", "br0",
+		"theirs")
 	s.Vsctl("--no-wait", "--", "add-port",
 		"br0",
 		"tlm-1",
@@ -37,8 +38,10 @@ func TestCleanup(t *testing.T) {
 		"br0",
 		"mirrors=@m,@f",
 	)
-	s.Vsctl("--no-wait", "add-br", "brtap", "--", "set", "bridge", "brtap", "external_ids:tapline=c1")
-	s.Vsctl("--no-wait", "add-port", "br0", "tlm-2", "--", "set", "port", "tlm-2", "external_ids:tapline=c2")
+	s.Vsctl("--no-wait", "add-br", "brtap", "--", "set", "bridge", "brtap",
+		"external_ids:tapline=c1")
+	s.Vsctl("--no-wait", "add-port", "br0", "tlm-2", "--", "set", "port", "tlm-2",
+		"external_ids:tapline=c2")
 	run := func(args ...string) string {
 		t.Helper()
 		var out bytes.Buffer

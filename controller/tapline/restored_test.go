@@ -86,7 +86,8 @@ func TestRestoredStore(t *testing.T) {
 	require.Equal(t, []string{"tap flow n-f3"}, found.lost)
 	require.Equal(t, 1, found.reverted)
 	require.Equal(t, "the store is older than the audit log, as after a restore: "+
-		"deleted, and there again: tap flow n-f1, token n-tk1; created, and not there: tap flow n-f3; "+
+		"deleted, and there again: tap flow n-f1, token n-tk1; created, and not there: tap flow "+
+		"n-f3; "+
 		"1 changed, and as before", found.String())
 	require.Equal(t, api.PartDegraded, found.parts()[0].Status)
 	require.Empty(t, restored{}.parts())

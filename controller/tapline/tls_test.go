@@ -107,7 +107,8 @@ func TestTLS(t *testing.T) {
 	cert, key := a.pair(dir, "controller")
 	var log bytes.Buffer
 	files := config.TLS{Cert: cert, Key: key, CA: ca}
-	certs, err := loadCertificates("api", files, slog.New(slog.NewTextHandler(&log, nil)), "h2", "http/1.1")
+	certs, err := loadCertificates("api", files, slog.New(slog.NewTextHandler(&log, nil)), "h2",
+		"http/1.1")
 	require.NoError(t, err)
 	keys, err := access.New(
 		t.Context(),

@@ -49,7 +49,8 @@ func ExampleApply() {
 	want := []flowtable.Flow{{Instructions: []action.Instruction{
 		action.ApplyActions{action.Output{Port: openflow.PortNormal}},
 	}}}
-	if err := flowtable.Apply(ctx, conn, flowtable.Diff(want, have, flowtable.Options{})); err != nil {
+	if err := flowtable.Apply(ctx, conn, flowtable.Diff(want, have,
+		flowtable.Options{})); err != nil {
 		log.Fatal(err)
 	}
 }

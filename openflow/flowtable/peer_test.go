@@ -122,14 +122,18 @@ func TestOutcomeUnknown(t *testing.T) {
 			func(err error) bool { return errors.As(err, &ended) }},
 		"cut at single": {bundles(func() openflow.Message { return hangUp }), 1, true,
 			func(err error) bool { return errors.As(err, &ended) }},
-		"nonsense for commit": {bundles(func() openflow.Message { return &openflow.BarrierReply{} }), 2, true, func(error) bool { return true }},
+		"nonsense for commit": {bundles(func() openflow.Message {
+			return &openflow.BarrierReply{}
+		}), 2, true, func(error) bool { return true }},
 		"cut before commit": {func(openflow.Message) openflow.Message { return hangUp }, 2, false,
 			func(err error) bool { return errors.As(err, &ended) }},
 		"silent before commit": {func(openflow.Message) openflow.Message { return nil }, 2, false,
 			func(err error) bool {
 				return errors.Is(err, context.DeadlineExceeded)
 			}},
-		"refused": {bundles(func() openflow.Message { return &openflow.Error{ErrType: openflow.ErrorExperimenter} }), 2, false, func(err error) bool {
+		"refused": {bundles(func() openflow.Message {
+			return &openflow.Error{ErrType: openflow.ErrorExperimenter}
+		}), 2, false, func(err error) bool {
 			var refused *ofconn.RequestError
 			return errors.As(err, &refused)
 		}},

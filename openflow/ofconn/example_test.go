@@ -17,7 +17,8 @@ func ExampleDial() {
 		log.Fatal(err)
 	}
 	defer conn.Close()
-	flows, err := ofconn.List[openflow.FlowStatsReply](ctx, conn, openflow.FlowStatsRequest{Table: openflow.TableAll})
+	flows, err := ofconn.List[openflow.FlowStatsReply](ctx, conn,
+		openflow.FlowStatsRequest{Table: openflow.TableAll})
 	if err != nil {
 		log.Fatal(err)
 	}

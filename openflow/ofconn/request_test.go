@@ -197,7 +197,9 @@ func TestMultipart(t *testing.T) {
 }
 
 func TestTwoPhase(t *testing.T) {
-	control := func(t openflow.BundleType) openflow.Message { return &openflow.BundleControl{Ctrl: t} }
+	control := func(t openflow.BundleType) openflow.Message {
+		return &openflow.BundleControl{Ctrl: t}
+	}
 	prepare := []openflow.Message{control(openflow.BundleOpen), &openflow.FlowMod{},
 		control(openflow.BundleClose)}
 	refusal := &openflow.Error{}

@@ -189,7 +189,8 @@ func TestEchoFlood(t *testing.T) {
 func TestEcho(t *testing.T) {
 	_, p := dialPeer(t, client.Options{})
 	go func() {
-		_ = p.say(`{"id":["any",1],"method":"echo","params":["a",{"b":null}]}{"id":0,"method":"echo","params":null}`)
+		_ = p.say(`{"id":["any",1],"method":"echo","params":["a",{"b":null}]}{"id":0,` +
+			`"method":"echo","params":null}`)
 	}()
 	r := p.receive()
 	require.Equal(t, `["any",1]`, string(r.ID), "id")
@@ -202,7 +203,9 @@ func TestEcho(t *testing.T) {
 // a notification ignored.
 func TestUnknownRequestAndNotification(t *testing.T) {
 	conn, p := dialPeer(t, client.Options{})
-	go func() { _ = p.say(`{"id":null,"method":"later","params":[]}{"id":3,"method":"later","params":[]}`) }()
+	go func() {
+		_ = p.say(`{"id":null,"method":"later","params":[]}{"id":3,"method":"later","params":[]}`)
+	}()
 	r := p.receive()
 	require.Equal(t, `3`, string(r.ID), "id")
 	require.NoError(t, conn.Err())

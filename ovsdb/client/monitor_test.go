@@ -140,7 +140,8 @@ func TestOrder(t *testing.T) {
 		go func() {
 			r := p.receive()
 			for i := range 3 {
-				_ = p.say(`{"method":"update3","id":null,"params":[%s,"%s",{"T":{"%s":{"modify":{"a":"%d"}}}}]}`, id, rowID, rowID, i)
+				_ = p.say(`{"method":"update3","id":null,"params":[%s,"%s",`+
+					`{"T":{"%s":{"modify":{"a":"%d"}}}}]}`, id, rowID, rowID, i)
 			}
 			_ = p.reply(r, `[{}]`)
 		}()
@@ -168,7 +169,8 @@ func TestSlowConsumer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn, m, p, id := monitorPeer(t, opts)
 			go func() {
-				for p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID) == nil {
+				for p.say(`{"method":"update2","id":null,"params":[%s,`+
+					`{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID) == nil {
 				}
 			}()
 
@@ -191,7 +193,9 @@ func TestSlowConsumer(t *testing.T) {
 		conn, m, p, id := monitorPeer(t, client.Options{QueueUpdates: 5, QueueBytes: 600})
 		next(t, m)
 		for range 1000 {
-			require.NoError(t, p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID))
+			require.NoError(t,
+				p.say(`{"method":"update2","id":null,"params":[%s,`+
+					`{"T":{"%s":{"modify":{"a":"x"}}}}]}`, id, rowID))
 			next(t, m)
 		}
 
@@ -230,7 +234,8 @@ func TestCancel(t *testing.T) {
 		go func() {
 			r := p.receive()
 			for range 10 {
-				_ = p.say(`{"method":"update2","id":null,"params":[%s,{"T":{"%s":{"delete":null}}}]}`, id, rowID)
+				_ = p.say(`{"method":"update2","id":null,"params":[%s,`+
+					`{"T":{"%s":{"delete":null}}}]}`, id, rowID)
 			}
 			_ = p.reply(r, `{}`)
 		}()
@@ -254,11 +259,15 @@ func TestDatabaseGone(t *testing.T) {
 		opts   client.Options
 		gone   bool
 	}{
-		"removed":                        {`{"old":{"name":"D"}}`, client.Options{}, true},
-		"storage lost":                   {`{"old":{},"new":{"name":"D","connected":false,"leader":true}}`, client.Options{}, true},
-		"leadership lost, wanted":        {`{"old":{},"new":{"name":"D","connected":true,"leader":false}}`, client.Options{LeaderOnly: true}, true},
-		"leadership lost, not wanted":    {`{"old":{},"new":{"name":"D","connected":true,"leader":false}}`, client.Options{}, false},
-		"removed, and not of the server": {`{"old":{"name":"D"},"new":{"name":"E","connected":true,"leader":true}}`, client.Options{}, true},
+		"removed": {`{"old":{"name":"D"}}`, client.Options{}, true},
+		"storage lost": {`{"old":{},"new":{"name":"D","connected":false,` +
+			`"leader":true}}`, client.Options{}, true},
+		"leadership lost, wanted": {`{"old":{},"new":{"name":"D","connected":true,` +
+			`"leader":false}}`, client.Options{LeaderOnly: true}, true},
+		"leadership lost, not wanted": {`{"old":{},"new":{"name":"D","connected":true,` +
+			`"leader":false}}`, client.Options{}, false},
+		"removed, and not of the server": {`{"old":{"name":"D"},"new":{"name":"E",` +
+			`"connected":true,"leader":true}}`, client.Options{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, p := dialPeer(t, tc.opts)

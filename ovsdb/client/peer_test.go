@@ -72,7 +72,9 @@ func (p *peer) refuse(r *request, reason string) error {
 }
 
 // schemaText is the database that peers serve.
-const schemaText = `{"name":"D","version":"1.0.0","tables":{"T":{"columns":{"a":{"type":"string"},"s":{"type":{"key":"integer","min":0,"max":"unlimited"}}}}}}`
+const schemaText = `{"name":"D","version":"1.0.0",` +
+	`"tables":{"T":{"columns":{"a":{"type":"string"},"s":{"type":{"key":"integer","min":0,` +
+	`"max":"unlimited"}}}}}}`
 
 // rowID is a row of T.
 const rowID = "11111111-1111-4111-8111-111111111111"

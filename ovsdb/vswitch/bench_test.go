@@ -29,14 +29,19 @@ func initial(n int) []byte {
 	for i := range n {
 		port, iface := id(), id()
 		ids = append(ids, fmt.Sprintf(`["uuid","%v"]`, port))
-		ports = append(ports, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","interfaces":["uuid","%v"],"tag":%d,"status":["map",[["a","b"]]]}}`, port, i, iface, i%4096))
+		ports = append(ports,
+			fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","interfaces":["uuid","%v"],"tag":%d,`+
+				`"status":["map",[["a","b"]]]}}`, port, i, iface, i%4096))
 		interfaces = append(interfaces, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","ofport":%d,"mac_in_use":"02:00:00:00:00:01","mtu":1500,"ifindex":%d,
 			"admin_state":"up","link_state":"up","link_speed":10000000,"duplex":"full","status":["map",[["driver_name","tun"],["driver_version","1.6"],["firmware_version",""]]],
 			"external_ids":["map",[["attached-mac","02:00:00:00:00:01"],["iface-id","6d2ac2cc-9d50-4b0b-a3c1-%012d"],["iface-status","active"],["vm-uuid","%v"]]]}}`, iface, i, i, i, i, port))
 	}
 
 	br := id()
-	return fmt.Appendf(nil, `{"Open_vSwitch":{"%v":{"initial":{"bridges":["uuid","%v"]}}},"Bridge":{"%v":{"initial":{"name":"br0","ports":["set",[%s]]}}},"Port":{%s},"Interface":{%s}}`,
+	return fmt.Appendf(nil,
+		`{"Open_vSwitch":{"%v":{"initial":{"bridges":["uuid","%v"]}}},`+
+			`"Bridge":{"%v":{"initial":{"name":"br0","ports":["set",[%s]]}}},"Port":{%s},`+
+			`"Interface":{%s}}`,
 		id(), br, br, strings.Join(ids, ","), strings.Join(ports, ","), strings.Join(interfaces,
 			","))
 }

@@ -195,7 +195,9 @@ func TestSnapshotApply(t *testing.T) {
 			},
 		},
 		{
-			"optional, set and map", `{"Port":{"` + id(11).String() + `":{"modify":{"tag":8,"trunks":["set",[2,9]],"external_ids":["map",[["owner","test"],["k","v"]]]}}}}`,
+			"optional, set and map", `{"Port":{"` + id(11).String() +
+				`":{"modify":{"tag":8,"trunks":["set",[2,9]],"external_ids":["map",[["owner",` +
+				`"test"],["k","v"]]]}}}}`,
 			[]string{"Port modified 0000000b"},
 			func(s *vswitch.Snapshot) bool {
 				p, _ := s.Port(id(11))
@@ -290,7 +292,9 @@ func TestApplyRefuses(t *testing.T) {
 func TestPlainMonitor(t *testing.T) {
 	db, before := twoBridges(t)
 	want, _ := apply(t, db, before, `{"Port":{"`+id(12).String()+`":{"modify":{"tag":9}}}}`)
-	updates, err := ovsdb.ParseTableUpdates([]byte(`{"Port":{"`+id(12).String()+`":{"old":{"tag":["set",[]]},"new":{"name":"a","interfaces":`+set(32)+`,"tag":9,"trunks":["set",[]]}}}}`), db)
+	updates, err := ovsdb.ParseTableUpdates([]byte(`{"Port":{"`+id(12).String()+
+		`":{"old":{"tag":["set",[]]},"new":{"name":"a","interfaces":`+set(32)+
+		`,"tag":9,"trunks":["set",[]]}}}}`), db)
 	require.NoError(t, err)
 	got, _, err := before.Apply(updates)
 	require.NoError(t, err)
@@ -329,10 +333,13 @@ func TestCounted(t *testing.T) {
 		update  string
 		counted bool
 	}{
-		"nothing":               {`{}`, true},
-		"the numbers grow":      {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",12]]]}}}}`, true},
-		"the numbers go":        {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",9]]]}}}}`, false},
-		"a mirror is altered":   {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",12]]],"snaplen":65}}}}`, false},
+		"nothing": {`{}`, true},
+		"the numbers grow": {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",` +
+			`12]]]}}}}`, true},
+		"the numbers go": {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",` +
+			`9]]]}}}}`, false},
+		"a mirror is altered": {`{"Mirror":{"51":{"modify":{"statistics":["map",[["tx_packets",` +
+			`12]]],"snaplen":65}}}}`, false},
 		"a mirror is deleted":   {`{"Mirror":{"51":{"delete":null}}}`, false},
 		"a port's tag changes":  {`{"Port":{"11":{"modify":{"tag":8}}}}`, false},
 		"a port's number comes": {`{"Interface":{"31":{"modify":{"ofport":7}}}}`, false},
@@ -340,8 +347,9 @@ func TestCounted(t *testing.T) {
 			"Manager":{"71":{"modify":{"status":["map",[["sec_since_connect","10"]]]}}}}`, true},
 		"a connection is lost": {`{"Controller":{"61":{"modify":{"is_connected":false}}}}`,
 			false},
-		"a role changes":         {`{"Controller":{"61":{"modify":{"role":"slave"}}}}`, false},
-		"an error comes":         {`{"Controller":{"61":{"modify":{"status":["map",[["last_error","no"]]]}}}}`, false},
+		"a role changes": {`{"Controller":{"61":{"modify":{"role":"slave"}}}}`, false},
+		"an error comes": {`{"Controller":{"61":{"modify":{"status":["map",` +
+			`[["last_error","no"]]]}}}}`, false},
 		"one listens elsewhere":  {`{"Manager":{"71":{"modify":{"target":"ptcp:6641"}}}}`, false},
 		"the switch has applied": {`{"Open_vSwitch":{"100":{"modify":{"cur_cfg":3}}}}`, false},
 	} {

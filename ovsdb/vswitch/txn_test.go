@@ -55,7 +55,9 @@ func TestTxnOps(t *testing.T) {
 				Ports: []vswitch.UUID{id(11)}})
 		}, []string{
 			guardSystem,
-			`{"op":"insert","table":"Bridge","row":{"datapath_type":"netdev","external_ids":["map",[["k","v"],["owner","test"]]],"name":"new","ports":["set",[["named-uuid","row2"]]]},"uuid-name":"row1"}`,
+			`{"op":"insert","table":"Bridge","row":{"datapath_type":"netdev",` +
+				`"external_ids":["map",[["k","v"],["owner","test"]]],"name":"new","ports":["set",` +
+				`[["named-uuid","row2"]]]},"uuid-name":"row1"}`,
 			`{"op":"insert","table":"Port","row":{` + mark +
 				`,"interfaces":["set",[["named-uuid","row3"]]],"name":"new"},"uuid-name":"row2"}`,
 			`{"op":"insert","table":"Interface","row":{` + mark +
@@ -74,9 +76,16 @@ func TestTxnOps(t *testing.T) {
 			txn.Comment("why")
 		}, []string{
 			guard("Bridge", 1, "", "br1"), guard("Port", 12, "", "a"), guardSystem,
-			`{"op":"insert","table":"Port","row":{` + mark + `,"interfaces":["set",[["named-uuid","row2"]]],"name":"out","trunks":["set",[4095]]},"uuid-name":"row1"}`,
-			`{"op":"insert","table":"Interface","row":{` + mark + `,"name":"out","ofport_request":["set",[9]],"options":["map",[["peer","in"]]],"type":"patch"},"uuid-name":"row2"}`,
-			`{"op":"insert","table":"Mirror","row":{` + mark + `,"name":"m2","output_port":["set",[["named-uuid","row1"]]],"select_dst_port":["set",[` + u(12) + `,["named-uuid","row1"]]]},"uuid-name":"row3"}`,
+			`{"op":"insert","table":"Port","row":{` + mark +
+				`,"interfaces":["set",[["named-uuid","row2"]]],"name":"out","trunks":["set",` +
+				`[4095]]},"uuid-name":"row1"}`,
+			`{"op":"insert","table":"Interface","row":{` + mark +
+				`,"name":"out","ofport_request":["set",[9]],"options":["map",[["peer","in"]]],` +
+				`"type":"patch"},"uuid-name":"row2"}`,
+			`{"op":"insert","table":"Mirror","row":{` + mark +
+				`,"name":"m2","output_port":["set",[["named-uuid","row1"]]],` +
+				`"select_dst_port":["set",[` + u(12) +
+				`,["named-uuid","row1"]]]},"uuid-name":"row3"}`,
 			`{"op":"mutate","table":"Bridge",` + byID(1) +
 				`],"mutations":[["ports","insert",["set",[["named-uuid","row1"]]]]]}`,
 			`{"op":"mutate","table":"Bridge",` + byID(1) +
@@ -97,7 +106,9 @@ func TestTxnOps(t *testing.T) {
 			guard("Port", 11, owned, "b"),
 			`{"op":"update","table":"Port",` + byID(11) +
 				`],"row":{"tag":["set",[]],"vlan_mode":["set",["trunk"]]}}`,
-			`{"op":"mutate","table":"Port",` + byID(11) + `],"mutations":[["external_ids","delete",["set",["k"]]],["external_ids","insert",["map",[["k","v"]]]]]}`,
+			`{"op":"mutate","table":"Port",` + byID(11) +
+				`],"mutations":[["external_ids","delete",["set",["k"]]],["external_ids","insert",` +
+				`["map",[["k","v"]]]]]}`,
 		}},
 		{"the last update counts", func(txn *vswitch.Txn) {
 			m := mirror()
@@ -128,7 +139,9 @@ func TestTxnOps(t *testing.T) {
 			txn.UpdateSystem(s)
 		}, []string{
 			guardSystem,
-			`{"op":"mutate","table":"Open_vSwitch",` + byID(100) + `],"mutations":[["external_ids","delete",["set",["a","b"]]],["external_ids","insert",["map",[["b","2"]]]]]}`,
+			`{"op":"mutate","table":"Open_vSwitch",` + byID(100) +
+				`],"mutations":[["external_ids","delete",["set",["a","b"]]],["external_ids",` +
+				`"insert",["map",[["b","2"]]]]]}`,
 		}},
 		{"deletes", func(txn *vswitch.Txn) {
 			txn.DeletePort(id(11))
@@ -138,7 +151,8 @@ func TestTxnOps(t *testing.T) {
 			txn.DeletePort(id(99)) // is not there
 		}, []string{
 			guard("Port", 11, owned, "b"),
-			guard("Bridge", 1, `,["mirrors","includes",["set",[`+u(51)+`]]],["ports","includes",["set",[`+u(11)+`]]]`, "br1"),
+			guard("Bridge", 1, `,["mirrors","includes",["set",[`+u(51)+
+				`]]],["ports","includes",["set",[`+u(11)+`]]]`, "br1"),
 			guard("Mirror", 51, owned, "m"),
 			`{"op":"mutate","table":"Bridge",` + byID(1) +
 				`],"mutations":[["ports","delete",["set",[` + u(11) + `]]]]}`,

@@ -18,8 +18,10 @@ import (
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"f","tap_id":"ids","type":"vnic","guest_id":"vm1","vlan_id":7,"direction":"IN"}`,
-		`{"name":"h","ovsdb":"tcp:[::1]:6640","nics":[{"name":"e","mac":"52:54:00:00:00:01","speed":1}],"wires":{"a":"b"}}`,
-		`{"vlan_id":null,"enabled":true}`, `{"wires":{"a":null},"tunnel_ip":null}`, `{"a":1,"a":2}`, "[]", "\xff", `{"name":"\ud800"}`, `1e999`,
+		`{"name":"h","ovsdb":"tcp:[::1]:6640","nics":[{"name":"e","mac":"52:54:00:00:00:01",` +
+			`"speed":1}],"wires":{"a":"b"}}`,
+		`{"vlan_id":null,"enabled":true}`, `{"wires":{"a":null},"tunnel_ip":null}`, `{"a":1,"a":2}`,
+		"[]", "\xff", `{"name":"\ud800"}`, `1e999`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -20,13 +20,15 @@ func Explanation(x explain.Explanation) api.Explanation {
 	for _, c := range x.Checks {
 		out.Checks = append(out.Checks, api.Check{
 			What: c.What, HostID: c.HostID, Host: c.Host, Owner: c.Owner,
-			Status: Status(c.State), Reason: c.Reason, ReasonCode: string(c.Code), Since: Time(c.Since), Next: c.Next,
+			Status: Status(c.State), Reason: c.Reason, ReasonCode: string(c.Code),
+			Since: Time(c.Since), Next: c.Next,
 		})
 	}
 	for _, f := range x.Flows {
 		out.Flows = append(out.Flows, api.FlowLine{
-			ID: f.ID, Name: f.Name, Status: Status(f.State), Reason: f.Reason, ReasonCode: string(f.Code),
-			Counters: Counters(f.Counters),
+			ID: f.ID, Name: f.Name, Status: Status(f.State), Reason: f.Reason,
+			ReasonCode: string(f.Code),
+			Counters:   Counters(f.Counters),
 		})
 	}
 	for _, v := range x.Switches {
@@ -50,7 +52,8 @@ func hop(h explain.Hop) api.Hop {
 
 func hostSwitch(v explain.Switch) api.Switch {
 	out := api.Switch{
-		HostID: v.HostID, Host: v.Host, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
+		HostID: v.HostID, Host: v.Host, Status: Status(v.State), Reason: v.Reason,
+		ReasonCode: string(v.Code),
 		OVSVersion: v.OVSVersion, TunnelIP: v.TunnelIP,
 		OVSDB: connection(v.OVSDB), OpenFlow: connection(v.OpenFlow), FlowsError: v.FlowsError,
 		Rows: []api.Row{}, Flows: []api.SwitchFlow{},

@@ -30,7 +30,8 @@ func TestFlowsAsEncodingJSONWritesThem(t *testing.T) {
 // fill draws a value for every field, so that one that is added is not forgotten.
 func fill(rt *rapid.T, v reflect.Value) {
 	if at, is := v.Addr().Interface().(*time.Time); is {
-		*at = time.Unix(rapid.Int64Range(0, 1<<33).Draw(rt, "s"), rapid.SampledFrom([]int64{0, 1, 1000, 999_999_999}).Draw(rt, "ns")).
+		*at = time.Unix(rapid.Int64Range(0, 1<<33).Draw(rt, "s"),
+			rapid.SampledFrom([]int64{0, 1, 1000, 999_999_999}).Draw(rt, "ns")).
 			UTC()
 		return
 	}
@@ -46,7 +47,8 @@ func fill(rt *rapid.T, v reflect.Value) {
 		}
 	case reflect.String:
 		v.SetString(
-			rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a", `"\<>&`, "\x7f", "\u2028", "\xff", "é"})).
+			rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a", `"\<>&`, "\x7f",
+				"\u2028", "\xff", "é"})).
 				Draw(rt, "text"),
 		)
 	case reflect.Int:
@@ -55,7 +57,8 @@ func fill(rt *rapid.T, v reflect.Value) {
 		v.SetUint(rapid.Uint64().Draw(rt, "uint"))
 	case reflect.Float64:
 		v.SetFloat(
-			rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 0.1, 1e21, 1 << 53, -7})).
+			rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 0.1,
+				1e21, 1 << 53, -7})).
 				Draw(rt, "float"),
 		)
 	case reflect.Bool:

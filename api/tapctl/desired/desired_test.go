@@ -245,8 +245,9 @@ func TestWhatIsBeingDeleted(t *testing.T) {
 
 	flow := read("{kind: tap_flow, name: web, direction: IN}")
 	_, err := desired.Compare(current, flow, desired.Options{Set: "lab"})
-	require.ErrorContains(t, err, `tap flow "web" is being deleted: host h1 cannot be reached and may `+
-		`still copy: apply again once it is gone`)
+	require.ErrorContains(t, err,
+		`tap flow "web" is being deleted: host h1 cannot be reached and may `+
+			`still copy: apply again once it is gone`)
 	require.Equal(t, desired.Unchanged, desired.Deletions(current, flow)[0].Action)
 
 	again := read("{kind: host, name: h1, ovsdb: 'tcp:192.0.2.1:6640'}")

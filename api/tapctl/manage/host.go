@@ -144,7 +144,8 @@ func updateHost(app *cli.App) *cobra.Command {
 	var learn bool
 	run := func(cmd *cobra.Command, args []string) error {
 		err := cli.RequireAny(cmd,
-			"name", "ovsdb", "tunnel-ip", "learn-tunnel-ip", "system-id", "wire", "uplink", "nic", "facts")
+			"name", "ovsdb", "tunnel-ip", "learn-tunnel-ip", "system-id", "wire", "uplink", "nic",
+			"facts")
 		if err != nil {
 			return err
 		}

@@ -212,7 +212,8 @@ func TestAcceptPlace(t *testing.T) {
 	d.Furnish()
 	_, _, trace := d.Run("tap-service-update ids --accept-place h2 -vv")
 	require.Contains(t, trace, `>   {"accept_place":"h2"}`)
-	require.Contains(t, d.Fails(cli.ExitFailed, "tap-service-update ids --accept-place nowhere"), "next: ")
+	require.Contains(t, d.Fails(cli.ExitFailed, "tap-service-update ids --accept-place nowhere"),
+		"next: ")
 }
 
 func TestReasonCodes(t *testing.T) {

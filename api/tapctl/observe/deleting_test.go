@@ -46,13 +46,15 @@ func TestADeletionThatIsNotComplete(t *testing.T) {
 	code, stdout, stderr := d.Run("tap-flow-delete web")
 	require.Equal(t, cli.ExitPending, code)
 	require.Equal(t, "tap flow \"web\" deleted\n", stdout)
-	require.Equal(t, "tap flow \"web\" is being deleted: host h1 cannot be reached and may still copy\n", stderr)
+	require.Equal(t,
+		"tap flow \"web\" is being deleted: host h1 cannot be reached and may still copy\n", stderr)
 
 	code, _, stderr = d.Run("wait tap-flow/web --for deleted --timeout 10ms")
 	require.Equal(t, cli.ExitPending, code)
 	require.Contains(t, stderr, "deleting: host h1 cannot be reached and may still copy")
 	require.Contains(t, d.Fails(cli.ExitFailed, "wait tap-flow/web"),
-		"is being deleted: host h1 cannot be reached and may still copy\n  next: wait for it with --for deleted")
+		"is being deleted: host h1 cannot be reached and may still copy\n"+
+			"  next: wait for it with --for deleted")
 	require.Equal(t, "deleting\n", d.Must("tap-flow-show web --columns status --no-headers"))
 
 	gone.Store(true)

@@ -103,5 +103,6 @@ func flowEdge(f Flow) edge {
 
 // colours are those of statuses.
 var colours = map[api.Status]string{
-	api.Ready: "darkgreen", api.Error: "red", api.Pending: "orange", api.Disabled: "gray", kind.Deleting: "orange",
+	api.Ready: "darkgreen", api.Error: "red", api.Pending: "orange", api.Disabled: "gray",
+	kind.Deleting: "orange",
 }

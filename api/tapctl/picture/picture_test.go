@@ -30,12 +30,16 @@ func state() cloud.State {
 			"lost": {ID: "lost", Name: "lost"},
 		},
 		Wires: []api.Wire{
-			{Name: "net0", Hosts: []api.WireHost{{HostID: "1", Bridge: "br0", Uplinks: []string{"eth0"}}}},
-			{Name: "br0", Hosts: []api.WireHost{{HostID: "1", Bridge: "br0", Uplinks: []string{"eth0"}}}},
+			{Name: "net0", Hosts: []api.WireHost{{HostID: "1", Bridge: "br0",
+				Uplinks: []string{"eth0"}}}},
+			{Name: "br0", Hosts: []api.WireHost{{HostID: "1", Bridge: "br0",
+				Uplinks: []string{"eth0"}}}},
 		},
 		TapServices: []api.TapService{
-			{ID: "s1", Name: "near", Type: "host", TargetID: "1", HostID: "1", Status: api.Ready, FlowCount: 1},
-			{ID: "s2", Name: "far", Type: "guest", TargetID: "g", HostID: "2", Status: api.Ready, FlowCount: 2},
+			{ID: "s1", Name: "near", Type: "host", TargetID: "1", HostID: "1", Status: api.Ready,
+				FlowCount: 1},
+			{ID: "s2", Name: "far", Type: "guest", TargetID: "g", HostID: "2", Status: api.Ready,
+				FlowCount: 2},
 			{ID: "s3", Name: "nowhere", Type: "guest", TargetID: "gone", Status: api.Pending},
 		},
 		TapFlows: []api.TapFlow{
@@ -46,7 +50,8 @@ func state() cloud.State {
 			{ID: "f3", Name: "off", Type: "vswitch", HostID: "1", WireID: "net0", VLANID: 7,
 				TapID: "s2", Direction: "BOTH", Status: api.Disabled},
 			{ID: "f4", Name: "lost", Type: "vnic", GuestID: "lost", MACAddr: "02:00:00:00:00:03",
-				TapID: "gone", Direction: "BOTH", Enabled: true, Status: api.Error, Reason: "no NIC"},
+				TapID: "gone", Direction: "BOTH", Enabled: true, Status: api.Error,
+				Reason: "no NIC"},
 		},
 	}
 }
@@ -60,8 +65,10 @@ func TestTopologyPutsEverythingAtItsPlace(t *testing.T) {
 	for _, b := range h1.Bridges {
 		bridges = append(bridges, b.Name)
 	}
-	require.Equal(t, []string{"br0", "br1", "br9"}, bridges, "a bridge that the switch lacks is shown too")
-	require.Equal(t, []string{"net0"}, h1.Bridges[0].Wires, "the bridge's own name goes without saying")
+	require.Equal(t, []string{"br0", "br1", "br9"}, bridges,
+		"a bridge that the switch lacks is shown too")
+	require.Equal(t, []string{"net0"}, h1.Bridges[0].Wires,
+		"the bridge's own name goes without saying")
 	require.Equal(t, []string{"eth0"}, h1.Bridges[0].Uplinks)
 
 	local, off := h1.Bridges[0].Flows[0], h1.Bridges[0].Flows[1]
@@ -73,7 +80,8 @@ func TestTopologyPutsEverythingAtItsPlace(t *testing.T) {
 
 	remote := h1.Bridges[2].Flows[0]
 	require.True(t, remote.Tunnel)
-	require.Equal(t, []picture.Tunnel{{From: "h1", To: "h2", Flows: []string{"remote"}}}, topology.Tunnels,
+	require.Equal(t, []picture.Tunnel{{From: "h1", To: "h2", Flows: []string{"remote"}}},
+		topology.Tunnels,
 		"a disabled tap flow takes no tunnel")
 
 	require.Equal(t, "web", topology.Hosts[1].Services[0].Target)
@@ -159,8 +167,10 @@ func TestDrawingsShowTunnelsAndStatuses(t *testing.T) {
 
 	require.Contains(t, dot.String(),
 		`"source f2" -> "service far" [label="remote\nOUT ready", color=darkgreen, penwidth=2];`)
-	require.Contains(t, dot.String(), `"source f4" [label="lost 02:00:00:00:00:03", shape=ellipse, color=red];`)
-	require.Contains(t, dot.String(), `"bridge h1 br0" -> "source f1" [arrowhead=none, style=dotted];`)
+	require.Contains(t, dot.String(),
+		`"source f4" [label="lost 02:00:00:00:00:03", shape=ellipse, color=red];`)
+	require.Contains(t, dot.String(),
+		`"bridge h1 br0" -> "source f1" [arrowhead=none, style=dotted];`)
 
 	require.Regexp(t, `n\d+ ==>\|"remote OUT ready"\| n\d+`, mermaid.String())
 	require.Regexp(t, `n\d+ -->\|"local IN ready"\| n\d+`, mermaid.String())
@@ -172,8 +182,10 @@ func TestExplanation(t *testing.T) {
 	text := picture.Explanation(api.Explanation{
 		Kind: "tap_service", ID: "s1", Name: "ids", Status: api.Pending, Reason: "evil \x1b[2J",
 		Path: []api.Hop{
-			{What: "source", Text: "any", Status: api.Ready, Count: &api.Count{Packets: 5, Bytes: 500}},
-			{What: "mirror", Text: "tl-1", Status: api.Disabled, Count: &api.Count{Packets: 5, Bytes: 500}},
+			{What: "source", Text: "any", Status: api.Ready,
+				Count: &api.Count{Packets: 5, Bytes: 500}},
+			{What: "mirror", Text: "tl-1", Status: api.Disabled,
+				Count: &api.Count{Packets: 5, Bytes: 500}},
 		},
 		Checks: []api.Check{
 			{What: "it is enabled", Status: api.Ready, Since: &at},
@@ -231,12 +243,14 @@ HOST h1
 func TestPlan(t *testing.T) {
 	text := picture.Plan(api.Plan{
 		Hosts: []api.PlannedHost{{Name: "h1", Items: []api.PlannedItem{
-			{Action: "add", Kind: "port", Name: "tlm-1", Text: "type=patch", For: []string{"web", "db"}},
+			{Action: "add", Kind: "port", Name: "tlm-1", Text: "type=patch",
+				For: []string{"web", "db"}},
 			{Action: "change", Kind: "flow", Name: "x", Text: "table=0,new", Was: "table=0,old"},
 			{Action: "remove", Kind: "mirror", Name: "tl-1", Text: "on br0"},
 		}}},
 		Resources: []api.PlannedResource{
-			{Kind: "tap_flow", Name: "new", Action: "create", After: api.Standing{Status: api.Ready}},
+			{Kind: "tap_flow", Name: "new", Action: "create",
+				After: api.Standing{Status: api.Ready}},
 			{Kind: "tap_flow", Name: "old", Action: "delete",
 				Before: api.Standing{Status: api.Error, Reason: "why"}},
 			{Kind: "tap_service", Name: "ids", Before: api.Standing{Status: api.Disabled},

@@ -140,7 +140,8 @@ func (b *builder) addService(s api.TapService) {
 	b.services[s.ID] = s
 	service := Service{
 		ID: s.ID, Name: s.Name, Type: s.Type, Target: b.state.NameOf(s.TargetID), IfName: s.IfName,
-		MAC: s.MACAddr, Flows: s.FlowCount, Status: s.Status, Reason: s.Reason, ReasonCode: s.ReasonCode,
+		MAC: s.MACAddr, Flows: s.FlowCount, Status: s.Status, Reason: s.Reason,
+		ReasonCode: s.ReasonCode,
 	}
 
 	if i, ok := b.hostAt[s.HostID]; ok {
@@ -154,7 +155,8 @@ func (b *builder) addFlow(f api.TapFlow) {
 	service := b.services[f.TapID]
 	flow := Flow{
 		ID: f.ID, Name: f.Name, Type: f.Type, Direction: f.Direction,
-		Service: cmp.Or(service.Name, f.TapID), Status: f.Status, Reason: f.Reason, ReasonCode: f.ReasonCode,
+		Service: cmp.Or(service.Name, f.TapID), Status: f.Status, Reason: f.Reason,
+		ReasonCode: f.ReasonCode,
 	}
 
 	from, bridge := b.findSource(f, &flow)

@@ -16,8 +16,10 @@ func TestPath(t *testing.T) {
 		want string
 	}{
 		{map[string]string{"HOME": "/home/u"}, "/home/u/.config/tapline/config.yaml"},
-		{map[string]string{"HOME": "/home/u", "XDG_CONFIG_HOME": "/etc/u"}, "/etc/u/tapline/config.yaml"},
-		{map[string]string{"HOME": "/home/u", "XDG_CONFIG_HOME": "u"}, "/home/u/.config/tapline/config.yaml"},
+		{map[string]string{"HOME": "/home/u", "XDG_CONFIG_HOME": "/etc/u"},
+			"/etc/u/tapline/config.yaml"},
+		{map[string]string{"HOME": "/home/u", "XDG_CONFIG_HOME": "u"},
+			"/home/u/.config/tapline/config.yaml"},
 		{map[string]string{"HOME": "/home/u", "TAPLINE_CONFIG": "/c"}, "/c"},
 		{nil, ""},
 	} {
