@@ -14,8 +14,8 @@ import (
 // generator is the code generator that most Go users of OpenAPI run.
 const generator = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.5.0"
 
-// TestGeneratedClientCompiles generates a Go client from the document, and compiles it. It takes long
-// and needs modules that are not ours.
+// TestGeneratedClientCompiles generates a Go client from the document, and compiles it. It takes
+// long and needs modules that are not ours.
 func TestGeneratedClientCompiles(t *testing.T) {
 	if os.Getenv("CI") != "true" && os.Getenv("TAPLINE_GENERATE") == "" {
 		t.Skip("neither CI nor TAPLINE_GENERATE is set: it builds a code generator, which takes " +

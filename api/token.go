@@ -29,8 +29,8 @@ type TokenCreated struct {
 type TokenCreate struct {
 	Name string `json:"name"`
 	Role string `json:"role"`
-	// ExpiresAt is nil for the lifetime that the controller is configured with, and points to a zero
-	// time for never.
+	// ExpiresAt is nil for the lifetime that the controller is configured with, and points to a
+	// zero time for never.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 

@@ -222,7 +222,8 @@ func TestAppendErrors(t *testing.T) {
 		"request of nothing": &openflow.MultipartRequest{},
 		"reply of nothing":   &openflow.MultipartReply{},
 		"bundle of nothing":  &openflow.BundleAdd{},
-		"bundle of bundle":   &openflow.BundleAdd{Message: &openflow.BundleAdd{Message: &openflow.BarrierRequest{}}},
+		"bundle of bundle": &openflow.BundleAdd{
+			Message: &openflow.BundleAdd{Message: &openflow.BarrierRequest{}}},
 	}
 	for name, m := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -121,8 +121,10 @@ func messages() map[string]openflow.Message {
 			AuxID:        3,
 			Capabilities: openflow.CapFlowStats | openflow.CapQueueStats, Reserved: 4},
 		"get config request": &openflow.GetConfigRequest{},
-		"get config reply":   &openflow.GetConfigReply{SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragDrop, MissSendLen: 128}},
-		"set config":         &openflow.SetConfig{SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragReasm, MissSendLen: 0xffff}},
+		"get config reply": &openflow.GetConfigReply{
+			SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragDrop, MissSendLen: 128}},
+		"set config": &openflow.SetConfig{
+			SwitchConfig: openflow.SwitchConfig{Flags: openflow.FragReasm, MissSendLen: 0xffff}},
 		"packet in": &openflow.PacketIn{TotalLen: 99, Reason: openflow.PacketInAction, Table: 1,
 			Cookie: 2,
 			Match:  oxm.Match{oxm.InPort(3)}, Data: []byte("frame")},
@@ -179,7 +181,8 @@ func messages() map[string]openflow.Message {
 		"meter config request":   request(openflow.MeterConfigRequest{ID: 3}),
 		"meter features request": request(openflow.MeterFeaturesRequest{}),
 		"port desc request":      request(openflow.PortDescRequest{}),
-		"table features request": request(openflow.RawRequest{Multipart: openflow.MultipartTableFeatures}),
+		"table features request": request(
+			openflow.RawRequest{Multipart: openflow.MultipartTableFeatures}),
 		"experimenter request": request(openflow.ExperimenterRequest{Experimenter: 1, ExpType: 2,
 			Data: []byte{3}}),
 		"flow monitor request": request(openflow.FlowMonitorRequest{ID: 1,

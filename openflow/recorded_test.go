@@ -103,7 +103,9 @@ func TestRecorded(t *testing.T) {
 	got := strings.Split(text.String(), "\n")
 	for i, line := range strings.Split(string(want), "\n") {
 		if i >= len(got) || got[i] != line {
-			t.Fatalf("message %d differs from %s (run with -update and review):\n got  %v\n want %v", i, golden, got[min(i, len(got)-1)], line)
+			t.Fatalf("message %d differs from %s (run with -update and review):\n"+
+				" got  %v\n want %v",
+				i, golden, got[min(i, len(got)-1)], line)
 		}
 	}
 }
@@ -186,7 +188,8 @@ func record(t *testing.T) []byte {
 		send(src.FlowMod())
 	}
 
-	changes := openflow.MonitorAdd | openflow.MonitorDelete | openflow.MonitorModify | openflow.MonitorActions
+	changes := openflow.MonitorAdd | openflow.MonitorDelete | openflow.MonitorModify |
+		openflow.MonitorActions
 	send(&openflow.MultipartRequest{Body: openflow.FlowMonitorRequest{ID: 1,
 		Table: openflow.TableAll,
 		Flags: changes | openflow.MonitorInitial | openflow.MonitorOwn}})

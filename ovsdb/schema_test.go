@@ -16,8 +16,10 @@ const schemaText = `{"name":"Test","version":"1.2.3","cksum":"1 2","tables":{
 		"n":{"type":{"key":{"type":"integer","minInteger":-1,"maxInteger":4095}},"ephemeral":true},
 		"r":{"type":{"key":{"type":"real","minReal":0.5},"min":0,"max":1}},
 		"mode":{"type":{"key":{"enum":["set",["b","a"]],"type":"string"},"min":0,"max":1}},
-		"refs":{"type":{"key":{"type":"uuid","refTable":"T","refType":"weak"},"min":0,"max":"unlimited"}},
-		"ids":{"type":{"key":"string","value":{"type":"string","maxLength":9},"min":0,"max":"unlimited"}},
+		"refs":{"type":{"key":{"type":"uuid","refTable":"T","refType":"weak"},"min":0,
+			"max":"unlimited"}},
+		"ids":{"type":{"key":"string","value":{"type":"string","maxLength":9},"min":0,
+			"max":"unlimited"}},
 		"one":{"type":{"key":"string","value":"integer","min":1,"max":1}},
 		"many":{"type":{"key":"integer","min":1,"max":3}}}},
 	"Empty":{"columns":{}}}}`

@@ -121,8 +121,7 @@ func TestAnswersOfOthers(t *testing.T) {
 		want    string
 		status  int
 	}{
-		"a proxy's page": {func(w http.ResponseWriter,
-			_ *http.Request) {
+		"a proxy's page": {func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "<html>", http.StatusBadGateway)
 		},
 			"does not come from a tapline controller", http.StatusBadGateway},
@@ -131,8 +130,7 @@ func TestAnswersOfOthers(t *testing.T) {
 			w.WriteHeader(http.StatusConflict)
 			_, _ = w.Write([]byte(`{"status":200,"detail":"taken"}`))
 		}, "taken", http.StatusConflict},
-		"a page": {func(w http.ResponseWriter,
-			_ *http.Request) {
+		"a page": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("<html>"))
 		}, "not what a tapline controller says", 0},
 		"nothing": {func(http.ResponseWriter, *http.Request) {

@@ -19,7 +19,8 @@ import (
 // TestCreateIsRepeated: a creation whose answer is lost is made once and answered in the end.
 func TestCreateIsRepeated(t *testing.T) {
 	for name, tc := range map[string]struct {
-		before, after int // connections lost before and after the server has done what was asked for
+		// connections lost before and after the server has done what was asked for
+		before, after int
 		busy          int // answers that it is still being done
 		fails         bool
 	}{

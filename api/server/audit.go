@@ -63,6 +63,7 @@ func (s *server) newAuditRequest(c echo.Context) *audit.Request {
 		Remote: r.RemoteAddr, UserAgent: redact.Tokens(r.UserAgent()),
 		Method: r.Method, Path: path(c), Action: actionOf(r.Method, path(c)),
 	}
+
 	if op := s.operations[r.Method+" "+c.Path()]; op != nil {
 		about.Success = op.Success
 	}
@@ -129,16 +130,16 @@ func (s *server) recordOutcome(c echo.Context, about *audit.Request, err error) 
 	_ = s.audit.Write(record)
 }
 
-// overLimit reports whether an actor's requests end with an outcome so often that a summary replaces
-// their records.
+// overLimit reports whether an actor's requests end with an outcome so often that a summary
+// replaces their records.
 func (s *server) overLimit(actor audit.Actor, outcome string, record audit.Record) bool {
 	source := outcome + " " + actor.Type + " " + actor.ID
 
 	return s.denials.Fail(source, record, time.Now()) > 0
 }
 
-// readsContent reports whether a path shows what is mirrored for whom, or who did what: explanations
-// and the audit log itself.
+// readsContent reports whether a path shows what is mirrored for whom, or who did what:
+// explanations and the audit log itself.
 func readsContent(path string) bool {
 	return path == api.Prefix+"/audit" || strings.HasSuffix(path, "/explain")
 }
@@ -212,9 +213,9 @@ func (s *server) summarizeSometimes(now time.Time) {
 	s.summarizeDenials()
 }
 
-// summarizeDenials records the denials and refusals beyond the limit: the last one of each address or token,
-// with their count. Records of each would rotate older files of the log away, and somebody who may
-// change nothing could erase it that way.
+// summarizeDenials records the denials and refusals beyond the limit: the last one of each address
+// or token, with their count. Records of each would rotate older files of the log away, and
+// somebody who may change nothing could erase it that way.
 func (s *server) summarizeDenials() {
 	s.denials.Dropped(func(last audit.Record, count int) {
 		last.Count = count
@@ -239,6 +240,7 @@ func (s *server) mountAudit() {
 		for i, r := range records {
 			list.Audit[i] = convert.AuditRecord(r)
 		}
+
 		return answer(c, http.StatusOK, list)
 	})
 }
@@ -249,6 +251,7 @@ func auditQuery(req request, now time.Time) (audit.Query, error) {
 		Request: req.Query["request_id"], Outcome: audit.Outcome(req.Query["outcome"]),
 		Limit: auditLimit, Offset: listing.Number(req.Query["offset"]),
 	}
+
 	if given, ok := req.Query["limit"]; ok {
 		q.Limit = listing.Number(given)
 	}
@@ -260,5 +263,6 @@ func auditQuery(req request, now time.Time) (audit.Query, error) {
 	if q.Until, err = contract.ParseTime(req.Query["until"], now); err != nil {
 		return audit.Query{}, problem.Invalid("until", err)
 	}
+
 	return q, nil
 }

@@ -255,8 +255,8 @@ func TestWhatWasCountedIsWrittenDownAtTheEnd(t *testing.T) {
 	require.Contains(t, text, `"count":2`)
 }
 
-// TestReadsAreAudited: with AuditReads, reads of explanations and of the audit log are recorded, and
-// other reads are not.
+// TestReadsAreAudited: with AuditReads, reads of explanations and of the audit log are recorded,
+// and other reads are not.
 func TestReadsAreAudited(t *testing.T) {
 	for _, reads := range []bool{false, true} {
 		b := newBench(t)

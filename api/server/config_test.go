@@ -33,10 +33,8 @@ func TestConfig(t *testing.T) {
 		text, err := c.Encode("/srv")
 		require.NoError(t, err)
 		b.handler = server.New(server.Config{
-			Engine: b.engine, Token: []byte(token), Settings: func() (json.RawMessage,
-				error) {
-				return text, failure
-			},
+			Engine: b.engine, Token: []byte(token),
+			Settings: func() (json.RawMessage, error) { return text, failure },
 		})
 		w := b.must(http.StatusOK, http.MethodGet, "/api/v1/config", "", nil)
 		require.JSONEq(t, string(text), w.Body.String())

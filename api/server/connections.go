@@ -37,8 +37,8 @@ func streamLimits(connections int) (all, each int) {
 }
 
 // connections is a listener that bounds its open connections, in all and for each network. When
-// there is no room, a new connection replaces the one that has been idle for the longest time. If none
-// is idle, the new one is closed.
+// there is no room, a new connection replaces the one that has been idle for the longest time. If
+// none is idle, the new one is closed.
 type connections struct {
 	net.Listener
 	limit int // of one network: half as many
@@ -70,6 +70,7 @@ func (l *connections) Accept() (net.Conn, error) {
 		if l.admit(tracked) {
 			return tracked, nil
 		}
+
 		_ = c.Close()
 	}
 }
@@ -90,6 +91,7 @@ func (l *connections) admit(c *connection) bool {
 		l.mu.Unlock()
 		return true
 	}
+
 	if victim == nil {
 		l.mu.Unlock()
 		return false
@@ -103,8 +105,8 @@ func (l *connections) admit(c *connection) bool {
 	return true
 }
 
-// longestIdleLocked returns the connection that has been idle for the longest time, among those of the
-// chosen networks; nil if none is idle.
+// longestIdleLocked returns the connection that has been idle for the longest time, among those of
+// the chosen networks; nil if none is idle.
 func (l *connections) longestIdleLocked(chosen func(network string) bool) net.Conn {
 	var found net.Conn
 	for c, since := range l.idleSince {

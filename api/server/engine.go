@@ -40,8 +40,8 @@ type Hosts interface {
 	CreateHost(ctx context.Context, h store.Host) (view.Host, error)
 	UpdateHost(ctx context.Context, ref string, ifRevision uint64,
 		edit func(*store.Host) error) (view.Host, error)
-	// DeleteHost refuses to delete a host that cannot be reached and may have something of ours, unless it
-	// is forced.
+	// DeleteHost refuses to delete a host that cannot be reached and may have something of ours,
+	// unless it is forced.
 	DeleteHost(ctx context.Context, ref string, ifRevision uint64, force bool) error
 	WaitHost(ctx context.Context, id string) (view.Host, error)
 }

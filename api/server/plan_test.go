@@ -23,8 +23,10 @@ func TestPlan(t *testing.T) {
 	flows, services := b.engine.Flows(), b.engine.Services()
 	var p api.Plan
 	resp := b.send(http.MethodPost, "/api/v1/plan", `{"changes":[
-		{"action":"create","kind":"guest","body":{"name":"db","nics":[{"mac":"52:54:00:00:00:08"}]}},
-		{"action":"create","kind":"tap_flow","body":{"name":"db-all","type":"vnic","guest_id":"db","tap_id":"ids"}},
+		{"action":"create","kind":"guest","body":{"name":"db",
+			"nics":[{"mac":"52:54:00:00:00:08"}]}},
+		{"action":"create","kind":"tap_flow","body":{"name":"db-all","type":"vnic","guest_id":"db",
+			"tap_id":"ids"}},
 		{"action":"enable","kind":"tap_service","ref":"ids"},
 		{"action":"delete","kind":"tap_flow","ref":"web"}]}`)
 	require.Equal(t, http.StatusOK, resp.Code, resp.Body.String())
@@ -79,8 +81,10 @@ func TestPlan(t *testing.T) {
 				Detail: "4095 is not accepted: want a VLAN id 1..4094, or null to select all " +
 					"traffic"}}},
 		{"several, and what only follows", `{"changes":[
-			{"action":"create","kind":"tap_service","body":{"name":"s2","type":"guest","target_id":"nobody"}},
-			{"action":"create","kind":"tap_flow","body":{"name":"f2","type":"vnic","guest_id":"vm1","tap_id":"s2"}},
+			{"action":"create","kind":"tap_service","body":{"name":"s2","type":"guest",
+				"target_id":"nobody"}},
+			{"action":"create","kind":"tap_flow","body":{"name":"f2","type":"vnic","guest_id":"vm1",
+				"tap_id":"s2"}},
 			{"action":"delete","kind":"tap_service","ref":"ids"}]}`, 400,
 			[]api.FieldProblem{
 				{Field: "changes[0].body.target_id", Detail: `there is no guest "nobody"`},

@@ -10,8 +10,8 @@ import (
 	"github.com/tapline-sdn/tapline/controller/access"
 )
 
-// maxPlans is how many plans are made at once. Each one runs a process of the plugin, and copies all
-// that the controller knows.
+// maxPlans is how many plans are made at once. Each one runs a process of the plugin, and copies
+// all that the controller knows.
 const maxPlans = 4
 
 // planners limits plans: one at a time for each identity.

@@ -65,10 +65,12 @@ func (r *resource[V, T, C, P]) mount(s *server) {
 	s.route(http.MethodGet, all, func(c echo.Context, req request) error {
 		return r.serveList(s, c, req)
 	})
+
 	s.route(http.MethodGet, one, r.serveGet)
 	s.route(http.MethodPost, all, func(c echo.Context, req request) error {
 		return r.serveCreate(s, c, req)
 	})
+
 	s.routePatch(http.MethodPatch, one, r.fields, r.serveUpdate)
 	s.route(http.MethodDelete, one, func(c echo.Context, req request) error {
 		return r.serveDelete(s, c, req)
@@ -77,6 +79,7 @@ func (r *resource[V, T, C, P]) mount(s *server) {
 	if r.enable == nil {
 		return
 	}
+
 	for verb, on := range map[string]bool{"enable": true, "disable": false} {
 		s.route(http.MethodPost, one+"/"+verb, func(c echo.Context, req request) error {
 			v, err := r.enable(c.Request().Context(), req.ref, req.IfRevision, on)
@@ -128,10 +131,12 @@ func (r *resource[V, T, C, P]) serveGet(c echo.Context, req request) error {
 	if err != nil {
 		return err
 	}
+
 	a, err := r.encode(v)
 	if err != nil {
 		return err
 	}
+
 	return a.sendIfChanged(c)
 }
 
@@ -154,10 +159,12 @@ func (r *resource[V, T, C, P]) fields(ref string) map[string]any {
 	if err != nil {
 		return nil
 	}
+
 	var out map[string]any
 	if err := json.Unmarshal(text, &out); err != nil {
 		return nil
 	}
+
 	return out
 }
 
@@ -175,6 +182,7 @@ func (r *resource[V, T, C, P]) serveUpdate(c echo.Context, req request) error {
 	if err != nil {
 		return err
 	}
+
 	return r.answerWhenSettled(c, req, http.StatusOK, v)
 }
 
@@ -193,16 +201,18 @@ func (r *resource[V, T, C, P]) serveDelete(s *server, c echo.Context, req reques
 	if r.wait == nil { // It has nothing on switches.
 		return c.NoContent(http.StatusNoContent)
 	}
+
 	return r.answerWhenGone(s, c, req, v)
 }
 
-// answerWhenGone answers a deletion with 204 once all that belonged to the resource was read back as
-// gone. At the request's deadline it answers 202 with the resource, which is still listed.
+// answerWhenGone answers a deletion with 204 once all that belonged to the resource was read back
+// as gone. At the request's deadline it answers 202 with the resource, which is still listed.
 func (r *resource[V, T, C, P]) answerWhenGone(s *server, c echo.Context, req request, v V) error {
 	limit := deletionWait
 	if _, given := req.Query["wait"]; given {
 		limit = req.Wait
 	}
+
 	ctx, stop := waiting(c, limit)
 	defer stop()
 
@@ -210,6 +220,7 @@ func (r *resource[V, T, C, P]) answerWhenGone(s *server, c echo.Context, req req
 	if err == nil {
 		return c.NoContent(http.StatusNoContent)
 	}
+
 	if !overdue(err) || c.Request().Context().Err() != nil {
 		return err
 	}
@@ -227,6 +238,7 @@ func (r *resource[V, T, C, P]) answerWhenGone(s *server, c echo.Context, req req
 	if err != nil {
 		return err
 	}
+
 	return a.send(c, http.StatusAccepted)
 }
 
@@ -256,6 +268,7 @@ func (r *resource[V, T, C, P]) settled(c echo.Context, req request, v V) (*recor
 	if err != nil && (!overdue(err) || c.Request().Context().Err() != nil) {
 		return nil, err
 	}
+
 	return r.encode(latest)
 }
 

@@ -299,7 +299,8 @@ func TestServicesInOrder(t *testing.T) {
 			`"mac":"52:54:00:00:00:91"}]}`},
 		{"hosts", `{"name":"h6","ovsdb":"unix:/b","tunnel_ip":"2001:db8::1","nics":[{"name":"e",` +
 			`"mac":"52:54:00:00:00:92"}]}`},
-		{"hosts", `{"name":"h0","ovsdb":"unix:/c","nics":[{"name":"e","mac":"52:54:00:00:00:93"}]}`},
+		{"hosts",
+			`{"name":"h0","ovsdb":"unix:/c","nics":[{"name":"e","mac":"52:54:00:00:00:93"}]}`},
 		{"guests", `{"name":"vm","nics":[{"mac":"52:54:00:00:00:01","ip":"10.0.0.10"}]}`},
 		{"tap_services",
 			`{"name":"a-v6","type":"host","target_id":"h6","mac_addr":"52:54:00:00:00:92"}`},

@@ -31,8 +31,8 @@ func (s *server) route(method, path string, handle handler) {
 	s.routePatch(method, path, nil, handle)
 }
 
-// routePatch serves an operation of the document. Its body may be a whole resource, as current returns
-// it by its id or name; a nil current rules that out.
+// routePatch serves an operation of the document. Its body may be a whole resource, as current
+// returns it by its id or name; a nil current rules that out.
 func (s *server) routePatch(
 	method, path string, current func(ref string) map[string]any, handle handler,
 ) {
@@ -53,11 +53,13 @@ func (s *server) routePatch(
 		if current != nil {
 			before = func() map[string]any { return current(ref) }
 		}
+
 		read, err := op.Read(c.Response(), c.Request(), before)
 		noteName(c, read.Value)
 		if err != nil {
 			return err
 		}
+
 		return handle(c, request{read, ref})
 	})
 }
@@ -78,6 +80,7 @@ func refOf(c echo.Context) (string, error) {
 	if ref == "" && len(c.ParamNames()) > 0 {
 		return "", echo.ErrNotFound
 	}
+
 	return ref, nil
 }
 
@@ -140,6 +143,7 @@ func (s *server) logRequest(c echo.Context, took time.Duration) {
 	if method == http.MethodGet {
 		level = slog.LevelDebug
 	}
+
 	s.log.Log(context.WithoutCancel(c.Request().Context()), level, "request",
 		"id", c.Response().Header().Get(echo.HeaderXRequestID), "method", method, "path", path(c),
 		"status", status, "duration", took, "remote", c.Request().RemoteAddr,

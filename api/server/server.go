@@ -40,8 +40,8 @@ type Config struct {
 	TokenLifetime time.Duration
 	// Settings returns the effective configuration, without secrets; nil: 404.
 	Settings func() (json.RawMessage, error)
-	// Origins are the sites, such as https://tapline.example, whose pages may send requests that change
-	// something. The API's own site may in any case.
+	// Origins are the sites, such as https://tapline.example, whose pages may send requests that
+	// change something. The API's own site may in any case.
 	Origins []string
 	Logger  *slog.Logger // nil discards
 	Version string       // of the program, for /healthz
@@ -88,7 +88,8 @@ type server struct {
 	creations  *idempotency.Memory[recorded]
 	buffers    sync.Pool // *[]byte, of answers to lists
 
-	// denials counts requests without credentials by network, and denied and refused ones by identity.
+	// denials counts requests without credentials by network, and denied and refused ones by
+	// identity.
 	denials *access.Limiter[audit.Record]
 	// summarized is when denials beyond the limit were last recorded, in UnixNano.
 	summarized atomic.Int64
@@ -135,6 +136,7 @@ func newServer(cfg Config) *server {
 			panic(fmt.Sprintf("api/server: a keyring without records: %v", err))
 		}
 	}
+
 	if s.observer == nil {
 		s.observer = nobody{}
 	}
@@ -146,6 +148,7 @@ func newServer(cfg Config) *server {
 	for _, c := range s.engine.Creations() {
 		s.creations.Learn(c.Request, c.ID, c.At)
 	}
+
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.Use(s.observe, compress(), s.audited, s.sameOrigin, s.authorize)
 	s.mountAll()
@@ -157,6 +160,7 @@ func (s *server) mountAll() {
 	for _, k := range s.kinds {
 		k.mount(s)
 	}
+
 	s.mountExplanations(s.engine, s.engine)
 	s.mountTokens()
 	s.mountAudit()

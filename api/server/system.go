@@ -18,6 +18,7 @@ func (s *server) mountSystem() {
 	s.route(http.MethodGet, "/healthz", func(c echo.Context, _ request) error {
 		return answer(c, http.StatusOK, api.Health{Status: "ok", Version: s.version})
 	})
+
 	s.route(http.MethodGet, "/readyz", s.ready)
 
 	s.route(http.MethodGet, metricsPath, func(c echo.Context, _ request) error {
@@ -44,8 +45,8 @@ func (s *server) mountSystem() {
 	})
 }
 
-// ready answers 200 if all parts of the controller work, and else 503 with those that do not. Details
-// are for those who may read them: they name files, addresses and hosts.
+// ready answers 200 if all parts of the controller work, and else 503 with those that do not.
+// Details are for those who may read them: they name files, addresses and hosts.
 func (s *server) ready(c echo.Context, _ request) error {
 	parts := []api.Part{part("plugin", s.engine.Ready()), part("audit", s.audit.Err())}
 	if s.parts != nil {
@@ -75,6 +76,7 @@ func (s *server) ready(c echo.Context, _ request) error {
 			Parts:  parts,
 		}
 	}
+
 	return answer(c, http.StatusOK, api.Health{Status: "ok", Version: s.version, Parts: parts})
 }
 

@@ -183,7 +183,8 @@ func TestValidateAfterChange(t *testing.T) {
 	require.EqualError(
 		t,
 		err,
-		`testdata/full.good.yml:7:3: api.listen: "x" is not an address to listen on: want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
+		`testdata/full.good.yml:7:3: api.listen: "x" is not an address to listen on: `+
+			`want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
 testdata/full.good.yml:60:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`,
 	)
 	var one *config.Error

@@ -106,8 +106,10 @@ func TestEncodeKeepsSecrets(t *testing.T) {
 		"h3": "qemu+tcp://:hush@h3/system",
 	}
 	c.Plugins[0].Config = json.RawMessage(
-		`{"bridge":"brtap","api_key":"hush","db":{"Password":"hush","users":[{"token":"hush","name":"u"}]},
-		"secrets":["hush"],"private":7,"password":null,"token_file":"/etc/token","key_path":"/etc/key","keys":2}`,
+		`{"bridge":"brtap","api_key":"hush","db":{"Password":"hush","users":[{"token":"hush",
+			"name":"u"}]},
+		"secrets":["hush"],"private":7,"password":null,"token_file":"/etc/token",
+			"key_path":"/etc/key","keys":2}`,
 	)
 	c.Plugins[0].Path = "bin/tapline-mirror"
 	text, err := c.Encode("/srv")

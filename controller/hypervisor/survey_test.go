@@ -99,8 +99,8 @@ func TestFindIDs(t *testing.T) {
 	)
 }
 
-// TestHostileDescriptions: what a rogue libvirt describes is an error of its host, and never becomes
-// an id or a word of a command.
+// TestHostileDescriptions: what a rogue libvirt describes is an error of its host, and never
+// becomes an id or a word of a command.
 func TestHostileDescriptions(t *testing.T) {
 	describe := func(name, id, nics string) string {
 		return "<domain id='1'><name>" + name + "</name><uuid>" + id + "</uuid><devices>" + nics +

@@ -357,8 +357,8 @@ func TestUnplug(t *testing.T) {
 	})
 }
 
-// webWithOurs is a guest with a service's NIC, on one bridge in its process (live) and on another in
-// its definition (config).
+// webWithOurs is a guest with a service's NIC, on one bridge in its process (live) and on another
+// in its definition (config).
 func webWithOurs(running bool, live, config string) *virshtest.Domain {
 	d := web(running)
 	nic := virshtest.NIC{MAC: "02:74:61:01:02:03", Dev: "tapa1b2c3", Bridge: config, Alias: ours}
@@ -430,8 +430,8 @@ func TestPortIsLost(t *testing.T) {
 	}
 }
 
-// TestOtherBridge: a NIC that somebody moved to another bridge is put back in the definition. In the
-// running guest the bridge does not matter, since the port is moved.
+// TestOtherBridge: a NIC that somebody moved to another bridge is put back in the definition. In
+// the running guest the bridge does not matter, since the port is moved.
 func TestOtherBridge(t *testing.T) {
 	for _, running := range []bool{true, false} {
 		s := newScene(t, map[string]*virshtest.Domain{webID: webWithOurs(running, "br0", "br0")})

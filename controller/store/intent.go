@@ -91,14 +91,14 @@ type Flow struct {
 	tap.Flow
 }
 
-// Learned is what the switches have shown of an object, and what counts from then on. It is kept apart
-// from the object's record, so that learning changes no revision that a user has read.
+// Learned is what the switches have shown of an object, and what counts from then on. It is kept
+// apart from the object's record, so that learning changes no revision that a user has read.
 type Learned struct {
 	// SystemID is Open_vSwitch:external_ids:system-id of a host's switch when it was first seen; ""
 	// before. A switch with another one is not programmed.
 	SystemID string `json:"system_id,omitempty"`
-	// TunnelIP is the first address that external_ids:ovn-encap-ip of a host's switch showed, or one
-	// of tunnel_networks that it showed later; zero before.
+	// TunnelIP is the first address that external_ids:ovn-encap-ip of a host's switch showed, or
+	// one of tunnel_networks that it showed later; zero before.
 	TunnelIP netip.Addr `json:"tunnel_ip,omitzero"`
 }
 
@@ -109,8 +109,8 @@ type Hold struct {
 	Hosts []string `json:"hosts"` // ids
 }
 
-// Place names the host on which the tap NIC of a service was accepted; copies go nowhere else. It has
-// the id of the service, and a record of its own so that the service's revision stays when the
+// Place names the host on which the tap NIC of a service was accepted; copies go nowhere else. It
+// has the id of the service, and a record of its own so that the service's revision stays when the
 // controller learns the place.
 type Place struct {
 	Host string `json:"host"` // id

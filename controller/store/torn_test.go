@@ -86,7 +86,8 @@ func TestTornWrites(t *testing.T) {
 			}
 		}
 		for _, page := range meta {
-			for _, cut := range []int{20, 40, 60, 70} { // within the page's header and the meta data, whose checksum ends it
+			// within the page's header and the meta data, whose checksum ends it
+			for _, cut := range []int{20, 40, 60, 70} {
 				torn := bytes.Clone(file)
 				copy(torn[page*size:page*size+cut], after[page*size:])
 				if !bytes.Equal(pageOf(torn, page, size), pageOf(after, page, size)) {

@@ -86,7 +86,8 @@ func TestMetricsAreWellNamed(t *testing.T) {
 func TestMetricValues(t *testing.T) {
 	m := busy(2)
 	require.NoError(t, testutil.GatherAndCompare(m.registry, strings.NewReader(`
-# HELP tapline_api_auth_failures_total Requests refused for lack of a token or role, or after too many failures, by status.
+# HELP tapline_api_auth_failures_total `+
+		`Requests refused for lack of a token or role, or after too many failures, by status.
 # TYPE tapline_api_auth_failures_total counter
 tapline_api_auth_failures_total{code="401"} 1
 tapline_api_auth_failures_total{code="403"} 0
@@ -116,8 +117,9 @@ tapline_tap_flows{status="disabled"} 0
 tapline_tap_flows{status="error"} 3
 tapline_tap_flows{status="pending"} 0
 tapline_tap_flows{status="ready"} 0
-`), "tapline_api_auth_failures_total", "tapline_api_requests_total", "tapline_hosts_connected", "tapline_lost_packets_total",
-		"tapline_plugin_restarts_total", "tapline_plugin_up", "tapline_tap_flows"))
+`), "tapline_api_auth_failures_total", "tapline_api_requests_total", "tapline_hosts_connected",
+		"tapline_lost_packets_total", "tapline_plugin_restarts_total", "tapline_plugin_up",
+		"tapline_tap_flows"))
 	n, err := testutil.GatherAndCount(m.registry, "tapline_api_request_duration_seconds")
 	require.NoError(t, err)
 	assert.Equal(t, 1, n, "event streams and unknown paths have no latency")

@@ -12,7 +12,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
-// TestEffectiveConfig: the effective configuration passes config check, and names the running plugin.
+// TestEffectiveConfig: the effective configuration passes config check, and names the running
+// plugin.
 func TestEffectiveConfig(t *testing.T) {
 	c := config.Default()
 	c.DataDir = "state"

@@ -235,8 +235,8 @@ func TestAdminToken(t *testing.T) {
 }
 
 // TestSwitchCertificatesAreRenewed: listeners for switches, and connections that we make to
-// switches, use the certificates that the files hold at that time, and trust the authority that they
-// hold then.
+// switches, use the certificates that the files hold at that time, and trust the authority that
+// they hold then.
 func TestSwitchCertificatesAreRenewed(t *testing.T) {
 	dir := t.TempDir()
 	first, second := newAuthority(t), newAuthority(t)

@@ -82,7 +82,8 @@ ADD table=3,priority=10,metadata=0x1,cookie=0x20,actions=output:3`},
 			mods: "\nADD table=0,priority=10,in_port=1,cookie=0x10,actions=output:9"},
 		"timeout": {want: flows(with(a, func(f *flowtable.Flow) { f.IdleTimeout = 5 })),
 			have: flows(a),
-			mods: "\nADD table=0,priority=10,in_port=1,cookie=0x10,idle_timeout=5,actions=output:2"},
+			mods: "\nADD table=0,priority=10,in_port=1,cookie=0x10,idle_timeout=5," +
+				"actions=output:2"},
 		"flag that stays": {want: flows(with(a,
 			func(f *flowtable.Flow) { f.Flags = openflow.FlowSendRemoved })), have: flows(a),
 			mods: "\nADD table=0,priority=10,in_port=1,cookie=0x10,send_flow_rem,actions=output:2"},
@@ -106,15 +107,18 @@ ADD table=0,priority=11,in_port=1,cookie=0x10,actions=output:2`},
 			have: flows(flowtable.Flow{Match: oxm.Match{ipv4, oxm.IPProto(6)}}),
 		},
 		"instructions in other order": {
-			want: flows(flowtable.Flow{Instructions: []action.Instruction{action.GotoTable{Table: 1}, action.WriteMetadata{Value: 1, Mask: 1}}}),
-			have: flows(flowtable.Flow{Instructions: []action.Instruction{action.WriteMetadata{Value: 1, Mask: 1}, action.GotoTable{Table: 1}}}),
+			want: flows(flowtable.Flow{Instructions: []action.Instruction{
+				action.GotoTable{Table: 1}, action.WriteMetadata{Value: 1, Mask: 1}}}),
+			have: flows(flowtable.Flow{Instructions: []action.Instruction{
+				action.WriteMetadata{Value: 1, Mask: 1}, action.GotoTable{Table: 1}}}),
 		},
 		"empty list of actions": {
 			want: flows(flowtable.Flow{Instructions: []action.Instruction{action.ApplyActions{}}}),
 			have: flows(flowtable.Flow{}),
 		},
 		"max_len of a port": {
-			want: flows(flowtable.Flow{Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 1, MaxLen: 99}}}}),
+			want: flows(flowtable.Flow{Instructions: []action.Instruction{
+				action.ApplyActions{action.Output{Port: 1, MaxLen: 99}}}}),
 			have: flows(flowtable.Flow{Instructions: output(1)}),
 		},
 	}

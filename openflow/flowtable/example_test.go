@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net/netip"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
@@ -21,7 +20,6 @@ func ExampleDiff() {
 		Match:    oxm.Match{oxm.InPort(1)},
 		Instructions: []action.Instruction{action.ApplyActions{
 			action.SetField{Field: oxm.TunnelID(42)},
-			action.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.7"))},
 			action.Output{Port: 2},
 		}},
 	}}
@@ -31,7 +29,7 @@ func ExampleDiff() {
 	}
 	// Output:
 	// DELETE_STRICT table=0,priority=0,in_port=9,cookie=0x0
-	// ADD table=0,priority=100,in_port=1,cookie=0x7,actions=set_field:0x2a->tun_id,set_field:192.0.2.7->tun_dst,output:2
+	// ADD table=0,priority=100,in_port=1,cookie=0x7,actions=set_field:0x2a->tun_id,output:2
 }
 
 // Bring a bridge to one flow, whatever it had, in one step.

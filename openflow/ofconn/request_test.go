@@ -13,7 +13,8 @@ import (
 
 func TestRequest(t *testing.T) {
 	refusal := &openflow.Error{ErrType: openflow.ErrorBadRequest, Code: 1}
-	malformed := func(xid uint32) []byte { return []byte{4, 6, 0, 8, 0, 0, 0, byte(xid)} } // Features without body.
+	// Features without body.
+	malformed := func(xid uint32) []byte { return []byte{4, 6, 0, 8, 0, 0, 0, byte(xid)} }
 	tests := map[string]struct {
 		peer func(p peer, xid uint32)
 		want func(m openflow.Message, err error) bool

@@ -32,9 +32,14 @@ func initial(n int) []byte {
 		ports = append(ports,
 			fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","interfaces":["uuid","%v"],"tag":%d,`+
 				`"status":["map",[["a","b"]]]}}`, port, i, iface, i%4096))
-		interfaces = append(interfaces, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","ofport":%d,"mac_in_use":"02:00:00:00:00:01","mtu":1500,"ifindex":%d,
-			"admin_state":"up","link_state":"up","link_speed":10000000,"duplex":"full","status":["map",[["driver_name","tun"],["driver_version","1.6"],["firmware_version",""]]],
-			"external_ids":["map",[["attached-mac","02:00:00:00:00:01"],["iface-id","6d2ac2cc-9d50-4b0b-a3c1-%012d"],["iface-status","active"],["vm-uuid","%v"]]]}}`, iface, i, i, i, i, port))
+		interfaces = append(interfaces, fmt.Sprintf(`"%v":{"initial":{"name":"vnet%d","ofport":%d,
+			"mac_in_use":"02:00:00:00:00:01","mtu":1500,"ifindex":%d,
+			"admin_state":"up","link_state":"up","link_speed":10000000,"duplex":"full",
+				"status":["map",[["driver_name","tun"],["driver_version","1.6"],["firmware_version",
+				""]]],
+			"external_ids":["map",[["attached-mac","02:00:00:00:00:01"],["iface-id",
+				"6d2ac2cc-9d50-4b0b-a3c1-%012d"],["iface-status","active"],["vm-uuid",
+				"%v"]]]}}`, iface, i, i, i, i, port))
 	}
 
 	br := id()

@@ -67,15 +67,26 @@ func twoBridges(t testing.TB) (*ovsdb.DatabaseSchema, *vswitch.Snapshot) {
 		return fmt.Sprintf(`"%v":{"initial":{%s}}`, id(n), columns)
 	}
 	s, _ = apply(t, db, s, `{
-		"Open_vSwitch":{`+row(100, `"bridges":`+set(1, 2)+`,"next_cfg":3,"cur_cfg":2,"ovs_version":"3.1.0","datapath_types":["set",["netdev","system"]],"external_ids":["map",[["a","1"]]]`)+`},
-		"Bridge":{`+row(1, `"name":"br1","ports":`+set(12, 11)+`,"mirrors":`+set(51)+`,"controller":`+set(61)+`,"fail_mode":"secure","protocols":["set",["OpenFlow13","OpenFlow10"]]`)+`,
+		"Open_vSwitch":{`+row(100, `"bridges":`+set(1, 2)+`,"next_cfg":3,"cur_cfg":2,
+			"ovs_version":"3.1.0","datapath_types":["set",["netdev","system"]],
+			"external_ids":["map",[["a","1"]]]`)+`},
+		"Bridge":{`+row(1, `"name":"br1","ports":`+set(12, 11)+`,"mirrors":`+set(51)+`,
+			"controller":`+set(61)+`,"fail_mode":"secure","protocols":["set",["OpenFlow13",
+			"OpenFlow10"]]`)+`,
 			`+row(2, `"name":"br2","ports":`+set(21))+`},
-		"Port":{`+row(11, `"name":"b","interfaces":`+set(31)+`,"tag":7,"trunks":["set",[3,2,1]],"external_ids":["map",[["owner","test"]]]`)+`,
-			`+row(12, `"name":"a","interfaces":`+set(32))+`,`+row(21, `"name":"c","interfaces":`+set(33, 34)+`,"bond_mode":"active-backup"`)+`},
-		"Interface":{`+row(31, `"name":"b","type":"patch","ofport":-1,"error":"no","options":["map",[["peer","x"]]],"mac_in_use":"02:00:00:00:00:01"`)+`,
-			`+row(32, `"name":"a","ofport":5`)+`,`+row(33, `"name":"e1"`)+`,`+row(34, `"name":"e0"`)+`},
-		"Mirror":{`+row(51, `"name":"m","select_src_port":`+set(11)+`,"output_port":`+set(12)+`,"statistics":["map",[["tx_packets",9]]],"snaplen":64,"external_ids":["map",[["owner","test"]]]`)+`},
-		"Controller":{`+row(61, `"target":"tcp:1","is_connected":true,"role":"master","inactivity_probe":0`)+`},
+		"Port":{`+row(11, `"name":"b","interfaces":`+set(31)+`,"tag":7,"trunks":["set",[3,2,1]],
+			"external_ids":["map",[["owner","test"]]]`)+`,
+			`+row(12, `"name":"a","interfaces":`+set(32))+`,`+row(21, `"name":"c","interfaces":`+
+		set(33, 34)+`,"bond_mode":"active-backup"`)+`},
+		"Interface":{`+row(31, `"name":"b","type":"patch","ofport":-1,"error":"no","options":["map",
+			[["peer","x"]]],"mac_in_use":"02:00:00:00:00:01"`)+`,
+			`+row(32, `"name":"a","ofport":5`)+`,`+row(33, `"name":"e1"`)+`,`+
+		row(34, `"name":"e0"`)+`},
+		"Mirror":{`+row(51, `"name":"m","select_src_port":`+set(11)+`,"output_port":`+set(12)+`,
+			"statistics":["map",[["tx_packets",9]]],"snaplen":64,"external_ids":["map",[["owner",
+			"test"]]]`)+`},
+		"Controller":{`+row(61, `"target":"tcp:1","is_connected":true,"role":"master",
+			"inactivity_probe":0`)+`},
 		"Manager":{`+row(71, `"target":"ptcp:6640"`)+`}}`)
 	return db, s
 }
@@ -343,7 +354,8 @@ func TestCounted(t *testing.T) {
 		"a mirror is deleted":   {`{"Mirror":{"51":{"delete":null}}}`, false},
 		"a port's tag changes":  {`{"Port":{"11":{"modify":{"tag":8}}}}`, false},
 		"a port's number comes": {`{"Interface":{"31":{"modify":{"ofport":7}}}}`, false},
-		"time passes": {`{"Controller":{"61":{"modify":{"status":["map",[["sec_since_connect","9"]]]}}},
+		"time passes": {`{"Controller":{"61":{"modify":{"status":["map",[["sec_since_connect",
+			"9"]]]}}},
 			"Manager":{"71":{"modify":{"status":["map",[["sec_since_connect","10"]]]}}}}`, true},
 		"a connection is lost": {`{"Controller":{"61":{"modify":{"is_connected":false}}}}`,
 			false},
@@ -355,8 +367,10 @@ func TestCounted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db, before := twoBridges(t)
-			before, _ = apply(t, db, before, fmt.Sprintf(`{"Controller":{"%v":{"modify":{"status":["map",[["sec_since_connect","4"]]]}}},
-				"Manager":{"%v":{"modify":{"status":["map",[["sec_since_connect","5"]]]}}}}`, id(61), id(71)))
+			before, _ = apply(t, db, before, fmt.Sprintf(`{
+				"Controller":{"%v":{"modify":{"status":["map",[["sec_since_connect","4"]]]}}},
+				"Manager":{"%v":{"modify":{"status":["map",[["sec_since_connect","5"]]]}}}}`,
+				id(61), id(71)))
 			text := c.update
 			for _, n := range []int{51, 11, 31, 61, 71, 100} {
 				text = strings.ReplaceAll(text, fmt.Sprintf(`"%d"`, n), fmt.Sprintf(`"%v"`, id(n)))

@@ -114,7 +114,8 @@ func TestTxnOps(t *testing.T) {
 			m := mirror()
 			m.Snaplen = 100
 			txn.UpdateMirror(m)
-			m.Snaplen, m.OutputPort, m.Statistics = 64, new(id(21)), nil // Statistics are the switch's to write.
+			// Statistics are the switch's to write.
+			m.Snaplen, m.OutputPort, m.Statistics = 64, new(id(21)), nil
 			txn.UpdateMirror(m)
 		}, []string{
 			guard("Mirror", 51, owned, "m"), guard("Port", 12, "", "a"), guard("Port", 21, "", "c"),

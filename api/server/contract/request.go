@@ -31,13 +31,13 @@ type Request struct {
 	Unchanged      bool              // the body is a whole resource, and nothing in it has changed
 }
 
-// Current returns the resource that a patch changes, as GET answers it, so that its body may be a whole
-// resource; nil if there is none.
+// Current returns the resource that a patch changes, as GET answers it, so that its body may be a
+// whole resource; nil if there is none.
 type Current func() map[string]any
 
 // Read checks a request against the document, and reads its body. If the body is JSON that the
-// schema refuses, the error comes with a Request that has Value alone. Current is nil if the operation
-// is no patch.
+// schema refuses, the error comes with a Request that has Value alone. Current is nil if the
+// operation is no patch.
 func (o *Operation) Read(
 	w http.ResponseWriter, r *http.Request, current Current,
 ) (Request, error) {
@@ -70,13 +70,16 @@ func (o *Operation) Read(
 	if err != nil {
 		return Request{}, err
 	}
+
 	if current != nil && o.reduce(&req, current) {
 		req.Unchanged = true
 		return req, nil
 	}
+
 	if faults := faultsOf(schema, req.Value, ""); len(faults) > 0 {
 		return Request{Value: req.Value}, problem.RefuseAll(faults)
 	}
+
 	return req, nil
 }
 
@@ -113,6 +116,7 @@ func (o *Operation) readQuery(raw string) (map[string]string, error) {
 	if len(faults) > 0 {
 		return nil, problem.RefuseAll(faults)
 	}
+
 	return out, nil
 }
 
@@ -208,6 +212,7 @@ func Decode[T any](body []byte) (T, error) {
 		return zero, problem.Refuse(http.StatusBadRequest, t.Field, "the %s is not accepted: "+
 			"want it as %s, whole numbers without a point or an exponent", t.Value, t.Type)
 	}
+
 	return zero, problem.Refuse(http.StatusBadRequest, "", "the body cannot be read: %v", err)
 }
 

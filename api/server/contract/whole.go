@@ -6,14 +6,15 @@ import (
 	"slices"
 )
 
-// reduce reduces a patch whose body is a whole resource, which has an id, to the fields that differ from
-// the current ones. Fields that are only observed do not count: they change by themselves. It reports
-// whether no field is left.
+// reduce reduces a patch whose body is a whole resource, which has an id, to the fields that differ
+// from the current ones. Fields that are only observed do not count: they change by themselves. It
+// reports whether no field is left.
 func (o *Operation) reduce(req *Request, current Current) bool {
 	fields, ok := req.Value.(map[string]any)
 	if !ok || fields["id"] == nil {
 		return false
 	}
+
 	now := current()
 	if now == nil || fields["id"] != now["id"] {
 		return false
@@ -33,6 +34,7 @@ func (o *Operation) reduce(req *Request, current Current) bool {
 	if err != nil {
 		return false // It was parsed from JSON, so this cannot happen.
 	}
+
 	req.Body, req.Value = text, changed
 	return len(changed) == 0
 }
@@ -56,5 +58,6 @@ func differenceOf(value, now any) (difference any, differs bool) {
 			changed[name] = d
 		}
 	}
+
 	return changed, len(changed) > 0
 }

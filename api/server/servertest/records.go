@@ -101,6 +101,7 @@ func (t *records[R, V]) create(r R) (v V, err error) {
 	if *id == "" {
 		*id = t.e.newIDLocked(t.idForm)
 	}
+
 	old := t.meta(&r)
 	*old = t.e.stampLocked(store.Meta{Request: old.Request, AppliedBy: old.AppliedBy})
 	return t.storeLocked("created", r), nil
@@ -116,6 +117,7 @@ func (t *records[R, V]) update(
 	if err != nil {
 		return v, err
 	}
+
 	r := t.rows[i]
 	if err := checkRevision(t.meta(&r).Revision, ifRevision); err != nil {
 		return v, err
@@ -144,8 +146,8 @@ func (t *records[R, V]) storeLocked(what string, r R) V {
 	return v
 }
 
-// remove deletes a record. While the switches have something of it, it stays listed as deleting. A kind
-// with hard deletions refuses that unless it is forced.
+// remove deletes a record. While the switches have something of it, it stays listed as deleting. A
+// kind with hard deletions refuses that unless it is forced.
 func (t *records[R, V]) remove(ref string, ifRevision uint64, force bool) error {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
@@ -154,6 +156,7 @@ func (t *records[R, V]) remove(ref string, ifRevision uint64, force bool) error 
 	if err != nil {
 		return err
 	}
+
 	r := t.rows[i]
 	if err := checkRevision(t.meta(&r).Revision, ifRevision); err != nil {
 		return err
@@ -173,6 +176,7 @@ func (t *records[R, V]) remove(ref string, ifRevision uint64, force bool) error 
 	if t.hard && !force {
 		return conflict("", "host %q cannot be reached, and may have something of ours", name)
 	}
+
 	t.e.deleting[*id] = true
 	v := t.view(r)
 	t.e.publishLocked("updated", t.event(&v))

@@ -21,15 +21,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestNamesThatDoNotExistGetProposals(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
-	for line, want := range map[string]string{
-		"tap-flow-create --type vnic --guest-id vm2 --tap-id ids f":              `did you mean guest "vm1"?`,
-		"tap-flow-create --type vnic --guest-id vm1 --tap-id idss f":             `did you mean tap service "ids"?`,
-		"tap-flow-create --type vswitch --host-id h3 --wire-id n --tap-id ids f": `did you mean host "h1"?`,
-		"tap-service-create --type guest --target-id vm2 s":                      `did you mean guest "vm1"?`,
-		"tap-flow-enable web net-100":                                            `did you mean tap flow "net0-100"?`,
-		"host-show h22":                                                          `did you mean host "h2"?`,
+	for _, tc := range []struct{ line, want string }{
+		{"tap-flow-create --type vnic --guest-id vm2 --tap-id ids f", `did you mean guest "vm1"?`},
+		{"tap-flow-create --type vnic --guest-id vm1 --tap-id idss f",
+			`did you mean tap service "ids"?`},
+		{"tap-flow-create --type vswitch --host-id h3 --wire-id n --tap-id ids f",
+			`did you mean host "h1"?`},
+		{"tap-service-create --type guest --target-id vm2 s", `did you mean guest "vm1"?`},
+		{"tap-flow-enable web net-100", `did you mean tap flow "net0-100"?`},
+		{"host-show h22", `did you mean host "h2"?`},
 	} {
-		require.Contains(t, d.Fails(cli.ExitFailed, line), want, line)
+		require.Contains(t, d.Fails(cli.ExitFailed, tc.line), tc.want, tc.line)
 	}
 
 	require.Contains(t, d.Fails(cli.ExitUsage, "tap-flow-lst"),

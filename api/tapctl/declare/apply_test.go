@@ -398,20 +398,24 @@ func TestPlanVerb(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
 	before := []any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()}
-	for line, want := range map[string]string{
-		"plan tap-flow-create --type vnic --guest-id vm1 --tap-id ids new --wait 1m": "tap-flow/new create: pending: waiting for the switch\n",
-		"plan tap-flow-delete web net0-100":                                          "tap-flow/net0-100 delete: was pending: waiting for the switch\n",
-		"plan tap-service enable ids":                                                "tap-service/ids update: disabled -> pending: waiting for the switch\n",
-		"plan tap-flow-disable --all":                                                "tap-flow/web update: error",
-		"plan host-update h1 --name h9":                                              "host/h9 update: ready\n",
-		"plan guest-create g9 --nic mac=52:54:00:00:00:19":                           "guest/g9 create\n",
-		"plan tap-flow-delete web -o json":                                           `"action": "delete"`,
-		"-o json plan tap-flow-delete web":                                           `"action": "delete"`,
-		"plan wire-update net0 --bridge h1=br7":                                      "no switch would be changed",
+	for _, tc := range []struct{ line, want string }{
+		{"plan tap-flow-create --type vnic --guest-id vm1 --tap-id ids new --wait 1m",
+			"tap-flow/new create: pending: waiting for the switch\n"},
+		{"plan tap-flow-delete web net0-100",
+			"tap-flow/net0-100 delete: was pending: waiting for the switch\n"},
+		{"plan tap-service enable ids",
+			"tap-service/ids update: disabled -> pending: waiting for the switch\n"},
+		{"plan tap-flow-disable --all", "tap-flow/web update: error"},
+		{"plan host-update h1 --name h9", "host/h9 update: ready\n"},
+		{"plan guest-create g9 --nic mac=52:54:00:00:00:19", "guest/g9 create\n"},
+		{"plan tap-flow-delete web -o json", `"action": "delete"`},
+		{"-o json plan tap-flow-delete web", `"action": "delete"`},
+		{"plan wire-update net0 --bridge h1=br7", "no switch would be changed"},
 	} {
-		require.Contains(t, d.Must(line), want, line)
+		require.Contains(t, d.Must(tc.line), tc.want, tc.line)
 		require.Equal(t, before,
-			[]any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()}, line)
+			[]any{d.Engine.Hosts(), d.Engine.Guests(), d.Engine.Services(), d.Engine.Flows()},
+			tc.line)
 	}
 
 	for line, tc := range map[string]struct {

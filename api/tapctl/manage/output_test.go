@@ -51,18 +51,18 @@ func TestOutputCSV(t *testing.T) {
 func TestOutputJSONPath(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
-	for line, want := range map[string]string{
-		"tap-flow-list -o jsonpath={.tap_flows[*].name}":                        "net0-100 web\n",
-		"tap-flow-list -o jsonpath=.total":                                      "2\n",
-		`tap-flow-list -o jsonpath={range.tap_flows[*]}{.name}{"\n"}{end}`:      "net0-100\nweb\n",
-		"tap-flow-list -o jsonpath={.tap_flows[?(@.status=='error')].id}":       "flow-5\n",
-		"tap-flow-list -o jsonpath={.tap_flows[?(@.vlan_id>50)].name}":          "net0-100\n",
-		"host-show h1 -o jsonpath={.nics[0].mac}":                               "52:54:00:00:00:33\n",
-		"tap-flow-show web -o jsonpath={.nothing}":                              "\n",
-		"explain tap-flow web -o jsonpath={.checks[?(@.status!='ready')].host}": "h1\n",
-		"topology -o jsonpath={.hosts[*].name}":                                 "h1 h2\n",
+	for _, tc := range []struct{ line, want string }{
+		{"tap-flow-list -o jsonpath={.tap_flows[*].name}", "net0-100 web\n"},
+		{"tap-flow-list -o jsonpath=.total", "2\n"},
+		{`tap-flow-list -o jsonpath={range.tap_flows[*]}{.name}{"\n"}{end}`, "net0-100\nweb\n"},
+		{"tap-flow-list -o jsonpath={.tap_flows[?(@.status=='error')].id}", "flow-5\n"},
+		{"tap-flow-list -o jsonpath={.tap_flows[?(@.vlan_id>50)].name}", "net0-100\n"},
+		{"host-show h1 -o jsonpath={.nics[0].mac}", "52:54:00:00:00:33\n"},
+		{"tap-flow-show web -o jsonpath={.nothing}", "\n"},
+		{"explain tap-flow web -o jsonpath={.checks[?(@.status!='ready')].host}", "h1\n"},
+		{"topology -o jsonpath={.hosts[*].name}", "h1 h2\n"},
 	} {
-		require.Equal(t, want, d.Must(line), line)
+		require.Equal(t, tc.want, d.Must(tc.line), tc.line)
 	}
 
 	for line, want := range map[string]string{
@@ -92,15 +92,16 @@ func TestOutputJSONPath(t *testing.T) {
 func TestProposalsForValues(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
-	for line, want := range map[string]string{
-		"tap-flow-list --status raedy":                                        "did you mean status ready?",
-		"tap-flow-list --direction ot":                                        "did you mean direction OUT?",
-		"tap-flow-create --type vnik --guest-id vm1 --tap-id ids f":           "did you mean type vnic?",
-		"tap-flow-update web --direction bot":                                 "did you mean direction BOTH?",
-		"tap-service-create --type gest --target-id vm1 s":                    "did you mean type guest?",
-		"token-create --role admn x":                                          "did you mean role admin?",
-		"tap-flow-create --type vnic --guest-id vm --tap-id ids -o json name": `did you mean guest "vm1"?`,
+	for _, tc := range []struct{ line, want string }{
+		{"tap-flow-list --status raedy", "did you mean status ready?"},
+		{"tap-flow-list --direction ot", "did you mean direction OUT?"},
+		{"tap-flow-create --type vnik --guest-id vm1 --tap-id ids f", "did you mean type vnic?"},
+		{"tap-flow-update web --direction bot", "did you mean direction BOTH?"},
+		{"tap-service-create --type gest --target-id vm1 s", "did you mean type guest?"},
+		{"token-create --role admn x", "did you mean role admin?"},
+		{"tap-flow-create --type vnic --guest-id vm --tap-id ids -o json name",
+			`did you mean guest "vm1"?`},
 	} {
-		require.Contains(t, d.Fails(cli.ExitFailed, line), want, line)
+		require.Contains(t, d.Fails(cli.ExitFailed, tc.line), tc.want, tc.line)
 	}
 }
