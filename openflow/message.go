@@ -84,9 +84,13 @@ func Parse(b []byte) (m Message, xid uint32, err error) {
 	return m, xid, nil
 }
 
-// parseBody reads what follows the header. It is long because it lists every type of message. It is
-// a switch because a table would refer to itself: a BundleAdd holds a message.
+// parseBody reads what follows the header. Messages without a body come from [bodiless]. The others
+// are a switch, because a table would refer to itself: a BundleAdd holds a message.
 func parseBody(c *wire.Cursor, version uint8, typ Type) Message {
+	if parse, ok := bodiless[typ]; ok {
+		return parse(c)
+	}
+
 	switch typ {
 	case TypeHello:
 		return parseHello(c, version)
@@ -98,12 +102,9 @@ func parseBody(c *wire.Cursor, version uint8, typ Type) Message {
 		return &EchoReply{Data: c.Rest()}
 	case TypeExperimenter:
 		return parseExperimenter(c)
-	case TypeFeaturesRequest:
-		return empty[FeaturesRequest](c)
+
 	case TypeFeaturesReply:
 		return parseFeaturesReply(c)
-	case TypeGetConfigRequest:
-		return empty[GetConfigRequest](c)
 	case TypeGetConfigReply:
 		return parseGetConfigReply(c)
 	case TypeSetConfig:
@@ -116,36 +117,49 @@ func parseBody(c *wire.Cursor, version uint8, typ Type) Message {
 		return parsePortStatus(c)
 	case TypePacketOut:
 		return parsePacketOut(c)
-	case TypeFlowMod:
-		return parseFlowMod(c)
+
+	case TypeFlowMod, TypeGroupMod, TypePortMod, TypeTableMod, TypeMeterMod:
+		return parseModification(c, typ)
+
+	case TypeMultipartRequest:
+		return parseMultipartRequest(c)
+	case TypeMultipartReply:
+		return parseMultipartReply(c)
+	case TypeRoleRequest:
+		return parseRoleRequest(c)
+	case TypeRoleReply:
+		return parseRoleReply(c)
+	case TypeGetAsyncReply:
+		return parseGetAsyncReply(c)
+	case TypeSetAsync:
+		return parseSetAsync(c)
+	}
+
+	return &Raw{MessageType: typ, Data: c.Rest()}
+}
+
+// bodiless are the messages that end with the header.
+var bodiless = map[Type]func(*wire.Cursor) Message{
+	TypeFeaturesRequest:  func(c *wire.Cursor) Message { return empty[FeaturesRequest](c) },
+	TypeGetConfigRequest: func(c *wire.Cursor) Message { return empty[GetConfigRequest](c) },
+	TypeBarrierRequest:   func(c *wire.Cursor) Message { return empty[BarrierRequest](c) },
+	TypeBarrierReply:     func(c *wire.Cursor) Message { return empty[BarrierReply](c) },
+	TypeGetAsyncRequest:  func(c *wire.Cursor) Message { return empty[GetAsyncRequest](c) },
+}
+
+// parseModification reads a message that changes what a switch holds (7.3.4).
+func parseModification(c *wire.Cursor, typ Type) Message {
+	switch typ {
 	case TypeGroupMod:
 		return parseGroupMod(c)
 	case TypePortMod:
 		return parsePortMod(c)
 	case TypeTableMod:
 		return parseTableMod(c)
-	case TypeMultipartRequest:
-		return parseMultipartRequest(c)
-	case TypeMultipartReply:
-		return parseMultipartReply(c)
-	case TypeBarrierRequest:
-		return empty[BarrierRequest](c)
-	case TypeBarrierReply:
-		return empty[BarrierReply](c)
-	case TypeRoleRequest:
-		return parseRoleRequest(c)
-	case TypeRoleReply:
-		return parseRoleReply(c)
-	case TypeGetAsyncRequest:
-		return empty[GetAsyncRequest](c)
-	case TypeGetAsyncReply:
-		return parseGetAsyncReply(c)
-	case TypeSetAsync:
-		return parseSetAsync(c)
 	case TypeMeterMod:
 		return parseMeterMod(c)
 	default:
-		return &Raw{MessageType: typ, Data: c.Rest()}
+		return parseFlowMod(c)
 	}
 }
 

@@ -100,6 +100,22 @@ type server struct {
 func New(cfg Config) http.Handler { return newServer(cfg) }
 
 func newServer(cfg Config) *server {
+	s := serverOf(cfg)
+
+	s.origins = newOriginCheck(cfg.Origins, s.log)
+	for _, c := range s.engine.Creations() {
+		s.creations.Learn(c.Request, c.ID, c.At)
+	}
+
+	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.Use(s.observe, compress(), s.audited, s.sameOrigin, s.authorize)
+	s.mountAll()
+
+	return s
+}
+
+// serverOf returns a server without routes. What the configuration leaves out has its default.
+func serverOf(cfg Config) *server {
 	document, err := contract.Load()
 	if err != nil {
 		panic(fmt.Sprintf("api/server: the built-in OpenAPI document: %v", err))
@@ -130,6 +146,7 @@ func newServer(cfg Config) *server {
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
 		denials:    access.NewLimiter[audit.Record](),
 	}
+
 	if s.keys == nil {
 		s.keys, err = access.New(context.Background(), access.Config{Admin: cfg.Token})
 		if err != nil {
@@ -144,14 +161,6 @@ func newServer(cfg Config) *server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 
-	s.origins = newOriginCheck(cfg.Origins, s.log)
-	for _, c := range s.engine.Creations() {
-		s.creations.Learn(c.Request, c.ID, c.At)
-	}
-
-	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.Use(s.observe, compress(), s.audited, s.sameOrigin, s.authorize)
-	s.mountAll()
 	return s
 }
 

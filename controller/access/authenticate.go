@@ -47,6 +47,7 @@ func (k *Keyring) Authenticate(authorization string, cert *x509.Certificate) (Id
 	if !strings.EqualFold(scheme, "Bearer") {
 		return Identity{}, fmt.Errorf("%w: the scheme of Authorization must be Bearer", ErrWrong)
 	}
+
 	e := k.match(strings.TrimSpace(token))
 	if e == nil {
 		return Identity{}, ErrWrong
@@ -57,6 +58,7 @@ func (k *Keyring) Authenticate(authorization string, cert *x509.Certificate) (Id
 		expiredAt := t.ExpiresAt.Format(time.RFC3339)
 		return Identity{}, fmt.Errorf("%w at %s: ask for another", ErrExpired, expiredAt)
 	}
+
 	e.used.Store(now.UnixNano())
 	return Identity{
 		Kind: "token", ID: e.record.ID, Name: e.record.Name, Role: e.record.Role, Until: e.until,
@@ -81,6 +83,7 @@ func (k *Keyring) match(token string) *entry {
 	case isAdmin:
 		return k.admin
 	}
+
 	return nil
 }
 

@@ -80,6 +80,7 @@ func New(ctx context.Context, config Config) (*Keyring, error) {
 		sum := digest(string(config.Admin))
 		k.admin = k.newEntry(record{ID: AdminID, Name: AdminID, Role: Admin, SHA256: sum[:]})
 	}
+
 	if config.Records == nil {
 		return k, nil
 	}
@@ -88,6 +89,7 @@ func New(ctx context.Context, config Config) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load tokens: %w", err)
 	}
+
 	for _, r := range state.Records {
 		if r.Kind != store.KindToken {
 			continue
@@ -98,6 +100,7 @@ func New(ctx context.Context, config Config) (*Keyring, error) {
 		}
 		k.byID[t.ID] = k.newEntry(t)
 	}
+
 	return k, nil
 }
 
@@ -153,14 +156,17 @@ func (k *Keyring) find(ref string) *entry {
 
 	k.mu.RLock()
 	defer k.mu.RUnlock()
+
 	if e := k.byID[ref]; e != nil {
 		return e
 	}
+
 	for _, e := range k.byID {
 		if e.record.Name == ref {
 			return e
 		}
 	}
+
 	return nil
 }
 
@@ -194,6 +200,7 @@ func (k *Keyring) Create(ctx context.Context, t Token) (Token, string, error) {
 	if t.Name == AdminID || k.find(t.Name) != nil {
 		return Token{}, "", fmt.Errorf("%w: there is already a token %q", ErrTaken, t.Name)
 	}
+
 	now := k.config.Now().UTC()
 	if t.Expired(now) {
 		expiredAt := t.ExpiresAt.Format(time.RFC3339)
@@ -211,6 +218,7 @@ func (k *Keyring) Create(ctx context.Context, t Token) (Token, string, error) {
 		CreatedBy: t.CreatedBy,
 		ExpiresAt: t.ExpiresAt.UTC(),
 	})
+
 	if err := k.commit(ctx, e.record, nil, &e.record); err != nil {
 		e.revoke()
 		return Token{}, "", err
@@ -218,6 +226,7 @@ func (k *Keyring) Create(ctx context.Context, t Token) (Token, string, error) {
 
 	k.mu.Lock()
 	defer k.mu.Unlock()
+
 	k.byID[id] = e
 	return e.token(), secret, nil
 }
@@ -235,6 +244,7 @@ func (k *Keyring) Revoke(ctx context.Context, ref string) error {
 		return fmt.Errorf(
 			"%w: to replace it, delete the file and restart the controller", ErrBuiltIn)
 	}
+
 	if err := k.commit(ctx, e.record, &e.record, nil); err != nil {
 		return err
 	}
@@ -266,12 +276,14 @@ func (k *Keyring) commit(ctx context.Context, about record, before, after *recor
 			return err
 		}
 	}
+
 	if k.config.Records == nil {
 		return nil
 	}
 	if _, err := k.config.Records.Commit(ctx, op); err != nil {
 		return fmt.Errorf("token %s could not be stored: %w", about.Name, err)
 	}
+
 	return nil
 }
 

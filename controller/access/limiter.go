@@ -49,12 +49,14 @@ func (l *Limiter[T]) Fail(name string, what T, now time.Time) time.Duration {
 	if s.until.Before(now) {
 		s.until = now
 	}
+
 	over := s.until.Add(failureInterval).Sub(now) - failureBurst*failureInterval
 	if over > 0 {
 		s.dropped++
 		s.last = what
 		return over
 	}
+
 	s.until = s.until.Add(failureInterval)
 	return 0
 }
@@ -70,6 +72,7 @@ func (l *Limiter[T]) sourceLocked(name string) *source[T] {
 		e = l.order.PushFront(&source[T]{name: name})
 		l.sources[name] = e
 	}
+
 	l.order.MoveToFront(e)
 	return e.Value.(*source[T])
 }
@@ -85,6 +88,7 @@ func (l *Limiter[T]) Dropped(each func(last T, times int)) {
 			s.dropped = 0
 		}
 	}
+
 	l.mu.Unlock()
 
 	for _, s := range dropped {
@@ -104,9 +108,11 @@ func Network(remote string) string {
 	if ip.Is4() {
 		bits = 32
 	}
+
 	network, err := ip.Prefix(bits)
 	if err != nil {
 		return ""
 	}
+
 	return network.String()
 }

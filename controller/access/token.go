@@ -51,6 +51,7 @@ func (r *record) public() json.RawMessage {
 	if r == nil {
 		return nil
 	}
+
 	out, err := json.Marshal(struct {
 		ID        string    `json:"id"`
 		Name      string    `json:"name"`

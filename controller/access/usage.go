@@ -36,6 +36,7 @@ func (k *Keyring) flush(ctx context.Context) {
 	if k.config.Records == nil {
 		return
 	}
+
 	k.write.Lock()
 	defer k.write.Unlock()
 
@@ -55,9 +56,11 @@ func (k *Keyring) flush(ctx context.Context) {
 			k.config.Logger.Error("a token cannot be encoded", "token", e.record.Name, "error", err)
 			continue
 		}
+
 		ops = append(ops, store.Op{Kind: store.KindToken, ID: e.record.ID, Value: value})
 		updated = append(updated, fresh)
 	}
+
 	if len(ops) == 0 {
 		return
 	}
@@ -66,8 +69,10 @@ func (k *Keyring) flush(ctx context.Context) {
 		k.config.Logger.Warn("the times of last use of tokens could not be stored", "error", err)
 		return
 	}
+
 	k.mu.Lock()
 	defer k.mu.Unlock()
+
 	for _, e := range updated {
 		k.byID[e.record.ID] = e
 	}

@@ -60,6 +60,7 @@ func (l link) next(r Record, firstOfFile bool) (line []byte, own link, err error
 	if err != nil {
 		return nil, link{}, fmt.Errorf("audit log: a record has no JSON form: %w", err)
 	}
+
 	own.Hash = hashOf(prev, body)
 	line = append(body[:len(body)-1:len(body)-1], hashField(own.Hash)...)
 	return append(line, '\n'), own, nil
@@ -92,6 +93,7 @@ func lastRecord(path string) (chainedRecord, error) {
 			return r, nil
 		}
 	}
+
 	return chainedRecord{}, fs.ErrNotExist
 }
 

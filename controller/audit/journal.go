@@ -66,6 +66,7 @@ func prepareFile(f *os.File, folder string) error {
 	if last[0] != '\n' {
 		_, err = f.WriteString("\n")
 	}
+
 	return err
 }
 
@@ -104,6 +105,7 @@ func (j *journal) prepareLocked(more int) (size int64, err error) {
 	if info, err = j.file.Stat(); err != nil {
 		return 0, fmt.Errorf("audit log: %w", err)
 	}
+
 	return info.Size(), nil
 }
 
@@ -114,10 +116,12 @@ func (j *journal) appendLocked(line []byte, size int64) error {
 		j.written++
 		return nil
 	}
+
 	err = fmt.Errorf("audit log: %w", err)
 	if n > 0 {
 		err = errors.Join(err, j.file.Truncate(size))
 	}
+
 	j.closeLocked() // The next line checks everything again.
 	return err
 }
@@ -139,6 +143,7 @@ func (j *journal) rotateLocked() error {
 			return nil
 		}
 	}
+
 	return nil
 }
 

@@ -83,6 +83,7 @@ func Open(path string, opts Options) (*Log, error) {
 			logger: opts.Logger, now: opts.Now,
 		},
 	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
@@ -93,6 +94,7 @@ func Open(path string, opts Options) (*Log, error) {
 	if err := l.changes.openLocked(); err != nil {
 		return nil, err
 	}
+
 	l.changes.expireLocked()
 	return l, nil
 }
@@ -121,6 +123,7 @@ func (l *Log) Change(ctx context.Context, c Change) error {
 	if err := l.Write(r); err != nil {
 		return fmt.Errorf("the change is refused, since it cannot be recorded: %w", err)
 	}
+
 	request.changed.Store(true)
 	return nil
 }
@@ -132,10 +135,12 @@ func (l *Log) Write(r Record) error {
 	if l == nil {
 		return nil
 	}
+
 	r.trim()
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	r.Time = l.opts.Now().UTC()
 	if r.isMinor() {
 		return l.writeDenialLocked(r)
@@ -146,9 +151,11 @@ func (l *Log) Write(r Record) error {
 		l.opts.Logger.Error("the audit log cannot be written", "error", err)
 		return err
 	}
+
 	if l.err != nil {
 		l.opts.Logger.Info("the audit log can be written again", "path", l.changes.path)
 	}
+
 	l.err = nil
 	l.opts.Syslog.send(r)
 
@@ -156,6 +163,7 @@ func (l *Log) Write(r Record) error {
 	case l.wake <- struct{}{}:
 	default: // Run is going to sync already.
 	}
+
 	return nil
 }
 
@@ -171,10 +179,12 @@ func (l *Log) writeChangeLocked(r Record) error {
 	if err != nil {
 		return err
 	}
+
 	size, err := l.changes.prepareLocked(len(line))
 	if err != nil {
 		return err
 	}
+
 	if size == 0 {
 		if line, own, err = l.last.next(r, true); err != nil {
 			return err
@@ -184,6 +194,7 @@ func (l *Log) writeChangeLocked(r Record) error {
 	if err := l.changes.appendLocked(line, size); err != nil {
 		return err
 	}
+
 	l.last = own
 	return nil
 }
@@ -203,11 +214,13 @@ func (l *Log) appendDenialLocked(r Record) error {
 	if err != nil {
 		return fmt.Errorf("audit log: a record has no JSON form: %w", err)
 	}
+
 	line = append(line, '\n')
 	size, err := l.denied.prepareLocked(len(line))
 	if err != nil {
 		return err
 	}
+
 	l.opts.Syslog.send(r)
 	return l.denied.appendLocked(line, size)
 }
@@ -230,6 +243,7 @@ func (l *Log) sync(j *journal) error {
 
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
+
 	l.mu.Lock()
 	f, written, synced := j.file, j.written, j.synced
 	l.mu.Unlock()
@@ -243,10 +257,12 @@ func (l *Log) sync(j *journal) error {
 	err := f.Sync()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if err == nil || errors.Is(err, os.ErrClosed) { // closeLocked has synced it.
 		j.synced = max(j.synced, written)
 		return nil
 	}
+
 	l.opts.Logger.Error("the end of the audit log may be lost", "error", err)
 	l.err = fmt.Errorf("audit log: %w", err)
 	return l.err
@@ -299,6 +315,7 @@ func (l *Log) Run(ctx context.Context) {
 func (l *Log) summarize() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.dropped == 0 {
 		return
 	}
@@ -308,6 +325,7 @@ func (l *Log) summarize() {
 	r.Count = l.dropped
 	r.Problem = fmt.Sprintf("%d requests were denied or refused too fast to record each; "+
 		"this is the last one: %s", l.dropped, r.Problem)
+
 	r.trim()
 	if err := l.appendDenialLocked(r); err == nil {
 		l.dropped = 0

@@ -46,6 +46,7 @@ func (l *Log) Read(ctx context.Context, q Query) (records []Record, more bool, e
 	if l == nil {
 		return nil, false, nil
 	}
+
 	changes, denied, err := l.openAll()
 	defer closeAll(changes, denied)
 	if err != nil {
@@ -67,6 +68,7 @@ func (l *Log) Read(ctx context.Context, q Query) (records []Record, more bool, e
 			records = append(records, r)
 		}
 	}
+
 	return records, false, nil
 }
 
@@ -80,6 +82,7 @@ func recordsIn(ctx context.Context, files []*os.File, since time.Time) iter.Seq2
 					yield(Record{}, fmt.Errorf("audit log: %w", err))
 					return
 				}
+
 				if ctx.Err() != nil {
 					yield(Record{}, ctx.Err())
 					return
@@ -116,9 +119,11 @@ func newestFirst(a, b iter.Seq2[Record, error]) iter.Seq2[Record, error] {
 				ra, errA, okA = nextA()
 				continue
 			}
+
 			if !yield(rb, errB) || errB != nil {
 				return
 			}
+
 			rb, errB, okB = nextB()
 		}
 	}
@@ -150,6 +155,7 @@ func (j *journal) openFilesLocked() ([]*os.File, error) {
 		}
 		files = append(files, f)
 	}
+
 	return files, nil
 }
 
@@ -181,6 +187,7 @@ func linesBackwards(f *os.File) iter.Seq2[[]byte, error] {
 				yield(nil, err)
 				return
 			}
+
 			tail = append(block, tail...)
 			end = begin
 
@@ -195,6 +202,7 @@ func linesBackwards(f *os.File) iter.Seq2[[]byte, error] {
 				tail = tail[:i]
 			}
 		}
+
 		if len(tail) > 0 {
 			yield(tail, nil)
 		}

@@ -72,10 +72,12 @@ func (s *Syslog) write(r Record) {
 	if n := s.dropped.Swap(0); n > 0 {
 		s.logger.Warn("syslog is too slow for the audit log", "dropped", n)
 	}
+
 	line, err := json.Marshal(r)
 	if err != nil {
 		return // The files refused it, too.
 	}
+
 	if err := s.writer.Notice(string(line)); err != nil {
 		s.logger.Warn("a record of the audit log could not be sent to syslog", "error", err)
 	}

@@ -43,6 +43,7 @@ func Verify(path string) (Verification, error) {
 			return Verification{}, err
 		}
 	}
+
 	return v.found, nil
 }
 
@@ -55,6 +56,7 @@ func chainFiles(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
@@ -63,6 +65,7 @@ func chainFiles(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var numbers []int
 	for _, e := range entries {
 		if m := oldFile.FindStringSubmatch(e.Name()); m != nil {
@@ -71,6 +74,7 @@ func chainFiles(path string) ([]string, error) {
 			}
 		}
 	}
+
 	slices.Sort(numbers)
 	slices.Reverse(numbers)
 
@@ -78,15 +82,18 @@ func chainFiles(path string) ([]string, error) {
 	for _, n := range numbers {
 		files = append(files, filepath.Join(path, fmt.Sprintf("audit.log.%d", n)))
 	}
+
 	current := filepath.Join(path, "audit.log")
 	if _, err := os.Stat(current); err == nil {
 		files = append(files, current)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%s has no audit.log", path)
 	}
+
 	return files, nil
 }
 
@@ -102,6 +109,7 @@ func (v *verifier) file(path string) error {
 		return err
 	}
 	defer f.Close()
+
 	v.found.Files++
 
 	lines := bufio.NewReader(f)
@@ -113,6 +121,7 @@ func (v *verifier) file(path string) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+
 		if err != nil {
 			return err
 		}
@@ -133,6 +142,7 @@ func (v *verifier) line(where string, line []byte) {
 		v.found.CutOff = append(v.found.CutOff, where)
 		return
 	}
+
 	if r.Seq == 0 || r.Hash == "" {
 		if v.last.Seq > 0 {
 			v.fault(where, "a record without a hash, after record %d: it was inserted", v.last.Seq)
@@ -149,6 +159,7 @@ func (v *verifier) line(where string, line []byte) {
 		prev = r.Prev
 		v.found.First = r.Seq
 	}
+
 	switch {
 	case !begin && r.Seq <= v.last.Seq:
 		v.fault(where, "record %d stands after record %d: it was inserted or moved",
@@ -165,6 +176,7 @@ func (v *verifier) line(where string, line []byte) {
 			v.fault(where, "record %d, or the one before it, was altered", r.Seq)
 		}
 	}
+
 	v.found.Records++
 	v.found.Last = r.Seq
 	v.last = r.link

@@ -21,6 +21,7 @@ func (c *Config) CheckCertificates(now time.Time) error {
 				t.cert, cert.NotAfter.Format(time.DateTime))
 		}
 	}
+
 	if len(k.errs) > 0 {
 		return k.errs.Sorted()
 	}
@@ -33,13 +34,16 @@ func readCertificate(path string) *x509.Certificate {
 	if err != nil {
 		return nil
 	}
+
 	block, _ := pem.Decode(data)
 	if block == nil {
 		return nil
 	}
+
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
 		return nil
 	}
+
 	return cert
 }

@@ -33,6 +33,7 @@ func (c *Config) decode(root document.Value) Errors {
 		}),
 		"hosts": list(&c.Hosts, (*Host).reader),
 	})(&d, "", root)
+
 	return d.errs
 }
 
@@ -174,9 +175,11 @@ func parseDuration(s string) (time.Duration, error) {
 			return 0, wrongDuration(s)
 		}
 	}
+
 	if d < 0 {
 		return 0, wrongDuration(s)
 	}
+
 	return d, nil
 }
 

@@ -28,10 +28,12 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	hosts, err := eachOf(c.Hosts, Host.encode)
 	if err != nil {
 		return nil, err
 	}
+
 	return objectOf(
 		setting("data_dir", textOf(c.DataDir)),
 		setting("store", objectOf(setting("driver", textOf(c.Store.Driver)))),
@@ -125,6 +127,7 @@ func (p Plugin) encode() (document.Value, error) {
 			return document.Value{}, fmt.Errorf("configuration of plugin %s: %w", p.Name, err)
 		}
 	}
+
 	return objectOf(
 		setting("name", textOf(p.Name)),
 		setting("path", textOf(p.Path)),
@@ -151,6 +154,7 @@ func (h Host) encode() (document.Value, error) {
 	if h.TunnelIP.IsValid() {
 		tunnelIP = h.TunnelIP.String()
 	}
+
 	return objectOf(
 		setting("name", textOf(h.Name)),
 		setting("ovsdb", textOf(h.OVSDB)),
@@ -241,5 +245,6 @@ func eachOf[T any](list []T, encode func(T) (document.Value, error)) (document.V
 		}
 		out.Items = append(out.Items, v)
 	}
+
 	return out, nil
 }

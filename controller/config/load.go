@@ -14,6 +14,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
+
 	if info.Size() > document.MaxSize {
 		return nil, fmt.Errorf("read configuration: %s has %d bytes: want at most %d",
 			path, info.Size(), document.MaxSize)
@@ -23,6 +24,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
+
 	return Parse(path, data)
 }
 
@@ -43,9 +45,11 @@ func Parse(name string, data []byte) (*Config, error) {
 			}
 		}
 	}
+
 	if len(errs) > 0 {
 		return nil, errs.Sorted()
 	}
+
 	return c, nil
 }
 
@@ -55,6 +59,7 @@ func (c *Config) resolvePaths(folder string) {
 	for _, tls := range []*TLS{&c.API.TLS, &c.OpenFlow.TLS, &c.OVSDB.TLS} {
 		paths = append(paths, &tls.Cert, &tls.Key, &tls.CA)
 	}
+
 	for i := range c.Plugins {
 		paths = append(paths, &c.Plugins[i].Path)
 	}

@@ -101,11 +101,13 @@ func parsed[T any](to *T, parse func(string) (T, error)) reader {
 		if v.Kind == document.Null || len(d.errs) > before {
 			return
 		}
+
 		parsed, err := parse(s)
 		if err != nil {
 			d.fail(path, "%v", err)
 			return
 		}
+
 		*to = parsed
 	}
 }

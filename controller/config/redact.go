@@ -50,6 +50,7 @@ func looksSecret(name string) bool {
 			return true
 		}
 	}
+
 	return strings.HasSuffix(name, "key") || strings.HasPrefix(name, "private")
 }
 

@@ -51,6 +51,7 @@ func (c *Config) check() Errors {
 		k.fail("data_dir", "it is missing, and there is no home folder: "+
 			"want a folder such as /var/lib/tapline")
 	}
+
 	k.storage()
 	k.audit()
 	k.listeners()
@@ -89,6 +90,7 @@ func (k *checker) listeners() {
 		if l.address == "" && l.path == "ovsdb.listen" {
 			continue
 		}
+
 		host, port, err := splitListen(l.address)
 		if err != nil {
 			k.fail(l.path, "%v", err)
@@ -101,6 +103,7 @@ func (k *checker) listeners() {
 				k.fail(l.path, "%q is taken by %s: want another port", l.address, other.path)
 			}
 		}
+
 		known = append(known, listener{l.path, host, port})
 	}
 }
@@ -109,16 +112,19 @@ func (k *checker) listeners() {
 func splitListen(address string) (host, port string, err error) {
 	wrong := fmt.Errorf("%q is not an address to listen on: "+
 		"want IP:PORT such as 0.0.0.0:6653 or [::1]:8640", address)
+
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
 		return "", "", wrong
 	}
+
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", "", wrong
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
 		return "", "", wrong
 	}
+
 	return host, port, nil
 }
 
@@ -169,6 +175,7 @@ func checkReadable(path string) error {
 	if path == "" {
 		return nil
 	}
+
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() { // To open a pipe might block for ever.
 		return fmt.Errorf("%q is not a file: want a PEM file", path)
@@ -180,12 +187,14 @@ func checkReadable(path string) error {
 			err = file.Close()
 		}
 	}
+
 	if err != nil {
 		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
 			err = cause.Err
 		}
 		return fmt.Errorf("%q cannot be read (%w): want a PEM file", path, err)
 	}
+
 	return nil
 }
 
@@ -215,10 +224,12 @@ func checkTarget(target string, schemes ...string) (scheme string, err error) {
 		"ssl":  "ssl:[2001:db8::1]:6640",
 		"unix": "unix:/run/openvswitch/db.sock",
 	}
+
 	var want []string
 	for _, s := range schemes {
 		want = append(want, examples[s])
 	}
+
 	wrong := fmt.Errorf("%q is not a connection method: want one like %s",
 		target, strings.Join(want, ", "))
 
@@ -226,6 +237,7 @@ func checkTarget(target string, schemes ...string) (scheme string, err error) {
 	if !ok || !slices.Contains(schemes, scheme) {
 		return "", wrong
 	}
+
 	if scheme == "unix" {
 		if rest == "" {
 			return "", wrong
@@ -237,6 +249,7 @@ func checkTarget(target string, schemes ...string) (scheme string, err error) {
 	if err != nil || to.Port() == 0 || to.Addr().IsUnspecified() || to.Addr().IsMulticast() {
 		return "", wrong
 	}
+
 	return scheme, nil
 }
 
@@ -244,6 +257,7 @@ func (k *checker) plugins() {
 	if len(k.config.Plugins) == 0 {
 		k.fail("plugins", `it is empty: want one named "mirror", or leave the key out`)
 	}
+
 	seen := make(map[string]string)
 	for i, p := range k.config.Plugins {
 		path := fmt.Sprintf("plugins[%d]", i)
@@ -261,6 +275,7 @@ func (k *checker) plugins() {
 		if err != nil || p.SHA256 != "" && len(p.SHA256) != 64 {
 			k.fail(path+".sha256", "%q is not a SHA-256: want 64 hexadecimal digits", p.SHA256)
 		}
+
 		if p.Config != nil && (!json.Valid(p.Config) || p.Config[0] != '{') {
 			k.fail(path+".config", "it is not a JSON object: want one")
 		}
@@ -314,6 +329,7 @@ func checkLibvirt(uri string) error {
 	case err != nil || u.Scheme == "" || u.Path == "":
 		return fmt.Errorf("%q is not a URI of libvirt: want one such as %s", uri, example)
 	}
+
 	return nil
 }
 

@@ -18,12 +18,14 @@ func (k *checker) hosts() {
 		} else {
 			k.once(names, path+".name", h.Name)
 		}
+
 		if k.target(path+".ovsdb", h.OVSDB) {
 			k.once(targets, path+".ovsdb", h.OVSDB)
 		}
 		if h.TunnelIP.IsValid() {
 			k.once(tunnels, path+".tunnel_ip", h.TunnelIP.String())
 		}
+
 		k.wires(path+".wires", h.Wires)
 		k.nics(path+".nics", h.NICs)
 	}
@@ -42,6 +44,7 @@ func (k *checker) target(path, target string) (valid bool) {
 	default:
 		return true
 	}
+
 	return false
 }
 

@@ -30,6 +30,7 @@ func (k *checker) audit() {
 	if target == "" || target == "local" {
 		return
 	}
+
 	network, address, _ := strings.Cut(target, ":")
 	host, port, err := net.SplitHostPort(address)
 	if network != "udp" && network != "tcp" || err != nil || host == "" || port == "" {
@@ -47,6 +48,7 @@ func (k *checker) security() {
 		k.fail("api.listen", "%q sends tokens over the network unencrypted: "+
 			"want api.tls, an address such as 127.0.0.1:8640, or api.insecure: true", c.API.Listen)
 	}
+
 	if c.OVSDB.Listen != "" && c.OVSDB.TLS.IsZero() && !c.OVSDB.Insecure {
 		k.fail("ovsdb.listen", "without TLS a host is known by its source address alone: "+
 			"want ovsdb.tls, or ovsdb.insecure: true")

@@ -73,6 +73,7 @@ func (v virsh) addresses(ctx context.Context, limit time.Duration, domains []dom
 	if err != nil {
 		return found
 	}
+
 	readAddresses(out, mark, domains, found)
 	return found
 }
@@ -105,6 +106,7 @@ func readAddress(d *domain, macText, prefixText string, found addresses) {
 	if err != nil || !slices.ContainsFunc(d.NICs, func(n GuestNIC) bool { return n.MAC == mac }) {
 		return
 	}
+
 	prefix, err := netip.ParsePrefix(prefixText)
 	if err != nil {
 		return
@@ -115,6 +117,7 @@ func readAddress(d *domain, macText, prefixText string, found addresses) {
 	if local || slices.Contains(found[key], ip) || len(found[key]) >= maxAddresses {
 		return
 	}
+
 	found[key] = append(found[key], ip)
 	slices.SortFunc(found[key], netip.Addr.Compare)
 }

@@ -30,6 +30,7 @@ func (w *worker) try(ctx context.Context, s step, orders []Order) {
 			err = w.attach(ctx, s, text)
 		}
 	}
+
 	if ctx.Err() != nil {
 		return
 	}
@@ -41,6 +42,7 @@ func (w *worker) try(ctx context.Context, s step, orders []Order) {
 		log.Info("NIC plugged")
 		return
 	}
+
 	w.retryLater(s, err, log)
 }
 
@@ -72,12 +74,14 @@ func (w *worker) retryLater(s step, err error, log *slog.Logger) {
 		a = &attempt{}
 		w.attempts[s] = a
 	}
+
 	a.failures++
 
 	message := ""
 	if err != nil {
 		message = err.Error()
 	}
+
 	switch {
 	case message != "" && message != a.lastError:
 		log.Warn("cannot "+s.describe(), "error", message)
@@ -87,6 +91,7 @@ func (w *worker) retryLater(s step, err error, log *slog.Logger) {
 		log.Warn("the guest does not release the NIC; nothing is delivered to it",
 			"attempts", a.failures)
 	}
+
 	a.lastError = message
 
 	// Two more than the failures: a guest gets some time to release a NIC.

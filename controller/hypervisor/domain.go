@@ -63,10 +63,12 @@ func (d *domainXML) check() error {
 	if !isPlain(d.Name, maxText) {
 		return fmt.Errorf("its name is not plain text of at most %d bytes", maxText)
 	}
+
 	nics := d.nics()
 	if len(nics) > maxNICs {
 		return fmt.Errorf("it has %d NICs: at most %d are supported", len(nics), maxNICs)
 	}
+
 	for _, n := range nics {
 		for _, text := range []string{n.dev, n.bridge, n.alias} {
 			if !isPlain(text, maxText) {
@@ -77,6 +79,7 @@ func (d *domainXML) check() error {
 			return fmt.Errorf("a NIC has the alias %q, which libvirt would not accept", n.alias)
 		}
 	}
+
 	return nil
 }
 
@@ -97,6 +100,7 @@ func (d *domainXML) nics() []device {
 		if i.MAC == nil {
 			continue
 		}
+
 		mac, err := tap.ParseMAC(i.MAC.Address)
 		if err != nil {
 			continue
@@ -109,8 +113,10 @@ func (d *domainXML) nics() []device {
 		if i.Alias != nil {
 			nic.alias = i.Alias.Name
 		}
+
 		devices = append(devices, nic)
 	}
+
 	return devices
 }
 

@@ -28,6 +28,7 @@ func (w *worker) watchEvents(ctx context.Context) {
 		if time.Since(begin) > w.config.Timing.RetryMax {
 			failures = 1
 		}
+
 		w.log.Debug("libvirt events ended", "error", err)
 		_ = sleep(ctx, w.config.Timing.backoff(failures))
 	}
@@ -51,6 +52,7 @@ func (w *worker) followEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	stderr := &boundedBuffer{limit: maxStderr}
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
@@ -61,17 +63,20 @@ func (w *worker) followEvents(ctx context.Context) error {
 		w.hasEvents.Store(true)
 		w.markChanged()
 	})
+
 	lines := bufio.NewScanner(out)
 	for lines.Scan() { // A line that is too long ends the loop.
 		if relevantEvent.Match(lines.Bytes()) {
 			w.markChanged()
 		}
 	}
+
 	subscribed.Stop()
 
 	cancel()
 	if err := cmd.Wait(); err != nil {
 		return &virshError{errorText(stderr.String(), err), err}
 	}
+
 	return nil
 }

@@ -96,6 +96,7 @@ func (l *Libvirt) uri(h Host) (string, error) {
 	case h.Addr.Is6():
 		address = "[" + address + "]"
 	}
+
 	return strings.NewReplacer("{host}", h.Name, "{ip}", address).Replace(uri), nil
 }
 
@@ -111,6 +112,7 @@ func (l *Libvirt) Run(ctx context.Context, h Host, orders *Orders, report func(R
 		report(Report{Problem: err.Error(), Orders: AllOrders})
 		return
 	}
+
 	if uri == "" {
 		report(Report{Known: true, Orders: AllOrders})
 		return

@@ -57,6 +57,7 @@ func (w *worker) missingPorts() map[string]bool {
 			}
 		}
 	}
+
 	return missing
 }
 

@@ -35,6 +35,7 @@ func (t Target) evidence(g *Guest) evidence {
 	mac := slices.ContainsFunc(g.NICs, func(n GuestNIC) bool {
 		return !n.MAC.IsZero() && slices.Contains(t.MACs, n.MAC)
 	})
+
 	contradicted := len(t.MACs) > 0 && len(g.NICs) > 0 && !mac
 	switch {
 	case contradicted:

@@ -50,9 +50,11 @@ func NICXML(s tap.Service, cluster, bridge string) (string, error) {
 		},
 		Alias: &libvirtxml.DomainAlias{Name: alias(cluster, s.ID)},
 	}
+
 	text, err := nic.Marshal()
 	if err != nil {
 		return "", fmt.Errorf("describe the NIC of tap service %s: %w", s.Name, err)
 	}
+
 	return text, nil
 }

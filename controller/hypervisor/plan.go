@@ -59,15 +59,18 @@ func makePlan(
 			if m.kind == noMatch {
 				continue
 			}
+
 			ordered[o.Service.ID] = true
 			t := planner{plan: &p, cluster: cluster, domain: d, order: o}
 			if m.kind != isTarget {
 				p.setOutcome(o.Service.ID, t.uncertain(m))
 				continue
 			}
+
 			t.planConfig(bridge)
 			p.setOutcome(o.Service.ID, t.planLive(lost[o.Service.ID]))
 		}
+
 		p.planRemovals(cluster, d, ordered)
 	}
 
@@ -123,6 +126,7 @@ func (t planner) uncertain(m match) Outcome {
 	case m.kind == isUndecided:
 		outcome.State = Plugging
 	}
+
 	return outcome
 }
 
@@ -142,6 +146,7 @@ func (t planner) planLive(lost bool) Outcome {
 		outcome.State = Plugging
 		t.attach(scopeLive)
 	}
+
 	return outcome
 }
 
@@ -195,6 +200,7 @@ func (t planner) detachOurs(
 			detach: true, replug: true, alias: n.alias, dev: cmp.Or(n.dev, s.IfName),
 		})
 	}
+
 	return found
 }
 

@@ -27,6 +27,7 @@ func (w *worker) publish(orders []Order, number uint64) {
 	if last != nil && reflect.DeepEqual(last.NICs, r.NICs) {
 		r.NICs = last.NICs
 	}
+
 	if last == nil || !reflect.DeepEqual(*last, r) {
 		w.lastReport = &r
 		w.report(r)
@@ -49,9 +50,11 @@ func (w *worker) guests() []Guest {
 				g.Services = append(g.Services, service)
 			}
 		}
+
 		slices.Sort(g.Services)
 		guests = append(guests, g)
 	}
+
 	return guests
 }
 
@@ -66,6 +69,7 @@ func (w *worker) outcomes(orders []Order) map[string]Outcome {
 			p.nics[s.service] = Outcome{State: Failed, Reason: reason, Guest: s.guest}
 		}
 	}
+
 	return p.nics
 }
 

@@ -63,6 +63,7 @@ func (r *registry) settle(host string, guests []Guest) {
 			changed[key] = true
 		}
 	}
+
 	m.guests = guests
 	for i := range guests {
 		for _, key := range keysOf(&guests[i]) {
@@ -81,6 +82,7 @@ func (r *registry) settle(host string, guests []Guest) {
 			concerned = r.members
 		}
 	}
+
 	for name, other := range concerned {
 		if name != host {
 			other.wake()
@@ -101,6 +103,7 @@ func (r *registry) othersLocked(host string, keys map[string]bool) map[string]*m
 			delete(r.claims, key)
 		}
 	}
+
 	return others
 }
 
@@ -121,6 +124,7 @@ func (r *registry) match(t Target, host string, g *Guest) match {
 	if own == noEvidence {
 		return match{}
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
@@ -143,6 +147,7 @@ func (r *registry) match(t Target, host string, g *Guest) match {
 		}
 		return match{kind: isStandby}
 	}
+
 	return match{kind: isAmbiguous, reason: describeRivals(rivals, best)}
 }
 
@@ -152,6 +157,7 @@ func (r *registry) bestLocked(t Target) (best evidence, rivals map[claim]*Guest)
 	if t.Name != "" && t.Name != t.ID {
 		keys = append(keys, "name "+t.Name)
 	}
+
 	for _, m := range t.MACs {
 		keys = append(keys, "mac "+m.String())
 	}
@@ -167,6 +173,7 @@ func (r *registry) bestLocked(t Target) (best evidence, rivals map[claim]*Guest)
 			}
 		}
 	}
+
 	return best, rivals
 }
 
@@ -181,6 +188,7 @@ func describeRivals(rivals map[claim]*Guest, best evidence) string {
 	claims := slices.SortedFunc(maps.Keys(rivals), func(a, b claim) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.id, b.id))
 	})
+
 	var all []string
 	for _, c := range claims {
 		all = append(all, fmt.Sprintf("%s (%s) on host %s", rivals[c].Name, c.id, c.host))
@@ -190,10 +198,12 @@ func describeRivals(rivals map[claim]*Guest, best evidence) string {
 	if len(all) > most {
 		all = append(all[:most], fmt.Sprintf("%d more", len(all)-most))
 	}
+
 	advice := "name the guest by its UUID"
 	if best == byUUID {
 		advice = "one of the hosts is wrong"
 	}
+
 	return fmt.Sprintf("the NIC is plugged into no guest, since several match: %s; %s",
 		strings.Join(all, ", "), advice)
 }

@@ -80,6 +80,7 @@ func (v virsh) survey(ctx context.Context, limit time.Duration) ([]domain, error
 	if err != nil {
 		return nil, err
 	}
+
 	return readSurvey(out, mark, ids)
 }
 
@@ -96,6 +97,7 @@ func surveyScript(m mark, ids, transient []uuid.UUID) string {
 			s.add("dumpxml", id, "--inactive")
 		}
 	}
+
 	return s.end(m)
 }
 
@@ -122,6 +124,7 @@ func readSurvey(out string, m mark, ids []uuid.UUID) ([]domain, error) {
 		if len(fields) != 2 || text == "" {
 			continue // The last mark, or a domain that has vanished.
 		}
+
 		kind := fields[0]
 		id, ok := parseID(fields[1])
 		if !ok || !slices.Contains(ids, id) {
@@ -133,10 +136,12 @@ func readSurvey(out string, m mark, ids []uuid.UUID) ([]domain, error) {
 			d = &domain{id: id}
 			found[id] = d
 		}
+
 		if err := d.readPart(kind, text); err != nil {
 			return nil, fmt.Errorf("domain %s: %w", id, err)
 		}
 	}
+
 	return completeDomains(found), nil
 }
 
@@ -151,9 +156,11 @@ func (d *domain) readPart(kind, text string) error {
 	if err != nil {
 		return err
 	}
+
 	if id, ok := parseID(described.UUID); !ok || id != d.id {
 		return fmt.Errorf("libvirt describes another domain, %s", printable(described.UUID))
 	}
+
 	d.ID, d.Name = d.id.String(), described.Name
 
 	switch {
@@ -162,6 +169,7 @@ func (d *domain) readPart(kind, text string) error {
 	case described.ID != "": // Without a process, this part repeats the definition.
 		d.Running, d.live, d.agent = true, described.nics(), described.hasAgent()
 	}
+
 	return nil
 }
 
@@ -177,11 +185,13 @@ func completeDomains(found map[uuid.UUID]*domain) []domain {
 		if !d.Running {
 			shown = d.config
 		}
+
 		for _, n := range shown {
 			ours := strings.HasPrefix(n.alias, aliasPrefix)
 			nic := GuestNIC{MAC: n.mac, IfName: n.dev, Bridge: n.bridge, Ours: ours}
 			d.NICs = append(d.NICs, nic)
 		}
+
 		domains = append(domains, *d)
 	}
 

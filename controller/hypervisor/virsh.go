@@ -57,6 +57,7 @@ func (v virsh) command(ctx context.Context, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
+
 	cmd.SysProcAttr = processAttributes()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = pipeWait
@@ -75,6 +76,7 @@ func (v virsh) run(
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)
 	}
+
 	stdout, stderr := &boundedBuffer{limit: maxOutput}, &boundedBuffer{limit: maxStderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 
@@ -82,12 +84,15 @@ func (v virsh) run(
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return "", &virshError{fmt.Sprintf("no answer within %v", limit), ctx.Err()}
 	}
+
 	if err == nil && stdout.overflowed {
 		err = fmt.Errorf("it printed more than %d MiB", maxOutput>>20)
 	}
+
 	if err != nil {
 		return "", &virshError{errorText(stderr.String(), err), err}
 	}
+
 	return stdout.String(), nil
 }
 

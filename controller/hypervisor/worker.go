@@ -90,6 +90,7 @@ func (w *worker) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+
 		w.publish(orders, number)
 		stale = w.wait(ctx)
 	}
@@ -120,6 +121,7 @@ func (w *worker) wait(ctx context.Context) (stale bool) {
 		return true
 	case w.ips = <-w.addresses:
 	}
+
 	return false
 }
 
@@ -142,12 +144,14 @@ func (w *worker) nextWake() time.Time {
 			next = a.next
 		}
 	}
+
 	if at := w.addressesAskedAt.Add(w.config.Timing.Addresses); at.Before(next) {
 		next = at
 	}
 	if at := w.nextReplug(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
+
 	return next
 }
 
@@ -157,11 +161,13 @@ func (w *worker) survey(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+
 	w.surveyedAt = time.Now()
 	if err != nil {
 		w.surveyFailed(err)
 		return
 	}
+
 	if w.downReason != "" {
 		w.log.Info("libvirt answers again", "uri", w.virsh.uri)
 	}
@@ -174,6 +180,7 @@ func (w *worker) survey(ctx context.Context) {
 			delete(w.attempts, s)
 		}
 	}
+
 	if !reflect.DeepEqual(before, domains) {
 		w.requestAddresses()
 	}
@@ -223,6 +230,7 @@ func (w *worker) work(ctx context.Context, orders []Order, number uint64) {
 				return
 			}
 		}
+
 		if w.survey(ctx); ctx.Err() != nil || w.downReason != "" {
 			return
 		}

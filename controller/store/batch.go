@@ -25,8 +25,10 @@ func copyBatch(ops []Op) ([]Op, error) {
 		case op.Value != nil && !json.Valid(op.Value):
 			return nil, fmt.Errorf("%s %q: the value is not JSON", op.Kind, op.ID)
 		}
+
 		op.Value = bytes.Clone(op.Value)
 	}
+
 	return own, nil
 }
 

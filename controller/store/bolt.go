@@ -94,6 +94,7 @@ func OpenBolt(path string, opts ...Option) (Store, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
+
 	s := &Bolt{
 		path:    path,
 		db:      db,
@@ -101,10 +102,12 @@ func OpenBolt(path string, opts ...Option) (Store, error) {
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+
 	revision, err := s.prepare()
 	if err == nil {
 		s.file, err = os.Stat(path)
 	}
+
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
@@ -140,6 +143,7 @@ func checkSize(path string, lockTimeout time.Duration) error {
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil // It will be created.
 	}
+
 	if err == nil && !info.Mode().IsRegular() {
 		return errors.New("it is not a regular file: want one, or a name that is free")
 	}
@@ -148,6 +152,7 @@ func checkSize(path string, lockTimeout time.Duration) error {
 	if err != nil {
 		return err
 	}
+
 	if info, err = os.Stat(path); err != nil {
 		return err
 	}
@@ -155,6 +160,7 @@ func checkSize(path string, lockTimeout time.Duration) error {
 		return fmt.Errorf("it ends after %d of %d bytes: %w",
 			info.Size(), used, bolterrors.ErrInvalid)
 	}
+
 	return nil
 }
 
@@ -199,6 +205,7 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 			return fmt.Errorf("it has schema %d, and this controller knows schema %d: "+
 				"use the controller that wrote it, or a newer one", have, schema)
 		}
+
 		for _, kind := range kinds {
 			if _, err := tx.CreateBucketIfNotExists([]byte(kind)); err != nil {
 				return err
@@ -209,6 +216,7 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 		if s.secret, err = secretOf(meta); err != nil {
 			return err
 		}
+
 		revision = number(meta, metaRevision)
 
 		// Keys up to the stored limit may have been given out, so the first block starts after it.
@@ -221,6 +229,7 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+
 	return revision, syncFolder(filepath.Dir(s.path))
 }
 
@@ -256,13 +265,16 @@ func create(tx *bolt.Tx) (*bolt.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	id, err := uuid.NewRandom()
 	if err != nil {
 		return nil, fmt.Errorf("make a cluster id: %w", err)
 	}
+
 	if err := meta.Put(metaCluster, []byte(id.String())); err != nil {
 		return nil, err
 	}
+
 	return meta, putNumber(meta, metaSchema, schema)
 }
 
@@ -284,6 +296,7 @@ func (s *Bolt) Load(ctx context.Context) (State, error) {
 	state := State{
 		ClusterID: s.cluster, Secret: bytes.Clone(s.secret), LastKey: s.keys.lastTaken(),
 	}
+
 	err := s.db.View(func(tx *bolt.Tx) error {
 		state.Revision = number(tx.Bucket(bucketMeta), metaRevision)
 		for _, kind := range kinds {
@@ -299,14 +312,17 @@ func (s *Bolt) Load(ctx context.Context) (State, error) {
 				return err
 			}
 		}
+
 		return nil
 	})
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		err = ErrClosed
 	}
+
 	if err != nil {
 		return State{}, err
 	}
+
 	return state, nil
 }
 

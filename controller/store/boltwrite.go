@@ -91,6 +91,7 @@ func (s *Bolt) submit(ctx context.Context, ops []Op) (uint64, error) {
 	case <-s.stopped:
 		err = ErrClosed
 	}
+
 	if r.take() {
 		return 0, err
 	}
@@ -126,6 +127,7 @@ func (s *Bolt) collect(first ...*request) []*request {
 			group = append(group, r)
 		}
 	}
+
 	for len(group) < maxGroup {
 		select {
 		case r := <-s.queue:
@@ -136,6 +138,7 @@ func (s *Bolt) collect(first ...*request) []*request {
 			return group
 		}
 	}
+
 	return group
 }
 
@@ -151,6 +154,7 @@ func (s *Bolt) writeGroup(group []*request) {
 	if err == nil {
 		err = s.checkFile()
 	}
+
 	if err == nil {
 		err = s.db.Update(func(tx *bolt.Tx) (err error) {
 			events, limit, err = s.apply(tx, group)
@@ -168,6 +172,7 @@ func (s *Bolt) writeGroup(group []*request) {
 			r.revision, r.err = 0, s.fail(err)
 		}
 	}
+
 	for _, r := range group {
 		close(r.done)
 	}
@@ -198,6 +203,7 @@ func (s *Bolt) apply(
 	if len(events) == 0 && !more {
 		return nil, 0, errUnchanged
 	}
+
 	return events, limit, errors.Join(
 		putNumber(meta, metaRevision, revision),
 		putNumber(meta, metaKeyLimit, uint64(limit)),
@@ -225,6 +231,7 @@ func put(tx *bolt.Tx, revision uint64, ops []Op) error {
 			value := append(binary.BigEndian.AppendUint64(nil, revision), op.Value...)
 			err = bucket.Put([]byte(op.ID), value)
 		}
+
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", op.Kind, op.ID, err)
 		}
@@ -251,6 +258,7 @@ func (s *Bolt) fail(err error) error {
 	if errors.Is(err, errReplaced) {
 		return fmt.Errorf("commit: %w", err)
 	}
+
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("commit: write %s: %w", s.path, err)
 	}

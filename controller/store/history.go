@@ -36,6 +36,7 @@ func (h *history) publish(events ...Event) {
 		clear(h.events[:over])
 		h.events = h.events[over:]
 	}
+
 	h.wakeLocked()
 }
 
@@ -71,6 +72,7 @@ func (h *history) watch(ctx context.Context, after uint64) (<-chan Event, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -89,6 +91,7 @@ func (h *history) watch(ctx context.Context, after uint64) (<-chan Event, error)
 		defer close(out)
 		h.feed(ctx, after, out)
 	}()
+
 	return out, nil
 }
 

@@ -44,6 +44,7 @@ func NewMemory() *Memory {
 func (m *Memory) Load(ctx context.Context) (State, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	if err := m.usableLocked(ctx); err != nil {
 		return State{}, err
 	}
@@ -54,6 +55,7 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 		LastKey:   m.lastKey,
 		Revision:  m.history.revision(),
 	}
+
 	for _, r := range m.records {
 		r.Value = bytes.Clone(r.Value)
 		state.Records = append(state.Records, r)
@@ -62,6 +64,7 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 	slices.SortFunc(state.Records, func(a, b Record) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
+
 	return state, nil
 }
 
@@ -71,11 +74,14 @@ func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	if err := m.usableLocked(ctx); err != nil {
 		return 0, err
 	}
+
 	for _, op := range ops {
 		if err := op.checkCondition(m.records[recordID{op.Kind, op.ID}].Revision); err != nil {
 			return 0, fmt.Errorf("commit: %w", err)
@@ -95,6 +101,7 @@ func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
 			m.records[recordID{op.Kind, op.ID}] = Record{op.Kind, op.ID, revision, op.Value}
 		}
 	}
+
 	m.history.publish(Event{Revision: revision, Ops: ops})
 	return revision, nil
 }

@@ -31,6 +31,7 @@ write the files made all of them anew. A copy on another machine (audit.syslog) 
 			return printVerification(cmd.OutOrStdout(), found)
 		},
 	})
+
 	return cmd
 }
 
@@ -39,17 +40,21 @@ func printVerification(w io.Writer, v audit.Verification) error {
 	for _, where := range v.CutOff {
 		fmt.Fprintf(w, "%s: a line that is no record, as a crash leaves one\n", where)
 	}
+
 	for _, fault := range v.Faults {
 		fmt.Fprintln(w, fault)
 	}
+
 	if v.Unchained > 0 {
 		fmt.Fprintf(w, "%d records of an earlier release are not part of the chain\n", v.Unchained)
 	}
+
 	fmt.Fprintf(w, "%d changes in %d files, numbers %d to %d\n",
 		v.Records, v.Files, v.First, v.Last)
 
 	if len(v.Faults) > 0 {
 		return errors.New("the audit log is not what the controller wrote")
 	}
+
 	return nil
 }

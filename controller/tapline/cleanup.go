@@ -43,10 +43,12 @@ tapctl host-delete.`,
 				return usageError{errors.New(
 					"--ovsdb is missing: want a target such as tcp:10.0.0.1:6640")}
 			}
+
 			secure, err := serverTLS(files)
 			if err != nil {
 				return err
 			}
+
 			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 			defer cancel()
 			return cleanup(ctx, cmd.OutOrStdout(), target, secure, cluster, dryRun)
@@ -56,6 +58,7 @@ tapctl host-delete.`,
 	flags := cmd.Flags()
 	flags.StringVar(&target, "ovsdb", "",
 		"the host's database: tcp:`IP:PORT`, ssl:IP:PORT or unix:PATH")
+
 	flags.StringVar(&cluster, "cluster", "", "only objects of the cluster with this `ID`")
 	flags.BoolVar(&dryRun, "dry-run", false, "show what would be removed, and change nothing")
 	flags.DurationVar(&limit, "timeout", cleanupTime, "give up after `DURATION`")
@@ -74,11 +77,13 @@ func cleanup(
 	if secure != nil {
 		options.TLS = client.ChainOnly(secure)
 	}
+
 	conn, err := client.Dial(ctx, target, options)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+
 	watcher, err := vswitch.Watch(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("read the switch's database: %w", err)
@@ -89,6 +94,7 @@ func cleanup(
 	if cluster != "" {
 		clusters = slices.DeleteFunc(clusters, func(c string) bool { return c != cluster })
 	}
+
 	if len(clusters) == 0 {
 		fmt.Fprintln(out, "nothing of Tapline is on this switch")
 		return nil
@@ -105,10 +111,12 @@ func cleanup(
 			return err
 		}
 	}
+
 	if dryRun {
 		fmt.Fprintln(out, "nothing was changed (--dry-run)")
 		return nil
 	}
+
 	fmt.Fprintln(out, "removed")
 	return nil
 }
@@ -143,6 +151,7 @@ func taplineObjects(snap *vswitch.Snapshot) map[string]*clusterObjects {
 			add(p.ExternalIDs, "port %s on bridge %s", p.Name, b.Name)
 		}
 	}
+
 	return found
 }
 
@@ -155,13 +164,16 @@ func stripCluster(
 		if txn.Empty() {
 			return nil
 		}
+
 		_, err := txn.Commit(ctx, conn)
 		if err == nil {
 			return nil
 		}
+
 		if !errors.Is(err, vswitch.ErrConflict) {
 			return fmt.Errorf("change the switch's database: %w", err)
 		}
+
 		if _, err := w.Next(ctx); err != nil {
 			return fmt.Errorf("read the switch's database: %w", err)
 		}

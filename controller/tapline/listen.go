@@ -35,6 +35,7 @@ func (ctl *controller) listen(ctx context.Context) (err error) {
 	if l.ovsdbCerts, err = loadCertificates("ovsdb", c.OVSDB.TLS, ctl.log); err != nil {
 		return err
 	}
+
 	ctl.warnOfPlainText()
 
 	secure := l.openflowCerts.server()
@@ -42,11 +43,13 @@ func (ctl *controller) listen(ctx context.Context) (err error) {
 	if l.openflow, err = ofconn.Listen(ctx, target, secure); err != nil {
 		return fmt.Errorf("openflow.listen: %w", err)
 	}
+
 	ctl.onClose(func() { _ = l.openflow.Close() })
 
 	if l.api, err = net.Listen("tcp", c.API.Listen); err != nil {
 		return fmt.Errorf("api.listen: %w", err)
 	}
+
 	ctl.onClose(func() { _ = l.api.Close() })
 
 	if c.OVSDB.Listen != "" {
@@ -55,6 +58,7 @@ func (ctl *controller) listen(ctx context.Context) (err error) {
 		}
 		ctl.onClose(func() { _ = l.ovsdb.Close() })
 	}
+
 	return nil
 }
 
@@ -109,9 +113,11 @@ func acceptOVSDB(
 		if ctx.Err() != nil {
 			return nil
 		}
+
 		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
+
 		if err != nil { // A shortage, such as of file descriptors, may pass.
 			log.Warn("accepting an OVSDB connection failed", "error", err)
 			select {

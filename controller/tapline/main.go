@@ -47,6 +47,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+
 	cmd.SetVersionTemplate("tapline {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 
@@ -54,6 +55,7 @@ func root() *cobra.Command {
 		serveCommand(), configCommand(), auditCommand(), cleanupCommand(), pluginCommand(),
 		manCommand(), versionCommand(),
 	)
+
 	return cmd
 }
 
@@ -79,16 +81,19 @@ func configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if err := checkPluginConfig(loaded); err != nil {
 				return invalidConfig(err)
 			}
 			if err := loaded.CheckCertificates(time.Now()); err != nil {
 				return invalidConfig(err)
 			}
+
 			fmt.Fprintln(cmd.OutOrStdout(), args[0]+": ok")
 			return nil
 		},
 	})
+
 	return cmd
 }
 

@@ -61,6 +61,7 @@ func boundMemory(ctx context.Context) {
 		if check == startChecks {
 			atLeast = gcPercent
 		}
+
 		heap.Read(sizes)
 		live, free := sizes[0].Value.Uint64(), sizes[1].Value.Uint64()
 		if now := garbagePercent(atLeast, live); now != percent {

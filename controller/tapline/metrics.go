@@ -47,23 +47,28 @@ func (m *metrics) addSwitchMetrics() {
 		Name: "tapline_ovsdb_rows_written_total",
 		Help: "Rows written to the databases of switches.",
 	})
+
 	m.flows = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tapline_openflow_flow_mods_total",
 		Help: "Flow modifications sent to switches.",
 	})
+
 	m.programs = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tapline_programs_applied_total",
 		Help: "Programs of hosts that were applied and read back.",
 	})
+
 	m.drift = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tapline_drift_repaired_total",
 		Help: "Writes that repaired what somebody else had changed.",
 	})
+
 	m.converged = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "tapline_convergence_seconds",
 		Help:    "Time from a host's new program until all of it was read back.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 	})
+
 	m.registry.MustRegister(m.rows, m.flows, m.programs, m.drift, m.converged)
 }
 
@@ -81,6 +86,7 @@ func (m *metrics) addAPIMetrics() {
 		Name: "tapline_api_requests_total",
 		Help: "Requests answered, by method, path and status.",
 	}, []string{"method", "route", "code"})
+
 	m.latency = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "tapline_api_request_duration_seconds",
 		Help: "Time until a request was answered, including the time that it asked to wait; " +
@@ -88,15 +94,18 @@ func (m *metrics) addAPIMetrics() {
 		// Few buckets, since each method and path has its own.
 		Buckets: []float64{0.002, 0.01, 0.05, 0.25, 1, 5},
 	}, []string{"method", "route"})
+
 	m.denied = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tapline_api_auth_failures_total",
 		Help: "Requests refused for lack of a token or role, or after too many failures, " +
 			"by status.",
 	}, []string{"code"})
+
 	m.streams = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tapline_watch_streams",
 		Help: "Open event streams.",
 	})
+
 	m.registry.MustRegister(m.requests, m.latency, m.denied, m.streams)
 
 	// The series exist from the start, so that the first failure is an increase.
@@ -116,6 +125,7 @@ func (m *metrics) addProcessMetrics(mirror pluginState) {
 		Help:        "Always 1; the labels hold the version.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
+
 	build.Set(1)
 
 	restarts := prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -155,6 +165,7 @@ func (m *metrics) Requested(method, route string, status int, took time.Duration
 	default:
 		method = "other"
 	}
+
 	if route == "" {
 		route = "other"
 	}

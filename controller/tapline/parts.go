@@ -19,6 +19,7 @@ func parts(storeErr error, ring state, listening, ovsdb string, plain bool) []ap
 	if ovsdb != "" {
 		listening += ", ovsdb " + ovsdb
 	}
+
 	ports := api.Part{Name: "listeners", Status: api.PartOK, Detail: listening}
 	if plain {
 		ports.Status = api.PartDegraded
@@ -31,9 +32,11 @@ func parts(storeErr error, ring state, listening, ovsdb string, plain bool) []ap
 		Name: "hosts", Status: api.PartOK,
 		Detail: fmt.Sprintf("%d of %d connected", connected, registered),
 	}
+
 	if connected < registered {
 		hosts.Status = api.PartDegraded
 		hosts.Detail += fmt.Sprintf(" (OVSDB %d, OpenFlow %d)", byOVSDB, byOpenFlow)
 	}
+
 	return []api.Part{store, ports, hosts}
 }

@@ -43,40 +43,55 @@ has to run, and nothing is changed.`,
 			if output != "text" && output != "json" {
 				return usageError{fmt.Errorf("--output %q: want text or json", output)}
 			}
-			log := newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelWarn})
-			c, err := loadConfig(file)
+
+			d, err := describe(cmd, file, path)
 			if err != nil {
 				return err
-			}
-			spec, err := pluginSpec(c, log)
-			if err != nil {
-				return err
-			}
-			if path != "" {
-				spec.Path, spec.SHA256 = path, ""
 			}
 
-			found, err := plugin.Describe(cmd.Context(), spec)
-			if err != nil {
-				return err
-			}
-			return printDescription(cmd.OutOrStdout(), output, description{
-				Name:            found.Name,
-				Version:         found.Version,
-				ProtocolVersion: plugin.ProtocolVersion,
-				Path:            spec.Path,
-				ConfigSchema:    json.RawMessage(found.ConfigSchema),
-			})
+			return printDescription(cmd.OutOrStdout(), output, d)
 		},
 	}
 
 	flags := cmd.Flags()
 	flags.StringVar(&file, "config", "",
 		"configuration `FILE` that names the plugin (default: the plugin beside this program)")
+
 	flags.StringVar(&path, "path", "", "the plugin's `BINARY`, instead of the configured one")
 	flags.StringVarP(&output, "output", "o", "text", "text or json")
 	cmd.MarkFlagsMutuallyExclusive("config", "path")
 	return cmd
+}
+
+// describe asks a plugin: the one at path, or else the one that the configuration file names.
+func describe(cmd *cobra.Command, file, path string) (description, error) {
+	log := newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelWarn})
+	c, err := loadConfig(file)
+	if err != nil {
+		return description{}, err
+	}
+
+	spec, err := pluginSpec(c, log)
+	if err != nil {
+		return description{}, err
+	}
+
+	if path != "" {
+		spec.Path, spec.SHA256 = path, ""
+	}
+
+	found, err := plugin.Describe(cmd.Context(), spec)
+	if err != nil {
+		return description{}, err
+	}
+
+	return description{
+		Name:            found.Name,
+		Version:         found.Version,
+		ProtocolVersion: plugin.ProtocolVersion,
+		Path:            spec.Path,
+		ConfigSchema:    json.RawMessage(found.ConfigSchema),
+	}, nil
 }
 
 func printDescription(w io.Writer, output string, d description) error {
@@ -84,6 +99,7 @@ func printDescription(w io.Writer, output string, d description) error {
 		return fmt.Errorf("plugin %s: the schema of its configuration is not JSON: %.100q",
 			d.Name, d.ConfigSchema)
 	}
+
 	if output == "json" {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
@@ -94,8 +110,10 @@ func printDescription(w io.Writer, output string, d description) error {
 	if err := json.Indent(&schema, d.ConfigSchema, "", "  "); err != nil {
 		return err
 	}
+
 	_, err := fmt.Fprintf(w,
 		"name      %s\nversion   %s\nprotocol  %d\npath      %s\nconfig    %s\n",
 		d.Name, d.Version, d.ProtocolVersion, d.Path, &schema)
+
 	return err
 }

@@ -40,6 +40,7 @@ func pluginErrors(c *config.Config, index int, err error) error {
 		}
 		all = append(all, c.Error(path, "%s", f.Message))
 	}
+
 	return all
 }
 
@@ -52,6 +53,7 @@ func startPlugin(
 	if err != nil {
 		return nil, mirror.Config{}, err
 	}
+
 	settings, err := mirror.ParseConfig(spec.Config)
 	if err != nil {
 		return nil, mirror.Config{}, pluginErrors(c, 0, err)
@@ -63,6 +65,7 @@ func startPlugin(
 	if err != nil {
 		return nil, mirror.Config{}, pluginErrors(c, 0, err)
 	}
+
 	return supervisor, settings, nil
 }
 
@@ -77,6 +80,7 @@ func pluginSpec(c *config.Config, log *slog.Logger) (plugin.Spec, error) {
 		}
 		p.Path = filepath.Join(filepath.Dir(self), "tapline-"+p.Name)
 	}
+
 	return plugin.Spec{
 		Name: p.Name, Path: p.Path, SHA256: p.SHA256, Config: p.Config, Logger: log,
 	}, nil
@@ -91,6 +95,7 @@ func renewSpec(
 	if err != nil {
 		return plugin.Spec{}, fmt.Errorf("plugin %s: %w", initial.Name, err)
 	}
+
 	spec, err := pluginSpec(c, initial.Logger)
 	if err != nil {
 		return plugin.Spec{}, err
@@ -106,6 +111,7 @@ func renewSpec(
 	case changed.Bridge != settings.Bridge:
 		return plugin.Spec{}, c.Error("plugins[0].config.bridge", fixed, settings.Bridge)
 	}
+
 	spec.Renew = func() (plugin.Spec, error) { return renewSpec(initial, settings, reread) }
 	return spec, nil
 }

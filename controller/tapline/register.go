@@ -36,6 +36,7 @@ func registerHost(ctx context.Context, h config.Host, ring *engine.Engine) error
 		_, err := ring.CreateHost(ctx, want)
 		return err
 	}
+
 	_, err := ring.UpdateHost(ctx, h.Name, 0, func(have *store.Host) error {
 		have.OVSDB, have.TunnelIP = want.OVSDB, want.TunnelIP
 		if want.Wires != nil {
@@ -46,5 +47,6 @@ func registerHost(ctx context.Context, h config.Host, ring *engine.Engine) error
 		}
 		return nil
 	})
+
 	return err
 }

@@ -56,6 +56,7 @@ func findRestored(ctx context.Context, state store.State, trail *audit.Log) (res
 			newest = at
 		}
 	}
+
 	if newest.IsZero() {
 		return restored{}, nil // An empty store may be a new one.
 	}
@@ -64,6 +65,7 @@ func findRestored(ctx context.Context, state store.State, trail *audit.Log) (res
 	if err != nil {
 		return restored{}, err
 	}
+
 	return compareRestored(written, records), nil
 }
 
@@ -93,6 +95,7 @@ func compareRestored(written map[objectID]time.Time, records []audit.Record) res
 			failed[r.RequestID] = true
 			continue
 		}
+
 		kind, known := storedKinds[r.Kind]
 		object := objectID{kind, r.ID}
 		action := r.Change.Action()
@@ -100,6 +103,7 @@ func compareRestored(written map[objectID]time.Time, records []audit.Record) res
 			r.RequestID != "" && failed[r.RequestID] {
 			continue
 		}
+
 		seen[object] = true // The newest change of an object counts.
 
 		at, exists := written[object]
@@ -114,6 +118,7 @@ func compareRestored(written map[objectID]time.Time, records []audit.Record) res
 			found.reverted++
 		}
 	}
+
 	slices.Sort(found.revived)
 	slices.Sort(found.lost)
 	return found
@@ -129,6 +134,7 @@ func (r restored) String() string {
 	if r.isZero() {
 		return ""
 	}
+
 	var parts []string
 	if len(r.revived) > 0 {
 		parts = append(parts, "deleted, and there again: "+listNames(r.revived))
@@ -139,6 +145,7 @@ func (r restored) String() string {
 	if r.reverted > 0 {
 		parts = append(parts, fmt.Sprintf("%d changed, and as before", r.reverted))
 	}
+
 	return "the store is older than the audit log, as after a restore: " + strings.Join(parts, "; ")
 }
 

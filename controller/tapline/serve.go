@@ -42,6 +42,7 @@ func serveCommand() *cobra.Command {
 				if err != nil {
 					return nil, err
 				}
+
 				if dataDir != "" {
 					c.DataDir = dataDir
 				}
@@ -51,8 +52,10 @@ func serveCommand() *cobra.Command {
 							"--log-level %q: want debug, info, warn or error", logLevel)}
 					}
 				}
+
 				return c, c.Validate()
 			}
+
 			c, err := read()
 			if err != nil {
 				return err
@@ -67,10 +70,13 @@ func serveCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&file, "config", "",
 		"configuration `FILE` (default: none, with the default of every setting)")
+
 	flags.StringVar(&dataDir, "data-dir", "",
 		"`DIR` of the store and the admin token (default: data_dir of the configuration)")
+
 	flags.StringVar(&logLevel, "log-level", "",
 		"debug, info, warn or error (default: log.level of the configuration)")
+
 	return cmd
 }
 
@@ -106,20 +112,24 @@ func serve(
 	if err := ctl.checkRestored(ctx); err != nil {
 		return err
 	}
+
 	token, err := adminToken(ctx, filepath.Join(c.DataDir, "admin.token"), ctl.audit, log)
 	if err != nil {
 		return err
 	}
+
 	ctl.plugin, ctl.settings, err = startPlugin(ctx, c, reread, log)
 	if err != nil {
 		return err
 	}
+
 	if err := ctl.listen(ctx); err != nil {
 		return err
 	}
 	if err := ctl.build(ctx, token); err != nil {
 		return err
 	}
+
 	return ctl.run(ctx)
 }
 
@@ -143,6 +153,7 @@ func (ctl *controller) openFiles() error {
 	if err != nil {
 		return err
 	}
+
 	ctl.store = intent
 	ctl.onClose(func() { ctl.log.Debug("store closed", "error", intent.Close()) })
 
@@ -150,6 +161,7 @@ func (ctl *controller) openFiles() error {
 	if err != nil {
 		return err
 	}
+
 	ctl.audit = trail
 	ctl.onClose(trail.Close)
 	return nil
@@ -161,6 +173,7 @@ func (ctl *controller) checkRestored(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	if ctl.restored, err = findRestored(ctx, state, ctl.audit); err != nil {
 		return err
 	}
@@ -183,16 +196,19 @@ func privateFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
+
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
+
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
 	if err := os.Chmod(path, 0o700); err != nil {
 		return fmt.Errorf("others can read it, and that cannot be changed: %w", err)
 	}
+
 	return nil
 }
 
@@ -248,6 +264,7 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 	if err != nil {
 		return err
 	}
+
 	ctl.engine = ring
 	ctl.metrics.watch(ring)
 
@@ -261,6 +278,7 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 	if err != nil {
 		return err
 	}
+
 	ctl.onClose(ctl.keys.Close)
 	return nil
 }
@@ -309,6 +327,7 @@ func (ctl *controller) run(ctx context.Context) error {
 			}
 		})
 	}
+
 	start("openflow", func() error { return ctl.serveOpenFlow(ctx) })
 	if ctl.listeners.ovsdb != nil {
 		start("ovsdb", func() error {
@@ -320,12 +339,14 @@ func (ctl *controller) run(ctx context.Context) error {
 	if err := registerHosts(byConfig, ctl.config, ctl.engine, ctl.log); err != nil {
 		return err
 	}
+
 	start("api", func() error { return ctl.serveAPI(ctx) })
 
 	if err := ctl.recordLifecycle("start"); err != nil {
 		return err
 	}
 	defer func() { _ = ctl.recordLifecycle("stop") }()
+
 	ctl.log.Info("tapline is running", "version", version,
 		"api", ctl.listeners.api.Addr(), "openflow", ctl.listeners.openflow.Addr(),
 		"cluster", ctl.engine.ClusterID(), "data_dir", ctl.config.DataDir)

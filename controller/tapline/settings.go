@@ -17,10 +17,12 @@ func effectiveConfig(c *config.Config, running plugin.Spec) (json.RawMessage, er
 	if err != nil {
 		return nil, pluginErrors(c, 0, err)
 	}
+
 	text, err := json.Marshal(settings)
 	if err != nil {
 		return nil, err
 	}
+
 	folder, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -31,5 +33,6 @@ func effectiveConfig(c *config.Config, running plugin.Spec) (json.RawMessage, er
 	out.Plugins[0] = config.Plugin{
 		Name: running.Name, Path: running.Path, SHA256: running.SHA256, Config: text,
 	}
+
 	return out.Encode(folder)
 }

@@ -78,6 +78,7 @@ func trafficMetrics() []trafficMetric {
 				"Bytes of the packets "+m.help+".", labels, nil),
 		})
 	}
+
 	return all
 }
 
@@ -104,6 +105,7 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(
 			c.connection, prometheus.GaugeValue, float64(value), connection)
 	}
+
 	gauge(ovsdb, "ovsdb")
 	gauge(openflow, "openflow")
 
@@ -150,6 +152,7 @@ func (m trafficMetric) collect(out chan<- prometheus.Metric, all []view.ServiceC
 		}
 		rest.Packets, rest.Bytes = rest.Packets+n.Packets, rest.Bytes+n.Bytes
 	}
+
 	if len(all) > maxServices {
 		send(others, rest)
 	}

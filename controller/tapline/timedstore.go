@@ -27,6 +27,7 @@ func (s *timedStore) Commit(ctx context.Context, ops ...store.Op) (uint64, error
 	if err == nil && len(ops) > 0 {
 		err = s.flush()
 	}
+
 	if err == nil {
 		s.observe(time.Since(begin))
 	}
@@ -37,6 +38,7 @@ func (s *timedStore) Commit(ctx context.Context, ops ...store.Op) (uint64, error
 		s.err = err
 		s.mu.Unlock()
 	}
+
 	return revision, err
 }
 

@@ -18,10 +18,12 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 	if t.IsZero() {
 		return nil, nil
 	}
+
 	cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 	if err != nil {
 		return nil, err
 	}
+
 	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 
 	if t.CA != "" {
@@ -35,6 +37,7 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 		}
 		out.ClientCAs, out.RootCAs, out.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
 	}
+
 	return out, nil
 }
 
@@ -62,9 +65,11 @@ func loadCertificates(
 	if err != nil {
 		return nil, fmt.Errorf("%s.tls: %w", part, err)
 	}
+
 	if current == nil {
 		return nil, nil
 	}
+
 	current.NextProtos = protos
 	c.current = current
 	return c, nil
@@ -89,14 +94,17 @@ func (c *certificates) client() *tls.Config {
 	if c == nil {
 		return nil
 	}
+
 	outer := client.ChainOnly(c.latest())
 	outer.Certificates = nil
 	outer.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return &c.latest().Certificates[0], nil
 	}
+
 	outer.VerifyConnection = func(state tls.ConnectionState) error {
 		return client.ChainOnly(c.latest()).VerifyConnection(state)
 	}
+
 	return outer
 }
 
@@ -120,6 +128,7 @@ func (c *certificates) latest() *tls.Config {
 	if stamp == c.stamp {
 		return c.current
 	}
+
 	c.stamp = stamp
 
 	renewed, err := serverTLS(c.files)
@@ -128,6 +137,7 @@ func (c *certificates) latest() *tls.Config {
 			"part", c.part, "error", err)
 		return c.current
 	}
+
 	renewed.NextProtos = c.protos
 	c.current = renewed
 	c.log.Info("the certificates were renewed", "part", c.part, "cert", c.files.Cert)

@@ -25,6 +25,7 @@ func adminToken(
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeAdminToken(ctx, path, trail, log)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("admin token: %w", err)
 	}
@@ -37,6 +38,7 @@ func adminToken(
 		log.Warn("others than its owner can read the admin token: "+
 			"chmod 600, or delete the file and restart", "path", path, "mode", info.Mode().Perm())
 	}
+
 	return []byte(token), nil
 }
 
@@ -52,9 +54,11 @@ func makeAdminToken(
 	if err == nil {
 		err = writeToken(path, token)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("admin token: %w", err)
 	}
+
 	log.Info("a new admin token was made; an earlier one is no longer valid", "path", path)
 	return []byte(token), nil
 }
@@ -71,8 +75,10 @@ func writeToken(path, token string) error {
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
+
 	if err != nil {
 		_ = os.Remove(f.Name())
 	}
+
 	return err
 }

@@ -290,12 +290,15 @@ func parseStandardAction(c *wire.Cursor, typ uint16) Action {
 		return a
 	}
 
-	arg := c.Unread()
-	if len(arg) != 4 {
-		return nil
+	if arg := c.Unread(); len(arg) == 4 {
+		return parseShortAction(typ, binary.BigEndian.Uint32(arg))
 	}
 
-	v := binary.BigEndian.Uint32(arg)
+	return nil
+}
+
+// parseShortAction reads an action whose body is one word of 32 bits. It returns nil for any other.
+func parseShortAction(typ uint16, v uint32) Action {
 	etherType, ttl := uint16(v>>16), uint8(v>>24)
 
 	switch typ {

@@ -133,7 +133,7 @@ func (plan *capturePlan) limitBridge(
 		}
 	}
 
-	room := max(0, maxMirrors-taken)
+	room := max(0, tap.MaxMirrors-taken)
 	if len(candidates) > room {
 		rankCandidates(candidates)
 	}
@@ -145,8 +145,8 @@ func (plan *capturePlan) limitBridge(
 		one.capture.tally.refuse(plan.refused, because(tap.CodeMirrorsFull,
 			"bridge %s of host %s has no room: Open vSwitch takes %d mirrors a bridge, "+
 				"%d are in use and %d of them are not ours",
-			bridge.Name, h.Name, maxMirrors, taken+min(room, len(candidates)), bridge.OtherMirrors),
-			one.record.serves)
+			bridge.Name, h.Name, tap.MaxMirrors, taken+min(room, len(candidates)),
+			bridge.OtherMirrors), one.record.serves)
 	}
 }
 

@@ -7,10 +7,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// maxMirrors is the number of mirrors that a bridge of Open vSwitch supports (MAX_MIRRORS in
-// ofproto/ofproto-dpif-mirror.c). It logs and ignores the others.
-const maxMirrors = 32
-
 // mirrorGroup numbers the Mirror records of a capture. A record selects by port and VLAN together,
 // so flows that select a VLAN need a record of their own. Within a group, ports and VLANs are
 // entries of one record.

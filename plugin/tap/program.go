@@ -89,6 +89,10 @@ type Port struct {
 	Plugged bool
 }
 
+// MaxMirrors is the number of mirrors that a bridge of Open vSwitch supports (MAX_MIRRORS in
+// ofproto/ofproto-dpif-mirror.c). It logs and ignores the others.
+const MaxMirrors = 32
+
 // Mirror is a desired Mirror record. Its ports are named as on Bridge.
 type Mirror struct {
 	Owner      string

@@ -11,6 +11,7 @@ import (
 // Tokens are the tokens of the API.
 func Tokens() Kind[api.Token, api.TokenList] {
 	type row = api.Token
+
 	return Kind[row, api.TokenList]{
 		Word: "token", Noun: "token",
 		Columns: []format.Column[row]{
@@ -57,37 +58,45 @@ func CreatedTokens() Kind[api.TokenCreated, api.TokenList] {
 // AuditRecords are the records of the audit trail.
 func AuditRecords() Kind[api.AuditRecord, api.AuditList] {
 	type row = api.AuditRecord
+
 	return Kind[row, api.AuditList]{
 		Word: "audit", Noun: "audit record",
-		Columns: []format.Column[row]{
-			{Title: "TIME", Value: func(v row) string { return format.TimeText(v.Time) }},
-			{Title: "ACTOR", Value: func(v row) string {
-				return format.First(v.Actor.Name, v.Actor.Type)
-			}, Flex: true},
-			{Title: "FROM", Value: func(v row) string { return v.Remote }, Drop: true},
-			{Title: "ACTION", Value: func(v row) string {
-				return format.First(v.Action, strings.ToLower(v.Method))
-			}},
-			{Title: "KIND", Value: func(v row) string { return v.Kind }},
-			{Title: "NAME", Value: func(v row) string {
-				return format.First(v.Name, v.ID)
-			}, Flex: true},
-			{Title: "OUTCOME", Value: func(v row) string { return v.Outcome }},
-			{Title: "PROBLEM", Value: func(v row) string { return v.Problem }, Flex: true},
-			{Title: "STATUS", Value: func(v row) string {
-				return strconv.Itoa(v.Status)
-			}, Wide: true},
-			{Title: "COUNT", Value: func(v row) string {
-				return strconv.Itoa(v.Count)
-			}, Wide: true},
-			{Title: "ROLE", Value: func(v row) string { return v.Actor.Role }, Wide: true},
-			{Title: "PATH", Value: func(v row) string { return v.Path }, Wide: true},
-			{Title: "USER-AGENT", Value: func(v row) string { return v.UserAgent }, Wide: true},
-			{Title: "ID", Value: func(v row) string { return v.ID }, Wide: true},
-			{Title: "REQUEST", Value: func(v row) string { return v.RequestID }, Wide: true},
-		},
-		Items: func(l api.AuditList) []row { return l.Audit },
-		ID:    func(v row) string { return v.RequestID },
-		Name:  func(v row) string { return v.RequestID },
+		Columns: auditColumns(),
+		Items:   func(l api.AuditList) []row { return l.Audit },
+		ID:      func(v row) string { return v.RequestID },
+		Name:    func(v row) string { return v.RequestID },
+	}
+}
+
+func auditColumns() []format.Column[api.AuditRecord] {
+	type row = api.AuditRecord
+
+	return []format.Column[row]{
+		{Title: "TIME", Value: func(v row) string { return format.TimeText(v.Time) }},
+		{Title: "ACTOR", Value: func(v row) string {
+			return format.First(v.Actor.Name, v.Actor.Type)
+		}, Flex: true},
+		{Title: "FROM", Value: func(v row) string { return v.Remote }, Drop: true},
+		{Title: "ACTION", Value: func(v row) string {
+			return format.First(v.Action, strings.ToLower(v.Method))
+		}},
+		{Title: "KIND", Value: func(v row) string { return v.Kind }},
+		{Title: "NAME", Value: func(v row) string {
+			return format.First(v.Name, v.ID)
+		}, Flex: true},
+		{Title: "OUTCOME", Value: func(v row) string { return v.Outcome }},
+		{Title: "PROBLEM", Value: func(v row) string { return v.Problem }, Flex: true},
+
+		{Title: "STATUS", Value: func(v row) string {
+			return strconv.Itoa(v.Status)
+		}, Wide: true},
+		{Title: "COUNT", Value: func(v row) string {
+			return strconv.Itoa(v.Count)
+		}, Wide: true},
+		{Title: "ROLE", Value: func(v row) string { return v.Actor.Role }, Wide: true},
+		{Title: "PATH", Value: func(v row) string { return v.Path }, Wide: true},
+		{Title: "USER-AGENT", Value: func(v row) string { return v.UserAgent }, Wide: true},
+		{Title: "ID", Value: func(v row) string { return v.ID }, Wide: true},
+		{Title: "REQUEST", Value: func(v row) string { return v.RequestID }, Wide: true},
 	}
 }

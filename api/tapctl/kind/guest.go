@@ -12,38 +12,46 @@ import (
 // Guests are the declared guests, and those that switches and hypervisors report.
 func Guests() Kind[api.Guest, api.GuestList] {
 	type row = api.Guest
+
 	return Kind[row, api.GuestList]{
 		Word: "guest", Noun: "guest",
-		Columns: []format.Column[row]{
-			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
-			{Title: "MAC", Value: ofNICs(func(n api.GuestNIC) string { return n.MAC }), Flex: true},
-			{Title: "IP", Value: ofNICs(func(n api.GuestNIC) string {
-				return strings.Join(n.IPAddrs, ",")
-			}), Flex: true},
-			{Title: "HOST", Value: func(v row) string {
-				return format.First(ofNICs(func(n api.GuestNIC) string { return n.Host })(v),
-					v.Host)
-			}, Flex: true},
-			{
-				Title: "PORT",
-				Value: ofNICs(func(n api.GuestNIC) string { return n.Port }),
-				Flex:  true,
-			},
-			{
-				Title: "BRIDGE",
-				Value: ofNICs(func(n api.GuestNIC) string { return n.Bridge }),
-				Wide:  true,
-			},
-			{Title: "STATE", Value: func(v row) string { return v.State }, Wide: true},
-			{Title: "FROM", Value: guestSources, Wide: true},
-			{Title: "DECLARED", Value: func(v row) string {
-				return strconv.FormatBool(v.Declared)
-			}, Wide: true},
-			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
+		Columns: guestColumns(),
+		Items:   func(l api.GuestList) []row { return l.Guests },
+		ID:      func(v row) string { return v.ID },
+		Name:    func(v row) string { return v.Name },
+	}
+}
+
+func guestColumns() []format.Column[api.Guest] {
+	type row = api.Guest
+
+	return []format.Column[row]{
+		{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
+		{Title: "MAC", Value: ofNICs(func(n api.GuestNIC) string { return n.MAC }), Flex: true},
+		{Title: "IP", Value: ofNICs(func(n api.GuestNIC) string {
+			return strings.Join(n.IPAddrs, ",")
+		}), Flex: true},
+		{Title: "HOST", Value: func(v row) string {
+			return format.First(ofNICs(func(n api.GuestNIC) string { return n.Host })(v),
+				v.Host)
+		}, Flex: true},
+		{
+			Title: "PORT",
+			Value: ofNICs(func(n api.GuestNIC) string { return n.Port }),
+			Flex:  true,
 		},
-		Items: func(l api.GuestList) []row { return l.Guests },
-		ID:    func(v row) string { return v.ID },
-		Name:  func(v row) string { return v.Name },
+
+		{
+			Title: "BRIDGE",
+			Value: ofNICs(func(n api.GuestNIC) string { return n.Bridge }),
+			Wide:  true,
+		},
+		{Title: "STATE", Value: func(v row) string { return v.State }, Wide: true},
+		{Title: "FROM", Value: guestSources, Wide: true},
+		{Title: "DECLARED", Value: func(v row) string {
+			return strconv.FormatBool(v.Declared)
+		}, Wide: true},
+		{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 	}
 }
 

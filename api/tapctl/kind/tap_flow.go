@@ -12,40 +12,48 @@ import (
 // TapFlows are the mirror sources.
 func TapFlows() Kind[api.TapFlow, api.TapFlowList] {
 	type row = api.TapFlow
+
 	return Kind[row, api.TapFlowList]{
 		Word: "tap-flow", Noun: "tap flow",
-		Columns: slices.Concat(
-			[]format.Column[row]{
-				{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
-				{Title: "TYPE", Value: func(v row) string { return v.Type }},
-				{Title: "SOURCE", Value: Source, Flex: true},
-				{Title: "DIRECTION", Value: func(v row) string { return v.Direction }},
-				{Title: "TAP", Value: func(v row) string {
-					return format.First(v.TapName, v.TapID)
-				}, Flex: true},
-				{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
-				{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
-				{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
-				{Title: "ENABLED", Value: func(v row) string {
-					return strconv.FormatBool(v.Enabled)
-				}, Wide: true},
-			},
-			counterColumns(func(v row) api.Counters { return v.Counters }),
-			[]format.Column[row]{
-				{Title: "CREATED", Value: func(v row) string {
-					return format.Time(v.CreatedAt)
-				}, Wide: true},
-				{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
-			},
-		),
-		Items:  func(l api.TapFlowList) []row { return l.TapFlows },
-		ID:     func(v row) string { return v.ID },
-		Name:   func(v row) string { return v.Name },
-		Health: func(v row) Health { return Health{v.Status, v.Reason} },
+		Columns: tapFlowColumns(),
+		Items:   func(l api.TapFlowList) []row { return l.TapFlows },
+		ID:      func(v row) string { return v.ID },
+		Name:    func(v row) string { return v.Name },
+		Health:  func(v row) Health { return Health{v.Status, v.Reason} },
 		Texts: func(v row) map[string]string {
 			return map[string]string{"counters": CounterText(v.Counters)}
 		},
 	}
+}
+
+func tapFlowColumns() []format.Column[api.TapFlow] {
+	type row = api.TapFlow
+
+	return slices.Concat(
+		[]format.Column[row]{
+			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
+			{Title: "TYPE", Value: func(v row) string { return v.Type }},
+			{Title: "SOURCE", Value: Source, Flex: true},
+			{Title: "DIRECTION", Value: func(v row) string { return v.Direction }},
+			{Title: "TAP", Value: func(v row) string {
+				return format.First(v.TapName, v.TapID)
+			}, Flex: true},
+			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
+			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+
+			{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
+			{Title: "ENABLED", Value: func(v row) string {
+				return strconv.FormatBool(v.Enabled)
+			}, Wide: true},
+		},
+		counterColumns(func(v row) api.Counters { return v.Counters }),
+		[]format.Column[row]{
+			{Title: "CREATED", Value: func(v row) string {
+				return format.Time(v.CreatedAt)
+			}, Wide: true},
+			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
+		},
+	)
 }
 
 // Source is what a tap flow mirrors: GUEST/NIC, or HOST/WIRE and its VLAN.

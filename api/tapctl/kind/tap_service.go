@@ -11,42 +11,50 @@ import (
 // TapServices are the mirror destinations.
 func TapServices() Kind[api.TapService, api.TapServiceList] {
 	type row = api.TapService
+
 	return Kind[row, api.TapServiceList]{
 		Word: "tap-service", Noun: "tap service",
-		Columns: slices.Concat(
-			[]format.Column[row]{
-				{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
-				{Title: "TYPE", Value: func(v row) string { return v.Type }},
-				{Title: "TARGET", Value: func(v row) string {
-					return format.First(v.TargetName, v.TargetID)
-				}, Flex: true},
-				{Title: "MAC", Value: func(v row) string { return v.MACAddr }},
-				{Title: "FLOWS", Value: func(v row) string { return strconv.Itoa(v.FlowCount) }},
-				{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
-				{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
-				{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
-				{Title: "IFNAME", Value: func(v row) string { return v.IfName }, Wide: true},
-				{Title: "HOST", Value: func(v row) string {
-					return format.First(v.HostName, v.HostID)
-				}, Wide: true},
-				{Title: "ENABLED", Value: func(v row) string {
-					return strconv.FormatBool(v.Enabled)
-				}, Wide: true},
-			},
-			counterColumns(func(v row) api.Counters { return v.Counters }),
-			[]format.Column[row]{
-				{Title: "CREATED", Value: func(v row) string {
-					return format.Time(v.CreatedAt)
-				}, Wide: true},
-				{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
-			},
-		),
-		Items:  func(l api.TapServiceList) []row { return l.TapServices },
-		ID:     func(v row) string { return v.ID },
-		Name:   func(v row) string { return v.Name },
-		Health: func(v row) Health { return Health{v.Status, v.Reason} },
+		Columns: tapServiceColumns(),
+		Items:   func(l api.TapServiceList) []row { return l.TapServices },
+		ID:      func(v row) string { return v.ID },
+		Name:    func(v row) string { return v.Name },
+		Health:  func(v row) Health { return Health{v.Status, v.Reason} },
 		Texts: func(v row) map[string]string {
 			return map[string]string{"counters": CounterText(v.Counters)}
 		},
 	}
+}
+
+func tapServiceColumns() []format.Column[api.TapService] {
+	type row = api.TapService
+
+	return slices.Concat(
+		[]format.Column[row]{
+			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
+			{Title: "TYPE", Value: func(v row) string { return v.Type }},
+			{Title: "TARGET", Value: func(v row) string {
+				return format.First(v.TargetName, v.TargetID)
+			}, Flex: true},
+			{Title: "MAC", Value: func(v row) string { return v.MACAddr }},
+			{Title: "FLOWS", Value: func(v row) string { return strconv.Itoa(v.FlowCount) }},
+			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},
+			{Title: "REASON", Value: func(v row) string { return v.Reason }, Flex: true},
+
+			{Title: "CODE", Value: func(v row) string { return v.ReasonCode }, Wide: true},
+			{Title: "IFNAME", Value: func(v row) string { return v.IfName }, Wide: true},
+			{Title: "HOST", Value: func(v row) string {
+				return format.First(v.HostName, v.HostID)
+			}, Wide: true},
+			{Title: "ENABLED", Value: func(v row) string {
+				return strconv.FormatBool(v.Enabled)
+			}, Wide: true},
+		},
+		counterColumns(func(v row) api.Counters { return v.Counters }),
+		[]format.Column[row]{
+			{Title: "CREATED", Value: func(v row) string {
+				return format.Time(v.CreatedAt)
+			}, Wide: true},
+			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
+		},
+	)
 }

@@ -10,25 +10,13 @@ import (
 // Wires are the wires. A table has a row for each host that carries one.
 func Wires() Kind[api.Wire, api.WireList] {
 	type row = api.Wire
+
 	return Kind[row, api.WireList]{
 		Word: "wire", Noun: "wire",
-		Columns: []format.Column[row]{
-			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
-			{
-				Title: "HOST",
-				Value: ofOnlyHost(func(h api.WireHost) string { return h.Host }),
-				Flex:  true,
-			},
-			{Title: "BRIDGE", Value: ofOnlyHost(func(h api.WireHost) string { return h.Bridge })},
-			{Title: "UPLINKS", Value: ofOnlyHost(func(h api.WireHost) string {
-				return strings.Join(h.Uplinks, ",")
-			})},
-			{Title: "FROM", Value: wireSource, Wide: true},
-			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
-		},
-		Items: func(l api.WireList) []row { return l.Wires },
-		ID:    func(v row) string { return v.ID },
-		Name:  func(v row) string { return v.Name },
+		Columns: wireColumns(),
+		Items:   func(l api.WireList) []row { return l.Wires },
+		ID:      func(v row) string { return v.ID },
+		Name:    func(v row) string { return v.Name },
 		Lines: func(v row) []row {
 			var lines []row
 			for _, h := range v.Hosts {
@@ -36,6 +24,26 @@ func Wires() Kind[api.Wire, api.WireList] {
 			}
 			return lines
 		},
+	}
+}
+
+func wireColumns() []format.Column[api.Wire] {
+	type row = api.Wire
+
+	return []format.Column[row]{
+		{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
+		{
+			Title: "HOST",
+			Value: ofOnlyHost(func(h api.WireHost) string { return h.Host }),
+			Flex:  true,
+		},
+		{Title: "BRIDGE", Value: ofOnlyHost(func(h api.WireHost) string { return h.Bridge })},
+		{Title: "UPLINKS", Value: ofOnlyHost(func(h api.WireHost) string {
+			return strings.Join(h.Uplinks, ",")
+		})},
+
+		{Title: "FROM", Value: wireSource, Wide: true},
+		{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 	}
 }
 

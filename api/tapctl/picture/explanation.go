@@ -48,26 +48,38 @@ func Explanation(x api.Explanation) string {
 		p.check(c)
 	}
 
-	if len(x.Next) > 0 {
-		p.section("NEXT")
-		for i, next := range x.Next {
-			p.line("  %d. %s", i+1, next)
-		}
-	}
-
-	if len(x.Flows) > 0 {
-		p.section("TAP FLOWS")
-		for _, f := range x.Flows {
-			captured := string(f.Status) + ", captured " + kind.Traffic(f.Counters.Captured)
-			p.line("  %s  %s: %s", marks[f.Status], f.Name, format.First(f.Reason, captured))
-		}
-	}
-
+	p.next(x.Next)
+	p.flows(x.Flows)
 	for _, s := range x.Switches {
 		p.host(s)
 	}
 
 	return p.text.String()
+}
+
+// next lists what to do.
+func (p *page) next(steps []string) {
+	if len(steps) == 0 {
+		return
+	}
+
+	p.section("NEXT")
+	for i, step := range steps {
+		p.line("  %d. %s", i+1, step)
+	}
+}
+
+// flows lists the tap flows of a service.
+func (p *page) flows(flows []api.FlowLine) {
+	if len(flows) == 0 {
+		return
+	}
+
+	p.section("TAP FLOWS")
+	for _, f := range flows {
+		captured := string(f.Status) + ", captured " + kind.Traffic(f.Counters.Captured)
+		p.line("  %s  %s: %s", marks[f.Status], f.Name, format.First(f.Reason, captured))
+	}
 }
 
 // page is a text in the making.

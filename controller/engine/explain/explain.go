@@ -362,12 +362,12 @@ func (x *explainer) roomNext(v standing.Verdict) string {
 		}
 
 		b, exists := h.Report.Snapshot.Bridge(place.Bridge)
-		if exists && len(b.Mirrors) >= maxMirrors {
+		if exists && len(b.Mirrors) >= tap.MaxMirrors {
 			return fmt.Sprintf("bridge %s of host %s has all the %d mirrors that Open vSwitch "+
 				"takes: delete tap flows to other "+
 				"services there, or mirrors of others (listed below): ovs-vsctl -- --id=@m get "+
 				"mirror NAME -- remove bridge %s mirrors @m",
-				b.Name, h.Name, maxMirrors, b.Name)
+				b.Name, h.Name, tap.MaxMirrors, b.Name)
 		}
 	}
 

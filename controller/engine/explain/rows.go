@@ -12,9 +12,6 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// maxMirrors is how many mirrors a bridge of Open vSwitch takes.
-const maxMirrors = 32
-
 // rows are the rows of a switch that matter to some owners: what stands, what is missing, and what
 // is in the way.
 func (x *explainer) rows(h *Host, owners []string) []Row {
@@ -88,11 +85,11 @@ func (x *explainer) otherRows(h *Host, owners []string, wanted map[string]bool) 
 		for _, m := range mirrors {
 			owner := m.ExternalIDs.Get(reconcile.IDKey)
 			switch {
-			case !x.scene.Observer.Owns(m.ExternalIDs) && len(mirrors) >= maxMirrors:
+			case !x.scene.Observer.Owns(m.ExternalIDs) && len(mirrors) >= tap.MaxMirrors:
 				out = append(out, Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(),
 					State: RowForeign,
 					Text: fmt.Sprintf("on %s, which has %d of %d mirrors", b.Name, len(mirrors),
-						maxMirrors)})
+						tap.MaxMirrors)})
 			case x.scene.Observer.Owns(m.ExternalIDs) && slices.Contains(owners, owner) &&
 				!wanted["Mirror "+b.Name+" "+m.Name]:
 				out = append(out, Row{Table: "Mirror", Name: m.Name, UUID: m.UUID.String(),

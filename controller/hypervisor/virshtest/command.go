@@ -27,9 +27,11 @@ func (f Fake) Main(args []string) int {
 		s.Calls = append(s.Calls, strings.Join(words, " "))
 		down, hang = s.Down, s.Hang
 	})
+
 	if hang {
 		time.Sleep(time.Hour)
 	}
+
 	if down != "" {
 		fmt.Fprintf(os.Stderr, "error: failed to connect to the hypervisor\nerror: %s\n", down)
 		return 1
@@ -39,10 +41,12 @@ func (f Fake) Main(args []string) int {
 	if len(words) > 1 {
 		return f.command(words)
 	}
+
 	code := 0
 	for _, one := range strings.Split(words[0], ";") {
 		code = f.command(strings.Fields(one))
 	}
+
 	return code
 }
 
@@ -60,6 +64,7 @@ func (f Fake) command(words []string) (code int) {
 			code = 1
 		}
 	})
+
 	return code
 }
 
@@ -78,6 +83,7 @@ func (s *State) run(words []string) []string {
 	if d == nil {
 		return []string{fmt.Sprintf("failed to get domain '%s'", words[1])}
 	}
+
 	switch words[0] {
 	case "domstate":
 		fmt.Println(map[bool]string{true: "running", false: "shut off"}[d.Running] + "\n")
@@ -92,6 +98,7 @@ func (s *State) run(words []string) []string {
 	default:
 		return []string{"unknown command: '" + words[0] + "'"}
 	}
+
 	return nil
 }
 
@@ -130,6 +137,7 @@ func (s *State) attach(d *Domain, live bool) []string {
 		}
 		d.Slots--
 	}
+
 	if slices.ContainsFunc(*devices, func(n NIC) bool { return n.Alias == nic.Alias }) {
 		return []string{
 			failed, "unsupported configuration: non unique alias detected: " + nic.Alias,
@@ -157,6 +165,7 @@ func (s *State) detach(d *Domain, alias string, live bool) {
 	if live {
 		devices = &d.Live
 	}
+
 	if !live || !d.Stubborn {
 		before := len(*devices)
 		*devices = slices.DeleteFunc(*devices, func(n NIC) bool { return n.Alias == alias })
@@ -165,6 +174,7 @@ func (s *State) detach(d *Domain, alias string, live bool) {
 		}
 		s.Events++
 	}
+
 	fmt.Println("Device detach request sent successfully")
 }
 
@@ -179,9 +189,11 @@ func (f Fake) printEvents() int {
 				"error: Disconnected from qemu+tcp://192.0.2.1/system due to I/O error")
 			return 1
 		}
+
 		if printed >= 0 && s.Events != printed {
 			fmt.Println("event 'lifecycle' for domain 'web1': Started Booted")
 		}
+
 		printed = s.Events
 		time.Sleep(pollInterval)
 	}
@@ -212,6 +224,7 @@ func (d *Domain) xml(id string, live bool) string {
 		}
 		b.WriteString("    </interface>\n")
 	}
+
 	b.WriteString("  </devices>\n</domain>\n")
 	return b.String()
 }

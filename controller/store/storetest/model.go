@@ -39,6 +39,7 @@ func (m *model) commit(ops []store.Op) bool {
 			}
 		}
 	}
+
 	return true
 }
 
@@ -66,6 +67,7 @@ func testModel(t *testing.T, h Harness) {
 				ID:         rapid.StringMatching(`[ab]`).Draw(rt, "id"),
 				IfRevision: rapid.Uint64Range(0, m.revision+1).Draw(rt, "if"),
 			}
+
 			if rapid.Bool().Draw(rt, "known") {
 				op.IfRevision = m.records[string(op.Kind)+" "+op.ID].Revision
 			}

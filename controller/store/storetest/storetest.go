@@ -44,6 +44,7 @@ func Run(t *testing.T, h Harness) {
 		{"watch ends with the context", testWatchEnds},
 		{"close", testClose},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := h.Open(t)
@@ -51,6 +52,7 @@ func Run(t *testing.T, h Harness) {
 			tt.run(t, s)
 		})
 	}
+
 	t.Run("model", func(t *testing.T) { testModel(t, h) })
 	if h.Reopen != nil {
 		t.Run("reopen", func(t *testing.T) { testReopen(t, h) })
@@ -97,6 +99,7 @@ func testEmpty(t *testing.T, s store.Store) {
 func testCommit(t *testing.T, s store.Store) {
 	require.EqualValues(t, 1, commit(t, s,
 		put(store.KindHost, "h1", `{"name":"a"}`), put(store.KindGuest, "g1", `{}`)))
+
 	require.EqualValues(t, 2, commit(t, s, put(store.KindHost, "h1", `{"name":"b"}`)))
 	require.EqualValues(t, 2, commit(t, s))
 	require.EqualValues(t, 3, commit(t, s, put(store.KindHost, "h2", `null`)))
@@ -118,6 +121,7 @@ func testAtomic(t *testing.T, s store.Store) {
 	_, err := s.Commit(t.Context(),
 		put(store.KindHost, "h1", `2`), put(store.KindHost, "h2", `2`),
 		at(7, put(store.KindFlow, "f1", `2`)), del(store.KindHost, "h1"))
+
 	require.ErrorIs(t, err, store.ErrConflict)
 	require.Equal(t, before, load(t, s))
 	require.EqualValues(t, 2, commit(t, s, put(store.KindHost, "h2", `3`)),
@@ -144,6 +148,7 @@ func testConditions(t *testing.T, s store.Store) {
 	// Conditions are about the records before the batch.
 	third := commit(t, s,
 		at(second, put(store.KindFlow, "f1", `3`)), at(second, put(store.KindFlow, "f1", `4`)))
+
 	require.Equal(t, json.RawMessage(`4`), load(t, s).Records[0].Value)
 	commit(t, s, at(third, del(store.KindFlow, "f1")))
 	require.Empty(t, load(t, s).Records)
@@ -182,10 +187,12 @@ func testOrder(t *testing.T, s store.Store) {
 			commit(t, s, put(kind, id, `1`))
 		}
 	}
+
 	var names []string
 	for _, r := range load(t, s).Records {
 		names = append(names, string(r.Kind)+" "+r.ID)
 	}
+
 	require.Len(t, names, 20)
 	require.True(t, slices.IsSorted(names), names)
 }
@@ -220,6 +227,7 @@ func testKeys(t *testing.T, s store.Store) {
 			}
 		})
 	}
+
 	wg.Wait()
 
 	require.Len(t, seen, workers*each)
@@ -245,6 +253,7 @@ func testConcurrent(t *testing.T, s store.Store) {
 					t.Errorf("commit: %v", err)
 					return
 				}
+
 				mu.Lock()
 				written[revision] = id
 				mu.Unlock()
@@ -257,6 +266,7 @@ func testConcurrent(t *testing.T, s store.Store) {
 			}
 		})
 	}
+
 	wg.Wait()
 
 	require.Len(t, written, workers*each, "each batch has its own revision")
@@ -265,6 +275,7 @@ func testConcurrent(t *testing.T, s store.Store) {
 		require.Equal(t, revision, event.Revision)
 		require.Equal(t, written[revision], event.Ops[0].ID)
 	}
+
 	for _, r := range load(t, s).Records {
 		require.Equal(t, written[r.Revision], r.ID)
 	}
@@ -286,6 +297,7 @@ func testRace(t *testing.T, s store.Store) {
 				}
 			})
 		}
+
 		wg.Wait()
 
 		require.Len(t, won, 1, "one of the commits from the same revision wins")
@@ -324,6 +336,7 @@ func testReopen(t *testing.T, h Harness) {
 			require.False(t, seen[key], "key %d was given out before", key)
 			seen[key] = true
 		}
+
 		commit(t, s,
 			put(store.KindHost, fmt.Sprint(round), `{}`), put(store.KindHost, "last", `{}`))
 

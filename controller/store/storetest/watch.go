@@ -65,6 +65,7 @@ func testWatch(t *testing.T, s store.Store) {
 	for _, event := range want {
 		require.Equal(t, event, next(t, early))
 	}
+
 	for _, event := range want[1:] {
 		require.Equal(t, event, next(t, late))
 	}

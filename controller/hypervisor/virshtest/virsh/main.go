@@ -20,13 +20,16 @@ func folder() string {
 	if len(os.Args) < 3 {
 		return dir
 	}
+
 	uri, err := url.Parse(os.Args[2])
 	if err != nil || uri.Hostname() == "" {
 		return dir
 	}
+
 	if own := filepath.Join(dir, uri.Hostname()); isFolder(own) {
 		return own
 	}
+
 	return dir
 }
 
