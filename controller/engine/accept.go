@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
@@ -12,16 +13,16 @@ import (
 // connection ends.
 func (e *Engine) AcceptOpenFlow(ctx context.Context, conn *ofconn.Conn) {
 	if h := e.ofSwitch(conn); h != nil {
-		h.session.ServeOpenFlow(ctx, conn)
+		h.Session.ServeOpenFlow(ctx, conn)
 	}
 }
 
 // ofSwitch is the host whose tap bridge has made a connection; nil if there is none.
-func (e *Engine) ofSwitch(conn *ofconn.Conn) *host {
+func (e *Engine) ofSwitch(conn *ofconn.Conn) *fleet.Host {
 	dpid := conn.Features().DatapathID
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	h := e.byDPID[dpid]
+	h := e.fleet.ByDatapath(dpid)
 	if h == nil {
 		e.log.Warn("OpenFlow connection of a switch that is not registered", "remote",
 			conn.RemoteAddr(), "datapath_id", dpid)
@@ -42,12 +43,6 @@ func (e *Engine) AcceptOVSDB(nc net.Conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	for _, h := range e.hosts {
-		record := e.intent.Hosts.ByID[h.ID]
-		if record != nil && (targetAddr(record.OVSDB) == from || record.TunnelIP == from) {
-			return h.session.Offer(nc)
-		}
-	}
-
-	return false
+	h := e.fleet.ByAddr(from)
+	return h != nil && h.Session.Offer(nc)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
@@ -42,6 +43,14 @@ type Config struct {
 	Evacuate bool
 
 	imagined bool // of a rehearsal: sessions are not run
+}
+
+// Hypervisor plugs tap NICs into guests, and lists the guests of hosts; *hypervisor.Libvirt is one.
+type Hypervisor interface {
+	// Run looks after a host's guests as ordered until ctx ends. It calls report, one at a time,
+	// whenever something is new.
+	Run(ctx context.Context, h hypervisor.Host, orders *hypervisor.Orders,
+		report func(hypervisor.Report))
 }
 
 // Plugin keeps the mirror plugin running; *plugin.Supervisor is one.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
@@ -16,7 +17,7 @@ const freshCounters = time.Second
 
 // sampled takes in what the OpenFlow flows of a host have counted. It is called by the session's
 // goroutines.
-func (e *Engine) sampled(h *host, r meter.Reading) {
+func (e *Engine) sampled(h *fleet.Host, r meter.Reading) {
 	routes := map[string]meter.Route{}
 	e.mu.Lock()
 	for i := range r.Flows {
@@ -29,7 +30,7 @@ func (e *Engine) sampled(h *host, r meter.Reading) {
 		}
 	}
 
-	gone := e.hosts[h.ID] != h
+	gone := e.fleet.Running[h.ID] != h
 	e.mu.Unlock()
 	if !gone {
 		e.book.Take(h.ID, r, routes)
@@ -38,7 +39,7 @@ func (e *Engine) sampled(h *host, r meter.Reading) {
 
 // route finds the service and the tap flows that an owner of OpenFlow flows on a host serves, by
 // what these need. The caller holds mu.
-func (e *Engine) route(h *host, owner string) (meter.Route, bool) {
+func (e *Engine) route(h *fleet.Host, owner string) (meter.Route, bool) {
 	if e.intent.Services.ByID[owner] != nil {
 		return meter.Route{Service: owner, Receives: true}, true
 	}
@@ -102,10 +103,10 @@ func (e *Engine) needsOf(service string) []tap.Need {
 const maxSampled = 16
 
 func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
-	ask := map[*host]struct{}{}
+	ask := map[*fleet.Host]struct{}{}
 	e.mu.Lock()
 	for _, n := range needs {
-		if h := e.hosts[n.Host]; h != nil && len(ask) < maxSampled {
+		if h := e.fleet.Running[n.Host]; h != nil && len(ask) < maxSampled {
 			ask[h] = struct{}{}
 		}
 	}
@@ -114,7 +115,7 @@ func (e *Engine) sample(ctx context.Context, needs []tap.Need) {
 	var asked sync.WaitGroup
 	for h := range ask {
 		// What cannot be read is as old as sampled_at says.
-		asked.Go(func() { _ = h.session.Sample(ctx, freshCounters) })
+		asked.Go(func() { _ = h.Session.Sample(ctx, freshCounters) })
 	}
 
 	asked.Wait()
@@ -138,14 +139,5 @@ func (e *Engine) Connections() (registered, ovsdb, openflow int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	for _, h := range e.hosts {
-		if h.Report.Connected {
-			ovsdb++
-		}
-		if h.session.OpenFlowConnected() {
-			openflow++
-		}
-	}
-
-	return len(e.hosts), ovsdb, openflow
+	return e.fleet.Connections()
 }

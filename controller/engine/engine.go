@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/planning"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
@@ -25,10 +26,9 @@ import (
 // its like from goroutines of their own, which take mu. The engine calls into sessions while it
 // holds mu, but only methods that do not block.
 type Engine struct {
-	config   Config
-	log      *slog.Logger
-	observer inventory.Observer
-	trials   chan struct{} // holds one for each simulation that is under way
+	config Config
+	log    *slog.Logger
+	trials chan struct{} // holds one for each simulation that is under way
 
 	book    *meter.Book // what switches have counted; it has a lock of its own
 	events  *events.History
@@ -52,14 +52,10 @@ type Engine struct {
 	ctx      context.Context // of Run; nil before
 	intent   *intent.Intent
 	places   *inventory.Places
-	lessons  lessons
-	switches switches
 	planning *planning.Queue
 	standing *standing.Table
-	hosts    hosts            // registered, and running
-	byDPID   map[uint64]*host // the same, by the datapath id of their tap bridge
-	retiring map[string]*host // deleted, and still being stripped; by id
-	mirror   plugin.Mirror    // nil while the plugin is away
+	fleet    *fleet.Fleet
+	mirror   plugin.Mirror // nil while the plugin is away
 	// since when the plugin owes an answer to who it is; zero if it owes none
 	asked          time.Time
 	published      sets.Set // ids of guests that watchers know
@@ -80,8 +76,11 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		return nil, err
 	}
 
-	running := hosts{}
-	places := inventory.NewPlaces(directory{in, running})
+	hosts := fleet.New(in, inventory.Observer{
+		Cluster: state.ClusterID, TapBridge: config.TapBridge, Keys: config.Keys,
+		TunnelNetworks: config.TunnelNetworks,
+	})
+	places := hosts.Places
 	for _, g := range in.Guests.ByID {
 		places.ClaimGuest(g, true)
 	}
@@ -94,19 +93,14 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 
 	e := &Engine{
 		config: config, log: config.Logger, trials: make(chan struct{}, maxSimulations),
-		observer: inventory.Observer{
-			Cluster: state.ClusterID, TapBridge: config.TapBridge, Keys: config.Keys,
-			TunnelNetworks: config.TunnelNetworks,
-		},
-		lessons: newLessons(in.Learned), switches: newSwitches(),
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
-		intent: in, places: places, standing: standing.New(in, places, config.Hypervisor != nil),
-		hosts: running, byDPID: map[uint64]*host{}, retiring: map[string]*host{},
+		intent: in, fleet: hosts, places: places,
+		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),
 		published: sets.Set{}, unstoredPlaces: sets.Set{},
-		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1), started: time.Now(),
+		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1),
 	}
 
-	e.planning = planning.New(in, places, e.hosts, e.standing)
+	e.planning = planning.New(in, places, hosts.Running, e.standing)
 	for id := range in.Guests.ByID {
 		e.published.Add(id)
 	}
@@ -133,4 +127,4 @@ func (e *Engine) Run(ctx context.Context) {
 }
 
 // ClusterID names this controller's objects on the switches.
-func (e *Engine) ClusterID() string { return e.observer.Cluster }
+func (e *Engine) ClusterID() string { return e.fleet.Observer.Cluster }

@@ -64,8 +64,8 @@ func (e *Engine) readFlows(ctx context.Context, of map[string]*explain.Host) {
 	defer e.mu.Unlock()
 
 	for id, at := range of {
-		if h := e.hosts[id]; h != nil {
-			reading.Go(func() { at.OFFlows, at.Err = h.session.Flows(ctx) })
+		if h := e.fleet.Running[id]; h != nil {
+			reading.Go(func() { at.OFFlows, at.Err = h.Session.Flows(ctx) })
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (e *Engine) serviceScene(name string) (*explain.Scene, error) {
 // newScene copies what matters of a service and of a flow alike. The caller holds mu.
 func (e *Engine) newScene(id intent.Ref) *explain.Scene {
 	scene := &explain.Scene{
-		Observer: e.observer, Plugged: e.config.Hypervisor != nil, PluginProblem: e.pluginProblem(),
+		Observer: e.fleet.Observer, Plugged: e.config.Hypervisor != nil, PluginProblem: e.pluginProblem(),
 		Verdict: e.standing.Verdict(id), Planning: e.standing.Unanswered(id),
 		Needs: map[tap.Need]explain.NeedState{}, Hosts: map[string]*explain.Host{},
 	}
@@ -138,7 +138,7 @@ func (e *Engine) newScene(id intent.Ref) *explain.Scene {
 		e.addHost(scene, need.Host)
 	}
 
-	for id, h := range e.hosts {
+	for id, h := range e.fleet.Running {
 		if h.Report.Snapshot == nil || !h.Report.Connected {
 			scene.Disconnected = append(scene.Disconnected, e.intent.HostName(id))
 		}
@@ -168,7 +168,7 @@ func (e *Engine) addHost(scene *explain.Scene, id string) {
 
 	to := &explain.Host{ID: id, Name: e.intent.HostName(id)}
 	scene.Hosts[id] = to
-	h := e.hosts[id]
+	h := e.fleet.Running[id]
 	if h == nil {
 		return
 	}
@@ -176,7 +176,7 @@ func (e *Engine) addHost(scene *explain.Scene, id string) {
 	to.Registered, to.Record = true, e.intent.Hosts.ByID[id]
 	to.Health, to.Since = h.Health, maps.Clone(h.Since)
 	to.Report, to.Observed, to.Program = h.Report, h.Observed.Host, h.Program
-	to.OpenFlow = h.session.OpenFlowConnected()
+	to.OpenFlow = h.Session.OpenFlowConnected()
 }
 
 // addService copies a tap service into a scene, where its NIC is, and what feeds it. The caller
@@ -221,7 +221,7 @@ func (e *Engine) addService(scene *explain.Scene, s *store.Service) {
 func (e *Engine) sources(f *store.Flow) []tap.Location {
 	if f.Type == tap.FlowVSwitch {
 		bridge := f.WireID
-		if h := e.hosts[f.HostID]; h != nil && h.Observed.Host.Wires[f.WireID] != "" {
+		if h := e.fleet.Running[f.HostID]; h != nil && h.Observed.Host.Wires[f.WireID] != "" {
 			bridge = h.Observed.Host.Wires[f.WireID]
 		}
 		return []tap.Location{{Host: f.HostID, Bridge: bridge}}

@@ -133,7 +133,7 @@ func (e *Engine) take(r tap.Result) error {
 // takeProgram has a host's program applied, if it keeps the contract; else the host stays at its
 // last good one. It adds those whose health may be another. The caller holds mu.
 func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.Affected) {
-	h := e.hosts[p.Host]
+	h := e.fleet.Running[p.Host]
 	if h == nil {
 		return // Deleted meanwhile.
 	}
@@ -164,5 +164,5 @@ func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.
 	}
 
 	h.Program = desired
-	h.session.Apply(desired)
+	h.Session.Apply(desired)
 }

@@ -349,7 +349,7 @@ func TestWaitGone(t *testing.T) {
 	left := r.e.standing.Sizes()
 	assert.Zero(t, left.Leaving)
 	assert.Zero(t, left.Unanswered)
-	assert.Empty(t, r.e.retiring)
+	assert.Zero(t, r.e.fleet.Sizes().Retiring)
 }
 
 // TestWaitGoneAtOnce: what is deleted right after it was disabled is not taken for gone, however far the plugin has come with that.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
-	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -98,16 +98,10 @@ func (e *Engine) mayHaveOurs(record *store.Host) (stays, reachable bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	h := e.hosts[record.ID]
-	if e.config.imagined || h == nil {
+	if e.config.imagined {
 		return false, false
 	}
-	shows := &h.Observed
-	if shows.Host.Observed && e.refusalLocked(record, shows.Identity, shows.Host.TunnelIP) != "" {
-		return false, h.Report.Connected // It is another host's switch: what stands there stays.
-	}
-	seen := h.Report.Snapshot != nil
-	return seen || record.CreatedAt.Before(e.started), h.Report.Connected
+	return e.fleet.MayHaveOurs(record, e.started)
 }
 
 // storeHostDeletion commits the deletion of a host: as a tombstone, or for good.
@@ -134,26 +128,24 @@ func (e *Engine) storeHostDeletion(ctx context.Context, h, before *store.Host, s
 // session takes everything of ours off. The caller holds mu.
 func (e *Engine) retire(record *store.Host) {
 	e.intent.Hosts.Put(record)
-	running := e.hosts[record.ID]
+	running := e.fleet.Running[record.ID]
 	e.stopHost(running)
-	running.Retiring, running.altered = true, true
-	e.retiring[record.ID] = running
+	e.fleet.Retire(running)
 	e.standing.AddHost(&running.Host)
-	running.session.Retire()
 	e.judgeHost(running)
 }
 
 // removeHost takes over that a host was erased from the store. The caller holds mu.
 func (e *Engine) removeHost(record *store.Host) {
 	v := e.hostView(record)
-	if running := e.hosts[record.ID]; running != nil {
+	if running := e.fleet.Running[record.ID]; running != nil {
 		e.stopHost(running)
-		running.stop()
+		running.Stop()
 	}
 
 	e.standing.RemoveHost(record.ID)
-	delete(e.retiring, record.ID)
-	e.learnLocked(record.ID, store.Learned{})
+	e.fleet.Abandon(record.ID)
+	e.fleet.Lessons.Learn(record.ID, store.Learned{})
 	e.intent.Hosts.Remove(record.ID)
 	e.events.Publish(events.Event{Type: "deleted", Host: &v})
 	e.wakeLeft()
@@ -161,13 +153,13 @@ func (e *Engine) removeHost(record *store.Host) {
 
 // stripped erases a deleted host from which everything of ours was taken. It is called by the
 // goroutine of its session.
-func (e *Engine) stripped(h *host) {
+func (e *Engine) stripped(h *fleet.Host) {
 	e.write.Lock()
 	defer e.write.Unlock()
 
 	e.mu.Lock()
 	record, ctx := e.intent.Hosts.ByID[h.ID], e.ctx
-	ours := e.retiring[h.ID] == h && record != nil
+	ours := e.fleet.Retiring(h.ID) == h && record != nil
 	e.mu.Unlock()
 	if !ours {
 		return // It was registered again.
@@ -215,10 +207,8 @@ func (e *Engine) tombstone(h *store.Host) *store.Host {
 // abandonTombstone ends the session of a deleted host that is registered again, which adopts what
 // stands. The caller holds mu.
 func (e *Engine) abandonTombstone(record *store.Host) {
-	if h := e.retiring[record.ID]; h != nil {
-		delete(e.retiring, record.ID)
+	if e.fleet.Abandon(record.ID) {
 		e.standing.RemoveHost(record.ID)
-		h.stop()
 	}
 }
 
@@ -264,31 +254,7 @@ func (e *Engine) unplugging(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	h := e.hosts[id]
-	if h == nil || h.orders == nil || h.Guests.Problem != "" {
-		return false
-	}
-
-	for _, g := range h.Guests.Guests {
-		if slices.ContainsFunc(g.Services, func(s string) bool { return !e.wanted(s) }) {
-			return true
-		}
-	}
-
-	for _, outcome := range h.Guests.NICs {
-		if outcome.State == hypervisor.Plugging {
-			return true
-		}
-	}
-
-	return h.Guests.Orders < e.standing.OrderNumber()
-}
-
-// wanted reports whether there is a tap service of an id that is not being deleted. The caller
-// holds mu.
-func (e *Engine) wanted(service string) bool {
-	s := e.intent.Services.ByID[service]
-	return s != nil && !s.Deleting
+	return e.fleet.Unplugging(id, e.standing.OrderNumber())
 }
 
 // pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if
@@ -317,21 +283,12 @@ func (e *Engine) defined(record *store.Host) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	h := e.hosts[record.ID]
-	if h == nil {
+	g, service := e.fleet.Defined(record.ID)
+	if g == nil {
 		return nil
 	}
-
-	for _, g := range h.Guests.Guests {
-		for _, id := range g.Services {
-			if s := e.intent.Services.ByID[id]; e.wanted(id) {
-				return view.Errorf(view.Conflict, "",
-					"guest %s on host %s has NIC %s of tap service %s, and would not start "+
-						"without bridge %s; delete that service first, or move the guest",
-					g.Name, record.Name, s.IfName, s.Name, e.config.TapBridge)
-			}
-		}
-	}
-
-	return nil
+	return view.Errorf(view.Conflict, "",
+		"guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; "+
+			"delete that service first, or move the guest",
+		g.Name, record.Name, service.IfName, service.Name, e.config.TapBridge)
 }

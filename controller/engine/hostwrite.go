@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/netip"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
@@ -41,11 +41,8 @@ func (e *Engine) Host(ref string) (view.Host, error) {
 func (e *Engine) hostView(record *store.Host) view.Host {
 	v := view.Host{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires,
 		Health: view.Health{State: tap.StatePending, Reason: "it was not reached yet"}}
-	v.SystemID = cmp.Or(record.SystemID, e.lessons.known[record.ID].SystemID)
-	h := e.hosts[record.ID]
-	if h == nil {
-		h = e.retiring[record.ID]
-	}
+	v.SystemID = cmp.Or(record.SystemID, e.fleet.Lessons.Known(record.ID).SystemID)
+	h := e.fleet.Get(record.ID)
 	if h == nil {
 		return v
 	}
@@ -174,6 +171,32 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	return e.publishHost(&h, "created"), nil
 }
 
+// identifyTime bounds how long the creation of a host waits for its switch to say which it is. A
+// switch that cannot be reached by then is looked at when it can.
+const identifyTime = time.Second
+
+// unregistered refuses a new host whose switch another host already is. It takes mu.
+func (e *Engine) unregistered(ctx context.Context, h *store.Host) error {
+	if e.config.Identify == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, identifyTime)
+	defer cancel()
+	shown, err := e.config.Identify(ctx, h.OVSDB)
+	if err != nil {
+		return nil // It is looked at again once it is registered.
+	}
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	if other := e.fleet.OwnerOf(shown, h); other != nil {
+		return view.Errorf(view.Conflict, "ovsdb", "%s is the switch of host %s (system-id %q)",
+			h.OVSDB, other.Name, shown.SystemID)
+	}
+	return nil
+}
+
 // UpdateHost changes a host's record, such as its facts.
 func (e *Engine) UpdateHost(ctx context.Context, name string, ifRevision uint64,
 	edit func(*store.Host) error) (view.Host, error) {
@@ -213,11 +236,8 @@ func (e *Engine) forgetTunnelIP(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	fact := e.lessons.known[id]
-	fact.TunnelIP = netip.Addr{}
-	e.learnLocked(id, fact)
-
-	if h := e.hosts[id]; h != nil {
+	e.fleet.Lessons.ForgetTunnelIP(id)
+	if h := e.fleet.Running[id]; h != nil {
 		e.look(h)
 		e.judgeHost(h)
 	}
@@ -238,18 +258,18 @@ func (e *Engine) editHost(h, before *store.Host, edit func(*store.Host) error) e
 // tookHost takes the changed record of a host over. The caller holds mu.
 func (e *Engine) tookHost(h, before *store.Host) view.Host {
 	e.intent.Hosts.Put(h)
-	running := e.hosts[h.ID]
+	running := e.fleet.Running[h.ID]
 	switch {
 	case running == nil || h.OVSDB != before.OVSDB || h.Name != before.Name:
 		if running != nil {
 			e.stopHost(running)
-			running.stop()
+			running.Stop()
 		}
 		e.startHost(h)
 	default:
 		running.SeenMAC = map[string]tap.MAC{} // The NICs may be others now.
 		e.look(running)
-		running.altered = false
+		running.Altered = false
 		e.planning.MarkHost(h.ID)
 	}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
@@ -63,16 +64,16 @@ func stateLevel(state tap.State) slog.Level {
 
 // judgeHost works out the health of a host again, and publishes the host if its view may be
 // another.
-func (e *Engine) judgeHost(h *host) {
+func (e *Engine) judgeHost(h *fleet.Host) {
 	now := h.CurrentHealth()
-	if now == h.Health && !h.altered {
+	if now == h.Health && !h.Altered {
 		return
 	}
 
-	h.Health, h.altered = now, false
+	h.Health, h.Altered = now, false
 
 	if e.events.Unwatched() {
-		h.published = nil
+		h.Published = nil
 		e.events.Touch(h.ID)
 		return
 	}

@@ -19,7 +19,7 @@ func (e *Engine) outlook() forecast.Outlook {
 		Resources: map[forecast.ResourceKey]forecast.ResourceState{},
 	}
 
-	for id, h := range e.hosts {
+	for id, h := range e.fleet.Running {
 		p := forecast.Program{Host: e.intent.HostName(id), Users: map[string][]string{}}
 		if h.Program != nil {
 			p.Program = h.Program.Program
@@ -36,7 +36,7 @@ func (e *Engine) outlook() forecast.Outlook {
 		record := *r
 		record.Meta = store.Meta{}
 		var health view.Health
-		if h := e.hosts[id]; h != nil {
+		if h := e.fleet.Running[id]; h != nil {
 			health = h.Foreseen()
 		}
 		put("host", id, r.Name, record, health)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -39,7 +40,7 @@ func (e *Engine) repin(service string) {
 
 // repinOn is repin for the services that are pinned to a host or claimed there. The caller holds
 // mu.
-func (e *Engine) repinOn(h *host) {
+func (e *Engine) repinOn(h *fleet.Host) {
 	for service, place := range e.intent.Places {
 		if place == h.ID {
 			e.repin(service)

@@ -89,7 +89,7 @@ func portsOn(h view.Host, bridge string, r *ring) (ports []string) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 
-	for _, p := range r.e.hosts[h.ID].Observed.Ports {
+	for _, p := range r.e.fleet.Running[h.ID].Observed.Ports {
 		moved := false
 		if d != nil {
 			for _, planned := range d.Program.Ports {

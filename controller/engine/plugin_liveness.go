@@ -80,5 +80,5 @@ func (e *Engine) PluginUp() bool {
 // Ready returns nil if the controller can do its work, and otherwise an error that says what is
 // missing.
 func (e *Engine) Ready() error {
-	return cmp.Or(e.pluginErr(), e.refusals())
+	return cmp.Or(e.pluginErr(), e.refusedPrograms())
 }

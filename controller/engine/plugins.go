@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
@@ -25,7 +26,7 @@ func (e *Engine) Plugins() []view.Plugin {
 	v := view.Plugin{Status: e.config.Plugin.Status(), Health: view.Health{State: tap.StateReady}}
 	if v.Problem != "" {
 		v.Health = view.Health{State: tap.StateError, Reason: v.Problem}
-	} else if err := cmp.Or(e.silence(time.Now()), e.refusals()); err != nil {
+	} else if err := cmp.Or(e.silence(time.Now()), e.refusedPrograms()); err != nil {
 		v.Health = view.Health{State: tap.StateError, Reason: err.Error()}
 	}
 	return []view.Plugin{v}
@@ -158,7 +159,7 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 func (e *Engine) tryProgram(p *tap.Program) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	h := e.hosts[p.Host]
+	h := e.fleet.Running[p.Host]
 	if h == nil {
 		return nil // Deleted meanwhile, or made up; neither is applied.
 	}
@@ -186,8 +187,8 @@ func checkAnswer(r *tap.Result, told uint64) error {
 }
 
 // accept prepares a host's program, if it keeps the contract. The caller holds mu.
-func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
-	desired, err := h.prepare(p, e.config.TapBridge)
+func (e *Engine) accept(h *fleet.Host, p *tap.Program) (*reconcile.Desired, error) {
+	desired, err := prepareProgram(h, p, e.config.TapBridge)
 	if err == nil {
 		if name := e.foreignNIC(h, p); name != "" {
 			err = &foreignNICError{name}
@@ -202,8 +203,8 @@ func (e *Engine) accept(h *host, p *tap.Program) (*reconcile.Desired, error) {
 	return desired, nil
 }
 
-// prepare makes the program that the session applies.
-func (h *host) prepare(p *tap.Program, tapBridge string) (*reconcile.Desired, error) {
+// prepareProgram makes the program that the session applies.
+func prepareProgram(h *fleet.Host, p *tap.Program, tapBridge string) (*reconcile.Desired, error) {
 	if h.Program == nil {
 		return reconcile.NewDesired(p, tapBridge)
 	}
@@ -217,7 +218,7 @@ type foreignNICError struct{ name string }
 func (e *foreignNICError) Error() string { return "NIC " + e.name + " is no tap service's" }
 
 // refuse keeps a host at its last good program. Other hosts go on. The caller holds mu.
-func (e *Engine) refuse(h *host, why error, affected standing.Affected) {
+func (e *Engine) refuse(h *fleet.Host, why error, affected standing.Affected) {
 	text := ""
 	if why != nil {
 		text = why.Error()
@@ -236,35 +237,19 @@ func (e *Engine) refuse(h *host, why error, affected standing.Affected) {
 	e.judgeHost(h)
 }
 
-// refusals is an error that names a host whose program was refused; nil if there is none. It takes
-// mu.
-func (e *Engine) refusals() error {
+// refusedPrograms is an error that names a host whose program was refused; nil if there is none. It
+// takes mu.
+func (e *Engine) refusedPrograms() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	var all []string
-	for _, h := range e.hosts {
-		if h.Refused != "" {
-			all = append(all, h.Refused)
-		}
-	}
-
-	if all == nil {
-		return nil
-	}
-
-	slices.Sort(all)
-	if len(all) > 1 {
-		return fmt.Errorf("%s; and %d more hosts", all[0], len(all)-1)
-	}
-
-	return errors.New(all[0])
+	return e.fleet.RefusedPrograms()
 }
 
 // foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap
 // service that owns the port; "" if there is none. Without this a plugin could take any NIC away
 // from its bridge or from the host.
-func (e *Engine) foreignNIC(h *host, p *tap.Program) string {
+func (e *Engine) foreignNIC(h *fleet.Host, p *tap.Program) string {
 	record := e.intent.Hosts.ByID[h.ID]
 	for _, port := range p.Ports {
 		if port.Type != "" {

@@ -298,8 +298,8 @@ func TestServicesAndFlows(t *testing.T) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 	assert.Zero(t, r.e.standing.Sizes())
-	assert.Equal(t, inventory.NewPlaces(directory{r.e.intent, r.e.hosts}), r.e.places)
-	assert.Empty(t, r.e.byDPID)
+	assert.Equal(t, inventory.NewPlaces(r.e.fleet), r.e.places)
+	assert.Zero(t, r.e.fleet.Sizes().Datapaths)
 }
 
 func TestWires(t *testing.T) {

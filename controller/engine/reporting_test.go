@@ -14,7 +14,7 @@ import (
 func TestReportsWaitForEachOther(t *testing.T) {
 	r := newRing(t, store.NewMemory())
 	r.host("h1")
-	h := r.e.hosts[must(r.e.Host("h1"))(t).ID]
+	h := r.e.fleet.Running[must(r.e.Host("h1"))(t).ID]
 	r.e.reporting.Lock() // As a session does that reports at length.
 	reported := make(chan struct{})
 	go func() {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
@@ -190,10 +191,10 @@ func (r *ring) host(name string, adjust ...func(*store.Host)) view.Host {
 	return v
 }
 
-func (r *ring) running(name string) *host {
+func (r *ring) running(name string) *fleet.Host {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	return r.e.hosts[r.e.intent.Hosts.Find(name).ID]
+	return r.e.fleet.Running[r.e.intent.Hosts.Find(name).ID]
 }
 
 // report plays a host's session: this is what the switch shows, and everything that is desired stands, but for what
@@ -234,7 +235,7 @@ func (r *ring) lose(name, problem string) {
 func (r *ring) strip(id string) {
 	r.t.Helper()
 	r.e.mu.Lock()
-	h := r.e.retiring[id]
+	h := r.e.fleet.Retiring(id)
 	r.e.mu.Unlock()
 	require.NotNil(r.t, h, "the host is being deleted")
 	r.e.stripped(h)

@@ -46,7 +46,7 @@ func (e *Engine) serviceView(s *store.Service) view.Service {
 	if s.Type == tap.ServiceHost {
 		v.HostID, v.Host, v.Target = s.TargetID, e.intent.HostName(s.TargetID),
 			e.intent.HostName(s.TargetID)
-		if h := e.hosts[s.TargetID]; h != nil && h.Observed.Host.TunnelIP.IsValid() {
+		if h := e.fleet.Running[s.TargetID]; h != nil && h.Observed.Host.TunnelIP.IsValid() {
 			v.TargetIPs = []netip.Addr{h.Observed.Host.TunnelIP}
 		}
 		return v
@@ -67,7 +67,7 @@ func (e *Engine) serviceView(s *store.Service) view.Service {
 	}
 
 	// It marshals text alone.
-	v.NICXML, _ = hypervisor.NICXML(s.Service, e.observer.Cluster, e.config.TapBridge)
+	v.NICXML, _ = hypervisor.NICXML(s.Service, e.fleet.Observer.Cluster, e.config.TapBridge)
 	return v
 }
 
@@ -238,7 +238,7 @@ func (e *Engine) WaitGone(ctx context.Context, id string) error {
 
 		service, flow := e.intent.Services.ByID[id], e.intent.Flows.ByID[id]
 		stays := service != nil && service.Deleting || flow != nil && flow.Deleting ||
-			e.retiring[id] != nil
+			e.fleet.Retiring(id) != nil
 		return struct{}{}, !stays, nil
 	})
 	return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -36,7 +37,7 @@ func (e *Engine) plugAll() bool {
 			continue
 		}
 		if h, g := e.standing.DomainOf(&o); g != nil && g.Running && h.Observed.Host.Observed {
-			e.plug(e.hosts[h.ID], &o.Service)
+			e.plug(e.fleet.Running[h.ID], &o.Service)
 			any = true
 		}
 	}
@@ -45,7 +46,7 @@ func (e *Engine) plugAll() bool {
 }
 
 // plug simulates that a tap NIC is on the tap bridge of its guest's host. The caller holds mu.
-func (e *Engine) plug(h *host, s *tap.Service) {
+func (e *Engine) plug(h *fleet.Host, s *tap.Service) {
 	before := h.Observed
 	now := inventory.Observation{Host: before.Host, Ports: slices.Clone(before.Ports)}
 	port := tap.TapPort{Name: s.IfName, OFPort: freePort(before.Host.TapPorts), MAC: s.MAC}
@@ -56,7 +57,7 @@ func (e *Engine) plug(h *host, s *tap.Service) {
 }
 
 // imagineSeen replaces what is observed on a host. The caller holds mu.
-func (e *Engine) imagineSeen(h *host, now inventory.Observation) {
+func (e *Engine) imagineSeen(h *fleet.Host, now inventory.Observation) {
 	before := h.Observed
 	slices.SortFunc(now.Ports, inventory.ComparePorts)
 	slices.SortFunc(now.Host.TapPorts, func(a,
@@ -74,7 +75,7 @@ func (e *Engine) joinAll() bool {
 	defer e.mu.Unlock()
 
 	any := false
-	for _, h := range e.hosts {
+	for _, h := range e.fleet.Running {
 		if h.Program == nil {
 			continue
 		}
@@ -92,7 +93,7 @@ func (e *Engine) joinAll() bool {
 }
 
 // join simulates that a NIC is on the tap bridge, and on no other. The caller holds mu.
-func (e *Engine) join(h *host, port tap.Port) {
+func (e *Engine) join(h *fleet.Host, port tap.Port) {
 	before := h.Observed
 	now := inventory.Observation{Host: before.Host, Ports: slices.Clone(before.Ports)}
 	joined := tap.TapPort{Name: port.Name, OFPort: cmp.Or(port.OFPortRequest,

@@ -110,8 +110,10 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	maps.Copy(out.lessons.known, e.lessons.known) // Some may not be stored yet.
-	for id, h := range e.hosts {
+	for id, fact := range e.fleet.Lessons.All() { // Some may not be stored yet.
+		out.fleet.Lessons.Learn(id, fact)
+	}
+	for id, h := range e.fleet.Running {
 		record := out.intent.Hosts.ByID[id]
 		if record == nil {
 			continue
@@ -119,7 +121,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 
 		out.mu.Lock()
 		out.startHost(record)
-		at := out.hosts[id]
+		at := out.fleet.Running[id]
 		maps.Copy(at.SeenMAC, h.SeenMAC)
 		out.mu.Unlock()
 		out.observe(at, h.Report)

@@ -21,7 +21,7 @@ func (e *Engine) Wires() []view.Wire {
 
 	byName := map[string]*view.Wire{}
 	for _, record := range e.intent.Hosts.Sorted() {
-		h := e.hosts[record.ID]
+		h := e.fleet.Running[record.ID]
 		if h == nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package engine
+package fleet
 
 import (
 	"crypto/x509"
@@ -11,17 +11,14 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
-// certified reports whether a certificate names a host, by the host's name or by one of its
+// Certified reports whether a certificate names a host, by the host's name or by one of its
 // addresses. A certificate that names only another host is an error, so that no host can pass for
 // another. One that names no host is accepted without being the host's own, since certificates are
-// also issued for roles. It takes mu.
-func (e *Engine) certified(id string, shown *x509.Certificate) (own bool, err error) {
+// also issued for roles.
+func (f *Fleet) Certified(id string, shown *x509.Certificate) (own bool, err error) {
 	names, addrs := subjects(shown)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
 	other := ""
-	for _, h := range e.intent.Hosts.ByID {
+	for _, h := range f.intent.Hosts.ByID {
 		if !namedBy(h, names, addrs) {
 			continue
 		}
@@ -33,7 +30,7 @@ func (e *Engine) certified(id string, shown *x509.Certificate) (own bool, err er
 
 	if other != "" {
 		return false, fmt.Errorf("certificate %q is that of host %s: want one that names host %s",
-			shown.Subject.CommonName, other, e.intent.HostName(id))
+			shown.Subject.CommonName, other, f.intent.HostName(id))
 	}
 
 	return false, nil
