@@ -100,7 +100,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1),
 	}
 
-	e.planning = planning.New(in, places, hosts.Running, e.standing)
+	e.planning = planning.New(in, places, hosts.Running, e.standing, state.Secret)
 	for id := range in.Guests.ByID {
 		e.published.Add(id)
 	}

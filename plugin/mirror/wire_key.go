@@ -16,6 +16,10 @@ const probeIndex = 0
 //
 // For each host it is a permutation of all indexes of its width, so that no two services share a
 // key: a Feistel network with keyed SHA-256 as its round function.
+//
+// A tunnel port of somebody else may have the same key. It does no harm, since copies never share an
+// encapsulation with such a port (see [world.encapsulate]): what it sends arrives at another port of
+// the tap bridge, where no flow accepts it.
 
 // wireKeyRounds is twice the number of rounds from which such a network counts as secure (Luby and
 // Rackoff, 1988).

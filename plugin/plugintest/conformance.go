@@ -188,7 +188,7 @@ func changeTellsWhatDiffers(t *testing.T, m plugin.Mirror) {
 func changesLeadWhereASnapshotLeads(t *testing.T, m, other plugin.Mirror) {
 	w := world()
 	step := drive(t, m)
-	step.send(tap.Change{Revision: 1, Reset: true})
+	step.send(tap.Change{Revision: 1, Reset: true, Secret: w.Secret})
 	step.send(tap.Change{Revision: 2, Flows: w.Flows})
 	step.send(tap.Change{Revision: 3, Attachments: w.Attachments, Services: w.Services})
 	step.send(tap.Change{Revision: 4, Guests: w.Guests})

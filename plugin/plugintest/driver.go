@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"sync"
@@ -158,7 +159,7 @@ func world() tap.Change {
 	h1, h2 := host("1", 1), host("2", 2)
 	h2.TapPorts = []tap.TapPort{{Name: "tap1", OFPort: 1, MAC: mac(0x31)}}
 	return tap.Change{
-		Revision: 1, Reset: true,
+		Revision: 1, Reset: true, Secret: bytes.Repeat([]byte{1}, 32),
 		Hosts:  []tap.Host{h1, h2},
 		Guests: []tap.Guest{guest("g1", 1, "vnet1"), guest("g2", 2, "vnet2")},
 		Attachments: []tap.Attachment{{ServiceID: "s1",

@@ -232,41 +232,6 @@ func (x *explainer) addPatchPort(h *Host, bridge, capture string) bool {
 	return true
 }
 
-// addTunnel adds both ends of the tunnel to the collector's host.
-func (x *explainer) addTunnel(h *Host, capture string, remote tap.Need) {
-	tapBridge, key := x.scene.Observer.TapBridge, uint32(0)
-	if s := x.scene.Service; s != nil {
-		key = s.Key
-	}
-
-	to := x.at(remote.Host)
-	there := "?"
-	if to.host != nil {
-		there = to.host.Observed.TunnelIP.String()
-	}
-
-	port := h.Program.Program.Tunnel.Port
-	x.out.Path = append(x.out.Path, Hop{
-		What: "tunnel", HostID: h.ID, Host: h.Name, Bridge: tapBridge, Port: port,
-		OFPort: ofport(h.Report.Snapshot, tapBridge, port),
-		Text:   fmt.Sprintf("GRE from %s to %s, key %d", h.Observed.TunnelIP, there, key),
-		Health: x.needHealth(tap.Need{Host: h.ID, Owner: "tunnel"}),
-		Count:  x.at(h.ID).passed(capture, leaving),
-	})
-
-	if to.host == nil || to.host.Program == nil {
-		return
-	}
-
-	port = to.host.Program.Program.Tunnel.Port
-	x.out.Path = append(x.out.Path, Hop{
-		What: "tap bridge", HostID: remote.Host, Host: to.host.Name, Bridge: tapBridge, Port: port,
-		OFPort: ofport(to.host.Report.Snapshot, tapBridge, port),
-		Text:   fmt.Sprintf("from the tunnel, key %d, all sources of the service", key),
-		Health: x.needHealth(remote), Count: to.passed(remote.Owner, entering),
-	})
-}
-
 // entering and leaving select the OpenFlow flows that count packets which enter, and leave, an
 // owner's part of the tap bridge.
 func entering(enters, _ bool) bool { return enters }

@@ -9,6 +9,9 @@ func (q *Queue) change(m marks) tap.Change {
 	}
 
 	c := tap.Change{Revision: q.last, Reset: m.everything}
+	if c.Reset {
+		c.Secret = q.secret
+	}
 
 	for id := range m.hosts {
 		if h, exists := q.hosts.Topology(id); exists {

@@ -29,6 +29,7 @@ type Queue struct {
 	places *inventory.Places
 	hosts  Hosts
 	nics   Attachments
+	secret []byte // see [tap.Change]
 
 	marks    marks
 	wake     chan struct{} // holds at most one
@@ -38,10 +39,12 @@ type Queue struct {
 	ahead    map[string]*ahead
 }
 
-// New returns a queue in which nothing is marked.
-func New(in *intent.Intent, places *inventory.Places, hosts Hosts, nics Attachments) *Queue {
+// New returns a queue in which nothing is marked. Snapshots carry the cluster's secret.
+func New(
+	in *intent.Intent, places *inventory.Places, hosts Hosts, nics Attachments, secret []byte,
+) *Queue {
 	return &Queue{
-		intent: in, places: places, hosts: hosts, nics: nics,
+		intent: in, places: places, hosts: hosts, nics: nics, secret: secret,
 		marks: newMarks(), wake: make(chan struct{}, 1), ahead: map[string]*ahead{},
 	}
 }

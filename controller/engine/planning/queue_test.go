@@ -22,14 +22,16 @@ func (f fakeHosts) Topology(id string) (tap.Host, bool) {
 	return h, exists
 }
 
-// TestSnapshotTellsEverything: a plugin on trial learns of guests that only a hypervisor knows, and what is marked stays so.
+// TestSnapshotTellsEverything: a plugin on trial learns the secret and of guests that only a
+// hypervisor knows, and what is marked stays so.
 func TestSnapshotTellsEverything(t *testing.T) {
 	places := inventory.NewPlaces(nobody{})
 	places.ReplaceDomains("h1", nil, []hypervisor.Guest{{ID: "g1", Name: "web1"}})
-	q := New(intent.New(), places, fakeHosts{"h1": {ID: "h1", Name: "host1"}}, nil)
+	q := New(intent.New(), places, fakeHosts{"h1": {ID: "h1", Name: "host1"}}, nil, []byte("secret"))
 
 	trial := q.Snapshot()
 	assert.True(t, trial.Reset)
+	assert.Equal(t, []byte("secret"), trial.Secret)
 	assert.Len(t, trial.Hosts, 1)
 	if assert.Len(t, trial.Guests, 1) {
 		assert.Equal(t, "web1", trial.Guests[0].Name)
@@ -43,11 +45,19 @@ func TestSnapshotTellsEverything(t *testing.T) {
 	assert.True(t, any, "a trial takes no mark away")
 	assert.Len(t, change.Hosts, 1)
 	assert.Empty(t, change.Guests)
+	assert.Empty(t, change.Secret, "the plugin has it from the snapshot")
+
+	q.Answer(change.Revision)
+	q.Restart()
+	change, any = q.Next()
+	assert.True(t, any)
+	assert.True(t, change.Reset)
+	assert.Equal(t, []byte("secret"), change.Secret, "a plugin that starts anew learns it again")
 }
 
 // TestChangesCoalesce: while an answer is due, what is marked waits, and is then told once.
 func TestChangesCoalesce(t *testing.T) {
-	q := New(intent.New(), inventory.NewPlaces(nobody{}), fakeHosts{"h1": {ID: "h1"}}, nil)
+	q := New(intent.New(), inventory.NewPlaces(nobody{}), fakeHosts{"h1": {ID: "h1"}}, nil, nil)
 	assert.True(t, q.Idle())
 
 	q.MarkHost("h1")
