@@ -145,3 +145,37 @@ func TestStepDescription(t *testing.T) {
 	s.detach = true
 	assert.Equal(t, "unplug NIC tap0 from the definition of guest web1", s.describe())
 }
+
+// TestOutcomeWhileUncertain: nothing is plugged while it is not certain which guest is meant. What
+// is plugged already stays, and the outcome says so.
+func TestOutcomeWhileUncertain(t *testing.T) {
+	rivals := match{kind: isAmbiguous, reason: "web1 is on h1 and h2"}
+	plugged := []device{ourNIC}
+	for name, tc := range map[string]struct {
+		domain domain
+		plug   bool
+		match  match
+		want   Outcome
+	}{
+		"plugged already":    {planDomain(plugged, plugged), true, rivals, Outcome{State: Plugged}},
+		"nothing is ordered": {planDomain([]device{}, nil), false, rivals, Outcome{State: Absent}},
+		"rivals": {planDomain([]device{}, nil), true, rivals,
+			Outcome{State: Failed, Reason: "web1 is on h1 and h2"}},
+		"rivals, and it is off": {planDomain(nil, plugged), true, rivals,
+			Outcome{State: Failed, Reason: "web1 is on h1 and h2"}},
+		"not all hosts were read": {planDomain([]device{}, nil), true, match{kind: isUndecided},
+			Outcome{State: Plugging}},
+		"it runs elsewhere": {planDomain(nil, nil), true, match{kind: isStandby},
+			Outcome{State: Off}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			orders := []Order{order(tc.plug, Target{ID: webID})}
+			tc.want.Guest = "web1"
+			p := makePlan("c1", "brtap", []domain{tc.domain}, orders, nil,
+				func(Target, *Guest) match { return tc.match })
+
+			assert.Empty(t, p.steps)
+			assert.Equal(t, tc.want, p.nics["s1"])
+		})
+	}
+}

@@ -215,7 +215,21 @@ func TestDocumentsRefuseWhatCannotBeChanged(t *testing.T) {
 			"from vm2 to vm1",
 		"{kind: tap_flow, name: f, type: vnic, guest_id: vm3, tap_id: ids}": "there is no guest " +
 			"\"vm3\"",
-		"{kind: host, name: h1, nics: {a: b}}": "nics: this is a object: want a list",
+		"{kind: host, name: h1, nics: {a: b}}": "nics: a mapping is not accepted: " +
+			"want a list",
+		"{kind: host, name: h1, nics: [{name: [e]}]}": "a list is not accepted: want text; " +
+			"write it in quotes",
+		"{kind: host, name: h1, wires: net0}": "wires: text is not accepted: want a mapping",
+		"{kind: guest, name: vm1, nics: [{mac: '52:54:00:00:00:01', speed: {x: 1}}]}": "nics: " +
+			"\"speed\" is not a field here",
+		"{kind: tap_flow, name: web, vlan_id: 1.5}": "vlan_id: a number is not accepted: want " +
+			"a whole number",
+		"{kind: tap_flow, name: web, vlan_id: true}": "vlan_id: true or false is not accepted: " +
+			"want a whole number",
+		"{kind: tap_flow, name: web, enabled: 1}": "enabled: a number is not accepted: want " +
+			"true or false",
+		"{kind: tap_service, name: ids, enabled: on}": "enabled: on is not accepted: want true " +
+			"or false",
 	} {
 		_, _, err := compare(document, desired.Options{Set: "lab"})
 		require.ErrorContains(t, err, want, document)

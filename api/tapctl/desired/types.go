@@ -41,7 +41,8 @@ func (r *Resource) checkTypes() *document.Error {
 	case err == nil:
 		return nil
 	case errors.As(err, &mismatch):
-		return r.fault(mismatch.Field, "this is a %s: want %s", mismatch.Value,
+		found, _, _ := strings.Cut(mismatch.Value, " ") // A number is followed by its digits.
+		return r.fault(mismatch.Field, "%s is not accepted: want %s", jsonNames[found],
 			typeName(mismatch.Type))
 	case errors.As(err, &unknown):
 		return r.fault(unknown.within, "%q is not a field here", unknown.name)
@@ -63,6 +64,13 @@ func typeName(t reflect.Type) string {
 		return "a list"
 	}
 	return "a mapping"
+}
+
+// jsonNames are the names of JSON's types (encoding/json, UnmarshalTypeError.Value) in a message
+// about a document.
+var jsonNames = map[string]string{
+	"array": "a list", "bool": "true or false", "number": "a number", "object": "a mapping",
+	"string": "text",
 }
 
 // unknownFieldError reports a field inside a field that does not exist.

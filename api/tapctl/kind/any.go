@@ -126,12 +126,3 @@ func Noun(key string) string { return strings.ReplaceAll(key, "_", " ") }
 
 // Word is what a kind of documents and events is called in commands: tap-flow for tap_flow.
 func Word(key string) string { return strings.ReplaceAll(key, "_", "-") }
-
-// Names are the names of objects.
-func Names(objects []Object) []string {
-	var out []string
-	for _, o := range objects {
-		out = append(out, o.Name)
-	}
-	return out
-}

@@ -50,6 +50,25 @@ func TestWatch(t *testing.T) {
 	require.Contains(t, d.Fails(cli.ExitFailed, "watch"), "token")
 }
 
+// TestWatchOfOne follows one resource by name, and goes on when it is renamed.
+func TestWatchOfOne(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	lines, stop := d.Start("watch tap-flow web")
+	require.Contains(t, tapctltest.Next(t, lines), "present  tap-flow     web ")
+
+	d.Must("tap-flow-disable net0-100")
+	d.Must("tap-flow-update web --name www")
+	require.Contains(t, tapctltest.Next(t, lines), "updated  tap-flow     www ")
+
+	d.Must("tap-flow-disable net0-100 www")
+	require.Regexp(t, `updated  tap-flow     www +disabled$`, tapctltest.Next(t, lines))
+
+	d.Must("tap-flow-delete net0-100 www")
+	require.Contains(t, tapctltest.Next(t, lines), "deleted  tap-flow     www ")
+	require.Equal(t, cli.ExitDone, stop())
+}
+
 func TestWait(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
