@@ -248,7 +248,7 @@ func (e *Engine) markDeleting(id intent.Ref, hold []string) {
 
 // removeFlow takes over that a flow was erased from the store. The caller holds mu.
 func (e *Engine) removeFlow(f *store.Flow) {
-	v := e.flowView(f)
+	v := e.present.Flow(f)
 	e.settle(f.ID)
 	e.intent.Flows.Remove(f.ID)
 	e.intent.FlowsOfService.Remove(f.TapID, f.ID)
@@ -262,7 +262,7 @@ func (e *Engine) removeFlow(f *store.Flow) {
 
 // removeService takes over that a service was erased from the store. The caller holds mu.
 func (e *Engine) removeService(s *store.Service) {
-	v := e.serviceView(s)
+	v := e.present.Service(s)
 	e.intent.Services.Remove(s.ID)
 	delete(e.intent.Holds, s.ID)
 	delete(e.intent.Places, s.ID)

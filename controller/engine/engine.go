@@ -10,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/planning"
+	"github.com/tapline-sdn/tapline/controller/engine/present"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
@@ -54,6 +55,7 @@ type Engine struct {
 	places   *inventory.Places
 	planning *planning.Queue
 	standing *standing.Table
+	present  *present.Presenter
 	fleet    *fleet.Fleet
 	mirror   plugin.Mirror // nil while the plugin is away
 	// since when the plugin owes an answer to who it is; zero if it owes none
@@ -100,6 +102,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1),
 	}
 
+	e.present = present.New(in, hosts, e.standing, e.book, config.Hypervisor != nil)
 	e.planning = planning.New(in, places, hosts.Running, e.standing, state.Secret)
 	for id := range in.Guests.ByID {
 		e.published.Add(id)

@@ -30,14 +30,14 @@ func (e *Engine) publishRef(id intent.Ref) {
 
 	if id.Kind == tap.KindService {
 		if s := e.intent.Services.ByID[id.ID]; s != nil {
-			v := e.serviceView(s)
+			v := e.present.Service(s)
 			e.events.Publish(events.Event{Type: "updated", Service: &v})
 		}
 		return
 	}
 
 	if f := e.intent.Flows.ByID[id.ID]; f != nil {
-		v := e.flowView(f)
+		v := e.present.Flow(f)
 		e.events.Publish(events.Event{Type: "updated", Flow: &v})
 	}
 }
@@ -56,14 +56,14 @@ func (e *Engine) publishGuest(id string, record *store.Guest) {
 		return
 	}
 
-	v, exists := e.guestView(id)
+	v, exists := e.present.Guest(id)
 	switch {
 	case exists:
 		e.published.Add(id)
 		e.events.Publish(events.Event{Type: eventType(!existed), Guest: &v})
 	case existed:
 		delete(e.published, id)
-		v, _ = e.viewGuest(id, record)
+		v, _ = e.present.GuestAs(id, record)
 		e.events.Publish(events.Event{Type: "deleted", Guest: &v})
 	}
 }
@@ -76,7 +76,8 @@ func (e *Engine) renamed(id string) {
 
 	host := e.intent.Hosts.ByID[id] != nil
 	for _, s := range e.intent.Services.ByID {
-		if s.TargetID == id || host && s.Type == tap.ServiceGuest && e.serviceView(s).HostID == id {
+		if s.TargetID == id ||
+			host && s.Type == tap.ServiceGuest && e.present.Service(s).HostID == id {
 			e.publishRef(intent.ServiceRef(s.ID))
 		}
 	}

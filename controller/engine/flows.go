@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
@@ -10,57 +9,6 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// FlowRows returns all tap flows by name, with the fields by which lists are filtered and sorted.
-func (e *Engine) FlowRows() []view.FlowRow {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]view.FlowRow, 0, len(e.intent.Flows.ByID))
-	for _, f := range e.intent.Flows.Sorted() {
-		out = append(out, view.FlowRow{Flow: f, Health: e.standing.Health(intent.FlowRef(f.ID))})
-	}
-	return out
-}
-
-// FlowViews returns the current views of rows, without flows that were deleted meanwhile.
-func (e *Engine) FlowViews(rows []view.FlowRow) []view.Flow {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]view.Flow, 0, len(rows))
-	for _, r := range rows {
-		if f := e.intent.Flows.ByID[r.ID]; f != nil {
-			out = append(out, e.flowView(f))
-		}
-	}
-	return out
-}
-
-// Flow returns the tap flow of an id or name.
-func (e *Engine) Flow(ref string) (view.Flow, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	f, err := e.intent.Flows.Get(ref)
-	if err != nil {
-		return view.Flow{}, err
-	}
-	return e.flowView(f), nil
-}
-
-func (e *Engine) flowView(f *store.Flow) view.Flow {
-	v := view.Flow{Flow: f, Health: e.standing.Health(intent.FlowRef(f.ID)),
-		Counters: e.book.Flow(f.ID, time.Now())}
-	if s := e.intent.Services.ByID[f.TapID]; s != nil {
-		v.Tap = s.Name
-	}
-	if f.GuestID != "" {
-		v.Guest = e.guestName(f.GuestID)
-	}
-	if f.HostID != "" {
-		v.Host = e.intent.HostName(f.HostID)
-	}
-
-	return v
-}
 
 // resolve replaces names in a flow by ids. A name that does not exist is an error. It takes mu.
 func (e *Engine) resolve(f *tap.Flow) error {
@@ -183,7 +131,7 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	f.Created = f.CreatedAt
 	if before != nil {
 		if f.Flow == before.Flow {
-			return e.flowView(f)
+			return e.present.Flow(f)
 		}
 		e.intent.FlowsOfService.Remove(before.TapID, f.ID)
 	}
@@ -200,7 +148,7 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 
 	e.markChanged(id)
 	e.wakeLeft()
-	v := e.flowView(f)
+	v := e.present.Flow(f)
 	e.events.Publish(events.Event{Type: eventType(before == nil), Flow: &v})
 	if before == nil || before.TapID != f.TapID { // It counts its flows.
 		e.publishRef(intent.ServiceRef(f.TapID))

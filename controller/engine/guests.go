@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,95 +8,9 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
-	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// Guests returns all guests by name, declared or seen.
-func (e *Engine) Guests() []view.Guest {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	ids := e.places.SeenGuests()
-	for id := range e.intent.Guests.ByID {
-		ids.Add(id)
-	}
-
-	out := make([]view.Guest, 0, len(ids))
-	for id := range ids {
-		if v, exists := e.guestView(id); exists {
-			out = append(out, v)
-		}
-	}
-
-	slices.SortFunc(out, func(a, b view.Guest) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-	})
-	return out
-}
-
-// Guest returns the guest of an id or name.
-func (e *Engine) Guest(ref string) (view.Guest, error) {
-	id, err := e.guestRef("", ref, view.NotFound)
-	if err != nil {
-		return view.Guest{}, err
-	}
-
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	if v, exists := e.guestView(id); exists {
-		return v, nil
-	}
-
-	return view.Guest{}, view.Errorf(view.NotFound, "", "guest %q has just gone", ref)
-}
-
-func (e *Engine) guestView(id string) (view.Guest, bool) {
-	return e.viewGuest(id, e.intent.Guests.ByID[id])
-}
-
-// viewGuest returns the view of a guest as it was declared by record, if that is not nil, and as it
-// is seen. It is false if the guest is neither.
-func (e *Engine) viewGuest(id string, record *store.Guest) (view.Guest, bool) {
-	g, exists := e.places.Guest(id, record)
-	v := view.Guest{ID: g.ID, Name: g.Name, Declared: record != nil}
-	if record != nil {
-		v.Revision = record.Revision
-		v.Record = record
-	}
-
-	known := e.places.DomainsOf(id, record)
-	v.Sources = inventory.GuestSources(record, known)
-	if len(known) > 0 {
-		v.State, v.HostID, v.Host = e.places.Domain(known[0]).State, known[0].Host,
-			e.intent.HostName(known[0].Host)
-	}
-
-	for _, n := range g.NICs {
-		nic := view.NIC{MAC: n.MAC, IPs: n.IPs, IfName: n.IfName,
-			Sources: e.places.NICSources(&n, record, known)}
-		for _, l := range n.Locations {
-			nic.HostID, nic.Host, nic.Bridge, nic.Port = l.Host, e.intent.HostName(l.Host),
-				l.Bridge, l.Port
-		}
-		v.NICs = append(v.NICs, nic)
-	}
-
-	return v, exists
-}
-
-// guestName is the name of a guest: as declared, as its hypervisor knows it, or else its id.
-func (e *Engine) guestName(id string) string {
-	if g := e.intent.Guests.ByID[id]; g != nil {
-		return g.Name
-	}
-	if known := e.places.DomainsOf(id, nil); len(known) > 0 {
-		return e.places.Domain(known[0]).Name
-	}
-	return id
-}
 
 func (e *Engine) checkGuest(g *store.Guest) error {
 	if len(g.NICs) == 0 {
@@ -252,7 +165,7 @@ func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 		e.renamed(id)
 	}
 
-	v, _ := e.guestView(id)
+	v, _ := e.present.Guest(id)
 	return v
 }
 

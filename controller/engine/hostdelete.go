@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
@@ -137,7 +136,7 @@ func (e *Engine) retire(record *store.Host) {
 
 // removeHost takes over that a host was erased from the store. The caller holds mu.
 func (e *Engine) removeHost(record *store.Host) {
-	v := e.hostView(record)
+	v := e.present.Host(record)
 	if running := e.fleet.Running[record.ID]; running != nil {
 		e.stopHost(running)
 		running.Stop()
@@ -210,17 +209,6 @@ func (e *Engine) abandonTombstone(record *store.Host) {
 	if e.fleet.Abandon(record.ID) {
 		e.standing.RemoveHost(record.ID)
 	}
-}
-
-// mayStillCopy names the services and flows of which something may still be on a host, sorted. The
-// caller holds mu.
-func (e *Engine) mayStillCopy(host string) []string {
-	var names []string
-	for _, id := range e.standing.MayStillCopy(host) {
-		names = append(names, e.intent.Name(id))
-	}
-	slices.Sort(names)
-	return names
 }
 
 // untilUnplugged waits until the hypervisor of a host that can be deleted has carried out its

@@ -127,7 +127,7 @@ func (e *Engine) order() {
 // publishHost tells that a host was created or updated, unless its watchers have seen it so: most
 // of what a snapshot shows is not in a view.
 func (e *Engine) publishHost(record *store.Host, event string) view.Host {
-	v := e.hostView(record)
+	v := e.present.Host(record)
 	h := e.fleet.Running[record.ID]
 	if h != nil && h.Published != nil && reflect.DeepEqual(*h.Published, v) {
 		return v

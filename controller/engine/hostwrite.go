@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -15,55 +14,6 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// Hosts returns all hosts by name.
-func (e *Engine) Hosts() []view.Host {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]view.Host, 0, len(e.intent.Hosts.ByID))
-	for _, h := range e.intent.Hosts.Sorted() {
-		out = append(out, e.hostView(h))
-	}
-	return out
-}
-
-// Host returns the host of an id or name.
-func (e *Engine) Host(ref string) (view.Host, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	h, err := e.intent.Hosts.Get(ref)
-	if err != nil {
-		return view.Host{}, err
-	}
-	return e.hostView(h), nil
-}
-
-func (e *Engine) hostView(record *store.Host) view.Host {
-	v := view.Host{Host: *record, TunnelIP: record.TunnelIP, Wires: record.Wires,
-		Health: view.Health{State: tap.StatePending, Reason: "it was not reached yet"}}
-	v.SystemID = cmp.Or(record.SystemID, e.fleet.Lessons.Known(record.ID).SystemID)
-	h := e.fleet.Get(record.ID)
-	if h == nil {
-		return v
-	}
-
-	v.Health, v.Connected = h.Health, h.Report.Connected
-	v.MayStillCopy = e.mayStillCopy(h.ID)
-	v.TunnelIP, v.Wires = h.Observed.Host.TunnelIP, h.Observed.Host.Wires
-	for _, b := range h.Observed.Host.Bridges {
-		v.Bridges = append(v.Bridges, b.Name)
-	}
-
-	if snap := h.Report.Snapshot; snap != nil && snap.System() != nil {
-		v.OVSVersion = snap.System().OVSVersion
-		if _, exists := snap.Bridge(e.config.TapBridge); exists {
-			v.Bridges = append(v.Bridges, e.config.TapBridge)
-		}
-	}
-
-	slices.Sort(v.Bridges)
-	return v
-}
 
 func (e *Engine) checkHost(h *store.Host) error {
 	if _, err := client.ParseTarget(h.OVSDB); err != nil {

@@ -17,7 +17,9 @@ import (
 func (e *Engine) judge(id intent.Ref) { e.publishRefs(e.standing.Judge(id)) }
 
 // judgeAll is judge for all that may be affected by something.
-func (e *Engine) judgeAll(affected standing.Affected) { e.publishRefs(e.standing.JudgeAll(affected)) }
+func (e *Engine) judgeAll(affected standing.Affected) {
+	e.publishRefs(e.standing.JudgeAll(affected))
+}
 
 func (e *Engine) publishRefs(changed []intent.Ref) {
 	for _, id := range changed {

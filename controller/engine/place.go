@@ -85,7 +85,7 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 	e.intent.Places[s.ID] = id
 	e.planning.MarkAttachment(s.ID)
 	e.publishRef(intent.ServiceRef(s.ID))
-	return e.serviceView(before), nil
+	return e.present.Service(before), nil
 }
 
 // claimedAt reports whether a host's switch shows the tap NIC of a service. It takes mu.

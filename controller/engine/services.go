@@ -3,73 +3,13 @@ package engine
 import (
 	"context"
 	"crypto/rand"
-	"net/netip"
-	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
-	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// Services returns all tap services by name.
-func (e *Engine) Services() []view.Service {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]view.Service, 0, len(e.intent.Services.ByID))
-	for _, s := range e.intent.Services.Sorted() {
-		out = append(out, e.serviceView(s))
-	}
-	return out
-}
-
-// Service returns the tap service of an id or name.
-func (e *Engine) Service(ref string) (view.Service, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s, err := e.intent.Services.Get(ref)
-	if err != nil {
-		return view.Service{}, err
-	}
-	return e.serviceView(s), nil
-}
-
-func (e *Engine) serviceView(s *store.Service) view.Service {
-	v := view.Service{
-		Service: *s, Health: e.standing.Health(intent.ServiceRef(s.ID)),
-		FlowCount: len(e.intent.FlowsTo(s.ID)),
-		Counters:  e.book.Service(s.ID, time.Now()),
-	}
-
-	if s.Type == tap.ServiceHost {
-		v.HostID, v.Host, v.Target = s.TargetID, e.intent.HostName(s.TargetID),
-			e.intent.HostName(s.TargetID)
-		if h := e.fleet.Running[s.TargetID]; h != nil && h.Observed.Host.TunnelIP.IsValid() {
-			v.TargetIPs = []netip.Addr{h.Observed.Host.TunnelIP}
-		}
-		return v
-	}
-
-	guest, _ := e.places.Guest(s.TargetID, e.intent.Guests.ByID[s.TargetID])
-	v.Target = guest.Name
-	for _, n := range guest.NICs {
-		v.TargetIPs = append(v.TargetIPs, n.IPs...)
-	}
-
-	for _, at := range e.standing.Attachment(s).Locations {
-		v.HostID, v.Host = at.Host, e.intent.HostName(at.Host)
-	}
-
-	if v.Place = e.intent.Places[s.ID]; v.Place != "" {
-		v.PlaceHost = e.intent.HostName(v.Place)
-	}
-
-	// It marshals text alone.
-	v.NICXML, _ = hypervisor.NICXML(s.Service, e.fleet.Observer.Cluster, e.config.TapBridge)
-	return v
-}
 
 // CreateService stores a tap service. Its key, and for a guest the address and name of its NIC, are
 // made here. It is disabled.
@@ -184,7 +124,7 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	defer e.mu.Unlock()
 
 	if before != nil && s.Service == before.Service {
-		return e.serviceView(s)
+		return e.present.Service(s)
 	}
 
 	id := intent.ServiceRef(s.ID)
@@ -209,7 +149,7 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	}
 
 	changed := e.markChanged(id)
-	v := e.serviceView(s)
+	v := e.present.Service(s)
 	e.events.Publish(events.Event{Type: eventType(before == nil), Service: &v})
 	if changed {
 		e.publishRefs(e.standing.JudgeFeeding(id))

@@ -131,6 +131,15 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	return out, nil
 }
 
+// outlook tells how everything stands, and will stand once the switches have what is planned. It
+// takes mu.
+func (e *Engine) outlook() forecast.Outlook {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.present.Outlook()
+}
+
 // planEverything waits until the plugin has answered everything.
 func (e *Engine) planEverything(ctx context.Context) error {
 	tick := time.NewTicker(time.Millisecond)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -10,66 +9,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
-	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-// Wires returns all wires by name: those that hosts announce or that were declared, and every
-// bridge by its own name.
-func (e *Engine) Wires() []view.Wire {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	byName := map[string]*view.Wire{}
-	for _, record := range e.intent.Hosts.Sorted() {
-		h := e.fleet.Running[record.ID]
-		if h == nil {
-			continue
-		}
-
-		carried := maps.Clone(h.Observed.Host.Wires)
-		for _, b := range h.Observed.Host.Bridges {
-			if _, told := carried[b.Name]; !told {
-				carried[b.Name] = b.Name
-			}
-		}
-
-		for wire, bridge := range carried {
-			v := byName[wire]
-			if v == nil {
-				v = &view.Wire{ID: wire, Name: wire}
-				byName[wire] = v
-			}
-
-			at := view.WireHost{HostID: record.ID, Host: record.Name, Bridge: bridge,
-				Declared: record.Wires[wire] == bridge}
-			if i := slices.IndexFunc(h.Observed.Host.Bridges,
-				func(b tap.Bridge) bool { return b.Name == bridge }); i >= 0 {
-				at.Uplinks = h.Observed.Host.Bridges[i].Uplinks
-			}
-
-			v.Hosts = append(v.Hosts, at)
-		}
-	}
-
-	out := make([]view.Wire, 0, len(byName))
-	for _, v := range byName {
-		out = append(out, *v)
-	}
-
-	slices.SortFunc(out, func(a, b view.Wire) int { return cmp.Compare(a.Name, b.Name) })
-	return out
-}
-
-// Wire returns the wire of a name.
-func (e *Engine) Wire(ref string) (view.Wire, error) {
-	for _, w := range e.Wires() {
-		if w.ID == ref {
-			return w, nil
-		}
-	}
-	return view.Wire{}, view.Errorf(view.NotFound, "",
-		"there is no wire %q on any host that was reached", ref)
-}
 
 // UpdateWire declares for each host which bridge carries a wire; nil takes the declaration back.
 // All of it is done, or nothing.
@@ -84,55 +24,26 @@ func (e *Engine) UpdateWire(ctx context.Context, wire string,
 	return view.Wire{ID: wire, Name: wire}, nil // Its last mapping was taken back.
 }
 
+// hostChange is a host's record before and after a change.
+type hostChange struct{ before, now *store.Host }
+
+// declareWire stores which bridges carry a wire, and takes it over. It takes write and mu.
 func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[string]*string) error {
 	e.write.Lock()
 	defer e.write.Unlock()
 
-	type change struct{ before, now *store.Host }
-	var changes []change
-	var ops []store.Op
-	given := sets.Set{}
-	for _, ref := range slices.Sorted(maps.Keys(bridges)) {
-		before, h, err := begin(e, e.intent.Hosts, ref, 0)
-		if err != nil {
-			return view.Errorf(view.Invalid, "bridges", "there is no host %q", ref)
-		}
-
-		if _, twice := given[before.ID]; twice {
-			return view.Errorf(view.Invalid, "bridges",
-				"host %s is given twice, by its name and by its id", before.Name)
-		}
-
-		given.Add(before.ID)
-		bridge := bridges[ref]
-		if err := e.editHost(&h, before, func(h *store.Host) error {
-			switch {
-			case bridge == nil:
-				delete(h.Wires, wire)
-			case h.Wires == nil:
-				h.Wires = map[string]string{wire: *bridge}
-			default:
-				h.Wires[wire] = *bridge
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		if !reflect.DeepEqual(&h, before) {
-			changes = append(changes, change{before, &h})
-		}
+	changes, err := e.wireChanges(wire, bridges)
+	if err != nil || len(changes) == 0 {
+		return err
 	}
 
+	var ops []store.Op
 	for _, c := range changes {
 		op, err := prepare(ctx, e, e.intent.Hosts, c.now, c.before)
 		if err != nil {
 			return err
 		}
 		ops = append(ops, op)
-	}
-
-	if len(ops) == 0 {
-		return nil
 	}
 
 	revision, err := e.commit(ctx, ops...)
@@ -149,6 +60,47 @@ func (e *Engine) declareWire(ctx context.Context, wire string, bridges map[strin
 	}
 
 	return nil
+}
+
+// wireChanges returns the records of hosts that differ once bridges carry a wire. It takes mu.
+func (e *Engine) wireChanges(wire string, bridges map[string]*string) ([]hostChange, error) {
+	var changes []hostChange
+	given := sets.Set{}
+	for _, ref := range slices.Sorted(maps.Keys(bridges)) {
+		before, h, err := begin(e, e.intent.Hosts, ref, 0)
+		if err != nil {
+			return nil, view.Errorf(view.Invalid, "bridges", "there is no host %q", ref)
+		}
+
+		if _, twice := given[before.ID]; twice {
+			return nil, view.Errorf(view.Invalid, "bridges",
+				"host %s is given twice, by its name and by its id", before.Name)
+		}
+
+		given.Add(before.ID)
+		if err := e.editHost(&h, before, carries(wire, bridges[ref])); err != nil {
+			return nil, err
+		}
+		if !reflect.DeepEqual(&h, before) {
+			changes = append(changes, hostChange{before, &h})
+		}
+	}
+	return changes, nil
+}
+
+// carries declares which bridge carries a wire on a host; nil takes the declaration back.
+func carries(wire string, bridge *string) func(*store.Host) error {
+	return func(h *store.Host) error {
+		switch {
+		case bridge == nil:
+			delete(h.Wires, wire)
+		case h.Wires == nil:
+			h.Wires = map[string]string{wire: *bridge}
+		default:
+			h.Wires[wire] = *bridge
+		}
+		return nil
+	}
 }
 
 // DeleteWire takes back all declarations of a wire that no flow mirrors.
