@@ -13,9 +13,10 @@ import (
 
 const module = "github.com/tapline-sdn/tapline"
 
-// floors lists the packages from the ground up. A package may import those of lower floors and, within its own entry, its
-// sub-packages may import each other. So the protocol libraries know nothing of mirroring, the mirror logic knows nothing of
-// connections and rows, and nothing but the programs knows the API.
+// floors lists the packages from the ground up. A package may import those of lower floors and,
+// within its own entry, its sub-packages may import each other. So the protocol libraries know
+// nothing of mirroring, the mirror logic knows nothing of connections and rows, and nothing but the
+// programs knows the API.
 var floors = []string{
 	"openflow",
 	"openflow/flowtable", // with ofconn, which it uses
@@ -44,10 +45,12 @@ var floors = []string{
 }
 
 // programs put the parts together, and may import everything.
-var programs = []string{"controller/tapline", "plugin/tapline-mirror", "plugin/example", "api/tapctl", "testenv/tapline-lab", "testenv/e2e", "testenv/bench"}
+var programs = []string{"controller/tapline", "plugin/tapline-mirror", "plugin/example",
+	"api/tapctl", "testenv/tapline-lab", "testenv/e2e", "testenv/bench"}
 
-// rule forbids the packages at and below from to import the packages at and below to, except those at and below allowed. Paths
-// are those of the module where it has such a package, and of the standard library otherwise.
+// rule forbids the packages at and below from to import the packages at and below to, except those
+// at and below allowed. Paths are those of the module where it has such a package, and of the
+// standard library otherwise.
 type rule struct {
 	from, to string
 	allowed  []string // packages that may be imported, or that may import
@@ -63,13 +66,16 @@ var forbidden = []rule{
 	{"plugin/mirror", "ovsdb", nil, "the mirror logic knows no rows"},
 	{"controller/reconcile", "net", []string{"net/netip"}, "reconciling is pure"},
 	{"controller/meter", "net", []string{"net/netip"}, "counting is pure"},
-	{"controller/reconcile", "plugin", []string{"plugin/tap"}, "reconciling knows programs, not who made them"},
+	{"controller/reconcile", "plugin", []string{"plugin/tap"},
+		"reconciling knows programs, not who made them"},
 	{"api", "ovsdb", nil, "the API acts on intent alone"},
 	{"api", "openflow", nil, "the API acts on intent alone"},
 	{"api/client", "controller", nil, "a client knows the controller by its API alone"},
 	{"api/client", "plugin", nil, "a client knows the controller by its API alone"},
-	{"api/tapctl", "controller", []string{"api/tapctl/tapctltest"}, "tapctl is a client like any other"},
-	{"api/tapctl", "plugin", []string{"api/tapctl/tapctltest"}, "tapctl is a client like any other"},
+	{"api/tapctl", "controller", []string{"api/tapctl/tapctltest"},
+		"tapctl is a client like any other"},
+	{"api/tapctl", "plugin", []string{"api/tapctl/tapctltest"},
+		"tapctl is a client like any other"},
 }
 
 type listed struct {
@@ -83,6 +89,7 @@ func list(t *testing.T) []listed {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
+
 	var all []listed
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p listed
@@ -115,16 +122,19 @@ func TestImportsPointOneWay(t *testing.T) {
 	if len(packages) < len(floors) {
 		t.Fatalf("go list found only %d packages", len(packages))
 	}
+
 	for _, p := range packages {
 		from := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		if from == "" || isProgram(from) {
 			continue
 		}
+
 		at := floor(from)
 		if at < 0 {
 			t.Errorf("package %s has no floor", from)
 			continue
 		}
+
 		for _, imported := range p.Imports {
 			if to, ours := strings.CutPrefix(imported, module+"/"); ours && floor(to) > at {
 				t.Errorf("%s imports %s, which stands above it", from, to)
@@ -142,7 +152,8 @@ func TestForbiddenImports(t *testing.T) {
 	packages := list(t)
 	for _, rule := range forbidden {
 		allowed := func(path string) bool {
-			return slices.ContainsFunc(rule.allowed, func(folder string) bool { return under(path, folder) })
+			return slices.ContainsFunc(rule.allowed,
+				func(folder string) bool { return under(path, folder) })
 		}
 
 		importers := 0
@@ -151,6 +162,7 @@ func TestForbiddenImports(t *testing.T) {
 			if !under(from, rule.from) || allowed(from) {
 				continue
 			}
+
 			importers++
 
 			for _, imported := range p.Imports {

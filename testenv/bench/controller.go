@@ -61,14 +61,28 @@ func (b *bench) start(ctx context.Context, at place) (*controller, error) {
 		return nil, err
 	}
 
-	out, err := os.Create(c.log)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-
 	c.cmd = at.command(context.WithoutCancel(ctx), filepath.Join(b.bin, "tapline"), "serve",
 		"--config", config)
+	if err := c.launch(); err != nil {
+		return nil, err
+	}
+
+	server := fmt.Sprintf("http://127.0.0.1:%d", at.api)
+	if err := until(ctx, 30*time.Second, func() error { return c.ready(ctx, server) }); err != nil {
+		text, _ := os.ReadFile(c.log)
+		return nil, errors.Join(fmt.Errorf("start the controller: %w\n%s", err, text), c.stop())
+	}
+
+	return c, nil
+}
+
+// launch starts the process. It writes its log until it ends.
+func (c *controller) launch() error {
+	out, err := os.Create(c.log)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
 
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	if c.cmd.SysProcAttr == nil {
@@ -80,7 +94,7 @@ func (b *bench) start(ctx context.Context, at place) (*controller, error) {
 	c.cmd.SysProcAttr.Setsid = true
 	c.started = time.Now()
 	if err := c.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 
 	go func() {
@@ -88,35 +102,32 @@ func (b *bench) start(ctx context.Context, at place) (*controller, error) {
 		close(c.ended)
 	}()
 
-	err = until(ctx, 30*time.Second, func() error {
-		select {
-		case <-c.ended:
-			return errors.New("it has ended")
-		default:
-		}
+	return nil
+}
 
-		token, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
-		if err != nil {
-			return err
-		}
-
-		c.api, err = client.New(client.Config{
-			Server:     fmt.Sprintf("http://127.0.0.1:%d", at.api),
-			Token:      strings.TrimSpace(string(token)),
-			HTTPClient: &http.Client{Transport: c.http}, Timeout: time.Minute,
-		})
-		if err != nil {
-			return err
-		}
-
-		return c.api.Ready(ctx)
-	})
-	if err != nil {
-		text, _ := os.ReadFile(c.log)
-		return nil, errors.Join(fmt.Errorf("start the controller: %w\n%s", err, text), c.stop())
+// ready makes the client as soon as the admin token is there, and returns nil once the controller
+// takes requests.
+func (c *controller) ready(ctx context.Context, server string) error {
+	select {
+	case <-c.ended:
+		return errors.New("it has ended")
+	default:
 	}
 
-	return c, nil
+	token, err := os.ReadFile(filepath.Join(c.dataDir, "admin.token"))
+	if err != nil {
+		return err
+	}
+
+	c.api, err = client.New(client.Config{
+		Server: server, Token: strings.TrimSpace(string(token)),
+		HTTPClient: &http.Client{Transport: c.http}, Timeout: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+
+	return c.api.Ready(ctx)
 }
 
 // stop ends the controller; its plugin ends with it.

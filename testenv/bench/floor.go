@@ -81,48 +81,11 @@ func (b *bench) floor(ctx context.Context) ([]contender, error) {
 // prepare sets up everything that does not change between runs, and lets the switch resolve its
 // neighbour.
 func (f *floor) prepare(ctx context.Context) (err error) {
-	for _, h := range f.Hosts {
-		_, err := h.VSCtl("add-port", manualBridge, "gre", "--", "set", "interface", "gre",
-			"type=gre",
-			"options:remote_ip=flow", "options:key=flow",
-			fmt.Sprintf("ofport_request=%d", floorTunnel))
-		if err != nil {
-			return err
-		}
-	}
-
-	number, err := f.h2.VSCtl("get", "interface", manualNIC, "ofport")
-	if err != nil {
+	if err := f.addTunnels(); err != nil {
 		return err
 	}
-
-	if _, err := fmt.Sscan(number, &f.deliver); err != nil {
-		return fmt.Errorf("number of port %s: %w", manualNIC, err)
-	}
-	if f.db, err = net.Dial("unix", f.h1.OVSDBSocket()); err != nil {
+	if err := f.connect(ctx); err != nil {
 		return err
-	}
-
-	f.lines = json.NewDecoder(f.db)
-	if !f.kind.flows {
-		const watch = `{"id":0,"method":"monitor","params":["Open_vSwitch","m",` +
-			`{"Open_vSwitch":{"columns":["cur_cfg"]}}]}`
-		if _, err := io.WriteString(f.db, watch); err != nil {
-			return err
-		}
-		if _, err := f.answer(); err != nil {
-			return err
-		}
-	}
-
-	for _, end := range []struct {
-		conn **ofconn.Conn
-		host *lab.Host
-	}{{&f.of1, f.h1}, {&f.of2, f.h2}} {
-		if *end.conn, err = ofconn.Dial(ctx, "unix:"+end.host.RunDir+"/"+manualBridge+".mgmt", nil,
-			ofconn.Options{}); err != nil {
-			return err
-		}
 	}
 
 	first := f.web
@@ -156,6 +119,60 @@ func (f *floor) prepare(ctx context.Context) (err error) {
 
 	f.port, err = f.h1.VSCtl("get", "port", f.web.IfName(), "_uuid")
 	return err
+}
+
+// addTunnels adds the tunnel ports, and asks for the number of the collector's.
+func (f *floor) addTunnels() error {
+	for _, h := range f.Hosts {
+		_, err := h.VSCtl("add-port", manualBridge, "gre", "--", "set", "interface", "gre",
+			"type=gre",
+			"options:remote_ip=flow", "options:key=flow",
+			fmt.Sprintf("ofport_request=%d", floorTunnel))
+		if err != nil {
+			return err
+		}
+	}
+
+	number, err := f.h2.VSCtl("get", "interface", manualNIC, "ofport")
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Sscan(number, &f.deliver); err != nil {
+		return fmt.Errorf("number of port %s: %w", manualNIC, err)
+	}
+	return nil
+}
+
+// connect opens the database of the first switch, which tells when it has applied a change, and the
+// OpenFlow connections to both.
+func (f *floor) connect(ctx context.Context) (err error) {
+	if f.db, err = net.Dial("unix", f.h1.OVSDBSocket()); err != nil {
+		return err
+	}
+
+	f.lines = json.NewDecoder(f.db)
+	if !f.kind.flows {
+		const watch = `{"id":0,"method":"monitor","params":["Open_vSwitch","m",` +
+			`{"Open_vSwitch":{"columns":["cur_cfg"]}}]}`
+		if _, err := io.WriteString(f.db, watch); err != nil {
+			return err
+		}
+		if _, err := f.answer(); err != nil {
+			return err
+		}
+	}
+
+	for _, end := range []struct {
+		conn **ofconn.Conn
+		host *lab.Host
+	}{{&f.of1, f.h1}, {&f.of2, f.h2}} {
+		if *end.conn, err = ofconn.Dial(ctx, "unix:"+end.host.RunDir+"/"+manualBridge+".mgmt", nil,
+			ofconn.Options{}); err != nil {
+			return err
+		}
+	}
+
+	return nil
 }
 
 func (f *floor) name() string { return "floor: bytes on the switches' sockets, " + f.kind.title }

@@ -74,8 +74,8 @@ func programmed(t *testing.T, h *dummy.Host) string {
 	return flows + mirrors + ports
 }
 
-// TestLiar registers a host whose database claims what belongs to others. What others copy, and where
-// to, stays as it is; who is concerned is told; and when the lie ends, all is as before.
+// TestLiar registers a host whose database claims what belongs to others. What others copy, and
+// where to, stays as it is; who is concerned is told; and when the lie ends, all is as before.
 func TestLiar(t *testing.T) {
 	h := start(t, 1)[0]
 	r := newRig(t, nil)
@@ -88,6 +88,7 @@ func TestLiar(t *testing.T) {
 
 	honest := map[string]string{"hostname": "liar", "ovn-encap-ip": "192.0.2.66",
 		"ovn-bridge-mappings": "net0:br0"}
+
 	liar := &fault.Liar{Schema: schema(t)}
 	lie(t, liar, honest, nil)
 	peer, err := fault.Listen(liar.Serve)
@@ -99,6 +100,7 @@ func TestLiar(t *testing.T) {
 		_, err := r.Guest("liar-guest")
 		return err == nil
 	})
+
 	before := programmed(t, h)
 
 	for _, tc := range []struct {
@@ -106,7 +108,8 @@ func TestLiar(t *testing.T) {
 		system, port map[string]string
 		told         bool // by the status of the service
 	}{
-		{"the collector's MAC address", honest, map[string]string{"attached-mac": sink.MAC.String()}, false},
+		{"the collector's MAC address", honest,
+			map[string]string{"attached-mac": sink.MAC.String()}, false},
 		{"the collector's MAC address and guest", honest,
 			map[string]string{"attached-mac": sink.MAC.String(), "vm-id": "good-dst"}, false},
 		{"the tunnel address of another host", map[string]string{
@@ -122,6 +125,7 @@ func TestLiar(t *testing.T) {
 						strings.Contains(s.Reason, "good") && strings.Contains(s.Reason, "liar")
 				}, 5*time.Second, 2*time.Millisecond, "the service names both places")
 			}
+
 			assert.Never(t, func() bool { return programmed(t, h) != before }, time.Second,
 				50*time.Millisecond, "copies go elsewhere")
 

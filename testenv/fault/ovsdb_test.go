@@ -160,7 +160,8 @@ func TestHostileOVSDB(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r.t = t
-			name := fmt.Sprintf("bad%d", i) // The tombstone of one that cannot be cleaned keeps its name.
+			// The tombstone of one that cannot be cleaned keeps its name.
+			name := fmt.Sprintf("bad%d", i)
 			at := r.log.len()
 			peak := peakHeap()
 			peer, err := fault.Listen(tc.serve)

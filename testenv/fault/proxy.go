@@ -194,14 +194,9 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 	passed := 0
 	var counting <-chan struct{}
 	for {
-		way, changed, closed := p.way(of)
+		way, _, closed := p.open(of)
 		if closed {
 			return
-		}
-
-		if way.Silent {
-			<-changed
-			continue
 		}
 
 		piece := buf
@@ -210,31 +205,20 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 			piece = buf[:min(len(buf), max(1, way.Rate/20))]
 		}
 
-		// Faults that change during a read apply to what it returns.
 		n, err := src.Read(piece)
 		if err != nil && err != io.EOF || n == 0 {
 			return
 		}
 
-		for {
-			if way, changed, closed = p.way(of); closed {
-				return
-			}
-			if !way.Silent {
-				break
-			}
-			<-changed
+		// Faults that change during a read apply to what it returns.
+		way, changed, closed := p.open(of)
+		if closed {
+			return
 		}
-
 		if counting != changed {
 			counting, passed = changed, 0
 		}
-		if way.Rate > 0 {
-			<-time.After(time.Duration(n) * time.Second / time.Duration(way.Rate))
-		}
-		if way.Delay > 0 {
-			<-time.After(way.Delay)
-		}
+		way.wait(n)
 
 		cut := way.CutAfter > 0 && passed+n >= way.CutAfter
 		if cut {
@@ -251,6 +235,27 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 		}
 
 		tail = append([]byte(nil), tail[max(0, len(tail)-max(0, len(way.CutAt)-1)):]...)
+	}
+}
+
+// open waits until a way is not silent, and returns its faults and what tells of their next change.
+func (p *Proxy) open(of func(*Faults) *Way) (way Way, changed <-chan struct{}, closed bool) {
+	for {
+		way, changed, closed = p.way(of)
+		if closed || !way.Silent {
+			return way, changed, closed
+		}
+		<-changed
+	}
+}
+
+// wait takes the time that n bytes need on a slow way.
+func (w Way) wait(n int) {
+	if w.Rate > 0 {
+		<-time.After(time.Duration(n) * time.Second / time.Duration(w.Rate))
+	}
+	if w.Delay > 0 {
+		<-time.After(w.Delay)
 	}
 }
 

@@ -70,53 +70,17 @@ var folders = [...][2]string{
 // hold starts the process that keeps the mount, process and host name namespaces of libvirtd and
 // its guests. When it ends, everything in them ends too. It reaps orphaned processes.
 func (h *Host) hold(ctx context.Context) error {
-	script := []string{"set -e", "hostname " + h.lab.Name + "-" + h.Name}
-	bind := func(from, to string) {
-		script = append(script, fmt.Sprintf("mkdir -p '%s'; mount --bind '%s' '%s'", to, from, to))
+	mounts, err := h.mounts()
+	if err != nil {
+		return err
+	}
+	if err := h.configureLibvirt(); err != nil {
+		return err
 	}
 
-	for _, f := range folders {
-		if err := os.MkdirAll(filepath.Join(h.libvirtDir(), f[0]), 0o755); err != nil {
-			return err
-		}
-		bind(filepath.Join(h.libvirtDir(), f[0]), f[1])
-	}
-
-	bind(h.RunDir, "/run/openvswitch") // where libvirt's ovs-vsctl looks
-	// libvirt does not start without its own account, even if it does not use it. The Debian
-	// package that makes the account is not installed here.
-	for _, table := range [...][2]string{{"passwd",
-		"libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"},
-		{"group", "libvirt-qemu:x:64055:\n"}} {
-		from, to := filepath.Join(h.libvirtDir(), table[0]), "/etc/"+table[0]
-		text, err := os.ReadFile(to)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(from, append(text, table[1]...), 0o644); err != nil {
-			return err
-		}
-		script = append(script, fmt.Sprintf("mount --bind '%s' '%s'", from, to))
-	}
-
+	script := append([]string{"set -e", "hostname " + h.lab.Name + "-" + h.Name}, mounts...)
 	script = append(script, "touch '"+h.libvirtDir()+"/held'", "set +e",
 		"while :; do sleep 1000 & wait; done")
-
-	for name, text := range map[string]string{
-		"libvirtd.conf": fmt.Sprintf("listen_tls = 0\nlisten_tcp = 1\nlisten_addr = %q\n"+
-			"auth_tcp = \"none\"\nauth_unix_rw = \"none\"\n"+
-			"auth_unix_ro = \"none\"\nunix_sock_group = \"root\"\nhost_uuid = %q\n"+
-			"log_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n", h.MgmtIP, h.SystemID),
-		"qemu.conf": "stdio_handler = \"file\"\nsecurity_driver = \"none\"\n" +
-			"cgroup_controllers = []\nnamespaces = []\n" +
-			"user = \"root\"\ngroup = \"root\"\nremember_owner = 0\nmax_core = 0\n",
-	} {
-		if err := os.WriteFile(filepath.Join(h.libvirtDir(), "etc", name), []byte(text),
-			0o644); err != nil {
-			return err
-		}
-	}
-
 	cmd := h.Command(context.Background(), program("unshare"), "--mount", "--pid", "--uts",
 		"--fork", "--kill-child", "--mount-proc",
 		"--propagation", "private", "/bin/sh", "-c", strings.Join(script, "\n"))
@@ -131,6 +95,63 @@ func (h *Host) hold(ctx context.Context) error {
 		_, err := os.Stat(filepath.Join(h.libvirtDir(), "held"))
 		return err == nil
 	})
+}
+
+// mounts makes the folders and files that libvirt finds in the place of the machine's own, and
+// returns the commands that mount them there.
+func (h *Host) mounts() (commands []string, err error) {
+	bind := func(from, to string) {
+		commands = append(commands, fmt.Sprintf("mount --bind '%s' '%s'", from, to))
+	}
+
+	for _, f := range folders {
+		if err := os.MkdirAll(filepath.Join(h.libvirtDir(), f[0]), 0o755); err != nil {
+			return nil, err
+		}
+		commands = append(commands, fmt.Sprintf("mkdir -p '%s'", f[1]))
+		bind(filepath.Join(h.libvirtDir(), f[0]), f[1])
+	}
+
+	const switchDir = "/run/openvswitch" // where libvirt's ovs-vsctl looks
+	commands = append(commands, fmt.Sprintf("mkdir -p '%s'", switchDir))
+	bind(h.RunDir, switchDir)
+
+	// libvirt does not start without its own account, even if it does not use it. The Debian
+	// package that makes the account is not installed here.
+	for _, table := range [...][2]string{{"passwd",
+		"libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"},
+		{"group", "libvirt-qemu:x:64055:\n"}} {
+		from, to := filepath.Join(h.libvirtDir(), table[0]), "/etc/"+table[0]
+		text, err := os.ReadFile(to)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(from, append(text, table[1]...), 0o644); err != nil {
+			return nil, err
+		}
+		bind(from, to)
+	}
+
+	return commands, nil
+}
+
+// configureLibvirt writes the configuration of libvirtd and of its QEMU driver.
+func (h *Host) configureLibvirt() error {
+	for name, text := range map[string]string{
+		"libvirtd.conf": fmt.Sprintf("listen_tls = 0\nlisten_tcp = 1\nlisten_addr = %q\n"+
+			"auth_tcp = \"none\"\nauth_unix_rw = \"none\"\n"+
+			"auth_unix_ro = \"none\"\nunix_sock_group = \"root\"\nhost_uuid = %q\n"+
+			"log_outputs = \"3:file:/var/log/libvirt/libvirtd.log\"\n", h.MgmtIP, h.SystemID),
+		"qemu.conf": "stdio_handler = \"file\"\nsecurity_driver = \"none\"\n" +
+			"cgroup_controllers = []\nnamespaces = []\n" +
+			"user = \"root\"\ngroup = \"root\"\nremember_owner = 0\nmax_core = 0\n",
+	} {
+		if err := os.WriteFile(filepath.Join(h.libvirtDir(), "etc", name), []byte(text),
+			0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // launch starts a long-running command and records it in the lab's state.

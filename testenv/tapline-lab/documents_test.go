@@ -214,13 +214,15 @@ func TestDocumentedCommands(t *testing.T) {
 
 // TestArchitecturePaths finds paths of the sources in ARCHITECTURE that do not exist.
 func TestArchitecturePaths(t *testing.T) {
-	quoted := regexp.MustCompile("`((?:api|controller|openflow|ovsdb|plugin|testenv)(?:/[a-z0-9_.-]+)+)`")
+	quoted := regexp.MustCompile(
+		"`((?:api|controller|openflow|ovsdb|plugin|testenv)(?:/[a-z0-9_.-]+)+)`")
 	found := quoted.FindAllStringSubmatch(read(t, "ARCHITECTURE.md"), -1)
 	for _, match := range found {
 		if _, err := os.Stat(filepath.Join(root, match[1])); err != nil {
 			t.Errorf("ARCHITECTURE.md names %s: %v", match[1], err)
 		}
 	}
+
 	if len(found) < 20 {
 		t.Errorf("only %d paths were found", len(found))
 	}
@@ -246,6 +248,7 @@ func TestNamedTestsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, match := range named {
 		if !strings.Contains(sources.String(), "\nfunc "+match[1]+"(") {
 			t.Errorf("the security page names %s, and there is no such test", match[1])

@@ -14,7 +14,8 @@ import (
 func newLink(t *target) *cobra.Command {
 	return &cobra.Command{
 		Use:   "link NODE IFNAME up|down",
-		Short: "Set an interface up or down, such as mgmt0 of a host that no controller is to reach",
+		Short: "Set an interface up or down, such as mgmt0 of a host that no controller is " +
+			"to reach",
 		Args:  cobra.ExactArgs(3),
 		RunE: func(_ *cobra.Command, args []string) error {
 			_, node, err := t.node(args[0])
@@ -39,15 +40,18 @@ func newMTU(t *target) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("MTU %q: want a number of octets", args[2])
 			}
+
 			if args[1] == "underlay" {
 				return t.onHost(args[0], func(h *lab.Host) error {
 					return h.SetUnderlayMTU(command.Context(), mtu)
 				})
 			}
+
 			_, node, err := t.node(args[0])
 			if err != nil {
 				return err
 			}
+
 			return node.SetMTU(args[1], mtu)
 		},
 	}
@@ -86,6 +90,7 @@ func newTagUnderlay(t *target) *cobra.Command {
 				}
 				vlans = append(vlans, vlan)
 			}
+
 			return t.onHost(args[0], func(h *lab.Host) error {
 				return h.TagUnderlay(command.Context(), vlans...)
 			})
@@ -104,23 +109,29 @@ func newOverlay(t *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			var hosts [2]*lab.Host
 			for i, name := range args {
 				if hosts[i] = l.Host(name); hosts[i] == nil {
 					return fmt.Errorf("lab %s has no host %q", t.name, name)
 				}
 			}
+
 			a, b, err := l.AddOverlay(command.Context(), hosts[0], hosts[1], spec)
 			if err != nil {
 				return err
 			}
+
 			_, err = fmt.Fprintf(command.OutOrStdout(), "%s has %s, %s has %s\n", args[0], a.Addr,
 				args[1], b.Addr)
+
 			return err
 		},
 	}
+
 	command.Flags().StringVar(&spec.Type, "type", "gre",
 		"gre, vxlan, geneve or another tunnel type")
+
 	command.Flags().BoolVar(&spec.FlowBased, "flow-based", false, "remote address and key by flows")
 	command.Flags().BoolVar(&spec.LocalIP, "local-ip", false, "fix the local address of the port")
 	command.Flags().StringVar(&spec.Name, "bridge", "ov-br", "name of the bridges")
@@ -149,12 +160,14 @@ func (t *target) node(name string) (*lab.Lab, *lab.Node, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	node := l.Node(name)
 	if node == nil {
 		return nil, nil,
 			fmt.Errorf("lab %s has no node %q: want controller, fabric, or a host or guest "+
 				"that info shows", t.name, name)
 	}
+
 	return l, node, nil
 }
 
