@@ -24,7 +24,8 @@ func TestCleanupWithoutController(t *testing.T) {
 		cleanup := func(args ...string) string {
 			t.Helper()
 			args = append([]string{"cleanup", "--ovsdb", hostCreate(h).OVSDB}, args...)
-			out, err := w.Lab.Controller.Command(deadline(t), program(t, "tapline"), args...).CombinedOutput()
+			out, err := w.Lab.Controller.Command(deadline(t), program(t, "tapline"),
+				args...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("tapline %v: %v\n%s", args, err, out)
 			}
@@ -44,13 +45,16 @@ func TestCleanupWithoutController(t *testing.T) {
 		if _, err := h.Run(deadline(t), "ovs-vsctl", "br-exists", "brtap"); err == nil {
 			t.Errorf("%s still has brtap", h.Name)
 		}
+
 		for _, table := range []string{"Bridge", "Port", "Interface", "Mirror"} {
-			rows, err := h.Run(deadline(t), "ovs-vsctl", "--columns=name,external_ids", "list", table)
+			rows, err := h.Run(deadline(t), "ovs-vsctl", "--columns=name,external_ids", "list",
+				table)
 			must(t, err)
 			if strings.Contains(rows, "tapline=") {
 				t.Errorf("%s: rows of Tapline are left in %s:\n%s", h.Name, table, rows)
 			}
 		}
+
 		after, err := h.Run(deadline(t), "ovs-vsctl", "list-ports", "br0")
 		must(t, err)
 		for _, port := range strings.Fields(before) {
@@ -58,6 +62,7 @@ func TestCleanupWithoutController(t *testing.T) {
 				t.Errorf("%s has lost port %s", h.Name, port)
 			}
 		}
+
 		if out := cleanup(); out != "nothing of Tapline is on this switch\n" {
 			t.Errorf("%s: a second cleanup says\n%s", h.Name, out)
 		}

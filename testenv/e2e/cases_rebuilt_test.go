@@ -11,8 +11,9 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// TestRebuiltCollector changes the address of the underlay where a collector stands, as when its host
-// is rebuilt. The source's switch keeps the old one for minutes by itself; copies come again at once.
+// TestRebuiltCollector changes the address of the underlay where a collector stands, as when its
+// host is rebuilt. The source's switch keeps the old one for minutes by itself; copies come again
+// at once.
 func TestRebuiltCollector(t *testing.T) {
 	w := newWorld(t, 2, 2)
 	h1, h2 := w.Hosts[0], w.Hosts[1]
@@ -36,12 +37,14 @@ func TestRebuiltCollector(t *testing.T) {
 				}
 				return err
 			})
+
 			// Copies that were on their way do not count.
 			first := firstOf(t, to.Capture, tag, time.Now().Add(200*time.Millisecond))
 			if took := first.Sub(changed); took > 1500*time.Millisecond {
 				t.Errorf("the first copy came %v after the change", took)
 			}
 		}
+
 		must(t, traffic.Stop())
 		w.flowStatus(t, flow.ID, api.Ready, "")
 	})

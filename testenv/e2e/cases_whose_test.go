@@ -54,7 +54,8 @@ func (w *world) addressBeatsName(t *testing.T, to *sink) {
 	own, err := lab.ParseMAC("52:54:00:70:00:01")
 	must(t, err)
 	w.declare(t, "declared1", api.GuestNICCreate{MAC: own.String(), IfName: "vnet70"})
-	flow := w.flowAs(t, to.ID, api.TapFlowCreate{Type: "vnic", GuestID: "declared1", Direction: "OUT"})
+	flow := w.flowAs(t, to.ID, api.TapFlowCreate{Type: "vnic", GuestID: "declared1",
+		Direction: "OUT"})
 	w.flowStatus(t, flow.ID, api.Pending, "")
 	w.nothingCopied(t, to, stranger, peer.MAC())
 
@@ -68,15 +69,19 @@ func (w *world) addressBeatsName(t *testing.T, to *sink) {
 	exactly(t, "copies of the declared address", lab.MultisetOf(frames), copies)
 }
 
-// nameOnTwoHosts declares a guest whose interface name stands on two hosts, where no port tells an address.
+// nameOnTwoHosts declares a guest whose interface name stands on two hosts, where no port tells an
+// address.
 func (w *world) nameOnTwoHosts(t *testing.T, to *sink) {
 	nobody := map[string]string{}
-	first := w.bareGuest(t, w.Hosts[0], "first", lab.GuestNIC{IfName: "vnet80", ExternalIDs: nobody})
+	first := w.bareGuest(t, w.Hosts[0], "first",
+		lab.GuestNIC{IfName: "vnet80", ExternalIDs: nobody})
 	w.declare(t, "declared2", api.GuestNICCreate{MAC: "52:54:00:80:00:01", IfName: "vnet80"})
-	flow := w.flowAs(t, to.ID, api.TapFlowCreate{Type: "vnic", GuestID: "declared2", Direction: "OUT"})
+	flow := w.flowAs(t, to.ID, api.TapFlowCreate{Type: "vnic", GuestID: "declared2",
+		Direction: "OUT"})
 	w.flowStatus(t, flow.ID, api.Ready, "")
 
-	second, err := w.Hosts[1].AddGuest(deadline(t), "second", lab.GuestNIC{IfName: "vnet80", ExternalIDs: nobody})
+	second, err := w.Hosts[1].AddGuest(deadline(t), "second",
+		lab.GuestNIC{IfName: "vnet80", ExternalIDs: nobody})
 	must(t, err)
 	w.flowStatus(t, flow.ID, api.Error, "h2")
 	w.nothingCopied(t, to, second, first.MAC())
@@ -97,11 +102,14 @@ func (w *world) namesExchanged(t *testing.T) {
 		must(t, err)
 		must(t, h1.SetLink(to, true))
 	}
-	_, err := h1.Run(deadline(t), "ip", "link", "add", "other0", "type", "veth", "peer", "name", "other1")
+
+	_, err := h1.Run(deadline(t), "ip", "link", "add", "other0", "type", "veth", "peer", "name",
+		"other1")
 	must(t, err)
 	t.Cleanup(func() {
 		_, _ = h1.Run(context.Background(), "ip", "link", "del", "other1") // Its peer goes with it.
 	})
+
 	rename(lab.SpareNIC, "aside0")
 	rename("other0", lab.SpareNIC)
 	w.serviceStatus(t, to.ID, api.Error, "")
@@ -119,9 +127,11 @@ func (w *world) containersAreNoUplinks(t *testing.T, to *sink) {
 	one := w.bareGuest(t, h1, "c1", lab.GuestNIC{IfName: "veth90", ExternalIDs: map[string]string{
 		"contIface": "eth0", "contNetns": "/var/run/netns/c1",
 	}})
+
 	two := w.bareGuest(t, h1, "c2", lab.GuestNIC{IfName: "veth91", ExternalIDs: map[string]string{
 		"contIface": "eth0", "contNetns": "/var/run/netns/c2",
 	}})
+
 	w.flowStatus(t, flow.ID, api.Ready, "")
 	w.nothingCopied(t, to, one, two.MAC())
 }
@@ -136,9 +146,11 @@ func (w *world) sameSwitchTwice(t *testing.T, to *sink) {
 	_, err := h1.Run(deadline(t), "ip", "address", "add", "10.200.0.111/24", "dev", "mgmt0")
 	must(t, err)
 	t.Cleanup(func() {
-		_, err := h1.Run(context.Background(), "ip", "address", "del", "10.200.0.111/24", "dev", "mgmt0")
+		_, err := h1.Run(context.Background(), "ip", "address", "del", "10.200.0.111/24", "dev",
+			"mgmt0")
 		must(t, err)
 	})
+
 	_, errs, code := w.tapctl(t, "host-create", "h1b", "--ovsdb", "tcp:10.200.0.111:6640")
 	if code == 0 || !strings.Contains(errs, "h1") {
 		t.Errorf("the second record of the switch was accepted: exit %d, %s", code, errs)
@@ -204,6 +216,7 @@ func (w *world) nothingCopied(t *testing.T, to *sink, from *lab.Guest, dst lab.M
 	for range 10 {
 		send(t, from, frames...)
 	}
+
 	must(t, sent.WaitLen(deadline(t), 10*len(frames)))
 	must(t, copies.WaitQuiet(deadline(t), quiet))
 	if n := len(copies.Frames()); n > 0 {

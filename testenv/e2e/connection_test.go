@@ -57,7 +57,8 @@ func TestConnections(t *testing.T) {
 	c := startController(t, l.Controller, settings{
 		secure: fmt.Sprintf("tls: {cert: %s, key: %s, ca: %s}", in("ctl-cert.pem"),
 			in("ctl-privkey.pem"), in("ca/switchca/cacert.pem")),
-		more: fmt.Sprintf("ovsdb: {listen: 0.0.0.0:6640, insecure: true}\nhosts:\n  - {name: h1, ovsdb: %q}\n"+
+		more: fmt.Sprintf("ovsdb: {listen: 0.0.0.0:6640, insecure: true}\nhosts:\n"+
+			"  - {name: h1, ovsdb: %q}\n"+
 			"  - {name: h2, ovsdb: %q}\n",
 			nowhere, h2.OVSDB()),
 	})

@@ -221,7 +221,8 @@ func (s *stage) objects(t *testing.T) string {
 
 		flows, err := h.OFCtl("--no-stats", "dump-flows", "brtap")
 		must(t, err)
-		flows = regexp.MustCompile(`(?m)^.*(cookie=0x747[03]|reply).*\n`).ReplaceAllString(flows, "")
+		flows = regexp.MustCompile(`(?m)^.*(cookie=0x747[03]|reply).*\n`).ReplaceAllString(flows,
+			"")
 		lines = append(lines, parsed(t, h, flows)...)
 	}
 

@@ -134,7 +134,8 @@ func (s *stage) injection(t *testing.T) {
 	flows, err := s.h2.OFCtl("--no-stats", "dump-flows", "brtap")
 	must(t, err)
 	// The probe flow matches the same address with another key.
-	match := regexp.MustCompile(`cookie=0x74610003[0-9a-f]+,.* priority=\d+,tun_id=(0x[0-9a-f]+|\d+),tun_src=` +
+	match := regexp.MustCompile(`cookie=0x74610003[0-9a-f]+,.* priority=\d+,` +
+		`tun_id=(0x[0-9a-f]+|\d+),tun_src=` +
 		regexp.QuoteMeta(s.h1.TunnelIP.String())).FindStringSubmatch(flows)
 	if match == nil {
 		t.Fatalf("no flow of h2 takes copies of h1:\n%s", flows)

@@ -13,10 +13,10 @@ import (
 
 func newLink(t *target) *cobra.Command {
 	return &cobra.Command{
-		Use:   "link NODE IFNAME up|down",
+		Use: "link NODE IFNAME up|down",
 		Short: "Set an interface up or down, such as mgmt0 of a host that no controller is " +
 			"to reach",
-		Args:  cobra.ExactArgs(3),
+		Args: cobra.ExactArgs(3),
 		RunE: func(_ *cobra.Command, args []string) error {
 			_, node, err := t.node(args[0])
 			if err != nil {
