@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -41,9 +42,27 @@ func TestColdHost(t *testing.T) {
 	k.paths.mu.Unlock()
 	k.ProbeArrived(nonce + 1)
 	k.ProbeArrived(nonce)
+	k.await("it waits for the size of the path", func() bool {
+		return strings.Contains(k.last().Owners["cap1"].Reason, "192.0.2.1 is being measured")
+	})
+	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097", "of unknown size")
+	fullFramePasses(k, pathKey{peerA, "tl-gre"})
 	k.ready(d)
 	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097")
 	assert.Equal(t, before+1, nextCfg(k))
+}
+
+// fullFramePasses answers the probe of full size that follows the first answer of a path.
+func fullFramePasses(k *kept, key pathKey) {
+	k.await("the size of the path is probed", func() bool {
+		k.paths.mu.Lock()
+		search := k.paths.byPeer[key].size
+		k.paths.mu.Unlock()
+		if search.size > 0 {
+			k.ProbeArrived(search.nonce)
+		}
+		return search.size > 0
+	})
 }
 
 // TestCaptureWithoutFlows: where the tap bridge stands already, a capture of which it is not known

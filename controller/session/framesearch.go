@@ -12,7 +12,8 @@ const (
 // frameSearch measures the largest frame that passes a path that works: the size that copies may
 // have is tried first; if it does not pass, a binary search finds the exact one.
 type frameSearch struct {
-	passes int // largest frame that passes; 0: all that copies may have, or unknown
+	passes int  // largest frame that passes; 0: all that copies may have, or unknown
+	known  bool // it was measured since the path was made
 
 	wanted  int // size that copies may have
 	low     int // passes, or is so small that it must
@@ -27,7 +28,7 @@ type frameSearch struct {
 
 // restart has the size measured again as soon as the path works. What is known stays until then.
 func (s *frameSearch) restart() {
-	*s = frameSearch{passes: s.passes}
+	*s = frameSearch{passes: s.passes, known: s.known}
 }
 
 // due returns the next probe to send, or no size. works says that small probes pass, answered when
@@ -93,7 +94,7 @@ func (s *frameSearch) choose(answered, now time.Time) {
 		return
 	}
 
-	s.size, s.next = 0, now.Add(frameAgain)
+	s.size, s.next, s.known = 0, now.Add(frameAgain), true
 	if s.passes = s.low; s.low == s.wanted {
 		s.passes = 0
 	}

@@ -46,6 +46,7 @@ func TestPeerMoves(t *testing.T) {
 
 			return asked
 		})
+		fullFramePasses(k, key)
 	}
 
 	delivers := func() string { return ofctl(t, h, "dump-flows", tapBridge, "table=3") }

@@ -145,9 +145,9 @@ func (t *tunnelPaths) look(
 			next = earliest(next, path.next, path.size.next)
 		}
 
-		if !path.usable(now) {
+		if problem := path.problem(now); problem != "" {
 			for _, owner := range peer.Owners {
-				waiting[owner] = fmt.Sprintf("no probe from its tunnel arrives at %s", peer.Addr)
+				waiting[owner] = fmt.Sprintf(problem, peer.Addr)
 			}
 		}
 	}
@@ -174,13 +174,22 @@ func (p *tunnelPath) due(
 	return frames
 }
 
-// usable reports whether the path works. One that has not answered for long is cut.
-func (p *tunnelPath) usable(now time.Time) bool {
+// problem says why copies must not take the path yet, as a format that takes its address; "" if they
+// may. A path that has not answered for long is cut. A new one is not used before its size is
+// measured: large copies would be lost without a word.
+func (p *tunnelPath) problem(now time.Time) string {
 	if !p.asked.IsZero() && now.Sub(p.asked) > probeLost {
 		p.works = false
 		p.size.restart() // It may come back another way.
 	}
-	return p.works
+
+	switch {
+	case !p.works:
+		return "no probe from its tunnel arrives at %s"
+	case !p.size.known:
+		return "the largest frame that passes the tunnel to %s is being measured"
+	}
+	return ""
 }
 
 // retain makes paths the current ones, and keeps those that worked lately.
