@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -65,11 +66,19 @@ func paths(measured map[netip.Addr]uint32) []tap.Path {
 	return all
 }
 
-// CurrentHealth works out how the host stands now. What is wrong with its hypervisor is added to
-// the reason of a ready host, since it keeps no mirror from running.
+// CurrentHealth works out how the host stands now. What keeps no mirror from running is added to
+// the reason of a ready host: a tunnel address that it is not believed, and what is wrong with its
+// hypervisor.
 func (h *Host) CurrentHealth() view.Health {
 	health := h.switchHealth()
-	if health.State == tap.StateReady && h.Guests.Problem != "" {
+	switch rejected := h.Observed.RejectedTunnelIP; {
+	case health.State != tap.StateReady:
+	case rejected.IsValid():
+		health.Code = view.CodeAddressKept
+		health.Reason = fmt.Sprintf("its switch shows the tunnel address %s, and %s is kept, which "+
+			"was learned first; host-update --tunnel-ip accepts another", rejected,
+			h.Observed.Host.TunnelIP)
+	case h.Guests.Problem != "":
 		health.Reason, health.Code = "libvirt: "+h.Guests.Problem, view.CodeLibvirtFailed
 	}
 	return health
