@@ -156,6 +156,8 @@ type Overlay struct {
 	FlowBased bool
 	// LocalIP gives the port the host's tunnel address as local_ip.
 	LocalIP bool
+	// AnyKey lets the port take packets of any key, also where its remote address is fixed.
+	AnyKey bool
 	// Net is where the bridges have their addresses; the zero value means 10.230.0.0/24.
 	Net netip.Prefix
 }
@@ -196,7 +198,7 @@ func (l *Lab) AddOverlay(ctx context.Context, a, b *Host, o Overlay) (*OverlayEn
 
 // create makes the bridge, its port to the peer and the flows between both.
 func (e *OverlayEnd) create(ctx context.Context, o Overlay, peer *Host) error {
-	port := o.Name + "-t"
+	port := e.Port()
 	args := []string{
 		"add-br", o.Name, "--", "set", "Bridge", o.Name, "datapath_type=netdev",
 		"--", "add-port", o.Name, port, "--", "set", "Interface", port, "type=" + o.Type,
@@ -204,7 +206,10 @@ func (e *OverlayEnd) create(ctx context.Context, o Overlay, peer *Host) error {
 
 	remote, key := peer.TunnelIP.String(), fmt.Sprint(overlayKey)
 	if o.FlowBased {
-		remote, key = "flow", "flow"
+		remote = "flow"
+	}
+	if o.FlowBased || o.AnyKey {
+		key = "flow"
 	}
 
 	args = append(args, "options:remote_ip="+remote, "options:key="+key)
@@ -215,13 +220,14 @@ func (e *OverlayEnd) create(ctx context.Context, o Overlay, peer *Host) error {
 		return err
 	}
 
-	if o.FlowBased {
-		out := fmt.Sprintf("in_port=LOCAL,actions=set_field:%s->tun_dst,set_field:%d->tun_id,"+
-			"output:%s",
-			peer.TunnelIP, overlayKey, port)
+	if key == "flow" {
+		out := fmt.Sprintf("in_port=LOCAL,actions=set_field:%d->tun_id,", overlayKey)
+		if o.FlowBased {
+			out += fmt.Sprintf("set_field:%s->tun_dst,", peer.TunnelIP)
+		}
 		for _, args := range [][]string{
 			{"del-flows", o.Name},
-			{"add-flow", o.Name, out},
+			{"add-flow", o.Name, out + "output:" + port},
 			{"add-flow", o.Name, "in_port=" + port + ",actions=LOCAL"},
 		} {
 			if _, err := e.Host.ofctl(ctx, args...); err != nil {
@@ -251,6 +257,12 @@ func (e *OverlayEnd) Ping(ctx context.Context, to *OverlayEnd, count int) (answe
 
 	return 0, fmt.Errorf("ping on %s says %q: %w", e.Host.Name, out, err)
 }
+
+// Port is the name of the tunnel port.
+func (e *OverlayEnd) Port() string { return e.name + "-t" }
+
+// Bridge is the name of the bridge.
+func (e *OverlayEnd) Bridge() string { return e.name }
 
 // Close removes the overlay's bridge from its host.
 func (e *OverlayEnd) Close() error {

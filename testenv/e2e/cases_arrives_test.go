@@ -1,0 +1,147 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// TestReadyMeansThatItArrives changes what lies between a source and its collector. Copies come
+// again by themselves, or the status says why they do not.
+func TestReadyMeansThatItArrives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2, 2)
+	h1, h2 := w.Hosts[0], w.Hosts[1]
+	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")
+	to := w.guestSink(t, w.guest(t, h2, "ids"), "brtap")
+
+	w.run(t, "the collector's host is rebuilt", func(t *testing.T) {
+		flow := w.flow(t, to, vnic(web, "OUT"))
+		tag, traffic := stream(t, web, db.MAC(), 200)
+		t.Cleanup(func() { _ = traffic.Stop() })
+		firstOf(t, to.Capture, tag, time.Time{})
+
+		for _, hwaddr := range []string{"02:aa:bb:cc:dd:01", "02:aa:bb:cc:dd:02"} {
+			_, err := h2.VSCtl("set", "Bridge", lab.UnderlayBridge, "other_config:hwaddr="+hwaddr)
+			must(t, err)
+			changed := time.Now()
+			eventually(t, "the underlay's address is another", func() error {
+				shown, err := h2.VSCtl("get", "Interface", lab.UnderlayBridge, "mac_in_use")
+				if err == nil && shown != "\""+hwaddr+"\"\n" && shown != "\""+hwaddr+"\"" {
+					err = fmt.Errorf("it is %s", shown)
+				}
+				return err
+			})
+
+			// Copies that were on their way do not count.
+			first := firstOf(t, to.Capture, tag, time.Now().Add(200*time.Millisecond))
+			if took := first.Sub(changed); took > 1500*time.Millisecond {
+				t.Errorf("the first copy came %v after the change", took)
+			}
+		}
+
+		must(t, traffic.Stop())
+		w.flowStatus(t, flow.ID, api.Ready, "")
+	})
+
+	w.run(t, "the source's device is gone", func(t *testing.T) {
+		lost, err := h1.AddGuest(deadline(t), "lost", lab.GuestNIC{IfName: "vnet99"})
+		must(t, err)
+		t.Cleanup(func() { _, _ = h1.VSCtl("--if-exists", "del-port", "vnet99") })
+		eventually(t, "the guest is learned", func() error {
+			_, err := w.api.Guests().Get(deadline(t), lost.ID)
+			return err
+		})
+
+		flow := w.flow(t, to, vnic(lost, "BOTH"))
+		_, err = h1.Run(deadline(t), "ip", "link", "del", "vnet99")
+		must(t, err)
+		w.flowStatus(t, flow.ID, api.Pending, "vnet99")
+	})
+
+	w.run(t, "the source's link is down", func(t *testing.T) {
+		down, err := h1.AddGuest(deadline(t), "down", lab.GuestNIC{IfName: "vnet98"})
+		must(t, err)
+		t.Cleanup(func() { must(t, down.Remove(context.Background())) })
+		eventually(t, "the guest is learned", func() error {
+			_, err := w.api.Guests().Get(deadline(t), down.ID)
+			return err
+		})
+
+		flow := w.flow(t, to, vnic(down, "BOTH"))
+		must(t, h1.SetLink("vnet98", false))
+		w.flowStatus(t, flow.ID, api.Pending, "vnet98")
+		must(t, h1.SetLink("vnet98", true))
+		w.flowStatus(t, flow.ID, api.Ready, "")
+	})
+}
+
+// TestCopiesAreCutToFit mirrors frames that are too large for the underlay, and for the tap NIC.
+func TestCopiesAreCutToFit(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t, 2, func(c *lab.Config) { c.UnderlayMTU = 1500 })
+	w := &world{Lab: l, controller: startController(t, l.Controller, settings{})}
+	for _, h := range l.Hosts {
+		w.register(t, h)
+	}
+
+	w.tellOnFailure(t)
+	h1, h2 := w.Hosts[0], w.Hosts[1]
+	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")
+	far := w.guestSink(t, w.guest(t, h2, "ids"), "brtap")
+	near := w.guestSink(t, w.guest(t, h1, "ids1"), "brtap")
+	w.flow(t, far, vnic(web, "OUT"))
+	w.flow(t, near, vnic(web, "OUT"))
+
+	// The GRE header with a key, and its IPv4 header, take 28 octets of the underlay's 1,500.
+	const fits = 1500 - 28
+	original := capture(t, db.Node, "eth0", lab.In)
+	frames := numbered(web.MAC(), db.MAC(), 0, 64, fits-1, fits, fits+1, 1514)
+	send(t, web, frames...)
+	exactly(t, "the guest's own frames", lab.MultisetOf(frames), original)
+	exactly(t, "copies over the underlay", lab.MultisetOf(cutTo(frames, fits)), far.Capture)
+	exactly(t, "copies on the host", lab.MultisetOf(frames), near.Capture)
+
+	// Frames of a guest with an MTU of 8,000 do not fit the tap NIC's 1,500 either.
+	for _, g := range []*lab.Guest{web, db} {
+		must(t, g.SetMTU("eth0", 8000))
+		must(t, h1.SetMTU(g.IfName(), 8000))
+	}
+
+	original, copies := capture(t, db.Node, "eth0", lab.In), near.anew(t)
+	large := [][]byte{lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: rand.Uint32(), Len: 8000}.Frame()}
+	eventually(t, "large frames pass", func() error {
+		send(t, web, large...)
+		if len(original.Frames()) == 0 {
+			return fmt.Errorf("none has arrived")
+		}
+		return nil
+	})
+	must(t, original.WaitQuiet(deadline(t), quiet))
+	must(t, copies.WaitQuiet(deadline(t), quiet))
+	if want, got := len(original.Frames()), len(copies.Frames()); got == 0 || got > want {
+		t.Errorf("%d copies of %d large frames", got, want)
+	}
+
+	for _, copied := range copies.Data() {
+		if len(copied) != 1514 {
+			t.Errorf("a copy has %d octets, want 1514", len(copied))
+		}
+	}
+}
+
+// cutTo is what becomes of frames that are cut to a length.
+func cutTo(frames [][]byte, length int) [][]byte {
+	var all [][]byte
+	for _, frame := range frames {
+		all = append(all, frame[:min(len(frame), length)])
+	}
+	return all
+}
