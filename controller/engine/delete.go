@@ -238,9 +238,9 @@ func (e *Engine) markDeleting(id intent.Ref, hold []string) {
 
 	e.standing.Leave(id)
 	e.markChanged(id)
-	e.publishRef(id)
+	e.publish.Ref(id)
 	if id.Kind == tap.KindFlow {
-		e.publishRef(intent.ServiceRef(e.intent.Flows.ByID[id.ID].TapID)) // It counts its flows.
+		e.publish.Ref(intent.ServiceRef(e.intent.Flows.ByID[id.ID].TapID)) // It counts its flows.
 	}
 
 	e.wakeLeft()
@@ -257,7 +257,7 @@ func (e *Engine) removeFlow(f *store.Flow) {
 	e.book.ForgetFlow(f.ID)
 
 	e.events.Publish(events.Event{Type: "deleted", Flow: &v})
-	e.publishRef(intent.ServiceRef(f.TapID))
+	e.publish.Ref(intent.ServiceRef(f.TapID))
 }
 
 // removeService takes over that a service was erased from the store. The caller holds mu.

@@ -9,8 +9,10 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/keylock"
 	"github.com/tapline-sdn/tapline/controller/engine/planning"
 	"github.com/tapline-sdn/tapline/controller/engine/present"
+	"github.com/tapline-sdn/tapline/controller/engine/publish"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/meter"
@@ -41,8 +43,11 @@ type Engine struct {
 	finishWake chan struct{} // holds at most one
 	started    time.Time
 
-	// write is held by changes of intent, while they are checked, stored and taken over.
-	write writeLock
+	// write is held by changes of intent, while they are checked, stored and taken over. Creations
+	// of flows share it, so that they share writes to the disk; each locks the keys of what it
+	// could conflict with: its name, and its source and tap service. What it refers to cannot
+	// change meanwhile, since every other change has the lock alone.
+	write keylock.Lock
 
 	// reporting serializes the sessions' reports, so that a request queues behind one report at
 	// most.
@@ -60,7 +65,7 @@ type Engine struct {
 	mirror   plugin.Mirror // nil while the plugin is away
 	// since when the plugin owes an answer to who it is; zero if it owes none
 	asked          time.Time
-	published      sets.Set // ids of guests that watchers know
+	publish        *publish.Publisher
 	unstoredPlaces sets.Set // ids of services whose place is not stored yet
 	// have left the switches, which is not written down yet; see finish.go
 	finishing standing.Affected
@@ -98,16 +103,13 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
 		intent: in, fleet: hosts, places: places,
 		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),
-		published: sets.Set{}, unstoredPlaces: sets.Set{},
-		finishing: standing.Affected{}, finishWake: make(chan struct{}, 1),
+		unstoredPlaces: sets.Set{},
+		finishing:      standing.Affected{}, finishWake: make(chan struct{}, 1),
 	}
 
 	e.present = present.New(in, hosts, e.standing, e.book, config.Hypervisor != nil)
 	e.planning = planning.New(in, places, hosts.Running, e.standing, state.Secret)
-	for id := range in.Guests.ByID {
-		e.published.Add(id)
-	}
-
+	e.publish = publish.New(e.events, in, hosts, e.standing, e.present, e.log)
 	return e, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/publish"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -53,7 +54,7 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error
 	if err := e.resolve(&f.Flow); err != nil {
 		return view.Flow{}, err
 	}
-	defer e.write.beside("name "+f.Name, "source "+f.TapID+" "+f.GuestID+f.HostID)()
+	defer e.write.Beside("name "+f.Name, "source "+f.TapID+" "+f.GuestID+f.HostID)()
 
 	again := asked // What it names may have been deleted while it waited.
 	if err := e.resolve(&again); err != nil {
@@ -149,12 +150,12 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	e.markChanged(id)
 	e.wakeLeft()
 	v := e.present.Flow(f)
-	e.events.Publish(events.Event{Type: eventType(before == nil), Flow: &v})
+	e.events.Publish(events.Event{Type: publish.EventType(before == nil), Flow: &v})
 	if before == nil || before.TapID != f.TapID { // It counts its flows.
-		e.publishRef(intent.ServiceRef(f.TapID))
+		e.publish.Ref(intent.ServiceRef(f.TapID))
 	}
 	if before != nil && before.TapID != f.TapID {
-		e.publishRef(intent.ServiceRef(before.TapID))
+		e.publish.Ref(intent.ServiceRef(before.TapID))
 	}
 
 	return v

@@ -160,9 +160,9 @@ func (e *Engine) tookGuest(g, before *store.Guest) view.Guest {
 
 	e.planning.MarkGuest(id)
 	e.order()
-	e.publishGuest(id, before)
+	e.publish.Guest(id, before)
 	if g == nil || before == nil || g.Name != before.Name {
-		e.renamed(id)
+		e.publish.Renamed(id)
 	}
 
 	v, _ := e.present.Guest(id)

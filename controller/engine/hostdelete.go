@@ -131,7 +131,7 @@ func (e *Engine) retire(record *store.Host) {
 	e.stopHost(running)
 	e.fleet.Retire(running)
 	e.standing.AddHost(&running.Host)
-	e.judgeHost(running)
+	e.publish.HostHealth(running)
 }
 
 // removeHost takes over that a host was erased from the store. The caller holds mu.

@@ -3,11 +3,8 @@ package engine
 import (
 	"context"
 	"crypto/x509"
-	"reflect"
 
-	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
-	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
@@ -45,7 +42,7 @@ func (e *Engine) startHost(record *store.Host) {
 		e.manage(ctx, h, record)
 	}
 
-	e.publishRefs(e.standing.JudgeLeaving(h.ID))
+	e.publish.Refs(e.standing.JudgeLeaving(h.ID))
 }
 
 // sessionConfig is what the session of a host is made of.
@@ -122,20 +119,4 @@ func (e *Engine) order() {
 	if e.config.Hypervisor != nil {
 		e.fleet.Order(e.standing.NewOrders())
 	}
-}
-
-// publishHost tells that a host was created or updated, unless its watchers have seen it so: most
-// of what a snapshot shows is not in a view.
-func (e *Engine) publishHost(record *store.Host, event string) view.Host {
-	v := e.present.Host(record)
-	h := e.fleet.Running[record.ID]
-	if h != nil && h.Published != nil && reflect.DeepEqual(*h.Published, v) {
-		return v
-	}
-	if h != nil {
-		h.Published = &v
-	}
-
-	e.events.Publish(events.Event{Type: event, Host: &v})
-	return v
 }

@@ -118,7 +118,7 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 
 	e.intent.Hosts.Put(&h)
 	e.startHost(&h)
-	return e.publishHost(&h, "created"), nil
+	return e.publish.Host(&h, "created"), nil
 }
 
 // identifyTime bounds how long the creation of a host waits for its switch to say which it is. A
@@ -189,7 +189,7 @@ func (e *Engine) forgetTunnelIP(id string) {
 	e.fleet.Lessons.ForgetTunnelIP(id)
 	if h := e.fleet.Running[id]; h != nil {
 		e.look(h)
-		e.judgeHost(h)
+		e.publish.HostHealth(h)
 	}
 }
 
@@ -223,9 +223,9 @@ func (e *Engine) tookHost(h, before *store.Host) view.Host {
 		e.planning.MarkHost(h.ID)
 	}
 
-	v := e.publishHost(h, "updated")
+	v := e.publish.Host(h, "updated")
 	if h.Name != before.Name {
-		e.renamed(h.ID)
+		e.publish.Renamed(h.ID)
 	}
 
 	return v

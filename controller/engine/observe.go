@@ -69,10 +69,10 @@ func (e *Engine) observe(h *fleet.Host, r session.Report) {
 	e.standing.AddAffectedByReport(h.ID, &before, &r, affected)
 	e.judgeAll(affected)
 	if r.Connected != before.Connected {
-		e.publishRefs(e.standing.JudgeLeaving(h.ID))
+		e.publish.Refs(e.standing.JudgeLeaving(h.ID))
 	}
 
-	e.judgeHost(h)
+	e.publish.HostHealth(h)
 	e.wakeLeft()
 }
 
@@ -87,10 +87,10 @@ func (e *Engine) observeRetiring(h *fleet.Host, r session.Report) {
 	h.Report.Connected, h.Report.Problem = r.Connected, r.Problem
 	h.NoteSince(&before, time.Now())
 	if r.Connected != before.Connected {
-		e.publishRefs(e.standing.JudgeLeaving(h.ID))
+		e.publish.Refs(e.standing.JudgeLeaving(h.ID))
 	}
 
-	e.judgeHost(h)
+	e.publish.HostHealth(h)
 }
 
 // observed takes in a snapshot that shows something new of ports, NICs or tunnels. What stands of
@@ -114,7 +114,7 @@ func (e *Engine) observed(h *fleet.Host, s *vswitch.Snapshot) {
 	}
 
 	e.fleet.CompareNICs(h)
-	e.judgeHost(h)
+	e.publish.HostHealth(h)
 }
 
 // counted takes in a snapshot in which a switch has counted, and nothing else has happened: only
@@ -175,7 +175,7 @@ func (e *Engine) replug(before, now []*inventory.Port) {
 	})
 
 	for _, id := range slices.Sorted(maps.Keys(guests)) {
-		e.publishGuest(id, nil)
+		e.publish.Guest(id, nil)
 	}
 
 	for id := range guests {
@@ -186,7 +186,7 @@ func (e *Engine) replug(before, now []*inventory.Port) {
 
 	for _, id := range slices.Sorted(maps.Keys(services)) {
 		e.repin(id)
-		e.publishRef(intent.ServiceRef(id))
+		e.publish.Ref(intent.ServiceRef(id))
 	}
 }
 
@@ -208,7 +208,7 @@ func (e *Engine) relook(mac tap.MAC, name string) {
 	}
 	for id := range maps.Keys(hosts) {
 		e.look(e.fleet.Running[id])
-		e.judgeHost(e.fleet.Running[id])
+		e.publish.HostHealth(e.fleet.Running[id])
 	}
 }
 
@@ -242,7 +242,7 @@ func (e *Engine) heard(h *fleet.Host, r hypervisor.Report) {
 	}
 
 	e.fleet.CompareNICs(h)
-	e.judgeHost(h)
+	e.publish.HostHealth(h)
 }
 
 // replaceDomains takes over the guests of a host's hypervisor, and publishes those that have
@@ -251,6 +251,6 @@ func (e *Engine) replaceDomains(host string, before, now []hypervisor.Guest) {
 	guests := e.fleet.ReplaceDomains(host, before, now)
 	for _, id := range slices.Sorted(maps.Keys(guests)) {
 		e.planning.MarkGuest(id)
-		e.publishGuest(id, nil)
+		e.publish.Guest(id, nil)
 	}
 }

@@ -84,7 +84,7 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 
 	e.intent.Places[s.ID] = id
 	e.planning.MarkAttachment(s.ID)
-	e.publishRef(intent.ServiceRef(s.ID))
+	e.publish.Ref(intent.ServiceRef(s.ID))
 	return e.present.Service(before), nil
 }
 

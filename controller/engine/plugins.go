@@ -234,7 +234,7 @@ func (e *Engine) refuse(h *fleet.Host, why error, affected standing.Affected) {
 
 	h.Refused = text
 	e.standing.AddAffectedByHost(h.ID, affected)
-	e.judgeHost(h)
+	e.publish.HostHealth(h)
 }
 
 // refusedPrograms is an error that names a host whose program was refused; nil if there is none. It

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
+	"github.com/tapline-sdn/tapline/controller/engine/publish"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -150,20 +151,20 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 
 	changed := e.markChanged(id)
 	v := e.present.Service(s)
-	e.events.Publish(events.Event{Type: eventType(before == nil), Service: &v})
+	e.events.Publish(events.Event{Type: publish.EventType(before == nil), Service: &v})
 	if changed {
-		e.publishRefs(e.standing.JudgeFeeding(id))
+		e.publish.Refs(e.standing.JudgeFeeding(id))
 	}
 	// The plugin's word on its flows is about to change.
 	if before == nil || before.Enabled != s.Enabled {
 		for flow := range e.intent.FlowsOfService[s.ID] {
 			if id := (intent.FlowRef(flow)); e.markChanged(id) {
-				e.publishRef(id)
+				e.publish.Ref(id)
 			}
 		}
 	}
 	if before != nil && before.Name != s.Name {
-		e.renamed(s.ID)
+		e.publish.Renamed(s.ID)
 	}
 
 	return v

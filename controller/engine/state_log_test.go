@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/tapline-sdn/tapline/controller/engine/publish"
 )
 
 // lockedBuffer is a buffer that a log and a test share.
@@ -38,7 +39,8 @@ func TestStatesAreLogged(t *testing.T) {
 	r, s, _ := newWorld(t)
 	var log lockedBuffer
 	r.e.mu.Lock()
-	r.e.log = slog.New(slog.NewTextHandler(&log, nil))
+	r.e.publish = publish.New(r.e.events, r.e.intent, r.e.fleet, r.e.standing, r.e.present,
+		slog.New(slog.NewTextHandler(&log, nil)))
 	r.e.mu.Unlock()
 	r.ready(s)
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)

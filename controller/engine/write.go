@@ -230,11 +230,6 @@ func (e *Engine) seesGuest(id string) bool {
 	return e.places.SeesGuest(id)
 }
 
-// existsGuest reports whether there is a guest of that id, declared or seen. The caller holds mu.
-func (e *Engine) existsGuest(id string) bool {
-	return e.intent.Guests.ByID[id] != nil || e.seesGuest(id)
-}
-
 func (e *Engine) hostID(ref string) (string, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

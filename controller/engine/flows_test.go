@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,36 +14,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestWritingBeside: those of different keys go side by side, those that share one after the other, and who is alone is alone.
-func TestWritingBeside(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var w writeLock
-		first := w.beside("name a", "source x")
-		w.beside("name b", "source y")() // It does not wait.
-		var entered atomic.Int32
-		var waiting sync.WaitGroup
-		for _, keys := range [][]string{{"name c", "source x"}, {"source z", "name a"}} {
-			waiting.Go(func() {
-				defer w.beside(keys...)()
-				entered.Add(1)
-			})
-		}
-		synctest.Wait()
-		assert.Zero(t, entered.Load(), "a key was held by two")
-		first()
-		waiting.Wait()
-		assert.Equal(t, int32(2), entered.Load())
-		assert.Empty(t, w.keys, "keys are left")
-
-		second := w.beside("name a")
-		assert.False(t, w.TryLock(), "alone beside another")
-		second()
-		w.Lock()
-		defer w.Unlock()
-	})
-}
-
-// TestCreateFlowsBeside: of flows that contradict each other and are created at once, one is created.
+// TestCreateFlowsBeside: of flows that contradict each other and are created at once, one is
+// created.
 func TestCreateFlowsBeside(t *testing.T) {
 	for name, flow := range map[string]func(i int) tap.Flow{
 		"same name": func(i int) tap.Flow {
