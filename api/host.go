@@ -17,9 +17,13 @@ type Host struct {
 	Connected  bool                `json:"connected"`
 	OVSVersion string              `json:"ovs_version"`
 	Bridges    []string            `json:"bridges"`
-	Status     Status              `json:"status"`
-	Reason     string              `json:"reason"`
-	ReasonCode string              `json:"reason_code"`
+	// MayStillCopy names disabled and deleted tap services and flows of which something may still
+	// be on the host's switch.
+	MayStillCopy []string `json:"may_still_copy"`
+
+	Status     Status `json:"status"`
+	Reason     string `json:"reason"`
+	ReasonCode string `json:"reason_code"`
 	// apply set that created it; "" if none did
 	AppliedBy string `json:"applied_by"`
 

@@ -14,6 +14,7 @@ type Problem struct {
 	Title    string `json:"title"`
 	Status   int    `json:"status"`
 	Detail   string `json:"detail"`
+	Code     string `json:"code"` // stable name of the reason, for programs
 	Instance string `json:"instance,omitempty"`
 	// the field at fault, the first if there are several
 	Field  string         `json:"field,omitempty"`

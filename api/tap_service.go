@@ -30,6 +30,7 @@ type TapService struct {
 	ReasonCode string    `json:"reason_code"`
 	HostID     string    `json:"host_id"` // host of the tap NIC; "" while unknown
 	HostName   string    `json:"host_name"`
+	Place      *Place    `json:"place"` // where the tap NIC is pinned; nil before it was first seen
 	FlowCount  int       `json:"flow_count"`
 	NICXML     string    `json:"nic_xml"` // for a guest: the libvirt XML element to plug
 	Counters   Counters  `json:"counters"`
@@ -38,6 +39,12 @@ type TapService struct {
 	AppliedBy  string    `json:"applied_by"` // apply set that created it; "" if none did
 
 	ETag string `json:"-"` // of answers with one tap service; "" in lists and events
+}
+
+// Place is the host to which a destination is pinned.
+type Place struct {
+	HostID   string `json:"host_id"`
+	HostName string `json:"host_name"` // "" if the host is no longer registered
 }
 
 // TapServiceCreate creates a tap service, disabled.

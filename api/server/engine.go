@@ -46,12 +46,6 @@ type Hosts interface {
 	WaitHost(ctx context.Context, id string) (view.Host, error)
 }
 
-// placeAccepter declares where the tap NIC of a service is expected from now on.
-type placeAccepter interface {
-	AcceptPlace(ctx context.Context, serviceRef string, ifRevision uint64, hostRef string) (
-		view.Service, error)
-}
-
 // Guests are the guests, declared and learned. Only declared ones can be changed.
 type Guests interface {
 	Guests() []view.Guest
@@ -79,6 +73,9 @@ type Services interface {
 	CreateService(ctx context.Context, s store.Service) (view.Service, error)
 	UpdateService(ctx context.Context, ref string, ifRevision uint64,
 		edit func(*store.Service) error) (view.Service, error)
+	// AcceptPlace pins a service to the host on which its tap NIC is expected from now on.
+	AcceptPlace(ctx context.Context, serviceRef string, ifRevision uint64, hostRef string) (
+		view.Service, error)
 	DeleteService(ctx context.Context, ref string, ifRevision uint64) error
 	WaitService(ctx context.Context, id string) (view.Service, error)
 	// SampleServices has the switches' counters for some services read at once.

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/convert"
 	"github.com/tapline-sdn/tapline/api/server/listing"
-	"github.com/tapline-sdn/tapline/api/server/problem"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -249,13 +247,7 @@ func updateService(
 	ctx context.Context, e Services, ref string, ifRevision uint64, p api.TapServicePatch,
 ) (view.Service, error) {
 	if p.AcceptPlace != nil {
-		accepter, ok := e.(placeAccepter)
-		if !ok {
-			return view.Service{}, problem.Refuse(http.StatusBadRequest, "accept_place",
-				"this controller does not pin destinations to a place")
-		}
-
-		v, err := accepter.AcceptPlace(ctx, ref, ifRevision, *p.AcceptPlace)
+		v, err := e.AcceptPlace(ctx, ref, ifRevision, *p.AcceptPlace)
 		if err != nil || p.Name == nil && p.Enabled == nil {
 			return v, err
 		}

@@ -130,6 +130,15 @@ func TestTapService(t *testing.T) {
 	b.must(200, "PATCH", "/api/v1/tap_services/ids", `{"enabled":true,"name":"ids2"}`, &s)
 	require.True(t, s.Enabled)
 	require.Equal(t, "ids2", s.Name)
+	require.Nil(t, s.Place, "its NIC was not seen yet")
+
+	b.must(200, "PATCH", "/api/v1/tap_services/ids2", `{"accept_place":"h1","name":"ids3"}`, &s)
+	require.Equal(t, &api.Place{HostID: "host-1", HostName: "h1"}, s.Place)
+	require.Equal(t, "ids3", s.Name)
+	p = b.problem(400, "PATCH", "/api/v1/tap_services/ids3", `{"accept_place":"h9","name":"x"}`)
+	require.Equal(t, "accept_place", p.Field)
+	b.must(200, "PATCH", "/api/v1/tap_services/ids3", `{"name":"ids2"}`, &s)
+	require.Equal(t, "h1", s.Place.HostName, "it stays")
 	b.must(204, "DELETE", "/api/v1/tap_services/ids2", "", nil)
 }
 
@@ -145,6 +154,10 @@ func TestHost(t *testing.T) {
 		&h,
 	)
 	require.Equal(t, map[string]string{"net0": "br0", "net1": "br1"}, h.Wires, "merged")
+	require.Equal(t, []string{}, h.MayStillCopy)
+	b.engine.SetMayStillCopy(h.ID, "ids", "web")
+	b.must(200, "GET", "/api/v1/hosts/h1", "", &h)
+	require.Equal(t, []string{"ids", "web"}, h.MayStillCopy)
 	require.Equal(t, map[string][]string{"br1": {"eth1"}}, h.Uplinks)
 	h = api.Host{} // or decoding would add to its maps
 	b.must(

@@ -9,12 +9,17 @@ import (
 
 // Service returns the JSON form of a tap service.
 func Service(v view.Service) api.TapService {
+	var place *api.Place
+	if v.Place != "" {
+		place = &api.Place{HostID: v.Place, HostName: v.PlaceHost}
+	}
+
 	return api.TapService{
 		ID: v.ID, Name: v.Name, Type: string(v.Type),
 		TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
 		MACAddr: v.MAC.String(), IfName: v.IfName,
 		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
-		HostID: v.HostID, HostName: v.Host, FlowCount: v.FlowCount, NICXML: v.NICXML,
+		HostID: v.HostID, HostName: v.Host, Place: place, FlowCount: v.FlowCount, NICXML: v.NICXML,
 		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		AppliedBy: v.AppliedBy,
 	}

@@ -76,6 +76,23 @@ var statuses = map[view.ErrorKind]int{
 	view.Unavailable: http.StatusServiceUnavailable,
 }
 
+// codes are the codes of problems whose error has none of its own, by HTTP status.
+var codes = map[int]string{
+	http.StatusBadRequest:            "invalid",
+	http.StatusUnauthorized:          "unauthenticated",
+	http.StatusForbidden:             "forbidden",
+	http.StatusNotFound:              "not_found",
+	http.StatusMethodNotAllowed:      "method_not_allowed",
+	http.StatusConflict:              "conflict",
+	http.StatusPreconditionFailed:    "stale",
+	http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusUnsupportedMediaType:  "media_type",
+	http.StatusUnprocessableEntity:   "key_reused",
+	http.StatusTooManyRequests:       "too_many",
+	http.StatusInternalServerError:   "internal",
+	http.StatusServiceUnavailable:    "unavailable",
+}
+
 // Of returns the problem that clients see for an error. An internal error belongs in the log, since
 // the problem does not describe it.
 func Of(err error) (p api.Problem, internal bool) {
@@ -90,6 +107,9 @@ func Of(err error) (p api.Problem, internal bool) {
 		p = api.Problem{
 			Type: refusal.Type, Status: refusal.Status, Detail: refusal.Error(),
 			Errors: refusal.Fields, Parts: refusal.Parts,
+		}
+		if refusal.Type == api.InProgress {
+			p.Code = "in_progress"
 		}
 
 	case errors.As(err, &failure):
@@ -109,6 +129,7 @@ func Of(err error) (p api.Problem, internal bool) {
 	}
 
 	p.Type, p.Title = cmp.Or(p.Type, "about:blank"), http.StatusText(p.Status)
+	p.Code = cmp.Or(p.Code, codes[p.Status], "other")
 	if len(p.Errors) > 0 {
 		p.Field = p.Errors[0].Field
 	}
@@ -117,6 +138,7 @@ func Of(err error) (p api.Problem, internal bool) {
 
 func ofEngine(failure *view.Error) (p api.Problem, internal bool) {
 	p.Status, p.Detail = statuses[failure.Kind], failure.Error()
+	p.Code = string(failure.Code)
 	if failure.Field != "" {
 		p.Errors = []api.FieldProblem{{
 			Field: failure.Field, Pointer: fieldPointer(failure.Field), Detail: failure.Message,

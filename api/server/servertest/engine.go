@@ -35,6 +35,8 @@ type Engine struct {
 	leaving  map[string]bool        // by id: the switches still have something of it
 	deleting map[string]bool        // by id: it was deleted, and is leaving
 	tunnels  map[string]netip.Addr  // by id of the host: learned address
+	places   map[string]string      // by id of the service: id of the host
+	remains  map[string][]string    // by id of the host: what may still copy there
 	changed  chan struct{}          // closed at each change
 	unready  error
 
@@ -51,6 +53,8 @@ func New() *Engine {
 		leaving:  make(map[string]bool),
 		deleting: make(map[string]bool),
 		tunnels:  make(map[string]netip.Addr),
+		places:   make(map[string]string),
+		remains:  make(map[string][]string),
 		changed:  make(chan struct{}),
 		events:   events.New(historyLen),
 	}
@@ -90,6 +94,11 @@ func (e *Engine) SetLeaving(id string, leaving bool) {
 // LearnTunnel sets the tunnel address that the switch of a host reports. It counts where none is
 // declared.
 func (e *Engine) LearnTunnel(id string, addr netip.Addr) { e.set(func() { e.tunnels[id] = addr }) }
+
+// SetMayStillCopy sets the names of what may still copy on a host.
+func (e *Engine) SetMayStillCopy(hostID string, names ...string) {
+	e.set(func() { e.remains[hostID] = names })
+}
 
 // LearnGuest adds a guest that the switches report.
 func (e *Engine) LearnGuest(g view.Guest) {

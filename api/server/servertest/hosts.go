@@ -25,7 +25,7 @@ func (e *Engine) newHosts() records[store.Host, view.Host] {
 func (e *Engine) hostViewLocked(h store.Host) view.Host {
 	v := view.Host{
 		Host: h, TunnelIP: h.TunnelIP, Wires: maps.Clone(h.Wires),
-		Health: e.healthLocked(h.ID, true),
+		Health: e.healthLocked(h.ID, true), MayStillCopy: e.remains[h.ID],
 	}
 	if !v.TunnelIP.IsValid() {
 		v.TunnelIP = e.tunnels[h.ID]

@@ -54,12 +54,35 @@ func (e *Engine) serviceViewLocked(s store.Service) view.Service {
 		}
 	}
 
+	if v.Place = e.places[s.ID]; v.Place != "" {
+		if h, err := e.hosts.getLocked(v.Place); err == nil {
+			v.PlaceHost = h.Name
+		}
+	}
+
 	for _, f := range e.flows.rows {
 		if f.TapID == s.ID && !e.deleting[f.ID] {
 			v.FlowCount++
 		}
 	}
 	return v
+}
+
+// AcceptPlace pins a service to a host, whatever the host shows.
+func (e *Engine) AcceptPlace(
+	_ context.Context, serviceRef string, ifRevision uint64, hostRef string,
+) (view.Service, error) {
+	e.mu.Lock()
+	h, err := e.hosts.getLocked(hostRef)
+	e.mu.Unlock()
+	if err != nil {
+		return view.Service{}, invalid("accept_place", "there is no host %q", hostRef)
+	}
+
+	return e.services.update(serviceRef, ifRevision, func(s *store.Service) error {
+		e.places[s.ID] = h.ID
+		return nil
+	})
 }
 
 // resolveServiceLocked turns the name of the target into its id. The tap NIC of a guest gets an

@@ -192,7 +192,7 @@ func TestBadDocuments(t *testing.T) {
 		"unknown inner": {"kind: guest\nname: g\nnics:\n- mac: '52:54:00:00:00:0b'\n  vlan: 7",
 			`nics: "vlan" is not a field here`},
 		"wrong type": {"kind: tap_flow\nname: f\nvlan_id: seven",
-			"lab.yaml:7:1: vlan_id: this is a string: want a whole number"},
+			"lab.yaml:7:1: vlan_id: text is not accepted: want a whole number"},
 		"twice": {"kind: guest\nname: new\nnics: [{mac: '52:54:00:00:00:0b'}]",
 			`guest "new" is described twice, first at`},
 		"reference": {"kind: tap_flow\nname: f\ntype: vnic\nguest_id: vm2\ntap_id: ids",

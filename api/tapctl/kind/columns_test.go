@@ -49,6 +49,12 @@ func TestWideColumns(t *testing.T) {
 		"ids elsewhere": {written(t, services,
 			api.TapService{TargetID: "vm-1", HostID: "host-1"}, "TARGET,HOST"), "vm-1,host-1\n"},
 
+		"a place": {written(t, services, api.TapService{
+			Place: &api.Place{HostID: "host-1", HostName: "h1"}}, "PLACE"), "h1\n"},
+		"a place that is not registered": {written(t, services, api.TapService{
+			Place: &api.Place{HostID: "host-1"}}, "PLACE"), "host-1\n"},
+		"no place": {written(t, services, api.TapService{Name: "ids"}, "NAME,PLACE"), "ids,\n"},
+
 		"a wire that was declared": {written(t, kind.Wires(), api.Wire{Name: "net0",
 			Hosts: []api.WireHost{{Host: "h1", Bridge: "br0", Declared: true}}},
 			"HOST,BRIDGE,FROM"), "h1,br0,declared\n"},

@@ -20,9 +20,18 @@ func TapServices() Kind[api.TapService, api.TapServiceList] {
 		Name:    func(v row) string { return v.Name },
 		Health:  func(v row) Health { return Health{v.Status, v.Reason} },
 		Texts: func(v row) map[string]string {
-			return map[string]string{"counters": CounterText(v.Counters)}
+			return map[string]string{"counters": CounterText(v.Counters), "place": Place(v)}
 		},
 	}
+}
+
+// Place is the name of the host to which a tap service is pinned, its id if the host is no longer
+// registered, or "".
+func Place(v api.TapService) string {
+	if v.Place == nil {
+		return ""
+	}
+	return format.First(v.Place.HostName, v.Place.HostID)
 }
 
 func tapServiceColumns() []format.Column[api.TapService] {
@@ -45,6 +54,7 @@ func tapServiceColumns() []format.Column[api.TapService] {
 			{Title: "HOST", Value: func(v row) string {
 				return format.First(v.HostName, v.HostID)
 			}, Wide: true},
+			{Title: "PLACE", Value: Place, Wide: true},
 			{Title: "ENABLED", Value: func(v row) string {
 				return strconv.FormatBool(v.Enabled)
 			}, Wide: true},

@@ -210,8 +210,10 @@ func TestServiceIsCreatedEnabled(t *testing.T) {
 func TestAcceptPlace(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
-	_, _, trace := d.Run("tap-service-update ids --accept-place h2 -vv")
-	require.Contains(t, trace, `>   {"accept_place":"h2"}`)
+	require.Regexp(t, `(?m)^place +-$`, d.Must("tap-service-show ids"))
+	d.Must("tap-service-update ids --accept-place h2")
+	require.Regexp(t, `(?m)^place +h2$`, d.Must("tap-service-show ids"))
+
 	require.Contains(t, d.Fails(cli.ExitFailed, "tap-service-update ids --accept-place nowhere"),
 		"next: ")
 }
