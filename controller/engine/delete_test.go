@@ -70,6 +70,41 @@ func TestOffWhileUnreachable(t *testing.T) {
 	}, patience, time.Millisecond, "nothing is left in the store")
 }
 
+// TestOffBeforeAnythingIsKnown: a controller that has restarted does not know yet what a host has
+// that it cannot reach. What is disabled or deleted then is not said to be off either.
+func TestOffBeforeAnythingIsKnown(t *testing.T) {
+	memory := store.NewMemory()
+	r, s, f := newWorldIn(t, memory)
+	r.ready(s)
+	g := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2",
+		Type: tap.FlowVSwitch, TapID: "col", HostID: "h1", WireID: "net0", Enabled: true}}))(t)
+	r.idle()
+	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
+	r.end()
+
+	again := newRing(t, memory)
+	require.Eventually(t, func() bool {
+		return must(again.e.Host("h1"))(t).Code == tap.CodeHostUnseen
+	}, patience, time.Millisecond)
+	must(again.e.UpdateFlow(t.Context(), f.ID, 0, func(f *store.Flow) error {
+		f.Enabled = false
+		return nil
+	}))(t)
+	require.NoError(t, again.e.DeleteFlow(t.Context(), g.ID, 0))
+	again.idle()
+
+	const reason = "host h1 cannot be reached and may still copy"
+	assert.Equal(t, view.Pending(view.CodeMayStillCopy, reason),
+		must(again.e.Flow(f.ID))(t).Health)
+	deleted := must(again.e.Flow(g.ID))(t)
+	assert.Equal(t, tap.StateDeleting, deleted.State)
+	assert.Equal(t, reason, deleted.Reason)
+
+	again.report("h1", hostSnapshot(t, again.tapBridge(s)), nil)
+	assert.Equal(t, view.Disabled(), must(again.e.Flow(f.ID))(t).Health)
+	require.NoError(t, again.e.WaitGone(t.Context(), g.ID))
+}
+
 // TestOffWhileSharing: a flow whose capture others use is off once the switch was read back as those need it.
 func TestOffWhileSharing(t *testing.T) {
 	r, s, _ := newWorld(t)

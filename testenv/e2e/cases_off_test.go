@@ -84,10 +84,11 @@ func TestOffIsOnlySaidWhenItIs(t *testing.T) {
 // refused or, by force, cleaned up when the host returns.
 func (w *world) hostDeletedUnreachable(t *testing.T, h *lab.Host, flow string) {
 	must(t, h.SetManagement(false))
-	w.exits(t, 3, "tap-flow-delete", flow, "--wait", "100ms")
 	w.stop(t, syscall.SIGTERM)
-	w.start(t) // It notices at once that the host cannot be reached.
+	w.start(t) // It knows nothing yet of what the host has.
 	w.hostStatus(t, h.Name, api.Pending, "")
+	w.exits(t, 3, "tap-flow-delete", flow, "--wait", "100ms")
+	w.flowStatus(t, flow, api.Deleting, h.Name)
 
 	if errs := w.exits(t, 1, "host-delete", h.Name); !strings.Contains(errs, "--force") {
 		t.Errorf("the refusal does not name --force: %s", errs)

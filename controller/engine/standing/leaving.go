@@ -31,11 +31,11 @@ func (t *Table) collectLeaving(id intent.Ref) {
 // mayHave is what a service or a flow may have on the switches: what it needs now, what it needed
 // before and was not read back as gone, and of a service what its flows have and where its NIC is.
 func (t *Table) mayHave(id intent.Ref) []tap.Need {
-	needs := slices.Concat(t.leaving[id], t.outdated[id], t.Needs(id))
+	needs := slices.Concat(t.leaving[id], t.outdated[id], t.Needs(id), t.unread(id))
 	if id.Kind == tap.KindService {
 		for flow := range t.intent.FlowsOfService[id.ID] {
 			flow := intent.FlowRef(flow)
-			needs = slices.Concat(needs, t.outdated[flow], t.Needs(flow))
+			needs = slices.Concat(needs, t.outdated[flow], t.Needs(flow), t.unread(flow))
 		}
 		for _, h := range t.hosts {
 			if h.Program == nil {
@@ -50,6 +50,30 @@ func (t *Table) mayHave(id intent.Ref) []tap.Need {
 
 	slices.SortFunc(needs, compareNeeds)
 	return slices.Compact(needs)
+}
+
+// unread are the hosts that were not read since the controller started, and that may have something
+// of a service or a flow that was enabled then. A vnic flow whose source has been seen is where that
+// is, and not there.
+func (t *Table) unread(id intent.Ref) (needs []tap.Need) {
+	if _, earlier := t.earlier[id]; !earlier || len(t.Needs(id)) > 0 {
+		return nil
+	}
+
+	only := t.intent.Places[id.ID] // of a service
+	if flow := t.intent.Flows.ByID[id.ID]; flow != nil {
+		only = flow.HostID // of a vswitch
+	}
+
+	for host := range t.earlierHosts {
+		switch h := t.hosts[host]; {
+		case h != nil && h.Report.Snapshot != nil && h.Program != nil:
+			delete(t.earlierHosts, host) // The plugin knows what it has.
+		case only == host, only == "" && id.Kind == tap.KindFlow:
+			needs = append(needs, tap.Need{Host: host, Owner: anyOwner})
+		}
+	}
+	return needs
 }
 
 func compareNeeds(a, b tap.Need) int {

@@ -30,6 +30,10 @@ type Table struct {
 	leaving map[intent.Ref][]tap.Need
 	// what the others needed before, and was not read back as gone
 	outdated map[intent.Ref][]tap.Need
+	// hosts that were registered, and services and flows that were enabled, before the controller
+	// started: these may have something there of which nothing is known yet
+	earlierHosts sets.Set // ids
+	earlier      map[intent.Ref]struct{}
 
 	orderList uint64   // number of the last list of orders for the hypervisors
 	unasked   sets.Set // services about which some hypervisor has not answered yet
@@ -62,14 +66,19 @@ func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
 		hosts: map[string]*Host{}, verdicts: map[intent.Ref]Verdict{}, needs: needIndex{},
 		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{},
 		outdated: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
+		earlierHosts: sets.Set{}, earlier: map[intent.Ref]struct{}{},
+	}
+
+	for id := range in.Hosts.ByID {
+		t.earlierHosts.Add(id)
 	}
 
 	for id, s := range in.Services.ByID {
-		t.load(intent.ServiceRef(id), &s.Meta)
+		t.load(intent.ServiceRef(id), &s.Meta, s.Enabled)
 	}
 
 	for id, f := range in.Flows.ByID {
-		t.load(intent.FlowRef(id), &f.Meta)
+		t.load(intent.FlowRef(id), &f.Meta, f.Enabled)
 	}
 
 	for id := range t.verdicts {
@@ -80,8 +89,11 @@ func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
 }
 
 // load adds a service or a flow that was stored before the controller started.
-func (t *Table) load(id intent.Ref, meta *store.Meta) {
+func (t *Table) load(id intent.Ref, meta *store.Meta, enabled bool) {
 	t.verdicts[id] = Verdict{}
+	if enabled {
+		t.earlier[id] = struct{}{}
+	}
 	if hosts, holds := t.intent.Holds[id.ID]; holds || meta.Deleting {
 		t.restore(id, hosts)
 	}
@@ -91,7 +103,10 @@ func (t *Table) load(id intent.Ref, meta *store.Meta) {
 func (t *Table) AddHost(h *Host) { t.hosts[h.ID] = h }
 
 // RemoveHost removes a host.
-func (t *Table) RemoveHost(id string) { delete(t.hosts, id) }
+func (t *Table) RemoveHost(id string) {
+	delete(t.hosts, id)
+	delete(t.earlierHosts, id)
+}
 
 // Add adds a service or a flow that was just created.
 func (t *Table) Add(id intent.Ref) {
@@ -202,6 +217,7 @@ func (t *Table) Forget(id intent.Ref) {
 	delete(t.changed, id)
 	delete(t.leaving, id)
 	delete(t.outdated, id)
+	delete(t.earlier, id)
 	delete(t.unasked, id.ID)
 	t.unready.remove(id)
 }
