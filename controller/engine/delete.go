@@ -2,13 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
-	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -23,7 +20,7 @@ func (e *Engine) DeleteFlow(ctx context.Context, name string, ifRevision uint64)
 	e.write.Lock()
 	defer e.write.Unlock()
 
-	if e.isDeleting(intent.FlowRef, name) {
+	if isDeleting(e, e.intent.Flows, name) {
 		return nil
 	}
 
@@ -57,7 +54,7 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	e.write.Lock()
 	defer e.write.Unlock()
 
-	if e.isDeleting(intent.ServiceRef, name) {
+	if isDeleting(e, e.intent.Services, name) {
 		return nil
 	}
 
@@ -66,7 +63,7 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 		return err
 	}
 
-	if err := e.checkUnfed(before); err != nil {
+	if err := e.locked(func() error { return e.checker.Unfed(before) }); err != nil {
 		return err
 	}
 
@@ -101,40 +98,6 @@ func (e *Engine) DeleteService(ctx context.Context, name string, ifRevision uint
 	return nil
 }
 
-// checkUnfed refuses to delete a service that flows feed, but for those that are being deleted. It
-// takes mu.
-func (e *Engine) checkUnfed(s *store.Service) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	flows := e.intent.FlowsTo(s.ID)
-	switch len(flows) {
-	case 0:
-		return nil
-	case 1:
-		return view.Errorf(view.Conflict, "",
-			"tap service %s is where tap flow %s goes; delete that first",
-			s.Name, e.intent.Flows.ByID[flows[0]].Name)
-	}
-
-	return view.Errorf(view.Conflict, "",
-		"tap service %s still has %d tap flows, such as %s; delete them first",
-		s.Name, len(flows), e.intent.Flows.ByID[flows[0]].Name)
-}
-
-// isDeleting reports whether a service or a flow of an id or name is being deleted. It takes mu.
-func (e *Engine) isDeleting(ref func(id string) intent.Ref, name string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	if ref("").Kind == tap.KindService {
-		s := e.intent.Services.Find(name)
-		return s != nil && s.Deleting
-	}
-	f := e.intent.Flows.Find(name)
-	return f != nil && f.Deleting
-}
-
 // holdOf returns the hosts that may have something of a service or a flow. It is false if no switch
 // has, or will have, anything of it. It takes mu.
 func (e *Engine) holdOf(id intent.Ref) (hosts []string, holds bool) {
@@ -148,6 +111,14 @@ func (e *Engine) holdOf(id intent.Ref) (hosts []string, holds bool) {
 	return hosts, len(hosts) > 0 || e.standing.Unanswered(id)
 }
 
+// isDeleting reports whether a record of an id or name is being deleted. It takes mu.
+func isDeleting[T any](e *Engine, c *intent.Collection[T], ref string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return change.Deleting(c, ref)
+}
+
 // deleteRecord commits the deletion of a record: it is erased, or marked with what hosts may hold
 // of it.
 func deleteRecord[T any](
@@ -157,34 +128,7 @@ func deleteRecord[T any](
 	if !holds {
 		return erase(ctx, e, c, before, commit)
 	}
-	if err := tellAudit(ctx, e, c, nil, before); err != nil {
-		return err
-	}
-
-	id, name := c.Key(record)
-	meta := c.Meta(record)
-	meta.Deleting, meta.UpdatedAt = true, time.Now().UTC()
-	value, err := json.Marshal(record)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", c.Noun, name, err)
-	}
-
-	ops := []store.Op{{Kind: c.Kind, ID: id, Value: value, IfRevision: c.Meta(before).Revision}}
-	if len(hold) > 0 {
-		ops = append(ops, holdOp(id, hold))
-	}
-
-	meta.Revision, err = commit(ctx, ops...)
-	return err
-}
-
-// holdOp stores which hosts may hold something of a service or a flow.
-func holdOp(id string, hosts []string) store.Op {
-	value, err := json.Marshal(store.Hold{Hosts: hosts})
-	if err != nil {
-		panic(err) // Strings can be encoded.
-	}
-	return store.Op{Kind: store.KindHold, ID: id, Value: value}
+	return markDeleted(ctx, e, c, record, before, hold, commit)
 }
 
 // withHold returns a committer that also stores, or takes back, which hosts may hold something of a
@@ -194,7 +138,7 @@ func (e *Engine) withHold(id intent.Ref, enabled bool, commit committer) committ
 		hold, stored := e.holdToStore(id, enabled)
 		switch {
 		case len(hold) > 0:
-			ops = append(ops, holdOp(id.ID, hold))
+			ops = append(ops, change.HoldOp(id.ID, hold))
 		case stored:
 			ops = append(ops, store.Op{Kind: store.KindHold, ID: id.ID})
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
@@ -61,6 +62,7 @@ type Engine struct {
 	planning *planning.Queue
 	standing *standing.Table
 	present  *present.Presenter
+	checker  *change.Checker
 	fleet    *fleet.Fleet
 	mirror   plugin.Mirror // nil while the plugin is away
 	// since when the plugin owes an answer to who it is; zero if it owes none
@@ -101,7 +103,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		config: config, log: config.Logger, trials: make(chan struct{}, maxSimulations),
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
-		intent: in, fleet: hosts, places: places,
+		intent: in, fleet: hosts, places: places, checker: change.New(in, hosts),
 		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),
 		unstoredPlaces: sets.Set{},
 		finishing:      standing.Affected{}, finishWake: make(chan struct{}, 1),

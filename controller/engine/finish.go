@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -117,7 +118,7 @@ func (e *Engine) placeOps(ops *[]store.Op) map[string]string {
 	for service := range e.unstoredPlaces {
 		host := e.intent.Places[service]
 		places[service] = host
-		*ops = append(*ops, placeOp(service, host))
+		*ops = append(*ops, change.PlaceOp(service, host))
 	}
 
 	return places

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/publish"
@@ -11,45 +12,14 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// resolve replaces names in a flow by ids. A name that does not exist is an error. It takes mu.
+// resolve replaces names in a flow by ids. It takes mu.
 func (e *Engine) resolve(f *tap.Flow) error {
-	stored := "" // an id, whatever else is called so by now
-	e.mu.Lock()
-	s := e.intent.Services.Find(f.TapID)
-	if before := e.intent.Flows.ByID[f.ID]; before != nil {
-		stored = before.GuestID
-	}
-
-	e.mu.Unlock()
-	if s == nil {
-		return view.Errorf(view.Invalid, "tap_id", "there is no tap service %q", f.TapID)
-	}
-
-	f.TapID = s.ID
-	var known bool
-	if f.GuestID != "" && f.GuestID != stored {
-		var err error
-		if f.GuestID, err = e.guestRef("guest_id", f.GuestID, view.Invalid); err != nil {
-			return err
-		}
-	}
-
-	if f.HostID != "" {
-		if f.HostID, known = e.hostID(f.HostID); !known {
-			return view.Errorf(view.Invalid, "host_id", "there is no host %q", f.HostID)
-		}
-	}
-
-	return nil
+	return e.locked(func() error { return e.checker.Resolve(f) })
 }
 
 // CreateFlow stores a tap flow.
 func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error) {
-	f.ID, f.Meta = newID(), store.Meta{Request: f.Request, AppliedBy: f.AppliedBy}
-	if f.Direction == "" {
-		f.Direction = tap.Both
-	}
-
+	f = change.NewFlow(f)
 	asked := f.Flow
 	if err := e.resolve(&f.Flow); err != nil {
 		return view.Flow{}, err
@@ -92,17 +62,15 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 	if err := edit(&f); err != nil {
 		return view.Flow{}, err
 	}
-	if f.ID != before.ID || f.Type != before.Type {
-		return view.Flow{}, view.Errorf(view.Invalid, "",
-			"id and type of a tap flow cannot be changed; create another one instead")
+	otherwise, err := change.ChangedFlow(&f, before)
+	if err != nil {
+		return view.Flow{}, err
 	}
 	if f.Flow == before.Flow {
 		return e.tookFlow(&f, before), nil
 	}
 
-	same := before.Flow
-	same.Name, same.Enabled = f.Name, f.Enabled
-	if f.Flow != same { // More than its name or whether it runs.
+	if otherwise {
 		if err := e.resolve(&f.Flow); err != nil {
 			return view.Flow{}, err
 		}

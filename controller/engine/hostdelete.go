@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -30,7 +29,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64,
 	e.write.Lock()
 	defer e.write.Unlock()
 
-	if e.hostDeleting(name) {
+	if isDeleting(e, e.intent.Hosts, name) {
 		return nil
 	}
 
@@ -39,7 +38,7 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64,
 		return err
 	}
 
-	if err := e.checkHostFree(before); err != nil {
+	if err := e.locked(func() error { return e.checker.HostFree(before) }); err != nil {
 		return err
 	}
 
@@ -66,30 +65,6 @@ func (e *Engine) DeleteHost(ctx context.Context, name string, ifRevision uint64,
 	return nil
 }
 
-// checkHostFree refuses to delete a host to which something refers, or that has tap NICs of guests.
-// It takes mu.
-func (e *Engine) checkHostFree(h *store.Host) error {
-	if err := e.unused(h.ID, "host "+h.Name); err != nil {
-		return err
-	}
-	if s, nic := e.pluggedAt(h.ID); s != "" {
-		return view.Errorf(view.Conflict, "",
-			"NIC %s of tap service %s is plugged on host %s; delete that service, or unplug the "+
-				"NIC first",
-			nic, s, h.Name)
-	}
-	return e.defined(h)
-}
-
-// hostDeleting reports whether a host of an id or name is being deleted. It takes mu.
-func (e *Engine) hostDeleting(name string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	h := e.intent.Hosts.Find(name)
-	return h != nil && h.Deleting
-}
-
 // mayHaveOurs reports whether a host's switch may have something of ours, and whether it can be
 // reached. One that was registered since the controller started, and never reached, has nothing. It
 // takes mu.
@@ -108,19 +83,7 @@ func (e *Engine) storeHostDeletion(ctx context.Context, h, before *store.Host, s
 	if !stays {
 		return erase(ctx, e, e.intent.Hosts, before, e.commit)
 	}
-	if err := tellAudit(ctx, e, e.intent.Hosts, nil, before); err != nil {
-		return err
-	}
-
-	h.Deleting, h.UpdatedAt = true, time.Now().UTC()
-	value, err := json.Marshal(h)
-	if err != nil {
-		return fmt.Errorf("host %s: %w", h.Name, err)
-	}
-
-	h.Revision, err = e.commit(ctx, store.Op{Kind: store.KindHost, ID: h.ID, Value: value,
-		IfRevision: before.Revision})
-	return err
+	return markDeleted(ctx, e, e.intent.Hosts, h, before, nil, e.commit)
 }
 
 // retire takes over that a host was marked as deleted: nothing is planned for it any more, and its
@@ -189,20 +152,6 @@ func (e *Engine) stripped(h *fleet.Host) {
 	e.removeHost(record)
 }
 
-// tombstone returns the deleted host, not cleaned yet, that has the OVSDB target of a host that is
-// being registered, and its id if one is given; nil if there is none. It takes mu.
-func (e *Engine) tombstone(h *store.Host) *store.Host {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	for _, o := range e.intent.Hosts.ByID {
-		if o.Deleting && o.OVSDB == h.OVSDB && (h.ID == "" || h.ID == o.ID) {
-			return o
-		}
-	}
-	return nil
-}
-
 // abandonTombstone ends the session of a deleted host that is registered again, which adopts what
 // stands. The caller holds mu.
 func (e *Engine) abandonTombstone(record *store.Host) {
@@ -214,8 +163,8 @@ func (e *Engine) abandonTombstone(record *store.Host) {
 // untilUnplugged waits until the hypervisor of a host that can be deleted has carried out its
 // orders.
 func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
-	id, known := e.hostID(name)
-	if !known || e.unused(id, name) != nil {
+	id, free := e.deletable(name)
+	if !free {
 		return nil // Which is refused anyway.
 	}
 
@@ -236,6 +185,16 @@ func (e *Engine) untilUnplugged(ctx context.Context, name string) error {
 	}
 }
 
+// deletable resolves the id or name of a host to which nothing refers. It is false if there is
+// none. It takes mu.
+func (e *Engine) deletable(name string) (id string, free bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	id, known := e.checker.HostID(name)
+	return id, known && e.checker.Unused(id, name) == nil
+}
+
 // unplugging reports whether a host's hypervisor is doing something on which it depends whether the
 // host can be deleted.
 func (e *Engine) unplugging(id string) bool {
@@ -243,40 +202,4 @@ func (e *Engine) unplugging(id string) bool {
 	defer e.mu.Unlock()
 
 	return e.fleet.Unplugging(id, e.standing.OrderNumber())
-}
-
-// pluggedAt names a tap service of a guest whose NIC is plugged on a host, and the port; "" if
-// there is none. The NIC would lose its tap bridge with the host.
-func (e *Engine) pluggedAt(host string) (service, port string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	for _, s := range e.intent.Services.ByID {
-		if s.Deleting {
-			continue
-		}
-		for _, at := range e.places.Attachment(&s.Service).Locations {
-			if at.Host == host {
-				return s.Name, at.Port
-			}
-		}
-	}
-
-	return "", ""
-}
-
-// defined refuses to delete a host with a guest, perhaps off, whose definition has a tap NIC. The
-// definition names the tap bridge, so the guest would no longer start there.
-func (e *Engine) defined(record *store.Host) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	g, service := e.fleet.Defined(record.ID)
-	if g == nil {
-		return nil
-	}
-	return view.Errorf(view.Conflict, "",
-		"guest %s on host %s has NIC %s of tap service %s, and would not start without bridge %s; "+
-			"delete that service first, or move the guest",
-		g.Name, record.Name, service.IfName, service.Name, e.config.TapBridge)
 }

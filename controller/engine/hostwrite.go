@@ -2,80 +2,15 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"time"
 
-	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
-	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
-
-func (e *Engine) checkHost(h *store.Host) error {
-	if _, err := client.ParseTarget(h.OVSDB); err != nil {
-		return view.Errorf(view.Invalid, "ovsdb", "%v", err)
-	}
-	if ip := h.TunnelIP; ip.IsValid() && (ip.IsUnspecified() || ip.IsMulticast() ||
-		ip.IsLoopback() || ip.Zone() != "") {
-		return view.Errorf(view.Invalid, "tunnel_ip",
-			"%s is no address that other hosts can send to", ip)
-	}
-
-	h.TunnelIP = h.TunnelIP.Unmap()
-	for wire, bridge := range h.Wires {
-		if err := intent.CheckWord("wires", wire); err != nil {
-			return err
-		}
-		if bridge == "" || len(bridge) > 15 {
-			return view.Errorf(view.Invalid, "wires",
-				"wire %s: %q is not a bridge name of 1 to 15 characters", wire, bridge)
-		}
-		if bridge == e.config.TapBridge {
-			return view.Errorf(view.Invalid, "wires",
-				"wire %s: bridge %s carries the copies, not a wire", wire, bridge)
-		}
-	}
-
-	names, addresses := map[string]bool{}, map[tap.MAC]bool{}
-	for i, n := range h.NICs {
-		field := fmt.Sprintf("nics[%d]", i)
-		switch {
-		case n.Name == "" || len(n.Name) > 15:
-			return view.Errorf(view.Invalid, field+".name",
-				"%q is not an interface name of 1 to 15 characters", n.Name)
-		case n.MAC.IsZero() || n.MAC.IsMulticast():
-			return view.Errorf(view.Invalid, field+".mac", "NIC %s has no unicast address", n.Name)
-		case names[n.Name]:
-			return view.Errorf(view.Invalid, field+".name", "NIC %s is given twice", n.Name)
-		case addresses[n.MAC] && n.UsedBy == "":
-			return view.Errorf(view.Invalid, field+".mac", "two NICs have address %s", n.MAC)
-		}
-
-		names[n.Name], addresses[n.MAC] = true, n.UsedBy == ""
-	}
-
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	for _, o := range e.intent.Hosts.ByID {
-		if o.ID == h.ID {
-			continue
-		}
-		if o.OVSDB == h.OVSDB {
-			return view.Errorf(view.Conflict, "ovsdb", "%s already is host %s", h.OVSDB, o.Name)
-		}
-		if o.TunnelIP == h.TunnelIP && h.TunnelIP.IsValid() {
-			return view.Errorf(view.Conflict, "tunnel_ip", "%s already is that of host %s",
-				h.TunnelIP, o.Name)
-		}
-	}
-
-	return nil
-}
 
 // CreateHost registers a host.
 func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error) {
@@ -86,23 +21,11 @@ func (e *Engine) CreateHost(ctx context.Context, h store.Host) (view.Host, error
 	e.write.Lock()
 	defer e.write.Unlock()
 
-	h.Meta = store.Meta{Request: h.Request, AppliedBy: h.AppliedBy}
-	tombstone := e.tombstone(&h)
-	if tombstone != nil && h.ID == "" {
-		h.ID = tombstone.ID // Services and flows that may still copy there are known by it.
-	} else if h.ID == "" {
-		h.ID = newID()
-	} else if err := intent.CheckWord("id", h.ID); err != nil {
-		return view.Host{}, err
-	}
-
-	e.mu.Lock()
-	other := e.intent.Hosts.Find(h.ID)
-	e.mu.Unlock()
-	if other != nil && other != tombstone {
-		return view.Host{}, view.Errorf(view.Conflict, "id", "host %q already exists", h.ID)
-	}
-	if err := e.checkHost(&h); err != nil {
+	var tombstone *store.Host
+	if err := e.locked(func() (err error) {
+		tombstone, err = e.checker.NewHost(&h)
+		return err
+	}); err != nil {
 		return view.Host{}, err
 	}
 	if err := save(ctx, e, e.intent.Hosts, &h, tombstone, e.commit); err != nil {
@@ -193,16 +116,13 @@ func (e *Engine) forgetTunnelIP(id string) {
 	}
 }
 
-// editHost changes a copy of a host's record, and checks it.
+// editHost changes a copy of a host's record, and checks it. It takes mu.
 func (e *Engine) editHost(h, before *store.Host, edit func(*store.Host) error) error {
 	h.Wires, h.Uplinks, h.NICs = maps.Clone(h.Wires), maps.Clone(h.Uplinks), slices.Clone(h.NICs)
 	if err := edit(h); err != nil {
 		return err
 	}
-	if h.ID != before.ID {
-		return view.Errorf(view.Invalid, "id", "the id of a host cannot be changed")
-	}
-	return e.checkHost(h)
+	return e.locked(func() error { return e.checker.ChangedHost(h, before) })
 }
 
 // tookHost takes the changed record of a host over. The caller holds mu.

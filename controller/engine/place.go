@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 
+	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
@@ -59,7 +59,9 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 		return view.Service{}, err
 	}
 
-	id, known := e.hostID(host)
+	e.mu.Lock()
+	id, known := e.checker.HostID(host)
+	e.mu.Unlock()
 	switch {
 	case !known:
 		return view.Service{}, view.Errorf(view.Invalid, "accept_place", "there is no host %q",
@@ -75,7 +77,7 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 	if err := tellAudit(ctx, e, e.intent.Services, &s, before); err != nil {
 		return view.Service{}, err
 	}
-	if _, err := e.commit(ctx, placeOp(s.ID, id)); err != nil {
+	if _, err := e.commit(ctx, change.PlaceOp(s.ID, id)); err != nil {
 		return view.Service{}, err
 	}
 
@@ -99,13 +101,4 @@ func (e *Engine) claimedAt(s *store.Service, host string) bool {
 		}
 	}
 	return false
-}
-
-// placeOp stores to which host the tap NIC of a service is pinned.
-func placeOp(service, host string) store.Op {
-	value, err := json.Marshal(store.Place{Host: host})
-	if err != nil {
-		panic(err) // Strings can be encoded.
-	}
-	return store.Op{Kind: store.KindPlace, ID: service, Value: value}
 }

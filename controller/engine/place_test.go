@@ -10,7 +10,6 @@ import (
 	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
-	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // emptyBridge is a switch with br0 and nothing of a guest.
@@ -154,26 +153,4 @@ func TestEvacuation(t *testing.T) {
 	r.lose("h1", "dead")
 	to, _ = r.deliversTo(s.ID)
 	assert.Equal(t, []string{"h2"}, to)
-}
-
-// TestAllocatedAddress: nobody can guess the address of a tap NIC.
-func TestAllocatedAddress(t *testing.T) {
-	r, _, _ := newWorld(t)
-	seen := map[tap.MAC]bool{}
-	varies := tap.MAC{}
-	var first tap.MAC
-	for range 64 {
-		s := tap.Service{Type: tap.ServiceGuest}
-		r.e.nameNIC(&s)
-		assert.Equal(t, byte(2), s.MAC[0]&3, "%s: locally administered and unicast", s.MAC)
-		assert.False(t, seen[s.MAC])
-		if len(seen) == 0 {
-			first = s.MAC
-		}
-		seen[s.MAC] = true
-		for i := range varies {
-			varies[i] |= s.MAC[i] ^ first[i]
-		}
-	}
-	assert.Equal(t, tap.MAC{0xfc, 0xff, 0xff, 0xff, 0xff, 0xff}, varies, "46 bits are random")
 }

@@ -37,14 +37,13 @@ func (e *Engine) Guests() []view.Guest {
 
 // Guest returns the guest of an id or name.
 func (e *Engine) Guest(ref string) (view.Guest, error) {
-	id, err := e.guestRef("", ref, view.NotFound)
-	if err != nil {
-		return view.Guest{}, err
-	}
-
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
+	id, err := e.checker.GuestRef("", ref, view.NotFound)
+	if err != nil {
+		return view.Guest{}, err
+	}
 	if v, exists := e.present.Guest(id); exists {
 		return v, nil
 	}

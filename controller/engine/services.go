@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 
+	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/publish"
@@ -18,22 +18,8 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	e.write.Lock()
 	defer e.write.Unlock()
 
-	s.ID, s.Enabled, s.Meta = newID(), false, store.Meta{Request: s.Request, AppliedBy: s.AppliedBy}
-	if s.Type == tap.ServiceHost {
-		var known bool
-		if s.TargetID, known = e.hostID(s.TargetID); !known {
-			return view.Service{}, view.Errorf(view.Invalid, "target_id", "there is no host %q",
-				s.TargetID)
-		}
-	} else {
-		var err error
-		if s.TargetID, err = e.guestRef("target_id", s.TargetID, view.Invalid); err != nil {
-			return view.Service{}, err
-		}
-	}
-
-	if s.Type == tap.ServiceGuest {
-		e.nameNIC(&s.Service)
+	if err := e.locked(func() error { return e.checker.NewService(&s) }); err != nil {
+		return view.Service{}, err
 	}
 
 	checked, err := e.check(ctx, tap.Resource{Service: &s.Service})
@@ -53,38 +39,6 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	return e.tookService(&s, nil), nil
 }
 
-// nameNIC allocates the interface name of a tap NIC, and its address unless the user chose one. It
-// takes mu.
-func (e *Engine) nameNIC(s *tap.Service) {
-	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-	e.mu.Lock()
-	defer e.mu.Unlock()
-
-	for {
-		var random [12]byte
-		_, _ = rand.Read(random[:]) // It never fails.
-		mac := s.MAC
-		if mac.IsZero() {
-			// Locally administered and unicast; nobody can guess the other 46 bits.
-			mac = tap.MAC(random[6:])
-			mac[0] = mac[0]&^3 | 2
-		}
-
-		name := []byte("tap")
-		for _, b := range random[:6] {
-			name = append(name, letters[int(b)%len(letters)])
-		}
-
-		if e.places.NameTaken(string(name)) ||
-			s.MAC.IsZero() && len(e.places.PortsOf(mac, "")) > 0 {
-			continue
-		}
-
-		s.MAC, s.IfName = mac, string(name)
-		return
-	}
-}
-
 // UpdateService changes the name of a tap service, or whether it is enabled.
 func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64,
 	edit func(*store.Service) error) (view.Service, error) {
@@ -99,11 +53,8 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 	if err := edit(&s); err != nil {
 		return view.Service{}, err
 	}
-	if fixed := before.Service; s.ID != fixed.ID || s.Type != fixed.Type ||
-		s.TargetID != fixed.TargetID || s.MAC != fixed.MAC ||
-		s.IfName != fixed.IfName || s.Key != fixed.Key {
-		return view.Service{}, view.Errorf(view.Invalid, "",
-			"only name and enabled of a tap service can be changed; create another one instead")
+	if err := change.ChangedService(&s, before); err != nil {
+		return view.Service{}, err
 	}
 
 	if s.Service != before.Service {

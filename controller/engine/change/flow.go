@@ -1,0 +1,59 @@
+package change
+
+import (
+	"github.com/google/uuid"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// NewFlow returns the record of a tap flow that is being created, with an id. What it names is to
+// be resolved.
+func NewFlow(f store.Flow) store.Flow {
+	f.ID, f.Meta = uuid.NewString(), store.Meta{Request: f.Request, AppliedBy: f.AppliedBy}
+	if f.Direction == "" {
+		f.Direction = tap.Both
+	}
+	return f
+}
+
+// ChangedFlow checks what of a tap flow stays when its record is changed, and reports whether more
+// than its name, or whether it runs, is another.
+func ChangedFlow(f, before *store.Flow) (otherwise bool, err error) {
+	if f.ID != before.ID || f.Type != before.Type {
+		return false, view.Errorf(view.Invalid, "",
+			"id and type of a tap flow cannot be changed; create another one instead")
+	}
+	same := before.Flow
+	same.Name, same.Enabled = f.Name, f.Enabled
+	return f.Flow != same, nil
+}
+
+// Resolve replaces names in a flow by ids. A name that does not exist is an error.
+func (c *Checker) Resolve(f *tap.Flow) error {
+	s := c.intent.Services.Find(f.TapID)
+	if s == nil {
+		return view.Errorf(view.Invalid, "tap_id", "there is no tap service %q", f.TapID)
+	}
+	f.TapID = s.ID
+
+	stored := "" // an id, whatever else is called so by now
+	if before := c.intent.Flows.ByID[f.ID]; before != nil {
+		stored = before.GuestID
+	}
+	if f.GuestID != "" && f.GuestID != stored {
+		var err error
+		if f.GuestID, err = c.GuestRef("guest_id", f.GuestID, view.Invalid); err != nil {
+			return err
+		}
+	}
+
+	if f.HostID != "" {
+		var known bool
+		if f.HostID, known = c.HostID(f.HostID); !known {
+			return view.Errorf(view.Invalid, "host_id", "there is no host %q", f.HostID)
+		}
+	}
+
+	return nil
+}

@@ -1,0 +1,89 @@
+package change
+
+import (
+	"crypto/rand"
+
+	"github.com/google/uuid"
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// NewService fills in the record of a tap service that is being created: its id, its target, and
+// for a guest the address and name of its NIC. It is disabled, and has no key yet.
+func (c *Checker) NewService(s *store.Service) error {
+	s.ID, s.Enabled = uuid.NewString(), false
+	s.Meta = store.Meta{Request: s.Request, AppliedBy: s.AppliedBy}
+
+	if s.Type == tap.ServiceHost {
+		var known bool
+		if s.TargetID, known = c.HostID(s.TargetID); !known {
+			return view.Errorf(view.Invalid, "target_id", "there is no host %q", s.TargetID)
+		}
+		return nil
+	}
+
+	var err error
+	if s.TargetID, err = c.GuestRef("target_id", s.TargetID, view.Invalid); err != nil {
+		return err
+	}
+	if s.Type == tap.ServiceGuest {
+		c.nameNIC(&s.Service)
+	}
+	return nil
+}
+
+// ChangedService checks a tap service whose record is being changed.
+func ChangedService(s, before *store.Service) error {
+	if s.ID != before.ID || s.Type != before.Type || s.TargetID != before.TargetID ||
+		s.MAC != before.MAC || s.IfName != before.IfName || s.Key != before.Key {
+		return view.Errorf(view.Invalid, "",
+			"only name and enabled of a tap service can be changed; create another one instead")
+	}
+	return nil
+}
+
+// nameNIC allocates the interface name of a tap NIC, and its address unless the user chose one.
+func (c *Checker) nameNIC(s *tap.Service) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	for {
+		var random [12]byte
+		_, _ = rand.Read(random[:]) // It never fails.
+		mac := s.MAC
+		if mac.IsZero() {
+			// Locally administered and unicast; nobody can guess the other 46 bits.
+			mac = tap.MAC(random[6:])
+			mac[0] = mac[0]&^3 | 2
+		}
+
+		name := []byte("tap")
+		for _, b := range random[:6] {
+			name = append(name, letters[int(b)%len(letters)])
+		}
+
+		if c.places.NameTaken(string(name)) ||
+			s.MAC.IsZero() && len(c.places.PortsOf(mac, "")) > 0 {
+			continue
+		}
+
+		s.MAC, s.IfName = mac, string(name)
+		return
+	}
+}
+
+// Unfed refuses to delete a service that flows feed, but for those that are being deleted.
+func (c *Checker) Unfed(s *store.Service) error {
+	flows := c.intent.FlowsTo(s.ID)
+	switch len(flows) {
+	case 0:
+		return nil
+	case 1:
+		return view.Errorf(view.Conflict, "",
+			"tap service %s is where tap flow %s goes; delete that first",
+			s.Name, c.intent.Flows.ByID[flows[0]].Name)
+	}
+
+	return view.Errorf(view.Conflict, "",
+		"tap service %s still has %d tap flows, such as %s; delete them first",
+		s.Name, len(flows), c.intent.Flows.ByID[flows[0]].Name)
+}
