@@ -162,16 +162,43 @@ func (e *Engine) withHold(id intent.Ref, enabled bool, commit committer) committ
 }
 
 // holdToStore returns the hosts that may have something of a service or a flow that is being
-// disabled, none of one that is being enabled, and whether some are stored. It takes mu.
+// disabled, or what one that is being enabled needs no longer, and whether some are stored. It takes
+// mu.
 func (e *Engine) holdToStore(id intent.Ref, enabled bool) (hosts []string, stored bool) {
 	if !enabled {
 		hosts, _ = e.holdOf(id)
 	}
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
+	if enabled {
+		hosts = e.standing.Outdated(id)
+	}
 	_, stored = e.intent.Holds[id.ID]
 	return hosts, stored
+}
+
+// withFormer returns a committer that also stores which hosts may still copy to a service that a
+// flow no longer feeds.
+func (e *Engine) withFormer(service string, commit committer) committer {
+	return func(ctx context.Context, ops ...store.Op) (uint64, error) {
+		hold, holds := e.holdOf(intent.ServiceRef(service))
+		if !holds || len(hold) == 0 {
+			return commit(ctx, ops...)
+		}
+
+		revision, err := commit(ctx, append(ops, change.HoldOp(service, hold))...)
+		if err != nil {
+			return 0, err
+		}
+
+		e.mu.Lock()
+		defer e.mu.Unlock()
+
+		e.intent.Holds[service] = hold
+		return revision, nil
+	}
 }
 
 // markDeleting takes over that a service or a flow was marked as deleted. The caller holds mu.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -133,10 +135,63 @@ func TestEnabledAgainWhileUnreachable(t *testing.T) {
 	r.idle()
 	assert.Equal(t, view.CodeHostDisconnected, must(r.e.Flow("f1"))(t).Code)
 	assert.Empty(t, must(r.e.Host("h1"))(t).MayStillCopy)
-	state := must(r.store.Load(t.Context()))(t)
-	for _, record := range state.Records {
-		assert.NotEqual(t, store.KindHold, record.Kind)
+	r.holdsNothing()
+}
+
+// TestMovedWhileUnreachable: a service that a flow fed before is not said to be off while the
+// flow's switch, which still copies to it, cannot be reached, also after a restart.
+func TestMovedWhileUnreachable(t *testing.T) {
+	memory := store.NewMemory()
+	r, s, f := newWorldIn(t, memory)
+	r.ready(s)
+	must(r.e.CreateGuest(t.Context(), store.Guest{Name: "g9",
+		NICs: []store.GuestNIC{{MAC: switchtest.MAC(9)}}}))(t)
+	other := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{
+		Name: "other", Type: tap.ServiceGuest, TargetID: "g9", Enabled: true}}))(t)
+	r.lose("h1", "no route to host")
+	must(r.e.UpdateFlow(t.Context(), f.ID, 0,
+		func(f *store.Flow) error { f.TapID = other.ID; return nil }))(t)
+	r.idle()
+
+	setEnabled := func(r *ring, enabled bool) view.Health {
+		t.Helper()
+		return must(r.e.UpdateService(t.Context(), s.ID, 0,
+			func(s *store.Service) error { s.Enabled = enabled; return nil }))(t).Health
 	}
+	mayCopy := view.Pending(view.CodeMayStillCopy, "host h1 cannot be reached and may still copy")
+	setEnabled(r, false)
+	r.idle()
+	assert.Equal(t, mayCopy, must(r.e.Service(s.ID))(t).Health)
+	setEnabled(r, true)
+	r.idle()
+	assert.Contains(t, must(r.e.Host("h1"))(t).MayStillCopy, "col")
+	r.end()
+
+	again := newRing(t, memory)
+	require.Eventually(t, func() bool {
+		return must(again.e.Host("h1"))(t).Code == tap.CodeHostUnseen
+	}, patience, time.Millisecond)
+	setEnabled(again, false)
+	again.idle()
+	assert.Equal(t, mayCopy, must(again.e.Service(s.ID))(t).Health)
+	require.NoError(t, again.e.DeleteService(t.Context(), s.ID, 0))
+	again.idle()
+	assert.Equal(t, tap.StateDeleting, must(again.e.Service(s.ID))(t).State)
+
+	again.report("h1", hostSnapshot(t, again.tapBridge(s)), nil)
+	require.NoError(t, again.e.WaitGone(t.Context(), s.ID))
+	again.holdsNothing()
+}
+
+// holdsNothing waits until the store says of no host that it may hold something.
+func (r *ring) holdsNothing() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		state, err := r.store.Load(r.t.Context())
+		require.NoError(r.t, err)
+		return !slices.ContainsFunc(state.Records,
+			func(record store.Record) bool { return record.Kind == store.KindHold })
+	}, patience, time.Millisecond)
 }
 
 // TestDeleteUnreachableHost: a host that may have something of ours is deleted by force alone, and then stays until it was

@@ -123,9 +123,12 @@ func (e *Engine) take(r tap.Result) error {
 		}
 	}
 
-	e.standing.AnsweredUpTo(e.planning.Answered(), affected)
+	hosts := e.standing.AnsweredUpTo(e.planning.Answered(), affected)
 
 	e.judgeAll(affected)
+	for _, id := range hosts {
+		e.publish.HostHealth(e.fleet.Running[id])
+	}
 	e.wakeLeft()
 	return nil
 }

@@ -85,8 +85,8 @@ func (e *Engine) finishOps() (done []intent.Ref, ops []store.Op) {
 		meta := e.intent.Meta(id)
 		deleting := meta != nil && meta.Deleting
 		switch {
-		case meta != nil && e.standing.Leaves(id):
-			continue // It was disabled or deleted again meanwhile.
+		case meta != nil && (e.standing.Leaves(id) || len(e.standing.Outdated(id)) > 0):
+			continue // It was changed again meanwhile.
 		case deleting && id.Kind == tap.KindService && len(e.intent.FlowsOfService[id.ID]) > 0:
 			continue // Its flows go first.
 		}

@@ -85,6 +85,9 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 	if f.Enabled != before.Enabled {
 		commit = e.withHold(intent.FlowRef(f.ID), f.Enabled, commit)
 	}
+	if f.TapID != before.TapID {
+		commit = e.withFormer(before.TapID, commit)
+	}
 	if err := save(ctx, e, e.intent.Flows, &f, before, commit); err != nil {
 		return view.Flow{}, err
 	}
@@ -110,6 +113,9 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	e.intent.FlowsOfService.Add(f.TapID, f.ID)
 	if before == nil {
 		e.standing.Add(id)
+	}
+	if before != nil && before.TapID != f.TapID {
+		e.standing.Move(id, before.TapID)
 	}
 	if before != nil && before.Enabled != f.Enabled {
 		e.leave(id, f.Enabled)

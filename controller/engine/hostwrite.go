@@ -139,8 +139,9 @@ func (e *Engine) tookHost(h, before *store.Host) view.Host {
 	default:
 		running.SeenMAC = map[string]tap.MAC{} // The NICs may be others now.
 		e.look(running)
-		running.Altered = false
 		e.planning.MarkHost(h.ID)
+		e.standing.MarkHostChanged(&running.Host, e.planning.Last())
+		running.Health, running.Altered = running.CurrentHealth(), false
 	}
 
 	v := e.publish.Host(h, "updated")

@@ -322,4 +322,9 @@ func (r *ring) ready(s view.Service) {
 	must(r.e.UpdateService(r.t.Context(), s.ID, 0, enable))(r.t)
 	r.idle()
 	r.report("h1", hostSnapshot(r.t, r.tapBridge(s)), nil)
+	require.Eventually(r.t, func() bool {
+		r.e.mu.Lock()
+		defer r.e.mu.Unlock()
+		return len(r.e.unstoredPlaces) == 0
+	}, patience, time.Millisecond, "where its NIC is was not stored")
 }

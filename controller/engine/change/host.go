@@ -28,7 +28,10 @@ func (c *Checker) NewHost(h *store.Host) (tombstone *store.Host, err error) {
 	if other := c.intent.Hosts.Find(h.ID); other != nil && other != tombstone {
 		return nil, view.Errorf(view.Conflict, "id", "host %q already exists", h.ID)
 	}
-	return tombstone, c.host(h)
+	if err := c.host(h); err != nil {
+		return nil, err
+	}
+	return tombstone, c.tunnelIPIsFree(h)
 }
 
 // ChangedHost checks a host whose record is being changed.
@@ -36,7 +39,10 @@ func (c *Checker) ChangedHost(h, before *store.Host) error {
 	if h.ID != before.ID {
 		return view.Errorf(view.Invalid, "id", "the id of a host cannot be changed")
 	}
-	return c.host(h)
+	if err := c.host(h); err != nil || h.TunnelIP == before.TunnelIP {
+		return err
+	}
+	return c.tunnelIPIsFree(h)
 }
 
 // host checks the record of a host.
@@ -109,6 +115,17 @@ func (c *Checker) hostIsAlone(h *store.Host) error {
 		}
 	}
 
+	return nil
+}
+
+// tunnelIPIsFree refuses a tunnel address that another host's switch shows.
+func (c *Checker) tunnelIPIsFree(h *store.Host) error {
+	for id, other := range c.fleet.Running {
+		if id != h.ID && h.TunnelIP.IsValid() && other.Observed.Host.TunnelIP == h.TunnelIP {
+			return view.Errorf(view.Conflict, "tunnel_ip", "%s already is that of host %s",
+				h.TunnelIP, c.intent.HostName(id))
+		}
+	}
 	return nil
 }
 

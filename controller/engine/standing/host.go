@@ -30,6 +30,10 @@ type Host struct {
 	Stale   bool               // a later program was left out, and the plugin is asked for it again
 	Refused string             // why the plugin's latest program is not applied; "" if it is
 
+	// Asked is the revision of a change by the user that the plugin has not answered yet; 0 if there
+	// is none.
+	Asked uint64
+
 	Retiring bool // deleted: nothing is planned for it, and what it has is being taken off
 
 	Health view.Health
@@ -101,7 +105,7 @@ func (h *Host) switchHealth() view.Health {
 		return view.Failed(tap.CodeHostRefused, h.Observed.Host.Refused)
 	case h.Refused != "":
 		return view.Failed(view.CodeProgramRefused, h.Refused+"; what stands there stays")
-	case h.Program == nil:
+	case h.Program == nil || h.Asked != 0:
 		return view.Pending(view.CodePlanning, "it is being planned")
 	}
 

@@ -33,10 +33,11 @@ func (t *Table) collectLeaving(id intent.Ref) {
 func (t *Table) mayHave(id intent.Ref) []tap.Need {
 	needs := slices.Concat(t.leaving[id], t.outdated[id], t.Needs(id), t.unread(id))
 	if id.Kind == tap.KindService {
-		for flow := range t.intent.FlowsOfService[id.ID] {
-			flow := intent.FlowRef(flow)
-			needs = slices.Concat(needs, t.outdated[flow], t.Needs(flow), t.unread(flow))
+		for flow := range t.feeding(id.ID) {
+			needs = slices.Concat(needs, t.leaving[flow], t.outdated[flow], t.Needs(flow),
+				t.unread(flow))
 		}
+
 		for _, h := range t.hosts {
 			if h.Program == nil {
 				continue
@@ -109,11 +110,20 @@ func (t *Table) restore(id intent.Ref, hosts []string) {
 	for _, host := range hosts {
 		needs = append(needs, tap.Need{Host: host, Owner: anyOwner})
 	}
-	t.leaving[id] = needs
+
+	if t.intent.Enabled(id) && !t.intent.Deleting(id) {
+		t.outdated[id] = needs
+	} else {
+		t.leaving[id] = needs
+	}
 }
 
-// Return forgets what a service or a flow was to take off the switches, since it was enabled again.
-func (t *Table) Return(id intent.Ref) { delete(t.leaving, id) }
+// Return notes that a service or a flow is enabled again: what it was to take off the switches it
+// may need again.
+func (t *Table) Return(id intent.Ref) {
+	t.addOutdated(id, t.leaving[id]...)
+	delete(t.leaving, id)
+}
 
 // Leaves reports whether something of a disabled or deleted service or flow may still be on a
 // switch.
@@ -122,7 +132,8 @@ func (t *Table) Leaves(id intent.Ref) bool {
 	return leaves
 }
 
-// Left returns the services and flows whose objects have left all switches since the last call.
+// Left returns the services and flows whose objects have left all switches since the last call: all
+// objects of disabled and deleted ones, and of the others those that they no longer need.
 // Their health may be another.
 func (t *Table) Left() (left []intent.Ref) {
 	for id, needs := range t.leaving {
@@ -142,8 +153,12 @@ func (t *Table) Left() (left []intent.Ref) {
 		}
 		if needs = slices.DeleteFunc(needs, t.gone); len(needs) > 0 {
 			t.outdated[id] = needs
-		} else {
-			delete(t.outdated, id)
+			continue
+		}
+
+		delete(t.outdated, id)
+		if _, stored := t.intent.Holds[id.ID]; stored && !t.Leaves(id) {
+			left = append(left, id)
 		}
 	}
 
@@ -218,14 +233,22 @@ func hostList(names sets.Set) string {
 	return "hosts " + strings.Join(all, ", ")
 }
 
-// MayStillCopy returns the services and flows of which something may still be on a host, in no
-// order.
+// MayStillCopy returns the services and flows of which a host may still have something that is to
+// go, in no order.
 func (t *Table) MayStillCopy(host string) (ids []intent.Ref) {
+	there := func(n tap.Need) bool { return n.Host == host }
 	for id, needs := range t.leaving {
-		if slices.ContainsFunc(needs, func(n tap.Need) bool { return n.Host == host }) {
+		if slices.ContainsFunc(needs, there) {
 			ids = append(ids, id)
 		}
 	}
+
+	for id, needs := range t.outdated {
+		if !t.Leaves(id) && slices.ContainsFunc(needs, there) {
+			ids = append(ids, id)
+		}
+	}
+
 	return ids
 }
 

@@ -26,6 +26,7 @@ type Table struct {
 	unready  unreadySet
 	// changed at this revision, which the plugin has not answered yet
 	changed map[intent.Ref]uint64
+	asked   sets.Set // ids of hosts of which that is so
 	// what disabled and deleted services and flows may still have on the switches
 	leaving map[intent.Ref][]tap.Need
 	// what the others needed before, and was not read back as gone
@@ -34,6 +35,8 @@ type Table struct {
 	// started: these may have something there of which nothing is known yet
 	earlierHosts sets.Set // ids
 	earlier      map[intent.Ref]struct{}
+	// services that flows fed before a change which the plugin has not answered yet
+	former map[intent.Ref]sets.Set
 
 	orderList uint64   // number of the last list of orders for the hypervisors
 	unasked   sets.Set // services about which some hypervisor has not answered yet
@@ -64,9 +67,9 @@ func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
 	t := &Table{
 		intent: in, places: places, plugged: plugged,
 		hosts: map[string]*Host{}, verdicts: map[intent.Ref]Verdict{}, needs: needIndex{},
-		changed: map[intent.Ref]uint64{}, leaving: map[intent.Ref][]tap.Need{},
-		outdated: map[intent.Ref][]tap.Need{}, unasked: sets.Set{},
-		earlierHosts: sets.Set{}, earlier: map[intent.Ref]struct{}{},
+		changed: map[intent.Ref]uint64{}, asked: sets.Set{}, leaving: map[intent.Ref][]tap.Need{},
+		outdated: map[intent.Ref][]tap.Need{}, former: map[intent.Ref]sets.Set{},
+		unasked: sets.Set{}, earlierHosts: sets.Set{}, earlier: map[intent.Ref]struct{}{},
 	}
 
 	for id := range in.Hosts.ByID {
@@ -172,8 +175,8 @@ func (t *Table) Take(s tap.Status) bool {
 // read back as gone.
 func (t *Table) noteOutdated(id intent.Ref, before, now []tap.Need) {
 	for _, need := range before {
-		if !slices.Contains(now, need) && !slices.Contains(t.outdated[id], need) {
-			t.outdated[id] = append(t.outdated[id], need)
+		if !slices.Contains(now, need) {
+			t.addOutdated(id, need)
 		}
 	}
 }
@@ -187,6 +190,13 @@ func (t *Table) MarkChanged(id intent.Ref, revision uint64) {
 	t.changed[id] = revision
 }
 
+// MarkHostChanged notes that a host was changed by its user, of which the plugin learns at a
+// revision.
+func (t *Table) MarkHostChanged(h *Host, revision uint64) {
+	h.Asked = revision
+	t.asked.Add(h.ID)
+}
+
 // Unanswered reports whether the plugin has not yet answered a change of a service or a flow.
 func (t *Table) Unanswered(id intent.Ref) bool {
 	_, waits := t.changed[id]
@@ -196,18 +206,34 @@ func (t *Table) Unanswered(id intent.Ref) bool {
 // Answered notes that the plugin has answered a change of a service or a flow.
 func (t *Table) Answered(id intent.Ref) {
 	delete(t.changed, id)
+	t.dropNeeded(id)
+	t.bequeath(id)
 	t.collectLeaving(id)
 }
 
-// AnsweredUpTo notes that the plugin has answered all changes up to a revision, and adds those
-// whose health may be another.
-func (t *Table) AnsweredUpTo(revision uint64, to Affected) {
+// AnsweredUpTo notes that the plugin has answered all changes up to a revision. It adds the services
+// and flows whose health may be another, and returns the ids of such hosts.
+func (t *Table) AnsweredUpTo(revision uint64, to Affected) (hosts []string) {
 	for id, since := range t.changed {
 		if since <= revision {
 			t.Answered(id)
 			to.Add(id)
 		}
 	}
+
+	for id := range t.asked {
+		h := t.hosts[id]
+		if h != nil && h.Asked > revision {
+			continue
+		}
+		delete(t.asked, id)
+		if h != nil {
+			h.Asked = 0
+			hosts = append(hosts, id)
+		}
+	}
+
+	return hosts
 }
 
 // Forget drops what is known of a service or a flow that is no longer stored.
@@ -218,6 +244,7 @@ func (t *Table) Forget(id intent.Ref) {
 	delete(t.leaving, id)
 	delete(t.outdated, id)
 	delete(t.earlier, id)
+	delete(t.former, id)
 	delete(t.unasked, id.ID)
 	t.unready.remove(id)
 }
