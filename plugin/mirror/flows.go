@@ -6,6 +6,7 @@ import (
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/plugin/mirror/guard"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -106,4 +107,12 @@ func (t *flowTables) addReceive(
 		}, action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableDeliver})
 	}
 	t.addToNIC(s.ID, id, to, frame)
+}
+
+// addGuard drops guarded packets, and passes the rest.
+func (t *flowTables) addGuard(guarded []guard.Packets) {
+	t.addBridgeFlow(tableGuard, priorityRest, nil, action.GotoTable{Table: tableSelect})
+	for _, packets := range guarded {
+		t.addBridgeFlow(tableGuard, prioritySpecific, packets.Match())
+	}
 }

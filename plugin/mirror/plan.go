@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tapline-sdn/tapline/plugin/mirror/guard"
+	"github.com/tapline-sdn/tapline/plugin/mirror/wirekey"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -130,7 +132,7 @@ func (b *programBuilder) addGuard() {
 		delete(p.guarded, b.host.ID)
 	}
 	b.flows.addClosed()
-	b.flows.addGuard(guard(b.host, b.world.config.VXLANPort, others))
+	b.flows.addGuard(guard.List(b.host, b.world.config.VXLANPort, others))
 
 	// A held capture may need the guard, and hosts that were not seen yet may have tunnel addresses
 	// that are not known.
@@ -148,7 +150,7 @@ func (b *programBuilder) addCapture(c *capture) {
 	}
 	if c.encap != nil {
 		inputs.tunnelPort = b.tunnel(c.encap)
-		inputs.key = b.world.wireKey(b.host.ID, c.encap.keyWidth, c.service.Key)
+		inputs.key = b.world.key(b.host.ID, c.encap, c.service.Key)
 		inputs.pathLimit = pathLimit(b.host, c.to.tunnel.addr)
 		b.addPeer(c, inputs.frame)
 	}
@@ -166,7 +168,7 @@ func (b *programBuilder) addPeer(c *capture, frame uint32) {
 	if peer == nil {
 		peer = &tap.Peer{
 			Addr: key.addr, Port: key.port,
-			ProbeKey: b.world.wireKey(b.host.ID, c.encap.keyWidth, probeIndex),
+			ProbeKey: b.world.key(b.host.ID, c.encap, wirekey.Probe),
 		}
 		b.peers[key] = peer
 	}
@@ -219,11 +221,11 @@ func (b *programBuilder) receive(s *tap.Service) (received []tunnelSender, large
 
 		received = append(received, tunnelSender{
 			addr: from.tunnel.addr, port: b.tunnel(encap),
-			key: b.world.wireKey(from.host, encap.keyWidth, s.Key),
+			key: b.world.key(from.host, encap, s.Key),
 		})
 		b.senders[tap.Sender{
 			Addr: from.tunnel.addr, Port: encap.port,
-			ProbeKey: b.world.wireKey(from.host, encap.keyWidth, probeIndex),
+			ProbeKey: b.world.key(from.host, encap, wirekey.Probe),
 		}] = struct{}{}
 
 		unknown = unknown || from.frame == 0

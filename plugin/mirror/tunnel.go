@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/plugin/mirror/guard"
+	"github.com/tapline-sdn/tapline/plugin/mirror/wirekey"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -30,12 +32,6 @@ type tunnelEnd struct {
 	noVXLAN reason     // the same for VXLAN
 }
 
-// vxlanDefaultPort is the UDP port of VXLAN where none is configured (RFC 7348, 8).
-const vxlanDefaultPort = 4789
-
-// The types of tunnel ports that receive IP protocol 47.
-var greTypes = []string{"gre", "ip6gre", "erspan", "ip6erspan"}
-
 func (w *world) newTunnelEnd(h *tap.Host) *tunnelEnd {
 	end := &tunnelEnd{addr: h.TunnelIP}
 	kernel := slices.ContainsFunc(h.Bridges, func(b tap.Bridge) bool {
@@ -44,14 +40,13 @@ func (w *world) newTunnelEnd(h *tap.Host) *tunnelEnd {
 
 	for i := range h.ForeignTunnels {
 		t := &h.ForeignTunnels[i]
-		if slices.Contains(greTypes, t.Type) && end.noGRE == (reason{}) {
+		if guard.CarriesGRE(t) && end.noGRE == (reason{}) {
 			end.noGRE = tunnelConflict(h, t)
 		}
-		port := t.DstPort
-		if port == 0 {
-			port = vxlanDefaultPort
-		}
-		if t.Type == "vxlan" && port == w.config.VXLANPort && end.noVXLAN == (reason{}) {
+
+		port, known := guard.UDPPort(t)
+		ours := known && t.Type == "vxlan" && port == w.config.VXLANPort
+		if ours && end.noVXLAN == (reason{}) {
 			end.noVXLAN = tunnelConflict(h, t)
 		}
 	}
@@ -91,4 +86,10 @@ func (w *world) encapsulate(a, b *tunnelEnd) (*encapsulation, reason) {
 		return encapVXLAN, reason{}
 	}
 	return nil, noVXLAN
+}
+
+// key returns the tun_id of what a host sends by an encapsulation for the index of a service, or of
+// its probes.
+func (w *world) key(sender string, encap *encapsulation, index uint32) uint32 {
+	return wirekey.Of(w.secret, sender, encap.keyWidth, index)
 }
