@@ -16,8 +16,19 @@ type Counters struct {
 	// Shared is true if the counters of a flow include other flows of the same capture, now or
 	// earlier.
 	Shared bool `json:"shared"`
+	// Cut says that copies of a flow are cut to fit; nil if whole copies fit.
+	Cut *Cut `json:"cut"`
 	// SampledAt is when the older of the two ends was read; nil before the first reading.
 	SampledAt *time.Time `json:"sampled_at"`
+}
+
+// Cut says where copies that are too large for their way are cut to fit. Switches do not count how
+// many were.
+type Cut struct {
+	Size      uint32 `json:"size"`       // octets that remain, from the Ethernet header on
+	SourceMTU uint32 `json:"source_mtu"` // 0 while unknown
+	MTU       uint32 `json:"mtu"`        // the one that is too small
+	Reason    string `json:"reason"`     // names both MTUs, and where the smaller one is
 }
 
 // Count is a number of packets, and the bytes of their whole frames on the source bridge.

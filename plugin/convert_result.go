@@ -183,6 +183,23 @@ func statusToPB(s *tap.Status) *pb.Status {
 		Needs: convertAll(s.Needs, func(n *tap.Need) *pb.Need {
 			return &pb.Need{Host: n.Host, Owner: n.Owner}
 		}),
+		Cut: cutToPB(s.Cut),
+	}
+}
+
+func cutToPB(c *tap.Cut) *pb.Cut {
+	if c == nil {
+		return nil
+	}
+	return &pb.Cut{Size: c.Size, SourceMtu: c.SourceMTU, Mtu: c.MTU, Text: c.Text}
+}
+
+func cutFromPB(m *pb.Cut) *tap.Cut {
+	if m == nil {
+		return nil
+	}
+	return &tap.Cut{
+		Size: m.GetSize(), SourceMTU: m.GetSourceMtu(), MTU: m.GetMtu(), Text: intern(m.GetText()),
 	}
 }
 
@@ -191,6 +208,7 @@ func statusFromPB(m *pb.Status) tap.Status {
 		Kind: tap.Kind(intern(m.GetKind())), ID: m.GetId(),
 		State: tap.State(intern(m.GetState())), Reason: intern(m.GetReason()),
 		Code: tap.Code(intern(m.GetCode())),
+		Cut:  cutFromPB(m.GetCut()),
 	}
 	for _, n := range m.GetNeeds() {
 		s.Needs = append(s.Needs, tap.Need{Host: intern(n.GetHost()), Owner: intern(n.GetOwner())})

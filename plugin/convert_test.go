@@ -53,6 +53,9 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 		for i := range v.NumField() {
 			f.fill(t, v.Field(i))
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(t, v.Elem())
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {

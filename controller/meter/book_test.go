@@ -147,6 +147,27 @@ func TestSharedAndUndivided(t *testing.T) {
 	assert.False(t, b.Service("svc", now).Undivided)
 }
 
+// TestCutCopiesAreNotLost: copies that were cut to fit arrive with fewer bytes, of which none are
+// lost while no packet is missing.
+func TestCutCopiesAreNotLost(t *testing.T) {
+	b := meter.NewBook()
+	for i := range 8 {
+		now, n := at(10*float64(i)), 100*i
+		whole, cut := captured("cap", now, -1, n, n), received(now, -1, n)
+		for i := range cut {
+			cut[i].Bytes /= 2
+		}
+		b.Take("h1", meter.Reading{At: now, Flows: whole},
+			map[string]meter.Route{"cap": remote("f")})
+		b.Take("h2", meter.Reading{At: now, Flows: cut}, sink())
+	}
+
+	got := b.Flow("f", at(70))
+	assert.Equal(t, packets(700), got.Captured.Count)
+	assert.Equal(t, meter.Count{Packets: 700, Bytes: 700 * size / 2}, got.Delivered.Count)
+	assert.Zero(t, got.Lost)
+}
+
 // TestDestinationReadFirst: when a controller starts the two ends are read in any order, and what
 // was delivered is told at once.
 func TestDestinationReadFirst(t *testing.T) {

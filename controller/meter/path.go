@@ -98,6 +98,9 @@ func (w *tunnelPath) arrived(at time.Time) (more Count) {
 	for _, m := range w.marks {
 		if at.Sub(m.at) >= settle {
 			lost := m.total.minus(w.base.sent).minus(w.received.total.minus(w.base.received))
+			if lost.Packets == 0 {
+				lost.Bytes = 0 // Copies that were cut to fit arrive with fewer bytes.
+			}
 			more = more.plus(lost.minus(w.lost))
 			w.lost = w.lost.plus(lost.minus(w.lost))
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Interval is how often the counters of a switch are read in the background where something is
@@ -68,6 +69,9 @@ type Counters struct {
 	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the
 	// counters are of all of them.
 	Shared bool
+	// Cut says that copies of a tap flow are cut to fit, and where; nil if whole copies fit. No
+	// counter of a switch tells how many were.
+	Cut *tap.Cut
 
 	SampledAt time.Time // of the older end; zero if nothing was read yet
 }

@@ -2,7 +2,9 @@ package mirror
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
@@ -29,11 +31,13 @@ func frameSize(mtu uint32) uint32 {
 	return mtu + ethernetHeader + vlanTag
 }
 
-// mayExceed reports whether frames may be larger than a limit; a limit of 0 is none. Frames of unknown
-// size, 0, are taken for those of an ordinary network. So a program is the same while the hosts of
-// some sources have not been seen yet.
+// assumedFrame is the size that is assumed of the largest frame: where it is unknown, 0, that of an
+// ordinary network. So a program is the same while the hosts of some sources have not been seen yet.
+func assumedFrame(frame uint32) uint32 { return cmp.Or(frame, fullFrame) }
+
+// mayExceed reports whether frames may be larger than a limit; a limit of 0 is none.
 func mayExceed(frame, limit uint32) bool {
-	return limit != 0 && cmp.Or(frame, fullFrame) > limit
+	return limit != 0 && assumedFrame(frame) > limit
 }
 
 // pathLimit is the largest copy that passes from a host to a tunnel address; 0 if every copy does.
@@ -77,4 +81,58 @@ func (t *flowTables) addToNIC(owner string, tag uint64, to destination, frame ui
 		action.ApplyActions(cutOutput(to.ofport, limit-vlanTag)))
 	t.add(owner, tag, tableDeliver, priorityTagged, append(match, oxm.VLANAny()),
 		action.ApplyActions(cutOutput(to.ofport, limit)))
+}
+
+// flowCut says how copies are cut on their way from a flow's places to a destination, where they are
+// cut most. It is nil if whole copies fit everywhere.
+func (p *Planner) flowCut(places []place, to destination) (least *tap.Cut) {
+	for i := range places {
+		at := &places[i]
+		for _, cut := range []*tap.Cut{p.pathCut(at, to), nicCut(at, to)} {
+			if cut != nil && (least == nil || cut.Size < least.Size) {
+				least = cut
+			}
+		}
+	}
+	return least
+}
+
+// pathCut says how copies are cut to fit the path between two hosts.
+func (p *Planner) pathCut(at *place, to destination) *tap.Cut {
+	if at.host == to.host {
+		return nil
+	}
+	limit := pathLimit(p.world.hosts[at.host], to.tunnel.addr)
+	encap, _ := p.world.encapsulate(at.tunnel, to.tunnel)
+	if encap == nil || !mayExceed(frameSize(at.mtu), limit) {
+		return nil
+	}
+
+	overhead := encap.overhead(to.tunnel.addr)
+	cut := &tap.Cut{Size: limit, SourceMTU: at.mtu, MTU: limit + overhead}
+	cut.Text = fmt.Sprintf("copies of more than %d octets are cut: %s, and the path to %s has MTU %d, "+
+		"of which %s takes %d", cut.Size, sourceWords(at), to.tunnel.addr, cut.MTU,
+		strings.ToUpper(encap.kind), overhead)
+	return cut
+}
+
+// nicCut says how copies are cut to fit the tap NIC.
+func nicCut(at *place, to destination) *tap.Cut {
+	limit := frameSize(to.mtu)
+	if !mayExceed(frameSize(at.mtu), limit) {
+		return nil
+	}
+
+	cut := &tap.Cut{Size: limit - vlanTag, SourceMTU: at.mtu, MTU: to.mtu}
+	cut.Text = fmt.Sprintf("copies of more than %d octets are cut: %s, and NIC %s has MTU %d",
+		cut.Size, sourceWords(at), to.port, cut.MTU)
+	return cut
+}
+
+// sourceWords says how large the frames of a place may be.
+func sourceWords(at *place) string {
+	if at.mtu == 0 {
+		return fmt.Sprintf("the source's MTU is unknown, %d is assumed", fullFrame-ethernetHeader-vlanTag)
+	}
+	return fmt.Sprintf("the source has MTU %d", at.mtu)
 }

@@ -137,6 +137,14 @@ func TestPlanPath(t *testing.T) {
 					{MAC: nicMAC(2), Locations: []tap.Location{{Host: "a", Bridge: "br0",
 						Port: "vnet2", OFPort: 8, MTU: 1500}}}}}}}},
 		}},
+		{name: "cut-large-beside-unknown", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.at("a").TapPorts[0].MTU = 1500
+			s.guest("g2", 2, tap.Location{Host: "a", Bridge: "br0", Port: "vnet2", OFPort: 8,
+				MTU: 8000})
+			s.vnic("f1", "t1", "g1", 1, tap.Both)
+			s.vnic("f2", "t1", "g2", 2, tap.Both)
+		}},
 		{name: "cut-to-remote-nic", scene: func(s *scene) {
 			*s = *remote(s.t)
 			s.at("b").TapPorts[0].MTU = 1500

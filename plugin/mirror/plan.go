@@ -173,7 +173,7 @@ func (b *programBuilder) addPeer(c *capture, frame uint32) {
 		b.peers[key] = peer
 	}
 	peer.Owners = append(peer.Owners, c.id)
-	peer.FrameSize = max(peer.FrameSize, cmp.Or(frame, fullFrame))
+	peer.FrameSize = max(peer.FrameSize, assumedFrame(frame))
 }
 
 // addService adds what a service needs on the host of its tap NIC.
@@ -210,9 +210,8 @@ func (b *programBuilder) addService(s *tap.Service) {
 }
 
 // receive finds how a service's copies arrive from other hosts, and the size of the largest one, 0
-// while unknown. It notes the hosts, whose probes are to be answered.
+// if there is none. It notes the hosts, whose probes are to be answered.
 func (b *programBuilder) receive(s *tap.Service) (received []tunnelSender, largest uint32) {
-	unknown := false
 	for _, from := range b.planner.sendersTo(s.ID, b.host) {
 		encap, _ := b.world.encapsulate(b.end, from.tunnel)
 		if encap == nil {
@@ -227,12 +226,7 @@ func (b *programBuilder) receive(s *tap.Service) (received []tunnelSender, large
 			Addr: from.tunnel.addr, Port: encap.port,
 			ProbeKey: b.world.key(from.host, encap, wirekey.Probe),
 		}] = struct{}{}
-
-		unknown = unknown || from.frame == 0
-		largest = max(largest, from.frame)
-	}
-	if unknown {
-		largest = 0
+		largest = max(largest, assumedFrame(from.frame))
 	}
 
 	// A host may send frames of several sizes. Two hosts may have the same address and, without a

@@ -45,6 +45,9 @@ func render(r tap.Result) string {
 			fmt.Fprintf(&b, "%s%s/%s", map[bool]string{true: "; needs ", false: " "}[i == 0],
 				n.Host, n.Owner)
 		}
+		if s.Cut != nil {
+			fmt.Fprintf(&b, "; %s", s.Cut.Text)
+		}
 		b.WriteByte('\n')
 	}
 	for i := range r.Programs {

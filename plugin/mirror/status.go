@@ -25,6 +25,9 @@ func fingerprint(s *tap.Status) uint64 {
 	for _, n := range s.Needs {
 		maphash.WriteComparable(&h, n)
 	}
+	if s.Cut != nil {
+		maphash.WriteComparable(&h, *s.Cut)
+	}
 	return h.Sum64()
 }
 
@@ -123,7 +126,10 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	if down := from.down(p.world); down != (reason{}) {
 		return withReason(tap.StatePending, down)
 	}
-	return tap.Status{State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places)}
+	return tap.Status{
+		State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places),
+		Cut: p.flowCut(from.places, p.destinations[f.TapID]),
+	}
 }
 
 // flowNeeds are the needs of both sides of a flow, sorted and each once.

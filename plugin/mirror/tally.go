@@ -156,13 +156,10 @@ func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 	t.objects.mirrors = nil
 }
 
-// largestFrame is the size of the largest frame that the capture may see; 0 while unknown.
+// largestFrame is the size of the largest frame that the capture may see; 0 if it has no source.
 func (t *captureTally) largestFrame() (largest uint32) {
 	for frame := range t.frames {
-		if frame == 0 {
-			return 0
-		}
-		largest = max(largest, frame)
+		largest = max(largest, assumedFrame(frame))
 	}
 	return largest
 }

@@ -16,14 +16,29 @@ type encapsulation struct {
 	owner    string
 	kind     string // Interface:type
 	keyWidth uint   // bits of a key
+	header   uint32 // octets that it adds to a frame, with an IPv4 header
 }
 
 // The encapsulations. GRE copies carry the key in the GRE header (RFC 2890), VXLAN copies carry it
 // as the VNI (RFC 7348).
 var (
-	encapGRE   = &encapsulation{"tl-gre", ownerTunnel, "gre", 32}
-	encapVXLAN = &encapsulation{"tl-vxlan", ownerVXLAN, "vxlan", 24}
+	encapGRE   = &encapsulation{"tl-gre", ownerTunnel, "gre", 32, ipv4Header + 8}
+	encapVXLAN = &encapsulation{"tl-vxlan", ownerVXLAN, "vxlan", 24, ipv4Header + 8 + 8}
 )
+
+// Octets of IP headers (RFC 791, RFC 8200).
+const (
+	ipv4Header = 20
+	ipv6Header = 40
+)
+
+// overhead is how many octets the encapsulation adds to a frame on its way to an address.
+func (e *encapsulation) overhead(to netip.Addr) uint32 {
+	if to.Is6() {
+		return e.header - ipv4Header + ipv6Header
+	}
+	return e.header
+}
 
 // tunnelEnd is what the choice of an encapsulation needs to know of a host.
 type tunnelEnd struct {

@@ -2551,6 +2551,7 @@ type Status struct {
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Needs         []*Need                `protobuf:"bytes,5,rep,name=needs,proto3" json:"needs,omitempty"`
 	Code          string                 `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"` // stable name of the reason
+	Cut           *Cut                   `protobuf:"bytes,7,opt,name=cut,proto3" json:"cut,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2623,6 +2624,82 @@ func (x *Status) GetNeeds() []*Need {
 func (x *Status) GetCode() string {
 	if x != nil {
 		return x.Code
+	}
+	return ""
+}
+
+func (x *Status) GetCut() *Cut {
+	if x != nil {
+		return x.Cut
+	}
+	return nil
+}
+
+// Copies of a tap flow that are too large for their way are cut to fit.
+type Cut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Size          uint32                 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`                            // octets that remain of a larger copy
+	SourceMtu     uint32                 `protobuf:"varint,2,opt,name=source_mtu,json=sourceMtu,proto3" json:"source_mtu,omitempty"` // 0 while unknown
+	Mtu           uint32                 `protobuf:"varint,3,opt,name=mtu,proto3" json:"mtu,omitempty"`                              // the one that is too small
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cut) Reset() {
+	*x = Cut{}
+	mi := &file_mirror_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cut) ProtoMessage() {}
+
+func (x *Cut) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cut.ProtoReflect.Descriptor instead.
+func (*Cut) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Cut) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Cut) GetSourceMtu() uint32 {
+	if x != nil {
+		return x.SourceMtu
+	}
+	return 0
+}
+
+func (x *Cut) GetMtu() uint32 {
+	if x != nil {
+		return x.Mtu
+	}
+	return 0
+}
+
+func (x *Cut) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -2857,14 +2934,21 @@ const file_mirror_proto_rawDesc = "" +
 	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"0\n" +
 	"\x04Need\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x14\n" +
-	"\x05owner\x18\x02 \x01(\tR\x05owner\"\x9d\x01\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\"\xc7\x01\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12-\n" +
 	"\x05needs\x18\x05 \x03(\v2\x17.tapline.mirror.v1.NeedR\x05needs\x12\x12\n" +
-	"\x04code\x18\x06 \x01(\tR\x04code2\xbd\x02\n" +
+	"\x04code\x18\x06 \x01(\tR\x04code\x12(\n" +
+	"\x03cut\x18\a \x01(\v2\x16.tapline.mirror.v1.CutR\x03cut\"^\n" +
+	"\x03Cut\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\rR\x04size\x12\x1d\n" +
+	"\n" +
+	"source_mtu\x18\x02 \x01(\rR\tsourceMtu\x12\x10\n" +
+	"\x03mtu\x18\x03 \x01(\rR\x03mtu\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text2\xbd\x02\n" +
 	"\x06Mirror\x12N\n" +
 	"\bDescribe\x12\".tapline.mirror.v1.DescribeRequest\x1a\x1e.tapline.mirror.v1.Description\x12V\n" +
 	"\tConfigure\x12#.tapline.mirror.v1.ConfigureRequest\x1a$.tapline.mirror.v1.ConfigureResponse\x12J\n" +
@@ -2883,7 +2967,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -2918,9 +3002,10 @@ var file_mirror_proto_goTypes = []any{
 	(*FlowEntry)(nil),         // 30: tapline.mirror.v1.FlowEntry
 	(*Need)(nil),              // 31: tapline.mirror.v1.Need
 	(*Status)(nil),            // 32: tapline.mirror.v1.Status
-	nil,                       // 33: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 34: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 35: tapline.mirror.v1.Port.OptionsEntry
+	(*Cut)(nil),               // 33: tapline.mirror.v1.Cut
+	nil,                       // 34: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 35: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 36: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -2929,7 +3014,7 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	33, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	34, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
 	13, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
 	14, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
 	15, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
@@ -2954,22 +3039,23 @@ var file_mirror_proto_depIdxs = []int32{
 	23, // 28: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
 	24, // 29: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
 	25, // 30: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
-	34, // 31: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	35, // 32: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	35, // 31: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	36, // 32: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
 	31, // 33: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	0,  // 34: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 35: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 36: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	20, // 37: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 38: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 39: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 40: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	21, // 41: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	38, // [38:42] is the sub-list for method output_type
-	34, // [34:38] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	33, // 34: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
+	0,  // 35: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 36: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 37: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	20, // 38: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 39: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 40: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 41: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	21, // 42: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	39, // [39:43] is the sub-list for method output_type
+	35, // [35:39] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -2991,7 +3077,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

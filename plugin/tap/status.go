@@ -34,6 +34,22 @@ type Status struct {
 	Reason string // of StatePending and StateError
 	Code   Code   // stable name of Reason
 	Needs  []Need // of StateProgrammed
+	Cut    *Cut   // of a flow in StateProgrammed: nil if whole copies fit everywhere
+}
+
+// Cut says that copies of a tap flow may be too large for their way to the collector, and are then
+// cut to fit. Open vSwitch does not tell how many were.
+type Cut struct {
+	// Size is what remains of a larger copy, in octets from its Ethernet header on. A frame with a
+	// VLAN tag may keep four octets more.
+	Size uint32
+	// SourceMTU is the MTU at the source; 0 while unknown, and 1500 is assumed.
+	SourceMTU uint32
+	// MTU is the one that is too small: that of the path between the hosts, headers of the tunnel
+	// included, or that of the tap NIC.
+	MTU uint32
+	// Text says where copies are cut, and names both MTUs.
+	Text string
 }
 
 // Need names an owner's objects on one host. All of them must stand before the service or flow is

@@ -18,6 +18,11 @@ func Counters(c meter.Counters) api.Counters {
 		delivered, lost := flowing(c.Delivered), api.Count(c.Lost)
 		out.Delivered, out.Lost = &delivered, &lost
 	}
+	if cut := c.Cut; cut != nil {
+		out.Cut = &api.Cut{
+			Size: cut.Size, SourceMTU: cut.SourceMTU, MTU: cut.MTU, Reason: cut.Text,
+		}
+	}
 
 	return out
 }

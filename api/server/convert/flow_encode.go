@@ -54,6 +54,7 @@ func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
 	b = appendCount(append(b, `,"lost":`...), c.Lost)
 
 	b = strconv.AppendBool(append(b, `,"shared":`...), c.Shared)
+	b = appendCut(append(b, `,"cut":`...), c.Cut)
 	b = append(b, `,"sampled_at":`...)
 	if c.SampledAt == nil {
 		return append(b, "null}"...), nil
@@ -87,6 +88,16 @@ func appendCount(b []byte, c *api.Count) []byte {
 	}
 	b = strconv.AppendUint(append(b, `{"packets":`...), c.Packets, 10)
 	return append(strconv.AppendUint(append(b, `,"bytes":`...), c.Bytes, 10), '}')
+}
+
+func appendCut(b []byte, c *api.Cut) []byte {
+	if c == nil {
+		return append(b, "null"...)
+	}
+	b = strconv.AppendUint(append(b, `{"size":`...), uint64(c.Size), 10)
+	b = strconv.AppendUint(append(b, `,"source_mtu":`...), uint64(c.SourceMTU), 10)
+	b = strconv.AppendUint(append(b, `,"mtu":`...), uint64(c.MTU), 10)
+	return append(appendText(append(b, `,"reason":`...), c.Reason), '}')
 }
 
 // appendNumber appends whole numbers itself, and leaves the others to encoding/json.

@@ -53,6 +53,8 @@ func fill(rt *rapid.T, v reflect.Value) {
 		)
 	case reflect.Int:
 		v.SetInt(rapid.Int64().Draw(rt, "int"))
+	case reflect.Uint32:
+		v.SetUint(uint64(rapid.Uint32().Draw(rt, "uint32")))
 	case reflect.Uint64:
 		v.SetUint(rapid.Uint64().Draw(rt, "uint"))
 	case reflect.Float64:

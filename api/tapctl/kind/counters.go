@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -63,6 +64,11 @@ func CounterText(c api.Counters) string {
 	if c.Shared {
 		lines = append(lines,
 			"shared     with other tap flows from this bridge to this tap service")
+	}
+
+	if c.Cut != nil {
+		lines = append(lines, fmt.Sprintf("cut        to %d octets, not counted how many: %s",
+			c.Cut.Size, c.Cut.Reason))
 	}
 
 	lines = append(lines, "read at    "+format.Time(*c.SampledAt))

@@ -79,6 +79,11 @@ func TestCounterText(t *testing.T) {
 		Lost: &api.Count{}}
 
 	require.Contains(t, kind.CounterText(counters), "lost       0 (0 B)")
+	require.NotContains(t, kind.CounterText(counters), "cut")
+
+	counters.Cut = &api.Cut{Size: 1472, Reason: "the path has MTU 1500"}
+	require.Contains(t, kind.CounterText(counters),
+		"cut        to 1472 octets, not counted how many: the path has MTU 1500")
 }
 
 func TestWriteOfSeveralForms(t *testing.T) {

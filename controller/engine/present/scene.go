@@ -22,7 +22,7 @@ func (p *Presenter) FlowScene(name string) (*explain.Scene, error) {
 	}
 
 	scene := p.newScene(intent.FlowRef(f.ID))
-	scene.Flow, scene.Counters = f, p.book.Flow(f.ID, time.Now())
+	scene.Flow, scene.Counters = f, p.flowCounters(f.ID)
 	if f.GuestID != "" {
 		scene.SourceGuest = p.GuestName(f.GuestID)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -17,7 +18,7 @@ import (
 // Flow returns the view of a tap flow.
 func (p *Presenter) Flow(f *store.Flow) view.Flow {
 	v := view.Flow{Flow: f, Health: p.standing.Health(intent.FlowRef(f.ID)),
-		Counters: p.book.Flow(f.ID, time.Now())}
+		Counters: p.flowCounters(f.ID)}
 	if s := p.intent.Services.ByID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}
@@ -29,6 +30,13 @@ func (p *Presenter) Flow(f *store.Flow) view.Flow {
 	}
 
 	return v
+}
+
+// flowCounters is what is known of a tap flow's copies.
+func (p *Presenter) flowCounters(id string) meter.Counters {
+	counters := p.book.Flow(id, time.Now())
+	counters.Cut = p.standing.Verdict(intent.FlowRef(id)).Status.Cut
+	return counters
 }
 
 // Service returns the view of a tap service.
