@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/change"
+	"github.com/tapline-sdn/tapline/controller/engine/contract"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
@@ -41,6 +42,8 @@ type Engine struct {
 	models  vswitch.Models
 	running sync.WaitGroup // sessions, and finish
 
+	liveness contract.Liveness // of the plugin
+
 	finishWake chan struct{} // holds at most one
 	started    time.Time
 
@@ -55,18 +58,16 @@ type Engine struct {
 	reporting sync.Mutex
 
 	// mu guards what follows, and everything that it points to but the sessions.
-	mu       sync.Mutex
-	ctx      context.Context // of Run; nil before
-	intent   *intent.Intent
-	places   *inventory.Places
-	planning *planning.Queue
-	standing *standing.Table
-	present  *present.Presenter
-	checker  *change.Checker
-	fleet    *fleet.Fleet
-	mirror   plugin.Mirror // nil while the plugin is away
-	// since when the plugin owes an answer to who it is; zero if it owes none
-	asked          time.Time
+	mu             sync.Mutex
+	ctx            context.Context // of Run; nil before
+	intent         *intent.Intent
+	places         *inventory.Places
+	planning       *planning.Queue
+	standing       *standing.Table
+	present        *present.Presenter
+	checker        *change.Checker
+	fleet          *fleet.Fleet
+	mirror         plugin.Mirror // nil while the plugin is away
 	publish        *publish.Publisher
 	unstoredPlaces sets.Set // ids of services whose place is not stored yet
 	// have left the switches, which is not written down yet; see finish.go

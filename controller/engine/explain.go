@@ -77,7 +77,7 @@ func (e *Engine) readFlows(ctx context.Context, of map[string]*explain.Host) {
 
 // pluginProblem says why the plugin does not answer; "" if it does. The caller holds mu.
 func (e *Engine) pluginProblem() string {
-	silence := e.silenceLocked(time.Now())
+	silence := e.liveness.Silence(time.Now())
 	if e.mirror != nil && silence == nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tapline-sdn/tapline/controller/engine/contract"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/planning"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
@@ -30,7 +31,7 @@ func (e *Engine) feed(ctx context.Context, mirror plugin.Mirror) error {
 	ended := make(chan error, 1)
 	go func() { ended <- mirror.Run(ctx, changes, e.take) }()
 	silent := make(chan error, 1)
-	go func() { silent <- e.listen(ctx, mirror) }()
+	go func() { silent <- e.liveness.Listen(ctx, mirror) }()
 
 	err := e.sendChanges(ctx, changes, ended, silent)
 
@@ -106,7 +107,7 @@ func (e *Engine) take(r tap.Result) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	if err := checkAnswer(&r, e.planning.Last()); err != nil {
+	if err := contract.CheckAnswer(&r, e.planning.Last()); err != nil {
 		return err
 	}
 
@@ -142,7 +143,7 @@ func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.
 	}
 
 	desired, err := e.accept(h, p)
-	var nic *foreignNICError
+	var nic *contract.ForeignNICError
 	if errors.As(err, &nic) && revision != e.planning.Last() {
 		// Perhaps a service was deleted meanwhile: have everything planned as it is now.
 		e.planning.MarkEverything()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapline-sdn/tapline/controller/engine/contract"
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
@@ -36,13 +37,13 @@ func TestListen(t *testing.T) {
 		var e Engine
 		var m mute
 		ended := make(chan error, 1)
-		go func() { ended <- e.listen(t.Context(), &m) }()
+		go func() { ended <- e.liveness.Listen(t.Context(), &m) }()
 		time.Sleep(time.Minute)
-		assert.NoError(t, e.silence(time.Now()), "it answers")
+		assert.NoError(t, e.liveness.Silence(time.Now()), "it answers")
 
 		m.stopped.Store(true)
-		time.Sleep(askEvery + doubtTime)
-		assert.ErrorContains(t, e.silence(time.Now()), "has not answered since")
+		time.Sleep(contract.AskEvery + contract.DoubtTime)
+		assert.ErrorContains(t, e.liveness.Silence(time.Now()), "has not answered since")
 		e.mirror, e.config.Plugin = &m, new(plugin.Supervisor)
 		e.mu.Lock()
 		problem := e.pluginProblem()
@@ -56,11 +57,11 @@ func TestListen(t *testing.T) {
 		assert.False(t, e.PluginUp())
 		assert.Empty(t, ended, "it is given up at once")
 		assert.ErrorContains(t, <-ended, "silent for 15s")
-		assert.NoError(t, e.silence(time.Now()), "the next one is blamed")
+		assert.NoError(t, e.liveness.Silence(time.Now()), "the next one is blamed")
 
 		m.stopped.Store(false)
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { ended <- e.listen(ctx, &m) }()
+		go func() { ended <- e.liveness.Listen(ctx, &m) }()
 		time.Sleep(time.Minute)
 		assert.Empty(t, ended)
 		cancel()

@@ -6,27 +6,36 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/engine/contract"
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
-	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
-	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
-	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
+
+// pluginErr is nil if the plugin runs and answers.
+func (e *Engine) pluginErr() error {
+	return cmp.Or(e.config.Plugin.Err(), e.liveness.Silence(time.Now()))
+}
+
+// PluginUp reports whether the plugin runs and answers.
+func (e *Engine) PluginUp() bool { return e.pluginErr() == nil }
+
+// Ready returns nil if the controller can do its work, and otherwise an error that says what is
+// missing.
+func (e *Engine) Ready() error { return cmp.Or(e.pluginErr(), e.refusedPrograms()) }
 
 // Plugins returns all plugins. There is one.
 func (e *Engine) Plugins() []view.Plugin {
 	v := view.Plugin{Status: e.config.Plugin.Status(), Health: view.Health{State: tap.StateReady}}
 	if v.Problem != "" {
 		v.Health = view.Health{State: tap.StateError, Reason: v.Problem}
-	} else if err := cmp.Or(e.silence(time.Now()), e.refusedPrograms()); err != nil {
+	} else if err := cmp.Or(e.liveness.Silence(time.Now()), e.refusedPrograms()); err != nil {
 		v.Health = view.Health{State: tap.StateError, Reason: err.Error()}
 	}
 	return []view.Plugin{v}
@@ -96,63 +105,19 @@ func (e *Engine) auditReload(ctx context.Context, v view.Plugin) error {
 	return nil
 }
 
-// errTried ends a successful trial.
-var errTried = errors.New("tried")
-
 // try has a plugin on trial plan everything, and checks its answer. Nothing is applied.
 func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 	e.mu.Lock()
 	snapshot := e.planning.Snapshot()
 	e.mu.Unlock()
+
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	changes := make(chan tap.Change, 1)
-	changes <- snapshot
-	answered := map[intent.Ref]bool{}
-	err := mirror.Run(ctx, changes, func(r tap.Result) error {
-		for i := range r.Programs {
-			if err := e.tryProgram(&r.Programs[i]); err != nil {
-				return err
-			}
-		}
-
-		if err := checkAnswer(&r, snapshot.Revision); err != nil {
-			return err
-		}
-
-		for _, s := range r.Statuses {
-			answered[intent.Ref{Kind: s.Kind, ID: s.ID}] = true
-		}
-
-		if r.Revision < snapshot.Revision {
-			return nil // The rest follows.
-		}
-
-		for _, s := range snapshot.Services {
-			if !answered[intent.ServiceRef(s.ID)] {
-				return fmt.Errorf("it says nothing of tap service %s", s.Name)
-			}
-		}
-
-		for _, f := range snapshot.Flows {
-			if !answered[intent.FlowRef(f.ID)] {
-				return fmt.Errorf("it says nothing of tap flow %s", f.Name)
-			}
-		}
-
-		return errTried
-	})
-
-	switch {
-	case errors.Is(err, errTried):
-		return nil
-	case err == nil:
-		return errors.New("on trial it ended its run")
-	case errors.Is(err, context.DeadlineExceeded):
+	err := contract.Try(ctx, mirror, snapshot, e.tryProgram)
+	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("on trial it has not answered within %v", answerTime)
 	}
-
-	return fmt.Errorf("on trial: %w", err)
+	return err
 }
 
 // tryProgram checks a program against the contract. It takes mu.
@@ -167,32 +132,11 @@ func (e *Engine) tryProgram(p *tap.Program) error {
 	return err
 }
 
-// checkAnswer returns an error if an answer makes no sense for a plugin that was told changes up to
-// a revision.
-func checkAnswer(r *tap.Result, told uint64) error {
-	if r.Revision > told {
-		return fmt.Errorf("the plugin answers revision %d, and was told no more than %d",
-			r.Revision, told)
-	}
-
-	for _, s := range r.Statuses {
-		switch s.State {
-		case tap.StateDisabled, tap.StatePending, tap.StateError, tap.StateProgrammed:
-		default:
-			return fmt.Errorf("the plugin gives %s %s the state %q", s.Kind, s.ID, s.State)
-		}
-	}
-
-	return nil
-}
-
 // accept prepares a host's program, if it keeps the contract. The caller holds mu.
 func (e *Engine) accept(h *fleet.Host, p *tap.Program) (*reconcile.Desired, error) {
 	desired, err := prepareProgram(h, p, e.config.TapBridge)
 	if err == nil {
-		if name := e.foreignNIC(h, p); name != "" {
-			err = &foreignNICError{name}
-		}
+		err = contract.CheckNICs(e.intent, e.places, h.ID, p)
 	}
 
 	if err != nil {
@@ -210,12 +154,6 @@ func prepareProgram(h *fleet.Host, p *tap.Program, tapBridge string) (*reconcile
 	}
 	return h.Program.Next(p, tapBridge)
 }
-
-// foreignNICError says that a program takes a NIC that belongs to no tap service.
-type foreignNICError struct{ name string }
-
-// Error implements error.
-func (e *foreignNICError) Error() string { return "NIC " + e.name + " is no tap service's" }
 
 // refuse keeps a host at its last good program. Other hosts go on. The caller holds mu.
 func (e *Engine) refuse(h *fleet.Host, why error, affected standing.Affected) {
@@ -244,36 +182,4 @@ func (e *Engine) refusedPrograms() error {
 	defer e.mu.Unlock()
 
 	return e.fleet.RefusedPrograms()
-}
-
-// foreignNIC names a NIC that a program takes onto the tap bridge though it is not that of the tap
-// service that owns the port; "" if there is none. Without this a plugin could take any NIC away
-// from its bridge or from the host.
-func (e *Engine) foreignNIC(h *fleet.Host, p *tap.Program) string {
-	record := e.intent.Hosts.ByID[h.ID]
-	for _, port := range p.Ports {
-		if port.Type != "" {
-			continue
-		}
-
-		s := e.intent.Services.ByID[port.Owner]
-		switch {
-		case s == nil || record == nil || port.Plugged != (s.Type == tap.ServiceGuest):
-			return port.Name
-		case s.Type == tap.ServiceHost:
-			if s.TargetID != h.ID || !slices.ContainsFunc(record.NICs,
-				func(n store.HostNIC) bool { return n.Name == port.Name && n.MAC == s.MAC }) {
-				return port.Name
-			}
-		case port.Name != s.IfName:
-			plugged := e.places.PortsOf(s.MAC, s.IfName)
-			if !slices.ContainsFunc(plugged, func(p inventory.Port) bool {
-				return p.Host == h.ID && p.Name == port.Name
-			}) {
-				return port.Name
-			}
-		}
-	}
-
-	return ""
 }

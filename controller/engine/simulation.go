@@ -2,16 +2,14 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/forecast"
+	"github.com/tapline-sdn/tapline/controller/engine/trial"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
-	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin"
 )
 
@@ -97,7 +95,7 @@ func (e *Engine) imagine(ctx context.Context) (*Engine, error) {
 	}
 
 	out, err := New(ctx, Config{ // It has nothing that acts.
-		Store: &imaginedStore{state: state}, TapBridge: e.config.TapBridge, Keys: e.config.Keys,
+		Store: trial.NewStore(state), TapBridge: e.config.TapBridge, Keys: e.config.Keys,
 		TunnelNetworks: e.config.TunnelNetworks,
 		Logger:         slog.New(slog.DiscardHandler), Observer: unobserved{},
 		Hypervisor: e.config.Hypervisor, imagined: true,
@@ -165,39 +163,3 @@ type unobserved struct{}
 
 func (unobserved) Converged(time.Duration) {}
 func (unobserved) Applied(int, int, bool)  {}
-
-// imaginedStore accepts everything and keeps nothing.
-type imaginedStore struct {
-	state store.State
-	mu    sync.Mutex
-	made  uint64
-}
-
-var _ store.Store = (*imaginedStore)(nil)
-
-// Load implements [store.Store].
-func (s *imaginedStore) Load(context.Context) (store.State, error) { return s.state, nil }
-
-// Commit implements [store.Store].
-func (s *imaginedStore) Commit(context.Context, ...store.Op) (uint64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.made++
-	return s.state.Revision + s.made, nil
-}
-
-// NextKey implements [store.Store].
-func (s *imaginedStore) NextKey(context.Context) (uint32, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state.LastKey++
-	return s.state.LastKey, nil
-}
-
-// Watch implements [store.Store].
-func (s *imaginedStore) Watch(context.Context, uint64) (<-chan store.Event, error) {
-	return nil, fmt.Errorf("an imagined store: %w", errors.ErrUnsupported)
-}
-
-// Close implements [store.Store].
-func (s *imaginedStore) Close() error { return nil }
