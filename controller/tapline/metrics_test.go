@@ -19,6 +19,8 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // fakeRing is an engine with a number of services.
@@ -55,6 +57,45 @@ func (r fakeRing) ServiceCounters() []view.ServiceCounters {
 				Lost: meter.Count{Packets: 2, Bytes: 200},
 			}},
 		)
+	}
+	return out
+}
+
+// Hosts has a host that is not connected and may still copy, and as many others as services.
+func (r fakeRing) Hosts() []view.Host {
+	out := []view.Host{{Host: store.Host{Name: "a-lost"}, MayStillCopy: []string{"ids", "web"}}}
+	for i := range r.services {
+		h := view.Host{Host: store.Host{Name: fmt.Sprintf("h%04d", i)}, Connected: true}
+		h.OpenFlow = i > 0
+		if i > maxHostSeries {
+			h.MayStillCopy = []string{"late"}
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// FlowRows has a tap flow for each service.
+func (r fakeRing) FlowRows() []view.FlowRow {
+	out := make([]view.FlowRow, r.services)
+	for i := range out {
+		record := &store.Flow{Flow: tap.Flow{Name: fmt.Sprintf("f%04d", i)}}
+		out[i] = view.FlowRow{Flow: record, Health: view.Ready()}
+	}
+	return out
+}
+
+// FlowViews has counters: none for the first flow, and no delivery for the second.
+func (fakeRing) FlowViews(rows []view.FlowRow) []view.Flow {
+	var out []view.Flow
+	for i, r := range rows {
+		v := view.Flow{Flow: r.Flow, Health: r.Health}
+		if i > 0 {
+			v.Counters = meter.Counters{SampledAt: time.Now(), Undivided: i == 1}
+			v.Counters.Captured.Packets, v.Counters.Lost.Packets = 10, 3
+			v.Counters.Delivered.Packets = 7
+		}
+		out = append(out, v)
 	}
 	return out
 }
@@ -125,6 +166,71 @@ tapline_tap_flows{status="ready"} 0
 	assert.Equal(t, 1, n, "event streams and unknown paths have no latency")
 }
 
+// TestObjectMetrics: hosts and tap flows have series of their own.
+func TestObjectMetrics(t *testing.T) {
+	const want = `
+# HELP tapline_host_connected Whether a connection of a host is there.
+# TYPE tapline_host_connected gauge
+tapline_host_connected{connection="openflow",host="a-lost"} 0
+tapline_host_connected{connection="openflow",host="h0000"} 0
+tapline_host_connected{connection="openflow",host="h0001"} 1
+tapline_host_connected{connection="openflow",host="h0002"} 1
+tapline_host_connected{connection="ovsdb",host="a-lost"} 0
+tapline_host_connected{connection="ovsdb",host="h0000"} 1
+tapline_host_connected{connection="ovsdb",host="h0001"} 1
+tapline_host_connected{connection="ovsdb",host="h0002"} 1
+# HELP tapline_may_still_copy Disabled and deleted tap services and tap flows of which ` +
+		`something may still be on the host's switch.
+# TYPE tapline_may_still_copy gauge
+tapline_may_still_copy{host="a-lost"} 2
+tapline_may_still_copy{host="h0000"} 0
+tapline_may_still_copy{host="h0001"} 0
+tapline_may_still_copy{host="h0002"} 0
+# HELP tapline_tap_flow_captured_packets_total Packets captured for a tap flow, and for those ` +
+		`that share its capture.
+# TYPE tapline_tap_flow_captured_packets_total counter
+tapline_tap_flow_captured_packets_total{tap_flow="f0001"} 10
+tapline_tap_flow_captured_packets_total{tap_flow="f0002"} 10
+# HELP tapline_tap_flow_lost_packets_total Packets of a tap flow's capture that were sent into ` +
+		`a tunnel and have not arrived.
+# TYPE tapline_tap_flow_lost_packets_total counter
+tapline_tap_flow_lost_packets_total{tap_flow="f0002"} 3
+# HELP tapline_tap_flow_status Always 1; the labels hold a tap flow and its state.
+# TYPE tapline_tap_flow_status gauge
+tapline_tap_flow_status{status="ready",tap_flow="f0000"} 1
+tapline_tap_flow_status{status="ready",tap_flow="f0001"} 1
+tapline_tap_flow_status{status="ready",tap_flow="f0002"} 1
+`
+	require.NoError(t, testutil.GatherAndCompare(busy(3).registry, strings.NewReader(want),
+		"tapline_host_connected", "tapline_may_still_copy", "tapline_tap_flow_status",
+		"tapline_tap_flow_captured_packets_total", "tapline_tap_flow_lost_packets_total"))
+}
+
+// TestObjectsAreBounded: beyond the limits, only what may still copy is said, as one sum.
+func TestObjectsAreBounded(t *testing.T) {
+	m := busy(maxHostSeries + 5)
+	for name, want := range map[string]int{
+		"tapline_host_connected": 2 * maxHostSeries, "tapline_may_still_copy": maxHostSeries + 1,
+		"tapline_tap_flow_status": maxFlowSeries,
+	} {
+		n, err := testutil.GatherAndCount(m.registry, name)
+		require.NoError(t, err)
+		assert.Equal(t, want, n, name)
+	}
+
+	sums := map[string]float64{}
+	families, err := m.registry.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, one := range f.GetMetric() {
+			if f.GetName() == "tapline_may_still_copy" {
+				sums[one.GetLabel()[0].GetValue()] = one.GetGauge().GetValue()
+			}
+		}
+	}
+	assert.InDelta(t, 4, sums[others], 0, "hosts 1001 to 1004 of %d", len(sums))
+}
+
 func TestServicesAreBounded(t *testing.T) {
 	n, err := testutil.GatherAndCount(
 		busy(maxServices+5).registry,
@@ -193,7 +299,7 @@ func exprs(t *testing.T) map[string]string {
 // The dashboard and the alerts use only metrics and labels that the controller has, and use all of
 // Tapline's own metrics.
 func TestDashboardAndAlertsUseExistingMetrics(t *testing.T) {
-	families, err := busy(1).registry.Gather()
+	families, err := busy(3).registry.Gather()
 	require.NoError(t, err)
 	labels := map[string][]string{"up": {"job"}}
 	shown := map[string]bool{}

@@ -13,19 +13,17 @@ type state interface {
 	Connections() (registered, ovsdb, openflow int)
 	PluginUp() bool
 	ServiceCounters() []view.ServiceCounters
+	objects
 }
 
 // watch adds the metrics that are read from the engine at each scrape.
 func (m *metrics) watch(ring state) {
-	m.registry.MustRegister(newStateCollector(ring), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tapline_plugin_up",
 		Help: "Whether the mirror plugin runs and answers.",
-	}, func() float64 {
-		if ring.PluginUp() {
-			return 1
-		}
-		return 0
-	}))
+	}, func() float64 { return truth(ring.PluginUp()) })
+
+	m.registry.MustRegister(newStateCollector(ring), newObjectCollector(ring), up)
 }
 
 // stateCollector collects the states of resources and the traffic of tap services.
@@ -101,13 +99,8 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	collectStates(out, c.services, services)
 
 	_, ovsdb, openflow := c.ring.Connections()
-	gauge := func(value int, connection string) {
-		out <- prometheus.MustNewConstMetric(
-			c.connection, prometheus.GaugeValue, float64(value), connection)
-	}
-
-	gauge(ovsdb, "ovsdb")
-	gauge(openflow, "openflow")
+	gauge(out, c.connection, float64(ovsdb), "ovsdb")
+	gauge(out, c.connection, float64(openflow), "openflow")
 
 	all := c.ring.ServiceCounters()
 	for _, m := range c.traffic {
@@ -123,7 +116,7 @@ func collectStates(out chan<- prometheus.Metric, desc *prometheus.Desc, counts v
 		byState[string(state)] += n
 	}
 	for state, n := range byState {
-		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), state)
+		gauge(out, desc, float64(n), state)
 	}
 }
 
@@ -137,10 +130,8 @@ const (
 // collect sends the counter for each of the first services by name, and one sum for the others.
 func (m trafficMetric) collect(out chan<- prometheus.Metric, all []view.ServiceCounters) {
 	send := func(name string, n meter.Count) {
-		out <- prometheus.MustNewConstMetric(
-			m.packets, prometheus.CounterValue, float64(n.Packets), name)
-		out <- prometheus.MustNewConstMetric(
-			m.bytes, prometheus.CounterValue, float64(n.Bytes), name)
+		counter(out, m.packets, n.Packets, name)
+		counter(out, m.bytes, n.Bytes, name)
 	}
 
 	var rest meter.Count

@@ -152,6 +152,7 @@ func (p *Presenter) Host(record *store.Host) view.Host {
 	}
 
 	v.Health, v.Connected = h.Health, h.Report.Connected
+	v.OpenFlow = h.Session.OpenFlowConnected()
 	v.MayStillCopy = p.mayStillCopy(h.ID)
 	v.TunnelIP, v.Wires = h.Observed.Host.TunnelIP, h.Observed.Host.Wires
 	for _, b := range h.Observed.Host.Bridges {

@@ -15,7 +15,8 @@ import (
 type Host struct {
 	store.Host
 	Health
-	Connected  bool
+	Connected  bool // to its database
+	OpenFlow   bool // whether the tap bridge is connected
 	OVSVersion string
 	TunnelIP   netip.Addr        // effective: the record's, else the learned one
 	Wires      map[string]string // effective: learned and the record's; bridge names are wires too
