@@ -51,6 +51,16 @@ func (d *Desired) tunnelOwner() string {
 // it goes to is not known.
 func (d *Desired) Delivers(owner string) bool { return d.delivers[owner] }
 
+// SourceBridge is the bridge that a capture mirrors; "" for an owner that is no capture.
+func (d *Desired) SourceBridge(owner string) string {
+	for i := range d.Program.Mirrors {
+		if d.Program.Mirrors[i].Owner == owner {
+			return d.Program.Mirrors[i].Bridge
+		}
+	}
+	return ""
+}
+
 // Silenced returns the program without the flows of some owners, which may deliver nothing for now.
 func (d *Desired) Silenced(owners map[string]bool) *Desired {
 	if len(owners) == 0 {

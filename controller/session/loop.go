@@ -35,6 +35,7 @@ type loop struct {
 	mirrors    reconcile.MirrorWatch
 	probes     *reconcile.Probes // of the last program; nil before the first
 	keepAlives keepAlives
+	feedback   *time.Timer        // for the next reading of what captures send
 	proven     map[string]pathKey // owners -> the path that worked last
 
 	owed time.Time // since when a report is put off; zero if none is
@@ -196,6 +197,7 @@ func (x *step) round(ctx context.Context) (written bool, err error) {
 
 	x.snap = x.watcher.Snapshot()
 	x.silence.Intruders(reconcile.Intruders(x.snap, x.desired, x.self))
+	x.followFeedback(ctx)
 
 	x.probe(ctx)
 	x.updateFlows(ctx)

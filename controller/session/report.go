@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Report is what a session knows of its host.
@@ -41,6 +42,7 @@ type OwnerState struct {
 	Fingerprint uint64 // of these objects, see reconcile.Desired
 	State       State
 	Reason      string
+	Code        tap.Code // stable name of Reason; "" for the general one of State
 }
 
 // reportTime bounds how long a report is put off.
@@ -237,6 +239,11 @@ func (j *judge) state(owner string) OwnerState {
 
 	if reason := j.silence.Intruder(owner); reason != "" {
 		return set(Failed, reason)
+	}
+
+	if j.silence.FedBack(owner) {
+		state.Code = tap.CodeCaptureLoops
+		return set(Failed, j.loopReason(owner))
 	}
 
 	for _, failures := range j.failures {

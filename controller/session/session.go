@@ -89,11 +89,13 @@ type Session struct {
 	link    *link.Link
 	paths   *tunnelPaths
 	sampler *sampler
+	copies  chan struct{} // holds at most one: enough copies were looked at
 
 	// Used by Run's goroutine alone.
 	converged *reconcile.Desired // of which Converged was called
 	memory    reconcile.Memory
 	quarrels  repair.Quarrels
+	feedback  feedback
 	flows     *switchFlows // of the OpenFlow connection that was used last; nil before the first
 
 	mu      sync.Mutex
@@ -111,6 +113,7 @@ func New(config Config) *Session {
 		wake:    make(chan struct{}, 1),
 		retire:  make(chan struct{}),
 		sampler: newSampler(),
+		copies:  make(chan struct{}, 1),
 	}
 
 	s.paths = newTunnelPaths(s.dpid, s.poke)
@@ -179,5 +182,13 @@ func (s *Session) current() (*reconcile.Desired, time.Time) {
 func (s *Session) packetIn(p *openflow.PacketIn) {
 	if sender, nonce, ok := ParseProbe(p); ok {
 		s.config.Probed(sender, nonce)
+		return
+	}
+
+	if s.feedback.samples.take(p) {
+		select {
+		case s.copies <- struct{}{}:
+		default: // It is known already.
+		}
 	}
 }

@@ -50,6 +50,7 @@ const (
 	CodeTunnelIPFamily Code = "tunnel_ip_family" // IPv4 at one end, IPv6 at the other
 	CodeTunnelConflict Code = "tunnel_conflict"  // a tunnel port that is not ours is in the way
 	CodeGREUnavailable Code = "gre_unavailable"  // the switch or its kernel does not carry GRE
+	CodeCaptureLoops   Code = "capture_loops"    // its own copies come back into it
 )
 
 // CodeUndefined stands for a reason of a plugin that gave no code.

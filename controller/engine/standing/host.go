@@ -115,7 +115,7 @@ func (h *Host) switchHealth() view.Health {
 		current := got.Fingerprint == h.Program.Fingerprints[owner]
 		switch {
 		case got.State == session.Failed && current:
-			return view.Failed(view.CodeSwitchFailed, got.Reason)
+			return view.Failed(failureCode(got), got.Reason)
 		case !read || !current || got.State == session.Busy:
 			worst = view.Pending(view.CodeProgramming, "the switch is being programmed")
 		case got.State == session.Waiting && worst.State == tap.StateReady:

@@ -1,6 +1,8 @@
 package standing
 
 import (
+	"cmp"
+
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/session"
@@ -137,11 +139,14 @@ func (t *Table) Met(need tap.Need) (health view.Health, busy bool) {
 	case got.State == session.Ready:
 		return view.Ready(), false
 	case got.State == session.Failed:
-		return view.Failed(view.CodeSwitchFailed, "host %s: %s", name, got.Reason), false
+		return view.Failed(failureCode(got), "host %s: %s", name, got.Reason), false
 	}
 
 	return view.Pending(view.CodeSwitchWaiting, "host %s: %s", name, got.Reason), false
 }
+
+// failureCode is the code of an owner that is Failed.
+func failureCode(s session.OwnerState) tap.Code { return cmp.Or(s.Code, view.CodeSwitchFailed) }
 
 func programming() view.Health {
 	return view.Pending(view.CodeProgramming, "the switch is being programmed")

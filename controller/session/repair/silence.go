@@ -13,6 +13,8 @@ type Silence struct {
 	// Unproven captures were made together with the tap bridge, and their tunnel path is not known
 	// to work yet.
 	unproven map[string]bool
+	// FedBack captures have copies that come back into them.
+	fedBack map[string]bool
 
 	silenced map[string]bool // all of them
 	restored map[string]bool // those of before, which get their flows back
@@ -39,6 +41,15 @@ func (s *Silence) Proven(still func(owner string) bool) {
 	maps.DeleteFunc(s.unproven, func(owner string, _ bool) bool { return !still(owner) })
 }
 
+// FeedBack says which captures are stopped since their copies come back into them.
+func (s *Silence) FeedBack(owners map[string]bool) (changed bool) {
+	s.fedBack = owners
+	return s.update()
+}
+
+// FedBack reports whether a capture is stopped since its copies come back into it.
+func (s *Silence) FedBack(owner string) bool { return s.fedBack[owner] }
+
 func (s *Silence) update() (changed bool) {
 	now := maps.Clone(s.disputed)
 	if now == nil {
@@ -50,6 +61,7 @@ func (s *Silence) update() (changed bool) {
 	}
 
 	maps.Copy(now, s.unproven)
+	maps.Copy(now, s.fedBack)
 	if maps.Equal(now, s.silenced) {
 		return false
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestSilence: a capture is silent for any of three reasons, and gets its flows back when none is
+// TestSilence: a capture is silent for any of four reasons, and gets its flows back when none is
 // left.
 func TestSilence(t *testing.T) {
 	var s Silence
@@ -26,6 +26,10 @@ func TestSilence(t *testing.T) {
 	s.Proven(func(owner string) bool { return owner == "cap4" })
 	assert.True(t, s.Dispute(nil))
 	assert.Equal(t, map[string]bool{"cap4": true}, s.Owners())
+
+	assert.True(t, s.FeedBack(map[string]bool{"cap5": true}))
+	assert.True(t, s.FedBack("cap5"))
+	assert.Equal(t, map[string]bool{"cap4": true, "cap5": true}, s.Owners())
 }
 
 // TestHealing: attempts come ever more seldom; what does not heal becomes an error, and starts over
