@@ -16,8 +16,8 @@ import (
 
 // A capture feeds on itself if it mirrors what carries its own copies to their destination: each
 // copy is copied again, without end. The guard flows of a program exclude that where a match can
-// see the tunnel. They cannot where the underlay itself runs inside another tunnel, behind more VLAN
-// tags than the switch reads, or through a guest that routes.
+// see the tunnel. They cannot where the underlay itself runs inside another tunnel, behind more
+// VLAN tags than the switch reads, or through a guest that routes.
 //
 // Such a copy contains its own outer header: the tunnel addresses of this host and of the
 // destination, and the key of the capture. No other traffic has these three side by side, since the

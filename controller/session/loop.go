@@ -249,15 +249,18 @@ func (x *step) noteProven(peers []tap.Peer) {
 	x.proven = proven
 }
 
-// awaitsPath reports whether an owner is to use another path than the one that worked last, and the
-// other one is not known to work yet. Its flows stay until then.
+// awaitsPath reports whether an owner's copies are to go to another address than the one that they
+// reached last, and no probe has reached that address yet. The flows stay until then.
+//
+// Copies that are to go to the same address in another encapsulation do not wait: what they had may
+// end at a tunnel of somebody else by now.
 func (x *step) awaitsPath(owner string) bool {
 	before, worked := x.proven[owner]
 	if !worked || x.unprobed[owner] == "" {
 		return false
 	}
 	return !slices.ContainsFunc(x.desired.Program.Tunnel.Peers, func(p tap.Peer) bool {
-		return before == pathKey{p.Addr, p.Port} && slices.Contains(p.Owners, owner)
+		return before.addr == p.Addr && slices.Contains(p.Owners, owner)
 	})
 }
 

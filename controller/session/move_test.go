@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -66,6 +67,24 @@ func TestPeerMoves(t *testing.T) {
 	narrowed := k.use(program(to("a"), func(p *tap.Program) { p.Flows[1].Mod.Priority = 7 }))
 	k.ready(narrowed)
 	assert.Contains(t, delivers(), "priority=7", "another change of a path that works")
+
+	// In another encapsulation they leave the old one at once, though no probe has passed the new
+	// one: a tunnel that is not ours may take them.
+	wrapped := k.use(program(to("a"), func(p *tap.Program) {
+		p.Ports = append(p.Ports, tap.Port{Owner: "tunnel-vxlan", Bridge: tapBridge,
+			Name: "tl-vxlan", Type: "vxlan", OFPortRequest: 4099,
+			Options: map[string]string{"remote_ip": "flow", "key": "flow", "dst_port": "24789"}})
+		p.Tunnel.Ports = append(p.Tunnel.Ports, "tl-vxlan")
+		p.Tunnel.Peers[0].Port = "tl-vxlan"
+		p.Flows[1].Mod.Instructions = []action.Instruction{action.ApplyActions{
+			action.SetField{Field: oxm.TunDst(peerA)}, action.Output{Port: 4099},
+		}}
+	}))
+	k.await("copies leave the tunnel", func() bool {
+		return k.last().Program == wrapped && strings.Contains(delivers(), "output:4099")
+	})
+	assert.Equal(t, Waiting, k.last().Owners["cap1"].State)
+	k.ready(k.use(program(to("a"))))
 
 	moved = k.use(program(to("b")))
 	arrive(pathKey{peerB, "tl-gre"})

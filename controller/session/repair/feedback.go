@@ -8,13 +8,13 @@ import (
 )
 
 // A capture whose copies come back into it grows out of nothing, up to what the switch can carry.
-// Feedback watches how many copies captures send. One that sends noticeably more than before has a few
-// of its copies looked at, which costs nothing and loses nothing. If they are copies of its own
-// copies, the capture is stopped.
+// Feedback watches how many copies each capture sends. Where that number jumps, a few copies are
+// looked at, and delivered all the same. If they contain copies of the same capture, the capture is
+// stopped.
 //
-// A stopped capture is tried again after a pause, which doubles each time, since the way of the
-// underlay may have changed. It is forgotten, and tried at once, when it leaves the program, as when
-// its tap flows are disabled, and when anything of it changes.
+// A stopped capture is tried again after a pause, which doubles each time, since the underlay may
+// have taken another way. It is tried at once when anything of it changes, and when its tap flows
+// are disabled and enabled.
 const (
 	manyCopies  = 30 // in one reading; fewer are never looked at
 	lookTime    = 2 * time.Second
