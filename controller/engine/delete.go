@@ -162,8 +162,8 @@ func (e *Engine) withHold(id intent.Ref, enabled bool, commit committer) committ
 }
 
 // holdToStore returns the hosts that may have something of a service or a flow that is being
-// disabled, or what one that is being enabled needs no longer, and whether some are stored. It takes
-// mu.
+// disabled, or what one that is being enabled needs no longer, and whether some are stored. It
+// takes mu.
 func (e *Engine) holdToStore(id intent.Ref, enabled bool) (hosts []string, stored bool) {
 	if !enabled {
 		hosts, _ = e.holdOf(id)

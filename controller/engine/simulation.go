@@ -44,30 +44,9 @@ func (e *Engine) Rehearse(ctx context.Context,
 	var result forecast.Forecast
 	var refused error
 	err = e.config.Plugin.Aside(ctx, func(ctx context.Context, mirror plugin.Mirror) error {
-		var running sync.WaitGroup
-		defer running.Wait()
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		running.Go(func() { cancel(imagined.feed(ctx, mirror)) })
-		if err := imagined.planEverything(ctx); err != nil {
-			return err
-		}
-
-		before := imagined.outlook()
-		if err := imagined.planToTheEnd(ctx); err != nil {
-			return err
-		}
-
-		before.Hosts = imagined.outlook().Hosts // What is on its way already comes of no change.
-		if refused = change(ctx, imagined); refused != nil {
-			return nil
-		}
-		if err := imagined.planToTheEnd(ctx); err != nil {
-			return err
-		}
-
-		result = forecast.Compare(before, imagined.outlook())
-		return nil
+		var failed error
+		result, refused, failed = imagined.rehearse(ctx, mirror, change)
+		return failed
 	})
 
 	switch {
@@ -82,6 +61,35 @@ func (e *Engine) Rehearse(ctx context.Context,
 	}
 
 	return result, nil
+}
+
+// rehearse makes a change to an imagined engine that asks a plugin of its own, and tells what came
+// of it. Refused is the error of the change.
+func (e *Engine) rehearse(ctx context.Context, mirror plugin.Mirror,
+	change func(context.Context, *Engine) error) (result forecast.Forecast, refused, err error) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	running.Go(func() { cancel(e.feed(ctx, mirror)) })
+	if err := e.planEverything(ctx); err != nil {
+		return result, nil, err
+	}
+
+	before := e.outlook()
+	if err := e.planToTheEnd(ctx); err != nil {
+		return result, nil, err
+	}
+
+	before.Hosts = e.outlook().Hosts // What is on its way already comes of no change.
+	if refused := change(ctx, e); refused != nil {
+		return result, refused, nil
+	}
+	if err := e.planToTheEnd(ctx); err != nil {
+		return result, nil, err
+	}
+
+	return forecast.Compare(before, e.outlook()), nil, nil
 }
 
 // imagine is an engine that knows what this one knows, whose hosts have no session.

@@ -16,38 +16,7 @@ import (
 // is in the way.
 func (x *explainer) rows(h *Host, owners []string) []Row {
 	snap := h.Report.Snapshot
-	var out []Row
-	if b, exists := snap.Bridge(x.scene.Observer.TapBridge); exists {
-		state := RowStands
-		if !x.scene.Observer.Owns(b.ExternalIDs) {
-			state = RowForeign
-		}
-
-		out = append(out, Row{Table: "Bridge", Name: b.Name, UUID: b.UUID.String(),
-			Owner: tap.OwnerBridge, State: state,
-			Text: fmt.Sprintf("fail_mode=%s datapath_type=%s datapath_id=%s protocols=%s",
-				view.OrNone(b.FailMode), view.OrNone(b.DatapathType), view.OrNone(b.DatapathID),
-				strings.Join(b.Protocols, ","))})
-
-		for _, c := range snap.Controllers(b) {
-			state := RowStands
-			if !x.scene.Observer.Owns(c.ExternalIDs) {
-				state = RowForeign
-			}
-
-			text := "connected" // The row itself is written every 5 seconds.
-			if state == RowForeign || !h.OpenFlow {
-				text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status.Map()))
-			}
-
-			out = append(out, Row{Table: "Controller", Name: c.Target, UUID: c.UUID.String(),
-				Owner: tap.OwnerBridge, State: state, Text: text})
-		}
-	} else if h.Program != nil {
-		out = append(out, Row{Table: "Bridge", Name: x.scene.Observer.TapBridge,
-			Owner: tap.OwnerBridge, State: RowMissing})
-	}
-
+	out := x.bridgeRows(h)
 	wanted := map[string]bool{} // table and name
 	if h.Program != nil {
 		for i := range h.Program.Program.Ports {
@@ -65,6 +34,45 @@ func (x *explainer) rows(h *Host, owners []string) []Row {
 	}
 
 	return append(out, x.otherRows(h, owners, wanted)...)
+}
+
+// bridgeRows are the rows of the tap bridge and of who controls it.
+func (x *explainer) bridgeRows(h *Host) []Row {
+	snap := h.Report.Snapshot
+	b, exists := snap.Bridge(x.scene.Observer.TapBridge)
+	switch {
+	case !exists && h.Program == nil:
+		return nil
+	case !exists:
+		return []Row{{Table: "Bridge", Name: x.scene.Observer.TapBridge, Owner: tap.OwnerBridge,
+			State: RowMissing}}
+	}
+
+	out := []Row{{Table: "Bridge", Name: b.Name, UUID: b.UUID.String(),
+		Owner: tap.OwnerBridge, State: x.rowState(b.ExternalIDs),
+		Text: fmt.Sprintf("fail_mode=%s datapath_type=%s datapath_id=%s protocols=%s",
+			view.OrNone(b.FailMode), view.OrNone(b.DatapathType), view.OrNone(b.DatapathID),
+			strings.Join(b.Protocols, ","))}}
+
+	for _, c := range snap.Controllers(b) {
+		state := x.rowState(c.ExternalIDs)
+		text := "connected" // The row itself is written every 5 seconds.
+		if state == RowForeign || !h.OpenFlow {
+			text = fmt.Sprintf("is_connected=%v %s", c.IsConnected, pairsText(c.Status.Map()))
+		}
+
+		out = append(out, Row{Table: "Controller", Name: c.Target, UUID: c.UUID.String(),
+			Owner: tap.OwnerBridge, State: state, Text: text})
+	}
+	return out
+}
+
+// rowState is the state of a row that stands: whether it is ours.
+func (x *explainer) rowState(ids vswitch.Pairs) RowState {
+	if x.scene.Observer.Owns(ids) {
+		return RowStands
+	}
+	return RowForeign
 }
 
 // otherRows are rows of ours that the program does not have, and other people's mirrors on bridges

@@ -26,7 +26,8 @@ type Intent struct {
 	ServicesOf     sets.Multimap[string, string]
 	FlowsOfService sets.Multimap[string, string]
 
-	// Learned is what switches had shown when the intent was loaded, by the id of the host or service.
+	// Learned is what switches had shown when the intent was loaded, by the id of the host or
+	// service.
 	Learned map[string]store.Learned
 }
 

@@ -24,8 +24,25 @@ func (p *Presenter) Outlook() forecast.Outlook {
 		out.Hosts[id] = p
 	}
 
+	p.addRecords(out.Resources)
+	for id, s := range p.intent.Services.ByID {
+		if !s.Deleting {
+			p.noteUser(out, intent.ServiceRef(id), s.Name)
+		}
+	}
+	for id, f := range p.intent.Flows.ByID {
+		if !f.Deleting {
+			p.noteUser(out, intent.FlowRef(id), f.Name)
+		}
+	}
+
+	return out
+}
+
+// addRecords adds all resources that are not being deleted.
+func (p *Presenter) addRecords(to map[forecast.ResourceKey]forecast.ResourceState) {
 	put := func(kind, id, name string, record any, health view.Health) {
-		out.Resources[forecast.ResourceKey{Kind: kind, ID: id}] = forecast.ResourceState{Name: name,
+		to[forecast.ResourceKey{Kind: kind, ID: id}] = forecast.ResourceState{Name: name,
 			Record: record, Health: health}
 	}
 
@@ -46,22 +63,17 @@ func (p *Presenter) Outlook() forecast.Outlook {
 	}
 
 	for id, r := range p.intent.Services.ByID {
-		if r.Deleting {
-			continue
+		if !r.Deleting {
+			health := p.standing.Foresee(intent.ServiceRef(id))
+			put("tap_service", id, r.Name, r.Service, health)
 		}
-		put("tap_service", id, r.Name, r.Service, p.standing.Foresee(intent.ServiceRef(id)))
-		p.noteUser(out, intent.ServiceRef(id), r.Name)
 	}
 
 	for id, r := range p.intent.Flows.ByID {
-		if r.Deleting {
-			continue
+		if !r.Deleting {
+			put("tap_flow", id, r.Name, r.Flow, p.standing.Foresee(intent.FlowRef(id)))
 		}
-		put("tap_flow", id, r.Name, r.Flow, p.standing.Foresee(intent.FlowRef(id)))
-		p.noteUser(out, intent.FlowRef(id), r.Name)
 	}
-
-	return out
 }
 
 // noteUser notes that the objects that a service or a flow needs serve it. The tap bridge serves
