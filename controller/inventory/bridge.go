@@ -85,10 +85,12 @@ func (o Observer) mayBeUplink(i *vswitch.Interface, driver string, claimed Claim
 	return driver != "tun" && !claimed(i.Name, inUse)
 }
 
-// foreignBridge says why a bridge with the tap bridge's name cannot be used.
-func foreignBridge(b *vswitch.Bridge) string {
+// foreignBridge says why a bridge with the tap bridge's name cannot be used. target is the address
+// of the host's database.
+func foreignBridge(target string, b *vswitch.Bridge) string {
 	if other := b.ExternalIDs.Get(reconcile.OwnerKey); other != "" {
-		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s", b.Name, other)
+		return fmt.Sprintf("bridge %s belongs to another Tapline cluster, %s; %s removes it",
+			b.Name, other, cleanupCommand(target, other))
 	}
 	return fmt.Sprintf("bridge %s exists and is not Tapline's; "+
 		"delete it, or choose another name by the setting bridge of the mirror plugin", b.Name)

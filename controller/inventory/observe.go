@@ -30,6 +30,8 @@ type Observation struct {
 	// zero where there is none, or where it is stored already. RejectedTunnelIP is one that it shows
 	// and that does not count, since another was learned first.
 	ShownTunnelIP, RejectedTunnelIP netip.Addr
+	// Leftovers says what other Tapline clusters have on the switch; "" if nothing.
+	Leftovers string
 }
 
 // Identity is by what a switch is known, whatever address it is reached by.
@@ -76,6 +78,7 @@ func (o Observer) Observe(
 	system := snap.System()
 	seen := Observation{}
 	seen.Identity, _ = IdentityOf(snap)
+	seen.Leftovers = o.leftovers(record.OVSDB, snap)
 	o.learnFromOVN(&h, &seen, record, learned, system)
 
 	for _, b := range snap.Bridges() {
@@ -85,7 +88,7 @@ func (o Observer) Observe(
 			}
 		}
 		if b.Name == o.TapBridge {
-			o.tapBridge(&h, b, snap)
+			o.tapBridge(&h, record.OVSDB, b, snap)
 			continue
 		}
 		// A tunnel port of the tap bridge is ours, also while its marks are missing.
@@ -161,9 +164,11 @@ func (o Observer) mayMoveTo(addr netip.Addr) bool {
 }
 
 // tapBridge reads the tap bridge, or why it cannot be used.
-func (o Observer) tapBridge(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot) {
+func (o Observer) tapBridge(
+	h *tap.Host, target string, b *vswitch.Bridge, snap *vswitch.Snapshot,
+) {
 	if !o.Owns(b.ExternalIDs) {
-		h.Refused = foreignBridge(b)
+		h.Refused = foreignBridge(target, b)
 	}
 	h.TapDatapath = cmp.Or(b.DatapathType, "system")
 	h.TapPorts = tapPorts(b, snap)

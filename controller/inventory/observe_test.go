@@ -120,9 +120,10 @@ func TestObserveHost(t *testing.T) {
 		{"tap bridge of others", store.Host{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap"}),
 			tap.Host{Observed: true, Wires: map[string]string{}, TapDatapath: "system", TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}},
 				Refused: "bridge brtap exists and is not Tapline's; delete it, or choose another name by the setting bridge of the mirror plugin"}},
-		{"tap bridge of another cluster", store.Host{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap", IDs: map[string]string{"tapline": "c2"}}),
+		{"tap bridge of another cluster", store.Host{OVSDB: "tcp:192.0.2.9:6640"}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap", IDs: map[string]string{"tapline": "c2"}}),
 			tap.Host{Observed: true, Wires: map[string]string{}, TapDatapath: "system", TapPorts: []tap.TapPort{{Name: "brtap", OFPort: 65534}},
-				Refused: "bridge brtap belongs to another Tapline cluster, c2"}},
+				Refused: "bridge brtap belongs to another Tapline cluster, c2; if that runs no more, " +
+					"tapline cleanup --ovsdb tcp:192.0.2.9:6640 --cluster c2 removes it"}},
 		{"ports of the tap bridge", store.Host{}, switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "brtap", IDs: ours, Ports: []switchtest.Port{
 			{Name: "tapb", Devices: []switchtest.Device{{OFPort: 4, MAC: "52:54:00:00:00:02", Admin: "up", Link: "down"}}},
 			{Name: "tapa", Devices: []switchtest.Device{{OFPort: 3, MAC: "52:54:00:00:00:01", Admin: "down", Link: "down"}}},

@@ -71,8 +71,8 @@ func paths(measured map[netip.Addr]uint32) []tap.Path {
 }
 
 // CurrentHealth works out how the host stands now. What keeps no mirror from running is added to
-// the reason of a ready host: a tunnel address that it is not believed, and what is wrong with its
-// hypervisor.
+// the reason of a ready host: a tunnel address that it is not believed, what another cluster has
+// there, and what is wrong with its hypervisor.
 func (h *Host) CurrentHealth() view.Health {
 	health := h.switchHealth()
 	switch rejected := h.Observed.RejectedTunnelIP; {
@@ -82,6 +82,8 @@ func (h *Host) CurrentHealth() view.Health {
 		health.Reason = fmt.Sprintf("its switch shows the tunnel address %s, and %s is kept, which "+
 			"was learned first; host-update --tunnel-ip accepts another", rejected,
 			h.Observed.Host.TunnelIP)
+	case h.Observed.Leftovers != "":
+		health.Reason, health.Code = h.Observed.Leftovers, view.CodeOtherCluster
 	case h.Guests.Problem != "":
 		health.Reason, health.Code = "libvirt: "+h.Guests.Problem, view.CodeLibvirtFailed
 	}

@@ -26,3 +26,12 @@ func TestRejectedTunnelAddressIsTold(t *testing.T) {
 	assert.Contains(t, health.Reason, "192.0.2.66")
 	assert.Contains(t, health.Reason, "192.0.2.1 is kept")
 }
+
+// TestLeftoversAreTold: objects of another cluster keep no mirror from running, and are named.
+func TestLeftoversAreTold(t *testing.T) {
+	h := NewHost("id-1")
+	h.Report.Connected, h.Program = true, &reconcile.Desired{}
+	h.Observed.Leftovers = "its switch has 2 objects of c2"
+	assert.Equal(t, view.Health{State: tap.StateReady, Code: view.CodeOtherCluster,
+		Reason: "its switch has 2 objects of c2"}, h.CurrentHealth())
+}

@@ -32,6 +32,7 @@ const (
 	// the hypervisor has done it; the switch does not show it yet
 	CodeNICPlugged     tap.Code = "tap_nic_plugged"
 	CodeAddressKept    tap.Code = "address_kept"    // a host shows another tunnel address; the old one stays
+	CodeOtherCluster   tap.Code = "other_cluster"   // a switch has objects of another Tapline cluster
 	CodeLibvirtFailed  tap.Code = "libvirt_failed"  // libvirt refuses, or cannot be reached
 	CodeLibvirtUnasked tap.Code = "libvirt_unasked" // libvirt of some host has not answered yet
 	// the plugin's process is away, silent or wrong
