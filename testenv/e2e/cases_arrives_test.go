@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +53,10 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		w.flowStatus(t, flow.ID, api.Ready, "")
 	})
 
+	w.run(t, "an agent sets QoS on our port again and again", func(t *testing.T) {
+		w.qosOfOthers(t, to, web, db)
+	})
+
 	w.run(t, "the source's device is gone", func(t *testing.T) {
 		lost, err := h1.AddGuest(deadline(t), "lost", lab.GuestNIC{IfName: "vnet99"})
 		must(t, err)
@@ -81,6 +87,39 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		must(t, h1.SetLink("vnet98", true))
 		w.flowStatus(t, flow.ID, api.Ready, "")
 	})
+}
+
+// qosOfOthers has an operator's agent set QoS and policing on our patch port again and again. They
+// bend nothing there, so the flow stays ready and copies come.
+func (w *world) qosOfOthers(t *testing.T, to *sink, web, db *lab.Guest) {
+	h1 := w.Hosts[0]
+	flow := w.flow(t, to, vnic(web, "OUT"))
+	ports, err := h1.VSCtl("list-ports", lab.WireBridge)
+	must(t, err)
+	names := slices.DeleteFunc(strings.Fields(ports), func(name string) bool {
+		return !strings.HasPrefix(name, "tlm-")
+	})
+	if len(names) != 1 {
+		t.Fatalf("patch ports on %s: %q", lab.WireBridge, names)
+	}
+
+	for range 30 { // What comes back more than 16 times would count as a dispute.
+		_, err := h1.VSCtl("--", "--id=@q", "create", "QoS", "type=linux-htb",
+			"other_config:max-rate=10000000", "--", "set", "Port", names[0], "qos=@q",
+			"--", "set", "Interface", names[0], "ingress_policing_rate=10000")
+		must(t, err)
+		f, err := w.api.TapFlows().Get(deadline(t), flow.ID)
+		must(t, err)
+		if f.Status != api.Ready {
+			t.Fatalf("the flow is %s %q", f.Status, f.Reason)
+		}
+	}
+
+	w.stillCopies(t, to, web, db.MAC())
+	if qos, err := h1.VSCtl("get", "Port", names[0], "qos"); err != nil ||
+		strings.TrimSpace(qos) == "[]" {
+		t.Errorf("QoS of the operator was taken away: %q, %v", qos, err)
+	}
 }
 
 // TestCopiesAreCutToFit mirrors frames that are too large for the underlay, and for the tap NIC.

@@ -39,11 +39,13 @@ func TestKeysCannotBeGuessed(t *testing.T) {
 	const tag = 0x666
 	station := fault.Station{EthSrc: [6]byte{0x02, 0xee, 0, 0, 0, 1},
 		EthDst: underlayMAC(t, h2), From: h1.TunnelIP, To: h2.TunnelIP}
+
 	frame := lab.UDP{Src: web.MAC(), Dst: ids.MAC(), Tag: tag}.Frame()
 	forge := func(key uint32) { must(t, sender.Send(station.GRE(key, frame))) }
 	for key := range uint32(5000) {
 		forge(key)
 	}
+
 	for key, owner := range keys {
 		for near := uint32(1); near < 100; near++ {
 			forge(key + near)
@@ -80,6 +82,7 @@ func tunnelKeys(t *testing.T, h *lab.Host) map[uint32]string {
 		}
 		keys[uint32(key)] = m[2]
 	}
+
 	return keys
 }
 
@@ -106,23 +109,27 @@ func TestForeignTunnelWithOurKey(t *testing.T) {
 	for key := range tunnelKeys(t, h2) {
 		name := fmt.Sprintf("ovn%x", key)
 		_, err := h1.VSCtl("add-port", lab.WireBridge, name, "--", "set", "Interface", name,
-			"type=gre", "options:remote_ip="+h2.TunnelIP.String(), fmt.Sprintf("options:key=%d", key))
+			"type=gre", "options:remote_ip="+h2.TunnelIP.String(),
+			fmt.Sprintf("options:key=%d", key))
 		must(t, err)
 		t.Cleanup(func() {
 			_, err := h1.VSCtl("--if-exists", "del-port", lab.WireBridge, name)
 			must(t, err)
 		})
 	}
+
 	eventually(t, "copies take another tunnel", func() error {
 		x, err := w.api.TapFlows().Explain(context.Background(), flow.ID)
 		if err != nil {
 			return err
 		}
+
 		for _, hop := range x.Path {
 			if hop.What == "tunnel" && hop.Port == "tl-vxlan" && x.Status == "ready" {
 				return nil
 			}
 		}
+
 		return fmt.Errorf("it is %s: %s", x.Status, x.Reason)
 	})
 

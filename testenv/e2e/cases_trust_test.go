@@ -87,7 +87,8 @@ func TestDestinationIsPinned(t *testing.T) {
 				}
 			}
 
-			if at, err := h3.VSCtl("port-to-br", claimant.IfName()); err != nil || at != lab.WireBridge {
+			if at, err := h3.VSCtl("port-to-br", claimant.IfName()); err != nil ||
+				at != lab.WireBridge {
 				t.Errorf("the claimant's port is on %q now: %v", at, err)
 			}
 			if at, err := h2.VSCtl("port-to-br", to.IfName); err != nil || at != bridge {
@@ -196,7 +197,8 @@ func TestTunnelAddressIsLearnedOnce(t *testing.T) {
 		_, err := w.api.Hosts().Create(deadline(t), hostCreate(h4))
 		must(t, err)
 		defer func() {
-			must(t, w.api.Hosts().Delete(context.Background(), h4.Name, client.Wait(10*time.Second)))
+			must(t, w.api.Hosts().Delete(context.Background(), h4.Name,
+				client.Wait(10*time.Second)))
 		}()
 
 		eventually(t, "the new host is refused", func() error {

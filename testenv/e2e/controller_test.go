@@ -76,6 +76,7 @@ type controller struct {
 	api     *client.Client
 	http    *http.Transport
 
+	wrap  []string // a program and its arguments that start the controller, such as prlimit
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // of the process; read after ended
@@ -166,9 +167,9 @@ func (c *controller) launch(t testing.TB) {
 	must(t, err)
 	defer out.Close()
 	program(t, "tapline-mirror") // beside it
-	c.cmd = c.node.Command(context.Background(), program(t, "tapline"), "serve", "--config",
-		c.config, "--log-level", "debug")
-
+	args := append(slices.Clone(c.wrap), program(t, "tapline"), "serve", "--config", c.config,
+		"--log-level", "debug")
+	c.cmd = c.node.Command(context.Background(), args[0], args[1:]...)
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	must(t, c.cmd.Start())
 	c.ended = make(chan struct{})
@@ -251,13 +252,18 @@ func (c *controller) checkLog(t testing.TB) {
 	}
 }
 
-// logTail is the end of the log.
-func (c *controller) logTail() string {
+// logText is the whole log.
+func (c *controller) logText() string {
 	text, err := os.ReadFile(c.log)
 	if err != nil {
 		return err.Error()
 	}
-	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"),
+	return string(text)
+}
+
+// logTail is the end of the log.
+func (c *controller) logTail() string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(c.logText()), "\n"),
 		func(line string) bool {
 			return strings.Contains(line, "msg=request method=GET")
 		})

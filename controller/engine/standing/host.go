@@ -30,8 +30,8 @@ type Host struct {
 	Stale   bool               // a later program was left out, and the plugin is asked for it again
 	Refused string             // why the plugin's latest program is not applied; "" if it is
 
-	// Asked is the revision of a change by the user that the plugin has not answered yet; 0 if there
-	// is none.
+	// Asked is the revision of a change by the user that the plugin has not answered yet; 0 if
+	// there is none.
 	Asked uint64
 
 	Retiring bool // deleted: nothing is planned for it, and what it has is being taken off
@@ -87,6 +87,7 @@ func (h *Host) CurrentHealth() view.Health {
 	case h.Guests.Problem != "":
 		health.Reason, health.Code = "libvirt: "+h.Guests.Problem, view.CodeLibvirtFailed
 	}
+
 	return health
 }
 

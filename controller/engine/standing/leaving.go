@@ -54,8 +54,8 @@ func (t *Table) mayHave(id intent.Ref) []tap.Need {
 }
 
 // unread are the hosts that were not read since the controller started, and that may have something
-// of a service or a flow that was enabled then. A vnic flow whose source has been seen is where that
-// is, and not there.
+// of a service or a flow that was enabled then. A vnic flow whose source has been seen is where
+// that is, and not there.
 func (t *Table) unread(id intent.Ref) (needs []tap.Need) {
 	if _, earlier := t.earlier[id]; !earlier || len(t.Needs(id)) > 0 {
 		return nil
@@ -74,6 +74,7 @@ func (t *Table) unread(id intent.Ref) (needs []tap.Need) {
 			needs = append(needs, tap.Need{Host: host, Owner: anyOwner})
 		}
 	}
+
 	return needs
 }
 
@@ -151,6 +152,7 @@ func (t *Table) Left() (left []intent.Ref) {
 		if t.Unanswered(id) {
 			continue
 		}
+
 		if needs = slices.DeleteFunc(needs, t.gone); len(needs) > 0 {
 			t.outdated[id] = needs
 			continue
@@ -181,6 +183,7 @@ func (t *Table) gone(need tap.Need) bool {
 
 	held := slices.ContainsFunc(h.Program.Program.Held,
 		func(o tap.Hold) bool { return o.Owner == need.Owner })
+
 	got, stays := h.Report.Owners[need.Owner]
 	return !held && !h.Report.Leaving[need.Owner] && (!stays || got.State != session.Busy)
 }

@@ -1,0 +1,85 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// TestSettingsOfOthers has the hosts' own administration set what Tapline has to live with, or has
+// to name.
+func TestSettingsOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 4, 2)
+	h1 := w.Hosts[0]
+	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")
+	to := w.guestSink(t, w.guest(t, w.Hosts[1], "ids"), "brtap")
+
+	w.run(t, "bridges of the other datapath type",
+		func(t *testing.T) { w.otherDatapath(t, to, web, db) })
+
+	w.run(t, "tunnel addresses of both families",
+		func(t *testing.T) { w.bothFamilies(t) })
+}
+
+// otherDatapath adds bridges of the datapath type that brtap does not have, and flows of them.
+func (w *world) otherDatapath(t *testing.T, to *sink, web, db *lab.Guest) {
+	h1 := w.Hosts[0]
+	flow := w.flow(t, to, vnic(web, "OUT"))
+	for _, name := range []string{"sys1", "sys2", "sys3"} {
+		_, err := h1.VSCtl("--no-wait", "add-br", name, "--", "set", "Bridge", name,
+			"datapath_type=system")
+		must(t, err)
+		t.Cleanup(func() {
+			_, err := h1.VSCtl("--no-wait", "--if-exists", "del-br", name)
+			must(t, err)
+		})
+	}
+
+	before, err := h1.VSCtl("get", "Bridge", "brtap", "_uuid")
+	must(t, err)
+
+	for _, name := range []string{"sys1", "sys2", "sys3"} {
+		f := w.flowAsWithin(t, to.ID, vswitch(h1, name, 0, "BOTH"), 500*time.Millisecond)
+		if f.Status == api.Ready {
+			t.Errorf("a flow of the other datapath type is ready")
+		}
+	}
+
+	w.flowStatus(t, flow.ID, api.Ready, "")
+	copies := to.anew(t)
+	frames := numbered(web.MAC(), db.MAC(), 0, 64, 1000)
+	send(t, web, frames...)
+	exactly(t, "copies of the flow that was there", lab.MultisetOf(frames), copies)
+	after, err := h1.VSCtl("get", "Bridge", "brtap", "_uuid")
+	must(t, err)
+	if kind, err := h1.VSCtl("get", "Bridge", "brtap", "datapath_type"); err != nil ||
+		strings.Trim(kind, `"`) != "netdev" || after != before {
+		t.Errorf("brtap was %s and is %s of type %s, %v", before, after, kind, err)
+	}
+}
+
+// bothFamilies registers hosts that show tunnel addresses of two families, in another order each.
+// The family that works between them is used.
+func (w *world) bothFamilies(t *testing.T) {
+	h3, h4 := w.Hosts[2], w.Hosts[3]
+	for h, both := range map[*lab.Host]string{
+		h3: "fd00::3," + h3.TunnelIP.String(), h4: h4.TunnelIP.String() + ",fd00::4",
+	} {
+		_, err := h.VSCtl("set", "Open_vSwitch", ".",
+			fmt.Sprintf("external_ids:ovn-encap-ip=%q", both))
+		must(t, err)
+		w.register(t, h)
+	}
+
+	web, db := w.guest(t, h3, "web3"), w.guest(t, h3, "db3")
+	to := w.guestSink(t, w.guest(t, h4, "ids4"), "brtap")
+	w.flow(t, to, vnic(web, "OUT"))
+	w.stillCopies(t, to, web, db.MAC())
+}
