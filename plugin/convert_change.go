@@ -62,6 +62,7 @@ func hostToPB(h *tap.Host) *pb.Host {
 		Id: h.ID, Name: h.Name, TunnelIp: addrToPB(h.TunnelIP), Wires: h.Wires,
 		Observed: h.Observed, Connected: h.Connected, Refused: h.Refused,
 		NoGre: h.NoGRE, TapDatapath: h.TapDatapath, UnderlayDatapath: h.UnderlayDatapath,
+		UserspaceTso: h.UserspaceTSO,
 		Paths: convertAll(h.Paths, func(p *tap.Path) *pb.Path {
 			return &pb.Path{Addr: addrToPB(p.Addr), Frame: p.Frame}
 		}),
@@ -108,6 +109,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		Observed: m.GetObserved(), Connected: m.GetConnected(), Refused: m.GetRefused(),
 		NoGRE: m.GetNoGre(), TapDatapath: intern(m.GetTapDatapath()),
 		UnderlayDatapath: intern(m.GetUnderlayDatapath()),
+		UserspaceTSO:     m.GetUserspaceTso(),
 	}
 	for _, p := range m.GetPaths() {
 		h.Paths = append(h.Paths, tap.Path{

@@ -78,6 +78,7 @@ func (o Observer) Observe(
 	system := snap.System()
 	seen := Observation{}
 	seen.Identity, _ = IdentityOf(snap)
+	h.UserspaceTSO = system.OtherConfig.Get(userspaceTSO) == "true"
 	seen.Leftovers = o.leftovers(record.OVSDB, snap)
 	o.learnFromOVN(&h, &seen, record, learned, system)
 
@@ -109,6 +110,10 @@ func (o Observer) Observe(
 	seen.Host = h
 	return seen
 }
+
+// userspaceTSO is the key in Open_vSwitch:other_config that has the userspace datapath take large
+// TCP segments from guests.
+const userspaceTSO = "userspace-tso-enable"
 
 // declaredHost is a host as its record and what was learned earlier have it.
 func declaredHost(record *store.Host, learned store.Learned) tap.Host {
@@ -218,7 +223,8 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 	switch c.Table {
 	case vswitch.TableOpenVSwitch:
 		a, b := before.System(), now.System()
-		return a != nil && b != nil && a.ExternalIDs == b.ExternalIDs
+		return a != nil && b != nil && a.ExternalIDs == b.ExternalIDs &&
+			a.OtherConfig.Get(userspaceTSO) == b.OtherConfig.Get(userspaceTSO)
 	case vswitch.TableBridge:
 		a, _ := before.BridgeByUUID(c.UUID)
 		b, _ := now.BridgeByUUID(c.UUID)

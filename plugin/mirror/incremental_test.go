@@ -137,6 +137,7 @@ func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 	datapaths := rapid.SampledFrom([]string{"", "system", "netdev"})
 	h.TapDatapath, h.UnderlayDatapath = datapaths.Draw(t, "tap datapath"),
 		datapaths.Draw(t, "underlay datapath")
+	h.UserspaceTSO = seldom(t, 5, "userspace TSO")
 	h.NoGRE = rapid.SampledFrom([]string{"", "", "", "not supported"}).Draw(t, "no GRE")
 	for _, o := range []tap.ForeignTunnel{
 		{Name: "gre0", Bridge: "br1", Type: "gre", LocalIP: netip.MustParseAddr("203.0.113.1")},

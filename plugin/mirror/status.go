@@ -126,10 +126,29 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	if down := from.down(p.world); down != (reason{}) {
 		return withReason(tap.StatePending, down)
 	}
+	if lossy := p.lossy(from.places, p.destinations[f.TapID].host); lossy != (reason{}) {
+		return withReason(tap.StateError, lossy)
+	}
 	return tap.Status{
 		State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places),
 		Cut: p.flowCut(from.places, p.destinations[f.TapID]),
 	}
+}
+
+// lossy says why the switch of a source drops copies on their way to another host, though all of the
+// program stands; zero if it does not.
+func (p *Planner) lossy(places []place, to string) reason {
+	for _, at := range places {
+		h := p.world.hosts[at.host]
+		b := bridgeByName(h, at.bridge)
+		if at.host != to && h.UserspaceTSO && b != nil && b.DatapathType == "netdev" {
+			return because(tap.CodeUserspaceTSO,
+				"host %s runs with other_config:userspace-tso-enable=true, and its switch drops "+
+					"copies of large TCP segments at the tunnel: turn that off and restart "+
+					"ovs-vswitchd, or use a tap service on host %s", h.Name, h.Name)
+		}
+	}
+	return reason{}
 }
 
 // flowNeeds are the needs of both sides of a flow, sorted and each once.

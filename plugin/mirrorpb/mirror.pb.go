@@ -757,6 +757,7 @@ type Host struct {
 	TapDatapath      string                 `protobuf:"bytes,14,opt,name=tap_datapath,json=tapDatapath,proto3" json:"tap_datapath,omitempty"`
 	UnderlayDatapath string                 `protobuf:"bytes,15,opt,name=underlay_datapath,json=underlayDatapath,proto3" json:"underlay_datapath,omitempty"`
 	Paths            []*Path                `protobuf:"bytes,16,rep,name=paths,proto3" json:"paths,omitempty"`
+	UserspaceTso     bool                   `protobuf:"varint,17,opt,name=userspace_tso,json=userspaceTso,proto3" json:"userspace_tso,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -894,6 +895,13 @@ func (x *Host) GetPaths() []*Path {
 		return x.Paths
 	}
 	return nil
+}
+
+func (x *Host) GetUserspaceTso() bool {
+	if x != nil {
+		return x.UserspaceTso
+	}
+	return false
 }
 
 type Path struct {
@@ -2761,7 +2769,7 @@ const file_mirror_proto_rawDesc = "" +
 	" \x01(\rR\x04vlan\x12\x1c\n" +
 	"\tdirection\x18\v \x01(\tR\tdirection\x12\x18\n" +
 	"\aenabled\x18\f \x01(\bR\aenabled\x12*\n" +
-	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\x8e\x05\n" +
+	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\xb3\x05\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2778,7 +2786,8 @@ const file_mirror_proto_rawDesc = "" +
 	"\x0fforeign_tunnels\x18\r \x03(\v2 .tapline.mirror.v1.ForeignTunnelR\x0eforeignTunnels\x12!\n" +
 	"\ftap_datapath\x18\x0e \x01(\tR\vtapDatapath\x12+\n" +
 	"\x11underlay_datapath\x18\x0f \x01(\tR\x10underlayDatapath\x12-\n" +
-	"\x05paths\x18\x10 \x03(\v2\x17.tapline.mirror.v1.PathR\x05paths\x1a8\n" +
+	"\x05paths\x18\x10 \x03(\v2\x17.tapline.mirror.v1.PathR\x05paths\x12#\n" +
+	"\ruserspace_tso\x18\x11 \x01(\bR\fuserspaceTso\x1a8\n" +
 	"\n" +
 	"WiresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +

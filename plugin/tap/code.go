@@ -49,6 +49,7 @@ const (
 	CodePeerIPAbsent   Code = "peer_ip_absent"   // the destination's host has no tunnel address
 	CodeTunnelIPFamily Code = "tunnel_ip_family" // IPv4 at one end, IPv6 at the other
 	CodeTunnelConflict Code = "tunnel_conflict"  // a tunnel port that is not ours is in the way
+	CodeUserspaceTSO   Code = "userspace_tso"    // the switch drops large segments at tunnels
 	CodeGREUnavailable Code = "gre_unavailable"  // the switch or its kernel does not carry GRE
 	CodeCaptureLoops   Code = "capture_loops"    // its own copies come back into it
 )

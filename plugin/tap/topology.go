@@ -23,6 +23,9 @@ type Host struct {
 	TapDatapath string
 	// UnderlayDatapath is the datapath type of the bridge with the tunnel address; "" if unknown.
 	UnderlayDatapath string
+	// UserspaceTSO is Open_vSwitch:other_config:userspace-tso-enable. The userspace datapath then
+	// takes TCP segments of up to 64 KiB from guests, and drops those that are to go into a tunnel.
+	UserspaceTSO bool
 	// Paths are the paths to other hosts through which no full-size copy passes, sorted by address.
 	Paths []Path
 

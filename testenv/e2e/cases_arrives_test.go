@@ -72,6 +72,21 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		w.flowStatus(t, flow.ID, api.Pending, "vnet99")
 	})
 
+	w.run(t, "the switch drops large segments at tunnels", func(t *testing.T) {
+		flow := w.flow(t, to, vnic(web, "OUT"))
+		w.flowStatus(t, flow.ID, api.Ready, "")
+		_, err := h1.VSCtl("set", "Open_vSwitch", ".", "other_config:userspace-tso-enable=true")
+		must(t, err)
+		off := func() error {
+			_, err := h1.VSCtl("remove", "Open_vSwitch", ".", "other_config", "userspace-tso-enable")
+			return err
+		}
+		t.Cleanup(func() { _ = off() })
+		w.flowStatus(t, flow.ID, api.Error, "userspace-tso-enable")
+		must(t, off())
+		w.flowStatus(t, flow.ID, api.Ready, "")
+	})
+
 	w.run(t, "the source's link is down", func(t *testing.T) {
 		down, err := h1.AddGuest(deadline(t), "down", lab.GuestNIC{IfName: "vnet98"})
 		must(t, err)
