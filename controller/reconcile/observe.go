@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -85,4 +86,29 @@ func (o observation) device(id vswitch.UUID) bool {
 	}
 	return stands && is.Type != "patch" && is.OFPort != 0 &&
 		(!stood || was.OFPort != is.OFPort || was.MACInUse != is.MACInUse || was.Error != is.Error)
+}
+
+// UnderlayChanged reports whether a snapshot shows a device, of those that may carry tunnels, with
+// another state or address than an older snapshot of the same host did: then the paths through
+// tunnels may be others. NICs of guests, and ports of ours, carry none.
+func UnderlayChanged(before, now *vswitch.Snapshot, self Self) bool {
+	return slices.ContainsFunc(now.Since(before), func(c vswitch.Change) bool {
+		if c.Table != vswitch.TableInterface {
+			return false
+		}
+		was, stood := before.Interface(c.UUID)
+		is, stands := now.Interface(c.UUID)
+		if !stood || !stands {
+			return stood != stands && carriesTunnels(cmp.Or(was, is), self)
+		}
+		return carriesTunnels(is, self) && (was.LinkState != is.LinkState ||
+			was.AdminState != is.AdminState || was.MACInUse != is.MACInUse)
+	})
+}
+
+func carriesTunnels(i *vswitch.Interface, self Self) bool {
+	_, ofGuest := i.ExternalIDs.Lookup("iface-id")
+	_, attached := i.ExternalIDs.Lookup("attached-mac")
+	return (i.Type == "" || i.Type == "internal" || i.Type == "dpdk") && !ofGuest && !attached &&
+		!self.owns(i.ExternalIDs)
 }

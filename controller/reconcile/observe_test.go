@@ -62,3 +62,36 @@ func TestWritingIsNotObservable(t *testing.T) {
 	db.commit(reconcile.Strip(written, self, tapBridge))
 	assert.False(t, reconcile.Observable(written, db.snapshot(), self))
 }
+
+// TestUnderlayChanged: other states and addresses of devices that may carry tunnels are noticed,
+// and those of guests are not.
+func TestUnderlayChanged(t *testing.T) {
+	for _, tc := range []struct {
+		name, change string
+		want         bool
+	}{
+		{"nothing", "", false},
+		{"the link goes down", "set Interface eth0 link_state=down", true},
+		{"it is switched off", "set Interface eth0 admin_state=down", true},
+		{"another address", "set Interface br1 mac_in_use=\"02:00:00:00:00:09\"", true},
+		{"it goes", "del-port br0 eth0", true},
+		{"a bridge comes", "add-br br9", true},
+		{"a guest's link goes down", "set Interface vnet2 link_state=down", false},
+		{"a guest comes", "-- add-port br0 vnet9 -- set Interface vnet9 " +
+			"external_ids:iface-id=vif9", false},
+		{"our patch port is opened", "set Interface tlm-1 link_state=up", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := newDatabase(t)
+			db.twoBridges()
+			db.settle(desired(t, program()))
+			db.vsctl("-- set Interface eth0 link_state=up " +
+				"-- set Interface vnet2 external_ids:attached-mac=52:54:00:00:00:02")
+			before := db.snapshot()
+			if tc.change != "" {
+				db.vsctl(tc.change)
+			}
+			assert.Equal(t, tc.want, reconcile.UnderlayChanged(before, db.snapshot(), self))
+		})
+	}
+}

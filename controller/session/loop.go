@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -222,6 +223,10 @@ func (x *step) probe(ctx context.Context) {
 		return
 	}
 
+	if x.sight.looked != nil && reconcile.UnderlayChanged(x.sight.looked, x.snap, x.self) {
+		x.s.paths.doubt(func(netip.Addr) bool { return true })
+	}
+
 	peers := x.desired.Program.Tunnel.Peers
 	var err error
 	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, x.number,
@@ -296,7 +301,7 @@ func (x *step) heal(ctx context.Context) error {
 // are slow.
 func (x *step) nudge(ctx context.Context) error {
 	lastArrival := x.s.link.LastArrival()
-	if x.of != nil {
+	if x.of != nil || x.restoreWaits() {
 		x.nudging = repair.Nudging{}
 		return nil
 	}

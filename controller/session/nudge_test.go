@@ -59,3 +59,22 @@ func TestNudge(t *testing.T) {
 	assert.Zero(t, drifts)
 	assert.Contains(t, targets(), "tcp:127.0.0.1:9")
 }
+
+// TestFlowRestoreWait: a switch that makes no OpenFlow connection because of a setting is not
+// nudged, and the setting is named until it is gone.
+func TestFlowRestoreWait(t *testing.T) {
+	h := startHost(t)
+	vsctl(t, h, "--no-wait set Open_vSwitch . other_config:flow-restore-wait=true")
+	k := keep(t, h.OVSDB, func(c *Config) { c.Advertise = "tcp:127.0.0.1:9" })
+	k.use(program())
+	reason := func() string { return k.last().Owners["cap1"].Reason }
+	k.await("the setting is named", func() bool {
+		return strings.Contains(reason(), "flow-restore-wait")
+	})
+	assert.Equal(t, Waiting, k.last().Owners["cap1"].State)
+
+	vsctl(t, h, "--no-wait remove Open_vSwitch . other_config flow-restore-wait")
+	k.await("it is named no more", func() bool {
+		return reason() != "" && !strings.Contains(reason(), "flow-restore-wait")
+	})
+}

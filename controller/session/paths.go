@@ -22,6 +22,8 @@ const (
 	probeAgain = 5 * time.Second
 	// probeLost is how long a path may be without an answer before it counts as cut.
 	probeLost = 3 * time.Second
+	// doubtedLost is the same for a path that there is a reason to doubt.
+	doubtedLost = time.Second
 	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work
 	// still.
 	keepPath = 10 * time.Minute
@@ -52,6 +54,7 @@ type tunnelPath struct {
 	next     time.Time // when to probe
 	works    bool
 	answered time.Time // last
+	doubted  bool      // something has changed since
 	size     frameSearch
 }
 
@@ -69,7 +72,7 @@ func (s *Session) ProbeArrived(nonce uint64) { s.paths.answer(nonce, time.Now())
 // ProbeAgain has the paths to an address probed at once: the switch there, or its address, may have
 // changed.
 func (s *Session) ProbeAgain(peer netip.Addr) {
-	s.paths.again(peer)
+	s.paths.doubt(func(to netip.Addr) bool { return to == peer })
 	s.poke()
 }
 
@@ -80,6 +83,7 @@ func (t *tunnelPaths) answer(nonce uint64, now time.Time) {
 	for _, path := range t.byPeer {
 		if path.nonce == nonce && !path.asked.IsZero() {
 			path.works, path.asked, path.answered = true, time.Time{}, now
+			path.doubted = false
 			path.next, path.interval = now.Add(probeAgain), firstProbe
 			t.wake()
 			return
@@ -91,12 +95,13 @@ func (t *tunnelPaths) answer(nonce uint64, now time.Time) {
 	}
 }
 
-func (t *tunnelPaths) again(peer netip.Addr) {
+// doubt has the paths to some addresses probed at once. They count until probes go unanswered.
+func (t *tunnelPaths) doubt(concerned func(netip.Addr) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key, path := range t.byPeer {
-		if key.addr == peer {
-			path.next, path.interval = time.Time{}, firstProbe
+		if concerned(key.addr) {
+			path.next, path.interval, path.doubted = time.Time{}, firstProbe, true
 			path.size.restart()
 		}
 	}
@@ -178,7 +183,11 @@ func (p *tunnelPath) due(
 // may. A path that has not answered for long is cut. A new one is not used before its size is
 // measured: large copies would be lost without a word.
 func (p *tunnelPath) problem(now time.Time) string {
-	if !p.asked.IsZero() && now.Sub(p.asked) > probeLost {
+	lost := probeLost
+	if p.doubted {
+		lost = doubtedLost
+	}
+	if !p.asked.IsZero() && now.Sub(p.asked) > lost {
 		p.works = false
 		p.size.restart() // It may come back another way.
 	}

@@ -172,6 +172,33 @@ func TestProbeLost(t *testing.T) {
 	assert.Empty(t, waiting)
 }
 
+// TestDoubtedPath: a path that there is reason to doubt is probed at once, and counts as cut sooner.
+func TestDoubtedPath(t *testing.T) {
+	p := newProber(t)
+	p.at(0)
+	p.answer(p.sent())
+	p.at(time.Millisecond)
+	assert.Empty(t, p.packets)
+
+	p.paths.doubt(func(to netip.Addr) bool { return to == peerB })
+	p.at(2 * time.Millisecond)
+	assert.Empty(t, p.packets, "that is another path")
+
+	p.paths.doubt(func(to netip.Addr) bool { return to == peerA })
+	waiting, _ := p.at(3 * time.Millisecond)
+	assert.Empty(t, waiting, "it may work still")
+	first := p.sent()
+	waiting, _ = p.at(3*time.Millisecond + doubtedLost)
+	assert.Empty(t, waiting)
+	waiting, _ = p.at(4*time.Millisecond + doubtedLost)
+	assert.Equal(t, []string{"cap1", "cap2"}, waiting)
+
+	p.answer(first)
+	waiting, _ = p.at(5*time.Millisecond + doubtedLost)
+	assert.Empty(t, waiting)
+	assert.False(t, p.paths.byPeer[pathKey{peerA, "tl-gre"}].doubted)
+}
+
 func TestProbeStates(t *testing.T) {
 	p := newProber(t)
 	p.peers = append(p.peers, tap.Peer{Addr: peerB, Port: "tl-gre", ProbeKey: 7,

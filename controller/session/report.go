@@ -223,11 +223,23 @@ func (x *step) newJudge() *judge {
 		failures: []map[string]string{disputed, x.rows.Blocked, x.refused, failed, uninstalled},
 	}
 
-	if x.of == nil {
+	switch {
+	case x.of != nil:
+	case x.restoreWaits():
+		j.noSwitch = "Open_vSwitch other_config:flow-restore-wait is true, so the switch makes no " +
+			"OpenFlow connection: remove it"
+	default:
 		j.noSwitch = x.s.link.WhyNoSwitch()
 	}
 
 	return j
+}
+
+// restoreWaits reports whether the switch is told to wait until somebody has restored its flows. It
+// makes no OpenFlow connection meanwhile (ovs-vswitchd.conf.db(5), Open_vSwitch).
+func (x *step) restoreWaits() bool {
+	system := x.watcher.Snapshot().System()
+	return system != nil && system.OtherConfig.Get("flow-restore-wait") == "true"
 }
 
 func (j *judge) state(owner string) OwnerState {
