@@ -273,9 +273,10 @@ func (c *controller) logTail() string {
 // tapctl runs the command line and returns what it printed and its exit code.
 func (c *controller) tapctl(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	path := program(t, "tapctl") // To build it may take longer than patience.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := c.node.Command(ctx, program(t, "tapctl"), args...)
+	cmd := c.node.Command(ctx, path, args...)
 	cmd.Env = append(cmd.Env, "TAPLINE_SERVER="+c.server,
 		"TAPLINE_TOKEN_FILE="+filepath.Join(c.dataDir, "admin.token"))
 

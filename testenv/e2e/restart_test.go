@@ -19,6 +19,10 @@ import (
 // TestRestart ends the controller and its plugin in every way while traffic flows. No row changes,
 // no flow is written again and no copy is missing.
 func TestRestart(t *testing.T) {
+	for _, name := range []string{"tapctl", "otherplugin"} {
+		program(t, name) // Built while frames flow, it would take the switches' processors.
+	}
+
 	w := newWorld(t, 3, 3)
 	h1, h2, h3 := w.Hosts[0], w.Hosts[1], w.Hosts[2]
 	web, app, far := w.guest(t, h1, "web"), w.guest(t, h2, "app"), w.guest(t, h3, "far")
