@@ -89,15 +89,13 @@ const (
 	binaryFD   = 4
 )
 
-// command prepares a plugin's process. Of the controller's environment it inherits TMPDIR alone.
-func (s *Spec) command(binary, lifeline *os.File) *exec.Cmd {
+// command prepares a plugin's process. It inherits nothing of the controller's environment. Its
+// temporary directory is dir.
+func (s *Spec) command(binary, lifeline *os.File, dir string) *exec.Cmd {
 	cmd := exec.Command(s.Path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Kill then reaches its children too.
 	cmd.ExtraFiles = []*os.File{lifeline}
-	cmd.Env = []string{fmt.Sprintf("%s=%d", lifelineKey, lifelineFD)}
-	if dir := os.Getenv("TMPDIR"); dir != "" {
-		cmd.Env = append(cmd.Env, "TMPDIR="+dir)
-	}
+	cmd.Env = []string{fmt.Sprintf("%s=%d", lifelineKey, lifelineFD), "TMPDIR=" + dir}
 
 	// Executed by its path, the binary could be another one by now.
 	if s.SHA256 != "" {

@@ -32,8 +32,13 @@ func TestCheckedBinaryIsExecuted(t *testing.T) {
 	defer func() { _ = binary.Close() }()
 	require.NoError(t, os.Rename(other, path))
 
-	cmd := spec.command(binary, os.Stdin)
-	out, err := cmd.Output()
+	dir := t.TempDir()
+	cmd := spec.command(binary, os.Stdin, dir)
+	var out []byte
+	err = confinement(binary, dir).Do(func() (err error) {
+		out, err = cmd.Output()
+		return err
+	})
 	require.NoError(t, err)
 	assert.Equal(t, "checked\n", string(out))
 	assert.Equal(t, path, cmd.Args[0], "process lists show the path")

@@ -16,6 +16,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	hplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+
+	"github.com/tapline-sdn/tapline/plugin/sandbox"
 )
 
 // Spec says which plugin to run and how.
@@ -74,59 +76,108 @@ func start(
 		return nil, err
 	}
 	defer func() { _ = binary.Close() }()
-	if err := checkTempDir(os.TempDir()); err != nil {
-		return nil, err
-	}
 
-	// The plugin ends when the controller's end of the lifeline is closed, however the controller
-	// ends. The plugin's end is closed here once the plugin has inherited it.
-	pluginEnd, controllerEnd, err := os.Pipe()
+	p, pluginEnd, err := spec.process(binary)
 	if err != nil {
 		return nil, err
 	}
+	// The plugin's end of the lifeline is closed here once the plugin has inherited it.
 	defer func() { _ = pluginEnd.Close() }()
 
-	cmd := spec.command(binary, pluginEnd)
-	stderr := &lineWriter{log: func(line string) {
-		spec.Logger.Warn("plugin says", "plugin", spec.Name, "line", line)
-	}}
-	client := hplugin.NewClient(clientConfig(cmd, stderr))
-	p := &Process{client: client, command: cmd, stderr: stderr, lifeline: controllerEnd}
-
 	// go-plugin waits for the handshake without ctx.
-	stop := context.AfterFunc(ctx, client.Kill)
+	stop := context.AfterFunc(ctx, p.client.Kill)
 	defer stop()
 
-	if err := p.handshake(ctx, prepare); err != nil {
+	if err = p.begin(spec, binary); err == nil {
+		err = p.handshake(ctx, prepare)
+	}
+	if err != nil {
 		p.Kill()
 		return nil, err
 	}
 	return p, nil
 }
 
-// checkTempDir checks that a Unix socket can be made in a directory: the plugin listens on one in
-// its temporary directory, and says little if it cannot.
-func checkTempDir(dir string) error {
+// process prepares a process with a directory for its socket and a lifeline: the plugin ends when
+// the controller's end of the lifeline is closed, however the controller ends.
+func (s *Spec) process(binary *os.File) (p *Process, pluginEnd *os.File, err error) {
+	dir, err := makeSocketDir(os.TempDir())
+	if err != nil {
+		return nil, nil, err
+	}
+
+	pluginEnd, controllerEnd, err := os.Pipe()
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+
+	cmd := s.command(binary, pluginEnd, dir)
+	stderr := &lineWriter{log: func(line string) {
+		s.Logger.Warn("plugin says", "plugin", s.Name, "line", line)
+	}}
+
+	return &Process{
+		client: hplugin.NewClient(clientConfig(cmd, stderr)), command: cmd,
+		stderr: stderr, lifeline: controllerEnd, dir: dir,
+	}, pluginEnd, nil
+}
+
+// begin starts the process, confined where the kernel can do that.
+func (p *Process) begin(spec Spec, binary *os.File) error {
+	if !sandbox.Available() {
+		spec.Logger.Warn("the plugin is not confined, since the kernel has no Landlock",
+			"plugin", spec.Name)
+	}
+
+	err := confinement(binary, p.dir).Do(func() error {
+		_, err := p.client.Start()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("it did not start as a mirror plugin: %w", err)
+	}
+	return nil
+}
+
+// confinement is what a plugin's process may reach: its binary, the libraries of the system, and
+// the directory of its socket. A planner needs no more, and nothing of the controller.
+func confinement(binary *os.File, dir string) sandbox.Rules {
+	// The file at the binary's path could be another one by now.
+	opened := fmt.Sprintf("/proc/self/fd/%d", binary.Fd())
+
+	return sandbox.Rules{
+		Read:  append(sandbox.Programs(), opened),
+		Write: []string{dir},
+		Alone: true,
+	}
+}
+
+// makeSocketDir makes the directory in which a plugin listens on a Unix socket, and tries whether a
+// socket can be made there: a plugin says little if it cannot.
+func makeSocketDir(temporary string) (string, error) {
 	wrap := func(err error) error {
 		// The path of the trial says nothing to the reader; the directory and the cause do.
 		if number := syscall.Errno(0); errors.As(err, &number) {
 			err = number
 		}
 		return fmt.Errorf("no socket can be made in the temporary directory %s: %w; "+
-			"set TMPDIR to another directory", dir, err)
+			"set TMPDIR to another directory", temporary, err)
 	}
 
-	trial, err := os.MkdirTemp(dir, "plugin")
+	dir, err := os.MkdirTemp(temporary, "tapline-")
 	if err != nil {
-		return wrap(err)
+		return "", wrap(err)
 	}
-	defer func() { _ = os.RemoveAll(trial) }()
 
-	listener, err := net.Listen("unix", filepath.Join(trial, "s"))
-	if err != nil {
-		return wrap(err)
+	const likeItsOwn = "plugin4294967295"
+	listener, err := net.Listen("unix", filepath.Join(dir, likeItsOwn))
+	if err == nil {
+		err = listener.Close()
 	}
-	return listener.Close()
+	if err != nil {
+		return "", errors.Join(wrap(err), os.RemoveAll(dir))
+	}
+	return dir, nil
 }
 
 func clientConfig(cmd *exec.Cmd, stderr *lineWriter) *hplugin.ClientConfig {

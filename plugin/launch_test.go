@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,7 +109,7 @@ func TestLaunch(t *testing.T) {
 	for _, entry := range strings.Split(strings.TrimRight(string(environ), "\x00"), "\x00") {
 		name, _, _ := strings.Cut(entry, "=")
 		given := name == plugin.Handshake.MagicCookieKey || name == "TAPLINE_PLUGIN_LIFELINE" ||
-			strings.HasPrefix(name, "PLUGIN_")
+			strings.HasPrefix(name, "PLUGIN_") || name == "TMPDIR"
 		assert.True(t, given, "the plugin inherits %s", name)
 	}
 
@@ -135,9 +136,14 @@ func TestLaunchPassesTempDir(t *testing.T) {
 	p, err := plugin.Launch(t.Context(), spec(binary))
 	require.NoError(t, err)
 	defer p.Kill()
-	sockets, err := os.ReadDir(dir)
+	sockets, err := filepath.Glob(filepath.Join(dir, "tapline-*", "*"))
 	require.NoError(t, err)
 	assert.Len(t, sockets, 1, "the plugin's socket is in TMPDIR and the trial socket is gone")
+
+	p.Kill()
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
 
 // TestLaunchWithoutTempDir: one line names the directory in which the plugin could not listen.
@@ -271,11 +277,15 @@ func TestLaunchScript(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
 	require.NoError(t,
 		os.WriteFile(script,
-			[]byte("#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >$0.pid\necho nonsense\n"+
+			[]byte("#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho pid $! >&2\necho nonsense\n"+
 				"sleep 1000\n"), 0o755))
+
+	var log lockedBuffer
+	s := spec(script)
+	s.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	done := make(chan error, 1)
 	go func() {
-		_, err := plugin.Launch(context.WithoutCancel(t.Context()), spec(script))
+		_, err := plugin.Launch(context.WithoutCancel(t.Context()), s)
 		done <- err
 	}()
 	select {
@@ -284,9 +294,9 @@ func TestLaunchScript(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("the launch does not return")
 	}
-	text, err := os.ReadFile(script + ".pid")
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	said := regexp.MustCompile(`line="pid (\d+)"`).FindStringSubmatch(log.String())
+	require.Len(t, said, 2, log.String())
+	pid, err := strconv.Atoi(said[1])
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	assert.Eventually(t, func() bool {

@@ -27,6 +27,7 @@ type Process struct {
 	command  *exec.Cmd
 	stderr   *lineWriter
 	lifeline *os.File // the controller's end
+	dir      string   // of its socket; removed with the process
 }
 
 // handshake connects to the process, asks for its description and prepares it.
@@ -81,6 +82,7 @@ func (p *Process) Kill() {
 
 	p.client.Kill()
 	_ = p.lifeline.Close()
+	_ = os.RemoveAll(p.dir)
 	p.stderr.flush()
 }
 

@@ -44,6 +44,10 @@ func (w *worker) markChanged() {
 
 // followEvents reads events until virsh ends.
 func (w *worker) followEvents(ctx context.Context) error {
+	return w.virsh.confined(func() error { return w.readEvents(ctx) })
+}
+
+func (w *worker) readEvents(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 

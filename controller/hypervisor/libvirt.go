@@ -25,8 +25,11 @@ type Config struct {
 	Virsh     string // path of the program; "": virsh, looked up in PATH
 	// Environment has variables for virsh, beside the few that it inherits.
 	Environment []string
-	Logger      *slog.Logger
-	Timing      Timing // zero: defaults for hosts with hundreds of guests
+	// DataDir has the controller's secrets. virsh is kept away from it where the kernel has
+	// Landlock; "": nothing is kept from it.
+	DataDir string
+	Logger  *slog.Logger
+	Timing  Timing // zero: defaults for hosts with hundreds of guests
 }
 
 // Timing holds the time limits and intervals of a worker.

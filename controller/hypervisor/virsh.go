@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tapline-sdn/tapline/plugin/sandbox"
 )
 
 const (
@@ -28,6 +30,21 @@ type virsh struct {
 	path        string // of the program
 	uri         string // of the host's libvirt
 	environment []string
+	secret      string // folder that the program must not reach; "" for none
+}
+
+// confined calls fn, which runs virsh. A libvirt that takes virsh over with a hostile answer can
+// then not read the controller's secrets.
+func (v virsh) confined(fn func() error) error {
+	if v.secret == "" || !sandbox.Available() {
+		return fn()
+	}
+
+	rest, err := sandbox.AllBut(v.secret)
+	if err != nil {
+		return err
+	}
+	return sandbox.Rules{Read: rest, Write: rest}.Do(fn)
 }
 
 // inherited are the variables that virsh, and ssh under it, take from our environment. Others, such
@@ -80,7 +97,7 @@ func (v virsh) run(
 	stdout, stderr := &boundedBuffer{limit: maxOutput}, &boundedBuffer{limit: maxStderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 
-	err := cmd.Run()
+	err := v.confined(cmd.Run)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return "", &virshError{fmt.Sprintf("no answer within %v", limit), ctx.Err()}
 	}

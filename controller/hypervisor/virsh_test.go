@@ -2,13 +2,17 @@ package hypervisor
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/plugin/sandbox"
 )
 
 func TestErrorText(t *testing.T) {
@@ -147,4 +151,30 @@ func TestLostPort(t *testing.T) {
 	l.since = time.Now().Add(-time.Hour << maxDoublings).Add(-time.Second)
 	w.updateLostPorts()
 	assert.Empty(t, w.lostPorts, "repairs are forgotten after a long quiet time")
+}
+
+// TestVirshIsKeptFromSecrets: virsh, and what it starts, cannot read the controller's data
+// directory, as whose user it runs. It can read what ssh needs there if that is its home.
+func TestVirshIsKeptFromSecrets(t *testing.T) {
+	if !sandbox.Available() {
+		t.Skip("the kernel has no Landlock")
+	}
+	dir := t.TempDir()
+	token, config := filepath.Join(dir, "admin.token"), filepath.Join(dir, ".ssh", "config")
+	require.NoError(t, os.Mkdir(filepath.Dir(config), 0o700))
+	require.NoError(t, os.WriteFile(token, []byte("tl_secret"), 0o600))
+	require.NoError(t, os.WriteFile(config, []byte("Host *"), 0o600))
+
+	// The program is a shell, so the URI is its script.
+	v := virsh{path: "/bin/sh", uri: `cat "$0"`, secret: dir}
+	_, err := v.run(t.Context(), time.Minute, "", token)
+	require.ErrorContains(t, err, "Permission denied")
+	text, err := v.run(t.Context(), time.Minute, "", config)
+	require.NoError(t, err)
+	assert.Equal(t, "Host *", text)
+
+	v.secret = ""
+	text, err = v.run(t.Context(), time.Minute, "", token)
+	require.NoError(t, err)
+	assert.Equal(t, "tl_secret", text, "only the sandbox is between")
 }

@@ -48,10 +48,12 @@ func newWorker(
 	c Config, h Host, uri string, orders *Orders, report func(Report), r *registry,
 ) *worker {
 	return &worker{
-		config:   c,
-		host:     h.Name,
-		cluster:  h.Cluster,
-		virsh:    virsh{path: c.Virsh, uri: uri, environment: c.Environment},
+		config:  c,
+		host:    h.Name,
+		cluster: h.Cluster,
+		virsh: virsh{
+			path: c.Virsh, uri: uri, environment: c.Environment, secret: c.DataDir,
+		},
 		log:      c.Logger.With("host", h.Name),
 		orders:   orders,
 		report:   report,

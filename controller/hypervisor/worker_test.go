@@ -124,6 +124,7 @@ func newDriver(t *testing.T, c Config) *Libvirt {
 		c.Virsh = must(program())(t)
 	}
 	c.URI, c.TapBridge, c.Logger = "qemu+tcp://{ip}/system", "brtap", discard
+	c.DataDir = t.TempDir()
 	return NewLibvirt(c)
 }
 

@@ -83,6 +83,7 @@ func serveCommand() *cobra.Command {
 // controller holds the parts of a running controller, in the order in which they are made.
 type controller struct {
 	config *config.Config
+	reread func() (*config.Config, error) // reads the configuration file again
 	log    *slog.Logger
 
 	store      store.Store
@@ -103,7 +104,7 @@ type controller struct {
 func serve(
 	ctx context.Context, c *config.Config, reread func() (*config.Config, error), log *slog.Logger,
 ) error {
-	ctl := &controller{config: c, log: log}
+	ctl := &controller{config: c, reread: reread, log: log}
 	defer ctl.close()
 
 	if err := ctl.openFiles(); err != nil {
@@ -305,7 +306,8 @@ func newHypervisor(c *config.Config, tapBridge string, log *slog.Logger) engine.
 		return nil
 	}
 	return hypervisor.NewLibvirt(hypervisor.Config{
-		URI: c.Hypervisor.URI, URIs: c.Hypervisor.Hosts, TapBridge: tapBridge, Logger: log,
+		URI: c.Hypervisor.URI, URIs: c.Hypervisor.Hosts, TapBridge: tapBridge,
+		DataDir: c.DataDir, Logger: log,
 	})
 }
 
@@ -363,7 +365,7 @@ func (ctl *controller) run(ctx context.Context) error {
 // startUpkeep starts the goroutines that serve nobody directly.
 func (ctl *controller) startUpkeep(ctx context.Context, running *sync.WaitGroup) {
 	running.Go(func() { ctl.engine.Run(ctx) })
-	running.Go(func() { reloadOnHangup(ctx, ctl.engine, ctl.log) })
+	running.Go(func() { ctl.reloadOnHangup(ctx) })
 	running.Go(func() { ctl.keys.Run(ctx) })
 	running.Go(func() { ctl.audit.Run(ctx) })
 	if _, chosen := os.LookupEnv("GOGC"); !chosen {
