@@ -97,20 +97,27 @@ func hasDigest(e *entry, given [sha256.Size]byte) bool {
 }
 
 func (k *Keyring) authenticateCertificate(cert *x509.Certificate) (Identity, error) {
-	if cert == nil || len(k.config.Clients) == 0 {
+	k.mu.RLock()
+	none := len(k.clients) == 0
+	var known *client
+	if cert != nil {
+		known = k.clients[cert.Subject.CommonName]
+	}
+	k.mu.RUnlock()
+
+	if cert == nil || none {
 		return Identity{}, ErrMissing
 	}
 
 	name := cert.Subject.CommonName
-	role, known := k.config.Clients[name]
-	if name == "" || !known {
+	if name == "" || known == nil {
 		return Identity{}, fmt.Errorf(
 			"%w, and no role is configured for the certificate's common name %q", ErrMissing, name)
 	}
 
 	validFor := cert.NotAfter.Sub(k.config.Now())
-	until, release := context.WithTimeout(context.Background(), validFor)
+	until, release := context.WithTimeout(known.until, validFor)
 	return Identity{
-		Kind: "certificate", ID: name, Name: name, Role: role, Until: until, release: release,
+		Kind: "certificate", ID: name, Name: name, Role: known.role, Until: until, release: release,
 	}, nil
 }

@@ -39,7 +39,8 @@ type Audit interface {
 // Config configures a keyring.
 type Config struct {
 	Admin []byte // content of admin.token; empty: there is no admin token
-	// Clients has roles by common name of a client certificate; nil: certificates do not count.
+	// Clients has roles by common name of a client certificate; nil: certificates do not count. See
+	// also SetClients.
 	Clients map[string]Role
 	Records Records      // nil: tokens last as long as the keyring
 	Audit   Audit        // nil: changes are not recorded
@@ -56,6 +57,8 @@ type Keyring struct {
 
 	mu   sync.RWMutex
 	byID map[string]*entry // tokens of the store
+	// clients has the certificates that count, by common name.
+	clients map[string]*client
 }
 
 // entry is a token in memory. Its record is never changed.
@@ -76,6 +79,7 @@ func New(ctx context.Context, config Config) (*Keyring, error) {
 	}
 
 	k := &Keyring{config: config, byID: map[string]*entry{}}
+	k.SetClients(config.Clients)
 	if len(config.Admin) > 0 {
 		sum := digest(string(config.Admin))
 		k.admin = k.newEntry(record{ID: AdminID, Name: AdminID, Role: Admin, SHA256: sum[:]})
@@ -287,7 +291,7 @@ func (k *Keyring) commit(ctx context.Context, about record, before, after *recor
 	return nil
 }
 
-// Close ends all tokens in memory: nobody is authenticated any more.
+// Close ends all tokens and certificates in memory: nobody is authenticated any more.
 func (k *Keyring) Close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -295,6 +299,10 @@ func (k *Keyring) Close() {
 		e.revoke()
 	}
 	clear(k.byID)
+	for _, c := range k.clients {
+		c.revoke()
+	}
+	clear(k.clients)
 	if k.admin != nil {
 		k.admin.revoke()
 	}

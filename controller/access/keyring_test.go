@@ -114,6 +114,52 @@ func TestCertificates(t *testing.T) {
 	require.ErrorIs(t, err, access.ErrWrong, "a wrong token is not made good by a certificate")
 }
 
+// TestClientRolesChange: a name that loses its role is refused, and what it has open ends. Others
+// do not notice.
+func TestClientRolesChange(t *testing.T) {
+	k := newKeyring(t, access.Config{Clients: map[string]access.Role{
+		"ops": access.Operator, "dev": access.Admin, "qa": access.Viewer,
+	}})
+	show := func(name string) (access.Identity, error) {
+		return k.Authenticate("", &x509.Certificate{
+			Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)})
+	}
+	open := map[string]access.Identity{}
+	for _, name := range []string{"ops", "dev", "qa"} {
+		id, err := show(name)
+		require.NoError(t, err)
+		defer id.Release()
+		open[name] = id
+	}
+
+	changes := k.SetClients(map[string]access.Role{
+		"ops": access.Operator, "dev": access.Viewer, "new": access.Viewer,
+	})
+	require.Equal(t, []access.ClientChange{
+		{Name: "dev", Was: access.Admin, Now: access.Viewer},
+		{Name: "new", Now: access.Viewer},
+		{Name: "qa", Was: access.Viewer},
+	}, changes)
+
+	require.NoError(t, open["ops"].Until.Err())
+	require.Error(t, open["dev"].Until.Err(), "what it has open has the role of before")
+	require.Error(t, open["qa"].Until.Err())
+	_, err := show("qa")
+	require.ErrorIs(t, err, access.ErrMissing)
+	dev, err := show("dev")
+	require.NoError(t, err)
+	defer dev.Release()
+	require.Equal(t, access.Viewer, dev.Role)
+	require.NoError(t, dev.Until.Err())
+
+	require.Empty(t, k.SetClients(map[string]access.Role{
+		"ops": access.Operator, "dev": access.Viewer, "new": access.Viewer,
+	}), "nothing has changed")
+	require.Len(t, k.SetClients(nil), 3)
+	_, err = show("ops")
+	require.ErrorIs(t, err, access.ErrMissing)
+}
+
 func TestTokensSurviveRestartsAndNoSecretIsStored(t *testing.T) {
 	disk := store.NewMemory()
 	defer disk.Close()

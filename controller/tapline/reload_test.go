@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/audit"
+	"github.com/tapline-sdn/tapline/controller/config"
+)
+
+// TestClientRolesAreReread: the file's roles of client certificates count without a restart, and
+// each change is on the audit trail. A file with a fault changes nothing.
+func TestClientRolesAreReread(t *testing.T) {
+	keys, err := access.New(t.Context(), access.Config{
+		Clients: map[string]access.Role{"ops": access.Operator, "dev": access.Admin},
+	})
+	require.NoError(t, err)
+	t.Cleanup(keys.Close)
+	file := filepath.Join(t.TempDir(), "audit.log")
+	trail, err := audit.Open(file, audit.Options{})
+	require.NoError(t, err)
+	t.Cleanup(trail.Close)
+
+	now, fault := &config.Config{}, error(nil)
+	var log strings.Builder
+	ctl := &controller{
+		keys: keys, audit: trail, log: slog.New(slog.NewTextHandler(&log, nil)),
+		reread: func() (*config.Config, error) { return now, fault },
+	}
+
+	fault = errors.New("line 7: nonsense")
+	ctl.reloadClientRoles()
+	require.Contains(t, log.String(), "line 7: nonsense")
+	require.Empty(t, read(t, file), "nothing was changed")
+
+	fault = nil
+	now.API.ClientRoles = map[string]access.Role{"ops": access.Viewer, "new": access.Viewer}
+	ctl.reloadClientRoles()
+	records := read(t, file)
+	require.Equal(t, 3, strings.Count(records, `"kind":"client_role"`))
+	for _, part := range []string{
+		`"action":"delete","kind":"client_role","id":"dev","name":"dev","before":{"role":"admin"}`,
+		`"action":"create","kind":"client_role","id":"new","name":"new","after":{"role":"viewer"}`,
+		`"before":{"role":"operator"},"after":{"role":"viewer"}`,
+	} {
+		require.Contains(t, records, part)
+	}
+	require.Contains(t, log.String(), "common_name=dev was=admin")
+
+	ctl.reloadClientRoles()
+	require.Equal(t, records, read(t, file), "nothing has changed since")
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	require.NoError(t, err)
+	return string(text)
+}
