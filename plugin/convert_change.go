@@ -68,8 +68,11 @@ func hostToPB(h *tap.Host) *pb.Host {
 		}),
 		ForeignTunnels: convertAll(h.ForeignTunnels, foreignTunnelToPB),
 		Bridges:        convertAll(h.Bridges, bridgeToPB),
-		TapPorts:       convertAll(h.TapPorts, tapPortToPB),
-		Nics:           convertAll(h.NICs, hostNICToPB),
+		FakeBridges: convertAll(h.FakeBridges, func(b *tap.FakeBridge) *pb.FakeBridge {
+			return &pb.FakeBridge{Name: b.Name, Parent: b.Parent, Vlan: uint32(b.VLAN)}
+		}),
+		TapPorts: convertAll(h.TapPorts, tapPortToPB),
+		Nics:     convertAll(h.NICs, hostNICToPB),
 	}
 }
 
@@ -125,16 +128,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 			Key:      t.GetKey(), DstPort: r.uint16("foreign_tunnels.dst_port", t.GetDstPort()),
 		})
 	}
-	for _, b := range m.GetBridges() {
-		if b.GetOtherMirrors() < 0 {
-			r.fail("bridges.other_mirrors", fmt.Errorf("%d: want 0 or more", b.GetOtherMirrors()))
-		}
-		h.Bridges = append(h.Bridges, tap.Bridge{
-			Name: intern(b.GetName()), DatapathType: intern(b.GetDatapathType()),
-			Uplinks: b.GetUplinks(), OtherMirrors: int(b.GetOtherMirrors()),
-			OurMirrors: b.GetOurMirrors(),
-		})
-	}
+	r.bridges(&h, m)
 	for _, p := range m.GetTapPorts() {
 		h.TapPorts = append(h.TapPorts, tap.TapPort{
 			Name: p.GetName(), OFPort: p.GetOfport(), MAC: r.mac("tap_ports.mac", p.GetMac()),
@@ -148,6 +142,27 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		})
 	}
 	return h, r.err
+}
+
+// bridges reads the bridges of a host.
+func (r *fieldReader) bridges(h *tap.Host, m *pb.Host) {
+	for _, b := range m.GetBridges() {
+		if b.GetOtherMirrors() < 0 {
+			r.fail("bridges.other_mirrors", fmt.Errorf("%d: want 0 or more", b.GetOtherMirrors()))
+		}
+		h.Bridges = append(h.Bridges, tap.Bridge{
+			Name: intern(b.GetName()), DatapathType: intern(b.GetDatapathType()),
+			Uplinks: b.GetUplinks(), OtherMirrors: int(b.GetOtherMirrors()),
+			OurMirrors: b.GetOurMirrors(),
+		})
+	}
+
+	for _, b := range m.GetFakeBridges() {
+		h.FakeBridges = append(h.FakeBridges, tap.FakeBridge{
+			Name: b.GetName(), Parent: intern(b.GetParent()),
+			VLAN: r.uint16("fake_bridges.vlan", b.GetVlan()),
+		})
+	}
 }
 
 func locationToPB(l *tap.Location) *pb.Location {

@@ -35,6 +35,25 @@ func (o Observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, declared []s
 	return out, guessed
 }
 
+// fakeBridges reads the fake bridges of a bridge: access ports of a VLAN that ovs-vsctl(8) shows as
+// bridges of their own.
+func fakeBridges(b *vswitch.Bridge, snap *vswitch.Snapshot) (all []tap.FakeBridge) {
+	for _, p := range snap.BridgePorts(b) {
+		if vlan := fakeVLAN(p); vlan != 0 {
+			all = append(all, tap.FakeBridge{Name: p.Name, Parent: b.Name, VLAN: vlan})
+		}
+	}
+	return all
+}
+
+// fakeVLAN is the VLAN of a port that is a fake bridge; 0 if it is none.
+func fakeVLAN(p *vswitch.Port) uint16 {
+	if !p.FakeBridge || p.Tag == nil || *p.Tag < 1 || *p.Tag > tap.MaxVLAN {
+		return 0
+	}
+	return uint16(*p.Tag)
+}
+
 // uplinks finds the uplinks of a bridge: devices of the system, or bonds of them, that are nobody's
 // NIC. Beside devices with real drivers, veth devices are taken for containers. Where there are only
 // veth devices, all of them are a guess.
@@ -145,6 +164,44 @@ func (o Observer) foreignTunnels(b *vswitch.Bridge, snap *vswitch.Snapshot) []ta
 		}
 	}
 	return all
+}
+
+// underlayDatapath returns the datapath type of the bridge through which the host's tunnels leave, by
+// what the switch says of tunnel ports with a fixed remote end. A device that is on no bridge belongs
+// to the kernel. It is "" where no port tells.
+func underlayDatapath(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {
+	device := egressDevice(tunnelIP, snap)
+	if device == "" {
+		return ""
+	}
+
+	for _, b := range snap.Bridges() {
+		for _, p := range snap.BridgePorts(b) {
+			for _, i := range snap.PortInterfaces(p) {
+				if i.Name == device {
+					return cmp.Or(b.DatapathType, "system")
+				}
+			}
+		}
+	}
+	return "system"
+}
+
+// egressDevice returns the device by which a tunnel from an address leaves, by
+// Interface:status:tunnel_egress_iface (ovs-vswitchd.conf.db(5)); "" where no port tells.
+func egressDevice(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {
+	for _, b := range snap.Bridges() {
+		for _, p := range snap.BridgePorts(b) {
+			for _, i := range snap.PortInterfaces(p) {
+				local := optionAddr(i.Options.Get("local_ip"))
+				egress := i.Status.Get("tunnel_egress_iface")
+				if egress != "" && (local == tunnelIP || !local.IsValid()) {
+					return egress
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // optionAddr reads an address option of a tunnel port. It is zero for "flow" and for what is none.

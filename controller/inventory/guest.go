@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -36,7 +37,9 @@ func (x *Places) Guest(id string, record *store.Guest) (tap.Guest, bool) {
 	managed := x.merge(&g, id, record)
 
 	if record == nil { // What was declared keeps its order; what was seen has none.
-		slices.SortFunc(g.NICs, func(a, b tap.NIC) int { return slices.Compare(a.MAC[:], b.MAC[:]) })
+		slices.SortFunc(g.NICs, func(a, b tap.NIC) int {
+			return cmp.Or(slices.Compare(a.MAC[:], b.MAC[:]), cmp.Compare(a.IfName, b.IfName))
+		})
 	}
 	return g, record != nil || len(x.byGuest[id]) > 0 || managed
 }
@@ -64,22 +67,25 @@ func (x *Places) declaredNIC(n store.GuestNIC) tap.NIC {
 	return nic
 }
 
-// addSeenNICs adds what ports that name the guest show: NICs, and addresses and places of NICs.
+// addSeenNICs adds what ports that name the guest show: NICs, and addresses and places of NICs. A
+// port that hides its guest's address is a NIC of unknown address, unless it is the place of one that
+// was declared.
 func (x *Places) addSeenNICs(g *tap.Guest) {
-	byMAC := map[tap.MAC]int{}
-	for i, nic := range g.NICs {
-		byMAC[nic.MAC] = i
-	}
-
 	for _, p := range x.byGuest[g.ID] {
 		mac := p.EffectiveMAC()
-		if x.isTapNIC(*p) || mac.IsZero() {
+		if x.isTapNIC(*p) || mac.IsZero() && !p.hidesMAC() {
 			continue
 		}
-		at, known := byMAC[mac]
-		if !known {
+
+		at := slices.IndexFunc(g.NICs, func(n tap.NIC) bool {
+			if mac.IsZero() {
+				return slices.Contains(n.Locations, p.Location()) ||
+					n.MAC.IsZero() && n.IfName == p.Name
+			}
+			return n.MAC == mac
+		})
+		if at < 0 {
 			at = len(g.NICs)
-			byMAC[mac] = at
 			g.NICs = append(g.NICs, tap.NIC{MAC: mac, IfName: p.Name})
 		}
 

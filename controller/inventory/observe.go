@@ -81,6 +81,7 @@ func (o Observer) Observe(
 	h.UserspaceTSO = system.OtherConfig.Get(userspaceTSO) == "true"
 	seen.Leftovers = o.leftovers(record.OVSDB, snap)
 	o.learnFromOVN(&h, &seen, record, learned, system)
+	h.UnderlayDatapath = underlayDatapath(h.TunnelIP, snap)
 
 	for _, b := range snap.Bridges() {
 		for _, p := range snap.BridgePorts(b) {
@@ -96,6 +97,7 @@ func (o Observer) Observe(
 		h.ForeignTunnels = append(h.ForeignTunnels, o.foreignTunnels(b, snap)...)
 		bridge, guessed := o.bridge(b, snap, record.Uplinks[b.Name], claimed)
 		h.Bridges = append(h.Bridges, bridge)
+		h.FakeBridges = append(h.FakeBridges, fakeBridges(b, snap)...)
 		if guessed {
 			seen.GuessedUplinks = append(seen.GuessedUplinks, b.Name)
 		}
@@ -104,6 +106,9 @@ func (o Observer) Observe(
 
 	slices.SortFunc(h.ForeignTunnels, func(a, b tap.ForeignTunnel) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(h.FakeBridges, func(a, b tap.FakeBridge) int {
+		return cmp.Compare(a.Name, b.Name)
 	})
 	slices.SortFunc(seen.Ports, ComparePorts)
 	slices.Sort(seen.GuessedUplinks)
@@ -235,7 +240,7 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 		a, _ := before.Port(c.UUID)
 		b, _ := now.Port(c.UUID)
 		return a.Name == b.Name && slices.Equal(a.Interfaces, b.Interfaces) &&
-			sameMark(a.ExternalIDs, b.ExternalIDs)
+			fakeVLAN(a) == fakeVLAN(b) && sameMark(a.ExternalIDs, b.ExternalIDs)
 	case vswitch.TableMirror:
 		a, _ := before.Mirror(c.UUID)
 		b, _ := now.Mirror(c.UUID)

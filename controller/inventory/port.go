@@ -56,6 +56,7 @@ type Port struct {
 	MTU    uint32  // in octets; 0 while unknown
 	Down   string  // why no packet can pass, "" if packets can
 	Tap    bool    // it is a TAP device, as libvirt makes them
+	Veth   bool    // it is one end of a veth pair, whose other end a container has
 }
 
 // Location returns the port as the plugin gets it.
@@ -66,13 +67,17 @@ func (p Port) Location() tap.Location {
 }
 
 // EffectiveMAC returns the address of the guest's NIC: what external_ids say, else that of the device
-// itself.
+// itself. It is zero while unknown.
 func (p Port) EffectiveMAC() tap.MAC {
-	if !p.MAC.IsZero() {
+	if !p.MAC.IsZero() || p.hidesMAC() {
 		return p.MAC
 	}
 	return p.InUse
 }
+
+// hidesMAC reports whether the port belongs to a guest whose address it does not show: the address of
+// a veth device is that of the host's end of the pair.
+func (p Port) hidesMAC() bool { return p.Veth && p.Guest != "" && p.MAC.IsZero() }
 
 // addrs returns the IP addresses that external_ids tell.
 func (p Port) addrs() []netip.Addr {
@@ -103,11 +108,12 @@ func ComparePorts(a, b *Port) int {
 		cmp.Compare(a.Host, b.Host), cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
 }
 
-// guestPort reads a port that can be a guest's. It is false for patch ports, bonds and a bridge's own
-// port.
+// guestPort reads a port that can be a guest's. It is false for patch ports, bonds, and the own port of
+// a bridge or of a fake bridge.
 func (o Observer) guestPort(host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) (*Port, bool) {
 	interfaces := snap.PortInterfaces(p)
-	if len(interfaces) != 1 || p.Name == b.Name || interfaces[0].Type == "patch" {
+	if len(interfaces) != 1 || p.Name == b.Name || p.FakeBridge ||
+		interfaces[0].Type == "patch" {
 		return nil, false
 	}
 	i := interfaces[0]
@@ -119,6 +125,7 @@ func (o Observer) guestPort(host string, b *vswitch.Bridge, p *vswitch.Port, sna
 		MTU:   uint32(max(0, i.MTU)),
 		Down:  whyDown(i),
 		Tap:   i.Status.Get("driver_name") == "tun",
+		Veth:  i.Status.Get("driver_name") == "veth",
 	}
 	port.MAC, _ = tap.ParseMAC(firstOf(i.ExternalIDs, o.Keys.MAC))
 	port.InUse, _ = tap.ParseMAC(i.MACInUse)

@@ -65,7 +65,7 @@ func (p *Planner) path(
 	h *tap.Host, name, datapath string, to destination,
 ) (*encapsulation, reason) {
 	here := p.world.ends[h.ID]
-	switch bridge := bridgeByName(h, name); {
+	switch bridge := h.Bridge(name); {
 	case bridge == nil:
 		return nil, because(tap.CodeBridgeAbsent, "host %s has no bridge %s", h.Name, name)
 	case bridge.DatapathType != datapath:
@@ -97,7 +97,7 @@ type recordCandidate struct {
 func (plan *capturePlan) limitRecords(h *tap.Host) {
 	byBridge := map[string][]recordCandidate{}
 	for _, c := range plan.captures {
-		bridge := bridgeByName(h, c.bridge)
+		bridge := h.Bridge(c.bridge)
 		for _, r := range c.records {
 			byBridge[c.bridge] = append(byBridge[c.bridge], recordCandidate{
 				capture: c, record: r,
@@ -108,7 +108,7 @@ func (plan *capturePlan) limitRecords(h *tap.Host) {
 	}
 
 	for _, name := range sortedKeys(byBridge) {
-		plan.limitBridge(h, bridgeByName(h, name), byBridge[name])
+		plan.limitBridge(h, h.Bridge(name), byBridge[name])
 	}
 
 	plan.captures = slices.DeleteFunc(plan.captures, func(c *capture) bool {

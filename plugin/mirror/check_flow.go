@@ -44,20 +44,23 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 // sameIntent reports whether two flows of one guest or host ask for the same copies.
 func (w *world) sameIntent(a, b *tap.Flow) bool {
 	return a.TapID == b.TapID && a.Type == b.Type && a.MAC == b.MAC && w.sameWire(a, b) &&
-		a.VLAN == b.VLAN && a.Direction == b.Direction
+		a.Direction == b.Direction
 }
 
-// sameWire reports whether two flows of one host mirror the same bridge, under either of its names.
+// sameWire reports whether two flows of one host mirror the same VLAN, or all, of the same bridge,
+// under either of its names.
 func (w *world) sameWire(a, b *tap.Flow) bool {
-	if a.WireID == b.WireID {
+	if a.WireID == b.WireID && a.VLAN == b.VLAN {
 		return true
 	}
 	h := w.hosts[a.HostID]
 	if h == nil {
 		return false
 	}
-	x, y := wireBridge(h, a.WireID), wireBridge(h, b.WireID)
-	return x != nil && y != nil && x.Name == y.Name
+	x, xVLAN := h.WireBridge(a.WireID)
+	y, yVLAN := h.WireBridge(b.WireID)
+	return x != nil && y != nil && x.Name == y.Name &&
+		cmp.Or(xVLAN, a.VLAN) == cmp.Or(yVLAN, b.VLAN)
 }
 
 // foreignField refuses a field that belongs to flows of the other type.
@@ -175,7 +178,12 @@ func (w *world) checkVSwitch(f *tap.Flow) *tap.Rejection {
 		return invalid("wire_id", "bridge %s carries the copies and cannot be mirrored itself",
 			w.config.Bridge)
 	}
-	if declared || !h.Observed || wireBridge(h, f.WireID) != nil {
+	on, vlan := h.WireBridge(f.WireID)
+	switch {
+	case vlan != 0 && f.VLAN != 0 && vlan != f.VLAN:
+		return invalid("vlan_id", "wire %s is VLAN %d of a bridge of host %s: leave vlan_id out",
+			f.WireID, vlan, h.Name)
+	case declared || !h.Observed || on != nil:
 		return nil
 	}
 	return invalid("wire_id", "host %s does not carry wire %s; it carries %s",
@@ -189,6 +197,9 @@ func knownWires(h *tap.Host) []string {
 		known.add(wire)
 	}
 	for _, b := range h.Bridges {
+		known.add(b.Name)
+	}
+	for _, b := range h.FakeBridges {
 		known.add(b.Name)
 	}
 	return sortedKeys(known)

@@ -27,6 +27,7 @@ func registry(t *testing.T) *scene {
 	s.host("c", unseen)
 	s.at("a").Wires["net1"] = "br0"
 	s.at("a").Wires["spy"] = "brtap"
+	s.at("a").FakeBridges = []tap.FakeBridge{{Name: "br100", Parent: "br0", VLAN: 100}}
 	ip := netip.MustParseAddr
 	s.Guests = []tap.Guest{
 		{ID: "g0", Name: "bare"},
@@ -234,7 +235,7 @@ func TestCheckFlow(t *testing.T) {
 			reject: &tap.Rejection{Field: "host_id", Message: "there is no host z"}},
 		{name: "unknown wire", give: vswitch("a", "net9", 0),
 			reject: &tap.Rejection{Field: "wire_id",
-				Message: "host host-a does not carry wire net9; it carries br0, net0, net1, spy"}},
+				Message: "host host-a does not carry wire net9; it carries br0, br100, net0, net1, spy"}},
 		{name: "any wire of a host never observed", give: vswitch("c", "net9", 0)},
 		{name: "the tap bridge", give: vswitch("a", "brtap", 0),
 			reject: &tap.Rejection{Field: "wire_id",
@@ -282,6 +283,15 @@ func TestCheckFlow(t *testing.T) {
 			}), reject: &tap.Rejection{Conflict: true,
 				Message: "tap flow flow-f3 (f3) already mirrors this source to tap service " +
 					"collector-t1 in direction IN"}},
+		{name: "a fake bridge", give: with(vswitch("a", "br100", 0), to1)},
+		{name: "identical to a fake bridge", give: with(vswitch("a", "br100", 100),
+			func(f *tap.Flow) { f.TapID, f.Direction = "t1", tap.In }),
+			reject: &tap.Rejection{Conflict: true,
+				Message: "tap flow flow-f3 (f3) already mirrors this source to tap service " +
+					"collector-t1 in direction IN"}},
+		{name: "another VLAN of a fake bridge", give: with(vswitch("a", "br100", 101), to1),
+			reject: &tap.Rejection{Field: "vlan_id",
+				Message: "wire br100 is VLAN 100 of a bridge of host host-a: leave vlan_id out"}},
 		{name: "the same vswitch on another VLAN", give: with(vswitch("a", "net0", 7), to1)},
 		{name: "the same vswitch on another host", give: with(vswitch("b", "net0", 0), to1)},
 		{name: "unchanged", give: with(registry(t).Flows[1],

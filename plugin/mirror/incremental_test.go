@@ -120,6 +120,10 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 			})
 		}
 	}
+	if seldom(t, 3, "fake bridge") {
+		h.FakeBridges = []tap.FakeBridge{{Name: "br9", Parent: "br0",
+			VLAN: rapid.SampledFrom([]uint16{10, 20}).Draw(t, "VLAN of br9")}}
+	}
 	m.drawUnderlay(t, &h)
 	if rapid.Bool().Draw(t, "has eth9") {
 		h.NICs = []tap.HostNIC{{

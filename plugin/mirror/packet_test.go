@@ -299,6 +299,7 @@ func drawPlant(t *rapid.T) *plant {
 			h.ForeignTunnels = []tap.ForeignTunnel{{Name: "gre0", Bridge: "br1", Type: "gre"}}
 		}
 		h.Wires = map[string]string{"net0": "br0", "net1": "br1"}
+		h.FakeBridges = []tap.FakeBridge{{Name: "br10", Parent: "br0", VLAN: 10}}
 		for _, name := range []string{"br0", "br1"} {
 			uplinks := rapid.SampledFrom([][]string{{"eth0-" + name},
 				{"eth0-" + name, "eth1-" + name}, nil}).Draw(t, "uplinks")
@@ -355,7 +356,7 @@ func drawPlant(t *rapid.T) *plant {
 		}
 		if rapid.Bool().Draw(t, "vswitch") {
 			f.Type, f.HostID = tap.FlowVSwitch, host("from").ID
-			f.WireID = rapid.SampledFrom([]string{"net0", "br0", "net1", "br1"}).Draw(t, "wire")
+			f.WireID = rapid.SampledFrom([]string{"net0", "br0", "br10", "net1", "br1"}).Draw(t, "wire")
 			f.VLAN = rapid.SampledFrom([]uint16{0, 10, 20}).Draw(t, "vlan")
 		} else {
 			g := w.Guests[rapid.IntRange(0, len(w.Guests)-1).Draw(t, "from")]
@@ -408,9 +409,12 @@ func (w *plant) selects(f tap.Flow, p packet) bool {
 			func(o string) bool { return slices.Contains(ports, o) })
 	}
 	if f.Type == tap.FlowVSwitch {
-		bridge := map[string]string{"net0": "br0", "br0": "br0", "net1": "br1",
+		bridge := map[string]string{"net0": "br0", "br0": "br0", "br10": "br0", "net1": "br1",
 			"br1": "br1"}[f.WireID]
 		if f.HostID != p.host || bridge != p.bridge || f.VLAN != 0 && f.VLAN != p.vlan {
+			return false
+		}
+		if f.WireID == "br10" && (p.vlan != 10 || f.VLAN != 0 && f.VLAN != 10) {
 			return false
 		}
 		arrives, leaves := toward(w.uplinks[p.host+"/"+p.bridge])

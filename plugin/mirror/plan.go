@@ -298,7 +298,7 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 	}
 	flows := 0
 	for _, t := range p.tallies[h.ID] {
-		if b := bridgeByName(h, t.bridge); b != nil {
+		if b := h.Bridge(t.bridge); b != nil {
 			w := weights[b.DatapathType]
 			w.sources += t.enabled
 			weights[b.DatapathType] = w

@@ -58,6 +58,13 @@ func TestPlan(t *testing.T) {
 			*s = *local(s.t)
 			s.vswitch("f1", "t1", "a", "net0", 100, tap.In)
 		}},
+		{name: "vswitch-of-fake-bridge", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.at("a").FakeBridges = []tap.FakeBridge{{Name: "br7", Parent: "br0", VLAN: 7}}
+			s.vswitch("f1", "t1", "a", "br7", 0, tap.Both)
+			s.vswitch("f2", "t1", "a", "br7", 7, tap.In)
+			s.vswitch("f3", "t1", "a", "br7", 8, tap.Both)
+		}},
 		{name: "vswitch-out-vlan", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.vswitch("f1", "t1", "a", "net0", 100, tap.Out)

@@ -221,7 +221,8 @@ func (p *Planner) resolveFlow(id string, t touched) {
 		return
 	}
 
-	now := &resolvedFlow{flow: f, source: p.world.source(f), active: p.world.shouldRun(f)}
+	from := p.world.source(f)
+	now := &resolvedFlow{flow: from.selects(f), source: from, active: p.world.shouldRun(f)}
 	p.addToTallies(now)
 	for _, at := range now.places {
 		t.hosts.add(at.host)

@@ -73,10 +73,21 @@ type place struct {
 type source struct {
 	resolution
 	places []place
+	vlan   uint16 // the one that the wire is; 0 if it is a whole bridge
 
 	// disputed says why it is uncertain which port is meant. What the places name is mirrored all
 	// the same.
 	disputed reason
+}
+
+// selects is the flow with the VLAN that it selects because of its wire.
+func (s *source) selects(f *tap.Flow) *tap.Flow {
+	if s.vlan == 0 {
+		return f
+	}
+	narrowed := *f
+	narrowed.VLAN = s.vlan
+	return &narrowed
 }
 
 // down says why no packet can pass at any place of the source; zero if packets can.
@@ -129,7 +140,7 @@ func (w *world) vnicSource(f *tap.Flow) source {
 // its guest while the address of that NIC was not known.
 func sourceNIC(guest *tap.Guest, f *tap.Flow) *tap.NIC {
 	for i := range guest.NICs {
-		if guest.NICs[i].MAC == f.MAC {
+		if guest.NICs[i].MAC == f.MAC && !f.MAC.IsZero() {
 			return &guest.NICs[i]
 		}
 	}
@@ -173,37 +184,24 @@ func (w *world) vswitchSource(f *tap.Flow) source {
 		return source{resolution: uncertain(hostUnseen(h))}
 	}
 
-	bridge := wireBridge(h, f.WireID)
+	bridge, vlan := h.WireBridge(f.WireID)
 	if bridge == nil {
 		return source{resolution: pending(because(tap.CodeWireAbsent,
 			"no bridge of host %s carries wire %s", h.Name, f.WireID))}
+	}
+	if vlan != 0 && f.VLAN != 0 && vlan != f.VLAN {
+		return source{resolution: failed(because(tap.CodeVLANOther,
+			"wire %s is VLAN %d of bridge %s of host %s, so VLAN %d is not on it",
+			f.WireID, vlan, bridge.Name, h.Name, f.VLAN))}
 	}
 	if f.Direction != tap.Both && len(bridge.Uplinks) == 0 {
 		return source{resolution: pending(because(tap.CodeUplinkAbsent,
 			"bridge %s of host %s has no uplink, so there is no traffic in direction %s",
 			bridge.Name, h.Name, f.Direction))}
 	}
-	return source{places: []place{{
+	return source{vlan: vlan, places: []place{{
 		host: h.ID, bridge: bridge.Name, ports: bridge.Uplinks, tunnel: w.ends[h.ID],
 	}}}
-}
-
-// wireBridge finds the bridge that carries a wire: the declared one, or the one of the same name.
-func wireBridge(h *tap.Host, wire string) *tap.Bridge {
-	name, declared := h.Wires[wire]
-	if !declared {
-		name = wire
-	}
-	return bridgeByName(h, name)
-}
-
-func bridgeByName(h *tap.Host, name string) *tap.Bridge {
-	for i := range h.Bridges {
-		if h.Bridges[i].Name == name {
-			return &h.Bridges[i]
-		}
-	}
-	return nil
 }
 
 // tapsItself reports whether a guest would mirror itself to itself.

@@ -140,7 +140,7 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 func (p *Planner) lossy(places []place, to string) reason {
 	for _, at := range places {
 		h := p.world.hosts[at.host]
-		b := bridgeByName(h, at.bridge)
+		b := h.Bridge(at.bridge)
 		if at.host != to && h.UserspaceTSO && b != nil && b.DatapathType == "netdev" {
 			return because(tap.CodeUserspaceTSO,
 				"host %s runs with other_config:userspace-tso-enable=true, and its switch drops "+

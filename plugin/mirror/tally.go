@@ -14,7 +14,7 @@ import (
 
 // resolvedFlow is a tap flow as it was added to the tallies.
 type resolvedFlow struct {
-	flow *tap.Flow
+	flow *tap.Flow // see [source.selects]
 	source
 	active bool // it should run, as far as the flow and its service are concerned
 }

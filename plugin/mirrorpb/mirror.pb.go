@@ -758,6 +758,7 @@ type Host struct {
 	UnderlayDatapath string                 `protobuf:"bytes,15,opt,name=underlay_datapath,json=underlayDatapath,proto3" json:"underlay_datapath,omitempty"`
 	Paths            []*Path                `protobuf:"bytes,16,rep,name=paths,proto3" json:"paths,omitempty"`
 	UserspaceTso     bool                   `protobuf:"varint,17,opt,name=userspace_tso,json=userspaceTso,proto3" json:"userspace_tso,omitempty"`
+	FakeBridges      []*FakeBridge          `protobuf:"bytes,18,rep,name=fake_bridges,json=fakeBridges,proto3" json:"fake_bridges,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -902,6 +903,13 @@ func (x *Host) GetUserspaceTso() bool {
 		return x.UserspaceTso
 	}
 	return false
+}
+
+func (x *Host) GetFakeBridges() []*FakeBridge {
+	if x != nil {
+		return x.FakeBridges
+	}
+	return nil
 }
 
 type Path struct {
@@ -1124,6 +1132,67 @@ func (x *Bridge) GetOurMirrors() []string {
 	return nil
 }
 
+// A name for one VLAN of a bridge.
+type FakeBridge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	Vlan          uint32                 `protobuf:"varint,3,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FakeBridge) Reset() {
+	*x = FakeBridge{}
+	mi := &file_mirror_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FakeBridge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FakeBridge) ProtoMessage() {}
+
+func (x *FakeBridge) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FakeBridge.ProtoReflect.Descriptor instead.
+func (*FakeBridge) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FakeBridge) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FakeBridge) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *FakeBridge) GetVlan() uint32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
 type TapPort struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1138,7 +1207,7 @@ type TapPort struct {
 
 func (x *TapPort) Reset() {
 	*x = TapPort{}
-	mi := &file_mirror_proto_msgTypes[14]
+	mi := &file_mirror_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1219,7 @@ func (x *TapPort) String() string {
 func (*TapPort) ProtoMessage() {}
 
 func (x *TapPort) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[14]
+	mi := &file_mirror_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1232,7 @@ func (x *TapPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapPort.ProtoReflect.Descriptor instead.
 func (*TapPort) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{14}
+	return file_mirror_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TapPort) GetName() string {
@@ -1220,7 +1289,7 @@ type HostNIC struct {
 
 func (x *HostNIC) Reset() {
 	*x = HostNIC{}
-	mi := &file_mirror_proto_msgTypes[15]
+	mi := &file_mirror_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1301,7 @@ func (x *HostNIC) String() string {
 func (*HostNIC) ProtoMessage() {}
 
 func (x *HostNIC) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[15]
+	mi := &file_mirror_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1314,7 @@ func (x *HostNIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostNIC.ProtoReflect.Descriptor instead.
 func (*HostNIC) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{15}
+	return file_mirror_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HostNIC) GetName() string {
@@ -1287,7 +1356,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_mirror_proto_msgTypes[16]
+	mi := &file_mirror_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1368,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[16]
+	mi := &file_mirror_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1381,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{16}
+	return file_mirror_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Guest) GetId() string {
@@ -1349,7 +1418,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_mirror_proto_msgTypes[17]
+	mi := &file_mirror_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1361,7 +1430,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[17]
+	mi := &file_mirror_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1374,7 +1443,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{17}
+	return file_mirror_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NIC) GetMac() []byte {
@@ -1426,7 +1495,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_mirror_proto_msgTypes[18]
+	mi := &file_mirror_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1507,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[18]
+	mi := &file_mirror_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1520,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{18}
+	return file_mirror_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Location) GetHost() string {
@@ -1507,7 +1576,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_mirror_proto_msgTypes[19]
+	mi := &file_mirror_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1588,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[19]
+	mi := &file_mirror_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1601,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{19}
+	return file_mirror_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Attachment) GetServiceId() string {
@@ -1578,7 +1647,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_mirror_proto_msgTypes[20]
+	mi := &file_mirror_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1659,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[20]
+	mi := &file_mirror_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1672,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{20}
+	return file_mirror_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Change) GetRevision() uint64 {
@@ -1709,7 +1778,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1790,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1803,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{21}
+	return file_mirror_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Result) GetRevision() uint64 {
@@ -1780,7 +1849,7 @@ type Program struct {
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1861,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1874,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{22}
+	return file_mirror_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Program) GetHost() string {
@@ -1869,7 +1938,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1881,7 +1950,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1894,7 +1963,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{23}
+	return file_mirror_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Tunnel) GetPort() string {
@@ -1938,7 +2007,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2019,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2032,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{24}
+	return file_mirror_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Peer) GetAddr() []byte {
@@ -2012,7 +2081,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2093,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2106,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{25}
+	return file_mirror_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Sender) GetAddr() []byte {
@@ -2071,7 +2140,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +2152,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +2165,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{26}
+	return file_mirror_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Hold) GetOwner() string {
@@ -2126,7 +2195,7 @@ type TapBridge struct {
 
 func (x *TapBridge) Reset() {
 	*x = TapBridge{}
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2207,7 @@ func (x *TapBridge) String() string {
 func (*TapBridge) ProtoMessage() {}
 
 func (x *TapBridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2220,7 @@ func (x *TapBridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapBridge.ProtoReflect.Descriptor instead.
 func (*TapBridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{27}
+	return file_mirror_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TapBridge) GetName() string {
@@ -2210,7 +2279,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2291,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2304,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{28}
+	return file_mirror_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Port) GetOwner() string {
@@ -2333,7 +2402,7 @@ type MirrorRecord struct {
 
 func (x *MirrorRecord) Reset() {
 	*x = MirrorRecord{}
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +2414,7 @@ func (x *MirrorRecord) String() string {
 func (*MirrorRecord) ProtoMessage() {}
 
 func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +2427,7 @@ func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MirrorRecord.ProtoReflect.Descriptor instead.
 func (*MirrorRecord) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{29}
+	return file_mirror_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MirrorRecord) GetOwner() string {
@@ -2443,7 +2512,7 @@ type FlowEntry struct {
 
 func (x *FlowEntry) Reset() {
 	*x = FlowEntry{}
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2524,7 @@ func (x *FlowEntry) String() string {
 func (*FlowEntry) ProtoMessage() {}
 
 func (x *FlowEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2537,7 @@ func (x *FlowEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlowEntry.ProtoReflect.Descriptor instead.
 func (*FlowEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{30}
+	return file_mirror_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FlowEntry) GetOwner() string {
@@ -2509,7 +2578,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2590,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2603,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{31}
+	return file_mirror_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Need) GetHost() string {
@@ -2566,7 +2635,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2647,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2660,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{32}
+	return file_mirror_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Status) GetKind() string {
@@ -2656,7 +2725,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2737,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2750,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{33}
+	return file_mirror_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Cut) GetSize() uint32 {
@@ -2769,7 +2838,7 @@ const file_mirror_proto_rawDesc = "" +
 	" \x01(\rR\x04vlan\x12\x1c\n" +
 	"\tdirection\x18\v \x01(\tR\tdirection\x12\x18\n" +
 	"\aenabled\x18\f \x01(\bR\aenabled\x12*\n" +
-	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\xb3\x05\n" +
+	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\xf5\x05\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2787,7 +2856,8 @@ const file_mirror_proto_rawDesc = "" +
 	"\ftap_datapath\x18\x0e \x01(\tR\vtapDatapath\x12+\n" +
 	"\x11underlay_datapath\x18\x0f \x01(\tR\x10underlayDatapath\x12-\n" +
 	"\x05paths\x18\x10 \x03(\v2\x17.tapline.mirror.v1.PathR\x05paths\x12#\n" +
-	"\ruserspace_tso\x18\x11 \x01(\bR\fuserspaceTso\x1a8\n" +
+	"\ruserspace_tso\x18\x11 \x01(\bR\fuserspaceTso\x12@\n" +
+	"\ffake_bridges\x18\x12 \x03(\v2\x1d.tapline.mirror.v1.FakeBridgeR\vfakeBridges\x1a8\n" +
 	"\n" +
 	"WiresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -2809,7 +2879,12 @@ const file_mirror_proto_rawDesc = "" +
 	"\auplinks\x18\x03 \x03(\tR\auplinks\x12#\n" +
 	"\rother_mirrors\x18\x04 \x01(\x05R\fotherMirrors\x12\x1f\n" +
 	"\vour_mirrors\x18\x05 \x03(\tR\n" +
-	"ourMirrors\"\x83\x01\n" +
+	"ourMirrors\"L\n" +
+	"\n" +
+	"FakeBridge\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\x12\x12\n" +
+	"\x04vlan\x18\x03 \x01(\rR\x04vlan\"\x83\x01\n" +
 	"\aTapPort\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06ofport\x18\x02 \x01(\rR\x06ofport\x12\x10\n" +
@@ -2976,7 +3051,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -2992,29 +3067,30 @@ var file_mirror_proto_goTypes = []any{
 	(*Path)(nil),              // 11: tapline.mirror.v1.Path
 	(*ForeignTunnel)(nil),     // 12: tapline.mirror.v1.ForeignTunnel
 	(*Bridge)(nil),            // 13: tapline.mirror.v1.Bridge
-	(*TapPort)(nil),           // 14: tapline.mirror.v1.TapPort
-	(*HostNIC)(nil),           // 15: tapline.mirror.v1.HostNIC
-	(*Guest)(nil),             // 16: tapline.mirror.v1.Guest
-	(*NIC)(nil),               // 17: tapline.mirror.v1.NIC
-	(*Location)(nil),          // 18: tapline.mirror.v1.Location
-	(*Attachment)(nil),        // 19: tapline.mirror.v1.Attachment
-	(*Change)(nil),            // 20: tapline.mirror.v1.Change
-	(*Result)(nil),            // 21: tapline.mirror.v1.Result
-	(*Program)(nil),           // 22: tapline.mirror.v1.Program
-	(*Tunnel)(nil),            // 23: tapline.mirror.v1.Tunnel
-	(*Peer)(nil),              // 24: tapline.mirror.v1.Peer
-	(*Sender)(nil),            // 25: tapline.mirror.v1.Sender
-	(*Hold)(nil),              // 26: tapline.mirror.v1.Hold
-	(*TapBridge)(nil),         // 27: tapline.mirror.v1.TapBridge
-	(*Port)(nil),              // 28: tapline.mirror.v1.Port
-	(*MirrorRecord)(nil),      // 29: tapline.mirror.v1.MirrorRecord
-	(*FlowEntry)(nil),         // 30: tapline.mirror.v1.FlowEntry
-	(*Need)(nil),              // 31: tapline.mirror.v1.Need
-	(*Status)(nil),            // 32: tapline.mirror.v1.Status
-	(*Cut)(nil),               // 33: tapline.mirror.v1.Cut
-	nil,                       // 34: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 35: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 36: tapline.mirror.v1.Port.OptionsEntry
+	(*FakeBridge)(nil),        // 14: tapline.mirror.v1.FakeBridge
+	(*TapPort)(nil),           // 15: tapline.mirror.v1.TapPort
+	(*HostNIC)(nil),           // 16: tapline.mirror.v1.HostNIC
+	(*Guest)(nil),             // 17: tapline.mirror.v1.Guest
+	(*NIC)(nil),               // 18: tapline.mirror.v1.NIC
+	(*Location)(nil),          // 19: tapline.mirror.v1.Location
+	(*Attachment)(nil),        // 20: tapline.mirror.v1.Attachment
+	(*Change)(nil),            // 21: tapline.mirror.v1.Change
+	(*Result)(nil),            // 22: tapline.mirror.v1.Result
+	(*Program)(nil),           // 23: tapline.mirror.v1.Program
+	(*Tunnel)(nil),            // 24: tapline.mirror.v1.Tunnel
+	(*Peer)(nil),              // 25: tapline.mirror.v1.Peer
+	(*Sender)(nil),            // 26: tapline.mirror.v1.Sender
+	(*Hold)(nil),              // 27: tapline.mirror.v1.Hold
+	(*TapBridge)(nil),         // 28: tapline.mirror.v1.TapBridge
+	(*Port)(nil),              // 29: tapline.mirror.v1.Port
+	(*MirrorRecord)(nil),      // 30: tapline.mirror.v1.MirrorRecord
+	(*FlowEntry)(nil),         // 31: tapline.mirror.v1.FlowEntry
+	(*Need)(nil),              // 32: tapline.mirror.v1.Need
+	(*Status)(nil),            // 33: tapline.mirror.v1.Status
+	(*Cut)(nil),               // 34: tapline.mirror.v1.Cut
+	nil,                       // 35: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 36: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 37: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -3023,48 +3099,49 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	34, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	35, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
 	13, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
-	14, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
-	15, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
+	15, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
+	16, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
 	12, // 10: tapline.mirror.v1.Host.foreign_tunnels:type_name -> tapline.mirror.v1.ForeignTunnel
 	11, // 11: tapline.mirror.v1.Host.paths:type_name -> tapline.mirror.v1.Path
-	17, // 12: tapline.mirror.v1.Guest.nics:type_name -> tapline.mirror.v1.NIC
-	18, // 13: tapline.mirror.v1.NIC.locations:type_name -> tapline.mirror.v1.Location
-	18, // 14: tapline.mirror.v1.Attachment.locations:type_name -> tapline.mirror.v1.Location
-	18, // 15: tapline.mirror.v1.Attachment.claims:type_name -> tapline.mirror.v1.Location
-	10, // 16: tapline.mirror.v1.Change.hosts:type_name -> tapline.mirror.v1.Host
-	16, // 17: tapline.mirror.v1.Change.guests:type_name -> tapline.mirror.v1.Guest
-	19, // 18: tapline.mirror.v1.Change.attachments:type_name -> tapline.mirror.v1.Attachment
-	8,  // 19: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
-	9,  // 20: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
-	22, // 21: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
-	32, // 22: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
-	27, // 23: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
-	28, // 24: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
-	29, // 25: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
-	30, // 26: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
-	26, // 27: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
-	23, // 28: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
-	24, // 29: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
-	25, // 30: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
-	35, // 31: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	36, // 32: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
-	31, // 33: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	33, // 34: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
-	0,  // 35: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 36: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 37: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	20, // 38: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 39: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 40: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 41: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	21, // 42: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	39, // [39:43] is the sub-list for method output_type
-	35, // [35:39] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	14, // 12: tapline.mirror.v1.Host.fake_bridges:type_name -> tapline.mirror.v1.FakeBridge
+	18, // 13: tapline.mirror.v1.Guest.nics:type_name -> tapline.mirror.v1.NIC
+	19, // 14: tapline.mirror.v1.NIC.locations:type_name -> tapline.mirror.v1.Location
+	19, // 15: tapline.mirror.v1.Attachment.locations:type_name -> tapline.mirror.v1.Location
+	19, // 16: tapline.mirror.v1.Attachment.claims:type_name -> tapline.mirror.v1.Location
+	10, // 17: tapline.mirror.v1.Change.hosts:type_name -> tapline.mirror.v1.Host
+	17, // 18: tapline.mirror.v1.Change.guests:type_name -> tapline.mirror.v1.Guest
+	20, // 19: tapline.mirror.v1.Change.attachments:type_name -> tapline.mirror.v1.Attachment
+	8,  // 20: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
+	9,  // 21: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
+	23, // 22: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
+	33, // 23: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
+	28, // 24: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
+	29, // 25: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
+	30, // 26: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
+	31, // 27: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
+	27, // 28: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
+	24, // 29: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
+	25, // 30: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
+	26, // 31: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
+	36, // 32: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	37, // 33: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	32, // 34: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
+	34, // 35: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
+	0,  // 36: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 37: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 38: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	21, // 39: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 40: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 41: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 42: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	22, // 43: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	40, // [40:44] is the sub-list for method output_type
+	36, // [36:40] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -3086,7 +3163,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

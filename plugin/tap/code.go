@@ -11,6 +11,7 @@ const (
 	CodeSourceUnknown Code = "source_unknown" // the guest has no NIC of that address any more
 	CodeSourceAbsent  Code = "source_absent"  // the NIC is not plugged on any host
 	CodeWireAbsent    Code = "wire_absent"    // no bridge of the host carries the wire
+	CodeVLANOther     Code = "vlan_other"     // the wire is one VLAN, and another one is asked for
 	CodeUplinkAbsent  Code = "uplink_absent"  // the bridge has no uplink, so nothing is IN or OUT
 	CodeBridgeAbsent  Code = "bridge_absent"  // the host has no such bridge
 	CodeDatapathOther Code = "datapath_other" // no patch port joins bridges of two datapath types

@@ -34,9 +34,39 @@ type Host struct {
 	// ForeignTunnels are tunnel ports on the switch that are not ours.
 	ForeignTunnels []ForeignTunnel
 
-	Bridges  []Bridge  // all but the tap bridge
-	TapPorts []TapPort // ports of the tap bridge, ours and others'
-	NICs     []HostNIC // physical NICs from the host's facts
+	Bridges []Bridge // all but the tap bridge
+	// FakeBridges are those that ovs-vsctl(8) makes by "add-br NAME PARENT VLAN".
+	FakeBridges []FakeBridge
+	TapPorts    []TapPort // ports of the tap bridge, ours and others'
+	NICs        []HostNIC // physical NICs from the host's facts
+}
+
+// Bridge returns the bridge of a name; nil if there is none. Neither the tap bridge nor a fake
+// bridge is one.
+func (h *Host) Bridge(name string) *Bridge {
+	for i := range h.Bridges {
+		if h.Bridges[i].Name == name {
+			return &h.Bridges[i]
+		}
+	}
+	return nil
+}
+
+// WireBridge returns the bridge that carries a wire: the declared one, or the one of the same name.
+// Where that is a fake bridge, it returns the parent and the VLAN that the wire is; otherwise the
+// VLAN is 0.
+func (h *Host) WireBridge(wire string) (bridge *Bridge, vlan uint16) {
+	name, declared := h.Wires[wire]
+	if !declared {
+		name = wire
+	}
+
+	for _, fake := range h.FakeBridges {
+		if fake.Name == name {
+			return h.Bridge(fake.Parent), fake.VLAN
+		}
+	}
+	return h.Bridge(name), 0
 }
 
 // Path is the path to another host's tunnel address.
@@ -66,6 +96,13 @@ type Bridge struct {
 
 	// OurMirrors are the names of our Mirror rows. They keep their place when room is short.
 	OurMirrors []string
+}
+
+// FakeBridge is a name for one VLAN of a bridge.
+type FakeBridge struct {
+	Name   string
+	Parent string // name of the bridge
+	VLAN   uint16 // 1..4094
 }
 
 // TapPort is a port of the tap bridge as the switch reports it.

@@ -151,8 +151,7 @@ func TestCopiesAreCutToFit(t *testing.T) {
 	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")
 	far := w.guestSink(t, w.guest(t, h2, "ids"), "brtap")
 	near := w.guestSink(t, w.guest(t, h1, "ids1"), "brtap")
-	w.flow(t, far, vnic(web, "OUT"))
-	w.flow(t, near, vnic(web, "OUT"))
+	remote, local := w.flow(t, far, vnic(web, "OUT")), w.flow(t, near, vnic(web, "OUT"))
 
 	// The GRE header with a key, and its IPv4 header, take 28 octets of the underlay's 1,500.
 	const fits = 1500 - 28
@@ -162,6 +161,8 @@ func TestCopiesAreCutToFit(t *testing.T) {
 	exactly(t, "the guest's own frames", lab.MultisetOf(frames), original)
 	exactly(t, "copies over the underlay", lab.MultisetOf(cutTo(frames, fits)), far.Capture)
 	exactly(t, "copies on the host", lab.MultisetOf(frames), near.Capture)
+	w.isCut(t, remote.ID, &api.Cut{Size: fits, SourceMTU: 1500, MTU: 1500})
+	w.isCut(t, local.ID, nil)
 
 	// Frames of a guest with an MTU of 8,000 do not fit the tap NIC's 1,500 either.
 	for _, g := range []*lab.Guest{web, db} {
@@ -171,10 +172,11 @@ func TestCopiesAreCutToFit(t *testing.T) {
 
 	original, copies := capture(t, db.Node, "eth0", lab.In), near.anew(t)
 	large := [][]byte{lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: rand.Uint32(), Len: 8000}.Frame()}
-	eventually(t, "large frames pass", func() error {
+	// The first ones may pass before the switch has told the new MTU.
+	eventually(t, "large frames pass and are copied", func() error {
 		send(t, web, large...)
-		if len(original.Frames()) == 0 {
-			return fmt.Errorf("none has arrived")
+		if arrived, copied := len(original.Frames()), len(copies.Frames()); arrived*copied == 0 {
+			return fmt.Errorf("%d have arrived, %d were copied", arrived, copied)
 		}
 		return nil
 	})
@@ -189,6 +191,33 @@ func TestCopiesAreCutToFit(t *testing.T) {
 			t.Errorf("a copy has %d octets, want 1514", len(copied))
 		}
 	}
+	w.isCut(t, local.ID, &api.Cut{Size: 1514, SourceMTU: 8000, MTU: 1500})
+}
+
+// isCut waits until a tap flow says how its copies are cut, nil for not at all, and that its
+// explanation names both MTUs.
+func (w *world) isCut(t *testing.T, flow string, want *api.Cut) {
+	t.Helper()
+	eventually(t, "the tap flow says how its copies are cut", func() error {
+		x, err := w.api.TapFlows().Explain(deadline(t), flow)
+		if err != nil {
+			return err
+		}
+		got := x.Counters.Cut
+		if (got == nil) != (want == nil) {
+			return fmt.Errorf("cut is %+v, want %+v", got, want)
+		}
+		if got == nil {
+			return nil
+		}
+
+		numbers := api.Cut{Size: got.Size, SourceMTU: got.SourceMTU, MTU: got.MTU}
+		if numbers != *want || !strings.Contains(got.Reason, fmt.Sprint(want.SourceMTU)) ||
+			!strings.Contains(got.Reason, fmt.Sprint(want.MTU)) {
+			return fmt.Errorf("cut is %+v, want %+v", *got, *want)
+		}
+		return nil
+	})
 }
 
 // cutTo is what becomes of frames that are cut to a length.

@@ -67,12 +67,18 @@ func (x *explainer) wireSource(f *store.Flow) []Hop {
 	}
 
 	hop.Bridge = bridge
-	at := slices.IndexFunc(h.Observed.Bridges, func(b tap.Bridge) bool { return b.Name == bridge })
-	if at < 0 {
+	on, vlan := h.Observed.WireBridge(f.WireID)
+	if on == nil {
 		hop.Health = view.Health{State: tap.StatePending,
 			Reason: fmt.Sprintf("host %s has no bridge %s", hop.Host, bridge)}
-	} else if uplinks := h.Observed.Bridges[at].Uplinks; len(uplinks) > 0 {
-		hop.Text += ", uplinks " + strings.Join(uplinks, " ")
+	} else {
+		hop.Bridge = on.Name
+		if vlan != 0 {
+			hop.Text += fmt.Sprintf(", which is VLAN %d of bridge %s", vlan, on.Name)
+		}
+		if len(on.Uplinks) > 0 {
+			hop.Text += ", uplinks " + strings.Join(on.Uplinks, " ")
+		}
 	}
 
 	x.check(Check{What: fmt.Sprintf("a bridge of host %s carries wire %s", hop.Host, f.WireID),

@@ -146,8 +146,12 @@ func (p *Presenter) addService(scene *explain.Scene, s *store.Service) {
 func (p *Presenter) sources(f *store.Flow) []tap.Location {
 	if f.Type == tap.FlowVSwitch {
 		bridge := f.WireID
-		if h := p.fleet.Running[f.HostID]; h != nil && h.Observed.Host.Wires[f.WireID] != "" {
-			bridge = h.Observed.Host.Wires[f.WireID]
+		if h := p.fleet.Running[f.HostID]; h != nil {
+			if on, _ := h.Observed.Host.WireBridge(f.WireID); on != nil {
+				bridge = on.Name
+			} else if name := h.Observed.Host.Wires[f.WireID]; name != "" {
+				bridge = name
+			}
 		}
 		return []tap.Location{{Host: f.HostID, Bridge: bridge}}
 	}

@@ -158,6 +158,9 @@ func (p *Presenter) Host(record *store.Host) view.Host {
 	for _, b := range h.Observed.Host.Bridges {
 		v.Bridges = append(v.Bridges, b.Name)
 	}
+	for _, b := range h.Observed.Host.FakeBridges {
+		v.Bridges = append(v.Bridges, b.Name)
+	}
 
 	if snap := h.Report.Snapshot; snap != nil && snap.System() != nil {
 		v.OVSVersion = snap.System().OVSVersion

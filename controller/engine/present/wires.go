@@ -37,6 +37,11 @@ func addWires(to map[string]*view.Wire, record *store.Host, shown *tap.Host) {
 			carried[b.Name] = b.Name
 		}
 	}
+	for _, b := range shown.FakeBridges {
+		if _, told := carried[b.Name]; !told {
+			carried[b.Name] = b.Name
+		}
+	}
 
 	for wire, bridge := range carried {
 		v := to[wire]
@@ -47,10 +52,8 @@ func addWires(to map[string]*view.Wire, record *store.Host, shown *tap.Host) {
 
 		at := view.WireHost{HostID: record.ID, Host: record.Name, Bridge: bridge,
 			Declared: record.Wires[wire] == bridge}
-		for _, b := range shown.Bridges {
-			if b.Name == bridge {
-				at.Uplinks = b.Uplinks
-			}
+		if on, _ := shown.WireBridge(wire); on != nil {
+			at.Uplinks = on.Uplinks
 		}
 		v.Hosts = append(v.Hosts, at)
 	}
