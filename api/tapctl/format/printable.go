@@ -7,15 +7,28 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Printable replaces control characters by question marks. Text may come from a switch, and a
-// terminal would obey the control characters in it.
+// Printable replaces characters that nobody can see by question marks. Text may come from a switch.
+// A terminal would obey the control characters in it, and format characters such as U+202E could
+// show its parts, and what follows it, in another order.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+		if isHidden(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// isHidden reports whether a character is invisible and changes what is around it. The two joiners
+// are left out, since some scripts need them within words.
+func isHidden(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	if r == nonJoiner || r == joiner {
+		return false
+	}
+
+	return r == unicode.ReplacementChar ||
+		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 // PrintableLines is [Printable] for text of several lines: line breaks stay.

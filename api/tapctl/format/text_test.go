@@ -42,6 +42,9 @@ func TestCut(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	require.Equal(t, "a?[2J?b?", Printable("a\x1b[2J\u009bb\xff"))
 	require.Equal(t, "a?\nb", PrintableLines("a\t\nb"))
+	require.Equal(t, "vm?gpj.exe?", Printable("vm\u202egpj.exe\u2069"), "no overrides of direction")
+	require.Equal(t, "a?b?c?d", Printable("a\u200bb\u2028c\ufeffd"))
+	require.Equal(t, "می\u200cخواهم 数据 é", Printable("می\u200cخواهم 数据 é"), "names as they are")
 }
 
 func TestTimes(t *testing.T) {
