@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
@@ -87,6 +88,10 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		w.flowStatus(t, flow.ID, api.Ready, "")
 	})
 
+	w.run(t, "the source's device was never opened", func(t *testing.T) {
+		w.neverOpened(t, to)
+	})
+
 	w.run(t, "the source's link is down", func(t *testing.T) {
 		down, err := h1.AddGuest(deadline(t), "down", lab.GuestNIC{IfName: "vnet98"})
 		must(t, err)
@@ -102,6 +107,32 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		must(t, h1.SetLink("vnet98", true))
 		w.flowStatus(t, flow.ID, api.Ready, "")
 	})
+}
+
+// neverOpened mirrors a guest whose port has no device, and one of a type that the switch cannot
+// open.
+func (w *world) neverOpened(t *testing.T, to *sink) {
+	h1 := w.Hosts[0]
+	for _, set := range [][]string{
+		{}, {"type=dpdkvhostuserclient", "options:vhost-server-path=/nowhere"},
+	} {
+		args := append([]string{"--no-wait", "add-port", lab.WireBridge, "ghost0", "--", "set",
+			"Interface", "ghost0", "external_ids:attached-mac=52:54:00:aa:00:01",
+			"external_ids:vm-id=ghost"}, set...)
+		_, err := h1.VSCtl(args...)
+		must(t, err)
+		eventually(t, "the guest is learned", func() error {
+			_, err := w.api.Guests().Get(deadline(t), "ghost")
+			return err
+		})
+
+		flow := w.flowAsWithin(t, to.ID, api.TapFlowCreate{Type: "vnic", GuestID: "ghost",
+			Direction: "BOTH"}, 100*time.Millisecond)
+		w.flowStatus(t, flow.ID, api.Pending, "could not open network device ghost0")
+		must(t, w.api.TapFlows().Delete(deadline(t), flow.ID, client.Wait(patience)))
+		_, err = h1.VSCtl("--no-wait", "del-port", "ghost0")
+		must(t, err)
+	}
 }
 
 // qosOfOthers has an operator's agent set QoS and policing on our patch port again and again. They

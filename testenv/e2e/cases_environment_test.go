@@ -26,6 +26,8 @@ func TestSettingsOfOthers(t *testing.T) {
 
 	w.run(t, "tunnel addresses of both families",
 		func(t *testing.T) { w.bothFamilies(t) })
+
+	w.run(t, "flow-restore-wait", func(t *testing.T) { w.flowRestoreWait(t, to, web, db) })
 }
 
 // otherDatapath adds bridges of the datapath type that brtap does not have, and flows of them.
@@ -81,5 +83,23 @@ func (w *world) bothFamilies(t *testing.T) {
 	web, db := w.guest(t, h3, "web3"), w.guest(t, h3, "db3")
 	to := w.guestSink(t, w.guest(t, h4, "ids4"), "brtap")
 	w.flow(t, to, vnic(web, "OUT"))
+	w.stillCopies(t, to, web, db.MAC())
+}
+
+// flowRestoreWait restarts the switch with flow-restore-wait: it then takes no OpenFlow connection,
+// which the reason must say.
+func (w *world) flowRestoreWait(t *testing.T, to *sink, web, db *lab.Guest) {
+	h1 := w.Hosts[0]
+	flow := w.flow(t, to, vnic(web, "OUT"))
+	_, err := h1.VSCtl("--no-wait", "set", "Open_vSwitch", ".",
+		"other_config:flow-restore-wait=true")
+	must(t, err)
+	must(t, h1.RestartVSwitchd(deadline(t)))
+	w.flowStatus(t, flow.ID, api.Pending, "flow-restore-wait")
+
+	_, err = h1.VSCtl("--no-wait", "remove", "Open_vSwitch", ".", "other_config",
+		"flow-restore-wait")
+	must(t, err)
+	w.flowStatus(t, flow.ID, api.Ready, "")
 	w.stillCopies(t, to, web, db.MAC())
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tapline-sdn/tapline/api"
@@ -13,6 +14,7 @@ import (
 
 // TestWhoseTraffic holds that a flow never copies the traffic of a guest that it does not name.
 func TestWhoseTraffic(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, 2)
 	to := w.guestSink(t, w.guest(t, w.Hosts[1], "ids"), "brtap")
 
@@ -27,6 +29,7 @@ func TestWhoseTraffic(t *testing.T) {
 // TestEvacuation mirrors a guest that runs on another host now, while its old host cannot be
 // reached.
 func TestEvacuation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, 2)
 	h1, h2 := w.Hosts[0], w.Hosts[1]
 	web, db := w.guest(t, h1, "web"), w.guest(t, h2, "db")
@@ -42,6 +45,12 @@ func TestEvacuation(t *testing.T) {
 	frames := numbered(again.MAC(), db.MAC(), 0, 64, 100, 1514)
 	send(t, again, frames...)
 	exactly(t, "copies from the live place", lab.MultisetOf(frames), to.Capture)
+
+	// A controller that never knew the old place says the same.
+	w.stop(t, syscall.SIGKILL)
+	w.start(t)
+	w.flowStatus(t, flow.ID, api.Ready, "")
+	w.stillCopies(t, to, again, db.MAC())
 }
 
 // addressBeatsName declares a guest whose interface name another guest has by now.
