@@ -55,19 +55,31 @@ func (d *Desired) Meters() Meters {
 	return out
 }
 
+// outputs reports whether instructions send a packet to a port.
 func outputs(list []action.Instruction) bool {
 	for _, i := range list {
-		var actions []action.Action
 		switch i := i.(type) {
 		case action.ApplyActions:
-			actions = i
+			if outputsBy(i) {
+				return true
+			}
 		case action.WriteActions:
-			actions = i
+			if outputsBy(i) {
+				return true
+			}
 		}
+	}
+	return false
+}
 
-		for _, a := range actions {
-			switch a.(type) {
-			case action.Output, action.OutputTrunc:
+// outputsBy reports whether actions send a packet to a port. Copies that are cut leave by a clone.
+func outputsBy(actions []action.Action) bool {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case action.Output, action.OutputTrunc:
+			return true
+		case action.Clone:
+			if outputsBy(a.Actions) {
 				return true
 			}
 		}

@@ -23,6 +23,8 @@ func TestMeters(t *testing.T) {
 	}
 
 	output := action.ApplyActions{action.Output{Port: 5}}
+	cut := action.ApplyActions{action.Clone{Actions: []action.Action{
+		action.OutputTrunc{Port: 5, MaxLen: 1472}}}}
 	program := &tap.Program{Flows: []tap.FlowEntry{
 		entry("cap", 0x7461_0002_0000_0001, 0, oxm.Match{oxm.InPort(1)},
 			action.GotoTable{Table: 2}),
@@ -30,7 +32,7 @@ func TestMeters(t *testing.T) {
 		entry("cap", 0x7461_0002_0000_0001, 3, oxm.Match{oxm.Metadata(1)}, output),
 		entry("svc", 0x7461_0003_0000_0003, 0, oxm.Match{oxm.InPort(2), oxm.TunSrc(from)},
 			action.GotoTable{Table: 3}),
-		entry("svc", 0x7461_0003_0000_0003, 3, oxm.Match{oxm.Metadata(2)}, output),
+		entry("svc", 0x7461_0003_0000_0003, 3, oxm.Match{oxm.Metadata(2)}, cut),
 		entry(tap.OwnerBridge, 0x7461_0001_0000_0009, 1, nil, action.GotoTable{Table: 2}),
 	}}
 
