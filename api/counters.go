@@ -22,7 +22,7 @@ type Counters struct {
 	SampledAt *time.Time `json:"sampled_at"`
 }
 
-// Cut says where copies that are too large for their way are cut to fit. Switches do not count how
+// Cut says where copies that are too large for their path are cut to fit. Switches do not count how
 // many were.
 type Cut struct {
 	Size      uint32 `json:"size"`       // octets that remain, from the Ethernet header on

@@ -44,7 +44,11 @@ type edge struct {
 // draw draws a topology.
 func draw(c canvas, t Topology) {
 	for _, h := range t.Hosts {
-		c.beginHost(h.Name, h.Name+" "+string(h.Status))
+		label := h.Name + " " + string(h.Status)
+		if len(h.MayStillCopy) > 0 {
+			label += "\nmay still copy for " + strings.Join(h.MayStillCopy, ", ")
+		}
+		c.beginHost(h.Name, label)
 		for _, bridge := range h.Bridges {
 			drawBridge(c, h, bridge)
 		}

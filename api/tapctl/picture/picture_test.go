@@ -20,7 +20,8 @@ func state() cloud.State {
 			{ID: "1", Name: "h1", Status: api.Ready, TunnelIP: "192.0.2.1", OVSVersion: "3.1.0",
 				Bridges: []string{"br0", "br1"}, Wires: map[string]string{"net0": "br0"}},
 			{ID: "2", Name: "h2", Status: api.Error, Reason: "why"},
-			{ID: "3", Name: "h3", Status: api.Pending},
+			{ID: "3", Name: "h3", Status: api.Pending, ReasonCode: "host_disconnected",
+				MayStillCopy: []string{"far", "old"}},
 		},
 		Guests: map[string]api.Guest{
 			"g": {ID: "g", Name: "web", NICs: []api.GuestNIC{
@@ -85,6 +86,8 @@ func TestTopologyPutsEverythingAtItsPlace(t *testing.T) {
 		"a disabled tap flow takes no tunnel")
 
 	require.Equal(t, "web", topology.Hosts[1].Services[0].Target)
+	require.Equal(t, []string{"far", "old"}, topology.Hosts[2].MayStillCopy)
+	require.Equal(t, "host_disconnected", topology.Hosts[2].ReasonCode)
 	require.Equal(t, "gone", topology.Unplaced.Services[0].Target)
 	require.Equal(t, "lost", topology.Unplaced.Flows[0].Name)
 	require.Equal(t, "gone", topology.Unplaced.Flows[0].Service)
@@ -124,6 +127,7 @@ func TestTree(t *testing.T) {
 h2  error: why
 └── tap service far  guest web  2 flows  ready
 h3  pending
+└── may still copy for far, old
 tunnels
 └── h1 -> h2  remote
 on no host

@@ -26,8 +26,11 @@ type Host struct {
 	Status     api.Status `json:"status"`
 	Reason     string     `json:"reason"`
 	ReasonCode string     `json:"reason_code"`
-	Bridges    []Bridge   `json:"bridges"`
-	Services   []Service  `json:"tap_services"`
+	// MayStillCopy names what was switched off and may still be on the host's switch.
+	MayStillCopy []string `json:"may_still_copy"`
+
+	Bridges  []Bridge  `json:"bridges"`
+	Services []Service `json:"tap_services"`
 }
 
 // Bridge is a bridge and the tap flows that are taken from it.
@@ -126,8 +129,9 @@ func newBuilder(state cloud.State) *builder {
 		b.topology.Hosts = append(b.topology.Hosts, Host{
 			ID: h.ID, Name: h.Name, TunnelIP: h.TunnelIP, OVSVersion: h.OVSVersion,
 			Connected: h.Connected,
-			Status:    h.Status, Reason: h.Reason,
-			Bridges: bridges(state, h), Services: []Service{},
+			Status:    h.Status, Reason: h.Reason, ReasonCode: h.ReasonCode,
+			MayStillCopy: append([]string{}, h.MayStillCopy...),
+			Bridges:      bridges(state, h), Services: []Service{},
 		})
 	}
 

@@ -61,6 +61,10 @@ func (n branch) write(b *strings.Builder, lead, stem, below string) {
 func hostBranch(h Host) branch {
 	out := branch{text: format.Join(h.Name, health(h.Status, h.Reason),
 		format.Labelled("tunnel", h.TunnelIP), format.Labelled("ovs", h.OVSVersion))}
+	if len(h.MayStillCopy) > 0 {
+		out.sub = append(out.sub,
+			branch{text: "may still copy for " + strings.Join(h.MayStillCopy, ", ")})
+	}
 
 	for _, bridge := range h.Bridges {
 		sub := branch{text: format.Join("bridge "+bridge.Name,
