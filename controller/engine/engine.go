@@ -112,6 +112,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 
 	e.present = present.New(in, hosts, e.standing, e.book, config.Hypervisor != nil)
 	e.planning = planning.New(in, places, hosts.Running, e.standing, state.Secret)
+	e.planning.Revisit = e.revisit
 	e.publish = publish.New(e.events, in, hosts, e.standing, e.present, e.log)
 	return e, nil
 }

@@ -165,6 +165,15 @@ func (e *Engine) retryNIC(h *fleet.Host, nic fleet.NICWait) {
 	}
 }
 
+// revisit has the plugin told of a guest again after a time. It does not wait, and takes mu then.
+func (e *Engine) revisit(guest string, after time.Duration) {
+	time.AfterFunc(after, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.planning.MarkGuest(guest)
+	})
+}
+
 // replug takes the ports of a host from one observation to the next, and tells of the guests and
 // services whose NICs moved.
 func (e *Engine) replug(before, now []*inventory.Port) {

@@ -23,8 +23,10 @@ func (q *Queue) change(m marks) tap.Change {
 
 	for id := range m.guests {
 		if g, exists := q.places.Guest(id, q.intent.Guests.ByID[id]); exists {
+			q.disputeSplit(&g)
 			c.Guests = append(c.Guests, g)
 		} else {
+			delete(q.splits, id)
 			c.Gone.Guests = append(c.Gone.Guests, id)
 		}
 	}

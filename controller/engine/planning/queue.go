@@ -2,6 +2,7 @@ package planning
 
 import (
 	"iter"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/inventory"
@@ -31,12 +32,16 @@ type Queue struct {
 	nics   Attachments
 	secret []byte // see [tap.Change]
 
+	// Revisit, if set, has a guest marked again after a time.
+	Revisit func(guest string, after time.Duration)
+
 	marks    marks
 	wake     chan struct{} // holds at most one
 	last     uint64        // revision of the last mark
 	sent     uint64        // revision up to which the plugin was told
 	answered uint64        // revision up to which it has answered
 	ahead    map[string]*ahead
+	splits   map[string]time.Time // since when guests stand on two hosts; by id
 }
 
 // New returns a queue in which nothing is marked. Snapshots carry the cluster's secret.
@@ -46,6 +51,7 @@ func New(
 	return &Queue{
 		intent: in, places: places, hosts: hosts, nics: nics, secret: secret,
 		marks: newMarks(), wake: make(chan struct{}, 1), ahead: map[string]*ahead{},
+		splits: map[string]time.Time{},
 	}
 }
 
