@@ -20,7 +20,7 @@ type settings struct {
 // use.
 //
 // The credentials of a context go to its own servers alone: with --server or TAPLINE_SERVER no
-// context is used. With --context it is the environment that is not looked at.
+// context is used. With --context the environment is ignored.
 func (a *App) settings() (settings, error) {
 	c := &a.connection
 	context, err := a.context()
@@ -46,7 +46,7 @@ func (a *App) settings() (settings, error) {
 		s.servers = []string{defaultServer}
 	}
 
-	// Of a source the token itself comes before its file.
+	// Within each source, a token takes precedence over a token file.
 	for _, source := range [][2]string{
 		{c.token, c.tokenFile},
 		{env("TAPLINE_TOKEN"), env("TAPLINE_TOKEN_FILE")},

@@ -41,8 +41,8 @@ func (a *App) Each(cmd *cobra.Command, args []string, do func(ref string) error)
 	return failed
 }
 
-// Settle prints how a resource stands after a write that was to wait for it, if it stands badly,
-// and sets the exit code.
+// Settle sets the exit code after a write with --wait. It prints the status of the resource unless
+// it is the wanted one.
 func (a *App) Settle(noun, name string, health kind.Health) {
 	if a.Wait == 0 {
 		return

@@ -154,7 +154,7 @@ func tapFlowFields(f api.TapFlow) map[string]any {
 	return fields
 }
 
-// plain is a value after a way through JSON, so that it compares with the values of a document.
+// plain converts a value to JSON and back, so that it compares with the values of a document.
 func plain(v any) any {
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -19,8 +19,8 @@ func Deletions(current *Current, want []*Resource) []*Change {
 	return changes
 }
 
-// Done sorts changes by what the first steps have made of them: complete ones, and those of which
-// only a part was made.
+// Done returns the changes that the first steps have made completely, and those that they have made
+// in part.
 func Done(changes []*Change, steps []Step, made int) (complete, partial []*Change) {
 	total, done := map[*Change]int{}, map[*Change]int{}
 	for i, step := range steps {

@@ -162,7 +162,8 @@ func normalizeMACs(fields map[string]any) {
 }
 
 // effectiveFields are the fields that the resource is to have. A field that the document does not
-// have stays as it is. The exceptions narrow a tap flow down: without them it is not narrowed.
+// have stays as it is. The exceptions are fields that narrow a tap flow: a document without them
+// does not narrow it.
 func (r *Resource) effectiveFields() map[string]any {
 	out := maps.Clone(r.fields)
 	delete(out, "name")

@@ -54,7 +54,7 @@ func written[T, L any](app *cli.App, k kind.Kind[T, L], v T, err error) error {
 	return nil
 }
 
-// settle prints how a resource stands after --wait, if it stands badly.
+// settle sets the exit code after --wait, and prints the status unless it is the wanted one.
 func settle[T, L any](app *cli.App, k kind.Kind[T, L], v T) {
 	if k.Health != nil {
 		app.Settle(k.Noun, k.Name(v), k.Health(v))
