@@ -11,6 +11,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -112,9 +113,26 @@ func (e *Engine) observed(h *fleet.Host, s *vswitch.Snapshot) {
 	if e.fleet.Observer.MayDiffer(before, s) {
 		e.look(h)
 	}
+	if before != nil && reconcile.UnderlayChanged(before, s,
+		reconcile.Self{Cluster: e.ClusterID()}) {
+		e.probeTowards(h)
+	}
 
 	e.fleet.CompareNICs(h)
 	e.publish.HostHealth(h)
+}
+
+// probeTowards has the paths to a host probed and measured anew, whose underlay is another. The
+// caller holds mu.
+func (e *Engine) probeTowards(h *fleet.Host) {
+	addr := h.Observed.Host.TunnelIP
+	leadsTo := func(p tap.Peer) bool { return p.Addr == addr }
+	for _, other := range e.fleet.Running {
+		if other.Program != nil &&
+			slices.ContainsFunc(other.Program.Program.Tunnel.Peers, leadsTo) {
+			other.Session.ProbeAgain(addr)
+		}
+	}
 }
 
 // counted takes in a snapshot in which a switch has counted, and nothing else has happened: only

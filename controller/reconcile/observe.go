@@ -89,7 +89,7 @@ func (o observation) device(id vswitch.UUID) bool {
 }
 
 // UnderlayChanged reports whether a snapshot shows a device, of those that may carry tunnels, with
-// another state or address than an older snapshot of the same host did: then the paths through
+// another state, address or MTU than an older snapshot of the same host did: then the paths through
 // tunnels may be others. NICs of guests, and ports of ours, carry none.
 func UnderlayChanged(before, now *vswitch.Snapshot, self Self) bool {
 	return slices.ContainsFunc(now.Since(before), func(c vswitch.Change) bool {
@@ -102,7 +102,7 @@ func UnderlayChanged(before, now *vswitch.Snapshot, self Self) bool {
 			return stood != stands && carriesTunnels(cmp.Or(was, is), self)
 		}
 		return carriesTunnels(is, self) && (was.LinkState != is.LinkState ||
-			was.AdminState != is.AdminState || was.MACInUse != is.MACInUse)
+			was.AdminState != is.AdminState || was.MACInUse != is.MACInUse || was.MTU != is.MTU)
 	})
 }
 

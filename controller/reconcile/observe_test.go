@@ -74,6 +74,7 @@ func TestUnderlayChanged(t *testing.T) {
 		{"the link goes down", "set Interface eth0 link_state=down", true},
 		{"it is switched off", "set Interface eth0 admin_state=down", true},
 		{"another address", "set Interface br1 mac_in_use=\"02:00:00:00:00:09\"", true},
+		{"another MTU", "set Interface eth0 mtu=1400", true},
 		{"it goes", "del-port br0 eth0", true},
 		{"a bridge comes", "add-br br9", true},
 		{"a guest's link goes down", "set Interface vnet2 link_state=down", false},

@@ -54,6 +54,10 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		w.flowStatus(t, flow.ID, api.Ready, "")
 	})
 
+	w.run(t, "the underlay of the collector's host shrinks", func(t *testing.T) {
+		w.shrunkUnderlay(t, to, web, db)
+	})
+
 	w.run(t, "an agent sets QoS on our port again and again", func(t *testing.T) {
 		w.qosOfOthers(t, to, web, db)
 	})
@@ -132,6 +136,32 @@ func (w *world) neverOpened(t *testing.T, to *sink) {
 		must(t, w.api.TapFlows().Delete(deadline(t), flow.ID, client.Wait(patience)))
 		_, err = h1.VSCtl("--no-wait", "del-port", "ghost0")
 		must(t, err)
+	}
+}
+
+// shrunkUnderlay makes the underlay of the collector's host too small for a copy of full size, and
+// as large as it was again. Copies are cut, and whole again, soon after: nobody waits for the next
+// regular measurement.
+func (w *world) shrunkUnderlay(t *testing.T, to *sink, web, db *lab.Guest) {
+	const full, before = 1514, 9000
+	w.flow(t, to, vnic(web, "OUT"))
+	w.stillCopies(t, to, web, db.MAC())
+
+	for _, c := range []struct{ mtu, arrives int }{{1500, 1500 - 28}, {before, full}} {
+		must(t, w.Hosts[1].SetUnderlayMTU(deadline(t), c.mtu))
+		took := eventually(t, fmt.Sprintf("copies with an underlay of %d", c.mtu), func() error {
+			copies := to.anew(t)
+			send(t, web, numbered(web.MAC(), db.MAC(), 0, full)...)
+			must(t, copies.WaitQuiet(deadline(t), quiet))
+			if got := copies.Data(); len(got) != 1 || len(got[0]) != c.arrives {
+				return fmt.Errorf("%d copies, want one of %d octets", len(got), c.arrives)
+			}
+			return nil
+		})
+		t.Logf("MTU %d: after %v", c.mtu, took)
+		if took > 4*time.Second {
+			t.Errorf("with an underlay of %d, copies came after %v", c.mtu, took)
+		}
 	}
 }
 
