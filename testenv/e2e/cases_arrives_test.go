@@ -83,9 +83,11 @@ func TestReadyMeansThatItArrives(t *testing.T) {
 		_, err := h1.VSCtl("set", "Open_vSwitch", ".", "other_config:userspace-tso-enable=true")
 		must(t, err)
 		off := func() error {
-			_, err := h1.VSCtl("remove", "Open_vSwitch", ".", "other_config", "userspace-tso-enable")
+			_, err := h1.VSCtl("remove", "Open_vSwitch", ".", "other_config",
+				"userspace-tso-enable")
 			return err
 		}
+
 		t.Cleanup(func() { _ = off() })
 		w.flowStatus(t, flow.ID, api.Error, "userspace-tso-enable")
 		must(t, off())
@@ -123,6 +125,7 @@ func (w *world) neverOpened(t *testing.T, to *sink) {
 		args := append([]string{"--no-wait", "add-port", lab.WireBridge, "ghost0", "--", "set",
 			"Interface", "ghost0", "external_ids:attached-mac=52:54:00:aa:00:01",
 			"external_ids:vm-id=ghost"}, set...)
+
 		_, err := h1.VSCtl(args...)
 		must(t, err)
 		eventually(t, "the guest is learned", func() error {
@@ -132,6 +135,7 @@ func (w *world) neverOpened(t *testing.T, to *sink) {
 
 		flow := w.flowAsWithin(t, to.ID, api.TapFlowCreate{Type: "vnic", GuestID: "ghost",
 			Direction: "BOTH"}, 100*time.Millisecond)
+
 		w.flowStatus(t, flow.ID, api.Pending, "could not open network device ghost0")
 		must(t, w.api.TapFlows().Delete(deadline(t), flow.ID, client.Wait(patience)))
 		_, err = h1.VSCtl("--no-wait", "del-port", "ghost0")
@@ -158,6 +162,7 @@ func (w *world) shrunkUnderlay(t *testing.T, to *sink, web, db *lab.Guest) {
 			}
 			return nil
 		})
+
 		t.Logf("MTU %d: after %v", c.mtu, took)
 		if took > 4*time.Second {
 			t.Errorf("with an underlay of %d, copies came after %v", c.mtu, took)
@@ -252,6 +257,7 @@ func TestCopiesAreCutToFit(t *testing.T) {
 			t.Errorf("a copy has %d octets, want 1514", len(copied))
 		}
 	}
+
 	w.isCut(t, local.ID, &api.Cut{Size: 1514, SourceMTU: 8000, MTU: 1500})
 }
 
@@ -264,6 +270,7 @@ func (w *world) isCut(t *testing.T, flow string, want *api.Cut) {
 		if err != nil {
 			return err
 		}
+
 		got := x.Counters.Cut
 		if (got == nil) != (want == nil) {
 			return fmt.Errorf("cut is %+v, want %+v", got, want)
@@ -277,6 +284,7 @@ func (w *world) isCut(t *testing.T, flow string, want *api.Cut) {
 			!strings.Contains(got.Reason, fmt.Sprint(want.MTU)) {
 			return fmt.Errorf("cut is %+v, want %+v", *got, *want)
 		}
+
 		return nil
 	})
 }

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ func TestSettingsOfOthers(t *testing.T) {
 	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")
 	to := w.guestSink(t, w.guest(t, w.Hosts[1], "ids"), "brtap")
 
+	w.run(t, "a bridge that is a VLAN of another", func(t *testing.T) { w.fakeBridge(t, to) })
 	w.run(t, "bridges of the other datapath type",
 		func(t *testing.T) { w.otherDatapath(t, to, web, db) })
 
@@ -28,6 +30,33 @@ func TestSettingsOfOthers(t *testing.T) {
 		func(t *testing.T) { w.bothFamilies(t) })
 
 	w.run(t, "flow-restore-wait", func(t *testing.T) { w.flowRestoreWait(t, to, web, db) })
+}
+
+// fakeBridge mirrors a wire whose bridge is VLAN 7 of br0, made by ovs-vsctl add-br br7 br0 7.
+func (w *world) fakeBridge(t *testing.T, to *sink) {
+	h1 := w.Hosts[0]
+	_, err := h1.VSCtl("add-br", "br7", lab.WireBridge, "7")
+	must(t, err)
+	t.Cleanup(func() {
+		_, err := h1.VSCtl("--if-exists", "del-br", "br7")
+		must(t, err)
+	})
+
+	bridge := "br7"
+	_, err = w.api.Hosts().Update(deadline(t), h1.Name,
+		api.HostPatch{Wires: map[string]*string{"n7": &bridge}})
+	must(t, err)
+	t.Cleanup(func() {
+		_, err := w.api.Hosts().Update(context.Background(), h1.Name,
+			api.HostPatch{Wires: map[string]*string{"n7": nil}})
+		must(t, err)
+	})
+
+	w.flow(t, to, vswitch(h1, "n7", 0, "BOTH"))
+	copies, guest := to.anew(t), w.Guest("web")
+	seven := numbered(guest.MAC(), w.Guest("db").MAC(), 7, 64, 200)
+	send(t, guest, append(seven, numbered(guest.MAC(), w.Guest("db").MAC(), 8, 64)...)...)
+	exactly(t, "copies of VLAN 7", lab.MultisetOf(seven), copies)
 }
 
 // otherDatapath adds bridges of the datapath type that brtap does not have, and flows of them.
