@@ -35,7 +35,12 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the controller",
-		Args:  cobra.NoArgs,
+		Long: `Run the controller until SIGTERM or SIGINT. The switches go on mirroring without it.
+
+SIGHUP reads the configuration file again for the plugin and for api.tls.client_roles.
+New certificates count as soon as they are in their files. Everything else needs a
+restart.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			read := func() (*config.Config, error) {
 				c, err := loadConfig(file)

@@ -101,3 +101,11 @@ func (a *App) Waits(cmd *cobra.Command) *cobra.Command {
 			"pending, 1 if it is in error")
 	return cmd
 }
+
+// WaitsForRemoval adds flag --wait to a command that deletes something.
+func (a *App) WaitsForRemoval(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().DurationVar(&a.Wait, "wait", 0,
+		"wait up to this long, such as 10s, until nothing of it is left on any switch; exit 3 if "+
+			"something may be (2s if not given)")
+	return cmd
+}

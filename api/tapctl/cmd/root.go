@@ -38,8 +38,8 @@ wire on a host. Wherever a command takes an id it takes a name as well. "tap-flo
 as "tap-flow-list".
 
 Exit codes: 0 done; 1 refused, failed, or what was waited for is in error; 2 the command line is
-wrong; 3 what was waited for is still pending. Those of diff: 0 no difference, 1 differences, 2 or
-more an error.`
+wrong; 3 what was waited for is still pending, or something deleted may still be on a switch. Those
+of diff: 0 no difference, 1 differences, 2 or more an error.`
 
 const rootExample = `  tapctl tap-service-create --type guest --target-id ids-vm ids
   tapctl tap-service-enable ids

@@ -17,7 +17,7 @@ func remove(app *cli.App) *cobra.Command {
 	var source sourceFlags
 	var dryRun string
 
-	cmd := app.Waits(app.Command(cli.Verb{
+	cmd := app.WaitsForRemoval(app.Command(cli.Verb{
 		Use:   "delete -f FILE|-|DIR... [flags]",
 		Short: "Delete the resources that documents describe",
 		Long:  deleteHelp,

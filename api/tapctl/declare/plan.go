@@ -15,7 +15,7 @@ import (
 
 const planHelp = `Show what a change would do: the ports, mirrors, tunnels and flows that would be
 added, changed or removed on each host, and how tap services and tap flows would stand once the
-switches have them. Nothing is stored and no switch is touched.
+switches have them. Nothing is stored and no switch is touched. It takes the role operator.
 
 The change is that of a verb that creates, updates, enables, disables or deletes, with its flags, or
 of documents as apply takes them. Names of ports and mirrors are derived from ids: for what does not

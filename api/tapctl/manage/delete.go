@@ -39,7 +39,7 @@ func (v verbs[T, L]) remove(options func() []client.Option) *cobra.Command {
 		})
 	}
 
-	return v.app.Waits(
+	return v.app.WaitsForRemoval(
 		v.app.Command(verb(v.kind.Word, "delete ID... [flags]", "Delete "+v.kind.Plural(),
 			`  tapctl %[1]s-delete NAME
   tapctl %[1]s-delete NAME ANOTHER`, cli.SomeArgs("ID"), run)),

@@ -62,7 +62,8 @@ func createToken(app *cli.App) *cobra.Command {
 		cli.OneArg("NAME"), run))
 
 	cmd.Flags().StringVar(&role, "role", "",
-		"viewer: read; operator: also write guests, tap services and tap flows; admin: everything")
+		"viewer: read; operator: also write guests, tap services and tap flows, and plan; "+
+			"admin: everything")
 	cmd.Flags().StringVar(&expires, "expires", "",
 		"when it expires: after a time (90d, 12h30m) or at one (2027-01-31, "+
 			"2027-01-31T08:00:00Z), or never; "+

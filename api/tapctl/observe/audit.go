@@ -21,7 +21,8 @@ var auditFilters = []struct{ flag, usage string }{
 		"certificate, config, controller or unknown"},
 	{
 		"kind",
-		"only records about this kind: host, guest, wire, tap_service, tap_flow, token or plugin",
+		"only records about this kind: host, guest, wire, tap_service, tap_flow, token, " +
+			"client_role or plugin",
 	},
 	{"id", "only records about the resource of this id or name"},
 	{"outcome", "only records of this outcome: success, refused, denied or failed"},
