@@ -63,6 +63,7 @@ type Engine struct {
 	intent         *intent.Intent
 	places         *inventory.Places
 	planning       *planning.Queue
+	told           *contract.World // what the plugin was told
 	standing       *standing.Table
 	present        *present.Presenter
 	checker        *change.Checker
@@ -111,6 +112,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	}
 
 	e.present = present.New(in, hosts, e.standing, e.book, config.Hypervisor != nil)
+	e.told = contract.NewWorld()
 	e.planning = planning.New(in, places, hosts.Running, e.standing, state.Secret)
 	e.planning.Revisit = e.revisit
 	e.publish = publish.New(e.events, in, hosts, e.standing, e.present, e.log)

@@ -91,7 +91,11 @@ func (e *Engine) nextChange() (tap.Change, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
-	return e.planning.Next()
+	change, any := e.planning.Next()
+	if any {
+		e.told.Tell(&change) // What is answered from now on follows from it.
+	}
+	return change, any
 }
 
 // answered is the revision up to which the plugin has answered. It takes mu.
@@ -142,7 +146,7 @@ func (e *Engine) takeProgram(p *tap.Program, revision uint64, affected standing.
 		return // Deleted meanwhile.
 	}
 
-	desired, err := e.accept(h, p)
+	desired, err := e.accept(h, p, e.told)
 	var nic *contract.ForeignNICError
 	if errors.As(err, &nic) && revision != e.planning.Last() {
 		// Perhaps a service was deleted meanwhile: have everything planned as it is now.

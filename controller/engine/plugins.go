@@ -113,30 +113,40 @@ func (e *Engine) try(ctx context.Context, mirror plugin.Mirror) error {
 
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	err := contract.Try(ctx, mirror, snapshot, e.tryProgram)
+	told := contract.NewWorld()
+	told.Tell(&snapshot)
+	err := contract.Try(ctx, mirror, snapshot, func(p *tap.Program) error {
+		return e.tryProgram(p, told)
+	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("on trial it has not answered within %v", answerTime)
 	}
 	return err
 }
 
-// tryProgram checks a program against the contract. It takes mu.
-func (e *Engine) tryProgram(p *tap.Program) error {
+// tryProgram checks a program of a plugin that was told a world against the contract. It takes mu.
+func (e *Engine) tryProgram(p *tap.Program, told *contract.World) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	h := e.fleet.Running[p.Host]
 	if h == nil {
 		return nil // Deleted meanwhile, or made up; neither is applied.
 	}
-	_, err := e.accept(h, p)
+	_, err := e.accept(h, p, told)
 	return err
 }
 
-// accept prepares a host's program, if it keeps the contract. The caller holds mu.
-func (e *Engine) accept(h *fleet.Host, p *tap.Program) (*reconcile.Desired, error) {
+// accept prepares a host's program, if it keeps the contract and follows from what the plugin was
+// told. The caller holds mu.
+func (e *Engine) accept(
+	h *fleet.Host, p *tap.Program, told *contract.World,
+) (*reconcile.Desired, error) {
 	desired, err := prepareProgram(h, p, e.config.TapBridge)
 	if err == nil {
 		err = contract.CheckNICs(e.intent, e.places, h.ID, p)
+	}
+	if err == nil {
+		err = told.Check(p)
 	}
 
 	if err != nil {

@@ -18,6 +18,9 @@ const maxOFPort = 65279
 // ports of its own, copies leave the tap bridge only by ports with a number, and no two of its
 // objects are the same to the switch. It fills in what d takes from that.
 func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
+	if err := checkSize(p); err != nil {
+		return err
+	}
 	if d.ports, err = checkPorts(p, tapBridge); err != nil {
 		return err
 	}
@@ -36,6 +39,21 @@ func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 
 	d.flowOwner, err = checkFlows(p)
 	return err
+}
+
+// Bounds on a program, far above what thousands of hosts need.
+const (
+	maxPorts   = 10_000
+	maxMirrors = 2_000
+	maxFlows   = 200_000
+)
+
+func checkSize(p *tap.Program) error {
+	if len(p.Ports) > maxPorts || len(p.Mirrors) > maxMirrors || len(p.Flows) > maxFlows {
+		return fmt.Errorf("it has %d ports, %d mirrors and %d flows: want at most %d, %d and %d",
+			len(p.Ports), len(p.Mirrors), len(p.Flows), maxPorts, maxMirrors, maxFlows)
+	}
+	return nil
 }
 
 func checkBridge(p *tap.Program, tapBridge string) error {

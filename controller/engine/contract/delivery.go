@@ -1,0 +1,133 @@
+package contract
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// deliveries checks the flows that send packets: each sends those of its own owner alone, to the
+// tap NIC of a service or through a tunnel to its host.
+func (x *check) deliveries() error {
+	for i := range x.program.Flows {
+		f := &x.program.Flows[i]
+		for _, instruction := range f.Mod.Instructions {
+			if why := x.instruction(f, instruction); why != "" {
+				return fmt.Errorf("flow %v of %s: %s", &f.Mod, f.Owner, why)
+			}
+		}
+	}
+	return nil
+}
+
+func (x *check) instruction(f *tap.FlowEntry, instruction action.Instruction) string {
+	switch i := instruction.(type) {
+	case action.WriteMetadata:
+		if f.Mod.Table != 0 {
+			return "only flows of table 0 may write metadata"
+		}
+	case action.WriteActions:
+		return "want apply_actions: what a packet meets later would be mixed with write_actions"
+	case action.ApplyActions:
+		if len(i) == 0 {
+			return ""
+		}
+		if f.Mod.Table != 0 {
+			mark, exact := exactly(f.Mod.Match, oxm.FieldMetadata)
+			if owner, known := x.marks[mark]; !exact || !known || owner != f.Owner {
+				return "it must match the metadata that a flow of its owner writes in table 0"
+			}
+		}
+		return x.actions(f.Owner, i, tunnelHeader{})
+	}
+	return ""
+}
+
+// tunnelHeader is what actions have set for the tunnel so far.
+type tunnelHeader struct {
+	to  netip.Addr
+	key uint64
+}
+
+// actions follows actions in their order. What is set inside a clone ends with it.
+func (x *check) actions(owner string, actions []action.Action, header tunnelHeader) string {
+	for _, a := range actions {
+		why := ""
+		switch a := a.(type) {
+		case action.SetField:
+			why = header.set(a.Field)
+		case action.RegLoad:
+			why = plainField(a.Dst.Field)
+		case action.RegMove:
+			why = plainField(a.Dst.Field)
+		case action.Clone:
+			why = x.actions(owner, a.Actions, header)
+		case action.Output:
+			why = x.output(owner, a.Port, header)
+		case action.OutputTrunc:
+			why = x.output(owner, a.Port, header)
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (h *tunnelHeader) set(field oxm.Field) string {
+	switch field.ID() {
+	case oxm.FieldTunIPv4Dst, oxm.FieldTunIPv6Dst:
+		h.to, _ = field.Addr()
+	case oxm.FieldTunnelID:
+		h.key = field.Uint64()
+	default:
+		return plainField(field.ID())
+	}
+	return ""
+}
+
+// plainField says why a field may not be set, or "". Metadata and in_port say whose a packet is, and
+// tunnel fields are set whole.
+func plainField(id oxm.FieldID) string {
+	switch id {
+	case oxm.FieldMetadata, oxm.FieldInPort, oxm.FieldTunnelID, oxm.FieldTunIPv4Src,
+		oxm.FieldTunIPv4Dst, oxm.FieldTunIPv6Src, oxm.FieldTunIPv6Dst:
+		return fmt.Sprintf("it may not set %v", id)
+	}
+	return ""
+}
+
+// output says why packets of an owner may not leave by a port of the tap bridge, or "".
+func (x *check) output(owner string, number openflow.PortNo, header tunnelHeader) string {
+	port := x.ports[number]
+	services, capture := x.allowed[owner]
+	switch {
+	case port == nil:
+		return fmt.Sprintf("port %v is none of the program", number)
+	case port.Type == "patch":
+		return fmt.Sprintf("port %s leads to another bridge", port.Name)
+	case port.Type == "" && port.Owner == owner:
+		return ""
+	case !capture:
+		return fmt.Sprintf("%s mirrors nothing and owns no tap NIC at port %s", owner, port.Name)
+	case port.Type == "":
+		s := x.world.services[port.Owner]
+		if _, fed := services[port.Owner]; !fed || s == nil || !s.Enabled {
+			return fmt.Sprintf("no tap flow of what it mirrors goes to the tap service at port %s",
+				port.Name)
+		}
+		return ""
+	}
+
+	for id := range services {
+		if header.key <= 1<<32-1 && x.world.leadsTo(x.world.services[id], x.host.ID, header.to,
+			uint32(header.key), keyWidth(port)) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("no tap service of what it mirrors is at %v with key %d", header.to, header.key)
+}

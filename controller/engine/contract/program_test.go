@@ -1,0 +1,189 @@
+package contract_test
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapline-sdn/tapline/controller/engine/contract"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/plugin"
+	"github.com/tapline-sdn/tapline/plugin/mirror"
+	"github.com/tapline-sdn/tapline/plugin/plugintest"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+func mac(n byte) tap.MAC { return tap.MAC{0x52, 0x54, 0, 0, 0, n} }
+
+// told is what a plugin is told: guest g1 of host h1 is mirrored to service s1, whose NIC is on
+// host h2, and guest g3 of h1 and VLANs of net0 to s2, whose NIC is on h1. Guest g2 is not mirrored.
+func told() tap.Change {
+	host := func(id string, n byte) tap.Host {
+		return tap.Host{
+			ID: "h" + id, Name: "host-" + id, TunnelIP: netip.AddrFrom4([4]byte{192, 0, 2, n}),
+			Wires: map[string]string{"net0": "br0"}, Observed: true, Connected: true,
+			Bridges: []tap.Bridge{{Name: "br0", DatapathType: "netdev", Uplinks: []string{"eth0"}}},
+		}
+	}
+	guest := func(id string, n byte) tap.Guest {
+		return tap.Guest{ID: id, Name: "vm-" + id, NICs: []tap.NIC{{MAC: mac(n),
+			Locations: []tap.Location{{Host: "h1", Bridge: "br0", Port: "vnet" + id[1:],
+				OFPort: uint32(n)}}}}}
+	}
+	service := func(id string, key uint32, enabled bool) tap.Service {
+		return tap.Service{ID: id, Name: id, Type: tap.ServiceGuest, TargetID: "ids",
+			MAC: mac(byte(0x30 + key)), IfName: "tap" + id[1:], Enabled: enabled, Key: key}
+	}
+	at := func(service, host string) tap.Attachment {
+		return tap.Attachment{ServiceID: service, Locations: []tap.Location{{Host: host,
+			Bridge: "brtap", Port: "tap" + service[1:], OFPort: 5}}}
+	}
+	flow := func(f tap.Flow) tap.Flow {
+		f.Name, f.Enabled, f.Created = f.ID, true, time.Unix(1, 0)
+		return f
+	}
+
+	h1, h2 := host("1", 1), host("2", 2)
+	h1.TapPorts = []tap.TapPort{{Name: "tap2", OFPort: 5, MAC: mac(0x32)}}
+	h2.TapPorts = []tap.TapPort{{Name: "tap1", OFPort: 5, MAC: mac(0x31)}}
+	vlan := tap.Flow{TapID: "s2", Type: tap.FlowVSwitch, HostID: "h1", WireID: "net0"}
+	all, in := vlan, vlan
+	all.ID, all.VLAN, all.Direction = "f3", 30, tap.Both
+	in.ID, in.VLAN, in.Direction = "f4", 40, tap.In
+	return tap.Change{
+		Revision: 1, Reset: true, Secret: bytes.Repeat([]byte{1}, 32),
+		Hosts:       []tap.Host{h1, h2, host("3", 3)},
+		Guests:      []tap.Guest{guest("g1", 1), guest("g2", 2), guest("g3", 3)},
+		Attachments: []tap.Attachment{at("s1", "h2"), at("s2", "h1")},
+		Services:    []tap.Service{service("s1", 1, true), service("s2", 2, true)},
+		Flows: []tap.Flow{
+			flow(tap.Flow{ID: "f1", TapID: "s1", Type: tap.FlowVNIC, GuestID: "g1", MAC: mac(1),
+				Direction: tap.Both}),
+			flow(tap.Flow{ID: "f2", TapID: "s2", Type: tap.FlowVNIC, GuestID: "g3", MAC: mac(3),
+				Direction: tap.Out}),
+			flow(all), flow(in),
+		},
+	}
+}
+
+// programs are those that a plugin makes of a change, by host.
+func programs(t *testing.T, m plugin.Mirror, c tap.Change) map[string]*tap.Program {
+	t.Helper()
+	require.NoError(t, m.Configure(t.Context(), nil))
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	changes := make(chan tap.Change, 1)
+	changes <- c
+	all := map[string]*tap.Program{}
+	_ = m.Run(ctx, changes, func(r tap.Result) error { // It ends as it is told.
+		for i := range r.Programs {
+			all[r.Programs[i].Host] = &r.Programs[i]
+		}
+		if r.Revision >= c.Revision {
+			stop()
+		}
+		return nil
+	})
+	require.NotEmpty(t, all)
+	return all
+}
+
+// verdict is what the controller says of a program: by its form and, if that is good, by what the
+// plugin was told.
+func verdict(c tap.Change, p *tap.Program) error {
+	if _, err := reconcile.NewDesired(p, "brtap"); err != nil {
+		return err
+	}
+	w := contract.NewWorld()
+	w.Tell(&c)
+	return w.Check(p)
+}
+
+// TestGoodPlugin: what the plugin plans follows from what it is told.
+func TestGoodPlugin(t *testing.T) {
+	c := told()
+	all := programs(t, mirror.New(), c)
+	require.Len(t, all, 3)
+	assert.Len(t, all["h1"].Mirrors, 4)
+	for host, p := range all {
+		assert.NoError(t, verdict(c, p), host)
+	}
+}
+
+// TestBadPlugins: whatever a plugin does beyond that is refused, and the reason says what it is.
+func TestBadPlugins(t *testing.T) {
+	c := told()
+	for _, bad := range plugintest.BadPlugins() {
+		t.Run(bad.Name, func(t *testing.T) {
+			all := programs(t, plugintest.Spoiled(mirror.New(), bad), c)
+			err := verdict(c, all["h1"])
+			require.Error(t, err)
+			t.Log(err)
+			assert.NoError(t, verdict(c, all["h3"]), "other programs are good")
+		})
+	}
+}
+
+// TestWithdrawn: a program that was good is refused once what it follows from is gone.
+func TestWithdrawn(t *testing.T) {
+	c := told()
+	all := programs(t, mirror.New(), c)
+	flow := func(i int, change func(*tap.Flow)) tap.Change {
+		f := c.Flows[i]
+		change(&f)
+		return tap.Change{Flows: []tap.Flow{f}}
+	}
+	disabled := c.Services[0]
+	disabled.Enabled = false
+	moved := slices.Clone(c.Guests)[:1]
+	moved[0].NICs = []tap.NIC{{MAC: mac(1), Locations: []tap.Location{{Host: "h3", Bridge: "br0",
+		Port: "vnet1"}}}}
+
+	for _, tc := range []struct {
+		name   string
+		change tap.Change
+		host   string // of the program that is refused
+		why    string
+	}{
+		{"the tap flow is disabled", flow(0, func(f *tap.Flow) { f.Enabled = false }), "h1",
+			"port vnet1 of bridge br0"},
+		{"it is deleted", tap.Change{Gone: tap.Gone{Flows: []string{"f1"}}}, "h1", "vnet1"},
+		{"it has another direction", flow(0, func(f *tap.Flow) { f.Direction = tap.In }), "h1",
+			"enters by port vnet1"},
+		{"it feeds another service", flow(0, func(f *tap.Flow) { f.TapID = "s2" }), "h1",
+			"no tap service of what it mirrors"},
+		{"it names another NIC", flow(0, func(f *tap.Flow) { f.MAC = mac(9) }), "h1", "vnet1"},
+		{"another VLAN", flow(2, func(f *tap.Flow) { f.VLAN = 31 }), "h1", "VLAN 30"},
+		{"another direction in a VLAN", flow(3, func(f *tap.Flow) { f.Direction = tap.Out }), "h1",
+			"port eth0 on VLAN 40"},
+		{"the guest has moved", tap.Change{Guests: moved}, "h1", "vnet1"},
+		{"the guest is gone", tap.Change{Gone: tap.Gone{Guests: []string{"g1"}}}, "h1", "vnet1"},
+		{"the service is disabled", tap.Change{Services: []tap.Service{disabled}}, "h2",
+			"no host of ours sends"},
+		{"and where it is fed", tap.Change{Services: []tap.Service{disabled}}, "h1",
+			"no tap service of what it mirrors"},
+		{"the service is gone", tap.Change{Gone: tap.Gone{Services: []string{"s1"}}}, "h2",
+			"NIC tap1"},
+		{"the tap NIC has moved", tap.Change{Attachments: []tap.Attachment{{ServiceID: "s1",
+			Locations: []tap.Location{{Host: "h3", Bridge: "br0", Port: "tap1"}}}}}, "h2",
+			"NIC tap1"},
+		{"the far host is gone", tap.Change{Gone: tap.Gone{Hosts: []string{"h2"}}}, "h1",
+			"192.0.2.2"},
+		{"the host is gone", tap.Change{Gone: tap.Gone{Hosts: []string{"h1"}}}, "h1", "no such host"},
+		{"everything is told anew", tap.Change{Reset: true, Hosts: c.Hosts}, "h1", "NIC tap2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := contract.NewWorld()
+			w.Tell(&c)
+			require.NoError(t, w.Check(all[tc.host]))
+			w.Tell(&tc.change)
+			assert.ErrorContains(t, w.Check(all[tc.host]), tc.why)
+		})
+	}
+}
