@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/contract"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
@@ -35,12 +37,14 @@ type Engine struct {
 	log    *slog.Logger
 	trials chan struct{} // holds one for each simulation that is under way
 
-	book    *meter.Book // what switches have counted; it has a lock of its own
-	events  *events.History
-	turns   *session.Turns // of hosts that are brought up
-	schemas client.Schemas // of all switches
-	models  vswitch.Models
-	running sync.WaitGroup // sessions, and finish
+	book   *meter.Book // what switches have counted; it has a lock of its own
+	events *events.History
+	turns  *session.Turns // of hosts that are brought up
+	// readings bounds how often hosts are asked whether their captures grow.
+	readings *rate.Limiter
+	schemas  client.Schemas // of all switches
+	models   vswitch.Models
+	running  sync.WaitGroup // sessions, and finish
 
 	liveness contract.Liveness // of the plugin
 
@@ -105,7 +109,8 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		config: config, log: config.Logger, trials: make(chan struct{}, maxSimulations),
 		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
-		intent: in, fleet: hosts, places: places, checker: change.New(in, hosts),
+		readings: session.NewReadings(),
+		intent:   in, fleet: hosts, places: places, checker: change.New(in, hosts),
 		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),
 		unstoredPlaces: sets.Set{},
 		finishing:      standing.Affected{}, finishWake: make(chan struct{}, 1),

@@ -54,6 +54,7 @@ func (e *Engine) sessionConfig(h *fleet.Host, record *store.Host) session.Config
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort,
 		OpenFlowTLS: e.config.OpenFlowTLS,
 		Turns:       e.turns,
+		Readings:    e.readings,
 		Schemas:     &e.schemas,
 		Models:      &e.models,
 		Logger:      e.log.With("host", record.Name),

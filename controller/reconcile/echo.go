@@ -25,9 +25,10 @@ import (
 
 // Echo tells the copies of one capture when they come back into it.
 type Echo struct {
-	Owner string
-	flows []flowtable.Flow // that send copies into a tunnel
-	outer []outerHeader
+	Owner    string
+	flows    []flowtable.Flow // that send copies into a tunnel
+	samplers []flowtable.Flow // see [Echo.Sampled]
+	outer    []outerHeader
 }
 
 // outerHeader is the header of a copy in the tunnel, from the source address of IP on.
@@ -37,9 +38,17 @@ type outerHeader struct {
 	key       uint32
 }
 
-// echoLength is how many octets of a copy are looked at. It has room for the own header behind two
-// others with IPv6.
-const echoLength = 384
+const (
+	// echoLength is how many octets of a copy are looked at. It has room for the own header behind
+	// two others with IPv6.
+	echoLength = 384
+	// SampleTime is after how many seconds a switch drops the flow by which it sends copies to the
+	// controller, whatever has become of the controller.
+	SampleTime = 1
+
+	sampleMagic = probeMagic | 1<<32 // cookies of these flows; below are those of captures
+	maxSamplers = 8                  // of a capture
+)
 
 // Echoes returns how to tell the copies of each capture that sends into a tunnel, sorted by owner.
 func (d *Desired) Echoes() []Echo {
@@ -60,6 +69,10 @@ func (d *Desired) Echoes() []Echo {
 		all[at].outer = append(all[at].outer, headers...)
 	}
 
+	for i := range all {
+		all[i].samplers = d.samplers(all[i].flows)
+	}
+	all = slices.DeleteFunc(all, func(e Echo) bool { return len(e.samplers) == 0 })
 	slices.SortFunc(all, func(a, b Echo) int { return cmp.Compare(a.Owner, b.Owner) })
 	return all
 }
@@ -135,40 +148,71 @@ func (e *Echo) Keys() []flowtable.Key {
 	return keys
 }
 
-// Cookies are the cookies of the flows that send the copies.
-func (e *Echo) Cookies() []openflow.Cookie {
-	cookies := make([]openflow.Cookie, len(e.flows))
-	for i := range e.flows {
-		cookies[i] = e.flows[i].Cookie
+// samplers are flows that send the beginning of each copy to the controller before they do what
+// other flows do, which lead to the flows that send. They take precedence for a second, and count
+// nothing that is counted otherwise: counters of table 0 and of what sends go on.
+func (d *Desired) samplers(sending []flowtable.Flow) (all []flowtable.Flow) {
+	owner := d.flowOwner[sending[0].Key()]
+	for i := range d.Flows {
+		via := &d.Flows[i]
+		if via.Table == 0 || d.flowOwner[via.Key()] != owner || outputs(via.Instructions) ||
+			!leadsTo(via.Instructions, sending) || len(all) == maxSamplers {
+			continue
+		}
+
+		sampler := *via
+		sampler.Priority++
+		sampler.Cookie = sampleMagic | via.Cookie&(1<<32-1)
+		sampler.HardTimeout = SampleTime
+		sampler.Instructions = append([]action.Instruction{action.ApplyActions{
+			action.Output{Port: openflow.PortController, MaxLen: echoLength},
+		}}, via.Instructions...)
+		if d.flowOwner[sampler.Key()] == "" && sampler.Priority > via.Priority {
+			all = append(all, sampler)
+		}
 	}
-	return cookies
+	return all
 }
 
-// Sampled changes the flows so that the controller gets the beginning of each copy too. Counters
-// go on, and what is delivered stays the same.
-func (e *Echo) Sampled() []openflow.FlowMod {
-	return e.modified(func(apply action.ApplyActions) action.ApplyActions {
-		sample := action.Output{Port: openflow.PortController, MaxLen: echoLength}
-		return append(action.ApplyActions{sample}, apply...)
+// leadsTo reports whether instructions go to the table of some flows.
+func leadsTo(list []action.Instruction, flows []flowtable.Flow) bool {
+	return slices.ContainsFunc(list, func(i action.Instruction) bool {
+		to, is := i.(action.GotoTable)
+		return is && slices.ContainsFunc(flows, func(f flowtable.Flow) bool {
+			return f.Table == to.Table
+		})
 	})
 }
 
-// Unsampled takes back what [Echo.Sampled] has changed.
-func (e *Echo) Unsampled() []openflow.FlowMod {
-	return e.modified(func(apply action.ApplyActions) action.ApplyActions { return apply })
+// isSampler reports whether a flow that stands is one that sends copies to the controller. It is
+// about to expire.
+func isSampler(f *openflow.FlowStats) bool {
+	return f.Cookie>>32 == sampleMagic>>32 && f.HardTimeout == SampleTime
 }
 
-func (e *Echo) modified(change func(action.ApplyActions) action.ApplyActions) []openflow.FlowMod {
-	mods := make([]openflow.FlowMod, len(e.flows))
-	for i := range e.flows {
-		mods[i] = e.flows[i].Add()
-		mods[i].Command = openflow.FlowModifyStrict
-		mods[i].Instructions = slices.Clone(mods[i].Instructions)
-		for j, instruction := range mods[i].Instructions {
-			if apply, is := instruction.(action.ApplyActions); is {
-				mods[i].Instructions[j] = change(apply)
-			}
-		}
+// Cookie is that of the flows that send the copies.
+func (e *Echo) Cookie() openflow.Cookie { return e.flows[0].Cookie }
+
+// Sent reports whether a packet is a copy that came by [Echo.Sampled].
+func (e *Echo) Sent(p *openflow.PacketIn) bool {
+	return len(e.samplers) > 0 && p.Cookie == e.samplers[0].Cookie
+}
+
+// Sampled has the controller get the beginning of each copy too, for [SampleTime]. What is delivered
+// stays the same.
+func (e *Echo) Sampled() []openflow.FlowMod {
+	mods := make([]openflow.FlowMod, len(e.samplers))
+	for i := range e.samplers {
+		mods[i] = e.samplers[i].Add()
+	}
+	return mods
+}
+
+// Unsampled takes back what [Echo.Sampled] has added.
+func (e *Echo) Unsampled() []openflow.FlowMod {
+	mods := make([]openflow.FlowMod, len(e.samplers))
+	for i := range e.samplers {
+		mods[i] = e.samplers[i].Delete()
 	}
 	return mods
 }

@@ -32,12 +32,14 @@ func sending(from, to netip.Addr) func(*tap.Program) {
 				"local_ip": from.String(), "dst_port": "24789"},
 		})
 		p.Tunnel.Ports = []string{"tl-gre", "tl-vxlan"}
-		p.Flows[len(p.Flows)-1] = flow("cap1", 0, 100, oxm.Match{oxm.InPort(4097)},
+		p.Flows[len(p.Flows)-1] = flow("cap1", 2, 100, oxm.Match{oxm.Metadata(1)},
+			action.GotoTable{Table: 3})
+		p.Flows = append(p.Flows, flow("cap1", 3, 100, oxm.Match{oxm.Metadata(1)},
 			apply(action.Clone{Actions: []action.Action{
 				action.SetField{Field: oxm.TunnelID(echoKey)},
 				action.SetField{Field: oxm.TunDst(to)},
 				action.OutputTrunc{Port: 100, MaxLen: 1400},
-			}}))
+			}})))
 	}
 }
 
@@ -99,24 +101,38 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// TestSampledFlows: samples change what a flow does by one output, and are taken back.
+// TestSampledFlows: copies are sampled by a flow of its own, which goes on as the flow below it
+// does, expires by itself and is nobody's drift.
 func TestSampledFlows(t *testing.T) {
 	from, to := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	p := program(sending(from, to))
-	echo := desired(t, p).Echoes()[0]
-	before := p.Flows[len(p.Flows)-1].Mod
-	actions := before.Instructions[0].(action.ApplyActions)
+	d := desired(t, program(sending(from, to)))
+	echo := d.Echoes()[0]
 
-	sampled := echo.Sampled()
-	require.Len(t, sampled, 1)
-	assert.Equal(t, openflow.FlowModifyStrict, sampled[0].Command)
-	assert.Equal(t, before.Match, sampled[0].Match)
-	got := sampled[0].Instructions[0].(action.ApplyActions)
-	assert.Equal(t, openflow.PortController, got[0].(action.Output).Port)
-	assert.Equal(t, actions, got[1:])
+	mods := echo.Sampled()
+	require.Len(t, mods, 1)
+	sampled := &mods[0]
+	assert.Equal(t, openflow.TableID(2), sampled.Table)
+	assert.Equal(t, uint16(101), sampled.Priority)
+	assert.Equal(t, uint16(reconcile.SampleTime), sampled.HardTimeout)
+	require.Len(t, sampled.Instructions, 2)
+	output := sampled.Instructions[0].(action.ApplyActions)[0].(action.Output)
+	assert.Equal(t, openflow.PortController, output.Port)
+	assert.Equal(t, action.GotoTable{Table: 3}, sampled.Instructions[1])
+	assert.True(t, echo.Sent(&openflow.PacketIn{Cookie: sampled.Cookie}))
+	assert.False(t, echo.Sent(&openflow.PacketIn{Cookie: echo.Cookie()}))
 
-	restored := echo.Unsampled()
-	assert.Equal(t, before.Instructions, restored[0].Instructions)
+	probes := reconcile.NewProbes(nil, nil, nil)
+	have := reconcile.Applied(nil, reconcile.DiffFlows(nil, d, probes, true, reconcile.Open).Mods)
+	have = reconcile.Applied(have, mods)
+	assert.Empty(t, reconcile.DiffFlows(have, d, probes, true, reconcile.Open).Mods)
+	for i := range have {
+		have[i].HardTimeout = 0
+	}
+	assert.Len(t, reconcile.DiffFlows(have, d, probes, true, reconcile.Open).Mods, 1,
+		"one that does not expire is none of ours")
+
+	have = reconcile.Applied(have, echo.Unsampled())
+	assert.Len(t, have, len(d.Flows))
 }
 
 // TestNoEcho: captures that send into no tunnel have no echo.

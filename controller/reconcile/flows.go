@@ -48,11 +48,12 @@ func DiffFlows(
 	return x.out
 }
 
-// ignores returns which flows of the switch are left alone: those of held owners, and probe flows while
-// a tunnel port has no number, or some hosts that may send here were not seen yet.
+// ignores returns which flows of the switch are left alone: those of held owners, those by which
+// copies are looked at, and probe flows while a tunnel port has no number, or some hosts that may
+// send here were not seen yet.
 func (d *Desired) ignores(probes *Probes) func(openflow.FlowStats) bool {
 	return func(f openflow.FlowStats) bool {
-		if d.heldCookies[f.Cookie] &&
+		if isSampler(&f) || d.heldCookies[f.Cookie] &&
 			d.flowOwner[flowtable.KeyOf(f.Table, f.Priority, f.Match)] == "" {
 			return true
 		}

@@ -27,9 +27,11 @@ type feedback struct {
 	cookie, mask openflow.Cookie
 
 	watch repair.Feedback
-	sw    *link.Switch // where flows are changed so that they send samples; nil: nowhere
-	// sampled are the echoes whose flows are changed.
-	sampled []*reconcile.Echo
+	at    time.Time // of the last reading
+	sum   uint64    // of all copies, when the captures were read one by one
+
+	sw      *link.Switch      // that sends samples; nil: none
+	sampled []*reconcile.Echo // of which it sends samples
 	samples samples
 }
 
@@ -48,19 +50,39 @@ func (f *feedback) follow(d *reconcile.Desired, now time.Time) {
 		for _, key := range echo.Keys() {
 			f.owners[key] = echo.Owner
 		}
-		for _, cookie := range echo.Cookies() {
-			if f.cookie == 0 {
-				f.cookie = cookie
-			}
-			f.mask &^= f.cookie ^ cookie
+		if i == 0 {
+			f.cookie = echo.Cookie()
 		}
+		f.mask &^= f.cookie ^ echo.Cookie()
 	}
 	f.cookie &= f.mask
+	f.sum = 0
 	f.watch.Follow(captures, now)
+}
+
+// grown reports whether captures have sent so many copies that it is worth reading them one by one.
+// It costs the switch and us next to nothing, however many captures there are.
+func (f *feedback) grown(ctx context.Context, sw *link.Switch) (bool, error) {
+	parts, err := sw.Conn.Multipart(ctx, openflow.AggregateRequest{
+		Table: openflow.TableAll, Cookie: f.cookie, CookieMask: f.mask,
+	})
+	if err != nil || len(parts) == 0 {
+		return false, err
+	}
+	reply, is := parts[0].(openflow.AggregateReply)
+	return is && (reply.PacketCount < f.sum || reply.PacketCount-f.sum >= repair.ManyCopies), nil
 }
 
 // read reads how many copies captures have sent.
 func (f *feedback) read(ctx context.Context, sw *link.Switch) error {
+	within := time.Since(f.at)
+	f.at = time.Now()
+	if !f.watch.Closely(f.at) {
+		if grown, err := f.grown(ctx, sw); !grown || err != nil {
+			return err
+		}
+	}
+
 	flows, err := flowtable.DumpSelected(ctx, sw.Conn, openflow.FlowStatsRequest{
 		Table: openflow.TableAll, Cookie: f.cookie, CookieMask: f.mask,
 	})
@@ -69,8 +91,10 @@ func (f *feedback) read(ctx context.Context, sw *link.Switch) error {
 	}
 
 	sent := map[string]repair.Sent{}
+	f.sum = 0
 	for i := range flows {
 		flow := &flows[i]
+		f.sum += flow.PacketCount
 		owner, sends := f.owners[flowtable.KeyOf(flow.Table, flow.Priority, flow.Match)]
 		if !sends {
 			continue
@@ -80,7 +104,7 @@ func (f *feedback) read(ctx context.Context, sw *link.Switch) error {
 		s.Age = max(s.Age, flow.Duration)
 		sent[owner] = s
 	}
-	f.watch.Take(sent, time.Now())
+	f.watch.Take(sent, within, f.at)
 	return nil
 }
 
@@ -104,8 +128,7 @@ func (f *feedback) sample(ctx context.Context, sw *link.Switch, now time.Time) e
 	return send(ctx, sw, mods)
 }
 
-// end takes back the changes of flows that send samples. Of a connection that has ended nothing is
-// taken back: the flows are compared when the switch returns.
+// end takes the flows away that send samples. On a connection that has ended they expire.
 func (f *feedback) end(ctx context.Context, sw *link.Switch) error {
 	mods := f.unsampled(sw)
 	f.sw, f.sampled = nil, nil
@@ -179,7 +202,7 @@ func (s *samples) take(p *openflow.PacketIn) (enough bool) {
 	defer s.mu.Unlock()
 	for i := range s.awaited {
 		tally := &s.awaited[i]
-		if !slices.Contains(tally.echo.Cookies(), p.Cookie) {
+		if !tally.echo.Sent(p) {
 			continue
 		}
 		tally.seen++
@@ -198,7 +221,8 @@ func (l *loop) watchFeedback(ctx context.Context) (stopped bool, next time.Time)
 	defer cancel()
 	f, sw := &l.s.feedback, l.s.link.Switch()
 	now := time.Now()
-	if sw == nil || f.program == nil || len(f.echoes) == 0 {
+	if sw == nil || f.program == nil || len(f.echoes) == 0 ||
+		!f.watch.Closely(now) && !l.s.config.Readings.Allow() {
 		return false, now.Add(feedbackTime)
 	}
 

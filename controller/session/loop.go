@@ -225,6 +225,7 @@ func (x *step) probe(ctx context.Context) {
 
 	if x.sight.looked != nil && reconcile.UnderlayChanged(x.sight.looked, x.snap, x.self) {
 		x.s.paths.doubt(func(netip.Addr) bool { return true })
+		x.s.feedback.watch.Doubt(time.Now())
 	}
 
 	peers := x.desired.Program.Tunnel.Peers

@@ -21,7 +21,7 @@ const (
 	// too, which Open vSwitch forgets after 15 minutes without use.
 	probeAgain = 5 * time.Second
 	// probeLost is how long a path may be without an answer before it counts as cut.
-	probeLost = 3 * time.Second
+	probeLost = 2 * time.Second
 	// doubtedLost is the same for a path that there is a reason to doubt.
 	doubtedLost = time.Second
 	// keepPath is how long a path that worked, and that nothing uses any more, is taken to work

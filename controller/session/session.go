@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session/link"
@@ -45,6 +47,9 @@ type Config struct {
 	Refused func(*vswitch.Snapshot) string
 
 	Turns *Turns // bounds how many hosts are brought up at once; nil: any number
+	// Readings bounds how often hosts are asked whether their captures grow, all hosts together.
+	// Nil: each is asked every second.
+	Readings *rate.Limiter
 	// Schemas and Models are shared by sessions whose switches have them in common; nil: not
 	// shared.
 	Schemas *client.Schemas
@@ -74,6 +79,10 @@ type Config struct {
 
 // Turns bounds how many hosts are brought up at once.
 type Turns = link.Turns
+
+// NewReadings returns the bound on readings of all hosts: 50 a second. So each host is asked every
+// second where there are no more, and a thousand hosts cost no more than fifty.
+func NewReadings() *rate.Limiter { return rate.NewLimiter(50, 50) }
 
 // NewTurns returns turns for n hosts at once; 0 means a default.
 func NewTurns(n int) *Turns { return link.NewTurns(n) }
@@ -105,6 +114,9 @@ type Session struct {
 
 // New returns a session that is not running.
 func New(config Config) *Session {
+	if config.Readings == nil {
+		config.Readings = rate.NewLimiter(rate.Inf, 0)
+	}
 	sum := sha256.Sum256([]byte(config.Cluster + "\x00" + config.HostID))
 	s := &Session{
 		config: config, log: config.Logger,

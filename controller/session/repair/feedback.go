@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/tapline-sdn/tapline/controller/reconcile"
 )
 
 // A capture whose copies come back into it grows out of nothing, up to what the switch can carry.
@@ -16,14 +18,15 @@ import (
 // have taken another way. It is tried at once when anything of it changes, and when its tap flows
 // are disabled and enabled.
 const (
-	manyCopies  = 30 // in one reading; fewer are never looked at
-	lookTime    = 2 * time.Second
+	ManyCopies  = 50 // in one reading; fewer are never looked at
+	manyASecond = 100
+	lookTime    = reconcile.SampleTime * time.Second
 	lookAgain   = 5 * time.Minute // at a capture that is as busy as it was
 	enoughSeen  = 16              // copies that are looked at
 	provenBy    = 2               // copies of own copies among them
 	firstStop   = 30 * time.Second
 	maxStop     = 10 * time.Minute
-	trialPeriod = 3 * time.Second // of readings close together
+	trialPeriod = 10 * time.Second // of readings close together; a probe starts a loop by then
 
 	closeReadings  = 250 * time.Millisecond
 	seldomReadings = time.Second
@@ -78,25 +81,26 @@ func (f *Feedback) Follow(captures map[string]uint64, now time.Time) {
 	}
 }
 
-// Take takes a reading of what captures have sent, by owner.
-func (f *Feedback) Take(sent map[string]Sent, now time.Time) {
+// Take takes a reading of what captures have sent, by owner. What they have sent more than in the
+// reading before counts as sent within a time, since which they are known to have sent little.
+func (f *Feedback) Take(sent map[string]Sent, within time.Duration, now time.Time) {
 	for owner, s := range sent {
 		if c := f.captures[owner]; c != nil && !c.isStopped(now) {
-			c.take(s, now)
+			c.take(s, within, now)
 		}
 	}
 }
 
-func (c *watchedCapture) take(s Sent, now time.Time) {
+func (c *watchedCapture) take(s Sent, within time.Duration, now time.Time) {
 	more, since := s.Copies, s.Age
 	if c.read && s.Copies >= c.sent {
 		more, since = s.Copies-c.sent, now.Sub(c.at)
 	}
 	c.read, c.sent, c.at = true, s.Copies, now
 
-	rate := float64(more) / max(since, closeReadings).Seconds()
+	rate := float64(more) / max(min(since, within), closeReadings).Seconds()
 	isNew := c.found.IsZero() || rate > 2*c.calm || now.Sub(c.found) > lookAgain
-	if c.looking.IsZero() && more >= manyCopies && isNew {
+	if c.looking.IsZero() && more >= ManyCopies && rate >= manyASecond && isNew {
 		c.looking = now
 		c.calm = max(c.calm, rate)
 	}
@@ -164,9 +168,17 @@ func (f *Feedback) Stopped(now time.Time) (owners map[string]bool, next time.Tim
 	return owners, next
 }
 
+// Doubt has readings close together for a while: the underlay may have taken another way.
+func (f *Feedback) Doubt(now time.Time) { f.young = now.Add(trialPeriod) }
+
+// Closely reports whether readings are to be close together now.
+func (f *Feedback) Closely(now time.Time) bool {
+	return now.Before(f.young) || len(f.Looking(now)) > 0
+}
+
 // Next is when the next reading is due after one that was taken now.
 func (f *Feedback) Next(now time.Time) time.Time {
-	if now.Before(f.young) || len(f.Looking(now)) > 0 {
+	if f.Closely(now) {
 		return now.Add(closeReadings)
 	}
 	return now.Add(seldomReadings)

@@ -26,7 +26,7 @@ func newWatched(t *testing.T) *watched {
 func (w *watched) second(copies uint64) {
 	w.sent += copies
 	w.now = w.now.Add(time.Second)
-	w.Take(map[string]Sent{"cap": {Copies: w.sent, Age: time.Second}}, w.now)
+	w.Take(map[string]Sent{"cap": {Copies: w.sent, Age: time.Second}}, time.Second, w.now)
 }
 
 func (w *watched) looks(want bool) {
@@ -43,7 +43,7 @@ func (w *watched) stopped() bool {
 // busier.
 func TestBusyGuest(t *testing.T) {
 	w := newWatched(t)
-	w.second(manyCopies - 1)
+	w.second(manyASecond - 1)
 	w.looks(false)
 	w.second(1000)
 	w.looks(true)
@@ -126,8 +126,17 @@ func TestReadings(t *testing.T) {
 	assert.Equal(t, now.Add(closeReadings), f.Next(now))
 	now = now.Add(trialPeriod)
 	assert.Equal(t, now.Add(seldomReadings), f.Next(now))
-	f.Take(map[string]Sent{"cap": {Copies: 1000, Age: time.Minute}, "gone": {Copies: 1000}}, now)
+	old := map[string]Sent{"cap": {Copies: 1000, Age: time.Minute}, "gone": {Copies: 1000}}
+	f.Take(old, time.Minute, now)
+	assert.Empty(t, f.Looking(now), "it has sent them slowly")
+	old["cap"] = Sent{Copies: 2000, Age: time.Minute}
+	f.Take(old, time.Second, now)
 	assert.Equal(t, []string{"cap"}, f.Looking(now))
 	assert.Equal(t, now.Add(closeReadings), f.Next(now))
 	assert.False(t, f.Looked("gone", provenBy, provenBy, now))
+
+	f.Looked("cap", enoughSeen, 0, now)
+	assert.False(t, f.Closely(now))
+	f.Doubt(now)
+	assert.True(t, f.Closely(now))
 }
