@@ -168,6 +168,7 @@ func (r *fieldReader) bridges(h *tap.Host, m *pb.Host) {
 func locationToPB(l *tap.Location) *pb.Location {
 	return &pb.Location{
 		Host: l.Host, Bridge: l.Bridge, Port: l.Port, Ofport: l.OFPort, Mtu: l.MTU, Down: l.Down,
+		UsedBy: l.UsedBy,
 	}
 }
 
@@ -176,7 +177,7 @@ func locationsFromPB(list []*pb.Location) []tap.Location {
 		return tap.Location{
 			Host: intern((*m).GetHost()), Bridge: intern((*m).GetBridge()),
 			Port: intern((*m).GetPort()), OFPort: (*m).GetOfport(), MTU: (*m).GetMtu(),
-			Down: intern((*m).GetDown()),
+			Down: intern((*m).GetDown()), UsedBy: intern((*m).GetUsedBy()),
 		}
 	})
 }

@@ -137,7 +137,10 @@ func (e *Engine) tookHost(h, before *store.Host) view.Host {
 		}
 		e.startHost(h)
 	default:
-		running.SeenMAC = map[string]tap.MAC{} // The NICs may be others now.
+		running.SeenMAC = map[string]tap.MAC{}     // The NICs may be others now.
+		for _, p := range running.Observed.Ports { // And whose a port is.
+			e.places.Concerned(*p, func(string) {}, e.planning.MarkAttachment)
+		}
 		e.look(running)
 		e.planning.MarkHost(h.ID)
 		e.standing.MarkHostChanged(&running.Host, e.planning.Last())

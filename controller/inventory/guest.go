@@ -101,6 +101,45 @@ func (x *Places) addSeenNICs(g *tap.Guest) {
 	}
 }
 
+// OtherGuest returns the id of the guest that a port is a NIC of, where that is another one than a
+// service's target, declared by record or not; "" where the port may be the target's. A port names
+// its guest by an id of the hypervisor's, which the target's other NICs show as well.
+func (x *Places) OtherGuest(p *Port, target string, record *store.Guest) string {
+	for id := range x.GuestsClaiming(p.EffectiveMAC(), p.Name) {
+		if id != target {
+			return id
+		}
+	}
+	if p.Guest == "" || p.Guest == target || slices.Contains(x.domains.ids(target, record), p.Guest) {
+		return ""
+	}
+
+	g, _ := x.Guest(target, record)
+	for _, nic := range g.NICs {
+		for _, at := range nic.Locations {
+			if x.guestAt(at) == p.Guest {
+				return ""
+			}
+		}
+	}
+
+	// One NIC alone may be known by an id of its own, as where iface-id is a Neutron port.
+	if len(x.byGuest[p.Guest]) > 1 || len(x.domains.byID[p.Guest]) > 0 {
+		return p.Guest
+	}
+	return ""
+}
+
+// guestAt is the guest that a port names; "" if it names none.
+func (x *Places) guestAt(at tap.Location) string {
+	for _, p := range x.byName[at.Port] {
+		if p.Host == at.Host && p.Bridge == at.Bridge {
+			return p.Guest
+		}
+	}
+	return ""
+}
+
 // GuestsClaiming returns the ids of the declared guests that claim a NIC by its address or its
 // interface name.
 func (x *Places) GuestsClaiming(mac tap.MAC, name string) sets.Set {

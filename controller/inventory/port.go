@@ -79,6 +79,9 @@ func (p Port) EffectiveMAC() tap.MAC {
 // a veth device is that of the host's end of the pair.
 func (p Port) hidesMAC() bool { return p.Veth && p.Guest != "" && p.MAC.IsZero() }
 
+// Marked reports whether a port says that it is a guest's: by its external_ids, or as a TAP device.
+func (p Port) Marked() bool { return !p.MAC.IsZero() || p.Guest != "" || p.Tap }
+
 // addrs returns the IP addresses that external_ids tell.
 func (p Port) addrs() []netip.Addr {
 	var all []netip.Addr

@@ -62,8 +62,9 @@ func (x *differ) port(p *tap.Port) {
 
 	have, taken := x.snap.PortByName(p.Name)
 	stands := false
+	var at *vswitch.Bridge
 	if taken {
-		at, _ := x.snap.BridgeOfPort(have.UUID)
+		at, _ = x.snap.BridgeOfPort(have.UUID)
 		stands = at != nil && at.Name == p.Bridge
 	}
 
@@ -77,6 +78,9 @@ func (x *differ) port(p *tap.Port) {
 			What: wasMissing}) {
 			x.out.Txn.MovePort(have.UUID, bridge)
 			x.mirrors = true
+			if at != nil {
+				x.noteMove(p.Name, p.Owner, at)
+			}
 		}
 	case p.Plugged:
 		x.out.Outstanding[p.Owner] = true // Its owner plugs it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -231,11 +232,22 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 		}
 	}
 
+	moves := func(row *vswitch.Port) { // By which it loses its number.
+		ours[row.UUID] = true
+		for _, device := range snap.PortInterfaces(row) {
+			renumbered[device.UUID] = true
+		}
+	}
 	for _, port := range p.Ports {
 		if row, found := snap.PortByName(port.Name); found && port.Plugged {
-			ours[row.UUID] = true // To be moved, by which it loses its number.
-			for _, device := range snap.PortInterfaces(row) {
-				renumbered[device.UUID] = true
+			moves(row)
+		}
+	}
+	if home, stands := snap.Bridge(tapBridge); stands {
+		for key := range home.ExternalIDs.All() {
+			name, noted := strings.CutPrefix(key, "tapline-moved-")
+			if row, on := snap.PortOnBridge(tapBridge, name); noted && on {
+				moves(row) // Back to where it stood.
 			}
 		}
 	}

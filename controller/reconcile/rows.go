@@ -51,6 +51,8 @@ type differ struct {
 	// interface of another name's port -> that port; nil before the first use
 	members map[string]string
 	mirrors bool // a mirror, or a port of one, is touched
+	// by the name of a port that is moved: where it stood; "" if it goes back, see moved.go
+	notes map[string]string
 
 	standing map[string][]*vswitch.Mirror // mirrors of source bridges that were looked at
 	matched  *matched
@@ -99,6 +101,7 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 			Outstanding: map[string]bool{}, Blocked: map[string]string{},
 		},
 		inserted: map[portKey]vswitch.UUID{}, replaced: map[string]bool{},
+		notes: map[string]string{},
 	}
 
 	m.matched.next(d)
@@ -124,6 +127,9 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 	}
 
 	x.deletePorts()
+	if exists {
+		x.putBack(bridge)
+	}
 	for i := range d.Program.Ports {
 		x.port(&d.Program.Ports[i])
 	}
@@ -194,11 +200,12 @@ func (x *differ) bridgeConfig(have vswitch.Pairs) map[string]string {
 
 func (x *differ) insertBridge() {
 	want := x.d.Program.Bridge
+	x.noteMoves()
 	x.tapBridge = x.out.Txn.InsertBridge(vswitch.Bridge{
 		Name: want.Name, DatapathType: want.DatapathType, FailMode: want.FailMode,
 		Protocols:   want.Protocols,
 		OtherConfig: vswitch.PairsOf(x.bridgeConfig(vswitch.Pairs{})),
-		ExternalIDs: ids(tap.OwnerBridge),
+		ExternalIDs: x.withNotes(ids(tap.OwnerBridge)),
 	})
 	x.out.Txn.InsertController(x.tapBridge, x.controller())
 }
@@ -218,8 +225,12 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 	maps.Copy(config, x.bridgeConfig(have.OtherConfig))
 	want.OtherConfig = vswitch.PairsOf(config)
 	want.ExternalIDs = x.withIDs(have.ExternalIDs, tap.OwnerBridge)
-	if !vswitch.Same(have, &want) && x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have,
+	if !vswitch.Same(have, &want) && !x.may(differing(tap.OwnerBridge, "bridge "+have.Name, have,
 		&want)) {
+		want = *have
+	}
+	want.ExternalIDs = x.withNotes(want.ExternalIDs)
+	if !vswitch.Same(have, &want) {
 		x.out.Txn.UpdateBridge(want)
 	}
 
@@ -280,6 +291,7 @@ func Strip(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
 	txn := vswitch.NewTxn(snap, self.owner())
 	for _, b := range snap.Bridges() {
 		if b.Name == tapBridge && self.owns(b.ExternalIDs) {
+			putAllBack(txn, snap, b)
 			txn.DeleteBridge(b.UUID)
 			continue
 		}

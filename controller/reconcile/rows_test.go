@@ -401,8 +401,8 @@ func TestPluggedNIC(t *testing.T) {
 
 	row, _ := db.snapshot().PortByName("tapabc")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
-	assert.Equal(t, []string{"update port brtap: tag", "update interface tapabc: ofport",
-		"mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"},
+	assert.Equal(t, []string{"mutate brtap: external_ids", "update port brtap: tag",
+		"update interface tapabc: ofport", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"},
 		writes(t, db.snapshot(), rows.Txn))
 
 	db.settle(d)
@@ -410,9 +410,73 @@ func TestPluggedNIC(t *testing.T) {
 	require.True(t, on)
 	assert.Equal(t, row, moved, "the guest's row is as it was")
 
+	held := desired(t, program(held("s1")))
+	assert.True(t, reconcile.Diff(db.snapshot(), held, self, reconcile.Open,
+		reconcile.Open).Txn.Empty(), "it is not known whether the NIC is needed")
+
 	d = desired(t, program())
-	assert.True(t, reconcile.Diff(db.snapshot(), d, self, reconcile.Open,
-		reconcile.Open).Txn.Empty(), "what a guest plugs, the guest unplugs")
+	db.settle(d)
+	back, on := db.snapshot().PortOnBridge("br1", "tapabc")
+	require.True(t, on, "it goes back to where it stood")
+	assert.Equal(t, row, back)
+	bridge, _ := db.snapshot().Bridge(tapBridge)
+	assert.NotContains(t, bridge.ExternalIDs.String(), "tapabc", "nothing is noted any more")
+}
+
+// TestPluggedOnTapBridge: a NIC that its hypervisor plugged into the tap bridge stays there.
+func TestPluggedOnTapBridge(t *testing.T) {
+	db := newDatabase(t)
+	db.twoBridges()
+	db.settle(desired(t, program()))
+	db.vsctl("add-port brtap tapabc")
+	db.settle(desired(t, program(plugged("tapabc"))))
+	assert.True(t, reconcile.Diff(db.snapshot(), desired(t, program()), self, reconcile.Open,
+		reconcile.Open).Txn.Empty())
+}
+
+// TestMovedNICs: NICs that were moved go back wherever the tap bridge goes, and with whatever change
+// it came; where their own bridge has gone they stay.
+func TestMovedNICs(t *testing.T) {
+	for name, leave := range map[string]func(db *database){
+		"not needed": func(db *database) { db.settle(desired(t, program())) },
+		"stripped":   func(db *database) { db.commit(reconcile.Strip(db.snapshot(), self, tapBridge)) },
+		"renamed tap bridge": func(db *database) {
+			renamed := program(plugged("tapabc"))
+			renamed.Bridge.Name = "brtap2"
+			for i := range renamed.Ports {
+				if renamed.Ports[i].Bridge == tapBridge {
+					renamed.Ports[i].Bridge = "brtap2"
+				}
+			}
+			d, err := reconcile.NewDesired(renamed, "brtap2")
+			require.NoError(t, err)
+			db.settle(d)
+			db.commit(reconcile.Strip(db.snapshot(), self, "brtap2"))
+		},
+	} {
+		db := newDatabase(t)
+		db.twoBridges()
+		db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5")
+		row, _ := db.snapshot().PortByName("tapabc")
+		db.settle(desired(t, program(plugged("tapabc")))) // In the transaction that makes the bridge.
+		_, moved := db.snapshot().PortOnBridge(tapBridge, "tapabc")
+		require.True(t, moved, name)
+
+		leave(db)
+		back, on := db.snapshot().PortOnBridge("br1", "tapabc")
+		if assert.True(t, on, name) {
+			assert.Equal(t, row, back, name)
+		}
+	}
+
+	db := newDatabase(t)
+	db.twoBridges()
+	db.vsctl("add-port br1 tapabc")
+	db.settle(desired(t, program(plugged("tapabc"))))
+	db.vsctl("del-br br1")
+	db.settle(desired(t, program()))
+	_, stays := db.snapshot().PortOnBridge(tapBridge, "tapabc")
+	assert.True(t, stays)
 }
 
 func TestNICJoinsAndLeaves(t *testing.T) {

@@ -35,9 +35,9 @@ func (w *world) destination(s *tap.Service) destination {
 
 	d := w.guestDestination(s)
 	if !s.Enabled {
-		// The tap NIC of a guest stays on the tap bridge: an ordinary bridge would send it ordinary
-		// traffic.
+		// Nothing is moved for it. A NIC that was moved goes back to where it was.
 		d.resolution, d.ofport, d.mtu, d.down, d.joining = disabled, 0, 0, reason{}, false
+		d.onBridge = false
 	}
 	return d
 }
@@ -62,6 +62,11 @@ func (w *world) guestDestination(s *tap.Service) destination {
 		d.resolution, d.onBridge = failed(reason{tap.CodeHostRefused, h.Refused}), false
 	case !h.Observed:
 		d.resolution = uncertain(hostUnseen(h))
+	case at.Bridge != w.config.Bridge && at.UsedBy != "":
+		d.onBridge = false
+		d.resolution = failed(because(tap.CodeNICInUse,
+			"port %s on bridge %s of host %s has the address or name of the tap NIC, and is %s; "+
+				"it stays there", at.Port, at.Bridge, h.Name, at.UsedBy))
 	case at.Bridge != w.config.Bridge:
 		d.joining = true
 		d.resolution = pending(because(tap.CodeNICMoving,

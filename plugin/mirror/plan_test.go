@@ -229,6 +229,13 @@ func TestPlan(t *testing.T) {
 			s.guestTap("t2", on("a", "br0", "vnet99"))
 			s.vnic("f1", "t2", "g1", 1, tap.Both)
 		}},
+		{name: "guest-nic-of-others", scene: func(s *scene) {
+			*s = *local(s.t)
+			uplink := on("a", "br0", "eth0")
+			uplink.UsedBy = "an uplink of bridge br0"
+			s.guestTap("t2", uplink)
+			s.vnic("f1", "t2", "g1", 1, tap.Both)
+		}},
 		{name: "guest-nic-without-port-number", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.at("a").TapPorts[0].OFPort = 0

@@ -1489,6 +1489,7 @@ type Location struct {
 	Ofport        uint32                 `protobuf:"varint,4,opt,name=ofport,proto3" json:"ofport,omitempty"`
 	Mtu           uint32                 `protobuf:"varint,5,opt,name=mtu,proto3" json:"mtu,omitempty"`
 	Down          string                 `protobuf:"bytes,6,opt,name=down,proto3" json:"down,omitempty"`
+	UsedBy        string                 `protobuf:"bytes,7,opt,name=used_by,json=usedBy,proto3" json:"used_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1561,6 +1562,13 @@ func (x *Location) GetMtu() uint32 {
 func (x *Location) GetDown() string {
 	if x != nil {
 		return x.Down
+	}
+	return ""
+}
+
+func (x *Location) GetUsedBy() string {
+	if x != nil {
+		return x.UsedBy
 	}
 	return ""
 }
@@ -2906,14 +2914,15 @@ const file_mirror_proto_rawDesc = "" +
 	"\x03ips\x18\x02 \x03(\fR\x03ips\x12\x16\n" +
 	"\x06ifname\x18\x03 \x01(\tR\x06ifname\x129\n" +
 	"\tlocations\x18\x04 \x03(\v2\x1b.tapline.mirror.v1.LocationR\tlocations\x12\x1a\n" +
-	"\bdisputed\x18\x05 \x01(\tR\bdisputed\"\x88\x01\n" +
+	"\bdisputed\x18\x05 \x01(\tR\bdisputed\"\xa1\x01\n" +
 	"\bLocation\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x16\n" +
 	"\x06bridge\x18\x02 \x01(\tR\x06bridge\x12\x12\n" +
 	"\x04port\x18\x03 \x01(\tR\x04port\x12\x16\n" +
 	"\x06ofport\x18\x04 \x01(\rR\x06ofport\x12\x10\n" +
 	"\x03mtu\x18\x05 \x01(\rR\x03mtu\x12\x12\n" +
-	"\x04down\x18\x06 \x01(\tR\x04down\"\x9b\x01\n" +
+	"\x04down\x18\x06 \x01(\tR\x04down\x12\x17\n" +
+	"\aused_by\x18\a \x01(\tR\x06usedBy\"\x9b\x01\n" +
 	"\n" +
 	"Attachment\x12\x1d\n" +
 	"\n" +

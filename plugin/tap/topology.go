@@ -156,6 +156,10 @@ type Location struct {
 	OFPort uint32 // 0 while the switch has not assigned one
 	MTU    uint32 // Interface:mtu, in octets; 0 while unknown
 	Down   string // why no packet can pass, such as "link_state is down"; "" if packets can
+
+	// UsedBy says of the place of a tap NIC whose the port is, such as "uplink of bridge br-ex",
+	// where it is not the tap service's: it must stay there. "" if it may be moved.
+	UsedBy string
 }
 
 // Attachment lists where the tap NIC of a service was seen, on any bridge.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 
 	"github.com/google/uuid"
+	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -29,6 +30,22 @@ func (c *Checker) NewService(s *store.Service) error {
 	}
 	if s.Type == tap.ServiceGuest {
 		c.nameNIC(&s.Service)
+		return c.nicIsFree(&s.Service)
+	}
+	return nil
+}
+
+// nicIsFree refuses an address for a tap NIC that is something else's.
+func (c *Checker) nicIsFree(s *tap.Service) error {
+	for _, p := range c.places.PortsOf(s.MAC, "") {
+		if p.Bridge == c.fleet.Observer.TapBridge {
+			continue
+		}
+		if use := standing.NICUse(c.intent, c.places, s, &p); use != "" {
+			return view.Errorf(view.Conflict, "mac_addr",
+				"address %s is that of port %s on bridge %s of host %s, which is %s; the tap NIC "+
+					"is an extra one", s.MAC, p.Name, p.Bridge, c.intent.HostName(p.Host), use)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -14,11 +15,15 @@ import (
 
 // Attachment tells where the tap NIC of a service is, and who else claims it.
 func (t *Table) Attachment(s *store.Service) tap.Attachment {
-	seen := t.places.Attachment(&s.Service)
 	place := t.intent.Places[s.ID]
-	out := tap.Attachment{ServiceID: s.ID, Claims: seen.Claims}
-	for _, at := range seen.Locations {
-		if at.Host == place {
+	out := tap.Attachment{ServiceID: s.ID}
+	if s.Type != tap.ServiceGuest {
+		return out
+	}
+
+	for _, at := range t.shownPlaces(s) {
+		// One that must stay where it is says why nothing can be delivered yet.
+		if at.Host == place || place == "" && at.UsedBy != "" {
 			out.Locations = append(out.Locations, at)
 		} else {
 			out.Claims = append(out.Claims, at)
@@ -26,6 +31,26 @@ func (t *Table) Attachment(s *store.Service) tap.Attachment {
 	}
 
 	return out
+}
+
+// shownPlaces are the ports that show the address or the name of the tap NIC of a service.
+func (t *Table) shownPlaces(s *store.Service) []tap.Location {
+	var all []tap.Location
+	for _, p := range t.places.PortsOf(s.MAC, s.IfName) {
+		at := p.Location()
+		if !t.onTapBridge(&p) { // There it needs not be moved, whatever it is.
+			at.UsedBy = NICUse(t.intent, t.places, &s.Service, &p)
+		}
+		all = append(all, at)
+	}
+	return all
+}
+
+// onTapBridge reports whether a port is on the tap bridge of its host.
+func (t *Table) onTapBridge(p *inventory.Port) bool {
+	h := t.hosts[p.Host]
+	return h != nil && !slices.ContainsFunc(h.Observed.Host.Bridges,
+		func(b tap.Bridge) bool { return b.Name == p.Bridge })
 }
 
 // NextPlace returns the host to which the tap NIC of a service is to be pinned now. It is false if
@@ -36,14 +61,16 @@ func (t *Table) NextPlace(s *store.Service, evacuate bool) (host string, moves b
 		return "", false
 	}
 
-	claimed := sets.Set{}
-	for _, at := range t.places.Attachment(&s.Service).Locations {
-		claimed.Add(at.Host)
+	place := t.intent.Places[s.ID]
+	claimed, stays := sets.Set{}, false
+	for _, at := range t.shownPlaces(s) {
+		stays = stays || at.Host == place
+		if at.UsedBy == "" {
+			claimed.Add(at.Host)
+		}
 	}
 
-	place := t.intent.Places[s.ID]
 	at := t.hosts[place]
-	_, stays := claimed[place]
 	switch {
 	case at == nil: // Not pinned yet, or its host is not registered any more.
 	case at.Report.Connected && at.Observed.Host.Observed && !stays: // Read back as gone.
