@@ -150,3 +150,57 @@ func TestCompletionScripts(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 	}
 }
+
+// TestProposals asks for proposals as the scripts of all shells do: with the hidden verb __complete,
+// whose last line is a number that says whether a blank or file names follow.
+func TestProposals(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	d.Must("guest-create other --id vm-2 --nic mac=52:54:00:00:00:02")
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	d.Env["TAPLINE_CONFIG"] = config
+	d.Must("config set lab --server http://192.0.2.1")
+	d.Must("config set prod --server http://192.0.2.2")
+
+	for line, want := range map[string][]string{
+		"tap-flow-show ":                       {"net0-100", "web"},
+		"tap-flow-show w":                      {"web"},
+		"tap-flow-show flow-5":                 {"flow-5"},
+		"tap-flow-show web ":                   nil,
+		"tap-flow-delete web ":                 {"net0-100"},
+		"tap-service-enable ids ":              {"probe"},
+		"host-delete ":                         {"h1", "h2"},
+		"tap-flow-create --tap-id ":            {"ids", "probe"},
+		"tap-flow-create --guest-id ":          {"vm1", "other"},
+		"tap-flow-create --wire-id ":           {"net0"},
+		"tap-flow-create --direction ":         {"IN", "OUT", "BOTH"},
+		"tap-service-create --target-id ":      {"vm1", "other", "h1", "h2"},
+		"tap-service-update x --accept-place ": {"h1", "h2"},
+		"wait --for d":                         {"disabled", "deleted"},
+		"wait tap-f":                           {"tap-flow/"},
+		"wait tap-flow/":                       {"tap-flow/net0-100", "tap-flow/web"},
+		"wait tap-flow/web tap-service/i":      {"tap-service/ids"},
+		"watch host ":                          {"h1", "h2"},
+		"topology ":                            {"h1", "h2"},
+		"config use ":                          {"lab", "prod"},
+		"host-list --context p":                {"prod"},
+		"watch -o ":                            {"table", "json", "yaml"},
+	} {
+		words := strings.Fields(line)
+		if strings.HasSuffix(line, " ") {
+			words = append(words, "")
+		}
+		code, out, _ := d.Run("__complete", words...)
+		require.Equal(t, cli.ExitDone, code, line)
+
+		var got []string
+		for text := range strings.Lines(out) {
+			ref, _, _ := strings.Cut(strings.TrimSuffix(text, "\n"), "\t")
+			isProposal := !strings.HasPrefix(ref, ":")
+			if isProposal && strings.HasPrefix(ref, words[len(words)-1]) { // as shells filter
+				got = append(got, ref)
+			}
+		}
+		require.ElementsMatch(t, want, got, line)
+	}
+}
