@@ -151,8 +151,8 @@ func TestCompletionScripts(t *testing.T) {
 	}
 }
 
-// TestProposals asks for proposals as the scripts of all shells do: with the hidden verb __complete,
-// whose last line is a number that says whether a blank or file names follow.
+// TestProposals asks for proposals as the scripts of all shells do: with the hidden verb
+// __complete, whose last line is a number that says whether a blank or file names follow.
 func TestProposals(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()

@@ -42,8 +42,8 @@ var callNone = []string{
 	"config use", "host-facts", "man", "version",
 }
 
-// TestVerbsWithoutAController: each verb that calls the controller says what is wrong and what to do
-// when it cannot. Diff keeps the exit code 1 for differences.
+// TestVerbsWithoutAController: each verb that calls the controller says what is wrong and what to
+// do when it cannot. Diff keeps the exit code 1 for differences.
 func TestVerbsWithoutAController(t *testing.T) {
 	d := tapctltest.New(t)
 	known := append(slices.Collect(maps.Keys(callers)), callNone...)
