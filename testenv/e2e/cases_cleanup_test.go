@@ -13,6 +13,7 @@ import (
 // TestCleanupWithoutController: `tapline cleanup` takes everything of Tapline off a host whose
 // controller is gone, and nothing else. A controller that comes back puts its objects back.
 func TestCleanupWithoutController(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, 2)
 	web := w.guest(t, w.Hosts[0], "web")
 	f := w.flow(t, w.hostSink(t, w.Hosts[1]), vnic(web, "BOTH"))

@@ -18,6 +18,7 @@ import (
 // every key near those of other services, gets no frame to a collector. Each sender and service has
 // a key of its own.
 func TestKeysCannotBeGuessed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, 3)
 	h1, h2, h3 := w.Hosts[0], w.Hosts[1], w.Hosts[2]
 	web, app := w.guest(t, h1, "web"), w.guest(t, h3, "app")
@@ -99,6 +100,7 @@ func underlayMAC(t *testing.T, h *lab.Host) lab.MAC {
 // TestForeignTunnelWithOurKey: a tunnel port of somebody else, on a host that sends copies, has the
 // key of one of its services, as OVN's mirrors may. What it carries never reaches the collector.
 func TestForeignTunnelWithOurKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, 2)
 	h1, h2 := w.Hosts[0], w.Hosts[1]
 	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")

@@ -140,6 +140,7 @@ func onlyFrom(c *lab.Capture, src lab.MAC) lab.Multiset {
 // TestClosedPortWithoutController sends frames of the reserved VLAN while nobody repairs anything:
 // no ordinary traffic may reach a collector.
 func TestClosedPortWithoutController(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, 2)
 	h1, h2 := w.Hosts[0], w.Hosts[1]
 	web := w.guest(t, h1, "web")

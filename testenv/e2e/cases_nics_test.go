@@ -15,6 +15,7 @@ import (
 // an ordinary bridge. The former stays where it is. The latter is moved while its service is
 // enabled, and goes back.
 func TestNICThatStandsSomewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1)
 	h := w.Hosts[0]
 	ids := w.guest(t, h, "ids")

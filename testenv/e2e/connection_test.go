@@ -40,6 +40,7 @@ func pki(t *testing.T, names ...string) (dir string) {
 // TestConnections: switches speak OpenFlow by TLS and show a certificate, and a host may make the
 // OVSDB connection itself. A switch without a certificate gets no further than its own status.
 func TestConnections(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t, 2)
 	dir := pki(t, "ctl.controller", "sw.switch")
 	in := func(name string) string { return filepath.Join(dir, name) }

@@ -16,6 +16,7 @@ import (
 // TestStart starts controllers with errors in their configuration or environment: each ends with
 // exit code 1 and a line that says why.
 func TestStart(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t, 0)
 	notExecutable := filepath.Join(t.TempDir(), "plain")
 	must(t, os.WriteFile(notExecutable, []byte("no program"), 0o600))
