@@ -174,7 +174,10 @@ func (t *records[R, V]) remove(ref string, ifRevision uint64, force bool) error 
 	}
 
 	if t.hard && !force {
-		return conflict("", "host %q cannot be reached, and may have something of ours", name)
+		return &view.Error{
+			Kind: view.Conflict, Code: view.CodeHostUnreachable,
+			Message: fmt.Sprintf("host %q cannot be reached, and may have something of ours", name),
+		}
 	}
 
 	t.e.deleting[*id] = true

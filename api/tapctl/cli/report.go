@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -120,7 +121,7 @@ func (a *App) reportRefusal(path string, refused *client.Error) {
 	fmt.Fprintf(a.Err, "  where: %s %s answered %d %s\n",
 		refused.Method, url, p.Status, http.StatusText(p.Status))
 
-	if next := nextAfterStatus[p.Status]; next != "" {
+	if next := cmp.Or(nextAfterCode[p.Code], nextAfterStatus[p.Status]); next != "" {
 		fmt.Fprintf(a.Err, "  next: %s\n", next)
 	}
 }
@@ -151,12 +152,19 @@ func nextAfterNoAnswer(err error) string {
 		"names it"
 }
 
+// nextAfterCode says what to do about a problem, where its code tells more than the status.
+var nextAfterCode = map[string]string{
+	"host_unreachable": "bring the host back, or delete it with --force: it is cleaned when it " +
+		"returns",
+	"in_progress": "wait a moment and look whether it was created",
+}
+
 // nextAfterStatus says what to do about an answer of each status.
 var nextAfterStatus = map[int]string{
 	http.StatusBadRequest:           "correct the value; --help shows what the command takes",
 	http.StatusUnauthorized:         "give the content of admin.token with " + tokenFlags,
 	http.StatusForbidden:            "use a token of that role; token-create makes one",
-	http.StatusTooManyRequests:      "give a valid token with " + tokenFlags,
+	http.StatusTooManyRequests:      "wait a moment, or give a valid token with " + tokenFlags,
 	http.StatusNotFound:             "the list commands show what exists",
 	http.StatusConflict:             "look at what it conflicts with; change or delete that first",
 	http.StatusPreconditionFailed:   "somebody else has changed it meanwhile; look again",

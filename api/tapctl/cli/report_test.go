@@ -76,7 +76,7 @@ func TestStatusesGetAdvice(t *testing.T) {
 		400: "correct the value", 401: "give the content of admin.token",
 		403: "use a token of that role",
 		404: "the list commands show", 409: "look at what it conflicts with", 412: "look again",
-		429: "give a valid token", 500: "the controller's log", 503: "nothing was changed",
+		429: "wait a moment", 500: "the controller's log", 503: "nothing was changed",
 	} {
 		status = code
 		stderr := d.Fails(cli.ExitFailed, "tap-flow-list")

@@ -186,6 +186,7 @@ func TestDeleteWaitsForTheSwitches(t *testing.T) {
 			require.Equal(t, cli.ExitPending, code, stderr)
 			require.Contains(t, stderr,
 				`tap flow "sw" is being deleted: host h1 cannot be reached and may still copy`)
+
 			require.Equal(t, map[string]string{
 				"table": "tap flow \"sw\" deleted\n", "json": "", "id": "sw\n",
 			}[output], stdout)
@@ -204,6 +205,7 @@ func TestServiceIsCreatedEnabled(t *testing.T) {
 	require.True(t, object[api.TapService](t, d, create+"new").Enabled)
 	d.WaitFails(cli.ExitPending,
 		"tap-service-create --type guest --target-id vm1 --wait 20ms --enable other")
+
 	require.Contains(t, d.Fails(cli.ExitFailed, create+"new"), "name")
 }
 
@@ -243,6 +245,30 @@ func TestHostDeleteForce(t *testing.T) {
 	require.Equal(t, "host \"h1\" deleted\n", d.Must("host-delete h1"))
 	require.Equal(t, []string{"DELETE /api/v1/hosts/h1?force=true", "DELETE /api/v1/hosts/h1"},
 		queries)
+}
+
+// TestHostThatCannotBeReached is only deleted by force. It stays listed then, and the exit code
+// says that the deletion is not complete.
+func TestHostThatCannotBeReached(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Must("host-create h1 --ovsdb tcp:192.0.2.1:6640")
+	id := d.Engine.Hosts()[0].ID
+	d.Engine.SetLeaving(id, true)
+	d.Engine.SetMayStillCopy(id, "ids", "web")
+
+	stderr := d.Fails(cli.ExitFailed, "host-delete h1")
+	require.Contains(t, stderr, "cannot be reached")
+	require.Contains(t, stderr, "next: bring the host back, or delete it with --force")
+	require.Regexp(t, `(?m)^status +pending$`, d.Must("host-show h1"), "nothing was changed")
+
+	code, _, stderr := d.Run("host-delete h1 --force --wait 10ms")
+	require.Equal(t, cli.ExitPending, code, stderr)
+	shown := d.Must("host-show h1")
+	require.Regexp(t, `(?m)^status +deleting$`, shown)
+	require.Regexp(t, `(?m)^may_still_copy +ids\n +web$`, shown)
+
+	d.Engine.SetLeaving(id, false)
+	require.Contains(t, d.Fails(cli.ExitFailed, "host-show h1"), "no host")
 }
 
 func TestPluginVerbs(t *testing.T) {
