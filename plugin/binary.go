@@ -32,10 +32,12 @@ func (s *Spec) openBinary() (*os.File, error) {
 	if err == nil {
 		err = s.checkSum(file)
 	}
+
 	if err != nil {
 		_ = file.Close()
 		return nil, err
 	}
+
 	return file, nil
 }
 
@@ -46,6 +48,7 @@ func checkExecutable(file *os.File) error {
 	if err != nil {
 		return err
 	}
+
 	if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 		return errors.New("the file is not executable")
 	}
@@ -55,11 +58,13 @@ func checkExecutable(file *os.File) error {
 		return fmt.Errorf("the file is writable by its group or by everybody (mode %04o), "+
 			"so others could replace the plugin: chmod go-w it", info.Mode().Perm())
 	}
+
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
 		return fmt.Errorf("the file belongs to user %d, who could replace the plugin: "+
 			"want root or user %d, as whom the controller runs", owner.Uid, os.Geteuid())
 	}
+
 	return nil
 }
 
@@ -68,6 +73,7 @@ func (s *Spec) checkSum(file io.Reader) error {
 	if s.SHA256 == "" {
 		return nil
 	}
+
 	want, err := hex.DecodeString(s.SHA256)
 	if err != nil || len(want) != sha256.Size {
 		return fmt.Errorf("sha256 %q: want 64 hexadecimal digits", s.SHA256)
@@ -80,6 +86,7 @@ func (s *Spec) checkSum(file io.Reader) error {
 	if !bytes.Equal(sum.Sum(nil), want) {
 		return fmt.Errorf("the binary's SHA-256 is not %s: %w", s.SHA256, errChecksum)
 	}
+
 	return nil
 }
 
@@ -102,5 +109,6 @@ func (s *Spec) command(binary, lifeline *os.File, dir string) *exec.Cmd {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, binary)
 		cmd.Path = fmt.Sprintf("/proc/self/fd/%d", binaryFD)
 	}
+
 	return cmd
 }

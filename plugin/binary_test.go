@@ -63,6 +63,7 @@ func TestBinaryThatOthersCanChange(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a file to another user")
 	}
+
 	require.NoError(t, os.Chown(path, 12345, -1))
 	_, err = spec.openBinary()
 	assert.ErrorContains(t, err, "belongs to user 12345")

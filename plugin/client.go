@@ -59,6 +59,7 @@ func (c *client) Check(
 	if err != nil {
 		return tap.Resource{}, callError(ctx, "check", err)
 	}
+
 	if rejection := response.GetRejection(); rejection != nil {
 		return tap.Resource{}, rejectionFromPB(rejection)
 	}
@@ -67,9 +68,11 @@ func (c *client) Check(
 	if err != nil {
 		return tap.Resource{}, fmt.Errorf("check: answer: %w", err)
 	}
+
 	if checked == (tap.Resource{}) {
 		return tap.Resource{}, errors.New("check: the answer holds no resource")
 	}
+
 	return checked, nil
 }
 
@@ -102,6 +105,7 @@ func (c *client) Run(
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+
 		if err != nil {
 			return callError(ctx, "run", err)
 		}
@@ -110,6 +114,7 @@ func (c *client) Run(
 		if err != nil {
 			return fmt.Errorf("run: result: %w", err)
 		}
+
 		if err := emit(result); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ func TestPluginIsConfined(t *testing.T) {
 	if !sandbox.Available() {
 		t.Skip("the kernel has no Landlock")
 	}
+
 	dataDir := t.TempDir()
 	token := filepath.Join(dataDir, "admin.token")
 	require.NoError(t, os.WriteFile(token, []byte("tl_secret"), 0o600))

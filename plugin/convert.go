@@ -50,6 +50,7 @@ func tryConvertAll[A, B any](in []A, f func(A) (B, error)) ([]B, error) {
 			return nil, fmt.Errorf("[%d]: %w", i, err)
 		}
 	}
+
 	return out, nil
 }
 

@@ -35,6 +35,7 @@ func flowToPB(f *tap.Flow) *pb.Flow {
 		HostId: f.HostID, WireId: f.WireID, Vlan: uint32(f.VLAN),
 		Direction: string(f.Direction), Enabled: f.Enabled,
 	}
+
 	if !f.Created.IsZero() {
 		m.CreatedUnixNano = f.Created.UnixNano()
 	}
@@ -51,9 +52,11 @@ func flowFromPB(m *pb.Flow) (tap.Flow, error) {
 		VLAN:      r.uint16("vlan", m.GetVlan()),
 		Direction: tap.Direction(intern(m.GetDirection())), Enabled: m.GetEnabled(),
 	}
+
 	if m.GetCreatedUnixNano() != 0 {
 		f.Created = time.Unix(0, m.GetCreatedUnixNano()).UTC()
 	}
+
 	return f, r.err
 }
 
@@ -114,6 +117,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		UnderlayDatapath: intern(m.GetUnderlayDatapath()),
 		UserspaceTSO:     m.GetUserspaceTso(),
 	}
+
 	for _, p := range m.GetPaths() {
 		h.Paths = append(h.Paths, tap.Path{
 			Addr: r.addr("paths.addr", p.GetAddr()), Frame: p.GetFrame(),
@@ -128,6 +132,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 			Key:      t.GetKey(), DstPort: r.uint16("foreign_tunnels.dst_port", t.GetDstPort()),
 		})
 	}
+
 	r.bridges(&h, m)
 	for _, p := range m.GetTapPorts() {
 		h.TapPorts = append(h.TapPorts, tap.TapPort{
@@ -135,12 +140,14 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 			MTU: p.GetMtu(), Error: p.GetError(), Down: p.GetDown(),
 		})
 	}
+
 	for _, n := range m.GetNics() {
 		h.NICs = append(h.NICs, tap.HostNIC{
 			Name: n.GetName(), MAC: r.mac("nics.mac", n.GetMac()), UsedBy: n.GetUsedBy(),
 			SeenMAC: r.mac("nics.seen_mac", n.GetSeenMac()),
 		})
 	}
+
 	return h, r.err
 }
 
@@ -207,6 +214,7 @@ func guestFromPB(m *pb.Guest) (tap.Guest, error) {
 		}
 		g.NICs = append(g.NICs, nic)
 	}
+
 	return g, r.err
 }
 
@@ -245,6 +253,7 @@ func changeFromPB(m *pb.Change) (c tap.Change, err error) {
 			Services: m.GetGoneServices(), Flows: m.GetGoneFlows(),
 		},
 	}
+
 	if c.Hosts, err = tryConvertAll(m.GetHosts(), hostFromPB); err != nil {
 		return tap.Change{}, fmt.Errorf("hosts%w", err)
 	}
@@ -260,5 +269,6 @@ func changeFromPB(m *pb.Change) (c tap.Change, err error) {
 	if c.Flows, err = tryConvertAll(m.GetFlows(), flowFromPB); err != nil {
 		return tap.Change{}, fmt.Errorf("flows%w", err)
 	}
+
 	return c, nil
 }

@@ -27,9 +27,11 @@ func portFromPB(m *pb.Port) (tap.Port, error) {
 		Type: intern(m.GetType()), Options: m.GetOptions(), OFPortRequest: m.GetOfportRequest(),
 		VLANMode: intern(m.GetVlanMode()), Plugged: m.GetPlugged(),
 	}
+
 	for _, v := range m.GetTrunks() {
 		p.Trunks = append(p.Trunks, r.uint16("trunks", v))
 	}
+
 	return p, r.err
 }
 
@@ -48,9 +50,11 @@ func mirrorFromPB(m *pb.MirrorRecord) (tap.Mirror, error) {
 		SelectAll: m.GetSelectAll(), SelectSrc: internAll(m.GetSelectSrc()),
 		SelectDst: internAll(m.GetSelectDst()), Output: intern(m.GetOutput()),
 	}
+
 	for _, v := range m.GetSelectVlan() {
 		out.SelectVLAN = append(out.SelectVLAN, r.uint16("select_vlan", v))
 	}
+
 	return out, r.err
 }
 
@@ -112,12 +116,14 @@ func tunnelFromPB(m *pb.Tunnel) (tap.Tunnel, error) {
 			ProbeKey: p.GetProbeKey(), Owners: p.GetOwners(), FrameSize: p.GetFrameSize(),
 		})
 	}
+
 	for _, s := range m.GetSenders() {
 		t.Senders = append(t.Senders, tap.Sender{
 			Addr: r.addr("tunnel.senders.addr", s.GetAddr()), Port: intern(s.GetPort()),
 			ProbeKey: s.GetProbeKey(),
 		})
 	}
+
 	return t, r.err
 }
 
@@ -143,14 +149,17 @@ func programToPB(p *tap.Program, last *tap.Program) (*pb.Program, error) {
 			},
 			func(o *tap.Mirror) (*pb.MirrorRecord, error) { return mirrorToPB(o), nil })
 	}
+
 	if err == nil {
 		m.Flows, err = listToPB(last.Flows, p.Flows, (*tap.FlowEntry).Equal,
 			func(n, from uint32) *pb.FlowEntry { return &pb.FlowEntry{Kept: n, KeptFrom: from} },
 			flowEntryToPB)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("program of host %s: %w", p.Host, err)
 	}
+
 	return m, nil
 }
 
@@ -173,6 +182,7 @@ func programFromPB(m *pb.Program, last *tap.Program) (p tap.Program, err error) 
 	if p.Flows, err = listFromPB(last.Flows, m.GetFlows(), flowEntryFromPB); err != nil {
 		return tap.Program{}, fmt.Errorf("flows%w", err)
 	}
+
 	return p, nil
 }
 
@@ -210,9 +220,11 @@ func statusFromPB(m *pb.Status) tap.Status {
 		Code: tap.Code(intern(m.GetCode())),
 		Cut:  cutFromPB(m.GetCut()),
 	}
+
 	for _, n := range m.GetNeeds() {
 		s.Needs = append(s.Needs, tap.Need{Host: intern(n.GetHost()), Owner: intern(n.GetOwner())})
 	}
+
 	return s
 }
 
@@ -227,6 +239,7 @@ func resultToPB(r *tap.Result, last map[string]tap.Program) (*pb.Result, error) 
 		}
 		m.Programs = append(m.Programs, p)
 	}
+
 	return m, nil
 }
 
@@ -244,6 +257,7 @@ func resultFromPB(m *pb.Result, last map[string]tap.Program) (r tap.Result, err 
 	for _, p := range r.Programs {
 		last[p.Host] = p
 	}
+
 	for _, host := range m.GetForgottenHosts() {
 		delete(last, host)
 	}
@@ -258,5 +272,6 @@ func resultFromPB(m *pb.Result, last map[string]tap.Program) (r tap.Result, err 
 		s.Needs = shared
 		r.Statuses = append(r.Statuses, s)
 	}
+
 	return r, nil
 }

@@ -48,6 +48,7 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 		}
 		return
 	}
+
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -87,6 +88,7 @@ func requireAllSet(t *testing.T, m protoreflect.Message) {
 			"remembers_programs"}, f.Name()) {
 			continue // See TestKeptPrograms.
 		}
+
 		assert.True(t, m.Has(f), "%s is never written", f.FullName())
 		switch v := m.Get(f); {
 		case f.IsMap():
@@ -244,16 +246,19 @@ func FuzzChangeFromPB(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m pb.Change
 		if proto.Unmarshal(data, &m) != nil {
 			return
 		}
+
 		c, err := changeFromPB(&m)
 		if err != nil {
 			return
 		}
+
 		again, err := changeFromPB(overTheWire(t, changeToPB(&c), &pb.Change{}))
 		if err != nil || !assert.ObjectsAreEqual(c, again) {
 			t.Fatalf("%+v becomes %+v, %v", c, again, err)

@@ -36,6 +36,7 @@ func (s *sentPrograms) noteChange(c *tap.Change, remembered bool) {
 	for _, host := range c.Gone.Hosts {
 		s.leaving = append(s.leaving, leavingHost{c.Revision, host})
 	}
+
 	if !c.Reset {
 		return
 	}
@@ -45,6 +46,7 @@ func (s *sentPrograms) noteChange(c *tap.Change, remembered bool) {
 	for i := range c.Hosts {
 		stays[c.Hosts[i].ID] = true
 	}
+
 	for host := range s.byHost {
 		if !stays[host] {
 			s.leaving = append(s.leaving, leavingHost{c.Revision, host})
@@ -65,6 +67,7 @@ func (s *sentPrograms) encode(r *tap.Result) (*pb.Result, error) {
 	if s.byHost == nil {
 		s.byHost = map[string]tap.Program{}
 	}
+
 	for _, p := range r.Programs {
 		s.byHost[p.Host] = p
 	}
@@ -78,6 +81,7 @@ func (s *sentPrograms) encode(r *tap.Result) (*pb.Result, error) {
 		delete(s.byHost, l.host)
 		message.ForgottenHosts = append(message.ForgottenHosts, l.host)
 	}
+
 	s.leaving = later
 	return message, nil
 }
@@ -109,6 +113,7 @@ func listToPB[T, M any](
 		for at < limit && !equal(&last[at], &now[i]) {
 			at++
 		}
+
 		if at < limit {
 			if at > next {
 				flush()
@@ -122,8 +127,10 @@ func listToPB[T, M any](
 		if err != nil {
 			return nil, err
 		}
+
 		out = append(out, m)
 	}
+
 	flush()
 	return out, nil
 }
@@ -150,6 +157,7 @@ func listFromPB[M keptMessage, T any](
 			return nil, fmt.Errorf("[%d]: %d are kept from place %d of %d", i, n, from, len(last))
 		}
 	}
+
 	if size == 0 {
 		return nil, nil
 	}
@@ -166,5 +174,6 @@ func listFromPB[M keptMessage, T any](
 		}
 		out = append(out, object)
 	}
+
 	return out, nil
 }

@@ -44,6 +44,7 @@ func TestKeptPrograms(t *testing.T) {
 					c.Hosts = append(c.Hosts, tap.Host{ID: h})
 				}
 			}
+
 			here.noteChange(&c, true)
 			m, err := here.encode(&r)
 			require.NoError(t, err)
@@ -56,6 +57,7 @@ func TestKeptPrograms(t *testing.T) {
 			assert.Equal(t, r, back)
 			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)),
 				slices.Collect(maps.Keys(there)))
+
 			assert.ElementsMatch(t, slices.Collect(maps.Keys(alive)),
 				slices.Collect(maps.Keys(here.byHost)))
 		}
@@ -76,6 +78,7 @@ func drawProgram(t *rapid.T, host string) tap.Program {
 		p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner,
 			Mod: openflow.FlowMod{Priority: uint16(i), Cookie: openflow.Cookie(kind)}})
 	}
+
 	return p
 }
 

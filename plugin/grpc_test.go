@@ -41,6 +41,7 @@ func serve(t *testing.T, register func(*grpc.Server)) *grpc.ClientConn {
 		server.Stop()
 		assert.NoError(t, <-served)
 	})
+
 	return conn
 }
 
@@ -118,6 +119,7 @@ func TestClientRefusesMalformed(t *testing.T) {
 		"flow": {&pb.CheckResponse{Resource: &pb.CheckResponse_Flow{Flow: &pb.Flow{Ip: []byte{1}}}},
 			"check: answer: ip: 1 octets: want 4 or 16"},
 	}
+
 	for name, test := range checks {
 		t.Run(name, func(t *testing.T) {
 			m := plugin.NewClient(serve(t, func(s *grpc.Server) {
@@ -128,6 +130,7 @@ func TestClientRefusesMalformed(t *testing.T) {
 			assert.Equal(t, tap.Resource{}, got)
 		})
 	}
+
 	t.Run("result", func(t *testing.T) {
 		m := plugin.NewClient(serve(t, func(s *grpc.Server) {
 			pb.RegisterMirrorServer(s,
@@ -160,6 +163,7 @@ func TestRunWhoseServerIsGone(t *testing.T) {
 		plugin.Register(s, mirror.New())
 		stopped <- s
 	}))
+
 	changes := make(chan tap.Change, 1)
 	changes <- tap.Change{Revision: 1, Reset: true}
 	server := <-stopped
@@ -167,6 +171,7 @@ func TestRunWhoseServerIsGone(t *testing.T) {
 		go server.Stop()
 		return nil
 	})
+
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, context.Canceled)
 	assert.Equal(t, codes.Unavailable, status.Code(err))

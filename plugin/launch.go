@@ -91,10 +91,12 @@ func start(
 	if err = p.begin(spec, binary); err == nil {
 		err = p.handshake(ctx, prepare)
 	}
+
 	if err != nil {
 		p.Kill()
 		return nil, err
 	}
+
 	return p, nil
 }
 
@@ -174,9 +176,11 @@ func makeSocketDir(temporary string) (string, error) {
 	if err == nil {
 		err = listener.Close()
 	}
+
 	if err != nil {
 		return "", errors.Join(wrap(err), os.RemoveAll(dir))
 	}
+
 	return dir, nil
 }
 

@@ -54,11 +54,13 @@ func children(t *testing.T, binary string) (pids []int) {
 		if err != nil {
 			continue
 		}
+
 		exe, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
 		stat, err2 := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
 		if err != nil || err2 != nil || exe != binary {
 			continue
 		}
+
 		// pid (comm) state ppid, see proc_pid_stat(5); comm may hold blanks and parentheses.
 		_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 		if fields := strings.Fields(rest); len(fields) > 1 &&
@@ -66,6 +68,7 @@ func children(t *testing.T, binary string) (pids []int) {
 			pids = append(pids, pid)
 		}
 	}
+
 	return pids
 }
 
@@ -186,11 +189,13 @@ func TestKillStopped(t *testing.T) {
 		defer close(ended)
 		p.Kill()
 	}()
+
 	select {
 	case <-ended:
 	case <-time.After(patience):
 		t.Fatal("it goes on waiting for a plugin that cannot answer")
 	}
+
 	assert.Empty(t, children(t, binary))
 }
 
@@ -206,6 +211,7 @@ func TestLaunchErrors(t *testing.T) {
 		change(&s)
 		return s
 	}
+
 	for _, test := range []struct {
 		name string
 		spec plugin.Spec
@@ -245,19 +251,23 @@ func TestLaunchErrors(t *testing.T) {
 				p.Kill()
 				return
 			}
+
 			rest, ok := strings.CutPrefix(err.Error(), "plugin mirror ("+test.spec.Path+"): ")
 			assert.True(t, ok, "%v does not say which plugin", err)
 			for _, want := range test.want {
 				assert.Contains(t, rest, want)
 			}
+
 			assert.NotContains(t, err.Error(), "\n")
 			assert.Empty(t, children(t, test.spec.Path), "the process is left behind")
 		})
 	}
+
 	_, err := plugin.Launch(t.Context(), spec(filepath.Join(dir, "absent")))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = plugin.Launch(t.Context(), with(ours,
 		func(s *plugin.Spec) { s.Config = []byte(`{"tunnel": "ipip"}`) }))
+
 	var wrong *plugin.ConfigError
 	require.ErrorAs(t, err, &wrong)
 	assert.Equal(t, []plugin.FieldError{{Field: "tunnel",
@@ -288,12 +298,14 @@ func TestLaunchScript(t *testing.T) {
 		_, err := plugin.Launch(context.WithoutCancel(t.Context()), s)
 		done <- err
 	}()
+
 	select {
 	case err := <-done:
 		assert.ErrorContains(t, err, "nonsense")
 	case <-time.After(patience):
 		t.Error("the launch does not return")
 	}
+
 	said := regexp.MustCompile(`line="pid (\d+)"`).FindStringSubmatch(log.String())
 	require.Len(t, said, 2, log.String())
 	pid, err := strconv.Atoi(said[1])
@@ -361,14 +373,17 @@ func TestSuperviseRestarts(t *testing.T) {
 				runs <- run{pids[0], time.Now()}
 				return nil
 			})
+
 			ends <- err
 			return err
 		})
 	}()
+
 	t.Cleanup(func() {
 		cancel()
 		<-done
 	})
+
 	next := func() (r run) {
 		t.Helper()
 		select {
@@ -378,6 +393,7 @@ func TestSuperviseRestarts(t *testing.T) {
 		}
 		return r
 	}
+
 	first := next()
 	for n, least := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
 		killed := time.Now()
@@ -387,10 +403,12 @@ func TestSuperviseRestarts(t *testing.T) {
 		assert.NotEqual(t, first.pid, again.pid)
 		assert.GreaterOrEqual(t, again.at.Sub(killed), least,
 			"restart %d comes without its backoff", n+1)
+
 		assert.EqualValues(t, n+1, s.Restarts())
 		assert.NoError(t, s.Err(), "the plugin runs")
 		first = again
 	}
+
 	cancel()
 	<-done
 	assert.ErrorIs(t, <-ends, context.Canceled)
@@ -413,14 +431,17 @@ func TestSuperviseTellsWhyItDoesNotRun(t *testing.T) {
 			return errors.New("the plugin is gone")
 		})
 	}()
+
 	t.Cleanup(func() {
 		cancel()
 		<-done
 	})
+
 	require.Eventually(t, func() bool {
 		err := s.Err()
 		return err != nil && strings.Contains(err.Error(), "there is no such file")
 	}, patience, 10*time.Millisecond)
+
 	assert.Zero(t, s.Restarts())
 	assert.ErrorContains(t, s.Err(), "plugin mirror: ")
 }
@@ -447,12 +468,14 @@ func TestSuperviseReload(t *testing.T) {
 			})
 		})
 	}()
+
 	t.Cleanup(func() {
 		cancel()
 		<-done
 		assert.Empty(t, children(t, binary))
 		assert.Empty(t, children(t, other))
 	})
+
 	await := func() {
 		t.Helper()
 		select {
@@ -461,11 +484,13 @@ func TestSuperviseReload(t *testing.T) {
 			t.Fatal("no plugin is used")
 		}
 	}
+
 	await()
 	fine := func(ctx context.Context, m plugin.Mirror) error {
 		_, err := m.Describe(ctx)
 		return err
 	}
+
 	old := onlyChild(t, binary)
 	for name, c := range map[string]struct {
 		spec plugin.Spec
@@ -490,6 +515,7 @@ func TestSuperviseReload(t *testing.T) {
 		assert.Empty(t, children(t, other), name)
 		assert.NoError(t, s.Err())
 	}
+
 	next = spec(other)
 	next.Renew = start.Renew
 	require.NoError(t, s.Reload(t.Context(), fine))
@@ -497,6 +523,7 @@ func TestSuperviseReload(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return len(children(t, binary)) == 0 && len(children(t, other)) == 1
 	}, patience, time.Millisecond)
+
 	assert.Zero(t, s.Restarts(), "a reload is no restart")
 	assert.Equal(t, other, s.Status().Path)
 

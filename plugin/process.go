@@ -38,17 +38,21 @@ func (p *Process) handshake(
 	if err != nil {
 		return fmt.Errorf("it did not start as a mirror plugin: %w", err)
 	}
+
 	if err := p.forbidCore(); err != nil {
 		return err
 	}
+
 	dispensed, err := protocol.Dispense(pluginName)
 	if err != nil {
 		return err
 	}
+
 	mirror, ok := dispensed.(Mirror)
 	if !ok {
 		return fmt.Errorf("it offers %T, not the mirror contract", dispensed)
 	}
+
 	p.Mirror = mirror
 
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
@@ -56,6 +60,7 @@ func (p *Process) handshake(
 	if p.Description, err = mirror.Describe(ctx); err != nil {
 		return err
 	}
+
 	return prepare(ctx, mirror)
 }
 
@@ -113,6 +118,7 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 			w.pending = append(w.pending, c)
 		}
 	}
+
 	return len(b), nil
 }
 

@@ -63,6 +63,7 @@ func (s *server) Check(ctx context.Context, r *pb.CheckRequest) (*pb.CheckRespon
 	case checked == tap.Resource{}:
 		return nil, status.Error(codes.Internal, "the check returned no resource")
 	}
+
 	return checkResponseToPB(checked), nil
 }
 
@@ -85,6 +86,7 @@ func (s *server) Run(stream grpc.BidiStreamingServer[pb.Change, pb.Result]) erro
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
+
 	return err
 }
 
@@ -103,9 +105,11 @@ func (r *serverRun) receive(ctx context.Context) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+
 		if err != nil {
 			return err
 		}
+
 		change, err := changeFromPB(message)
 		if err != nil {
 			return status.Errorf(codes.InvalidArgument, "change: %v", err)
@@ -114,6 +118,7 @@ func (r *serverRun) receive(ctx context.Context) error {
 		if change.Reset {
 			r.afterReset.Store(true)
 		}
+
 		r.programs.noteChange(&change, message.GetRemembersPrograms())
 
 		select {
@@ -135,5 +140,6 @@ func (r *serverRun) send(result tap.Result) error {
 		// Planning everything leaves more garbage behind than all later changes together.
 		debug.FreeOSMemory()
 	}
+
 	return err
 }

@@ -107,6 +107,7 @@ func (s *Supervisor) Run(ctx context.Context, use func(context.Context, Mirror) 
 		if time.Since(started) > stableRun {
 			pauses.Reset()
 		}
+
 		log.Error("plugin ended and will be restarted", "error", err)
 		s.setProblem(err)
 	}
@@ -154,6 +155,7 @@ func (s *Supervisor) relaunch(
 		s.setProblem(err)
 		return nil
 	}
+
 	s.countRestart()
 	log.Info("plugin restarted", "version", process.Description.Version)
 	return process
@@ -172,6 +174,7 @@ func (s *Supervisor) Reload(ctx context.Context, try func(context.Context, Mirro
 			return err
 		}
 	}
+
 	process, err := Launch(ctx, spec)
 	if err != nil {
 		return err
@@ -181,10 +184,12 @@ func (s *Supervisor) Reload(ctx context.Context, try func(context.Context, Mirro
 		process.Kill()
 		return fmt.Errorf("plugin %s (%s): %w", spec.Name, spec.Path, err)
 	}
+
 	if err := s.setNext(spec, process); err != nil {
 		process.Kill()
 		return err
 	}
+
 	return nil
 }
 
@@ -216,6 +221,7 @@ func (s *Supervisor) begin(process *Process, stop context.CancelFunc) {
 	if s.process != process {
 		s.since = time.Now()
 	}
+
 	s.process, s.stop, s.version = process, stop, process.Description.Version
 	if s.next != nil && stop != nil {
 		stop() // A reload set the next process before this one came into use.
@@ -226,6 +232,7 @@ func (s *Supervisor) begin(process *Process, stop context.CancelFunc) {
 func (s *Supervisor) setNext(spec Spec, process *Process) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if s.ended || s.next != nil {
 		return errStopping
 	}
@@ -235,9 +242,11 @@ func (s *Supervisor) setNext(spec Spec, process *Process) error {
 	case s.wake <- struct{}{}:
 	default: // A wake-up is pending already.
 	}
+
 	if s.stop != nil {
 		s.stop()
 	}
+
 	return nil
 }
 

@@ -13,7 +13,9 @@ import (
 )
 
 // bridge reads a bridge other than the tap bridge. guessed says that its uplinks are a guess.
-func (o Observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, declared []string, claimed Claimed) (out tap.Bridge, guessed bool) {
+func (o Observer) bridge(
+	b *vswitch.Bridge, snap *vswitch.Snapshot, declared []string, claimed Claimed,
+) (out tap.Bridge, guessed bool) {
 	out = tap.Bridge{
 		Name:         b.Name,
 		DatapathType: cmp.Or(b.DatapathType, "system"),
@@ -27,11 +29,13 @@ func (o Observer) bridge(b *vswitch.Bridge, snap *vswitch.Snapshot, declared []s
 			out.OtherMirrors++
 		}
 	}
+
 	slices.Sort(out.OurMirrors)
 
 	if len(declared) == 0 {
 		out.Uplinks, guessed = o.uplinks(b, snap, claimed)
 	}
+
 	return out, guessed
 }
 
@@ -55,14 +59,17 @@ func fakeVLAN(p *vswitch.Port) uint16 {
 }
 
 // uplinks finds the uplinks of a bridge: devices of the system, or bonds of them, that are nobody's
-// NIC. Beside devices with real drivers, veth devices are taken for containers. Where there are only
-// veth devices, all of them are a guess.
-func (o Observer) uplinks(b *vswitch.Bridge, snap *vswitch.Snapshot, claimed Claimed) (names []string, guessed bool) {
+// NIC. Beside devices with real drivers, veth devices are taken for containers. Where there are
+// only veth devices, all of them are a guess.
+func (o Observer) uplinks(
+	b *vswitch.Bridge, snap *vswitch.Snapshot, claimed Claimed,
+) (names []string, guessed bool) {
 	var physical, virtual []string
 	for _, p := range snap.BridgePorts(b) {
 		if p.Name == b.Name || o.Owns(p.ExternalIDs) || p.FakeBridge {
 			continue
 		}
+
 		candidate, driver := true, ""
 		for _, i := range snap.PortInterfaces(p) {
 			driver = i.Status.Get("driver_name")
@@ -82,18 +89,20 @@ func (o Observer) uplinks(b *vswitch.Bridge, snap *vswitch.Snapshot, claimed Cla
 	if physical == nil {
 		names, guessed = virtual, virtual != nil
 	}
+
 	slices.Sort(names)
 	return names, guessed
 }
 
-// mayBeUplink reports whether an interface is a device of the system that belongs to no guest and no
-// container.
+// mayBeUplink reports whether an interface is a device of the system that belongs to no guest and
+// no container.
 func (o Observer) mayBeUplink(i *vswitch.Interface, driver string, claimed Claimed) bool {
 	switch i.Type {
 	case "", "system", "dpdk", "afxdp", "afxdp-nonpmd":
 	default:
 		return false
 	}
+
 	for _, keys := range [][]string{o.Keys.MAC, o.Keys.Guest, o.Keys.Iface, o.Keys.Container} {
 		if firstOf(i.ExternalIDs, keys) != "" {
 			return false
@@ -121,18 +130,23 @@ func tapPorts(b *vswitch.Bridge, snap *vswitch.Snapshot) []tap.TapPort {
 	for _, p := range snap.BridgePorts(b) {
 		for _, i := range snap.PortInterfaces(p) {
 			port := tap.TapPort{
-				Name: p.Name, OFPort: uint32(max(0, i.OFPort)), MTU: uint32(max(0, i.MTU)), Error: i.Error,
+				Name: p.Name, OFPort: uint32(max(0, i.OFPort)), MTU: uint32(max(0, i.MTU)),
+				Error: i.Error,
 			}
+
 			port.MAC, _ = tap.ParseMAC(i.MACInUse)
 			if port.Error == "" && i.OFPort < 0 {
 				port.Error = "it could not be opened"
 			}
+
 			if port.Error == "" {
 				port.Down = whyDown(i)
 			}
+
 			all = append(all, port)
 		}
 	}
+
 	slices.SortFunc(all, func(a, b tap.TapPort) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
@@ -140,7 +154,8 @@ func tapPorts(b *vswitch.Bridge, snap *vswitch.Snapshot) []tap.TapPort {
 // tunnelTypes are the values of Interface:type that send or receive tunnels between hosts
 // (ovs-vswitchd.conf.db(5), Interface:type).
 var tunnelTypes = []string{
-	"gre", "ip6gre", "vxlan", "geneve", "erspan", "ip6erspan", "stt", "lisp", "gtpu", "bareudp", "srv6",
+	"gre", "ip6gre", "vxlan", "geneve", "erspan", "ip6erspan", "stt", "lisp", "gtpu", "bareudp",
+	"srv6",
 }
 
 // foreignTunnels reads the tunnel ports that are not ours, sorted by bridge and name.
@@ -154,6 +169,7 @@ func (o Observer) foreignTunnels(b *vswitch.Bridge, snap *vswitch.Snapshot) []ta
 			if !slices.Contains(tunnelTypes, i.Type) {
 				continue
 			}
+
 			port, _ := strconv.ParseUint(i.Options.Get("dst_port"), 10, 16) // 0 is the type's own.
 			all = append(all, tap.ForeignTunnel{
 				Name: i.Name, Bridge: b.Name, Type: i.Type, DstPort: uint16(port),
@@ -163,12 +179,13 @@ func (o Observer) foreignTunnels(b *vswitch.Bridge, snap *vswitch.Snapshot) []ta
 			})
 		}
 	}
+
 	return all
 }
 
-// underlayDatapath returns the datapath type of the bridge through which the host's tunnels leave, by
-// what the switch says of tunnel ports with a fixed remote end. A device that is on no bridge belongs
-// to the kernel. It is "" where no port tells.
+// underlayDatapath returns the datapath type of the bridge through which the host's tunnels leave,
+// by what the switch says of tunnel ports with a fixed remote end. A device that is on no bridge
+// belongs to the kernel. It is "" where no port tells.
 func underlayDatapath(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {
 	device := egressDevice(tunnelIP, snap)
 	if device == "" {
@@ -184,6 +201,7 @@ func underlayDatapath(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {
 			}
 		}
 	}
+
 	return "system"
 }
 

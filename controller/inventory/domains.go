@@ -17,8 +17,8 @@ type DomainAt struct{ Host, ID string }
 // netdev names an interface of a host.
 type netdev struct{ host, name string }
 
-// domains are the guests that the hypervisors of hosts know. A guest may be on several hosts: it runs
-// on one, and another may still have the definition that it left there.
+// domains are the guests that the hypervisors of hosts know. A guest may be on several hosts: it
+// runs on one, and another may still have the definition that it left there.
 type domains struct {
 	at       map[DomainAt]*hypervisor.Guest
 	byID     sets.Multimap[string, string] // hosts
@@ -43,6 +43,7 @@ func (x *domains) replace(host string, before, now []hypervisor.Guest) {
 		delete(x.at, DomainAt{host, before[i].ID})
 		x.index(host, &before[i], false)
 	}
+
 	for i := range now {
 		x.at[DomainAt{host, now[i].ID}] = &now[i]
 		x.index(host, &now[i], true)
@@ -67,8 +68,8 @@ func (x *domains) index(host string, g *hypervisor.Guest, add bool) {
 	}
 }
 
-// ids returns the guests that an id and, if it was declared, a record mean: that of the id, else those
-// of its name or with one of its NICs.
+// ids returns the guests that an id and, if it was declared, a record mean: that of the id, else
+// those of its name or with one of its NICs.
 func (x *domains) ids(id string, record *store.Guest) []string {
 	if len(x.byID[id]) > 0 {
 		return []string{id}
@@ -85,6 +86,7 @@ func (x *domains) ids(id string, record *store.Guest) []string {
 			maps.Copy(found, x.byMAC[n.MAC])
 		}
 	}
+
 	return slices.Sorted(maps.Keys(found))
 }
 
@@ -103,14 +105,17 @@ func (x *domains) of(id string, record *store.Guest) []DomainAt {
 		}
 		return 1
 	}
+
 	slices.SortFunc(all, func(a, b DomainAt) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Host, b.Host), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Host, b.Host),
+			cmp.Compare(a.ID, b.ID))
 	})
+
 	return all
 }
 
-// named returns the one guest of a name; of several the one that runs. It is false where no one guest
-// can be told.
+// named returns the one guest of a name; of several the one that runs. It is false where no one
+// guest can be told.
 func (x *domains) named(name string) (id string, one bool) {
 	ids := slices.Sorted(maps.Keys(x.byName[name]))
 	if len(ids) > 1 {
@@ -137,8 +142,8 @@ func (x *Places) ReplaceDomains(host string, before, now []hypervisor.Guest) {
 	x.domains.replace(host, before, now)
 }
 
-// DomainNamed returns the one guest of a name that hypervisors know; of several the one that runs. It
-// is false where no one guest can be told.
+// DomainNamed returns the one guest of a name that hypervisors know; of several the one that runs.
+// It is false where no one guest can be told.
 func (x *Places) DomainNamed(name string) (id string, one bool) { return x.domains.named(name) }
 
 // DomainsOf returns where hypervisors know a guest, the running one first.
@@ -167,7 +172,9 @@ func (x *Places) merge(g *tap.Guest, id string, record *store.Guest) (known bool
 }
 
 // mergeNIC adds what a hypervisor knows of one NIC.
-func (x *Places) mergeNIC(g *tap.Guest, host string, domain *hypervisor.Guest, n *hypervisor.GuestNIC) {
+func (x *Places) mergeNIC(
+	g *tap.Guest, host string, domain *hypervisor.Guest, n *hypervisor.GuestNIC,
+) {
 	at := slices.IndexFunc(g.NICs, func(nic tap.NIC) bool { return nic.MAC == n.MAC })
 	if n.Ours || len(x.servicesByMAC[n.MAC]) > 0 {
 		if at >= 0 {
@@ -180,6 +187,7 @@ func (x *Places) mergeNIC(g *tap.Guest, host string, domain *hypervisor.Guest, n
 		at = len(g.NICs)
 		g.NICs = append(g.NICs, tap.NIC{MAC: n.MAC, IfName: n.IfName})
 	}
+
 	nic := &g.NICs[at]
 	for _, ip := range n.IPs {
 		if !slices.Contains(nic.IPs, ip) {
@@ -190,6 +198,7 @@ func (x *Places) mergeNIC(g *tap.Guest, host string, domain *hypervisor.Guest, n
 	if !domain.Running {
 		return
 	}
+
 	for _, p := range x.byName[n.IfName] {
 		if p.Host != host || p.contradicts(n.MAC) {
 			continue

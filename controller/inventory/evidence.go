@@ -21,8 +21,8 @@ func (x *Places) PortsOf(mac tap.MAC, name string) []Port {
 	return ports
 }
 
-// weigh does what [Places.PortsOf] does, and says why it is uncertain which port is meant; "" where it
-// is certain.
+// weigh does what [Places.PortsOf] does, and says why it is uncertain which port is meant; "" where
+// it is certain.
 func (x *Places) weigh(mac tap.MAC, name string) (ports []Port, disputed string) {
 	if ports = x.portsByMAC(mac); len(ports) > 0 || name == "" {
 		return ports, ""
@@ -35,10 +35,13 @@ func (x *Places) weigh(mac tap.MAC, name string) (ports []Port, disputed string)
 			hosts.Add(p.Host)
 		}
 	}
+
 	if len(hosts) > 1 {
-		return nil, fmt.Sprintf("interface name %s stands on hosts %s, and no port shows the address %s "+
+		return nil, fmt.Sprintf("interface name %s stands on hosts %s, and no port shows the "+
+			"address %s "+
 			"that would tell which is meant", name, x.hostNames(hosts), mac)
 	}
+
 	return ports, ""
 }
 
@@ -47,15 +50,18 @@ func (x *Places) portsByMAC(mac tap.MAC) []Port {
 	if mac.IsZero() {
 		return nil
 	}
+
 	found := map[Port]struct{}{}
 	for _, p := range x.byMAC[mac] {
 		found[*p] = struct{}{}
 	}
+
 	for _, p := range x.byInUse[mac] {
 		if !p.contradicts(mac) {
 			found[*p] = struct{}{}
 		}
 	}
+
 	return slices.SortedFunc(maps.Keys(found), func(a, b Port) int { return ComparePorts(&a, &b) })
 }
 
@@ -65,6 +71,7 @@ func (x *Places) domainContradicts(p *Port, mac tap.MAC) bool {
 	if mac.IsZero() {
 		return false
 	}
+
 	for id := range x.domains.byDevice[netdev{p.Host, p.Name}] {
 		for _, n := range x.domains.at[DomainAt{p.Host, id}].NICs {
 			if n.IfName == p.Name && !n.MAC.IsZero() && n.MAC != mac {
@@ -72,17 +79,20 @@ func (x *Places) domainContradicts(p *Port, mac tap.MAC) bool {
 			}
 		}
 	}
+
 	return false
 }
 
-// disputeOf says why the ports of one address cannot be one NIC, or "". A guest that migrates has the
-// same id on both hosts. Ports of hosts that cannot be reached do not count beside those of hosts
-// that can: the guest may run elsewhere by now.
+// disputeOf says why the ports of one address cannot be one NIC, or "". A guest that migrates has
+// the same id on both hosts. Ports of hosts that cannot be reached do not count beside those of
+// hosts that can: the guest may run elsewhere by now.
 func (x *Places) disputeOf(mac tap.MAC, ports []Port) string {
-	live := slices.DeleteFunc(slices.Clone(ports), func(p Port) bool { return !x.hosts.Connected(p.Host) })
+	live := slices.DeleteFunc(slices.Clone(ports),
+		func(p Port) bool { return !x.hosts.Connected(p.Host) })
 	if len(live) < 2 {
 		return ""
 	}
+
 	oneGuest := !slices.ContainsFunc(live, func(p Port) bool {
 		return p.Guest == "" || p.Guest != live[0].Guest
 	})
@@ -94,6 +104,7 @@ func (x *Places) disputeOf(mac tap.MAC, ports []Port) string {
 	for _, p := range live {
 		places = append(places, fmt.Sprintf("port %s of host %s", p.Name, x.hosts.HostName(p.Host)))
 	}
+
 	return fmt.Sprintf("address %s stands at %s, which are not known to be one guest",
 		mac, strings.Join(places, " and at "))
 }

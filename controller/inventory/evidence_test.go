@@ -31,25 +31,33 @@ func TestEvidence(t *testing.T) {
 		{"the address beats the name", []Port{
 			{Host: "h1", Name: "vnet7", MAC: other}, {Host: "h2", Name: "vnet9", MAC: mac},
 		}, nil, []string{"h2/vnet9"}, ""},
-		{"a name with another address", []Port{{Host: "h1", Name: "vnet7", MAC: other}}, nil, nil, ""},
-		{"a name without an address", []Port{{Host: "h1", Name: "vnet7"}}, nil, []string{"h1/vnet7"}, ""},
-		{"libvirt's TAP of the NIC", []Port{{Host: "h1", Name: "vnet7", InUse: libvirts, Tap: true}}, nil,
+		{"a name with another address", []Port{{Host: "h1", Name: "vnet7", MAC: other}}, nil, nil,
+			""},
+		{"a name without an address", []Port{{Host: "h1", Name: "vnet7"}}, nil,
 			[]string{"h1/vnet7"}, ""},
-		{"libvirt's TAP of another NIC", []Port{{Host: "h1", Name: "vnet7", InUse: othersTap, Tap: true}}, nil,
+		{"libvirt's TAP of the NIC", []Port{{Host: "h1", Name: "vnet7", InUse: libvirts,
+			Tap: true}}, nil,
+			[]string{"h1/vnet7"}, ""},
+		{"libvirt's TAP of another NIC", []Port{{Host: "h1", Name: "vnet7", InUse: othersTap,
+			Tap: true}}, nil,
 			nil, ""},
-		{"a veth's own address says nothing", []Port{{Host: "h1", Name: "vnet7", InUse: othersTap}}, nil,
+		{"a veth's own address says nothing", []Port{{Host: "h1", Name: "vnet7", InUse: othersTap}},
+			nil,
 			[]string{"h1/vnet7"}, ""},
-		{"a name on two hosts", []Port{{Host: "h1", Name: "vnet7"}, {Host: "h2", Name: "vnet7"}}, nil, nil,
+		{"a name on two hosts", []Port{{Host: "h1", Name: "vnet7"}, {Host: "h2", Name: "vnet7"}},
+			nil, nil,
 			"h1 and h2"},
 		{"a name on two hosts, one with another address", []Port{
 			{Host: "h1", Name: "vnet7", MAC: other}, {Host: "h2", Name: "vnet7"},
 		}, nil, []string{"h2/vnet7"}, ""},
-		{"the device's own address", []Port{{Host: "h1", Name: "eth1", InUse: mac}}, nil, []string{"h1/eth1"}, ""},
+		{"the device's own address", []Port{{Host: "h1", Name: "eth1", InUse: mac}}, nil,
+			[]string{"h1/eth1"}, ""},
 		{"the device's own address, and the row tells another", []Port{
 			{Host: "h1", Name: "eth1", InUse: mac, MAC: other},
 		}, nil, nil, ""},
 		{"libvirt says that the device is another NIC's", []Port{{Host: "h1", Name: "vnet7"}},
-			&hypervisor.Guest{ID: "g", Running: true, NICs: []hypervisor.GuestNIC{{MAC: other, IfName: "vnet7"}}},
+			&hypervisor.Guest{ID: "g", Running: true,
+				NICs: []hypervisor.GuestNIC{{MAC: other, IfName: "vnet7"}}},
 			nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -57,6 +65,7 @@ func TestEvidence(t *testing.T) {
 			for i := range c.ports {
 				x.addPort(&c.ports[i])
 			}
+
 			if c.domain != nil {
 				x.ReplaceDomains("h1", nil, []hypervisor.Guest{*c.domain})
 			}
@@ -66,6 +75,7 @@ func TestEvidence(t *testing.T) {
 			for _, p := range ports {
 				got = append(got, p.Host+"/"+p.Name)
 			}
+
 			assert.Equal(t, c.want, got)
 			assert.Contains(t, disputed, c.disputed)
 			assert.Equal(t, c.disputed == "", disputed == "", disputed)
@@ -86,7 +96,8 @@ func TestDisputedPlaces(t *testing.T) {
 		{"nobody knows whose", nil, [2]string{"", ""}, true},
 		{"one of them is known", nil, [2]string{"a", ""}, true},
 		{"a guest that migrates", nil, [2]string{"a", "a"}, false},
-		{"two guests, one on a host that cannot be reached", allHosts{"h1": true}, [2]string{"a", "b"}, false},
+		{"two guests, one on a host that cannot be reached", allHosts{"h1": true},
+			[2]string{"a", "b"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := NewPlaces(c.dead)

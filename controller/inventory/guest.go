@@ -22,8 +22,8 @@ func (x *Places) Attachment(s *tap.Service) tap.Attachment {
 	return a
 }
 
-// Guest assembles a guest of what was declared (record, or nil), of what ports show, and of what the
-// hypervisors know. It is false where there is none of these.
+// Guest assembles a guest of what was declared (record, or nil), of what ports show, and of what
+// the hypervisors know. It is false where there is none of these.
 func (x *Places) Guest(id string, record *store.Guest) (tap.Guest, bool) {
 	g := tap.Guest{ID: id, Name: id}
 	if record != nil {
@@ -41,6 +41,7 @@ func (x *Places) Guest(id string, record *store.Guest) (tap.Guest, bool) {
 			return cmp.Or(slices.Compare(a.MAC[:], b.MAC[:]), cmp.Compare(a.IfName, b.IfName))
 		})
 	}
+
 	return g, record != nil || len(x.byGuest[id]) > 0 || managed
 }
 
@@ -56,6 +57,7 @@ func (x *Places) declaredNIC(n store.GuestNIC) tap.NIC {
 	if disputed == "" {
 		disputed = x.disputeOf(n.MAC, ports)
 	}
+
 	nic.Disputed = disputed
 
 	for _, p := range ports {
@@ -64,12 +66,13 @@ func (x *Places) declaredNIC(n store.GuestNIC) tap.NIC {
 			nic.MAC = p.EffectiveMAC()
 		}
 	}
+
 	return nic
 }
 
 // addSeenNICs adds what ports that name the guest show: NICs, and addresses and places of NICs. A
-// port that hides its guest's address is a NIC of unknown address, unless it is the place of one that
-// was declared.
+// port that hides its guest's address is a NIC of unknown address, unless it is the place of one
+// that was declared.
 func (x *Places) addSeenNICs(g *tap.Guest) {
 	for _, p := range x.byGuest[g.ID] {
 		mac := p.EffectiveMAC()
@@ -95,6 +98,7 @@ func (x *Places) addSeenNICs(g *tap.Guest) {
 				nic.IPs = append(nic.IPs, ip)
 			}
 		}
+
 		if l := p.Location(); !slices.Contains(nic.Locations, l) {
 			nic.Locations = append(nic.Locations, l)
 		}

@@ -23,12 +23,12 @@ type Observation struct {
 	Ports []*Port  // sorted
 	// Identity is that of the switch; it is zero before the first snapshot.
 	Identity Identity
-	// GuessedUplinks are the bridges, sorted, whose uplinks are a guess: veth devices that nobody has
-	// declared.
+	// GuessedUplinks are the bridges, sorted, whose uplinks are a guess: veth devices that nobody
+	// has declared.
 	GuessedUplinks []string
-	// ShownTunnelIP is the tunnel address that the switch shows and that is to be stored as learned;
-	// zero where there is none, or where it is stored already. RejectedTunnelIP is one that it shows
-	// and that does not count, since another was learned first.
+	// ShownTunnelIP is the tunnel address that the switch shows and that is to be stored as
+	// learned; zero where there is none, or where it is stored already. RejectedTunnelIP is one
+	// that it shows and that does not count, since another was learned first.
 	ShownTunnelIP, RejectedTunnelIP netip.Addr
 	// Leftovers says what other Tapline clusters have on the switch; "" if nothing.
 	Leftovers string
@@ -69,18 +69,19 @@ func (o Observer) Owns(ids vswitch.Pairs) bool { return ids.Get(reconcile.OwnerK
 func (o Observer) Observe(
 	record *store.Host, learned store.Learned, snap *vswitch.Snapshot, claimed Claimed,
 ) Observation {
-	h := declaredHost(record, learned)
-	if snap == nil || snap.System() == nil { // Its database may not be initialized (ovs-vsctl init).
-		return Observation{Host: h}
+	seen := Observation{Host: declaredHost(record, learned)}
+	// Its database may not be initialized (ovs-vsctl init).
+	if snap == nil || snap.System() == nil {
+		return seen
 	}
 
+	h := &seen.Host
 	h.Observed = true
 	system := snap.System()
-	seen := Observation{}
 	seen.Identity, _ = IdentityOf(snap)
 	h.UserspaceTSO = system.OtherConfig.Get(userspaceTSO) == "true"
 	seen.Leftovers = o.leftovers(record.OVSDB, snap)
-	o.learnFromOVN(&h, &seen, record, learned, system)
+	o.learnFromOVN(h, &seen, record, learned, system)
 	h.UnderlayDatapath = underlayDatapath(h.TunnelIP, snap)
 
 	for _, b := range snap.Bridges() {
@@ -89,31 +90,48 @@ func (o Observer) Observe(
 				seen.Ports = append(seen.Ports, port)
 			}
 		}
+
 		if b.Name == o.TapBridge {
-			o.tapBridge(&h, record.OVSDB, b, snap)
-			continue
+			o.tapBridge(h, record.OVSDB, b, snap)
+		} else {
+			o.otherBridge(&seen, record, b, snap, claimed)
 		}
-		// A tunnel port of the tap bridge is ours, also while its marks are missing.
-		h.ForeignTunnels = append(h.ForeignTunnels, o.foreignTunnels(b, snap)...)
-		bridge, guessed := o.bridge(b, snap, record.Uplinks[b.Name], claimed)
-		h.Bridges = append(h.Bridges, bridge)
-		h.FakeBridges = append(h.FakeBridges, fakeBridges(b, snap)...)
-		if guessed {
-			seen.GuessedUplinks = append(seen.GuessedUplinks, b.Name)
-		}
-		useNICs(&h, b, snap, "bridge "+b.Name)
 	}
 
-	slices.SortFunc(h.ForeignTunnels, func(a, b tap.ForeignTunnel) int {
+	seen.sort()
+	return seen
+}
+
+// otherBridge adds a bridge that is not the tap bridge.
+func (o Observer) otherBridge(
+	seen *Observation, record *store.Host, b *vswitch.Bridge, snap *vswitch.Snapshot,
+	claimed Claimed,
+) {
+	h := &seen.Host
+	// A tunnel port of the tap bridge is ours, also while its marks are missing.
+	h.ForeignTunnels = append(h.ForeignTunnels, o.foreignTunnels(b, snap)...)
+	h.FakeBridges = append(h.FakeBridges, fakeBridges(b, snap)...)
+
+	bridge, guessed := o.bridge(b, snap, record.Uplinks[b.Name], claimed)
+	h.Bridges = append(h.Bridges, bridge)
+	if guessed {
+		seen.GuessedUplinks = append(seen.GuessedUplinks, b.Name)
+	}
+
+	useNICs(h, b, snap, "bridge "+b.Name)
+}
+
+// sort sorts what was collected bridge by bridge.
+func (s *Observation) sort() {
+	slices.SortFunc(s.Host.ForeignTunnels, func(a, b tap.ForeignTunnel) int {
 		return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
 	})
-	slices.SortFunc(h.FakeBridges, func(a, b tap.FakeBridge) int {
+	slices.SortFunc(s.Host.FakeBridges, func(a, b tap.FakeBridge) int {
 		return cmp.Compare(a.Name, b.Name)
 	})
-	slices.SortFunc(seen.Ports, ComparePorts)
-	slices.Sort(seen.GuessedUplinks)
-	seen.Host = h
-	return seen
+
+	slices.SortFunc(s.Ports, ComparePorts)
+	slices.Sort(s.GuessedUplinks)
 }
 
 // userspaceTSO is the key in Open_vSwitch:other_config that has the userspace datapath take large
@@ -123,7 +141,8 @@ const userspaceTSO = "userspace-tso-enable"
 // declaredHost is a host as its record and what was learned earlier have it.
 func declaredHost(record *store.Host, learned store.Learned) tap.Host {
 	h := tap.Host{
-		ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP, Wires: maps.Clone(record.Wires),
+		ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP,
+		Wires: maps.Clone(record.Wires),
 	}
 	if h.Wires == nil {
 		h.Wires = map[string]string{}
@@ -131,9 +150,11 @@ func declaredHost(record *store.Host, learned store.Learned) tap.Host {
 	if !h.TunnelIP.IsValid() {
 		h.TunnelIP = learned.TunnelIP
 	}
+
 	for _, n := range record.NICs {
 		h.NICs = append(h.NICs, tap.HostNIC{Name: n.Name, MAC: n.MAC, UsedBy: n.UsedBy})
 	}
+
 	slices.SortFunc(h.NICs, func(a, b tap.HostNIC) int { return cmp.Compare(a.Name, b.Name) })
 	return h
 }
@@ -141,7 +162,8 @@ func declaredHost(record *store.Host, learned store.Learned) tap.Host {
 // learnFromOVN adds wires and the tunnel address that ovn-controller(8) is configured with, where
 // nobody declared them. A key that ends in the host's system-id comes before the plain one.
 func (o Observer) learnFromOVN(
-	h *tap.Host, seen *Observation, record *store.Host, learned store.Learned, system *vswitch.OpenVSwitch,
+	h *tap.Host, seen *Observation, record *store.Host, learned store.Learned,
+	system *vswitch.OpenVSwitch,
 ) {
 	id := system.ExternalIDs.Get("system-id")
 	setting := func(key string) string {
@@ -157,6 +179,7 @@ func (o Observer) learnFromOVN(
 	if record.TunnelIP.IsValid() {
 		return // Declared.
 	}
+
 	shown := encapAddr(setting("ovn-encap-ip"))
 	switch {
 	case !shown.IsValid(), shown == learned.TunnelIP:
@@ -170,7 +193,8 @@ func (o Observer) learnFromOVN(
 
 // mayMoveTo reports whether a host may move its tunnel address to addr without an operator's word.
 func (o Observer) mayMoveTo(addr netip.Addr) bool {
-	return slices.ContainsFunc(o.TunnelNetworks, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return slices.ContainsFunc(o.TunnelNetworks,
+		func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // tapBridge reads the tap bridge, or why it cannot be used.
@@ -218,6 +242,7 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 	sameMark := func(a, b vswitch.Pairs) bool {
 		return a.Get(reconcile.OwnerKey) == b.Get(reconcile.OwnerKey)
 	}
+
 	switch {
 	case c.Table == vswitch.TableController, c.Table == vswitch.TableManager:
 		return true
@@ -246,6 +271,7 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 		b, _ := now.Mirror(c.UUID)
 		return a.Name == b.Name && sameMark(a.ExternalIDs, b.ExternalIDs)
 	}
+
 	return false
 }
 
@@ -271,6 +297,7 @@ func encapAddr(list string) netip.Addr {
 		if err != nil {
 			continue
 		}
+
 		if addr = addr.Unmap(); addr.Is4() {
 			return addr
 		}
@@ -278,5 +305,6 @@ func encapAddr(list string) netip.Addr {
 			first = addr
 		}
 	}
+
 	return first
 }

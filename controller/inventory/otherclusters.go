@@ -36,6 +36,7 @@ func (o Observer) leftovers(target string, snap *vswitch.Snapshot) string {
 		all = append(all, fmt.Sprintf("its switch has %d objects of another Tapline cluster, %s; "+
 			"%s removes them", objects[cluster], cluster, cleanupCommand(target, cluster)))
 	}
+
 	return strings.Join(all, "; ")
 }
 

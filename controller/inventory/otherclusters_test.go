@@ -20,6 +20,7 @@ func TestLeftovers(t *testing.T) {
 			{Name: "tlm-3", IDs: mark("c3")}},
 		Mirrors: []switchtest.Mirror{{Name: "tl-1", IDs: mark("c2")}, {Name: "x"}},
 	})
+
 	record := &store.Host{OVSDB: "tcp:192.0.2.9:6640"}
 	observer := Observer{Cluster: "c1", TapBridge: "brtap"}
 	nobody := func(string, tap.MAC) bool { return false }

@@ -87,6 +87,7 @@ func (x *Places) addPort(p *Port) {
 	if !p.InUse.IsZero() {
 		x.byInUse.add(p.InUse, p)
 	}
+
 	x.byName.add(p.Name, p)
 	if p.Guest != "" {
 		x.byGuest.add(p.Guest, p)
@@ -161,7 +162,8 @@ func setMember[K, V comparable](m sets.Multimap[K, V], k K, v V, member bool) {
 	}
 }
 
-// Claimed reports whether a declared guest or a tap service claims a device, so that it is no uplink.
+// Claimed reports whether a declared guest or a tap service claims a device, so that it is no
+// uplink.
 func (x *Places) Claimed(name string, mac tap.MAC) bool {
 	return len(x.guestsByName[name]) > 0 || len(x.servicesByName[name]) > 0 ||
 		len(x.guestsByMAC[mac]) > 0 || len(x.servicesByMAC[mac]) > 0
@@ -179,6 +181,7 @@ func (x *Places) Concerned(p Port, guest, service func(id string)) {
 	if p.Guest != "" {
 		guest(p.Guest)
 	}
+
 	for id := range x.domains.byDevice[netdev{p.Host, p.Name}] {
 		guest(id)
 	}
@@ -188,6 +191,7 @@ func (x *Places) Concerned(p Port, guest, service func(id string)) {
 			f(id)
 		}
 	}
+
 	each(x.guestsByMAC[p.EffectiveMAC()], guest)
 	each(x.guestsByMAC[p.InUse], guest)
 	each(x.guestsByName[p.Name], guest)

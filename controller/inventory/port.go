@@ -16,7 +16,8 @@ type Keys struct {
 	MAC   []string // attached-mac, attached_mac
 	Guest []string // vm-id, vm-uuid
 	Iface []string // iface-id: the guest's id where no key of Guest is set
-	IP    []string // ip_addresses (ovn-kubernetes), ip (Kube-OVN): addresses, with or without prefix
+	// ip_addresses (ovn-kubernetes), ip (Kube-OVN): addresses, with or without prefix
+	IP []string
 	// Container are keys by which other systems mark a container's end of a veth pair, such as
 	// ovs-cni's contIface. They name no guest, but no uplink has them.
 	Container []string
@@ -66,8 +67,8 @@ func (p Port) Location() tap.Location {
 	}
 }
 
-// EffectiveMAC returns the address of the guest's NIC: what external_ids say, else that of the device
-// itself. It is zero while unknown.
+// EffectiveMAC returns the address of the guest's NIC: what external_ids say, else that of the
+// device itself. It is zero while unknown.
 func (p Port) EffectiveMAC() tap.MAC {
 	if !p.MAC.IsZero() || p.hidesMAC() {
 		return p.MAC
@@ -75,8 +76,8 @@ func (p Port) EffectiveMAC() tap.MAC {
 	return p.InUse
 }
 
-// hidesMAC reports whether the port belongs to a guest whose address it does not show: the address of
-// a veth device is that of the host's end of the pair.
+// hidesMAC reports whether the port belongs to a guest whose address it does not show: the address
+// of a veth device is that of the host's end of the pair.
 func (p Port) hidesMAC() bool { return p.Veth && p.Guest != "" && p.MAC.IsZero() }
 
 // Marked reports whether a port says that it is a guest's: by its external_ids, or as a TAP device.
@@ -111,14 +112,17 @@ func ComparePorts(a, b *Port) int {
 		cmp.Compare(a.Host, b.Host), cmp.Compare(a.Bridge, b.Bridge), cmp.Compare(a.Name, b.Name))
 }
 
-// guestPort reads a port that can be a guest's. It is false for patch ports, bonds, and the own port of
-// a bridge or of a fake bridge.
-func (o Observer) guestPort(host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot) (*Port, bool) {
+// guestPort reads a port that can be a guest's. It is false for patch ports, bonds, and the own
+// port of a bridge or of a fake bridge.
+func (o Observer) guestPort(
+	host string, b *vswitch.Bridge, p *vswitch.Port, snap *vswitch.Snapshot,
+) (*Port, bool) {
 	interfaces := snap.PortInterfaces(p)
 	if len(interfaces) != 1 || p.Name == b.Name || p.FakeBridge ||
 		interfaces[0].Type == "patch" {
 		return nil, false
 	}
+
 	i := interfaces[0]
 
 	port := &Port{
@@ -130,6 +134,7 @@ func (o Observer) guestPort(host string, b *vswitch.Bridge, p *vswitch.Port, sna
 		Tap:   i.Status.Get("driver_name") == "tun",
 		Veth:  i.Status.Get("driver_name") == "veth",
 	}
+
 	port.MAC, _ = tap.ParseMAC(firstOf(i.ExternalIDs, o.Keys.MAC))
 	port.InUse, _ = tap.ParseMAC(i.MACInUse)
 	return port, true
@@ -150,8 +155,8 @@ func whyDown(i *vswitch.Interface) string {
 	return ""
 }
 
-// addresses reads a list of IP addresses, each with or without a prefix length. It leaves out what is
-// no address.
+// addresses reads a list of IP addresses, each with or without a prefix length. It leaves out what
+// is no address.
 func addresses(list string) string {
 	var all []string
 	separator := func(r rune) bool { return r == ',' || r == ' ' || r == ';' }
@@ -162,5 +167,6 @@ func addresses(list string) string {
 			all = append(all, addr.Unmap().WithZone("").String())
 		}
 	}
+
 	return strings.Join(all, " ")
 }

@@ -15,7 +15,8 @@ import (
 func observe(t *testing.T, bridges ...switchtest.Bridge) Observation {
 	t.Helper()
 	record := &store.Host{ID: "h1", Name: "host1", TunnelIP: netip.MustParseAddr("192.0.2.1")}
-	return observing.Observe(record, store.Learned{}, switchtest.Snapshot(t, nil, bridges...), nobody)
+	return observing.Observe(record, store.Learned{}, switchtest.Snapshot(t, nil, bridges...),
+		nobody)
 }
 
 func TestObserveFakeBridges(t *testing.T) {
@@ -23,6 +24,7 @@ func TestObserveFakeBridges(t *testing.T) {
 		return switchtest.Port{Name: name, Tag: tag, Fake: true,
 			Devices: []switchtest.Device{{Type: "internal", MAC: "52:54:00:00:00:07", OFPort: 7}}}
 	}
+
 	br0 := switchtest.Bridge{Name: "br0", Ports: []switchtest.Port{
 		fake("br8", 8), fake("br7", 7), fake("untagged", 0),
 		{Name: "access", Tag: 9, Devices: []switchtest.Device{{OFPort: 9}}},
@@ -32,6 +34,7 @@ func TestObserveFakeBridges(t *testing.T) {
 	assert.Equal(t, []tap.FakeBridge{
 		{Name: "br7", Parent: "br0", VLAN: 7}, {Name: "br8", Parent: "br0", VLAN: 8},
 	}, got.Host.FakeBridges)
+
 	if assert.Len(t, got.Ports, 1, "a fake bridge's own port is no guest's") {
 		assert.Equal(t, "access", got.Ports[0].Name)
 	}
@@ -55,8 +58,10 @@ func TestUnderlayDatapath(t *testing.T) {
 			Options: map[string]string{"remote_ip": "192.0.2.2", "local_ip": local},
 		}}}
 	}
+
 	underlay := switchtest.Bridge{Name: "br-phy", Datapath: "netdev",
 		Ports: []switchtest.Port{{Name: "eth0"}}}
+
 	for _, tc := range []struct {
 		name string
 		port switchtest.Port
@@ -83,9 +88,12 @@ func TestGuestHidesItsAddress(t *testing.T) {
 			Devices: []switchtest.Device{{Driver: "veth", MAC: "52:54:00:00:00:99", IDs: ids}}}}}
 		return observe(t, br0).Ports[0]
 	}
+
 	hidden := pod("pod1_h", map[string]string{"iface-id": "pod1", "ip": "10.16.0.7"})
 	second := pod("pod1_i", map[string]string{"iface-id": "pod1"})
-	shown := pod("pod1_h", map[string]string{"iface-id": "pod1", "attached-mac": "52:54:00:00:00:01"})
+	shown := pod("pod1_h", map[string]string{"iface-id": "pod1",
+		"attached-mac": "52:54:00:00:00:01"})
+
 	address := []netip.Addr{netip.MustParseAddr("10.16.0.7")}
 	places := []tap.Location{on("h1", "br0", "pod1_h")}
 

@@ -41,6 +41,7 @@ func (s Sources) Fields() map[string][]Source {
 			}
 		}
 	}
+
 	return fields
 }
 
@@ -59,6 +60,7 @@ func GuestSources(record *store.Guest, known []DomainAt) (s Sources) {
 	default:
 		s.Add("name", FromOVSDB)
 	}
+
 	if len(known) > 0 {
 		s.Add("state", FromLibvirt)
 		s.Add("host", FromLibvirt)
@@ -76,7 +78,9 @@ func (x *Places) NICSources(n *tap.NIC, record *store.Guest, known []DomainAt) (
 		if name == n.IfName && name != "" {
 			s.Add("ifname", from)
 		}
-		if slices.ContainsFunc(ips, func(ip netip.Addr) bool { return slices.Contains(n.IPs, ip) }) {
+		if slices.ContainsFunc(ips, func(ip netip.Addr) bool {
+			return slices.Contains(n.IPs, ip)
+		}) {
 			s.Add("ip_addrs", from)
 		}
 	}
@@ -105,5 +109,6 @@ func (x *Places) NICSources(n *tap.NIC, record *store.Guest, known []DomainAt) (
 			}
 		}
 	}
+
 	return s
 }

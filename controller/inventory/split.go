@@ -8,12 +8,12 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// Split finds the NICs of a guest that show it on several connected hosts at once, by their place in
-// g.NICs, and says so in words. A guest that migrates is split for a while. One that is split for
-// good was copied, or a host lies.
+// Split finds the NICs of a guest that show it on several connected hosts at once, by their place
+// in g.NICs, and says so in words. A guest that migrates is split for a while. One that is split
+// for good was copied, or a host lies.
 //
-// A guest that was learned runs on one host, and so all its NICs are there. What an operator declared
-// to be one guest may have its NICs on several hosts.
+// A guest that was learned runs on one host, and so all its NICs are there. What an operator
+// declared to be one guest may have its NICs on several hosts.
 func (x *Places) Split(g *tap.Guest, declared bool) (nics []int, why string) {
 	all := sets.Set{}
 	for i := range g.NICs {
@@ -25,6 +25,7 @@ func (x *Places) Split(g *tap.Guest, declared bool) (nics []int, why string) {
 			}
 		}
 	}
+
 	if len(all) < 2 {
 		return nil, ""
 	}
@@ -38,6 +39,7 @@ func (x *Places) Split(g *tap.Guest, declared bool) (nics []int, why string) {
 			}
 		}
 	}
+
 	return nics, fmt.Sprintf("guest %s stands at %s at once, for longer than a migration takes",
 		g.Name, strings.Join(places, " and "))
 }

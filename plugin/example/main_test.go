@@ -25,6 +25,7 @@ func TestExample(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(golden, got.Bytes(), 0o644))
 	}
+
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got.String())

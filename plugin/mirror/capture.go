@@ -43,6 +43,7 @@ func (p *Planner) planCaptures(h *tap.Host, datapath string) capturePlan {
 		if !to.ok() && !to.joining {
 			continue
 		}
+
 		encap, why := p.path(h, tally.bridge, datapath, to)
 		if why != (reason{}) {
 			tally.refuse(plan.refused, why, func(*tap.Flow) bool { return true })
@@ -82,6 +83,7 @@ func (p *Planner) path(
 		return nil, because(tap.CodeTunnelIPFamily,
 			"tunnel addresses %s and %s are of different families", here.addr, to.tunnel.addr)
 	}
+
 	return p.world.encapsulate(here, to.tunnel)
 }
 
@@ -114,6 +116,7 @@ func (plan *capturePlan) limitRecords(h *tap.Host) {
 	plan.captures = slices.DeleteFunc(plan.captures, func(c *capture) bool {
 		return len(c.records) == 0
 	})
+
 	for _, c := range plan.captures {
 		slices.SortFunc(c.records, func(a, b *mirrorRecord) int {
 			return cmp.Compare(a.group, b.group)
@@ -137,6 +140,7 @@ func (plan *capturePlan) limitBridge(
 	if len(candidates) > room {
 		rankCandidates(candidates)
 	}
+
 	for i, one := range candidates {
 		if i < room {
 			one.capture.records = append(one.capture.records, one.record)

@@ -37,11 +37,13 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 		cache.ports = p.patchPorts(c, inputs.portRequest)
 		cache.flows = captureFlows(c, inputs)
 	}
+
 	if cache.mirrors == nil {
 		for _, r := range c.records {
 			cache.mirrors = append(cache.mirrors, c.mirror(r))
 		}
 	}
+
 	return cache
 }
 
@@ -76,5 +78,6 @@ func captureFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
 	default:
 		flows.addRemoteCapture(c, inputs)
 	}
+
 	return flows.entries
 }

@@ -24,6 +24,7 @@ func (w *world) check(r tap.Resource) (tap.Resource, error) {
 	default:
 		err = invalid("", "neither a service nor a flow was given")
 	}
+
 	return tap.Resource{}, err
 }
 

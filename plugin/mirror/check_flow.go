@@ -13,6 +13,7 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 	if s == nil {
 		return invalid("tap_id", "there is no tap service %s", f.TapID)
 	}
+
 	switch f.Direction {
 	case tap.In, tap.Out, tap.Both:
 	default:
@@ -28,6 +29,7 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 	default:
 		err = invalid("type", "%q is not a type of tap flow: want vnic or vswitch", f.Type)
 	}
+
 	if err != nil {
 		return err
 	}
@@ -38,6 +40,7 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 				"to tap service %s in direction %s", o.Name, o.ID, s.Name, f.Direction)
 		}
 	}
+
 	return nil
 }
 
@@ -53,10 +56,12 @@ func (w *world) sameWire(a, b *tap.Flow) bool {
 	if a.WireID == b.WireID && a.VLAN == b.VLAN {
 		return true
 	}
+
 	h := w.hosts[a.HostID]
 	if h == nil {
 		return false
 	}
+
 	x, xVLAN := h.WireBridge(a.WireID)
 	y, yVLAN := h.WireBridge(b.WireID)
 	return x != nil && y != nil && x.Name == y.Name &&
@@ -84,6 +89,7 @@ func (w *world) checkVNIC(f *tap.Flow, s *tap.Service) *tap.Rejection {
 	case f.VLAN != 0:
 		return foreignField("vlan_id", f)
 	}
+
 	guest := w.guests[f.GuestID]
 	if guest == nil {
 		return invalid("guest_id", "there is no guest %s", f.GuestID)
@@ -97,6 +103,7 @@ func (w *world) checkVNIC(f *tap.Flow, s *tap.Service) *tap.Rejection {
 	if len(matches) != 1 {
 		return rejectNIC(guest, f, len(matches))
 	}
+
 	f.MAC = matches[0]
 	return nil
 }
@@ -132,6 +139,7 @@ func rejectNIC(guest *tap.Guest, f *tap.Flow, matches int) *tap.Rejection {
 	case f.IP.IsValid():
 		return invalid("ip_addr", "guest %s has no NIC with address %s: %s", guest.Name, f.IP, has)
 	}
+
 	return invalid("guest_id", "no NIC of guest %s is known; plug one, "+
 		"or declare it with guest-create or guest-update", guest.Name)
 }
@@ -150,6 +158,7 @@ func describeGuestNICs(guest *tap.Guest) string {
 		}
 		list = append(list, text)
 	}
+
 	return "it has " + strings.Join(list, "; ")
 }
 
@@ -168,6 +177,7 @@ func (w *world) checkVSwitch(f *tap.Flow) *tap.Rejection {
 	case f.VLAN > tap.MaxVLAN:
 		return invalid("vlan_id", "%d is not a VLAN id: want 1 to %d", f.VLAN, tap.MaxVLAN)
 	}
+
 	h := w.hosts[f.HostID]
 	if h == nil {
 		return invalid("host_id", "there is no host %s", f.HostID)
@@ -178,6 +188,7 @@ func (w *world) checkVSwitch(f *tap.Flow) *tap.Rejection {
 		return invalid("wire_id", "bridge %s carries the copies and cannot be mirrored itself",
 			w.config.Bridge)
 	}
+
 	on, vlan := h.WireBridge(f.WireID)
 	switch {
 	case vlan != 0 && f.VLAN != 0 && vlan != f.VLAN:
@@ -186,6 +197,7 @@ func (w *world) checkVSwitch(f *tap.Flow) *tap.Rejection {
 	case declared || !h.Observed || on != nil:
 		return nil
 	}
+
 	return invalid("wire_id", "host %s does not carry wire %s; it carries %s",
 		h.Name, f.WireID, strings.Join(knownWires(h), ", "))
 }
@@ -196,11 +208,14 @@ func knownWires(h *tap.Host) []string {
 	for wire := range h.Wires {
 		known.add(wire)
 	}
+
 	for _, b := range h.Bridges {
 		known.add(b.Name)
 	}
+
 	for _, b := range h.FakeBridges {
 		known.add(b.Name)
 	}
+
 	return sortedKeys(known)
 }

@@ -12,6 +12,7 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 	if s.MAC.IsMulticast() {
 		return invalid("mac_addr", "%s is a multicast address; a NIC has a unicast address", s.MAC)
 	}
+
 	for _, id := range sortedKeys(w.services) {
 		if err := w.checkAgainst(s, w.services[id]); err != nil {
 			return err
@@ -24,6 +25,7 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 	case tap.ServiceHost:
 		return w.checkHostNIC(s)
 	}
+
 	return invalid("type", "%q is not a type of tap service: want guest or host", s.Type)
 }
 
@@ -50,6 +52,7 @@ func (w *world) checkAgainst(s, o *tap.Service) *tap.Rejection {
 		return conflict("ifname", "interface name %s already belongs to tap service %s (%s)",
 			s.IfName, o.Name, o.ID)
 	}
+
 	return nil
 }
 
@@ -77,6 +80,7 @@ func (w *world) checkGuestNIC(s *tap.Service) *tap.Rejection {
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -96,11 +100,13 @@ func (w *world) checkHostNIC(s *tap.Service) *tap.Rejection {
 		return invalid("mac_addr", "host %s has no NIC with address %s; %s",
 			h.Name, s.MAC, describeNICs(h))
 	}
+
 	nic := h.NICs[at]
 	if nic.UsedBy != "" {
 		return conflict("mac_addr", "NIC %s of host %s is used by %s; "+
 			"a mirror destination must be unused", nic.Name, h.Name, nic.UsedBy)
 	}
+
 	s.IfName = nic.Name
 	return nil
 }
@@ -120,5 +126,6 @@ func describeNICs(h *tap.Host) string {
 		}
 		list = append(list, fmt.Sprintf("%s (%s, %s)", n.Name, n.MAC, use))
 	}
+
 	return "it has " + strings.Join(list, ", ")
 }

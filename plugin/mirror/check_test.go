@@ -23,6 +23,7 @@ func registry(t *testing.T) *scene {
 		hostNIC("eth8", "52:54:00:aa:00:08", "", ""),
 		hostNIC("eth9", "52:54:00:aa:00:09", "bond0", ""),
 		hostNIC("eth7", "52:54:00:aa:00:07", "", ""))
+
 	s.host("b")
 	s.host("c", unseen)
 	s.at("a").Wires["net1"] = "br0"
@@ -42,6 +43,7 @@ func registry(t *testing.T) *scene {
 		{ID: "g4", Name: "collector", NICs: []tap.NIC{{MAC: nicMAC(6)}}},
 		{ID: "g5", Name: "silent", NICs: []tap.NIC{{MAC: nicMAC(8)}}},
 	}
+
 	s.guestTap("t1", on("a", "brtap", "tapt1"))
 	s.service("t1").TargetID = "g4"
 	s.hostTap("t2", "a", "52:54:00:aa:00:07")
@@ -56,10 +58,12 @@ func TestCheckService(t *testing.T) {
 		return tap.Service{ID: "new", Name: "new", Type: tap.ServiceGuest, TargetID: target,
 			MAC: mac, IfName: ifname, Key: 9}
 	}
+
 	host := func(target, mac string) tap.Service {
 		return tap.Service{ID: "new", Name: "new", Type: tap.ServiceHost, TargetID: target,
 			MAC: mac6(mac), Key: 9}
 	}
+
 	const has = "it has eth8 (52:54:00:aa:00:08, free), eth9 (52:54:00:aa:00:09, used by bond0), " +
 		"eth7 (52:54:00:aa:00:07, free)"
 	for _, test := range []struct {
@@ -131,11 +135,13 @@ func TestCheckService(t *testing.T) {
 				assert.Equal(t, tap.Resource{}, got)
 				return
 			}
+
 			require.NoError(t, err)
 			want := test.give
 			if test.change != nil {
 				test.change(&want)
 			}
+
 			assert.Equal(t, tap.Resource{Service: &want}, got)
 		})
 	}
@@ -150,10 +156,12 @@ func TestCheckFlow(t *testing.T) {
 		}
 		return f
 	}
+
 	vswitch := func(host, wire string, vlan uint16) tap.Flow {
 		return tap.Flow{ID: "new", Name: "new", TapID: "t2", Type: tap.FlowVSwitch, HostID: host,
 			WireID: wire, VLAN: vlan, Direction: tap.Both}
 	}
+
 	with := func(f tap.Flow, change func(*tap.Flow)) tap.Flow { change(&f); return f }
 	to1 := func(f *tap.Flow) { f.TapID = "t1" }
 	const double = "it has 52:54:00:00:00:02 10.0.0.2 2001:db8::2; 52:54:00:00:00:03 10.0.0.3"
@@ -235,7 +243,8 @@ func TestCheckFlow(t *testing.T) {
 			reject: &tap.Rejection{Field: "host_id", Message: "there is no host z"}},
 		{name: "unknown wire", give: vswitch("a", "net9", 0),
 			reject: &tap.Rejection{Field: "wire_id",
-				Message: "host host-a does not carry wire net9; it carries br0, br100, net0, net1, spy"}},
+				Message: "host host-a does not carry wire net9; it carries br0, br100, net0, " +
+					"net1, spy"}},
 		{name: "any wire of a host never observed", give: vswitch("c", "net9", 0)},
 		{name: "the tap bridge", give: vswitch("a", "brtap", 0),
 			reject: &tap.Rejection{Field: "wire_id",
@@ -308,6 +317,7 @@ func TestCheckFlow(t *testing.T) {
 				assert.Equal(t, tap.Resource{}, got)
 				return
 			}
+
 			require.NoError(t, err)
 			want := test.give
 			want.MAC = test.mac
@@ -331,6 +341,7 @@ func TestCheckWaitsForItsRevision(t *testing.T) {
 				Type: tap.ServiceGuest, TargetID: "g1"}})
 			done <- err
 		}()
+
 		for revision := uint64(1); revision <= 3; revision++ {
 			synctest.Wait()
 			select {
@@ -341,6 +352,7 @@ func TestCheckWaitsForItsRevision(t *testing.T) {
 			s.Revision = revision
 			p.Apply(s.Change)
 		}
+
 		require.NoError(t, <-done)
 	})
 }

@@ -123,6 +123,7 @@ func ParseConfig(data []byte) (Config, error) {
 			}
 		}
 	}
+
 	for name := range raw {
 		if !slices.Contains(names, name) {
 			wrong = append(wrong, plugin.FieldError{Field: name, Message: "is not a setting of " +
@@ -136,6 +137,7 @@ func ParseConfig(data []byte) (Config, error) {
 		})
 		return Config{}, &plugin.ConfigError{Fields: wrong}
 	}
+
 	return config, nil
 }
 
@@ -153,5 +155,6 @@ func parseObject(data []byte) (map[string]json.RawMessage, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one value")
 	}
+
 	return raw, nil
 }

@@ -114,6 +114,7 @@ func TestSchemaTellsTheSettings(t *testing.T) {
 	for name, p := range schema.Properties {
 		defaults[name] = p.Default
 	}
+
 	text, err := json.Marshal(defaults)
 	require.NoError(t, err)
 	config, err := mirror.ParseConfig(text)
@@ -140,10 +141,12 @@ func FuzzParseConfig(f *testing.F) {
 			}
 			return
 		}
+
 		text, err := json.Marshal(config)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if again, err := mirror.ParseConfig(text); err != nil || again != config {
 			t.Fatalf("%+v becomes %+v, %v", config, again, err)
 		}

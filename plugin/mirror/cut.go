@@ -32,7 +32,8 @@ func frameSize(mtu uint32) uint32 {
 }
 
 // assumedFrame is the size that is assumed of the largest frame: where it is unknown, 0, that of an
-// ordinary network. So a program is the same while the hosts of some sources have not been seen yet.
+// ordinary network. So a program is the same while the hosts of some sources have not been seen
+// yet.
 func assumedFrame(frame uint32) uint32 { return cmp.Or(frame, fullFrame) }
 
 // mayExceed reports whether frames may be larger than a limit; a limit of 0 is none.
@@ -79,12 +80,13 @@ func (t *flowTables) addToNIC(owner string, tag uint64, to destination, frame ui
 
 	t.add(owner, tag, tableDeliver, prioritySpecific, match,
 		action.ApplyActions(cutOutput(to.ofport, limit-vlanTag)))
+
 	t.add(owner, tag, tableDeliver, priorityTagged, append(match, oxm.VLANAny()),
 		action.ApplyActions(cutOutput(to.ofport, limit)))
 }
 
-// flowCut says how copies are cut on their way from a flow's places to a destination, where they are
-// cut most. It is nil if whole copies fit everywhere.
+// flowCut says how copies are cut on their way from a flow's places to a destination, where they
+// are cut most. It is nil if whole copies fit everywhere.
 func (p *Planner) flowCut(places []place, to destination) (least *tap.Cut) {
 	for i := range places {
 		at := &places[i]
@@ -102,6 +104,7 @@ func (p *Planner) pathCut(at *place, to destination) *tap.Cut {
 	if at.host == to.host {
 		return nil
 	}
+
 	limit := pathLimit(p.world.hosts[at.host], to.tunnel.addr)
 	encap, _ := p.world.encapsulate(at.tunnel, to.tunnel)
 	if encap == nil || !mayExceed(frameSize(at.mtu), limit) {
@@ -110,9 +113,11 @@ func (p *Planner) pathCut(at *place, to destination) *tap.Cut {
 
 	overhead := encap.overhead(to.tunnel.addr)
 	cut := &tap.Cut{Size: limit, SourceMTU: at.mtu, MTU: limit + overhead}
-	cut.Text = fmt.Sprintf("copies of more than %d octets are cut: %s, and the path to %s has MTU %d, "+
+	cut.Text = fmt.Sprintf("copies of more than %d octets are cut: %s, and the path to %s has "+
+		"MTU %d, "+
 		"of which %s takes %d", cut.Size, sourceWords(at), to.tunnel.addr, cut.MTU,
 		strings.ToUpper(encap.kind), overhead)
+
 	return cut
 }
 
@@ -132,7 +137,8 @@ func nicCut(at *place, to destination) *tap.Cut {
 // sourceWords says how large the frames of a place may be.
 func sourceWords(at *place) string {
 	if at.mtu == 0 {
-		return fmt.Sprintf("the source's MTU is unknown, %d is assumed", fullFrame-ethernetHeader-vlanTag)
+		return fmt.Sprintf("the source's MTU is unknown, %d is assumed",
+			fullFrame-ethernetHeader-vlanTag)
 	}
 	return fmt.Sprintf("the source has MTU %d", at.mtu)
 }

@@ -39,6 +39,7 @@ func (w *world) destination(s *tap.Service) destination {
 		d.resolution, d.ofport, d.mtu, d.down, d.joining = disabled, 0, 0, reason{}, false
 		d.onBridge = false
 	}
+
 	return d
 }
 
@@ -57,6 +58,7 @@ func (w *world) guestDestination(s *tap.Service) destination {
 		host: h.ID, port: at.Port, plugged: true, onBridge: true, tunnel: w.ends[h.ID],
 		disputed: w.disputed(s, h),
 	}
+
 	switch port := tapPortByName(h, at.Port); {
 	case h.Refused != "":
 		d.resolution, d.onBridge = failed(reason{tap.CodeHostRefused, h.Refused}), false
@@ -77,6 +79,7 @@ func (w *world) guestDestination(s *tap.Service) destination {
 	default:
 		d.setPort(h, port)
 	}
+
 	return d
 }
 
@@ -91,6 +94,7 @@ func (w *world) disputed(s *tap.Service, at *tap.Host) reason {
 		claims = append(claims, fmt.Sprintf("port %s on bridge %s of host %s", l.Port, l.Bridge,
 			host))
 	}
+
 	if claims == nil {
 		return reason{}
 	}
@@ -100,6 +104,7 @@ func (w *world) disputed(s *tap.Service, at *tap.Host) reason {
 	if at != nil {
 		where = "is on host " + at.Name
 	}
+
 	return because(tap.CodeDestinationDisputed,
 		"NIC %s (%s) %s, and %s shows its address or name too",
 		s.IfName, s.MAC, where, strings.Join(claims, ", "))
@@ -131,6 +136,7 @@ func (w *world) bestLocation(service string) *tap.Location {
 			best = l
 		}
 	}
+
 	return best
 }
 
@@ -150,6 +156,7 @@ func (w *world) hostDestination(s *tap.Service) destination {
 		return destination{host: h.ID, resolution: failed(because(tap.CodeNICUnknown,
 			"host %s has no NIC with address %s", h.Name, s.MAC))}
 	}
+
 	nic := &h.NICs[at]
 	d := destination{host: h.ID, port: nic.Name, tunnel: w.ends[h.ID]}
 	port := tapPortByName(h, nic.Name)
@@ -157,6 +164,7 @@ func (w *world) hostDestination(s *tap.Service) destination {
 		d.onBridge = true
 		d.setHostPort(h, nic, port, w.config.Bridge)
 	}
+
 	return d
 }
 
@@ -175,6 +183,7 @@ func checkNIC(h *tap.Host, nic *tap.HostNIC, port *tap.TapPort) resolution {
 		return failed(because(tap.CodeNICReplaced,
 			"NIC %s of host %s has address %s, not %s", nic.Name, h.Name, seen, nic.MAC))
 	}
+
 	return resolution{}
 }
 

@@ -16,6 +16,7 @@ import (
 func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
 	c.Hosts, c.Guests, c.Attachments = slices.Clone(c.Hosts), slices.Clone(c.Guests),
 		slices.Clone(c.Attachments)
+
 	elsewhere := func(l tap.Location) bool { return !reached(l.Host) }
 	for i, h := range c.Hosts {
 		if !reached(h.ID) {
@@ -23,6 +24,7 @@ func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
 				NICs: h.NICs}
 		}
 	}
+
 	for i := range c.Guests {
 		c.Guests[i].NICs = slices.Clone(c.Guests[i].NICs)
 		for j, n := range c.Guests[i].NICs {
@@ -32,10 +34,12 @@ func amnesia(c tap.Change, reached func(host string) bool) tap.Change {
 		c.Guests[i].NICs = slices.DeleteFunc(c.Guests[i].NICs,
 			func(n tap.NIC) bool { return n.Locations == nil })
 	}
+
 	c.Guests = slices.DeleteFunc(c.Guests, func(g tap.Guest) bool { return len(g.NICs) == 0 })
 	for i, a := range c.Attachments {
 		c.Attachments[i].Locations = slices.DeleteFunc(slices.Clone(a.Locations), elsewhere)
 	}
+
 	return c
 }
 
@@ -57,23 +61,28 @@ func TestNothingIsTakenDownForWhatIsNotKnown(t *testing.T) {
 				}
 			}
 		}
+
 		known := map[string]bool{}
 		for _, h := range w.Hosts {
 			known[h.ID] = rapid.Bool().Draw(t, "reached")
 		}
+
 		after := newTold()
 		after.take(mirror.Full(mirror.DefaultConfig(),
 			amnesia(w.Change, func(host string) bool { return known[host] })))
+
 		for _, was := range before.Programs {
 			is, planned := after.programs[was.Host]
 			if planned != known[was.Host] {
 				t.Fatalf("host %s: reached %v, has a program %v", was.Host, known[was.Host],
 					planned)
 			}
+
 			held := func(owner string) bool {
 				return !planned || slices.ContainsFunc(is.Held,
 					func(h tap.Hold) bool { return h.Owner == owner })
 			}
+
 			stays(t, was.Ports, is.Ports, func(o tap.Port) string { return o.Owner }, held)
 			stays(t, was.Mirrors, is.Mirrors, func(o tap.Mirror) string { return o.Owner }, held)
 			stays(t, was.Flows, is.Flows, func(o tap.FlowEntry) string { return o.Owner }, held)

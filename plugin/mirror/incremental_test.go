@@ -72,30 +72,38 @@ func seldom(t *rapid.T, n int, label string) bool {
 func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 	h := tap.Host{ID: id, Name: rapid.SampledFrom([]string{"host-" + id, "renamed-" + id}).Draw(t,
 		"name")}
+
 	n := id[1] - '0' + 1
 	if m.calm {
 		return m.calmHost(h, n)
 	}
+
 	h.TunnelIP = rapid.SampledFrom([]netip.Addr{
 		netip.AddrFrom4([4]byte{192, 0, 2, n}), netip.AddrFrom4([4]byte{192, 0, 2, n}),
 		netip.AddrFrom4([4]byte{198, 51, 100, n}),
 		{}, netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", n)),
 	}).Draw(t, "tunnel")
+
 	h.Wires = map[string]string{"net0": rapid.SampledFrom([]string{"br0", "br1", "br9"}).Draw(t,
 		"wire")}
+
 	if seldom(t, 4, "unseen") {
 		return h
 	}
+
 	h.Observed, h.Connected = true, !seldom(t, 4, "disconnected")
 	if seldom(t, 6, "refused") {
 		h.Refused = "bridge brtap belongs to somebody else"
 	}
+
 	for _, name := range []string{"br0", "br1"} {
 		if seldom(t, 5, "no "+name) {
 			continue
 		}
+
 		b := tap.Bridge{Name: name, DatapathType: "system",
 			OtherMirrors: rapid.SampledFrom([]int{0, 0, 30, 31, 32, 40}).Draw(t, "other mirrors")}
+
 		if seldom(t, 5, "netdev") {
 			b.DatapathType = "netdev"
 		}
@@ -105,8 +113,10 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 		if rapid.Bool().Draw(t, "shows mirrors") {
 			b.OurMirrors = m.mirrors[id+"/"+name]
 		}
+
 		h.Bridges = append(h.Bridges, b)
 	}
+
 	for i, name := range tapNames {
 		if rapid.Bool().Draw(t, "has "+name) {
 			h.TapPorts = append(h.TapPorts, tap.TapPort{
@@ -120,10 +130,12 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 			})
 		}
 	}
+
 	if seldom(t, 3, "fake bridge") {
 		h.FakeBridges = []tap.FakeBridge{{Name: "br9", Parent: "br0",
 			VLAN: rapid.SampledFrom([]uint16{10, 20}).Draw(t, "VLAN of br9")}}
 	}
+
 	m.drawUnderlay(t, &h)
 	if rapid.Bool().Draw(t, "has eth9") {
 		h.NICs = []tap.HostNIC{{
@@ -133,6 +145,7 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 				"seen mac"),
 		}}
 	}
+
 	return h
 }
 
@@ -141,6 +154,7 @@ func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 	datapaths := rapid.SampledFrom([]string{"", "system", "netdev"})
 	h.TapDatapath, h.UnderlayDatapath = datapaths.Draw(t, "tap datapath"),
 		datapaths.Draw(t, "underlay datapath")
+
 	h.UserspaceTSO = seldom(t, 5, "userspace TSO")
 	h.NoGRE = rapid.SampledFrom([]string{"", "", "", "not supported"}).Draw(t, "no GRE")
 	for _, o := range []tap.ForeignTunnel{
@@ -151,6 +165,7 @@ func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 			h.ForeignTunnels = append(h.ForeignTunnels, o)
 		}
 	}
+
 	for n := range byte(3) {
 		if seldom(t, 3, "narrow path") {
 			h.Paths = append(h.Paths, tap.Path{Addr: netip.AddrFrom4([4]byte{192, 0, 2, n}),
@@ -167,10 +182,12 @@ func (m *model) calmHost(h tap.Host, n byte) tap.Host {
 		h.Bridges = append(h.Bridges, tap.Bridge{Name: name, DatapathType: "system",
 			Uplinks: []string{"eth-" + name}, OurMirrors: m.mirrors[h.ID+"/"+name]})
 	}
+
 	for i, name := range tapNames {
 		h.TapPorts = append(h.TapPorts, tap.TapPort{Name: name, OFPort: uint32(i + 1),
 			MAC: nicMAC(0x900)})
 	}
+
 	h.NICs = []tap.HostNIC{{Name: "eth9", MAC: nicMAC(0x900)}}
 	return h
 }
@@ -190,6 +207,7 @@ func drawLocations(t *rapid.T, port string) (all []tap.Location) {
 func drawGuest(t *rapid.T, id string) tap.Guest {
 	g := tap.Guest{ID: id, Name: rapid.SampledFrom([]string{"vm-" + id, "renamed-" + id}).Draw(t,
 		"name")}
+
 	for i := range rapid.IntRange(0, 2).Draw(t, "nics") {
 		g.NICs = append(g.NICs, tap.NIC{
 			MAC: nicMAC(int(id[1]-'0')*2 + i + 1), Locations: drawLocations(t,
@@ -198,6 +216,7 @@ func drawGuest(t *rapid.T, id string) tap.Guest {
 				"disputed"),
 		})
 	}
+
 	return g
 }
 
@@ -208,6 +227,7 @@ func drawService(t *rapid.T, id string) tap.Service {
 		IfName: "tap" + id[1:], MAC: nicMAC(0x100 + int(id[1])),
 		Type: tap.ServiceGuest, TargetID: guestIDs.Draw(t, "target"),
 	}
+
 	if seldom(t, 3, "on a host") {
 		s.Type, s.TargetID, s.MAC = tap.ServiceHost, hostIDs.Draw(t, "target"), nicMAC(0x900)
 	}
@@ -221,12 +241,14 @@ func drawFlow(t *rapid.T, id string) tap.Flow {
 		Enabled:   !seldom(t, 5, "disabled"), Created: epoch.Add(time.Duration(rapid.IntRange(0,
 			3).Draw(t, "created")) * time.Hour),
 	}
+
 	if rapid.Bool().Draw(t, "vswitch") {
 		f.Type, f.HostID = tap.FlowVSwitch, hostIDs.Draw(t, "host")
 		f.WireID = rapid.SampledFrom([]string{"net0", "br0", "br1"}).Draw(t, "wire")
 		f.VLAN = rapid.SampledFrom([]uint16{0, 10, 20}).Draw(t, "vlan")
 		return f
 	}
+
 	f.Type, f.GuestID = tap.FlowVNIC, guestIDs.Draw(t, "guest")
 	f.MAC = nicMAC(int(f.GuestID[1]-'0')*2 + rapid.IntRange(1, 2).Draw(t, "nic"))
 	return f
@@ -247,6 +269,7 @@ func (m *model) drawChange(t *rapid.T) (c tap.Change) {
 		} else {
 			done[key] = true
 		}
+
 		switch {
 		case kind == 0 && gone:
 			delete(m.hosts, id)
@@ -280,15 +303,18 @@ func (m *model) drawChange(t *rapid.T) (c tap.Change) {
 			if seldom(t, 4, "claimed") {
 				a.Claims = drawLocations(t, "claim")
 			}
+
 			m.attached[id] = a
 			for i := range m.attached[id].Locations {
 				if m.calm {
 					m.attached[id].Locations[i].Bridge = "brtap"
 				}
 			}
+
 			c.Attachments = append(c.Attachments, m.attached[id])
 		}
 	}
+
 	return c
 }
 
@@ -366,6 +392,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			sofar.take(p.Apply(m.snapshot()))
 			q.Apply(m.snapshot())
 		}
+
 		for revision := uint64(1); revision <= uint64(rapid.IntRange(3, 20).Draw(t,
 			"changes")); revision++ {
 			c := m.drawChange(t)
@@ -381,6 +408,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			if again := p.Apply(c); len(again.Programs)+len(again.Statuses) > 0 {
 				t.Fatalf("revision %d: applied twice, it tells\n%s", revision, render(again))
 			}
+
 			full := newTold()
 			full.take(mirror.Full(mirror.DefaultConfig(), m.snapshot()))
 			if diff := cmp.Diff(full.programs, sofar.programs, opaque); diff != "" {
@@ -389,12 +417,14 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			if diff := cmp.Diff(full.statuses, sofar.statuses); diff != "" {
 				t.Fatalf("revision %d: statuses (-full +incremental):\n%s", revision, diff)
 			}
+
 			for _, status := range full.statuses {
 				if explained := status.Code != ""; explained != (status.Reason != "") {
 					t.Fatalf("revision %d: a reason and its code go together: %+v", revision,
 						status)
 				}
 			}
+
 			for _, program := range full.programs {
 				for _, o := range []string{"br0", "br1"} {
 					m.mirrors[program.Host+"/"+o] = nil

@@ -65,6 +65,7 @@ func (r *mirrorRecord) count(f *tap.Flow, ports []string, by int) {
 		r.all += by
 		return
 	}
+
 	selects := selection(f)
 	for _, port := range ports {
 		counts := r.ports[port]
@@ -93,6 +94,7 @@ func selection(f *tap.Flow) portCounts {
 	if leaves {
 		selects.destination = 1
 	}
+
 	return selects
 }
 
@@ -120,5 +122,6 @@ func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
 			m.SelectDst = append(m.SelectDst, port)
 		}
 	}
+
 	return m
 }

@@ -19,6 +19,7 @@ func TestPortNumbers(t *testing.T) {
 		}
 		return h
 	}
+
 	for _, tc := range []struct {
 		name        string
 		host        *tap.Host

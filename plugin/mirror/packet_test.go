@@ -67,11 +67,13 @@ func (f *fabric) number(host, name string) openflow.PortNo {
 			return openflow.PortNo(o.OFPort)
 		}
 	}
+
 	for _, o := range f.programs[host].Ports {
 		if o.Name == name && o.Bridge == "brtap" && o.OFPortRequest != 0 {
 			return openflow.PortNo(o.OFPortRequest)
 		}
 	}
+
 	f.t.Fatalf("port %s of host %s has no number", name, host)
 	return 0
 }
@@ -88,6 +90,7 @@ func (f *fabric) send(p packet) map[string]int {
 		if records++; records > 32 {
 			continue // Open vSwitch ignores it.
 		}
+
 		port := m.SelectAll || slices.Contains(m.SelectSrc, p.in) ||
 			slices.ContainsFunc(p.out, func(o string) bool {
 				return slices.Contains(m.SelectDst, o)
@@ -96,6 +99,7 @@ func (f *fabric) send(p packet) map[string]int {
 			outputs[m.Output] = true
 		}
 	}
+
 	for name := range outputs {
 		patch := f.port(p.host, p.bridge, name)
 		peer := f.port(p.host, "brtap", patch.Options["peer"])
@@ -104,6 +108,7 @@ func (f *fabric) send(p packet) map[string]int {
 		}
 		f.tapBridge(p.host, envelope{packet: p, inPort: f.number(p.host, peer.Name)})
 	}
+
 	return f.arrived
 }
 
@@ -124,6 +129,7 @@ func (f *fabric) tapBridge(host string, e envelope) {
 		if hit == nil {
 			return // no match, no action (fail_mode=secure)
 		}
+
 		next := table
 		for _, i := range hit.Instructions {
 			switch i := i.(type) {
@@ -140,9 +146,11 @@ func (f *fabric) tapBridge(host string, e envelope) {
 				f.t.Fatalf("host %s: the model knows no %T", host, i)
 			}
 		}
+
 		if next == table {
 			return
 		}
+
 		table = next
 	}
 }
@@ -163,6 +171,7 @@ func (f *fabric) lookup(host string, table openflow.TableID, e *envelope) *openf
 			best = mod
 		}
 	}
+
 	return best
 }
 
@@ -170,10 +179,12 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 	if err := match.Validate(); err != nil {
 		f.t.Fatal(err)
 	}
+
 	within := func(field oxm.Field, a netip.Addr) bool {
 		want, ok := field.Addr()
 		return ok && want == a
 	}
+
 	for _, field := range match {
 		ok := false
 		switch field.ID() {
@@ -204,10 +215,12 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 		default:
 			f.t.Fatalf("the model knows no field %v", field)
 		}
+
 		if !ok {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -243,10 +256,12 @@ func (f *fabric) output(host string, e envelope, number openflow.PortNo) {
 	if number == e.inPort {
 		return // Open vSwitch does not send a packet back where it came from.
 	}
+
 	for _, o := range f.programs[host].Ports {
 		if o.Bridge != "brtap" || f.number(host, o.Name) != number {
 			continue
 		}
+
 		switch o.Type {
 		case "gre", "vxlan":
 			f.tunnel(e, netip.MustParseAddr(o.Options["local_ip"]), o.Name)
@@ -255,8 +270,10 @@ func (f *fabric) output(host string, e envelope, number openflow.PortNo) {
 		default:
 			f.arrived[host+"/"+o.Name]++
 		}
+
 		return
 	}
+
 	f.t.Fatalf("host %s: no port has number %v", host, number)
 }
 
@@ -284,10 +301,12 @@ func drawPlant(t *rapid.T) *plant {
 	w := &plant{Change: tap.Change{Revision: 1, Reset: true,
 		Secret: rapid.SliceOfN(rapid.Byte(), 0, 2).Draw(t, "secret")}, ports: map[string][]string{},
 		uplinks: map[string][]string{}, nic: map[string]string{}}
+
 	six := rapid.Bool().Draw(t, "ipv6")
 	for i := range rapid.IntRange(1, 3).Draw(t, "hosts") {
 		h := tap.Host{ID: fmt.Sprintf("h%d", i), Name: fmt.Sprintf("host-%d", i), Observed: true,
 			Connected: true}
+
 		switch {
 		case seldom(t, 5, "no tunnel"):
 		case six:
@@ -295,9 +314,11 @@ func drawPlant(t *rapid.T) *plant {
 		default:
 			h.TunnelIP = netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})
 		}
+
 		if seldom(t, 4, "foreign tunnel") {
 			h.ForeignTunnels = []tap.ForeignTunnel{{Name: "gre0", Bridge: "br1", Type: "gre"}}
 		}
+
 		h.Wires = map[string]string{"net0": "br0", "net1": "br1"}
 		h.FakeBridges = []tap.FakeBridge{{Name: "br10", Parent: "br0", VLAN: 10}}
 		for _, name := range []string{"br0", "br1"} {
@@ -309,12 +330,15 @@ func drawPlant(t *rapid.T) *plant {
 			w.uplinks[at] = uplinks
 			w.ports[at] = append([]string{name, "port-of-nobody"}, uplinks...)
 		}
+
 		h.NICs = []tap.HostNIC{{Name: "eth9", MAC: nicMAC(0x900 + i)}}
 		w.Hosts = append(w.Hosts, h)
 	}
+
 	host := func(label string) *tap.Host {
 		return &w.Hosts[rapid.IntRange(0, len(w.Hosts)-1).Draw(t, label)]
 	}
+
 	for i := range rapid.IntRange(1, 4).Draw(t, "guests") {
 		g := tap.Guest{ID: fmt.Sprintf("g%d", i), Name: fmt.Sprintf("vm-%d", i)}
 		for n := range rapid.IntRange(1, 2).Draw(t, "nics") {
@@ -325,16 +349,21 @@ func drawPlant(t *rapid.T) *plant {
 			w.ports[l.Host+"/"+l.Bridge] = append(w.ports[l.Host+"/"+l.Bridge], l.Port)
 			g.NICs = append(g.NICs, tap.NIC{MAC: nicMAC(2*i + n + 1), Locations: []tap.Location{l}})
 		}
+
 		w.Guests = append(w.Guests, g)
 	}
+
 	for i := range rapid.IntRange(1, 3).Draw(t, "services") {
 		h := host("service on")
 		s := tap.Service{ID: fmt.Sprintf("s%d", i), Name: fmt.Sprintf("collector-%d", i),
 			Enabled: !seldom(t, 4, "disabled"), Key: uint32(16 + i)}
+
 		free := !slices.ContainsFunc(h.TapPorts,
 			func(o tap.TapPort) bool { return o.Name == "eth9" })
+
 		port := tap.TapPort{Name: fmt.Sprintf("tap%d", i), OFPort: uint32(len(h.TapPorts) + 1),
 			MTU: rapid.SampledFrom([]uint32{0, 1500}).Draw(t, "tap mtu")}
+
 		if free && rapid.Bool().Draw(t, "physical") {
 			s.Type, s.TargetID, s.MAC = tap.ServiceHost, h.ID, h.NICs[0].MAC
 			port.Name, port.MAC = "eth9", s.MAC
@@ -344,27 +373,33 @@ func drawPlant(t *rapid.T) *plant {
 				Locations: []tap.Location{
 					{Host: h.ID, Bridge: "brtap", Port: port.Name, OFPort: port.OFPort}}})
 		}
+
 		h.TapPorts = append(h.TapPorts, port)
 		w.nic[s.ID] = h.ID + "/" + port.Name
 		w.Services = append(w.Services, s)
 	}
+
 	for i := range rapid.IntRange(0, 8).Draw(t, "flows") {
 		f := tap.Flow{
 			ID: fmt.Sprintf("f%d", i), Name: fmt.Sprintf("flow-%d", i),
 			Enabled: !seldom(t, 5, "disabled"), Direction: directions.Draw(t, "direction"),
 			TapID: w.Services[rapid.IntRange(0, len(w.Services)-1).Draw(t, "to")].ID,
 		}
+
 		if rapid.Bool().Draw(t, "vswitch") {
 			f.Type, f.HostID = tap.FlowVSwitch, host("from").ID
-			f.WireID = rapid.SampledFrom([]string{"net0", "br0", "br10", "net1", "br1"}).Draw(t, "wire")
+			f.WireID = rapid.SampledFrom([]string{"net0", "br0", "br10", "net1", "br1"}).Draw(t,
+				"wire")
 			f.VLAN = rapid.SampledFrom([]uint16{0, 10, 20}).Draw(t, "vlan")
 		} else {
 			g := w.Guests[rapid.IntRange(0, len(w.Guests)-1).Draw(t, "from")]
 			f.Type, f.GuestID, f.MAC = tap.FlowVNIC, g.ID,
 				rapid.SampledFrom(g.NICs).Draw(t, "nic").MAC
 		}
+
 		w.Flows = append(w.Flows, f)
 	}
+
 	return w
 }
 
@@ -408,6 +443,7 @@ func (w *plant) selects(f tap.Flow, p packet) bool {
 		return slices.Contains(ports, p.in), slices.ContainsFunc(p.out,
 			func(o string) bool { return slices.Contains(ports, o) })
 	}
+
 	if f.Type == tap.FlowVSwitch {
 		bridge := map[string]string{"net0": "br0", "br0": "br0", "br10": "br0", "net1": "br1",
 			"br1": "br1"}[f.WireID]
@@ -417,10 +453,12 @@ func (w *plant) selects(f tap.Flow, p packet) bool {
 		if f.WireID == "br10" && (p.vlan != 10 || f.VLAN != 0 && f.VLAN != 10) {
 			return false
 		}
+
 		arrives, leaves := toward(w.uplinks[p.host+"/"+p.bridge])
 		return f.Direction == tap.Both || f.Direction == tap.In && arrives ||
 			f.Direction == tap.Out && leaves
 	}
+
 	for _, g := range w.Guests {
 		for _, n := range g.NICs {
 			if g.ID == f.GuestID && n.MAC == f.MAC && n.Locations[0].Host == p.host &&
@@ -430,6 +468,7 @@ func (w *plant) selects(f tap.Flow, p packet) bool {
 			}
 		}
 	}
+
 	return false
 }
 
@@ -440,6 +479,7 @@ func (w *plant) wanted(p packet) map[string]int {
 	for _, h := range w.Hosts {
 		tunnel[h.ID] = h.TunnelIP.IsValid()
 	}
+
 	for _, f := range w.Flows {
 		s := w.Services[slices.IndexFunc(w.Services,
 			func(s tap.Service) bool { return s.ID == f.TapID })]
@@ -450,6 +490,7 @@ func (w *plant) wanted(p packet) map[string]int {
 			want[nic] = 1
 		}
 	}
+
 	return want
 }
 
@@ -488,17 +529,21 @@ func TestUnderlayIsNotMirrored(t *testing.T) {
 			if h.TunnelIP.Is6() {
 				other = netip.MustParseAddr("2001:db8::99")
 			}
+
 			if h.TunnelIP.IsValid() {
 				for _, b := range h.Bridges {
 					for _, up := range b.Uplinks {
 						p := rapid.SampledFrom(tunnelled).Draw(t, "packet")
 						p.host, p.bridge, p.vlan = h.ID, b.Name,
 							rapid.SampledFrom([]uint16{0, 10}).Draw(t, "vlan")
+
 						leaving, coming := p, p
 						leaving.in, leaving.out, leaving.src, leaving.dst = b.Name, []string{up},
 							h.TunnelIP, other
+
 						coming.in, coming.out, coming.src, coming.dst = up, []string{b.Name}, other,
 							h.TunnelIP
+
 						if n := len(f.send(leaving)) + len(f.send(coming)); n > 0 {
 							t.Fatalf("packets of a tunnel on %s of %s are mirrored %d times: %+v",
 								b.Name, h.ID, n, p)
@@ -517,13 +562,16 @@ func TestUnderlayIsNotMirrored(t *testing.T) {
 					}
 				}
 			}
+
 			for _, o := range h.TapPorts {
 				if o.Name != "eth9" && o.Name[:3] != "tap" {
 					continue
 				}
+
 				f.arrived = map[string]int{}
 				f.tapBridge(h.ID, envelope{packet: packet{host: h.ID, src: other, dst: other},
 					inPort: openflow.PortNo(o.OFPort)})
+
 				if len(f.arrived) > 0 {
 					t.Fatalf("host %s passes on what collector %s sends: %v", h.ID, o.Name,
 						f.arrived)

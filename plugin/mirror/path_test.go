@@ -22,6 +22,7 @@ func foreign(t tap.ForeignTunnel) func(*tap.Host) {
 func TestPlanPath(t *testing.T) {
 	foreignGRE := tap.ForeignTunnel{Name: "gre0", Bridge: "br-int", Type: "gre",
 		LocalIP: netip.MustParseAddr("203.0.113.1")}
+
 	foreignVXLAN := tap.ForeignTunnel{Name: "vx0", Bridge: "br-int", Type: "vxlan", DstPort: 24789}
 	for _, test := range []struct {
 		name   string
@@ -105,6 +106,7 @@ func TestPlanPath(t *testing.T) {
 			} {
 				foreign(t)(s.at("a"))
 			}
+
 			s.vnic("f1", "t1", "g1", 1, tap.Both)
 		}},
 		{name: "tunnel-secret-keys", scene: func(s *scene) {
@@ -183,13 +185,16 @@ func TestPlanPath(t *testing.T) {
 		{name: "source-without-address", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.Guests[0].NICs[0].MAC = tap.MAC{}
-			s.flow(tap.Flow{ID: "f1", TapID: "t1", Type: tap.FlowVNIC, GuestID: "g1", Direction: tap.Both})
+			s.flow(tap.Flow{ID: "f1", TapID: "t1", Type: tap.FlowVNIC, GuestID: "g1",
+				Direction: tap.Both})
 		}, steps: []step{
-			{"its address is known", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
-				{MAC: nicMAC(1), Locations: []tap.Location{on("a", "br0", "vnet1")}}}}}}},
-			{"another NIC is there", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1", NICs: []tap.NIC{
-				{MAC: nicMAC(1), Locations: []tap.Location{on("a", "br0", "vnet1")}},
-				{MAC: nicMAC(2), Locations: []tap.Location{on("a", "br0", "vnet2")}}}}}}},
+			{"its address is known", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1",
+				NICs: []tap.NIC{
+					{MAC: nicMAC(1), Locations: []tap.Location{on("a", "br0", "vnet1")}}}}}}},
+			{"another NIC is there", tap.Change{Guests: []tap.Guest{{ID: "g1", Name: "vm-g1",
+				NICs: []tap.NIC{
+					{MAC: nicMAC(1), Locations: []tap.Location{on("a", "br0", "vnet1")}},
+					{MAC: nicMAC(2), Locations: []tap.Location{on("a", "br0", "vnet2")}}}}}}},
 		}},
 		{name: "source-evacuated", scene: func(s *scene) {
 			*s = *remote(s.t)
@@ -233,6 +238,7 @@ func TestTapDatapath(t *testing.T) {
 			for i := range test.empty {
 				bridge(many("br-empty", i), "netdev")(s.at("a"))
 			}
+
 			s.at("a").TapDatapath, s.at("a").UnderlayDatapath = test.present, test.underlay
 			s.guestTap("t1", on("a", "brtap", "tapt1"))
 			for i := range test.system + test.netdev {
@@ -273,6 +279,7 @@ func TestKeysOfSenders(t *testing.T) {
 			}
 		}
 	}
+
 	require.Len(t, sent, 2)
 	assert.NotEqual(t, sent["a"], sent["c"])
 	assert.NotContains(t, []uint64{sent["a"], sent["c"]}, uint64(s.Services[0].Key))

@@ -29,9 +29,11 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	for _, c := range captures.captures {
 		b.addCapture(c)
 	}
+
 	for _, id := range p.servicesAt[h.ID] {
 		b.addService(p.world.services[id])
 	}
+
 	return b.finish(), captures.refused
 }
 
@@ -63,6 +65,7 @@ func (p *Planner) newProgram(h *tap.Host, datapath string, plan capturePlan) *pr
 		Ports:   make([]tap.Port, 0, 1+2*count+len(p.servicesAt[h.ID])),
 		Mirrors: make([]tap.Mirror, 0, count),
 	}
+
 	program.Bridge.DatapathType = datapath
 	return &programBuilder{
 		world: p.world, planner: p, host: h, end: p.world.ends[h.ID],
@@ -110,9 +113,11 @@ func (b *programBuilder) tunnel(encap *encapsulation) uint32 {
 		},
 		OFPortRequest: b.numbers.request(encap.port),
 	}
+
 	if encap == encapVXLAN {
 		port.Options["dst_port"] = strconv.Itoa(int(b.world.config.VXLANPort))
 	}
+
 	b.program.Ports = append(b.program.Ports, port)
 	b.program.Tunnel.Ports = append(b.program.Tunnel.Ports, encap.port)
 	b.tunnels[encap] = b.numbers.current(encap.port)
@@ -131,6 +136,7 @@ func (b *programBuilder) addGuard() {
 	} else {
 		delete(p.guarded, b.host.ID)
 	}
+
 	b.flows.addClosed()
 	b.flows.addGuard(guard.List(b.host, b.world.config.VXLANPort, others))
 
@@ -148,6 +154,7 @@ func (b *programBuilder) addCapture(c *capture) {
 		portRequest: b.numbers.request(tapPort(c.id)),
 		frame:       c.tally.largestFrame(),
 	}
+
 	if c.encap != nil {
 		inputs.tunnelPort = b.tunnel(c.encap)
 		inputs.key = b.world.key(b.host.ID, c.encap, c.service.Key)
@@ -172,6 +179,7 @@ func (b *programBuilder) addPeer(c *capture, frame uint32) {
 		}
 		b.peers[key] = peer
 	}
+
 	peer.Owners = append(peer.Owners, c.id)
 	peer.FrameSize = max(peer.FrameSize, assumedFrame(frame))
 }
@@ -188,6 +196,7 @@ func (b *programBuilder) addService(s *tap.Service) {
 		}
 		b.program.Ports = append(b.program.Ports, port)
 	}
+
 	if to.uncertain {
 		b.held.add(s.ID)
 	}
@@ -222,10 +231,12 @@ func (b *programBuilder) receive(s *tap.Service) (received []tunnelSender, large
 			addr: from.tunnel.addr, port: b.tunnel(encap),
 			key: b.world.key(from.host, encap, s.Key),
 		})
+
 		b.senders[tap.Sender{
 			Addr: from.tunnel.addr, Port: encap.port,
 			ProbeKey: b.world.key(from.host, encap, wirekey.Probe),
 		}] = struct{}{}
+
 		largest = max(largest, assumedFrame(from.frame))
 	}
 
@@ -250,6 +261,7 @@ func (b *programBuilder) finish() *tap.Program {
 	slices.SortFunc(program.Mirrors, func(a, b tap.Mirror) int {
 		return cmp.Compare(a.Name, b.Name)
 	})
+
 	return program
 }
 
@@ -262,6 +274,7 @@ func (b *programBuilder) finishTunnel(t *tap.Tunnel) {
 	for _, peer := range b.peers {
 		t.Peers = append(t.Peers, *peer)
 	}
+
 	slices.SortFunc(t.Peers, func(a, b tap.Peer) int {
 		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
 	})
@@ -296,6 +309,7 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 		w.bridges++
 		weights[b.DatapathType] = w
 	}
+
 	flows := 0
 	for _, t := range p.tallies[h.ID] {
 		if b := h.Bridge(t.bridge); b != nil {
@@ -305,10 +319,12 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 			flows += t.enabled
 		}
 	}
+
 	if w, known := weights[h.TapDatapath]; known && (w.sources > 0 || flows == 0) {
 		w.present = 1
 		weights[h.TapDatapath] = w
 	}
+
 	if w, known := weights[h.UnderlayDatapath]; known {
 		w.underlay = 1
 		weights[h.UnderlayDatapath] = w
@@ -323,5 +339,6 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 			best = t
 		}
 	}
+
 	return best
 }

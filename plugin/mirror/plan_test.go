@@ -470,6 +470,7 @@ func TestNames(t *testing.T) {
 		assert.False(t, seen[m.Name], "mirror %s twice", m.Name)
 		seen[m.Name] = true
 	}
+
 	for _, o := range program.Ports {
 		assert.LessOrEqual(t, len(o.Name), 15, o.Name)
 		assert.NotEmpty(t, o.Owner, "%s belongs to nobody", o.Name)

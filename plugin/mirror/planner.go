@@ -105,6 +105,7 @@ func (p *Planner) Check(
 			defer p.mu.Unlock()
 			return p.world.check(r)
 		}
+
 		applied := p.applied
 		p.mu.Unlock()
 
@@ -128,6 +129,7 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	if c.Reset {
 		p.resetLocked(p.world.config)
 	}
+
 	t := touched{set{}, set{}, set{}}
 	effect := p.world.apply(&c, t)
 	if effect.tunnels || effect.allSeen {
@@ -142,19 +144,24 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	for id := range t.services {
 		p.resolveService(id, t)
 	}
+
 	for id := range t.flows {
 		p.resolveFlow(id, t)
 	}
+
 	result := tap.Result{Revision: c.Revision}
 	for id := range t.hosts {
 		p.replan(id, t, &result)
 	}
+
 	for id := range t.services {
 		p.reportStatus(subject{tap.KindService, id}, &result)
 	}
+
 	for id := range t.flows {
 		p.reportStatus(subject{tap.KindFlow, id}, &result)
 	}
+
 	sortResult(&result)
 
 	p.revision = c.Revision
@@ -216,6 +223,7 @@ func (p *Planner) resolveFlow(id string, t touched) {
 		}
 		p.removeFromTallies(last)
 	}
+
 	f := p.world.flows[id]
 	if f == nil {
 		return
@@ -227,6 +235,7 @@ func (p *Planner) resolveFlow(id string, t touched) {
 	for _, at := range now.places {
 		t.hosts.add(at.host)
 	}
+
 	t.hosts.add(p.destinations[f.TapID].host)
 }
 
@@ -241,6 +250,7 @@ func (p *Planner) replan(host string, t touched, result *tap.Result) {
 			}
 		}
 	}
+
 	p.refused[host] = refused
 	if len(refused) == 0 {
 		delete(p.refused, host)
@@ -250,6 +260,7 @@ func (p *Planner) replan(host string, t touched, result *tap.Result) {
 		delete(p.programs, host)
 		return
 	}
+
 	if last := p.programs[host]; last == nil || !last.Equal(program) {
 		p.programs[host] = program
 		result.Programs = append(result.Programs, *program)

@@ -28,12 +28,14 @@ func newPortNumbers(h *tap.Host) *portNumbers {
 		used:      make(map[uint32]bool, len(h.TapPorts)),
 		requested: map[string]uint32{},
 	}
+
 	for _, port := range h.TapPorts {
 		if port.OFPort > 0 {
 			n.seen[port.Name] = port.OFPort
 			n.used[port.OFPort] = true
 		}
 	}
+
 	return n
 }
 
@@ -58,6 +60,7 @@ func (n *portNumbers) request(name string) uint32 {
 	if !inRange || (number-firstPort+size-preferred)%size > maxShift {
 		number = n.nextFree(firstPort + preferred)
 	}
+
 	n.requested[name] = number
 	n.used[number] = true
 	return number

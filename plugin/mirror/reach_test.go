@@ -88,12 +88,15 @@ func TestChangeReaches(t *testing.T) {
 			for _, h := range s.Hosts {
 				m.hosts[h.ID] = h
 			}
+
 			for _, o := range s.Services {
 				m.services[o.ID] = o
 			}
+
 			for _, f := range s.Flows {
 				m.flows[f.ID] = f
 			}
+
 			sofar.forget(m)
 			full := newTold()
 			full.take(mirror.Full(mirror.DefaultConfig(), s.Change))
@@ -115,6 +118,7 @@ func TestServiceTakesItsAttachmentAlong(t *testing.T) {
 	p.Apply(s.Change)
 	p.Apply(tap.Change{Revision: 2, Attachments: s.Attachments,
 		Gone: tap.Gone{Services: []string{"t1"}}})
+
 	r := p.Apply(tap.Change{Revision: 3, Services: s.Services})
 	status := find(t, r.Statuses, func(o tap.Status) bool { return o.ID == "t1" })
 	if status.State != tap.StatePending {

@@ -25,6 +25,7 @@ func golden(t *testing.T, name, text string) {
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	}
+
 	want, err := os.ReadFile(path)
 	require.NoError(t, err, "run with -update to write it")
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(text, "\n")); diff != "" {
@@ -41,21 +42,27 @@ func render(r tap.Result) string {
 		if s.Reason != "" {
 			fmt.Fprintf(&b, " (%s): %s", s.Code, s.Reason)
 		}
+
 		for i, n := range s.Needs {
 			fmt.Fprintf(&b, "%s%s/%s", map[bool]string{true: "; needs ", false: " "}[i == 0],
 				n.Host, n.Owner)
 		}
+
 		if s.Cut != nil {
 			fmt.Fprintf(&b, "; %s", s.Cut.Text)
 		}
+
 		b.WriteByte('\n')
 	}
+
 	for i := range r.Programs {
 		renderProgram(&b, &r.Programs[i])
 	}
+
 	if b.Len() == 0 {
 		return "nothing\n"
 	}
+
 	return b.String()
 }
 
@@ -64,6 +71,7 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 	fmt.Fprintf(b, "  bridge %s datapath_type=%s fail_mode=%s protocols=%s%s\n", p.Bridge.Name,
 		p.Bridge.DatapathType, p.Bridge.FailMode,
 		strings.Join(p.Bridge.Protocols, ","), settings("other_config", p.Bridge.OtherConfig))
+
 	for _, o := range p.Ports {
 		fmt.Fprintf(b, "  port %s %s [%s]", o.Bridge, o.Name, o.Owner)
 		if o.Plugged {
@@ -72,6 +80,7 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 		if o.Type != "" {
 			fmt.Fprintf(b, " type=%s", o.Type)
 		}
+
 		b.WriteString(settings("options", o.Options))
 		if o.OFPortRequest != 0 {
 			fmt.Fprintf(b, " ofport_request=%d", o.OFPortRequest)
@@ -79,13 +88,16 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 		if o.VLANMode != "" {
 			fmt.Fprintf(b, " vlan_mode=%s trunks=%d", o.VLANMode, o.Trunks)
 		}
+
 		b.WriteByte('\n')
 	}
+
 	for _, m := range p.Mirrors {
 		fmt.Fprintf(b, "  mirror %s %s [%s]", m.Bridge, m.Name, m.Owner)
 		if m.SelectAll {
 			b.WriteString(" select_all")
 		}
+
 		for _, list := range []struct {
 			name  string
 			ports []string
@@ -94,21 +106,27 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 				fmt.Fprintf(b, " %s=%s", list.name, strings.Join(list.ports, ","))
 			}
 		}
+
 		if len(m.SelectVLAN) > 0 {
 			fmt.Fprintf(b, " select_vlan=%d", m.SelectVLAN)
 		}
+
 		fmt.Fprintf(b, " output_port=%s\n", m.Output)
 	}
+
 	for i := range p.Flows {
 		fmt.Fprintf(b, "  flow [%s] %v\n", p.Flows[i].Owner, &p.Flows[i].Mod)
 	}
+
 	for _, o := range p.Tunnel.Peers {
 		fmt.Fprintf(b, "  tunnel %s to %s for %s, probes %#x\n",
 			o.Port, o.Addr, strings.Join(o.Owners, ","), o.ProbeKey)
 	}
+
 	for _, o := range p.Tunnel.Senders {
 		fmt.Fprintf(b, "  tunnel %s from %s, probes %#x\n", o.Port, o.Addr, o.ProbeKey)
 	}
+
 	for _, h := range p.Held {
 		fmt.Fprintf(b, "  held %s cookie=%v\n", h.Owner, h.Cookie)
 	}

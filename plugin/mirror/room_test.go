@@ -120,6 +120,7 @@ func TestRoom(t *testing.T) {
 			if test.adjust != nil {
 				test.adjust(s)
 			}
+
 			r := mirror.Full(mirror.DefaultConfig(), s.Change)
 			flows, reason := failed(r)
 			assert.Equal(t, test.failed, flows)
@@ -157,5 +158,6 @@ func TestFreedRoomIsUsed(t *testing.T) {
 	for _, name := range standing {
 		assert.Equal(t, name != gone, slices.Contains(mirrorNames(after), name), "mirror %s", name)
 	}
+
 	assert.Len(t, after.Programs[0].Mirrors, 32)
 }

@@ -32,9 +32,11 @@ func (s *scene) host(id string, adjust ...func(*tap.Host)) {
 		Wires:    map[string]string{"net0": "br0"},
 		Bridges:  []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: []string{"eth0"}}},
 	}
+
 	for _, f := range adjust {
 		f(&h)
 	}
+
 	s.Hosts = append(s.Hosts, h)
 }
 
@@ -105,9 +107,11 @@ func (s *scene) guestTap(id string, places ...tap.Location) {
 		MAC:    nicMAC(0x100 + n),
 		IfName: "tap" + id, Enabled: true, Key: uint32(0x10 + n),
 	})
+
 	if len(places) == 0 {
 		return
 	}
+
 	s.Attachments = append(s.Attachments, tap.Attachment{ServiceID: id, Locations: places})
 	for _, l := range places {
 		if l.Bridge == "brtap" {

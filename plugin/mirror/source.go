@@ -115,10 +115,12 @@ func (w *world) vnicSource(f *tap.Flow) source {
 		return source{resolution: w.absent(because(tap.CodeGuestAbsent,
 			"guest %s is not seen on any host", f.GuestID))}
 	}
+
 	nic := sourceNIC(guest, f)
 	if nic == nil && f.MAC.IsZero() {
 		return source{resolution: w.absent(because(tap.CodeSourceUnknown,
-			"the tap flow names no address, and guest %s has %d NICs", guest.Name, len(guest.NICs)))}
+			"the tap flow names no address, and guest %s has %d NICs", guest.Name,
+			len(guest.NICs)))}
 	}
 	if nic == nil {
 		return source{resolution: w.absent(because(tap.CodeSourceUnknown,
@@ -133,6 +135,7 @@ func (w *world) vnicSource(f *tap.Flow) source {
 		s.resolution = w.absent(because(tap.CodeSourceAbsent,
 			"NIC %s of guest %s is not plugged on any host", f.MAC, guest.Name))
 	}
+
 	return s
 }
 
@@ -157,6 +160,7 @@ func (w *world) nicPlaces(nic *tap.NIC) (places []place) {
 		h := w.hosts[l.Host]
 		return h != nil && h.Connected && l.Bridge != w.config.Bridge
 	})
+
 	for _, l := range nic.Locations {
 		h := w.hosts[l.Host]
 		if h == nil || l.Bridge == w.config.Bridge || connected && !h.Connected {
@@ -172,6 +176,7 @@ func (w *world) nicPlaces(nic *tap.NIC) (places []place) {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.bridge, b.bridge),
 			slices.Compare(a.ports, b.ports))
 	})
+
 	return places
 }
 
@@ -199,6 +204,7 @@ func (w *world) vswitchSource(f *tap.Flow) source {
 			"bridge %s of host %s has no uplink, so there is no traffic in direction %s",
 			bridge.Name, h.Name, f.Direction))}
 	}
+
 	return source{vlan: vlan, places: []place{{
 		host: h.ID, bridge: bridge.Name, ports: bridge.Uplinks, tunnel: w.ends[h.ID],
 	}}}

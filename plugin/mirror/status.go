@@ -25,9 +25,11 @@ func fingerprint(s *tap.Status) uint64 {
 	for _, n := range s.Needs {
 		maphash.WriteComparable(&h, n)
 	}
+
 	if s.Cut != nil {
 		maphash.WriteComparable(&h, *s.Cut)
 	}
+
 	return h.Sum64()
 }
 
@@ -129,14 +131,15 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	if lossy := p.lossy(from.places, p.destinations[f.TapID].host); lossy != (reason{}) {
 		return withReason(tap.StateError, lossy)
 	}
+
 	return tap.Status{
 		State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places),
 		Cut: p.flowCut(from.places, p.destinations[f.TapID]),
 	}
 }
 
-// lossy says why the switch of a source drops copies on their way to another host, though all of the
-// program stands; zero if it does not.
+// lossy says why the switch of a source drops copies on their way to another host, though all of
+// the program stands; zero if it does not.
 func (p *Planner) lossy(places []place, to string) reason {
 	for _, at := range places {
 		h := p.world.hosts[at.host]
@@ -159,6 +162,7 @@ func (p *Planner) flowNeeds(s *tap.Service, places []place) []tap.Need {
 		needs = append(needs,
 			tap.Need{Host: at.host, Owner: ownerBridge},
 			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID)})
+
 		if at.host == to.host {
 			continue
 		}
@@ -172,5 +176,6 @@ func (p *Planner) flowNeeds(s *tap.Service, places []place) []tap.Need {
 	slices.SortFunc(needs, func(a, b tap.Need) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Owner, b.Owner))
 	})
+
 	return slices.Compact(needs)
 }

@@ -30,27 +30,32 @@ func (s *realSwitch) apply(p tap.Program) {
 	s.t.Helper()
 	args := []string{"add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=dummy",
 		"fail_mode=" + p.Bridge.FailMode, "protocols=OpenFlow13"}
+
 	for _, o := range p.Ports {
 		args = append(args, "--", "add-port", o.Bridge, o.Name, "--", "set", "Interface", o.Name)
 		kind := o.Type
 		if kind == "" {
 			kind = "dummy"
 		}
+
 		args = append(args, "type="+kind, fmt.Sprintf("ofport_request=%d", max(1, o.OFPortRequest)))
 		for _, key := range slices.Sorted(maps.Keys(o.Options)) {
 			args = append(args, fmt.Sprintf("options:%s=%s", key, o.Options[key]))
 		}
+
 		if o.VLANMode != "" {
 			args = append(args, "--", "set", "Port", o.Name, "vlan_mode="+o.VLANMode,
 				fmt.Sprintf("trunks=%d", o.Trunks[0]))
 		}
 	}
+
 	s.Vsctl(args...)
 
 	var flows strings.Builder
 	for i := range p.Flows {
 		fmt.Fprintln(&flows, &p.Flows[i].Mod)
 	}
+
 	file := filepath.Join(s.Dir, "flows")
 	require.NoError(s.t, os.WriteFile(file, []byte(flows.String()), 0o600))
 	ovs.Run(s.t, s.Dir, "ovs-ofctl", "-O", "OpenFlow13", "add-flows", "brtap", file)
@@ -70,8 +75,8 @@ func (s *realSwitch) trace(packet string) string {
 		"ofproto/trace", "br0", packet)
 }
 
-// TestProgramOnASwitch has Open vSwitch say what becomes of packets. Copies are cut to the tap NIC's
-// size, which tells them from the originals.
+// TestProgramOnASwitch has Open vSwitch say what becomes of packets. Copies are cut to the tap
+// NIC's size, which tells them from the originals.
 func TestProgramOnASwitch(t *testing.T) {
 	sc := newScene(t)
 	sc.host("a")
@@ -87,6 +92,7 @@ func TestProgramOnASwitch(t *testing.T) {
 		"--", "add-port", "br0", "vnet1", "--", "set", "Interface", "vnet1", "type=dummy",
 		"--", "add-port", "br0", "dead", "tag=4095", "--", "set", "Interface", "dead", "type=dummy",
 		"--", "add-port", "br0", "eth0", "--", "set", "Interface", "eth0", "type=dummy")
+
 	s.apply(program)
 
 	const broadcast = "dl_src=52:54:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,"
@@ -108,7 +114,8 @@ func TestProgramOnASwitch(t *testing.T) {
 		{"Geneve with a tag", "dl_vlan=7," + ours + "nw_proto=17,udp_dst=6081", ""},
 		{"the first fragment of UDP", ours + "nw_proto=17,nw_frag=first", ""},
 		{"a later fragment of UDP", ours + "nw_proto=17,nw_frag=later", ""},
-		{"GRE of others", "dl_type=0x0800,nw_src=203.0.113.1,nw_dst=203.0.113.2,nw_proto=47", "1514"},
+		{"GRE of others", "dl_type=0x0800,nw_src=203.0.113.1,nw_dst=203.0.113.2,nw_proto=47",
+			"1514"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out := s.trace("in_port=vnet1," + broadcast + test.packet)

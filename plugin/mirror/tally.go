@@ -74,6 +74,7 @@ func (p *Planner) tallyOf(at place, service string) *captureTally {
 		}
 		captures[id] = t
 	}
+
 	return t
 }
 
@@ -92,11 +93,13 @@ func (p *Planner) removeFromTallies(f *resolvedFlow) {
 		if len(t.flows) > 0 {
 			continue
 		}
+
 		delete(p.tallies[at.host], id)
 		if len(p.tallies[at.host]) == 0 {
 			delete(p.tallies, at.host)
 		}
 	}
+
 	p.countSender(f, -1)
 }
 
@@ -116,12 +119,14 @@ func (p *Planner) countSender(f *resolvedFlow, by int) {
 	if f.uncertain {
 		t.uncertain += by
 	}
+
 	for _, at := range f.places {
 		from := sender{at.host, at.tunnel, frameSize(at.mtu)}
 		if t.places[from] += by; t.places[from] == 0 {
 			delete(t.places, from)
 		}
 	}
+
 	if t.uncertain == 0 && len(t.places) == 0 {
 		delete(p.senderTallies, service)
 	}
@@ -140,6 +145,7 @@ func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 	if f.flow.Type == tap.FlowVSwitch {
 		t.vswitch += by
 	}
+
 	frame := frameSize(at.mtu)
 	if t.frames[frame] += by; t.frames[frame] == 0 {
 		delete(t.frames, frame)
@@ -149,10 +155,12 @@ func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 	if t.records[group] == nil {
 		t.records[group] = newMirrorRecord(group)
 	}
+
 	t.records[group].count(f.flow, at.ports, by)
 	if t.records[group].flows == 0 {
 		t.records[group] = nil
 	}
+
 	t.objects.mirrors = nil
 }
 
@@ -190,6 +198,7 @@ func (t *captureTally) since(r *mirrorRecord) time.Time {
 			earliest = f.flow
 		}
 	}
+
 	return earliest.Created
 }
 
@@ -224,9 +233,11 @@ func (p *Planner) sendersTo(service string, h *tap.Host) (senders []sender) {
 			senders = append(senders, from)
 		}
 	}
+
 	slices.SortFunc(senders, func(a, b sender) int {
 		return cmp.Or(a.tunnel.addr.Compare(b.tunnel.addr), cmp.Compare(a.host, b.host),
 			cmp.Compare(a.frame, b.frame))
 	})
+
 	return senders
 }

@@ -39,6 +39,7 @@ func TestUserspaceTSO(t *testing.T) {
 					assert.Equal(t, test.want, status.Code, status.Reason)
 				}
 			}
+
 			assert.NotEmpty(t, full.Programs[0].Mirrors)
 		})
 	}

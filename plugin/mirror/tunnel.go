@@ -76,6 +76,7 @@ func (w *world) newTunnelEnd(h *tap.Host) *tunnelEnd {
 		end.noGRE = because(tap.CodeGREUnavailable,
 			"the kernel datapath of host %s does not carry GRE over IPv6", h.Name)
 	}
+
 	return end
 }
 
@@ -100,6 +101,7 @@ func (w *world) encapsulate(a, b *tunnelEnd) (*encapsulation, reason) {
 	case noVXLAN == reason{}:
 		return encapVXLAN, reason{}
 	}
+
 	return nil, noVXLAN
 }
 

@@ -65,6 +65,7 @@ func (w *world) apply(c *tap.Change, t touched) (effect worldChange) {
 	if c.Reset {
 		w.secret = c.Secret
 	}
+
 	anyUnseen := len(w.unseen) > 0
 	effect.tunnels = w.applyHosts(c, t)
 	effect.allSeen = anyUnseen != (len(w.unseen) > 0)
@@ -85,17 +86,20 @@ func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 		if last := w.hosts[h.ID]; last != nil {
 			lastIP = last.TunnelIP
 		}
+
 		tunnelsChanged = tunnelsChanged || lastIP != h.TunnelIP
 
 		w.hosts[h.ID] = h
 		if end := w.newTunnelEnd(h); w.ends[h.ID] == nil || *w.ends[h.ID] != *end {
 			w.ends[h.ID] = end
 		}
+
 		delete(w.unseen, h.ID)
 		if !h.Observed {
 			w.unseen.add(h.ID)
 		}
 	}
+
 	for _, id := range c.Gone.Hosts {
 		w.touchHost(id, t)
 		tunnelsChanged = tunnelsChanged || w.hosts[id] != nil
@@ -103,6 +107,7 @@ func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 		delete(w.ends, id)
 		delete(w.unseen, id)
 	}
+
 	return tunnelsChanged
 }
 
@@ -124,12 +129,14 @@ func (w *world) applyServices(c *tap.Change, t touched) {
 		w.attach(a)
 		t.services.add(a.ServiceID)
 	}
+
 	for i := range c.Services {
 		s := &c.Services[i]
 		w.forgetService(s.ID)
 		w.addService(s)
 		w.touchService(s.ID, t)
 	}
+
 	for _, id := range c.Gone.Services {
 		w.touchService(id, t)
 		w.forgetService(id)
@@ -178,11 +185,13 @@ func (w *world) forgetGuest(id string) {
 	if g == nil {
 		return
 	}
+
 	for _, n := range g.NICs {
 		for _, l := range n.Locations {
 			w.guestsSeenAt.remove(l.Host, id)
 		}
 	}
+
 	delete(w.guests, id)
 }
 
@@ -198,6 +207,7 @@ func (w *world) attach(a tap.Attachment) {
 	if len(a.Locations)+len(a.Claims) == 0 {
 		delete(w.attached, service)
 	}
+
 	for _, l := range slices.Concat(a.Locations, a.Claims) {
 		w.servicesSeenAt.add(l.Host, service)
 	}
@@ -247,12 +257,15 @@ func (w *world) touchHost(id string, t touched) {
 	for _, f := range w.flowsOfSource[id] {
 		t.flows.add(f)
 	}
+
 	for _, s := range w.servicesAtHost[id] {
 		t.services.add(s)
 	}
+
 	for g := range w.guestsSeenAt[id] {
 		w.touchGuest(g, t)
 	}
+
 	for _, s := range w.servicesSeenAt[id] {
 		t.services.add(s)
 	}

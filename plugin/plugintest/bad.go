@@ -2,14 +2,10 @@ package plugintest
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"net/netip"
 	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
-	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -25,104 +21,26 @@ type Bad struct {
 // have a capture.
 func BadPlugins() []Bad {
 	return []Bad{
-		{"an uplink as tap NIC", func(p *tap.Program) {
-			p.Ports = append(p.Ports, tap.Port{
-				Owner: owner(p), Bridge: p.Bridge.Name, Name: "eth0",
-			})
-		}},
-		{"a guest's NIC as tap NIC", func(p *tap.Program) {
-			p.Ports = append(p.Ports, tap.Port{
-				Owner: owner(p), Bridge: p.Bridge.Name, Name: "vnet2", Plugged: true,
-			})
-		}},
-		{"copies into a patch port of a production bridge", func(p *tap.Program) {
-			for _, port := range p.Ports {
-				if port.Type == "patch" && port.Bridge == p.Bridge.Name {
-					deliverTo(p, port.OFPortRequest)
-				}
-			}
-		}},
-		{"copies to a port that is not of the program", func(p *tap.Program) { deliverTo(p, 0x0fff) }},
-		{"a mirror of a port that no tap flow names", func(p *tap.Program) {
-			for i := range p.Mirrors {
-				p.Mirrors[i].SelectSrc = append(p.Mirrors[i].SelectSrc, "vnet2")
-			}
-		}},
-		{"a mirror of a whole switch that no tap flow asks for", func(p *tap.Program) {
-			for i := range p.Mirrors {
-				p.Mirrors[i].SelectAll = true
-			}
-		}},
-		{"a mirror of a VLAN that no tap flow names", func(p *tap.Program) {
-			for i := range p.Mirrors {
-				p.Mirrors[i].SelectVLAN = append(p.Mirrors[i].SelectVLAN, 99)
-			}
-		}},
-		{"copies to an address that is no host's", func(p *tap.Program) {
-			alter(p, func(a action.Action) action.Action {
-				if set, is := a.(action.SetField); is && set.Field.ID() == oxm.FieldTunIPv4Dst {
-					return action.SetField{Field: oxm.TunDst(stranger)}
-				}
-				return a
-			})
-		}},
-		{"copies with the key of another service", func(p *tap.Program) {
-			alter(p, func(a action.Action) action.Action {
-				if set, is := a.(action.SetField); is && set.Field.ID() == oxm.FieldTunnelID {
-					return action.SetField{Field: oxm.TunnelID(set.Field.Uint64() ^ 1)}
-				}
-				return a
-			})
-		}},
-		{"copies to the switch itself", func(p *tap.Program) { deliverTo(p, 0xfffffffe) }},
-		{"copies to the ordinary switch", func(p *tap.Program) { deliverTo(p, 0xfffffffa) }},
-		{"copies to the controller", func(p *tap.Program) { deliverTo(p, 0xfffffffd) }},
-		{"packets of all captures in one flow", func(p *tap.Program) {
-			p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner(p), Mod: openflow.FlowMod{
-				Cookie: p.Flows[0].Mod.Cookie, Table: 3, Priority: 500,
-				Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 5}}},
-			}})
-		}},
-		{"packets of a stranger", func(p *tap.Program) {
-			p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner(p), Mod: openflow.FlowMod{
-				Cookie: p.Flows[0].Mod.Cookie, Priority: 500,
-				Match:        oxm.Match{oxm.TunSrc(stranger)},
-				Instructions: []action.Instruction{action.GotoTable{Table: 3}},
-			}})
-		}},
-		{"probes to an address that is no host's", func(p *tap.Program) {
-			p.Tunnel.Peers = append(slices.Clone(p.Tunnel.Peers), tap.Peer{
-				Addr: stranger, Port: p.Tunnel.Ports[0], Owners: []string{owner(p)},
-			})
-		}},
-		{"a tunnel with somebody else's address", func(p *tap.Program) {
-			for i := range p.Ports {
-				if p.Ports[i].Type == "gre" {
-					p.Ports[i].Options = maps.Clone(p.Ports[i].Options)
-					p.Ports[i].Options["local_ip"] = stranger.String()
-				}
-			}
-		}},
-		{"300,000 flows", func(p *tap.Program) {
-			for i := range 300_000 {
-				p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner(p), Mod: openflow.FlowMod{
-					Cookie: p.Flows[0].Mod.Cookie, Table: 100, Priority: 1,
-					Match: oxm.Match{oxm.Metadata(uint64(i))},
-				}})
-			}
-		}},
-		{"70,000 ports", func(p *tap.Program) {
-			for i := range 70_000 {
-				p.Ports = append(p.Ports, tap.Port{
-					Owner: owner(p), Bridge: p.Bridge.Name, Name: fmt.Sprintf("tap%d", i),
-				})
-			}
-		}},
+		{"an uplink as tap NIC", addUplink},
+		{"a guest's NIC as tap NIC", addGuestNIC},
+		{"copies into a patch port of a production bridge", deliverToPatchPort},
+		{"copies to a port that is not of the program", outputsTo(0x0fff)},
+		{"a mirror of a port that no tap flow names", mirrorAnotherPort},
+		{"a mirror of a whole switch that no tap flow asks for", mirrorEverything},
+		{"a mirror of a VLAN that no tap flow names", mirrorAnotherVLAN},
+		{"copies to an address that is no host's", sendToStranger},
+		{"copies with the key of another service", sendWithAnotherKey},
+		{"copies to the switch itself", outputsTo(0xfffffffe)},
+		{"copies to the ordinary switch", outputsTo(0xfffffffa)},
+		{"copies to the controller", outputsTo(0xfffffffd)},
+		{"packets of all captures in one flow", deliverEverything},
+		{"packets of a stranger", receiveFromStranger},
+		{"probes to an address that is no host's", probeStranger},
+		{"a tunnel with somebody else's address", tunnelOfStranger},
+		{"300,000 flows", func(p *tap.Program) { addFlows(p, 300_000) }},
+		{"70,000 ports", func(p *tap.Program) { addPorts(p, 70_000) }},
 	}
 }
-
-// stranger is an address that no host has.
-var stranger = netip.MustParseAddr("203.0.113.9")
 
 // owner is an owner of the program's objects.
 func owner(p *tap.Program) string {

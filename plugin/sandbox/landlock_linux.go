@@ -49,6 +49,7 @@ func handled(version int) uint64 {
 	if version >= 5 {
 		rights |= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	}
+
 	return rights
 }
 
@@ -77,6 +78,7 @@ func (r Rules) Do(fn func() error) error {
 		}
 		done <- fn()
 	})
+
 	return <-done
 }
 
@@ -95,6 +97,7 @@ func onOwnThread(fn func()) {
 		defer close(done)
 		onOwnThread(fn)
 	}()
+
 	<-done
 }
 
@@ -133,10 +136,12 @@ func (r Rules) ruleset(version int) (fd int, err error) {
 	if err = allow(fd, r.Read, canRead); err == nil {
 		err = allow(fd, append([]string{os.DevNull}, r.Write...), canWrite)
 	}
+
 	if err != nil {
 		_ = unix.Close(fd)
 		return 0, err
 	}
+
 	return fd, nil
 }
 
@@ -175,5 +180,6 @@ func allowOne(ruleset int, path string, rights uint64) error {
 	if errno != 0 {
 		return errno
 	}
+
 	return nil
 }

@@ -37,6 +37,7 @@ func AllBut(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, err
 	}

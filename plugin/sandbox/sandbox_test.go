@@ -92,6 +92,7 @@ func TestAlone(t *testing.T) {
 		}
 		return err
 	}
+
 	require.ErrorIs(t, sandbox.Rules{Alone: true}.Do(connect), os.ErrPermission)
 	require.NoError(t, sandbox.Rules{Read: sandbox.Programs()}.Do(connect))
 
@@ -111,6 +112,7 @@ func TestAllBut(t *testing.T) {
 	for _, name := range []string{"admin.token", ".ssh/known_hosts", "../other"} {
 		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte("content"), 0o600))
 	}
+
 	link := filepath.Join(root, "link")
 	require.NoError(t, os.Symlink(data, link))
 
@@ -123,6 +125,7 @@ func TestAllBut(t *testing.T) {
 
 	require.Subset(t, paths, []string{filepath.Join(data, ".ssh"), filepath.Join(root, "lib/other"),
 		"/usr", "/etc"})
+
 	require.False(t, slices.ContainsFunc(paths, func(p string) bool {
 		return strings.HasPrefix(filepath.Join(data, "admin.token"), p+"/")
 	}))
@@ -154,6 +157,7 @@ func TestThreadsAreNotReused(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 
 	for range 4 * runtime.GOMAXPROCS(0) {
@@ -163,5 +167,6 @@ func TestThreadsAreNotReused(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 }

@@ -21,10 +21,12 @@ func ParseMAC(s string) (MAC, error) {
 		_, err := hex.Decode(m[i:i+1], []byte{octet[0], octet[1]})
 		valid = err == nil && (len(octet) == 2 || octet[2] == ':' || octet[2] == '-')
 	}
+
 	if !valid {
 		return MAC{}, fmt.Errorf("%q is not a MAC address: want six octets such as "+
 			"52:54:00:12:34:56", s)
 	}
+
 	return m, nil
 }
 
@@ -45,6 +47,7 @@ func (m MAC) String() string {
 	for i, b := range m {
 		text[3*i], text[3*i+1] = digits[b>>4], digits[b&15]
 	}
+
 	return string(text)
 }
 

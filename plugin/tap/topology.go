@@ -66,6 +66,7 @@ func (h *Host) WireBridge(wire string) (bridge *Bridge, vlan uint16) {
 			return h.Bridge(fake.Parent), fake.VLAN
 		}
 	}
+
 	return h.Bridge(name), 0
 }
 

@@ -89,6 +89,7 @@ func FuzzParseMAC(f *testing.F) {
 			}
 			return
 		}
+
 		if again, err := tap.ParseMAC(m.String()); err != nil || again != m {
 			t.Fatalf("%q: %v becomes %v, %v", text, m, again, err)
 		}

@@ -93,6 +93,8 @@ func drawHost(rt *rapid.T, n byte) tap.Host {
 			Uplinks: pick(rt, "uplinks", nil, []string{"eth0-" + name}),
 		})
 	}
+	h.FakeBridges = []tap.FakeBridge{{Name: "br30", Parent: "br0",
+		VLAN: pick[uint16](rt, "VLAN of br30", 30, 40)}}
 	if rapid.Bool().Draw(rt, "foreign tunnel") {
 		h.ForeignTunnels = []tap.ForeignTunnel{{Name: "ov0", Bridge: "br0", Type: "gre"}}
 	}
@@ -155,8 +157,8 @@ func drawFlow(rt *rapid.T, n byte) tap.Flow {
 	}
 	if rapid.Bool().Draw(rt, "of a switch") {
 		f.Type, f.GuestID, f.MAC = tap.FlowVSwitch, "", tap.MAC{}
-		f.HostID, f.WireID = pick(rt, "host", "h1", "h2"), pick(rt, "wire", "net0", "br0")
-		f.VLAN = pick(rt, "VLAN", uint16(0), 10, 20)
+		f.HostID, f.WireID = pick(rt, "host", "h1", "h2"), pick(rt, "wire", "net0", "br0", "br30")
+		f.VLAN = pick(rt, "VLAN", uint16(0), 10, 30)
 	}
 	return f
 }

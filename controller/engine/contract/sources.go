@@ -21,8 +21,8 @@ func (w *World) servicesOf(h *tap.Host, bridge, port string, way side, vlan uint
 	found := sets.Set{}
 	for id := range w.flowsOf[h.ID] {
 		f := w.flows[id]
-		if f.Enabled && f.Type == tap.FlowVSwitch && wireBridge(h, f.WireID) == bridge &&
-			(f.VLAN == 0 || f.VLAN == vlan) && asksOfSwitch(h, f, bridge, port, way) {
+		if f.Enabled && f.Type == tap.FlowVSwitch && asksOfVLAN(h, f, bridge, vlan) &&
+			asksOfSwitch(h, f, bridge, port, way) {
 			found.Add(f.TapID)
 		}
 	}
@@ -75,12 +75,14 @@ func isUplink(h *tap.Host, bridge, port string) bool {
 	return false
 }
 
-// wireBridge is the bridge that carries a wire: the declared one, or the one of the same name.
-func wireBridge(h *tap.Host, wire string) string {
-	if name, declared := h.Wires[wire]; declared {
-		return name
+// asksOfVLAN reports whether a tap flow of a whole switch mirrors a VLAN of a bridge. Its wire may be
+// a fake bridge, which is one VLAN of the bridge.
+func asksOfVLAN(h *tap.Host, f *tap.Flow, bridge string, vlan uint16) bool {
+	on, wireVLAN := h.WireBridge(f.WireID)
+	if on == nil || on.Name != bridge || wireVLAN != 0 && wireVLAN != vlan {
+		return false
 	}
-	return wire
+	return f.VLAN == 0 || f.VLAN == vlan
 }
 
 // sources finds, for each owner of mirrors, the services that may get all that the mirrors select.

@@ -62,8 +62,8 @@ func NICPort(name, driver string) Port {
 	}}
 }
 
-// Snapshot returns the snapshot of a switch with these external_ids of table Open_vSwitch, and these
-// bridges.
+// Snapshot returns the snapshot of a switch with these external_ids of table Open_vSwitch, and
+// these bridges.
 func Snapshot(
 	t require.TestingT, ids map[string]string, bridges ...Bridge,
 ) *vswitch.Snapshot {
@@ -76,6 +76,7 @@ func Snapshot(
 	r.add("Open_vSwitch", map[string]any{
 		"external_ids": pairs(ids), "bridges": members(all), "ovs_version": "3.1.0",
 	})
+
 	return r.apply(t)
 }
 
@@ -114,6 +115,7 @@ func (r *rows) add(table string, columns map[string]any) []string {
 	if r.tables[table] == nil {
 		r.tables[table] = map[string]any{}
 	}
+
 	r.tables[table][id] = map[string]any{"initial": columns}
 	return []string{"uuid", id}
 }
@@ -143,6 +145,7 @@ func (r *rows) addPort(p *Port) []string {
 	if devices == nil {
 		devices = []Device{{OFPort: 1}}
 	}
+
 	var interfaces [][]string
 	for _, d := range devices {
 		if d.Name == "" {
@@ -155,9 +158,11 @@ func (r *rows) addPort(p *Port) []string {
 		"name": p.Name, "interfaces": members(interfaces), "external_ids": pairs(p.IDs),
 		"fake_bridge": p.Fake,
 	}
+
 	if p.Tag != 0 {
 		columns["tag"] = p.Tag
 	}
+
 	return r.add("Port", columns)
 }
 
@@ -172,9 +177,11 @@ func (r *rows) addDevice(d *Device) []string {
 		"admin_state": d.Admin, "link_state": d.Link, "error": d.Error,
 		"external_ids": pairs(d.IDs), "options": pairs(d.Options), "status": pairs(status),
 	}
+
 	if d.OFPort != 0 {
 		columns["ofport"] = d.OFPort
 	}
+
 	return r.add("Interface", columns)
 }
 

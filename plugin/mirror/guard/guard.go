@@ -59,6 +59,7 @@ func (p Packets) Match() oxm.Match {
 	if p.frags {
 		match = append(match, anyFragment())
 	}
+
 	return match
 }
 
@@ -110,6 +111,7 @@ func List(h *tap.Host, ourPort uint16, others []netip.Addr) []Packets {
 		s.add(Packets{addr: addr, proto: protoGRE})
 		s.add(Packets{addr: addr, proto: protoUDP, port: ourPort})
 	}
+
 	return s.list
 }
 
@@ -118,6 +120,7 @@ func tunnelAddrs(h *tap.Host) (addrs []netip.Addr) {
 	if h.TunnelIP.IsValid() {
 		addrs = append(addrs, h.TunnelIP)
 	}
+
 	for _, t := range h.ForeignTunnels {
 		if t.LocalIP.IsValid() {
 			addrs = append(addrs, t.LocalIP)

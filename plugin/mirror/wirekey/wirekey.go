@@ -1,9 +1,9 @@
 // Package wirekey derives the keys of tunnel packets.
 //
 // A key is the tun_id of a packet: the key of a GRE header (RFC 2890) or a VNI (RFC 7348). It is
-// derived from the cluster's secret, the sending host and the index of a service. So it looks random
-// to everybody else, and differs for each pair of host and service. Both ends compute the same, and
-// a controller that restarts finds the keys that stand.
+// derived from the cluster's secret, the sending host and the index of a service. So it looks
+// random to everybody else, and differs for each pair of host and service. Both ends compute the
+// same, and a controller that restarts finds the keys that stand.
 //
 // For each host, the keys are a permutation of all indexes of their width, so no two services share
 // a key. The permutation is a Feistel network with keyed SHA-256 as its round function.
@@ -22,8 +22,8 @@ import (
 // Probe is the index of a host's probes. Services have indexes from 1 on: see [tap.Service].Key.
 const Probe = 0
 
-// rounds is twice the number of rounds from which such a network counts as secure (Luby and Rackoff,
-// 1988).
+// rounds is twice the number of rounds from which such a network counts as secure (Luby and
+// Rackoff, 1988).
 const rounds = 8
 
 // Of returns the key of what a host sends for an index. The width is in bits, and even. Without a
@@ -44,6 +44,7 @@ func Of(secret []byte, sender string, width uint, index uint32) uint32 {
 	for round := range rounds {
 		left, right = right, left^roundFunction(hostKey, byte(round), right)&mask
 	}
+
 	return left<<half | right
 }
 

@@ -20,6 +20,7 @@ func main() {
 	case "cookie":
 		handshake.MagicCookieValue = "something else"
 	}
+
 	hplugin.Serve(&hplugin.ServeConfig{
 		HandshakeConfig: handshake,
 		Plugins:         hplugin.PluginSet{},
