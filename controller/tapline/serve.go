@@ -30,8 +30,31 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/mirror"
 )
 
+// serveFlags are the flags of serve. Those that are given win over the configuration file.
+type serveFlags struct{ file, dataDir, logLevel string }
+
+// config reads the configuration file, and changes what the flags say.
+func (f *serveFlags) config() (*config.Config, error) {
+	c, err := loadConfig(f.file)
+	if err != nil {
+		return nil, err
+	}
+
+	if f.dataDir != "" {
+		c.DataDir = f.dataDir
+	}
+	if f.logLevel != "" {
+		if err := c.Log.Level.UnmarshalText([]byte(f.logLevel)); err != nil {
+			return nil, usageError{fmt.Errorf(
+				"--log-level %q: want debug, info, warn or error", f.logLevel)}
+		}
+	}
+
+	return c, c.Validate()
+}
+
 func serveCommand() *cobra.Command {
-	var file, dataDir, logLevel string
+	var given serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the controller",
@@ -42,44 +65,25 @@ New certificates count as soon as they are in their files. Everything else needs
 restart.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			read := func() (*config.Config, error) {
-				c, err := loadConfig(file)
-				if err != nil {
-					return nil, err
-				}
-
-				if dataDir != "" {
-					c.DataDir = dataDir
-				}
-				if logLevel != "" {
-					if err := c.Log.Level.UnmarshalText([]byte(logLevel)); err != nil {
-						return nil, usageError{fmt.Errorf(
-							"--log-level %q: want debug, info, warn or error", logLevel)}
-					}
-				}
-
-				return c, c.Validate()
-			}
-
-			c, err := read()
+			c, err := given.config()
 			if err != nil {
 				return err
 			}
 
 			log := newLogger(cmd.ErrOrStderr(), c.Log)
 			slog.SetDefault(log) // For packages that log through package log, such as net/http.
-			return serve(cmd.Context(), c, read, log)
+			return serve(cmd.Context(), c, given.config, log)
 		},
 	}
 
 	flags := cmd.Flags()
-	flags.StringVar(&file, "config", "",
+	flags.StringVar(&given.file, "config", "",
 		"configuration `FILE` (default: none, with the default of every setting)")
 
-	flags.StringVar(&dataDir, "data-dir", "",
+	flags.StringVar(&given.dataDir, "data-dir", "",
 		"`DIR` of the store and the admin token (default: data_dir of the configuration)")
 
-	flags.StringVar(&logLevel, "log-level", "",
+	flags.StringVar(&given.logLevel, "log-level", "",
 		"debug, info, warn or error (default: log.level of the configuration)")
 
 	return cmd
