@@ -15,15 +15,18 @@ type frameSearch struct {
 	passes int  // largest frame that passes; 0: all that copies may have, or unknown
 	known  bool // it was measured since the path was made
 
-	wanted  int // size that copies may have
-	low     int // passes, or is so small that it must
-	high    int // does not pass; above wanted while wanted was not tried
-	size    int // under test; 0: none
-	tries   int
-	nonce   uint64
-	arrived bool
-	began   time.Time
-	next    time.Time // when to go on
+	wanted int // size that copies may have
+	low    int // passes, or is so small that it must
+	high   int // does not pass; above wanted while wanted was not tried
+	size   int // under test; 0: none
+	tries  int
+	// confirms says that the size under test is the smallest that did not pass, tried again at the
+	// end: an answer may have been late.
+	confirms bool
+	nonce    uint64
+	arrived  bool
+	began    time.Time
+	next     time.Time // when to go on
 }
 
 // restart has the size measured again as soon as the path works. What is known stays until then.
@@ -62,14 +65,23 @@ func (s *frameSearch) due(
 		return 0, 0
 	}
 
+	s.next = now.Add(s.pause())
 	s.tries++
-	s.next = now.Add(frameInterval)
 	return s.nonce, s.size
+}
+
+// pause is how long the next probe is waited for: longer with each try of a size whose loss decides.
+func (s *frameSearch) pause() time.Duration {
+	if s.confirms || s.size == s.wanted {
+		return frameInterval << s.tries
+	}
+	return frameInterval
 }
 
 // begin tests the wanted size first.
 func (s *frameSearch) begin(wanted int, now time.Time) {
 	s.began, s.wanted, s.low, s.high = now, wanted, minFrame, wanted+1
+	s.confirms = false
 	s.test(wanted)
 }
 
@@ -89,8 +101,12 @@ func (s *frameSearch) choose(answered, now time.Time) {
 	case s.high-s.low > 1:
 		s.test((s.low + s.high) / 2)
 		return
-	case s.doubtful(answered):
+	case s.doubtful(answered), s.low == s.high && s.low < s.wanted:
 		s.begin(s.wanted, now)
+		return
+	case s.low < s.wanted && !s.confirms:
+		s.confirms = true
+		s.test(s.high)
 		return
 	}
 
