@@ -56,6 +56,10 @@ func told() tap.Change {
 	all, in := vlan, vlan
 	all.ID, all.VLAN, all.Direction = "f3", 30, tap.Both
 	in.ID, in.VLAN, in.Direction = "f4", 40, tap.In
+
+	h1.FakeBridges = []tap.FakeBridge{{Name: "br50", Parent: "br0", VLAN: 50}}
+	fake := vlan
+	fake.ID, fake.WireID, fake.Direction = "f5", "br50", tap.Both
 	return tap.Change{
 		Revision: 1, Reset: true, Secret: bytes.Repeat([]byte{1}, 32),
 		Hosts:       []tap.Host{h1, h2, host("3", 3)},
@@ -67,7 +71,7 @@ func told() tap.Change {
 				Direction: tap.Both}),
 			flow(tap.Flow{ID: "f2", TapID: "s2", Type: tap.FlowVNIC, GuestID: "g3", MAC: mac(3),
 				Direction: tap.Out}),
-			flow(all), flow(in),
+			flow(all), flow(in), flow(fake),
 		},
 	}
 }
