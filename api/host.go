@@ -20,6 +20,9 @@ type Host struct {
 	// MayStillCopy names disabled and deleted tap services and flows of which something may still
 	// be on the host's switch.
 	MayStillCopy []string `json:"may_still_copy"`
+	// GuessedUplinks are the bridges whose uplinks are a guess, since only veth devices are there
+	// and nobody has declared them.
+	GuessedUplinks []string `json:"guessed_uplinks"`
 
 	Status     Status `json:"status"`
 	Reason     string `json:"reason"`

@@ -10,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // emptyBridge is a switch with br0 and nothing of a guest.
@@ -153,4 +154,30 @@ func TestEvacuation(t *testing.T) {
 	r.lose("h1", "dead")
 	to, _ = r.deliversTo(s.ID)
 	assert.Equal(t, []string{"h2"}, to)
+}
+
+// TestClaimOfLostHost: what a host showed before it was lost is no claim beside a live place.
+func TestClaimOfLostHost(t *testing.T) {
+	r, s, _ := newWorld(t)
+	r.host("h2")
+	r.ready(s)
+	claims := func(want ...string) {
+		t.Helper()
+		to, others := r.deliversTo(s.ID)
+		assert.Equal(t, []string{"h1"}, to)
+		assert.Equal(t, want, others)
+	}
+
+	r.report("h2", emptyBridge(t, claim(s)), nil)
+	claims("h2")
+	r.lose("h2", "no route to host")
+	claims()
+	r.idle()
+	assert.NotEqual(t, tap.CodeDestinationDisputed, must(r.e.Service(s.ID))(t).Code)
+
+	r.report("h2", emptyBridge(t, claim(s)), nil)
+	claims("h2")
+	r.lose("h2", "no route to host")
+	r.lose("h1", "no route to host")
+	claims("h2")
 }

@@ -17,8 +17,8 @@ func Host(v view.Host) api.Host {
 		Wires:    orEmpty(v.Wires), Uplinks: orEmpty(v.Uplinks),
 		NICs:      make([]api.HostNIC, len(v.NICs)),
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
-		MayStillCopy: orNone(v.MayStillCopy),
-		Status:       Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
+		MayStillCopy: orNone(v.MayStillCopy), GuessedUplinks: orNone(v.GuessedUplinks),
+		Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		AppliedBy: v.AppliedBy,
 	}
 	for i, n := range v.NICs {

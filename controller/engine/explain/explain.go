@@ -115,6 +115,8 @@ func (x *explainer) flow(f *store.Flow) {
 	}
 
 	x.needs(v)
+	x.twins()
+	x.leftovers()
 }
 
 func (x *explainer) service(s *store.Service) {
@@ -136,6 +138,7 @@ func (x *explainer) service(s *store.Service) {
 
 	x.destination(s)
 	x.needs(v)
+	x.leftovers()
 }
 
 // holds is the health of something that either holds or not.

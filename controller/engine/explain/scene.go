@@ -35,6 +35,11 @@ type Scene struct {
 	Counters meter.Counters
 	Feeding  []view.Flow // the flows of the service, where that is explained
 
+	// MayStillCopy are the ids of the hosts on which something of what is disabled or deleted, or
+	// was changed, may still be.
+	MayStillCopy []string
+	Twins        []Twin // of a flow: others that may deliver the same packet, by name
+
 	// Of the source of a flow.
 	SourceGuest string         // name
 	Sources     []tap.Location // ports of its NIC, or the bridge of its wire
@@ -55,6 +60,12 @@ type Scene struct {
 type NeedState struct {
 	Health view.Health
 	Busy   bool // the switch is working on it
+}
+
+// Twin is a tap flow that may deliver the same packets to the same service.
+type Twin struct {
+	Flow string // name
+	Why  string // how packets pass both sources
 }
 
 // Domain is a guest of a host's hypervisor.

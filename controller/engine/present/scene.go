@@ -27,7 +27,7 @@ func (p *Presenter) FlowScene(name string) (*explain.Scene, error) {
 		scene.SourceGuest = p.GuestName(f.GuestID)
 	}
 
-	scene.Sources = p.sources(f)
+	scene.Sources, scene.Twins = p.sources(f), p.twins(f)
 	if f.HostID != "" {
 		p.addHost(scene, f.HostID)
 	}
@@ -82,6 +82,11 @@ func (p *Presenter) newScene(id intent.Ref) *explain.Scene {
 		}
 	}
 
+	scene.MayStillCopy = p.standing.HostsOf(id)
+	for _, host := range scene.MayStillCopy {
+		p.addHost(scene, host)
+	}
+
 	slices.Sort(scene.Disconnected)
 	return scene
 }
@@ -94,7 +99,7 @@ func (p *Presenter) addHost(scene *explain.Scene, id string) {
 
 	to := &explain.Host{ID: id, Name: p.intent.HostName(id)}
 	scene.Hosts[id] = to
-	h := p.fleet.Running[id]
+	h := p.fleet.Get(id)
 	if h == nil {
 		return
 	}

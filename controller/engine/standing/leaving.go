@@ -236,6 +236,16 @@ func hostList(names sets.Set) string {
 	return "hosts " + strings.Join(all, ", ")
 }
 
+// HostsOf returns the ids of the hosts on which something of a service or a flow may still be that
+// is not wanted there, sorted.
+func (t *Table) HostsOf(id intent.Ref) []string {
+	hosts := sets.Set{}
+	for _, need := range slices.Concat(t.leaving[id], t.outdated[id]) {
+		hosts.Add(need.Host)
+	}
+	return slices.Sorted(maps.Keys(hosts))
+}
+
 // MayStillCopy returns the services and flows of which a host may still have something that is to
 // go, in no order.
 func (t *Table) MayStillCopy(host string) (ids []intent.Ref) {

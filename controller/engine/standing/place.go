@@ -23,14 +23,22 @@ func (t *Table) Attachment(s *store.Service) tap.Attachment {
 
 	for _, at := range t.shownPlaces(s) {
 		// One that must stay where it is says why nothing can be delivered yet.
-		if at.Host == place || place == "" && at.UsedBy != "" {
+		switch {
+		case at.Host == place, place == "" && at.UsedBy != "":
 			out.Locations = append(out.Locations, at)
-		} else {
+		case !t.reachable(place) || t.reachable(at.Host):
 			out.Claims = append(out.Claims, at)
 		}
+		// What a host showed before it was lost does not count beside a live place.
 	}
 
 	return out
+}
+
+// reachable reports whether a host is registered and connected.
+func (t *Table) reachable(host string) bool {
+	h := t.hosts[host]
+	return h != nil && h.Report.Connected
 }
 
 // shownPlaces are the ports that show the address or the name of the tap NIC of a service.

@@ -24,6 +24,8 @@ type Host struct {
 	// MayStillCopy names the disabled and deleted services and flows of which something may still
 	// be on the switch, sorted.
 	MayStillCopy []string
+	// GuessedUplinks are the bridges, sorted, whose uplinks are a guess.
+	GuessedUplinks []string
 }
 
 // Guest is a guest, declared or learned.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/stretchr/testify/require"
 
@@ -204,7 +205,15 @@ func update(t require.TestingT, snap *vswitch.Snapshot, tables any) *vswitch.Sna
 }
 
 func schema(t require.TestingT) *ovsdb.DatabaseSchema {
-	text, err := os.ReadFile("../../ovsdb/vswitch/testdata/vswitch.ovsschema.json")
+	const file = "ovsdb/vswitch/testdata/vswitch.ovsschema.json"
+	top := ".." // of the module; tests run in their package's folder
+	for range 8 {
+		if _, err := os.Stat(filepath.Join(top, "go.mod")); err == nil {
+			break
+		}
+		top = filepath.Join(top, "..")
+	}
+	text, err := os.ReadFile(filepath.Join(top, file))
 	require.NoError(t, err)
 	schema, err := ovsdb.ParseSchema(text)
 	require.NoError(t, err)
