@@ -98,7 +98,7 @@ generate-check:
 
 .PHONY: test
 test: deps check
-	$(GO) test -race -count=1 -p 2 -timeout 15m ./...
+	$(GO) test -race -count=1 -p 2 -timeout 30m ./...
 
 # Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.
 SOAK_OPS ?= 300

@@ -109,9 +109,9 @@ func TestLiar(t *testing.T) {
 		told         bool // by the status of the service
 	}{
 		{"the collector's MAC address", honest,
-			map[string]string{"attached-mac": sink.MAC.String()}, false},
+			map[string]string{"attached-mac": sink.MAC.String()}, true},
 		{"the collector's MAC address and guest", honest,
-			map[string]string{"attached-mac": sink.MAC.String(), "vm-id": "good-dst"}, false},
+			map[string]string{"attached-mac": sink.MAC.String(), "vm-id": "good-dst"}, true},
 		{"the tunnel address of another host", map[string]string{
 			"hostname": "liar", "ovn-encap-ip": h.TunnelIP.String(),
 			"ovn-bridge-mappings": "net0:br0"}, nil, false},
@@ -126,8 +126,10 @@ func TestLiar(t *testing.T) {
 				}, 5*time.Second, 2*time.Millisecond, "the service names both places")
 			}
 
-			assert.Never(t, func() bool { return programmed(t, h) != before }, time.Second,
-				50*time.Millisecond, "copies go elsewhere")
+			for end := time.Now().Add(time.Second); time.Now().Before(end); {
+				require.Equal(t, before, programmed(t, h), "copies go elsewhere")
+				<-time.After(50 * time.Millisecond)
+			}
 
 			lie(t, liar, honest, nil)
 			r.await("all is as before", func() bool {
