@@ -41,17 +41,14 @@ func (w *world) besideOverlay(t *testing.T, overlay lab.Overlay) {
 	passes := func(when string) {
 		t.Helper()
 		const pings = 20
-		if n, err := near.Ping(deadline(t), far, pings); err != nil || n != pings {
-			t.Fatalf("%d of %d pings through the overlay %s: %v", n, pings, when, err)
-		}
+		eventually(t, "the overlay passes everything "+when, func() error {
+			n, err := near.Ping(deadline(t), far, pings)
+			if err == nil && n != pings { // A busy machine loses one now and then.
+				err = fmt.Errorf("%d of %d pings", n, pings)
+			}
+			return err
+		})
 	}
-	eventually(t, "the overlay works", func() error {
-		n, err := near.Ping(deadline(t), far, 1)
-		if err == nil && n == 0 {
-			err = fmt.Errorf("no answer")
-		}
-		return err
-	})
 	passes("before anything is registered")
 
 	for _, h := range w.Hosts {
@@ -117,9 +114,13 @@ func TestOverlayThatComesLater(t *testing.T) {
 		t.Errorf("%d copies reached the operator's bridge", n)
 	}
 
-	if n, err := near.Ping(deadline(t), far, 20); err != nil || n != 20 {
-		t.Errorf("%d of 20 pings through the overlay: %v", n, err)
-	}
+	eventually(t, "the overlay passes everything", func() error {
+		n, err := near.Ping(deadline(t), far, 20)
+		if err == nil && n != 20 {
+			err = fmt.Errorf("%d of 20 pings", n)
+		}
+		return err
+	})
 	must(t, near.Close())
 	must(t, far.Close())
 	w.flowStatus(t, flow.ID, api.Ready, "")
