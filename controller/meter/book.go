@@ -71,36 +71,19 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 
 	before, now := b.hosts[host], make(map[flowtable.Key]series, len(r.Flows))
 	grown := map[string]*growth{}
-	for _, f := range r.Flows {
+	for i := range r.Flows {
+		f := &r.Flows[i]
 		if _, routed := routes[f.Owner]; !routed {
 			continue
 		}
 
 		s := series{owner: f.Owner, from: f.From, written: r.At.Add(-f.Age), count: f.Count}
 		now[f.Key] = s
+		if grown[f.Owner] == nil {
+			grown[f.Owner] = &growth{from: map[netip.Addr]*growth{}}
+		}
 		old, known := before[f.Key]
-		more := s.count
-		// A flow that was written anew counts from 0. Its age tells, within what the two clocks and
-		// the way here may differ.
-		anew := !known || s.count.Packets < old.count.Packets ||
-			s.written.Sub(old.written) > time.Second
-		if !anew {
-			more = s.count.minus(old.count)
-		}
-
-		g := grown[f.Owner]
-		if g == nil {
-			g = &growth{from: map[netip.Addr]*growth{}}
-			grown[f.Owner] = g
-		}
-
-		g.add(&f, more, anew, s.written)
-		if f.Enters && f.From.IsValid() {
-			if g.from[f.From] == nil {
-				g.from[f.From] = &growth{}
-			}
-			g.from[f.From].add(&f, more, anew, s.written)
-		}
+		grown[f.Owner].enter(f, s, old, known)
 	}
 
 	b.hosts[host] = now
@@ -121,6 +104,26 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 		}
 		w.sent.total = w.sent.total.plus(g.left)
 		w.sample(r.At)
+	}
+}
+
+// enter adds what a flow has counted since the last reading, if it was known then.
+func (g *growth) enter(f *FlowCount, now, old series, known bool) {
+	more := now.count
+	// A flow that was written anew counts from 0. Its age tells, within what the two clocks and the
+	// way here may differ.
+	anew := !known || now.count.Packets < old.count.Packets ||
+		now.written.Sub(old.written) > time.Second
+	if !anew {
+		more = now.count.minus(old.count)
+	}
+
+	g.add(f, more, anew, now.written)
+	if f.Enters && f.From.IsValid() {
+		if g.from[f.From] == nil {
+			g.from[f.From] = &growth{}
+		}
+		g.from[f.From].add(f, more, anew, now.written)
 	}
 }
 
@@ -168,22 +171,7 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 	if !first && !g.anew.IsZero() && path.sent.seen && len(path.feeders) <= 1 {
 		path.gone(&path.sent) // It counts from 0, and what it had counted last is not known.
 	}
-
-	path.feeders[key] = c
-	path.flows = route.Flows
-	if len(path.feeders) > 1 {
-		path.flows, path.early = nil, Count{}
-		for _, feeder := range path.feeders {
-			for _, id := range feeder.route.Flows {
-				b.tallyOf(b.flows, id).undivided = true
-			}
-		}
-	} else if path.early != (Count{}) { // The destination was read first.
-		for _, id := range path.flows {
-			b.tallyOf(b.flows, id).deliver(path.receiver, path.received.at, path.early, Count{})
-		}
-		path.early = Count{}
-	}
+	b.feed(path, key, c)
 
 	sum := sending[pathKey{route.Service, route.Tunnel}]
 	if sum == nil {
@@ -194,6 +182,29 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 	sum.left = sum.left.plus(g.left)
 	if g.anew.After(sum.anew) {
 		sum.anew = g.anew
+	}
+}
+
+// feed notes that a capture sends by a path. If it is the only one, what arrives is its tap flows'.
+func (b *Book) feed(path *tunnelPath, key captureKey, c *capture) {
+	path.feeders[key] = c
+	path.flows = c.route.Flows
+	if len(path.feeders) == 1 {
+		if path.early != (Count{}) { // The destination was read first.
+			for _, id := range path.flows {
+				t := b.tallyOf(b.flows, id)
+				t.deliver(path.receiver, path.received.at, path.early, Count{})
+			}
+			path.early = Count{}
+		}
+		return
+	}
+
+	path.flows, path.early = nil, Count{}
+	for _, feeder := range path.feeders {
+		for _, id := range feeder.route.Flows {
+			b.tallyOf(b.flows, id).undivided = true
+		}
 	}
 }
 

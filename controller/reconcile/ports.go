@@ -129,6 +129,7 @@ func (x *differ) memberOf(name string) string {
 	return x.members[name]
 }
 
+// updatePort brings a port of ours that stands, and its interface, to what the program wants.
 func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if x.d.held[p.Owner] {
 		return
@@ -150,37 +151,20 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 		return
 	}
 
-	now := *device
-	now.Type, now.Options = p.Type, vswitch.PairsOf(p.Options)
-	now.OFPortRequest = int(p.OFPortRequest)
-	if p.Type != "" { // A NIC keeps what its host has set for it.
-		now.MAC, now.MTURequest, now.OtherConfig = "", 0, vswitch.Pairs{}
-	}
-
-	quietInterface(&now)
-	if p.Type == patchType {
-		keepPolicing(&now, device)
-	}
-	now.ExternalIDs = x.withIDs(device.ExternalIDs, p.Owner)
+	now := x.wantedInterface(p, device)
 	interfaceMatches := vswitch.Same(device, &now)
 	changed := !interfaceMatches && x.may(differing(p.Owner, object("interface", p.Name, p.Bridge),
 		device, &now))
 	if changed && (now.Type != device.Type || now.OFPortRequest != device.OFPortRequest ||
 		now.Options != device.Options) {
-		// Of what changes there and back again at once, Open vSwitch does not write down the
-		// latter, seen on 3.1.0: the number of the port before, or the error, would stand there for
-		// good. A new row has nothing from before.
+		// If an option changes and changes back at once, Open vSwitch 3.1.0 does not write the
+		// second change down: the old port number, or the error, would stay in the row. A new row
+		// has nothing from before.
 		x.replacePort(p, have)
 		return
 	}
 
-	want := *have
-	plainPort(&want)
-	if p.Type == patchType {
-		want.QoS = have.QoS // It does nothing there, as policing.
-	}
-	want.Trunks, want.VLANMode = ints(p.Trunks), p.VLANMode
-	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
+	want := x.wantedPort(p, have)
 	portMatches := vswitch.Same(have, &want)
 	if !portMatches && x.may(differing(p.Owner, object("port", p.Name, p.Bridge), have, &want)) {
 		x.out.Txn.UpdatePort(want)
@@ -190,11 +174,39 @@ func (x *differ) updatePort(p *tap.Port, have *vswitch.Port) {
 	if portMatches && interfaceMatches {
 		x.matched.ports[key] = matchedPort{have, device, print}
 	}
-
 	if changed {
 		x.out.Txn.UpdateInterface(now)
 		x.mirrors = true
 	}
+}
+
+// wantedInterface is the interface of a port as the program wants it.
+func (x *differ) wantedInterface(p *tap.Port, have *vswitch.Interface) vswitch.Interface {
+	want := *have
+	want.Type, want.Options = p.Type, vswitch.PairsOf(p.Options)
+	want.OFPortRequest = int(p.OFPortRequest)
+	if p.Type != "" { // A NIC keeps what its host has set for it.
+		want.MAC, want.MTURequest, want.OtherConfig = "", 0, vswitch.Pairs{}
+	}
+
+	quietInterface(&want)
+	if p.Type == patchType {
+		keepPolicing(&want, have)
+	}
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
+	return want
+}
+
+// wantedPort is a port as the program wants it.
+func (x *differ) wantedPort(p *tap.Port, have *vswitch.Port) vswitch.Port {
+	want := *have
+	plainPort(&want)
+	if p.Type == patchType {
+		want.QoS = have.QoS // It does nothing there, as policing.
+	}
+	want.Trunks, want.VLANMode = ints(p.Trunks), p.VLANMode
+	want.ExternalIDs = x.withIDs(have.ExternalIDs, p.Owner)
+	return want
 }
 
 // plainPort takes off all that can be set for a port.

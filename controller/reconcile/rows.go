@@ -126,29 +126,33 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 		return x.out
 	}
 
-	x.deletePorts()
-	if exists {
-		x.putBack(bridge)
-	}
-	for i := range d.Program.Ports {
-		x.port(&d.Program.Ports[i])
-	}
-
-	x.deleteMirrors()
-	for i := range d.Program.Mirrors {
-		x.mirror(&d.Program.Mirrors[i])
-	}
-
-	if exists {
-		x.updateBridge(bridge)
-		x.ownPort(bridge)
-	}
-
+	x.compare(bridge)
 	if !x.out.Txn.Empty() {
 		x.out.Txn.IncrementNextCfg()
 	}
-
 	return x.out
+}
+
+// compare compares everything in the order in which a transaction may change it. bridge is the tap
+// bridge, nil if it is about to be made.
+func (x *differ) compare(bridge *vswitch.Bridge) {
+	x.deletePorts()
+	if bridge != nil {
+		x.putBack(bridge)
+	}
+	for i := range x.d.Program.Ports {
+		x.port(&x.d.Program.Ports[i])
+	}
+
+	x.deleteMirrors()
+	for i := range x.d.Program.Mirrors {
+		x.mirror(&x.d.Program.Mirrors[i])
+	}
+
+	if bridge != nil {
+		x.updateBridge(bridge)
+		x.ownPort(bridge)
+	}
 }
 
 // may notes a difference, and reports whether it may be mended now.
@@ -220,7 +224,8 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 	want.FailMode, want.Protocols = program.FailMode,
 		slices.Compact(slices.Sorted(slices.Values(program.Protocols)))
 
-	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable, want.FloodVLANs, want.FlowTables = false, false, false, nil, nil
+	want.STPEnable, want.RSTPEnable, want.McastSnoopingEnable = false, false, false
+	want.FloodVLANs, want.FlowTables = nil, nil
 	config := have.OtherConfig.Map() // Much of it is somebody else's, such as a MAC address.
 	maps.Copy(config, x.bridgeConfig(have.OtherConfig))
 	want.OtherConfig = vswitch.PairsOf(config)
