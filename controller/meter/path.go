@@ -11,8 +11,8 @@ const settle = 2 * time.Second
 // change.
 const together = 250 * time.Millisecond
 
-// tunnelPath is the tunnel from one host to one service. What is lost on it is what was sent until some
-// moment and has not arrived settle later. That is never too much, however far apart the two
+// tunnelPath is the tunnel from one host to one service. What is lost on it is what was sent until
+// some moment and has not arrived settle later. That is never too much, however far apart the two
 // switches are read, and exact once the traffic pauses.
 type tunnelPath struct {
 	feeders map[captureKey]*capture // as of the last reading of the source

@@ -198,8 +198,8 @@ func (e *Echo) Sent(p *openflow.PacketIn) bool {
 	return len(e.samplers) > 0 && p.Cookie == e.samplers[0].Cookie
 }
 
-// Sampled has the controller get the beginning of each copy too, for [SampleTime]. What is delivered
-// stays the same.
+// Sampled has the controller get the beginning of each copy too, for [SampleTime]. What is
+// delivered stays the same.
 func (e *Echo) Sampled() []openflow.FlowMod {
 	mods := make([]openflow.FlowMod, len(e.samplers))
 	for i := range e.samplers {

@@ -16,7 +16,8 @@ import (
 
 // named is a program whose capture has a name as the mirror plugin gives them.
 func named(adjust ...func(*tap.Program)) *tap.Program {
-	return program(append([]func(*tap.Program){without("cap1"), capture("cap1", "0badcafe", "br0", "vnet1"), nic("eth9")}, adjust...)...)
+	return program(append([]func(*tap.Program){without("cap1"),
+		capture("cap1", "0badcafe", "br0", "vnet1"), nic("eth9")}, adjust...)...)
 }
 
 // marked are the marks of all rows of ours, by table and name.
@@ -63,7 +64,8 @@ func (db *database) restore(m *reconcile.Memory, d *reconcile.Desired) (found []
 		db.commit(rows.Txn)
 	}
 
-	assert.True(db.t, m.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty(), "claiming twice is not claiming once")
+	assert.True(db.t, m.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty(),
+		"claiming twice is not claiming once")
 	db.settle(d)
 	return found
 }

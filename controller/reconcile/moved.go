@@ -6,9 +6,9 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// A guest's tap NIC that stands on another bridge is moved to the tap bridge, and back there once it
-// is no longer needed. Where it stood is noted in external_ids of the tap bridge, since the rows of
-// the NIC are not ours to write to.
+// A guest's tap NIC that stands on another bridge is moved to the tap bridge, and back there once
+// it is no longer needed. Where it stood is noted in external_ids of the tap bridge, since the rows
+// of the NIC are not ours to write to.
 
 // movedPrefix and the name of a port are the key of a note. The value is the bridge where the port
 // stood, a blank, and the owner for which it was moved.

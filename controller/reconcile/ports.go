@@ -225,8 +225,8 @@ func quietInterface(i *vswitch.Interface) {
 	i.IngressPolicingBurst, i.IngressPolicingPktsBurst = 0, 0
 }
 
-// keepPolicing leaves limits as they are on what the switch takes from an interface. They do nothing on
-// patch ports, which have no device, and an operator's agent may set them on every port.
+// keepPolicing leaves limits as they are on what the switch takes from an interface. They do
+// nothing on patch ports, which have no device, and an operator's agent may set them on every port.
 func keepPolicing(to, have *vswitch.Interface) {
 	to.IngressPolicing, to.IngressPolicingPkts = have.IngressPolicing, have.IngressPolicingPkts
 	to.IngressPolicingBurst = have.IngressPolicingBurst

@@ -434,8 +434,8 @@ func TestPluggedOnTapBridge(t *testing.T) {
 		reconcile.Open).Txn.Empty())
 }
 
-// TestMovedNICs: NICs that were moved go back wherever the tap bridge goes, and with whatever change
-// it came; where their own bridge has gone they stay.
+// TestMovedNICs: NICs that were moved go back wherever the tap bridge goes, and with whatever
+// change it came; where their own bridge has gone they stay.
 func TestMovedNICs(t *testing.T) {
 	for name, leave := range map[string]func(db *database){
 		"not needed": func(db *database) { db.settle(desired(t, program())) },

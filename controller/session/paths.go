@@ -179,8 +179,8 @@ func (p *tunnelPath) due(
 	return frames
 }
 
-// problem says why copies must not take the path yet, as a format that takes its address; "" if they
-// may. A path that has not answered for long is cut. A new one is not used before its size is
+// problem says why copies must not take the path yet, as a format that takes its address; "" if
+// they may. A path that has not answered for long is cut. A new one is not used before its size is
 // measured: large copies would be lost without a word.
 func (p *tunnelPath) problem(now time.Time) string {
 	lost := probeLost

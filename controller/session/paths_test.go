@@ -172,7 +172,8 @@ func TestProbeLost(t *testing.T) {
 	assert.Empty(t, waiting)
 }
 
-// TestDoubtedPath: a path that there is reason to doubt is probed at once, and counts as cut sooner.
+// TestDoubtedPath: a path that there is reason to doubt is probed at once, and counts as cut
+// sooner.
 func TestDoubtedPath(t *testing.T) {
 	p := newProber(t)
 	p.at(0)

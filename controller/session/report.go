@@ -71,9 +71,9 @@ func (l *loop) observe() {
 	}
 }
 
-// unfilled reports whether a database has restarted and the switch has not filled it in since: of ports
-// it then has what is configured, and their numbers, but neither addresses nor states, which are not
-// kept over a restart.
+// unfilled reports whether a database has restarted and the switch has not filled it in since: of
+// ports it then has what is configured, and their numbers, but neither addresses nor states, which
+// are not kept over a restart.
 func unfilled(snap *vswitch.Snapshot) bool {
 	for _, b := range snap.Bridges() {
 		port, stands := snap.PortOnBridge(b.Name, b.Name)
@@ -89,7 +89,8 @@ func unfilled(snap *vswitch.Snapshot) bool {
 	return false
 }
 
-// shown is the snapshot that is reported: the last one that the switch had filled in, if there is one.
+// shown is the snapshot that is reported: the last one that the switch had filled in, if there is
+// one.
 func (s *sight) shown(now *vswitch.Snapshot) *vswitch.Snapshot {
 	switch {
 	case !unfilled(now):
@@ -226,8 +227,8 @@ func (x *step) newJudge() *judge {
 	switch {
 	case x.of != nil:
 	case x.restoreWaits():
-		j.noSwitch = "Open_vSwitch other_config:flow-restore-wait is true, so the switch makes no " +
-			"OpenFlow connection: remove it"
+		j.noSwitch = "Open_vSwitch other_config:flow-restore-wait is true, so the switch makes " +
+			"no OpenFlow connection: remove it"
 	default:
 		j.noSwitch = x.s.link.WhyNoSwitch()
 	}

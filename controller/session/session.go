@@ -163,8 +163,8 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) { s.link
 // OpenFlowConnected reports whether the switch's OpenFlow connection is in use.
 func (s *Session) OpenFlowConnected() bool { return s.link.Switch() != nil }
 
-// Retire makes Run take everything of ours off the switch, as soon as the switch can be reached, and
-// return then. It is called once.
+// Retire makes Run take everything of ours off the switch, as soon as the switch can be reached,
+// and return then. It is called once.
 func (s *Session) Retire() { close(s.retire) }
 
 // refuses reports whether nothing may be written to a switch that shows this.

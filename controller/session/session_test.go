@@ -135,7 +135,8 @@ func TestRetire(t *testing.T) {
 	assert.False(t, k.Offer(nil), "nobody takes a connection any more")
 }
 
-// TestRetireUnreachable: a host that is removed while it cannot be reached is tried again until the session is given up.
+// TestRetireUnreachable: a host that is removed while it cannot be reached is tried again until the
+// session is given up.
 func TestRetireUnreachable(t *testing.T) {
 	k := keep(t, "unix:/nonexistent/db.sock")
 	k.await("a problem", func() bool { return k.last().Problem != "" })

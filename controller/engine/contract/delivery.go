@@ -90,8 +90,8 @@ func (h *tunnelHeader) set(field oxm.Field) string {
 	return ""
 }
 
-// plainField says why a field may not be set, or "". Metadata and in_port say whose a packet is, and
-// tunnel fields are set whole.
+// plainField says why a field may not be set, or "". Metadata and in_port say whose a packet is,
+// and tunnel fields are set whole.
 func plainField(id oxm.FieldID) string {
 	switch id {
 	case oxm.FieldMetadata, oxm.FieldInPort, oxm.FieldTunnelID, oxm.FieldTunIPv4Src,
@@ -129,5 +129,6 @@ func (x *check) output(owner string, number openflow.PortNo, header tunnelHeader
 			return ""
 		}
 	}
-	return fmt.Sprintf("no tap service of what it mirrors is at %v with key %d", header.to, header.key)
+	return fmt.Sprintf("no tap service of what it mirrors is at %v with key %d", header.to,
+		header.key)
 }

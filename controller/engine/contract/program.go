@@ -20,7 +20,7 @@ type check struct {
 	host    *tap.Host
 
 	ports   map[openflow.PortNo]*tap.Port // of the tap bridge, by number
-	allowed map[string]sets.Set           // owners of mirrors -> services that may get their packets
+	allowed map[string]sets.Set           // owner of mirrors -> services that may get the copies
 	marks   map[uint64]string             // metadata -> owner of the flows that write it
 }
 
@@ -160,8 +160,8 @@ func (x *check) tunnel() error {
 	for _, peer := range x.program.Tunnel.Peers {
 		own := wirekey.Of(x.world.secret, x.host.ID, widths[peer.Port], wirekey.Probe)
 		if len(x.world.hostsAt[peer.Addr]) == 0 || peer.ProbeKey != own {
-			return fmt.Errorf("probes to %v: want the tunnel address of a host, and the host's own "+
-				"key", peer.Addr)
+			return fmt.Errorf("probes to %v: want the tunnel address of a host, and the own key",
+				peer.Addr)
 		}
 	}
 	for _, from := range x.program.Tunnel.Senders {

@@ -22,7 +22,8 @@ import (
 func mac(n byte) tap.MAC { return tap.MAC{0x52, 0x54, 0, 0, 0, n} }
 
 // told is what a plugin is told: guest g1 of host h1 is mirrored to service s1, whose NIC is on
-// host h2, and guest g3 of h1 and VLANs of net0 to s2, whose NIC is on h1. Guest g2 is not mirrored.
+// host h2, and guest g3 of h1 and VLANs of net0 to s2, whose NIC is on h1. Guest g2 is not
+// mirrored.
 func told() tap.Change {
 	host := func(id string, n byte) tap.Host {
 		return tap.Host{
@@ -179,7 +180,8 @@ func TestWithdrawn(t *testing.T) {
 			"NIC tap1"},
 		{"the far host is gone", tap.Change{Gone: tap.Gone{Hosts: []string{"h2"}}}, "h1",
 			"192.0.2.2"},
-		{"the host is gone", tap.Change{Gone: tap.Gone{Hosts: []string{"h1"}}}, "h1", "no such host"},
+		{"the host is gone", tap.Change{Gone: tap.Gone{Hosts: []string{"h1"}}}, "h1",
+			"no such host"},
 		{"everything is told anew", tap.Change{Reset: true, Hosts: c.Hosts}, "h1", "NIC tap2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

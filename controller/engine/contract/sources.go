@@ -16,7 +16,8 @@ const (
 )
 
 // services returns the tap services to which enabled tap flows mirror packets of a VLAN that pass a
-// port of a bridge one way. VLAN 0 stands for all packets, and port "" for everything on the bridge.
+// port of a bridge one way. VLAN 0 stands for all packets, and port "" for everything on the
+// bridge.
 func (w *World) servicesOf(h *tap.Host, bridge, port string, way side, vlan uint16) sets.Set {
 	found := sets.Set{}
 	for id := range w.flowsOf[h.ID] {
@@ -75,8 +76,8 @@ func isUplink(h *tap.Host, bridge, port string) bool {
 	return false
 }
 
-// asksOfVLAN reports whether a tap flow of a whole switch mirrors a VLAN of a bridge. Its wire may be
-// a fake bridge, which is one VLAN of the bridge.
+// asksOfVLAN reports whether a tap flow of a whole switch mirrors a VLAN of a bridge. Its wire may
+// be a fake bridge, which is one VLAN of the bridge.
 func asksOfVLAN(h *tap.Host, f *tap.Flow, bridge string, vlan uint16) bool {
 	on, wireVLAN := h.WireBridge(f.WireID)
 	if on == nil || on.Name != bridge || wireVLAN != 0 && wireVLAN != vlan {
@@ -134,7 +135,7 @@ func (x *check) selects(m *tap.Mirror, port string, way side) error {
 			}
 		}
 		if len(x.allowed[m.Owner]) == 0 {
-			return fmt.Errorf("mirror %s selects %s for another tap service than what else %s mirrors",
+			return fmt.Errorf("mirror %s selects %s for another tap service than the rest of %s",
 				m.Name, selected(m.Bridge, port, way, vlan), m.Owner)
 		}
 	}
