@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -25,8 +27,8 @@ func PortTrouble(snap *vswitch.Snapshot, d *Desired) (failed, waiting map[string
 		for device := range snap.EachInterface(row) {
 			switch {
 			case device.Error != "":
-				failed[p.Owner] = fmt.Sprintf("the switch says of port %s: %s", p.Name,
-					device.Error)
+				failed[p.Owner] = fmt.Sprintf("the switch says of port %s: %s%s", p.Name,
+					device.Error, rivals(snap, d, device))
 			case device.OFPort < 0:
 				failed[p.Owner] = fmt.Sprintf("the switch could not open port %s; see its log",
 					p.Name)
@@ -37,6 +39,35 @@ func PortTrouble(snap *vswitch.Snapshot, d *Desired) (failed, waiting map[string
 	}
 
 	return failed, waiting
+}
+
+// rivals names the tunnel ports of the same type that are not ours, beside one of ours that the
+// switch does not open; "" if there are none. Two ports that differ in nothing that the switch can
+// tell packets apart by cannot stand together, and the second is refused.
+func rivals(snap *vswitch.Snapshot, d *Desired, ours *vswitch.Interface) string {
+	if !isTunnel(ours.Type) {
+		return ""
+	}
+
+	var names []string
+	for _, bridge := range snap.Bridges() {
+		if bridge.Name == d.Program.Bridge.Name {
+			continue
+		}
+		for port := range snap.EachPort(bridge) {
+			for device := range snap.EachInterface(port) {
+				if device.Type == ours.Type {
+					names = append(names, fmt.Sprintf("%s on bridge %s", port.Name, bridge.Name))
+				}
+			}
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("; tunnels of type %s that are not ours: %s", ours.Type,
+		strings.Join(names, ", "))
 }
 
 // statsInterval is how often Open vSwitch writes statistics of mirrors, unless

@@ -23,6 +23,11 @@ func TestPortTrouble(t *testing.T) {
 		{"error", "set Interface tlm-1 ofport=-1 error=no_such_peer",
 			map[string]string{"cap1": "the switch says of port tlm-1: no_such_peer"},
 			map[string]string{}},
+		{"tunnel of somebody else", "set Interface tl-gre ofport=-1 error=exists " +
+			"-- add-port br1 ov0 -- set Interface ov0 type=gre " +
+			"-- add-port br1 ov1 -- set Interface ov1 type=vxlan",
+			map[string]string{"tunnel": "the switch says of port tl-gre: exists; tunnels of type " +
+				"gre that are not ours: ov0 on bridge br1"}, map[string]string{}},
 		{"gone", "del-port tl-gre", map[string]string{}, map[string]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
