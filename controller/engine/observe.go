@@ -63,6 +63,7 @@ func (e *Engine) observe(h *fleet.Host, r session.Report) {
 		e.planning.MarkHost(h.ID)
 	}
 	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {
+		e.probeTowards(h, before.Snapshot)
 		e.fleet.CompareNICs(h)
 	}
 
@@ -113,18 +114,20 @@ func (e *Engine) observed(h *fleet.Host, s *vswitch.Snapshot) {
 	if e.fleet.Observer.MayDiffer(before, s) {
 		e.look(h)
 	}
-	if before != nil && reconcile.UnderlayChanged(before, s,
-		reconcile.Self{Cluster: e.ClusterID()}) {
-		e.probeTowards(h)
-	}
+	e.probeTowards(h, before)
 
 	e.fleet.CompareNICs(h)
 	e.publish.HostHealth(h)
 }
 
-// probeTowards has the paths to a host probed and measured anew, whose underlay is another. The
-// caller holds mu.
-func (e *Engine) probeTowards(h *fleet.Host) {
+// probeTowards has the paths to a host probed and measured anew if its underlay is another than in
+// an older snapshot, which may be nil. The caller holds mu.
+func (e *Engine) probeTowards(h *fleet.Host, before *vswitch.Snapshot) {
+	now, self := h.Report.Snapshot, reconcile.Self{Cluster: e.ClusterID()}
+	if before == nil || now == nil || !reconcile.UnderlayChanged(before, now, self) {
+		return
+	}
+
 	addr := h.Observed.Host.TunnelIP
 	leadsTo := func(p tap.Peer) bool { return p.Addr == addr }
 	for _, other := range e.fleet.Running {
