@@ -222,7 +222,8 @@ func egressDevice(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {
 	return ""
 }
 
-// optionAddr reads an address option of a tunnel port. It is zero for "flow" and for what is none.
+// optionAddr reads an address option of a tunnel port. It is zero for "flow" and for
+// anything else that is not an address.
 func optionAddr(s string) netip.Addr {
 	addr, err := netip.ParseAddr(s)
 	if err != nil {

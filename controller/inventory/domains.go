@@ -37,7 +37,7 @@ func newDomains() domains {
 	}
 }
 
-// replace takes the guests of a host from one report to the next.
+// replace puts the guests that a host reports now in the place of those that it reported before.
 func (x *domains) replace(host string, before, now []hypervisor.Guest) {
 	for i := range before {
 		delete(x.at, DomainAt{host, before[i].ID})
@@ -49,7 +49,7 @@ func (x *domains) replace(host string, before, now []hypervisor.Guest) {
 		x.index(host, &now[i], true)
 	}
 
-	// What another host still says of the same guest stays known.
+	// Other hosts may report the same guests: what they say is indexed again.
 	for i := range before {
 		for other := range x.byID[before[i].ID] {
 			x.index(other, x.at[DomainAt{other, before[i].ID}], true)
@@ -68,8 +68,8 @@ func (x *domains) index(host string, g *hypervisor.Guest, add bool) {
 	}
 }
 
-// ids returns the guests that an id and, if it was declared, a record mean: that of the id, else
-// those of its name or with one of its NICs.
+// ids returns the ids by which hypervisors know a guest: its own, else those of guests with the
+// declared name or with one of the declared NICs. The record is nil if nothing was declared.
 func (x *domains) ids(id string, record *store.Guest) []string {
 	if len(x.byID[id]) > 0 {
 		return []string{id}
@@ -115,7 +115,7 @@ func (x *domains) of(id string, record *store.Guest) []DomainAt {
 }
 
 // named returns the one guest of a name; of several the one that runs. It is false where no one
-// guest can be told.
+// guest fits.
 func (x *domains) named(name string) (id string, one bool) {
 	ids := slices.Sorted(maps.Keys(x.byName[name]))
 	if len(ids) > 1 {
@@ -137,13 +137,14 @@ func (x *domains) runs(id string) bool {
 	return false
 }
 
-// ReplaceDomains takes the guests of a host's hypervisor from one report to the next.
+// ReplaceDomains puts the guests that a host's hypervisor reports now in the place of those that it
+// reported before.
 func (x *Places) ReplaceDomains(host string, before, now []hypervisor.Guest) {
 	x.domains.replace(host, before, now)
 }
 
 // DomainNamed returns the one guest of a name that hypervisors know; of several the one that runs.
-// It is false where no one guest can be told.
+// It is false where none fits, or several do.
 func (x *Places) DomainNamed(name string) (id string, one bool) { return x.domains.named(name) }
 
 // DomainsOf returns where hypervisors know a guest, the running one first.
@@ -155,8 +156,8 @@ func (x *Places) DomainsOf(id string, record *store.Guest) []DomainAt {
 func (x *Places) Domain(at DomainAt) *hypervisor.Guest { return x.domains.at[at] }
 
 // merge adds to a guest what hypervisors know of it: its name where nobody declared one, addresses,
-// NICs that no port shows, and the ports that its NICs have by their names. It reports whether some
-// hypervisor knows the guest. Tap NICs are none of its NICs.
+// NICs that no port shows, and the ports that have the names of its NICs. Tap NICs are left out. It
+// reports whether some hypervisor knows the guest.
 func (x *Places) merge(g *tap.Guest, id string, record *store.Guest) (known bool) {
 	for i, at := range x.domains.of(id, record) {
 		known = true

@@ -11,11 +11,11 @@ import (
 )
 
 // PortsOf returns the ports that are a NIC, sorted, by the strongest evidence that there is. An
-// address is stronger than an interface name: names are given again to other guests. So the name
-// counts only where no port shows the address, and only on one host, for ports that show no other
-// address.
+// address is stronger than an interface name, because a name is used again for other guests. The
+// name counts only where no port shows the address. The port must show no other address then, and
+// the name must stand on one host alone.
 //
-// Where it is uncertain which port is meant, there is none.
+// PortsOf returns no port where it is uncertain which one is meant.
 func (x *Places) PortsOf(mac tap.MAC, name string) []Port {
 	ports, _ := x.weigh(mac, name)
 	return ports

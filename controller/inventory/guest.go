@@ -114,7 +114,9 @@ func (x *Places) OtherGuest(p *Port, target string, record *store.Guest) string 
 			return id
 		}
 	}
-	if p.Guest == "" || p.Guest == target || slices.Contains(x.domains.ids(target, record), p.Guest) {
+
+	if p.Guest == "" || p.Guest == target ||
+		slices.Contains(x.domains.ids(target, record), p.Guest) {
 		return ""
 	}
 
@@ -131,6 +133,7 @@ func (x *Places) OtherGuest(p *Port, target string, record *store.Guest) string 
 	if len(x.byGuest[p.Guest]) > 1 || len(x.domains.byID[p.Guest]) > 0 {
 		return p.Guest
 	}
+
 	return ""
 }
 

@@ -34,7 +34,7 @@ type Observation struct {
 	Leftovers string
 }
 
-// Identity is by what a switch is known, whatever address it is reached by.
+// Identity distinguishes switches, whatever address each is reached by.
 type Identity struct {
 	SystemID string // Open_vSwitch:external_ids:system-id, "" if it has none
 	Root     string // UUID of its row of table Open_vSwitch
@@ -209,7 +209,7 @@ func (o Observer) tapBridge(
 	useNICs(h, b, snap, "") // By us, whatever the host's facts say.
 }
 
-// useNICs marks the host's NICs that are devices of a bridge, members of bonds too.
+// useNICs marks the host's NICs that are devices of a bridge, or members of its bonds, as used.
 func useNICs(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot, by string) {
 	for _, p := range snap.BridgePorts(b) {
 		for _, device := range snap.PortInterfaces(p) {
@@ -222,9 +222,9 @@ func useNICs(h *tap.Host, b *vswitch.Bridge, snap *vswitch.Snapshot, by string) 
 	}
 }
 
-// MayDiffer reports whether a snapshot may show something else than an earlier one to
-// [Observer.Observe]. What a change of ours writes on its way, such as a mirror's ports and the
-// numbers of configurations, is not looked at there.
+// MayDiffer reports whether [Observer.Observe] may return something else for a snapshot than for an
+// earlier one. It ignores what our own changes write and Observe does not read, such as the ports
+// of a mirror and the numbers of configurations.
 func (o Observer) MayDiffer(before, now *vswitch.Snapshot) bool {
 	if before == nil || now == nil {
 		return true

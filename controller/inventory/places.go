@@ -34,7 +34,7 @@ type Places struct {
 	domains domains
 }
 
-// NewPlaces returns places that know nothing.
+// NewPlaces returns an index without ports, guests and services.
 func NewPlaces(hosts Hosts) *Places {
 	return &Places{
 		hosts:          hosts,
@@ -54,7 +54,7 @@ func NewPlaces(hosts Hosts) *Places {
 // that of the host's observation.
 type portLists[K comparable] map[K][]*Port
 
-// find returns where a port stands in a list, or belongs.
+// find returns the place of a port in a list, or where it is to be inserted.
 func (m portLists[K]) find(k K, p *Port) (at int, stands bool) {
 	return slices.BinarySearchFunc(m[k], p, ComparePorts)
 }
@@ -101,9 +101,9 @@ func (x *Places) removePort(p *Port) {
 	x.byGuest.remove(p.Guest, p)
 }
 
-// ReplacePorts takes the ports of a host from one observation to the next, both sorted, and calls
-// changed for each port that came or went. The next observation gets the records of the ports that
-// are as they were.
+// ReplacePorts puts the ports that a host shows now in the place of those that it showed before.
+// Both are sorted. It calls changed for each port that came or went. Ports that are as they were
+// keep their records: the new observation gets those.
 func (x *Places) ReplacePorts(before, now []*Port, changed func(Port)) {
 	for len(before) > 0 || len(now) > 0 {
 		switch {
@@ -138,7 +138,7 @@ func (x *Places) EachShared(ports []*Port, f func(Port)) {
 	}
 }
 
-// ClaimGuest notes which NICs a declared guest claims, or that it claims them no more.
+// ClaimGuest notes which NICs a declared guest claims, or that it no longer does.
 func (x *Places) ClaimGuest(g *store.Guest, claim bool) {
 	for _, n := range g.NICs {
 		setMember(x.guestsByMAC, n.MAC, g.ID, claim && !n.MAC.IsZero())
@@ -146,7 +146,7 @@ func (x *Places) ClaimGuest(g *store.Guest, claim bool) {
 	}
 }
 
-// ClaimService notes which NIC a tap service of type guest claims, or that it claims it no more.
+// ClaimService notes which NIC a tap service of type guest claims, or that it no longer does.
 func (x *Places) ClaimService(s *tap.Service, claim bool) {
 	if s.Type == tap.ServiceGuest {
 		setMember(x.servicesByMAC, s.MAC, s.ID, claim)

@@ -92,7 +92,7 @@ func (p Port) addrs() []netip.Addr {
 	return all
 }
 
-// contradicts reports whether what the port shows excludes that it is the NIC with an address.
+// contradicts reports whether the port shows that it is not the NIC with an address.
 func (p Port) contradicts(mac tap.MAC) bool {
 	if mac.IsZero() {
 		return false
@@ -155,8 +155,8 @@ func whyDown(i *vswitch.Interface) string {
 	return ""
 }
 
-// addresses reads a list of IP addresses, each with or without a prefix length. It leaves out what
-// is no address.
+// addresses reads a list of IP addresses, each with or without a prefix length. Anything
+// else is left out.
 func addresses(list string) string {
 	var all []string
 	separator := func(r rune) bool { return r == ',' || r == ' ' || r == ';' }

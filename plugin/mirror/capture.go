@@ -20,7 +20,7 @@ type capture struct {
 	tally   *captureTally
 }
 
-// capturePlan is what the captures of a host come to.
+// capturePlan is the result of planning the captures of a host.
 type capturePlan struct {
 	captures []*capture
 	refused  map[string]reason // by flow: why it cannot run on this host

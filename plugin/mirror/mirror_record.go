@@ -52,7 +52,7 @@ func newMirrorRecord(group mirrorGroup) *mirrorRecord {
 	}
 }
 
-// count adds by times what a flow selects at a place with these ports.
+// count adds what a flow selects at a place with these ports: once for by 1, and -1 removes it.
 func (r *mirrorRecord) count(f *tap.Flow, ports []string, by int) {
 	r.flows += by
 	if f.VLAN != 0 {

@@ -177,8 +177,8 @@ func sortResult(r *tap.Result) {
 	})
 }
 
-// touchUnresolved touches what was not found. It may be on an unseen host only as long as there is
-// one.
+// touchUnresolved touches services and flows whose NIC was not found. Their reason says whether the
+// NIC may be on a host that was not seen yet.
 func (p *Planner) touchUnresolved(t touched) {
 	for id, to := range p.destinations {
 		if !to.ok() {
@@ -240,7 +240,7 @@ func (p *Planner) resolveFlow(id string, t touched) {
 }
 
 // replan computes a host's program again and adds it to the result if it differs. It touches the
-// flows that are refused now or were until now, where the reason differs.
+// flows that are refused for another reason than before, or no longer.
 func (p *Planner) replan(host string, t touched, result *tap.Result) {
 	program, refused := p.plan(host)
 	for _, some := range []map[string]reason{refused, p.refused[host]} {

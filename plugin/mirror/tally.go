@@ -103,7 +103,7 @@ func (p *Planner) removeFromTallies(f *resolvedFlow) {
 	p.countSender(f, -1)
 }
 
-// countSender adds by times a flow to the senders of its service.
+// countSender adds a flow to the senders of its service for by 1, and removes it for -1.
 func (p *Planner) countSender(f *resolvedFlow, by int) {
 	if !f.active {
 		return
@@ -132,7 +132,7 @@ func (p *Planner) countSender(f *resolvedFlow, by int) {
 	}
 }
 
-// count adds by times a flow at one of its places.
+// count adds a flow at one of its places for by 1, and removes it for -1.
 func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 	if f.flow.Enabled {
 		t.enabled += by
@@ -186,8 +186,8 @@ func (t *captureTally) neededRecords() (needed []*mirrorRecord) {
 	return needed
 }
 
-// since is when the earliest active flow was created that depends on a record. Each record has a
-// flow.
+// since is when the earliest of the active flows that depend on a record was created. Each record
+// has such a flow.
 func (t *captureTally) since(r *mirrorRecord) time.Time {
 	var earliest *tap.Flow
 	for f := range t.flows {
@@ -202,7 +202,7 @@ func (t *captureTally) since(r *mirrorRecord) time.Time {
 	return earliest.Created
 }
 
-// refuse notes, by flow id, why those of the active flows cannot run that match.
+// refuse notes why the active flows that match cannot run, by flow id.
 func (t *captureTally) refuse(
 	refused map[string]reason, why reason, matches func(*tap.Flow) bool,
 ) {
