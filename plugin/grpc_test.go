@@ -64,7 +64,8 @@ func TestServerRefusesMalformed(t *testing.T) {
 	}{
 		"service": {func() error {
 			_, err := raw.Check(t.Context(),
-				&pb.CheckRequest{Resource: &pb.CheckRequest_Service{Service: &pb.Service{Mac: []byte{1}}}})
+				&pb.CheckRequest{Resource: &pb.CheckRequest_Service{
+					Service: &pb.Service{Mac: []byte{1}}}})
 			return err
 		}, "mac: 1 octets: want 6"},
 		"flow": {func() error {
@@ -114,7 +115,8 @@ func TestClientRefusesMalformed(t *testing.T) {
 		want   string
 	}{
 		"nothing": {&pb.CheckResponse{}, "check: the answer holds no resource"},
-		"service": {&pb.CheckResponse{Resource: &pb.CheckResponse_Service{Service: &pb.Service{Mac: []byte{1}}}},
+		"service": {&pb.CheckResponse{Resource: &pb.CheckResponse_Service{
+			Service: &pb.Service{Mac: []byte{1}}}},
 			"check: answer: mac: 1 octets: want 6"},
 		"flow": {&pb.CheckResponse{Resource: &pb.CheckResponse_Flow{Flow: &pb.Flow{Ip: []byte{1}}}},
 			"check: answer: ip: 1 octets: want 4 or 16"},

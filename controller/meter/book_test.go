@@ -22,7 +22,9 @@ var (
 	source = netip.MustParseAddr("10.0.0.1")
 )
 
-func at(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+func at(seconds float64) time.Time {
+	return start.Add(time.Duration(seconds * float64(time.Second)))
+}
 
 const size = 100 // bytes of a packet
 

@@ -113,7 +113,8 @@ func TestCheckService(t *testing.T) {
 		{name: "host without known NICs", give: host("b", "52:54:00:aa:00:01"),
 			reject: &tap.Rejection{Field: "mac_addr",
 				Message: "host host-b has no NIC with address 52:54:00:aa:00:01; no physical NIC " +
-					"of it is known: declare them with host-update --nic NAME=MAC or --facts FILE"}},
+					"of it is known: declare them with host-update --nic NAME=MAC " +
+					"or --facts FILE"}},
 		{name: "host NIC used", give: host("a", "52:54:00:aa:00:09"),
 			reject: &tap.Rejection{Conflict: true, Field: "mac_addr",
 				Message: "NIC eth9 of host host-a is used by bond0; a mirror destination must be " +
@@ -180,7 +181,8 @@ func TestCheckFlow(t *testing.T) {
 			mac: nicMAC(8)},
 		{name: "by IP, of which none is known", give: vnic("g5", tap.MAC{}, "10.0.0.8"),
 			reject: &tap.Rejection{Field: "ip_addr",
-				Message: "guest silent has no NIC with address 10.0.0.8: it has 52:54:00:00:00:08"}},
+				Message: "guest silent has no NIC with address 10.0.0.8: " +
+					"it has 52:54:00:00:00:08"}},
 		{name: "several NICs", give: vnic("g2", tap.MAC{}, ""),
 			reject: &tap.Rejection{Field: "mac_addr",
 				Message: "guest double has several NICs; choose one with mac_addr or ip_addr: " +

@@ -2,4 +2,6 @@
 // package plugin uses it; all others use the types of package tap.
 package mirrorpb
 
-//go:generate protoc --plugin=protoc-gen-go=../../bin/protoc-gen-go --plugin=protoc-gen-go-grpc=../../bin/protoc-gen-go-grpc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative mirror.proto
+//go:generate -command protoc env PATH=../../bin:$PATH protoc
+//go:generate protoc --go_out=. --go_opt=paths=source_relative mirror.proto
+//go:generate protoc --go-grpc_out=. --go-grpc_opt=paths=source_relative mirror.proto

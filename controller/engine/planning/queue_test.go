@@ -27,7 +27,8 @@ func (f fakeHosts) Topology(id string) (tap.Host, bool) {
 func TestSnapshotTellsEverything(t *testing.T) {
 	places := inventory.NewPlaces(nobody{})
 	places.ReplaceDomains("h1", nil, []hypervisor.Guest{{ID: "g1", Name: "web1"}})
-	q := New(intent.New(), places, fakeHosts{"h1": {ID: "h1", Name: "host1"}}, nil, []byte("secret"))
+	hosts := fakeHosts{"h1": {ID: "h1", Name: "host1"}}
+	q := New(intent.New(), places, hosts, nil, []byte("secret"))
 
 	trial := q.Snapshot()
 	assert.True(t, trial.Reset)

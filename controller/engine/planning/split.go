@@ -6,8 +6,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// migrationTime is how long a guest may stand on two hosts, as it does while it migrates, before that
-// is an error.
+// migrationTime is how long a guest may stand on two hosts, as it does while it migrates, before
+// that is an error.
 const migrationTime = time.Minute
 
 // disputeSplit disputes the NICs of a guest that has stood on two hosts for longer than a migration
