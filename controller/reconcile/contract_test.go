@@ -27,7 +27,8 @@ func TestContractHolds(t *testing.T) {
 					action.SetField{Field: oxm.TunnelID(7)}, action.PushVLAN{EtherType: 0x8100},
 					action.PopVLAN{},
 					action.Clone{Actions: []action.Action{action.Output{Port: 9}}},
-					action.Clone{Actions: []action.Action{action.OutputTrunc{Port: 4, MaxLen: 64}}}, action.Exit{})))
+					action.Clone{Actions: []action.Action{action.OutputTrunc{Port: 4, MaxLen: 64}}},
+					action.Exit{})))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +189,8 @@ func TestContractRefuses(t *testing.T) {
 		{"truncated output outside a clone", acts(action.OutputTrunc{Port: 4, MaxLen: 64}),
 			"inside a clone"},
 		{"output in a clone",
-			acts(action.Clone{Actions: []action.Action{action.Clone{Actions: []action.Action{action.Output{Port: openflow.PortNormal}}}}}),
+			acts(action.Clone{Actions: []action.Action{action.Clone{
+				Actions: []action.Action{action.Output{Port: openflow.PortNormal}}}}}),
 			"output to NORMAL"},
 		{"output to what a register says",
 			acts(action.OutputReg{Source: oxm.WholeField(oxm.FieldReg0)}), "not allowed"},

@@ -94,22 +94,24 @@ func TestLostMarks(t *testing.T) {
 				if restarted && c.remembered {
 					continue
 				}
-				t.Run(fmt.Sprintf("%s %s restarted=%v", row, c.name, restarted), func(t *testing.T) {
-					db := *db
-					db.t = t
-					var memory reconcile.Memory
-					if !restarted {
-						require.True(t, memory.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty())
-					}
+				t.Run(fmt.Sprintf("%s %s restarted=%v", row, c.name, restarted),
+					func(t *testing.T) {
+						db := *db
+						db.t = t
+						var memory reconcile.Memory
+						if !restarted {
+							require.True(t, memory.Claim(db.snapshot(), d, self, tapBridge,
+								reconcile.Open).Txn.Empty())
+						}
 
-					before := db.snapshot()
-					db.vsctl(fmt.Sprintf(c.command, row))
-					found := db.restore(&memory, d)
-					assert.Len(t, found, 1)
-					assert.Contains(t, found[0], "external_ids")
-					assert.Equal(t, want, marked(db.snapshot()))
-					sameForeign(t, before, db.snapshot())
-				})
+						before := db.snapshot()
+						db.vsctl(fmt.Sprintf(c.command, row))
+						found := db.restore(&memory, d)
+						assert.Len(t, found, 1)
+						assert.Contains(t, found[0], "external_ids")
+						assert.Equal(t, want, marked(db.snapshot()))
+						sameForeign(t, before, db.snapshot())
+					})
 			}
 		}
 	}
@@ -137,7 +139,8 @@ func TestLostMarks(t *testing.T) {
 	t.Run("without a program, what may be held is left", func(t *testing.T) {
 		db := *db
 		db.t = t
-		db.vsctl("clear Port tlm-0badcafe external_ids -- clear Interface tlm-0badcafe external_ids -- clear Port tlt-0badcafe external_ids" +
+		db.vsctl("clear Port tlm-0badcafe external_ids -- clear Interface tlm-0badcafe " +
+			"external_ids -- clear Port tlt-0badcafe external_ids" +
 			" -- clear Interface tlt-0badcafe external_ids -- clear Bridge brtap external_ids")
 
 		var memory reconcile.Memory
@@ -152,7 +155,8 @@ func TestLostMarks(t *testing.T) {
 	t.Run("nobody wants it any more", func(t *testing.T) {
 		db := *db
 		db.t = t
-		db.vsctl("clear Port tlm-0badcafe external_ids -- clear Interface tlm-0badcafe external_ids -- clear Mirror tl-0badcafe external_ids")
+		db.vsctl("clear Port tlm-0badcafe external_ids -- clear Interface tlm-0badcafe " +
+			"external_ids -- clear Mirror tl-0badcafe external_ids")
 		db.restore(new(reconcile.Memory), desired(t, program(without("cap1"))))
 		_, stands := db.snapshot().PortByName("tlm-0badcafe")
 		assert.False(t, stands)
@@ -163,29 +167,41 @@ func TestLostMarks(t *testing.T) {
 
 // TestNotClaimed: what only looks like ours is left alone.
 func TestNotClaimed(t *testing.T) {
-	const pair = "add-port br0 tlm-0badcafe -- set Interface tlm-0badcafe type=patch options:peer=tlt-0badcafe -- set Port tlm-0badcafe trunks=4095 vlan_mode=trunk"
+	const pair = "add-port br0 tlm-0badcafe -- set Interface tlm-0badcafe type=patch " +
+		"options:peer=tlt-0badcafe -- set Port tlm-0badcafe trunks=4095 vlan_mode=trunk"
 	for name, behind := range map[string]string{
-		"bridge":                           "add-br brtap",
-		"bridge of another cluster":        "add-br brtap -- set Bridge brtap external_ids:tapline=c2 other_config:datapath-id=0000000000001234",
-		"pair between others":              pair + " -- add-port br1 tlt-0badcafe -- set Interface tlt-0badcafe type=patch options:peer=tlm-0badcafe",
-		"patch port without a peer":        pair,
-		"mirror of that name":              "-- --id=@m create Mirror name=tl-0badcafe select_all=true -- add Bridge br0 mirrors @m",
-		"mirror to a port that is foreign": pair + " -- --id=@p get Port tlm-0badcafe -- --id=@m create Mirror name=tl-0badcafe output_port=@p -- add Bridge br0 mirrors @m",
-		"tunnel":                           "add-port br0 tl-gre -- set Interface tl-gre type=gre options:remote_ip=flow options:key=flow",
-		"NIC":                              "add-port br0 eth9 -- set Interface eth9 ofport_request=200",
+		"bridge": "add-br brtap",
+		"bridge of another cluster": "add-br brtap -- set Bridge brtap " +
+			"external_ids:tapline=c2 other_config:datapath-id=0000000000001234",
+		"pair between others": pair +
+			" -- add-port br1 tlt-0badcafe -- set Interface tlt-0badcafe type=patch " +
+			"options:peer=tlm-0badcafe",
+		"patch port without a peer": pair,
+		"mirror of that name": "-- --id=@m create Mirror name=tl-0badcafe " +
+			"select_all=true -- add Bridge br0 mirrors @m",
+		"mirror to a port that is foreign": pair +
+			" -- --id=@p get Port tlm-0badcafe -- --id=@m create Mirror name=tl-0badcafe " +
+			"output_port=@p -- add Bridge br0 mirrors @m",
+		"tunnel": "add-port br0 tl-gre -- set Interface tl-gre type=gre options:remote_ip=flow " +
+			"options:key=flow",
+		"NIC": "add-port br0 eth9 -- set Interface eth9 ofport_request=200",
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := newDatabase(t)
 			db.twoBridges()
 			if !strings.HasPrefix(name, "bridge") {
-				db.settle(desired(t, program(without("cap1"), without("tunnel"), func(p *tap.Program) { p.Tunnel = tap.Tunnel{} })))
+				db.settle(desired(t, program(without("cap1"), without("tunnel"),
+					func(p *tap.Program) {
+						p.Tunnel = tap.Tunnel{}
+					})))
 			}
 
 			db.vsctl(behind)
 			d := desired(t, named())
 			var memory reconcile.Memory
 			for range 2 {
-				assert.True(t, memory.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty())
+				assert.True(t, memory.Claim(db.snapshot(), d, self, tapBridge,
+					reconcile.Open).Txn.Empty())
 			}
 		})
 	}
@@ -210,8 +226,10 @@ func TestRepairGate(t *testing.T) {
 	d := desired(t, named(capture("cap2", "2", "br1")))
 	db.settle(d)
 	for owner, behind := range map[string]string{
-		"cap1":   "set Mirror tl-0badcafe select_all=true -- del-port tlt-0badcafe -- clear Port tlm-0badcafe external_ids",
-		"bridge": "set Bridge brtap fail_mode=standalone -- set Controller brtap inactivity_probe=1 -- remove Bridge brtap external_ids tapline-id",
+		"cap1": "set Mirror tl-0badcafe select_all=true -- del-port tlt-0badcafe -- clear Port " +
+			"tlm-0badcafe external_ids",
+		"bridge": "set Bridge brtap fail_mode=standalone -- set Controller brtap " +
+			"inactivity_probe=1 -- remove Bridge brtap external_ids tapline-id",
 		"tunnel": "del-port tl-gre",
 		"s2":     "set Interface eth9 ofport_request=7",
 	} {
@@ -237,7 +255,8 @@ func TestRepairGate(t *testing.T) {
 	probes := reconcile.NewProbes(d.Program.Tunnel.Senders, number, nil)
 	flows := reconcile.DiffFlows(have, d, probes, true, reconcile.Shut)
 	for i := range flows.Mods {
-		assert.Contains(t, flows.Mods[i].String(), "cookie=0x747", "only the controller's own flows go on")
+		assert.Contains(t, flows.Mods[i].String(), "cookie=0x747",
+			"only the controller's own flows go on")
 	}
 
 	assert.NotEmpty(t, flows.Outstanding)
@@ -250,14 +269,21 @@ func TestChanges(t *testing.T) {
 	d := desired(t, program())
 	db.settle(d)
 	for _, tc := range []struct{ behind, want string }{
-		{"set Mirror tl-1 select_all=true select_vlan=7", "mirror tl-1 on br0: select_all is true, want false, select_vlan is [7], want []"},
+		{"set Mirror tl-1 select_all=true select_vlan=7",
+			"mirror tl-1 on br0: select_all is true, want false, select_vlan is [7], want []"},
 		{"set Port tlm-1 tag=3", "port tlm-1 on br0: tag is 3, want []"},
-		{"set Interface tlm-1 options:peer=x", `interface tlm-1 on br0: options is map["peer":"x"], want map["peer":"tlt-1"]`},
+		{"set Interface tlm-1 options:peer=x",
+			`interface tlm-1 on br0: options is map["peer":"x"], want map["peer":"tlt-1"]`},
 		{"del-port tl-gre", "port tl-gre on brtap: missing"},
-		{"set Bridge brtap fail_mode=standalone", `bridge brtap: fail_mode is "standalone", want "secure"`},
-		{"set Controller brtap inactivity_probe=1", "controller tcp:192.0.2.10:6653 of brtap: inactivity_probe is 1, want 5000"},
-		{"set Port tlm-1 other_config:x=y protected=true", `port tlm-1 on br0: protected is true, want false, other_config is map["x":"y"], want map[]`},
-		{"-- --id=@i create Interface name=eth8 -- set Port tlm-1 interfaces=@i", "port tlm-1 on br0: interfaces"},
+		{"set Bridge brtap fail_mode=standalone",
+			`bridge brtap: fail_mode is "standalone", want "secure"`},
+		{"set Controller brtap inactivity_probe=1",
+			"controller tcp:192.0.2.10:6653 of brtap: inactivity_probe is 1, want 5000"},
+		{"set Port tlm-1 other_config:x=y protected=true",
+			`port tlm-1 on br0: protected is true, want false, other_config is map["x":"y"], ` +
+				`want map[]`},
+		{"-- --id=@i create Interface name=eth8 -- set Port tlm-1 interfaces=@i",
+			"port tlm-1 on br0: interfaces"},
 	} {
 		t.Run(tc.behind, func(t *testing.T) {
 			db := *db

@@ -170,7 +170,8 @@ func drawProgram(rt *rapid.T) *tap.Program {
 		capture(fmt.Sprintf("cap%d", i+1), fmt.Sprint(i+1), bridge, selected...)(p)
 	}
 
-	for _, adjust := range []func(*tap.Program){nic("eth9"), plugged("tapabc"), held("cap1"), held("cap3")} {
+	kinds := []func(*tap.Program){nic("eth9"), plugged("tapabc"), held("cap1"), held("cap3")}
+	for _, adjust := range kinds {
 		if rapid.Bool().Draw(rt, "adjust") {
 			adjust(p)
 		}
@@ -259,7 +260,8 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 		case ovsdb.Update:
 			id := op.Where[0].Value.(ovsdb.UUID)
 			_, number := op.Row["ofport"]
-			assert.True(rt, ours[id] || renumbered[id] && number && len(op.Row) == 1, "update of a foreign row of table %s", op.Table)
+			assert.True(rt, ours[id] || renumbered[id] && number && len(op.Row) == 1,
+				"update of a foreign row of table %s", op.Table)
 		case ovsdb.Mutate:
 			id := op.Where[0].Value.(ovsdb.UUID)
 			for _, m := range op.Mutations {
@@ -269,12 +271,15 @@ func touchesOurs(rt *rapid.T, snap *vswitch.Snapshot, txn *vswitch.Txn, p *tap.P
 				case !ours[id]:
 					assert.Equal(rt, "Bridge", op.Table)
 					assert.Contains(rt, []string{"ports", "mirrors"}, m.Column)
-					assert.True(rt, slices.Contains([]ovsdb.Mutator{ovsdb.SetInsert, ovsdb.SetDelete}, m.Mutator))
+					sets := []ovsdb.Mutator{ovsdb.SetInsert, ovsdb.SetDelete}
+					assert.True(rt, slices.Contains(sets, m.Mutator))
 				}
-				if references, is := m.Value.(ovsdb.Set); is && m.Mutator == ovsdb.SetDelete && op.Table == "Bridge" {
+				references, is := m.Value.(ovsdb.Set)
+				if is && m.Mutator == ovsdb.SetDelete && op.Table == "Bridge" {
 					for _, atom := range references {
 						if row, is := atom.(ovsdb.UUID); is {
-							assert.True(rt, ours[row], "deletion of a foreign %s of bridge %v", m.Column, id)
+							assert.True(rt, ours[row], "deletion of a foreign %s of bridge %v",
+								m.Column, id)
 						}
 					}
 				}

@@ -325,11 +325,13 @@ func TestOthersStay(t *testing.T) {
 		{"guest's NIC that is a bridge's own port", "add-br br2", program(plugged("br2")),
 			map[string]string{"s1": "port br2 is a part of another bridge, and no NIC of a guest"}},
 		{"guest's NIC that is a bond", "add-bond br1 bond0 eth8 eth9", program(plugged("bond0")),
-			map[string]string{"s1": "port bond0 is a part of another bridge, and no NIC of a guest"}},
+			map[string]string{
+				"s1": "port bond0 is a part of another bridge, and no NIC of a guest"}},
 		{"guest's NIC that is a patch port",
 			"add-port br1 int-x -- set Interface int-x type=patch options:peer=y",
 			program(plugged("int-x")),
-			map[string]string{"s1": "port int-x is a part of another bridge, and no NIC of a guest"}},
+			map[string]string{
+				"s1": "port int-x is a part of another bridge, and no NIC of a guest"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			db := newDatabase(t)
@@ -402,7 +404,8 @@ func TestPluggedNIC(t *testing.T) {
 	row, _ := db.snapshot().PortByName("tapabc")
 	rows = reconcile.Diff(db.snapshot(), d, self, reconcile.Open, reconcile.Open)
 	assert.Equal(t, []string{"mutate brtap: external_ids", "update port brtap: tag",
-		"update interface tapabc: ofport", "mutate br1: ports", "mutate brtap: ports", "mutate system: next_cfg"},
+		"update interface tapabc: ofport", "mutate br1: ports", "mutate brtap: ports",
+		"mutate system: next_cfg"},
 		writes(t, db.snapshot(), rows.Txn))
 
 	db.settle(d)
@@ -439,7 +442,9 @@ func TestPluggedOnTapBridge(t *testing.T) {
 func TestMovedNICs(t *testing.T) {
 	for name, leave := range map[string]func(db *database){
 		"not needed": func(db *database) { db.settle(desired(t, program())) },
-		"stripped":   func(db *database) { db.commit(reconcile.Strip(db.snapshot(), self, tapBridge)) },
+		"stripped": func(db *database) {
+			db.commit(reconcile.Strip(db.snapshot(), self, tapBridge))
+		},
 		"renamed tap bridge": func(db *database) {
 			renamed := program(plugged("tapabc"))
 			renamed.Bridge.Name = "brtap2"
@@ -458,7 +463,8 @@ func TestMovedNICs(t *testing.T) {
 		db.twoBridges()
 		db.vsctl("add-port br1 tapabc -- set Port tapabc tag=5")
 		row, _ := db.snapshot().PortByName("tapabc")
-		db.settle(desired(t, program(plugged("tapabc")))) // In the transaction that makes the bridge.
+		// In the transaction that makes the bridge.
+		db.settle(desired(t, program(plugged("tapabc"))))
 		_, moved := db.snapshot().PortOnBridge(tapBridge, "tapabc")
 		require.True(t, moved, name)
 

@@ -70,7 +70,8 @@ func (s *frameSearch) due(
 	return s.nonce, s.size
 }
 
-// pause is how long the next probe is waited for: longer with each try of a size whose loss decides.
+// pause is how long the next probe is waited for: longer with each try of a size whose loss
+// decides.
 func (s *frameSearch) pause() time.Duration {
 	if s.confirms || s.size == s.wanted {
 		return frameInterval << s.tries

@@ -71,8 +71,8 @@ func TestFrameSearch(t *testing.T) {
 	}
 }
 
-// TestFrameSearchWithLateAnswers: probes that are lost or late for a while, as when a switch has just
-// restarted, make no path smaller than it is.
+// TestFrameSearchWithLateAnswers: probes that are lost or late for a while, as when a switch has
+// just restarted, make no path smaller than it is.
 func TestFrameSearchWithLateAnswers(t *testing.T) {
 	for lost := range 6 {
 		s := searcher{limit: 9000, lost: lost, now: time.Unix(1000, 0),

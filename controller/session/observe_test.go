@@ -125,7 +125,8 @@ func TestNotObservedBeforeFilled(t *testing.T) {
 	require.NoError(t, nc.Close())
 	k.await("the database is away", func() bool { return !k.last().Connected })
 
-	clear := "--no-wait add-port br0 vnet2 -- clear Interface br0 mac_in_use -- clear Interface brtap " +
+	clear := "--no-wait add-port br0 vnet2 -- clear Interface br0 mac_in_use -- clear Interface " +
+		"brtap " +
 		"mac_in_use"
 	vsctl(t, h, clear)
 	require.True(t, k.Offer(offered(t, h)))
@@ -137,7 +138,8 @@ func TestNotObservedBeforeFilled(t *testing.T) {
 	assert.False(t, stands, "what it shows is not told yet")
 
 	seen.await("vnet2")
-	vsctl(t, h, "--no-wait set Interface br0 mac_in_use=\"02:00:00:00:00:01\" -- set Interface brtap "+
+	vsctl(t, h, "--no-wait set Interface br0 mac_in_use=\"02:00:00:00:00:01\" -- set Interface "+
+		"brtap "+
 		"mac_in_use=\"02:00:00:00:00:02\"")
 	k.await("the port is seen", func() bool { return seen.how() != "" })
 	assert.Equal(t, "observed", seen.how())
