@@ -40,6 +40,9 @@ func TestPluginIsConfined(t *testing.T) {
 		"look into the controller": `head -c 1 /proc/$PPID/mem`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "connect" && sandbox.Version() < 4 {
+				t.Skip("the kernel's Landlock is too old to confine TCP")
+			}
 			script := filepath.Join(t.TempDir(), "hostile")
 			content := "#!/bin/sh\n" + attempt + " && echo done >&2\nexit 1\n"
 			require.NoError(t, os.WriteFile(script, []byte(content), 0o700))

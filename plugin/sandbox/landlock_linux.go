@@ -24,10 +24,12 @@ const (
 
 // Available reports whether the kernel confines processes. Old kernels do not, nor do some
 // containers.
-func Available() bool { return version() > 0 }
+func Available() bool { return Version() > 0 }
 
-// version returns the version of the kernel's Landlock, or 0 if it has none.
-func version() int {
+// Version returns the version of the kernel's Landlock, or 0 if it has none. Files are confined
+// from the first on, TCP from version 4 (Linux 6.7), signals and abstract sockets from version 6
+// (6.12).
+func Version() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
 		unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
@@ -59,7 +61,7 @@ func handled(version int) uint64 {
 //
 // The thread lasts until fn returns, so fn may start children that die with it.
 func (r Rules) Do(fn func() error) error {
-	v := version()
+	v := Version()
 	if v == 0 {
 		return fn()
 	}

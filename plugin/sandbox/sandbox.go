@@ -17,7 +17,8 @@ import (
 type Rules struct {
 	Read  []string // read, list and execute
 	Write []string // read, change, make and remove, but not execute
-	// Alone cuts the processes off: from TCP, from abstract sockets and signals of other processes.
+	// Alone cuts the processes off from TCP, and from abstract sockets and signals of other
+	// processes, as far as the kernel can (see Version).
 	Alone bool
 }
 
