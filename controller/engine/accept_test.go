@@ -18,7 +18,8 @@ type from struct {
 
 func (c from) RemoteAddr() net.Addr { return c.addr }
 
-// TestAcceptOVSDB: a connection that a host made is recognised by its address, however that is written.
+// TestAcceptOVSDB: a connection that a host made is recognised by its address, however that is
+// written.
 func TestAcceptOVSDB(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -28,9 +29,12 @@ func TestAcceptOVSDB(t *testing.T) {
 	}{
 		{"target", store.Host{OVSDB: "tcp:127.0.0.2:1"}, "127.0.0.2:50000", true},
 		{"target, mapped", store.Host{OVSDB: "tcp:127.0.0.2:1"}, "[::ffff:127.0.0.2]:50000", true},
-		{"target, IPv6 written otherwise", store.Host{OVSDB: "tcp:[0:0:0:0:0:0:0:1]:1"}, "[::1]:50000", true},
-		{"tunnel address", store.Host{OVSDB: "unix:/nonexistent", TunnelIP: netip.MustParseAddr("192.0.2.7")}, "192.0.2.7:50000", true},
-		{"stranger", store.Host{OVSDB: "tcp:127.0.0.2:1", TunnelIP: netip.MustParseAddr("192.0.2.7")}, "192.0.2.8:50000", false},
+		{"target, IPv6 written otherwise", store.Host{OVSDB: "tcp:[0:0:0:0:0:0:0:1]:1"},
+			"[::1]:50000", true},
+		{"tunnel address", store.Host{OVSDB: "unix:/nonexistent",
+			TunnelIP: netip.MustParseAddr("192.0.2.7")}, "192.0.2.7:50000", true},
+		{"stranger", store.Host{OVSDB: "tcp:127.0.0.2:1",
+			TunnelIP: netip.MustParseAddr("192.0.2.7")}, "192.0.2.8:50000", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRing(t, store.NewMemory())
@@ -47,6 +51,7 @@ func TestAcceptOVSDB(t *testing.T) {
 			}
 		})
 	}
+
 	r := newRing(t, store.NewMemory())
 	assert.False(t, r.e.AcceptOVSDB(from{nil, &net.UnixAddr{Name: "x", Net: "unix"}}), "no address")
 }

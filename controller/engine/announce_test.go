@@ -40,7 +40,8 @@ type aheadTest struct {
 func newAheadTest(t *testing.T) *aheadTest {
 	t.Helper()
 	s := &slow{Store: store.NewMemory(), outcome: make(chan error, 1)}
-	e, err := New(t.Context(), Config{Store: s, Logger: slog.New(slog.DiscardHandler), Observer: uncounted{}})
+	e, err := New(t.Context(), Config{Store: s, Logger: slog.New(slog.DiscardHandler),
+		Observer: uncounted{}})
 	require.NoError(t, err)
 	a := &aheadTest{Engine: e, store: s, done: make(chan error, 1)}
 	a.save(t, store.Flow{Flow: tap.Flow{ID: "f1", Name: "web", TapID: "s1", Enabled: true}}, nil)
@@ -99,7 +100,8 @@ func (a *aheadTest) reason(t *testing.T) string {
 	return v.Health.Reason
 }
 
-// TestPlannedWhileStored: what the plugin says of a flow while it is stored holds when it is, and nothing is told twice.
+// TestPlannedWhileStored: what the plugin says of a flow while it is stored holds when it is, and
+// nothing is told twice.
 func TestPlannedWhileStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAheadTest(t)
@@ -123,7 +125,8 @@ func TestPlannedWhileStored(t *testing.T) {
 	})
 }
 
-// TestStoredBeforePlanned: a flow that is stored before the plugin has answered is pending until it does.
+// TestStoredBeforePlanned: a flow that is stored before the plugin has answered is pending until it
+// does.
 func TestStoredBeforePlanned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAheadTest(t)
@@ -157,7 +160,8 @@ func TestStoringFails(t *testing.T) {
 	})
 }
 
-// TestPluginReturnsMeanwhile: a plugin that is started while a flow is being stored is told of it too.
+// TestPluginReturnsMeanwhile: a plugin that is started while a flow is being stored is told of it
+// too.
 func TestPluginReturnsMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAheadTest(t)

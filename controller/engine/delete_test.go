@@ -16,24 +16,27 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestOffWhileUnreachable: what was disabled or deleted while its switch cannot be reached is not said to be off, whatever
-// happens to the controller, until the switch was read back.
+// TestOffWhileUnreachable: what was disabled or deleted while its switch cannot be reached is not
+// said to be off, whatever happens to the controller, until the switch was read back.
 func TestOffWhileUnreachable(t *testing.T) {
 	memory := store.NewMemory()
 	r, s, f := newWorldIn(t, memory)
 	r.ready(s)
-	g := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVSwitch, TapID: "col", HostID: "h1", WireID: "net0", Enabled: true}}))(t)
+	g := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2",
+		Type: tap.FlowVSwitch, TapID: "col", HostID: "h1", WireID: "net0", Enabled: true}}))(t)
 	r.idle()
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	require.Equal(t, tap.StateReady, must(r.e.Flow("f2"))(t).State)
 
 	r.lose("h1", "no route to host")
-	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0,
+		func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
 	require.NoError(t, r.e.DeleteFlow(t.Context(), "f2", 0))
 	r.idle()
 	says := func(r *ring) {
 		t.Helper()
-		assert.Equal(t, view.Pending(view.CodeMayStillCopy, "host h1 cannot be reached and may still copy"), must(r.e.Flow("f1"))(t).Health)
+		assert.Equal(t, view.Pending(view.CodeMayStillCopy,
+			"host h1 cannot be reached and may still copy"), must(r.e.Flow("f1"))(t).Health)
 		deleted := must(r.e.Flow("f2"))(t)
 		assert.Equal(t, tap.StateDeleting, deleted.State)
 		assert.Equal(t, view.CodeMayStillCopy, deleted.Code)
@@ -41,18 +44,23 @@ func TestOffWhileUnreachable(t *testing.T) {
 		assert.Equal(t, 1, must(r.e.Service("col"))(t).FlowCount, "it feeds the service no more")
 		assert.Equal(t, []string{"f1", "f2"}, must(r.e.Host("h1"))(t).MayStillCopy)
 	}
+
 	says(r)
 
-	_, err := r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In, Enabled: true}})
+	_, err := r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC,
+		TapID: "col", GuestID: "g1", Direction: tap.In, Enabled: true}})
 	wantError(t, err, view.Conflict, "name", "is being deleted")
-	_, err = r.e.UpdateFlow(t.Context(), "f2", 0, func(f *store.Flow) error { f.Name = "f3"; return nil })
+	_, err = r.e.UpdateFlow(t.Context(), "f2", 0,
+		func(f *store.Flow) error { f.Name = "f3"; return nil })
 	wantError(t, err, view.Conflict, "", "is being deleted")
 	assert.NoError(t, r.e.DeleteFlow(t.Context(), g.ID, 0), "it is being deleted already")
 	revision := must(r.e.Flow(f.ID))(t).Revision
 
 	r.end()
 	again := newRing(t, memory)
-	require.Eventually(t, func() bool { return must(again.e.Host("h1"))(t).Code == tap.CodeHostUnseen }, patience, time.Millisecond)
+	require.Eventually(t,
+		func() bool { return must(again.e.Host("h1"))(t).Code == tap.CodeHostUnseen }, patience,
+		time.Millisecond)
 	says(again)
 	again.report("h1", hostSnapshot(t, again.tapBridge(s)), nil)
 	assert.Equal(t, view.Disabled(), must(again.e.Flow("f1"))(t).Health)
@@ -80,6 +88,7 @@ func TestOffBeforeAnythingIsKnown(t *testing.T) {
 	r.ready(s)
 	g := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2",
 		Type: tap.FlowVSwitch, TapID: "col", HostID: "h1", WireID: "net0", Enabled: true}}))(t)
+
 	r.idle()
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	r.end()
@@ -88,6 +97,7 @@ func TestOffBeforeAnythingIsKnown(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return must(again.e.Host("h1"))(t).Code == tap.CodeHostUnseen
 	}, patience, time.Millisecond)
+
 	must(again.e.UpdateFlow(t.Context(), f.ID, 0, func(f *store.Flow) error {
 		f.Enabled = false
 		return nil
@@ -98,6 +108,7 @@ func TestOffBeforeAnythingIsKnown(t *testing.T) {
 	const reason = "host h1 cannot be reached and may still copy"
 	assert.Equal(t, view.Pending(view.CodeMayStillCopy, reason),
 		must(again.e.Flow(f.ID))(t).Health)
+
 	deleted := must(again.e.Flow(g.ID))(t)
 	assert.Equal(t, tap.StateDeleting, deleted.State)
 	assert.Equal(t, reason, deleted.Reason)
@@ -107,16 +118,20 @@ func TestOffBeforeAnythingIsKnown(t *testing.T) {
 	require.NoError(t, again.e.WaitGone(t.Context(), g.ID))
 }
 
-// TestOffWhileSharing: a flow whose capture others use is off once the switch was read back as those need it.
+// TestOffWhileSharing: a flow whose capture others use is off once the switch was read back as
+// those need it.
 func TestOffWhileSharing(t *testing.T) {
 	r, s, _ := newWorld(t)
-	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Direction: tap.In, Enabled: true}}))(t)
+	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f2", Type: tap.FlowVNIC,
+		TapID: "col", GuestID: "g1", Direction: tap.In, Enabled: true}}))(t)
 	r.ready(s)
 	owners := map[string]session.OwnerState{}
 	for owner := range r.prints("h1") {
 		owners[owner] = session.OwnerState{State: session.Busy}
 	}
-	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
+
+	must(r.e.UpdateFlow(t.Context(), "f1", 0,
+		func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
 	r.idle()
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), owners)
 	assert.Equal(t, tap.StatePending, must(r.e.Flow("f1"))(t).State, "the switch is at it")
@@ -130,8 +145,10 @@ func TestEnabledAgainWhileUnreachable(t *testing.T) {
 	r, s, _ := newWorld(t)
 	r.ready(s)
 	r.lose("h1", "away")
-	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
-	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Enabled = true; return nil }))(t)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0,
+		func(f *store.Flow) error { f.Enabled = false; return nil }))(t)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0,
+		func(f *store.Flow) error { f.Enabled = true; return nil }))(t)
 	r.idle()
 	assert.Equal(t, view.CodeHostDisconnected, must(r.e.Flow("f1"))(t).Code)
 	assert.Empty(t, must(r.e.Host("h1"))(t).MayStillCopy)
@@ -146,11 +163,14 @@ func TestMovedWhileUnreachable(t *testing.T) {
 	r.ready(s)
 	must(r.e.CreateGuest(t.Context(), store.Guest{Name: "g9",
 		NICs: []store.GuestNIC{{MAC: switchtest.MAC(9)}}}))(t)
+
 	other := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{
 		Name: "other", Type: tap.ServiceGuest, TargetID: "g9", Enabled: true}}))(t)
+
 	r.lose("h1", "no route to host")
 	must(r.e.UpdateFlow(t.Context(), f.ID, 0,
 		func(f *store.Flow) error { f.TapID = other.ID; return nil }))(t)
+
 	r.idle()
 
 	setEnabled := func(r *ring, enabled bool) view.Health {
@@ -158,6 +178,7 @@ func TestMovedWhileUnreachable(t *testing.T) {
 		return must(r.e.UpdateService(t.Context(), s.ID, 0,
 			func(s *store.Service) error { s.Enabled = enabled; return nil }))(t).Health
 	}
+
 	mayCopy := view.Pending(view.CodeMayStillCopy, "host h1 cannot be reached and may still copy")
 	setEnabled(r, false)
 	r.idle()
@@ -171,6 +192,7 @@ func TestMovedWhileUnreachable(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return must(again.e.Host("h1"))(t).Code == tap.CodeHostUnseen
 	}, patience, time.Millisecond)
+
 	setEnabled(again, false)
 	again.idle()
 	assert.Equal(t, mayCopy, must(again.e.Service(s.ID))(t).Health)
@@ -194,8 +216,8 @@ func (r *ring) holdsNothing() {
 	}, patience, time.Millisecond)
 }
 
-// TestDeleteUnreachableHost: a host that may have something of ours is deleted by force alone, and then stays until it was
-// cleaned, also over a restart of the controller.
+// TestDeleteUnreachableHost: a host that may have something of ours is deleted by force alone, and
+// then stays until it was cleaned, also over a restart of the controller.
 func TestDeleteUnreachableHost(t *testing.T) {
 	memory := store.NewMemory()
 	r, s, f := newWorldIn(t, memory)
@@ -221,6 +243,7 @@ func TestDeleteUnreachableHost(t *testing.T) {
 		assert.Equal(t, tap.StateDeleting, must(r.e.Flow(f.ID))(t).State)
 		assert.Equal(t, tap.StateDeleting, must(r.e.Service(s.ID))(t).State)
 	}
+
 	says(r)
 	assert.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0, false), "it is being deleted already")
 	r.end()
@@ -233,12 +256,14 @@ func TestDeleteUnreachableHost(t *testing.T) {
 		assert.NoError(t, again.e.WaitGone(ctx, id))
 		cancel()
 	}
+
 	assert.Empty(t, again.e.Hosts())
 	assert.Empty(t, again.e.FlowRows())
 	assert.Empty(t, again.e.Services())
 }
 
-// TestRegisterDeletedHostAgain: a host that is registered while its deletion is not over adopts what stands.
+// TestRegisterDeletedHostAgain: a host that is registered while its deletion is not over adopts
+// what stands.
 func TestRegisterDeletedHostAgain(t *testing.T) {
 	r, s, f := newWorld(t)
 	r.ready(s)
@@ -248,10 +273,12 @@ func TestRegisterDeletedHostAgain(t *testing.T) {
 	require.NoError(t, r.e.DeleteService(t.Context(), s.ID, 0))
 	require.NoError(t, r.e.DeleteHost(t.Context(), "h1", 0, true))
 
-	now := must(r.e.CreateHost(t.Context(), store.Host{Name: "h1", OVSDB: before.OVSDB, TunnelIP: before.TunnelIP}))(t)
+	now := must(r.e.CreateHost(t.Context(), store.Host{Name: "h1", OVSDB: before.OVSDB,
+		TunnelIP: before.TunnelIP}))(t)
 	assert.Equal(t, before.ID, now.ID)
 	assert.Equal(t, tap.StatePending, now.State)
-	assert.Equal(t, tap.StateDeleting, must(r.e.Flow(f.ID))(t).State, "nobody has read the switch back")
+	assert.Equal(t, tap.StateDeleting, must(r.e.Flow(f.ID))(t).State,
+		"nobody has read the switch back")
 	r.report("h1", hostSnapshot(t), nil)
 	assert.NoError(t, r.e.WaitGone(t.Context(), f.ID))
 	assert.NoError(t, r.e.WaitGone(t.Context(), s.ID))

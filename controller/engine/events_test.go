@@ -31,10 +31,12 @@ func TestEvents(t *testing.T) {
 					got = got[1:]
 					break
 				}
+
 				if len(got) > 0 {
 					got = got[1:]
 					continue
 				}
+
 				events, err := w.Next(ctx)
 				require.NoError(t, err, "%s: waiting for %q", text, one)
 				for _, e := range events {
@@ -43,25 +45,34 @@ func TestEvents(t *testing.T) {
 			}
 		}
 	}
+
 	w, _ = r.e.Watch("")
-	must(r.e.CreateGuest(t.Context(), store.Guest{ID: "g", Name: "vm", NICs: []store.GuestNIC{{MAC: switchtest.MAC(9)}}}))(t)
+	must(r.e.CreateGuest(t.Context(), store.Guest{ID: "g", Name: "vm",
+		NICs: []store.GuestNIC{{MAC: switchtest.MAC(9)}}}))(t)
 	expect("declared", "created guest vm 0 ports")
-	must(r.e.UpdateGuest(t.Context(), "vm", 0, func(g *store.Guest) error { g.Name = "vm2"; return nil }))(t)
+	must(r.e.UpdateGuest(t.Context(), "vm", 0,
+		func(g *store.Guest) error { g.Name = "vm2"; return nil }))(t)
 	expect("renamed", "updated guest vm2 0 ports")
 	require.NoError(t, r.e.DeleteGuest(t.Context(), "vm2", 0))
 	expect("deleted, as it was", "deleted guest vm2 0 ports")
 
-	moved := switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, switchtest.Bridge{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
-		switchtest.NICPort("eth0", "ixgbe"),
-		switchtest.GuestPort("vnet7", 17, map[string]string{"attached-mac": "52:54:00:00:00:01", "vm-id": "g1"}),
-		switchtest.GuestPort("vnet3", 13, map[string]string{"attached-mac": "52:54:00:00:00:03", "vm-id": "g3"}),
-	}}, r.tapBridge(s))
+	moved := switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"},
+		switchtest.Bridge{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
+			switchtest.NICPort("eth0", "ixgbe"),
+			switchtest.GuestPort("vnet7", 17, map[string]string{"attached-mac": "52:54:00:00:00:01",
+				"vm-id": "g1"}),
+			switchtest.GuestPort("vnet3", 13, map[string]string{"attached-mac": "52:54:00:00:00:03",
+				"vm-id": "g3"}),
+		}}, r.tapBridge(s))
+
 	r.report("h1", moved, nil)
-	expect("what the switch shows", "updated guest g1 1 ports vnet7", "deleted guest g2 0 ports", "created guest g3 1 ports vnet3")
+	expect("what the switch shows", "updated guest g1 1 ports vnet7", "deleted guest g2 0 ports",
+		"created guest g3 1 ports vnet3")
 	w, _ = r.e.Watch("")
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 
-	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Name = "f1b"; return nil }))(t)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0,
+		func(f *store.Flow) error { f.Name = "f1b"; return nil }))(t)
 	expect("renamed", "updated flow f1b ready") // It may have been planned while it was stored.
 	r.lose("h1", "away")
 	w, _ = r.e.Watch("")
@@ -85,27 +96,35 @@ func TestEvents(t *testing.T) {
 	for err == nil {
 		_, err = w.Next(t.Context())
 	}
+
 	assert.ErrorIs(t, err, events.ErrStopped)
 }
 
-// TestNothingIsToldTwice: watchers hear of an object's creation first, and of each of its views once.
+// TestNothingIsToldTwice: watchers hear of an object's creation first, and of each of its views
+// once.
 func TestNothingIsToldTwice(t *testing.T) {
 	r := newRing(t, store.NewMemory())
 	w, _ := r.e.Watch("")
 	r.host("h1")
 	r.report("h1", hostSnapshot(t), nil)
-	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
-	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Enabled: true}}))(t)
+	s := must(r.e.CreateService(t.Context(),
+		store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest,
+			TargetID: "g2"}}))(t)
+	must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC,
+		TapID: "col", GuestID: "g1", Enabled: true}}))(t)
 	r.idle()
 	r.ready(s)
-	must(r.e.UpdateFlow(t.Context(), "f1", 0, func(f *store.Flow) error { f.Direction = tap.In; return nil }))(t)
+	must(r.e.UpdateFlow(t.Context(), "f1", 0,
+		func(f *store.Flow) error { f.Direction = tap.In; return nil }))(t)
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	for _, edit := range []func(*store.Service) error{disable, enable} {
 		must(r.e.UpdateService(t.Context(), "col", 0, edit))(t)
 		r.idle()
-		r.report("h1", hostSnapshot(t, r.tapBridge(s)), map[string]session.OwnerState{"tunnel": {State: session.Busy}})
+		r.report("h1", hostSnapshot(t, r.tapBridge(s)),
+			map[string]session.OwnerState{"tunnel": {State: session.Busy}})
 		r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 	}
+
 	r.lose("h1", "away")
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)
 
@@ -116,6 +135,7 @@ func TestNothingIsToldTwice(t *testing.T) {
 		if len(events) == 0 {
 			break
 		}
+
 		for _, e := range events {
 			var view any
 			switch {
@@ -128,12 +148,15 @@ func TestNothingIsToldTwice(t *testing.T) {
 			case e.Flow != nil:
 				view = *e.Flow
 			}
+
 			before, known := last[e.Object()]
-			assert.Equal(t, !known, e.Type == "created", "%s: it is created first, and once", told(e))
+			assert.Equal(t, !known, e.Type == "created", "%s: it is created first, and once",
+				told(e))
 			assert.NotEqual(t, before, view, "told twice: %s", told(e))
 			last[e.Object()] = view
 		}
 	}
+
 	assert.Len(t, last, 5, "host, two guests, service, flow")
 }
 
@@ -149,7 +172,8 @@ func told(e events.Event) string {
 				ports = append(ports, n.Port)
 			}
 		}
-		return strings.TrimSpace(fmt.Sprintf("%s guest %s %d ports %s", e.Type, e.Guest.Name, len(ports), strings.Join(ports, " ")))
+		return strings.TrimSpace(fmt.Sprintf("%s guest %s %d ports %s", e.Type, e.Guest.Name,
+			len(ports), strings.Join(ports, " ")))
 	case e.Service != nil:
 		return fmt.Sprintf("%s service %s %d flows", e.Type, e.Service.Name, e.Service.FlowCount)
 	}

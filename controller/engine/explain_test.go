@@ -24,8 +24,8 @@ func checked(t *testing.T, x explain.Explanation, says string) (explain.Check, b
 	return explain.Check{}, false
 }
 
-// TestFlowsThatMeet: the explanation of a flow names others of its service that may deliver the same
-// packet, and says how packets pass both.
+// TestFlowsThatMeet: the explanation of a flow names others of its service that may deliver the
+// same packet, and says how packets pass both.
 func TestFlowsThatMeet(t *testing.T) {
 	r, _, _ := newWorld(t)
 	create := func(name string, f tap.Flow) {
@@ -33,6 +33,7 @@ func TestFlowsThatMeet(t *testing.T) {
 		f.Name, f.TapID, f.Enabled = name, "col", true
 		must(r.e.CreateFlow(t.Context(), store.Flow{Flow: f}))(t)
 	}
+
 	r.report("h1", hostSnapshot(t, switchtest.Bridge{Name: "br9", Datapath: "netdev"}), nil)
 	create("alone", tap.Flow{Type: tap.FlowVSwitch, HostID: "h1", WireID: "br9"})
 	create("same-bridge", tap.Flow{Type: tap.FlowVSwitch, HostID: "h1", WireID: "br0"})
@@ -68,6 +69,7 @@ func TestLostHostMayStillCopy(t *testing.T) {
 		f.Enabled = false
 		return nil
 	}))(t)
+
 	r.idle()
 
 	x, err := r.e.ExplainFlow(t.Context(), f.ID)

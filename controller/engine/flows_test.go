@@ -19,7 +19,8 @@ import (
 func TestCreateFlowsBeside(t *testing.T) {
 	for name, flow := range map[string]func(i int) tap.Flow{
 		"same name": func(i int) tap.Flow {
-			return tap.Flow{Name: "twin", Type: tap.FlowVNIC, Direction: []tap.Direction{tap.In, tap.Out}[i%2]}
+			return tap.Flow{Name: "twin", Type: tap.FlowVNIC,
+				Direction: []tap.Direction{tap.In, tap.Out}[i%2]}
 		},
 		"same source": func(i int) tap.Flow {
 			return tap.Flow{Name: fmt.Sprintf("twin%d", i), Type: tap.FlowVNIC, Direction: tap.In}
@@ -42,6 +43,7 @@ func TestCreateFlowsBeside(t *testing.T) {
 					}
 				})
 			}
+
 			creating.Wait()
 			require.Equal(t, int32(1), made.Load())
 			assert.Len(t, r.flows(), before+1)

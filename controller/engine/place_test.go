@@ -15,9 +15,10 @@ import (
 
 // emptyBridge is a switch with br0 and nothing of a guest.
 func emptyBridge(t *testing.T, more ...switchtest.Bridge) *vswitch.Snapshot {
-	return switchtest.Snapshot(t, nil, append([]switchtest.Bridge{{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
-		switchtest.NICPort("eth0", "ixgbe"),
-	}}}, more...)...)
+	return switchtest.Snapshot(t, nil, append([]switchtest.Bridge{{Name: "br0", Datapath: "netdev",
+		Ports: []switchtest.Port{
+			switchtest.NICPort("eth0", "ixgbe"),
+		}}}, more...)...)
 }
 
 // claim is a bridge on which somebody claims the address of a service's NIC.
@@ -27,7 +28,8 @@ func claim(s view.Service) switchtest.Bridge {
 	}}
 }
 
-// deliversTo is where the plugin is told that a service's NIC is, and who else claims it, by host names.
+// deliversTo is where the plugin is told that a service's NIC is, and who else claims it, by host
+// names.
 func (r *ring) deliversTo(id string) (locations, claims []string) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
@@ -36,13 +38,16 @@ func (r *ring) deliversTo(id string) (locations, claims []string) {
 	for _, at := range a.Locations {
 		locations = append(locations, r.e.intent.HostName(at.Host))
 	}
+
 	for _, at := range a.Claims {
 		claims = append(claims, r.e.intent.HostName(at.Host))
 	}
+
 	return locations, claims
 }
 
-// TestDestinationIsPinned: whoever claims a collector's address gets nothing, whatever happens to the controller.
+// TestDestinationIsPinned: whoever claims a collector's address gets nothing, whatever happens to
+// the controller.
 func TestDestinationIsPinned(t *testing.T) {
 	memory := store.NewMemory()
 	r, s, _ := newWorldIn(t, memory)
@@ -57,9 +62,11 @@ func TestDestinationIsPinned(t *testing.T) {
 		assert.Equal(t, []string{"h1"}, to)
 		assert.Equal(t, claims, others)
 	}
+
 	r.report("h2", emptyBridge(t, claim(s)), nil)
 	pinned(r, "h2")
-	assert.Equal(t, []string{"vnet66"}, portsOn(must(r.e.Host("h2"))(t), "br1", r), "the claimant's port is left where it is")
+	assert.Equal(t, []string{"vnet66"}, portsOn(must(r.e.Host("h2"))(t), "br1", r),
+		"the claimant's port is left where it is")
 	r.lose("h1", "away")
 	pinned(r, "h2")
 
@@ -72,6 +79,7 @@ func TestDestinationIsPinned(t *testing.T) {
 		}
 		return false
 	}, patience, 1000)
+
 	r.end()
 	again := newRing(t, memory)
 	again.report("h2", emptyBridge(t, claim(s)), nil)
@@ -100,10 +108,12 @@ func portsOn(h view.Host, bridge string, r *ring) (ports []string) {
 			ports = append(ports, p.Name)
 		}
 	}
+
 	return ports
 }
 
-// TestDestinationFollowsItsGuest: a destination moves once it was read back as gone, to where its guest's own NICs stand.
+// TestDestinationFollowsItsGuest: a destination moves once it was read back as gone, to where its
+// guest's own NICs stand.
 func TestDestinationFollowsItsGuest(t *testing.T) {
 	r, s, _ := newWorld(t)
 	r.host("h2")
@@ -120,7 +130,8 @@ func TestDestinationFollowsItsGuest(t *testing.T) {
 	assert.Equal(t, "h2", must(r.e.Service(s.ID))(t).PlaceHost)
 }
 
-// TestAcceptPlace: from a host that cannot be reached a destination moves by an operator's word alone.
+// TestAcceptPlace: from a host that cannot be reached a destination moves by an operator's word
+// alone.
 func TestAcceptPlace(t *testing.T) {
 	r, s, _ := newWorld(t)
 	r.host("h2")

@@ -31,7 +31,8 @@ func (m *mute) Describe(ctx context.Context) (plugin.Description, error) {
 	return plugin.Description{}, nil
 }
 
-// TestListen: a plugin that is stopped is noticed though nothing is asked of it otherwise; first it is told, then it is given up.
+// TestListen: a plugin that is stopped is noticed though nothing is asked of it otherwise; first it
+// is told, then it is given up.
 func TestListen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e Engine
@@ -51,8 +52,10 @@ func TestListen(t *testing.T) {
 		assert.Contains(t, problem, "has not answered since")
 		x := explain.Explain(&explain.Scene{Flow: &store.Flow{}, PluginProblem: problem})
 		says := slices.ContainsFunc(x.Checks, func(c explain.Check) bool {
-			return c.What == "the mirror plugin runs" && c.State == tap.StatePending && c.Reason == problem
+			return c.What == "the mirror plugin runs" && c.State == tap.StatePending &&
+				c.Reason == problem
 		})
+
 		assert.True(t, says, "an explanation says so")
 		assert.False(t, e.PluginUp())
 		assert.Empty(t, ended, "it is given up at once")

@@ -21,18 +21,21 @@ func TestReportsWaitForEachOther(t *testing.T) {
 		defer close(reported)
 		r.e.observe(h, session.Report{Problem: "it does not answer"})
 	}()
+
 	assert.Equal(t, "h1", must(r.e.Host("h1"))(t).Name)
 	select {
 	case <-reported:
 		t.Error("two reports at once")
 	default:
 	}
+
 	r.e.reporting.Unlock()
 	<-reported
 	assert.Contains(t, must(r.e.Host("h1"))(t).Health.Reason, "it does not answer")
 }
 
-// TestObservedAtOnce: what a session observes changes the plan before the session reports what stands.
+// TestObservedAtOnce: what a session observes changes the plan before the session reports what
+// stands.
 func TestObservedAtOnce(t *testing.T) {
 	r, s, _ := newWorld(t)
 	r.ready(s)

@@ -54,6 +54,7 @@ func (p *inProcess) Run(ctx context.Context, use func(context.Context, plugin.Mi
 		if wrap != nil {
 			m = wrap(m)
 		}
+
 		err := use(run, m)
 		stop()
 		p.mu.Lock()
@@ -62,7 +63,8 @@ func (p *inProcess) Run(ctx context.Context, use func(context.Context, plugin.Mi
 	}
 }
 
-func (p *inProcess) Aside(ctx context.Context, use func(context.Context, plugin.Mirror) error) error {
+func (p *inProcess) Aside(ctx context.Context,
+	use func(context.Context, plugin.Mirror) error) error {
 	return use(ctx, mirror.New())
 }
 
@@ -83,7 +85,8 @@ func (p *inProcess) Status() plugin.Status {
 }
 
 // Reload tries another instance, wrapped by next.
-func (p *inProcess) Reload(ctx context.Context, try func(context.Context, plugin.Mirror) error) error {
+func (p *inProcess) Reload(ctx context.Context,
+	try func(context.Context, plugin.Mirror) error) error {
 	m := plugin.Mirror(mirror.New())
 	if p.next != nil {
 		m = p.next(m)
@@ -91,6 +94,7 @@ func (p *inProcess) Reload(ctx context.Context, try func(context.Context, plugin
 	if err := try(ctx, m); err != nil {
 		return err
 	}
+
 	p.mu.Lock()
 	p.wrap = p.next
 	p.mu.Unlock()
@@ -139,8 +143,9 @@ func newRingWith(t *testing.T, s store.Store, h Hypervisor) *ring {
 	r := &ring{t: t, plugin: &inProcess{}, store: s, sock: dir}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.e, err = New(ctx, Config{
-		Store: s, Plugin: r.plugin, TapBridge: "brtap", Keys: inventory.DefaultKeys(), OpenFlowPort: 6653,
-		Logger: slog.New(slog.DiscardHandler), Observer: uncounted{}, Hypervisor: h,
+		Store: s, Plugin: r.plugin, TapBridge: "brtap", Keys: inventory.DefaultKeys(),
+		OpenFlowPort: 6653,
+		Logger:       slog.New(slog.DiscardHandler), Observer: uncounted{}, Hypervisor: h,
 	})
 	require.NoError(t, err)
 	var running sync.WaitGroup
@@ -149,6 +154,7 @@ func newRingWith(t *testing.T, s store.Store, h Hypervisor) *ring {
 		cancel()
 		running.Wait()
 	}
+
 	t.Cleanup(r.end)
 	r.idle()
 	return r
@@ -167,7 +173,8 @@ func (r *ring) idle() {
 	}, patience, time.Millisecond)
 }
 
-// target is an OVSDB server that takes connections and says nothing, so that the test alone reports what the host has.
+// target is an OVSDB server that takes connections and says nothing, so that the test alone reports
+// what the host has.
 func (r *ring) target() string {
 	r.t.Helper()
 	r.hosts++
@@ -197,14 +204,15 @@ func (r *ring) running(name string) *fleet.Host {
 	return r.e.fleet.Running[r.e.intent.Hosts.Find(name).ID]
 }
 
-// report plays a host's session: this is what the switch shows, and everything that is desired stands, but for what
-// states says.
+// report plays a host's session: this is what the switch shows, and everything that is desired
+// stands, but for what states says.
 func (r *ring) report(name string, snap *vswitch.Snapshot, states map[string]session.OwnerState) {
 	r.t.Helper()
 	h := r.running(name)
 	for range 2 { // What is seen may change what is desired.
 		r.e.mu.Lock()
-		now := session.Report{Connected: true, Snapshot: snap, Program: h.Program, Owners: map[string]session.OwnerState{}}
+		now := session.Report{Connected: true, Snapshot: snap, Program: h.Program,
+			Owners: map[string]session.OwnerState{}}
 		if h.Program != nil {
 			for owner, print := range h.Program.Fingerprints {
 				now.Owners[owner] = session.OwnerState{Fingerprint: print, State: session.Ready}
@@ -216,6 +224,7 @@ func (r *ring) report(name string, snap *vswitch.Snapshot, states map[string]ses
 				}
 			}
 		}
+
 		r.e.mu.Unlock()
 		r.e.observe(h, now)
 		r.idle()
@@ -282,21 +291,27 @@ func must[T any](v T, err error) func(*testing.T) T {
 
 // hostSnapshot is a switch with guests g1 and g2 on br0.
 func hostSnapshot(t *testing.T, more ...switchtest.Bridge) *vswitch.Snapshot {
-	return switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"}, append([]switchtest.Bridge{{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
-		switchtest.NICPort("eth0", "ixgbe"),
-		switchtest.GuestPort("vnet1", 11, map[string]string{"attached-mac": "52:54:00:00:00:01", "vm-id": "g1"}),
-		switchtest.GuestPort("vnet2", 12, map[string]string{"attached-mac": "52:54:00:00:00:02", "vm-id": "g2"}),
-	}}}, more...)...)
+	return switchtest.Snapshot(t, map[string]string{"ovn-bridge-mappings": "net0:br0"},
+		append([]switchtest.Bridge{{Name: "br0", Datapath: "netdev", Ports: []switchtest.Port{
+			switchtest.NICPort("eth0", "ixgbe"),
+			switchtest.GuestPort("vnet1", 11, map[string]string{"attached-mac": "52:54:00:00:00:01",
+				"vm-id": "g1"}),
+			switchtest.GuestPort("vnet2", 12, map[string]string{"attached-mac": "52:54:00:00:00:02",
+				"vm-id": "g2"}),
+		}}}, more...)...)
 }
 
 // tapBridge is the tap bridge with the NIC of a service plugged.
 func (r *ring) tapBridge(s view.Service) switchtest.Bridge {
-	return switchtest.Bridge{Name: "brtap", Datapath: "netdev", IDs: map[string]string{"tapline": r.e.ClusterID()}, Ports: []switchtest.Port{
-		{Name: s.IfName, Devices: []switchtest.Device{{OFPort: 5, MAC: s.MAC.String(), Driver: "tun"}}},
-	}}
+	return switchtest.Bridge{Name: "brtap", Datapath: "netdev",
+		IDs: map[string]string{"tapline": r.e.ClusterID()}, Ports: []switchtest.Port{
+			{Name: s.IfName, Devices: []switchtest.Device{{OFPort: 5, MAC: s.MAC.String(),
+				Driver: "tun"}}},
+		}}
 }
 
-// world is a ring with a host h1, its guests, and a disabled service col of guest g2 with an enabled flow of guest g1.
+// world is a ring with a host h1, its guests, and a disabled service col of guest g2 with an
+// enabled flow of guest g1.
 func newWorld(t *testing.T) (*ring, view.Service, view.Flow) {
 	t.Helper()
 	return newWorldIn(t, store.NewMemory())
@@ -307,8 +322,11 @@ func newWorldIn(t *testing.T, s store.Store) (*ring, view.Service, view.Flow) {
 	r := newRing(t, s)
 	r.host("h1")
 	r.report("h1", hostSnapshot(t), nil)
-	service := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest, TargetID: "g2"}}))(t)
-	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC, TapID: "col", GuestID: "g1", Enabled: true}}))(t)
+	service := must(r.e.CreateService(t.Context(),
+		store.Service{Service: tap.Service{Name: "col", Type: tap.ServiceGuest,
+			TargetID: "g2"}}))(t)
+	f := must(r.e.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{Name: "f1", Type: tap.FlowVNIC,
+		TapID: "col", GuestID: "g1", Enabled: true}}))(t)
 	r.idle()
 	return r, service, f
 }

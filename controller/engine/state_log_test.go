@@ -34,13 +34,15 @@ func (l *lockedBuffer) lines(about string) (lines []string) {
 	return lines
 }
 
-// TestStatesAreLogged: each state that a flow comes to is logged once, with its reason; those that last for moments are not.
+// TestStatesAreLogged: each state that a flow comes to is logged once, with its reason; those that
+// last for moments are not.
 func TestStatesAreLogged(t *testing.T) {
 	r, s, _ := newWorld(t)
 	var log lockedBuffer
 	r.e.mu.Lock()
 	r.e.publish = publish.New(r.e.events, r.e.intent, r.e.fleet, r.e.standing, r.e.present,
 		slog.New(slog.NewTextHandler(&log, nil)))
+
 	r.e.mu.Unlock()
 	r.ready(s)
 	r.report("h1", hostSnapshot(t, r.tapBridge(s)), nil)

@@ -15,21 +15,25 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// newChecker returns a checker that knows host h1, guest vm1 with one NIC, service t1 of that guest,
-// and flow f1 from host h1 to it.
+// newChecker returns a checker that knows host h1, guest vm1 with one NIC, service t1 of that
+// guest, and flow f1 from host h1 to it.
 func newChecker() *Checker {
 	in := intent.New()
 	hosts := fleet.New(in, inventory.Observer{Cluster: "c", TapBridge: "brtap"})
 	in.Hosts.Put(&store.Host{ID: "id-h1", Name: "h1", OVSDB: "tcp:192.0.2.1:6640",
 		TunnelIP: netip.MustParseAddr("10.0.0.1")})
+
 	guest := &store.Guest{ID: "id-vm1", Name: "vm1",
 		NICs: []store.GuestNIC{{MAC: tap.MAC{2, 0, 0, 0, 0, 1}}}}
+
 	in.Guests.Put(guest)
 	hosts.Places.ClaimGuest(guest, true)
 	in.Services.Put(&store.Service{Service: tap.Service{ID: "id-t1", Name: "t1",
 		Type: tap.ServiceGuest, TargetID: "id-vm1"}})
+
 	in.Flows.Put(&store.Flow{Flow: tap.Flow{ID: "id-f1", Name: "f1", Type: tap.FlowVSwitch,
 		HostID: "id-h1", TapID: "id-t1"}})
+
 	in.FlowsOfService.Add("id-t1", "id-f1")
 	return New(in, hosts)
 }
@@ -143,10 +147,12 @@ func TestAllocatedAddress(t *testing.T) {
 		if len(seen) == 0 {
 			first = s.MAC
 		}
+
 		seen[s.MAC] = true
 		for i := range varies {
 			varies[i] |= s.MAC[i] ^ first[i]
 		}
 	}
+
 	assert.Equal(t, tap.MAC{0xfc, 0xff, 0xff, 0xff, 0xff, 0xff}, varies, "46 bits are random")
 }

@@ -32,19 +32,23 @@ func told() tap.Change {
 			Bridges: []tap.Bridge{{Name: "br0", DatapathType: "netdev", Uplinks: []string{"eth0"}}},
 		}
 	}
+
 	guest := func(id string, n byte) tap.Guest {
 		return tap.Guest{ID: id, Name: "vm-" + id, NICs: []tap.NIC{{MAC: mac(n),
 			Locations: []tap.Location{{Host: "h1", Bridge: "br0", Port: "vnet" + id[1:],
 				OFPort: uint32(n)}}}}}
 	}
+
 	service := func(id string, key uint32, enabled bool) tap.Service {
 		return tap.Service{ID: id, Name: id, Type: tap.ServiceGuest, TargetID: "ids",
 			MAC: mac(byte(0x30 + key)), IfName: "tap" + id[1:], Enabled: enabled, Key: key}
 	}
+
 	at := func(service, host string) tap.Attachment {
 		return tap.Attachment{ServiceID: service, Locations: []tap.Location{{Host: host,
 			Bridge: "brtap", Port: "tap" + service[1:], OFPort: 5}}}
 	}
+
 	flow := func(f tap.Flow) tap.Flow {
 		f.Name, f.Enabled, f.Created = f.ID, true, time.Unix(1, 0)
 		return f
@@ -95,6 +99,7 @@ func programs(t *testing.T, m plugin.Mirror, c tap.Change) map[string]*tap.Progr
 		}
 		return nil
 	})
+
 	require.NotEmpty(t, all)
 	return all
 }
@@ -144,6 +149,7 @@ func TestWithdrawn(t *testing.T) {
 		change(&f)
 		return tap.Change{Flows: []tap.Flow{f}}
 	}
+
 	disabled := c.Services[0]
 	disabled.Enabled = false
 	moved := slices.Clone(c.Guests)[:1]

@@ -48,6 +48,7 @@ func TestHistory(t *testing.T) {
 	for n := range 3 {
 		h.Publish(flowEvent(n))
 	}
+
 	assert.Equal(t, []string{"0", "1", "2"}, read(t, begin))
 	third := begin.ID()
 
@@ -58,6 +59,7 @@ func TestHistory(t *testing.T) {
 	for n := 3; n < 6; n++ {
 		h.Publish(flowEvent(n))
 	}
+
 	w, known := h.Watch(third)
 	require.True(t, known)
 	assert.Equal(t, []string{"3", "4", "5"}, read(t, w))
@@ -67,8 +69,12 @@ func TestHistory(t *testing.T) {
 	run, _, _ := strings.Cut(third, "-")
 	other := New(4)
 	for name, id := range map[string]string{
-		"not yet": "", "another run": func() string { w, _ := other.Watch(""); return w.ID() }(), "no number": run + "-x",
-		"no place": run, "far past": run + "-18446744073709551615", "negative": run + "--1", "anything": "x", "from elsewhere": "42",
+		"not yet": "", "another run": func() string {
+			w, _ := other.Watch("")
+			return w.ID()
+		}(), "no number": run + "-x",
+		"no place": run, "far past": run + "-18446744073709551615", "negative": run + "--1",
+		"anything": "x", "from elsewhere": "42",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "not yet" {
@@ -83,7 +89,8 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// TestUnwatched: before anybody watches nothing is kept, and who waits for an object is told all the same.
+// TestUnwatched: before anybody watches nothing is kept, and who waits for an object is told all
+// the same.
 func TestUnwatched(t *testing.T) {
 	h := New(4)
 	assert.True(t, h.Unwatched())
@@ -92,12 +99,14 @@ func TestUnwatched(t *testing.T) {
 	for n := range 3 {
 		h.Publish(flowEvent(n))
 	}
+
 	assert.Empty(t, h.events)
 	select {
 	case <-changed:
 	default:
 		t.Error("nobody was told of the object")
 	}
+
 	w, _ := h.Watch("")
 	assert.False(t, h.Unwatched())
 	assert.Empty(t, read(t, w))
@@ -112,12 +121,14 @@ func TestSlowWatch(t *testing.T) {
 	for n := range 4 {
 		h.Publish(flowEvent(n))
 	}
+
 	just, _ := h.Watch("")
 	*just = *slow
 	assert.Equal(t, []string{"0", "1", "2", "3"}, read(t, just), "all that is remembered")
 	for n := range 100_000 {
 		h.Publish(flowEvent(n))
 	}
+
 	_, err := slow.Next(t.Context())
 	assert.ErrorIs(t, err, ErrLost)
 	assert.Len(t, h.events, 4)
@@ -151,12 +162,15 @@ func TestWatchNext(t *testing.T) {
 					next++
 				}
 			}
+
 			assert.Equal(t, events, next, "what was there before the end is read")
 		})
 	}
+
 	for n := range events {
 		h.Publish(flowEvent(n))
 	}
+
 	h.Close()
 	running.Wait()
 	_, stopped := h.Changed("x")
@@ -165,7 +179,8 @@ func TestWatchNext(t *testing.T) {
 
 // TestEvents follows everything that happens to a world, as its watchers see it.
 
-// TestNobodyIsForgotten: waiting for one object is not disturbed by what happens to others, and leaves nothing behind.
+// TestNobodyIsForgotten: waiting for one object is not disturbed by what happens to others, and
+// leaves nothing behind.
 func TestNobodyIsForgotten(t *testing.T) {
 	h := New(4)
 	mine, _ := h.Changed("1")
@@ -176,11 +191,13 @@ func TestNobodyIsForgotten(t *testing.T) {
 	case <-time.After(waitTime):
 		t.Fatal("nobody is woken")
 	}
+
 	select {
 	case <-mine:
 		t.Fatal("woken for another")
 	default:
 	}
+
 	h.Touch("1")
 	<-mine
 	assert.Empty(t, h.about)

@@ -34,6 +34,7 @@ func TestSecondRecordOfOneSwitch(t *testing.T) {
 	shows := func(id inventory.Identity, addr netip.Addr) *inventory.Observation {
 		return &inventory.Observation{Identity: id, Host: tap.Host{TunnelIP: addr}}
 	}
+
 	nothing := &inventory.Observation{}
 
 	for name, shown := range map[string]*inventory.Observation{
@@ -80,6 +81,7 @@ func TestLessonsAreStoredOnce(t *testing.T) {
 	assert.Equal(t, []store.Op{{
 		Kind: store.KindLearned, ID: "h1", Value: []byte(`{"system_id":"s1"}`),
 	}}, ops)
+
 	_, none := l.TakeDue()
 	assert.Empty(t, none)
 
@@ -89,8 +91,8 @@ func TestLessonsAreStoredOnce(t *testing.T) {
 	assert.Equal(t, []store.Op{{Kind: store.KindLearned, ID: "h1"}}, ops, "it is forgotten")
 }
 
-// TestWrongNICIsTriedAgain: the pauses grow while a name is another device's, and start anew once it
-// was right.
+// TestWrongNICIsTriedAgain: the pauses grow while a name is another device's, and start anew once
+// it was right.
 func TestWrongNICIsTriedAgain(t *testing.T) {
 	wanted, other := tap.MAC{2, 0, 0, 0, 0, 1}, tap.MAC{2, 0, 0, 0, 0, 2}
 	h := NewHost("h1", func() {})
@@ -121,9 +123,10 @@ func TestCertifiedByName(t *testing.T) {
 		own    bool
 		failed string
 	}{
-		"h1":             {own: true},
-		"h1 id:1234":     {own: true},
-		"h2":             {failed: `certificate "h2" is that of host h2: want one that names host h1`},
+		"h1":         {own: true},
+		"h1 id:1234": {own: true},
+		"h2": {failed: `certificate "h2" is that of host h2: want one that names ` +
+			`host h1`},
 		"ovs-controller": {},
 	} {
 		shown := &x509.Certificate{Subject: pkix.Name{CommonName: name}}

@@ -20,15 +20,19 @@ func TestCollectionOrder(t *testing.T) {
 			id := fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "id"))
 			if rapid.Bool().Draw(t, "remove") {
 				c.Remove(id)
-			} else if name := rapid.StringMatching(`[a-e]{1,2}`).Draw(t, "name"); c.CheckFree(id, name) == nil {
+			} else if name := rapid.StringMatching(`[a-e]{1,2}`).Draw(t, "name"); c.CheckFree(id,
+				name) == nil {
 				c.Put(&store.Host{ID: id, Name: name})
 			}
+
 			if rapid.Bool().Draw(t, "look") {
 				var want []*store.Host
 				for _, h := range c.ByID {
 					want = append(want, h)
 				}
-				slices.SortFunc(want, func(a, b *store.Host) int { return cmp.Compare(a.Name, b.Name) })
+				slices.SortFunc(want, func(a, b *store.Host) int {
+					return cmp.Compare(a.Name, b.Name)
+				})
 				assert.Equal(t, want, append([]*store.Host(nil), c.Sorted()...))
 			}
 		}

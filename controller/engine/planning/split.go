@@ -32,6 +32,7 @@ func (q *Queue) disputeSplit(g *tap.Guest) {
 	if time.Since(since) < migrationTime {
 		return
 	}
+
 	for _, i := range nics {
 		if g.NICs[i].Disputed == "" {
 			g.NICs[i].Disputed = why

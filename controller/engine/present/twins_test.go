@@ -23,7 +23,8 @@ func TestBridgesJoined(t *testing.T) {
 	hosts := fleet.New(intent.New(), inventory.Observer{Cluster: "c", TapBridge: "brtap"})
 	h := fleet.NewHost("h1", func() {})
 	h.Report.Snapshot = switchtest.Snapshot(t, nil,
-		switchtest.Bridge{Name: "br0", Ports: []switchtest.Port{patch("a", "b"), patch("t1", "t2")}},
+		switchtest.Bridge{Name: "br0", Ports: []switchtest.Port{patch("a", "b"),
+			patch("t1", "t2")}},
 		switchtest.Bridge{Name: "br1", Ports: []switchtest.Port{patch("b", "a"), patch("c", "d")}},
 		switchtest.Bridge{Name: "br2", Ports: []switchtest.Port{patch("d", "c"), patch("e", "f")}},
 		switchtest.Bridge{Name: "br3", Ports: []switchtest.Port{patch("f", "x")}},
@@ -31,6 +32,7 @@ func TestBridgesJoined(t *testing.T) {
 			Ports: []switchtest.Port{patch("t2", "t1"), patch("t3", "t4")}},
 		switchtest.Bridge{Name: "br4", Ports: []switchtest.Port{patch("t4", "t3")}},
 	)
+
 	hosts.Running["h1"] = h
 	p := New(intent.New(), hosts, nil, nil, false)
 
@@ -40,6 +42,7 @@ func TestBridgesJoined(t *testing.T) {
 		}
 		return p.joined(at(a), at(b), map[string]joints{}) != ""
 	}
+
 	assert.True(t, joined("br0", "br1"))
 	assert.True(t, joined("br0", "br2"), "by br1")
 	assert.True(t, joined("br2", "br0"))

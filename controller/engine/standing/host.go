@@ -79,8 +79,8 @@ func (h *Host) CurrentHealth() view.Health {
 	case health.State != tap.StateReady:
 	case rejected.IsValid():
 		health.Code = view.CodeAddressKept
-		health.Reason = fmt.Sprintf("its switch shows the tunnel address %s, and %s is kept, which "+
-			"was learned first; host-update --tunnel-ip accepts another", rejected,
+		health.Reason = fmt.Sprintf("its switch shows the tunnel address %s, and %s is kept, "+
+			"which was learned first; host-update --tunnel-ip accepts another", rejected,
 			h.Observed.Host.TunnelIP)
 	case h.Observed.Leftovers != "":
 		health.Reason, health.Code = h.Observed.Leftovers, view.CodeOtherCluster

@@ -12,8 +12,8 @@ import (
 
 // NICUse says whose a port is that shows the address or the name of a guest's tap NIC and is not
 // that NIC, so that it must be left where it stands: an uplink, another guest's NIC, or a device of
-// the host itself. It is "" if the port may be the tap NIC. What the switch or a user says of a port
-// counts; that a service claims its address does not.
+// the host itself. It is "" if the port may be the tap NIC. What the switch or a user says of a
+// port counts; that a service claims its address does not.
 func NICUse(in *intent.Intent, places *inventory.Places, s *tap.Service, p *inventory.Port) string {
 	record := in.Hosts.ByID[p.Host]
 	if record == nil {
@@ -33,6 +33,7 @@ func NICUse(in *intent.Intent, places *inventory.Places, s *tap.Service, p *inve
 		return fmt.Sprintf("a device of the host itself, since nothing says that it is a guest's: "+
 			"neither its external_ids nor its name, which would be %q", s.IfName)
 	}
+
 	return ""
 }
 

@@ -211,8 +211,8 @@ func (t *Table) Answered(id intent.Ref) {
 	t.collectLeaving(id)
 }
 
-// AnsweredUpTo notes that the plugin has answered all changes up to a revision. It adds the services
-// and flows whose health may be another, and returns the ids of such hosts.
+// AnsweredUpTo notes that the plugin has answered all changes up to a revision. It adds the
+// services and flows whose health may be another, and returns the ids of such hosts.
 func (t *Table) AnsweredUpTo(revision uint64, to Affected) (hosts []string) {
 	for id, since := range t.changed {
 		if since <= revision {

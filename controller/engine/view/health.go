@@ -26,13 +26,16 @@ const (
 	CodeHostUnreachable tap.Code = "host_unreachable"
 	// a switch that held something cannot be read back
 	CodeMayStillCopy tap.Code = "may_still_copy"
-	CodeGuestOff     tap.Code = "guest_off"            // the guest is off, and is to have the tap NIC
-	CodeGuestAbsent  tap.Code = "libvirt_guest_absent" // no hypervisor has the guest
-	CodeNICPlugging  tap.Code = "tap_nic_plugging"     // the hypervisor is at it
+	// the guest is off, and is to have the tap NIC
+	CodeGuestOff    tap.Code = "guest_off"
+	CodeGuestAbsent tap.Code = "libvirt_guest_absent" // no hypervisor has the guest
+	CodeNICPlugging tap.Code = "tap_nic_plugging"     // the hypervisor is at it
 	// the hypervisor has done it; the switch does not show it yet
-	CodeNICPlugged     tap.Code = "tap_nic_plugged"
-	CodeAddressKept    tap.Code = "address_kept"    // a host shows another tunnel address; the old one stays
-	CodeOtherCluster   tap.Code = "other_cluster"   // a switch has objects of another Tapline cluster
+	CodeNICPlugged tap.Code = "tap_nic_plugged"
+	// a host shows another tunnel address; the old one stays
+	CodeAddressKept tap.Code = "address_kept"
+	// a switch has objects of another Tapline cluster
+	CodeOtherCluster   tap.Code = "other_cluster"
 	CodeLibvirtFailed  tap.Code = "libvirt_failed"  // libvirt refuses, or cannot be reached
 	CodeLibvirtUnasked tap.Code = "libvirt_unasked" // libvirt of some host has not answered yet
 	// the plugin's process is away, silent or wrong
