@@ -66,6 +66,7 @@ func (db *database) restore(m *reconcile.Memory, d *reconcile.Desired) (found []
 
 	assert.True(db.t, m.Claim(db.snapshot(), d, self, tapBridge, reconcile.Open).Txn.Empty(),
 		"claiming twice is not claiming once")
+
 	db.settle(d)
 	return found
 }

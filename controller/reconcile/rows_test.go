@@ -453,6 +453,7 @@ func TestMovedNICs(t *testing.T) {
 					renamed.Ports[i].Bridge = "brtap2"
 				}
 			}
+
 			d, err := reconcile.NewDesired(renamed, "brtap2")
 			require.NoError(t, err)
 			db.settle(d)

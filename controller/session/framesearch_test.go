@@ -102,6 +102,7 @@ func TestFrameSearchOnCutPath(t *testing.T) {
 		s.due(true, s.answered, 0, s.now)
 		s.now = s.now.Add(time.Millisecond)
 	}
+
 	assert.True(t, s.doubtful(s.answered), "a small probe has to show that the path works")
 	_, size := s.due(false, s.answered, 0, s.now)
 	assert.Zero(t, size)

@@ -128,12 +128,14 @@ func TestNotObservedBeforeFilled(t *testing.T) {
 	clear := "--no-wait add-port br0 vnet2 -- clear Interface br0 mac_in_use -- clear Interface " +
 		"brtap " +
 		"mac_in_use"
+
 	vsctl(t, h, clear)
 	require.True(t, k.Offer(offered(t, h)))
 	k.await("what stands is reported", func() bool {
 		r := k.last()
 		return r.Connected && r.Program == d
 	})
+
 	_, stands := k.last().Snapshot.PortByName("vnet2")
 	assert.False(t, stands, "what it shows is not told yet")
 
@@ -141,6 +143,7 @@ func TestNotObservedBeforeFilled(t *testing.T) {
 	vsctl(t, h, "--no-wait set Interface br0 mac_in_use=\"02:00:00:00:00:01\" -- set Interface "+
 		"brtap "+
 		"mac_in_use=\"02:00:00:00:00:02\"")
+
 	k.await("the port is seen", func() bool { return seen.how() != "" })
 	assert.Equal(t, "observed", seen.how())
 }

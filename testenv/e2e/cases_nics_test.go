@@ -11,8 +11,8 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// TestNICThatStandsSomewhere asks for the host's uplink as tap NIC, and for a NIC that a guest has on
-// an ordinary bridge. The former stays where it is. The latter is moved while its service is
+// TestNICThatStandsSomewhere asks for the host's uplink as tap NIC, and for a NIC that a guest has
+// on an ordinary bridge. The former stays where it is. The latter is moved while its service is
 // enabled, and goes back.
 func TestNICThatStandsSomewhere(t *testing.T) {
 	t.Parallel()
@@ -25,6 +25,7 @@ func TestNICThatStandsSomewhere(t *testing.T) {
 		must(t, err)
 		return strings.TrimSpace(out)
 	}
+
 	stands := func(port, bridge string) {
 		t.Helper()
 		eventually(t, port+" on "+bridge, func() error {
@@ -42,6 +43,7 @@ func TestNICThatStandsSomewhere(t *testing.T) {
 	if !client.IsStatus(err, 409) || !strings.Contains(err.Error(), lab.WireUplink) {
 		t.Errorf("the uplink as tap NIC: %v", err)
 	}
+
 	stands(lab.WireUplink, lab.WireBridge)
 
 	s := w.guestService(t, ids)
