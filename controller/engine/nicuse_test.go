@@ -89,3 +89,46 @@ func TestNICOfOthersLater(t *testing.T) {
 	assert.Contains(t, v.Reason, "an uplink of bridge br9")
 	assert.False(t, moved())
 }
+
+// TestNICPluggedByHand: a device that nobody says is a guest's is the tap NIC if it was plugged after
+// the switch was first seen. One that stood there before is left where it is, also after a restart.
+func TestNICPluggedByHand(t *testing.T) {
+	memory := store.NewMemory()
+	r := newRing(t, memory)
+	mac := switchtest.MAC(0x98)
+	stands := switchtest.Bridge{Name: "br9", Datapath: "netdev", Ports: []switchtest.Port{
+		{Name: "nic9", Devices: []switchtest.Device{{OFPort: 9, Driver: "veth", MAC: mac.String()}}},
+	}}
+	moved := func(r *ring, host string) bool {
+		return slices.ContainsFunc(r.program(host).Program.Ports, func(p tap.Port) bool {
+			return p.Name == "nic9"
+		})
+	}
+
+	r.host("h1")
+	r.report("h1", hostSnapshot(t), nil)
+	s := must(r.e.CreateService(t.Context(), store.Service{Service: tap.Service{
+		Name: "late", Type: tap.ServiceGuest, TargetID: "g1", MAC: mac}}))(t)
+	must(r.e.UpdateService(t.Context(), s.ID, 0, enable))(t)
+	r.host("h2")
+	r.report("h2", switchtest.Snapshot(t, nil, stands), nil)
+	v := must(r.e.Service(s.ID))(t)
+	assert.Equal(t, tap.CodeNICInUse, v.Code, "it stood there when h2 was registered")
+	assert.Contains(t, v.Reason, "port nic9 on bridge br9 of host h2")
+	assert.False(t, moved(r, "h2"))
+
+	r.report("h2", switchtest.Snapshot(t, nil), nil)
+	r.report("h2", switchtest.Snapshot(t, nil, stands), nil)
+	assert.False(t, moved(r, "h2"), "it was there before")
+
+	r.report("h2", switchtest.Snapshot(t, nil), nil)
+	r.report("h1", hostSnapshot(t, stands), nil)
+	assert.Equal(t, tap.StatePending, must(r.e.Service(s.ID))(t).State)
+	assert.True(t, moved(r, "h1"), "it was plugged")
+	r.stored()
+	r.end()
+
+	again := newRing(t, memory)
+	again.report("h1", hostSnapshot(t, stands), nil)
+	assert.True(t, moved(again, "h1"), "it was found to be the tap NIC")
+}

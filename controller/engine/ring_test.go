@@ -340,9 +340,15 @@ func (r *ring) ready(s view.Service) {
 	must(r.e.UpdateService(r.t.Context(), s.ID, 0, enable))(r.t)
 	r.idle()
 	r.report("h1", hostSnapshot(r.t, r.tapBridge(s)), nil)
+	r.stored()
+}
+
+// stored waits until it is stored where tap NICs are.
+func (r *ring) stored() {
+	r.t.Helper()
 	require.Eventually(r.t, func() bool {
 		r.e.mu.Lock()
 		defer r.e.mu.Unlock()
 		return len(r.e.unstoredPlaces) == 0
-	}, patience, time.Millisecond, "where its NIC is was not stored")
+	}, patience, time.Millisecond, "where NICs are was not stored")
 }

@@ -58,6 +58,8 @@ type Port struct {
 	Down   string  // why no packet can pass, "" if packets can
 	Tap    bool    // it is a TAP device, as libvirt makes them
 	Veth   bool    // it is one end of a veth pair, whose other end a container has
+	// Internal says that it is a device of the switch's own, which a host or a container uses.
+	Internal bool
 }
 
 // Location returns the port as the plugin gets it.
@@ -82,6 +84,9 @@ func (p Port) hidesMAC() bool { return p.Veth && p.Guest != "" && p.MAC.IsZero()
 
 // Marked reports whether a port says that it is a guest's: by its external_ids, or as a TAP device.
 func (p Port) Marked() bool { return !p.MAC.IsZero() || p.Guest != "" || p.Tap }
+
+// Virtual reports whether a guest or the host itself may use the port's device: it is no hardware.
+func (p Port) Virtual() bool { return p.Veth || p.Internal }
 
 // addrs returns the IP addresses that external_ids tell.
 func (p Port) addrs() []netip.Addr {
@@ -133,6 +138,8 @@ func (o Observer) guestPort(
 		Down:  whyDown(i),
 		Tap:   i.Status.Get("driver_name") == "tun",
 		Veth:  i.Status.Get("driver_name") == "veth",
+
+		Internal: i.Type == "internal",
 	}
 
 	port.MAC, _ = tap.ParseMAC(firstOf(i.ExternalIDs, o.Keys.MAC))

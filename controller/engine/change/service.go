@@ -41,7 +41,7 @@ func (c *Checker) nicIsFree(s *tap.Service) error {
 		if p.Bridge == c.fleet.Observer.TapBridge {
 			continue
 		}
-		if use := standing.NICUse(c.intent, c.places, s, &p); use != "" {
+		if use := standing.NICUse(c.intent, c.places, s, &p, true); use != "" {
 			return view.Errorf(view.Conflict, "mac_addr",
 				"address %s is that of port %s on bridge %s of host %s, which is %s; the tap NIC "+
 					"is an extra one", s.MAC, p.Name, p.Bridge, c.intent.HostName(p.Host), use)

@@ -153,6 +153,7 @@ func (f *Fleet) Look(h *Host) (Seen, bool) {
 
 	seen := Seen{Before: h.Observed, Wrong: h.noteNICs(&now.Host)}
 	h.Observed = now
+	h.NoteFirstPorts()
 	seen.Again = f.identify(h.ID, &seen.Before, &now)
 	seen.Differs = !reflect.DeepEqual(seen.Before.Host, now.Host)
 	return seen, true

@@ -1,6 +1,7 @@
 package planning
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,16 +32,25 @@ func TestSplitGuest(t *testing.T) {
 		hosts := connected{"h1": true, "h2": true}
 		places := inventory.NewPlaces(hosts)
 		q := New(intent.New(), places, fakeHosts{}, nil, nil)
+		var mu sync.Mutex // as the engine's
 		revisited := 0
 		q.Revisit = func(guest string, after time.Duration) {
 			revisited++
-			time.AfterFunc(after, func() { q.MarkGuest(guest) })
+			time.AfterFunc(after, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				q.MarkGuest(guest)
+			})
 		}
 		plug := func(host string, before, now []*inventory.Port) {
+			mu.Lock()
+			defer mu.Unlock()
 			places.ReplacePorts(before, now, func(inventory.Port) { q.MarkGuest("g") })
 		}
 		told := func() tap.NIC {
 			t.Helper()
+			mu.Lock()
+			defer mu.Unlock()
 			change, any := q.Next()
 			require.True(t, any)
 			q.Answer(change.Revision)

@@ -24,7 +24,9 @@ type Host struct {
 	Report   session.Report        // what the session read back last
 	Observed inventory.Observation // what the last snapshot shows
 	SeenMAC  map[string]tap.MAC    // addresses of NICs that were on the tap bridge, by NIC name
-	Guests   hypervisor.Report     // what the host's hypervisor said last
+	// FirstPorts are the ports that were there when the switch was first seen; nil before.
+	FirstPorts map[string]bool
+	Guests     hypervisor.Report // what the host's hypervisor said last
 
 	Program *reconcile.Desired // the plugin's last program that keeps the contract
 	Stale   bool               // a later program was left out, and the plugin is asked for it again
@@ -45,6 +47,19 @@ func NewHost(id string) Host {
 	return Host{
 		ID: id, Report: session.Report{Problem: "connecting"}, SeenMAC: map[string]tap.MAC{},
 		Since: map[string]time.Time{},
+	}
+}
+
+// NoteFirstPorts notes which ports are there, if the switch is seen for the first time.
+func (h *Host) NoteFirstPorts() {
+	shown := &h.Observed.Host
+	if h.FirstPorts != nil || !shown.Observed || shown.Refused != "" {
+		return
+	}
+
+	h.FirstPorts = make(map[string]bool, len(h.Observed.Ports))
+	for _, p := range h.Observed.Ports {
+		h.FirstPorts[p.Name] = true
 	}
 }
 

@@ -47,11 +47,18 @@ func (t *Table) shownPlaces(s *store.Service) []tap.Location {
 	for _, p := range t.places.PortsOf(s.MAC, s.IfName) {
 		at := p.Location()
 		if !t.onTapBridge(&p) { // There it needs not be moved, whatever it is.
-			at.UsedBy = NICUse(t.intent, t.places, &s.Service, &p)
+			at.UsedBy = NICUse(t.intent, t.places, &s.Service, &p, t.stood(s, &p))
 		}
 		all = append(all, at)
 	}
 	return all
+}
+
+// stood reports whether a port was there when its switch was first seen, and was not found to be
+// the tap NIC of a service since.
+func (t *Table) stood(s *store.Service, p *inventory.Port) bool {
+	h := t.hosts[p.Host]
+	return h != nil && h.FirstPorts[p.Name] && t.intent.Places[s.ID] != p.Host
 }
 
 // onTapBridge reports whether a port is on the tap bridge of its host.
