@@ -5,6 +5,7 @@ package lab_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -67,10 +68,14 @@ func TestNetworkChanges(t *testing.T) {
 		ctx := deadline(t)
 		mac, err := h2.Rebuild(ctx)
 		must(t, err)
-		shown := get(t, h2, "Interface", lab.UnderlayBridge, "mac_in_use")
-		if strings.Trim(shown, `"`) != mac.String() {
-			t.Errorf("br-phy has %s, want %s", shown, mac)
-		}
+		// The device has it before the switch's database says so.
+		eventually(t, func() error {
+			shown := get(t, h2, "Interface", lab.UnderlayBridge, "mac_in_use")
+			if strings.Trim(shown, `"`) != mac.String() {
+				return fmt.Errorf("br-phy has %s, want %s", shown, mac)
+			}
+			return nil
+		})
 		passes(t, h1, h2)
 	})
 
