@@ -90,14 +90,15 @@ func TestNICOfOthersLater(t *testing.T) {
 	assert.False(t, moved())
 }
 
-// TestNICPluggedByHand: a device that nobody says is a guest's is the tap NIC if it was plugged after
-// the switch was first seen. One that stood there before is left where it is, also after a restart.
+// TestNICPluggedByHand: a device that nobody says is a guest's is the tap NIC if it was plugged
+// after the switch was first seen. One that stood there before is left where it is.
 func TestNICPluggedByHand(t *testing.T) {
 	memory := store.NewMemory()
 	r := newRing(t, memory)
 	mac := switchtest.MAC(0x98)
 	stands := switchtest.Bridge{Name: "br9", Datapath: "netdev", Ports: []switchtest.Port{
-		{Name: "nic9", Devices: []switchtest.Device{{OFPort: 9, Driver: "veth", MAC: mac.String()}}},
+		{Name: "nic9", Devices: []switchtest.Device{
+			{OFPort: 9, Driver: "veth", MAC: mac.String()}}},
 	}}
 	moved := func(r *ring, host string) bool {
 		return slices.ContainsFunc(r.program(host).Program.Ports, func(p tap.Port) bool {

@@ -12,10 +12,11 @@ import (
 
 // NICUse says whose a port is that shows the address or the name of a guest's tap NIC and is not
 // that NIC, so that it must be left where it stands: an uplink, another guest's NIC, or a device of
-// the host itself. It is "" if the port may be the tap NIC. What the switch or a user says of a
-// port counts; that a service claims its address does not. A port that nobody says is a guest's is
-// taken for the tap NIC only if it was plugged while the switch was watched, and did not stand there
-// before.
+// the host itself. It is "" if the port may be the tap NIC.
+//
+// What the switch or a user says of a port counts; that a service claims its address does not. A
+// port that nobody says is a guest's is taken for the tap NIC only if it was plugged while the
+// switch was watched, and did not stand there before.
 func NICUse(
 	in *intent.Intent, places *inventory.Places, s *tap.Service, p *inventory.Port, stood bool,
 ) string {
