@@ -213,8 +213,12 @@ func (s *soak) remove(id string) func(*client.Client) *outcome {
 			return nil
 		}
 
-		return &outcome{id: id, took: func(api.TapFlow) {},
-			gone: func() { delete(s.model.flows, id) }}
+		gone := func() { delete(s.model.flows, id) }
+		return &outcome{id: id, gone: gone, took: func(f api.TapFlow) {
+			if f.Status == api.Deleting {
+				gone() // It goes once all switches were read back.
+			}
+		}}
 	}
 }
 

@@ -1,7 +1,9 @@
 package declare_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,14 +25,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and the path are given, and the number of the request, from 1. Planning changes nothing.
 //
 // It returns what waits until no request is being answered any more.
-func before(d *tapctltest.Desk, t *testing.T, f func(n int)) (idle func()) {
+func before(d *tapctltest.Desk, t *testing.T, f func(n int, r *http.Request)) (idle func()) {
 	t.Helper()
 	n := 0
 	inner := d.Server.Config.Handler
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/plan") {
 			n++
-			f(n)
+			f(n, r)
 		}
 		inner.ServeHTTP(w, r)
 	}))
@@ -43,10 +45,13 @@ func before(d *tapctltest.Desk, t *testing.T, f func(n int)) (idle func()) {
 func TestInterruptedApplyTellsWhatWasMade(t *testing.T) {
 	d := tapctltest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	idle := before(d, t, func(n int) {
+	idle := before(d, t, func(n int, r *http.Request) {
 		if n == 3 { // the third of a host, two guests, a tap service and a tap flow
+			body, err := io.ReadAll(r.Body) // The server notices who leaves once this is read.
+			require.NoError(t, err)
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			cancel()
-			<-ctx.Done()
+			<-r.Context().Done() // The command has given up.
 		}
 	})
 
@@ -70,7 +75,7 @@ func TestInterruptedApplyTellsWhatWasMade(t *testing.T) {
 func TestAPartOfAReplacementIsTold(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Must("apply -f", d.File(lab))
-	before(d, t, func(n int) {
+	before(d, t, func(n int, _ *http.Request) {
 		if n == 2 { // after the old one is deleted, another takes the name of the new one
 			_, err := d.Engine.CreateFlow(t.Context(), store.Flow{Flow: tap.Flow{
 				Name: "web", GuestID: "vm-2", TapID: d.Engine.Services()[0].ID,
@@ -151,7 +156,7 @@ func TestAnApplySetIsEmptied(t *testing.T) {
 func TestConflictsSayWhatToDo(t *testing.T) {
 	d := tapctltest.New(t)
 	d.Furnish()
-	before(d, t, func(int) {
+	before(d, t, func(int, *http.Request) {
 		_, err := d.Engine.UpdateFlow(t.Context(), "web", 0, func(f *store.Flow) error {
 			f.Direction = tap.Out
 			return nil
