@@ -15,6 +15,7 @@ func serviceToPB(s *tap.Service) *pb.Service {
 	return &pb.Service{
 		Id: s.ID, Name: s.Name, Type: string(s.Type), TargetId: s.TargetID,
 		Mac: macToPB(s.MAC), Ifname: s.IfName, Enabled: s.Enabled, Key: s.Key,
+		RateBits: s.RateLimit.Bits, RatePackets: s.RateLimit.Packets,
 	}
 }
 
@@ -24,6 +25,7 @@ func serviceFromPB(m *pb.Service) (tap.Service, error) {
 		ID: intern(m.GetId()), Name: m.GetName(), Type: tap.ServiceType(intern(m.GetType())),
 		TargetID: intern(m.GetTargetId()), MAC: r.mac("mac", m.GetMac()),
 		IfName: intern(m.GetIfname()), Enabled: m.GetEnabled(), Key: m.GetKey(),
+		RateLimit: tap.RateLimit{Bits: m.GetRateBits(), Packets: m.GetRatePackets()},
 	}
 	return s, r.err
 }
@@ -34,6 +36,7 @@ func flowToPB(f *tap.Flow) *pb.Flow {
 		GuestId: f.GuestID, Mac: macToPB(f.MAC), Ip: addrToPB(f.IP),
 		HostId: f.HostID, WireId: f.WireID, Vlan: uint32(f.VLAN),
 		Direction: string(f.Direction), Enabled: f.Enabled,
+		Filter: f.Filter, Snaplen: f.Snaplen, Sample: f.Sample, VlanAction: uint32(f.Tag),
 	}
 
 	if !f.Created.IsZero() {
@@ -51,6 +54,10 @@ func flowFromPB(m *pb.Flow) (tap.Flow, error) {
 		HostID: intern(m.GetHostId()), WireID: intern(m.GetWireId()),
 		VLAN:      r.uint16("vlan", m.GetVlan()),
 		Direction: tap.Direction(intern(m.GetDirection())), Enabled: m.GetEnabled(),
+		Options: tap.Options{
+			Filter: m.GetFilter(), Snaplen: m.GetSnaplen(), Sample: m.GetSample(),
+			Tag: tap.VLANAction(r.uint16("vlan_action", m.GetVlanAction())),
+		},
 	}
 
 	if m.GetCreatedUnixNano() != 0 {

@@ -39,12 +39,16 @@ func configErrorFromPB(m *pb.ConfigureResponse) error {
 }
 
 func rejectionToPB(r *tap.Rejection) *pb.Rejection {
-	return &pb.Rejection{Conflict: r.Conflict, Field: r.Field, Message: r.Message}
+	return &pb.Rejection{
+		Conflict: r.Conflict, Field: r.Field, Message: r.Message,
+		Offset: uint32(r.Offset), Length: uint32(r.Length), Hint: r.Hint,
+	}
 }
 
 func rejectionFromPB(m *pb.Rejection) *tap.Rejection {
 	return &tap.Rejection{
 		Conflict: m.GetConflict(), Field: m.GetField(), Message: m.GetMessage(),
+		Offset: int(m.GetOffset()), Length: int(m.GetLength()), Hint: m.GetHint(),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tapline-sdn/tapline/openflow"
 	pb "github.com/tapline-sdn/tapline/plugin/mirrorpb"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -58,40 +57,6 @@ func mirrorFromPB(m *pb.MirrorRecord) (tap.Mirror, error) {
 	return out, r.err
 }
 
-func flowEntryToPB(f *tap.FlowEntry) (*pb.FlowEntry, error) {
-	b, err := openflow.AppendMessage(nil, 0, &f.Mod)
-	if err != nil {
-		return nil, fmt.Errorf("flow of %s: %w", f.Owner, err)
-	}
-	return &pb.FlowEntry{Owner: f.Owner, FlowMod: b}, nil
-}
-
-func flowEntryFromPB(m *pb.FlowEntry) (tap.FlowEntry, error) {
-	message, _, err := openflow.Parse(m.GetFlowMod())
-	if err != nil {
-		return tap.FlowEntry{}, fmt.Errorf("flow_mod: %w", err)
-	}
-	mod, ok := message.(*openflow.FlowMod)
-	if !ok {
-		return tap.FlowEntry{}, fmt.Errorf("flow_mod: the message is a %T", message)
-	}
-	return tap.FlowEntry{Owner: intern(m.GetOwner()), Mod: *mod}, nil
-}
-
-func tapBridgeToPB(b *tap.TapBridge) *pb.TapBridge {
-	return &pb.TapBridge{
-		Name: b.Name, DatapathType: b.DatapathType, FailMode: b.FailMode,
-		Protocols: b.Protocols, OtherConfig: b.OtherConfig,
-	}
-}
-
-func tapBridgeFromPB(m *pb.TapBridge) tap.TapBridge {
-	return tap.TapBridge{
-		Name: m.GetName(), DatapathType: m.GetDatapathType(), FailMode: m.GetFailMode(),
-		Protocols: m.GetProtocols(), OtherConfig: m.GetOtherConfig(),
-	}
-}
-
 func tunnelToPB(t *tap.Tunnel) *pb.Tunnel {
 	return &pb.Tunnel{
 		Port: t.Port, Ports: t.Ports,
@@ -125,65 +90,6 @@ func tunnelFromPB(m *pb.Tunnel) (tap.Tunnel, error) {
 	}
 
 	return t, r.err
-}
-
-func programToPB(p *tap.Program, last *tap.Program) (*pb.Program, error) {
-	m := &pb.Program{
-		Host:   p.Host,
-		Bridge: tapBridgeToPB(&p.Bridge),
-		Tunnel: tunnelToPB(&p.Tunnel),
-		Held: convertAll(p.Held, func(h *tap.Hold) *pb.Hold {
-			return &pb.Hold{Owner: h.Owner, Cookie: uint64(h.Cookie)}
-		}),
-	}
-
-	var err error
-	m.Ports, err = listToPB(last.Ports, p.Ports, (*tap.Port).Equal,
-		func(n, from uint32) *pb.Port { return &pb.Port{Kept: n, KeptFrom: from} },
-		func(o *tap.Port) (*pb.Port, error) { return portToPB(o), nil })
-	if err == nil {
-		m.Mirrors, err = listToPB(last.Mirrors, p.Mirrors, (*tap.Mirror).Equal,
-			func(n, from uint32) *pb.MirrorRecord {
-				return &pb.MirrorRecord{Kept: n,
-					KeptFrom: from}
-			},
-			func(o *tap.Mirror) (*pb.MirrorRecord, error) { return mirrorToPB(o), nil })
-	}
-
-	if err == nil {
-		m.Flows, err = listToPB(last.Flows, p.Flows, (*tap.FlowEntry).Equal,
-			func(n, from uint32) *pb.FlowEntry { return &pb.FlowEntry{Kept: n, KeptFrom: from} },
-			flowEntryToPB)
-	}
-
-	if err != nil {
-		return nil, fmt.Errorf("program of host %s: %w", p.Host, err)
-	}
-
-	return m, nil
-}
-
-func programFromPB(m *pb.Program, last *tap.Program) (p tap.Program, err error) {
-	p = tap.Program{Host: intern(m.GetHost()), Bridge: tapBridgeFromPB(m.GetBridge())}
-	for _, h := range m.GetHeld() {
-		p.Held = append(p.Held, tap.Hold{Owner: h.GetOwner(),
-			Cookie: openflow.Cookie(h.GetCookie())})
-	}
-
-	if p.Tunnel, err = tunnelFromPB(m.GetTunnel()); err != nil {
-		return tap.Program{}, err
-	}
-	if p.Ports, err = listFromPB(last.Ports, m.GetPorts(), portFromPB); err != nil {
-		return tap.Program{}, fmt.Errorf("ports%w", err)
-	}
-	if p.Mirrors, err = listFromPB(last.Mirrors, m.GetMirrors(), mirrorFromPB); err != nil {
-		return tap.Program{}, fmt.Errorf("mirrors%w", err)
-	}
-	if p.Flows, err = listFromPB(last.Flows, m.GetFlows(), flowEntryFromPB); err != nil {
-		return tap.Program{}, fmt.Errorf("flows%w", err)
-	}
-
-	return p, nil
 }
 
 func statusToPB(s *tap.Status) *pb.Status {

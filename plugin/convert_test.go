@@ -47,6 +47,14 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 			Instructions: []action.Instruction{action.GotoTable{Table: 201}},
 		}
 		return
+	case *openflow.GroupMod:
+		*p = openflow.GroupMod{Group: openflow.GroupTypeSelect, ID: uint32(f.n),
+			Buckets: []openflow.Bucket{{Weight: uint16(f.n)}}}
+		return
+	case *openflow.MeterMod:
+		*p = openflow.MeterMod{Flags: openflow.MeterPktps, ID: uint32(f.n),
+			Bands: []openflow.Band{{Kind: openflow.BandDrop, Rate: uint32(f.n)}}}
+		return
 	}
 
 	switch v.Kind() {
@@ -189,6 +197,8 @@ func TestConvertMalformedChange(t *testing.T) {
 			"flows[0]: ip: 5 octets: want 4 or 16"},
 		{"VLAN of a flow", &pb.Change{Flows: []*pb.Flow{{}, {}, {Vlan: 65536}}},
 			"flows[2]: vlan: 65536 does not fit 16 bits"},
+		{"VLAN action of a flow", &pb.Change{Flows: []*pb.Flow{{VlanAction: 65536}}},
+			"flows[0]: vlan_action: 65536 does not fit 16 bits"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := changeFromPB(test.give)
@@ -226,6 +236,10 @@ func TestConvertMalformedResult(t *testing.T) {
 				flow...)}}}), "programs[1]: flows[0]: flow_mod: "},
 		{"kept of nothing", program(&pb.Program{Ports: []*pb.Port{{}, {Kept: 1}}}),
 			"programs[1]: ports[1]: 1 are kept from place 0 of 0"},
+		{"no group", program(&pb.Program{Groups: []*pb.GroupEntry{{GroupMod: flow}}}),
+			"programs[1]: groups[0]: group_mod: the message is a *openflow.FlowMod"},
+		{"no meter", program(&pb.Program{Meters: []*pb.MeterEntry{{MeterMod: flow}}}),
+			"programs[1]: meters[0]: meter_mod: the message is a *openflow.FlowMod"},
 		{"another message", program(&pb.Program{Flows: []*pb.FlowEntry{{FlowMod: hello}}}),
 			"programs[1]: flows[0]: flow_mod: the message is a *openflow.Hello"},
 	} {

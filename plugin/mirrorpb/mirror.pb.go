@@ -445,6 +445,9 @@ type Rejection struct {
 	Conflict      bool                   `protobuf:"varint,1,opt,name=conflict,proto3" json:"conflict,omitempty"`
 	Field         string                 `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
 	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Offset        uint32                 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"` // where in the field the fault is, in octets
+	Length        uint32                 `protobuf:"varint,5,opt,name=length,proto3" json:"length,omitempty"` // 0: the place is not known
+	Hint          string                 `protobuf:"bytes,6,opt,name=hint,proto3" json:"hint,omitempty"`      // what would be possible
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -500,6 +503,27 @@ func (x *Rejection) GetMessage() string {
 	return ""
 }
 
+func (x *Rejection) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Rejection) GetLength() uint32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *Rejection) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
 type Service struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -510,6 +534,8 @@ type Service struct {
 	Ifname        string                 `protobuf:"bytes,6,opt,name=ifname,proto3" json:"ifname,omitempty"`
 	Enabled       bool                   `protobuf:"varint,7,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	Key           uint32                 `protobuf:"varint,8,opt,name=key,proto3" json:"key,omitempty"`
+	RateBits      uint64                 `protobuf:"varint,9,opt,name=rate_bits,json=rateBits,proto3" json:"rate_bits,omitempty"` // per second and source host; 0 for no limit
+	RatePackets   uint64                 `protobuf:"varint,10,opt,name=rate_packets,json=ratePackets,proto3" json:"rate_packets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -600,6 +626,20 @@ func (x *Service) GetKey() uint32 {
 	return 0
 }
 
+func (x *Service) GetRateBits() uint64 {
+	if x != nil {
+		return x.RateBits
+	}
+	return 0
+}
+
+func (x *Service) GetRatePackets() uint64 {
+	if x != nil {
+		return x.RatePackets
+	}
+	return 0
+}
+
 type Flow struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -615,6 +655,10 @@ type Flow struct {
 	Direction       string                 `protobuf:"bytes,11,opt,name=direction,proto3" json:"direction,omitempty"`
 	Enabled         bool                   `protobuf:"varint,12,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	CreatedUnixNano int64                  `protobuf:"varint,13,opt,name=created_unix_nano,json=createdUnixNano,proto3" json:"created_unix_nano,omitempty"`
+	Filter          string                 `protobuf:"bytes,14,opt,name=filter,proto3" json:"filter,omitempty"`
+	Snaplen         uint32                 `protobuf:"varint,15,opt,name=snaplen,proto3" json:"snaplen,omitempty"`
+	Sample          uint32                 `protobuf:"varint,16,opt,name=sample,proto3" json:"sample,omitempty"`
+	VlanAction      uint32                 `protobuf:"varint,17,opt,name=vlan_action,json=vlanAction,proto3" json:"vlan_action,omitempty"` // 0 keep, 65535 strip, else the VLAN id to push
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -736,6 +780,34 @@ func (x *Flow) GetEnabled() bool {
 func (x *Flow) GetCreatedUnixNano() int64 {
 	if x != nil {
 		return x.CreatedUnixNano
+	}
+	return 0
+}
+
+func (x *Flow) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *Flow) GetSnaplen() uint32 {
+	if x != nil {
+		return x.Snaplen
+	}
+	return 0
+}
+
+func (x *Flow) GetSample() uint32 {
+	if x != nil {
+		return x.Sample
+	}
+	return 0
+}
+
+func (x *Flow) GetVlanAction() uint32 {
+	if x != nil {
+		return x.VlanAction
 	}
 	return 0
 }
@@ -1851,6 +1923,8 @@ type Program struct {
 	Flows         []*FlowEntry           `protobuf:"bytes,5,rep,name=flows,proto3" json:"flows,omitempty"`
 	Held          []*Hold                `protobuf:"bytes,6,rep,name=held,proto3" json:"held,omitempty"`
 	Tunnel        *Tunnel                `protobuf:"bytes,7,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
+	Groups        []*GroupEntry          `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	Meters        []*MeterEntry          `protobuf:"bytes,9,rep,name=meters,proto3" json:"meters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1930,6 +2004,20 @@ func (x *Program) GetHeld() []*Hold {
 func (x *Program) GetTunnel() *Tunnel {
 	if x != nil {
 		return x.Tunnel
+	}
+	return nil
+}
+
+func (x *Program) GetGroups() []*GroupEntry {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Program) GetMeters() []*MeterEntry {
+	if x != nil {
+		return x.Meters
 	}
 	return nil
 }
@@ -2191,14 +2279,15 @@ func (x *Hold) GetCookie() uint64 {
 }
 
 type TapBridge struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	DatapathType  string                 `protobuf:"bytes,2,opt,name=datapath_type,json=datapathType,proto3" json:"datapath_type,omitempty"`
-	FailMode      string                 `protobuf:"bytes,3,opt,name=fail_mode,json=failMode,proto3" json:"fail_mode,omitempty"`
-	Protocols     []string               `protobuf:"bytes,4,rep,name=protocols,proto3" json:"protocols,omitempty"`
-	OtherConfig   map[string]string      `protobuf:"bytes,5,rep,name=other_config,json=otherConfig,proto3" json:"other_config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Name           string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	DatapathType   string                 `protobuf:"bytes,2,opt,name=datapath_type,json=datapathType,proto3" json:"datapath_type,omitempty"`
+	FailMode       string                 `protobuf:"bytes,3,opt,name=fail_mode,json=failMode,proto3" json:"fail_mode,omitempty"`
+	Protocols      []string               `protobuf:"bytes,4,rep,name=protocols,proto3" json:"protocols,omitempty"`
+	OtherConfig    map[string]string      `protobuf:"bytes,5,rep,name=other_config,json=otherConfig,proto3" json:"other_config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	MatchFragments bool                   `protobuf:"varint,6,opt,name=match_fragments,json=matchFragments,proto3" json:"match_fragments,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *TapBridge) Reset() {
@@ -2264,6 +2353,13 @@ func (x *TapBridge) GetOtherConfig() map[string]string {
 		return x.OtherConfig
 	}
 	return nil
+}
+
+func (x *TapBridge) GetMatchFragments() bool {
+	if x != nil {
+		return x.MatchFragments
+	}
+	return false
 }
 
 type Port struct {
@@ -2576,6 +2672,142 @@ func (x *FlowEntry) GetKeptFrom() uint32 {
 	return 0
 }
 
+type GroupEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	GroupMod      []byte                 `protobuf:"bytes,2,opt,name=group_mod,json=groupMod,proto3" json:"group_mod,omitempty"` // an OFPT_GROUP_MOD message of OpenFlow 1.3, as for flows
+	Kept          uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                        // as for ports
+	KeptFrom      uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupEntry) Reset() {
+	*x = GroupEntry{}
+	mi := &file_mirror_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupEntry) ProtoMessage() {}
+
+func (x *GroupEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
+func (*GroupEntry) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *GroupEntry) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *GroupEntry) GetGroupMod() []byte {
+	if x != nil {
+		return x.GroupMod
+	}
+	return nil
+}
+
+func (x *GroupEntry) GetKept() uint32 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *GroupEntry) GetKeptFrom() uint32 {
+	if x != nil {
+		return x.KeptFrom
+	}
+	return 0
+}
+
+type MeterEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	MeterMod      []byte                 `protobuf:"bytes,2,opt,name=meter_mod,json=meterMod,proto3" json:"meter_mod,omitempty"` // an OFPT_METER_MOD message of OpenFlow 1.3, as for flows
+	Kept          uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                        // as for ports
+	KeptFrom      uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeterEntry) Reset() {
+	*x = MeterEntry{}
+	mi := &file_mirror_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeterEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeterEntry) ProtoMessage() {}
+
+func (x *MeterEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeterEntry.ProtoReflect.Descriptor instead.
+func (*MeterEntry) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *MeterEntry) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MeterEntry) GetMeterMod() []byte {
+	if x != nil {
+		return x.MeterMod
+	}
+	return nil
+}
+
+func (x *MeterEntry) GetKept() uint32 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *MeterEntry) GetKeptFrom() uint32 {
+	if x != nil {
+		return x.KeptFrom
+	}
+	return 0
+}
+
 type Need struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
@@ -2586,7 +2818,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +2830,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +2843,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{32}
+	return file_mirror_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Need) GetHost() string {
@@ -2643,7 +2875,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2887,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2900,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{33}
+	return file_mirror_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Status) GetKind() string {
@@ -2733,7 +2965,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_mirror_proto_msgTypes[34]
+	mi := &file_mirror_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2745,7 +2977,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[34]
+	mi := &file_mirror_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2758,7 +2990,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{34}
+	return file_mirror_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Cut) GetSize() uint32 {
@@ -2818,11 +3050,14 @@ const file_mirror_proto_rawDesc = "" +
 	"\aservice\x18\x02 \x01(\v2\x1a.tapline.mirror.v1.ServiceH\x00R\aservice\x12-\n" +
 	"\x04flow\x18\x03 \x01(\v2\x17.tapline.mirror.v1.FlowH\x00R\x04flowB\n" +
 	"\n" +
-	"\bresource\"W\n" +
+	"\bresource\"\x9b\x01\n" +
 	"\tRejection\x12\x1a\n" +
 	"\bconflict\x18\x01 \x01(\bR\bconflict\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\xb4\x01\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\rR\x06offset\x12\x16\n" +
+	"\x06length\x18\x05 \x01(\rR\x06length\x12\x12\n" +
+	"\x04hint\x18\x06 \x01(\tR\x04hint\"\xf4\x01\n" +
 	"\aService\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2831,7 +3066,10 @@ const file_mirror_proto_rawDesc = "" +
 	"\x03mac\x18\x05 \x01(\fR\x03mac\x12\x16\n" +
 	"\x06ifname\x18\x06 \x01(\tR\x06ifname\x12\x18\n" +
 	"\aenabled\x18\a \x01(\bR\aenabled\x12\x10\n" +
-	"\x03key\x18\b \x01(\rR\x03key\"\xbc\x02\n" +
+	"\x03key\x18\b \x01(\rR\x03key\x12\x1b\n" +
+	"\trate_bits\x18\t \x01(\x04R\brateBits\x12!\n" +
+	"\frate_packets\x18\n" +
+	" \x01(\x04R\vratePackets\"\xa7\x03\n" +
 	"\x04Flow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x15\n" +
@@ -2846,7 +3084,12 @@ const file_mirror_proto_rawDesc = "" +
 	" \x01(\rR\x04vlan\x12\x1c\n" +
 	"\tdirection\x18\v \x01(\tR\tdirection\x12\x18\n" +
 	"\aenabled\x18\f \x01(\bR\aenabled\x12*\n" +
-	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\"\xf5\x05\n" +
+	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\x12\x16\n" +
+	"\x06filter\x18\x0e \x01(\tR\x06filter\x12\x18\n" +
+	"\asnaplen\x18\x0f \x01(\rR\asnaplen\x12\x16\n" +
+	"\x06sample\x18\x10 \x01(\rR\x06sample\x12\x1f\n" +
+	"\vvlan_action\x18\x11 \x01(\rR\n" +
+	"vlanAction\"\xf5\x05\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2951,7 +3194,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x126\n" +
 	"\bprograms\x18\x02 \x03(\v2\x1a.tapline.mirror.v1.ProgramR\bprograms\x125\n" +
 	"\bstatuses\x18\x03 \x03(\v2\x19.tapline.mirror.v1.StatusR\bstatuses\x12'\n" +
-	"\x0fforgotten_hosts\x18\x04 \x03(\tR\x0eforgottenHosts\"\xd1\x02\n" +
+	"\x0fforgotten_hosts\x18\x04 \x03(\tR\x0eforgottenHosts\"\xbf\x03\n" +
 	"\aProgram\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x124\n" +
 	"\x06bridge\x18\x02 \x01(\v2\x1c.tapline.mirror.v1.TapBridgeR\x06bridge\x12-\n" +
@@ -2959,7 +3202,9 @@ const file_mirror_proto_rawDesc = "" +
 	"\amirrors\x18\x04 \x03(\v2\x1f.tapline.mirror.v1.MirrorRecordR\amirrors\x122\n" +
 	"\x05flows\x18\x05 \x03(\v2\x1c.tapline.mirror.v1.FlowEntryR\x05flows\x12+\n" +
 	"\x04held\x18\x06 \x03(\v2\x17.tapline.mirror.v1.HoldR\x04held\x121\n" +
-	"\x06tunnel\x18\a \x01(\v2\x19.tapline.mirror.v1.TunnelR\x06tunnel\"\x96\x01\n" +
+	"\x06tunnel\x18\a \x01(\v2\x19.tapline.mirror.v1.TunnelR\x06tunnel\x125\n" +
+	"\x06groups\x18\b \x03(\v2\x1d.tapline.mirror.v1.GroupEntryR\x06groups\x125\n" +
+	"\x06meters\x18\t \x03(\v2\x1d.tapline.mirror.v1.MeterEntryR\x06meters\"\x96\x01\n" +
 	"\x06Tunnel\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\tR\x04port\x12-\n" +
 	"\x05peers\x18\x02 \x03(\v2\x17.tapline.mirror.v1.PeerR\x05peers\x12\x14\n" +
@@ -2978,13 +3223,14 @@ const file_mirror_proto_rawDesc = "" +
 	"\tprobe_key\x18\x03 \x01(\rR\bprobeKey\"4\n" +
 	"\x04Hold\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x16\n" +
-	"\x06cookie\x18\x02 \x01(\x04R\x06cookie\"\x91\x02\n" +
+	"\x06cookie\x18\x02 \x01(\x04R\x06cookie\"\xba\x02\n" +
 	"\tTapBridge\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
 	"\rdatapath_type\x18\x02 \x01(\tR\fdatapathType\x12\x1b\n" +
 	"\tfail_mode\x18\x03 \x01(\tR\bfailMode\x12\x1c\n" +
 	"\tprotocols\x18\x04 \x03(\tR\tprotocols\x12P\n" +
-	"\fother_config\x18\x05 \x03(\v2-.tapline.mirror.v1.TapBridge.OtherConfigEntryR\votherConfig\x1a>\n" +
+	"\fother_config\x18\x05 \x03(\v2-.tapline.mirror.v1.TapBridge.OtherConfigEntryR\votherConfig\x12'\n" +
+	"\x0fmatch_fragments\x18\x06 \x01(\bR\x0ematchFragments\x1a>\n" +
 	"\x10OtherConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xff\x02\n" +
@@ -3024,6 +3270,18 @@ const file_mirror_proto_rawDesc = "" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x19\n" +
 	"\bflow_mod\x18\x02 \x01(\fR\aflowMod\x12\x12\n" +
 	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
+	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"p\n" +
+	"\n" +
+	"GroupEntry\x12\x14\n" +
+	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x1b\n" +
+	"\tgroup_mod\x18\x02 \x01(\fR\bgroupMod\x12\x12\n" +
+	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
+	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"p\n" +
+	"\n" +
+	"MeterEntry\x12\x14\n" +
+	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x1b\n" +
+	"\tmeter_mod\x18\x02 \x01(\fR\bmeterMod\x12\x12\n" +
+	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
 	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"0\n" +
 	"\x04Need\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x14\n" +
@@ -3060,7 +3318,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -3094,12 +3352,14 @@ var file_mirror_proto_goTypes = []any{
 	(*Port)(nil),              // 29: tapline.mirror.v1.Port
 	(*MirrorRecord)(nil),      // 30: tapline.mirror.v1.MirrorRecord
 	(*FlowEntry)(nil),         // 31: tapline.mirror.v1.FlowEntry
-	(*Need)(nil),              // 32: tapline.mirror.v1.Need
-	(*Status)(nil),            // 33: tapline.mirror.v1.Status
-	(*Cut)(nil),               // 34: tapline.mirror.v1.Cut
-	nil,                       // 35: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 36: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 37: tapline.mirror.v1.Port.OptionsEntry
+	(*GroupEntry)(nil),        // 32: tapline.mirror.v1.GroupEntry
+	(*MeterEntry)(nil),        // 33: tapline.mirror.v1.MeterEntry
+	(*Need)(nil),              // 34: tapline.mirror.v1.Need
+	(*Status)(nil),            // 35: tapline.mirror.v1.Status
+	(*Cut)(nil),               // 36: tapline.mirror.v1.Cut
+	nil,                       // 37: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 38: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 39: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -3108,7 +3368,7 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	35, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	37, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
 	13, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
 	15, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
 	16, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
@@ -3125,32 +3385,34 @@ var file_mirror_proto_depIdxs = []int32{
 	8,  // 20: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
 	9,  // 21: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
 	23, // 22: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
-	33, // 23: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
+	35, // 23: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
 	28, // 24: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
 	29, // 25: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
 	30, // 26: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
 	31, // 27: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
 	27, // 28: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
 	24, // 29: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
-	25, // 30: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
-	26, // 31: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
-	36, // 32: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	37, // 33: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
-	32, // 34: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	34, // 35: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
-	0,  // 36: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 37: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 38: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	21, // 39: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 40: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 41: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 42: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	22, // 43: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	40, // [40:44] is the sub-list for method output_type
-	36, // [36:40] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	32, // 30: tapline.mirror.v1.Program.groups:type_name -> tapline.mirror.v1.GroupEntry
+	33, // 31: tapline.mirror.v1.Program.meters:type_name -> tapline.mirror.v1.MeterEntry
+	25, // 32: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
+	26, // 33: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
+	38, // 34: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	39, // 35: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	34, // 36: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
+	36, // 37: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
+	0,  // 38: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 39: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 40: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	21, // 41: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 42: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 43: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 44: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	22, // 45: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	42, // [42:46] is the sub-list for method output_type
+	38, // [38:42] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -3172,7 +3434,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

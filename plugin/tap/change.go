@@ -50,6 +50,11 @@ type Rejection struct {
 	Conflict bool
 	Field    string // JSON name of the field, "" if no single field is at fault
 	Message  string // what is wrong, and what would be right
+
+	// Of a field that is an expression: where in it the fault is, in octets, and what would be
+	// possible there. A Length of 0 says that the place is not known.
+	Offset, Length int
+	Hint           string
 }
 
 // Error implements error.

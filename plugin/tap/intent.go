@@ -20,6 +20,8 @@ type Service struct {
 	Enabled bool   `json:"enabled"`
 	// Key is the GRE key (tun_id) of the service, unique in the cluster and never 0.
 	Key uint32 `json:"key"`
+	// RateLimit is what each source host may send to the service.
+	RateLimit RateLimit `json:"rate_limit,omitzero"`
 }
 
 // ServiceType says what a service delivers to.
@@ -49,7 +51,11 @@ type Flow struct {
 	VLAN   uint16 `json:"vlan_id,omitempty"`
 
 	Direction Direction `json:"direction"`
-	Enabled   bool      `json:"enabled"`
+	Options
+
+	// Enabled says that the flow should run now: it is switched on, and not before its start or
+	// after its expiry.
+	Enabled bool `json:"enabled"`
 
 	// Created ranks flows where a switch has no room for all of them: earlier ones run.
 	Created time.Time `json:"-"`

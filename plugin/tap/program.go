@@ -17,6 +17,8 @@ type Program struct {
 	Ports   []Port
 	Mirrors []Mirror
 	Flows   []FlowEntry // of the tap bridge; the controller adds its own flow for probes
+	Groups  []GroupEntry
+	Meters  []MeterEntry
 	Tunnel  Tunnel
 
 	// Held are owners that depend on hosts that were not seen yet (see [Host].Observed). Their
@@ -69,6 +71,10 @@ type TapBridge struct {
 	FailMode     string
 	Protocols    []string
 	OtherConfig  map[string]string // only these keys are ours
+
+	// MatchFragments makes flows match the ports of first fragments (OFPC_FRAG_NX_MATCH). Without
+	// it all fragments have ports 0.
+	MatchFragments bool
 }
 
 // Port is a desired port with its one Interface.
@@ -111,6 +117,18 @@ type FlowEntry struct {
 	Mod   openflow.FlowMod
 }
 
+// GroupEntry is a desired OpenFlow group of the tap bridge. Mod is an addition.
+type GroupEntry struct {
+	Owner string
+	Mod   openflow.GroupMod
+}
+
+// MeterEntry is a desired OpenFlow meter of the tap bridge. Mod is an addition.
+type MeterEntry struct {
+	Owner string
+	Mod   openflow.MeterMod
+}
+
 // Equal reports whether two ports are the same.
 func (p *Port) Equal(o *Port) bool {
 	return p.Name == o.Name && p.Owner == o.Owner && p.Bridge == o.Bridge && p.Type == o.Type &&
@@ -129,12 +147,24 @@ func (m *Mirror) Equal(o *Mirror) bool {
 // Equal reports whether two flows are the same.
 func (f *FlowEntry) Equal(o *FlowEntry) bool { return f.Owner == o.Owner && f.Mod.Equal(&o.Mod) }
 
+// Equal reports whether two groups are the same.
+func (g *GroupEntry) Equal(o *GroupEntry) bool {
+	return g.Owner == o.Owner && reflect.DeepEqual(g.Mod, o.Mod)
+}
+
+// Equal reports whether two meters are the same.
+func (m *MeterEntry) Equal(o *MeterEntry) bool {
+	return m.Owner == o.Owner && reflect.DeepEqual(m.Mod, o.Mod)
+}
+
 // Equal reports whether two programs are the same.
 func (p *Program) Equal(o *Program) bool {
 	return p.Host == o.Host &&
 		equalAll(p.Ports, o.Ports, (*Port).Equal) &&
 		equalAll(p.Mirrors, o.Mirrors, (*Mirror).Equal) &&
 		equalAll(p.Flows, o.Flows, (*FlowEntry).Equal) &&
+		equalAll(p.Groups, o.Groups, (*GroupEntry).Equal) &&
+		equalAll(p.Meters, o.Meters, (*MeterEntry).Equal) &&
 		slices.Equal(p.Held, o.Held) &&
 		reflect.DeepEqual(p.Bridge, o.Bridge) && p.Tunnel.equal(&o.Tunnel)
 }
