@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -214,16 +215,19 @@ func (s *samples) take(p *openflow.PacketIn) (enough bool) {
 	return enough
 }
 
-// watchFeedback reads what captures send, and stops those that feed on themselves. It reports
-// whether there is one, and when to read again.
-func (l *loop) watchFeedback(ctx context.Context) (stopped bool, next time.Time) {
+// watchFeedback reads what captures send, and reports whether there is one to be stopped.
+func (l *loop) watchFeedback(ctx context.Context) (stopped bool) {
+	f := &l.s.feedback
+	if len(f.echoes) == 0 {
+		return false
+	}
+
 	ctx, cancel := context.WithTimeout(ctx, feedbackTime)
 	defer cancel()
-	f, sw := &l.s.feedback, l.s.link.Switch()
-	now := time.Now()
-	if sw == nil || f.program == nil || len(f.echoes) == 0 ||
-		!f.watch.Closely(now) && !l.s.config.Readings.Allow() {
-		return false, now.Add(feedbackTime)
+	sw, now := l.s.link.Switch(), time.Now()
+	if sw == nil || !f.watch.Closely(now) && !l.s.config.Readings.Allow() {
+		l.feedback.set(now.Add(feedbackTime))
+		return false
 	}
 
 	found := f.look(now)
@@ -233,17 +237,20 @@ func (l *loop) watchFeedback(ctx context.Context) (stopped bool, next time.Time)
 	}
 	if err != nil {
 		l.s.log.Debug("copies could not be looked at", "error", err)
-		return false, now.Add(2 * feedbackTime)
+		l.feedback.set(now.Add(2 * feedbackTime))
+		return false
 	}
 
 	if len(found) > 0 {
 		l.s.log.Error("captures are stopped, since their copies come back into them", "found",
 			found)
 	}
-	return len(found) > 0, f.watch.Next(now)
+	l.feedback.set(f.watch.Next(now))
+	return len(found) > 0
 }
 
-// followFeedback takes the program of a step, before its flows are compared.
+// followFeedback takes the program of a step, before its flows are compared. Where no capture sends
+// into a tunnel there is nothing to read.
 func (x *step) followFeedback(ctx context.Context) {
 	f, now := &x.s.feedback, time.Now()
 	if f.program != x.desired && x.of != nil {
@@ -252,6 +259,13 @@ func (x *step) followFeedback(ctx context.Context) {
 		}
 	}
 	f.follow(x.desired, now)
+
+	switch {
+	case len(f.echoes) == 0:
+		x.feedback.stop()
+	case !x.feedback.isSet:
+		x.feedback.set(now.Add(rand.N(f.watch.Next(now).Sub(now))))
+	}
 
 	stopped, again := f.watch.Stopped(now)
 	x.silence.FeedBack(stopped)

@@ -126,7 +126,8 @@ func (x *step) refreshFlows(ctx context.Context) error {
 // costs nothing until either changes.
 func (x *step) compareFlows() reconcile.Flows {
 	silenced := x.silence.Owners()
-	x.probes = reconcile.NewProbes(x.desired.Program.Tunnel.Senders, x.number, x.probes)
+	number := portNumbers(x.snap, x.desired.Program.Bridge.Name)
+	x.probes = reconcile.NewProbes(x.desired.Program.Tunnel.Senders, number, x.probes)
 	want := wantedFlows{x.desired.FlowsFingerprint, x.probes}
 	if len(silenced) == 0 && x.of.matches == want {
 		return reconcile.Flows{Whole: true}

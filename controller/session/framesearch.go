@@ -34,6 +34,9 @@ func (s *frameSearch) restart() {
 	*s = frameSearch{passes: s.passes, known: s.known}
 }
 
+// isRunning reports whether the size is being measured.
+func (s *frameSearch) isRunning() bool { return !s.known || s.size != 0 }
+
 // due returns the next probe to send, or no size. works says that small probes pass, answered when
 // the last of them did; wanted is the size of a frame that copies may have, 0 for the usual one.
 func (s *frameSearch) due(

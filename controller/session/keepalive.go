@@ -61,7 +61,7 @@ func (k *keepAlives) look(
 			continue // The step that sees its number looks again.
 		}
 
-		if !now.Before(k.due[i]) {
+		if !now.Add(tendSlack).Before(k.due[i]) {
 			if len(frames) == maxKeepAlives {
 				k.next = now.Add(keepAlivePace)
 				return frames
@@ -119,13 +119,12 @@ func (x *step) keepAlive(ctx context.Context) {
 	}
 
 	senders := x.desired.Program.Tunnel.Senders
-	frames := x.keepAlives.look(x.of.sw.Conn, x.snap, senders, x.number, time.Now())
+	number := portNumbers(x.snap, x.desired.Program.Bridge.Name)
+	frames := x.keepAlives.look(x.of.sw.Conn, x.snap, senders, number, time.Now())
 	if len(frames) > 0 {
 		if err := x.of.sw.Conn.Send(ctx, frames...); err != nil {
 			// The connection has ended.
 			x.s.log.Debug("keep-alives could not be sent", "error", err)
 		}
 	}
-
-	x.lookAgain(x.keepAlives.next)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session/ledger"
 	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/controller/session/repair"
-	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -36,7 +35,8 @@ type loop struct {
 	mirrors    reconcile.MirrorWatch
 	probes     *reconcile.Probes // of the last program; nil before the first
 	keepAlives keepAlives
-	feedback   *time.Timer        // for the next reading of what captures send
+	tending    tending
+	feedback   alarm              // for the next reading of what captures send
 	proven     map[string]pathKey // owners -> the path that worked last
 
 	owed time.Time // since when a report is put off; zero if none is
@@ -52,6 +52,7 @@ func newLoop(s *Session, conn *client.Conn, watcher *vswitch.Watcher,
 			Nonce: s.nonce,
 		},
 	}
+	l.tending.alarm.to, l.feedback.to = s.tending, s.reading
 	if system := watcher.Snapshot().System(); system != nil && system.CurCfg < system.NextCfg {
 		// What was written last, perhaps by a controller before us, is not applied yet.
 		l.ledger.WroteRows(map[string]bool{tap.OwnerBridge: true}, system.NextCfg)
@@ -119,7 +120,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	}
 
 	l.sight.looked = x.snap
-	x.lookAgain(x.probeAt)
+	if x.of != nil {
+		l.tendAgain(x.probeAt)
+	}
 	x.lookAgain(l.ledger.Follow(curCfg(x.snap), time.Now()))
 	if !x.putOff() {
 		x.report()
@@ -229,13 +232,15 @@ func (x *step) probe(ctx context.Context) {
 	}
 
 	peers := x.desired.Program.Tunnel.Peers
+	number := portNumbers(x.snap, x.desired.Program.Bridge.Name)
 	var err error
-	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, x.number,
-		time.Now())
+	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, number, time.Now())
 	if err != nil {
 		x.s.log.Debug("probes could not be sent", "error", err) // The connection has ended.
 	}
 
+	x.tending.program, x.tending.waiting = x.desired, x.unprobed
+	x.tending.frames = x.s.paths.frames(peers)
 	x.noteProven(peers)
 }
 
@@ -268,18 +273,6 @@ func (x *step) awaitsPath(owner string) bool {
 	return !slices.ContainsFunc(x.desired.Program.Tunnel.Peers, func(p tap.Peer) bool {
 		return before.addr == p.Addr && slices.Contains(p.Owners, owner)
 	})
-}
-
-// number is the OpenFlow number of a port of the tap bridge, or 0 while it has none.
-func (x *step) number(name string) openflow.PortNo {
-	port, stands := x.snap.PortOnBridge(x.desired.Program.Bridge.Name, name)
-	if !stands {
-		return 0
-	}
-	for device := range x.snap.EachInterface(port) {
-		return openflow.PortNo(max(0, device.OFPort))
-	}
-	return 0
 }
 
 // heal makes ports anew that the switch has given up on for no reason that still holds.

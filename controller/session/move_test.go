@@ -30,26 +30,7 @@ func TestPeerMoves(t *testing.T) {
 		}
 	}
 
-	arrive := func(key pathKey) {
-		k.await("the path is probed", func() bool {
-			k.paths.mu.Lock()
-			path := k.paths.byPeer[key]
-			var nonce uint64
-			asked := path != nil && !path.asked.IsZero()
-			if asked {
-				nonce = path.nonce
-			}
-
-			k.paths.mu.Unlock()
-			if asked {
-				k.ProbeArrived(nonce)
-			}
-
-			return asked
-		})
-		fullFramePasses(k, key)
-	}
-
+	arrive := func(key pathKey) { arrives(k, key) }
 	delivers := func() string { return ofctl(t, h, "dump-flows", tapBridge, "table=3") }
 
 	d := k.use(program(to("a")))
@@ -91,4 +72,27 @@ func TestPeerMoves(t *testing.T) {
 	k.ready(moved)
 	assert.Contains(t, delivers(), "192.0.2.2")
 	assert.NotContains(t, delivers(), "192.0.2.1")
+}
+
+// arrives answers the probes of a path: a small one, and one of full size.
+func arrives(k *kept, key pathKey) {
+	k.await("the path is probed", func() bool { return answerProbe(k, key) })
+	fullFramePasses(k, key)
+}
+
+// answerProbe answers the small probe of a path that is under way, if there is one.
+func answerProbe(k *kept, key pathKey) bool {
+	k.paths.mu.Lock()
+	path := k.paths.byPeer[key]
+	var nonce uint64
+	asked := path != nil && !path.asked.IsZero()
+	if asked {
+		nonce = path.nonce
+	}
+	k.paths.mu.Unlock()
+
+	if asked {
+		k.ProbeArrived(nonce)
+	}
+	return asked
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/netip"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ const (
 	maxProbe   = 250 * time.Millisecond
 	// probeAgain is how often a path that works is probed. The switch then renews its neighbour
 	// too, which Open vSwitch forgets after 15 minutes without use.
-	probeAgain = 5 * time.Second
+	probeAgain = 5 * time.Second // on average
 	// probeLost is how long a path may be without an answer before it counts as cut.
 	probeLost = 2 * time.Second
 	// doubtedLost is the same for a path that there is a reason to doubt.
@@ -33,7 +34,7 @@ const (
 // use.
 type tunnelPaths struct {
 	dpid uint64 // of the tap bridge that sends
-	wake func() // called when an answer comes
+	wake func() // called when an answer comes that may change something
 
 	mu     sync.Mutex
 	conn   *ofconn.Conn // over which they were probed last
@@ -82,10 +83,13 @@ func (t *tunnelPaths) answer(nonce uint64, now time.Time) {
 
 	for _, path := range t.byPeer {
 		if path.nonce == nonce && !path.asked.IsZero() {
+			news := !path.works || path.size.isRunning()
 			path.works, path.asked, path.answered = true, time.Time{}, now
 			path.doubted = false
-			path.next, path.interval = now.Add(probeAgain), firstProbe
-			t.wake()
+			path.next, path.interval = now.Add(probePause()), maxProbe
+			if news {
+				t.wake()
+			}
 			return
 		}
 		if path.size.answer(nonce) {
@@ -165,7 +169,7 @@ func (t *tunnelPaths) look(
 func (p *tunnelPath) due(
 	dpid uint64, tunnel openflow.PortNo, peer *tap.Peer, now time.Time,
 ) (frames []openflow.Message) {
-	if !now.Before(p.next) || p.asked.IsZero() && p.size.doubtful(p.answered) {
+	if p.isDue(now) || p.asked.IsZero() && p.size.doubtful(p.answered) {
 		if p.asked.IsZero() {
 			p.asked, p.nonce = now, randomNonce()
 		}
@@ -178,6 +182,18 @@ func (p *tunnelPath) due(
 	}
 	return frames
 }
+
+// isDue reports whether a small probe is due.
+func (p *tunnelPath) isDue(now time.Time) bool {
+	if p.works && !p.doubted && p.asked.IsZero() {
+		now = now.Add(tendSlack)
+	}
+	return !now.Before(p.next)
+}
+
+// probePause is how long a path that works is left alone. It differs, so that the hosts that came
+// up together do not all probe together.
+func probePause() time.Duration { return probeAgain*9/10 + mathrand.N(probeAgain/5) }
 
 // problem says why copies must not take the path yet, as a format that takes its address; "" if
 // they may. A path that has not answered for long is cut. A new one is not used before its size is

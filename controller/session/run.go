@@ -134,10 +134,10 @@ func (s *Session) watch(ctx context.Context, conn *client.Conn, before *vswitch.
 // run makes steps until the connection ends or the session is retired.
 func (l *loop) run(ctx context.Context) (retired bool, err error) {
 	timer, sign := time.NewTimer(0), time.NewTimer(rand.N(spreadTime))
-	l.feedback = time.NewTimer(rand.N(feedbackTime))
 	defer timer.Stop()
 	defer sign.Stop()
-	defer l.feedback.Stop()
+	defer l.feedback.stop()
+	defer l.tending.alarm.stop()
 	steps := rate.NewLimiter(stepRate, stepBurst)
 	for err == nil && !retired {
 		_ = steps.Wait(ctx) // What comes next sees that ctx has ended.
@@ -179,6 +179,7 @@ func (l *loop) idle(ctx context.Context, again, sign <-chan time.Time) (retired 
 			return false, l.conn.Err()
 		case <-l.s.retire:
 			return true, nil
+
 		case <-l.watcher.Ready():
 			if !l.nothingNew() {
 				return false, nil
@@ -189,12 +190,13 @@ func (l *loop) idle(ctx context.Context, again, sign <-chan time.Time) (retired 
 			return false, l.checkLock()
 		case <-again:
 			return false, nil
-		case <-l.s.copies:
-			l.feedback.Reset(0)
-		case <-l.feedback.C:
-			stopped, next := l.watchFeedback(ctx)
-			l.feedback.Reset(time.Until(next))
-			if stopped {
+
+		case <-l.s.tending:
+			if l.tend(ctx) {
+				return false, nil
+			}
+		case <-l.s.reading:
+			if l.watchFeedback(ctx) {
 				return false, nil
 			}
 		case <-sign:

@@ -93,12 +93,13 @@ type Session struct {
 	dpid    uint64
 	nonce   string // for a tap bridge that has none
 	log     *slog.Logger
-	wake    chan struct{} // holds at most one
+	wake    chan struct{} // holds at most one, as the next two do
+	tending chan struct{} // probes are due, or were answered
+	reading chan struct{} // what captures send is to be read
 	retire  chan struct{}
 	link    *link.Link
 	paths   *tunnelPaths
 	sampler *sampler
-	copies  chan struct{} // holds at most one: enough copies were looked at
 
 	// Used by Run's goroutine alone.
 	converged *reconcile.Desired // of which Converged was called
@@ -123,12 +124,13 @@ func New(config Config) *Session {
 		dpid:    binary.BigEndian.Uint64(sum[:]) | 1, // The switch refuses a datapath id of 0.
 		nonce:   reconcile.NewNonce(),
 		wake:    make(chan struct{}, 1),
+		tending: make(chan struct{}, 1),
+		reading: make(chan struct{}, 1),
 		retire:  make(chan struct{}),
 		sampler: newSampler(),
-		copies:  make(chan struct{}, 1),
 	}
 
-	s.paths = newTunnelPaths(s.dpid, s.poke)
+	s.paths = newTunnelPaths(s.dpid, func() { notify(s.tending) })
 	s.link = link.New(link.Config{
 		Target: config.Target, TLS: config.TLS, AcceptTLS: config.AcceptTLS,
 		TapBridge: config.TapBridge,
@@ -176,10 +178,13 @@ func (s *Session) refuses(snap *vswitch.Snapshot) bool {
 func (s *Session) Wake() { s.poke() }
 
 // poke wakes the loop.
-func (s *Session) poke() {
+func (s *Session) poke() { notify(s.wake) }
+
+// notify leaves a message in a channel that holds one, if there is none yet.
+func notify(c chan<- struct{}) {
 	select {
-	case s.wake <- struct{}{}:
-	default: // It is awake already.
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -198,9 +203,6 @@ func (s *Session) packetIn(p *openflow.PacketIn) {
 	}
 
 	if s.feedback.samples.take(p) {
-		select {
-		case s.copies <- struct{}{}:
-		default: // It is known already.
-		}
+		notify(s.reading)
 	}
 }
