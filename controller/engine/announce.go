@@ -33,7 +33,7 @@ func (e *Engine) announce(id string, after *store.Flow) {
 	}
 
 	flow := after.Flow
-	flow.Created = after.CreatedAt
+	flow.Created, flow.Enabled = after.CreatedAt, e.intent.Runs(after)
 	e.planning.Announce(id, &flow)
 }
 

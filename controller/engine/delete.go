@@ -223,6 +223,7 @@ func (e *Engine) removeFlow(f *store.Flow) {
 	e.settle(f.ID)
 	e.intent.Flows.Remove(f.ID)
 	e.intent.FlowsOfService.Remove(f.TapID, f.ID)
+	e.intent.Forget(f.ID)
 	delete(e.intent.Holds, f.ID)
 	e.standing.Forget(intent.FlowRef(f.ID))
 	e.book.ForgetFlow(f.ID)

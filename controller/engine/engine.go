@@ -49,6 +49,7 @@ type Engine struct {
 	liveness contract.Liveness // of the plugin
 
 	finishWake chan struct{} // holds at most one
+	windowWake chan struct{} // holds at most one
 	started    time.Time
 
 	// write is held by changes of intent, while they are checked, stored and taken over. Creations
@@ -114,6 +115,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),
 		unstoredPlaces: sets.Set{},
 		finishing:      standing.Affected{}, finishWake: make(chan struct{}, 1),
+		windowWake: make(chan struct{}, 1),
 	}
 
 	e.present = present.New(in, hosts, e.standing, e.book, config.Hypervisor != nil)
@@ -137,6 +139,7 @@ func (e *Engine) Run(ctx context.Context) {
 	e.running.Go(func() { e.finish(ctx) })
 
 	e.running.Go(func() { e.storeLessons(ctx) })
+	e.running.Go(func() { e.keepWindows(ctx) })
 	e.config.Plugin.Run(ctx, e.feed)
 	e.running.Wait()
 	e.events.Close()

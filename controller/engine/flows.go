@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
@@ -20,6 +21,9 @@ func (e *Engine) resolve(f *tap.Flow) error {
 // CreateFlow stores a tap flow.
 func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error) {
 	f = change.NewFlow(f)
+	if err := e.checkWindow(&f, nil); err != nil {
+		return view.Flow{}, err
+	}
 	asked := f.Flow
 	if err := e.resolve(&f.Flow); err != nil {
 		return view.Flow{}, err
@@ -66,8 +70,11 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 	if err != nil {
 		return view.Flow{}, err
 	}
-	if f.Flow == before.Flow {
+	if f.Equal(before) {
 		return e.tookFlow(&f, before), nil
+	}
+	if err := e.checkWindow(&f, before); err != nil {
+		return view.Flow{}, err
 	}
 
 	if otherwise {
@@ -81,18 +88,42 @@ func (e *Engine) UpdateFlow(ctx context.Context, name string, ifRevision uint64,
 		f.Flow = *checked.Flow
 	}
 
-	commit := e.commitAnnounced(&f)
-	if f.Enabled != before.Enabled {
-		commit = e.withHold(intent.FlowRef(f.ID), f.Enabled, commit)
-	}
-	if f.TapID != before.TapID {
-		commit = e.withFormer(before.TapID, commit)
-	}
-	if err := save(ctx, e, e.intent.Flows, &f, before, commit); err != nil {
+	if err := save(ctx, e, e.intent.Flows, &f, before, e.committerOf(&f, before)); err != nil {
 		return view.Flow{}, err
 	}
 
 	return e.tookFlow(&f, before), nil
+}
+
+// checkWindow refuses a window in which a tap flow cannot run. It takes mu.
+func (e *Engine) checkWindow(f, before *store.Flow) error {
+	return e.locked(func() error { return e.checker.CheckWindow(f, before) })
+}
+
+// runs reports whether a tap flow is to run. It takes mu.
+func (e *Engine) runs(f *store.Flow) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.intent.Runs(f)
+}
+
+// committerOf returns what stores a changed tap flow, and with it what hosts may hold of it. It
+// takes mu.
+func (e *Engine) committerOf(f, before *store.Flow) committer {
+	if f.Flow == before.Flow && f.EqualWindow(before.Window) {
+		return e.commit // Its notes concern neither the plugin nor the switches.
+	}
+
+	commit := e.commitAnnounced(f)
+	runs := e.runs(f)
+	if f.Enabled != before.Enabled || runs != e.runs(before) {
+		commit = e.withHold(intent.FlowRef(f.ID), runs, commit)
+	}
+	if f.TapID != before.TapID {
+		commit = e.withFormer(before.TapID, commit)
+	}
+	return commit
 }
 
 // tookFlow takes over a stored flow. It takes mu.
@@ -101,15 +132,22 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	defer e.mu.Unlock()
 
 	f.Created = f.CreatedAt
-	if before != nil {
-		if f.Flow == before.Flow {
-			return e.present.Flow(f)
+	id := intent.FlowRef(f.ID)
+	if before != nil && f.Flow == before.Flow && f.EqualWindow(before.Window) {
+		if !f.EqualNotes(before.Notes) {
+			e.intent.Flows.Put(f)
+			e.publish.Ref(id)
 		}
-		e.intent.FlowsOfService.Remove(before.TapID, f.ID)
+		return e.present.Flow(f)
 	}
 
-	id := intent.FlowRef(f.ID)
+	if before != nil {
+		e.intent.FlowsOfService.Remove(before.TapID, f.ID)
+	}
+	ran := before != nil && e.intent.Runs(before)
 	e.intent.Flows.Put(f)
+	e.intent.Pass(f, time.Now())
+	e.wakeWindows()
 	e.intent.FlowsOfService.Add(f.TapID, f.ID)
 	if before == nil {
 		e.standing.Add(id)
@@ -117,8 +155,11 @@ func (e *Engine) tookFlow(f, before *store.Flow) view.Flow {
 	if before != nil && before.TapID != f.TapID {
 		e.standing.Move(id, before.TapID)
 	}
-	if before != nil && before.Enabled != f.Enabled {
-		e.leave(id, f.Enabled)
+	if !f.Unbounded() {
+		e.planning.MarkFlow(f.ID) // A bound may have passed since it was announced.
+	}
+	if runs := e.intent.Runs(f); before != nil && (before.Enabled != f.Enabled || ran != runs) {
+		e.leave(id, runs)
 	}
 
 	e.markChanged(id)

@@ -129,7 +129,10 @@ func (e *Engine) editHost(h, before *store.Host, edit func(*store.Host) error) e
 func (e *Engine) tookHost(h, before *store.Host) view.Host {
 	e.intent.Hosts.Put(h)
 	running := e.fleet.Running[h.ID]
+	same := *h
+	same.Meta, same.Notes = before.Meta, before.Notes
 	switch {
+	case reflect.DeepEqual(&same, before): // Its notes concern nobody else.
 	case running == nil || h.OVSDB != before.OVSDB || h.Name != before.Name:
 		if running != nil {
 			e.stopHost(running)

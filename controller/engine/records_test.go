@@ -338,7 +338,7 @@ func TestServicesAndFlows(t *testing.T) {
 
 	_, err := r.e.UpdateService(ctx, "col", 0,
 		func(s *store.Service) error { s.TargetID = "g1"; return nil })
-	wantError(t, err, view.Invalid, "", "only name and enabled")
+	wantError(t, err, view.Invalid, "", "cannot be changed")
 	_, err = r.e.UpdateService(ctx, "col", s.Revision+9, enable)
 	wantError(t, err, view.Stale, "", "is at revision")
 	_, err = r.e.UpdateFlow(ctx, "f2", 0,

@@ -39,7 +39,7 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	return e.tookService(&s, nil), nil
 }
 
-// UpdateService changes the name of a tap service, or whether it is enabled.
+// UpdateService changes the name or the notes of a tap service, or whether it is enabled.
 func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64,
 	edit func(*store.Service) error) (view.Service, error) {
 	e.write.Lock()
@@ -57,7 +57,7 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 		return view.Service{}, err
 	}
 
-	if s.Service != before.Service {
+	if s.Service != before.Service || !s.EqualNotes(before.Notes) {
 		commit := committer(e.commit)
 		if s.Enabled != before.Enabled {
 			commit = e.withHold(intent.ServiceRef(s.ID), s.Enabled, commit)
@@ -75,11 +75,15 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
+	id := intent.ServiceRef(s.ID)
 	if before != nil && s.Service == before.Service {
+		if !s.EqualNotes(before.Notes) {
+			e.intent.Services.Put(s)
+			e.publish.Ref(id)
+		}
 		return e.present.Service(s)
 	}
 
-	id := intent.ServiceRef(s.ID)
 	e.intent.Services.Put(s)
 	e.intent.ServicesOf.Add(s.TargetID, s.ID)
 	e.planning.MarkService(s.ID)

@@ -40,6 +40,9 @@ func prepare[T any](ctx context.Context, e *Engine, c *intent.Collection[T], rec
 	if err := e.locked(func() error { return change.CheckName(c, record) }); err != nil {
 		return store.Op{}, err
 	}
+	if err := intent.CheckNotes(c.Notes(record)); err != nil {
+		return store.Op{}, err
+	}
 
 	op, err := change.Op(c, record, before)
 	if err != nil {

@@ -35,6 +35,7 @@ type Request struct {
 // Host is a registered host.
 type Host struct {
 	Meta
+	Notes
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	// OVSDB is an ovsdb(7) connection method: tcp:IP:PORT, ssl:IP:PORT or unix:PATH.
@@ -67,6 +68,7 @@ type HostNIC struct {
 // Guest is a declared guest: one that cannot be identified from its ports.
 type Guest struct {
 	Meta
+	Notes
 	ID   string     `json:"id"`
 	Name string     `json:"name"`
 	NICs []GuestNIC `json:"nics"`
@@ -82,13 +84,21 @@ type GuestNIC struct {
 // Service is a stored tap service.
 type Service struct {
 	Meta
+	Notes
 	tap.Service
 }
 
 // Flow is a stored tap flow.
 type Flow struct {
 	Meta
+	Notes
+	Window
 	tap.Flow
+}
+
+// Equal reports whether two tap flows ask for the same; what only says how they came aside.
+func (f *Flow) Equal(o *Flow) bool {
+	return f.Flow == o.Flow && f.EqualWindow(o.Window) && f.EqualNotes(o.Notes)
 }
 
 // Learned is what the switches have shown of an object, and what counts from then on. It is kept

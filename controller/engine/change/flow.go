@@ -1,6 +1,9 @@
 package change
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/google/uuid"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -18,7 +21,7 @@ func NewFlow(f store.Flow) store.Flow {
 }
 
 // ChangedFlow checks what of a tap flow stays when its record is changed, and reports whether more
-// than its name, or whether it runs, is another.
+// than its name, its notes, or when it runs is another.
 func ChangedFlow(f, before *store.Flow) (otherwise bool, err error) {
 	if f.ID != before.ID || f.Type != before.Type {
 		return false, view.Errorf(view.Invalid, "",
@@ -28,6 +31,30 @@ func ChangedFlow(f, before *store.Flow) (otherwise bool, err error) {
 	same.Name, same.Enabled = f.Name, f.Enabled
 	return f.Flow != same, nil
 }
+
+// CheckWindow refuses a window in which a tap flow cannot run: one without an inside, and for a flow
+// that is to run, one that has passed. Before is nil for a flow that is being created.
+func (c *Checker) CheckWindow(f, before *store.Flow) error {
+	if !f.StartsAt.IsZero() && !f.ExpiresAt.IsZero() && !f.StartsAt.Before(f.ExpiresAt) {
+		return view.Errorf(view.Invalid, "expires_at", "%s is not after starts_at, which is %s",
+			timeText(f.ExpiresAt), timeText(f.StartsAt))
+	}
+
+	switch {
+	case !f.Enabled || c.intent.Phase(f) != store.Expired:
+		return nil
+	case before == nil || !f.EqualWindow(before.Window):
+		return view.Errorf(view.Invalid, "expires_at", "%s has passed: want a later time",
+			timeText(f.ExpiresAt))
+	case !before.Enabled:
+		return &view.Error{Kind: view.Conflict, Field: "expires_at", Code: view.CodeExpired,
+			Message: fmt.Sprintf("tap flow %s expired at %s: enable it with a later expires_at, "+
+				"or with null for none", f.Name, timeText(f.ExpiresAt))}
+	}
+	return nil // It is about to be disabled.
+}
+
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // Resolve replaces names in a flow by ids. A name that does not exist is an error.
 func (c *Checker) Resolve(f *tap.Flow) error {

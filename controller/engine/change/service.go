@@ -55,7 +55,7 @@ func ChangedService(s, before *store.Service) error {
 	if s.ID != before.ID || s.Type != before.Type || s.TargetID != before.TargetID ||
 		s.MAC != before.MAC || s.IfName != before.IfName || s.Key != before.Key {
 		return view.Errorf(view.Invalid, "",
-			"only name and enabled of a tap service can be changed; create another one instead")
+			"type, target and NIC of a tap service cannot be changed; create another one instead")
 	}
 	return nil
 }

@@ -79,9 +79,7 @@ func (x *explainer) flow(f *store.Flow) {
 		Counters: x.scene.Counters,
 	}
 
-	x.check(Check{What: "tap flow " + f.Name + " is enabled",
-		Health: holds(f.Enabled, tap.StateDisabled, "it is disabled"),
-		Next:   "tapctl tap-flow-enable " + f.Name})
+	x.enabled(f)
 
 	if s != nil {
 		x.check(Check{What: "tap service " + s.Name + " is enabled",
@@ -117,6 +115,21 @@ func (x *explainer) flow(f *store.Flow) {
 	x.needs(v)
 	x.twins()
 	x.leftovers()
+}
+
+// enabled checks that a tap flow is switched on, and that it is the time for it.
+func (x *explainer) enabled(f *store.Flow) {
+	c := Check{What: "tap flow " + f.Name + " is enabled",
+		Health: holds(f.Enabled, tap.StateDisabled, "it is disabled"),
+		Next:   "tapctl tap-flow-enable " + f.Name}
+
+	switch health := x.scene.Verdict.Health; health.Code {
+	case view.CodeExpired:
+		c.Health, c.Next = health, c.Next+" --for 2h"
+	case view.CodeScheduled:
+		c.Health, c.Next = health, "wait, or tapctl tap-flow-update "+f.Name+" --starts-at now"
+	}
+	x.check(c)
 }
 
 func (x *explainer) service(s *store.Service) {

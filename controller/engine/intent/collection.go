@@ -18,12 +18,15 @@ type Collection[T any] struct {
 	order  []*T // by name; nil until somebody asks
 	Key    func(*T) (id, name string)
 	Meta   func(*T) *store.Meta
+	Notes  func(*T) store.Notes
 }
 
-func newCollection[T any](kind store.Kind, noun string, key func(*T) (string, string),
-	meta func(*T) *store.Meta) *Collection[T] {
+func newCollection[T any](
+	kind store.Kind, noun string, key func(*T) (string, string), meta func(*T) *store.Meta,
+	notes func(*T) store.Notes,
+) *Collection[T] {
 	return &Collection[T]{Kind: kind, Noun: noun, ByID: map[string]*T{},
-		byName: map[string]string{}, Key: key, Meta: meta}
+		byName: map[string]string{}, Key: key, Meta: meta, Notes: notes}
 }
 
 // Find looks a record up by id or name; nil if there is none.

@@ -3,6 +3,7 @@ package intent
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -29,6 +30,8 @@ type Intent struct {
 	// Learned is what switches had shown when the intent was loaded, by the id of the host or
 	// service.
 	Learned map[string]store.Learned
+
+	timed map[string]timed // tap flows with a window, by id
 }
 
 // New returns an intent without records.
@@ -36,21 +39,26 @@ func New() *Intent {
 	return &Intent{
 		Hosts: newCollection(store.KindHost, "host",
 			func(h *store.Host) (string, string) { return h.ID, h.Name },
-			func(h *store.Host) *store.Meta { return &h.Meta }),
+			func(h *store.Host) *store.Meta { return &h.Meta },
+			func(h *store.Host) store.Notes { return h.Notes }),
 		Guests: newCollection(store.KindGuest, "guest",
 			func(g *store.Guest) (string, string) { return g.ID, g.Name },
-			func(g *store.Guest) *store.Meta { return &g.Meta }),
+			func(g *store.Guest) *store.Meta { return &g.Meta },
+			func(g *store.Guest) store.Notes { return g.Notes }),
 		Services: newCollection(store.KindService, "tap service",
 			func(s *store.Service) (string, string) { return s.ID, s.Name },
-			func(s *store.Service) *store.Meta { return &s.Meta }),
+			func(s *store.Service) *store.Meta { return &s.Meta },
+			func(s *store.Service) store.Notes { return s.Notes }),
 		Flows: newCollection(store.KindFlow, "tap flow",
 			func(f *store.Flow) (string, string) { return f.ID, f.Name },
-			func(f *store.Flow) *store.Meta { return &f.Meta }),
+			func(f *store.Flow) *store.Meta { return &f.Meta },
+			func(f *store.Flow) store.Notes { return f.Notes }),
 		Holds:          map[string][]string{},
 		Places:         map[string]string{},
 		ServicesOf:     sets.Multimap[string, string]{},
 		FlowsOfService: sets.Multimap[string, string]{},
 		Learned:        map[string]store.Learned{},
+		timed:          map[string]timed{},
 	}
 }
 
@@ -93,6 +101,7 @@ func Load(state store.State) (*Intent, error) {
 	for _, f := range in.Flows.ByID {
 		f.Created = f.CreatedAt
 		in.FlowsOfService.Add(f.TapID, f.ID)
+		in.Pass(f, time.Now())
 	}
 
 	return in, nil
@@ -135,14 +144,14 @@ func (in *Intent) HostName(id string) string {
 }
 
 // Enabled reports whether there is a service or a flow of that id that is enabled and not being
-// deleted.
+// deleted. A flow is also inside its window.
 func (in *Intent) Enabled(id Ref) bool {
 	if id.Kind == tap.KindService {
 		s := in.Services.ByID[id.ID]
 		return s != nil && s.Enabled && !s.Deleting
 	}
 	f := in.Flows.ByID[id.ID]
-	return f != nil && f.Enabled && !f.Deleting
+	return f != nil && !f.Deleting && in.Runs(f)
 }
 
 // Meta returns the common part of the record of a service or a flow; nil if there is no such one.

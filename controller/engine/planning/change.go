@@ -85,13 +85,15 @@ func (q *Queue) markAll(m *marks) {
 }
 
 // flow is a tap flow as the plugin is to know it; nil if there is none. What is being deleted is
-// none.
+// none, and what is outside its window is disabled.
 func (q *Queue) flow(id string) *tap.Flow {
 	if a := q.ahead[id]; a != nil {
 		return a.flow
 	}
 	if f := q.intent.Flows.ByID[id]; f != nil && !f.Deleting {
-		return &f.Flow
+		flow := f.Flow
+		flow.Enabled = q.intent.Runs(f)
+		return &flow
 	}
 	return nil
 }

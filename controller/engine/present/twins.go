@@ -21,7 +21,8 @@ func (p *Presenter) twins(f *store.Flow) (all []explain.Twin) {
 	own := p.sources(f)
 	for id := range p.intent.FlowsOfService[f.TapID] {
 		other := p.intent.Flows.ByID[id]
-		if id == f.ID || !f.Enabled || !other.Enabled || other.Deleting || neverMeet(f, other) {
+		if id == f.ID || !p.intent.Runs(f) || !p.intent.Runs(other) || other.Deleting ||
+			neverMeet(f, other) {
 			continue
 		}
 		if why := p.joined(own, p.sources(other), reach); why != "" {

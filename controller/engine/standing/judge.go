@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -78,7 +79,7 @@ func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
 	case !t.intent.Enabled(id) && t.Leaves(id):
 		return t.leavingHealth(id, tap.StatePending)
 	case !t.intent.Enabled(id):
-		return view.Disabled()
+		return t.off(id)
 	case t.Unanswered(id) || !v.Answered:
 		return view.Pending(view.CodePlanning, "it is being planned")
 	case v.Status.State != tap.StateProgrammed:
@@ -102,6 +103,22 @@ func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
 
 	v.ready = true
 	return view.Ready()
+}
+
+// off says how a service or a flow stands that is not to run, once nothing of it is on any switch.
+func (t *Table) off(id intent.Ref) view.Health {
+	f := t.intent.Flows.ByID[id.ID]
+	if id.Kind != tap.KindFlow || f == nil {
+		return view.Disabled()
+	}
+
+	switch phase := t.intent.Phase(f); {
+	case phase == store.Expired:
+		return view.Expired(f.ExpiresAt)
+	case phase == store.Waiting && f.Enabled:
+		return view.Scheduled(f.StartsAt)
+	}
+	return view.Disabled()
 }
 
 // unprogrammed says how a service or a flow stands that the plugin has not planned, by the plugin's
@@ -134,7 +151,7 @@ func (t *Table) Foresee(id intent.Ref) view.Health {
 	case !t.intent.Enabled(id) && t.leavesUnreachable(id):
 		return t.leavingHealth(id, tap.StatePending)
 	case !t.intent.Enabled(id):
-		return view.Disabled()
+		return t.off(id)
 	case v.Status.State != tap.StateProgrammed:
 		return t.foreseeNIC(id, v.Status)
 	}

@@ -100,6 +100,15 @@ func (t *Table) load(id intent.Ref, meta *store.Meta, enabled bool) {
 	if hosts, holds := t.intent.Holds[id.ID]; holds || meta.Deleting {
 		t.restore(id, hosts)
 	}
+	if enabled && !meta.Deleting && t.hasExpired(id) {
+		t.Leave(id) // It expired while no controller ran.
+	}
+}
+
+// hasExpired reports whether the time of a flow has passed.
+func (t *Table) hasExpired(id intent.Ref) bool {
+	f := t.intent.Flows.ByID[id.ID]
+	return id.Kind == tap.KindFlow && f != nil && t.intent.Phase(f) == store.Expired
 }
 
 // AddHost adds a registered host, which is then changed in place.

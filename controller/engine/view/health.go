@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -38,6 +39,8 @@ const (
 	CodeOtherCluster   tap.Code = "other_cluster"
 	CodeLibvirtFailed  tap.Code = "libvirt_failed"  // libvirt refuses, or cannot be reached
 	CodeLibvirtUnasked tap.Code = "libvirt_unasked" // libvirt of some host has not answered yet
+	CodeScheduled      tap.Code = "scheduled"       // the tap flow's starts_at has not come yet
+	CodeExpired        tap.Code = "expired"         // the tap flow's expires_at has passed
 	// the plugin's process is away, silent or wrong
 	CodePluginFailed tap.Code = "plugin_failed"
 )
@@ -47,6 +50,17 @@ func Ready() Health { return Health{State: tap.StateReady} }
 
 // Disabled is the health of what its user has switched off.
 func Disabled() Health { return Health{State: tap.StateDisabled} }
+
+// Expired is the health of a tap flow whose time has passed.
+func Expired(at time.Time) Health {
+	return Health{State: tap.StateDisabled, Code: CodeExpired,
+		Reason: "it expired at " + at.UTC().Format(time.RFC3339)}
+}
+
+// Scheduled is the health of a tap flow whose time has not come yet.
+func Scheduled(at time.Time) Health {
+	return Pending(CodeScheduled, "it starts at %s", at.UTC().Format(time.RFC3339))
+}
 
 // Pending is the health of what waits for something.
 func Pending(code tap.Code, reason string, args ...any) Health {
