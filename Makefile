@@ -20,6 +20,10 @@ GUEST_KERNEL   := linux-image-cloud-amd64
 KERNEL_DIR     := /var/cache/tapline-lab
 KERNEL_MODULES := virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net
 
+# The same kernel with Open vSwitch's datapath, for the machines of testenv/vm.
+DATAPATH_DIR     := $(KERNEL_DIR)/datapath
+DATAPATH_MODULES := openvswitch vport-gre vport-vxlan vport-geneve veth bridge tun dummy
+
 .PHONY: all
 all: build
 
@@ -40,6 +44,7 @@ deps-demo:
 deps: deps-demo
 	$(call install,$(TOOLS),$(PACKAGES))
 	@if [ ! -e $(KERNEL_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(KERNEL_DIR) $(KERNEL_MODULES); fi
+	@if [ ! -e $(DATAPATH_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(DATAPATH_DIR) $(DATAPATH_MODULES); fi
 
 .PHONY: build
 build:
@@ -100,6 +105,11 @@ generate-check:
 .PHONY: test
 test: deps check
 	$(GO) test -race -count=1 -p 2 -timeout 30m ./...
+
+# What "make test" runs a part of: tests of the whole product on the kernel's datapath, in a virtual machine, one after another.
+.PHONY: test-kernel
+test-kernel: deps
+	$(GO) run ./testenv/vm/run -suite -timeout 60m
 
 # Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.
 SOAK_OPS ?= 300
