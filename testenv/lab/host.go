@@ -63,6 +63,9 @@ func newHost(l *Lab, i int) *Host {
 // controller configures it: tcp:10.200.0.11:6640.
 func (h *Host) OVSDB() string { return fmt.Sprintf("tcp:%s:%d", h.MgmtIP, OVSDBPort) }
 
+// DatapathType is the type of the host's bridges as ovs-vsctl sets it: datapath_type=netdev.
+func (h *Host) DatapathType() string { return "datapath_type=" + h.lab.Datapath() }
+
 // CaptureSpare captures what leaves the host by its spare NIC.
 func (h *Host) CaptureSpare(c CaptureConfig) (*Capture, error) {
 	return h.lab.Fabric.Capture("spare-"+h.Name, c)
@@ -136,12 +139,16 @@ func (h *Host) connect() error {
 func (h *Host) configure(ctx context.Context) error {
 	// br-phy must not share a MAC with its uplink: the host's own IP stack sees
 	// the uplink's packets too, and would take those for the tunnel address.
+	datapath := h.DatapathType()
 	_, err := h.vsctl(ctx,
-		"add-br", UnderlayBridge, "--", "set", "Bridge", UnderlayBridge, "datapath_type=netdev",
+		"add-br", UnderlayBridge, "--", "set", "Bridge", UnderlayBridge, datapath,
 		"fail_mode=standalone", fmt.Sprintf("other_config:hwaddr=%q",
 			hostMAC(macInternal, h.Index).String()),
 		"--", "add-port", UnderlayBridge, UnderlayUplink,
-		"--", "add-br", WireBridge, "--", "set", "Bridge", WireBridge, "datapath_type=netdev",
+		// The kernel's local port has 1,500 otherwise.
+		"--", "set", "Interface", UnderlayBridge,
+		fmt.Sprintf("mtu_request=%d", h.lab.state.Config.UnderlayMTU),
+		"--", "add-br", WireBridge, "--", "set", "Bridge", WireBridge, datapath,
 		"fail_mode=standalone", fmt.Sprintf("other_config:hwaddr=%q",
 			hostMAC(macInternal+1, h.Index).String()),
 		"--", "add-port", WireBridge, WireUplink,

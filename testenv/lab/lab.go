@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ type Config struct {
 	// UnderlayMTU is in bytes; 0 means 9000, enough for a tunnel around full
 	// frames.
 	UnderlayMTU int `json:"underlay_mtu"`
+	// Datapath is that of all bridges: "netdev", in user space, or "system", the kernel's. ""
+	// means $TAPLINE_LAB_DATAPATH, or netdev.
+	Datapath string `json:"datapath"`
 	// IPv6 leaves IPv6 on in the namespaces, which then send frames of their
 	// own (neighbour discovery, multicast reports).
 	IPv6 bool `json:"ipv6"`
@@ -57,6 +61,9 @@ func (c Config) Validate() error {
 	}
 	if c.Hosts < 0 || c.Hosts > maxHosts {
 		return fmt.Errorf("lab %s: %d hosts: want 0 to %d", c.Name, c.Hosts, maxHosts)
+	}
+	if c.Datapath != Netdev && c.Datapath != System {
+		return fmt.Errorf("lab %s: datapath %q: want %s or %s", c.Name, c.Datapath, Netdev, System)
 	}
 	return nil
 }
@@ -87,6 +94,15 @@ type Lab struct {
 	daemons sync.WaitGroup // a goroutine per daemon that this process started
 }
 
+// Datapath types, as in Bridge:datapath_type.
+const (
+	Netdev = "netdev"
+	System = "system"
+)
+
+// Datapath is the type of all bridges of the lab's hosts: Netdev or System.
+func (l *Lab) Datapath() string { return l.state.Config.Datapath }
+
 // ControllerIP is the address of the controller's namespace on the management
 // network.
 func ControllerIP() netip.Addr { return netip.MustParseAddr("10.200.0.1") }
@@ -104,10 +120,13 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	if c.UnderlayMTU == 0 {
 		c.UnderlayMTU = underlayMTU
 	}
+	if c.Datapath == "" {
+		c.Datapath = cmp.Or(os.Getenv("TAPLINE_LAB_DATAPATH"), Netdev)
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if missing := Missing(); len(missing) > 0 {
+	if missing := missing(c.Datapath); len(missing) > 0 {
 		return nil, fmt.Errorf("lab %s: this machine lacks %s", c.Name, strings.Join(missing, ", "))
 	}
 

@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/xml"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/tapline-sdn/tapline/testenv/initramfs"
 )
 
 // bootGrace bounds how long a machine takes to boot: 3 s where nothing else runs.
@@ -231,7 +232,7 @@ func (m *Machine) Frames(mac string) [][]byte {
 	return frames
 }
 
-// buildInitrd makes the machines' initramfs: a cpio archive in the "newc" form (cpio(5)).
+// buildInitrd makes the machines' initramfs.
 func buildInitrd(ctx context.Context, path string) error {
 	init := path + ".init"
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", init,
@@ -247,38 +248,21 @@ func buildInitrd(ctx context.Context, path string) error {
 		return err
 	}
 
-	var archive bytes.Buffer
-	inode := 0
-	add := func(name string, mode, major, minor int, data []byte) {
-		inode++
-		fmt.Fprintf(&archive, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode,
-			mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(name)+1, 0)
-		for _, part := range [][]byte{append([]byte(name), 0), data} {
-			archive.Write(part)
-			archive.Write(make([]byte, (4-archive.Len()%4)%4))
-		}
-	}
+	var archive initramfs.Archive
+	archive.Folder("sys")
+	archive.Device("dev/console", 5, 1)
+	archive.File("init", program)
 
-	const folder, file, device = 0o040755, 0o100755, 0o020600
-	for _, name := range []string{"dev", "sys", "modules"} {
-		add(name, folder, 0, 0, nil)
-	}
-
-	add("dev/console", device, 5, 1, nil)
-	add("init", file, 0, 0, program)
 	modules, err := filepath.Glob(filepath.Join(KernelDir(), "*.ko"))
 	if err != nil {
 		return err
 	}
 
 	for _, module := range modules {
-		data, err := os.ReadFile(module)
-		if err != nil {
+		if err := archive.Copy("modules/"+filepath.Base(module), module); err != nil {
 			return err
 		}
-		add("modules/"+filepath.Base(module), file, 0, 0, data)
 	}
 
-	add("TRAILER!!!", 0, 0, 0, nil)
 	return os.WriteFile(path, archive.Bytes(), 0o644)
 }

@@ -200,7 +200,7 @@ func (l *Lab) AddOverlay(ctx context.Context, a, b *Host, o Overlay) (*OverlayEn
 func (e *OverlayEnd) create(ctx context.Context, o Overlay, peer *Host) error {
 	port := e.Port()
 	args := []string{
-		"add-br", o.Name, "--", "set", "Bridge", o.Name, "datapath_type=netdev",
+		"add-br", o.Name, "--", "set", "Bridge", o.Name, e.Host.DatapathType(),
 		"--", "add-port", o.Name, port, "--", "set", "Interface", port, "type=" + o.Type,
 	}
 

@@ -48,6 +48,17 @@ func Missing() []string {
 	return missing
 }
 
+// missing is Missing, for a lab of a datapath.
+func missing(datapath string) []string {
+	all := Missing()
+	if datapath == System {
+		if _, err := os.Stat("/sys/module/openvswitch"); err != nil {
+			all = append(all, "the kernel's module openvswitch")
+		}
+	}
+	return all
+}
+
 // program finds an executable, also in the system directories that the PATH of
 // a plain user leaves out.
 func program(name string) string {
