@@ -16,7 +16,7 @@ func TestSamePacketTwice(t *testing.T) {
 	to := w.guestSink(t, w.guest(t, w.Hosts[1], "ids"), "brtap")
 
 	// br-ex carries the uplink, br0 the guest; a patch pair joins them.
-	_, err := h1.VSCtl("add-br", "br-ex", "--", "set", "Bridge", "br-ex", "datapath_type=netdev",
+	_, err := h1.VSCtl("add-br", "br-ex", "--", "set", "Bridge", "br-ex", h1.DatapathType(),
 		"--", "add-port", "br-ex", "ex-int", "--", "set", "Interface", "ex-int", "type=patch",
 		"options:peer=int-ex", "--", "add-port", lab.WireBridge, "int-ex",
 		"--", "set", "Interface", "int-ex", "type=patch", "options:peer=ex-int")

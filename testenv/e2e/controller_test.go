@@ -21,8 +21,21 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
+// slowness is how many times slower than a plain machine this one is, at least 1: a virtual machine
+// without KVM says so by TAPLINE_SLOWNESS. Waits for what must come are longer there; what has to
+// follow within a time is not given more.
+var slowness = max(1, envInt("TAPLINE_SLOWNESS"))
+
 // patience bounds every wait for something that must come.
-const patience = 12 * time.Second
+var patience = time.Duration(slowness) * 12 * time.Second
+
+func envInt(name string) int {
+	n, err := strconv.Atoi(os.Getenv(name))
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // must fails the test at once.
 func must(t testing.TB, err error) {

@@ -165,7 +165,7 @@ func (s *stage) explains(t *testing.T) {
 
 	s.run(t, "tap bridge of somebody else", func(t *testing.T) {
 		_, err := s.h3.VSCtl("--", "add-br", "brtap", "--", "set", "bridge", "brtap",
-			"datapath_type=netdev")
+			s.h3.DatapathType())
 		must(t, err)
 		t.Cleanup(func() {
 			_, err := s.h3.VSCtl("--if-exists", "del-br", "brtap")

@@ -224,7 +224,7 @@ func TestFollow(t *testing.T) {
 			w.flowStatus(t, flow.ID, api.Pending, "")
 			clean(t, h1)
 			if _, err := h1.VSCtl("add-br", lab.WireBridge, "--", "set", "Bridge", lab.WireBridge,
-				"datapath_type=netdev", "fail_mode=standalone",
+				h1.DatapathType(), "fail_mode=standalone",
 				"--", "add-port", lab.WireBridge, lab.WireUplink); err != nil {
 				return err
 			}

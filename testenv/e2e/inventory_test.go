@@ -115,7 +115,7 @@ func (s *stage) wires(t *testing.T) {
 		must(t, s.h1.SetLink("far9"+pair, true))
 	}
 
-	_, err := s.h1.VSCtl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev",
+	_, err := s.h1.VSCtl("add-br", bridge, "--", "set", "Bridge", bridge, s.h1.DatapathType(),
 		"--", "add-bond", bridge, "bond9", "n9a", "n9b",
 		"--", "set", "Open_vSwitch", ".", "external_ids:ovn-bridge-mappings=net8:br-none,net9:"+
 			bridge+","+lab.Wire+":"+lab.WireBridge)

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if dir, err := programs(); err == nil {
+		if dir, err := programs(); err == nil && prebuilt == "" {
 			if err := os.RemoveAll(dir); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
@@ -33,8 +33,14 @@ var programs = sync.OnceValues(func() (string, error) {
 	if len(lab.Missing()) > 0 {
 		return "", errors.New("nothing is built where no lab can run")
 	}
+	if prebuilt != "" {
+		return prebuilt, nil
+	}
 	return os.MkdirTemp("", "tapline-e2e-")
 })
+
+// prebuilt is a directory with the binaries, where nothing can be built: a virtual machine.
+var prebuilt = os.Getenv("TAPLINE_PROGRAMS")
 
 // builds has one entry per program, since most tests need but two of them.
 var builds = map[string]func() error{
@@ -48,7 +54,7 @@ var builds = map[string]func() error{
 func build(path string) func() error {
 	return func() error {
 		dir, err := programs()
-		if err != nil {
+		if err != nil || prebuilt != "" {
 			return err
 		}
 

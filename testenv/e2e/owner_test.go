@@ -25,7 +25,7 @@ func (s *stage) ownership(t *testing.T) {
 func foreigners(t *testing.T, h *lab.Host) (removed func()) {
 	t.Helper()
 	_, err := h.VSCtl(
-		"add-br", "br-theirs", "--", "set", "Bridge", "br-theirs", "datapath_type=netdev",
+		"add-br", "br-theirs", "--", "set", "Bridge", "br-theirs", h.DatapathType(),
 		"external_ids:tapline-id=bridge",
 		"--", "add-port", "br0", "tlm-deadbeef", "--", "set", "Interface", "tlm-deadbeef",
 		"type=patch", "options:peer=tlt-deadbeef",
@@ -139,7 +139,7 @@ type errorText string
 func (e errorText) Error() string { return string(e) }
 
 func (s *stage) foreignBridge(t *testing.T) {
-	_, err := s.h3.VSCtl("add-br", "brtap", "--", "set", "Bridge", "brtap", "datapath_type=netdev")
+	_, err := s.h3.VSCtl("add-br", "brtap", "--", "set", "Bridge", "brtap", s.h3.DatapathType())
 	must(t, err)
 	gone := false
 	t.Cleanup(func() {

@@ -198,7 +198,7 @@ func (s *stage) ask(t *testing.T, method, path string, body any) api.Problem {
 // usedNIC has another bridge use the spare NIC before the service is made.
 func (s *stage) usedNIC(t *testing.T) {
 	_, err := s.h1.VSCtl("add-br", "br-other", "--", "set", "Bridge", "br-other",
-		"datapath_type=netdev", "--", "add-port", "br-other", lab.SpareNIC)
+		s.h1.DatapathType(), "--", "add-port", "br-other", lab.SpareNIC)
 	must(t, err)
 	t.Cleanup(func() {
 		_, err := s.h1.VSCtl("del-br", "br-other")
