@@ -1,22 +1,57 @@
 package filter
 
-import "github.com/tapline-sdn/tapline/openflow/oxm"
-
 // Expr is a parsed expression.
-type Expr struct{ text string }
+type Expr struct {
+	root   node // nil selects every frame
+	length int  // of the text, in octets
+}
 
 // Parse parses an expression of pcap-filter(7). The empty expression selects every frame. Every
 // error is an [*Error].
 func Parse(expr string) (*Expr, error) {
-	if expr != "" {
-		return nil, &Error{Length: len(expr), Problem: "this part of the language is not known yet"}
+	root, err := parse(expr)
+	if err != nil {
+		return nil, err
 	}
-	return &Expr{text: expr}, nil
+	return &Expr{root, len(expr)}, nil
 }
 
 // String returns an expression that [Parse] turns into an equal Expr. It spells out what the
 // original may have left to the reader, such as qualifiers and parentheses.
-func (e *Expr) String() string { return e.text }
+func (e *Expr) String() string {
+	if e.root == nil {
+		return ""
+	}
+	return text(e.root)
+}
+
+func text(n node) string {
+	switch n := n.(type) {
+	case *leaf:
+		return n.term.String()
+	case *negation:
+		return "not " + operandText(n.operand)
+	}
+
+	c := n.(*combination)
+	operator := " or "
+	if c.and {
+		operator = " and "
+	}
+	left := text(c.left)
+	if inner, ok := c.left.(*combination); ok && inner.and != c.and {
+		left = "(" + left + ")"
+	}
+	return left + operator + operandText(c.right)
+}
+
+// operandText puts parentheses around combinations.
+func operandText(n node) string {
+	if _, ok := n.(*combination); ok {
+		return "(" + text(n) + ")"
+	}
+	return text(n)
+}
 
 // Compile parses an expression and compiles it. Every error is an [*Error].
 func Compile(expr string) (*Program, error) {
@@ -29,5 +64,9 @@ func Compile(expr string) (*Program, error) {
 
 // Compile compiles the expression. Every error is an [*Error].
 func (e *Expr) Compile() (*Program, error) {
-	return &Program{Rules: []Rule{{Match: oxm.Match(nil), Accept: true}}}, nil
+	program, err := compile(e.root, e.length)
+	if err != nil {
+		return nil, err
+	}
+	return program, nil
 }

@@ -122,14 +122,22 @@ func (r *Rule) Len() int {
 
 // String writes the rule as level, action and match, in the syntax of ovs-ofctl.
 func (r *Rule) String() string {
-	text := fmt.Sprintf("%d reject %v", r.Level, r.Match)
+	verdict := "reject"
 	if r.Accept {
-		text = fmt.Sprintf("%d accept %v", r.Level, r.Match)
+		verdict = "accept"
+	}
+
+	var parts []string
+	if len(r.Match) > 0 {
+		parts = append(parts, r.Match.String())
 	}
 	for _, clause := range r.Clauses {
-		text += fmt.Sprintf(" and one of %v", clause)
+		parts = append(parts, fmt.Sprintf("one of %v", clause))
 	}
-	return text
+	if len(parts) == 0 {
+		parts = append(parts, "all")
+	}
+	return fmt.Sprintf("%d %s %s", r.Level, verdict, strings.Join(parts, " and "))
 }
 
 func (r *Rule) flows(at Placement, id uint32) []openflow.FlowMod {
