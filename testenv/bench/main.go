@@ -47,6 +47,7 @@ func measurements() []measurement {
 			"back; idle; memory; one change", (*bench).fleets},
 		{"6", "requests", (*bench).throughput},
 		{"7", "what a guest's traffic reaches while it is mirrored to another host", (*bench).data},
+		{"8", "the watch on paths and captures while nothing happens", (*bench).watch},
 	}
 }
 
