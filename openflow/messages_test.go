@@ -49,6 +49,8 @@ func allActions() []action.Action {
 		action.Conjunction{ID: 1, Clause: 2, Clauses: 3},
 		action.Multipath{Fields: action.HashSymmetricL3L4UDP, Basis: 7, Links: 64,
 			Dst: oxm.Subfield{Field: oxm.FieldReg0 + 3, Offset: 4, Bits: 6}},
+		action.CheckPktLarger{Size: 1500,
+			Dst: oxm.Subfield{Field: oxm.FieldReg0, Offset: 7, Bits: 1}},
 		action.Learn{IdleTimeout: 1, HardTimeout: 2, Priority: 3, Cookie: 4, Flags: 1, Table: 5,
 			FinIdleTimeout: 6,
 			FinHardTimeout: 7, Specs: "\x00\x10\x00\x00\x00\x00\x00\x00"},

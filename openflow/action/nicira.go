@@ -10,17 +10,18 @@ import (
 
 // Subtypes of Nicira's actions (ovs-actions(7), nicira-ext.h).
 const (
-	nxResubmit      = 1
-	nxRegMove       = 6
-	nxRegLoad       = 7
-	nxMultipath     = 10
-	nxResubmitTable = 14
-	nxOutputReg     = 15
-	nxLearn         = 16
-	nxExit          = 17
-	nxConjunction   = 34
-	nxOutputTrunc   = 39
-	nxClone         = 42
+	nxResubmit       = 1
+	nxRegMove        = 6
+	nxRegLoad        = 7
+	nxMultipath      = 10
+	nxResubmitTable  = 14
+	nxOutputReg      = 15
+	nxLearn          = 16
+	nxExit           = 17
+	nxConjunction    = 34
+	nxOutputTrunc    = 39
+	nxClone          = 42
+	nxCheckPktLarger = 49
 )
 
 // Resubmit looks the packet up again, in Table, as if it came from InPort
@@ -250,6 +251,8 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		return parseRegMove(c)
 	case nxMultipath:
 		return parseMultipath(c)
+	case nxCheckPktLarger:
+		return parseCheckPktLarger(c)
 	case nxClone:
 		c.Skip(6)
 		return Clone{parseActions(c, depth+1)}

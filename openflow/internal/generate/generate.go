@@ -279,7 +279,7 @@ var settable = []oxm.FieldID{
 
 // Action makes one action that needs no prerequisites.
 func (s Source) Action() action.Action {
-	switch s.IntN(14) {
+	switch s.IntN(15) {
 	case 0:
 		return action.Output{Port: openflow.PortController, MaxLen: uint16(s.Uint32())}
 	case 1:
@@ -311,6 +311,9 @@ func (s Source) Action() action.Action {
 			Dst: oxm.Subfield{Field: oxm.FieldXReg3, Offset: uint8(s.IntN(17)), Bits: 48}}
 	case 12:
 		return s.multipath()
+	case 13:
+		return action.CheckPktLarger{Size: uint16(s.Uint32()),
+			Dst: oxm.Subfield{Field: oxm.FieldReg0, Offset: uint8(s.IntN(32)), Bits: 1}}
 	case 11:
 		return action.Clone{Actions: []action.Action{action.Output{Port: s.outPort()}}}
 	}
