@@ -9,6 +9,7 @@ import (
 // expression is a random expression, whose terms about VLAN tags can be replaced.
 type expression struct {
 	operator string // "and", "or", "not", or "" for a term
+	spelling string // of the operator
 	operands []*expression
 	text     string // of a term
 	vlan     int    // of a term about tags: the VLAN, or -1 for any
@@ -20,18 +21,26 @@ func randomExpression(r *rand.Rand, n int, tags bool) *expression {
 	if n == 1 {
 		e := randomTerm(r, tags)
 		if chance(r, 25) {
-			return &expression{operator: "not", operands: []*expression{e}}
+			return negated(r, e)
 		}
 		return e
 	}
 
 	left := 1 + r.IntN(n-1)
-	e := &expression{operator: pick(r, []string{"and", "or"}), operands: []*expression{
-		randomExpression(r, left, tags), randomExpression(r, n-left, tags)}}
+	e := &expression{operator: "and", spelling: pick(r, []string{"and", "&&"}),
+		operands: []*expression{randomExpression(r, left, tags), randomExpression(r, n-left, tags)}}
+	if chance(r, 50) {
+		e.operator, e.spelling = "or", pick(r, []string{"or", "||"})
+	}
 	if chance(r, 15) {
-		return &expression{operator: "not", operands: []*expression{e}}
+		return negated(r, e)
 	}
 	return e
+}
+
+func negated(r *rand.Rand, e *expression) *expression {
+	return &expression{operator: "not", spelling: pick(r, []string{"not", "!"}),
+		operands: []*expression{e}}
 }
 
 // String writes the expression in full.
@@ -42,10 +51,10 @@ func (e *expression) String() string { return e.with(nil) }
 func (e *expression) with(tag *int) string {
 	switch {
 	case e.operator == "not":
-		return "not (" + e.operands[0].with(tag) + ")"
+		return e.spelling + " (" + e.operands[0].with(tag) + ")"
 	case e.operator != "":
-		return "(" + e.operands[0].with(tag) + ") " + e.operator + " (" +
-			e.operands[1].with(tag) + ")"
+		left := e.operands[0].with(tag) // and, or have one precedence and group to the left
+		return left + " " + e.spelling + " (" + e.operands[1].with(tag) + ")"
 	case !e.isVLAN || tag == nil:
 		return e.text
 	case *tag >= 0 && (e.vlan < 0 || e.vlan == *tag):
@@ -67,8 +76,10 @@ func randomTerm(r *rand.Rand, tags bool) *expression {
 	switch n := r.IntN(100); {
 	case n < 20:
 		return &expression{text: randomAddress(r, dir)}
-	case n < 45:
+	case n < 40:
 		return &expression{text: randomPorts(r, dir)}
+	case n < 45:
+		return &expression{text: randomShorthand(r, dir)}
 	case n < 65:
 		return &expression{text: pick(r, []string{"ip", "ip6", "arp", "rarp", "tcp", "udp", "sctp",
 			"icmp", "icmp6", "igmp", "pim", "vrrp", "esp", "ip multicast", "ip6 multicast",
@@ -105,6 +116,27 @@ func randomPorts(r *rand.Rand, dir string) string {
 		return fmt.Sprint(dir, "port ", pick(r, poolPort))
 	}
 	return fmt.Sprint(dir, "portrange ", pick(r, poolPort), "-", pick(r, poolPort))
+}
+
+// randomShorthand makes a term in which several ids share qualifiers.
+func randomShorthand(r *rand.Rand, dir string) string {
+	text, ids := pick(r, []string{"", "tcp ", "udp "})+dir+"port ", []string{}
+	for range 3 {
+		ids = append(ids, fmt.Sprint(pick(r, poolPort)))
+	}
+	if chance(r, 50) {
+		text = pick(r, []string{"", "ip "}) + dir + "host "
+		ids = []string{pick(r, poolIPv4), pick(r, poolIPv4), pick(r, poolIPv4)}
+		if chance(r, 30) {
+			text, ids[1] = pick(r, []string{"", "ip "})+dir+"net ", "10.0.0.0/8"
+		}
+	}
+
+	list := fmt.Sprintf(pick(r, []string{"%s or %s", "%s and not %s or %s", "%s or ! %s && %s",
+		"(%s or %s or %s)", "(%s or not %s)", "%s or (%s and not %s)", "%s || %s || %s"}),
+		ids[0], ids[1], ids[2])
+	list, _, _ = strings.Cut(list, "%!(EXTRA")
+	return text + list
 }
 
 func randomRelation(r *rand.Rand) string {

@@ -13,6 +13,19 @@ import (
 // libpcap is an expression as libpcap compiles it; the zero value rejects everything.
 type libpcap struct{ vm *bpf.VM }
 
+// oracles are expressions that libpcap has compiled.
+type oracles map[string]libpcap
+
+// compile returns the expression, which is compiled once.
+func (o oracles) compile(t testing.TB, expr string) libpcap {
+	program, ok := o[expr]
+	if !ok {
+		program = compileByLibpcap(t, expr)
+		o[expr] = program
+	}
+	return program
+}
+
 // compileByLibpcap has tcpdump compile an expression for Ethernet.
 func compileByLibpcap(t testing.TB, expr string) libpcap {
 	t.Helper()

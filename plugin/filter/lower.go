@@ -96,7 +96,7 @@ func (s transports) formula(v4, v6 bool, at span) *formula {
 func (t headerTerm) lower(at span) *formula {
 	inside := t.values()
 	outside := inside.complement()
-	if len(t.octet.flowValues(&inside)) <= len(t.octet.flowValues(&outside))+1 {
+	if len(t.flowValues(&inside)) <= len(t.flowValues(&outside))+1 {
 		return literal(t, false, at)
 	}
 
@@ -119,9 +119,9 @@ func (b headerByte) protocol() protocolTerm {
 }
 
 // flowValues are the values that flows match for a set: TCP flags can be masked, ICMP cannot.
-func (b headerByte) flowValues(set *octetSet) []masked {
-	if b == tcpFlags {
-		return set.cover()
+func (t headerTerm) flowValues(set *octetSet) []masked {
+	if t.octet == tcpFlags {
+		return set.cover(t.mask)
 	}
 	return set.exact()
 }
@@ -218,7 +218,7 @@ func (t portTerm) cubes() (all []cube) {
 func (t headerTerm) cubes() (all []cube) {
 	set := t.values()
 	whole := t.octet.protocol().cubes()[0]
-	for _, v := range t.octet.flowValues(&set) {
+	for _, v := range t.flowValues(&set) {
 		switch t.octet {
 		case tcpFlags:
 			all = append(all, whole.with(wordL4, shiftFlags, v.value, v.mask))

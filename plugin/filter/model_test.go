@@ -2,7 +2,6 @@ package filter_test
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -43,9 +42,11 @@ func extract(frame []byte) packet {
 	p.ethDst = be.Uint64(append([]byte{0, 0}, frame[0:6]...))
 	p.ethSrc = be.Uint64(append([]byte{0, 0}, frame[6:12]...))
 	data := frame[12:]
-	if typ := be.Uint16(data); (typ == 0x8100 || typ == 0x88a8) && len(data) >= 6 {
-		p.tci = be.Uint16(data[2:]) | 0x1000
-		data = data[4:]
+	if typ := be.Uint16(data); typ == 0x8100 || typ == 0x88a8 {
+		if p.cut = len(data) < 6; !p.cut {
+			p.tci = be.Uint16(data[2:]) | 0x1000
+			data = data[4:]
+		}
 	}
 
 	p.typ = be.Uint16(data)
@@ -176,54 +177,60 @@ func (p *packet) transport(data []byte) {
 	}
 }
 
-// table is an OpenFlow table of one priority after the other.
+// table is an OpenFlow table, from the highest priority to the lowest.
 type table []openflow.FlowMod
+
+// fields are the values of a packet that flows match.
+type fields map[oxm.FieldID]oxm.Uint128
 
 // accepts reports whether the flow that decides about a packet has instructions.
 func (t table) accepts(p packet, metadata uint64) bool {
-	flow := t.lookup(p, metadata, 0, false)
+	values := p.fields()
+	values[oxm.FieldMetadata] = oxm.Uint128{Lo: metadata}
+	flow := t.lookup(values, true)
 	return flow != nil && len(flow.Instructions) > 0
 }
 
 // lookup finds the flow of the highest priority. A conjunction counts once a flow of each of its
-// clauses matches (ovs-fields(7), conj_id).
-func (t table) lookup(p packet, metadata uint64, conjID uint32, plain bool) *openflow.FlowMod {
-	priorities := map[uint16]bool{}
-	for i := range t {
-		priorities[t[i].Priority] = true
-	}
-	order := []uint16{}
-	for priority := range priorities {
-		order = append(order, priority)
-	}
-	slices.Sort(order)
-	slices.Reverse(order)
-
-	for _, priority := range order {
-		clauses := map[uint32]map[uint8]uint8{}
-		for i := range t {
-			if t[i].Priority != priority || !matches(t[i].Match, p, metadata, conjID) {
+// clauses matches, and only in the first search (ovs-fields(7), conj_id).
+func (t table) lookup(values fields, conjunctions bool) *openflow.FlowMod {
+	for start := 0; start < len(t); {
+		end := start
+		met := map[action.Conjunction]bool{}
+		for ; end < len(t) && t[end].Priority == t[start].Priority; end++ {
+			if !matches(t[end].Match, values) {
 				continue
 			}
-			member, ok := conjunction(&t[i])
+			member, ok := conjunction(&t[end])
 			if !ok {
-				return &t[i]
+				return &t[end]
 			}
-			if clauses[member.ID] == nil {
-				clauses[member.ID] = map[uint8]uint8{}
-			}
-			clauses[member.ID][member.Clause] = member.Clauses
+			met[member] = true
 		}
 
-		for id, met := range clauses {
-			if !plain && len(met) == int(met[1]) {
-				if flow := t.lookup(p, metadata, id, true); flow != nil {
+		for member := range met {
+			if conjunctions && complete(met, member) {
+				values[oxm.FieldConjID] = oxm.Uint128{Lo: uint64(member.ID)}
+				flow := t.lookup(values, false)
+				delete(values, oxm.FieldConjID)
+				if flow != nil {
 					return flow
 				}
 			}
 		}
+		start = end
 	}
 	return nil
+}
+
+// complete reports whether all clauses of a conjunction are met.
+func complete(met map[action.Conjunction]bool, c action.Conjunction) bool {
+	for c.Clause = 1; c.Clause <= c.Clauses; c.Clause++ {
+		if !met[c] {
+			return false
+		}
+	}
+	return true
 }
 
 func conjunction(flow *openflow.FlowMod) (action.Conjunction, bool) {
@@ -236,52 +243,49 @@ func conjunction(flow *openflow.FlowMod) (action.Conjunction, bool) {
 	return action.Conjunction{}, false
 }
 
-// matches reports whether a match selects a packet. Prerequisites are part of the match.
-func matches(m oxm.Match, p packet, metadata uint64, conjID uint32) bool {
+// matches reports whether a match selects a packet. A field that the model does not know is
+// matched by none.
+func matches(m oxm.Match, values fields) bool {
 	for _, field := range m {
-		value, mask := p.field(field.ID(), metadata, conjID), field.Mask()
-		if value.Hi&mask.Hi != field.Value().Hi || value.Lo&mask.Lo != field.Value().Lo {
+		value, ok := values[field.ID()]
+		mask := field.Mask()
+		if !ok || value.Hi&mask.Hi != field.Value().Hi || value.Lo&mask.Lo != field.Value().Lo {
 			return false
 		}
 	}
 	return true
 }
 
-func (p packet) field(id oxm.FieldID, metadata uint64, conjID uint32) oxm.Uint128 {
-	switch id {
-	case oxm.FieldIPv6Src:
-		return addressValue(p.src)
-	case oxm.FieldIPv6Dst:
-		return addressValue(p.dst)
+func (p packet) fields() fields {
+	values := fields{
+		oxm.FieldEthDst: {Lo: p.ethDst}, oxm.FieldEthSrc: {Lo: p.ethSrc},
+		oxm.FieldEthType: {Lo: uint64(p.typ)}, oxm.FieldVLANVID: {Lo: uint64(p.tci & 0x1fff)},
 	}
 
-	values := map[oxm.FieldID]uint64{
-		oxm.FieldMetadata: metadata, oxm.FieldConjID: uint64(conjID),
-		oxm.FieldEthDst: p.ethDst, oxm.FieldEthSrc: p.ethSrc, oxm.FieldEthType: uint64(p.typ),
-		oxm.FieldVLANVID: uint64(p.tci & 0x1fff), oxm.FieldIPFrag: uint64(p.frag),
-		oxm.FieldIPProto: uint64(p.proto), oxm.FieldTCPFlags: uint64(p.flags),
+	switch p.typ {
+	case 0x806, 0x8035:
+		values[oxm.FieldARPSPA], values[oxm.FieldARPTPA] = addressValue(p.src), addressValue(p.dst)
+		return values
+	case 0x800:
+		values[oxm.FieldIPv4Src], values[oxm.FieldIPv4Dst] = addressValue(p.src), addressValue(p.dst)
+	case 0x86dd:
+		values[oxm.FieldIPv6Src], values[oxm.FieldIPv6Dst] = addressValue(p.src), addressValue(p.dst)
+	default:
+		return values
 	}
+
+	values[oxm.FieldIPFrag] = oxm.Uint128{Lo: uint64(p.frag)}
+	values[oxm.FieldIPProto] = oxm.Uint128{Lo: uint64(p.proto)}
+	values[oxm.FieldTCPFlags] = oxm.Uint128{Lo: uint64(p.flags)}
 	for _, src := range []oxm.FieldID{oxm.FieldTCPSrc, oxm.FieldUDPSrc, oxm.FieldSCTPSrc,
 		oxm.FieldICMPv4Type, oxm.FieldICMPv6Type} {
-		values[src] = uint64(p.portSrc)
+		values[src] = oxm.Uint128{Lo: uint64(p.portSrc)}
 	}
 	for _, dst := range []oxm.FieldID{oxm.FieldTCPDst, oxm.FieldUDPDst, oxm.FieldSCTPDst,
 		oxm.FieldICMPv4Code, oxm.FieldICMPv6Code} {
-		values[dst] = uint64(p.portDst)
+		values[dst] = oxm.Uint128{Lo: uint64(p.portDst)}
 	}
-	if p.src.Is4() {
-		values[oxm.FieldIPv4Src] = addressValue(p.src).Lo
-		values[oxm.FieldIPv4Dst] = addressValue(p.dst).Lo
-		values[oxm.FieldARPSPA] = values[oxm.FieldIPv4Src]
-		values[oxm.FieldARPTPA] = values[oxm.FieldIPv4Dst]
-	}
-
-	value, ok := values[id]
-	if !ok && id != oxm.FieldIPv4Src && id != oxm.FieldIPv4Dst && id != oxm.FieldARPSPA &&
-		id != oxm.FieldARPTPA {
-		panic(fmt.Sprintf("the model knows no %v", id))
-	}
-	return oxm.Uint128{Lo: value}
+	return values
 }
 
 func addressValue(a netip.Addr) oxm.Uint128 {

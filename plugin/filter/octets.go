@@ -28,13 +28,19 @@ func (s *octetSet) complement() octetSet { return octetSet{^s[0], ^s[1], ^s[2], 
 type masked struct{ value, mask uint64 }
 
 // cover returns masked values that together match the set and nothing else: the largest ones
-// first, each only if it matches something new.
-func (s *octetSet) cover() []masked {
+// first, each only if it matches something new. The set must depend on no bits but those of within.
+func (s *octetSet) cover(within uint8) []masked {
 	var candidates []masked
 	for mask := range uint64(256) {
-		for value := range uint64(256) {
-			if value&^mask == 0 && s.holdsAll(masked{value, mask}) {
+		if mask&^uint64(within) != 0 {
+			continue
+		}
+		for value := mask; ; value = (value - 1) & mask {
+			if s.holdsAll(masked{value, mask}) {
 				candidates = append(candidates, masked{value, mask})
+			}
+			if value == 0 {
+				break
 			}
 		}
 	}
@@ -55,23 +61,29 @@ func (s *octetSet) cover() []masked {
 
 // holdsAll reports whether the set has all the values that m matches.
 func (s *octetSet) holdsAll(m masked) bool {
-	for v := range uint64(256) {
-		if v&m.mask == m.value && !s.has(uint8(v)) {
+	free := 0xff &^ m.mask
+	for rest := free; ; rest = (rest - 1) & free {
+		if !s.has(uint8(m.value | rest)) {
 			return false
 		}
+		if rest == 0 {
+			return true
+		}
 	}
-	return true
 }
 
 // missing adds the values that m matches, and returns how many of them are new.
 func (s *octetSet) missing(m masked) (n int) {
-	for v := range uint64(256) {
-		if v&m.mask == m.value && !s.has(uint8(v)) {
-			s.add(uint8(v))
+	free := 0xff &^ m.mask
+	for rest := free; ; rest = (rest - 1) & free {
+		if v := uint8(m.value | rest); !s.has(v) {
+			s.add(v)
 			n++
 		}
+		if rest == 0 {
+			return n
+		}
 	}
-	return n
 }
 
 // exact returns each value of the set.
