@@ -23,9 +23,9 @@ type world struct {
 
 // newWorld starts a lab and a controller, and registers the first hosts of the lab. If the test
 // fails, it logs all statuses.
-func newWorld(t *testing.T, hosts, registered int) *world {
+func newWorld(t *testing.T, hosts, registered int, options ...lab.Option) *world {
 	t.Helper()
-	l := lab.Start(t, hosts)
+	l := lab.Start(t, hosts, options...)
 	w := &world{Lab: l, controller: startController(t, l.Controller, settings{})}
 	for _, h := range l.Hosts[:registered] {
 		w.register(t, h)

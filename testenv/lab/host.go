@@ -47,6 +47,7 @@ type Host struct {
 func newHost(l *Lab, i int) *Host {
 	name := "h" + strconv.Itoa(i)
 	ovs := NewSwitch(name, filepath.Join(l.Dir, name))
+	ovs.release, _ = l.state.Config.release(i) // New has checked that it is there.
 	return &Host{
 		Node:     &Node{Name: name, Namespace: l.Name + "-" + name, env: ovs.Env()},
 		Switch:   ovs,

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tapline-sdn/tapline/testenv/release"
 )
 
 const (
@@ -48,10 +50,29 @@ type Config struct {
 	IPv6 bool `json:"ipv6"`
 	// PlainIDs makes a guest's name its id, which is a UUID otherwise.
 	PlainIDs bool `json:"plain_ids,omitempty"`
+	// Releases are the releases of Open vSwitch that the hosts run, as WithReleases takes them. If it
+	// is empty, New asks the environment (release.Variable); by default it is what is installed.
+	Releases []string `json:"releases,omitempty"`
 	// Logger gets the lab's progress; nil means silence.
 	Logger *slog.Logger `json:"-"`
 
 	ephemeral bool
+}
+
+// setDefaults fills in what is not set.
+func (c *Config) setDefaults() (err error) {
+	c.Name = cmp.Or(c.Name, "lab")
+	c.Dir = cmp.Or(c.Dir, DefaultDir())
+	c.UnderlayMTU = cmp.Or(c.UnderlayMTU, underlayMTU)
+	c.Datapath = cmp.Or(c.Datapath, os.Getenv("TAPLINE_LAB_DATAPATH"), Netdev)
+
+	if len(c.Releases) == 0 {
+		c.Releases, err = release.FromEnvironment()
+	}
+	if err != nil {
+		return fmt.Errorf("lab %s: %w", c.Name, err)
+	}
+	return nil
 }
 
 // Validate says what is wrong with the configuration.
@@ -65,7 +86,7 @@ func (c Config) Validate() error {
 	if c.Datapath != Netdev && c.Datapath != System {
 		return fmt.Errorf("lab %s: datapath %q: want %s or %s", c.Name, c.Datapath, Netdev, System)
 	}
-	return nil
+	return c.checkReleases()
 }
 
 func checkName(lab string) error {
@@ -111,17 +132,8 @@ func ControllerIP() netip.Addr { return netip.MustParseAddr("10.200.0.1") }
 // remains. A lab of the same name in the same directory is an error that
 // matches fs.ErrExist.
 func New(ctx context.Context, c Config) (*Lab, error) {
-	if c.Name == "" {
-		c.Name = "lab"
-	}
-	if c.Dir == "" {
-		c.Dir = DefaultDir()
-	}
-	if c.UnderlayMTU == 0 {
-		c.UnderlayMTU = underlayMTU
-	}
-	if c.Datapath == "" {
-		c.Datapath = cmp.Or(os.Getenv("TAPLINE_LAB_DATAPATH"), Netdev)
+	if err := c.setDefaults(); err != nil {
+		return nil, err
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -194,16 +206,23 @@ func (l *Lab) start(ctx context.Context) error {
 		return nil
 	}
 
-	// The hosts' databases start as copies of one.
-	empty := filepath.Join(l.Dir, "empty.db")
-	if err := CreateDB(ctx, empty); err != nil {
-		return err
+	// The hosts' databases start as copies of one for each release.
+	empty := map[string]string{}
+	for _, h := range l.Hosts {
+		if empty[h.Release()] != "" {
+			continue
+		}
+		path := filepath.Join(l.Dir, "empty-"+h.Release()+".db")
+		if err := h.CreateDB(ctx, path); err != nil {
+			return err
+		}
+		empty[h.Release()] = path
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
 	for _, h := range l.Hosts {
 		group.Go(func() error {
-			if err := h.create(ctx, empty); err != nil {
+			if err := h.create(ctx, empty[h.Release()]); err != nil {
 				return fmt.Errorf("host %s: %w", h.Name, err)
 			}
 			return nil

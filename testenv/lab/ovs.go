@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tapline-sdn/tapline/testenv/release"
 )
 
 // ovsTimeout bounds every command that is given to a switch.
@@ -23,7 +26,8 @@ type Switch struct {
 	// RunDir holds the sockets, the database and the logs of the daemons.
 	RunDir string
 
-	host string
+	host    string
+	release release.Release
 }
 
 // NewSwitch tells how to reach the daemons of a host. It starts nothing.
@@ -68,14 +72,14 @@ func (s Switch) LogFile(daemon string) string { return filepath.Join(s.RunDir, d
 
 // Env makes the plain commands of Open vSwitch talk to this switch.
 func (s Switch) Env() []string {
-	return []string{"OVS_RUNDIR=" + s.RunDir, "OVS_LOGDIR=" + s.RunDir, "OVS_DBDIR=" + s.RunDir,
-		"OVS_SYSCONFDIR=" + s.RunDir}
+	return append(s.release.Env(), "OVS_RUNDIR="+s.RunDir, "OVS_LOGDIR="+s.RunDir,
+		"OVS_DBDIR="+s.RunDir, "OVS_SYSCONFDIR="+s.RunDir)
 }
 
 func (s Switch) run(ctx context.Context, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, ovsTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program(name), args...)
+	cmd := exec.CommandContext(ctx, s.program(name), args...)
 	cmd.Env = append(os.Environ(), s.Env()...)
 	out, err := output(ctx, cmd)
 	if err != nil {
@@ -84,20 +88,32 @@ func (s Switch) run(ctx context.Context, name string, args ...string) (string, e
 	return strings.TrimRight(out, "\n"), nil
 }
 
-// CreateDB makes an empty database file with the schema of Open vSwitch.
-func CreateDB(ctx context.Context, path string) error {
-	if _, err := output(ctx, exec.CommandContext(ctx, program("ovsdb-tool"), "create", path,
-		schemaFile())); err != nil {
+// program finds a program of the switch's release.
+func (s Switch) program(name string) string {
+	if path, ok := s.release.Program(name); ok {
+		return path
+	}
+	return program(name)
+}
+
+// CreateDB makes an empty database file with the schema of the switch's release.
+func (s Switch) CreateDB(ctx context.Context, path string) error {
+	schema := cmp.Or(s.release.SchemaFile(), schemaFile())
+	cmd := exec.CommandContext(ctx, s.program("ovsdb-tool"), "create", path, schema)
+	if _, err := output(ctx, cmd); err != nil {
 		return fmt.Errorf("create database %s: %w", path, err)
 	}
 	return nil
 }
 
+// CreateDB makes an empty database file with the schema of the installed Open vSwitch.
+func CreateDB(ctx context.Context, path string) error { return Switch{}.CreateDB(ctx, path) }
+
 // Daemon prepares ovsdb-server or ovs-vswitchd to run in the foreground, in a
 // session of its own so that an interrupt at the terminal does not reach it. It
 // writes its pid and its log into RunDir, and its stderr into the given file.
 func (s Switch) Daemon(name string, stderr *os.File, args ...string) *exec.Cmd {
-	cmd := exec.Command(program(name), append([]string{
+	cmd := exec.Command(s.program(name), append([]string{
 		"--pidfile=" + filepath.Join(s.RunDir, name+".pid"),
 		"--log-file=" + s.LogFile(name),
 		"-vconsole:emer", "--no-chdir",

@@ -32,6 +32,9 @@ func Start(t testing.TB, n int, options ...Option) *Lab {
 	for _, option := range options {
 		option(&c)
 	}
+	if err := c.checkReleases(); err != nil {
+		SkipWithout(t, "the lab needs a release:", []string{err.Error()})
+	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
