@@ -24,6 +24,13 @@ KERNEL_MODULES := virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
 DATAPATH_DIR     := $(KERNEL_DIR)/datapath
 DATAPATH_MODULES := openvswitch vport-gre vport-vxlan vport-geneve veth bridge tun dummy
 
+# Debian suites whose Open vSwitch and OVN are unpacked beside the system for tests: the one that make test needs,
+# and all. RELEASES are what make test-releases runs the hosts of its labs on: one release, or several in turn.
+TEST_SUITE   := trixie
+ALL_SUITES   := bullseye bookworm trixie sid
+RELEASES     ?= 2.15 3.1 3.5 4.0 2.15,4.0 4.0,2.15 3.5,system
+RELEASE_TESTS := TestShared/(Mirror|Isolation|Busy|Loop|Counters|Drift)$$|TestRestart$$|TestFollow$$
+
 .PHONY: all
 all: build
 
@@ -45,6 +52,11 @@ deps: deps-demo
 	$(call install,$(TOOLS),$(PACKAGES))
 	@if [ ! -e $(KERNEL_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(KERNEL_DIR) $(KERNEL_MODULES); fi
 	@if [ ! -e $(DATAPATH_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(DATAPATH_DIR) $(DATAPATH_MODULES); fi
+	testenv/releases.sh $(KERNEL_DIR) $(TEST_SUITE)
+
+.PHONY: releases
+releases: deps
+	testenv/releases.sh $(KERNEL_DIR) $(ALL_SUITES)
 
 .PHONY: build
 build:
@@ -110,6 +122,14 @@ test: deps check
 .PHONY: test-kernel
 test-kernel: deps
 	$(GO) run ./testenv/vm/run -suite -timeout 60m
+
+# The tests of the data path and of repair on other releases of Open vSwitch, and on mixed pairs.
+.PHONY: test-releases
+test-releases: releases
+	@set -e; for release in $(RELEASES); do \
+		echo "== Open vSwitch $$release"; \
+		TAPLINE_LAB_OVS=$$release $(GO) test -count=1 -timeout 30m -run '$(RELEASE_TESTS)' ./testenv/e2e; \
+	done
 
 # Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.
 SOAK_OPS ?= 300

@@ -11,16 +11,7 @@ import (
 // TestShared runs what leaves no trace on one lab and one controller: three hosts, of which two are
 // registered.
 func TestShared(t *testing.T) {
-	w := newWorld(t, 3, 2)
-	h1, h2 := w.Hosts[0], w.Hosts[1]
-	s := &stage{
-		world: w, h1: h1, h2: h2, h3: w.Hosts[2],
-		web: w.guest(t, h1, "web"), db: w.guest(t, h1, "db"), app: w.guest(t, h2, "app"),
-		acc:  w.guest(t, h1, "acc", lab.GuestNIC{Tag: 7}),
-		ids1: w.guest(t, h1, "ids1"), ids1b: w.guest(t, h1, "ids1b"), ids2: w.guest(t, h2, "ids2"),
-		ids2b: w.guest(t, h2, "ids2b"),
-	}
-
+	s := newStage(t)
 	for _, part := range []struct {
 		name string
 		test func(*stage, *testing.T)
@@ -39,9 +30,23 @@ func TestShared(t *testing.T) {
 		{"Refusal", (*stage).refusal},
 		{"Ownership", (*stage).ownership},
 		{"Trace", (*stage).trace},
-		{"Drift", (*stage).drift},
+		{"Drift", func(s *stage, t *testing.T) { s.drift(t, 1) }},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(s, t) })
+	}
+}
+
+// newStage starts the world that tests share.
+func newStage(t *testing.T, options ...lab.Option) *stage {
+	t.Helper()
+	w := newWorld(t, 3, 2, options...)
+	h1, h2 := w.Hosts[0], w.Hosts[1]
+	return &stage{
+		world: w, h1: h1, h2: h2, h3: w.Hosts[2],
+		web: w.guest(t, h1, "web"), db: w.guest(t, h1, "db"), app: w.guest(t, h2, "app"),
+		acc:  w.guest(t, h1, "acc", lab.GuestNIC{Tag: 7}),
+		ids1: w.guest(t, h1, "ids1"), ids1b: w.guest(t, h1, "ids1b"), ids2: w.guest(t, h2, "ids2"),
+		ids2b: w.guest(t, h2, "ids2b"),
 	}
 }
 

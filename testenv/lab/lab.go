@@ -50,8 +50,9 @@ type Config struct {
 	IPv6 bool `json:"ipv6"`
 	// PlainIDs makes a guest's name its id, which is a UUID otherwise.
 	PlainIDs bool `json:"plain_ids,omitempty"`
-	// Releases are the releases of Open vSwitch that the hosts run, as WithReleases takes them. If it
-	// is empty, New asks the environment (release.Variable); by default it is what is installed.
+	// Releases are the releases of Open vSwitch that the hosts run, as WithReleases takes them. If
+	// it is empty, New asks the environment (release.Variable); by default they run what is
+	// installed.
 	Releases []string `json:"releases,omitempty"`
 	// Logger gets the lab's progress; nil means silence.
 	Logger *slog.Logger `json:"-"`
