@@ -173,6 +173,11 @@ const (
 	FragNormal ConfigFlags = 0
 	FragDrop   ConfigFlags = 1
 	FragReasm  ConfigFlags = 2
+	// FragNXMatch shows flows the ports of first fragments, and tells fragments apart: an extension
+	// of Open vSwitch (OFPC_FRAG_NX_MATCH, nicira-ext.h).
+	FragNXMatch ConfigFlags = 3
+	// FragMask are the bits that say how fragments are handled.
+	FragMask ConfigFlags = 3
 )
 
 // SwitchConfig is the body that the three configuration messages share.

@@ -37,8 +37,13 @@ func check(p *tap.Program, tapBridge string, d *Desired) (err error) {
 		return err
 	}
 
-	d.flowOwner, err = checkFlows(p)
-	return err
+	if d.groupOwner, d.meterOwner, err = checkResources(p); err != nil {
+		return err
+	}
+	if d.flowOwner, err = checkFlows(p); err != nil {
+		return err
+	}
+	return checkUses(p, d.groupOwner, d.meterOwner)
 }
 
 // Bounds on a program, far above what thousands of hosts need.
@@ -277,7 +282,7 @@ func isReserved(c openflow.Cookie) bool { return c>>48 == probeMagic>>48 }
 // harmless is forbidden.
 func forbiddenInstruction(i action.Instruction) string {
 	switch i := i.(type) {
-	case action.GotoTable, action.WriteMetadata, action.ClearActions:
+	case action.GotoTable, action.WriteMetadata, action.ClearActions, action.Meter:
 		return ""
 	case action.ApplyActions:
 		return forbiddenAction(i, false)
@@ -311,8 +316,12 @@ func forbiddenAction(actions []action.Action, cloned bool) string {
 			if why := forbiddenAction(a.Actions, true); why != "" {
 				return why
 			}
+		case action.Group:
+			if cloned {
+				return fmt.Sprintf("%v must not be inside a clone", a)
+			}
 		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,
-			action.Exit:
+			action.Exit, action.Conjunction:
 		default:
 			return fmt.Sprintf("action %v is not allowed", a)
 		}

@@ -23,8 +23,8 @@ type Desired struct {
 
 	// Fingerprints are those of each owner's objects: they differ if anything of the owner differs.
 	Fingerprints map[string]uint64
-	// FlowsFingerprint is that of all flows and of the held owners: programs that have the same
-	// want the same flows.
+	// FlowsFingerprint is that of all flows, groups and meters, of the fragment mode, and of the
+	// held owners: programs that have the same want the same of a switch's flow tables.
 	FlowsFingerprint uint64
 	// portsFingerprint is that of all ports and rowsFingerprint that of all rows, both with the
 	// held owners.
@@ -34,6 +34,10 @@ type Desired struct {
 	ports       map[string]*tap.Port // by name
 	mirrors     map[portKey]*tap.Mirror
 	flowOwner   map[flowtable.Key]string
+	groups      []openflow.GroupMod
+	meters      []openflow.MeterMod
+	groupOwner  map[uint32]string // by id
+	meterOwner  map[uint32]string
 	delivers    map[string]bool // owners that have flows
 	held        map[string]bool
 	heldCookies map[openflow.Cookie]bool
@@ -97,6 +101,10 @@ func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
 
 	next.addRows(&f)
 	next.addFlows(&f)
+	next.addResources(&f)
+	if f.err != nil {
+		return nil, f.err
+	}
 	next.Owners = slices.Sorted(maps.Keys(next.Fingerprints))
 	next.addHeld(&f)
 	return next, nil
@@ -133,6 +141,23 @@ func (d *Desired) addFlows(f *fingerprinter) {
 		})
 		d.delivers[entry.Owner] = true
 		d.add(f, &d.FlowsFingerprint, entry.Owner, d.objects.flows[i])
+	}
+}
+
+func (d *Desired) addResources(f *fingerprinter) {
+	p := d.Program
+	if p.Bridge.MatchFragments {
+		d.FlowsFingerprint = f.with(d.FlowsFingerprint, 1)
+	}
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		d.groups = append(d.groups, g.Mod)
+		d.add(f, &d.FlowsFingerprint, g.Owner, f.message(kindGroup, g.Owner, &g.Mod))
+	}
+	for i := range p.Meters {
+		m := &p.Meters[i]
+		d.meters = append(d.meters, m.Mod)
+		d.add(f, &d.FlowsFingerprint, m.Owner, f.message(kindMeter, m.Owner, &m.Mod))
 	}
 }
 

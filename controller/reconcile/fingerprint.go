@@ -28,6 +28,8 @@ const (
 	kindMirror
 	kindFlow
 	kindHold
+	kindGroup
+	kindMeter
 	kindOther
 )
 
@@ -84,6 +86,7 @@ func (p *fingerprinter) bridge(b *tap.TapBridge) uint64 {
 	p.texts(b.Name, b.DatapathType, b.FailMode)
 	p.list(b.Protocols)
 	p.pairs(b.OtherConfig)
+	p.flag(b.MatchFragments)
 	return p.end()
 }
 
@@ -108,11 +111,16 @@ func (p *fingerprinter) mirror(m *tap.Mirror) uint64 {
 }
 
 func (p *fingerprinter) flow(f *tap.FlowEntry) uint64 {
-	p.begin(kindFlow)
-	p.texts(f.Owner)
-	buf, err := openflow.AppendMessage(p.buf, 0, &f.Mod)
+	return p.message(kindFlow, f.Owner, &f.Mod)
+}
+
+// message is the fingerprint of an owner's flow, group or meter.
+func (p *fingerprinter) message(kind byte, owner string, m openflow.Message) uint64 {
+	p.begin(kind)
+	p.texts(owner)
+	buf, err := openflow.AppendMessage(p.buf, 0, m)
 	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("flow of %s: %w", f.Owner, err)
+		p.err = fmt.Errorf("%v of %s: %w", m.Type(), owner, err)
 	}
 	p.buf = buf
 	return p.end()

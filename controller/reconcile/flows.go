@@ -19,7 +19,9 @@ type Flows struct {
 	// bridge drops the packets of the owners, so it does not matter which comes first: the flows,
 	// or the rows that feed them.
 	Fresh bool
-	// Whole says that Mods leave nothing undone.
+	// Resources are what must change beside flows, see [Flows.AddResources].
+	Resources Resources
+	// Whole says that Mods and Resources leave nothing undone.
 	Whole bool
 }
 

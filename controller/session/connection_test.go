@@ -16,6 +16,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/controller/session/link/linktest"
 	"github.com/tapline-sdn/tapline/plugin/tap"
+	"github.com/tapline-sdn/tapline/testenv/dummy"
 )
 
 // TestReconnect: whichever connection ends, it is made anew, and what stands is not written again.
@@ -81,6 +82,19 @@ func TestSwitchRestarts(t *testing.T) {
 	k.mu.Lock()
 	applied := k.applied
 	k.mu.Unlock()
+	restartSwitch(t, k, h)
+	k.await("everything is there again", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.applied > applied && allReady(k.report, d)
+	})
+
+	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
+}
+
+// restartSwitch ends a host's switch, which the session notices, and starts it again.
+func restartSwitch(t *testing.T, k *kept, h *dummy.Host) {
+	t.Helper()
 	_, err := h.AppCtl("exit")
 	require.NoError(t, err)
 	k.await("the switch is away", func() bool { return k.last().Owners["cap1"].State == Waiting })
@@ -92,14 +106,6 @@ func TestSwitchRestarts(t *testing.T) {
 
 	restart(t, h.Daemon("ovs-vswitchd", nil, "--enable-dummy=override", "--disable-system",
 		"unix:"+h.OVSDBSocket()))
-
-	k.await("everything is there again", func() bool {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.applied > applied && allReady(k.report, d)
-	})
-
-	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=4097 ")
 }
 
 // restart starts a daemon until the test ends.

@@ -15,8 +15,10 @@ import (
 
 // switchFlows is what the loop knows of the flows of one OpenFlow connection.
 type switchFlows struct {
-	sw   *link.Switch
-	have []openflow.FlowStats // as read, and as changed by us since
+	sw *link.Switch
+	// have and resources are as read, and as changed by us since.
+	have      []openflow.FlowStats
+	resources flowtable.Resources
 
 	// matches is that with which have agrees, if it is known; compared that with which it was
 	// compared last.
@@ -28,7 +30,7 @@ type switchFlows struct {
 // wantedFlows is what the flows of a switch are compared with, as far as that may change while the
 // flows of the switch do not. The zero value is nothing.
 type wantedFlows struct {
-	fingerprint uint64 // of the program's flows
+	fingerprint uint64 // of the program's flows, groups and meters
 	probes      *reconcile.Probes
 }
 
@@ -51,9 +53,10 @@ func (x *step) updateFlows(ctx context.Context) {
 
 	if err == nil {
 		x.missing = x.compareFlows()
-		if len(x.missing.Mods) > 0 && !x.missing.Fresh {
-			err = x.sendFlows(ctx)
-		}
+		err = x.prepareResources(ctx)
+	}
+	if err == nil && !x.missing.Empty() && !x.missing.Fresh {
+		err = x.sendFlows(ctx)
 	}
 
 	if err != nil {
@@ -65,7 +68,7 @@ func (x *step) updateFlows(ctx context.Context) {
 // transaction and flows that come right after it in one turn, and goes through its cache once for
 // both. If it had the flows first, the rows would wait for the next time, 5 ms later.
 func (x *step) addFreshFlows(ctx context.Context) {
-	if x.of == nil || !x.missing.Fresh || len(x.missing.Mods) == 0 {
+	if x.of == nil || !x.missing.Fresh || x.missing.Empty() {
 		return
 	}
 	if err := x.sendFlows(ctx); err != nil {
@@ -113,13 +116,21 @@ func (x *step) openBarredPorts(ctx context.Context) error {
 	return nil
 }
 
-// refreshFlows reads the flows again if somebody else may have changed them.
+// refreshFlows reads again what somebody else may have changed.
 func (x *step) refreshFlows(ctx context.Context) error {
-	have, changed, err := x.of.sw.Refresh(ctx)
-	if changed {
-		x.of.changed(have)
+	held, err := x.of.sw.Refresh(ctx)
+	if err != nil || held == nil {
+		return err
 	}
-	return err
+
+	if held.FlowsRead {
+		x.of.changed(held.Flows)
+	}
+	if !held.Resources.Equal(&x.of.resources) {
+		x.of.changed(x.of.have)
+	}
+	x.of.resources = held.Resources
+	return nil
 }
 
 // compareFlows compares the flows that the switch has with the desired ones. Once they agree it
@@ -134,13 +145,17 @@ func (x *step) compareFlows() reconcile.Flows {
 	}
 
 	may := func(owner string) bool {
+		if x.unresourced[owner] {
+			return false
+		}
 		return silenced[owner] || x.mayRepair(owner) && !x.awaitsPath(owner)
 	}
 
 	settled := x.of.settled == x.probes
 	flows := reconcile.DiffFlows(x.of.have, x.desired.Silenced(silenced), x.probes, settled, may)
+	flows.AddResources(x.of.resources, x.of.have, x.desired, may)
 	x.of.matches, x.of.compared = wantedFlows{}, want
-	if len(flows.Mods) == 0 && flows.Whole {
+	if flows.Empty() && flows.Whole {
 		x.of.settled = x.probes
 		if len(silenced) == 0 {
 			x.of.matches = want
@@ -150,16 +165,17 @@ func (x *step) compareFlows() reconcile.Flows {
 	return flows
 }
 
-// sendFlows sends the missing flows: by one bundle or, where the order does not matter, without,
+// sendFlows sends what is missing: by one bundle or, where the order does not matter, without,
 // which saves a round trip. What is missing then is all of it, if the switch has refused a part.
 func (x *step) sendFlows(ctx context.Context) error {
 	sent := x.missing
-	apply := flowtable.Apply
+	apply := flowtable.ApplyMessages
 	if sent.Fresh {
-		apply = flowtable.Add
+		apply = flowtable.AddMessages
 	}
 
-	err := apply(ctx, x.of.sw.Conn, sent.Mods)
+	bundle := sent.Bundle()
+	err := apply(ctx, x.of.sw.Conn, bundle)
 
 	var refused *flowtable.ModError
 	switch {
@@ -176,12 +192,18 @@ func (x *step) sendFlows(ctx context.Context) error {
 		return err
 	}
 
+	if err := x.of.sw.Conn.Send(ctx, sent.Resources.After...); err != nil {
+		return err
+	}
+
 	drift := x.flowDrift(sent.Changes)
 	x.sentOn = x.of.sw
 	x.silence.Restored()
 	x.of.changed(reconcile.Applied(x.of.have, sent.Mods))
+	x.of.resources = reconcile.AppliedResources(x.of.resources,
+		slices.Concat(bundle, sent.Resources.After))
 	x.ledger.WroteFlows(sent.Outstanding, time.Now())
-	x.wrote(0, len(sent.Mods), drift)
+	x.wrote(0, len(bundle)+len(sent.Resources.After), drift)
 
 	if len(x.silence.Owners()) == 0 && sent.Whole {
 		x.of.matches, x.of.settled = x.of.compared, x.of.compared.probes

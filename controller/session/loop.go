@@ -80,6 +80,8 @@ type step struct {
 	missing  reconcile.Flows
 	unprobed map[string]string // owners whose tunnel path does not work, and why
 	refused  map[string]string // owners whose change the switch refused, and why
+	// unresourced are owners whose flows need a meter that the switch refused.
+	unresourced map[string]bool
 
 	again   time.Time // when to look again at the latest; zero for no such time
 	probeAt time.Time
@@ -145,7 +147,7 @@ func (l *loop) begin() *step {
 
 	if sw := l.s.link.Switch(); sw != nil {
 		if l.s.flows == nil || l.s.flows.sw != sw {
-			l.s.flows = &switchFlows{sw: sw, have: sw.Flows}
+			l.s.flows = &switchFlows{sw: sw, have: sw.Flows, resources: sw.Resources}
 		}
 		x.of, l.connected = l.s.flows, true
 	}

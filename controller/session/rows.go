@@ -56,11 +56,13 @@ func (x *step) gate() reconcile.Gate {
 	}
 
 	x.silence.Proven(func(owner string) bool { return x.unprobed[owner] != "" })
-	if len(x.refused) > 0 {
+	if len(x.refused) > 0 && len(x.unresourced) == 0 {
 		return reconcile.Shut
 	}
 
-	return func(owner string) bool { return x.unprobed[owner] == "" && x.desired.Delivers(owner) }
+	return func(owner string) bool {
+		return x.unprobed[owner] == "" && x.refused[owner] == "" && x.desired.Delivers(owner)
+	}
 }
 
 // commitRows writes rows by one transaction, and reports whether they are written. A conflict is no

@@ -137,6 +137,7 @@ func New(config Config) *Session {
 		Certified: config.Certified, Turns: config.Turns, Schemas: config.Schemas,
 		Logger: config.Logger,
 		Wake:   s.poke, PacketIn: s.packetIn, Sample: s.sampleInBackground,
+		UsesResources: s.usesResources,
 	})
 
 	return s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tapline-sdn/tapline/openflow"
@@ -20,14 +21,27 @@ var ErrUnsupported = errors.New("not supported by the switch")
 // A ModError says which message of a bundle the switch refused, and why.
 // Nothing of the bundle took effect.
 type ModError struct {
-	Index int // In the mods given to Apply.
-	Mod   openflow.FlowMod
+	Index int // In the messages given to Apply.
+	Mod   openflow.Message
 	Err   error // A *ofconn.RequestError.
 }
 
 // Error implements error.
 func (e *ModError) Error() string {
-	return fmt.Sprintf("flow-mod %d (%v %v): %v", e.Index, e.Mod.Command, &e.Mod, e.Err)
+	return fmt.Sprintf("message %d (%s): %v", e.Index, modText(e.Mod), e.Err)
+}
+
+// modText names what a message changes.
+func modText(m openflow.Message) string {
+	switch m := m.(type) {
+	case *openflow.FlowMod:
+		return fmt.Sprintf("flow-mod %v %v", m.Command, m)
+	case *openflow.GroupMod:
+		return fmt.Sprintf("group-mod of group %d", m.ID)
+	case *openflow.MeterMod:
+		return fmt.Sprintf("meter-mod of meter %d", m.ID)
+	}
+	return m.Type().String()
 }
 
 // Unwrap returns the cause.
@@ -95,16 +109,31 @@ const bundleFlags = openflow.BundleAtomic | openflow.BundleOrdered
 // again; if errors.Is(err, [ErrUnsupported]) the switch has no bundles. After
 // any other error nothing has changed.
 func Apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+	return ApplyMessages(ctx, conn, Messages(mods))
+}
+
+// Messages returns flow-mods as messages. They refer to the flow-mods given.
+func Messages(mods []openflow.FlowMod) []openflow.Message {
+	messages := make([]openflow.Message, len(mods))
+	for i := range mods {
+		messages[i] = &mods[i]
+	}
+	return messages
+}
+
+// ApplyMessages is [Apply] for a bundle that may have group-mods too. Open vSwitch takes no
+// meter-mods in a bundle.
+func ApplyMessages(ctx context.Context, conn *ofconn.Conn, mods []openflow.Message) error {
 	if len(mods) == 0 {
 		return nil
 	}
 	if err := apply(ctx, conn, mods); err != nil {
-		return fmt.Errorf("apply %d flow-mods: %w", len(mods), err)
+		return fmt.Errorf("apply %d messages: %w", len(mods), err)
 	}
 	return nil
 }
 
-func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.Message) error {
 	if err := conn.Err(); err != nil {
 		return err
 	}
@@ -120,7 +149,7 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 	msgs := make([]openflow.Message, 0, len(mods)+2)
 	msgs = append(msgs, control(openflow.BundleOpen))
 	for i := range mods {
-		adds[i] = openflow.BundleAdd{BundleID: id, Flags: bundleFlags, Message: &mods[i]}
+		adds[i] = openflow.BundleAdd{BundleID: id, Flags: bundleFlags, Message: mods[i]}
 		msgs = append(msgs, &adds[i])
 	}
 
@@ -158,20 +187,23 @@ func apply(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) erro
 }
 
 // Add has the switch execute additions one after another, without a bundle, in one round trip. Use
-// it where it is harmless that some of the flows are installed before others. If the switch refuses
-// some, the error is [ModErrors], and the others took effect: read the flows again. After any other
+// it where it is harmless that some take effect before others. If the switch refuses some, the
+// error is [ModErrors], and the others took effect: read again what the switch has. After any other
 // error the outcome is unknown.
 func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error {
+	return AddMessages(ctx, conn, Messages(mods))
+}
+
+// AddMessages is [Add] for messages of any kind, such as meter-mods.
+func AddMessages(ctx context.Context, conn *ofconn.Conn, mods []openflow.Message) error {
+	if len(mods) == 0 {
+		return nil
+	}
 	if err := validate(mods); err != nil {
-		return fmt.Errorf("add %d flows: %w", len(mods), err)
+		return fmt.Errorf("send %d messages: %w", len(mods), err)
 	}
 
-	msgs := make([]openflow.Message, 0, len(mods)+1)
-	for i := range mods {
-		msgs = append(msgs, &mods[i])
-	}
-
-	_, refusals, err := conn.Batch(ctx, append(msgs, &openflow.BarrierRequest{}))
+	_, refusals, err := conn.Batch(ctx, append(slices.Clip(mods), &openflow.BarrierRequest{}))
 	var errs ModErrors
 	for _, r := range refusals {
 		if r.Index < len(mods) {
@@ -189,15 +221,15 @@ func Add(ctx context.Context, conn *ofconn.Conn, mods []openflow.FlowMod) error 
 		return nil
 	}
 
-	return fmt.Errorf("add %d flows: %w", len(mods), err)
+	return fmt.Errorf("send %d messages: %w", len(mods), err)
 }
 
 // validate finds what cannot be encoded before the first byte is sent.
-func validate(mods []openflow.FlowMod) error {
+func validate(mods []openflow.Message) error {
 	var buf []byte
 	for i := range mods {
 		var err error
-		if buf, err = openflow.AppendMessage(buf[:0], 0, &mods[i]); err != nil {
+		if buf, err = openflow.AppendMessage(buf[:0], 0, mods[i]); err != nil {
 			return &ModError{Index: i, Mod: mods[i], Err: err}
 		}
 	}
@@ -206,9 +238,9 @@ func validate(mods []openflow.FlowMod) error {
 }
 
 // refused turns the errors of a bundle's messages into one error: those of
-// flow-mods if there are any, because the others (no such bundle, commit
+// the mods if there are any, because the others (no such bundle, commit
 // failed) only follow from them.
-func refused(mods []openflow.FlowMod, refusals []*ofconn.RequestError) error {
+func refused(mods []openflow.Message, refusals []*ofconn.RequestError) error {
 	var errs ModErrors
 	for _, r := range refusals {
 		if i := r.Index - 1; i >= 0 && i < len(mods) && !isBundleError(r.Reply) {

@@ -7,6 +7,10 @@
 // switch compares: table, priority and match make a flow (its [Key]); cookie,
 // instructions, timeouts and flags are its content.
 //
+// Groups, meters and the fragment mode are [Resources]: [DumpResources] reads them, [DiffGroups]
+// and [DiffMeters] compare. Group-mods go into the bundle of the flows that use them
+// ([ApplyMessages]). Meter-mods cannot: new meters go before it, and deletions after it.
+//
 // The package does not decide what flows there should be, keeps no state and
 // never retries. If the outcome of Apply is unknown it says so, and its caller
 // dumps and diffs again.

@@ -16,8 +16,8 @@ type Options struct {
 	// [MinSnaplen] to [MaxSnaplen], or 0 for whole frames.
 	Snaplen uint32 `json:"snaplen,omitempty"`
 
-	// Sample keeps one connection in so many, in both directions together: 2 to [MaxSample]. 0 keeps
-	// all connections. 1 means the same, and is stored as 0.
+	// Sample keeps one connection in so many, in both directions together: 2 to [MaxSample]. 0
+	// keeps all connections. 1 means the same, and is stored as 0.
 	Sample uint32 `json:"sample,omitempty"`
 
 	// Tag says what happens to the outer VLAN tag.

@@ -35,7 +35,8 @@ func TestVLANAction(t *testing.T) {
 		assert.Equal(t, test.out, string(out))
 	}
 
-	for _, bad := range []string{`0`, `4095`, `-1`, `1.5`, `"0"`, `"push"`, `"65535"`, `true`, `{}`} {
+	for _, bad := range []string{`0`, `4095`, `-1`, `1.5`, `"0"`, `"push"`, `"65535"`, `true`,
+		`{}`} {
 		var got tap.VLANAction
 		err := json.Unmarshal([]byte(bad), &got)
 		assert.ErrorContains(t, err, "want keep, strip, or a VLAN id of 1 to 4094", bad)

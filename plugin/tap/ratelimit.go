@@ -60,7 +60,8 @@ func ParseRateLimit(text string) (RateLimit, error) {
 func newRateLimit(text string, rate uint64, bits bool) (RateLimit, error) {
 	switch {
 	case bits && (rate < MinRateBits || rate > MaxRateBits):
-		return RateLimit{}, fmt.Errorf("rate %s: want 1kbit/s to %dGbit/s", text, MaxRateBits/int(1e9))
+		return RateLimit{}, fmt.Errorf("rate %s: want 1kbit/s to %dGbit/s", text,
+			MaxRateBits/int(1e9))
 	case bits:
 		return RateLimit{Bits: rate - rate%1000}, nil
 	case rate < 1 || rate > MaxRatePackets:

@@ -76,6 +76,8 @@ func (w *Switch) reply(m openflow.Message) openflow.Message {
 		return &openflow.FeaturesReply{DatapathID: w.DatapathID}
 	case *openflow.EchoRequest:
 		return &openflow.EchoReply{Data: m.Data}
+	case *openflow.GetConfigRequest:
+		return &openflow.GetConfigReply{}
 	case *openflow.BarrierRequest:
 		return &openflow.BarrierReply{}
 	case *openflow.BundleControl:
@@ -92,6 +94,10 @@ func (w *Switch) reply(m openflow.Message) openflow.Message {
 			return &openflow.MultipartReply{Body: openflow.FlowMonitorReply{}}
 		case openflow.FlowStatsRequest:
 			return &openflow.MultipartReply{Body: openflow.FlowStatsReply{}}
+		case openflow.GroupDescRequest:
+			return &openflow.MultipartReply{Body: openflow.GroupDescReply{}}
+		case openflow.MeterConfigRequest:
+			return &openflow.MultipartReply{Body: openflow.MeterConfigReply{}}
 		}
 	}
 	return nil

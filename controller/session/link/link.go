@@ -35,6 +35,8 @@ type Config struct {
 
 	// Wake is called when something has changed that has to be compared again.
 	Wake func()
+	// UsesResources reports whether the program of the host has groups, meters or a fragment mode.
+	UsesResources func() bool
 	// PacketIn takes a packet that the tap bridge has sent to the controller.
 	PacketIn func(*openflow.PacketIn)
 	// Sample reads the counters of the switch. It is called in the background now and then while an

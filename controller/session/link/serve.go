@@ -16,6 +16,9 @@ import (
 
 const (
 	answerTime = 10 * time.Second // for the ports or the flows of a switch
+	// checkResources is how often groups, meters and the fragment mode are read, whose changes no
+	// switch reports. Where one of them is deleted, its flows go too, and that is reported.
+	checkResources = 5 * time.Second
 	// pollFlows is how often the flows of a switch are read that cannot report changes (Open
 	// vSwitch before 2.18).
 	pollFlows = 2 * time.Second
@@ -116,6 +119,8 @@ func (l *Link) listen(ctx context.Context, sw *Switch, polled bool) {
 	if polled {
 		poll = time.Tick(pollFlows)
 	}
+	check := time.NewTicker(checkResources)
+	defer check.Stop()
 
 	for {
 		select {
@@ -127,6 +132,11 @@ func (l *Link) listen(ctx context.Context, sw *Switch, polled bool) {
 		case <-poll:
 			sw.Distrust()
 			l.config.Wake()
+		case <-check.C:
+			if l.config.UsesResources() {
+				sw.DistrustResources()
+				l.config.Wake()
+			}
 		case <-sample.C:
 			sample.Reset(untilNextSample())
 			sampling.Go(func() { l.config.Sample(ctx) })

@@ -17,8 +17,9 @@ import (
 // Switch is the OpenFlow connection of a tap bridge.
 type Switch struct {
 	Conn *ofconn.Conn
-	// Flows are those that the switch had when it connected.
-	Flows []openflow.FlowStats
+	// Flows are those that the switch had when it connected, and Resources what they rely on.
+	Flows     []openflow.FlowStats
+	Resources flowtable.Resources
 
 	number     uint64        // of its arrival
 	recognised chan struct{} // closed once it is known to be the host's
@@ -29,6 +30,7 @@ type Switch struct {
 
 	mu     sync.Mutex
 	stale  bool                              // somebody else may have changed flows
+	doubt  bool                              // somebody may have changed groups or meters
 	barred map[openflow.PortNo]openflow.Port // see barring
 }
 
@@ -49,27 +51,48 @@ func newSwitch(conn *ofconn.Conn) *Switch {
 	return &Switch{Conn: conn, recognised: make(chan struct{})}
 }
 
-// Refresh returns the flows that the switch has, if somebody else may have changed them since they
-// were read last.
-func (sw *Switch) Refresh(ctx context.Context) (flows []openflow.FlowStats, changed bool,
-	err error) {
-	sw.mu.Lock()
-	stale := sw.stale
-	sw.stale = false // Before reading: what changes from now on is noticed again.
-	sw.mu.Unlock()
-	if !stale {
-		return nil, false, nil
-	}
-
-	flows, err = flowtable.Dump(ctx, sw.Conn)
-	return flows, err == nil, err
+// Held is what a switch holds in its flow tables.
+type Held struct {
+	Flows     []openflow.FlowStats
+	FlowsRead bool // false: only Resources was read
+	Resources flowtable.Resources
 }
 
-// Distrust has the next [Switch.Refresh] read the flows again.
+// Refresh reads what the switch holds, if somebody else may have changed it since it was read last.
+// It returns nil where nobody may have.
+func (sw *Switch) Refresh(ctx context.Context) (*Held, error) {
+	sw.mu.Lock()
+	stale, doubt := sw.stale, sw.doubt
+	sw.stale, sw.doubt = false, false // Before reading: later changes are noticed again.
+	sw.mu.Unlock()
+	if !stale && !doubt {
+		return nil, nil
+	}
+
+	held := &Held{FlowsRead: stale}
+	var err error
+	if held.Resources, err = flowtable.DumpResources(ctx, sw.Conn); err != nil {
+		return nil, err
+	}
+	if stale {
+		held.Flows, err = flowtable.Dump(ctx, sw.Conn)
+	}
+	return held, err
+}
+
+// Distrust has the next [Switch.Refresh] read everything again.
 func (sw *Switch) Distrust() {
 	sw.mu.Lock()
 	defer sw.mu.Unlock()
 	sw.stale = true
+}
+
+// DistrustResources has the next [Switch.Refresh] read groups, meters and the fragment mode again.
+// A switch does not report when somebody changes these.
+func (sw *Switch) DistrustResources() {
+	sw.mu.Lock()
+	defer sw.mu.Unlock()
+	sw.doubt = true
 }
 
 // Barred returns the ports that somebody has barred by OpenFlow, ordered by number.
@@ -152,14 +175,17 @@ func (sw *Switch) readDescription(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// readFlows reads the flows that the switch has, and has it report changes. A switch that cannot do
-// the latter has to be polled.
+// readFlows reads what the switch holds, and has it report changes of flows. A switch that cannot
+// do the latter has to be polled.
 func (sw *Switch) readFlows(ctx context.Context) (polled bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	sw.Flows, err = flowtable.Watch(ctx, sw.Conn)
 	if polled = errors.Is(err, flowtable.ErrUnsupported); polled {
 		sw.Flows, err = flowtable.Dump(ctx, sw.Conn)
+	}
+	if err == nil {
+		sw.Resources, err = flowtable.DumpResources(ctx, sw.Conn)
 	}
 	return polled, err
 }

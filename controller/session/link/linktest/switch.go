@@ -82,8 +82,14 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 				body = Ports
 			case openflow.DescRequest:
 				body = openflow.Desc{Datapath: Nonce}
+			case openflow.GroupDescRequest:
+				body = openflow.GroupDescReply{}
+			case openflow.MeterConfigRequest:
+				body = openflow.MeterConfigReply{}
 			}
 			ok = send(xid, &openflow.MultipartReply{Body: body})
+		case *openflow.GetConfigRequest:
+			ok = send(xid, &openflow.GetConfigReply{})
 		case *openflow.PacketOut:
 			packets <- m
 		}
