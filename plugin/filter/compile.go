@@ -8,12 +8,11 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
-// compile turns an expression of some length into a decision list and its rules.
-func compile(n node, length int) (*Program, *Error) {
-	whole := span{0, length}
+// compile turns an expression into rules.
+func compile(n node) (*Program, *Error) {
 	f := always
 	if n != nil {
-		f, whole = normalize(n, false), n.span()
+		f = normalize(n, false)
 	}
 	if again := f.vlanTwice(); again != nil {
 		return nil, again.at.fail("Open vSwitch reads the outer VLAN tag alone",
@@ -23,31 +22,50 @@ func compile(n node, length int) (*Program, *Error) {
 	a := &algebra{}
 	result := a.decide(f)
 	if result == nil || a.tired() {
-		return nil, tooLarge(f, whole, "more than "+strconv.Itoa(MaxFlows))
+		return nil, tooLarge(f)
 	}
 
 	program := result.program()
-	if n := program.Len(); n > MaxFlows {
-		return nil, tooLarge(f, whole, strconv.Itoa(n))
+	if program.Len() > MaxFlows {
+		return nil, tooLarge(f)
 	}
 	return program, nil
 }
 
-// tooLarge is the error for a filter that needs too many flows. It points at the term that alone
-// needs too many, if there is one.
-func tooLarge(f *formula, whole span, needs string) *Error {
-	hint := "name a protocol and a direction with ports, use networks for hosts, " +
-		"or make several tap flows"
-
-	at := whole
-	f.literals(func(f *formula) {
-		a := &algebra{}
-		if l := a.evaluate(f.lower()); l == nil || l.flows() > MaxFlows {
-			at, hint = f.at, "name a protocol and a direction, or choose a range that begins and "+
-				"ends at multiples of powers of two"
+// tooLarge is the error for a formula that needs too many flows. It points at the smallest part that
+// does so by itself.
+func tooLarge(f *formula) *Error {
+	needs := flowsNeeded(f)
+	for i := 0; i < len(f.operands); i++ {
+		if n := flowsNeeded(f.operands[i]); n > MaxFlows {
+			f, needs, i = f.operands[i], n, -1
 		}
+	}
+
+	var at span
+	f.literals(func(l *formula) {
+		if at.length == 0 {
+			at = l.at
+		}
+		at = at.to(l.at)
 	})
-	return at.fail("this needs "+needs+" flows, and "+strconv.Itoa(MaxFlows)+" are possible", hint)
+	number := strconv.Itoa(needs)
+	if needs > maxFlowsWithin {
+		number = "more than " + strconv.Itoa(maxFlowsWithin)
+	}
+	return at.fail("this needs "+number+" flows, and "+strconv.Itoa(MaxFlows)+" are possible",
+		"say tcp or udp, src or dst with ports, use networks for hosts, or make several tap flows")
+}
+
+// flowsNeeded is the number of flows of a formula, or a number above maxFlowsWithin if these are too
+// many to count.
+func flowsNeeded(f *formula) int {
+	a := &algebra{}
+	result := a.decide(f)
+	if result == nil || a.tired() {
+		return maxFlowsWithin + 1
+	}
+	return result.program().Len()
 }
 
 // decide returns the decision list of a formula for all frames, or nil if it needs too many flows.

@@ -8,9 +8,9 @@ import (
 
 // Words of a cube.
 const (
-	wordEthDst = iota
+	wordMeta = iota // Ethernet type, VLAN, fragment and IP protocol
+	wordEthDst
 	wordEthSrc
-	wordMeta  // Ethernet type, VLAN, fragment and IP protocol
 	wordSrcHi // source address of IPv6; of IPv4 and ARP in the lower half of the next word
 	wordSrcLo
 	wordDstHi
@@ -74,7 +74,7 @@ func (c *cube) intersect(d *cube) (cube, bool) {
 // contains reports whether every frame of d is in c.
 func (c *cube) contains(d *cube) bool {
 	for i := range words {
-		if c.mask[i]&^d.mask[i] != 0 || (c.value[i]^d.value[i])&c.mask[i] != 0 {
+		if c.mask[i]&^d.mask[i]|(c.value[i]^d.value[i])&c.mask[i] != 0 {
 			return false
 		}
 	}

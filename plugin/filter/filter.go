@@ -2,8 +2,7 @@ package filter
 
 // Expr is a parsed expression.
 type Expr struct {
-	root   node // nil selects every frame
-	length int  // of the text, in octets
+	root node // nil selects every frame
 }
 
 // Parse parses an expression of pcap-filter(7). The empty expression selects every frame. Every
@@ -13,7 +12,7 @@ func Parse(expr string) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expr{root, len(expr)}, nil
+	return &Expr{root}, nil
 }
 
 // String returns an expression that [Parse] turns into an equal Expr. It spells out what the
@@ -64,9 +63,30 @@ func Compile(expr string) (*Program, error) {
 
 // Compile compiles the expression. Every error is an [*Error].
 func (e *Expr) Compile() (*Program, error) {
-	program, err := compile(e.root, e.length)
+	program, err := compile(e.root)
 	if err != nil {
 		return nil, err
 	}
 	return program, nil
+}
+
+// Equal reports whether two expressions are the same once written in full. Their places in the
+// texts do not count.
+func (e *Expr) Equal(o *Expr) bool { return equal(e.root, o.root) }
+
+func equal(a, b node) bool {
+	switch a := a.(type) {
+	case nil:
+		return b == nil
+	case *leaf:
+		b, ok := b.(*leaf)
+		return ok && a.term == b.term
+	case *negation:
+		b, ok := b.(*negation)
+		return ok && equal(a.operand, b.operand)
+	}
+
+	x := a.(*combination)
+	y, ok := b.(*combination)
+	return ok && x.and == y.and && equal(x.left, y.left) && equal(x.right, y.right)
 }
