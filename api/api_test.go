@@ -34,7 +34,7 @@ func TestEvents(t *testing.T) {
 		"host":        api.Host{ID: "h"},
 		"guest":       api.Guest{ID: "g"},
 		"tap_service": api.TapService{ID: "s"},
-		"tap_flow":    api.TapFlow{ID: "f"},
+		"tap_flow":    api.TapFlow{ID: "f", VLAN: "keep"},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			e := api.Event{Object: object}

@@ -15,7 +15,11 @@ type Guest struct {
 	Sources map[string][]string `json:"sources"`
 	// DeclaredNICs are the declared NICs. NICs also has what was observed.
 	DeclaredNICs []GuestNICCreate `json:"declared_nics"`
-	AppliedBy    string           `json:"applied_by"` // apply set that created it; "" if none did
+
+	Labels      map[string]string `json:"labels"`
+	Description string            `json:"description"`
+
+	AppliedBy string `json:"applied_by"` // apply set that created it; "" if none did
 
 	ETag string `json:"-"` // of answers with one declared guest; "" elsewhere
 }
@@ -46,6 +50,9 @@ type GuestCreate struct {
 	Name string           `json:"name"`
 	NICs []GuestNICCreate `json:"nics"`
 
+	Labels      map[string]string `json:"labels,omitempty"`
+	Description string            `json:"description,omitempty"`
+
 	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
@@ -53,6 +60,10 @@ type GuestCreate struct {
 type GuestPatch struct {
 	Name *string           `json:"name,omitempty"`
 	NICs *[]GuestNICCreate `json:"nics,omitempty"`
+
+	// Labels are merged into the labels, nil removes one. Remove removes all.
+	Labels      Field[map[string]*string] `json:"labels,omitzero"`
+	Description Field[string]             `json:"description,omitzero"`
 }
 
 // GuestList is the answer to a list of guests.

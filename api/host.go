@@ -27,6 +27,10 @@ type Host struct {
 	Status     Status `json:"status"`
 	Reason     string `json:"reason"`
 	ReasonCode string `json:"reason_code"`
+
+	Labels      map[string]string `json:"labels"`
+	Description string            `json:"description"`
+
 	// apply set that created it; "" if none did
 	AppliedBy string `json:"applied_by"`
 
@@ -57,6 +61,9 @@ type HostCreate struct {
 	Uplinks  map[string][]string `json:"uplinks,omitempty"`
 	NICs     []HostNIC           `json:"nics,omitempty"`
 
+	Labels      map[string]string `json:"labels,omitempty"`
+	Description string            `json:"description,omitempty"`
+
 	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
@@ -70,6 +77,10 @@ type HostPatch struct {
 	Wires    map[string]*string   `json:"wires,omitempty"`
 	Uplinks  map[string]*[]string `json:"uplinks,omitempty"`
 	NICs     *[]HostNIC           `json:"nics,omitempty"`
+
+	// Labels are merged into the labels, nil removes one. Remove removes all.
+	Labels      Field[map[string]*string] `json:"labels,omitzero"`
+	Description Field[string]             `json:"description,omitzero"`
 }
 
 // HostList is the answer to a list of hosts. Total counts all matches, regardless of limit and

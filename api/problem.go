@@ -19,7 +19,9 @@ type Problem struct {
 	// the field at fault, the first if there are several
 	Field  string         `json:"field,omitempty"`
 	Errors []FieldProblem `json:"errors,omitempty"` // all fields at fault
-	Parts  []Part         `json:"parts,omitempty"`  // of /readyz: the state of each part
+	// where a filter is wrong
+	FilterError *FilterError `json:"filter_error,omitempty"`
+	Parts       []Part       `json:"parts,omitempty"` // of /readyz: the state of each part
 }
 
 // FieldProblem is what is wrong with one field or parameter.

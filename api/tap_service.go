@@ -16,27 +16,35 @@ const (
 
 // TapService is a mirror destination.
 type TapService struct {
-	ID         string    `json:"id"`
-	Name       string    `json:"name"`
-	Type       string    `json:"type"`      // guest or host
-	TargetID   string    `json:"target_id"` // id of the guest or of the host
-	TargetName string    `json:"target_name"`
-	TargetIPs  []string  `json:"target_ips"` // of the guest's NICs, or of the host's tunnel
-	MACAddr    string    `json:"mac_addr"`   // of the tap NIC
-	IfName     string    `json:"ifname"`     // of the tap NIC on the host
-	Enabled    bool      `json:"enabled"`
-	Status     Status    `json:"status"`
-	Reason     string    `json:"reason"`
-	ReasonCode string    `json:"reason_code"`
-	HostID     string    `json:"host_id"` // host of the tap NIC; "" while unknown
-	HostName   string    `json:"host_name"`
-	Place      *Place    `json:"place"` // where the tap NIC is pinned; nil before it was first seen
-	FlowCount  int       `json:"flow_count"`
-	NICXML     string    `json:"nic_xml"` // for a guest: the libvirt XML element to plug
-	Counters   Counters  `json:"counters"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
-	AppliedBy  string    `json:"applied_by"` // apply set that created it; "" if none did
+	ID         string   `json:"id"`
+	Name       string   `json:"name"`
+	Type       string   `json:"type"`      // guest or host
+	TargetID   string   `json:"target_id"` // id of the guest or of the host
+	TargetName string   `json:"target_name"`
+	TargetIPs  []string `json:"target_ips"` // of the guest's NICs, or of the host's tunnel
+	MACAddr    string   `json:"mac_addr"`   // of the tap NIC
+	IfName     string   `json:"ifname"`     // of the tap NIC on the host
+	Enabled    bool     `json:"enabled"`
+	Status     Status   `json:"status"`
+	Reason     string   `json:"reason"`
+	ReasonCode string   `json:"reason_code"`
+	HostID     string   `json:"host_id"` // host of the tap NIC; "" while unknown
+	HostName   string   `json:"host_name"`
+	Place      *Place   `json:"place"` // where the tap NIC is pinned; nil before it was first seen
+	FlowCount  int      `json:"flow_count"`
+
+	// from each source host, such as 10Mbit/s; "" is none
+	RateLimit string `json:"rate_limit"`
+
+	NICXML   string   `json:"nic_xml"` // for a guest: the libvirt XML element to plug
+	Counters Counters `json:"counters"`
+
+	Labels      map[string]string `json:"labels"`
+	Description string            `json:"description"`
+
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	AppliedBy string    `json:"applied_by"` // apply set that created it; "" if none did
 
 	ETag string `json:"-"` // of answers with one tap service; "" in lists and events
 }
@@ -54,6 +62,11 @@ type TapServiceCreate struct {
 	TargetID string `json:"target_id"`
 	MACAddr  string `json:"mac_addr,omitempty"`
 
+	RateLimit string `json:"rate_limit,omitempty"`
+
+	Labels      map[string]string `json:"labels,omitempty"`
+	Description string            `json:"description,omitempty"`
+
 	AppliedBy string `json:"applied_by,omitempty"` // apply set that creates it
 }
 
@@ -61,6 +74,11 @@ type TapServiceCreate struct {
 type TapServicePatch struct {
 	Name    *string `json:"name,omitempty"`
 	Enabled *bool   `json:"enabled,omitempty"`
+
+	RateLimit Field[string] `json:"rate_limit,omitzero"` // Remove: no limit
+	// Labels are merged into the labels, nil removes one. Remove removes all.
+	Labels      Field[map[string]*string] `json:"labels,omitzero"`
+	Description Field[string]             `json:"description,omitzero"`
 	// AcceptPlace is the id or name of a host. The tap NIC is expected there from now on.
 	AcceptPlace *string `json:"accept_place,omitempty"`
 }

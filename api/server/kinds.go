@@ -114,6 +114,9 @@ func hosts(e Hosts) kind {
 			"status": listing.Text(func(v view.Host) api.Status {
 				return convert.Status(v.State)
 			}),
+			"selector": listing.Selected(func(v view.Host) (string, map[string]string) {
+				return v.Name, v.Labels
+			}),
 			"connected": listing.Flag(func(v view.Host) bool { return v.Connected }),
 		}),
 	}
@@ -146,10 +149,19 @@ func guests(e Guests, refs resolvers) kind {
 		list: listing.Of(e.Guests, map[string]listing.Column[view.Guest]{
 			"name":       listing.Text(func(v view.Guest) string { return v.Name }),
 			"applied_by": listing.Text(appliedBy),
+			"selector":   listing.Selected(guestSubject),
 			"declared":   listing.Flag(func(v view.Guest) bool { return v.Declared }),
 			"host_id":    listing.References(hostIDs, refs.host),
 		}),
 	}
+}
+
+// guestSubject is what selectors compare of a guest. One that is not declared has no labels.
+func guestSubject(v view.Guest) (name string, labels map[string]string) {
+	if v.Record != nil {
+		labels = v.Record.Labels
+	}
+	return v.Name, labels
 }
 
 func wires(e Wires, refs resolvers) kind {
@@ -225,6 +237,9 @@ func services(e Services, refs resolvers) kind {
 			"name":       listing.Text(func(v view.Service) string { return v.Name }),
 			"applied_by": listing.Text(func(v view.Service) string { return v.AppliedBy }),
 			"type":       listing.Text(func(v view.Service) tap.ServiceType { return v.Type }),
+			"selector": listing.Selected(func(v view.Service) (string, map[string]string) {
+				return v.Name, v.Labels
+			}),
 			"target_id": listing.Reference(
 				func(v view.Service) string { return v.TargetID }, refs.target),
 			"target_ip":  listing.Address(func(v view.Service) []netip.Addr { return v.TargetIPs }),
@@ -280,6 +295,9 @@ func flows(e Flows, refs resolvers) kind {
 		list: listing.FromRows(e.FlowRows, map[string]listing.Column[row]{
 			"name":       listing.Text(func(v row) string { return v.Name }),
 			"applied_by": listing.Text(func(v row) string { return v.AppliedBy }),
+			"selector": listing.Selected(func(v row) (string, map[string]string) {
+				return v.Name, v.Labels
+			}),
 			"tap_id":     listing.Reference(func(v row) string { return v.TapID }, refs.service),
 			"type":       listing.Text(func(v row) tap.FlowType { return v.Type }),
 			"guest_id":   listing.Reference(func(v row) string { return v.GuestID }, refs.guest),

@@ -43,6 +43,10 @@ func checkColumns[V any](s *server, path string, list listing.List[V]) {
 }
 
 func (r *resource[V, T, C, P]) serveList(s *server, c echo.Context, req request) error {
+	if err := r.list.Check(req.Query); err != nil {
+		return err
+	}
+
 	page := r.list.Choose(req.Query)
 	if r.sample != nil && page.Len <= maxSampled {
 		page = r.sampled(c, page)

@@ -39,7 +39,8 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	return e.tookService(&s, nil), nil
 }
 
-// UpdateService changes the name or the notes of a tap service, or whether it is enabled.
+// UpdateService changes the name, the notes or the rate limit of a tap service, or whether it is
+// enabled.
 func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64,
 	edit func(*store.Service) error) (view.Service, error) {
 	e.write.Lock()
@@ -55,6 +56,12 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 	}
 	if err := change.ChangedService(&s, before); err != nil {
 		return view.Service{}, err
+	}
+
+	if s.RateLimit != before.RateLimit {
+		if _, err := e.check(ctx, tap.Resource{Service: &s.Service}); err != nil {
+			return view.Service{}, err
+		}
 	}
 
 	if s.Service != before.Service || !s.EqualNotes(before.Notes) {

@@ -126,7 +126,10 @@ func (e *Engine) storeExpiry(ctx context.Context, id string) error {
 	})
 
 	var refused *view.Error
-	if errors.As(err, &refused) && (refused.Kind == view.NotFound || refused.Kind == view.Conflict) {
+	if !errors.As(err, &refused) {
+		return err
+	}
+	if refused.Kind == view.NotFound || refused.Kind == view.Conflict {
 		return nil // It was deleted meanwhile.
 	}
 	return err

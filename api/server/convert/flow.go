@@ -16,9 +16,12 @@ func Flow(v view.Flow) api.TapFlow {
 		HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN),
 		Direction: string(v.Direction),
-		Enabled:   v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
+		Filter:    v.Filter, Snaplen: int(v.Snaplen), Sample: int(v.Sample),
+		VLAN:     api.VLANAction(v.Tag.String()),
+		StartsAt: Time(v.StartsAt), ExpiresAt: Time(v.ExpiresAt),
+		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
-		AppliedBy: v.AppliedBy,
+		Labels: orEmpty(v.Labels), Description: v.Description, AppliedBy: v.AppliedBy,
 	}
 }
 
@@ -29,9 +32,15 @@ func NewFlow(b api.TapFlowCreate, by store.Request) (store.Flow, error) {
 		Name: b.Name, TapID: b.TapID, Type: tap.FlowType(b.Type),
 		GuestID: b.GuestID, HostID: b.HostID, WireID: b.WireID,
 		Enabled: b.Enabled == nil || *b.Enabled,
+		Options: tap.Options{
+			Filter: b.Filter, Snaplen: uint32(b.Snaplen), Sample: uint32(b.Sample),
+		},
 	}
 
 	var err error
+	if f.Tag, err = tap.ParseVLANAction(string(b.VLAN)); err != nil {
+		return store.Flow{}, problem.Invalid("vlan", err)
+	}
 	if f.MAC, err = optionalMAC("mac_addr", b.MACAddr); err != nil {
 		return store.Flow{}, err
 	}
@@ -45,7 +54,13 @@ func NewFlow(b api.TapFlowCreate, by store.Request) (store.Flow, error) {
 		return store.Flow{}, problem.Invalid("direction", err)
 	}
 
-	return store.Flow{Meta: store.Meta{AppliedBy: b.AppliedBy, Request: by}, Flow: f}, nil
+	f.Options = f.Normalized()
+	return store.Flow{
+		Meta:   store.Meta{AppliedBy: b.AppliedBy, Request: by},
+		Notes:  store.Notes{Labels: b.Labels, Description: b.Description},
+		Window: store.Window{StartsAt: moment(b.StartsAt), ExpiresAt: moment(b.ExpiresAt)},
+		Flow:   f,
+	}, nil
 }
 
 // EditFlow applies a patch to a record.
@@ -65,8 +80,40 @@ func EditFlow(f *store.Flow, p api.TapFlowPatch) error {
 		}
 	}
 
+	if err := editOptions(&f.Options, p); err != nil {
+		return err
+	}
+	if p.StartsAt.Given {
+		f.StartsAt = moment(p.StartsAt.Value)
+	}
+	if p.ExpiresAt.Given {
+		f.ExpiresAt = moment(p.ExpiresAt.Value)
+	}
+	editNotes(&f.Notes, p.Labels, p.Description)
+
 	setGiven(&f.Name, p.Name)
 	setGiven(&f.TapID, p.TapID)
 	setGiven(&f.Enabled, p.Enabled)
+	return nil
+}
+
+// editOptions applies a patch to the options of a tap flow.
+func editOptions(o *tap.Options, p api.TapFlowPatch) error {
+	if p.VLAN.Given {
+		var action api.VLANAction
+		if p.VLAN.Value != nil {
+			action = *p.VLAN.Value
+		}
+
+		var err error
+		if o.Tag, err = tap.ParseVLANAction(string(action)); err != nil {
+			return problem.Invalid("vlan", err)
+		}
+	}
+
+	o.Filter = after(o.Filter, p.Filter)
+	o.Snaplen = uint32(after(int(o.Snaplen), p.Snaplen)) // 0..65535 by the document
+	o.Sample = uint32(after(int(o.Sample), p.Sample))    // 0..256 by the document
+	*o = o.Normalized()
 	return nil
 }

@@ -25,6 +25,9 @@ func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 
 	b = strconv.AppendInt(append(b, `,"vlan_id":`...), int64(f.VLANID), 10)
 	b = appendText(append(b, `,"direction":`...), f.Direction)
+	if b, err = appendOptions(b, &f); err != nil {
+		return nil, err
+	}
 	b = strconv.AppendBool(append(b, `,"enabled":`...), f.Enabled)
 	b = appendText(append(b, `,"status":`...), string(f.Status))
 	b = appendText(append(b, `,"reason":`...), f.Reason)
@@ -33,6 +36,10 @@ func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	if b, err = appendCounters(append(b, `,"counters":`...), f.Counters); err != nil {
 		return nil, err
 	}
+	if b, err = appendLabels(append(b, `,"labels":`...), f.Labels); err != nil {
+		return nil, err
+	}
+	b = appendText(append(b, `,"description":`...), f.Description)
 	if b, err = appendTime(append(b, `,"created_at":`...), f.CreatedAt); err != nil {
 		return nil, err
 	}
@@ -41,6 +48,41 @@ func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	}
 
 	return append(appendText(append(b, `,"applied_by":`...), f.AppliedBy), '}'), nil
+}
+
+// appendOptions appends what a tap flow does to its copies, and when it runs.
+func appendOptions(b []byte, f *api.TapFlow) (_ []byte, err error) {
+	b = appendText(append(b, `,"filter":`...), f.Filter)
+	b = strconv.AppendInt(append(b, `,"snaplen":`...), int64(f.Snaplen), 10)
+	b = strconv.AppendInt(append(b, `,"sample":`...), int64(f.Sample), 10)
+	if b, err = appendVLAN(append(b, `,"vlan":`...), f.VLAN); err != nil {
+		return nil, err
+	}
+	if b, err = appendOptionalTime(append(b, `,"starts_at":`...), f.StartsAt); err != nil {
+		return nil, err
+	}
+	return appendOptionalTime(append(b, `,"expires_at":`...), f.ExpiresAt)
+}
+
+func appendVLAN(b []byte, a api.VLANAction) ([]byte, error) {
+	if a == "keep" {
+		return append(b, `"keep"`...), nil
+	}
+	return AppendJSON(b, a)
+}
+
+func appendLabels(b []byte, labels map[string]string) ([]byte, error) {
+	if labels != nil && len(labels) == 0 {
+		return append(b, "{}"...), nil
+	}
+	return AppendJSON(b, labels)
+}
+
+func appendOptionalTime(b []byte, t *time.Time) ([]byte, error) {
+	if t == nil {
+		return append(b, "null"...), nil
+	}
+	return appendTime(b, *t)
 }
 
 func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {

@@ -63,6 +63,10 @@ func fill(rt *rapid.T, v reflect.Value) {
 				1e21, 1 << 53, -7})).
 				Draw(rt, "float"),
 		)
+	case reflect.Map:
+		labels := rapid.MapOfN(rapid.String(), rapid.String(), 0, 3)
+		v.Set(reflect.ValueOf(rapid.OneOf(labels, rapid.Just(map[string]string(nil))).
+			Draw(rt, "map")))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(rt, "bool"))
 	default:

@@ -26,8 +26,10 @@ func Guest(v view.Guest) api.Guest {
 		}
 	}
 
+	g.Labels = map[string]string{}
 	if v.Record != nil {
 		g.AppliedBy = v.Record.AppliedBy
+		g.Labels, g.Description = orEmpty(v.Record.Labels), v.Record.Description
 		for _, n := range v.Record.NICs {
 			g.DeclaredNICs = append(g.DeclaredNICs, api.GuestNICCreate{
 				MAC: n.MAC.String(), IP: addrText(n.IP), IfName: n.IfName,
@@ -57,7 +59,8 @@ func NewGuest(b api.GuestCreate, by store.Request) (store.Guest, error) {
 	}
 
 	meta := store.Meta{AppliedBy: b.AppliedBy, Request: by}
-	return store.Guest{Meta: meta, ID: b.ID, Name: b.Name, NICs: nics}, nil
+	notes := store.Notes{Labels: b.Labels, Description: b.Description}
+	return store.Guest{Meta: meta, Notes: notes, ID: b.ID, Name: b.Name, NICs: nics}, nil
 }
 
 // EditGuest applies a patch to a record.
@@ -70,6 +73,7 @@ func EditGuest(g *store.Guest, p api.GuestPatch) error {
 		g.NICs = nics
 	}
 
+	editNotes(&g.Notes, p.Labels, p.Description)
 	setGiven(&g.Name, p.Name)
 	return nil
 }

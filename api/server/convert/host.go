@@ -19,7 +19,7 @@ func Host(v view.Host) api.Host {
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
 		MayStillCopy: orNone(v.MayStillCopy), GuessedUplinks: orNone(v.GuessedUplinks),
 		Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
-		AppliedBy: v.AppliedBy,
+		Labels: orEmpty(v.Labels), Description: v.Description, AppliedBy: v.AppliedBy,
 	}
 	for i, n := range v.NICs {
 		h.NICs[i] = api.HostNIC{
@@ -33,8 +33,9 @@ func Host(v view.Host) api.Host {
 // NewHost returns the record of a host that a request creates.
 func NewHost(b api.HostCreate, by store.Request) (store.Host, error) {
 	h := store.Host{
-		Meta: store.Meta{AppliedBy: b.AppliedBy, Request: by},
-		Name: b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks, SystemID: b.SystemID,
+		Meta:  store.Meta{AppliedBy: b.AppliedBy, Request: by},
+		Notes: store.Notes{Labels: b.Labels, Description: b.Description},
+		Name:  b.Name, OVSDB: b.OVSDB, Wires: b.Wires, Uplinks: b.Uplinks, SystemID: b.SystemID,
 	}
 
 	var err error
@@ -67,6 +68,7 @@ func EditHost(h *store.Host, p api.HostPatch) error {
 		}
 	}
 
+	editNotes(&h.Notes, p.Labels, p.Description)
 	setGiven(&h.Name, p.Name)
 	setGiven(&h.OVSDB, p.OVSDB)
 	setGiven(&h.SystemID, p.SystemID)

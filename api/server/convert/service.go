@@ -2,6 +2,7 @@ package convert
 
 import (
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server/problem"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -19,6 +20,7 @@ func Service(v view.Service) api.TapService {
 		TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
 		MACAddr: v.MAC.String(), IfName: v.IfName,
 		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
+		RateLimit: v.RateLimit.String(), Labels: orEmpty(v.Labels), Description: v.Description,
 		HostID: v.HostID, HostName: v.Host, Place: place, FlowCount: v.FlowCount, NICXML: v.NICXML,
 		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		AppliedBy: v.AppliedBy,
@@ -32,16 +34,31 @@ func NewService(b api.TapServiceCreate, by store.Request) (store.Service, error)
 		return store.Service{}, err
 	}
 
+	limit, err := tap.ParseRateLimit(b.RateLimit)
+	if err != nil {
+		return store.Service{}, problem.Invalid("rate_limit", err)
+	}
+
 	return store.Service{
-		Meta: store.Meta{AppliedBy: b.AppliedBy, Request: by},
+		Meta:  store.Meta{AppliedBy: b.AppliedBy, Request: by},
+		Notes: store.Notes{Labels: b.Labels, Description: b.Description},
 		Service: tap.Service{
 			Name: b.Name, Type: tap.ServiceType(b.Type), TargetID: b.TargetID, MAC: mac,
+			RateLimit: limit,
 		},
 	}, nil
 }
 
 // EditService applies a patch to a record.
 func EditService(s *store.Service, p api.TapServicePatch) error {
+	if p.RateLimit.Given {
+		var err error
+		if s.RateLimit, err = tap.ParseRateLimit(after("", p.RateLimit)); err != nil {
+			return problem.Invalid("rate_limit", err)
+		}
+	}
+
+	editNotes(&s.Notes, p.Labels, p.Description)
 	setGiven(&s.Name, p.Name)
 	setGiven(&s.Enabled, p.Enabled)
 

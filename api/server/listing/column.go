@@ -12,6 +12,10 @@ import (
 type Column[T any] struct {
 	matches func(v T, wanted string) bool // nil: a list cannot be filtered by it
 	key     func(T) string                // sorts as the field does; nil: no list is ordered by it
+	// check finds what is wrong with a filter that the document accepts; nil: nothing can be.
+	check func(wanted string) error
+	// compile, where matches is nil, turns a checked filter into what it matches.
+	compile func(wanted string) func(T) bool
 	// resolve turns the name in a filter into the id that objects have; nil if the field is no
 	// reference.
 	resolve func(ref string) string

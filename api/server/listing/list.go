@@ -2,13 +2,17 @@ package listing
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strconv"
+
+	"github.com/tapline-sdn/tapline/api/server/problem"
 )
 
 // List is how resources of one kind are listed.
 type List[V any] struct {
 	filters, orders func(column string) bool
+	check           func(query map[string]string) error
 	choose          func(query map[string]string) Page[V]
 }
 
@@ -32,8 +36,11 @@ func FromRows[R, V any](
 	list func() []R, columns map[string]Column[R], views func([]R) []V,
 ) List[V] {
 	return List[V]{
-		filters: func(name string) bool { return columns[name].matches != nil },
-		orders:  func(name string) bool { return columns[name].key != nil },
+		filters: func(name string) bool {
+			return columns[name].matches != nil || columns[name].compile != nil
+		},
+		check:  func(query map[string]string) error { return check(columns, query) },
+		orders: func(name string) bool { return columns[name].key != nil },
 		choose: func(query map[string]string) Page[V] {
 			rows, total := choose(list(), columns, query)
 			return Page[V]{
@@ -50,6 +57,23 @@ func (l List[V]) Filters(column string) bool { return l.filters(column) }
 // Orders reports whether the list can be ordered by a column.
 func (l List[V]) Orders(column string) bool { return l.orders(column) }
 
+// Check returns what is wrong with the filters of a request that satisfy the document, as a refusal
+// with the place; nil if nothing is.
+func (l List[V]) Check(query map[string]string) error { return l.check(query) }
+
+func check[T any](columns map[string]Column[T], query map[string]string) error {
+	for name, wanted := range query {
+		c := columns[name]
+		if c.check == nil {
+			continue
+		}
+		if err := c.check(wanted); err != nil {
+			return problem.Refuse(http.StatusBadRequest, name, "%v", err)
+		}
+	}
+	return nil
+}
+
 // Choose filters, orders and pages the list by the parameters of a request.
 func (l List[V]) Choose(query map[string]string) Page[V] { return l.choose(query) }
 
@@ -57,6 +81,10 @@ func (l List[V]) Choose(query map[string]string) Page[V] { return l.choose(query
 func choose[T any](items []T, columns map[string]Column[T], query map[string]string) ([]T, int) {
 	for name, wanted := range query {
 		c := columns[name]
+		if c.compile != nil {
+			matches := c.compile(wanted)
+			items = slices.DeleteFunc(items, func(v T) bool { return !matches(v) })
+		}
 		if c.matches == nil {
 			continue // The parameter orders or pages.
 		}

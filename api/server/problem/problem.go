@@ -19,6 +19,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Refusal is the error of a request that did not reach the engine.
@@ -143,6 +144,14 @@ func ofEngine(failure *view.Error) (p api.Problem, internal bool) {
 		p.Errors = []api.FieldProblem{{
 			Field: failure.Field, Pointer: fieldPointer(failure.Field), Detail: failure.Message,
 		}}
+	}
+
+	var rejected *tap.Rejection
+	if errors.As(failure, &rejected) && rejected.Field == "filter" {
+		p.FilterError = &api.FilterError{
+			Offset: rejected.Offset, Length: rejected.Length,
+			Problem: rejected.Message, Hint: rejected.Hint,
+		}
 	}
 
 	if p.Status == 0 {

@@ -51,7 +51,7 @@ func TestTraces(t *testing.T) {
 
 	_, _, stderr = d.Run("tap-flow-update web --direction OUT -vv")
 	require.Contains(t, stderr, `>   {"direction":"OUT"}`)
-	require.Contains(t, stderr, `"direction":"OUT","enabled":true`)
+	require.Contains(t, stderr, `"direction":"OUT","filter":""`)
 	require.NotContains(t, stderr, tapctltest.Token)
 
 	code, _, stderr = d.Run("token-create --role viewer other -o json -vv")

@@ -156,7 +156,7 @@ func (c *comparison) compareField(change *Change, name string, is any) {
 	if name == "wires" {
 		was = change.have.wiresFor(is)
 	}
-	if same(name, was, is) {
+	if same(name, was, is) || name == "enabled" && change.staysExpired() {
 		return
 	}
 
@@ -174,6 +174,13 @@ func (c *comparison) compareField(change *Change, name string, is any) {
 			"or give it another name",
 			name, kind.Noun(r.Kind), r.Name, Text(field.Was), Text(field.Is))
 	}
+}
+
+// staysExpired reports whether the tap flow has expired, and the document gives it no other expiry:
+// enabling it would be refused.
+func (c *Change) staysExpired() bool {
+	expiry, given := c.want.fields["expires_at"]
+	return c.have.expired && (!given || same("expires_at", c.have.fields["expires_at"], expiry))
 }
 
 // shown is a value as the document has it, with references as they are written there.

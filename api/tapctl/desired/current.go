@@ -2,10 +2,11 @@ package desired
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/cloud"
@@ -21,6 +22,7 @@ type Existing struct {
 	fields   map[string]any
 	wires    map[string]string // of a host: declared and detected
 	deleting string            // why it is deleted and not gone yet; "" if it is not deleted
+	expired  bool              // a tap flow whose time has passed
 }
 
 // Current are the resources of the controller that documents can describe.
@@ -49,7 +51,10 @@ func NewCurrent(state cloud.State) *Current {
 		}
 		c.add(&Existing{
 			Kind: guest, ID: g.ID, Name: g.Name, Set: g.AppliedBy,
-			fields: map[string]any{"id": g.ID, "nics": plain(g.DeclaredNICs)},
+			fields: map[string]any{
+				"id": g.ID, "nics": plain(g.DeclaredNICs),
+				"labels": plain(g.Labels), "description": g.Description,
+			},
 		})
 	}
 
@@ -64,6 +69,7 @@ func NewCurrent(state cloud.State) *Current {
 		c.add(&Existing{
 			Kind: tapFlow, ID: f.ID, Name: f.Name, Set: f.AppliedBy,
 			fields: tapFlowFields(f), deleting: deletingReason(f.Status, f.Reason),
+			expired: f.ReasonCode == "expired",
 		})
 	}
 
@@ -101,6 +107,9 @@ func hostFields(h api.Host, wires []api.Wire) map[string]any {
 		"wires":     plain(declared),
 		"uplinks":   plain(h.Uplinks),
 		"nics":      plain(nicFields(h.NICs)),
+
+		"labels":      plain(h.Labels),
+		"description": h.Description,
 	}
 }
 
@@ -132,6 +141,10 @@ func tapServiceFields(s api.TapService) map[string]any {
 		"target_id": s.TargetID,
 		"mac_addr":  s.MACAddr,
 		"enabled":   s.Enabled,
+
+		"rate_limit":  s.RateLimit,
+		"labels":      plain(s.Labels),
+		"description": s.Description,
 	}
 }
 
@@ -146,11 +159,27 @@ func tapFlowFields(f api.TapFlow) map[string]any {
 		"ip_addr":   f.IPAddr,
 		"direction": f.Direction,
 		"enabled":   f.Enabled,
+
+		"filter":      f.Filter,
+		"vlan":        plain(f.VLAN),
+		"labels":      plain(f.Labels),
+		"description": f.Description,
 	}
 
-	if f.VLANID != 0 {
-		fields["vlan_id"] = json.Number(fmt.Sprint(f.VLANID))
+	for name, n := range map[string]int{
+		"vlan_id": f.VLANID, "snaplen": f.Snaplen, "sample": f.Sample,
+	} {
+		fields[name] = json.Number(strconv.Itoa(n))
 	}
+	for name, at := range map[string]*time.Time{
+		"starts_at": f.StartsAt, "expires_at": f.ExpiresAt,
+	} {
+		if at != nil {
+			fields[name] = timeText(*at)
+		}
+	}
+
+	normalizeOptions(fields)
 	return fields
 }
 

@@ -9,7 +9,9 @@ import (
 // documentFields are the fields of exported documents, in their order.
 var documentFields = []string{
 	"id", "type", "target_id", "guest_id", "host_id", "wire_id", "vlan_id", "mac_addr", "ip_addr",
-	"direction", "tap_id", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled",
+	"direction", "tap_id", "filter", "snaplen", "sample", "vlan", "starts_at", "expires_at",
+	"rate_limit", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled", "labels",
+	"description",
 }
 
 // IsDeleting reports whether a resource is deleted and only not gone yet.

@@ -58,6 +58,7 @@ func newResource(
 	if err := r.checkTypes(); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, r.checkTimes()...)
 
 	r.normalize()
 	return r, errs
@@ -133,9 +134,7 @@ func (r *Resource) normalize() {
 	if r.text("direction") != "" {
 		r.fields["direction"] = strings.ToUpper(r.text("direction"))
 	}
-	if isZero(r.fields["vlan_id"]) {
-		delete(r.fields, "vlan_id") // The API shows 0 for a tap flow without a VLAN.
-	}
+	normalizeOptions(r.fields)
 
 	normalizeMACs(r.fields)
 
@@ -172,8 +171,10 @@ func (r *Resource) effectiveFields() map[string]any {
 		if out["direction"] == nil {
 			out["direction"] = "BOTH"
 		}
-		if out["vlan_id"] == nil {
-			out["vlan_id"] = nil
+		for _, name := range narrowing {
+			if out[name] == nil {
+				out[name] = nil
+			}
 		}
 	}
 	return out

@@ -12,6 +12,11 @@ func same(field string, was, is any) bool {
 	if field == "nics" {
 		return reflect.DeepEqual(nicsByKey(was), nicsByKey(is))
 	}
+	if field == "rate_limit" {
+		a, unit, isRate := rate(was)
+		b, other, wantsRate := rate(is)
+		return isRate && wantsRate && a == b && unit == other || was == is
+	}
 	if a, b := address(was), address(is); a.IsValid() && b.IsValid() {
 		return a == b
 	}

@@ -78,8 +78,8 @@ func (c *Change) steps(set string) ([]Step, error) {
 	case c.Action == Create || c.Action == Replace:
 		return c.createSteps(set)
 
-	case c.Action == Update && c.Kind == tapService:
-		// Only enabled can be changed.
+	case c.Action == Update && c.Kind == tapService && len(c.Fields) == 1 &&
+		c.Fields[0].Name == "enabled":
 		action := disable
 		if c.want.fields["enabled"] == true {
 			action = enable

@@ -54,6 +54,7 @@ func valueLines(v any) []string {
 		for _, item := range v {
 			lines = append(lines, inline(item))
 		}
+	case nil:
 	case string:
 		lines = strings.Split(strings.TrimRight(v, "\n"), "\n")
 	default:

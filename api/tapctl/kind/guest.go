@@ -51,6 +51,7 @@ func guestColumns() []format.Column[api.Guest] {
 		{Title: "DECLARED", Value: func(v row) string {
 			return strconv.FormatBool(v.Declared)
 		}, Wide: true},
+		{Title: "LABELS", Value: func(v row) string { return pairs(v.Labels) }, Wide: true},
 		{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 	}
 }

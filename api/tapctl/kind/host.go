@@ -29,6 +29,7 @@ func Hosts() Kind[api.Host, api.HostList] {
 			{Title: "BRIDGES", Value: func(v row) string {
 				return strings.Join(v.Bridges, ",")
 			}, Wide: true},
+			{Title: "LABELS", Value: func(v row) string { return pairs(v.Labels) }, Wide: true},
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
 		Items:  func(l api.HostList) []row { return l.Hosts },

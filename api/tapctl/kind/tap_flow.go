@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
@@ -45,6 +46,11 @@ func tapFlowColumns() []format.Column[api.TapFlow] {
 			{Title: "ENABLED", Value: func(v row) string {
 				return strconv.FormatBool(v.Enabled)
 			}, Wide: true},
+			{Title: "OPTIONS", Value: Options, Wide: true},
+			{Title: "EXPIRES", Value: func(v row) string {
+				return timeOf(v.ExpiresAt)
+			}, Wide: true},
+			{Title: "LABELS", Value: func(v row) string { return pairs(v.Labels) }, Wide: true},
 		},
 		counterColumns(func(v row) api.Counters { return v.Counters }),
 		[]format.Column[row]{
@@ -54,6 +60,32 @@ func tapFlowColumns() []format.Column[api.TapFlow] {
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
 	)
+}
+
+// Options are what a tap flow does to its copies, as KEY=VALUE; "" if nothing.
+func Options(v api.TapFlow) string {
+	var out []string
+	if v.Filter != "" {
+		out = append(out, "filter="+strconv.Quote(v.Filter))
+	}
+	if v.Snaplen != 0 {
+		out = append(out, "snaplen="+strconv.Itoa(v.Snaplen))
+	}
+	if v.Sample != 0 {
+		out = append(out, "sample="+strconv.Itoa(v.Sample))
+	}
+	if v.VLAN != "" && v.VLAN != "keep" {
+		out = append(out, "vlan="+string(v.VLAN))
+	}
+	return strings.Join(out, " ")
+}
+
+// timeOf is a time for people; "" for nil.
+func timeOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return format.Time(*t)
 }
 
 // Source is what a tap flow mirrors: GUEST/NIC, or HOST/WIRE and its VLAN.

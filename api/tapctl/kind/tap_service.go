@@ -59,6 +59,10 @@ func tapServiceColumns() []format.Column[api.TapService] {
 				return strconv.FormatBool(v.Enabled)
 			}, Wide: true},
 		},
+		[]format.Column[row]{
+			{Title: "RATE LIMIT", Value: func(v row) string { return v.RateLimit }, Wide: true},
+			{Title: "LABELS", Value: func(v row) string { return pairs(v.Labels) }, Wide: true},
+		},
 		counterColumns(func(v row) api.Counters { return v.Counters }),
 		[]format.Column[row]{
 			{Title: "CREATED", Value: func(v row) string {

@@ -10,6 +10,8 @@ func WordsOf(kindWord, field string) []string {
 			"tap-service": {"guest", "host"},
 			"tap-flow":    {"vnic", "vswitch"},
 		}[kindWord]
+	case "vlan":
+		return []string{"keep", "strip"}
 	case "direction":
 		return []string{"IN", "OUT", "BOTH"}
 	case "status":

@@ -19,7 +19,7 @@ func guestVerbs(app *cli.App) []*cobra.Command {
 		createGuest(app), updateGuest(app), v.show(), v.remove(nil),
 		v.list(filter("name", "of this name"), filter("host-id", "that run on this host"),
 			filter("declared", "that were declared (true) or only detected (false)"),
-			filter("applied-by", "that this apply set made")),
+			filter("applied-by", "that this apply set made"), selector),
 	}
 }
 
@@ -29,10 +29,14 @@ const nicForm = "mac=MAC[,ip=ADDRESS][,ifname=NAME]"
 func createGuest(app *cli.App) *cobra.Command {
 	var id string
 	var nics []string
+	var notes notesFlags
 	run := func(cmd *cobra.Command, args []string) error {
 		body := api.GuestCreate{ID: id, Name: args[0]}
 		var err error
 		if body.NICs, err = readNICs(nics); err != nil {
+			return err
+		}
+		if body.Labels, body.Description, err = notes.create(); err != nil {
 			return err
 		}
 
@@ -46,7 +50,7 @@ func createGuest(app *cli.App) *cobra.Command {
 	}
 
 	cmd := app.Waits(app.Command(verb("guest",
-		"create NAME [--id ID] --nic mac=..[,ip=..][,ifname=..]...",
+		"create NAME [--id ID] --nic mac=..[,ip=..][,ifname=..]... [--label K=V]...",
 		"Declare a guest that cannot be identified from its ports",
 		"  tapctl %[1]s-create web-vm --nic mac=52:54:00:12:34:56,ip=10.0.0.5,ifname=vnet3",
 		cli.OneArg("NAME"), run)))
@@ -55,6 +59,7 @@ func createGuest(app *cli.App) *cobra.Command {
 		StringVar(&id, "id", "", "id of the guest, such as its UUID; generated if not given")
 
 	cmd.Flags().StringArrayVar(&nics, "nic", nil, nicForm+" of a NIC; may be repeated")
+	notes.bindCreate(cmd)
 	cli.Require(cmd, "nic")
 	return cmd
 }
@@ -62,8 +67,9 @@ func createGuest(app *cli.App) *cobra.Command {
 func updateGuest(app *cli.App) *cobra.Command {
 	var name string
 	var nics []string
+	var notes notesFlags
 	run := func(cmd *cobra.Command, args []string) error {
-		if err := cli.RequireAny(cmd, "name", "nic"); err != nil {
+		if err := cli.RequireAny(cmd, "name", "nic", "label", "description"); err != nil {
 			return err
 		}
 
@@ -75,6 +81,9 @@ func updateGuest(app *cli.App) *cobra.Command {
 		patch := api.GuestPatch{
 			Name: cli.Given(cmd, "name", name),
 			NICs: cli.Given(cmd, "nic", list),
+		}
+		if patch.Labels, patch.Description, err = notes.update(cmd); err != nil {
+			return err
 		}
 
 		c, err := app.Client()
@@ -93,6 +102,7 @@ func updateGuest(app *cli.App) *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	cmd.Flags().StringArrayVar(&nics, "nic", nil,
 		nicForm+" of a NIC; may be repeated; replaces all NICs")
+	notes.bindUpdate(cmd)
 
 	return cmd
 }

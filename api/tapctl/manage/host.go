@@ -20,7 +20,7 @@ func hostVerbs(app *cli.App) []*cobra.Command {
 		v.list(filter("name", "of this name"),
 			filter("status", "of this status: pending, ready or error"),
 			filter("connected", "whose switch is connected, or not: true or false"),
-			filter("applied-by", "that this apply set made")),
+			filter("applied-by", "that this apply set made"), selector),
 	}
 }
 
@@ -46,6 +46,7 @@ func deleteHost(v verbs[api.Host, api.HostList]) *cobra.Command {
 type hostFlags struct {
 	ovsdb, tunnelIP, facts string
 	wires, uplinks, nics   []string
+	notes                  notesFlags
 }
 
 // bind adds the flags. The usage of flags that can remove something ends in removal.
@@ -100,6 +101,7 @@ func createHost(app *cli.App) *cobra.Command {
 	)))
 
 	f.bind(cmd, "")
+	f.notes.bindCreate(cmd)
 	cli.Require(cmd, "ovsdb")
 	return cmd
 }
@@ -134,7 +136,10 @@ func (f *hostFlags) create(app *cli.App, name string) (api.HostCreate, error) {
 		body.Uplinks[bridge] = strings.Split(*ports, ",")
 	}
 
-	body.NICs, err = f.physicalNICs(app.In)
+	if body.NICs, err = f.physicalNICs(app.In); err != nil {
+		return body, err
+	}
+	body.Labels, body.Description, err = f.notes.create()
 	return body, err
 }
 
@@ -145,7 +150,7 @@ func updateHost(app *cli.App) *cobra.Command {
 	run := func(cmd *cobra.Command, args []string) error {
 		err := cli.RequireAny(cmd,
 			"name", "ovsdb", "tunnel-ip", "learn-tunnel-ip", "system-id", "wire", "uplink", "nic",
-			"facts")
+			"facts", "label", "description")
 		if err != nil {
 			return err
 		}
@@ -155,6 +160,10 @@ func updateHost(app *cli.App) *cobra.Command {
 			return err
 		}
 
+		patch.Labels, patch.Description, err = f.notes.update(cmd)
+		if err != nil {
+			return err
+		}
 		patch.Name = cli.Given(cmd, "name", name)
 		patch.SystemID = cli.Given(cmd, "system-id", systemID)
 		if learn {
@@ -175,6 +184,7 @@ func updateHost(app *cli.App) *cobra.Command {
   ssh h1 tapctl host-facts | tapctl %[1]s-update h1 --facts -`, cli.OneArg("ID"), run)))
 
 	f.bind(cmd, "; an empty value removes it")
+	f.notes.bindUpdate(cmd)
 
 	flags := cmd.Flags()
 	flags.Lookup("nic").Usage = "NAME=MAC of a physical NIC; may be repeated; " +

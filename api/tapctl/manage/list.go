@@ -17,6 +17,10 @@ func filter(flag, property string) parameter {
 	return parameter{flag, strings.ReplaceAll(flag, "-", "_"), "only those " + property}
 }
 
+// selector is the parameter that selects by labels and names.
+var selector = parameter{"selector", "selector",
+	"only those that every term matches, such as label.app=db,label.env!=test or name=web-*"}
+
 // list is the command that lists resources. It has flags for what the controller can filter by.
 func (v verbs[T, L]) list(parameters ...parameter) *cobra.Command {
 	var limit, offset int

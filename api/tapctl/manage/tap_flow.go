@@ -1,8 +1,10 @@
 package manage
 
 import (
+	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,14 +23,14 @@ func tapFlowVerbs(app *cli.App) []*cobra.Command {
 
 	return []*cobra.Command{
 		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(nil),
-		switches.enable(), switches.disable(),
+		enableTapFlow(switches), switches.disable(),
 		v.list(filter("name", "of this name"), filter("tap-id", "that go to this tap service"),
 			filter("type", "of this type: vnic or vswitch"), filter("guest-id", "of this guest"),
 			filter("host-id", "of this host"), filter("wire-id", "of this wire"),
 			filter("direction", "of this direction: IN, OUT or BOTH"),
 			filter("enabled", "that are enabled (true) or disabled (false)"),
 			filter("status", "of this status: disabled, pending, ready or error"),
-			filter("applied-by", "that this apply set made")),
+			filter("applied-by", "that this apply set made"), selector),
 	}
 }
 
@@ -50,16 +52,19 @@ func createTapFlow(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb("tap-flow",
 		`create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D]
-    --tap-id T NAME
+    --tap-id T [OPTION]... NAME
   tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D]
-    --tap-id T NAME`,
+    --tap-id T [OPTION]... NAME`,
 		"Create a tap flow, enabled",
 		`  # what reaches a guest's NIC
   tapctl %[1]s-create --type vnic --guest-id web-vm --mac-addr 52:54:00:12:34:56 \
     --direction IN --tap-id ids web-in
   # one VLAN of a wire on a host, both directions
   tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 \
-    --tap-id ids --wait 10s net0-100`,
+    --tap-id ids --wait 10s net0-100
+  # for two hours, what tcpdump would show, the headers alone
+  tapctl %[1]s-create --type vnic --guest-id web-vm --tap-id ids --for 2h --snaplen 128 \
+    --filter 'tcp port 443 and not net 10.0.0.0/8' --label ticket=4711 web-tls`,
 		cli.OneArg("NAME"), run)))
 	f.bind(cmd)
 	return cmd
@@ -70,6 +75,9 @@ type tapFlowFlags struct {
 	request  api.TapFlowCreate
 	vlan     string
 	disabled bool
+	options  optionFlags
+	window   windowFlags
+	notes    notesFlags
 }
 
 func (f *tapFlowFlags) bind(cmd *cobra.Command) {
@@ -90,6 +98,9 @@ func (f *tapFlowFlags) bind(cmd *cobra.Command) {
 		"IN: traffic that reaches the guest, or arrives from the physical network; "+
 			"OUT: traffic that leaves; BOTH (default)")
 	flags.BoolVar(&f.disabled, "disabled", false, "create it disabled")
+	f.options.bind(cmd)
+	f.window.bind(cmd)
+	f.notes.bindCreate(cmd)
 	cli.Require(cmd, "type", "tap-id")
 }
 
@@ -109,34 +120,84 @@ func (f *tapFlowFlags) body(cmd *cobra.Command, name string) (api.TapFlowCreate,
 		}
 		body.VLANID = &n
 	}
-	return body, nil
+	if err := f.options.create(cmd, &body); err != nil {
+		return body, err
+	}
+
+	starts, expires, err := f.window.times(time.Now())
+	if err != nil {
+		return body, err
+	}
+	body.StartsAt, body.ExpiresAt = starts.Value, expires.Value
+	body.Labels, body.Description, err = f.notes.create()
+	return body, err
+}
+
+// tapFlowChanges are the flags of tap-flow-update.
+type tapFlowChanges struct {
+	name, tapID, vlan, direction string
+	allVLANs                     bool
+
+	options optionFlags
+	window  windowFlags
+	notes   notesFlags
+}
+
+func (f *tapFlowChanges) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.name, "name", "", "new name")
+	flags.StringVar(&f.tapID, "tap-id", "", "another tap service")
+	flags.StringVar(&f.vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
+	flags.BoolVar(&f.allVLANs, "all-vlans", false, "vswitch: all traffic, no longer one VLAN")
+	flags.StringVar(&f.direction, "direction", "", "IN, OUT or BOTH")
+	cmd.MarkFlagsMutuallyExclusive("vlan-id", "all-vlans")
+
+	f.options.bind(cmd)
+	f.window.bind(cmd)
+	f.notes.bindUpdate(cmd)
+}
+
+// patch is the body of the request that changes the tap flow.
+func (f *tapFlowChanges) patch(cmd *cobra.Command) (patch api.TapFlowPatch, err error) {
+	err = cli.RequireAny(cmd, "name", "tap-id", "vlan-id", "all-vlans", "direction", "filter",
+		"snaplen", "sample", "vlan", "for", "expires-at", "starts-at", "label", "description")
+	if err != nil {
+		return patch, err
+	}
+
+	patch = api.TapFlowPatch{
+		Name:      cli.Given(cmd, "name", f.name),
+		TapID:     cli.Given(cmd, "tap-id", f.tapID),
+		Direction: cli.Given(cmd, "direction", strings.ToUpper(f.direction)),
+	}
+
+	if cmd.Flags().Changed("vlan-id") {
+		n, err := readVLAN(f.vlan)
+		if err != nil {
+			return patch, err
+		}
+		patch.VLANID = api.Set(n)
+	}
+	if f.allVLANs {
+		patch.VLANID = api.Remove[int]()
+	}
+
+	if err := f.options.update(cmd, &patch); err != nil {
+		return patch, err
+	}
+	if patch.StartsAt, patch.ExpiresAt, err = f.window.times(time.Now()); err != nil {
+		return patch, err
+	}
+	patch.Labels, patch.Description, err = f.notes.update(cmd)
+	return patch, err
 }
 
 func updateTapFlow(app *cli.App) *cobra.Command {
-	var name, tapID, vlan, direction string
-	var allVLANs bool
+	var f tapFlowChanges
 	run := func(cmd *cobra.Command, args []string) error {
-		err := cli.RequireAny(cmd, "name", "tap-id", "vlan-id", "all-vlans", "direction")
+		patch, err := f.patch(cmd)
 		if err != nil {
 			return err
-		}
-
-		patch := api.TapFlowPatch{
-			Name:      cli.Given(cmd, "name", name),
-			TapID:     cli.Given(cmd, "tap-id", tapID),
-			Direction: cli.Given(cmd, "direction", strings.ToUpper(direction)),
-		}
-
-		if cmd.Flags().Changed("vlan-id") {
-			n, err := readVLAN(vlan)
-			if err != nil {
-				return err
-			}
-			patch.VLANID = api.Set(n)
-		}
-
-		if allVLANs {
-			patch.VLANID = api.Remove[int]()
 		}
 
 		c, err := app.Client()
@@ -151,15 +212,40 @@ func updateTapFlow(app *cli.App) *cobra.Command {
 	cmd := app.Waits(app.Command(verb("tap-flow", "update ID [flags]", "Change a tap flow",
 		`  tapctl %[1]s-update web-in --direction BOTH
   tapctl %[1]s-update net0-100 --vlan-id 200 --wait 10s
-  tapctl %[1]s-update net0-100 --all-vlans`, cli.OneArg("ID"), run)))
+  tapctl %[1]s-update net0-100 --all-vlans
+  tapctl %[1]s-update web-in --for 2h --label ticket=4711`, cli.OneArg("ID"), run)))
 
-	flags := cmd.Flags()
-	flags.StringVar(&name, "name", "", "new name")
-	flags.StringVar(&tapID, "tap-id", "", "another tap service")
-	flags.StringVar(&vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
-	flags.BoolVar(&allVLANs, "all-vlans", false, "vswitch: all traffic, no longer one VLAN")
-	flags.StringVar(&direction, "direction", "", "IN, OUT or BOTH")
-	cmd.MarkFlagsMutuallyExclusive("vlan-id", "all-vlans")
+	f.bind(cmd)
+	return cmd
+}
+
+// enableTapFlow is the command that enables tap flows, which can give them a new expiry.
+func enableTapFlow(v switchVerbs[api.TapFlow, api.TapFlowList]) *cobra.Command {
+	var window windowFlags
+	cmd := v.command("enable", "Enable tap flows",
+		func(r switchRequests[api.TapFlow, api.TapFlowList]) switchAct[api.TapFlow] {
+			if window == (windowFlags{}) {
+				return r.Enable
+			}
+			return func(ctx context.Context, ref string, opts ...client.Option) (
+				flow api.TapFlow, err error,
+			) {
+				on := true
+				patch := api.TapFlowPatch{Enabled: &on}
+				if _, patch.ExpiresAt, err = window.times(time.Now()); err != nil {
+					return flow, err
+				}
+
+				c, err := v.app.Client()
+				if err != nil {
+					return flow, err
+				}
+				return c.TapFlows().Update(ctx, ref, patch, opts...)
+			}
+		})
+
+	cmd.Example += "\n  tapctl tap-flow-enable NAME --for 2h"
+	window.bindExpiry(cmd)
 	return cmd
 }
 

@@ -34,6 +34,7 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 			filter("enabled", "that are enabled (true) or disabled (false)"),
 			filter("status", "of this status: disabled, pending, ready or error"),
 			filter("applied-by", "that this apply set made"),
+			selector,
 			parameter{"order-by-ip", "order_by_ip",
 				"asc or desc: order by the target's first address, before other orders"},
 			parameter{"order-by-flow-count", "order_by_flow_count",
@@ -45,8 +46,12 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 func createTapService(app *cli.App) *cobra.Command {
 	var body api.TapServiceCreate
 	var enable bool
-	run := func(cmd *cobra.Command, args []string) error {
+	var notes notesFlags
+	run := func(cmd *cobra.Command, args []string) (err error) {
 		body.Name = args[0]
+		if body.Labels, body.Description, err = notes.create(); err != nil {
+			return err
+		}
 		c, err := app.Client()
 		if err != nil {
 			return err
@@ -63,7 +68,8 @@ func createTapService(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb(
 		"tap-service",
-		"create --type guest|host --target-id ID [--mac-addr MAC] [--enable] NAME",
+		`create --type guest|host --target-id ID [--mac-addr MAC]
+    [--rate-limit RATE] [--enable] NAME`,
 		"Create a tap service, disabled unless --enable is given",
 		`  # collect in a guest, on a NIC that is added to it
   tapctl %[1]s-create --type guest --target-id ids-vm ids
@@ -79,6 +85,9 @@ func createTapService(app *cli.App) *cobra.Command {
 	flags.StringVar(&body.TargetID, "target-id", "", "guest or host that collects")
 	flags.StringVar(&body.MACAddr, "mac-addr", "",
 		"with --type host: MAC address of the unused NIC that collects")
+	flags.StringVar(&body.RateLimit, "rate-limit", "",
+		"what each source host may send, such as 10Mbit/s or 2000pps; the rest is dropped")
+	notes.bindCreate(cmd)
 	flags.BoolVar(&enable, "enable", false, "enable it at once")
 	cli.Require(cmd, "type", "target-id")
 	return cmd
@@ -100,14 +109,23 @@ func createEnabled(
 }
 
 func updateTapService(app *cli.App) *cobra.Command {
-	var name, place string
+	var name, place, limit string
+	var notes notesFlags
 	run := func(cmd *cobra.Command, args []string) error {
-		if err := cli.RequireAny(cmd, "name", "accept-place"); err != nil {
+		err := cli.RequireAny(cmd, "name", "accept-place", "rate-limit", "label", "description")
+		if err != nil {
 			return err
 		}
+
 		patch := api.TapServicePatch{
 			Name:        cli.Given(cmd, "name", name),
 			AcceptPlace: cli.Given(cmd, "accept-place", place),
+		}
+		if cmd.Flags().Changed("rate-limit") {
+			patch.RateLimit = rateLimit(limit)
+		}
+		if patch.Labels, patch.Description, err = notes.update(cmd); err != nil {
+			return err
 		}
 
 		c, err := app.Client()
@@ -121,10 +139,22 @@ func updateTapService(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb("tap-service", "update ID [flags]", "Change a tap service",
 		`  tapctl %[1]s-update ids --name ids2
+  tapctl %[1]s-update ids --rate-limit 100Mbit/s
   tapctl %[1]s-update ids --accept-place h2`, cli.OneArg("ID"), run)))
 
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	cmd.Flags().StringVar(&place, "accept-place", "",
 		"host on which the tap NIC is expected from now on")
+	cmd.Flags().StringVar(&limit, "rate-limit", "",
+		"what each source host may send, such as 10Mbit/s or 2000pps, or none")
+	notes.bindUpdate(cmd)
 	return cmd
+}
+
+// rateLimit is a rate of a request; "none" takes it back.
+func rateLimit(text string) api.Field[string] {
+	if text == "none" || text == "" {
+		return api.Remove[string]()
+	}
+	return api.Set(text)
 }

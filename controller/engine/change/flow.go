@@ -32,8 +32,8 @@ func ChangedFlow(f, before *store.Flow) (otherwise bool, err error) {
 	return f.Flow != same, nil
 }
 
-// CheckWindow refuses a window in which a tap flow cannot run: one without an inside, and for a flow
-// that is to run, one that has passed. Before is nil for a flow that is being created.
+// CheckWindow refuses a window in which a tap flow cannot run: one without an inside, and for a
+// flow that is to run, one that has passed. Before is nil for a flow that is being created.
 func (c *Checker) CheckWindow(f, before *store.Flow) error {
 	if !f.StartsAt.IsZero() && !f.ExpiresAt.IsZero() && !f.StartsAt.Before(f.ExpiresAt) {
 		return view.Errorf(view.Invalid, "expires_at", "%s is not after starts_at, which is %s",
