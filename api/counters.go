@@ -11,11 +11,15 @@ type Counters struct {
 	// Delivered are packets at the tap NIC; nil if the destination cannot tell this flow from
 	// others.
 	Delivered *Flowing `json:"delivered"`
-	// Lost are packets that were sent into the tunnel and did not arrive; nil if Delivered is.
+	// Lost are packets that were sent into the tunnel and did not arrive; nil if Delivered is, and
+	// where Merging leaves it open whether any were.
 	Lost *Count `json:"lost"`
 	// Shared is true if the counters of a flow include other flows of the same capture, now or
 	// earlier.
 	Shared bool `json:"shared"`
+	// Merging is true if a switch merges or divides TCP segments before it counts them. Lost is
+	// then what that cannot explain: at least so many are lost.
+	Merging bool `json:"merging"`
 	// Cut says that copies of a flow are cut to fit; nil if whole copies fit.
 	Cut *Cut `json:"cut"`
 	// SampledAt is when the older of the two ends was read; nil before the first reading.

@@ -40,11 +40,12 @@ func (e *Engine) sampled(h *fleet.Host, r meter.Reading) {
 // route finds the service and the tap flows that an owner of OpenFlow flows on a host serves, by
 // what these need. The caller holds mu.
 func (e *Engine) route(h *fleet.Host, owner string) (meter.Route, bool) {
+	kernel := h.Observed.Host.TapDatapath == "system"
 	if e.intent.Services.ByID[owner] != nil {
-		return meter.Route{Service: owner, Receives: true}, true
+		return meter.Route{Service: owner, Receives: true, Kernel: kernel}, true
 	}
 
-	var out meter.Route
+	out := meter.Route{Kernel: kernel, Largest: largestCaptured(h, owner)}
 	for id := range e.standing.NeededBy(tap.Need{Host: h.ID, Owner: owner}) {
 		f := e.intent.Flows.ByID[id.ID]
 		if id.Kind != tap.KindFlow || f == nil {
@@ -52,6 +53,8 @@ func (e *Engine) route(h *fleet.Host, owner string) (meter.Route, bool) {
 		}
 
 		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
+		out.Resized = out.Resized || f.Snaplen != 0 || f.Tag != tap.VLANKeep ||
+			e.standing.Verdict(id).Status.Cut != nil
 		for _, n := range e.standing.Needs(id) {
 			if n.Owner == f.TapID && n.Host != h.ID {
 				out.Tunnel = h.Observed.Host.TunnelIP
@@ -60,6 +63,34 @@ func (e *Engine) route(h *fleet.Host, owner string) (meter.Route, bool) {
 	}
 
 	return out, out.Service != ""
+}
+
+// largestCaptured is the size of the largest frame, with one VLAN tag, of the ports of the bridge
+// that a capture mirrors; 0 while one is unknown.
+func largestCaptured(h *fleet.Host, owner string) (octets uint32) {
+	if h.Program == nil {
+		return 0
+	}
+
+	bridges := map[string]bool{}
+	for _, m := range h.Program.Program.Mirrors {
+		if m.Owner == owner {
+			bridges[m.Bridge] = true
+		}
+	}
+
+	const header = 14 + 4
+	for _, p := range h.Observed.Ports {
+		if !bridges[p.Bridge] {
+			continue
+		}
+		if p.MTU == 0 {
+			return 0
+		}
+		octets = max(octets, p.MTU+header)
+	}
+
+	return octets
 }
 
 // SampleServices reads the counters of tap services and their sources again, unless they are fresh,

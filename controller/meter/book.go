@@ -44,7 +44,8 @@ type capture struct {
 type tally struct {
 	captured, delivered side
 	guarded, lost       Count
-	undivided, shared   bool
+
+	undivided, shared, merging bool
 }
 
 // NewBook returns a book without entries.
@@ -90,7 +91,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 	sending := map[pathKey]*growth{}
 	for owner, g := range grown {
 		if route := routes[owner]; route.Receives {
-			b.receive(host, route.Service, g, r.At)
+			b.receive(host, route, g, r.At)
 		} else {
 			b.capture(captureKey{host, owner}, route, g, r.At, sending)
 		}
@@ -171,6 +172,7 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 	if !first && !g.anew.IsZero() && path.sent.seen && len(path.feeders) <= 1 {
 		path.gone(&path.sent) // It counts from 0, and what it had counted last is not known.
 	}
+	path.route(route)
 	b.feed(path, key, c)
 
 	sum := sending[pathKey{route.Service, route.Tunnel}]
@@ -214,9 +216,11 @@ func (t *tally) deliver(by streamKey, at time.Time, came, lost Count) {
 }
 
 // receive enters what arrived for a service.
-func (b *Book) receive(host, service string, g *growth, at time.Time) {
+func (b *Book) receive(host string, route Route, g *growth, at time.Time) {
+	service := route.Service
 	for from, came := range g.from {
 		w := b.path(pathKey{service, from})
+		w.route(route)
 		w.receiver = streamKey{host, service, from}
 		if !came.anew.IsZero() {
 			w.begin(&w.received, came.anew)
@@ -226,13 +230,16 @@ func (b *Book) receive(host, service string, g *growth, at time.Time) {
 		lost := w.arrived(at)
 		t := b.tallyOf(b.services, service)
 		t.deliver(w.receiver, at, came.entered, lost)
+		t.merging = t.merging || w.merging
 		if w.flows == nil {
 			w.early = w.early.plus(came.entered)
 			continue
 		}
 
 		for _, id := range w.flows {
-			b.tallyOf(b.flows, id).deliver(w.receiver, at, w.early.plus(came.entered), lost)
+			t := b.tallyOf(b.flows, id)
+			t.deliver(w.receiver, at, w.early.plus(came.entered), lost)
+			t.merging = t.merging || w.merging
 		}
 
 		w.early = Count{}

@@ -313,3 +313,50 @@ func TestLossIsHonest(t *testing.T) {
 		})
 	}
 }
+
+// TestMergingAtTheDestination: the kernel's datapath counts merged TCP segments, which are not
+// lost; whether others are is not known. What merging cannot explain is.
+func TestMergingAtTheDestination(t *testing.T) {
+	const frame, header = 1514, 66
+	route := remote("f")
+	route.Kernel, route.Largest = true, 1518
+	there := map[string]meter.Route{"svc": {Service: "svc", Receives: true, Kernel: true}}
+
+	for _, test := range []struct {
+		name          string
+		merged, lost  int
+		merging, some bool
+	}{
+		{name: "as sent"},
+		{name: "merged", merged: 500, merging: true},
+		{name: "lost", lost: 300, some: true},
+		{name: "merged and lost", merged: 500, lost: 300, merging: true, some: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := meter.NewBook()
+			for i := range 4 {
+				now, n := at(10*float64(i)), 1000*min(i, 1)
+				sent := captured("cap", now, -1, n, n)
+				got := received(now, -1, n)
+				for j := range sent {
+					sent[j].Bytes = uint64(n * frame)
+					got[j].Bytes = uint64(n * frame)
+					if n > 0 {
+						got[j].Packets -= uint64(test.merged + test.lost)
+						got[j].Bytes -= uint64(test.merged*header + test.lost*frame)
+					}
+				}
+				b.Take("h1", meter.Reading{At: now, Flows: sent},
+					map[string]meter.Route{"cap": route})
+				b.Take("h2", meter.Reading{At: now, Flows: got}, there)
+			}
+
+			for _, c := range []meter.Counters{b.Flow("f", at(30)), b.Service("svc", at(30))} {
+				assert.Equal(t, test.merging, c.Merging)
+				assert.Equal(t, test.some, c.Lost.Packets > 0)
+				assert.LessOrEqual(t, c.Lost.Packets, uint64(test.lost))
+				assert.LessOrEqual(t, c.Lost.Bytes, uint64(test.lost*frame))
+			}
+		})
+	}
+}

@@ -26,6 +26,12 @@ type tunnelPath struct {
 	base           struct{ sent, received Count }
 	lost           Count // since base
 
+	// merging is set where what is missing may be merged as well as lost: see beyondMerging.
+	merging bool
+	// Of the routes at both ends:
+	kernel, resized bool
+	largest         int64 // frame in octets
+
 	marks []mark // readings of the source, oldest first; the first is settled, or there is one only
 	pivot *mark  // of the destination, while a new base is sought
 }
@@ -39,10 +45,10 @@ type end struct {
 	start   Count     // total at that time
 }
 
-// mark is a total and when it was read.
+// mark is a total, when it was read, and what had arrived until then.
 type mark struct {
-	at    time.Time
-	total Count
+	at             time.Time
+	total, arrived Count
 }
 
 // begin notes that an end's flows count from 0, since they were written.
@@ -79,7 +85,7 @@ func (w *tunnelPath) sample(at time.Time) {
 		w.rebase(w.sent.total, w.pivot.total)
 	}
 
-	w.marks = append(w.marks, mark{at, w.sent.total})
+	w.marks = append(w.marks, mark{at, w.sent.total, w.received.total})
 	for len(w.marks) > 1 && at.Sub(w.marks[1].at) >= settle {
 		w.marks = w.marks[1:]
 	}
@@ -90,21 +96,54 @@ func (w *tunnelPath) arrived(at time.Time) (more Count) {
 	w.received.at = at
 	if !w.exact {
 		if w.pivot == nil {
-			w.pivot = &mark{at, w.received.total}
+			w.pivot = &mark{at: at, total: w.received.total}
 		}
 		return Count{}
 	}
 
 	for _, m := range w.marks {
 		if at.Sub(m.at) >= settle {
-			lost := m.total.minus(w.base.sent).minus(w.received.total.minus(w.base.received))
-			if lost.Packets == 0 {
-				lost.Bytes = 0 // Copies that were cut to fit arrive with fewer bytes.
-			}
+			lost := w.missing(m)
 			more = more.plus(lost.minus(w.lost))
 			w.lost = w.lost.plus(lost.minus(w.lost))
 		}
 	}
 
 	return more
+}
+
+// missing returns what was sent until a mark and has not arrived, or where switches merge packets,
+// what of it merging cannot explain.
+func (w *tunnelPath) missing(m mark) Count {
+	sent, received := m.total.minus(w.base.sent), w.received.total.minus(w.base.received)
+	lost := sent.minus(received)
+	if !w.kernel || received.Packets == 0 {
+		if lost.Packets == 0 {
+			lost.Bytes = 0 // Copies that were cut to fit arrive with fewer bytes.
+		}
+		return lost
+	}
+
+	missing := sent.less(received)
+	late := w.received.total.minus(m.arrived).Packets
+	var beyond, most Count // most: if nothing is on its way
+	if !w.resized {
+		beyond = beyondMerging(sent, missing, late, w.largest)
+		most = beyondMerging(sent, missing, 0, w.largest)
+	}
+
+	// Fewer are lost than are missing: they are merged. More arrive than were sent: divided.
+	merged := missing.packets >= 0 && most.Packets != lost.Packets
+	divided := missing.packets+int64(late) < 0
+	w.merging = w.merging || merged || divided
+	return beyond
+}
+
+// route notes what a route says of one end.
+func (w *tunnelPath) route(r Route) {
+	w.kernel, w.resized = w.kernel || r.Kernel, w.resized || r.Resized
+	w.largest = max(w.largest, int64(r.Largest))
+	if w.largest == 0 || r.Largest == 0 && !r.Receives {
+		w.largest = largestFrame
+	}
 }

@@ -20,7 +20,7 @@ func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 	out := Counters{
 		Captured: t.captured.flowing(now), Guarded: t.guarded, Delivered: t.delivered.flowing(now),
 		Lost:      t.lost,
-		Undivided: t.undivided, Shared: t.shared, SampledAt: t.captured.at,
+		Undivided: t.undivided, Shared: t.shared, Merging: t.merging, SampledAt: t.captured.at,
 	}
 	if sink := t.delivered.at; !sink.IsZero() && sink.Before(out.SampledAt) ||
 		out.SampledAt.IsZero() {

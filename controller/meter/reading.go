@@ -54,6 +54,14 @@ type Route struct {
 	// Of a capture:
 	Flows  []string   // tap flows that it carries
 	Tunnel netip.Addr // from which it sends; zero if source and destination are on one host
+	// Resized says that copies have other sizes than captured packets: they are cut, or their VLAN
+	// tag changes.
+	Resized bool
+	Largest uint32 // frame that it may capture, in octets; 0 while unknown
+
+	// Kernel says that the host's tap bridge is on the kernel's datapath, which merges and divides
+	// TCP segments before it counts them.
+	Kernel bool
 }
 
 // Counters is what is known of a service or a tap flow.
@@ -69,6 +77,10 @@ type Counters struct {
 	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the
 	// counters are of all of them.
 	Shared bool
+	// Merging says that a switch merges or divides TCP segments before it counts them, so that
+	// fewer or more packets arrive than were captured. Lost is then what that cannot explain. It
+	// may be less than was lost, and is unknown where it is 0.
+	Merging bool
 	// Cut says that copies of a tap flow are cut to fit, and where; nil if whole copies fit. No
 	// counter of a switch tells how many were.
 	Cut *tap.Cut

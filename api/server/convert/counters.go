@@ -8,15 +8,20 @@ import (
 )
 
 // Counters returns the JSON form of counters. What was delivered and lost is absent where switches
-// do not count it for this object alone.
+// do not count it for this object alone, and what was lost also where it cannot be told from what
+// was merged.
 func Counters(c meter.Counters) api.Counters {
 	out := api.Counters{
 		Captured: flowing(c.Captured), Guarded: api.Count(c.Guarded), Shared: c.Shared,
+		Merging:   c.Merging,
 		SampledAt: Time(c.SampledAt),
 	}
 	if !c.Undivided {
 		delivered, lost := flowing(c.Delivered), api.Count(c.Lost)
 		out.Delivered, out.Lost = &delivered, &lost
+		if c.Merging && lost.Packets == 0 {
+			out.Lost = nil
+		}
 	}
 	if cut := c.Cut; cut != nil {
 		out.Cut = &api.Cut{

@@ -96,6 +96,7 @@ func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
 	b = appendCount(append(b, `,"lost":`...), c.Lost)
 
 	b = strconv.AppendBool(append(b, `,"shared":`...), c.Shared)
+	b = strconv.AppendBool(append(b, `,"merging":`...), c.Merging)
 	b = appendCut(append(b, `,"cut":`...), c.Cut)
 	b = append(b, `,"sampled_at":`...)
 	if c.SampledAt == nil {

@@ -35,10 +35,18 @@ func counterColumns[T any](of func(T) api.Counters) []format.Column[T] {
 			if c.Lost == nil {
 				return ""
 			}
-			return strconv.FormatUint(c.Lost.Packets, 10)
+			return atLeast(c) + strconv.FormatUint(c.Lost.Packets, 10)
 		}),
 		column("RATE", func(c api.Counters) string { return rates(c.Captured) }),
 	}
+}
+
+// atLeast is the mark of a number that is a lower bound.
+func atLeast(c api.Counters) string {
+	if c.Merging {
+		return ">="
+	}
+	return ""
 }
 
 // CounterText is counters as lines for people.
@@ -53,12 +61,18 @@ func CounterText(c api.Counters) string {
 		lines = append(lines, "guarded    "+guarded+" of tunnel traffic, left out")
 	}
 
-	if c.Delivered != nil && c.Lost != nil {
-		lines = append(lines,
-			"delivered  "+Traffic(*c.Delivered),
-			"lost       "+format.Packets(c.Lost.Packets, c.Lost.Bytes))
-	} else {
+	if c.Delivered == nil {
 		lines = append(lines, "delivered  not known: tap flows of the same host share the counter")
+	} else {
+		lines = append(lines, "delivered  "+Traffic(*c.Delivered))
+	}
+
+	switch {
+	case c.Lost != nil:
+		lines = append(lines, "lost       "+atLeast(c)+format.Packets(c.Lost.Packets, c.Lost.Bytes))
+	case c.Merging:
+		lines = append(lines,
+			"lost       not known: switches merge or divide TCP segments before they count them")
 	}
 
 	if c.Shared {
