@@ -37,7 +37,9 @@ func (a *Archive) File(name string, data []byte) { a.add(name, fileMode, 0, 0, d
 func (a *Archive) Link(name, target string) { a.add(name, linkMode, 0, 0, []byte(target)) }
 
 // Device adds a character device.
-func (a *Archive) Device(name string, major, minor int) { a.add(name, deviceMode, major, minor, nil) }
+func (a *Archive) Device(name string, major, minor int) {
+	a.add(name, deviceMode, major, minor, nil)
+}
 
 // Copy adds a file of this machine under another name.
 func (a *Archive) Copy(name, from string) error {

@@ -62,8 +62,8 @@ func (c Config) validate() error {
 	return nil
 }
 
-// Run boots a machine, runs the program and returns its exit code. The error says why there is none:
-// the machine did not boot, time was over, or the program was killed.
+// Run boots a machine, runs the program and returns its exit code. The error says why there is
+// none: the machine did not boot, time was over, or the program was killed.
 func Run(ctx context.Context, c Config) (code int, err error) {
 	if err := c.validate(); err != nil {
 		return 0, fmt.Errorf("virtual machine: %w", err)

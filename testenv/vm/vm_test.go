@@ -50,7 +50,7 @@ func TestKernelDatapath(t *testing.T) {
 	}
 }
 
-// TestFollow holds the ways in which a program can end, without a kernel's help, as init reports them.
+// TestFollow reads the ways in which a program can end, as init reports them.
 func TestFollow(t *testing.T) {
 	for _, test := range []struct {
 		name, in, out string
