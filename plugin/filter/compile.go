@@ -32,8 +32,8 @@ func compile(n node) (*Program, *Error) {
 	return program, nil
 }
 
-// tooLarge is the error for a formula that needs too many flows. It points at the smallest part that
-// does so by itself.
+// tooLarge is the error for a formula that needs too many flows. It points at the smallest part
+// that does so by itself.
 func tooLarge(f *formula) *Error {
 	needs := flowsNeeded(f)
 	for i := 0; i < len(f.operands); i++ {
@@ -57,8 +57,8 @@ func tooLarge(f *formula) *Error {
 		"say tcp or udp, src or dst with ports, use networks for hosts, or make several tap flows")
 }
 
-// flowsNeeded is the number of flows of a formula, or a number above maxFlowsWithin if these are too
-// many to count.
+// flowsNeeded is the number of flows of a formula, or a number above maxFlowsWithin if these are
+// too many to count.
 func flowsNeeded(f *formula) int {
 	a := &algebra{}
 	result := a.decide(f)

@@ -170,7 +170,9 @@ func (c *cube) match() oxm.Match {
 		part(oxm.FieldARPTPA, wordDstLo, 0, 0xffffffff)
 	case typeIPv4, typeIPv6:
 		part(oxm.FieldIPFrag, wordMeta, shiftFrag, fragAny|fragLater)
-		part(oxm.FieldIPProto, wordMeta, shiftProto, 0xff)
+		if typ == typeIPv4 || !c.later() {
+			part(oxm.FieldIPProto, wordMeta, shiftProto, 0xff)
+		}
 		if typ == typeIPv4 {
 			part(oxm.FieldIPv4Src, wordSrcLo, 0, 0xffffffff)
 			part(oxm.FieldIPv4Dst, wordDstLo, 0, 0xffffffff)
@@ -181,7 +183,8 @@ func (c *cube) match() oxm.Match {
 				oxm.Uint128{Hi: c.mask[wordDstHi], Lo: c.mask[wordDstLo]})
 		}
 
-		// Later fragments have no ports; their cubes say that the bits are zero (see fragment.go).
+		// Later fragments have no ports, and of IPv6 no protocol. Their cubes say so (see
+		// fragment.go), but the match need not.
 		if !c.later() {
 			c.transport(typ, part)
 		}

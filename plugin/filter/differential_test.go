@@ -32,14 +32,14 @@ func flowsOf(t testing.TB, p *filter.Program) table {
 	return flows
 }
 
-// TestMeansWhatTcpdumpMeans holds random expressions to libpcap's verdict on random frames, in so far
-// as Open vSwitch and libpcap know the same of them:
+// TestMeansWhatTcpdumpMeans holds random expressions to libpcap's verdict on random frames, in so
+// far as Open vSwitch and libpcap know the same of them:
 //
 //   - Of a frame with a VLAN tag, libpcap is given the frame without it, and the truth of what the
 //     expression asks about tags.
 //   - Of a later fragment, libpcap is given the packets whose fragment it may be.
-//   - Of a frame with cut headers, IPv6 extension headers, or LLC and SNAP, libpcap is given a plain
-//     frame with what Open vSwitch knows.
+//   - Of a frame with cut headers, IPv6 extension headers, or LLC and SNAP, libpcap is given a
+//     plain frame with what Open vSwitch knows.
 func TestMeansWhatTcpdumpMeans(t *testing.T) {
 	ovs.Need(t, "tcpdump")
 	seed := rand.Uint64()
@@ -133,8 +133,8 @@ func TestVLANFirst(t *testing.T) {
 				accepted++
 			}
 			if got := flows.accepts(p, metadata); got != want {
-				t.Fatalf("seed %d: %v\naccepts: %v, want %v\nframe %x\n%v", seed, e, got, want, frame,
-					program)
+				t.Fatalf("seed %d: %v\naccepts: %v, want %v\nframe %x\n%v", seed, e, got, want,
+					frame, program)
 			}
 		}
 	}

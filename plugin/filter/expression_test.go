@@ -156,6 +156,6 @@ func randomRelation(r *rand.Rand) string {
 	case 3:
 		return fmt.Sprintf("tcp[13] %s %d", op, pick(r, poolFlag))
 	}
-	return fmt.Sprintf("tcp[tcpflags] & %#x %s %d", 1<<r.IntN(8)|1<<r.IntN(8), op,
+	return fmt.Sprintf("tcp[tcpflags] & %#x %s %d", 1<<r.IntN(8)+1<<r.IntN(7), op,
 		pick(r, poolFlag))
 }

@@ -181,8 +181,8 @@ func (f *formula) rewrite(replace func(*formula) *formula) *formula {
 	return one(operands...)
 }
 
-// vlanTwice returns a literal that asks for a tag where another one that must hold as well has asked
-// already. In tcpdump it would mean an inner tag.
+// vlanTwice returns a literal that asks for a tag where another one that must hold as well has
+// asked already. In tcpdump it would mean an inner tag.
 func (f *formula) vlanTwice() *formula {
 	for _, operand := range f.operands {
 		if found := operand.vlanTwice(); found != nil {

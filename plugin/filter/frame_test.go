@@ -8,8 +8,10 @@ import (
 
 // What random frames and random expressions are made of, so that they meet.
 var (
-	poolMAC  = []string{"52:54:00:00:00:01", "52:54:00:00:00:02", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:fb"}
-	poolIPv4 = []string{"10.0.0.1", "10.0.0.2", "10.1.2.3", "192.0.2.1", "224.0.0.251", "255.255.255.255"}
+	poolMAC = []string{"52:54:00:00:00:01", "52:54:00:00:00:02", "ff:ff:ff:ff:ff:ff",
+		"01:00:5e:00:00:fb"}
+	poolIPv4 = []string{"10.0.0.1", "10.0.0.2", "10.1.2.3", "192.0.2.1", "224.0.0.251",
+		"255.255.255.255"}
 	poolIPv6 = []string{"2001:db8::1", "2001:db8::2", "2001:db8:1::1", "fe80::1", "ff02::fb"}
 	poolPort = []uint16{0, 22, 53, 80, 81, 443, 1000, 8080, 65535}
 	poolTag  = []uint16{0, 5, 30, 99}

@@ -133,7 +133,8 @@ func scanColons(text string, at span) (token, *Error) {
 
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		return token{}, at.fail(strconv.Quote(text)+" is neither an IPv6 nor an Ethernet address", "")
+		return token{}, at.fail(strconv.Quote(text)+
+			" is neither an IPv6 nor an Ethernet address", "")
 	}
 	return token{kind: tokenIPv6, text: text, at: at, addr: addr}, nil
 }

@@ -59,8 +59,8 @@ func (a *algebra) and(x, y list) list {
 	return second
 }
 
-// then asks y about what x accepts. What x rejects is rejected, before y is asked. It returns nil if
-// that needs too many flows.
+// then asks y about what x accepts. What x rejects is rejected, before y is asked. It returns nil
+// if that needs too many flows.
 func (a *algebra) then(x, y list) list {
 	var result list
 	for _, step := range x {

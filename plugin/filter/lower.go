@@ -133,7 +133,11 @@ func cubes(t term) []cube {
 		return []cube{cube{}.withType(t.typ)}
 	case etherAddressTerm:
 		return t.dir.apply(cube{}, func(c cube, src bool) cube {
-			return c.with(map[bool]int{true: wordEthSrc, false: wordEthDst}[src], 0, t.value, t.mask)
+			word := wordEthDst
+			if src {
+				word = wordEthSrc
+			}
+			return c.with(word, 0, t.value, t.mask)
 		})
 	case networkTerm:
 		return t.cubes()
@@ -168,7 +172,8 @@ func (d direction) apply(c cube, narrow func(c cube, src bool) cube) []cube {
 func (t networkTerm) cubes() (all []cube) {
 	types := map[family][]uint16{
 		familyAny:  {typeIPv4, typeARP, typeRARP},
-		familyIPv4: {typeIPv4}, familyARP: {typeARP}, familyRARP: {typeRARP}, familyIPv6: {typeIPv6},
+		familyIPv4: {typeIPv4}, familyARP: {typeARP}, familyRARP: {typeRARP},
+		familyIPv6: {typeIPv6},
 	}[t.family]
 	for _, typ := range types {
 		all = append(all, t.dir.apply(cube{}.withType(typ), func(c cube, src bool) cube {

@@ -189,19 +189,20 @@ func (c *choices) count() int {
 
 // each calls next with every combination, until it returns false.
 func (c *choices) each(next func(missing) bool) {
-	for _, proto := range c.protos {
-		for _, src := range c.src {
-			for _, dst := range c.dst {
-				for _, flags := range c.flags {
-					for _, typ := range c.types {
-						for _, code := range c.codes {
-							if !next(missing{proto, src, dst, flags, typ, code}) {
-								return
-							}
-						}
-					}
-				}
-			}
+	for i := range c.count() {
+		m := missing{
+			proto: digit(&i, c.protos), src: digit(&i, c.src), dst: digit(&i, c.dst),
+			flags: digit(&i, c.flags), typ: digit(&i, c.types), code: digit(&i, c.codes),
+		}
+		if !next(m) {
+			return
 		}
 	}
+}
+
+// digit takes the last digit off a number, to the base of the number of options.
+func digit[T any](number *int, options []T) T {
+	option := options[*number%len(options)]
+	*number /= len(options)
+	return option
 }

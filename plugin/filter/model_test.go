@@ -262,14 +262,15 @@ func (p packet) fields() fields {
 		oxm.FieldEthType: {Lo: uint64(p.typ)}, oxm.FieldVLANVID: {Lo: uint64(p.tci & 0x1fff)},
 	}
 
+	src, dst := addressValue(p.src), addressValue(p.dst)
 	switch p.typ {
 	case 0x806, 0x8035:
-		values[oxm.FieldARPSPA], values[oxm.FieldARPTPA] = addressValue(p.src), addressValue(p.dst)
+		values[oxm.FieldARPSPA], values[oxm.FieldARPTPA] = src, dst
 		return values
 	case 0x800:
-		values[oxm.FieldIPv4Src], values[oxm.FieldIPv4Dst] = addressValue(p.src), addressValue(p.dst)
+		values[oxm.FieldIPv4Src], values[oxm.FieldIPv4Dst] = src, dst
 	case 0x86dd:
-		values[oxm.FieldIPv6Src], values[oxm.FieldIPv6Dst] = addressValue(p.src), addressValue(p.dst)
+		values[oxm.FieldIPv6Src], values[oxm.FieldIPv6Dst] = src, dst
 	default:
 		return values
 	}
@@ -289,6 +290,9 @@ func (p packet) fields() fields {
 }
 
 func addressValue(a netip.Addr) oxm.Uint128 {
+	if !a.IsValid() {
+		return oxm.Uint128{} // of a frame without addresses
+	}
 	if a.Is4() {
 		b := a.As4()
 		return oxm.Uint128{Lo: uint64(be.Uint32(b[:]))}

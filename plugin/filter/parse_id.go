@@ -208,7 +208,8 @@ func etherProto(t token, at span) (node, *Error) {
 
 	switch {
 	case typ > 65535:
-		return nil, t.at.fail("Ethernet type "+t.text+" does not exist", "types are 0x600 to 0xffff")
+		return nil, t.at.fail("Ethernet type "+t.text+" does not exist",
+			"types are 0x600 to 0xffff")
 	case typ < minEtherType:
 		return nil, t.at.fail("Open vSwitch does not match LLC frames by their SAP",
 			"types are 0x600 to 0xffff")

@@ -31,17 +31,10 @@ func (p *parser) qualified() (node, *Error) {
 		return nil, err
 	}
 
-	switch t := p.peek(); {
-	case t.is("host"):
-		q.kind = kindHost
-	case t.is("net"):
-		q.kind = kindNet
-	case t.is("port"):
-		q.kind = kindPort
-	case t.is("portrange"):
-		q.kind = kindPortRange
-	case t.is("proto"):
-		q.kind = kindProto
+	t := p.peek()
+	switch named := kinds[t.text]; {
+	case named != kindNone && t.kind == tokenWord:
+		q.kind = named
 	case known:
 		q.kind = kindDefault
 	case q.protocol != "":
@@ -63,6 +56,10 @@ func (p *parser) qualified() (node, *Error) {
 	p.last = q
 	return p.id(q)
 }
+
+// kinds are the keywords for types of ids.
+var kinds = map[string]kind{"host": kindHost, "net": kindNet, "port": kindPort,
+	"portrange": kindPortRange, "proto": kindProto}
 
 // isProtocolQualifier reports whether a word may stand before host, port and so on.
 func isProtocolQualifier(word string) bool {

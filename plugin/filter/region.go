@@ -97,9 +97,8 @@ func (r *region) contains(s *region) bool {
 		return false
 	}
 	for _, clause := range r.clauses {
-		if !anyContains(clause, &s.cube) && !slices.ContainsFunc(s.clauses, func(other []cube) bool {
-			return allWithin(other, clause)
-		}) {
+		within := func(other []cube) bool { return allWithin(other, clause) }
+		if !anyContains(clause, &s.cube) && !slices.ContainsFunc(s.clauses, within) {
 			return false
 		}
 	}
@@ -124,7 +123,8 @@ func allWithin(cubes, outer []cube) bool {
 	return true
 }
 
-// overlaps reports whether r and s have frames in common. It may say so wrongly, but misses no case.
+// overlaps reports whether r and s have frames in common. It may say so wrongly, but misses no
+// case.
 func (r *region) overlaps(s *region) bool {
 	if _, ok := r.cube.intersect(&s.cube); !ok {
 		return false
