@@ -31,7 +31,7 @@ func meterEntryToPB(e *tap.MeterEntry) (*pb.MeterEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("meter of %s: %w", e.Owner, err)
 	}
-	return &pb.MeterEntry{Owner: e.Owner, MeterMod: b}, nil
+	return &pb.MeterEntry{Owner: e.Owner, Counts: string(e.Counts), MeterMod: b}, nil
 }
 
 // modFromPB parses a message of a type.
@@ -73,7 +73,9 @@ func meterEntryFromPB(m *pb.MeterEntry) (tap.MeterEntry, error) {
 	if err != nil {
 		return tap.MeterEntry{}, err
 	}
-	return tap.MeterEntry{Owner: intern(m.GetOwner()), Mod: mod}, nil
+	return tap.MeterEntry{
+		Owner: intern(m.GetOwner()), Counts: tap.MeterCount(intern(m.GetCounts())), Mod: mod,
+	}, nil
 }
 
 func tapBridgeToPB(b *tap.TapBridge) *pb.TapBridge {

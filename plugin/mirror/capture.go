@@ -8,8 +8,9 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// capture is all tap flows of one source bridge that go to one service. It has one patch pair, and
-// all its Mirror records output to it, because Open vSwitch copies a packet once to an output port.
+// capture is all tap flows of one source bridge that go to one service with the same options. It
+// has one patch pair, and all its Mirror records output to it, because Open vSwitch copies a packet
+// once to an output port.
 type capture struct {
 	id      string
 	bridge  string
@@ -45,6 +46,9 @@ func (p *Planner) planCaptures(h *tap.Host, datapath string) capturePlan {
 		}
 
 		encap, why := p.path(h, tally.bridge, datapath, to)
+		if tally.invalid != nil {
+			why = because(tap.CodeFilterInvalid, "the filter cannot be compiled: %v", tally.invalid)
+		}
 		if why != (reason{}) {
 			tally.refuse(plan.refused, why, func(*tap.Flow) bool { return true })
 			continue

@@ -9,6 +9,7 @@ type captureObjects struct {
 	ports   [2]tap.Port
 	mirrors []tap.Mirror // nil: to be made
 	flows   []tap.FlowEntry
+	groups  []tap.GroupEntry
 }
 
 // objectInputs are what the ports and flows of a capture depend on, beside its name.
@@ -17,6 +18,7 @@ type objectInputs struct {
 	port        uint32 // number of its port on the tap bridge
 	portRequest uint32 // number that this port requests
 	frame       uint32 // size of the largest frame that it may see, 0 while unknown
+	rateMeter   uint32 // id of the meter that limits its service; 0 if none does
 
 	// Of a destination on another host:
 	tunnelPort uint32 // number of the tunnel port; 0 on the same host
@@ -35,7 +37,7 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 	if cache.flows == nil || cache.inputs != inputs {
 		cache.inputs = inputs
 		cache.ports = p.patchPorts(c, inputs.portRequest)
-		cache.flows = captureFlows(c, inputs)
+		cache.flows, cache.groups = captureFlows(c, inputs)
 	}
 
 	if cache.mirrors == nil {
@@ -68,16 +70,19 @@ func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
 	}
 }
 
-func captureFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
+func captureFlows(c *capture, inputs objectInputs) ([]tap.FlowEntry, []tap.GroupEntry) {
 	flows := flowTables{entries: []tap.FlowEntry{}}
 	switch {
 	case inputs.to.joining:
 		// The flows follow once there is a port to deliver to.
+		return flows.entries, nil
 	case inputs.tunnelPort == 0:
-		flows.addLocalCapture(c, inputs)
+		flows.addCapture(c, inputs)
+		flows.addToNIC(c.id, tag(kindCapture, c.id), c.to, inputs.frame, c.tally.options)
 	default:
-		flows.addRemoteCapture(c, inputs)
+		flows.addCapture(c, inputs)
+		flows.addToTunnel(c, inputs)
 	}
 
-	return flows.entries
+	return flows.entries, flows.groups
 }

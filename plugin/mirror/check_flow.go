@@ -34,10 +34,15 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 		return err
 	}
 
+	if err := checkOptions(f); err != nil {
+		return err
+	}
+
 	for _, id := range w.flowsOfSource[sourceID(f)] {
 		if o := w.flows[id]; o.ID != f.ID && w.sameIntent(f, o) {
 			return conflict("", "tap flow %s (%s) already mirrors this source "+
-				"to tap service %s in direction %s", o.Name, o.ID, s.Name, f.Direction)
+				"to tap service %s in direction %s with the same options",
+				o.Name, o.ID, s.Name, f.Direction)
 		}
 	}
 
@@ -47,7 +52,7 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 // sameIntent reports whether two flows of one guest or host ask for the same copies.
 func (w *world) sameIntent(a, b *tap.Flow) bool {
 	return a.TapID == b.TapID && a.Type == b.Type && a.MAC == b.MAC && w.sameWire(a, b) &&
-		a.Direction == b.Direction
+		a.Direction == b.Direction && a.Options.Normalized() == b.Options.Normalized()
 }
 
 // sameWire reports whether two flows of one host mirror the same VLAN, or all, of the same bridge,

@@ -13,6 +13,10 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 		return invalid("mac_addr", "%s is a multicast address; a NIC has a unicast address", s.MAC)
 	}
 
+	if err := checkRateLimit(s.RateLimit); err != nil {
+		return err
+	}
+
 	for _, id := range sortedKeys(w.services) {
 		if err := w.checkAgainst(s, w.services[id]); err != nil {
 			return err

@@ -275,7 +275,7 @@ func TestCheckFlow(t *testing.T) {
 		{name: "identical vnic, found by its only NIC", give: with(vnic("g1", tap.MAC{}, ""), to1),
 			reject: &tap.Rejection{Conflict: true,
 				Message: "tap flow flow-f1 (f1) already mirrors this source to tap service " +
-					"collector-t1 in direction BOTH"}},
+					"collector-t1 in direction BOTH with the same options"}},
 		{name: "the same NIC in another direction",
 			give: with(vnic("g1", nicMAC(1), ""), func(f *tap.Flow) {
 				f.TapID, f.Direction = "t1", tap.In
@@ -283,23 +283,23 @@ func TestCheckFlow(t *testing.T) {
 		{name: "identical vswitch", give: with(vswitch("a", "net0", 0), to1),
 			reject: &tap.Rejection{Conflict: true,
 				Message: "tap flow flow-f2 (f2) already mirrors this source to tap service " +
-					"collector-t1 in direction BOTH"}},
+					"collector-t1 in direction BOTH with the same options"}},
 		{name: "identical vswitch by the bridge's name", give: with(vswitch("a", "br0", 0), to1),
 			reject: &tap.Rejection{Conflict: true,
 				Message: "tap flow flow-f2 (f2) already mirrors this source to tap service " +
-					"collector-t1 in direction BOTH"}},
+					"collector-t1 in direction BOTH with the same options"}},
 		{name: "identical vswitch by another wire of the bridge",
 			give: with(vswitch("a", "net1", 100), func(f *tap.Flow) {
 				f.TapID, f.Direction = "t1", tap.In
 			}), reject: &tap.Rejection{Conflict: true,
 				Message: "tap flow flow-f3 (f3) already mirrors this source to tap service " +
-					"collector-t1 in direction IN"}},
+					"collector-t1 in direction IN with the same options"}},
 		{name: "a fake bridge", give: with(vswitch("a", "br100", 0), to1)},
 		{name: "identical to a fake bridge", give: with(vswitch("a", "br100", 100),
 			func(f *tap.Flow) { f.TapID, f.Direction = "t1", tap.In }),
 			reject: &tap.Rejection{Conflict: true,
 				Message: "tap flow flow-f3 (f3) already mirrors this source to tap service " +
-					"collector-t1 in direction IN"}},
+					"collector-t1 in direction IN with the same options"}},
 		{name: "another VLAN of a fake bridge", give: with(vswitch("a", "br100", 101), to1),
 			reject: &tap.Rejection{Field: "vlan_id",
 				Message: "wire br100 is VLAN 100 of a bridge of host host-a: leave vlan_id out"}},

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
-	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -67,30 +66,31 @@ func cutOutput(port, limit uint32, before ...action.Action) []action.Action {
 		action.OutputTrunc{Port: openflow.PortNo(port), MaxLen: limit})}}
 }
 
-// addToNIC adds the flows that deliver packets of a tag to a tap NIC, where frames may be as large
-// as given. A NIC takes frames with a VLAN tag that are four octets longer than others.
-func (t *flowTables) addToNIC(owner string, tag uint64, to destination, frame uint32) {
-	match := oxm.Match{oxm.Metadata(tag)}
-	limit := frameSize(to.mtu)
-	if !mayExceed(frame, limit) {
-		t.add(owner, tag, tableDeliver, prioritySpecific, match,
-			action.ApplyActions{output(to.ofport)})
-		return
+// copySize is the size of the largest copy of frames up to a size, by the options of a tap flow. It
+// is 0 while the size is unknown.
+func copySize(frame uint32, options tap.Options) uint32 {
+	if frame == 0 && options.Snaplen == 0 {
+		return 0
 	}
 
-	t.add(owner, tag, tableDeliver, prioritySpecific, match,
-		action.ApplyActions(cutOutput(to.ofport, limit-vlanTag)))
-
-	t.add(owner, tag, tableDeliver, priorityTagged, append(match, oxm.VLANAny()),
-		action.ApplyActions(cutOutput(to.ofport, limit)))
+	size := assumedFrame(frame)
+	if options.Snaplen != 0 {
+		size = min(size, options.Snaplen)
+	}
+	if _, push := options.Tag.Push(); push {
+		size += vlanTag
+	}
+	return size
 }
 
 // flowCut says how copies are cut on their way from a flow's places to a destination, where they
 // are cut most. It is nil if whole copies fit everywhere.
-func (p *Planner) flowCut(places []place, to destination) (least *tap.Cut) {
+func (p *Planner) flowCut(
+	places []place, to destination, options tap.Options,
+) (least *tap.Cut) {
 	for i := range places {
 		at := &places[i]
-		for _, cut := range []*tap.Cut{p.pathCut(at, to), nicCut(at, to)} {
+		for _, cut := range []*tap.Cut{p.pathCut(at, to, options), nicCut(at, to, options)} {
 			if cut != nil && (least == nil || cut.Size < least.Size) {
 				least = cut
 			}
@@ -100,14 +100,14 @@ func (p *Planner) flowCut(places []place, to destination) (least *tap.Cut) {
 }
 
 // pathCut says how copies are cut to fit the path between two hosts.
-func (p *Planner) pathCut(at *place, to destination) *tap.Cut {
+func (p *Planner) pathCut(at *place, to destination, options tap.Options) *tap.Cut {
 	if at.host == to.host {
 		return nil
 	}
 
 	limit := pathLimit(p.world.hosts[at.host], to.tunnel.addr)
 	encap, _ := p.world.encapsulate(at.tunnel, to.tunnel)
-	if encap == nil || !mayExceed(frameSize(at.mtu), limit) {
+	if encap == nil || !mayExceed(copySize(frameSize(at.mtu), options), limit) {
 		return nil
 	}
 
@@ -122,9 +122,9 @@ func (p *Planner) pathCut(at *place, to destination) *tap.Cut {
 }
 
 // nicCut says how copies are cut to fit the tap NIC.
-func nicCut(at *place, to destination) *tap.Cut {
+func nicCut(at *place, to destination, options tap.Options) *tap.Cut {
 	limit := frameSize(to.mtu)
-	if !mayExceed(frameSize(at.mtu), limit) {
+	if !mayExceed(copySize(frameSize(at.mtu), options), limit) {
 		return nil
 	}
 

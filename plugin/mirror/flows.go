@@ -15,10 +15,12 @@ const (
 	tableClassify openflow.TableID = 0 // which capture or service a packet belongs to
 	tableGuard    openflow.TableID = 1 // drops packets of tunnels
 	tableSelect   openflow.TableID = 2 // the capture's filter
-	tableDeliver  openflow.TableID = 3 // to the tap NIC or into the tunnel
+	tableLimit    openflow.TableID = 4 // the service's rate, and the sample
+	tableDeliver  openflow.TableID = 8 // to the tap NIC or into the tunnel
 )
 
 const (
+	priorityFilter   = 1000 // of the first rule of a filter; the others follow below
 	priorityClosed   = 200
 	priorityTagged   = 110
 	prioritySpecific = 100
@@ -29,6 +31,7 @@ const (
 // dropped (OpenFlow 1.3.5, 5.4).
 type flowTables struct {
 	entries []tap.FlowEntry
+	groups  []tap.GroupEntry
 }
 
 func (t *flowTables) add(
@@ -55,37 +58,6 @@ func (t *flowTables) addClosed() {
 	t.addBridgeFlow(tableClassify, priorityClosed, oxm.Match{oxm.VLANVID(closedVLAN)})
 }
 
-// addCapture takes a capture's packets from its patch port to the table that delivers them.
-func (t *flowTables) addCapture(c *capture, port uint32) {
-	id := tag(kindCapture, c.id)
-	t.add(c.id, id, tableClassify, prioritySpecific,
-		oxm.Match{oxm.InPort(openflow.PortNo(port))},
-		action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableGuard})
-	t.add(c.id, id, tableSelect, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		action.GotoTable{Table: tableDeliver})
-}
-
-// addLocalCapture delivers a capture's packets to a tap NIC on the same host.
-func (t *flowTables) addLocalCapture(c *capture, inputs objectInputs) {
-	t.addCapture(c, inputs.port)
-	t.addToNIC(c.id, tag(kindCapture, c.id), c.to, inputs.frame)
-}
-
-// addRemoteCapture sends a capture's packets through the tunnel to the host of the tap NIC.
-func (t *flowTables) addRemoteCapture(c *capture, inputs objectInputs) {
-	limit := inputs.pathLimit
-	if !mayExceed(inputs.frame, limit) {
-		limit = 0
-	}
-
-	t.addCapture(c, inputs.port)
-	id := tag(kindCapture, c.id)
-	t.add(c.id, id, tableDeliver, prioritySpecific, oxm.Match{oxm.Metadata(id)},
-		action.ApplyActions(cutOutput(inputs.tunnelPort, limit,
-			action.SetField{Field: oxm.TunnelID(uint64(inputs.key))},
-			action.SetField{Field: oxm.TunDst(c.to.tunnel.addr)})))
-}
-
 // tunnelSender is how one host's copies for a service arrive.
 type tunnelSender struct {
 	addr netip.Addr
@@ -106,7 +78,7 @@ func (t *flowTables) addReceive(
 			oxm.TunSrc(from.addr),
 		}, action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableDeliver})
 	}
-	t.addToNIC(s.ID, id, to, frame)
+	t.addToNIC(s.ID, id, to, frame, tap.Options{})
 }
 
 // addGuard drops guarded packets, and passes the rest.

@@ -226,6 +226,8 @@ func drawService(t *rapid.T, id string) tap.Service {
 		Key:    rapid.SampledFrom([]uint32{1, 2}).Draw(t, "key")*16 + uint32(id[1]-'0'),
 		IfName: "tap" + id[1:], MAC: nicMAC(0x100 + int(id[1])),
 		Type: tap.ServiceGuest, TargetID: guestIDs.Draw(t, "target"),
+		RateLimit: rapid.SampledFrom([]tap.RateLimit{{}, {}, {Packets: 9}, {Packets: 8}}).Draw(t,
+			"rate"),
 	}
 
 	if seldom(t, 3, "on a host") {
@@ -240,6 +242,8 @@ func drawFlow(t *rapid.T, id string) tap.Flow {
 		Direction: directions.Draw(t, "direction"),
 		Enabled:   !seldom(t, 5, "disabled"), Created: epoch.Add(time.Duration(rapid.IntRange(0,
 			3).Draw(t, "created")) * time.Hour),
+		Options: rapid.SampledFrom([]tap.Options{{}, {}, {Filter: "udp port 53"}, {Filter: "udp"},
+			{Sample: 1}, {Sample: 4, Snaplen: 64}, {Tag: 7}}).Draw(t, "options"),
 	}
 
 	if rapid.Bool().Draw(t, "vswitch") {

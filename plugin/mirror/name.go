@@ -41,10 +41,15 @@ func tag(kind uint64, owner string) uint64 { return kind<<32 | uint64(hash32(own
 
 func cookie(tag uint64) openflow.Cookie { return openflow.Cookie(cookieMagic | tag) }
 
-// captureID names the capture of a source bridge for a service. Hosts may have captures of the same
-// id, since an owner is always named together with its host.
-func captureID(bridge, service string) string {
-	return fmt.Sprintf("capture-%08x", hash32(bridge+"\x00"+service))
+// captureID names the capture of a source bridge for a service, with the same options. Hosts may
+// have captures of the same id, since an owner is always named together with its host.
+func captureID(bridge, service string, options tap.Options) string {
+	key := bridge + "\x00" + service
+	if options != (tap.Options{}) {
+		key += fmt.Sprintf("\x00%d %d %d %s", options.Snaplen, options.Sample, options.Tag,
+			options.Filter)
+	}
+	return fmt.Sprintf("capture-%08x", hash32(key))
 }
 
 // Port and mirror names fit IFNAMSIZ (15 characters and a NUL).

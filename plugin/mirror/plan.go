@@ -26,6 +26,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	b := p.newProgram(h, datapath, captures)
 	b.addTunnels()
 	b.addGuard()
+	b.addMeters()
 	for _, c := range captures.captures {
 		b.addCapture(c)
 	}
@@ -50,7 +51,8 @@ type programBuilder struct {
 	tunnels  map[*encapsulation]uint32 // number of the tunnel port
 	peers    map[peerKey]*tap.Peer
 	senders  map[tap.Sender]struct{}
-	held     set // owners
+	held     set               // owners
+	rates    map[string]uint32 // by service with a rate limit: id of its meter
 }
 
 type peerKey struct {
@@ -67,6 +69,7 @@ func (p *Planner) newProgram(h *tap.Host, datapath string, plan capturePlan) *pr
 	}
 
 	program.Bridge.DatapathType = datapath
+	program.Bridge.MatchFragments = p.matchesFragments(h)
 	return &programBuilder{
 		world: p.world, planner: p, host: h, end: p.world.ends[h.ID],
 		program: program, captures: plan.captures,
@@ -153,6 +156,7 @@ func (b *programBuilder) addCapture(c *capture) {
 		port:        b.numbers.current(tapPort(c.id)),
 		portRequest: b.numbers.request(tapPort(c.id)),
 		frame:       c.tally.largestFrame(),
+		rateMeter:   b.rates[c.service.ID],
 	}
 
 	if c.encap != nil {
@@ -166,6 +170,7 @@ func (b *programBuilder) addCapture(c *capture) {
 	b.program.Ports = append(b.program.Ports, objects.ports[:]...)
 	b.program.Mirrors = append(b.program.Mirrors, objects.mirrors...)
 	b.flows.entries = append(b.flows.entries, objects.flows...)
+	b.program.Groups = append(b.program.Groups, objects.groups...)
 }
 
 // addPeer notes that a capture sends frames of a size to another host.
@@ -181,7 +186,7 @@ func (b *programBuilder) addPeer(c *capture, frame uint32) {
 	}
 
 	peer.Owners = append(peer.Owners, c.id)
-	peer.FrameSize = max(peer.FrameSize, assumedFrame(frame))
+	peer.FrameSize = max(peer.FrameSize, assumedFrame(copySize(frame, c.tally.options)))
 }
 
 // addService adds what a service needs on the host of its tap NIC.
@@ -258,6 +263,9 @@ func (b *programBuilder) finish() *tap.Program {
 	}
 
 	slices.SortFunc(program.Ports, func(a, b tap.Port) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(program.Groups, func(a, b tap.GroupEntry) int {
+		return cmp.Compare(a.Mod.ID, b.Mod.ID)
+	})
 	slices.SortFunc(program.Mirrors, func(a, b tap.Mirror) int {
 		return cmp.Compare(a.Name, b.Name)
 	})

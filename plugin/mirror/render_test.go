@@ -118,6 +118,23 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 		fmt.Fprintf(b, "  flow [%s] %v\n", p.Flows[i].Owner, &p.Flows[i].Mod)
 	}
 
+	if p.Bridge.MatchFragments {
+		b.WriteString("  fragments nx-match\n")
+	}
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		fmt.Fprintf(b, "  group [%s] %d type=%d", g.Owner, g.Mod.ID, g.Mod.Group)
+		for _, bucket := range g.Mod.Buckets {
+			fmt.Fprintf(b, " weight=%d:%v", bucket.Weight, bucket.Actions)
+		}
+		b.WriteByte('\n')
+	}
+	for i := range p.Meters {
+		m := &p.Meters[i]
+		fmt.Fprintf(b, "  meter [%s] %d flags=%#x %v counts=%q\n", m.Owner, m.Mod.ID, m.Mod.Flags,
+			m.Mod.Bands, m.Counts)
+	}
+
 	for _, o := range p.Tunnel.Peers {
 		fmt.Fprintf(b, "  tunnel %s to %s for %s, probes %#x\n",
 			o.Port, o.Addr, strings.Join(o.Owners, ","), o.ProbeKey)

@@ -133,8 +133,8 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	}
 
 	return tap.Status{
-		State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places),
-		Cut: p.flowCut(from.places, p.destinations[f.TapID]),
+		State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places, f.Options.Normalized()),
+		Cut: p.flowCut(from.places, p.destinations[f.TapID], f.Options),
 	}
 }
 
@@ -155,13 +155,15 @@ func (p *Planner) lossy(places []place, to string) reason {
 }
 
 // flowNeeds are the needs of both sides of a flow, sorted and each once.
-func (p *Planner) flowNeeds(s *tap.Service, places []place) []tap.Need {
+func (p *Planner) flowNeeds(
+	s *tap.Service, places []place, options tap.Options,
+) []tap.Need {
 	to := p.destinations[s.ID]
 	needs := p.serviceNeeds(s)
 	for _, at := range places {
 		needs = append(needs,
 			tap.Need{Host: at.host, Owner: ownerBridge},
-			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID)})
+			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID, options)})
 
 		if at.host == to.host {
 			continue

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapline-sdn/tapline/plugin/filter"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -23,6 +24,9 @@ type resolvedFlow struct {
 type captureTally struct {
 	bridge  string
 	service string
+	options tap.Options
+	filter  *filter.Program // nil if everything is selected
+	invalid error           // why the filter cannot be compiled
 	flows   map[*resolvedFlow]struct{}
 
 	enabled int // places of enabled flows
@@ -43,14 +47,14 @@ type senderTally struct {
 type sender struct {
 	host   string
 	tunnel *tunnelEnd
-	frame  uint32 // size of the largest frame that it sends, 0 while unknown
+	frame  uint32 // size of the largest copy that it sends, 0 while unknown
 }
 
 // addToTallies adds a flow to the tallies.
 func (p *Planner) addToTallies(f *resolvedFlow) {
 	p.resolved[f.flow.ID] = f
 	for _, at := range f.places {
-		t := p.tallyOf(at, f.flow.TapID)
+		t := p.tallyOf(at, f.flow)
 		t.flows[f] = struct{}{}
 		t.count(f, at, 1)
 	}
@@ -58,19 +62,23 @@ func (p *Planner) addToTallies(f *resolvedFlow) {
 }
 
 // tallyOf returns the tally of a capture, and makes it if need be.
-func (p *Planner) tallyOf(at place, service string) *captureTally {
+func (p *Planner) tallyOf(at place, f *tap.Flow) *captureTally {
 	captures := p.tallies[at.host]
 	if captures == nil {
 		captures = map[string]*captureTally{}
 		p.tallies[at.host] = captures
 	}
 
-	id := captureID(at.bridge, service)
+	options := f.Options.Normalized()
+	id := captureID(at.bridge, f.TapID, options)
 	t := captures[id]
 	if t == nil {
 		t = &captureTally{
-			bridge: at.bridge, service: service, flows: map[*resolvedFlow]struct{}{},
-			frames: map[uint32]int{},
+			bridge: at.bridge, service: f.TapID, options: options,
+			flows: map[*resolvedFlow]struct{}{}, frames: map[uint32]int{},
+		}
+		if options.Filter != "" {
+			t.filter, t.invalid = filter.Compile(options.Filter)
 		}
 		captures[id] = t
 	}
@@ -82,7 +90,7 @@ func (p *Planner) tallyOf(at place, service string) *captureTally {
 func (p *Planner) removeFromTallies(f *resolvedFlow) {
 	delete(p.resolved, f.flow.ID)
 	for _, at := range f.places {
-		id := captureID(at.bridge, f.flow.TapID)
+		id := captureID(at.bridge, f.flow.TapID, f.flow.Options.Normalized())
 		t := p.tallies[at.host][id]
 		if t == nil {
 			continue // The flow had two places in this capture, and the first removed the tally.
@@ -121,7 +129,7 @@ func (p *Planner) countSender(f *resolvedFlow, by int) {
 	}
 
 	for _, at := range f.places {
-		from := sender{at.host, at.tunnel, frameSize(at.mtu)}
+		from := sender{at.host, at.tunnel, copySize(frameSize(at.mtu), f.flow.Options)}
 		if t.places[from] += by; t.places[from] == 0 {
 			delete(t.places, from)
 		}

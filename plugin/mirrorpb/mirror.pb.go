@@ -2746,6 +2746,7 @@ type MeterEntry struct {
 	MeterMod      []byte                 `protobuf:"bytes,2,opt,name=meter_mod,json=meterMod,proto3" json:"meter_mod,omitempty"` // an OFPT_METER_MOD message of OpenFlow 1.3, as for flows
 	Kept          uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                        // as for ports
 	KeptFrom      uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	Counts        string                 `protobuf:"bytes,5,opt,name=counts,proto3" json:"counts,omitempty"` // what its statistics mean
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2806,6 +2807,13 @@ func (x *MeterEntry) GetKeptFrom() uint32 {
 		return x.KeptFrom
 	}
 	return 0
+}
+
+func (x *MeterEntry) GetCounts() string {
+	if x != nil {
+		return x.Counts
+	}
+	return ""
 }
 
 type Need struct {
@@ -3276,13 +3284,14 @@ const file_mirror_proto_rawDesc = "" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x1b\n" +
 	"\tgroup_mod\x18\x02 \x01(\fR\bgroupMod\x12\x12\n" +
 	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
-	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"p\n" +
+	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"\x88\x01\n" +
 	"\n" +
 	"MeterEntry\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x1b\n" +
 	"\tmeter_mod\x18\x02 \x01(\fR\bmeterMod\x12\x12\n" +
 	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
-	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"0\n" +
+	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\x12\x16\n" +
+	"\x06counts\x18\x05 \x01(\tR\x06counts\"0\n" +
 	"\x04Need\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\"\xc7\x01\n" +

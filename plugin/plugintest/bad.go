@@ -37,6 +37,20 @@ func BadPlugins() []Bad {
 		{"packets of a stranger", receiveFromStranger},
 		{"probes to an address that is no host's", probeStranger},
 		{"a tunnel with somebody else's address", tunnelOfStranger},
+		{"a meter that the copies meet behind table 0 alone", meterBehind(false)},
+		{"a meter in the guard's table, for all captures", meterBehind(true)},
+		{"a meter of somebody else", useMeter(77)},
+		{"a truncated output outside a clone", cutOutside},
+		{"a bucket that outputs", groupOf(action.Output{Port: 5})},
+		{"a bucket that cuts", groupOf(action.OutputTrunc{Port: 5, MaxLen: 64})},
+		{"a bucket that leads back to the guard",
+			groupOf(action.Resubmit{InPort: openflow.PortInPort, Table: 1})},
+		{"a bucket that takes packets for those of another port",
+			groupOf(action.Resubmit{InPort: 1, Table: 8})},
+		{"a group of somebody else", useGroup(77)},
+		{"3,000 groups", func(p *tap.Program) { addGroups(p, 3_000) }},
+		{"3,000 meters", func(p *tap.Program) { addMeters(p, 3_000) }},
+		{"a group of 2,000 buckets", func(p *tap.Program) { addBuckets(p, 2_000) }},
 		{"300,000 flows", func(p *tap.Program) { addFlows(p, 300_000) }},
 		{"70,000 ports", func(p *tap.Program) { addPorts(p, 70_000) }},
 	}
@@ -106,6 +120,7 @@ func (s spoiled) Run(
 			if p := &r.Programs[i]; len(p.Mirrors) > 0 {
 				p.Ports, p.Mirrors = slices.Clone(p.Ports), slices.Clone(p.Mirrors)
 				p.Flows = slices.Clone(p.Flows)
+				p.Groups, p.Meters = slices.Clone(p.Groups), slices.Clone(p.Meters)
 				s.bad.Spoil(p)
 			}
 		}

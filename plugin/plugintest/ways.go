@@ -74,10 +74,10 @@ func sendWithAnotherKey(p *tap.Program) {
 	})
 }
 
-// deliverEverything adds a flow that delivers whatever reaches table 3.
+// deliverEverything adds a flow that delivers whatever reaches table 8.
 func deliverEverything(p *tap.Program) {
 	p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner(p), Mod: openflow.FlowMod{
-		Cookie: p.Flows[0].Mod.Cookie, Table: 3, Priority: 500,
+		Cookie: p.Flows[0].Mod.Cookie, Table: 8, Priority: 500,
 		Instructions: []action.Instruction{action.ApplyActions{action.Output{Port: 5}}},
 	}})
 }
@@ -86,7 +86,7 @@ func receiveFromStranger(p *tap.Program) {
 	p.Flows = append(p.Flows, tap.FlowEntry{Owner: owner(p), Mod: openflow.FlowMod{
 		Cookie: p.Flows[0].Mod.Cookie, Priority: 500,
 		Match:        oxm.Match{oxm.TunSrc(stranger)},
-		Instructions: []action.Instruction{action.GotoTable{Table: 3}},
+		Instructions: []action.Instruction{action.GotoTable{Table: 8}},
 	}})
 }
 

@@ -16,6 +16,7 @@ const (
 	CodeBridgeAbsent  Code = "bridge_absent"  // the host has no such bridge
 	CodeDatapathOther Code = "datapath_other" // no patch port joins bridges of two datapath types
 	CodeMirrorsFull   Code = "mirrors_full"   // the bridge takes no more Mirror records
+	CodeFilterInvalid Code = "filter_invalid" // the filter cannot be compiled
 	CodeSelfTap       Code = "self_tap"       // a guest would mirror itself to itself
 
 	CodeSourceAmbiguous Code = "source_ambiguous" // it is uncertain which port is the NIC

@@ -125,9 +125,19 @@ type GroupEntry struct {
 
 // MeterEntry is a desired OpenFlow meter of the tap bridge. Mod is an addition.
 type MeterEntry struct {
-	Owner string
-	Mod   openflow.MeterMod
+	Owner  string
+	Counts MeterCount
+	Mod    openflow.MeterMod
 }
+
+// MeterCount says what the statistics of a meter mean to the owners whose flows use it.
+type MeterCount string
+
+// What meters count.
+const (
+	CountsNothing MeterCount = ""
+	CountsLimited MeterCount = "limited" // packets of its bands were dropped by a rate limit
+)
 
 // Equal reports whether two ports are the same.
 func (p *Port) Equal(o *Port) bool {
@@ -154,7 +164,7 @@ func (g *GroupEntry) Equal(o *GroupEntry) bool {
 
 // Equal reports whether two meters are the same.
 func (m *MeterEntry) Equal(o *MeterEntry) bool {
-	return m.Owner == o.Owner && reflect.DeepEqual(m.Mod, o.Mod)
+	return m.Owner == o.Owner && m.Counts == o.Counts && reflect.DeepEqual(m.Mod, o.Mod)
 }
 
 // Equal reports whether two programs are the same.

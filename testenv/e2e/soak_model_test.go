@@ -201,7 +201,7 @@ var (
 	takeLine = regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=([0-9.]+),` +
 		`in_port="?tl-gre"? actions=write_metadata:(0x[0-9a-f]+)`)
 	selectLine  = regexp.MustCompile(`table=2, priority=100,metadata=(0x[0-9a-f]+) `)
-	deliverLine = regexp.MustCompile(`table=3, priority=100,metadata=(0x[0-9a-f]+) actions=(.*)$`)
+	deliverLine = regexp.MustCompile(`table=8, priority=100,metadata=(0x[0-9a-f]+) actions=(.*)$`)
 	tunnelTo    = regexp.MustCompile(
 		`load:(0x[0-9a-f]+)->NXM_NX_TUN_IPV4_DST|set_field:([0-9.]+)->tun_dst`)
 	portTo = regexp.MustCompile(`output:"?([^"\s,]+)"?`)

@@ -13,6 +13,14 @@ import (
 // deliveries checks the flows that send packets: each sends those of its own owner alone, to the
 // tap NIC of a service or through a tunnel to its host.
 func (x *check) deliveries() error {
+	for i := range x.program.Groups {
+		g := &x.program.Groups[i]
+		for _, bucket := range g.Mod.Buckets {
+			if why := x.actions(g.Owner, bucket.Actions, tunnelHeader{}); why != "" {
+				return fmt.Errorf("group %d of %s: %s", g.Mod.ID, g.Owner, why)
+			}
+		}
+	}
 	for i := range x.program.Flows {
 		f := &x.program.Flows[i]
 		for _, instruction := range f.Mod.Instructions {
@@ -30,19 +38,48 @@ func (x *check) instruction(f *tap.FlowEntry, instruction action.Instruction) st
 		if f.Mod.Table != 0 {
 			return "only flows of table 0 may write metadata"
 		}
+	case action.Meter:
+		return x.meter(f, i.ID)
 	case action.WriteActions:
 		return "want apply_actions: what a packet meets later would be mixed with write_actions"
 	case action.ApplyActions:
 		if len(i) == 0 {
 			return ""
 		}
-		if f.Mod.Table != 0 {
-			mark, exact := exactly(f.Mod.Match, oxm.FieldMetadata)
-			if owner, known := x.marks[mark]; !exact || !known || owner != f.Owner {
-				return "it must match the metadata that a flow of its owner writes in table 0"
-			}
+		if _, own := x.ownMark(f); f.Mod.Table != 0 && !own {
+			return "it must match the metadata that a flow of its owner writes in table 0"
 		}
 		return x.actions(f.Owner, i, tunnelHeader{})
+	}
+	return ""
+}
+
+// ownMark is the metadata that a flow matches, if a flow of its owner writes it in table 0.
+func (x *check) ownMark(f *tap.FlowEntry) (mark uint64, own bool) {
+	mark, exact := exactly(f.Mod.Match, oxm.FieldMetadata)
+	owner, known := x.marks[mark]
+	return mark, exact && known && owner == f.Owner
+}
+
+// meter says why a flow may not use a meter, or "". Open vSwitch drops a copy apart from the
+// original only where the flow of the patch port has a meter. Elsewhere a meter alone would drop
+// what the guest itself sends.
+func (x *check) meter(f *tap.FlowEntry, id uint32) string {
+	owner := x.meters[id]
+	_, feeds := x.allowed[f.Owner][owner]
+	if owner != f.Owner && owner != tap.OwnerBridge && !feeds {
+		return fmt.Sprintf("meter %d is that of %s", id, owner)
+	}
+	if f.Mod.Table == 0 {
+		return ""
+	}
+
+	mark, own := x.ownMark(f)
+	switch {
+	case !own:
+		return "a meter is only for packets of its owner: it must match their metadata"
+	case x.unmetered[mark]:
+		return "its packets have met no meter in table 0, so what the guest sends would be dropped"
 	}
 	return ""
 }
@@ -64,6 +101,10 @@ func (x *check) actions(owner string, actions []action.Action, header tunnelHead
 			why = plainField(a.Dst.Field)
 		case action.RegMove:
 			why = plainField(a.Dst.Field)
+		case action.Group:
+			if x.groups[a.ID] != owner {
+				why = fmt.Sprintf("group %d is that of %s", a.ID, x.groups[a.ID])
+			}
 		case action.Clone:
 			why = x.actions(owner, a.Actions, header)
 		case action.Output:
