@@ -5,14 +5,16 @@ package filter_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
+	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/filter"
 	"github.com/tapline-sdn/tapline/testenv/ovs"
@@ -50,10 +52,8 @@ func TestRealSwitch(t *testing.T) {
 	}
 
 	b := ovs.StartBridge(t)
-	programs, lines := placeAll(t, b, expressions)
-	file := filepath.Join(b.Dir, "flows")
-	require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-	b.Ofctl("add-flows", "br0", file)
+	programs, flows := placeAll(t, b, expressions)
+	install(t, b, flows)
 	b.Ofctl("set-frags", "br0", "nx-match")
 
 	accepted, traced := 0, 0
@@ -83,36 +83,62 @@ func TestRealSwitch(t *testing.T) {
 	}
 }
 
+// install adds flows, and checks that the switch then has what was wanted: else they would be
+// replaced again and again.
+func install(t *testing.T, b ovs.Bridge, flows []flowtable.Flow) {
+	t.Helper()
+	conn, err := ofconn.Dial(t.Context(), b.Management(), nil, ofconn.Options{})
+	require.NoError(t, err)
+	defer conn.Close()
+
+	have, err := flowtable.Dump(t.Context(), conn)
+	require.NoError(t, err)
+	require.NoError(t, flowtable.Apply(t.Context(), conn,
+		flowtable.Diff(flows, have, flowtable.Options{})))
+
+	have, err = flowtable.Dump(t.Context(), conn)
+	require.NoError(t, err)
+	require.Empty(t, flowtable.Diff(flows, have, flowtable.Options{}))
+}
+
 // placeAll makes a port for each expression, from which packets go to the expression's program. It
 // returns the programs, and the flows of the whole bridge.
-func placeAll(t *testing.T, b ovs.Bridge, expressions []string) (programs []table, lines []string) {
+func placeAll(
+	t *testing.T, b ovs.Bridge, expressions []string,
+) (programs []table, flows []flowtable.Flow) {
 	conjunctions := uint32(1)
-	lines = append(lines, "table=4,actions=output:1000")
+	flows = append(flows, flowtable.Flow{Table: 4, Instructions: []action.Instruction{
+		action.ApplyActions{action.Output{Port: 1000}}}})
 	b.Vsctl("add-port", "br0", "out", "--", "set", "Interface", "out", "type=dummy",
 		"ofport_request=1000")
 	for i, expr := range expressions {
 		program, err := filter.Compile(expr)
 		require.NoError(t, err, expr)
 
-		number := i + 1
+		number := uint32(i + 1)
 		name := fmt.Sprint("p", number)
 		b.Vsctl("add-port", "br0", name, "--", "set", "Interface", name, "type=dummy",
 			fmt.Sprint("ofport_request=", number))
-		lines = append(lines, fmt.Sprintf(
-			"table=0,in_port=%d,actions=write_metadata:%d,goto_table:2", number, number))
+		flows = append(flows, flowtable.Flow{
+			Match: oxm.Match{oxm.InPort(openflow.PortNo(number))},
+			Instructions: []action.Instruction{
+				action.WriteMetadata{Value: uint64(number), Mask: ^uint64(0)},
+				action.GotoTable{Table: 2}},
+		})
 
-		flows := program.Flows(filter.Placement{Table: 2, Priority: 32000,
+		placed := program.Flows(filter.Placement{Table: 2, Priority: 32000,
 			Match: oxm.Match{oxm.Metadata(uint64(number))}, Conjunction: conjunctions,
 			Accept: []action.Instruction{action.GotoTable{Table: 4}}})
 		conjunctions += uint32(program.Conjunctions())
-		programs = append(programs, flows)
-		for j := range flows {
-			lines = append(lines, flows[j].String())
+		programs = append(programs, placed)
+		for _, mod := range placed {
+			flows = append(flows, flowtable.Flow{Table: mod.Table, Priority: mod.Priority,
+				Match: mod.Match, Instructions: mod.Instructions})
 		}
 	}
 
 	if conjunctions < 3 {
 		t.Error("there are too few conjunctions")
 	}
-	return programs, lines
+	return programs, flows
 }
