@@ -24,6 +24,7 @@ type Error struct {
 	Method  string
 	URL     string
 	Problem api.Problem
+	Filter  string // that Problem.FilterError is about; "" if it is about none
 }
 
 // Error implements error.

@@ -120,6 +120,9 @@ func readError(req *http.Request, resp *http.Response) error {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err == nil && media == api.ProblemType && json.Unmarshal(data, &e.Problem) == nil {
 		e.Problem.Status = resp.StatusCode
+		if e.Problem.FilterError != nil {
+			e.Filter = filterOf(req)
+		}
 		return e
 	}
 
@@ -128,4 +131,22 @@ func readError(req *http.Request, resp *http.Response) error {
 		Detail: "the answer does not come from a tapline controller",
 	}
 	return e
+}
+
+// filterOf returns the filter in a request's body; "" if there is none.
+func filterOf(req *http.Request) string {
+	if req.GetBody == nil {
+		return ""
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return ""
+	}
+	defer body.Close()
+
+	var fields struct{ Filter string }
+	if err := json.NewDecoder(body).Decode(&fields); err != nil {
+		return ""
+	}
+	return fields.Filter
 }

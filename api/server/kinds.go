@@ -278,14 +278,23 @@ func flows(e Flows, refs resolvers) kind {
 	type row = view.FlowRow
 
 	enable := func(f *store.Flow, on bool) error { f.Enabled = on; return nil }
+	edit := func(
+		ctx context.Context, ref string, ifRevision uint64, edit func(*store.Flow) error,
+	) (view.Flow, error) {
+		return editFlow(ctx, e, ref, ifRevision, edit)
+	}
 
 	return &resource[view.Flow, api.TapFlow, api.TapFlowCreate, api.TapFlowPatch]{
-		kind:     "tap_flow",
-		get:      e.Flow,
-		create:   creating(convert.NewFlow, e.CreateFlow),
-		update:   updating(e.UpdateFlow, convert.EditFlow),
+		kind: "tap_flow",
+		get:  e.Flow,
+		create: func(
+			ctx context.Context, body api.TapFlowCreate, by store.Request,
+		) (view.Flow, error) {
+			return createFlow(ctx, e, body, by)
+		},
+		update:   updating(edit, convert.EditFlow),
 		remove:   unforced(e.DeleteFlow),
-		enable:   updating(e.UpdateFlow, enable),
+		enable:   updating(edit, enable),
 		wait:     e.WaitFlow,
 		sample:   e.SampleFlows,
 		json:     convert.Flow,

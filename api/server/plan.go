@@ -219,6 +219,9 @@ func stepFaults(p api.Problem, at string) []api.FieldProblem {
 	out := make([]api.FieldProblem, len(p.Errors))
 	for i, f := range p.Errors {
 		out[i] = api.FieldProblem{Field: at + ".body." + f.Field, Detail: f.Detail}
+		if wrong := p.FilterError; f.Field == "filter" && wrong != nil && wrong.Length > 0 {
+			out[i].Detail = fmt.Sprintf("at octet %d: %s", wrong.Offset+1, f.Detail)
+		}
 	}
 	return out
 }

@@ -21,7 +21,6 @@ func (panicking) Host(string) (view.Host, error)                         { panic
 func (panicking) DeleteHost(context.Context, string, uint64, bool) error { panic("out of order") }
 
 func TestBadRequests(t *testing.T) {
-	const flow = `{"name":"f","tap_id":"ids","type":"vnic","guest_id":"vm1"`
 	b := newBench(t)
 	b.furnish()
 	before := b.engine.Services()

@@ -38,6 +38,8 @@ type Config struct {
 	AuditReads bool
 	// TokenLifetime is the validity of tokens that are created without a choice; 0: without end.
 	TokenLifetime time.Duration
+	// Limits are how long tap flows may run, by the role of who makes or changes them.
+	Limits map[access.Role]access.Limits
 	// Settings returns the effective configuration, without secrets; nil: 404.
 	Settings func() (json.RawMessage, error)
 	// Origins are the sites, such as https://tapline.example, whose pages may send requests that
@@ -77,6 +79,7 @@ type server struct {
 
 	tokenLifetime time.Duration
 	auditReads    bool
+	limits        map[access.Role]access.Limits
 
 	echo       *echo.Echo
 	contract   *contract.Contract
@@ -135,6 +138,7 @@ func serverOf(cfg Config) *server {
 
 		tokenLifetime: cfg.TokenLifetime,
 		auditReads:    cfg.AuditReads,
+		limits:        cfg.Limits,
 
 		echo:       echo.New(),
 		contract:   document,

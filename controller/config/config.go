@@ -22,6 +22,7 @@ type Config struct {
 	Log        Log
 	Audit      Audit
 	API        API
+	Access     Access
 	OpenFlow   OpenFlow
 	OVSDB      OVSDB
 	Plugins    []Plugin // exactly one, "mirror"
@@ -101,6 +102,13 @@ type API struct {
 	// TokenLifetime is the validity of tokens that are created without an expiry.
 	TokenLifetime time.Duration
 	Insecure      bool // plain HTTP outside loopback is meant
+}
+
+// Access configures what roles may do.
+type Access struct {
+	// Roles limits how long tap flows run that are made or changed by a role; nil: no role has
+	// limits.
+	Roles map[access.Role]access.Limits
 }
 
 // OpenFlow is the listener that the tap bridges connect to.

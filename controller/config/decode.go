@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/api/document"
+	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -22,6 +23,7 @@ func (c *Config) decode(root document.Value) Errors {
 		"log":             c.Log.reader(),
 		"audit":           c.Audit.reader(),
 		"api":             c.API.reader(),
+		"access":          object(map[string]reader{"roles": mapping(&c.Access.Roles, limits)}),
 		"openflow":        c.OpenFlow.reader(),
 		"ovsdb":           c.OVSDB.reader(),
 		"plugins":         list(&c.Plugins, (*Plugin).reader),
@@ -61,6 +63,13 @@ func (a *API) reader() reader {
 		"tls": a.TLS.reader("client_ca", map[string]reader{
 			"client_roles": texts(&a.ClientRoles),
 		}),
+	})
+}
+
+func limits(l *access.Limits) reader {
+	return object(map[string]reader{
+		"default_expiry": parsed(&l.DefaultExpiry, parseDuration),
+		"max_expiry":     parsed(&l.MaxExpiry, parseDuration),
 	})
 }
 

@@ -40,6 +40,7 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 		setting("log", c.Log.encode()),
 		setting("audit", c.Audit.encode()),
 		setting("api", c.API.encode()),
+		setting("access", objectOf(setting("roles", c.Access.encode()))),
 		setting("openflow", c.OpenFlow.encode()),
 		setting("ovsdb", c.OVSDB.encode()),
 		setting("plugins", plugins),
@@ -77,6 +78,22 @@ func (a API) encode() document.Value {
 		setting("tls", a.TLS.encode("client_ca",
 			setting("client_roles", textsOf(a.ClientRoles)))),
 	)
+}
+
+func (a Access) encode() document.Value {
+	if a.Roles == nil {
+		return document.Value{Kind: document.Null}
+	}
+
+	out := objectOf()
+	for _, role := range slices.Sorted(maps.Keys(a.Roles)) {
+		l := a.Roles[role]
+		out.Fields = append(out.Fields, setting(string(role), objectOf(
+			setting("default_expiry", textOf(durationText(l.DefaultExpiry))),
+			setting("max_expiry", textOf(durationText(l.MaxExpiry))),
+		)))
+	}
+	return out
 }
 
 func (o OpenFlow) encode() document.Value {

@@ -92,6 +92,21 @@ func texts[T ~string](to *map[string]T) reader {
 	}
 }
 
+// mapping reads a mapping from any name to something else than text.
+func mapping[K ~string, T any](to *map[K]T, value func(*T) reader) reader {
+	return func(d *decoder, path string, v document.Value) {
+		if !expect(d, path, v, document.Object, "") {
+			return
+		}
+		*to = make(map[K]T, len(v.Fields))
+		for _, f := range v.Fields {
+			var read T
+			value(&read)(d, document.JoinPath(path, f.Name), f.Value)
+			(*to)[K(f.Name)] = read
+		}
+	}
+}
+
 // parsed reads text and parses it.
 func parsed[T any](to *T, parse func(string) (T, error)) reader {
 	return func(d *decoder, path string, v document.Value) {

@@ -59,6 +59,7 @@ func (c *Config) check() Errors {
 	k.origins()
 	k.tls("api.tls", c.API.TLS, "client_ca")
 	k.clientRoles()
+	k.roleLimits()
 	k.tls("openflow.tls", c.OpenFlow.TLS, "ca")
 	k.tls("ovsdb.tls", c.OVSDB.TLS, "ca")
 	k.advertise()

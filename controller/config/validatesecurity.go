@@ -2,11 +2,15 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/tapline-sdn/tapline/api/document"
+	"github.com/tapline-sdn/tapline/controller/access"
 )
 
 // storage checks the settings store and log.
@@ -72,6 +76,28 @@ func (k *checker) origins() {
 			continue
 		}
 		k.once(seen, path, origin)
+	}
+}
+
+// roleLimits checks how long tap flows of roles may run.
+func (k *checker) roleLimits() {
+	roles := k.config.Access.Roles
+	for _, role := range slices.Sorted(maps.Keys(roles)) {
+		path := document.JoinPath("access.roles", string(role))
+		l := roles[role]
+		if _, err := access.ParseRole(string(role)); err != nil {
+			k.fail(path, "%v", err)
+			continue
+		}
+
+		switch {
+		case role == access.Viewer:
+			k.fail(path, "a %s makes no tap flows: want %s or %s", role, access.Operator,
+				access.Admin)
+		case l.MaxExpiry > 0 && l.DefaultExpiry > l.MaxExpiry:
+			k.fail(path+".default_expiry", "%s is longer than max_expiry, which is %s",
+				durationText(l.DefaultExpiry), durationText(l.MaxExpiry))
+		}
 	}
 }
 

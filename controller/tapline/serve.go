@@ -420,6 +420,7 @@ func (ctl *controller) serveAPI(ctx context.Context) error {
 
 		Origins:       ctl.config.API.Origins,
 		TokenLifetime: ctl.config.API.TokenLifetime,
+		Limits:        ctl.config.Access.Roles,
 		AuditReads:    ctl.config.Audit.Reads,
 		Parts: func() []api.Part {
 			ports, ovsdb := ctl.listeners.describe(), ctl.config.OVSDB.Listen

@@ -2,11 +2,13 @@ package servertest
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/filter"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -44,6 +46,9 @@ func (e *Engine) resolveFlowLocked(f *store.Flow) error {
 		return invalid("tap_id", "there is no tap service %q", f.TapID)
 	}
 	f.TapID = s.ID
+	if err := checkFilter(f.Filter); err != nil {
+		return err
+	}
 
 	switch f.Type {
 	case tap.FlowVNIC:
@@ -66,6 +71,19 @@ func (e *Engine) resolveFlowLocked(f *store.Flow) error {
 		}
 	}
 	return nil
+}
+
+// checkFilter refuses a filter as the plugin does.
+func checkFilter(expression string) error {
+	_, err := filter.Compile(expression)
+	var wrong *filter.Error
+	if !errors.As(err, &wrong) {
+		return err
+	}
+
+	cause := &tap.Rejection{Field: "filter", Message: wrong.Problem, Hint: wrong.Hint,
+		Offset: wrong.Offset, Length: wrong.Length}
+	return &view.Error{Kind: view.Invalid, Field: "filter", Message: wrong.Problem, Err: cause}
 }
 
 // Flows returns all tap flows.

@@ -113,6 +113,10 @@ func (a *App) reportRefusal(path string, refused *client.Error) {
 			path, format.Printable(f.Field), format.Printable(f.Detail))
 	}
 
+	if p.FilterError != nil && refused.Filter != "" {
+		a.reportFilter(refused.Filter, *p.FilterError)
+	}
+
 	url := refused.URL
 	if a.failover != nil {
 		url = a.failover.urlOf(url)

@@ -188,7 +188,7 @@ func TestBadDocuments(t *testing.T) {
 			"lab.yaml:5:1: name is missing"},
 		"no mapping": {"- 7", "lab.yaml:5:3: [0]: this is no resource"},
 		"unknown field": {"kind: tap_flow\nname: f\nvlan_tag: 7",
-			"lab.yaml:7:1: vlan_tag: is not a field of a tap flow: want some of description, "+
+			"lab.yaml:7:1: vlan_tag: is not a field of a tap flow: want some of description, " +
 				"direction"},
 		"unknown inner": {"kind: guest\nname: g\nnics:\n- mac: '52:54:00:00:00:0b'\n  vlan: 7",
 			`nics: "vlan" is not a field here`},

@@ -27,7 +27,15 @@ func (f *notesFlags) bindCreate(cmd *cobra.Command) {
 func (f *notesFlags) bindUpdate(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.labels, "label", nil,
 		"KEY=VALUE of a label, or KEY- to remove one; may be repeated")
-	cmd.Flags().StringVar(&f.description, "description", "", "free text; empty for none")
+	cmd.Flags().StringVar(&f.description, "description", "", "free text, or none")
+}
+
+// orNothing is the value of a flag; "none" stands for "", which flags do not accept.
+func orNothing(text string) string {
+	if text == "none" {
+		return ""
+	}
+	return text
 }
 
 // create returns the notes of a resource that is being created.
@@ -45,7 +53,7 @@ func (f *notesFlags) create() (labels map[string]string, description string, err
 		}
 		labels[key] = value
 	}
-	return labels, f.description, nil
+	return labels, orNothing(f.description), nil
 }
 
 // update returns what the flags change.
@@ -53,7 +61,7 @@ func (f *notesFlags) update(cmd *cobra.Command) (
 	labels api.Field[map[string]*string], description api.Field[string], err error,
 ) {
 	if cmd.Flags().Changed("description") {
-		description = api.Set(f.description)
+		description = api.Set(orNothing(f.description))
 	}
 	if len(f.labels) == 0 {
 		return labels, description, nil

@@ -21,7 +21,8 @@ type optionFlags struct {
 func (f *optionFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.filter, "filter", "",
-		"only packets that this expression of tcpdump's language matches, such as 'tcp port 443'")
+		"only packets that this expression of tcpdump's language matches, such as "+
+			"'tcp port 443', or none")
 	flags.IntVar(&f.snaplen, "snaplen", 0,
 		"keep this many octets of each packet, 64..65535 (0 = whole packets)")
 	flags.IntVar(&f.sample, "sample", 0, "keep one connection in N, 2..256 (0 = all)")
@@ -41,7 +42,7 @@ func (f *optionFlags) vlanAction() (api.VLANAction, error) {
 
 // create sets the options of a tap flow that is being created.
 func (f *optionFlags) create(cmd *cobra.Command, body *api.TapFlowCreate) (err error) {
-	body.Filter, body.Snaplen, body.Sample = f.filter, f.snaplen, f.sample
+	body.Filter, body.Snaplen, body.Sample = orNothing(f.filter), f.snaplen, f.sample
 	if cmd.Flags().Changed("vlan") {
 		body.VLAN, err = f.vlanAction()
 	}
@@ -51,7 +52,7 @@ func (f *optionFlags) create(cmd *cobra.Command, body *api.TapFlowCreate) (err e
 // update sets what the flags change.
 func (f *optionFlags) update(cmd *cobra.Command, patch *api.TapFlowPatch) error {
 	if cmd.Flags().Changed("filter") {
-		patch.Filter = api.Set(f.filter)
+		patch.Filter = api.Set(orNothing(f.filter))
 	}
 	if cmd.Flags().Changed("snaplen") {
 		patch.Snaplen = api.Set(f.snaplen)
