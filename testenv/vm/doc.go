@@ -1,6 +1,7 @@
-// Package vm runs a program on another kernel: in a virtual machine without KVM, whose image holds
 // Package vm runs a program on another kernel: in a virtual machine without KVM. The image has
 // this machine's Open vSwitch, the tools that a lab needs, and the modules of the kernel datapath.
+//
+//	this machine                       virtual machine
 //	Run: builds an initramfs, --boot--> init: mounts, loads modules, starts the program
 //	starts QEMU, reads     <--ttyS1---- output of the program, at last its exit code
 //	keeps for an error     <--ttyS0---- the kernel's messages
