@@ -55,7 +55,8 @@ func newLoop(s *Session, conn *client.Conn, watcher *vswitch.Watcher,
 	l.tending.alarm.to, l.feedback.to = s.tending, s.reading
 	if system := watcher.Snapshot().System(); system != nil && system.CurCfg < system.NextCfg {
 		// What was written last, perhaps by a controller before us, is not applied yet.
-		l.ledger.WroteRows(map[string]bool{tap.OwnerBridge: true}, system.NextCfg)
+		l.ledger.WroteRows(map[string]bool{tap.OwnerBridge: true}, system.NextCfg,
+			time.Now())
 	}
 	return l
 }

@@ -84,7 +84,7 @@ func (x *step) commitRows(ctx context.Context, rows *reconcile.Rows) (written bo
 		return false, nil
 	}
 
-	x.ledger.WroteRows(rows.Outstanding, result.NextCfg)
+	x.ledger.WroteRows(rows.Outstanding, result.NextCfg, time.Now())
 	x.wrote(len(rows.Changes), 0, x.ledger.Drift(x.desired, rows.Changes, x.s.memory.WasSelected))
 	return true, nil
 }

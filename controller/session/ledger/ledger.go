@@ -9,12 +9,18 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// revalidateTime is how long Open vSwitch is given, after it has applied a change, to go through
-// the datapath flows that it has cached. Its revalidators begin at once, but no sooner than 5 ms
-// after they last began (udpif_revalidator in ofproto-dpif-upcall.c), and nothing tells a
-// controller when they are through. On 3.1.0 and a quiet machine that takes 2 to 5 ms; a frame that
-// comes earlier may still be handled as before.
-const revalidateTime = 10 * time.Millisecond
+// Open vSwitch is given a time, after it has applied a change, to go through the datapath flows that
+// it has cached. Its revalidators begin at once, but no sooner than 5 ms after they last began
+// (udpif_revalidator in ofproto-dpif-upcall.c), and nothing tells a controller when they are
+// through. On 3.1.0 and a quiet machine that takes 2 to 5 ms; a frame that comes earlier may still
+// be handled as before. They compete for the same processors as what applies the change, so on a
+// machine that is slow at that they get more time: a multiple of what it took.
+const (
+	revalidateTime  = 10 * time.Millisecond
+	revalidateShare = 3
+	// maxRevalidate is enough for what a busy switch was seen to need.
+	maxRevalidate = 250 * time.Millisecond
+)
 
 // Ledger follows the changes of one switch while its database is connected. Owners are those of
 // programs. Use [New].
@@ -24,6 +30,10 @@ type Ledger struct {
 	changed map[string]int64
 	applied int64     // cur_cfg
 	last    time.Time // when the switch applied rows, or took flows, last
+
+	written     time.Time     // when the latest transaction was, zero once it is applied
+	writtenCfg  int64         // its next_cfg
+	revalidates time.Duration // what the switch is given to go through its cache
 
 	settled *reconcile.Desired // of which everything stood
 	stood   map[string]uint64  // fingerprints of owners that stood
@@ -35,7 +45,14 @@ func New() *Ledger {
 }
 
 // WroteRows notes the owners whose rows were written by a transaction that set next_cfg.
-func (l *Ledger) WroteRows(owners map[string]bool, nextCfg int64) {
+func (l *Ledger) WroteRows(owners map[string]bool, nextCfg int64, now time.Time) {
+	if nextCfg > l.applied {
+		l.written, l.writtenCfg = now, nextCfg
+	}
+	l.await(owners, nextCfg)
+}
+
+func (l *Ledger) await(owners map[string]bool, nextCfg int64) {
 	for owner := range owners {
 		l.changed[owner] = max(nextCfg, l.changed[owner])
 	}
@@ -44,7 +61,7 @@ func (l *Ledger) WroteRows(owners map[string]bool, nextCfg int64) {
 // WroteFlows notes the owners whose flows the switch has taken.
 func (l *Ledger) WroteFlows(owners map[string]bool, now time.Time) {
 	l.last = now
-	l.WroteRows(owners, 0)
+	l.await(owners, 0)
 }
 
 // Follow takes cur_cfg, and forgets the changes that are complete by now. It returns when to look
@@ -52,9 +69,10 @@ func (l *Ledger) WroteFlows(owners map[string]bool, now time.Time) {
 func (l *Ledger) Follow(curCfg int64, now time.Time) (again time.Time) {
 	if curCfg != l.applied {
 		l.applied, l.last = curCfg, now
+		l.measure(now)
 	}
 
-	complete := l.last.Add(revalidateTime)
+	complete := l.last.Add(max(l.revalidates, revalidateTime))
 	for owner, nextCfg := range l.changed {
 		switch {
 		case l.applied < nextCfg:
@@ -66,6 +84,16 @@ func (l *Ledger) Follow(curCfg int64, now time.Time) (again time.Time) {
 	}
 
 	return again
+}
+
+// measure works out what the switch is given to go through its cache, once it has applied the latest
+// transaction.
+func (l *Ledger) measure(now time.Time) {
+	if l.written.IsZero() || l.applied < l.writtenCfg {
+		return
+	}
+	l.revalidates = min(revalidateShare*now.Sub(l.written), maxRevalidate)
+	l.written = time.Time{}
 }
 
 // Busy reports whether the switch is still applying changes.

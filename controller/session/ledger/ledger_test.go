@@ -22,7 +22,7 @@ func never(vswitch.UUID) bool { return false }
 func TestApplied(t *testing.T) {
 	l := New()
 	l.Follow(4, start)
-	l.WroteRows(capture, 5)
+	l.WroteRows(capture, 5, start.Add(2*time.Second))
 	assert.Zero(t, l.Follow(4, start.Add(time.Second)), "it is the switch that has to move")
 	assert.True(t, l.Applying("cap1"))
 
@@ -36,11 +36,32 @@ func TestApplied(t *testing.T) {
 	assert.Equal(t, applied.Add(revalidateTime), l.Follow(5, applied.Add(time.Millisecond)))
 }
 
+// TestSlowSwitch: a switch that takes long to apply a change is given longer to look through its
+// cache, within a limit.
+func TestSlowSwitch(t *testing.T) {
+	for applies, want := range map[time.Duration]time.Duration{
+		time.Millisecond:       revalidateTime,
+		30 * time.Millisecond:  90 * time.Millisecond,
+		900 * time.Millisecond: maxRevalidate,
+	} {
+		l := New()
+		l.Follow(4, start)
+		l.WroteRows(capture, 5, start)
+		applied := start.Add(applies)
+		assert.Equal(t, applied.Add(want), l.Follow(5, applied), "applied within %v", applies)
+
+		// Another change, later, is applied fast.
+		l.WroteRows(capture, 6, applied.Add(time.Second))
+		applied = applied.Add(time.Second + time.Millisecond)
+		assert.Equal(t, applied.Add(revalidateTime), l.Follow(6, applied))
+	}
+}
+
 // TestLeaving: what the program no longer has is leaving until it is gone from the switch.
 func TestLeaving(t *testing.T) {
 	l := New()
 	d := &reconcile.Desired{Fingerprints: map[string]uint64{"cap1": 1}}
-	l.WroteRows(map[string]bool{"cap1": true, "cap2": true}, 5)
+	l.WroteRows(map[string]bool{"cap1": true, "cap2": true}, 5, start)
 	outstanding := map[string]bool{"cap1": true, "cap3": true}
 	assert.Equal(t, map[string]bool{"cap2": true, "cap3": true}, l.Leaving(d, nil, outstanding))
 }
@@ -87,7 +108,7 @@ func TestDrift(t *testing.T) {
 			drift := l.Drift(d, []reconcile.Change{tc.change}, tc.selected)
 			assert.Equal(t, tc.drift, len(drift) == 1)
 
-			l.WroteRows(map[string]bool{tc.change.Owner: true}, 5)
+			l.WroteRows(map[string]bool{tc.change.Owner: true}, 5, start)
 			assert.Equal(t, tc.stood == 1, l.Disturbed(d), "what stood is being changed")
 		})
 	}
