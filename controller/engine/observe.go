@@ -53,6 +53,11 @@ func (e *Engine) observe(h *fleet.Host, r session.Report) {
 		e.look(h)
 	}
 
+	if e.fleet.LearnNoGRE(h) {
+		e.planning.MarkHost(h.ID)
+		h.Altered = true
+	}
+
 	if r.Connected != before.Connected {
 		e.planning.MarkHost(h.ID)
 		e.places.EachShared(h.Observed.Ports, e.portChanged) // A live place beats a dead one.

@@ -142,7 +142,7 @@ const userspaceTSO = "userspace-tso-enable"
 func declaredHost(record *store.Host, learned store.Learned) tap.Host {
 	h := tap.Host{
 		ID: record.ID, Name: record.Name, TunnelIP: record.TunnelIP,
-		Wires: maps.Clone(record.Wires),
+		Wires: maps.Clone(record.Wires), NoGRE: learned.NoGRE,
 	}
 	if h.Wires == nil {
 		h.Wires = map[string]string{}

@@ -110,6 +110,9 @@ type Learned struct {
 	// TunnelIP is the first address that external_ids:ovn-encap-ip of a host's switch showed, or
 	// one of tunnel_networks that it showed later; zero before.
 	TunnelIP netip.Addr `json:"tunnel_ip,omitzero"`
+	// NoGRE is what a host's switch said when it could not open a GRE port of ours, though no other
+	// tunnel was in its way, as on a kernel without ip_gre; "" if it could.
+	NoGRE string `json:"no_gre,omitempty"`
 }
 
 // Hold names the hosts whose switches may still have something of a disabled or deleted service or

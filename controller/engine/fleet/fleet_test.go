@@ -11,6 +11,8 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -68,6 +70,38 @@ func TestSwitchReplaced(t *testing.T) {
 	assert.Contains(t, f.refusal(&record, other, netip.Addr{}), `has system-id "s2"`)
 	record.SystemID = "s2"
 	assert.Empty(t, f.refusal(&record, other, netip.Addr{}))
+}
+
+// TestKernelWithoutGRE: what the switch says of a GRE port that has failed is learned once, and
+// counts in later observations. On the userspace datapath, or before it has failed, it does not.
+func TestKernelWithoutGRE(t *testing.T) {
+	const words = "Address family not supported by protocol"
+	for _, test := range []struct {
+		name, datapath string
+		state          session.State
+		want           string
+	}{
+		{"failed", "system", session.Failed, words},
+		{"made anew", "system", session.Waiting, ""},
+		{"userspace", "netdev", session.Failed, ""},
+	} {
+		f := newFleet("h1")
+		h := NewHost("id-h1", func() {})
+		h.Program = &reconcile.Desired{Program: &tap.Program{Ports: []tap.Port{
+			{Owner: "tunnel", Name: "tl-gre", Type: "gre"},
+		}}}
+		h.Report.Owners = map[string]session.OwnerState{"tunnel": {State: test.state}}
+		h.Observed.Host.TapDatapath = test.datapath
+		h.Observed.Host.TapPorts = []tap.TapPort{{Name: "tl-gre", Error: words}}
+
+		assert.Equal(t, test.want != "", f.LearnNoGRE(h), test.name)
+		assert.False(t, f.LearnNoGRE(h), "%s: again", test.name)
+		assert.Equal(t, test.want, h.Observed.Host.NoGRE, test.name)
+
+		later := f.Observer.Observe(f.intent.Hosts.Find("h1"), f.Lessons.Known("id-h1"), nil,
+			f.Places.Claimed)
+		assert.Equal(t, test.want, later.Host.NoGRE, test.name)
+	}
 }
 
 // TestLessonsAreStoredOnce: what was learned is due once, and again after a failed write.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
@@ -73,6 +74,45 @@ func (l *Lessons) ForgetTunnelIP(host string) {
 	fact := l.known[host]
 	fact.TunnelIP = netip.Addr{}
 	l.Learn(host, fact)
+}
+
+// LearnNoGRE notes that a host's switch cannot receive GRE, in its own words, where it has given up
+// on a GRE port of ours. It reports whether that is new. The switch may lack a module of the kernel
+// (ip_gre), which nothing but such an attempt tells: so it counts from then on, or it would be tried
+// without end.
+func (f *Fleet) LearnNoGRE(h *Host) (learned bool) {
+	fact := f.Lessons.Known(h.ID)
+	words := h.greFailure()
+	if words == "" || fact.NoGRE != "" {
+		return false
+	}
+
+	fact.NoGRE = words
+	f.Lessons.Learn(h.ID, fact)
+	h.Observed.Host.NoGRE = words
+	return true
+}
+
+// greFailure is what the switch says of a GRE port of ours that has failed; "" if none has. On the
+// userspace datapath such a port needs nothing that a host may lack.
+func (h *Host) greFailure() string {
+	if h.Program == nil || h.Observed.Host.TapDatapath != "system" {
+		return ""
+	}
+
+	for i := range h.Program.Program.Ports {
+		p := &h.Program.Program.Ports[i]
+		if p.Type != "gre" || h.Report.Owners[p.Owner].State != session.Failed {
+			continue
+		}
+		for _, stands := range h.Observed.Host.TapPorts {
+			if stands.Name == p.Name && stands.Error != "" {
+				return stands.Error
+			}
+		}
+	}
+
+	return ""
 }
 
 // learnSwitch notes what counts from now on of a host whose switch was observed and may be
