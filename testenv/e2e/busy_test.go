@@ -34,21 +34,21 @@ func (s *stage) busy(t *testing.T) {
 				f := s.busyFlow(t, to, vnic(s.web, "BOTH"))
 				return func() error {
 					_, err := s.api.TapFlows().Disable(deadline(t), f.ID,
-						client.Wait(10*time.Second))
+						client.Wait(answerTime))
 					return err
 				}
 			}},
 			{"delete flow", func(t *testing.T, to *sink) func() error {
 				f := s.busyFlow(t, to, vnic(s.web, "OUT"))
 				return func() error {
-					return s.api.TapFlows().Delete(deadline(t), f.ID, client.Wait(10*time.Second))
+					return s.api.TapFlows().Delete(deadline(t), f.ID, client.Wait(answerTime))
 				}
 			}},
 			{"disable service", func(t *testing.T, to *sink) func() error {
 				s.busyFlow(t, to, vnic(s.web, "OUT"))
 				return func() error {
 					_, err := s.api.TapServices().Disable(deadline(t), to.ID,
-						client.Wait(10*time.Second))
+						client.Wait(answerTime))
 					return err
 				}
 			}},
@@ -57,7 +57,7 @@ func (s *stage) busy(t *testing.T) {
 				return func() error {
 					in := "IN"
 					_, err := s.api.TapFlows().Update(deadline(t), f.ID,
-						api.TapFlowPatch{Direction: &in}, client.Wait(10*time.Second))
+						api.TapFlowPatch{Direction: &in}, client.Wait(answerTime))
 					return err
 				}
 			}},
@@ -65,7 +65,7 @@ func (s *stage) busy(t *testing.T) {
 				f := s.busyFlow(t, to, vswitch(s.h1, lab.Wire, 0, "BOTH"))
 				return func() error {
 					_, err := s.api.TapFlows().Update(deadline(t), f.ID,
-						api.TapFlowPatch{VLANID: api.Set(77)}, client.Wait(10*time.Second))
+						api.TapFlowPatch{VLANID: api.Set(77)}, client.Wait(answerTime))
 					return err
 				}
 			}},
@@ -73,7 +73,7 @@ func (s *stage) busy(t *testing.T) {
 				s.flow(t, to, vnic(s.acc, "BOTH"))
 				f := s.busyFlow(t, to, vnic(s.web, "BOTH"))
 				return func() error {
-					return s.api.TapFlows().Delete(deadline(t), f.ID, client.Wait(10*time.Second))
+					return s.api.TapFlows().Delete(deadline(t), f.ID, client.Wait(answerTime))
 				}
 			}},
 		} {
@@ -83,11 +83,11 @@ func (s *stage) busy(t *testing.T) {
 		for name, setUp := range map[string]func(t *testing.T, to *sink) (start func() error){
 			"enable": func(t *testing.T, to *sink) func() error {
 				f := s.busyFlow(t, to, vnic(s.web, "OUT"))
-				_, err := s.api.TapFlows().Disable(deadline(t), f.ID, client.Wait(10*time.Second))
+				_, err := s.api.TapFlows().Disable(deadline(t), f.ID, client.Wait(answerTime))
 				must(t, err)
 				return func() error {
 					_, err := s.api.TapFlows().Enable(deadline(t), f.ID,
-						client.Wait(10*time.Second))
+						client.Wait(answerTime))
 					return err
 				}
 			},
@@ -96,7 +96,7 @@ func (s *stage) busy(t *testing.T) {
 				return func() error {
 					both := "BOTH"
 					_, err := s.api.TapFlows().Update(deadline(t), f.ID,
-						api.TapFlowPatch{Direction: &both}, client.Wait(10*time.Second))
+						api.TapFlowPatch{Direction: &both}, client.Wait(answerTime))
 					return err
 				}
 			},
@@ -105,7 +105,7 @@ func (s *stage) busy(t *testing.T) {
 				return func() error {
 					_, err := s.api.TapFlows().Update(deadline(t), f.ID,
 						api.TapFlowPatch{VLANID: api.Field[int]{Given: true}},
-						client.Wait(10*time.Second))
+						client.Wait(answerTime))
 					return err
 				}
 			},

@@ -225,9 +225,14 @@ func TestCopiesAreCutToFit(t *testing.T) {
 	frames := numbered(web.MAC(), db.MAC(), 0, 64, fits-1, fits, fits+1, 1514)
 	send(t, web, frames...)
 	exactly(t, "the guest's own frames", lab.MultisetOf(frames), original)
-	exactly(t, "copies over the underlay", lab.MultisetOf(cutTo(frames, fits)), far.Capture)
 	exactly(t, "copies on the host", lab.MultisetOf(frames), near.Capture)
-	w.isCut(t, remote.ID, &api.Cut{Size: fits, SourceMTU: 1500, MTU: 1500})
+	if w.Datapath() == lab.Netdev {
+		exactly(t, "copies over the underlay", lab.MultisetOf(cutTo(frames, fits)), far.Capture)
+		w.isCut(t, remote.ID, &api.Cut{Size: fits, SourceMTU: 1500, MTU: 1500})
+	} else { // The kernel divides packets of the tunnel into fragments (RFC 791), which all arrive.
+		exactly(t, "copies over the underlay", lab.MultisetOf(frames), far.Capture)
+		w.isCut(t, remote.ID, nil)
+	}
 	w.isCut(t, local.ID, nil)
 
 	// Frames of a guest with an MTU of 8,000 do not fit the tap NIC's 1,500 either.

@@ -62,10 +62,11 @@ func (w *world) fakeBridge(t *testing.T, to *sink) {
 // otherDatapath adds bridges of the datapath type that brtap does not have, and flows of them.
 func (w *world) otherDatapath(t *testing.T, to *sink, web, db *lab.Guest) {
 	h1 := w.Hosts[0]
+	other := map[string]string{lab.Netdev: lab.System, lab.System: lab.Netdev}[w.Datapath()]
 	flow := w.flow(t, to, vnic(web, "OUT"))
 	for _, name := range []string{"sys1", "sys2", "sys3"} {
 		_, err := h1.VSCtl("--no-wait", "add-br", name, "--", "set", "Bridge", name,
-			"datapath_type=system")
+			"datapath_type="+other)
 		must(t, err)
 		t.Cleanup(func() {
 			_, err := h1.VSCtl("--no-wait", "--if-exists", "del-br", name)
@@ -91,7 +92,7 @@ func (w *world) otherDatapath(t *testing.T, to *sink, web, db *lab.Guest) {
 	after, err := h1.VSCtl("get", "Bridge", "brtap", "_uuid")
 	must(t, err)
 	if kind, err := h1.VSCtl("get", "Bridge", "brtap", "datapath_type"); err != nil ||
-		strings.Trim(kind, `"`) != "netdev" || after != before {
+		strings.Trim(kind, `"`) != w.Datapath() || after != before {
 		t.Errorf("brtap was %s and is %s of type %s, %v", before, after, kind, err)
 	}
 }

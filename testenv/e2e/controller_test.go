@@ -21,21 +21,11 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
-// slowness is how many times slower than a plain machine this one is, at least 1: a virtual machine
-// without KVM says so by TAPLINE_SLOWNESS. Waits for what must come are longer there; what has to
-// follow within a time is not given more.
-var slowness = max(1, envInt("TAPLINE_SLOWNESS"))
-
-// patience bounds every wait for something that must come.
-var patience = time.Duration(slowness) * 12 * time.Second
-
-func envInt(name string) int {
-	n, err := strconv.Atoi(os.Getenv(name))
-	if err != nil {
-		return 0
-	}
-	return n
-}
+// patience bounds every wait for something that must come, and answerTime what a request waits.
+var (
+	patience   = time.Duration(lab.Slowness()) * 12 * time.Second
+	answerTime = time.Duration(lab.Slowness()) * 10 * time.Second
+)
 
 // must fails the test at once.
 func must(t testing.TB, err error) {

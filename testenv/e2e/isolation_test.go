@@ -100,14 +100,14 @@ func (s *stage) failClosed(t *testing.T) {
 			g := s.flowAs(t, to.ID, vnic(s.acc, []string{"OUT", "IN"}[round%2]))
 			_, err := s.api.TapFlows().Disable(deadline(t), f.ID)
 			must(t, err)
-			_, err = s.api.TapServices().Disable(deadline(t), to.ID, client.Wait(5*time.Second))
+			_, err = s.api.TapServices().Disable(deadline(t), to.ID, client.Wait(answerTime))
 			must(t, err)
 			_, err = s.api.TapFlows().Enable(deadline(t), f.ID)
 			must(t, err)
-			_, err = s.api.TapServices().Enable(deadline(t), to.ID, client.Wait(5*time.Second))
+			_, err = s.api.TapServices().Enable(deadline(t), to.ID, client.Wait(answerTime))
 			must(t, err)
 			must(t, s.api.TapFlows().Delete(deadline(t), f.ID))
-			must(t, s.api.TapFlows().Delete(deadline(t), g.ID, client.Wait(5*time.Second)))
+			must(t, s.api.TapFlows().Delete(deadline(t), g.ID, client.Wait(answerTime)))
 		}
 	}
 

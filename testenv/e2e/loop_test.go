@@ -40,7 +40,7 @@ func (s *stage) loop(t *testing.T) {
 func (s *stage) mirrorUnderlay(t *testing.T) {
 	s.register(t, s.h3)
 	t.Cleanup(func() {
-		must(t, s.api.Hosts().Delete(context.Background(), s.h3.Name, client.Wait(10*time.Second)))
+		must(t, s.api.Hosts().Delete(context.Background(), s.h3.Name, client.Wait(answerTime)))
 	})
 
 	pids := []int{s.h1.VSwitchdPID(), s.h2.VSwitchdPID(), s.h3.VSwitchdPID()}

@@ -62,7 +62,7 @@ func hostCreate(h *lab.Host) api.HostCreate {
 
 func (w *world) register(t testing.TB, h *lab.Host) api.Host {
 	t.Helper()
-	got, err := w.api.Hosts().Create(deadline(t), hostCreate(h), client.Wait(10*time.Second))
+	got, err := w.api.Hosts().Create(deadline(t), hostCreate(h), client.Wait(answerTime))
 	must(t, err)
 	if got.Status != api.Ready {
 		t.Fatalf("host %s is %s: %s", h.Name, got.Status, got.Reason)
@@ -131,7 +131,7 @@ func (w *world) guestSink(t testing.TB, g *lab.Guest, bridge string) *sink {
 	t.Helper()
 	s := w.guestService(t, g)
 	nic := plugTap(t, g, s, bridge)
-	enabled, err := w.api.TapServices().Enable(deadline(t), s.ID, client.Wait(10*time.Second))
+	enabled, err := w.api.TapServices().Enable(deadline(t), s.ID, client.Wait(answerTime))
 	must(t, err)
 	if enabled.Status != api.Ready {
 		t.Fatalf("service %s is %s: %s", s.Name, enabled.Status, enabled.Reason)
@@ -170,7 +170,7 @@ func (w *world) hostSink(t testing.TB, h *lab.Host) *sink {
 	})
 	must(t, err)
 	w.deleteService(t, s.ID)
-	s, err = w.api.TapServices().Enable(deadline(t), s.ID, client.Wait(10*time.Second))
+	s, err = w.api.TapServices().Enable(deadline(t), s.ID, client.Wait(answerTime))
 	must(t, err)
 	if s.Status != api.Ready {
 		t.Fatalf("service %s is %s: %s", s.Name, s.Status, s.Reason)
@@ -185,7 +185,7 @@ func (w *world) hostSink(t testing.TB, h *lab.Host) *sink {
 func (w *world) deleteService(t testing.TB, id string) {
 	t.Helper()
 	t.Cleanup(func() {
-		err := w.api.TapServices().Delete(context.Background(), id, client.Wait(10*time.Second))
+		err := w.api.TapServices().Delete(context.Background(), id, client.Wait(answerTime))
 		if err != nil && !client.IsStatus(err, 404) {
 			t.Error(err)
 		}
@@ -224,7 +224,7 @@ func (w *world) flowAs(t testing.TB, tapID string, f api.TapFlowCreate) api.TapF
 	if f.Name == "" {
 		f.Name = unique("flow")
 	}
-	got, err := w.api.TapFlows().Create(deadline(t), f, client.Wait(10*time.Second))
+	got, err := w.api.TapFlows().Create(deadline(t), f, client.Wait(answerTime))
 	must(t, err)
 	w.deleteFlow(t, got.ID)
 	return got
@@ -233,7 +233,7 @@ func (w *world) flowAs(t testing.TB, tapID string, f api.TapFlowCreate) api.TapF
 func (w *world) deleteFlow(t testing.TB, id string) {
 	t.Helper()
 	t.Cleanup(func() {
-		err := w.api.TapFlows().Delete(context.Background(), id, client.Wait(10*time.Second))
+		err := w.api.TapFlows().Delete(context.Background(), id, client.Wait(answerTime))
 		if err != nil && !client.IsStatus(err, 404) {
 			t.Error(err)
 		}

@@ -29,7 +29,7 @@ const (
 )
 
 // startGrace bounds how long a daemon may take to answer.
-const startGrace = 20 * time.Second
+var startGrace = time.Duration(Slowness()) * 20 * time.Second
 
 // Host is a machine with Open vSwitch.
 type Host struct {

@@ -65,7 +65,7 @@ func (c *Config) setDefaults() (err error) {
 	c.Name = cmp.Or(c.Name, "lab")
 	c.Dir = cmp.Or(c.Dir, DefaultDir())
 	c.UnderlayMTU = cmp.Or(c.UnderlayMTU, underlayMTU)
-	c.Datapath = cmp.Or(c.Datapath, os.Getenv("TAPLINE_LAB_DATAPATH"), Netdev)
+	c.Datapath = cmp.Or(c.Datapath, defaultDatapath())
 
 	if len(c.Releases) == 0 {
 		c.Releases, err = release.FromEnvironment()
@@ -121,6 +121,8 @@ const (
 	Netdev = "netdev"
 	System = "system"
 )
+
+func defaultDatapath() string { return cmp.Or(os.Getenv("TAPLINE_LAB_DATAPATH"), Netdev) }
 
 // Datapath is the type of all bridges of the lab's hosts: Netdev or System.
 func (l *Lab) Datapath() string { return l.state.Config.Datapath }

@@ -118,9 +118,11 @@ var offloads = [...]struct {
 	{"generic-receive", unix.ETHTOOL_SGRO},
 }
 
-// disableOffloads does what "ethtool -K IFNAME tx off tso off gso off gro off"
-// does, netdevice(7).
-func (n *Node) disableOffloads(ifname string) error {
+func (n *Node) disableOffloads(ifname string) error { return n.SetOffloads(ifname, false) }
+
+// SetOffloads does what "ethtool -K IFNAME tx on tso on gso on gro on" does, or the same with off,
+// netdevice(7). They are off in a lab, and may be on where the kernel's datapath switches.
+func (n *Node) SetOffloads(ifname string, on bool) error {
 	type value struct{ command, data uint32 } // struct ethtool_value
 	type request struct {                     // struct ifreq
 		name [unix.IFNAMSIZ]byte
@@ -136,6 +138,9 @@ func (n *Node) disableOffloads(ifname string) error {
 
 		for _, offload := range offloads {
 			v := &value{command: offload.command}
+			if on {
+				v.data = 1
+			}
 			r := &request{data: unsafe.Pointer(v)}
 			copy(r.name[:unix.IFNAMSIZ-1], ifname)
 			_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL,
@@ -143,8 +148,8 @@ func (n *Node) disableOffloads(ifname string) error {
 
 			runtime.KeepAlive(v)
 			if errno != 0 && errno != unix.EOPNOTSUPP {
-				return fmt.Errorf("%s: interface %s: turn %s off: %w", n.Name, ifname, offload.name,
-					errno)
+				return fmt.Errorf("%s: interface %s: set %s to %v: %w", n.Name, ifname,
+					offload.name, on, errno)
 			}
 		}
 

@@ -18,7 +18,7 @@ import (
 )
 
 // ovsTimeout bounds every command that is given to a switch.
-const ovsTimeout = 20 * time.Second
+var ovsTimeout = time.Duration(Slowness()) * 20 * time.Second
 
 // Switch is a pair of ovsdb-server and ovs-vswitchd, reached through the sockets
 // in its directory, which needs no namespace.

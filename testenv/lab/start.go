@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,18 @@ import (
 type Option func(*Config)
 
 // startTimeout bounds how long Start takes.
-const startTimeout = 2 * time.Minute
+var startTimeout = time.Duration(Slowness()) * 2 * time.Minute
+
+// Slowness is how many times slower than a plain machine this one is, at least 1:
+// $TAPLINE_SLOWNESS, which a virtual machine without KVM has. Waits for what must come are longer
+// there; what has to follow within a time is not given more.
+func Slowness() int {
+	n, err := strconv.Atoi(os.Getenv("TAPLINE_SLOWNESS"))
+	if err != nil {
+		return 1
+	}
+	return max(1, n)
+}
 
 // Start makes a lab of n hosts for a test and removes it when the test ends. It
 // skips the test where the machine lacks something, and fails it instead if the
@@ -88,6 +100,14 @@ func SkipWithout(t testing.TB, what string, missing []string) {
 		t.Fatalf("%s %s", what, strings.Join(missing, ", "))
 	default:
 		t.Skipf("%s %s", what, strings.Join(missing, ", "))
+	}
+}
+
+// SkipUnless skips a test, saying why, where the hosts of labs do not use a datapath.
+func SkipUnless(t testing.TB, datapath string) {
+	t.Helper()
+	if used := defaultDatapath(); used != datapath {
+		t.Skipf("this is about the datapath %s, and hosts use %s", datapath, used)
 	}
 }
 

@@ -76,10 +76,10 @@ func (l *Lessons) ForgetTunnelIP(host string) {
 	l.Learn(host, fact)
 }
 
-// LearnNoGRE notes that a host's switch cannot receive GRE, in its own words, where it has given up
-// on a GRE port of ours. It reports whether that is new. The switch may lack a module of the kernel
-// (ip_gre), which nothing but such an attempt tells: so it counts from then on, or it would be tried
-// without end.
+// LearnNoGRE notes that a host's switch cannot receive GRE, in its own words, where it has given
+// up on a GRE port of ours. It reports whether that is new. The kernel may lack a module (ip_gre),
+// which nothing but such an attempt tells: so it counts from then on, or it would be tried without
+// end.
 func (f *Fleet) LearnNoGRE(h *Host) (learned bool) {
 	fact := f.Lessons.Known(h.ID)
 	words := h.greFailure()

@@ -9,8 +9,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
-// Open vSwitch is given a time, after it has applied a change, to go through the datapath flows that
-// it has cached. Its revalidators begin at once, but no sooner than 5 ms after they last began
+// Open vSwitch is given a time, after it has applied a change, to go through the datapath flows
+// that it has cached. Its revalidators begin at once, but no sooner than 5 ms after they last began
 // (udpif_revalidator in ofproto-dpif-upcall.c), and nothing tells a controller when they are
 // through. On 3.1.0 and a quiet machine that takes 2 to 5 ms; a frame that comes earlier may still
 // be handled as before. They compete for the same processors as what applies the change, so on a
@@ -86,8 +86,8 @@ func (l *Ledger) Follow(curCfg int64, now time.Time) (again time.Time) {
 	return again
 }
 
-// measure works out what the switch is given to go through its cache, once it has applied the latest
-// transaction.
+// measure works out what the switch is given to go through its cache, once it has applied the
+// latest transaction.
 func (l *Ledger) measure(now time.Time) {
 	if l.written.IsZero() || l.applied < l.writtenCfg {
 		return
