@@ -16,6 +16,7 @@ type Book struct {
 	paths    map[pathKey]*tunnelPath
 	services map[string]*tally
 	flows    map[string]*tally
+	limits   map[limitKey]*limit
 }
 
 type captureKey struct{ host, owner string }
@@ -38,12 +39,16 @@ type capture struct {
 	route         Route
 	entered, left Count
 	guarded       Count
+	// beyond is what has passed the guard, whether the filter accepted it or not. Programs without
+	// flows that count that have it only where it leaves.
+	beyond Count
 }
 
 // tally is the counters of a service or a tap flow.
 type tally struct {
 	captured, delivered side
 	guarded, lost       Count
+	filtered, limited   Count
 
 	undivided, shared, merging bool
 }
@@ -54,12 +59,16 @@ func NewBook() *Book {
 		hosts: map[string]map[flowtable.Key]series{}, captures: map[captureKey]*capture{},
 		paths:    map[pathKey]*tunnelPath{},
 		services: map[string]*tally{}, flows: map[string]*tally{},
+		limits: map[limitKey]*limit{},
 	}
 }
 
 // growth is what the flows of an owner have counted since the last reading.
 type growth struct {
-	entered, left Count
+	entered, left      Count
+	selected, rejected Count
+	selects            bool // some flow counts what is selected
+	sampled            bool
 	// when the flows that packets enter by were written, if they count from 0 now
 	anew time.Time
 	from map[netip.Addr]*growth
@@ -88,6 +97,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 	}
 
 	b.hosts[host] = now
+	b.limit(host, r.Limits, grown, routes)
 	sending := map[pathKey]*growth{}
 	for owner, g := range grown {
 		if route := routes[owner]; route.Receives {
@@ -137,6 +147,13 @@ func (g *growth) add(f *FlowCount, more Count, anew bool, written time.Time) {
 	}
 	if f.Leaves {
 		g.left = g.left.plus(more)
+		g.sampled = g.sampled || f.Sampled
+	}
+	if f.Selects {
+		g.selected, g.selects = g.selected.plus(more), true
+	}
+	if f.Rejects {
+		g.rejected, g.selects = g.rejected.plus(more), true
 	}
 }
 
@@ -152,13 +169,19 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 
 	c.route = route
 	c.entered, c.left = c.entered.plus(g.entered), c.left.plus(g.left)
-	guarded := c.entered.minus(c.left).minus(c.guarded)
+	if g.selects {
+		c.beyond = c.beyond.plus(g.selected).plus(g.rejected)
+	} else {
+		c.beyond = c.beyond.plus(g.left)
+	}
+	guarded := c.entered.minus(c.beyond).minus(c.guarded)
 	c.guarded = c.guarded.plus(guarded)
 
 	stream := streamKey{host: key.host, owner: key.owner}
 	for _, t := range b.tallies(route.Service, route.Flows) {
 		t.captured.take(stream, at, g.entered)
 		t.guarded = t.guarded.plus(guarded)
+		t.filtered = t.filtered.plus(g.rejected)
 		if !route.Tunnel.IsValid() {
 			t.deliver(stream, at, g.left, Count{})
 		}

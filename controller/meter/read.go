@@ -18,7 +18,8 @@ func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 	}
 
 	out := Counters{
-		Captured: t.captured.flowing(now), Guarded: t.guarded, Delivered: t.delivered.flowing(now),
+		Captured: t.captured.flowing(now), Guarded: t.guarded,
+		Filtered: t.filtered, Limited: t.limited, Delivered: t.delivered.flowing(now),
 		Lost:      t.lost,
 		Undivided: t.undivided, Shared: t.shared, Merging: t.merging, SampledAt: t.captured.at,
 	}

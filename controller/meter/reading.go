@@ -15,8 +15,15 @@ const Interval = 10 * time.Second
 
 // Reading is what the flows of a host's tap bridge have counted since each was written.
 type Reading struct {
-	At    time.Time
-	Flows []FlowCount
+	At     time.Time
+	Flows  []FlowCount
+	Limits []LimitCount // read after Flows
+}
+
+// LimitCount is what the rate limit of a service has dropped on a host, of all captures together.
+type LimitCount struct {
+	Service string
+	Count
 }
 
 // FlowCount is the statistics of one flow.
@@ -68,6 +75,8 @@ type Route struct {
 type Counters struct {
 	Captured  Flowing // taken at the source
 	Guarded   Count   // of these, packets of our own tunnels, which are not mirrored
+	Filtered  Count   // rejected by the filter
+	Limited   Count   // dropped by the rate limit of the service
 	Delivered Flowing // given to the tap NIC
 	Lost      Count   // sent, and not arrived at the other end of the tunnel
 	// Undivided is set for a tap flow whose copies share the path to the destination with those of

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
@@ -12,10 +13,16 @@ import (
 
 // Meter says what the packets that a flow counts are to its owner: those that enter the tap bridge
 // in the owner's name, which they do in table 0, and those that leave it, by a flow with an output.
+// Between the two, the first table with flows of the owner is that of its filter.
 type Meter struct {
-	Owner  string
-	Enters bool
-	Leaves bool
+	Owner   string
+	Enters  bool
+	Selects bool // the filter accepts the packets, or there is none
+	Rejects bool // the filter rejects them
+	Leaves  bool
+	// Sampled says of packets that leave: they have passed a group after the meter, so what the
+	// meter drops is not among them.
+	Sampled bool
 	// the tunnel address that packets of this flow come from; zero if the flow does not say
 	From netip.Addr
 }
@@ -25,15 +32,34 @@ type Meters struct {
 	Of map[flowtable.Key]Meter
 	// Cookie and Mask select all of them, and as few others as can be.
 	Cookie, Mask openflow.Cookie
+
+	// Limits are the meters that drop what exceeds a service's rate: id -> service.
+	Limits map[uint32]string
 }
 
 // Meters finds the flows that count.
 func (d *Desired) Meters() Meters {
 	out := Meters{Of: map[flowtable.Key]Meter{}, Mask: ^openflow.Cookie(0)}
+	for i := range d.Program.Meters {
+		if m := &d.Program.Meters[i]; m.Counts == tap.CountsLimited {
+			if out.Limits == nil {
+				out.Limits = map[uint32]string{}
+			}
+			out.Limits[m.Mod.ID] = m.Owner
+		}
+	}
+
+	filters, sampled := d.filterTables()
 	for i := range d.Program.Flows {
 		f := &d.Program.Flows[i]
 		m := Meter{Owner: f.Owner, Enters: f.Mod.Table == 0, Leaves: outputs(f.Mod.Instructions)}
-		if f.Owner == tap.OwnerBridge || !m.Enters && !m.Leaves {
+		if table, has := filters[f.Owner]; has && f.Mod.Table == table && !m.Leaves {
+			m.Rejects = len(f.Mod.Instructions) == 0
+			m.Selects = goesOn(f.Mod.Instructions)
+		}
+		m.Sampled = m.Leaves && sampled[f.Owner]
+		counts := m.Enters || m.Selects || m.Rejects || m.Leaves
+		if f.Owner == tap.OwnerBridge || !counts {
 			continue
 		}
 
@@ -53,6 +79,31 @@ func (d *Desired) Meters() Meters {
 
 	out.Cookie &= out.Mask
 	return out
+}
+
+// filterTables returns the table of each owner's filter, and the owners whose packets pass a group.
+func (d *Desired) filterTables() (filters map[string]openflow.TableID, sampled map[string]bool) {
+	filters, sampled = map[string]openflow.TableID{}, map[string]bool{}
+	for i := range d.Program.Flows {
+		f := &d.Program.Flows[i]
+		if f.Mod.Table != 0 {
+			if table, has := filters[f.Owner]; !has || f.Mod.Table < table {
+				filters[f.Owner] = f.Mod.Table
+			}
+		}
+		if groups, _ := flowtable.Uses(f.Mod.Instructions); len(groups) > 0 {
+			sampled[f.Owner] = true
+		}
+	}
+	return filters, sampled
+}
+
+// goesOn reports whether instructions lead to another table.
+func goesOn(list []action.Instruction) bool {
+	return slices.ContainsFunc(list, func(i action.Instruction) bool {
+		_, is := i.(action.GotoTable)
+		return is
+	})
 }
 
 // outputs reports whether instructions send a packet to a port.

@@ -45,6 +45,7 @@ func TestMeters(t *testing.T) {
 
 	assert.Equal(t, map[flowtable.Key]reconcile.Meter{
 		key(0): {Owner: "cap", Enters: true},
+		key(1): {Owner: "cap", Selects: true},
 		key(2): {Owner: "cap", Leaves: true},
 		key(3): {Owner: "svc", Enters: true, From: from},
 		key(4): {Owner: "svc", Leaves: true},
@@ -57,4 +58,39 @@ func TestMeters(t *testing.T) {
 	}
 
 	assert.Empty(t, (&reconcile.Desired{Program: &tap.Program{}}).Meters().Of)
+}
+
+// TestMetersOfOptions: the flows of a filter say what it accepts and rejects, conjunctions count
+// nothing, and a group tells what the meter has let through.
+func TestMetersOfOptions(t *testing.T) {
+	entry := func(table openflow.TableID, priority uint16, do ...action.Instruction) tap.FlowEntry {
+		return tap.FlowEntry{Owner: "cap", Mod: openflow.FlowMod{Cookie: 7, Table: table,
+			Priority: priority, Instructions: do}}
+	}
+	program := &tap.Program{
+		Flows: []tap.FlowEntry{
+			entry(0, 1, action.Meter{ID: 1}, action.GotoTable{Table: 1}),
+			entry(2, 9, action.GotoTable{Table: 4}),
+			entry(2, 8),
+			entry(2, 7, action.ApplyActions{action.Conjunction{ID: 1, Clause: 1, Clauses: 2}}),
+			entry(4, 1, action.Meter{ID: 2}, action.ApplyActions{action.Group{ID: 3}}),
+			entry(8, 1, action.ApplyActions{action.Output{Port: 5}}),
+		},
+		Meters: []tap.MeterEntry{
+			{Owner: tap.OwnerBridge, Mod: openflow.MeterMod{ID: 1}},
+			{Owner: "svc", Counts: tap.CountsLimited, Mod: openflow.MeterMod{ID: 2}},
+		},
+	}
+
+	m := (&reconcile.Desired{Program: program}).Meters()
+	assert.Equal(t, map[uint32]string{2: "svc"}, m.Limits)
+	got := make([]reconcile.Meter, len(program.Flows))
+	for i := range program.Flows {
+		f := &program.Flows[i].Mod
+		got[i] = m.Of[flowtable.KeyOf(f.Table, f.Priority, f.Match)]
+	}
+	assert.Equal(t, []reconcile.Meter{
+		{Owner: "cap", Enters: true}, {Owner: "cap", Selects: true}, {Owner: "cap", Rejects: true},
+		{}, {}, {Owner: "cap", Leaves: true, Sampled: true},
+	}, got)
 }

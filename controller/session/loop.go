@@ -35,6 +35,7 @@ type loop struct {
 	mirrors    reconcile.MirrorWatch
 	probes     *reconcile.Probes // of the last program; nil before the first
 	keepAlives keepAlives
+	handover   handover
 	tending    tending
 	feedback   alarm              // for the next reading of what captures send
 	proven     map[string]pathKey // owners -> the path that worked last
@@ -127,7 +128,10 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		l.tendAgain(x.probeAt)
 	}
 	x.lookAgain(l.ledger.Follow(curCfg(x.snap), time.Now()))
-	if !x.putOff() {
+	// What a handover applies on its way is nobody's program, so nothing is reported of it.
+	if x.handover.underWay() {
+		x.advanceHandover()
+	} else if !x.putOff() {
 		x.report()
 	}
 
@@ -139,6 +143,7 @@ func (l *loop) begin() *step {
 	x := &step{loop: l, refused: map[string]string{}}
 	tunnel := ""
 	x.desired, x.since = l.s.current()
+	x.desired = l.handover.stage(x.desired, l.s.config.TapBridge, time.Now())
 	if x.desired != nil && len(x.desired.Program.Tunnel.Ports) > 0 {
 		tunnel = x.desired.Program.Tunnel.Ports[0]
 	}

@@ -102,7 +102,7 @@ func TestResourcesRepaired(t *testing.T) {
 		"a meter is deleted":       {"del-meter", tapBridge, "meter=2"},
 		"a meter is altered":       {"mod-meter", tapBridge, "meter=2,pktps,band=type=drop,rate=9"},
 		"a group is deleted":       {"del-groups", tapBridge, "group_id=7"},
-		"a group is altered":       {"mod-group", tapBridge, "group_id=7,type=all,bucket="},
+		"a group is altered":       {"mod-group", tapBridge, "group_id=7,type=all"},
 		"a group is added":         {"add-group", tapBridge, "group_id=9,type=all"},
 		"a meter is added":         {"add-meter", tapBridge, "meter=9,pktps,band=type=drop,rate=9"},
 		"the fragment mode is set": {"set-frags", tapBridge, "drop"},

@@ -10,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
 // sampleTime bounds one reading of a switch's counters.
@@ -96,7 +97,37 @@ func read(ctx context.Context, sw *link.Switch, meters reconcile.Meters) (meter.
 		}
 	}
 
-	return reading, nil
+	return reading, readLimits(ctx, sw, meters, &reading)
+}
+
+// readLimits reads what meters have dropped. They are read after the flows: so what they dropped is
+// never missed among what flows have counted.
+func readLimits(
+	ctx context.Context, sw *link.Switch, meters reconcile.Meters, reading *meter.Reading,
+) error {
+	if len(meters.Limits) == 0 {
+		return nil
+	}
+
+	all, err := ofconn.List[openflow.MeterStatsReply](ctx, sw.Conn,
+		openflow.MeterStatsRequest{ID: openflow.MeterAll})
+	if err != nil {
+		return err
+	}
+
+	for i := range all {
+		service, limits := meters.Limits[all[i].ID]
+		if !limits {
+			continue
+		}
+		dropped := meter.LimitCount{Service: service}
+		for _, band := range all[i].Bands {
+			dropped.Packets += band.PacketCount
+			dropped.Bytes += band.ByteCount
+		}
+		reading.Limits = append(reading.Limits, dropped)
+	}
+	return nil
 }
 
 // sampleInBackground has the counters read with nobody waiting for them.
