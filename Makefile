@@ -122,6 +122,7 @@ test: deps check
 .PHONY: test-kernel
 test-kernel: deps
 	$(GO) run ./testenv/vm/run -suite -timeout 60m
+	$(GO) run ./testenv/vm/run -v -run '^TestKernelWithoutGRE$$' -without ip_gre,vport_gre -timeout 10m
 
 # The tests of the data path and of repair on other releases of Open vSwitch, and on mixed pairs.
 .PHONY: test-releases

@@ -29,7 +29,8 @@ type Tests struct {
 // Suite is every test of the whole product that says something of the datapath: what is mirrored,
 // where copies arrive, when, and how it is counted. Left out is what needs programs that the image
 // does not have (libvirt, Ansible, Python, Go), or is about the API and documents alone.
-const Suite = "^(TestShared|TestRestart|TestFollow|TestStart|TestReadyMeansThatItArrives|" +
+const Suite = "^(TestShared|TestKernelTCP|TestKernelIPv6|TestRestart|TestFollow|TestStart|" +
+	"TestReadyMeansThatItArrives|" +
 	"TestCopiesAreCutToFit|TestCleanupWithoutController|TestSettingsOfOthers|" +
 	"TestKeysCannotBeGuessed|TestForeignTunnelWithOurKey|TestLoopsInsideOtherLayers|" +
 	"TestCaptureThatFeedsOnItself|TestOverlayOfOperator|TestOverlayThatComesLater|" +
