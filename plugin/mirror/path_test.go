@@ -230,6 +230,9 @@ func TestTapDatapath(t *testing.T) {
 		{name: "a type that is gone", present: "gone", netdev: 1, want: "netdev"},
 		{name: "the underlay decides between equals", underlay: "netdev", system: 1, netdev: 1,
 			want: "netdev"},
+		{name: "the underlay decides where it has a source", underlay: "system", system: 1,
+			netdev: 2, want: "system"},
+		{name: "an underlay without sources", underlay: "system", netdev: 1, want: "netdev"},
 		{name: "most bridges", empty: 3, want: "netdev"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -306,11 +306,12 @@ func (p *Planner) kindOf(owner string) uint64 {
 
 // tapDatapath chooses the datapath type of the tap bridge: patch ports join bridges of one type
 // only. To change the type means to make the bridge anew, so the present type stays while it serves
-// an enabled flow, or no other type would. Otherwise the type with the most sources of enabled
-// flows wins, then that of the underlay, whose bridge a userspace tap bridge must share to send
-// through it, then the type of most bridges. It is "" on a host without bridges.
+// an enabled flow, or no other type would. Otherwise the underlay's wins where it has a source of
+// an enabled flow, since a userspace tap bridge must share the underlay's bridge to send through
+// it. Then come the type with the most sources, the underlay's, and that of most bridges. It is ""
+// on a host without bridges.
 func (p *Planner) tapDatapath(h *tap.Host) string {
-	type weight struct{ present, sources, underlay, bridges int }
+	type weight struct{ present, sends, sources, underlay, bridges int }
 	weights := map[string]weight{}
 	for _, b := range h.Bridges {
 		w := weights[b.DatapathType]
@@ -334,14 +335,15 @@ func (p *Planner) tapDatapath(h *tap.Host) string {
 	}
 
 	if w, known := weights[h.UnderlayDatapath]; known {
-		w.underlay = 1
+		w.underlay, w.sends = 1, min(w.sources, 1)
 		weights[h.UnderlayDatapath] = w
 	}
 
 	best := ""
 	for _, t := range sortedKeys(weights) {
 		w, top := weights[t], weights[best]
-		more := cmp.Or(cmp.Compare(w.present, top.present), cmp.Compare(w.sources, top.sources),
+		more := cmp.Or(cmp.Compare(w.present, top.present), cmp.Compare(w.sends, top.sends),
+			cmp.Compare(w.sources, top.sources),
 			cmp.Compare(w.underlay, top.underlay), cmp.Compare(w.bridges, top.bridges))
 		if best == "" || more > 0 {
 			best = t
