@@ -18,7 +18,15 @@ type Explanation struct {
 	Checks   []Check    `json:"checks"` // in the order in which to look at them
 	Next     []string   `json:"next"`   // what to do about failed checks
 	Flows    []FlowLine `json:"flows"`  // for a service: those that feed it
-	Switches []Switch   `json:"switches"`
+	// for a tap flow: others of its tap service that may deliver the same packet
+	SamePacket []SamePacket `json:"same_packet"`
+	Switches   []Switch     `json:"switches"`
+}
+
+// SamePacket is a tap flow that may deliver the same packet to the same tap service.
+type SamePacket struct {
+	TapFlow string `json:"tap_flow"` // name
+	Reason  string `json:"reason"`   // how a packet passes the sources of both
 }
 
 // Hop is a place on the path of packets.

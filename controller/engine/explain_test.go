@@ -56,6 +56,7 @@ func TestFlowsThatMeet(t *testing.T) {
 			assert.Contains(t, c.What, other, flow)
 		}
 		assert.NotContains(t, c.What, "alone", flow)
+		assert.Len(t, x.Twins, len(others), flow)
 	}
 }
 

@@ -12,6 +12,7 @@ func Explanation(x explain.Explanation) api.Explanation {
 		Status: Status(x.State), Reason: x.Reason, ReasonCode: string(x.Code), Since: Time(x.Since),
 		Counters: Counters(x.Counters), Next: orNone(x.Next),
 		Path: []api.Hop{}, Checks: []api.Check{}, Flows: []api.FlowLine{}, Switches: []api.Switch{},
+		SamePacket: []api.SamePacket{},
 	}
 
 	for _, h := range x.Path {
@@ -30,6 +31,9 @@ func Explanation(x explain.Explanation) api.Explanation {
 			ReasonCode: string(f.Code),
 			Counters:   Counters(f.Counters),
 		})
+	}
+	for _, twin := range x.Twins {
+		out.SamePacket = append(out.SamePacket, api.SamePacket{TapFlow: twin.Flow, Reason: twin.Why})
 	}
 	for _, v := range x.Switches {
 		out.Switches = append(out.Switches, hostSwitch(v))

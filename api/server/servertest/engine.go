@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -31,13 +32,14 @@ type Engine struct {
 	mu       sync.Mutex
 	revision uint64
 	idsMade  int
-	health   map[string]view.Health // by id, of enabled resources
-	leaving  map[string]bool        // by id: the switches still have something of it
-	deleting map[string]bool        // by id: it was deleted, and is leaving
-	tunnels  map[string]netip.Addr  // by id of the host: learned address
-	places   map[string]string      // by id of the service: id of the host
-	remains  map[string][]string    // by id of the host: what may still copy there
-	changed  chan struct{}          // closed at each change
+	health   map[string]view.Health    // by id, of enabled resources
+	leaving  map[string]bool           // by id: the switches still have something of it
+	deleting map[string]bool           // by id: it was deleted, and is leaving
+	tunnels  map[string]netip.Addr     // by id of the host: learned address
+	places   map[string]string         // by id of the service: id of the host
+	remains  map[string][]string       // by id of the host: what may still copy there
+	twins    map[string][]explain.Twin // by name of the flow
+	changed  chan struct{}             // closed at each change
 	unready  error
 
 	hosts    records[store.Host, view.Host]
@@ -55,6 +57,7 @@ func New() *Engine {
 		tunnels:  make(map[string]netip.Addr),
 		places:   make(map[string]string),
 		remains:  make(map[string][]string),
+		twins:    make(map[string][]explain.Twin),
 		changed:  make(chan struct{}),
 		events:   events.New(historyLen),
 	}
@@ -70,6 +73,11 @@ func New() *Engine {
 // until then.
 func (e *Engine) SetHealth(id string, state tap.State, reason string) {
 	e.set(func() { e.health[id] = view.Health{State: state, Reason: reason} })
+}
+
+// SetTwins sets which flows may deliver the same packet as the flow of a name.
+func (e *Engine) SetTwins(flow string, twins ...explain.Twin) {
+	e.set(func() { e.twins[flow] = twins })
 }
 
 // SetReady sets what Ready returns.

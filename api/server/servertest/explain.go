@@ -22,7 +22,11 @@ func (e *Engine) ExplainFlow(_ context.Context, ref string) (explain.Explanation
 	if v.Flow != nil {
 		id, name = v.ID, v.Name
 	}
-	return explanation(tap.KindFlow, id, name, v.Health), err
+	out := explanation(tap.KindFlow, id, name, v.Health)
+	e.mu.Lock()
+	out.Twins = e.twins[name]
+	e.mu.Unlock()
+	return out, err
 }
 
 const (

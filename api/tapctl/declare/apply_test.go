@@ -433,3 +433,71 @@ func TestPlanVerb(t *testing.T) {
 		require.Contains(t, d.Fails(tc.code, line), tc.want, line)
 	}
 }
+
+// TestApplyOptions: options, labels and times of documents are applied once, in whatever form they
+// are written, and an export of them changes nothing.
+func TestApplyOptions(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	file := d.File(`
+kind: tap_flow
+name: web
+type: vnic
+guest_id: vm1
+mac_addr: 52:54:00:00:00:01
+ip_addr: 10.0.0.1
+tap_id: ids
+direction: IN
+filter: tcp port 443
+snaplen: 128
+sample: 1
+vlan: "100"
+expires_at: "2126-11-30T10:00:00+02:00"
+labels: {app: db}
+description: audit
+---
+kind: tap_service
+name: ids
+type: guest
+target_id: vm1
+rate_limit: 10000kbit/s
+labels: {app: ids}
+---
+kind: host
+name: h1
+ovsdb: tcp:192.0.2.1:6640
+labels: {rack: a1}
+---
+kind: guest
+name: vm1
+nics: [{mac: "52:54:00:00:00:01", ip: 10.0.0.1, ifname: vnet0}]
+description: first
+`)
+	d.Must("apply -f " + file)
+	flow := d.Must("tap-flow-show web -o yaml")
+	for _, want := range []string{"filter: tcp port 443", "snaplen: 128", "sample: 0", "vlan: 100",
+		"2126-11-30T08:00:00Z", "app: db", "description: audit"} {
+		require.Contains(t, flow, want)
+	}
+	require.Contains(t, d.Must("tap-service-show ids"), "10Mbit/s")
+	require.NotContains(t, d.Must("apply -f "+file), "update", "whatever form it is written in")
+
+	export := d.File(d.Must("export"))
+	require.NotContains(t, d.Must("diff -f "+export), " update\n")
+
+	d.Must("apply -f " + d.File(`
+{kind: tap_flow, name: web, type: vnic, guest_id: vm1, tap_id: ids, direction: IN, labels: {}}`))
+	flow = d.Must("tap-flow-show web -o yaml")
+	require.Contains(t, flow, `filter: ""`, "what narrows goes with its field")
+	require.Contains(t, flow, "vlan: keep")
+	require.NotContains(t, flow, "app: db")
+	require.Contains(t, flow, "2126-11-30T08:00:00Z", "what does not narrow stays")
+
+	bad := d.File("{kind: tap_flow, name: f, type: vnic, guest_id: vm1, tap_id: ids, " +
+		"expires_at: soon}")
+	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f "+bad),
+		"lab.yaml:1:67: expires_at: soon is not a time: want one such as 2026-11-30T08:00:00Z")
+	bad = d.File("{kind: tap_flow, name: f, type: vnic, guest_id: vm1, tap_id: ids, " +
+		"filter: tcp and prot 80}")
+	require.Contains(t, d.Fails(cli.ExitFailed, "apply -f "+bad), "filter: at octet 9: ")
+}

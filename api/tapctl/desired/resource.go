@@ -55,10 +55,10 @@ func newResource(
 	if err := r.readName(object); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, r.checkTimes()...)
 	if err := r.checkTypes(); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, r.checkTimes()...)
 
 	r.normalize()
 	return r, errs

@@ -1,6 +1,7 @@
 package manage_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
+	"github.com/tapline-sdn/tapline/controller/engine/explain"
 )
 
 func TestTapFlowOptions(t *testing.T) {
@@ -98,4 +100,29 @@ func TestNotesOfOthers(t *testing.T) {
 	}
 	require.Contains(t, d.Fails(cli.ExitFailed, "guest-list --selector app=db"),
 		`selector: at character 1: "app=db" is not a term`)
+}
+
+// TestSamePacket: on a terminal, a creation is followed by a note on tap flows that may deliver the
+// same packet; elsewhere nobody is asked.
+func TestSamePacket(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	twins := make([]explain.Twin, 5)
+	for i := range twins {
+		twins[i] = explain.Twin{Flow: fmt.Sprint("f", i), Why: "wire net0 joins hosts h1 and h2"}
+	}
+	d.Engine.SetTwins("a", twins[0])
+	d.Engine.SetTwins("b", twins[0])
+	d.Engine.SetTwins("c", twins...)
+	const create = "tap-flow-create --type vnic --guest-id vm1 --tap-id ids "
+
+	d.Must(create + "a")
+	d.World.Live = true
+	_, _, stderr := d.Run(create + "b")
+	require.Equal(t, "note: a packet may arrive twice, since these tap flows see it too:\n"+
+		"  f0: wire net0 joins hosts h1 and h2\n", stderr)
+	_, _, stderr = d.Run(create + "c")
+	require.Contains(t, stderr, "  and 2 more; tapctl explain tap-flow c names them\n")
+	_, _, stderr = d.Run(create + "d")
+	require.Empty(t, stderr)
 }

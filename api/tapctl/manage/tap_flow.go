@@ -47,7 +47,10 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		}
 
 		flow, err := c.TapFlows().Create(cmd.Context(), body, client.Wait(app.Wait))
-		return written(app, kind.TapFlows(), flow, err)
+		if err = written(app, kind.TapFlows(), flow, err); err == nil && app.Live {
+			noteSamePacket(cmd.Context(), app, c, flow)
+		}
+		return err
 	}
 
 	cmd := app.Waits(app.Command(verb("tap-flow",

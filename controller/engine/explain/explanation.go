@@ -21,6 +21,7 @@ type Explanation struct {
 	Checks   []Check     // in the order in which to look
 	Next     []string    // what to do about the checks that fail
 	Flows    []view.Flow // of a service: those that feed it
+	Twins    []Twin      // of a flow: others that may deliver the same packet, by name
 	Switches []Switch
 }
 

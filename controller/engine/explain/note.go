@@ -14,6 +14,7 @@ const maxTwins = 5
 // two bridges or hosts each deliver what passes them.
 func (x *explainer) twins() {
 	all := x.scene.Twins
+	x.out.Twins = all
 	if len(all) == 0 {
 		return
 	}
