@@ -35,9 +35,10 @@ func compile(n node) (*Program, *Error) {
 // tooLarge is the error for a formula that needs too many flows. It points at the smallest part
 // that does so by itself.
 func tooLarge(f *formula) *Error {
-	needs := flowsNeeded(f)
-	for i := 0; i < len(f.operands); i++ {
-		if n := flowsNeeded(f.operands[i]); n > MaxFlows {
+	a := &algebra{}
+	needs := a.flowsNeeded(f)
+	for i := 0; i < len(f.operands) && !a.tired(); i++ {
+		if n := a.flowsNeeded(f.operands[i]); n > MaxFlows && !a.tired() {
 			f, needs, i = f.operands[i], n, -1
 		}
 	}
@@ -59,8 +60,7 @@ func tooLarge(f *formula) *Error {
 
 // flowsNeeded is the number of flows of a formula, or a number above maxFlowsWithin if these are
 // too many to count.
-func flowsNeeded(f *formula) int {
-	a := &algebra{}
+func (a *algebra) flowsNeeded(f *formula) int {
 	result := a.decide(f)
 	if result == nil || a.tired() {
 		return maxFlowsWithin + 1

@@ -38,8 +38,8 @@ func literal(t term, negated bool, at span) *formula {
 // not returns the literal of the other sign.
 func (f *formula) not() *formula { return literal(f.term, !f.negated, f.at) }
 
-// all is the conjunction of formulas, and one of them the disjunction. Constants and equal operands
-// are left out, and operands of the same form are taken apart.
+// all is the conjunction of formulas, and one of them the disjunction. Constants and terms that
+// appear twice are left out, and operands of the same form are taken apart.
 func all(operands ...*formula) *formula { return join(formAnd, always, never, operands) }
 
 func one(operands ...*formula) *formula { return join(formOr, never, always, operands) }
@@ -58,11 +58,17 @@ func join(as form, neutral, absorbing *formula, operands []*formula) *formula {
 		}
 	}
 
-	seen := map[string]bool{}
+	type sign struct {
+		term    term
+		negated bool
+	}
+	seen := make(map[sign]bool, len(flat))
 	flat = slices.DeleteFunc(flat, func(f *formula) bool {
-		key := f.key()
-		again := seen[key]
-		seen[key] = true
+		if f.form != formLiteral {
+			return false
+		}
+		again := seen[sign{f.term, f.negated}]
+		seen[sign{f.term, f.negated}] = true
 		return again
 	})
 

@@ -15,8 +15,9 @@ type choices struct {
 	src, dst                    []uint16
 }
 
-// maxChoices bounds the combinations that are tried. Where there are more, each operand is asked by
-// itself: so fragments may pass that no value would make pass, but none are lost.
+// maxChoices bounds the combinations that are tried. Where there are more, or where the expression
+// is so large that they would take too long, each operand is asked by itself: so fragments may pass
+// that no value would make pass, but none are lost.
 const maxChoices = 4096
 
 // mayAll is may of a conjunction whose operands lack the same fields: it tries the values.
@@ -26,7 +27,7 @@ func (a *algebra) mayAll(operands []*formula, v6 bool) *formula {
 	size := 0
 	f.literals(func(*formula) { size++ })
 
-	if n := c.count(); n > maxChoices || !a.spend(20*n*size) {
+	if n := c.count(); n > maxChoices || !a.affords(20*n*size) {
 		asked := make([]*formula, len(operands))
 		for i, operand := range operands {
 			asked[i] = a.may(operand, v6)
@@ -67,8 +68,7 @@ func (f *formula) given(m missing, v6 bool) *formula {
 			result = t.over.formula(true, false, f.at)
 		}
 	case headerTerm:
-		set := t.values()
-		result = truth(set.has(m.octet(t.octet)))
+		result = truth(t.holds(m.octet(t.octet)))
 		switch {
 		case result.form == formFalse:
 		case v6:

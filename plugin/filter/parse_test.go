@@ -2,9 +2,11 @@ package filter_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -174,5 +176,19 @@ func TestBounds(t *testing.T) {
 			var at *filter.Error
 			require.True(t, errors.As(err, &at), "the error is %v", err)
 		})
+	}
+}
+
+// TestLargeExpressions checks that expressions of hundreds of terms are compiled, or refused, in a
+// moment.
+func TestLargeExpressions(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 20 {
+		expr := randomExpression(r, 20+r.IntN(300), true).String()
+		start := time.Now()
+		_, err := filter.Compile(expr)
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%v for an expression of %d octets, with %v", took, len(expr), err)
+		}
 	}
 }

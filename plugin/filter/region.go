@@ -160,6 +160,11 @@ func (a *algebra) spend(n int) bool {
 	return !a.tired()
 }
 
+// affords spends steps if they are a small part of what is left.
+func (a *algebra) affords(n int) bool {
+	return n <= (maxSteps-a.steps)/8 && a.spend(n)
+}
+
 // cross returns the frames that are in a region of x and in one of y. It multiplies the sets out,
 // or makes clauses of them, whichever takes fewer flows.
 func (a *algebra) cross(x, y []region) []region {

@@ -232,16 +232,27 @@ func (t headerTerm) String() string {
 
 // values returns the values of the octet with which the relation holds.
 func (t headerTerm) values() (set octetSet) {
-	for v := range uint32(256) {
-		masked := v & uint32(t.mask)
-		holds := map[relation]bool{
-			"=": masked == t.value, "!=": masked != t.value,
-			"<": masked < t.value, "<=": masked <= t.value,
-			">": masked > t.value, ">=": masked >= t.value,
-		}[t.op]
-		if holds {
+	for v := range 256 {
+		if t.holds(uint8(v)) {
 			set.add(uint8(v))
 		}
 	}
 	return set
+}
+
+// holds reports whether the relation holds for a value of the octet.
+func (t headerTerm) holds(octet uint8) bool {
+	switch masked := uint32(octet & t.mask); t.op {
+	case "=":
+		return masked == t.value
+	case "!=":
+		return masked != t.value
+	case "<":
+		return masked < t.value
+	case "<=":
+		return masked <= t.value
+	case ">":
+		return masked > t.value
+	}
+	return uint32(octet&t.mask) >= t.value
 }
