@@ -98,6 +98,7 @@ func bridgeToPB(b *tap.Bridge) *pb.Bridge {
 	return &pb.Bridge{
 		Name: b.Name, DatapathType: b.DatapathType, Uplinks: b.Uplinks,
 		OtherMirrors: int32(b.OtherMirrors), OurMirrors: b.OurMirrors,
+		Patched: b.Patched,
 	}
 }
 
@@ -167,7 +168,7 @@ func (r *fieldReader) bridges(h *tap.Host, m *pb.Host) {
 		h.Bridges = append(h.Bridges, tap.Bridge{
 			Name: intern(b.GetName()), DatapathType: intern(b.GetDatapathType()),
 			Uplinks: b.GetUplinks(), OtherMirrors: int(b.GetOtherMirrors()),
-			OurMirrors: b.GetOurMirrors(),
+			OurMirrors: b.GetOurMirrors(), Patched: b.GetPatched(),
 		})
 	}
 

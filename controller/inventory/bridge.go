@@ -31,12 +31,28 @@ func (o Observer) bridge(
 	}
 
 	slices.Sort(out.OurMirrors)
+	out.Patched = o.patched(b, snap)
 
 	if len(declared) == 0 {
 		out.Uplinks, guessed = o.uplinks(b, snap, claimed)
 	}
 
 	return out, guessed
+}
+
+// patched reports whether patch ports that are not ours join a bridge to another one.
+func (o Observer) patched(b *vswitch.Bridge, snap *vswitch.Snapshot) bool {
+	for port := range snap.EachPort(b) {
+		if o.Owns(port.ExternalIDs) {
+			continue
+		}
+		for device := range snap.EachInterface(port) {
+			if device.Type == "patch" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fakeBridges reads the fake bridges of a bridge: access ports of a VLAN that ovs-vsctl(8) shows as

@@ -126,8 +126,27 @@ func TestObserveUplinks(t *testing.T) {
 			got := observing.Observe(record, store.Learned{},
 				switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0", Ports: tc.ports}),
 				tc.known)
-			assert.Equal(t, []tap.Bridge{{Name: "br0", DatapathType: "system", Uplinks: tc.want}},
-				got.Host.Bridges)
+			assert.Equal(t, tc.want, got.Host.Bridges[0].Uplinks)
+		})
+	}
+}
+
+func TestObservePatchedBridges(t *testing.T) {
+	patch := []switchtest.Device{{Type: "patch"}}
+	for _, tc := range []struct {
+		name string
+		port switchtest.Port
+		want bool
+	}{
+		{"patch port", switchtest.Port{Name: "int-br-ex", Devices: patch}, true},
+		{"patch port of ours", switchtest.Port{Name: "tlm-1", Devices: patch, IDs: ours}, false},
+		{"guest", switchtest.GuestPort("vnet0", 2, nil), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := observing.Observe(&store.Host{ID: "h1"}, store.Learned{},
+				switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0",
+					Ports: []switchtest.Port{tc.port}}), nobody)
+			assert.Equal(t, tc.want, got.Host.Bridges[0].Patched)
 		})
 	}
 }

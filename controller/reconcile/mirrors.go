@@ -111,10 +111,12 @@ func (x *differ) mirror(m *tap.Mirror) {
 	}
 
 	row := vswitch.Mirror{
-		Name: m.Name, SelectAll: m.SelectAll, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output,
+		Name: m.Name, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output,
 		ExternalIDs: ids(m.Owner),
 	}
-	if !x.selectPorts(m, bridge, &row) {
+	if m.SelectAll {
+		row.SelectSrcPort = x.entrances(bridge)
+	} else if !x.selectPorts(m, bridge, &row) {
 		x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
 		return
 	}
@@ -153,6 +155,22 @@ func (x *differ) mirrorMatched(m *tap.Mirror, bridge *vswitch.Bridge, output vsw
 
 	all := x.mirrorsOf(bridge)
 	return slices.Contains(all, was.mirror) && !slices.ContainsFunc(all, twin)
+}
+
+// entrances are the ports by which packets may enter a bridge, sorted: all but ours. A mirror of
+// all traffic selects them as sources, instead of select_all: Open vSwitch would copy a packet
+// again where it leaves if a flow has changed it on its way (2.17.8, 3.0.5, 3.1.3, 3.2.0 and
+// later).
+func (x *differ) entrances(bridge *vswitch.Bridge) []vswitch.UUID {
+	var ports []vswitch.UUID
+	for port := range x.snap.EachPort(bridge) {
+		if !x.self.owns(port.ExternalIDs) {
+			ports = append(ports, port.UUID)
+		}
+	}
+
+	slices.SortFunc(ports, vswitch.UUID.Compare)
+	return ports
 }
 
 // selectPorts fills in the ports that a mirror selects. It returns false if one does not stand.
@@ -227,6 +245,11 @@ func (x *differ) updateMirror(m *tap.Mirror, bridge *vswitch.Bridge, have, row *
 func (x *differ) noteMatch(m *tap.Mirror, bridge *vswitch.Bridge, have *vswitch.Mirror) {
 	key := portKey{m.Bridge, m.Name}
 	x.matched.mirrors[key] = matchedMirror{bridge, have, x.d.Fingerprints[m.Owner]}
+	if m.SelectAll {
+		delete(x.matched.selects, key)
+		return
+	}
+
 	// The same ports; those of the snapshot are in memory already.
 	selects := x.matched.selects[key]
 	selects.sources.ports, selects.destinations.ports = have.SelectSrcPort, have.SelectDstPort

@@ -23,7 +23,7 @@ func TestOperations(t *testing.T) {
 	}{
 		{"fresh-gate-closed", nil, program(), false},
 		{"fresh-gate-open", nil, program(), true},
-		{"capture-joins", program(), program(capture("cap2", "2", "br0")), true},
+		{"capture-joins", program(), program(capture("cap2", "2", "br0", "vnet1")), true},
 		{"capture-changes", program(), program(func(p *tap.Program) {
 			p.Mirrors[0].SelectSrc, p.Mirrors[0].SelectDst = []string{"vnet2"}, nil
 		}), true},

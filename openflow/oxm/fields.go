@@ -79,6 +79,10 @@ func XXReg(n int, v Uint128) Field {
 // PktMark matches the mark of the packet in the host's kernel.
 func PktMark(v uint32) Field { return exact(FieldPktMark, uint64(v)) }
 
+// RecircID matches packets that a datapath has taken up again at a point that it numbers; 0 is
+// those that have just entered it (Nicira, ovs-fields(7)).
+func RecircID(v uint32) Field { return exact(FieldRecircID, uint64(v)) }
+
 // CTState matches bits of the connection tracker's state.
 func CTState(v, mask uint32) Field { return bitwise(FieldCTState, uint64(v), uint64(mask)) }
 

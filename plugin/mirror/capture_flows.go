@@ -21,8 +21,15 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 	if inputs.rateMeter != 0 {
 		enter = append(enter, action.Meter{ID: passMeter})
 	}
-	t.add(c.id, id, tableClassify, prioritySpecific,
-		oxm.Match{oxm.InPort(openflow.PortNo(inputs.port))},
+
+	match := oxm.Match{oxm.InPort(openflow.PortNo(inputs.port))}
+	if inputs.entering {
+		// Where a flow changes a packet and then has connection tracking take it up again, the
+		// releases of Open vSwitch that mirror changed packets once more do so as if it had entered
+		// once more. What has just entered the switch has recirc_id 0.
+		match = append(match, oxm.RecircID(0))
+	}
+	t.add(c.id, id, tableClassify, prioritySpecific, match,
 		append(enter, action.WriteMetadata{Value: id, Mask: ^uint64(0)},
 			action.GotoTable{Table: tableGuard})...)
 

@@ -19,6 +19,7 @@ type objectInputs struct {
 	portRequest uint32 // number that this port requests
 	frame       uint32 // size of the largest frame that it may see, 0 while unknown
 	rateMeter   uint32 // id of the meter that limits its service; 0 if none does
+	entering    bool   // only what has just entered the bridge is copied, see [capture.entering]
 
 	// Of a destination on another host:
 	tunnelPort uint32 // number of the tunnel port; 0 on the same host

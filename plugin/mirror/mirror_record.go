@@ -35,11 +35,12 @@ func groupOf(f *tap.Flow) mirrorGroup {
 
 // mirrorRecord counts what the flows of a group select. The Mirror record is made from the counts.
 type mirrorRecord struct {
-	group mirrorGroup
-	flows int
-	all   int // flows that select all traffic
-	vlans map[uint16]int
-	ports map[string]portCounts
+	group   mirrorGroup
+	flows   int
+	all     int // flows that select all traffic
+	vlans   map[uint16]int
+	leaving int // flows that select what leaves by a port
+	ports   map[string]portCounts
 }
 
 // portCounts is how many flows select what enters the bridge by a port (source), and what leaves it
@@ -67,6 +68,7 @@ func (r *mirrorRecord) count(f *tap.Flow, ports []string, by int) {
 	}
 
 	selects := selection(f)
+	r.leaving += by * selects.destination
 	for _, port := range ports {
 		counts := r.ports[port]
 		counts.source += by * selects.source
@@ -102,6 +104,19 @@ func selection(f *tap.Flow) portCounts {
 // serves every flow.
 func (r *mirrorRecord) serves(f *tap.Flow) bool {
 	return r.group == groupOf(f) || r.group == groupPorts && r.all > 0
+}
+
+// entering reports whether all that a capture copies has just entered its bridge, and may be told
+// by that. A packet from a bridge that is joined by patch ports may have been taken up again there,
+// so where a whole bridge is mirrored nothing tells.
+func (c *capture) entering(bridge *tap.Bridge) bool {
+	if bridge.Patched && c.tally.vswitch > 0 {
+		return false
+	}
+
+	return !slices.ContainsFunc(c.records, func(r *mirrorRecord) bool {
+		return r.all == 0 && r.leaving > 0
+	})
 }
 
 // mirror makes the Mirror record of a capture.

@@ -190,6 +190,8 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 		switch field.ID() {
 		case oxm.FieldInPort:
 			ok = openflow.PortNo(field.Uint64()) == e.inPort
+		case oxm.FieldRecircID:
+			ok = field.Uint64() == 0 // No packet of the model is taken up again.
 		case oxm.FieldMetadata:
 			ok = field.Uint64() == e.metadata
 		case oxm.FieldTunnelID:

@@ -157,6 +157,7 @@ func (b *programBuilder) addCapture(c *capture) {
 		portRequest: b.numbers.request(tapPort(c.id)),
 		frame:       c.tally.largestFrame(),
 		rateMeter:   b.rates[c.service.ID],
+		entering:    c.entering(b.host.Bridge(c.bridge)),
 	}
 
 	if c.encap != nil {

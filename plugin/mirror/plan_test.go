@@ -54,6 +54,11 @@ func TestPlan(t *testing.T) {
 			*s = *local(s.t)
 			s.vswitch("f1", "t1", "a", "net0", 0, tap.Both)
 		}},
+		{name: "vswitch-both-patched", scene: func(s *scene) {
+			*s = *local(s.t)
+			s.at("a").Bridges[0].Patched = true
+			s.vswitch("f1", "t1", "a", "net0", 0, tap.Both)
+		}},
 		{name: "vswitch-in-vlan", scene: func(s *scene) {
 			*s = *local(s.t)
 			s.vswitch("f1", "t1", "a", "net0", 100, tap.In)

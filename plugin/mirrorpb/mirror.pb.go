@@ -1135,6 +1135,7 @@ type Bridge struct {
 	Uplinks       []string               `protobuf:"bytes,3,rep,name=uplinks,proto3" json:"uplinks,omitempty"`
 	OtherMirrors  int32                  `protobuf:"varint,4,opt,name=other_mirrors,json=otherMirrors,proto3" json:"other_mirrors,omitempty"`
 	OurMirrors    []string               `protobuf:"bytes,5,rep,name=our_mirrors,json=ourMirrors,proto3" json:"our_mirrors,omitempty"`
+	Patched       bool                   `protobuf:"varint,6,opt,name=patched,proto3" json:"patched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1202,6 +1203,13 @@ func (x *Bridge) GetOurMirrors() []string {
 		return x.OurMirrors
 	}
 	return nil
+}
+
+func (x *Bridge) GetPatched() bool {
+	if x != nil {
+		return x.Patched
+	}
+	return false
 }
 
 // A name for one VLAN of a bridge.
@@ -3131,14 +3139,15 @@ const file_mirror_proto_rawDesc = "" +
 	"\blocal_ip\x18\x04 \x01(\fR\alocalIp\x12\x1b\n" +
 	"\tremote_ip\x18\x05 \x01(\fR\bremoteIp\x12\x10\n" +
 	"\x03key\x18\x06 \x01(\tR\x03key\x12\x19\n" +
-	"\bdst_port\x18\a \x01(\rR\adstPort\"\xa1\x01\n" +
+	"\bdst_port\x18\a \x01(\rR\adstPort\"\xbb\x01\n" +
 	"\x06Bridge\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
 	"\rdatapath_type\x18\x02 \x01(\tR\fdatapathType\x12\x18\n" +
 	"\auplinks\x18\x03 \x03(\tR\auplinks\x12#\n" +
 	"\rother_mirrors\x18\x04 \x01(\x05R\fotherMirrors\x12\x1f\n" +
 	"\vour_mirrors\x18\x05 \x03(\tR\n" +
-	"ourMirrors\"L\n" +
+	"ourMirrors\x12\x18\n" +
+	"\apatched\x18\x06 \x01(\bR\apatched\"L\n" +
 	"\n" +
 	"FakeBridge\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +

@@ -104,7 +104,7 @@ type Mirror struct {
 	Owner      string
 	Bridge     string
 	Name       string
-	SelectAll  bool
+	SelectAll  bool // everything that enters the bridge, by whichever port
 	SelectSrc  []string
 	SelectDst  []string
 	SelectVLAN []uint16

@@ -95,6 +95,9 @@ type Bridge struct {
 	Uplinks      []string // names of its physical ports
 	OtherMirrors int      // number of Mirror rows that are not ours
 
+	// Patched is set if patch ports that are not ours join it to another bridge.
+	Patched bool
+
 	// OurMirrors are the names of our Mirror rows. They keep their place when room is short.
 	OurMirrors []string
 }
