@@ -87,8 +87,9 @@ func (p *Program) Conjunctions() int {
 	return n
 }
 
-// Flows returns the flows, [Program.Len] of them, in the order of the rules. They do not overlap
-// with flows of other placements if the matches of these exclude each other.
+// Flows returns the flows, [Program.Len] of them, in the order of the rules: [Rule.Len] of each, of
+// which the first counts the frames that the rule decides. (Flows with conjunction actions count
+// nothing.) Flows of several placements can share a table if their matches exclude each other.
 func (p *Program) Flows(at Placement) []openflow.FlowMod {
 	flows := make([]openflow.FlowMod, 0, p.Len())
 	id := at.Conjunction
