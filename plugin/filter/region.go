@@ -9,9 +9,16 @@ type region struct {
 	clauses [][]cube
 }
 
-// flows returns the number of flows that match the region.
+// maxClauses is the largest number of clauses of a conjunction (ovs-actions(7), conjunction).
+const maxClauses = 64
+
+// flows returns the number of flows that match the region. It is too large for any filter if flows
+// cannot match it.
 func (r *region) flows() int {
 	n := 1
+	if len(r.clauses) > maxClauses {
+		n = maxFlowsWithin
+	}
 	for _, clause := range r.clauses {
 		n += len(clause)
 	}

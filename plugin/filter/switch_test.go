@@ -36,6 +36,8 @@ var onSwitches = []string{
 	"tcp portrange 53-1000 and net 10.0.0.1 mask 255.0.0.255",
 	"ip6 net 2001:db8::/64 and not udp",
 	"ip6 proto 44 or sctp",
+	"vlan 4 or vlan 5 or ether src 52:54:00:00:00:02 or ether src 52:54:00:00:00:03",
+	"tcp[tcpflags] & (tcp-syn|tcp-fin) != 0 or icmp[1] = 1 or arp net 10.0.0.0/24",
 }
 
 // TestRealSwitch has Open vSwitch itself decide about frames. All programs are in one table at
