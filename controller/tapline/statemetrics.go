@@ -66,6 +66,10 @@ func trafficMetrics() []trafficMetric {
 			func(c *meter.Counters) meter.Count { return c.Delivered.Count }},
 		{"lost", "sent into a tunnel and not arrived",
 			func(c *meter.Counters) meter.Count { return c.Lost }},
+		{"filtered", "captured, and rejected by a filter or left out by a sample",
+			func(c *meter.Counters) meter.Count { return c.Filtered }},
+		{"limited", "captured, and dropped by the rate limit of a tap service",
+			func(c *meter.Counters) meter.Count { return c.Limited }},
 	} {
 		labels := []string{"tap_service"}
 		all = append(all, trafficMetric{

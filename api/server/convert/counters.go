@@ -12,13 +12,13 @@ import (
 // was merged.
 func Counters(c meter.Counters) api.Counters {
 	out := api.Counters{
-		Captured: flowing(c.Captured), Guarded: api.Count(c.Guarded), Shared: c.Shared,
-		Merging:   c.Merging,
+		Captured: flowing(c.Captured), Guarded: api.Count(c.Guarded),
+		Filtered: api.Count(c.Filtered), Shared: c.Shared, Merging: c.Merging,
 		SampledAt: Time(c.SampledAt),
 	}
 	if !c.Undivided {
-		delivered, lost := flowing(c.Delivered), api.Count(c.Lost)
-		out.Delivered, out.Lost = &delivered, &lost
+		delivered, lost, limited := flowing(c.Delivered), api.Count(c.Lost), api.Count(c.Limited)
+		out.Delivered, out.Lost, out.Limited = &delivered, &lost, &limited
 		if c.Merging && lost.Packets == 0 {
 			out.Lost = nil
 		}

@@ -94,6 +94,8 @@ func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
 		return nil, err
 	}
 	b = appendCount(append(b, `,"lost":`...), c.Lost)
+	b = appendCount(append(b, `,"filtered":`...), &c.Filtered)
+	b = appendCount(append(b, `,"limited":`...), c.Limited)
 
 	b = strconv.AppendBool(append(b, `,"shared":`...), c.Shared)
 	b = strconv.AppendBool(append(b, `,"merging":`...), c.Merging)

@@ -61,6 +61,15 @@ func CounterText(c api.Counters) string {
 		lines = append(lines, "guarded    "+guarded+" of tunnel traffic, left out")
 	}
 
+	if c.Filtered.Packets > 0 {
+		filtered := format.Packets(c.Filtered.Packets, c.Filtered.Bytes)
+		lines = append(lines, "filtered   "+filtered+" left out by the filter or the sample")
+	}
+	if c.Limited != nil && c.Limited.Packets > 0 {
+		limited := format.Packets(c.Limited.Packets, c.Limited.Bytes)
+		lines = append(lines, "limited    "+limited+" dropped by the rate limit")
+	}
+
 	if c.Delivered == nil {
 		lines = append(lines, "delivered  not known: tap flows of the same host share the counter")
 	} else {
