@@ -29,7 +29,9 @@ DATAPATH_MODULES := openvswitch vport-gre vport-vxlan vport-geneve veth bridge t
 TEST_SUITE   := trixie
 ALL_SUITES   := bullseye bookworm trixie sid
 RELEASES     ?= 2.15 3.1 3.5 4.0 2.15,4.0 4.0,2.15 3.5,system
-RELEASE_TESTS := TestShared/(Mirror|Isolation|Busy|Loop|Counters|Drift)$$|TestRestart$$|TestFollow$$
+RELEASE_TESTS := TestShared/(Mirror|Isolation|Busy|Loop|Counters|Drift)$$|TestOnce$$|TestRestart$$|TestFollow$$
+# Releases with OVN of their own, on which TestOVN runs too.
+OVN_RELEASES  := 3.1 3.5 4.0
 
 .PHONY: all
 all: build
@@ -130,6 +132,10 @@ test-releases: releases
 	@set -e; for release in $(RELEASES); do \
 		echo "== Open vSwitch $$release"; \
 		TAPLINE_LAB_OVS=$$release $(GO) test -count=1 -timeout 30m -run '$(RELEASE_TESTS)' ./testenv/e2e; \
+	done; \
+	for release in $(OVN_RELEASES); do \
+		echo "== OVN beside Open vSwitch $$release"; \
+		TAPLINE_LAB_OVS=$$release $(GO) test -count=1 -timeout 10m -run 'TestOVN$$' ./testenv/e2e; \
 	done
 
 # Kills everything at random moments while intent changes; SOAK_SEED and SOAK_OPS choose what and how long.
