@@ -194,6 +194,35 @@ func TestContractRefuses(t *testing.T) {
 			"output to NORMAL"},
 		{"output to what a register says",
 			acts(action.OutputReg{Source: oxm.WholeField(oxm.FieldReg0)}), "not allowed"},
+		{"a group of nobody", acts(action.Group{ID: 1}), "not of the program"},
+		{"a group in a clone", acts(action.Clone{Actions: []action.Action{action.Group{ID: 1}}}),
+			"inside a clone"},
+		{"a meter of nobody", does(action.Meter{ID: 1}), "not of the program"},
+		{"a group without an owner", group(func(g *tap.GroupEntry) { g.Owner = "" }), "owner"},
+		{"a fast failover group", group(func(g *tap.GroupEntry) { g.Mod.Group = 3 }),
+			"select or all"},
+		{"a group of a reserved id", group(func(g *tap.GroupEntry) { g.Mod.ID = 0xfffffffc }),
+			"want an id"},
+		{"two groups of one id", func(p *tap.Program) {
+			group(nil)(p)
+			group(nil)(p)
+		}, "has this id"},
+		{"a bucket that outputs", bucket(action.Output{Port: 3}), "not allowed"},
+		{"a bucket that goes back", bucket(action.Resubmit{InPort: openflow.PortInPort}),
+			"another table"},
+		{"a meter that remarks", meterEntry(func(m *tap.MeterEntry) { m.Mod.Bands[0].Kind = 2 }),
+			"one that drops"},
+		{"a meter without a unit", meterEntry(func(m *tap.MeterEntry) { m.Mod.Flags = 0 }),
+			"kbit/s or in packets"},
+		{"a meter without a band", meterEntry(func(m *tap.MeterEntry) { m.Mod.Bands = nil }),
+			"want 1 to 8"},
+		{"a meter of a reserved id",
+			meterEntry(func(m *tap.MeterEntry) { m.Mod.ID = openflow.MeterController }),
+			"want an id"},
+		{"two meters of one id", func(p *tap.Program) {
+			meterEntry(nil)(p)
+			meterEntry(nil)(p)
+		}, "has this id"},
 		{"resubmit", acts(action.Resubmit{InPort: openflow.PortInPort, Table: 0}), "not allowed"},
 		{"learn", acts(action.Learn{Table: 3}), "not allowed"},
 		{"queue", acts(action.SetQueue{Queue: 1}), "not allowed"},
@@ -217,6 +246,34 @@ func TestContractRefuses(t *testing.T) {
 	}
 }
 
+// group adds a group, adjusted.
+func group(adjust func(*tap.GroupEntry)) func(*tap.Program) {
+	return func(p *tap.Program) {
+		g := tap.GroupEntry{Owner: "cap1", Mod: openflow.GroupMod{
+			Group: openflow.GroupTypeSelect, ID: 7, Buckets: make([]openflow.Bucket, 1)}}
+		if adjust != nil {
+			adjust(&g)
+		}
+		p.Groups = append(p.Groups, g)
+	}
+}
+
+func bucket(a action.Action) func(*tap.Program) {
+	return group(func(g *tap.GroupEntry) { g.Mod.Buckets[0].Actions = []action.Action{a} })
+}
+
+// meterEntry adds a meter, adjusted.
+func meterEntry(adjust func(*tap.MeterEntry)) func(*tap.Program) {
+	return func(p *tap.Program) {
+		m := tap.MeterEntry{Owner: "cap1", Mod: openflow.MeterMod{ID: 7, Flags: openflow.MeterPktps,
+			Bands: []openflow.Band{{Kind: openflow.BandDrop, Rate: 9}}}}
+		if adjust != nil {
+			adjust(&m)
+		}
+		p.Meters = append(p.Meters, m)
+	}
+}
+
 // TestPrints: an owner's fingerprint changes with what is its own, and with nothing else.
 func TestPrints(t *testing.T) {
 	before := desired(t, program())
@@ -230,6 +287,9 @@ func TestPrints(t *testing.T) {
 		"port":   {func(p *tap.Program) { p.Ports[0].OFPortRequest++ }, "tunnel"},
 		"mirror": {func(p *tap.Program) { p.Mirrors[0].SelectAll = true }, "cap1"},
 		"flow":   {func(p *tap.Program) { p.Flows[1].Mod.Priority++ }, "cap1"},
+		"group":  {group(nil), "cap1"},
+		"meter":  {meterEntry(nil), "cap1"},
+		"frags":  {func(p *tap.Program) { p.Bridge.MatchFragments = true }, "bridge"},
 		"cookie": {func(p *tap.Program) { p.Flows[0].Mod.Cookie++ }, "bridge"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -156,7 +156,7 @@ func (d *Desired) samplers(sending []flowtable.Flow) (all []flowtable.Flow) {
 	for i := range d.Flows {
 		via := &d.Flows[i]
 		if via.Table == 0 || d.flowOwner[via.Key()] != owner || outputs(via.Instructions) ||
-			!leadsTo(via.Instructions, sending) || len(all) == maxSamplers {
+			!d.leadsTo(via.Instructions, sending) || len(all) == maxSamplers {
 			continue
 		}
 
@@ -164,9 +164,7 @@ func (d *Desired) samplers(sending []flowtable.Flow) (all []flowtable.Flow) {
 		sampler.Priority++
 		sampler.Cookie = sampleMagic | via.Cookie&(1<<32-1)
 		sampler.HardTimeout = SampleTime
-		sampler.Instructions = append([]action.Instruction{action.ApplyActions{
-			action.Output{Port: openflow.PortController, MaxLen: echoLength},
-		}}, via.Instructions...)
+		sampler.Instructions = sampling(via.Instructions)
 		if d.flowOwner[sampler.Key()] == "" && sampler.Priority > via.Priority {
 			all = append(all, sampler)
 		}
@@ -174,14 +172,41 @@ func (d *Desired) samplers(sending []flowtable.Flow) (all []flowtable.Flow) {
 	return all
 }
 
-// leadsTo reports whether instructions go to the table of some flows.
-func leadsTo(list []action.Instruction, flows []flowtable.Flow) bool {
-	return slices.ContainsFunc(list, func(i action.Instruction) bool {
-		to, is := i.(action.GotoTable)
-		return is && slices.ContainsFunc(flows, func(f flowtable.Flow) bool {
-			return f.Table == to.Table
-		})
-	})
+// sampling are instructions that send the beginning of a packet to the controller before they do
+// what others do. There may be one list of actions only.
+func sampling(list []action.Instruction) []action.Instruction {
+	actions := action.ApplyActions{
+		action.Output{Port: openflow.PortController, MaxLen: echoLength},
+	}
+	rest := make([]action.Instruction, 0, len(list)+1)
+	for _, i := range list {
+		if apply, is := i.(action.ApplyActions); is {
+			actions = append(actions, apply...)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	return append([]action.Instruction{actions}, rest...)
+}
+
+// leadsTo reports whether instructions go to the table of some flows, by themselves or by a group.
+func (d *Desired) leadsTo(list []action.Instruction, flows []flowtable.Flow) bool {
+	tables := map[openflow.TableID]bool{}
+	for _, i := range list {
+		if to, is := i.(action.GotoTable); is {
+			tables[to.Table] = true
+		}
+	}
+	groups, _ := flowtable.Uses(list)
+	for _, id := range groups {
+		for i := range d.groups {
+			if d.groups[i].ID == id {
+				tables[lowestTable(d.groups[i].Buckets)] = true
+			}
+		}
+	}
+
+	return slices.ContainsFunc(flows, func(f flowtable.Flow) bool { return tables[f.Table] })
 }
 
 // isSampler reports whether a flow that stands is one that sends copies to the controller. It is

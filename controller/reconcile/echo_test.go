@@ -143,3 +143,34 @@ func TestNoEcho(t *testing.T) {
 	var none reconcile.Echo
 	assert.False(t, none.In(make([]byte, 100)))
 }
+
+// TestSamplerOfAGroup: copies that pass a group on their way are looked at before it.
+func TestSamplerOfAGroup(t *testing.T) {
+	p := program(without("cap1"))
+	send := []action.Action{
+		action.SetField{Field: oxm.TunnelID(7)},
+		action.SetField{Field: oxm.TunDst(netip.MustParseAddr("192.0.2.9"))},
+		action.Output{Port: 100},
+	}
+	p.Ports[0].Options["local_ip"] = "192.0.2.8"
+	p.Groups = []tap.GroupEntry{{Owner: "cap", Mod: openflow.GroupMod{
+		Group: openflow.GroupTypeSelect, ID: 3, Buckets: []openflow.Bucket{{Weight: 1,
+			Actions: []action.Action{action.Resubmit{InPort: openflow.PortInPort, Table: 8}}}},
+	}}}
+	p.Meters = []tap.MeterEntry{{Owner: "cap", Mod: openflow.MeterMod{ID: 2,
+		Flags: openflow.MeterPktps, Bands: []openflow.Band{{Kind: openflow.BandDrop, Rate: 1}}}}}
+	p.Flows = append(p.Flows,
+		flow("cap", 4, 100, nil, action.Meter{ID: 2}, apply(action.Group{ID: 3})),
+		flow("cap", 8, 100, nil, apply(send...)))
+
+	echoes := desired(t, p).Echoes()
+	require.Len(t, echoes, 1)
+	mods := echoes[0].Sampled()
+	require.Len(t, mods, 1)
+	assert.Equal(t, []action.Instruction{
+		action.ApplyActions{
+			action.Output{Port: openflow.PortController, MaxLen: 384}, action.Group{ID: 3},
+		},
+		action.Meter{ID: 2},
+	}, mods[0].Instructions)
+}

@@ -98,6 +98,19 @@ func (d *Desired) filterTables() (filters map[string]openflow.TableID, sampled m
 	return filters, sampled
 }
 
+// FilterFlows is how many flows the filter of an owner takes, the last of which stands for what no
+// rule accepts.
+func (d *Desired) FilterFlows(owner string) (count int) {
+	filters, _ := d.filterTables()
+	for i := range d.Program.Flows {
+		f := &d.Program.Flows[i]
+		if f.Owner == owner && f.Mod.Table != 0 && f.Mod.Table == filters[owner] {
+			count++
+		}
+	}
+	return count
+}
+
 // goesOn reports whether instructions lead to another table.
 func goesOn(list []action.Instruction) bool {
 	return slices.ContainsFunc(list, func(i action.Instruction) bool {

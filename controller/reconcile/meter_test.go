@@ -84,6 +84,7 @@ func TestMetersOfOptions(t *testing.T) {
 
 	m := (&reconcile.Desired{Program: program}).Meters()
 	assert.Equal(t, map[uint32]string{2: "svc"}, m.Limits)
+	assert.Equal(t, 3, (&reconcile.Desired{Program: program}).FilterFlows("cap"))
 	got := make([]reconcile.Meter, len(program.Flows))
 	for i := range program.Flows {
 		f := &program.Flows[i].Mod

@@ -48,6 +48,8 @@ func measurements() []measurement {
 		{"6", "requests", (*bench).throughput},
 		{"7", "what a guest's traffic reaches while it is mirrored to another host", (*bench).data},
 		{"8", "the watch on paths and captures while nothing happens", (*bench).watch},
+		{"9", "what each option of a tap flow costs, beside no mirror and a plain one",
+			(*bench).options},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/meter"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/openflow"
@@ -347,7 +348,7 @@ func switchFlows(at *involved) []SwitchFlow {
 
 // passed sums what the flows of an owner have counted that satisfy a condition; nil if the flows
 // could not be read.
-func (at *involved) passed(owner string, counts func(enters, leaves bool) bool) *meter.Count {
+func (at *involved) passed(owner string, counts func(reconcile.Meter) bool) *meter.Count {
 	if at.host == nil || at.host.Program == nil || at.host.Err != nil || at.host.OFFlows == nil {
 		return nil
 	}
@@ -357,7 +358,7 @@ func (at *involved) passed(owner string, counts func(enters, leaves bool) bool) 
 	for i := range at.host.OFFlows {
 		f := &at.host.OFFlows[i]
 		if m, known := meters.Of[flowtable.KeyOf(f.Table, f.Priority, f.Match)]; known &&
-			m.Owner == owner && counts(m.Enters, m.Leaves) {
+			m.Owner == owner && counts(m) {
 			sum.Packets, sum.Bytes = sum.Packets+f.PacketCount, sum.Bytes+f.ByteCount
 		}
 	}

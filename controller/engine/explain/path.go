@@ -229,21 +229,43 @@ func (x *explainer) addPatchPort(h *Host, bridge, capture string) bool {
 		Count:  at.passed(capture, entering),
 	}
 
-	left := at.passed(capture, leaving)
-	if left != nil && hop.Count != nil && left.Packets < hop.Count.Packets {
+	beyond := at.passed(capture, guarded)
+	if beyond != nil && hop.Count != nil && beyond.Packets < hop.Count.Packets {
 		hop.Text += fmt.Sprintf("; the guard leaves out %d packets of the tunnels",
-			hop.Count.Packets-left.Packets)
+			hop.Count.Packets-beyond.Packets)
 	}
 
 	x.out.Path = append(x.out.Path, hop)
+	x.addFilter(at, capture, hop)
 	return true
 }
 
-// entering and leaving select the OpenFlow flows that count packets which enter, and leave, an
-// owner's part of the tap bridge.
-func entering(enters, _ bool) bool { return enters }
+// addFilter adds the filter of a tap flow: how many OpenFlow flows it takes, and what it has
+// accepted and rejected. The flows with their counters are among those of the switch.
+func (x *explainer) addFilter(at *involved, capture string, before Hop) {
+	f := x.scene.Flow
+	if f == nil || f.Filter == "" {
+		return
+	}
 
-func leaving(_, leaves bool) bool { return leaves }
+	hop := before
+	hop.What, hop.OFPort, hop.Port = "filter", 0, ""
+	hop.Text = fmt.Sprintf("%s: %d OpenFlow flows", f.Filter,
+		at.host.Program.FilterFlows(capture))
+	if rejected := at.passed(capture, rejecting); rejected != nil {
+		hop.Text += fmt.Sprintf("; it has left out %d packets", rejected.Packets)
+	}
+	hop.Count = at.passed(capture, accepting)
+	x.out.Path = append(x.out.Path, hop)
+}
+
+// These select the OpenFlow flows that count packets which enter an owner's part of the tap bridge,
+// pass its guard, are accepted or rejected by its filter, and leave.
+func entering(m reconcile.Meter) bool  { return m.Enters }
+func guarded(m reconcile.Meter) bool   { return m.Selects || m.Rejects }
+func accepting(m reconcile.Meter) bool { return m.Selects }
+func rejecting(m reconcile.Meter) bool { return m.Rejects }
+func leaving(m reconcile.Meter) bool   { return m.Leaves }
 
 // needHealth is whether what an owner needs stands.
 func (x *explainer) needHealth(n tap.Need) view.Health { return x.scene.Needs[n].Health }
