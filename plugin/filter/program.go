@@ -16,15 +16,11 @@ const MaxFlows = 256
 // Program is a compiled filter. The first rule that matches a frame decides; a frame that matches
 // no rule is rejected. A Program without rules rejects every frame.
 //
-// It presupposes that the switch handles fragments in nx-match mode (OFPT_SET_CONFIG with
-// [FragmentMode]): in any other mode the ports of first fragments cannot be seen.
+// It presupposes that the switch handles fragments in nx-match mode ([openflow.FragNXMatch]): in
+// any other mode flows cannot see the ports of first fragments.
 type Program struct {
 	Rules []Rule
 }
-
-// FragmentMode is the value of flags of OFPT_SET_CONFIG with which Open vSwitch shows flows the
-// ports of first fragments (OFPC_FRAG_NX_MATCH, nicira-ext.h).
-const FragmentMode = 3
 
 // Rule is one step of a Program.
 type Rule struct {
