@@ -1,8 +1,6 @@
 package filter
 
 import (
-	"math/bits"
-
 	"github.com/tapline-sdn/tapline/openflow/oxm"
 )
 
@@ -91,34 +89,19 @@ func (c *cube) later() bool {
 	return c.value[wordMeta]>>shiftFrag&fragLater != 0
 }
 
-// merge returns the union of two cubes that differ in one bit, if flows can leave that bit out.
-func (c *cube) merge(d *cube) (cube, bool) {
-	if c.mask != d.mask {
-		return cube{}, false
-	}
-
-	word := -1
-	for i := range words {
-		if c.value[i] == d.value[i] {
-			continue
+// neighbours calls a function with each cube that can be merged with this one, that is, which
+// differs in one bit that flows can leave out, and with the union of both.
+func (c *cube) neighbours(visit func(neighbour, both cube)) {
+	for word := range words {
+		for rest := c.maskable(word); rest != 0; rest &= rest - 1 {
+			bit := rest & -rest
+			neighbour, both := *c, *c
+			neighbour.value[word] ^= bit
+			both.value[word] &^= bit
+			both.mask[word] &^= bit
+			visit(neighbour, both)
 		}
-		if word >= 0 || bits.OnesCount64(c.value[i]^d.value[i]) != 1 {
-			return cube{}, false
-		}
-		word = i
 	}
-	if word < 0 {
-		return *c, true
-	}
-
-	bit := c.value[word] ^ d.value[word]
-	if bit&^c.maskable(word) != 0 {
-		return cube{}, false
-	}
-	merged := *c
-	merged.mask[word] &^= bit
-	merged.value[word] &^= bit
-	return merged, true
 }
 
 // maskable returns the bits of a word that may be left out of the match: of addresses and ports the

@@ -8,7 +8,8 @@
 //	formula.go               the tree becomes a formula in which only terms are negated
 //	fragment.go, missing.go  what later fragments lack is replaced by what it may be
 //	lower.go                 terms become cubes: sets of frames that one flow can match
-//	region.go, list.go       cubes become a decision list, by intersection and union
+//	region.go, union.go      sets of cubes, and how to intersect and unite them
+//	list.go                  cubes become a decision list
 //	compile.go               the list becomes rules
 //
 // A negation costs no more than what it negates: a list rejects some frames first and accepts
@@ -20,8 +21,8 @@
 // A filter accepts the frames for which libpcap's program returns true, with two exceptions:
 //
 //   - One VLAN tag is transparent. Unless a term asks for the tag, the verdict is that on the frame
-//     without it. A term about the tag moves nothing: "vlan 5 or vlan 30" means either tag, and
-//     "tcp and vlan 30" means "vlan 30 and tcp", which libpcap reads as an inner tag and as nothing.
+//     without it. A term about the tag moves nothing: "vlan 5 or vlan 30" means either tag, where
+//     libpcap looks for an inner one, and "tcp and vlan 30" means "vlan 30 and tcp".
 //   - A later fragment, which has no ports, flags and types of ICMP, is accepted if some value of
 //     them would make it accepted. In IPv6 that goes for the protocol too, which Open vSwitch does
 //     not show. See maxChoices for a bound.

@@ -11,7 +11,7 @@ import (
 )
 
 func ExampleCompile() {
-	program, err := filter.Compile("ip src net 10.0.0.0/8 and not icmp")
+	program, err := filter.Compile("ip6 and not icmp6")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -24,8 +24,8 @@ func ExampleCompile() {
 		fmt.Println(&flows[i])
 	}
 	// Output:
-	// table=2,priority=32000,metadata=0x7,eth_type=0x800,nw_proto=1,cookie=0x0,actions=drop
-	// table=2,priority=31999,metadata=0x7,eth_type=0x800,ip_src=10.0.0.0/8,cookie=0x0,actions=goto_table:4
+	// table=2,priority=32000,metadata=0x7,eth_type=0x86dd,nw_proto=58,cookie=0x0,actions=drop
+	// table=2,priority=31999,metadata=0x7,eth_type=0x86dd,cookie=0x0,actions=goto_table:4
 }
 
 func ExampleError() {

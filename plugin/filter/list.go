@@ -95,22 +95,34 @@ func (a *algebra) within(l list, c cube) list {
 // simplify joins neighbours that decide alike, and leaves out what decides nothing.
 func (a *algebra) simplify(l list) list {
 	l = a.join(l)
+	total := 0
+	for _, b := range l {
+		total += len(b.regions)
+	}
 	if n := l.flows(); !a.spend(2 * n * n) {
 		return nil
 	}
+
+	left := 0
 	for i := range l {
-		if i > 0 {
-			l[i].regions = slices.DeleteFunc(l[i].regions, func(r region) bool {
-				return l[:i].decides(&r)
-			})
-		}
+		above := l[:i]
+		l[i].regions = slices.DeleteFunc(l[i].regions, func(r region) bool {
+			return above.decides(&r)
+		})
+		left += len(l[i].regions)
 	}
 
 	for i := len(l) - 2; i >= 0; i-- {
 		accept, below := l[i].accept, l[i+1:]
+		before := len(l[i].regions)
 		l[i].regions = slices.DeleteFunc(l[i].regions, func(r region) bool {
 			return below.agrees(&r, accept)
 		})
+		left -= before - len(l[i].regions)
+	}
+
+	if left == total {
+		return l
 	}
 	return a.join(l)
 }
