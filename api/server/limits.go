@@ -54,8 +54,8 @@ func (l senderLimits) limit(f, before *store.Flow, now time.Time) error {
 
 	expiry, err := l.Expiry(starts, f.ExpiresAt)
 	if err != nil {
-		return problem.Refuse(http.StatusBadRequest, "expires_at", "%v (access.roles.%s.max_expiry in the "+
-			"controller's configuration)", err, l.role)
+		return problem.Refuse(http.StatusBadRequest, "expires_at",
+			"%v (access.roles.%s.max_expiry in the controller's configuration)", err, l.role)
 	}
 	f.ExpiresAt = expiry
 	return nil

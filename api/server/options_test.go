@@ -59,7 +59,7 @@ func TestBadOptions(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	for fields, want := range map[string]string{
-		`"vlan":4095`:                   "vlan: 4095 is not accepted: want keep, strip, or a VLAN id",
+		`"vlan":4095`:                   "4095 is not accepted: want keep, strip, or a VLAN",
 		`"vlan":"9999"`:                 "vlan",
 		`"vlan":"drop"`:                 `"drop" is not accepted: want keep, strip, or a VLAN id`,
 		`"vlan":true`:                   "true is not accepted: want keep, strip, or a VLAN id",

@@ -11,7 +11,7 @@ import (
 
 func TestExpiry(t *testing.T) {
 	start := time.Date(2026, 11, 30, 8, 0, 0, 500, time.UTC)
-	day := 24 * time.Hour
+	const day, week = 24 * time.Hour, 7 * 24 * time.Hour
 	for name, tc := range map[string]struct {
 		limits    access.Limits
 		asked     time.Duration // after the start; 0: nothing is asked for
@@ -20,13 +20,14 @@ func TestExpiry(t *testing.T) {
 	}{
 		"no limits":           {access.Limits{}, 0, 0, false},
 		"no limits, asked":    {access.Limits{}, 900 * day, 900 * day, false},
-		"default":             {access.Limits{DefaultExpiry: day, MaxExpiry: 7 * day}, 0, day, false},
+		"default":             {access.Limits{DefaultExpiry: day, MaxExpiry: week}, 0, day, false},
 		"default alone":       {access.Limits{DefaultExpiry: day}, 0, day, false},
 		"longer than default": {access.Limits{DefaultExpiry: day}, 9 * day, 9 * day, false},
 		"maximum is default":  {access.Limits{MaxExpiry: day}, 0, day, false},
 		"maximum":             {access.Limits{MaxExpiry: day}, day, day, false},
-		"a clock ahead":       {access.Limits{MaxExpiry: day}, day + time.Minute, day + time.Minute, false},
-		"too long":            {access.Limits{MaxExpiry: day}, day + time.Hour, 0, true},
+		"a clock ahead": {access.Limits{MaxExpiry: day}, day + time.Minute,
+			day + time.Minute, false},
+		"too long": {access.Limits{MaxExpiry: day}, day + time.Hour, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked time.Time

@@ -62,8 +62,8 @@ type Record struct {
 	UserAgent string    `json:"user_agent,omitempty"`
 	Method    string    `json:"method,omitempty"`
 	Path      string    `json:"path,omitempty"`
-	// Action is create, update, enable, disable, delete, reload or read; start or stop of the
-	// controller.
+	// Action is create, update, enable, disable, expire, delete, reload or read; start or stop of
+	// the controller.
 	Action string `json:"action,omitempty"`
 	Change
 	Outcome Outcome `json:"outcome"`

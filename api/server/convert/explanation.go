@@ -33,7 +33,8 @@ func Explanation(x explain.Explanation) api.Explanation {
 		})
 	}
 	for _, twin := range x.Twins {
-		out.SamePacket = append(out.SamePacket, api.SamePacket{TapFlow: twin.Flow, Reason: twin.Why})
+		same := api.SamePacket{TapFlow: twin.Flow, Reason: twin.Why}
+		out.SamePacket = append(out.SamePacket, same)
 	}
 	for _, v := range x.Switches {
 		out.Switches = append(out.Switches, hostSwitch(v))
