@@ -314,12 +314,15 @@ func (s *stage) unknownNeighbour(t *testing.T) {
 	s.limit(t, to, "10pps")
 	receiver := capture(t, s.db.Node, "eth0", lab.In)
 
-	_, err := s.h1.OFCtl("add-flow", lab.UnderlayBridge, "priority=40000,arp,actions=drop")
+	// It is the other host that drops them. Answers that arrive here and are dropped would be cached,
+	// and Open vSwitch learns neighbours only from what is not.
+	_, err := s.h2.OFCtl("add-flow", lab.UnderlayBridge, "priority=40000,arp,actions=drop")
 	must(t, err)
-	t.Cleanup(func() {
-		_, err := s.h1.OFCtl("del-flows", "--strict", lab.UnderlayBridge, "priority=40000,arp")
+	answer := func() {
+		_, err := s.h2.OFCtl("del-flows", "--strict", lab.UnderlayBridge, "priority=40000,arp")
 		must(t, err)
-	})
+	}
+	t.Cleanup(answer)
 	_, err = s.h1.AppCtl("tnl/neigh/flush")
 	must(t, err)
 
@@ -336,6 +339,41 @@ func (s *stage) unknownNeighbour(t *testing.T) {
 			t.Errorf("a copy has %d octets", len(frame))
 		}
 	}
+
+	// Once the neighbour answers again, copies arrive again, without a new flow in the switch.
+	s.limit(t, to, "")
+	answer()
+	tag, _ := stream(t, s.web, s.db.MAC(), 500)
+	firstOf(t, to.Capture, tag, time.Time{})
+}
+
+// oneLook is how many frames of a stream are sent while Open vSwitch goes through its cache once, on
+// a busy machine. It changes the mirrors of a transaction one after the other. If it goes through
+// its cache at that very moment, which happens once in many changes, a cached flow has no mirror
+// until the next time. Without a handover, each change loses about as many.
+const oneLook = 50
+
+// notOnce counts the frames of a stream, from the first copy on, that were not copied and that were
+// copied more than once.
+func notOnce(source, copies *lab.Capture, tag uint32) (lost, twice int) {
+	seen, lowest := map[uint64]int{}, ^uint64(0)
+	for _, frame := range copies.Data() {
+		if got, seq, ok := lab.Sequence(frame); ok && got == tag {
+			seen[seq]++
+			lowest = min(lowest, seq)
+		}
+	}
+	for _, frame := range source.Data() {
+		got, seq, ok := lab.Sequence(frame)
+		switch {
+		case !ok || got != tag || seq < lowest:
+		case seen[seq] == 0:
+			lost++
+		case seen[seq] > 1:
+			twice++
+		}
+	}
+	return lost, twice
 }
 
 // optionsChange changes the options of a running flow again and again: what all of them select
@@ -362,8 +400,10 @@ func (s *stage) optionsChange(t *testing.T) {
 			s.change(t, other.ID, api.TapFlowPatch{Filter: api.Set("arp")})
 
 			must(t, to.WaitQuiet(deadline(t), 4*quiet))
-			if wrong := missed(source, to.Capture, tag); wrong != "" {
-				t.Error(wrong)
+			lost, twice := notOnce(source, to.Capture, tag)
+			if lost > oneLook || twice > 0 {
+				t.Errorf("%d frames are lost, %d came twice: %s", lost, twice,
+					missed(source, to.Capture, tag))
 			}
 		})
 	}
