@@ -33,8 +33,14 @@ type Spec struct {
 	Renew func() (Spec, error)
 }
 
-// answerTimeout bounds a plugin's start and each call of the handshake.
-const answerTimeout = 10 * time.Second
+const (
+	// startTimeout bounds a plugin's start. On a machine that is emulated or overloaded,
+	// it has been seen to take 12 s.
+	startTimeout = 30 * time.Second
+
+	// answerTimeout bounds each call of the handshake.
+	answerTimeout = 10 * time.Second
+)
 
 // Launch starts a plugin and configures it. A configuration that the plugin refuses is a
 // *ConfigError.
@@ -191,7 +197,7 @@ func clientConfig(cmd *exec.Cmd, stderr *lineWriter) *hplugin.ClientConfig {
 		Cmd:              cmd,
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
-		StartTimeout:     answerTimeout,
+		StartTimeout:     startTimeout,
 		Stderr:           stderr,
 		Logger:           hclog.NewNullLogger(),
 		AllowedProtocols: []hplugin.Protocol{hplugin.ProtocolGRPC},
