@@ -126,7 +126,7 @@ func (b *bench) changeFilter(ctx context.Context, p *product) error {
 	for i := range pick(b.quick, 2, 20) {
 		begin := time.Now()
 		f, err := p.api.TapFlows().Update(ctx, "web",
-			api.TapFlowPatch{Filter: api.Set(longFilter(2+i))}, client.Wait(settle))
+			api.TapFlowPatch{Filter: api.Set(longFilter(2 + i))}, client.Wait(settle))
 		if err != nil || f.Status != api.Ready {
 			return errors.Join(err, fmt.Errorf("tap flow is %s: %s", f.Status, f.Reason))
 		}

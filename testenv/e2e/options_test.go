@@ -314,8 +314,8 @@ func (s *stage) unknownNeighbour(t *testing.T) {
 	s.limit(t, to, "10pps")
 	receiver := capture(t, s.db.Node, "eth0", lab.In)
 
-	// It is the other host that drops them. Answers that arrive here and are dropped would be cached,
-	// and Open vSwitch learns neighbours only from what is not.
+	// It is the other host that drops them. Answers that are dropped here would be cached, and Open
+	// vSwitch learns neighbours only from what is not.
 	_, err := s.h2.OFCtl("add-flow", lab.UnderlayBridge, "priority=40000,arp,actions=drop")
 	must(t, err)
 	answer := func() {
@@ -347,10 +347,10 @@ func (s *stage) unknownNeighbour(t *testing.T) {
 	firstOf(t, to.Capture, tag, time.Time{})
 }
 
-// oneLook is how many frames of a stream are sent while Open vSwitch goes through its cache once, on
-// a busy machine. It changes the mirrors of a transaction one after the other. If it goes through
-// its cache at that very moment, which happens once in many changes, a cached flow has no mirror
-// until the next time. Without a handover, each change loses about as many.
+// oneLook is how many frames of a stream are sent while Open vSwitch goes through its cache once,
+// on a busy machine. It changes the mirrors of a transaction one after the other. If it goes
+// through its cache at that very moment, which happens once in many changes, a cached flow has no
+// mirror until the next time. Without a handover, each change loses about as many.
 const oneLook = 50
 
 // notOnce counts the frames of a stream, from the first copy on, that were not copied and that were
