@@ -17,7 +17,7 @@ import (
 func longFilter(third int) string {
 	var parts []string
 	for i := range 200 {
-		parts = append(parts, fmt.Sprintf("dst net 10.%d.%d.0/24", i, third))
+		parts = append(parts, fmt.Sprintf("ip dst net 10.%d.%d.0/24", i, third))
 	}
 	return strings.Join(parts, " or ")
 }
