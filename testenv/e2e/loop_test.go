@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/testenv/lab"
@@ -73,14 +72,14 @@ func (s *stage) mirrorUnderlay(t *testing.T) {
 		to   *sink
 		want lab.Multiset
 	}{{near, three}, {far, sum(three, lab.MultisetOf(web))}} {
-		_, _ = await(2*time.Second, func() error {
+		_, _ = await(arrives, func() error {
 			if n := len(c.to.Frames()); n < c.want.Len() {
 				return fmt.Errorf("%d frames", n)
 			}
 			return nil
 		})
 
-		if err := c.to.WaitQuiet(deadline(t), 300*time.Millisecond); err != nil {
+		if err := c.to.WaitQuiet(deadline(t), 5*quiet); err != nil {
 			t.Errorf("it does not end: %v", err)
 		}
 

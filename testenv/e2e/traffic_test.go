@@ -21,7 +21,10 @@ func unique(kind string) string { return fmt.Sprintf("%s-%08x", kind, rand.Uint3
 
 // quiet is how long a capture must be silent before no more frames are expected. The slowest copy
 // passes two switches.
-const quiet = 60 * time.Millisecond
+var quiet = time.Duration(lab.Slowness()) * 60 * time.Millisecond
+
+// arrives is how long copies of what was sent may take to arrive, on the slowest machine.
+var arrives = time.Duration(lab.Slowness()) * 2 * time.Second
 
 func capture(t testing.TB, n *lab.Node, ifname string, d lab.Direction) *lab.Capture {
 	t.Helper()
@@ -53,7 +56,7 @@ func settled(t testing.TB, c *lab.Capture, n int) lab.Multiset {
 // exactly waits for the copies, then for silence, and compares them as multisets of whole frames.
 func exactly(t testing.TB, what string, want lab.Multiset, got *lab.Capture) {
 	t.Helper()
-	_, _ = await(2*time.Second, func() error {
+	_, _ = await(arrives, func() error {
 		if n := len(got.Frames()); n < want.Len() {
 			return fmt.Errorf("have %d", n)
 		}
