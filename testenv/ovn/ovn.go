@@ -46,7 +46,7 @@ func Start(t testing.TB, l *lab.Lab, name string, hosts ...*lab.Host) *OVN {
 	}
 
 	dir := filepath.Join(l.Dir, "ovn")
-	must(t, os.Mkdir(dir, 0o755))
+	must(t, os.MkdirAll(filepath.Join(dir, l.Controller.Name), 0o755))
 	o := &OVN{t: t, lab: l, release: found, dir: dir, controllers: map[*lab.Host]*exec.Cmd{}}
 	for _, db := range []string{"nb", "sb"} {
 		o.startDatabase(db)
@@ -90,8 +90,8 @@ func (o *OVN) startDatabase(db string) {
 // StartController starts ovn-controller on a host.
 func (o *OVN) StartController(h *lab.Host) {
 	o.t.Helper()
-	o.controllers[h] = o.start(h.Node, "ovn-controller", "unix:"+h.OVSDBSocket(),
-		"--unixctl="+o.control(h))
+	must(o.t, os.MkdirAll(o.runDir(h.Node), 0o755))
+	o.controllers[h] = o.start(h.Node, "ovn-controller", "unix:"+h.OVSDBSocket(), "--pidfile")
 }
 
 // KillController kills the ovn-controller of a host.
@@ -104,7 +104,8 @@ func (o *OVN) KillController(h *lab.Host) {
 // Recompute has the ovn-controller of a host make all its flows anew.
 func (o *OVN) Recompute(h *lab.Host) {
 	o.t.Helper()
-	o.run("ovn-appctl", "-t", o.control(h), "inc-engine/recompute")
+	pid := fmt.Sprintf("ovn-controller.%d.ctl", o.controllers[h].Process.Pid)
+	o.run("ovn-appctl", "-t", filepath.Join(o.runDir(h.Node), pid), "inc-engine/recompute")
 }
 
 // NB runs ovn-nbctl, and waits until the hosts have followed.
@@ -116,7 +117,8 @@ func (o *OVN) NB(args ...string) {
 
 func (o *OVN) socket(db string) string { return filepath.Join(o.dir, db+".sock") }
 
-func (o *OVN) control(h *lab.Host) string { return filepath.Join(o.dir, h.Name+".ctl") }
+// runDir is where the daemons of a node have their sockets.
+func (o *OVN) runDir(n *lab.Node) string { return filepath.Join(o.dir, n.Name) }
 
 // program is the path of a program of the release.
 func (o *OVN) program(name string) string {
@@ -133,7 +135,7 @@ func (o *OVN) start(at *lab.Node, name string, args ...string) *exec.Cmd {
 	log := filepath.Join(o.dir, at.Name+"-"+name+".log")
 	cmd := at.Command(context.Background(), o.program(name),
 		append(args, "-vconsole:off", "--log-file="+log)...)
-	cmd.Env = append(cmd.Env, "OVN_RUNDIR="+o.dir, "OVS_PKGDATADIR="+
+	cmd.Env = append(cmd.Env, "OVN_RUNDIR="+o.runDir(at), "OVS_PKGDATADIR="+
 		filepath.Join(o.release.Dir, "usr/share/openvswitch"))
 	must(o.t, cmd.Start())
 
