@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/testenv/lab"
 	"github.com/tapline-sdn/tapline/testenv/ovn"
 	"github.com/tapline-sdn/tapline/testenv/release"
@@ -48,6 +49,7 @@ func TestOVN(t *testing.T) {
 		exactly(t, "copies", sum(sent, fromDB, fromApp), to.Capture)
 	})
 
+	n.run(t, "explain", n.explains)
 	n.run(t, "vnic", func(t *testing.T) {
 		out, in := n.guestSink(t, n.ids, "brtap"), n.guestSink(t, n.ids2, "brtap")
 		n.flow(t, out, vnic(n.web, "OUT"))
@@ -65,6 +67,26 @@ func TestOVN(t *testing.T) {
 		n.copiesAreExact(t, out, in)
 		n.neverSaid(t, "repaired what somebody else has changed")
 	})
+}
+
+// explains shows that the explanation tells what OVN means for copies.
+func (n *network) explains(t *testing.T) {
+	to := n.guestSink(t, n.ids, "brtap")
+	both, tagged := vnic(n.web, "BOTH"), vswitch(n.h1, ovn.Bridge, 7, "BOTH")
+	both.Name, tagged.Name = unique("both"), unique("tagged")
+	n.flow(t, to, both)
+	n.flow(t, to, tagged)
+
+	out, errs, code := n.tapctl(t, "explain", "tap-flow", tagged.Name)
+	if code != 0 || !strings.Contains(out, "OVN's packets have no tag") {
+		t.Errorf("of a VLAN of %s: exit %d, %s%s", ovn.Bridge, code, errs, out)
+	}
+
+	again := inventory.CopiesChangedPackets(n.h1.Release())
+	out, errs, code = n.tapctl(t, "explain", "tap-flow", both.Name)
+	if code != 0 || strings.Contains(out, "packets may arrive twice: Open vSwitch") != again {
+		t.Errorf("of a NIC on Open vSwitch %s: exit %d, %s%s", n.h1.Release(), code, errs, out)
+	}
 }
 
 // newNetwork starts OVN of a release, whose Open vSwitch the hosts run too.
@@ -129,8 +151,8 @@ func (n *network) build(t *testing.T) {
 // packets are UDP packets of several new connections.
 func (n *network) packets(from *lab.Guest, to lab.MAC, src, dst netip.Addr) (frames [][]byte) {
 	for i := range 5 {
-		u := lab.UDP{Src: from.MAC(), Dst: to, SrcIP: src, DstIP: dst, Tag: rand.Uint32(), Len: 100 + i,
-			SrcPort: uint16(4000 + rand.IntN(20000)), DstPort: 53}
+		u := lab.UDP{Src: from.MAC(), Dst: to, SrcIP: src, DstIP: dst, Tag: rand.Uint32(),
+			Len: 100 + i, SrcPort: uint16(4000 + rand.IntN(20000)), DstPort: 53}
 		frames = append(frames, u.Frame(), u.Frame())
 	}
 	return frames

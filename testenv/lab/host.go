@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapline-sdn/tapline/testenv/release"
 )
 
 // Names of what every host has.
@@ -160,6 +162,12 @@ func (h *Host) configure(ctx context.Context) error {
 		"external_ids:ovn-encap-type=gre",
 		"external_ids:ovn-encap-ip="+h.TunnelIP.String(),
 	)
+	if err != nil || h.Release() == release.System {
+		return err
+	}
+
+	// ovs-ctl(8) writes the version when it starts a switch.
+	_, err = h.vsctl(ctx, "set", "Open_vSwitch", ".", "ovs_version="+h.Release())
 	return err
 }
 

@@ -67,7 +67,8 @@ func Find(name string) (Release, error) {
 	}
 
 	if found.Dir == "" {
-		return found, fmt.Errorf("Open vSwitch %s is not in %s: make releases", name, DefaultDir)
+		return found, fmt.Errorf("release %s of Open vSwitch is not in %s: make releases",
+			name, DefaultDir)
 	}
 	return found, nil
 }

@@ -115,6 +115,7 @@ func (x *explainer) flow(f *store.Flow) {
 
 	x.needs(v)
 	x.twins()
+	x.switchFlows(f)
 	x.leftovers()
 }
 

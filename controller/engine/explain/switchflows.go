@@ -1,0 +1,73 @@
+package explain
+
+import (
+	"fmt"
+
+	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// switchFlows says what the flows of a source bridge mean for its copies. A bridge whose fail mode
+// is secure forwards by the flows of some controller, such as ovn-controller.
+func (x *explainer) switchFlows(f *store.Flow) {
+	for _, at := range x.scene.Sources {
+		h := x.host(at.Host)
+		if h == nil || h.Report.Snapshot == nil {
+			continue
+		}
+
+		bridge, exists := h.Report.Snapshot.Bridge(at.Bridge)
+		if !exists || bridge.FailMode != "secure" {
+			continue
+		}
+		x.copiedAgain(f, h, bridge)
+		x.tagElsewhere(f, h, bridge)
+	}
+}
+
+// copiedAgain tells that packets may be copied again after they were changed. Where all that a tap
+// flow copies enters the switch, the tap bridge prevents it; see [tap.Bridge.Patched].
+func (x *explainer) copiedAgain(f *store.Flow, h *Host, bridge *vswitch.Bridge) {
+	system := h.Report.Snapshot.System()
+	if system == nil || !inventory.CopiesChangedPackets(system.OVSVersion) {
+		return
+	}
+
+	switch {
+	case f.Type == tap.FlowVNIC && f.Direction == tap.Both:
+	case f.Type == tap.FlowVSwitch && f.Direction != tap.Out && patched(h.Report.Snapshot, bridge):
+	default:
+		return
+	}
+	x.check(Check{Health: view.Ready(), HostID: h.ID, What: fmt.Sprintf(
+		"packets may arrive twice: Open vSwitch %s mirrors a packet again after a flow of %s has "+
+			"changed it and connection tracking has taken it up again, such as the first packet of "+
+			"a connection under OVN's ACLs", system.OVSVersion, bridge.Name)})
+}
+
+// patched reports whether another bridge than the tap bridge is joined to a bridge.
+func patched(snap *vswitch.Snapshot, bridge *vswitch.Bridge) bool {
+	for port := range snap.EachPort(bridge) {
+		device := snap.OnlyInterface(port)
+		if device != nil && device.Type == "patch" && port.ExternalIDs.Get(reconcile.OwnerKey) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// tagElsewhere tells that packets have no tag yet on the bridge that ovn-controller fills: it tags
+// them where they leave for a physical network.
+func (x *explainer) tagElsewhere(f *store.Flow, h *Host, bridge *vswitch.Bridge) {
+	system := h.Report.Snapshot.System()
+	if f.VLAN == 0 || system == nil || system.ExternalIDs.Get("ovn-remote") == "" {
+		return
+	}
+	x.check(Check{Health: view.Ready(), HostID: h.ID, What: fmt.Sprintf(
+		"VLAN %d is looked for on %s, where OVN's packets have no tag: OVN tags them on their way "+
+			"to the bridge of a physical network, so mirror the VLAN there", f.VLAN, bridge.Name)})
+}

@@ -1,0 +1,44 @@
+package inventory
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// release is a version of Open vSwitch by its first three numbers.
+type release [3]int
+
+// parseRelease reads a version such as 2.17.8 or 3.5.0-dev; false if it is none.
+func parseRelease(version string) (r release, ok bool) {
+	core, _, _ := strings.Cut(version, "-")
+	for i, part := range strings.SplitN(core, ".", len(r)+1) {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return release{}, false
+		}
+		if i < len(r) {
+			r[i] = n
+		}
+	}
+	return r, true
+}
+
+func (r release) before(other release) bool { return slices.Compare(r[:], other[:]) < 0 }
+
+// CopiesChangedPackets reports whether a version of Open vSwitch mirrors a packet once more after
+// the flows of a bridge have changed it. The change was also made in some maintenance releases.
+func CopiesChangedPackets(version string) bool {
+	r, ok := parseRelease(version)
+	if !ok {
+		return false
+	}
+
+	first, maintained := map[[2]int]release{
+		{2, 17}: {2, 17, 8}, {3, 0}: {3, 0, 5}, {3, 1}: {3, 1, 3},
+	}[[2]int{r[0], r[1]}]
+	if maintained {
+		return !r.before(first)
+	}
+	return !r.before(release{3, 2, 0})
+}
