@@ -56,6 +56,9 @@ func (s *stage) filters(t *testing.T, to *sink) {
 	f := s.flow(t, to, flow)
 	for _, expression := range expressions {
 		f = s.change(t, f.ID, api.TapFlowPatch{Filter: api.Set(expression)})
+		// On a busy machine a frame may meet what Open vSwitch has cached of the filter before.
+		_, err := s.h1.AppCtl("revalidator/wait")
+		must(t, err)
 		mine, copies := len(own.Data()), len(to.Data())
 		frames := filterFrames(s.web.MAC(), s.db.MAC())
 		send(t, s.web, frames...)
