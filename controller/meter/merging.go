@@ -39,9 +39,9 @@ func mergedBytes(merges int64) int64 {
 	return mostHeader * merges
 }
 
-// beyondMerging returns how many frames of at most a size must be lost at least, so that merging and
-// dividing can explain the rest of what is missing of what was sent. late is how many packets may be
-// counted as received, and not as sent yet: they hide as many that are missing.
+// beyondMerging returns how many frames of at most a size must be lost at least, so that merging
+// and dividing can explain the rest of what is missing of what was sent. late is how many packets
+// may be counted as received, and not as sent yet: they hide as many that are missing.
 func beyondMerging(sent Count, missing difference, late uint64, largest int64) Count {
 	// Headers that merging takes away may be larger than those that dividing adds elsewhere.
 	var crossed int64

@@ -131,7 +131,8 @@ func (w *world) lossIsTold(t *testing.T, flow string) {
 	})
 }
 
-// TestKernelIPv6 mirrors over an underlay of IPv6, which GRE does not pass on the kernel's datapath.
+// TestKernelIPv6 mirrors over an underlay of IPv6, which GRE does not pass on the kernel's
+// datapath.
 func TestKernelIPv6(t *testing.T) {
 	lab.SkipUnless(t, lab.System)
 	for _, mtu := range []int{9000, 1500} {
@@ -189,7 +190,8 @@ func (w *world) cutOrWhole(t *testing.T, flow string, frames [][]byte, copies *l
 	}
 }
 
-// TestKernelWithoutGRE runs where the kernel has no module ip_gre: the tunnel port cannot be opened.
+// TestKernelWithoutGRE runs where the kernel has no module ip_gre: the tunnel port cannot be
+// opened.
 func TestKernelWithoutGRE(t *testing.T) {
 	lab.SkipUnless(t, lab.System)
 	if _, err := os.Stat("/sys/module/ip_gre"); err == nil {

@@ -44,16 +44,17 @@ func (x *explainer) copiedAgain(f *store.Flow, h *Host, bridge *vswitch.Bridge) 
 		return
 	}
 	x.check(Check{Health: view.Ready(), HostID: h.ID, What: fmt.Sprintf(
-		"packets may arrive twice: Open vSwitch %s mirrors a packet again after a flow of %s has "+
-			"changed it and connection tracking has taken it up again, such as the first packet of "+
-			"a connection under OVN's ACLs", system.OVSVersion, bridge.Name)})
+		"packets may arrive twice: Open vSwitch %s mirrors a packet again after a flow of %s "+
+			"has changed it and connection tracking has taken it up again, such as the first "+
+			"packet of a connection under OVN's ACLs", system.OVSVersion, bridge.Name)})
 }
 
 // patched reports whether another bridge than the tap bridge is joined to a bridge.
 func patched(snap *vswitch.Snapshot, bridge *vswitch.Bridge) bool {
 	for port := range snap.EachPort(bridge) {
 		device := snap.OnlyInterface(port)
-		if device != nil && device.Type == "patch" && port.ExternalIDs.Get(reconcile.OwnerKey) == "" {
+		ours := port.ExternalIDs.Get(reconcile.OwnerKey) != ""
+		if device != nil && device.Type == "patch" && !ours {
 			return true
 		}
 	}
