@@ -53,7 +53,7 @@ func (s *stage) trace(t *testing.T) {
 		key := regexp.MustCompile(`set_field:(0x[0-9a-f]+)->tun_id`).FindStringSubmatch(text)
 		// The userspace datapath builds the tunnel's headers; the kernel's has a device for that.
 		tunnels := map[string]string{lab.Netdev: `tnl_push\(|native tunnel`,
-			lab.System: `via kernel tunnel`}
+			lab.System: `output to kernel tunnel`}
 		for _, want := range []string{`set_field:` + regexp.QuoteMeta(s.h2.TunnelIP.String()) +
 			`->tun_dst`, tunnels[s.Datapath()]} {
 			if !regexp.MustCompile(want).MatchString(text) || key == nil {
