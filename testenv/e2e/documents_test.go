@@ -205,8 +205,8 @@ func (s *stage) objects(t *testing.T) string {
 				words = append(words, stated("trunks", r["trunks"])...)
 			case "Mirror":
 				words = append(words, "bridge="+of("mirrors", r["name"]))
-				if r["select_all"] == "true" {
-					words = append(words, "select_all=true")
+				if everyPort(r) {
+					r["select_src_port"] = "EVERY"
 				}
 				for _, column := range []string{"select_src_port", "select_dst_port", "select_vlan",
 					"output_port"} {
@@ -228,6 +228,13 @@ func (s *stage) objects(t *testing.T) string {
 
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// everyPort reports whether a mirror selects all that enters its bridge: also by the bridge's own
+// port.
+func everyPort(mirror row) bool {
+	return slices.Contains(strings.Fields(strings.Trim(mirror["select_src_port"], "[]")),
+		lab.WireBridge)
 }
 
 // stated is one column that is set, as a plan writes it.

@@ -232,7 +232,7 @@ func (s *soak) seen(h *lab.Host) (*standing, error) {
 				text := fmt.Sprintf("src%s dst%s", bracketed(m["select_src_port"]),
 					bracketed(m["select_dst_port"]))
 
-				if m["select_all"] == "true" {
+				if everyPort(m) {
 					text = "all"
 				}
 				if v := bracketed(m["select_vlan"]); v != "[]" {

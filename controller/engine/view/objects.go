@@ -34,7 +34,7 @@ func PortText(p *tap.Port) string {
 func MirrorText(m *tap.Mirror) string {
 	var words []string
 	if m.SelectAll {
-		words = append(words, "select_src_port=(every port)")
+		words = append(words, "select_src_port=EVERY")
 	}
 	if len(m.SelectSrc) > 0 {
 		words = append(words, "select_src_port="+strings.Join(m.SelectSrc, ","))
