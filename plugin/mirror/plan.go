@@ -27,6 +27,7 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 	b.addTunnels()
 	b.addGuard()
 	b.addMeters()
+	b.addRenewal()
 	for _, c := range captures.captures {
 		b.addCapture(c)
 	}
