@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -78,4 +79,38 @@ func TestHandoverLeavesOthersAlone(t *testing.T) {
 	require.Len(t, stages, 2)
 	assert.NotContains(t, mirrorNames(stages[0]), "tl-9")
 	assert.NotContains(t, flowOwners(stages[0]), "cap9")
+}
+
+// TestMirrorContinues: a mirror that another capture takes over stays the row that it is: between a
+// row that goes and one that comes, Open vSwitch may look at packets without either.
+func TestMirrorContinues(t *testing.T) {
+	db := newDatabase(t)
+	db.twoBridges()
+	before, after := program(), program(capture("cap2", "2", "br0", "vnet1"), without("cap1"))
+	db.settle(desired(t, before))
+	was, found := mirrorNamed(db.snapshot(), "tl-1")
+	require.True(t, found)
+
+	for _, stage := range append(reconcile.Handover(before, after), after) {
+		db.settle(desired(t, stage))
+		_, old := mirrorNamed(db.snapshot(), "tl-1")
+		is, new := mirrorNamed(db.snapshot(), "tl-2")
+		assert.NotEqual(t, old, new)
+		if new {
+			assert.Equal(t, was.UUID, is.UUID)
+			assert.Equal(t, "cap2", is.ExternalIDs.Get(reconcile.IDKey))
+			assert.NotEqual(t, *was.OutputPort, *is.OutputPort)
+		}
+	}
+}
+
+// mirrorNamed finds a mirror of br0.
+func mirrorNamed(snap *vswitch.Snapshot, name string) (*vswitch.Mirror, bool) {
+	bridge, _ := snap.Bridge("br0")
+	for m := range snap.EachMirror(bridge) {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return nil, false
 }

@@ -12,18 +12,24 @@ import (
 func (x *differ) deleteMirrors() {
 	for _, b := range x.snap.Bridges() {
 		for m := range x.snap.EachMirror(b) {
-			owner := m.ExternalIDs.Get(IDKey)
-			wanted := x.d.mirrors[portKey{b.Name, m.Name}] != nil || x.d.held[owner]
-			if !x.self.owns(m.ExternalIDs) || wanted {
-				continue
-			}
-			if x.may(Change{Owner: owner, Object: object("mirror", m.Name, b.Name),
-				What: wasUnwanted}) {
+			if x.unwanted(m, b) && x.mayDelete(m, b) {
 				x.out.Txn.DeleteMirror(m.UUID)
 				x.mirrors = true
 			}
 		}
 	}
+}
+
+// unwanted reports whether a mirror is ours, and not of the program.
+func (x *differ) unwanted(m *vswitch.Mirror, b *vswitch.Bridge) bool {
+	wanted := x.d.mirrors[portKey{b.Name, m.Name}] != nil ||
+		x.d.held[m.ExternalIDs.Get(IDKey)] || x.heirs[m.UUID]
+	return x.self.owns(m.ExternalIDs) && !wanted
+}
+
+func (x *differ) mayDelete(m *vswitch.Mirror, b *vswitch.Bridge) bool {
+	return x.may(Change{Owner: m.ExternalIDs.Get(IDKey), Object: object("mirror", m.Name, b.Name),
+		What: wasUnwanted})
 }
 
 // matched are ports and mirrors that were as they must be. Rows are immutable, so they still are
@@ -134,10 +140,39 @@ func (x *differ) mirror(m *tap.Mirror) {
 	}
 
 	change := Change{Owner: m.Owner, Object: object("mirror", m.Name, m.Bridge), What: wasMissing}
-	if first == nil && x.may(change) {
-		x.out.Txn.InsertMirror(bridge.UUID, row)
-		x.mirrors = true
+	if first != nil || !x.may(change) {
+		return
 	}
+
+	x.mirrors = true
+	if have := x.predecessor(bridge, &row); have != nil && x.mayDelete(have, bridge) {
+		x.heirs[have.UUID] = true
+		row.UUID, row.ExternalIDs = have.UUID, x.withIDs(have.ExternalIDs, m.Owner)
+		x.out.Txn.UpdateMirror(row)
+		return
+	}
+	x.out.Txn.InsertMirror(bridge.UUID, row)
+}
+
+// predecessor finds a mirror that is about to go and selects something that a new one selects; nil
+// if there is none. Its row becomes the new one's. Open vSwitch takes away mirrors before it adds
+// others, and looks through its cache at any moment: what it looks at in between has no mirror
+// until it looks again. A row that changes has no such moment.
+func (x *differ) predecessor(bridge *vswitch.Bridge, row *vswitch.Mirror) *vswitch.Mirror {
+	selects := func(m *vswitch.Mirror) func(vswitch.UUID) bool {
+		return func(port vswitch.UUID) bool {
+			return slices.Contains(m.SelectSrcPort, port) || slices.Contains(m.SelectDstPort, port)
+		}
+	}
+
+	for _, have := range x.mirrorsOf(bridge) {
+		common := slices.ContainsFunc(row.SelectSrcPort, selects(have)) ||
+			slices.ContainsFunc(row.SelectDstPort, selects(have))
+		if common && x.unwanted(have, bridge) {
+			return have
+		}
+	}
+	return nil
 }
 
 // mirrorMatched reports whether a mirror matched before, and neither it nor what it depends on has

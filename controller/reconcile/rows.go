@@ -55,6 +55,7 @@ type differ struct {
 	notes map[string]string
 
 	standing map[string][]*vswitch.Mirror // mirrors of source bridges that were looked at
+	heirs    map[vswitch.UUID]bool        // mirrors that another one of the program continues
 	matched  *matched
 }
 
@@ -101,7 +102,7 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 			Outstanding: map[string]bool{}, Blocked: map[string]string{},
 		},
 		inserted: map[portKey]vswitch.UUID{}, replaced: map[string]bool{},
-		notes: map[string]string{},
+		notes: map[string]string{}, heirs: map[vswitch.UUID]bool{},
 	}
 
 	m.matched.next(d)
@@ -144,10 +145,10 @@ func (x *differ) compare(bridge *vswitch.Bridge) {
 		x.port(&x.d.Program.Ports[i])
 	}
 
-	x.deleteMirrors()
 	for i := range x.d.Program.Mirrors {
 		x.mirror(&x.d.Program.Mirrors[i])
 	}
+	x.deleteMirrors()
 
 	if bridge != nil {
 		x.updateBridge(bridge)

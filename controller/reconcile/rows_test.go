@@ -209,7 +209,7 @@ func TestDrift(t *testing.T) {
 		{"mirror", "-- --id=@m get Mirror tl-1 -- remove Bridge br0 mirrors @m",
 			[]string{"insert Mirror tl-1", stamped, "mutate br0: mirrors"}, "cap1", true},
 		{"mirror's name", "set Mirror tl-1 name=other",
-			[]string{"insert Mirror tl-1", stamped, "mutate br0: mirrors"}, "cap1", true},
+			[]string{"update mirror other: name", stamped}, "cap1", true},
 		{"select_all", "set Mirror tl-1 select_all=true",
 			[]string{"update mirror tl-1: select_all", stamped}, "cap1", true},
 		{"select_src_port", "-- --id=@p get Port vnet2 -- add Mirror tl-1 select_src_port @p",

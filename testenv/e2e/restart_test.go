@@ -269,21 +269,34 @@ func missed(source, copies *lab.Capture, tag uint32) string {
 		}
 	}
 
-	var wrong []string
-	total := 0
+	var wrong []string // runs of frames that were copied equally often
+	total, all := 0, 0
+	var first, last uint64
+	end := func() {
+		if len(wrong) > 0 {
+			wrong[len(wrong)-1] = fmt.Sprintf("%d-%d: %d", first, last, seen[first])
+		}
+	}
 	for _, f := range source.Frames() {
 		if _, seq, _ := lab.Sequence(f.Data); of(tag)(f) && seq >= lowest {
 			total++
-			if seen[seq] != 1 {
-				wrong = append(wrong, fmt.Sprintf("%d: %d", seq, seen[seq]))
+			if seen[seq] == 1 {
+				continue
 			}
+			all++
+			if len(wrong) == 0 || seq != last+1 || seen[seq] != seen[first] {
+				end()
+				wrong, first = append(wrong, ""), seq
+			}
+			last = seq
 		}
 	}
+	end()
 
 	if len(wrong) == 0 {
 		return ""
 	}
 
 	return fmt.Sprintf("of %d frames from %d on, %d were not copied once: %.300s", total, lowest,
-		len(wrong), fmt.Sprint(wrong))
+		all, fmt.Sprint(wrong))
 }
