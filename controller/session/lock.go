@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -14,6 +15,11 @@ import (
 // each take the other's rows for their own: the switch would follow one and then the other. So a
 // session writes only while it holds a lock of the switch's database (RFC 7047, 4.1.8). It never
 // steals the lock: who comes second stands back, says so, and goes on when the first has ended.
+
+// rivalTime is how long a host that is to be removed waits for its lock. A connection of ours that
+// was cut has the lock until the server misses it: it asks for a sign of life after 5 s, and waits
+// 5 s for it.
+const rivalTime = 15 * time.Second
 
 // errRival says that the lock is not held.
 type errRival struct{ lock string }
@@ -59,12 +65,15 @@ func (s *Session) takeLock(
 	s.link.EndTurn()
 	s.log.Error("this switch is left alone", "error", errRival{name})
 	s.config.Report(Report{Problem: errRival{name}.Error(), Snapshot: before})
+	retire, giveUp := s.retire, (<-chan time.Time)(nil)
 	for !lock.Held() {
 		select {
 		case <-lock.Changed():
 		case <-conn.Done():
 			return nil, false, conn.Err()
-		case <-s.retire:
+		case <-retire:
+			retire, giveUp = nil, time.After(rivalTime)
+		case <-giveUp:
 			s.log.Warn("host is removed while another controller keeps it: what stands there stays")
 			return nil, true, nil
 		case <-ctx.Done():

@@ -67,3 +67,22 @@ func TestRobbed(t *testing.T) {
 	require.NoError(t, thief.Close())
 	k.ready(d)
 }
+
+// TestRetiredInLine: a host that is removed while the lock is held by a connection that is cut, as
+// when the controller was restarted meanwhile, is cleaned once the lock is free.
+func TestRetiredInLine(t *testing.T) {
+	h := startHost(t)
+	first := keep(t, h.OVSDB)
+	first.ready(first.use(program()))
+
+	second := keep(t, h.OVSDB)
+	second.await("it stands in line", func() bool { return second.last().Problem != "" })
+	second.Retire()
+	standing(t, first)
+
+	first.stop()
+	ended(t, first)
+	ended(t, second)
+	assert.Empty(t, vsctl(t, h, "list Mirror"))
+	assert.NotContains(t, vsctl(t, h, "list-br"), tapBridge)
+}

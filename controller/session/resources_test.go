@@ -154,5 +154,7 @@ func TestRefusedMeter(t *testing.T) {
 			strings.Contains(r.Owners["cap1"].Reason, "meter")
 	})
 	assert.Contains(t, ofctl(t, h, "dump-flows", tapBridge), "in_port=77")
-	assert.Equal(t, Ready, k.last().Owners["tunnel"].State)
+	k.await("the tunnel is ready", func() bool {
+		return k.last().Owners["tunnel"].State == Ready
+	})
 }

@@ -101,7 +101,7 @@ func (s *stage) refusal(t *testing.T) {
 		{"direction", "POST", "tap_flows", vnicOf(body{"direction": "UP"}), 400, "direction",
 			"BOTH"},
 		{"type", "POST", "tap_flows", vnicOf(body{"type": "vport"}), 400, "type", "vswitch"},
-		{"unknown field", "POST", "tap_flows", vnicOf(body{"vlan": 7}), 400, "vlan", ""},
+		{"unknown field", "POST", "tap_flows", vnicOf(body{"vlans": 7}), 400, "vlans", ""},
 		{"fields of both types", "POST", "tap_flows", vnicOf(body{"host_id": "h1"}), 400, "host_id",
 			"vswitch"},
 		{"NIC that the host has not", "POST", "tap_services",

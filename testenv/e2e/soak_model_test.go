@@ -195,8 +195,9 @@ func (s *selection) records() []string {
 }
 
 var (
-	feedLine = regexp.MustCompile(`priority=100,in_port="?(tlt-[0-9a-f]{8})"? ` +
-		`actions=load:(0x[0-9a-f]+)->OXM_OF_METADATA|priority=100,in_port="?(tlt-[0-9a-f]{8})"? ` +
+	feedLine = regexp.MustCompile(`priority=100(?:,recirc_id=0)?,in_port="?(tlt-[0-9a-f]{8})"? ` +
+		`actions=load:(0x[0-9a-f]+)->OXM_OF_METADATA|` +
+		`priority=100(?:,recirc_id=0)?,in_port="?(tlt-[0-9a-f]{8})"? ` +
 		`actions=write_metadata:(0x[0-9a-f]+)`)
 	takeLine = regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=([0-9.]+),` +
 		`in_port="?tl-gre"? actions=write_metadata:(0x[0-9a-f]+)`)
