@@ -70,8 +70,9 @@ func (s *stage) counters(t *testing.T) {
 	})
 
 	s.run(t, "tunnel's own packets are left out, and not lost", func(t *testing.T) {
-		to := s.guestSink(t, s.ids2, "brtap")
-		f := s.flow(t, to, vswitch(s.h1, lab.UnderlayBridge, 0, "BOTH"))
+		// The copies for the other sink enter the underlay's bridge of the second host.
+		to := s.guestSink(t, s.ids1, "brtap")
+		f := s.flow(t, to, vswitch(s.h2, lab.UnderlayBridge, 0, "BOTH"))
 		other := s.guestSink(t, s.ids2b, "brtap")
 		s.flow(t, other, vnic(s.web, "OUT"))
 		send(t, s.web, numbered(s.web.MAC(), s.db.MAC(), 0, 100, 100, 100)...)
