@@ -30,29 +30,31 @@ func checkResources(p *tap.Program) (groups, meters map[uint32]string, err error
 	groups, meters = map[uint32]string{}, map[uint32]string{}
 	for i := range p.Groups {
 		g := &p.Groups[i]
-		wrong := checkGroup(g)
-		if _, twice := groups[g.Mod.ID]; twice && wrong == "" {
-			wrong = "another group of the program has this id"
+		if err := enter(groups, "group", g.Mod.ID, g.Owner, checkGroup(g)); err != nil {
+			return nil, nil, err
 		}
-		if wrong != "" {
-			return nil, nil, fmt.Errorf("group %d of %q: %s", g.Mod.ID, g.Owner, wrong)
-		}
-		groups[g.Mod.ID] = g.Owner
 	}
 
 	for i := range p.Meters {
 		m := &p.Meters[i]
-		wrong := checkMeter(m)
-		if _, twice := meters[m.Mod.ID]; twice && wrong == "" {
-			wrong = "another meter of the program has this id"
+		if err := enter(meters, "meter", m.Mod.ID, m.Owner, checkMeter(m)); err != nil {
+			return nil, nil, err
 		}
-		if wrong != "" {
-			return nil, nil, fmt.Errorf("meter %d of %q: %s", m.Mod.ID, m.Owner, wrong)
-		}
-		meters[m.Mod.ID] = m.Owner
 	}
 
 	return groups, meters, nil
+}
+
+// enter notes the owner of a group or meter, unless something is wrong with it or its id is taken.
+func enter(owners map[uint32]string, kind string, id uint32, owner, wrong string) error {
+	if _, twice := owners[id]; twice && wrong == "" {
+		wrong = "another " + kind + " of the program has this id"
+	}
+	if wrong != "" {
+		return fmt.Errorf("%s %d of %q: %s", kind, id, owner, wrong)
+	}
+	owners[id] = owner
+	return nil
 }
 
 // checkGroup says what is wrong with a group, or "".

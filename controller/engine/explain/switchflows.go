@@ -5,7 +5,6 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory"
-	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -37,9 +36,11 @@ func (x *explainer) copiedAgain(f *store.Flow, h *Host, bridge *vswitch.Bridge) 
 		return
 	}
 
+	observed := h.Observed.Bridge(bridge.Name)
+	patched := observed != nil && observed.Patched
 	switch {
 	case f.Type == tap.FlowVNIC && f.Direction == tap.Both:
-	case f.Type == tap.FlowVSwitch && f.Direction != tap.Out && patched(h.Report.Snapshot, bridge):
+	case f.Type == tap.FlowVSwitch && f.Direction != tap.Out && patched:
 	default:
 		return
 	}
@@ -47,18 +48,6 @@ func (x *explainer) copiedAgain(f *store.Flow, h *Host, bridge *vswitch.Bridge) 
 		"packets may arrive twice: Open vSwitch %s mirrors a packet again after a flow of %s "+
 			"has changed it and connection tracking has taken it up again, such as the first "+
 			"packet of a connection under OVN's ACLs", system.OVSVersion, bridge.Name)})
-}
-
-// patched reports whether another bridge than the tap bridge is joined to a bridge.
-func patched(snap *vswitch.Snapshot, bridge *vswitch.Bridge) bool {
-	for port := range snap.EachPort(bridge) {
-		device := snap.OnlyInterface(port)
-		ours := port.ExternalIDs.Get(reconcile.OwnerKey) != ""
-		if device != nil && device.Type == "patch" && !ours {
-			return true
-		}
-	}
-	return false
 }
 
 // tagElsewhere tells that packets have no tag yet on the bridge that ovn-controller fills: it tags
