@@ -360,3 +360,29 @@ func TestMergingAtTheDestination(t *testing.T) {
 		})
 	}
 }
+
+// TestLossOfFullFramesIsExact: on the kernel's datapath, too, as many full frames as are missing
+// are lost, whichever end was read first.
+func TestLossOfFullFramesIsExact(t *testing.T) {
+	const frame, lost = 1514, 3
+	route := remote("f")
+	route.Kernel, route.Largest = true, 1518
+	here := map[string]meter.Route{"cap": route}
+	there := map[string]meter.Route{"svc": {Service: "svc", Receives: true, Kernel: true}}
+
+	b := meter.NewBook()
+	for i := range 4 {
+		now, n := at(10*float64(i)), 5*min(i, 1)
+		sent, got := captured("cap", now, -1, n, n), received(now, -1, max(0, n-lost))
+		for j := range sent {
+			sent[j].Bytes, got[j].Bytes = sent[j].Packets*frame, got[j].Packets*frame
+		}
+		b.Take("h2", meter.Reading{At: now, Flows: got}, there)
+		b.Take("h1", meter.Reading{At: now, Flows: sent}, here)
+	}
+
+	for _, c := range []meter.Counters{b.Flow("f", at(30)), b.Service("svc", at(30))} {
+		assert.Equal(t, meter.Count{Packets: lost, Bytes: lost * frame}, c.Lost)
+		assert.False(t, c.Merging)
+	}
+}

@@ -1,6 +1,9 @@
 package meter
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // settle is how long after it was sent a packet has surely been counted at the other end, if it
 // arrives. Open vSwitch adds up what its datapath has counted every half second at most
@@ -30,7 +33,7 @@ type tunnelPath struct {
 	merging bool
 	// Of the routes at both ends:
 	kernel, resized bool
-	largest         int64 // frame in octets
+	largest         int64 // frame of the source in octets; 0 before it was read
 
 	marks []mark // readings of the source, oldest first; the first is settled, or there is one only
 	pivot *mark  // of the destination, while a new base is sought
@@ -126,10 +129,11 @@ func (w *tunnelPath) missing(m mark) Count {
 
 	missing := sent.less(received)
 	late := w.received.total.minus(m.arrived).Packets
+	largest := cmp.Or(w.largest, largestFrame)
 	var beyond, most Count // most: if nothing is on its way
 	if !w.resized {
-		beyond = beyondMerging(sent, missing, late, w.largest)
-		most = beyondMerging(sent, missing, 0, w.largest)
+		beyond = beyondMerging(sent, missing, late, largest)
+		most = beyondMerging(sent, missing, 0, largest)
 	}
 
 	// Fewer are lost than are missing: they are merged. More arrive than were sent: divided.
@@ -139,11 +143,11 @@ func (w *tunnelPath) missing(m mark) Count {
 	return beyond
 }
 
-// route notes what a route says of one end.
+// route notes what a route says of one end. How large frames may be, the source's end says alone.
 func (w *tunnelPath) route(r Route) {
 	w.kernel, w.resized = w.kernel || r.Kernel, w.resized || r.Resized
-	w.largest = max(w.largest, int64(r.Largest))
-	if w.largest == 0 || r.Largest == 0 && !r.Receives {
-		w.largest = largestFrame
+	if r.Receives {
+		return
 	}
+	w.largest = max(w.largest, cmp.Or(int64(r.Largest), largestFrame))
 }
