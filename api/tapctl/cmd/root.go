@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
+	"github.com/tapline-sdn/tapline/api/tapctl/decap"
 	"github.com/tapline-sdn/tapline/api/tapctl/declare"
 	"github.com/tapline-sdn/tapline/api/tapctl/manage"
 	"github.com/tapline-sdn/tapline/api/tapctl/observe"
@@ -73,6 +74,7 @@ func Root(app *cli.App) *cobra.Command {
 	root.AddCommand(manage.Verbs(app)...)
 	root.AddCommand(declare.Verbs(app, Root)...)
 	root.AddCommand(observe.Verbs(app)...)
+	root.AddCommand(decap.Verb(app))
 	root.AddCommand(version(app, root), completion(app, root), man(app, root))
 
 	callBy(root, app.ProgramName())

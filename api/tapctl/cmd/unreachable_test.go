@@ -39,7 +39,7 @@ var callers = map[string]string{
 // callNone are the other verbs.
 var callNone = []string{
 	"", "completion", "config", "config delete", "config list", "config set", "config show",
-	"config use", "host-facts", "man", "version",
+	"config use", "decap", "host-facts", "man", "version",
 }
 
 // TestVerbsWithoutAController: each verb that calls the controller says what is wrong and what to
