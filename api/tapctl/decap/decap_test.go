@@ -207,7 +207,7 @@ func ownNetwork(t *testing.T) {
 
 func TestGREToADevice(t *testing.T) {
 	ownNetwork(t)
-	c := start(t, "--encap", "gre", "-i", "copies", "-c", "5")
+	c := start(t, "--encap", "gre", "-i", "copies", "-c", "6")
 
 	link, err := netlink.LinkByName("copies")
 	require.NoError(t, err)
@@ -221,9 +221,12 @@ func TestGREToADevice(t *testing.T) {
 	conn, err := net.Dial("ip4:47", "127.0.0.1")
 	require.NoError(t, err)
 	defer conn.Close()
-	for _, frame := range frames(5) {
+	send := func(frame []byte) {
 		_, err := conn.Write(append([]byte{0x20, 0, 0x65, 0x58, 0, 0, 0, 7}, frame...))
 		require.NoError(t, err)
+	}
+	for _, frame := range frames(5) {
+		send(frame)
 	}
 
 	for _, want := range frames(5) {
@@ -233,9 +236,10 @@ func TestGREToADevice(t *testing.T) {
 		assert.Equal(t, want, buffer[:n])
 	}
 
+	send(frames(6)[5]) // the last: the device goes
 	code, said := c.end(t)
 	assert.Zero(t, code)
-	assert.Contains(t, said, "5 frames taken out")
+	assert.Contains(t, said, "6 frames taken out")
 	_, err = netlink.LinkByName("copies")
 	assert.ErrorAs(t, err, new(netlink.LinkNotFoundError), "the device must go with the program")
 }
