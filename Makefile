@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # A number of inputs, not a time: at the end of a time, go test may fail with "context deadline exceeded" though nothing was found.
-FUZZTIME ?= 40000x
+FUZZTIME ?= 10000x
 
 COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-lab
 
@@ -148,12 +148,15 @@ soak: deps
 # Each fuzz target for a short while.
 .PHONY: fuzz
 fuzz:
-	@set -e; for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
+	@set -e; for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "$$file $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$(dirname $$file); \
 		done; \
 	done
+
+# Folders with benchmarks of Go.
+BENCHMARKED = $(sort $(addprefix ./,$(dir $(shell git ls-files '*_test.go' | xargs grep -l '^func Benchmark'))))
 
 # Measured beside what would be used instead, on real switches; see BENCHMARKS.md. OVN is measured if it is installed
 # (packages ovn-central and ovn-host).
@@ -170,7 +173,7 @@ bench-code: deps
 .PHONY: bench-quick
 bench-quick: deps build
 	$(GO) run ./testenv/bench -quick
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) test -run '^$$' -bench . -benchtime 1x $(BENCHMARKED)
 
 # Man pages and completions are made by the programs themselves.
 .PHONY: docs
