@@ -47,5 +47,9 @@ func parseExperimenter(c *wire.Cursor) Message {
 		}
 	}
 
+	if experimenter == wire.ExperimenterNicira && typ == niciraSetControllerID {
+		return parseSetControllerID(c)
+	}
+
 	return &Experimenter{experimenter, typ, c.Rest()}
 }

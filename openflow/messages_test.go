@@ -54,6 +54,7 @@ func allActions() []action.Action {
 		action.Learn{IdleTimeout: 1, HardTimeout: 2, Priority: 3, Cookie: 4, Flags: 1, Table: 5,
 			FinIdleTimeout: 6,
 			FinHardTimeout: 7, Specs: "\x00\x10\x00\x00\x00\x00\x00\x00"},
+		action.Controller{MaxLen: 0xffff, ID: 7, Reason: action.ReasonAction},
 		action.Exit{}, action.RawAction{Type: 0xffff,
 			Data: "\x00\x00\x23\x20\x03\xe7\x00\x00\x00\x00\x00\x00"},
 	}
@@ -167,6 +168,7 @@ func messages() map[string]openflow.Message {
 		"monitor cancel":  &openflow.FlowMonitorCancel{ID: 5},
 		"monitor paused":  &openflow.FlowMonitorPaused{},
 		"monitor resumed": &openflow.FlowMonitorResumed{},
+		"controller id":   &openflow.SetControllerID{ID: 7},
 
 		"desc request": request(openflow.DescRequest{}),
 		"flow stats request": request(openflow.FlowStatsRequest{Table: 1, OutPort: 2,

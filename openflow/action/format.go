@@ -102,6 +102,26 @@ func (a Conjunction) String() string {
 	return fmt.Sprintf("conjunction(%d,%d/%d)", a.ID, a.Clause, a.Clauses)
 }
 
+// String implements [Action].
+func (a Controller) String() string {
+	reasons := [...]string{"no_match", "action", "invalid_ttl"}
+	var parts []string
+	switch {
+	case int(a.Reason) >= len(reasons):
+		parts = append(parts, fmt.Sprintf("reason=%d", a.Reason))
+	case a.Reason != ReasonAction:
+		parts = append(parts, "reason="+reasons[a.Reason])
+	}
+
+	if a.MaxLen != 0xffff {
+		parts = append(parts, fmt.Sprintf("max_len=%d", a.MaxLen))
+	}
+	if a.ID != 0 {
+		parts = append(parts, fmt.Sprintf("id=%d", a.ID))
+	}
+	return "controller(" + strings.Join(parts, ",") + ")"
+}
+
 // String implements [Action]. The specs are written in hexadecimal, which
 // ovs-ofctl does not read.
 func (a Learn) String() string {

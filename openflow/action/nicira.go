@@ -261,6 +261,8 @@ func parseExperimenterAction(c *wire.Cursor, depth int) Action {
 		return parseConjunction(c)
 	case nxLearn:
 		return parseLearn(c)
+	case nxController:
+		return parseController(c)
 	case nxExit:
 		c.Skip(6)
 		c.Done("exit")

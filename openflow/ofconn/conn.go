@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tapline-sdn/tapline/openflow"
 )
 
@@ -22,6 +24,9 @@ type Conn struct {
 	events   chan []Event // Holds at most one list: all events that wait.
 	dropped  atomic.Uint64
 	queued   int // Bytes of the events that wait; used by the reader alone.
+
+	unasked   *rate.Limiter // Of messages that nobody asked for.
+	maxEvents atomic.Int64  // See Options.MaxEvents.
 
 	ctx     context.Context // Ends with the connection; the cause says why.
 	end     context.CancelCauseFunc
@@ -62,7 +67,10 @@ func newConn(nc net.Conn, opts Options) *Conn {
 		done:   make(chan struct{}),
 		xid:    handshakeXID,
 		calls:  map[uint32]*call{},
+
+		unasked: newUnasked(opts.MaxUnasked),
 	}
+	c.maxEvents.Store(int64(opts.MaxEvents))
 	c.out.limit = opts.MaxUnsent
 	return c
 }

@@ -51,6 +51,30 @@ func TestFloodIsReadSlowly(t *testing.T) {
 	})
 }
 
+// TestExpectEvents: a connection that is found to be for more is read faster, and more may wait.
+func TestExpectEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := connect(t, ofconn.Options{MaxUnasked: 1, MaxEvents: 1})
+		c.ExpectEvents(5000, 100_000)
+		var sent atomic.Int64
+		defer run(p, func(p peer) {
+			go p.drain()
+			for p.send(0, &openflow.PacketIn{}) == nil {
+				sent.Add(1)
+			}
+		})()
+
+		<-time.After(2 * time.Second)
+		if n := sent.Load(); n < 8192+9900 || n > 8192+10100 {
+			t.Errorf("%d messages were read in 2s, want 8192 and 5000 a second", n)
+		}
+		if n := c.Dropped(); n != 0 {
+			t.Errorf("%d of them were dropped", n)
+		}
+		c.Close()
+	})
+}
+
 // TestEventBytes: large events fill the queue sooner than small ones, and a
 // consumer that reads makes room.
 func TestEventBytes(t *testing.T) {

@@ -15,6 +15,21 @@ import (
 // it is held to its rate: more than a switch has ports.
 const unaskedBurst = 8192
 
+func newUnasked(perSecond int) *rate.Limiter {
+	limit := rate.Inf
+	if perSecond > 0 {
+		limit = rate.Limit(perSecond)
+	}
+	return rate.NewLimiter(limit, unaskedBurst)
+}
+
+// ExpectEvents sets Options.MaxUnasked and Options.MaxEvents anew, for a connection whose owner has
+// found out what it is for.
+func (c *Conn) ExpectEvents(maxUnasked, maxEvents int) {
+	c.unasked.SetLimit(newUnasked(maxUnasked).Limit())
+	c.maxEvents.Store(int64(maxEvents))
+}
+
 // read reads and dispatches messages until the connection ends, in the order
 // in which they arrive.
 func (c *Conn) read() {
@@ -25,11 +40,6 @@ func (c *Conn) read() {
 
 func (c *Conn) readAll() error {
 	last, probed := time.Now(), false
-	unasked := rate.NewLimiter(rate.Inf, unaskedBurst)
-	if c.opts.MaxUnasked > 0 {
-		unasked.SetLimit(rate.Limit(c.opts.MaxUnasked))
-	}
-
 	for {
 		if c.opts.EchoInterval > 0 {
 			deadline := last.Add(c.opts.EchoInterval)
@@ -53,7 +63,7 @@ func (c *Conn) readAll() error {
 			if !asked {
 				// A peer that sends too much is read more slowly, its replies included. The error
 				// says that the connection has ended; the next read notices that.
-				_ = unasked.Wait(c.ctx)
+				_ = c.unasked.Wait(c.ctx)
 			}
 
 			continue
@@ -134,7 +144,7 @@ func (c *Conn) deliver(e Event, size int) error {
 		c.queued = 0
 	}
 
-	fits := len(waiting) == 0 || len(waiting) < c.opts.MaxEvents &&
+	fits := len(waiting) == 0 || len(waiting) < int(c.maxEvents.Load()) &&
 		c.queued+size <= c.opts.MaxEventBytes
 	if fits {
 		waiting = append(waiting, e)

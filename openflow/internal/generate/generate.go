@@ -291,7 +291,10 @@ func (s Source) Action() action.Action {
 
 	case 2:
 		return action.SetQueue{Queue: s.Uint32()}
-	case 3, 4:
+	case 3:
+		return action.Controller{MaxLen: uint16(s.Uint32()) | uint16(s.IntN(2))*0xffff,
+			ID: uint16(s.IntN(3)), Reason: uint8(s.IntN(3))}
+	case 4:
 		return action.Exit{}
 	case 5:
 		return action.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableID(s.IntN(254))}
