@@ -162,7 +162,7 @@ func (s *stage) injection(t *testing.T) {
 	}{
 		{[4]byte{10, 210, 0, 99}, uint32(key)}, {s.h3.TunnelIP.As4(), uint32(key)},
 		{s.h2.TunnelIP.As4(), uint32(key)},
-		{right, uint32(key) + 1}, {right, 0}, {right, 0xffffffff}, {right, uint32(key) | 1<<31},
+		{right, uint32(key) + 1}, {right, 0}, {right, 0xffffffff}, {right, uint32(key) ^ 1<<31},
 	} {
 		must(t, from.Send(packet(p.src, p.key, uint32(i))))
 	}
