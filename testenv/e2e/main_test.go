@@ -42,16 +42,17 @@ var programs = sync.OnceValues(func() (string, error) {
 // prebuilt is a directory with the binaries, where nothing can be built: a virtual machine.
 var prebuilt = os.Getenv("TAPLINE_PROGRAMS")
 
-// builds has one entry per program, since most tests need but two of them.
+// builds has one entry per program, since most tests need but two of them. tapctl is called hundreds
+// of times and its own tests have the race detector, which makes its start slow.
 var builds = map[string]func() error{
-	"tapline":        sync.OnceValue(build("controller/tapline")),
-	"tapline-mirror": sync.OnceValue(build("plugin/tapline-mirror")),
-	"tapctl":         sync.OnceValue(build("api/tapctl")),
-	"otherplugin":    sync.OnceValue(build("testenv/e2e/testdata/otherplugin")),
+	"tapline":        sync.OnceValue(build("controller/tapline", raceDetector)),
+	"tapline-mirror": sync.OnceValue(build("plugin/tapline-mirror", raceDetector)),
+	"tapctl":         sync.OnceValue(build("api/tapctl", false)),
+	"otherplugin":    sync.OnceValue(build("testenv/e2e/testdata/otherplugin", raceDetector)),
 }
 
-// build builds a program, with the race detector if the test has it.
-func build(path string) func() error {
+// build builds a program.
+func build(path string, withRaceDetector bool) func() error {
 	return func() error {
 		dir, err := programs()
 		if err != nil || prebuilt != "" {
@@ -59,7 +60,7 @@ func build(path string) func() error {
 		}
 
 		args := []string{"build", "-o", dir + "/"}
-		if raceDetector {
+		if withRaceDetector {
 			args = append(args, "-race")
 		}
 
