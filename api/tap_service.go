@@ -18,7 +18,7 @@ const (
 type TapService struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"name"`
-	Type       string   `json:"type"`      // guest or host
+	Type       string   `json:"type"`      // guest, host, remote or pool
 	TargetID   string   `json:"target_id"` // id of the guest or of the host
 	TargetName string   `json:"target_name"`
 	TargetIPs  []string `json:"target_ips"` // of the guest's NICs, or of the host's tunnel
@@ -33,8 +33,18 @@ type TapService struct {
 	Place      *Place   `json:"place"` // where the tap NIC is pinned; nil before it was first seen
 	FlowCount  int      `json:"flow_count"`
 
+	// Of a remote collector; "", nil and 0 otherwise, and Port also where the encapsulation has none.
+	Address string  `json:"address"`
+	Encap   string  `json:"encap"`
+	Key     *uint32 `json:"key"`
+	Port    uint16  `json:"port"`
+
+	Members     []string `json:"members"`      // of a pool: ids of its services
+	MemberNames []string `json:"member_names"` // in the same order
+
 	// from each source host, such as 10Mbit/s; "" is none
 	RateLimit string `json:"rate_limit"`
+	Dedup     bool   `json:"dedup"`
 
 	NICXML   string   `json:"nic_xml"` // for a guest: the libvirt XML element to plug
 	Counters Counters `json:"counters"`
@@ -59,10 +69,17 @@ type Place struct {
 type TapServiceCreate struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`
-	TargetID string `json:"target_id"`
+	TargetID string `json:"target_id,omitempty"`
 	MACAddr  string `json:"mac_addr,omitempty"`
 
+	Address string   `json:"address,omitempty"`
+	Encap   string   `json:"encap,omitempty"`
+	Key     *uint32  `json:"key,omitempty"`  // nil: one that fits is chosen
+	Port    uint16   `json:"port,omitempty"` // 0: the registered one
+	Members []string `json:"members,omitempty"`
+
 	RateLimit string `json:"rate_limit,omitempty"`
+	Dedup     bool   `json:"dedup,omitempty"`
 
 	Labels      map[string]string `json:"labels,omitempty"`
 	Description string            `json:"description,omitempty"`
@@ -75,7 +92,9 @@ type TapServicePatch struct {
 	Name    *string `json:"name,omitempty"`
 	Enabled *bool   `json:"enabled,omitempty"`
 
+	Members   []string      `json:"members,omitempty"`   // ids or names; all of a pool
 	RateLimit Field[string] `json:"rate_limit,omitzero"` // Remove: no limit
+	Dedup     *bool         `json:"dedup,omitempty"`
 	// Labels are merged into the labels, nil removes one. Remove removes all.
 	Labels      Field[map[string]*string] `json:"labels,omitzero"`
 	Description Field[string]             `json:"description,omitzero"`

@@ -16,6 +16,8 @@ func serviceToPB(s *tap.Service) *pb.Service {
 		Id: s.ID, Name: s.Name, Type: string(s.Type), TargetId: s.TargetID,
 		Mac: macToPB(s.MAC), Ifname: s.IfName, Enabled: s.Enabled, Key: s.Key,
 		RateBits: s.RateLimit.Bits, RatePackets: s.RateLimit.Packets,
+		Address: addrToPB(s.Address), Encap: string(s.Encap), Port: uint32(s.Port),
+		Members: s.Members, Dedup: s.Dedup,
 	}
 }
 
@@ -26,6 +28,8 @@ func serviceFromPB(m *pb.Service) (tap.Service, error) {
 		TargetID: intern(m.GetTargetId()), MAC: r.mac("mac", m.GetMac()),
 		IfName: intern(m.GetIfname()), Enabled: m.GetEnabled(), Key: m.GetKey(),
 		RateLimit: tap.RateLimit{Bits: m.GetRateBits(), Packets: m.GetRatePackets()},
+		Address:   r.addr("address", m.GetAddress()), Encap: tap.Encap(intern(m.GetEncap())),
+		Port: r.uint16("port", m.GetPort()), Members: m.GetMembers(), Dedup: m.GetDedup(),
 	}
 	return s, r.err
 }

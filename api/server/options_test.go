@@ -169,3 +169,39 @@ func TestRoleLimits(t *testing.T) {
 	b.must(http.StatusOK, http.MethodPost, one+"/enable", "", &f, as...)
 	lasts(8*time.Hour, f)
 }
+
+// TestCollectors: where a remote collector is, and the members of a pool, are stored and shown.
+func TestCollectors(t *testing.T) {
+	b := newBench(t)
+	b.furnish()
+	const path = "/api/v1/tap_services"
+
+	var s api.TapService
+	b.must(http.StatusCreated, http.MethodPost, path, `{"name":"box","type":"remote",`+
+		`"address":"10.1.0.9","encap":"vxlan","key":0}`, &s)
+	require.Equal(t, "10.1.0.9", s.Address)
+	require.Equal(t, "vxlan", s.Encap)
+	require.Equal(t, uint16(4789), s.Port, "the registered one")
+	require.NotNil(t, s.Key)
+	require.Zero(t, *s.Key)
+
+	var pool api.TapService
+	b.must(http.StatusCreated, http.MethodPost, path, `{"name":"both","type":"pool",`+
+		`"members":["`+s.ID+`"]}`, &pool)
+	require.Equal(t, []string{s.ID}, pool.Members)
+	require.Nil(t, pool.Key)
+
+	for fields, want := range map[string]string{
+		`"encap":"ipip"`:        `"ipip" is not accepted`,
+		`"port":0`:              "want a UDP port of 1 to 65535",
+		`"key":4294967296`:      "want a GRE key, a VNI of 24 bits, or an ERSPAN session",
+		`"address":"collector"`: "address",
+		`"members":[]`:          "want 1 to 32 tap services",
+		`"dedup":1`:             "want true or false",
+	} {
+		p := b.problem(http.StatusBadRequest, http.MethodPost, path,
+			`{"name":"x","type":"remote",`+fields+`}`)
+		require.Contains(t, p.Detail, want, fields)
+	}
+	b.problem(http.StatusBadRequest, http.MethodPatch, path+"/"+s.ID, `{"address":"10.1.0.8"}`)
+}

@@ -68,7 +68,7 @@ func (e *Engine) AcceptPlace(ctx context.Context, service string, ifRevision uin
 			host)
 	case s.Type != tap.ServiceGuest:
 		return view.Service{}, view.Errorf(view.Invalid, "accept_place",
-			"the NIC of tap service %s is one of a host, which does not move", s.Name)
+			"tap service %s is of type %s, which does not move", s.Name, s.Type)
 	case !e.claimedAt(before, id):
 		return view.Service{}, view.Errorf(view.Conflict, "accept_place",
 			"host %s does not show NIC %s (%s)", host, s.IfName, s.MAC)

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
+	"slices"
 
-	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/publish"
@@ -12,8 +12,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// CreateService stores a tap service. Its key, and for a guest the address and name of its NIC, are
-// made here. It is disabled.
+// CreateService stores a tap service. Its key, unless it is the one of a remote collector that the
+// user chose, and for a guest the address and name of its NIC, are made here. It is disabled.
 func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Service, error) {
 	e.write.Lock()
 	defer e.write.Unlock()
@@ -28,9 +28,11 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	}
 
 	s.Service = *checked.Service
-	if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
-		return view.Service{}, &view.Error{Kind: view.Unavailable,
-			Message: "no key could be stored: " + err.Error(), Err: err}
+	if s.Type != tap.ServiceRemote {
+		if s.Key, err = e.config.Store.NextKey(ctx); err != nil {
+			return view.Service{}, &view.Error{Kind: view.Unavailable,
+				Message: "no key could be stored: " + err.Error(), Err: err}
+		}
 	}
 	if err := save(ctx, e, e.intent.Services, &s, nil, e.commit); err != nil {
 		return view.Service{}, err
@@ -39,8 +41,8 @@ func (e *Engine) CreateService(ctx context.Context, s store.Service) (view.Servi
 	return e.tookService(&s, nil), nil
 }
 
-// UpdateService changes the name, the notes or the rate limit of a tap service, or whether it is
-// enabled.
+// UpdateService changes the name, the notes, the rate limit or the members of a tap service, or
+// whether it is enabled.
 func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint64,
 	edit func(*store.Service) error) (view.Service, error) {
 	e.write.Lock()
@@ -54,17 +56,19 @@ func (e *Engine) UpdateService(ctx context.Context, ref string, ifRevision uint6
 	if err := edit(&s); err != nil {
 		return view.Service{}, err
 	}
-	if err := change.ChangedService(&s, before); err != nil {
+	if err := e.locked(func() error { return e.checker.ChangedService(&s, before) }); err != nil {
 		return view.Service{}, err
 	}
 
-	if s.RateLimit != before.RateLimit {
+	planned := s.RateLimit != before.RateLimit || s.Dedup != before.Dedup ||
+		!slices.Equal(s.Members, before.Members)
+	if planned {
 		if _, err := e.check(ctx, tap.Resource{Service: &s.Service}); err != nil {
 			return view.Service{}, err
 		}
 	}
 
-	if s.Service != before.Service || !s.EqualNotes(before.Notes) {
+	if !s.Service.Equal(&before.Service) || !s.EqualNotes(before.Notes) {
 		commit := committer(e.commit)
 		if s.Enabled != before.Enabled {
 			commit = e.withHold(intent.ServiceRef(s.ID), s.Enabled, commit)
@@ -83,7 +87,7 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	defer e.mu.Unlock()
 
 	id := intent.ServiceRef(s.ID)
-	if before != nil && s.Service == before.Service {
+	if before != nil && s.Service.Equal(&before.Service) {
 		if !s.EqualNotes(before.Notes) {
 			e.intent.Services.Put(s)
 			e.publish.Ref(id)

@@ -86,6 +86,9 @@ type Service struct {
 	Meta
 	Notes
 	tap.Service
+
+	// KeyChosen says that the user has chosen the key of a remote collector. 0 is a key as well.
+	KeyChosen bool `json:"key_chosen,omitempty"`
 }
 
 // Flow is a stored tap flow.

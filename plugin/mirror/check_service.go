@@ -17,6 +17,13 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 		return err
 	}
 
+	if s.Dedup {
+		return invalid("dedup", "is not supported yet")
+	}
+	if err := checkShape(s); err != nil {
+		return err
+	}
+
 	for _, id := range sortedKeys(w.services) {
 		if err := w.checkAgainst(s, w.services[id]); err != nil {
 			return err
@@ -28,9 +35,10 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 		return w.checkGuestNIC(s)
 	case tap.ServiceHost:
 		return w.checkHostNIC(s)
+	case tap.ServiceRemote, tap.ServicePool:
+		return invalid("type", "tap services of type %s are not supported yet", s.Type)
 	}
-
-	return invalid("type", "%q is not a type of tap service: want guest or host", s.Type)
+	return nil
 }
 
 // checkAgainst refuses a service that clashes with another one.

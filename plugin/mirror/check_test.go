@@ -78,7 +78,7 @@ func TestCheckService(t *testing.T) {
 			change: func(s *tap.Service) { s.IfName = "eth8" }},
 		{name: "no type", give: tap.Service{ID: "new", TargetID: "g1"},
 			reject: &tap.Rejection{Field: "type",
-				Message: `"" is not a type of tap service: want guest or host`}},
+				Message: `"" is not a type of tap service: want guest, host, remote or pool`}},
 		{name: "unknown guest", give: guest("g9", nicMAC(0x200), ""),
 			reject: &tap.Rejection{Field: "target_id", Message: "there is no guest g9"}},
 		{name: "unknown host", give: host("z", "52:54:00:aa:00:08"),

@@ -215,9 +215,10 @@ func (w *world) attach(a tap.Attachment) {
 
 func (w *world) addService(s *tap.Service) {
 	w.services[s.ID] = s
-	if s.Type == tap.ServiceHost {
+	switch s.Type {
+	case tap.ServiceHost:
 		w.servicesAtHost.add(s.TargetID, s.ID)
-	} else {
+	case tap.ServiceGuest:
 		w.servicesOfGuest.add(s.TargetID, s.ID)
 	}
 }

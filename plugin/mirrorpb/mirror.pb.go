@@ -536,6 +536,11 @@ type Service struct {
 	Key           uint32                 `protobuf:"varint,8,opt,name=key,proto3" json:"key,omitempty"`
 	RateBits      uint64                 `protobuf:"varint,9,opt,name=rate_bits,json=rateBits,proto3" json:"rate_bits,omitempty"` // per second and source host; 0 for no limit
 	RatePackets   uint64                 `protobuf:"varint,10,opt,name=rate_packets,json=ratePackets,proto3" json:"rate_packets,omitempty"`
+	Address       []byte                 `protobuf:"bytes,11,opt,name=address,proto3" json:"address,omitempty"` // of a remote collector
+	Encap         string                 `protobuf:"bytes,12,opt,name=encap,proto3" json:"encap,omitempty"`
+	Port          uint32                 `protobuf:"varint,13,opt,name=port,proto3" json:"port,omitempty"`
+	Members       []string               `protobuf:"bytes,14,rep,name=members,proto3" json:"members,omitempty"` // of a pool
+	Dedup         bool                   `protobuf:"varint,15,opt,name=dedup,proto3" json:"dedup,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -638,6 +643,41 @@ func (x *Service) GetRatePackets() uint64 {
 		return x.RatePackets
 	}
 	return 0
+}
+
+func (x *Service) GetAddress() []byte {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+func (x *Service) GetEncap() string {
+	if x != nil {
+		return x.Encap
+	}
+	return ""
+}
+
+func (x *Service) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Service) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Service) GetDedup() bool {
+	if x != nil {
+		return x.Dedup
+	}
+	return false
 }
 
 type Flow struct {
@@ -3073,7 +3113,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
 	"\x06offset\x18\x04 \x01(\rR\x06offset\x12\x16\n" +
 	"\x06length\x18\x05 \x01(\rR\x06length\x12\x12\n" +
-	"\x04hint\x18\x06 \x01(\tR\x04hint\"\xf4\x01\n" +
+	"\x04hint\x18\x06 \x01(\tR\x04hint\"\xe8\x02\n" +
 	"\aService\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3085,7 +3125,12 @@ const file_mirror_proto_rawDesc = "" +
 	"\x03key\x18\b \x01(\rR\x03key\x12\x1b\n" +
 	"\trate_bits\x18\t \x01(\x04R\brateBits\x12!\n" +
 	"\frate_packets\x18\n" +
-	" \x01(\x04R\vratePackets\"\xa7\x03\n" +
+	" \x01(\x04R\vratePackets\x12\x18\n" +
+	"\aaddress\x18\v \x01(\fR\aaddress\x12\x14\n" +
+	"\x05encap\x18\f \x01(\tR\x05encap\x12\x12\n" +
+	"\x04port\x18\r \x01(\rR\x04port\x12\x18\n" +
+	"\amembers\x18\x0e \x03(\tR\amembers\x12\x14\n" +
+	"\x05dedup\x18\x0f \x01(\bR\x05dedup\"\xa7\x03\n" +
 	"\x04Flow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x15\n" +

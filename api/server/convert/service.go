@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"cmp"
+
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/server/problem"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
@@ -15,7 +17,7 @@ func Service(v view.Service) api.TapService {
 		place = &api.Place{HostID: v.Place, HostName: v.PlaceHost}
 	}
 
-	return api.TapService{
+	out := api.TapService{
 		ID: v.ID, Name: v.Name, Type: string(v.Type),
 		TargetID: v.TargetID, TargetName: v.Target, TargetIPs: addrTexts(v.TargetIPs),
 		MACAddr: v.MAC.String(), IfName: v.IfName,
@@ -23,8 +25,23 @@ func Service(v view.Service) api.TapService {
 		RateLimit: v.RateLimit.String(), Labels: orEmpty(v.Labels), Description: v.Description,
 		HostID: v.HostID, HostName: v.Host, Place: place, FlowCount: v.FlowCount, NICXML: v.NICXML,
 		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
-		AppliedBy: v.AppliedBy,
+		AppliedBy: v.AppliedBy, Dedup: v.Dedup,
+		Members: orEmptyList(v.Members), MemberNames: orEmptyList(v.MemberNames),
 	}
+
+	if v.Type == tap.ServiceRemote {
+		out.Address, out.Encap, out.Key = v.Address.String(), string(v.Encap), &v.Key
+		out.Port = cmp.Or(v.Port, v.Encap.DefaultPort())
+	}
+	return out
+}
+
+// orEmptyList makes an empty list of none, so that JSON shows [].
+func orEmptyList(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // NewService returns the record of a tap service that a request creates.
@@ -39,13 +56,25 @@ func NewService(b api.TapServiceCreate, by store.Request) (store.Service, error)
 		return store.Service{}, problem.Invalid("rate_limit", err)
 	}
 
+	address, err := optionalIP("address", b.Address)
+	if err != nil {
+		return store.Service{}, err
+	}
+
+	var key uint32
+	if b.Key != nil {
+		key = *b.Key
+	}
+
 	return store.Service{
 		Meta:  store.Meta{AppliedBy: b.AppliedBy, Request: by},
 		Notes: store.Notes{Labels: b.Labels, Description: b.Description},
 		Service: tap.Service{
 			Name: b.Name, Type: tap.ServiceType(b.Type), TargetID: b.TargetID, MAC: mac,
-			RateLimit: limit,
+			RateLimit: limit, Dedup: b.Dedup, Members: b.Members,
+			Address: address, Encap: tap.Encap(b.Encap), Key: key, Port: b.Port,
 		},
+		KeyChosen: b.Key != nil,
 	}, nil
 }
 
@@ -58,6 +87,11 @@ func EditService(s *store.Service, p api.TapServicePatch) error {
 		}
 	}
 
+	if p.Members != nil {
+		s.Members = p.Members
+	}
+
+	setGiven(&s.Dedup, p.Dedup)
 	editNotes(&s.Notes, p.Labels, p.Description)
 	setGiven(&s.Name, p.Name)
 	setGiven(&s.Enabled, p.Enabled)

@@ -85,13 +85,25 @@ func sortChanges(changes []*Change) {
 	})
 }
 
-// rank orders changes by kind. Deletions come last, in reverse order.
+// rank orders changes by kind, and pools after the tap services that may be their members.
+// Deletions come last, in reverse order.
 func (c *Change) rank() int {
-	i := slices.Index(Kinds[:], c.Kind)
+	i := 2 * slices.Index(Kinds[:], c.Kind)
+	if c.isPool() {
+		i++
+	}
 	if c.Action == Delete {
-		return 2*len(Kinds) - i
+		return 4*len(Kinds) - i
 	}
 	return i
+}
+
+// isPool reports whether the change is about a pool of tap services.
+func (c *Change) isPool() bool {
+	if c.want != nil {
+		return c.want.text("type") == "pool"
+	}
+	return c.Kind == tapService && c.have.fields["type"] == "pool"
 }
 
 // comparison is one call of [Compare].
@@ -213,24 +225,35 @@ func replaceFlowsOfDeletedServices(changes []*Change) {
 func (c *comparison) resolve(r *Resource, fields map[string]any) {
 	kinds := referenceKinds(r)
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
-		ref, given := fields[name].(string)
-		if !given {
-			continue
-		}
-
-		if id := c.current.idOf(kinds[name], ref); id != "" {
-			fields[name] = id
-			continue
-		}
-
-		described := slices.ContainsFunc(c.want, func(other *Resource) bool {
-			return other.Kind == kinds[name] && (other.Name == ref || other.text("id") == ref)
-		})
-		if !described && slices.Contains(Kinds[:], kinds[name]) {
-			c.fail(r, name, "there is no %s %q, neither at the controller nor in these documents%s",
-				kind.Noun(kinds[name]), ref, c.proposal(kinds[name], ref))
+		if ref, given := fields[name].(string); given {
+			fields[name] = c.resolved(r, name, kinds[name], ref)
 		}
 	}
+
+	if refs, given := fields["members"].([]any); given && r.Kind == tapService {
+		ids := make([]any, len(refs))
+		for i, ref := range refs {
+			ids[i] = c.resolved(r, fmt.Sprintf("members[%d]", i), tapService, fmt.Sprint(ref))
+		}
+		fields["members"] = ids
+	}
+}
+
+// resolved is the id that a reference means, or the reference itself where the resource does not
+// exist yet. What neither exists nor is described is a fault of the field.
+func (c *comparison) resolved(r *Resource, field, kindKey, ref string) string {
+	if id := c.current.idOf(kindKey, ref); id != "" {
+		return id
+	}
+
+	described := slices.ContainsFunc(c.want, func(other *Resource) bool {
+		return other.Kind == kindKey && (other.Name == ref || other.text("id") == ref)
+	})
+	if !described && slices.Contains(Kinds[:], kindKey) {
+		c.fail(r, field, "there is no %s %q, neither at the controller nor in these documents%s",
+			kind.Noun(kindKey), ref, c.proposal(kindKey, ref))
+	}
+	return ref
 }
 
 // proposal is the end of a message that proposes a name close to one that does not exist.

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -142,10 +143,25 @@ func tapServiceFields(s api.TapService) map[string]any {
 		"mac_addr":  s.MACAddr,
 		"enabled":   s.Enabled,
 
+		"address": s.Address,
+		"encap":   s.Encap,
+		"key":     plain(s.Key),
+		"port":    portOrNil(s.Port),
+		"members": plain(s.Members),
+
 		"rate_limit":  s.RateLimit,
+		"dedup":       s.Dedup,
 		"labels":      plain(s.Labels),
 		"description": s.Description,
 	}
+}
+
+// portOrNil is a port as a document has it; 0 is none.
+func portOrNil(port uint16) any {
+	if port == 0 {
+		return nil
+	}
+	return plain(port)
 }
 
 func tapFlowFields(f api.TapFlow) map[string]any {
@@ -256,6 +272,13 @@ func (c *Current) refOf(field, id string) string {
 func (c *Current) shown(field string, value any) any {
 	if id, ok := value.(string); ok && strings.HasSuffix(field, "_id") {
 		return c.refOf(field, id)
+	}
+	if ids, ok := value.([]any); ok && field == "members" {
+		names := make([]any, len(ids))
+		for i, id := range ids {
+			names[i] = c.refOf(field, fmt.Sprint(id))
+		}
+		return names
 	}
 	return value
 }

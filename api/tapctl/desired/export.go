@@ -1,16 +1,15 @@
 package desired
 
 import (
-	"strings"
-
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
 )
 
 // documentFields are the fields of exported documents, in their order.
 var documentFields = []string{
 	"id", "type", "target_id", "guest_id", "host_id", "wire_id", "vlan_id", "mac_addr", "ip_addr",
+	"address", "encap", "key", "port", "members",
 	"direction", "tap_id", "filter", "snaplen", "sample", "vlan", "starts_at", "expires_at",
-	"rate_limit", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled", "labels",
+	"rate_limit", "dedup", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled", "labels",
 	"description",
 }
 
@@ -23,13 +22,10 @@ func (c *Current) Document(e *Existing) format.Object {
 	out := format.Object{{Name: "kind", Value: e.Kind}, {Name: "name", Value: e.Name}}
 	for _, name := range documentFields {
 		value := e.fields[name]
-		if isEmpty(value) {
+		if isEmpty(value) || name == "dedup" && value == false {
 			continue
 		}
-		if id, ok := value.(string); ok && strings.HasSuffix(name, "_id") {
-			value = c.refOf(name, id)
-		}
-		out = append(out, format.Field{Name: name, Value: value})
+		out = append(out, format.Field{Name: name, Value: c.shown(name, value)})
 	}
 
 	return out

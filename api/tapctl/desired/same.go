@@ -5,12 +5,16 @@ import (
 	"maps"
 	"net/netip"
 	"reflect"
+	"slices"
 )
 
 // same reports whether two values of a field mean the same, however they are written.
 func same(field string, was, is any) bool {
 	if field == "nics" {
 		return reflect.DeepEqual(nicsByKey(was), nicsByKey(is))
+	}
+	if field == "members" {
+		return reflect.DeepEqual(sortedTexts(was), sortedTexts(is))
 	}
 	if field == "rate_limit" {
 		a, unit, isRate := rate(was)
@@ -24,6 +28,17 @@ func same(field string, was, is any) bool {
 		return true
 	}
 	return reflect.DeepEqual(was, is)
+}
+
+// sortedTexts are the texts of a list, sorted.
+func sortedTexts(v any) []string {
+	list, _ := v.([]any)
+	texts := make([]string, len(list))
+	for i, item := range list {
+		texts[i] = fmt.Sprint(item)
+	}
+	slices.Sort(texts)
+	return texts
 }
 
 func isEmpty(v any) bool {

@@ -76,7 +76,7 @@ func fieldNames(v any) []string {
 // unchangeable are the fields that the API cannot change.
 var unchangeable = map[string][]string{
 	guest:      {"id"},
-	tapService: {"type", "target_id", "mac_addr"},
+	tapService: {"type", "target_id", "mac_addr", "address", "encap", "key", "port"},
 	tapFlow:    {"type", "guest_id", "host_id", "wire_id", "mac_addr", "ip_addr"},
 }
 

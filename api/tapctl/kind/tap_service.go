@@ -1,8 +1,10 @@
 package kind
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
@@ -34,6 +36,17 @@ func Place(v api.TapService) string {
 	return format.First(v.Place.HostName, v.Place.HostID)
 }
 
+// tapServiceTarget says where a tap service collects.
+func tapServiceTarget(v api.TapService) string {
+	switch {
+	case len(v.MemberNames) > 0:
+		return strings.Join(v.MemberNames, ", ")
+	case v.Address != "" && v.Key != nil:
+		return fmt.Sprintf("%s %s key %d", v.Address, v.Encap, *v.Key)
+	}
+	return format.First(v.TargetName, v.TargetID)
+}
+
 func tapServiceColumns() []format.Column[api.TapService] {
 	type row = api.TapService
 
@@ -41,9 +54,7 @@ func tapServiceColumns() []format.Column[api.TapService] {
 		[]format.Column[row]{
 			{Title: "NAME", Value: func(v row) string { return v.Name }, Flex: true},
 			{Title: "TYPE", Value: func(v row) string { return v.Type }},
-			{Title: "TARGET", Value: func(v row) string {
-				return format.First(v.TargetName, v.TargetID)
-			}, Flex: true},
+			{Title: "TARGET", Value: tapServiceTarget, Flex: true},
 			{Title: "MAC", Value: func(v row) string { return v.MACAddr }},
 			{Title: "FLOWS", Value: func(v row) string { return strconv.Itoa(v.FlowCount) }},
 			{Title: "STATUS", Value: func(v row) string { return string(v.Status) }},

@@ -82,7 +82,7 @@ func TestOutputJSONPath(t *testing.T) {
 		"guest-update vm1":                      "there is nothing to change",
 		"tap-flow-create f --tap-id t":          "--type is missing",
 		"tap-service-create --type guest":       "the NAME is missing",
-		"tap-service-create s --mac-addr 1":     "--target-id and --type are missing",
+		"tap-service-create s --mac-addr 1":     "--type is missing",
 		"tap-flow-update web --wait 1 --name x": "want a duration such as 10s or 1m30s",
 	} {
 		require.Contains(t, d.Fails(cli.ExitUsage, line), want, line)

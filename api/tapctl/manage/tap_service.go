@@ -28,7 +28,7 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 		switches.enable(), switches.disable(),
 		v.list(
 			filter("name", "of this name"),
-			filter("type", "of this type: guest or host"),
+			filter("type", "of this type: guest, host, remote or pool"),
 			filter("target-id", "that collect on this guest or host"),
 			filter("host-id", "whose tap NIC is on this host"),
 			filter("enabled", "that are enabled (true) or disabled (false)"),
@@ -46,9 +46,11 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 func createTapService(app *cli.App) *cobra.Command {
 	var body api.TapServiceCreate
 	var enable bool
+	var key uint32
 	var notes notesFlags
 	run := func(cmd *cobra.Command, args []string) (err error) {
 		body.Name = args[0]
+		body.Key = cli.Given(cmd, "key", key)
 		if body.Labels, body.Description, err = notes.create(); err != nil {
 			return err
 		}
@@ -68,28 +70,46 @@ func createTapService(app *cli.App) *cobra.Command {
 
 	cmd := app.Waits(app.Command(verb(
 		"tap-service",
-		`create --type guest|host --target-id ID [--mac-addr MAC]
-    [--rate-limit RATE] [--enable] NAME`,
+		`create --type guest|host --target-id ID [--mac-addr MAC] [flags] NAME
+  tapctl %[1]s-create --type remote --address IP --encap ENCAP [--key N] [--port P] [flags] NAME
+  tapctl %[1]s-create --type pool --member ID... [flags] NAME`,
 		"Create a tap service, disabled unless --enable is given",
 		`  # collect in a guest, on a NIC that is added to it
   tapctl %[1]s-create --type guest --target-id ids-vm ids
   # collect on an unused physical NIC of a host
   tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 --enable probe
+  # collect on a machine that is no host of ours
+  tapctl %[1]s-create --type remote --address 10.1.0.9 --encap vxlan --key 42 box
+  # spread connections over several
+  tapctl %[1]s-create --type pool --member ids --member box both
   tapctl %[1]s-enable ids --wait 10s`,
 		cli.OneArg("NAME"),
 		run,
 	)))
 
 	flags := cmd.Flags()
-	flags.StringVar(&body.Type, "type", "", "where it collects: guest or host")
-	flags.StringVar(&body.TargetID, "target-id", "", "guest or host that collects")
+	flags.StringVar(&body.Type, "type", "", "where it collects: guest, host, remote or pool")
+	flags.StringVar(&body.TargetID, "target-id", "",
+		"with --type guest or host: the guest or host that collects")
 	flags.StringVar(&body.MACAddr, "mac-addr", "",
 		"with --type host: MAC address of the unused NIC that collects")
+	flags.StringVar(&body.Address, "address", "",
+		"with --type remote: IPv4 or IPv6 address of the collector")
+	flags.StringVar(&body.Encap, "encap", "",
+		"with --type remote: gre, vxlan, geneve, erspan1 or erspan2")
+	flags.Uint32Var(&key, "key", 0,
+		"with --type remote: GRE key, VNI, or ERSPAN session of 0 to 1023 (default: a free one)")
+	flags.Uint16Var(&body.Port, "port", 0,
+		"with --type remote: UDP port (default: 4789 for vxlan, 6081 for geneve)")
+	flags.StringArrayVar(&body.Members, "member", nil,
+		"with --type pool: a tap service of the pool, may be repeated")
+	flags.BoolVar(&body.Dedup, "dedup", false,
+		"deliver a packet between two mirrored guests on two hosts once")
 	flags.StringVar(&body.RateLimit, "rate-limit", "",
 		"what each source host may send, such as 10Mbit/s or 2000pps; the rest is dropped")
 	notes.bindCreate(cmd)
 	flags.BoolVar(&enable, "enable", false, "enable it at once")
-	cli.Require(cmd, "type", "target-id")
+	cli.Require(cmd, "type")
 	return cmd
 }
 
@@ -110,9 +130,12 @@ func createEnabled(
 
 func updateTapService(app *cli.App) *cobra.Command {
 	var name, place, limit string
+	var members []string
+	var dedup bool
 	var notes notesFlags
 	run := func(cmd *cobra.Command, args []string) error {
-		err := cli.RequireAny(cmd, "name", "accept-place", "rate-limit", "label", "description")
+		err := cli.RequireAny(cmd, "name", "accept-place", "member", "rate-limit", "dedup", "label",
+			"description")
 		if err != nil {
 			return err
 		}
@@ -120,6 +143,8 @@ func updateTapService(app *cli.App) *cobra.Command {
 		patch := api.TapServicePatch{
 			Name:        cli.Given(cmd, "name", name),
 			AcceptPlace: cli.Given(cmd, "accept-place", place),
+			Members:     members,
+			Dedup:       cli.Given(cmd, "dedup", dedup),
 		}
 		if cmd.Flags().Changed("rate-limit") {
 			patch.RateLimit = rateLimit(limit)
@@ -145,6 +170,10 @@ func updateTapService(app *cli.App) *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", "new name")
 	cmd.Flags().StringVar(&place, "accept-place", "",
 		"host on which the tap NIC is expected from now on")
+	cmd.Flags().StringArrayVar(&members, "member", nil,
+		"a tap service of the pool, may be repeated; those that are not named leave it")
+	cmd.Flags().BoolVar(&dedup, "dedup", false,
+		"deliver a packet between two mirrored guests on two hosts once")
 	cmd.Flags().StringVar(&limit, "rate-limit", "",
 		"what each source host may send, such as 10Mbit/s or 2000pps, or none")
 	notes.bindUpdate(cmd)

@@ -116,7 +116,7 @@ func (p *Presenter) addService(scene *explain.Scene, s *store.Service) {
 	if s.Type == tap.ServiceHost {
 		scene.Collector = p.intent.HostName(s.TargetID)
 		p.addHost(scene, s.TargetID)
-	} else {
+	} else if s.Type == tap.ServiceGuest {
 		scene.Collector = p.GuestName(s.TargetID)
 	}
 

@@ -56,6 +56,17 @@ func (p *Presenter) Service(s *store.Service) view.Service {
 		return v
 	}
 
+	for _, id := range s.Members {
+		name := id
+		if member := p.intent.Services.ByID[id]; member != nil {
+			name = member.Name
+		}
+		v.MemberNames = append(v.MemberNames, name)
+	}
+	if s.Type != tap.ServiceGuest {
+		return v
+	}
+
 	guest, _ := p.places.Guest(s.TargetID, p.intent.Guests.ByID[s.TargetID])
 	v.Target = guest.Name
 	for _, n := range guest.NICs {

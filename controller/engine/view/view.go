@@ -81,8 +81,11 @@ type Service struct {
 	Place     string       // id of the host to which its NIC is pinned; "" before it was first seen
 	PlaceHost string       // name of that
 	FlowCount int
-	NICXML    string // libvirt interface element to plug, for services of type guest
-	Counters  meter.Counters
+
+	MemberNames []string // of a pool, in the order of its members
+
+	NICXML   string // libvirt interface element to plug, for services of type guest
+	Counters meter.Counters
 }
 
 // Flow is a tap flow with its state. All views share the record, which must not be changed.
