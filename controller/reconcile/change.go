@@ -21,6 +21,8 @@ type Change struct {
 
 	// Gains are ports that a mirror has to select in addition, if nothing else is wrong with it.
 	Gains []vswitch.UUID
+	// Expired is set for a missing flow that expires unless it is renewed in time.
+	Expired bool
 	// Surplus is set for a flow that the program does not have; the program before perhaps had it.
 	Surplus bool
 }
@@ -99,7 +101,7 @@ func flowChange(owner, bridge string, m *openflow.FlowMod, stands *openflow.Flow
 		}
 		c.What, c.Surplus = wasUnwanted, true
 	case stands == nil:
-		c.What = wasMissing
+		c.What, c.Expired = wasMissing, m.HardTimeout != 0
 	default:
 		c.What, c.Detail = "altered", func() string { return "it is " + asAdded(stands) }
 	}

@@ -247,6 +247,10 @@ func checkFlow(f *tap.FlowEntry) string {
 		return "want an addition with an owner"
 	case m.Table > openflow.TableMax:
 		return fmt.Sprintf("want a table of 0 to %d", openflow.TableMax)
+	case sendsPackets(m.Instructions):
+		if why := forbiddenPacketIn(m); why != "" {
+			return why
+		}
 	case m.IdleTimeout != 0 || m.HardTimeout != 0 || m.Flags != 0 || m.BufferID != 0:
 		return "want no timeout, no flags and no buffer: what must stand does not expire"
 	case isReserved(m.Cookie) || m.Priority == probePriority && m.Table == 0:
@@ -287,6 +291,9 @@ func forbiddenInstruction(i action.Instruction) string {
 	case action.ApplyActions:
 		return forbiddenAction(i, false)
 	case action.WriteActions:
+		if sendsPackets([]action.Instruction{action.ApplyActions(i)}) {
+			return "packets go to the controller by apply_actions"
+		}
 		return forbiddenAction(i, false)
 	}
 	return fmt.Sprintf("instruction %v is not allowed", i)
@@ -317,6 +324,10 @@ func forbiddenAction(actions []action.Action, cloned bool) string {
 				return why
 			}
 		case action.Group:
+			if cloned {
+				return fmt.Sprintf("%v must not be inside a clone", a)
+			}
+		case action.Controller:
 			if cloned {
 				return fmt.Sprintf("%v must not be inside a clone", a)
 			}

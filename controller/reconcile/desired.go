@@ -39,6 +39,7 @@ type Desired struct {
 	groupOwner  map[uint32]string // by id
 	meterOwner  map[uint32]string
 	delivers    map[string]bool // owners that have flows
+	expiring    []Expiring
 	held        map[string]bool
 	heldCookies map[openflow.Cookie]bool
 }
@@ -99,8 +100,8 @@ func (d *Desired) Next(p *tap.Program, tapBridge string) (*Desired, error) {
 		return nil, f.err
 	}
 
-	next.addRows(&f)
 	next.addFlows(&f)
+	next.addRows(&f)
 	next.addResources(&f)
 	if f.err != nil {
 		return nil, f.err
@@ -123,6 +124,9 @@ func (d *Desired) addRows(f *fingerprinter) {
 	}
 	d.rowsFingerprint = d.portsFingerprint
 	d.add(f, &d.rowsFingerprint, tap.OwnerBridge, f.bridge(&p.Bridge))
+	if d.Captures() { // The tap bridge has a row of its own for them.
+		d.add(f, &d.rowsFingerprint, tap.OwnerBridge, 1)
+	}
 	for i := range p.Mirrors {
 		d.add(f, &d.rowsFingerprint, p.Mirrors[i].Owner, d.objects.mirrors[i])
 	}
@@ -140,6 +144,9 @@ func (d *Desired) addFlows(f *fingerprinter) {
 			Flags: m.Flags,
 		})
 		d.delivers[entry.Owner] = true
+		if m.HardTimeout != 0 {
+			d.expiring = append(d.expiring, Expiring{entry.Owner, d.Flows[i]})
+		}
 		d.add(f, &d.FlowsFingerprint, entry.Owner, d.objects.flows[i])
 	}
 }

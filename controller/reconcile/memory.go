@@ -209,7 +209,7 @@ func (c *claimer) bridge(b *vswitch.Bridge) {
 	}
 
 	for _, row := range c.snap.Controllers(b) {
-		if marks, known := c.claim(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target),
+		if marks, known := c.claim(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target) || row.Target == c.self.captureTarget(),
 			tap.OwnerBridge); known && marks != row.ExternalIDs {
 			want := *row
 			want.ExternalIDs = marks

@@ -55,8 +55,11 @@ func ourController(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch
 
 // leadsHere reports whether a target is ours, in either spelling.
 func (s Self) leadsHere(target string) bool {
-	return target == s.Target || target == respelled(s.Target)
+	return sameTarget(s.Target, target)
 }
+
+// sameTarget reports whether a row has a target, in either spelling.
+func sameTarget(want, have string) bool { return have == want || have == respelled(want) }
 
 // respelled writes the port of a target with a zero before it, or without if it has one.
 func respelled(target string) string {

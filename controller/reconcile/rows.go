@@ -212,7 +212,9 @@ func (x *differ) insertBridge() {
 		OtherConfig: vswitch.PairsOf(x.bridgeConfig(vswitch.Pairs{})),
 		ExternalIDs: x.withNotes(ids(tap.OwnerBridge)),
 	})
-	x.out.Txn.InsertController(x.tapBridge, x.controller())
+	for _, row := range x.controllers() {
+		x.out.Txn.InsertController(x.tapBridge, row)
+	}
 }
 
 func (x *differ) updateBridge(have *vswitch.Bridge) {
@@ -244,22 +246,25 @@ func (x *differ) updateBridge(have *vswitch.Bridge) {
 }
 
 func (x *differ) updateController(bridge *vswitch.Bridge) {
-	found := false
+	missing := x.controllers()
 	for _, c := range x.snap.Controllers(bridge) {
 		if !x.self.owns(c.ExternalIDs) {
 			continue // Somebody else watches; the flows are compared anyway.
 		}
 
 		name := "controller " + c.Target + " of " + bridge.Name
-		if found || !x.self.leadsHere(c.Target) {
+		at := slices.IndexFunc(missing, func(want vswitch.Controller) bool {
+			return sameTarget(want.Target, c.Target)
+		})
+		if at < 0 {
 			if x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasUnwanted}) {
 				x.out.Txn.DeleteController(c.UUID)
 			}
 			continue
 		}
 
-		found = true
-		want := x.controller()
+		want := missing[at]
+		missing = slices.Delete(missing, at, at+1)
 		want.UUID, want.Target, want.IsConnected, want.Role, want.Status = c.UUID, c.Target,
 			c.IsConnected, c.Role, c.Status
 
@@ -269,9 +274,11 @@ func (x *differ) updateController(bridge *vswitch.Bridge) {
 		}
 	}
 
-	name := "controller " + x.self.Target + " of " + bridge.Name
-	if !found && x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasMissing}) {
-		x.out.Txn.InsertController(x.tapBridge, x.controller())
+	for _, want := range missing {
+		name := "controller " + want.Target + " of " + bridge.Name
+		if x.may(Change{Owner: tap.OwnerBridge, Object: name, What: wasMissing}) {
+			x.out.Txn.InsertController(x.tapBridge, want)
+		}
 	}
 }
 

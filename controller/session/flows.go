@@ -223,5 +223,5 @@ func (x *step) flowDrift(changes []reconcile.Change) []reconcile.Change {
 	}
 	drift := x.ledger.Drift(x.desired, changes, x.s.memory.WasSelected)
 	return slices.DeleteFunc(drift,
-		func(c reconcile.Change) bool { return x.silence.Affects(c.Owner) })
+		func(c reconcile.Change) bool { return c.Expired || x.silence.Affects(c.Owner) })
 }

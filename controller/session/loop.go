@@ -35,6 +35,7 @@ type loop struct {
 	mirrors    reconcile.MirrorWatch
 	probes     *reconcile.Probes // of the last program; nil before the first
 	keepAlives keepAlives
+	renewals   renewals
 	handover   handover
 	tending    tending
 	feedback   alarm              // for the next reading of what captures send
@@ -116,6 +117,7 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	}
 
 	x.keepAlive(ctx)
+	x.renew(ctx)
 	if err := x.heal(ctx); err != nil {
 		return time.Time{}, err
 	}

@@ -73,6 +73,8 @@ type Config struct {
 	// Probed is called for a probe that arrived on this host: the datapath id of the tap bridge
 	// that sent it, and its nonce.
 	Probed func(sender, nonce uint64)
+	// Copied takes a packet of a live capture, and when it arrived. May be nil.
+	Copied func(*openflow.PacketIn, time.Time)
 	// Sampled takes what the flows have counted. May be nil.
 	Sampled func(meter.Reading)
 }
@@ -136,7 +138,8 @@ func New(config Config) *Session {
 		TapBridge: config.TapBridge,
 		Certified: config.Certified, Turns: config.Turns, Schemas: config.Schemas,
 		Logger: config.Logger,
-		Wake:   s.poke, PacketIn: s.packetIn, Sample: s.sampleInBackground,
+		Wake:   s.poke, PacketIn: s.packetIn, Copied: config.Copied,
+		Sample:        s.sampleInBackground,
 		UsesResources: s.usesResources,
 	})
 
@@ -165,6 +168,9 @@ func (s *Session) ServeOpenFlow(ctx context.Context, conn *ofconn.Conn) { s.link
 
 // OpenFlowConnected reports whether the switch's OpenFlow connection is in use.
 func (s *Session) OpenFlowConnected() bool { return s.link.Switch() != nil }
+
+// Captures reports whether the switch's connection for live captures is in use.
+func (s *Session) Captures() bool { return s.link.Captures() }
 
 // Retire makes Run take everything of ours off the switch, as soon as the switch can be reached,
 // and return then. It is called once.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -52,6 +53,7 @@ type Conn struct {
 type Event struct {
 	XID     uint32
 	Message openflow.Message
+	At      time.Time // When a packet-in was read; zero for other messages.
 }
 
 func newConn(nc net.Conn, opts Options) *Conn {

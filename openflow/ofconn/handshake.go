@@ -155,7 +155,7 @@ func (c *Conn) awaitFeatures() error {
 			if len(c.early) == maxEarlyEvents {
 				return fmt.Errorf("%w: %d messages before features", ErrOverrun, maxEarlyEvents)
 			}
-			c.early = append(c.early, Event{xid, m})
+			c.early = append(c.early, Event{XID: xid, Message: m, At: time.Now()})
 		}
 	}
 }

@@ -104,14 +104,16 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 		return false, c.enqueueControl(xid, &openflow.EchoReply{Data: m.Data})
 	case *openflow.Hello:
 		return false, nil // Allowed at any time, and says nothing new (6.3.1).
-	case *openflow.PacketIn, *openflow.FlowRemoved, *openflow.PortStatus,
+	case *openflow.PacketIn:
+		return false, c.deliver(Event{xid, m, time.Now()}, len(b))
+	case *openflow.FlowRemoved, *openflow.PortStatus,
 		*openflow.FlowMonitorPaused, *openflow.FlowMonitorResumed:
-		return false, c.deliver(Event{xid, m}, len(b))
+		return false, c.deliver(Event{XID: xid, Message: m}, len(b))
 	case *openflow.Error:
 		if c.refuse(xid, m) {
 			return true, nil
 		}
-		return false, c.deliver(Event{xid, m}, len(b))
+		return false, c.deliver(Event{XID: xid, Message: m}, len(b))
 	}
 
 	if c.answer(xid, m, len(b)) {
@@ -120,13 +122,13 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 
 	switch m := m.(type) {
 	case *openflow.Experimenter:
-		return false, c.deliver(Event{xid, m}, len(b))
+		return false, c.deliver(Event{XID: xid, Message: m}, len(b))
 	case *openflow.MultipartReply:
 		if updates, ok := m.Body.(openflow.FlowMonitorReply); ok {
 			if onlyOwn(updates) {
 				return true, nil
 			}
-			return false, c.deliver(Event{xid, m}, len(b))
+			return false, c.deliver(Event{XID: xid, Message: m}, len(b))
 		}
 	}
 

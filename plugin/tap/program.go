@@ -117,6 +117,15 @@ type FlowEntry struct {
 	Mod   openflow.FlowMod
 }
 
+// What flows send to the controller for live captures, see [ServiceController].
+const (
+	// PacketInID is the controller id of the connection that takes them.
+	PacketInID = 7
+	// PacketInTimeout is the hard timeout of such a flow in seconds. The controller renews the flow
+	// well before; without a controller, the flow costs the switch nothing from then on.
+	PacketInTimeout = 60
+)
+
 // GroupEntry is a desired OpenFlow group of the tap bridge. Mod is an addition.
 type GroupEntry struct {
 	Owner string

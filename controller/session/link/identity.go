@@ -124,6 +124,9 @@ func (l *Link) identify(ctx context.Context, sw *Switch) error {
 	}
 
 	sw.description = description
+	if err := sw.readPurpose(ctx); err != nil {
+		return err
+	}
 	if err := l.present(sw); err != nil {
 		return err
 	}
@@ -252,13 +255,18 @@ func (l *Link) followPort(sw *Switch, status *openflow.PortStatus) {
 	l.recogniseLocked()
 }
 
-// recogniseLocked wakes the newest unverified connection that matches the database.
+// recogniseLocked wakes the newest unverified connection of each purpose that matches the database.
 func (l *Link) recogniseLocked() {
-	for _, sw := range slices.Backward(l.unverified) {
-		if l.identity.matches(sw) {
+	var woken [2]bool
+	for _, sw := range slices.Backward(slices.Clone(l.unverified)) {
+		purpose := &woken[0]
+		if sw.captures {
+			purpose = &woken[1]
+		}
+		if !*purpose && l.identity.matches(sw) {
+			*purpose = true
 			l.unverified = without(l.unverified, sw)
 			close(sw.recognised)
-			return
 		}
 	}
 }

@@ -39,6 +39,8 @@ type Config struct {
 	UsesResources func() bool
 	// PacketIn takes a packet that the tap bridge has sent to the controller.
 	PacketIn func(*openflow.PacketIn)
+	// Copied takes a packet of a live capture, and when it arrived. May be nil.
+	Copied func(*openflow.PacketIn, time.Time)
 	// Sample reads the counters of the switch. It is called in the background now and then while an
 	// OpenFlow connection is served, and returns soon after its context ends.
 	Sample func(context.Context)
@@ -59,6 +61,7 @@ type Link struct {
 	turn     *turn        // to be brought up; nil: none
 
 	current    *Switch   // in use; nil: none
+	copies     *Switch   // the one for live captures; nil: none
 	arrivals   []*Switch // are being asked for their ports; the oldest first
 	unverified []*Switch // claim to be the host's and are not known to be; the oldest first
 	arrived    uint64    // how many connections ever
@@ -119,11 +122,13 @@ func (l *Link) LastArrival() time.Time {
 func (l *Link) Close() {
 	l.mu.Lock()
 	all := slices.Concat(l.arrivals, l.unverified)
-	if l.current != nil {
-		all = append(all, l.current)
+	for _, used := range []*Switch{l.current, l.copies} {
+		if used != nil {
+			all = append(all, used)
+		}
 	}
 
-	l.current, l.arrivals, l.unverified, l.closed = nil, nil, nil, true
+	l.current, l.copies, l.arrivals, l.unverified, l.closed = nil, nil, nil, nil, true
 	l.mu.Unlock()
 
 	for _, sw := range all {

@@ -38,6 +38,11 @@ func (l *Link) Serve(ctx context.Context, conn *ofconn.Conn) {
 		return
 	}
 
+	if sw.captures {
+		l.serveCopies(ctx, sw)
+		return
+	}
+
 	l.log.Info("OpenFlow connected", "remote", conn.RemoteAddr())
 	l.config.Wake()
 	l.listen(ctx, sw, polled)
@@ -57,7 +62,7 @@ func (l *Link) admit(ctx context.Context, sw *Switch) (polled bool, err error) {
 	if err := l.checkCertificate(sw.Conn); err != nil {
 		return false, err
 	}
-	if err := l.identify(ctx, sw); err != nil {
+	if err := l.identify(ctx, sw); err != nil || sw.captures {
 		return false, err
 	}
 	if err := l.TakeTurn(ctx, sw.Conn.Done()); err != nil {
@@ -74,7 +79,11 @@ func (l *Link) admit(ctx context.Context, sw *Switch) (polled bool, err error) {
 // connection only when it has given up the one before.
 func (l *Link) adopt(sw *Switch) error {
 	l.mu.Lock()
-	older := l.current
+	place := &l.current
+	if sw.captures {
+		place = &l.copies
+	}
+	older := *place
 	switch {
 	case l.closed:
 		l.mu.Unlock()
@@ -84,7 +93,7 @@ func (l *Link) adopt(sw *Switch) error {
 		return errors.New("the switch has made another one meanwhile")
 	}
 
-	l.current = sw
+	*place = sw
 	l.mu.Unlock()
 
 	if older != nil {
@@ -98,8 +107,10 @@ func (l *Link) adopt(sw *Switch) error {
 func (l *Link) forget(sw *Switch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.current == sw {
-		l.current = nil
+	for _, place := range []**Switch{&l.current, &l.copies} {
+		if *place == sw {
+			*place = nil
+		}
 	}
 	l.arrivals, l.unverified = without(l.arrivals, sw), without(l.unverified, sw)
 }

@@ -22,6 +22,7 @@ type Switch struct {
 	Resources flowtable.Resources
 
 	number     uint64        // of its arrival
+	captures   bool          // it is for live captures alone
 	recognised chan struct{} // closed once it is known to be the host's
 
 	// Guarded by the link's mu, once others know the connection.

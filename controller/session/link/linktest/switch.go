@@ -88,6 +88,9 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 				body = openflow.MeterConfigReply{}
 			}
 			ok = send(xid, &openflow.MultipartReply{Body: body})
+		case *openflow.GetAsyncRequest:
+			ok = send(xid, &openflow.GetAsyncReply{AsyncConfig: openflow.AsyncConfig{
+				Master: openflow.AsyncMasks{PacketIn: 3}}})
 		case *openflow.GetConfigRequest:
 			ok = send(xid, &openflow.GetConfigReply{})
 		case *openflow.PacketOut:
