@@ -35,6 +35,7 @@ var floors = []string{
 	"controller/reconcile",
 	"controller/meter",
 	"controller/session",
+	"controller/capture",
 	"controller/hypervisor",
 	"controller/sets",
 	"controller/inventory",

@@ -30,6 +30,7 @@ func (e *Engine) sampled(h *fleet.Host, r meter.Reading) {
 		}
 	}
 
+	e.countCaptures(h, &r)
 	gone := e.fleet.Running[h.ID] != h
 	e.mu.Unlock()
 	if !gone {

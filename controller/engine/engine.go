@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/tapline-sdn/tapline/controller/capture"
 	"github.com/tapline-sdn/tapline/controller/engine/change"
 	"github.com/tapline-sdn/tapline/controller/engine/contract"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
@@ -36,6 +37,8 @@ type Engine struct {
 	config Config
 	log    *slog.Logger
 	trials chan struct{} // holds one for each simulation that is under way
+
+	captures *capture.Hub // that run; it has a lock of its own
 
 	book   *meter.Book // what switches have counted; it has a lock of its own
 	events *events.History
@@ -109,7 +112,8 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 
 	e := &Engine{
 		config: config, log: config.Logger, trials: make(chan struct{}, maxSimulations),
-		book: meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
+		captures: capture.NewHub(),
+		book:     meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
 		readings: session.NewReadings(),
 		intent:   in, fleet: hosts, places: places, checker: change.New(in, hosts),
 		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),

@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"crypto/x509"
+	"time"
 
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/hypervisor"
 	"github.com/tapline-sdn/tapline/controller/meter"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
@@ -69,7 +71,12 @@ func (e *Engine) sessionConfig(h *fleet.Host, record *store.Host) session.Config
 		Applied:   e.config.Observer.Applied,
 		Converged: e.config.Observer.Converged,
 		Probed:    e.probed,
-		Sampled:   func(r meter.Reading) { e.sampled(h, r) },
+		Copied: func(p *openflow.PacketIn, at time.Time) {
+			if c := e.captureOf(h, p.Cookie); c != nil {
+				c.Take(p, at)
+			}
+		},
+		Sampled: func(r meter.Reading) { e.sampled(h, r) },
 	}
 }
 

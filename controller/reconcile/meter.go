@@ -140,7 +140,7 @@ func outputs(list []action.Instruction) bool {
 func outputsBy(actions []action.Action) bool {
 	for _, a := range actions {
 		switch a := a.(type) {
-		case action.Output, action.OutputTrunc:
+		case action.Output, action.OutputTrunc, action.Controller:
 			return true
 		case action.Clone:
 			if outputsBy(a.Actions) {

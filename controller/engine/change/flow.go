@@ -63,7 +63,12 @@ func (c *Checker) Resolve(f *tap.Flow) error {
 		return view.Errorf(view.Invalid, "tap_id", "there is no tap service %q", f.TapID)
 	}
 	f.TapID = s.ID
+	return c.ResolveSource(f)
+}
 
+// ResolveSource replaces the names of a flow's source by ids. A name that does not exist is an
+// error.
+func (c *Checker) ResolveSource(f *tap.Flow) error {
 	stored := "" // an id, whatever else is called so by now
 	if before := c.intent.Flows.ByID[f.ID]; before != nil {
 		stored = before.GuestID

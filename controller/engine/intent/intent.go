@@ -31,7 +31,17 @@ type Intent struct {
 	// service.
 	Learned map[string]store.Learned
 
+	// Captures are the live captures that run, by id. They are in no store.
+	Captures map[string]*Capture
+
 	timed map[string]timed // tap flows with a window, by id
+}
+
+// Capture is what a live capture is to the plugin: a tap service that delivers to the controller,
+// and the tap flow that feeds it. Both have the id of the capture.
+type Capture struct {
+	Service tap.Service
+	Flow    *tap.Flow // nil until it was checked
 }
 
 // New returns an intent without records.
@@ -58,6 +68,7 @@ func New() *Intent {
 		ServicesOf:     sets.Multimap[string, string]{},
 		FlowsOfService: sets.Multimap[string, string]{},
 		Learned:        map[string]store.Learned{},
+		Captures:       map[string]*Capture{},
 		timed:          map[string]timed{},
 	}
 }
@@ -146,6 +157,9 @@ func (in *Intent) HostName(id string) string {
 // Enabled reports whether there is a service or a flow of that id that is enabled and not being
 // deleted. A flow is also inside its window.
 func (in *Intent) Enabled(id Ref) bool {
+	if in.Captures[id.ID] != nil {
+		return true
+	}
 	if id.Kind == tap.KindService {
 		s := in.Services.ByID[id.ID]
 		return s != nil && s.Enabled && !s.Deleting

@@ -32,7 +32,9 @@ func (q *Queue) change(m marks) tap.Change {
 	}
 
 	for id := range m.services {
-		if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
+		if live := q.intent.Captures[id]; live != nil {
+			c.Services = append(c.Services, live.Service)
+		} else if s := q.intent.Services.ByID[id]; s != nil && !s.Deleting {
 			c.Services = append(c.Services, s.Service)
 		} else {
 			c.Gone.Services = append(c.Gone.Services, id)
@@ -82,6 +84,11 @@ func (q *Queue) markAll(m *marks) {
 	for id := range q.ahead {
 		m.flows.Add(id)
 	}
+
+	for id := range q.intent.Captures {
+		m.services.Add(id)
+		m.flows.Add(id)
+	}
 }
 
 // flow is a tap flow as the plugin is to know it; nil if there is none. What is being deleted is
@@ -89,6 +96,9 @@ func (q *Queue) markAll(m *marks) {
 func (q *Queue) flow(id string) *tap.Flow {
 	if a := q.ahead[id]; a != nil {
 		return a.flow
+	}
+	if live := q.intent.Captures[id]; live != nil {
+		return live.Flow
 	}
 	if f := q.intent.Flows.ByID[id]; f != nil && !f.Deleting {
 		flow := f.Flow

@@ -40,8 +40,8 @@ func New(history *events.History, in *intent.Intent, hosts *fleet.Fleet, table *
 
 // Ref publishes a service or a flow that has changed.
 func (p *Publisher) Ref(id intent.Ref) {
-	if p.history.Unwatched() {
-		p.history.Touch(id.ID)
+	if p.history.Unwatched() || p.intent.Captures[id.ID] != nil {
+		p.history.Touch(id.ID) // Watchers see no live captures.
 		return
 	}
 

@@ -266,6 +266,9 @@ func (t *Table) Count() (hosts, flows, services view.Counts) {
 	}
 
 	for id, v := range t.verdicts {
+		if t.intent.Captures[id.ID] != nil {
+			continue
+		}
 		if id.Kind == tap.KindFlow {
 			flows[v.Health.State]++
 		} else {
