@@ -23,6 +23,8 @@ type Host struct {
 	// GuessedUplinks are the bridges whose uplinks are a guess, since only veth devices are there
 	// and nobody has declared them.
 	GuessedUplinks []string `json:"guessed_uplinks"`
+	// Lacks are what the host's switch lacks, and what each costs.
+	Lacks []HostLack `json:"lacks"`
 
 	Status     Status `json:"status"`
 	Reason     string `json:"reason"`
@@ -35,6 +37,15 @@ type Host struct {
 	AppliedBy string `json:"applied_by"`
 
 	ETag string `json:"-"` // of answers with one host; "" in lists and events
+}
+
+// HostLack is something that a host's switch cannot do, or does otherwise than the newest one.
+type HostLack struct {
+	Code     string `json:"code"`
+	Datapath string `json:"datapath"` // "system" or "netdev"; "" where it is the whole switch
+	Possible bool   `json:"possible"` // the switch does not tell whether it lacks it
+	What     string `json:"what"`
+	Costs    string `json:"costs"`
 }
 
 // HostNIC is a physical NIC of a host.

@@ -85,6 +85,9 @@ func hostToPB(h *tap.Host) *pb.Host {
 		FakeBridges: convertAll(h.FakeBridges, func(b *tap.FakeBridge) *pb.FakeBridge {
 			return &pb.FakeBridge{Name: b.Name, Parent: b.Parent, Vlan: uint32(b.VLAN)}
 		}),
+		Lacking: convertAll(h.Lacking, func(l *tap.Lack) *pb.Lack {
+			return &pb.Lack{Code: string(l.Code), Datapath: l.Datapath, Possible: l.Possible}
+		}),
 		TapPorts: convertAll(h.TapPorts, tapPortToPB),
 		Nics:     convertAll(h.NICs, hostNICToPB),
 	}
@@ -128,6 +131,11 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		NoGRE: m.GetNoGre(), TapDatapath: intern(m.GetTapDatapath()),
 		UnderlayDatapath: intern(m.GetUnderlayDatapath()),
 		UserspaceTSO:     m.GetUserspaceTso(),
+	}
+
+	for _, l := range m.GetLacking() {
+		h.Lacking = append(h.Lacking, tap.Lack{Code: tap.LackCode(intern(l.GetCode())),
+			Datapath: intern(l.GetDatapath()), Possible: l.GetPossible()})
 	}
 
 	for _, p := range m.GetPaths() {

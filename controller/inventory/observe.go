@@ -81,6 +81,7 @@ func (o Observer) Observe(
 	seen.Identity, _ = IdentityOf(snap)
 	h.UserspaceTSO = system.OtherConfig.Get(userspaceTSO) == "true"
 	seen.Leftovers = o.leftovers(record.OVSDB, snap)
+	h.Lacking = Lacks(FactsOf(h, snap))
 	o.learnFromOVN(h, &seen, record, learned, system)
 	h.UnderlayDatapath = underlayDatapath(h.TunnelIP, snap)
 
@@ -254,6 +255,7 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 	case vswitch.TableOpenVSwitch:
 		a, b := before.System(), now.System()
 		return a != nil && b != nil && a.ExternalIDs == b.ExternalIDs &&
+			a.OVSVersion == b.OVSVersion && maps.Equal(a.Datapaths, b.Datapaths) &&
 			a.OtherConfig.Get(userspaceTSO) == b.OtherConfig.Get(userspaceTSO)
 	case vswitch.TableBridge:
 		a, _ := before.BridgeByUUID(c.UUID)

@@ -249,6 +249,7 @@ func TestObserveHost(t *testing.T) {
 			tc.record.ID, tc.record.Name = "h1", "host1"
 			tc.want.ID, tc.want.Name = "h1", "host1"
 			got := observing.Observe(&tc.record, store.Learned{}, tc.snap, nobody)
+			tc.want.Lacking = got.Host.Lacking // TestObserveLacks
 			assert.Equal(t, tc.want, got.Host)
 			again := observing.Observe(&tc.record, store.Learned{}, tc.snap, nobody)
 			assert.Equal(t, got, again)

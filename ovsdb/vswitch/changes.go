@@ -62,6 +62,7 @@ func (s *Snapshot) Since(old *Snapshot) Changes {
 	var c Changes
 	m := s.model
 	since(&c, m.systems, old.systems, s.systems)
+	since(&c, m.datapaths, old.datapaths, s.datapaths)
 	since(&c, m.bridges, old.bridges, s.bridges)
 	since(&c, m.ports, old.ports, s.ports)
 	since(&c, m.interfaces, old.interfaces, s.interfaces)

@@ -278,6 +278,10 @@ func uuids() codec[[]UUID] {
 	return c
 }
 
+func uuidsByName() codec[map[string]UUID] {
+	return mapping(wrapString, unwrapString, wrapUUID, wrapUUID)
+}
+
 func uuidsByNumber() codec[map[int]UUID] {
 	return mapping(wrapInt[int], unwrapInt[int], wrapUUID, wrapUUID)
 }

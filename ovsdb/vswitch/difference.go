@@ -54,6 +54,8 @@ func columnsOf[T Row]() []column[T] {
 	switch any((*T)(nil)).(type) {
 	case *OpenVSwitch:
 		columns = openVSwitchColumns
+	case *Datapath:
+		columns = datapathColumns
 	case *Bridge:
 		columns = bridgeColumns
 	case *Port:

@@ -23,7 +23,8 @@ const (
 // size is the size of the values of all rows, as JSON, in bytes.
 func (s *Snapshot) size() int {
 	m := s.model
-	return sizeOf(m.systems, s.systems) + sizeOf(m.bridges, s.bridges) + sizeOf(m.ports, s.ports) +
+	return sizeOf(m.systems, s.systems) + sizeOf(m.datapaths, s.datapaths) +
+		sizeOf(m.bridges, s.bridges) + sizeOf(m.ports, s.ports) +
 		sizeOf(m.interfaces, s.interfaces) + sizeOf(m.mirrors, s.mirrors) +
 		sizeOf(m.controllers, s.controllers) +
 		sizeOf(m.managers, s.managers)

@@ -16,6 +16,16 @@ type OpenVSwitch struct {
 	ExternalIDs    Pairs
 	OtherConfig    Pairs
 	OVSVersion     string
+	Datapaths      map[string]UUID // of table Datapath, by type: "system", "netdev"
+}
+
+// Datapath is a row of table Datapath. A switch has one only where somebody made it, as
+// ovn-controller(8) does; ovs-vswitchd then fills in what the datapath can do.
+type Datapath struct {
+	UUID         UUID
+	Version      string
+	Capabilities Pairs // empty: the switch has not told them
+	ExternalIDs  Pairs
 }
 
 // Bridge is a row of table Bridge.

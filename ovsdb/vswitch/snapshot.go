@@ -17,6 +17,7 @@ type Snapshot struct {
 	model *model
 
 	systems     tree[*OpenVSwitch]
+	datapaths   tree[*Datapath]
 	bridges     tree[*Bridge]
 	ports       tree[*Port]
 	interfaces  tree[*Interface]
@@ -60,6 +61,22 @@ func (s *Snapshot) System() *OpenVSwitch {
 		return row
 	}
 	return nil
+}
+
+// Datapath returns the row of a type of datapath, such as "system"; nil where there is none.
+func (s *Snapshot) Datapath(kind string) *Datapath {
+	system := s.System()
+	if system == nil {
+		return nil
+	}
+
+	id, exists := system.Datapaths[kind]
+	if !exists {
+		return nil
+	}
+
+	row, _ := s.datapaths.get(id)
+	return row
 }
 
 // Bridge returns the bridge of that name.
@@ -257,6 +274,9 @@ func (s *Snapshot) applyRow(name Table, u ovsdb.RowUpdate, changes *Changes) (er
 	case TableOpenVSwitch:
 		s.systems, err = m.systems.apply(s.systems, u,
 			func(old, now *OpenVSwitch) { s.count(changes, name, u.UUID, old == nil, now == nil) })
+	case TableDatapath:
+		s.datapaths, err = m.datapaths.apply(s.datapaths, u,
+			func(old, now *Datapath) { s.count(changes, name, u.UUID, old == nil, now == nil) })
 	case TableBridge:
 		s.bridges, err = m.bridges.apply(s.bridges, u, func(old, now *Bridge) {
 			s.count(changes, name, u.UUID, old == nil, now == nil)

@@ -8,7 +8,7 @@ import (
 
 // Row is any of the row types.
 type Row interface {
-	OpenVSwitch | Bridge | Port | Interface | Mirror | Controller | Manager
+	OpenVSwitch | Datapath | Bridge | Port | Interface | Mirror | Controller | Manager
 }
 
 // Table names a table of the database.
@@ -17,6 +17,7 @@ type Table string
 // The tables that have row types.
 const (
 	TableOpenVSwitch Table = "Open_vSwitch"
+	TableDatapath    Table = "Datapath"
 	TableBridge      Table = "Bridge"
 	TablePort        Table = "Port"
 	TableInterface   Table = "Interface"

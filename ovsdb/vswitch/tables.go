@@ -18,6 +18,14 @@ var openVSwitchColumns = []column[OpenVSwitch]{
 	mapCol("external_ids", func(r *OpenVSwitch) *Pairs { return &r.ExternalIDs }, config),
 	mapCol("other_config", func(r *OpenVSwitch) *Pairs { return &r.OtherConfig }, config),
 	col("ovs_version", func(r *OpenVSwitch) *string { return &r.OVSVersion }, optText(), status),
+	col("datapaths", func(r *OpenVSwitch) *map[string]UUID { return &r.Datapaths },
+		uuidsByName(), reference),
+}
+
+var datapathColumns = []column[Datapath]{
+	col("datapath_version", func(r *Datapath) *string { return &r.Version }, text(), config),
+	mapCol("capabilities", func(r *Datapath) *Pairs { return &r.Capabilities }, status),
+	mapCol("external_ids", func(r *Datapath) *Pairs { return &r.ExternalIDs }, config),
 }
 
 var bridgeColumns = []column[Bridge]{
@@ -145,6 +153,7 @@ var managerColumns = []column[Manager]{
 // model is every table bound to the schema of one server.
 type model struct {
 	systems     *table[OpenVSwitch]
+	datapaths   *table[Datapath] // without columns where the schema has no such table
 	bridges     *table[Bridge]
 	ports       *table[Port]
 	interfaces  *table[Interface]
@@ -194,6 +203,8 @@ func newModel(db *ovsdb.DatabaseSchema) (*model, error) {
 	errs := [...]error{
 		bindTo(&m.systems, db, TableOpenVSwitch, func(r *OpenVSwitch) *UUID { return &r.UUID },
 			openVSwitchColumns),
+		bindOptional(&m.datapaths, db, TableDatapath, func(r *Datapath) *UUID { return &r.UUID },
+			datapathColumns),
 		bindTo(&m.bridges, db, TableBridge, func(r *Bridge) *UUID { return &r.UUID },
 			bridgeColumns),
 		bindTo(&m.ports, db, TablePort, func(r *Port) *UUID { return &r.UUID }, portColumns),
@@ -220,6 +231,8 @@ func (m *model) has(t Table, column string) bool {
 	switch t {
 	case TableOpenVSwitch:
 		return m.systems.bound[column] != nil
+	case TableDatapath:
+		return m.datapaths.bound[column] != nil
 	case TableBridge:
 		return m.bridges.bound[column] != nil
 	case TablePort:
@@ -244,11 +257,23 @@ func bindTo[T Row](
 	return err
 }
 
+// bindOptional is bindTo for a table that came with a later version of Open vSwitch.
+func bindOptional[T Row](
+	to **table[T], db *ovsdb.DatabaseSchema, name Table, id func(*T) *UUID, columns []column[T],
+) error {
+	if db.Tables[string(name)] != nil {
+		return bindTo(to, db, name, id, columns)
+	}
+	*to = &table[T]{name: name, version: db.Version, id: id, columns: columns}
+	return nil
+}
+
 // Request is the monitor request for everything that the row types hold. Prune it to the tables and
 // columns that a server has.
 func Request() ovsdb.MonitorRequest {
 	return ovsdb.MonitorRequest{
 		string(TableOpenVSwitch): {Columns: names(openVSwitchColumns)},
+		string(TableDatapath):    {Columns: names(datapathColumns)},
 		string(TableBridge):      {Columns: names(bridgeColumns)},
 		string(TablePort):        {Columns: names(portColumns)},
 		string(TableInterface):   {Columns: names(interfaceColumns)},

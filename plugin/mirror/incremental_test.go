@@ -156,6 +156,9 @@ func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 		datapaths.Draw(t, "underlay datapath")
 
 	h.UserspaceTSO = seldom(t, 5, "userspace TSO")
+	if seldom(t, 3, "lacks") {
+		h.Lacking = []tap.Lack{{Code: tap.LackSymmetricHash, Datapath: "system"}}
+	}
 	h.NoGRE = rapid.SampledFrom([]string{"", "", "", "not supported"}).Draw(t, "no GRE")
 	for _, o := range []tap.ForeignTunnel{
 		{Name: "gre0", Bridge: "br1", Type: "gre", LocalIP: netip.MustParseAddr("203.0.113.1")},

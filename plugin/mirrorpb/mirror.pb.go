@@ -871,6 +871,7 @@ type Host struct {
 	Paths            []*Path                `protobuf:"bytes,16,rep,name=paths,proto3" json:"paths,omitempty"`
 	UserspaceTso     bool                   `protobuf:"varint,17,opt,name=userspace_tso,json=userspaceTso,proto3" json:"userspace_tso,omitempty"`
 	FakeBridges      []*FakeBridge          `protobuf:"bytes,18,rep,name=fake_bridges,json=fakeBridges,proto3" json:"fake_bridges,omitempty"`
+	Lacking          []*Lack                `protobuf:"bytes,19,rep,name=lacking,proto3" json:"lacking,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1024,6 +1025,74 @@ func (x *Host) GetFakeBridges() []*FakeBridge {
 	return nil
 }
 
+func (x *Host) GetLacking() []*Lack {
+	if x != nil {
+		return x.Lacking
+	}
+	return nil
+}
+
+// Something that a switch lacks.
+type Lack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Datapath      string                 `protobuf:"bytes,2,opt,name=datapath,proto3" json:"datapath,omitempty"`
+	Possible      bool                   `protobuf:"varint,3,opt,name=possible,proto3" json:"possible,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lack) Reset() {
+	*x = Lack{}
+	mi := &file_mirror_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lack) ProtoMessage() {}
+
+func (x *Lack) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lack.ProtoReflect.Descriptor instead.
+func (*Lack) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Lack) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Lack) GetDatapath() string {
+	if x != nil {
+		return x.Datapath
+	}
+	return ""
+}
+
+func (x *Lack) GetPossible() bool {
+	if x != nil {
+		return x.Possible
+	}
+	return false
+}
+
 type Path struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
@@ -1034,7 +1103,7 @@ type Path struct {
 
 func (x *Path) Reset() {
 	*x = Path{}
-	mi := &file_mirror_proto_msgTypes[11]
+	mi := &file_mirror_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1115,7 @@ func (x *Path) String() string {
 func (*Path) ProtoMessage() {}
 
 func (x *Path) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[11]
+	mi := &file_mirror_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1128,7 @@ func (x *Path) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Path.ProtoReflect.Descriptor instead.
 func (*Path) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{11}
+	return file_mirror_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Path) GetAddr() []byte {
@@ -1091,7 +1160,7 @@ type ForeignTunnel struct {
 
 func (x *ForeignTunnel) Reset() {
 	*x = ForeignTunnel{}
-	mi := &file_mirror_proto_msgTypes[12]
+	mi := &file_mirror_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1172,7 @@ func (x *ForeignTunnel) String() string {
 func (*ForeignTunnel) ProtoMessage() {}
 
 func (x *ForeignTunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[12]
+	mi := &file_mirror_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1185,7 @@ func (x *ForeignTunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForeignTunnel.ProtoReflect.Descriptor instead.
 func (*ForeignTunnel) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{12}
+	return file_mirror_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ForeignTunnel) GetName() string {
@@ -1182,7 +1251,7 @@ type Bridge struct {
 
 func (x *Bridge) Reset() {
 	*x = Bridge{}
-	mi := &file_mirror_proto_msgTypes[13]
+	mi := &file_mirror_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1263,7 @@ func (x *Bridge) String() string {
 func (*Bridge) ProtoMessage() {}
 
 func (x *Bridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[13]
+	mi := &file_mirror_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1276,7 @@ func (x *Bridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bridge.ProtoReflect.Descriptor instead.
 func (*Bridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{13}
+	return file_mirror_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Bridge) GetName() string {
@@ -1264,7 +1333,7 @@ type FakeBridge struct {
 
 func (x *FakeBridge) Reset() {
 	*x = FakeBridge{}
-	mi := &file_mirror_proto_msgTypes[14]
+	mi := &file_mirror_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1345,7 @@ func (x *FakeBridge) String() string {
 func (*FakeBridge) ProtoMessage() {}
 
 func (x *FakeBridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[14]
+	mi := &file_mirror_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1358,7 @@ func (x *FakeBridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FakeBridge.ProtoReflect.Descriptor instead.
 func (*FakeBridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{14}
+	return file_mirror_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FakeBridge) GetName() string {
@@ -1327,7 +1396,7 @@ type TapPort struct {
 
 func (x *TapPort) Reset() {
 	*x = TapPort{}
-	mi := &file_mirror_proto_msgTypes[15]
+	mi := &file_mirror_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1408,7 @@ func (x *TapPort) String() string {
 func (*TapPort) ProtoMessage() {}
 
 func (x *TapPort) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[15]
+	mi := &file_mirror_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1421,7 @@ func (x *TapPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapPort.ProtoReflect.Descriptor instead.
 func (*TapPort) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{15}
+	return file_mirror_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TapPort) GetName() string {
@@ -1409,7 +1478,7 @@ type HostNIC struct {
 
 func (x *HostNIC) Reset() {
 	*x = HostNIC{}
-	mi := &file_mirror_proto_msgTypes[16]
+	mi := &file_mirror_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1490,7 @@ func (x *HostNIC) String() string {
 func (*HostNIC) ProtoMessage() {}
 
 func (x *HostNIC) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[16]
+	mi := &file_mirror_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1503,7 @@ func (x *HostNIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostNIC.ProtoReflect.Descriptor instead.
 func (*HostNIC) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{16}
+	return file_mirror_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HostNIC) GetName() string {
@@ -1476,7 +1545,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_mirror_proto_msgTypes[17]
+	mi := &file_mirror_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1557,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[17]
+	mi := &file_mirror_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1570,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{17}
+	return file_mirror_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Guest) GetId() string {
@@ -1538,7 +1607,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_mirror_proto_msgTypes[18]
+	mi := &file_mirror_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1550,7 +1619,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[18]
+	mi := &file_mirror_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1632,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{18}
+	return file_mirror_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NIC) GetMac() []byte {
@@ -1616,7 +1685,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_mirror_proto_msgTypes[19]
+	mi := &file_mirror_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1697,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[19]
+	mi := &file_mirror_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1710,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{19}
+	return file_mirror_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Location) GetHost() string {
@@ -1704,7 +1773,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_mirror_proto_msgTypes[20]
+	mi := &file_mirror_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1785,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[20]
+	mi := &file_mirror_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1798,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{20}
+	return file_mirror_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Attachment) GetServiceId() string {
@@ -1775,7 +1844,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1856,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[21]
+	mi := &file_mirror_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1869,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{21}
+	return file_mirror_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Change) GetRevision() uint64 {
@@ -1906,7 +1975,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +1987,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[22]
+	mi := &file_mirror_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2000,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{22}
+	return file_mirror_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Result) GetRevision() uint64 {
@@ -1979,7 +2048,7 @@ type Program struct {
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2060,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[23]
+	mi := &file_mirror_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2073,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{23}
+	return file_mirror_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Program) GetHost() string {
@@ -2082,7 +2151,7 @@ type Tunnel struct {
 
 func (x *Tunnel) Reset() {
 	*x = Tunnel{}
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2163,7 @@ func (x *Tunnel) String() string {
 func (*Tunnel) ProtoMessage() {}
 
 func (x *Tunnel) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[24]
+	mi := &file_mirror_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2176,7 @@ func (x *Tunnel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tunnel.ProtoReflect.Descriptor instead.
 func (*Tunnel) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{24}
+	return file_mirror_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Tunnel) GetPort() string {
@@ -2151,7 +2220,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2232,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[25]
+	mi := &file_mirror_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2245,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{25}
+	return file_mirror_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Peer) GetAddr() []byte {
@@ -2225,7 +2294,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2306,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2319,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{26}
+	return file_mirror_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Sender) GetAddr() []byte {
@@ -2284,7 +2353,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2365,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2378,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{27}
+	return file_mirror_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Hold) GetOwner() string {
@@ -2340,7 +2409,7 @@ type TapBridge struct {
 
 func (x *TapBridge) Reset() {
 	*x = TapBridge{}
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2421,7 @@ func (x *TapBridge) String() string {
 func (*TapBridge) ProtoMessage() {}
 
 func (x *TapBridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2434,7 @@ func (x *TapBridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapBridge.ProtoReflect.Descriptor instead.
 func (*TapBridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{28}
+	return file_mirror_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TapBridge) GetName() string {
@@ -2431,7 +2500,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2512,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2525,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{29}
+	return file_mirror_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Port) GetOwner() string {
@@ -2554,7 +2623,7 @@ type MirrorRecord struct {
 
 func (x *MirrorRecord) Reset() {
 	*x = MirrorRecord{}
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2566,7 +2635,7 @@ func (x *MirrorRecord) String() string {
 func (*MirrorRecord) ProtoMessage() {}
 
 func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2579,7 +2648,7 @@ func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MirrorRecord.ProtoReflect.Descriptor instead.
 func (*MirrorRecord) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{30}
+	return file_mirror_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MirrorRecord) GetOwner() string {
@@ -2664,7 +2733,7 @@ type FlowEntry struct {
 
 func (x *FlowEntry) Reset() {
 	*x = FlowEntry{}
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2676,7 +2745,7 @@ func (x *FlowEntry) String() string {
 func (*FlowEntry) ProtoMessage() {}
 
 func (x *FlowEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2689,7 +2758,7 @@ func (x *FlowEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlowEntry.ProtoReflect.Descriptor instead.
 func (*FlowEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{31}
+	return file_mirror_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FlowEntry) GetOwner() string {
@@ -2732,7 +2801,7 @@ type GroupEntry struct {
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2813,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2826,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{32}
+	return file_mirror_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GroupEntry) GetOwner() string {
@@ -2801,7 +2870,7 @@ type MeterEntry struct {
 
 func (x *MeterEntry) Reset() {
 	*x = MeterEntry{}
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +2882,7 @@ func (x *MeterEntry) String() string {
 func (*MeterEntry) ProtoMessage() {}
 
 func (x *MeterEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +2895,7 @@ func (x *MeterEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeterEntry.ProtoReflect.Descriptor instead.
 func (*MeterEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{33}
+	return file_mirror_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MeterEntry) GetOwner() string {
@@ -2874,7 +2943,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_mirror_proto_msgTypes[34]
+	mi := &file_mirror_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +2955,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[34]
+	mi := &file_mirror_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +2968,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{34}
+	return file_mirror_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Need) GetHost() string {
@@ -2931,7 +3000,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_mirror_proto_msgTypes[35]
+	mi := &file_mirror_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2943,7 +3012,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[35]
+	mi := &file_mirror_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2956,7 +3025,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{35}
+	return file_mirror_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Status) GetKind() string {
@@ -3021,7 +3090,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_mirror_proto_msgTypes[36]
+	mi := &file_mirror_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3102,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[36]
+	mi := &file_mirror_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3115,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{36}
+	return file_mirror_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Cut) GetSize() uint32 {
@@ -3150,7 +3219,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\asnaplen\x18\x0f \x01(\rR\asnaplen\x12\x16\n" +
 	"\x06sample\x18\x10 \x01(\rR\x06sample\x12\x1f\n" +
 	"\vvlan_action\x18\x11 \x01(\rR\n" +
-	"vlanAction\"\xf5\x05\n" +
+	"vlanAction\"\xa8\x06\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -3169,11 +3238,16 @@ const file_mirror_proto_rawDesc = "" +
 	"\x11underlay_datapath\x18\x0f \x01(\tR\x10underlayDatapath\x12-\n" +
 	"\x05paths\x18\x10 \x03(\v2\x17.tapline.mirror.v1.PathR\x05paths\x12#\n" +
 	"\ruserspace_tso\x18\x11 \x01(\bR\fuserspaceTso\x12@\n" +
-	"\ffake_bridges\x18\x12 \x03(\v2\x1d.tapline.mirror.v1.FakeBridgeR\vfakeBridges\x1a8\n" +
+	"\ffake_bridges\x18\x12 \x03(\v2\x1d.tapline.mirror.v1.FakeBridgeR\vfakeBridges\x121\n" +
+	"\alacking\x18\x13 \x03(\v2\x17.tapline.mirror.v1.LackR\alacking\x1a8\n" +
 	"\n" +
 	"WiresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"0\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"R\n" +
+	"\x04Lack\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
+	"\bdatapath\x18\x02 \x01(\tR\bdatapath\x12\x1a\n" +
+	"\bpossible\x18\x03 \x01(\bR\bpossible\"0\n" +
 	"\x04Path\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x14\n" +
 	"\x05frame\x18\x02 \x01(\rR\x05frame\"\xb4\x01\n" +
@@ -3381,7 +3455,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -3394,35 +3468,36 @@ var file_mirror_proto_goTypes = []any{
 	(*Service)(nil),           // 8: tapline.mirror.v1.Service
 	(*Flow)(nil),              // 9: tapline.mirror.v1.Flow
 	(*Host)(nil),              // 10: tapline.mirror.v1.Host
-	(*Path)(nil),              // 11: tapline.mirror.v1.Path
-	(*ForeignTunnel)(nil),     // 12: tapline.mirror.v1.ForeignTunnel
-	(*Bridge)(nil),            // 13: tapline.mirror.v1.Bridge
-	(*FakeBridge)(nil),        // 14: tapline.mirror.v1.FakeBridge
-	(*TapPort)(nil),           // 15: tapline.mirror.v1.TapPort
-	(*HostNIC)(nil),           // 16: tapline.mirror.v1.HostNIC
-	(*Guest)(nil),             // 17: tapline.mirror.v1.Guest
-	(*NIC)(nil),               // 18: tapline.mirror.v1.NIC
-	(*Location)(nil),          // 19: tapline.mirror.v1.Location
-	(*Attachment)(nil),        // 20: tapline.mirror.v1.Attachment
-	(*Change)(nil),            // 21: tapline.mirror.v1.Change
-	(*Result)(nil),            // 22: tapline.mirror.v1.Result
-	(*Program)(nil),           // 23: tapline.mirror.v1.Program
-	(*Tunnel)(nil),            // 24: tapline.mirror.v1.Tunnel
-	(*Peer)(nil),              // 25: tapline.mirror.v1.Peer
-	(*Sender)(nil),            // 26: tapline.mirror.v1.Sender
-	(*Hold)(nil),              // 27: tapline.mirror.v1.Hold
-	(*TapBridge)(nil),         // 28: tapline.mirror.v1.TapBridge
-	(*Port)(nil),              // 29: tapline.mirror.v1.Port
-	(*MirrorRecord)(nil),      // 30: tapline.mirror.v1.MirrorRecord
-	(*FlowEntry)(nil),         // 31: tapline.mirror.v1.FlowEntry
-	(*GroupEntry)(nil),        // 32: tapline.mirror.v1.GroupEntry
-	(*MeterEntry)(nil),        // 33: tapline.mirror.v1.MeterEntry
-	(*Need)(nil),              // 34: tapline.mirror.v1.Need
-	(*Status)(nil),            // 35: tapline.mirror.v1.Status
-	(*Cut)(nil),               // 36: tapline.mirror.v1.Cut
-	nil,                       // 37: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 38: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 39: tapline.mirror.v1.Port.OptionsEntry
+	(*Lack)(nil),              // 11: tapline.mirror.v1.Lack
+	(*Path)(nil),              // 12: tapline.mirror.v1.Path
+	(*ForeignTunnel)(nil),     // 13: tapline.mirror.v1.ForeignTunnel
+	(*Bridge)(nil),            // 14: tapline.mirror.v1.Bridge
+	(*FakeBridge)(nil),        // 15: tapline.mirror.v1.FakeBridge
+	(*TapPort)(nil),           // 16: tapline.mirror.v1.TapPort
+	(*HostNIC)(nil),           // 17: tapline.mirror.v1.HostNIC
+	(*Guest)(nil),             // 18: tapline.mirror.v1.Guest
+	(*NIC)(nil),               // 19: tapline.mirror.v1.NIC
+	(*Location)(nil),          // 20: tapline.mirror.v1.Location
+	(*Attachment)(nil),        // 21: tapline.mirror.v1.Attachment
+	(*Change)(nil),            // 22: tapline.mirror.v1.Change
+	(*Result)(nil),            // 23: tapline.mirror.v1.Result
+	(*Program)(nil),           // 24: tapline.mirror.v1.Program
+	(*Tunnel)(nil),            // 25: tapline.mirror.v1.Tunnel
+	(*Peer)(nil),              // 26: tapline.mirror.v1.Peer
+	(*Sender)(nil),            // 27: tapline.mirror.v1.Sender
+	(*Hold)(nil),              // 28: tapline.mirror.v1.Hold
+	(*TapBridge)(nil),         // 29: tapline.mirror.v1.TapBridge
+	(*Port)(nil),              // 30: tapline.mirror.v1.Port
+	(*MirrorRecord)(nil),      // 31: tapline.mirror.v1.MirrorRecord
+	(*FlowEntry)(nil),         // 32: tapline.mirror.v1.FlowEntry
+	(*GroupEntry)(nil),        // 33: tapline.mirror.v1.GroupEntry
+	(*MeterEntry)(nil),        // 34: tapline.mirror.v1.MeterEntry
+	(*Need)(nil),              // 35: tapline.mirror.v1.Need
+	(*Status)(nil),            // 36: tapline.mirror.v1.Status
+	(*Cut)(nil),               // 37: tapline.mirror.v1.Cut
+	nil,                       // 38: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 39: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 40: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -3431,51 +3506,52 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	37, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
-	13, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
-	15, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
-	16, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
-	12, // 10: tapline.mirror.v1.Host.foreign_tunnels:type_name -> tapline.mirror.v1.ForeignTunnel
-	11, // 11: tapline.mirror.v1.Host.paths:type_name -> tapline.mirror.v1.Path
-	14, // 12: tapline.mirror.v1.Host.fake_bridges:type_name -> tapline.mirror.v1.FakeBridge
-	18, // 13: tapline.mirror.v1.Guest.nics:type_name -> tapline.mirror.v1.NIC
-	19, // 14: tapline.mirror.v1.NIC.locations:type_name -> tapline.mirror.v1.Location
-	19, // 15: tapline.mirror.v1.Attachment.locations:type_name -> tapline.mirror.v1.Location
-	19, // 16: tapline.mirror.v1.Attachment.claims:type_name -> tapline.mirror.v1.Location
-	10, // 17: tapline.mirror.v1.Change.hosts:type_name -> tapline.mirror.v1.Host
-	17, // 18: tapline.mirror.v1.Change.guests:type_name -> tapline.mirror.v1.Guest
-	20, // 19: tapline.mirror.v1.Change.attachments:type_name -> tapline.mirror.v1.Attachment
-	8,  // 20: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
-	9,  // 21: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
-	23, // 22: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
-	35, // 23: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
-	28, // 24: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
-	29, // 25: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
-	30, // 26: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
-	31, // 27: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
-	27, // 28: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
-	24, // 29: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
-	32, // 30: tapline.mirror.v1.Program.groups:type_name -> tapline.mirror.v1.GroupEntry
-	33, // 31: tapline.mirror.v1.Program.meters:type_name -> tapline.mirror.v1.MeterEntry
-	25, // 32: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
-	26, // 33: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
-	38, // 34: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	39, // 35: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
-	34, // 36: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	36, // 37: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
-	0,  // 38: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 39: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 40: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	21, // 41: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 42: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 43: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 44: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	22, // 45: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	42, // [42:46] is the sub-list for method output_type
-	38, // [38:42] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	38, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	14, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
+	16, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
+	17, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
+	13, // 10: tapline.mirror.v1.Host.foreign_tunnels:type_name -> tapline.mirror.v1.ForeignTunnel
+	12, // 11: tapline.mirror.v1.Host.paths:type_name -> tapline.mirror.v1.Path
+	15, // 12: tapline.mirror.v1.Host.fake_bridges:type_name -> tapline.mirror.v1.FakeBridge
+	11, // 13: tapline.mirror.v1.Host.lacking:type_name -> tapline.mirror.v1.Lack
+	19, // 14: tapline.mirror.v1.Guest.nics:type_name -> tapline.mirror.v1.NIC
+	20, // 15: tapline.mirror.v1.NIC.locations:type_name -> tapline.mirror.v1.Location
+	20, // 16: tapline.mirror.v1.Attachment.locations:type_name -> tapline.mirror.v1.Location
+	20, // 17: tapline.mirror.v1.Attachment.claims:type_name -> tapline.mirror.v1.Location
+	10, // 18: tapline.mirror.v1.Change.hosts:type_name -> tapline.mirror.v1.Host
+	18, // 19: tapline.mirror.v1.Change.guests:type_name -> tapline.mirror.v1.Guest
+	21, // 20: tapline.mirror.v1.Change.attachments:type_name -> tapline.mirror.v1.Attachment
+	8,  // 21: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
+	9,  // 22: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
+	24, // 23: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
+	36, // 24: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
+	29, // 25: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
+	30, // 26: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
+	31, // 27: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
+	32, // 28: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
+	28, // 29: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
+	25, // 30: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
+	33, // 31: tapline.mirror.v1.Program.groups:type_name -> tapline.mirror.v1.GroupEntry
+	34, // 32: tapline.mirror.v1.Program.meters:type_name -> tapline.mirror.v1.MeterEntry
+	26, // 33: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
+	27, // 34: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
+	39, // 35: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	40, // 36: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	35, // 37: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
+	37, // 38: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
+	0,  // 39: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 40: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 41: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	22, // 42: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 43: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 44: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 45: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	23, // 46: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	43, // [43:47] is the sub-list for method output_type
+	39, // [39:43] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -3497,7 +3573,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

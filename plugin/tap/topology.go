@@ -31,6 +31,8 @@ type Host struct {
 
 	// NoGRE says why the switch cannot receive GRE, in its own words; "" if it can.
 	NoGRE string
+	// Lacking are what the switch lacks, sorted by code and datapath; see [Host.Lacks].
+	Lacking []Lack
 	// ForeignTunnels are tunnel ports on the switch that are not ours.
 	ForeignTunnels []ForeignTunnel
 

@@ -5,7 +5,9 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Host returns the JSON form of a host.
@@ -18,6 +20,7 @@ func Host(v view.Host) api.Host {
 		NICs:      make([]api.HostNIC, len(v.NICs)),
 		Connected: v.Connected, OVSVersion: v.OVSVersion, Bridges: orNone(v.Bridges),
 		MayStillCopy: orNone(v.MayStillCopy), GuessedUplinks: orNone(v.GuessedUplinks),
+		Lacks:  hostLacks(v.Lacking),
 		Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
 		Labels: orEmpty(v.Labels), Description: v.Description, AppliedBy: v.AppliedBy,
 	}
@@ -28,6 +31,17 @@ func Host(v view.Host) api.Host {
 	}
 
 	return h
+}
+
+// hostLacks adds to each code what is known of it.
+func hostLacks(all []tap.Lack) []api.HostLack {
+	out := make([]api.HostLack, len(all))
+	for i, lack := range all {
+		known := inventory.Describe(lack.Code)
+		out[i] = api.HostLack{Code: string(lack.Code), Datapath: lack.Datapath,
+			Possible: lack.Possible, What: known.What, Costs: known.Costs}
+	}
+	return out
 }
 
 // NewHost returns the record of a host that a request creates.

@@ -31,6 +31,12 @@ func (e *Engine) hostViewLocked(h store.Host) view.Host {
 		v.TunnelIP = e.tunnels[h.ID]
 	}
 	v.Connected = v.State == tap.StateReady
+	if v.Connected {
+		v.Lacking = []tap.Lack{
+			{Code: tap.LackFlowMonitor},
+			{Code: tap.LackPacketLength, Datapath: "system", Possible: true},
+		}
+	}
 
 	return v
 }

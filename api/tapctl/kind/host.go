@@ -29,6 +29,7 @@ func Hosts() Kind[api.Host, api.HostList] {
 			{Title: "BRIDGES", Value: func(v row) string {
 				return strings.Join(v.Bridges, ",")
 			}, Wide: true},
+			{Title: "LACKS", Value: func(v row) string { return lacks(v.Lacks) }, Wide: true},
 			{Title: "LABELS", Value: func(v row) string { return pairs(v.Labels) }, Wide: true},
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
@@ -36,7 +37,36 @@ func Hosts() Kind[api.Host, api.HostList] {
 		ID:     func(v row) string { return v.ID },
 		Name:   func(v row) string { return v.Name },
 		Health: func(v row) Health { return Health{v.Status, v.Reason} },
+		Texts: func(v row) map[string]string {
+			return map[string]string{"lacks": lackSentences(v.Lacks)}
+		},
 	}
+}
+
+// lacks are the codes of what a switch lacks; those of which it is not certain end in "?".
+func lacks(all []api.HostLack) string {
+	var codes []string
+	for _, lack := range all {
+		code := lack.Code
+		if lack.Possible {
+			code += "?"
+		}
+		codes = append(codes, code)
+	}
+	return strings.Join(codes, ",")
+}
+
+// lackSentences says what a switch lacks and what that costs, one line each.
+func lackSentences(all []api.HostLack) string {
+	var lines []string
+	for _, lack := range all {
+		code := lack.Code
+		if lack.Possible {
+			code += " (perhaps; the switch does not tell)"
+		}
+		lines = append(lines, code+": "+lack.What+". "+lack.Costs)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // pairs is a map as KEY=VALUE,KEY=VALUE, sorted.

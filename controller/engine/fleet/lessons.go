@@ -90,6 +90,8 @@ func (f *Fleet) LearnNoGRE(h *Host) (learned bool) {
 	fact.NoGRE = words
 	f.Lessons.Learn(h.ID, fact)
 	h.Observed.Host.NoGRE = words
+	h.Observed.Host.Lacking = inventory.Lacks(
+		inventory.FactsOf(&h.Observed.Host, h.Report.Snapshot))
 	return true
 }
 

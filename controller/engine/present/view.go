@@ -165,7 +165,7 @@ func (p *Presenter) Host(record *store.Host) view.Host {
 	v.Health, v.Connected = h.Health, h.Report.Connected
 	v.OpenFlow = h.Session.OpenFlowConnected()
 	v.MayStillCopy = p.mayStillCopy(h.ID)
-	v.GuessedUplinks = h.Observed.GuessedUplinks
+	v.GuessedUplinks, v.Lacking = h.Observed.GuessedUplinks, h.Observed.Host.Lacking
 	v.TunnelIP, v.Wires = h.Observed.Host.TunnelIP, h.Observed.Host.Wires
 	for _, b := range h.Observed.Host.Bridges {
 		v.Bridges = append(v.Bridges, b.Name)

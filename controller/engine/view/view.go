@@ -26,6 +26,8 @@ type Host struct {
 	MayStillCopy []string
 	// GuessedUplinks are the bridges, sorted, whose uplinks are a guess.
 	GuessedUplinks []string
+	// Lacking are what the switch lacks, sorted.
+	Lacking []tap.Lack
 }
 
 // Guest is a guest, declared or learned.

@@ -236,3 +236,18 @@ func members(ids [][]string) []any {
 	}
 	return []any{"set", ids}
 }
+
+// WithCapabilities returns the snapshot after the switch has told what its datapath of a type can
+// do.
+func WithCapabilities(
+	t require.TestingT, snap *vswitch.Snapshot, kind string, capabilities map[string]string,
+) *vswitch.Snapshot {
+	const id = "da7a0000-0000-4000-8000-000000000000"
+	return update(t, snap, map[string]any{
+		"Datapath": map[string]any{id: map[string]any{"insert": map[string]any{
+			"capabilities": pairs(capabilities)}}},
+		"Open_vSwitch": map[string]any{snap.System().UUID.String(): map[string]any{
+			"modify": map[string]any{
+				"datapaths": []any{"map", [][]any{{kind, []string{"uuid", id}}}}}}},
+	})
+}
