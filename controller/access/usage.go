@@ -47,6 +47,9 @@ func (k *Keyring) flush(ctx context.Context) {
 		if !lastUsed.After(e.record.LastUsedAt) {
 			continue
 		}
+		if len(ops) == store.MaxOps {
+			break // The next flush stores the others.
+		}
 
 		fresh := &entry{record: e.record, until: e.until, revoke: e.revoke}
 		fresh.record.LastUsedAt = lastUsed

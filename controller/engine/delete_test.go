@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -9,12 +10,33 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
+
+// TestManyHoldsAreReleased: what has left the switches is written down in batches that every store
+// takes, until all of it is.
+func TestManyHoldsAreReleased(t *testing.T) {
+	r, _, _ := newWorld(t)
+	r.e.mu.Lock()
+	for i := range 3 * store.MaxOps {
+		id := intent.Ref{Kind: tap.KindFlow, ID: fmt.Sprint(i)}
+		r.e.intent.Holds[id.ID] = []string{"h1"}
+		r.e.finishing.Add(id)
+	}
+	r.e.mu.Unlock()
+
+	r.e.wakeFinish()
+	require.Eventually(t, func() bool {
+		r.e.mu.Lock()
+		defer r.e.mu.Unlock()
+		return len(r.e.finishing) == 0 && len(r.e.intent.Holds) == 0
+	}, patience, time.Millisecond)
+}
 
 // TestOffWhileUnreachable: what was disabled or deleted while its switch cannot be reached is not
 // said to be off, whatever happens to the controller, until the switch was read back.

@@ -10,8 +10,12 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// finishRetry is how long to wait after the store has failed.
-const finishRetry = time.Second
+const (
+	// finishRetry is how long to wait after the store has failed.
+	finishRetry = time.Second
+	// opsOfFinish is the most operations that write down one object.
+	opsOfFinish = 3
+)
 
 // finish writes down what was learned from switches, until ctx ends: what they were read back
 // without, so that records that were deleted are erased, and holds of disabled ones; and where tap
@@ -38,13 +42,17 @@ func (e *Engine) wakeFinish() {
 	}
 }
 
-// finishLeft writes down all that has left the switches. It takes write and mu.
+// finishLeft writes down what has left the switches, as much as fits a batch, and wakes finish for
+// the rest. It takes write and mu.
 func (e *Engine) finishLeft(ctx context.Context) error {
 	e.write.Lock()
 	defer e.write.Unlock()
 
 	done, ops := e.finishOps()
 	stored := e.placeOps(&ops)
+	if len(ops)+opsOfFinish > store.MaxOps {
+		e.wakeFinish()
+	}
 	if len(ops) > 0 {
 		if _, err := e.commit(ctx, ops...); err != nil {
 			return err
@@ -82,6 +90,10 @@ func (e *Engine) finishOps() (done []intent.Ref, ops []store.Op) {
 	defer e.mu.Unlock()
 
 	for id := range e.finishing {
+		if len(ops)+opsOfFinish > store.MaxOps {
+			break
+		}
+
 		meta := e.intent.Meta(id)
 		deleting := meta != nil && meta.Deleting
 		switch {
@@ -116,6 +128,10 @@ func (e *Engine) placeOps(ops *[]store.Op) map[string]string {
 
 	places := map[string]string{}
 	for service := range e.unstoredPlaces {
+		if len(*ops) == store.MaxOps {
+			break
+		}
+
 		host := e.intent.Places[service]
 		places[service] = host
 		*ops = append(*ops, change.PlaceOp(service, host))

@@ -10,9 +10,9 @@ import (
 // maxID is the longest id, in bytes. Every store can have keys of that length.
 const maxID = 255
 
-// copyBatch checks a batch as far as possible without looking at the store. It copies the values,
+// CopyBatch checks a batch as far as possible without looking at the store. It copies the values,
 // since the caller may change its own.
-func copyBatch(ops []Op) ([]Op, error) {
+func CopyBatch(ops []Op) ([]Op, error) {
 	own := slices.Clone(ops)
 	for i := range own {
 		op := &own[i]
@@ -32,8 +32,8 @@ func copyBatch(ops []Op) ([]Op, error) {
 	return own, nil
 }
 
-// checkCondition compares IfRevision with the revision of the record, which is 0 if there is none.
-func (op Op) checkCondition(revision uint64) error {
+// CheckCondition compares IfRevision with the revision of the record, which is 0 if there is none.
+func (op Op) CheckCondition(revision uint64) error {
 	switch {
 	case op.IfRevision == 0 || op.IfRevision == revision:
 		return nil

@@ -64,17 +64,12 @@ func WithHistory(batches int) Option {
 
 // Bolt is a [Store] in a bbolt file.
 type Bolt struct {
+	*Queue
 	path    string
 	file    os.FileInfo // of the file at path when it was opened
 	db      *bolt.DB
 	cluster string
 	secret  []byte
-	history *history
-	keys    keys
-
-	queue   chan *request // when it is full, Commit waits
-	closing chan struct{} // closed by Close: nothing new is accepted
-	stopped chan struct{} // closed by the writer: nothing is written any more
 	close   func() error
 
 	failed error // of the writer's goroutine: why nothing can be written any more
@@ -96,14 +91,11 @@ func OpenBolt(path string, opts ...Option) (Store, error) {
 	}
 
 	s := &Bolt{
-		path:    path,
-		db:      db,
-		queue:   make(chan *request, 256),
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
+		path: path,
+		db:   db,
 	}
 
-	revision, err := s.prepare()
+	revision, keys, err := s.prepare()
 	if err == nil {
 		s.file, err = os.Stat(path)
 	}
@@ -112,9 +104,9 @@ func OpenBolt(path string, opts ...Option) (Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 
-	s.history = newHistory(o.history, revision)
+	s.Queue = NewQueue(NewHistory(o.history, revision), keys)
 	s.close = sync.OnceValue(s.shutDown)
-	go s.write()
+	go s.Run(s.writeGroup, nil)
 	return s, nil
 }
 
@@ -193,7 +185,7 @@ func explain(path string, err error) error {
 }
 
 // prepare creates what is missing in the file and reserves the first keys.
-func (s *Bolt) prepare() (revision uint64, err error) {
+func (s *Bolt) prepare() (revision uint64, keys *Keys, err error) {
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
@@ -220,17 +212,17 @@ func (s *Bolt) prepare() (revision uint64, err error) {
 		revision = number(meta, metaRevision)
 
 		// Keys up to the stored limit may have been given out, so the first block starts after it.
-		limit := uint32(number(meta, metaKeyLimit))
-		s.keys = keys{last: limit, limit: limit}
-		limit, _ = s.keys.nextLimit()
-		s.keys.setLimit(limit)
+		stored := uint32(number(meta, metaKeyLimit))
+		keys = NewKeys(stored)
+		from, limit, _ := keys.Next(stored)
+		keys.Reserve(from, limit)
 		return putNumber(meta, metaKeyLimit, uint64(limit))
 	})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 
-	return revision, syncFolder(filepath.Dir(s.path))
+	return revision, keys, syncFolder(filepath.Dir(s.path))
 }
 
 // secretOf returns the secret of the cluster. It makes one in a store that has none, such as that
@@ -242,12 +234,12 @@ func secretOf(meta *bolt.Bucket) ([]byte, error) {
 		}
 		return bytes.Clone(secret), nil
 	}
-	secret := newSecret()
+	secret := NewSecret()
 	return secret, meta.Put(metaSecret, secret)
 }
 
-// newSecret makes a secret of a cluster.
-func newSecret() []byte {
+// NewSecret makes the secret of a new cluster ([State.Secret]).
+func NewSecret() []byte {
 	secret := make([]byte, SecretSize)
 	rand.Read(secret) // It never fails.
 	return secret
@@ -293,12 +285,12 @@ func (s *Bolt) Load(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 
-	state := State{
-		ClusterID: s.cluster, Secret: bytes.Clone(s.secret), LastKey: s.keys.lastTaken(),
-	}
+	state := State{ClusterID: s.cluster, Secret: bytes.Clone(s.secret)}
 
 	err := s.db.View(func(tx *bolt.Tx) error {
-		state.Revision = number(tx.Bucket(bucketMeta), metaRevision)
+		meta := tx.Bucket(bucketMeta)
+		state.Revision = number(meta, metaRevision)
+		state.LastKey = s.Keys.Last(uint32(number(meta, metaKeyLimit)))
 		for _, kind := range kinds {
 			err := tx.Bucket([]byte(kind)).ForEach(func(id, value []byte) error {
 				record, err := s.decode(kind, id, value)
@@ -341,18 +333,11 @@ func (s *Bolt) decode(kind Kind, id, value []byte) (Record, error) {
 	}, nil
 }
 
-// Watch implements [Store].
-func (s *Bolt) Watch(ctx context.Context, after uint64) (<-chan Event, error) {
-	return s.history.watch(ctx, after)
-}
-
 // Close implements [Store]. Further calls return the same error.
 func (s *Bolt) Close() error { return s.close() }
 
 func (s *Bolt) shutDown() error {
-	close(s.closing)
-	<-s.stopped
-	s.history.close()
+	s.Queue.Close()
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}

@@ -39,24 +39,21 @@ func writes(t *testing.T, s *Bolt) (n int) {
 
 func TestGroupSharesOneWrite(t *testing.T) {
 	s := openBolt(t, t.TempDir())
-	group := []*request{
-		{ops: []Op{flow("f1", 0)}},
-		{ops: []Op{flow("f2", 9)}},
-		{ops: []Op{flow("f1", 1)}}, // sees the batch before it
-		{ops: []Op{flow("f1", 1)}}, // and so does this
-		{},                         // wants keys
-		{ops: []Op{flow("f3", 0)}},
-	}
-	for _, r := range group {
-		r.done = make(chan struct{})
+	group := []*Batch{
+		NewBatch(flow("f1", 0)),
+		NewBatch(flow("f2", 9)),
+		NewBatch(flow("f1", 1)), // sees the batch before it
+		NewBatch(flow("f1", 1)), // and so does this
+		NewBatch(),              // wants keys
+		NewBatch(flow("f3", 0)),
 	}
 	before := writes(t, s)
 	s.writeGroup(group)
 	require.Equal(t, before+1, writes(t, s))
 	for i, want := range []uint64{1, 0, 2, 0, 0, 3} {
 		<-group[i].done
-		require.Equal(t, want, group[i].revision, i)
-		require.Equal(t, i == 1 || i == 3, errors.Is(group[i].err, ErrConflict), i)
+		require.Equal(t, want, group[i].Revision, i)
+		require.Equal(t, i == 1 || i == 3, errors.Is(group[i].Err, ErrConflict), i)
 	}
 }
 
@@ -96,8 +93,8 @@ func TestGiveUpInQueue(t *testing.T) {
 	block, err := s.db.Begin(true) // the writer waits for this transaction
 	require.NoError(t, err)
 	defer func() { _ = block.Rollback() }()
-	taken := &request{ops: []Op{flow("f1", 0)}, done: make(chan struct{})}
-	s.queue <- taken
+	taken := NewBatch(flow("f1", 0))
+	s.batches <- taken
 	require.Eventually(t, taken.taken.Load, time.Minute, time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	gaveUp := make(chan error, 1)
@@ -105,12 +102,12 @@ func TestGiveUpInQueue(t *testing.T) {
 		_, err := s.Commit(ctx, flow("f2", 0))
 		gaveUp <- err
 	}()
-	require.Eventually(t, func() bool { return len(s.queue) == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.batches) == 1 }, time.Minute, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-gaveUp, context.Canceled)
 	require.NoError(t, block.Rollback())
 	<-taken.done
-	require.NoError(t, taken.err)
+	require.NoError(t, taken.Err)
 	require.NoError(t, s.Close()) // the queue is empty
 	s = openBolt(t, filepath.Dir(s.path))
 	state, err := s.Load(t.Context())
@@ -199,17 +196,17 @@ func TestFullDisk(t *testing.T) {
 // A write that failed and yet reached the disk leaves watchers without its batch, so they have to
 // load again.
 func TestHistoryOfAnUnknownWrite(t *testing.T) {
-	h := newHistory(8, 5)
-	events, err := h.watch(t.Context(), 5)
+	h := NewHistory(8, 5)
+	events, err := h.Watch(t.Context(), 5)
 	require.NoError(t, err)
-	h.reset(5)
-	h.publish(Event{Revision: 6})
+	h.Reset(5)
+	h.Publish(Event{Revision: 6})
 	require.EqualValues(t, 6, (<-events).Revision)
-	h.reset(8)
+	h.Reset(8)
 	_, open := <-events
 	require.False(t, open)
-	_, err = h.watch(t.Context(), 6)
+	_, err = h.Watch(t.Context(), 6)
 	require.ErrorIs(t, err, ErrTooOld)
-	require.EqualValues(t, 8, h.revision())
+	require.EqualValues(t, 8, h.Revision())
 	h.close()
 }

@@ -1,9 +1,9 @@
 // Package store keeps intent: what users asked for, and nothing that can be observed again.
 //
-// A [Store] commits batches atomically. A batch that was acknowledged survives a power failure. The
-// interface is small enough for bbolt ([OpenBolt], the default) and for a remote store that has
-// transactions, revisions and watches. [NewMemory] keeps nothing and is for tests. Every
-// implementation must pass package storetest.
+// A [Store] commits batches atomically. A batch that was acknowledged survives a power failure.
+// [OpenBolt] opens one in a file, which is the default; package etcd has one in etcd. [NewMemory]
+// keeps nothing and is for tests. Every implementation must pass package storetest. Implementations
+// share [Queue], [History] and [Keys].
 //
 // Every batch makes a new revision, which is one above the last. A record carries the revision of
 // the batch that wrote it. The store knows nothing about the content of a record, but that it is

@@ -6,27 +6,28 @@ import (
 	"sync"
 )
 
-// history keeps the last batches for watchers. Watchers have no queues of their own: each walks
+// History keeps the last batches for watchers. Watchers have no queues of their own: each walks
 // through the one history at its own pace, so memory is bounded however many watchers there are.
-type history struct {
+type History struct {
 	limit    int           // events kept
 	closing  chan struct{} // closed while mu is held
 	watchers sync.WaitGroup
 
 	mu      sync.Mutex
-	base    uint64        // revision before events[0]; revisions of events have no gaps
+	base    uint64        // Revision before events[0]; revisions of events have no gaps
 	events  []Event       // the oldest first
 	changed chan struct{} // closed and replaced when base or events change
 }
 
-func newHistory(limit int, revision uint64) *history {
-	return &history{
+// NewHistory returns a history that keeps so many batches, of a store at a revision.
+func NewHistory(limit int, revision uint64) *History {
+	return &History{
 		limit: limit, base: revision, changed: make(chan struct{}), closing: make(chan struct{}),
 	}
 }
 
-// publish appends batches that follow the last one.
-func (h *history) publish(events ...Event) {
+// Publish appends batches that follow the last one.
+func (h *History) Publish(events ...Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -40,9 +41,9 @@ func (h *history) publish(events ...Event) {
 	h.wakeLocked()
 }
 
-// reset drops all events if the store's revision is not that of the last batch. It is not after a
+// Reset drops all events if the store's revision is not that of the last batch. It is not after a
 // write that failed and yet reached the disk.
-func (h *history) reset(revision uint64) {
+func (h *History) Reset(revision uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -53,22 +54,23 @@ func (h *history) reset(revision uint64) {
 	h.wakeLocked()
 }
 
-// revision returns the revision of the last batch. It locks mu.
-func (h *history) revision() uint64 {
+// Revision returns the revision of the last batch. It locks mu.
+func (h *History) Revision() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.lastLocked()
 }
 
-func (h *history) lastLocked() uint64 { return h.base + uint64(len(h.events)) }
+func (h *History) lastLocked() uint64 { return h.base + uint64(len(h.events)) }
 
 // wakeLocked wakes the watchers that wait for a batch.
-func (h *history) wakeLocked() {
+func (h *History) wakeLocked() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
 
-func (h *history) watch(ctx context.Context, after uint64) (<-chan Event, error) {
+// Watch implements [Store].
+func (h *History) Watch(ctx context.Context, after uint64) (<-chan Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func (h *history) watch(ctx context.Context, after uint64) (<-chan Event, error)
 
 // feed sends the batches after a revision, until ctx or the history ends, or the history has
 // dropped the next batch.
-func (h *history) feed(ctx context.Context, after uint64, out chan<- Event) {
+func (h *History) feed(ctx context.Context, after uint64, out chan<- Event) {
 	for {
 		event, known, changed := h.next(after)
 		switch {
@@ -126,7 +128,7 @@ func (h *history) feed(ctx context.Context, after uint64, out chan<- Event) {
 
 // next returns the batch after a revision. If it does not exist yet, next returns a channel that is
 // closed when something changes. It is not known if the history has dropped it.
-func (h *history) next(after uint64) (event Event, known bool, changed <-chan struct{}) {
+func (h *History) next(after uint64) (event Event, known bool, changed <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -141,7 +143,7 @@ func (h *history) next(after uint64) (event Event, known bool, changed <-chan st
 }
 
 // close ends all watches and waits for them. It must be called only once.
-func (h *history) close() {
+func (h *History) close() {
 	h.mu.Lock()
 	close(h.closing)
 	h.mu.Unlock()

@@ -13,16 +13,20 @@ const keyBlock = 64
 // errNoKeys means that all 2^32-1 keys were given out.
 var errNoKeys = errors.New("no service key is left: all 4294967295 were given out")
 
-// keys gives out service keys from a block that is reserved on disk. Each write of the store also
+// Keys gives out service keys from a block that is reserved on disk. Each write of the store also
 // reserves more keys if they run low, so that a key rarely needs a write of its own.
-type keys struct {
+type Keys struct {
 	mu    sync.Mutex
 	last  uint32 // the last key that was given out
 	limit uint32 // the last key that is reserved
 }
 
+// NewKeys returns keys that begin after the last one that is reserved on disk. They have no block
+// yet.
+func NewKeys(stored uint32) *Keys { return &Keys{last: stored, limit: stored} }
+
 // take gives out a key. It is not ok if more keys must be reserved first.
-func (k *keys) take() (key uint32, ok bool, err error) {
+func (k *Keys) take() (key uint32, ok bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 
@@ -37,27 +41,39 @@ func (k *keys) take() (key uint32, ok bool, err error) {
 	}
 }
 
-// nextLimit returns the limit that the next write should reserve, and whether it is a new one.
-func (k *keys) nextLimit() (limit uint32, more bool) {
+// Next returns the block of keys, after from and up to limit, that the next write should reserve,
+// and whether it is a new one. stored is the last key that is reserved on disk. It is not the end
+// of our own block if another process has reserved one since; what is left of ours is then skipped.
+func (k *Keys) Next(stored uint32) (from, limit uint32, more bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 
-	if k.limit-k.last >= keyBlock/2 || k.limit == math.MaxUint32 {
-		return k.limit, false
+	if k.limit-k.last >= keyBlock/2 {
+		return k.limit, k.limit, false
 	}
-	return k.limit + min(keyBlock, math.MaxUint32-k.limit), true
+	if stored == math.MaxUint32 {
+		return stored, stored, false
+	}
+	return stored, stored + min(keyBlock, math.MaxUint32-stored), true
 }
 
-// setLimit notes that keys up to limit are reserved on disk.
-func (k *keys) setLimit(limit uint32) {
+// Reserve notes that the keys after from and up to limit are reserved on disk.
+func (k *Keys) Reserve(from, limit uint32) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if from != k.limit {
+		k.last = from
+	}
 	k.limit = limit
 }
 
-// lastTaken returns the last key that was given out.
-func (k *keys) lastTaken() uint32 {
+// Last returns an upper bound of the keys that were given out, where stored is the last key that is
+// reserved on disk.
+func (k *Keys) Last(stored uint32) uint32 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if stored != k.limit {
+		return stored
+	}
 	return k.last
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// Memory is a [Store] in memory, for tests.
+// Memory is a [Store] in memory, for tests. It refuses batches that are larger than [MaxOps].
 type Memory struct {
 	cluster string
 	secret  []byte
-	history *history
+	history *History
 
 	mu      sync.Mutex
 	closed  bool
@@ -34,8 +34,8 @@ var _ Store = (*Memory)(nil)
 func NewMemory() *Memory {
 	return &Memory{
 		cluster: uuid.NewString(),
-		secret:  newSecret(),
-		history: newHistory(4096, 0),
+		secret:  NewSecret(),
+		history: NewHistory(4096, 0),
 		records: make(map[recordID]Record),
 	}
 }
@@ -53,7 +53,7 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 		ClusterID: m.cluster,
 		Secret:    bytes.Clone(m.secret),
 		LastKey:   m.lastKey,
-		Revision:  m.history.revision(),
+		Revision:  m.history.Revision(),
 	}
 
 	for _, r := range m.records {
@@ -70,9 +70,14 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 
 // Commit implements [Store].
 func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
-	ops, err := copyBatch(ops)
+	ops, err := CopyBatch(ops)
 	if err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
+	}
+
+	if len(ops) > MaxOps {
+		return 0, fmt.Errorf("commit: the batch has %d operations: at most %d fit every store",
+			len(ops), MaxOps)
 	}
 
 	m.mu.Lock()
@@ -83,12 +88,12 @@ func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
 	}
 
 	for _, op := range ops {
-		if err := op.checkCondition(m.records[recordID{op.Kind, op.ID}].Revision); err != nil {
+		if err := op.CheckCondition(m.records[recordID{op.Kind, op.ID}].Revision); err != nil {
 			return 0, fmt.Errorf("commit: %w", err)
 		}
 	}
 
-	revision := m.history.revision()
+	revision := m.history.Revision()
 	if len(ops) == 0 {
 		return revision, nil
 	}
@@ -102,7 +107,7 @@ func (m *Memory) Commit(ctx context.Context, ops ...Op) (uint64, error) {
 		}
 	}
 
-	m.history.publish(Event{Revision: revision, Ops: ops})
+	m.history.Publish(Event{Revision: revision, Ops: ops})
 	return revision, nil
 }
 
@@ -119,7 +124,7 @@ func (m *Memory) NextKey(ctx context.Context) (uint32, error) {
 
 // Watch implements [Store].
 func (m *Memory) Watch(ctx context.Context, after uint64) (<-chan Event, error) {
-	return m.history.watch(ctx, after)
+	return m.history.Watch(ctx, after)
 }
 
 // Close implements [Store].

@@ -26,6 +26,13 @@ const (
 var kinds = [...]Kind{KindGuest, KindHold, KindHost, KindLearned, KindPlace, KindFlow, KindService,
 	KindToken}
 
+// Kinds returns all kinds, sorted like the records of a [State].
+func Kinds() []Kind { return kinds[:] }
+
+// MaxOps is how many records a batch may have that every store takes. A store may refuse a larger
+// one.
+const MaxOps = 120
+
 // Errors that callers distinguish.
 var (
 	// ErrConflict means that a record is not at the revision that an [Op] expects. Nothing was

@@ -3,6 +3,7 @@ package fleet
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
+	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -123,6 +125,28 @@ func TestLessonsAreStoredOnce(t *testing.T) {
 	l.Learn("h1", store.Learned{})
 	_, ops = l.TakeDue()
 	assert.Equal(t, []store.Op{{Kind: store.KindLearned, ID: "h1"}}, ops, "it is forgotten")
+}
+
+// TestManyLessonsTakeSeveralBatches: all are due once, and no batch is larger than every store takes.
+func TestManyLessonsTakeSeveralBatches(t *testing.T) {
+	l := newLessons(map[string]store.Learned{})
+	for i := range 2*store.MaxOps + 1 {
+		l.Learn(fmt.Sprint(i), store.Learned{SystemID: "s"})
+	}
+
+	stored := sets.Set{}
+	for batch := range 3 {
+		<-l.Wake()
+		due, ops := l.TakeDue()
+		assert.LessOrEqual(t, len(ops), store.MaxOps)
+		assert.Len(t, due, len(ops))
+		for id := range due {
+			assert.NotContains(t, stored, id)
+			stored.Add(id)
+		}
+		assert.Equal(t, batch < 2, len(l.Wake()) == 1, "there is a rest")
+	}
+	assert.Len(t, stored, 2*store.MaxOps+1)
 }
 
 // TestWrongNICIsTriedAgain: the pauses grow while a name is another device's, and start anew once

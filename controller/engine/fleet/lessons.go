@@ -43,16 +43,28 @@ func (l *Lessons) Learn(id string, now store.Learned) {
 	}
 
 	l.due.Add(id)
+	l.wakeUp()
+}
+
+func (l *Lessons) wakeUp() {
 	select {
 	case l.wake <- struct{}{}:
 	default: // It is awake already.
 	}
 }
 
-// TakeDue returns the ids of what is to be stored, and the operations that store it.
+// TakeDue returns the ids of what is to be stored, and the operations that store it. If that does
+// not fit one batch, it wakes its caller for the rest.
 func (l *Lessons) TakeDue() (due sets.Set, ops []store.Op) {
-	due, l.due = l.due, sets.Set{}
-	for id := range due {
+	due = sets.Set{}
+	for id := range l.due {
+		if len(ops) == store.MaxOps {
+			l.wakeUp()
+			break
+		}
+
+		due.Add(id)
+		delete(l.due, id)
 		op := store.Op{Kind: store.KindLearned, ID: id}
 		if fact, known := l.known[id]; known {
 			op.Value, _ = json.Marshal(fact) // It has nothing that cannot be marshalled.

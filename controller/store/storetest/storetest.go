@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func Run(t *testing.T, h Harness) {
 		{"batch is all or nothing", testAtomic},
 		{"conditions", testConditions},
 		{"bad operations", testBadOps},
+		{"large batch", testLargeBatch},
 		{"values belong to the caller", testOwnership},
 		{"order of records", testOrder},
 		{"ended context", testContext},
@@ -168,6 +170,24 @@ func testBadOps(t *testing.T, s store.Store) {
 		require.NotErrorIs(t, err, store.ErrConflict, name)
 	}
 	require.Zero(t, load(t, s).Revision)
+}
+
+// testLargeBatch writes, changes and deletes as many records at once as every store takes.
+func testLargeBatch(t *testing.T, s store.Store) {
+	events := watch(t, s, 0)
+	var writes, deletes []store.Op
+	for i := range store.MaxOps {
+		id := strings.Repeat("x", 251) + fmt.Sprintf("%04d", i)
+		writes = append(writes, put(store.KindFlow, id, `"`+strings.Repeat("y", 4000)+`"`))
+		deletes = append(deletes, del(store.KindFlow, id))
+	}
+
+	require.EqualValues(t, 1, commit(t, s, writes...))
+	require.Len(t, load(t, s).Records, store.MaxOps)
+	require.EqualValues(t, 2, commit(t, s, deletes...))
+	require.Empty(t, load(t, s).Records)
+	require.Equal(t, writes, next(t, events).Ops)
+	require.Equal(t, deletes, next(t, events).Ops)
 }
 
 func testOwnership(t *testing.T, s store.Store) {
