@@ -11,6 +11,7 @@ import (
 func (c *Config) CheckCertificates(now time.Time) error {
 	k := &checker{config: c}
 	for _, t := range []struct{ path, cert string }{
+		{"store.tls.cert", c.Store.TLS.Cert},
 		{"api.tls.cert", c.API.TLS.Cert},
 		{"openflow.tls.cert", c.OpenFlow.TLS.Cert},
 		{"ovsdb.tls.cert", c.OVSDB.TLS.Cert},

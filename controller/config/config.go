@@ -40,12 +40,23 @@ type Config struct {
 // StoreDriver names what keeps intent.
 type StoreDriver string
 
-// DriverBbolt keeps intent in a file of the data directory.
-const DriverBbolt StoreDriver = "bbolt"
+// The drivers of the store.
+const (
+	DriverBbolt StoreDriver = "bbolt" // a file of the data directory
+	DriverEtcd  StoreDriver = "etcd"
+)
 
-// Store says where intent is kept.
+// Store says where intent is kept. All but Driver is for etcd.
 type Store struct {
-	Driver StoreDriver
+	Driver    StoreDriver
+	Endpoints []string // URLs of the members: http://HOST:PORT or https://HOST:PORT
+	Prefix    string   // of the keys; "": /tapline
+	// TLS verifies the members by CA, or by the authorities of this machine if that is "". Cert and
+	// Key are for an etcd that asks for a client certificate.
+	TLS          TLS
+	Username     string // "": etcd asks for none
+	PasswordFile string // its first line is the password
+	Insecure     bool   // plain HTTP outside loopback is meant
 }
 
 // LogFormat is the form of log messages.

@@ -19,7 +19,7 @@ func (c *Config) decode(root document.Value) Errors {
 	d := decoder{config: c}
 	object(map[string]reader{
 		"data_dir":        text(&c.DataDir),
-		"store":           object(map[string]reader{"driver": text(&c.Store.Driver)}),
+		"store":           c.Store.reader(),
 		"log":             c.Log.reader(),
 		"audit":           c.Audit.reader(),
 		"api":             c.API.reader(),
@@ -37,6 +37,18 @@ func (c *Config) decode(root document.Value) Errors {
 	})(&d, "", root)
 
 	return d.errs
+}
+
+func (s *Store) reader() reader {
+	return object(map[string]reader{
+		"driver":        text(&s.Driver),
+		"endpoints":     list(&s.Endpoints, text),
+		"prefix":        text(&s.Prefix),
+		"tls":           s.TLS.reader("ca", nil),
+		"username":      text(&s.Username),
+		"password_file": text(&s.PasswordFile),
+		"insecure":      boolean(&s.Insecure),
+	})
 }
 
 func (l *Log) reader() reader {

@@ -36,7 +36,7 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 
 	return objectOf(
 		setting("data_dir", textOf(c.DataDir)),
-		setting("store", objectOf(setting("driver", textOf(c.Store.Driver)))),
+		setting("store", c.Store.encode()),
 		setting("log", c.Log.encode()),
 		setting("audit", c.Audit.encode()),
 		setting("api", c.API.encode()),
@@ -52,6 +52,22 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 		)),
 		setting("hosts", hosts),
 	).JSON(), nil
+}
+
+func (s Store) encode() document.Value {
+	out := objectOf(setting("driver", textOf(s.Driver)))
+	if s.Driver != DriverEtcd {
+		return out
+	}
+	out.Fields = append(out.Fields,
+		setting("endpoints", listOf(s.Endpoints)),
+		setting("prefix", textOf(s.Prefix)),
+		setting("tls", s.TLS.encode("ca")),
+		setting("username", textOf(s.Username)),
+		setting("password_file", textOf(s.PasswordFile)),
+		setting("insecure", boolOf(s.Insecure)),
+	)
+	return out
 }
 
 func (l Log) encode() document.Value {

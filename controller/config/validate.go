@@ -53,6 +53,7 @@ func (c *Config) check() Errors {
 	}
 
 	k.storage()
+	k.settings()
 	k.audit()
 	k.listeners()
 	k.security()
@@ -171,15 +172,18 @@ func (k *checker) clientRoles() {
 	}
 }
 
-// checkReadable checks that a file can be read. "" is no file, and no error.
-func checkReadable(path string) error {
+// checkReadable checks that a PEM file can be read. "" is no file, and no error.
+func checkReadable(path string) error { return checkFile(path, "a PEM file") }
+
+// checkFile checks that a file can be read; want says what for. "" is no file, and no error.
+func checkFile(path, want string) error {
 	if path == "" {
 		return nil
 	}
 
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() { // To open a pipe might block for ever.
-		return fmt.Errorf("%q is not a file: want a PEM file", path)
+		return fmt.Errorf("%q is not a file: want %s", path, want)
 	}
 
 	if err == nil {
@@ -193,7 +197,7 @@ func checkReadable(path string) error {
 		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return fmt.Errorf("%q cannot be read (%w): want a PEM file", path, err)
+		return fmt.Errorf("%q cannot be read (%w): want %s", path, err, want)
 	}
 
 	return nil

@@ -13,12 +13,9 @@ import (
 	"github.com/tapline-sdn/tapline/controller/access"
 )
 
-// storage checks the settings store and log.
-func (k *checker) storage() {
+// settings checks the settings log and destinations.
+func (k *checker) settings() {
 	c := k.config
-	if c.Store.Driver != DriverBbolt {
-		k.fail("store.driver", "%q is not supported: want %s", c.Store.Driver, DriverBbolt)
-	}
 	if c.Log.Format != LogText && c.Log.Format != LogJSON {
 		k.fail("log.format", "%q is not a format: want %s or %s", c.Log.Format, LogText, LogJSON)
 	}

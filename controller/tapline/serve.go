@@ -116,7 +116,7 @@ func serve(
 	ctl := &controller{config: c, reread: reread, log: log}
 	defer ctl.close()
 
-	if err := ctl.openFiles(); err != nil {
+	if err := ctl.openFiles(ctx); err != nil {
 		return err
 	}
 	if err := ctl.checkRestored(ctx); err != nil {
@@ -152,14 +152,14 @@ func (ctl *controller) close() {
 	}
 }
 
-// openFiles opens the store and the audit log in the data directory.
-func (ctl *controller) openFiles() error {
+// openFiles opens the store, and the audit log in the data directory.
+func (ctl *controller) openFiles(ctx context.Context) error {
 	dir := ctl.config.DataDir
 	if err := privateFolder(dir); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 
-	intent, err := store.OpenBolt(filepath.Join(dir, "tapline.db"))
+	intent, err := openStore(ctx, ctl.config, storeOwner, ctl.log)
 	if err != nil {
 		return err
 	}
