@@ -79,6 +79,8 @@ func (p *Planner) path(
 				"no patch port can join them", bridge.Name, h.Name, bridge.DatapathType, datapath)
 	case to.host == h.ID:
 		return nil, reason{}
+	case to.host == atController:
+		return nil, reason{}
 	case !here.addr.IsValid():
 		return nil, because(tap.CodeTunnelIPAbsent, "host %s has no tunnel_ip", h.Name)
 	case !to.tunnel.addr.IsValid():

@@ -140,6 +140,11 @@ type delivery struct {
 // addDelivery adds the flows that send packets: one for all, or one more for frames with a VLAN
 // tag where these are handled otherwise.
 func (t *flowTables) addDelivery(d delivery) {
+	if d.port == uint32(openflow.PortController) {
+		t.addPacketIn(&d)
+		return
+	}
+
 	match := oxm.Match{oxm.Metadata(d.tag)}
 	exceeds := mayExceed(copySize(d.frame, d.options), d.tagged)
 	if !exceeds {

@@ -105,6 +105,10 @@ func (p *Planner) pathCut(at *place, to destination, options tap.Options) *tap.C
 		return nil
 	}
 
+	if to.host == atController {
+		return nil
+	}
+
 	limit := pathLimit(p.world.hosts[at.host], to.tunnel.addr)
 	encap, _ := p.world.encapsulate(at.tunnel, to.tunnel)
 	if encap == nil || !mayExceed(copySize(frameSize(at.mtu), options), limit) {

@@ -25,6 +25,10 @@ type destination struct {
 }
 
 func (w *world) destination(s *tap.Service) destination {
+	if s.Type == tap.ServiceController {
+		return controllerDestination()
+	}
+
 	disabled := pending(because(tap.CodeServiceDisabled, "tap service %s is disabled", s.Name))
 	if s.Type == tap.ServiceHost {
 		if !s.Enabled {

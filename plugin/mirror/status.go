@@ -93,6 +93,9 @@ func destinationStatus(to destination) (status tap.Status, blocked bool) {
 // serviceNeeds are the needs of the destination side.
 func (p *Planner) serviceNeeds(s *tap.Service) []tap.Need {
 	host := p.destinations[s.ID].host
+	if host == atController {
+		return nil
+	}
 	return []tap.Need{{Host: host, Owner: ownerBridge}, {Host: host, Owner: s.ID}}
 }
 
@@ -142,6 +145,9 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 // the program stands; zero if it does not.
 func (p *Planner) lossy(places []place, to string) reason {
 	for _, at := range places {
+		if to == atController {
+			break
+		}
 		h := p.world.hosts[at.host]
 		b := h.Bridge(at.bridge)
 		if at.host != to && h.UserspaceTSO && b != nil && b.DatapathType == "netdev" {
@@ -165,7 +171,7 @@ func (p *Planner) flowNeeds(
 			tap.Need{Host: at.host, Owner: ownerBridge},
 			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID, options)})
 
-		if at.host == to.host {
+		if at.host == to.host || to.host == atController {
 			continue
 		}
 		if encap, _ := p.world.encapsulate(at.tunnel, to.tunnel); encap != nil {

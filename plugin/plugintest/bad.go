@@ -33,6 +33,8 @@ func BadPlugins() []Bad {
 		{"copies to the switch itself", outputsTo(0xfffffffe)},
 		{"copies to the ordinary switch", outputsTo(0xfffffffa)},
 		{"copies to the controller", outputsTo(0xfffffffd)},
+		{"copies to the controller's connection for captures",
+			sendToController(tap.PacketInID, tap.PacketInTimeout)},
 		{"packets of all captures in one flow", deliverEverything},
 		{"packets of a stranger", receiveFromStranger},
 		{"probes to an address that is no host's", probeStranger},

@@ -46,6 +46,9 @@ func (x *check) instruction(f *tap.FlowEntry, instruction action.Instruction) st
 		if len(i) == 0 {
 			return ""
 		}
+		if sendsPackets(i) {
+			return x.packetIn(f)
+		}
 		if _, own := x.ownMark(f); f.Mod.Table != 0 && !own {
 			return "it must match the metadata that a flow of its owner writes in table 0"
 		}

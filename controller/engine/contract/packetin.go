@@ -1,0 +1,92 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapline-sdn/tapline/openflow"
+	"github.com/tapline-sdn/tapline/openflow/action"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
+
+// packetIn says why a flow may not send packets to the controller, or "". Only those of a live
+// capture go there, and not before they have met the meter of its rate limit: each one costs the
+// switch's main thread and the controller time.
+func (x *check) packetIn(f *tap.FlowEntry) string {
+	mark, own := x.ownMark(f)
+	service := x.captureOf(f.Owner)
+	switch {
+	case !own:
+		return "it must match the metadata that a flow of its owner writes in table 0"
+	case service == nil:
+		return "no live capture asks for what it sends to the controller"
+	case x.unmetered[mark]:
+		return "its packets have met no meter in table 0, so what the guest sends would be dropped"
+	}
+
+	for id, owner := range x.groups {
+		if owner == f.Owner {
+			return fmt.Sprintf("group %d could lead its packets past the rate limit", id)
+		}
+	}
+	for i := range x.program.Flows {
+		before := &x.program.Flows[i]
+		if leadsTo(before, f.Mod.Table) && !x.limits(before, service) && concerns(before, mark) {
+			return fmt.Sprintf("flow %v leads its packets past the rate limit", &before.Mod)
+		}
+	}
+	return ""
+}
+
+// captureOf is the live capture that may get what an owner mirrors, or nil.
+func (x *check) captureOf(owner string) *tap.Service {
+	for id := range x.allowed[owner] {
+		s := x.world.services[id]
+		if s != nil && s.Type == tap.ServiceController && s.Enabled && !s.RateLimit.IsZero() {
+			return s
+		}
+	}
+	return nil
+}
+
+// leadsTo reports whether a flow passes packets on to a table or beyond it.
+func leadsTo(f *tap.FlowEntry, table openflow.TableID) bool {
+	return slices.ContainsFunc(f.Mod.Instructions, func(i action.Instruction) bool {
+		onward, is := i.(action.GotoTable)
+		return is && onward.Table >= table
+	})
+}
+
+// concerns reports whether packets with some metadata may meet a flow: they get the metadata there,
+// or the flow does not ask for another.
+func concerns(f *tap.FlowEntry, mark uint64) bool {
+	for _, i := range f.Mod.Instructions {
+		if write, is := i.(action.WriteMetadata); is {
+			return write.Value == mark
+		}
+	}
+	asked, exact := exactly(f.Mod.Match, oxm.FieldMetadata)
+	return !exact || asked == mark
+}
+
+// limits reports whether a flow holds packets to the rate limit of a service.
+func (x *check) limits(f *tap.FlowEntry, s *tap.Service) bool {
+	return slices.ContainsFunc(f.Mod.Instructions, func(i action.Instruction) bool {
+		m, is := i.(action.Meter)
+		return is && slices.ContainsFunc(x.program.Meters, func(entry tap.MeterEntry) bool {
+			bands := entry.Mod.Bands
+			return entry.Mod.ID == m.ID && entry.Owner == s.ID &&
+				entry.Mod.Flags&openflow.MeterPktps != 0 && len(bands) == 1 &&
+				uint64(bands[0].Rate) <= s.RateLimit.Packets
+		})
+	})
+}
+
+// sendsPackets reports whether actions send a packet to the controller.
+func sendsPackets(actions []action.Action) bool {
+	return slices.ContainsFunc(actions, func(a action.Action) bool {
+		_, is := a.(action.Controller)
+		return is
+	})
+}
