@@ -7,7 +7,8 @@
 //	keeps for an error     <--ttyS0---- the kernel's messages
 //
 // Nothing of the image or of QEMU remains after [Run]. A machine takes one core for as long as it
-// runs: run one at a time.
+// runs: run one at a time. Its clock counts instructions, so what it runs does not depend on how
+// busy this machine is, except for how long it takes.
 //
 // [E2E] runs tests of the whole product there (package e2e), with its programs built beforehand.
 package vm

@@ -37,7 +37,7 @@ func TestKernelDatapath(t *testing.T) {
 	code, err := E2E(context.Background(), Tests{
 		Run: "^TestShared$/^(" + strings.Join(parts, "|") + ")$/^(" + strings.Join(cases, "|") +
 			")$",
-		Datapath: "system", Verbose: true, CPUs: 2, Timeout: 12 * time.Minute, Output: &out,
+		Datapath: "system", Verbose: true, Timeout: 12 * time.Minute, Output: &out,
 	})
 	if err != nil || code != 0 {
 		t.Fatalf("exit code %d, %v:\n%s", code, err, out.String())

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -69,6 +70,10 @@ func run() (out *os.File, code int, err error) {
 		return out, 0, err
 	}
 
+	if err := settle(); err != nil {
+		return out, 0, err
+	}
+
 	code, err = execute(j, out)
 	return out, code, err
 }
@@ -86,6 +91,24 @@ func mount() error {
 	}
 
 	return os.MkdirAll("/run/netns", 0o755)
+}
+
+// settle waits until the machine is old enough for Open vSwitch. In the first ten seconds
+// count_cpu_cores() finds no processors, and ovs-vswitchd starts no thread that handles packets.
+// The machine skips time in which it does nothing, so this costs none.
+func settle() error {
+	const age = 11 * time.Second
+	for {
+		var now unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			return fmt.Errorf("read the clock: %w", err)
+		}
+		left := age - time.Duration(now.Nano())
+		if left <= 0 {
+			return nil
+		}
+		time.Sleep(left)
+	}
 }
 
 // load loads a module, which may be there already.

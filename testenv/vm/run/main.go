@@ -25,7 +25,6 @@ func main() {
 	flag.StringVar(&t.Skip, "skip", "", "skip these `tests`")
 	flag.StringVar(&t.Datapath, "datapath", "system", "datapath of bridges: system or netdev")
 	flag.BoolVar(&t.Verbose, "v", false, "show tests that pass as well")
-	flag.IntVar(&t.CPUs, "cpus", 1, "virtual processors")
 	flag.DurationVar(&t.Timeout, "timeout", 30*time.Minute, "end the machine after this time")
 	suite := flag.Bool("suite", false, "run the tests that concern the datapath")
 	without := flag.String("without", "", "leave out these kernel `modules`, separated by commas")
