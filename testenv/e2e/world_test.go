@@ -130,7 +130,12 @@ type sink struct {
 func (w *world) guestSink(t testing.TB, g *lab.Guest, bridge string) *sink {
 	t.Helper()
 	s := w.guestService(t, g)
-	nic := plugTap(t, g, s, bridge)
+	return w.enabledSink(t, g, s, plugTap(t, g, s, bridge))
+}
+
+// enabledSink enables a tap service whose NIC is plugged, and waits until it is ready.
+func (w *world) enabledSink(t testing.TB, g *lab.Guest, s api.TapService, nic *lab.NIC) *sink {
+	t.Helper()
 	enabled, err := w.api.TapServices().Enable(deadline(t), s.ID, client.Wait(answerTime))
 	must(t, err)
 	if enabled.Status != api.Ready {
@@ -154,9 +159,17 @@ func (w *world) guestService(t testing.TB, g *lab.Guest) api.TapService {
 // plugTap plugs a service's NIC into its guest, as a hypervisor does.
 func plugTap(t testing.TB, g *lab.Guest, s api.TapService, bridge string) *lab.NIC {
 	t.Helper()
-	mac, err := lab.ParseMAC(s.MACAddr)
+	return plugTapAs(t, g, s, lab.GuestNIC{Bridge: bridge})
+}
+
+// plugTapAs does what plugTap does, with a NIC of which the service's address and name are set.
+func plugTapAs(t testing.TB, g *lab.Guest, s api.TapService, spec lab.GuestNIC) *lab.NIC {
+	t.Helper()
+	var err error
+	spec.MAC, err = lab.ParseMAC(s.MACAddr)
 	must(t, err)
-	nic, err := g.PlugNIC(deadline(t), lab.GuestNIC{Bridge: bridge, MAC: mac, IfName: s.IfName})
+	spec.IfName = s.IfName
+	nic, err := g.PlugNIC(deadline(t), spec)
 	must(t, err)
 	t.Cleanup(func() { must(t, nic.Remove(context.Background())) })
 	return nic

@@ -29,6 +29,9 @@ type GuestNIC struct {
 	IP netip.Prefix `json:"ip"`
 	// Tag makes the port an access port of a VLAN; 0 makes it a trunk.
 	Tag int `json:"tag,omitempty"`
+	// TAP makes the NIC as libvirt does for virtual machines: see NIC.SetOffloads. It is gone with
+	// the process that made it.
+	TAP bool `json:"tap,omitempty"`
 	// IfName is the interface on the host, at most 15 characters; "" means vnetN.
 	IfName string `json:"ifname"`
 	// ExternalIDs replaces what libvirt writes to Interface.external_ids
@@ -37,7 +40,7 @@ type GuestNIC struct {
 	ExternalIDs map[string]string `json:"external_ids"`
 }
 
-// NIC is a guest's NIC: a veth pair whose far end is an OVS port.
+// NIC is a guest's NIC: a veth pair whose far end is an OVS port, or a pair of TAP devices.
 type NIC struct {
 	GuestNIC // complete
 	// Device is the interface in the guest: eth0, eth1, ...
@@ -46,6 +49,7 @@ type NIC struct {
 	Plugged bool `json:"plugged"`
 
 	guest *Guest
+	tap   *tapPair // nil without TAP devices, or if another process has them
 }
 
 // Guest is a virtual machine, played by a namespace.
@@ -133,11 +137,7 @@ func (g *Guest) PlugNIC(ctx context.Context, spec GuestNIC) (*NIC, error) {
 			g.Name, nic.IfName, len(nic.IfName), maxIfName)
 	}
 
-	host := g.Host()
-	err := connect(
-		vethEnd{node: host.Node, ifname: nic.IfName},
-		vethEnd{node: g.Node, ifname: nic.Device, mac: nic.MAC, addr: nic.IP}, ethernetMTU)
-	if err != nil {
+	if err := nic.connect(); err != nil {
 		return nil, fmt.Errorf("guest %s: %w", g.Name, err)
 	}
 
@@ -146,6 +146,18 @@ func (g *Guest) PlugNIC(ctx context.Context, spec GuestNIC) (*NIC, error) {
 	}
 
 	return nic, nic.Plug(ctx)
+}
+
+// connect makes the NIC's devices.
+func (n *NIC) connect() (err error) {
+	host := vethEnd{node: n.guest.Host().Node, ifname: n.IfName}
+	guest := vethEnd{node: n.guest.Node, ifname: n.Device, mac: n.MAC, addr: n.IP}
+	if n.TAP {
+		host.mac = n.MAC.hostSide()
+		n.tap, err = newTapPair(host, guest)
+		return err
+	}
+	return connect(host, guest, ethernetMTU)
 }
 
 // completeLocked fills in what the caller left open.
@@ -225,6 +237,11 @@ func (n *NIC) Unplug(ctx context.Context) error {
 func (n *NIC) Remove(ctx context.Context) error {
 	if err := n.Unplug(ctx); err != nil {
 		return err
+	}
+	if n.tap != nil {
+		if err := n.tap.close(); err != nil {
+			return fmt.Errorf("remove NIC of guest %s: %w", n.guest.Name, err)
+		}
 	}
 	if err := n.guest.deleteLink(n.Device); err != nil {
 		return fmt.Errorf("remove NIC of guest %s: %w", n.guest.Name, err)

@@ -281,7 +281,8 @@ func (l *Lab) Close() error {
 		all = all.union(written)
 	}
 
-	err := all.remove(l.Dir)
+	// Open TAP devices would hold their namespaces.
+	err := errors.Join(l.closeTapsLocked(), all.remove(l.Dir))
 	l.mu.Unlock()
 	l.daemons.Wait()
 	if err != nil {
@@ -289,6 +290,20 @@ func (l *Lab) Close() error {
 	}
 
 	return nil
+}
+
+// closeTapsLocked removes the TAP devices that this process has made.
+func (l *Lab) closeTapsLocked() error {
+	var errs []error
+	for _, g := range l.state.Guests {
+		for _, n := range g.NICs {
+			if n.tap != nil {
+				errs = append(errs, n.tap.close())
+				n.tap = nil
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Host finds a host by name; nil if there is none.

@@ -28,8 +28,8 @@ type Tests struct {
 // Suite is every test of the whole product that says something of the datapath: what is mirrored,
 // where copies arrive, when, and how it is counted. Left out is what needs programs that the image
 // does not have (libvirt, Ansible, Python, Go), or is about the API and documents alone.
-const Suite = "^(TestShared|TestKernelTCP|TestKernelIPv6|TestRestart|TestFollow|TestStart|" +
-	"TestReadyMeansThatItArrives|TestOnce|TestOptions|" +
+const Suite = "^(TestShared|TestKernelTCP|TestKernelIPv6|TestTAPDevices|TestRestart|TestFollow|" +
+	"TestStart|TestReadyMeansThatItArrives|TestOnce|TestOptions|" +
 	"TestCopiesAreCutToFit|TestCleanupWithoutController|TestSettingsOfOthers|" +
 	"TestKeysCannotBeGuessed|TestForeignTunnelWithOurKey|TestLoopsInsideOtherLayers|" +
 	"TestCaptureThatFeedsOnItself|TestOverlayOfOperator|TestOverlayThatComesLater|" +
