@@ -3,8 +3,10 @@ package session
 import "time"
 
 const (
-	frameTries    = 3 // probes of one size before it counts as too large
-	frameInterval = 30 * time.Millisecond
+	frameTries = 3 // probes of one size before it counts as too large
+	// frameInterval is how long an answer is waited for at least, and at most.
+	frameInterval    = 30 * time.Millisecond
+	maxFrameInterval = 500 * time.Millisecond
 	// frameAgain is how often the size is measured again.
 	frameAgain = time.Minute
 )
@@ -14,6 +16,9 @@ const (
 type frameSearch struct {
 	passes int  // largest frame that passes; 0: all that copies may have, or unknown
 	known  bool // it was measured since the path was made
+	// roundTrip is how long small probes take. Where the controller is far away, an answer is
+	// waited for longer.
+	roundTrip time.Duration
 
 	wanted int // size that copies may have
 	low    int // passes, or is so small that it must
@@ -31,7 +36,15 @@ type frameSearch struct {
 
 // restart has the size measured again as soon as the path works. What is known stays until then.
 func (s *frameSearch) restart() {
-	*s = frameSearch{passes: s.passes, known: s.known}
+	*s = frameSearch{passes: s.passes, known: s.known, roundTrip: s.roundTrip}
+}
+
+// tookTrip notes how long after the first unanswered small probe an answer came. What took very long
+// is no round trip: the path was cut meanwhile.
+func (s *frameSearch) tookTrip(d time.Duration) {
+	if d < maxFrameInterval {
+		s.roundTrip = d
+	}
 }
 
 // isRunning reports whether the size is being measured.
@@ -76,10 +89,11 @@ func (s *frameSearch) due(
 // pause is how long the next probe is waited for: longer with each try of a size whose loss
 // decides.
 func (s *frameSearch) pause() time.Duration {
+	interval := max(frameInterval, min(2*s.roundTrip, maxFrameInterval))
 	if s.confirms || s.size == s.wanted {
-		return frameInterval << s.tries
+		return interval << s.tries
 	}
-	return frameInterval
+	return interval
 }
 
 // begin tests the wanted size first.

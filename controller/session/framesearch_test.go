@@ -83,6 +83,35 @@ func TestFrameSearchWithLateAnswers(t *testing.T) {
 	}
 }
 
+// TestFrameSearchFromAfar: answers that take long to reach the controller make no path smaller.
+func TestFrameSearchFromAfar(t *testing.T) {
+	const limit, roundTrip = 1472, 150 * time.Millisecond
+	now := time.Unix(1000, 0)
+	path := &tunnelPath{nonce: 1, asked: now}
+	paths := newTunnelPaths(senderDPID, func() {})
+	paths.byPeer[pathKey{}] = path
+	paths.answer(path.nonce, now.Add(roundTrip))
+
+	s, answered, answers := &path.size, now.Add(time.Hour), map[time.Time]uint64{}
+
+	for range 60_000 {
+		if nonce, arrives := answers[now]; arrives {
+			s.answer(nonce)
+		}
+		nonce, size := s.due(true, answered, 0, now)
+		if size > 0 && size <= limit {
+			answers[now.Add(roundTrip)] = nonce
+		}
+		if s.known {
+			break
+		}
+		now = now.Add(time.Millisecond)
+	}
+
+	assert.True(t, s.known, "the search does not end")
+	assert.Equal(t, limit, s.passes)
+}
+
 // TestFrameSearchOnCutPath: a path that is cut while it is measured says nothing about sizes.
 func TestFrameSearchOnCutPath(t *testing.T) {
 	s := searcher{limit: 9000, now: time.Unix(1000, 0), answered: time.Unix(999, 0)}

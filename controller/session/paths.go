@@ -84,6 +84,7 @@ func (t *tunnelPaths) answer(nonce uint64, now time.Time) {
 	for _, path := range t.byPeer {
 		if path.nonce == nonce && !path.asked.IsZero() {
 			news := !path.works || path.size.isRunning()
+			path.size.tookTrip(now.Sub(path.asked))
 			path.works, path.asked, path.answered = true, time.Time{}, now
 			path.doubted = false
 			path.next, path.interval = now.Add(probePause()), maxProbe
