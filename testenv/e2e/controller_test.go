@@ -54,18 +54,18 @@ func eventually(t testing.TB, what string, condition func() error) time.Duration
 	return took
 }
 
-// await looks every few milliseconds until the condition says nil.
+// await looks until the condition says nil: every few milliseconds at first, and less often the
+// longer it takes.
 func await(limit time.Duration, condition func() error) (time.Duration, error) {
+	const least, most = 4 * time.Millisecond, 50 * time.Millisecond
 	begin := time.Now()
-	tick := time.NewTicker(4 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		err := condition()
 		took := time.Since(begin)
 		if err == nil || took > limit {
 			return took, err
 		}
-		<-tick.C
+		time.Sleep(min(max(least, took/40), most))
 	}
 }
 
