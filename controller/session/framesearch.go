@@ -39,8 +39,8 @@ func (s *frameSearch) restart() {
 	*s = frameSearch{passes: s.passes, known: s.known, roundTrip: s.roundTrip}
 }
 
-// tookTrip notes how long after the first unanswered small probe an answer came. What took very long
-// is no round trip: the path was cut meanwhile.
+// tookTrip notes how long after the first unanswered small probe an answer came. What took very
+// long is no round trip: the path was cut meanwhile.
 func (s *frameSearch) tookTrip(d time.Duration) {
 	if d < maxFrameInterval {
 		s.roundTrip = d

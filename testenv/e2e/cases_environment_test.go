@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,14 @@ func (w *world) otherDatapath(t *testing.T, to *sink, web, db *lab.Guest) {
 			must(t, err)
 		})
 	}
+
+	eventually(t, "the bridges are known", func() error {
+		h, err := w.api.Hosts().Get(deadline(t), h1.Name)
+		if err == nil && !slices.Contains(h.Bridges, "sys3") {
+			err = fmt.Errorf("they are %q", h.Bridges)
+		}
+		return err
+	})
 
 	before, err := h1.VSCtl("get", "Bridge", "brtap", "_uuid")
 	must(t, err)
