@@ -22,6 +22,9 @@ type Counters struct {
 	// Shared is true if the counters of a flow include other flows of the same capture, now or
 	// earlier.
 	Shared bool `json:"shared"`
+	// ByMAC is what is the flow's own, counted by the MAC address of its NIC. Nil unless Shared, for
+	// flows of a whole switch, and where the address does not tell.
+	ByMAC *ByMAC `json:"by_mac"`
 	// Merging is true if a switch merges or divides TCP segments before it counts them. Lost is
 	// then what that cannot explain: at least so many are lost.
 	Merging bool `json:"merging"`
@@ -29,6 +32,17 @@ type Counters struct {
 	Cut *Cut `json:"cut"`
 	// SampledAt is when the older of the two ends was read; nil before the first reading.
 	SampledAt *time.Time `json:"sampled_at"`
+}
+
+// ByMAC is what a flow has captured by itself, as far as the addresses of packets tell: those from
+// the address of its NIC, to it, or both, by direction. Broadcasts and multicasts count for their
+// sender only.
+type ByMAC struct {
+	Captured Flowing `json:"captured"`
+	// Selected is what the filter has accepted of that; nil where there is none.
+	Selected *Count `json:"selected"`
+	// Unexplained are packets of the shared captures with no address of any of their NICs.
+	Unexplained Count `json:"unexplained"`
 }
 
 // Cut says where copies that are too large for their path are cut to fit. Switches do not count how

@@ -15,7 +15,8 @@ func flowEntryToPB(f *tap.FlowEntry) (*pb.FlowEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("flow of %s: %w", f.Owner, err)
 	}
-	return &pb.FlowEntry{Owner: f.Owner, FlowMod: b}, nil
+	return &pb.FlowEntry{Owner: f.Owner, FlowMod: b, Counts: string(f.Counts),
+		TapFlows: f.TapFlows}, nil
 }
 
 func groupEntryToPB(g *tap.GroupEntry) (*pb.GroupEntry, error) {
@@ -57,7 +58,9 @@ func flowEntryFromPB(m *pb.FlowEntry) (tap.FlowEntry, error) {
 	if err != nil {
 		return tap.FlowEntry{}, err
 	}
-	return tap.FlowEntry{Owner: intern(m.GetOwner()), Mod: mod}, nil
+
+	return tap.FlowEntry{Owner: intern(m.GetOwner()), Mod: mod,
+		Counts: tap.FlowCount(intern(m.GetCounts())), TapFlows: internAll(m.GetTapFlows())}, nil
 }
 
 func groupEntryFromPB(m *pb.GroupEntry) (tap.GroupEntry, error) {

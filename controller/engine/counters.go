@@ -54,6 +54,7 @@ func (e *Engine) route(h *fleet.Host, owner string) (meter.Route, bool) {
 		}
 
 		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
+		out.Filtered = out.Filtered || f.Filter != ""
 		out.Resized = out.Resized || f.Snaplen != 0 || f.Tag != tap.VLANKeep ||
 			e.standing.Verdict(id).Status.Cut != nil
 		for _, n := range e.standing.Needs(id) {

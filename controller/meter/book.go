@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Book adds up readings. It is safe for concurrent use; its zero value is not, use [NewBook].
@@ -42,6 +43,8 @@ type capture struct {
 	// beyond is what has passed the guard, whether the filter accepted it or not. Programs without
 	// flows that count that have it only where it leaves.
 	beyond Count
+
+	division division
 }
 
 // tally is the counters of a service or a tap flow.
@@ -51,6 +54,8 @@ type tally struct {
 	filtered, limited   Count
 
 	undivided, shared, merging bool
+
+	own own // of a tap flow
 }
 
 // NewBook returns a book without entries.
@@ -72,6 +77,8 @@ type growth struct {
 	// when the flows that packets enter by were written, if they count from 0 now
 	anew time.Time
 	from map[netip.Addr]*growth
+
+	byMAC byMAC
 }
 
 // Take enters a reading of a host. Owners without a route are left for a later reading.
@@ -129,6 +136,11 @@ func (g *growth) enter(f *FlowCount, now, old series, known bool) {
 		more = now.count.minus(old.count)
 	}
 
+	if f.Counts != tap.CountsByPlace {
+		g.byMAC.add(f, more)
+		return
+	}
+
 	g.add(f, more, anew, now.written)
 	if f.Enters && f.From.IsValid() {
 		if g.from[f.From] == nil {
@@ -178,6 +190,7 @@ func (b *Book) capture(key captureKey, route Route, g *growth, at time.Time,
 	c.guarded = c.guarded.plus(guarded)
 
 	stream := streamKey{host: key.host, owner: key.owner}
+	b.divide(c, stream, at, route, g)
 	for _, t := range b.tallies(route.Service, route.Flows) {
 		t.captured.take(stream, at, g.entered)
 		t.guarded = t.guarded.plus(guarded)

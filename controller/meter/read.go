@@ -23,6 +23,7 @@ func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 		Lost:      t.lost,
 		Undivided: t.undivided, Shared: t.shared, Merging: t.merging, SampledAt: t.captured.at,
 	}
+	out.ByMAC = t.own.known(now)
 	if sink := t.delivered.at; !sink.IsZero() && sink.Before(out.SampledAt) ||
 		out.SampledAt.IsZero() {
 		out.SampledAt = sink

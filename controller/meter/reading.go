@@ -64,7 +64,9 @@ type Route struct {
 	// Resized says that copies have other sizes than captured packets: they are cut, or their VLAN
 	// tag changes.
 	Resized bool
-	Largest uint32 // frame that it may capture, in octets; 0 while unknown
+	// Filtered says that its tap flows have a filter.
+	Filtered bool
+	Largest  uint32 // frame that it may capture, in octets; 0 while unknown
 
 	// Kernel says that the host's tap bridge is on the kernel's datapath, which merges and divides
 	// TCP segments before it counts them.
@@ -86,6 +88,9 @@ type Counters struct {
 	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the
 	// counters are of all of them.
 	Shared bool
+	// ByMAC is what is the flow's own of that; nil where it is not known, or where Shared is not
+	// set.
+	ByMAC *ByMAC
 	// Merging says that a switch merges or divides TCP segments before it counts them, so that
 	// fewer or more packets arrive than were captured. Lost is then what that cannot explain. It
 	// may be less than was lost, and is unknown where it is 0.
@@ -95,6 +100,18 @@ type Counters struct {
 	Cut *tap.Cut
 
 	SampledAt time.Time // of the older end; zero if nothing was read yet
+}
+
+// ByMAC is what a tap flow has captured whose capture others share: packets from or to the MAC
+// address of its NIC, by direction. While it was alone, that is everything.
+type ByMAC struct {
+	Captured Flowing
+	// Selected is what the filter has accepted of that; nil where there is none.
+	Selected *Count
+	// Unexplained is what the shared captures took beyond that of all their tap flows: packets of
+	// which neither address is that of a NIC, such as floods and what was sent with another source
+	// address.
+	Unexplained Count
 }
 
 // Flowing is a count and its rates over the last seconds.

@@ -257,6 +257,10 @@ func checkFlow(f *tap.FlowEntry) string {
 		return fmt.Sprintf("cookies that begin with tp, and priority %d of table 0, are the "+
 			"controller's",
 			probePriority)
+	case !f.Counts.Valid():
+		return fmt.Sprintf("it counts %q: that is unknown", f.Counts)
+	case f.Counts != tap.CountsByPlace && (goesOn(m.Instructions) || outputs(m.Instructions)):
+		return "it is to count only, and sends packets on"
 	}
 
 	for _, i := range m.Instructions {
@@ -330,6 +334,10 @@ func forbiddenAction(actions []action.Action, cloned bool) string {
 		case action.Controller:
 			if cloned {
 				return fmt.Sprintf("%v must not be inside a clone", a)
+			}
+		case action.Resubmit:
+			if cloned || a.InPort != openflow.PortInPort {
+				return fmt.Sprintf("%v: want no clone around it, and the port of arrival kept", a)
 			}
 		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,
 			action.Exit, action.Conjunction:

@@ -127,6 +127,11 @@ func checkUses(p *tap.Program, groups, meters map[uint32]string) error {
 
 	for i := range p.Flows {
 		f := &p.Flows[i]
+		if table := lowestResubmit(f.Mod.Instructions); table <= f.Mod.Table {
+			return fmt.Errorf("flow %v of %q: it leads to table %d, which is not higher", &f.Mod,
+				f.Owner, table)
+		}
+
 		usedGroups, usedMeters := flowtable.Uses(f.Mod.Instructions)
 		for _, id := range usedGroups {
 			if _, known := groups[id]; !known {
@@ -152,10 +157,32 @@ func checkUses(p *tap.Program, groups, meters map[uint32]string) error {
 func lowestTable(buckets []openflow.Bucket) wire.TableID {
 	lowest := openflow.TableAll
 	for i := range buckets {
-		for _, a := range buckets[i].Actions {
-			if onward, is := a.(action.Resubmit); is {
-				lowest = min(lowest, onward.Table)
-			}
+		lowest = min(lowest, lowestOf(buckets[i].Actions))
+	}
+	return lowest
+}
+
+// lowestResubmit is the lowest table that instructions resubmit to; the highest of all if they do
+// not.
+func lowestResubmit(list []action.Instruction) wire.TableID {
+	lowest := openflow.TableAll
+	for _, i := range list {
+		switch i := i.(type) {
+		case action.ApplyActions:
+			lowest = min(lowest, lowestOf(i))
+		case action.WriteActions:
+			lowest = min(lowest, lowestOf(i))
+		}
+	}
+	return lowest
+}
+
+// lowestOf is the lowest table that actions resubmit to; the highest of all if they do not.
+func lowestOf(actions []action.Action) wire.TableID {
+	lowest := openflow.TableAll
+	for _, a := range actions {
+		if onward, is := a.(action.Resubmit); is {
+			lowest = min(lowest, onward.Table)
 		}
 	}
 	return lowest

@@ -223,7 +223,25 @@ func TestContractRefuses(t *testing.T) {
 			meterEntry(nil)(p)
 			meterEntry(nil)(p)
 		}, "has this id"},
-		{"resubmit", acts(action.Resubmit{InPort: openflow.PortInPort, Table: 0}), "not allowed"},
+		{"resubmit to a lower table", acts(action.Resubmit{InPort: openflow.PortInPort, Table: 0}),
+			"not higher"},
+		{"resubmit to the same table", acts(action.Resubmit{InPort: openflow.PortInPort, Table: 3}),
+			"not higher"},
+		{"resubmit as from another port", acts(action.Resubmit{InPort: 1, Table: 9}),
+			"port of arrival"},
+		{"resubmit in a clone", acts(action.Clone{Actions: []action.Action{
+			action.Resubmit{InPort: openflow.PortInPort, Table: 9}}}), "port of arrival"},
+		{"a flow that counts and outputs", added(tap.FlowEntry{Owner: "s1", Counts: tap.CountsSent,
+			Mod: openflow.FlowMod{Table: 9, Priority: 5, Cookie: 0x7461000000000001,
+				Instructions: []action.Instruction{action.ApplyActions{
+					action.Output{Port: 3}}}}}), "count only"},
+		{"a flow that counts and goes on", added(tap.FlowEntry{Owner: "s1",
+			Counts: tap.CountsSent, Mod: openflow.FlowMod{Table: 9, Priority: 5,
+				Cookie:       0x7461000000000001,
+				Instructions: []action.Instruction{action.GotoTable{Table: 10}}}}), "count only"},
+		{"a flow that counts what nobody knows", added(tap.FlowEntry{Owner: "s1", Counts: "luck",
+			Mod: openflow.FlowMod{Table: 9, Priority: 5, Cookie: 0x7461000000000001}}),
+			"unknown"},
 		{"learn", acts(action.Learn{Table: 3}), "not allowed"},
 		{"queue", acts(action.SetQueue{Queue: 1}), "not allowed"},
 		{"unknown action", acts(action.RawAction{Type: 0xffff,

@@ -25,6 +25,11 @@ type Meter struct {
 	Sampled bool
 	// the tunnel address that packets of this flow come from; zero if the flow does not say
 	From netip.Addr
+
+	// Counts is set for a flow that only counts, and TapFlows are those whose packets it counts.
+	// All of the above, but for Owner, is then zero.
+	Counts   tap.FlowCount
+	TapFlows []string
 }
 
 // Meters are the flows of a program whose statistics count what is mirrored.
@@ -52,21 +57,10 @@ func (d *Desired) Meters() Meters {
 	filters, sampled := d.filterTables()
 	for i := range d.Program.Flows {
 		f := &d.Program.Flows[i]
-		m := Meter{Owner: f.Owner, Enters: f.Mod.Table == 0, Leaves: outputs(f.Mod.Instructions)}
-		if table, has := filters[f.Owner]; has && f.Mod.Table == table && !m.Leaves {
-			m.Rejects = len(f.Mod.Instructions) == 0
-			m.Selects = goesOn(f.Mod.Instructions)
-		}
-		m.Sampled = m.Leaves && sampled[f.Owner]
-		counts := m.Enters || m.Selects || m.Rejects || m.Leaves
+		table, has := filters[f.Owner]
+		m, counts := meterOf(f, has && f.Mod.Table == table, sampled[f.Owner])
 		if f.Owner == tap.OwnerBridge || !counts {
 			continue
-		}
-
-		for _, id := range []oxm.FieldID{oxm.FieldTunIPv4Src, oxm.FieldTunIPv6Src} {
-			if field, has := f.Mod.Match.Get(id); has {
-				m.From, _ = field.Addr()
-			}
 		}
 
 		if len(out.Of) == 0 {
@@ -79,6 +73,28 @@ func (d *Desired) Meters() Meters {
 
 	out.Cookie &= out.Mask
 	return out
+}
+
+// meterOf says what a flow counts, and false if it counts nothing. filters says that it is one of
+// its owner's filter.
+func meterOf(f *tap.FlowEntry, filters, sampled bool) (m Meter, counts bool) {
+	if f.Counts != tap.CountsByPlace {
+		return Meter{Owner: f.Owner, Counts: f.Counts, TapFlows: f.TapFlows}, true
+	}
+
+	m = Meter{Owner: f.Owner, Enters: f.Mod.Table == 0, Leaves: outputs(f.Mod.Instructions)}
+	if filters && !m.Leaves {
+		m.Rejects = len(f.Mod.Instructions) == 0
+		m.Selects = goesOn(f.Mod.Instructions)
+	}
+	m.Sampled = m.Leaves && sampled
+
+	for _, id := range []oxm.FieldID{oxm.FieldTunIPv4Src, oxm.FieldTunIPv6Src} {
+		if field, has := f.Mod.Match.Get(id); has {
+			m.From, _ = field.Addr()
+		}
+	}
+	return m, m.Enters || m.Selects || m.Rejects || m.Leaves
 }
 
 // filterTables returns the table of each owner's filter, and the owners whose packets pass a group.

@@ -26,7 +26,7 @@ type objectCollector struct {
 	connected, remaining *prometheus.Desc
 	status               *prometheus.Desc
 
-	captured, delivered, lost *prometheus.Desc
+	captured, byMAC, delivered, lost *prometheus.Desc
 }
 
 func newObjectCollector(ring objects) *objectCollector {
@@ -44,6 +44,9 @@ func newObjectCollector(ring objects) *objectCollector {
 			[]string{"tap_flow", "status"}, nil),
 		captured: prometheus.NewDesc("tapline_tap_flow_captured_packets_total",
 			"Packets captured for a tap flow, and for those that share its capture.", flow, nil),
+		byMAC: prometheus.NewDesc("tapline_tap_flow_captured_by_mac_packets_total",
+			"Packets captured for a tap flow alone, by the MAC address of its NIC, where it shares "+
+				"its capture.", flow, nil),
 		delivered: prometheus.NewDesc("tapline_tap_flow_delivered_packets_total",
 			"Packets of a tap flow's capture that reached the tap NIC.", flow, nil),
 		lost: prometheus.NewDesc("tapline_tap_flow_lost_packets_total",
@@ -55,7 +58,7 @@ func newObjectCollector(ring objects) *objectCollector {
 // Describe implements prometheus.Collector.
 func (c *objectCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.connected, c.remaining, c.status, c.captured, c.delivered, c.lost,
+		c.connected, c.remaining, c.status, c.captured, c.byMAC, c.delivered, c.lost,
 	} {
 		out <- d
 	}
@@ -102,6 +105,9 @@ func (c *objectCollector) collectFlow(out chan<- prometheus.Metric, f *view.Flow
 	}
 
 	counter(out, c.captured, n.Captured.Packets, f.Name)
+	if n.ByMAC != nil {
+		counter(out, c.byMAC, n.ByMAC.Captured.Packets, f.Name)
+	}
 	if !n.Undivided {
 		counter(out, c.delivered, n.Delivered.Packets, f.Name)
 		counter(out, c.lost, n.Lost.Packets, f.Name)

@@ -21,6 +21,9 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 	if inputs.rateMeter != 0 {
 		enter = append(enter, action.Meter{ID: passMeter})
 	}
+	if inputs.accounted {
+		enter = append(enter, countAside(tableSenders, tableReceivers))
+	}
 
 	match := oxm.Match{oxm.InPort(openflow.PortNo(inputs.port))}
 	if inputs.entering {
@@ -37,7 +40,7 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 	next := tableDeliver
 	if c.tally.filter != nil || c.tally.options.Sample > 1 || inputs.rateMeter != 0 {
 		next = tableLimit
-		t.addLimit(c, inputs.rateMeter)
+		t.addLimit(c, inputs)
 	}
 
 	if c.tally.filter != nil {
@@ -63,17 +66,24 @@ func (t *flowTables) addFilter(c *capture, accept action.Instruction) {
 }
 
 // addLimit adds the flow that limits the rate of a capture's packets and samples them.
-func (t *flowTables) addLimit(c *capture, rateMeter uint32) {
+func (t *flowTables) addLimit(c *capture, inputs objectInputs) {
 	id := tag(kindCapture, c.id)
 	var do []action.Instruction
-	if rateMeter != 0 {
-		do = append(do, action.Meter{ID: rateMeter})
+	if inputs.rateMeter != 0 {
+		do = append(do, action.Meter{ID: inputs.rateMeter})
 	}
 
+	var apply action.ApplyActions
+	if inputs.accounted && c.tally.filter != nil {
+		apply = countAside(tableSelectedSenders, tableSelectedReceivers)
+	}
 	if n := c.tally.options.Sample; n > 1 {
-		group := t.addSample(c.id, n)
-		do = append(do, action.ApplyActions{action.Group{ID: group}})
-	} else {
+		apply = append(apply, action.Group{ID: t.addSample(c.id, n)})
+	}
+	if len(apply) > 0 {
+		do = append(do, apply)
+	}
+	if c.tally.options.Sample <= 1 {
 		do = append(do, action.GotoTable{Table: tableDeliver})
 	}
 	t.add(c.id, id, tableLimit, prioritySpecific, oxm.Match{oxm.Metadata(id)}, do...)

@@ -10,6 +10,8 @@ type captureObjects struct {
 	mirrors []tap.Mirror // nil: to be made
 	flows   []tap.FlowEntry
 	groups  []tap.GroupEntry
+
+	accounts []tap.FlowEntry // see [flowTables.addAccounts]; nil: to be made
 }
 
 // objectInputs are what the ports and flows of a capture depend on, beside its name.
@@ -19,6 +21,7 @@ type objectInputs struct {
 	portRequest uint32 // number that this port requests
 	frame       uint32 // size of the largest frame that it may see, 0 while unknown
 	rateMeter   uint32 // id of the meter that limits its service; 0 if none does
+	accounted   bool   // what enters is counted for each of several tap flows
 	entering    bool   // only what has just entered the bridge is copied, see [capture.entering]
 
 	// Of a destination on another host:
@@ -39,6 +42,10 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 		cache.inputs = inputs
 		cache.ports = p.patchPorts(c, inputs.portRequest)
 		cache.flows, cache.groups = captureFlows(c, inputs)
+		cache.accounts = nil
+	}
+	if cache.accounts == nil {
+		cache.accounts = accountFlows(c, inputs)
 	}
 
 	if cache.mirrors == nil {
@@ -69,6 +76,15 @@ func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
 			Options: map[string]string{"peer": sourcePort(c.id)}, OFPortRequest: portRequest,
 		},
 	}
+}
+
+// accountFlows makes the flows that count the packets of each tap flow of a capture.
+func accountFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
+	flows := flowTables{entries: []tap.FlowEntry{}}
+	if inputs.accounted && !inputs.to.joining {
+		flows.addAccounts(c, inputs.port)
+	}
+	return flows.entries
 }
 
 func captureFlows(c *capture, inputs objectInputs) ([]tap.FlowEntry, []tap.GroupEntry) {

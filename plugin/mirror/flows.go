@@ -17,6 +17,7 @@ const (
 	tableSelect   openflow.TableID = 2 // the capture's filter
 	tableLimit    openflow.TableID = 4 // the service's rate, and the sample
 	tableDeliver  openflow.TableID = 8 // to the tap NIC or into the tunnel
+	// See account.go for those that only count.
 )
 
 const (

@@ -37,6 +37,7 @@ type envelope struct {
 	tunSrc   netip.Addr
 	tunDst   netip.Addr
 	limit    uint32 // octets to which it was cut, 0 for all
+	reg5     uint64
 }
 
 // fabric is a model of switches that run programs: mirrors as ovs-vswitchd.conf.db(5) tells of
@@ -192,6 +193,10 @@ func (f *fabric) matches(match oxm.Match, e *envelope) bool {
 			ok = openflow.PortNo(field.Uint64()) == e.inPort
 		case oxm.FieldRecircID:
 			ok = field.Uint64() == 0 // No packet of the model is taken up again.
+		case oxm.FieldEthSrc, oxm.FieldEthDst:
+			ok = false // Packets of the model have the addresses of no NIC.
+		case oxm.Reg(5, 0).ID():
+			ok = field.Uint64() == e.reg5
 		case oxm.FieldMetadata:
 			ok = field.Uint64() == e.metadata
 		case oxm.FieldTunnelID:
@@ -235,11 +240,15 @@ func (f *fabric) act(host string, e envelope, actions []action.Action, cloned bo
 				e.tunID = a.Field.Uint64()
 			case oxm.FieldTunIPv4Dst, oxm.FieldTunIPv6Dst:
 				e.tunDst, _ = a.Field.Addr()
+			case oxm.Reg(5, 0).ID():
+				e.reg5 = a.Field.Uint64()
 			default:
 				f.t.Fatalf("the model sets no field %v", a.Field)
 			}
 		case action.Output:
 			f.output(host, e, a.Port)
+		case action.Resubmit:
+			e.reg5 = f.count(host, e, a.Table)
 		case action.Clone:
 			f.act(host, e, a.Actions, true)
 		case action.OutputTrunc:
@@ -252,6 +261,29 @@ func (f *fabric) act(host string, e envelope, actions []action.Action, cloned bo
 			f.t.Fatalf("the model knows no %T", a)
 		}
 	}
+}
+
+// count looks a packet up in a table whose flows only count. It returns register 5 as it is then.
+func (f *fabric) count(host string, e envelope, table openflow.TableID) uint64 {
+	hit := f.lookup(host, table, &e)
+	if hit == nil {
+		return e.reg5
+	}
+
+	for _, i := range hit.Instructions {
+		do, applies := i.(action.ApplyActions)
+		if !applies {
+			f.t.Fatalf("host %s: %v does more than count", host, hit)
+		}
+		for _, a := range do {
+			set, sets := a.(action.SetField)
+			if !sets || set.Field.ID() != oxm.Reg(5, 0).ID() {
+				f.t.Fatalf("host %s: %v does more than count", host, hit)
+			}
+			e.reg5 = set.Field.Uint64()
+		}
+	}
+	return e.reg5
 }
 
 func (f *fabric) output(host string, e envelope, number openflow.PortNo) {

@@ -158,6 +158,7 @@ func (b *programBuilder) addCapture(c *capture) {
 		portRequest: b.numbers.request(tapPort(c.id)),
 		frame:       c.tally.largestFrame(),
 		rateMeter:   b.rates[c.service.ID],
+		accounted:   len(c.tally.accounts()) > 0,
 		entering:    c.entering(b.host.Bridge(c.bridge)),
 	}
 
@@ -172,6 +173,7 @@ func (b *programBuilder) addCapture(c *capture) {
 	b.program.Ports = append(b.program.Ports, objects.ports[:]...)
 	b.program.Mirrors = append(b.program.Mirrors, objects.mirrors...)
 	b.flows.entries = append(b.flows.entries, objects.flows...)
+	b.flows.entries = append(b.flows.entries, objects.accounts...)
 	b.program.Groups = append(b.program.Groups, objects.groups...)
 }
 

@@ -73,7 +73,8 @@ type place struct {
 type source struct {
 	resolution
 	places []place
-	vlan   uint16 // the one that the wire is; 0 if it is a whole bridge
+	mac    tap.MAC // of a vnic; zero while unknown
+	vlan   uint16  // the one that the wire is; 0 if it is a whole bridge
 
 	// disputed says why it is uncertain which port is meant. What the places name is mirrored all
 	// the same.
@@ -127,7 +128,7 @@ func (w *world) vnicSource(f *tap.Flow) source {
 			"NIC %s of guest %s is not seen on any host", f.MAC, guest.Name))}
 	}
 
-	s := source{places: w.nicPlaces(nic)}
+	s := source{places: w.nicPlaces(nic), mac: nic.MAC}
 	switch {
 	case nic.Disputed != "":
 		s.disputed = reason{tap.CodeSourceAmbiguous, nic.Disputed}

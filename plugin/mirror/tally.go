@@ -35,6 +35,10 @@ type captureTally struct {
 	records [mirrorGroups]*mirrorRecord
 	frames  map[uint32]int // by size of the largest frame: places of active flows
 
+	// See accounts.
+	byMAC         []account
+	accountsKnown bool
+
 	objects captureObjects // as in the last program
 }
 
@@ -169,7 +173,8 @@ func (t *captureTally) count(f *resolvedFlow, at place, by int) {
 		t.records[group] = nil
 	}
 
-	t.objects.mirrors = nil
+	t.objects.mirrors, t.objects.accounts = nil, nil
+	t.accountsKnown = false
 }
 
 // largestFrame is the size of the largest frame that the capture may see; 0 if it has no source.

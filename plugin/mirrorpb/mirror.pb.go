@@ -2722,11 +2722,15 @@ func (x *MirrorRecord) GetKeptFrom() uint32 {
 }
 
 type FlowEntry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
-	FlowMod       []byte                 `protobuf:"bytes,2,opt,name=flow_mod,json=flowMod,proto3" json:"flow_mod,omitempty"` // an OFPT_FLOW_MOD message of OpenFlow 1.3, whole, with xid 0
-	Kept          uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                     // as for ports
-	KeptFrom      uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Owner    string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	FlowMod  []byte                 `protobuf:"bytes,2,opt,name=flow_mod,json=flowMod,proto3" json:"flow_mod,omitempty"` // an OFPT_FLOW_MOD message of OpenFlow 1.3, whole, with xid 0
+	Kept     uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                     // as for ports
+	KeptFrom uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	// What its statistics mean, of a flow that only counts: "sent", "received", "unexplained" or
+	// "selected". Other flows count what their table and instructions say.
+	Counts        string   `protobuf:"bytes,5,opt,name=counts,proto3" json:"counts,omitempty"`
+	TapFlows      []string `protobuf:"bytes,6,rep,name=tap_flows,json=tapFlows,proto3" json:"tap_flows,omitempty"` // ids of the tap flows whose packets it counts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2787,6 +2791,20 @@ func (x *FlowEntry) GetKeptFrom() uint32 {
 		return x.KeptFrom
 	}
 	return 0
+}
+
+func (x *FlowEntry) GetCounts() string {
+	if x != nil {
+		return x.Counts
+	}
+	return ""
+}
+
+func (x *FlowEntry) GetTapFlows() []string {
+	if x != nil {
+		return x.TapFlows
+	}
+	return nil
 }
 
 type GroupEntry struct {
@@ -3401,12 +3419,14 @@ const file_mirror_proto_rawDesc = "" +
 	"\x06output\x18\b \x01(\tR\x06output\x12\x12\n" +
 	"\x04kept\x18\t \x01(\rR\x04kept\x12\x1b\n" +
 	"\tkept_from\x18\n" +
-	" \x01(\rR\bkeptFrom\"m\n" +
+	" \x01(\rR\bkeptFrom\"\xa2\x01\n" +
 	"\tFlowEntry\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x19\n" +
 	"\bflow_mod\x18\x02 \x01(\fR\aflowMod\x12\x12\n" +
 	"\x04kept\x18\x03 \x01(\rR\x04kept\x12\x1b\n" +
-	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\"p\n" +
+	"\tkept_from\x18\x04 \x01(\rR\bkeptFrom\x12\x16\n" +
+	"\x06counts\x18\x05 \x01(\tR\x06counts\x12\x1b\n" +
+	"\ttap_flows\x18\x06 \x03(\tR\btapFlows\"p\n" +
 	"\n" +
 	"GroupEntry\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x1b\n" +

@@ -115,6 +115,41 @@ type Mirror struct {
 type FlowEntry struct {
 	Owner string
 	Mod   openflow.FlowMod
+
+	// Counts is CountsByPlace unless the flow only counts.
+	Counts FlowCount
+	// TapFlows are the ids of the tap flows whose packets it counts, sorted; nil if these are of
+	// none, or it is no flow that only counts.
+	TapFlows []string
+}
+
+// FlowCount says what the statistics of a flow mean. A flow that only counts is one of a table to
+// which packets are resubmitted on their way, and it sends them nowhere.
+type FlowCount string
+
+// What flows count, of a capture that several tap flows share.
+const (
+	// CountsByPlace is that of flows which handle packets: their table and their instructions say
+	// what they count.
+	CountsByPlace FlowCount = ""
+	// CountsSent and CountsReceived are packets that enter the tap bridge with the source or
+	// destination address of a tap flow's NIC. Each packet that enters is counted by one flow of
+	// CountsSent; without TapFlows it is of no such source.
+	CountsSent     FlowCount = "sent"
+	CountsReceived FlowCount = "received"
+	// CountsUnexplained are packets that enter with addresses of which neither is that of a NIC.
+	CountsUnexplained FlowCount = "unexplained"
+	// CountsSelected are packets from or to a tap flow's NIC that the filter accepts.
+	CountsSelected FlowCount = "selected"
+)
+
+// Valid reports whether a flow may count this.
+func (c FlowCount) Valid() bool {
+	switch c {
+	case CountsByPlace, CountsSent, CountsReceived, CountsUnexplained, CountsSelected:
+		return true
+	}
+	return false
 }
 
 // What flows send to the controller for live captures, see [ServiceController].
@@ -164,7 +199,10 @@ func (m *Mirror) Equal(o *Mirror) bool {
 }
 
 // Equal reports whether two flows are the same.
-func (f *FlowEntry) Equal(o *FlowEntry) bool { return f.Owner == o.Owner && f.Mod.Equal(&o.Mod) }
+func (f *FlowEntry) Equal(o *FlowEntry) bool {
+	return f.Owner == o.Owner && f.Counts == o.Counts && slices.Equal(f.TapFlows, o.TapFlows) &&
+		f.Mod.Equal(&o.Mod)
+}
 
 // Equal reports whether two groups are the same.
 func (g *GroupEntry) Equal(o *GroupEntry) bool {

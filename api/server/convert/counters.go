@@ -23,6 +23,10 @@ func Counters(c meter.Counters) api.Counters {
 			out.Lost = nil
 		}
 	}
+	if own := c.ByMAC; own != nil {
+		out.ByMAC = &api.ByMAC{Captured: flowing(own.Captured),
+			Selected: (*api.Count)(own.Selected), Unexplained: api.Count(own.Unexplained)}
+	}
 	if cut := c.Cut; cut != nil {
 		out.Cut = &api.Cut{
 			Size: cut.Size, SourceMTU: cut.SourceMTU, MTU: cut.MTU, Reason: cut.Text,

@@ -98,6 +98,9 @@ func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
 	b = appendCount(append(b, `,"limited":`...), c.Limited)
 
 	b = strconv.AppendBool(append(b, `,"shared":`...), c.Shared)
+	if b, err = appendByMAC(append(b, `,"by_mac":`...), c.ByMAC); err != nil {
+		return nil, err
+	}
 	b = strconv.AppendBool(append(b, `,"merging":`...), c.Merging)
 	b = appendCut(append(b, `,"cut":`...), c.Cut)
 	b = append(b, `,"sampled_at":`...)
@@ -108,6 +111,17 @@ func appendCounters(b []byte, c api.Counters) (_ []byte, err error) {
 		return nil, err
 	}
 	return append(b, '}'), nil
+}
+
+func appendByMAC(b []byte, own *api.ByMAC) (_ []byte, err error) {
+	if own == nil {
+		return append(b, "null"...), nil
+	}
+	if b, err = appendFlowing(append(b, `{"captured":`...), &own.Captured); err != nil {
+		return nil, err
+	}
+	b = appendCount(append(b, `,"selected":`...), own.Selected)
+	return append(appendCount(append(b, `,"unexplained":`...), &own.Unexplained), '}'), nil
 }
 
 func appendFlowing(b []byte, f *api.Flowing) (_ []byte, err error) {

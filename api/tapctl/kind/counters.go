@@ -23,22 +23,38 @@ func counterColumns[T any](of func(T) api.Counters) []format.Column[T] {
 
 	return []format.Column[T]{
 		column("CAPTURED", func(c api.Counters) string {
-			return format.Packets(c.Captured.Packets, c.Captured.Bytes)
+			if own := c.ByMAC; own != nil {
+				return format.Packets(own.Captured.Packets, own.Captured.Bytes) + " by MAC"
+			}
+			return format.Packets(c.Captured.Packets, c.Captured.Bytes) + shared(c)
 		}),
 		column("DELIVERED", func(c api.Counters) string {
 			if c.Delivered == nil {
 				return ""
 			}
-			return format.Packets(c.Delivered.Packets, c.Delivered.Bytes)
+			return format.Packets(c.Delivered.Packets, c.Delivered.Bytes) + shared(c)
 		}),
 		column("LOST", func(c api.Counters) string {
 			if c.Lost == nil {
 				return ""
 			}
-			return atLeast(c) + strconv.FormatUint(c.Lost.Packets, 10)
+			return atLeast(c) + strconv.FormatUint(c.Lost.Packets, 10) + shared(c)
 		}),
-		column("RATE", func(c api.Counters) string { return rates(c.Captured) }),
+		column("RATE", func(c api.Counters) string {
+			if own := c.ByMAC; own != nil {
+				return rates(own.Captured) + " by MAC"
+			}
+			return rates(c.Captured) + shared(c)
+		}),
 	}
+}
+
+// shared is the mark of a number that includes other tap flows.
+func shared(c api.Counters) string {
+	if c.Shared {
+		return " shared"
+	}
+	return ""
 }
 
 // atLeast is the mark of a number that is a lower bound.
@@ -87,6 +103,7 @@ func CounterText(c api.Counters) string {
 	if c.Shared {
 		lines = append(lines,
 			"shared     with other tap flows from this bridge to this tap service")
+		lines = append(lines, ownLines(c.ByMAC)...)
 	}
 
 	if c.Cut != nil {
@@ -96,6 +113,24 @@ func CounterText(c api.Counters) string {
 
 	lines = append(lines, "read at    "+format.Time(*c.SampledAt))
 	return strings.Join(lines, "\n")
+}
+
+// ownLines is what is a tap flow's own of shared counters.
+func ownLines(own *api.ByMAC) []string {
+	if own == nil {
+		return nil
+	}
+
+	lines := []string{"by MAC     of all that, the address of its NIC has " + Traffic(own.Captured)}
+	if own.Selected != nil {
+		lines = append(lines, "           of these, the filter selects "+
+			format.Packets(own.Selected.Packets, own.Selected.Bytes))
+	}
+	if n := own.Unexplained; n.Packets > 0 {
+		lines = append(lines, "           and "+format.Packets(n.Packets, n.Bytes)+
+			" have the address of no NIC that is mirrored here")
+	}
+	return lines
 }
 
 // Traffic is a count of packets and its rates.

@@ -49,8 +49,9 @@ func (x *check) instruction(f *tap.FlowEntry, instruction action.Instruction) st
 		if sendsPackets(i) {
 			return x.packetIn(f)
 		}
-		if _, own := x.ownMark(f); f.Mod.Table != 0 && !own {
-			return "it must match the metadata that a flow of its owner writes in table 0"
+		if _, own := x.ownMark(f); f.Mod.Table != 0 && !own && !x.ownPort(f) {
+			return "it must match the metadata that a flow of its owner writes in table 0, or the " +
+				"patch port of its owner"
 		}
 		return x.actions(f.Owner, i, tunnelHeader{})
 	}
@@ -62,6 +63,13 @@ func (x *check) ownMark(f *tap.FlowEntry) (mark uint64, own bool) {
 	mark, exact := exactly(f.Mod.Match, oxm.FieldMetadata)
 	owner, known := x.marks[mark]
 	return mark, exact && known && owner == f.Owner
+}
+
+// ownPort reports whether a flow matches only what comes in by a patch port of its owner.
+func (x *check) ownPort(f *tap.FlowEntry) bool {
+	in, exact := exactly(f.Mod.Match, oxm.FieldInPort)
+	port := x.ports[openflow.PortNo(in)]
+	return exact && port != nil && port.Type == "patch" && port.Owner == f.Owner
 }
 
 // meter says why a flow may not use a meter, or "". Open vSwitch drops a copy apart from the

@@ -235,9 +235,35 @@ func (x *explainer) addPatchPort(h *Host, bridge, capture string) bool {
 			hop.Count.Packets-beyond.Packets)
 	}
 
+	hop.Text += x.ownWords(at, capture)
+
 	x.out.Path = append(x.out.Path, hop)
 	x.addFilter(at, capture, hop)
 	return true
+}
+
+// ownWords says which part of a capture is the tap flow's own; "" if all of it is, or it is not
+// known.
+func (x *explainer) ownWords(at *involved, capture string) string {
+	f := x.scene.Flow
+	if f == nil {
+		return ""
+	}
+
+	counted := false
+	own := at.passed(capture, func(m reconcile.Meter) bool {
+		is := m.Counts != tap.CountsSelected && slices.Contains(m.TapFlows, f.ID)
+		counted = counted || is
+		return is
+	})
+	rest := at.passed(capture, func(m reconcile.Meter) bool {
+		return m.Counts == tap.CountsUnexplained
+	})
+	if !counted || rest == nil {
+		return ""
+	}
+	return fmt.Sprintf("; other tap flows share it: %d packets have the address of this NIC, and "+
+		"%d that of no NIC which is mirrored here", own.Packets, rest.Packets)
 }
 
 // addFilter adds the filter of a tap flow: how many OpenFlow flows it takes, and what it has
