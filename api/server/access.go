@@ -58,7 +58,7 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 		defer context.AfterFunc(id.Until, cancel)()
 
 		ctx := context.WithValue(c.Request().Context(), stoppingKey{}, until)
-		ctx = withLimits(ctx, senderLimits{Limits: s.limits[id.Role], role: id.Role})
+		ctx = withLimits(ctx, senderLimits{Limits: s.limits.Of(id.Role), role: id.Role})
 		c.SetRequest(c.Request().WithContext(ctx))
 		return next(c)
 	}

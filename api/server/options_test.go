@@ -132,9 +132,9 @@ func TestRoleLimits(t *testing.T) {
 	b := newBench(t)
 	b.furnish()
 	b.handler = server.New(server.Config{Engine: b.engine, Token: []byte(token),
-		Limits: map[access.Role]access.Limits{
+		Limits: access.NewRoleLimits(map[access.Role]access.Limits{
 			access.Operator: {DefaultExpiry: 8 * time.Hour, MaxExpiry: 7 * 24 * time.Hour},
-		}})
+		})})
 	operator := "Bearer " + b.newToken("op", access.Operator)
 	in := func(d time.Duration) string {
 		return `"expires_at":"` + time.Now().Add(d).UTC().Format(time.RFC3339) + `"`

@@ -39,7 +39,7 @@ type Config struct {
 	// TokenLifetime is the validity of tokens that are created without a choice; 0: without end.
 	TokenLifetime time.Duration
 	// Limits are how long tap flows may run, by the role of who makes or changes them.
-	Limits map[access.Role]access.Limits
+	Limits *access.RoleLimits
 	// Settings returns the effective configuration, without secrets; nil: 404.
 	Settings func() (json.RawMessage, error)
 	// Origins are the sites, such as https://tapline.example, whose pages may send requests that
@@ -79,7 +79,7 @@ type server struct {
 
 	tokenLifetime time.Duration
 	auditReads    bool
-	limits        map[access.Role]access.Limits
+	limits        *access.RoleLimits
 
 	echo       *echo.Echo
 	contract   *contract.Contract

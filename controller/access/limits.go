@@ -2,6 +2,9 @@ package access
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -10,6 +13,51 @@ import (
 type Limits struct {
 	DefaultExpiry time.Duration // of tap flows without an expiry; 0: that of MaxExpiry
 	MaxExpiry     time.Duration // 0: any
+}
+
+// RoleLimits are the limits of all roles, which may change while they are read. Nil limits nobody.
+type RoleLimits struct {
+	mu     sync.Mutex
+	limits map[Role]Limits
+}
+
+// NewRoleLimits returns the limits of roles; a role that is absent has none.
+func NewRoleLimits(limits map[Role]Limits) *RoleLimits {
+	return &RoleLimits{limits: maps.Clone(limits)}
+}
+
+// Of returns the limits of a role.
+func (r *RoleLimits) Of(role Role) Limits {
+	if r == nil {
+		return Limits{}
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limits[role]
+}
+
+// LimitChange is a role whose limits have changed.
+type LimitChange struct {
+	Role     Role
+	Was, Now Limits
+}
+
+// Set replaces the limits of all roles, and returns what has changed, sorted by role. Tap flows
+// that exist keep their expiry until they are changed.
+func (r *RoleLimits) Set(limits map[Role]Limits) (changes []LimitChange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	roles := slices.AppendSeq(slices.Collect(maps.Keys(r.limits)), maps.Keys(limits))
+	slices.Sort(roles)
+	for _, role := range slices.Compact(roles) {
+		if was, now := r.limits[role], limits[role]; was != now {
+			changes = append(changes, LimitChange{Role: role, Was: was, Now: now})
+		}
+	}
+	r.limits = maps.Clone(limits)
+	return changes
 }
 
 // clockSkew is how far the clock of who asks may be ahead.

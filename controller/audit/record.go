@@ -31,7 +31,7 @@ func (a Actor) is(word string) bool { return word == a.Type || word == a.ID || w
 // Change is what was done to one resource. Before and After hold the resource without what is only
 // observed; Before is nil for a creation, After for a deletion. They hold no secrets.
 type Change struct {
-	// Kind is host, guest, wire, tap_service, tap_flow, token, client_role or plugin.
+	// Kind is host, guest, wire, tap_service, tap_flow, token, client_role, role_limits or plugin.
 	Kind string `json:"kind,omitempty"`
 	// ID is the id or name in the request if nothing was changed.
 	ID     string          `json:"id,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,13 +37,13 @@ func TestClientRolesAreReread(t *testing.T) {
 	}
 
 	fault = errors.New("line 7: nonsense")
-	ctl.reloadClientRoles()
+	ctl.reloadAccess()
 	require.Contains(t, log.String(), "line 7: nonsense")
 	require.Empty(t, read(t, file), "nothing was changed")
 
 	fault = nil
 	now.API.ClientRoles = map[string]access.Role{"ops": access.Viewer, "new": access.Viewer}
-	ctl.reloadClientRoles()
+	ctl.reloadAccess()
 	records := read(t, file)
 	require.Equal(t, 3, strings.Count(records, `"kind":"client_role"`))
 	for _, part := range []string{
@@ -54,7 +55,47 @@ func TestClientRolesAreReread(t *testing.T) {
 	}
 	require.Contains(t, log.String(), "common_name=dev was=admin")
 
-	ctl.reloadClientRoles()
+	ctl.reloadAccess()
+	require.Equal(t, records, read(t, file), "nothing has changed since")
+}
+
+// TestRoleLimitsAreReread: SIGHUP takes over how long tap flows of a role may run.
+func TestRoleLimitsAreReread(t *testing.T) {
+	keys, err := access.New(t.Context(), access.Config{})
+	require.NoError(t, err)
+	t.Cleanup(keys.Close)
+	file := filepath.Join(t.TempDir(), "audit.log")
+	trail, err := audit.Open(file, audit.Options{})
+	require.NoError(t, err)
+	t.Cleanup(trail.Close)
+
+	day := access.Limits{DefaultExpiry: time.Hour, MaxExpiry: 24 * time.Hour}
+	now, fault := &config.Config{}, error(nil)
+	ctl := &controller{
+		keys: keys, audit: trail, log: slog.New(slog.DiscardHandler),
+		limits: access.NewRoleLimits(map[access.Role]access.Limits{access.Operator: day}),
+		reread: func() (*config.Config, error) { return now, fault },
+	}
+
+	fault = errors.New("line 7: nonsense")
+	ctl.reloadAccess()
+	require.Equal(t, day, ctl.limits.Of(access.Operator), "a fault changes nothing")
+
+	fault = nil
+	now.Access.Roles = map[access.Role]access.Limits{access.Admin: day}
+	ctl.reloadAccess()
+	require.Zero(t, ctl.limits.Of(access.Operator))
+	require.Equal(t, day, ctl.limits.Of(access.Admin))
+	records := read(t, file)
+	for _, part := range []string{
+		`"action":"create","kind":"role_limits","id":"admin","name":"admin",` +
+			`"after":{"default_expiry":"1h0m0s","max_expiry":"24h0m0s"}`,
+		`"action":"delete","kind":"role_limits","id":"operator","name":"operator","before":`,
+	} {
+		require.Contains(t, records, part)
+	}
+
+	ctl.reloadAccess()
 	require.Equal(t, records, read(t, file), "nothing has changed since")
 }
 

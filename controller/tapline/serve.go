@@ -60,7 +60,7 @@ func serveCommand() *cobra.Command {
 		Short: "Run the controller",
 		Long: `Run the controller until SIGTERM or SIGINT. The switches go on mirroring without it.
 
-SIGHUP reads the configuration file again for the plugin and for api.tls.client_roles.
+SIGHUP reads the configuration file again for the plugin, api.tls.client_roles and access.roles.
 New certificates count as soon as they are in their files. Everything else needs a
 restart.`,
 		Args: cobra.NoArgs,
@@ -105,6 +105,7 @@ type controller struct {
 	metrics    *metrics
 	engine     *engine.Engine
 	keys       *access.Keyring
+	limits     *access.RoleLimits
 
 	closers []func() // called in reverse order
 }
@@ -290,6 +291,7 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 	}
 
 	ctl.onClose(ctl.keys.Close)
+	ctl.limits = access.NewRoleLimits(c.Access.Roles)
 	return nil
 }
 
@@ -420,7 +422,7 @@ func (ctl *controller) serveAPI(ctx context.Context) error {
 
 		Origins:       ctl.config.API.Origins,
 		TokenLifetime: ctl.config.API.TokenLifetime,
-		Limits:        ctl.config.Access.Roles,
+		Limits:        ctl.limits,
 		AuditReads:    ctl.config.Audit.Reads,
 		Parts: func() []api.Part {
 			ports, ovsdb := ctl.listeners.describe(), ctl.config.OVSDB.Listen
