@@ -31,7 +31,7 @@ type PlannedHost struct {
 // PlannedItem is an object on a switch that would be added, changed or removed.
 type PlannedItem struct {
 	Action string   `json:"action"` // add, change or remove
-	Kind   string   `json:"kind"`   // bridge, port, mirror, tunnel or flow
+	Kind   string   `json:"kind"`   // bridge, port, mirror, tunnel, meter, group or flow
 	Name   string   `json:"name"`
 	Text   string   `json:"text"` // as ovs-vsctl and ovs-ofctl write it
 	Was    string   `json:"was"`  // before, if it would change

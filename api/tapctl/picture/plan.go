@@ -35,7 +35,8 @@ func writeItem(b *strings.Builder, item api.PlannedItem) {
 	signs := map[string]string{"add": "+", "change": "~", "remove": "-"}
 
 	text := item.Text
-	if item.Kind != "flow" && item.Kind != "tunnel" {
+	switch item.Kind {
+	case "bridge", "port", "mirror":
 		text = item.Name + "  " + item.Text
 	}
 	if len(item.For) > 0 {

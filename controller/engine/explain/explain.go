@@ -329,6 +329,7 @@ func switchFlows(at *involved) []SwitchFlow {
 	}
 
 	var out []SwitchFlow
+	uses := resources{groups: map[uint32]RowState{}, meters: map[uint32]RowState{}}
 	for i := range at.host.Program.Program.Flows {
 		f := &at.host.Program.Program.Flows[i]
 		if f.Owner == tap.OwnerBridge || !slices.Contains(at.owners, f.Owner) {
@@ -341,10 +342,11 @@ func switchFlows(at *involved) []SwitchFlow {
 			line.Text, line.State = have.String(), RowStands
 		}
 
+		uses.note(f, line.State)
 		out = append(out, line)
 	}
 
-	return out
+	return append(out, uses.lines(at.host.Program.Program)...)
 }
 
 // passed sums what the flows of an owner have counted that satisfy a condition; nil if the flows

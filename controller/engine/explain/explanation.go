@@ -92,7 +92,7 @@ const (
 	RowForeign  RowState = "foreign"  // somebody else's, and in the way
 )
 
-// SwitchFlow is a flow of the tap bridge in the syntax of ovs-ofctl dump-flows.
+// SwitchFlow is a flow, group or meter of the tap bridge in the syntax of ovs-ofctl.
 type SwitchFlow struct {
 	Owner string
 	Text  string

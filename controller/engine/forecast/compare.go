@@ -56,7 +56,7 @@ func compareHost(id string, was, is Program) Host {
 		}
 	}
 
-	order := []string{"bridge", "port", "mirror", "tunnel", "flow"}
+	order := []string{"bridge", "port", "mirror", "tunnel", "meter", "group", "flow"}
 	slices.SortFunc(out.Items, func(a, b Item) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
 			cmp.Compare(a.Name, b.Name))

@@ -22,8 +22,10 @@ type Host struct {
 // Item is an object on a switch that would be added, changed or removed.
 type Item struct {
 	Action string // [Add], [Change] or [Remove]
-	Kind   string // "bridge", "port", "mirror", "flow" or "tunnel"
-	Name   string // of a bridge, port or mirror; the peer of a tunnel; table and match of a flow
+	Kind   string // "bridge", "port", "mirror", "tunnel", "meter", "group" or "flow"
+	// of a bridge, port or mirror; the peer of a tunnel; the id of a meter or group; table and match
+	// of a flow
+	Name string
 	// in the words of ovs-vsctl and ovs-ofctl, as it would be; of what is removed: as it is
 	Text string
 	Was  string   // as it is, if it would be changed

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -47,6 +48,15 @@ func objects(v Program) map[objectKey]Item {
 		}
 	}
 
+	for i := range p.Meters {
+		m := &p.Meters[i]
+		put("meter", fmt.Sprint(m.Mod.ID), m.Owner, view.MeterText(&m.Mod))
+	}
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		put("group", fmt.Sprint(g.Mod.ID), g.Owner, view.GroupText(&g.Mod))
+	}
+
 	for i := range p.Flows {
 		f := &p.Flows[i]
 		key := objectKey{kind: "flow", ofFlow: flowtable.KeyOf(f.Mod.Table, f.Mod.Priority,
@@ -72,6 +82,9 @@ func bridgeText(b *tap.TapBridge) string {
 	words := []string{
 		"datapath_type=" + b.DatapathType, "fail_mode=" + b.FailMode, "protocols=" +
 			strings.Join(b.Protocols, ","),
+	}
+	if b.MatchFragments {
+		words = append(words, "frags=nx-match") // as ovs-ofctl set-frags
 	}
 	return strings.Join(append(words, view.Settings("other_config", b.OtherConfig)...), " ")
 }
