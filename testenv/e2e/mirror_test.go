@@ -24,6 +24,7 @@ func TestShared(t *testing.T) {
 		{"Loop", (*stage).loop},
 		{"Status", (*stage).status},
 		{"Counters", (*stage).counters},
+		{"OwnCounters", (*stage).ownCounters},
 		{"Explain", (*stage).explains},
 		{"Documents", (*stage).documents},
 		{"Inventory", (*stage).inventory},
