@@ -22,8 +22,8 @@ type Counters struct {
 	// Shared is true if the counters of a flow include other flows of the same capture, now or
 	// earlier.
 	Shared bool `json:"shared"`
-	// ByMAC is what is the flow's own, counted by the MAC address of its NIC. Nil unless Shared, for
-	// flows of a whole switch, and where the address does not tell.
+	// ByMAC is what is the flow's own, counted by the MAC address of its NIC. Nil unless Shared,
+	// for flows of a whole switch, and where the address does not tell.
 	ByMAC *ByMAC `json:"by_mac"`
 	// Merging is true if a switch merges or divides TCP segments before it counts them. Lost is
 	// then what that cannot explain: at least so many are lost.

@@ -19,6 +19,9 @@ import (
 // nothing but count, and then goes on as ever. Where there is a filter, table 4 does so again, for
 // what the filter accepts. Bridges that learn addresses look at both addresses of a packet anyway,
 // so the switch caches no more flows for it.
+//
+// A capture of one tap flow has no flows in these tables. It resubmits to them all the same, so
+// that no flow which counts is written anew, and starts its time anew, when another tap flow joins.
 
 // Tables of the tap bridge whose flows only count.
 const (

@@ -21,9 +21,7 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 	if inputs.rateMeter != 0 {
 		enter = append(enter, action.Meter{ID: passMeter})
 	}
-	if inputs.accounted {
-		enter = append(enter, countAside(tableSenders, tableReceivers))
-	}
+	enter = append(enter, countAside(tableSenders, tableReceivers))
 
 	match := oxm.Match{oxm.InPort(openflow.PortNo(inputs.port))}
 	if inputs.entering {
@@ -74,7 +72,7 @@ func (t *flowTables) addLimit(c *capture, inputs objectInputs) {
 	}
 
 	var apply action.ApplyActions
-	if inputs.accounted && c.tally.filter != nil {
+	if c.tally.filter != nil {
 		apply = countAside(tableSelectedSenders, tableSelectedReceivers)
 	}
 	if n := c.tally.options.Sample; n > 1 {

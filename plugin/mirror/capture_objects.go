@@ -21,7 +21,6 @@ type objectInputs struct {
 	portRequest uint32 // number that this port requests
 	frame       uint32 // size of the largest frame that it may see, 0 while unknown
 	rateMeter   uint32 // id of the meter that limits its service; 0 if none does
-	accounted   bool   // what enters is counted for each of several tap flows
 	entering    bool   // only what has just entered the bridge is copied, see [capture.entering]
 
 	// Of a destination on another host:
@@ -81,7 +80,7 @@ func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
 // accountFlows makes the flows that count the packets of each tap flow of a capture.
 func accountFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
 	flows := flowTables{entries: []tap.FlowEntry{}}
-	if inputs.accounted && !inputs.to.joining {
+	if len(c.tally.accounts()) > 0 && !inputs.to.joining {
 		flows.addAccounts(c, inputs.port)
 	}
 	return flows.entries

@@ -158,7 +158,6 @@ func (b *programBuilder) addCapture(c *capture) {
 		portRequest: b.numbers.request(tapPort(c.id)),
 		frame:       c.tally.largestFrame(),
 		rateMeter:   b.rates[c.service.ID],
-		accounted:   len(c.tally.accounts()) > 0,
 		entering:    c.entering(b.host.Bridge(c.bridge)),
 	}
 

@@ -67,6 +67,13 @@ func (s *stage) ownOf(t *testing.T, to *sink, options api.TapFlowCreate) {
 	before := s.cachedFlows(t)
 	must(t, web.WaitQuiet(deadline(t), quiet))
 	alone = len(web.Data()) - alone
+	eventually(t, "packets of one tap flow", func() error {
+		got, err := s.api.TapFlows().Get(deadline(t), f.ID)
+		if err == nil && (int(got.Counters.Captured.Packets) != alone || got.Counters.Shared) {
+			err = fmt.Errorf("counters are %+v, want %d packets", got.Counters, alone)
+		}
+		return err
+	})
 
 	g := s.flow(t, to, as(vnic(s.db, "IN"), options))
 	sent, came, all := len(web.Data()), len(db.Data()), len(receiver.Data())
