@@ -24,8 +24,9 @@ type Planner struct {
 	tallies       map[string]map[string]*captureTally // by host and capture
 	senderTallies map[string]*senderTally             // by service
 	servicesAt    smallIndex                          // by host: services with their tap NIC there
-	guarded       set                                 // hosts whose guard lists all tunnels
-	refused       map[string]map[string]reason        // by host and flow: why it cannot run there
+	filters       *filterCache
+	guarded       set                          // hosts whose guard lists all tunnels
+	refused       map[string]map[string]reason // by host and flow: why it cannot run there
 
 	programs map[string]*tap.Program // by host, as reported last
 	reported map[subject]uint64      // fingerprints of the statuses reported last
@@ -47,6 +48,7 @@ func (p *Planner) resetLocked(config Config) {
 	p.tallies = map[string]map[string]*captureTally{}
 	p.senderTallies = map[string]*senderTally{}
 	p.servicesAt, p.guarded = smallIndex{}, set{}
+	p.filters = newFilterCache()
 	p.refused = map[string]map[string]reason{}
 	p.programs, p.reported = map[string]*tap.Program{}, map[subject]uint64{}
 }
@@ -163,6 +165,7 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	}
 
 	sortResult(&result)
+	p.filters.prune()
 
 	p.revision = c.Revision
 	close(p.applied)

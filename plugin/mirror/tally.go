@@ -82,7 +82,8 @@ func (p *Planner) tallyOf(at place, f *tap.Flow) *captureTally {
 			flows: map[*resolvedFlow]struct{}{}, frames: map[uint32]int{},
 		}
 		if options.Filter != "" {
-			t.filter, t.invalid = filter.Compile(options.Filter)
+			compiled := p.filters.take(options.Filter)
+			t.filter, t.invalid = compiled.program, compiled.err
 		}
 		captures[id] = t
 	}
@@ -106,6 +107,7 @@ func (p *Planner) removeFromTallies(f *resolvedFlow) {
 			continue
 		}
 
+		p.filters.release(t.options.Filter)
 		delete(p.tallies[at.host], id)
 		if len(p.tallies[at.host]) == 0 {
 			delete(p.tallies, at.host)
