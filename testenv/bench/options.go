@@ -56,6 +56,9 @@ func (b *bench) options(ctx context.Context) (err error) {
 	if err := b.optionTurns(ctx, p, ways); err != nil {
 		return err
 	}
+	if err := b.filterFlows(ctx, p); err != nil {
+		return err
+	}
 	return b.changeFilter(ctx, p)
 }
 
