@@ -14,7 +14,7 @@ type Counters struct {
 	// Lost are packets that were sent into the tunnel and did not arrive; nil if Delivered is, and
 	// where Merging leaves it open whether any were.
 	Lost *Count `json:"lost"`
-	// Filtered are captured packets that the filter rejects or the sample leaves out.
+	// Filtered are captured packets that the filter rejects, the sample leaves out, or dedup drops.
 	Filtered Count `json:"filtered"`
 	// Limited are packets that the rate limit of the service has dropped at the source; nil if
 	// Delivered is.

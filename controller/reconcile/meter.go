@@ -78,7 +78,11 @@ func (d *Desired) Meters() Meters {
 // meterOf says what a flow counts, and false if it counts nothing. filters says that it is one of
 // its owner's filter.
 func meterOf(f *tap.FlowEntry, filters, sampled bool) (m Meter, counts bool) {
-	if f.Counts != tap.CountsByPlace {
+	switch f.Counts {
+	case tap.CountsByPlace:
+	case tap.CountsDuplicates:
+		return Meter{Owner: f.Owner, Rejects: true}, true
+	default:
 		return Meter{Owner: f.Owner, Counts: f.Counts, TapFlows: f.TapFlows}, true
 	}
 
@@ -120,7 +124,8 @@ func (d *Desired) FilterFlows(owner string) (count int) {
 	filters, _ := d.filterTables()
 	for i := range d.Program.Flows {
 		f := &d.Program.Flows[i]
-		if f.Owner == owner && f.Mod.Table != 0 && f.Mod.Table == filters[owner] {
+		if f.Owner == owner && f.Mod.Table != 0 && f.Mod.Table == filters[owner] &&
+			f.Counts == tap.CountsByPlace {
 			count++
 		}
 	}

@@ -17,9 +17,6 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 		return err
 	}
 
-	if s.Dedup {
-		return invalid("dedup", "is not supported yet")
-	}
 	if err := checkShape(s); err != nil {
 		return err
 	}

@@ -21,11 +21,12 @@ const (
 )
 
 const (
-	priorityFilter   = 1000 // of the first rule of a filter; the others follow below
-	priorityClosed   = 200
-	priorityTagged   = 110
-	prioritySpecific = 100
-	priorityRest     = 1
+	priorityDuplicate = 2000
+	priorityFilter    = 1000 // of the first rule of a filter; the others follow below
+	priorityClosed    = 200
+	priorityTagged    = 110
+	prioritySpecific  = 100
+	priorityRest      = 1
 )
 
 // flowTables collects the OpenFlow flows of one tap bridge. A packet that matches no flow is

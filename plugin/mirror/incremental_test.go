@@ -231,6 +231,7 @@ func drawService(t *rapid.T, id string) tap.Service {
 		Type: tap.ServiceGuest, TargetID: guestIDs.Draw(t, "target"),
 		RateLimit: rapid.SampledFrom([]tap.RateLimit{{}, {}, {Packets: 9}, {Packets: 8}}).Draw(t,
 			"rate"),
+		Dedup: rapid.Bool().Draw(t, "dedup"),
 	}
 
 	if seldom(t, 3, "on a host") {

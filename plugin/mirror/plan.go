@@ -173,6 +173,12 @@ func (b *programBuilder) addCapture(c *capture) {
 	b.program.Mirrors = append(b.program.Mirrors, objects.mirrors...)
 	b.flows.entries = append(b.flows.entries, objects.flows...)
 	b.flows.entries = append(b.flows.entries, objects.accounts...)
+	if !c.to.joining {
+		b.flows.addDuplicates(c, b.planner.duplicates(b.host.ID, c))
+	}
+	if c.service.Dedup && len(b.world.unseen) > 0 {
+		b.held.add(c.id) // What it drops may depend on hosts that were not seen yet.
+	}
 	b.program.Groups = append(b.program.Groups, objects.groups...)
 }
 

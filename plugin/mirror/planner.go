@@ -150,10 +150,17 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	for id := range t.flows {
 		p.resolveFlow(id, t)
 	}
+	for id := range t.services {
+		p.touchDuplicates(id, t.hosts)
+	}
 
 	result := tap.Result{Revision: c.Revision}
+	again := set{}
 	for id := range t.hosts {
-		p.replan(id, t, &result)
+		p.replan(id, t, again, &result)
+	}
+	for id := range again {
+		p.replan(id, t, set{}, &result)
 	}
 
 	for id := range t.services {
@@ -231,6 +238,7 @@ func (p *Planner) resolveFlow(id string, t touched) {
 	if f == nil {
 		return
 	}
+	defer p.touchDuplicates(f.TapID, t.hosts)
 
 	from := p.world.source(f)
 	now := &resolvedFlow{flow: from.selects(f), source: from, active: p.world.shouldRun(f)}
@@ -243,13 +251,17 @@ func (p *Planner) resolveFlow(id string, t touched) {
 }
 
 // replan computes a host's program again and adds it to the result if it differs. It touches the
-// flows that are refused for another reason than before, or no longer.
-func (p *Planner) replan(host string, t touched, result *tap.Result) {
+// flows that are refused for another reason than before, or no longer, and adds hosts to again of
+// which the programs depend on that.
+func (p *Planner) replan(host string, t touched, again set, result *tap.Result) {
 	program, refused := p.plan(host)
 	for _, some := range []map[string]reason{refused, p.refused[host]} {
 		for id := range some {
 			if refused[id] != p.refused[host][id] {
 				t.flows.add(id)
+				if f := p.resolved[id]; f != nil {
+					p.touchDuplicates(f.flow.TapID, again)
+				}
 			}
 		}
 	}
@@ -266,6 +278,9 @@ func (p *Planner) replan(host string, t touched, result *tap.Result) {
 
 	if last := p.programs[host]; last == nil || !last.Equal(program) {
 		p.programs[host] = program
+		result.Programs = slices.DeleteFunc(result.Programs, func(earlier tap.Program) bool {
+			return earlier.Host == host
+		})
 		result.Programs = append(result.Programs, *program)
 	}
 }

@@ -15,7 +15,8 @@ import (
 // the wrong one: copies then go on, or stay away, for as long as the traffic lasts ("dpif-netdev:
 // Fix dpif_netdev_flow_put", mended in 2.17.8, 3.0.5, 3.1.3 and 3.2.0). But it makes a cached flow
 // anew where the tables look at bits of a packet that this one does not tell apart. So the flow
-// looks at three bits of the packet mark, and at others when there are other filters.
+// looks at three bits of the packet mark, and at others when there are other filters, or other
+// packets are dropped as duplicates.
 func (b *programBuilder) addRenewal() {
 	if b.program.Bridge.DatapathType != "netdev" {
 		return
@@ -25,6 +26,9 @@ func (b *programBuilder) addRenewal() {
 	for _, c := range b.captures {
 		if c.tally.filter != nil {
 			filters.WriteString(c.id)
+		}
+		for _, mac := range b.planner.duplicates(b.host.ID, c) {
+			filters.WriteString(c.id + mac.String())
 		}
 	}
 	if filters.Len() == 0 {

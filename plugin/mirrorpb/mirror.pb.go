@@ -2727,8 +2727,8 @@ type FlowEntry struct {
 	FlowMod  []byte                 `protobuf:"bytes,2,opt,name=flow_mod,json=flowMod,proto3" json:"flow_mod,omitempty"` // an OFPT_FLOW_MOD message of OpenFlow 1.3, whole, with xid 0
 	Kept     uint32                 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`                     // as for ports
 	KeptFrom uint32                 `protobuf:"varint,4,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
-	// What its statistics mean, of a flow that only counts: "sent", "received", "unexplained" or
-	// "selected". Other flows count what their table and instructions say.
+	// What its statistics mean, of a flow that only counts: "sent", "received", "unexplained",
+	// "selected" or "duplicates". Other flows count what their table and instructions say.
 	Counts        string   `protobuf:"bytes,5,opt,name=counts,proto3" json:"counts,omitempty"`
 	TapFlows      []string `protobuf:"bytes,6,rep,name=tap_flows,json=tapFlows,proto3" json:"tap_flows,omitempty"` // ids of the tap flows whose packets it counts
 	unknownFields protoimpl.UnknownFields

@@ -141,12 +141,17 @@ const (
 	CountsUnexplained FlowCount = "unexplained"
 	// CountsSelected are packets from or to a tap flow's NIC that the filter accepts.
 	CountsSelected FlowCount = "selected"
+
+	// CountsDuplicates are packets that are dropped since another capture of the service copies
+	// them.
+	CountsDuplicates FlowCount = "duplicates"
 )
 
 // Valid reports whether a flow may count this.
 func (c FlowCount) Valid() bool {
 	switch c {
-	case CountsByPlace, CountsSent, CountsReceived, CountsUnexplained, CountsSelected:
+	case CountsByPlace, CountsSent, CountsReceived, CountsUnexplained, CountsSelected,
+		CountsDuplicates:
 		return true
 	}
 	return false

@@ -25,6 +25,7 @@ func TestShared(t *testing.T) {
 		{"Status", (*stage).status},
 		{"Counters", (*stage).counters},
 		{"OwnCounters", (*stage).ownCounters},
+		{"Dedup", (*stage).dedup},
 		{"Explain", (*stage).explains},
 		{"Documents", (*stage).documents},
 		{"Inventory", (*stage).inventory},

@@ -79,7 +79,7 @@ func CounterText(c api.Counters) string {
 
 	if c.Filtered.Packets > 0 {
 		filtered := format.Packets(c.Filtered.Packets, c.Filtered.Bytes)
-		lines = append(lines, "filtered   "+filtered+" left out by the filter or the sample")
+		lines = append(lines, "filtered   "+filtered+" left out by the filter, the sample or dedup")
 	}
 	if c.Limited != nil && c.Limited.Packets > 0 {
 		limited := format.Packets(c.Limited.Packets, c.Limited.Bytes)
