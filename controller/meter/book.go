@@ -74,6 +74,7 @@ type growth struct {
 	selected, rejected Count
 	selects            bool // some flow counts what is selected
 	sampled            bool
+	stands             bool // see [standingOwners]
 	// when the flows that packets enter by were written, if they count from 0 now
 	anew time.Time
 	from map[netip.Addr]*growth
@@ -87,6 +88,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 	defer b.mu.Unlock()
 
 	before, now := b.hosts[host], make(map[flowtable.Key]series, len(r.Flows))
+	standing := standingOwners(before, r)
 	grown := map[string]*growth{}
 	for i := range r.Flows {
 		f := &r.Flows[i]
@@ -97,7 +99,7 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 		s := series{owner: f.Owner, from: f.From, written: r.At.Add(-f.Age), count: f.Count}
 		now[f.Key] = s
 		if grown[f.Owner] == nil {
-			grown[f.Owner] = &growth{from: map[netip.Addr]*growth{}}
+			grown[f.Owner] = &growth{from: map[netip.Addr]*growth{}, stands: standing[f.Owner]}
 		}
 		old, known := before[f.Key]
 		grown[f.Owner].enter(f, s, old, known)
@@ -128,10 +130,8 @@ func (b *Book) Take(host string, r Reading, routes map[string]Route) {
 // enter adds what a flow has counted since the last reading, if it was known then.
 func (g *growth) enter(f *FlowCount, now, old series, known bool) {
 	more := now.count
-	// A flow that was written anew counts from 0. Its age tells, within what the two clocks and the
-	// way here may differ.
-	anew := !known || now.count.Packets < old.count.Packets ||
-		now.written.Sub(old.written) > time.Second
+	// A flow that was written anew counts from 0, unless it took the place of the one before.
+	anew := !known || now.count.Packets < old.count.Packets || now.rewritten(old) && !g.stands
 	if !anew {
 		more = now.count.minus(old.count)
 	}
@@ -148,6 +148,25 @@ func (g *growth) enter(f *FlowCount, now, old series, known bool) {
 		}
 		g.from[f.From].add(f, more, anew, now.written)
 	}
+}
+
+// rewritten reports whether a flow was written again since it had the older statistics. Its age
+// tells, within what the two clocks and the way here may differ.
+func (s series) rewritten(old series) bool { return s.written.Sub(old.written) > time.Second }
+
+// standingOwners are the owners of which some flow stands since the last reading. If another flow
+// of theirs was written again, it has replaced one in place, and Open vSwitch then keeps what that
+// one has counted. A switch that restarts, or a capture that is made again, writes all anew.
+func standingOwners(before map[flowtable.Key]series, r Reading) map[string]bool {
+	standing := map[string]bool{}
+	for i := range r.Flows {
+		f := &r.Flows[i]
+		now := series{written: r.At.Add(-f.Age), count: f.Count}
+		if old, known := before[f.Key]; known && !now.rewritten(old) {
+			standing[f.Owner] = true
+		}
+	}
+	return standing
 }
 
 func (g *growth) add(f *FlowCount, more Count, anew bool, written time.Time) {

@@ -13,7 +13,8 @@ import (
 )
 
 // reloadOnHangup reads the configuration file again on each SIGHUP, until ctx ends. It takes over
-// the roles of client certificates and the limits of roles, and reloads the plugins. Other settings need a restart.
+// the roles of client certificates and the limits of roles, and reloads the plugins. Other settings
+// need a restart.
 func (ctl *controller) reloadOnHangup(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

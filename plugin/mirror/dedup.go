@@ -10,8 +10,8 @@ import (
 )
 
 // A packet between two guests on two hosts, both mirrored to one service, is captured twice: where
-// it is sent and where it arrives. A service with dedup gets the first copy alone: its captures drop
-// packets from the address of a NIC whose own capture, elsewhere, copies what the NIC sends.
+// it is sent and where it arrives. A service with dedup gets the first copy alone: its captures
+// drop packets from the address of a NIC whose own capture, elsewhere, copies what the NIC sends.
 //
 // Whose a packet is, its source address alone tells. So a frame that somebody sends with the
 // address of such a NIC is not copied where it arrives.

@@ -37,7 +37,8 @@ func (b *bench) filterFlows(ctx context.Context, p *product) error {
 		{"ports 1024-65535", api.TapFlowCreate{Filter: "udp dst portrange 1024-65535"}},
 		{"a network of 9 bits", api.TapFlowCreate{Filter: "src net 10.0.0.0/9"}},
 		{"all but one address", api.TapFlowCreate{Filter: "not host 10.1.2.3"}},
-		{"200 networks, each with a port", api.TapFlowCreate{Filter: strings.Join(networks, " or ")}},
+		{"200 networks, each with a port",
+			api.TapFlowCreate{Filter: strings.Join(networks, " or ")}},
 		{"a sample of one connection in 16", api.TapFlowCreate{Sample: 16}},
 	} {
 		cached, err := p.cachedFor(ctx, o.flow, frames)

@@ -22,7 +22,8 @@ type Host struct {
 // Item is an object on a switch that would be added, changed or removed.
 type Item struct {
 	Action string // [Add], [Change] or [Remove]
-	Kind   string // "bridge", "port", "mirror", "tunnel", "meter", "group" or "flow"
+	// "bridge", "port", "mirror", "tunnel", "meter", "group" or "flow"
+	Kind string
 	// of a bridge, port or mirror; the peer of a tunnel; the id of a meter or group; table and match
 	// of a flow
 	Name string
