@@ -94,6 +94,10 @@ func (fakeRing) FlowViews(rows []view.FlowRow) []view.Flow {
 			v.Counters = meter.Counters{SampledAt: time.Now(), Undivided: i == 1}
 			v.Counters.Captured.Packets, v.Counters.Lost.Packets = 10, 3
 			v.Counters.Delivered.Packets = 7
+			if i == 2 {
+				v.Counters.ByMAC = &meter.ByMAC{}
+				v.Counters.ByMAC.Captured.Packets = 4
+			}
 		}
 		out = append(out, v)
 	}
@@ -186,6 +190,10 @@ tapline_may_still_copy{host="a-lost"} 2
 tapline_may_still_copy{host="h0000"} 0
 tapline_may_still_copy{host="h0001"} 0
 tapline_may_still_copy{host="h0002"} 0
+# HELP tapline_tap_flow_captured_by_mac_packets_total Packets captured for a tap flow alone, by ` +
+		`the MAC address of its NIC, where it shares its capture.
+# TYPE tapline_tap_flow_captured_by_mac_packets_total counter
+tapline_tap_flow_captured_by_mac_packets_total{tap_flow="f0002"} 4
 # HELP tapline_tap_flow_captured_packets_total Packets captured for a tap flow, and for those ` +
 		`that share its capture.
 # TYPE tapline_tap_flow_captured_packets_total counter
@@ -203,6 +211,7 @@ tapline_tap_flow_status{status="ready",tap_flow="f0002"} 1
 `
 	require.NoError(t, testutil.GatherAndCompare(busy(3).registry, strings.NewReader(want),
 		"tapline_host_connected", "tapline_may_still_copy", "tapline_tap_flow_status",
+		"tapline_tap_flow_captured_by_mac_packets_total",
 		"tapline_tap_flow_captured_packets_total", "tapline_tap_flow_lost_packets_total"))
 }
 

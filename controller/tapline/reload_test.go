@@ -33,6 +33,7 @@ func TestClientRolesAreReread(t *testing.T) {
 	var log strings.Builder
 	ctl := &controller{
 		keys: keys, audit: trail, log: slog.New(slog.NewTextHandler(&log, nil)),
+		limits: access.NewRoleLimits(nil),
 		reread: func() (*config.Config, error) { return now, fault },
 	}
 

@@ -33,6 +33,11 @@ func TestWideColumns(t *testing.T) {
 	undelivered := counted
 	undelivered.Delivered, undelivered.Lost = nil, nil
 
+	shared := counted
+	shared.Shared = true
+	own := shared
+	own.ByMAC = &api.ByMAC{Captured: api.Flowing{Packets: 5, Bytes: 500, PacketsPerSecond: 2}}
+
 	const counters = "CAPTURED,DELIVERED,LOST,RATE"
 	flows, services := kind.TapFlows(), kind.TapServices()
 	for name, tc := range map[string]struct{ got, want string }{
@@ -41,6 +46,10 @@ func TestWideColumns(t *testing.T) {
 		"delivery is not known": {
 			written(t, services, api.TapService{Counters: undelivered}, counters),
 			"1234 (123 kB),,,\"10 p/s, 8.0 kbit/s\"\n"},
+		"shared": {written(t, flows, api.TapFlow{Counters: shared}, counters),
+			"1234 (123 kB) shared,1234 (123 kB) shared,3 shared,\"10 p/s, 8.0 kbit/s shared\"\n"},
+		"shared, and told by address": {written(t, flows, api.TapFlow{Counters: own}, counters),
+			"5 (500 B) by MAC,1234 (123 kB) shared,3 shared,\"2 p/s, 0 bit/s by MAC\"\n"},
 		"not counted yet": {written(t, flows, api.TapFlow{}, counters), ",,,\n"},
 
 		"names where they are known": {written(t, services, api.TapService{TargetID: "vm-1",
