@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/store"
@@ -160,38 +159,6 @@ func declaredHost(record *store.Host, learned store.Learned) tap.Host {
 	return h
 }
 
-// learnFromOVN adds wires and the tunnel address that ovn-controller(8) is configured with, where
-// nobody declared them. A key that ends in the host's system-id comes before the plain one.
-func (o Observer) learnFromOVN(
-	h *tap.Host, seen *Observation, record *store.Host, learned store.Learned,
-	system *vswitch.OpenVSwitch,
-) {
-	id := system.ExternalIDs.Get("system-id")
-	setting := func(key string) string {
-		return cmp.Or(system.ExternalIDs.Get(key+"-"+id), system.ExternalIDs.Get(key))
-	}
-
-	for wire, bridge := range bridgeMappings(setting("ovn-bridge-mappings")) {
-		if _, declared := h.Wires[wire]; !declared {
-			h.Wires[wire] = bridge
-		}
-	}
-
-	if record.TunnelIP.IsValid() {
-		return // Declared.
-	}
-
-	shown := encapAddr(setting("ovn-encap-ip"))
-	switch {
-	case !shown.IsValid(), shown == learned.TunnelIP:
-		h.TunnelIP = learned.TunnelIP
-	case !learned.TunnelIP.IsValid(), o.mayMoveTo(shown):
-		h.TunnelIP, seen.ShownTunnelIP = shown, shown
-	default:
-		h.TunnelIP, seen.RejectedTunnelIP = learned.TunnelIP, shown
-	}
-}
-
 // mayMoveTo reports whether a host may move its tunnel address to addr without an operator's word.
 func (o Observer) mayMoveTo(addr netip.Addr) bool {
 	return slices.ContainsFunc(o.TunnelNetworks,
@@ -275,38 +242,4 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 	}
 
 	return false
-}
-
-// bridgeMappings reads external_ids:ovn-bridge-mappings, a list of network:bridge
-// (ovn-controller(8)).
-func bridgeMappings(list string) map[string]string {
-	all := map[string]string{}
-	for pair := range strings.SplitSeq(list, ",") {
-		wire, bridge, ok := strings.Cut(strings.TrimSpace(pair), ":")
-		if ok && wire != "" && bridge != "" {
-			all[wire] = bridge
-		}
-	}
-	return all
-}
-
-// encapAddr reads external_ids:ovn-encap-ip, which may hold several addresses. Of several the first
-// IPv4 address counts, so that hosts that list two families in different orders agree.
-func encapAddr(list string) netip.Addr {
-	var first netip.Addr
-	for s := range strings.SplitSeq(list, ",") {
-		addr, err := netip.ParseAddr(strings.TrimSpace(s))
-		if err != nil {
-			continue
-		}
-
-		if addr = addr.Unmap(); addr.Is4() {
-			return addr
-		}
-		if !first.IsValid() {
-			first = addr
-		}
-	}
-
-	return first
 }

@@ -3,12 +3,13 @@
 package e2e
 
 import (
-	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/testenv/lab"
@@ -67,6 +68,12 @@ func TestOVN(t *testing.T) {
 		n.copiesAreExact(t, out, in)
 		n.neverSaid(t, "repaired what somebody else has changed")
 	})
+
+	n.run(t, "load balancer", n.loadBalancer)
+	n.run(t, "localnet", n.localnet)
+	n.run(t, "mirrors of OVN", n.mirrorsOfOVN)
+	n.run(t, "underlay that carries geneve", n.underlay)
+	n.run(t, "a bridge that is made again", n.bridgeMadeAgain)
 }
 
 // explains shows that the explanation tells what OVN means for copies.
@@ -105,7 +112,7 @@ func newNetwork(t *testing.T, name string) *network {
 	}
 
 	onOVN := lab.GuestNIC{Bridge: ovn.Bridge}
-	n.web, n.db = w.guest(t, h1, "web", onOVN), w.guest(t, h1, "db", onOVN)
+	n.web, n.db = w.neutronGuest(t, h1, "web"), w.guest(t, h1, "db", onOVN)
 	n.app = w.guest(t, h2, "app", onOVN)
 	n.ids, n.ids2 = w.guest(t, h2, "ids"), w.guest(t, h2, "ids2")
 	n.build(t)
@@ -137,15 +144,30 @@ func (n *network) build(t *testing.T) {
 		"--", "acl-add", "ls1", "from-lport", "100", "ip4", "allow-related",
 		"--", "acl-add", "ls1", "to-lport", "100", "ip4", "allow-related")
 
-	heard := capture(t, n.web.Node, "eth0", lab.In)
-	eventually(t, "app reaches web", func() error {
-		send(t, n.app, n.packets(n.app, n.far2, appIP, webIP)...)
-		if len(heard.Frames()) == 0 {
-			return errors.New("web hears nothing")
-		}
-		return nil
+	n.reach(t)
+}
+
+// neutronGuest starts a guest with a NIC on br-int as Neutron and os-vif name and mark it: the
+// device by the first digits of the port's id.
+func (w *world) neutronGuest(t *testing.T, h *lab.Host, name string) *lab.Guest {
+	t.Helper()
+	g, err := h.AddGuest(deadline(t), name)
+	must(t, err)
+
+	port := uuid.NewString()
+	mac := lab.MAC{0xfa, 0x16, 0x3e, byte(rand.Uint32()), byte(rand.Uint32()), byte(rand.Uint32())}
+	_, err = g.PlugNIC(deadline(t), lab.GuestNIC{
+		Bridge: ovn.Bridge, MAC: mac, IfName: "tap" + port[:11],
+		ExternalIDs: map[string]string{"attached-mac": mac.String(), "iface-id": port,
+			"iface-status": "active", "vm-uuid": g.ID},
 	})
-	must(t, heard.WaitQuiet(deadline(t), quiet))
+	must(t, err)
+
+	eventually(t, "guest "+name+" learned", func() error {
+		_, err := w.api.Guests().Get(deadline(t), g.ID)
+		return err
+	})
+	return g
 }
 
 // packets are UDP packets of several new connections.

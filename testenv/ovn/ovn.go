@@ -115,6 +115,17 @@ func (o *OVN) NB(args ...string) {
 		"--wait=hv"}, args...)...)
 }
 
+// MirrorsToPorts reports whether the release has mirrors of type local, whose copies go to a port
+// of the same bridge.
+func (o *OVN) MirrorsToPorts() bool {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	help, err := exec.CommandContext(ctx, o.program("ovn-nbctl"), "--help").Output()
+	must(o.t, err)
+	return strings.Contains(string(help), "MIRROR-ID")
+}
+
 func (o *OVN) socket(db string) string { return filepath.Join(o.dir, db+".sock") }
 
 // runDir is where the daemons of a node have their sockets.

@@ -46,15 +46,16 @@ func (x *explainer) copiedAgain(f *store.Flow, h *Host, bridge *vswitch.Bridge) 
 	}
 	x.check(Check{Health: view.Ready(), HostID: h.ID, What: fmt.Sprintf(
 		"packets may arrive twice: Open vSwitch %s mirrors a packet again after a flow of %s "+
-			"has changed it and connection tracking has taken it up again, such as the first "+
-			"packet of a connection under OVN's ACLs", system.OVSVersion, bridge.Name)})
+			"has changed it and connection tracking has taken it up again, such as packets "+
+			"of a connection that was not answered yet under OVN's ACLs", system.OVSVersion,
+		bridge.Name)})
 }
 
 // tagElsewhere tells that packets have no tag yet on the bridge that ovn-controller fills: it tags
 // them where they leave for a physical network.
 func (x *explainer) tagElsewhere(f *store.Flow, h *Host, bridge *vswitch.Bridge) {
 	system := h.Report.Snapshot.System()
-	if f.VLAN == 0 || system == nil || system.ExternalIDs.Get("ovn-remote") == "" {
+	if f.VLAN == 0 || system == nil || !inventory.RunsOVN(system.ExternalIDs) {
 		return
 	}
 	x.check(Check{Health: view.Ready(), HostID: h.ID, What: fmt.Sprintf(
