@@ -37,7 +37,7 @@ func portFromPB(m *pb.Port) (tap.Port, error) {
 func mirrorToPB(m *tap.Mirror) *pb.MirrorRecord {
 	return &pb.MirrorRecord{
 		Owner: m.Owner, Bridge: m.Bridge, Name: m.Name,
-		SelectAll: m.SelectAll, SelectSrc: m.SelectSrc, SelectDst: m.SelectDst,
+		SelectAll: m.SelectAll, Leaving: m.Leaving, SelectSrc: m.SelectSrc, SelectDst: m.SelectDst,
 		SelectVlan: convertAll(m.SelectVLAN, uint16ToPB), Output: m.Output,
 	}
 }
@@ -46,7 +46,8 @@ func mirrorFromPB(m *pb.MirrorRecord) (tap.Mirror, error) {
 	var r fieldReader
 	out := tap.Mirror{
 		Owner: intern(m.GetOwner()), Bridge: intern(m.GetBridge()), Name: intern(m.GetName()),
-		SelectAll: m.GetSelectAll(), SelectSrc: internAll(m.GetSelectSrc()),
+		SelectAll: m.GetSelectAll(), Leaving: m.GetLeaving(),
+		SelectSrc: internAll(m.GetSelectSrc()),
 		SelectDst: internAll(m.GetSelectDst()), Output: intern(m.GetOutput()),
 	}
 

@@ -53,3 +53,31 @@ func TestMirrorOfEverything(t *testing.T) {
 		reconcile.Open).Txn.Empty(), "the database has taken the port out of the mirror")
 	assert.ElementsMatch(t, before, sources())
 }
+
+// TestMirrorOfWhatLeaves: where a mirror of all traffic is to have what leaves, too, Open vSwitch
+// selects it. A program that no longer asks for that changes the row.
+func TestMirrorOfWhatLeaves(t *testing.T) {
+	db := newDatabase(t)
+	db.twoBridges()
+	row := func() *vswitch.Mirror {
+		snap := db.snapshot()
+		bridge, exists := snap.Bridge("br0")
+		require.True(t, exists)
+		mirrors := snap.BridgeMirrors(bridge)
+		require.Len(t, mirrors, 1)
+		return mirrors[0]
+	}
+
+	for _, leaving := range []bool{true, false, true} {
+		p := program(without("cap1"), capture("cap2", "2", "br0"))
+		for i := range p.Mirrors {
+			p.Mirrors[i].Leaving = leaving
+		}
+		d := desired(t, p)
+		db.settle(d)
+		assert.Equal(t, leaving, row().SelectAll)
+		assert.Equal(t, leaving, len(row().SelectSrcPort) == 0)
+		assert.True(t, reconcile.Diff(db.snapshot(), d, self, reconcile.Open,
+			reconcile.Open).Txn.Empty(), "it is right")
+	}
+}

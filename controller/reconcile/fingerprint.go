@@ -104,6 +104,7 @@ func (p *fingerprinter) mirror(m *tap.Mirror) uint64 {
 	p.begin(kindMirror)
 	p.texts(m.Owner, m.Bridge, m.Name, m.Output)
 	p.flag(m.SelectAll)
+	p.flag(m.Leaving)
 	p.list(m.SelectSrc)
 	p.list(m.SelectDst)
 	p.numbers(m.SelectVLAN)

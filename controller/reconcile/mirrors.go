@@ -120,9 +120,12 @@ func (x *differ) mirror(m *tap.Mirror) {
 		Name: m.Name, SelectVLAN: ints(m.SelectVLAN), OutputPort: &output,
 		ExternalIDs: ids(m.Owner),
 	}
-	if m.SelectAll {
+	switch {
+	case m.SelectAll && m.Leaving:
+		row.SelectAll = true
+	case m.SelectAll:
 		row.SelectSrcPort = x.entrances(bridge)
-	} else if !x.selectPorts(m, bridge, &row) {
+	case !x.selectPorts(m, bridge, &row):
 		x.out.Outstanding[m.Owner] = true // The port has just gone; the next program knows.
 		return
 	}
@@ -166,7 +169,8 @@ func (x *differ) predecessor(bridge *vswitch.Bridge, row *vswitch.Mirror) *vswit
 	}
 
 	for _, have := range x.mirrorsOf(bridge) {
-		common := slices.ContainsFunc(row.SelectSrcPort, selects(have)) ||
+		common := row.SelectAll && have.SelectAll ||
+			slices.ContainsFunc(row.SelectSrcPort, selects(have)) ||
 			slices.ContainsFunc(row.SelectDstPort, selects(have))
 		if common && x.unwanted(have, bridge) {
 			return have

@@ -22,6 +22,7 @@ type objectInputs struct {
 	frame       uint32 // size of the largest frame that it may see, 0 while unknown
 	rateMeter   uint32 // id of the meter that limits its service; 0 if none does
 	entering    bool   // only what has just entered the bridge is copied, see [capture.entering]
+	leaving     bool   // a record of all traffic selects what leaves, too; see [leaving]
 
 	// Of a destination on another host:
 	tunnelPort uint32 // number of the tunnel port; 0 on the same host
@@ -38,6 +39,9 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 	}
 
 	if cache.flows == nil || cache.inputs != inputs {
+		if cache.inputs.leaving != inputs.leaving {
+			cache.mirrors = nil
+		}
 		cache.inputs = inputs
 		cache.ports = p.patchPorts(c, inputs.portRequest)
 		cache.flows, cache.groups = captureFlows(c, inputs)
@@ -49,7 +53,7 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 
 	if cache.mirrors == nil {
 		for _, r := range c.records {
-			cache.mirrors = append(cache.mirrors, c.mirror(r))
+			cache.mirrors = append(cache.mirrors, c.mirror(r, inputs.leaving))
 		}
 	}
 

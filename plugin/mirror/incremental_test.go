@@ -110,6 +110,7 @@ func (m *model) drawHost(t *rapid.T, id string) tap.Host {
 		if !seldom(t, 4, "no uplink") {
 			b.Uplinks = []string{"eth-" + name}
 		}
+		b.Patched = seldom(t, 3, "patched")
 		if rapid.Bool().Draw(t, "shows mirrors") {
 			b.OurMirrors = m.mirrors[id+"/"+name]
 		}
@@ -157,7 +158,7 @@ func (m *model) drawUnderlay(t *rapid.T, h *tap.Host) {
 
 	h.UserspaceTSO = seldom(t, 5, "userspace TSO")
 	if seldom(t, 3, "lacks") {
-		h.Lacking = []tap.Lack{{Code: tap.LackSymmetricHash, Datapath: "system"}}
+		h.Lacking = []tap.Lack{{Code: tap.LackSingleCopy}}
 	}
 	h.NoGRE = rapid.SampledFrom([]string{"", "", "", "not supported"}).Draw(t, "no GRE")
 	for _, o := range []tap.ForeignTunnel{

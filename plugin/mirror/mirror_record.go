@@ -119,13 +119,23 @@ func (c *capture) entering(bridge *tap.Bridge) bool {
 	})
 }
 
+// leaving reports whether a record of all traffic has to select what leaves the bridge too, since
+// Open vSwitch does not mirror what a patch port brings as it enters. Where packets are mirrored
+// again after they were changed, a bridge without uplinks is left out: there, flows change much,
+// and all of that would be copied again.
+func leaving(h *tap.Host, bridge *tap.Bridge) bool {
+	return bridge.Patched && (len(bridge.Uplinks) > 0 ||
+		!h.Lacks(tap.LackSingleCopy, bridge.DatapathType))
+}
+
 // mirror makes the Mirror record of a capture.
-func (c *capture) mirror(r *mirrorRecord) tap.Mirror {
+func (c *capture) mirror(r *mirrorRecord, leaving bool) tap.Mirror {
 	m := tap.Mirror{
 		Owner: c.id, Bridge: c.bridge, Name: mirrorName(c.id, r.group), Output: sourcePort(c.id),
 		SelectAll: r.all > 0, SelectVLAN: slices.Sorted(maps.Keys(r.vlans)),
 	}
 	if m.SelectAll {
+		m.Leaving = leaving
 		return m
 	}
 

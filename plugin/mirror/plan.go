@@ -159,6 +159,7 @@ func (b *programBuilder) addCapture(c *capture) {
 		frame:       c.tally.largestFrame(),
 		rateMeter:   b.rates[c.service.ID],
 		entering:    c.entering(b.host.Bridge(c.bridge)),
+		leaving:     leaving(b.host, b.host.Bridge(c.bridge)),
 	}
 
 	if c.encap != nil {

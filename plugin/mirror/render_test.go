@@ -97,6 +97,9 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 		if m.SelectAll {
 			b.WriteString(" select_all")
 		}
+		if m.Leaving {
+			b.WriteString(" leaving")
+		}
 
 		for _, list := range []struct {
 			name  string

@@ -2617,6 +2617,7 @@ type MirrorRecord struct {
 	Output        string                 `protobuf:"bytes,8,opt,name=output,proto3" json:"output,omitempty"`
 	Kept          uint32                 `protobuf:"varint,9,opt,name=kept,proto3" json:"kept,omitempty"` // as for ports
 	KeptFrom      uint32                 `protobuf:"varint,10,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	Leaving       bool                   `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2719,6 +2720,13 @@ func (x *MirrorRecord) GetKeptFrom() uint32 {
 		return x.KeptFrom
 	}
 	return 0
+}
+
+func (x *MirrorRecord) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
 }
 
 type FlowEntry struct {
@@ -3403,7 +3411,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\tkept_from\x18\v \x01(\rR\bkeptFrom\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb1\x02\n" +
 	"\fMirrorRecord\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x16\n" +
 	"\x06bridge\x18\x02 \x01(\tR\x06bridge\x12\x12\n" +
@@ -3419,7 +3427,8 @@ const file_mirror_proto_rawDesc = "" +
 	"\x06output\x18\b \x01(\tR\x06output\x12\x12\n" +
 	"\x04kept\x18\t \x01(\rR\x04kept\x12\x1b\n" +
 	"\tkept_from\x18\n" +
-	" \x01(\rR\bkeptFrom\"\xa2\x01\n" +
+	" \x01(\rR\bkeptFrom\x12\x18\n" +
+	"\aleaving\x18\v \x01(\bR\aleaving\"\xa2\x01\n" +
 	"\tFlowEntry\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x19\n" +
 	"\bflow_mod\x18\x02 \x01(\fR\aflowMod\x12\x12\n" +

@@ -101,10 +101,13 @@ const MaxMirrors = 32
 
 // Mirror is a desired Mirror record. Its ports are named as on Bridge.
 type Mirror struct {
-	Owner      string
-	Bridge     string
-	Name       string
-	SelectAll  bool // everything that enters the bridge, by whichever port
+	Owner     string
+	Bridge    string
+	Name      string
+	SelectAll bool // everything that enters the bridge, by whichever port
+	// Leaving, beside SelectAll, selects also what leaves the bridge by any port. Open vSwitch does
+	// not mirror what a patch port brings as it enters.
+	Leaving    bool
 	SelectSrc  []string
 	SelectDst  []string
 	SelectVLAN []uint16
@@ -198,7 +201,7 @@ func (p *Port) Equal(o *Port) bool {
 // Equal reports whether two mirrors are the same.
 func (m *Mirror) Equal(o *Mirror) bool {
 	return m.Name == o.Name && m.Owner == o.Owner && m.Bridge == o.Bridge &&
-		m.SelectAll == o.SelectAll && m.Output == o.Output &&
+		m.SelectAll == o.SelectAll && m.Leaving == o.Leaving && m.Output == o.Output &&
 		slices.Equal(m.SelectSrc, o.SelectSrc) && slices.Equal(m.SelectDst, o.SelectDst) &&
 		slices.Equal(m.SelectVLAN, o.SelectVLAN)
 }

@@ -167,8 +167,8 @@ func (x *explainer) mirrorView(snap *vswitch.Snapshot, m *tap.Mirror) Row {
 			return list
 		}
 
-		have := tap.Mirror{SelectAll: row.SelectAll, SelectSrc: names(row.SelectSrcPort),
-			SelectDst: names(row.SelectDstPort)}
+		have := tap.Mirror{SelectAll: row.SelectAll, Leaving: row.SelectAll,
+			SelectSrc: names(row.SelectSrcPort), SelectDst: names(row.SelectDstPort)}
 
 		for _, v := range row.SelectVLAN {
 			have.SelectVLAN = append(have.SelectVLAN, uint16(v))

@@ -33,7 +33,10 @@ func PortText(p *tap.Port) string {
 // MirrorText says what a mirror selects and where it outputs to, in the words of ovs-vsctl.
 func MirrorText(m *tap.Mirror) string {
 	var words []string
-	if m.SelectAll {
+	switch {
+	case m.SelectAll && m.Leaving:
+		words = append(words, "select_all=true")
+	case m.SelectAll:
 		words = append(words, "select_src_port=EVERY")
 	}
 	if len(m.SelectSrc) > 0 {
