@@ -54,8 +54,8 @@ type Shortcoming struct {
 var shortcomings = []Shortcoming{
 	{tap.LackFlowMonitor, "", "before 3.0",
 		"It has no flow monitor for OpenFlow 1.3",
-		"What others change in OpenFlow flows of Tapline is repaired within 2 s instead of at " +
-			"once.",
+		"OpenFlow flows of Tapline that others delete or add are repaired within 0.1 s instead " +
+			"of at once, those that they change within 2 s.",
 		func(f Facts, _ DatapathFacts) verdict { return olderThan(f.Version, release{3, 0, 0}) }},
 	{tap.LackSingleCopy, "", "2.17.8, 3.0.5, 3.1.3, 3.2 and later",
 		"It mirrors a packet again after its flows have changed it",

@@ -20,8 +20,9 @@ const (
 	// switch reports. Where one of them is deleted, its flows go too, and that is reported.
 	checkResources = 5 * time.Second
 	// pollFlows is how often the flows of a switch are read that cannot report changes (Open
-	// vSwitch before 2.18).
-	pollFlows = 2 * time.Second
+	// vSwitch before 3.0), and countFlows is how often it is asked how many there are.
+	pollFlows  = 2 * time.Second
+	countFlows = 50 * time.Millisecond
 )
 
 // Serve uses a connection that claims to be the host's tap bridge until it ends, as soon as it is
@@ -129,6 +130,7 @@ func (l *Link) listen(ctx context.Context, sw *Switch, polled bool) {
 	var poll <-chan time.Time
 	if polled {
 		poll = time.Tick(pollFlows)
+		sampling.Go(func() { l.watchCount(ctx, sw) })
 	}
 	check := time.NewTicker(checkResources)
 	defer check.Stop()
@@ -154,6 +156,18 @@ func (l *Link) listen(ctx context.Context, sw *Switch, polled bool) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// watchCount has the flows of a switch read at once when flows have come or gone. It ends with the
+// connection.
+func (l *Link) watchCount(ctx context.Context, sw *Switch) {
+	err := flowtable.WatchCount(ctx, sw.Conn, countFlows, func() {
+		sw.Distrust()
+		l.config.Wake()
+	})
+	if ctx.Err() == nil && sw.Conn.Err() == nil {
+		l.log.Warn("flows are read every 2 s alone", "error", err)
 	}
 }
 
