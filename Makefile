@@ -11,9 +11,10 @@ COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-
 # Programs that are needed beside Go, and the packages that have them: for the demo, and for everything else.
 DEMO_TOOLS    := git ovs-vswitchd ovsdb-server ovs-vsctl tcpdump ip ping
 DEMO_PACKAGES := git openvswitch-switch openvswitch-common tcpdump iproute2 iputils-ping
-TOOLS         := gcc ovs-pki protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 mount hostname dpkg-deb
+TOOLS         := gcc ovs-pki protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 mount hostname dpkg-deb etcd etcdctl
 PACKAGES      := gcc libc6-dev openvswitch-pki protobuf-compiler python3 ansible-core \
-                 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 mount hostname
+                 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 mount hostname \
+                 etcd-server etcd-client
 
 # The kernel that the virtual machines of the tests boot.
 GUEST_KERNEL   := linux-image-cloud-amd64
@@ -119,7 +120,7 @@ generate-check:
 # The longest package begins first, and all others are compiled and run beside it.
 .PHONY: test
 test: deps check
-	$(GO) test -race -count=1 -p 2 -timeout 30m ./testenv/e2e ./...
+	TAPLINE_REQUIRE_ETCD=1 $(GO) test -race -count=1 -p 2 -timeout 30m ./testenv/e2e ./...
 
 # What "make test" runs a part of: tests of the whole product on the kernel's datapath, in a virtual machine, one after another.
 .PHONY: test-kernel

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,9 +60,7 @@ func (m *Memory) Load(ctx context.Context) (State, error) {
 		state.Records = append(state.Records, r)
 	}
 
-	slices.SortFunc(state.Records, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(state.Records, Record.Compare)
 
 	return state, nil
 }

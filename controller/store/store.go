@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,8 @@ var (
 	ErrTooOld = errors.New("cannot watch from this revision: load again")
 	// ErrLocked means that another process has the store open.
 	ErrLocked = errors.New("another controller has it open")
+	// ErrNone means that there is nothing to read, since no store was made there.
+	ErrNone = errors.New("there is no store")
 	// ErrClosed means that the store is closed. Nothing was written.
 	ErrClosed = errors.New("the store is closed")
 )
@@ -64,6 +67,11 @@ type Record struct {
 	ID       string
 	Revision uint64 // of the batch that last wrote it
 	Value    json.RawMessage
+}
+
+// Compare orders records by kind and id.
+func (r Record) Compare(o Record) int {
+	return cmp.Or(cmp.Compare(r.Kind, o.Kind), cmp.Compare(r.ID, o.ID))
 }
 
 // SecretSize is the size of [State.Secret], in bytes.

@@ -52,8 +52,8 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 
 	cmd.AddCommand(
-		serveCommand(), configCommand(), auditCommand(), cleanupCommand(), pluginCommand(),
-		manCommand(), versionCommand(),
+		serveCommand(), configCommand(), storeCommand(), auditCommand(), cleanupCommand(),
+		pluginCommand(), manCommand(), versionCommand(),
 	)
 
 	return cmd

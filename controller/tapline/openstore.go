@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,44 +16,78 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store/etcd"
 )
 
-// storeUse says what a store is opened for.
-type storeUse int
-
-const (
-	// storeOwner is for a program that writes: nobody else may have the store open.
-	storeOwner storeUse = iota
-	// storeReader is for a program that only reads. A store in etcd may be in use meanwhile.
-	storeReader
-)
-
-// openStore opens the store that the configuration names.
-func openStore(
-	ctx context.Context, c *config.Config, use storeUse, log *slog.Logger,
-) (store.Store, error) {
+// openStore opens the store that the configuration names. Nobody else may have it open.
+func openStore(ctx context.Context, c *config.Config, log *slog.Logger) (store.Store, error) {
 	if c.Store.Driver == config.DriverBbolt {
 		return store.OpenBolt(boltPath(c))
 	}
 
+	settings, err := etcdConfig(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return etcd.Open(ctx, settings)
+}
+
+// readStore reads the store that the configuration names, which a controller may have open.
+func readStore(ctx context.Context, c *config.Config, log *slog.Logger) (store.State, error) {
+	if c.Store.Driver == config.DriverBbolt {
+		return store.ReadBolt(ctx, boltPath(c))
+	}
+
+	settings, err := etcdConfig(c, log)
+	if err != nil {
+		return store.State{}, err
+	}
+	settings.ReadOnly = true
+	s, err := etcd.Open(ctx, settings)
+	if err != nil {
+		return store.State{}, err
+	}
+	state, err := s.Load(ctx)
+	return state, errors.Join(err, s.Close())
+}
+
+// replaceStore gives other content to the store that the configuration names, which nobody may have
+// open.
+func replaceStore(
+	ctx context.Context, c *config.Config, state store.State, log *slog.Logger,
+) error {
+	if c.Store.Driver == config.DriverBbolt {
+		if err := privateFolder(c.DataDir); err != nil {
+			return fmt.Errorf("data_dir: %w", err)
+		}
+		return store.ReplaceBolt(ctx, boltPath(c), state)
+	}
+
+	settings, err := etcdConfig(c, log)
+	if err != nil {
+		return err
+	}
+	return etcd.Replace(ctx, settings, state)
+}
+
+// etcdConfig returns how to reach the store in etcd.
+func etcdConfig(c *config.Config, log *slog.Logger) (etcd.Config, error) {
 	password, err := readPassword(c.Store.PasswordFile)
 	if err != nil {
-		return nil, fmt.Errorf("store.password_file: %w", err)
+		return etcd.Config{}, fmt.Errorf("store.password_file: %w", err)
 	}
 	secure, err := etcdTLS(c.Store)
 	if err != nil {
-		return nil, fmt.Errorf("store.tls: %w", err)
+		return etcd.Config{}, fmt.Errorf("store.tls: %w", err)
 	}
 
 	host, _ := os.Hostname() // It is only shown.
-	return etcd.Open(ctx, etcd.Config{
+	return etcd.Config{
 		Endpoints: c.Store.Endpoints,
 		Prefix:    c.Store.Prefix,
 		TLS:       secure,
 		Username:  c.Store.Username,
 		Password:  password,
 		Name:      fmt.Sprintf("process %d on %s", os.Getpid(), host),
-		ReadOnly:  use == storeReader,
 		Logger:    log,
-	})
+	}, nil
 }
 
 // boltPath is the file of a bbolt store.

@@ -160,7 +160,7 @@ func (ctl *controller) openFiles(ctx context.Context) error {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 
-	intent, err := openStore(ctx, ctl.config, storeOwner, ctl.log)
+	intent, err := openStore(ctx, ctl.config, ctl.log)
 	if err != nil {
 		return err
 	}

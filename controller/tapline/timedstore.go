@@ -50,7 +50,8 @@ func (s *timedStore) Commit(ctx context.Context, ops ...store.Op) (uint64, error
 // teller is a store that tells by itself whether it can be used, also while nobody writes.
 type teller interface{ Err() error }
 
-// Err returns why the store cannot be used, or else why the last commit failed, or nil. It locks mu.
+// Err returns why the store cannot be used, or else why the last commit failed, or nil. It locks
+// mu.
 func (s *timedStore) Err() error {
 	if t, tells := s.Store.(teller); tells {
 		if err := t.Err(); err != nil {

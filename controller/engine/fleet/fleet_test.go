@@ -127,7 +127,8 @@ func TestLessonsAreStoredOnce(t *testing.T) {
 	assert.Equal(t, []store.Op{{Kind: store.KindLearned, ID: "h1"}}, ops, "it is forgotten")
 }
 
-// TestManyLessonsTakeSeveralBatches: all are due once, and no batch is larger than every store takes.
+// TestManyLessonsTakeSeveralBatches: all are due once, and no batch is larger than every store
+// takes.
 func TestManyLessonsTakeSeveralBatches(t *testing.T) {
 	l := newLessons(map[string]store.Learned{})
 	for i := range 2*store.MaxOps + 1 {

@@ -66,7 +66,7 @@ type head struct {
 type deletion struct {
 	Revision uint64     `json:"revision"` // of the batch
 	Kind     store.Kind `json:"kind"`
-	ID       string     `json:"id"` // escaped as in the path of a URL, since an id may have any bytes
+	ID       string     `json:"id"` // escaped as in a URL's path, since it may have any bytes
 }
 
 func (d deletion) record() (recordID, error) {

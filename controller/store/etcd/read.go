@@ -1,7 +1,6 @@
 package etcd
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -24,8 +23,13 @@ const (
 	pageTime = 10 * time.Second
 )
 
-// errEmpty means that there is no store under the prefix.
-var errEmpty = errors.New("there is no store under this prefix")
+var (
+	// errEmpty means that there is no store under the prefix.
+	errEmpty = fmt.Errorf("%w under this prefix", store.ErrNone)
+	// errPart means that the store was being replaced.
+	errPart = fmt.Errorf("%w: it has records and no head, as after an import that was "+
+		"interrupted; import it again", store.ErrNone)
+)
 
 // content is everything under the prefix, as of one transaction.
 type content struct {
@@ -78,13 +82,13 @@ func (s *Store) readOnce(ctx context.Context) (content, error) {
 	if len(heads) == 0 {
 		return content{}, s.checkEmpty(ctx)
 	}
-	if len(secrets) == 0 {
-		return content{}, fmt.Errorf("%s is missing: restore it from a backup", s.keys.secret())
-	}
 
 	var found content
 	if found.head, err = parseHead(heads[0]); err != nil {
 		return content{}, err
+	}
+	if len(secrets) == 0 {
+		return content{}, fmt.Errorf("%s is missing: restore it from a backup", s.keys.secret())
 	}
 	if found.secret, err = parseSecret(secrets[0]); err != nil {
 		return content{}, err
@@ -121,9 +125,7 @@ func (s *Store) readRecords(ctx context.Context, revision int64) ([]store.Record
 		from = string(answer.Kvs[len(answer.Kvs)-1].Key) + "\x00"
 	}
 
-	slices.SortFunc(records, func(a, b store.Record) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(records, store.Record.Compare)
 
 	return records, nil
 }
@@ -140,7 +142,12 @@ func (s *Store) checkEmpty(ctx context.Context) error {
 	}
 
 	for _, kv := range answer.Kvs {
-		if string(kv.Key) != s.keys.lock() {
+		_, isRecord := s.keys.recordOf(kv.Key)
+		switch {
+		case string(kv.Key) == s.keys.lock():
+		case isRecord || string(kv.Key) == s.keys.secret():
+			return errPart
+		default:
 			return fmt.Errorf("it has %q and no %s, so it is not a store: use another prefix",
 				kv.Key, s.keys.head())
 		}

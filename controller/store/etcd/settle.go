@@ -48,13 +48,13 @@ func (s *Store) deadNow() bool {
 
 // settleOnce sends what settles the transaction, which depends on the head that stands.
 func (s *Store) settleOnce() error {
-	t := s.unsettled
+	t, seen := s.unsettled, s.headNow()
 	kv, err := s.get(context.Background(), s.keys.head())
 	switch {
 	case err != nil:
 		return err
 	case kv == nil:
-		return s.judge(nil)
+		return s.judge(nil, seen)
 	case s.closer != nil && string(kv.Value) == s.closer.raw:
 		s.advance(s.closer.seen(kv.ModRevision), s.closer)
 		return nil
@@ -67,7 +67,7 @@ func (s *Store) settleOnce() error {
 		}
 		return s.send(s.closer)
 	}
-	return s.judge(kv)
+	return s.judge(kv, seen)
 }
 
 // send attempts a transaction that settles another.

@@ -98,6 +98,20 @@ var _ store.Store = (*Store)(nil)
 // Open opens the store under a prefix, and creates it if there is none. It waits for etcd, and for
 // another process that has the prefix, as long as the configuration says.
 func Open(ctx context.Context, c Config) (*Store, error) {
+	s, err := connect(c)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.keys, err), s.client.Close())
+	}
+
+	s.start()
+	return s, nil
+}
+
+// connect makes a store that has read nothing yet.
+func connect(c Config) (*Store, error) {
 	c = c.withDefaults()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: c.Endpoints, TLS: c.TLS, Username: c.Username, Password: c.Password,
@@ -107,19 +121,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		Logger:               zap.NewNop(), // What fails is reported where it matters.
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", c.explain(err))
+		return nil, c.explain(err)
 	}
-
-	s := &Store{
+	return &Store{
 		config: c, keys: newKeyspace(c.Prefix), client: client, writer: uuid.NewString(),
 		moved: make(chan struct{}),
-	}
-	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.keys, err), client.Close())
-	}
-
-	s.start()
-	return s, nil
+	}, nil
 }
 
 // open reads what is there, and takes the lock.

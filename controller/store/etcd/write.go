@@ -85,11 +85,19 @@ func failed(batches []*store.Batch) bool {
 
 // confirmHead checks that the head is still the one whose records failed a condition.
 func (s *Store) confirmHead() error {
+	seen := s.headNow()
 	kv, err := s.get(context.Background(), s.keys.head())
 	if err != nil {
 		return s.config.explain(err)
 	}
-	return s.judge(kv)
+	return s.judge(kv, seen)
+}
+
+// headNow returns the last head that we have seen. It takes mu.
+func (s *Store) headNow() seenHead {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head
 }
 
 // carryOut sends a transaction until its outcome is known. After errUnknown, it must be settled.
@@ -174,10 +182,7 @@ func (s *Store) refused(t *transaction, kv *mvccpb.KeyValue) error {
 		s.lock.lost()
 		return errNotHeld
 	}
-	if err := s.judge(kv); err != nil {
-		return err
-	}
-	return errMoved // Our own watch was faster than we were.
+	return s.judge(kv, t.base)
 }
 
 // checkNoSpace looks whether a transaction was carried out. The first one for which there is no
@@ -194,10 +199,10 @@ func (s *Store) checkNoSpace(t *transaction, failed error) error {
 	return failed
 }
 
-// judge compares the head that stands, which may be nil, with the one that we have seen. If another
-// process has written, it waits for the watch to catch up and returns errMoved. It returns an error
-// for good if the store went back, or is not shared.
-func (s *Store) judge(kv *mvccpb.KeyValue) error {
+// judge compares a head that was read, which may be nil, with one that we had seen before that. If
+// another process has written, it waits for the watch to catch up and returns errMoved. It returns
+// an error for good if the store went back, or is not shared.
+func (s *Store) judge(kv *mvccpb.KeyValue, seen seenHead) error {
 	if kv == nil {
 		return s.die(fmt.Errorf("%s is gone: etcd was emptied or restored", s.keys.head()))
 	}
@@ -206,9 +211,6 @@ func (s *Store) judge(kv *mvccpb.KeyValue) error {
 		return s.die(err)
 	}
 
-	s.mu.Lock()
-	seen := s.head
-	s.mu.Unlock()
 	switch {
 	case now.raw == seen.raw && now.mod == seen.mod:
 		return nil
