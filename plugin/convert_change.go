@@ -76,9 +76,9 @@ func hostToPB(h *tap.Host) *pb.Host {
 		Id: h.ID, Name: h.Name, TunnelIp: addrToPB(h.TunnelIP), Wires: h.Wires,
 		Observed: h.Observed, Connected: h.Connected, Refused: h.Refused,
 		NoGre: h.NoGRE, TapDatapath: h.TapDatapath, UnderlayDatapath: h.UnderlayDatapath,
-		UserspaceTso: h.UserspaceTSO,
+		UserspaceTso: h.UserspaceTSO, UnderlayMtu: h.UnderlayMTU,
 		Paths: convertAll(h.Paths, func(p *tap.Path) *pb.Path {
-			return &pb.Path{Addr: addrToPB(p.Addr), Frame: p.Frame}
+			return &pb.Path{Addr: addrToPB(p.Addr), Frame: p.Frame, Cut: p.Cut}
 		}),
 		ForeignTunnels: convertAll(h.ForeignTunnels, foreignTunnelToPB),
 		Bridges:        convertAll(h.Bridges, bridgeToPB),
@@ -131,6 +131,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 		NoGRE: m.GetNoGre(), TapDatapath: intern(m.GetTapDatapath()),
 		UnderlayDatapath: intern(m.GetUnderlayDatapath()),
 		UserspaceTSO:     m.GetUserspaceTso(),
+		UnderlayMTU:      m.GetUnderlayMtu(),
 	}
 
 	for _, l := range m.GetLacking() {
@@ -140,7 +141,7 @@ func hostFromPB(m *pb.Host) (tap.Host, error) {
 
 	for _, p := range m.GetPaths() {
 		h.Paths = append(h.Paths, tap.Path{
-			Addr: r.addr("paths.addr", p.GetAddr()), Frame: p.GetFrame(),
+			Addr: r.addr("paths.addr", p.GetAddr()), Frame: p.GetFrame(), Cut: p.GetCut(),
 		})
 	}
 

@@ -67,6 +67,12 @@ func tunnelToPB(t *tap.Tunnel) *pb.Tunnel {
 				FrameSize: p.FrameSize,
 			}
 		}),
+		Collectors: convertAll(t.Collectors, func(c *tap.Collector) *pb.Collector {
+			return &pb.Collector{
+				Addr: addrToPB(c.Addr), Port: c.Port, KeepAliveKey: c.KeepAliveKey,
+				Erspan: uint32(c.ERSPAN), Owners: c.Owners,
+			}
+		}),
 		Senders: convertAll(t.Senders, func(s *tap.Sender) *pb.Sender {
 			return &pb.Sender{Addr: addrToPB(s.Addr), Port: s.Port, ProbeKey: s.ProbeKey}
 		}),
@@ -83,6 +89,13 @@ func tunnelFromPB(m *pb.Tunnel) (tap.Tunnel, error) {
 		})
 	}
 
+	for _, c := range m.GetCollectors() {
+		t.Collectors = append(t.Collectors, tap.Collector{
+			Addr: r.addr("tunnel.collectors.addr", c.GetAddr()), Port: c.GetPort(),
+			KeepAliveKey: c.GetKeepAliveKey(), ERSPAN: uint8(c.GetErspan()),
+			Owners: internAll(c.GetOwners()),
+		})
+	}
 	for _, s := range m.GetSenders() {
 		t.Senders = append(t.Senders, tap.Sender{
 			Addr: r.addr("tunnel.senders.addr", s.GetAddr()), Port: intern(s.GetPort()),

@@ -44,7 +44,7 @@ func (e *Engine) observe(h *fleet.Host, r session.Report) {
 
 	before := h.Report
 	if !r.Connected {
-		r.Paths = before.Paths // They are as they were last measured.
+		r.Paths, r.Cuts = before.Paths, before.Cuts // They are as they were last measured.
 	}
 	h.Report = r
 	h.NoteSince(&before, time.Now())
@@ -64,7 +64,7 @@ func (e *Engine) observe(h *fleet.Host, r session.Report) {
 		h.Altered = true
 		e.repinOn(h)
 	}
-	if r.Connected && !maps.Equal(r.Paths, before.Paths) {
+	if r.Connected && (!maps.Equal(r.Paths, before.Paths) || !maps.Equal(r.Cuts, before.Cuts)) {
 		e.planning.MarkHost(h.ID)
 	}
 	if r.Snapshot != before.Snapshot || r.Connected != before.Connected {

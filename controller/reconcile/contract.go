@@ -3,10 +3,12 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/oxm"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -94,6 +96,13 @@ func checkTunnel(p *tap.Program, ports map[string]*tap.Port, tapBridge string) e
 		}
 	}
 
+	for _, c := range t.Collectors {
+		if !c.Addr.IsValid() || !slices.Contains(t.Ports, c.Port) {
+			return fmt.Errorf("collector %v: want an address, and one of the tunnel ports %q "+
+				"instead of %q", c.Addr, t.Ports, c.Port)
+		}
+	}
+
 	for _, sender := range t.Senders {
 		if !sender.Addr.IsValid() || !slices.Contains(t.Ports, sender.Port) {
 			return fmt.Errorf("sender %v: want an address, and one of the tunnel ports %q "+
@@ -105,9 +114,10 @@ func checkTunnel(p *tap.Program, ports map[string]*tap.Port, tapBridge string) e
 	return nil
 }
 
-func isTunnel(interfaceType string) bool {
-	return interfaceType == tunnelType || interfaceType == vxlanType
-}
+func isTunnel(interfaceType string) bool { return slices.Contains(tunnelTypes, interfaceType) }
+
+// tunnelTypes are the types of tunnels between hosts, and to remote collectors.
+var tunnelTypes = []string{tunnelType, vxlanType, "geneve", "erspan"}
 
 // Types of interfaces.
 const (
@@ -175,8 +185,8 @@ func checkKind(port *tap.Port, ports map[string]*tap.Port, tapBridge string) str
 		port.Options["key"] != "flow"):
 		return "want a tunnel with remote_ip=flow and key=flow"
 	case port.Type != "" && port.Type != patchType && !isTunnel(port.Type):
-		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s, %s)", port.Type,
-			tunnelType, vxlanType)
+		return fmt.Sprintf("type %q: want a NIC, a patch port or a tunnel (%s)", port.Type,
+			strings.Join(tunnelTypes, ", "))
 	}
 
 	return ""
@@ -303,6 +313,11 @@ func forbiddenInstruction(i action.Instruction) string {
 	return fmt.Sprintf("instruction %v is not allowed", i)
 }
 
+// scratch are the fields that a computation may write.
+var scratch = []oxm.FieldID{
+	oxm.FieldReg0, oxm.FieldReg1, oxm.FieldReg2, oxm.FieldReg3, oxm.FieldReg4,
+}
+
 // forbiddenAction finds an action by which a packet could leave other than by a port with a number:
 // copies must not be learned from, flooded or sent to a controller, and no flow may come about that
 // the program does not have.
@@ -341,6 +356,10 @@ func forbiddenAction(actions []action.Action, cloned bool) string {
 			}
 		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,
 			action.Exit, action.Conjunction:
+		case action.Multipath:
+			if !slices.Contains(scratch, a.Dst.Field) {
+				return fmt.Sprintf("%v: want a register as its destination", a)
+			}
 		default:
 			return fmt.Sprintf("action %v is not allowed", a)
 		}

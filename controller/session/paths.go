@@ -250,6 +250,27 @@ func (t *tunnelPaths) frames(peers []tap.Peer) map[netip.Addr]uint32 {
 	return found
 }
 
+// cuts returns the addresses of peers and remote collectors that nothing reaches at present; nil if
+// there are none.
+func (s *Session) cuts(peers []tap.Peer) map[netip.Addr]bool {
+	found := s.collectors.cuts(time.Now())
+
+	s.paths.mu.Lock()
+	defer s.paths.mu.Unlock()
+	for i := range peers {
+		path := s.paths.byPeer[pathKey{peers[i].Addr, peers[i].Port}]
+		lost := path != nil && !path.works && !path.asked.IsZero() &&
+			time.Since(path.asked) > probeLost
+		if lost {
+			if found == nil {
+				found = map[netip.Addr]bool{}
+			}
+			found[peers[i].Addr] = true
+		}
+	}
+	return found
+}
+
 // earliest is the first of some times; the zero time stands for never.
 func earliest(first time.Time, more ...time.Time) time.Time {
 	for _, t := range more {

@@ -24,6 +24,8 @@ type Report struct {
 	// Paths are the largest inner frames in octets that pass through the tunnel, by peer, where it
 	// is known that not all pass that copies may need.
 	Paths map[netip.Addr]uint32
+	// Cuts are the addresses of peers and remote collectors that nothing reaches at present.
+	Cuts map[netip.Addr]bool
 }
 
 // State is how far an owner's objects have come.
@@ -161,6 +163,7 @@ func (x *step) report() {
 		Connected: true, Snapshot: x.sight.shown(x.snap), Program: x.desired,
 		Owners:  make(map[string]OwnerState, len(x.desired.Owners)),
 		Paths:   x.s.paths.frames(x.desired.Program.Tunnel.Peers),
+		Cuts:    x.s.cuts(x.desired.Program.Tunnel.Peers),
 		Leaving: x.ledger.Leaving(x.desired, x.rows.Outstanding, x.missing.Outstanding),
 	}
 
@@ -268,6 +271,9 @@ func (j *judge) state(owner string) OwnerState {
 	switch {
 	case j.of == nil:
 		return set(Waiting, j.noSwitch)
+	case j.lost[owner] != "":
+		state.Code = tap.CodeNoNeighbour
+		return set(Waiting, j.lost[owner])
 	case j.unprobed[owner] != "":
 		return set(Waiting, j.unprobed[owner])
 	case j.rows.Outstanding[owner], j.missing.Outstanding[owner], j.ledger.Applying(owner):

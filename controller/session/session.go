@@ -91,17 +91,18 @@ func NewTurns(n int) *Turns { return link.NewTurns(n) }
 
 // Session keeps one host.
 type Session struct {
-	config  Config
-	dpid    uint64
-	nonce   string // for a tap bridge that has none
-	log     *slog.Logger
-	wake    chan struct{} // holds at most one, as the next two do
-	tending chan struct{} // probes are due, or were answered
-	reading chan struct{} // what captures send is to be read
-	retire  chan struct{}
-	link    *link.Link
-	paths   *tunnelPaths
-	sampler *sampler
+	config     Config
+	dpid       uint64
+	nonce      string // for a tap bridge that has none
+	log        *slog.Logger
+	wake       chan struct{} // holds at most one, as the next two do
+	tending    chan struct{} // probes are due, or were answered
+	reading    chan struct{} // what captures send is to be read
+	retire     chan struct{}
+	link       *link.Link
+	paths      *tunnelPaths
+	collectors *collectors
+	sampler    *sampler
 
 	// Used by Run's goroutine alone.
 	converged *reconcile.Desired // of which Converged was called
@@ -133,6 +134,7 @@ func New(config Config) *Session {
 	}
 
 	s.paths = newTunnelPaths(s.dpid, func() { notify(s.tending) })
+	s.collectors = newCollectors(func() { notify(s.tending) })
 	s.link = link.New(link.Config{
 		Target: config.Target, TLS: config.TLS, AcceptTLS: config.AcceptTLS,
 		TapBridge: config.TapBridge,
@@ -209,6 +211,9 @@ func (s *Session) packetIn(p *openflow.PacketIn) {
 		return
 	}
 
+	if s.collectors.answer(p, time.Now()) {
+		return
+	}
 	if s.feedback.samples.take(p) {
 		notify(s.reading)
 	}

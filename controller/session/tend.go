@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/netip"
 	"time"
@@ -25,6 +26,7 @@ type tending struct {
 	program *reconcile.Desired
 	waiting map[string]string     // owners whose path does not work, and why
 	frames  map[netip.Addr]uint32 // see [Report].Paths
+	cuts    map[netip.Addr]bool   // see [Report].Cuts
 }
 
 // tend sends the probes and keep-alives that are due, and reports whether a step is needed.
@@ -41,8 +43,13 @@ func (l *loop) tend(ctx context.Context) (stepNeeded bool) {
 	number := portNumbers(snap, desired.Program.Bridge.Name)
 
 	waiting, next, err := l.s.paths.probe(ctx, sw.Conn, tunnel.Peers, number, now)
-	frames := l.s.paths.frames(tunnel.Peers)
-	if !maps.Equal(waiting, last.waiting) || !maps.Equal(frames, last.frames) {
+	lost, nextAsked, collectorsErr := l.s.collectors.probe(ctx, sw.Conn, tunnel.Collectors, number,
+		now)
+	maps.Copy(waiting, lost)
+	next, err = earliest(next, nextAsked), errors.Join(err, collectorsErr)
+	frames, cuts := l.s.paths.frames(tunnel.Peers), l.s.cuts(tunnel.Peers)
+	if !maps.Equal(waiting, last.waiting) || !maps.Equal(frames, last.frames) ||
+		!maps.Equal(cuts, last.cuts) {
 		return true
 	}
 

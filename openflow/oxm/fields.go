@@ -52,6 +52,9 @@ func tunAddr(v4, v6 FieldID, a netip.Addr) Field {
 	return NewField(v6, addrValue(a))
 }
 
+// TunERSPANVersion matches or sets the version of an ERSPAN header, 1 or 2: tun_erspan_ver.
+func TunERSPANVersion(v uint8) Field { return exact(FieldTunErspanVer, uint64(v)) }
+
 // Reg matches register n, 0 to 15 (Nicira). Other registers give a field that
 // the encoder refuses.
 func Reg(n int, v uint32) Field { return exact(regID(n), uint64(v)) }

@@ -15,10 +15,16 @@ type capture struct {
 	id      string
 	bridge  string
 	service *tap.Service
-	to      destination
-	encap   *encapsulation // nil if the destination is on the same host
+	legs    []leg // where copies go: to the service, or to the ready members of the pool that it is
 	records []*mirrorRecord
 	tally   *captureTally
+}
+
+// leg is one way by which copies of a capture go.
+type leg struct {
+	service *tap.Service // whose copies they are on the way: the capture's, or a member of its pool
+	to      destination
+	encap   *encapsulation // nil if the destination is on the same host
 }
 
 // capturePlan is the result of planning the captures of a host.
@@ -45,7 +51,7 @@ func (p *Planner) planCaptures(h *tap.Host, datapath string) capturePlan {
 			continue
 		}
 
-		encap, why := p.path(h, tally.bridge, datapath, to)
+		legs, why := p.legs(h, tally.bridge, datapath, p.world.services[tally.service])
 		if tally.invalid != nil {
 			why = because(tap.CodeFilterInvalid, "the filter cannot be compiled: %v", tally.invalid)
 		}
@@ -55,13 +61,39 @@ func (p *Planner) planCaptures(h *tap.Host, datapath string) capturePlan {
 		}
 
 		plan.captures = append(plan.captures, &capture{
-			id: id, bridge: tally.bridge, service: p.world.services[tally.service], to: to,
-			encap: encap, records: tally.neededRecords(), tally: tally,
+			id: id, bridge: tally.bridge, service: p.world.services[tally.service], legs: legs,
+			records: tally.neededRecords(), tally: tally,
 		})
 	}
 
 	plan.limitRecords(h)
 	return plan
+}
+
+// legs finds how copies get from a bridge to a service, or why they cannot. Of a pool it leaves out
+// the members that are not ready.
+func (p *Planner) legs(h *tap.Host, bridge, datapath string, s *tap.Service) ([]leg, reason) {
+	members := []*tap.Service{s}
+	if s.Type == tap.ServicePool {
+		members = p.readyMembers(s)
+	}
+
+	var legs []leg
+	var first reason
+	for _, member := range members {
+		to := p.destinations[member.ID]
+		encap, why := p.path(h, bridge, datapath, to)
+		if why != (reason{}) {
+			first = cmp.Or(first, why)
+			continue
+		}
+		legs = append(legs, leg{member, to, encap})
+	}
+
+	if len(legs) == 0 {
+		return nil, first
+	}
+	return legs, reason{}
 }
 
 // path finds how a copy gets from a bridge to its destination, or why it cannot. The encapsulation
@@ -77,6 +109,8 @@ func (p *Planner) path(
 		return nil, because(tap.CodeDatapathOther,
 			"bridge %s of host %s has datapath_type %s and the tap bridge has %s: "+
 				"no patch port can join them", bridge.Name, h.Name, bridge.DatapathType, datapath)
+	case to.collector.addr.IsValid():
+		return p.world.remotePath(h, datapath, to.collector)
 	case to.host == h.ID:
 		return nil, reason{}
 	case to.host == atController:

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/oxm"
@@ -10,7 +12,7 @@ import (
 
 // addCapture takes a capture's packets from its patch port to the table that delivers them:
 //
-//	0 classify -> 1 guard -> 2 filter -> [4 limit and sample] -> 8 deliver
+//	0 classify -> 1 guard -> 2 filter -> [4 limit and sample] -> [5, 6 pool] -> 8 deliver
 //
 // Where a packet meets a meter in table 4, it has met one in table 0 before. Open vSwitch looks at
 // the flow of the patch port alone to decide whether the copy may be dropped apart from the
@@ -36,9 +38,13 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 
 	// A filter leads to table 4 in any case, where one flow counts and stands for all its rules.
 	next := tableDeliver
+	if inputs.pool {
+		next = tablePool
+		t.addPool(c, &inputs)
+	}
 	if c.tally.filter != nil || c.tally.options.Sample > 1 || inputs.rateMeter != 0 {
+		t.addLimit(c, inputs, next)
 		next = tableLimit
-		t.addLimit(c, inputs)
 	}
 
 	if c.tally.filter != nil {
@@ -63,8 +69,9 @@ func (t *flowTables) addFilter(c *capture, accept action.Instruction) {
 	t.add(c.id, id, tableSelect, priorityRest, oxm.Match{oxm.Metadata(id)})
 }
 
-// addLimit adds the flow that limits the rate of a capture's packets and samples them.
-func (t *flowTables) addLimit(c *capture, inputs objectInputs) {
+// addLimit adds the flow that limits the rate of a capture's packets and samples them, on their way
+// to the next table.
+func (t *flowTables) addLimit(c *capture, inputs objectInputs, next openflow.TableID) {
 	id := tag(kindCapture, c.id)
 	var do []action.Instruction
 	if inputs.rateMeter != 0 {
@@ -76,26 +83,26 @@ func (t *flowTables) addLimit(c *capture, inputs objectInputs) {
 		apply = countAside(tableSelectedSenders, tableSelectedReceivers)
 	}
 	if n := c.tally.options.Sample; n > 1 {
-		apply = append(apply, action.Group{ID: t.addSample(c.id, n)})
+		apply = append(apply, action.Group{ID: t.addSample(c.id, n, next)})
 	}
 	if len(apply) > 0 {
 		do = append(do, apply)
 	}
 	if c.tally.options.Sample <= 1 {
-		do = append(do, action.GotoTable{Table: tableDeliver})
+		do = append(do, action.GotoTable{Table: next})
 	}
 	t.add(c.id, id, tableLimit, prioritySpecific, oxm.Match{oxm.Metadata(id)}, do...)
 }
 
 // addSample adds the group that passes one connection in n on, and returns its id. The hash of a
 // select group is the same for both directions of a connection. A bucket with an output would not
-// cut what it sends, so the bucket leads to the table that delivers.
-func (t *flowTables) addSample(owner string, n uint32) (id uint32) {
+// cut what it sends, so the bucket leads to the next table.
+func (t *flowTables) addSample(owner string, n uint32, next openflow.TableID) (id uint32) {
 	id = 1 + hash32(owner)%maxGroup
 	t.groups = append(t.groups, tap.GroupEntry{Owner: owner, Mod: openflow.GroupMod{
 		Group: openflow.GroupTypeSelect, ID: id, Buckets: []openflow.Bucket{
 			{Weight: 1, Actions: []action.Action{
-				action.Resubmit{InPort: openflow.PortInPort, Table: tableDeliver},
+				action.Resubmit{InPort: openflow.PortInPort, Table: next},
 			}},
 			{Weight: uint16(n - 1)}, // drops
 		},
@@ -106,35 +113,44 @@ func (t *flowTables) addSample(owner string, n uint32) (id uint32) {
 // maxGroup is the highest id of a group (OFPG_MAX, OpenFlow 1.3.5, 7.3.4.2).
 const maxGroup = 0xffffff00
 
-// addToTunnel sends a capture's packets through the tunnel to the host of the tap NIC.
-func (t *flowTables) addToTunnel(c *capture, inputs objectInputs) {
-	t.addDelivery(delivery{
-		owner: c.id, tag: tag(kindCapture, c.id), port: inputs.tunnelPort,
-		frame: inputs.frame, options: c.tally.options,
-		untagged: inputs.pathLimit, tagged: inputs.pathLimit,
-		header: []action.Action{
-			action.SetField{Field: oxm.TunnelID(uint64(inputs.key))},
-			action.SetField{Field: oxm.TunDst(c.to.tunnel.addr)},
-		},
-	})
+// addLeg delivers a capture's packets by one leg: to a tap NIC of the same host, through the tunnel
+// to another host, or to a remote collector.
+func (t *flowTables) addLeg(c *capture, inputs objectInputs, l *legInputs) {
+	d := delivery{
+		owner: c.id, tag: tag(kindCapture, c.id), member: l.member, frame: inputs.frame,
+		options: c.tally.options,
+	}
+
+	switch {
+	case l.to.collector.addr.IsValid():
+		d.header = l.to.collector.header()
+	case l.tunnelPort == 0:
+		d.toNIC(l.to)
+		t.addDelivery(d)
+		return
+	default:
+		d.header = []action.Action{
+			action.SetField{Field: oxm.TunnelID(uint64(l.key))},
+			action.SetField{Field: oxm.TunDst(l.to.tunnel.addr)},
+		}
+	}
+
+	d.port, d.untagged, d.tagged = l.tunnelPort, l.pathLimit, l.pathLimit
+	t.addDelivery(d)
 }
 
-// addToNIC delivers packets of a tag to a tap NIC, where frames may be as large as given. A NIC
-// takes frames with a VLAN tag that are four octets longer than others.
-func (t *flowTables) addToNIC(
-	owner string, tag uint64, to destination, frame uint32, options tap.Options,
-) {
+// toNIC has packets delivered to a tap NIC. A NIC takes frames with a VLAN tag that are four octets
+// longer than others.
+func (d *delivery) toNIC(to destination) {
 	limit := frameSize(to.mtu)
-	t.addDelivery(delivery{
-		owner: owner, tag: tag, port: to.ofport, frame: frame, options: options,
-		untagged: limit - min(limit, vlanTag), tagged: limit,
-	})
+	d.port, d.untagged, d.tagged = to.ofport, limit-min(limit, vlanTag), limit
 }
 
 // delivery is how the packets of a tag leave the tap bridge.
 type delivery struct {
 	owner   string
 	tag     uint64
+	member  uint32 // value of reg4 that its packets have; 0 for any
 	port    uint32
 	header  []action.Action // sets the fields of the tunnel
 	frame   uint32          // size of the largest frame on the source bridge, 0 while unknown
@@ -154,6 +170,10 @@ func (t *flowTables) addDelivery(d delivery) {
 	}
 
 	match := oxm.Match{oxm.Metadata(d.tag)}
+	if d.member != 0 {
+		match = append(match, oxm.Reg(memberRegister, d.member))
+	}
+
 	exceeds := mayExceed(copySize(d.frame, d.options), d.tagged)
 	if !exceeds {
 		d.untagged, d.tagged = 0, 0
@@ -166,12 +186,12 @@ func (t *flowTables) addDelivery(d delivery) {
 			action.PushVLAN{EtherType: 0x8100}, action.SetField{Field: oxm.VLANVID(vid)})
 	case d.options.Tag == tap.VLANStrip:
 		d.send(t, prioritySpecific, match, d.maxLen(d.untagged, 0, 0))
-		d.send(t, priorityTagged, append(match, oxm.VLANAny()),
+		d.send(t, priorityTagged, append(slices.Clip(match), oxm.VLANAny()),
 			d.maxLen(d.untagged, vlanTag, vlanTag), action.PopVLAN{})
 	default:
 		d.send(t, prioritySpecific, match, d.maxLen(d.untagged, 0, 0))
 		if d.untagged != d.tagged {
-			d.send(t, priorityTagged, append(match, oxm.VLANAny()), d.maxLen(d.tagged, 0, 0))
+			d.send(t, priorityTagged, append(slices.Clip(match), oxm.VLANAny()), d.maxLen(d.tagged, 0, 0))
 		}
 	}
 }

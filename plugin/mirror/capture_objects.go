@@ -1,6 +1,10 @@
 package mirror
 
-import "github.com/tapline-sdn/tapline/plugin/tap"
+import (
+	"slices"
+
+	"github.com/tapline-sdn/tapline/plugin/tap"
+)
 
 // captureObjects are the objects of a capture in a program. They are remembered and made again only
 // where their inputs changed: so successive programs share them, and comparing programs is cheap.
@@ -16,7 +20,6 @@ type captureObjects struct {
 
 // objectInputs are what the ports and flows of a capture depend on, beside its name.
 type objectInputs struct {
-	to          destination
 	port        uint32 // number of its port on the tap bridge
 	portRequest uint32 // number that this port requests
 	frame       uint32 // size of the largest frame that it may see, 0 while unknown
@@ -24,10 +27,29 @@ type objectInputs struct {
 	entering    bool   // only what has just entered the bridge is copied, see [capture.entering]
 	leaving     bool   // a record of all traffic selects what leaves, too; see [leaving]
 
-	// Of a destination on another host:
+	legs   []legInputs
+	pool   bool // copies are spread over the legs
+	hashed bool // by multipath, see [flowTables.addPool]
+}
+
+// legInputs are what the flows of one leg depend on.
+type legInputs struct {
+	member uint32 // value of reg4 that a pool gives to its packets; 0 where there is no pool
+	to     destination
+
+	// Of a destination that is not on the same host:
 	tunnelPort uint32 // number of the tunnel port; 0 on the same host
 	key        uint32 // tun_id of its copies in the tunnel
 	pathLimit  uint32 // size of the largest copy that passes, 0 for no limit
+}
+
+// joining reports whether there is nothing to deliver to yet.
+func (i *objectInputs) joining() bool { return !i.pool && i.legs[0].to.joining }
+
+func (i *objectInputs) equal(o *objectInputs) bool {
+	return i.port == o.port && i.portRequest == o.portRequest && i.frame == o.frame &&
+		i.rateMeter == o.rateMeter && i.entering == o.entering && i.pool == o.pool &&
+		i.hashed == o.hashed && i.leaving == o.leaving && slices.Equal(i.legs, o.legs)
 }
 
 // objects returns the objects of a capture.
@@ -38,7 +60,7 @@ func (p *Planner) objects(c *capture, inputs objectInputs) *captureObjects {
 		cache = &captureObjects{}
 	}
 
-	if cache.flows == nil || cache.inputs != inputs {
+	if cache.flows == nil || !cache.inputs.equal(&inputs) {
 		if cache.inputs.leaving != inputs.leaving {
 			cache.mirrors = nil
 		}
@@ -84,7 +106,7 @@ func (p *Planner) patchPorts(c *capture, portRequest uint32) [2]tap.Port {
 // accountFlows makes the flows that count the packets of each tap flow of a capture.
 func accountFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
 	flows := flowTables{entries: []tap.FlowEntry{}}
-	if len(c.tally.accounts()) > 0 && !inputs.to.joining {
+	if len(c.tally.accounts()) > 0 && !inputs.joining() {
 		flows.addAccounts(c, inputs.port)
 	}
 	return flows.entries
@@ -92,17 +114,14 @@ func accountFlows(c *capture, inputs objectInputs) []tap.FlowEntry {
 
 func captureFlows(c *capture, inputs objectInputs) ([]tap.FlowEntry, []tap.GroupEntry) {
 	flows := flowTables{entries: []tap.FlowEntry{}}
-	switch {
-	case inputs.to.joining:
+	if inputs.joining() {
 		// The flows follow once there is a port to deliver to.
 		return flows.entries, nil
-	case inputs.tunnelPort == 0:
-		flows.addCapture(c, inputs)
-		flows.addToNIC(c.id, tag(kindCapture, c.id), c.to, inputs.frame, c.tally.options)
-	default:
-		flows.addCapture(c, inputs)
-		flows.addToTunnel(c, inputs)
 	}
 
+	flows.addCapture(c, inputs)
+	for i := range inputs.legs {
+		flows.addLeg(c, inputs, &inputs.legs[i])
+	}
 	return flows.entries, flows.groups
 }

@@ -99,7 +99,7 @@ func (w *world) checkVNIC(f *tap.Flow, s *tap.Service) *tap.Rejection {
 	if guest == nil {
 		return invalid("guest_id", "there is no guest %s", f.GuestID)
 	}
-	if tapsItself(f, s) {
+	if w.tapsItself(f, s) {
 		return invalid("guest_id", "guest %s is the destination of tap service %s, "+
 			"and a guest cannot tap itself", guest.Name, s.Name)
 	}

@@ -32,8 +32,10 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 		return w.checkGuestNIC(s)
 	case tap.ServiceHost:
 		return w.checkHostNIC(s)
-	case tap.ServiceRemote, tap.ServicePool:
-		return invalid("type", "tap services of type %s are not supported yet", s.Type)
+	case tap.ServiceRemote:
+		return w.checkCollector(s)
+	case tap.ServicePool:
+		return w.checkMembers(s)
 	}
 	return nil
 }
@@ -42,6 +44,12 @@ func (w *world) checkService(s *tap.Service) *tap.Rejection {
 func (w *world) checkAgainst(s, o *tap.Service) *tap.Rejection {
 	if o.ID == s.ID {
 		return nil
+	}
+
+	bothRemote := s.Type == tap.ServiceRemote && o.Type == tap.ServiceRemote
+	if bothRemote && newCollector(s) == newCollector(o) {
+		return conflict("key", "tap service %s (%s) already sends to %s by %s with key %d: the "+
+			"collector could not tell their copies apart", o.Name, o.ID, s.Address, s.Encap, s.Key)
 	}
 
 	bothGuest := s.Type == tap.ServiceGuest && o.Type == tap.ServiceGuest

@@ -117,3 +117,30 @@ func checkMemberCount(s *tap.Service) *tap.Rejection {
 	}
 	return nil
 }
+
+// checkCollector refuses the tunnel address of a host, whose tap bridge takes no copies that no
+// host of ours has marked.
+func (w *world) checkCollector(s *tap.Service) *tap.Rejection {
+	for _, id := range sortedKeys(w.hosts) {
+		if h := w.hosts[id]; h.TunnelIP == s.Address {
+			return conflict("address", "%s is the tunnel address of host %s: collect there with a "+
+				"tap service of type host or guest", s.Address, h.Name)
+		}
+	}
+	return nil
+}
+
+// checkMembers refuses members that do not exist, or that are pools.
+func (w *world) checkMembers(s *tap.Service) *tap.Rejection {
+	for _, id := range s.Members {
+		member := w.services[id]
+		switch {
+		case member == nil:
+			return invalid("members", "there is no tap service %s", id)
+		case member.Type == tap.ServicePool:
+			return invalid("members", "tap service %s is a pool; a pool has no pools as members",
+				member.Name)
+		}
+	}
+	return nil
+}

@@ -88,6 +88,13 @@ func copySize(frame uint32, options tap.Options) uint32 {
 func (p *Planner) flowCut(
 	places []place, to destination, options tap.Options,
 ) (least *tap.Cut) {
+	for _, id := range to.memberIDs() {
+		cut := p.flowCut(places, p.destinations[id], options)
+		if cut != nil && (least == nil || cut.Size < least.Size) {
+			least = cut
+		}
+	}
+
 	for i := range places {
 		at := &places[i]
 		for _, cut := range []*tap.Cut{p.pathCut(at, to, options), nicCut(at, to, options)} {
@@ -101,7 +108,10 @@ func (p *Planner) flowCut(
 
 // pathCut says how copies are cut to fit the path between two hosts.
 func (p *Planner) pathCut(at *place, to destination, options tap.Options) *tap.Cut {
-	if at.host == to.host {
+	if to.collector.addr.IsValid() {
+		return p.collectorCut(at, to.collector, options)
+	}
+	if at.host == to.host || to.members != "" {
 		return nil
 	}
 

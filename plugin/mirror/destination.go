@@ -8,7 +8,7 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// destination is a resolved tap NIC. It is comparable.
+// destination is a resolved tap NIC, remote collector or pool. It is comparable.
 type destination struct {
 	resolution
 
@@ -22,6 +22,11 @@ type destination struct {
 	down     reason     // why no packet can pass at present though everything stands
 	disputed reason     // which other places claim to be the tap NIC
 	tunnel   *tunnelEnd // of host
+
+	collector collector // of a remote collector
+	members   string    // of a pool: ids of the members that are ready, each followed by NUL
+	all       string    // of a pool: ids of all members, likewise
+	unready   string    // of a pool: which members are not ready, and why; "" if all are
 }
 
 func (w *world) destination(s *tap.Service) destination {
@@ -30,10 +35,13 @@ func (w *world) destination(s *tap.Service) destination {
 	}
 
 	disabled := pending(because(tap.CodeServiceDisabled, "tap service %s is disabled", s.Name))
-	if s.Type == tap.ServiceHost {
-		if !s.Enabled {
-			return destination{resolution: disabled}
-		}
+	switch {
+	case s.Type == tap.ServiceGuest:
+	case !s.Enabled:
+		return destination{resolution: disabled}
+	case s.Type == tap.ServiceRemote:
+		return destination{collector: newCollector(s)}
+	default:
 		return w.hostDestination(s)
 	}
 

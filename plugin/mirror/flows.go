@@ -16,6 +16,8 @@ const (
 	tableGuard    openflow.TableID = 1 // drops packets of tunnels
 	tableSelect   openflow.TableID = 2 // the capture's filter
 	tableLimit    openflow.TableID = 4 // the service's rate, and the sample
+	tablePool     openflow.TableID = 5 // which member of a pool, by a hash
+	tableSlot     openflow.TableID = 6 // which member of a pool, by its slot
 	tableDeliver  openflow.TableID = 8 // to the tap NIC or into the tunnel
 	// See account.go for those that only count.
 )
@@ -80,7 +82,9 @@ func (t *flowTables) addReceive(
 			oxm.TunSrc(from.addr),
 		}, action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableDeliver})
 	}
-	t.addToNIC(s.ID, id, to, frame, tap.Options{})
+	d := delivery{owner: s.ID, tag: id, frame: frame}
+	d.toNIC(to)
+	t.addDelivery(d)
 }
 
 // addGuard drops guarded packets, and passes the rest.

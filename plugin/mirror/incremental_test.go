@@ -224,6 +224,9 @@ func drawGuest(t *rapid.T, id string) tap.Guest {
 	return g
 }
 
+// collectorAddr is where remote collectors are.
+var collectorAddr = netip.MustParseAddr("192.0.2.99")
+
 func drawService(t *rapid.T, id string) tap.Service {
 	s := tap.Service{
 		ID: id, Name: "collector-" + id, Enabled: !seldom(t, 4, "disabled"),
@@ -237,6 +240,18 @@ func drawService(t *rapid.T, id string) tap.Service {
 
 	if seldom(t, 3, "on a host") {
 		s.Type, s.TargetID, s.MAC = tap.ServiceHost, hostIDs.Draw(t, "target"), nicMAC(0x900)
+	}
+
+	switch {
+	case id == "s2" && rapid.Bool().Draw(t, "pool"):
+		members := rapid.SampledFrom([][]string{{"s0"}, {"s1"}, {"s0", "s1"}}).Draw(t, "members")
+		return tap.Service{ID: id, Name: s.Name, Type: tap.ServicePool, Enabled: s.Enabled,
+			Members: members, RateLimit: s.RateLimit}
+	case seldom(t, 3, "remote"):
+		return tap.Service{ID: id, Name: s.Name, Type: tap.ServiceRemote, Enabled: s.Enabled,
+			Key: s.Key, Address: collectorAddr, RateLimit: s.RateLimit,
+			Encap: rapid.SampledFrom(tap.Encaps).Draw(t, "encap"),
+			Port:  rapid.SampledFrom([]uint16{0, 4790}).Draw(t, "port")}
 	}
 	return s
 }

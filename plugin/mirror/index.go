@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 )
 
@@ -35,6 +36,23 @@ func (x smallIndex) remove(key, id string) {
 		delete(x, key)
 	default:
 		x[key] = slices.Delete(ids, at, at+1)
+	}
+}
+
+// addrIndex maps an address to the set of hosts that refer to it.
+type addrIndex map[netip.Addr]set
+
+func (x addrIndex) add(addr netip.Addr, id string) {
+	if x[addr] == nil {
+		x[addr] = set{}
+	}
+	x[addr].add(id)
+}
+
+func (x addrIndex) remove(addr netip.Addr, id string) {
+	delete(x[addr], id)
+	if len(x[addr]) == 0 {
+		delete(x, addr)
 	}
 }
 

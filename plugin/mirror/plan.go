@@ -41,19 +41,20 @@ func (p *Planner) plan(hostID string) (program *tap.Program, refused map[string]
 
 // programBuilder puts the program of one host together.
 type programBuilder struct {
-	world    *world
-	planner  *Planner
-	host     *tap.Host
-	end      *tunnelEnd // of host
-	program  *tap.Program
-	captures []*capture
-	flows    flowTables
-	numbers  *portNumbers
-	tunnels  map[*encapsulation]uint32 // number of the tunnel port
-	peers    map[peerKey]*tap.Peer
-	senders  map[tap.Sender]struct{}
-	held     set               // owners
-	rates    map[string]uint32 // by service with a rate limit: id of its meter
+	world      *world
+	planner    *Planner
+	host       *tap.Host
+	end        *tunnelEnd // of host
+	program    *tap.Program
+	captures   []*capture
+	flows      flowTables
+	numbers    *portNumbers
+	tunnels    map[string]uint32 // by tunnel port: its number
+	peers      map[peerKey]*tap.Peer
+	senders    map[tap.Sender]struct{}
+	collectors map[peerKey]*tap.Collector
+	held       set               // owners
+	rates      map[string]uint32 // by service with a rate limit: id of its meter
 }
 
 type peerKey struct {
@@ -74,12 +75,13 @@ func (p *Planner) newProgram(h *tap.Host, datapath string, plan capturePlan) *pr
 	return &programBuilder{
 		world: p.world, planner: p, host: h, end: p.world.ends[h.ID],
 		program: program, captures: plan.captures,
-		flows:   flowTables{entries: make([]tap.FlowEntry, 0, 15+3*count)},
-		numbers: newPortNumbers(h),
-		tunnels: map[*encapsulation]uint32{},
-		peers:   map[peerKey]*tap.Peer{},
-		senders: map[tap.Sender]struct{}{},
-		held:    plan.held,
+		flows:      flowTables{entries: make([]tap.FlowEntry, 0, 15+3*count)},
+		numbers:    newPortNumbers(h),
+		tunnels:    map[string]uint32{},
+		collectors: map[peerKey]*tap.Collector{},
+		peers:      map[peerKey]*tap.Peer{},
+		senders:    map[tap.Sender]struct{}{},
+		held:       plan.held,
 	}
 }
 
@@ -103,7 +105,7 @@ func (b *programBuilder) addTunnels() {
 
 // tunnel returns the number of a tunnel port, and adds the port if need be.
 func (b *programBuilder) tunnel(encap *encapsulation) uint32 {
-	if number, exists := b.tunnels[encap]; exists {
+	if number, exists := b.tunnels[encap.port]; exists {
 		return number
 	}
 
@@ -118,14 +120,19 @@ func (b *programBuilder) tunnel(encap *encapsulation) uint32 {
 		OFPortRequest: b.numbers.request(encap.port),
 	}
 
-	if encap == encapVXLAN {
+	switch {
+	case encap == encapVXLAN:
 		port.Options["dst_port"] = strconv.Itoa(int(b.world.config.VXLANPort))
+	case encap.udpPort != 0:
+		port.Options["dst_port"] = strconv.Itoa(int(encap.udpPort))
+	case encap.kind == erspanType:
+		port.Options["erspan_ver"] = "flow"
 	}
 
 	b.program.Ports = append(b.program.Ports, port)
 	b.program.Tunnel.Ports = append(b.program.Tunnel.Ports, encap.port)
-	b.tunnels[encap] = b.numbers.current(encap.port)
-	return b.tunnels[encap]
+	b.tunnels[encap.port] = b.numbers.current(encap.port)
+	return b.tunnels[encap.port]
 }
 
 // addGuard adds the flows that keep ordinary traffic and packets of tunnels out of captures. What
@@ -142,7 +149,7 @@ func (b *programBuilder) addGuard() {
 	}
 
 	b.flows.addClosed()
-	b.flows.addGuard(guard.List(b.host, b.world.config.VXLANPort, others))
+	b.flows.addGuard(guard.List(b.host, b.world.copyPorts(), others))
 
 	// A held capture may need the guard, and hosts that were not seen yet may have tunnel addresses
 	// that are not known.
@@ -153,28 +160,27 @@ func (b *programBuilder) addGuard() {
 
 func (b *programBuilder) addCapture(c *capture) {
 	inputs := objectInputs{
-		to:          c.to,
 		port:        b.numbers.current(tapPort(c.id)),
 		portRequest: b.numbers.request(tapPort(c.id)),
 		frame:       c.tally.largestFrame(),
 		rateMeter:   b.rates[c.service.ID],
 		entering:    c.entering(b.host.Bridge(c.bridge)),
 		leaving:     leaving(b.host, b.host.Bridge(c.bridge)),
+		pool:        c.service.Type == tap.ServicePool,
+		hashed:      c.tally.options.Sample > 1 || len(b.world.kernels) > 0,
 	}
 
-	if c.encap != nil {
-		inputs.tunnelPort = b.tunnel(c.encap)
-		inputs.key = b.world.key(b.host.ID, c.encap, c.service.Key)
-		inputs.pathLimit = pathLimit(b.host, c.to.tunnel.addr)
-		b.addPeer(c, inputs.frame)
+	for i := range c.legs {
+		inputs.legs = append(inputs.legs, b.legInputs(c, &c.legs[i], inputs.frame))
 	}
+	b.addLostPeers(c)
 
 	objects := b.planner.objects(c, inputs)
 	b.program.Ports = append(b.program.Ports, objects.ports[:]...)
 	b.program.Mirrors = append(b.program.Mirrors, objects.mirrors...)
 	b.flows.entries = append(b.flows.entries, objects.flows...)
 	b.flows.entries = append(b.flows.entries, objects.accounts...)
-	if !c.to.joining {
+	if !inputs.joining() {
 		b.flows.addDuplicates(c, b.planner.duplicates(b.host.ID, c))
 	}
 	if c.service.Dedup && len(b.world.unseen) > 0 {
@@ -183,20 +189,41 @@ func (b *programBuilder) addCapture(c *capture) {
 	b.program.Groups = append(b.program.Groups, objects.groups...)
 }
 
-// addPeer notes that a capture sends frames of a size to another host.
-func (b *programBuilder) addPeer(c *capture, frame uint32) {
-	key := peerKey{c.to.tunnel.addr, c.encap.port}
-	peer := b.peers[key]
-	if peer == nil {
-		peer = &tap.Peer{
-			Addr: key.addr, Port: key.port,
-			ProbeKey: b.world.key(b.host.ID, c.encap, wirekey.Probe),
-		}
-		b.peers[key] = peer
+// legInputs are those of one leg of a capture, which sees frames of a size.
+func (b *programBuilder) legInputs(c *capture, l *leg, frame uint32) legInputs {
+	in := legInputs{to: l.to}
+	if c.service.Type == tap.ServicePool {
+		in.member = memberMark(l.service.ID)
+	}
+	if l.encap == nil {
+		return in
 	}
 
+	in.tunnelPort = b.tunnel(l.encap)
+	if l.to.collector.addr.IsValid() {
+		in.pathLimit = collectorLimit(b.host, l.encap, l.to.collector.addr)
+		b.addCollector(c.id, l)
+		return in
+	}
+
+	in.key = b.world.key(b.host.ID, l.encap, l.service.Key)
+	in.pathLimit = pathLimit(b.host, l.to.tunnel.addr)
+	peer := b.peer(l.to.tunnel.addr, l.encap)
 	peer.Owners = append(peer.Owners, c.id)
 	peer.FrameSize = max(peer.FrameSize, assumedFrame(copySize(frame, c.tally.options)))
+	return in
+}
+
+// peer returns the other host at a tunnel address, and notes that its path is to be probed.
+func (b *programBuilder) peer(addr netip.Addr, encap *encapsulation) *tap.Peer {
+	key := peerKey{addr, encap.port}
+	if b.peers[key] == nil {
+		b.peers[key] = &tap.Peer{
+			Addr: key.addr, Port: key.port,
+			ProbeKey: b.world.key(b.host.ID, encap, wirekey.Probe),
+		}
+	}
+	return b.peers[key]
 }
 
 // addService adds what a service needs on the host of its tap NIC.
@@ -225,8 +252,10 @@ func (b *programBuilder) addService(s *tap.Service) {
 		return
 	}
 
-	if t := b.planner.senderTallies[s.ID]; t != nil && t.uncertain > 0 {
-		b.held.add(s.ID)
+	for _, t := range b.planner.feeding(s.ID) {
+		if t.uncertain > 0 {
+			b.held.add(s.ID)
+		}
 	}
 	if len(received) > 0 {
 		b.flows.addReceive(s, to, frame, received)
@@ -293,6 +322,7 @@ func (b *programBuilder) finishTunnel(t *tap.Tunnel) {
 		t.Peers = append(t.Peers, *peer)
 	}
 
+	t.Collectors = b.sortedCollectors()
 	slices.SortFunc(t.Peers, func(a, b tap.Peer) int {
 		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
 	})

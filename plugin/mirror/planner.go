@@ -137,15 +137,18 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	if effect.tunnels || effect.allSeen {
 		maps.Copy(t.hosts, p.guarded)
 	}
+	if effect.everywhere {
+		for id := range p.world.hosts {
+			t.hosts.add(id)
+		}
+	}
 	if effect.allSeen {
 		p.touchUnresolved(t)
 	}
 
 	// Each step may touch more for the steps after it: services before flows, flows before hosts,
 	// hosts before statuses.
-	for id := range t.services {
-		p.resolveService(id, t)
-	}
+	p.resolveServices(t)
 
 	for id := range t.flows {
 		p.resolveFlow(id, t)
@@ -203,8 +206,8 @@ func (p *Planner) touchUnresolved(t touched) {
 }
 
 // resolveService finds a service's tap NIC again, and touches its old and its new host. If anything
-// changed, its flows are touched too.
-func (p *Planner) resolveService(id string, t touched) {
+// changed, its flows are touched too. A pool is resolved after its members.
+func (p *Planner) resolveService(id string, t touched) (changed bool) {
 	last := p.destinations[id]
 	delete(p.destinations, id)
 	p.servicesAt.remove(last.host, id)
@@ -212,17 +215,26 @@ func (p *Planner) resolveService(id string, t touched) {
 
 	var now destination
 	if s := p.world.services[id]; s != nil {
-		now = p.world.destination(s)
+		if s.Type == tap.ServicePool {
+			now = p.poolDestination(s)
+		} else {
+			now = p.world.destination(s)
+		}
 		p.destinations[id] = now
 		p.servicesAt.add(now.host, id)
 		t.hosts.add(now.host)
 	}
 
-	if now != last {
+	for _, member := range append(last.allMemberIDs(), now.allMemberIDs()...) {
+		t.hosts.add(p.destinations[member].host)
+	}
+
+	if changed = now != last; changed {
 		for f := range p.world.flowsOfService[id] {
 			t.flows.add(f)
 		}
 	}
+	return changed
 }
 
 // resolveFlow finds a flow's source again, and touches the hosts of both ends.
@@ -247,7 +259,11 @@ func (p *Planner) resolveFlow(id string, t touched) {
 		t.hosts.add(at.host)
 	}
 
+	t.services.add(f.TapID)
 	t.hosts.add(p.destinations[f.TapID].host)
+	for _, member := range p.destinations[f.TapID].allMemberIDs() {
+		t.hosts.add(p.destinations[member].host)
+	}
 }
 
 // replan computes a host's program again and adds it to the result if it differs. It touches the
@@ -262,6 +278,7 @@ func (p *Planner) replan(host string, t touched, again set, result *tap.Result) 
 				if f := p.resolved[id]; f != nil {
 					p.touchDuplicates(f.flow.TapID, again)
 				}
+				t.services.add(p.world.serviceOf(id))
 			}
 		}
 	}

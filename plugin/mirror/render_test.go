@@ -143,6 +143,11 @@ func renderProgram(b *strings.Builder, p *tap.Program) {
 			o.Port, o.Addr, strings.Join(o.Owners, ","), o.ProbeKey)
 	}
 
+	for _, o := range p.Tunnel.Collectors {
+		fmt.Fprintf(b, "  tunnel %s to collector %s for %s, keep-alives %#x\n",
+			o.Port, o.Addr, strings.Join(o.Owners, ","), o.KeepAliveKey)
+	}
+
 	for _, o := range p.Tunnel.Senders {
 		fmt.Fprintf(b, "  tunnel %s from %s, probes %#x\n", o.Port, o.Addr, o.ProbeKey)
 	}

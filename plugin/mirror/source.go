@@ -211,7 +211,12 @@ func (w *world) vswitchSource(f *tap.Flow) source {
 	}}}
 }
 
-// tapsItself reports whether a guest would mirror itself to itself.
-func tapsItself(f *tap.Flow, s *tap.Service) bool {
+// tapsItself reports whether a guest would mirror itself to itself, maybe as a member of a pool.
+func (w *world) tapsItself(f *tap.Flow, s *tap.Service) bool {
+	for _, id := range s.Members {
+		if member := w.services[id]; member != nil && w.tapsItself(f, member) {
+			return true
+		}
+	}
 	return f.Type == tap.FlowVNIC && s.Type == tap.ServiceGuest && f.GuestID == s.TargetID
 }

@@ -73,7 +73,17 @@ func (p *Planner) serviceStatus(s *tap.Service) tap.Status {
 	if status, blocked := destinationStatus(p.destinations[s.ID]); blocked {
 		return status
 	}
-	return tap.Status{State: tap.StateProgrammed, Needs: p.serviceNeeds(s)}
+
+	needs := p.serviceNeeds(s)
+	if s.Type == tap.ServiceRemote {
+		needs = p.collectorNeeds(s)
+	}
+
+	status := tap.Status{State: tap.StateProgrammed, Needs: needs}
+	if why := p.destinations[s.ID].unready; why != "" {
+		status.Reason, status.Code = why, tap.CodeMemberUnready
+	}
+	return status
 }
 
 // destinationStatus is the status of everything that needs a destination, if nothing can be
@@ -90,8 +100,21 @@ func destinationStatus(to destination) (status tap.Status, blocked bool) {
 	return tap.Status{}, false
 }
 
-// serviceNeeds are the needs of the destination side.
-func (p *Planner) serviceNeeds(s *tap.Service) []tap.Need {
+// serviceNeeds are the needs of the destination side. A remote collector has none, and a pool those
+// of its ready members.
+func (p *Planner) serviceNeeds(s *tap.Service) (needs []tap.Need) {
+	switch s.Type {
+	case tap.ServiceRemote:
+		return nil
+	case tap.ServicePool:
+		for _, member := range p.readyMembers(s) {
+			if h := p.world.hosts[p.destinations[member.ID].host]; h != nil && h.Connected {
+				needs = append(needs, p.serviceNeeds(member)...)
+			}
+		}
+		return sortNeeds(needs)
+	}
+
 	host := p.destinations[s.ID].host
 	if host == atController {
 		return nil
@@ -108,7 +131,7 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	case s == nil:
 		return withReason(tap.StateError,
 			because(tap.CodeServiceAbsent, "tap service %s does not exist", f.TapID))
-	case tapsItself(f, s):
+	case p.world.tapsItself(f, s):
 		return withReason(tap.StateError, because(tap.CodeSelfTap, "a guest cannot tap itself"))
 	case from.disputed != reason{}:
 		return withReason(tap.StateError, from.disputed)
@@ -131,7 +154,7 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 	if down := from.down(p.world); down != (reason{}) {
 		return withReason(tap.StatePending, down)
 	}
-	if lossy := p.lossy(from.places, p.destinations[f.TapID].host); lossy != (reason{}) {
+	if lossy := p.lossy(from.places, s); lossy != (reason{}) {
 		return withReason(tap.StateError, lossy)
 	}
 
@@ -143,7 +166,17 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 
 // lossy says why the switch of a source drops copies on their way to another host, though all of
 // the program stands; zero if it does not.
-func (p *Planner) lossy(places []place, to string) reason {
+func (p *Planner) lossy(places []place, s *tap.Service) reason {
+	for _, member := range p.readyMembers(s) {
+		if why := p.lossy(places, member); why != (reason{}) {
+			return why
+		}
+	}
+	if s.Type == tap.ServicePool {
+		return reason{}
+	}
+
+	to := p.destinations[s.ID].host
 	for _, at := range places {
 		if to == atController {
 			break
@@ -164,26 +197,41 @@ func (p *Planner) lossy(places []place, to string) reason {
 func (p *Planner) flowNeeds(
 	s *tap.Service, places []place, options tap.Options,
 ) []tap.Need {
-	to := p.destinations[s.ID]
 	needs := p.serviceNeeds(s)
 	for _, at := range places {
 		needs = append(needs,
 			tap.Need{Host: at.host, Owner: ownerBridge},
 			tap.Need{Host: at.host, Owner: captureID(at.bridge, s.ID, options)})
+		needs = append(needs, p.tunnelNeeds(at, s)...)
+	}
+	return sortNeeds(needs)
+}
 
-		if at.host == to.host || to.host == atController {
-			continue
-		}
-		if encap, _ := p.world.encapsulate(at.tunnel, to.tunnel); encap != nil {
-			needs = append(needs,
-				tap.Need{Host: at.host, Owner: encap.owner},
-				tap.Need{Host: to.host, Owner: encap.owner})
-		}
+// tunnelNeeds are the tunnel ports by which copies get from a place to a service.
+func (p *Planner) tunnelNeeds(at place, s *tap.Service) (needs []tap.Need) {
+	for _, member := range p.readyMembers(s) {
+		needs = append(needs, p.tunnelNeeds(at, member)...)
 	}
 
+	to := p.destinations[s.ID]
+	switch {
+	case s.Type == tap.ServicePool || at.host == to.host || to.host == atController:
+		return needs
+	case to.collector.addr.IsValid():
+		return []tap.Need{{Host: at.host, Owner: p.world.remoteEncap(to.collector).owner}}
+	}
+
+	if encap, _ := p.world.encapsulate(at.tunnel, to.tunnel); encap != nil {
+		needs = append(needs, tap.Need{Host: at.host, Owner: encap.owner},
+			tap.Need{Host: to.host, Owner: encap.owner})
+	}
+	return needs
+}
+
+// sortNeeds sorts needs, and leaves each once.
+func sortNeeds(needs []tap.Need) []tap.Need {
 	slices.SortFunc(needs, func(a, b tap.Need) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Owner, b.Owner))
 	})
-
 	return slices.Compact(needs)
 }

@@ -231,21 +231,18 @@ func (t *captureTally) refuse(
 // shouldRun reports whether a flow should run, wherever its ends are.
 func (w *world) shouldRun(f *tap.Flow) bool {
 	s := w.services[f.TapID]
-	return s != nil && f.Enabled && !tapsItself(f, s)
+	return s != nil && f.Enabled && !w.tapsItself(f, s)
 }
 
 // sendersTo are the other hosts from which a service receives copies on a host, sorted by address.
 func (p *Planner) sendersTo(service string, h *tap.Host) (senders []sender) {
-	t := p.senderTallies[service]
-	if t == nil {
-		return nil
-	}
-
-	for from := range t.places {
-		addr := from.tunnel.addr
-		sameFamily := addr.IsValid() && addr.Is4() == h.TunnelIP.Is4()
-		if from.host != h.ID && sameFamily {
-			senders = append(senders, from)
+	for _, t := range p.feeding(service) {
+		for from := range t.places {
+			addr := from.tunnel.addr
+			sameFamily := addr.IsValid() && addr.Is4() == h.TunnelIP.Is4()
+			if from.host != h.ID && sameFamily {
+				senders = append(senders, from)
+			}
 		}
 	}
 

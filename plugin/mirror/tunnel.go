@@ -17,13 +17,14 @@ type encapsulation struct {
 	kind     string // Interface:type
 	keyWidth uint   // bits of a key
 	header   uint32 // octets that it adds to a frame, with an IPv4 header
+	udpPort  uint16 // of a tunnel to remote collectors that UDP carries; 0 otherwise
 }
 
 // The encapsulations. GRE copies carry the key in the GRE header (RFC 2890), VXLAN copies carry it
 // as the VNI (RFC 7348).
 var (
-	encapGRE   = &encapsulation{"tl-gre", ownerTunnel, "gre", 32, ipv4Header + 8}
-	encapVXLAN = &encapsulation{"tl-vxlan", ownerVXLAN, "vxlan", 24, ipv4Header + 8 + 8}
+	encapGRE   = &encapsulation{"tl-gre", ownerTunnel, "gre", 32, ipv4Header + 8, 0}
+	encapVXLAN = &encapsulation{"tl-vxlan", ownerVXLAN, "vxlan", 24, ipv4Header + 8 + 8, 0}
 )
 
 // Octets of IP headers (RFC 791, RFC 8200).

@@ -29,6 +29,13 @@ type world struct {
 	servicesOfGuest smallIndex
 	guestsSeenAt    largeIndex // by host: guests with a NIC there
 	servicesSeenAt  smallIndex // by host: services with their tap NIC or a claim to it there
+
+	kernels        set                            // hosts with a bridge on the kernel's datapath
+	poolsOf        smallIndex                     // by service: pools of which it is a member
+	remoteEncaps   map[encapKey]*encapsulation    // those used so far
+	collectorPorts map[uint16]int                 // UDP port: how many remote collectors have it
+	collectorsAt   map[netip.Addr]map[string]bool // by address: remote collectors there
+	cuts           addrIndex                      // by address: hosts from which nothing arrives there
 }
 
 func newWorld(config Config) *world {
@@ -46,6 +53,9 @@ func newWorld(config Config) *world {
 		flowsOfService: largeIndex{}, flowsOfSource: smallIndex{},
 		servicesAtHost: smallIndex{}, servicesOfGuest: smallIndex{},
 		guestsSeenAt: largeIndex{}, servicesSeenAt: smallIndex{},
+		kernels: set{}, poolsOf: smallIndex{}, remoteEncaps: map[encapKey]*encapsulation{},
+		collectorPorts: map[uint16]int{}, collectorsAt: map[netip.Addr]map[string]bool{},
+		cuts: addrIndex{},
 	}
 }
 
@@ -58,6 +68,9 @@ type touched struct {
 type worldChange struct {
 	tunnels bool // tunnel addresses changed
 	allSeen bool // the last unseen host was seen, or there is an unseen host again
+
+	// everywhere: each host guards other UDP ports, or spreads packets over pools in another way.
+	everywhere bool
 }
 
 // apply takes a change in, and adds what it touches directly to t.
@@ -66,13 +79,14 @@ func (w *world) apply(c *tap.Change, t touched) (effect worldChange) {
 		w.secret = c.Secret
 	}
 
-	anyUnseen := len(w.unseen) > 0
+	anyUnseen, anyKernel, ports := len(w.unseen) > 0, len(w.kernels) > 0, w.copyPorts()
 	effect.tunnels = w.applyHosts(c, t)
 	effect.allSeen = anyUnseen != (len(w.unseen) > 0)
 
 	w.applyGuests(c, t)
 	w.applyServices(c, t)
 	w.applyFlows(c, t)
+	effect.everywhere = anyKernel != (len(w.kernels) > 0) || !slices.Equal(ports, w.copyPorts())
 	return effect
 }
 
@@ -98,6 +112,10 @@ func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 		if !h.Observed {
 			w.unseen.add(h.ID)
 		}
+		w.noteKernel(h)
+		for _, service := range w.noteCuts(h) {
+			t.services.add(service)
+		}
 	}
 
 	for _, id := range c.Gone.Hosts {
@@ -106,6 +124,10 @@ func (w *world) applyHosts(c *tap.Change, t touched) (tunnelsChanged bool) {
 		delete(w.hosts, id)
 		delete(w.ends, id)
 		delete(w.unseen, id)
+		delete(w.kernels, id)
+		for _, service := range w.noteCuts(&tap.Host{ID: id}) {
+			t.services.add(service)
+		}
 	}
 
 	return tunnelsChanged
@@ -220,6 +242,11 @@ func (w *world) addService(s *tap.Service) {
 		w.servicesAtHost.add(s.TargetID, s.ID)
 	case tap.ServiceGuest:
 		w.servicesOfGuest.add(s.TargetID, s.ID)
+	case tap.ServiceRemote:
+		w.addCollector(s)
+	}
+	for _, member := range s.Members {
+		w.poolsOf.add(member, s.ID)
 	}
 }
 
@@ -228,6 +255,10 @@ func (w *world) forgetService(id string) {
 	if s := w.services[id]; s != nil {
 		w.servicesAtHost.remove(s.TargetID, id)
 		w.servicesOfGuest.remove(s.TargetID, id)
+		w.removeCollector(s)
+		for _, member := range s.Members {
+			w.poolsOf.remove(member, id)
+		}
 	}
 }
 
@@ -279,6 +310,14 @@ func (w *world) touchGuest(id string, t touched) {
 	for _, s := range w.servicesOfGuest[id] {
 		t.services.add(s)
 	}
+}
+
+// serviceOf is the id of the service that a flow feeds; "" if there is no such flow.
+func (w *world) serviceOf(flow string) string {
+	if f := w.flows[flow]; f != nil {
+		return f.TapID
+	}
+	return ""
 }
 
 // touchFlow touches a flow, and the service that it feeds so far.

@@ -872,6 +872,7 @@ type Host struct {
 	UserspaceTso     bool                   `protobuf:"varint,17,opt,name=userspace_tso,json=userspaceTso,proto3" json:"userspace_tso,omitempty"`
 	FakeBridges      []*FakeBridge          `protobuf:"bytes,18,rep,name=fake_bridges,json=fakeBridges,proto3" json:"fake_bridges,omitempty"`
 	Lacking          []*Lack                `protobuf:"bytes,19,rep,name=lacking,proto3" json:"lacking,omitempty"`
+	UnderlayMtu      uint32                 `protobuf:"varint,20,opt,name=underlay_mtu,json=underlayMtu,proto3" json:"underlay_mtu,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1032,6 +1033,13 @@ func (x *Host) GetLacking() []*Lack {
 	return nil
 }
 
+func (x *Host) GetUnderlayMtu() uint32 {
+	if x != nil {
+		return x.UnderlayMtu
+	}
+	return 0
+}
+
 // Something that a switch lacks.
 type Lack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1097,6 +1105,7 @@ type Path struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
 	Frame         uint32                 `protobuf:"varint,2,opt,name=frame,proto3" json:"frame,omitempty"`
+	Cut           bool                   `protobuf:"varint,3,opt,name=cut,proto3" json:"cut,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1143,6 +1152,13 @@ func (x *Path) GetFrame() uint32 {
 		return x.Frame
 	}
 	return 0
+}
+
+func (x *Path) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
 }
 
 type ForeignTunnel struct {
@@ -2145,6 +2161,7 @@ type Tunnel struct {
 	Peers         []*Peer                `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
 	Ports         []string               `protobuf:"bytes,3,rep,name=ports,proto3" json:"ports,omitempty"`
 	Senders       []*Sender              `protobuf:"bytes,4,rep,name=senders,proto3" json:"senders,omitempty"`
+	Collectors    []*Collector           `protobuf:"bytes,5,rep,name=collectors,proto3" json:"collectors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2207,6 +2224,90 @@ func (x *Tunnel) GetSenders() []*Sender {
 	return nil
 }
 
+func (x *Tunnel) GetCollectors() []*Collector {
+	if x != nil {
+		return x.Collectors
+	}
+	return nil
+}
+
+// A remote collector to which the host sends.
+type Collector struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
+	Port          string                 `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	KeepAliveKey  uint32                 `protobuf:"varint,3,opt,name=keep_alive_key,json=keepAliveKey,proto3" json:"keep_alive_key,omitempty"`
+	Erspan        uint32                 `protobuf:"varint,4,opt,name=erspan,proto3" json:"erspan,omitempty"`
+	Owners        []string               `protobuf:"bytes,5,rep,name=owners,proto3" json:"owners,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Collector) Reset() {
+	*x = Collector{}
+	mi := &file_mirror_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Collector) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Collector) ProtoMessage() {}
+
+func (x *Collector) ProtoReflect() protoreflect.Message {
+	mi := &file_mirror_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Collector.ProtoReflect.Descriptor instead.
+func (*Collector) Descriptor() ([]byte, []int) {
+	return file_mirror_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Collector) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *Collector) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *Collector) GetKeepAliveKey() uint32 {
+	if x != nil {
+		return x.KeepAliveKey
+	}
+	return 0
+}
+
+func (x *Collector) GetErspan() uint32 {
+	if x != nil {
+		return x.Erspan
+	}
+	return 0
+}
+
+func (x *Collector) GetOwners() []string {
+	if x != nil {
+		return x.Owners
+	}
+	return nil
+}
+
 type Peer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
@@ -2220,7 +2321,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2333,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[26]
+	mi := &file_mirror_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2346,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{26}
+	return file_mirror_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Peer) GetAddr() []byte {
@@ -2294,7 +2395,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2407,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[27]
+	mi := &file_mirror_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2420,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{27}
+	return file_mirror_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Sender) GetAddr() []byte {
@@ -2353,7 +2454,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2466,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[28]
+	mi := &file_mirror_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2479,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{28}
+	return file_mirror_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Hold) GetOwner() string {
@@ -2409,7 +2510,7 @@ type TapBridge struct {
 
 func (x *TapBridge) Reset() {
 	*x = TapBridge{}
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +2522,7 @@ func (x *TapBridge) String() string {
 func (*TapBridge) ProtoMessage() {}
 
 func (x *TapBridge) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[29]
+	mi := &file_mirror_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +2535,7 @@ func (x *TapBridge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TapBridge.ProtoReflect.Descriptor instead.
 func (*TapBridge) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{29}
+	return file_mirror_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TapBridge) GetName() string {
@@ -2500,7 +2601,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2613,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[30]
+	mi := &file_mirror_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2626,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{30}
+	return file_mirror_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Port) GetOwner() string {
@@ -2624,7 +2725,7 @@ type MirrorRecord struct {
 
 func (x *MirrorRecord) Reset() {
 	*x = MirrorRecord{}
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +2737,7 @@ func (x *MirrorRecord) String() string {
 func (*MirrorRecord) ProtoMessage() {}
 
 func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[31]
+	mi := &file_mirror_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +2750,7 @@ func (x *MirrorRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MirrorRecord.ProtoReflect.Descriptor instead.
 func (*MirrorRecord) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{31}
+	return file_mirror_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MirrorRecord) GetOwner() string {
@@ -2745,7 +2846,7 @@ type FlowEntry struct {
 
 func (x *FlowEntry) Reset() {
 	*x = FlowEntry{}
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2858,7 @@ func (x *FlowEntry) String() string {
 func (*FlowEntry) ProtoMessage() {}
 
 func (x *FlowEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[32]
+	mi := &file_mirror_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2871,7 @@ func (x *FlowEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlowEntry.ProtoReflect.Descriptor instead.
 func (*FlowEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{32}
+	return file_mirror_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FlowEntry) GetOwner() string {
@@ -2827,7 +2928,7 @@ type GroupEntry struct {
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +2940,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[33]
+	mi := &file_mirror_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +2953,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{33}
+	return file_mirror_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GroupEntry) GetOwner() string {
@@ -2896,7 +2997,7 @@ type MeterEntry struct {
 
 func (x *MeterEntry) Reset() {
 	*x = MeterEntry{}
-	mi := &file_mirror_proto_msgTypes[34]
+	mi := &file_mirror_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3009,7 @@ func (x *MeterEntry) String() string {
 func (*MeterEntry) ProtoMessage() {}
 
 func (x *MeterEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[34]
+	mi := &file_mirror_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3022,7 @@ func (x *MeterEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeterEntry.ProtoReflect.Descriptor instead.
 func (*MeterEntry) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{34}
+	return file_mirror_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MeterEntry) GetOwner() string {
@@ -2969,7 +3070,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_mirror_proto_msgTypes[35]
+	mi := &file_mirror_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3082,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[35]
+	mi := &file_mirror_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3095,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{35}
+	return file_mirror_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Need) GetHost() string {
@@ -3026,7 +3127,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_mirror_proto_msgTypes[36]
+	mi := &file_mirror_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3038,7 +3139,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[36]
+	mi := &file_mirror_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3051,7 +3152,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{36}
+	return file_mirror_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Status) GetKind() string {
@@ -3116,7 +3217,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_mirror_proto_msgTypes[37]
+	mi := &file_mirror_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3128,7 +3229,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_mirror_proto_msgTypes[37]
+	mi := &file_mirror_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3242,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_mirror_proto_rawDescGZIP(), []int{37}
+	return file_mirror_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Cut) GetSize() uint32 {
@@ -3245,7 +3346,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\asnaplen\x18\x0f \x01(\rR\asnaplen\x12\x16\n" +
 	"\x06sample\x18\x10 \x01(\rR\x06sample\x12\x1f\n" +
 	"\vvlan_action\x18\x11 \x01(\rR\n" +
-	"vlanAction\"\xa8\x06\n" +
+	"vlanAction\"\xcb\x06\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -3265,7 +3366,8 @@ const file_mirror_proto_rawDesc = "" +
 	"\x05paths\x18\x10 \x03(\v2\x17.tapline.mirror.v1.PathR\x05paths\x12#\n" +
 	"\ruserspace_tso\x18\x11 \x01(\bR\fuserspaceTso\x12@\n" +
 	"\ffake_bridges\x18\x12 \x03(\v2\x1d.tapline.mirror.v1.FakeBridgeR\vfakeBridges\x121\n" +
-	"\alacking\x18\x13 \x03(\v2\x17.tapline.mirror.v1.LackR\alacking\x1a8\n" +
+	"\alacking\x18\x13 \x03(\v2\x17.tapline.mirror.v1.LackR\alacking\x12!\n" +
+	"\funderlay_mtu\x18\x14 \x01(\rR\vunderlayMtu\x1a8\n" +
 	"\n" +
 	"WiresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3273,10 +3375,11 @@ const file_mirror_proto_rawDesc = "" +
 	"\x04Lack\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
 	"\bdatapath\x18\x02 \x01(\tR\bdatapath\x12\x1a\n" +
-	"\bpossible\x18\x03 \x01(\bR\bpossible\"0\n" +
+	"\bpossible\x18\x03 \x01(\bR\bpossible\"B\n" +
 	"\x04Path\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x14\n" +
-	"\x05frame\x18\x02 \x01(\rR\x05frame\"\xb4\x01\n" +
+	"\x05frame\x18\x02 \x01(\rR\x05frame\x12\x10\n" +
+	"\x03cut\x18\x03 \x01(\bR\x03cut\"\xb4\x01\n" +
 	"\rForeignTunnel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06bridge\x18\x02 \x01(\tR\x06bridge\x12\x12\n" +
@@ -3366,12 +3469,21 @@ const file_mirror_proto_rawDesc = "" +
 	"\x04held\x18\x06 \x03(\v2\x17.tapline.mirror.v1.HoldR\x04held\x121\n" +
 	"\x06tunnel\x18\a \x01(\v2\x19.tapline.mirror.v1.TunnelR\x06tunnel\x125\n" +
 	"\x06groups\x18\b \x03(\v2\x1d.tapline.mirror.v1.GroupEntryR\x06groups\x125\n" +
-	"\x06meters\x18\t \x03(\v2\x1d.tapline.mirror.v1.MeterEntryR\x06meters\"\x96\x01\n" +
+	"\x06meters\x18\t \x03(\v2\x1d.tapline.mirror.v1.MeterEntryR\x06meters\"\xd4\x01\n" +
 	"\x06Tunnel\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\tR\x04port\x12-\n" +
 	"\x05peers\x18\x02 \x03(\v2\x17.tapline.mirror.v1.PeerR\x05peers\x12\x14\n" +
 	"\x05ports\x18\x03 \x03(\tR\x05ports\x123\n" +
-	"\asenders\x18\x04 \x03(\v2\x19.tapline.mirror.v1.SenderR\asenders\"\x82\x01\n" +
+	"\asenders\x18\x04 \x03(\v2\x19.tapline.mirror.v1.SenderR\asenders\x12<\n" +
+	"\n" +
+	"collectors\x18\x05 \x03(\v2\x1c.tapline.mirror.v1.CollectorR\n" +
+	"collectors\"\x89\x01\n" +
+	"\tCollector\x12\x12\n" +
+	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\tR\x04port\x12$\n" +
+	"\x0ekeep_alive_key\x18\x03 \x01(\rR\fkeepAliveKey\x12\x16\n" +
+	"\x06erspan\x18\x04 \x01(\rR\x06erspan\x12\x16\n" +
+	"\x06owners\x18\x05 \x03(\tR\x06owners\"\x82\x01\n" +
 	"\x04Peer\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06owners\x18\x02 \x03(\tR\x06owners\x12\x12\n" +
@@ -3484,7 +3596,7 @@ func file_mirror_proto_rawDescGZIP() []byte {
 	return file_mirror_proto_rawDescData
 }
 
-var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_mirror_proto_goTypes = []any{
 	(*DescribeRequest)(nil),   // 0: tapline.mirror.v1.DescribeRequest
 	(*Description)(nil),       // 1: tapline.mirror.v1.Description
@@ -3512,21 +3624,22 @@ var file_mirror_proto_goTypes = []any{
 	(*Result)(nil),            // 23: tapline.mirror.v1.Result
 	(*Program)(nil),           // 24: tapline.mirror.v1.Program
 	(*Tunnel)(nil),            // 25: tapline.mirror.v1.Tunnel
-	(*Peer)(nil),              // 26: tapline.mirror.v1.Peer
-	(*Sender)(nil),            // 27: tapline.mirror.v1.Sender
-	(*Hold)(nil),              // 28: tapline.mirror.v1.Hold
-	(*TapBridge)(nil),         // 29: tapline.mirror.v1.TapBridge
-	(*Port)(nil),              // 30: tapline.mirror.v1.Port
-	(*MirrorRecord)(nil),      // 31: tapline.mirror.v1.MirrorRecord
-	(*FlowEntry)(nil),         // 32: tapline.mirror.v1.FlowEntry
-	(*GroupEntry)(nil),        // 33: tapline.mirror.v1.GroupEntry
-	(*MeterEntry)(nil),        // 34: tapline.mirror.v1.MeterEntry
-	(*Need)(nil),              // 35: tapline.mirror.v1.Need
-	(*Status)(nil),            // 36: tapline.mirror.v1.Status
-	(*Cut)(nil),               // 37: tapline.mirror.v1.Cut
-	nil,                       // 38: tapline.mirror.v1.Host.WiresEntry
-	nil,                       // 39: tapline.mirror.v1.TapBridge.OtherConfigEntry
-	nil,                       // 40: tapline.mirror.v1.Port.OptionsEntry
+	(*Collector)(nil),         // 26: tapline.mirror.v1.Collector
+	(*Peer)(nil),              // 27: tapline.mirror.v1.Peer
+	(*Sender)(nil),            // 28: tapline.mirror.v1.Sender
+	(*Hold)(nil),              // 29: tapline.mirror.v1.Hold
+	(*TapBridge)(nil),         // 30: tapline.mirror.v1.TapBridge
+	(*Port)(nil),              // 31: tapline.mirror.v1.Port
+	(*MirrorRecord)(nil),      // 32: tapline.mirror.v1.MirrorRecord
+	(*FlowEntry)(nil),         // 33: tapline.mirror.v1.FlowEntry
+	(*GroupEntry)(nil),        // 34: tapline.mirror.v1.GroupEntry
+	(*MeterEntry)(nil),        // 35: tapline.mirror.v1.MeterEntry
+	(*Need)(nil),              // 36: tapline.mirror.v1.Need
+	(*Status)(nil),            // 37: tapline.mirror.v1.Status
+	(*Cut)(nil),               // 38: tapline.mirror.v1.Cut
+	nil,                       // 39: tapline.mirror.v1.Host.WiresEntry
+	nil,                       // 40: tapline.mirror.v1.TapBridge.OtherConfigEntry
+	nil,                       // 41: tapline.mirror.v1.Port.OptionsEntry
 }
 var file_mirror_proto_depIdxs = []int32{
 	3,  // 0: tapline.mirror.v1.ConfigureResponse.errors:type_name -> tapline.mirror.v1.FieldError
@@ -3535,7 +3648,7 @@ var file_mirror_proto_depIdxs = []int32{
 	7,  // 3: tapline.mirror.v1.CheckResponse.rejection:type_name -> tapline.mirror.v1.Rejection
 	8,  // 4: tapline.mirror.v1.CheckResponse.service:type_name -> tapline.mirror.v1.Service
 	9,  // 5: tapline.mirror.v1.CheckResponse.flow:type_name -> tapline.mirror.v1.Flow
-	38, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
+	39, // 6: tapline.mirror.v1.Host.wires:type_name -> tapline.mirror.v1.Host.WiresEntry
 	14, // 7: tapline.mirror.v1.Host.bridges:type_name -> tapline.mirror.v1.Bridge
 	16, // 8: tapline.mirror.v1.Host.tap_ports:type_name -> tapline.mirror.v1.TapPort
 	17, // 9: tapline.mirror.v1.Host.nics:type_name -> tapline.mirror.v1.HostNIC
@@ -3553,34 +3666,35 @@ var file_mirror_proto_depIdxs = []int32{
 	8,  // 21: tapline.mirror.v1.Change.services:type_name -> tapline.mirror.v1.Service
 	9,  // 22: tapline.mirror.v1.Change.flows:type_name -> tapline.mirror.v1.Flow
 	24, // 23: tapline.mirror.v1.Result.programs:type_name -> tapline.mirror.v1.Program
-	36, // 24: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
-	29, // 25: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
-	30, // 26: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
-	31, // 27: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
-	32, // 28: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
-	28, // 29: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
+	37, // 24: tapline.mirror.v1.Result.statuses:type_name -> tapline.mirror.v1.Status
+	30, // 25: tapline.mirror.v1.Program.bridge:type_name -> tapline.mirror.v1.TapBridge
+	31, // 26: tapline.mirror.v1.Program.ports:type_name -> tapline.mirror.v1.Port
+	32, // 27: tapline.mirror.v1.Program.mirrors:type_name -> tapline.mirror.v1.MirrorRecord
+	33, // 28: tapline.mirror.v1.Program.flows:type_name -> tapline.mirror.v1.FlowEntry
+	29, // 29: tapline.mirror.v1.Program.held:type_name -> tapline.mirror.v1.Hold
 	25, // 30: tapline.mirror.v1.Program.tunnel:type_name -> tapline.mirror.v1.Tunnel
-	33, // 31: tapline.mirror.v1.Program.groups:type_name -> tapline.mirror.v1.GroupEntry
-	34, // 32: tapline.mirror.v1.Program.meters:type_name -> tapline.mirror.v1.MeterEntry
-	26, // 33: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
-	27, // 34: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
-	39, // 35: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
-	40, // 36: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
-	35, // 37: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
-	37, // 38: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
-	0,  // 39: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
-	2,  // 40: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
-	5,  // 41: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
-	22, // 42: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
-	1,  // 43: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
-	4,  // 44: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
-	6,  // 45: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
-	23, // 46: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
-	43, // [43:47] is the sub-list for method output_type
-	39, // [39:43] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	34, // 31: tapline.mirror.v1.Program.groups:type_name -> tapline.mirror.v1.GroupEntry
+	35, // 32: tapline.mirror.v1.Program.meters:type_name -> tapline.mirror.v1.MeterEntry
+	27, // 33: tapline.mirror.v1.Tunnel.peers:type_name -> tapline.mirror.v1.Peer
+	28, // 34: tapline.mirror.v1.Tunnel.senders:type_name -> tapline.mirror.v1.Sender
+	26, // 35: tapline.mirror.v1.Tunnel.collectors:type_name -> tapline.mirror.v1.Collector
+	40, // 36: tapline.mirror.v1.TapBridge.other_config:type_name -> tapline.mirror.v1.TapBridge.OtherConfigEntry
+	41, // 37: tapline.mirror.v1.Port.options:type_name -> tapline.mirror.v1.Port.OptionsEntry
+	36, // 38: tapline.mirror.v1.Status.needs:type_name -> tapline.mirror.v1.Need
+	38, // 39: tapline.mirror.v1.Status.cut:type_name -> tapline.mirror.v1.Cut
+	0,  // 40: tapline.mirror.v1.Mirror.Describe:input_type -> tapline.mirror.v1.DescribeRequest
+	2,  // 41: tapline.mirror.v1.Mirror.Configure:input_type -> tapline.mirror.v1.ConfigureRequest
+	5,  // 42: tapline.mirror.v1.Mirror.Check:input_type -> tapline.mirror.v1.CheckRequest
+	22, // 43: tapline.mirror.v1.Mirror.Run:input_type -> tapline.mirror.v1.Change
+	1,  // 44: tapline.mirror.v1.Mirror.Describe:output_type -> tapline.mirror.v1.Description
+	4,  // 45: tapline.mirror.v1.Mirror.Configure:output_type -> tapline.mirror.v1.ConfigureResponse
+	6,  // 46: tapline.mirror.v1.Mirror.Check:output_type -> tapline.mirror.v1.CheckResponse
+	23, // 47: tapline.mirror.v1.Mirror.Run:output_type -> tapline.mirror.v1.Result
+	44, // [44:48] is the sub-list for method output_type
+	40, // [40:44] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_mirror_proto_init() }
@@ -3602,7 +3716,7 @@ func file_mirror_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mirror_proto_rawDesc), len(file_mirror_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,19 @@ type Tunnel struct {
 	Ports   []string // all tunnel ports of the tap bridge, sorted
 	Peers   []Peer   // sorted by address and port
 	Senders []Sender // sorted by address and port
+
+	Collectors []Collector // sorted by address and port
+}
+
+// Collector is the address of remote collectors to which this host sends. Nothing there answers
+// probes. A frame now and then makes the switch look for its neighbour again.
+type Collector struct {
+	Addr netip.Addr
+	Port string // our tunnel port that leads there
+	// KeepAliveKey is the tun_id of those frames, which no tap service of the address has.
+	KeepAliveKey uint32
+	ERSPAN       uint8    // version of ERSPAN of those frames; 0 for other encapsulations
+	Owners       []string // the captures on this host that send there, sorted
 }
 
 // Peer is the tunnel address of another host to which this one sends.
@@ -236,7 +249,13 @@ func (p *Program) Equal(o *Program) bool {
 
 func (t *Tunnel) equal(o *Tunnel) bool {
 	return t.Port == o.Port && slices.Equal(t.Ports, o.Ports) &&
-		slices.Equal(t.Senders, o.Senders) && equalAll(t.Peers, o.Peers, (*Peer).equal)
+		slices.Equal(t.Senders, o.Senders) && equalAll(t.Peers, o.Peers, (*Peer).equal) &&
+		equalAll(t.Collectors, o.Collectors, (*Collector).equal)
+}
+
+func (c *Collector) equal(o *Collector) bool {
+	return c.Addr == o.Addr && c.Port == o.Port && c.KeepAliveKey == o.KeepAliveKey &&
+		c.ERSPAN == o.ERSPAN && slices.Equal(c.Owners, o.Owners)
 }
 
 func (p *Peer) equal(o *Peer) bool {

@@ -1,8 +1,10 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
@@ -95,10 +97,31 @@ func (x *check) meter(f *tap.FlowEntry, id uint32) string {
 	return ""
 }
 
+// collects reports whether what leaves by a tunnel port with a header is for a remote collector.
+func collects(s *tap.Service, port *tap.Port, header tunnelHeader) bool {
+	if s == nil || s.Type != tap.ServiceRemote || !s.Enabled || header.to != s.Address ||
+		header.key != uint64(s.Key) {
+		return false
+	}
+
+	kind := string(s.Encap)
+	if s.Encap.ERSPAN() {
+		kind = "erspan"
+		if s.Encap == tap.EncapERSPAN1 && header.erspan != 1 ||
+			s.Encap == tap.EncapERSPAN2 && header.erspan != 2 {
+			return false
+		}
+	}
+
+	udp := cmp.Or(s.Port, s.Encap.DefaultPort())
+	return port.Type == kind && (udp == 0 || port.Options["dst_port"] == strconv.Itoa(int(udp)))
+}
+
 // tunnelHeader is what actions have set for the tunnel so far.
 type tunnelHeader struct {
-	to  netip.Addr
-	key uint64
+	to     netip.Addr
+	key    uint64
+	erspan uint64 // version
 }
 
 // actions follows actions in their order. What is set inside a clone ends with it.
@@ -111,6 +134,8 @@ func (x *check) actions(owner string, actions []action.Action, header tunnelHead
 		case action.RegLoad:
 			why = plainField(a.Dst.Field)
 		case action.RegMove:
+			why = plainField(a.Dst.Field)
+		case action.Multipath:
 			why = plainField(a.Dst.Field)
 		case action.Group:
 			if x.groups[a.ID] != owner {
@@ -136,6 +161,8 @@ func (h *tunnelHeader) set(field oxm.Field) string {
 		h.to, _ = field.Addr()
 	case oxm.FieldTunnelID:
 		h.key = field.Uint64()
+	case oxm.FieldTunErspanVer:
+		h.erspan = field.Uint64()
 	default:
 		return plainField(field.ID())
 	}
@@ -176,8 +203,9 @@ func (x *check) output(owner string, number openflow.PortNo, header tunnelHeader
 	}
 
 	for id := range services {
-		if header.key <= 1<<32-1 && x.world.leadsTo(x.world.services[id], x.host.ID, header.to,
-			uint32(header.key), keyWidth(port)) {
+		s := x.world.services[id]
+		if header.key <= 1<<32-1 && x.world.leadsTo(s, x.host.ID, header.to,
+			uint32(header.key), keyWidth(port)) || collects(s, port, header) {
 			return ""
 		}
 	}

@@ -188,6 +188,11 @@ func (x *check) tunnel() error {
 				peer.Addr)
 		}
 	}
+	for _, c := range x.program.Tunnel.Collectors {
+		if !x.world.collectsAt(c.Addr) {
+			return fmt.Errorf("keep-alives to %v: want the address of a remote collector", c.Addr)
+		}
+	}
 	for _, from := range x.program.Tunnel.Senders {
 		if !x.world.comesFrom(from.Addr, from.ProbeKey, wirekey.Probe, widths[from.Port]) {
 			return fmt.Errorf("probes from %v: want the tunnel address of a host, and its key",

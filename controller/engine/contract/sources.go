@@ -43,6 +43,18 @@ func (w *World) servicesOf(h *tap.Host, bridge, port string, way side, vlan uint
 	return found
 }
 
+// withMembers adds the members of enabled pools to services that flows feed.
+func (w *World) withMembers(services sets.Set) sets.Set {
+	for id := range services {
+		if s := w.services[id]; s != nil && s.Type == tap.ServicePool && s.Enabled {
+			for _, member := range s.Members {
+				services.Add(member)
+			}
+		}
+	}
+	return services
+}
+
 // against is the direction of a vnic whose packets do not pass its port this way.
 func against(way side) tap.Direction {
 	if way == enters { // What a guest sends enters the bridge.
@@ -119,7 +131,7 @@ func (x *check) selects(m *tap.Mirror, port string, way side) error {
 	}
 
 	for _, vlan := range vlans {
-		asked := x.world.servicesOf(x.host, m.Bridge, port, way, vlan)
+		asked := x.world.withMembers(x.world.servicesOf(x.host, m.Bridge, port, way, vlan))
 		if len(asked) == 0 {
 			return fmt.Errorf("mirror %s selects %s, and no enabled tap flow asks for that",
 				m.Name, selected(m.Bridge, port, way, vlan))

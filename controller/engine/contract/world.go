@@ -151,7 +151,9 @@ func sourceOf(f *tap.Flow) string {
 func (w *World) hasNIC(h *tap.Host, port *tap.Port) bool {
 	s := w.services[port.Owner]
 	switch {
-	case s == nil || port.Plugged != (s.Type == tap.ServiceGuest):
+	case s == nil || s.Type != tap.ServiceGuest && s.Type != tap.ServiceHost:
+		return false
+	case port.Plugged != (s.Type == tap.ServiceGuest):
 		return false
 	case s.Type == tap.ServiceGuest:
 		for _, at := range w.attached[s.ID] {
@@ -174,7 +176,8 @@ func (w *World) hasNIC(h *tap.Host, port *tap.Port) bool {
 // leadsTo reports whether copies for a service that a host sends to a tunnel address, with a key of
 // a width in bits, are the service's.
 func (w *World) leadsTo(s *tap.Service, from string, to netip.Addr, key uint32, width uint) bool {
-	if s == nil || !s.Enabled || key != wirekey.Of(w.secret, from, width, s.Key) {
+	onNIC := s != nil && (s.Type == tap.ServiceGuest || s.Type == tap.ServiceHost)
+	if !onNIC || !s.Enabled || key != wirekey.Of(w.secret, from, width, s.Key) {
 		return false
 	}
 
@@ -203,4 +206,14 @@ func (w *World) comesFrom(from netip.Addr, key, index uint32, width uint) bool {
 func (w *World) hasAddress(host string, addr netip.Addr) bool {
 	h := w.hosts[host]
 	return h != nil && h.TunnelIP == addr
+}
+
+// collectsAt reports whether an enabled remote collector has an address.
+func (w *World) collectsAt(addr netip.Addr) bool {
+	for _, s := range w.services {
+		if s.Type == tap.ServiceRemote && s.Enabled && s.Address == addr {
+			return true
+		}
+	}
+	return false
 }

@@ -67,7 +67,7 @@ func (h *Host) NoteFirstPorts() {
 func (h *Host) Topology() tap.Host {
 	out := h.Observed.Host
 	out.Connected = h.Report.Connected
-	out.Paths = paths(h.Report.Paths)
+	out.Paths = paths(h.Report.Paths, h.Report.Cuts)
 	out.NICs = slices.Clone(out.NICs)
 	for i := range out.NICs {
 		out.NICs[i].SeenMAC = h.SeenMAC[out.NICs[i].Name]
@@ -75,11 +75,17 @@ func (h *Host) Topology() tap.Host {
 	return out
 }
 
-// paths lists the largest frames that pass the tunnel to other hosts, sorted by address.
-func paths(measured map[netip.Addr]uint32) []tap.Path {
+// paths lists the largest frames that pass the tunnel to other hosts, and the addresses that nothing
+// reaches, sorted by address.
+func paths(measured map[netip.Addr]uint32, cuts map[netip.Addr]bool) []tap.Path {
 	var all []tap.Path
 	for addr, frame := range measured {
-		all = append(all, tap.Path{Addr: addr, Frame: frame})
+		all = append(all, tap.Path{Addr: addr, Frame: frame, Cut: cuts[addr]})
+	}
+	for addr := range cuts {
+		if _, known := measured[addr]; !known {
+			all = append(all, tap.Path{Addr: addr, Cut: true})
+		}
 	}
 	slices.SortFunc(all, func(a, b tap.Path) int { return a.Addr.Compare(b.Addr) })
 	return all

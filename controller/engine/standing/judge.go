@@ -102,7 +102,7 @@ func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
 	}
 
 	v.ready = true
-	return view.Ready()
+	return readyHealth(v.Status)
 }
 
 // off says how a service or a flow stands that is not to run, once nothing of it is on any switch.
@@ -162,5 +162,12 @@ func (t *Table) Foresee(id intent.Ref) view.Health {
 		}
 	}
 
-	return view.Ready()
+	return readyHealth(v.Status)
+}
+
+// readyHealth is the health of what stands, with what the plugin finds lacking all the same.
+func readyHealth(s tap.Status) view.Health {
+	health := view.Ready()
+	health.Reason, health.Code = s.Reason, s.Code
+	return health
 }

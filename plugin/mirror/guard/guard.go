@@ -89,12 +89,12 @@ func (s *packetSet) addBothWays(p Packets) {
 	s.add(p)
 }
 
-// List returns the packets that must not be mirrored on a host. ourPort is the UDP port of our
-// VXLAN tunnels. others are the tunnel addresses of hosts whose copies an underlay that floods may
+// List returns the packets that must not be mirrored on a host. ourPorts are the UDP ports to which
+// copies go, between hosts and to remote collectors. others are the tunnel addresses of hosts whose copies an underlay that floods may
 // show here. Where two hosts see each other's, copies of copies would have no end.
-func List(h *tap.Host, ourPort uint16, others []netip.Addr) []Packets {
+func List(h *tap.Host, ourPorts []uint16, others []netip.Addr) []Packets {
 	s := packetSet{known: map[Packets]bool{}}
-	ports := append([]uint16{ourPort}, overlayPorts...)
+	ports := slices.Concat(ourPorts, overlayPorts)
 	slices.Sort(ports)
 	ports = slices.Compact(ports)
 	for _, addr := range tunnelAddrs(h) {
@@ -109,7 +109,9 @@ func List(h *tap.Host, ourPort uint16, others []netip.Addr) []Packets {
 
 	for _, addr := range others {
 		s.add(Packets{addr: addr, proto: protoGRE})
-		s.add(Packets{addr: addr, proto: protoUDP, port: ourPort})
+		for _, port := range ourPorts {
+			s.add(Packets{addr: addr, proto: protoUDP, port: port})
+		}
 	}
 
 	return s.list

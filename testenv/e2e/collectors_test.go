@@ -1,0 +1,293 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/client"
+	"github.com/tapline-sdn/tapline/testenv/lab"
+)
+
+// collectorStage is a lab with two hosts of ours and a box that is none: host 3, which collects.
+type collectorStage struct {
+	*stage
+	box *lab.Host
+}
+
+// newCollectorStage starts the lab. Hosts talk VXLAN to each other, since ERSPAN ports would take
+// GRE away from them.
+func newCollectorStage(t *testing.T) *collectorStage {
+	t.Helper()
+	l := lab.Start(t, 3, func(c *lab.Config) { c.IPv6 = true })
+	w := &world{Lab: l, controller: startController(t, l.Controller, settings{
+		more: fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {tunnel: vxlan}}]",
+			program(t, "tapline-mirror")),
+	})}
+	w.tellOnFailure(t)
+	h1, h2 := l.Hosts[0], l.Hosts[1]
+	w.register(t, h1)
+	w.register(t, h2)
+
+	return &collectorStage{
+		stage: &stage{
+			world: w, h1: h1, h2: h2, h3: l.Hosts[2],
+			web: w.guest(t, h1, "web"), db: w.guest(t, h1, "db"), app: w.guest(t, h2, "app"),
+			ids1: w.guest(t, h1, "ids1"), ids1b: w.guest(t, h1, "ids1b"),
+			ids2: w.guest(t, h2, "ids2"), ids2b: w.guest(t, h2, "ids2b"),
+		},
+		box: l.Hosts[2],
+	}
+}
+
+// TestRemoteCollectors sends copies to a box that is no host of ours, by all encapsulations and on
+// both families, and to pools.
+func TestRemoteCollectors(t *testing.T) {
+	s := newCollectorStage(t)
+	s.run(t, "IPv4", func(t *testing.T) { s.encapsulations(t, s.box.TunnelIP) })
+	s.run(t, "underlay", s.underlayIsGuarded)
+	s.run(t, "box vanishes", s.boxVanishes)
+	s.run(t, "pool", s.pool)
+	s.run(t, "IPv6", func(t *testing.T) { s.encapsulations(t, s.moveToIPv6(t)) })
+}
+
+// encaps are the encapsulations and a key of each.
+var encaps = []struct {
+	name string
+	key  uint32
+}{{"gre", 0xfffffff0}, {"vxlan", 0xabcdef}, {"geneve", 7}, {"erspan1", 1000}, {"erspan2", 0}}
+
+// remoteBox is a remote collector with what the box gets of its copies.
+type remoteBox struct {
+	api.TapService
+	*lab.Capture
+	to netip.Addr
+}
+
+// remote makes a remote collector at an address of the box, and enables it.
+func (s *collectorStage) remote(t testing.TB, to netip.Addr, encap string, key uint32) *remoteBox {
+	t.Helper()
+	v, err := s.api.TapServices().Create(deadline(t), api.TapServiceCreate{Name: unique("box"),
+		Type: "remote", Address: to.String(), Encap: encap, Key: &key})
+	must(t, err)
+	s.deleteService(t, v.ID)
+	v, err = s.api.TapServices().Enable(deadline(t), v.ID, client.Wait(answerTime))
+	must(t, err)
+	return &remoteBox{TapService: v, to: to,
+		Capture: capture(t, s.box.Node, lab.UnderlayUplink, lab.In)}
+}
+
+// copies are the inner frames that the box got.
+func (b *remoteBox) copies() (inner [][]byte) {
+	for _, outer := range b.Data() {
+		key, frame, is := takeOut(outer, b.to, b.Encap)
+		if is && key == *b.Key {
+			inner = append(inner, frame)
+		}
+	}
+	return inner
+}
+
+// takeOut takes the frame out of what a tunnel sent to an address; false for other packets.
+func takeOut(outer []byte, to netip.Addr, encap string) (key uint32, inner []byte, is bool) {
+	ip, proto, length := outer[min(14, len(outer)):], 9, 20
+	address := 16
+	if to.Is6() {
+		proto, length, address = 6, 40, 24
+	}
+	if len(ip) < length+16 || !bytes.Equal(ip[address:address+len(to.AsSlice())], to.AsSlice()) {
+		return 0, nil, false
+	}
+
+	be := binary.BigEndian
+	payload, udp := ip[length:], ip[proto] == 17
+	switch {
+	case encap == "gre" && ip[proto] == 47 && be.Uint32(payload) == 0x20006558:
+		return be.Uint32(payload[4:]), payload[8:], true
+	case encap == "vxlan" && udp && be.Uint16(payload[2:]) == 4789:
+		return be.Uint32(payload[12:]) >> 8, payload[16:], true
+	case encap == "geneve" && udp && be.Uint16(payload[2:]) == 6081:
+		return be.Uint32(payload[12:]) >> 8, payload[16:], true
+	case encap == "erspan1" && ip[proto] == 47 && be.Uint32(payload) == 0x100088be:
+		return uint32(be.Uint16(payload[10:]) & 0x3ff), payload[16:], true
+	case encap == "erspan2" && ip[proto] == 47 && be.Uint32(payload) == 0x100022eb:
+		return uint32(be.Uint16(payload[10:]) & 0x3ff), payload[20:], true
+	}
+	return 0, nil, false
+}
+
+// expect waits until the box has the frames, and compares. What guests send by themselves, over
+// IPv6, does not count.
+func (b *remoteBox) expect(t testing.TB, want [][]byte) {
+	t.Helper()
+	var got [][]byte
+	look := func() error {
+		got = nil
+		for _, frame := range b.copies() {
+			if len(frame) < 14 || binary.BigEndian.Uint16(frame[12:]) != 0x86dd {
+				got = append(got, frame)
+			}
+		}
+		if len(got) < len(want) {
+			return fmt.Errorf("%d of %d copies", len(got), len(want))
+		}
+		return nil
+	}
+
+	_, _ = await(arrives, look)
+	time.Sleep(quiet) // More would have come by now.
+	_ = look()
+	if diff := lab.Diff(lab.MultisetOf(want), lab.MultisetOf(got)); diff != "" {
+		t.Errorf("%s to %v: %s", b.Encap, b.to, diff)
+	}
+}
+
+// encapsulations compares inner frames with those that were sent. Of the full-size one as much
+// arrives as fits an underlay of MTU 1500, since nothing tells the switch of another.
+func (s *collectorStage) encapsulations(t *testing.T, to netip.Addr) {
+	overheads := map[string]int{"gre": 28, "vxlan": 36, "geneve": 36, "erspan1": 36, "erspan2": 40}
+	for _, encap := range encaps {
+		t.Run(encap.name, func(t *testing.T) {
+			box := s.remote(t, to, encap.name, encap.key)
+			f := s.flowAs(t, box.ID, vnic(s.web, "OUT"))
+			if f.Status != api.Ready {
+				t.Fatalf("flow is %s: %s", f.Status, f.Reason)
+			}
+
+			frames := append(numbered(s.web.MAC(), s.db.MAC(), 0, 60, 64, 65, 700, 1400),
+				numbered(s.web.MAC(), s.db.MAC(), 30, 68, 1300)...)
+			full := numbered(s.web.MAC(), s.db.MAC(), 0, 1514)[0]
+			send(t, s.web, append(frames, full)...)
+
+			limit := 1500 - overheads[encap.name]
+			if to.Is6() {
+				limit -= 20
+			}
+			box.expect(t, append(frames, full[:limit]))
+		})
+	}
+}
+
+// moveToIPv6 gives the underlay IPv6 addresses, and the hosts tunnel addresses among them. It
+// returns that of the box.
+func (s *collectorStage) moveToIPv6(t *testing.T) netip.Addr {
+	t.Helper()
+	address := func(h *lab.Host) netip.Addr {
+		return netip.MustParseAddr(fmt.Sprintf("fd00:210::%d", 10+h.Index))
+	}
+	for _, h := range s.Hosts {
+		_, err := h.Run(deadline(t), "ip", "-6", "addr", "add", address(h).String()+"/64", "dev",
+			lab.UnderlayBridge, "nodad")
+		must(t, err)
+	}
+	for _, h := range []*lab.Host{s.h1, s.h2} {
+		ip := address(h).String()
+		_, err := s.api.Hosts().Update(deadline(t), h.Name,
+			api.HostPatch{TunnelIP: api.Set(ip)}, client.Wait(answerTime))
+		must(t, err)
+	}
+	return address(s.box)
+}
+
+// underlayIsGuarded mirrors the bridge that carries the copies themselves.
+func (s *collectorStage) underlayIsGuarded(t *testing.T) {
+	for i, encap := range encaps {
+		t.Run(encap.name, func(t *testing.T) {
+			box := s.remote(t, s.box.TunnelIP, encap.name, encap.key)
+			for _, h := range []*lab.Host{s.h1, s.h2} {
+				s.flowAs(t, box.ID, vswitch(h, lab.UnderlayBridge, 0, "BOTH"))
+			}
+
+			from, err := s.Fabric.Sender("underlay")
+			must(t, err)
+			defer from.Close()
+			var frames [][]byte
+			for seq := range 20 {
+				frames = append(frames, lab.UDP{Src: lab.MAC{2, 0xee, 0, 0, 0, 2},
+					Dst: lab.Broadcast(), Tag: uint32(0x2000 + i), Seq: uint64(seq)}.Frame())
+			}
+			must(t, from.Send(frames...))
+
+			// Each host copies each once, and neither copies the other's copies.
+			count := func() (ours, others int) {
+				for _, frame := range box.copies() {
+					if tag, _, ok := lab.Sequence(frame); ok && tag == uint32(0x2000+i) {
+						ours++
+					} else {
+						others++
+					}
+				}
+				return ours, others
+			}
+			_, _ = await(arrives, func() error {
+				if ours, _ := count(); ours < 2*len(frames) {
+					return fmt.Errorf("%d copies", ours)
+				}
+				return nil
+			})
+			time.Sleep(5 * quiet) // A loop would show by now.
+			if ours, others := count(); ours != 2*len(frames) || others > 1000 {
+				t.Errorf("%d copies of %d frames, %d others", ours, 2*len(frames), others)
+			}
+		})
+	}
+}
+
+// boxVanishes: without a neighbour a flow says so, and what guests send stays whole. Once the box is
+// back, a stream that went on all the time is copied again within a second.
+func (s *collectorStage) boxVanishes(t *testing.T) {
+	box := s.remote(t, s.box.TunnelIP, "vxlan", 77)
+	flow := vnic(s.web, "OUT")
+	flow.Snaplen = 64
+	f := s.flowAs(t, box.ID, flow)
+	address := s.box.TunnelIP.String() + "/24"
+	tag, running := stream(t, s.web, s.db.MAC(), 200)
+	arrived := func(after time.Time) func() error {
+		return func() error {
+			for _, frame := range box.Frames() {
+				_, inner, is := takeOut(frame.Data, box.to, "vxlan")
+				if got, _, ok := lab.Sequence(inner); is && ok && got == tag &&
+					frame.Time.After(after) {
+					return nil
+				}
+			}
+			return fmt.Errorf("no copy after %v", after)
+		}
+	}
+	eventually(t, "copies", arrived(time.Time{}))
+
+	receiver := capture(t, s.db.Node, "eth0", lab.In)
+	_, err := s.box.Run(deadline(t), "ip", "addr", "del", address, "dev", lab.UnderlayBridge)
+	must(t, err)
+	_, err = s.h1.AppCtl("tnl/neigh/flush")
+	must(t, err)
+	s.flowStatus(t, f.ID, api.Pending, "nobody answers for")
+
+	// After 10 s without a packet, Open vSwitch forgets what it has cached of the box's answers. It
+	// learns a neighbour only from an answer that it has not cached.
+	_, err = s.h1.AppCtl("revalidator/purge")
+	must(t, err)
+	_, err = s.box.Run(deadline(t), "ip", "addr", "add", address, "dev", lab.UnderlayBridge)
+	must(t, err)
+	back := time.Now()
+	took := eventually(t, "copies again", arrived(back))
+	t.Logf("copies again after %v", took)
+	if took > time.Second*time.Duration(lab.Slowness()) {
+		t.Errorf("copies came again after %v: want a second", took)
+	}
+	s.flowStatus(t, f.ID, api.Ready, "")
+
+	must(t, running.Stop())
+	for _, frame := range receiver.Data() {
+		if got, _, ok := lab.Sequence(frame); ok && got == tag && len(frame) < 60 {
+			t.Errorf("what the guest sent arrived with %d octets", len(frame))
+			break
+		}
+	}
+}
