@@ -122,11 +122,17 @@ generate-check:
 test: deps check
 	TAPLINE_REQUIRE_ETCD=1 $(GO) test -race -count=1 -p 2 -timeout 30m ./testenv/e2e ./...
 
-# What "make test" runs a part of: tests of the whole product on the kernel's datapath, in a virtual machine, one after another.
+# What "make test" runs a part of: tests of the whole product on the kernel's datapath, in a virtual machine, one after another,
+# then those of the data path with the daemons of other releases.
+KERNEL_RELEASES ?= 2.15 3.5 4.0 3.5,system
 .PHONY: test-kernel
-test-kernel: deps
-	$(GO) run ./testenv/vm/run -suite -timeout 60m
+test-kernel: releases
+	$(GO) run ./testenv/vm/run -suite -timeout 2h
 	$(GO) run ./testenv/vm/run -v -run '^TestKernelWithoutGRE$$' -without ip_gre,vport_gre -timeout 10m
+	@set -e; for release in $(KERNEL_RELEASES); do \
+		echo "== Open vSwitch $$release on the kernel's datapath"; \
+		$(GO) run ./testenv/vm/run -v -ovs $$release -run '$(RELEASE_TESTS)|TestTAPDevices$$' -timeout 1h; \
+	done
 
 # The tests of the data path and of repair on other releases of Open vSwitch, and on mixed pairs.
 .PHONY: test-releases

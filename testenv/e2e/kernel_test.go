@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,29 +191,64 @@ func (w *world) cutOrWhole(t *testing.T, flow string, frames [][]byte, copies *l
 	}
 }
 
-// TestKernelWithoutGRE runs where the kernel has no module ip_gre: the tunnel port cannot be
-// opened.
+// TestKernelWithoutGRE runs where the kernel has no module ip_gre: a GRE port cannot be opened.
 func TestKernelWithoutGRE(t *testing.T) {
 	lab.SkipUnless(t, lab.System)
 	if _, err := os.Stat("/sys/module/ip_gre"); err == nil {
 		t.Skip("this kernel has ip_gre")
 	}
 
-	w := newWorld(t, 2, 0)
+	t.Run("auto", func(t *testing.T) {
+		w := newWorld(t, 2, 0)
+		w.createHosts(t)
+		for _, h := range w.Hosts {
+			w.lacks(t, h.Name, "gre")
+			w.hostStatus(t, h.Name, api.Ready, "")
+		}
+
+		web, db := w.guest(t, w.Hosts[0], "web"), w.guest(t, w.Hosts[0], "db")
+		to := w.guestSink(t, w.guest(t, w.Hosts[1], "ids"), "brtap")
+		w.flow(t, to, vnic(web, "OUT"))
+		w.stillCopies(t, to, web, db.MAC())
+	})
+
+	t.Run("GRE is asked for", func(t *testing.T) {
+		l := lab.Start(t, 2)
+		w := &world{Lab: l, controller: startController(t, l.Controller, settings{
+			more: fmt.Sprintf("plugins: [{name: mirror, path: %s, config: {tunnel: gre}}]\n",
+				program(t, "tapline-mirror"))})}
+		w.tellOnFailure(t)
+		w.createHosts(t)
+
+		web, ids := w.guest(t, l.Hosts[0], "web"), w.guest(t, l.Hosts[1], "ids")
+		s := w.guestService(t, ids)
+		plugTap(t, ids, s, "brtap")
+		_, err := w.api.TapServices().Enable(deadline(t), s.ID)
+		must(t, err)
+		f := w.flowAsWithin(t, s.ID, vnic(web, "OUT"), 0)
+		w.flowStatus(t, f.ID, api.Error, "cannot receive GRE: ")
+		w.flowStatus(t, f.ID, api.Error, "Address family not supported by protocol")
+	})
+}
+
+// createHosts registers all hosts without waiting for them.
+func (w *world) createHosts(t *testing.T) {
+	t.Helper()
 	for _, h := range w.Hosts {
 		_, err := w.api.Hosts().Create(deadline(t), hostCreate(h))
 		must(t, err)
 	}
+}
 
-	// The switch is asked a few times before its answer counts, and is told in its own words.
-	w.hostStatus(t, "h1", api.Error, "Address family not supported by protocol")
-	for _, h := range w.Hosts {
-		w.hostStatus(t, h.Name, api.Ready, "")
-	}
-
-	h1, h2 := w.Hosts[0], w.Hosts[1]
-	web, db := w.guest(t, h1, "web"), w.guest(t, h1, "db")
-	to := w.guestSink(t, w.guest(t, h2, "ids"), "brtap")
-	w.flow(t, to, vnic(web, "OUT"))
-	w.stillCopies(t, to, web, db.MAC())
+// lacks waits until a host says that its switch lacks something.
+func (w *world) lacks(t *testing.T, host, code string) {
+	t.Helper()
+	eventually(t, "the host says what it lacks", func() error {
+		h, err := w.api.Hosts().Get(deadline(t), host)
+		if err == nil && !slices.ContainsFunc(h.Lacks,
+			func(l api.HostLack) bool { return l.Code == code }) {
+			err = fmt.Errorf("it lacks %+v", h.Lacks)
+		}
+		return err
+	})
 }

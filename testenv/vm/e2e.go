@@ -3,12 +3,16 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/tapline-sdn/tapline/testenv/release"
 )
 
 // Tests says which tests of the whole product a machine runs, and how.
@@ -17,6 +21,8 @@ type Tests struct {
 	Run, Skip string
 	// Datapath is that of all bridges: "system", the kernel's, or "netdev".
 	Datapath string
+	// Releases are what hosts run, as release.Variable has it: "" means what is installed.
+	Releases string
 	// Verbose shows tests that pass as well.
 	Verbose bool
 	// Without, Timeout and Output are those of Config.
@@ -74,6 +80,7 @@ func E2E(ctx context.Context, t Tests) (code int, err error) {
 		return 0, err
 	}
 	files["/tapline/e2e.test"] = tests
+	releases := cmp.Or(t.Releases, release.System)
 
 	command := []string{"/tapline/e2e.test", "-test.run=" + t.Run, "-test.skip=" + t.Skip,
 		"-test.timeout=" + machineTimeout.String()}
@@ -85,8 +92,9 @@ func E2E(ctx context.Context, t Tests) (code int, err error) {
 		Command: command,
 		// CI: what is missing in the machine fails a test instead of skipping it.
 		Env: []string{"CI=true", "TAPLINE_PROGRAMS=/tapline", "TAPLINE_SLOWNESS=2",
-			"TAPLINE_LAB_DATAPATH=" + t.Datapath},
-		Files: files, Without: t.Without, Timeout: t.Timeout, Output: t.Output,
+			"TAPLINE_LAB_DATAPATH=" + t.Datapath, release.Variable + "=" + releases},
+		Releases: strings.Split(releases, ","),
+		Files:    files, Without: t.Without, Timeout: t.Timeout, Output: t.Output,
 	})
 }
 

@@ -82,6 +82,10 @@ func writeImage(ctx context.Context, c Config, path string) error {
 		return err
 	}
 
+	if err := addReleases(&a, c.Releases); err != nil {
+		return err
+	}
+
 	modules, err := addModules(&a, c.Without)
 	if err != nil {
 		return err

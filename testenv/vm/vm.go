@@ -46,6 +46,8 @@ type Config struct {
 	Files map[string]string
 	// Without names modules that are not loaded, such as ip_gre.
 	Without []string
+	// Releases are releases of Open vSwitch that the machine has beside the installed one.
+	Releases []string
 	// Memory is in MiB; 0 means 2048. Its image lies in it.
 	Memory int
 	// Timeout ends the machine, by the clock of this one; it must be positive.

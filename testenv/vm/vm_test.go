@@ -85,7 +85,7 @@ func TestHangingMachine(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 
 	var out bytes.Buffer
-	_, err := Run(context.Background(), Config{Command: []string{"/usr/bin/sleep", "600"},
+	_, err := Run(context.Background(), Config{Command: []string{"/usr/bin/sleep", "infinity"},
 		Timeout: 5 * time.Second, Output: &out})
 	if err == nil || !strings.Contains(err.Error(), "not done within 5s") {
 		t.Errorf("error %v", err)

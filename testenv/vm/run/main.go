@@ -24,6 +24,8 @@ func main() {
 	flag.StringVar(&t.Run, "run", "", "run these `tests`; all by default")
 	flag.StringVar(&t.Skip, "skip", "", "skip these `tests`")
 	flag.StringVar(&t.Datapath, "datapath", "system", "datapath of bridges: system or netdev")
+	flag.StringVar(&t.Releases, "ovs", "",
+		"`releases` of Open vSwitch that hosts run in turn, such as 2.15,4.0; see make releases")
 	flag.BoolVar(&t.Verbose, "v", false, "show tests that pass as well")
 	flag.DurationVar(&t.Timeout, "timeout", 30*time.Minute, "end the machine after this time")
 	suite := flag.Bool("suite", false, "run the tests that concern the datapath")
