@@ -54,6 +54,7 @@ var programs = map[string]string{
 	"/tapline/tapline":        "controller/tapline",
 	"/tapline/tapline-mirror": "plugin/tapline-mirror",
 	"/tapline/tapctl":         "api/tapctl",
+	"/tapline/otherplugin":    "testenv/e2e/testdata/otherplugin",
 }
 
 // E2E runs tests in a machine and returns their exit code, as go test has it: 0 if all passed.
