@@ -22,7 +22,7 @@ func (b *bench) filterFlows(ctx context.Context, p *product) error {
 	frames := p.connections(connections)
 
 	var networks []string
-	for i := range 200 {
+	for i := range 80 {
 		networks = append(networks, fmt.Sprintf("(src net 10.%d.0.0/16 and dst port %d)", i,
 			1024+i))
 	}
@@ -37,7 +37,7 @@ func (b *bench) filterFlows(ctx context.Context, p *product) error {
 		{"ports 1024-65535", api.TapFlowCreate{Filter: "udp dst portrange 1024-65535"}},
 		{"a network of 9 bits", api.TapFlowCreate{Filter: "src net 10.0.0.0/9"}},
 		{"all but one address", api.TapFlowCreate{Filter: "not host 10.1.2.3"}},
-		{"200 networks, each with a port",
+		{"80 networks, each with a port",
 			api.TapFlowCreate{Filter: strings.Join(networks, " or ")}},
 		{"a sample of one connection in 16", api.TapFlowCreate{Sample: 16}},
 	} {
@@ -46,7 +46,7 @@ func (b *bench) filterFlows(ctx context.Context, p *product) error {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
 		b.table.add(fmt.Sprintf("%d connections, %s", connections, o.name),
-			fmt.Sprintf("%d cached flows", cached), "of the source's switch, local collector")
+			fmt.Sprintf("%d cached flows", cached), "of the source's switch; the collector is on another host")
 	}
 	return nil
 }
