@@ -133,8 +133,11 @@ func readError(req *http.Request, resp *http.Response) error {
 	return e
 }
 
-// filterOf returns the filter in a request's body; "" if there is none.
+// filterOf returns the filter in a request's URL or body; "" if there is none.
 func filterOf(req *http.Request) string {
+	if filter := req.URL.Query().Get("filter"); filter != "" {
+		return filter
+	}
 	if req.GetBody == nil {
 		return ""
 	}

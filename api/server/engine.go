@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 
+	"github.com/tapline-sdn/tapline/controller/capture"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
@@ -21,6 +22,7 @@ type Engine interface {
 	Records
 	Events
 	Plugins
+	Captures
 	Health
 }
 
@@ -119,6 +121,19 @@ type Plugins interface {
 	// ReloadPlugin starts the plugin anew from its file and configuration. If that fails, the
 	// running one goes on.
 	ReloadPlugin(ctx context.Context, name string) (view.Plugin, error)
+}
+
+// Captures are the live captures.
+type Captures interface {
+	// StartCapture returns once the capture stands on the switches, or its first packet has come.
+	// A *capture.LimitError says that there is no room.
+	StartCapture(ctx context.Context, r capture.Request) (*capture.Capture, error)
+	// CheckCapture returns the error of a capture that cannot begin. It begins none.
+	CheckCapture(ctx context.Context, r capture.Request) error
+	// StopCapture ends a capture that StartCapture has returned.
+	StopCapture(ctx context.Context, c *capture.Capture) capture.Totals
+	// Capture returns a capture that runs, or nil.
+	Capture(id string) *capture.Capture
 }
 
 // Health tells whether the controller can do its work.

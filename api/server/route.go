@@ -85,9 +85,9 @@ func refOf(c echo.Context) (string, error) {
 }
 
 // ServeHTTP implements http.Handler. It answers HEAD wherever GET is answered (RFC 9110, section
-// 9.3.2), except for the event stream, which has no end. The http.Server leaves out the body.
+// 9.3.2), except for streams, which have no end. The http.Server leaves out the body.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead && r.URL.Path != watchPath {
+	if r.Method == http.MethodHead && !isStream(r.URL.Path) {
 		r = r.WithContext(r.Context())
 		r.Method = http.MethodGet
 	}
@@ -129,7 +129,7 @@ func allowHead(c echo.Context) {
 
 	c.Response().Before(func() {
 		allow := header.Get(echo.HeaderAllow)
-		if strings.Contains(allow, http.MethodGet) && c.Path() != watchPath {
+		if strings.Contains(allow, http.MethodGet) && !isStream(c.Path()) {
 			header.Set(echo.HeaderAllow, allow+", "+http.MethodHead)
 		}
 	})

@@ -180,4 +180,5 @@ func (s *server) mountAll() {
 	s.mountPlugins(s.engine)
 	s.mountPlan()
 	s.route(http.MethodGet, watchPath, s.watch)
+	s.mountCapture(s.engine)
 }

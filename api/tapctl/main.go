@@ -18,12 +18,21 @@ import (
 // version is set by the linker.
 var version = "devel"
 
+// extcapName is the name of the link to tapctl among the extcap programs of Wireshark.
+const extcapName = "tapctl-extcap"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	args := os.Args[1:]
+	name := filepath.Base(os.Args[0])
+	if name == extcapName { // Wireshark calls it so.
+		name, args = "tapctl", append([]string{"extcap"}, args...)
+	}
+
 	code := cmd.Run(ctx, cli.World{
-		Name:    filepath.Base(os.Args[0]),
+		Name:    name,
 		Version: version,
 		In:      os.Stdin,
 		Out:     os.Stdout,
@@ -35,7 +44,7 @@ func main() {
 		Facts:   facts.Read,
 
 		Interactive: terminalWidth(os.Stdin) > 0 && terminalWidth(os.Stderr) > 0,
-	}, os.Args[1:])
+	}, args)
 
 	stop()
 	os.Exit(code)

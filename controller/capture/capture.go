@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -60,9 +62,10 @@ type Totals struct {
 	Dropped  uint64 // since the reader was too slow
 }
 
-func newCapture(id string, r Request) *Capture {
+// New returns a capture that no hub has, for a request that is only checked.
+func New(r Request) *Capture {
 	return &Capture{
-		ID: id, Request: r, Started: time.Now(), ring: newRing(ringBytes),
+		ID: uuid.NewString(), Request: r, Started: time.Now(), ring: newRing(ringBytes),
 		ended: make(chan struct{}), hosts: map[string]Count{},
 	}
 }

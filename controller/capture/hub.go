@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/google/uuid"
-
 	"github.com/tapline-sdn/tapline/openflow"
 )
 
@@ -56,7 +54,7 @@ func (h *Hub) Begin(r Request) (*Capture, error) {
 			own)}
 	}
 
-	c := newCapture(uuid.NewString(), r)
+	c := New(r)
 	h.byID[c.ID] = c
 	return c, nil
 }

@@ -59,8 +59,22 @@ func (e *Engine) StartCapture(ctx context.Context, r capture.Request) (*capture.
 	return c, nil
 }
 
-// planCapture has the plugin check a capture, records who captures what, and has it planned.
-func (e *Engine) planCapture(ctx context.Context, c *capture.Capture) error {
+// CheckCapture returns the error of a capture that cannot begin. It begins none.
+func (e *Engine) CheckCapture(ctx context.Context, r capture.Request) error {
+	r.Rate = cmp.Or(r.Rate, capture.DefaultRate)
+	if err := e.locked(func() error { return e.checker.ResolveSource(&r.Flow) }); err != nil {
+		return err
+	}
+
+	c := capture.New(r)
+	defer e.dropCapture(c)
+	_, err := e.checkCapture(ctx, c)
+	return err
+}
+
+// checkCapture has the plugin check a capture, of which it has told the plugin. It returns the tap
+// flow with what the plugin has filled in.
+func (e *Engine) checkCapture(ctx context.Context, c *capture.Capture) (*tap.Flow, error) {
 	live := &intent.Capture{Service: tap.Service{
 		ID: c.ID, Name: "capture " + c.ID, Type: tap.ServiceController, Enabled: true,
 		RateLimit: tap.RateLimit{Packets: c.Request.Rate},
@@ -73,6 +87,12 @@ func (e *Engine) planCapture(ctx context.Context, c *capture.Capture) error {
 	f := c.Request.Flow
 	f.ID, f.Name, f.TapID, f.Enabled, f.Created = c.ID, "", c.ID, true, c.Started
 	checked, err := e.check(ctx, tap.Resource{Flow: &f})
+	return checked.Flow, err
+}
+
+// planCapture has a capture checked, records who captures what, and has it planned.
+func (e *Engine) planCapture(ctx context.Context, c *capture.Capture) error {
+	checked, err := e.checkCapture(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -85,7 +105,7 @@ func (e *Engine) planCapture(ctx context.Context, c *capture.Capture) error {
 	if e.ctx == nil || e.ctx.Err() != nil {
 		return view.Errorf(view.Unavailable, "", "the controller is stopping")
 	}
-	live.Flow = checked.Flow
+	e.intent.Captures[c.ID].Flow = checked
 	e.standing.Add(intent.FlowRef(c.ID))
 	e.planning.MarkFlow(c.ID)
 	e.standing.MarkChanged(intent.FlowRef(c.ID), e.planning.Last())

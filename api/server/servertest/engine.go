@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapline-sdn/tapline/api/server"
+	"github.com/tapline-sdn/tapline/controller/capture"
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/explain"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
@@ -27,6 +28,7 @@ const historyLen = 1024
 
 // Engine is a server.Engine in memory. Its methods without comments are those of server.Engine.
 type Engine struct {
+	Captures
 	events *events.History
 
 	mu       sync.Mutex
@@ -60,6 +62,7 @@ func New() *Engine {
 		twins:    make(map[string][]explain.Twin),
 		changed:  make(chan struct{}),
 		events:   events.New(historyLen),
+		Captures: Captures{Hub: capture.NewHub()},
 	}
 	e.hosts = e.newHosts()
 	e.guests = e.newGuests()

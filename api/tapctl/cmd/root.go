@@ -10,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/decap"
 	"github.com/tapline-sdn/tapline/api/tapctl/declare"
+	"github.com/tapline-sdn/tapline/api/tapctl/live"
 	"github.com/tapline-sdn/tapline/api/tapctl/manage"
 	"github.com/tapline-sdn/tapline/api/tapctl/observe"
 )
@@ -74,6 +75,7 @@ func Root(app *cli.App) *cobra.Command {
 	root.AddCommand(manage.Verbs(app)...)
 	root.AddCommand(declare.Verbs(app, Root)...)
 	root.AddCommand(observe.Verbs(app)...)
+	root.AddCommand(live.Verbs(app)...)
 	root.AddCommand(decap.Verb(app))
 	root.AddCommand(version(app, root), completion(app, root), man(app, root))
 
