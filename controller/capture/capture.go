@@ -58,8 +58,10 @@ type Count struct {
 type Totals struct {
 	Received uint64 // by the controller
 	Limited  uint64 // dropped by the rate limit
-	Lost     uint64 // on the way to the controller
-	Dropped  uint64 // since the reader was too slow
+	// Lost were lost on the way to the controller. They are only known where the limit has dropped
+	// nothing: what flows count and what meters count is not of the same moment.
+	Lost    uint64
+	Dropped uint64 // since the reader was too slow
 }
 
 // New returns a capture that no hub has, for a request that is only checked.
@@ -117,8 +119,7 @@ func (c *Capture) Counted(host string, now Count) {
 	c.hosts[host] = now
 }
 
-// Totals are those as last counted. What the switches count is read a little later than what has
-// arrived, so they are exact once nothing arrives any more.
+// Totals are those as last counted.
 func (c *Capture) Totals() Totals {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,8 +128,10 @@ func (c *Capture) Totals() Totals {
 	sent := uint64(0)
 	for _, count := range c.hosts {
 		sent += count.Sent
-		t.Limited += min(count.Limited, count.Sent)
+		t.Limited += count.Limited
 	}
-	t.Lost = sent - min(sent, t.Limited+t.Received)
+	if t.Limited == 0 {
+		t.Lost = sent - min(sent, t.Received)
+	}
 	return t
 }

@@ -15,11 +15,11 @@ import (
 // switch's main thread and the controller time.
 func (x *check) packetIn(f *tap.FlowEntry) string {
 	mark, own := x.ownMark(f)
-	service := x.captureOf(f.Owner)
+	captures := x.capturesOf(f.Owner)
 	switch {
 	case !own:
 		return "it must match the metadata that a flow of its owner writes in table 0"
-	case service == nil:
+	case len(captures) == 0:
 		return "no live capture asks for what it sends to the controller"
 	case x.unmetered[mark]:
 		return "its packets have met no meter in table 0, so what the guest sends would be dropped"
@@ -32,22 +32,24 @@ func (x *check) packetIn(f *tap.FlowEntry) string {
 	}
 	for i := range x.program.Flows {
 		before := &x.program.Flows[i]
-		if leadsTo(before, f.Mod.Table) && !x.limits(before, service) && concerns(before, mark) {
+		if leadsTo(before, f.Mod.Table) && !x.limits(before, captures) && concerns(before, mark) {
 			return fmt.Sprintf("flow %v leads its packets past the rate limit", &before.Mod)
 		}
 	}
 	return ""
 }
 
-// captureOf is the live capture that may get what an owner mirrors, or nil.
-func (x *check) captureOf(owner string) *tap.Service {
+// capturesOf are the live captures that may get what an owner mirrors, with their rate limits in
+// packets a second.
+func (x *check) capturesOf(owner string) map[string]uint64 {
+	captures := map[string]uint64{}
 	for id := range x.allowed[owner] {
 		s := x.world.services[id]
-		if s != nil && s.Type == tap.ServiceController && s.Enabled && !s.RateLimit.IsZero() {
-			return s
+		if s != nil && s.Type == tap.ServiceController && s.Enabled && s.RateLimit.Packets > 0 {
+			captures[id] = s.RateLimit.Packets
 		}
 	}
-	return nil
+	return captures
 }
 
 // leadsTo reports whether a flow passes packets on to a table or beyond it.
@@ -70,15 +72,16 @@ func concerns(f *tap.FlowEntry, mark uint64) bool {
 	return !exact || asked == mark
 }
 
-// limits reports whether a flow holds packets to the rate limit of a service.
-func (x *check) limits(f *tap.FlowEntry, s *tap.Service) bool {
+// limits reports whether a flow holds packets to the rate limit of one of some captures.
+func (x *check) limits(f *tap.FlowEntry, captures map[string]uint64) bool {
 	return slices.ContainsFunc(f.Mod.Instructions, func(i action.Instruction) bool {
 		m, is := i.(action.Meter)
 		return is && slices.ContainsFunc(x.program.Meters, func(entry tap.MeterEntry) bool {
 			bands := entry.Mod.Bands
-			return entry.Mod.ID == m.ID && entry.Owner == s.ID &&
+			limit, known := captures[entry.Owner]
+			return entry.Mod.ID == m.ID && known &&
 				entry.Mod.Flags&openflow.MeterPktps != 0 && len(bands) == 1 &&
-				uint64(bands[0].Rate) <= s.RateLimit.Packets
+				uint64(bands[0].Rate) <= limit
 		})
 	})
 }

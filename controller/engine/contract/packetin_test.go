@@ -23,6 +23,17 @@ func capturing() tap.Change {
 	return c
 }
 
+// TestCaptures: several captures of one source are each held to a rate of their own.
+func TestCaptures(t *testing.T) {
+	c := capturing()
+	for _, id := range []string{"c2", "c3", "c4"} {
+		service, flow := c.Services[2], c.Flows[len(c.Flows)-1]
+		service.ID, flow.ID, flow.TapID = id, id, id
+		c.Services, c.Flows = append(c.Services, service), append(c.Flows, flow)
+	}
+	assert.NoError(t, verdict(c, programs(t, mirror.New(), c)["h1"]))
+}
+
 // TestCapture: packets of a live capture may go to the controller, held to its rate.
 func TestCapture(t *testing.T) {
 	c := capturing()
