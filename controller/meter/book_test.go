@@ -121,22 +121,6 @@ func TestCountersOnlyGrow(t *testing.T) {
 	assert.Equal(t, packets(1580), b.Flow("f", at(71)).Captured.Count, "migrated")
 }
 
-// TestFlowIsReplaced: a flow that gets other instructions, such as a meter, keeps what it has
-// counted, and has the age of a new one.
-func TestFlowIsReplaced(t *testing.T) {
-	b := meter.NewBook()
-	routes := map[string]meter.Route{"cap": {Service: "svc", Flows: []string{"f"}}}
-	b.Take("h1", meter.Reading{At: at(10), Flows: captured("cap", at(10), 0, 100, 100)}, routes)
-	flows := captured("cap", at(20), 0, 130, 130)
-	flows[0].Age = 5 * time.Second
-	b.Take("h1", meter.Reading{At: at(20), Flows: flows}, routes)
-
-	got := b.Flow("f", at(20))
-	assert.Equal(t, packets(130), got.Captured.Count)
-	assert.Equal(t, packets(130), got.Delivered.Count)
-	assert.Zero(t, got.Guarded)
-}
-
 func TestUnroutedOwnersCountLater(t *testing.T) {
 	b := meter.NewBook()
 	b.Take("h1", meter.Reading{At: at(10), Flows: captured("cap", at(10), 5, 100, 100)}, nil)

@@ -165,3 +165,19 @@ func TestOwnSelected(t *testing.T) {
 			fmt.Sprint(got.Captured.Count, *got.Selected), flow)
 	}
 }
+
+// TestFlowIsReplaced: a flow that gets other instructions, such as a meter, keeps what it has
+// counted, and has the age of a new one.
+func TestFlowIsReplaced(t *testing.T) {
+	b := meter.NewBook()
+	routes := map[string]meter.Route{"cap": {Service: "svc", Flows: []string{"f"}}}
+	b.Take("h1", meter.Reading{At: at(10), Flows: captured("cap", at(10), 0, 100, 100)}, routes)
+	flows := captured("cap", at(20), 0, 130, 130)
+	flows[0].Age = 5 * time.Second
+	b.Take("h1", meter.Reading{At: at(20), Flows: flows}, routes)
+
+	got := b.Flow("f", at(20))
+	assert.Equal(t, packets(130), got.Captured.Count)
+	assert.Equal(t, packets(130), got.Delivered.Count)
+	assert.Zero(t, got.Guarded)
+}

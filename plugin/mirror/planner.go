@@ -158,13 +158,7 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	}
 
 	result := tap.Result{Revision: c.Revision}
-	again := set{}
-	for id := range t.hosts {
-		p.replan(id, t, again, &result)
-	}
-	for id := range again {
-		p.replan(id, t, set{}, &result)
-	}
+	p.replanAll(t, &result)
 
 	for id := range t.services {
 		p.reportStatus(subject{tap.KindService, id}, &result)
@@ -181,6 +175,18 @@ func (p *Planner) Apply(c tap.Change) tap.Result {
 	close(p.applied)
 	p.applied = make(chan struct{})
 	return result
+}
+
+// replanAll computes the programs of all touched hosts again. Some depend on what was found to have
+// no place on other hosts meanwhile; these are computed once more.
+func (p *Planner) replanAll(t touched, result *tap.Result) {
+	again := set{}
+	for id := range t.hosts {
+		p.replan(id, t, again, result)
+	}
+	for id := range again {
+		p.replan(id, t, set{}, result)
+	}
 }
 
 func sortResult(r *tap.Result) {
