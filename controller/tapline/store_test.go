@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/controller/store/etcd/etcdtest"
 )
@@ -170,4 +173,46 @@ func TestStoreMovesToEtcdAndBack(t *testing.T) {
 	require.Equal(t, content.Secret, got.Secret)
 	require.Equal(t, content.Revision, got.Revision)
 	require.GreaterOrEqual(t, got.LastKey, content.LastKey)
+}
+
+// TestStoreOverTLS: etcd is verified, and gets our certificate.
+func TestStoreOverTLS(t *testing.T) {
+	ours, other := newAuthority(t), newAuthority(t)
+	dir := t.TempDir()
+	ca, otherCA := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "other.pem")
+	require.NoError(t, os.WriteFile(ca, ours.pem, 0o600))
+	require.NoError(t, os.WriteFile(otherCA, other.pem, 0o600))
+	cert, key := ours.pair(dir, "server")
+	clientCert, clientKey := ours.pair(dir, "client")
+
+	good := config.TLS{Cert: clientCert, Key: clientKey, CA: ca}
+	settings := func(files config.TLS) *config.Config {
+		c := config.Default()
+		c.DataDir = dir
+		c.Store = config.Store{
+			Driver: config.DriverEtcd, Endpoints: []string{"https://127.0.0.1:1"}, TLS: files,
+		}
+		return c
+	}
+	secure, err := etcdTLS(settings(good).Store)
+	require.NoError(t, err)
+	cluster := etcdtest.StartSecure(t, secure, "--cert-file", cert, "--key-file", key,
+		"--client-cert-auth", "--trusted-ca-file", ca)
+
+	openWith := func(files config.TLS) error {
+		c := settings(files)
+		c.Store.Endpoints = cluster.URLs()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		s, err := openStore(ctx, c, newLogger(os.Stderr, c.Log))
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}
+	require.NoError(t, openWith(good))
+	require.ErrorContains(t, openWith(config.TLS{Cert: clientCert, Key: clientKey, CA: otherCA}),
+		"certificate signed by unknown authority")
+	require.ErrorContains(t, openWith(config.TLS{CA: ca}), "remote error: tls: ")
+	require.Error(t, openWith(config.TLS{}), "nobody on this machine knows the authority")
 }

@@ -2,9 +2,14 @@ package etcd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"os"
 	"strings"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
@@ -68,4 +73,52 @@ func isStatus(err error, any ...codes.Code) bool {
 		}
 	}
 	return false
+}
+
+// diagnose connects to the members by itself, since the client keeps to itself why it cannot. It
+// returns "" if nothing is wrong with the connections.
+func (c Config) diagnose() (found string) {
+	for _, endpoint := range c.Endpoints {
+		if err := c.tryEndpoint(endpoint); err != nil {
+			found += fmt.Sprintf("; %s: %v", endpoint, err)
+		}
+	}
+	return found
+}
+
+// tryEndpoint connects to a member. A server that refuses our certificate says so only when we read
+// from it; one that does not sends its settings.
+func (c Config) tryEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.AttemptTime)
+	defer cancel()
+
+	if u.Scheme != "https" {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+
+	secure := c.TLS.Clone()
+	if secure == nil {
+		secure = &tls.Config{}
+	}
+	secure.NextProtos = []string{"h2"}
+	conn, err := (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+
+	_ = conn.SetReadDeadline(time.Now().Add(c.AttemptTime))
+	_, err = conn.Read(make([]byte, 1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
 }

@@ -193,6 +193,7 @@ func TestOpenRefuses(t *testing.T) {
 		Endpoints: []string{"http://127.0.0.1:1"}, OpenTime: time.Second,
 	})
 	require.ErrorContains(t, err, "etcd does not answer in time (http://127.0.0.1:1)")
+	require.ErrorContains(t, err, "; http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: ")
 }
 
 func TestAccess(t *testing.T) {

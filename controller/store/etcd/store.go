@@ -165,7 +165,7 @@ func (s *Store) reach(ctx context.Context) error {
 
 		select {
 		case <-ctx.Done():
-			return s.config.explain(err)
+			return fmt.Errorf("%w%s", s.config.explain(err), s.config.diagnose())
 		case <-time.After(retryPause):
 		}
 	}

@@ -2,6 +2,7 @@ package etcd_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -45,5 +46,39 @@ func TestContract(t *testing.T) {
 			require.NoError(t, s.Close())
 			return openWith(t, configs[s])
 		},
+	})
+}
+
+// BenchmarkCommitSerial has one caller write, as a user who waits for each answer.
+func BenchmarkCommitSerial(b *testing.B) {
+	cluster := etcdtest.Start(b, 1)
+	s := open(b, etcd.Config{Endpoints: cluster.URLs(), Prefix: freshPrefix()})
+	defer func() { require.NoError(b, s.Close()) }()
+	for b.Loop() {
+		if _, err := s.Commit(b.Context(), flow("f1", benchmarked)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// benchmarked is about what a tap flow has.
+const benchmarked = `{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest_id":"g1",` +
+	`"direction":"BOTH","enabled":true}`
+
+// BenchmarkCommitParallel64 has 64 callers write records of their own, which share transactions.
+func BenchmarkCommitParallel64(b *testing.B) {
+	cluster := etcdtest.Start(b, 1)
+	s := open(b, etcd.Config{Endpoints: cluster.URLs(), Prefix: freshPrefix()})
+	defer func() { require.NoError(b, s.Close()) }()
+	var callers atomic.Int64
+	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		own := flow(fmt.Sprint(callers.Add(1)), benchmarked)
+		for pb.Next() {
+			if _, err := s.Commit(b.Context(), own); err != nil {
+				b.Error(err)
+				return
+			}
+		}
 	})
 }

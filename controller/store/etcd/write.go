@@ -244,6 +244,12 @@ func (s *Store) die(reason error) error {
 func (s *Store) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch {
+	case err != nil && s.problem == nil:
+		s.config.Logger.Warn("the store cannot be written to; it is tried again", "error", err)
+	case err == nil && s.problem != nil:
+		s.config.Logger.Info("the store can be written to again")
+	}
 	s.problem = err
 }
 

@@ -3,6 +3,7 @@ package etcdtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -22,6 +23,8 @@ import (
 // Cluster is some members of etcd.
 type Cluster struct {
 	Members []*Member
+
+	secure *tls.Config // of clients; nil: plain HTTP
 }
 
 // Member is one process of etcd.
@@ -53,9 +56,26 @@ func Require(t testing.TB) {
 // a leader. It ends with the test.
 func Start(t testing.TB, members int, args ...string) *Cluster {
 	t.Helper()
+	return start(t, members, nil, args)
+}
+
+// StartSecure starts one member that speaks TLS with its clients. The arguments name its
+// certificate (--cert-file, --key-file).
+func StartSecure(t testing.TB, secure *tls.Config, args ...string) *Cluster {
+	t.Helper()
+	return start(t, 1, secure, args)
+}
+
+func start(t testing.TB, members int, secure *tls.Config, args []string) *Cluster {
+	t.Helper()
 	Require(t)
 
-	c := &Cluster{}
+	c := &Cluster{secure: secure}
+	scheme := "http://"
+	if secure != nil {
+		scheme = "https://"
+	}
+
 	var peers, initial []string
 	for i := range members {
 		name := fmt.Sprintf("m%d", i+1)
@@ -66,7 +86,7 @@ func Start(t testing.TB, members int, args ...string) *Cluster {
 
 	for i := range members {
 		m := &Member{
-			Name: fmt.Sprintf("m%d", i+1), URL: "http://" + freeAddress(t),
+			Name: fmt.Sprintf("m%d", i+1), URL: scheme + freeAddress(t),
 			Folder: filepath.Join(t.TempDir(), "data"),
 		}
 		m.args = append([]string{
@@ -117,7 +137,9 @@ func (c *Cluster) Await(t testing.TB) {
 // Client returns a client, which is closed with the test.
 func (c *Cluster) Client(t testing.TB) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: c.URLs(), Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: c.URLs(), TLS: c.secure, Logger: zap.NewNop(),
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	return client
