@@ -11,8 +11,8 @@ COMMANDS := controller/tapline plugin/tapline-mirror api/tapctl testenv/tapline-
 # Programs that are needed beside Go, and the packages that have them: for the demo, and for everything else.
 DEMO_TOOLS    := git ovs-vswitchd ovsdb-server ovs-vsctl tcpdump ip ping
 DEMO_PACKAGES := git openvswitch-switch openvswitch-common tcpdump iproute2 iputils-ping
-TOOLS         := gcc ovs-pki protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 mount hostname dpkg-deb etcd etcdctl
-PACKAGES      := gcc libc6-dev openvswitch-pki protobuf-compiler python3 ansible-core \
+TOOLS         := gcc ovs-pki tshark protoc python3 ansible-playbook libvirtd virsh qemu-system-x86_64 mount hostname dpkg-deb etcd etcdctl
+PACKAGES      := gcc libc6-dev tshark openvswitch-pki protobuf-compiler python3 ansible-core \
                  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 mount hostname \
                  etcd-server etcd-client
 
@@ -190,12 +190,17 @@ docs: build
 	@rm -f bin/docs/man/*-completion*
 	@for p in tapline tapctl; do for shell in bash zsh fish; do bin/$$p completion $$shell > bin/docs/completion/$$p.$$shell || exit 1; done; done
 
+# Where Wireshark of this system looks for programs that capture.
+EXTCAP_DIR ?= $(firstword $(wildcard /usr/lib/*/wireshark/extcap) /usr/lib/$(shell gcc -print-multiarch 2>/dev/null)/wireshark/extcap)
+
 .PHONY: install
 install: build docs
 	install -D -t $(DESTDIR)/usr/bin bin/tapline bin/tapctl
 	install -D -t $(DESTDIR)/usr/lib/tapline bin/tapline-mirror
 	ln -sf ../lib/tapline/tapline-mirror $(DESTDIR)/usr/bin/tapline-mirror
 	ln -sf tapctl $(DESTDIR)/usr/bin/climc
+	install -d $(DESTDIR)$(EXTCAP_DIR)
+	ln -sf /usr/bin/tapctl $(DESTDIR)$(EXTCAP_DIR)/tapctl-extcap
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 bin/docs/man/*.1
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 bin/docs/man/*.8
 	@for p in tapline tapctl; do \

@@ -36,6 +36,7 @@ func TestCapture(t *testing.T) {
 	w.run(t, "virtual switch", func(t *testing.T) { x.wire(t) })
 	w.run(t, "refusals", func(t *testing.T) { x.refusals(t) })
 	w.run(t, "tapctl", func(t *testing.T) { x.commands(t) })
+	w.run(t, "wireshark", func(t *testing.T) { x.wireshark(t) })
 	w.run(t, "plugin killed", func(t *testing.T) { x.pluginKilled(t) })
 	w.run(t, "client killed", func(t *testing.T) { x.clientKilled(t) })
 	w.run(t, "migration", func(t *testing.T) { x.migrates(t, h2) })

@@ -1,0 +1,59 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tshark runs Wireshark's command line, which finds tapctl among its extcap programs.
+func (x *captures) tshark(t *testing.T, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("tshark is not installed")
+	}
+
+	dir := t.TempDir()
+	must(t, os.Symlink(program(t, "tapctl"), filepath.Join(dir, "tapctl-extcap")))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := x.node.Command(ctx, "tshark", args...)
+	cmd.Env = append(cmd.Env, "WIRESHARK_EXTCAP_DIR="+dir, "HOME="+dir, "TAPLINE_SERVER="+x.server,
+		"TAPLINE_TOKEN_FILE="+filepath.Join(x.dataDir, "admin.token"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("tshark %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// wireshark lists interfaces, and captures by one of them.
+func (x *captures) wireshark(t *testing.T) {
+	list := x.tshark(t, "-D")
+	name := "tapline,guest," + x.web.ID
+	for _, want := range []string{name, "tapline,wire," + x.Hosts[0].Name + ",br0"} {
+		if !strings.Contains(list, want) {
+			t.Errorf("tshark -D has no %s:\n%s", want, list)
+		}
+	}
+
+	defer x.feed(t)()
+	packets := x.tshark(t, "-i", name, "-f", "udp", "-c", "3", "-n")
+	if strings.Count(packets, "UDP") < 3 {
+		t.Errorf("tshark has captured %q", packets)
+	}
+	x.clean(t)
+
+	args := []string{"extcap", "--extcap-interface", name, "--extcap-capture-filter"}
+	if out, errs, code := x.tapctl(t, append(args, "tcp port 443")...); out != "" || code != 0 {
+		t.Errorf("a right filter: %d %q %s", code, out, errs)
+	}
+	if out, _, code := x.tapctl(t, append(args, "tcp prt 443")...); out == "" || code != 0 {
+		t.Errorf("a wrong filter: %d %q", code, out)
+	}
+}
