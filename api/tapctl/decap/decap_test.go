@@ -126,7 +126,8 @@ func TestUDP(t *testing.T) {
 		return binary.BigEndian.AppendUint32([]byte{8, 0, 0, 0}, vni<<8)
 	}
 	port := freePort(t)
-	c := start(t, "--encap", "vxlan", "--port", fmt.Sprint(port), "--key", "7", "-w", "-", "-c", "20")
+	c := start(t, "--encap", "vxlan", "--port", fmt.Sprint(port), "--key", "7", "-w", "-",
+		"-c", "20")
 
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		conn, err := net.Dial("udp", net.JoinHostPort(host, fmt.Sprint(port)))
@@ -137,7 +138,8 @@ func TestUDP(t *testing.T) {
 
 		for _, frame := range frames(10) {
 			for _, packet := range [][]byte{
-				append(vxlan(8), frame...), append(vxlan(7), frame...), []byte("\x00no VXLAN at all"),
+				append(vxlan(8), frame...), append(vxlan(7), frame...),
+				[]byte("\x00no VXLAN at all"),
 			} {
 				_, err := conn.Write(packet)
 				require.NoError(t, err)
@@ -179,6 +181,25 @@ func TestFileAndTime(t *testing.T) {
 	info, err := written.Stat()
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode(), "guests' traffic is for its owner")
+}
+
+func TestLines(t *testing.T) {
+	port := freePort(t)
+	c := start(t, "--encap", "vxlan", "--port", fmt.Sprint(port), "-c", "2")
+
+	conn, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
+	require.NoError(t, err)
+	defer conn.Close()
+	for _, frame := range frames(2) {
+		_, err := conn.Write(append([]byte{8, 0, 0, 0, 0, 0, 1, 0}, frame...))
+		require.NoError(t, err)
+	}
+
+	code, said := c.end(t)
+	assert.Zero(t, code)
+	assert.Contains(t, said, "2 frames taken out")
+	assert.Regexp(t, `^\d\d:\d\d:\d\d\.\d{6} .*802.3, length 14\n`+
+		`\d\d:\d\d:\d\d\.\d{6} .*802.3, length 15\n$`, c.out.String())
 }
 
 // ownNetwork gives the test a network namespace with a loopback device.
@@ -265,20 +286,33 @@ func TestWrongCommandLines(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no encapsulation":   {[]string{"-w", "-"}, "encap"},
-		"an unknown one":     {[]string{"--encap", "nvgre", "-w", "-"}, `"nvgre" is no encapsulation: want gre, vxlan`},
-		"nowhere to write":   {[]string{"--encap", "gre"}, "write"},
-		"two places":         {[]string{"--encap", "gre", "-w", "-", "-i", "tap0"}, "interface"},
-		"a port of GRE":      {[]string{"--encap", "erspan1", "--port", "1", "-w", "-"}, "erspan1 has no ports"},
-		"port 0":             {[]string{"--encap", "vxlan", "--port", "0", "-w", "-"}, "want 1 to 65535"},
-		"no address":         {[]string{"--encap", "vxlan", "--listen", "eth0", "-w", "-"}, `"eth0" is no IP address`},
-		"a negative count":   {[]string{"--encap", "vxlan", "-c", "-1", "-w", "-"}, "number of frames"},
-		"a time without end": {[]string{"--encap", "vxlan", "--for", "-1s", "-w", "-"}, "want a time"},
+		"no encapsulation": {[]string{"-w", "-"}, "encap"},
+		"an unknown one": {
+			[]string{"--encap", "nvgre", "-w", "-"}, `"nvgre" is no encapsulation: want gre, vxlan`,
+		},
+		"two places": {[]string{"--encap", "gre", "-w", "-", "-i", "tap0"}, "interface"},
+		"a port of GRE": {
+			[]string{"--encap", "erspan1", "--port", "1", "-w", "-"}, "erspan1 has no ports",
+		},
+		"port 0": {
+			[]string{"--encap", "vxlan", "--port", "0", "-w", "-"}, "want 1 to 65535",
+		},
+		"no address": {
+			[]string{"--encap", "vxlan", "--listen", "eth0", "-w", "-"},
+			`"eth0" is no IP address`,
+		},
+		"a negative count": {
+			[]string{"--encap", "vxlan", "-c", "-1", "-w", "-"}, "number of frames",
+		},
+		"a time without end": {
+			[]string{"--encap", "vxlan", "--for", "-1s", "-w", "-"}, "want a time",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr bytes.Buffer
 			code := cmd.Run(context.Background(), cli.World{
-				Name: "tapctl", Out: io.Discard, Err: &stderr, Env: func(string) string { return "" },
+				Name: "tapctl", Out: io.Discard, Err: &stderr,
+				Env: func(string) string { return "" },
 			}, append([]string{"decap"}, c.args...))
 			assert.Equal(t, cli.ExitUsage, code)
 			assert.Contains(t, stderr.String(), c.want)

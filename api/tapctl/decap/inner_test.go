@@ -27,17 +27,29 @@ func TestFramesAreTakenOut(t *testing.T) {
 		encap, header string
 		key           uint32
 	}{
-		"GRE as Open vSwitch sends it":      {"gre", "2000 6558 00000007", 7},
-		"GRE without a key":                 {"gre", "0000 6558", 0},
-		"GRE with checksum and sequence":    {"gre", "b000 6558 12340000 ffffffff 00000001", 1<<32 - 1},
-		"VXLAN":                             {"vxlan", "08000000 345678 00", 0x345678},
-		"Geneve":                            {"geneve", "0000 6558 00002a 00", 42},
-		"Geneve with an option":             {"geneve", "0200 6558 00002a 00 0102 80 01 00000000", 42},
-		"ERSPAN type I":                     {"erspan1", "0000 88be", 0},
-		"ERSPAN type II":                    {"erspan1", "1000 88be 00000001 1000 1bff 00000005", 1023},
-		"ERSPAN type III":                   {"erspan2", "1000 22eb 00000001 2000 0003 11223344 00000000", 3},
-		"ERSPAN type III with a subheader":  {"erspan2", "1000 22eb 00000001 2000 0003 11223344 00000001 0102030405060708", 3},
-		"ERSPAN type II with a VLAN inside": {"erspan1", "1000 88be 0000ffff 101e 1864 00000005", 100},
+		"GRE as Open vSwitch sends it": {"gre", "2000 6558 00000007", 7},
+		"GRE without a key":            {"gre", "0000 6558", 0},
+		"GRE with checksum and sequence": {
+			"gre", "b000 6558 12340000 ffffffff 00000001", 1<<32 - 1,
+		},
+		"VXLAN":  {"vxlan", "08000000 345678 00", 0x345678},
+		"Geneve": {"geneve", "0000 6558 00002a 00", 42},
+		"Geneve with an option": {
+			"geneve", "0200 6558 00002a 00 0102 80 01 00000000", 42,
+		},
+		"ERSPAN type I": {"erspan1", "0000 88be", 0},
+		"ERSPAN type II": {
+			"erspan1", "1000 88be 00000001 1000 1bff 00000005", 1023,
+		},
+		"ERSPAN type III": {
+			"erspan2", "1000 22eb 00000001 2000 0003 11223344 00000000", 3,
+		},
+		"ERSPAN type III with a subheader": {
+			"erspan2", "1000 22eb 00000001 2000 0003 11223344 00000001 0102030405060708", 3,
+		},
+		"ERSPAN type II with a VLAN inside": {
+			"erspan1", "1000 88be 0000ffff 101e 1864 00000005", 100,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			encap, ok := find(c.encap)
@@ -56,23 +68,35 @@ func TestWhatIsNoCopyIsRefused(t *testing.T) {
 		encap, packet string
 		want          error
 	}{
-		"GRE with IPv4 inside":            {"gre", "0000 0800" + frame, errProtocol},
-		"ERSPAN where GRE is wanted":      {"gre", "1000 88be 00000001 1000 0001 00000005" + frame, errProtocol},
-		"PPTP":                            {"gre", "2001 880b 00000000" + frame, errVersion},
-		"GRE with source routing":         {"gre", "4000 6558 00000000" + frame, errVersion},
-		"GRE without its key":             {"gre", "2000 6558 0000", errShort},
-		"GRE with a frame of ten octets":  {"gre", "0000 6558 00112233445566778899", errShort},
-		"VXLAN without a VNI":             {"vxlan", "00000000 00000000" + frame, errProtocol},
-		"seven octets of VXLAN":           {"vxlan", "08000000 000000", errShort},
-		"Geneve of another version":       {"geneve", "4000 6558 00000000" + frame, errVersion},
-		"Geneve with a critical option":   {"geneve", "0140 6558 00000000 01028000" + frame, errOptions},
-		"Geneve for the endpoint":         {"geneve", "0080 6558 00000000" + frame, errProtocol},
-		"Geneve with IPv4 inside":         {"geneve", "0000 0800 00000000" + frame, errProtocol},
-		"Geneve without its options":      {"geneve", "3f00 6558 00000000" + frame, errShort},
-		"ERSPAN type II as type III":      {"erspan2", "1000 88be 00000001 1000 0001 00000005" + frame, errProtocol},
-		"ERSPAN type II of version 2":     {"erspan1", "1000 88be 00000001 2000 0001 00000005" + frame, errVersion},
-		"ERSPAN type III, cut":            {"erspan2", "1000 22eb 00000001 2000 0003 11223344 0000", errShort},
-		"ERSPAN type III, subheader lost": {"erspan2", "1000 22eb 00000001 2000 0003 11223344 00000001 0102", errShort},
+		"GRE with IPv4 inside": {"gre", "0000 0800" + frame, errProtocol},
+		"ERSPAN where GRE is wanted": {
+			"gre", "1000 88be 00000001 1000 0001 00000005" + frame, errProtocol,
+		},
+		"PPTP":                           {"gre", "2001 880b 00000000" + frame, errVersion},
+		"GRE with source routing":        {"gre", "4000 6558 00000000" + frame, errVersion},
+		"GRE without its key":            {"gre", "2000 6558 0000", errShort},
+		"GRE with a frame of ten octets": {"gre", "0000 6558 00112233445566778899", errShort},
+		"VXLAN without a VNI":            {"vxlan", "00000000 00000000" + frame, errProtocol},
+		"seven octets of VXLAN":          {"vxlan", "08000000 000000", errShort},
+		"Geneve of another version":      {"geneve", "4000 6558 00000000" + frame, errVersion},
+		"Geneve with a critical option": {
+			"geneve", "0140 6558 00000000 01028000" + frame, errOptions,
+		},
+		"Geneve for the endpoint":    {"geneve", "0080 6558 00000000" + frame, errProtocol},
+		"Geneve with IPv4 inside":    {"geneve", "0000 0800 00000000" + frame, errProtocol},
+		"Geneve without its options": {"geneve", "3f00 6558 00000000" + frame, errShort},
+		"ERSPAN type II as type III": {
+			"erspan2", "1000 88be 00000001 1000 0001 00000005" + frame, errProtocol,
+		},
+		"ERSPAN type II of version 2": {
+			"erspan1", "1000 88be 00000001 2000 0001 00000005" + frame, errVersion,
+		},
+		"ERSPAN type III, cut": {
+			"erspan2", "1000 22eb 00000001 2000 0003 11223344 0000", errShort,
+		},
+		"ERSPAN type III, subheader lost": {
+			"erspan2", "1000 22eb 00000001 2000 0003 11223344 00000001 0102", errShort,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			encap, ok := find(c.encap)

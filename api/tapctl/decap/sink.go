@@ -7,11 +7,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapline-sdn/tapline/api/pcapng"
+	"github.com/tapline-sdn/tapline/api/tapctl/oneline"
 )
 
 // A sink takes the frames.
@@ -19,37 +19,49 @@ type sink interface {
 	put(at time.Time, frame []byte) error
 	// flush hands on what put has kept back.
 	flush() error
-	close() error
+	// end is the last call.
+	end(totals) error
 }
 
 // file writes pcapng.
 type file struct {
 	to     io.WriteCloser
-	writer *pcapgo.NgWriter
+	writer *pcapng.Writer
 }
 
 // newFile begins a pcapng file. It closes to at the end.
 func newFile(to io.WriteCloser, encap, version string) (*file, error) {
-	w, err := pcapgo.NewNgWriterInterface(to, pcapgo.NgInterface{
-		Name:                encap,
-		Description:         "taken out of " + encap,
-		LinkType:            layers.LinkTypeEthernet,
-		TimestampResolution: 9,
-	}, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "tapctl " + version}})
+	w, err := pcapng.NewWriter(to, pcapng.Interface{
+		Name: encap, Description: "taken out of " + encap,
+	}, "tapctl "+version)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, to.Close())
 	}
 	return &file{to, w}, w.Flush()
 }
 
 func (f *file) put(at time.Time, frame []byte) error {
-	return f.writer.WritePacket(gopacket.CaptureInfo{
-		Timestamp: at, CaptureLength: len(frame), Length: len(frame),
-	}, frame)
+	return f.writer.Frame(at, frame, len(frame))
 }
 
 func (f *file) flush() error { return f.writer.Flush() }
-func (f *file) close() error { return errors.Join(f.flush(), f.to.Close()) }
+
+func (f *file) end(t totals) error {
+	return errors.Join(f.writer.Statistics(pcapng.Statistics{
+		Start: t.start, End: time.Now(), Received: uint64(t.frames), Overflowed: uint64(t.lost),
+	}), f.to.Close())
+}
+
+// lines prints a line a frame.
+type lines struct{ to io.Writer }
+
+func (l lines) put(at time.Time, frame []byte) error {
+	_, err := fmt.Fprintln(l.to, oneline.Line(at, frame, len(frame), false))
+	return err
+}
+
+func (lines) flush() error     { return nil }
+func (lines) end(totals) error { return nil }
 
 // device is a TAP device, on which the frames arrive.
 type device struct{ queue *os.File }
@@ -77,7 +89,7 @@ func openDevice(name string) (*device, error) {
 	}
 
 	if err := isolate(name); err != nil {
-		return nil, errors.Join(fmt.Errorf("TAP device %s: %w", name, err), d.close())
+		return nil, errors.Join(fmt.Errorf("TAP device %s: %w", name, err), d.queue.Close())
 	}
 	return d, nil
 }
@@ -123,5 +135,5 @@ func (d *device) put(_ time.Time, frame []byte) error {
 	return err
 }
 
-func (*device) flush() error   { return nil }
-func (d *device) close() error { return d.queue.Close() }
+func (*device) flush() error       { return nil }
+func (d *device) end(totals) error { return d.queue.Close() }

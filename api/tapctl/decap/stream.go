@@ -32,6 +32,7 @@ type stream struct {
 
 // totals counts packets.
 type totals struct {
+	start    time.Time
 	frames   int
 	otherKey int
 	lost     uint32         // dropped by the kernel, since nobody read them in time

@@ -15,14 +15,14 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
-const help = `Receive the copies of a remote tap service on this machine, and take the mirrored frames out of
-their tunnel. This is for collectors whose programs do not know the encapsulation. It needs no
-controller.
+const help = `Receive the copies of a remote tap service on this machine, and take the mirrored
+frames out of their tunnel. This is for collectors whose programs do not know the encapsulation. It
+needs no controller.
 
 Frames go to a pcapng file (-w; "-" is standard output) or to a TAP device (-i), on which any
-program can capture them. A TAP device that does not exist is made; it has no addresses, no ARP and no
-IPv6, and goes with the program. Frames on it that are broadcast reach this machine's own services
-as on any other NIC.
+program can capture them; without either, there is a line for each. A TAP device that does not exist
+is made; it has no addresses, no ARP and no IPv6, and goes with the program. Broadcasts on it reach
+this machine's own services, as on any other NIC.
 
 GRE and ERSPAN are received by root alone, or with CAP_NET_RAW. What the controller sends into a
 tunnel to keep it alive is left out with --key.`
@@ -46,7 +46,8 @@ func Verb(app *cli.App) *cobra.Command {
 		Use:   "decap --encap E [-w FILE|-i IFACE] [flags]",
 		Short: "Take the copies of a remote tap service out of their tunnel",
 		Long:  help,
-		Example: `  tapctl decap --encap vxlan -w - | tcpdump -nr -
+		Example: `  tapctl decap --encap vxlan
+  tapctl decap --encap vxlan -w - | tcpdump -nr -
   tapctl decap --encap vxlan --port 8472 --key 42 -i tap0
   tapctl decap --encap erspan1 -w ids.pcapng --for 60s`,
 		Args: cli.NoArgs,
@@ -66,7 +67,6 @@ func Verb(app *cli.App) *cobra.Command {
 	flags.DurationVar(&o.limit, "for", 0, "end after a time, such as 60s")
 	cli.Require(cmd, "encap")
 	cmd.MarkFlagsMutuallyExclusive("write", "interface")
-	cmd.MarkFlagsOneRequired("write", "interface")
 
 	return cmd
 }
@@ -105,13 +105,13 @@ func (o *options) run(cmd *cobra.Command, app *cli.App) (err error) {
 		return err
 	}
 
-	s := &stream{take: encap.take, most: o.count, sink: to}
+	s := &stream{take: encap.take, most: o.count, sink: to, totals: totals{start: time.Now()}}
 	if cmd.Flags().Changed("key") {
 		s.key = &o.key
 	}
 
 	fmt.Fprintf(app.Err, "%s, listening for %s\n", app.ProgramName(), o.describe(encap))
-	err = errors.Join(s.run(ctx, receivers), to.close())
+	err = errors.Join(s.run(ctx, receivers), to.end(s.totals))
 	fmt.Fprint(app.Err, s.totals)
 	return err
 }
@@ -149,10 +149,12 @@ func (o *options) check(cmd *cobra.Command) (encapsulation, netip.Addr, error) {
 
 // open opens where the frames go.
 func (o *options) open(app *cli.App, encap encapsulation) (sink, error) {
-	switch o.file {
-	case "":
+	switch {
+	case o.device != "":
 		return openDevice(o.device)
-	case "-":
+	case o.file == "":
+		return lines{app.Out}, nil
+	case o.file == "-":
 		if app.Width > 0 {
 			return nil, cli.Usage("--write: a terminal cannot show pcapng: pipe it to a program " +
 				"such as tcpdump -nr -")

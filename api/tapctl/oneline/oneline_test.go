@@ -1,4 +1,4 @@
-package live
+package oneline
 
 import (
 	"encoding/hex"
@@ -23,6 +23,8 @@ func TestDescribe(t *testing.T) {
 			"IP 10.0.0.1 > 10.0.0.2: fragment at 8"},
 		"another": {macs + "88b7" + "00", "52:54:00:00:00:01 > 52:54:00:00:00:02, " +
 			"ethertype 0x88b7, length 15"},
+		"spanning tree": {"0180c2000000" + macs[:12] + "0026" + "424203" + "0000",
+			"52:54:00:00:00:02 > 01:80:c2:00:00:00, 802.3, length 19"},
 		"cut": {macs[:20], "a frame of 10 octets that is no Ethernet"},
 	} {
 		frame, err := hex.DecodeString(tc.frame)
@@ -40,24 +42,4 @@ func FuzzDescribe(f *testing.F) {
 			t.Error("nothing is said")
 		}
 	})
-}
-
-// TestInterfaces: each name leads back to what it is of.
-func TestInterfaces(t *testing.T) {
-	for _, want := range []source{
-		{guest: "web"}, {guest: "a,b/c%", mac: "52:54:00:00:00:01"}, {host: "h,1", wire: "net 0"},
-	} {
-		parts := []string{"guest", want.guest}
-		if want.host != "" {
-			parts = []string{"wire", want.host, want.wire}
-		} else if want.mac != "" {
-			parts = append(parts, "52-54-00-00-00-01")
-		}
-		var got source
-		require.NoError(t, got.setInterface(interfaceName(parts...)))
-		assert.Equal(t, want, got)
-	}
-	for _, wrong := range []string{"", "eth0", "tapline,guest", "tapline,wire,h1", "tapline,x,%zz"} {
-		assert.Error(t, new(source).setInterface(wrong), wrong)
-	}
 }
