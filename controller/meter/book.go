@@ -136,7 +136,7 @@ func (g *growth) enter(f *FlowCount, now, old series, known bool) {
 		more = now.count.minus(old.count)
 	}
 
-	if f.Counts != tap.CountsByPlace {
+	if f.Counts != tap.CountsByPlace && !f.Rejects {
 		g.byMAC.add(f, more)
 		return
 	}

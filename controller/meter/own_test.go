@@ -181,3 +181,22 @@ func TestFlowIsReplaced(t *testing.T) {
 	assert.Equal(t, packets(130), got.Delivered.Count)
 	assert.Zero(t, got.Guarded)
 }
+
+// TestDuplicatesAreFiltered: what dedup drops has passed the guard, and was left out.
+func TestDuplicatesAreFiltered(t *testing.T) {
+	b := meter.NewBook()
+	routes := map[string]meter.Route{"cap": {Service: "svc", Flows: []string{"f"}}}
+	now := at(10)
+	flows := append(captured("cap", now, 0, 100, 70), flow(reconcile.Meter{
+		Owner: "cap", Selects: true}, 2, now, 0, 70))
+	flows = append(flows, meter.FlowCount{Count: packets(30), Age: 10 * time.Second,
+		Meter: reconcile.Meter{Owner: "cap", Rejects: true, Counts: tap.CountsDuplicates},
+		Key:   flowtable.KeyOf(2, 2000, nil)})
+	b.Take("h1", meter.Reading{At: now, Flows: flows}, routes)
+
+	got := b.Flow("f", now)
+	assert.Equal(t, packets(30), got.Filtered)
+	assert.Zero(t, got.Guarded)
+	assert.Equal(t, packets(70), got.Delivered.Count)
+	assert.Nil(t, got.ByMAC)
+}

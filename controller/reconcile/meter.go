@@ -27,7 +27,7 @@ type Meter struct {
 	From netip.Addr
 
 	// Counts is set for a flow that only counts, and TapFlows are those whose packets it counts.
-	// All of the above, but for Owner, is then zero.
+	// All of the above is then zero, but for Owner, and for Rejects of what dedup drops.
 	Counts   tap.FlowCount
 	TapFlows []string
 }
@@ -81,7 +81,7 @@ func meterOf(f *tap.FlowEntry, filters, sampled bool) (m Meter, counts bool) {
 	switch f.Counts {
 	case tap.CountsByPlace:
 	case tap.CountsDuplicates:
-		return Meter{Owner: f.Owner, Rejects: true}, true
+		return Meter{Owner: f.Owner, Rejects: true, Counts: f.Counts}, true
 	default:
 		return Meter{Owner: f.Owner, Counts: f.Counts, TapFlows: f.TapFlows}, true
 	}

@@ -72,6 +72,10 @@ func TestMetersOfOptions(t *testing.T) {
 			entry(0, 1, action.Meter{ID: 1}, action.GotoTable{Table: 1}),
 			entry(2, 9, action.GotoTable{Table: 4}),
 			entry(2, 8),
+			{Owner: "cap", Counts: tap.CountsDuplicates, Mod: openflow.FlowMod{Cookie: 7, Table: 2,
+				Priority: 10}},
+			{Owner: "cap", Counts: tap.CountsSent, TapFlows: []string{"f"},
+				Mod: openflow.FlowMod{Cookie: 7, Table: 16, Priority: 10}},
 			entry(2, 7, action.ApplyActions{action.Conjunction{ID: 1, Clause: 1, Clauses: 2}}),
 			entry(4, 1, action.Meter{ID: 2}, action.ApplyActions{action.Group{ID: 3}}),
 			entry(8, 1, action.ApplyActions{action.Output{Port: 5}}),
@@ -92,6 +96,8 @@ func TestMetersOfOptions(t *testing.T) {
 	}
 	assert.Equal(t, []reconcile.Meter{
 		{Owner: "cap", Enters: true}, {Owner: "cap", Selects: true}, {Owner: "cap", Rejects: true},
+		{Owner: "cap", Rejects: true, Counts: tap.CountsDuplicates},
+		{Owner: "cap", Counts: tap.CountsSent, TapFlows: []string{"f"}},
 		{}, {}, {Owner: "cap", Leaves: true, Sampled: true},
 	}, got)
 }

@@ -235,6 +235,10 @@ func (x *explainer) addPatchPort(h *Host, bridge, capture string) bool {
 			hop.Count.Packets-beyond.Packets)
 	}
 
+	if twice := at.passed(capture, duplicate); twice != nil && twice.Packets > 0 {
+		hop.Text += fmt.Sprintf("; dedup leaves out %d packets that other captures copy",
+			twice.Packets)
+	}
 	hop.Text += x.ownWords(at, capture)
 
 	x.out.Path = append(x.out.Path, hop)
@@ -290,7 +294,8 @@ func (x *explainer) addFilter(at *involved, capture string, before Hop) {
 func entering(m reconcile.Meter) bool  { return m.Enters }
 func guarded(m reconcile.Meter) bool   { return m.Selects || m.Rejects }
 func accepting(m reconcile.Meter) bool { return m.Selects }
-func rejecting(m reconcile.Meter) bool { return m.Rejects }
+func rejecting(m reconcile.Meter) bool { return m.Rejects && !duplicate(m) }
+func duplicate(m reconcile.Meter) bool { return m.Counts == tap.CountsDuplicates }
 func leaving(m reconcile.Meter) bool   { return m.Leaves }
 
 // needHealth is whether what an owner needs stands.
