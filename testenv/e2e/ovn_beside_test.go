@@ -88,9 +88,9 @@ func (n *network) localnet(t *testing.T) {
 func (n *network) mirrorsOfOVN(t *testing.T) {
 	out, in := n.guestSink(t, n.ids, "brtap"), n.guestSink(t, n.ids2, "brtap")
 	flows := []string{n.flow(t, out, vnic(n.web, "OUT")).ID, n.flow(t, in, vnic(n.web, "IN")).ID}
-	ready := func() {
+	take := func(tunnel string) {
 		for _, id := range flows {
-			n.flowStatus(t, id, "ready", "")
+			n.takesTunnel(t, id, tunnel)
 		}
 	}
 
@@ -98,7 +98,7 @@ func (n *network) mirrorsOfOVN(t *testing.T) {
 	n.ovn.NB("mirror-add", "far", "gre", fmt.Sprint(1+rand.IntN(1<<20)), "from-lport",
 		n.Hosts[1].TunnelIP.String(), "--", "lsp-attach-mirror", port, "far")
 	theirs := n.mirrorToPort(t, port)
-	ready() // The copies may take another tunnel beside OVN's.
+	take("tl-vxlan") // beside OVN's GRE port to the same host
 
 	mirrors := n.foreignMirrors(t)
 	n.copiesAreExact(t, out, in)
@@ -110,9 +110,27 @@ func (n *network) mirrorsOfOVN(t *testing.T) {
 	}
 
 	n.ovn.NB("lsp-detach-mirror", port, "far", "--", "mirror-del")
-	ready()
+	take("tl-gre")
 	n.copiesAreExact(t, out, in)
 	n.neverSaid(t, "repaired what somebody else has changed")
+}
+
+// takesTunnel waits until the copies of a tap flow take a tunnel port, and the flow is ready.
+func (w *world) takesTunnel(t *testing.T, flow, port string) {
+	t.Helper()
+	eventually(t, "copies by "+port, func() error {
+		x, err := w.api.TapFlows().Explain(deadline(t), flow)
+		if err != nil {
+			return err
+		}
+
+		for _, hop := range x.Path {
+			if hop.What == "tunnel" && hop.Port == port && x.Status == "ready" {
+				return nil
+			}
+		}
+		return fmt.Errorf("it is %s: %s", x.Status, x.Reason)
+	})
 }
 
 // mirrorToPort has OVN mirror what a port sends to another port of br-int, and captures there; nil
