@@ -11,20 +11,34 @@ import (
 	"testing"
 )
 
-// tshark runs Wireshark's command line, which finds tapctl among its extcap programs.
+// tshark runs Wireshark's command line, which finds tapctl among its extcap programs. To root it
+// shows those of the system alone, so it runs as somebody else.
 func (x *captures) tshark(t *testing.T, args ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
+	for _, tool := range []string{"tshark", "setpriv"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(tool + " is not installed")
+		}
 	}
 
-	dir := t.TempDir()
-	must(t, os.Symlink(program(t, "tapctl"), filepath.Join(dir, "tapctl-extcap")))
+	dir, err := os.MkdirTemp("", "tapline-extcap-")
+	must(t, err)
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	must(t, os.Chmod(dir, 0o755))
+	binary, err := os.ReadFile(program(t, "tapctl"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "tapctl"), binary, 0o755))
+	must(t, os.Symlink("tapctl", filepath.Join(dir, "tapctl-extcap")))
+	token, err := os.ReadFile(filepath.Join(x.dataDir, "admin.token"))
+	must(t, err)
+
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := x.node.Command(ctx, "tshark", args...)
-	cmd.Env = append(cmd.Env, "WIRESHARK_EXTCAP_DIR="+dir, "HOME="+dir, "TAPLINE_SERVER="+x.server,
-		"TAPLINE_TOKEN_FILE="+filepath.Join(x.dataDir, "admin.token"))
+	const nobody = "65534"
+	cmd := x.node.Command(ctx, "setpriv", append([]string{"--reuid", nobody, "--regid", nobody,
+		"--clear-groups", "tshark"}, args...)...)
+	cmd.Env = append(cmd.Env, "WIRESHARK_EXTCAP_DIR="+dir, "HOME=/nonexistent",
+		"TAPLINE_SERVER="+x.server, "TAPLINE_TOKEN="+strings.TrimSpace(string(token)))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("tshark %q: %v\n%s", args, err, out)
