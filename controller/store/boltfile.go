@@ -41,9 +41,9 @@ const (
 )
 
 // copyQuietly copies a bbolt file as it was after one write. A write never changes pages that the
-// last complete write refers to, and ends by rewriting the older of two meta pages. So while we copy
-// the file, one write may end: the meta pages from before still refer to what was copied. If both
-// have changed, two writes have ended, and the file is copied again.
+// last complete write refers to, and ends by rewriting the older of two meta pages. So one write
+// may end while we copy the file: the meta pages from before still refer to what was copied. If
+// both have changed, two writes have ended, and the file is copied again.
 func copyQuietly(ctx context.Context, path, to string) error {
 	for range copyAttempts {
 		before, err := readMeta(path)

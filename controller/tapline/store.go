@@ -24,8 +24,9 @@ func storeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
 		Short: "Back up, restore, move and check the store of a controller",
-		Long: `Back up, restore, move and check the store of a controller: the file tapline.db in its
-data directory, or what it keeps in etcd. The store is the one of the configuration.`,
+		Long: `Back up, restore, move and check the store of a controller: the file tapline.db
+in its data directory, or what it keeps in etcd. The store is the one of the
+configuration.`,
 	}
 	cmd.AddCommand(storeExport(), storeImport(), storeCopy(), storeVerify())
 	return cmd
@@ -264,9 +265,9 @@ func storeVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Check that the store, or a file of tapline store export, is whole",
-		Long: `Read everything in the store, or in a file, and check that each record can be read and
-that what it refers to is there. The controller may run. The exit code is 1 if something
-is wrong.`,
+		Long: `Read everything in the store, or in a file, and check that each record can be
+read and that what it refers to is there. The controller may run. The exit code is 1
+if something is wrong.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var state store.State

@@ -64,7 +64,8 @@ func TestReadRefuses(t *testing.T) {
 		{"cut off", strings.Join(lines[:4], ""), "line 5: unexpected EOF"},
 		{"cut in a line", text[:len(text)-9], "line 7: unexpected EOF"},
 		{"too long", text + lines[2], "line 8: the header says that there are 6 records"},
-		{"twice", strings.Replace(text, lines[2], lines[1], 1), `line 3: holds "f1" is there twice`},
+		{"twice", strings.Replace(text, lines[2], lines[1], 1),
+			`line 3: holds "f1" is there twice`},
 		{"unknown kind", strings.Replace(text, `"tokens"`, `"tickets"`, 1),
 			`line 7: kind "tickets" does not exist`},
 		{"future revision", strings.Replace(text, `"revision":3`, `"revision":30`, 1),
@@ -135,7 +136,7 @@ func TestCompare(t *testing.T) {
 	got.Print(&out)
 	require.Contains(t, out.String(), "another cluster")
 	require.Contains(t, out.String(),
-		"not there now, and there again afterwards (3): tap flow web <&>, tap service col, token ci\n")
+		"and there again afterwards (3): tap flow web <&>, tap service col, token ci\n")
 	require.Contains(t, out.String(), "there now, and gone afterwards (61): host two, host 0")
 	require.Contains(t, out.String(), " and 11 more\n")
 }

@@ -113,8 +113,8 @@ func (s *Store) writeRecords(
 	return flush()
 }
 
-// step carries out a transaction on a condition about the head, and while the lock is held. wantHead
-// is the head that it leaves; "": none. It is repeated until its outcome is known.
+// step carries out a transaction on a condition about the head, and while the lock is held.
+// wantHead is the head that it leaves; "": none. It is repeated until its outcome is known.
 func (s *Store) step(
 	ctx context.Context, condition clientv3.Cmp, wantHead string, writes ...clientv3.Op,
 ) error {

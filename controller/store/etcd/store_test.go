@@ -51,7 +51,7 @@ func TestContract(t *testing.T) {
 
 // BenchmarkCommitSerial has one caller write, as a user who waits for each answer.
 func BenchmarkCommitSerial(b *testing.B) {
-	cluster := etcdtest.Start(b, 1)
+	cluster := etcdtest.Start(b, 1, "--unsafe-no-fsync=false")
 	s := open(b, etcd.Config{Endpoints: cluster.URLs(), Prefix: freshPrefix()})
 	defer func() { require.NoError(b, s.Close()) }()
 	for b.Loop() {
@@ -67,7 +67,7 @@ const benchmarked = `{"id":"f1","name":"flow","tap_id":"s1","type":"vnic","guest
 
 // BenchmarkCommitParallel64 has 64 callers write records of their own, which share transactions.
 func BenchmarkCommitParallel64(b *testing.B) {
-	cluster := etcdtest.Start(b, 1)
+	cluster := etcdtest.Start(b, 1, "--unsafe-no-fsync=false")
 	s := open(b, etcd.Config{Endpoints: cluster.URLs(), Prefix: freshPrefix()})
 	defer func() { require.NoError(b, s.Close()) }()
 	var callers atomic.Int64
