@@ -33,7 +33,7 @@ type TapService struct {
 	Place      *Place   `json:"place"` // where the tap NIC is pinned; nil before it was first seen
 	FlowCount  int      `json:"flow_count"`
 
-	// Of a remote collector; "", nil and 0 otherwise, and Port also where the encapsulation has none.
+	// Of a remote collector; "", nil and 0 otherwise. Port is 0 for GRE and ERSPAN, too.
 	Address string  `json:"address"`
 	Encap   string  `json:"encap"`
 	Key     *uint32 `json:"key"`

@@ -221,6 +221,26 @@ func underlayDatapath(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {
 	return "system"
 }
 
+// underlayMTU returns the MTU of the device by which the host's tunnels leave; 0 where it is on no
+// bridge, or where no port tells.
+func underlayMTU(tunnelIP netip.Addr, snap *vswitch.Snapshot) uint32 {
+	device := egressDevice(tunnelIP, snap)
+	if device == "" {
+		return 0
+	}
+
+	for _, b := range snap.Bridges() {
+		for _, p := range snap.BridgePorts(b) {
+			for _, i := range snap.PortInterfaces(p) {
+				if i.Name == device {
+					return uint32(max(0, i.MTU))
+				}
+			}
+		}
+	}
+	return 0
+}
+
 // egressDevice returns the device by which a tunnel from an address leaves, by
 // Interface:status:tunnel_egress_iface (ovs-vswitchd.conf.db(5)); "" where no port tells.
 func egressDevice(tunnelIP netip.Addr, snap *vswitch.Snapshot) string {

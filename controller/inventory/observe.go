@@ -83,6 +83,7 @@ func (o Observer) Observe(
 	h.Lacking = Lacks(FactsOf(h, snap))
 	o.learnFromOVN(h, &seen, record, learned, system)
 	h.UnderlayDatapath = underlayDatapath(h.TunnelIP, snap)
+	h.UnderlayMTU = underlayMTU(h.TunnelIP, snap)
 
 	for _, b := range snap.Bridges() {
 		for _, p := range snap.BridgePorts(b) {

@@ -62,21 +62,28 @@ func TestUnderlayDatapath(t *testing.T) {
 	underlay := switchtest.Bridge{Name: "br-phy", Datapath: "netdev",
 		Ports: []switchtest.Port{{Name: "eth0"}}}
 
+	direct := switchtest.Bridge{Name: "br-fast", Datapath: "netdev", Ports: []switchtest.Port{{
+		Name: "bond0", Devices: []switchtest.Device{{MTU: 9000}}}}}
+
 	for _, tc := range []struct {
 		name string
 		port switchtest.Port
 		want string
+		mtu  uint32
 	}{
-		{"no tunnel port", switchtest.Port{Name: "vnet0"}, ""},
-		{"the device is unknown", tunnel("192.0.2.1", ""), ""},
-		{"a tunnel of another address", tunnel("198.51.100.1", "br-phy"), ""},
-		{"by a bridge", tunnel("192.0.2.1", "br-phy"), "netdev"},
-		{"by a bridge, from any address", tunnel("", "br-phy"), "netdev"},
-		{"by a device of the kernel", tunnel("192.0.2.1", "eno1"), "system"},
+		{"no tunnel port", switchtest.Port{Name: "vnet0"}, "", 0},
+		{"the device is unknown", tunnel("192.0.2.1", ""), "", 0},
+		{"a tunnel of another address", tunnel("198.51.100.1", "br-phy"), "", 0},
+		{"by a bridge", tunnel("192.0.2.1", "br-phy"), "netdev", 0},
+		{"by a bridge, from any address", tunnel("", "br-phy"), "netdev", 0},
+		{"by a port of a bridge", tunnel("192.0.2.1", "bond0"), "netdev", 9000},
+		{"by a device of the kernel", tunnel("192.0.2.1", "eno1"), "system", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			br0 := switchtest.Bridge{Name: "br-int", Ports: []switchtest.Port{tc.port}}
-			assert.Equal(t, tc.want, observe(t, br0, underlay).Host.UnderlayDatapath)
+			host := observe(t, br0, underlay, direct).Host
+			assert.Equal(t, tc.want, host.UnderlayDatapath)
+			assert.Equal(t, tc.mtu, host.UnderlayMTU)
 		})
 	}
 }

@@ -85,6 +85,9 @@ type Counters struct {
 	// another bridge of the host, so that the destination cannot tell them apart: Delivered and
 	// Lost are then not known.
 	Undivided bool
+	// Unseen is set where copies go to a remote collector, or to a pool, which may have one: no
+	// switch counts what arrives there. Delivered is then what has left for it, and Lost not known.
+	Unseen bool
 	// Shared is set for a tap flow whose capture carries, or has carried, other tap flows too: the
 	// counters are of all of them.
 	Shared bool

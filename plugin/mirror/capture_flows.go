@@ -191,7 +191,8 @@ func (t *flowTables) addDelivery(d delivery) {
 	default:
 		d.send(t, prioritySpecific, match, d.maxLen(d.untagged, 0, 0))
 		if d.untagged != d.tagged {
-			d.send(t, priorityTagged, append(slices.Clip(match), oxm.VLANAny()), d.maxLen(d.tagged, 0, 0))
+			d.send(t, priorityTagged, append(slices.Clip(match), oxm.VLANAny()),
+				d.maxLen(d.tagged, 0, 0))
 		}
 	}
 }

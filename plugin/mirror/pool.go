@@ -15,8 +15,8 @@ import (
 )
 
 // A pool spreads connections over slots, and each slot belongs to one member. Whose it is follows
-// from a hash of the slot and each member (rendezvous hashing): a member that is lost leaves its own
-// slots to others and no other slot changes hands, and one that is added takes some from each.
+// from a hash of the slot and each member (rendezvous hashing): a member that is lost leaves its
+// own slots to others and no other slot changes hands, and one that is added takes some from each.
 
 const (
 	poolSlots = 64
@@ -212,8 +212,8 @@ func (p *Planner) resolveServices(t touched) {
 }
 
 // feeding are the sums of the flows whose copies may reach a service: its own, and those of pools
-// that it is a member of. A member that has lost its slots is among them, since it gets them back by
-// a probe that arrives there.
+// that it is a member of. A member that has lost its slots is among them, since it gets them back
+// by a probe that arrives there.
 func (p *Planner) feeding(service string) (tallies []*senderTally) {
 	for _, id := range append([]string{service}, p.world.poolsOf[service]...) {
 		enabled := id == service || p.world.services[id].Enabled

@@ -123,7 +123,8 @@ func TestRemoteCollectors(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			golden(t, "collector-"+test.name, render(mirror.Full(test.config, test.scene(t).Change)))
+			result := mirror.Full(test.config, test.scene(t).Change)
+			golden(t, "collector-"+test.name, render(result))
 		})
 	}
 }
@@ -289,7 +290,9 @@ func TestCheckCollectors(t *testing.T) {
 		field    string
 		conflict bool
 	}{
-		"no address":     {box(func(o *tap.Service) { o.Address = netip.Addr{} }), "address", false},
+		"no address": {box(func(o *tap.Service) {
+			o.Address = netip.Addr{}
+		}), "address", false},
 		"multicast":      {box(address("224.0.0.9")), "address", false},
 		"loopback":       {box(address("127.0.0.1")), "address", false},
 		"link-local":     {box(address("fe80::1")), "address", false},

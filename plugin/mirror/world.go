@@ -35,7 +35,7 @@ type world struct {
 	remoteEncaps   map[encapKey]*encapsulation    // those used so far
 	collectorPorts map[uint16]int                 // UDP port: how many remote collectors have it
 	collectorsAt   map[netip.Addr]map[string]bool // by address: remote collectors there
-	cuts           addrIndex                      // by address: hosts from which nothing arrives there
+	cuts           addrIndex                      // by address: hosts from which nothing arrives
 }
 
 func newWorld(config Config) *world {

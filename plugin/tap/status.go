@@ -31,7 +31,7 @@ type Status struct {
 	Kind   Kind
 	ID     string
 	State  State  // a planner never returns StateReady
-	Reason string // of StatePending and StateError; of StateProgrammed, what is lacking all the same
+	Reason string // of StatePending and StateError; what StateProgrammed lacks all the same
 	Code   Code   // stable name of Reason
 	Needs  []Need // of StateProgrammed
 	Cut    *Cut   // of a flow in StateProgrammed: nil if whole copies fit everywhere

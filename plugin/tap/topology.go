@@ -26,7 +26,7 @@ type Host struct {
 	// UserspaceTSO is Open_vSwitch:other_config:userspace-tso-enable. The userspace datapath then
 	// takes TCP segments of up to 64 KiB from guests, and drops those that are to go into a tunnel.
 	UserspaceTSO bool
-	// UnderlayMTU is the smallest Interface:mtu on the bridge with the tunnel address; 0 if unknown.
+	// UnderlayMTU is the Interface:mtu of the device by which tunnels leave; 0 if unknown.
 	UnderlayMTU uint32
 	// Paths are the paths to other hosts and to remote collectors through which no full-size copy
 	// passes, or nothing, sorted by address.
@@ -78,7 +78,7 @@ func (h *Host) WireBridge(wire string) (bridge *Bridge, vlan uint16) {
 // Path is the path to another host's tunnel address.
 type Path struct {
 	Addr  netip.Addr
-	Frame uint32 // the largest copy that passes, in octets from its Ethernet header on; 0: not limited
+	Frame uint32 // the largest copy that passes, from its Ethernet header on; 0: not limited
 	Cut   bool   // nothing passes at present
 }
 

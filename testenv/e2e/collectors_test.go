@@ -239,8 +239,8 @@ func (s *collectorStage) underlayIsGuarded(t *testing.T) {
 	}
 }
 
-// boxVanishes: without a neighbour a flow says so, and what guests send stays whole. Once the box is
-// back, a stream that went on all the time is copied again within a second.
+// boxVanishes: without a neighbour a flow says so, and what guests send stays whole. Once the box
+// is back, a stream that went on all the time is copied again within a second.
 func (s *collectorStage) boxVanishes(t *testing.T) {
 	box := s.remote(t, s.box.TunnelIP, "vxlan", 77)
 	flow := vnic(s.web, "OUT")

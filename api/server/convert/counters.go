@@ -19,7 +19,7 @@ func Counters(c meter.Counters) api.Counters {
 	if !c.Undivided {
 		delivered, lost, limited := flowing(c.Delivered), api.Count(c.Lost), api.Count(c.Limited)
 		out.Delivered, out.Lost, out.Limited = &delivered, &lost, &limited
-		if c.Merging && lost.Packets == 0 {
+		if c.Unseen || c.Merging && lost.Packets == 0 {
 			out.Lost = nil
 		}
 	}

@@ -199,3 +199,69 @@ func TestWithdrawn(t *testing.T) {
 		})
 	}
 }
+
+// TestRemoteCollectors: copies leave for the address of a collector that an enabled tap flow feeds,
+// by its encapsulation and with its key, and for members of a pool; for nothing else.
+func TestRemoteCollectors(t *testing.T) {
+	const address, other = "198.51.100.7", "198.51.100.8"
+	collector := func(id, at string, encap tap.Encap, key uint32) tap.Service {
+		return tap.Service{ID: id, Name: id, Type: tap.ServiceRemote, Enabled: true, Encap: encap,
+			Key: key, Address: netip.MustParseAddr(at)}
+	}
+	world := func(encap tap.Encap) tap.Change {
+		c := told()
+		c.Services = append(c.Services, collector("r1", address, encap, 9),
+			tap.Service{ID: "p1", Name: "p1", Type: tap.ServicePool, Enabled: true,
+				Members: []string{"r1", "s2"}})
+		c.Flows = c.Flows[:1]
+		c.Flows[0].TapID = "r1"
+		return c
+	}
+	config := mirror.DefaultConfig()
+	config.Tunnel = mirror.TunnelVXLAN
+	programOf := func(c tap.Change) *tap.Program {
+		r := mirror.Full(config, c)
+		i := slices.IndexFunc(r.Programs, func(p tap.Program) bool { return p.Host == "h1" })
+		require.GreaterOrEqual(t, i, 0)
+		require.NotEmpty(t, r.Programs[i].Mirrors, "nothing is mirrored: the test is void")
+		return &r.Programs[i]
+	}
+	judge := func(knows tap.Change, p *tap.Program) error {
+		w := contract.NewWorld()
+		w.Tell(&knows)
+		return w.Check(p)
+	}
+
+	for _, encap := range tap.Encaps {
+		good := world(encap)
+		program := programOf(good)
+		require.NoError(t, judge(good, program), encap)
+
+		toPool := world(encap)
+		toPool.Flows[0].TapID = "p1"
+		require.NoError(t, judge(toPool, programOf(toPool)), encap)
+
+		for what, knows := range map[string]func(*tap.Service){
+			"another address": func(s *tap.Service) { s.Address = netip.MustParseAddr(other) },
+			"another key":     func(s *tap.Service) { s.Key = 10 },
+			"disabled":        func(s *tap.Service) { s.Enabled = false },
+			"another encapsulation": func(s *tap.Service) {
+				at := slices.Index(tap.Encaps, encap)
+				s.Encap = tap.Encaps[(at+1)%len(tap.Encaps)]
+			},
+		} {
+			truth := world(encap)
+			knows(&truth.Services[2])
+			assert.Error(t, judge(truth, program), "%s: %s", encap, what)
+		}
+
+		unfed := world(encap)
+		unfed.Flows[0].TapID = "s1"
+		assert.Error(t, judge(unfed, program), "%s: no tap flow feeds it", encap)
+
+		noMember := toPool
+		noMember.Services = slices.Clone(toPool.Services)
+		noMember.Services[3].Members = []string{"s2"}
+		assert.Error(t, judge(noMember, programOf(toPool)), "%s: it is in no pool", encap)
+	}
+}

@@ -39,7 +39,11 @@ func (x *explainer) unplugged(s *store.Service) (health view.Health, next string
 func (x *explainer) destination(s *store.Service) {
 	hop := Hop{What: "destination", Health: view.Health{State: tap.StateReady}}
 	c := Check{What: "the tap NIC is on bridge " + x.scene.Observer.TapBridge}
-	if s.Type == tap.ServiceGuest {
+	switch s.Type {
+	case tap.ServiceRemote, tap.ServicePool:
+		x.elsewhere(s)
+		return
+	case tap.ServiceGuest:
 		name := x.scene.Collector
 		hop.Text = fmt.Sprintf("NIC %s (%s) of guest %s", s.MAC, s.IfName, name)
 		locations := x.scene.Attachments
@@ -59,7 +63,7 @@ func (x *explainer) destination(s *store.Service) {
 				l.Bridge, l.Port, l.OFPort
 			hop.Found = x.foundWords(l, s.MAC, "")
 		}
-	} else {
+	default:
 		x.hostNIC(s, &hop, &c)
 	}
 
@@ -71,6 +75,19 @@ func (x *explainer) destination(s *store.Service) {
 
 	c.HostID, c.Health = hop.HostID, hop.Health
 	x.check(c)
+	x.out.Path = append(x.out.Path, hop)
+}
+
+// elsewhere adds a remote collector or a pool as the destination.
+func (x *explainer) elsewhere(s *store.Service) {
+	hop := Hop{What: "destination", Health: view.Health{State: tap.StateReady}}
+	if s.Type == tap.ServicePool {
+		hop.Text = fmt.Sprintf("one of %d tap services of pool %s, by connection: see tapctl "+
+			"explain of each", len(s.Members), s.Name)
+	} else {
+		hop.Text = fmt.Sprintf("remote collector %s, by %s with key %d; whether copies arrive "+
+			"there cannot be known", s.Address, s.Encap, s.Key)
+	}
 	x.out.Path = append(x.out.Path, hop)
 }
 

@@ -36,7 +36,15 @@ func (p *Presenter) Flow(f *store.Flow) view.Flow {
 func (p *Presenter) flowCounters(id string) meter.Counters {
 	counters := p.book.Flow(id, time.Now())
 	counters.Cut = p.standing.Verdict(intent.FlowRef(id)).Status.Cut
+	if f := p.intent.Flows.ByID[id]; f != nil {
+		counters.Unseen = arrivesUnseen(p.intent.Services.ByID[f.TapID])
+	}
 	return counters
+}
+
+// arrivesUnseen reports whether no switch counts what arrives at a service, which may be nil.
+func arrivesUnseen(s *store.Service) bool {
+	return s != nil && (s.Type == tap.ServiceRemote || s.Type == tap.ServicePool)
 }
 
 // Service returns the view of a tap service.
@@ -46,6 +54,7 @@ func (p *Presenter) Service(s *store.Service) view.Service {
 		FlowCount: len(p.intent.FlowsTo(s.ID)),
 		Counters:  p.book.Service(s.ID, time.Now()),
 	}
+	v.Counters.Unseen = arrivesUnseen(s)
 
 	if s.Type == tap.ServiceHost {
 		v.HostID, v.Host, v.Target = s.TargetID, p.intent.HostName(s.TargetID),

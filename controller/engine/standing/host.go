@@ -75,8 +75,8 @@ func (h *Host) Topology() tap.Host {
 	return out
 }
 
-// paths lists the largest frames that pass the tunnel to other hosts, and the addresses that nothing
-// reaches, sorted by address.
+// paths lists the largest frames that pass the tunnel to other hosts, and the addresses that
+// nothing reaches, sorted by address.
 func paths(measured map[netip.Addr]uint32, cuts map[netip.Addr]bool) []tap.Path {
 	var all []tap.Path
 	for addr, frame := range measured {

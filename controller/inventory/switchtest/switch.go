@@ -38,6 +38,7 @@ type Device struct {
 	Name, Type, MAC, Driver, Admin, Link, Error string
 
 	OFPort  int
+	MTU     int
 	IDs     map[string]string
 	Options map[string]string
 	Egress  string // status:tunnel_egress_iface
@@ -181,6 +182,9 @@ func (r *rows) addDevice(d *Device) []string {
 
 	if d.OFPort != 0 {
 		columns["ofport"] = d.OFPort
+	}
+	if d.MTU != 0 {
+		columns["mtu"] = d.MTU
 	}
 
 	return r.add("Interface", columns)

@@ -90,8 +90,9 @@ func (s *packetSet) addBothWays(p Packets) {
 }
 
 // List returns the packets that must not be mirrored on a host. ourPorts are the UDP ports to which
-// copies go, between hosts and to remote collectors. others are the tunnel addresses of hosts whose copies an underlay that floods may
-// show here. Where two hosts see each other's, copies of copies would have no end.
+// copies go, between hosts and to remote collectors. others are the tunnel addresses of hosts whose
+// copies an underlay that floods may show here. Where two hosts see each other's, copies of copies
+// would have no end.
 func List(h *tap.Host, ourPorts []uint16, others []netip.Addr) []Packets {
 	s := packetSet{known: map[Packets]bool{}}
 	ports := slices.Concat(ourPorts, overlayPorts)
