@@ -319,7 +319,8 @@ func (e *Engine) auditCapture(ctx context.Context, c *capture.Capture, ended boo
 		RateLimit: tap.RateLimit{Packets: c.Request.Rate}.String()}
 	if ended {
 		totals := c.Totals()
-		record.Totals, record.Duration = &totals, time.Since(c.Started).Round(time.Millisecond).String()
+		record.Totals = &totals
+		record.Duration = time.Since(c.Started).Round(time.Millisecond).String()
 	}
 	text, err := json.Marshal(record)
 	if err != nil {

@@ -209,7 +209,8 @@ func (c *claimer) bridge(b *vswitch.Bridge) {
 	}
 
 	for _, row := range c.snap.Controllers(b) {
-		if marks, known := c.claim(row.UUID, row.ExternalIDs, c.self.leadsHere(row.Target) || row.Target == c.self.captureTarget(),
+		ours := c.self.leadsHere(row.Target) || row.Target == c.self.captureTarget()
+		if marks, known := c.claim(row.UUID, row.ExternalIDs, ours,
 			tap.OwnerBridge); known && marks != row.ExternalIDs {
 			want := *row
 			want.ExternalIDs = marks

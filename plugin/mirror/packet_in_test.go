@@ -12,8 +12,8 @@ import (
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
-// TestPacketIn: a live capture delivers to the controller wherever its source is, limited, by a flow
-// that expires.
+// TestPacketIn: a live capture delivers to the controller wherever its source is, limited, by a
+// flow that expires.
 func TestPacketIn(t *testing.T) {
 	s := newScene(t)
 	s.host("h1", noTunnel, func(h *tap.Host) { h.UserspaceTSO = true })

@@ -50,6 +50,8 @@ func measurements() []measurement {
 		{"8", "the watch on paths and captures while nothing happens", (*bench).watch},
 		{"9", "what each option of a tap flow costs, beside no mirror and a plain one",
 			(*bench).options},
+		{"10", "live captures: the first packet after the call, and what one sustains",
+			(*bench).liveCapture},
 	}
 }
 

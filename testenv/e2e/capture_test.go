@@ -160,7 +160,8 @@ func (x *captures) clean(t testing.TB) {
 				return err
 			case controllers > 1:
 				return fmt.Errorf("%d controllers", controllers)
-			case strings.Contains(flows, "cookie=0x74610002"), strings.Contains(flows, "controller("):
+			case strings.Contains(flows, "cookie=0x74610002"),
+				strings.Contains(flows, "controller("):
 				return fmt.Errorf("flows:\n%s", flows)
 			case strings.Contains(meters, "rate="):
 				return fmt.Errorf("meters:\n%s", meters)
@@ -223,8 +224,8 @@ func (x *captures) filtered(t *testing.T) {
 	x.clean(t)
 }
 
-// limited floods a capture: what exceeds its rate is dropped on the switch, counted, and the guest's
-// own traffic stays whole.
+// limited floods a capture: what exceeds its rate is dropped on the switch and counted, and the
+// guest's own traffic stays whole.
 func (x *captures) limited(t *testing.T) {
 	l := x.begin(t, client.Where("rate_limit", "100pps"))
 	own := capture(t, x.db.Node, "eth0", lab.In)

@@ -16,10 +16,10 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/format"
 )
 
-const extcapHelp = `Wireshark calls this, by a link named tapctl-extcap among its extcap programs; make install puts one
-there. Then Wireshark and tshark list the NICs of guests and the wires of hosts beside the interfaces
-of the machine, and capture them as verb capture does. It uses the context and the token of the user
-(tapctl config --help).`
+const extcapHelp = `Wireshark calls this, by a link named tapctl-extcap among its extcap
+programs; make install puts one there. Then Wireshark and tshark list the NICs of guests and the
+wires of hosts beside the interfaces of the machine, and capture them as verb capture does. It uses
+the context and the token of the user (tapctl config --help).`
 
 // extcap are the flags by which Wireshark says what it wants (extcap(4)).
 type extcap struct {

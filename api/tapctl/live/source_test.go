@@ -22,7 +22,9 @@ func TestInterfaces(t *testing.T) {
 		require.NoError(t, got.setInterface(interfaceName(parts...)))
 		assert.Equal(t, want, got)
 	}
-	for _, wrong := range []string{"", "eth0", "tapline,guest", "tapline,wire,h1", "tapline,x,%zz"} {
+	for _, wrong := range []string{
+		"", "eth0", "tapline,guest", "tapline,wire,h1", "tapline,x,%zz",
+	} {
 		assert.Error(t, new(source).setInterface(wrong), wrong)
 	}
 }

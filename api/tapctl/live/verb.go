@@ -15,9 +15,10 @@ import (
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
-const captureHelp = `Show the packets that a guest's NIC, or the virtual switch of a wire on a host, sends and receives,
-as tcpdump does on a machine of your own: one line a packet, or pcapng with -w. Nothing is stored,
-and nothing stays on any switch afterwards. The capture follows a guest that migrates.
+const captureHelp = `Show the packets that a guest's NIC, or the virtual switch of a wire on a host,
+sends and receives, as tcpdump does on a machine of your own: one line a packet, or pcapng with -w.
+Nothing is stored, and nothing stays on any switch afterwards. The capture follows a guest that
+migrates.
 
 It needs the role operator. Each switch sends at most --rate-limit packets a second; what is dropped
 for that is told at the end. For more, mirror to a tap service.`
