@@ -237,7 +237,8 @@ func TestKubeOVN(t *testing.T) {
 	assert.Equal(t, map[string]string{"provider": "br-provider"}, seen.Host.Wires)
 	assert.Equal(t, map[string][]string{"br-provider": {"eno2"}}, uplinksOf(seen))
 	assert.Equal(t, []tap.NIC{{IfName: "0a1b2c3d4e5f_h",
-		IPs:       []netip.Addr{netip.MustParseAddr("10.16.0.7"), netip.MustParseAddr("fd00:10:16::7")},
+		IPs: []netip.Addr{netip.MustParseAddr("10.16.0.7"),
+			netip.MustParseAddr("fd00:10:16::7")},
 		Locations: at("br-int", "0a1b2c3d4e5f_h")}}, guestNICs(t, seen, "web-0.default"))
 }
 

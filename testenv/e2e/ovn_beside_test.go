@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/testenv/lab"
 	"github.com/tapline-sdn/tapline/testenv/ovn"
 )
@@ -81,6 +82,15 @@ func (n *network) localnet(t *testing.T) {
 	sent, received := settled(t, left, len(there)), settled(t, arrived, len(back))
 	exactly(t, "what edge sends and receives", sum(sent, received), copies)
 	exactly(t, "what passes the physical network", tagged(sum(sent, received), vlan), physical)
+
+	inner := vswitch(n.h1, ovn.Bridge, 0, "BOTH")
+	inner.Name = unique("inner")
+	n.flow(t, wire, inner)
+	again := inventory.CopiesChangedPackets(n.h1.Release())
+	out, errs, code := n.tapctl(t, "explain", "tap-flow", inner.Name)
+	if code != 0 || strings.Contains(out, "of what patch ports bring to "+ovn.Bridge) != again {
+		t.Errorf("explanation of %s: exit %d, %s%s", ovn.Bridge, code, errs, out)
+	}
 }
 
 // mirrorsOfOVN has OVN mirror the same NIC, into a tunnel and to a port. Neither changes what the
@@ -173,8 +183,8 @@ func (n *network) foreignMirrors(t *testing.T) string {
 	return strings.Join(theirs, "")
 }
 
-// underlay has the bridge of the underlay mirrored to the host to which OVN's geneve packets go: the
-// guests receive each packet once, and the copies of the underlay's other packets are exact.
+// underlay has the bridge of the underlay mirrored to the host to which OVN's geneve packets go:
+// the guests receive each packet once.
 func (n *network) underlay(t *testing.T) {
 	to := n.guestSink(t, n.ids, "brtap")
 	n.flow(t, to, vswitch(n.h1, lab.UnderlayBridge, 0, "BOTH"))

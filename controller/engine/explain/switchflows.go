@@ -24,6 +24,7 @@ func (x *explainer) switchFlows(f *store.Flow) {
 			continue
 		}
 		x.copiedAgain(f, h, bridge)
+		x.fromPatches(f, h, bridge)
 		x.tagElsewhere(f, h, bridge)
 	}
 }
@@ -49,6 +50,21 @@ func (x *explainer) copiedAgain(f *store.Flow, h *Host, bridge *vswitch.Bridge) 
 			"has changed it and connection tracking has taken it up again, such as packets "+
 			"of a connection that was not answered yet under OVN's ACLs", system.OVSVersion,
 		bridge.Name)})
+}
+
+// fromPatches tells that a bridge shows little of what patch ports bring to it. Open vSwitch does
+// not mirror that as it enters, and what leaves a bridge without uplinks is not selected where
+// changed packets would be copied again.
+func (x *explainer) fromPatches(f *store.Flow, h *Host, bridge *vswitch.Bridge) {
+	observed := h.Observed.Bridge(bridge.Name)
+	if f.Type != tap.FlowVSwitch || f.Direction != tap.Both || observed == nil ||
+		!observed.Patched || len(observed.Uplinks) > 0 ||
+		!h.Observed.Lacks(tap.LackSingleCopy, observed.DatapathType) {
+		return
+	}
+	x.check(Check{Health: view.Ready(), HostID: h.ID, What: fmt.Sprintf(
+		"of what patch ports bring to %s, only what connection tracking takes up is copied; "+
+			"mirror the bridge with the uplinks as well", bridge.Name)})
 }
 
 // tagElsewhere tells that packets have no tag yet on the bridge that ovn-controller fills: it tags
