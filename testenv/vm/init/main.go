@@ -82,7 +82,7 @@ func run() (out *os.File, code int, err error) {
 func mount() error {
 	for _, fs := range []struct{ kind, at string }{
 		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"},
-		{"tmpfs", "/tmp"}, {"tmpfs", "/run"}, {"tmpfs", "/var"},
+		{"tmpfs", "/tmp"}, {"tmpfs", "/run"},
 	} {
 		err := unix.Mount(fs.kind, fs.at, fs.kind, 0, "")
 		if err != nil && !errors.Is(err, unix.EBUSY) {
