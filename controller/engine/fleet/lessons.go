@@ -102,8 +102,9 @@ func (f *Fleet) LearnNoGRE(h *Host) (learned bool) {
 	fact.NoGRE = words
 	f.Lessons.Learn(h.ID, fact)
 	h.Observed.Host.NoGRE = words
-	h.Observed.Host.Lacking = inventory.Lacks(
-		inventory.FactsOf(&h.Observed.Host, h.Report.Snapshot))
+	if snap := h.Report.Snapshot; snap != nil {
+		h.Observed.Host.Lacking = inventory.Lacks(inventory.FactsOf(&h.Observed.Host, snap))
+	}
 	return true
 }
 
