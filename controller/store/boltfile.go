@@ -41,9 +41,9 @@ const (
 )
 
 // copyQuietly copies a bbolt file as it was after one write. A write never changes pages that the
-// last complete write refers to, and ends by rewriting the older of two meta pages. So one write
-// may end while we copy the file: the meta pages from before still refer to what was copied. If
-// both have changed, two writes have ended, and the file is copied again.
+// last complete write refers to, and ends by rewriting one of two meta pages. So while both stay as
+// they were, what they refer to stays too. If one has changed, the file is copied again: the next
+// write may be using the pages that the one before has freed.
 func copyQuietly(ctx context.Context, path, to string) error {
 	for range copyAttempts {
 		before, err := readMeta(path)
@@ -57,7 +57,7 @@ func copyQuietly(ctx context.Context, path, to string) error {
 		if err != nil {
 			return err
 		}
-		if before[0] == after[0] || before[1] == after[1] {
+		if before == after {
 			return nil
 		}
 

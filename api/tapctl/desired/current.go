@@ -146,7 +146,7 @@ func tapServiceFields(s api.TapService) map[string]any {
 		"address": s.Address,
 		"encap":   s.Encap,
 		"key":     plain(s.Key),
-		"port":    portOrNil(s.Port),
+		"port":    plain(s.Port),
 		"members": plain(s.Members),
 
 		"rate_limit":  s.RateLimit,
@@ -154,14 +154,6 @@ func tapServiceFields(s api.TapService) map[string]any {
 		"labels":      plain(s.Labels),
 		"description": s.Description,
 	}
-}
-
-// portOrNil is a port as a document has it; 0 is none.
-func portOrNil(port uint16) any {
-	if port == 0 {
-		return nil
-	}
-	return plain(port)
 }
 
 func tapFlowFields(f api.TapFlow) map[string]any {

@@ -13,6 +13,9 @@ var documentFields = []string{
 	"description",
 }
 
+// defaults are values of fields that documents leave out.
+var defaults = map[string]any{"dedup": false, "port": plain(0)}
+
 // IsDeleting reports whether a resource is deleted and only not gone yet.
 func (e *Existing) IsDeleting() bool { return e.deleting != "" }
 
@@ -22,7 +25,7 @@ func (c *Current) Document(e *Existing) format.Object {
 	out := format.Object{{Name: "kind", Value: e.Kind}, {Name: "name", Value: e.Name}}
 	for _, name := range documentFields {
 		value := e.fields[name]
-		if isEmpty(value) || name == "dedup" && value == false {
+		if isEmpty(value) || value == defaults[name] {
 			continue
 		}
 		out = append(out, format.Field{Name: name, Value: c.shown(name, value)})
