@@ -113,7 +113,8 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		config: config, log: config.Logger, trials: make(chan struct{}, maxSimulations),
 		captures: capture.NewHub(),
-		book:     meter.NewBook(), events: events.New(events.DefaultSize), turns: session.NewTurns(0),
+		book:     meter.NewBook(), events: events.New(events.DefaultSize),
+		turns:    session.NewTurns(0),
 		readings: session.NewReadings(),
 		intent:   in, fleet: hosts, places: places, checker: change.New(in, hosts),
 		standing: standing.New(in, places, config.Hypervisor != nil), started: time.Now(),

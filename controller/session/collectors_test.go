@@ -53,8 +53,8 @@ func (a *asked) back(m *openflow.PacketOut, whole bool) {
 	require.True(a.t, a.c.answer(&openflow.PacketIn{Data: data}, a.now))
 }
 
-// TestCollectorIsAskedFor: a frame into the tunnel, which reaches the collector short and with a key
-// of its own, tells whether the switch knows where to send.
+// TestCollectorIsAskedFor: a frame into the tunnel, which reaches the collector short and with a
+// key of its own, tells whether the switch knows where to send.
 func TestCollectorIsAskedFor(t *testing.T) {
 	a := newAsked(t)
 	waiting, due := a.look()

@@ -45,8 +45,8 @@ func newObjectCollector(ring objects) *objectCollector {
 		captured: prometheus.NewDesc("tapline_tap_flow_captured_packets_total",
 			"Packets captured for a tap flow, and for those that share its capture.", flow, nil),
 		byMAC: prometheus.NewDesc("tapline_tap_flow_captured_by_mac_packets_total",
-			"Packets captured for a tap flow alone, by the MAC address of its NIC, where it shares "+
-				"its capture.", flow, nil),
+			"Packets captured for a tap flow alone, by the MAC address of its NIC, where it "+
+				"shares its capture.", flow, nil),
 		delivered: prometheus.NewDesc("tapline_tap_flow_delivered_packets_total",
 			"Packets of a tap flow's capture that reached the tap NIC.", flow, nil),
 		lost: prometheus.NewDesc("tapline_tap_flow_lost_packets_total",

@@ -46,7 +46,8 @@ func (b *bench) filterFlows(ctx context.Context, p *product) error {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
 		b.table.add(fmt.Sprintf("%d connections, %s", connections, o.name),
-			fmt.Sprintf("%d cached flows", cached), "of the source's switch; the collector is on another host")
+			fmt.Sprintf("%d cached flows", cached),
+			"of the source's switch; the collector is on another host")
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ var programs = sync.OnceValues(func() (string, error) {
 // prebuilt is a directory with the binaries, where nothing can be built: a virtual machine.
 var prebuilt = os.Getenv("TAPLINE_PROGRAMS")
 
-// builds has one entry per program, since most tests need but two of them. tapctl is called hundreds
-// of times and its own tests have the race detector, which makes its start slow.
+// builds has one entry per program, since most tests need but two of them. tapctl is called
+// hundreds of times and its own tests have the race detector, which makes its start slow.
 var builds = map[string]func() error{
 	"tapline":        sync.OnceValue(build("controller/tapline", raceDetector)),
 	"tapline-mirror": sync.OnceValue(build("plugin/tapline-mirror", raceDetector)),

@@ -52,8 +52,8 @@ func (x *check) instruction(f *tap.FlowEntry, instruction action.Instruction) st
 			return x.packetIn(f)
 		}
 		if _, own := x.ownMark(f); f.Mod.Table != 0 && !own && !x.ownPort(f) {
-			return "it must match the metadata that a flow of its owner writes in table 0, or the " +
-				"patch port of its owner"
+			return "it must match the metadata that a flow of its owner writes in table 0, or " +
+				"the patch port of its owner"
 		}
 		return x.actions(f.Owner, i, tunnelHeader{})
 	}

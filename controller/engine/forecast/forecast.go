@@ -24,8 +24,8 @@ type Item struct {
 	Action string // [Add], [Change] or [Remove]
 	// "bridge", "port", "mirror", "tunnel", "meter", "group" or "flow"
 	Kind string
-	// of a bridge, port or mirror; the peer of a tunnel; the id of a meter or group; table and match
-	// of a flow
+	// of a bridge, port or mirror; the peer of a tunnel; the id of a meter or group; table and
+	// match of a flow
 	Name string
 	// in the words of ovs-vsctl and ovs-ofctl, as it would be; of what is removed: as it is
 	Text string
