@@ -12,7 +12,7 @@ type CaptureResult struct {
 	Captured uint64 `json:"captured"` // sent to the client
 	Received uint64 `json:"received"` // by the controller
 	Limited  uint64 `json:"limited"`  // dropped by the rate limit, on the switches
-	Lost     uint64 `json:"lost"`     // on the way to the controller
+	Lost     uint64 `json:"lost"`     // at least so many on the way to the controller
 	Dropped  uint64 `json:"dropped"`  // since the client was too slow
 	// End is how it ended: count, duration, stopped, or failed. Detail says more.
 	End    string `json:"end"`

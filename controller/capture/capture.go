@@ -58,8 +58,9 @@ type Count struct {
 type Totals struct {
 	Received uint64 // by the controller
 	Limited  uint64 // dropped by the rate limit
-	// Lost were lost on the way to the controller. They are only known where the limit has dropped
-	// nothing: what flows count and what meters count is not of the same moment.
+	// Lost is a lower bound of those that were lost on the way to the controller: the count of a
+	// flow may be a second old. Where the limit has dropped packets it is 0, since what flows count
+	// and what meters count is not of the same moment.
 	Lost    uint64
 	Dropped uint64 // since the reader was too slow
 }

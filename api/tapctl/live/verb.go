@@ -183,8 +183,8 @@ func report(ctx context.Context, app *cli.App, stream *client.Capture, err error
 	if r.Captured == 1 {
 		plural = ""
 	}
-	fmt.Fprintf(app.Err, "%d packet%s captured, %d dropped by the limit, %d lost on the way, "+
-		"%d dropped since this program was too slow\n", r.Captured, plural, r.Limited, r.Lost,
+	fmt.Fprintf(app.Err, "%d packet%s captured, %d dropped by the limit, at least %d lost on the "+
+		"way, %d dropped since this program was too slow\n", r.Captured, plural, r.Limited, r.Lost,
 		r.Dropped)
 	if r.End == api.CaptureFailed {
 		return errors.New("the capture was ended: " + r.Detail)
