@@ -111,9 +111,7 @@ func (p *Planner) path(
 				"no patch port can join them", bridge.Name, h.Name, bridge.DatapathType, datapath)
 	case to.collector.addr.IsValid():
 		return p.world.remotePath(h, datapath, to.collector)
-	case to.host == h.ID:
-		return nil, reason{}
-	case to.host == atController:
+	case to.isAt(h.ID):
 		return nil, reason{}
 	case !here.addr.IsValid():
 		return nil, because(tap.CodeTunnelIPAbsent, "host %s has no tunnel_ip", h.Name)

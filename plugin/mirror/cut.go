@@ -111,11 +111,7 @@ func (p *Planner) pathCut(at *place, to destination, options tap.Options) *tap.C
 	if to.collector.addr.IsValid() {
 		return p.collectorCut(at, to.collector, options)
 	}
-	if at.host == to.host || to.members != "" {
-		return nil
-	}
-
-	if to.host == atController {
+	if to.isAt(at.host) || to.members != "" {
 		return nil
 	}
 

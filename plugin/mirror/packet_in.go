@@ -11,6 +11,9 @@ import (
 // wherever the source is, as a destination on the same host is.
 const atController = "the controller"
 
+// isAt reports whether copies get to the destination without leaving a host.
+func (d destination) isAt(host string) bool { return d.host == host || d.host == atController }
+
 // controllerDestination is that of a live capture. What sends there is limited by the meter of the
 // service's rate limit, as for any other service.
 func controllerDestination() destination {

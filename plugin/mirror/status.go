@@ -176,14 +176,11 @@ func (p *Planner) lossy(places []place, s *tap.Service) reason {
 		return reason{}
 	}
 
-	to := p.destinations[s.ID].host
+	to := p.destinations[s.ID]
 	for _, at := range places {
-		if to == atController {
-			break
-		}
 		h := p.world.hosts[at.host]
 		b := h.Bridge(at.bridge)
-		if at.host != to && h.UserspaceTSO && b != nil && b.DatapathType == "netdev" {
+		if !to.isAt(at.host) && h.UserspaceTSO && b != nil && b.DatapathType == "netdev" {
 			return because(tap.CodeUserspaceTSO,
 				"host %s runs with other_config:userspace-tso-enable=true, and its switch drops "+
 					"copies of large TCP segments at the tunnel: turn that off and restart "+
@@ -215,7 +212,7 @@ func (p *Planner) tunnelNeeds(at place, s *tap.Service) (needs []tap.Need) {
 
 	to := p.destinations[s.ID]
 	switch {
-	case s.Type == tap.ServicePool || at.host == to.host || to.host == atController:
+	case s.Type == tap.ServicePool || to.isAt(at.host):
 		return needs
 	case to.collector.addr.IsValid():
 		return []tap.Need{{Host: at.host, Owner: p.world.remoteEncap(to.collector).owner}}
