@@ -4,11 +4,19 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
@@ -152,6 +160,7 @@ func (b *remoteBox) expect(t testing.TB, want [][]byte) {
 // arrives as fits an underlay of MTU 1500, since nothing tells the switch of another.
 func (s *collectorStage) encapsulations(t *testing.T, to netip.Addr) {
 	overheads := map[string]int{"gre": 28, "vxlan": 36, "geneve": 36, "erspan1": 36, "erspan2": 40}
+	copies, outer := map[string]int{}, [][]byte(nil)
 	for _, encap := range encaps {
 		t.Run(encap.name, func(t *testing.T) {
 			box := s.remote(t, to, encap.name, encap.key)
@@ -170,8 +179,57 @@ func (s *collectorStage) encapsulations(t *testing.T, to netip.Addr) {
 				limit -= 20
 			}
 			box.expect(t, append(frames, full[:limit]))
+			for _, packet := range box.Data() {
+				if key, inner, is := takeOut(packet, to, encap.name); is && key == encap.key &&
+					bytes.HasPrefix(inner[6:], full[6:12]) {
+					copies[encap.name]++
+					outer = append(outer, packet)
+				}
+			}
 		})
 	}
+
+	decoded := decodedByTshark(t, s.web.MAC(), outer)
+	if !maps.Equal(decoded, copies) {
+		t.Errorf("tshark finds frames of the guest in %v, and we in %v", decoded, copies)
+	}
+}
+
+// decodedByTshark counts by encapsulation the packets in which tshark finds a whole frame of a
+// sender.
+func decodedByTshark(t *testing.T, sender lab.MAC, packets [][]byte) map[string]int {
+	t.Helper()
+	var file bytes.Buffer
+	w := pcapgo.NewWriter(&file)
+	must(t, w.WriteFileHeader(65535, layers.LinkTypeEthernet))
+	for _, p := range packets {
+		must(t, w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(p), Length: len(p)}, p))
+	}
+
+	tshark := exec.CommandContext(deadline(t), "tshark", "-r", "-", "-T", "fields",
+		"-e", "frame.protocols", "-e", "eth.src", "-e", "gre.proto")
+	tshark.Stdin = &file
+	out, err := tshark.Output()
+	if err != nil {
+		t.Fatalf("tshark: %v", err)
+	}
+
+	found := map[string]int{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) != 3 || !strings.HasSuffix(fields[1], ","+sender.String()) {
+			continue
+		}
+		for _, encap := range encaps {
+			protocol := map[string]string{"erspan1": "erspan", "erspan2": "erspan"}[encap.name]
+			inside := strings.Contains(fields[0], ":"+cmp.Or(protocol, encap.name)+":eth:")
+			greProto := map[string]string{"erspan1": "0x88be", "erspan2": "0x22eb"}[encap.name]
+			if inside && strings.Contains(fields[2], greProto) {
+				found[encap.name]++
+			}
+		}
+	}
+	return found
 }
 
 // moveToIPv6 gives the underlay IPv6 addresses, and the hosts tunnel addresses among them. It

@@ -301,9 +301,7 @@ func TestWrongCommandLines(t *testing.T) {
 			[]string{"--encap", "vxlan", "--listen", "eth0", "-w", "-"},
 			`"eth0" is no IP address`,
 		},
-		"a negative count": {
-			[]string{"--encap", "vxlan", "-c", "-1", "-w", "-"}, "number of frames",
-		},
+		"a negative count": {[]string{"--encap", "vxlan", "-c", "-1", "-w", "-"}, "--count"},
 		"a time without end": {
 			[]string{"--encap", "vxlan", "--for", "-1s", "-w", "-"}, "want a time",
 		},

@@ -11,17 +11,43 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapline-sdn/tapline/api/pcapng"
+	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/oneline"
 )
 
-// A sink takes the frames.
-type sink interface {
+// A Sink takes frames. See [OpenSink].
+type Sink interface {
 	put(at time.Time, frame []byte) error
 	// flush hands on what put has kept back.
 	flush() error
 	// end is the last call.
-	end(totals) error
+	end(Totals) error
 }
+
+// OpenSink opens where frames go: a line a frame, a pcapng file of a name, or standard output as
+// pcapng for the name "-". The encapsulation is the name of the interface in pcapng.
+func OpenSink(app *cli.App, name, encap string, verbose bool) (Sink, error) {
+	switch {
+	case name == "":
+		return lines{app.Out, verbose}, nil
+	case name == "-" && app.Width > 0:
+		return nil, cli.Usage("--write: a terminal cannot show pcapng: pipe it to a program " +
+			"such as tcpdump -nr -")
+	case name == "-":
+		return newFile(unclosed{app.Out}, encap, app.Version)
+	}
+
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return newFile(f, encap, app.Version)
+}
+
+// unclosed is a writer that stays open.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
 
 // file writes pcapng.
 type file struct {
@@ -46,22 +72,25 @@ func (f *file) put(at time.Time, frame []byte) error {
 
 func (f *file) flush() error { return f.writer.Flush() }
 
-func (f *file) end(t totals) error {
+func (f *file) end(t Totals) error {
 	return errors.Join(f.writer.Statistics(pcapng.Statistics{
-		Start: t.start, End: time.Now(), Received: uint64(t.frames), Overflowed: uint64(t.lost),
+		Start: t.start, End: time.Now(), Received: t.frames, Overflowed: uint64(t.lost),
 	}), f.to.Close())
 }
 
 // lines prints a line a frame.
-type lines struct{ to io.Writer }
+type lines struct {
+	to      io.Writer
+	verbose bool
+}
 
 func (l lines) put(at time.Time, frame []byte) error {
-	_, err := fmt.Fprintln(l.to, oneline.Line(at, frame, len(frame), false))
+	_, err := fmt.Fprintln(l.to, oneline.Line(at, frame, len(frame), l.verbose))
 	return err
 }
 
 func (lines) flush() error     { return nil }
-func (lines) end(totals) error { return nil }
+func (lines) end(Totals) error { return nil }
 
 // device is a TAP device, on which the frames arrive.
 type device struct{ queue *os.File }
@@ -136,4 +165,4 @@ func (d *device) put(_ time.Time, frame []byte) error {
 }
 
 func (*device) flush() error       { return nil }
-func (d *device) end(totals) error { return d.queue.Close() }
+func (d *device) end(Totals) error { return d.queue.Close() }

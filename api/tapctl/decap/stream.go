@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -18,22 +19,25 @@ import (
 // flushEvery is how long a frame may wait in a buffer of ours.
 const flushEvery = 100 * time.Millisecond
 
-// stream takes frames from sockets to a sink.
-type stream struct {
-	take  func(payload []byte) (inner, error)
-	key   *uint32 // of the only tap service that is wanted; nil: of all
-	most  int     // after so many frames it ends; 0: never
-	sink  sink
-	ended context.CancelCauseFunc
+// Stream takes frames from the sockets of an encapsulation to a sink. Its fields are set before
+// [Stream.Run].
+type Stream struct {
+	Key  *uint32 // of the only tap service that is wanted; nil: of all
+	Most uint64  // after so many frames it ends; 0: never
+	To   Sink
+
+	receivers []*receiver
+	take      func(payload []byte) (inner, error)
+	ended     context.CancelCauseFunc
 
 	mu     sync.Mutex
-	totals totals
+	totals Totals
 }
 
-// totals counts packets.
-type totals struct {
+// Totals counts packets.
+type Totals struct {
 	start    time.Time
-	frames   int
+	frames   uint64
 	otherKey int
 	lost     uint32         // dropped by the kernel, since nobody read them in time
 	refused  map[string]int // by reason
@@ -42,25 +46,62 @@ type totals struct {
 // errEnough ends a stream that has all that was asked for.
 var errEnough = errors.New("all frames that were asked for have come")
 
-// run takes frames until ctx ends, as many have come as were asked for, or the sink fails. Only the
-// last is an error, unless nobody reads the sink any more. It closes the receivers.
-func (s *stream) run(ctx context.Context, receivers []*receiver) error {
+// Listen opens the sockets at which copies of an encapsulation arrive: at one address of this
+// machine, or at all if it is not valid. The port is for VXLAN and Geneve; 0 is any that is free.
+// The stream is then run, or closed.
+func Listen(ctx context.Context, encap string, at netip.Addr, port uint16) (*Stream, error) {
+	e, known := find(encap)
+	if !known {
+		return nil, fmt.Errorf("%q is no encapsulation: want %s", encap, strings.Join(names(), ", "))
+	}
+
+	receivers, err := listen(ctx, e, at, port)
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{receivers: receivers, take: e.take}, nil
+}
+
+// Port is the UDP port at which the stream listens; 0 for an encapsulation without ports.
+func (s *Stream) Port() uint16 {
+	at, is := s.receivers[0].conn.LocalAddr().(*net.UDPAddr)
+	if !is {
+		return 0
+	}
+	return uint16(at.Port)
+}
+
+// Close closes the sockets.
+func (s *Stream) Close() (err error) {
+	for _, r := range s.receivers {
+		err = errors.Join(err, r.conn.Close())
+	}
+	return err
+}
+
+// Run takes frames until ctx ends, as many have come as are wanted, or the sink fails. Only the
+// last is an error, unless nobody reads the sink any more. It ends the sink and closes the stream.
+func (s *Stream) Run(ctx context.Context) (Totals, error) {
+	s.totals.start = time.Now()
+	err := s.run(ctx)
+	return s.totals, errors.Join(err, s.To.end(s.totals))
+}
+
+func (s *Stream) run(ctx context.Context) error {
 	ctx, s.ended = context.WithCancelCause(ctx)
 	defer s.ended(nil)
 
 	var group errgroup.Group
-	for _, r := range receivers {
+	for _, r := range s.receivers {
 		group.Go(func() error { return s.receive(r) })
 	}
 	group.Go(func() error { return s.flushRegularly(ctx) })
 
 	<-ctx.Done()
-	for _, r := range receivers {
-		r.conn.Close()
-	}
+	_ = s.Close()
 
 	err := group.Wait()
-	for _, r := range receivers {
+	for _, r := range s.receivers {
 		s.totals.lost += r.lost
 	}
 
@@ -76,7 +117,7 @@ func (s *stream) run(ctx context.Context, receivers []*receiver) error {
 }
 
 // receive takes frames from one socket until it is closed.
-func (s *stream) receive(r *receiver) error {
+func (s *Stream) receive(r *receiver) error {
 	buffer, oob := make([]byte, 1<<16), make([]byte, 128)
 	for {
 		p, err := r.next(buffer, oob)
@@ -94,7 +135,7 @@ func (s *stream) receive(r *receiver) error {
 	}
 }
 
-func (s *stream) handle(p packet) {
+func (s *Stream) handle(p packet) {
 	got, err := s.take(p.payload)
 	if err != nil {
 		s.refuse(err)
@@ -105,25 +146,25 @@ func (s *stream) handle(p packet) {
 	defer s.mu.Unlock()
 
 	switch {
-	case s.most > 0 && s.totals.frames == s.most:
+	case s.Most > 0 && s.totals.frames == s.Most:
 		return
-	case s.key != nil && got.key != *s.key:
+	case s.Key != nil && got.key != *s.Key:
 		s.totals.otherKey++
 		return
 	}
 
-	if err := s.sink.put(p.at, got.frame); err != nil {
+	if err := s.To.put(p.at, got.frame); err != nil {
 		s.ended(err)
 		return
 	}
 
 	s.totals.frames++
-	if s.totals.frames == s.most {
+	if s.totals.frames == s.Most {
 		s.ended(errEnough)
 	}
 }
 
-func (s *stream) refuse(why error) {
+func (s *Stream) refuse(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -137,7 +178,7 @@ func (s *stream) refuse(why error) {
 	}
 }
 
-func (s *stream) flushRegularly(ctx context.Context) error {
+func (s *Stream) flushRegularly(ctx context.Context) error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 
@@ -149,7 +190,7 @@ func (s *stream) flushRegularly(ctx context.Context) error {
 		}
 
 		s.mu.Lock()
-		err := s.sink.flush()
+		err := s.To.flush()
 		s.mu.Unlock()
 
 		if err != nil {
@@ -160,7 +201,7 @@ func (s *stream) flushRegularly(ctx context.Context) error {
 }
 
 // String tells what came, in the manner of tcpdump's last lines.
-func (t totals) String() string {
+func (t Totals) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d frames taken out\n%d packets dropped by the kernel\n", t.frames, t.lost)
 	if t.otherKey > 0 {

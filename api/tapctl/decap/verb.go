@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -35,7 +33,7 @@ type options struct {
 	key    uint32
 	file   string
 	device string
-	count  int
+	count  uint64
 	limit  time.Duration
 }
 
@@ -63,7 +61,7 @@ func Verb(app *cli.App) *cobra.Command {
 	flags.Uint32Var(&o.key, "key", 0, "only frames with this GRE key, VNI or ERSPAN session")
 	flags.StringVarP(&o.file, "write", "w", "", `write pcapng to a file, "-" for standard output`)
 	flags.StringVarP(&o.device, "interface", "i", "", "put the frames on a TAP device")
-	flags.IntVarP(&o.count, "count", "c", 0, "end after so many frames")
+	flags.Uint64VarP(&o.count, "count", "c", 0, "end after so many frames")
 	flags.DurationVar(&o.limit, "for", 0, "end after a time, such as 60s")
 	cli.Require(cmd, "encap")
 	cmd.MarkFlagsMutuallyExclusive("write", "interface")
@@ -79,7 +77,7 @@ func names() []string {
 	return all
 }
 
-func (o *options) run(cmd *cobra.Command, app *cli.App) (err error) {
+func (o *options) run(cmd *cobra.Command, app *cli.App) error {
 	encap, at, err := o.check(cmd)
 	if err != nil {
 		return err
@@ -92,27 +90,22 @@ func (o *options) run(cmd *cobra.Command, app *cli.App) (err error) {
 		defer cancel()
 	}
 
-	receivers, err := listen(ctx, encap, at, o.port)
+	s, err := Listen(ctx, encap.name, at, o.port)
 	if err != nil {
 		return err
 	}
 
-	to, err := o.open(app, encap)
-	if err != nil {
-		for _, r := range receivers {
-			err = errors.Join(err, r.conn.Close())
-		}
-		return err
-	}
-
-	s := &stream{take: encap.take, most: o.count, sink: to, totals: totals{start: time.Now()}}
+	s.Most = o.count
 	if cmd.Flags().Changed("key") {
-		s.key = &o.key
+		s.Key = &o.key
+	}
+	if s.To, err = o.open(app, encap); err != nil {
+		return errors.Join(err, s.Close())
 	}
 
 	fmt.Fprintf(app.Err, "%s, listening for %s\n", app.ProgramName(), o.describe(encap))
-	err = errors.Join(s.run(ctx, receivers), to.end(s.totals))
-	fmt.Fprint(app.Err, s.totals)
+	totals, err := s.Run(ctx)
+	fmt.Fprint(app.Err, totals)
 	return err
 }
 
@@ -125,8 +118,6 @@ func (o *options) check(cmd *cobra.Command) (encapsulation, netip.Addr, error) {
 	}
 
 	switch {
-	case o.count < 0:
-		return encap, netip.Addr{}, cli.Usage("--count: want a number of frames, 1 or more")
 	case o.limit < 0:
 		return encap, netip.Addr{}, cli.Usage("--for: want a time such as 60s")
 	case encap.port == 0 && o.port != 0:
@@ -148,25 +139,11 @@ func (o *options) check(cmd *cobra.Command) (encapsulation, netip.Addr, error) {
 }
 
 // open opens where the frames go.
-func (o *options) open(app *cli.App, encap encapsulation) (sink, error) {
-	switch {
-	case o.device != "":
+func (o *options) open(app *cli.App, encap encapsulation) (Sink, error) {
+	if o.device != "" {
 		return openDevice(o.device)
-	case o.file == "":
-		return lines{app.Out}, nil
-	case o.file == "-":
-		if app.Width > 0 {
-			return nil, cli.Usage("--write: a terminal cannot show pcapng: pipe it to a program " +
-				"such as tcpdump -nr -")
-		}
-		return newFile(unclosed{app.Out}, encap.name, app.Version)
 	}
-
-	f, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return newFile(f, encap.name, app.Version)
+	return OpenSink(app, o.file, encap.name, false)
 }
 
 // describe says what is listened for.
@@ -180,8 +157,3 @@ func (o *options) describe(encap encapsulation) string {
 	}
 	return text
 }
-
-// unclosed is a writer that stays open.
-type unclosed struct{ io.Writer }
-
-func (unclosed) Close() error { return nil }
