@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -56,6 +57,15 @@ func New(cfg Config) (*Client, error) {
 		c.timeout = 30 * time.Second
 	}
 	return c, nil
+}
+
+// HostPort is the address of the server's API, as for [net.Dial].
+func (c *Client) HostPort() string {
+	port := c.base.Port()
+	if port == "" {
+		port = c.base.Scheme // net.Dial knows http and https.
+	}
+	return net.JoinHostPort(c.base.Hostname(), port)
 }
 
 // Hosts returns the registered hosts.

@@ -3,14 +3,24 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +71,7 @@ func TestRemoteCollectors(t *testing.T) {
 	s.run(t, "IPv4", func(t *testing.T) { s.encapsulations(t, s.box.TunnelIP) })
 	s.run(t, "underlay", s.underlayIsGuarded)
 	s.run(t, "box vanishes", s.boxVanishes)
+	s.run(t, "own screen", s.ownScreen)
 	s.run(t, "pool", s.pool)
 	s.run(t, "IPv6", func(t *testing.T) { s.encapsulations(t, s.moveToIPv6(t)) })
 }
@@ -295,6 +306,113 @@ func (s *collectorStage) underlayIsGuarded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ownScreen captures on the box by tapctl, which makes it a collector for that time.
+func (s *collectorStage) ownScreen(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "web.pcapng")
+	const count = 200
+	cmd := s.box.Command(deadline(t), program(t, "tapctl"), "capture", "--guest-id", s.web.ID,
+		"--filter", "udp", "--direction", "OUT", "--via", "vxlan", "--via-address",
+		s.box.TunnelIP.String(), "-w", file, "-c", strconv.Itoa(count))
+	token, err := os.ReadFile(filepath.Join(s.dataDir, "admin.token"))
+	must(t, err)
+	cmd.Env = append(cmd.Env, "TAPLINE_SERVER="+s.relayedAPI(t, s.box.Node),
+		"TAPLINE_TOKEN="+strings.TrimSpace(string(token)))
+	stderr, err := cmd.StderrPipe()
+	must(t, err)
+	must(t, cmd.Start())
+
+	said := bufio.NewReader(stderr)
+	first, err := said.ReadString('\n')
+	if err != nil || !strings.Contains(first, "capturing from guest") {
+		rest, _ := io.ReadAll(said)
+		t.Fatalf("tapctl said %q and %q (%v), %v", first, rest, err, cmd.Wait())
+	}
+
+	frames := numbered(s.web.MAC(), s.db.MAC(), 0, slices.Repeat([]int{300}, count)...)
+	send(t, s.web, frames...)
+	rest, err := io.ReadAll(said)
+	must(t, err)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, rest)
+	}
+
+	captured, err := os.Open(file)
+	must(t, err)
+	defer captured.Close()
+	if diff := lab.Diff(lab.MultisetOf(frames), lab.MultisetOf(framesOf(t, captured))); diff != "" {
+		t.Errorf("%s\n%s", diff, rest)
+	}
+
+	flows, err := s.api.TapFlows().List(deadline(t))
+	must(t, err)
+	services, err := s.api.TapServices().List(deadline(t))
+	must(t, err)
+	ports, err := s.h1.VSCtl("list-ports", "brtap")
+	must(t, err)
+	if len(flows.TapFlows)+len(services.TapServices) > 0 || strings.Contains(ports, "tl-vxlan-") {
+		t.Errorf("left: %v, %v, ports %s", flows.TapFlows, services.TapServices, ports)
+	}
+}
+
+// framesOf are the frames of a pcapng file.
+func framesOf(t *testing.T, file io.Reader) (frames [][]byte) {
+	t.Helper()
+	r, err := pcapgo.NewNgReader(file, pcapgo.DefaultNgReaderOptions)
+	must(t, err)
+	for {
+		data, _, err := r.ReadPacketData()
+		if errors.Is(err, io.EOF) {
+			return frames
+		}
+		must(t, err)
+		frames = append(frames, data)
+	}
+}
+
+// relayedAPI passes connections on a node on to the API, which listens on the controller's machine
+// alone. It returns the URL there.
+func (s *collectorStage) relayedAPI(t *testing.T, node *lab.Node) string {
+	t.Helper()
+	l, err := node.Listen(deadline(t), "tcp", "127.0.0.1:0")
+	must(t, err)
+	to := strings.TrimPrefix(s.server, "http://")
+	var relays sync.WaitGroup
+	relays.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			relays.Go(func() { relay(near, s.Controller, to) })
+		}
+	})
+	t.Cleanup(func() {
+		must(t, l.Close())
+		relays.Wait()
+	})
+	return "http://" + l.Addr().String()
+}
+
+// relay passes what comes on a connection on to an address that a node reaches, and back.
+func relay(near net.Conn, via *lab.Node, to string) {
+	defer near.Close()
+	far, err := via.Dial(context.Background(), "tcp", to)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		_, _ = io.Copy(near, far)
+		_ = near.Close()
+	}()
+	_, _ = io.Copy(far, near)
+	_ = far.Close()
+	<-back
 }
 
 // boxVanishes: without a neighbour a flow says so, and what guests send stays whole. Once the box

@@ -52,7 +52,8 @@ var errEnough = errors.New("all frames that were asked for have come")
 func Listen(ctx context.Context, encap string, at netip.Addr, port uint16) (*Stream, error) {
 	e, known := find(encap)
 	if !known {
-		return nil, fmt.Errorf("%q is no encapsulation: want %s", encap, strings.Join(names(), ", "))
+		return nil, fmt.Errorf("%q is no encapsulation: want %s", encap,
+			strings.Join(names(), ", "))
 	}
 
 	receivers, err := listen(ctx, e, at, port)

@@ -21,7 +21,9 @@ Nothing is stored, and nothing stays on any switch afterwards. The capture follo
 migrates.
 
 It needs the role operator. Each switch sends at most --rate-limit packets a second; what is dropped
-for that is told at the end. For more, mirror to a tap service.`
+for that is told at the end. For more, use --via vxlan: packets then come straight from the hosts,
+to a UDP port of this machine, which they must reach. It makes a tap service and a tap flow for its
+time, which expires within a minute should this program be killed.`
 
 // answerTime is how long the controller has to end a capture and tell what became of it.
 const answerTime = 5 * time.Second
@@ -33,6 +35,7 @@ func Verbs(app *cli.App) []*cobra.Command {
 
 func captureVerb(app *cli.App) *cobra.Command {
 	var s source
+	var v via
 	var file string
 	var verbose bool
 	cmd := app.Command(cli.Verb{
@@ -45,6 +48,9 @@ func captureVerb(app *cli.App) *cobra.Command {
   tapctl capture --host-id host1 --wire-id net0 --vlan-id 30 --for 60s`,
 		Args: cli.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) error {
+			if v.encap != "" {
+				return v.capture(cmd.Context(), app, &s, file, verbose)
+			}
 			to, err := openOutput(app, file, verbose)
 			if err != nil {
 				return err
@@ -54,6 +60,7 @@ func captureVerb(app *cli.App) *cobra.Command {
 	})
 
 	s.bind(cmd)
+	v.bind(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&file, "write", "w", "", `write pcapng to a file, "-" for standard output`)
 	// It takes the place of the flag of all verbs.
