@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +41,7 @@ func TestReadBoltWhileItIsWritten(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			time.Sleep(5 * time.Millisecond) // A file that is written to without a pause is refused.
 		}
 	})
 	defer func() {

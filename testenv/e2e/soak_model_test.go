@@ -198,7 +198,7 @@ var (
 	feedLine = regexp.MustCompile(`priority=100(?:,recirc_id=0)?,in_port="?(tlt-[0-9a-f]{8})"? ` +
 		`actions=load:(0x[0-9a-f]+)->OXM_OF_METADATA|` +
 		`priority=100(?:,recirc_id=0)?,in_port="?(tlt-[0-9a-f]{8})"? ` +
-		`actions=write_metadata:(0x[0-9a-f]+)`)
+		`actions=(?:resubmit\(,\d+\),)*write_metadata:(0x[0-9a-f]+)`)
 	takeLine = regexp.MustCompile(`tun_id=(0x[0-9a-f]+|\d+),tun_src=([0-9.]+),` +
 		`in_port="?tl-gre"? actions=write_metadata:(0x[0-9a-f]+)`)
 	selectLine  = regexp.MustCompile(`table=2, priority=100,metadata=(0x[0-9a-f]+) `)
