@@ -78,6 +78,10 @@ func (w *Switch) reply(m openflow.Message) openflow.Message {
 		return &openflow.EchoReply{Data: m.Data}
 	case *openflow.GetConfigRequest:
 		return &openflow.GetConfigReply{}
+	case *openflow.GetAsyncRequest:
+		return &openflow.GetAsyncReply{AsyncConfig: openflow.AsyncConfig{
+			Master: openflow.AsyncMasks{PacketIn: 3, PortStatus: 7},
+		}}
 	case *openflow.BarrierRequest:
 		return &openflow.BarrierReply{}
 	case *openflow.BundleControl:
