@@ -41,7 +41,8 @@ func TestReadBoltWhileItIsWritten(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			time.Sleep(5 * time.Millisecond) // A file that is written to without a pause is refused.
+			// A file that is written to without a pause is refused.
+			time.Sleep(5 * time.Millisecond)
 		}
 	})
 	defer func() {
