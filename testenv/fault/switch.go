@@ -89,20 +89,28 @@ func (w *Switch) reply(m openflow.Message) openflow.Message {
 		reply.Ctrl++ // Each request is followed by its reply in enum onf_bundle_ctrl_type.
 		return &reply
 	case *openflow.MultipartRequest:
-		switch m.Body.(type) {
-		case openflow.PortDescRequest:
-			return &openflow.MultipartReply{Body: w.Ports}
-		case openflow.DescRequest:
-			return &openflow.MultipartReply{Body: openflow.Desc{Datapath: w.Datapath}}
-		case openflow.FlowMonitorRequest:
-			return &openflow.MultipartReply{Body: openflow.FlowMonitorReply{}}
-		case openflow.FlowStatsRequest:
-			return &openflow.MultipartReply{Body: openflow.FlowStatsReply{}}
-		case openflow.GroupDescRequest:
-			return &openflow.MultipartReply{Body: openflow.GroupDescReply{}}
-		case openflow.MeterConfigRequest:
-			return &openflow.MultipartReply{Body: openflow.MeterConfigReply{}}
+		if body := w.part(m.Body); body != nil {
+			return &openflow.MultipartReply{Body: body}
 		}
+	}
+	return nil
+}
+
+// part is the answer of a switch to a multipart request; nil if it has none.
+func (w *Switch) part(request openflow.MultipartRequestBody) openflow.MultipartReplyBody {
+	switch request.(type) {
+	case openflow.PortDescRequest:
+		return w.Ports
+	case openflow.DescRequest:
+		return openflow.Desc{Datapath: w.Datapath}
+	case openflow.FlowMonitorRequest:
+		return openflow.FlowMonitorReply{}
+	case openflow.FlowStatsRequest:
+		return openflow.FlowStatsReply{}
+	case openflow.GroupDescRequest:
+		return openflow.GroupDescReply{}
+	case openflow.MeterConfigRequest:
+		return openflow.MeterConfigReply{}
 	}
 	return nil
 }

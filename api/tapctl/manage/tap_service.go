@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/api/client"
@@ -43,6 +44,20 @@ func tapServiceVerbs(app *cli.App) []*cobra.Command {
 	}
 }
 
+const createTapServiceUse = `create --type guest|host --target-id ID [--mac-addr MAC] [flags] NAME
+  tapctl %[1]s-create --type remote --address IP --encap ENCAP [--key N] [--port P] [flags] NAME
+  tapctl %[1]s-create --type pool --member ID... [flags] NAME`
+
+const createTapServiceExample = `  # collect in a guest, on a NIC that is added to it
+  tapctl %[1]s-create --type guest --target-id ids-vm ids
+  # collect on an unused physical NIC of a host
+  tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 --enable probe
+  # collect on a machine that is no host of ours
+  tapctl %[1]s-create --type remote --address 10.1.0.9 --encap vxlan --key 42 box
+  # spread connections over several
+  tapctl %[1]s-create --type pool --member ids --member box both
+  tapctl %[1]s-enable ids --wait 10s`
+
 func createTapService(app *cli.App) *cobra.Command {
 	var body api.TapServiceCreate
 	var enable bool
@@ -68,26 +83,19 @@ func createTapService(app *cli.App) *cobra.Command {
 		return written(app, kind.TapServices(), service, err)
 	}
 
-	cmd := app.Waits(app.Command(verb(
-		"tap-service",
-		`create --type guest|host --target-id ID [--mac-addr MAC] [flags] NAME
-  tapctl %[1]s-create --type remote --address IP --encap ENCAP [--key N] [--port P] [flags] NAME
-  tapctl %[1]s-create --type pool --member ID... [flags] NAME`,
-		"Create a tap service, disabled unless --enable is given",
-		`  # collect in a guest, on a NIC that is added to it
-  tapctl %[1]s-create --type guest --target-id ids-vm ids
-  # collect on an unused physical NIC of a host
-  tapctl %[1]s-create --type host --target-id h1 --mac-addr 52:54:00:12:34:56 --enable probe
-  # collect on a machine that is no host of ours
-  tapctl %[1]s-create --type remote --address 10.1.0.9 --encap vxlan --key 42 box
-  # spread connections over several
-  tapctl %[1]s-create --type pool --member ids --member box both
-  tapctl %[1]s-enable ids --wait 10s`,
-		cli.OneArg("NAME"),
-		run,
-	)))
+	cmd := app.Waits(app.Command(verb("tap-service", createTapServiceUse,
+		"Create a tap service, disabled unless --enable is given", createTapServiceExample,
+		cli.OneArg("NAME"), run)))
 
-	flags := cmd.Flags()
+	bindTapService(cmd.Flags(), &body, &key)
+	notes.bindCreate(cmd)
+	cmd.Flags().BoolVar(&enable, "enable", false, "enable it at once")
+	cli.Require(cmd, "type")
+	return cmd
+}
+
+// bindTapService adds the flags that say what a tap service is.
+func bindTapService(flags *pflag.FlagSet, body *api.TapServiceCreate, key *uint32) {
 	flags.StringVar(&body.Type, "type", "", "where it collects: guest, host, remote or pool")
 	flags.StringVar(&body.TargetID, "target-id", "",
 		"with --type guest or host: the guest or host that collects")
@@ -97,7 +105,7 @@ func createTapService(app *cli.App) *cobra.Command {
 		"with --type remote: IPv4 or IPv6 address of the collector")
 	flags.StringVar(&body.Encap, "encap", "",
 		"with --type remote: gre, vxlan, geneve, erspan1 or erspan2")
-	flags.Uint32Var(&key, "key", 0,
+	flags.Uint32Var(key, "key", 0,
 		"with --type remote: GRE key, VNI, or ERSPAN session of 0 to 1023 (default: a free one)")
 	flags.Uint16Var(&body.Port, "port", 0,
 		"with --type remote: UDP port (default: 4789 for vxlan, 6081 for geneve)")
@@ -107,10 +115,6 @@ func createTapService(app *cli.App) *cobra.Command {
 		"deliver a packet between two mirrored guests on two hosts once")
 	flags.StringVar(&body.RateLimit, "rate-limit", "",
 		"what each source host may send, such as 10Mbit/s or 2000pps; the rest is dropped")
-	notes.bindCreate(cmd)
-	flags.BoolVar(&enable, "enable", false, "enable it at once")
-	cli.Require(cmd, "type")
-	return cmd
 }
 
 // createEnabled creates a tap service and enables it, which takes a request of its own.
