@@ -70,9 +70,27 @@ func copyQuietly(ctx context.Context, path, to string) error {
 	return errors.New("it is written to all the time: try again later, or stop the controller")
 }
 
+var errDamaged = errors.New("it is not a store of Tapline, or damaged")
+
+// metaPages are the two meta pages of a bbolt file.
+type metaPages [2]string
+
+// used returns how much of the file they refer to, in bytes. The rest, which the file has grown by in
+// advance, means nothing.
+func (m metaPages) used() int64 {
+	const pageSizeAt, highWaterAt = 24, 56
+	most := uint64(0)
+	for _, page := range m {
+		b := []byte(page)
+		size := uint64(binary.NativeEndian.Uint32(b[pageSizeAt:]))
+		most = max(most, size*binary.NativeEndian.Uint64(b[highWaterAt:]))
+	}
+	return int64(most)
+}
+
 // readMeta returns the two meta pages of a bbolt file. It reads them until it finds them the same
 // twice, since one may be just being written.
-func readMeta(path string) (pages [2]string, err error) {
+func readMeta(path string) (pages metaPages, err error) {
 	for {
 		again, err := readMetaOnce(path)
 		if err != nil || again == pages {
@@ -82,7 +100,7 @@ func readMeta(path string) (pages [2]string, err error) {
 	}
 }
 
-func readMetaOnce(path string) (pages [2]string, err error) {
+func readMetaOnce(path string) (pages metaPages, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return pages, err
@@ -92,22 +110,22 @@ func readMetaOnce(path string) (pages [2]string, err error) {
 	const sizeAt = 24 // of the page size, in a meta page
 	var first [sizeAt + 4]byte
 	if _, err := io.ReadFull(file, first[:]); err != nil {
-		return pages, fmt.Errorf("it is not a store of Tapline, or damaged: %w", err)
+		return pages, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	size := binary.NativeEndian.Uint32(first[sizeAt:])
 	if size < 1<<9 || size > 1<<16 {
-		return pages, errors.New("it is not a store of Tapline, or damaged")
+		return pages, errDamaged
 	}
 
 	both := make([]byte, 2*size)
 	if _, err := file.ReadAt(both, 0); err != nil {
-		return pages, fmt.Errorf("it is not a store of Tapline, or damaged: %w", err)
+		return pages, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return [2]string{string(both[:size]), string(both[size:])}, nil
+	return metaPages{string(both[:size]), string(both[size:])}, nil
 }
 
 // copyFile copies a bbolt file, with the given meta pages in place of its own.
-func copyFile(path, to string, meta [2]string) error {
+func copyFile(path, to string, meta metaPages) error {
 	from, err := os.Open(path)
 	if err != nil {
 		return err
@@ -118,7 +136,10 @@ func copyFile(path, to string, meta [2]string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, from)
+	_, err = io.CopyN(out, from, meta.used())
+	if errors.Is(err, io.EOF) {
+		err = errDamaged
+	}
 	if err == nil {
 		_, err = out.WriteAt([]byte(meta[0]+meta[1]), 0)
 	}

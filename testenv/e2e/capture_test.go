@@ -171,15 +171,15 @@ func (x *captures) clean(t testing.TB) {
 	}
 }
 
-// steady sends numbered frames from web to db at 1,000 a second, with 1,400 octets each.
-func (x *captures) steady(t testing.TB, count uint64) {
+// steady sends numbered frames of some octets from web to db, at 1,000 a second.
+func (x *captures) steady(t testing.TB, count uint64, octets int) {
 	t.Helper()
 	s, err := x.web.Sender("eth0")
 	must(t, err)
 	defer func() { must(t, s.Close()) }()
 	traffic := s.Start(deadline(t), lab.Stream{PPS: 1000, Count: count,
 		Frame: func(n uint64) []byte {
-			return lab.UDP{Src: x.web.MAC(), Dst: x.db.MAC(), Tag: 7, Seq: n, Len: 1400}.Frame()
+			return lab.UDP{Src: x.web.MAC(), Dst: x.db.MAC(), Tag: 7, Seq: n, Len: octets}.Frame()
 		}})
 	_, err = traffic.Wait()
 	must(t, err)
@@ -188,7 +188,7 @@ func (x *captures) steady(t testing.TB, count uint64) {
 func (x *captures) whole(t *testing.T) {
 	l := x.begin(t)
 	own := capture(t, x.web.Node, "eth0", lab.Both)
-	x.steady(t, 2000)
+	x.steady(t, 2000, 1400)
 	send(t, x.db, untaggedKinds(x.db.MAC(), x.web.MAC())...)
 	must(t, own.WaitQuiet(deadline(t), quiet))
 	l.shows(t, len(own.Data()))
@@ -229,7 +229,7 @@ func (x *captures) filtered(t *testing.T) {
 func (x *captures) limited(t *testing.T) {
 	l := x.begin(t, client.Where("rate_limit", "100pps"))
 	own := capture(t, x.db.Node, "eth0", lab.In)
-	x.steady(t, 2000)
+	x.steady(t, 2000, 200)
 	eventually(t, "the guest's own traffic", func() error {
 		if n := len(own.Data()); n < 2000 {
 			return fmt.Errorf("%d frames", n)
@@ -248,7 +248,7 @@ func (x *captures) wire(t *testing.T) {
 		client.Where("wire_id", lab.WireBridge), client.Where("duration", "700ms"))
 	must(t, err)
 	l := read1(t, c)
-	x.steady(t, 50)
+	x.steady(t, 50, 1400)
 	l.shows(t, 50)
 	if r := l.result(t); r.End != api.CaptureDuration {
 		t.Errorf("%+v", r)

@@ -19,9 +19,11 @@ func (s *Store) settle(until time.Time) error {
 	for s.unsettled != nil {
 		err := s.settleOnce()
 		switch {
-		case err == nil, errors.Is(err, errMoved):
+		case err == nil:
 			s.unsettled, s.closer = nil, nil
 			return nil
+		case errors.Is(err, errMoved) && time.Now().Before(until):
+			continue // Such as a late attempt that was carried out before what settles it.
 		case s.deadNow() || isFinal(err) || errors.Is(err, errNotHeld) ||
 			!time.Now().Before(until):
 			return fmt.Errorf("an earlier write is not settled: %w", s.config.explain(err))
@@ -67,7 +69,12 @@ func (s *Store) settleOnce() error {
 		}
 		return s.send(s.closer)
 	}
-	return s.judge(kv, seen)
+
+	// Another process has written since, so no attempt can be carried out any more.
+	if err := s.judge(kv, seen); !errors.Is(err, errMoved) {
+		return err
+	}
+	return nil
 }
 
 // send attempts a transaction that settles another.
