@@ -75,8 +75,8 @@ var errDamaged = errors.New("it is not a store of Tapline, or damaged")
 // metaPages are the two meta pages of a bbolt file.
 type metaPages [2]string
 
-// used returns how much of the file they refer to, in bytes. The rest, which the file has grown by in
-// advance, means nothing.
+// used returns how much of the file they refer to, in bytes. The rest, by which the file has grown
+// in advance, means nothing.
 func (m metaPages) used() int64 {
 	const pageSizeAt, highWaterAt = 24, 56
 	most := uint64(0)
