@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -212,10 +213,23 @@ func (m *Member) Kill() {
 	}
 }
 
-// Freeze stops a member as SIGSTOP does. It keeps its connections and does nothing.
+// Freeze stops a member as SIGSTOP does, and waits until all of its threads stand. It keeps its
+// connections and does nothing.
 func (m *Member) Freeze(t testing.TB) {
 	t.Helper()
 	require.NoError(t, m.process.Process.Signal(syscall.SIGSTOP))
+
+	threads := fmt.Sprintf("/proc/%d/task/*/stat", m.process.Process.Pid)
+	require.Eventually(t, func() bool {
+		files, err := filepath.Glob(threads)
+		if err != nil || len(files) == 0 {
+			return false
+		}
+		return !slices.ContainsFunc(files, func(file string) bool {
+			text, err := os.ReadFile(file) // pid (name) state ...; see proc(5)
+			return err != nil || !strings.Contains(string(text), ") T ")
+		})
+	}, 10*time.Second, time.Millisecond, "a frozen member goes on")
 }
 
 // Thaw lets a frozen member go on.
