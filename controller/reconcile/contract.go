@@ -326,43 +326,53 @@ var scratch = []oxm.FieldID{
 // instead, which may be the guest's own frame.
 func forbiddenAction(actions []action.Action, cloned bool) string {
 	for _, a := range actions {
-		switch a := a.(type) {
-		case action.Output:
-			if a.Port == 0 || a.Port > openflow.PortMax {
-				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
-			}
-		case action.OutputTrunc:
-			if a.Port == 0 || a.Port > openflow.PortMax {
-				return fmt.Sprintf("output to %v: want the number of a port", a.Port)
-			}
-			if !cloned {
-				return fmt.Sprintf("%v: a cut output must be inside a clone", a)
-			}
-		case action.Clone:
-			if why := forbiddenAction(a.Actions, true); why != "" {
-				return why
-			}
-		case action.Group:
-			if cloned {
-				return fmt.Sprintf("%v must not be inside a clone", a)
-			}
-		case action.Controller:
-			if cloned {
-				return fmt.Sprintf("%v must not be inside a clone", a)
-			}
-		case action.Resubmit:
-			if cloned || a.InPort != openflow.PortInPort {
-				return fmt.Sprintf("%v: want no clone around it, and the port of arrival kept", a)
-			}
-		case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,
-			action.Exit, action.Conjunction:
-		case action.Multipath:
-			if !slices.Contains(scratch, a.Dst.Field) {
-				return fmt.Sprintf("%v: want a register as its destination", a)
-			}
-		default:
-			return fmt.Sprintf("action %v is not allowed", a)
+		if why := forbidden(a, cloned); why != "" {
+			return why
 		}
+	}
+	return ""
+}
+
+// forbidden says what is wrong with one action; "" if nothing is.
+func forbidden(a action.Action, cloned bool) string {
+	switch a := a.(type) {
+	case action.Output:
+		return noPort(a.Port)
+	case action.OutputTrunc:
+		if why := noPort(a.Port); why != "" {
+			return why
+		}
+		if !cloned {
+			return fmt.Sprintf("%v: a cut output must be inside a clone", a)
+		}
+
+	case action.Clone:
+		return forbiddenAction(a.Actions, true)
+	case action.Group, action.Controller:
+		if cloned {
+			return fmt.Sprintf("%v must not be inside a clone", a)
+		}
+	case action.Resubmit:
+		if cloned || a.InPort != openflow.PortInPort {
+			return fmt.Sprintf("%v: want no clone around it, and the port of arrival kept", a)
+		}
+
+	case action.SetField, action.RegLoad, action.RegMove, action.PushVLAN, action.PopVLAN,
+		action.Exit, action.Conjunction:
+	case action.Multipath:
+		if !slices.Contains(scratch, a.Dst.Field) {
+			return fmt.Sprintf("%v: want a register as its destination", a)
+		}
+	default:
+		return fmt.Sprintf("action %v is not allowed", a)
+	}
+	return ""
+}
+
+// noPort says that an output does not name a port by its number; "" if it does.
+func noPort(port openflow.PortNo) string {
+	if port == 0 || port > openflow.PortMax {
+		return fmt.Sprintf("output to %v: want the number of a port", port)
 	}
 	return ""
 }
