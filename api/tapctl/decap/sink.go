@@ -27,27 +27,16 @@ type Sink interface {
 // OpenSink opens where frames go: a line a frame, a pcapng file of a name, or standard output as
 // pcapng for the name "-". The encapsulation is the name of the interface in pcapng.
 func OpenSink(app *cli.App, name, encap string, verbose bool) (Sink, error) {
-	switch {
-	case name == "":
+	if name == "" {
 		return lines{app.Out, verbose}, nil
-	case name == "-" && app.Width > 0:
-		return nil, cli.Usage("--write: a terminal cannot show pcapng: pipe it to a program " +
-			"such as tcpdump -nr -")
-	case name == "-":
-		return newFile(unclosed{app.Out}, encap, app.Version)
 	}
 
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	to, err := app.OpenPcapng(name, "tcpdump -nr -")
 	if err != nil {
 		return nil, err
 	}
-	return newFile(f, encap, app.Version)
+	return newFile(to, encap, app.Version)
 }
-
-// unclosed is a writer that stays open.
-type unclosed struct{ io.Writer }
-
-func (unclosed) Close() error { return nil }
 
 // file writes pcapng.
 type file struct {

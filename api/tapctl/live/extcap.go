@@ -86,7 +86,7 @@ func (x *extcap) run(ctx context.Context, app *cli.App) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(run(ctx, app, &x.source, raw{f, nil}), f.Close())
+	return errors.Join(run(ctx, app, &x.source, raw{f}), f.Close())
 }
 
 func print(app *cli.App, text string) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,28 +78,19 @@ type outputError struct{ error }
 
 // openOutput opens where packets go: lines of text, or a file.
 func openOutput(app *cli.App, file string, verbose bool) (output, error) {
-	switch {
-	case file == "":
+	if file == "" {
 		return &lines{to: app.Out, verbose: verbose}, nil
-	case file == "-" && app.Width > 0:
-		return nil, cli.Usage("--write: a terminal cannot show pcapng: pipe it to a program such " +
-			"as wireshark -k -i -")
-	case file == "-":
-		return raw{to: app.Out}, nil
 	}
 
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	to, err := app.OpenPcapng(file, "wireshark -k -i -")
 	if err != nil {
 		return nil, err
 	}
-	return raw{f, f}, nil
+	return raw{to}, nil
 }
 
 // raw passes a stream on as it is.
-type raw struct {
-	to     io.Writer
-	closer io.Closer // nil for an output that stays open
-}
+type raw struct{ to io.WriteCloser }
 
 func (r raw) take(stream io.Reader) error {
 	b := make([]byte, 64<<10)
@@ -118,12 +108,7 @@ func (r raw) take(stream io.Reader) error {
 	}
 }
 
-func (r raw) close() error {
-	if r.closer == nil {
-		return nil
-	}
-	return r.closer.Close()
-}
+func (r raw) close() error { return r.to.Close() }
 
 // run captures until the capture ends, ctx does, or nobody reads the output any more; the last two
 // are no errors.
