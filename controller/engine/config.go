@@ -42,6 +42,13 @@ type Config struct {
 	// NICs are seen elsewhere.
 	Evacuate bool
 
+	// Term is the number of the term for which this process leads among replicas; it only grows.
+	// 0: a single controller without an election, which never takes a host from another one.
+	Term uint64
+	// Fenced is called when a host shows that a newer leader has taken it. It must not block. Nil,
+	// or without a Term: the host stands back by itself.
+	Fenced func(host string, err error)
+
 	imagined bool // of a rehearsal: sessions are not run
 }
 

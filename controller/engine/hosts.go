@@ -53,6 +53,7 @@ func (e *Engine) sessionConfig(h *fleet.Host, record *store.Host) session.Config
 		HostID: record.ID, Host: record.Name, Target: record.OVSDB, TLS: e.config.OVSDBTLS,
 		AcceptTLS: e.config.AcceptTLS,
 		Cluster:   e.ClusterID(), TapBridge: e.config.TapBridge,
+		Term: e.config.Term, Fenced: func(err error) { e.fenced(record.Name, err) },
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort,
 		OpenFlowTLS: e.config.OpenFlowTLS,
 		Turns:       e.turns,
@@ -77,6 +78,13 @@ func (e *Engine) sessionConfig(h *fleet.Host, record *store.Host) session.Config
 			}
 		},
 		Sampled: func(r meter.Reading) { e.sampled(h, r) },
+	}
+}
+
+// fenced tells that a newer leader has taken a host.
+func (e *Engine) fenced(host string, err error) {
+	if e.config.Term > 0 && e.config.Fenced != nil {
+		e.config.Fenced(host, err)
 	}
 }
 

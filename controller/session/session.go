@@ -33,6 +33,12 @@ type Config struct {
 	Cluster   string      // id that marks our rows
 	TapBridge string      // name
 
+	// Term is the number of the term for which this process leads; 0: there are no replicas. A
+	// session of a term takes the host from whoever keeps it.
+	Term uint64
+	// Fenced is called when the switch shows that a newer leader has taken it. May be nil.
+	Fenced func(error)
+
 	// OpenFlow target for the switch; "": the local address of the OVSDB connection
 	Advertise    string
 	OpenFlowPort uint16
