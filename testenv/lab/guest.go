@@ -59,8 +59,6 @@ type Guest struct {
 	ID       string `json:"id"`
 	HostName string `json:"host"`
 	NICs     []*NIC `json:"nics"`
-
-	lab *Lab
 }
 
 // AddGuest starts a guest on the host. Its name is unique in the lab: 1 to 16
@@ -77,10 +75,9 @@ func (h *Host) AddGuest(ctx context.Context, name string, nics ...GuestNIC) (*Gu
 	}
 
 	g := &Guest{
-		Node:     &Node{Name: name, Namespace: h.lab.Name + "-" + name},
+		Node:     &Node{Name: name, Namespace: h.lab.Name + "-" + name, lab: h.lab},
 		ID:       uuid.NewSHA1(uuid.NameSpaceOID, []byte(h.lab.Name+"/"+name)).String(),
 		HostName: h.Name,
-		lab:      h.lab,
 	}
 	if h.lab.state.Config.PlainIDs {
 		g.ID = name

@@ -42,8 +42,6 @@ type Host struct {
 	TunnelIP netip.Addr // on br-phy
 	SpareMAC MAC        // of eth2
 	SystemID string     // Open_vSwitch.external_ids:system-id
-
-	lab *Lab
 }
 
 func newHost(l *Lab, i int) *Host {
@@ -51,14 +49,13 @@ func newHost(l *Lab, i int) *Host {
 	ovs := NewSwitch(name, filepath.Join(l.Dir, name))
 	ovs.release, _ = l.state.Config.release(i) // New has checked that it is there.
 	return &Host{
-		Node:     &Node{Name: name, Namespace: l.Name + "-" + name, env: ovs.Env()},
+		Node:     &Node{Name: name, Namespace: l.Name + "-" + name, env: ovs.Env(), lab: l},
 		Switch:   ovs,
 		Index:    i,
 		MgmtIP:   netip.AddrFrom4([4]byte{10, 200, 0, byte(10 + i)}),
 		TunnelIP: netip.AddrFrom4([4]byte{10, 210, 0, byte(10 + i)}),
 		SpareMAC: hostMAC(macEth+2, i),
 		SystemID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(l.Name+"/"+name)).String(),
-		lab:      l,
 	}
 }
 

@@ -176,8 +176,8 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 
 // build fills in the nodes that the configuration implies.
 func (l *Lab) build() {
-	l.Controller = &Node{Name: "controller", Namespace: l.Name + "-mgmt"}
-	l.Fabric = &Node{Name: "fabric", Namespace: l.Name + "-fabric"}
+	l.Controller = &Node{Name: "controller", Namespace: l.Name + "-mgmt", lab: l}
+	l.Fabric = &Node{Name: "fabric", Namespace: l.Name + "-fabric", lab: l}
 	for i := 1; i <= l.state.Config.Hosts; i++ {
 		l.Hosts = append(l.Hosts, newHost(l, i))
 	}

@@ -26,6 +26,7 @@ type Node struct {
 	// Namespace is the name that ip-netns(8) knows it by.
 	Namespace string `json:"namespace"`
 
+	lab *Lab
 	env []string
 }
 

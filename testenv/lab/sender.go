@@ -13,11 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sender writes raw Ethernet frames to an interface.
+// Sender writes raw Ethernet frames to an interface, no faster than the switches of the lab take
+// them. One goroutine at a time may use it.
 type Sender struct {
-	file *os.File
-	conn syscall.RawConn
-	name string
+	file    *os.File
+	conn    syscall.RawConn
+	backlog *backlog
+	name    string
 }
 
 // Sender opens a sender on an interface of the node. Close it after use.
@@ -37,38 +39,55 @@ func (n *Node) Sender(ifname string) (*Sender, error) {
 		return nil, fmt.Errorf("sender on %s of %s: %w", ifname, n.Name, err)
 	}
 
-	return &Sender{file: file, conn: conn, name: n.Name + "/" + ifname}, nil
+	waiting, err := newBacklog(n.lab)
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("sender on %s of %s: %w", ifname, n.Name, err)
+	}
+
+	return &Sender{file: file, conn: conn, backlog: waiting, name: n.Name + "/" + ifname}, nil
 }
 
 // Send writes frames, each whole as it is to appear on the wire.
 func (s *Sender) Send(frames ...[]byte) error {
 	for i, frame := range frames {
-		var sendErr error
-		err := s.conn.Write(func(fd uintptr) bool {
-			for {
-				_, sendErr = unix.Write(int(fd), frame)
-				if !errors.Is(sendErr, unix.EINTR) {
-					return !errors.Is(sendErr, unix.EAGAIN)
-				}
+		if i%senderBurst == 0 {
+			if err := s.backlog.wait(); err != nil {
+				return fmt.Errorf("send on %s: %w", s.name, err)
 			}
-		})
-		if err = errors.Join(err, sendErr); err != nil {
-			return fmt.Errorf("send frame %d of %d (%d bytes) on %s: %w", i+1, len(frames),
-				len(frame), s.name, err)
+		}
+		if err := s.write(frame); err != nil {
+			return fmt.Errorf("frame %d of %d: %w", i+1, len(frames), err)
 		}
 	}
 	return nil
 }
 
+// write writes one frame.
+func (s *Sender) write(frame []byte) error {
+	var sendErr error
+	err := s.conn.Write(func(fd uintptr) bool {
+		for {
+			_, sendErr = unix.Write(int(fd), frame)
+			if !errors.Is(sendErr, unix.EINTR) {
+				return !errors.Is(sendErr, unix.EAGAIN)
+			}
+		}
+	})
+	if err = errors.Join(err, sendErr); err != nil {
+		return fmt.Errorf("send %d octets on %s: %w", len(frame), s.name, err)
+	}
+	return nil
+}
+
 // Close closes the sender.
-func (s *Sender) Close() error { return s.file.Close() }
+func (s *Sender) Close() error { return errors.Join(s.file.Close(), s.backlog.close()) }
 
 // Stream is steady traffic. It ends after Count frames or after For, whichever
 // comes first, or with its context; at least one of Count and For is set.
 //
 // A machine that stalls makes it late. It then sends 64 frames at once and lets
-// the rest of what it owes go, since a userspace switch that was not scheduled
-// either has room for about 250 frames.
+// the rest of what it owes go. Frames wait for switches that are late.
 type Stream struct {
 	// PPS is in frames per second, 1 to 1,000,000.
 	PPS   int
@@ -100,8 +119,11 @@ func (s *Sender) Stream(ctx context.Context, stream Stream) (sent uint64, err er
 	begin := time.Now()
 	last, due := begin, 1.0
 	for {
+		if err := s.backlog.wait(); err != nil {
+			return sent, err
+		}
 		for ; due >= 1 && (stream.Count == 0 || sent < stream.Count); due-- {
-			if err := s.Send(stream.Frame(sent)); err != nil {
+			if err := s.write(stream.Frame(sent)); err != nil {
 				return sent, err
 			}
 			sent++

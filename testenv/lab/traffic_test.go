@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
@@ -78,6 +80,30 @@ func TestWirePassesFramesUnchanged(t *testing.T) {
 	capture := openCapture(t, db.Node, "eth0", lab.CaptureConfig{Direction: lab.In})
 	sent := frames(web.MAC(), db.MAC())
 	must(t, openSender(t, web.Node, "eth0").Send(sent...))
+	exactly(t, capture, sent)
+}
+
+// TestSenderWaitsForSwitches sends more at once than a switch holds that does not run.
+func TestSenderWaitsForSwitches(t *testing.T) {
+	lab.SkipUnless(t, lab.Netdev)
+	l := lab.Start(t, 2)
+	web := addGuest(t, l.Hosts[0], "web", "10.220.0.1")
+	db := addGuest(t, l.Hosts[1], "db", "10.220.0.2")
+	ping(t, web.Node, db.IP())
+	capture := openCapture(t, db.Node, "eth0", lab.CaptureConfig{Direction: lab.In})
+
+	var sent [][]byte
+	for seq := range uint64(1000) {
+		sent = append(sent, lab.UDP{Src: web.MAC(), Dst: db.MAC(), Tag: dataTag, Seq: seq}.Frame())
+	}
+	sender := openSender(t, web.Node, "eth0")
+	for _, h := range l.Hosts {
+		pid := h.VSwitchdPID()
+		must(t, unix.Kill(pid, unix.SIGSTOP))
+		goesOn := time.AfterFunc(300*time.Millisecond, func() { _ = unix.Kill(pid, unix.SIGCONT) })
+		defer goesOn.Stop()
+	}
+	must(t, sender.Send(sent...))
 	exactly(t, capture, sent)
 }
 
