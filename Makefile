@@ -16,6 +16,10 @@ PACKAGES      := gcc libc6-dev tshark openvswitch-pki protobuf-compiler python3 
                  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 mount hostname \
                  etcd-server etcd-client
 
+# What checks the page and shows it to the tests.
+PAGE_TOOLS    := chromium node npm
+PAGE_PACKAGES := chromium fonts-dejavu-core nodejs npm
+
 # The kernel that the virtual machines of the tests boot.
 GUEST_KERNEL   := linux-image-cloud-amd64
 KERNEL_DIR     := /var/cache/tapline-lab
@@ -53,6 +57,7 @@ deps-demo:
 .PHONY: deps
 deps: deps-demo
 	$(call install,$(TOOLS),$(PACKAGES))
+	$(call install,$(PAGE_TOOLS),$(PAGE_PACKAGES))
 	@if [ ! -e $(KERNEL_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(KERNEL_DIR) $(KERNEL_MODULES); fi
 	@if [ ! -e $(DATAPATH_DIR)/vmlinuz ]; then testenv/kernel.sh $(GUEST_KERNEL) $(DATAPATH_DIR) $(DATAPATH_MODULES); fi
 	testenv/releases.sh $(KERNEL_DIR) $(TEST_SUITE)
@@ -80,7 +85,15 @@ check: deps
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 	@$(MAKE) --no-print-directory vulncheck
+	@$(MAKE) --no-print-directory check-page
 	$(MAKE) --no-print-directory generate-check
+
+# The page needs no build. Its types and its pure parts are checked by tools from npm, of pinned versions, in an ignored folder.
+.PHONY: check-page
+check-page:
+	@command -v npm >/dev/null && command -v node >/dev/null || { echo "the page was not checked: node or npm is missing"; exit 0; }; \
+	cd api/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; } && \
+	node node_modules/typescript/bin/tsc -p . && node --test test/ >node_modules/test.log || { cat node_modules/test.log; exit 1; }
 
 # Lines of Go are at most 100 columns wide, a tab being 4; generated files and go:generate are exempt. In the C locale awk counts bytes, so
 # the continuation bytes of UTF-8 are taken out first.
@@ -120,7 +133,7 @@ generate-check:
 # The longest package begins first, and all others are compiled and run beside it.
 .PHONY: test
 test: deps check
-	TAPLINE_REQUIRE_ETCD=1 $(GO) test -race -count=1 -p 2 -timeout 30m ./testenv/e2e ./...
+	TAPLINE_REQUIRE_ETCD=1 TAPLINE_REQUIRE_BROWSER=1 $(GO) test -race -count=1 -p 2 -timeout 30m ./testenv/e2e ./...
 
 # What "make test" runs a part of: tests of the whole product on the kernel's datapath, in a virtual machine, one after another,
 # then those of the data path with the daemons of other releases.

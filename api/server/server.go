@@ -169,7 +169,9 @@ func serverOf(cfg Config) *server {
 }
 
 func (s *server) mountAll() {
+	s.mountPage()
 	s.mountSystem()
+	s.mountIdentity()
 	for _, k := range s.kinds {
 		k.mount(s)
 	}

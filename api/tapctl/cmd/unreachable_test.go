@@ -32,6 +32,7 @@ var callers = map[string]string{
 	"token-create": "--role viewer x", "token-delete": "x", "token-list": "", "token-show": "x",
 	"plugin-list": "", "plugin-show": "mirror", "plugin-reload": "mirror",
 	"audit-list": "", "get-config": "", "topology": "", "watch": "", "export": "",
+	"whoami":  "",
 	"capture": "--guest-id g", "extcap": "--extcap-interface tapline,guest,g",
 	"explain": "tap-flow f", "wait": "tap-flow/f --timeout 0s",
 	"plan": "tap-flow-delete f", "apply": "-f FILE", "diff": "-f FILE", "delete": "-f FILE",

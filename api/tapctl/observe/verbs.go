@@ -10,5 +10,6 @@ import (
 func Verbs(app *cli.App) []*cobra.Command {
 	return []*cobra.Command{
 		auditList(app), explain(app), watch(app), wait(app), topology(app), getConfig(app),
+		whoami(app),
 	}
 }
