@@ -27,6 +27,7 @@ var floors = []string{
 	"plugin/mirror",
 	"api/document", // files that people write, for the controller and for tapctl
 	"api/redact",
+	"controller/selector", // a language, for lists and tap flows
 	"controller/store",
 	"controller/audit",
 	"controller/access",

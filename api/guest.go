@@ -16,8 +16,11 @@ type Guest struct {
 	// DeclaredNICs are the declared NICs. NICs also has what was observed.
 	DeclaredNICs []GuestNICCreate `json:"declared_nics"`
 
-	Labels      map[string]string `json:"labels"`
-	Description string            `json:"description"`
+	// Labels are the declared labels, and those that the switches show. Sources has them as
+	// labels.KEY.
+	Labels         map[string]string `json:"labels"`
+	DeclaredLabels map[string]string `json:"declared_labels"`
+	Description    string            `json:"description"`
 
 	AppliedBy string `json:"applied_by"` // apply set that created it; "" if none did
 

@@ -156,10 +156,11 @@ func guests(e Guests, refs resolvers) kind {
 	}
 }
 
-// guestSubject is what selectors compare of a guest. One that is not declared has no labels.
+// guestSubject is what selectors compare of a guest.
 func guestSubject(v view.Guest) (name string, labels map[string]string) {
-	if v.Record != nil {
-		labels = v.Record.Labels
+	labels = make(map[string]string, len(v.Labels))
+	for _, label := range v.Labels {
+		labels[label.Key] = label.Value
 	}
 	return v.Name, labels
 }

@@ -184,6 +184,8 @@ type Inventory struct {
 	GuestKeys []string // id of the guest
 	IfaceKeys []string // id of the NIC
 	IPKeys    []string // IP addresses of the NIC
+	// LabelKeys are keys that become labels of guests. Here, all count.
+	LabelKeys []string
 }
 
 // Host is a host to register.
@@ -220,6 +222,7 @@ func Default() *Config {
 			GuestKeys: []string{"vm-id", "vm-uuid"},
 			IfaceKeys: []string{"iface-id"},
 			IPKeys:    []string{"ip_addresses", "ip"},
+			LabelKeys: []string{},
 		},
 		TunnelNetworks: []netip.Prefix{},
 		Destinations:   Destinations{Evacuation: EvacuationAsk},

@@ -144,8 +144,8 @@ func TestPosition(t *testing.T) {
 		{"plugins[0].config.absent", 28, 5},
 		{"plugins[0].config.absent.deeper[1]", 28, 5},
 		{"plugins[7].config", 24, 1},
-		{`hosts[0].wires["net.1"]`, 55, 84},
-		{"hosts[1].nics[1].mac", 63, 9},
+		{`hosts[0].wires["net.1"]`, 56, 84},
+		{"hosts[1].nics[1].mac", 64, 9},
 	}
 	for _, tt := range tests {
 		line, column, ok := c.Position(tt.path)
@@ -185,7 +185,7 @@ func TestValidateAfterChange(t *testing.T) {
 		err,
 		`testdata/full.good.yml:7:3: api.listen: "x" is not an address to listen on: `+
 			`want IP:PORT such as 0.0.0.0:6653 or [::1]:8640
-testdata/full.good.yml:60:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`,
+testdata/full.good.yml:61:9: hosts[1].nics[0].name: it is missing: want the name of a NIC`,
 	)
 	var one *config.Error
 	require.ErrorAs(t, err, &one)

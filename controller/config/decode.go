@@ -116,6 +116,7 @@ func (i *Inventory) reader() reader {
 		"guest_keys": list(&i.GuestKeys, text),
 		"iface_keys": list(&i.IfaceKeys, text),
 		"ip_keys":    list(&i.IPKeys, text),
+		"label_keys": list(&i.LabelKeys, text),
 	})
 }
 

@@ -135,6 +135,7 @@ func (i Inventory) encode() document.Value {
 		setting("guest_keys", listOf(i.GuestKeys)),
 		setting("iface_keys", listOf(i.IfaceKeys)),
 		setting("ip_keys", listOf(i.IPKeys)),
+		setting("label_keys", listOf(i.LabelKeys)),
 	)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api/document"
 	"github.com/tapline-sdn/tapline/controller/access"
+	"github.com/tapline-sdn/tapline/controller/selector"
 )
 
 // Validate checks everything that can be checked without a network. Named TLS files must be
@@ -70,6 +71,7 @@ func (c *Config) check() Errors {
 	k.keys("inventory.guest_keys", c.Inventory.GuestKeys)
 	k.keys("inventory.iface_keys", c.Inventory.IfaceKeys)
 	k.keys("inventory.ip_keys", c.Inventory.IPKeys)
+	k.labelKeys()
 	k.tunnelNetworks()
 	k.hosts()
 	return k.errs
@@ -347,5 +349,20 @@ func (k *checker) keys(path string, keys []string) {
 			continue
 		}
 		k.once(seen, item, key)
+	}
+}
+
+// labelKeys checks the keys that become labels: two must not become the same one.
+func (k *checker) labelKeys() {
+	seen := make(map[string]string)
+	for i, key := range k.config.Inventory.LabelKeys {
+		item := fmt.Sprintf("inventory.label_keys[%d]", i)
+		label, valid := selector.LabelKeyOf(key)
+		if !valid {
+			k.fail(item, "%q cannot become a label: want 1 to 63 characters, a letter or digit at "+
+				"the ends", key)
+			continue
+		}
+		k.once(seen, item, label)
 	}
 }

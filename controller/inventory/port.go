@@ -21,6 +21,8 @@ type Keys struct {
 	// Container are keys by which other systems mark a container's end of a veth pair, such as
 	// ovs-cni's contIface. They name no guest, but no uplink has them.
 	Container []string
+	// Labels are keys that become labels of guests. Here, all that are set count.
+	Labels []string
 }
 
 // DefaultKeys returns the keys of the systems named at [Keys].
@@ -54,6 +56,7 @@ type Port struct {
 	InUse  tap.MAC // mac_in_use
 	Guest  string  // id, "" if external_ids name none
 	IPs    string  // of the guest, by external_ids, separated by spaces
+	Labels string  // of the guest, by external_ids: KEY=VALUE, separated by commas
 	MTU    uint32  // in octets; 0 while unknown
 	Down   string  // why no packet can pass, "" if packets can
 	Tap    bool    // it is a TAP device, as libvirt makes them
@@ -134,10 +137,13 @@ func (o Observer) guestPort(
 		Host: host, Bridge: b.Name, Name: p.Name, OFPort: uint32(max(0, i.OFPort)),
 		Guest: cmp.Or(firstOf(i.ExternalIDs, o.Keys.Guest), firstOf(i.ExternalIDs, o.Keys.Iface)),
 		IPs:   addresses(firstOf(i.ExternalIDs, o.Keys.IP)),
-		MTU:   uint32(max(0, i.MTU)),
-		Down:  whyDown(i),
-		Tap:   i.Status.Get("driver_name") == "tun",
-		Veth:  i.Status.Get("driver_name") == "veth",
+
+		Labels: labels(i.ExternalIDs, o.Keys.Labels),
+
+		MTU:  uint32(max(0, i.MTU)),
+		Down: whyDown(i),
+		Tap:  i.Status.Get("driver_name") == "tun",
+		Veth: i.Status.Get("driver_name") == "veth",
 
 		Internal: i.Type == "internal",
 	}

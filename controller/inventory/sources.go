@@ -95,9 +95,7 @@ func (x *Places) NICSources(n *tap.NIC, record *store.Guest, known []DomainAt) (
 
 	for _, l := range n.Locations {
 		s.Add("port", FromOVSDB)
-		port := &Port{Host: l.Host, Bridge: l.Bridge, Name: l.Port}
-		if at, stands := x.byName.find(l.Port, port); stands {
-			p := x.byName[l.Port][at]
+		if p := x.portAt(l); p != nil {
 			agrees(FromOVSDB, p.EffectiveMAC(), p.Name, p.addrs()...)
 		}
 	}

@@ -257,7 +257,7 @@ func (ctl *controller) build(ctx context.Context, token []byte) error {
 		Keys: inventory.Keys{
 			MAC: c.Inventory.MACKeys, Guest: c.Inventory.GuestKeys,
 			Iface: c.Inventory.IfaceKeys, IP: c.Inventory.IPKeys,
-			Container: inventory.DefaultKeys().Container,
+			Container: inventory.DefaultKeys().Container, Labels: c.Inventory.LabelKeys,
 		},
 		TunnelNetworks: c.TunnelNetworks,
 		Evacuate:       c.Destinations.Evacuation == config.EvacuationAuto,

@@ -26,10 +26,18 @@ func Guest(v view.Guest) api.Guest {
 		}
 	}
 
-	g.Labels = map[string]string{}
+	g.Labels, g.DeclaredLabels = map[string]string{}, map[string]string{}
+	for _, label := range v.Labels {
+		g.Labels[label.Key] = label.Value
+		for _, from := range label.From {
+			field := "labels." + label.Key
+			g.Sources[field] = append(g.Sources[field], string(from))
+		}
+	}
+
 	if v.Record != nil {
 		g.AppliedBy = v.Record.AppliedBy
-		g.Labels, g.Description = orEmpty(v.Record.Labels), v.Record.Description
+		g.DeclaredLabels, g.Description = orEmpty(v.Record.Labels), v.Record.Description
 		for _, n := range v.Record.NICs {
 			g.DeclaredNICs = append(g.DeclaredNICs, api.GuestNICCreate{
 				MAC: n.MAC.String(), IP: addrText(n.IP), IfName: n.IfName,

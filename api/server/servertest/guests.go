@@ -2,9 +2,12 @@ package servertest
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/inventory"
 	"github.com/tapline-sdn/tapline/controller/store"
 )
 
@@ -32,6 +35,10 @@ func guestView(g guestRecord) view.Guest {
 
 	v := view.Guest{
 		ID: g.ID, Name: g.Name, Declared: true, Revision: g.Revision, Record: &g.Guest,
+	}
+	for _, key := range slices.Sorted(maps.Keys(g.Labels)) {
+		v.Labels = append(v.Labels, inventory.Label{Key: key, Value: g.Labels[key],
+			From: []inventory.Source{inventory.FromDeclared}})
 	}
 	for _, n := range g.NICs {
 		nic := view.NIC{MAC: n.MAC, IfName: n.IfName}

@@ -54,7 +54,7 @@ func NewCurrent(state cloud.State) *Current {
 			Kind: guest, ID: g.ID, Name: g.Name, Set: g.AppliedBy,
 			fields: map[string]any{
 				"id": g.ID, "nics": plain(g.DeclaredNICs),
-				"labels": plain(g.Labels), "description": g.Description,
+				"labels": plain(g.DeclaredLabels), "description": g.Description,
 			},
 		})
 	}

@@ -131,6 +131,7 @@ func (p *Presenter) GuestAs(id string, record *store.Guest) (view.Guest, bool) {
 	}
 
 	known := p.places.DomainsOf(id, record)
+	v.Labels = p.places.Labels(&g, record)
 	v.Sources = inventory.GuestSources(record, known)
 	if len(known) > 0 {
 		v.State, v.HostID, v.Host = p.places.Domain(known[0]).State, known[0].Host,

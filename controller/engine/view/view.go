@@ -41,7 +41,8 @@ type Guest struct {
 	Host     string
 	NICs     []NIC
 	Sources  inventory.Sources
-	Record   *store.Guest // what was declared; nil if nothing was
+	Labels   []inventory.Label // declared and shown, sorted by key
+	Record   *store.Guest      // what was declared; nil if nothing was
 }
 
 // NIC is a NIC of a guest and where it is plugged. HostID is "" while it is not plugged.
