@@ -1,235 +1,237 @@
 package session
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/openflow"
-	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
-	"github.com/tapline-sdn/tapline/openflow/oxm"
+	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // Nothing at a remote collector answers probes. What can be known is whether the switch knows the
-// MAC address to send to: that of the collector, or of the gateway to it.
+// MAC address to send to: that of the collector, or of the gateway to it. A frame into the tunnel,
+// twice a second, asks for that; see question.go.
 //
-// The userspace datapath looks for a missing one only when a packet meets no cached flow, so a busy
-// connection would wait for ever once the collector is back. A frame into the tunnel, twice a
-// second, makes it look. The frame is cut to 64 octets on its way into the tunnel, and is then sent
-// to the controller as well. Where it could not go into the tunnel, Open vSwitch applies the cut to
-// the next output instead: the frame reaches the controller cut. It comes back whole where it went.
-//
-// A second frame, which is sent nowhere, shows whether the switch has that trait. The kernel's
-// datapath has not, and looks for neighbours by itself. There, nothing is known.
+// It also makes the switch look for a missing address. The userspace datapath looks for one only
+// when a packet meets no cached flow, so a busy connection would wait for ever once the collector
+// is back.
 const (
 	collectorPause = 500 * time.Millisecond
+	// collectorSoon is when a collector is asked for again that was not found at first. It doubles
+	// up to collectorPause. The switch has sent its ARP request by then.
+	collectorSoon = 2 * time.Millisecond
 	// collectorLost is how long a collector may be without a neighbour before that is told.
 	collectorLost = time.Second
-	// collectorGrace is how long a new one waits to be found.
-	collectorGrace = time.Second
-	questionSize   = 100 // octets of a frame that asks; cut to minFrame
+	// questionTime bounds one question.
+	questionTime = 2 * time.Second
 )
 
 // collectors are the remote collectors to which a session's host sends. They are safe for
-// concurrent use.
+// concurrent use. Questions are asked by the goroutine of run.
 type collectors struct {
-	wake func() // called when an answer comes that changes something
+	wake func()        // called when an answer changes what is known
+	work chan struct{} // holds at most one: there are others to ask for
 
 	mu     sync.Mutex
-	conn   *ofconn.Conn
+	conn   asker // nil until there is a connection
+	counts counting
 	byPeer map[pathKey]*collectorPath
-	tells  traitState // whether the switch shows what could not be sent
-	trait  uint64     // nonce of the frame that is sent nowhere
 }
 
-type traitState int
+// collectorState is what is known of a way to a collector.
+type collectorState int
 
 const (
-	traitUnknown traitState = iota
-	traitShown              // what could not be sent comes back cut
-	traitMissing            // everything comes back whole
+	collectorUnknown collectorState = iota // the switch has not said yet
+	collectorReached                       // it knows the neighbour
+	collectorGone                          // it does not, and has not for collectorLost
+	collectorUntold                        // it does not tell
 )
 
 // collectorPath is the way to one collector.
 type collectorPath struct {
-	nonce    uint64
-	since    time.Time // when it was asked for first
-	next     time.Time // when to ask
-	reached  time.Time // when the neighbour was known last; zero for never
-	missing  bool      // the last answer said that there is no neighbour
-	answered bool
+	to     tap.Collector
+	tunnel openflow.PortNo // 0 while the port has no number
+
+	state   collectorState
+	next    time.Time     // when to ask
+	pause   time.Duration // until the question after that
+	without time.Time     // since when there is no neighbour; zero if there is one
 }
 
 func newCollectors(wake func()) *collectors {
-	return &collectors{wake: wake, byPeer: map[pathKey]*collectorPath{}}
+	return &collectors{wake: wake, work: make(chan struct{}, 1),
+		byPeer: map[pathKey]*collectorPath{}}
 }
 
-// probe sends the frames that are due. It returns the owners whose collector cannot be reached, and
-// why, and when the next frame is due.
-func (c *collectors) probe(
-	ctx context.Context, conn *ofconn.Conn, list []tap.Collector, number numberOf, now time.Time,
-) (waiting map[string]string, next time.Time, err error) {
-	waiting, next, due := c.look(conn, list, number, now)
-	if len(due) > 0 {
-		err = conn.Send(ctx, due...)
-	}
-	return waiting, next, err
-}
-
-// look works out what probe does.
-func (c *collectors) look(
-	conn *ofconn.Conn, list []tap.Collector, number numberOf, now time.Time,
-) (waiting map[string]string, next time.Time, due []openflow.Message) {
+// follow makes a list the collectors that are asked for over a connection. It returns the owners
+// whose copies must not be sent yet, and why, and which of these are cut off for good.
+func (c *collectors) follow(
+	conn asker, counts counting, list []tap.Collector, number numberOf,
+) (waiting map[string]string, gone map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	if conn != c.conn { // The switch may be another, and has forgotten its neighbours.
-		c.conn, c.tells, c.trait = conn, traitUnknown, 0
+		c.conn, c.counts = conn, counts
 		clear(c.byPeer)
 	}
 
-	waiting = map[string]string{}
+	waiting, gone = map[string]string{}, map[string]bool{}
 	current := make(map[pathKey]*collectorPath, len(list))
 	for i := range list {
-		to := &list[i]
-		key := pathKey{to.Addr, to.Port}
+		key := pathKey{list[i].Addr, list[i].Port}
 		path := c.byPeer[key]
 		if path == nil {
-			path = &collectorPath{since: now, nonce: randomNonce()}
+			path = &collectorPath{pause: collectorSoon}
+			notify(c.work)
 		}
+		if tunnel := number(list[i].Port); tunnel != path.tunnel {
+			path.tunnel, path.next = tunnel, time.Time{}
+			notify(c.work)
+		}
+
+		path.to = list[i]
 		current[key] = path
-
-		if tunnel := number(to.Port); tunnel != 0 {
-			if !now.Before(path.next) {
-				path.next = now.Add(collectorPause)
-				due = append(due, c.ask(tunnel, to, path.nonce)...)
-			}
-			next = earliest(next, path.next)
-		}
-
-		for _, owner := range to.Owners {
-			if why := c.trouble(path, to.Addr, now); why != "" {
+		for _, owner := range list[i].Owners {
+			if why := path.trouble(); why != "" {
 				waiting[owner] = why
+			}
+			if path.state == collectorGone {
+				gone[owner] = true
 			}
 		}
 	}
 
 	c.byPeer = current
-	return waiting, next, due
+	return waiting, gone
 }
 
-// ask returns the frames that ask for a collector: the first ever on a connection also asks for the
-// trait of the switch.
-func (c *collectors) ask(
-	tunnel openflow.PortNo, to *tap.Collector, nonce uint64,
-) (frames []openflow.Message) {
-	if c.tells == traitUnknown {
-		if c.trait == 0 {
-			c.trait = randomNonce()
+// trouble says why no copies may be sent to a collector; "" if they leave for it, as far as the
+// switch tells.
+func (p *collectorPath) trouble() string {
+	switch p.state {
+	case collectorUnknown:
+		return "the switch has not said yet whether it knows the MAC address of " +
+			p.to.Addr.String() + " or of the gateway to it"
+	case collectorGone:
+		return "nobody answers for " + p.to.Addr.String() + " or for the gateway to it"
+	}
+	return ""
+}
+
+// run asks for the collectors until ctx ends.
+func (c *collectors) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.work:
+		case <-timer.C:
 		}
-		// To address 0 nothing is sent: it is the tunnel destination that every packet begins with.
-		nowhere := *to
-		nowhere.Addr = netip.IPv4Unspecified()
-		frames = append(frames, question(tunnel, &nowhere, c.trait))
+
+		timer.Stop()
+		if next := c.askDue(ctx); !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
 	}
-	return append(frames, question(tunnel, to, nonce))
 }
 
-// question is a frame into the tunnel, and to the controller.
-func question(tunnel openflow.PortNo, to *tap.Collector, nonce uint64) openflow.Message {
-	data := binary.BigEndian.AppendUint64(frame(reconcile.KeepAliveEtherType, questionSize), nonce)
-	data = append(data, make([]byte, questionSize-len(data))...)
-	actions := []action.Action{
-		action.SetField{Field: oxm.TunnelID(uint64(to.KeepAliveKey))},
-		action.SetField{Field: oxm.TunDst(to.Addr)},
-	}
-	if to.ERSPAN != 0 {
-		actions = append(actions, action.SetField{Field: oxm.TunERSPANVersion(to.ERSPAN)})
+// askDue asks for the collectors that are due, one after another, since the answer is what a
+// port has counted meanwhile. It returns when the next one is due; zero for never.
+func (c *collectors) askDue(ctx context.Context) (next time.Time) {
+	conn, counts, due := c.due(time.Now())
+	for i := range due {
+		asking, cancel := context.WithTimeout(ctx, questionTime)
+		answer, err := ask(asking, conn, counts, due[i].tunnel, &due[i].to)
+		cancel()
+		if err != nil {
+			break // The connection has ended, or the switch is slow: they are due again.
+		}
+		c.learn(conn, &due[i], answer, time.Now())
 	}
 
-	return &openflow.PacketOut{Data: data, Actions: append(actions,
-		action.OutputTrunc{Port: tunnel, MaxLen: minFrame},
-		action.Output{Port: openflow.PortController, MaxLen: questionSize})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, path := range c.byPeer {
+		if path.tunnel != 0 {
+			next = earliest(next, path.next)
+		}
+	}
+	return next
 }
 
-// answer takes a packet that the switch sent to the controller. It is false for one that answers no
-// question of ours.
-func (c *collectors) answer(p *openflow.PacketIn, now time.Time) bool {
-	head := frame(reconcile.KeepAliveEtherType, frameHeader)
-	if len(p.Data) < frameHeader+8 || !bytes.Equal(p.Data[:frameHeader], head) {
-		return false
-	}
-
-	nonce, cut := binary.BigEndian.Uint64(p.Data[frameHeader:]), len(p.Data) < questionSize
+// due returns copies of the paths that are due, in the order of their addresses.
+func (c *collectors) due(now time.Time) (conn asker, counts counting, due []collectorPath) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if c.trait != 0 && nonce == c.trait {
-		if c.tells = traitMissing; cut {
-			c.tells = traitShown
-		}
-		c.trait = 0
-		c.wake()
-		return true
-	}
-
 	for _, path := range c.byPeer {
-		if path.nonce == nonce {
-			news := !path.answered || path.missing != cut
-			path.answered, path.missing = true, cut
-			if !cut {
-				path.reached = now
-			}
-			if news {
-				c.wake()
-			}
-			return true
+		if path.tunnel != 0 && !now.Before(path.next) {
+			due = append(due, *path)
+			path.next = now.Add(path.pause)
+			path.pause = min(2*path.pause, collectorPause)
 		}
 	}
-	return false
+	slices.SortFunc(due, func(a, b collectorPath) int { return a.to.Addr.Compare(b.to.Addr) })
+	return c.conn, c.counts, due
 }
 
-// trouble says why copies do not reach a collector; "" if they leave for it, as far as the switch
-// tells.
-func (c *collectors) trouble(path *collectorPath, addr netip.Addr, now time.Time) string {
+// learn notes the answer to a question.
+func (c *collectors) learn(conn asker, asked *collectorPath, answer answer, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	path := c.byPeer[pathKey{asked.to.Addr, asked.to.Port}]
+	if conn != c.conn || path == nil {
+		return
+	}
+
+	before := path.state
 	switch {
-	case c.tells == traitMissing:
-		return ""
-	case c.tells == traitShown && path.answered:
-		if path.missing && now.Sub(path.reached) >= collectorLost {
-			return noNeighbour(addr)
-		}
-		return ""
-	case now.Sub(path.since) < collectorGrace:
-		return "it is being asked for the neighbour of " + addr.String()
+	case answer == untold, answer == stayed && c.counts != countsTwice:
+		path.state, path.pause = collectorUntold, collectorPause
+	case answer == left:
+		c.counts = countsTwice
+		path.state, path.pause, path.without = collectorReached, collectorPause, time.Time{}
+	case answer == unclear: // It is asked again after path.pause.
+	case path.without.IsZero():
+		path.without = now
+	case now.Sub(path.without) >= collectorLost:
+		path.state = collectorGone
 	}
-	return "" // The switch does not answer.
+	if path.state != before {
+		c.wake()
+	}
 }
 
-func noNeighbour(addr netip.Addr) string {
-	return "nobody answers for " + addr.String() + " or for the gateway to it"
-}
-
-// cuts are the addresses that no copy reaches.
-func (c *collectors) cuts(now time.Time) map[netip.Addr]bool {
+// cuts are the addresses that no copy reaches; nil if there are none.
+func (c *collectors) cuts() map[netip.Addr]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	var found map[netip.Addr]bool
 	for key, path := range c.byPeer {
-		known := c.tells == traitShown && path.answered && path.missing
-		if known && now.Sub(path.reached) >= collectorLost {
-			if found == nil {
-				found = map[netip.Addr]bool{}
-			}
-			found[key.addr] = true
+		if path.state != collectorGone {
+			continue
 		}
+		if found == nil {
+			found = map[netip.Addr]bool{}
+		}
+		found[key.addr] = true
 	}
 	return found
+}
+
+// followCollectors has the collectors of a program asked for over a connection.
+func (s *Session) followCollectors(
+	conn *ofconn.Conn, snap *vswitch.Snapshot, list []tap.Collector, number numberOf,
+) (waiting map[string]string, gone map[string]bool) {
+	return s.collectors.follow(conn, countingOf(snap, s.config.TapBridge), list, number)
 }

@@ -82,7 +82,7 @@ type step struct {
 	snap     *vswitch.Snapshot
 	rows     reconcile.Rows
 	missing  reconcile.Flows
-	lost     map[string]string // owners whose remote collector cannot be reached, and why
+	gone     map[string]bool   // owners for whose remote collector nobody answers
 	unprobed map[string]string // owners whose tunnel path does not work, and why
 	refused  map[string]string // owners whose change the switch refused, and why
 	// unresourced are owners whose flows need a meter that the switch refused.
@@ -233,7 +233,7 @@ func (x *step) round(ctx context.Context) (written bool, err error) {
 
 // probe sends the probes that are due.
 func (x *step) probe(ctx context.Context) {
-	x.unprobed, x.lost, x.probeAt = nil, nil, time.Time{}
+	x.unprobed, x.gone, x.probeAt = nil, nil, time.Time{}
 	if x.of == nil {
 		return
 	}
@@ -247,15 +247,14 @@ func (x *step) probe(ctx context.Context) {
 	number := portNumbers(x.snap, x.desired.Program.Bridge.Name)
 	var err error
 	x.unprobed, x.probeAt, err = x.s.paths.probe(ctx, x.of.sw.Conn, peers, number, time.Now())
-	var next time.Time
-	var collectorsErr error
-	x.lost, next, collectorsErr = x.s.collectors.probe(ctx, x.of.sw.Conn,
-		x.desired.Program.Tunnel.Collectors, number, time.Now())
-	maps.Copy(x.unprobed, x.lost)
-	x.probeAt = earliest(x.probeAt, next)
-	if err := errors.Join(err, collectorsErr); err != nil {
+	if err != nil {
 		x.s.log.Debug("probes could not be sent", "error", err) // The connection has ended.
 	}
+
+	var unreached map[string]string
+	unreached, x.gone = x.s.followCollectors(x.of.sw.Conn, x.snap,
+		x.desired.Program.Tunnel.Collectors, number)
+	maps.Copy(x.unprobed, unreached)
 
 	x.tending.program, x.tending.waiting = x.desired, x.unprobed
 	x.tending.frames, x.tending.cuts = x.s.paths.frames(peers), x.s.cuts(peers)

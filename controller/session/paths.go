@@ -253,7 +253,7 @@ func (t *tunnelPaths) frames(peers []tap.Peer) map[netip.Addr]uint32 {
 // cuts returns the addresses of peers and remote collectors that nothing reaches at present; nil if
 // there are none.
 func (s *Session) cuts(peers []tap.Peer) map[netip.Addr]bool {
-	found := s.collectors.cuts(time.Now())
+	found := s.collectors.cuts()
 
 	s.paths.mu.Lock()
 	defer s.paths.mu.Unlock()

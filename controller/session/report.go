@@ -271,10 +271,10 @@ func (j *judge) state(owner string) OwnerState {
 	switch {
 	case j.of == nil:
 		return set(Waiting, j.noSwitch)
-	case j.lost[owner] != "":
-		state.Code = tap.CodeNoNeighbour
-		return set(Waiting, j.lost[owner])
 	case j.unprobed[owner] != "":
+		if j.gone[owner] {
+			state.Code = tap.CodeNoNeighbour
+		}
 		return set(Waiting, j.unprobed[owner])
 	case j.rows.Outstanding[owner], j.missing.Outstanding[owner], j.ledger.Applying(owner):
 		return set(Busy, "")

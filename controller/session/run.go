@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -37,6 +38,12 @@ const (
 // Run keeps the host until ctx ends or the session is retired.
 func (s *Session) Run(ctx context.Context) {
 	defer s.link.Close()
+	asking, stop := context.WithCancel(ctx)
+	var asks sync.WaitGroup
+	asks.Go(func() { s.collectors.run(asking) })
+	defer asks.Wait()
+	defer stop()
+
 	var snapshot *vswitch.Snapshot // the last one
 	var offered net.Conn           // to be used next
 	// Jitter keeps many hosts apart that return together.

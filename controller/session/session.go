@@ -217,9 +217,6 @@ func (s *Session) packetIn(p *openflow.PacketIn) {
 		return
 	}
 
-	if s.collectors.answer(p, time.Now()) {
-		return
-	}
 	if s.feedback.samples.take(p) {
 		notify(s.reading)
 	}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/netip"
 	"time"
@@ -43,10 +42,8 @@ func (l *loop) tend(ctx context.Context) (stepNeeded bool) {
 	number := portNumbers(snap, desired.Program.Bridge.Name)
 
 	waiting, next, err := l.s.paths.probe(ctx, sw.Conn, tunnel.Peers, number, now)
-	lost, nextAsked, collectorsErr := l.s.collectors.probe(ctx, sw.Conn, tunnel.Collectors, number,
-		now)
-	maps.Copy(waiting, lost)
-	next, err = earliest(next, nextAsked), errors.Join(err, collectorsErr)
+	unreached, _ := l.s.followCollectors(sw.Conn, snap, tunnel.Collectors, number)
+	maps.Copy(waiting, unreached)
 	frames, cuts := l.s.paths.frames(tunnel.Peers), l.s.cuts(tunnel.Peers)
 	if !maps.Equal(waiting, last.waiting) || !maps.Equal(frames, last.frames) ||
 		!maps.Equal(cuts, last.cuts) {

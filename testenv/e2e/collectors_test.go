@@ -441,8 +441,17 @@ func (s *collectorStage) boxVanishes(t *testing.T) {
 	receiver := capture(t, s.db.Node, "eth0", lab.In)
 	_, err := s.box.Run(deadline(t), "ip", "addr", "del", address, "dev", lab.UnderlayBridge)
 	must(t, err)
-	_, err = s.h1.AppCtl("tnl/neigh/flush")
-	must(t, err)
+	defer func() {
+		_, err := s.box.Run(deadline(t), "ip", "addr", "replace", address, "dev",
+			lab.UnderlayBridge)
+		must(t, err)
+	}()
+
+	// Before 2.17, a cached answer of the box would be learned from again.
+	for _, forget := range []string{"revalidator/purge", "tnl/neigh/flush"} {
+		_, err = s.h1.AppCtl(forget)
+		must(t, err)
+	}
 	s.flowStatus(t, f.ID, api.Pending, "nobody answers for")
 
 	// After 10 s without a packet, Open vSwitch forgets what it has cached of the box's answers. It

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -143,7 +144,7 @@ func (h *Host) switchHealth() view.Health {
 		case !read || !current || got.State == session.Busy:
 			worst = view.Pending(view.CodeProgramming, "the switch is being programmed")
 		case got.State == session.Waiting && worst.State == tap.StateReady:
-			worst = view.Pending(view.CodeSwitchWaiting, got.Reason)
+			worst = view.Pending(cmp.Or(got.Code, view.CodeSwitchWaiting), got.Reason)
 		}
 	}
 
