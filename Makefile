@@ -34,7 +34,7 @@ DATAPATH_MODULES := openvswitch vport-gre vport-vxlan vport-geneve veth bridge t
 TEST_SUITE   := trixie
 ALL_SUITES   := bullseye bookworm trixie sid
 RELEASES     ?= 2.15 3.1 3.5 4.0 2.15,4.0 4.0,2.15 3.5,system
-RELEASE_TESTS := TestShared/(Mirror|Isolation|Busy|Loop|Counters|Drift)$$|TestOnce$$|TestRestart$$|TestFollow$$
+RELEASE_TESTS := TestShared/(Mirror|Isolation|Busy|Loop|Counters|OwnCounters|Drift)$$|TestOptions$$|TestOnce$$|TestRestart$$|TestFollow$$
 # Releases with OVN of their own, on which TestOVN runs too.
 OVN_RELEASES  := 3.1 3.5 4.0
 

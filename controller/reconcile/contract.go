@@ -335,6 +335,10 @@ func forbiddenAction(actions []action.Action, cloned bool) string {
 
 // forbidden says what is wrong with one action; "" if nothing is.
 func forbidden(a action.Action, cloned bool) string {
+	if _, apart := tap.IsApart(a); apart && !cloned {
+		return ""
+	}
+
 	switch a := a.(type) {
 	case action.Output:
 		return noPort(a.Port)

@@ -181,6 +181,9 @@ func lowestResubmit(list []action.Instruction) wire.TableID {
 func lowestOf(actions []action.Action) wire.TableID {
 	lowest := openflow.TableAll
 	for _, a := range actions {
+		if table, apart := tap.IsApart(a); apart {
+			lowest = min(lowest, table)
+		}
 		if onward, is := a.(action.Resubmit); is {
 			lowest = min(lowest, onward.Table)
 		}

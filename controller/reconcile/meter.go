@@ -160,6 +160,9 @@ func outputs(list []action.Instruction) bool {
 // outputsBy reports whether actions send a packet to a port. Copies that are cut leave by a clone.
 func outputsBy(actions []action.Action) bool {
 	for _, a := range actions {
+		if _, apart := tap.IsApart(a); apart {
+			continue
+		}
 		switch a := a.(type) {
 		case action.Output, action.OutputTrunc, action.Controller:
 			return true

@@ -12,19 +12,11 @@ import (
 
 // addCapture takes a capture's packets from its patch port to the table that delivers them:
 //
-//	0 classify -> 1 guard -> 2 filter -> [4 limit and sample] -> [5, 6 pool] -> 8 deliver
+//	0 classify, 1 guard, 2 filter, [3 apart,] [4 limit and sample,] [5, 6 pool,] 8 deliver
 //
-// Where a packet meets a meter in table 4, it has met one in table 0 before. Open vSwitch looks at
-// the flow of the patch port alone to decide whether the copy may be dropped apart from the
-// original. Without a meter there, the rate limit would drop what the guest itself sends.
+// What meets a meter in table 4 comes by table 3; see [tap.Apart].
 func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 	id := tag(kindCapture, c.id)
-	var enter []action.Instruction
-	if inputs.rateMeter != 0 {
-		enter = append(enter, action.Meter{ID: passMeter})
-	}
-	enter = append(enter, countAside(tableSenders, tableReceivers))
-
 	match := oxm.Match{oxm.InPort(openflow.PortNo(inputs.port))}
 	if inputs.entering {
 		// Where a flow changes a packet and then has connection tracking take it up again, the
@@ -33,8 +25,8 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 		match = append(match, oxm.RecircID(0))
 	}
 	t.add(c.id, id, tableClassify, prioritySpecific, match,
-		append(enter, action.WriteMetadata{Value: id, Mask: ^uint64(0)},
-			action.GotoTable{Table: tableGuard})...)
+		countAside(tableSenders, tableReceivers),
+		action.WriteMetadata{Value: id, Mask: ^uint64(0)}, action.GotoTable{Table: tableGuard})
 
 	// A filter leads to table 4 in any case, where one flow counts and stands for all its rules.
 	next := tableDeliver
@@ -45,6 +37,11 @@ func (t *flowTables) addCapture(c *capture, inputs objectInputs) {
 	if c.tally.filter != nil || c.tally.options.Sample > 1 || inputs.rateMeter != 0 {
 		t.addLimit(c, inputs, next)
 		next = tableLimit
+	}
+	if inputs.rateMeter != 0 {
+		t.add(c.id, id, tableApart, prioritySpecific, oxm.Match{oxm.Metadata(id)},
+			action.ApplyActions{tap.Apart(tableLimit)})
+		next = tableApart
 	}
 
 	if c.tally.filter != nil {

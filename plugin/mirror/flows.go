@@ -15,6 +15,7 @@ const (
 	tableClassify openflow.TableID = 0 // which capture or service a packet belongs to
 	tableGuard    openflow.TableID = 1 // drops packets of tunnels
 	tableSelect   openflow.TableID = 2 // the capture's filter
+	tableApart    openflow.TableID = 3 // clones what a meter may drop
 	tableLimit    openflow.TableID = 4 // the service's rate, and the sample
 	tablePool     openflow.TableID = 5 // which member of a pool, by a hash
 	tableSlot     openflow.TableID = 6 // which member of a pool, by its slot

@@ -10,17 +10,11 @@ import (
 // Meters of the tap bridge. Their ids are small numbers, since a switch may have room for a few
 // thousand only.
 const (
-	passMeter = 1 // limits nothing; see [flowTables.addCapture]
-
-	firstRateMeter = 2
+	firstRateMeter = 1
 	lastRateMeter  = 60_000
-
-	// passRate is in packets a second: more than any switch forwards.
-	passRate = 4_000_000_000
 )
 
-// addMeters adds a meter for each service with a rate limit that captures of the host feed, and the
-// one that limits nothing.
+// addMeters adds a meter for each service with a rate limit that captures of the host feed.
 func (b *programBuilder) addMeters() {
 	limited := map[string]*tap.Service{}
 	for _, c := range b.captures {
@@ -34,9 +28,6 @@ func (b *programBuilder) addMeters() {
 
 	b.rates = make(map[string]uint32, len(limited))
 	used := map[uint32]bool{}
-	b.program.Meters = append(b.program.Meters, tap.MeterEntry{
-		Owner: ownerBridge, Mod: meterMod(passMeter, openflow.MeterPktps, passRate, passRate),
-	})
 	for _, id := range sortedKeys(limited) {
 		number := firstRateMeter + hash32(id)%(lastRateMeter-firstRateMeter+1)
 		for used[number] {
@@ -52,15 +43,19 @@ func (b *programBuilder) addMeters() {
 }
 
 // rateMod is the meter of a rate limit. Its burst is a tenth of a second, and at least the largest
-// segment that a guest may hand over at once.
+// segment that a guest may hand over at once. A thousand times twice the burst must fit 32 bits:
+// Open vSwitch 2.15 drops everything otherwise.
 func rateMod(id uint32, limit tap.RateLimit) openflow.MeterMod {
-	const largestSegment = 64 * 8 // kbit
+	const (
+		largestSegment = 64 * 8 // kbit
+		largestBurst   = 2_000_000
+	)
 	if limit.Bits == 0 {
 		rate := uint32(min(limit.Packets, math.MaxUint32))
-		return meterMod(id, openflow.MeterPktps, rate, max(rate/10, 1))
+		return meterMod(id, openflow.MeterPktps, rate, min(max(rate/10, 1), largestBurst))
 	}
 	rate := uint32(min(limit.Bits/1000, math.MaxUint32))
-	return meterMod(id, openflow.MeterKbps, rate, max(rate/10, largestSegment))
+	return meterMod(id, openflow.MeterKbps, rate, min(max(rate/10, largestSegment), largestBurst))
 }
 
 func meterMod(id uint32, unit openflow.MeterFlags, rate, burst uint32) openflow.MeterMod {

@@ -37,7 +37,7 @@ func TestPacketIn(t *testing.T) {
 		program := &result.Programs[i]
 		assert.Empty(t, program.Tunnel.Peers)
 		assert.Len(t, program.Mirrors, 1)
-		assert.Len(t, program.Meters, 2, "that of the rate, and the one for table 0")
+		assert.Len(t, program.Meters, 1, "that of the rate")
 
 		sends := 0
 		for _, f := range program.Flows {

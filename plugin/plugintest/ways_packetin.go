@@ -24,7 +24,7 @@ func sendToController(id, timeout uint16) func(*tap.Program) {
 // on. Each spoils programs that have one.
 func CaptureWays() []Bad {
 	return []Bad{
-		{"no meter in table 0", withoutMeters(0)},
+		{"a meter that copies meet beside the original", besideOriginal},
 		{"no rate limit", withoutMeters(4)},
 		{"a rate limit that limits nothing", func(p *tap.Program) {
 			for i := range p.Meters {
@@ -55,6 +55,22 @@ func CaptureWays() []Bad {
 		}},
 		{"for ever", sendToController(tap.PacketInID, 0)},
 		{"to the connection that everything relies on", sendToController(0, tap.PacketInTimeout)},
+	}
+}
+
+// besideOriginal has copies meet the meter by the way of those without one.
+func besideOriginal(p *tap.Program) {
+	for i := range p.Flows {
+		m := &p.Flows[i].Mod
+		for j, instruction := range m.Instructions {
+			apply, is := instruction.(action.ApplyActions)
+			if !is || len(apply) != 1 {
+				continue
+			}
+			if table, apart := tap.IsApart(apply[0]); apart {
+				m.Instructions[j] = action.GotoTable{Table: table}
+			}
+		}
 	}
 }
 

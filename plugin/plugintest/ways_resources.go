@@ -25,9 +25,9 @@ func addMeter(p *tap.Program, owner string) uint32 {
 	return id
 }
 
-// meterBehind meters packets that have met no meter in table 0: those of one capture where they are
-// delivered, or those of all where the guard lets them through.
-func meterBehind(all bool) func(*tap.Program) {
+// meterBeside meters packets beside the original: those of one capture where they are delivered, or
+// those of all where the guard lets them through.
+func meterBeside(all bool) func(*tap.Program) {
 	return func(p *tap.Program) {
 		id := addMeter(p, owner(p))
 		addInstruction(p, action.Meter{ID: id}, func(m *openflow.FlowMod) bool {

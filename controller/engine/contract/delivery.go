@@ -74,25 +74,21 @@ func (x *check) ownPort(f *tap.FlowEntry) bool {
 	return exact && port != nil && port.Type == "patch" && port.Owner == f.Owner
 }
 
-// meter says why a flow may not use a meter, or "". Open vSwitch drops a copy apart from the
-// original only where the flow of the patch port has a meter. Elsewhere a meter alone would drop
-// what the guest itself sends.
+// meter says why a flow may not use a meter, or "". What meets one must be apart from the original;
+// see [tap.Apart].
 func (x *check) meter(f *tap.FlowEntry, id uint32) string {
 	owner := x.meters[id]
 	_, feeds := x.allowed[f.Owner][owner]
 	if owner != f.Owner && owner != tap.OwnerBridge && !feeds {
 		return fmt.Sprintf("meter %d is that of %s", id, owner)
 	}
-	if f.Mod.Table == 0 {
-		return ""
-	}
 
 	mark, own := x.ownMark(f)
 	switch {
 	case !own:
 		return "a meter is only for packets of its owner: it must match their metadata"
-	case x.unmetered[mark]:
-		return "its packets have met no meter in table 0, so what the guest sends would be dropped"
+	case x.besideOriginal(mark)[f.Mod.Table]:
+		return "its packets are not apart from the original, which would be dropped as well"
 	}
 	return ""
 }
@@ -127,6 +123,10 @@ type tunnelHeader struct {
 // actions follows actions in their order. What is set inside a clone ends with it.
 func (x *check) actions(owner string, actions []action.Action, header tunnelHeader) string {
 	for _, a := range actions {
+		if _, apart := tap.IsApart(a); apart {
+			continue
+		}
+
 		why := ""
 		switch a := a.(type) {
 		case action.SetField:

@@ -3,7 +3,6 @@ package contract
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/sets"
 	"github.com/tapline-sdn/tapline/openflow"
@@ -23,10 +22,8 @@ type check struct {
 	ports   map[openflow.PortNo]*tap.Port // of the tap bridge, by number
 	allowed map[string]sets.Set           // owner of mirrors -> services that may get the copies
 	marks   map[uint64]string             // metadata -> owner of the flows that write it
-	// unmetered are the metadata that some flow of table 0 writes without a meter.
-	unmetered map[uint64]bool
-	groups    map[uint32]string // owner by id
-	meters    map[uint32]string // owner by id
+	groups  map[uint32]string             // owner by id
+	meters  map[uint32]string             // owner by id
 }
 
 // Check returns an error if a program does what does not follow from the world: if it takes a NIC
@@ -35,7 +32,7 @@ type check struct {
 func (w *World) Check(p *tap.Program) error {
 	x := &check{
 		world: w, program: p, host: w.hosts[p.Host], ports: map[openflow.PortNo]*tap.Port{},
-		allowed: map[string]sets.Set{}, marks: map[uint64]string{}, unmetered: map[uint64]bool{},
+		allowed: map[string]sets.Set{}, marks: map[uint64]string{},
 		groups: map[uint32]string{}, meters: map[uint32]string{},
 	}
 	if x.host == nil {
@@ -128,19 +125,8 @@ func (x *check) entry(f *tap.FlowEntry) string {
 			return "want metadata of its own, written whole"
 		}
 		x.marks[write.Value] = f.Owner
-		if !metered(f) {
-			x.unmetered[write.Value] = true
-		}
 	}
 	return ""
-}
-
-// metered reports whether a flow has a meter.
-func metered(f *tap.FlowEntry) bool {
-	return slices.ContainsFunc(f.Mod.Instructions, func(i action.Instruction) bool {
-		_, is := i.(action.Meter)
-		return is
-	})
 }
 
 // receives reports whether a flow takes what hosts send to a service through a tunnel.
