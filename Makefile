@@ -184,6 +184,13 @@ BENCHMARKED = $(sort $(addprefix ./,$(dir $(shell git ls-files '*_test.go' | xar
 bench: deps build
 	$(GO) run ./testenv/bench
 
+# The main figures of this folder and of commit BASE, in turn in one run, with confidence intervals: what to run before a
+# change of what is hot. ROUNDS of each; BENCH are flags of testenv/bench.
+ROUNDS ?= 6
+.PHONY: bench-compare
+bench-compare: deps
+	GO='$(GO)' testenv/bench/compare.sh '$(BASE)' $(ROUNDS) -- $(BENCH)
+
 # The protocol libraries alone.
 .PHONY: bench-code
 bench-code: deps

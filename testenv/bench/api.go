@@ -81,6 +81,7 @@ func (f *fleet) measureCreates(ctx context.Context, guests int) error {
 		}
 		f.b.table.add(fmt.Sprintf("creates, %d flows stored, %d clients", f.stored(), clients),
 			perSecond(len(each), took), "each "+each.String())
+		f.b.figures.addTimes(fmt.Sprintf("create, %d clients", clients), each...)
 	}
 	return nil
 }

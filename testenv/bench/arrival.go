@@ -47,6 +47,8 @@ func (b *bench) arrival(ctx context.Context) (err error) {
 	note := "from the first packet that passes the new host to the first copy of one"
 	b.table.add("a guest arrives on another host than the collector's", remote.String(), note)
 	b.table.add("a guest arrives on the collector's host", local.String(), note)
+	b.figures.addTimes("arrival on another host", remote...)
+	b.figures.addTimes("arrival on the collector's host", local...)
 	return nil
 }
 

@@ -67,6 +67,9 @@ func (f *fleet) change(ctx context.Context, turn func(i int) string) error {
 		fmt.Sprintf("%d bytes to the switch; until it is read back %s", (now-sent)/uint64(2*rounds),
 			times))
 
+	name := fmt.Sprintf("one change, %d flows on %d hosts", f.n*f.flows, f.n)
+	f.b.figures.addTimes(name+", processor", cost)
+	f.b.figures.addTimes(name, times...)
 	return nil
 }
 

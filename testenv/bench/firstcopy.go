@@ -49,9 +49,11 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 		}
 	}()
 
-	for _, begin := range []func(context.Context) ([]contender, error){
-		b.tapline, b.floor, b.script, b.ovn,
-	} {
+	beginners := []func(context.Context) ([]contender, error){b.tapline}
+	if !b.alone {
+		beginners = append(beginners, b.floor, b.script, b.ovn)
+	}
+	for _, begin := range beginners {
 		more, err := begin(ctx)
 		contenders = append(contenders, more...)
 		if err != nil {
@@ -80,6 +82,7 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 			note += fmt.Sprintf("; no copy within %v in %d runs", never, o.missed)
 		}
 		b.table.add("first copy: "+c.name(), o.first.String(), note)
+		b.figures.addTimes("first copy: "+c.name(), o.first...)
 	}
 
 	for i, c := range contenders {
@@ -89,6 +92,7 @@ func (b *bench) firstCopy(ctx context.Context) (err error) {
 			note += fmt.Sprintf("; in %d runs they did not end", o.endless)
 		}
 		b.table.add("last copy after the answer: "+c.name(), o.last.String(), note)
+		b.figures.addTimes("last copy: "+c.name(), o.last...)
 	}
 
 	return nil

@@ -19,12 +19,14 @@ import (
 
 // bench is one run of the command.
 type bench struct {
-	bin   string // where the programs are
-	work  string // a directory of the measurement
-	quick bool
-	runs  int   // runs of each contender
-	hosts []int // sizes of the fleets
-	table table
+	bin     string // where the programs are
+	work    string // a directory of the measurement
+	quick   bool
+	runs    int   // runs of each contender
+	hosts   []int // sizes of the fleets
+	alone   bool  // without peers
+	table   table
+	figures figures
 }
 
 // measurement is one section of the table.
@@ -76,6 +78,10 @@ func run(ctx context.Context, args []string) (err error) {
 	hosts := flags.String("hosts", "",
 		"sizes of the fleets (default 10,100,300,1000; 10 with -quick)")
 
+	flags.BoolVar(&b.alone, "alone", false, "without the peers of measurement 1")
+	file := flags.String("figures", "",
+		"`FILE` to which the main figures are appended, in the format of Go's benchmarks")
+
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -109,6 +115,12 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 		if err := b.measure(ctx, m); err != nil {
 			return fmt.Errorf("measurement %s: %w", m.number, err)
+		}
+	}
+
+	if *file != "" {
+		if err := b.figures.appendTo(*file); err != nil {
+			return err
 		}
 	}
 

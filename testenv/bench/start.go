@@ -65,6 +65,7 @@ func (f *fleet) measure(ctx context.Context, n int) (err error) {
 			fmt.Sprintf("processor time: %.2f s ours, %.2f s the switches'", ours.cpu.Seconds(),
 				after.since(before).cpu.Seconds()))
 
+		f.b.figures.addTimes(fmt.Sprintf("%s start, %d hosts", how, n), took)
 		f.b.say("  %d hosts %s: %v", n, how, took)
 		if how == "cold" {
 			if err := f.stop(); err != nil {
@@ -109,5 +110,7 @@ func (f *fleet) idle(ctx context.Context, n int) error {
 		fmt.Sprintf("%d MiB resident, controller and plugin, %d flows a host", after.memory>>20,
 			f.flows))
 
+	f.b.figures.add(fmt.Sprintf("memory, %d hosts", n), "B/host", float64(after.memory/int64(n)))
+	f.b.figures.add(fmt.Sprintf("idle, %d hosts", n), "sec/sec", f.idling)
 	return nil
 }
