@@ -70,12 +70,6 @@ var shortcomings = []Shortcoming{
 		"It does not mirror what it puts into tunnels itself as that leaves",
 		"A vswitch tap flow with direction BOTH lacks those packets. Mirror them at the other end.",
 		func(Facts, DatapathFacts) verdict { return yes }},
-	{tap.LackPacketLength, "system", "kernels before Linux 5.2",
-		"It cannot compare the length of a packet",
-		"Copies that are cut to fit their path are not counted as cut.",
-		func(_ Facts, d DatapathFacts) verdict {
-			return missing(d, "check_pkt_len", func(v string) bool { return v == "true" })
-		}},
 	{tap.LackSymmetricHash, "system", "kernels before Linux 6.5",
 		"Its groups part the two directions of a connection",
 		"With sample, one direction of a connection may be copied without the other.",
@@ -96,6 +90,11 @@ var shortcomings = []Shortcoming{
 	{tap.LackERSPANBesideGRE, "netdev", "userspace datapath",
 		"A port for ERSPAN takes the GRE packets of all other ports",
 		"A host whose tap bridge or tunnels receive GRE cannot send copies in ERSPAN.",
+		func(Facts, DatapathFacts) verdict { return yes }},
+	{tap.LackNeighbours, "system", "the kernel's datapath",
+		"It does not tell whether anybody answers at the far end of a tunnel",
+		"A tap flow for a remote collector is ready whether anybody is there or not, and its " +
+			"reason says so.",
 		func(Facts, DatapathFacts) verdict { return yes }},
 }
 

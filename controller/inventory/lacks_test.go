@@ -17,8 +17,8 @@ import (
 
 // TestLacks: what a switch lacks, by its release and by what it tells of its datapath.
 func TestLacks(t *testing.T) {
-	capable := func(hash, length string) vswitch.Pairs {
-		return vswitch.PairsOf(map[string]string{"max_hash_alg": hash, "check_pkt_len": length})
+	capable := func(hash string) vswitch.Pairs {
+		return vswitch.PairsOf(map[string]string{"max_hash_alg": hash})
 	}
 	kernel := func(p vswitch.Pairs) []DatapathFacts { return []DatapathFacts{{"system", p}} }
 	userspace := []DatapathFacts{{Type: "netdev"}}
@@ -28,17 +28,15 @@ func TestLacks(t *testing.T) {
 		facts Facts
 		want  string // codes, "?" behind those that are uncertain
 	}{
-		{"newest kernel", Facts{Version: "3.1.0", Datapaths: kernel(capable("1", "true"))},
-			"gre_over_ipv6"},
-		{"kernel before 6.5", Facts{Version: "3.1.0", Datapaths: kernel(capable("0", "true"))},
-			"gre_over_ipv6 symmetric_hash"},
-		{"kernel before 5.2", Facts{Version: "3.1.0", Datapaths: kernel(capable("0", "false"))},
-			"gre_over_ipv6 packet_length symmetric_hash"},
+		{"newest kernel", Facts{Version: "3.1.0", Datapaths: kernel(capable("1"))},
+			"gre_over_ipv6 neighbours"},
+		{"kernel before 6.5", Facts{Version: "3.1.0", Datapaths: kernel(capable("0"))},
+			"gre_over_ipv6 neighbours symmetric_hash"},
 		{"kernel that does not tell",
 			Facts{Version: "3.1.0", Datapaths: kernel(vswitch.Pairs{})},
-			"gre_over_ipv6 packet_length? symmetric_hash?"},
+			"gre_over_ipv6 neighbours symmetric_hash?"},
 		{"kernel without GRE", Facts{Version: "3.5.0", NoGRE: true,
-			Datapaths: kernel(capable("1", "true"))}, "gre gre_over_ipv6 single_copy"},
+			Datapaths: kernel(capable("1"))}, "gre gre_over_ipv6 neighbours single_copy"},
 		{"userspace of 2.15", Facts{Version: "2.15.0", Datapaths: userspace},
 			"cache_update erspan_beside_gre flow_monitor own_packets"},
 		{"userspace of 3.1.0", Facts{Version: "3.1.0", Datapaths: userspace},
@@ -68,16 +66,15 @@ func TestLacks(t *testing.T) {
 func TestObserveLacks(t *testing.T) {
 	snap := switchtest.Snapshot(t, nil, switchtest.Bridge{Name: "br0"})
 	h := observing.Observe(&store.Host{ID: "h1"}, store.Learned{}, snap, nobody).Host
-	assert.True(t, h.Lacks(tap.LackPacketLength, "system"), "the switch does not tell")
-	assert.False(t, h.Lacks(tap.LackPacketLength, "netdev"))
+	assert.True(t, h.Lacks(tap.LackSymmetricHash, "system"), "the switch does not tell")
+	assert.False(t, h.Lacks(tap.LackSymmetricHash, "netdev"))
 	assert.False(t, h.Lacks(tap.LackFlowMonitor, "system"))
 
 	told := switchtest.WithCapabilities(t, snap, "system",
-		map[string]string{"check_pkt_len": "true", "max_hash_alg": "0"})
+		map[string]string{"max_hash_alg": "1"})
 	assert.True(t, observing.MayDiffer(snap, told))
 	h = observing.Observe(&store.Host{ID: "h1"}, store.Learned{}, told, nobody).Host
-	assert.False(t, h.Lacks(tap.LackPacketLength, "system"))
-	assert.True(t, h.Lacks(tap.LackSymmetricHash, "system"))
+	assert.False(t, h.Lacks(tap.LackSymmetricHash, "system"))
 
 	without := observing.Observe(&store.Host{ID: "h1"}, store.Learned{NoGRE: "not supported"},
 		told, nobody).Host

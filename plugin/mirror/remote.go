@@ -161,6 +161,29 @@ func (w *world) erspanTakesGRE(h *tap.Host, datapath string) reason {
 	return reason{}
 }
 
+// untold says what is not known of the way from some places to a remote collector, or to such a
+// member of a pool; zero if the switches tell all that they can know.
+func (p *Planner) untold(places []place, s *tap.Service) reason {
+	for _, member := range p.readyMembers(s) {
+		if why := p.untold(places, member); why != (reason{}) {
+			return why
+		}
+	}
+	if s.Type != tap.ServiceRemote {
+		return reason{}
+	}
+
+	for _, at := range places {
+		h := p.world.hosts[at.host]
+		b := h.Bridge(at.bridge)
+		if b != nil && h.Lacks(tap.LackNeighbours, b.DatapathType) {
+			return because(tap.CodeNeighbourUntold, "whether anybody answers at %s is not known, "+
+				"since the kernel's datapath of host %s does not tell", s.Address, h.Name)
+		}
+	}
+	return reason{}
+}
+
 // defaultMTU is taken for that of an underlay whose MTU is unknown.
 const defaultMTU = 1500
 

@@ -2,6 +2,8 @@ package mirror_test
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -321,5 +323,37 @@ func TestCheckCollectors(t *testing.T) {
 		require.ErrorAs(t, err, &rejected, name)
 		assert.Equal(t, bad.field, rejected.Field, name)
 		assert.Equal(t, bad.conflict, rejected.Conflict, name)
+	}
+}
+
+// TestNeighbourUntold: a tap flow says so where the switch does not tell whether anybody answers at
+// the remote collector, also as a member of a pool.
+func TestNeighbourUntold(t *testing.T) {
+	silent := func(h *tap.Host) {
+		h.Lacking = []tap.Lack{{Code: tap.LackNeighbours, Datapath: "system"}}
+	}
+	for name, test := range map[string]struct {
+		scene *scene
+		want  tap.Code
+	}{
+		"kernel":    {toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent), tap.CodeNeighbourUntold},
+		"userspace": {toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent, netdev), ""},
+		"pool": {func() *scene {
+			s := toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent)
+			s.poolTap("p1", "r1")
+			s.Flows[0].TapID = "p1"
+			return s
+		}(), tap.CodeNeighbourUntold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result := mirror.New().Apply(test.scene.Change)
+			at := slices.IndexFunc(result.Statuses,
+				func(s tap.Status) bool { return s.Kind == tap.KindFlow })
+			require.GreaterOrEqual(t, at, 0)
+			status := result.Statuses[at]
+			assert.Equal(t, tap.StateProgrammed, status.State, status.Reason)
+			assert.Equal(t, test.want, status.Code)
+			assert.Equal(t, test.want != "", strings.Contains(status.Reason, "198.51.100.7"))
+		})
 	}
 }

@@ -158,10 +158,10 @@ func (p *Planner) flowStatus(f *tap.Flow) tap.Status {
 		return withReason(tap.StateError, lossy)
 	}
 
-	return tap.Status{
-		State: tap.StateProgrammed, Needs: p.flowNeeds(s, from.places, f.Options.Normalized()),
-		Cut: p.flowCut(from.places, p.destinations[f.TapID], f.Options),
-	}
+	status := withReason(tap.StateProgrammed, p.untold(from.places, s))
+	status.Needs = p.flowNeeds(s, from.places, f.Options.Normalized())
+	status.Cut = p.flowCut(from.places, p.destinations[f.TapID], f.Options)
+	return status
 }
 
 // lossy says why the switch of a source drops copies on their way to another host, though all of

@@ -44,20 +44,21 @@ const (
 
 // The codes of reasons about hosts and the path between them.
 const (
-	CodeHostAbsent     Code = "host_absent"      // the host is not registered
-	CodeHostUnseen     Code = "host_unseen"      // not reached since the controller started
-	CodeHostRefused    Code = "host_refused"     // not programmable, such as a foreign tap bridge
-	CodeTunnelIPAbsent Code = "tunnel_ip_absent" // the source's host has no tunnel address
-	CodePeerIPAbsent   Code = "peer_ip_absent"   // the destination's host has no tunnel address
-	CodeTunnelIPFamily Code = "tunnel_ip_family" // IPv4 at one end, IPv6 at the other
-	CodeTunnelConflict Code = "tunnel_conflict"  // a tunnel port that is not ours is in the way
-	CodeUserspaceTSO   Code = "userspace_tso"    // the switch drops large segments at tunnels
-	CodeGREUnavailable Code = "gre_unavailable"  // the switch or its kernel does not carry GRE
-	CodeERSPANTakesGRE Code = "erspan_takes_gre" // an ERSPAN port would take GRE away from the host
-	CodeMemberUnready  Code = "member_unready"   // a ready pool lacks a member
-	CodePoolEmpty      Code = "pool_empty"       // no member of the pool is ready
-	CodeNoNeighbour    Code = "no_neighbour"     // nobody answers ARP at the collector or gateway
-	CodeCaptureLoops   Code = "capture_loops"    // its own copies come back into it
+	CodeHostAbsent      Code = "host_absent"      // the host is not registered
+	CodeHostUnseen      Code = "host_unseen"      // not reached since the controller started
+	CodeHostRefused     Code = "host_refused"     // not programmable, such as a foreign tap bridge
+	CodeTunnelIPAbsent  Code = "tunnel_ip_absent" // the source's host has no tunnel address
+	CodePeerIPAbsent    Code = "peer_ip_absent"   // the destination's host has no tunnel address
+	CodeTunnelIPFamily  Code = "tunnel_ip_family" // IPv4 at one end, IPv6 at the other
+	CodeTunnelConflict  Code = "tunnel_conflict"  // a tunnel port that is not ours is in the way
+	CodeUserspaceTSO    Code = "userspace_tso"    // the switch drops large segments at tunnels
+	CodeGREUnavailable  Code = "gre_unavailable"  // the switch or its kernel does not carry GRE
+	CodeERSPANTakesGRE  Code = "erspan_takes_gre" // an ERSPAN port would take GRE away from the host
+	CodeMemberUnready   Code = "member_unready"   // a ready pool lacks a member
+	CodePoolEmpty       Code = "pool_empty"       // no member of the pool is ready
+	CodeNoNeighbour     Code = "no_neighbour"     // nobody answers ARP at the collector or gateway
+	CodeNeighbourUntold Code = "neighbour_untold" // the switch does not tell whether anybody answers
+	CodeCaptureLoops    Code = "capture_loops"    // its own copies come back into it
 )
 
 // CodeUndefined stands for a reason of a plugin that gave no code.

@@ -14,9 +14,6 @@ const (
 	LackCacheUpdate LackCode = "cache_update"
 	// LackOwnPackets: what the switch itself puts into tunnels is not mirrored as it leaves.
 	LackOwnPackets LackCode = "own_packets"
-	// LackPacketLength: no action check_pkt_len. A flow that uses check_pkt_larger sends each
-	// packet through ovs-vswitchd, the guest's own included.
-	LackPacketLength LackCode = "packet_length"
 	// LackSymmetricHash: the hash of select groups parts the two directions of a connection.
 	LackSymmetricHash LackCode = "symmetric_hash"
 	// LackGRE: GRE cannot be received.
@@ -25,6 +22,8 @@ const (
 	LackGREOverIPv6 LackCode = "gre_over_ipv6"
 	// LackERSPANBesideGRE: a port of type erspan takes the GRE packets of all other ports.
 	LackERSPANBesideGRE LackCode = "erspan_beside_gre"
+	// LackNeighbours: it does not tell whether it knows the neighbour of a tunnel's far end.
+	LackNeighbours LackCode = "neighbours"
 )
 
 // Lack is something that a switch lacks.

@@ -34,7 +34,7 @@ func (e *Engine) hostViewLocked(h store.Host) view.Host {
 	if v.Connected {
 		v.Lacking = []tap.Lack{
 			{Code: tap.LackFlowMonitor},
-			{Code: tap.LackPacketLength, Datapath: "system", Possible: true},
+			{Code: tap.LackSymmetricHash, Datapath: "system", Possible: true},
 		}
 	}
 
