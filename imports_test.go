@@ -29,6 +29,7 @@ var floors = []string{
 	"api/redact",
 	"controller/selector", // a language, for lists and tap flows
 	"controller/store",
+	"controller/replica",
 	"controller/audit",
 	"controller/access",
 	"controller/config",

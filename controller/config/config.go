@@ -19,6 +19,7 @@ type Config struct {
 	// file, here and in all fields that name a file, start at the folder of that file.
 	DataDir    string
 	Store      Store
+	Replica    Replica // zero: the controller is the only one of its store
 	Log        Log
 	Audit      Audit
 	API        API
@@ -58,6 +59,24 @@ type Store struct {
 	PasswordFile string // its first line is the password
 	Insecure     bool   // plain HTTP outside loopback is meant
 }
+
+// Replica makes the controller one of several that share a store in etcd. One of them leads; the
+// others stand by.
+type Replica struct {
+	Name string // of this replica; no two of a set have the same
+	// URL is where the other replicas and clients reach the API of this one: http://HOST:PORT or
+	// https://HOST:PORT.
+	URL string
+	// Lease is how long a leader that was killed or cut off still counts as one, in whole seconds.
+	Lease time.Duration
+	CA    string // authorities that sign the API certificates of the others; "": the machine's
+}
+
+// IsZero reports whether the controller is no replica.
+func (r Replica) IsZero() bool { return r == Replica{} }
+
+// defaultLease is the lease of a replica whose configuration names none.
+const defaultLease = 3 * time.Second
 
 // LogFormat is the form of log messages.
 type LogFormat string

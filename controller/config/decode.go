@@ -20,6 +20,7 @@ func (c *Config) decode(root document.Value) Errors {
 	object(map[string]reader{
 		"data_dir":        text(&c.DataDir),
 		"store":           c.Store.reader(),
+		"replica":         c.Replica.reader(),
 		"log":             c.Log.reader(),
 		"audit":           c.Audit.reader(),
 		"api":             c.API.reader(),
@@ -49,6 +50,23 @@ func (s *Store) reader() reader {
 		"password_file": text(&s.PasswordFile),
 		"insecure":      boolean(&s.Insecure),
 	})
+}
+
+// reader reads the mapping replica, which need not be there.
+func (r *Replica) reader() reader {
+	read := object(map[string]reader{
+		"name":  text(&r.Name),
+		"url":   text(&r.URL),
+		"lease": parsed(&r.Lease, parseDuration),
+		"ca":    text(&r.CA),
+	})
+
+	return func(d *decoder, path string, v document.Value) {
+		if v.Kind == document.Object {
+			r.Lease = defaultLease
+		}
+		read(d, path, v)
+	}
 }
 
 func (l *Log) reader() reader {

@@ -37,6 +37,7 @@ func (c *Config) Encode(folder string) (json.RawMessage, error) {
 	return objectOf(
 		setting("data_dir", textOf(c.DataDir)),
 		setting("store", c.Store.encode()),
+		setting("replica", c.Replica.encode()),
 		setting("log", c.Log.encode()),
 		setting("audit", c.Audit.encode()),
 		setting("api", c.API.encode()),
@@ -68,6 +69,18 @@ func (s Store) encode() document.Value {
 		setting("insecure", boolOf(s.Insecure)),
 	)
 	return out
+}
+
+func (r Replica) encode() document.Value {
+	if r.IsZero() {
+		return document.Value{Kind: document.Null}
+	}
+	return objectOf(
+		setting("name", textOf(r.Name)),
+		setting("url", textOf(r.URL)),
+		setting("lease", textOf(durationText(r.Lease))),
+		setting("ca", textOf(r.CA)),
+	)
 }
 
 func (l Log) encode() document.Value {

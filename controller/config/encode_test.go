@@ -33,7 +33,7 @@ func fields(t *testing.T, c *config.Config) string {
 	require.NoError(t, err)
 	copied := *c
 	for _, path := range []*string{
-		&copied.DataDir, &copied.Store.PasswordFile,
+		&copied.DataDir, &copied.Store.PasswordFile, &copied.Replica.CA,
 		&copied.Store.TLS.Cert, &copied.Store.TLS.Key, &copied.Store.TLS.CA,
 		&copied.API.TLS.Cert, &copied.API.TLS.Key, &copied.API.TLS.CA,
 		&copied.OpenFlow.TLS.Cert, &copied.OpenFlow.TLS.Key, &copied.OpenFlow.TLS.CA,

@@ -55,7 +55,7 @@ func Parse(name string, data []byte) (*Config, error) {
 
 // resolvePaths makes relative paths start at a folder.
 func (c *Config) resolvePaths(folder string) {
-	paths := []*string{&c.DataDir, &c.Store.PasswordFile}
+	paths := []*string{&c.DataDir, &c.Store.PasswordFile, &c.Replica.CA}
 	for _, tls := range []*TLS{&c.Store.TLS, &c.API.TLS, &c.OpenFlow.TLS, &c.OVSDB.TLS} {
 		paths = append(paths, &tls.Cert, &tls.Key, &tls.CA)
 	}

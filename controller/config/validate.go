@@ -54,6 +54,7 @@ func (c *Config) check() Errors {
 	}
 
 	k.storage()
+	k.replica()
 	k.settings()
 	k.audit()
 	k.listeners()

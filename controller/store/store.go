@@ -46,6 +46,9 @@ var (
 	ErrLocked = errors.New("another controller has it open")
 	// ErrNone means that there is nothing to read, since no store was made there.
 	ErrNone = errors.New("there is no store")
+	// ErrNotLeader means that this process does not lead any more, so that another one may have
+	// changed the store meanwhile. Nothing was written.
+	ErrNotLeader = errors.New("this replica does not lead any more")
 	// ErrClosed means that the store is closed. Nothing was written.
 	ErrClosed = errors.New("the store is closed")
 )

@@ -5,7 +5,8 @@
 //	PREFIX/head             JSON: revision, reserved keys, cluster id, last writer and deletions
 //	PREFIX/secret           the cluster's secret, in base64
 //	PREFIX/records/KIND/ID  the revision, a space, and the record as JSON
-//	PREFIX/lock             who uses the prefix, on a lease
+//	PREFIX/lock             who uses the prefix, or leads the replicas that do, on a lease
+//	PREFIX/replicas/NAME    a replica that runs, on a lease; see controller/replica
 //
 // Every write is one transaction that rewrites the head, on the condition that the head is still
 // the one that this process has seen. So one comparison orders all writes, and revisions are the

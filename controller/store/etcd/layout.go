@@ -27,6 +27,9 @@ func (k keyspace) all() string     { return string(k) + "/" }
 func (k keyspace) head() string    { return string(k) + "/head" }
 func (k keyspace) secret() string  { return string(k) + "/secret" }
 func (k keyspace) lock() string    { return string(k) + "/lock" }
+
+// replicas is where replicas register; see controller/replica.
+func (k keyspace) replicas() string { return string(k) + "/replicas/" }
 func (k keyspace) records() string { return string(k) + "/records/" }
 
 func (k keyspace) record(id recordID) string {

@@ -17,10 +17,14 @@ import (
 var errNotHeld = errors.New(
 	"the lock of the prefix was lost, as after a long time without etcd, and is taken again")
 
+// errKeyGone is why a leader does not lead any more whose write etcd has refused.
+var errKeyGone = errors.New("its key in etcd is gone, as after a time without etcd")
+
 // lock is a key on a lease, which only one process can have. Every transaction has the condition
 // that it is still there.
 type lock struct {
-	store *Store
+	store  *Store
+	leader Leader // nil: the store has taken the lock itself
 
 	mu      sync.Mutex
 	lease   clientv3.LeaseID
@@ -37,8 +41,31 @@ type holder struct {
 
 func newLock(s *Store) *lock { return &lock{store: s} }
 
+// Leader says whether this process still leads. Its key is [Config.ElectionKey], which is the lock
+// of the prefix: replicas, a single controller and an import keep each other out.
+type Leader interface {
+	// Created is etcd's revision that created the key.
+	Created() int64
+	// Err returns why the process does not lead any more, or nil. It asks no other machine.
+	Err() error
+	// Lost is called when the store has found that the process does not lead any more, or cannot
+	// use the store any more. It must not block.
+	Lost(error)
+}
+
+// leaderLock returns the lock of a leader, who looks after it himself.
+func leaderLock(s *Store) *lock {
+	return &lock{store: s, leader: s.config.Leader, created: s.config.Leader.Created()}
+}
+
 // condition is what holds as long as the lock is ours.
 func (l *lock) condition() (clientv3.Cmp, error) {
+	if l.leader != nil {
+		if err := l.leader.Err(); err != nil {
+			return clientv3.Cmp{}, fmt.Errorf("%w: %w", store.ErrNotLeader, err)
+		}
+	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.created == 0 {
@@ -47,14 +74,20 @@ func (l *lock) condition() (clientv3.Cmp, error) {
 	return clientv3.Compare(clientv3.CreateRevision(l.store.keys.lock()), "=", l.created), nil
 }
 
-// lost notes that the lock is not ours any more.
-func (l *lock) lost() {
+// lost notes that the lock is not ours any more. It returns the error of what relied on it.
+func (l *lock) lost() error {
+	if l.leader != nil {
+		l.leader.Lost(errKeyGone)
+		return store.ErrNotLeader
+	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.created != 0 {
 		l.created = 0
 		close(l.gone)
 	}
+	return errNotHeld
 }
 
 // acquire takes the lock, and waits for it until ctx ends.
@@ -116,7 +149,7 @@ func (l *lock) try(ctx context.Context) error {
 func (l *lock) keep(ctx context.Context) {
 	log, prefix := l.store.config.Logger, l.store.keys
 	for l.renew(ctx); ctx.Err() == nil; l.renew(ctx) {
-		l.lost()
+		_ = l.lost()
 		log.Warn("the lock of the store was lost; it is taken again", "prefix", prefix)
 		l.revoke() // etcd may still have the key.
 		if l.retake(ctx) {
@@ -167,7 +200,10 @@ func (l *lock) retake(ctx context.Context) bool {
 
 // release gives the lock up, so that the next process need not wait until the lease ends.
 func (l *lock) release() {
-	l.lost()
+	if l.leader != nil {
+		return
+	}
+	_ = l.lost()
 	l.revoke()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,13 +131,16 @@ func (s *Store) readRecords(ctx context.Context, revision int64) ([]store.Record
 	return records, nil
 }
 
+// maxOthers is how many keys a prefix without a store is asked for. A set has fewer replicas.
+const maxOthers = 100
+
 // checkEmpty returns errEmpty, or what else is under the prefix.
 func (s *Store) checkEmpty(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.CommitTime)
 	defer cancel()
 
 	answer, err := s.client.Get(ctx, s.keys.all(), clientv3.WithPrefix(),
-		clientv3.WithKeysOnly(), clientv3.WithLimit(2))
+		clientv3.WithKeysOnly(), clientv3.WithLimit(maxOthers))
 	if err != nil {
 		return s.config.explain(err)
 	}
@@ -144,7 +148,8 @@ func (s *Store) checkEmpty(ctx context.Context) error {
 	for _, kv := range answer.Kvs {
 		_, isRecord := s.keys.recordOf(kv.Key)
 		switch {
-		case string(kv.Key) == s.keys.lock():
+		case string(kv.Key) == s.keys.lock(),
+			strings.HasPrefix(string(kv.Key), s.keys.replicas()):
 		case isRecord || string(kv.Key) == s.keys.secret():
 			return errPart
 		default:

@@ -24,7 +24,7 @@ func (s *Store) settle(until time.Time) error {
 			return nil
 		case errors.Is(err, errMoved) && time.Now().Before(until):
 			continue // Such as a late attempt that was carried out before what settles it.
-		case s.deadNow() || isFinal(err) || errors.Is(err, errNotHeld) ||
+		case s.deadNow() || isFinal(err) || isLost(err) ||
 			!time.Now().Before(until):
 			return fmt.Errorf("an earlier write is not settled: %w", s.config.explain(err))
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"github.com/tapline-sdn/tapline/controller/store"
 )
@@ -30,6 +29,9 @@ type Config struct {
 	// write. Otherwise the store takes the lock of the prefix, and fails with [store.ErrLocked]
 	// while another process has it.
 	Shared bool
+	// Leader is for a process that was elected: it has the key of the lock already, and writes as
+	// long as that key stands. Otherwise nil.
+	Leader Leader
 	// ReadOnly is for looking: it takes no lock, creates nothing, and refuses to write.
 	ReadOnly bool
 
@@ -113,15 +115,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // connect makes a store that has read nothing yet.
 func connect(c Config) (*Store, error) {
 	c = c.withDefaults()
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: c.Endpoints, TLS: c.TLS, Username: c.Username, Password: c.Password,
-		DialTimeout:          c.OpenTime,
-		DialKeepAliveTime:    10 * time.Second, // gRPC allows no less.
-		DialKeepAliveTimeout: c.AttemptTime,
-		Logger:               zap.NewNop(), // What fails is reported where it matters.
-	})
+	client, err := c.Dial()
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, err
 	}
 	return &Store{
 		config: c, keys: newKeyspace(c.Prefix), client: client, writer: uuid.NewString(),
@@ -138,7 +134,10 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 
-	if !s.config.Shared && !s.config.ReadOnly {
+	switch {
+	case s.config.Leader != nil:
+		s.lock = leaderLock(s)
+	case !s.config.Shared && !s.config.ReadOnly:
 		s.lock = newLock(s)
 		if err := s.lock.acquire(ctx); err != nil {
 			return err
@@ -202,7 +201,7 @@ func (s *Store) start() {
 	s.close = sync.OnceValue(s.shutDown)
 
 	s.running.Go(func() { s.follow(ctx) })
-	if s.lock != nil {
+	if s.lock != nil && s.config.Leader == nil {
 		s.running.Go(func() { s.lock.keep(ctx) })
 	}
 

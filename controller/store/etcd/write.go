@@ -17,6 +17,8 @@ var (
 	errReadOnly = errors.New("it was opened to be read")
 	// errUnknown means that a write may or may not have been carried out, or may yet be.
 	errUnknown = errors.New("its outcome is not known yet, and it will be taken back")
+	// errUnsettled is errUnknown where nobody can take the write back.
+	errUnsettled = errors.New("whether it is stored is not known: read it again")
 	// errMoved means that another process has written since the last head that we have seen.
 	errMoved = errors.New("another process has written")
 )
@@ -110,11 +112,14 @@ func (s *Store) carryOut(t *transaction, until time.Time) error {
 	for {
 		err := s.attempt(t)
 		switch {
-		case err == nil, errors.Is(err, errMoved), errors.Is(err, errNotHeld), s.deadNow():
+		case err == nil, errors.Is(err, errMoved), isLost(err) && !lingering, s.deadNow():
 			return err // No attempt can be carried out any more.
+		case errors.Is(err, store.ErrNotLeader):
+			s.unsettled, s.closer = t, nil
+			return fmt.Errorf("%w: %v", errUnsettled, err) // ErrNotLeader says what is not known.
 		case isFinal(err) && !lingering:
 			return s.config.explain(err)
-		case isFinal(err) || !time.Now().Before(until):
+		case isFinal(err) || isLost(err) || !time.Now().Before(until):
 			s.unsettled, s.closer = t, nil
 			return fmt.Errorf("%w: %w", s.config.explain(err), errUnknown)
 		}
@@ -123,6 +128,11 @@ func (s *Store) carryOut(t *transaction, until time.Time) error {
 		s.note(s.config.explain(err))
 		time.Sleep(retryPause)
 	}
+}
+
+// isLost reports whether a write was refused since the prefix is not ours any more.
+func isLost(err error) bool {
+	return errors.Is(err, errNotHeld) || errors.Is(err, store.ErrNotLeader)
 }
 
 // begin lets the watch know a transaction that it may see before we have the answer. It returns an
@@ -179,8 +189,7 @@ func (s *Store) refused(t *transaction, kv *mvccpb.KeyValue) error {
 		s.advance(t.seen(kv.ModRevision), t)
 		return nil
 	case kv != nil && kv.ModRevision == t.base.mod && string(kv.Value) == t.base.raw:
-		s.lock.lost()
-		return errNotHeld
+		return s.lock.lost()
 	}
 	return s.judge(kv, t.base)
 }
@@ -229,6 +238,10 @@ func (s *Store) judge(kv *mvccpb.KeyValue, seen seenHead) error {
 
 // die has nothing written any more, and returns why.
 func (s *Store) die(reason error) error {
+	if s.config.Leader != nil {
+		s.config.Leader.Lost(reason)
+	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead == nil {
