@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tapline-sdn/tapline/api/server/problem"
+	"github.com/tapline-sdn/tapline/api/server/relay"
 	"github.com/tapline-sdn/tapline/controller/access"
 	"github.com/tapline-sdn/tapline/controller/audit"
 )
@@ -53,7 +54,7 @@ func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 
 		// What takes long on purpose ends when the identity does, as it does when the server stops.
-		until, cancel := context.WithCancel(stopping(c.Request().Context()))
+		until, cancel := context.WithCancel(Stopping(c.Request().Context()))
 		defer cancel()
 		defer context.AfterFunc(id.Until, cancel)()
 
@@ -95,8 +96,12 @@ func (s *server) refuseStranger(c echo.Context, err error) error {
 	return problem.Refuse(http.StatusUnauthorized, "", "%v", err)
 }
 
-// certificate returns the client's certificate, which TLS has verified; nil if it showed none.
+// certificate returns the client's certificate, which TLS has verified; nil if it showed none. That
+// of a replica which passes on what somebody else sends says nothing about the sender.
 func certificate(r *http.Request) *x509.Certificate {
+	if relay.WasPassed(r) {
+		return nil
+	}
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return nil
 	}

@@ -94,17 +94,31 @@ func (s *server) answerError(err error, c echo.Context) {
 		return
 	}
 
-	p.Instance = redact.Tokens(c.Request().URL.EscapedPath())
-	if p.Status == http.StatusServiceUnavailable || p.Type == api.InProgress {
-		c.Response().Header().Set(echo.HeaderRetryAfter, "1")
-	}
-
-	body, err := json.Marshal(p)
-	if err != nil {
-		s.log.Error("a problem cannot be encoded", "error", err)
-		return
-	}
-	if err := c.Blob(p.Status, api.ProblemType, body); err != nil {
+	p.Instance = pathOf(c.Request())
+	if err := writeProblem(c.Response(), p); err != nil {
 		s.log.Debug("the answer could not be written", "error", err)
 	}
+}
+
+// pathOf is a request's path as a problem shows it.
+func pathOf(r *http.Request) string { return redact.Tokens(r.URL.EscapedPath()) }
+
+// writeProblem answers with a problem.
+func writeProblem(w http.ResponseWriter, p api.Problem) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+
+	header := w.Header()
+	header.Set(echo.HeaderContentType, api.ProblemType)
+	if p.Status == http.StatusServiceUnavailable || p.Type == api.InProgress {
+		header.Set(echo.HeaderRetryAfter, "1")
+	}
+	if p.Code == api.NoLeader {
+		header.Set(api.CodeHeader, p.Code)
+	}
+	w.WriteHeader(p.Status)
+	_, err = w.Write(body)
+	return err
 }

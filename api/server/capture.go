@@ -31,8 +31,8 @@ const (
 	countTime = 2 * time.Second
 )
 
-// isStream reports whether a path is that of a stream, which has no end of its own.
-func isStream(path string) bool { return path == watchPath || path == capturePath }
+// IsStream reports whether a path is that of a stream, which has no end of its own.
+func IsStream(path string) bool { return path == watchPath || path == capturePath }
 
 func (s *server) mountCapture(captures Captures) {
 	s.route(http.MethodGet, capturePath, func(c echo.Context, req request) error {
@@ -68,7 +68,7 @@ func (s *server) capture(captures Captures, c echo.Context, req request) error {
 
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
-	defer context.AfterFunc(stopping(ctx), cancel)()
+	defer context.AfterFunc(Stopping(ctx), cancel)()
 	allow(c, writeTimeout)
 
 	if req.Query["check"] == "true" {

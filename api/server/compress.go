@@ -15,7 +15,7 @@ func compress() echo.MiddlewareFunc {
 	return middleware.GzipWithConfig(middleware.GzipConfig{
 		MinLength: minCompressed,
 		Skipper: func(c echo.Context) bool {
-			return isStream(c.Path()) || c.Path() == metricsPath
+			return IsStream(c.Path()) || c.Path() == metricsPath
 		},
 	})
 }

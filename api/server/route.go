@@ -87,9 +87,12 @@ func refOf(c echo.Context) (string, error) {
 // ServeHTTP implements http.Handler. It answers HEAD wherever GET is answered (RFC 9110, section
 // 9.3.2), except for streams, which have no end. The http.Server leaves out the body.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead && !isStream(r.URL.Path) {
+	if r.Method == http.MethodHead && !IsStream(r.URL.Path) {
 		r = r.WithContext(r.Context())
 		r.Method = http.MethodGet
+	}
+	if s.stopping != nil {
+		r = r.WithContext(context.WithValue(r.Context(), stoppingKey{}, s.stopping))
 	}
 
 	s.echo.ServeHTTP(w, r)
@@ -129,7 +132,7 @@ func allowHead(c echo.Context) {
 
 	c.Response().Before(func() {
 		allow := header.Get(echo.HeaderAllow)
-		if strings.Contains(allow, http.MethodGet) && !isStream(c.Path()) {
+		if strings.Contains(allow, http.MethodGet) && !IsStream(c.Path()) {
 			header.Set(echo.HeaderAllow, allow+", "+http.MethodHead)
 		}
 	})

@@ -18,11 +18,17 @@ const (
 	maxHeader    = 64 << 10         // bytes
 )
 
+// Finisher is a handler that has something left to do when it gets no more requests.
+type Finisher interface{ Finish() }
+
+// Finish implements [Finisher]: denials are summarized when a request arrives, and no more will.
+func (s *server) Finish() { s.summarizeDenials() }
+
 type stoppingKey struct{}
 
-// stopping returns a context that is done when the server that serves ctx begins to stop. Requests
+// Stopping returns a context that is done when the server that serves ctx begins to stop. Requests
 // that take long on purpose answer at once then. Outside of [Serve] it is never done.
-func stopping(ctx context.Context) context.Context {
+func Stopping(ctx context.Context) context.Context {
 	if s, ok := ctx.Value(stoppingKey{}).(context.Context); ok {
 		return s
 	}
@@ -77,9 +83,8 @@ func Serve(
 	}
 	<-served
 
-	// Denials are summarized when a request arrives, and no more will.
-	if s, ok := handler.(*server); ok {
-		s.summarizeDenials()
+	if f, ok := handler.(Finisher); ok {
+		f.Finish()
 	}
 	return err
 }

@@ -45,8 +45,13 @@ type Config struct {
 	// Origins are the sites, such as https://tapline.example, whose pages may send requests that
 	// change something. The API's own site may in any case.
 	Origins []string
-	Logger  *slog.Logger // nil discards
-	Version string       // of the program, for /healthz
+	// Replicas are the controllers that share the store; nil: there are no others.
+	Replicas Replicas
+	// Stopping is done when this handler is about to be replaced, so that requests that take long
+	// on purpose answer at once; nil: when the server stops.
+	Stopping context.Context
+	Logger   *slog.Logger // nil discards
+	Version  string       // of the program, for /healthz
 }
 
 // Observer counts what operators watch.
@@ -74,6 +79,8 @@ type server struct {
 	metrics  http.Handler
 	parts    func() []api.Part
 	settings func() (json.RawMessage, error)
+	replicas Replicas
+	stopping context.Context // nil: as in the request
 	log      *slog.Logger
 	version  string
 
@@ -105,6 +112,7 @@ func New(cfg Config) http.Handler { return newServer(cfg) }
 func newServer(cfg Config) *server {
 	s := serverOf(cfg)
 
+	s.kinds = kindsByName(cfg.Engine)
 	s.origins = newOriginCheck(cfg.Origins, s.log)
 	for _, c := range s.engine.Creations() {
 		s.creations.Learn(c.Request, c.ID, c.At)
@@ -133,6 +141,8 @@ func serverOf(cfg Config) *server {
 		metrics:  cfg.Metrics,
 		parts:    cfg.Parts,
 		settings: cfg.Settings,
+		replicas: cfg.Replicas,
+		stopping: cfg.Stopping,
 		log:      cfg.Logger,
 		version:  cfg.Version,
 
@@ -143,7 +153,6 @@ func serverOf(cfg Config) *server {
 		echo:       echo.New(),
 		contract:   document,
 		operations: make(map[string]*contract.Operation),
-		kinds:      kindsByName(cfg.Engine),
 		planners:   planners{busy: make(map[string]bool)},
 		streams:    newStreams(streamLimits(connectionLimit())),
 		creations:  idempotency.New[recorded](time.Now),
@@ -181,6 +190,8 @@ func (s *server) mountAll() {
 	s.mountAudit()
 	s.mountPlugins(s.engine)
 	s.mountPlan()
+	s.mountReplicas()
+	s.mountStepDown()
 	s.route(http.MethodGet, watchPath, s.watch)
 	s.mountCapture(s.engine)
 }

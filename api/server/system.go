@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -48,7 +49,10 @@ func (s *server) mountSystem() {
 // ready answers 200 if all parts of the controller work, and else 503 with those that do not.
 // Details are for those who may read them: they name files, addresses and hosts.
 func (s *server) ready(c echo.Context, _ request) error {
-	parts := []api.Part{part("plugin", s.engine.Ready()), part("audit", s.audit.Err())}
+	parts := []api.Part{part("audit", s.audit.Err())}
+	if s.engine != nil {
+		parts = slices.Insert(parts, 0, part("plugin", s.engine.Ready()))
+	}
 	if s.parts != nil {
 		parts = append(parts, s.parts()...)
 	}

@@ -14,7 +14,7 @@ func waiting(c echo.Context, d time.Duration) (context.Context, func()) {
 	allow(c, d+writeTimeout)
 
 	ctx, cancel := context.WithTimeout(c.Request().Context(), d)
-	undo := context.AfterFunc(stopping(ctx), cancel)
+	undo := context.AfterFunc(Stopping(ctx), cancel)
 	return ctx, func() { undo(); cancel() }
 }
 

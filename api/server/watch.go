@@ -40,7 +40,7 @@ func (s *server) watch(c echo.Context, req request) error {
 
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
-	defer context.AfterFunc(stopping(ctx), cancel)()
+	defer context.AfterFunc(Stopping(ctx), cancel)()
 	s.observer.Streaming(1)
 	defer s.observer.Streaming(-1)
 

@@ -88,24 +88,55 @@ func New(ctx context.Context, config Config) (*Keyring, error) {
 	if config.Records == nil {
 		return k, nil
 	}
-
 	state, err := config.Records.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load tokens: %w", err)
 	}
+	return k, k.Adopt(state, config.Records)
+}
 
+// Adopt makes the tokens of a store those of the keyring, and has changes go to records; nil: they
+// last as long as the keyring. Streams of tokens that are no longer there end at once.
+func (k *Keyring) Adopt(state store.State, records Records) error {
+	k.write.Lock()
+	defer k.write.Unlock()
+
+	found := map[string]record{}
 	for _, r := range state.Records {
 		if r.Kind != store.KindToken {
 			continue
 		}
 		var t record
 		if err := json.Unmarshal(r.Value, &t); err != nil {
-			return nil, fmt.Errorf("load token %s: %w", r.ID, err)
+			return fmt.Errorf("load token %s: %w", r.ID, err)
 		}
-		k.byID[t.ID] = k.newEntry(t)
+		found[t.ID] = t
 	}
 
-	return k, nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	k.config.Records = records
+	for id, e := range k.byID {
+		if t, ok := found[id]; !ok || !t.sameAs(e.record) {
+			e.revoke()
+			delete(k.byID, id)
+		}
+	}
+	for id, t := range found {
+		if k.byID[id] == nil {
+			k.byID[id] = k.newEntry(t)
+		}
+	}
+	return nil
+}
+
+// Rest has nobody change tokens any more, since somebody else keeps them. Those that are known still
+// count.
+func (k *Keyring) Rest() {
+	k.write.Lock()
+	defer k.write.Unlock()
+	k.config.Records = nil
 }
 
 // newEntry returns an entry that ends when its token expires.

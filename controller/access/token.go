@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
@@ -44,6 +45,12 @@ type record struct {
 	CreatedBy  string    `json:"created_by"`
 	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	LastUsedAt time.Time `json:"last_used_at,omitzero"`
+}
+
+// sameAs reports whether two records are of one token that means the same.
+func (r record) sameAs(o record) bool {
+	return r.ID == o.ID && r.Name == o.Name && r.Role == o.Role &&
+		bytes.Equal(r.SHA256, o.SHA256) && r.ExpiresAt.Equal(o.ExpiresAt)
 }
 
 // public returns the record without its digest, for the audit log; nil for a nil record.

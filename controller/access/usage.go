@@ -33,12 +33,12 @@ func (k *Keyring) Run(ctx context.Context) {
 
 // flush stores when tokens were last used. After a failure, the next flush tries again.
 func (k *Keyring) flush(ctx context.Context) {
+	k.write.Lock()
+	defer k.write.Unlock()
+
 	if k.config.Records == nil {
 		return
 	}
-
-	k.write.Lock()
-	defer k.write.Unlock()
 
 	var ops []store.Op
 	var updated []*entry

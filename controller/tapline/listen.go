@@ -13,52 +13,77 @@ import (
 	"github.com/tapline-sdn/tapline/openflow/ofconn"
 )
 
-// listeners are the open ports, with their certificates; nil certificates mean plain TCP.
-type listeners struct {
-	openflow      net.Listener
-	openflowCerts *certificates
-	api           net.Listener
-	apiCerts      *certificates
-	ovsdb         net.Listener  // nil if hosts do not connect to us
-	ovsdbCerts    *certificates // also for the connections that we make
+// allCertificates are the certificates of the ports; nil is plain TCP.
+type allCertificates struct {
+	openflow *certificates
+	api      *certificates
+	ovsdb    *certificates // also for the connections that we make
 }
 
-// listen loads the certificates and opens the ports.
-func (ctl *controller) listen(ctx context.Context) (err error) {
-	c, l := ctl.config, &ctl.listeners
-	if l.apiCerts, err = loadCertificates("api", c.API.TLS, ctl.log, "h2", "http/1.1"); err != nil {
+// listeners are the ports that are open while this process leads.
+type listeners struct {
+	openflow net.Listener
+	ovsdb    net.Listener // nil if hosts do not connect to us
+}
+
+// listen loads the certificates and opens the port of the API. The other ports are tried, so that
+// what is wrong with them shows at once.
+func (ctl *controller) listen() (err error) {
+	c, l := ctl.config, &ctl.certs
+	if l.api, err = loadCertificates("api", c.API.TLS, ctl.log, "h2", "http/1.1"); err != nil {
 		return err
 	}
-	if l.openflowCerts, err = loadCertificates("openflow", c.OpenFlow.TLS, ctl.log); err != nil {
+	if l.openflow, err = loadCertificates("openflow", c.OpenFlow.TLS, ctl.log); err != nil {
 		return err
 	}
-	if l.ovsdbCerts, err = loadCertificates("ovsdb", c.OVSDB.TLS, ctl.log); err != nil {
+	if l.ovsdb, err = loadCertificates("ovsdb", c.OVSDB.TLS, ctl.log); err != nil {
 		return err
 	}
 
 	ctl.warnOfPlainText()
 
-	secure := l.openflowCerts.server()
-	target := openflowTarget(c.OpenFlow.Listen, secure)
-	if l.openflow, err = ofconn.Listen(ctx, target, secure); err != nil {
+	if err := tryListen(c.OpenFlow.Listen); err != nil {
 		return fmt.Errorf("openflow.listen: %w", err)
 	}
-
-	ctl.onClose(func() { _ = l.openflow.Close() })
-
-	if l.api, err = net.Listen("tcp", c.API.Listen); err != nil {
+	if ctl.api, err = net.Listen("tcp", c.API.Listen); err != nil {
 		return fmt.Errorf("api.listen: %w", err)
 	}
+	ctl.onClose(func() { _ = ctl.api.Close() })
 
-	ctl.onClose(func() { _ = l.api.Close() })
-
-	if c.OVSDB.Listen != "" {
-		if l.ovsdb, err = net.Listen("tcp", c.OVSDB.Listen); err != nil {
-			return fmt.Errorf("ovsdb.listen: %w", err)
-		}
-		ctl.onClose(func() { _ = l.ovsdb.Close() })
+	if err := tryListen(c.OVSDB.Listen); err != nil {
+		return fmt.Errorf("ovsdb.listen: %w", err)
 	}
+	return nil
+}
 
+// tryListen opens a port and closes it again. "" is no port.
+func tryListen(address string) error {
+	if address == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// listen opens the ports that switches connect to.
+func (l *leadership) listen(ctx context.Context) (err error) {
+	c, secure := l.config, l.certs.openflow.server()
+	target := openflowTarget(c.OpenFlow.Listen, secure)
+	if l.listeners.openflow, err = ofconn.Listen(ctx, target, secure); err != nil {
+		return fmt.Errorf("openflow.listen: %w", err)
+	}
+	l.onClose(func() { _ = l.listeners.openflow.Close() })
+
+	if c.OVSDB.Listen == "" {
+		return nil
+	}
+	if l.listeners.ovsdb, err = net.Listen("tcp", c.OVSDB.Listen); err != nil {
+		return fmt.Errorf("ovsdb.listen: %w", err)
+	}
+	l.onClose(func() { _ = l.listeners.ovsdb.Close() })
 	return nil
 }
 
@@ -78,9 +103,9 @@ func (ctl *controller) warnOfPlainText() {
 	}
 }
 
-// describe names the open API and OpenFlow ports.
-func (l *listeners) describe() string {
-	return fmt.Sprintf("api %v, openflow %v", l.api.Addr(), l.openflow.Addr())
+// describeListeners names the open API and OpenFlow ports.
+func (l *leadership) describeListeners() string {
+	return fmt.Sprintf("api %v, openflow %v", l.api.Addr(), l.listeners.openflow.Addr())
 }
 
 // openflowTarget returns an IP:PORT as an OpenFlow connection method.

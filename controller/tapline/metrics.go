@@ -32,6 +32,7 @@ type pluginState interface {
 	Restarts() uint64
 }
 
+// newMetrics makes the metrics; mirror is nil while this process stands by.
 func newMetrics(mirror pluginState) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
 	m.addSwitchMetrics()
@@ -128,14 +129,17 @@ func (m *metrics) addProcessMetrics(mirror pluginState) {
 
 	build.Set(1)
 
+	m.registry.MustRegister(build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if mirror == nil {
+		return
+	}
 	restarts := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "tapline_plugin_restarts_total",
 		Help: "Restarts of the mirror plugin.",
 	}, func() float64 { return float64(mirror.Restarts()) })
 
-	m.registry.MustRegister(build, restarts,
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(restarts)
 }
 
 func (m *metrics) handler() http.Handler {

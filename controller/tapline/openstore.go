@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,8 +15,10 @@ import (
 	"github.com/tapline-sdn/tapline/controller/store/etcd"
 )
 
-// openStore opens the store that the configuration names. Nobody else may have it open.
-func openStore(ctx context.Context, c *config.Config, log *slog.Logger) (store.Store, error) {
+// openStore opens the store that the configuration names, for a term. Nobody else may have it open.
+func openStore(
+	ctx context.Context, c *config.Config, t term, log *slog.Logger,
+) (store.Store, error) {
 	if c.Store.Driver == config.DriverBbolt {
 		return store.OpenBolt(boltPath(c))
 	}
@@ -25,6 +26,9 @@ func openStore(ctx context.Context, c *config.Config, log *slog.Logger) (store.S
 	settings, err := etcdConfig(c, log)
 	if err != nil {
 		return nil, err
+	}
+	if t.Number() > 0 {
+		settings.Leader = t
 	}
 	return etcd.Open(ctx, settings)
 }
@@ -122,14 +126,11 @@ func etcdTLS(c config.Store) (*tls.Config, error) {
 	}
 
 	if c.TLS.CA != "" {
-		pem, err := os.ReadFile(c.TLS.CA)
+		pool, err := readAuthorities(c.TLS.CA)
 		if err != nil {
 			return nil, err
 		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", c.TLS.CA)
-		}
+		out.RootCAs = pool
 	}
 
 	return out, nil

@@ -26,7 +26,9 @@ func (ctl *controller) reloadOnHangup(ctx context.Context) {
 			return
 		case <-hangup:
 			ctl.reloadAccess()
-			ctl.reloadPlugins(ctx)
+			if err := ctl.plugins.Reload(ctx); err != nil {
+				ctl.log.Error("the plugin was not reloaded on SIGHUP", "error", err)
+			}
 		}
 	}
 }
@@ -97,11 +99,11 @@ func roleJSON(r access.Role) json.RawMessage {
 }
 
 // reloadPlugins reloads the plugins from their files and configuration.
-func (ctl *controller) reloadPlugins(ctx context.Context) {
-	for _, p := range ctl.engine.Plugins() {
-		v, err := ctl.engine.ReloadPlugin(ctx, p.Name)
+func (l *leadership) reloadPlugins(ctx context.Context) {
+	for _, p := range l.engine.Plugins() {
+		v, err := l.engine.ReloadPlugin(ctx, p.Name)
 		if err == nil { // ReloadPlugin logs its errors.
-			ctl.log.Info("plugin reloaded on SIGHUP", "plugin", v.Name, "version", v.Version)
+			l.log.Info("plugin reloaded on SIGHUP", "plugin", v.Name, "version", v.Version)
 		}
 	}
 }

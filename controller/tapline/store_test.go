@@ -157,7 +157,7 @@ func TestStoreMovesToEtcdAndBack(t *testing.T) {
 	// A controller that uses the store keeps others from writing, not from reading.
 	c, err := loadConfig(file)
 	require.NoError(t, err)
-	running, err := openStore(t.Context(), c, newLogger(os.Stderr, c.Log))
+	running, err := openStore(t.Context(), c, forGood{}, newLogger(os.Stderr, c.Log))
 	require.NoError(t, err)
 	_, err = runTapline(t, "", "store", "copy", "--data-dir", dir, "--to-config", file)
 	require.ErrorIs(t, err, store.ErrLocked)
@@ -204,7 +204,7 @@ func TestStoreOverTLS(t *testing.T) {
 		c.Store.Endpoints = cluster.URLs()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		s, err := openStore(ctx, c, newLogger(os.Stderr, c.Log))
+		s, err := openStore(ctx, c, forGood{}, newLogger(os.Stderr, c.Log))
 		if err != nil {
 			return err
 		}

@@ -27,18 +27,27 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 
 	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
+		pool, err := readAuthorities(t.CA)
 		if err != nil {
 			return nil, err
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", t.CA)
 		}
 		out.ClientCAs, out.RootCAs, out.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
 	}
 
 	return out, nil
+}
+
+// readAuthorities reads the certificates of a PEM file.
+func readAuthorities(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return pool, nil
 }
 
 // certificates hold the TLS configuration of a part, and read its files again when they change, so
@@ -97,15 +106,20 @@ func (c *certificates) client() *tls.Config {
 
 	outer := client.ChainOnly(c.latest())
 	outer.Certificates = nil
-	outer.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return &c.latest().Certificates[0], nil
-	}
+	outer.GetClientCertificate = c.clientCertificate
 
 	outer.VerifyConnection = func(state tls.ConnectionState) error {
 		return client.ChainOnly(c.latest()).VerifyConnection(state)
 	}
 
 	return outer
+}
+
+// clientCertificate is the GetClientCertificate of a tls.Config.
+func (c *certificates) clientCertificate(
+	*tls.CertificateRequestInfo,
+) (*tls.Certificate, error) {
+	return &c.latest().Certificates[0], nil
 }
 
 // readStamp returns a text that changes when the files change.

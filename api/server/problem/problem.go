@@ -19,6 +19,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/api"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -104,6 +105,10 @@ func Of(err error) (p api.Problem, internal bool) {
 	)
 
 	switch {
+	case errors.Is(err, store.ErrNotLeader), errors.Is(err, store.ErrClosed):
+		p.Status, p.Code = http.StatusServiceUnavailable, api.NoLeader
+		p.Detail = "another replica leads by now, and nothing was done: send the request again"
+
 	case errors.As(err, &refusal):
 		p = api.Problem{
 			Type: refusal.Type, Status: refusal.Status, Detail: refusal.Error(),
