@@ -55,6 +55,7 @@ func NewStandby(cfg Config) http.Handler {
 	s.echo.Use(s.observe, compress(), s.audited, s.sameOrigin, s.authorize)
 	s.mountSystem()
 	s.mountReplicas()
+	s.mountPage()
 	return s
 }
 
@@ -65,7 +66,7 @@ func AnswersStandby(r *http.Request) bool {
 		return false
 	}
 	switch path := r.URL.Path; path {
-	case "/healthz", "/readyz", metricsPath, replicasPath:
+	case "/healthz", "/readyz", metricsPath, replicasPath, "/ui":
 		return true
 	default:
 		return strings.HasPrefix(path, "/ui/")

@@ -23,14 +23,14 @@ type keyspace string
 
 func newKeyspace(prefix string) keyspace { return keyspace("/" + strings.Trim(prefix, "/")) }
 
-func (k keyspace) all() string     { return string(k) + "/" }
-func (k keyspace) head() string    { return string(k) + "/head" }
-func (k keyspace) secret() string  { return string(k) + "/secret" }
-func (k keyspace) lock() string    { return string(k) + "/lock" }
+func (k keyspace) all() string    { return string(k) + "/" }
+func (k keyspace) head() string   { return string(k) + "/head" }
+func (k keyspace) secret() string { return string(k) + "/secret" }
+func (k keyspace) lock() string   { return string(k) + "/lock" }
 
 // replicas is where replicas register; see controller/replica.
 func (k keyspace) replicas() string { return string(k) + "/replicas/" }
-func (k keyspace) records() string { return string(k) + "/records/" }
+func (k keyspace) records() string  { return string(k) + "/records/" }
 
 func (k keyspace) record(id recordID) string {
 	return k.records() + string(id.kind) + "/" + id.id
