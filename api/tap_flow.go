@@ -8,7 +8,7 @@ type TapFlow struct {
 	Name      string     `json:"name"`
 	TapID     string     `json:"tap_id"` // id of the tap service
 	TapName   string     `json:"tap_name"`
-	Type      string     `json:"type"` // vnic or vswitch
+	Type      string     `json:"type"` // vnic, vswitch or selector
 	GuestID   string     `json:"guest_id"`
 	GuestName string     `json:"guest_name"`
 	HostID    string     `json:"host_id"`
@@ -17,6 +17,7 @@ type TapFlow struct {
 	MACAddr   string     `json:"mac_addr"`
 	IPAddr    string     `json:"ip_addr"`
 	VLANID    int        `json:"vlan_id"`   // 0 selects all traffic
+	Selector  string     `json:"selector"`  // which NICs of guests; "" of another type
 	Direction string     `json:"direction"` // IN, OUT or BOTH
 	Filter    string     `json:"filter"`    // pcap-filter(7); "" selects everything
 	Snaplen   int        `json:"snaplen"`   // octets of each frame that are kept; 0: whole frames
@@ -31,6 +32,8 @@ type TapFlow struct {
 	Reason     string   `json:"reason"`
 	ReasonCode string   `json:"reason_code"`
 	Counters   Counters `json:"counters"`
+	// Members is how the NICs stand that the selector matches; nil of another type.
+	Members *MemberCounts `json:"members"`
 
 	Labels      map[string]string `json:"labels"`
 	Description string            `json:"description"`
@@ -40,6 +43,35 @@ type TapFlow struct {
 	AppliedBy string    `json:"applied_by"` // apply set that created it; "" if none did
 
 	ETag string `json:"-"` // of answers with one tap flow; "" in lists and events
+}
+
+// MemberCounts is how many NICs a selector matches, and how they stand. While the tap flow does not
+// run, only the total is counted.
+type MemberCounts struct {
+	Total   int `json:"total"`
+	Ready   int `json:"ready"`
+	Pending int `json:"pending"`
+	Error   int `json:"error"`
+}
+
+// Member is a NIC that the selector of a tap flow matches, and where it is plugged.
+type Member struct {
+	GuestID    string `json:"guest_id"`
+	GuestName  string `json:"guest_name"`
+	MACAddr    string `json:"mac_addr"`
+	HostID     string `json:"host_id"`
+	HostName   string `json:"host_name"`
+	Bridge     string `json:"bridge"`
+	Port       string `json:"port"`
+	Status     Status `json:"status"`
+	Reason     string `json:"reason"`
+	ReasonCode string `json:"reason_code"`
+}
+
+// MemberList is the answer to a list of members.
+type MemberList struct {
+	Members []Member `json:"members"`
+	Total   int      `json:"total"`
 }
 
 // TapFlowCreate creates a tap flow.
@@ -52,7 +84,8 @@ type TapFlowCreate struct {
 	IPAddr    string     `json:"ip_addr,omitempty"`
 	HostID    string     `json:"host_id,omitempty"`
 	WireID    string     `json:"wire_id,omitempty"`
-	VLANID    *int       `json:"vlan_id,omitempty"`   // nil selects all traffic
+	VLANID    *int       `json:"vlan_id,omitempty"` // nil selects all traffic
+	Selector  string     `json:"selector,omitempty"`
 	Direction string     `json:"direction,omitempty"` // BOTH if ""
 	Filter    string     `json:"filter,omitempty"`
 	Snaplen   int        `json:"snaplen,omitempty"`
@@ -72,6 +105,7 @@ type TapFlowCreate struct {
 type TapFlowPatch struct {
 	Name      *string    `json:"name,omitempty"`
 	TapID     *string    `json:"tap_id,omitempty"`
+	Selector  *string    `json:"selector,omitempty"`
 	VLANID    Field[int] `json:"vlan_id,omitzero"` // Remove: select all traffic
 	Direction *string    `json:"direction,omitempty"`
 	Enabled   *bool      `json:"enabled,omitempty"`

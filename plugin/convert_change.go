@@ -38,7 +38,7 @@ func flowToPB(f *tap.Flow) *pb.Flow {
 	m := &pb.Flow{
 		Id: f.ID, Name: f.Name, TapId: f.TapID, Type: string(f.Type),
 		GuestId: f.GuestID, Mac: macToPB(f.MAC), Ip: addrToPB(f.IP),
-		HostId: f.HostID, WireId: f.WireID, Vlan: uint32(f.VLAN),
+		HostId: f.HostID, WireId: f.WireID, Vlan: uint32(f.VLAN), Selector: f.Selector,
 		Direction: string(f.Direction), Enabled: f.Enabled,
 		Filter: f.Filter, Snaplen: f.Snaplen, Sample: f.Sample, VlanAction: uint32(f.Tag),
 	}
@@ -55,7 +55,7 @@ func flowFromPB(m *pb.Flow) (tap.Flow, error) {
 		ID: m.GetId(), Name: m.GetName(), TapID: intern(m.GetTapId()),
 		Type:    tap.FlowType(intern(m.GetType())),
 		GuestID: intern(m.GetGuestId()), MAC: r.mac("mac", m.GetMac()), IP: r.addr("ip", m.GetIp()),
-		HostID: intern(m.GetHostId()), WireID: intern(m.GetWireId()),
+		HostID: intern(m.GetHostId()), WireID: intern(m.GetWireId()), Selector: m.GetSelector(),
 		VLAN:      r.uint16("vlan", m.GetVlan()),
 		Direction: tap.Direction(intern(m.GetDirection())), Enabled: m.GetEnabled(),
 		Options: tap.Options{

@@ -100,6 +100,15 @@ func (c *Client) TapServices() TapServices {
 // TapFlows are the mirror sources.
 type TapFlows = Switchable[api.TapFlow, api.TapFlowList, api.TapFlowCreate, api.TapFlowPatch]
 
+// TapFlowMembers lists the NICs that the selector of a tap flow matches.
+func (c *Client) TapFlowMembers(
+	ctx context.Context, ref string, opts ...Option,
+) (api.MemberList, error) {
+	var list api.MemberList
+	_, err := c.do(ctx, http.MethodGet, c.TapFlows().one(ref)+"/members", opts, nil, &list)
+	return list, err
+}
+
 // TapFlows returns the mirror sources.
 func (c *Client) TapFlows() TapFlows {
 	return TapFlows{

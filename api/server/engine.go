@@ -98,6 +98,8 @@ type Flows interface {
 	// SampleFlows has the switches' counters for some flows read at once.
 	SampleFlows(ctx context.Context, refs ...string)
 	ExplainFlow(ctx context.Context, ref string) (explain.Explanation, error)
+	// Members returns the NICs that the selector of a tap flow matches, by guest and address.
+	Members(ref string) ([]view.Member, error)
 }
 
 // Records tells about records how they came, and when nothing is left of them.

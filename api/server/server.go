@@ -186,6 +186,7 @@ func (s *server) mountAll() {
 	}
 
 	s.mountExplanations(s.engine, s.engine)
+	s.mountMembers(s.engine)
 	s.mountTokens()
 	s.mountAudit()
 	s.mountPlugins(s.engine)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,8 @@ func (e *Engine) sampled(h *fleet.Host, r meter.Reading) {
 		}
 	}
 
+	joinMembers(&r, routes)
+
 	e.countCaptures(h, &r)
 	gone := e.fleet.Running[h.ID] != h
 	e.mu.Unlock()
@@ -37,6 +40,37 @@ func (e *Engine) sampled(h *fleet.Host, r meter.Reading) {
 		e.book.Take(h.ID, r, routes)
 	}
 }
+
+// joinMembers has what was counted by the addresses of members count as their tap flow's. Of a
+// capture that this tap flow has alone everything is.
+func joinMembers(r *meter.Reading, routes map[string]meter.Route) {
+	alone := map[string]bool{} // owners that serve one tap flow with a selector
+	flows := slices.Clone(r.Flows)
+	for i := range flows {
+		f := &flows[i]
+		if !slices.ContainsFunc(f.TapFlows, isMember) {
+			continue
+		}
+
+		alone[f.Owner] = len(routes[f.Owner].Flows) == 1
+		var joined []string
+		for _, id := range f.TapFlows {
+			if isMember(id) {
+				id = intent.SelectorOf(id)
+			}
+			if !slices.Contains(joined, id) {
+				joined = append(joined, id)
+			}
+		}
+		f.TapFlows = joined
+	}
+
+	r.Flows = slices.DeleteFunc(flows, func(f meter.FlowCount) bool {
+		return f.Counts != tap.CountsByPlace && alone[f.Owner]
+	})
+}
+
+func isMember(id string) bool { return intent.SelectorOf(id) != "" }
 
 // route finds the service and the tap flows that an owner of OpenFlow flows on a host serves, by
 // what these need. The caller holds mu.
@@ -48,12 +82,15 @@ func (e *Engine) route(h *fleet.Host, owner string) (meter.Route, bool) {
 
 	out := meter.Route{Kernel: kernel, Largest: largestCaptured(h, owner)}
 	for id := range e.standing.NeededBy(tap.Need{Host: h.ID, Owner: owner}) {
-		f := e.intent.Flows.ByID[id.ID]
+		f := e.intent.FlowRecord(id.ID)
 		if id.Kind != tap.KindFlow || f == nil {
 			continue
 		}
 
-		out.Service, out.Flows = f.TapID, append(out.Flows, f.ID)
+		out.Service = f.TapID
+		if !slices.Contains(out.Flows, f.ID) { // Members count as their tap flow.
+			out.Flows = append(out.Flows, f.ID)
+		}
 		out.Filtered = out.Filtered || f.Filter != ""
 		out.Resized = out.Resized || f.Snaplen != 0 || f.Tag != tap.VLANKeep ||
 			e.standing.Verdict(id).Status.Cut != nil
@@ -115,18 +152,27 @@ func (e *Engine) SampleFlows(ctx context.Context, refs ...string) {
 	var needs []tap.Need
 	for _, name := range refs {
 		if f := e.intent.Flows.Find(name); f != nil {
-			needs = append(needs, e.standing.Needs(intent.FlowRef(f.ID))...)
+			needs = append(needs, e.needsOfFlow(f.ID)...)
 		}
 	}
 	e.mu.Unlock()
 	e.sample(ctx, needs)
 }
 
+// needsOfFlow is what a tap flow and its members need on the switches. The caller holds mu.
+func (e *Engine) needsOfFlow(flow string) []tap.Need {
+	needs := append([]tap.Need(nil), e.standing.Needs(intent.FlowRef(flow))...)
+	for member := range e.intent.MembersOf[flow] {
+		needs = append(needs, e.standing.Needs(intent.FlowRef(member))...)
+	}
+	return needs
+}
+
 // needsOf is what a service and its flows need on the switches. The caller holds mu.
 func (e *Engine) needsOf(service string) []tap.Need {
 	needs := append([]tap.Need(nil), e.standing.Needs(intent.ServiceRef(service))...)
 	for flow := range e.intent.FlowsOfService[service] {
-		needs = append(needs, e.standing.Needs(intent.FlowRef(flow))...)
+		needs = append(needs, e.needsOfFlow(flow)...)
 	}
 	return needs
 }

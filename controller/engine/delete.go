@@ -222,6 +222,7 @@ func (e *Engine) removeFlow(f *store.Flow) {
 	v := e.present.Flow(f)
 	e.settle(f.ID)
 	e.intent.Flows.Remove(f.ID)
+	e.refollow(f.ID)
 	e.intent.FlowsOfService.Remove(f.TapID, f.ID)
 	e.intent.Forget(f.ID)
 	delete(e.intent.Holds, f.ID)

@@ -15,6 +15,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/fleet"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/keylock"
+	"github.com/tapline-sdn/tapline/controller/engine/members"
 	"github.com/tapline-sdn/tapline/controller/engine/planning"
 	"github.com/tapline-sdn/tapline/controller/engine/present"
 	"github.com/tapline-sdn/tapline/controller/engine/publish"
@@ -71,6 +72,7 @@ type Engine struct {
 	intent         *intent.Intent
 	places         *inventory.Places
 	planning       *planning.Queue
+	members        *members.Keeper
 	told           *contract.World // what the plugin was told
 	standing       *standing.Table
 	present        *present.Presenter
@@ -127,6 +129,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e.told = contract.NewWorld()
 	e.planning = planning.New(in, places, hosts.Running, e.standing, state.Secret)
 	e.planning.Revisit = e.revisit
+	e.members = members.New(in, hosts)
 	e.publish = publish.New(e.events, in, hosts, e.standing, e.present, e.log)
 	return e, nil
 }

@@ -91,6 +91,7 @@ func (e *Engine) nextChange() (tap.Change, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
+	e.follow()
 	change, any := e.planning.Next()
 	if any {
 		e.told.Tell(&change) // What is answered from now on follows from it.
@@ -123,7 +124,9 @@ func (e *Engine) take(r tap.Result) error {
 	}
 
 	for _, s := range r.Statuses {
-		if !e.planning.Defer(s) && e.standing.Take(s) {
+		switch {
+		case e.planning.Defer(s), e.standing.TakeRetired(s):
+		case e.standing.Take(s):
 			affected.Add(intent.Ref{Kind: s.Kind, ID: s.ID})
 		}
 	}

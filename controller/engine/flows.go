@@ -28,7 +28,7 @@ func (e *Engine) CreateFlow(ctx context.Context, f store.Flow) (view.Flow, error
 	if err := e.resolve(&f.Flow); err != nil {
 		return view.Flow{}, err
 	}
-	defer e.write.Beside("name "+f.Name, "source "+f.TapID+" "+f.GuestID+f.HostID)()
+	defer e.write.Beside("name "+f.Name, "source "+f.TapID+" "+f.GuestID+f.HostID+f.Selector)()
 
 	again := asked // What it names may have been deleted while it waited.
 	if err := e.resolve(&again); err != nil {

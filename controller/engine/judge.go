@@ -4,6 +4,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
 // The parts that work out how things stand and tell watchers of it. The caller holds mu.
@@ -20,6 +21,9 @@ func (e *Engine) judgeAll(affected standing.Affected) {
 // longer counts, but for what the plugin has said meanwhile. It reports whether its health is
 // another by that, which the caller publishes together with the change.
 func (e *Engine) markChanged(id intent.Ref) bool {
+	if id.Kind == tap.KindFlow {
+		e.refollow(id.ID) // The plugin is told of its members before it answers.
+	}
 	e.standing.MarkChanged(id, e.planning.Last())
 	e.settle(id.ID)
 	return e.standing.JudgeOne(id)

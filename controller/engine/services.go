@@ -116,6 +116,9 @@ func (e *Engine) tookService(s, before *store.Service) view.Service {
 	}
 
 	changed := e.markChanged(id)
+	if before != nil && !slices.Equal(before.Members, s.Members) {
+		e.refollowFeeding(s.ID)
+	}
 	v := e.present.Service(s)
 	e.events.Publish(events.Event{Type: publish.EventType(before == nil), Service: &v})
 	if changed {

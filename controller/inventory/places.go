@@ -204,3 +204,6 @@ func (x *Places) Concerned(p Port, guest, service func(id string)) {
 func (x *Places) NameTaken(name string) bool {
 	return len(x.servicesByName[name]) > 0 || len(x.byName[name]) > 0
 }
+
+// Reached reports whether a host's switch can be reached now.
+func (x *Places) Reached(host string) bool { return x.hosts.Connected(host) }

@@ -26,8 +26,11 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 		err = w.checkVNIC(f, s)
 	case tap.FlowVSwitch:
 		err = w.checkVSwitch(f)
+	case tap.FlowSelector:
+		err = checkSelector(f)
 	default:
-		err = invalid("type", "%q is not a type of tap flow: want vnic or vswitch", f.Type)
+		err = invalid("type", "%q is not a type of tap flow: want vnic, vswitch or selector",
+			f.Type)
 	}
 
 	if err != nil {
@@ -52,7 +55,8 @@ func (w *world) checkFlow(f *tap.Flow) *tap.Rejection {
 // sameIntent reports whether two flows of one guest or host ask for the same copies.
 func (w *world) sameIntent(a, b *tap.Flow) bool {
 	return a.TapID == b.TapID && a.Type == b.Type && a.MAC == b.MAC && w.sameWire(a, b) &&
-		a.Direction == b.Direction && a.Options.Normalized() == b.Options.Normalized()
+		a.Selector == b.Selector && a.Direction == b.Direction &&
+		a.Options.Normalized() == b.Options.Normalized()
 }
 
 // sameWire reports whether two flows of one host mirror the same VLAN, or all, of the same bridge,
@@ -76,10 +80,27 @@ func (w *world) sameWire(a, b *tap.Flow) bool {
 // foreignField refuses a field that belongs to flows of the other type.
 func foreignField(field string, f *tap.Flow) *tap.Rejection {
 	belongs := "guest_id, mac_addr and ip_addr belong to flows of type vnic"
-	if f.Type == tap.FlowVNIC {
+	if slices.Contains([]string{"host_id", "wire_id", "vlan_id"}, field) {
 		belongs = "host_id, wire_id and vlan_id belong to flows of type vswitch"
 	}
 	return invalid(field, "leave it out: %s, and this one is of type %s", belongs, f.Type)
+}
+
+// checkSelector refuses what belongs to flows of other types. The selector is the controller's to
+// read.
+func checkSelector(f *tap.Flow) *tap.Rejection {
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"guest_id", f.GuestID != ""}, {"mac_addr", !f.MAC.IsZero()}, {"ip_addr", f.IP.IsValid()},
+		{"host_id", f.HostID != ""}, {"wire_id", f.WireID != ""}, {"vlan_id", f.VLAN != 0},
+	} {
+		if field.given {
+			return foreignField(field.name, f)
+		}
+	}
+	return nil
 }
 
 // checkVNIC finds the NIC that the flow means and fills in its address.

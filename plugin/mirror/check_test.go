@@ -270,7 +270,7 @@ func TestCheckFlow(t *testing.T) {
 		{name: "no type", give: with(vnic("g1", tap.MAC{}, ""),
 			func(f *tap.Flow) { f.Type = "bridge" }),
 			reject: &tap.Rejection{Field: "type",
-				Message: `"bridge" is not a type of tap flow: want vnic or vswitch`}},
+				Message: `"bridge" is not a type of tap flow: want vnic, vswitch or selector`}},
 
 		{name: "identical vnic, found by its only NIC", give: with(vnic("g1", tap.MAC{}, ""), to1),
 			reject: &tap.Rejection{Conflict: true,

@@ -205,7 +205,7 @@ func (p *Planner) touchUnresolved(t touched) {
 		}
 	}
 	for id, from := range p.resolved {
-		if !from.ok() {
+		if !from.ok() || from.flow.Type == tap.FlowSelector {
 			t.flows.add(id)
 		}
 	}

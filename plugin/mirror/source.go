@@ -104,8 +104,13 @@ func (s *source) down(w *world) reason {
 }
 
 func (w *world) source(f *tap.Flow) source {
-	if f.Type == tap.FlowVSwitch {
+	switch f.Type {
+	case tap.FlowVSwitch:
 		return w.vswitchSource(f)
+	case tap.FlowSelector:
+		// Its members are flows of their own. Some may be on hosts that were not seen yet, so what
+		// its service receives must stay until then.
+		return source{resolution: resolution{uncertain: len(w.unseen) > 0}}
 	}
 	return w.vnicSource(f)
 }

@@ -698,6 +698,7 @@ type Flow struct {
 	Filter          string                 `protobuf:"bytes,14,opt,name=filter,proto3" json:"filter,omitempty"`
 	Snaplen         uint32                 `protobuf:"varint,15,opt,name=snaplen,proto3" json:"snaplen,omitempty"`
 	Sample          uint32                 `protobuf:"varint,16,opt,name=sample,proto3" json:"sample,omitempty"`
+	Selector        string                 `protobuf:"bytes,18,opt,name=selector,proto3" json:"selector,omitempty"`
 	VlanAction      uint32                 `protobuf:"varint,17,opt,name=vlan_action,json=vlanAction,proto3" json:"vlan_action,omitempty"` // 0 keep, 65535 strip, else the VLAN id to push
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -843,6 +844,13 @@ func (x *Flow) GetSample() uint32 {
 		return x.Sample
 	}
 	return 0
+}
+
+func (x *Flow) GetSelector() string {
+	if x != nil {
+		return x.Selector
+	}
+	return ""
 }
 
 func (x *Flow) GetVlanAction() uint32 {
@@ -3326,7 +3334,7 @@ const file_mirror_proto_rawDesc = "" +
 	"\x05encap\x18\f \x01(\tR\x05encap\x12\x12\n" +
 	"\x04port\x18\r \x01(\rR\x04port\x12\x18\n" +
 	"\amembers\x18\x0e \x03(\tR\amembers\x12\x14\n" +
-	"\x05dedup\x18\x0f \x01(\bR\x05dedup\"\xa7\x03\n" +
+	"\x05dedup\x18\x0f \x01(\bR\x05dedup\"\xc3\x03\n" +
 	"\x04Flow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x15\n" +
@@ -3344,7 +3352,8 @@ const file_mirror_proto_rawDesc = "" +
 	"\x11created_unix_nano\x18\r \x01(\x03R\x0fcreatedUnixNano\x12\x16\n" +
 	"\x06filter\x18\x0e \x01(\tR\x06filter\x12\x18\n" +
 	"\asnaplen\x18\x0f \x01(\rR\asnaplen\x12\x16\n" +
-	"\x06sample\x18\x10 \x01(\rR\x06sample\x12\x1f\n" +
+	"\x06sample\x18\x10 \x01(\rR\x06sample\x12\x1a\n" +
+	"\bselector\x18\x12 \x01(\tR\bselector\x12\x1f\n" +
 	"\vvlan_action\x18\x11 \x01(\rR\n" +
 	"vlanAction\"\xcb\x06\n" +
 	"\x04Host\x12\x0e\n" +

@@ -78,6 +78,10 @@ type Flow struct {
 	WireID string `json:"wire_id,omitempty"`
 	VLAN   uint16 `json:"vlan_id,omitempty"`
 
+	// Of a selector: which NICs of guests are mirrored. The controller tells the plugin of each
+	// as a flow of type vnic.
+	Selector string `json:"selector,omitempty"`
+
 	Direction Direction `json:"direction"`
 	Options
 
@@ -96,6 +100,8 @@ type FlowType string
 const (
 	FlowVNIC    FlowType = "vnic"    // one NIC of a guest
 	FlowVSwitch FlowType = "vswitch" // the bridge that carries a wire on a host
+	// FlowSelector stands for the NICs that a selector matches. It mirrors nothing itself.
+	FlowSelector FlowType = "selector"
 )
 
 // MaxVLAN is the highest VLAN id that can be selected; 4095 is reserved (IEEE 802.1Q, table 9-2).

@@ -15,13 +15,31 @@ func Flow(v view.Flow) api.TapFlow {
 		GuestID: v.GuestID, GuestName: v.Guest,
 		HostID: v.HostID, HostName: v.Host, WireID: v.WireID,
 		MACAddr: v.MAC.String(), IPAddr: addrText(v.IP), VLANID: int(v.VLAN),
-		Direction: string(v.Direction),
-		Filter:    v.Filter, Snaplen: int(v.Snaplen), Sample: int(v.Sample),
+		Selector: v.Selector, Direction: string(v.Direction),
+		Filter: v.Filter, Snaplen: int(v.Snaplen), Sample: int(v.Sample),
 		VLAN:     api.VLANAction(v.Tag.String()),
 		StartsAt: Time(v.StartsAt), ExpiresAt: Time(v.ExpiresAt),
 		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
-		Counters: Counters(v.Counters), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		Counters: Counters(v.Counters), Members: memberCounts(v), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		Labels: orEmpty(v.Labels), Description: v.Description, AppliedBy: v.AppliedBy,
+	}
+}
+
+// memberCounts is how the members of a tap flow stand; nil if it has no selector.
+func memberCounts(v view.Flow) *api.MemberCounts {
+	if v.Type != tap.FlowSelector {
+		return nil
+	}
+	m := v.Members
+	return &api.MemberCounts{Total: m.Total, Ready: m.Ready, Pending: m.Pending, Error: m.Failed}
+}
+
+// Member returns the JSON form of a NIC that a selector matches.
+func Member(m view.Member) api.Member {
+	return api.Member{
+		GuestID: m.GuestID, GuestName: m.Guest, MACAddr: m.MAC.String(), HostID: m.HostID,
+		HostName: m.Host, Bridge: m.Bridge, Port: m.Port, Status: Status(m.State),
+		Reason: m.Reason, ReasonCode: string(m.Code),
 	}
 }
 
@@ -30,7 +48,7 @@ func Flow(v view.Flow) api.TapFlow {
 func NewFlow(b api.TapFlowCreate, by store.Request) (store.Flow, error) {
 	f := tap.Flow{
 		Name: b.Name, TapID: b.TapID, Type: tap.FlowType(b.Type),
-		GuestID: b.GuestID, HostID: b.HostID, WireID: b.WireID,
+		GuestID: b.GuestID, HostID: b.HostID, WireID: b.WireID, Selector: b.Selector,
 		Enabled: b.Enabled == nil || *b.Enabled,
 		Options: tap.Options{
 			Filter: b.Filter, Snaplen: uint32(b.Snaplen), Sample: uint32(b.Sample),
@@ -93,6 +111,7 @@ func EditFlow(f *store.Flow, p api.TapFlowPatch) error {
 
 	setGiven(&f.Name, p.Name)
 	setGiven(&f.TapID, p.TapID)
+	setGiven(&f.Selector, p.Selector)
 	setGiven(&f.Enabled, p.Enabled)
 	return nil
 }

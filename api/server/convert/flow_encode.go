@@ -24,6 +24,7 @@ func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	}
 
 	b = strconv.AppendInt(append(b, `,"vlan_id":`...), int64(f.VLANID), 10)
+	b = appendText(append(b, `,"selector":`...), f.Selector)
 	b = appendText(append(b, `,"direction":`...), f.Direction)
 	if b, err = appendOptions(b, &f); err != nil {
 		return nil, err
@@ -36,6 +37,7 @@ func AppendFlow(b []byte, f api.TapFlow) (_ []byte, err error) {
 	if b, err = appendCounters(append(b, `,"counters":`...), f.Counters); err != nil {
 		return nil, err
 	}
+	b = appendMembers(append(b, `,"members":`...), f.Members)
 	if b, err = appendLabels(append(b, `,"labels":`...), f.Labels); err != nil {
 		return nil, err
 	}
@@ -62,6 +64,16 @@ func appendOptions(b []byte, f *api.TapFlow) (_ []byte, err error) {
 		return nil, err
 	}
 	return appendOptionalTime(append(b, `,"expires_at":`...), f.ExpiresAt)
+}
+
+func appendMembers(b []byte, m *api.MemberCounts) []byte {
+	if m == nil {
+		return append(b, "null"...)
+	}
+	b = strconv.AppendInt(append(b, `{"total":`...), int64(m.Total), 10)
+	b = strconv.AppendInt(append(b, `,"ready":`...), int64(m.Ready), 10)
+	b = strconv.AppendInt(append(b, `,"pending":`...), int64(m.Pending), 10)
+	return append(strconv.AppendInt(append(b, `,"error":`...), int64(m.Error), 10), '}')
 }
 
 func appendVLAN(b []byte, a api.VLANAction) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/engine/events"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/selector"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/filter"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -51,6 +52,10 @@ func (e *Engine) resolveFlowLocked(f *store.Flow) error {
 	}
 
 	switch f.Type {
+	case tap.FlowSelector:
+		if _, err := selector.Parse(f.Selector); err != nil {
+			return invalid("selector", "%v", err)
+		}
 	case tap.FlowVNIC:
 		g, err := e.guests.getLocked(f.GuestID)
 		if err != nil {
@@ -84,6 +89,30 @@ func checkFilter(expression string) error {
 	cause := &tap.Rejection{Field: "filter", Message: wrong.Problem, Hint: wrong.Hint,
 		Offset: wrong.Offset, Length: wrong.Length}
 	return &view.Error{Kind: view.Invalid, Field: "filter", Message: wrong.Problem, Err: cause}
+}
+
+// Members returns every NIC of the guests that a selector matches, as ready.
+func (e *Engine) Members(ref string) ([]view.Member, error) {
+	f, err := e.Flow(ref)
+	if err != nil {
+		return nil, err
+	}
+	if f.Type != tap.FlowSelector {
+		return nil, invalid("", "tap flow %s has no members: it is of type %s", f.Name, f.Type)
+	}
+
+	wanted, err := selector.Parse(f.Selector)
+	var out []view.Member
+	for _, g := range e.Guests() {
+		if err != nil || !wanted.MatchesGuest(&selector.Guest{Name: g.Name}) {
+			continue
+		}
+		for _, n := range g.NICs {
+			out = append(out, view.Member{GuestID: g.ID, Guest: g.Name, MAC: n.MAC,
+				Health: view.Ready()})
+		}
+	}
+	return out, err
 }
 
 // Flows returns all tap flows.

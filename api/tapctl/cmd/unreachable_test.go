@@ -27,7 +27,7 @@ var callers = map[string]string{
 	"tap-service-delete": "s", "tap-service-list": "", "tap-service-show": "s",
 	"tap-service-enable": "s", "tap-service-disable": "--all",
 	"tap-flow-create": "--type vnic --guest-id g --tap-id s f",
-	"tap-flow-update": "f --direction IN", "tap-flow-delete": "f", "tap-flow-list": "",
+	"tap-flow-update": "f --direction IN", "tap-flow-delete": "f", "tap-flow-list": "", "tap-flow-members": "f",
 	"tap-flow-show": "f", "tap-flow-enable": "f", "tap-flow-disable": "f",
 	"token-create": "--role viewer x", "token-delete": "x", "token-list": "", "token-show": "x",
 	"plugin-list": "", "plugin-show": "mirror", "plugin-reload": "mirror",

@@ -163,6 +163,7 @@ func tapFlowFields(f api.TapFlow) map[string]any {
 		"guest_id":  f.GuestID,
 		"host_id":   f.HostID,
 		"wire_id":   f.WireID,
+		"selector":  f.Selector,
 		"mac_addr":  f.MACAddr,
 		"ip_addr":   f.IPAddr,
 		"direction": f.Direction,

@@ -46,6 +46,7 @@ func tapFlowColumns() []format.Column[api.TapFlow] {
 			{Title: "ENABLED", Value: func(v row) string {
 				return strconv.FormatBool(v.Enabled)
 			}, Wide: true},
+			{Title: "MEMBERS", Value: members, Wide: true},
 			{Title: "OPTIONS", Value: Options, Wide: true},
 			{Title: "EXPIRES", Value: func(v row) string {
 				return timeOf(v.ExpiresAt)
@@ -60,6 +61,14 @@ func tapFlowColumns() []format.Column[api.TapFlow] {
 			{Title: "ID", Value: func(v row) string { return v.ID }, Drop: true},
 		},
 	)
+}
+
+// members is how many NICs a selector matches, and how many of them are ready; "" without one.
+func members(v api.TapFlow) string {
+	if v.Members == nil {
+		return ""
+	}
+	return strconv.Itoa(v.Members.Ready) + "/" + strconv.Itoa(v.Members.Total)
 }
 
 // Options are what a tap flow does to its copies, as KEY=VALUE; "" if nothing.
@@ -88,8 +97,11 @@ func timeOf(t *time.Time) string {
 	return format.Time(*t)
 }
 
-// Source is what a tap flow mirrors: GUEST/NIC, or HOST/WIRE and its VLAN.
+// Source is what a tap flow mirrors: a selector, GUEST/NIC, or HOST/WIRE and its VLAN.
 func Source(v api.TapFlow) string {
+	if v.Type == "selector" {
+		return v.Selector
+	}
 	if v.Type == "vnic" {
 		guest, nic := format.First(v.GuestName, v.GuestID), format.First(v.IPAddr, v.MACAddr)
 		return strings.TrimSuffix(guest+"/"+nic, "/")

@@ -8,7 +8,7 @@ func WordsOf(kindWord, field string) []string {
 	case "type":
 		return map[string][]string{
 			"tap-service": {"guest", "host"},
-			"tap-flow":    {"vnic", "vswitch"},
+			"tap-flow":    {"vnic", "vswitch", "selector"},
 		}[kindWord]
 	case "vlan":
 		return []string{"keep", "strip"}

@@ -23,9 +23,9 @@ func tapFlowVerbs(app *cli.App) []*cobra.Command {
 
 	return []*cobra.Command{
 		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(nil),
-		enableTapFlow(switches), switches.disable(),
+		enableTapFlow(switches), switches.disable(), tapFlowMembers(app),
 		v.list(filter("name", "of this name"), filter("tap-id", "that go to this tap service"),
-			filter("type", "of this type: vnic or vswitch"), filter("guest-id", "of this guest"),
+			filter("type", "of this type: vnic, vswitch or selector"), filter("guest-id", "of this guest"),
 			filter("host-id", "of this host"), filter("wire-id", "of this wire"),
 			filter("direction", "of this direction: IN, OUT or BOTH"),
 			filter("enabled", "that are enabled (true) or disabled (false)"),
@@ -57,6 +57,8 @@ func createTapFlow(app *cli.App) *cobra.Command {
 		`create --type vnic --guest-id ID [--mac-addr M] [--ip-addr A] [--direction D]
     --tap-id T [OPTION]... NAME
   tapctl tap-flow-create --type vswitch --host-id H --wire-id W [--vlan-id V] [--direction D]
+    --tap-id T [OPTION]... NAME
+  tapctl tap-flow-create --type selector --selector TERM[,TERM]... [--direction D]
     --tap-id T [OPTION]... NAME`,
 		"Create a tap flow, enabled",
 		`  # what reaches a guest's NIC
@@ -65,6 +67,9 @@ func createTapFlow(app *cli.App) *cobra.Command {
   # one VLAN of a wire on a host, both directions
   tapctl %[1]s-create --type vswitch --host-id h1 --wire-id net0 --vlan-id 100 \
     --tap-id ids --wait 10s net0-100
+  # every database of project blue, as guests come, move and go
+  tapctl %[1]s-create --type selector --selector 'label.project=blue,name=db-*' \
+    --tap-id ids blue-dbs
   # for two hours, what tcpdump would show, the headers alone
   tapctl %[1]s-create --type vnic --guest-id web-vm --tap-id ids --for 2h --snaplen 128 \
     --filter 'tcp port 443 and not net 10.0.0.0/8' --label ticket=4711 web-tls`,
@@ -86,8 +91,8 @@ type tapFlowFlags struct {
 func (f *tapFlowFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.request.Type, "type", "",
-		"what it mirrors: vnic, a NIC of a guest, or vswitch, the switch that carries a wire "+
-			"on a host")
+		"what it mirrors: vnic, a NIC of a guest; vswitch, the switch that carries a wire on a "+
+			"host; or selector, every NIC that a selector matches")
 	flags.StringVar(&f.request.TapID, "tap-id", "", "tap service that collects")
 	flags.StringVar(&f.request.GuestID, "guest-id", "", "vnic: the guest")
 	flags.StringVar(&f.request.MACAddr, "mac-addr", "",
@@ -97,6 +102,7 @@ func (f *tapFlowFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.request.HostID, "host-id", "", "vswitch: the host")
 	flags.StringVar(&f.request.WireID, "wire-id", "", "vswitch: the wire")
 	flags.StringVar(&f.vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
+	flags.StringVar(&f.request.Selector, "selector", "", selectorHelp)
 	flags.StringVar(&f.request.Direction, "direction", "",
 		"IN: traffic that reaches the guest, or arrives from the physical network; "+
 			"OUT: traffic that leaves; BOTH (default)")
@@ -106,6 +112,11 @@ func (f *tapFlowFlags) bind(cmd *cobra.Command) {
 	f.notes.bindCreate(cmd)
 	cli.Require(cmd, "type", "tap-id")
 }
+
+// selectorHelp says what the selector of a tap flow is.
+const selectorHelp = "selector: which NICs of guests, now and later, as terms that all have to " +
+	"hold: name=web-*, label.app=db, !label.x, wire=net0, host=h1, net=10.0.0.0/24; several " +
+	"values by '|', != for none of them"
 
 // body is the body of the request that creates the tap flow.
 func (f *tapFlowFlags) body(cmd *cobra.Command, name string) (api.TapFlowCreate, error) {
@@ -138,8 +149,8 @@ func (f *tapFlowFlags) body(cmd *cobra.Command, name string) (api.TapFlowCreate,
 
 // tapFlowChanges are the flags of tap-flow-update.
 type tapFlowChanges struct {
-	name, tapID, vlan, direction string
-	allVLANs                     bool
+	name, tapID, vlan, direction, selector string
+	allVLANs                               bool
 
 	options optionFlags
 	window  windowFlags
@@ -153,6 +164,7 @@ func (f *tapFlowChanges) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.vlan, "vlan-id", "", "vswitch: only this VLAN, 1..4094")
 	flags.BoolVar(&f.allVLANs, "all-vlans", false, "vswitch: all traffic, no longer one VLAN")
 	flags.StringVar(&f.direction, "direction", "", "IN, OUT or BOTH")
+	flags.StringVar(&f.selector, "selector", "", selectorHelp)
 	cmd.MarkFlagsMutuallyExclusive("vlan-id", "all-vlans")
 
 	f.options.bind(cmd)
@@ -162,8 +174,8 @@ func (f *tapFlowChanges) bind(cmd *cobra.Command) {
 
 // patch is the body of the request that changes the tap flow.
 func (f *tapFlowChanges) patch(cmd *cobra.Command) (patch api.TapFlowPatch, err error) {
-	err = cli.RequireAny(cmd, "name", "tap-id", "vlan-id", "all-vlans", "direction", "filter",
-		"snaplen", "sample", "vlan", "for", "expires-at", "starts-at", "label", "description")
+	err = cli.RequireAny(cmd, "name", "tap-id", "vlan-id", "all-vlans", "direction", "selector",
+		"filter", "snaplen", "sample", "vlan", "for", "expires-at", "starts-at", "label", "description")
 	if err != nil {
 		return patch, err
 	}
@@ -171,6 +183,7 @@ func (f *tapFlowChanges) patch(cmd *cobra.Command) (patch api.TapFlowPatch, err 
 	patch = api.TapFlowPatch{
 		Name:      cli.Given(cmd, "name", f.name),
 		TapID:     cli.Given(cmd, "tap-id", f.tapID),
+		Selector:  cli.Given(cmd, "selector", f.selector),
 		Direction: cli.Given(cmd, "direction", strings.ToUpper(f.direction)),
 	}
 

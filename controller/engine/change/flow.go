@@ -1,11 +1,13 @@
 package change
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
+	"github.com/tapline-sdn/tapline/controller/selector"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -63,7 +65,32 @@ func (c *Checker) Resolve(f *tap.Flow) error {
 		return view.Errorf(view.Invalid, "tap_id", "there is no tap service %q", f.TapID)
 	}
 	f.TapID = s.ID
+	if err := checkSelector(f); err != nil {
+		return err
+	}
 	return c.ResolveSource(f)
+}
+
+// checkSelector refuses a selector that cannot be read, and one of a tap flow of another type.
+func checkSelector(f *tap.Flow) error {
+	switch {
+	case f.Type != tap.FlowSelector && f.Selector != "":
+		return view.Errorf(view.Invalid, "selector", "leave it out: selector belongs to flows of "+
+			"type selector, and this one is of type %s", f.Type)
+	case f.Type != tap.FlowSelector:
+		return nil
+	case f.Selector == "":
+		return view.Errorf(view.Invalid, "selector", "a flow of type selector needs one, such as "+
+			"name=web-*,label.app=db; name=* matches every guest")
+	}
+
+	_, err := selector.Parse(f.Selector)
+	if wrong := (*selector.Error)(nil); errors.As(err, &wrong) {
+		return &view.Error{Kind: view.Invalid, Field: "selector", Message: wrong.Error(),
+			Err: &tap.Rejection{Field: "selector", Message: wrong.Message, Offset: wrong.Offset,
+				Length: wrong.Length, Hint: wrong.Hint}}
+	}
+	return nil
 }
 
 // ResolveSource replaces the names of a flow's source by ids. A name that does not exist is an

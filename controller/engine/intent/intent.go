@@ -34,6 +34,12 @@ type Intent struct {
 	// Captures are the live captures that run, by id. They are in no store.
 	Captures map[string]*Capture
 
+	// Members are the members of tap flows with a selector that run, by id. Selected is how many
+	// NICs the selector of each such tap flow matches, also while it does not run.
+	Members   map[string]*Member
+	MembersOf sets.Multimap[string, string] // by the id of the tap flow
+	Selected  map[string]int
+
 	timed map[string]timed // tap flows with a window, by id
 }
 
@@ -69,6 +75,9 @@ func New() *Intent {
 		FlowsOfService: sets.Multimap[string, string]{},
 		Learned:        map[string]store.Learned{},
 		Captures:       map[string]*Capture{},
+		Members:        map[string]*Member{},
+		MembersOf:      sets.Multimap[string, string]{},
+		Selected:       map[string]int{},
 		timed:          map[string]timed{},
 	}
 }
@@ -164,7 +173,7 @@ func (in *Intent) Enabled(id Ref) bool {
 		s := in.Services.ByID[id.ID]
 		return s != nil && s.Enabled && !s.Deleting
 	}
-	f := in.Flows.ByID[id.ID]
+	f := in.FlowRecord(id.ID)
 	return f != nil && !f.Deleting && in.Runs(f)
 }
 
@@ -195,7 +204,7 @@ func (in *Intent) Name(id Ref) string {
 		if s := in.Services.ByID[id.ID]; s != nil {
 			return s.Name
 		}
-	} else if f := in.Flows.ByID[id.ID]; f != nil {
+	} else if f := in.FlowRecord(id.ID); f != nil {
 		return f.Name
 	}
 	return id.ID

@@ -81,6 +81,10 @@ func (q *Queue) markAll(m *marks) {
 		m.flows.Add(id)
 	}
 
+	for id := range q.intent.Members {
+		m.flows.Add(id)
+	}
+
 	for id := range q.ahead {
 		m.flows.Add(id)
 	}
@@ -99,6 +103,9 @@ func (q *Queue) flow(id string) *tap.Flow {
 	}
 	if live := q.intent.Captures[id]; live != nil {
 		return live.Flow
+	}
+	if m := q.intent.Members[id]; m != nil {
+		return q.intent.MemberFlow(m)
 	}
 	if f := q.intent.Flows.ByID[id]; f != nil && !f.Deleting {
 		flow := f.Flow

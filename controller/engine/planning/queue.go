@@ -136,11 +136,28 @@ func (q *Queue) Answer(revision uint64) {
 	}
 }
 
+// Due reports whether there is something to tell now.
+func (q *Queue) Due() bool { return !q.marks.empty() && q.answered >= q.sent }
+
+// EachMarked calls host and guest with the ids of those that are marked, all if everything is.
+// Guests that host marks are among them.
+func (q *Queue) EachMarked(host, guest func(id string)) {
+	if q.marks.everything {
+		q.markAll(&q.marks)
+	}
+	for id := range q.marks.hosts {
+		host(id)
+	}
+	for id := range q.marks.guests {
+		guest(id)
+	}
+}
+
 // Next returns what is marked as a change, once the plugin has answered the one before: what comes
 // meanwhile, as from many hosts that connect together, is one change more and not one each. It is
 // false if there is nothing to tell now.
 func (q *Queue) Next() (tap.Change, bool) {
-	if q.marks.empty() || q.answered < q.sent {
+	if !q.Due() {
 		return tap.Change{}, false
 	}
 	change := q.change(q.marks)

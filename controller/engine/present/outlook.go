@@ -1,6 +1,8 @@
 package present
 
 import (
+	"slices"
+
 	"github.com/tapline-sdn/tapline/controller/engine/forecast"
 	"github.com/tapline-sdn/tapline/controller/engine/intent"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
@@ -79,7 +81,17 @@ func (p *Presenter) addRecords(to map[forecast.ResourceKey]forecast.ResourceStat
 // noteUser notes that the objects that a service or a flow needs serve it. The tap bridge serves
 // everybody.
 func (p *Presenter) noteUser(to forecast.Outlook, id intent.Ref, name string) {
-	for _, need := range p.standing.Needs(id) {
+	needs := p.standing.Needs(id)
+	for member := range p.intent.MembersOf[id.ID] {
+		needs = slices.Concat(needs, p.standing.Needs(intent.FlowRef(member)))
+	}
+
+	noted := map[tap.Need]bool{}
+	for _, need := range needs {
+		if noted[need] {
+			continue
+		}
+		noted[need] = true
 		if h, exists := to.Hosts[need.Host]; exists && need.Owner != tap.OwnerBridge {
 			h.Users[need.Owner] = append(h.Users[need.Owner], name)
 		}

@@ -17,8 +17,9 @@ import (
 
 // Flow returns the view of a tap flow.
 func (p *Presenter) Flow(f *store.Flow) view.Flow {
-	v := view.Flow{Flow: f, Health: p.standing.Health(intent.FlowRef(f.ID)),
-		Counters: p.flowCounters(f.ID)}
+	verdict := p.standing.Verdict(intent.FlowRef(f.ID))
+	v := view.Flow{Flow: f, Health: verdict.Health, Counters: p.flowCounters(f.ID),
+		Members: verdict.Members}
 	if s := p.intent.Services.ByID[f.TapID]; s != nil {
 		v.Tap = s.Name
 	}

@@ -15,6 +15,9 @@ func (t *Table) Judge(id intent.Ref) (changed []intent.Ref) {
 	if !t.judge(id) {
 		return nil
 	}
+	if m := t.intent.Members[id.ID]; m != nil {
+		return t.Judge(intent.FlowRef(m.Of)) // Users see the tap flow with the selector.
+	}
 	return append([]intent.Ref{id}, t.JudgeFeeding(id)...)
 }
 
@@ -37,6 +40,9 @@ func (t *Table) JudgeFeeding(service intent.Ref) (changed []intent.Ref) {
 		return nil
 	}
 	for id := range t.intent.FlowsOfService[service.ID] {
+		for member := range t.intent.MembersOf[id] {
+			t.judge(intent.FlowRef(member))
+		}
 		if flow := intent.FlowRef(id); t.judge(flow) {
 			changed = append(changed, flow)
 		}
@@ -50,11 +56,12 @@ func (t *Table) judge(id intent.Ref) (changed bool) {
 		return false
 	}
 
-	before := v.Health
+	before, counted := v.Health, v.Members
 	v.NICReason = false
 	delete(t.unasked, id.ID)
 
 	v.Health = t.assess(id, &v)
+	t.countMember(id, before.State, v.Health.State)
 	v.ready = v.ready && v.Health.State == tap.StateReady
 	if v.Health != before {
 		v.Since = time.Now()
@@ -68,11 +75,12 @@ func (t *Table) judge(id intent.Ref) (changed bool) {
 		t.unready.add(id)
 	}
 
-	return v.Health != before
+	return v.Health != before || v.Members != counted
 }
 
 // assess says how a service or a flow stands. It sets ready where all that it needs stands.
 func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
+	v.Members = t.memberCounts(id)
 	switch {
 	case t.intent.Deleting(id):
 		return t.leavingHealth(id, tap.StateDeleting)
@@ -102,12 +110,15 @@ func (t *Table) assess(id intent.Ref, v *Verdict) view.Health {
 	}
 
 	v.ready = true
+	if f := t.intent.Flows.ByID[id.ID]; f != nil && f.Type == tap.FlowSelector {
+		return t.membersHealth(id, v.Members)
+	}
 	return readyHealth(v.Status)
 }
 
 // off says how a service or a flow stands that is not to run, once nothing of it is on any switch.
 func (t *Table) off(id intent.Ref) view.Health {
-	f := t.intent.Flows.ByID[id.ID]
+	f := t.intent.FlowRecord(id.ID)
 	if id.Kind != tap.KindFlow || f == nil {
 		return view.Disabled()
 	}
@@ -162,6 +173,9 @@ func (t *Table) Foresee(id intent.Ref) view.Health {
 		}
 	}
 
+	if f := t.intent.Flows.ByID[id.ID]; f != nil && f.Type == tap.FlowSelector {
+		return t.foreseeMembers(id)
+	}
 	return readyHealth(v.Status)
 }
 

@@ -32,10 +32,13 @@ func (t *Table) collectLeaving(id intent.Ref) {
 // before and was not read back as gone, and of a service what its flows have and where its NIC is.
 func (t *Table) mayHave(id intent.Ref) []tap.Need {
 	needs := slices.Concat(t.leaving[id], t.outdated[id], t.Needs(id), t.unread(id))
+	for member := range t.intent.MembersOf[id.ID] {
+		needs = slices.Concat(needs, t.outdated[intent.FlowRef(member)],
+			t.Needs(intent.FlowRef(member)))
+	}
 	if id.Kind == tap.KindService {
 		for flow := range t.feeding(id.ID) {
-			needs = slices.Concat(needs, t.leaving[flow], t.outdated[flow], t.Needs(flow),
-				t.unread(flow))
+			needs = slices.Concat(needs, t.mayHave(flow))
 		}
 
 		for _, h := range t.hosts {
@@ -57,12 +60,15 @@ func (t *Table) mayHave(id intent.Ref) []tap.Need {
 // of a service or a flow that was enabled then. A vnic flow whose source has been seen is where
 // that is, and not there.
 func (t *Table) unread(id intent.Ref) (needs []tap.Need) {
-	if _, earlier := t.earlier[id]; !earlier || len(t.Needs(id)) > 0 {
+	flow := t.intent.Flows.ByID[id.ID]
+	// The needs of a tap flow with a selector are those of its service alone.
+	settled := len(t.Needs(id)) > 0 && (flow == nil || flow.Type != tap.FlowSelector)
+	if _, earlier := t.earlier[id]; !earlier || settled {
 		return nil
 	}
 
 	only := t.intent.Places[id.ID] // of a service
-	if flow := t.intent.Flows.ByID[id.ID]; flow != nil {
+	if flow != nil {
 		only = flow.HostID // of a vswitch
 	}
 

@@ -92,7 +92,7 @@ func (t *Table) Unasked() []intent.Ref {
 
 // serviceNIC says of a flow that waits for the NIC of its service what the hypervisors say of that.
 func (t *Table) serviceNIC(id intent.Ref, status tap.Status) (view.Health, bool) {
-	f := t.intent.Flows.ByID[id.ID]
+	f := t.intent.FlowRecord(id.ID)
 	if id.Kind != tap.KindFlow || f == nil || !waitsForNIC(status) {
 		return view.Health{}, false
 	}
@@ -161,7 +161,7 @@ func (t *Table) sortedHosts() []*Host {
 func (t *Table) foreseeNIC(id intent.Ref, status tap.Status) view.Health {
 	health := StatusHealth(status)
 	s := t.intent.Services.ByID[id.ID]
-	if f := t.intent.Flows.ByID[id.ID]; id.Kind == tap.KindFlow && f != nil {
+	if f := t.intent.FlowRecord(id.ID); id.Kind == tap.KindFlow && f != nil {
 		s = t.intent.Services.ByID[f.TapID]
 	}
 	if !t.plugged || !waitsForNIC(status) || s == nil || s.Type != tap.ServiceGuest {

@@ -37,6 +37,8 @@ type Table struct {
 	earlier      map[intent.Ref]struct{}
 	// services that flows fed before a change which the plugin has not answered yet
 	former map[intent.Ref]sets.Set
+	// how the members of tap flows with a selector stand
+	tallies map[intent.Ref]*memberTally
 
 	orderList uint64   // number of the last list of orders for the hypervisors
 	unasked   sets.Set // services about which some hypervisor has not answered yet
@@ -47,6 +49,7 @@ type Verdict struct {
 	Status   tap.Status // the plugin's word
 	Answered bool       // the plugin has given it
 	Health   view.Health
+	Members  view.MemberCounts // of a tap flow with a selector
 	// when the health became what it is; zero if it has not changed since the controller started
 	Since time.Time
 
@@ -69,6 +72,7 @@ func New(in *intent.Intent, places *inventory.Places, plugged bool) *Table {
 		hosts: map[string]*Host{}, verdicts: map[intent.Ref]Verdict{}, needs: needIndex{},
 		changed: map[intent.Ref]uint64{}, asked: sets.Set{}, leaving: map[intent.Ref][]tap.Need{},
 		outdated: map[intent.Ref][]tap.Need{}, former: map[intent.Ref]sets.Set{},
+		tallies: map[intent.Ref]*memberTally{},
 		unasked: sets.Set{}, earlierHosts: sets.Set{}, earlier: map[intent.Ref]struct{}{},
 	}
 
@@ -140,7 +144,7 @@ func (t *Table) Health(id intent.Ref) view.Health { return t.verdicts[id].Health
 // out.
 func (t *Table) NewState(id intent.Ref) (health view.Health, differs bool) {
 	v, exists := t.verdicts[id]
-	if !exists || v.Health.State == v.noted || v.Health.Code == view.CodePlanning ||
+	if !exists || t.intent.Members[id.ID] != nil || v.Health.State == v.noted || v.Health.Code == view.CodePlanning ||
 		v.Health.Code == view.CodeProgramming {
 		return v.Health, false
 	}
@@ -255,6 +259,7 @@ func (t *Table) Forget(id intent.Ref) {
 	delete(t.earlier, id)
 	delete(t.former, id)
 	delete(t.unasked, id.ID)
+	delete(t.tallies, id)
 	t.unready.remove(id)
 }
 
@@ -266,7 +271,7 @@ func (t *Table) Count() (hosts, flows, services view.Counts) {
 	}
 
 	for id, v := range t.verdicts {
-		if t.intent.Captures[id.ID] != nil {
+		if t.intent.Captures[id.ID] != nil || t.intent.Members[id.ID] != nil {
 			continue
 		}
 		if id.Kind == tap.KindFlow {

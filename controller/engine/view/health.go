@@ -18,6 +18,7 @@ type Health struct {
 const (
 	CodePlanning         tap.Code = "planning"          // the plugin has not answered yet
 	CodeProgramming      tap.Code = "programming"       // the switch is being changed
+	CodeSelectsNothing   tap.Code = "selects_nothing"   // no NIC matches the selector
 	CodeHostDisconnected tap.Code = "host_disconnected" // no OVSDB connection now
 	CodeProgramRefused   tap.Code = "program_refused"   // the plugin's program breaks the contract
 	// the switch reports an error, or somebody else interferes

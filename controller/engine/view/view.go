@@ -98,6 +98,20 @@ type Flow struct {
 	// Names of what it refers to; "" where it does not.
 	Tap, Guest, Host string
 	Counters         meter.Counters
+	Members          MemberCounts // of a flow with a selector
+}
+
+// MemberCounts is how many NICs the selector of a tap flow matches, and how they stand. While the
+// tap flow does not run only Total is set.
+type MemberCounts struct{ Total, Ready, Pending, Failed int }
+
+// Member is a NIC that the selector of a tap flow matches.
+type Member struct {
+	GuestID, Guest string
+	MAC            tap.MAC
+	HostID, Host   string // where it is plugged; "" for nowhere
+	Bridge, Port   string
+	Health
 }
 
 // FlowRow is the part of a tap flow by which lists are filtered and sorted. The record must not be
