@@ -125,6 +125,14 @@ func (c *Client) Health(ctx context.Context) (api.Health, error) {
 	return h, err
 }
 
+// ReadyParts is Ready with the state of the controller's parts.
+func (c *Client) ReadyParts(ctx context.Context) (api.Health, error) {
+	var h api.Health
+	_, err := c.do(ctx, http.MethodGet, "/readyz", nil, nil, &h)
+
+	return h, err
+}
+
 // Ready asks whether the controller can do its work. An [*Error] says why it cannot.
 func (c *Client) Ready(ctx context.Context) error {
 	_, err := c.do(ctx, http.MethodGet, "/readyz", nil, nil, nil)

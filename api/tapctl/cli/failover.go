@@ -8,10 +8,14 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/tapline-sdn/tapline/api"
 )
 
-// failover sends each request to the first of several servers that can be reached. The next one is
-// tried only if no connection was made, so that no request can take effect twice.
+// failover sends each request to the first of several servers that can be reached and that knows a
+// leader. A request is sent a second time only if the first server has done nothing, or if it takes
+// effect no more than once anyway.
 type failover struct {
 	next    http.RoundTripper
 	servers []*url.URL
@@ -19,6 +23,13 @@ type failover struct {
 	mu  sync.Mutex
 	use int // index of the server that was reached last
 }
+
+const (
+	// electionTime is how long all servers are tried again while one of them says that none leads.
+	electionTime = 8 * time.Second
+	// electionPause is the time between two rounds.
+	electionPause = 300 * time.Millisecond
+)
 
 // urlOf is a URL of the first server as one of the server that was reached last.
 func (f *failover) urlOf(first string) string {
@@ -45,10 +56,30 @@ func newFailover(next http.RoundTripper, servers []string) (*failover, error) {
 
 // RoundTrip implements http.RoundTripper. Requests are made for the first server.
 func (f *failover) RoundTrip(req *http.Request) (*http.Response, error) {
+	until := time.Now().Add(electionTime)
+	for {
+		resp, err := f.round(req)
+		if err != nil || !hasNoLeader(resp) || !time.Now().Before(until) {
+			return resp, err
+		}
+
+		select {
+		case <-req.Context().Done():
+			return resp, nil
+		case <-time.After(electionPause):
+			_ = resp.Body.Close()
+		}
+	}
+}
+
+// round sends a request to one server after another, until one answers it. If none does, it returns
+// the answer of one without a leader, if there is any.
+func (f *failover) round(req *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	first := f.use
 	f.mu.Unlock()
 
+	var leaderless *http.Response
 	var errs []error
 	for i := range f.servers {
 		at := (first + i) % len(f.servers)
@@ -58,7 +89,14 @@ func (f *failover) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 
 		resp, err := f.next.RoundTrip(attempt)
-		if err == nil {
+		switch {
+		case err == nil && hasNoLeader(resp):
+			if leaderless != nil {
+				_ = leaderless.Body.Close()
+			}
+			leaderless = resp
+			continue
+		case err == nil:
 			f.mu.Lock()
 			f.use = at
 			f.mu.Unlock()
@@ -66,12 +104,27 @@ func (f *failover) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 
 		errs = append(errs, fmt.Errorf("%s: %w", f.servers[at].Host, err))
-		if !isUnreached(err) || req.Context().Err() != nil {
-			break
+		if !isUnreached(err) && !isRepeatable(req) || req.Context().Err() != nil {
+			return nil, errors.Join(errs...)
 		}
 	}
 
+	if leaderless != nil {
+		return leaderless, nil
+	}
 	return nil, errors.Join(errs...)
+}
+
+// hasNoLeader reports whether an answer says that nothing was done, since no replica leads.
+func hasNoLeader(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusServiceUnavailable &&
+		resp.Header.Get(api.CodeHeader) == api.NoLeader
+}
+
+// isRepeatable reports whether a request takes effect no more than once, however often it is sent.
+func isRepeatable(req *http.Request) bool {
+	return req.Method == http.MethodGet || req.Method == http.MethodHead ||
+		req.Header.Get("Idempotency-Key") != ""
 }
 
 // request is a request for the first server, made for another.

@@ -4,10 +4,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
 )
@@ -48,6 +51,46 @@ func TestARequestIsNotSentTwice(t *testing.T) {
 	for _, s := range d.Engine.Services() {
 		require.False(t, s.Enabled, s.Name)
 	}
+}
+
+// TestNextServerWithoutALeader: a server that says that no replica leads has done nothing, so the
+// next one gets the request, and all are asked again until one leads.
+func TestNextServerWithoutALeader(t *testing.T) {
+	d := tapctltest.New(t)
+	d.Furnish()
+	var asked, refused atomic.Int32
+	front := func(ok func() bool) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			if ok() {
+				d.Server.Config.Handler.ServeHTTP(w, r)
+				return
+			}
+			refused.Add(1)
+			server.RefuseWithoutLeader(w, r, api.NoLeader, "no replica leads at the moment")
+		}))
+		t.Cleanup(s.Close)
+		return s
+	}
+
+	never := front(func() bool { return false })
+	later := front(func() bool { return asked.Load() > 4 })
+	d.Env["TAPLINE_SERVER"] = never.URL + "," + later.URL
+	d.Must("tap-service-disable ids")
+	require.Positive(t, refused.Load())
+}
+
+// TestReadsAreSentTwice has the first server hang up: a request that only reads goes to the next.
+func TestReadsAreSentTwice(t *testing.T) {
+	hangUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(hangUp.Close)
+
+	d := tapctltest.New(t)
+	d.Furnish()
+	d.Env["TAPLINE_SERVER"] = hangUp.URL + "," + d.Server.URL
+	require.Contains(t, d.Must("tap-service-list"), "ids")
 }
 
 func TestServersBehindAProxyHavePaths(t *testing.T) {

@@ -30,6 +30,7 @@ var groups = [][2]string{
 	{"wire", "Wires:"},
 	{"token", "Access:"},
 	{"plugin", "Plugins:"},
+	{"replica", "Replicas:"},
 }
 
 const rootHelp = `Mirror traffic between the hosts of a private cloud.

@@ -31,6 +31,7 @@ var callers = map[string]string{
 	"tap-flow-show": "f", "tap-flow-enable": "f", "tap-flow-disable": "f",
 	"token-create": "--role viewer x", "token-delete": "x", "token-list": "", "token-show": "x",
 	"plugin-list": "", "plugin-show": "mirror", "plugin-reload": "mirror",
+	"replica-list": "", "replica-step-down": "",
 	"audit-list": "", "get-config": "", "topology": "", "watch": "", "export": "",
 	"whoami":  "",
 	"capture": "--guest-id g", "extcap": "--extcap-interface tapline,guest,g",

@@ -15,7 +15,7 @@ func Verbs(app *cli.App) []*cobra.Command {
 	var all []*cobra.Command
 	for _, verbs := range []func(*cli.App) []*cobra.Command{
 		hostVerbs, guestVerbs, wireVerbs, tapServiceVerbs, tapFlowVerbs, tokenVerbs, pluginVerbs,
-		contextVerbs,
+		replicaVerbs, contextVerbs,
 	} {
 		all = append(all, verbs(app)...)
 	}

@@ -2,6 +2,7 @@ package manage_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapline-sdn/tapline/api"
+	"github.com/tapline-sdn/tapline/api/server"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 	"github.com/tapline-sdn/tapline/api/tapctl/tapctltest"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -276,6 +278,45 @@ func TestPluginVerbs(t *testing.T) {
 	require.Contains(t, d.Must("plugin-list"), "NAME")
 	require.Contains(t, d.Fails(cli.ExitFailed, "plugin-show nobody"), "next: ")
 	require.Contains(t, d.Fails(cli.ExitFailed, "plugin-reload nobody"), "next: ")
+}
+
+func TestReplicaVerbs(t *testing.T) {
+	d := tapctltest.New(t)
+	stands := &replicas{leader: "c1"}
+	d.Env["TAPLINE_SERVER"] = d.Serve(server.Config{
+		Engine: d.Engine, Token: []byte(tapctltest.Token), Replicas: stands,
+	}).URL
+	require.Regexp(t, `(?m)^c1 +leader .* http://c1$`, d.Must("replica-list"))
+	require.Regexp(t, `(?m)^c2 +standby `, d.Must("replica-list"))
+	require.Equal(t, "c2 leads\n", d.Must("replica-step-down"))
+	require.Equal(t, "c1\nc2\n", d.Must("replica-list -o id"))
+
+	stands.leader = "" // Nobody can follow.
+	require.Contains(t, d.Fails(cli.ExitFailed, "replica-step-down"), "no other replica")
+}
+
+// replicas are two of which one hands over to the other at once.
+type replicas struct{ leader string }
+
+func (r *replicas) Replicas() []api.Replica {
+	var out []api.Replica
+	for _, name := range []string{"c1", "c2"} {
+		v := api.Replica{Name: name, URL: "http://" + name, Role: api.RoleStandby,
+			Since: "2026-11-01T12:00:00Z"}
+		if name == r.leader {
+			v.Role = api.RoleLeader
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func (r *replicas) StepDown() error {
+	if r.leader == "" {
+		return errors.New("there is no other replica that could lead")
+	}
+	r.leader = "c2"
+	return nil
 }
 
 func TestAllAsksOnATerminal(t *testing.T) {

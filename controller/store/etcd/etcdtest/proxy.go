@@ -15,7 +15,7 @@ import (
 type Proxy struct {
 	URL string // for clients
 
-	member   string
+	dial     func() (net.Conn, error) // to the member
 	listener net.Listener
 	running  sync.WaitGroup
 	up, down gate // to the member, and from it
@@ -30,10 +30,16 @@ func NewProxy(t testing.TB, memberURL string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	member := strings.TrimPrefix(memberURL, "http://")
+	return ProxyAt(t, listener, func() (net.Conn, error) { return net.Dial("tcp", member) })
+}
 
+// ProxyAt starts a proxy that accepts connections of a listener, and makes one to a member for each
+// of them. It ends with the test.
+func ProxyAt(t testing.TB, listener net.Listener, dial func() (net.Conn, error)) *Proxy {
+	t.Helper()
 	p := &Proxy{
-		URL:    "http://" + listener.Addr().String(),
-		member: strings.TrimPrefix(memberURL, "http://"), listener: listener,
+		URL: "http://" + listener.Addr().String(), dial: dial, listener: listener,
 		conns: map[net.Conn]bool{},
 	}
 	p.running.Go(p.accept)
@@ -55,7 +61,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		member, err := net.Dial("tcp", p.member)
+		member, err := p.dial()
 		if err != nil {
 			_ = client.Close()
 			continue
