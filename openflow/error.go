@@ -41,6 +41,12 @@ type Error struct {
 	Data []byte
 }
 
+// Codes of errors that are about roles (7.3.9).
+const (
+	BadRequestIsSlave uint16 = 10 // ErrorBadRequest: a slave may only read.
+	RoleStale         uint16 = 0  // ErrorRoleRequestFailed: the generation is an older one.
+)
+
 // Codes of experimenter errors for bundles (EXT-230).
 const (
 	BundleErrUnknown     uint16 = 2300

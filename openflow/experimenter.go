@@ -21,11 +21,12 @@ func appendExperimenter(b []byte, experimenter, expType uint32) []byte {
 	return be.AppendUint32(be.AppendUint32(b, experimenter), expType)
 }
 
-// Types of the ONF's extensions to OpenFlow 1.3 (EXT-187, EXT-230).
+// Types of the ONF's extensions to OpenFlow 1.3 (EXT-187, EXT-191, EXT-230).
 const (
 	onfFlowMonitorCancel  = 1870
 	onfFlowMonitorPaused  = 1871
 	onfFlowMonitorResumed = 1872
+	onfRoleStatus         = 1911
 	onfBundleControl      = 2300
 	onfBundleAdd          = 2301
 )
@@ -40,6 +41,8 @@ func parseExperimenter(c *wire.Cursor) Message {
 			return empty[FlowMonitorPaused](c)
 		case onfFlowMonitorResumed:
 			return empty[FlowMonitorResumed](c)
+		case onfRoleStatus:
+			return parseRoleStatus(c)
 		case onfBundleControl:
 			return parseBundleControl(c)
 		case onfBundleAdd:

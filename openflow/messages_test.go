@@ -168,7 +168,9 @@ func messages() map[string]openflow.Message {
 		"monitor cancel":  &openflow.FlowMonitorCancel{ID: 5},
 		"monitor paused":  &openflow.FlowMonitorPaused{},
 		"monitor resumed": &openflow.FlowMonitorResumed{},
-		"controller id":   &openflow.SetControllerID{ID: 7},
+		"role status": &openflow.RoleStatus{Role: openflow.RoleSlave,
+			Reason: openflow.RoleConfig, GenerationID: 1<<60 + 1},
+		"controller id": &openflow.SetControllerID{ID: 7},
 
 		"desc request": request(openflow.DescRequest{}),
 		"flow stats request": request(openflow.FlowStatsRequest{Table: 1, OutPort: 2,

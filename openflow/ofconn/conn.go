@@ -47,8 +47,8 @@ type Conn struct {
 // The message is one of *openflow.PacketIn, *openflow.FlowRemoved,
 // *openflow.PortStatus, *openflow.MultipartReply with a
 // openflow.FlowMonitorReply, *openflow.FlowMonitorPaused,
-// *openflow.FlowMonitorResumed, *openflow.Error (for a message of Conn.Send),
-// or an unknown *openflow.Experimenter. Flow monitor replies that only
+// *openflow.FlowMonitorResumed, *openflow.RoleStatus, *openflow.Error (for a
+// message of Conn.Send), or an unknown *openflow.Experimenter. Flow monitor replies that only
 // abbreviate changes of this connection are left out.
 type Event struct {
 	XID     uint32

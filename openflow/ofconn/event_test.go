@@ -25,6 +25,7 @@ func TestEvents(t *testing.T) {
 			{&openflow.BarrierReply{}, false},
 			{&openflow.MultipartReply{Body: openflow.FlowStatsReply{{}}}, false},
 			{&openflow.FlowMonitorPaused{}, true},
+			{&openflow.RoleStatus{Role: openflow.RoleSlave, GenerationID: 9}, true},
 			{&openflow.Hello{}, false},
 			{&openflow.Error{}, true},
 			{&openflow.EchoReply{}, false},

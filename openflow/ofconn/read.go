@@ -107,7 +107,7 @@ func (c *Conn) dispatch(b []byte) (asked bool, err error) {
 	case *openflow.PacketIn:
 		return false, c.deliver(Event{xid, m, time.Now()}, len(b))
 	case *openflow.FlowRemoved, *openflow.PortStatus,
-		*openflow.FlowMonitorPaused, *openflow.FlowMonitorResumed:
+		*openflow.FlowMonitorPaused, *openflow.FlowMonitorResumed, *openflow.RoleStatus:
 		return false, c.deliver(Event{XID: xid, Message: m}, len(b))
 	case *openflow.Error:
 		if c.refuse(xid, m) {

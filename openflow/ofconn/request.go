@@ -44,14 +44,11 @@ func (c *Conn) Send(ctx context.Context, msgs ...openflow.Message) error {
 //
 // For multipart requests use [Conn.Multipart], which collects all parts.
 func (c *Conn) Request(ctx context.Context, m openflow.Message) (openflow.Message, error) {
-	replies, refusals, err := c.roundTrip(ctx, []openflow.Message{m})
+	asked, err := c.Ask(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	if len(refusals) > 0 {
-		return nil, refusals[0]
-	}
-	return replies[0], nil
+	return asked.Wait(ctx)
 }
 
 // Multipart sends a request and returns the bodies of all parts of its reply,

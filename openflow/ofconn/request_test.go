@@ -286,3 +286,39 @@ func TestTwoPhase(t *testing.T) {
 		})
 	}
 }
+
+// TestAsk: a request that was sent is answered while others are asked and answered before it.
+func TestAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := connect(t, ofconn.Options{})
+		defer run(p, func(p peer) {
+			_, first := p.receive()
+			_, second := p.receive()
+			_ = p.send(second, &openflow.BarrierReply{})
+			_ = p.send(first, &openflow.RoleReply{GenerationID: 3})
+			_, third := p.receive()
+			_ = p.send(third, &openflow.Error{ErrType: openflow.ErrorRoleRequestFailed})
+		})()
+
+		asked, err := c.Ask(t.Context(), &openflow.RoleRequest{Role: openflow.RoleMaster})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Barrier(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m, err := asked.Wait(t.Context())
+		if r, is := m.(*openflow.RoleReply); err != nil || !is || r.GenerationID != 3 {
+			t.Errorf("Wait: %+v, %v", m, err)
+		}
+
+		asked, err = c.Ask(t.Context(), &openflow.RoleRequest{Role: openflow.RoleMaster})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refused *ofconn.RequestError
+		if _, err := asked.Wait(t.Context()); !errors.As(err, &refused) {
+			t.Errorf("Wait: %v, want a refusal", err)
+		}
+	})
+}

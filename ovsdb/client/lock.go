@@ -21,6 +21,7 @@ type Lock struct {
 	conn    *Conn
 	name    string
 	held    atomic.Bool
+	lost    atomic.Bool
 	changed chan struct{}
 }
 
@@ -78,6 +79,10 @@ func (c *Conn) forget(l *Lock) {
 // Held reports whether the lock is held, by what the server said last.
 func (l *Lock) Held() bool { return l.held.Load() && l.conn.Err() == nil }
 
+// Lost reports whether the lock was stolen since it was claimed, although it may have come back.
+// Others may have written in between.
+func (l *Lock) Lost() bool { return l.lost.Load() }
+
 // Changed receives when Held may have changed since the last receive.
 func (l *Lock) Changed() <-chan struct{} { return l.changed }
 
@@ -109,6 +114,9 @@ func (c *Conn) setLock(param []byte, held bool) error {
 	defer c.mu.Unlock()
 
 	if l := c.locks[name]; l != nil { // nil: the notification crossed our unlock
+		if !held {
+			l.lost.Store(true)
+		}
 		l.set(held)
 	}
 

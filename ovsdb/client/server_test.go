@@ -298,6 +298,7 @@ func TestServerLockOfTheRobbed(t *testing.T) {
 	lock, err := robbed.Lock(ctx, "tapline_test")
 	require.NoError(t, err)
 	until(lock, true)
+	require.False(t, lock.Lost())
 
 	for _, unlock := range []bool{false, true} {
 		thief := dial(t, s.Remote, client.Options{})
@@ -314,6 +315,7 @@ func TestServerLockOfTheRobbed(t *testing.T) {
 
 		if !unlock {
 			until(lock, true)
+			require.True(t, lock.Lost(), "it was stolen meanwhile")
 		}
 	}
 

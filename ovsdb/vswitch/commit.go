@@ -18,6 +18,10 @@ var ErrConflict = errors.New("the switch's database has changed since the snapsh
 // was changed.
 var ErrLockLost = errors.New("the lock of the switch's database is not held")
 
+// ErrFenced says that the switch does not bear the pair of external_ids that the transaction
+// requires. Nothing was changed.
+var ErrFenced = errors.New("the switch bears another mark than the transaction requires")
+
 // ErrOutcomeUnknown says that the transaction may or may not have taken effect.
 // Read the state again.
 var ErrOutcomeUnknown = client.ErrOutcomeUnknown
@@ -49,7 +53,7 @@ func (r Result) UUID(id UUID) UUID {
 	return id
 }
 
-// Commit executes the transaction. Its error is ErrConflict, ErrLockLost, or
+// Commit executes the transaction. Its error is ErrConflict, ErrLockLost, ErrFenced, or
 // ErrOutcomeUnknown, or a mistake in building, or an error of the connection or
 // the server, such as an *ovsdb.OperationError for a value that the schema does
 // not allow.
@@ -89,7 +93,7 @@ func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
 	return out, nil
 }
 
-// conflict adds ErrLockLost or ErrConflict to the errors that mean it. A conflict is a guard that
+// conflict adds ErrLockLost, ErrFenced or ErrConflict to the errors that mean it. A conflict is a guard that
 // did not hold, or a commit that would violate an index or leave a dangling reference.
 func (at layout) conflict(err error, ops int) error {
 	var failed *ovsdb.OperationError
@@ -99,6 +103,10 @@ func (at layout) conflict(err error, ops int) error {
 
 	if failed.Err == ovsdb.ErrorNotOwner {
 		return fmt.Errorf("%w: %w", ErrLockLost, err)
+	}
+
+	if failed.Index == at.fence && failed.Err == ovsdb.ErrorTimedOut {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
 	}
 
 	guard := failed.Index < at.guards && failed.Err == ovsdb.ErrorTimedOut

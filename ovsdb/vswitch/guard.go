@@ -52,15 +52,43 @@ func (g *guard) operation() ovsdb.Operation {
 	}
 }
 
+var errUninitialized = fmt.Errorf(
+	"table %s is empty: the database was not initialized (ovs-vsctl init)", TableOpenVSwitch)
+
 // guardSystem guards the row of table Open_vSwitch, or returns nil.
 func (t *Txn) guardSystem() *guard {
 	s := t.snap.System()
 	if s == nil {
-		t.fail(fmt.Errorf("table %s is empty: the database was not initialized (ovs-vsctl init)",
-			TableOpenVSwitch))
+		t.fail(errUninitialized)
 		return nil
 	}
 	return t.guardRow(TableOpenVSwitch, s.UUID, "_uuid", s.UUID, Pairs{})
+}
+
+// GuardSystemIDs makes the transaction depend on Open_vSwitch:external_ids: they must be exactly as
+// in the snapshot.
+func (t *Txn) GuardSystemIDs() {
+	if t.guardSystem() == nil {
+		return
+	}
+	s := t.snap.System()
+	t.guards = append(t.guards, &guard{
+		table: TableOpenVSwitch, id: s.UUID, column: "external_ids",
+		name: ovsdb.StringMap(s.ExternalIDs.Map()), where: []ovsdb.Condition{ovsdb.ByUUID(s.UUID)},
+	})
+}
+
+// operation waits, without patience, for the mark on the row of table Open_vSwitch. A wait compares
+// whole columns, so the condition selects the row by its mark and the comparison is of its UUID.
+func (m *mark) operation(system UUID) ovsdb.Operation {
+	pair := ovsdb.StringMap(map[string]string{m.key: m.value})
+	return ovsdb.Wait{
+		Table: string(TableOpenVSwitch),
+		Where: []ovsdb.Condition{
+			ovsdb.ByUUID(system), ovsdb.Where("external_ids", ovsdb.Includes, pair),
+		},
+		Columns: []string{"_uuid"}, Until: ovsdb.Equals, Rows: []ovsdb.Row{{"_uuid": system}},
+	}
 }
 
 // guardBridge guards a bridge, unless the transaction inserts it.

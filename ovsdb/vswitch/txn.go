@@ -34,6 +34,7 @@ type Txn struct {
 	err     error
 	comment string
 	lock    string // that the connection must hold; "": none
+	fence   *mark  // that the switch must bear; nil: none
 	nextCfg bool
 
 	inserts []insertion
@@ -47,6 +48,9 @@ type Txn struct {
 	// renumbered are interfaces of ports that were moved.
 	renumbered []UUID
 }
+
+// mark is a pair of Open_vSwitch:external_ids.
+type mark struct{ key, value string }
 
 // insertion is a row to insert. Its references are among the edits.
 type insertion struct {
@@ -104,6 +108,10 @@ func (t *Txn) IncrementNextCfg() { t.nextCfg = true }
 // that commits it holds this lock (RFC 7047, 5.2.10). The name is an <id>: letters, digits and
 // underscores. See client.Conn.Lock.
 func (t *Txn) AssertLock(name string) { t.lock = name }
+
+// RequireID makes the transaction fail with ErrFenced, and change nothing, unless
+// Open_vSwitch:external_ids has this pair when it commits (RFC 7047, 5.2.6, wait).
+func (t *Txn) RequireID(key, value string) { t.fence = &mark{key, value} }
 
 // Comment writes a line to the log of the database.
 func (t *Txn) Comment(text string) { t.comment = text }

@@ -8,7 +8,7 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// Ops returns the operations: assert of a lock, guards, inserts, updates, references, next_cfg,
+// Ops returns the operations: assert of a lock, wait for a mark, guards, inserts, updates, references, next_cfg,
 // comment. It returns the first mistake in building.
 func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 	ops, _, err := t.build()
@@ -17,24 +17,32 @@ func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 
 // layout says where the results of each kind of operation are.
 type layout struct {
-	guards  int // how many: the assert of a lock and the guards come first
+	guards  int // how many: the assert of a lock and all waits come first
+	fence   int // index of the wait for a mark, or -1
 	inserts int // index of the first one
 	nextCfg int // index of the select, or -1
 }
 
 // build returns the operations in the order that Ops documents.
 func (t *Txn) build() ([]ovsdb.Operation, layout, error) {
-	at := layout{nextCfg: -1}
+	at := layout{fence: -1, nextCfg: -1}
 	if t.nextCfg && t.err == nil {
 		t.guardSystem()
+	}
+	if t.fence != nil && t.snap.System() == nil {
+		t.fail(errUninitialized)
 	}
 	if t.err != nil {
 		return nil, at, t.err
 	}
 
-	ops := make([]ovsdb.Operation, 0, len(t.guards)+len(t.inserts)+len(t.updates)+len(t.edits)+4)
+	ops := make([]ovsdb.Operation, 0, len(t.guards)+len(t.inserts)+len(t.updates)+len(t.edits)+5)
 	if t.lock != "" {
 		ops = append(ops, ovsdb.Assert{Lock: t.lock})
+	}
+	if t.fence != nil {
+		at.fence = len(ops)
+		ops = append(ops, t.fence.operation(t.snap.System().UUID))
 	}
 	for _, g := range t.guards {
 		ops = append(ops, g.operation())
