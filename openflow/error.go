@@ -57,6 +57,12 @@ const (
 	BundleErrTimeout     uint16 = 2314
 )
 
+// IsSlave reports whether a message was refused since its sender is a slave, which may only read
+// (6.3.6).
+func (m *Error) IsSlave() bool {
+	return m.ErrType == ErrorBadRequest && m.Code == BadRequestIsSlave
+}
+
 // Type implements [Message].
 func (*Error) Type() Type { return TypeError }
 

@@ -48,6 +48,9 @@ type Config struct {
 	// Fenced is called when a host shows that a newer leader has taken it. It must not block. Nil,
 	// or without a Term: the host stands back by itself.
 	Fenced func(host string, err error)
+	// Leads asks the election whether this process still leads. It is asked, for seconds at most,
+	// where a host suggests that there is a newer leader, before the host is taken. Nil: it does.
+	Leads func(context.Context) error
 
 	imagined bool // of a rehearsal: sessions are not run
 }

@@ -54,6 +54,7 @@ func (e *Engine) sessionConfig(h *fleet.Host, record *store.Host) session.Config
 		AcceptTLS: e.config.AcceptTLS,
 		Cluster:   e.ClusterID(), TapBridge: e.config.TapBridge,
 		Term: e.config.Term, Fenced: func(err error) { e.fenced(record.Name, err) },
+		Leads:     e.config.Leads,
 		Advertise: e.config.Advertise, OpenFlowPort: e.config.OpenFlowPort,
 		OpenFlowTLS: e.config.OpenFlowTLS,
 		Turns:       e.turns,

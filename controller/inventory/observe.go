@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/reconcile/epoch"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -222,7 +223,7 @@ func looksAlike(c vswitch.Change, before, now *vswitch.Snapshot) bool {
 	switch c.Table {
 	case vswitch.TableOpenVSwitch:
 		a, b := before.System(), now.System()
-		return a != nil && b != nil && a.ExternalIDs == b.ExternalIDs &&
+		return a != nil && b != nil && epoch.SameBeside(a.ExternalIDs, b.ExternalIDs) &&
 			a.OVSVersion == b.OVSVersion && maps.Equal(a.Datapaths, b.Datapaths) &&
 			a.OtherConfig.Get(userspaceTSO) == b.OtherConfig.Get(userspaceTSO)
 	case vswitch.TableBridge:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/reconcile/epoch"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
 
@@ -42,13 +43,14 @@ func (o observation) matters(c vswitch.Change) bool {
 	return false
 }
 
-// system compares the row of the switch itself, but for the numbers of configurations.
+// system compares the row of the switch itself, but for the numbers of configurations and the
+// epoch.
 func (o observation) system() bool {
 	was, is := o.before.System(), o.now.System()
 	if was == nil || is == nil {
 		return was != is
 	}
-	return was.ExternalIDs != is.ExternalIDs || was.OtherConfig != is.OtherConfig
+	return was.OtherConfig != is.OtherConfig || !epoch.SameBeside(was.ExternalIDs, is.ExternalIDs)
 }
 
 // bridge compares a bridge that is not ours. Its ports and mirrors are rows of their own, but one

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tapline-sdn/tapline/controller/reconcile/epoch"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
@@ -324,6 +325,11 @@ func Strip(snap *vswitch.Snapshot, self Self, tapBridge string) *vswitch.Txn {
 
 	if !txn.Empty() {
 		txn.IncrementNextCfg()
+	}
+	if system := snap.System(); system != nil {
+		want := *system
+		want.ExternalIDs = want.ExternalIDs.Without(epoch.Key(self.Cluster))
+		txn.UpdateSystem(want)
 	}
 	return txn
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tapline-sdn/tapline/controller/session/link"
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/flowtable"
+	"github.com/tapline-sdn/tapline/openflow/ofconn"
 	"github.com/tapline-sdn/tapline/plugin/tap"
 )
 
@@ -179,6 +180,8 @@ func (x *step) sendFlows(ctx context.Context) error {
 
 	var refused *flowtable.ModError
 	switch {
+	case isSlave(err):
+		return err // A new connection asks to be master, and learns who is.
 	case errors.As(err, &refused):
 		if sent.Fresh {
 			x.of.sw.Distrust() // Some of them may stand.
@@ -213,6 +216,12 @@ func (x *step) sendFlows(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// isSlave reports whether the switch has refused a message of us as of a slave.
+func isSlave(err error) bool {
+	var refused *ofconn.RequestError
+	return errors.As(err, &refused) && refused.Reply.IsSlave()
 }
 
 // flowDrift returns the changes of flows that repair what somebody else has done. The first change

@@ -13,8 +13,9 @@ import (
 
 // Two controllers that start from copies of one data directory have the same cluster id, and would
 // each take the other's rows for their own: the switch would follow one and then the other. So a
-// session writes only while it holds a lock of the switch's database (RFC 7047, 4.1.8). It never
-// steals the lock: who comes second stands back, says so, and goes on when the first has ended.
+// session writes only while it holds a lock of the switch's database (RFC 7047, 4.1.8). Without a
+// term it never steals the lock: who comes second stands back, says so, and goes on when the first
+// has ended. With one, package tapline has elected it, and it steals; see fence.go.
 
 // rivalTime is how long a host that is to be removed waits for its lock. A connection of ours that
 // was cut has the lock until the server misses it: it asks for a sign of life after 5 s, and waits
@@ -83,28 +84,4 @@ func (s *Session) takeLock(
 
 	s.log.Info("this switch is kept from now on")
 	return lock, false, s.link.TakeTurn(ctx, conn.Done())
-}
-
-// lockChanged receives when the lock may have been lost.
-func (l *loop) lockChanged() <-chan struct{} {
-	if l.lock == nil {
-		return nil
-	}
-	return l.lock.Changed()
-}
-
-// checkLock returns an error if the lock is lost.
-func (l *loop) checkLock() error {
-	if l.lock == nil || l.lock.Held() {
-		return nil
-	}
-	return errRival{lockName(l.s.config.Cluster)}
-}
-
-// commit writes a transaction, if the lock is held.
-func (l *loop) commit(ctx context.Context, txn *vswitch.Txn) (vswitch.Result, error) {
-	if l.lock != nil {
-		txn.AssertLock(lockName(l.s.config.Cluster))
-	}
-	return txn.Commit(ctx, l.conn)
 }

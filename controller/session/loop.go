@@ -22,7 +22,9 @@ import (
 type loop struct {
 	s       *Session
 	conn    *client.Conn
-	lock    *client.Lock // nil if the server has none
+	lock    *client.Lock // nil if the server has none, or none was claimed yet
+	claimed bool         // the lock, if the server has locks
+	held    bool         // the switch has shown our epoch since
 	watcher *vswitch.Watcher
 	self    reconcile.Self
 	sight   sight
@@ -83,6 +85,7 @@ type step struct {
 	rows     reconcile.Rows
 	missing  reconcile.Flows
 	gone     map[string]bool   // owners for whose remote collector nobody answers
+	rival    string            // who else is master of the tap bridge; "" if nobody is
 	unprobed map[string]string // owners whose tunnel path does not work, and why
 	refused  map[string]string // owners whose change the switch refused, and why
 	// unresourced are owners whose flows need a meter that the switch refused.
@@ -97,12 +100,21 @@ type step struct {
 func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	if !l.held {
+		l.observe() // By that the engine knows whose switch it is.
+	}
 	if l.s.refuses(l.watcher.Snapshot()) {
 		l.reportConnected(l.watcher.Snapshot())
 		return time.Time{}, nil
 	}
+	if err := l.take(ctx); err != nil {
+		return time.Time{}, err
+	}
 
 	x := l.begin()
+	if err := x.meetRival(ctx); err != nil {
+		return time.Time{}, err
+	}
 	if x.desired == nil {
 		return time.Time{}, x.awaitProgram(ctx)
 	}
@@ -171,7 +183,10 @@ func (x *step) awaitProgram(ctx context.Context) error {
 		return err
 	}
 	x.busy, x.sight.looked = true, x.watcher.Snapshot()
-	x.reportConnected(x.sight.looked)
+	if told := x.sight.told; told == nil ||
+		reconcile.Observable(told, x.sight.looked, x.self) {
+		x.reportConnected(x.sight.looked)
+	}
 	return nil
 }
 

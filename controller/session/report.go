@@ -269,6 +269,8 @@ func (j *judge) state(owner string) OwnerState {
 	}
 
 	switch {
+	case j.rival != "":
+		return set(Failed, j.rival)
 	case j.of == nil:
 		return set(Waiting, j.noSwitch)
 	case j.unprobed[owner] != "":

@@ -147,6 +147,9 @@ func curCfg(snap *vswitch.Snapshot) int64 {
 func (l *loop) strip(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	if err := l.take(ctx); err != nil {
+		return err
+	}
 	if err := (&step{loop: l}).claim(ctx, nil); err != nil {
 		return err
 	}

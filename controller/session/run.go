@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -61,6 +62,11 @@ func (s *Session) Run(ctx context.Context) {
 			if retired && err == nil || ctx.Err() != nil {
 				return
 			}
+			var fenced errFenced
+			if errors.As(err, &fenced) {
+				s.standDown(ctx, fenced, snapshot)
+				return
+			}
 
 			s.log.Warn("OVSDB connection ended", "error", err)
 			if time.Since(connected) > maxReconnect {
@@ -107,9 +113,12 @@ func (s *Session) keep(
 	}
 	defer s.link.EndTurn()
 
-	lock, retired, err := s.takeLock(ctx, conn, before)
-	if retired || err != nil {
-		return before, retired, err
+	var lock *client.Lock
+	if s.config.Term == 0 {
+		lock, retired, err = s.takeLock(ctx, conn, before)
+		if retired || err != nil {
+			return before, retired, err
+		}
 	}
 
 	l, err := s.watch(ctx, conn, before)
@@ -117,13 +126,13 @@ func (s *Session) keep(
 		return before, false, err
 	}
 
-	l.lock = lock
+	l.lock, l.claimed = lock, s.config.Term == 0
 
 	if retired, err = l.run(ctx); retired {
 		err = l.strip(ctx)
 	}
 
-	return l.watcher.Snapshot(), retired, err
+	return l.watcher.Snapshot(), retired, l.judgeEnd(err)
 }
 
 // watch begins to follow the database of a connection.

@@ -38,6 +38,9 @@ type Config struct {
 	Term uint64
 	// Fenced is called when the switch shows that a newer leader has taken it. May be nil.
 	Fenced func(error)
+	// Leads asks whether this process still leads. It is asked where a switch suggests that there
+	// is a newer leader, before it is taken. Nil: it does.
+	Leads func(context.Context) error
 
 	// OpenFlow target for the switch; "": the local address of the OVSDB connection
 	Advertise    string
@@ -115,6 +118,9 @@ type Session struct {
 	memory    reconcile.Memory
 	quarrels  repair.Quarrels
 	feedback  feedback
+	epoch     uint64 // of the host, as this session has set it; 0: not yet
+	above     uint64 // generation that the epoch must exceed, as the switch has seen it; 0: none
+	rivalry   repair.Rivalry
 	flows     *switchFlows // of the OpenFlow connection that was used last; nil before the first
 
 	mu      sync.Mutex

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/config"
 	"github.com/tapline-sdn/tapline/controller/reconcile"
+	"github.com/tapline-sdn/tapline/controller/reconcile/epoch"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
@@ -150,6 +151,11 @@ func taplineObjects(snap *vswitch.Snapshot) map[string]*clusterObjects {
 		for _, p := range snap.BridgePorts(b) {
 			add(p.ExternalIDs, "port %s on bridge %s", p.Name, b.Name)
 		}
+	}
+
+	for _, cluster := range epoch.Clusters(snap) {
+		mark := vswitch.PairsOf(map[string]string{reconcile.OwnerKey: cluster})
+		add(mark, "%s in external_ids of the switch", epoch.Key(cluster))
 	}
 
 	return found

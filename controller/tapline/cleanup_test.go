@@ -42,6 +42,8 @@ func TestCleanup(t *testing.T) {
 		"external_ids:tapline=c1")
 	s.Vsctl("--no-wait", "add-port", "br0", "tlm-2", "--", "set", "port", "tlm-2",
 		"external_ids:tapline=c2")
+	s.Vsctl("--no-wait", "set", "Open_vSwitch", ".", "external_ids:theirs=1",
+		"external_ids:tapline-epoch-c1=7", "external_ids:tapline-epoch-c3=8")
 	run := func(args ...string) string {
 		t.Helper()
 		var out bytes.Buffer
@@ -57,7 +59,9 @@ func TestCleanup(t *testing.T) {
 	require.Equal(t, `mirror tl-1 on bridge br0 (cluster c1)
 port tlm-1 on bridge br0 (cluster c1)
 bridge brtap (cluster c1)
+tapline-epoch-c1 in external_ids of the switch (cluster c1)
 port tlm-2 on bridge br0 (cluster c2)
+tapline-epoch-c3 in external_ids of the switch (cluster c3)
 nothing was changed (--dry-run)
 `, run("--dry-run"))
 	require.Equal(t, before, ports())
@@ -67,7 +71,9 @@ nothing was changed (--dry-run)
 	require.Equal(t, "br0", s.Vsctl("list-br"))
 	require.Equal(t, "foreign", s.Vsctl("--bare", "--columns=name", "list", "mirror"))
 
-	require.Contains(t, run(), "port tlm-2 on bridge br0 (cluster c2)\nremoved\n")
+	require.Contains(t, run(), "port tlm-2 on bridge br0 (cluster c2)\n")
+	require.Contains(t, s.Vsctl("get", "Open_vSwitch", ".", "external_ids"), "theirs=")
+	require.NotContains(t, s.Vsctl("get", "Open_vSwitch", ".", "external_ids"), "tapline")
 	require.Equal(t, "theirs\nvnet0", ports())
 	require.Equal(t, "nothing of Tapline is on this switch\n", run())
 

@@ -56,6 +56,12 @@ func TestCleanupWithoutController(t *testing.T) {
 			}
 		}
 
+		ids, err := h.Run(deadline(t), "ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids")
+		must(t, err)
+		if strings.Contains(ids, "tapline") {
+			t.Errorf("%s: the switch has kept ids of Tapline: %s", h.Name, ids)
+		}
+
 		after, err := h.Run(deadline(t), "ovs-vsctl", "list-ports", "br0")
 		must(t, err)
 		for _, port := range strings.Fields(before) {

@@ -82,6 +82,8 @@ func (w *Switch) reply(m openflow.Message) openflow.Message {
 		return &openflow.GetAsyncReply{AsyncConfig: openflow.AsyncConfig{
 			Master: openflow.AsyncMasks{PacketIn: 3, PortStatus: 7},
 		}}
+	case *openflow.RoleRequest:
+		return &openflow.RoleReply{Role: m.Role, GenerationID: m.GenerationID}
 	case *openflow.BarrierRequest:
 		return &openflow.BarrierReply{}
 	case *openflow.BundleControl:

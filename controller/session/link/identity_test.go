@@ -20,7 +20,9 @@ const patience = 30 * time.Second
 var known = switchIdentity{linktest.Ports[1].No, linktest.Ports[1].HWAddr, linktest.Nonce}
 
 func newLink() *Link {
-	return New(Config{Logger: slog.New(slog.DiscardHandler), Wake: func() {}})
+	l := New(Config{Logger: slog.New(slog.DiscardHandler), Wake: func() {}})
+	l.Lead(1)
+	return l
 }
 
 func await(t *testing.T, what string, holds func() bool) {

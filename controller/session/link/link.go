@@ -68,6 +68,7 @@ type Link struct {
 	// of a connection that claims to be the host's, whatever became of it
 	lastArrival time.Time
 	identity    switchIdentity // by which the host's switch is known
+	lead        lead           // who may use them
 
 	doubts sync.WaitGroup // of database; grows only while there is one
 }
@@ -128,7 +129,11 @@ func (l *Link) Close() {
 		}
 	}
 
+	if l.lead.waiting != nil {
+		all = append(all, l.lead.waiting)
+	}
 	l.current, l.copies, l.arrivals, l.unverified, l.closed = nil, nil, nil, nil, true
+	l.leadChangedLocked()
 	l.mu.Unlock()
 
 	for _, sw := range all {

@@ -53,8 +53,8 @@ func (l *Link) Serve(ctx context.Context, conn *ofconn.Conn) {
 	l.config.Wake()
 }
 
-// admit takes a connection into use once it is known to be the host's. A switch that cannot report
-// changes has to be polled.
+// admit takes a connection into use once it is known to be the host's, and the switch takes us for
+// its master. A switch that cannot report changes has to be polled.
 func (l *Link) admit(ctx context.Context, sw *Switch) (polled bool, err error) {
 	l.mu.Lock()
 	l.lastArrival = time.Now()
@@ -66,10 +66,14 @@ func (l *Link) admit(ctx context.Context, sw *Switch) (polled bool, err error) {
 	if err := l.identify(ctx, sw); err != nil || sw.captures {
 		return false, err
 	}
+	n, err := l.awaitLead(ctx, sw)
+	if err != nil {
+		return false, err
+	}
 	if err := l.TakeTurn(ctx, sw.Conn.Done()); err != nil {
 		return false, err
 	}
-	if polled, err = sw.readFlows(ctx); err != nil {
+	if polled, err = l.readAsMaster(ctx, sw, n); err != nil {
 		return false, err
 	}
 
@@ -92,6 +96,9 @@ func (l *Link) adopt(sw *Switch) error {
 	case older != nil && older.number > sw.number:
 		l.mu.Unlock()
 		return errors.New("the switch has made another one meanwhile")
+	case l.lead.epoch == 0, !sw.captures && sw.generation != l.lead.epoch:
+		l.mu.Unlock()
+		return errors.New("the host has another epoch by now")
 	}
 
 	*place = sw
@@ -186,6 +193,14 @@ func (l *Link) take(sw *Switch, events []ofconn.Event) {
 		case *openflow.PortStatus:
 			if sw.noteConfig(m.Port, m.Reason == openflow.PortDeleted) {
 				l.config.Wake()
+			}
+		case *openflow.Error:
+			if m.IsSlave() {
+				_ = sw.Conn.Close() // It returns nil. A new one learns who is master.
+			}
+		case *openflow.RoleStatus:
+			if m.Role != openflow.RoleMaster {
+				l.demoted(sw, m.GenerationID)
 			}
 		}
 		changed = changed || len(flowtable.Updates(event)) > 0

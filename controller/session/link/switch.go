@@ -23,6 +23,7 @@ type Switch struct {
 
 	number     uint64        // of its arrival
 	captures   bool          // it is for live captures alone
+	generation uint64        // with which we asked to be master; 0: not yet
 	recognised chan struct{} // closed once it is known to be the host's
 
 	// Guarded by the link's mu, once others know the connection.

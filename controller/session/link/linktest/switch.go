@@ -91,6 +91,8 @@ func play(nc net.Conn, packets chan<- *openflow.PacketOut) {
 		case *openflow.GetAsyncRequest:
 			ok = send(xid, &openflow.GetAsyncReply{AsyncConfig: openflow.AsyncConfig{
 				Master: openflow.AsyncMasks{PacketIn: 3}}})
+		case *openflow.RoleRequest:
+			ok = send(xid, &openflow.RoleReply{Role: m.Role, GenerationID: m.GenerationID})
 		case *openflow.GetConfigRequest:
 			ok = send(xid, &openflow.GetConfigReply{})
 		case *openflow.PacketOut:
