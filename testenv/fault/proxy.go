@@ -43,6 +43,7 @@ type Proxy struct {
 	links    map[*link]struct{}
 	accepted int
 	closed   bool
+	held     map[net.Conn][]byte // by where they go: bytes that wait on a silent way
 }
 
 // link is one connection through a proxy.
@@ -92,7 +93,7 @@ func NewProxy(target string) (*Proxy, error) {
 	}
 
 	p := &Proxy{network: network, target: address, ln: ln, changed: make(chan struct{}),
-		links: map[*link]struct{}{}}
+		links: map[*link]struct{}{}, held: map[net.Conn][]byte{}}
 
 	p.running.Go(p.accept)
 	return p, nil
@@ -211,7 +212,9 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 		}
 
 		// Faults that change during a read apply to what it returns.
+		p.hold(dst, buf[:n])
 		way, changed, closed := p.open(of)
+		p.hold(dst, nil)
 		if closed {
 			return
 		}
@@ -236,6 +239,27 @@ func (p *Proxy) pump(l *link, dst, src net.Conn, of func(*Faults) *Way) {
 
 		tail = append([]byte(nil), tail[max(0, len(tail)-max(0, len(way.CutAt)-1)):]...)
 	}
+}
+
+// Held returns bytes that wait since a way is silent, as far as they were read.
+func (p *Proxy) Held() (all []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.held {
+		all = append(all, b...)
+	}
+	return all
+}
+
+// hold notes the bytes that are about to pass to dst.
+func (p *Proxy) hold(dst net.Conn, b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b == nil {
+		delete(p.held, dst)
+		return
+	}
+	p.held[dst] = b
 }
 
 // open waits until a way is not silent, and returns its faults and what tells of their next change.

@@ -4,8 +4,9 @@ import "time"
 
 const (
 	// firstRivalPause is how long a switch that somebody else is master of is left alone, and
-	// maxRivalPause the longest, where that happens again and again.
-	firstRivalPause = time.Second
+	// maxRivalPause the longest, where that happens again and again. A switch takes up to 5 s to
+	// show in its database who is master.
+	firstRivalPause = 6 * time.Second
 	maxRivalPause   = 30 * time.Second
 	// rivalPeace is after how long such a thing counts as the first again.
 	rivalPeace = 2 * time.Minute

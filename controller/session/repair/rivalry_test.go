@@ -24,9 +24,9 @@ func TestRivalry(t *testing.T) {
 		r.End(now)
 	}
 	s := time.Second
-	assert.Equal(t, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}, pauses)
+	assert.Equal(t, []time.Duration{6 * s, 12 * s, 24 * s, 30 * s, 30 * s, 30 * s, 30 * s}, pauses)
 
 	now = now.Add(rivalPeace + s)
 	r.Meet(9, now)
-	assert.Equal(t, s, r.Next().Sub(now))
+	assert.Equal(t, 6*s, r.Next().Sub(now))
 }
