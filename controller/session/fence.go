@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/reconcile/epoch"
+	"github.com/tapline-sdn/tapline/ovsdb"
 	"github.com/tapline-sdn/tapline/ovsdb/client"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
 )
@@ -104,6 +105,37 @@ func (l *loop) setEpoch(ctx context.Context, snap *vswitch.Snapshot, n uint64) (
 	l.s.epoch = n
 	l.hold(n)
 	return true, nil
+}
+
+// refusal reports whether the switch's database has refused to be changed, for another reason than
+// who holds its lock. It can still be read.
+func refusal(err error) bool {
+	var refused *ovsdb.OperationError
+	return errors.As(err, &refused) && !errors.Is(err, vswitch.ErrLockLost)
+}
+
+// leaveUntaken reports a switch that can be read and not be taken, and returns when to try again.
+func (l *loop) leaveUntaken(err error) time.Time {
+	snap := l.watcher.Snapshot()
+	desired, _ := l.s.current()
+	if desired == nil {
+		l.reportConnected(snap)
+		return time.Now().Add(retryTime)
+	}
+
+	l.busy, l.sight.looked, l.sight.told = false, snap, l.sight.shown(snap)
+	r := Report{Connected: true, Snapshot: l.sight.told, Program: desired,
+		Owners: make(map[string]OwnerState, len(desired.Owners))}
+	for _, owner := range desired.Owners {
+		r.Owners[owner] = OwnerState{Fingerprint: desired.Fingerprints[owner], State: Failed,
+			Reason: err.Error()}
+	}
+	if l.s.untaken != err.Error() {
+		l.s.untaken = err.Error()
+		l.s.log.Error("the switch's database refuses to be changed", "error", err)
+	}
+	l.s.config.Report(r)
+	return time.Now().Add(retryTime)
 }
 
 // hold has OpenFlow connections used, since the switch has our epoch.

@@ -107,7 +107,9 @@ func (l *loop) step(ctx context.Context) (again time.Time, err error) {
 		l.reportConnected(l.watcher.Snapshot())
 		return time.Time{}, nil
 	}
-	if err := l.take(ctx); err != nil {
+	if err := l.take(ctx); refusal(err) {
+		return l.leaveUntaken(err), nil
+	} else if err != nil {
 		return time.Time{}, err
 	}
 

@@ -121,6 +121,7 @@ type Session struct {
 	epoch     uint64 // of the host, as this session has set it; 0: not yet
 	above     uint64 // generation that the epoch must exceed, as the switch has seen it; 0: none
 	rivalry   repair.Rivalry
+	untaken   string       // why the switch could not be taken, as logged last
 	flows     *switchFlows // of the OpenFlow connection that was used last; nil before the first
 
 	mu      sync.Mutex
