@@ -125,6 +125,7 @@ func (l *Lab) Report() string {
 			{"ovs-vsctl show", func() (string, error) { return h.VSCtl("--no-wait", "show") }},
 			{"flows of brtap", func() (string, error) { return h.OFCtl("dump-flows", "brtap") }},
 			{"mirrors", func() (string, error) { return h.VSCtl("--no-wait", "list", "Mirror") }},
+			{"packets that the datapath dropped", h.drops},
 			{"log of ovs-vswitchd", func() (string, error) {
 				return tail(h.LogFile(vswitchd), logTail)
 			}},
@@ -151,4 +152,16 @@ func tail(path string, lines int) (string, error) {
 			return strings.Contains(line, "Datapath supports") // said at each start
 		})
 	return strings.Join(all[max(len(all)-lines, 0):], "\n"), err
+}
+
+// drops are the counters of packets that the datapath dropped, by reason.
+func (h *Host) drops() (string, error) {
+	text, err := h.AppCtl("coverage/show")
+	var found strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "datapath_drop") {
+			found.WriteString(line)
+		}
+	}
+	return found.String(), err
 }
