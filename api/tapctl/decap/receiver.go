@@ -9,8 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,9 +28,38 @@ type receiver struct {
 	read func(b, oob []byte) (n, oobn int, err error)
 	// headed says that packets come with their IPv4 header.
 	headed bool
-	// lost is how many packets the kernel has dropped because the socket was full.
-	lost uint32
+	// lost is how many packets the kernel has dropped because the socket was full, as told with
+	// the last packet.
+	lost atomic.Uint32
 }
+
+// dropped is how many packets the kernel has dropped until now, also after the last one that was
+// read. It is for a socket that is still open.
+func (r *receiver) dropped() uint32 {
+	raw, err := r.conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return r.lost.Load()
+	}
+
+	lost := r.lost.Load() // where the kernel does not tell, since it is older than 4.12
+	_ = raw.Control(func(fd uintptr) {
+		var info [memInfo]uint32
+		size := uint32(unsafe.Sizeof(info))
+		_, _, failed := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+		if failed == 0 && size == uint32(unsafe.Sizeof(info)) {
+			lost = info[memInfoDrops]
+		}
+	})
+	return lost
+}
+
+// What SO_MEMINFO tells: SK_MEMINFO_VARS numbers, among them SK_MEMINFO_DROPS (Linux,
+// include/uapi/linux/sock_diag.h).
+const (
+	memInfo      = 9
+	memInfoDrops = 8
+)
 
 // listen opens the sockets that copies of an encapsulation arrive at. An address that is not valid
 // means all addresses, of IPv4 and of IPv6 if the machine has it.
@@ -159,7 +190,7 @@ func (r *receiver) next(buffer, oob []byte) (packet, error) {
 			p.at = time.Unix(int64(binary.NativeEndian.Uint64(m.Data)),
 				int64(binary.NativeEndian.Uint64(m.Data[8:])))
 		case m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) == 4:
-			r.lost = binary.NativeEndian.Uint32(m.Data)
+			r.lost.Store(binary.NativeEndian.Uint32(m.Data))
 		}
 	}
 

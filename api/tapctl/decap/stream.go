@@ -99,12 +99,11 @@ func (s *Stream) run(ctx context.Context) error {
 	group.Go(func() error { return s.flushRegularly(ctx) })
 
 	<-ctx.Done()
+	lost := s.dropped()
 	_ = s.Close()
 
 	err := group.Wait()
-	for _, r := range s.receivers {
-		s.totals.lost += r.lost
-	}
+	s.totals.lost = lost
 
 	cause := context.Cause(ctx)
 	switch {
@@ -115,6 +114,14 @@ func (s *Stream) run(ctx context.Context) error {
 		return err
 	}
 	return cause
+}
+
+// dropped is what the kernel has dropped of all sockets, which are still open.
+func (s *Stream) dropped() (all uint32) {
+	for _, r := range s.receivers {
+		all += r.dropped()
+	}
+	return all
 }
 
 // receive takes frames from one socket until it is closed.
