@@ -24,8 +24,7 @@ const (
 	captureReady = 10 * time.Second
 	// captureGone is how long its source may be away, as while a guest restarts.
 	captureGone = time.Minute
-	captureLook = 2 * time.Millisecond // between looks whether it stands
-	captureTend = time.Second          // between looks whether it still does
+	captureTend = time.Second // between looks whether it still stands
 )
 
 // StartCapture begins a live capture. It returns once the capture stands on the switches, or its
@@ -117,32 +116,32 @@ func (e *Engine) planCapture(ctx context.Context, c *capture.Capture) error {
 func (e *Engine) awaitCapture(ctx context.Context, c *capture.Capture) error {
 	ctx, cancel := context.WithTimeout(ctx, captureReady)
 	defer cancel()
-	look := time.NewTicker(captureLook)
-	defer look.Stop()
 
-	for c.Received() == 0 {
+	health, err := wait(ctx, e, c.ID, func() (view.Health, bool, error) {
 		hosts, health, connected := e.captureHealth(c)
 		if health.State == tap.StateError {
-			return captureError(health)
+			return health, false, captureError(health)
 		}
 		if err := e.captures.Place(c, hosts, e.HostName); err != nil {
-			return err
+			return health, false, err
 		}
-		if health.State == tap.StateReady && connected {
-			return nil
-		}
-
-		select {
-		case <-ctx.Done():
-			if health.State == tap.StateReady {
-				health = view.Pending(view.CodeSwitchWaiting,
-					"the switch has made no connection for captures")
-			}
-			return captureError(health)
-		case <-look.C:
-		}
+		stands := health.State == tap.StateReady && connected
+		return health, stands || c.Received() > 0, nil
+	})
+	if err == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
 	}
-	return nil
+
+	if health.State == tap.StateReady {
+		health = view.Pending(view.CodeSwitchWaiting,
+			"the switch has made no connection for captures")
+	}
+	return captureError(health)
+}
+
+// captureConnected has captures looked at that wait for a connection of their switch.
+func (e *Engine) captureConnected() {
+	e.captures.Each(func(c *capture.Capture) { e.events.Touch(c.ID) })
 }
 
 // captureError says that a capture cannot run.

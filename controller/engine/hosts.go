@@ -66,13 +66,14 @@ func (e *Engine) sessionConfig(h *fleet.Host, record *store.Host) session.Config
 		Certified: func(shown *x509.Certificate) (bool, error) {
 			return e.certified(record.ID, shown)
 		},
-		Refused:   func(s *vswitch.Snapshot) string { return e.refusal(h, s) },
-		Report:    func(r session.Report) { e.observe(h, r) },
-		Observed:  func(s *vswitch.Snapshot) { e.observed(h, s) },
-		Counted:   func(s *vswitch.Snapshot) { e.counted(h, s) },
-		Applied:   e.config.Observer.Applied,
-		Converged: e.config.Observer.Converged,
-		Probed:    e.probed,
+		Refused:       func(s *vswitch.Snapshot) string { return e.refusal(h, s) },
+		Report:        func(r session.Report) { e.observe(h, r) },
+		Observed:      func(s *vswitch.Snapshot) { e.observed(h, s) },
+		Counted:       func(s *vswitch.Snapshot) { e.counted(h, s) },
+		Applied:       e.config.Observer.Applied,
+		Converged:     e.config.Observer.Converged,
+		Probed:        e.probed,
+		CopiesChanged: e.captureConnected,
 		Copied: func(p *openflow.PacketIn, at time.Time) {
 			if c := e.captureOf(h, p.Cookie); c != nil {
 				c.Take(p, at)

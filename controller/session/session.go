@@ -84,6 +84,9 @@ type Config struct {
 	Probed func(sender, nonce uint64)
 	// Copied takes a packet of a live capture, and when it arrived. May be nil.
 	Copied func(*openflow.PacketIn, time.Time)
+	// CopiesChanged is called when the switch's connection for live captures has come or gone. May
+	// be nil.
+	CopiesChanged func()
 	// Sampled takes what the flows have counted. May be nil.
 	Sampled func(meter.Reading)
 }
@@ -154,6 +157,7 @@ func New(config Config) *Session {
 		Certified: config.Certified, Turns: config.Turns, Schemas: config.Schemas,
 		Logger: config.Logger,
 		Wake:   s.poke, PacketIn: s.packetIn, Copied: config.Copied,
+		CopiesChanged: config.CopiesChanged,
 		Sample:        s.sampleInBackground,
 		UsesResources: s.usesResources,
 	})

@@ -41,6 +41,8 @@ type Config struct {
 	PacketIn func(*openflow.PacketIn)
 	// Copied takes a packet of a live capture, and when it arrived. May be nil.
 	Copied func(*openflow.PacketIn, time.Time)
+	// CopiesChanged is called when the connection for live captures has come or gone. May be nil.
+	CopiesChanged func()
 	// Sample reads the counters of the switch. It is called in the background now and then while an
 	// OpenFlow connection is served, and returns soon after its context ends.
 	Sample func(context.Context)

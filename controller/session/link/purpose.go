@@ -54,6 +54,14 @@ func (sw *Switch) expectCopies(ctx context.Context) error {
 		&openflow.SetAsync{AsyncConfig: packets})
 }
 
+// tellCopies tells that the connection for live captures has come or gone.
+func (l *Link) tellCopies() {
+	l.config.Wake()
+	if l.config.CopiesChanged != nil {
+		l.config.CopiesChanged()
+	}
+}
+
 // serveCopies takes the packets of a connection for live captures until it ends.
 func (l *Link) serveCopies(ctx context.Context, sw *Switch) {
 	if err := sw.expectCopies(ctx); err != nil {
@@ -62,8 +70,8 @@ func (l *Link) serveCopies(ctx context.Context, sw *Switch) {
 	if err := l.adopt(sw); err != nil {
 		return
 	}
-	l.config.Wake()
-	defer l.config.Wake()
+	l.tellCopies()
+	defer l.tellCopies()
 	defer l.forget(sw)
 
 	for {
