@@ -93,7 +93,7 @@ check: deps
 check-page:
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "the page was not checked: node or npm is missing"; exit 0; }; \
 	cd api/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; } && \
-	node node_modules/typescript/bin/tsc -p . && node --test test/ >node_modules/test.log || { cat node_modules/test.log; exit 1; }
+	node node_modules/typescript/bin/tsc -p . && node node_modules/prettier/bin/prettier.cjs --check --log-level warn static test && node --test test/ >node_modules/test.log || { cat node_modules/test.log; exit 1; }
 
 # Lines of Go are at most 100 columns wide, a tab being 4; generated files and go:generate are exempt. In the C locale awk counts bytes, so
 # the continuation bytes of UTF-8 are taken out first.

@@ -3,11 +3,12 @@ package browser
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
+
+// axe is axe-core, seen from the folder of a package of testenv.
+const axe = "../../api/web/node_modules/axe-core/axe.min.js"
 
 // violation is what axe-core finds.
 type violation struct {
@@ -23,9 +24,7 @@ type violation struct {
 // make downloads axe-core; where it is missing, nothing is checked and the log says so.
 func (b *Browser) CheckAccess(t testing.TB, what string) {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(here), "../../api/web/node_modules/axe-core/axe.min.js")
-	script, err := os.ReadFile(path)
+	script, err := os.ReadFile(axe)
 	if err != nil {
 		if Required() {
 			t.Fatal(err)

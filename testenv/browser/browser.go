@@ -136,6 +136,13 @@ func (b *Browser) Open(t testing.TB, url string) {
 	b.run(t, "open "+url, chromedp.Navigate(url))
 }
 
+// Leave leaves the page, so that its server can end.
+func (b *Browser) Leave(t testing.TB) {
+	if !t.Failed() {
+		b.Open(t, "about:blank")
+	}
+}
+
 // Size sets the size of the window, in pixels.
 func (b *Browser) Size(t testing.TB, width, height int64) {
 	t.Helper()

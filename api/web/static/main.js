@@ -63,7 +63,11 @@ async function resume() {
         'main',
         { class: 'login' },
         h('h1', {}, 'Tapline'),
-        h('p', { class: 'problem', role: 'alert' }, 'The controller does not answer. Trying again …'),
+        h(
+          'p',
+          { class: 'problem', role: 'alert' },
+          'The controller does not answer. Trying again …',
+        ),
       ),
     );
     setTimeout(resume, 2000);

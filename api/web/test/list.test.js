@@ -36,11 +36,19 @@ test('all terms must match', () => {
 test('numbers in names are compared as numbers', () => {
   const names = sorted(['b10', 'a', 'b9'], (name) => name, false);
   assert.deepEqual(names, ['a', 'b9', 'b10']);
-  assert.deepEqual(sorted([3, 20, 1], (n) => n, true), [20, 3, 1]);
+  assert.deepEqual(
+    sorted([3, 20, 1], (n) => n, true),
+    [20, 3, 1],
+  );
 });
 
 test('pages', () => {
-  const choice = { query: '', order: (/** @type {{name: string}} */ i) => i.name, descending: false, size: 50 };
+  const choice = {
+    query: '',
+    order: (/** @type {{name: string}} */ i) => i.name,
+    descending: false,
+    size: 50,
+  };
   const first = choose(items, { ...choice, page: 0 }, by);
   assert.equal(first.pages, 200);
   assert.equal(first.shown[9].name, 'web9');

@@ -51,7 +51,10 @@ test('counters join what is known', () => {
   const store = new Store();
   store.apply('created', { kind: 'tap_flow', object: { id: 'f', counters: null } });
   const counters = /** @type {any} */ ({ captured: { packets: 3 } });
-  store.count('tap_flow', [{ id: 'f', counters }, { id: 'gone', counters }]);
+  store.count('tap_flow', [
+    { id: 'f', counters },
+    { id: 'gone', counters },
+  ]);
   assert.equal(store.flows.get('f')?.counters.captured.packets, 3);
   assert.equal(store.flows.size, 1);
 });

@@ -42,7 +42,8 @@ export class Watch {
         await this.#follow();
         this.#set('down', 'The stream of changes has ended.');
       } catch (error) {
-        if (this.#stop.signal.aborted || (error instanceof APIError && error.status === 401)) return;
+        if (this.#stop.signal.aborted || (error instanceof APIError && error.status === 401))
+          return;
         this.#set('down', error instanceof Error ? error.message : String(error));
       }
 

@@ -61,7 +61,9 @@ async function change(app, kind, items, { verb, done, act, undo }) {
   if (result.done.length > 0) {
     app.notices.show({
       text: `${plural(result.done.length, ...names[kind])} ${done}.`,
-      undo: undo && (() => change(app, kind, result.done, { verb: 'restore', done: 'put back', act: undo })),
+      undo:
+        undo &&
+        (() => change(app, kind, result.done, { verb: 'restore', done: 'put back', act: undo })),
     });
   }
   if (result.failed.length > 0) {
@@ -135,7 +137,8 @@ export async function remove(app, kind, items) {
     act: (item) => app.client.delete(`${kind}/${encodeURIComponent(item.id)}`),
     undo: async (item) => {
       const made = await app.client.post(kind, recreation(kind, item));
-      if (kind === 'tap_services' && item.enabled) await app.client.post(`${kind}/${made.id}/enable`);
+      if (kind === 'tap_services' && item.enabled)
+        await app.client.post(`${kind}/${made.id}/enable`);
     },
   });
   return true;

@@ -25,7 +25,18 @@ const lossOf = (f) => f.counters.lost?.packets ?? 0;
 /** @type {import('../model/list.js').Searchable<Flow>} */
 export const flowSearch = {
   text: (f) =>
-    [f.name, f.id, sourceOf(f), f.ip_addr, f.host_name, f.tap_name, f.filter, f.description, labelText(f.labels), f.reason].join(' '),
+    [
+      f.name,
+      f.id,
+      sourceOf(f),
+      f.ip_addr,
+      f.host_name,
+      f.tap_name,
+      f.filter,
+      f.description,
+      labelText(f.labels),
+      f.reason,
+    ].join(' '),
   keys: {
     status: (f, value) => f.status === value,
     host: (f, value) => f.host_name === value || f.host_id === value,
@@ -60,7 +71,12 @@ const columns = [
   },
   { key: 'rate', title: 'Rate', cell: (f) => bitRate(rateOf(f)), order: rateOf, number: true },
   { key: 'lost', title: 'Lost', cell: (f) => String(lossOf(f)), order: lossOf, number: true },
-  { key: 'filter', title: 'Filter', cell: (f) => f.filter && h('code', {}, f.filter), order: (f) => f.filter },
+  {
+    key: 'filter',
+    title: 'Filter',
+    cell: (f) => f.filter && h('code', {}, f.filter),
+    order: (f) => f.filter,
+  },
   {
     key: 'expires',
     title: 'Expires',

@@ -104,7 +104,9 @@ export function setText(element, text) {
  * @param {(element: Element, item: T) => void} update called for elements that stay
  */
 export function keyed(parent, items, keyOf, make, update) {
-  const known = /** @type {Map<string, Element>} */ (/** @type {any} */ (parent).keyed ?? new Map());
+  const known = /** @type {Map<string, Element>} */ (
+    /** @type {any} */ (parent).keyed ?? new Map()
+  );
   const next = new Map();
 
   for (const item of items) {

@@ -51,7 +51,12 @@ export function confirm({ title, text, items = [], action }) {
     dialog,
     h('h2', { id: 'question' }, title),
     h('p', {}, text),
-    shown.length > 0 && h('ul', {}, shown.map((item) => h('li', {}, item))),
+    shown.length > 0 &&
+      h(
+        'ul',
+        {},
+        shown.map((item) => h('li', {}, item)),
+      ),
     items.length > shown.length && h('p', {}, `and ${items.length - shown.length} more`),
     h(
       'div',

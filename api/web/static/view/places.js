@@ -28,8 +28,18 @@ const hostColumns = [
   },
   { key: 'tunnel', title: 'Tunnel address', cell: (v) => v.tunnel_ip, order: (v) => v.tunnel_ip },
   { key: 'ovs', title: 'Open vSwitch', cell: (v) => v.ovs_version, order: (v) => v.ovs_version },
-  { key: 'bridges', title: 'Bridges', cell: (v) => v.bridges.join(', '), order: (v) => v.bridges.join() },
-  { key: 'labels', title: 'Labels', cell: (v) => labelText(v.labels), order: (v) => labelText(v.labels) },
+  {
+    key: 'bridges',
+    title: 'Bridges',
+    cell: (v) => v.bridges.join(', '),
+    order: (v) => v.bridges.join(),
+  },
+  {
+    key: 'labels',
+    title: 'Labels',
+    cell: (v) => labelText(v.labels),
+    order: (v) => labelText(v.labels),
+  },
 ];
 
 /** @type {import('./app.js').ViewMaker} */
@@ -42,7 +52,10 @@ export function hostsView(app, route) {
       items: () => app.store.hosts.values(),
       columns: hostColumns,
       by: {
-        text: (v) => [v.name, v.id, v.tunnel_ip, v.ovsdb, v.ovs_version, labelText(v.labels), v.reason].join(' '),
+        text: (v) =>
+          [v.name, v.id, v.tunnel_ip, v.ovsdb, v.ovs_version, labelText(v.labels), v.reason].join(
+            ' ',
+          ),
         keys: {
           status: (v, value) => v.status === value,
           label: (v, value) => hasLabel(v.labels, value),
@@ -55,7 +68,9 @@ export function hostsView(app, route) {
 }
 
 /** @param {Guest} g */
-export const guestHosts = (g) => [...new Set([g.host, ...g.nics.map((n) => n.host)].filter(Boolean))];
+export const guestHosts = (g) => [
+  ...new Set([g.host, ...g.nics.map((n) => n.host)].filter(Boolean)),
+];
 
 /** @param {Guest} g */
 const addresses = (g) => g.nics.flatMap((n) => n.ip_addrs).join(', ');
@@ -63,7 +78,13 @@ const addresses = (g) => g.nics.flatMap((n) => n.ip_addrs).join(', ');
 /** @type {import('../model/list.js').Searchable<Guest>} */
 export const guestSearch = {
   text: (g) =>
-    [g.name, g.id, labelText(g.labels), ...guestHosts(g), ...g.nics.flatMap((n) => [n.mac, n.port, ...n.ip_addrs])].join(' '),
+    [
+      g.name,
+      g.id,
+      labelText(g.labels),
+      ...guestHosts(g),
+      ...g.nics.flatMap((n) => [n.mac, n.port, ...n.ip_addrs]),
+    ].join(' '),
   keys: {
     host: (g, value) => guestHosts(g).includes(value) || g.host_id === value,
     label: (g, value) => hasLabel(g.labels, value),
@@ -81,10 +102,25 @@ export function guestsView(app, route) {
       cell: (g) => h('a', { href: routeTo('guests', g.id) }, g.name),
       order: (g) => g.name,
     },
-    { key: 'host', title: 'Host', cell: (g) => guestHosts(g).join(', '), order: (g) => guestHosts(g).join() },
-    { key: 'mac', title: 'MAC', cell: (g) => g.nics.map((n) => n.mac).join(', '), order: (g) => g.nics[0]?.mac ?? '' },
+    {
+      key: 'host',
+      title: 'Host',
+      cell: (g) => guestHosts(g).join(', '),
+      order: (g) => guestHosts(g).join(),
+    },
+    {
+      key: 'mac',
+      title: 'MAC',
+      cell: (g) => g.nics.map((n) => n.mac).join(', '),
+      order: (g) => g.nics[0]?.mac ?? '',
+    },
     { key: 'ip', title: 'IP', cell: addresses, order: addresses },
-    { key: 'labels', title: 'Labels', cell: (g) => labelText(g.labels), order: (g) => labelText(g.labels) },
+    {
+      key: 'labels',
+      title: 'Labels',
+      cell: (g) => labelText(g.labels),
+      order: (g) => labelText(g.labels),
+    },
     {
       key: 'plugged',
       title: 'Plugged',
@@ -96,7 +132,12 @@ export function guestsView(app, route) {
     columns.push({
       key: 'actions',
       title: 'Mirror',
-      cell: (g) => h('a', { href: routeTo('new', '', { guest: g.id }), 'aria-label': `Mirror ${g.name}` }, 'Mirror'),
+      cell: (g) =>
+        h(
+          'a',
+          { href: routeTo('new', '', { guest: g.id }), 'aria-label': `Mirror ${g.name}` },
+          'Mirror',
+        ),
       order: () => '',
     });
   }

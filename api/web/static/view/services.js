@@ -25,7 +25,17 @@ export function targetOf(v) {
 /** @type {import('../model/list.js').Searchable<Service>} */
 const by = {
   text: (v) =>
-    [v.name, v.id, targetOf(v), v.mac_addr, v.host_name, ...v.target_ips, v.description, labelText(v.labels), v.reason].join(' '),
+    [
+      v.name,
+      v.id,
+      targetOf(v),
+      v.mac_addr,
+      v.host_name,
+      ...v.target_ips,
+      v.description,
+      labelText(v.labels),
+      v.reason,
+    ].join(' '),
   keys: {
     status: (v, value) => v.status === value,
     type: (v, value) => v.type === value,
@@ -59,7 +69,8 @@ const columns = [
   {
     key: 'flows',
     title: 'Tap flows',
-    cell: (v) => h('a', { href: routeTo('flows', '', { q: `service:${v.name}` }) }, String(v.flow_count)),
+    cell: (v) =>
+      h('a', { href: routeTo('flows', '', { q: `service:${v.name}` }) }, String(v.flow_count)),
     order: (v) => v.flow_count,
     number: true,
   },

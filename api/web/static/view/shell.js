@@ -2,9 +2,15 @@
 
 import { parseRoute, routeTo } from '../model/route.js';
 import { fill, h, setText } from './h.js';
+import { adminView } from './admin.js';
+import { createView, newServiceView } from './create.js';
+import { flowView } from './flow.js';
 import { flowsView } from './flows.js';
+import { mapView } from './map.js';
+import { packetsView } from './packets.js';
 import { guestsView, hostsView } from './places.js';
 import { servicesView } from './services.js';
+import { guestView, hostView, serviceView } from './things.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./app.js').View} View */
@@ -13,21 +19,34 @@ import { servicesView } from './services.js';
 
 /** @type {Record<string, ViewMaker>} */
 const lists = {
+  map: mapView,
   flows: flowsView,
   services: servicesView,
   hosts: hostsView,
   guests: guestsView,
+  packets: packetsView,
+  admin: adminView,
+  new: createView,
+  'new-service': newServiceView,
 };
 
 /** @type {Record<string, ViewMaker>} by the view of a route that has an id */
-const details = {};
+const details = {
+  flows: flowView,
+  services: serviceView,
+  hosts: hostView,
+  guests: guestView,
+};
 
-/** @type {[string, string][]} views and their titles */
+/** @type {[string, string, import('../model/types.js').Role][]} views, titles, who may use them */
 const sections = [
-  ['flows', 'Tap flows'],
-  ['services', 'Services'],
-  ['hosts', 'Hosts'],
-  ['guests', 'Guests'],
+  ['map', 'Map', 'viewer'],
+  ['flows', 'Tap flows', 'viewer'],
+  ['services', 'Services', 'viewer'],
+  ['hosts', 'Hosts', 'viewer'],
+  ['guests', 'Guests', 'viewer'],
+  ['packets', 'Packets', 'operator'],
+  ['admin', 'Admin', 'viewer'],
 ];
 
 const redrawPause = 250; // ms between two updates of a view
@@ -46,7 +65,8 @@ export class Shell {
    */
   constructor(app, onLogout) {
     this.#app = app;
-    this.links = sections.map(([view, title]) => h('a', { href: routeTo(view) }, title));
+    this.sections = sections.filter(([, , role]) => app.may(role));
+    this.links = this.sections.map(([view, title]) => h('a', { href: routeTo(view) }, title));
     this.live = h('span', { class: 'live', role: 'status' });
     this.main = h('main', { id: 'main', tabindex: -1 });
     this.element = h(
@@ -90,12 +110,13 @@ export class Shell {
   #show() {
     const route = parseRoute(location.hash);
     this.#view?.leave?.();
-    const make = (route.id && details[route.view]) || lists[route.view] || flowsView;
+    const make = (route.id && details[route.view]) || lists[route.view] || mapView;
     this.#view = make(this.#app, route);
 
     fill(this.main, this.#view.element);
+    this.#view.update?.();
     this.#title();
-    for (const [i, [view]] of sections.entries()) {
+    for (const [i, [view]] of this.sections.entries()) {
       if (view === route.view) this.links[i].setAttribute('aria-current', 'page');
       else this.links[i].removeAttribute('aria-current');
     }

@@ -37,5 +37,10 @@ export function badge(status, text = status) {
  * @returns {HTMLElement} the status, and the reason below it
  */
 export function standing({ status, reason }) {
-  return h('div', { class: 'standing' }, badge(status), reason && h('span', { class: 'reason' }, reason));
+  return h(
+    'div',
+    { class: 'standing' },
+    badge(status),
+    reason && h('span', { class: 'reason' }, reason),
+  );
 }

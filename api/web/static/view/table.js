@@ -123,7 +123,11 @@ class Table {
         const order = this.descending ? 'descending' : 'ascending';
         return h(
           'th',
-          { scope: 'col', 'aria-sort': active ? order : null, class: column.number ? 'number' : null },
+          {
+            scope: 'col',
+            'aria-sort': active ? order : null,
+            class: column.number ? 'number' : null,
+          },
           h(
             'button',
             { type: 'button', class: 'sort', onclick: () => this.#orderBy(column.key) },
@@ -202,7 +206,8 @@ class Table {
       (item) => this.#row(item),
       (row, item) => this.#refresh(/** @type {HTMLTableRowElement} */ (row), item),
     );
-    this.all.checked = this.#shown.length > 0 && this.#shown.every(({ id }) => this.#selected.has(id));
+    this.all.checked =
+      this.#shown.length > 0 && this.#shown.every(({ id }) => this.#selected.has(id));
   }
 
   /** @param {T} item */
@@ -219,7 +224,8 @@ class Table {
             type: 'checkbox',
             'aria-label': `Select ${item.name}`,
             onchange: (/** @type {Event} */ event) => {
-              if (/** @type {HTMLInputElement} */ (event.target).checked) this.#selected.add(item.id);
+              if (/** @type {HTMLInputElement} */ (event.target).checked)
+                this.#selected.add(item.id);
               else this.#selected.delete(item.id);
               this.update();
             },
@@ -240,7 +246,9 @@ class Table {
   #refresh(row, item) {
     const cells = [...row.cells];
     if (this.#config.bulk.length > 0) {
-      const box = /** @type {HTMLInputElement} */ (/** @type {Element} */ (cells.shift()).firstElementChild);
+      const box = /** @type {HTMLInputElement} */ (
+        /** @type {Element} */ (cells.shift()).firstElementChild
+      );
       box.checked = this.#selected.has(item.id);
     }
 
@@ -266,7 +274,11 @@ class Table {
       this.bulk,
       h('span', {}, `${count(number)} selected`),
       bulk.map(({ title, danger, run }) =>
-        h('button', { type: 'button', class: danger ? 'danger' : null, onclick: () => run(chosen()) }, title),
+        h(
+          'button',
+          { type: 'button', class: danger ? 'danger' : null, onclick: () => run(chosen()) },
+          title,
+        ),
       ),
       number < this.#matches.length &&
         h(
@@ -316,7 +328,9 @@ class Table {
       );
     const label = `Page ${count(this.#page + 1)} of ${count(this.#pages)}`;
     const focused = document.activeElement?.parentElement === this.pager;
-    const at = focused ? [...this.pager.children].indexOf(/** @type {Element} */ (document.activeElement)) : -1;
+    const at = focused
+      ? [...this.pager.children].indexOf(/** @type {Element} */ (document.activeElement))
+      : -1;
     fill(
       this.pager,
       button('First', 0),
