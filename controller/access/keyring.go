@@ -131,8 +131,8 @@ func (k *Keyring) Adopt(state store.State, records Records) error {
 	return nil
 }
 
-// Rest has nobody change tokens any more, since somebody else keeps them. Those that are known still
-// count.
+// Rest has nobody change tokens any more, since somebody else keeps them. Those that are known
+// still count.
 func (k *Keyring) Rest() {
 	k.write.Lock()
 	defer k.write.Unlock()

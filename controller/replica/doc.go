@@ -2,8 +2,8 @@
 // who they are.
 //
 // A [Member] registers under the store's prefix, and asks etcd at short intervals who leads and who
-// else is registered. Asking is used instead of a watch, because a watch on a member of etcd that is
-// frozen or cut off stays silent for many seconds.
+// else is registered. It does not watch, because a watch on a member of etcd that is frozen or cut
+// off stays silent for many seconds.
 //
 //	PREFIX/lock             the leader: the key that a store takes as its lock, see store/etcd
 //	PREFIX/replicas/NAME    a replica that runs
@@ -13,8 +13,8 @@
 // only grows within one etcd.
 //
 // A term ends when it is resigned, when etcd says so, when somebody finds out that another process
-// leads ([Term.Lost]), and by this process's own clock: as soon as the lease could have passed since
-// the last renewal was sent. So a process that was stopped and goes on knows it at once, without
+// leads ([Term.Lost]), and by this process's own clock: as soon as the lease could have passed
+// since the last renewal was sent. So a process that was stopped and goes on knows it at once, without
 // asking anybody.
 //
 // The package knows nothing of HTTP, of engines and of switches. A Member owns one goroutine, and

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/tapline-sdn/tapline/controller/store/etcd"
@@ -20,10 +22,12 @@ import (
 
 // Config is what a member needs. Logger may be nil.
 type Config struct {
-	Etcd   etcd.Config
-	Name   string // of this replica; no two have the same
-	URL    string // where its API is reached
-	Lease  time.Duration
+	Etcd  etcd.Config
+	Name  string // of this replica; no two have the same
+	URL   string // where its API is reached
+	Lease time.Duration
+	// Memory is the file in which it remembers how far the store had come; "": it does not.
+	Memory string
 	Logger *slog.Logger
 }
 
@@ -52,6 +56,9 @@ type View struct {
 	Leader Peer   // zero if nobody leads; it need not be a replica: an import is one too
 	Term   uint64 // of the leader
 	Err    error  // why etcd could not be asked the last time, or nil
+	// Restored is why nobody may lead although etcd answers, or nil. It is an [ErrRestored], or
+	// what is wrong with the store.
+	Restored error
 	// Clash is another process that is registered by our name, or zero.
 	Clash Peer
 }
@@ -64,7 +71,9 @@ type Member struct {
 	log    *slog.Logger
 
 	// Of Run alone:
-	lease clientv3.LeaseID // of the registration; 0: none
+	lease  clientv3.LeaseID // of the registration; 0: none
+	memory memory
+	saved  memory // as it is in the file
 
 	mu      sync.Mutex
 	view    View
@@ -83,7 +92,9 @@ func New(c Config) (*Member, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 
+	remembered := loadMemory(c.Memory)
 	return &Member{
+		memory: remembered, saved: remembered,
 		config: c, client: client, log: c.Logger,
 		self:  Peer{Name: c.Name, URL: c.URL, Instance: uuid.NewString()},
 		since: now(), changed: make(chan struct{}),
@@ -101,6 +112,7 @@ func (m *Member) Close() error { return m.client.Close() }
 // registration back.
 func (m *Member) Run(ctx context.Context) {
 	defer m.unregister(context.WithoutCancel(ctx))
+	defer m.remember()
 
 	ticks := time.NewTicker(lookPause)
 	defer ticks.Stop()
@@ -109,6 +121,7 @@ func (m *Member) Run(ctx context.Context) {
 		m.look(ctx)
 		if time.Since(registered) > m.config.Lease/4 && m.register(ctx) == nil {
 			registered = time.Now()
+			m.remember()
 		}
 
 		select {
@@ -150,6 +163,8 @@ func (m *Member) look(ctx context.Context) {
 	answer, err := m.client.Txn(ctx).Then(
 		clientv3.OpGet(m.config.Etcd.ElectionKey()),
 		clientv3.OpGet(m.config.Etcd.ReplicasKey(), clientv3.WithPrefix()),
+		clientv3.OpGet(m.config.Etcd.HeadKey()),
+		clientv3.OpGet(m.config.Etcd.AcceptedKey()),
 	).Commit()
 	if err != nil {
 		m.failed(err)
@@ -157,6 +172,7 @@ func (m *Member) look(ctx context.Context) {
 	}
 
 	var v View
+	v.Restored = m.memory.look(only(answer.Responses[2]), only(answer.Responses[3]))
 	if found := answer.Responses[0].GetResponseRange().Kvs; len(found) > 0 {
 		v.Leader, v.Term = decodePeer(found[0].Value), uint64(found[0].CreateRevision)
 	}
@@ -174,6 +190,26 @@ func (m *Member) look(ctx context.Context) {
 
 	slices.SortFunc(v.Peers, func(a, b Peer) int { return cmp.Compare(a.Name, b.Name) })
 	m.publish(v)
+}
+
+// only returns the key of an answer that has one at most, or nil.
+func only(answer *etcdserverpb.ResponseOp) *mvccpb.KeyValue {
+	if found := answer.GetResponseRange().Kvs; len(found) > 0 {
+		return found[0]
+	}
+	return nil
+}
+
+// remember writes the memory to its file, if it has changed.
+func (m *Member) remember() {
+	if m.config.Memory == "" || m.memory == m.saved {
+		return
+	}
+	if err := m.memory.save(m.config.Memory); err != nil {
+		m.log.Warn("how far the store has come cannot be remembered", "error", err)
+		return
+	}
+	m.saved = m.memory
 }
 
 // decodePeer reads the value of a key. What is not ours has no name.
@@ -198,8 +234,13 @@ func (m *Member) publish(v View) {
 	was := m.view
 	m.view = v
 	if was.Term == v.Term && was.Leader == v.Leader && slices.Equal(was.Peers, v.Peers) &&
-		was.Clash == v.Clash && (was.Err == nil) == (v.Err == nil) {
+		was.Clash == v.Clash && (was.Err == nil) == (v.Err == nil) &&
+		(was.Restored == nil) == (v.Restored == nil) {
 		return
+	}
+
+	if v.Restored != nil && was.Restored == nil {
+		m.log.Error("no replica may lead", "error", v.Restored)
 	}
 
 	if v.Err != nil && was.Err == nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,9 +39,14 @@ func settings(urls ...string) etcd.Config {
 // join starts a member. The returned function ends it.
 func join(t *testing.T, c etcd.Config, name string) (*replica.Member, func()) {
 	t.Helper()
-	m, err := replica.New(replica.Config{
-		Etcd: c, Name: name, URL: "http://" + name, Lease: lease,
-	})
+	return joinWith(t, replica.Config{Etcd: c, Name: name})
+}
+
+// joinWith starts a member.
+func joinWith(t *testing.T, c replica.Config) (*replica.Member, func()) {
+	t.Helper()
+	c.URL, c.Lease = "http://"+c.Name, lease
+	m, err := replica.New(c)
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -201,6 +208,58 @@ func TestSameName(t *testing.T) {
 	awaitView(t, same, "registered", func(v replica.View) bool {
 		return len(v.Peers) == 1 && same.IsSelf(v.Peers[0]) && v.Clash == replica.Peer{}
 	})
+}
+
+// TestRestoredStore: nobody leads with a store that went back before an operator has said that it
+// is meant; replicas remember how far it had come across restarts.
+func TestRestoredStore(t *testing.T) {
+	cluster := etcdtest.Start(t, 1)
+	c := settings(cluster.URLs()...)
+	memory := t.TempDir() + "/memory"
+	write := func(term *replica.Term, n int) {
+		t.Helper()
+		c := c
+		c.Leader = term
+		s, err := etcd.Open(t.Context(), c)
+		require.NoError(t, err)
+		for range n {
+			_, err := s.Commit(t.Context(), store.Op{
+				Kind: store.KindFlow, ID: "f1", Value: json.RawMessage(`1`),
+			})
+			require.NoError(t, err)
+		}
+		require.NoError(t, s.Close())
+	}
+	one, endOne := joinWith(t, replica.Config{Etcd: c, Name: "c1", Memory: memory})
+	term := campaign(t, one)
+	write(term, 2)
+	snapshot := t.TempDir() + "/snapshot"
+	cluster.Ctl(t, "snapshot", "save", snapshot)
+	write(term, 3)
+	term.Resign(t.Context())
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(memory)
+		return err == nil && strings.Contains(string(text), `"revision":5`)
+	}, patience, 10*time.Millisecond)
+
+	endOne()
+	cluster.Members[0].Restore(t, cluster, snapshot)
+	again, _ := joinWith(t, replica.Config{Etcd: c, Name: "c1", Memory: memory})
+	awaitView(t, again, "the store went back", func(v replica.View) bool {
+		return errors.Is(v.Restored, replica.ErrRestored)
+	})
+	require.ErrorContains(t, again.View().Restored,
+		"it is at revision 2, and revision 5 was written already")
+	awaitView(t, again, "the lease of the snapshot ends", func(v replica.View) bool {
+		return v.Term == 0
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := again.Campaign(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	require.NoError(t, replica.Accept(t.Context(), c, time.Now()))
+	campaign(t, again).Resign(t.Context())
 }
 
 // TestStoreOfALeader: what the store writes depends on the term, also before that is known to be

@@ -40,7 +40,7 @@ func (m *Member) Campaign(ctx context.Context) (*Term, error) {
 	var told error
 	for {
 		changed := m.Changed()
-		if v := m.View(); v.Err == nil && v.Term == 0 {
+		if v := m.View(); v.Err == nil && v.Term == 0 && v.Restored == nil {
 			term, err := m.try(ctx)
 			if err != nil && (told == nil || told.Error() != err.Error()) {
 				m.log.Warn("no leader could be elected; it is tried again", "error", err)
@@ -128,7 +128,8 @@ func (t *Term) keep(ctx context.Context) {
 // renew asks etcd once to renew the lease, and whether the key is still ours.
 //
 // A leader of etcd that was cut off, and replaced, may renew a lease that its successor lets pass.
-// So a renewal counts only if etcd had the same leader afterwards: the second answer needs a quorum.
+// So a renewal counts only if etcd had the same leader afterwards: the second answer needs a
+// quorum.
 func (t *Term) renew(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tapline-sdn/tapline/api"
@@ -55,7 +56,7 @@ func newElection(ctx context.Context, c *config.Config, log *slog.Logger) (elect
 	}
 	member, err := replica.New(replica.Config{
 		Etcd: settings, Name: c.Replica.Name, URL: c.Replica.URL, Lease: c.Replica.Lease,
-		Logger: log,
+		Memory: filepath.Join(c.DataDir, "replica.json"), Logger: log,
 	})
 	if err != nil {
 		return nil, err

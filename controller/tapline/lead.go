@@ -233,24 +233,7 @@ func (l *leadership) run(ctx context.Context) error {
 	defer running.Wait()
 	defer stopWork()
 
-	failed := make(chan error, 2) // room for each of the servers below
-	start := func(name string, serve func() error) {
-		running.Go(func() {
-			if err := serve(); err != nil {
-				failed <- fmt.Errorf("%s: %w", name, err)
-			}
-		})
-	}
-
-	running.Go(func() { l.engine.Run(working) })
-	running.Go(func() { l.keys.Run(working) })
-	start("openflow", func() error { return l.serveOpenFlow(working) })
-	if l.listeners.ovsdb != nil {
-		start("ovsdb", func() error {
-			return acceptOVSDB(working, l.listeners.ovsdb, l.engine, l.log)
-		})
-	}
-
+	failed := l.start(working, &running)
 	l.plugins.SetReload(func(ctx context.Context) { l.reloadPlugins(ctx) })
 	defer l.plugins.SetReload(nil)
 
@@ -282,6 +265,28 @@ func (l *leadership) run(ctx context.Context) error {
 	}
 	l.front.standBy(drain)
 	return errors.Join(err, l.recordTerm("stand_by"))
+}
+
+// start starts the goroutines of the parts. The channel gets the error of a listener that fails.
+func (l *leadership) start(ctx context.Context, running *sync.WaitGroup) <-chan error {
+	failed := make(chan error, 2) // room for each of the servers below
+	start := func(name string, serve func() error) {
+		running.Go(func() {
+			if err := serve(); err != nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+
+	running.Go(func() { l.engine.Run(ctx) })
+	running.Go(func() { l.keys.Run(ctx) })
+	start("openflow", func() error { return l.serveOpenFlow(ctx) })
+	if l.listeners.ovsdb != nil {
+		start("ovsdb", func() error {
+			return acceptOVSDB(ctx, l.listeners.ovsdb, l.engine, l.log)
+		})
+	}
+	return failed
 }
 
 // drainTime is how long a leader that steps down waits for the requests that it has begun.

@@ -17,7 +17,8 @@ func replicaParts(e election, leads bool) []api.Part {
 			return nil
 		}
 		return []api.Part{{
-			Name: "replica", Status: api.PartFailed, Detail: "the controller is starting or stopping",
+			Name: "replica", Status: api.PartFailed,
+			Detail: "the controller is starting or stopping",
 		}}
 	}
 
@@ -41,6 +42,10 @@ func replicaParts(e election, leads bool) []api.Part {
 		}
 		part.Detail += fmt.Sprintf("; another replica is called %s too, at %s",
 			v.Clash.Name, v.Clash.URL)
+	}
+	if v.Restored != nil {
+		part.Status = api.PartFailed
+		part.Detail += "; " + v.Restored.Error()
 	}
 	if v.Err != nil {
 		part.Status = api.PartFailed

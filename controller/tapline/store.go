@@ -28,7 +28,7 @@ func storeCommand() *cobra.Command {
 in its data directory, or what it keeps in etcd. The store is the one of the
 configuration.`,
 	}
-	cmd.AddCommand(storeExport(), storeImport(), storeCopy(), storeVerify())
+	cmd.AddCommand(storeExport(), storeImport(), storeCopy(), storeVerify(), storeAccept())
 	return cmd
 }
 
@@ -255,7 +255,12 @@ func presentContent(
 
 // confirm asks whether a store is to be changed.
 func confirm(cmd *cobra.Command, place string) bool {
-	fmt.Fprintf(cmd.OutOrStdout(), "Replace the content of %s? [yes/no] ", place)
+	return confirmed(cmd, "Replace the content of "+place+"?")
+}
+
+// confirmed asks a question.
+func confirmed(cmd *cobra.Command, question string) bool {
+	fmt.Fprint(cmd.OutOrStdout(), question, " [yes/no] ")
 	answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	return strings.TrimSpace(answer) == "yes"
 }

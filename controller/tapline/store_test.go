@@ -216,3 +216,27 @@ func TestStoreOverTLS(t *testing.T) {
 	require.ErrorContains(t, openWith(config.TLS{CA: ca}), "remote error: tls: ")
 	require.Error(t, openWith(config.TLS{}), "nobody on this machine knows the authority")
 }
+
+// TestStoreAccept: an operator is asked before replicas lead again with a restored store.
+func TestStoreAccept(t *testing.T) {
+	cluster := etcdtest.Start(t, 1)
+	file := filepath.Join(t.TempDir(), "tapline.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("data_dir: data\n"+
+		"store: {driver: etcd, endpoints: [\""+cluster.URLs()[0]+"\"]}\n"+
+		"replica: {name: c1, url: \"http://127.0.0.1:8640\"}\n"), 0o600))
+	written := func() int {
+		found, err := cluster.Client(t).Get(t.Context(), "/tapline/accepted")
+		require.NoError(t, err)
+		return len(found.Kvs)
+	}
+
+	_, err := runTapline(t, "no\n", "store", "accept", "--config", file)
+	require.EqualError(t, err, "nothing was changed")
+	require.Zero(t, written())
+	out, err := runTapline(t, "yes\n", "store", "accept", "--config", file)
+	require.NoError(t, err, out)
+	require.Equal(t, 1, written())
+
+	_, err = runTapline(t, "", "store", "accept", "--data-dir", t.TempDir())
+	require.ErrorContains(t, err, "has no replica")
+}

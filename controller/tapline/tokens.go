@@ -43,9 +43,26 @@ func (ctl *controller) followTokensOnce(ctx context.Context) error {
 		if err := ctl.keys.Adopt(state, nil); err != nil {
 			return err
 		}
+		if ctl.election.View().Restored != nil {
+			ctl.tellRestored(ctx, state)
+		}
 		if err := awaitTokens(ctx, s, state.Revision); err != nil {
 			return err
 		}
+	}
+}
+
+// tellRestored logs what a store that was put back has brought back, as far as the audit log of
+// this replica says.
+func (ctl *controller) tellRestored(ctx context.Context, state store.State) {
+	found, err := findRestored(ctx, state, ctl.audit)
+	switch {
+	case err != nil:
+		ctl.log.Warn("the audit log cannot be read", "error", err)
+	case found.isZero():
+		ctl.log.Warn("the audit log of this replica does not say what the restored store lacks")
+	default:
+		ctl.log.Warn(found.String())
 	}
 }
 

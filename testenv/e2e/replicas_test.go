@@ -83,8 +83,8 @@ type fleetOfThree struct {
 	proxies  [][]*etcdtest.Proxy // of each replica to each member
 }
 
-// startReplicas starts a lab with members of etcd and replicas, and registers its hosts. The world's
-// controller is the first replica, which passes on what it cannot do itself.
+// startReplicas starts a lab with members of etcd and replicas, and registers its hosts. The
+// world's controller is the first replica, which passes on what it cannot do itself.
 func startReplicas(t *testing.T, hosts int) *fleetOfThree {
 	t.Helper()
 	l := lab.Start(t, hosts)
@@ -165,7 +165,8 @@ func (f *fleetOfThree) change(
 		var last error
 		for _, c := range by {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			_, last = c.api.TapFlows().Update(ctx, flow, api.TapFlowPatch{Description: api.Set(text)})
+			patch := api.TapFlowPatch{Description: api.Set(text)}
+			_, last = c.api.TapFlows().Update(ctx, flow, patch)
 			cancel()
 			if last == nil {
 				return nil
@@ -241,7 +242,8 @@ func TestReplicas(t *testing.T) {
 		ended := action(t)
 		others := slices.Delete(slices.Clone(f.replicas), ended, ended+1)
 		took := f.change(t, others, flow.ID, t.Name(), patience)
-		t.Logf("a change was accepted after %v; promised are %v", took.Round(time.Millisecond), limit)
+		t.Logf("a change was accepted after %v; promised are %v",
+			took.Round(time.Millisecond), limit)
 		leads := f.leader(t, others[0])
 		if leads == ended {
 			t.Errorf("c%d still leads", ended)

@@ -3,6 +3,7 @@ package etcd
 import (
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 )
@@ -29,3 +30,16 @@ func (c Config) ReplicasKey() string { return newKeyspace(c.withDefaults().Prefi
 
 // Explain says what an error of etcd means, and what to do.
 func (c Config) Explain(err error) error { return c.explain(err) }
+
+// HeadKey is the key that each write rewrites; see [HeadOf].
+func (c Config) HeadKey() string { return newKeyspace(c.withDefaults().Prefix).head() }
+
+// HeadOf returns the cluster id of a store and the revision of its last batch.
+func HeadOf(kv *mvccpb.KeyValue) (cluster string, revision uint64, err error) {
+	h, err := parseHead(kv)
+	return h.ClusterID, h.Revision, err
+}
+
+// AcceptedKey is the key by which an operator says that a restored store is meant; see
+// controller/replica.
+func (c Config) AcceptedKey() string { return newKeyspace(c.withDefaults().Prefix).accepted() }

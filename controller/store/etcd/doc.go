@@ -6,6 +6,7 @@
 //	PREFIX/secret           the cluster's secret, in base64
 //	PREFIX/records/KIND/ID  the revision, a space, and the record as JSON
 //	PREFIX/lock             who uses the prefix, or leads the replicas that do, on a lease
+//	PREFIX/accepted         when an operator last said that a restored store is meant
 //	PREFIX/replicas/NAME    a replica that runs, on a lease; see controller/replica
 //
 // Every write is one transaction that rewrites the head, on the condition that the head is still

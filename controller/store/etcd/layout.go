@@ -30,6 +30,9 @@ func (k keyspace) lock() string   { return string(k) + "/lock" }
 
 // replicas is where replicas register; see controller/replica.
 func (k keyspace) replicas() string { return string(k) + "/replicas/" }
+
+// accepted is written when a restored store is accepted; see controller/replica.
+func (k keyspace) accepted() string { return string(k) + "/accepted" }
 func (k keyspace) records() string  { return string(k) + "/records/" }
 
 func (k keyspace) record(id recordID) string {

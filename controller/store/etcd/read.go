@@ -148,7 +148,7 @@ func (s *Store) checkEmpty(ctx context.Context) error {
 	for _, kv := range answer.Kvs {
 		_, isRecord := s.keys.recordOf(kv.Key)
 		switch {
-		case string(kv.Key) == s.keys.lock(),
+		case string(kv.Key) == s.keys.lock(), string(kv.Key) == s.keys.accepted(),
 			strings.HasPrefix(string(kv.Key), s.keys.replicas()):
 		case isRecord || string(kv.Key) == s.keys.secret():
 			return errPart
