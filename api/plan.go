@@ -46,6 +46,12 @@ type PlannedResource struct {
 	Action string   `json:"action"` // create, update, delete, or "" if only its status would change
 	Before Standing `json:"before"` // empty for create
 	After  Standing `json:"after"`  // once the switches have what is planned; empty for delete
+
+	// Of a tap flow with a selector: NICs that it would begin and cease to mirror, as GUEST MAC, and
+	// how many it would mirror then.
+	Joins   []string `json:"joins,omitempty"`
+	Leaves  []string `json:"leaves,omitempty"`
+	Members int      `json:"members,omitempty"`
 }
 
 // Standing is a status and its reason.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -8,9 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapline-sdn/tapline/controller/engine/forecast"
 	"github.com/tapline-sdn/tapline/controller/engine/standing"
 	"github.com/tapline-sdn/tapline/controller/engine/view"
 	"github.com/tapline-sdn/tapline/controller/inventory/switchtest"
+	"github.com/tapline-sdn/tapline/controller/meter"
+	"github.com/tapline-sdn/tapline/controller/reconcile"
 	"github.com/tapline-sdn/tapline/controller/session"
 	"github.com/tapline-sdn/tapline/controller/store"
 	"github.com/tapline-sdn/tapline/ovsdb/vswitch"
@@ -210,4 +214,64 @@ func TestSelectorOfLabels(t *testing.T) {
 	r.idle()
 	assert.Empty(t, r.selected("dbs"))
 	assert.Equal(t, []string{"g1 ready"}, r.selected("blue"))
+}
+
+// TestSelectorForecast: a plan says which NICs a selector would begin and cease to mirror, and an
+// explanation names those that it matches.
+func TestSelectorForecast(t *testing.T) {
+	r, service, first := newWorld(t)
+	r.ready(service)
+	foresee := func(change func(context.Context, *Engine) error) map[string]forecast.Resource {
+		found := map[string]forecast.Resource{}
+		for _, f := range must(r.e.Rehearse(t.Context(), change))(t).Resources {
+			found[f.Name] = f
+		}
+		return found
+	}
+
+	planned := foresee(func(ctx context.Context, e *Engine) error {
+		_, err := e.CreateFlow(ctx, store.Flow{Flow: tap.Flow{Name: "all", TapID: "col",
+			Type: tap.FlowSelector, Selector: "wire=net0", Enabled: true}})
+		return err
+	})["all"]
+	assert.Equal(t, []string{"g1 52:54:00:00:00:01"}, planned.Joins)
+	assert.Equal(t, tap.StateReady, planned.After.State, planned.After.Reason)
+
+	r.selecting("all", "!label.private")
+	r.report("h1", hostSnapshot(t, r.tapBridge(service)), nil)
+	planned = foresee(func(ctx context.Context, e *Engine) error {
+		_, err := e.CreateGuest(ctx, store.Guest{ID: "g1", Name: "g1",
+			NICs:  []store.GuestNIC{{MAC: switchtest.MAC(1)}},
+			Notes: store.Notes{Labels: map[string]string{"private": ""}}})
+		return err
+	})["all"]
+	assert.Equal(t, []string{"g1 52:54:00:00:00:01"}, planned.Leaves)
+	assert.Equal(t, view.CodeSelectsNothing, planned.After.Code)
+
+	x := must(r.e.ExplainFlow(t.Context(), "all"))(t)
+	require.NotEmpty(t, x.Path)
+	assert.Equal(t, "NIC 52:54:00:00:00:01 of guest g1, BOTH", x.Path[0].Text)
+	assert.Equal(t, "vnet1", x.Path[0].Port)
+	require.NoError(t, r.e.DeleteFlow(t.Context(), first.ID, 0))
+}
+
+// TestMembersCount: what is counted by the addresses of members is their tap flow's. Where it has a
+// capture alone, everything that the capture counts is, and a packet between two members is one.
+func TestMembersCount(t *testing.T) {
+	shared := meter.Route{Flows: []string{"sel", "vnic"}}
+	alone := meter.Route{Flows: []string{"sel"}}
+	flow := func(owner string, counts tap.FlowCount, ids ...string) meter.FlowCount {
+		return meter.FlowCount{Meter: reconcile.Meter{Owner: owner, Counts: counts, TapFlows: ids}}
+	}
+	r := meter.Reading{Flows: []meter.FlowCount{
+		flow("shared", tap.CountsByPlace),
+		flow("shared", tap.CountsSent, "sel/g1/x", "sel/g1/y", "vnic"),
+		flow("alone", tap.CountsByPlace), flow("alone", tap.CountsReceived, "sel/g1/x"),
+		flow("alone", tap.CountsSent), flow("other", tap.CountsSent, "vnic"),
+	}}
+	joinMembers(&r, map[string]meter.Route{"shared": shared, "alone": alone, "other": alone})
+	assert.Equal(t, []meter.FlowCount{
+		flow("shared", tap.CountsByPlace), flow("shared", tap.CountsSent, "sel", "vnic"),
+		flow("alone", tap.CountsByPlace), flow("other", tap.CountsSent, "vnic"),
+	}, r.Flows)
 }

@@ -25,6 +25,7 @@ func Plan(f forecast.Forecast) api.Plan {
 		out.Resources = append(out.Resources, api.PlannedResource{
 			Kind: r.Kind, ID: r.ID, Name: r.Name, Action: r.Action,
 			Before: standing(r.Before), After: standing(r.After),
+			Joins: r.Joins, Leaves: r.Leaves, Members: r.Members,
 		})
 	}
 	return out

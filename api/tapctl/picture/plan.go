@@ -66,5 +66,20 @@ func resourceLine(r api.PlannedResource) string {
 		line += ": was " + was
 	}
 
-	return line
+	return line + memberText("joins", r.Joins) + memberText("leaves", r.Leaves)
+}
+
+// shownMembers is how many NICs that join or leave a tap flow are named.
+const shownMembers = 8
+
+// memberText names NICs that join or leave a tap flow with a selector; "" if there are none.
+func memberText(verb string, nics []string) string {
+	if len(nics) == 0 {
+		return ""
+	}
+	text := "; " + verb + ": " + strings.Join(nics[:min(len(nics), shownMembers)], ", ")
+	if more := len(nics) - shownMembers; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -15,8 +15,11 @@ import (
 
 // source finds the places of a flow's source; there are two of them for moments of a migration.
 func (x *explainer) source(f *store.Flow) []Hop {
-	if f.Type == tap.FlowVSwitch {
+	switch f.Type {
+	case tap.FlowVSwitch:
 		return x.wireSource(f)
+	case tap.FlowSelector:
+		return x.memberSources(f)
 	}
 
 	what, _ := x.sourceWords(f)
@@ -104,6 +107,11 @@ func (x *explainer) sourceWords(f *store.Flow) (what, absent string) {
 		absent += " that is connected; not connected: " + strings.Join(unseen, " ")
 	}
 
+	if f.Type == tap.FlowSelector {
+		return fmt.Sprintf("NICs that match %q, %s", f.Selector, f.Direction),
+			"no NIC that matches is plugged on any host" + strings.TrimPrefix(absent,
+				"it is not plugged on any host")
+	}
 	return fmt.Sprintf("NIC %s of guest %s, %s", f.MAC, x.scene.SourceGuest, f.Direction), absent
 }
 

@@ -43,6 +43,9 @@ type Scene struct {
 	// Of the source of a flow.
 	SourceGuest string         // name
 	Sources     []tap.Location // ports of its NIC, or the bridge of its wire
+	// Members are some NICs that its selector matches, those that are not ready first. Each has its
+	// place in Sources.
+	Members []view.Member
 
 	// Of the service.
 	Collector   string         // name of its guest or host

@@ -32,7 +32,9 @@ func compareResource(key ResourceKey, before, after Outlook) (r Resource, differ
 	was, existed := before.Resources[key]
 	is, exists := after.Resources[key]
 	r = Resource{Kind: key.Kind, ID: key.ID, Name: cmp.Or(is.Name, was.Name), Before: was.Health,
-		After: is.Health}
+		After: is.Health, Members: len(is.Members)}
+	r.Joins = without(is.Members, was.Members)
+	r.Leaves = without(was.Members, is.Members)
 	switch {
 	case !existed:
 		r.Action = "create"
@@ -40,11 +42,21 @@ func compareResource(key ResourceKey, before, after Outlook) (r Resource, differ
 		r.Action = "delete"
 	case !reflect.DeepEqual(was.Record, is.Record):
 		r.Action = "update"
-	case was.Health == is.Health:
+	case was.Health == is.Health && r.Joins == nil && r.Leaves == nil:
 		return Resource{}, false
 	}
 
 	return r, true
+}
+
+// without returns what is in a sorted list and not in another.
+func without(all, others []string) (rest []string) {
+	for _, one := range all {
+		if _, known := slices.BinarySearch(others, one); !known {
+			rest = append(rest, one)
+		}
+	}
+	return rest
 }
 
 func compareHost(id string, was, is Program) Host {

@@ -41,6 +41,11 @@ type Resource struct {
 	Action string      // "create", "update", "delete", or "" if only its state would be another
 	Before view.Health // zero of what would be created, and of guests
 	After  view.Health // zero of what would be deleted, and of guests
+
+	// Of a tap flow with a selector: NICs that it would begin and cease to mirror, as GUEST MAC,
+	// sorted, and how many it would mirror then.
+	Joins, Leaves []string
+	Members       int
 }
 
 // Outlook is everything that a forecast compares: how all resources stand, and what is planned for
@@ -68,4 +73,6 @@ type ResourceState struct {
 	Name   string
 	Record any // compared by reflect.DeepEqual
 	Health view.Health
+	// Members are the NICs that a tap flow with a selector mirrors, as GUEST MAC, sorted.
+	Members []string
 }

@@ -74,6 +74,10 @@ func (p *Presenter) addRecords(to map[forecast.ResourceKey]forecast.ResourceStat
 	for id, r := range p.intent.Flows.ByID {
 		if !r.Deleting {
 			put("tap_flow", id, r.Name, r.Flow, p.standing.Foresee(intent.FlowRef(id)))
+			key := forecast.ResourceKey{Kind: "tap_flow", ID: id}
+			state := to[key]
+			state.Members = p.memberNames(id)
+			to[key] = state
 		}
 	}
 }

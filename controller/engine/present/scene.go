@@ -28,6 +28,9 @@ func (p *Presenter) FlowScene(name string) (*explain.Scene, error) {
 	}
 
 	scene.Sources, scene.Twins = p.sources(f), p.twins(f)
+	if f.Type == tap.FlowSelector {
+		p.addMembers(scene, f.ID)
+	}
 	if f.HostID != "" {
 		p.addHost(scene, f.HostID)
 	}
