@@ -336,7 +336,8 @@ func TestNeighbourUntold(t *testing.T) {
 		scene *scene
 		want  tap.Code
 	}{
-		"kernel":    {toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent), tap.CodeNeighbourUntold},
+		"kernel": {toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent),
+			tap.CodeNeighbourUntold},
 		"userspace": {toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent, netdev), ""},
 		"pool": {func() *scene {
 			s := toRemote(t, "198.51.100.7", tap.EncapVXLAN, 1, silent)

@@ -53,11 +53,11 @@ const (
 	CodeTunnelConflict  Code = "tunnel_conflict"  // a tunnel port that is not ours is in the way
 	CodeUserspaceTSO    Code = "userspace_tso"    // the switch drops large segments at tunnels
 	CodeGREUnavailable  Code = "gre_unavailable"  // the switch or its kernel does not carry GRE
-	CodeERSPANTakesGRE  Code = "erspan_takes_gre" // an ERSPAN port would take GRE away from the host
+	CodeERSPANTakesGRE  Code = "erspan_takes_gre" // an ERSPAN port would take GRE away
 	CodeMemberUnready   Code = "member_unready"   // a ready pool lacks a member
 	CodePoolEmpty       Code = "pool_empty"       // no member of the pool is ready
 	CodeNoNeighbour     Code = "no_neighbour"     // nobody answers ARP at the collector or gateway
-	CodeNeighbourUntold Code = "neighbour_untold" // the switch does not tell whether anybody answers
+	CodeNeighbourUntold Code = "neighbour_untold" // unknown whether anybody answers
 	CodeCaptureLoops    Code = "capture_loops"    // its own copies come back into it
 )
 

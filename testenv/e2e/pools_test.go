@@ -17,12 +17,18 @@ import (
 // connections is how many connections the tests of pools make.
 const connections = 600
 
-// connectionFrame is a segment of a connection, there or back.
-func connectionFrame(src, dst lab.MAC, n int, back bool) []byte {
-	ports, at := [2]uint16{uint16(10000 + n), 443}, []byte{198, 18, 7, 1, 198, 18, 8, 2}
+// connectionFrame is a segment of a connection, there or back. Connections differ in their ports
+// and, if apart is set, in one address as well.
+func connectionFrame(src, dst lab.MAC, n int, back, apart bool) []byte {
+	client, server := []byte{198, 18, 7, 1}, []byte{198, 18, 8, 2}
+	if apart {
+		client[2], client[3] = byte(16+n/200), byte(1+n%200)
+	}
+
+	ports, at := [2]uint16{uint16(10000 + n), 443}, append(client, server...)
 	if back {
 		ports = [2]uint16{ports[1], ports[0]}
-		at = []byte{198, 18, 8, 2, 198, 18, 7, 1}
+		at = append(server, client...)
 	}
 	frame := tcp(src, dst, ports, 0x10)
 	copy(frame[26:], at)
@@ -121,10 +127,12 @@ func (s *collectorStage) spread(t *testing.T, members []poolMember) map[int]stri
 		before[i] = len(m.got())
 	}
 
+	// With the kernel's datapath, addresses alone tell connections apart.
+	apart := s.Datapath() == lab.System
 	var there, back [][]byte
 	for n := range connections {
-		there = append(there, connectionFrame(s.web.MAC(), s.db.MAC(), n, false))
-		back = append(back, connectionFrame(s.app.MAC(), s.ids2.MAC(), n, true))
+		there = append(there, connectionFrame(s.web.MAC(), s.db.MAC(), n, false, apart))
+		back = append(back, connectionFrame(s.app.MAC(), s.ids2.MAC(), n, true, apart))
 	}
 	paced(t, s.web, there)
 	paced(t, s.app, back)
@@ -166,5 +174,8 @@ func (s *collectorStage) spread(t *testing.T, members []poolMember) map[int]stri
 		counts[member]++
 	}
 	t.Logf("connections by member: %v", counts)
+	if len(counts) < 4 {
+		t.Errorf("%d members have connections, of at least four that are ready", len(counts))
+	}
 	return owner
 }

@@ -142,7 +142,8 @@ func (t *Table) Met(need tap.Need) (health view.Health, busy bool) {
 		return view.Failed(failureCode(got), "host %s: %s", name, got.Reason), false
 	}
 
-	return view.Pending(cmp.Or(got.Code, view.CodeSwitchWaiting), "host %s: %s", name, got.Reason), false
+	code := cmp.Or(got.Code, view.CodeSwitchWaiting)
+	return view.Pending(code, "host %s: %s", name, got.Reason), false
 }
 
 // failureCode is the code of an owner that is Failed.
