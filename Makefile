@@ -35,6 +35,8 @@ TEST_SUITE   := trixie
 ALL_SUITES   := bullseye bookworm trixie sid
 RELEASES     ?= 2.15 3.1 3.5 4.0 2.15,4.0 4.0,2.15 3.5,system
 RELEASE_TESTS := TestShared/(Mirror|Isolation|Busy|Loop|Counters|OwnCounters|Drift)$$|TestOptions$$|TestOnce$$|TestRestart$$|TestFollow$$
+# What they run besides on the userspace datapath.
+LIVE_TESTS    := TestRemoteCollectors$$|TestCapture$$
 # Releases with OVN of their own, on which TestOVN runs too.
 OVN_RELEASES  := 3.1 3.5 4.0
 
@@ -152,7 +154,7 @@ test-kernel: releases
 test-releases: releases
 	@set -e; for release in $(RELEASES); do \
 		echo "== Open vSwitch $$release"; \
-		TAPLINE_LAB_OVS=$$release $(GO) test -count=1 -timeout 30m -run '$(RELEASE_TESTS)' ./testenv/e2e; \
+		TAPLINE_LAB_OVS=$$release $(GO) test -count=1 -timeout 30m -run '$(RELEASE_TESTS)|$(LIVE_TESTS)' ./testenv/e2e; \
 	done; \
 	for release in $(OVN_RELEASES); do \
 		echo "== OVN beside Open vSwitch $$release"; \
