@@ -18,8 +18,8 @@ import (
 // socket for as long as a link is down. So the switch itself refuses what comes from an earlier
 // controller. A session raises the epoch of its switch once, under the lock, in one transaction with
 // where the switch connects. From then on each transaction asserts the lock and waits for the epoch:
-// the lock alone does not do, since who was robbed of it stands in line, and gets it back when the
-// thief's connection ends. OpenFlow has the epoch as generation id of the master's role, see
+// the lock alone does not do, since who had it by lock and was robbed stands in line, and gets it back
+// when the thief's connection ends. OpenFlow has the epoch as generation id of the master's role, see
 // link.Lead.
 
 // errFenced says that a newer leader has taken the switch.
@@ -33,6 +33,10 @@ func (e errFenced) Error() string {
 // somebody has removed is put back.
 func (l *loop) take(ctx context.Context) error {
 	for range maxRounds {
+		if err := l.checkLock(); err != nil {
+			return err // Even if it came back: it is for a new connection to begin again.
+		}
+
 		snap := l.watcher.Snapshot()
 		shown := epoch.In(snap, l.s.config.Cluster)
 		claim := epoch.Claim{Term: l.s.config.Term, Own: l.s.epoch, Held: l.held, Above: l.s.above}
@@ -197,7 +201,7 @@ func (l *loop) judgeEnd(err error) error {
 	if l.s.config.Term == 0 || l.s.refuses(l.watcher.Snapshot()) {
 		return err
 	}
-	return errFenced{"it has stolen the lock " + lockName(l.s.config.Cluster)}
+	return errFenced{fmt.Sprintf("it has stolen the lock %s (%v)", lockName(l.s.config.Cluster), err)}
 }
 
 // standDown leaves the host to the newer leader, and returns when ctx ends.

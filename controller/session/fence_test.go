@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,31 +151,45 @@ func TestHandOver(t *testing.T) {
 	assert.Len(t, older.toldFenced(), 1)
 }
 
-// TestQueuedTransaction: what a leader that was stopped has written, and lay on a link that was down
-// meanwhile, is not executed when the link is up again. By then it holds the lock again: the new
-// leader has done its work, and ended.
+// TestQueuedTransaction: what a controller has written before it was stopped, and lay on a link that was
+// down meanwhile, is not executed when the link is up again. By then the new leader has done its work
+// and ended, and the database has given the lock back to the connection of the first, if that had it
+// by lock. The first, which wakes up, may take the switch again then, but by a new connection.
 func TestQueuedTransaction(t *testing.T) {
-	h := startHost(t)
-	way := proxyTo(t, h.OVSDB)
-	older := lead(t, way.Target(), 5)
-	older.ready(older.use(program()))
+	for _, term := range []uint64{0, 5} {
+		t.Run(strconv.FormatUint(term, 10), func(t *testing.T) {
+			h := startHost(t)
+			way := proxyTo(t, h.OVSDB)
+			var asleep atomic.Bool
+			older := lead(t, way.Target(), term, func(c *Config) {
+				c.Refused = func(*vswitch.Snapshot) string {
+					if asleep.Load() {
+						return "nothing new is written"
+					}
+					return ""
+				}
+			})
+			older.ready(older.use(program()))
 
-	way.Set(fault.HalfOpen())
-	older.use(program(withoutCapture))
-	older.await("its transaction is on the way", func() bool {
-		return strings.Contains(string(way.Held()), `"transact"`)
-	})
+			way.Set(fault.HalfOpen())
+			older.use(program(withoutCapture))
+			older.await("its transaction is on the way", func() bool {
+				return strings.Contains(string(way.Held()), `"transact"`)
+			})
+			asleep.Store(true)
 
-	newer := lead(t, h.OVSDB, 9)
-	newer.ready(newer.use(program()))
-	newer.stop()
-	ended(t, newer.kept)
+			newer := lead(t, h.OVSDB, 9)
+			newer.ready(newer.use(program()))
+			newer.stop()
+			ended(t, newer.kept)
 
-	before := vsctl(t, h, "get Open_vSwitch . next_cfg")
-	way.Set(fault.Faults{})
-	older.awaitFenced()
-	assert.Equal(t, before, vsctl(t, h, "get Open_vSwitch . next_cfg"))
-	assert.Contains(t, vsctl(t, h, "list-ports br0"), "tlm-1")
+			before := vsctl(t, h, "get Open_vSwitch . next_cfg")
+			way.Set(fault.Faults{})
+			older.await("it was answered", func() bool { return older.last().Problem != "" })
+			assert.Equal(t, before, vsctl(t, h, "get Open_vSwitch . next_cfg"))
+			assert.Contains(t, vsctl(t, h, "list-ports br0"), "tlm-1")
+		})
+	}
 }
 
 // TestQueuedFlows: the same goes for flows, here on a connection that the switch keeps, since its
