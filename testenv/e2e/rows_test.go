@@ -24,6 +24,9 @@ var volatile = []string{"statistics", "status", "is_connected", "role", "link_re
 	"link_speed", "ifindex", "duplex",
 	"datapath_version", "mac_in_use", "admin_state", "mtu"}
 
+// epochs are the entries of external_ids that count who has kept a switch.
+var epochs = regexp.MustCompile(`(tapline-epoch-[^= ]+)=[0-9]+`)
+
 // row is a row of the database: column to value as text, in which rows go by their names where they
 // have one.
 type row map[string]string
@@ -91,6 +94,10 @@ func read(h *lab.Host) (database, error) {
 		// A nudge writes the same target in another notation (package session).
 		if c.column == "target" {
 			d[c.key][c.column] = strings.ReplaceAll(d[c.key][c.column], ":0", ":")
+		}
+		// Each controller that begins to keep a switch raises the epoch.
+		if c.column == "external_ids" {
+			d[c.key][c.column] = epochs.ReplaceAllString(d[c.key][c.column], "$1=N")
 		}
 	}
 
