@@ -14,8 +14,8 @@
 //
 // A term ends when it is resigned, when etcd says so, when somebody finds out that another process
 // leads ([Term.Lost]), and by this process's own clock: as soon as the lease could have passed
-// since the last renewal was sent. So a process that was stopped and goes on knows it at once, without
-// asking anybody.
+// since the last renewal was sent. So a process that was stopped and goes on knows it at once,
+// without asking anybody.
 //
 // The package knows nothing of HTTP, of engines and of switches. A Member owns one goroutine, and
 // each Term owns one more; both end with their contexts.

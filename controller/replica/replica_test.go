@@ -104,6 +104,7 @@ func TestOneLeads(t *testing.T) {
 
 	first := campaign(t, one)
 	require.NoError(t, first.Err())
+	require.NoError(t, first.Confirm(t.Context()))
 	for _, m := range []*replica.Member{one, two} {
 		awaitView(t, m, "both are registered, and c1 leads", func(v replica.View) bool {
 			return len(v.Peers) == 2 && v.Peers[0].Leads && !v.Peers[1].Leads &&
@@ -177,6 +178,7 @@ func TestEtcdEndsTheLease(t *testing.T) {
 
 	_, err := cluster.Client(t).Delete(t.Context(), c.ElectionKey())
 	require.NoError(t, err)
+	require.ErrorContains(t, term.Confirm(t.Context()), "etcd has ended its lease")
 	require.ErrorContains(t, awaitDone(t, term), "etcd has ended its lease")
 }
 

@@ -196,6 +196,22 @@ func (t *Term) Err() error {
 	return t.why
 }
 
+// Confirm asks a quorum of etcd whether this process still leads. It returns why that is not so, or
+// not known.
+func (t *Term) Confirm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+
+	answer, err := t.member.client.Get(ctx, t.member.config.Etcd.ElectionKey())
+	if err != nil {
+		return t.member.config.Etcd.Explain(err)
+	}
+	if len(answer.Kvs) == 0 || answer.Kvs[0].CreateRevision != t.created {
+		t.Lost(errRevoked)
+	}
+	return t.Err()
+}
+
 // Lost ends the term for a reason that somebody else has found.
 func (t *Term) Lost(why error) {
 	t.mu.Lock()

@@ -21,6 +21,8 @@ type term interface {
 	// Done is closed when the term is over. Err then says why.
 	Done() <-chan struct{}
 	Err() error
+	// Confirm asks etcd whether this process still leads.
+	Confirm(ctx context.Context) error
 	// Lost ends the term for a reason that somebody has found out.
 	Lost(why error)
 	// Resign lets somebody else lead. It is called when nothing is done in the term's name any
@@ -103,12 +105,13 @@ func (a alone) View() replica.View {
 // forGood is a term that does not end.
 type forGood struct{}
 
-func (forGood) Number() uint64         { return 0 }
-func (forGood) Created() int64         { return 0 }
-func (forGood) Done() <-chan struct{}  { return nil }
-func (forGood) Err() error             { return nil }
-func (forGood) Lost(error)             {}
-func (forGood) Resign(context.Context) {}
+func (forGood) Number() uint64                { return 0 }
+func (forGood) Created() int64                { return 0 }
+func (forGood) Done() <-chan struct{}         { return nil }
+func (forGood) Err() error                    { return nil }
+func (forGood) Confirm(context.Context) error { return nil }
+func (forGood) Lost(error)                    {}
+func (forGood) Resign(context.Context)        {}
 
 // replicasOf lists the replicas for the API.
 func replicasOf(v replica.View) []api.Replica {

@@ -176,7 +176,8 @@ func (l *leadership) build(ctx context.Context) error {
 		Observer:     l.metrics,
 		Audit:        l.audit,
 
-		Term: l.term.Number(),
+		Term:  l.term.Number(),
+		Leads: l.term.Confirm,
 		Fenced: func(host string, err error) {
 			l.term.Lost(fmt.Errorf("host %s obeys another leader: %w", host, err))
 		},
