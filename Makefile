@@ -166,6 +166,7 @@ SOAK_OPS ?= 300
 .PHONY: soak
 soak: deps
 	SOAK_OPS=$(SOAK_OPS) $(GO) test -race -count=1 -timeout 60m -run '^TestSoak$$' -v ./testenv/e2e
+	SOAK_OPS=$$(($(SOAK_OPS) / 10)) $(GO) test -race -count=1 -timeout 60m -run '^TestReplicasSoak$$' -v ./testenv/e2e
 
 # Each fuzz target for a short while.
 .PHONY: fuzz
