@@ -196,6 +196,11 @@ func (b *builder) findSource(f api.TapFlow, flow *Flow) (hostID, bridge string) 
 		return "", ""
 	}
 
+	if f.Type == "selector" {
+		flow.Source = f.Selector // It has no place of its own.
+		return "", ""
+	}
+
 	guest := b.state.Guests[f.GuestID]
 	flow.Source = cmp.Or(guest.Name, f.GuestID) + " " + f.MACAddr
 	for _, nic := range guest.NICs {

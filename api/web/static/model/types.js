@@ -93,7 +93,8 @@
  * @typedef {object} FlowFields
  * @property {string} tap_id
  * @property {string} tap_name
- * @property {'vnic' | 'vswitch'} type
+ * @property {'vnic' | 'vswitch' | 'selector'} type
+ * @property {string} [selector]
  * @property {string} guest_id
  * @property {string} guest_name
  * @property {string} host_id

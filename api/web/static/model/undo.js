@@ -17,15 +17,16 @@ export function recreation(kind, item) {
 
 /** @param {Flow} f */
 function flowBody(f) {
-  const source =
-    f.type === 'vnic'
-      ? { guest_id: f.guest_id, mac_addr: f.mac_addr, ip_addr: f.ip_addr }
-      : { host_id: f.host_id, wire_id: f.wire_id, vlan_id: f.vlan_id };
+  const sources = {
+    vnic: { guest_id: f.guest_id, mac_addr: f.mac_addr, ip_addr: f.ip_addr },
+    vswitch: { host_id: f.host_id, wire_id: f.wire_id, vlan_id: f.vlan_id },
+    selector: { selector: f.selector },
+  };
   return filled({
     name: f.name,
     tap_id: f.tap_id,
     type: f.type,
-    ...source,
+    ...sources[f.type],
     direction: f.direction,
     filter: f.filter,
     snaplen: f.snaplen,

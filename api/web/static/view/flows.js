@@ -11,10 +11,12 @@ import { tableView } from './table.js';
 /** @typedef {import('../model/types.js').Flow} Flow */
 
 /** @param {Flow} f */
-export const sourceOf = (f) =>
-  f.type === 'vnic'
+export const sourceOf = (f) => {
+  if (f.type === 'selector') return f.selector ?? '';
+  return f.type === 'vnic'
     ? `${f.guest_name || f.guest_id}${f.mac_addr ? ` ${f.mac_addr}` : ''}`
     : `${f.host_name || f.host_id} ${f.wire_id}${f.vlan_id ? ` VLAN ${f.vlan_id}` : ''}`;
+};
 
 /** @param {Flow} f */
 export const rateOf = (f) => (f.counters.by_mac?.captured ?? f.counters.captured).bits_per_second;
