@@ -102,9 +102,37 @@ func (h *history) do(number int, c *client.Client, in register) {
 
 func (h *history) now() int64 { return time.Since(h.begin).Nanoseconds() }
 
-// TestReplicasSoak kills, freezes and cuts off replicas and members of etcd at random, while clients
-// change and read descriptions by all replicas, and a guest sends. What the clients were told is a
-// history of registers that could have happened, and no copy is missing.
+// TestRegisters: an answer that is older than an acknowledged write is found, and a write of
+// unknown outcome may have happened or not.
+func TestRegisters(t *testing.T) {
+	op := func(write bool, value string, call, end int64) porcupine.Operation {
+		return porcupine.Operation{
+			Input:  register{flow: "f", write: write, value: value},
+			Output: value, Call: call, Return: end,
+		}
+	}
+	one, two := op(true, "one", 0, 1), op(true, "two", 2, 3)
+	unknown := op(true, "two", 2, math.MaxInt64)
+	for _, test := range []struct {
+		ops  []porcupine.Operation
+		want bool
+	}{
+		{[]porcupine.Operation{one, two, op(false, "two", 4, 5)}, true},
+		{[]porcupine.Operation{one, two, op(false, "one", 4, 5)}, false},
+		{[]porcupine.Operation{one, unknown, op(false, "one", 4, 5)}, true},
+		{[]porcupine.Operation{one, unknown, op(false, "two", 4, 5)}, true},
+		{[]porcupine.Operation{
+			one, unknown, op(false, "two", 4, 5), op(false, "one", 6, 7)}, false},
+	} {
+		if got := porcupine.CheckOperations(registers, test.ops); got != test.want {
+			t.Errorf("%v for %v", got, test.ops)
+		}
+	}
+}
+
+// TestReplicasSoak kills, freezes and cuts off replicas and members of etcd at random, while
+// clients change and read descriptions by all replicas, and a guest sends. What the clients were
+// told is a history of registers that could have happened, and no copy is missing.
 func TestReplicasSoak(t *testing.T) {
 	faults, seed := defaultFaults, rand.Uint64()
 	if text := os.Getenv("SOAK_OPS"); text != "" {
