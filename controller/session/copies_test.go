@@ -3,6 +3,7 @@ package session
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,9 @@ func TestCopies(t *testing.T) {
 	h := startHost(t)
 	var mu sync.Mutex
 	var packets []*openflow.PacketIn
+	var changes atomic.Int32
 	k := keep(t, h.OVSDB, func(c *Config) {
+		c.CopiesChanged = func() { changes.Add(1) }
 		c.Copied = func(p *openflow.PacketIn, at time.Time) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -46,6 +49,7 @@ func TestCopies(t *testing.T) {
 	live := k.use(program(captured))
 	k.ready(live)
 	k.await("the second connection", k.Captures)
+	k.await("that it is told", func() bool { return changes.Load() == 1 })
 	assert.Same(t, first, k.link.Switch(), "the first one stays")
 
 	frame := "525400000001" + "020000000009" + "88b7" + strings.Repeat("5a", 600)
@@ -70,6 +74,7 @@ func TestCopies(t *testing.T) {
 
 	k.ready(k.use(program()))
 	k.await("the second connection ends", func() bool { return !k.Captures() })
+	k.await("that its end is told", func() bool { return changes.Load() == 2 })
 	assert.Equal(t, 1, strings.Count(vsctl(t, h, "--bare --columns=target list Controller"), "tcp"))
 	assert.Same(t, first, k.link.Switch())
 }
