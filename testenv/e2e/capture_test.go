@@ -356,8 +356,13 @@ func (x *captures) commands(t *testing.T) {
 // tcpdumpFile lists the packets of a file.
 func tcpdumpFile(t testing.TB, file string) string {
 	t.Helper()
-	out, err := exec.Command("tcpdump", "-nr", file).Output()
-	must(t, err)
+	var errs strings.Builder
+	cmd := exec.Command("tcpdump", "-Z", "root", "-nr", file)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tcpdump: %v: %s", err, errs.String())
+	}
 	return string(out)
 }
 

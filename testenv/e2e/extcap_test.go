@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tapline-sdn/tapline/testenv/lab"
 )
 
 // tshark runs Wireshark's command line, which finds tapctl among its extcap programs. To root it
@@ -48,6 +50,10 @@ func (x *captures) tshark(t *testing.T, args ...string) string {
 
 // wireshark lists interfaces, and captures by one of them.
 func (x *captures) wireshark(t *testing.T) {
+	if x.Datapath() == lab.System {
+		t.Skip("the machine with the kernel's datapath has no tshark")
+	}
+
 	list := x.tshark(t, "-D")
 	name := "tapline,guest," + x.web.ID
 	for _, want := range []string{name, "tapline,wire," + x.Hosts[0].Name + ",br0"} {
