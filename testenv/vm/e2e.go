@@ -35,7 +35,7 @@ type Tests struct {
 // where copies arrive, when, and how it is counted. Left out is what needs programs that the image
 // does not have (libvirt, Ansible, Python, Go), or is about the API and documents alone.
 const Suite = "^(TestShared|TestKernelTCP|TestKernelIPv6|TestTAPDevices|TestRestart|TestFollow|" +
-	"TestStart|TestReadyMeansThatItArrives|TestOnce|TestOptions|" +
+	"TestStart|TestReadyMeansThatItArrives|TestOnce|TestOptions|TestRemoteCollectors|" +
 	"TestCopiesAreCutToFit|TestCleanupWithoutController|TestSettingsOfOthers|" +
 	"TestKeysCannotBeGuessed|TestForeignTunnelWithOurKey|TestLoopsInsideOtherLayers|" +
 	"TestCaptureThatFeedsOnItself|TestOverlayOfOperator|TestOverlayThatComesLater|" +
