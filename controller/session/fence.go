@@ -16,11 +16,11 @@ import (
 
 // A controller may be stopped, be taken for dead, and wake up, and what it has sent may lie in a
 // socket for as long as a link is down. So the switch itself refuses what comes from an earlier
-// controller. A session raises the epoch of its switch once, under the lock, in one transaction with
-// where the switch connects. From then on each transaction asserts the lock and waits for the epoch:
-// the lock alone does not do, since who had it by lock and was robbed stands in line, and gets it back
-// when the thief's connection ends. OpenFlow has the epoch as generation id of the master's role, see
-// link.Lead.
+// controller. A session raises the epoch of its switch once, under the lock, in one transaction
+// with where the switch connects. From then on each transaction asserts the lock and waits for the
+// epoch: the lock alone does not do, since who had it by lock and was robbed stands in line, and
+// gets it back when the thief's connection ends. OpenFlow has the epoch as generation id of the
+// master's role, see link.Lead.
 
 // errFenced says that a newer leader has taken the switch.
 type errFenced struct{ why string }
@@ -201,7 +201,8 @@ func (l *loop) judgeEnd(err error) error {
 	if l.s.config.Term == 0 || l.s.refuses(l.watcher.Snapshot()) {
 		return err
 	}
-	return errFenced{fmt.Sprintf("it has stolen the lock %s (%v)", lockName(l.s.config.Cluster), err)}
+	lock := lockName(l.s.config.Cluster)
+	return errFenced{fmt.Sprintf("it has stolen the lock %s (%v)", lock, err)}
 }
 
 // standDown leaves the host to the newer leader, and returns when ctx ends.
@@ -215,9 +216,10 @@ func (s *Session) standDown(ctx context.Context, why errFenced, snapshot *vswitc
 	<-ctx.Done()
 }
 
-// meetRival finds out why the switch has another master, if it has: a newer leader of ours has taken
-// its lock and epoch, which is an error. Otherwise the other controller is somebody else's. It is
-// left alone while the switch says that it is there, and then outranked, with growing pauses.
+// meetRival finds out why the switch has another master, if it has: a newer leader of ours has
+// taken its lock and epoch, which is an error. Otherwise the other controller is somebody else's.
+// It is left alone while the switch says that it is there, and then outranked, with growing
+// pauses.
 func (x *step) meetRival(ctx context.Context) error {
 	generation, is := x.s.link.Outranked()
 	if !is {

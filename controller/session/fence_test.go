@@ -110,8 +110,8 @@ func youngest(t *testing.T, h *dummy.Host) time.Duration {
 }
 
 // TestHandOver: a new leader takes a switch from one that believes to lead. It rewrites the epoch
-// and where the switch connects, and nothing else. The old one loses both connections, says so once,
-// and does not come back when the new one is gone.
+// and where the switch connects, and nothing else. The old one loses both connections, says so
+// once, and does not come back when the new one is gone.
 func TestHandOver(t *testing.T) {
 	h := startHost(t)
 	older := lead(t, h.OVSDB, 5)
@@ -151,10 +151,11 @@ func TestHandOver(t *testing.T) {
 	assert.Len(t, older.toldFenced(), 1)
 }
 
-// TestQueuedTransaction: what a controller has written before it was stopped, and lay on a link that was
-// down meanwhile, is not executed when the link is up again. By then the new leader has done its work
-// and ended, and the database has given the lock back to the connection of the first, if that had it
-// by lock. The first, which wakes up, may take the switch again then, but by a new connection.
+// TestQueuedTransaction: what a controller has written before it was stopped, and lay on a link
+// that was down meanwhile, is not executed when the link is up again. By then the new leader has
+// done its work and ended, and the database has given the lock back to the connection of the
+// first, if that had it by lock. The first, which wakes up, may take the switch again then, but by
+// a new connection.
 func TestQueuedTransaction(t *testing.T) {
 	for _, term := range []uint64{0, 5} {
 		t.Run(strconv.FormatUint(term, 10), func(t *testing.T) {
@@ -372,8 +373,8 @@ func TestDoubtfulEpoch(t *testing.T) {
 	standing(t, newer.kept)
 }
 
-// TestEpochRemoved: an epoch that somebody removes, or overwrites, is put back without harm: nothing
-// else is written, and no connection ends.
+// TestEpochRemoved: an epoch that somebody removes, or overwrites, is put back without harm:
+// nothing else is written, and no connection ends.
 func TestEpochRemoved(t *testing.T) {
 	for name, tc := range map[string]struct {
 		behind string
@@ -574,8 +575,8 @@ func TestRegisteredTwice(t *testing.T) {
 	elder.ready(elder.use(program(withoutCapture)))
 }
 
-// TestSharedAddress: replicas may share an address that wanders. Then a new leader's switch is still
-// connected to the old one, by a row that leads to both, and connects anew.
+// TestSharedAddress: replicas may share an address that wanders. Then a new leader's switch is
+// still connected to the old one, by a row that leads to both, and connects anew.
 func TestSharedAddress(t *testing.T) {
 	h := startHost(t)
 	rows := proxyTo(t, h.OVSDB)

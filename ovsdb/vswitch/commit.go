@@ -93,8 +93,8 @@ func (t *Txn) Commit(ctx context.Context, conn Transactor) (Result, error) {
 	return out, nil
 }
 
-// conflict adds ErrLockLost, ErrFenced or ErrConflict to the errors that mean it. A conflict is a guard that
-// did not hold, or a commit that would violate an index or leave a dangling reference.
+// conflict adds ErrLockLost, ErrFenced or ErrConflict to the errors that mean it. A conflict is a
+// guard that did not hold, or a commit that would violate an index or leave a dangling reference.
 func (at layout) conflict(err error, ops int) error {
 	var failed *ovsdb.OperationError
 	if !errors.As(err, &failed) {

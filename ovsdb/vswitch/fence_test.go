@@ -9,8 +9,8 @@ import (
 	"github.com/tapline-sdn/tapline/testenv/ovs"
 )
 
-// TestRequireID: a transaction that requires a pair of external_ids fails with ErrFenced and changes
-// nothing unless the switch bears exactly that pair, whatever else is beside it.
+// TestRequireID: a transaction that requires a pair of external_ids fails with ErrFenced and
+// changes nothing unless the switch bears exactly that pair, whatever else is beside it.
 func TestRequireID(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

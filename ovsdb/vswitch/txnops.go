@@ -8,8 +8,8 @@ import (
 	"github.com/tapline-sdn/tapline/ovsdb"
 )
 
-// Ops returns the operations: assert of a lock, wait for a mark, guards, inserts, updates, references, next_cfg,
-// comment. It returns the first mistake in building.
+// Ops returns the operations: assert of a lock, wait for a mark, guards, inserts, updates,
+// references, next_cfg, comment. It returns the first mistake in building.
 func (t *Txn) Ops() ([]ovsdb.Operation, error) {
 	ops, _, err := t.build()
 	return ops, err

@@ -63,8 +63,8 @@ func SameBeside(a, b vswitch.Pairs) bool {
 	return maps.Equal(was, is)
 }
 
-// Newer reports whether a switch takes a generation for a newer one than another: by their distance,
-// as numbers that wrap (OpenFlow 1.3.5, 7.3.9).
+// Newer reports whether a switch takes a generation for a newer one than another: by their
+// distance, as numbers that wrap (OpenFlow 1.3.5, 7.3.9).
 func Newer(a, b uint64) bool { return int64(a-b) > 0 }
 
 // Claim is what a session knows of who keeps its switch.

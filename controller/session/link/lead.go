@@ -13,8 +13,8 @@ import (
 // A switch tells controllers apart by role (OpenFlow 1.3.5, 6.3.6). A connection is used as master
 // alone, with the epoch of the host as generation id: the switch then refuses what an earlier
 // master has sent or sends, even if it lay in a socket meanwhile. It is asked before anything is
-// written, together with the flows, which costs no round trip. Nobody is asked to be equal: an equal
-// controller writes beside a master, whatever its generation.
+// written, together with the flows, which costs no round trip. Nobody is asked to be equal: an
+// equal controller writes beside a master, whatever its generation.
 
 // lead is who may use the OpenFlow connections of a host. Guarded by the link's mu.
 type lead struct {
