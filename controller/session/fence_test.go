@@ -145,7 +145,7 @@ func TestHandOver(t *testing.T) {
 	defer conn.Close()
 	lock, err := conn.Lock(t.Context(), lockName(cluster))
 	require.NoError(t, err)
-	assert.True(t, lock.Held(), "somebody stands in line for the lock")
+	older.await("nobody stands in line for the lock", lock.Held)
 	now, _, _ := older.told()
 	assert.Equal(t, applied, now)
 	assert.Len(t, older.toldFenced(), 1)
