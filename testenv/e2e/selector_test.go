@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +38,9 @@ func TestSelector(t *testing.T) {
 	x.has(t, web1, web2)
 	x.exact(t, web1, web2) // What is flooded passes the NICs of both, on two hosts.
 	x.exact(t, web2, web1)
+
+	x.restarts(t, web1)
+	x.has(t, web1, web2)
 
 	must(t, web1.MoveTo(context.Background(), h2))
 	x.has(t, web1, web2)
@@ -136,6 +140,26 @@ func (x *selecting) exact(t *testing.T, g *lab.Guest, others ...*lab.Guest) {
 		want = sum(want, settled(t, c, 0))
 	}
 	exactly(t, "copies of "+g.Name, want, copies)
+}
+
+// restarts kills the controller, and holds that a busy guest is mirrored without a gap meanwhile.
+func (x *selecting) restarts(t *testing.T, g *lab.Guest) {
+	t.Helper()
+	source := capture(t, g.Node, "eth0", lab.Out)
+	copies := capture(t, x.to.guest.Node, x.to.nic.Device, lab.In)
+	tag, traffic := stream(t, g, x.peer.MAC(), 500)
+	firstOf(t, copies, tag, time.Time{})
+
+	x.stop(t, syscall.SIGKILL)
+	x.start(t)
+	x.flowStatus(t, x.flow.ID, api.Ready, "")
+	firstOf(t, copies, tag, time.Now().Add(200*time.Millisecond))
+	must(t, traffic.Stop())
+	must(t, source.WaitQuiet(deadline(t), quiet))
+	must(t, copies.WaitQuiet(deadline(t), quiet))
+	if wrong := missed(source, copies, tag); wrong != "" {
+		t.Error(wrong)
+	}
 }
 
 // ceases changes a busy guest so that it matches no more, and holds that it is silent then.
