@@ -266,9 +266,8 @@ func TestDatabaseRestarts(t *testing.T) {
 	assert.Empty(t, newer.toldFenced())
 }
 
-// TestSwitchForgetsGeneration: a switch that restarts has forgotten who was master, so a stale
-// leader, to which it still connects, becomes it for a while. What stands in the end is the newer
-// leader's.
+// TestSwitchForgetsGeneration: a switch that restarts has forgotten who was master, so the newer
+// leader becomes it anew. A stale leader, to which the switch still connects, writes nothing.
 func TestSwitchForgetsGeneration(t *testing.T) {
 	h := startHost(t)
 	rows := proxyTo(t, h.OVSDB)
@@ -284,10 +283,12 @@ func TestSwitchForgetsGeneration(t *testing.T) {
 	restartSwitch(t, newer.kept, h)
 	older.use(program(func(p *tap.Program) { p.Flows[1].Mod.Priority = 7 }))
 	newer.ready(d)
-	newer.await("the older one is not master", func() bool {
-		return !strings.Contains(vsctl(t, h, "--bare --columns=role list Controller "+row),
-			"master")
+	newer.await("the newer one alone is master", func() bool {
+		return strings.Contains(vsctl(t, h, "--bare --columns=role list Controller"), "master") &&
+			!strings.Contains(vsctl(t, h, "--bare --columns=role list Controller "+row), "master")
 	})
+	_, outranked := older.link.Outranked()
+	assert.True(t, outranked, "the older one has not noticed")
 	newer.ready(d)
 	assert.NotContains(t, ofctl(t, h, "dump-flows", tapBridge), "priority=7")
 
