@@ -207,8 +207,8 @@ func (b *Browser) SeeNot(t testing.TB, selector, text string) {
 func (b *Browser) Click(t testing.TB, selector, text string) {
 	t.Helper()
 	found := element(selector, text)
-	b.Until(t, fmt.Sprintf("%q in %s to click", text, selector), "("+found+")?.disabled === false || ("+
-		found+")?.disabled === undefined && ("+found+")")
+	b.Until(t, fmt.Sprintf("%q in %s to click", text, selector),
+		fmt.Sprintf("(e => e && !e.disabled)(%s)", found))
 	b.run(t, fmt.Sprintf("click %q in %s", text, selector),
 		chromedp.Click("("+found+")", chromedp.ByJSPath))
 }

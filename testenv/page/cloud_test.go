@@ -29,8 +29,9 @@ type cloud struct {
 func newCloud(hosts, guests, flows int) *cloud {
 	c := &cloud{}
 	for i := range hosts {
-		c.hosts = append(c.hosts, api.Host{ID: fmt.Sprintf("host-%d", i), Name: fmt.Sprintf("h%d", i),
-			Status: api.Ready, Connected: true, OVSVersion: "3.1.0", TunnelIP: "192.0.2.1",
+		c.hosts = append(c.hosts, api.Host{ID: fmt.Sprintf("host-%d", i),
+			Name: fmt.Sprintf("h%d", i), Status: api.Ready, Connected: true,
+			OVSVersion: "3.1.0", TunnelIP: "192.0.2.1",
 			Bridges: []string{"br0", "brtap"}, Wires: map[string]string{"net0": "br0"},
 			NICs: []api.HostNIC{}, MayStillCopy: []string{}, Lacks: []api.HostLack{},
 			Labels: map[string]string{"rack": fmt.Sprintf("r%d", i/10)}})
@@ -54,12 +55,14 @@ func newCloud(hosts, guests, flows int) *cloud {
 			MemberNames: []string{}, Labels: map[string]string{}})
 	}
 
-	statuses := []api.Status{api.Ready, api.Ready, api.Ready, api.Error, api.Pending, api.Disabled}
+	statuses := []api.Status{api.Ready, api.Ready, api.Ready, api.Error, api.Pending,
+		api.Disabled}
 	for i := range flows {
 		g, s := c.guests[i%guests], c.services[i%len(c.services)]
-		f := api.TapFlow{ID: fmt.Sprintf("flow-%d", i), Name: fmt.Sprintf("tap%d", i), Type: "vnic",
-			GuestID: g.ID, GuestName: g.Name, TapID: s.ID, TapName: s.Name, Direction: "BOTH",
-			VLAN: "keep", Labels: map[string]string{}, Status: statuses[i%len(statuses)], Enabled: true}
+		f := api.TapFlow{ID: fmt.Sprintf("flow-%d", i), Name: fmt.Sprintf("tap%d", i),
+			Type: "vnic", GuestID: g.ID, GuestName: g.Name, TapID: s.ID, TapName: s.Name,
+			Direction: "BOTH", VLAN: "keep", Labels: map[string]string{},
+			Status: statuses[i%len(statuses)], Enabled: true}
 		f.Counters.Captured.BitsPerSecond = float64(i) * 1e5
 		c.flows = append(c.flows, f)
 	}
@@ -164,6 +167,7 @@ func TestMapIsSmooth(t *testing.T) {
 		requestAnimationFrame(frame);
 	})`, &took)
 	slices.Sort(took)
-	t.Logf("%d frames in %v, %.1f ms in the middle", len(took), time.Since(begin), took[len(took)/2])
+	t.Logf("%d frames in %v, %.1f ms in the middle", len(took), time.Since(begin),
+		took[len(took)/2])
 	require.Less(t, took[0], 100.0, "ms of the fastest frame")
 }

@@ -82,8 +82,9 @@ func TestBulk(t *testing.T) {
 	s := newSite(t)
 	s.furnish(t)
 	for i := range 12 {
-		_, err := s.api.TapFlows().Create(t.Context(), api.TapFlowCreate{Type: "vnic", TapID: "ids",
-			Name: fmt.Sprintf("many-%02d", i), GuestID: "guest-0", Filter: fmt.Sprint("port ", i+1)})
+		_, err := s.api.TapFlows().Create(t.Context(), api.TapFlowCreate{Type: "vnic",
+			TapID: "ids", Name: fmt.Sprintf("many-%02d", i), GuestID: "guest-0",
+			Filter: fmt.Sprint("port ", i+1)})
 		require.NoError(t, err)
 	}
 	s.openFlows(t, adminToken)

@@ -10,8 +10,8 @@ func whoami(app *cli.App) *cobra.Command {
 	return app.Command(cli.Verb{
 		Use:   "whoami [flags]",
 		Short: "Print whose token or certificate this is, and its role",
-		Long: `Print the name of the token or client certificate that tapctl shows to the controller,
-and the role that it gives: viewer, operator or admin.`,
+		Long: `Print the name of the token or client certificate that tapctl shows to the
+controller, and the role that it gives: viewer, operator or admin.`,
 		Example: `  tapctl whoami
   tapctl whoami -o json | jq -r .role`,
 		Args:    cli.NoArgs,
