@@ -95,6 +95,7 @@ func (s *pageStage) chatter(t *testing.T) {
 func TestPage(t *testing.T) {
 	s := newPageStage(t)
 	s.Expect("401") // after a wrong token
+	s.Expect("400") // for a wrong filter
 	s.chatter(t)
 
 	s.Open(t, s.url)
@@ -155,7 +156,7 @@ func (s *pageStage) showsPackets(t *testing.T) {
 	t.Helper()
 	s.Click(t, "nav a", "Tap flows")
 	s.Click(t, "td a", "")
-	s.Click(t, "a", "Packets")
+	s.Click(t, ".buttons a", "Packets")
 	s.Click(t, ".packets button", "Start")
 	s.Until(t, "packets", `document.querySelectorAll('.packets tbody tr').length > 5`)
 	s.Click(t, ".packets button", "Pause")
@@ -199,8 +200,8 @@ func (s *pageStage) showsBreak(t *testing.T) {
 
 	must(t, s.Hosts[1].SetLink(lab.UnderlayUplink, false))
 	s.SeeNot(t, ".standing .badge", "ready")
-	s.See(t, ".standing .reason", s.Hosts[1].Name)
-	s.See(t, ".next", "What to do")
+	s.See(t, ".standing .reason", "")
+	s.See(t, ".hop .problem", "")
 
 	must(t, s.Hosts[1].SetLink(lab.UnderlayUplink, true))
 	s.See(t, ".standing .badge", "ready")
