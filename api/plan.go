@@ -47,8 +47,8 @@ type PlannedResource struct {
 	Before Standing `json:"before"` // empty for create
 	After  Standing `json:"after"`  // once the switches have what is planned; empty for delete
 
-	// Of a tap flow with a selector: NICs that it would begin and cease to mirror, as GUEST MAC, and
-	// how many it would mirror then.
+	// Of a tap flow with a selector: NICs that it would begin and cease to mirror, as GUEST MAC,
+	// and how many it would mirror then.
 	Joins   []string `json:"joins,omitempty"`
 	Leaves  []string `json:"leaves,omitempty"`
 	Members int      `json:"members,omitempty"`

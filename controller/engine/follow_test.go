@@ -100,8 +100,8 @@ func TestSelectorFollows(t *testing.T) {
 	v = must(r.e.Flow("webs"))(t)
 	assert.Equal(t, tap.StateError, v.State)
 	assert.Equal(t, view.MemberCounts{Total: 2, Failed: 2}, v.Members)
-	assert.Regexp(t, `^2 of 2 NICs: NIC 52:54:00:00:00:0[34] of guest web[34]: host h1: no such port$`,
-		v.Reason)
+	assert.Regexp(t, `^2 of 2 NICs: NIC 52:54:00:00:00:0[34] of guest web[34]: `+
+		`host h1: no such port$`, v.Reason)
 
 	r.report("h1", r.webs(service, 4, 5), nil)
 	assert.Equal(t, []string{"web4", "web5"}, r.mirrored("h1"))
@@ -119,7 +119,8 @@ func TestSelectorFollows(t *testing.T) {
 		return nil
 	}))(t)
 	r.idle()
-	assert.Equal(t, tap.StatePending, must(r.e.Flow("webs"))(t).State, "the switch was not read back")
+	assert.Equal(t, tap.StatePending, must(r.e.Flow("webs"))(t).State,
+		"the switch was not read back")
 	r.report("h1", r.webs(service, 4, 5), nil)
 	v = must(r.e.Flow("webs"))(t)
 	assert.Equal(t, tap.StateDisabled, v.State, v.Reason)

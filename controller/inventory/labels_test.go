@@ -32,7 +32,8 @@ func TestLabels(t *testing.T) {
 	mac := tap.MAC{0x52, 0x54, 0, 0, 0, 1}
 	x := NewPlaces(allHosts{})
 	x.ReplacePorts(nil, []*Port{
-		{Host: "h1", Bridge: "br0", Name: "vnet0", Guest: "g", MAC: mac, Labels: "app=web,env=prod"},
+		{Host: "h1", Bridge: "br0", Name: "vnet0", Guest: "g", MAC: mac,
+			Labels: "app=web,env=prod"},
 		{Host: "h2", Bridge: "br0", Name: "vnet0", Guest: "g", MAC: mac, Labels: "app=db,tier=1"},
 		{Host: "h2", Bridge: "br0", Name: "vnet1", Guest: "other", Labels: "no=1"},
 	}, func(Port) {})

@@ -30,7 +30,8 @@ func guest(id, name string, labels map[string]string, nics ...NIC) *Guest {
 
 func nic(n int, host, wire, addr string) NIC {
 	return NIC{MAC: mac(n), NIC: selector.NIC{
-		Hosts: []string{host}, Wires: []string{wire}, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
+		Hosts: []string{host}, Wires: []string{wire},
+		Addrs: []netip.Addr{netip.MustParseAddr(addr)},
 	}}
 }
 

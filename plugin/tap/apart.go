@@ -9,9 +9,9 @@ import (
 // changed there is the copy alone. A meter needs that. Without it, Open vSwitch meters what the
 // guest itself sends.
 //
-// Open vSwitch translates an OpenFlow clone to one in the datapath only if an action in it cannot be
-// undone (reversible_actions in ofproto-dpif-xlate.c), and does not see those in the table. So the
-// clone begins with such an action, an output that is cut, which does nothing: no port has the
+// Open vSwitch translates an OpenFlow clone to one in the datapath only if an action in it cannot
+// be undone (reversible_actions in ofproto-dpif-xlate.c), and does not see those in the table. So
+// the clone begins with such an action, an output that is cut, which does nothing: no port has the
 // number 0.
 func Apart(table openflow.TableID) action.Clone {
 	return action.Clone{Actions: []action.Action{

@@ -20,7 +20,8 @@ func Flow(v view.Flow) api.TapFlow {
 		VLAN:     api.VLANAction(v.Tag.String()),
 		StartsAt: Time(v.StartsAt), ExpiresAt: Time(v.ExpiresAt),
 		Enabled: v.Enabled, Status: Status(v.State), Reason: v.Reason, ReasonCode: string(v.Code),
-		Counters: Counters(v.Counters), Members: memberCounts(v), CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		Counters: Counters(v.Counters), Members: memberCounts(v),
+		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		Labels: orEmpty(v.Labels), Description: v.Description, AppliedBy: v.AppliedBy,
 	}
 }

@@ -6,7 +6,8 @@ import (
 
 // documentFields are the fields of exported documents, in their order.
 var documentFields = []string{
-	"id", "type", "target_id", "guest_id", "host_id", "wire_id", "selector", "vlan_id", "mac_addr", "ip_addr",
+	"id", "type", "target_id", "guest_id", "host_id", "wire_id", "selector", "vlan_id",
+	"mac_addr", "ip_addr",
 	"address", "encap", "key", "port", "members",
 	"direction", "tap_id", "filter", "snaplen", "sample", "vlan", "starts_at", "expires_at",
 	"rate_limit", "dedup", "ovsdb", "tunnel_ip", "wires", "uplinks", "nics", "enabled", "labels",

@@ -25,7 +25,8 @@ func tapFlowVerbs(app *cli.App) []*cobra.Command {
 		createTapFlow(app), updateTapFlow(app), v.show(), v.remove(nil),
 		enableTapFlow(switches), switches.disable(), tapFlowMembers(app),
 		v.list(filter("name", "of this name"), filter("tap-id", "that go to this tap service"),
-			filter("type", "of this type: vnic, vswitch or selector"), filter("guest-id", "of this guest"),
+			filter("type", "of this type: vnic, vswitch or selector"),
+			filter("guest-id", "of this guest"),
 			filter("host-id", "of this host"), filter("wire-id", "of this wire"),
 			filter("direction", "of this direction: IN, OUT or BOTH"),
 			filter("enabled", "that are enabled (true) or disabled (false)"),
@@ -175,7 +176,8 @@ func (f *tapFlowChanges) bind(cmd *cobra.Command) {
 // patch is the body of the request that changes the tap flow.
 func (f *tapFlowChanges) patch(cmd *cobra.Command) (patch api.TapFlowPatch, err error) {
 	err = cli.RequireAny(cmd, "name", "tap-id", "vlan-id", "all-vlans", "direction", "selector",
-		"filter", "snaplen", "sample", "vlan", "for", "expires-at", "starts-at", "label", "description")
+		"filter", "snaplen", "sample", "vlan", "for", "expires-at", "starts-at", "label",
+		"description")
 	if err != nil {
 		return patch, err
 	}

@@ -25,8 +25,8 @@ type Keeper struct {
 // Changes are members that came, and those that left and are still in the intent.
 type Changes struct {
 	Came, Left []*intent.Member
-	// Flows are the ids of tap flows with a selector of which members came or left, or would have if
-	// they ran.
+	// Flows are the ids of tap flows with a selector of which members came or left, or would have
+	// if they ran.
 	Flows sets.Set
 }
 

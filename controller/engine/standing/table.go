@@ -144,7 +144,8 @@ func (t *Table) Health(id intent.Ref) view.Health { return t.verdicts[id].Health
 // out.
 func (t *Table) NewState(id intent.Ref) (health view.Health, differs bool) {
 	v, exists := t.verdicts[id]
-	if !exists || t.intent.Members[id.ID] != nil || v.Health.State == v.noted || v.Health.Code == view.CodePlanning ||
+	if !exists || t.intent.Members[id.ID] != nil || v.Health.State == v.noted ||
+		v.Health.Code == view.CodePlanning ||
 		v.Health.Code == view.CodeProgramming {
 		return v.Health, false
 	}
