@@ -111,6 +111,10 @@ func TestPage(t *testing.T) {
 	s.showsBreak(t)
 	s.outlivesController(t)
 
+	s.Click(t, ".title button", "Delete")
+	s.Click(t, "dialog button", "Delete")
+	s.See(t, ".notice", "1 tap flow deleted")
+
 	s.Click(t, "button", "Log out")
 	s.See(t, "label", "Token")
 	s.expires(t)
