@@ -28,6 +28,13 @@ func Take(snap *vswitch.Snapshot, self Self, tapBridge string, n uint64, anew bo
 	return txn
 }
 
+// Foreign reports whether somebody else has a bridge with the tap bridge's name. Nothing is written
+// to such a switch.
+func Foreign(snap *vswitch.Snapshot, self Self, tapBridge string) bool {
+	bridge, exists := snap.Bridge(tapBridge)
+	return exists && !self.owns(bridge.ExternalIDs)
+}
+
 // lead makes one of the Controller rows of ours lead to us, and deletes others that do not.
 func lead(txn *vswitch.Txn, rows []*vswitch.Controller, self Self, anew bool) {
 	var elsewhere []*vswitch.Controller

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +23,8 @@ import (
 
 // countingSwitch is the connection of a switch that counts what goes into its tunnel.
 type countingSwitch struct {
+	mu sync.Mutex
+
 	knows  bool // the neighbour
 	twice  bool // counts what leaves a second time
 	portOf bool // has the port
@@ -31,6 +36,8 @@ type countingSwitch struct {
 }
 
 func (s *countingSwitch) Send(_ context.Context, msgs ...openflow.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, m := range msgs {
 		out := m.(*openflow.PacketOut)
 		s.frames = append(s.frames, out)
@@ -50,17 +57,36 @@ func (s *countingSwitch) Batch(
 	ctx context.Context, msgs []openflow.Message,
 ) (openflow.Message, []*ofconn.RequestError, error) {
 	last := len(msgs) - 1
-	if s.mute {
+	s.mu.Lock()
+	mute, portOf := s.mute, s.portOf
+	s.mu.Unlock()
+	if mute {
 		<-ctx.Done()
 		return nil, nil, ctx.Err()
 	}
 	if err := s.Send(ctx, msgs[:last]...); err != nil {
 		return nil, nil, err
 	}
-	if !s.portOf {
+	if !portOf {
 		return nil, []*ofconn.RequestError{{}}, nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return &openflow.MultipartReply{Body: openflow.PortStatsReply{s.stats}}, nil, nil
+}
+
+// alter changes what the switch does.
+func (s *countingSwitch) alter(change func(*countingSwitch)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// sent are the frames that the switch was given.
+func (s *countingSwitch) sent() []*openflow.PacketOut {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.frames)
 }
 
 // asked is a remote collector that a test asks for.
@@ -69,7 +95,7 @@ type asked struct {
 	c     *collectors
 	list  []tap.Collector
 	says  counting
-	woken int
+	woken atomic.Int32
 }
 
 // askFor asks for a collector within a bubble of testing/synctest, until the test ends.
@@ -78,7 +104,7 @@ func askFor(t *testing.T, sw *countingSwitch, counts counting) *asked {
 		Addr: netip.MustParseAddr("198.51.100.7"), Port: "tl-erspan", KeepAliveKey: 1023,
 		ERSPAN: 2, Owners: []string{"cap1", "cap2"},
 	}}}
-	a.c = newCollectors(func() { a.woken++ })
+	a.c = newCollectors(func() { a.woken.Add(1) })
 	a.look()
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -116,22 +142,22 @@ func TestCollectorIsAskedFor(t *testing.T) {
 		assert.Empty(t, gone)
 
 		after(time.Millisecond)
-		require.Len(t, a.frames, 1)
-		assert.Len(t, a.frames[0].Data, minFrame)
-		assert.Equal(t, action.Output{Port: 9}, a.frames[0].Actions[3], "it is not cut")
+		require.Len(t, a.sent(), 1)
+		assert.Len(t, a.sent()[0].Data, minFrame)
+		assert.Equal(t, action.Output{Port: 9}, a.sent()[0].Actions[3], "it is not cut")
 
-		a.knows = true
+		a.alter(func(s *countingSwitch) { s.knows = true })
 		after(10 * time.Millisecond)
 		waiting, _ = a.look()
 		assert.Empty(t, waiting, "it is found within milliseconds of its answer")
 		assert.Empty(t, a.c.cuts())
-		assert.Equal(t, 1, a.woken)
+		assert.EqualValues(t, 1, a.woken.Load())
 
-		sent := len(a.frames)
+		sent := len(a.sent())
 		after(10 * time.Second)
-		assert.InDelta(t, sent+20, len(a.frames), 1, "it is asked for twice a second")
+		assert.InDelta(t, sent+20, len(a.sent()), 1, "it is asked for twice a second")
 
-		a.knows = false
+		a.alter(func(s *countingSwitch) { s.knows = false })
 		after(collectorPause)
 		waiting, _ = a.look()
 		assert.Empty(t, waiting, "it may be back within a second")
@@ -141,7 +167,7 @@ func TestCollectorIsAskedFor(t *testing.T) {
 		assert.True(t, gone["cap2"])
 		assert.True(t, a.c.cuts()[a.list[0].Addr])
 
-		a.knows = true
+		a.alter(func(s *countingSwitch) { s.knows = true })
 		after(collectorPause)
 		waiting, _ = a.look()
 		assert.Empty(t, waiting, "at once when it is back")
@@ -178,9 +204,9 @@ func TestUnclearAnswers(t *testing.T) {
 				assert.Contains(t, waiting["cap1"], "has not said yet")
 				assert.Empty(t, gone)
 				assert.Empty(t, a.c.cuts())
-				assert.Less(t, len(a.frames), 200, "it is not asked without end")
+				assert.Less(t, len(a.sent()), 200, "it is not asked without end")
 
-				a.mute, a.portOf, a.extra = false, true, 0
+				a.alter(func(s *countingSwitch) { s.mute, s.portOf, s.extra = false, true, 0 })
 				after(questionTime + collectorPause)
 				waiting, _ = a.look()
 				assert.Empty(t, waiting)
@@ -201,11 +227,11 @@ func TestSwitchThatDoesNotTell(t *testing.T) {
 			waiting, _ := a.look()
 			assert.Empty(t, waiting)
 			assert.Empty(t, a.c.cuts())
-			assert.Greater(t, len(a.frames), 10, "it is kept alive")
+			assert.Greater(t, len(a.sent()), 10, "it is kept alive")
 		}
 
 		for _, a := range []*asked{kernel, unknown, later} {
-			a.knows = false
+			a.alter(func(s *countingSwitch) { s.knows = false })
 		}
 		after(10 * time.Second)
 		assert.Empty(t, kernel.c.cuts())

@@ -44,6 +44,8 @@ func (l *loop) take(ctx context.Context) error {
 		switch {
 		case snap.System() == nil:
 			return nil // The database is not initialized: nothing can be written.
+		case reconcile.Foreign(snap, l.self, l.s.config.TapBridge):
+			return nil // Nothing will be.
 		case !ours:
 			return errFenced{fmt.Sprintf("its epoch is %d, and was %d", shown, l.s.epoch)}
 		case l.held && next == shown:
@@ -205,15 +207,26 @@ func (l *loop) judgeEnd(err error) error {
 	return errFenced{fmt.Sprintf("it has stolen the lock %s (%v)", lock, err)}
 }
 
-// standDown leaves the host to the newer leader, and returns when ctx ends.
-func (s *Session) standDown(ctx context.Context, why errFenced, snapshot *vswitch.Snapshot) {
+// standDown leaves the host to the newer leader, until ctx ends. A switch is not believed about
+// that: where the election says that this process leads, the host is to be tried again, and it is
+// true.
+func (s *Session) standDown(
+	ctx context.Context, why errFenced, snapshot *vswitch.Snapshot,
+) (again bool) {
 	s.log.Error("this switch is left alone", "error", why)
-	s.link.Close()
+	s.link.StandBack()
 	s.config.Report(Report{Problem: why.Error(), Snapshot: snapshot})
+	if s.config.Leads != nil && s.config.Leads(ctx) == nil {
+		s.epoch = 0 // It is taken as a switch that was never seen.
+		return true
+	}
+
+	s.link.Close()
 	if s.config.Fenced != nil {
 		s.config.Fenced(why)
 	}
 	<-ctx.Done()
+	return false
 }
 
 // meetRival finds out why the switch has another master, if it has: a newer leader of ours has

@@ -374,6 +374,27 @@ func TestDoubtfulEpoch(t *testing.T) {
 	standing(t, newer.kept)
 }
 
+// TestSwitchThatLies: a switch whose lock and epoch a stranger takes deposes no leader. It is taken
+// again.
+func TestSwitchThatLies(t *testing.T) {
+	h := startHost(t)
+	k := lead(t, h.OVSDB, 5, func(c *Config) {
+		c.Leads = func(context.Context) error { return nil }
+	})
+	k.ready(k.use(program()))
+
+	stranger, err := client.Dial(t.Context(), h.OVSDB, client.Options{})
+	require.NoError(t, err)
+	defer stranger.Close()
+	_, err = stranger.Steal(t.Context(), lockName(cluster))
+	require.NoError(t, err)
+	vsctl(t, h, "set Open_vSwitch . external_ids:tapline-epoch-"+cluster+"=70")
+
+	k.await("the switch is taken again", func() bool { return shownEpoch(t, h) == 71 })
+	k.ready(k.use(program(withoutCapture)))
+	assert.Empty(t, k.toldFenced())
+}
+
 // TestEpochRemoved: an epoch that somebody removes, or overwrites, is put back without harm:
 // nothing else is written, and no connection ends.
 func TestEpochRemoved(t *testing.T) {

@@ -147,6 +147,9 @@ func curCfg(snap *vswitch.Snapshot) int64 {
 func (l *loop) strip(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	if reconcile.Strip(l.watcher.Snapshot(), l.self, l.s.config.TapBridge).Empty() {
+		return nil
+	}
 	if err := l.take(ctx); err != nil {
 		return err
 	}

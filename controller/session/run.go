@@ -63,8 +63,7 @@ func (s *Session) Run(ctx context.Context) {
 				return
 			}
 			var fenced errFenced
-			if errors.As(err, &fenced) {
-				s.standDown(ctx, fenced, snapshot)
+			if errors.As(err, &fenced) && !s.standDown(ctx, fenced, snapshot) {
 				return
 			}
 

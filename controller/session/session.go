@@ -36,7 +36,8 @@ type Config struct {
 	// Term is the number of the term for which this process leads; 0: there are no replicas. A
 	// session of a term takes the host from whoever keeps it.
 	Term uint64
-	// Fenced is called when the switch shows that a newer leader has taken it. May be nil.
+	// Fenced is called when the switch shows that a newer leader has taken it, and Leads does not
+	// say otherwise. May be nil.
 	Fenced func(error)
 	// Leads asks whether this process still leads. It is asked where a switch suggests that there
 	// is a newer leader, before it is taken. Nil: it does.

@@ -92,8 +92,8 @@ func TestAccess(t *testing.T) {
 		"ci create guest vm1 success",
 		"admin create token board success",
 		"admin create token ci success",
-		"controller start  tapline devel success",
 		"config create host h1 success",
+		"controller start  tapline devel success",
 		"controller create token admin success",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -215,6 +215,7 @@ func (s *pageStage) showsBreak(t *testing.T) {
 func (s *pageStage) outlivesController(t *testing.T) {
 	t.Helper()
 	s.Expect("502")
+	s.Expect("503")
 	s.Expect("ERR_INCOMPLETE_CHUNKED_ENCODING")
 	s.stop(t, syscall.SIGTERM)
 	s.See(t, ".live", "Not live")
