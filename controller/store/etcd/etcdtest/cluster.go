@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -106,12 +107,25 @@ func start(t testing.TB, members int, secure *tls.Config, args []string) *Cluste
 	return c
 }
 
+// given are the ports that freeAddress has returned.
+var given sync.Map
+
+// freeAddress returns an address at which nobody listens. Its port is below those that the kernel
+// gives to connections, any of which may be made before etcd listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if _, again := given.LoadOrStore(address, true); again {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
+	require.FailNow(t, "no port is free")
+	return ""
 }
 
 // URLs returns where clients reach the members.
