@@ -53,7 +53,8 @@ type tally struct {
 	guarded, lost       Count
 	filtered, limited   Count
 
-	undivided, shared, merging bool
+	undivided, shared bool
+	merging           map[pathKey]bool // the paths on which packets may be merged; nil for none
 
 	own own // of a tap flow
 }
@@ -265,6 +266,18 @@ func (b *Book) feed(path *tunnelPath, key captureKey, c *capture) {
 	}
 }
 
+// mayMerge notes whether packets may be merged on a path.
+func (t *tally) mayMerge(key pathKey, may bool) {
+	if !may {
+		delete(t.merging, key)
+		return
+	}
+	if t.merging == nil {
+		t.merging = map[pathKey]bool{}
+	}
+	t.merging[key] = true
+}
+
 func (t *tally) deliver(by streamKey, at time.Time, came, lost Count) {
 	t.delivered.take(by, at, came)
 	t.lost = t.lost.plus(lost)
@@ -274,7 +287,8 @@ func (t *tally) deliver(by streamKey, at time.Time, came, lost Count) {
 func (b *Book) receive(host string, route Route, g *growth, at time.Time) {
 	service := route.Service
 	for from, came := range g.from {
-		w := b.path(pathKey{service, from})
+		key := pathKey{service, from}
+		w := b.path(key)
 		w.route(route)
 		w.receiver = streamKey{host, service, from}
 		if !came.anew.IsZero() {
@@ -285,7 +299,7 @@ func (b *Book) receive(host string, route Route, g *growth, at time.Time) {
 		lost := w.arrived(at)
 		t := b.tallyOf(b.services, service)
 		t.deliver(w.receiver, at, came.entered, lost)
-		t.merging = t.merging || w.merging
+		t.mayMerge(key, w.merging)
 		if w.flows == nil {
 			w.early = w.early.plus(came.entered)
 			continue
@@ -294,7 +308,7 @@ func (b *Book) receive(host string, route Route, g *growth, at time.Time) {
 		for _, id := range w.flows {
 			t := b.tallyOf(b.flows, id)
 			t.deliver(w.receiver, at, w.early.plus(came.entered), lost)
-			t.merging = t.merging || w.merging
+			t.mayMerge(key, w.merging)
 		}
 
 		w.early = Count{}

@@ -386,3 +386,27 @@ func TestLossOfFullFramesIsExact(t *testing.T) {
 		assert.False(t, c.Merging)
 	}
 }
+
+// TestMergingIsOver: where one end was read before it had counted everything, it looked as if the
+// other divided segments. Once both count the same, nothing is in doubt.
+func TestMergingIsOver(t *testing.T) {
+	route := remote("f")
+	route.Kernel, route.Largest = true, 1518
+	here := map[string]meter.Route{"cap": route}
+	there := map[string]meter.Route{"svc": {Service: "svc", Receives: true, Kernel: true}}
+
+	b := meter.NewBook()
+	for i, n := range []int{0, 4, 4, 4, 5, 5} {
+		now := at(10 * float64(i))
+		got := 5 * min(i, 1)
+		b.Take("h1", meter.Reading{At: now, Flows: captured("cap", now, -1, n, n)}, here)
+		b.Take("h2", meter.Reading{At: now, Flows: received(now, -1, got)}, there)
+		if i == 3 {
+			assert.True(t, b.Flow("f", now).Merging)
+		}
+	}
+
+	c := b.Flow("f", at(50))
+	assert.False(t, c.Merging)
+	assert.Zero(t, c.Lost)
+}

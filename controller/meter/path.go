@@ -140,6 +140,9 @@ func (w *tunnelPath) missing(m mark) Count {
 	merged := missing.packets >= 0 && most.Packets != lost.Packets
 	divided := missing.packets+int64(late) < 0
 	w.merging = w.merging || merged || divided
+	if missing == (difference{}) {
+		w.merging = false // Both ends have counted the same: one was read before it was complete.
+	}
 	return beyond
 }
 

@@ -21,7 +21,8 @@ func (b *Book) read(of map[string]*tally, id string, now time.Time) Counters {
 		Captured: t.captured.flowing(now), Guarded: t.guarded,
 		Filtered: t.filtered, Limited: t.limited, Delivered: t.delivered.flowing(now),
 		Lost:      t.lost,
-		Undivided: t.undivided, Shared: t.shared, Merging: t.merging, SampledAt: t.captured.at,
+		Undivided: t.undivided, Shared: t.shared, Merging: len(t.merging) > 0,
+		SampledAt: t.captured.at,
 	}
 	out.ByMAC = t.own.known(now)
 	if sink := t.delivered.at; !sink.IsZero() && sink.Before(out.SampledAt) ||
