@@ -108,9 +108,9 @@ func diff(snap *vswitch.Snapshot, d *Desired, self Self, gate, repair Gate, anew
 
 	m.matched.next(d)
 	bridge, exists := snap.Bridge(d.Program.Bridge.Name)
-	if exists && !self.owns(bridge.ExternalIDs) {
+	if Foreign(snap, self, d.Program.Bridge.Name) {
 		for _, owner := range d.Owners {
-			x.out.Blocked[owner] = fmt.Sprintf("bridge %s is not ours", bridge.Name)
+			x.out.Blocked[owner] = fmt.Sprintf("bridge %s is not ours", d.Program.Bridge.Name)
 		}
 		return x.out
 	}
