@@ -1,6 +1,8 @@
 package plugintest
 
 import (
+	"slices"
+
 	"github.com/tapline-sdn/tapline/openflow"
 	"github.com/tapline-sdn/tapline/openflow/action"
 	"github.com/tapline-sdn/tapline/plugin/tap"
@@ -25,19 +27,18 @@ func sendToController(id, timeout uint16) func(*tap.Program) {
 func CaptureWays() []Bad {
 	return []Bad{
 		{"a meter that copies meet beside the original", besideOriginal},
-		{"no rate limit", withoutMeters(4)},
+		{"no rate limit", withoutMeters},
 		{"a rate limit that limits nothing", func(p *tap.Program) {
 			for i := range p.Meters {
 				p.Meters[i].Mod.Bands[0].Rate = 4_000_000_000
 			}
 		}},
-		{"a way past the rate limit", func(p *tap.Program) {
-			for i := range p.Flows {
-				if m := &p.Flows[i].Mod; m.Table == 2 && len(m.Instructions) > 0 {
-					m.Instructions = []action.Instruction{action.GotoTable{Table: deliverTable}}
-				}
-			}
-		}},
+
+		{"a way past the rate limit", selectedGo(action.GotoTable{Table: deliverTable})},
+		{"a way past the rate limit, apart",
+			selectedGo(action.ApplyActions{tap.Apart(deliverTable)})},
+		{"a way past the rate limit, by resubmit", selectedGo(action.ApplyActions{
+			action.Resubmit{InPort: openflow.PortInPort, Table: deliverTable}})},
 		{"a way past filter and rate limit", func(p *tap.Program) {
 			for i := range p.Flows {
 				if m := &p.Flows[i].Mod; m.Table == 1 && len(m.Match) == 0 {
@@ -45,6 +46,7 @@ func CaptureWays() []Bad {
 				}
 			}
 		}},
+
 		{"a group", func(p *tap.Program) {
 			for i := range p.Flows {
 				if p.Flows[i].Mod.HardTimeout != 0 {
@@ -53,6 +55,7 @@ func CaptureWays() []Bad {
 				}
 			}
 		}},
+
 		{"for ever", sendToController(tap.PacketInID, 0)},
 		{"to the connection that everything relies on", sendToController(0, tap.PacketInTimeout)},
 	}
@@ -74,21 +77,25 @@ func besideOriginal(p *tap.Program) {
 	}
 }
 
-// withoutMeters takes the meters out of the flows of a table.
-func withoutMeters(table openflow.TableID) func(*tap.Program) {
+// selectedGo has what filters select go another way.
+func selectedGo(way action.Instruction) func(*tap.Program) {
 	return func(p *tap.Program) {
 		for i := range p.Flows {
-			m := &p.Flows[i].Mod
-			if m.Table != table {
-				continue
+			if m := &p.Flows[i].Mod; m.Table == 2 && len(m.Instructions) > 0 {
+				m.Instructions = []action.Instruction{way}
 			}
-			var kept []action.Instruction
-			for _, instruction := range m.Instructions {
-				if _, is := instruction.(action.Meter); !is {
-					kept = append(kept, instruction)
-				}
-			}
-			m.Instructions = kept
 		}
+	}
+}
+
+// withoutMeters takes the meters out of all flows.
+func withoutMeters(p *tap.Program) {
+	for i := range p.Flows {
+		m := &p.Flows[i].Mod
+		m.Instructions = slices.DeleteFunc(slices.Clone(m.Instructions),
+			func(i action.Instruction) bool {
+				_, is := i.(action.Meter)
+				return is
+			})
 	}
 }

@@ -28,11 +28,8 @@ func (x *check) packetIn(f *tap.FlowEntry) string {
 			return fmt.Sprintf("group %d could lead its packets past the rate limit", id)
 		}
 	}
-	for i := range x.program.Flows {
-		before := &x.program.Flows[i]
-		if leadsTo(before, f.Mod.Table) && !x.limits(before, captures) && concerns(before, mark) {
-			return fmt.Sprintf("flow %v leads its packets past the rate limit", &before.Mod)
-		}
+	if x.beforeLimit(mark, captures)[f.Mod.Table] {
+		return "a way of the program leads its packets past the rate limit"
 	}
 	return ""
 }
@@ -48,14 +45,6 @@ func (x *check) capturesOf(owner string) map[string]uint64 {
 		}
 	}
 	return captures
-}
-
-// leadsTo reports whether a flow passes packets on to a table or beyond it.
-func leadsTo(f *tap.FlowEntry, table openflow.TableID) bool {
-	return slices.ContainsFunc(f.Mod.Instructions, func(i action.Instruction) bool {
-		onward, is := i.(action.GotoTable)
-		return is && onward.Table >= table
-	})
 }
 
 // concerns reports whether packets with some metadata may meet a flow: they get the metadata there,
