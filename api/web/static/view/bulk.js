@@ -143,3 +143,17 @@ export async function remove(app, kind, items) {
   });
   return true;
 }
+
+/**
+ * The changes that a list offers for what is chosen in it.
+ *
+ * @template {Flow | Service} T
+ * @param {App} app
+ * @param {Kind} kind
+ * @returns {import('./table.js').Bulk<T>[]}
+ */
+export const bulkChanges = (app, kind) => [
+  { title: 'Enable', run: (items) => setEnabled(app, kind, items, true) },
+  { title: 'Disable', run: (items) => setEnabled(app, kind, items, false) },
+  { title: 'Delete', danger: true, run: (items) => remove(app, kind, items) },
+];

@@ -3,9 +3,9 @@
 import { bitRate, labelText, relative } from '../model/format.js';
 import { hasLabel } from '../model/list.js';
 import { routeTo } from '../model/route.js';
-import { remove, setEnabled } from './bulk.js';
+import { bulkChanges } from './bulk.js';
+import { nameColumn, statusColumn } from './columns.js';
 import { h } from './h.js';
-import { standing } from './status.js';
 import { tableView } from './table.js';
 
 /** @typedef {import('../model/types.js').Flow} Flow */
@@ -49,20 +49,8 @@ export const flowSearch = {
 
 /** @type {import('./table.js').Column<Flow>[]} */
 const columns = [
-  {
-    key: 'name',
-    title: 'Name',
-    cell: (f) => h('a', { href: routeTo('flows', f.id) }, f.name),
-    order: (f) => f.name,
-  },
-  {
-    key: 'status',
-    title: 'Status',
-    cell: standing,
-    order: (f) => f.status,
-    sign: (f) => `${f.status} ${f.reason}`,
-    css: 'wide',
-  },
+  nameColumn('flows'),
+  statusColumn,
   { key: 'source', title: 'Source', cell: sourceOf, order: sourceOf },
   { key: 'direction', title: 'Direction', cell: (f) => f.direction, order: (f) => f.direction },
   {
@@ -99,13 +87,7 @@ export function flowsView(app, route) {
       items: () => app.store.flows.values(),
       columns,
       by: flowSearch,
-      bulk: may
-        ? [
-            { title: 'Enable', run: (items) => setEnabled(app, 'tap_flows', items, true) },
-            { title: 'Disable', run: (items) => setEnabled(app, 'tap_flows', items, false) },
-            { title: 'Delete', danger: true, run: (items) => remove(app, 'tap_flows', items) },
-          ]
-        : [],
+      bulk: may ? bulkChanges(app, 'tap_flows') : [],
       extra: [may && h('a', { class: 'button primary', href: routeTo('new') }, 'Mirror a guest')],
     },
     route,

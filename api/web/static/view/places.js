@@ -3,8 +3,9 @@
 import { labelText } from '../model/format.js';
 import { hasLabel } from '../model/list.js';
 import { routeTo } from '../model/route.js';
+import { labelsColumn, nameColumn, statusColumn } from './columns.js';
 import { h } from './h.js';
-import { badge, standing } from './status.js';
+import { badge } from './status.js';
 import { tableView } from './table.js';
 
 /** @typedef {import('../model/types.js').Host} Host */
@@ -12,20 +13,8 @@ import { tableView } from './table.js';
 
 /** @type {import('./table.js').Column<Host>[]} */
 const hostColumns = [
-  {
-    key: 'name',
-    title: 'Name',
-    cell: (v) => h('a', { href: routeTo('hosts', v.id) }, v.name),
-    order: (v) => v.name,
-  },
-  {
-    key: 'status',
-    title: 'Status',
-    cell: standing,
-    order: (v) => v.status,
-    sign: (v) => `${v.status} ${v.reason}`,
-    css: 'wide',
-  },
+  nameColumn('hosts'),
+  statusColumn,
   { key: 'tunnel', title: 'Tunnel address', cell: (v) => v.tunnel_ip, order: (v) => v.tunnel_ip },
   { key: 'ovs', title: 'Open vSwitch', cell: (v) => v.ovs_version, order: (v) => v.ovs_version },
   {
@@ -34,12 +23,7 @@ const hostColumns = [
     cell: (v) => v.bridges.join(', '),
     order: (v) => v.bridges.join(),
   },
-  {
-    key: 'labels',
-    title: 'Labels',
-    cell: (v) => labelText(v.labels),
-    order: (v) => labelText(v.labels),
-  },
+  labelsColumn,
 ];
 
 /** @type {import('./app.js').ViewMaker} */
@@ -96,12 +80,7 @@ export function guestsView(app, route) {
   const may = app.may('operator');
   /** @type {import('./table.js').Column<Guest>[]} */
   const columns = [
-    {
-      key: 'name',
-      title: 'Name',
-      cell: (g) => h('a', { href: routeTo('guests', g.id) }, g.name),
-      order: (g) => g.name,
-    },
+    nameColumn('guests'),
     {
       key: 'host',
       title: 'Host',
@@ -115,12 +94,7 @@ export function guestsView(app, route) {
       order: (g) => g.nics[0]?.mac ?? '',
     },
     { key: 'ip', title: 'IP', cell: addresses, order: addresses },
-    {
-      key: 'labels',
-      title: 'Labels',
-      cell: (g) => labelText(g.labels),
-      order: (g) => labelText(g.labels),
-    },
+    labelsColumn,
     {
       key: 'plugged',
       title: 'Plugged',

@@ -3,9 +3,9 @@
 import { bitRate, labelText } from '../model/format.js';
 import { hasLabel } from '../model/list.js';
 import { routeTo } from '../model/route.js';
-import { remove, setEnabled } from './bulk.js';
+import { bulkChanges } from './bulk.js';
+import { nameColumn, statusColumn } from './columns.js';
 import { h } from './h.js';
-import { standing } from './status.js';
 import { tableView } from './table.js';
 
 /** @typedef {import('../model/types.js').Service} Service */
@@ -49,20 +49,8 @@ const rate = (v) => v.counters.delivered?.bits_per_second ?? v.counters.captured
 
 /** @type {import('./table.js').Column<Service>[]} */
 const columns = [
-  {
-    key: 'name',
-    title: 'Name',
-    cell: (v) => h('a', { href: routeTo('services', v.id) }, v.name),
-    order: (v) => v.name,
-  },
-  {
-    key: 'status',
-    title: 'Status',
-    cell: standing,
-    order: (v) => v.status,
-    sign: (v) => `${v.status} ${v.reason}`,
-    css: 'wide',
-  },
+  nameColumn('services'),
+  statusColumn,
   { key: 'type', title: 'Type', cell: (v) => v.type, order: (v) => v.type },
   { key: 'target', title: 'Target', cell: targetOf, order: targetOf },
   { key: 'host', title: 'Host', cell: (v) => v.host_name, order: (v) => v.host_name },
@@ -88,13 +76,7 @@ export function servicesView(app, route) {
       items: () => app.store.services.values(),
       columns,
       by,
-      bulk: may
-        ? [
-            { title: 'Enable', run: (items) => setEnabled(app, 'tap_services', items, true) },
-            { title: 'Disable', run: (items) => setEnabled(app, 'tap_services', items, false) },
-            { title: 'Delete', danger: true, run: (items) => remove(app, 'tap_services', items) },
-          ]
-        : [],
+      bulk: may ? bulkChanges(app, 'tap_services') : [],
       extra: [may && h('a', { class: 'button', href: routeTo('new-service') }, 'New service')],
     },
     route,
