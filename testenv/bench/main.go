@@ -22,9 +22,11 @@ type bench struct {
 	bin     string // where the programs are
 	work    string // a directory of the measurement
 	quick   bool
-	runs    int   // runs of each contender
-	hosts   []int // sizes of the fleets
-	alone   bool  // without peers
+	runs    int      // runs of each contender
+	hosts   []int    // sizes of the fleets
+	alone   bool     // without peers
+	chosen  []string // numbers of measurements; nil for all
+	file    string   // where figures are appended; "" for nowhere
 	table   table
 	figures figures
 }
@@ -66,51 +68,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string) (err error) {
-	b := &bench{}
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&b.bin, "bin", "bin", "directory of tapline and tapline-mirror")
-	flags.BoolVar(&b.quick, "quick", false,
-		"few runs and hosts: shows that everything still works, not how fast")
-
-	flags.IntVar(&b.runs, "runs", 0, "runs of each contender (default 100; 3 with -quick)")
-	only := flags.String("only", "", "measurements to do, by number, such as 1,4 (default all)")
-	hosts := flags.String("hosts", "",
-		"sizes of the fleets (default 10,100,300,1000; 10 with -quick)")
-
-	flags.BoolVar(&b.alone, "alone", false, "without the peers of measurement 1")
-	file := flags.String("figures", "",
-		"`FILE` to which the main figures are appended, in the format of Go's benchmarks")
-
-	if err := flags.Parse(args); err != nil {
+func run(ctx context.Context, args []string) error {
+	b, err := parse(args)
+	if err != nil {
 		return err
-	}
-	if b.bin, err = filepath.Abs(b.bin); err != nil {
-		return err
-	}
-	if b.runs == 0 {
-		b.runs = pick(b.quick, 3, 100)
-	}
-	if *hosts == "" {
-		*hosts = pick(b.quick, "10", "10,100,300,1000")
-	}
-
-	for text := range strings.SplitSeq(*hosts, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return fmt.Errorf("-hosts %q: want numbers with commas between", *hosts)
-		}
-		b.hosts = append(b.hosts, n)
-	}
-
-	var chosen []string
-	if *only != "" {
-		chosen = strings.Split(*only, ",")
 	}
 
 	for _, m := range measurements() {
-		if chosen != nil && !slices.ContainsFunc(strings.Split(m.number, ", "),
-			func(n string) bool { return slices.Contains(chosen, n) }) {
+		if b.chosen != nil && !slices.ContainsFunc(strings.Split(m.number, ", "),
+			func(n string) bool { return slices.Contains(b.chosen, n) }) {
 			continue
 		}
 		if err := b.measure(ctx, m); err != nil {
@@ -118,8 +84,8 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 	}
 
-	if *file != "" {
-		if err := b.figures.appendTo(*file); err != nil {
+	if b.file != "" {
+		if err := b.figures.appendTo(b.file); err != nil {
 			return err
 		}
 	}
@@ -131,6 +97,50 @@ func run(ctx context.Context, args []string) (err error) {
 
 	_, err = fmt.Printf("%s\n%s", about, &b.table)
 	return err
+}
+
+// parse reads the arguments of the command.
+func parse(args []string) (b *bench, err error) {
+	b = &bench{}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&b.bin, "bin", "bin", "directory of tapline and tapline-mirror")
+	flags.BoolVar(&b.quick, "quick", false,
+		"few runs and hosts: shows that everything still works, not how fast")
+
+	flags.IntVar(&b.runs, "runs", 0, "runs of each contender (default 100; 3 with -quick)")
+	only := flags.String("only", "", "measurements to do, by number, such as 1,4 (default all)")
+	hosts := flags.String("hosts", "",
+		"sizes of the fleets (default 10,100,300,1000; 10 with -quick)")
+
+	flags.BoolVar(&b.alone, "alone", false, "without the peers of measurement 1")
+	flags.StringVar(&b.file, "figures", "",
+		"`FILE` to which the main figures are appended, in the format of Go's benchmarks")
+
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if b.bin, err = filepath.Abs(b.bin); err != nil {
+		return nil, err
+	}
+	if b.runs == 0 {
+		b.runs = pick(b.quick, 3, 100)
+	}
+	if *hosts == "" {
+		*hosts = pick(b.quick, "10", "10,100,300,1000")
+	}
+
+	for text := range strings.SplitSeq(*hosts, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-hosts %q: want numbers with commas between", *hosts)
+		}
+		b.hosts = append(b.hosts, n)
+	}
+
+	if *only != "" {
+		b.chosen = strings.Split(*only, ",")
+	}
+	return b, nil
 }
 
 func (b *bench) measure(ctx context.Context, m measurement) (err error) {
