@@ -3,6 +3,7 @@ package observe
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
@@ -24,16 +25,6 @@ func getConfig(app *cli.App) *cobra.Command {
   tapctl get-config -o json | jq .openflow.listen`,
 		Args:    cli.NoArgs,
 		Formats: []string{"yaml", "json"},
-		Run: func(cmd *cobra.Command, _ []string) error {
-			c, err := app.Client()
-			if err != nil {
-				return err
-			}
-			config, err := c.Config(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return app.Style.Encoder()(app.Out, config)
-		},
+		Run:     printed(app, (*client.Client).Config),
 	})
 }

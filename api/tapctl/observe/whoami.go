@@ -1,8 +1,11 @@
 package observe
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/tapline-sdn/tapline/api/client"
 	"github.com/tapline-sdn/tapline/api/tapctl/cli"
 )
 
@@ -16,16 +19,23 @@ controller, and the role that it gives: viewer, operator or admin.`,
   tapctl whoami -o json | jq -r .role`,
 		Args:    cli.NoArgs,
 		Formats: []string{"yaml", "json"},
-		Run: func(cmd *cobra.Command, _ []string) error {
-			c, err := app.Client()
-			if err != nil {
-				return err
-			}
-			id, err := c.Whoami(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return app.Style.Encoder()(app.Out, id)
-		},
+		Run:     printed(app, (*client.Client).Whoami),
 	})
+}
+
+// printed runs a verb that prints what the controller answers, as it is.
+func printed[T any](
+	app *cli.App, ask func(*client.Client, context.Context) (T, error),
+) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		c, err := app.Client()
+		if err != nil {
+			return err
+		}
+		answer, err := ask(c, cmd.Context())
+		if err != nil {
+			return err
+		}
+		return app.Style.Encoder()(app.Out, answer)
+	}
 }
