@@ -233,5 +233,8 @@ func (c *collectors) cuts() map[netip.Addr]bool {
 func (s *Session) followCollectors(
 	conn *ofconn.Conn, snap *vswitch.Snapshot, list []tap.Collector, number numberOf,
 ) (waiting map[string]string, gone map[string]bool) {
+	if len(list) > 0 {
+		s.askCollectors()
+	}
 	return s.collectors.follow(conn, countingOf(snap, s.config.TapBridge), list, number)
 }

@@ -41,7 +41,9 @@ func (s *Session) Run(ctx context.Context) {
 	defer s.link.Close()
 	asking, stop := context.WithCancel(ctx)
 	var asks sync.WaitGroup
-	asks.Go(func() { s.collectors.run(asking) })
+	s.askCollectors = sync.OnceFunc(func() { // Most hosts have none.
+		asks.Go(func() { s.collectors.run(asking) })
+	})
 	defer asks.Wait()
 	defer stop()
 

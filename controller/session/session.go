@@ -117,6 +117,8 @@ type Session struct {
 	collectors *collectors
 	sampler    *sampler
 
+	askCollectors func() // begins to ask for collectors, once; used by Run's goroutine alone
+
 	// Used by Run's goroutine alone.
 	converged *reconcile.Desired // of which Converged was called
 	memory    reconcile.Memory
